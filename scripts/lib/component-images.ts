@@ -1,0 +1,83 @@
+import { mapLimited } from '../../src/core/concurrency.ts';
+import { type Image, type ImageKind, makeImage, makeIndex } from './image.ts';
+import { type Layer, randomLayer } from './layer.ts';
+import { ownLayerSize, realSizes } from './sizes.ts';
+
+/** What the bytes of a made release depend on. */
+export interface Ingredients {
+  readonly seed: string;
+  /** Sizes of layers as a share of those of a real release. */
+  readonly scale: number;
+  /** Architectures of the images; with more than one, each component is an index. */
+  readonly platforms: readonly string[];
+}
+
+export interface Component {
+  readonly name: string;
+  readonly image: Image;
+  /** The images of an index, or nothing. */
+  readonly children: readonly Image[];
+}
+
+/** The layers that all images of one architecture begin with. */
+export type BaseLayers = ReadonlyMap<string, readonly Layer[]>;
+
+/** Real images have a layer of this size, that no scale makes smaller. */
+const TINY_BASE_LAYER = 1438;
+/** Every so many components, one is the same image as the component before it. */
+const TWIN_EVERY = 45;
+const FIRST_TWIN = 3;
+const PARALLEL = 2;
+
+/** Four layers sized as those of a real release, and a tiny one, for each architecture. */
+export async function makeBaseLayers({ seed, scale, platforms }: Ingredients): Promise<BaseLayers> {
+  const [first, ...others] = realSizes().base.map((size) => size * scale);
+  const sizes = [first!, TINY_BASE_LAYER, ...others];
+  const layersOf = async (platform: string): Promise<readonly Layer[]> =>
+    mapLimited(sizes, PARALLEL, async (size) => randomLayer(`${seed} base ${sizes.indexOf(size)} ${platform}`, 'usr/lib', size));
+  return new Map(await mapLimited(platforms, 1, async (platform) => [platform, await layersOf(platform)] as const));
+}
+
+/**
+ * The component images of a release, each handed to `publish` as soon as it is made. Docker and OCI images take turns;
+ * a few components are one image under two names.
+ */
+export async function makeComponents(
+  names: readonly string[],
+  ingredients: Ingredients,
+  base: BaseLayers,
+  publish: (image: Image) => Promise<void>,
+): Promise<readonly Component[]> {
+  const sizes = realSizes();
+  const isTwin = (index: number): boolean => index % TWIN_EVERY === FIRST_TWIN;
+  const made = await mapLimited([...names.entries()], PARALLEL, async ([index, name]): Promise<Component | undefined> => {
+    if (isTwin(index)) return undefined;
+    const component = await makeComponent(name, kindOf(index), ownLayerSize(sizes, index), ingredients, base);
+    await publish(component.image);
+    return component;
+  });
+  return names.map((name, index) => made[index] ?? { ...made[index - 1]!, name });
+}
+
+async function makeComponent(
+  name: string,
+  kind: ImageKind,
+  size: number,
+  { seed, scale, platforms }: Ingredients,
+  base: BaseLayers,
+): Promise<Component> {
+  const images = await mapLimited(platforms, 1, async (architecture) => {
+    const own = await randomLayer(`${seed} ${name} ${architecture}`, `usr/share/${name}`, size * scale);
+    return { architecture, image: makeImage(kind, architecture, [...base.get(architecture)!, own], labelsOf(name)) };
+  });
+  if (images.length === 1) return { name, image: images[0]!.image, children: [] };
+  return { name, image: makeIndex(kind, images), children: images.map(({ image }) => image) };
+}
+
+function labelsOf(name: string): Record<string, string> {
+  return { name: `openshift/ose-${name}`, 'io.k8s.display-name': name, vendor: 'Nobody' };
+}
+
+function kindOf(index: number): ImageKind {
+  return index % 2 === 0 ? 'docker' : 'oci';
+}

@@ -1,0 +1,136 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Digest, hexOf } from '../../src/core/digest.ts';
+import { formatJson } from '../../src/core/json.ts';
+import { signatureTagOf } from '../../src/core/manifest.ts';
+import { type Store } from '../../src/core/store.ts';
+import { ImageLayout } from '../../src/stores/layout.ts';
+import { platformsOf, type ReleaseArchitecture } from './architectures.ts';
+import { type BaseLayers, type Component, type Ingredients, makeBaseLayers, makeComponents } from './component-images.ts';
+import { cosignSignature } from './cosign.ts';
+import { type Destination, Publisher } from './destination.ts';
+import { type Image, makeImage, makeIndex } from './image.ts';
+import { type Layer } from './layer.ts';
+import { type MadeRelease } from './made-release.ts';
+import { Payload } from './payload.ts';
+import { makeReleaseSigner, type ReleaseSigner } from './release-signer.ts';
+
+export interface MakeReleaseOptions {
+  /** Folder for the results, made if absent. */
+  readonly out: string;
+  /** Where the images go: the layout in `out/layout` if left out. */
+  readonly destination?: Destination & { readonly registry: string };
+  readonly version?: string;
+  readonly architecture?: ReleaseArchitecture;
+  /** How many of the real components the release has, the first ones of the real list. All if left out. */
+  readonly components?: number;
+  /** The same seed gives the same bytes, whatever the version. */
+  readonly seed?: string;
+  /** Sizes of layers as a share of those of a real release. */
+  readonly scale?: number;
+  /** Adds images as cosign makes them for signatures. */
+  readonly cosign?: boolean;
+  /** Signs the release; a key made on the spot if left out. */
+  readonly signer?: ReleaseSigner;
+}
+
+const RELEASE_REPOSITORY = 'quay.io/openshift-release-dev/ocp-release';
+const COMPONENT_REPOSITORY = 'quay.io/openshift-release-dev/ocp-v4.0-art-dev';
+
+/**
+ * Makes a release with the names, the payload and the shape of a real one, and layers of random bytes; without a network.
+ * @throws RangeError for a number of components that the real release does not have.
+ */
+export async function makeRelease(options: MakeReleaseOptions): Promise<MadeRelease> {
+  const { out, version = '4.17.3', architecture = 'x86_64', seed = '1', scale = 0.002, cosign = false } = options;
+  const layout = join(out, 'layout');
+  const { releases, components: componentStore } = options.destination ?? (await layoutDestination(layout));
+  const payload = await Payload.read();
+  const names = payload.componentNames.slice(0, options.components);
+  if (options.components !== undefined && names.length !== options.components) {
+    throw new RangeError(`not a number of components, up to ${payload.componentNames.length}: ${options.components}`);
+  }
+
+  const publisher = new Publisher();
+  const ingredients: Ingredients = { seed, scale, platforms: platformsOf(architecture) };
+  const base = await makeBaseLayers(ingredients);
+  // Before the components, that no two of them push the same layer at once.
+  for (const layers of base.values()) await publisher.publishLayers(componentStore, layers);
+  const components = await makeComponents(names, ingredients, base, async (image) => publisher.publish(componentStore, image));
+
+  const named = components.map(({ name, image }) => ({ name, reference: `${COMPONENT_REPOSITORY}@${image.descriptor.digest}` }));
+  const metadata = architecture === 'multi' ? { 'release.openshift.io/architecture': 'multi' } : undefined;
+  const top = payload.layer(version, named, { ...metadata });
+  const release = releaseImage(version, ingredients, base, top);
+  const tag = `${version}-${architecture}`;
+  await publisher.publish(releases, release, tag);
+
+  const signatureImages: MadeRelease['signatureImages'][number][] = [];
+  const addSignature = async (store: Store, subject: Digest, repository: string): Promise<void> => {
+    const image = cosignSignature(subject, repository);
+    const signatureTag = signatureTagOf(subject);
+    await publisher.publish(store, image, signatureTag);
+    signatureImages.push({ ...image.descriptor, tag: signatureTag, subject });
+  };
+  if (cosign) {
+    await addSignature(releases, release.descriptor.digest, RELEASE_REPOSITORY);
+    for (const subject of signedSubjects(components)) await addSignature(componentStore, subject, COMPONENT_REPOSITORY);
+  }
+
+  const reference = `${RELEASE_REPOSITORY}:${tag}`;
+  const signed = await writeSignature(out, release.descriptor.digest, reference, options.signer ?? (await makeReleaseSigner()));
+  const made: MadeRelease = {
+    version,
+    architecture,
+    seed,
+    scale,
+    release: { ...release.descriptor, tag, reference },
+    components: components.map(({ image }, index) => ({ ...named[index]!, ...image.descriptor })),
+    signatureImages,
+    ...(options.destination ? { registry: options.destination.registry } : { layout }),
+    ...signed,
+    blobs: publisher.blobs,
+    bytes: publisher.bytes,
+  };
+  await writeFile(join(out, 'summary.json'), formatJson(made));
+  return made;
+}
+
+async function layoutDestination(dir: string): Promise<Destination> {
+  const store = await ImageLayout.create(dir);
+  return { releases: store, components: store };
+}
+
+/** In a release image of several architectures every child has the same payload, which names the components' indexes. */
+function releaseImage(version: string, { platforms }: Ingredients, base: BaseLayers, top: Layer): Image {
+  const labels = { 'io.openshift.release': version };
+  const images = platforms.map((architecture) => ({
+    architecture,
+    image: makeImage('docker', architecture, [...base.get(architecture)!, top], labels),
+  }));
+  return images.length === 1 ? images[0]!.image : makeIndex('docker', images);
+}
+
+/** Every third component, and one child of every sixth where components are indexes. */
+function signedSubjects(components: readonly Component[]): ReadonlySet<Digest> {
+  const subjects = components.flatMap(({ image, children }, index) => [
+    ...(index % 3 === 0 ? [image.descriptor.digest] : []),
+    ...(index % 6 === 0 ? children.slice(0, 1).map(({ descriptor }) => descriptor.digest) : []),
+  ]);
+  return new Set(subjects);
+}
+
+async function writeSignature(
+  out: string,
+  digest: Digest,
+  reference: string,
+  signer: ReleaseSigner,
+): Promise<Pick<MadeRelease, 'releaseKey' | 'signatureStore'>> {
+  const releaseKey = join(out, 'release-key.asc');
+  const signatureStore = join(out, 'signatures');
+  const folder = join(signatureStore, `sha256=${hexOf(digest)}`);
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'signature-1'), await signer.sign(digest, reference));
+  await writeFile(releaseKey, signer.publicKeyArmored);
+  return { releaseKey, signatureStore };
+}

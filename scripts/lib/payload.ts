@@ -1,0 +1,88 @@
+import { readFile } from 'node:fs/promises';
+import { gunzipSync } from 'node:zlib';
+import { extract } from 'tar-stream';
+import { type ByteStream, readAll } from '../../src/core/bytes.ts';
+import { asArray, asObject, asString, type JsonObject, parseStrictJson } from '../../src/core/json.ts';
+import { MAX_PAYLOAD_FILE_BYTES } from '../../src/core/limits.ts';
+import { CREATED, CREATED_SECONDS } from './created.ts';
+import { type Layer, textLayer } from './layer.ts';
+import { projectPath } from './project-root.ts';
+import { type TarEntry } from './tar.ts';
+
+const TOP_LAYER = projectPath('fixtures', 'release-4.12.0', '5b2ca04f694b70c8b41f1c2a40b7e95643181a1d037b115149ecc243324c513d');
+
+/** A made component: what a tag of image-references will say. */
+export interface NamedComponent {
+  readonly name: string;
+  /** Canonical reference by digest. */
+  readonly reference: string;
+}
+
+/** The `release-manifests/` of the real 4.12.0, to be told of another release. */
+export class Payload {
+  readonly #files: ReadonlyMap<string, Uint8Array>;
+  readonly #references: JsonObject;
+
+  private constructor(files: ReadonlyMap<string, Uint8Array>) {
+    this.#files = files;
+    this.#references = parsed(files, 'image-references');
+  }
+
+  static async read(): Promise<Payload> {
+    const files = new Map<string, Uint8Array>();
+    const entries = extract();
+    entries.end(gunzipSync(await readFile(TOP_LAYER)));
+    for await (const entry of entries) {
+      const bytes = await readAll(entry as ByteStream, MAX_PAYLOAD_FILE_BYTES, entry.header.name);
+      if (entry.header.type === 'file') files.set(entry.header.name, bytes);
+    }
+    return new Payload(files);
+  }
+
+  /** Names of the components, in the order of image-references. */
+  get componentNames(): readonly string[] {
+    return this.#tags.map(({ name }) => asString(name, 'name'));
+  }
+
+  /** The top layer of a release image that consists of the given components, which are the first ones of the real list. */
+  layer(version: string, components: readonly NamedComponent[], metadata: Readonly<Record<string, string>>): Layer {
+    const files = new Map(this.#files);
+    files.set(pathOf('image-references'), json(this.#imageReferences(version, components)));
+    const old = parsed(this.#files, 'release-metadata');
+    files.set(pathOf('release-metadata'), json({ ...old, version, metadata: { ...asObject(old['metadata'], 'metadata'), ...metadata } }));
+    return textLayer([folder('release-manifests'), ...[...files].map(([name, bytes]) => file(name, bytes))]);
+  }
+
+  #imageReferences(version: string, components: readonly NamedComponent[]): JsonObject {
+    const tags = components.map(({ name, reference }, at) => {
+      const tag = this.#tags[at]!;
+      return { ...tag, name, from: { ...asObject(tag['from'], 'from'), name: reference } };
+    });
+    const metadata = { ...asObject(this.#references['metadata'], 'metadata'), name: version, creationTimestamp: CREATED };
+    return { ...this.#references, metadata, spec: { ...asObject(this.#references['spec'], 'spec'), tags } };
+  }
+
+  get #tags(): readonly JsonObject[] {
+    return asArray(asObject(this.#references['spec'], 'spec')['tags'], 'tags').map((tag) => asObject(tag, 'tag'));
+  }
+}
+
+function pathOf(name: string): string {
+  return `release-manifests/${name}`;
+}
+
+function parsed(files: ReadonlyMap<string, Uint8Array>, name: string): JsonObject {
+  return asObject(parseStrictJson(files.get(pathOf(name)) ?? Buffer.alloc(0), name), name);
+}
+
+function json(value: JsonObject): Uint8Array {
+  return Buffer.from(JSON.stringify(value, null, 2));
+}
+
+function folder(name: string): TarEntry {
+  return { name, type: 'directory', size: 0, mode: 0o777, mtime: CREATED_SECONDS, content: [] };
+}
+
+function file(name: string, bytes: Uint8Array): TarEntry {
+  return { name, type: 'file', size: bytes.length, mode: 0o444, mtime: CREATED_SECONDS, content: [bytes] };
+}

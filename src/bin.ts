@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+import { homedir } from 'node:os';
+
+import { interruption, main } from './cli/main.ts';
+
+const controller = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    const reason = interruption(signal);
+    if (controller.signal.aborted) process.exit(reason.exitStatus);
+    controller.abort(reason);
+  });
+}
+
+// A reader that has seen enough (`| head`) is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
+process.exitCode = await main(process.argv.slice(2), {
+  environment: { env: process.env, home: homedir(), uid: process.getuid?.() ?? 0 },
+  stdout: process.stdout,
+  stderr: process.stderr,
+  stdin: process.stdin,
+  signal: controller.signal,
+});

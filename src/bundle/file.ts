@@ -1,0 +1,157 @@
+import { type FileHandle, open } from 'node:fs/promises';
+
+import { diskError } from '../core/errors.ts';
+import { piecesOf } from './stored.ts';
+import { storedSectionLength } from './layout.ts';
+import { unusable } from './unusable.ts';
+
+/** Bytes read from the medium at once. */
+const READ_SIZE = 1024 * 1024;
+
+/** The physical file of a bundle, read only. */
+export class BundleFile {
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly #handle: FileHandle;
+
+  private constructor(path: string, size: number, handle: FileHandle) {
+    this.path = path;
+    this.size = size;
+    this.#handle = handle;
+  }
+
+  /** @throws BundleError NOT_FOUND, DISK */
+  static async open(path: string): Promise<BundleFile> {
+    try {
+      const handle = await open(path, 'r');
+      return new BundleFile(path, (await handle.stat()).size, handle);
+    } catch (error) {
+      throw diskError('open', path, error);
+    }
+  }
+
+  /** Exactly `length` bytes in memory of their own. @throws BundleError BUNDLE_UNUSABLE when the file ends before. */
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    const buffer = Buffer.alloc(Math.max(0, length));
+    await this.#fill(buffer, offset);
+    return buffer;
+  }
+
+  /** A whole stored section, small enough for memory, without its framing. @throws BundleError BUNDLE_UNUSABLE */
+  async readStored(offset: number, tarLength: number, what: string): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.stored(offset, tarLength, what)) chunks.push(Uint8Array.from(chunk));
+    return Buffer.concat(chunks, tarLength);
+  }
+
+  /**
+   * The tar bytes of a stored section; its framing is compared with what it has to be. A chunk is overwritten two reads
+   * later: long enough for a socket, which takes a chunk of this size in before it asks for another.
+   * @param range the tar bytes that are wanted, counted from the section's start.
+   * @throws BundleError BUNDLE_UNUSABLE naming `what`.
+   */
+  async *stored(
+    offset: number,
+    tarLength: number,
+    what: string,
+    range: { readonly start: number; readonly end: number } = { start: 0, end: tarLength },
+  ): AsyncGenerator<Uint8Array> {
+    const window = new ReadWindow((buffer, position) => this.#fill(buffer, position), offset, offset + storedSectionLength(tarLength));
+    let tar = 0;
+    for (const piece of piecesOf(tarLength)) {
+      if (tar >= range.end) return;
+      const wanted = tar + (piece.tar ?? 0) > range.start;
+      if (piece.framing !== undefined) {
+        const nextTar = tar + 1 > range.start - 128 * 1024;
+        if (!nextTar) {
+          window.skip(piece.framing.length);
+          continue;
+        }
+        for (let at = 0; at < piece.framing.length;) {
+          const bytes = await window.take(piece.framing.length - at);
+          if (!Buffer.from(piece.framing.buffer, piece.framing.byteOffset + at, bytes.length).equals(bytes)) {
+            throw unusable(`the framing of ${what} is not what it has to be near byte ${window.position}`, { subject: what });
+          }
+          at += bytes.length;
+        }
+        continue;
+      }
+      if (!wanted) {
+        window.skip(piece.tar);
+        tar += piece.tar;
+        continue;
+      }
+      for (let at = 0; at < piece.tar;) {
+        const bytes = await window.take(piece.tar - at);
+        const first = Math.max(range.start - tar, 0);
+        const last = Math.min(range.end - tar, bytes.length);
+        if (last > first) yield bytes.subarray(first, last);
+        at += bytes.length;
+        tar += bytes.length;
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+
+  async #fill(buffer: Uint8Array, offset: number): Promise<void> {
+    let filled = 0;
+    while (filled < buffer.length) {
+      let bytesRead: number;
+      try {
+        ({ bytesRead } = await this.#handle.read(buffer, filled, buffer.length - filled, offset + filled));
+      } catch (error) {
+        throw diskError('read', `${this.path} at byte ${offset + filled}`, error);
+      }
+      if (bytesRead === 0) throw unusable(`${this.path} is truncated: it ends at byte ${offset + filled}`);
+      filled += bytesRead;
+    }
+  }
+}
+
+/** A stretch of a file, read in large strides into two buffers in turn. */
+class ReadWindow {
+  readonly #fill: (buffer: Uint8Array, offset: number) => Promise<void>;
+  readonly #end: number;
+  readonly #buffers: [Buffer | undefined, Buffer | undefined] = [undefined, undefined];
+  #turn: 0 | 1 = 0;
+  #next: number;
+  #ready: Uint8Array = new Uint8Array(0);
+
+  constructor(fill: (buffer: Uint8Array, offset: number) => Promise<void>, start: number, end: number) {
+    this.#fill = fill;
+    this.#next = start;
+    this.#end = end;
+  }
+
+  /** Where the next byte that is taken stands in the file. */
+  get position(): number {
+    return this.#next - this.#ready.length;
+  }
+
+  /** Some of the next bytes: at least one, at most `length`. */
+  async take(length: number): Promise<Uint8Array> {
+    if (this.#ready.length === 0) await this.#readOn();
+    const taken = this.#ready.subarray(0, length);
+    this.#ready = this.#ready.subarray(taken.length);
+    return taken;
+  }
+
+  skip(length: number): void {
+    const ready = Math.min(length, this.#ready.length);
+    this.#ready = this.#ready.subarray(ready);
+    this.#next += length - ready;
+  }
+
+  async #readOn(): Promise<void> {
+    const length = Math.min(READ_SIZE, this.#end - this.#next);
+    const buffer = (this.#buffers[this.#turn] ??= Buffer.allocUnsafeSlow(Math.min(READ_SIZE, this.#end - this.#next)));
+    this.#turn = this.#turn === 0 ? 1 : 0;
+    this.#ready = buffer.subarray(0, length);
+    await this.#fill(this.#ready, this.#next);
+    this.#next += length;
+  }
+}

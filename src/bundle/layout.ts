@@ -1,0 +1,61 @@
+import { FRAME_LIMIT, storedFrameLength } from './frames.ts';
+import { entryLength, headerLength, TAR_END_BYTES } from './tar.ts';
+
+/** A file in the tar. */
+export interface Entry {
+  readonly path: string;
+  /** Bytes of content. */
+  readonly size: number;
+}
+
+/**
+ * A run of entries that is cut into frames on its own. `listing`, `seal`, each layer and the end are stored;
+ * only the metadata is compressed.
+ */
+export interface Section {
+  readonly kind: 'listing' | 'seal' | 'metadata' | 'layer' | 'end';
+  readonly entries: readonly Entry[];
+  /** Bytes of tar, headers and padding included. */
+  readonly tarLength: number;
+}
+
+/** What the tar of a bundle consists of, section by section (docs/format.md, frames). */
+export function sectionsOf(
+  listing: Entry,
+  seal: readonly Entry[],
+  metadata: readonly Entry[],
+  layers: readonly Entry[],
+): readonly Section[] {
+  const section = (kind: Section['kind'], entries: readonly Entry[]): Section => ({
+    kind,
+    entries,
+    tarLength: entries.reduce((total, entry) => total + entryLength(entry.size), 0),
+  });
+  return [
+    section('listing', [listing]),
+    section('seal', seal),
+    section('metadata', metadata),
+    ...layers.map((layer) => section('layer', [layer])),
+    { kind: 'end', entries: [], tarLength: TAR_END_BYTES },
+  ];
+}
+
+/**
+ * Tar bytes of each frame of a section: 64 MiB, and the rest. A cut falls on a multiple of 512 and never inside a
+ * header, since a header that is longer than one block stands only at the start of a layer's own section.
+ */
+export function frameCuts(tarLength: number): readonly number[] {
+  const cuts: number[] = [];
+  for (let rest = tarLength; rest > 0; rest -= FRAME_LIMIT) cuts.push(Math.min(rest, FRAME_LIMIT));
+  return cuts;
+}
+
+/** What a stored section takes in the file, in bytes. */
+export function storedSectionLength(tarLength: number): number {
+  return frameCuts(tarLength).reduce((total, cut) => total + storedFrameLength(cut), 0);
+}
+
+/** Where the content of an entry that is alone in its section begins, counted in tar bytes from the section's start. */
+export function contentStart(entry: Entry): number {
+  return headerLength(entry.size);
+}

@@ -1,0 +1,77 @@
+/** Tar blocks: headers, padding and file sizes are multiples of this many bytes (POSIX.1-2017, pax, "ustar Interchange Format"). */
+export const TAR_BLOCK = 512;
+/** Two zero blocks end a tar. */
+export const TAR_END_BYTES = 2 * TAR_BLOCK;
+/** The largest size that eleven octal digits hold: 8 GiB - 1. Larger entries say their size in a pax header. */
+const MAX_USTAR_SIZE = 0o77777777777;
+
+/** What stands before the content of an entry, in bytes. */
+export function headerLength(size: number): number {
+  return size > MAX_USTAR_SIZE ? 3 * TAR_BLOCK : TAR_BLOCK;
+}
+
+/** Zero bytes after `size` bytes of content. */
+export function paddingLength(size: number): number {
+  return (TAR_BLOCK - (size % TAR_BLOCK)) % TAR_BLOCK;
+}
+
+/** What an entry takes in the tar: header, content and padding, in bytes. */
+export function entryLength(size: number): number {
+  return headerLength(size) + size + paddingLength(size);
+}
+
+/**
+ * The header of a regular file, every byte fixed: mode 0644, user and group 0, no names.
+ * An entry over 8 GiB has a pax header with `size=` alone before it, and 0 in the ustar field.
+ *
+ * @param path ASCII, at most 99 bytes.
+ * @param mtime seconds since 1970.
+ */
+export function tarHeader(path: string, size: number, mtime: number): Uint8Array {
+  if (size <= MAX_USTAR_SIZE) return ustar(path, size, mtime, '0');
+  const record = Buffer.alloc(TAR_BLOCK);
+  const length = record.write(paxRecord('size', String(size)));
+  return Buffer.concat([ustar('PaxHeader', length, mtime, 'x'), record, ustar(path, 0, mtime, '0')]);
+}
+
+function ustar(path: string, size: number, mtime: number, type: '0' | 'x'): Uint8Array {
+  const header = Buffer.alloc(TAR_BLOCK);
+  if (!/^[\x21-\x7e]{1,99}$/.test(path)) throw new RangeError(`not a tar path: ${path}`);
+  header.write(path, 0, 'ascii');
+  header.write('0000644\0', 100, 'ascii');
+  header.write('0000000\0', 108, 'ascii');
+  header.write('0000000\0', 116, 'ascii');
+  header.write(`${octal(size)}\0`, 124, 'ascii');
+  header.write(`${octal(mtime)}\0`, 136, 'ascii');
+  header.write('        ', 148, 'ascii'); // the checksum counts its own field as spaces
+  header.write(type, 156, 'ascii');
+  header.write('ustar\0', 257, 'ascii');
+  header.write('00', 263, 'ascii');
+  header.write('0000000\0', 329, 'ascii');
+  header.write('0000000\0', 337, 'ascii');
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'ascii');
+  return header;
+}
+
+function octal(value: number): string {
+  const text = value.toString(8);
+  if (!Number.isSafeInteger(value) || value < 0 || text.length > 11) throw new RangeError(`does not fit a tar header: ${value}`);
+  return text.padStart(11, '0');
+}
+
+/** `<length> key=value\n`, where the length counts its own digits. */
+function paxRecord(key: string, value: string): string {
+  const rest = ` ${key}=${value}\n`;
+  let length = rest.length + 1;
+  while (String(length).length + rest.length !== length) length = String(length).length + rest.length;
+  return `${length}${rest}`;
+}
+
+/** Size and time as a header claims them: to compute the header that should be there, and compare. */
+export function claimedSizeAndTime(header: Uint8Array): { size: number; mtime: number } | undefined {
+  const text = Buffer.from(header.buffer, header.byteOffset, header.byteLength).toString('latin1');
+  const size = /^[0-7]{11}$/.exec(text.slice(124, 135))?.[0];
+  const mtime = /^[0-7]{11}$/.exec(text.slice(136, 147))?.[0];
+  return size === undefined || mtime === undefined ? undefined : { size: parseInt(size, 8), mtime: parseInt(mtime, 8) };
+}

@@ -1,0 +1,42 @@
+import { BundleError } from '../core/errors.ts';
+import { type Arguments } from './command.ts';
+
+/** An option that may be given once. yargs makes a list of one that is given twice: that is refused. */
+export function text(args: Arguments, name: string): string | undefined {
+  const value = args[name];
+  if (value === undefined) return undefined;
+  if (typeof value === 'string' && value !== '') return value;
+  throw new BundleError('USAGE', Array.isArray(value) ? `--${name} was given more than once` : `--${name} needs a value`);
+}
+
+export function requiredText(args: Arguments, name: string): string {
+  const value = text(args, name);
+  if (value === undefined) throw new BundleError('USAGE', `--${name} is missing`);
+  return value;
+}
+
+export function texts(args: Arguments, name: string): readonly string[] {
+  const value = args[name];
+  if (value === undefined) return [];
+  const list: unknown[] = Array.isArray(value) ? value : [value];
+  return list.map((item) => {
+    if (typeof item === 'string' && item !== '') return item;
+    throw new BundleError('USAGE', `--${name} needs a value`);
+  });
+}
+
+export function flag(args: Arguments, name: string): boolean {
+  const value = args[name];
+  if (value === undefined || value === false) return false;
+  if (value === true) return true;
+  throw new BundleError('USAGE', `--${name} was given more than once`);
+}
+
+/** A positive integer. yargs makes NaN of everything else, so such options are declared as strings and read here. */
+export function count(args: Arguments, name: string): number | undefined {
+  const value = text(args, name);
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (/^[0-9]{1,6}$/.test(value) && number >= 1) return number;
+  throw new BundleError('USAGE', `--${name} needs a number of 1 or more, not ${value}`);
+}

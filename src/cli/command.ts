@@ -1,0 +1,24 @@
+import { type Options, type PositionalOptions } from 'yargs';
+
+import { type Context } from '../workflows/context.ts';
+import { type Io } from './io.ts';
+
+/** What a command has to say in the end: the same facts for people and for machines. */
+export interface Outcome {
+  readonly text: string;
+  readonly json: unknown;
+}
+
+/** Arguments as yargs leaves them; commands read them with the functions of arguments.ts. */
+export type Arguments = Readonly<Record<string, unknown>>;
+
+export interface Command {
+  /** As yargs wants it: `pack [version]`. */
+  readonly usage: string;
+  readonly summary: string;
+  /** Shown first in the help. Command line and what it does. */
+  readonly examples: readonly (readonly [string, string])[];
+  readonly positionals: Readonly<Record<string, PositionalOptions>>;
+  readonly options: Readonly<Record<string, Options>>;
+  run(args: Arguments, context: Context, io: Io): Promise<Outcome>;
+}

@@ -1,0 +1,23 @@
+import { type Command } from '../command.ts';
+import {
+  deliveryOptions,
+  deliveryRequest,
+  dryRunOption,
+  networkOptions,
+  networkRequest,
+  releaseOptions,
+  releaseRequest,
+} from '../options.ts';
+import { mirrorReport } from '../present/delivery-report.ts';
+
+export const mirrorCommand: Command = {
+  usage: 'mirror [version]',
+  summary: 'copy a release from registry to registry, with no file between',
+  examples: [['$0 mirror 4.17.3 --to registry.example.com:5000/ocp4', 'where both sides can be reached']],
+  positionals: { version: { type: 'string', describe: 'version of the release, as in 4.17.3' } },
+  options: { ...deliveryOptions, ...releaseOptions, ...networkOptions, ...dryRunOption },
+  async run(args, context) {
+    const { mirror } = await import('../../workflows/mirror.ts');
+    return mirrorReport(await mirror({ release: releaseRequest(args), delivery: deliveryRequest(args), network: networkRequest(args) }, context));
+  },
+};

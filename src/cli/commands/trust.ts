@@ -1,0 +1,42 @@
+import { requiredText, texts } from '../arguments.ts';
+import { type Command } from '../command.ts';
+
+export const trustAddCommand: Command = {
+  usage: 'add <keys..>',
+  summary: 'accept bundles signed by these keys, and from now on no others',
+  examples: [['$0 trust add packer.pub', 'a public key that came by another way than the medium']],
+  positionals: { keys: { type: 'string', array: true, demandOption: true, describe: 'PEM public keys' } },
+  options: {},
+  async run(args, context) {
+    const { trustAdd } = await import('../../workflows/keys.ts');
+    const keys = await trustAdd(texts(args, 'keys'), context);
+    return { json: { added: keys }, text: keys.map(({ id, algorithm }) => `trusted  ${id} (${algorithm})`).join('\n') };
+  },
+};
+
+export const trustListCommand: Command = {
+  usage: 'list',
+  summary: 'show the keys whose bundles are accepted',
+  examples: [['$0 trust list', 'one key id on a line']],
+  positionals: {},
+  options: {},
+  async run(_args, context) {
+    const { trustList } = await import('../../workflows/keys.ts');
+    const keys = await trustList(context);
+    const none = 'No key is trusted yet: bundles are accepted on the release signature alone.';
+    return { json: { keys }, text: keys.length === 0 ? none : keys.map(({ id, algorithm }) => `${id} (${algorithm})`).join('\n') };
+  },
+};
+
+export const trustRemoveCommand: Command = {
+  usage: 'remove <id>',
+  summary: 'no longer accept bundles signed by a key',
+  examples: [['$0 trust remove 0a1b2c3d4e5f6071', 'the id, or its first digits']],
+  positionals: { id: { type: 'string', demandOption: true, describe: 'key id, or its first 8 or more digits' } },
+  options: {},
+  async run(args, context) {
+    const { trustRemove } = await import('../../workflows/keys.ts');
+    const key = await trustRemove(requiredText(args, 'id'), context);
+    return { json: { removed: key }, text: `no longer trusted  ${key.id} (${key.algorithm})` };
+  },
+};

@@ -1,0 +1,20 @@
+import { type Command } from '../command.ts';
+import { openRequest, trustOptions } from '../options.ts';
+import { verifyReport } from '../present/bundle-report.ts';
+
+export const pathPositional = { path: { type: 'string', describe: 'bundle, or folder that holds one', demandOption: true } } as const;
+
+export const verifyCommand: Command = {
+  usage: 'verify <path>',
+  summary: 'audit a bundle: signatures, release signature, every byte',
+  examples: [
+    ['$0 verify /media/usb', 'the bundle in a folder'],
+    ['$0 verify ocp-4.17.3-x86_64.tar.zst --trusted-key packer.pub --expect 4.17.3', 'signer and version have to be these'],
+  ],
+  positionals: pathPositional,
+  options: trustOptions,
+  async run(args, context) {
+    const { verify } = await import('../../workflows/verify.ts');
+    return verifyReport(await verify(openRequest(args), context));
+  },
+};

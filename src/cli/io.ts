@@ -1,0 +1,10 @@
+import { type Environment } from '../credentials/auth-file.ts';
+
+/** The outside world as commands see it; `bin.ts` makes the real one. */
+export interface Io {
+  readonly environment: Environment;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  readonly stdin: NodeJS.ReadStream;
+  readonly signal: AbortSignal;
+}

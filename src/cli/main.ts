@@ -1,0 +1,71 @@
+import { join } from 'node:path';
+
+import { BundleError } from '../core/errors.ts';
+import { type Context } from '../workflows/context.ts';
+import { count, requiredText } from './arguments.ts';
+import { type Arguments } from './command.ts';
+import { type Io } from './io.ts';
+import { parseCommandLine } from './parse.ts';
+import { failureJson, failureText, statusOf } from './present/failure.ts';
+import { createProgress, type LogLevel, type Progress, type ProgressMode } from './present/progress.ts';
+
+const DEFAULT_CONCURRENCY = 8;
+
+/**
+ * Runs one command line.
+ * @returns the exit status.
+ */
+export async function main(argv: readonly string[], io: Io): Promise<number> {
+  let json = wantsJson(argv);
+  let progress: Progress | undefined;
+  try {
+    const invocation = await parseCommandLine(argv, io);
+    if (invocation.command === undefined) {
+      io.stdout.write(`${invocation.output}\n`);
+      return 0;
+    }
+    const { command, args } = invocation;
+    json = args['output'] === 'json';
+    progress = createProgress(
+      requiredText(args, 'progress') as ProgressMode,
+      requiredText(args, 'log-level') as LogLevel,
+      io.stderr,
+    );
+    const outcome = await command.run(args, contextOf(args, progress, io), io);
+    progress.stop();
+    io.stdout.write(json ? `${JSON.stringify(outcome.json, null, 2)}\n` : `${outcome.text}\n`);
+    return 0;
+  } catch (error) {
+    progress?.stop();
+    const failure: unknown = io.signal.aborted ? io.signal.reason : error;
+    io.stderr.write(`${failureText(failure)}\n`);
+    if (json) io.stdout.write(`${JSON.stringify(failureJson(failure), null, 2)}\n`);
+    return statusOf(failure);
+  }
+}
+
+function contextOf(args: Arguments, { observe }: Progress, io: Io): Context {
+  const { env, home } = io.environment;
+  return {
+    environment: io.environment,
+    configFolder: join(env['XDG_CONFIG_HOME'] ?? join(home, '.config'), 'bundle'),
+    signal: io.signal,
+    observe,
+    now: new Date(),
+    concurrency: count(args, 'concurrency') ?? DEFAULT_CONCURRENCY,
+  };
+}
+
+/** A command line that cannot be parsed still says how it wants its failure. */
+function wantsJson(argv: readonly string[]): boolean {
+  return argv.some((word, index) => word === '--output=json' || (word === '--output' && argv[index + 1] === 'json'));
+}
+
+/** What a signal turns into: the abort reason of the whole run. */
+export function interruption(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): BundleError {
+  const status = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }[signal];
+  return new BundleError('INTERRUPTED', `interrupted by ${signal}`, {
+    status,
+    hint: 'What was written is left as it is, under its .partial name; run the same command again.',
+  });
+}

@@ -1,0 +1,114 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import { type Options } from 'yargs';
+
+import { ARCHITECTURES, parseArchitecture } from '../release/architecture.ts';
+import { DEFAULT_SIGNATURE_STORES } from '../stores/signature-store.ts';
+import { type DeliveryRequest } from '../workflows/deliver.ts';
+import { parseMirrorRule } from '../workflows/mirror-rules.ts';
+import { type NetworkOptions } from '../workflows/network.ts';
+import { type OpenRequest } from '../workflows/open-bundle.ts';
+import { type ReleaseRequest } from '../workflows/pack.ts';
+import { count, flag, requiredText, text, texts } from './arguments.ts';
+import { type Arguments } from './command.ts';
+
+type OptionTable = Readonly<Record<string, Options>>;
+
+const one = (describe: string, more: Options = {}): Options => ({ type: 'string', requiresArg: true, describe, ...more });
+const many = (describe: string, more: Options = {}): Options => ({ type: 'string', requiresArg: true, array: false, describe, ...more });
+const yes = (describe: string): Options => ({ type: 'boolean', describe });
+
+/** Every command takes these. */
+export const commonOptions: OptionTable = {
+  output: one('how the result is written to stdout', { choices: ['text', 'json'], default: 'text', group: 'Output:' }),
+  progress: one('how progress is shown on stderr', { choices: ['auto', 'plain', 'json', 'none'], default: 'auto', group: 'Output:' }),
+  'log-level': one('what is told on stderr', { choices: ['error', 'warn', 'info', 'debug'], default: 'info', group: 'Output:' }),
+};
+
+export const networkOptions: OptionTable = {
+  authfile: one('file with registry credentials, instead of the usual places', { alias: ['a', 'registry-config'], group: 'Registries:' }),
+  'ca-file': many('PEM file of a certificate authority to trust as well (repeatable)', { group: 'Registries:' }),
+  'insecure-registry': many('HOST[:PORT] that may be spoken to without verified TLS (repeatable)', { group: 'Registries:' }),
+  mirror: many('PREFIX=LOCATION: fetch PREFIX/… from LOCATION/…, digests unchanged (repeatable)', { group: 'Registries:' }),
+  concurrency: one('requests at a time', { default: '8', group: 'Registries:' }),
+};
+
+export const releaseKeyOption: OptionTable = {
+  'release-key': many('OpenPGP public key that releases may be signed with, beside the built-in ones (repeatable)', { group: 'Trust:' }),
+};
+
+export const releaseOptions: OptionTable = {
+  arch: one(`architecture: ${ARCHITECTURES.join(', ')}`, { default: 'x86_64' }),
+  from: one('where the release image is: REPOSITORY, a full reference, or oci:DIR (default quay.io/openshift-release-dev/ocp-release)'),
+  ...releaseKeyOption,
+  'signature-store': many('URL (http, https, file) with release signatures, instead of the official stores (repeatable)', { group: 'Trust:' }),
+  'allow-unsigned-release': { type: 'boolean', describe: 'go on when no signature proves the release; said in every report', group: 'Trust:' },
+};
+
+export const trustOptions: OptionTable = {
+  'trusted-key': many('PEM public key of a signer to trust for this run (repeatable)', { group: 'Trust:' }),
+  ...releaseKeyOption,
+  expect: one('the version that the bundle has to hold', { group: 'Trust:' }),
+  'bundle-digest': one('the bundle digest that you were told by another way', { group: 'Trust:' }),
+};
+
+export const deliveryOptions: OptionTable = {
+  to: one('target: REGISTRY[/NAMESPACE], or oci:DIR for an image layout', { demandOption: true }),
+  'release-repository': one('path of the repository for components (default NAMESPACE/openshift/release)'),
+  'release-images-repository': one('path of the repository for release images (default NAMESPACE/openshift/release-images)'),
+  'max-nested-paths': one('path components that the registry takes at most; the rest is joined with -'),
+  'replace-tags': yes('overwrite tags that name something else at the target'),
+  'resources-dir': one('where the resources for the cluster are written', { default: './cluster-resources' }),
+};
+
+export const dryRunOption: OptionTable = { 'dry-run': yes('plan and check, and write nothing') };
+
+export function networkRequest(args: Arguments): NetworkOptions {
+  return {
+    authfile: text(args, 'authfile'),
+    caFiles: texts(args, 'ca-file'),
+    insecureRegistries: texts(args, 'insecure-registry'),
+    mirrors: texts(args, 'mirror').map(parseMirrorRule),
+  };
+}
+
+export function releaseRequest(args: Arguments): ReleaseRequest {
+  const stores = texts(args, 'signature-store').map(storeUrl);
+  return {
+    version: text(args, 'version'),
+    architecture: parseArchitecture(requiredText(args, 'arch')),
+    from: text(args, 'from'),
+    releaseKeyFiles: texts(args, 'release-key'),
+    signatureStores: stores.length > 0 ? stores : DEFAULT_SIGNATURE_STORES,
+    allowUnsignedRelease: flag(args, 'allow-unsigned-release'),
+  };
+}
+
+export function openRequest(args: Arguments): OpenRequest {
+  return {
+    path: requiredText(args, 'path'),
+    trustedKeyFiles: texts(args, 'trusted-key'),
+    releaseKeyFiles: texts(args, 'release-key'),
+    expectedVersion: text(args, 'expect'),
+    expectedDigest: text(args, 'bundle-digest'),
+  };
+}
+
+export function deliveryRequest(args: Arguments): DeliveryRequest {
+  return {
+    to: requiredText(args, 'to'),
+    releaseRepository: text(args, 'release-repository'),
+    releaseImagesRepository: text(args, 'release-images-repository'),
+    maxNestedPaths: count(args, 'max-nested-paths'),
+    replaceTags: flag(args, 'replace-tags'),
+    resourcesFolder: requiredText(args, 'resources-dir'),
+    dryRun: flag(args, 'dry-run'),
+  };
+}
+
+/** A folder that exists is as good as its file URL. */
+function storeUrl(store: string): string {
+  return !store.includes('://') && existsSync(store) ? pathToFileURL(resolve(store)).href : store;
+}

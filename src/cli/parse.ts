@@ -1,0 +1,76 @@
+import yargs, { type Argv } from 'yargs';
+
+import { BundleError } from '../core/errors.ts';
+import { VERSION } from '../core/version.ts';
+import { type Arguments, type Command } from './command.ts';
+import { inspectCommand } from './commands/inspect.ts';
+import { keygenCommand } from './commands/keygen.ts';
+import { mirrorCommand } from './commands/mirror.ts';
+import { packCommand } from './commands/pack.ts';
+import { trustAddCommand, trustListCommand, trustRemoveCommand } from './commands/trust.ts';
+import { unpackCommand } from './commands/unpack.ts';
+import { verifyCommand } from './commands/verify.ts';
+import { type Io } from './io.ts';
+import { commonOptions } from './options.ts';
+
+/** A command to run with its arguments, or text to print (help, version, completion). */
+export type Invocation =
+  | { readonly command: Command; readonly args: Arguments; readonly output?: undefined }
+  | { readonly command?: undefined; readonly output: string };
+
+const COMMANDS: readonly Command[] = [packCommand, verifyCommand, inspectCommand, unpackCommand, mirrorCommand, keygenCommand];
+const TRUST_COMMANDS: readonly Command[] = [trustAddCommand, trustListCommand, trustRemoveCommand];
+const HELP_WIDTH = 120;
+
+/**
+ * Understands a command line without running anything.
+ * @throws BundleError USAGE
+ */
+export async function parseCommandLine(argv: readonly string[], io: Pick<Io, 'stdout'>): Promise<Invocation> {
+  let chosen: Command | undefined;
+  const register = (parent: Argv, command: Command): Argv =>
+    parent.command(
+      command.usage,
+      command.summary,
+      (sub) => {
+        for (const [line, what] of command.examples) sub.example(line, what);
+        for (const [name, positional] of Object.entries(command.positionals)) sub.positional(name, positional);
+        return sub.options({ ...command.options, ...commonOptions });
+      },
+      () => {
+        chosen = command;
+      },
+    );
+  const parser = yargs()
+    .scriptName('bundle')
+    .usage('$0 COMMAND\n\nCarries OpenShift releases across an air gap.')
+    .example('$0 pack 4.17.3 -o /media/usb', 'on the connected side')
+    .example('$0 verify /media/usb', 'the checksum audit, on either side')
+    .example('$0 unpack /media/usb --to registry:5000/ocp4', 'on the closed side')
+    .version(VERSION)
+    .help()
+    .alias('h', 'help')
+    .strict()
+    .demandCommand(1, 'no command was given')
+    .parserConfiguration({ 'parse-numbers': false, 'parse-positional-numbers': false, 'camel-case-expansion': false, 'boolean-negation': false })
+    .exitProcess(false)
+    .wrap(Math.min(HELP_WIDTH, io.stdout.columns || HELP_WIDTH))
+    .completion('completion', 'print a completion script for bash or zsh');
+  for (const command of COMMANDS) register(parser, command);
+  parser.command('trust', 'whose bundles are accepted here', (trust) => {
+    for (const command of TRUST_COMMANDS) register(trust, command);
+    return trust.demandCommand(1, 'trust what? add, list or remove');
+  });
+
+  const { failure, args, output } = await new Promise<{ failure: Error | undefined; args: Arguments; output: string }>((settle) => {
+    void parser.parse([...argv], {}, (error: Error | undefined | null, parsed: unknown, text: string) => {
+      settle({ failure: error ?? undefined, args: parsed as Arguments, output: text });
+    });
+  });
+  if (failure !== undefined) {
+    throw new BundleError('USAGE', failure.message.split('\n')[0] ?? 'the command line is not understood', {
+      hint: `${chosen === undefined ? 'bundle --help' : `bundle ${chosen.usage.split(' ')[0] ?? ''} --help`} shows what there is.`,
+    });
+  }
+  return chosen === undefined || output !== '' ? { output } : { command: chosen, args };
+}

@@ -1,0 +1,77 @@
+import { hexOf } from '../../core/digest.ts';
+import { type ReleaseSignature } from '../../trust/release-signature.ts';
+import { type OpenedBundle } from '../../workflows/open-bundle.ts';
+import { type PlannedRelease } from '../../workflows/release.ts';
+import { formatBytes } from '../units.ts';
+
+type Facts = readonly (readonly [string, string | undefined])[];
+
+export function releaseFacts(release: PlannedRelease): Facts {
+  const { images } = release.content;
+  const number = (role: string): number => images.filter((image) => image.role === role).length;
+  const cosign = number('signature');
+  return [
+    ['release', `${release.version} for ${release.architecture}, made ${release.created}`],
+    ['release image', release.reference],
+    ['release signature', release.signatures.length === 0 ? 'NONE: the release is not proven' : release.signatures.map(signatureText).join('; ')],
+    ['images', `1 release image, ${number('component')} components${cosign > 0 ? `, ${cosign} cosign signature images (carried, not checked)` : ''}`],
+  ];
+}
+
+export function bundleFacts({ path, size, digest, signer, standing }: Omit<OpenedBundle, 'reader'>): Facts {
+  const standings = {
+    trusted: 'trusted here',
+    own: 'your own key',
+    unknown: 'NOT KNOWN HERE: the content is proven by the release signature alone',
+  };
+  return [
+    ['bundle', `${path} (${formatBytes(size)}, ${size} bytes)`],
+    ['bundle digest', hexOf(digest)],
+    ['signer', `${signer.id} (${signer.algorithm}), ${standings[standing]}`],
+  ];
+}
+
+export function releaseJson({ version, architecture, digest, reference, created, signatures, content }: PlannedRelease): object {
+  return {
+    version,
+    architecture,
+    digest,
+    reference,
+    created,
+    proven: signatures.length > 0,
+    signatures: signatures.map(({ digest: message, keyId, fingerprint, keyName, dockerReference, created: signed }) => ({
+      digest: message,
+      keyId,
+      fingerprint,
+      keyName,
+      dockerReference,
+      created: signed,
+    })),
+    images: content.images.map(({ name, role, descriptor, source }) => ({ name, role, digest: descriptor.digest, source })),
+  };
+}
+
+export function bundleJson({ path, size, digest, signer, standing, release }: Omit<OpenedBundle, 'reader'>): object {
+  return {
+    path,
+    size,
+    digest: hexOf(digest),
+    signer: { id: signer.id, algorithm: signer.algorithm, standing },
+    release: releaseJson(release),
+  };
+}
+
+/** How to make an unknown signer a known one. */
+export function trustAdvice({ standing }: Omit<OpenedBundle, 'reader'>): string[] {
+  if (standing !== 'unknown') return [];
+  return [
+    '',
+    'Content proven by the release signature; packer not known here. To accept bundles of this packer only from now on:',
+    '  bundle trust add KEY.pub',
+    'with the key that the packer gave you by another way than the medium.',
+  ];
+}
+
+function signatureText({ keyName, fingerprint, created }: ReleaseSignature): string {
+  return `good, by ${keyName} (${fingerprint}), ${created.toISOString().slice(0, 10)}`;
+}

@@ -1,0 +1,259 @@
+import { type ByteStream, streamOf } from './bytes.ts';
+import { forEachLimited, mapLimited } from './concurrency.ts';
+import { type Descriptor } from './descriptor.ts';
+import { type Digest } from './digest.ts';
+import { BundleError, hasCode } from './errors.ts';
+import { type Observe } from './events.ts';
+import { type ContentPlan, type PlannedImage } from './plan.ts';
+import { type ReadOnlyStore, type Store } from './store.ts';
+
+/** Attempts at one upload: what is sent cannot be sent again by the store itself, since it streams. */
+const UPLOAD_ATTEMPTS = 4;
+
+export interface CopyOptions {
+  /** Transfers at a time. */
+  readonly concurrency: number;
+  readonly signal: AbortSignal;
+  readonly observe: Observe;
+}
+
+/** A tag that names something at a target already. */
+export interface TagState {
+  readonly image: PlannedImage;
+  readonly tag: string;
+  readonly target: Store;
+  /** What it names now; `undefined` when it names nothing. */
+  readonly current: Digest | undefined;
+}
+
+export interface CopyReport {
+  readonly blobs: { pushed: number; mounted: number; skipped: number; pushedBytes: number; skippedBytes: number };
+  readonly manifests: { pushed: number; skipped: number };
+  readonly tags: { set: number; kept: number };
+}
+
+/** Asks a target for every tag of the plan, so that what would be overwritten is known before anything is written. */
+export async function surveyTags(
+  images: readonly PlannedImage[],
+  targetOf: (image: PlannedImage) => Store,
+  { concurrency, signal }: CopyOptions,
+): Promise<readonly TagState[]> {
+  const wanted = images.flatMap((image) => image.tags.map((tag) => ({ image, tag, target: targetOf(image) })));
+  return mapLimited(
+    wanted,
+    concurrency,
+    async ({ image, tag, target }, combined) => {
+      try {
+        return { image, tag, target, current: (await target.resolve(tag, { signal: combined })).digest };
+      } catch (error) {
+        if (hasCode(error, 'NOT_FOUND')) return { image, tag, target, current: undefined };
+        throw error;
+      }
+    },
+    signal,
+  );
+}
+
+/**
+ * Copies images to their targets. The unit is the image: as soon as its last blob is there its manifests follow, bottom
+ * up, and its tags. A signature image follows its subject. Release images come after everything else, and their tags
+ * last of all: nobody can install a release that is not whole.
+ *
+ * What a target holds already is not sent; what another target of the same registry holds is mounted.
+ * @param tags what {@link surveyTags} found; tags that name the right thing are kept.
+ */
+export async function copyImages(
+  plan: ContentPlan,
+  tags: readonly TagState[],
+  targetOf: (image: PlannedImage) => Store,
+  options: CopyOptions,
+): Promise<CopyReport> {
+  const run = new CopyRun(plan, tags, targetOf, options);
+  const rest = plan.images.filter((image) => !belongsToRelease(plan, image));
+  const releases = plan.images.filter((image) => belongsToRelease(plan, image));
+  await run.copy(rest);
+  await run.copy(releases);
+  await run.tagReleases(releases);
+  return run.report;
+}
+
+/** Release images and the signatures of what they consist of. */
+function belongsToRelease(plan: ContentPlan, image: PlannedImage): boolean {
+  if (image.role === 'release') return true;
+  if (image.subject === undefined) return false;
+  return plan.images.some(({ role, manifests }) => role === 'release' && manifests.some(({ digest }) => digest === image.subject));
+}
+
+class CopyRun {
+  readonly report: CopyReport = {
+    blobs: { pushed: 0, mounted: 0, skipped: 0, pushedBytes: 0, skippedBytes: 0 },
+    manifests: { pushed: 0, skipped: 0 },
+    tags: { set: 0, kept: 0 },
+  };
+  readonly #targetOf: (image: PlannedImage) => Store;
+  readonly #options: CopyOptions;
+  readonly #bytes: ReadonlyMap<Digest, Uint8Array>;
+  readonly #tags: readonly TagState[];
+  /** Which targets are known to hold a blob or manifest. */
+  readonly #holders = new Map<Digest, Set<Store>>();
+
+  constructor(plan: ContentPlan, tags: readonly TagState[], targetOf: (image: PlannedImage) => Store, options: CopyOptions) {
+    this.#targetOf = targetOf;
+    this.#options = options;
+    this.#tags = tags;
+    this.#bytes = new Map(plan.metadata.map(({ descriptor, bytes }) => [descriptor.digest, bytes]));
+  }
+
+  /** Copies images with everything they consist of; whoever completes an image's last blob goes on with its manifests. */
+  async copy(images: readonly PlannedImage[]): Promise<void> {
+    const { concurrency, signal } = this.#options;
+    const waiting = new Map<PlannedImage, number>();
+    const followers = new Map<string, PlannedImage[]>();
+    const jobs: { descriptor: Descriptor; image: PlannedImage; key: string }[] = [];
+    const known = new Set<string>();
+    const waitFor = (image: PlannedImage, key: string): void => {
+      waiting.set(image, (waiting.get(image) ?? 0) + 1);
+      followers.set(key, [...(followers.get(key) ?? []), image]);
+    };
+    const targets = [...new Set(images.map(this.#targetOf))];
+    const keyOf = (image: PlannedImage, digest: Digest): string => `${targets.indexOf(this.#targetOf(image))} ${digest}`;
+
+    for (const image of images) {
+      for (const descriptor of image.blobs) {
+        const key = keyOf(image, descriptor.digest);
+        waitFor(image, key);
+        if (!known.has(key)) jobs.push({ descriptor, image, key });
+        known.add(key);
+      }
+    }
+    for (const image of images) {
+      const subject = image.subject;
+      const owner = images.find((other) => subject !== undefined && other.manifests.some(({ digest }) => digest === subject));
+      if (owner !== undefined) waitFor(image, ownerKey(owner));
+    }
+    const settle = async (key: string, combined: AbortSignal): Promise<void> => {
+      for (const image of followers.get(key) ?? []) {
+        const left = waiting.get(image)! - 1;
+        waiting.set(image, left);
+        if (left > 0) continue;
+        await this.#finishImage(image, combined);
+        await settle(ownerKey(image), combined);
+      }
+    };
+    for (const image of images.filter((candidate) => !waiting.has(candidate))) {
+      await this.#finishImage(image, signal); // an index that lists nothing
+      await settle(ownerKey(image), signal);
+    }
+    await forEachLimited(
+      jobs,
+      concurrency,
+      async ({ descriptor, image, key }, combined) => {
+        try {
+          await this.#copyBlob(descriptor, image, combined);
+          await settle(key, combined);
+        } catch (error) {
+          throw error instanceof BundleError ? error.about(`image ${image.name}`) : error;
+        }
+      },
+      signal,
+    );
+  }
+
+  /** The very last step: until here nothing names the release. */
+  async tagReleases(images: readonly PlannedImage[]): Promise<void> {
+    for (const image of images.filter(({ role }) => role === 'release')) await this.#tag(image, this.#options.signal);
+  }
+
+  async #copyBlob(descriptor: Descriptor, image: PlannedImage, signal: AbortSignal): Promise<void> {
+    const { observe } = this.#options;
+    const { digest, size: bytes } = descriptor;
+    const target = this.#targetOf(image);
+    const { blobs } = this.report;
+    if (await target.exists(descriptor, { signal })) {
+      blobs.skipped += 1;
+      blobs.skippedBytes += bytes;
+      observe({ type: 'skipped', digest, bytes, image: image.name });
+    } else if (await this.#mount(descriptor, target, signal)) {
+      blobs.mounted += 1;
+      observe({ type: 'skipped', digest, bytes, image: image.name });
+    } else {
+      observe({ type: 'started', digest, bytes, image: image.name });
+      await this.#push(descriptor, image.store, target, signal);
+      blobs.pushed += 1;
+      blobs.pushedBytes += bytes;
+      observe({ type: 'finished', digest, bytes, image: image.name });
+    }
+    this.#holdersOf(digest).add(target);
+  }
+
+  async #mount(descriptor: Descriptor, target: Store, signal: AbortSignal): Promise<boolean> {
+    if (target.mount === undefined) return false;
+    for (const holder of this.#holdersOf(descriptor.digest)) {
+      if (await target.mount(descriptor, holder, { signal })) return true;
+    }
+    return false;
+  }
+
+  async #push(descriptor: Descriptor, source: ReadOnlyStore, target: Store, signal: AbortSignal): Promise<void> {
+    const { observe } = this.#options;
+    const bytes = this.#bytes.get(descriptor.digest);
+    for (let attempt = 1; ; attempt += 1) {
+      let sent = 0;
+      const counted = async function* (content: ByteStream): AsyncGenerator<Uint8Array> {
+        for await (const chunk of content) {
+          sent += chunk.length;
+          observe({ type: 'advanced', bytes: chunk.length });
+          yield chunk;
+        }
+      };
+      try {
+        await target.push(descriptor, counted(bytes ? streamOf(bytes) : source.fetch(descriptor, { signal })), { signal });
+        return;
+      } catch (error) {
+        observe({ type: 'advanced', bytes: -sent });
+        if (!(error instanceof BundleError) || !error.temporary || attempt >= UPLOAD_ATTEMPTS) throw error;
+        observe({ type: 'retried', what: descriptor.digest, cause: error.message, attempt, delayMs: 0 });
+      }
+    }
+  }
+
+  async #finishImage(image: PlannedImage, signal: AbortSignal): Promise<void> {
+    const target = this.#targetOf(image);
+    for (const descriptor of image.manifests) {
+      const holders = this.#holdersOf(descriptor.digest);
+      if (holders.has(target) || (await target.exists(descriptor, { signal }))) {
+        this.report.manifests.skipped += 1;
+      } else {
+        await target.push(descriptor, streamOf(this.#bytes.get(descriptor.digest)!), { signal });
+        this.report.manifests.pushed += 1;
+      }
+      holders.add(target);
+    }
+    if (image.role !== 'release') await this.#tag(image, signal);
+  }
+
+  async #tag(image: PlannedImage, signal: AbortSignal): Promise<void> {
+    for (const tag of image.tags) {
+      const state = this.#tags.find((candidate) => candidate.image === image && candidate.tag === tag);
+      if (state?.current === image.descriptor.digest) {
+        this.report.tags.kept += 1;
+      } else {
+        await this.#targetOf(image).tag(image.descriptor, tag, { signal });
+        this.report.tags.set += 1;
+      }
+    }
+  }
+
+  #holdersOf(digest: Digest): Set<Store> {
+    let holders = this.#holders.get(digest);
+    if (holders === undefined) {
+      holders = new Set();
+      this.#holders.set(digest, holders);
+    }
+    return holders;
+  }
+}
+
+function ownerKey(image: PlannedImage): string {
+  return `image ${image.name}`;
+}

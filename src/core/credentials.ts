@@ -1,0 +1,56 @@
+import { inspect } from 'node:util';
+import { type RepositoryName } from './reference.ts';
+
+const REDACTED = '[redacted]';
+
+/** What a registry is shown to be let in. Never appears in logs, JSON or inspected objects. */
+export class Credentials {
+  readonly #username: string;
+  readonly #password: string;
+  readonly #identityToken: string | undefined;
+
+  constructor(username: string, password: string, identityToken?: string) {
+    this.#username = username;
+    this.#password = password;
+    this.#identityToken = identityToken;
+  }
+
+  get username(): string {
+    return this.#username;
+  }
+
+  get password(): string {
+    return this.#password;
+  }
+
+  /** An OAuth 2 refresh token; takes the place of the password where it is present. */
+  get identityToken(): string | undefined {
+    return this.#identityToken;
+  }
+
+  toJSON(): string {
+    return REDACTED;
+  }
+
+  toString(): string {
+    return REDACTED;
+  }
+
+  [inspect.custom](): string {
+    return REDACTED;
+  }
+}
+
+/** Where registry clients get credentials from. */
+export interface CredentialSource {
+  /** The credentials for a repository, or `undefined` where none are known. */
+  lookup(name: RepositoryName): Promise<Credentials | undefined>;
+  /** Every place that is looked at, in order, for the message of a refusal. */
+  readonly places: readonly string[];
+}
+
+/** Knows no credentials. */
+export const anonymous: CredentialSource = {
+  lookup: async () => undefined,
+  places: [],
+};

@@ -1,0 +1,136 @@
+/**
+ * Every way a command can fail, and the exit status it ends with. The statuses are part of the
+ * command line's contract (docs/exit-status.md); the codes are part of the JSON output's.
+ */
+const STATUS_OF_CODE = {
+  USAGE: 2,
+  CONFIGURATION: 2,
+  CONTENT_MISMATCH: 20,
+  CLOSURE_MISMATCH: 20,
+  UNSUPPORTED_CONTENT: 20,
+  SIGNATURE_MISSING: 21,
+  SIGNATURE_INVALID: 21,
+  SIGNER_UNKNOWN: 21,
+  NOT_THE_EXPECTED_BUNDLE: 21,
+  BUNDLE_UNUSABLE: 22,
+  NOT_FOUND: 23,
+  NOT_ALLOWED: 24,
+  NETWORK: 25,
+  REGISTRY: 25,
+  DISK: 26,
+  TAG_CONFLICT: 27,
+  INTERRUPTED: 130,
+} as const;
+
+export type ErrorCode = keyof typeof STATUS_OF_CODE;
+
+export interface ErrorDetail {
+  /** One sentence on what to do next. */
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+  /** What was promised and what was found, where the failure is a comparison. */
+  readonly expected?: string | undefined;
+  readonly got?: string | undefined;
+  /** The image, entry or file that the failure is about. */
+  readonly subject?: string | undefined;
+  /** The same might succeed a moment later: a broken connection, a busy server. */
+  readonly temporary?: boolean | undefined;
+  /** Overrides the status of the code: only interruption needs it (129, 130, 143). */
+  readonly status?: number | undefined;
+}
+
+/** The one error class of the program: a failure that was foreseen, with a code and a way out. */
+export class BundleError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly expected: string | undefined;
+  readonly got: string | undefined;
+  readonly subject: string | undefined;
+  readonly temporary: boolean;
+  readonly #status: number | undefined;
+
+  constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
+    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.name = 'BundleError';
+    this.code = code;
+    this.hint = detail.hint;
+    this.expected = detail.expected;
+    this.got = detail.got;
+    this.subject = detail.subject;
+    this.temporary = detail.temporary ?? false;
+    this.#status = detail.status;
+  }
+
+  get exitStatus(): number {
+    return this.#status ?? STATUS_OF_CODE[this.code];
+  }
+
+  /** The same failure, told of `subject` too: for a layer that knows which image was being moved. */
+  about(subject: string): BundleError {
+    if (this.subject !== undefined) return this;
+    return new BundleError(this.code, `${subject}: ${this.message}`, {
+      hint: this.hint,
+      cause: this.cause,
+      expected: this.expected,
+      got: this.got,
+      subject,
+      temporary: this.temporary,
+      status: this.#status,
+    });
+  }
+}
+
+/** Which of several failures decides the exit status, gravest first (docs/exit-status.md). */
+const GRAVITY: readonly number[] = [21, 20, 22, 24, 23, 25, 26];
+
+/** The failure to report of several that happened in one run; `undefined` only for an empty list. */
+export function gravest(errors: readonly unknown[]): unknown {
+  const rank = (error: unknown): number => {
+    if (!(error instanceof BundleError)) return -1; // a bug outranks everything: it must be seen
+    const index = GRAVITY.indexOf(error.exitStatus);
+    return index === -1 ? GRAVITY.length : index;
+  };
+  return errors.toSorted((a, b) => rank(a) - rank(b))[0];
+}
+
+/** True for a failure of the given code: how callers tell an absence from a refusal. */
+export function hasCode(error: unknown, code: ErrorCode): error is BundleError {
+  return error instanceof BundleError && error.code === code;
+}
+
+/** True for a failure that may pass when the same is done again: a broken connection, a busy registry. */
+export function isTemporary(error: unknown): error is BundleError {
+  return error instanceof BundleError && error.temporary;
+}
+
+/** The system error code (`ENOENT`, `ENOSPC`, …) of an error thrown by Node, or `undefined`. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/**
+ * A local file-system failure in the program's own words: 23 where the path does not exist, 26 for the rest
+ * (no space, no permission, read error).
+ */
+export function diskError(action: string, path: string, cause: unknown): BundleError {
+  const code = systemCode(cause) ?? 'unknown error';
+  const hints: Record<string, string> = {
+    ENOSPC: 'Free some space, or choose another folder.',
+    EDQUOT: 'The quota is used up: free some space, or choose another folder.',
+    EACCES: 'Check the permissions of the folder and the user you run as.',
+    EPERM: 'Check the permissions of the folder and the user you run as.',
+    EROFS: 'The file system is mounted read-only: choose another folder.',
+    EFBIG: 'The file system cannot hold a file of this size: use another one.',
+    EIO: 'The medium could not be read or written: try another one.',
+    ENOTDIR: 'A part of the path is a file where a folder is needed.',
+    EISDIR: 'The path is a folder where a file is needed.',
+  };
+  if (code === 'ENOENT') {
+    return new BundleError('NOT_FOUND', `cannot ${action} ${path}: no such file or folder`, {
+      hint: 'Check the path.',
+      cause,
+    });
+  }
+  return new BundleError('DISK', `cannot ${action} ${path}: ${code}`, { hint: hints[code], cause });
+}

@@ -1,0 +1,29 @@
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** What the OCI distribution specification asks registries to accept at least, and clients to stop at. */
+export const MAX_MANIFEST_BYTES = 4 * MiB;
+/** `bundle.json`, `index.json` and `SHA256SUMS` name every blob of a bundle; twenty thousand blobs take 3 MiB. */
+export const MAX_LISTING_BYTES = 64 * MiB;
+/** An OpenPGP release signature is under 2 KiB; the ceiling is the one `oc` announces. */
+export const MAX_SIGNATURE_BYTES = 50 * KiB;
+/** An error body is for a message only. */
+export const MAX_ERROR_BODY_BYTES = 64 * KiB;
+/** A token answer: registries send up to some tens of KiB where a token carries many scopes. */
+export const MAX_TOKEN_BODY_BYTES = MiB;
+/** A page of a tag list. */
+export const MAX_TAG_PAGE_BYTES = 4 * MiB;
+/** image-references of a release with 190 components has 200 KiB. */
+export const MAX_PAYLOAD_FILE_BYTES = 16 * MiB;
+/** Unpacked bytes of release image layers that are read in search of `release-manifests/`. */
+export const MAX_PAYLOAD_LAYER_BYTES = 8 * 1024 * MiB;
+/** A key file, public or private. */
+export const MAX_KEY_BYTES = 64 * KiB;
+/** A file of CA certificates: a distribution's own bundle has 220 KiB. */
+export const MAX_CERTIFICATES_BYTES = 16 * MiB;
+/** An auth file of a large site has some tens of KiB. */
+export const MAX_AUTH_FILE_BYTES = 4 * MiB;
+/** How deep an index may hold indexes. */
+export const MAX_INDEX_DEPTH = 4;
+/** All manifests and configs of a bundle together; they are held in memory. 5,000 images take about 125 MiB. */
+export const MAX_METADATA_BYTES = 256 * MiB;

@@ -1,0 +1,117 @@
+import { type Descriptor } from './descriptor.ts';
+import { type Digest, parseDigest } from './digest.ts';
+import { BundleError } from './errors.ts';
+import { asArray, asObject, asSize, asString, isObject, type Json, type JsonObject, parseStrictJson } from './json.ts';
+import { DOCKER_LIST, DOCKER_MANIFEST, isIndexType, isManifestType, OCI_INDEX, OCI_MANIFEST } from './media-types.ts';
+
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+}
+
+/** One image: a config and its layers, base layer first. */
+export interface ImageManifest {
+  readonly kind: 'manifest';
+  readonly mediaType: string;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+}
+
+/** A list of manifests, one for each platform (Docker: manifest list). */
+export interface ImageIndex {
+  readonly kind: 'index';
+  readonly mediaType: string;
+  readonly manifests: readonly (Descriptor & { readonly platform?: Platform })[];
+}
+
+export type Manifest = ImageManifest | ImageIndex;
+
+/**
+ * Reads a manifest of Docker schema 2 or OCI, single or list. The bytes themselves are what is kept and moved;
+ * this is only a view of them.
+ *
+ * `announced` is the media type by which the bytes came (Content-Type or parent descriptor); the bytes' own
+ * `mediaType` must agree with it.
+ * @throws BundleError UNSUPPORTED_CONTENT for Docker schema 1, other digests than sha256, bytes that read as both
+ * manifest and index (CVE-2021-41190), and anything that does not have the shape.
+ */
+export function parseManifest(bytes: Uint8Array, announced?: string): Manifest {
+  const document = asObject(parseStrictJson(bytes, 'manifest'), 'manifest');
+  const mediaType = mediaTypeOf(document, announced);
+  if (isIndexType(mediaType)) {
+    const manifests = asArray(document['manifests'], 'manifests').map((entry, index) => {
+      const what = `manifests[${index}]`;
+      const platform = parsePlatform(asObject(entry, what)['platform']);
+      return { ...parseDescriptor(entry, what), ...(platform && { platform }) };
+    });
+    return { kind: 'index', mediaType, manifests };
+  }
+  const config = parseDescriptor(document['config'], 'config');
+  const layers = asArray(document['layers'], 'layers').map((entry, index) => parseDescriptor(entry, `layers[${index}]`));
+  return { kind: 'manifest', mediaType, config, layers };
+}
+
+/** What a manifest points to: children of an index; config, then layers of an image. */
+export function successors(manifest: Manifest): readonly Descriptor[] {
+  return manifest.kind === 'index' ? manifest.manifests : [manifest.config, ...manifest.layers];
+}
+
+/** @throws BundleError UNSUPPORTED_CONTENT naming `what`. */
+export function parseDescriptor(value: Json | undefined, what: string): Descriptor {
+  const object = asObject(value, what);
+  return {
+    mediaType: asString(object['mediaType'], `${what}.mediaType`),
+    digest: parseDigest(object['digest']),
+    size: asSize(object['size'], `${what}.size`),
+  };
+}
+
+function mediaTypeOf(document: JsonObject, announced: string | undefined): string {
+  if (document['schemaVersion'] === 1) {
+    throw new BundleError('UNSUPPORTED_CONTENT', 'the manifest is of Docker schema 1', {
+      hint: 'Schema 1 cannot be carried by digest; ask for the image to be pushed again with a current tool.',
+    });
+  }
+  if (document['schemaVersion'] !== 2) throw new BundleError('UNSUPPORTED_CONTENT', 'the manifest has no schemaVersion 2');
+  if ('manifests' in document && ('layers' in document || 'config' in document)) {
+    throw new BundleError('UNSUPPORTED_CONTENT', 'the manifest reads as both an image and an index');
+  }
+  const own = document['mediaType'];
+  if (own !== undefined && typeof own !== 'string') throw new BundleError('UNSUPPORTED_CONTENT', 'mediaType is not a string');
+  const known = announced !== undefined && isManifestType(announced) ? announced : undefined;
+  if (own !== undefined && known !== undefined && own !== known) {
+    throw new BundleError('UNSUPPORTED_CONTENT', `the manifest says it is ${own} but came as ${known}`, { expected: known, got: own });
+  }
+  const mediaType = own ?? known ?? guess(document);
+  if (!isManifestType(mediaType)) {
+    throw new BundleError('UNSUPPORTED_CONTENT', `manifests of type ${mediaType} are not supported`, {
+      hint: 'Docker schema 2 and OCI manifests and indexes are.',
+    });
+  }
+  if (isIndexType(mediaType) !== 'manifests' in document) {
+    throw new BundleError('UNSUPPORTED_CONTENT', `the manifest does not have the shape of its type ${mediaType}`);
+  }
+  return mediaType;
+}
+
+/** OCI manifests may leave their own type out; Docker's never do, but their config's type gives them away. */
+function guess(document: JsonObject): string {
+  if ('manifests' in document) {
+    const first = Array.isArray(document['manifests']) ? (document['manifests'] as readonly Json[])[0] : undefined;
+    return isObject(first) && first['mediaType'] === DOCKER_MANIFEST ? DOCKER_LIST : OCI_INDEX;
+  }
+  const config = document['config'];
+  const type = isObject(config) ? config['mediaType'] : undefined;
+  return typeof type === 'string' && type.startsWith('application/vnd.docker.') ? DOCKER_MANIFEST : OCI_MANIFEST;
+}
+
+function parsePlatform(value: Json | undefined): Platform | undefined {
+  if (!isObject(value)) return undefined;
+  const { os, architecture } = value;
+  return typeof os === 'string' && typeof architecture === 'string' ? { os, architecture } : undefined;
+}
+
+/** The tag under which cosign keeps the signatures of a manifest, in the manifest's own repository. */
+export function signatureTagOf(digest: Digest): string {
+  return `${digest.replace(':', '-')}.sig`;
+}

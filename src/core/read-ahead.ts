@@ -1,0 +1,214 @@
+import { BufferPool } from './buffers.ts';
+import { type ByteStream, drain } from './bytes.ts';
+import { type Descriptor } from './descriptor.ts';
+import { BundleError, hasCode } from './errors.ts';
+import { type Observe } from './events.ts';
+import { type PlannedBlob } from './plan.ts';
+import { verified, type VerifiedStream } from './verified.ts';
+
+/** Bytes fetched ahead of what is being consumed. */
+const WINDOW = 64 * 1024 * 1024;
+/** A larger blob is fetched in parts of this size, several at a time. */
+const SEGMENT = 8 * 1024 * 1024;
+
+export interface ReadAheadOptions {
+  /** Requests at a time. */
+  readonly concurrency: number;
+  readonly signal: AbortSignal;
+  readonly observe: Observe;
+}
+
+/**
+ * Fetches blobs ahead, in parallel, and hands them to `consume` one after the other in the order of the list.
+ *
+ * A blob that fits the window has been checked whole before its first byte is handed out; a larger one is checked as it
+ * goes, and `consume` fails at its end if it is wrong. Wrong content is fetched once more, whole and in one stream,
+ * before it is a failure; `consume` is then called again for the same blob.
+ * @throws BundleError of the fetch or of `consume`, naming the image.
+ */
+export async function readAhead(
+  blobs: readonly PlannedBlob[],
+  consume: (blob: PlannedBlob, content: VerifiedStream) => Promise<void>,
+  options: ReadAheadOptions,
+): Promise<void> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const pool = new BufferPool(WINDOW);
+  const queue = blobs.flatMap((blob) => segmentsOf(blob.descriptor).map((range) => new Segment(blob, range)));
+  const byBlob = new Map<PlannedBlob, Segment[]>();
+  for (const segment of queue) byBlob.set(segment.blob, [...(byBlob.get(segment.blob) ?? []), segment]);
+
+  let next = 0;
+  const fetchOn = async (): Promise<void> => {
+    for (let segment = queue[next]; segment && !signal.aborted; segment = queue[next]) {
+      next += 1;
+      await segment.fetch(pool, signal, options.observe);
+    }
+  };
+  const workers = Promise.all(Array.from({ length: options.concurrency }, fetchOn));
+
+  try {
+    for (const blob of blobs) {
+      signal.throwIfAborted();
+      await consumeOne(blob, byBlob.get(blob) ?? [], pool, consume, { ...options, signal });
+      byBlob.delete(blob);
+    }
+  } catch (error) {
+    options.signal.throwIfAborted();
+    throw error;
+  } finally {
+    stop.abort();
+    await workers;
+  }
+}
+
+async function consumeOne(
+  blob: PlannedBlob,
+  segments: readonly Segment[],
+  pool: BufferPool,
+  consume: (blob: PlannedBlob, content: VerifiedStream) => Promise<void>,
+  { signal, observe }: ReadAheadOptions,
+): Promise<void> {
+  const { descriptor, store, image } = blob;
+  observe({ type: 'started', digest: descriptor.digest, bytes: descriptor.size, image });
+  try {
+    try {
+      if (descriptor.size <= WINDOW) await checkWhole(segments, descriptor);
+      await consume(blob, verified(released(segments, pool), descriptor));
+    } catch (error) {
+      if (!hasCode(error, 'CONTENT_MISMATCH')) throw error;
+      observe({ type: 'retried', what: descriptor.digest, cause: error.message, attempt: 1, delayMs: 0 });
+      observe({ type: 'advanced', bytes: -segments.reduce((total, segment) => total + segment.received, 0) });
+      for (const segment of segments) segment.abandon(pool);
+      await consume(blob, verified(counted(store.fetch(descriptor, { signal }), observe), descriptor));
+    }
+  } catch (error) {
+    throw error instanceof BundleError ? error.about(`image ${image}`) : error;
+  }
+  observe({ type: 'finished', digest: descriptor.digest, bytes: descriptor.size, image });
+}
+
+async function checkWhole(segments: readonly Segment[], descriptor: Descriptor): Promise<void> {
+  const parts = async function* (): AsyncGenerator<Uint8Array> {
+    for (const segment of segments) yield await segment.bytes();
+  };
+  await drain(verified(parts(), descriptor));
+}
+
+async function* released(segments: readonly Segment[], pool: BufferPool): AsyncGenerator<Uint8Array> {
+  for (const segment of segments) {
+    yield await segment.bytes();
+    segment.release(pool);
+  }
+}
+
+async function* counted(content: ByteStream, observe: Observe): AsyncGenerator<Uint8Array> {
+  for await (const chunk of content) {
+    observe({ type: 'advanced', bytes: chunk.length });
+    yield chunk;
+  }
+}
+
+function segmentsOf({ size }: Descriptor): { start: number; end: number }[] {
+  const segments = [{ start: 0, end: Math.min(size, SEGMENT) }];
+  for (let start = SEGMENT; start < size; start += SEGMENT) segments.push({ start, end: Math.min(size, start + SEGMENT) });
+  return segments;
+}
+
+/** A part of a blob, fetched into one buffer of the pool. */
+class Segment {
+  readonly blob: PlannedBlob;
+  readonly #range: { readonly start: number; readonly end: number };
+  readonly #done: Promise<Uint8Array>;
+  #resolve!: (bytes: Uint8Array) => void;
+  #reject!: (error: unknown) => void;
+  #buffer: Uint8Array | undefined;
+  #received = 0;
+  #underWay = false;
+  #abandoned = false;
+
+  constructor(blob: PlannedBlob, range: { start: number; end: number }) {
+    this.blob = blob;
+    this.#range = range;
+    this.#done = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#done.catch(() => undefined); // whoever consumes it sees the failure; if nobody does, an earlier one was seen
+  }
+
+  /** Bytes that have come so far. */
+  get received(): number {
+    return this.#received;
+  }
+
+  /** Never throws: the failure is what {@link bytes} throws. */
+  async fetch(pool: BufferPool, signal: AbortSignal, observe: Observe): Promise<void> {
+    const { start, end } = this.#range;
+    if (this.#abandoned) return;
+    this.#underWay = true;
+    try {
+      const buffer = await abortable(pool.acquire(end - start), signal, (late) => {
+        pool.release(late);
+      });
+      this.#buffer = buffer;
+      const whole = start === 0 && end === this.blob.descriptor.size;
+      for await (const chunk of this.blob.store.fetch(this.blob.descriptor, { signal, ...(!whole && { range: this.#range }) })) {
+        if (this.#isAbandoned()) break;
+        if (this.#received + chunk.length > end - start) throw tooLong(this.blob.descriptor);
+        buffer.set(chunk, this.#received);
+        this.#received += chunk.length;
+        observe({ type: 'advanced', bytes: chunk.length });
+      }
+      this.#resolve(buffer.subarray(0, this.#received));
+    } catch (error) {
+      this.#reject(error);
+    } finally {
+      this.#underWay = false;
+      if (this.#isAbandoned()) this.release(pool);
+    }
+  }
+
+  /** A call, since the compiler takes a field that was false before an `await` to be false after it. */
+  #isAbandoned(): boolean {
+    return this.#abandoned;
+  }
+
+  bytes(): Promise<Uint8Array> {
+    return this.#done;
+  }
+
+  /** Nobody wants it any more: its buffer goes back as soon as nothing writes into it. */
+  abandon(pool: BufferPool): void {
+    this.#abandoned = true;
+    if (!this.#underWay) this.release(pool);
+  }
+
+  release(pool: BufferPool): void {
+    if (this.#buffer === undefined) return;
+    pool.release(this.#buffer);
+    this.#buffer = undefined;
+  }
+}
+
+/** Waits for `promise` or the abort, whichever is first; what comes late is handed to `discard`. */
+async function abortable<T>(promise: Promise<T>, signal: AbortSignal, discard: (late: T) => void): Promise<T> {
+  signal.throwIfAborted();
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => {
+      void promise.then(discard);
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    if (onAbort) signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function tooLong(descriptor: Descriptor): BundleError {
+  return new BundleError('CONTENT_MISMATCH', `wrong size of ${descriptor.digest}: more than ${descriptor.size} bytes came`);
+}

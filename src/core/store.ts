@@ -1,0 +1,49 @@
+import { type ByteStream } from './bytes.ts';
+import { type Descriptor } from './descriptor.ts';
+
+export interface FetchOptions {
+  /** The part that is wanted, in bytes: from `start` up to but not including `end`. */
+  readonly range?: { readonly start: number; readonly end: number };
+  readonly signal?: AbortSignal;
+}
+
+export interface StoreOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** A place that content can be read from by digest. */
+export interface ReadOnlyStore {
+  /** How people call the place: `quay.io/openshift-release-dev/ocp-release`, `oci:/srv/release`. */
+  readonly name: string;
+  /**
+   * The bytes of a blob or manifest, as the place gives them: **not** checked, wrap them in `verified()`.
+   * @throws BundleError NOT_FOUND when the place does not hold it.
+   */
+  fetch(descriptor: Descriptor, options?: FetchOptions): ByteStream;
+  /** Whether the place holds the content; only a definite absence is `false`, anything unclear throws. */
+  exists(descriptor: Descriptor, options?: StoreOptions): Promise<boolean>;
+  /**
+   * What a tag or digest names.
+   * @throws BundleError NOT_FOUND when it names nothing.
+   */
+  resolve(reference: string, options?: StoreOptions): Promise<Descriptor>;
+  /** All tags, in no particular order. */
+  tags(options?: StoreOptions): Promise<readonly string[]>;
+}
+
+/** A place that content can also be written to. */
+export interface Store extends ReadOnlyStore {
+  /**
+   * Takes the content in and checks it: afterwards it is there whole, or (on an error) not at all. Content that
+   * is there already is left alone. A manifest may be pushed only after everything it points to.
+   * @throws BundleError CONTENT_MISMATCH when the bytes are not those of the descriptor.
+   */
+  push(descriptor: Descriptor, content: ByteStream, options?: StoreOptions): Promise<void>;
+  /** Lets `tag` name a manifest that has been pushed, replacing what it named before. */
+  tag(descriptor: Descriptor, tag: string, options?: StoreOptions): Promise<void>;
+  /**
+   * Takes over content that another place near it holds, without moving bytes; `false` when that cannot be done.
+   * Only registries can: two repositories of one registry.
+   */
+  mount?(descriptor: Descriptor, from: ReadOnlyStore, options?: StoreOptions): Promise<boolean>;
+}

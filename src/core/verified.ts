@@ -1,0 +1,69 @@
+import { type ByteStream, readAll } from './bytes.ts';
+import { type Descriptor } from './descriptor.ts';
+import { Digester } from './digest.ts';
+import { BundleError } from './errors.ts';
+import { MAX_MANIFEST_BYTES } from './limits.ts';
+
+declare const brand: unique symbol;
+
+/** A stream that ends only if its content is what was promised. Only {@link verified} makes one. */
+export type VerifiedStream = ByteStream & { readonly [brand]: true };
+
+/**
+ * Passes `content` through and ends only if its size and digest are those of `expected`.
+ *
+ * The chunk that completes the size is handed on only when the digest is right and nothing follows, so a consumer that
+ * announced the size (an upload with Content-Length) has not completed anything when the content turns out to be wrong.
+ * @throws BundleError CONTENT_MISMATCH, with both values.
+ */
+export function verified(content: ByteStream, expected: Descriptor): VerifiedStream {
+  return check(content, expected) as unknown as VerifiedStream;
+}
+
+async function* check(content: ByteStream, expected: Descriptor): AsyncGenerator<Uint8Array> {
+  const digester = new Digester();
+  const checkEnd = (): void => {
+    const digest = digester.digest();
+    if (digest !== expected.digest) throw mismatch(expected, 'digest', expected.digest, digest);
+  };
+  let last: Uint8Array | undefined;
+  if (expected.size === 0) checkEnd();
+  for await (const chunk of content) {
+    if (chunk.length === 0) continue;
+    if (digester.size + chunk.length > expected.size) {
+      throw mismatch(expected, 'size', `${expected.size} bytes`, `more than ${expected.size} bytes`);
+    }
+    digester.update(chunk);
+    if (digester.size < expected.size) {
+      yield chunk;
+      continue;
+    }
+    checkEnd();
+    last = Uint8Array.from(chunk);
+  }
+  if (digester.size !== expected.size) {
+    throw mismatch(expected, 'size', `${expected.size} bytes`, `${digester.size} bytes`);
+  }
+  if (last) yield last;
+}
+
+/**
+ * The whole of a small blob, checked.
+ * @throws BundleError CONTENT_MISMATCH for other bytes, or for a descriptor larger than `limit` bytes.
+ */
+export async function readVerified(content: ByteStream, expected: Descriptor, limit: number = MAX_MANIFEST_BYTES): Promise<Uint8Array> {
+  if (expected.size > limit) {
+    throw new BundleError('UNSUPPORTED_CONTENT', `${expected.digest} has ${expected.size} bytes, over the limit of ${limit}`, {
+      hint: 'Manifests of real images are far smaller; the content is not what it claims to be.',
+    });
+  }
+  return readAll(verified(content, expected), limit, expected.digest);
+}
+
+function mismatch(blob: Descriptor, what: 'digest' | 'size', expected: string, got: string): BundleError {
+  return new BundleError('CONTENT_MISMATCH', `wrong ${what} of ${blob.digest}: expected ${expected}, got ${got}`, {
+    expected,
+    got,
+    hint: 'The bytes are not those that were promised: fetch or copy them again, from another source if it happens twice.',
+  });
+}

@@ -1,0 +1,88 @@
+import { mkdir, open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readAll, streamOf } from '../../core/bytes.ts';
+import { BundleError, diskError, hasCode, systemCode } from '../../core/errors.ts';
+import { asObject, parseStrictJson } from '../../core/json.ts';
+import { ingest, INGEST, removeLeftovers } from './ingest.ts';
+
+/** OCI image-spec, image-layout.md: the value has not changed since version 1.0.0. */
+const LAYOUT_VERSION = '1.0.0';
+const MAX_MARKER_BYTES = 4096;
+const EMPTY_INDEX = { schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: [] };
+
+/**
+ * Checks that `dir` is an image layout.
+ * @throws BundleError NOT_FOUND for a path that does not exist, UNSUPPORTED_CONTENT for anything but a layout of version 1.
+ */
+export async function requireLayout(dir: string): Promise<void> {
+  await entriesOf(dir);
+  let version;
+  try {
+    version = asObject(parseStrictJson(await readSmallFile(join(dir, 'oci-layout'), MAX_MARKER_BYTES), 'oci-layout'), 'oci-layout')[
+      'imageLayoutVersion'
+    ];
+  } catch (error) {
+    if (hasCode(error, 'NOT_FOUND')) throw notALayout(dir, 'it has no file oci-layout');
+    throw error;
+  }
+  if (version !== LAYOUT_VERSION) throw notALayout(dir, `its imageLayoutVersion is not ${LAYOUT_VERSION}`);
+}
+
+/**
+ * Makes `dir` an image layout that is empty, unless it is a layout already.
+ * @throws BundleError USAGE for a folder that holds something else, DISK when it cannot be written.
+ */
+export async function initialiseLayout(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true });
+  } catch (cause) {
+    throw diskError('make', dir, cause);
+  }
+  const entries = await entriesOf(dir);
+  if (!entries.includes('oci-layout')) {
+    if (entries.some((name) => name !== INGEST)) {
+      throw new BundleError('USAGE', `${dir} is not empty, and no image layout`, {
+        hint: 'Name an empty folder, or one that does not exist yet.',
+      });
+    }
+    await ingest(dir, join(dir, 'oci-layout'), jsonFile({ imageLayoutVersion: LAYOUT_VERSION }));
+  }
+  if (!entries.includes('index.json')) await ingest(dir, join(dir, 'index.json'), jsonFile(EMPTY_INDEX));
+  await removeLeftovers(dir);
+}
+
+/**
+ * A whole file of at most `limit` bytes.
+ * @throws BundleError NOT_FOUND, DISK, or CONTENT_MISMATCH when it is larger.
+ */
+export async function readSmallFile(path: string, limit: number): Promise<Uint8Array> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      return await readAll(file.createReadStream({ autoClose: false }), limit, path);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw error instanceof BundleError ? error : diskError('read', path, error);
+  }
+}
+
+async function entriesOf(dir: string): Promise<readonly string[]> {
+  try {
+    return await readdir(dir);
+  } catch (cause) {
+    if (systemCode(cause) === 'ENOTDIR') throw notALayout(dir, 'it is a file');
+    throw diskError('read', dir, cause);
+  }
+}
+
+function jsonFile(value: unknown): AsyncGenerator<Uint8Array> {
+  return streamOf(Buffer.from(JSON.stringify(value)));
+}
+
+function notALayout(dir: string, why: string): BundleError {
+  return new BundleError('UNSUPPORTED_CONTENT', `${dir} is not an image layout: ${why}`, {
+    hint: 'An image layout is a folder with oci-layout, index.json and blobs/ (OCI image-spec, image-layout.md).',
+  });
+}

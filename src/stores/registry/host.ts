@@ -1,0 +1,86 @@
+import { lookup } from 'node:dns/promises';
+import { BlockList, isIPv6 } from 'node:net';
+import { type Challenge, parseChallenges } from './challenge.ts';
+import { isCertificateRefused, isConnectionRefused, isNotTls, plainRefused } from './faults.ts';
+import { discard, type HttpResponse, type Transport } from './transport.ts';
+
+/** How a registry is spoken to, found out once. */
+export interface Contact {
+  /** Scheme, host and port of all requests to it. */
+  readonly origin: URL;
+  /** What it asks of those who come without credentials. */
+  readonly challenges: readonly Challenge[];
+}
+
+/** Docker Hub answers under another name than the one it is known by. */
+const DOCKER_HUB = new Set(['docker.io', 'index.docker.io']);
+
+/** One registry: HTTPS, or plain HTTP where that is allowed. */
+export class RegistryHost {
+  /** As people write it: `quay.io`, `localhost:5000`. */
+  readonly name: string;
+  readonly #address: string;
+  readonly #transport: Transport;
+  #contact: Promise<Contact> | undefined;
+
+  constructor(name: string, transport: Transport) {
+    this.name = name;
+    this.#address = DOCKER_HUB.has(name) ? 'registry-1.docker.io' : name;
+    this.#transport = transport;
+  }
+
+  /**
+   * The way to speak to the registry. HTTPS is tried first, always; plain HTTP follows where nothing there speaks TLS
+   * and the host is loopback or was named as insecure. Concurrent callers share one attempt; a failed one is made anew.
+   * @throws BundleError NETWORK.
+   */
+  async contact(): Promise<Contact> {
+    this.#contact ??= this.#connect().catch((error: unknown) => {
+      this.#contact = undefined;
+      throw error;
+    });
+    return this.#contact;
+  }
+
+  async #connect(): Promise<Contact> {
+    const secure = new URL(`https://${this.#address}`);
+    try {
+      return await this.#ping(secure);
+    } catch (error) {
+      if (isCertificateRefused(error)) throw error;
+      const plain = new URL(`http://${this.#address}`);
+      // Without a port, TLS and plain HTTP are two ports: nobody listening on one says nothing of the other.
+      const pointless = isConnectionRefused(error) && portGiven(this.#address);
+      if (pointless || !(this.#transport.isInsecure(secure) || (await isLoopback(secure.hostname)))) {
+        throw isNotTls(error) ? plainRefused(this.name, error) : error;
+      }
+      return await this.#ping(plain);
+    }
+  }
+
+  async #ping(origin: URL): Promise<Contact> {
+    const request = { method: 'GET', url: new URL('/v2/', origin) } as const;
+    const response: HttpResponse = await this.#transport.sendRepeatedly(request, 2);
+    await discard(response);
+    return { origin, challenges: response.status === 401 ? parseChallenges(response.headers['www-authenticate']) : [] };
+  }
+}
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/** Whether a host name, or an address (IPv6 in brackets), stands for this very host and nothing else. */
+export async function isLoopback(hostname: string): Promise<boolean> {
+  const bare = hostname.replace(/^\[|\]$/g, '');
+  try {
+    const addresses = await lookup(bare, { all: true });
+    return addresses.length > 0 && addresses.every(({ address }) => loopback.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'));
+  } catch {
+    return false;
+  }
+}
+
+function portGiven(address: string): boolean {
+  return /:[0-9]+$/.test(address);
+}

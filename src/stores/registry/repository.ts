@@ -1,0 +1,184 @@
+import { type ByteStream } from '../../core/bytes.ts';
+import { type Descriptor } from '../../core/descriptor.ts';
+import { digestOf, type Digest, isDigest } from '../../core/digest.ts';
+import { BundleError, hasCode } from '../../core/errors.ts';
+import { MAX_MANIFEST_BYTES } from '../../core/limits.ts';
+import { parseManifest } from '../../core/manifest.ts';
+import { isManifestType, MANIFEST_TYPES } from '../../core/media-types.ts';
+import { formatRepository, isTag, type RepositoryName } from '../../core/reference.ts';
+import { type FetchOptions, type ReadOnlyStore, type Store, type StoreOptions } from '../../core/store.ts';
+import { readVerified } from '../../core/verified.ts';
+import { pathOf, type RepositoryAccess } from './access.ts';
+import { download } from './download.ts';
+import { ManifestCache } from './manifest-cache.ts';
+import { listTags } from './tag-list.ts';
+import { discard, headerOf, type HttpResponse, readBody } from './transport.ts';
+import { mountBlob, uploadBlob } from './upload.ts';
+
+/** One repository of a registry. Made by RegistryClient. */
+export class RegistryRepository implements Store {
+  /** `quay.io/openshift-release-dev/ocp-release`. */
+  readonly name: string;
+  readonly #repository: RepositoryName;
+  readonly #access: RepositoryAccess;
+  readonly #manifests = new ManifestCache();
+
+  constructor(access: RepositoryAccess) {
+    this.#repository = access.name;
+    this.name = formatRepository(access.name);
+    this.#access = access;
+  }
+
+  /** Follows redirects, and continues a transfer that broke. Nothing is asked for before the first chunk is. */
+  async *fetch(descriptor: Descriptor, { range, signal }: FetchOptions = {}): ByteStream & AsyncGenerator<Uint8Array> {
+    const cached = isManifestType(descriptor.mediaType) ? this.#manifests.get(descriptor.digest) : undefined;
+    if (cached) {
+      signal?.throwIfAborted();
+      yield cached.subarray(range?.start, range?.end);
+      return;
+    }
+    const action = `fetch ${descriptor.digest} from ${this.name}`;
+    yield* download({
+      transport: this.#access.transport,
+      action,
+      part: { start: range?.start ?? 0, end: range?.end },
+      signal,
+      open: async (header) => {
+        const headers = { accept: acceptFor(descriptor), ...(header !== undefined && { range: header }) };
+        const response = await this.#access.send({ method: 'GET', to: this.#pathTo(descriptor), action, access: 'pull', headers, signal });
+        if ([200, 206].includes(response.status) || (response.status === 416 && header !== undefined)) return response;
+        throw await this.#access.failure(response, action);
+      },
+    });
+  }
+
+  async exists(descriptor: Descriptor, { signal }: StoreOptions = {}): Promise<boolean> {
+    const action = `ask ${this.name} for ${descriptor.digest}`;
+    const response = await this.#access.send({
+      method: 'HEAD',
+      to: this.#pathTo(descriptor),
+      action,
+      access: 'pull',
+      headers: { accept: acceptFor(descriptor) },
+      signal,
+    });
+    await discard(response);
+    if (response.status === 404) return false;
+    if (response.status !== 200) throw await this.#access.failure(response, action);
+    return true;
+  }
+
+  /**
+   * What a tag or digest names, told from the bytes themselves; they are kept, so that a `fetch` soon after costs nothing.
+   * @throws BundleError NOT_FOUND; CONTENT_MISMATCH where a digest that was asked for is not that of the bytes.
+   */
+  async resolve(reference: string, { signal }: StoreOptions = {}): Promise<Descriptor> {
+    if (!isDigest(reference) && !isTag(reference)) throw notATag(reference);
+    const action = `resolve ${this.name}${isDigest(reference) ? '@' : ':'}${reference}`;
+    const response = await this.#access.send({
+      method: 'GET',
+      to: `${this.#base}/manifests/${reference}`,
+      action,
+      access: 'pull',
+      headers: { accept: MANIFEST_TYPES.join(', ') },
+      signal,
+    });
+    if (response.status !== 200) throw await this.#access.failure(response, action);
+    const bytes = await readBody(response, MAX_MANIFEST_BYTES, `the manifest of ${this.name}`);
+    const digest = digestOf(bytes);
+    if (isDigest(reference) && reference !== digest) {
+      throw new BundleError('CONTENT_MISMATCH', `${this.name} gave another manifest for ${reference}: ${digest}`, {
+        expected: reference,
+        got: digest,
+        hint: 'The registry, or something on the way, altered the manifest: fetch it from another place.',
+      });
+    }
+    const { mediaType } = parseManifest(bytes, mediaTypeOf(response));
+    this.#manifests.set(digest, bytes);
+    return { mediaType, digest, size: bytes.length };
+  }
+
+  /** A repository that does not exist has no tags. */
+  async tags({ signal }: StoreOptions = {}): Promise<readonly string[]> {
+    return listTags(this.#access, signal);
+  }
+
+  /**
+   * Uploads what is not there. The content is read once and cannot be sent again: where the failure is `temporary`, call again
+   * with a new stream.
+   */
+  async push(descriptor: Descriptor, content: ByteStream, { signal }: StoreOptions = {}): Promise<void> {
+    const action = `push ${descriptor.digest} to ${this.name}`;
+    if (isManifestType(descriptor.mediaType)) {
+      const bytes = await readVerified(content, descriptor);
+      await this.#putManifest(descriptor, bytes, descriptor.digest, action, signal);
+      this.#manifests.set(descriptor.digest, bytes);
+      return;
+    }
+    if (await this.exists(descriptor, { ...(signal && { signal }) })) return;
+    await uploadBlob(this.#access, descriptor, content, action, signal);
+  }
+
+  async tag(descriptor: Descriptor, tag: string, { signal }: StoreOptions = {}): Promise<void> {
+    if (!isTag(tag)) throw notATag(tag);
+    const bytes = await readVerified(this.fetch(descriptor, { ...(signal && { signal }) }), descriptor);
+    await this.#putManifest(descriptor, bytes, tag, `tag ${descriptor.digest} as ${this.name}:${tag}`, signal);
+  }
+
+  /** Only from another repository of the same registry, of the same client. */
+  async mount(descriptor: Descriptor, from: ReadOnlyStore, { signal }: StoreOptions = {}): Promise<boolean> {
+    if (!(from instanceof RegistryRepository) || from.#access.transport !== this.#access.transport) return false;
+    if (from.#repository.registry !== this.#repository.registry || from.name === this.name) return false;
+    if (isManifestType(descriptor.mediaType)) return false;
+    try {
+      return await mountBlob(this.#access, descriptor, pathOf(from.#repository), `mount ${descriptor.digest} into ${this.name}`, signal);
+    } catch (error) {
+      if (hasCode(error, 'NOT_ALLOWED')) return false; // a token server refused the pair of scopes
+      throw error;
+    }
+  }
+
+  async #putManifest(descriptor: Descriptor, bytes: Uint8Array, under: string, action: string, signal?: AbortSignal): Promise<void> {
+    const response = await this.#access.send({
+      method: 'PUT',
+      to: `${this.#base}/manifests/${under}`,
+      action,
+      access: 'push',
+      headers: { 'content-type': descriptor.mediaType },
+      body: bytes,
+      signal,
+    });
+    if (response.status < 200 || response.status > 299) throw await this.#access.failure(response, action);
+    const stored = headerOf(response, 'docker-content-digest');
+    await discard(response);
+    if (stored !== undefined && stored !== descriptor.digest) throw alteredByRegistry(this.name, descriptor.digest, stored);
+  }
+
+  get #base(): string {
+    return `/v2/${pathOf(this.#repository)}`;
+  }
+
+  #pathTo({ mediaType, digest }: Descriptor): string {
+    return `${this.#base}/${isManifestType(mediaType) ? 'manifests' : 'blobs'}/${digest}`;
+  }
+}
+
+function acceptFor({ mediaType }: Descriptor): string {
+  return isManifestType(mediaType) ? mediaType : '*/*';
+}
+
+function mediaTypeOf(response: HttpResponse): string | undefined {
+  return headerOf(response, 'content-type')?.split(';')[0]?.trim().toLowerCase();
+}
+
+function notATag(text: string): BundleError {
+  return new BundleError('USAGE', `not a tag: ${text}`, { hint: 'A tag has up to 128 letters, digits, dots, dashes and underscores.' });
+}
+
+function alteredByRegistry(name: string, expected: Digest, got: string): BundleError {
+  return new BundleError('REGISTRY', `${name} stored the manifest ${expected} under another digest`, {
+    expected,
+    got,
+    hint: 'The registry, or something on the way, alters manifests; images pushed there cannot be pulled by digest.',
+  });
+}

@@ -1,0 +1,89 @@
+import { createReadStream } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { readAll } from '../core/bytes.ts';
+import { mapLimited } from '../core/concurrency.ts';
+import { type Digest, digestOf, hexOf } from '../core/digest.ts';
+import { BundleError, diskError, systemCode } from '../core/errors.ts';
+import { MAX_SIGNATURE_BYTES } from '../core/limits.ts';
+import { fetchPublicFile } from './registry/public-file.ts';
+import { Transport, type TransportOptions } from './registry/transport.ts';
+
+/** Where Red Hat publishes the signatures of OpenShift releases. */
+export const DEFAULT_SIGNATURE_STORES: readonly string[] = [
+  'https://storage.googleapis.com/openshift-release/official/signatures/openshift/release',
+  'https://mirror.openshift.com/pub/openshift-v4/signatures/openshift/release',
+];
+
+/** A store that goes on for ever has something else to say than signatures. */
+const MAX_SIGNATURES = 100;
+const STORES_AT_ONCE = 4;
+
+export interface FetchedSignatures {
+  /** Each different one once, in the order of the stores. **Not** checked. */
+  readonly signatures: readonly Uint8Array[];
+  /** What went wrong, for stores that could not be read to their end. */
+  readonly failures: readonly BundleError[];
+}
+
+/**
+ * Collects the release signatures of `digest` from stores laid out as `<store>/sha256=<hex>/signature-<N>`, N from 1 on until one
+ * is missing (containers/image, "signature storage"). A store is an http, https or file URL; what they hold is proven by its
+ * own signature, so plain HTTP will do.
+ * @throws BundleError CONFIGURATION for anything that is no such URL; an abort.
+ */
+export async function fetchSignatures(stores: readonly string[], digest: Digest, options: TransportOptions): Promise<FetchedSignatures> {
+  const folders = stores.map((store) => parseStore(store, digest));
+  const http = new Transport(options);
+  const read = async (folder: URL, signal: AbortSignal): Promise<FetchedSignatures> => readStore(folder, http, signal);
+  const answers = await mapLimited(folders, STORES_AT_ONCE, read, options.signal).finally(async () => http.close());
+  const different = new Map<Digest, Uint8Array>();
+  for (const bytes of answers.flatMap(({ signatures }) => signatures)) different.set(digestOf(bytes), bytes);
+  return { signatures: [...different.values()], failures: answers.flatMap(({ failures }) => failures) };
+}
+
+/** The folder of one digest in a store. */
+function parseStore(store: string, digest: Digest): URL {
+  if (!/^(?:https?|file):\/\//i.test(store) || !URL.canParse(store)) {
+    throw new BundleError('CONFIGURATION', `not a signature store: ${store}`, {
+      hint: 'A signature store is a URL that begins with https://, http:// or file:///.',
+    });
+  }
+  const url = new URL(store);
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}/sha256=${hexOf(digest)}/`;
+  return url;
+}
+
+async function readStore(folder: URL, http: Transport, signal: AbortSignal): Promise<FetchedSignatures> {
+  const signatures: Uint8Array[] = [];
+  try {
+    for (let number = 1; number <= MAX_SIGNATURES; number++) {
+      const url = new URL(`signature-${number}`, folder);
+      const bytes = url.protocol === 'file:' ? await readFile(url) : await fetchPublicFile(http, url, MAX_SIGNATURE_BYTES, signal);
+      if (bytes === undefined) break;
+      signatures.push(bytes);
+    }
+  } catch (error) {
+    if (!(error instanceof BundleError)) throw error;
+    return { signatures, failures: [error] };
+  }
+  return { signatures, failures: [] };
+}
+
+async function readFile(url: URL): Promise<Uint8Array | undefined> {
+  const path = pathOf(url);
+  try {
+    return await readAll(createReadStream(path), MAX_SIGNATURE_BYTES, path);
+  } catch (cause) {
+    if (cause instanceof BundleError) throw cause;
+    if (systemCode(cause) === 'ENOENT') return undefined;
+    throw diskError('read the signature', path, cause);
+  }
+}
+
+function pathOf(url: URL): string {
+  try {
+    return fileURLToPath(url);
+  } catch (cause) {
+    throw new BundleError('CONFIGURATION', `not a signature store: ${url.href}`, { cause, hint: 'Write file:///FOLDER, without a host.' });
+  }
+}

@@ -1,0 +1,172 @@
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
+
+import { BundleError } from '../core/errors.ts';
+
+/** Kinds of bundle keys, as `keygen --type` calls them. */
+export const KEY_TYPES = ['ecdsa-p256', 'ecdsa-p384', 'rsa-3072', 'rsa-4096', 'ed25519'] as const;
+export type KeyType = (typeof KEY_TYPES)[number];
+
+const MIN_RSA_BITS = 2048;
+const CURVES: Readonly<Record<string, string>> = { prime256v1: 'ECDSA P-256', secp384r1: 'ECDSA P-384' };
+/** Lengths of DER signatures vary with their numbers; these give base64 of one length, so that sizes can be planned. */
+const PLANNED_DER_BYTES: Readonly<Record<string, readonly number[]>> = { prime256v1: [70, 71, 72], secp384r1: [103, 104] };
+
+/** Who signs bundles: a public key, known by the SHA-256 of its canonical DER. */
+export class SignerKey {
+  /** 64 hex digits. */
+  readonly id: string;
+  /** `ECDSA P-256`, `RSA 3072`, … */
+  readonly algorithm: string;
+  readonly #key: KeyObject;
+
+  private constructor(key: KeyObject, algorithm: string, der: Buffer) {
+    this.#key = key;
+    this.algorithm = algorithm;
+    this.id = createHash('sha256').update(der).digest('hex');
+  }
+
+  /**
+   * Reads a PEM SubjectPublicKeyInfo.
+   * @throws BundleError CONFIGURATION naming `what`, for anything but ECDSA P-256/P-384, RSA (PKCS#1 v1.5, 2,048 bits or
+   * more) and Ed25519, and for an encoding of such a key that is not the canonical one.
+   */
+  static parse(pem: string | Uint8Array, what: string): SignerKey {
+    const text = typeof pem === 'string' ? pem : Buffer.from(pem).toString('latin1');
+    const body = /^-----BEGIN PUBLIC KEY-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END PUBLIC KEY-----\s*$/.exec(text)?.[1];
+    if (body === undefined) throw unusableKey(what, 'it is not one PEM public key (BEGIN PUBLIC KEY)');
+    let key: KeyObject;
+    try {
+      key = createPublicKey(text);
+    } catch (cause) {
+      throw unusableKey(what, 'it cannot be read', cause);
+    }
+    const signer = SignerKey.of(key, what);
+    if (!key.export({ type: 'spki', format: 'der' }).equals(Buffer.from(body, 'base64'))) {
+      throw unusableKey(what, 'it is not in the canonical encoding (named curve, uncompressed point)');
+    }
+    return signer;
+  }
+
+  /** @throws BundleError CONFIGURATION for a key of a kind that is not used for bundles. */
+  static of(key: KeyObject, what: string): SignerKey {
+    return new SignerKey(key, algorithmOf(key, what), key.export({ type: 'spki', format: 'der' }));
+  }
+
+  /** First 16 hex digits of the id: what files are named after. */
+  get shortId(): string {
+    return this.id.slice(0, 16);
+  }
+
+  /** PEM SubjectPublicKeyInfo. */
+  get pem(): string {
+    return this.#key.export({ type: 'spki', format: 'pem' }).toString();
+  }
+
+  /** @throws BundleError SIGNATURE_INVALID */
+  verify(message: Uint8Array, signature: Uint8Array): void {
+    let good: boolean;
+    try {
+      good = verify(hashFor(this.#key), message, this.#key, signature);
+    } catch (cause) {
+      throw new BundleError('SIGNATURE_INVALID', 'the signature of the bundle cannot be checked', { cause });
+    }
+    if (!good) {
+      throw new BundleError('SIGNATURE_INVALID', 'the signature of the bundle is not that of the key it names', {
+        hint: 'The listing or its signature was changed after it was signed: do not use this bundle.',
+      });
+    }
+  }
+}
+
+/** A private bundle key. */
+export class SigningKey {
+  readonly public: SignerKey;
+  readonly #key: KeyObject;
+
+  private constructor(key: KeyObject, what: string) {
+    this.#key = key;
+    this.public = SignerKey.of(createPublicKey(key), what);
+  }
+
+  /** Whether the PEM is an encrypted PKCS#8 key, for which a passphrase has to be asked. */
+  static isEncrypted(pem: string): boolean {
+    return pem.includes('ENCRYPTED');
+  }
+
+  /** @throws BundleError CONFIGURATION naming `what`: not a key, a wrong passphrase, a kind that is not used. */
+  static parse(pem: string, what: string, passphrase?: string): SigningKey {
+    let key: KeyObject;
+    try {
+      key = createPrivateKey({ key: pem, ...(passphrase !== undefined && { passphrase }) });
+    } catch (cause) {
+      throw unusableKey(what, SigningKey.isEncrypted(pem) ? 'the passphrase is missing or wrong' : 'it is not a PEM private key', cause);
+    }
+    return new SigningKey(key, what);
+  }
+
+  static generate(type: KeyType): SigningKey {
+    const { privateKey } =
+      type === 'ed25519'
+        ? generateKeyPairSync('ed25519')
+        : type.startsWith('rsa-')
+          ? generateKeyPairSync('rsa', { modulusLength: Number(type.slice('rsa-'.length)) })
+          : generateKeyPairSync('ec', { namedCurve: type === 'ecdsa-p256' ? 'prime256v1' : 'secp384r1' });
+    return new SigningKey(privateKey, 'new key');
+  }
+
+  /** PEM PKCS#8, encrypted (AES-256) where a passphrase is given. */
+  pem(passphrase?: string): string {
+    const cipher = passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase };
+    return this.#key.export({ type: 'pkcs8', format: 'pem', ...cipher }).toString();
+  }
+
+  /** A raw signature: DER for ECDSA, always of the length that {@link signatureFileLength} plans with. */
+  sign(message: Uint8Array): Uint8Array {
+    const planned = PLANNED_DER_BYTES[curveOf(this.#key) ?? ''];
+    for (;;) {
+      const signature = sign(hashFor(this.#key), message, this.#key);
+      if (planned === undefined || planned.includes(signature.length)) return signature;
+    }
+  }
+
+  /** Any signature of the right length: what a plan needs that will not be written. */
+  get placeholder(): Uint8Array {
+    return this.sign(new Uint8Array(0));
+  }
+}
+
+function algorithmOf(key: KeyObject, what: string): string {
+  const curve = curveOf(key);
+  switch (key.asymmetricKeyType) {
+    case 'ed25519':
+      return 'Ed25519';
+    case 'ec': {
+      const name = CURVES[curve ?? ''];
+      if (name === undefined) throw unusableKey(what, `the curve ${curve ?? '?'} is not used for bundles`);
+      return name;
+    }
+    case 'rsa': {
+      const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
+      if (bits < MIN_RSA_BITS) throw unusableKey(what, `an RSA key of ${bits} bits is too short`);
+      return `RSA ${bits}`;
+    }
+    default:
+      throw unusableKey(what, `keys of type ${key.asymmetricKeyType ?? '?'} are not used for bundles`);
+  }
+}
+
+function curveOf(key: KeyObject): string | undefined {
+  return key.asymmetricKeyDetails?.namedCurve;
+}
+
+/** Ed25519 hashes by itself (RFC 8032); everything else signs SHA-256. */
+function hashFor(key: KeyObject): 'sha256' | null {
+  return key.asymmetricKeyType === 'ed25519' ? null : 'sha256';
+}
+
+function unusableKey(what: string, why: string, cause?: unknown): BundleError {
+  return new BundleError('CONFIGURATION', `${what} cannot be used as a bundle key: ${why}`, {
+    cause,
+    hint: 'Bundle keys are PEM: ECDSA P-256 or P-384, RSA of 2,048 bits or more, Ed25519. `bundle keygen` makes one.',
+  });
+}

@@ -1,0 +1,175 @@
+import { resolve } from 'node:path';
+
+import { copyImages, type CopyReport, surveyTags, type TagState } from '../core/copy.ts';
+import { BundleError, hasCode } from '../core/errors.ts';
+import { type PlannedImage } from '../core/plan.ts';
+import { formatRepository } from '../core/reference.ts';
+import { type Store } from '../core/store.ts';
+import { type Destinations, planDestinations, parseTarget } from '../release/destinations.ts';
+import { compareVersions } from '../release/version.ts';
+import { ImageLayout } from '../stores/layout.ts';
+import { MemoryStore } from '../stores/memory.ts';
+import { type Context } from './context.ts';
+import { checkSpace, prepareFolder } from './disk.ts';
+import { type Network } from './network.ts';
+import { type PlannedRelease } from './release.ts';
+import { type ResourcesReport, writeResources } from './resources.ts';
+
+/** Where a release goes, and what is written beside it. */
+export interface DeliveryRequest {
+  /** `REGISTRY[/NAMESPACE]` or `oci:DIR`. */
+  readonly to: string;
+  readonly releaseRepository: string | undefined;
+  readonly releaseImagesRepository: string | undefined;
+  readonly maxNestedPaths: number | undefined;
+  /** Lets tags that name something else be overwritten. */
+  readonly replaceTags: boolean;
+  /** Where cluster resources are written. */
+  readonly resourcesFolder: string;
+  readonly dryRun: boolean;
+}
+
+export interface DeliveryReport {
+  /** Full references of the release image at its target, by tag and by digest. */
+  readonly releaseImage: { readonly tagged: string; readonly pinned: string };
+  /** Where each image went. */
+  readonly images: readonly { readonly name: string; readonly role: string; readonly digest: string; readonly destination: string }[];
+  /** What was moved; `undefined` on a dry run. */
+  readonly copied: CopyReport | undefined;
+  readonly replacedTags: readonly string[];
+  /** What was written for the cluster; `undefined` on a dry run and for image layouts. */
+  readonly resources: ResourcesReport | undefined;
+}
+
+/** The two ends that a release is written to; they are the same store for an image layout. */
+interface Places {
+  readonly releaseImages: Store;
+  readonly components: Store;
+  /** `undefined` for an image layout. */
+  readonly destinations: Destinations | undefined;
+}
+
+/**
+ * Brings a planned release to its target. All tags are asked first: what names another digest is refused before the
+ * first upload, unless it may be replaced. The release's own tag is set when everything else is there.
+ * @throws BundleError TAG_CONFLICT, NOT_ALLOWED, REGISTRY, NETWORK, DISK, and whatever the source of the content throws.
+ */
+export async function deliver(
+  release: PlannedRelease,
+  request: DeliveryRequest,
+  network: () => Promise<Network>,
+  context: Context,
+): Promise<DeliveryReport> {
+  const { observe } = context;
+  const { content } = release;
+  const places = await openPlaces(request, release, network);
+  const releaseSubjects = new Set(content.images.flatMap(({ role, manifests }) => (role === 'release' ? manifests.map(({ digest }) => digest) : [])));
+  const isReleaseImage = ({ role, subject }: PlannedImage): boolean => role === 'release' || (subject !== undefined && releaseSubjects.has(subject));
+  const targetOf = (image: PlannedImage): Store => (isReleaseImage(image) ? places.releaseImages : places.components);
+  const unknown = content.images.find(({ role }) => !['release', 'component', 'signature'].includes(role));
+  if (unknown !== undefined) {
+    throw new BundleError('UNSUPPORTED_CONTENT', `the image ${unknown.name} has the role ${unknown.role}, which this program cannot place`, {
+      hint: 'Use the version of the program that packed it.',
+    });
+  }
+
+  observe({ type: 'phase', what: 'asking the target for its tags' });
+  const tags = await surveyTags(content.images, targetOf, context);
+  const replaced = conflictsIn(tags, request.replaceTags);
+  await warnOfNewer(release, places.releaseImages, context);
+  const report = {
+    releaseImage: referencesOf(release, places),
+    images: content.images.map((image) => ({
+      name: image.name,
+      role: image.role,
+      digest: image.descriptor.digest,
+      destination: image.tags.map((tag) => `${targetOf(image).name}:${tag}`).join(' '),
+    })),
+    replacedTags: replaced.map(nameOfTag),
+  };
+  if (request.dryRun) return { ...report, copied: undefined, resources: undefined };
+
+  const blobs = new Map(content.images.flatMap((image) => image.blobs.map((blob) => [`${targetOf(image).name} ${blob.digest}`, blob.size])));
+  const bytes = [...blobs.values()].reduce((total, size) => total + size, 0);
+  observe({ type: 'planned', blobs: blobs.size, bytes, images: content.images.length });
+  observe({ type: 'phase', what: `copying to ${request.to}` });
+  const copied = await copyImages(content, tags, targetOf, context);
+  const resources = places.destinations && (await writeResources(release, places.destinations, resolve(request.resourcesFolder)));
+  return { ...report, copied, resources };
+}
+
+async function openPlaces(request: DeliveryRequest, release: PlannedRelease, network: () => Promise<Network>): Promise<Places> {
+  if (request.to.startsWith('oci:')) {
+    const folder = request.to.slice('oci:'.length);
+    if (folder === '') throw new BundleError('USAGE', 'oci: needs a folder', { hint: 'Write --to oci:DIR.' });
+    if (!request.dryRun) await prepareFolder(folder);
+    const layout = request.dryRun ? await layoutForDryRun(folder) : await ImageLayout.create(folder);
+    if (!request.dryRun) await checkSpace(resolve(folder, 'oci-layout'), await missingBytes(layout, release));
+    return { releaseImages: layout, components: layout, destinations: undefined };
+  }
+  const destinations = planDestinations({
+    to: parseTarget(request.to),
+    releaseRepository: request.releaseRepository,
+    releaseImagesRepository: request.releaseImagesRepository,
+    maxNestedPaths: request.maxNestedPaths,
+  });
+  const opened = await network();
+  return { releaseImages: opened.target(destinations.releaseImages), components: opened.target(destinations.components), destinations };
+}
+
+/** A dry run makes no folder: one that is not there yet is as good as an empty one. */
+async function layoutForDryRun(folder: string): Promise<Store> {
+  try {
+    return await ImageLayout.open(folder);
+  } catch (error) {
+    if (hasCode(error, 'NOT_FOUND')) return new MemoryStore(`oci:${folder}`);
+    throw error;
+  }
+}
+
+async function missingBytes(store: Store, { content }: PlannedRelease): Promise<number> {
+  let bytes = 0;
+  for (const { descriptor } of content.layers) {
+    if (!(await store.exists(descriptor))) bytes += descriptor.size;
+  }
+  return bytes;
+}
+
+function conflictsIn(tags: readonly TagState[], replaceTags: boolean): readonly TagState[] {
+  const conflicts = tags.filter(({ image, current }) => current !== undefined && current !== image.descriptor.digest);
+  const [first] = conflicts;
+  if (first === undefined || replaceTags) return conflicts;
+  const more = conflicts.length > 1 ? `, and ${conflicts.length - 1} more tags name something else` : '';
+  throw new BundleError('TAG_CONFLICT', `${nameOfTag(first)} names ${first.current ?? ''} already${more}`, {
+    expected: first.image.descriptor.digest,
+    got: first.current,
+    hint: 'Nothing was written. --replace-tags overwrites them; another namespace or repository keeps both.',
+  });
+}
+
+function nameOfTag({ target, tag }: TagState): string {
+  return `${target.name}:${tag}`;
+}
+
+/** Going back to an older release is allowed, but nobody should do it without knowing. */
+async function warnOfNewer({ version, architecture }: PlannedRelease, target: Store, { observe, signal }: Context): Promise<void> {
+  let tags: readonly string[];
+  try {
+    tags = await target.tags({ signal });
+  } catch (error) {
+    if (hasCode(error, 'NOT_FOUND')) return;
+    throw error;
+  }
+  const suffix = `-${architecture}`;
+  const newer = tags
+    .filter((tag) => tag.endsWith(suffix))
+    .map((tag) => tag.slice(0, -suffix.length))
+    .filter((other) => /^\d+\.\d+\.\d+(?:[-_][0-9A-Za-z.-]+)?$/.test(other) && compareVersions(other, version) > 0);
+  if (newer.length === 0) return;
+  observe({ type: 'noticed', message: `${target.name} already holds a newer release: ${newer.toSorted(compareVersions).join(', ')}` });
+}
+
+function referencesOf({ version, architecture, digest }: PlannedRelease, { destinations, releaseImages }: Places): DeliveryReport['releaseImage'] {
+  const place = destinations ? formatRepository(destinations.releaseImages) : releaseImages.name;
+  return { tagged: `${place}:${version.replaceAll('+', '_')}-${architecture}`, pinned: `${place}@${digest}` };
+}

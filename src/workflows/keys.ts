@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises';
+
+import { diskError } from '../core/errors.ts';
+import { type KeyType, SignerKey, SigningKey } from '../trust/keys.ts';
+import { type Context } from './context.ts';
+import { trustedKeysOf } from './open-bundle.ts';
+import { ownKeyPath, saveKeyPair } from './signing-key.ts';
+
+export interface KeygenRequest {
+  readonly type: KeyType;
+  /** Where the private key goes; the user's own key if it is left out. */
+  readonly output: string | undefined;
+  readonly passphrase: string | undefined;
+}
+
+export interface KeyReport {
+  readonly id: string;
+  readonly algorithm: string;
+  readonly privatePath?: string;
+  readonly publicPath?: string;
+}
+
+/** Makes a key pair; nothing is ever overwritten. */
+export async function keygen(request: KeygenRequest, { configFolder }: Context): Promise<KeyReport> {
+  const key = SigningKey.generate(request.type);
+  const privatePath = request.output ?? ownKeyPath(configFolder);
+  const publicPath = await saveKeyPair(key, privatePath, request.passphrase);
+  return { id: key.public.id, algorithm: key.public.algorithm, privatePath, publicPath };
+}
+
+/** Adds public keys to those whose bundles are accepted. */
+export async function trustAdd(paths: readonly string[], context: Context): Promise<readonly KeyReport[]> {
+  const trusted = trustedKeysOf(context);
+  const keys = [];
+  for (const path of paths) {
+    let pem: string;
+    try {
+      pem = await readFile(path, 'utf8');
+    } catch (error) {
+      throw diskError('read', path, error);
+    }
+    keys.push(SignerKey.parse(pem, path));
+  }
+  for (const key of keys) await trusted.add(key);
+  return keys.map(described);
+}
+
+export async function trustList(context: Context): Promise<readonly KeyReport[]> {
+  return (await trustedKeysOf(context).list()).map(described);
+}
+
+/** @param id the key id, or its first 8 or more hex digits. */
+export async function trustRemove(id: string, context: Context): Promise<KeyReport> {
+  return described(await trustedKeysOf(context).remove(id));
+}
+
+function described({ id, algorithm }: SignerKey): KeyReport {
+  return { id, algorithm };
+}

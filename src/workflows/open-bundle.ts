@@ -1,0 +1,271 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+
+import { describeBundle } from '../bundle/plan.ts';
+import { BundleReader, SealedBundle } from '../bundle/reader.ts';
+import { PARTIAL_SUFFIX } from '../bundle/writer.ts';
+import { type Digest, hexOf } from '../core/digest.ts';
+import { BundleError, diskError } from '../core/errors.ts';
+import { parseReference } from '../core/reference.ts';
+import { parseArchitecture } from '../release/architecture.ts';
+import { readSignatureConfigMap } from '../release/config-map.ts';
+import { SignerKey } from '../trust/keys.ts';
+import { TrustedKeys } from '../trust/trusted-keys.ts';
+import { contentsOf } from './contents.ts';
+import { type Context } from './context.ts';
+import { BUNDLE_SUFFIX, isFolder } from './disk.ts';
+import { loadReleaseKeys, proveRelease } from './prove.ts';
+import { canonicalRepository, planRelease, type PlannedRelease } from './release.ts';
+import { loadSigningKey } from './signing-key.ts';
+
+/** Which bundle, and who is believed about it. */
+export interface OpenRequest {
+  /** A file, or a folder that holds one bundle. */
+  readonly path: string;
+  /** PEM files of signers that are trusted for this run. */
+  readonly trustedKeyFiles: readonly string[];
+  readonly releaseKeyFiles: readonly string[];
+  /** The version that the bundle has to be of. */
+  readonly expectedVersion?: string | undefined;
+  /** The bundle digest that was passed on by another way: 64 hex digits. */
+  readonly expectedDigest?: string | undefined;
+}
+
+/** How a bundle's signer is known here. */
+export type SignerStanding =
+  /** Among the keys that this user or this command line trusts. */
+  | 'trusted'
+  /** This user's own signing key. */
+  | 'own'
+  /** Nobody is trusted here yet; the content is proven by the release signature alone. */
+  | 'unknown';
+
+export interface OpenedBundle {
+  readonly path: string;
+  /** Bytes of the file. */
+  readonly size: number;
+  readonly digest: Digest;
+  readonly signer: SignerKey;
+  readonly standing: SignerStanding;
+  /** The release, derived again from its digest. */
+  readonly release: PlannedRelease;
+  readonly reader: BundleReader;
+}
+
+/** Where the keys of trusted signers are kept. */
+export function trustedKeysOf({ configFolder }: Context): TrustedKeys {
+  return new TrustedKeys(join(configFolder, 'trusted-keys'));
+}
+
+/**
+ * Opens a bundle and checks everything but the layers: signer, listing, every byte of the metadata, release signature,
+ * and that the bundle holds exactly what the release consists of. The caller closes the reader.
+ * @throws BundleError SIGNER_UNKNOWN, SIGNATURE_INVALID, NOT_THE_EXPECTED_BUNDLE, BUNDLE_UNUSABLE, CONTENT_MISMATCH,
+ * CLOSURE_MISMATCH
+ */
+export async function openBundle(request: OpenRequest, context: Context): Promise<OpenedBundle> {
+  const path = await findBundle(request.path);
+  context.observe({ type: 'phase', what: `opening ${basename(path)}` });
+  const sealed = await SealedBundle.open(path);
+  try {
+    const signer = readSigner(sealed);
+    const standing = await standingOf(signer, request.trustedKeyFiles, context);
+    checkExpectedDigest(sealed.digest, request.expectedDigest);
+    const reader = await sealed.unseal();
+    const release = await deriveRelease(reader, standing, signer, request.releaseKeyFiles, context);
+    checkIdentity(path, release, request.expectedVersion);
+    return { path, size: sealed.file.size, digest: sealed.digest, signer, standing, release, reader };
+  } catch (error) {
+    await sealed.close();
+    throw error;
+  }
+}
+
+/** The bundle that a path means. @throws BundleError NOT_FOUND; USAGE when a folder holds several. */
+export async function findBundle(path: string): Promise<string> {
+  if (!(await isFolder(path))) return path;
+  let names: string[];
+  try {
+    names = (await readdir(path)).sort();
+  } catch (error) {
+    throw diskError('read', path, error);
+  }
+  const bundles = names.filter((name) => name.endsWith(BUNDLE_SUFFIX));
+  if (bundles.length === 1) return join(path, bundles[0]!);
+  if (bundles.length > 1) {
+    throw new BundleError('USAGE', `${path} holds several bundles: ${bundles.join(', ')}`, { hint: 'Name the one that is meant.' });
+  }
+  const partial = names.find((name) => name.endsWith(`${BUNDLE_SUFFIX}${PARTIAL_SUFFIX}`));
+  throw new BundleError('NOT_FOUND', `${path} holds no bundle`, {
+    hint: partial === undefined ? 'A bundle is called like ocp-4.17.3-x86_64.tar.zst.' : `${partial} was not finished: run the same bundle pack again.`,
+  });
+}
+
+/** The signer that the bundle names, whose signature must be good whoever they are. */
+function readSigner(sealed: SealedBundle): SignerKey {
+  let signer: SignerKey;
+  try {
+    signer = SignerKey.parse(sealed.publicKey, 'the key that the bundle names');
+  } catch (cause) {
+    if (!(cause instanceof BundleError)) throw cause;
+    throw new BundleError('SIGNATURE_INVALID', cause.message, { cause, hint: 'Do not use this bundle.' });
+  }
+  signer.verify(sealed.sums, sealed.signature);
+  return signer;
+}
+
+async function standingOf(signer: SignerKey, trustedKeyFiles: readonly string[], context: Context): Promise<SignerStanding> {
+  const trusted = [...(await trustedKeysOf(context).list())];
+  for (const path of trustedKeyFiles) {
+    try {
+      trusted.push(SignerKey.parse(await readFile(path), path));
+    } catch (error) {
+      throw error instanceof BundleError ? error : diskError('read', path, error);
+    }
+  }
+  if (trusted.some(({ id }) => id === signer.id)) return 'trusted';
+  if ((await ownKeyId(context)) === signer.id) return 'own';
+  if (trusted.length === 0) return 'unknown';
+  throw unknownSigner(signer, 'is not among the keys that are trusted here');
+}
+
+/** The id of the user's own key, from its public half: an encrypted key need not be opened for that. */
+async function ownKeyId(context: Context): Promise<string | undefined> {
+  const path = join(context.configFolder, 'signing-key.pub');
+  try {
+    return SignerKey.parse(await readFile(path), path).id;
+  } catch {
+    const key = await loadSigningKey({ passphrase: async () => undefined }, context.configFolder).catch(() => undefined);
+    return key?.public.id;
+  }
+}
+
+function unknownSigner(signer: SignerKey, why: string): BundleError {
+  return new BundleError('SIGNER_UNKNOWN', `the bundle is signed by ${signer.id} (${signer.algorithm}), which ${why}`, {
+    got: signer.id,
+    hint: `Compare the key id with the one the packer told you by another way; then trust it: bundle trust add KEY.pub`,
+  });
+}
+
+/** Derives the release again from its digest and compares the result with everything the bundle says. */
+async function deriveRelease(
+  reader: BundleReader,
+  standing: SignerStanding,
+  signer: SignerKey,
+  releaseKeyFiles: readonly string[],
+  context: Context,
+): Promise<PlannedRelease> {
+  const { concurrency, signal, now, observe } = context;
+  const [claimed, ...more] = reader.manifest.releases;
+  if (claimed === undefined || more.length > 0) {
+    throw new BundleError('BUNDLE_UNUSABLE', `the bundle holds ${reader.manifest.releases.length} releases; this program reads bundles of one`);
+  }
+  if (claimed.signatures.length === 0 && standing === 'unknown') {
+    throw unknownSigner(signer, 'is not known here, and the release in it is not signed either: nothing proves the content');
+  }
+  observe({ type: 'phase', what: 'checking the release signature' });
+  const keys = await loadReleaseKeys(releaseKeyFiles);
+  const signatures =
+    claimed.signatures.length === 0 ? [] : await proveRelease(claimed.digest, signatureMessages(reader, claimed.digest), [], keys, now);
+  if (signatures.length !== claimed.signatures.length) {
+    throw new BundleError('SIGNATURE_INVALID', `only ${signatures.length} of ${claimed.signatures.length} release signatures in the bundle can be verified here`, {
+      hint: 'Name the key that the packer used with --release-key.',
+    });
+  }
+  observe({ type: 'phase', what: 'deriving the content from the release image' });
+  try {
+    const { registry, repository } = parseReference(claimed.reference);
+    const release = await planRelease(
+      {
+        descriptor: await reader.resolve(claimed.digest),
+        signatures,
+        architecture: parseArchitecture(claimed.architecture),
+        version: claimed.version,
+        canonical: canonicalRepository(signatures, { registry, repository }),
+      },
+      { releaseImage: reader, storeOf: () => reader },
+      { concurrency, signal },
+    );
+    checkClosure(release, reader);
+    return release;
+  } catch (error) {
+    if (!(error instanceof BundleError) || (error.code !== 'NOT_FOUND' && error.code !== 'USAGE')) throw error;
+    throw new BundleError('CLOSURE_MISMATCH', `the bundle does not hold what the release consists of: ${error.message}`, { cause: error });
+  }
+}
+
+function signatureMessages(reader: BundleReader, digest: Digest): readonly Uint8Array[] {
+  const path = `config/signature-sha256-${hexOf(digest).slice(0, 16)}.yaml`;
+  const text = reader.files.get(path);
+  if (text === undefined) throw new BundleError('SIGNATURE_MISSING', `the bundle does not hold ${path}, the release's signature`);
+  const configMap = readSignatureConfigMap(text);
+  if (configMap.digest !== digest) {
+    throw new BundleError('SIGNATURE_INVALID', `${path} is for another release`, { expected: digest, got: configMap.digest });
+  }
+  return configMap.messages;
+}
+
+/** What the bundle lists must be exactly what a pack of the same release would list. */
+function checkClosure(release: PlannedRelease, reader: BundleReader): void {
+  const derived = describeBundle(contentsOf(release));
+  const { manifest, metadataDigests } = reader;
+  const differs = (what: string, expected: unknown, got: unknown): void => {
+    const [expectedText, gotText] = [JSON.stringify(expected), JSON.stringify(got)];
+    if (expectedText === gotText) return;
+    throw new BundleError('CLOSURE_MISMATCH', `bundle.json lists other ${what} than the release image leads to`, {
+      expected: firstDifference(expectedText, gotText),
+      got: firstDifference(gotText, expectedText),
+      hint: 'The bundle was not made by this program from this release: do not use it.',
+    });
+  };
+  differs('releases', derived.manifest.releases, manifest.releases);
+  differs('images', derived.manifest.images.map(plain), manifest.images.map(plain));
+  differs('files', derived.manifest.files, manifest.files);
+  differs('blobs', derived.manifest.blobs, manifest.blobs);
+  differs(
+    'manifests and configs',
+    release.content.metadata.map(({ descriptor }) => descriptor.digest),
+    metadataDigests,
+  );
+}
+
+/** Key order must not matter for a comparison of meanings; the bytes of bundle.json are compared elsewhere. */
+function plain(image: object): readonly [string, unknown][] {
+  return Object.entries(image).toSorted(([a], [b]) => a.localeCompare(b));
+}
+
+/** The part of `text` around the first character that `other` does not share. */
+function firstDifference(text: string, other: string): string {
+  let at = 0;
+  while (at < text.length && text[at] === other[at]) at += 1;
+  return text.slice(Math.max(0, at - 40), at + 120);
+}
+
+function checkExpectedDigest(digest: Digest, expected: string | undefined): void {
+  if (expected === undefined || hexOf(digest) === expected.toLowerCase().replace(/^sha256:/, '')) return;
+  throw new BundleError('NOT_THE_EXPECTED_BUNDLE', 'the bundle digest is not the one that was expected', {
+    expected,
+    got: hexOf(digest),
+    hint: 'This is another bundle than the one you were told of.',
+  });
+}
+
+/** A genuine bundle under another bundle's name must not pass for it. */
+function checkIdentity(path: string, release: PlannedRelease, expectedVersion: string | undefined): void {
+  const { version, architecture } = release;
+  if (expectedVersion !== undefined && expectedVersion !== version) {
+    throw new BundleError('NOT_THE_EXPECTED_BUNDLE', `the bundle holds ${version}, not ${expectedVersion}`, {
+      expected: expectedVersion,
+      got: version,
+      hint: 'This is another bundle than the one you asked for.',
+    });
+  }
+  const [, named] = /^ocp-(.+)\.tar\.zst$/.exec(basename(path)) ?? [];
+  const actual = `${version}-${architecture}`;
+  if (named === undefined || !/^\d+\.\d+\.\d+/.test(named) || named === actual) return;
+  throw new BundleError('NOT_THE_EXPECTED_BUNDLE', `the file is called ${basename(path)}, but the signed content is ${actual}`, {
+    expected: named,
+    got: actual,
+    hint: `A genuine bundle was given another's name; if that was you, call it ocp-${actual}.tar.zst again.`,
+  });
+}

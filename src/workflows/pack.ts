@@ -1,0 +1,164 @@
+import { basename, dirname, join } from 'node:path';
+
+import { type BundlePlan, describeBundle, type DescribedBundle, planBundle } from '../bundle/plan.ts';
+import { BundleWriter, writeWhole } from '../bundle/writer.ts';
+import { type Digest, hexOf } from '../core/digest.ts';
+import { BundleError } from '../core/errors.ts';
+import { readAhead } from '../core/read-ahead.ts';
+import { type Architecture } from '../release/architecture.ts';
+import { type KeyType, SigningKey } from '../trust/keys.ts';
+import { type ReleaseSignature } from '../trust/release-signature.ts';
+import { contentsOf } from './contents.ts';
+import { type Context } from './context.ts';
+import { BUNDLE_SUFFIX, bundlePath, checkSpace, prepareFolder, type Space } from './disk.ts';
+import { locateRelease } from './locate.ts';
+import { Network, type NetworkOptions } from './network.ts';
+import { loadReleaseKeys, proveRelease } from './prove.ts';
+import { canonicalRepository, planRelease, type PlannedRelease } from './release.ts';
+import { type KeySource, loadSigningKey, makeOwnKey, ownKeyPath } from './signing-key.ts';
+
+/** Which release, from where, and what proves it. */
+export interface ReleaseRequest {
+  readonly version: string | undefined;
+  readonly architecture: Architecture;
+  /** A reference or `oci:DIR`; the official repository if it is left out. */
+  readonly from: string | undefined;
+  readonly releaseKeyFiles: readonly string[];
+  readonly signatureStores: readonly string[];
+  readonly allowUnsignedRelease: boolean;
+}
+
+export interface PackRequest {
+  readonly release: ReleaseRequest;
+  /** A folder, or a file that is called like a bundle. */
+  readonly output: string;
+  readonly key: KeySource;
+  readonly network: NetworkOptions;
+  readonly dryRun: boolean;
+}
+
+export interface PackReport {
+  readonly path: string;
+  /** Bytes of the bundle. */
+  readonly size: number;
+  readonly bundleDigest: Digest;
+  /** SHA-256 of the file; `undefined` when nothing was written. */
+  readonly fileDigest: Digest | undefined;
+  readonly signer: { readonly id: string | undefined; readonly algorithm: string; readonly made: string | undefined };
+  readonly release: PlannedRelease;
+  readonly space: Space;
+  readonly dryRun: boolean;
+}
+
+/** The kind of key that is made on first use; a dry run plans with it and makes none. */
+const OWN_KEY_TYPE: KeyType = 'ecdsa-p256';
+
+/** Makes a bundle of a release: locate, prove, plan to the byte, sign, then fetch and append every layer once. */
+export async function pack(request: PackRequest, context: Context): Promise<PackReport> {
+  const { observe, signal } = context;
+  if (!request.dryRun) await prepareFolder(request.output.endsWith(BUNDLE_SUFFIX) ? dirname(request.output) : request.output);
+  const network = await Network.open(request.network, context);
+  try {
+    const release = await findRelease(request.release, network, context);
+    const described = describeBundle(contentsOf(release));
+    const { key, made } = await signingKey(request, context);
+    const plan = planBundle(described, sealOf(described, key, request.dryRun));
+    const path = await bundlePath(request.output, bundleName(release));
+    const space = await checkSpace(path, plan.size);
+    const { layers } = release.content;
+    const report = {
+      path,
+      size: plan.size,
+      bundleDigest: plan.bundleDigest,
+      fileDigest: undefined,
+      signer: { id: made === 'planned' ? undefined : key.public.id, algorithm: key.public.algorithm, made: made === 'now' ? ownKeyPath(context.configFolder) : undefined },
+      release,
+      space,
+      dryRun: request.dryRun,
+    };
+    if (request.dryRun) return report;
+    const bytes = layers.reduce((total, { descriptor }) => total + descriptor.size, 0);
+    observe({ type: 'planned', blobs: layers.length, bytes, images: release.content.images.length });
+    observe({ type: 'phase', what: `packing ${basename(path)}` });
+    const fileDigest = await writeBundle(path, plan, release, context);
+    signal.throwIfAborted();
+    await writeSideFiles(path, fileDigest, key);
+    return { ...report, fileDigest };
+  } finally {
+    await network.close();
+  }
+}
+
+/** The steps that pack and mirror share: from a version to a release that is proven and planned. */
+export async function findRelease(request: ReleaseRequest, network: Network, context: Context): Promise<PlannedRelease> {
+  const { observe, signal, concurrency, now } = context;
+  const keys = await loadReleaseKeys(request.releaseKeyFiles);
+  observe({ type: 'phase', what: 'finding the release' });
+  const located = await locateRelease(request.from, request.version, request.architecture, network);
+  const { digest } = located.descriptor;
+  observe({ type: 'phase', what: 'checking the release signature' });
+  const { signatures: messages, failures } = await network.signatures(request.signatureStores, digest);
+  let signatures: readonly ReleaseSignature[] = [];
+  try {
+    signatures = await proveRelease(digest, messages, failures, keys, now);
+  } catch (error) {
+    if (!request.allowUnsignedRelease || !(error instanceof BundleError)) throw error;
+    observe({ type: 'noticed', message: `THE RELEASE IS NOT PROVEN (--allow-unsigned-release): ${error.message}` });
+  }
+  observe({ type: 'phase', what: 'reading the manifests' });
+  return planRelease(
+    {
+      descriptor: located.descriptor,
+      signatures,
+      architecture: request.architecture,
+      version: request.version,
+      canonical: canonicalRepository(signatures, located.repository),
+    },
+    located.source,
+    { concurrency, signal },
+  );
+}
+
+/** `ocp-<version>-<arch>`. */
+export function bundleName({ version, architecture }: { readonly version: string; readonly architecture: string }): string {
+  return `ocp-${version}-${architecture}`;
+}
+
+async function signingKey(
+  { key: source, dryRun }: PackRequest,
+  { configFolder, observe }: Context,
+): Promise<{ key: SigningKey; made: 'now' | 'planned' | undefined }> {
+  const key = await loadSigningKey(source, configFolder);
+  if (key !== undefined) return { key, made: undefined };
+  if (dryRun) return { key: SigningKey.generate(OWN_KEY_TYPE), made: 'planned' };
+  const own = await makeOwnKey(configFolder);
+  observe({ type: 'noticed', message: `made a signing key for you: ${ownKeyPath(configFolder)} (${own.public.algorithm}, key id ${own.public.id})` });
+  return { key: own, made: 'now' };
+}
+
+function sealOf(described: DescribedBundle, key: SigningKey, dryRun: boolean): { signature: Uint8Array; publicKey: Uint8Array } {
+  const raw = dryRun ? key.placeholder : key.sign(described.sums);
+  return { signature: Buffer.from(`${Buffer.from(raw).toString('base64')}\n`), publicKey: Buffer.from(key.public.pem) };
+}
+
+async function writeBundle(path: string, plan: BundlePlan, release: PlannedRelease, context: Context): Promise<Digest> {
+  const { signal, observe, concurrency } = context;
+  const writer = await BundleWriter.create(path, plan);
+  try {
+    await readAhead(release.content.layers, (blob, content) => writer.append(blob.descriptor, content), { concurrency, signal, observe });
+    return await writer.finish();
+  } catch (error) {
+    await writer.close();
+    if (signal.aborted) {
+      observe({ type: 'noticed', message: `what is done so far is left in ${writer.partialPath}` });
+    }
+    throw error;
+  }
+}
+
+/** Beside the bundle: what `sha256sum -c` wants, and the key that signed it. */
+async function writeSideFiles(path: string, fileDigest: Digest, key: SigningKey): Promise<void> {
+  const name = basename(path).replace(/\.tar\.zst$/, '');
+  await writeWhole(join(dirname(path), `${name}.sha256`), `${hexOf(fileDigest)}  ${basename(path)}\n`);
+  await writeWhole(join(dirname(path), `${name}.pub`), key.public.pem);
+}

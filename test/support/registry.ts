@@ -1,0 +1,111 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { describe } from 'vitest';
+
+const PROGRAM = 'docker-registry';
+
+/**
+ * The one user of a registry with `htpasswd`. The hash is bcrypt, as the registry asks for, made with
+ * `python3 -c 'import crypt; print(crypt.crypt("correct horse", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=32)))'`.
+ */
+export const USER = { username: 'packer', password: 'correct horse' } as const;
+const HTPASSWD = `${USER.username}:$2b$05$9kaejoJOhRblUJYdZiq3.ONCfvjrN6PVnX8Jq2kb7Pxh54.SzcPh2\n`;
+
+export interface RegistryOptions {
+  /** Let in {@link USER} only. */
+  readonly htpasswd?: boolean;
+  /** Files in PEM. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
+  /** Bearer tokens of a token server, signed by the key of `certificate` (a file in PEM). */
+  readonly token?: { readonly realm: string; readonly service: string; readonly issuer: string; readonly certificate: string };
+}
+
+export interface TestRegistry {
+  /** `127.0.0.1:PORT`. */
+  readonly host: string;
+  readonly url: string;
+  /** The folder that holds its storage. */
+  readonly root: string;
+  stop(): Promise<void>;
+}
+
+/** Whether the real registry is installed. @throws Error where it is not, and `$BUNDLE_REQUIRE_SERVERS` asks for it. */
+export function haveRegistry(): boolean {
+  const found = spawnSync(PROGRAM, ['--version']).error === undefined;
+  if (!found && process.env['BUNDLE_REQUIRE_SERVERS']) throw new Error(`${PROGRAM} is not installed`);
+  return found;
+}
+
+/** `describe` for tests that need the real registry; they are skipped where it is not installed. */
+export function describeWithRegistry(name: string, body: () => void): void {
+  describe.skipIf(!haveRegistry())(name, body);
+}
+
+/** Starts an empty registry of its own on a free port of loopback, in a folder of its own. */
+export async function startRegistry(options: RegistryOptions = {}): Promise<TestRegistry> {
+  const root = await mkdtemp(join(tmpdir(), 'bundle-registry-'));
+  await writeFile(join(root, 'htpasswd'), HTPASSWD);
+  const config = join(root, 'config.json');
+  await writeFile(config, JSON.stringify(configuration(root, options)));
+  const child = spawn(PROGRAM, ['serve', config], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const stop = async (): Promise<void> => {
+    await ended(child);
+    await rm(root, { recursive: true, force: true });
+  };
+  try {
+    const host = await listening(child);
+    return { host, url: `${options.tls ? 'https' : 'http'}://${host}`, root, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** YAML takes JSON. The program picks the port and tells it in its log. */
+function configuration(root: string, { htpasswd, tls, token }: RegistryOptions): object {
+  return {
+    version: 0.1,
+    log: { level: 'info', accesslog: { disabled: true } },
+    storage: {
+      filesystem: { rootdirectory: join(root, 'storage') },
+      delete: { enabled: true },
+      maintenance: { uploadpurging: { enabled: false } },
+    },
+    http: { addr: '127.0.0.1:0', secret: 'for tests', ...(tls && { tls: { certificate: tls.certificate, key: tls.key } }) },
+    ...(htpasswd && { auth: { htpasswd: { realm: 'test', path: join(root, 'htpasswd') } } }),
+    ...(token && {
+      auth: { token: { realm: token.realm, service: token.service, issuer: token.issuer, rootcertbundle: token.certificate } },
+    }),
+  };
+}
+
+async function listening(child: ChildProcess): Promise<string> {
+  const said: string[] = [];
+  const host = await new Promise<string>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', () => {
+      reject(new Error(`${PROGRAM} ended:\n${said.join('\n')}`));
+    });
+    for (const output of [child.stdout!, child.stderr!]) {
+      createInterface(output).on('line', (line) => {
+        if (said.length < 100) said.push(line);
+        const address = /listening on (127\.0\.0\.1:[0-9]+)/.exec(line)?.[1];
+        if (address !== undefined) resolve(address);
+      });
+    }
+  });
+  return host;
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  await new Promise<void>((resolve) => {
+    child.on('exit', () => {
+      resolve();
+    });
+    child.kill('SIGKILL');
+  });
+}

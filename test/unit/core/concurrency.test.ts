@@ -1,0 +1,142 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { forEachLimited, mapLimited } from '../../../src/core/concurrency.ts';
+import { BundleError } from '../../../src/core/errors.ts';
+
+const soon = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => {
+      reject(new DOMException('aborted', 'AbortError'));
+    });
+  });
+}
+
+describe('forEachLimited', () => {
+  it.each([NaN, 0, -1, 1.5, Infinity, 2 ** 53])('refuses a limit of %s, and runs nothing', async (limit) => {
+    let ran = 0;
+    const run = forEachLimited([1, 2], limit, async () => {
+      ran += 1;
+    });
+    await expect(run).rejects.toThrow(RangeError);
+    expect(ran).toBe(0);
+  });
+
+  it('runs every task once, in order, and never more than the limit at a time', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(30), fc.integer({ min: 1, max: 8 }), async (count, limit) => {
+        const started: number[] = [];
+        let running = 0;
+        let most = 0;
+        const items = Array.from({ length: count }, (_, index) => index);
+        await forEachLimited(items, limit, async (item) => {
+          started.push(item);
+          running += 1;
+          most = Math.max(most, running);
+          for (let turns = item % 3; turns >= 0; turns -= 1) await soon();
+          running -= 1;
+        });
+        expect(started).toEqual(items);
+        expect(most).toBe(Math.min(limit, count));
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('takes from an iterator only what it can start', async () => {
+    let taken = 0;
+    const items = (function* (): Generator<number> {
+      for (;;) yield (taken += 1);
+    })();
+    const stop = new AbortController();
+    const run = forEachLimited(
+      items,
+      2,
+      async (item) => {
+        if (item === 5) stop.abort(new BundleError('INTERRUPTED', 'enough'));
+        await soon();
+      },
+      stop.signal,
+    );
+    await expect(run).rejects.toMatchObject({ code: 'INTERRUPTED' });
+    expect(taken).toBeLessThanOrEqual(6);
+  });
+
+  it('aborts the others at the first failure, starts no more, and waits until all have settled', async () => {
+    const failure = new BundleError('CONTENT_MISMATCH', 'wrong');
+    const started: number[] = [];
+    let settled = 0;
+    const run = forEachLimited([0, 1, 2, 3, 4, 5], 3, async (item, signal) => {
+      started.push(item);
+      try {
+        if (item === 2) throw failure;
+        await untilAborted(signal);
+      } finally {
+        await soon();
+        settled += 1;
+      }
+    });
+    await expect(run).rejects.toBe(failure);
+    expect(started).toEqual([0, 1, 2]);
+    expect(settled).toBe(3);
+  });
+
+  it('reports the gravest failure, not the first, and no abort that it caused', async () => {
+    const run = forEachLimited([0, 1, 2], 3, async (item, signal) => {
+      if (item === 0) throw new BundleError('NETWORK', 'first');
+      if (item === 1) return untilAborted(signal);
+      await soon();
+      throw new BundleError('SIGNATURE_INVALID', 'later and graver');
+    });
+    await expect(run).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
+  });
+
+  it('reports an interruption as such', async () => {
+    const stop = new AbortController();
+    const reason = new BundleError('INTERRUPTED', 'stopped by hand');
+    const run = forEachLimited([0, 1, 2, 3], 2, async (_, signal) => untilAborted(signal), stop.signal);
+    stop.abort(reason);
+    await expect(run).rejects.toBe(reason);
+    await expect(
+      forEachLimited(
+        [1],
+        1,
+        async () => {
+          throw new Error('was started');
+        },
+        stop.signal,
+      ),
+    ).rejects.toBe(reason);
+  });
+
+  it('waits for the running tasks when the list of items breaks', async () => {
+    const broken = new Error('the list broke');
+    const items = (function* (): Generator<number> {
+      yield 1;
+      throw broken;
+    })();
+    let settled = false;
+    const run = forEachLimited(items, 2, async () => {
+      await soon();
+      settled = true;
+    });
+    await expect(run).rejects.toBe(broken);
+    expect(settled).toBe(true);
+  });
+});
+
+describe('mapLimited', () => {
+  it('gives the results in the order of the items', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(4), { maxLength: 20 }), fc.integer({ min: 1, max: 5 }), async (delays, limit) => {
+        const results = await mapLimited(delays, limit, async (delay) => {
+          for (let turns = 0; turns < delay; turns += 1) await soon();
+          return delay * 2;
+        });
+        expect(results).toEqual(delays.map((delay) => delay * 2));
+      }),
+      { numRuns: 30 },
+    );
+  });
+});

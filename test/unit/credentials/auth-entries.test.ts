@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseReference } from '../../../src/core/reference.ts';
+import { type AuthEntries, findEntry, parseAuthFile } from '../../../src/credentials/auth-entries.ts';
+
+const fixture = (name: string, legacy = false): AuthEntries =>
+  parseAuthFile(readFileSync(new URL(`../../../fixtures/auth/${name}`, import.meta.url), 'utf8'), name, legacy);
+
+const user = (entries: AuthEntries, reference: string): string | undefined => {
+  const found = findEntry(entries, parseReference(reference));
+  return found && `${found.username}:${found.password}`;
+};
+
+describe('findEntry', () => {
+  it.each([
+    ['refpath.json', 'example.org/repo', 'example:org'],
+    ['refpath.json', 'example.org/repo/image', 'example:org'],
+    ['refpath.json', 'example.org/repository', 'local:host'],
+    ['refpath.json', 'docker.io/vendor/product', 'first:level'],
+    ['refpath.json', 'docker.io/library/busybox', 'library:busybox'],
+    ['refpath.json', 'docker.io/library/alpine', 'library:other'],
+    ['refpath.json', 'docker.io/someone/else', 'top:level'],
+    ['refpath.json', 'example.com/repo', undefined],
+    ['full.json', 'docker.io/library/alpine', 'docker:io'],
+    ['full.json', 'index.docker.io/library/alpine', 'index:docker.io'],
+    ['full.json', 'localhost/a', 'local:host'],
+    ['full.json', 'localhost:5000/a', 'local:host-5000'],
+    ['full.json', 'localhost:5001/a', undefined],
+    ['full.json', '10.10.30.45:5000/a', '10.10:30.45-5000'],
+    ['full.json', 'normalize.example.org/a/b', 'normalize:example'],
+    ['abnormal.json', 'docker.io/library/alpine', 'index:docker.io'],
+    ['abnormal.json', '127.0.0.1:5000/a', '127.0:0.1-5000'],
+    ['abnormal.json', 'localhost/a', 'local:host'],
+    ['abnormal.json', 'localhost:5001/a', 'local:host-5001'],
+    ['empty.json', 'example.org/repo', undefined],
+  ])('in %s for %s: %s', (file, reference, expected) => {
+    expect(user(fixture(file), reference)).toBe(expected);
+  });
+
+  it('in a .dockercfg', () => {
+    expect(user(fixture('legacy.json', true), 'docker.io/library/alpine')).toBe('docker:io-legacy');
+    expect(user(fixture('legacy.json', true), 'localhost/a')).toBe('local:host-legacy');
+  });
+
+  it('has the identity token', () => {
+    const found = findEntry(fixture('example_identitytoken.json'), parseReference('example.org/repo'));
+    expect(found?.identityToken).toBe('some very long identity token');
+  });
+});
+
+describe('parseAuthFile', () => {
+  const entries = (auths: object): AuthEntries => parseAuthFile(JSON.stringify({ auths }), 'auth.json');
+  const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+  it('splits at the first colon, and keeps what Docker pads away', () => {
+    expect(user(entries({ 'a.io': { auth: base64('user:pass:word\0\0') } }), 'a.io/b')).toBe('user:pass:word');
+  });
+
+  it('passes over entries without credentials, as Docker leaves them for its helpers', () => {
+    const file = entries({ 'a.io/b': {}, 'a.io': { auth: base64('u:p') }, 'c.io': { auth: 'bm9jb2xvbg==' }, 'd.io': null });
+    expect(user(file, 'a.io/b')).toBe('u:p');
+    expect(user(file, 'c.io/b')).toBeUndefined();
+    expect(user(file, 'd.io/b')).toBeUndefined();
+  });
+
+  it.each(['', '{', '[]', '"auths"', '{"auths": []}', '{"auths": "c2VjcmV0OnNlY3JldA=="'])('refuses %j without quoting it', (text) => {
+    let thrown: unknown;
+    try {
+      parseAuthFile(text, 'auth.json');
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toMatchObject({ code: 'CONFIGURATION', subject: 'auth.json', cause: undefined });
+    expect(String(thrown)).not.toContain('c2VjcmV0');
+  });
+});

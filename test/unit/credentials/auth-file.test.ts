@@ -1,0 +1,87 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseReference } from '../../../src/core/reference.ts';
+import { openAuthFiles } from '../../../src/credentials/auth-file.ts';
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'bundle-auth-'));
+});
+afterEach(async () => {
+  await rm(root, { recursive: true });
+});
+
+async function write(path: string, users: Readonly<Record<string, string>>, flat = false): Promise<string> {
+  const auths = Object.fromEntries(
+    Object.entries(users).map(([key, user]) => [key, { auth: Buffer.from(`${user}:x`).toString('base64') }]),
+  );
+  const full = join(root, path);
+  await mkdir(dirname(full), { recursive: true });
+  await writeFile(full, JSON.stringify(flat ? auths : { auths }));
+  return full;
+}
+
+async function user(reference: string, env: Record<string, string> = {}, authfile?: string): Promise<string | undefined> {
+  const source = await openAuthFiles({ authfile, environment: { env, home: root, uid: 987654 } });
+  return (await source.lookup(parseReference(reference)))?.username;
+}
+
+describe('openAuthFiles', () => {
+  it('looks at every place in order, and an earlier one wins', async () => {
+    const env = { XDG_RUNTIME_DIR: join(root, 'run') };
+    expect(await user('a.io/b', env)).toBeUndefined();
+    await write('.dockercfg', { 'a.io': 'dockercfg' }, true);
+    expect(await user('a.io/b', env)).toBe('dockercfg');
+    await write('.docker/config.json', { 'a.io': 'docker' });
+    expect(await user('a.io/b', env)).toBe('docker');
+    await write('.config/containers/auth.json', { 'a.io': 'user' });
+    expect(await user('a.io/b', env)).toBe('user');
+    await write('run/containers/auth.json', { 'a.io': 'session', 'other.io': 'other' });
+    expect(await user('a.io/b', env)).toBe('session');
+    expect(await user('a.io/b', {})).toBe('user');
+  });
+
+  it('looks where the variables say', async () => {
+    await write('xdg/containers/auth.json', { 'a.io': 'xdg' });
+    await write('docker/config.json', { 'a.io': 'docker', 'b.io': 'docker' });
+    const env = { XDG_CONFIG_HOME: join(root, 'xdg'), DOCKER_CONFIG: join(root, 'docker') };
+    expect(await user('a.io/b', env)).toBe('xdg');
+    expect(await user('b.io/b', env)).toBe('docker');
+  });
+
+  it('names the places it looked at', async () => {
+    const source = await openAuthFiles({ environment: { env: {}, home: root, uid: 987654 } });
+    expect(source.places).toEqual([
+      '/run/containers/987654/auth.json',
+      join(root, '.config/containers/auth.json'),
+      join(root, '.docker/config.json'),
+      join(root, '.dockercfg'),
+    ]);
+  });
+
+  it('looks at a named file alone', async () => {
+    await write('.docker/config.json', { 'a.io': 'docker' });
+    const named = await write('named.json', { 'b.io': 'named' });
+    const env = { REGISTRY_AUTH_FILE: await write('variable.json', { 'b.io': 'variable' }) };
+    expect(await user('b.io/c', env, named)).toBe('named');
+    expect(await user('a.io/c', env, named)).toBeUndefined();
+    expect(await user('b.io/c', env)).toBe('variable');
+    expect(await user('a.io/c', env)).toBeUndefined();
+  });
+
+  it('fails where a named file is missing', async () => {
+    const missing = join(root, 'missing.json');
+    await expect(user('a.io/b', {}, missing)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(user('a.io/b', { REGISTRY_AUTH_FILE: missing })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('fails where a default file is malformed or no file', async () => {
+    await mkdir(join(root, '.docker/config.json'), { recursive: true });
+    await expect(user('a.io/b')).rejects.toMatchObject({ code: 'DISK' });
+    await rm(join(root, '.docker/config.json'), { recursive: true });
+    await writeFile(join(root, '.docker/config.json'), 'not JSON');
+    await expect(user('a.io/b')).rejects.toMatchObject({ code: 'CONFIGURATION' });
+  });
+});
