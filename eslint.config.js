@@ -13,6 +13,7 @@ export default tseslint.config({ ignores: ['dist/', 'node_modules/', 'coverage/'
     '@typescript-eslint/no-non-null-assertion': 'off',
     '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
     '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
-    'no-console': 'error',
+    '@typescript-eslint/no-import-type-side-effects': 'error',
+      'no-console': 'error',
   },
 });

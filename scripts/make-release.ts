@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { isReleaseArchitecture, releaseArchitectures } from './lib/architectures.ts';
-import { type MadeRelease } from './lib/made-release.ts';
+import type { MadeRelease } from './lib/made-release.ts';
 import { makeRelease, type MakeReleaseOptions } from './lib/make-release.ts';
 import { registryDestination } from './lib/registry-destination.ts';
 

@@ -1,4 +1,4 @@
-import { type Digest } from '../../src/core/digest.ts';
+import type { Digest } from '../../src/core/digest.ts';
 import { type Image, makeArtifact } from './image.ts';
 
 const SIMPLE_SIGNING = 'application/vnd.dev.cosign.simplesigning.v1+json';

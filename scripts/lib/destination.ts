@@ -1,8 +1,8 @@
-import { type Digest } from '../../src/core/digest.ts';
+import type { Digest } from '../../src/core/digest.ts';
 import { OCTET_STREAM } from '../../src/core/media-types.ts';
-import { type Store } from '../../src/core/store.ts';
-import { type Content, type Image } from './image.ts';
-import { type Layer } from './layer.ts';
+import type { Store } from '../../src/core/store.ts';
+import type { Content, Image } from './image.ts';
+import type { Layer } from './layer.ts';
 
 /** Where a made release goes: the repository of release images and that of components, which may be one. */
 export interface Destination {

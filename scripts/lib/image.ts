@@ -1,5 +1,5 @@
 import { type ByteStream, streamOf } from '../../src/core/bytes.ts';
-import { type Descriptor } from '../../src/core/descriptor.ts';
+import type { Descriptor } from '../../src/core/descriptor.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import {
   DOCKER_CONFIG,
@@ -12,7 +12,7 @@ import {
   OCI_MANIFEST,
 } from '../../src/core/media-types.ts';
 import { CREATED } from './created.ts';
-import { type Layer } from './layer.ts';
+import type { Layer } from './layer.ts';
 
 /** Which media types an image is written with. */
 export type ImageKind = 'docker' | 'oci';

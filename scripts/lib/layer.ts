@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { type ByteStream } from '../../src/core/bytes.ts';
+import type { ByteStream } from '../../src/core/bytes.ts';
 import { type Digest, Digester, digestOf } from '../../src/core/digest.ts';
 import { CREATED_SECONDS } from './created.ts';
 import { SeededBytes } from './seeded-bytes.ts';

@@ -1,6 +1,6 @@
-import { type Descriptor } from '../../src/core/descriptor.ts';
-import { type Digest } from '../../src/core/digest.ts';
-import { type ReleaseArchitecture } from './architectures.ts';
+import type { Descriptor } from '../../src/core/descriptor.ts';
+import type { Digest } from '../../src/core/digest.ts';
+import type { ReleaseArchitecture } from './architectures.ts';
 
 /** What was made; also the content of `summary.json`. */
 export interface MadeRelease {

@@ -3,15 +3,15 @@ import { join } from 'node:path';
 import { type Digest, hexOf } from '../../src/core/digest.ts';
 import { formatJson } from '../../src/core/json.ts';
 import { signatureTagOf } from '../../src/core/manifest.ts';
-import { type Store } from '../../src/core/store.ts';
+import type { Store } from '../../src/core/store.ts';
 import { ImageLayout } from '../../src/stores/layout.ts';
 import { platformsOf, type ReleaseArchitecture } from './architectures.ts';
 import { type BaseLayers, type Component, type Ingredients, makeBaseLayers, makeComponents } from './component-images.ts';
 import { cosignSignature } from './cosign.ts';
 import { type Destination, Publisher } from './destination.ts';
 import { type Image, makeImage, makeIndex } from './image.ts';
-import { type Layer } from './layer.ts';
-import { type MadeRelease } from './made-release.ts';
+import type { Layer } from './layer.ts';
+import type { MadeRelease } from './made-release.ts';
 import { Payload } from './payload.ts';
 import { makeReleaseSigner, type ReleaseSigner } from './release-signer.ts';
 

@@ -7,7 +7,7 @@ import { MAX_PAYLOAD_FILE_BYTES } from '../../src/core/limits.ts';
 import { CREATED, CREATED_SECONDS } from './created.ts';
 import { type Layer, textLayer } from './layer.ts';
 import { projectPath } from './project-root.ts';
-import { type TarEntry } from './tar.ts';
+import type { TarEntry } from './tar.ts';
 
 const TOP_LAYER = projectPath('fixtures', 'release-4.12.0', '5b2ca04f694b70c8b41f1c2a40b7e95643181a1d037b115149ecc243324c513d');
 

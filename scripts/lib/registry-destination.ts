@@ -1,7 +1,7 @@
 import { anonymous } from '../../src/core/credentials.ts';
 import { isRegistry } from '../../src/core/reference.ts';
 import { RegistryClient } from '../../src/stores/registry/client.ts';
-import { type Destination } from './destination.ts';
+import type { Destination } from './destination.ts';
 
 /**
  * The repositories of a release at a registry on this machine, called as they are at quay.io. Nobody logs in there.

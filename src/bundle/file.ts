@@ -1,12 +1,15 @@
 import { type FileHandle, open } from 'node:fs/promises';
 
 import { diskError } from '../core/errors.ts';
-import { piecesOf } from './stored.ts';
+import { BLOCK_SIZE } from './frames.ts';
 import { storedSectionLength } from './layout.ts';
+import { piecesOf } from './stored.ts';
 import { unusable } from './unusable.ts';
 
 /** Bytes read from the medium at once. */
 const READ_SIZE = 1024 * 1024;
+/** One is being used, one filled, and one may still be on its way into a socket. */
+const BUFFERS = 3;
 
 /** The physical file of a bundle, read only. */
 export class BundleFile {
@@ -57,38 +60,30 @@ export class BundleFile {
     what: string,
     range: { readonly start: number; readonly end: number } = { start: 0, end: tarLength },
   ): AsyncGenerator<Uint8Array> {
-    const window = new ReadWindow((buffer, position) => this.#fill(buffer, position), offset, offset + storedSectionLength(tarLength));
+    const end = offset + storedSectionLength(tarLength);
+    const window = new ReadWindow((buffer, position) => this.#fill(buffer, position), offset, end);
     let tar = 0;
     for (const piece of piecesOf(tarLength)) {
       if (tar >= range.end) return;
-      const wanted = tar + (piece.tar ?? 0) > range.start;
       if (piece.framing !== undefined) {
-        const nextTar = tar + 1 > range.start - 128 * 1024;
-        if (!nextTar) {
-          window.skip(piece.framing.length);
-          continue;
-        }
-        for (let at = 0; at < piece.framing.length;) {
-          const bytes = await window.take(piece.framing.length - at);
-          if (!Buffer.from(piece.framing.buffer, piece.framing.byteOffset + at, bytes.length).equals(bytes)) {
-            throw unusable(`the framing of ${what} is not what it has to be near byte ${window.position}`, { subject: what });
-          }
-          at += bytes.length;
+        const leadsToWanted = tar + BLOCK_SIZE > range.start;
+        if (!leadsToWanted) window.skip(piece.framing.length);
+        else if (!(await window.holds(piece.framing))) {
+          throw unusable(`the framing of ${what} is not what it has to be, before byte ${window.position} of the file`);
         }
         continue;
       }
-      if (!wanted) {
+      if (tar + piece.tar <= range.start) {
         window.skip(piece.tar);
         tar += piece.tar;
         continue;
       }
-      for (let at = 0; at < piece.tar;) {
-        const bytes = await window.take(piece.tar - at);
+      for (const pieceEnd = tar + piece.tar; tar < pieceEnd;) {
+        const bytes = await window.take(pieceEnd - tar);
         const first = Math.max(range.start - tar, 0);
         const last = Math.min(range.end - tar, bytes.length);
-        if (last > first) yield bytes.subarray(first, last);
-        at += bytes.length;
         tar += bytes.length;
+        if (last > first) yield bytes.subarray(first, last);
       }
     }
   }
@@ -112,14 +107,16 @@ export class BundleFile {
   }
 }
 
-/** A stretch of a file, read in large strides into two buffers in turn. */
+/** A stretch of a file, read in large strides: while one buffer is used, the next is being filled. */
 class ReadWindow {
   readonly #fill: (buffer: Uint8Array, offset: number) => Promise<void>;
   readonly #end: number;
-  readonly #buffers: [Buffer | undefined, Buffer | undefined] = [undefined, undefined];
-  #turn: 0 | 1 = 0;
+  readonly #buffers: Uint8Array[] = [];
+  #turn = 0;
+  /** Where the next read begins in the file. */
   #next: number;
   #ready: Uint8Array = new Uint8Array(0);
+  #ahead: { readonly bytes: Uint8Array; readonly filled: Promise<void> } | undefined;
 
   constructor(fill: (buffer: Uint8Array, offset: number) => Promise<void>, start: number, end: number) {
     this.#fill = fill;
@@ -129,7 +126,7 @@ class ReadWindow {
 
   /** Where the next byte that is taken stands in the file. */
   get position(): number {
-    return this.#next - this.#ready.length;
+    return this.#next - (this.#ahead?.bytes.length ?? 0) - this.#ready.length;
   }
 
   /** Some of the next bytes: at least one, at most `length`. */
@@ -140,18 +137,42 @@ class ReadWindow {
     return taken;
   }
 
+  /** Takes as many bytes as `expected` has; whether they are the same. */
+  async holds(expected: Uint8Array): Promise<boolean> {
+    for (let at = 0; at < expected.length;) {
+      const bytes = await this.take(expected.length - at);
+      if (Buffer.compare(bytes, expected.subarray(at, at + bytes.length)) !== 0) return false;
+      at += bytes.length;
+    }
+    return true;
+  }
+
+  /** Passes over bytes before anything has been taken after the last skip, mostly without reading them. */
   skip(length: number): void {
     const ready = Math.min(length, this.#ready.length);
     this.#ready = this.#ready.subarray(ready);
-    this.#next += length - ready;
+    if (ready === length) return;
+    const position = this.position + length - ready;
+    this.#ahead = undefined;
+    this.#next = position;
   }
 
   async #readOn(): Promise<void> {
+    const { bytes, filled } = this.#ahead ?? this.#begin();
+    this.#ahead = undefined;
+    await filled;
+    this.#ready = bytes;
+    if (this.#next < this.#end) this.#ahead = this.#begin();
+  }
+
+  #begin(): { bytes: Uint8Array; filled: Promise<void> } {
     const length = Math.min(READ_SIZE, this.#end - this.#next);
-    const buffer = (this.#buffers[this.#turn] ??= Buffer.allocUnsafeSlow(Math.min(READ_SIZE, this.#end - this.#next)));
-    this.#turn = this.#turn === 0 ? 1 : 0;
-    this.#ready = buffer.subarray(0, length);
-    await this.#fill(this.#ready, this.#next);
+    const buffer = (this.#buffers[this.#turn] ??= Buffer.allocUnsafeSlow(length));
+    this.#turn = (this.#turn + 1) % BUFFERS;
+    const bytes = buffer.subarray(0, length);
+    const filled = this.#fill(bytes, this.#next);
+    filled.catch(() => undefined); // nobody may come for it any more; whoever does sees the failure
     this.#next += length;
+    return { bytes, filled };
   }
 }

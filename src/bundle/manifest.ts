@@ -1,4 +1,4 @@
-import { type Descriptor } from '../core/descriptor.ts';
+import type { Descriptor } from '../core/descriptor.ts';
 import { type Digest, parseDigest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { asArray, asObject, asSize, asString, formatJson, type Json, type JsonObject, parseStrictJson } from '../core/json.ts';

@@ -1,4 +1,4 @@
-import { type Descriptor } from '../core/descriptor.ts';
+import type { Descriptor } from '../core/descriptor.ts';
 import { type Digest, digestOf, hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { MAX_LISTING_BYTES } from '../core/limits.ts';

@@ -1,10 +1,10 @@
-import { type Descriptor } from '../core/descriptor.ts';
+import type { Descriptor } from '../core/descriptor.ts';
 import { type ByteStream, streamOf } from '../core/bytes.ts';
 import { type Digest, digestOf, hexOf, isDigest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { MAX_LISTING_BYTES, MAX_METADATA_BYTES } from '../core/limits.ts';
 import { parseManifest } from '../core/manifest.ts';
-import { type FetchOptions, type ReadOnlyStore } from '../core/store.ts';
+import type { FetchOptions, ReadOnlyStore } from '../core/store.ts';
 import { BundleFile } from './file.ts';
 import {
   BLOCK_SIZE,

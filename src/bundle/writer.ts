@@ -2,11 +2,11 @@ import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { type Descriptor } from '../core/descriptor.ts';
+import type { Descriptor } from '../core/descriptor.ts';
 import { type Digest, digestFromHex } from '../core/digest.ts';
 import { diskError } from '../core/errors.ts';
-import { type VerifiedStream } from '../core/verified.ts';
-import { type BundlePlan, type PlannedLayer } from './plan.ts';
+import type { VerifiedStream } from '../core/verified.ts';
+import type { BundlePlan, PlannedLayer } from './plan.ts';
 import { StoredEncoder } from './stored.ts';
 
 /** How much a power cut may cost, in bytes: the file is flushed to the medium about this often. */

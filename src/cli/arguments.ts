@@ -1,5 +1,5 @@
 import { BundleError } from '../core/errors.ts';
-import { type Arguments } from './command.ts';
+import type { Arguments } from './command.ts';
 
 /** An option that may be given once. yargs makes a list of one that is given twice: that is refused. */
 export function text(args: Arguments, name: string): string | undefined {

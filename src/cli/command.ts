@@ -1,7 +1,7 @@
-import { type Options, type PositionalOptions } from 'yargs';
+import type { Options, PositionalOptions } from 'yargs';
 
-import { type Context } from '../workflows/context.ts';
-import { type Io } from './io.ts';
+import type { Context } from '../workflows/context.ts';
+import type { Io } from './io.ts';
 
 /** What a command has to say in the end: the same facts for people and for machines. */
 export interface Outcome {

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 
 import { BundleError } from '../core/errors.ts';
-import { type Context } from '../workflows/context.ts';
+import type { Context } from '../workflows/context.ts';
 import { count, requiredText } from './arguments.ts';
-import { type Arguments } from './command.ts';
-import { type Io } from './io.ts';
+import type { Arguments } from './command.ts';
+import type { Io } from './io.ts';
 import { parseCommandLine } from './parse.ts';
 import { failureJson, failureText, statusOf } from './present/failure.ts';
 import { createProgress, type LogLevel, type Progress, type ProgressMode } from './present/progress.ts';
@@ -26,11 +26,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     }
     const { command, args } = invocation;
     json = args['output'] === 'json';
-    progress = createProgress(
-      requiredText(args, 'progress') as ProgressMode,
-      requiredText(args, 'log-level') as LogLevel,
-      io.stderr,
-    );
+    progress = createProgress(requiredText(args, 'progress') as ProgressMode, requiredText(args, 'log-level') as LogLevel, io.stderr);
     const outcome = await command.run(args, contextOf(args, progress, io), io);
     progress.stop();
     io.stdout.write(json ? `${JSON.stringify(outcome.json, null, 2)}\n` : `${outcome.text}\n`);

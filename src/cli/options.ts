@@ -2,17 +2,17 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import { type Options } from 'yargs';
+import type { Options } from 'yargs';
 
 import { ARCHITECTURES, parseArchitecture } from '../release/architecture.ts';
 import { DEFAULT_SIGNATURE_STORES } from '../stores/signature-store.ts';
-import { type DeliveryRequest } from '../workflows/deliver.ts';
+import type { DeliveryRequest } from '../workflows/deliver.ts';
 import { parseMirrorRule } from '../workflows/mirror-rules.ts';
-import { type NetworkOptions } from '../workflows/network.ts';
-import { type OpenRequest } from '../workflows/open-bundle.ts';
-import { type ReleaseRequest } from '../workflows/pack.ts';
+import type { NetworkOptions } from '../workflows/network.ts';
+import type { OpenRequest } from '../workflows/open-bundle.ts';
+import type { ReleaseRequest } from '../workflows/pack.ts';
 import { count, flag, requiredText, text, texts } from './arguments.ts';
-import { type Arguments } from './command.ts';
+import type { Arguments } from './command.ts';
 
 type OptionTable = Readonly<Record<string, Options>>;
 
@@ -27,12 +27,17 @@ export const commonOptions: OptionTable = {
   'log-level': one('what is told on stderr', { choices: ['error', 'warn', 'info', 'debug'], default: 'info', group: 'Output:' }),
 };
 
-export const networkOptions: OptionTable = {
+export const registryOptions: OptionTable = {
   authfile: one('file with registry credentials, instead of the usual places', { alias: ['a', 'registry-config'], group: 'Registries:' }),
   'ca-file': many('PEM file of a certificate authority to trust as well (repeatable)', { group: 'Registries:' }),
   'insecure-registry': many('HOST[:PORT] that may be spoken to without verified TLS (repeatable)', { group: 'Registries:' }),
-  mirror: many('PREFIX=LOCATION: fetch PREFIX/… from LOCATION/…, digests unchanged (repeatable)', { group: 'Registries:' }),
   concurrency: one('requests at a time', { default: '8', group: 'Registries:' }),
+};
+
+/** For commands that fetch a release. */
+export const sourceOptions: OptionTable = {
+  ...registryOptions,
+  mirror: many('PREFIX=LOCATION: fetch PREFIX/… from LOCATION/…, digests unchanged (repeatable)', { group: 'Registries:' }),
 };
 
 export const releaseKeyOption: OptionTable = {
@@ -43,8 +48,14 @@ export const releaseOptions: OptionTable = {
   arch: one(`architecture: ${ARCHITECTURES.join(', ')}`, { default: 'x86_64' }),
   from: one('where the release image is: REPOSITORY, a full reference, or oci:DIR (default quay.io/openshift-release-dev/ocp-release)'),
   ...releaseKeyOption,
-  'signature-store': many('URL (http, https, file) with release signatures, instead of the official stores (repeatable)', { group: 'Trust:' }),
-  'allow-unsigned-release': { type: 'boolean', describe: 'go on when no signature proves the release; said in every report', group: 'Trust:' },
+  'signature-store': many('URL (http, https, file) with release signatures, instead of the official stores (repeatable)', {
+    group: 'Trust:',
+  }),
+  'allow-unsigned-release': {
+    type: 'boolean',
+    describe: 'go on when no signature proves the release; said in every report',
+    group: 'Trust:',
+  },
 };
 
 export const trustOptions: OptionTable = {
@@ -77,7 +88,7 @@ export function networkRequest(args: Arguments): NetworkOptions {
 export function releaseRequest(args: Arguments): ReleaseRequest {
   const stores = texts(args, 'signature-store').map(storeUrl);
   return {
-    version: text(args, 'version'),
+    version: text(args, 'VERSION'),
     architecture: parseArchitecture(requiredText(args, 'arch')),
     from: text(args, 'from'),
     releaseKeyFiles: texts(args, 'release-key'),
@@ -88,7 +99,7 @@ export function releaseRequest(args: Arguments): ReleaseRequest {
 
 export function openRequest(args: Arguments): OpenRequest {
   return {
-    path: requiredText(args, 'path'),
+    path: requiredText(args, 'PATH'),
     trustedKeyFiles: texts(args, 'trusted-key'),
     releaseKeyFiles: texts(args, 'release-key'),
     expectedVersion: text(args, 'expect'),

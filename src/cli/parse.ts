@@ -2,7 +2,7 @@ import yargs, { type Argv } from 'yargs';
 
 import { BundleError } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
-import { type Arguments, type Command } from './command.ts';
+import type { Arguments, Command } from './command.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { keygenCommand } from './commands/keygen.ts';
 import { mirrorCommand } from './commands/mirror.ts';
@@ -10,7 +10,7 @@ import { packCommand } from './commands/pack.ts';
 import { trustAddCommand, trustListCommand, trustRemoveCommand } from './commands/trust.ts';
 import { unpackCommand } from './commands/unpack.ts';
 import { verifyCommand } from './commands/verify.ts';
-import { type Io } from './io.ts';
+import type { Io } from './io.ts';
 import { commonOptions } from './options.ts';
 
 /** A command to run with its arguments, or text to print (help, version, completion). */
@@ -52,7 +52,12 @@ export async function parseCommandLine(argv: readonly string[], io: Pick<Io, 'st
     .alias('h', 'help')
     .strict()
     .demandCommand(1, 'no command was given')
-    .parserConfiguration({ 'parse-numbers': false, 'parse-positional-numbers': false, 'camel-case-expansion': false, 'boolean-negation': false })
+    .parserConfiguration({
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'camel-case-expansion': false,
+      'boolean-negation': false,
+    })
     .exitProcess(false)
     .wrap(Math.min(HELP_WIDTH, io.stdout.columns || HELP_WIDTH))
     .completion('completion', 'print a completion script for bash or zsh');

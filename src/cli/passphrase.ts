@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 
 import { BundleError } from '../core/errors.ts';
-import { type Io } from './io.ts';
+import type { Io } from './io.ts';
 
 /**
  * The passphrase of a key: `$BUNDLE_KEY_PASSPHRASE`, else asked for in a terminal without showing it.

@@ -1,11 +1,11 @@
 import { type ByteStream, streamOf } from './bytes.ts';
 import { forEachLimited, mapLimited } from './concurrency.ts';
-import { type Descriptor } from './descriptor.ts';
-import { type Digest } from './digest.ts';
+import type { Descriptor } from './descriptor.ts';
+import type { Digest } from './digest.ts';
 import { BundleError, hasCode } from './errors.ts';
-import { type Observe } from './events.ts';
-import { type ContentPlan, type PlannedImage } from './plan.ts';
-import { type ReadOnlyStore, type Store } from './store.ts';
+import type { Observe } from './events.ts';
+import type { ContentPlan, PlannedImage } from './plan.ts';
+import type { ReadOnlyStore, Store } from './store.ts';
 
 /** Attempts at one upload: what is sent cannot be sent again by the store itself, since it streams. */
 const UPLOAD_ATTEMPTS = 4;

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { type RepositoryName } from './reference.ts';
+import type { RepositoryName } from './reference.ts';
 
 const REDACTED = '[redacted]';
 

@@ -1,4 +1,4 @@
-import { type Digest } from './digest.ts';
+import type { Digest } from './digest.ts';
 
 /** What names a blob: its type, its digest and its size in bytes (OCI image-spec, descriptor.md). */
 export interface Descriptor {

@@ -1,4 +1,4 @@
-import { type Digest } from './digest.ts';
+import type { Digest } from './digest.ts';
 
 /** Facts about a run, in the order they happen. Sentences, rates and drawing belong to cli/present. */
 export type TransferEvent =

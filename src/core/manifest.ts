@@ -1,4 +1,4 @@
-import { type Descriptor } from './descriptor.ts';
+import type { Descriptor } from './descriptor.ts';
 import { type Digest, parseDigest } from './digest.ts';
 import { BundleError } from './errors.ts';
 import { asArray, asObject, asSize, asString, isObject, type Json, type JsonObject, parseStrictJson } from './json.ts';

@@ -1,11 +1,11 @@
 import { mapLimited } from './concurrency.ts';
-import { type Descriptor } from './descriptor.ts';
-import { type Digest } from './digest.ts';
+import type { Descriptor } from './descriptor.ts';
+import type { Digest } from './digest.ts';
 import { BundleError } from './errors.ts';
 import { MAX_INDEX_DEPTH, MAX_MANIFEST_BYTES } from './limits.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
 import { isManifestType } from './media-types.ts';
-import { type ReadOnlyStore } from './store.ts';
+import type { ReadOnlyStore } from './store.ts';
 import { readVerified } from './verified.ts';
 
 /** An image that is to be copied, before anything but its own descriptor is known. */

@@ -1,9 +1,9 @@
 import { BufferPool } from './buffers.ts';
 import { type ByteStream, drain } from './bytes.ts';
-import { type Descriptor } from './descriptor.ts';
+import type { Descriptor } from './descriptor.ts';
 import { BundleError, hasCode } from './errors.ts';
-import { type Observe } from './events.ts';
-import { type PlannedBlob } from './plan.ts';
+import type { Observe } from './events.ts';
+import type { PlannedBlob } from './plan.ts';
 import { verified, type VerifiedStream } from './verified.ts';
 
 /** Bytes fetched ahead of what is being consumed. */

@@ -1,5 +1,5 @@
-import { type ByteStream } from './bytes.ts';
-import { type Descriptor } from './descriptor.ts';
+import type { ByteStream } from './bytes.ts';
+import type { Descriptor } from './descriptor.ts';
 
 export interface FetchOptions {
   /** The part that is wanted, in bytes: from `start` up to but not including `end`. */

@@ -1,5 +1,5 @@
 import { type ByteStream, readAll } from './bytes.ts';
-import { type Descriptor } from './descriptor.ts';
+import type { Descriptor } from './descriptor.ts';
 import { Digester } from './digest.ts';
 import { BundleError } from './errors.ts';
 import { MAX_MANIFEST_BYTES } from './limits.ts';

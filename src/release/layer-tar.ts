@@ -55,7 +55,10 @@ async function visitAll(tar: Extract, visit: (entry: TarEntry) => Promise<void>)
 async function feed(source: WholeSource, tar: Extract, budget: UnpackBudget, signal: AbortSignal | undefined): Promise<void> {
   const chunks = source.chunks(INPUT_CHUNK_BYTES);
   const options = signal ? { signal } : {};
-  const first = await headOf(chunks);
+  const first = await headOf(chunks).catch((error: unknown) => {
+    tar.destroy(); // there is no pipeline yet that would tell the other side
+    throw error;
+  });
   const input = followedBy(first, chunks);
   const count = (unpacked: AsyncIterable<Buffer>): AsyncGenerator<Buffer> => counted(unpacked, budget);
   const decompressor = decompressorFor(first);

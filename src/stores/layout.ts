@@ -1,14 +1,14 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join, resolve as absolute } from 'node:path';
-import { type ByteStream } from '../core/bytes.ts';
-import { type Descriptor } from '../core/descriptor.ts';
+import type { ByteStream } from '../core/bytes.ts';
+import type { Descriptor } from '../core/descriptor.ts';
 import { type Digest, hexOf, isDigest } from '../core/digest.ts';
 import { BundleError, diskError, systemCode } from '../core/errors.ts';
 import { MAX_MANIFEST_BYTES } from '../core/limits.ts';
 import { type ImageIndex, type ImageManifest, parseManifest } from '../core/manifest.ts';
 import { isManifestType } from '../core/media-types.ts';
-import { type FetchOptions, type Store, type StoreOptions } from '../core/store.ts';
+import type { FetchOptions, Store, StoreOptions } from '../core/store.ts';
 import { readVerified, verified } from '../core/verified.ts';
 import { ingest } from './layout/ingest.ts';
 import { initialiseLayout, requireLayout } from './layout/folder.ts';
@@ -125,7 +125,6 @@ export class ImageLayout implements Store {
   #absent(reference: string, cause?: unknown): BundleError {
     return new BundleError('NOT_FOUND', `${this.name} does not hold ${reference}`, {
       cause,
-      subject: reference,
       hint: `The names it has are the annotations org.opencontainers.image.ref.name in its index.json.`,
     });
   }

@@ -1,8 +1,8 @@
 import { type ByteStream, readAll } from '../core/bytes.ts';
-import { type Descriptor } from '../core/descriptor.ts';
-import { type Digest } from '../core/digest.ts';
+import type { Descriptor } from '../core/descriptor.ts';
+import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
-import { type FetchOptions, type Store, type StoreOptions } from '../core/store.ts';
+import type { FetchOptions, Store, StoreOptions } from '../core/store.ts';
 import { verified } from '../core/verified.ts';
 
 /** As the chunks of a network body: so that content in memory moves as any other does. */
@@ -58,7 +58,7 @@ export class MemoryStore implements Store {
   }
 
   #absent(reference: string): BundleError {
-    return new BundleError('NOT_FOUND', `${this.name} does not hold ${reference}`, { subject: reference });
+    return new BundleError('NOT_FOUND', `${this.name} does not hold ${reference}`);
   }
 }
 

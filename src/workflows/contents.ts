@@ -1,8 +1,8 @@
-import { type BundledImage, type BundledRelease } from '../bundle/manifest.ts';
-import { type BundleContents } from '../bundle/plan.ts';
-import { type PlannedImage } from '../core/plan.ts';
+import type { BundledImage, BundledRelease } from '../bundle/manifest.ts';
+import type { BundleContents } from '../bundle/plan.ts';
+import type { PlannedImage } from '../core/plan.ts';
 import { signatureConfigMap } from '../release/config-map.ts';
-import { type PlannedRelease } from './release.ts';
+import type { PlannedRelease } from './release.ts';
 
 /**
  * A planned release as the contents of a bundle. Packing writes what this says; reading derives the release again from

@@ -1,5 +1,5 @@
-import { type Observe } from '../core/events.ts';
-import { type Environment } from '../credentials/auth-file.ts';
+import type { Observe } from '../core/events.ts';
+import type { Environment } from '../credentials/auth-file.ts';
 
 /** What every workflow is given beside its request. */
 export interface Context {

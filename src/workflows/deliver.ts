@@ -2,17 +2,17 @@ import { resolve } from 'node:path';
 
 import { copyImages, type CopyReport, surveyTags, type TagState } from '../core/copy.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
-import { type PlannedImage } from '../core/plan.ts';
+import type { PlannedImage } from '../core/plan.ts';
 import { formatRepository } from '../core/reference.ts';
-import { type Store } from '../core/store.ts';
+import type { Store } from '../core/store.ts';
 import { type Destinations, planDestinations, parseTarget } from '../release/destinations.ts';
 import { compareVersions } from '../release/version.ts';
 import { ImageLayout } from '../stores/layout.ts';
 import { MemoryStore } from '../stores/memory.ts';
-import { type Context } from './context.ts';
+import type { Context } from './context.ts';
 import { checkSpace, prepareFolder } from './disk.ts';
-import { type Network } from './network.ts';
-import { type PlannedRelease } from './release.ts';
+import type { Network } from './network.ts';
+import type { PlannedRelease } from './release.ts';
 import { type ResourcesReport, writeResources } from './resources.ts';
 
 /** Where a release goes, and what is written beside it. */
@@ -63,14 +63,21 @@ export async function deliver(
   const { observe } = context;
   const { content } = release;
   const places = await openPlaces(request, release, network);
-  const releaseSubjects = new Set(content.images.flatMap(({ role, manifests }) => (role === 'release' ? manifests.map(({ digest }) => digest) : [])));
-  const isReleaseImage = ({ role, subject }: PlannedImage): boolean => role === 'release' || (subject !== undefined && releaseSubjects.has(subject));
+  const releaseSubjects = new Set(
+    content.images.flatMap(({ role, manifests }) => (role === 'release' ? manifests.map(({ digest }) => digest) : [])),
+  );
+  const isReleaseImage = ({ role, subject }: PlannedImage): boolean =>
+    role === 'release' || (subject !== undefined && releaseSubjects.has(subject));
   const targetOf = (image: PlannedImage): Store => (isReleaseImage(image) ? places.releaseImages : places.components);
   const unknown = content.images.find(({ role }) => !['release', 'component', 'signature'].includes(role));
   if (unknown !== undefined) {
-    throw new BundleError('UNSUPPORTED_CONTENT', `the image ${unknown.name} has the role ${unknown.role}, which this program cannot place`, {
-      hint: 'Use the version of the program that packed it.',
-    });
+    throw new BundleError(
+      'UNSUPPORTED_CONTENT',
+      `the image ${unknown.name} has the role ${unknown.role}, which this program cannot place`,
+      {
+        hint: 'Use the version of the program that packed it.',
+      },
+    );
   }
 
   observe({ type: 'phase', what: 'asking the target for its tags' });
@@ -89,7 +96,9 @@ export async function deliver(
   };
   if (request.dryRun) return { ...report, copied: undefined, resources: undefined };
 
-  const blobs = new Map(content.images.flatMap((image) => image.blobs.map((blob) => [`${targetOf(image).name} ${blob.digest}`, blob.size])));
+  const blobs = new Map(
+    content.images.flatMap((image) => image.blobs.map((blob) => [`${targetOf(image).name} ${blob.digest}`, blob.size])),
+  );
   const bytes = [...blobs.values()].reduce((total, size) => total + size, 0);
   observe({ type: 'planned', blobs: blobs.size, bytes, images: content.images.length });
   observe({ type: 'phase', what: `copying to ${request.to}` });
@@ -169,7 +178,10 @@ async function warnOfNewer({ version, architecture }: PlannedRelease, target: St
   observe({ type: 'noticed', message: `${target.name} already holds a newer release: ${newer.toSorted(compareVersions).join(', ')}` });
 }
 
-function referencesOf({ version, architecture, digest }: PlannedRelease, { destinations, releaseImages }: Places): DeliveryReport['releaseImage'] {
+function referencesOf(
+  { version, architecture, digest }: PlannedRelease,
+  { destinations, releaseImages }: Places,
+): DeliveryReport['releaseImage'] {
   const place = destinations ? formatRepository(destinations.releaseImages) : releaseImages.name;
   return { tagged: `${place}:${version.replaceAll('+', '_')}-${architecture}`, pinned: `${place}@${digest}` };
 }

@@ -1,6 +1,6 @@
-import { type Digest } from '../core/digest.ts';
-import { type PlannedImage } from '../core/plan.ts';
-import { type Context } from './context.ts';
+import type { Digest } from '../core/digest.ts';
+import type { PlannedImage } from '../core/plan.ts';
+import type { Context } from './context.ts';
 import { openBundle, type OpenedBundle, type OpenRequest } from './open-bundle.ts';
 
 export interface InspectedImage {

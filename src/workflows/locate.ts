@@ -1,11 +1,11 @@
-import { type Descriptor } from '../core/descriptor.ts';
+import type { Descriptor } from '../core/descriptor.ts';
 import { parseDigest } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import { formatReference, parseReference, parseRepositoryName, type Reference, type RepositoryName } from '../core/reference.ts';
-import { type ReadOnlyStore } from '../core/store.ts';
-import { type Architecture } from '../release/architecture.ts';
+import type { ReadOnlyStore } from '../core/store.ts';
+import type { Architecture } from '../release/architecture.ts';
 import { ImageLayout } from '../stores/layout.ts';
-import { type Network } from './network.ts';
+import type { Network } from './network.ts';
 import { OFFICIAL_RELEASES, type ReleaseSource } from './release.ts';
 
 /** A release image that was found, and the places its parts come from. */
@@ -48,9 +48,13 @@ export async function locateRelease(
       if (!hasCode(error, 'NOT_FOUND')) throw error;
     }
   }
-  throw new BundleError('NOT_FOUND', `${store.name} has no release ${version} for ${architecture}: neither ${wanted.join(' nor ')} is a tag there`, {
-    hint: await tagHint(store, plain),
-  });
+  throw new BundleError(
+    'NOT_FOUND',
+    `${store.name} has no release ${version} for ${architecture}: neither ${wanted.join(' nor ')} is a tag there`,
+    {
+      hint: await tagHint(store, plain),
+    },
+  );
 }
 
 interface Place {

@@ -15,7 +15,9 @@ export function parseMirrorRule(text: string): MirrorRule {
     return isRegistry(registry) && (path.length === 0 || isRepository(path.join('/')));
   };
   if (more.length === 0 && isPlace(prefix) && isPlace(location)) return { prefix, location };
-  throw new BundleError('USAGE', `not a mirror rule: ${text}`, { hint: 'Write PREFIX=LOCATION, as in quay.io=mirror.example.com:5000/quay.' });
+  throw new BundleError('USAGE', `not a mirror rule: ${text}`, {
+    hint: 'Write PREFIX=LOCATION, as in quay.io=mirror.example.com:5000/quay.',
+  });
 }
 
 /** Where a repository is fetched from: the rule with the longest prefix decides, at the border of a path component. */

@@ -1,8 +1,8 @@
-import { type Context } from './context.ts';
+import type { Context } from './context.ts';
 import { deliver, type DeliveryReport, type DeliveryRequest } from './deliver.ts';
 import { Network, type NetworkOptions } from './network.ts';
 import { findRelease, type ReleaseRequest } from './pack.ts';
-import { type PlannedRelease } from './release.ts';
+import type { PlannedRelease } from './release.ts';
 
 export interface MirrorRequest {
   readonly release: ReleaseRequest;

@@ -1,11 +1,11 @@
-import { type Digest } from '../core/digest.ts';
-import { type RepositoryName } from '../core/reference.ts';
-import { type ReadOnlyStore, type Store } from '../core/store.ts';
+import type { Digest } from '../core/digest.ts';
+import type { RepositoryName } from '../core/reference.ts';
+import type { ReadOnlyStore, Store } from '../core/store.ts';
 import { openAuthFiles } from '../credentials/auth-file.ts';
 import { systemCertificates } from '../stores/registry/certificates.ts';
 import { RegistryClient } from '../stores/registry/client.ts';
-import { fetchSignatures, type FoundSignatures } from '../stores/signature-store.ts';
-import { type Context } from './context.ts';
+import { fetchSignatures, type FetchedSignatures } from '../stores/signature-store.ts';
+import type { Context } from './context.ts';
 import { mirrored, type MirrorRule } from './mirror-rules.ts';
 
 export interface NetworkOptions {
@@ -18,11 +18,13 @@ export interface NetworkOptions {
 /** The registries and signature stores that a run may talk to. */
 export class Network {
   readonly #client: RegistryClient;
+  readonly #ca: readonly string[];
   readonly #rules: readonly MirrorRule[];
   readonly #context: Context;
 
-  private constructor(client: RegistryClient, rules: readonly MirrorRule[], context: Context) {
+  private constructor(client: RegistryClient, ca: readonly string[], rules: readonly MirrorRule[], context: Context) {
     this.#client = client;
+    this.#ca = ca;
     this.#rules = rules;
     this.#context = context;
   }
@@ -33,7 +35,7 @@ export class Network {
     const ca = await systemCertificates(environment.env, options.caFiles);
     const credentials = await openAuthFiles({ authfile: options.authfile, environment });
     const client = new RegistryClient({ credentials, ca, insecure: options.insecureRegistries, concurrency, observe, signal });
-    return new Network(client, options.mirrors, context);
+    return new Network(client, ca, options.mirrors, context);
   }
 
   /** A repository to read from, or the mirror of it that was named. */
@@ -47,8 +49,9 @@ export class Network {
   }
 
   /** The release signatures that the stores have, unchecked. */
-  async signatures(stores: readonly string[], digest: Digest): Promise<FoundSignatures> {
-    return fetchSignatures(stores, digest, this.#client, { signal: this.#context.signal });
+  async signatures(stores: readonly string[], digest: Digest): Promise<FetchedSignatures> {
+    const { signal, observe } = this.#context;
+    return fetchSignatures(stores, digest, { ca: this.#ca, signal, observe });
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
 import { describeBundle } from '../bundle/plan.ts';
-import { BundleReader, SealedBundle } from '../bundle/reader.ts';
+import { type BundleReader, SealedBundle } from '../bundle/reader.ts';
 import { PARTIAL_SUFFIX } from '../bundle/writer.ts';
 import { type Digest, hexOf } from '../core/digest.ts';
 import { BundleError, diskError } from '../core/errors.ts';
@@ -12,7 +12,7 @@ import { readSignatureConfigMap } from '../release/config-map.ts';
 import { SignerKey } from '../trust/keys.ts';
 import { TrustedKeys } from '../trust/trusted-keys.ts';
 import { contentsOf } from './contents.ts';
-import { type Context } from './context.ts';
+import type { Context } from './context.ts';
 import { BUNDLE_SUFFIX, isFolder } from './disk.ts';
 import { loadReleaseKeys, proveRelease } from './prove.ts';
 import { canonicalRepository, planRelease, type PlannedRelease } from './release.ts';
@@ -97,7 +97,10 @@ export async function findBundle(path: string): Promise<string> {
   }
   const partial = names.find((name) => name.endsWith(`${BUNDLE_SUFFIX}${PARTIAL_SUFFIX}`));
   throw new BundleError('NOT_FOUND', `${path} holds no bundle`, {
-    hint: partial === undefined ? 'A bundle is called like ocp-4.17.3-x86_64.tar.zst.' : `${partial} was not finished: run the same bundle pack again.`,
+    hint:
+      partial === undefined
+        ? 'A bundle is called like ocp-4.17.3-x86_64.tar.zst.'
+        : `${partial} was not finished: run the same bundle pack again.`,
   });
 }
 
@@ -158,7 +161,10 @@ async function deriveRelease(
   const { concurrency, signal, now, observe } = context;
   const [claimed, ...more] = reader.manifest.releases;
   if (claimed === undefined || more.length > 0) {
-    throw new BundleError('BUNDLE_UNUSABLE', `the bundle holds ${reader.manifest.releases.length} releases; this program reads bundles of one`);
+    throw new BundleError(
+      'BUNDLE_UNUSABLE',
+      `the bundle holds ${reader.manifest.releases.length} releases; this program reads bundles of one`,
+    );
   }
   if (claimed.signatures.length === 0 && standing === 'unknown') {
     throw unknownSigner(signer, 'is not known here, and the release in it is not signed either: nothing proves the content');
@@ -168,9 +174,13 @@ async function deriveRelease(
   const signatures =
     claimed.signatures.length === 0 ? [] : await proveRelease(claimed.digest, signatureMessages(reader, claimed.digest), [], keys, now);
   if (signatures.length !== claimed.signatures.length) {
-    throw new BundleError('SIGNATURE_INVALID', `only ${signatures.length} of ${claimed.signatures.length} release signatures in the bundle can be verified here`, {
-      hint: 'Name the key that the packer used with --release-key.',
-    });
+    throw new BundleError(
+      'SIGNATURE_INVALID',
+      `only ${signatures.length} of ${claimed.signatures.length} release signatures in the bundle can be verified here`,
+      {
+        hint: 'Name the key that the packer used with --release-key.',
+      },
+    );
   }
   observe({ type: 'phase', what: 'deriving the content from the release image' });
   try {

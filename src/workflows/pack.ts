@@ -5,11 +5,11 @@ import { BundleWriter, writeWhole } from '../bundle/writer.ts';
 import { type Digest, hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { readAhead } from '../core/read-ahead.ts';
-import { type Architecture } from '../release/architecture.ts';
+import type { Architecture } from '../release/architecture.ts';
 import { type KeyType, SigningKey } from '../trust/keys.ts';
-import { type ReleaseSignature } from '../trust/release-signature.ts';
+import type { ReleaseSignature } from '../trust/release-signature.ts';
 import { contentsOf } from './contents.ts';
-import { type Context } from './context.ts';
+import type { Context } from './context.ts';
 import { BUNDLE_SUFFIX, bundlePath, checkSpace, prepareFolder, type Space } from './disk.ts';
 import { locateRelease } from './locate.ts';
 import { Network, type NetworkOptions } from './network.ts';
@@ -71,7 +71,11 @@ export async function pack(request: PackRequest, context: Context): Promise<Pack
       size: plan.size,
       bundleDigest: plan.bundleDigest,
       fileDigest: undefined,
-      signer: { id: made === 'planned' ? undefined : key.public.id, algorithm: key.public.algorithm, made: made === 'now' ? ownKeyPath(context.configFolder) : undefined },
+      signer: {
+        id: made === 'planned' ? undefined : key.public.id,
+        algorithm: key.public.algorithm,
+        made: made === 'now' ? ownKeyPath(context.configFolder) : undefined,
+      },
       release,
       space,
       dryRun: request.dryRun,
@@ -132,7 +136,10 @@ async function signingKey(
   if (key !== undefined) return { key, made: undefined };
   if (dryRun) return { key: SigningKey.generate(OWN_KEY_TYPE), made: 'planned' };
   const own = await makeOwnKey(configFolder);
-  observe({ type: 'noticed', message: `made a signing key for you: ${ownKeyPath(configFolder)} (${own.public.algorithm}, key id ${own.public.id})` });
+  observe({
+    type: 'noticed',
+    message: `made a signing key for you: ${ownKeyPath(configFolder)} (${own.public.algorithm}, key id ${own.public.id})`,
+  });
   return { key: own, made: 'now' };
 }
 

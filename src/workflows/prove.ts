@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-import { type Digest } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
 import { BundleError, diskError } from '../core/errors.ts';
 import { PINNED_RELEASE_KEYS } from '../trust/pinned-release-keys.ts';
 import { readReleaseKeys, type ReleaseKeys } from '../trust/release-keys.ts';

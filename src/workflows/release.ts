@@ -1,6 +1,6 @@
 import { mapLimited } from '../core/concurrency.ts';
-import { type Descriptor } from '../core/descriptor.ts';
-import { type Digest } from '../core/digest.ts';
+import type { Descriptor } from '../core/descriptor.ts';
+import type { Digest } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import { asString, isObject, parseStrictJson } from '../core/json.ts';
 import { signatureTagOf } from '../core/manifest.ts';
@@ -15,13 +15,13 @@ import {
   type WalkedImage,
 } from '../core/plan.ts';
 import { formatReference, parseReference, type RepositoryName } from '../core/reference.ts';
-import { type ReadOnlyStore } from '../core/store.ts';
+import type { ReadOnlyStore } from '../core/store.ts';
 import { readVerified } from '../core/verified.ts';
 import { type Architecture, architectureOfOci } from '../release/architecture.ts';
 import { tagOf } from '../release/destinations.ts';
 import { type ImageReferences, parsePayload } from '../release/image-references.ts';
 import { readPayload } from '../release/payload.ts';
-import { type ReleaseSignature } from '../trust/release-signature.ts';
+import type { ReleaseSignature } from '../trust/release-signature.ts';
 
 /** The repository that official releases are signed for. */
 export const OFFICIAL_RELEASES: RepositoryName = { registry: 'quay.io', repository: 'openshift-release-dev/ocp-release' };
@@ -182,7 +182,11 @@ async function componentRequests(
 }
 
 /** Puts the cosign signature image of each manifest behind the image that the manifest belongs to, where there is one. */
-async function withSignatures(images: readonly WalkedImage[], walker: ManifestWalker, { concurrency, signal }: PlanOptions): Promise<WalkedImage[]> {
+async function withSignatures(
+  images: readonly WalkedImage[],
+  walker: ManifestWalker,
+  { concurrency, signal }: PlanOptions,
+): Promise<WalkedImage[]> {
   const subjects = new Map<Digest, WalkedImage>();
   for (const image of images) {
     for (const { descriptor } of manifestsOf(image.tree)) {

@@ -53,7 +53,10 @@ export async function saveKeyPair(key: SigningKey, path: string, passphrase: str
     await writeNew(publicPath, key.public.pem, 0o644);
   } catch (error) {
     if (systemCode(error) === 'EEXIST') {
-      throw new BundleError('USAGE', `${path} or its public key exists already`, { cause: error, hint: 'Keys are never overwritten: choose another name.' });
+      throw new BundleError('USAGE', `${path} or its public key exists already`, {
+        cause: error,
+        hint: 'Keys are never overwritten: choose another name.',
+      });
     }
     throw diskError('write', path, error);
   }

@@ -1,4 +1,4 @@
-import { type Context } from './context.ts';
+import type { Context } from './context.ts';
 import { deliver, type DeliveryReport, type DeliveryRequest } from './deliver.ts';
 import { Network, type NetworkOptions } from './network.ts';
 import { openBundle, type OpenedBundle, type OpenRequest } from './open-bundle.ts';
@@ -30,7 +30,12 @@ export async function unpack(request: UnpackRequest, context: Context): Promise<
     if (standing === 'unknown') {
       context.observe({ type: 'noticed', message: `content proven by the release signature; packer not known here: ${signer.id}` });
     }
-    const delivery = await deliver(release, request.delivery, async () => (network = await Network.open(request.network, context)), context);
+    const delivery = await deliver(
+      release,
+      request.delivery,
+      async () => (network = await Network.open(request.network, context)),
+      context,
+    );
     return { bundle, delivery };
   } finally {
     await network?.close();

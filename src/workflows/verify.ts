@@ -2,7 +2,7 @@ import { drain } from '../core/bytes.ts';
 import { BundleError } from '../core/errors.ts';
 import { imagesUsing } from '../core/plan.ts';
 import { verified } from '../core/verified.ts';
-import { type Context } from './context.ts';
+import type { Context } from './context.ts';
 import { openBundle, type OpenedBundle, type OpenRequest } from './open-bundle.ts';
 
 /** What an audit found out; an audit that found a fault throws it. */

@@ -1,5 +1,5 @@
 import { seededBytes } from '../../scripts/lib/seeded-bytes.ts';
-import { type Descriptor } from '../../src/core/descriptor.ts';
+import type { Descriptor } from '../../src/core/descriptor.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import {
   DOCKER_CONFIG,

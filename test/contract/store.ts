@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readAll, streamOf } from '../../src/core/bytes.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { OCI_LAYER_GZIP, OCI_MANIFEST } from '../../src/core/media-types.ts';
-import { type ReadOnlyStore, type Store } from '../../src/core/store.ts';
+import type { ReadOnlyStore, Store } from '../../src/core/store.ts';
 import { readVerified, verified } from '../../src/core/verified.ts';
 import { seededBytes } from '../../scripts/lib/seeded-bytes.ts';
 import { type Held, held, imageManifest, LARGE_BYTES, sample, type StoreContent } from './content.ts';

@@ -6,14 +6,15 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeRelease, type MakeReleaseOptions } from '../../scripts/lib/make-release.ts';
-import { type MadeRelease } from '../../scripts/lib/made-release.ts';
-import { type Descriptor } from '../../src/core/descriptor.ts';
+import type { MadeRelease } from '../../scripts/lib/made-release.ts';
+import type { Descriptor } from '../../src/core/descriptor.ts';
 import { hexOf } from '../../src/core/digest.ts';
 import { type ImageManifest, parseManifest, successors } from '../../src/core/manifest.ts';
 import { DOCKER_LIST, isIndexType, isManifestType, OCI_INDEX } from '../../src/core/media-types.ts';
-import { type ReadOnlyStore } from '../../src/core/store.ts';
+import type { ReadOnlyStore } from '../../src/core/store.ts';
 import { readVerified } from '../../src/core/verified.ts';
 import { ImageLayout } from '../../src/stores/layout.ts';
+import { MemoryStore } from '../../src/stores/memory.ts';
 import { readReleaseKeys } from '../../src/trust/release-keys.ts';
 import { verifyReleaseSignature } from '../../src/trust/release-signature.ts';
 
@@ -112,6 +113,18 @@ describe('makeRelease', () => {
     expect(new Set(payloads).size).toBe(1);
     const roots = new Set([multi.release, ...multi.components].map(({ digest }) => digest));
     expect(multi.signatureImages.some(({ subject }) => !roots.has(subject))).toBe(true);
+  });
+
+  it('gives each of two repositories all that its images need', async () => {
+    const destination = { registry: 'localhost:5000', releases: new MemoryStore('releases'), components: new MemoryStore('components') };
+    const pushed = await make('pushed', { destination, cosign: true });
+    expect(pushed.release).toEqual(made.release);
+    expect(pushed).toMatchObject({ registry: 'localhost:5000', blobs: made.blobs });
+    expect(pushed.layout).toBeUndefined();
+    await walk(destination.releases, [pushed.release]);
+    await walk(destination.components, pushed.components);
+    expect(await destination.releases.tags()).toEqual(['4.17.3-x86_64', `sha256-${hexOf(made.release.digest)}.sig`]);
+    expect(await destination.components.tags()).not.toContain('4.17.3-x86_64');
   });
 
   it('does not make more components than there are names', async () => {

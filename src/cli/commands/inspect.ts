@@ -1,11 +1,11 @@
 import { flag } from '../arguments.ts';
-import { type Command } from '../command.ts';
+import type { Command } from '../command.ts';
 import { openRequest, trustOptions } from '../options.ts';
 import { inspectReport } from '../present/bundle-report.ts';
 import { pathPositional } from './verify.ts';
 
 export const inspectCommand: Command = {
-  usage: 'inspect <path>',
+  usage: 'inspect <PATH>',
   summary: 'say what a bundle holds: release, images, sizes, signer',
   examples: [
     ['$0 inspect /media/usb', 'release, signer and the largest images'],

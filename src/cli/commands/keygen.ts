@@ -1,6 +1,6 @@
 import { flag, requiredText, text } from '../arguments.ts';
 import { BundleError } from '../../core/errors.ts';
-import { type Command } from '../command.ts';
+import type { Command } from '../command.ts';
 import { askPassphrase } from '../passphrase.ts';
 import { KEY_TYPES } from '../../trust/keys.ts';
 
@@ -22,7 +22,9 @@ export const keygenCommand: Command = {
     const type = KEY_TYPES.find((known) => known === requiredText(args, 'type'));
     const passphrase = flag(args, 'encrypt') ? await askPassphrase(io, { twice: true }) : undefined;
     if (flag(args, 'encrypt') && passphrase === undefined) {
-      throw new BundleError('USAGE', 'there is no passphrase to encrypt the key with', { hint: 'Set BUNDLE_KEY_PASSPHRASE, or run it in a terminal.' });
+      throw new BundleError('USAGE', 'there is no passphrase to encrypt the key with', {
+        hint: 'Set BUNDLE_KEY_PASSPHRASE, or run it in a terminal.',
+      });
     }
     const key = await keygen({ type: type ?? 'ecdsa-p256', output: text(args, 'out'), passphrase }, context);
     return {

@@ -1,9 +1,9 @@
-import { type Command } from '../command.ts';
+import type { Command } from '../command.ts';
 import {
   deliveryOptions,
   deliveryRequest,
   dryRunOption,
-  networkOptions,
+  sourceOptions,
   networkRequest,
   releaseOptions,
   releaseRequest,
@@ -11,13 +11,15 @@ import {
 import { mirrorReport } from '../present/delivery-report.ts';
 
 export const mirrorCommand: Command = {
-  usage: 'mirror [version]',
+  usage: 'mirror [VERSION]',
   summary: 'copy a release from registry to registry, with no file between',
   examples: [['$0 mirror 4.17.3 --to registry.example.com:5000/ocp4', 'where both sides can be reached']],
-  positionals: { version: { type: 'string', describe: 'version of the release, as in 4.17.3' } },
-  options: { ...deliveryOptions, ...releaseOptions, ...networkOptions, ...dryRunOption },
+  positionals: { VERSION: { type: 'string', describe: 'version of the release, as in 4.17.3' } },
+  options: { ...deliveryOptions, ...releaseOptions, ...sourceOptions, ...dryRunOption },
   async run(args, context) {
     const { mirror } = await import('../../workflows/mirror.ts');
-    return mirrorReport(await mirror({ release: releaseRequest(args), delivery: deliveryRequest(args), network: networkRequest(args) }, context));
+    return mirrorReport(
+      await mirror({ release: releaseRequest(args), delivery: deliveryRequest(args), network: networkRequest(args) }, context),
+    );
   },
 };

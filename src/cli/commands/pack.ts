@@ -1,12 +1,12 @@
 import { BundleError } from '../../core/errors.ts';
-import { type Command } from '../command.ts';
+import type { Command } from '../command.ts';
 import { flag, requiredText, text } from '../arguments.ts';
-import { dryRunOption, networkOptions, networkRequest, releaseOptions, releaseRequest } from '../options.ts';
+import { dryRunOption, sourceOptions, networkRequest, releaseOptions, releaseRequest } from '../options.ts';
 import { askPassphrase } from '../passphrase.ts';
 import { packReport } from '../present/pack-report.ts';
 
 export const packCommand: Command = {
-  usage: 'pack [version]',
+  usage: 'pack [VERSION]',
   summary: 'make a bundle of a release',
   examples: [
     ['$0 pack 4.17.3 -o /media/usb', 'x86_64, signed with your own key'],
@@ -14,12 +14,17 @@ export const packCommand: Command = {
     ['$0 pack --from quay.io/openshift-release-dev/ocp-release@sha256:… -o .', 'a release that is known by its digest'],
     ['$0 pack 4.17.3 --mirror quay.io=mirror.example.com/quay -o .', 'fetched from a mirror, digests unchanged'],
   ],
-  positionals: { version: { type: 'string', describe: 'version of the release, as in 4.17.3' } },
+  positionals: { VERSION: { type: 'string', describe: 'version of the release, as in 4.17.3' } },
   options: {
     out: { alias: 'o', type: 'string', requiresArg: true, demandOption: true, describe: 'folder, or file that ends with .tar.zst' },
     ...releaseOptions,
-    key: { type: 'string', requiresArg: true, describe: 'PEM key to sign with (default $BUNDLE_KEY, else your own, made on first use)', group: 'Trust:' },
-    ...networkOptions,
+    key: {
+      type: 'string',
+      requiresArg: true,
+      describe: 'PEM key to sign with (default $BUNDLE_KEY, else your own, made on first use)',
+      group: 'Trust:',
+    },
+    ...sourceOptions,
     ...dryRunOption,
   },
   async run(args, context, io) {

@@ -1,15 +1,15 @@
 import { requiredText, texts } from '../arguments.ts';
-import { type Command } from '../command.ts';
+import type { Command } from '../command.ts';
 
 export const trustAddCommand: Command = {
-  usage: 'add <keys..>',
+  usage: 'add <KEYS..>',
   summary: 'accept bundles signed by these keys, and from now on no others',
   examples: [['$0 trust add packer.pub', 'a public key that came by another way than the medium']],
-  positionals: { keys: { type: 'string', array: true, demandOption: true, describe: 'PEM public keys' } },
+  positionals: { KEYS: { type: 'string', array: true, demandOption: true, describe: 'PEM public keys' } },
   options: {},
   async run(args, context) {
     const { trustAdd } = await import('../../workflows/keys.ts');
-    const keys = await trustAdd(texts(args, 'keys'), context);
+    const keys = await trustAdd(texts(args, 'KEYS'), context);
     return { json: { added: keys }, text: keys.map(({ id, algorithm }) => `trusted  ${id} (${algorithm})`).join('\n') };
   },
 };
@@ -29,14 +29,14 @@ export const trustListCommand: Command = {
 };
 
 export const trustRemoveCommand: Command = {
-  usage: 'remove <id>',
+  usage: 'remove <ID>',
   summary: 'no longer accept bundles signed by a key',
   examples: [['$0 trust remove 0a1b2c3d4e5f6071', 'the id, or its first digits']],
-  positionals: { id: { type: 'string', demandOption: true, describe: 'key id, or its first 8 or more digits' } },
+  positionals: { ID: { type: 'string', demandOption: true, describe: 'key id, or its first 8 or more digits' } },
   options: {},
   async run(args, context) {
     const { trustRemove } = await import('../../workflows/keys.ts');
-    const key = await trustRemove(requiredText(args, 'id'), context);
+    const key = await trustRemove(requiredText(args, 'ID'), context);
     return { json: { removed: key }, text: `no longer trusted  ${key.id} (${key.algorithm})` };
   },
 };

@@ -1,12 +1,10 @@
-import { type Command } from '../command.ts';
-import { deliveryOptions, deliveryRequest, dryRunOption, networkOptions, networkRequest, openRequest, trustOptions } from '../options.ts';
+import type { Command } from '../command.ts';
+import { deliveryOptions, deliveryRequest, dryRunOption, networkRequest, openRequest, registryOptions, trustOptions } from '../options.ts';
 import { unpackReport } from '../present/delivery-report.ts';
 import { pathPositional } from './verify.ts';
 
-const { mirror: _fetchOnly, ...registryOptions } = networkOptions;
-
 export const unpackCommand: Command = {
-  usage: 'unpack <path>',
+  usage: 'unpack <PATH>',
   summary: 'verify a bundle and push it into a registry',
   examples: [
     ['$0 unpack /media/usb --to registry.example.com:5000/ocp4', 'into the local registry'],

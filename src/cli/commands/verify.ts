@@ -1,11 +1,11 @@
-import { type Command } from '../command.ts';
+import type { Command } from '../command.ts';
 import { openRequest, trustOptions } from '../options.ts';
 import { verifyReport } from '../present/bundle-report.ts';
 
-export const pathPositional = { path: { type: 'string', describe: 'bundle, or folder that holds one', demandOption: true } } as const;
+export const pathPositional = { PATH: { type: 'string', describe: 'bundle, or folder that holds one', demandOption: true } } as const;
 
 export const verifyCommand: Command = {
-  usage: 'verify <path>',
+  usage: 'verify <PATH>',
   summary: 'audit a bundle: signatures, release signature, every byte',
   examples: [
     ['$0 verify /media/usb', 'the bundle in a folder'],

@@ -1,6 +1,6 @@
-import { type InspectReport } from '../../workflows/inspect.ts';
-import { type VerifyReport } from '../../workflows/verify.ts';
-import { type Outcome } from '../command.ts';
+import type { InspectReport } from '../../workflows/inspect.ts';
+import type { VerifyReport } from '../../workflows/verify.ts';
+import type { Outcome } from '../command.ts';
 import { formatBytes, printable } from '../units.ts';
 import { bundleFacts, bundleJson, releaseFacts, trustAdvice } from './release-facts.ts';
 import { columns, facts } from './table.ts';

@@ -1,7 +1,7 @@
-import { type DeliveryReport } from '../../workflows/deliver.ts';
-import { type MirrorReport } from '../../workflows/mirror.ts';
-import { type UnpackReport } from '../../workflows/unpack.ts';
-import { type Outcome } from '../command.ts';
+import type { DeliveryReport } from '../../workflows/deliver.ts';
+import type { MirrorReport } from '../../workflows/mirror.ts';
+import type { UnpackReport } from '../../workflows/unpack.ts';
+import type { Outcome } from '../command.ts';
 import { formatBytes, printable } from '../units.ts';
 import { bundleFacts, bundleJson, releaseFacts, releaseJson, trustAdvice } from './release-facts.ts';
 import { columns, facts } from './table.ts';
@@ -17,9 +17,18 @@ export function mirrorReport({ release, delivery }: MirrorReport): Outcome {
   return { text: printable(text), json: { release: releaseJson(release), delivery } };
 }
 
-function deliveryFacts({ releaseImage, copied, replacedTags, resources }: DeliveryReport): readonly (readonly [string, string | undefined])[] {
+function deliveryFacts({
+  releaseImage,
+  copied,
+  replacedTags,
+  resources,
+}: DeliveryReport): readonly (readonly [string, string | undefined])[] {
   const replaced = replacedTags.length === 0 ? undefined : replacedTags.join(', ');
-  if (copied === undefined) return [['would go to', releaseImage.tagged], ['would replace', replaced]];
+  if (copied === undefined)
+    return [
+      ['would go to', releaseImage.tagged],
+      ['would replace', replaced],
+    ];
   const { blobs, manifests, tags } = copied;
   const nothing = blobs.pushed + blobs.mounted + manifests.pushed + tags.set === 0;
   return [

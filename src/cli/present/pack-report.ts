@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
 
 import { hexOf } from '../../core/digest.ts';
-import { type PackReport } from '../../workflows/pack.ts';
-import { type Outcome } from '../command.ts';
+import type { PackReport } from '../../workflows/pack.ts';
+import type { Outcome } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import { releaseFacts, releaseJson } from './release-facts.ts';
 import { columns, facts } from './table.ts';

@@ -1,6 +1,6 @@
 import ora, { type Ora } from 'ora';
 
-import { type Observe, type TransferEvent } from '../../core/events.ts';
+import type { Observe, TransferEvent } from '../../core/events.ts';
 import { formatBytes, formatDuration, printable } from '../units.ts';
 
 export type ProgressMode = 'auto' | 'plain' | 'json' | 'none';

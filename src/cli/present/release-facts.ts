@@ -1,7 +1,7 @@
 import { hexOf } from '../../core/digest.ts';
-import { type ReleaseSignature } from '../../trust/release-signature.ts';
-import { type OpenedBundle } from '../../workflows/open-bundle.ts';
-import { type PlannedRelease } from '../../workflows/release.ts';
+import type { ReleaseSignature } from '../../trust/release-signature.ts';
+import type { OpenedBundle } from '../../workflows/open-bundle.ts';
+import type { PlannedRelease } from '../../workflows/release.ts';
 import { formatBytes } from '../units.ts';
 
 type Facts = readonly (readonly [string, string | undefined])[];
@@ -13,8 +13,14 @@ export function releaseFacts(release: PlannedRelease): Facts {
   return [
     ['release', `${release.version} for ${release.architecture}, made ${release.created}`],
     ['release image', release.reference],
-    ['release signature', release.signatures.length === 0 ? 'NONE: the release is not proven' : release.signatures.map(signatureText).join('; ')],
-    ['images', `1 release image, ${number('component')} components${cosign > 0 ? `, ${cosign} cosign signature images (carried, not checked)` : ''}`],
+    [
+      'release signature',
+      release.signatures.length === 0 ? 'NONE: the release is not proven' : release.signatures.map(signatureText).join('; '),
+    ],
+    [
+      'images',
+      `1 release image, ${number('component')} components${cosign > 0 ? `, ${cosign} cosign signature images (carried, not checked)` : ''}`,
+    ],
   ];
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type ByteStream } from '../../core/bytes.ts';
+import type { ByteStream } from '../../core/bytes.ts';
 import { diskError, systemCode } from '../../core/errors.ts';
 
 /** The folder inside a layout where content is until it is whole. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { streamOf } from '../../core/bytes.ts';
-import { type Descriptor } from '../../core/descriptor.ts';
+import type { Descriptor } from '../../core/descriptor.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
 import { asArray, asObject, isObject, type JsonObject, parseStrictJson } from '../../core/json.ts';
 import { MAX_LISTING_BYTES } from '../../core/limits.ts';

@@ -18,7 +18,8 @@ export function backoff(attempt: number, baseMs: number, random: () => number = 
 export function retryAfter(header: string | undefined, now: number = Date.now()): number | undefined {
   if (header === undefined) return undefined;
   const text = header.trim();
-  const delay = /^[0-9]+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
+  const isDate = /^[A-Z][a-z]+, /.test(text);
+  const delay = isDate ? Date.parse(text) - now : Number(/^[0-9]+$/.exec(text)?.[0]) * 1000;
   if (Number.isNaN(delay)) return undefined;
   return Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, delay));
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ByteStream, readAll, streamOf } from '../../../src/core/bytes.ts';
-import { type Descriptor } from '../../../src/core/descriptor.ts';
+import type { Descriptor } from '../../../src/core/descriptor.ts';
 import { digestOf } from '../../../src/core/digest.ts';
 import { hasCode } from '../../../src/core/errors.ts';
 import { OCTET_STREAM } from '../../../src/core/media-types.ts';

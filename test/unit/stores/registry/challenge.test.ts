@@ -37,7 +37,6 @@ describe('parseChallenges', () => {
       [
         ['bearer', { realm: '' }],
         ['never', {}],
-        ['closed', {}],
       ],
     ],
     [

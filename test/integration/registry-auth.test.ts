@@ -1,0 +1,208 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { readAll, streamOf } from '../../src/core/bytes.ts';
+import { anonymous, Credentials, type CredentialSource } from '../../src/core/credentials.ts';
+import { RegistryClient } from '../../src/stores/registry/client.ts';
+import { type RegistryRepository } from '../../src/stores/registry/repository.ts';
+import { sample } from '../contract/content.ts';
+import { fill } from '../contract/store.ts';
+import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { makePrivateCa, type PrivateCa } from '../support/private-ca.ts';
+import { describeWithRegistry, startRegistry, type TestRegistry, USER } from '../support/registry.ts';
+import { IDENTITY_TOKEN, startTokenServer, type TokenServer } from '../support/token-server.ts';
+
+const { small, large } = sample;
+const places = ['/run/containers/0/auth.json', '/root/.docker/config.json'];
+const holding = (credentials: Credentials | undefined): CredentialSource => ({ lookup: async () => credentials, places });
+const user = holding(new Credentials(USER.username, USER.password));
+
+const cleanUp: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const task of cleanUp.splice(0).reverse()) await task();
+});
+
+function open(host: string, credentials: CredentialSource, repository = 'release/images'): RegistryRepository {
+  const client = new RegistryClient({ credentials, ca: [], backoffMs: 1 });
+  cleanUp.push(async () => client.close());
+  return client.repository({ registry: host, repository });
+}
+
+describeWithRegistry('a registry that asks for a password', () => {
+  let registry: TestRegistry;
+  beforeAll(async () => {
+    registry = await startRegistry({ htpasswd: true });
+  });
+  afterAll(async () => registry.stop());
+
+  it('lets the right one in, to write and read', async () => {
+    const store = open(registry.host, user);
+    await fill(store, sample);
+    expect(await store.resolve('multi')).toEqual(sample.ociIndex.descriptor);
+  });
+
+  it.each([
+    ['a wrong one', holding(new Credentials(USER.username, 'wrong horse'))],
+    ['none', holding(undefined)],
+  ])('refuses %s, and tells where it came from', async (_, credentials) => {
+    const store = open(registry.host, credentials);
+    for (const attempt of [
+      async () => store.resolve('multi'),
+      async () => store.exists(small.descriptor),
+      async () => readAll(store.fetch(small.descriptor), 1e6, 'blob'),
+      async () => store.push(small.descriptor, streamOf(small.bytes)),
+      async () => store.push(sample.oci.descriptor, streamOf(sample.oci.bytes)),
+      async () => store.tags(),
+    ]) {
+      const thrown: unknown = await attempt().catch((error: unknown) => error);
+      expect(thrown).toMatchObject({ code: 'NOT_ALLOWED', temporary: false });
+      for (const fact of [...places, `${registry.host}/release/images`]) expect((thrown as { hint: string }).hint).toContain(fact);
+      expect(JSON.stringify(thrown) + String(thrown)).not.toContain('horse');
+    }
+  });
+});
+
+describeWithRegistry('a registry that asks for tokens', () => {
+  let ca: PrivateCa;
+  let tokens: TokenServer;
+  let registry: TestRegistry;
+  const start = async (life?: (nth: number) => number | undefined): Promise<void> => {
+    tokens = await startTokenServer(ca, life);
+    const { realm, service, issuer } = tokens;
+    registry = await startRegistry({ token: { realm, service, issuer, certificate: ca.certificate } });
+    cleanUp.push(tokens.stop, registry.stop);
+  };
+  beforeAll(async () => {
+    ca = await makePrivateCa();
+  });
+  afterAll(async () => ca.remove());
+
+  it('gets one for reading and one for writing, and no more', async () => {
+    await start();
+    const store = open(registry.host, user);
+    await fill(store, sample);
+    await Promise.all([store.resolve('multi'), store.exists(large.descriptor), store.tags()]);
+    expect(tokens.requests.map(({ parameters }) => parameters.getAll('scope')).sort()).toEqual([
+      ['repository:release/images:pull'],
+      ['repository:release/images:pull,push'],
+    ]);
+    const [first] = tokens.requests;
+    expect(Object.fromEntries(first!.parameters)).toMatchObject({ kept: 'yes', service: tokens.service, account: USER.username });
+  });
+
+  it('shares one request for a token among all who need it', async () => {
+    await start();
+    const store = open(registry.host, user);
+    await Promise.all(sample.blobs.map(async ({ descriptor }) => store.exists(descriptor)));
+    expect(tokens.requests).toHaveLength(1);
+  });
+
+  it('sends an identity token to nobody but the token server', async () => {
+    await start();
+    const proxy = await startFaultProxy(registry.url);
+    cleanUp.push(proxy.stop);
+    const store = open(proxy.host, holding(new Credentials('00000000-0000-0000-0000-000000000000', '', IDENTITY_TOKEN)));
+    await store.push(small.descriptor, streamOf(small.bytes));
+    expect(tokens.requests.map(({ method, parameters }) => [method, parameters.get('grant_type')])).toContainEqual([
+      'POST',
+      'refresh_token',
+    ]);
+    expect(proxy.requests.every(({ headers }) => headers.authorization?.startsWith('Bearer ') ?? true)).toBe(true);
+    expect(JSON.stringify(proxy.requests)).not.toContain(IDENTITY_TOKEN);
+  });
+
+  it('goes in without credentials where that is enough, and says what is missing where it is not', async () => {
+    await start();
+    await fill(open(registry.host, user, 'public/images'), sample);
+    const store = open(registry.host, anonymous, 'public/images');
+    expect(await store.resolve('multi')).toEqual(sample.ociIndex.descriptor);
+    await expect(store.push(small.descriptor, streamOf(small.bytes))).resolves.toBeUndefined();
+    const other = open(registry.host, anonymous, 'private/images');
+    await expect(other.resolve('multi')).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
+    expect(tokens.requests.filter(({ authorization }) => authorization === undefined).length).toBeGreaterThan(0);
+  });
+
+  it('is refused by the token server with wrong credentials', async () => {
+    await start();
+    const store = open(registry.host, holding(new Credentials('packer', 'wrong horse')));
+    const thrown: unknown = await store.resolve('multi').catch((error: unknown) => error);
+    expect(thrown).toMatchObject({ code: 'NOT_ALLOWED' });
+    expect(String(thrown)).not.toContain('horse');
+    expect(tokens.requests).toHaveLength(1);
+  });
+
+  it('mounts with a token for both repositories', async () => {
+    await start();
+    const client = new RegistryClient({ credentials: user, ca: [] });
+    cleanUp.push(async () => client.close());
+    const from = client.repository({ registry: registry.host, repository: 'from' });
+    const to = client.repository({ registry: registry.host, repository: 'to' });
+    await from.push(large.descriptor, streamOf(large.bytes));
+    expect(await to.mount(large.descriptor, from)).toBe(true);
+    expect(tokens.requests.at(-1)?.parameters.getAll('scope')).toEqual(['repository:to:pull,push', 'repository:from:pull']);
+  });
+
+  it('gets another token when one is refused, once', async () => {
+    await start();
+    await fill(open(registry.host, user), sample);
+    const refuse: Decide = ({ url }) =>
+      url.includes('manifests') && refusals-- > 0
+        ? { kind: 'answer', status: 401, headers: { 'www-authenticate': `Bearer realm="${tokens.realm}",service="${tokens.service}"` } }
+        : undefined;
+    let refusals = 1;
+    const proxy: FaultProxy = await startFaultProxy(registry.url, refuse);
+    cleanUp.push(proxy.stop);
+    const before = tokens.requests.length;
+    const store = open(proxy.host, user);
+    expect(await store.resolve('multi')).toEqual(sample.ociIndex.descriptor);
+    expect(tokens.requests.length - before).toBe(2);
+    refusals = 99;
+    await expect(store.resolve('multi')).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
+    expect(proxy.seen(/manifests/)).toHaveLength(4);
+  });
+
+  it.each([
+    ['is no JSON', 'token: x'],
+    ['holds no token', '{"token": 7}'],
+    ['holds what no header can', '{"token": "a\\r\\nb"}'],
+    ['has no end', `{"token": "${'x'.repeat(2 * 1024 * 1024)}"}`],
+  ])('takes no token answer that %s', async (_, body) => {
+    const server = await startFaultProxy('http://127.0.0.1:1', ({ url }) =>
+      url.startsWith('/token')
+        ? { kind: 'answer', status: 200, body }
+        : { kind: 'answer', status: 401, headers: { 'www-authenticate': `Bearer realm="${server.url}/token"` } },
+    );
+    cleanUp.push(server.stop);
+    const thrown: unknown = await open(server.host, user)
+      .resolve('multi')
+      .catch((error: unknown) => error);
+    expect(['REGISTRY', 'CONTENT_MISMATCH']).toContain((thrown as { code: string }).code);
+  });
+
+  it.each(['', 'Bearer', 'Bearer realm="file:///etc/passwd"', 'Bearer realm="/token"', 'Digest realm="x"'])(
+    'fails on the challenge %j',
+    async (challenge) => {
+      const headers = { 'www-authenticate': challenge };
+      const server = await startFaultProxy('http://127.0.0.1:1', () => ({ kind: 'answer', status: 401, headers }));
+      cleanUp.push(server.stop);
+      const thrown: unknown = await open(server.host, user)
+        .resolve('multi')
+        .catch((error: unknown) => error);
+      expect(['REGISTRY', 'NOT_ALLOWED']).toContain((thrown as { code: string }).code);
+      expect(JSON.stringify(server.requests.map(({ headers: sent }) => sent))).not.toContain('authorization');
+    },
+  );
+});
+
+describe('credentials for a repository', () => {
+  it('are asked for with its name', async () => {
+    const asked: string[] = [];
+    const source: CredentialSource = { lookup: async ({ registry, repository }) => void asked.push(`${registry}/${repository}`), places };
+    const server = await startFaultProxy('http://127.0.0.1:1', () => ({
+      kind: 'answer',
+      status: 401,
+      headers: { 'www-authenticate': 'Basic realm="x"' },
+    }));
+    cleanUp.push(server.stop);
+    await expect(open(server.host, source, 'a/b/c').resolve('x')).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
+    expect(asked).toEqual([`${server.host}/a/b/c`]);
+  });
+});
