@@ -1,69 +1,73 @@
-/** The smallest buffer that is handed out; below it the bookkeeping costs more than the memory. */
-const SMALLEST = 64 * 1024;
+/** A stretch of the ring that is lent out. */
+export interface Lent {
+  readonly bytes: Uint8Array;
+}
+
+interface Loan extends Lent {
+  readonly end: number;
+  isBack: boolean;
+}
 
 /**
- * A fixed amount of memory that is used over and over. Buffers come in powers of two, are handed out strictly in the
- * order of asking, and count with their full length, so what is in flight never exceeds the budget.
+ * A fixed piece of memory that is lent out in stretches, around and around: no allocation while data flows, and what is
+ * in flight never exceeds it. Stretches are lent strictly in the order of asking and become free in that same order, so
+ * whoever consumes in order never waits for ever.
  */
-export class BufferPool {
-  readonly #budget: number;
-  readonly #free = new Map<number, Uint8Array[]>();
-  readonly #waiting: { readonly length: number; readonly grant: (buffer: Uint8Array) => void }[] = [];
-  #inUse = 0;
+export class BufferRing {
+  readonly #memory: Uint8Array;
+  readonly #loans: Loan[] = [];
+  readonly #waiting: { readonly length: number; readonly grant: (lent: Lent) => void }[] = [];
+  /** Where the next stretch begins. */
+  #head = 0;
 
-  /** @param budget bytes. */
-  constructor(budget: number) {
-    this.#budget = budget;
+  /**
+   * @param capacity bytes that can be in flight together, whatever their division into stretches.
+   * @param longest the longest stretch that will be asked for, in bytes.
+   */
+  constructor(capacity: number, longest: number) {
+    // A stretch is contiguous: at the seam less than one of them is lost.
+    this.#memory = Buffer.allocUnsafeSlow(capacity + longest);
   }
 
-  /** A buffer of at least `length` bytes, as soon as all who asked before have theirs and the budget allows it. */
-  acquire(length: number): Promise<Uint8Array> {
-    const rounded = roundUp(length);
-    if (rounded > this.#budget) throw new RangeError(`a buffer of ${rounded} bytes is over the budget of ${this.#budget}`);
+  /** A stretch of `length` bytes, as soon as all who asked before have theirs and there is room. */
+  borrow(length: number): Promise<Lent> {
+    if (length > this.#memory.length) throw new RangeError(`a stretch of ${length} bytes is more than the ring has`);
     return new Promise((grant) => {
-      this.#waiting.push({ length: rounded, grant });
+      this.#waiting.push({ length, grant });
       this.#serve();
     });
   }
 
-  /** Gives a buffer back; its owner must not touch it any more. */
-  release(buffer: Uint8Array): void {
-    this.#inUse -= buffer.length;
-    const list = this.#free.get(buffer.length) ?? [];
-    list.push(buffer);
-    this.#free.set(buffer.length, list);
+  /** Gives a stretch back; its borrower must not touch it any more. */
+  giveBack(lent: Lent): void {
+    const loan = this.#loans.find((candidate) => candidate === lent);
+    if (loan === undefined) throw new RangeError('given back what was not lent');
+    loan.isBack = true;
+    while (this.#loans[0]?.isBack === true) this.#loans.shift();
     this.#serve();
   }
 
   #serve(): void {
-    for (let next = this.#waiting[0]; next && this.#inUse + next.length <= this.#budget; next = this.#waiting[0]) {
+    for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
+      const start = this.#placeFor(next.length);
+      if (start === undefined) return;
       this.#waiting.shift();
-      this.#inUse += next.length;
-      next.grant(this.#take(next.length));
+      const loan: Loan = { bytes: this.#memory.subarray(start, start + next.length), end: start + next.length, isBack: false };
+      this.#head = loan.end;
+      this.#loans.push(loan);
+      next.grant(loan);
     }
   }
 
-  #take(length: number): Uint8Array {
-    const recycled = this.#free.get(length)?.pop();
-    if (recycled !== undefined) return recycled;
-    this.#trim(length);
-    return Buffer.allocUnsafeSlow(length);
-  }
-
-  /** Idle buffers of other sizes make room, so that idle and used ones together stay within the budget. */
-  #trim(length: number): void {
-    let idle = [...this.#free.values()].flat().reduce((total, buffer) => total + buffer.length, 0);
-    for (const [size, list] of this.#free) {
-      while (this.#inUse + idle > this.#budget && size !== length && list.length > 0) {
-        list.pop();
-        idle -= size;
-      }
+  /** The free stretch runs from the head to the oldest loan, over the seam where the head is behind it. */
+  #placeFor(length: number): number | undefined {
+    const oldest = this.#loans[0];
+    if (oldest === undefined) return 0;
+    const tail = oldest.end - oldest.bytes.length;
+    if (this.#head > tail) {
+      if (this.#head + length <= this.#memory.length) return this.#head;
+      return length < tail ? 0 : undefined;
     }
+    return this.#head + length < tail ? this.#head : undefined;
   }
-}
-
-function roundUp(length: number): number {
-  let size = SMALLEST;
-  while (size < length) size *= 2;
-  return size;
 }

@@ -1,10 +1,10 @@
-import { BufferPool } from './buffers.ts';
-import { type ByteStream, drain } from './bytes.ts';
+import { BufferRing, type Lent } from './buffers.ts';
+import type { ByteStream } from './bytes.ts';
 import type { Descriptor } from './descriptor.ts';
 import { BundleError, hasCode } from './errors.ts';
 import type { Observe } from './events.ts';
 import type { PlannedBlob } from './plan.ts';
-import { verified, type VerifiedStream } from './verified.ts';
+import { verified, verifiedWhole, type VerifiedStream } from './verified.ts';
 
 /** Bytes fetched ahead of what is being consumed. */
 const WINDOW = 64 * 1024 * 1024;
@@ -33,7 +33,7 @@ export async function readAhead(
 ): Promise<void> {
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
-  const pool = new BufferPool(WINDOW);
+  const ring = new BufferRing(WINDOW, SEGMENT);
   const queue = blobs.flatMap((blob) => segmentsOf(blob.descriptor).map((range) => new Segment(blob, range)));
   const byBlob = new Map<PlannedBlob, Segment[]>();
   for (const segment of queue) byBlob.set(segment.blob, [...(byBlob.get(segment.blob) ?? []), segment]);
@@ -42,7 +42,7 @@ export async function readAhead(
   const fetchOn = async (): Promise<void> => {
     for (let segment = queue[next]; segment && !signal.aborted; segment = queue[next]) {
       next += 1;
-      await segment.fetch(pool, signal, options.observe);
+      await segment.fetch(ring, signal, options.observe);
     }
   };
   const workers = Promise.all(Array.from({ length: options.concurrency }, fetchOn));
@@ -50,7 +50,7 @@ export async function readAhead(
   try {
     for (const blob of blobs) {
       signal.throwIfAborted();
-      await consumeOne(blob, byBlob.get(blob) ?? [], pool, consume, { ...options, signal });
+      await consumeOne(blob, byBlob.get(blob) ?? [], ring, consume, { ...options, signal });
       byBlob.delete(blob);
     }
   } catch (error) {
@@ -65,7 +65,7 @@ export async function readAhead(
 async function consumeOne(
   blob: PlannedBlob,
   segments: readonly Segment[],
-  pool: BufferPool,
+  ring: BufferRing,
   consume: (blob: PlannedBlob, content: VerifiedStream) => Promise<void>,
   { signal, observe }: ReadAheadOptions,
 ): Promise<void> {
@@ -73,13 +73,15 @@ async function consumeOne(
   observe({ type: 'started', digest: descriptor.digest, bytes: descriptor.size, image });
   try {
     try {
-      if (descriptor.size <= WINDOW) await checkWhole(segments, descriptor);
-      await consume(blob, verified(released(segments, pool), descriptor));
+      await consume(
+        blob,
+        descriptor.size <= WINDOW ? await checkedWhole(segments, descriptor, ring) : checkedOnTheWay(segments, descriptor, ring),
+      );
     } catch (error) {
       if (!hasCode(error, 'CONTENT_MISMATCH')) throw error;
       observe({ type: 'retried', what: descriptor.digest, cause: error.message, attempt: 1, delayMs: 0 });
       observe({ type: 'advanced', bytes: -segments.reduce((total, segment) => total + segment.received, 0) });
-      for (const segment of segments) segment.abandon(pool);
+      for (const segment of segments) segment.abandon(ring);
       await consume(blob, verified(counted(store.fetch(descriptor, { signal }), observe), descriptor));
     }
   } catch (error) {
@@ -88,18 +90,22 @@ async function consumeOne(
   observe({ type: 'finished', digest: descriptor.digest, bytes: descriptor.size, image });
 }
 
-async function checkWhole(segments: readonly Segment[], descriptor: Descriptor): Promise<void> {
-  const parts = async function* (): AsyncGenerator<Uint8Array> {
-    for (const segment of segments) yield await segment.bytes();
-  };
-  await drain(verified(parts(), descriptor));
+async function checkedWhole(segments: readonly Segment[], descriptor: Descriptor, ring: BufferRing): Promise<VerifiedStream> {
+  const parts: Uint8Array[] = [];
+  for (const segment of segments) parts.push(await segment.bytes());
+  return verifiedWhole(parts, descriptor, (index) => {
+    segments[index]?.release(ring);
+  });
 }
 
-async function* released(segments: readonly Segment[], pool: BufferPool): AsyncGenerator<Uint8Array> {
-  for (const segment of segments) {
-    yield await segment.bytes();
-    segment.release(pool);
-  }
+function checkedOnTheWay(segments: readonly Segment[], descriptor: Descriptor, ring: BufferRing): VerifiedStream {
+  const parts = async function* (): AsyncGenerator<Uint8Array> {
+    for (const segment of segments) {
+      yield await segment.bytes();
+      segment.release(ring);
+    }
+  };
+  return verified(parts(), descriptor);
 }
 
 async function* counted(content: ByteStream, observe: Observe): AsyncGenerator<Uint8Array> {
@@ -115,14 +121,14 @@ function segmentsOf({ size }: Descriptor): { start: number; end: number }[] {
   return segments;
 }
 
-/** A part of a blob, fetched into one buffer of the pool. */
+/** A part of a blob, fetched into one buffer of the ring. */
 class Segment {
   readonly blob: PlannedBlob;
   readonly #range: { readonly start: number; readonly end: number };
   readonly #done: Promise<Uint8Array>;
   #resolve!: (bytes: Uint8Array) => void;
   #reject!: (error: unknown) => void;
-  #buffer: Uint8Array | undefined;
+  #lent: Lent | undefined;
   #received = 0;
   #underWay = false;
   #abandoned = false;
@@ -143,29 +149,29 @@ class Segment {
   }
 
   /** Never throws: the failure is what {@link bytes} throws. */
-  async fetch(pool: BufferPool, signal: AbortSignal, observe: Observe): Promise<void> {
+  async fetch(ring: BufferRing, signal: AbortSignal, observe: Observe): Promise<void> {
     const { start, end } = this.#range;
     if (this.#abandoned) return;
     this.#underWay = true;
     try {
-      const buffer = await abortable(pool.acquire(end - start), signal, (late) => {
-        pool.release(late);
+      const lent = await abortable(ring.borrow(end - start), signal, (late) => {
+        ring.giveBack(late);
       });
-      this.#buffer = buffer;
+      this.#lent = lent;
       const whole = start === 0 && end === this.blob.descriptor.size;
       for await (const chunk of this.blob.store.fetch(this.blob.descriptor, { signal, ...(!whole && { range: this.#range }) })) {
         if (this.#isAbandoned()) break;
         if (this.#received + chunk.length > end - start) throw tooLong(this.blob.descriptor);
-        buffer.set(chunk, this.#received);
+        lent.bytes.set(chunk, this.#received);
         this.#received += chunk.length;
         observe({ type: 'advanced', bytes: chunk.length });
       }
-      this.#resolve(buffer.subarray(0, this.#received));
+      this.#resolve(lent.bytes.subarray(0, this.#received));
     } catch (error) {
       this.#reject(error);
     } finally {
       this.#underWay = false;
-      if (this.#isAbandoned()) this.release(pool);
+      if (this.#isAbandoned()) this.release(ring);
     }
   }
 
@@ -179,15 +185,15 @@ class Segment {
   }
 
   /** Nobody wants it any more: its buffer goes back as soon as nothing writes into it. */
-  abandon(pool: BufferPool): void {
+  abandon(ring: BufferRing): void {
     this.#abandoned = true;
-    if (!this.#underWay) this.release(pool);
+    if (!this.#underWay) this.release(ring);
   }
 
-  release(pool: BufferPool): void {
-    if (this.#buffer === undefined) return;
-    pool.release(this.#buffer);
-    this.#buffer = undefined;
+  release(ring: BufferRing): void {
+    if (this.#lent === undefined) return;
+    ring.giveBack(this.#lent);
+    this.#lent = undefined;
   }
 }
 

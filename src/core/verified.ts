@@ -20,6 +20,26 @@ export function verified(content: ByteStream, expected: Descriptor): VerifiedStr
   return check(content, expected) as unknown as VerifiedStream;
 }
 
+/**
+ * The same for a blob whose parts are all in memory: it is checked whole before the first of them is handed out.
+ * @param taken is called when a part has been consumed and its memory may be used for something else.
+ * @throws BundleError CONTENT_MISMATCH, with both values.
+ */
+export function verifiedWhole(parts: readonly Uint8Array[], expected: Descriptor, taken: (index: number) => void): VerifiedStream {
+  const digester = new Digester();
+  for (const part of parts) digester.update(part);
+  if (digester.size !== expected.size) throw mismatch(expected, 'size', `${expected.size} bytes`, `${digester.size} bytes`);
+  const digest = digester.digest();
+  if (digest !== expected.digest) throw mismatch(expected, 'digest', expected.digest, digest);
+  const handOut = async function* (): AsyncGenerator<Uint8Array> {
+    for (const [index, part] of parts.entries()) {
+      yield part;
+      taken(index);
+    }
+  };
+  return handOut() as unknown as VerifiedStream;
+}
+
 async function* check(content: ByteStream, expected: Descriptor): AsyncGenerator<Uint8Array> {
   const digester = new Digester();
   const checkEnd = (): void => {

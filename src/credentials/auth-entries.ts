@@ -1,7 +1,7 @@
 import { Credentials } from '../core/credentials.ts';
 import { BundleError } from '../core/errors.ts';
 import { isObject, type Json } from '../core/json.ts';
-import { type RepositoryName } from '../core/reference.ts';
+import type { RepositoryName } from '../core/reference.ts';
 
 /** One auth file's entries by key: `quay.io/a/b`, `quay.io`, `https://index.docker.io/v1/`. */
 export type AuthEntries = ReadonlyMap<string, Credentials>;

@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { readAll, utf8 } from '../core/bytes.ts';
-import { type Credentials, type CredentialSource } from '../core/credentials.ts';
+import type { Credentials, CredentialSource } from '../core/credentials.ts';
 import { BundleError, diskError, systemCode } from '../core/errors.ts';
 import { MAX_AUTH_FILE_BYTES } from '../core/limits.ts';
-import { type RepositoryName } from '../core/reference.ts';
+import type { RepositoryName } from '../core/reference.ts';
 import { type AuthEntries, findEntry, parseAuthFile } from './auth-entries.ts';
 
 /** What of the process decides where auth files are. */

@@ -1,11 +1,61 @@
+import { dirname, join, relative } from 'node:path';
+
+import { writeWhole } from '../bundle/writer.ts';
+import { formatRepository, parseReference } from '../core/reference.ts';
+import { signatureConfigMap } from '../release/config-map.ts';
 import type { Destinations } from '../release/destinations.ts';
+import { imageDigestMirrorSet, imageDigestSources, mirroredRepositories } from '../release/mirror-sets.ts';
+import { type DeliveredRelease, firstSteps, nextSteps } from '../release/next-steps.ts';
+import { prepareFolder } from './disk.ts';
 import type { PlannedRelease } from './release.ts';
 
 export interface ResourcesReport {
+  /** Paths of what was written. */
   readonly files: readonly string[];
+  /** The lines that are printed in the end. */
   readonly nextSteps: readonly string[];
 }
 
-export async function writeResources(_release: PlannedRelease, _destinations: Destinations, _folder: string): Promise<ResourcesReport> {
-  return { files: [], nextSteps: [] };
+/**
+ * Writes what a cluster and an installer need to use the release from its new place. `folder` gets only what survives
+ * `oc apply -f FOLDER/`; beside it go `install/` and `next-steps.txt`.
+ * @throws BundleError DISK
+ */
+export async function writeResources(release: PlannedRelease, destinations: Destinations, folder: string): Promise<ResourcesReport> {
+  const { digest, signatures, references, version, architecture } = release;
+  const repositories = mirroredRepositories(
+    parseReference(release.reference),
+    references.components.map(({ reference }) => reference),
+    destinations,
+  );
+  const mirrorSet = imageDigestMirrorSet(destinations.releaseImages.registry, repositories);
+  const sources = imageDigestSources(repositories);
+  const messages = signatures.map(({ message }) => message);
+  const configMap = messages.length > 0 ? signatureConfigMap(digest, messages) : undefined;
+
+  const beside = dirname(folder);
+  const stepsPath = join(beside, 'next-steps.txt');
+  const paths = {
+    signature: configMap && join(folder, configMap.name),
+    mirrorSet: join(folder, mirrorSet.name),
+    install: join(beside, 'install', sources.name),
+  };
+  const delivered = (from: string): DeliveredRelease => ({
+    version,
+    architecture,
+    pinned: `${formatRepository(destinations.releaseImages)}@${digest}`,
+    signatureFile: paths.signature && relative(from, paths.signature),
+    mirrorSetFile: relative(from, paths.mirrorSet),
+    installFile: relative(from, paths.install),
+  });
+  await prepareFolder(folder);
+  await prepareFolder(dirname(paths.install));
+  if (configMap && paths.signature !== undefined) await writeWhole(paths.signature, configMap.text);
+  await writeWhole(paths.mirrorSet, mirrorSet.text);
+  await writeWhole(paths.install, sources.text);
+  await writeWhole(stepsPath, nextSteps(delivered(beside)));
+  return {
+    files: [...(paths.signature === undefined ? [] : [paths.signature]), paths.mirrorSet, paths.install, stepsPath],
+    nextSteps: firstSteps(delivered(process.cwd()), relative(process.cwd(), stepsPath)),
+  };
 }

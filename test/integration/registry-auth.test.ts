@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { readAll, streamOf } from '../../src/core/bytes.ts';
 import { anonymous, Credentials, type CredentialSource } from '../../src/core/credentials.ts';
 import { RegistryClient } from '../../src/stores/registry/client.ts';
-import { type RegistryRepository } from '../../src/stores/registry/repository.ts';
+import type { RegistryRepository } from '../../src/stores/registry/repository.ts';
 import { sample } from '../contract/content.ts';
 import { fill } from '../contract/store.ts';
 import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';

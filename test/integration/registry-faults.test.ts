@@ -3,11 +3,11 @@ import { seededBytes } from '../../scripts/lib/seeded-bytes.ts';
 import { type ByteStream, readAll, streamOf } from '../../src/core/bytes.ts';
 import { anonymous, Credentials, type CredentialSource } from '../../src/core/credentials.ts';
 import { BundleError } from '../../src/core/errors.ts';
-import { type TransferEvent } from '../../src/core/events.ts';
+import type { TransferEvent } from '../../src/core/events.ts';
 import { OCI_LAYER_GZIP } from '../../src/core/media-types.ts';
 import { readVerified } from '../../src/core/verified.ts';
 import { RegistryClient } from '../../src/stores/registry/client.ts';
-import { type RegistryRepository } from '../../src/stores/registry/repository.ts';
+import type { RegistryRepository } from '../../src/stores/registry/repository.ts';
 import { fill } from '../contract/store.ts';
 import { type Held, held, LARGE_BYTES, sample } from '../contract/content.ts';
 import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
@@ -379,6 +379,17 @@ describeWithRegistry('a registry behind faults', () => {
       expect(await first.store.mount(small.descriptor, first.store)).toBe(false);
       expect(second.proxy.requests).toEqual([]);
     });
+  });
+
+  it('takes one signal for many requests without a warning', async () => {
+    const warnings: Error[] = [];
+    const listener = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', listener);
+    cleanUp.push(async () => void process.off('warning', listener));
+    const { signal } = new AbortController();
+    const { store } = await proxied();
+    await Promise.all(Array.from({ length: 40 }, async () => store.exists(large.descriptor, { signal })));
+    expect(warnings).toEqual([]);
   });
 
   it('can be left alone by an abort', async () => {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { createServer } from 'node:https';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { anonymous, Credentials, type CredentialSource } from '../../src/core/credentials.ts';
@@ -7,7 +7,7 @@ import { streamOf } from '../../src/core/bytes.ts';
 import { systemCertificates } from '../../src/stores/registry/certificates.ts';
 import { RegistryClient, type RegistryClientOptions } from '../../src/stores/registry/client.ts';
 import { isLoopback } from '../../src/stores/registry/host.ts';
-import { type RegistryRepository } from '../../src/stores/registry/repository.ts';
+import type { RegistryRepository } from '../../src/stores/registry/repository.ts';
 import { sample } from '../contract/content.ts';
 import { fill } from '../contract/store.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
@@ -90,7 +90,8 @@ describeWithRegistry('a registry with a certificate of a private CA', () => {
     await expect(open(host, { ca: [ca.pem], credentials }).resolve('multi')).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
     expect(tokens.requests).toEqual([]);
     await expect(open(host, { ca: [ca.pem] }).resolve('multi')).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
-    expect(tokens.requests.map(({ headers }) => headers.authorization)).toEqual([undefined]);
+    expect(tokens.requests.length).toBeGreaterThan(0);
+    expect(tokens.requests.every(({ headers }) => headers.authorization === undefined)).toBe(true);
   });
 
   it('is not left for a place without TLS', async () => {
@@ -146,6 +147,34 @@ describeWithRegistry('a registry in plain HTTP', () => {
     expect(await open(`${name}:${port}`).resolve('multi')).toEqual(sample.ociIndex.descriptor);
   });
 
+  it('is not spoken to at another address than loopback, unless that was named as insecure', async () => {
+    const elsewhere = `0.0.0.0:${registry.host.split(':')[1]!}`;
+    const thrown: unknown = await open(elsewhere)
+      .resolve('multi')
+      .catch((error: unknown) => error);
+    expect(thrown).toMatchObject({ code: 'NETWORK', temporary: false });
+    expect((thrown as { hint: string }).hint).toContain(`--insecure-registry ${elsewhere}`);
+    expect(await open(elsewhere, { insecure: [elsewhere] }).resolve('multi')).toEqual(sample.ociIndex.descriptor);
+  });
+
+  it('is spoken to where it hangs up on TLS', async () => {
+    const relay = createTcpServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.once('data', (first) => {
+        if (first[0] === 0x16) return socket.destroy();
+        const upstream = connect(Number(registry.host.split(':')[1]), '127.0.0.1');
+        upstream.on('error', () => socket.destroy());
+        upstream.write(first);
+        return socket.pipe(upstream).pipe(socket);
+      });
+    });
+    await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+    cleanUp.push(async () => {
+      await new Promise((resolve) => relay.close(resolve));
+    });
+    expect(await open(`127.0.0.1:${(relay.address() as AddressInfo).port}`).resolve('multi')).toEqual(sample.ociIndex.descriptor);
+  });
+
   it('is spoken to on IPv6 loopback', async () => {
     const relay = createTcpServer();
     const listening = await new Promise<boolean>((resolve) => {
@@ -157,21 +186,15 @@ describeWithRegistry('a registry in plain HTTP', () => {
       });
     });
     if (!listening) return; // no IPv6 here
-    const { connect } = await import('node:net');
     relay.on('connection', (socket) => {
       const upstream = connect(Number(registry.host.split(':')[1]), '127.0.0.1');
       socket.pipe(upstream).pipe(socket);
       socket.on('error', () => upstream.destroy());
       upstream.on('error', () => socket.destroy());
     });
-    cleanUp.push(
-      async () =>
-        new Promise((resolve) =>
-          relay.close(() => {
-            resolve();
-          }),
-        ),
-    );
+    cleanUp.push(async () => {
+      await new Promise((resolve) => relay.close(resolve));
+    });
     expect(await open(`[::1]:${(relay.address() as AddressInfo).port}`).resolve('multi')).toEqual(sample.ociIndex.descriptor);
   });
 

@@ -1,5 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
-import { type AddressInfo, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 
 /** What goes wrong with one request. */
 export type Fault =
@@ -38,7 +38,7 @@ export interface FaultProxy {
   readonly requests: readonly SeenRequest[];
   /** Methods and paths of the requests that match. */
   seen(pattern?: RegExp): readonly string[];
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** `nth` counts from 1 the requests of one method and path (without query). */

@@ -14,7 +14,7 @@ export interface PrivateCa {
   readonly key: string;
   /** The CA's certificate. */
   readonly pem: string;
-  remove(): Promise<void>;
+  readonly remove: () => Promise<void>;
 }
 
 /** A CA that nobody trusts yet, and a server certificate of it; valid for two days. */

@@ -29,7 +29,7 @@ export interface TestRegistry {
   readonly url: string;
   /** The folder that holds its storage. */
   readonly root: string;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Whether the real registry is installed. @throws Error where it is not, and `$BUNDLE_REQUIRE_SERVERS` asks for it. */

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, randomUUID, sign, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage } from 'node:http';
-import { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { USER } from './registry.ts';
 
 /** The refresh token that the server takes. */
@@ -18,7 +18,7 @@ export interface TokenServer {
   readonly service: string;
   readonly issuer: string;
   readonly requests: readonly SeenTokenRequest[];
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** How many seconds the tokens say they last: those for the n-th request, from 1. */

@@ -1,9 +1,9 @@
 import { BundleError } from '../../core/errors.ts';
-import { type ByteStream } from '../../core/bytes.ts';
-import { type RepositoryName } from '../../core/reference.ts';
+import type { ByteStream } from '../../core/bytes.ts';
+import type { RepositoryName } from '../../core/reference.ts';
 import { answerError } from './answers.ts';
-import { type Authorizer } from './authorizer.ts';
-import { type RegistryHost } from './host.ts';
+import type { Authorizer } from './authorizer.ts';
+import type { RegistryHost } from './host.ts';
 import { discard, headerOf, type HttpRequest, type HttpResponse, type Transport, withoutQuery } from './transport.ts';
 
 const MAX_REDIRECTS = 10;

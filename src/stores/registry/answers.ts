@@ -1,11 +1,11 @@
-import { type ByteStream } from '../../core/bytes.ts';
+import type { ByteStream } from '../../core/bytes.ts';
 import { BundleError, type ErrorCode } from '../../core/errors.ts';
 import { isObject, type Json } from '../../core/json.ts';
 import { MAX_ERROR_BODY_BYTES } from '../../core/limits.ts';
 import { formatRepository, type RepositoryName } from '../../core/reference.ts';
 import { isPassingStatus } from './backoff.ts';
 import { clean } from './faults.ts';
-import { type HttpResponse } from './transport.ts';
+import type { HttpResponse } from './transport.ts';
 
 /** What an answer was about, for its message. */
 export interface Attempt {

@@ -1,9 +1,9 @@
-import { type Credentials, type CredentialSource } from '../../core/credentials.ts';
+import type { Credentials, CredentialSource } from '../../core/credentials.ts';
 import { BundleError } from '../../core/errors.ts';
 import { formatRepository, type RepositoryName } from '../../core/reference.ts';
-import { type Attempt } from './answers.ts';
+import type { Attempt } from './answers.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import { type RegistryHost } from './host.ts';
+import type { RegistryHost } from './host.ts';
 import { basicAuthorization, requestToken, type Token } from './tokens.ts';
 import { type HttpResponse, type Transport, withoutQuery } from './transport.ts';
 

@@ -1,4 +1,4 @@
-import { type CredentialSource } from '../../core/credentials.ts';
+import type { CredentialSource } from '../../core/credentials.ts';
 import { formatRepository, type RepositoryName } from '../../core/reference.ts';
 import { RepositoryAccess } from './access.ts';
 import { Authorizer } from './authorizer.ts';

@@ -1,4 +1,4 @@
-import { type ByteStream } from '../../core/bytes.ts';
+import type { ByteStream } from '../../core/bytes.ts';
 import { BundleError, isTemporary } from '../../core/errors.ts';
 import { networkError } from './faults.ts';
 import { headerOf, type HttpResponse, type Transport } from './transport.ts';
@@ -74,12 +74,14 @@ async function* bodyFrom(response: HttpResponse, position: number, part: Part, a
   let wanted = part.end === undefined ? Number.POSITIVE_INFINITY : part.end - position;
   if (wanted <= 0) return;
   for await (const chunk of response.body as ByteStream) {
+    if (wanted === 0) return;
     const from = Math.min(skip, chunk.length);
     skip -= from;
     const bytes = chunk.subarray(from, from + Math.min(chunk.length - from, wanted));
     wanted -= bytes.length;
     if (bytes.length > 0) yield bytes;
-    if (wanted === 0) return;
+    // An answer with just this part ends here by itself, which lets the connection be used again.
+    if (wanted === 0 && response.status !== 206) return;
   }
 }
 

@@ -32,9 +32,9 @@ export function isNotTls(error: unknown): boolean {
   return error instanceof Error && NOT_TLS.has(systemCode(error.cause) ?? '');
 }
 
-/** The other end speaks TLS, with a certificate that was refused. */
-export function isCertificateRefused(error: unknown): boolean {
-  return error instanceof Error && CERTIFICATE.test(systemCode(error.cause) ?? '');
+/** The other end hung up on a TLS greeting, or on the request after it. */
+export function isHandshakeBroken(error: unknown): boolean {
+  return error instanceof Error && ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(systemCode(error.cause) ?? '');
 }
 
 export function isConnectionRefused(error: unknown): boolean {
@@ -43,13 +43,24 @@ export function isConnectionRefused(error: unknown): boolean {
 
 /** What undici and the socket below it throw, in the program's own words: NETWORK. Anything else is handed back as it is. */
 export function networkError(cause: unknown, url: URL): unknown {
-  if (cause instanceof BundleError || !(cause instanceof Error) || cause.name === 'AbortError') return cause;
+  if (cause instanceof BundleError || !(cause instanceof Error)) return cause;
+  const refused = /^Proxy response \(([0-9]+)\)/.exec(cause.message)?.[1];
+  if (refused !== undefined) return proxyRefused(url, refused, cause);
+  if (cause.name === 'AbortError') return cause;
   const code = systemCode(cause);
   if (code === undefined || OURS.test(code)) return cause;
   return new BundleError('NETWORK', `${url.host}: ${clean(reason(cause, code))}`, {
     cause,
     hint: hintFor(code, url),
     temporary: PASSING.has(code),
+  });
+}
+
+function proxyRefused(url: URL, status: string, cause: Error): BundleError {
+  return new BundleError('NETWORK', `the proxy does not let us connect to ${url.host}: it answered ${status}`, {
+    cause,
+    hint: `Check HTTPS_PROXY and what the proxy allows, or name ${url.hostname} in NO_PROXY.`,
+    temporary: ['429', '502', '503', '504'].includes(status),
   });
 }
 

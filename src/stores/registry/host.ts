@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIPv6 } from 'node:net';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import { isCertificateRefused, isConnectionRefused, isNotTls, plainRefused } from './faults.ts';
+import { isConnectionRefused, isHandshakeBroken, isNotTls, plainRefused } from './faults.ts';
 import { discard, type HttpResponse, type Transport } from './transport.ts';
 
 /** How a registry is spoken to, found out once. */
@@ -45,25 +45,31 @@ export class RegistryHost {
   async #connect(): Promise<Contact> {
     const secure = new URL(`https://${this.#address}`);
     try {
-      return await this.#ping(secure);
+      return contactOf(secure, await this.#ping(secure));
     } catch (error) {
-      if (isCertificateRefused(error)) throw error;
-      const plain = new URL(`http://${this.#address}`);
       // Without a port, TLS and plain HTTP are two ports: nobody listening on one says nothing of the other.
-      const pointless = isConnectionRefused(error) && portGiven(this.#address);
-      if (pointless || !(this.#transport.isInsecure(secure) || (await isLoopback(secure.hostname)))) {
+      const otherPort = isConnectionRefused(error) && !portGiven(this.#address);
+      if (!isNotTls(error) && !isHandshakeBroken(error) && !otherPort) throw error;
+      if (!this.#transport.isInsecure(secure) && !(await isLoopback(secure.hostname))) {
         throw isNotTls(error) ? plainRefused(this.name, error) : error;
       }
-      return await this.#ping(plain);
+      const plain = new URL(`http://${this.#address}`);
+      const response = await this.#ping(plain);
+      // How a port with TLS answers to plain HTTP: it was the TLS that failed.
+      if (response.status === 400) throw error;
+      return contactOf(plain, response);
     }
   }
 
-  async #ping(origin: URL): Promise<Contact> {
-    const request = { method: 'GET', url: new URL('/v2/', origin) } as const;
-    const response: HttpResponse = await this.#transport.sendRepeatedly(request, 2);
+  async #ping(origin: URL): Promise<HttpResponse> {
+    const response = await this.#transport.sendRepeatedly({ method: 'GET', url: new URL('/v2/', origin) }, 2);
     await discard(response);
-    return { origin, challenges: response.status === 401 ? parseChallenges(response.headers['www-authenticate']) : [] };
+    return response;
   }
+}
+
+function contactOf(origin: URL, { status, headers }: HttpResponse): Contact {
+  return { origin, challenges: status === 401 ? parseChallenges(headers['www-authenticate']) : [] };
 }
 
 const loopback = new BlockList();

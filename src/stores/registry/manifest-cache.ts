@@ -1,4 +1,4 @@
-import { type Digest } from '../../core/digest.ts';
+import type { Digest } from '../../core/digest.ts';
 
 /** Enough for every manifest of several releases. */
 const MAX_CACHED_BYTES = 32 * 1024 * 1024;

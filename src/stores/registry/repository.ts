@@ -1,12 +1,12 @@
-import { type ByteStream } from '../../core/bytes.ts';
-import { type Descriptor } from '../../core/descriptor.ts';
+import type { ByteStream } from '../../core/bytes.ts';
+import type { Descriptor } from '../../core/descriptor.ts';
 import { digestOf, type Digest, isDigest } from '../../core/digest.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
 import { MAX_MANIFEST_BYTES } from '../../core/limits.ts';
 import { parseManifest } from '../../core/manifest.ts';
 import { isManifestType, MANIFEST_TYPES } from '../../core/media-types.ts';
 import { formatRepository, isTag, type RepositoryName } from '../../core/reference.ts';
-import { type FetchOptions, type ReadOnlyStore, type Store, type StoreOptions } from '../../core/store.ts';
+import type { FetchOptions, ReadOnlyStore, Store, StoreOptions } from '../../core/store.ts';
 import { readVerified } from '../../core/verified.ts';
 import { pathOf, type RepositoryAccess } from './access.ts';
 import { download } from './download.ts';

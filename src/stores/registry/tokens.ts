@@ -1,5 +1,5 @@
 import { utf8 } from '../../core/bytes.ts';
-import { type Credentials } from '../../core/credentials.ts';
+import type { Credentials } from '../../core/credentials.ts';
 import { BundleError } from '../../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../../core/json.ts';
 import { MAX_TOKEN_BODY_BYTES } from '../../core/limits.ts';

@@ -1,12 +1,15 @@
-import { type Readable } from 'node:stream';
-import { createSecureContext } from 'node:tls';
+import { setMaxListeners } from 'node:events';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
+import { type Dispatcher, request as undiciRequest } from 'undici';
 import { type ByteStream, readAll } from '../../core/bytes.ts';
-import { isTemporary } from '../../core/errors.ts';
-import { type Observe } from '../../core/events.ts';
+import { BundleError, isTemporary } from '../../core/errors.ts';
+import type { Observe } from '../../core/events.ts';
+import { isRegistry } from '../../core/reference.ts';
+import { type Agents, makeAgents } from './agents.ts';
 import { backoff, isPassingStatus, retryAfter } from './backoff.ts';
 import { networkError } from './faults.ts';
+import type { ProxySettings } from './proxy.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -14,8 +17,6 @@ const MINUTE = 60 * SECOND;
 /** A registry may move a whole layer to its storage before it answers the upload of it. */
 export const UPLOAD_ANSWER_MS = 30 * MINUTE;
 const ANSWER_MS = 2 * MINUTE;
-const STALLED_MS = 90 * SECOND;
-const CONNECT_MS = 30 * SECOND;
 const ATTEMPTS = 5;
 /** A body that is not wanted is read to its end when it is as short as this, so that the connection can be used again. */
 const DISCARDED_BYTES = 128 * 1024;
@@ -27,6 +28,7 @@ export interface TransportOptions {
   readonly insecure?: readonly string[];
   /** How many transfers are made at once; a positive integer. */
   readonly concurrency?: number | undefined;
+  readonly proxy?: ProxySettings | undefined;
   readonly userAgent?: string | undefined;
   readonly observe?: Observe | undefined;
   /** Ends requests that were given no signal of their own. */
@@ -57,23 +59,13 @@ export interface HttpResponse {
 /** Sends requests over HTTP/1.1: TLS, time limits, retries. Follows no redirect and adds no credentials. */
 export class Transport {
   readonly #options: TransportOptions;
-  readonly #verifying: Agent;
-  readonly #trusting: Agent;
+  readonly #agents: Agents;
 
+  /** @throws BundleError CONFIGURATION for an insecure host that is none. */
   constructor(options: TransportOptions) {
+    for (const entry of options.insecure ?? []) if (!isRegistry(entry)) throw notAHost(entry);
     this.#options = options;
-    const concurrency = options.concurrency ?? 8;
-    const shared = {
-      // A copy inside one registry has a download open for each upload: with fewer, all could wait for each other.
-      connections: 2 * concurrency + 2,
-      pipelining: 1,
-      headersTimeout: ANSWER_MS,
-      bodyTimeout: STALLED_MS,
-    };
-    // One context for all connections: reading some hundred certificates takes longer than the handshake.
-    const secureContext = createSecureContext({ ca: [...options.ca] });
-    this.#verifying = new Agent({ ...shared, connect: { secureContext, timeout: CONNECT_MS } });
-    this.#trusting = new Agent({ ...shared, connect: { rejectUnauthorized: false, timeout: CONNECT_MS } });
+    this.#agents = makeAgents({ ca: options.ca, concurrency: options.concurrency ?? 8, proxy: options.proxy });
   }
 
   /** Whether the host was named as one that is trusted without a certificate. */
@@ -87,6 +79,7 @@ export class Transport {
   /** One attempt. @throws BundleError NETWORK; what the body's stream throws; the reason of an abort. */
   async send(request: HttpRequest): Promise<HttpResponse> {
     const { url, method, headers, body } = request;
+    const signal = this.#listened(request.signal);
     const source = body === undefined || body instanceof Uint8Array ? undefined : new Upload(body);
     try {
       const response = await undiciRequest(url, {
@@ -94,8 +87,8 @@ export class Transport {
         headers: { 'user-agent': this.#options.userAgent ?? 'bundle', ...headers },
         body: body === undefined ? null : source === undefined ? (body as Uint8Array) : asBody(source),
         headersTimeout: request.answerWithin ?? ANSWER_MS,
-        signal: request.signal ?? this.#options.signal ?? null,
-        dispatcher: this.isInsecure(url) ? this.#trusting : this.#verifying,
+        signal: signal ?? null,
+        dispatcher: this.isInsecure(url) ? this.#agents.trusting : this.#agents.verifying,
       });
       return { status: response.statusCode, headers: response.headers, body: response.body, url };
     } catch (error) {
@@ -130,7 +123,7 @@ export class Transport {
   /** Tells of a retry and waits for it. */
   async pause(what: string, cause: string, attempt: number, delayMs: number, signal?: AbortSignal): Promise<void> {
     this.#options.observe?.({ type: 'retried', what, cause, attempt, delayMs });
-    const active = signal ?? this.#options.signal;
+    const active = this.#listened(signal);
     await sleep(delayMs, undefined, active && { signal: active });
   }
 
@@ -139,9 +132,16 @@ export class Transport {
     return backoff(attempt, this.#options.backoffMs ?? 500);
   }
 
+  /** One signal ends many requests: Node would take that for a leak. */
+  #listened(signal: AbortSignal | undefined): AbortSignal | undefined {
+    const active = signal ?? this.#options.signal;
+    if (active) setMaxListeners(0, active);
+    return active;
+  }
+
   /** Closes all connections, also those in use. */
   async close(): Promise<void> {
-    await Promise.all([this.#verifying.destroy(), this.#trusting.destroy()]);
+    await Promise.all([this.#agents.verifying.destroy(), this.#agents.trusting.destroy()]);
   }
 }
 
@@ -210,6 +210,12 @@ export async function readBody(response: HttpResponse, limit: number, what: stri
 /** A URL for messages: what comes after `?` may be a secret. */
 export function withoutQuery(url: URL): string {
   return `${url.origin}${url.pathname}`;
+}
+
+function notAHost(entry: string): BundleError {
+  return new BundleError('CONFIGURATION', `not a registry: ${entry}`, {
+    hint: 'Write --insecure-registry HOST or HOST:PORT, without a path.',
+  });
 }
 
 function portOf(url: URL): string {

@@ -1,5 +1,5 @@
-import { type ByteStream } from '../../core/bytes.ts';
-import { type Descriptor } from '../../core/descriptor.ts';
+import type { ByteStream } from '../../core/bytes.ts';
+import type { Descriptor } from '../../core/descriptor.ts';
 import { BundleError } from '../../core/errors.ts';
 import { verified } from '../../core/verified.ts';
 import { pathOf, type RepositoryAccess } from './access.ts';

@@ -10,7 +10,7 @@ describe('Credentials', () => {
     ['inspect', inspect({ credentials }, { depth: 9, showHidden: true })],
     ['format', format('%s %o %j', credentials, credentials, credentials)],
     ['string', String(credentials)],
-    ['copy', JSON.stringify({ ...credentials })],
+    ['copy', JSON.stringify(Object.assign({}, credentials))],
   ])('keep their secrets from %s', (_, text) => {
     expect(text).not.toMatch(/packer|hunter2|refresh-me/);
   });

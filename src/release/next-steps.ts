@@ -1,0 +1,72 @@
+/** What the commands have to name. Paths are as the reader of the file would type them, from the folder it lies in. */
+export interface DeliveredRelease {
+  readonly version: string;
+  readonly architecture: string;
+  /** The release image at the local registry, by digest. */
+  readonly pinned: string;
+  /** Signature config map; `undefined` for a release that was not proven. */
+  readonly signatureFile: string | undefined;
+  readonly mirrorSetFile: string;
+  readonly installFile: string;
+}
+
+/** The exact commands for a release that has arrived in a local registry: `next-steps.txt`. */
+export function nextSteps(release: DeliveredRelease): string {
+  const { version, architecture, pinned, mirrorSetFile, installFile } = release;
+  return [
+    `OpenShift ${version} (${architecture}) is in the local registry:`,
+    `  ${pinned}`,
+    '',
+    'The pull secret of the clusters must be able to read both repositories, and should not be able to write to them.',
+    '',
+    'UPGRADE A CLUSTER',
+    '',
+    ...signatureStep(release),
+    '2. Tell the cluster where its images are now. Look first at what would change:',
+    `     oc diff -f ${mirrorSetFile}`,
+    `     oc apply -f ${mirrorSetFile}`,
+    '   The Machine Config Operator writes registries.conf on every node. Adding mirrors for digests, as here, does not',
+    '   drain nodes; changing or removing entries does, one node after the other. Wait until all pools are up to date:',
+    '     oc get mcp',
+    '',
+    '3. Upgrade, by digest:',
+    `     oc adm upgrade --allow-explicit-upgrade --to-image ${pinned}${forceFlag(release)}`,
+    '     oc get clusterversion',
+    '',
+    'INSTALL A NEW CLUSTER',
+    '',
+    '1. Take the installer out of the release image itself, so that it installs exactly this release:',
+    `     oc adm release extract -a PULL_SECRET.json --idms-file=${mirrorSetFile} --command=openshift-install ${pinned}`,
+    `2. Put the contents of ${installFile} into install-config.yaml, the CA certificate of the registry under`,
+    '   additionalTrustBundle, and the pull secret of the local registry under pullSecret.',
+    '     ./openshift-install create cluster',
+    '',
+  ].join('\n');
+}
+
+/** The lines that matter at once: what `unpack` prints in the end. */
+export function firstSteps(release: DeliveredRelease, file: string): readonly string[] {
+  const { pinned, signatureFile, mirrorSetFile } = release;
+  return [
+    `Next (all of it is in ${file}):`,
+    ...(signatureFile === undefined ? [] : [`  oc apply -f ${signatureFile}`]),
+    `  oc diff -f ${mirrorSetFile}`,
+    `  oc apply -f ${mirrorSetFile}`,
+    `  oc adm upgrade --allow-explicit-upgrade --to-image ${pinned}${forceFlag(release)}`,
+  ];
+}
+
+function signatureStep({ signatureFile }: DeliveredRelease): string[] {
+  if (signatureFile === undefined) {
+    return [
+      '1. THIS RELEASE HAS NO SIGNATURE: nothing proves where it comes from. The cluster will refuse it unless it is forced,',
+      '   and force skips other safety checks too. Get a signed release if you can.',
+      '',
+    ];
+  }
+  return ['1. Let the cluster check the release signature:', `     oc apply -f ${signatureFile}`, ''];
+}
+
+function forceFlag({ signatureFile }: DeliveredRelease): string {
+  return signatureFile === undefined ? ' --force' : '';
+}
