@@ -50,9 +50,16 @@ export function frameCuts(tarLength: number): readonly number[] {
   return cuts;
 }
 
-/** What a stored section takes in the file, in bytes. */
+/** How many frames {@link frameCuts} gives, for a length that nobody has checked yet. */
+export function frameCount(tarLength: number): number {
+  return Math.ceil(tarLength / FRAME_LIMIT);
+}
+
+/** What a stored section takes in the file, in bytes; also for a length that nobody has checked yet. */
 export function storedSectionLength(tarLength: number): number {
-  return frameCuts(tarLength).reduce((total, cut) => total + storedFrameLength(cut), 0);
+  const rest = tarLength % FRAME_LIMIT;
+  const whole = (tarLength - rest) / FRAME_LIMIT;
+  return whole * storedFrameLength(FRAME_LIMIT) + (rest > 0 ? storedFrameLength(rest) : 0);
 }
 
 /** Where the content of an entry that is alone in its section begins, counted in tar bytes from the section's start. */

@@ -82,8 +82,10 @@ export function parseBundleManifest(bytes: Uint8Array): BundleManifest {
   let manifest: BundleManifest;
   try {
     const document = asObject(parseStrictJson(bytes, 'bundle.json'), 'bundle.json');
-    if (document['format'] !== FORMAT) {
-      throw unusable(`the bundle has format ${JSON.stringify(document['format'])}; this program reads format ${FORMAT}`, {
+    const { format } = document;
+    if (format !== FORMAT) {
+      const shown = typeof format === 'number' ? `format ${format}` : 'a format that is no number';
+      throw unusable(`the bundle has ${shown}; this program reads format ${FORMAT}`, {
         hint: 'Use a version of bundle that knows the format.',
       });
     }

@@ -15,9 +15,10 @@ import {
   type FrameExtent,
   storedContentSize,
 } from './frames.ts';
-import { type Entry, frameCuts, sectionsOf, storedSectionLength } from './layout.ts';
+import { type Entry, frameCount, frameCuts, sectionsOf, storedSectionLength } from './layout.ts';
 import { type BundleManifest, formatLayoutIndex, OCI_LAYOUT_BYTES, parseBundleManifest } from './manifest.ts';
 import { frameExtents, tarTime } from './plan.ts';
+import { decodeSignatureFile } from './signature-file.ts';
 import { blobPath, parseSums, type Sum } from './sums.ts';
 import { formatTail, type Head, tailLength } from './tail.ts';
 import { claimedSizeAndTime, entryLength, headerLength, paddingLength, TAR_BLOCK, TAR_END_BYTES, tarHeader } from './tar.ts';
@@ -87,14 +88,27 @@ export class SealedBundle {
     if (sums === undefined || signature === undefined || publicKey === undefined || extra.length > 0) {
       throw unusable('the head of the bundle is incomplete');
     }
-    const raw = Buffer.from(Buffer.from(signature).toString('latin1'), 'base64');
-    if (!Buffer.from(`${raw.toString('base64')}\n`).equals(signature)) throw unusable('SHA256SUMS.sig is not base64 on one line');
+    const raw = decodeSignatureFile(signature);
+    if (raw === undefined) throw unusable('SHA256SUMS.sig is not base64 on one line');
     return new SealedBundle(file, {
       sums,
       seal: { signature, publicKey },
       signature: raw,
       mtime,
       metadataOffset: sealOffset + storedSectionLength(sealLength),
+    });
+  }
+
+  /**
+   * @param digest 64 hex digits of the bundle digest that is wanted, if any.
+   * @throws BundleError NOT_THE_EXPECTED_BUNDLE
+   */
+  expect(digest: string | undefined): void {
+    if (digest === undefined || hexOf(this.digest) === digest.toLowerCase().replace(/^sha256:/, '')) return;
+    throw new BundleError('NOT_THE_EXPECTED_BUNDLE', 'the bundle digest is not the one that was expected', {
+      expected: digest,
+      got: hexOf(this.digest),
+      hint: 'This is another bundle than the one you were told of.',
     });
   }
 
@@ -126,10 +140,12 @@ export class SealedBundle {
       offset += storedSectionLength(entryLength(entry.size));
     }
     const head: Head = { sums: this.sums, ...this.#seal, manifest: manifestBytes };
-    const extents = frameExtents(sections, metadata.extents);
-    const planned = offset + storedSectionLength(TAR_END_BYTES) + tailLength(head, extents.length);
+    const frames = sections.reduce((total, { tarLength }) => total + frameCount(tarLength), 0);
+    const planned = offset + storedSectionLength(TAR_END_BYTES) + tailLength(head, frames);
     if (!Number.isSafeInteger(planned)) throw unusable('the sizes in bundle.json add up to more than any file holds');
     this.#checkSize(planned);
+    // Only now is it known that there are no more frames to list than the file has room for.
+    const extents = frameExtents(sections, metadata.extents);
     const end = await this.file.readStored(offset, TAR_END_BYTES, 'the end of the tar');
     if (end.some((byte) => byte !== 0)) throw unusable('the tar does not end where it should');
     const record = {
@@ -185,13 +201,13 @@ export class SealedBundle {
     const claimed = claimedSizeAndTime(frames[0]!.subarray(0, TAR_BLOCK));
     if (claimed === undefined || claimed.size > MAX_LISTING_BYTES) throw unusable('the compressed part does not begin with bundle.json');
     while (decoded < entryLength(claimed.size)) await decodeNext();
-    const reader = new TarReader(() => (frames.length === 1 ? frames[0]! : Buffer.concat(frames)), this.#mtime);
-    const manifestBytes = reader.next({ path: 'bundle.json', size: claimed.size });
+    const manifestEntry = { path: 'bundle.json', size: claimed.size };
+    const manifestBytes = new TarReader(joined(frames), this.#mtime).next(manifestEntry);
     checkDigest('bundle.json', manifestBytes, sums[0]!.digest);
     const manifest = parseBundleManifest(manifestBytes);
     checkListing(sums, manifest);
 
-    const entries: Entry[] = [{ path: 'bundle.json', size: claimed.size }, ...manifest.files];
+    const entries: Entry[] = [manifestEntry, ...manifest.files];
     let length = entries.reduce((total, entry) => total + entryLength(entry.size), 0);
     // The frames say where the metadata ends: at the last blob that ends exactly where a frame does, before stored frames begin.
     let count = 0;
@@ -213,6 +229,8 @@ export class SealedBundle {
       throw unusable('the compressed part is not cut as it should be');
     }
 
+    const reader = new TarReader(joined(frames), this.#mtime);
+    reader.next(manifestEntry);
     const files = new Map<string, Uint8Array>();
     for (const entry of manifest.files) {
       const bytes = reader.next(entry);
@@ -321,11 +339,12 @@ export class BundleReader implements ReadOnlyStore {
     return this.#metadata.has(digest) || this.#layers.has(digest);
   }
 
-  /** By digest, or by the name that an image has in the bundle. */
+  /** By digest, or by the name that an image has in the bundle; a name that looks like a digest names nothing. */
   async resolve(reference: string): Promise<Descriptor> {
-    const image = this.manifest.images.find(({ name, digest }) => name === reference || digest === reference);
+    const byDigest = isDigest(reference);
+    const image = this.manifest.images.find(({ name, digest }) => (byDigest ? digest : name) === reference);
     if (image !== undefined) return { mediaType: image.mediaType, digest: image.digest, size: image.size };
-    const bytes = isDigest(reference) ? this.#metadata.get(reference) : undefined;
+    const bytes = byDigest ? this.#metadata.get(reference) : undefined;
     if (bytes === undefined) throw absent(this.name, reference);
     return { mediaType: parseManifest(bytes).mediaType, digest: digestOf(bytes), size: bytes.length };
   }
@@ -374,18 +393,18 @@ function checkSurroundings(entry: Entry, header: Uint8Array, chunk: Uint8Array, 
 
 /** Takes entries out of decoded tar bytes, comparing every byte around their content. */
 class TarReader {
-  readonly #tar: () => Uint8Array;
+  readonly #tar: Uint8Array;
   readonly #mtime: number;
   #at = 0;
 
-  constructor(tar: () => Uint8Array, mtime: number) {
+  constructor(tar: Uint8Array, mtime: number) {
     this.#tar = tar;
     this.#mtime = mtime;
   }
 
   next({ path, size }: Entry): Uint8Array {
     const header = tarHeader(path, size, this.#mtime);
-    const tar = this.#tar();
+    const tar = this.#tar;
     const start = this.#at + header.length;
     const end = start + size + paddingLength(size);
     if (!Buffer.from(header).equals(tar.subarray(this.#at, start)))
@@ -397,9 +416,13 @@ class TarReader {
   }
 }
 
+function joined(frames: readonly Uint8Array[]): Uint8Array {
+  return frames.length === 1 ? frames[0]! : Buffer.concat(frames);
+}
+
 /** All of `tar` as entries with the given paths, whose sizes only their headers tell. */
 function entriesOf(tar: Uint8Array, paths: readonly string[], mtime: number, limit: number): Uint8Array[] {
-  const reader = new TarReader(() => tar, mtime);
+  const reader = new TarReader(tar, mtime);
   let at = 0;
   const contents = paths.map((path) => {
     const claimed = claimedSizeAndTime(tar.subarray(at, at + TAR_BLOCK));

@@ -60,6 +60,7 @@ export const releaseOptions: OptionTable = {
 
 export const trustOptions: OptionTable = {
   'trusted-key': many('PEM public key of a signer to trust for this run (repeatable)', { group: 'Trust:' }),
+  signatures: one('how many distinct trusted signers the bundle must have', { group: 'Trust:' }),
   ...releaseKeyOption,
   expect: one('the version that the bundle has to hold', { group: 'Trust:' }),
   'bundle-digest': one('the bundle digest that you were told by another way', { group: 'Trust:' }),
@@ -101,6 +102,7 @@ export function openRequest(args: Arguments): OpenRequest {
   return {
     path: requiredText(args, 'PATH'),
     trustedKeyFiles: texts(args, 'trusted-key'),
+    signatures: count(args, 'signatures'),
     releaseKeyFiles: texts(args, 'release-key'),
     expectedVersion: text(args, 'expect'),
     expectedDigest: text(args, 'bundle-digest'),

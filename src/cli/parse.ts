@@ -8,6 +8,7 @@ import { keygenCommand } from './commands/keygen.ts';
 import { mirrorCommand } from './commands/mirror.ts';
 import { packCommand } from './commands/pack.ts';
 import { trustAddCommand, trustListCommand, trustRemoveCommand } from './commands/trust.ts';
+import { signCommand } from './commands/sign.ts';
 import { unpackCommand } from './commands/unpack.ts';
 import { verifyCommand } from './commands/verify.ts';
 import type { Io } from './io.ts';
@@ -18,7 +19,7 @@ export type Invocation =
   | { readonly command: Command; readonly args: Arguments; readonly output?: undefined }
   | { readonly command?: undefined; readonly output: string };
 
-const COMMANDS: readonly Command[] = [packCommand, verifyCommand, inspectCommand, unpackCommand, mirrorCommand, keygenCommand];
+const COMMANDS: readonly Command[] = [packCommand, verifyCommand, inspectCommand, unpackCommand, mirrorCommand, keygenCommand, signCommand];
 const TRUST_COMMANDS: readonly Command[] = [trustAddCommand, trustListCommand, trustRemoveCommand];
 const HELP_WIDTH = 120;
 

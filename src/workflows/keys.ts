@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { diskError } from '../core/errors.ts';
 import { type KeyType, SignerKey, SigningKey } from '../trust/keys.ts';
 import type { Context } from './context.ts';
-import { trustedKeysOf } from './open-bundle.ts';
+import { trustedKeysOf } from './signers.ts';
 import { ownKeyPath, saveKeyPair } from './signing-key.ts';
 
 export interface KeygenRequest {

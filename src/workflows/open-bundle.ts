@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
 import { describeBundle } from '../bundle/plan.ts';
@@ -9,21 +9,17 @@ import { BundleError, diskError } from '../core/errors.ts';
 import { parseReference } from '../core/reference.ts';
 import { parseArchitecture } from '../release/architecture.ts';
 import { readSignatureConfigMap } from '../release/config-map.ts';
-import { SignerKey } from '../trust/keys.ts';
-import { TrustedKeys } from '../trust/trusted-keys.ts';
 import { contentsOf } from './contents.ts';
 import type { Context } from './context.ts';
 import { BUNDLE_SUFFIX, isFolder } from './disk.ts';
 import { loadReleaseKeys, proveRelease } from './prove.ts';
 import { canonicalRepository, planRelease, type PlannedRelease } from './release.ts';
-import { loadSigningKey } from './signing-key.ts';
+import { checkSigners, type SignerRequest, type Signers, unknownSigner } from './signers.ts';
 
 /** Which bundle, and who is believed about it. */
-export interface OpenRequest {
+export interface OpenRequest extends SignerRequest {
   /** A file, or a folder that holds one bundle. */
   readonly path: string;
-  /** PEM files of signers that are trusted for this run. */
-  readonly trustedKeyFiles: readonly string[];
   readonly releaseKeyFiles: readonly string[];
   /** The version that the bundle has to be of. */
   readonly expectedVersion?: string | undefined;
@@ -31,36 +27,20 @@ export interface OpenRequest {
   readonly expectedDigest?: string | undefined;
 }
 
-/** How a bundle's signer is known here. */
-export type SignerStanding =
-  /** Among the keys that this user or this command line trusts. */
-  | 'trusted'
-  /** This user's own signing key. */
-  | 'own'
-  /** Nobody is trusted here yet; the content is proven by the release signature alone. */
-  | 'unknown';
-
-export interface OpenedBundle {
+export interface OpenedBundle extends Signers {
   readonly path: string;
   /** Bytes of the file. */
   readonly size: number;
   readonly digest: Digest;
-  readonly signer: SignerKey;
-  readonly standing: SignerStanding;
   /** The release, derived again from its digest. */
   readonly release: PlannedRelease;
   readonly reader: BundleReader;
 }
 
-/** Where the keys of trusted signers are kept. */
-export function trustedKeysOf({ configFolder }: Context): TrustedKeys {
-  return new TrustedKeys(join(configFolder, 'trusted-keys'));
-}
-
 /**
  * Opens a bundle and checks everything but the layers: signer, listing, every byte of the metadata, release signature,
  * and that the bundle holds exactly what the release consists of. The caller closes the reader.
- * @throws BundleError SIGNER_UNKNOWN, SIGNATURE_INVALID, NOT_THE_EXPECTED_BUNDLE, BUNDLE_UNUSABLE, CONTENT_MISMATCH,
+ * @throws BundleError SIGNER_UNKNOWN, TOO_FEW_SIGNERS, SIGNATURE_INVALID, NOT_THE_EXPECTED_BUNDLE, BUNDLE_UNUSABLE, CONTENT_MISMATCH,
  * CLOSURE_MISMATCH
  */
 export async function openBundle(request: OpenRequest, context: Context): Promise<OpenedBundle> {
@@ -68,13 +48,12 @@ export async function openBundle(request: OpenRequest, context: Context): Promis
   context.observe({ type: 'phase', what: `opening ${basename(path)}` });
   const sealed = await SealedBundle.open(path);
   try {
-    const signer = readSigner(sealed);
-    const standing = await standingOf(signer, request.trustedKeyFiles, context);
-    checkExpectedDigest(sealed.digest, request.expectedDigest);
+    const signers = await checkSigners(sealed, request, context);
+    sealed.expect(request.expectedDigest);
     const reader = await sealed.unseal();
-    const release = await deriveRelease(reader, standing, signer, request.releaseKeyFiles, context);
+    const release = await deriveRelease(reader, signers, request.releaseKeyFiles, context);
     checkIdentity(path, release, request.expectedVersion);
-    return { path, size: sealed.file.size, digest: sealed.digest, signer, standing, release, reader };
+    return { path, size: sealed.file.size, digest: sealed.digest, ...signers, release, reader };
   } catch (error) {
     await sealed.close();
     throw error;
@@ -104,57 +83,10 @@ export async function findBundle(path: string): Promise<string> {
   });
 }
 
-/** The signer that the bundle names, whose signature must be good whoever they are. */
-function readSigner(sealed: SealedBundle): SignerKey {
-  let signer: SignerKey;
-  try {
-    signer = SignerKey.parse(sealed.publicKey, 'the key that the bundle names');
-  } catch (cause) {
-    if (!(cause instanceof BundleError)) throw cause;
-    throw new BundleError('SIGNATURE_INVALID', cause.message, { cause, hint: 'Do not use this bundle.' });
-  }
-  signer.verify(sealed.sums, sealed.signature);
-  return signer;
-}
-
-async function standingOf(signer: SignerKey, trustedKeyFiles: readonly string[], context: Context): Promise<SignerStanding> {
-  const trusted = [...(await trustedKeysOf(context).list())];
-  for (const path of trustedKeyFiles) {
-    try {
-      trusted.push(SignerKey.parse(await readFile(path), path));
-    } catch (error) {
-      throw error instanceof BundleError ? error : diskError('read', path, error);
-    }
-  }
-  if (trusted.some(({ id }) => id === signer.id)) return 'trusted';
-  if ((await ownKeyId(context)) === signer.id) return 'own';
-  if (trusted.length === 0) return 'unknown';
-  throw unknownSigner(signer, 'is not among the keys that are trusted here');
-}
-
-/** The id of the user's own key, from its public half: an encrypted key need not be opened for that. */
-async function ownKeyId(context: Context): Promise<string | undefined> {
-  const path = join(context.configFolder, 'signing-key.pub');
-  try {
-    return SignerKey.parse(await readFile(path), path).id;
-  } catch {
-    const key = await loadSigningKey({ passphrase: async () => undefined }, context.configFolder).catch(() => undefined);
-    return key?.public.id;
-  }
-}
-
-function unknownSigner(signer: SignerKey, why: string): BundleError {
-  return new BundleError('SIGNER_UNKNOWN', `the bundle is signed by ${signer.id} (${signer.algorithm}), which ${why}`, {
-    got: signer.id,
-    hint: `Compare the key id with the one the packer told you by another way; then trust it: bundle trust add KEY.pub`,
-  });
-}
-
 /** Derives the release again from its digest and compares the result with everything the bundle says. */
 async function deriveRelease(
   reader: BundleReader,
-  standing: SignerStanding,
-  signer: SignerKey,
+  { signer, standing }: Signers,
   releaseKeyFiles: readonly string[],
   context: Context,
 ): Promise<PlannedRelease> {
@@ -249,15 +181,6 @@ function firstDifference(text: string, other: string): string {
   let at = 0;
   while (at < text.length && text[at] === other[at]) at += 1;
   return text.slice(Math.max(0, at - 40), at + 120);
-}
-
-function checkExpectedDigest(digest: Digest, expected: string | undefined): void {
-  if (expected === undefined || hexOf(digest) === expected.toLowerCase().replace(/^sha256:/, '')) return;
-  throw new BundleError('NOT_THE_EXPECTED_BUNDLE', 'the bundle digest is not the one that was expected', {
-    expected,
-    got: hexOf(digest),
-    hint: 'This is another bundle than the one you were told of.',
-  });
 }
 
 /** A genuine bundle under another bundle's name must not pass for it. */

@@ -1,6 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 
 import { type BundlePlan, describeBundle, type DescribedBundle, planBundle } from '../bundle/plan.ts';
+import { encodeSignatureFile } from '../bundle/signature-file.ts';
 import { BundleWriter, writeWhole } from '../bundle/writer.ts';
 import { type Digest, hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
@@ -145,7 +146,7 @@ async function signingKey(
 
 function sealOf(described: DescribedBundle, key: SigningKey, dryRun: boolean): { signature: Uint8Array; publicKey: Uint8Array } {
   const raw = dryRun ? key.placeholder : key.sign(described.sums);
-  return { signature: Buffer.from(`${Buffer.from(raw).toString('base64')}\n`), publicKey: Buffer.from(key.public.pem) };
+  return { signature: encodeSignatureFile(raw), publicKey: Buffer.from(key.public.pem) };
 }
 
 async function writeBundle(path: string, plan: BundlePlan, release: PlannedRelease, context: Context): Promise<Digest> {

@@ -134,6 +134,13 @@ describeWithRegistry('a registry behind faults', () => {
       await expect(readAll(store.fetch(large.descriptor), LIMIT, 'blob')).rejects.toMatchObject({ code: 'NETWORK' });
     });
 
+    it('takes no other part for the one that was asked for', async () => {
+      const headers = { 'content-range': `bytes 6-15/${LARGE_BYTES}` };
+      const { store } = await proxied(once(/blobs/, { kind: 'headers', headers }));
+      const reading = readAll(store.fetch(large.descriptor, { range: { start: 5, end: 15 } }), LIMIT, 'range');
+      await expect(reading).rejects.toMatchObject({ code: 'NETWORK' });
+    });
+
     it('does not pass off a wrong byte', async () => {
       const { store } = await proxied(once(/blobs/, { kind: 'flip', at: 1_234_567 }));
       await expect(readVerified(store.fetch(large.descriptor), large.descriptor, LIMIT)).rejects.toMatchObject({
@@ -256,16 +263,14 @@ describeWithRegistry('a registry behind faults', () => {
       expect(proxy.seen(/^DELETE/)).toHaveLength(1);
     });
 
-    it('hands chunks to the socket before their memory is used again', async () => {
-      const blob = held(OCI_LAYER_GZIP, seededBytes('reused memory', 5_000_000));
+    it('keeps what waits in the socket when the memory of a chunk is used again', async () => {
+      // Nobody reads at the other end while small chunks are at hand, so they fill the system's buffers and then ours.
+      const blob = held(OCI_LAYER_GZIP, seededBytes('reused memory', 12_000_000));
       const reused = async function* (): AsyncGenerator<Uint8Array> {
-        const memory = Buffer.alloc(1_000_000);
-        for (let position = 0, size = 1; position < blob.bytes.length; position += size, size = (size * 7 + 3) % memory.length) {
-          const part = blob.bytes.subarray(position, position + size);
-          memory.fill(0xff).set(part);
-          size = part.length;
-          yield memory.subarray(0, size);
-          memory.fill(0xaa);
+        const memory = Buffer.alloc(4000);
+        for (let position = 0; position < blob.bytes.length; position += memory.length) {
+          memory.set(blob.bytes.subarray(position, position + memory.length));
+          yield memory;
         }
       };
       const { store } = await proxied();

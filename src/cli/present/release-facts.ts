@@ -24,7 +24,7 @@ export function releaseFacts(release: PlannedRelease): Facts {
   ];
 }
 
-export function bundleFacts({ path, size, digest, signer, standing }: Omit<OpenedBundle, 'reader'>): Facts {
+export function bundleFacts({ path, size, digest, signer, standing, countersigners }: Omit<OpenedBundle, 'reader'>): Facts {
   const standings = {
     trusted: 'trusted here',
     own: 'your own key',
@@ -34,6 +34,10 @@ export function bundleFacts({ path, size, digest, signer, standing }: Omit<Opene
     ['bundle', `${path} (${formatBytes(size)}, ${size} bytes)`],
     ['bundle digest', hexOf(digest)],
     ['signer', `${signer.id} (${signer.algorithm}), ${standings[standing]}`],
+    [
+      'signed as well by',
+      countersigners.length === 0 ? undefined : countersigners.map(({ id, algorithm }) => `${id} (${algorithm})`).join(', '),
+    ],
   ];
 }
 
@@ -57,12 +61,13 @@ export function releaseJson({ version, architecture, digest, reference, created,
   };
 }
 
-export function bundleJson({ path, size, digest, signer, standing, release }: Omit<OpenedBundle, 'reader'>): object {
+export function bundleJson({ path, size, digest, signer, standing, countersigners, release }: Omit<OpenedBundle, 'reader'>): object {
   return {
     path,
     size,
     digest: hexOf(digest),
     signer: { id: signer.id, algorithm: signer.algorithm, standing },
+    countersigners: countersigners.map(({ id, algorithm }) => ({ id, algorithm })),
     release: releaseJson(release),
   };
 }

@@ -26,7 +26,7 @@ export async function answerError(response: HttpResponse, attempt: Attempt): Pro
   const { status } = response;
   const said = await explanation(response);
   const code = codeOf(status);
-  return new BundleError(code, `cannot ${attempt.action}: ${attempt.name.registry} answered ${status}${said === '' ? '' : `, ${said}`}`, {
+  return new BundleError(code, `cannot ${attempt.action}: ${response.url.host} answered ${status}${said === '' ? '' : `, ${said}`}`, {
     hint: hintFor(status, attempt),
     temporary: isPassingStatus(status),
   });
@@ -46,10 +46,10 @@ function hintFor(status: number, attempt: Attempt): string | undefined {
 }
 
 /** Where the credentials came from, or where they were looked for. */
-export function credentialsHint({ name, places, known }: Omit<Attempt, 'action'>): string {
+function credentialsHint({ name, places, known }: Omit<Attempt, 'action'>): string {
   const looked = places.length === 0 ? 'no auth file was looked at' : `looked at ${places.join(', ')}`;
   return known
-    ? `Check the credentials for ${formatRepository(name)} and what they allow (${looked}).`
+    ? `Check the credentials for ${formatRepository(name)} and what they allow (${looked}); some registries answer the same for a name that does not exist.`
     : `No credentials for ${formatRepository(name)} are known (${looked}): log in, or name an auth file with --authfile FILE.`;
 }
 

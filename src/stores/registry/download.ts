@@ -1,7 +1,7 @@
 import type { ByteStream } from '../../core/bytes.ts';
 import { BundleError, isTemporary } from '../../core/errors.ts';
 import { networkError } from './faults.ts';
-import { headerOf, type HttpResponse, type Transport } from './transport.ts';
+import { abandon, headerOf, type HttpResponse, type Transport } from './transport.ts';
 
 /** How often one download may break without having got much further. */
 const ATTEMPTS = 5;
@@ -50,7 +50,7 @@ export async function* download({ transport, action, part, open, signal }: Downl
       await transport.pause(`${action}, from byte ${position}`, error.message, breaks, transport.backoff(breaks), signal);
     } finally {
       // A consumer that stops early leaves a body that would hold its connection.
-      response.body.destroy();
+      abandon(response);
     }
   }
 }

@@ -194,8 +194,14 @@ export async function discard(response: HttpResponse): Promise<void> {
   try {
     await response.body.dump({ limit: DISCARDED_BYTES });
   } catch {
-    response.body.destroy();
+    abandon(response);
   }
+}
+
+/** Lets go of a body wherever it is, and of the connection unless the body was at its end. */
+export function abandon(response: HttpResponse): void {
+  response.body.on('error', () => undefined); // tells only that it was abandoned
+  response.body.destroy();
 }
 
 /** A whole body in memory. @throws BundleError CONTENT_MISMATCH above `limit` bytes; NETWORK. */

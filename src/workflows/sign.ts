@@ -1,0 +1,50 @@
+import { SealedBundle } from '../bundle/reader.ts';
+import { encodeSignatureFile } from '../bundle/signature-file.ts';
+import { writeWhole } from '../bundle/writer.ts';
+import type { Digest } from '../core/digest.ts';
+import { BundleError } from '../core/errors.ts';
+import type { SignerKey } from '../trust/keys.ts';
+import type { Context } from './context.ts';
+import { findBundle } from './open-bundle.ts';
+import { checkSigners, countersignaturePath } from './signers.ts';
+import { type KeySource, loadSigningKey } from './signing-key.ts';
+
+export interface SignRequest {
+  readonly path: string;
+  readonly key: KeySource;
+  readonly trustedKeyFiles: readonly string[];
+  /** The bundle digest that the signer means to sign. */
+  readonly expectedDigest?: string | undefined;
+}
+
+export interface SignReport {
+  readonly path: string;
+  readonly signaturePath: string;
+  readonly bundleDigest: Digest;
+  readonly signer: SignerKey;
+}
+
+/**
+ * Adds a signature over a bundle's listing, in a file beside it; the bundle itself is not touched. The listing names
+ * the digest of every byte of content: whoever signs it should have verified the bundle.
+ * @throws BundleError SIGNATURE_INVALID, SIGNER_UNKNOWN, NOT_THE_EXPECTED_BUNDLE, CONFIGURATION, DISK
+ */
+export async function sign(request: SignRequest, context: Context): Promise<SignReport> {
+  const key = await loadSigningKey(request.key, context.configFolder);
+  if (key === undefined) {
+    throw new BundleError('CONFIGURATION', 'there is no key to sign with', {
+      hint: 'Make one with `bundle keygen`, or name one with --key.',
+    });
+  }
+  const path = await findBundle(request.path);
+  const sealed = await SealedBundle.open(path);
+  try {
+    await checkSigners(sealed, request, context);
+    sealed.expect(request.expectedDigest);
+    const signaturePath = countersignaturePath(path, key.public);
+    await writeWhole(signaturePath, encodeSignatureFile(key.sign(sealed.sums)));
+    return { path, signaturePath, bundleDigest: sealed.digest, signer: key.public };
+  } finally {
+    await sealed.close();
+  }
+}

@@ -1,0 +1,248 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { compressedFrame, type FrameExtent, storedFrame } from '../../src/bundle/frames.ts';
+import { frameCuts } from '../../src/bundle/layout.ts';
+import { type BundleContents, describeBundle, tarTime } from '../../src/bundle/plan.ts';
+import { SealedBundle } from '../../src/bundle/reader.ts';
+import { blobPath } from '../../src/bundle/sums.ts';
+import { formatTail, type Head, type VolumeRecord } from '../../src/bundle/tail.ts';
+import { paddingLength, TAR_END_BYTES, tarHeader } from '../../src/bundle/tar.ts';
+import { drain } from '../../src/core/bytes.ts';
+import { type Digest, digestOf, hexOf } from '../../src/core/digest.ts';
+import { verified } from '../../src/core/verified.ts';
+import { type SigningKey } from '../../src/trust/keys.ts';
+import { seededBytes } from './sample-bundle.ts';
+
+/** Everything that a bundle is made of, layers included. */
+export interface Ingredients {
+  readonly contents: BundleContents;
+  readonly blobs: ReadonlyMap<Digest, Uint8Array>;
+  readonly key: SigningKey;
+}
+
+export type SectionName = 'listing' | 'seal' | 'metadata' | `layer ${number}` | 'end';
+
+export interface Frame {
+  readonly bytes: Uint8Array;
+  /** Bytes of tar that it holds. */
+  readonly content: number;
+}
+
+/**
+ * What is done differently from a genuine bundle. Whatever comes later is made to fit: digests, signature, frames, record and
+ * seek table are those of the altered parts, so that nothing is wrong but the deviation itself.
+ */
+export interface Deviation {
+  readonly bundleJson?: (text: string) => string;
+  readonly sums?: (text: string) => string;
+  /** What is signed in place of SHA256SUMS. */
+  readonly signed?: (sums: Uint8Array) => Uint8Array;
+  /** The text of SHA256SUMS.sig. */
+  readonly signature?: (line: string) => string;
+  /** The text of SHA256SUMS.pub. */
+  readonly publicKey?: (pem: string) => string;
+  /** The entries of a section, each with header and padding. */
+  readonly tar?: (section: SectionName, entries: readonly Uint8Array[]) => readonly Uint8Array[];
+  readonly frames?: (section: SectionName, frames: readonly Frame[]) => readonly Frame[];
+  readonly record?: (record: VolumeRecord) => VolumeRecord;
+  readonly headCopy?: (head: Head) => Head;
+  readonly seekTable?: (extents: readonly FrameExtent[]) => readonly FrameExtent[];
+  readonly file?: (bytes: Uint8Array) => Uint8Array;
+}
+
+/** The file of a bundle with a deviation; without one, of the genuine bundle. */
+export function craft({ contents, blobs, key }: Ingredients, deviation: Deviation = {}): Uint8Array {
+  const { tar: alterTar = (_, entries) => entries, frames: alterFrames = (_, frames) => frames } = deviation;
+  const { files, manifestBytes } = describeBundle(contents);
+  const manifest = altered(manifestBytes, deviation.bundleJson);
+  const listed = [
+    ...files,
+    ...[...contents.metadata.map(({ descriptor }) => descriptor), ...contents.layers].map(({ digest }) => blobEntry(digest, blobs)),
+  ];
+  const lines = [
+    { path: 'bundle.json', digest: digestOf(manifest) },
+    ...listed.map(({ path, bytes }) => ({ path, digest: pathDigest(path, bytes) })),
+  ];
+  const sums = altered(lines.map(({ path, digest }) => `${hexOf(digest)}  ${path}\n`).join(''), deviation.sums);
+  const raw = Buffer.from(key.sign(deviation.signed?.(sums) ?? sums));
+  const signature = altered(`${raw.toString('base64')}\n`, deviation.signature);
+  const publicKey = altered(key.public.pem, deviation.publicKey);
+  const mtime = tarTime(contents.releases);
+
+  const sections: [SectionName, readonly { path: string; bytes: Uint8Array }[]][] = [
+    ['listing', [{ path: 'SHA256SUMS', bytes: sums }]],
+    [
+      'seal',
+      [
+        { path: 'SHA256SUMS.sig', bytes: signature },
+        { path: 'SHA256SUMS.pub', bytes: publicKey },
+      ],
+    ],
+    ['metadata', [{ path: 'bundle.json', bytes: manifest }, ...listed.slice(0, listed.length - contents.layers.length)]],
+    ...contents.layers.map(({ digest }, index): [SectionName, { path: string; bytes: Uint8Array }[]] => [
+      `layer ${index}`,
+      [blobEntry(digest, blobs)],
+    ]),
+  ];
+  const framed = (name: SectionName, entries: readonly Uint8Array[]): readonly Frame[] => {
+    const tar = Buffer.concat(alterTar(name, entries));
+    return alterFrames(name, framesOf(tar, name === 'metadata' ? compressedFrame : storedFrame));
+  };
+  const frames = [
+    ...sections.flatMap(([name, entries]) =>
+      framed(
+        name,
+        entries.map(({ path, bytes }) => tarEntry(path, bytes, mtime)),
+      ),
+    ),
+    ...framed('end', [Buffer.alloc(TAR_END_BYTES)]),
+  ];
+
+  const head: Head = { sums, signature, publicKey, manifest };
+  const record: VolumeRecord = {
+    bundleDigest: Buffer.from(hexOf(digestOf(sums)), 'hex'),
+    number: 1,
+    count: 1,
+    tarOffset: 0,
+    tarLength: frames.reduce((total, { content }) => total + content, 0),
+  };
+  const extents = frames.map(({ bytes, content }) => ({ length: bytes.length, content }));
+  const tail = formatTail(
+    deviation.record?.(record) ?? record,
+    deviation.headCopy?.(head) ?? head,
+    deviation.seekTable?.(extents) ?? extents,
+  );
+  const file = Buffer.concat([...frames.map(({ bytes }) => bytes), tail]);
+  return deviation.file?.(file) ?? file;
+}
+
+/** Writes what {@link craft} makes as `<folder>/<name>`. */
+export async function writeCrafted(
+  folder: string,
+  ingredients: Ingredients,
+  deviation?: Deviation,
+  name = 'crafted.tar.zst',
+): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, craft(ingredients, deviation));
+  return path;
+}
+
+/** Takes a genuine bundle apart. */
+export async function ingredientsOf(path: string, key: SigningKey): Promise<Ingredients> {
+  const reader = await (await SealedBundle.open(path)).unseal();
+  try {
+    const { releases, images, files, blobs } = reader.manifest;
+    const contentOf = new Map<Digest, Uint8Array>();
+    for (const { digest, size } of blobs) {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of reader.fetch({ mediaType: '', digest, size })) chunks.push(Uint8Array.from(chunk));
+      contentOf.set(digest, Buffer.concat(chunks));
+    }
+    const metadata = new Set(reader.metadataDigests);
+    const described = blobs.map(({ digest, size }) => ({ mediaType: '', digest, size }));
+    return {
+      key,
+      blobs: contentOf,
+      contents: {
+        releases,
+        images,
+        configMaps: files
+          .filter(({ role }) => role === 'release-signature')
+          .map((file) => ({ path: file.path, bytes: reader.files.get(file.path)! })),
+        metadata: described
+          .filter(({ digest }) => metadata.has(digest))
+          .map((descriptor) => ({ descriptor, bytes: contentOf.get(descriptor.digest)! })),
+        layers: described.filter(({ digest }) => !metadata.has(digest)),
+      },
+    };
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Reads a whole bundle as strictly as an audit does, but for the signer: every layer is hashed. */
+export async function readEveryByte(path: string): Promise<Pick<Awaited<ReturnType<SealedBundle['unseal']>>, 'manifest' | 'files'>> {
+  const sealed = await SealedBundle.open(path);
+  try {
+    const reader = await sealed.unseal();
+    for (const { digest, size } of reader.manifest.blobs) {
+      const descriptor = { mediaType: '', digest, size };
+      await drain(verified(reader.fetch(descriptor), descriptor));
+    }
+    return reader;
+  } finally {
+    await sealed.close();
+  }
+}
+
+/** A file in a tar, with the header that belongs before it and the zero bytes that belong behind. */
+export function tarEntry(path: string, bytes: Uint8Array, mtime: number): Uint8Array {
+  return Buffer.concat([tarHeader(path, bytes.length, mtime), bytes, Buffer.alloc(paddingLength(bytes.length))]);
+}
+
+export interface HeaderFields {
+  /** Any bytes, as a general tar reader would take them. */
+  readonly path?: string;
+  /** One character: `2` is a symbolic link, `x` and `g` pax headers, `L` a GNU long name. */
+  readonly type?: string;
+  readonly target?: string;
+  readonly mode?: string;
+  readonly uid?: string;
+  readonly user?: string;
+  readonly mtime?: number;
+}
+
+/** An entry with some header fields set to something else, and a checksum that is right again. */
+export function withHeader(entry: Uint8Array, fields: HeaderFields): Uint8Array {
+  const changed = Buffer.from(entry);
+  const put = (text: string | undefined, at: number, length: number): void => {
+    if (text === undefined) return;
+    changed.fill(0, at, at + length);
+    changed.write(text, at, length, 'latin1');
+  };
+  put(fields.path, 0, 100);
+  put(fields.mode, 100, 8);
+  put(fields.uid, 108, 8);
+  put(fields.mtime?.toString(8).padStart(11, '0'), 136, 12);
+  put(fields.type, 156, 1);
+  put(fields.target, 157, 100);
+  put(fields.user, 265, 32);
+  changed.write('        ', 148, 'latin1');
+  const sum = changed.subarray(0, 512).reduce((total, byte) => total + byte, 0);
+  changed.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return changed;
+}
+
+/** A pax header (POSIX.1-2017, pax): `x` speaks of the next entry, `g` of all that follow. */
+export function paxEntry(type: 'x' | 'g', key: string, value: string): Uint8Array {
+  const rest = ` ${key}=${value}\n`;
+  const digits = String(rest.length + 2).length;
+  return withHeader(tarEntry('pax', Buffer.from(`${rest.length + digits}${rest}`), 0), { type });
+}
+
+/** Layers of the given sizes under one image that nobody asked for. */
+export function extraBlob(seed: string, size: number): { readonly digest: Digest; readonly bytes: Uint8Array } {
+  const bytes = seededBytes(seed, size);
+  return { digest: digestOf(bytes), bytes };
+}
+
+function framesOf(tar: Uint8Array, encode: (bytes: Uint8Array) => Uint8Array): Frame[] {
+  let at = 0;
+  return frameCuts(tar.length).map((content) => ({ bytes: encode(tar.subarray(at, (at += content))), content }));
+}
+
+function altered(genuine: Uint8Array | string, alter: ((text: string) => string) | undefined): Buffer {
+  return alter === undefined ? Buffer.from(genuine) : Buffer.from(alter(Buffer.from(genuine).toString()));
+}
+
+function blobEntry(digest: Digest, blobs: ReadonlyMap<Digest, Uint8Array>): { path: string; bytes: Uint8Array } {
+  return { path: blobPath(digest), bytes: blobs.get(digest)! };
+}
+
+/** A blob is listed by the digest in its path, whatever its bytes are. */
+function pathDigest(path: string, bytes: Uint8Array): Digest {
+  const hex = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(path)?.[1];
+  return hex === undefined ? digestOf(bytes) : (`sha256:${hex}` as Digest);
+}
