@@ -40,3 +40,15 @@ export function count(args: Arguments, name: string): number | undefined {
   if (/^[0-9]{1,6}$/.test(value) && number >= 1) return number;
   throw new BundleError('USAGE', `--${name} needs a number of 1 or more, not ${value}`);
 }
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 };
+
+/** A number of bytes: `500k`, `50M`, `1.5G`, decimal as media and links are sold. */
+export function byteCount(args: Arguments, name: string): number | undefined {
+  const value = text(args, name);
+  if (value === undefined) return undefined;
+  const [, number, unit] = /^([0-9]+(?:\.[0-9]+)?)([kmg]?)b?$/i.exec(value) ?? [];
+  const bytes = Math.floor(Number(number) * (UNITS[(unit ?? '').toLowerCase()] ?? Number.NaN));
+  if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
+  throw new BundleError('USAGE', `--${name} needs a number of bytes, as in 500k, 50M or 1.5G, not ${value}`);
+}

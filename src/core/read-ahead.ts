@@ -4,6 +4,7 @@ import type { Descriptor } from './descriptor.ts';
 import { BundleError, hasCode } from './errors.ts';
 import type { Observe } from './events.ts';
 import type { PlannedBlob } from './plan.ts';
+import type { RateLimit } from './rate.ts';
 import { verified, verifiedWhole, type VerifiedStream } from './verified.ts';
 
 /** Bytes fetched ahead of what is being consumed. */
@@ -16,6 +17,8 @@ export interface ReadAheadOptions {
   readonly concurrency: number;
   readonly signal: AbortSignal;
   readonly observe: Observe;
+  /** Keeps the fetching to a rate. */
+  readonly limit?: RateLimit | undefined;
 }
 
 /**
@@ -42,7 +45,7 @@ export async function readAhead(
   const fetchOn = async (): Promise<void> => {
     for (let segment = queue[next]; segment && !signal.aborted; segment = queue[next]) {
       next += 1;
-      await segment.fetch(ring, signal, options.observe);
+      await segment.fetch(ring, { ...options, signal });
     }
   };
   const workers = Promise.all(Array.from({ length: options.concurrency }, fetchOn));
@@ -67,7 +70,7 @@ async function consumeOne(
   segments: readonly Segment[],
   ring: BufferRing,
   consume: (blob: PlannedBlob, content: VerifiedStream) => Promise<void>,
-  { signal, observe }: ReadAheadOptions,
+  { signal, observe, limit }: ReadAheadOptions,
 ): Promise<void> {
   const { descriptor, store, image } = blob;
   observe({ type: 'started', digest: descriptor.digest, bytes: descriptor.size, image });
@@ -82,7 +85,7 @@ async function consumeOne(
       observe({ type: 'retried', what: descriptor.digest, cause: error.message, attempt: 1, delayMs: 0 });
       observe({ type: 'advanced', bytes: -segments.reduce((total, segment) => total + segment.received, 0) });
       for (const segment of segments) segment.abandon(ring);
-      await consume(blob, verified(counted(store.fetch(descriptor, { signal }), observe), descriptor));
+      await consume(blob, verified(counted(store.fetch(descriptor, { signal }), { signal, observe, limit }), descriptor));
     }
   } catch (error) {
     throw error instanceof BundleError ? error.about(`image ${image}`) : error;
@@ -108,9 +111,13 @@ function checkedOnTheWay(segments: readonly Segment[], descriptor: Descriptor, r
   return verified(parts(), descriptor);
 }
 
-async function* counted(content: ByteStream, observe: Observe): AsyncGenerator<Uint8Array> {
+async function* counted(
+  content: ByteStream,
+  { signal, observe, limit }: Pick<ReadAheadOptions, 'signal' | 'observe' | 'limit'>,
+): AsyncGenerator<Uint8Array> {
   for await (const chunk of content) {
     observe({ type: 'advanced', bytes: chunk.length });
+    await limit?.spend(chunk.length, signal);
     yield chunk;
   }
 }
@@ -149,7 +156,7 @@ class Segment {
   }
 
   /** Never throws: the failure is what {@link bytes} throws. */
-  async fetch(ring: BufferRing, signal: AbortSignal, observe: Observe): Promise<void> {
+  async fetch(ring: BufferRing, { signal, observe, limit }: ReadAheadOptions): Promise<void> {
     const { start, end } = this.#range;
     if (this.#abandoned) return;
     this.#underWay = true;
@@ -165,6 +172,7 @@ class Segment {
         lent.bytes.set(chunk, this.#received);
         this.#received += chunk.length;
         observe({ type: 'advanced', bytes: chunk.length });
+        await limit?.spend(chunk.length, signal);
       }
       this.#resolve(lent.bytes.subarray(0, this.#received));
     } catch (error) {

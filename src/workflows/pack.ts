@@ -5,6 +5,7 @@ import { encodeSignatureFile } from '../bundle/signature-file.ts';
 import { BundleWriter, writeWhole } from '../bundle/writer.ts';
 import { type Digest, hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
+import { RateLimit } from '../core/rate.ts';
 import { readAhead } from '../core/read-ahead.ts';
 import type { Architecture } from '../release/architecture.ts';
 import { type KeyType, SigningKey } from '../trust/keys.ts';
@@ -35,6 +36,8 @@ export interface PackRequest {
   readonly output: string;
   readonly key: KeySource;
   readonly network: NetworkOptions;
+  /** Bytes per second at which layers are fetched at most. */
+  readonly limitRate?: number | undefined;
   readonly dryRun: boolean;
 }
 
@@ -85,7 +88,7 @@ export async function pack(request: PackRequest, context: Context): Promise<Pack
     const bytes = layers.reduce((total, { descriptor }) => total + descriptor.size, 0);
     observe({ type: 'planned', blobs: layers.length, bytes, images: release.content.images.length });
     observe({ type: 'phase', what: `packing ${basename(path)}` });
-    const fileDigest = await writeBundle(path, plan, release, context);
+    const fileDigest = await writeBundle(path, plan, release, request.limitRate, context);
     signal.throwIfAborted();
     await writeSideFiles(path, fileDigest, key);
     return { ...report, fileDigest };
@@ -149,11 +152,22 @@ function sealOf(described: DescribedBundle, key: SigningKey, dryRun: boolean): {
   return { signature: encodeSignatureFile(raw), publicKey: Buffer.from(key.public.pem) };
 }
 
-async function writeBundle(path: string, plan: BundlePlan, release: PlannedRelease, context: Context): Promise<Digest> {
+async function writeBundle(
+  path: string,
+  plan: BundlePlan,
+  release: PlannedRelease,
+  limitRate: number | undefined,
+  context: Context,
+): Promise<Digest> {
   const { signal, observe, concurrency } = context;
   const writer = await BundleWriter.create(path, plan);
   try {
-    await readAhead(release.content.layers, (blob, content) => writer.append(blob.descriptor, content), { concurrency, signal, observe });
+    await readAhead(release.content.layers, (blob, content) => writer.append(blob.descriptor, content), {
+      concurrency,
+      signal,
+      observe,
+      limit: limitRate === undefined ? undefined : new RateLimit(limitRate),
+    });
     return await writer.finish();
   } catch (error) {
     await writer.close();

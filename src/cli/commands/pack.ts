@@ -1,6 +1,6 @@
 import { BundleError } from '../../core/errors.ts';
 import type { Command } from '../command.ts';
-import { flag, requiredText, text } from '../arguments.ts';
+import { byteCount, flag, requiredText, text } from '../arguments.ts';
 import { dryRunOption, sourceOptions, networkRequest, releaseOptions, releaseRequest } from '../options.ts';
 import { askPassphrase } from '../passphrase.ts';
 import { packReport } from '../present/pack-report.ts';
@@ -25,6 +25,7 @@ export const packCommand: Command = {
       group: 'Trust:',
     },
     ...sourceOptions,
+    'limit-rate': { type: 'string', requiresArg: true, describe: 'bytes per second at most, as in 50M', group: 'Registries:' },
     ...dryRunOption,
   },
   async run(args, context, io) {
@@ -39,6 +40,7 @@ export const packCommand: Command = {
         output,
         key: { keyFile: text(args, 'key') ?? io.environment.env['BUNDLE_KEY'], passphrase: () => askPassphrase(io) },
         network: networkRequest(args),
+        limitRate: byteCount(args, 'limit-rate'),
         dryRun: flag(args, 'dry-run'),
       },
       context,
