@@ -1,4 +1,13 @@
+import { setMaxListeners } from 'node:events';
+
 import { gravest } from './errors.ts';
+
+/** The signal that ends when either does, for any number of listeners: Node would take more than ten for a leak. */
+export function anySignal(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+  const combined = AbortSignal.any(signals.filter((signal) => signal !== undefined));
+  setMaxListeners(0, combined);
+  return combined;
+}
 
 /**
  * Runs `task` for every item, at most `limit` at a time, in the order of the items. The first failure aborts the
@@ -15,7 +24,7 @@ export async function forEachLimited<T>(
 ): Promise<void> {
   if (!Number.isSafeInteger(limit) || limit < 1) throw new RangeError(`concurrency limit: ${limit}`);
   const stop = new AbortController();
-  const combined = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  const combined = anySignal(signal, stop.signal);
   const queue = items[Symbol.iterator]();
   const failures: unknown[] = [];
   const worker = async (): Promise<void> => {

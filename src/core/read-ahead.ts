@@ -1,5 +1,6 @@
 import { BufferRing, type Lent } from './buffers.ts';
 import type { ByteStream } from './bytes.ts';
+import { anySignal } from './concurrency.ts';
 import type { Descriptor } from './descriptor.ts';
 import { BundleError, hasCode } from './errors.ts';
 import type { Observe } from './events.ts';
@@ -35,7 +36,7 @@ export async function readAhead(
   options: ReadAheadOptions,
 ): Promise<void> {
   const stop = new AbortController();
-  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const signal = anySignal(options.signal, stop.signal);
   const ring = new BufferRing(WINDOW, SEGMENT);
   const queue = blobs.flatMap((blob) => segmentsOf(blob.descriptor).map((range) => new Segment(blob, range)));
   const byBlob = new Map<PlannedBlob, Segment[]>();

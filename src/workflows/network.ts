@@ -1,9 +1,12 @@
 import type { Digest } from '../core/digest.ts';
 import type { RepositoryName } from '../core/reference.ts';
 import type { ReadOnlyStore, Store } from '../core/store.ts';
+import { VERSION } from '../core/version.ts';
 import { openAuthFiles } from '../credentials/auth-file.ts';
 import { systemCertificates } from '../stores/registry/certificates.ts';
 import { RegistryClient } from '../stores/registry/client.ts';
+import { proxyFromEnvironment } from '../stores/registry/proxy.ts';
+import type { TransportOptions } from '../stores/registry/transport.ts';
 import { fetchSignatures, type FetchedSignatures } from '../stores/signature-store.ts';
 import type { Context } from './context.ts';
 import { mirrored, type MirrorRule } from './mirror-rules.ts';
@@ -18,24 +21,29 @@ export interface NetworkOptions {
 /** The registries and signature stores that a run may talk to. */
 export class Network {
   readonly #client: RegistryClient;
-  readonly #ca: readonly string[];
+  readonly #transport: TransportOptions;
   readonly #rules: readonly MirrorRule[];
-  readonly #context: Context;
 
-  private constructor(client: RegistryClient, ca: readonly string[], rules: readonly MirrorRule[], context: Context) {
+  private constructor(client: RegistryClient, transport: TransportOptions, rules: readonly MirrorRule[]) {
     this.#client = client;
-    this.#ca = ca;
+    this.#transport = transport;
     this.#rules = rules;
-    this.#context = context;
   }
 
   /** Reads auth files and certificates; talks to nobody yet. @throws BundleError CONFIGURATION, NOT_FOUND */
   static async open(options: NetworkOptions, context: Context): Promise<Network> {
     const { environment, concurrency, observe, signal } = context;
-    const ca = await systemCertificates(environment.env, options.caFiles);
+    const transport: TransportOptions = {
+      ca: await systemCertificates(environment.env, options.caFiles),
+      insecure: options.insecureRegistries,
+      proxy: proxyFromEnvironment(environment.env),
+      userAgent: `bundle/${VERSION}`,
+      concurrency,
+      observe,
+      signal,
+    };
     const credentials = await openAuthFiles({ authfile: options.authfile, environment });
-    const client = new RegistryClient({ credentials, ca, insecure: options.insecureRegistries, concurrency, observe, signal });
-    return new Network(client, ca, options.mirrors, context);
+    return new Network(new RegistryClient({ ...transport, credentials }), transport, options.mirrors);
   }
 
   /** A repository to read from, or the mirror of it that was named. */
@@ -50,8 +58,7 @@ export class Network {
 
   /** The release signatures that the stores have, unchecked. */
   async signatures(stores: readonly string[], digest: Digest): Promise<FetchedSignatures> {
-    const { signal, observe } = this.#context;
-    return fetchSignatures(stores, digest, { ca: this.#ca, signal, observe });
+    return fetchSignatures(stores, digest, this.#transport);
   }
 
   async close(): Promise<void> {

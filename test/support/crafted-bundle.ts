@@ -9,10 +9,9 @@ import { blobPath } from '../../src/bundle/sums.ts';
 import { formatTail, type Head, type VolumeRecord } from '../../src/bundle/tail.ts';
 import { paddingLength, TAR_END_BYTES, tarHeader } from '../../src/bundle/tar.ts';
 import { drain } from '../../src/core/bytes.ts';
-import { type Digest, digestOf, hexOf } from '../../src/core/digest.ts';
+import { type Digest, digestFromHex, digestOf, hexOf } from '../../src/core/digest.ts';
 import { verified } from '../../src/core/verified.ts';
-import { type SigningKey } from '../../src/trust/keys.ts';
-import { seededBytes } from './sample-bundle.ts';
+import type { SigningKey } from '../../src/trust/keys.ts';
 
 /** Everything that a bundle is made of, layers included. */
 export interface Ingredients {
@@ -53,7 +52,6 @@ export interface Deviation {
 
 /** The file of a bundle with a deviation; without one, of the genuine bundle. */
 export function craft({ contents, blobs, key }: Ingredients, deviation: Deviation = {}): Uint8Array {
-  const { tar: alterTar = (_, entries) => entries, frames: alterFrames = (_, frames) => frames } = deviation;
   const { files, manifestBytes } = describeBundle(contents);
   const manifest = altered(manifestBytes, deviation.bundleJson);
   const listed = [
@@ -86,8 +84,9 @@ export function craft({ contents, blobs, key }: Ingredients, deviation: Deviatio
     ]),
   ];
   const framed = (name: SectionName, entries: readonly Uint8Array[]): readonly Frame[] => {
-    const tar = Buffer.concat(alterTar(name, entries));
-    return alterFrames(name, framesOf(tar, name === 'metadata' ? compressedFrame : storedFrame));
+    const tar = Buffer.concat(deviation.tar?.(name, entries) ?? entries);
+    const frames = framesOf(tar, name === 'metadata' ? compressedFrame : storedFrame);
+    return deviation.frames?.(name, frames) ?? frames;
   };
   const frames = [
     ...sections.flatMap(([name, entries]) =>
@@ -222,12 +221,6 @@ export function paxEntry(type: 'x' | 'g', key: string, value: string): Uint8Arra
   return withHeader(tarEntry('pax', Buffer.from(`${rest.length + digits}${rest}`), 0), { type });
 }
 
-/** Layers of the given sizes under one image that nobody asked for. */
-export function extraBlob(seed: string, size: number): { readonly digest: Digest; readonly bytes: Uint8Array } {
-  const bytes = seededBytes(seed, size);
-  return { digest: digestOf(bytes), bytes };
-}
-
 function framesOf(tar: Uint8Array, encode: (bytes: Uint8Array) => Uint8Array): Frame[] {
   let at = 0;
   return frameCuts(tar.length).map((content) => ({ bytes: encode(tar.subarray(at, (at += content))), content }));
@@ -244,5 +237,5 @@ function blobEntry(digest: Digest, blobs: ReadonlyMap<Digest, Uint8Array>): { pa
 /** A blob is listed by the digest in its path, whatever its bytes are. */
 function pathDigest(path: string, bytes: Uint8Array): Digest {
   const hex = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(path)?.[1];
-  return hex === undefined ? digestOf(bytes) : (`sha256:${hex}` as Digest);
+  return hex === undefined ? digestOf(bytes) : digestFromHex(hex);
 }
