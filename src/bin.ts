@@ -1,7 +1,12 @@
 #!/usr/bin/env node
 import { homedir } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
 
 import { interruption, main } from './cli/main.ts';
+
+// Each chunk from a socket is a small object with 64 KiB behind it. A young generation that grows collects so rarely that
+// tens of MiB of them pile up: 237 MiB at the peak of a pack, 190 MiB with this.
+setFlagsFromString('--semi-space-growth-factor=1');
 
 const controller = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

@@ -1,0 +1,39 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { BundleError, type ErrorCode } from '../../src/core/errors.ts';
+import { type Deviation, readEveryByte, sampleIngredients, writeCrafted } from './crafted-bundle.ts';
+
+/** A byte, a tar block, more than a raw block with padding, and something small again. */
+const SIZES = [1, 512, 130 * 1024 + 5, 700];
+
+export type Refusal = readonly [what: string, deviation: Deviation, code?: ErrorCode];
+
+/** One test for each deviation: the bundle is refused with the code, by default that of an unusable bundle, and reading writes nothing. */
+export function testRefusals(refusals: readonly Refusal[]): void {
+  let folder: string;
+  const ingredients = sampleIngredients(SIZES);
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bundle-hostile-'));
+    // What is refused below is refused for its deviation: without one, the kit's bundle is a good one.
+    await readEveryByte(await writeCrafted(folder, ingredients));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  for (const [what, deviation, code = 'BUNDLE_UNUSABLE'] of refusals) {
+    it(what, async () => {
+      const path = await writeCrafted(folder, ingredients, deviation);
+      const error: unknown = await readEveryByte(path).then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      expect(error).toBeInstanceOf(BundleError);
+      expect((error as BundleError).code).toBe(code);
+      expect(await readdir(folder)).toEqual(['crafted.tar.zst']);
+    });
+  }
+}
