@@ -3,6 +3,7 @@ import { type Digest, digestOf, hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { MAX_LISTING_BYTES } from '../core/limits.ts';
 import { compressedFrame, type FrameExtent, storedFrame, storedFrameLength } from './frames.ts';
+import type { LayerPlace } from './layer.ts';
 import { type Entry, frameCuts, type Section, sectionsOf, storedSectionLength } from './layout.ts';
 import {
   type BundledImage,
@@ -54,15 +55,8 @@ export interface BundlePlan {
   readonly size: number;
 }
 
-export interface PlannedLayer {
+export interface PlannedLayer extends LayerPlace {
   readonly descriptor: Descriptor;
-  /** Tar bytes before and after the content. */
-  readonly header: Uint8Array;
-  readonly padding: number;
-  /** Bytes of tar. */
-  readonly tarLength: number;
-  /** Where its first frame stands in the file. */
-  readonly offset: number;
 }
 
 /** @throws BundleError UNSUPPORTED_CONTENT when the listing would be larger than a reader accepts. */
@@ -136,10 +130,9 @@ export function planBundle(described: DescribedBundle, seal: Seal): BundlePlan {
     .map((section, index): PlannedLayer => {
       const entry = layerEntries[index]!;
       const planned = {
+        ...entry,
         descriptor: contents.layers[index]!,
         header: tarHeader(entry.path, entry.size, mtime),
-        padding: paddingLength(entry.size),
-        tarLength: section.tarLength,
         offset,
       };
       offset += storedSectionLength(section.tarLength);

@@ -15,13 +15,14 @@ import {
   type FrameExtent,
   storedContentSize,
 } from './frames.ts';
+import { type LayerPlace, readLayer } from './layer.ts';
 import { type Entry, frameCount, frameCuts, sectionsOf, storedSectionLength } from './layout.ts';
 import { type BundleManifest, formatLayoutIndex, OCI_LAYOUT_BYTES, parseBundleManifest } from './manifest.ts';
 import { frameExtents, tarTime } from './plan.ts';
 import { decodeSignatureFile } from './signature-file.ts';
 import { blobPath, parseSums, type Sum } from './sums.ts';
 import { formatTail, type Head, tailLength } from './tail.ts';
-import { claimedSizeAndTime, entryLength, headerLength, paddingLength, TAR_BLOCK, TAR_END_BYTES, tarHeader } from './tar.ts';
+import { claimedSizeAndTime, entryLength, paddingLength, TAR_BLOCK, TAR_END_BYTES, tarHeader } from './tar.ts';
 import { unusable } from './unusable.ts';
 
 const MAX_SEAL_FILE_BYTES = 64 * 1024;
@@ -40,7 +41,8 @@ export class SealedBundle {
   /** SHA-256 of SHA256SUMS. */
   readonly digest: Digest;
   readonly #mtime: number;
-  readonly #seal: Pick<Head, 'signature' | 'publicKey'>;
+  /** Signature file and key as the bundle holds them. */
+  readonly seal: Pick<Head, 'signature' | 'publicKey'>;
   readonly #metadataOffset: number;
 
   private constructor(
@@ -53,7 +55,7 @@ export class SealedBundle {
     this.publicKey = parts.seal.publicKey;
     this.digest = digestOf(parts.sums);
     this.#mtime = parts.mtime;
-    this.#seal = parts.seal;
+    this.seal = parts.seal;
     this.#metadataOffset = parts.metadataOffset;
   }
 
@@ -127,19 +129,19 @@ export class SealedBundle {
     const sections = sectionsOf(
       { path: 'SHA256SUMS', size: this.sums.length },
       [
-        { path: 'SHA256SUMS.sig', size: this.#seal.signature.length },
-        { path: 'SHA256SUMS.pub', size: this.#seal.publicKey.length },
+        { path: 'SHA256SUMS.sig', size: this.seal.signature.length },
+        { path: 'SHA256SUMS.pub', size: this.seal.publicKey.length },
       ],
       metadata.entries,
       layerEntries,
     );
     let offset = metadata.end;
-    const layers = new Map<Digest, LayerPlace>();
+    const layers = new Map<Digest, Omit<LayerPlace, 'header'>>();
     for (const [index, entry] of layerEntries.entries()) {
-      layers.set(blobs[index]!.digest, { entry, offset });
+      layers.set(blobs[index]!.digest, { ...entry, offset });
       offset += storedSectionLength(entryLength(entry.size));
     }
-    const head: Head = { sums: this.sums, ...this.#seal, manifest: manifestBytes };
+    const head: Head = { sums: this.sums, ...this.seal, manifest: manifestBytes };
     const frames = sections.reduce((total, { tarLength }) => total + frameCount(tarLength), 0);
     const planned = offset + storedSectionLength(TAR_END_BYTES) + tailLength(head, frames);
     if (!Number.isSafeInteger(planned)) throw unusable('the sizes in bundle.json add up to more than any file holds');
@@ -280,11 +282,6 @@ interface Metadata {
   readonly end: number;
 }
 
-interface LayerPlace {
-  readonly entry: Entry;
-  readonly offset: number;
-}
-
 /** A bundle as a store: any blob by digest, without reading the rest. */
 export class BundleReader implements ReadOnlyStore {
   readonly manifest: BundleManifest;
@@ -292,7 +289,7 @@ export class BundleReader implements ReadOnlyStore {
   readonly files: ReadonlyMap<string, Uint8Array>;
   readonly #file: BundleFile;
   readonly #metadata: ReadonlyMap<Digest, Uint8Array>;
-  readonly #layers: ReadonlyMap<Digest, LayerPlace>;
+  readonly #layers: ReadonlyMap<Digest, Omit<LayerPlace, 'header'>>;
   readonly #mtime: number;
 
   constructor(
@@ -300,7 +297,7 @@ export class BundleReader implements ReadOnlyStore {
     manifest: BundleManifest,
     files: ReadonlyMap<string, Uint8Array>,
     metadata: ReadonlyMap<Digest, Uint8Array>,
-    layers: ReadonlyMap<Digest, LayerPlace>,
+    layers: ReadonlyMap<Digest, Omit<LayerPlace, 'header'>>,
     mtime: number,
   ) {
     this.#file = file;
@@ -331,8 +328,9 @@ export class BundleReader implements ReadOnlyStore {
     if (bytes !== undefined) return streamOf(range ? bytes.subarray(range.start, range.end) : bytes);
     const place = this.#layers.get(digest);
     if (place === undefined) return refuse(absent(this.name, digest));
-    const { start, end } = range ?? { start: 0, end: place.entry.size };
-    return this.#fetchLayer(place, start, Math.min(end, place.entry.size), options.signal);
+    const { start, end } = range ?? { start: 0, end: place.size };
+    const header = tarHeader(place.path, place.size, this.#mtime);
+    return readLayer(this.#file, { ...place, header }, { start, end: Math.min(end, place.size) }, options.signal);
   }
 
   async exists({ digest }: Descriptor): Promise<boolean> {
@@ -356,39 +354,6 @@ export class BundleReader implements ReadOnlyStore {
   async close(): Promise<void> {
     await this.#file.close();
   }
-
-  async *#fetchLayer({ entry, offset }: LayerPlace, start: number, end: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-    const header = tarHeader(entry.path, entry.size, this.#mtime);
-    const from = headerLength(entry.size) + start;
-    const to = headerLength(entry.size) + end;
-    const whole = start === 0 && end === entry.size;
-    let at = 0;
-    for await (const chunk of this.#file.stored(
-      offset,
-      entryLength(entry.size),
-      entry.path,
-      whole ? undefined : { start: from, end: to },
-    )) {
-      signal?.throwIfAborted();
-      const chunkStart = whole ? at : from + at;
-      at += chunk.length;
-      if (whole) checkSurroundings(entry, header, chunk, chunkStart);
-      const first = Math.max(from - chunkStart, 0);
-      const last = Math.min(to - chunkStart, chunk.length);
-      if (last > first) yield chunk.subarray(first, last);
-    }
-  }
-}
-
-/** The bytes of a chunk of tar that are header or padding must be the computed ones. */
-function checkSurroundings(entry: Entry, header: Uint8Array, chunk: Uint8Array, chunkStart: number): void {
-  if (chunkStart < header.length) {
-    const overlap = header.subarray(chunkStart, chunkStart + chunk.length);
-    if (!Buffer.from(overlap).equals(chunk.subarray(0, overlap.length)))
-      throw unusable(`the tar header of ${entry.path} is not the one that belongs there`);
-  }
-  const paddingStart = Math.max(header.length + entry.size - chunkStart, 0);
-  if (chunk.subarray(paddingStart).some((byte) => byte !== 0)) throw unusable(`the padding after ${entry.path} is not zero`);
 }
 
 /** Takes entries out of decoded tar bytes, comparing every byte around their content. */

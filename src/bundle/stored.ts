@@ -1,4 +1,4 @@
-import { BLOCK_SIZE, rawBlockHeader, storedFrameHeader } from './frames.ts';
+import { BLOCK_SIZE, FRAME_LIMIT, rawBlockHeader, storedFrameHeader, storedFrameLength } from './frames.ts';
 import { frameCuts } from './layout.ts';
 
 /** A piece of a stored section as it stands in the file: framing that can be computed, or a stretch of tar bytes. */
@@ -20,6 +20,13 @@ export function* piecesOf(tarLength: number): Generator<Piece, void> {
       yield { tar: Math.min(rest, BLOCK_SIZE) };
     }
   }
+}
+
+/** Where a stored section's first `tar` bytes end in the file, counted from the section's start. */
+export function storedOffset(tar: number): number {
+  const before = Math.floor(tar / FRAME_LIMIT);
+  const rest = tar - before * FRAME_LIMIT;
+  return before * storedFrameLength(FRAME_LIMIT) + (rest > 0 ? storedFrameLength(rest) : 0);
 }
 
 /** Puts the framing of a stored section around tar bytes as they come. */

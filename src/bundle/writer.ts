@@ -1,13 +1,14 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import type { Descriptor } from '../core/descriptor.ts';
 import { type Digest, digestFromHex } from '../core/digest.ts';
-import { diskError } from '../core/errors.ts';
+import { diskError, hasCode } from '../core/errors.ts';
 import type { VerifiedStream } from '../core/verified.ts';
 import type { BundlePlan, PlannedLayer } from './plan.ts';
 import { StoredEncoder } from './stored.ts';
+import { entryLength, paddingLength } from './tar.ts';
 
 /** How much a power cut may cost, in bytes: the file is flushed to the medium about this often. */
 const SYNC_INTERVAL = 256 * 1024 * 1024;
@@ -41,7 +42,7 @@ export class BundleWriter {
    * @throws BundleError DISK
    */
   static async create(path: string, plan: BundlePlan): Promise<BundleWriter> {
-    const partial = `${path}${PARTIAL_SUFFIX}`;
+    const partial = BundleWriter.partialOf(path);
     const file = await onDisk('create', partial, () => open(partial, 'w', 0o644));
     const writer = new BundleWriter(path, plan, file);
     try {
@@ -53,27 +54,75 @@ export class BundleWriter {
     return writer;
   }
 
+  /**
+   * Goes on with a `<path>.partial` that begins as this plan does. What follows its head counts only as far as
+   * {@link adopt} is given it.
+   * @throws BundleError DISK
+   */
+  static async reopen(path: string, plan: BundlePlan): Promise<BundleWriter> {
+    const partial = BundleWriter.partialOf(path);
+    const file = await onDisk('open', partial, () => open(partial, 'r+'));
+    const writer = new BundleWriter(path, plan, file);
+    writer.#pass(plan.head);
+    return writer;
+  }
+
+  /** Goes over a finished bundle for its digest; nothing is written. @throws BundleError DISK */
+  static async examine(path: string, plan: BundlePlan): Promise<BundleWriter> {
+    const writer = new BundleWriter(path, plan, await onDisk('open', path, () => open(path, 'r')));
+    writer.#pass(plan.head);
+    return writer;
+  }
+
+  /** What a bundle is called until it is finished. */
+  static partialOf(path: string): string {
+    return `${path}${PARTIAL_SUFFIX}`;
+  }
+
   get partialPath(): string {
-    return `${this.path}${PARTIAL_SUFFIX}`;
+    return BundleWriter.partialOf(this.path);
   }
 
   /**
-   * Appends the next layer of the plan. When the content turns out to be wrong, or breaks off, the file is cut back to
-   * where the layer began and the error is passed on: the same layer can then be appended again.
+   * Appends the next layer of the plan. When the content turns out to be wrong the file is cut back to where the layer
+   * began; when it breaks off, what came stays for a later run. The same layer can then be appended again.
    */
   async append(descriptor: Descriptor, content: VerifiedStream): Promise<void> {
-    const layer = this.#plan.layers[this.#nextLayer];
-    if (layer?.descriptor.digest !== descriptor.digest) throw new RangeError(`${descriptor.digest} is not the next layer of the plan`);
-    if (layer.offset !== this.#position) throw new RangeError(`layer planned at ${layer.offset}, file is at ${this.#position}`);
+    const layer = this.#next(descriptor);
     const before = this.#hash.copy();
     try {
-      await this.#writeLayer(layer, content);
+      for await (const parts of framed(layer, content)) await this.#write(parts);
     } catch (error) {
-      await this.#cutBack(layer.offset, before);
+      this.#hash = before;
+      this.#position = layer.offset;
+      if (hasCode(error, 'CONTENT_MISMATCH')) await this.truncate(layer.offset);
       throw error;
     }
     this.#nextLayer += 1;
     await this.#syncNowAndThen();
+  }
+
+  /**
+   * Takes the next layer of the plan as it stands in the file.
+   * @param content read back from there.
+   * @throws whatever `content` throws; the layer then has to be appended.
+   */
+  async adopt(descriptor: Descriptor, content: VerifiedStream): Promise<void> {
+    const layer = this.#next(descriptor);
+    const before = this.#hash.copy();
+    try {
+      for await (const parts of framed(layer, content)) this.#pass(parts);
+    } catch (error) {
+      this.#hash = before;
+      this.#position = layer.offset;
+      throw error;
+    }
+    this.#nextLayer += 1;
+  }
+
+  /** Cuts the file back. @param size bytes that stay. @throws BundleError DISK */
+  async truncate(size: number): Promise<void> {
+    await onDisk('cut back', this.partialPath, () => this.#file.truncate(size));
   }
 
   /**
@@ -94,19 +143,31 @@ export class BundleWriter {
     return digestFromHex(this.#hash.digest('hex'));
   }
 
+  /** The SHA-256 of a finished file, all of whose layers have been adopted. */
+  digestOfFinished(): Digest {
+    this.#pass([this.#plan.tail]);
+    return digestFromHex(this.#hash.digest('hex'));
+  }
+
   /** Lets go of the file and leaves what is written under its partial name. */
   async close(): Promise<void> {
     await this.#syncing;
     await this.#file.close().catch(() => undefined);
   }
 
-  async #writeLayer(layer: PlannedLayer, content: VerifiedStream): Promise<void> {
-    const encoder = new StoredEncoder(layer.tarLength);
-    const pending = encoder.encode(layer.header);
-    for await (const chunk of content) {
-      await this.#write([...pending.splice(0), ...encoder.encode(chunk)]);
+  #next(descriptor: Descriptor): PlannedLayer {
+    const layer = this.#plan.layers[this.#nextLayer];
+    if (layer?.descriptor.digest !== descriptor.digest) throw new RangeError(`${descriptor.digest} is not the next layer of the plan`);
+    if (layer.offset !== this.#position) throw new RangeError(`layer planned at ${layer.offset}, file is at ${this.#position}`);
+    return layer;
+  }
+
+  /** Counts what is in the file already. */
+  #pass(parts: readonly Uint8Array[]): void {
+    for (const part of parts) {
+      this.#hash.update(part);
+      this.#position += part.length;
     }
-    await this.#write([...pending, ...encoder.encode(new Uint8Array(layer.padding))]);
   }
 
   async #write(parts: readonly Uint8Array[]): Promise<void> {
@@ -117,12 +178,6 @@ export class BundleWriter {
       this.#position += bytesWritten;
       rest = after(rest, bytesWritten);
     }
-  }
-
-  async #cutBack(offset: number, hash: Hash): Promise<void> {
-    this.#hash = hash;
-    this.#position = offset;
-    await onDisk('cut back', this.partialPath, () => this.#file.truncate(offset));
   }
 
   /** One sync is under way while the next stretch is written, so that writing rarely waits. */
@@ -137,6 +192,14 @@ export class BundleWriter {
     const failure = await this.#syncing;
     if (failure !== undefined) throw failure as Error;
   }
+}
+
+/** A layer's section as the file holds it: header, content and padding with the framing around them. */
+async function* framed(layer: PlannedLayer, content: VerifiedStream): AsyncGenerator<readonly Uint8Array[]> {
+  const encoder = new StoredEncoder(entryLength(layer.size));
+  const pending = encoder.encode(layer.header);
+  for await (const chunk of content) yield [...pending.splice(0), ...encoder.encode(chunk)];
+  yield [...pending, ...encoder.encode(new Uint8Array(paddingLength(layer.size)))];
 }
 
 /** Writes a small file whole or not at all: temporary name, sync, rename. @throws BundleError DISK */

@@ -62,6 +62,6 @@ export function interruption(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): BundleErr
   const status = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }[signal];
   return new BundleError('INTERRUPTED', `interrupted by ${signal}`, {
     status,
-    hint: 'What was written is left as it is, under its .partial name; run the same command again.',
+    hint: 'Nothing that is done has to be done again: run the same command.',
   });
 }

@@ -1,5 +1,5 @@
 import { access, constants, mkdir, stat, statfs } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 import { PARTIAL_SUFFIX } from '../bundle/writer.ts';
 import { BundleError, diskError, systemCode } from '../core/errors.ts';
@@ -7,16 +7,15 @@ import { BundleError, diskError, systemCode } from '../core/errors.ts';
 /** What bundles are called. */
 export const BUNDLE_SUFFIX = '.tar.zst';
 
-/**
- * Where a bundle is written: `output` itself if it is called like a bundle, else a file in the folder `output`, which is
- * made if it is not there.
- * @throws BundleError DISK when it cannot be written to.
- */
+/** Where a bundle is written: `output` itself if it is called like a bundle, else a file in the folder `output`. */
 export async function bundlePath(output: string, name: string): Promise<string> {
   const isFile = output.endsWith(BUNDLE_SUFFIX) && !(await isFolder(output));
-  const folder = resolve(isFile ? dirname(output) : output);
-  await prepareFolder(folder);
-  return join(folder, isFile ? basename(output) : `${name}${BUNDLE_SUFFIX}`);
+  return isFile ? resolve(output) : join(resolve(output), `${name}${BUNDLE_SUFFIX}`);
+}
+
+/** The folder that {@link bundlePath} will write to. */
+export async function bundleFolder(output: string): Promise<string> {
+  return dirname(await bundlePath(output, 'bundle'));
 }
 
 /** Makes sure that a folder exists and can be written to. @throws BundleError DISK */
@@ -47,7 +46,7 @@ export interface Space {
 export async function checkSpace(path: string, needed: number): Promise<Space> {
   let free: number;
   try {
-    const { bavail, bsize } = await statfs(dirname(path));
+    const { bavail, bsize } = await statfs(await existingFolder(dirname(path)));
     free = bavail * bsize + (await sizeOf(`${path}${PARTIAL_SUFFIX}`));
   } catch (error) {
     throw diskError('look at', dirname(path), error);
@@ -60,6 +59,13 @@ export async function checkSpace(path: string, needed: number): Promise<Space> {
     });
   }
   return { needed, free };
+}
+
+/** The folder, or the nearest one above it that is there already. */
+async function existingFolder(folder: string): Promise<string> {
+  let existing = folder;
+  while (!(await isFolder(existing)) && existing !== dirname(existing)) existing = dirname(existing);
+  return existing;
 }
 
 export async function isFolder(path: string): Promise<boolean> {

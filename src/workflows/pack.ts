@@ -1,10 +1,11 @@
 import { basename, dirname, join } from 'node:path';
 
-import { type BundlePlan, describeBundle, type DescribedBundle, planBundle } from '../bundle/plan.ts';
+import { type BundlePlan, describeBundle, type DescribedBundle, planBundle, type Seal } from '../bundle/plan.ts';
 import { encodeSignatureFile } from '../bundle/signature-file.ts';
 import { BundleWriter, writeWhole } from '../bundle/writer.ts';
 import { type Digest, hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
+import type { PlannedBlob } from '../core/plan.ts';
 import { RateLimit } from '../core/rate.ts';
 import { readAhead } from '../core/read-ahead.ts';
 import type { Architecture } from '../release/architecture.ts';
@@ -12,11 +13,12 @@ import { type KeyType, SigningKey } from '../trust/keys.ts';
 import type { ReleaseSignature } from '../trust/release-signature.ts';
 import { contentsOf } from './contents.ts';
 import type { Context } from './context.ts';
-import { BUNDLE_SUFFIX, bundlePath, checkSpace, prepareFolder, type Space } from './disk.ts';
+import { bundleFolder, bundlePath, checkSpace, prepareFolder, type Space } from './disk.ts';
 import { locateRelease } from './locate.ts';
 import { Network, type NetworkOptions } from './network.ts';
 import { loadReleaseKeys, proveRelease } from './prove.ts';
 import { canonicalRepository, planRelease, type PlannedRelease } from './release.ts';
+import { checkFinished, findSeal, resume } from './resume.ts';
 import { type KeySource, loadSigningKey, makeOwnKey, ownKeyPath } from './signing-key.ts';
 
 /** Which release, from where, and what proves it. */
@@ -38,6 +40,8 @@ export interface PackRequest {
   readonly network: NetworkOptions;
   /** Bytes per second at which layers are fetched at most. */
   readonly limitRate?: number | undefined;
+  /** Drops what an earlier run has left under the same name. */
+  readonly restart: boolean;
   readonly dryRun: boolean;
 }
 
@@ -51,7 +55,16 @@ export interface PackReport {
   readonly signer: { readonly id: string | undefined; readonly algorithm: string; readonly made: string | undefined };
   readonly release: PlannedRelease;
   readonly space: Space;
+  /** What an earlier run had done already. */
+  readonly kept: Kept;
   readonly dryRun: boolean;
+}
+
+/** Layers that were there already, their bytes, and whether that was all. */
+export interface Kept {
+  readonly layers: number;
+  readonly bytes: number;
+  readonly finished: boolean;
 }
 
 /** The kind of key that is made on first use; a dry run plans with it and makes none. */
@@ -60,16 +73,16 @@ const OWN_KEY_TYPE: KeyType = 'ecdsa-p256';
 /** Makes a bundle of a release: locate, prove, plan to the byte, sign, then fetch and append every layer once. */
 export async function pack(request: PackRequest, context: Context): Promise<PackReport> {
   const { observe, signal } = context;
-  if (!request.dryRun) await prepareFolder(request.output.endsWith(BUNDLE_SUFFIX) ? dirname(request.output) : request.output);
+  if (!request.dryRun) await prepareFolder(await bundleFolder(request.output));
   const network = await Network.open(request.network, context);
   try {
     const release = await findRelease(request.release, network, context);
     const described = describeBundle(contentsOf(release));
     const { key, made } = await signingKey(request, context);
-    const plan = planBundle(described, sealOf(described, key, request.dryRun));
     const path = await bundlePath(request.output, bundleName(release));
+    const found = request.dryRun || request.restart ? undefined : await findBegun(path, described, key);
+    const plan = planBundle(described, found?.seal ?? sealOf(described, key, request.dryRun));
     const space = await checkSpace(path, plan.size);
-    const { layers } = release.content;
     const report = {
       path,
       size: plan.size,
@@ -82,19 +95,32 @@ export async function pack(request: PackRequest, context: Context): Promise<Pack
       },
       release,
       space,
+      kept: { layers: 0, bytes: 0, finished: false },
       dryRun: request.dryRun,
     };
     if (request.dryRun) return report;
+    const { layers } = release.content;
     const bytes = layers.reduce((total, { descriptor }) => total + descriptor.size, 0);
     observe({ type: 'planned', blobs: layers.length, bytes, images: release.content.images.length });
-    observe({ type: 'phase', what: `packing ${basename(path)}` });
-    const fileDigest = await writeBundle(path, plan, release, request.limitRate, context);
+    const { fileDigest, kept } = await writeBundle(path, plan, release, found?.state, request.limitRate, context);
     signal.throwIfAborted();
     await writeSideFiles(path, fileDigest, key);
-    return { ...report, fileDigest };
+    return { ...report, fileDigest, kept };
   } finally {
     await network.close();
   }
+}
+
+/** What an earlier run has left under this name, finished or not, whose signature can be kept. */
+async function findBegun(
+  path: string,
+  { bundleDigest }: DescribedBundle,
+  key: SigningKey,
+): Promise<{ seal: Seal; state: 'finished' | 'begun' } | undefined> {
+  const begun = await findSeal(BundleWriter.partialOf(path), bundleDigest, key);
+  if (begun !== undefined) return { seal: begun, state: 'begun' };
+  const finished = await findSeal(path, bundleDigest, key);
+  return finished && { seal: finished, state: 'finished' };
 }
 
 /** The steps that pack and mirror share: from a version to a release that is proven and planned. */
@@ -156,26 +182,44 @@ async function writeBundle(
   path: string,
   plan: BundlePlan,
   release: PlannedRelease,
+  state: 'finished' | 'begun' | undefined,
   limitRate: number | undefined,
   context: Context,
-): Promise<Digest> {
+): Promise<{ fileDigest: Digest; kept: Kept }> {
   const { signal, observe, concurrency } = context;
-  const writer = await BundleWriter.create(path, plan);
+  const { layers } = release.content;
+  if (state === 'finished') {
+    const fileDigest = await checkFinished(path, plan, layers, context);
+    if (fileDigest !== undefined) return { fileDigest, kept: { ...amountOf(layers), finished: true } };
+    observe({ type: 'noticed', message: `${basename(path)} is damaged: packing it again` });
+  }
+  const resumed = state === 'begun' ? await resume(path, plan, layers, context) : undefined;
+  const writer = resumed?.writer ?? (await BundleWriter.create(path, plan));
+  const rest = resumed?.rest ?? layers;
+  const kept = { ...(resumed?.kept ?? amountOf([])), finished: false };
+  if (kept.layers > 0) observe({ type: 'noticed', message: `kept ${kept.layers} layers (${kept.bytes} bytes) of an earlier run` });
+  observe({ type: 'phase', what: `packing ${basename(path)}` });
   try {
-    await readAhead(release.content.layers, (blob, content) => writer.append(blob.descriptor, content), {
+    await readAhead(rest, (blob, content) => writer.append(blob.descriptor, content), {
       concurrency,
       signal,
       observe,
       limit: limitRate === undefined ? undefined : new RateLimit(limitRate),
     });
-    return await writer.finish();
+    return { fileDigest: await writer.finish(), kept };
   } catch (error) {
     await writer.close();
     if (signal.aborted) {
-      observe({ type: 'noticed', message: `what is done so far is left in ${writer.partialPath}` });
+      observe({ type: 'noticed', message: `what is done so far is left in ${writer.partialPath}: the same command continues it` });
     }
     throw error;
+  } finally {
+    await resumed?.close();
   }
+}
+
+function amountOf(layers: readonly PlannedBlob[]): { layers: number; bytes: number } {
+  return { layers: layers.length, bytes: layers.reduce((total, { descriptor }) => total + descriptor.size, 0) };
 }
 
 /** Beside the bundle: what `sha256sum -c` wants, and the key that signed it. */

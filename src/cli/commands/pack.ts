@@ -26,6 +26,7 @@ export const packCommand: Command = {
     },
     ...sourceOptions,
     'limit-rate': { type: 'string', requiresArg: true, describe: 'bytes per second at most, as in 50M', group: 'Registries:' },
+    restart: { type: 'boolean', describe: 'begin anew, and drop what an earlier run has left' },
     ...dryRunOption,
   },
   async run(args, context, io) {
@@ -41,6 +42,7 @@ export const packCommand: Command = {
         key: { keyFile: text(args, 'key') ?? io.environment.env['BUNDLE_KEY'], passphrase: () => askPassphrase(io) },
         network: networkRequest(args),
         limitRate: byteCount(args, 'limit-rate'),
+        restart: flag(args, 'restart'),
         dryRun: flag(args, 'dry-run'),
       },
       context,

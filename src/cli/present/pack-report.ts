@@ -12,10 +12,11 @@ export function packReport(report: PackReport): Outcome {
 }
 
 function packedText(report: PackReport): string {
-  const { path, size, bundleDigest, fileDigest, signer, release } = report;
+  const { path, size, bundleDigest, fileDigest, signer, release, kept } = report;
   return [
     facts([
       ['packed', `${path} (${formatBytes(size)}, ${size} bytes)`],
+      ['of an earlier run', keptText(kept)],
       ['sha256 of the file', fileDigest && hexOf(fileDigest)],
       ...releaseFacts(release),
       ['bundle digest', hexOf(bundleDigest)],
@@ -28,6 +29,11 @@ function packedText(report: PackReport): string {
     'Then unmount the medium, put it in again, and read it back. A read before that comes from memory and proves nothing about the medium:',
     `  bundle verify ${dirname(path)} --bundle-digest ${hexOf(bundleDigest)}`,
   ].join('\n');
+}
+
+function keptText({ layers, bytes, finished }: PackReport['kept']): string | undefined {
+  if (finished) return 'it was finished already: every byte was read back and is right, nothing was fetched';
+  return layers === 0 ? undefined : `${layers} layers (${formatBytes(bytes)}) were kept`;
 }
 
 function dryRunText({ path, size, bundleDigest, signer, release, space }: PackReport): string {
@@ -48,7 +54,7 @@ function dryRunText({ path, size, bundleDigest, signer, release, space }: PackRe
   ].join('\n');
 }
 
-function json({ path, size, bundleDigest, fileDigest, signer, release, space, dryRun }: PackReport): object {
+function json({ path, size, bundleDigest, fileDigest, signer, release, space, kept, dryRun }: PackReport): object {
   return {
     dryRun,
     path,
@@ -57,6 +63,7 @@ function json({ path, size, bundleDigest, fileDigest, signer, release, space, dr
     fileDigest: fileDigest && hexOf(fileDigest),
     signer: { id: signer.id, algorithm: signer.algorithm },
     freeSpace: space.free,
+    kept,
     release: releaseJson(release),
   };
 }

@@ -115,7 +115,6 @@ describe('another framing of the same bytes', () => {
     ['a length that is less than what comes', bytes('metadata', (frame) => claiming(frame, -1))],
     ['a length that is more than what comes', bytes('metadata', (frame) => claiming(frame, 1))],
     ['two layers in one frame', joined('layer 0', 'layer 1')],
-    ['manifests and a layer in one frame', joined('metadata', 'layer 0')],
   ]);
 });
 
