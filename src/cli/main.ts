@@ -26,7 +26,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     }
     const { command, args } = invocation;
     json = args['output'] === 'json';
-    progress = createProgress(requiredText(args, 'progress') as ProgressMode, requiredText(args, 'log-level') as LogLevel, io.stderr);
+    progress = await createProgress(requiredText(args, 'progress') as ProgressMode, requiredText(args, 'log-level') as LogLevel, io.stderr);
     const outcome = await command.run(args, contextOf(args, progress, io), io);
     progress.stop();
     io.stdout.write(json ? `${JSON.stringify(outcome.json, null, 2)}\n` : `${outcome.text}\n`);

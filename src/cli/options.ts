@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import type { Options } from 'yargs';
 
 import { ARCHITECTURES, parseArchitecture } from '../release/architecture.ts';
-import { DEFAULT_SIGNATURE_STORES } from '../stores/signature-store.ts';
+import { DEFAULT_SIGNATURE_STORES } from '../core/official.ts';
 import type { DeliveryRequest } from '../workflows/deliver.ts';
 import { parseMirrorRule } from '../workflows/mirror-rules.ts';
 import type { NetworkOptions } from '../workflows/network.ts';

@@ -8,12 +8,6 @@ import { MAX_SIGNATURE_BYTES } from '../core/limits.ts';
 import { fetchPublicFile } from './registry/public-file.ts';
 import { Transport, type TransportOptions } from './registry/transport.ts';
 
-/** Where Red Hat publishes the signatures of OpenShift releases. */
-export const DEFAULT_SIGNATURE_STORES: readonly string[] = [
-  'https://storage.googleapis.com/openshift-release/official/signatures/openshift/release',
-  'https://mirror.openshift.com/pub/openshift-v4/signatures/openshift/release',
-];
-
 /** A store that goes on for ever has something else to say than signatures. */
 const MAX_SIGNATURES = 100;
 const STORES_AT_ONCE = 4;

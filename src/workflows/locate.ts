@@ -1,12 +1,13 @@
 import type { Descriptor } from '../core/descriptor.ts';
 import { parseDigest } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
+import { OFFICIAL_RELEASES } from '../core/official.ts';
 import { formatReference, parseReference, parseRepositoryName, type Reference, type RepositoryName } from '../core/reference.ts';
 import type { ReadOnlyStore } from '../core/store.ts';
 import type { Architecture } from '../release/architecture.ts';
 import { ImageLayout } from '../stores/layout.ts';
 import type { Network } from './network.ts';
-import { OFFICIAL_RELEASES, type ReleaseSource } from './release.ts';
+import type { ReleaseSource } from './release.ts';
 
 /** A release image that was found, and the places its parts come from. */
 export interface LocatedRelease {

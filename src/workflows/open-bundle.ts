@@ -49,6 +49,7 @@ export async function openBundle(request: OpenRequest, context: Context): Promis
   const sealed = await SealedBundle.open(path);
   try {
     const signers = await checkSigners(sealed, request, context);
+    checkKeyFile(sealed, signers);
     sealed.expect(request.expectedDigest);
     const reader = await sealed.unseal();
     const release = await deriveRelease(reader, signers, request.releaseKeyFiles, context);
@@ -80,6 +81,14 @@ export async function findBundle(path: string): Promise<string> {
       partial === undefined
         ? 'A bundle is called like ocp-4.17.3-x86_64.tar.zst.'
         : `${partial} was not finished: run the same bundle pack again.`,
+  });
+}
+
+/** One key has one way to be written, so that one bundle has one file. */
+function checkKeyFile({ publicKey }: SealedBundle, { signer }: Signers): void {
+  if (Buffer.from(signer.pem).equals(publicKey)) return;
+  throw new BundleError('BUNDLE_UNUSABLE', 'SHA256SUMS.pub is not written as keys are written in bundles', {
+    hint: 'The signature is good, but the file was changed after it was made: copy the bundle again from where it was made.',
   });
 }
 

@@ -23,9 +23,6 @@ import { type ImageReferences, parsePayload } from '../release/image-references.
 import { readPayload } from '../release/payload.ts';
 import type { ReleaseSignature } from '../trust/release-signature.ts';
 
-/** The repository that official releases are signed for. */
-export const OFFICIAL_RELEASES: RepositoryName = { registry: 'quay.io', repository: 'openshift-release-dev/ocp-release' };
-
 /** A release image whose digest is settled and, unless that was waived, proven by a release signature. */
 export interface ProvenRelease {
   readonly descriptor: Descriptor;

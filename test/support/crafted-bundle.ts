@@ -46,6 +46,8 @@ export interface Deviation {
   /** The entries of a section, each with header and padding. */
   readonly tar?: (section: SectionName, entries: readonly Uint8Array[]) => readonly Uint8Array[];
   readonly frames?: (section: SectionName, frames: readonly Frame[]) => readonly Frame[];
+  /** All frames of the file that hold tar, after those of each section are settled. */
+  readonly order?: (frames: readonly Frame[]) => readonly Frame[];
   readonly record?: (record: VolumeRecord) => VolumeRecord;
   readonly headCopy?: (head: Head) => Head;
   readonly seekTable?: (extents: readonly FrameExtent[]) => readonly FrameExtent[];
@@ -90,7 +92,7 @@ export function craft({ contents, blobs, key }: Ingredients, deviation: Deviatio
     const frames = framesOf(tar, name === 'metadata' ? compressedFrame : storedFrame);
     return deviation.frames?.(name, frames) ?? frames;
   };
-  const frames = [
+  const given = [
     ...sections.flatMap(([name, entries]) =>
       framed(
         name,
@@ -100,6 +102,7 @@ export function craft({ contents, blobs, key }: Ingredients, deviation: Deviatio
     ...framed('end', [Buffer.alloc(TAR_END_BYTES)]),
   ];
 
+  const frames = deviation.order?.(given) ?? given;
   const head: Head = { sums, signature, publicKey, manifest };
   const record: VolumeRecord = {
     bundleDigest: Buffer.from(hexOf(digestOf(sums)), 'hex'),

@@ -1,4 +1,4 @@
-import ora, { type Ora } from 'ora';
+import type { Ora } from 'ora';
 
 import type { Observe, TransferEvent } from '../../core/events.ts';
 import { formatBytes, formatDuration, printable } from '../units.ts';
@@ -18,7 +18,7 @@ const DRAW_INTERVAL_MS = 100;
 /** Off a terminal, a line every so often tells that the run is alive. */
 const LINE_INTERVAL_MS = 10_000;
 
-export function createProgress(mode: ProgressMode, level: LogLevel, stream: NodeJS.WriteStream): Progress {
+export async function createProgress(mode: ProgressMode, level: LogLevel, stream: NodeJS.WriteStream): Promise<Progress> {
   const shows = (needed: LogLevel): boolean => LEVELS.indexOf(level) >= LEVELS.indexOf(needed);
   if (mode === 'json') {
     return {
@@ -29,7 +29,10 @@ export function createProgress(mode: ProgressMode, level: LogLevel, stream: Node
     };
   }
   const live = mode === 'auto' && stream.isTTY && shows('info');
-  if (live) return liveProgress(stream, shows);
+  if (live) {
+    const { default: ora } = await import('ora'); // only where something is drawn: it costs a tenth of the start
+    return liveProgress(ora({ stream, discardStdin: false }), stream, shows);
+  }
   return plainProgress(stream, shows, mode !== 'none');
 }
 
@@ -77,8 +80,7 @@ class Tally {
   }
 }
 
-function liveProgress(stream: NodeJS.WriteStream, shows: (level: LogLevel) => boolean): Progress {
-  const spinner: Ora = ora({ stream, discardStdin: false });
+function liveProgress(spinner: Ora, stream: NodeJS.WriteStream, shows: (level: LogLevel) => boolean): Progress {
   const tally = new Tally();
   let what = '';
   let drawn = 0;

@@ -1,0 +1,10 @@
+import type { RepositoryName } from './reference.ts';
+
+/** The repository that official releases are published in and signed for. */
+export const OFFICIAL_RELEASES: RepositoryName = { registry: 'quay.io', repository: 'openshift-release-dev/ocp-release' };
+
+/** Where Red Hat publishes the signatures of OpenShift releases. */
+export const DEFAULT_SIGNATURE_STORES: readonly string[] = [
+  'https://storage.googleapis.com/openshift-release/official/signatures/openshift/release',
+  'https://mirror.openshift.com/pub/openshift-v4/signatures/openshift/release',
+];
