@@ -15,6 +15,7 @@ import { contentsOf } from './contents.ts';
 import type { Context } from './context.ts';
 import { bundleFolder, bundlePath, checkSpace, prepareFolder, type Space } from './disk.ts';
 import { locateRelease } from './locate.ts';
+import { withLock } from './lock.ts';
 import { Network, type NetworkOptions } from './network.ts';
 import { loadReleaseKeys, proveRelease } from './prove.ts';
 import { canonicalRepository, planRelease, type PlannedRelease } from './release.ts';
@@ -52,7 +53,8 @@ export interface PackReport {
   readonly bundleDigest: Digest;
   /** SHA-256 of the file; `undefined` when nothing was written. */
   readonly fileDigest: Digest | undefined;
-  readonly signer: { readonly id: string | undefined; readonly algorithm: string; readonly made: string | undefined };
+  /** `id` is missing where a dry run planned with a key that is yet to be made. */
+  readonly signer: { readonly id: string | undefined; readonly algorithm: string };
   readonly release: PlannedRelease;
   readonly space: Space;
   /** What an earlier run had done already. */
@@ -72,43 +74,48 @@ const OWN_KEY_TYPE: KeyType = 'ecdsa-p256';
 
 /** Makes a bundle of a release: locate, prove, plan to the byte, sign, then fetch and append every layer once. */
 export async function pack(request: PackRequest, context: Context): Promise<PackReport> {
-  const { observe, signal } = context;
   if (!request.dryRun) await prepareFolder(await bundleFolder(request.output));
   const network = await Network.open(request.network, context);
   try {
     const release = await findRelease(request.release, network, context);
     const described = describeBundle(contentsOf(release));
-    const { key, made } = await signingKey(request, context);
+    const signing = await signingKey(request, context);
     const path = await bundlePath(request.output, bundleName(release));
-    const found = request.dryRun || request.restart ? undefined : await findBegun(path, described, key);
-    const plan = planBundle(described, found?.seal ?? sealOf(described, key, request.dryRun));
-    const space = await checkSpace(path, plan.size);
-    const report = {
-      path,
-      size: plan.size,
-      bundleDigest: plan.bundleDigest,
-      fileDigest: undefined,
-      signer: {
-        id: made === 'planned' ? undefined : key.public.id,
-        algorithm: key.public.algorithm,
-        made: made === 'now' ? ownKeyPath(context.configFolder) : undefined,
-      },
-      release,
-      space,
-      kept: { layers: 0, bytes: 0, finished: false },
-      dryRun: request.dryRun,
-    };
-    if (request.dryRun) return report;
-    const { layers } = release.content;
-    const bytes = layers.reduce((total, { descriptor }) => total + descriptor.size, 0);
-    observe({ type: 'planned', blobs: layers.length, bytes, images: release.content.images.length });
-    const { fileDigest, kept } = await writeBundle(path, plan, release, found?.state, request.limitRate, context);
-    signal.throwIfAborted();
-    await writeSideFiles(path, fileDigest, key);
-    return { ...report, fileDigest, kept };
+    const job: Job = { path, release, described, ...signing };
+    return request.dryRun ? await dryRun(job) : await withLock(path, () => write(job, request, context));
   } finally {
     await network.close();
   }
+}
+
+/** A release that is about to be packed under a name, and the key that signs it. */
+interface Job {
+  readonly path: string;
+  readonly release: PlannedRelease;
+  readonly described: DescribedBundle;
+  readonly key: SigningKey;
+  /** The key was made for this run: kept from now on, or only planned with. */
+  readonly made: 'now' | 'planned' | undefined;
+}
+
+async function dryRun({ path, release, described, key, made }: Job): Promise<PackReport> {
+  const plan = planBundle(described, sealWith(key, key.placeholder));
+  const space = await checkSpace(path, plan.size);
+  const signer = { id: made === 'planned' ? undefined : key.public.id, algorithm: key.public.algorithm };
+  const kept = { layers: 0, bytes: 0, finished: false };
+  return { path, size: plan.size, bundleDigest: plan.bundleDigest, fileDigest: undefined, signer, release, space, kept, dryRun: true };
+}
+
+async function write({ path, release, described, key }: Job, request: PackRequest, context: Context): Promise<PackReport> {
+  const found = request.restart ? undefined : await findBegun(path, described, key);
+  const plan = planBundle(described, found?.seal ?? sealWith(key, key.sign(described.sums)));
+  const space = await checkSpace(path, plan.size);
+  const { layers, images } = release.content;
+  context.observe({ type: 'planned', blobs: layers.length, bytes: amountOf(layers).bytes, images: images.length });
+  const { fileDigest, kept } = await writeBundle(path, plan, release, found?.state, request.limitRate, context);
+  await writeSideFiles(path, fileDigest, key);
+  const signer = { id: key.public.id, algorithm: key.public.algorithm };
+  return { path, size: plan.size, bundleDigest: plan.bundleDigest, fileDigest, signer, release, space, kept, dryRun: false };
 }
 
 /** What an earlier run has left under this name, finished or not, whose signature can be kept. */
@@ -173,9 +180,8 @@ async function signingKey(
   return { key: own, made: 'now' };
 }
 
-function sealOf(described: DescribedBundle, key: SigningKey, dryRun: boolean): { signature: Uint8Array; publicKey: Uint8Array } {
-  const raw = dryRun ? key.placeholder : key.sign(described.sums);
-  return { signature: encodeSignatureFile(raw), publicKey: Buffer.from(key.public.pem) };
+function sealWith(key: SigningKey, signature: Uint8Array): Seal {
+  return { signature: encodeSignatureFile(signature), publicKey: Buffer.from(key.public.pem) };
 }
 
 async function writeBundle(

@@ -140,8 +140,8 @@ export function sampleIngredients(sizes: readonly number[], key = SigningKey.gen
   return { contents, blobs: new Map(blobs), key };
 }
 
-/** Takes a genuine bundle apart. */
-export async function ingredientsOf(path: string, key: SigningKey): Promise<Ingredients> {
+/** Takes a genuine bundle apart; who signed it does not matter. */
+export async function partsOf(path: string): Promise<Omit<Ingredients, 'key'>> {
   const reader = await (await SealedBundle.open(path)).unseal();
   try {
     const { releases, images, files, blobs } = reader.manifest;
@@ -154,7 +154,6 @@ export async function ingredientsOf(path: string, key: SigningKey): Promise<Ingr
     const metadata = new Set(reader.metadataDigests);
     const described = blobs.map(({ digest, size }) => ({ mediaType: '', digest, size }));
     return {
-      key,
       blobs: contentOf,
       contents: {
         releases,

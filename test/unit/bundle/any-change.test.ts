@@ -152,18 +152,15 @@ describe('each single byte of a tiny bundle', () => {
     await rm(folder, { recursive: true });
   });
 
-  it.each([1, 0x80])(
-    'is refused with %i more or less, but for those of the compressed frame that decode to the same content',
-    async (mask) => {
-      const { file, compressed } = tiny;
-      const accepted: number[] = [];
-      for (let at = 0; at < file.length; at += 1) {
-        await handle.write(Uint8Array.of(file[at]! ^ mask), 0, 1, at);
-        if ((await outcome(path)) === 'read') accepted.push(at);
-        await handle.write(file, at, 1, at);
-      }
-      expect(accepted.filter((at) => at < compressed.start || at >= compressed.end)).toEqual([]);
-      expect(await outcome(path)).toBe('read');
-    },
-  );
+  it('is refused when a bit of it changes, but for those of the compressed frame that decode to the same content', async () => {
+    const { file, compressed } = tiny;
+    const accepted: number[] = [];
+    for (let at = 0; at < file.length; at += 1) {
+      await handle.write(Uint8Array.of(file[at]! ^ (1 << (at % 8))), 0, 1, at);
+      if ((await outcome(path)) === 'read') accepted.push(at);
+      await handle.write(file, at, 1, at);
+    }
+    expect(accepted.filter((at) => at < compressed.start || at >= compressed.end)).toEqual([]);
+    expect(await outcome(path)).toBe('read');
+  });
 });
