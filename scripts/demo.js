@@ -1,15 +1,16 @@
 import { spawn } from 'node:child_process';
 import {
+  closeSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   rmSync,
-  writeSync,
-  closeSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -52,7 +53,7 @@ async function demonstrate() {
   const target = await unpackOnTheClosedSide(source, registries);
   await compare(source, target);
   await refuseWhatWasChanged(source, bundle);
-  conclude(bundle, target);
+  conclude(bundle);
 }
 
 /** A release with the names, the payload and the shape of a real one, and small layers of random bytes. */
@@ -87,23 +88,27 @@ async function packOnTheConnectedSide({ pack }) {
 }
 
 async function checkWithOrdinaryTools(bundle) {
-  const absent = ['tar', 'zstd', 'sha256sum', 'openssl', 'base64'].filter((program) => !isInstalled(program));
-  if (absent.length > 0) {
-    say(`\nThe check with ordinary tools is left out: ${absent.join(', ')} not installed.`);
-    return;
-  }
   title('The file in the hands of ordinary tools');
+  const programs = ['sha256sum', 'zstd', 'tar', 'openssl'];
+  const absent = programs.filter((program) => !isInstalled(program));
+  const have = (...needed) => !needed.some((program) => absent.includes(program));
   const opened = 'demo/opened';
   const key = `${CONNECTED}/home/.config/bundle/signing-key.pub`;
-  mkdirSync(opened);
-  await show(MEDIUM, 'sha256sum', ['-c', bundle.replace('.tar.zst', '.sha256')]);
-  await show('', 'zstd', ['--test', '-q', `${MEDIUM}/${bundle}`]);
-  await show('', 'tar', ['--zstd', '-xf', `${MEDIUM}/${bundle}`, '-C', opened]);
-  await show(opened, 'sha256sum', ['--quiet', '-c', 'SHA256SUMS']);
-  writeFileSync(`${opened}/signature`, Buffer.from(readFileSync(`${opened}/SHA256SUMS.sig`, 'latin1'), 'base64'));
-  say(`$ base64 -d ${opened}/SHA256SUMS.sig > ${opened}/signature`);
-  await show('', 'openssl', ['dgst', '-sha256', '-verify', key, '-signature', `${opened}/signature`, `${opened}/SHA256SUMS`]);
-  proved.push(['tar, zstd, sha256sum, openssl', 'every blob and the signature hold without this program']);
+  if (have('sha256sum')) await show(MEDIUM, 'sha256sum', ['-c', bundle.replace('.tar.zst', '.sha256')]);
+  if (have('zstd')) await show('', 'zstd', ['--test', '-q', `${MEDIUM}/${bundle}`]);
+  if (have('zstd', 'tar')) {
+    mkdirSync(opened);
+    await show('', 'tar', ['--zstd', '-xf', `${MEDIUM}/${bundle}`, '-C', opened]);
+    if (have('sha256sum')) await show(opened, 'sha256sum', ['--quiet', '-c', 'SHA256SUMS']);
+    if (have('openssl')) {
+      const signature = `${opened}/signature`;
+      say(`$ base64 -d ${opened}/SHA256SUMS.sig > ${signature}`);
+      writeFileSync(signature, Buffer.from(readFileSync(`${opened}/SHA256SUMS.sig`, 'latin1'), 'base64'));
+      await show('', 'openssl', ['dgst', '-sha256', '-verify', key, '-signature', signature, `${opened}/SHA256SUMS`]);
+    }
+  }
+  if (absent.length === 0) proved.push([programs.join(', '), 'every blob and the signature hold without this program']);
+  else say(`Not all of this could be shown here: ${absent.join(', ')} not installed.`);
 }
 
 async function unpackOnTheClosedSide({ trust }, registries) {
@@ -168,13 +173,18 @@ async function refuseWhatWasChanged({ trust }, bundle) {
 
 function conclude(bundle) {
   title('What was shown');
-  const width = Math.max(...proved.map(([step]) => step.length));
-  for (const [step, what] of proved) say(`${step.padEnd(width)}  ${what}`);
+  table(proved);
   title('To look at');
-  say(`${MEDIUM}/${bundle}  the bundle, its checksum and public key beside it`);
-  say('demo/opened/  the bundle, untarred: an image layout');
-  say(`${CLOSED}/cluster-resources/  what the cluster needs to find its images`);
-  say(`${CONNECTED}/, ${CLOSED}/  home folders and storage of both sides`);
+  const places = [
+    [`${MEDIUM}/${bundle}`, 'the bundle; its checksum and public key are beside it'],
+    ['demo/opened/', 'the bundle, untarred: an image layout'],
+    [`${CLOSED}/layout/`, 'the target: an image layout'],
+    [`${CLOSED}/cluster-resources/`, 'what the cluster needs to find its images'],
+    [`${CLOSED}/next-steps.txt`, 'what to do with that'],
+    [`${CONNECTED}/`, 'home folder, release and registry of the connected side'],
+    [`${CLOSED}/`, 'home folder and registry of the closed side'],
+  ];
+  table(places.filter(([path]) => existsSync(path)));
   say(`\nAll of it held, in ${Math.round((Date.now() - began) / 1000)} s.`);
 }
 
@@ -211,10 +221,15 @@ function quoted(word) {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
+function table(rows) {
+  const width = Math.max(...rows.map(([first]) => first.length));
+  for (const [first, second] of rows) say(`${first.padEnd(width)}  ${second}`);
+}
+
 function title(text) {
   say(`\n== ${text} ==\n`);
 }
 
 function say(line) {
-  writeSync(process.stdout.fd, `${line}\n`);
+  process.stdout.write(`${line}\n`);
 }

@@ -25,8 +25,17 @@ process.stderr.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 
+/** A container may run under a user id that nobody has named, and without HOME: then there is no home to look into. */
+function homeFolder(): string {
+  try {
+    return homedir();
+  } catch {
+    return '/';
+  }
+}
+
 process.exitCode = await main(process.argv.slice(2), {
-  environment: { env: process.env, home: homedir(), uid: process.getuid?.() ?? 0 },
+  environment: { env: process.env, home: homeFolder(), uid: process.getuid?.() ?? 0 },
   stdout: process.stdout,
   stderr: process.stderr,
   stdin: process.stdin,

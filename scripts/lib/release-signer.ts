@@ -1,5 +1,5 @@
 import { createMessage, generateKey, readKey, sign } from 'openpgp';
-import { type Digest } from '../../src/core/digest.ts';
+import type { Digest } from '../../src/core/digest.ts';
 
 /** A release key made on the spot, for releases that are no real ones. */
 export interface ReleaseSigner {

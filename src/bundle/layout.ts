@@ -1,5 +1,5 @@
 import { FRAME_LIMIT, storedFrameLength } from './frames.ts';
-import { entryLength, headerLength, TAR_END_BYTES } from './tar.ts';
+import { entryLength, TAR_END_BYTES } from './tar.ts';
 
 /** A file in the tar. */
 export interface Entry {
@@ -60,9 +60,4 @@ export function storedSectionLength(tarLength: number): number {
   const rest = tarLength % FRAME_LIMIT;
   const whole = (tarLength - rest) / FRAME_LIMIT;
   return whole * storedFrameLength(FRAME_LIMIT) + (rest > 0 ? storedFrameLength(rest) : 0);
-}
-
-/** Where the content of an entry that is alone in its section begins, counted in tar bytes from the section's start. */
-export function contentStart(entry: Entry): number {
-  return headerLength(entry.size);
 }

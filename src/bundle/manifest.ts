@@ -100,7 +100,7 @@ export function parseBundleManifest(bytes: Uint8Array): BundleManifest {
     };
   } catch (error) {
     if (!(error instanceof BundleError) || error.code === 'BUNDLE_UNUSABLE') throw error;
-    throw unusable(`bundle.json: ${error.message}`, { cause: error });
+    throw unusable(error.message.startsWith('bundle.json ') ? error.message : `bundle.json: ${error.message}`, { cause: error });
   }
   if (!Buffer.from(formatBundleManifest(manifest)).equals(bytes)) throw unusable('bundle.json is not in its canonical form');
   return manifest;

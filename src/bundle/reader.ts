@@ -176,7 +176,7 @@ export class SealedBundle {
     throw unusable(
       size < planned
         ? `${path} is truncated: ${difference} of ${planned} bytes are missing`
-        : `${path} has ${difference} bytes after its end`,
+        : `${path} has ${difference} bytes more than a bundle of this content takes`,
       { expected: `${planned} bytes`, got: `${size} bytes` },
     );
   }
@@ -408,6 +408,7 @@ function checkListing(sums: readonly Sum[], manifest: BundleManifest): void {
     throw new BundleError(
       'CLOSURE_MISMATCH',
       `SHA256SUMS and bundle.json do not list the same content${differs ? `: ${differs.path}` : ''}`,
+      { hint: 'The bundle was not made by this program: do not use it.' },
     );
   }
 }

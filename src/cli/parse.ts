@@ -48,6 +48,7 @@ export async function parseCommandLine(argv: readonly string[], io: Pick<Io, 'st
     .example('$0 pack 4.17.3 -o /media/usb', 'on the connected side')
     .example('$0 verify /media/usb', 'the checksum audit, on either side')
     .example('$0 unpack /media/usb --to registry:5000/ocp4', 'on the closed side')
+    .locale('en')
     .version(VERSION)
     .help()
     .alias('h', 'help')

@@ -1,8 +1,9 @@
-import { parseDocument, stringify } from 'yaml';
+import { stringify } from 'yaml';
 
+import { utf8 } from '../core/bytes.ts';
 import { type Digest, digestFromHex, hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
-import { MAX_PAYLOAD_FILE_BYTES, MAX_SIGNATURE_BYTES } from '../core/limits.ts';
+import { MAX_PAYLOAD_FILE_BYTES } from '../core/limits.ts';
 
 /** A file of the config map that carries release signatures to a cluster. */
 export interface SignatureConfigMap {
@@ -45,17 +46,14 @@ export function readSignatureConfigMap(text: Uint8Array): { readonly digest: Dig
   });
 }
 
+/**
+ * What the lines say that hold a name or a signature. The file comes from somebody else, and whatever is odd about it shows when
+ * it is made again: so no YAML parser has to face it.
+ */
 function contentOf(text: Uint8Array): { digest: Digest; messages: readonly Uint8Array[] } | undefined {
-  const document = parseDocument(Buffer.from(text).toString('utf8'));
-  if (document.errors.length > 0) return undefined;
-  const name: unknown = document.getIn(['metadata', 'name']);
-  const hex = typeof name === 'string' ? /^sha256-([0-9a-f]{64})$/.exec(name)?.[1] : undefined;
+  const lines = utf8(text);
+  const hex = /^ {2}name: sha256-([0-9a-f]{64})$/m.exec(lines)?.[1];
   if (hex === undefined) return undefined;
-  const messages: Uint8Array[] = [];
-  for (let number = 1; ; number += 1) {
-    const value: unknown = document.getIn(['binaryData', `sha256-${hex}-${number}`]);
-    if (typeof value !== 'string' || value.length > 2 * MAX_SIGNATURE_BYTES) break;
-    messages.push(Buffer.from(value, 'base64'));
-  }
-  return { digest: digestFromHex(hex), messages };
+  const values = [...lines.matchAll(/^ {2}sha256-[0-9a-f]{64}-\d+: ([A-Za-z0-9+/=]+)$/gm)];
+  return { digest: digestFromHex(hex), messages: values.map(([, base64]) => Buffer.from(base64!, 'base64')) };
 }

@@ -1,8 +1,8 @@
-import { type Digest } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { isRegistry, isRepository, isTag, type RepositoryName } from '../core/reference.ts';
 import { signatureTagOf } from '../core/manifest.ts';
-import { type Architecture } from './architecture.ts';
+import type { Architecture } from './architecture.ts';
 
 /** Where `--to` points: a registry, and the path in front of every repository there. */
 export interface Target {

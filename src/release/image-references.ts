@@ -1,6 +1,6 @@
 import { BundleError, hasCode } from '../core/errors.ts';
 import { asArray, asObject, asString, isObject, type Json, type JsonObject, parseStrictJson } from '../core/json.ts';
-import { type Digest } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
 import { isTag, parseReference, type Reference } from '../core/reference.ts';
 
 /** One image that a release is made of. */

@@ -1,9 +1,9 @@
-import { type Transform } from 'node:stream';
+import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { extract, type Extract } from 'tar-stream';
 import { DecompressStream } from 'zstd-napi';
-import { type ByteStream } from '../core/bytes.ts';
+import type { ByteStream } from '../core/bytes.ts';
 import { BundleError } from '../core/errors.ts';
 import { WholeSource } from './whole-source.ts';
 

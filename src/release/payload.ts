@@ -1,7 +1,7 @@
-import { type Descriptor } from '../core/descriptor.ts';
+import type { Descriptor } from '../core/descriptor.ts';
 import { BundleError } from '../core/errors.ts';
 import { MAX_PAYLOAD_LAYER_BYTES } from '../core/limits.ts';
-import { type ReadOnlyStore } from '../core/store.ts';
+import type { ReadOnlyStore } from '../core/store.ts';
 import { verified } from '../core/verified.ts';
 import { type LayerFindings, searchLayer } from './payload-layer.ts';
 

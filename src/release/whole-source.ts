@@ -1,4 +1,4 @@
-import { type ByteStream } from '../core/bytes.ts';
+import type { ByteStream } from '../core/bytes.ts';
 
 /**
  * A content that is read to its end whatever becomes of its reader. The checks that a stream makes at its end (verified()) are

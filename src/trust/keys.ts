@@ -41,7 +41,7 @@ export class SignerKey {
       throw unusableKey(what, 'it cannot be read', cause);
     }
     const signer = SignerKey.of(key, what);
-    if (!key.export({ type: 'spki', format: 'der' }).equals(Buffer.from(body, 'base64'))) {
+    if (!signer.#key.export({ type: 'spki', format: 'der' }).equals(Buffer.from(body, 'base64'))) {
       throw unusableKey(what, 'it is not in the canonical encoding (named curve, uncompressed point)');
     }
     return signer;
@@ -49,7 +49,9 @@ export class SignerKey {
 
   /** @throws BundleError CONFIGURATION for a key of a kind that is not used for bundles. */
   static of(key: KeyObject, what: string): SignerKey {
-    return new SignerKey(key, algorithmOf(key, what), key.export({ type: 'spki', format: 'der' }));
+    const algorithm = algorithmOf(key, what);
+    const canonical = inCanonicalEncoding(key);
+    return new SignerKey(canonical, algorithm, canonical.export({ type: 'spki', format: 'der' }));
   }
 
   /** First 16 hex digits of the id: what files are named after. */
@@ -153,6 +155,11 @@ function algorithmOf(key: KeyObject, what: string): string {
     default:
       throw unusableKey(what, `keys of type ${key.asymmetricKeyType ?? '?'} are not used for bundles`);
   }
+}
+
+/** OpenSSL keeps the encoding that an elliptic curve key came in; by way of its bare numbers it gets ours. */
+function inCanonicalEncoding(key: KeyObject): KeyObject {
+  return key.asymmetricKeyType === 'ec' ? createPublicKey({ key: key.export({ format: 'jwk' }), format: 'jwk' }) : key;
 }
 
 function curveOf(key: KeyObject): string | undefined {

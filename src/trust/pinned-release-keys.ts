@@ -1,4 +1,4 @@
-import { type ReleaseKeyFile } from './release-keys.ts';
+import type { ReleaseKeyFile } from './release-keys.ts';
 
 /**
  * The keys that OpenShift releases and pre-releases are signed with, as openshift/cluster-update-keys publishes them under

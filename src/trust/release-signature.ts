@@ -1,4 +1,4 @@
-import { createMessage, type PublicKey, readSignature, type Subkey, verify } from 'openpgp';
+import { createMessage, type PublicKey, readSignature, SignaturePacket, type Subkey, verify } from 'openpgp';
 import { type Digest, digestOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { malformed } from './openpgp/packets.ts';
@@ -136,34 +136,42 @@ function checkVersion3(signed: SignedMessage, hash: string, key: PublicKey | Sub
 }
 
 async function checkVersion4(signed: SignedMessage, signer: ReleaseKey, now: Date): Promise<Date> {
-  const signature = await readSignature({ binarySignature: signed.signaturePacket, config: OPENPGP_CONFIG }).catch((cause: unknown) => {
-    throw broken(cause);
-  });
-  const packet = signature.packets[0];
-  if (packet === undefined || signature.packets.length !== 1 || packet.created === null)
-    throw malformed('openpgp finds no signature in it');
-  if (hexId(packet.issuerKeyID) !== signed.keyId) throw malformed('its one-pass header and its signature disagree');
-  // A creation time ahead of the clock has a message of its own, once the signature is known to be genuine.
-  const at = packet.created > now ? packet.created : now;
+  const packet = await readVersion4(signed);
+  // A creation time ahead of the clock, and an expired signature, have messages of their own, once it is known to be genuine.
   const ends = packet.getExpirationTime();
-  const { signatures } = await verify({
-    message: await createMessage({ binary: signed.content }),
-    signature,
-    verificationKeys: signer.publicKey,
-    date: ends instanceof Date && ends <= at ? packet.created : at,
-    format: 'binary',
-    config: OPENPGP_CONFIG,
-  });
-  if (signatures.length !== 1) throw broken();
+  const expired = ends instanceof Date && ends <= now;
+  const date = expired || packet.created > now ? packet.created : now;
   try {
+    const { signatures } = await verify({
+      message: await createMessage({ binary: signed.content }),
+      signature: await readSignature({ binarySignature: signed.signaturePacket, config: OPENPGP_CONFIG }),
+      verificationKeys: signer.publicKey,
+      date,
+      format: 'binary',
+      config: OPENPGP_CONFIG,
+    });
+    if (signatures.length !== 1) throw new TypeError(`openpgp finds ${signatures.length} signatures`);
     await signatures[0]!.verified;
   } catch (cause) {
     throw broken(cause);
   }
-  if (ends instanceof Date && ends <= now) {
-    throw refused(`it expired on ${day(ends)}`, 'Fetch a newer signature of this release.');
-  }
+  if (expired) throw refused(`it expired on ${day(ends)}`, 'Fetch a newer signature of this release.');
   return packet.created;
+}
+
+async function readVersion4(signed: SignedMessage): Promise<SignaturePacket & { readonly created: Date }> {
+  const { packets } = await readSignature({ binarySignature: signed.signaturePacket, config: OPENPGP_CONFIG }).catch((cause: unknown) => {
+    throw broken(cause);
+  });
+  // What openpgp cannot read it hands on as a packet of another class.
+  const packet: unknown = packets.length === 1 ? packets[0] : undefined;
+  if (!(packet instanceof SignaturePacket) || !hasTime(packet)) throw malformed('its signature packet cannot be read');
+  if (hexId(packet.issuerKeyID) !== signed.keyId) throw malformed('its one-pass header and its signature disagree');
+  return packet;
+}
+
+function hasTime(packet: SignaturePacket): packet is SignaturePacket & { readonly created: Date } {
+  return packet.created !== null;
 }
 
 /** A clock that is a day behind may be one in another time zone; one that is further behind makes every other date worthless. */

@@ -1,7 +1,8 @@
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { BundleError, diskError, systemCode } from '../core/errors.ts';
+import { MAX_KEY_BYTES } from '../core/limits.ts';
 import { SignerKey } from './keys.ts';
 
 /** The keys whose bundles this user accepts: a folder of `<key id>.pub` files. */
@@ -14,6 +15,10 @@ export class TrustedKeys {
 
   /** All of them, sorted by id. A file that cannot be read or is no key is an error, never skipped. */
   async list(): Promise<readonly SignerKey[]> {
+    return (await this.#entries()).map(({ key }) => key);
+  }
+
+  async #entries(): Promise<readonly { readonly path: string; readonly key: SignerKey }[]> {
     let names: string[];
     try {
       names = await readdir(this.folder);
@@ -21,16 +26,18 @@ export class TrustedKeys {
       if (systemCode(error) === 'ENOENT') return [];
       throw diskError('read', this.folder, error);
     }
-    const keys: SignerKey[] = [];
+    const entries: { path: string; key: SignerKey }[] = [];
     for (const name of names.filter((candidate) => candidate.endsWith('.pub')).sort()) {
       const path = join(this.folder, name);
       try {
-        keys.push(SignerKey.parse(await readFile(path), path));
+        const { size } = await stat(path);
+        if (size > MAX_KEY_BYTES) throw new BundleError('CONFIGURATION', `${path} is larger than any key`);
+        entries.push({ path, key: SignerKey.parse(await readFile(path), path) });
       } catch (error) {
         throw error instanceof BundleError ? error : diskError('read', path, error);
       }
     }
-    return keys;
+    return entries;
   }
 
   async add(key: SignerKey): Promise<void> {
@@ -53,16 +60,20 @@ export class TrustedKeys {
     const prefix = id.toLowerCase().replace(/^sha256:/, '');
     if (!/^[0-9a-f]{8,64}$/.test(prefix))
       throw new BundleError('USAGE', `not a key id: ${id}`, { hint: '`bundle trust list` shows the ids.' });
-    const [key, ...more] = (await this.list()).filter((candidate) => candidate.id.startsWith(prefix));
-    if (key === undefined)
+    const entries = (await this.#entries()).filter(({ key }) => key.id.startsWith(prefix));
+    const [found] = entries;
+    if (found === undefined)
       throw new BundleError('NOT_FOUND', `no trusted key begins with ${prefix}`, { hint: '`bundle trust list` shows the ids.' });
-    if (more.length > 0) throw new BundleError('USAGE', `several trusted keys begin with ${prefix}`, { hint: 'Give more digits.' });
-    try {
-      await rm(this.#pathOf(key));
-    } catch (error) {
-      throw diskError('remove', this.#pathOf(key), error);
+    if (entries.some(({ key }) => key.id !== found.key.id))
+      throw new BundleError('USAGE', `several trusted keys begin with ${prefix}`, { hint: 'Give more digits.' });
+    for (const { path } of entries) {
+      try {
+        await rm(path);
+      } catch (error) {
+        throw diskError('remove', path, error);
+      }
     }
-    return key;
+    return found.key;
   }
 
   #pathOf(key: SignerKey): string {

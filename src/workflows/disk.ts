@@ -1,4 +1,4 @@
-import { access, constants, mkdir, stat, statfs } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 import { PARTIAL_SUFFIX } from '../bundle/writer.ts';
@@ -30,6 +30,22 @@ export async function prepareFolder(folder: string): Promise<void> {
       hint: 'Name a folder that you may write to, or mount the medium first.',
     });
   }
+}
+
+/**
+ * A small file, whole.
+ * @throws BundleError NOT_FOUND, DISK; CONFIGURATION when it is larger than `limit` bytes.
+ */
+export async function readSmallFile(path: string, limit: number): Promise<Uint8Array> {
+  try {
+    const { size } = await stat(path);
+    if (size <= limit) return await readFile(path);
+  } catch (error) {
+    throw diskError('read', path, error);
+  }
+  throw new BundleError('CONFIGURATION', `${path} is larger than ${limit} bytes`, {
+    hint: 'It is not the kind of file that it should be.',
+  });
 }
 
 export interface Space {

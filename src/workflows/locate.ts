@@ -2,7 +2,7 @@ import type { Descriptor } from '../core/descriptor.ts';
 import { parseDigest } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import { OFFICIAL_RELEASES } from '../core/official.ts';
-import { formatReference, parseReference, parseRepositoryName, type Reference, type RepositoryName } from '../core/reference.ts';
+import { parseReference, parseRepositoryName, type Reference, type RepositoryName } from '../core/reference.ts';
 import type { ReadOnlyStore } from '../core/store.ts';
 import type { Architecture } from '../release/architecture.ts';
 import { ImageLayout } from '../stores/layout.ts';
@@ -105,9 +105,4 @@ async function tagHint(store: ReadOnlyStore, version: string): Promise<string> {
   const shown = (near.length > 0 ? near : tags).toSorted((a, b) => b.localeCompare(a, 'en', { numeric: true }));
   const more = shown.length > LISTED_TAGS ? `, and ${shown.length - LISTED_TAGS} more` : '';
   return `These exist: ${shown.slice(0, LISTED_TAGS).join(', ')}${more}.`;
-}
-
-/** `registry/repository@digest`, for messages. */
-export function nameOf({ repository, descriptor }: LocatedRelease): string {
-  return formatReference({ ...repository, digest: descriptor.digest });
 }

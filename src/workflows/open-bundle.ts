@@ -6,15 +6,23 @@ import { type BundleReader, SealedBundle } from '../bundle/reader.ts';
 import { PARTIAL_SUFFIX } from '../bundle/writer.ts';
 import { type Digest, hexOf } from '../core/digest.ts';
 import { BundleError, diskError } from '../core/errors.ts';
+import { MAX_SIGNATURE_BYTES } from '../core/limits.ts';
+import { parseManifest } from '../core/manifest.ts';
 import { parseReference } from '../core/reference.ts';
+import { readVerified } from '../core/verified.ts';
 import { parseArchitecture } from '../release/architecture.ts';
 import { readSignatureConfigMap } from '../release/config-map.ts';
+import { checkCosignPayload, SIMPLE_SIGNING } from '../trust/cosign-payload.ts';
+import type { SignerKey } from '../trust/keys.ts';
 import { contentsOf } from './contents.ts';
 import type { Context } from './context.ts';
 import { BUNDLE_SUFFIX, isFolder } from './disk.ts';
 import { loadReleaseKeys, proveRelease } from './prove.ts';
 import { canonicalRepository, planRelease, type PlannedRelease } from './release.ts';
 import { checkSigners, type SignerRequest, type Signers, unknownSigner } from './signers.ts';
+
+/** What to do with a bundle that contradicts itself, though its signer may be known. */
+const FOREIGN = 'The bundle was not made by this program from this release: do not use it.';
 
 /** Which bundle, and who is believed about it. */
 export interface OpenRequest extends SignerRequest {
@@ -53,11 +61,39 @@ export async function openBundle(request: OpenRequest, context: Context): Promis
     sealed.expect(request.expectedDigest);
     const reader = await sealed.unseal();
     const release = await deriveRelease(reader, signers, request.releaseKeyFiles, context);
+    if (signers.standing === 'unknown') await checkUnproven(release, signers.signer);
     checkIdentity(path, release, request.expectedVersion);
     return { path, size: sealed.file.size, digest: sealed.digest, ...signers, release, reader };
   } catch (error) {
     await sealed.close();
     throw error;
+  }
+}
+
+/**
+ * Cosign signature images do not hang on the release signature. From a packer whom nobody knows they are taken only if
+ * they are what they should be: small statements about their subject, whose signatures clusters check with keys of their own.
+ * @throws BundleError SIGNER_UNKNOWN
+ */
+async function checkUnproven({ content }: PlannedRelease, signer: SignerKey): Promise<void> {
+  const manifests = new Map(content.metadata.map(({ descriptor, bytes }) => [descriptor.digest, bytes]));
+  for (const { role, name, subject, descriptor, store } of content.images) {
+    if (role === 'release' || role === 'component') continue;
+    try {
+      const manifest = parseManifest(manifests.get(descriptor.digest)!);
+      if (subject === undefined || manifest.kind === 'index') throw new BundleError('UNSUPPORTED_CONTENT', 'it is no signature image');
+      for (const layer of manifest.layers) {
+        if (layer.mediaType !== SIMPLE_SIGNING) throw new BundleError('UNSUPPORTED_CONTENT', `it holds ${layer.mediaType}`);
+        checkCosignPayload(await readVerified(store.fetch(layer), layer, MAX_SIGNATURE_BYTES), subject);
+      }
+    } catch (cause) {
+      if (!(cause instanceof BundleError)) throw cause;
+      throw new BundleError('SIGNER_UNKNOWN', `the bundle holds ${name}, which nothing proves: ${cause.message}`, {
+        cause,
+        got: signer.id,
+        hint: 'Such content is accepted from a trusted signer only: bundle trust add KEY.pub, with a key that came by another way.',
+      });
+    }
   }
 }
 
@@ -105,6 +141,7 @@ async function deriveRelease(
     throw new BundleError(
       'BUNDLE_UNUSABLE',
       `the bundle holds ${reader.manifest.releases.length} releases; this program reads bundles of one`,
+      { hint: 'Use a version of bundle that reads bundles of several.' },
     );
   }
   if (claimed.signatures.length === 0 && standing === 'unknown') {
@@ -141,17 +178,26 @@ async function deriveRelease(
     return release;
   } catch (error) {
     if (!(error instanceof BundleError) || (error.code !== 'NOT_FOUND' && error.code !== 'USAGE')) throw error;
-    throw new BundleError('CLOSURE_MISMATCH', `the bundle does not hold what the release consists of: ${error.message}`, { cause: error });
+    throw new BundleError('CLOSURE_MISMATCH', `the bundle does not hold what the release consists of: ${error.message}`, {
+      cause: error,
+      hint: FOREIGN,
+    });
   }
 }
 
 function signatureMessages(reader: BundleReader, digest: Digest): readonly Uint8Array[] {
   const path = `config/signature-sha256-${hexOf(digest).slice(0, 16)}.yaml`;
   const text = reader.files.get(path);
-  if (text === undefined) throw new BundleError('SIGNATURE_MISSING', `the bundle does not hold ${path}, the release's signature`);
+  if (text === undefined) {
+    throw new BundleError('SIGNATURE_MISSING', `the bundle does not hold ${path}, the release's signature`, { hint: FOREIGN });
+  }
   const configMap = readSignatureConfigMap(text);
   if (configMap.digest !== digest) {
-    throw new BundleError('SIGNATURE_INVALID', `${path} is for another release`, { expected: digest, got: configMap.digest });
+    throw new BundleError('SIGNATURE_INVALID', `${path} is for another release`, {
+      expected: digest,
+      got: configMap.digest,
+      hint: FOREIGN,
+    });
   }
   return configMap.messages;
 }
@@ -160,17 +206,24 @@ function signatureMessages(reader: BundleReader, digest: Digest): readonly Uint8
 function checkClosure(release: PlannedRelease, reader: BundleReader): void {
   const derived = describeBundle(contentsOf(release));
   const { manifest, metadataDigests } = reader;
-  const differs = (what: string, expected: unknown, got: unknown): void => {
-    const [expectedText, gotText] = [JSON.stringify(expected), JSON.stringify(got)];
-    if (expectedText === gotText) return;
-    throw new BundleError('CLOSURE_MISMATCH', `bundle.json lists other ${what} than the release image leads to`, {
-      expected: firstDifference(expectedText, gotText),
-      got: firstDifference(gotText, expectedText),
-      hint: 'The bundle was not made by this program from this release: do not use it.',
-    });
+  const differs = (what: string, expected: readonly unknown[], got: readonly unknown[]): void => {
+    const texts = [expected, got].map((list) => list.map((entry) => JSON.stringify(entry)));
+    const [expectedTexts, gotTexts] = [texts[0]!, texts[1]!];
+    const at = expectedTexts.findIndex((text, index) => text !== gotTexts[index]);
+    if (at === -1 && expectedTexts.length === gotTexts.length) return;
+    const first = at === -1 ? expectedTexts.length : at;
+    throw new BundleError(
+      'CLOSURE_MISMATCH',
+      `bundle.json lists other ${what} than the release image leads to, from number ${first + 1} on`,
+      {
+        expected: expectedTexts[first] ?? 'nothing more',
+        got: gotTexts[first] ?? 'nothing more',
+        hint: FOREIGN,
+      },
+    );
   };
   differs('releases', derived.manifest.releases, manifest.releases);
-  differs('images', derived.manifest.images.map(plain), manifest.images.map(plain));
+  differs('images', derived.manifest.images, manifest.images);
   differs('files', derived.manifest.files, manifest.files);
   differs('blobs', derived.manifest.blobs, manifest.blobs);
   differs(
@@ -178,18 +231,6 @@ function checkClosure(release: PlannedRelease, reader: BundleReader): void {
     release.content.metadata.map(({ descriptor }) => descriptor.digest),
     metadataDigests,
   );
-}
-
-/** Key order must not matter for a comparison of meanings; the bytes of bundle.json are compared elsewhere. */
-function plain(image: object): readonly [string, unknown][] {
-  return Object.entries(image).toSorted(([a], [b]) => a.localeCompare(b));
-}
-
-/** The part of `text` around the first character that `other` does not share. */
-function firstDifference(text: string, other: string): string {
-  let at = 0;
-  while (at < text.length && text[at] === other[at]) at += 1;
-  return text.slice(Math.max(0, at - 40), at + 120);
 }
 
 /** A genuine bundle under another bundle's name must not pass for it. */

@@ -1,13 +1,14 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import type { SealedBundle } from '../bundle/reader.ts';
 import { decodeSignatureFile } from '../bundle/signature-file.ts';
-import { BundleError, diskError, systemCode } from '../core/errors.ts';
+import { BundleError, diskError, hasCode } from '../core/errors.ts';
+import { MAX_KEY_BYTES } from '../core/limits.ts';
 import { SignerKey } from '../trust/keys.ts';
 import { TrustedKeys } from '../trust/trusted-keys.ts';
 import type { Context } from './context.ts';
-import { BUNDLE_SUFFIX } from './disk.ts';
+import { BUNDLE_SUFFIX, readSmallFile } from './disk.ts';
 
 /** How a bundle's signer is known here. */
 export type SignerStanding =
@@ -89,7 +90,7 @@ function readSigner(sealed: SealedBundle): SignerKey {
 
 async function trustedKeys(files: readonly string[], context: Context): Promise<readonly SignerKey[]> {
   const trusted = [...(await trustedKeysOf(context).list())];
-  for (const path of files) trusted.push(SignerKey.parse(await readSmall(path), path));
+  for (const path of files) trusted.push(SignerKey.parse(await readSmallFile(path, MAX_KEY_BYTES), path));
   return trusted;
 }
 
@@ -97,10 +98,10 @@ async function trustedKeys(files: readonly string[], context: Context): Promise<
 async function ownPublicKey({ configFolder }: Context): Promise<SignerKey | undefined> {
   const path = join(configFolder, 'signing-key.pub');
   try {
-    return SignerKey.parse(await readFile(path), path);
+    return SignerKey.parse(await readSmallFile(path, MAX_KEY_BYTES), path);
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error instanceof BundleError ? error : diskError('read', path, error);
+    if (hasCode(error, 'NOT_FOUND')) return undefined;
+    throw error;
   }
 }
 
@@ -118,18 +119,10 @@ async function readCountersigners(sealed: SealedBundle, known: readonly SignerKe
   for (const name of names.filter((candidate) => candidate.startsWith(prefix) && candidate.endsWith('.sig')).sort()) {
     const key = known.find(({ shortId }) => name === `${prefix}${shortId}.sig`);
     if (key === undefined) continue;
-    const signature = decodeSignatureFile(await readSmall(join(folder, name)));
+    const signature = decodeSignatureFile(await readSmallFile(join(folder, name), MAX_KEY_BYTES));
     if (signature === undefined) throw new BundleError('SIGNATURE_INVALID', `${name} is not base64 on one line`);
     key.verify(sealed.sums, signature);
     found.set(key.id, key);
   }
   return [...found.values()];
-}
-
-async function readSmall(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw diskError('read', path, error);
-  }
 }

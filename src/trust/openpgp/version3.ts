@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import { byteAt, malformed, slice, uint16 } from './packets.ts';
-import { type SignedMessage } from './signed-message.ts';
+import type { SignedMessage } from './signed-message.ts';
 
 /** RSA, to encrypt and sign or to sign only (RFC 4880 section 9.1): what version 3 signatures were made with. */
 const RSA_ALGORITHMS: readonly number[] = [1, 3];

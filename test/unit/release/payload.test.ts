@@ -4,11 +4,11 @@ import { pack } from 'tar-stream';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { compress } from 'zstd-napi';
 import { readAll, streamOf } from '../../../src/core/bytes.ts';
-import { type Descriptor } from '../../../src/core/descriptor.ts';
+import type { Descriptor } from '../../../src/core/descriptor.ts';
 import { digestOf } from '../../../src/core/digest.ts';
 import { MAX_PAYLOAD_FILE_BYTES } from '../../../src/core/limits.ts';
 import { OCI_LAYER_GZIP } from '../../../src/core/media-types.ts';
-import { type ReadOnlyStore } from '../../../src/core/store.ts';
+import type { ReadOnlyStore } from '../../../src/core/store.ts';
 import { parsePayload } from '../../../src/release/image-references.ts';
 import { readPayload } from '../../../src/release/payload.ts';
 

@@ -1,0 +1,79 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import type { MadeRelease } from '../../scripts/lib/made-release.ts';
+import { makeRelease } from '../../scripts/lib/make-release.ts';
+import { ImageLayout } from '../../src/stores/layout.ts';
+import { SigningKey } from '../../src/trust/keys.ts';
+import type { Context } from '../../src/workflows/context.ts';
+import { openBundle } from '../../src/workflows/open-bundle.ts';
+import { pack } from '../../src/workflows/pack.ts';
+
+describe('a packer whom nobody knows', () => {
+  const key = SigningKey.generate('ed25519');
+  let folder: string;
+  let made: MadeRelease;
+  let genuine: string;
+  let swapped: string;
+
+  const newUser = async (): Promise<Context> => ({
+    environment: { env: {}, home: folder, uid: 0 },
+    configFolder: await mkdtemp(join(folder, 'user-')),
+    signal: new AbortController().signal,
+    observe: () => undefined,
+    now: new Date(),
+    concurrency: 4,
+  });
+
+  const packInto = async (output: string): Promise<string> => {
+    const release = {
+      version: '4.17.3',
+      architecture: 'x86_64',
+      from: `oci:${made.layout!}`,
+      releaseKeyFiles: [made.releaseKey],
+      signatureStores: [pathToFileURL(made.signatureStore).href],
+      allowUnsignedRelease: false,
+    } as const;
+    const source = { keyFile: join(folder, 'packer.pem'), passphrase: async () => undefined };
+    const network = { caFiles: [], insecureRegistries: [], mirrors: [] };
+    const user = await newUser();
+    return (await pack({ release, output: join(folder, output), key: source, network, restart: false, dryRun: false }, user)).path;
+  };
+
+  const open = async (path: string, trustedKeyFiles: readonly string[]): Promise<string> => {
+    const { reader, standing } = await openBundle({ path, trustedKeyFiles, releaseKeyFiles: [made.releaseKey] }, await newUser());
+    await reader.close();
+    return standing;
+  };
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bundle-first-use-'));
+    await writeFile(join(folder, 'packer.pem'), key.pem());
+    await writeFile(join(folder, 'packer.pub'), key.public.pem);
+    made = await makeRelease({ out: join(folder, 'release'), components: 3, scale: 0.0001, cosign: true });
+    genuine = await packInto('genuine');
+    // What a packer can do who wants content of their own in the registry: another image under a signature's tag.
+    const layout = await ImageLayout.open(made.layout!);
+    const tag = (await layout.tags()).find((name) => name.endsWith('.sig'))!;
+    const release = await layout.resolve('4.17.3-x86_64');
+    await layout.tag(release, tag);
+    swapped = await packInto('swapped');
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it('is accepted for what the release proves, and for signatures that speak of it', async () => {
+    expect(await open(genuine, [])).toBe('unknown');
+  });
+
+  it('is refused for anything else that they put beside it', async () => {
+    await expect(open(swapped, [])).rejects.toMatchObject({ code: 'SIGNER_UNKNOWN' });
+  });
+
+  it('is believed once they are trusted', async () => {
+    expect(await open(swapped, [join(folder, 'packer.pub')])).toBe('trusted');
+  });
+});
