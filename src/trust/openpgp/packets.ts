@@ -47,7 +47,7 @@ export function byteAt(bytes: Uint8Array, offset: number): number {
 
 /** `length` bytes from `start` on, all of them. */
 export function slice(bytes: Uint8Array, start: number, length: number): Uint8Array {
-  if (start + length > bytes.length) throw malformed('it ends too early');
+  if (length < 0 || start + length > bytes.length) throw malformed('it ends too early');
   return bytes.subarray(start, start + length);
 }
 
