@@ -8,6 +8,9 @@ import { interruption, main } from './cli/main.ts';
 // tens of MiB of them pile up: 237 MiB at the peak of a pack, 190 MiB with this.
 setFlagsFromString('--semi-space-growth-factor=1');
 
+/** How Node ends when the top-level await never returns. */
+const UNSETTLED = 13;
+
 const controller = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
@@ -23,6 +26,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 process.stderr.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
+});
+
+// A promise that nobody settles would end the program in silence; it is a bug of ours, and has to look like one.
+process.on('exit', (status) => {
+  if (status !== UNSETTLED) return;
+  process.stderr.write('bundle: this is a bug in bundle, please report it: the work came to a halt before its end\n');
+  process.exitCode = 1;
 });
 
 /** A container may run under a user id that nobody has named, and without HOME: then there is no home to look into. */
