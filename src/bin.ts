@@ -29,8 +29,8 @@ process.stderr.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 // A promise that nobody settles would end the program in silence; it is a bug of ours, and has to look like one.
-process.on('exit', (status) => {
-  if (status !== UNSETTLED) return;
+process.on('exit', () => {
+  if (process.exitCode !== UNSETTLED) return;
   process.stderr.write('bundle: this is a bug in bundle, please report it: the work came to a halt before its end\n');
   process.exitCode = 1;
 });
