@@ -7,6 +7,7 @@ import type { Options } from 'yargs';
 import { ARCHITECTURES, parseArchitecture } from '../release/architecture.ts';
 import { DEFAULT_SIGNATURE_STORES } from '../core/official.ts';
 import type { DeliveryRequest } from '../workflows/deliver.ts';
+import { parseDeliveryTarget } from '../workflows/delivery-target.ts';
 import { parseMirrorRule } from '../workflows/mirror-rules.ts';
 import type { NetworkOptions } from '../workflows/network.ts';
 import type { OpenRequest } from '../workflows/open-bundle.ts';
@@ -111,10 +112,11 @@ export function openRequest(args: Arguments): OpenRequest {
 
 export function deliveryRequest(args: Arguments): DeliveryRequest {
   return {
-    to: requiredText(args, 'to'),
-    releaseRepository: text(args, 'release-repository'),
-    releaseImagesRepository: text(args, 'release-images-repository'),
-    maxNestedPaths: count(args, 'max-nested-paths'),
+    to: parseDeliveryTarget(requiredText(args, 'to'), {
+      releaseRepository: text(args, 'release-repository'),
+      releaseImagesRepository: text(args, 'release-images-repository'),
+      maxNestedPaths: count(args, 'max-nested-paths'),
+    }),
     replaceTags: flag(args, 'replace-tags'),
     resourcesFolder: requiredText(args, 'resources-dir'),
     dryRun: flag(args, 'dry-run'),

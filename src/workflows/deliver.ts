@@ -5,11 +5,12 @@ import { BundleError, hasCode } from '../core/errors.ts';
 import type { PlannedImage } from '../core/plan.ts';
 import { formatRepository } from '../core/reference.ts';
 import type { Store } from '../core/store.ts';
-import { type Destinations, planDestinations, parseTarget } from '../release/destinations.ts';
+import type { Destinations } from '../release/destinations.ts';
 import { compareVersions } from '../release/version.ts';
 import { ImageLayout } from '../stores/layout.ts';
 import { MemoryStore } from '../stores/memory.ts';
 import type { Context } from './context.ts';
+import type { DeliveryTarget } from './delivery-target.ts';
 import { checkSpace, prepareFolder } from './disk.ts';
 import type { Network } from './network.ts';
 import type { PlannedRelease } from './release.ts';
@@ -17,11 +18,7 @@ import { type ResourcesReport, writeResources } from './resources.ts';
 
 /** Where a release goes, and what is written beside it. */
 export interface DeliveryRequest {
-  /** `REGISTRY[/NAMESPACE]` or `oci:DIR`. */
-  readonly to: string;
-  readonly releaseRepository: string | undefined;
-  readonly releaseImagesRepository: string | undefined;
-  readonly maxNestedPaths: number | undefined;
+  readonly to: DeliveryTarget;
   /** Lets tags that name something else be overwritten. */
   readonly replaceTags: boolean;
   /** Where cluster resources are written. */
@@ -101,29 +98,23 @@ export async function deliver(
   );
   const bytes = [...blobs.values()].reduce((total, size) => total + size, 0);
   observe({ type: 'planned', blobs: blobs.size, bytes, images: content.images.length });
-  observe({ type: 'phase', what: `copying to ${request.to}` });
+  observe({ type: 'phase', what: `copying to ${request.to.name}` });
   const copied = await copyImages(content, tags, targetOf, context);
   const resources = places.destinations && (await writeResources(release, places.destinations, resolve(request.resourcesFolder)));
   return { ...report, copied, resources };
 }
 
-async function openPlaces(request: DeliveryRequest, release: PlannedRelease, network: () => Promise<Network>): Promise<Places> {
-  if (request.to.startsWith('oci:')) {
-    const folder = request.to.slice('oci:'.length);
-    if (folder === '') throw new BundleError('USAGE', 'oci: needs a folder', { hint: 'Write --to oci:DIR.' });
-    if (!request.dryRun) await prepareFolder(folder);
-    const layout = request.dryRun ? await layoutForDryRun(folder) : await ImageLayout.create(folder);
-    if (!request.dryRun) await checkSpace(resolve(folder, 'oci-layout'), await missingBytes(layout, release));
-    return { releaseImages: layout, components: layout, destinations: undefined };
+async function openPlaces({ to, dryRun }: DeliveryRequest, release: PlannedRelease, network: () => Promise<Network>): Promise<Places> {
+  if (to.kind === 'registry') {
+    const { destinations } = to;
+    const opened = await network();
+    return { releaseImages: opened.target(destinations.releaseImages), components: opened.target(destinations.components), destinations };
   }
-  const destinations = planDestinations({
-    to: parseTarget(request.to),
-    releaseRepository: request.releaseRepository,
-    releaseImagesRepository: request.releaseImagesRepository,
-    maxNestedPaths: request.maxNestedPaths,
-  });
-  const opened = await network();
-  return { releaseImages: opened.target(destinations.releaseImages), components: opened.target(destinations.components), destinations };
+  const { folder } = to;
+  if (!dryRun) await prepareFolder(folder);
+  const layout = dryRun ? await layoutForDryRun(folder) : await ImageLayout.create(folder);
+  if (!dryRun) await checkSpace(resolve(folder, 'oci-layout'), await missingBytes(layout, release));
+  return { releaseImages: layout, components: layout, destinations: undefined };
 }
 
 /** A dry run makes no folder: one that is not there yet is as good as an empty one. */

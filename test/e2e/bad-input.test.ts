@@ -1,0 +1,240 @@
+import { copyFile, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import type { MadeRelease } from '../../scripts/lib/made-release.ts';
+import { makeRelease } from '../../scripts/lib/make-release.ts';
+import { registryDestination } from '../../scripts/lib/registry-destination.ts';
+import { parseManifest } from '../../src/core/manifest.ts';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { temporaryFolder, User } from '../support/user.ts';
+
+const VERSION = '4.17.3';
+const NAME = `ocp-${VERSION}-x86_64`;
+
+interface Failure {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  readonly subject?: string;
+  readonly got?: string;
+}
+
+let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
+let user: User;
+beforeAll(async () => {
+  temporary = await temporaryFolder('bad-input');
+  user = await User.new(temporary.path);
+});
+afterAll(() => temporary.remove());
+
+/** Runs a command that has to fail, and gives what it says of it to a machine; people have to be told something too. */
+async function failure(args: readonly string[], by = user): Promise<Failure> {
+  const { status, stdout, stderr } = await by.bundle([...args, '--output', 'json']);
+  const { error } = JSON.parse(stdout) as { error: Failure };
+  expect(error.status).toBe(status);
+  expect(stderr).toContain(`bundle: ${error.message.split('\n')[0]!}`);
+  return error;
+}
+
+describe('a command line that is wrong', () => {
+  it.each([
+    { why: 'has no command', args: [] },
+    { why: 'has a command that is none', args: ['pakc'] },
+    { why: 'has an option that is none', args: ['pack', VERSION, '-o', 'x', '--fast'] },
+    { why: 'lacks where to write to', args: ['pack', VERSION] },
+    { why: 'gives an option twice', args: ['pack', VERSION, '-o', 'x', '-o', 'y'] },
+    { why: 'gives a number that is none', args: ['pack', VERSION, '-o', 'x', '--concurrency', 'abc'] },
+    { why: 'gives a number that is too small', args: ['pack', VERSION, '-o', 'x', '--concurrency', '0'] },
+    { why: 'gives a rate that is none', args: ['pack', VERSION, '-o', 'x', '--limit-rate', 'fast'] },
+    { why: 'names an architecture that is none', args: ['pack', VERSION, '-o', 'x', '--arch', 'sparc'] },
+    { why: 'gives a mirror rule that is none', args: ['pack', VERSION, '-o', 'x', '--mirror', 'quay.io'] },
+    { why: 'names no release', args: ['pack', '-o', 'x'] },
+    { why: 'names a target that is none', args: ['mirror', VERSION, '--to', 'HOST/../x'] },
+    { why: 'names a key type that is none', args: ['keygen', '--type', 'dsa'] },
+    { why: 'wants to remove something that is no key id', args: ['trust', 'remove', 'xyz'] },
+  ])('ends with status 2 when it $why', async ({ args }) => {
+    expect((await failure(args)).status).toBe(2);
+    expect(await readdir(user.home)).toEqual([]);
+  });
+
+  it.each(['pack', 'verify', 'inspect', 'unpack', 'mirror', 'keygen', 'sign', 'trust'])('is helped by %s --help', async (command) => {
+    const { status, stdout } = await user.bundle([command, '-h']);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(command === 'trust' ? /Commands:/ : /Examples:/);
+  });
+});
+
+describeWithRegistry('bad input to', () => {
+  let source: TestRegistry;
+  let made: MadeRelease;
+  let medium: string;
+  let fetching: readonly string[];
+  const path = (...parts: readonly string[]): string => join(temporary.path, ...parts);
+  const trust = (): readonly string[] => ['--release-key', made.releaseKey];
+  const from = (host: string): readonly string[] => ['--mirror', `quay.io=${host}`, '--signature-store', made.signatureStore, ...trust()];
+
+  beforeAll(async () => {
+    source = await startRegistry();
+    const { destination, close } = registryDestination(source.host);
+    made = await makeRelease({ out: path('release'), destination, components: 4, scale: 0.0005 });
+    await close();
+    medium = path('medium');
+    fetching = from(source.host);
+    expect(await user.bundle(['pack', VERSION, '-o', medium, ...fetching])).toMatchObject({ status: 0 });
+  });
+  afterAll(() => source.stop());
+
+  describe('pack', () => {
+    it.each([
+      { what: 'a version', args: ['4.17.99'] },
+      { what: 'an architecture', args: [VERSION, '--arch', 's390x'] },
+    ])('that names $what that is not there: 23, with the tags that are', async ({ args }) => {
+      const { status, hint } = await failure(['pack', ...args, '-o', path('none'), ...fetching]);
+      expect({ status, hint }).toEqual({ status: 23, hint: expect.stringContaining(`${VERSION}-x86_64`) as string });
+    });
+
+    it('whose payload is of another version than its tag: 20, with both', async () => {
+      const reference = `quay.io/openshift-release-dev/ocp-release@${made.release.digest}`;
+      const { status, message } = await failure(['pack', '4.17.4', '--from', reference, '-o', path('none'), ...fetching]);
+      expect({ status, message }).toMatchObject({ status: 20, message: expect.stringMatching(/4\.17\.3.*4\.17\.4/) as string });
+    });
+
+    it('whose image is for another architecture: 20, with both', async () => {
+      const reference = `quay.io/openshift-release-dev/ocp-release@${made.release.digest}`;
+      const { status, message } = await failure(['pack', '--arch', 'arm64', '--from', reference, '-o', path('none'), ...fetching]);
+      expect({ status, message }).toMatchObject({ status: 20, message: expect.stringMatching(/x86_64.*aarch64/) as string });
+    });
+
+    it('without credentials, or with wrong ones: 24, with the registry and where they were looked for', async () => {
+      const closed = await startRegistry({ htpasswd: true });
+      const wrong = path('auth.json');
+      await writeFile(wrong, JSON.stringify({ auths: { [closed.host]: { auth: Buffer.from('packer:wrong').toString('base64') } } }));
+      try {
+        for (const [file, args] of [
+          [join(user.home, '.docker/config.json'), []],
+          [wrong, ['--authfile', wrong]],
+        ] as const) {
+          const { status, message, hint } = await failure(['pack', VERSION, '-o', path('none'), ...from(closed.host), ...args]);
+          expect(status).toBe(24);
+          expect(message).toContain(closed.host);
+          expect(hint).toContain(file);
+        }
+      } finally {
+        await closed.stop();
+      }
+    });
+
+    it('from a registry that is not there: 25', async () => {
+      const gone = await startRegistry();
+      await gone.stop();
+      expect(await failure(['pack', VERSION, '-o', path('none'), ...from(gone.host)])).toMatchObject({ status: 25, code: 'NETWORK' });
+    });
+
+    it.each([
+      { what: 'no signature', store: 'empty-store', code: 'SIGNATURE_MISSING' },
+      { what: 'a signature by somebody else', store: 'signatures', code: 'SIGNER_UNKNOWN' },
+    ])('of a release with $what: 21, before any layer is fetched', async ({ store, code }) => {
+      await mkdir(path('release', 'empty-store'), { recursive: true });
+      await withProxy(async (proxy) => {
+        const args = ['--mirror', `quay.io=${proxy.host}`, '--signature-store', path('release', store)];
+        expect(await failure(['pack', VERSION, '-o', path('none'), ...args])).toMatchObject({ status: 21, code });
+        expect(proxy.seen(/\/blobs\//)).toEqual([]);
+      });
+    });
+
+    it('from a registry that gives wrong bytes: 20, with the image, and nothing of them is kept', async () => {
+      const { destination, close } = registryDestination(source.host);
+      const component = made.components[2]!;
+      const chunks = [];
+      for await (const chunk of destination.components.fetch(component)) chunks.push(chunk);
+      await close();
+      const manifest = parseManifest(Buffer.concat(chunks));
+      const own = manifest.kind === 'manifest' ? manifest.layers.at(-1)! : undefined;
+      await withProxy(
+        async (proxy) => {
+          const error = await failure(['pack', VERSION, '-o', path('lied-to'), ...from(proxy.host)]);
+          expect(error).toMatchObject({ status: 20, code: 'CONTENT_MISMATCH', subject: expect.stringContaining(component.name) as string });
+          expect(proxy.seen(new RegExp(`GET .*${own!.digest}`))).toHaveLength(2);
+        },
+        ({ method, url }) => (method === 'GET' && url.includes(own!.digest) ? { kind: 'flip', at: 10 } : undefined),
+      );
+      const partial = await readFile(path('lied-to', `${NAME}.tar.zst.partial`));
+      expect(await user.bundle(['pack', VERSION, '-o', path('lied-to'), ...fetching])).toMatchObject({ status: 0 });
+      const whole = await readFile(path('lied-to', `${NAME}.tar.zst`));
+      expect(partial.length).toBeLessThan(whole.length - own!.size);
+      expect(partial.equals(whole.subarray(0, partial.length))).toBe(true);
+    });
+
+    it('into a place that cannot be written: 26', async () => {
+      expect(await failure(['pack', VERSION, '-o', join(medium, `${NAME}.pub`, 'folder'), ...fetching])).toMatchObject({ status: 26 });
+    });
+  });
+
+  describe.each(['verify', 'inspect', 'unpack'])('%s', (command) => {
+    const run = (bundle: string, more: readonly string[] = [], by = user): Promise<Failure> =>
+      failure([command, bundle, ...(command === 'unpack' ? ['--to', `${source.host}/refused`] : []), ...trust(), ...more], by);
+    afterAll(async () => {
+      const { repositories } = (await (await fetch(`${source.url}/v2/_catalog?n=1000`)).json()) as { repositories: string[] };
+      expect(repositories.filter((name) => name.startsWith('refused'))).toEqual([]);
+    });
+
+    it('of nothing: 23', async () => {
+      expect(await run(path('nowhere'))).toMatchObject({ status: 23 });
+      expect(await run(user.home)).toMatchObject({ status: 23 });
+    });
+
+    it('of a folder that holds several: 2, with their names', async () => {
+      const folder = path(`several-${command}`);
+      await mkdir(folder);
+      for (const name of ['a.tar.zst', 'b.tar.zst']) await copyFile(join(medium, `${NAME}.tar.zst`), join(folder, name));
+      expect(await run(folder)).toMatchObject({ status: 2, message: expect.stringMatching(/a\.tar\.zst.*b\.tar\.zst/) as string });
+    });
+
+    it('of something that is no bundle: 22', async () => {
+      const file = path(`${command}-no-bundle.tar.zst`);
+      await writeFile(file, 'hello');
+      expect(await run(file)).toMatchObject({ status: 22 });
+    });
+
+    it('of one that is cut off: 22', async () => {
+      const file = path(`${command}-cut.tar.zst`);
+      await copyFile(join(medium, `${NAME}.tar.zst`), file);
+      await truncate(file, 100_000);
+      expect(await run(file)).toMatchObject({ status: 22 });
+    });
+
+    it('of another version than the one that was expected, or under its name: 21, with both', async () => {
+      expect(await run(medium, ['--expect', '4.17.4'])).toMatchObject({ status: 21, expected: '4.17.4', got: VERSION });
+      const renamed = path(command, 'ocp-4.17.4-x86_64.tar.zst');
+      await mkdir(path(command));
+      await copyFile(join(medium, `${NAME}.tar.zst`), renamed);
+      expect(await run(renamed)).toMatchObject({ status: 21, code: 'NOT_THE_EXPECTED_BUNDLE' });
+    });
+
+    it('of one with another digest than was passed on: 21', async () => {
+      expect(await run(medium, ['--bundle-digest', '0'.repeat(64)])).toMatchObject({ status: 21, code: 'NOT_THE_EXPECTED_BUNDLE' });
+    });
+
+    it('by somebody who trusts others: 21, with the signer and how to trust them', async () => {
+      const other = await User.new(path(`other-${command}`));
+      await other.bundle(['keygen', '--out', 'their.pem']);
+      await other.bundle(['trust', 'add', 'their.pub']);
+      const { status, got, hint } = await run(medium, [], other);
+      expect({ status, got }).toMatchObject({ status: 21, got: expect.stringMatching(/^[0-9a-f]{64}$/) as string });
+      expect(hint).toContain('bundle trust add');
+    });
+  });
+
+  async function withProxy(work: (proxy: FaultProxy) => Promise<void>, decide?: Parameters<typeof startFaultProxy>[1]): Promise<void> {
+    const proxy = await startFaultProxy(source.url, decide);
+    try {
+      await work(proxy);
+    } finally {
+      await proxy.stop();
+    }
+  }
+});

@@ -1,0 +1,77 @@
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { execa } from 'execa';
+
+import { projectPath } from '../../scripts/lib/project-root.ts';
+
+/** What a run of the built program left behind. */
+export interface Ran {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly input?: string;
+}
+
+/** Somebody with a home folder of their own, and nothing else in their environment, who runs the built program. */
+export class User {
+  readonly folder: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** @param folder where their home goes. */
+  static async new(folder: string): Promise<User> {
+    await mkdir(join(folder, 'home'), { recursive: true });
+    return new User(folder);
+  }
+
+  get home(): string {
+    return join(this.folder, 'home');
+  }
+
+  /** The private half of their own signing key; there once they have packed. */
+  get signingKey(): string {
+    return join(this.home, '.config/bundle/signing-key.pem');
+  }
+
+  get publicKey(): string {
+    return join(this.home, '.config/bundle/signing-key.pub');
+  }
+
+  /** Whatever the status: a test compares it. */
+  async bundle(args: readonly string[], { env, cwd, input }: RunOptions = {}): Promise<Ran> {
+    const { exitCode, stdout, stderr } = await execa(process.execPath, [projectPath('dist/bin.js'), ...args], {
+      cwd: cwd ?? this.folder,
+      env: { HOME: this.home, PATH: process.env['PATH'] ?? '', ...env },
+      extendEnv: false,
+      reject: false,
+      ...(input === undefined ? { stdin: 'ignore' } : { input }),
+    });
+    return { status: exitCode ?? -1, stdout, stderr };
+  }
+
+  /** The result of a run that has to succeed, as JSON. @throws Error with what it said on stderr. */
+  async json(args: readonly string[], options: RunOptions = {}): Promise<unknown> {
+    const ran = await this.bundle([...args, '--output', 'json'], options);
+    if (ran.status !== 0) throw new Error(`status ${ran.status}: ${ran.stderr}`);
+    return JSON.parse(ran.stdout);
+  }
+
+  async readHome(path: string): Promise<string> {
+    return readFile(join(this.home, path), 'utf8');
+  }
+}
+
+/** A temporary folder for `work`, gone afterwards. */
+export async function temporaryFolder(name: string): Promise<{ readonly path: string; readonly remove: () => Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), `bundle-${name}-`));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
