@@ -12,7 +12,7 @@ const HELP = `Makes an OpenShift release to try things on: real names, a real pa
   --push HOST:PORT    pushes to HOST:PORT/openshift-release-dev/ instead of writing a layout
   --version VERSION   version of the release (default 4.17.3)
   --arch ARCH         ${releaseArchitectures().join(', ')} (default x86_64)
-  --components N      the first N of the real components (default: all 183)
+  --components N      the first N of the real components (default: all 183); more get made-up names
   --scale NUMBER      size of layers as a share of real ones (default 0.002; 1 makes 15 GB)
   --seed TEXT         the same seed makes the same images (default 1)
   --cosign            adds signature images as cosign makes them

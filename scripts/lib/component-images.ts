@@ -1,13 +1,12 @@
 import { mapLimited } from '../../src/core/concurrency.ts';
 import { type Image, type ImageKind, makeImage, makeIndex } from './image.ts';
 import { type Layer, randomLayer } from './layer.ts';
-import { ownLayerSize, realSizes } from './sizes.ts';
+import type { Shape } from './shape.ts';
 
 /** What the bytes of a made release depend on. */
 export interface Ingredients {
   readonly seed: string;
-  /** Sizes of layers as a share of those of a real release. */
-  readonly scale: number;
+  readonly shape: Shape;
   /** Architectures of the images; with more than one, each component is an index. */
   readonly platforms: readonly string[];
 }
@@ -29,9 +28,9 @@ const TWIN_EVERY = 45;
 const FIRST_TWIN = 3;
 const PARALLEL = 2;
 
-/** Four layers sized as those of a real release, and a tiny one, for each architecture. */
-export async function makeBaseLayers({ seed, scale, platforms }: Ingredients): Promise<BaseLayers> {
-  const [first, ...others] = realSizes().base.map((size) => size * scale);
+/** The layers of the shape, and a tiny one behind the first, for each architecture. */
+export async function makeBaseLayers({ seed, shape, platforms }: Ingredients): Promise<BaseLayers> {
+  const [first, ...others] = shape.base;
   const sizes = [first!, TINY_BASE_LAYER, ...others];
   const layersOf = async (platform: string): Promise<readonly Layer[]> =>
     mapLimited(sizes, PARALLEL, async (size) => randomLayer(`${seed} base ${sizes.indexOf(size)} ${platform}`, 'usr/lib', size));
@@ -48,11 +47,10 @@ export async function makeComponents(
   base: BaseLayers,
   publish: (image: Image) => Promise<void>,
 ): Promise<readonly Component[]> {
-  const sizes = realSizes();
   const isTwin = (index: number): boolean => index % TWIN_EVERY === FIRST_TWIN;
   const made = await mapLimited([...names.entries()], PARALLEL, async ([index, name]): Promise<Component | undefined> => {
     if (isTwin(index)) return undefined;
-    const component = await makeComponent(name, kindOf(index), ownLayerSize(sizes, index), ingredients, base);
+    const component = await makeComponent(name, kindOf(index), ingredients.shape.own(index), ingredients, base);
     await publish(component.image);
     return component;
   });
@@ -63,11 +61,11 @@ async function makeComponent(
   name: string,
   kind: ImageKind,
   size: number,
-  { seed, scale, platforms }: Ingredients,
+  { seed, platforms }: Ingredients,
   base: BaseLayers,
 ): Promise<Component> {
   const images = await mapLimited(platforms, 1, async (architecture) => {
-    const own = await randomLayer(`${seed} ${name} ${architecture}`, `usr/share/${name}`, size * scale);
+    const own = await randomLayer(`${seed} ${name} ${architecture}`, `usr/share/${name}`, size);
     return { architecture, image: makeImage(kind, architecture, [...base.get(architecture)!, own], labelsOf(name)) };
   });
   if (images.length === 1) return { name, image: images[0]!.image, children: [] };

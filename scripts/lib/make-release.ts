@@ -14,6 +14,7 @@ import type { Layer } from './layer.ts';
 import type { MadeRelease } from './made-release.ts';
 import { Payload } from './payload.ts';
 import { makeReleaseSigner, type ReleaseSigner } from './release-signer.ts';
+import { realShape, type Shape } from './shape.ts';
 
 export interface MakeReleaseOptions {
   /** Folder for the results, made if absent. */
@@ -22,12 +23,14 @@ export interface MakeReleaseOptions {
   readonly destination?: Destination & { readonly registry: string };
   readonly version?: string;
   readonly architecture?: ReleaseArchitecture;
-  /** How many of the real components the release has, the first ones of the real list. All if left out. */
+  /** How many components the release has: the first ones of the real list, then made-up ones. All real ones if left out. */
   readonly components?: number;
   /** The same seed gives the same bytes, whatever the version. */
   readonly seed?: string;
   /** Sizes of layers as a share of those of a real release. */
   readonly scale?: number;
+  /** Sizes of layers, where they are not those of a real release at {@link scale}. */
+  readonly shape?: Shape;
   /** Adds images as cosign makes them for signatures. */
   readonly cosign?: boolean;
   /** Signs the release; a key made on the spot if left out. */
@@ -39,20 +42,17 @@ const COMPONENT_REPOSITORY = 'quay.io/openshift-release-dev/ocp-v4.0-art-dev';
 
 /**
  * Makes a release with the names, the payload and the shape of a real one, and layers of random bytes; without a network.
- * @throws RangeError for a number of components that the real release does not have.
+ * @throws RangeError for a number of components that is not a positive integer.
  */
 export async function makeRelease(options: MakeReleaseOptions): Promise<MadeRelease> {
   const { out, version = '4.17.3', architecture = 'x86_64', seed = '1', scale = 0.002, cosign = false } = options;
   const layout = join(out, 'layout');
   const { releases, components: componentStore } = options.destination ?? (await layoutDestination(layout));
   const payload = await Payload.read();
-  const names = payload.componentNames.slice(0, options.components);
-  if (options.components !== undefined && names.length !== options.components) {
-    throw new RangeError(`not a number of components, up to ${payload.componentNames.length}: ${options.components}`);
-  }
+  const names = payload.componentNames(options.components);
 
   const publisher = new Publisher();
-  const ingredients: Ingredients = { seed, scale, platforms: platformsOf(architecture) };
+  const ingredients: Ingredients = { seed, shape: options.shape ?? realShape(scale), platforms: platformsOf(architecture) };
   const base = await makeBaseLayers(ingredients);
   // Before the components, that no two of them push the same layer at once.
   for (const layers of base.values()) await publisher.publishLayers(componentStore, layers);

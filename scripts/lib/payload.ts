@@ -39,12 +39,17 @@ export class Payload {
     return new Payload(files);
   }
 
-  /** Names of the components, in the order of image-references. */
-  get componentNames(): readonly string[] {
-    return this.#tags.map(({ name }) => asString(name, 'name'));
+  /**
+   * Names of the first `count` components, in the order of image-references; those beyond the real ones are made up.
+   * @throws RangeError for a count that is not a positive integer.
+   */
+  componentNames(count = this.#tags.length): readonly string[] {
+    if (!Number.isSafeInteger(count) || count < 1) throw new RangeError(`not a number of components: ${count}`);
+    const real = this.#tags.map(({ name }) => asString(name, 'name'));
+    return Array.from({ length: count }, (_, index) => real[index] ?? `component-${index + 1}`);
   }
 
-  /** The top layer of a release image that consists of the given components, which are the first ones of the real list. */
+  /** The top layer of a release image that consists of the given components, named as {@link componentNames} does. */
   layer(version: string, components: readonly NamedComponent[], metadata: Readonly<Record<string, string>>): Layer {
     const files = new Map(this.#files);
     files.set(pathOf('image-references'), json(this.#imageReferences(version, components)));
@@ -54,8 +59,9 @@ export class Payload {
   }
 
   #imageReferences(version: string, components: readonly NamedComponent[]): JsonObject {
+    const real = this.#tags;
     const tags = components.map(({ name, reference }, at) => {
-      const tag = this.#tags[at]!;
+      const tag = real[at % real.length]!;
       return { ...tag, name, from: { ...asObject(tag['from'], 'from'), name: reference } };
     });
     const metadata = { ...asObject(this.#references['metadata'], 'metadata'), name: version, creationTimestamp: CREATED };

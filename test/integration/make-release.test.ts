@@ -127,8 +127,14 @@ describe('makeRelease', () => {
     expect(await destination.components.tags()).not.toContain('4.17.3-x86_64');
   });
 
-  it('does not make more components than there are names', async () => {
-    await expect(make('many', { components: 184 })).rejects.toThrow(RangeError);
+  it('makes up names for components beyond the real ones', async () => {
+    const { components } = await make('many', { components: 185, shape: { base: [1000], own: () => 1000 } });
+    expect(components.length).toBe(185);
+    expect(new Set(components.map(({ name }) => name)).size).toBe(185);
+  });
+
+  it('makes no part of a component', async () => {
+    await expect(make('many', { components: 2.5 })).rejects.toThrow(RangeError);
   });
 });
 

@@ -1,11 +1,9 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { describe } from 'vitest';
-
-const PROGRAM = 'docker-registry';
+import { REGISTRY_PROGRAM, serveRegistry } from '../../scripts/lib/registry.ts';
 
 /**
  * The one user of a registry with `htpasswd`. The hash is bcrypt, as the registry asks for, made with
@@ -34,8 +32,8 @@ export interface TestRegistry {
 
 /** Whether the real registry is installed. @throws Error where it is not, and `$BUNDLE_REQUIRE_SERVERS` asks for it. */
 export function haveRegistry(): boolean {
-  const found = spawnSync(PROGRAM, ['--version']).error === undefined;
-  if (!found && process.env['BUNDLE_REQUIRE_SERVERS']) throw new Error(`${PROGRAM} is not installed`);
+  const found = spawnSync(REGISTRY_PROGRAM, ['--version']).error === undefined;
+  if (!found && process.env['BUNDLE_REQUIRE_SERVERS']) throw new Error(`${REGISTRY_PROGRAM} is not installed`);
   return found;
 }
 
@@ -48,23 +46,16 @@ export function describeWithRegistry(name: string, body: () => void): void {
 export async function startRegistry(options: RegistryOptions = {}): Promise<TestRegistry> {
   const root = await mkdtemp(join(tmpdir(), 'bundle-registry-'));
   await writeFile(join(root, 'htpasswd'), HTPASSWD);
-  const config = join(root, 'config.json');
-  await writeFile(config, JSON.stringify(configuration(root, options)));
-  const child = spawn(PROGRAM, ['serve', config], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const stop = async (): Promise<void> => {
-    await ended(child);
-    await rm(root, { recursive: true, force: true });
-  };
+  const remove = (): Promise<void> => rm(root, { recursive: true, force: true });
   try {
-    const host = await listening(child);
-    return { host, url: `${options.tls ? 'https' : 'http'}://${host}`, root, stop };
+    const { host, stop } = await serveRegistry(root, configuration(root, options));
+    return { host, url: `${options.tls ? 'https' : 'http'}://${host}`, root, stop: () => stop().then(remove) };
   } catch (error) {
-    await stop();
+    await remove();
     throw error;
   }
 }
 
-/** YAML takes JSON. The program picks the port and tells it in its log. */
 function configuration(root: string, { htpasswd, tls, token }: RegistryOptions): object {
   return {
     version: 0.1,
@@ -80,32 +71,4 @@ function configuration(root: string, { htpasswd, tls, token }: RegistryOptions):
       auth: { token: { realm: token.realm, service: token.service, issuer: token.issuer, rootcertbundle: token.certificate } },
     }),
   };
-}
-
-async function listening(child: ChildProcess): Promise<string> {
-  const said: string[] = [];
-  const host = await new Promise<string>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('exit', () => {
-      reject(new Error(`${PROGRAM} ended:\n${said.join('\n')}`));
-    });
-    for (const output of [child.stdout!, child.stderr!]) {
-      createInterface(output).on('line', (line) => {
-        if (said.length < 100) said.push(line);
-        const address = /listening on (127\.0\.0\.1:[0-9]+)/.exec(line)?.[1];
-        if (address !== undefined) resolve(address);
-      });
-    }
-  });
-  return host;
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-  await new Promise<void>((resolve) => {
-    child.on('exit', () => {
-      resolve();
-    });
-    child.kill('SIGKILL');
-  });
 }

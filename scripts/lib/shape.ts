@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { projectPath } from './project-root.ts';
 
-export interface ReleaseSizes {
+interface ReleaseSizes {
   /** Bytes of the layers that all images share, base layer first. */
   readonly base: readonly number[];
   /** Bytes of the layers that belong to one component, smallest first. */
@@ -12,7 +12,7 @@ export interface ReleaseSizes {
 const SMALLEST_LAYER = 100_000;
 
 /** Sizes of the blobs of a real release (fixtures/stats). */
-export function realSizes(): ReleaseSizes {
+function realSizes(): ReleaseSizes {
   const rows = readFileSync(projectPath('fixtures', 'stats', 'blob-sizes-4.16.15.csv'), 'utf8')
     .trim()
     .split('\n')
@@ -30,8 +30,17 @@ export function realSizes(): ReleaseSizes {
 
 const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
 
-/** The size of the `index`-th component's own layer. Any first N of them are spread evenly over the counted sizes. */
-export function ownLayerSize({ own }: ReleaseSizes, index: number): number {
-  const quantile = (0.5 + index * GOLDEN_RATIO) % 1;
-  return own[Math.floor(quantile * own.length)]!;
+/** How large the layers of a made release are, in bytes; about, since files and their headers do not divide evenly. */
+export interface Shape {
+  /** Layers that all images share, base layer first. */
+  readonly base: readonly number[];
+  /** The layer that belongs to the `index`-th component alone. */
+  readonly own: (index: number) => number;
+}
+
+/** The shape of a real release, `scale` times its size. Any first N components are spread evenly over the counted sizes. */
+export function realShape(scale: number): Shape {
+  const { base, own } = realSizes();
+  const ownSize = (index: number): number => own[Math.floor(((0.5 + index * GOLDEN_RATIO) % 1) * own.length)]!;
+  return { base: base.map((size) => size * scale), own: (index) => ownSize(index) * scale };
 }

@@ -1,0 +1,40 @@
+import { realShape, type Shape } from '../shape.ts';
+
+const MiB = 1024 * 1024;
+
+export interface BenchShape {
+  readonly shape: Shape;
+  /** All of a real release if left out. */
+  readonly components?: number;
+  /** What is measured with it. */
+  readonly kind: 'release' | 'large layer' | 'small images';
+  readonly about: string;
+}
+
+/** A base that is small beside everything else. */
+const SMALL_BASE = [4096, 4096, 4096, 4096];
+
+/** The releases to measure with; a real one has 15 GB. */
+export const SHAPES = {
+  quick: { kind: 'release', shape: realShape(0.02), about: '0.3 GB in the shape of a real release' },
+  release: { kind: 'release', shape: realShape(0.0865), about: '1.3 GB in the shape of a real release' },
+  'release-10': { kind: 'release', shape: realShape(0.667), about: '10 GB in the shape of a real release' },
+  'large-layer': {
+    kind: 'large layer',
+    shape: { base: SMALL_BASE, own: () => 2048 * MiB },
+    components: 1,
+    about: 'a release with one layer of 2 GiB',
+  },
+  'small-images': {
+    kind: 'small images',
+    shape: { base: SMALL_BASE, own: (index) => 4096 + 8 * (index % 1000) },
+    components: 2000,
+    about: '2,000 small images',
+  },
+} as const satisfies Readonly<Record<string, BenchShape>>;
+
+export type ShapeName = keyof typeof SHAPES;
+
+export function isShapeName(text: string): text is ShapeName {
+  return Object.hasOwn(SHAPES, text);
+}
