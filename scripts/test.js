@@ -7,7 +7,7 @@ import { prepare } from './lib/prepare.js';
 import { isInstalled, run } from './lib/run.js';
 
 /** What some tests need; without it they are left out, or fail when $BUNDLE_REQUIRE_SERVERS is set. */
-const PROGRAMS = ['docker-registry', 'skopeo', 'zstd', 'tar', 'sha256sum', 'gpg', 'openssl'];
+const PROGRAMS = ['docker-registry', 'skopeo', 'zstd', 'tar', 'sha256sum', 'gpg', 'openssl', 'nginx'];
 
 const missing = PROGRAMS.filter((program) => !isInstalled(program));
 if (missing.length > 0 && process.env['BUNDLE_REQUIRE_SERVERS']) {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import { Pace } from '../core/concurrency.ts';
 import { BundleError } from '../core/errors.ts';
 import type { Context } from '../workflows/context.ts';
 import { count, requiredText } from './arguments.ts';
@@ -48,7 +49,7 @@ function contextOf(args: Arguments, { observe }: Progress, io: Io): Context {
     signal: io.signal,
     observe,
     now: new Date(),
-    concurrency: count(args, 'concurrency') ?? DEFAULT_CONCURRENCY,
+    concurrency: new Pace(count(args, 'concurrency') ?? DEFAULT_CONCURRENCY),
   };
 }
 

@@ -10,6 +10,66 @@ export function anySignal(...signals: readonly (AbortSignal | undefined)[]): Abo
 }
 
 /**
+ * How many tasks run at once where the other end has a say: half as many when it is pressed, one more after each round
+ * that went well, and never more than `most`.
+ */
+export class Pace {
+  readonly most: number;
+  #now: number;
+  /** What went well since the number last changed. */
+  #well = 0;
+  #fellAt = Number.NEGATIVE_INFINITY;
+  readonly #waiting = new Set<() => void>();
+
+  /** @param most a positive integer, else RangeError. */
+  constructor(most: number) {
+    checkLimit(most);
+    this.most = most;
+    this.#now = most;
+  }
+
+  get now(): number {
+    return this.#now;
+  }
+
+  /** The other end is pressed. What was `begun` (on the clock of `performance.now()`) before the last fall says nothing new. */
+  fall(begun: number): void {
+    if (begun < this.#fellAt) return;
+    this.#fellAt = performance.now();
+    this.#now = Math.max(1, Math.floor(this.#now / 2));
+    this.#well = 0;
+  }
+
+  /** Something went well. */
+  rise(): void {
+    this.#well += 1;
+    if (this.#now === this.most || this.#well < this.#now) return;
+    this.#now += 1;
+    this.#well = 0;
+    for (const wake of [...this.#waiting]) wake();
+  }
+
+  /** Waits until the `worker`-th, from 0, may take another task; `false` where `signal` is aborted. The first one never waits. */
+  async turn(worker: number, signal: AbortSignal): Promise<boolean> {
+    while (worker >= this.#now && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const wake = (): void => {
+          this.#waiting.delete(wake);
+          signal.removeEventListener('abort', wake);
+          resolve();
+        };
+        this.#waiting.add(wake);
+        signal.addEventListener('abort', wake);
+      });
+    }
+    return !signal.aborted;
+  }
+}
+
+/** Tasks at a time: a number that stays, or a pace that changes under way. */
+export type Limit = number | Pace;
+
+/**
  * Runs `task` for every item, at most `limit` at a time, in the order of the items. The first failure aborts the
  * signal that the tasks were given and starts no further one; all that run have settled when this returns or throws.
  *
@@ -18,28 +78,32 @@ export function anySignal(...signals: readonly (AbortSignal | undefined)[]): Abo
  */
 export async function forEachLimited<T>(
   items: Iterable<T>,
-  limit: number,
+  limit: Limit,
   task: (item: T, signal: AbortSignal) => Promise<void>,
   signal?: AbortSignal,
 ): Promise<void> {
-  if (!Number.isSafeInteger(limit) || limit < 1) throw new RangeError(`concurrency limit: ${limit}`);
+  const workers = limit instanceof Pace ? limit.most : limit;
+  checkLimit(workers);
   const stop = new AbortController();
   const combined = anySignal(signal, stop.signal);
+  const taken = new AbortController();
+  const over = anySignal(combined, taken.signal);
   const queue = items[Symbol.iterator]();
   const failures: unknown[] = [];
-  const worker = async (): Promise<void> => {
-    while (!combined.aborted) {
+  const work = async (worker: number): Promise<void> => {
+    while (!over.aborted) {
       try {
+        if (limit instanceof Pace && worker >= limit.now && !(await limit.turn(worker, over))) return;
         const next = queue.next();
-        if (next.done === true) return;
-        await task(next.value, combined);
+        if (next.done === true) taken.abort();
+        else await task(next.value, combined);
       } catch (error) {
         if (!isAbort(error)) failures.push(error);
         stop.abort();
       }
     }
   };
-  await Promise.all(Array.from({ length: limit }, worker));
+  await Promise.all(Array.from({ length: workers }, (_, worker) => work(worker)));
   signal?.throwIfAborted();
   if (failures.length > 0) throw gravest(failures);
 }
@@ -47,7 +111,7 @@ export async function forEachLimited<T>(
 /** `forEachLimited` that keeps what the tasks return, in the order of the items. */
 export async function mapLimited<T, R>(
   items: readonly T[],
-  limit: number,
+  limit: Limit,
   task: (item: T, signal: AbortSignal) => Promise<R>,
   signal?: AbortSignal,
 ): Promise<R[]> {
@@ -61,6 +125,10 @@ export async function mapLimited<T, R>(
     signal,
   );
   return results;
+}
+
+function checkLimit(limit: number): void {
+  if (!Number.isSafeInteger(limit) || limit < 1) throw new RangeError(`concurrency limit: ${limit}`);
 }
 
 function isAbort(error: unknown): boolean {

@@ -1,5 +1,5 @@
-import { type ByteStream, streamOf } from './bytes.ts';
-import { forEachLimited, mapLimited } from './concurrency.ts';
+import { streamOf } from './bytes.ts';
+import { forEachLimited, type Limit, mapLimited } from './concurrency.ts';
 import type { Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { BundleError, hasCode } from './errors.ts';
@@ -7,12 +7,9 @@ import type { Observe } from './events.ts';
 import type { ContentPlan, PlannedImage } from './plan.ts';
 import type { ReadOnlyStore, Store } from './store.ts';
 
-/** Attempts at one upload: what is sent cannot be sent again by the store itself, since it streams. */
-const UPLOAD_ATTEMPTS = 4;
-
 export interface CopyOptions {
   /** Transfers at a time. */
-  readonly concurrency: number;
+  readonly concurrency: Limit;
   readonly signal: AbortSignal;
   readonly observe: Observe;
 }
@@ -197,24 +194,20 @@ class CopyRun {
   async #push(descriptor: Descriptor, source: ReadOnlyStore, target: Store, signal: AbortSignal): Promise<void> {
     const { observe } = this.#options;
     const bytes = this.#bytes.get(descriptor.digest);
-    for (let attempt = 1; ; attempt += 1) {
-      let sent = 0;
-      const counted = async function* (content: ByteStream): AsyncGenerator<Uint8Array> {
-        for await (const chunk of content) {
-          sent += chunk.length;
-          observe({ type: 'advanced', bytes: chunk.length });
-          yield chunk;
-        }
-      };
-      try {
-        await target.push(descriptor, counted(bytes ? streamOf(bytes) : source.fetch(descriptor, { signal })), { signal });
-        return;
-      } catch (error) {
-        observe({ type: 'advanced', bytes: -sent });
-        if (!(error instanceof BundleError) || !error.temporary || attempt >= UPLOAD_ATTEMPTS) throw error;
-        observe({ type: 'retried', what: descriptor.digest, cause: error.message, attempt, delayMs: 0 });
+    let sent = 0;
+    const from = async function* (start: number): AsyncGenerator<Uint8Array> {
+      if (sent > start) observe({ type: 'advanced', bytes: start - sent });
+      sent = start;
+      const range = { start, end: descriptor.size };
+      const whole = start === 0;
+      const content = bytes ? streamOf(bytes.subarray(start)) : source.fetch(descriptor, { ...(!whole && { range }), signal });
+      for await (const chunk of content) {
+        sent += chunk.length;
+        observe({ type: 'advanced', bytes: chunk.length });
+        yield chunk;
       }
-    }
+    };
+    await target.push(descriptor, from(0), { signal, again: from });
   }
 
   async #finishImage(image: PlannedImage, signal: AbortSignal): Promise<void> {

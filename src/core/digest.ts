@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { BundleError } from './errors.ts';
 
 declare const brand: unique symbol;
@@ -36,8 +36,13 @@ export function digestFromHex(hex: string): Digest {
 
 /** Counts and hashes bytes that stream by. */
 export class Digester {
-  readonly #hash = createHash('sha256');
-  #size = 0;
+  readonly #hash: Hash;
+  #size: number;
+
+  constructor(hash: Hash = createHash('sha256'), size = 0) {
+    this.#hash = hash;
+    this.#size = size;
+  }
 
   /** Bytes seen so far. */
   get size(): number {
@@ -47,6 +52,11 @@ export class Digester {
   update(bytes: Uint8Array): void {
     this.#hash.update(bytes);
     this.#size += bytes.length;
+  }
+
+  /** One that has seen the same, and goes its own way from here. */
+  copy(): Digester {
+    return new Digester(this.#hash.copy(), this.#size);
   }
 
   /** The digest of everything seen; the digester cannot be used afterwards. */

@@ -1,12 +1,13 @@
-import { mapLimited } from './concurrency.ts';
+import { type Limit, mapLimited } from './concurrency.ts';
 import type { Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { BundleError } from './errors.ts';
+import type { Observe } from './events.ts';
 import { MAX_INDEX_DEPTH, MAX_MANIFEST_BYTES } from './limits.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
 import { isManifestType } from './media-types.ts';
 import type { ReadOnlyStore } from './store.ts';
-import { readVerified } from './verified.ts';
+import { readVerified, twiceIfWrong } from './verified.ts';
 
 /** An image that is to be copied, before anything but its own descriptor is known. */
 export interface ImageRequest {
@@ -62,8 +63,9 @@ export interface ContentPlan {
 
 export interface PlanOptions {
   /** Requests at a time. */
-  readonly concurrency: number;
+  readonly concurrency: Limit;
   readonly signal?: AbortSignal;
+  readonly observe?: Observe;
 }
 
 /** Fetches the manifests of images, whole trees of them; every digest is fetched once however often it is met. */
@@ -104,8 +106,9 @@ export class ManifestWalker {
     if (depth > MAX_INDEX_DEPTH) {
       throw new BundleError('UNSUPPORTED_CONTENT', `indexes are nested deeper than ${MAX_INDEX_DEPTH}`);
     }
-    const { signal } = this.#options;
-    const bytes = await readVerified(store.fetch(descriptor, { ...(signal && { signal }) }), descriptor);
+    const { signal, observe } = this.#options;
+    const read = async (): Promise<Uint8Array> => readVerified(store.fetch(descriptor, { ...(signal && { signal }) }), descriptor);
+    const bytes = await twiceIfWrong(read, descriptor.digest, observe);
     const manifest = parseManifest(bytes, descriptor.mediaType);
     const children: ManifestTree[] = [];
     if (manifest.kind === 'index') {
@@ -199,7 +202,8 @@ export async function planContent(
     async ({ descriptor, bytes, store, image }, signal) => {
       if (bytes !== undefined) return { descriptor, bytes };
       try {
-        return { descriptor, bytes: await readVerified(store.fetch(descriptor, { signal }), descriptor) };
+        const read = async (): Promise<Uint8Array> => readVerified(store.fetch(descriptor, { signal }), descriptor);
+        return { descriptor, bytes: await twiceIfWrong(read, descriptor.digest, options.observe) };
       } catch (error) {
         throw error instanceof BundleError ? error.about(`image ${image}`) : error;
       }

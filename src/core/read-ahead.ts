@@ -1,6 +1,6 @@
 import { BufferRing, type Lent } from './buffers.ts';
 import type { ByteStream } from './bytes.ts';
-import { anySignal } from './concurrency.ts';
+import { anySignal, forEachLimited, type Limit } from './concurrency.ts';
 import type { Descriptor } from './descriptor.ts';
 import { BundleError, hasCode } from './errors.ts';
 import type { Observe } from './events.ts';
@@ -15,7 +15,7 @@ const SEGMENT = 8 * 1024 * 1024;
 
 export interface ReadAheadOptions {
   /** Requests at a time. */
-  readonly concurrency: number;
+  readonly concurrency: Limit;
   readonly signal: AbortSignal;
   readonly observe: Observe;
   /** Keeps the fetching to a rate. */
@@ -42,14 +42,10 @@ export async function readAhead(
   const byBlob = new Map<PlannedBlob, Segment[]>();
   for (const segment of queue) byBlob.set(segment.blob, [...(byBlob.get(segment.blob) ?? []), segment]);
 
-  let next = 0;
-  const fetchOn = async (): Promise<void> => {
-    for (let segment = queue[next]; segment && !signal.aborted; segment = queue[next]) {
-      next += 1;
-      await segment.fetch(ring, { ...options, signal });
-    }
-  };
-  const workers = Promise.all(Array.from({ length: options.concurrency }, fetchOn));
+  // What fails is seen where the segment is consumed; what is thrown here is the abort alone.
+  const workers = forEachLimited(queue, options.concurrency, (segment) => segment.fetch(ring, { ...options, signal }), signal).catch(
+    () => undefined,
+  );
 
   try {
     for (const blob of blobs) {

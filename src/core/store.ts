@@ -11,6 +11,11 @@ export interface StoreOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface PushOptions extends StoreOptions {
+  /** Gives the content again, from a byte on: with it, a transfer that broke is continued, and wrong content is asked for once more. */
+  readonly again?: (start: number) => ByteStream;
+}
+
 /** A place that content can be read from by digest. */
 export interface ReadOnlyStore {
   /** How people call the place: `quay.io/openshift-release-dev/ocp-release`, `oci:/srv/release`. */
@@ -38,7 +43,7 @@ export interface Store extends ReadOnlyStore {
    * is there already is left alone. A manifest may be pushed only after everything it points to.
    * @throws BundleError CONTENT_MISMATCH when the bytes are not those of the descriptor.
    */
-  push(descriptor: Descriptor, content: ByteStream, options?: StoreOptions): Promise<void>;
+  push(descriptor: Descriptor, content: ByteStream, options?: PushOptions): Promise<void>;
   /** Lets `tag` name a manifest that has been pushed, replacing what it named before. */
   tag(descriptor: Descriptor, tag: string, options?: StoreOptions): Promise<void>;
   /**

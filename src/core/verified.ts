@@ -1,7 +1,8 @@
 import { type ByteStream, readAll } from './bytes.ts';
 import type { Descriptor } from './descriptor.ts';
 import { Digester } from './digest.ts';
-import { BundleError } from './errors.ts';
+import { BundleError, hasCode } from './errors.ts';
+import type { Observe } from './events.ts';
 import { MAX_MANIFEST_BYTES } from './limits.ts';
 
 declare const brand: unique symbol;
@@ -40,20 +41,85 @@ export function verifiedWhole(parts: readonly Uint8Array[], expected: Descriptor
   return handOut() as unknown as VerifiedStream;
 }
 
-async function* check(content: ByteStream, expected: Descriptor): AsyncGenerator<Uint8Array> {
-  const digester = new Digester();
+/**
+ * Does once more what found wrong content: a cache or a wire may have altered it. Twice is no accident.
+ * @param what for the event of it.
+ */
+export async function twiceIfWrong<T>(task: () => Promise<T>, what: string, observe: Observe | undefined): Promise<T> {
+  try {
+    return await task();
+  } catch (error) {
+    if (!hasCode(error, 'CONTENT_MISMATCH')) throw error;
+    observe?.({ type: 'retried', what, cause: error.message, attempt: 1, delayMs: 0 });
+    return task();
+  }
+}
+
+/** What is read again after a break is at most this much more than what was lost. */
+const CHECKPOINT_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Content that can be read again from any byte on, checked each time as {@link verified} does it: over the whole, though
+ * nothing is read twice but what comes after the last checkpoint before that byte.
+ */
+export class RepeatableContent {
+  readonly #expected: Descriptor;
+  readonly #read: (start: number) => ByteStream;
+  readonly #distance: number;
+  #checkpoints: Digester[] = [new Digester()];
+
+  /**
+   * @param read gives the content from a byte on, unchecked.
+   * @param distance bytes between checkpoints.
+   */
+  constructor(expected: Descriptor, read: (start: number) => ByteStream, distance = CHECKPOINT_BYTES) {
+    this.#expected = expected;
+    this.#read = read;
+    this.#distance = distance;
+  }
+
+  /** @throws BundleError CONTENT_MISMATCH, with both values. */
+  async *from(start: number): AsyncGenerator<Uint8Array> {
+    const known = this.#checkpoints.filter(({ size }) => size <= start);
+    const checkpoint = known.at(-1)!;
+    this.#checkpoints = known;
+    const remember = (digester: Digester): void => {
+      if (digester.size - this.#checkpoints.at(-1)!.size >= this.#distance) this.#checkpoints.push(digester.copy());
+    };
+    let skip = start - checkpoint.size;
+    for await (const chunk of check(this.#read(checkpoint.size), this.#expected, checkpoint.copy(), remember)) {
+      const passed = Math.min(skip, chunk.length);
+      skip -= passed;
+      if (passed < chunk.length) yield chunk.subarray(passed);
+    }
+  }
+
+  /** Forgets what was seen: it turned out to be wrong. */
+  restart(): void {
+    this.#checkpoints = this.#checkpoints.slice(0, 1);
+  }
+}
+
+/** @param digester has seen what comes before `content`. */
+async function* check(
+  content: ByteStream,
+  expected: Descriptor,
+  digester = new Digester(),
+  seen?: (digester: Digester) => void,
+): AsyncGenerator<Uint8Array> {
   const checkEnd = (): void => {
     const digest = digester.digest();
     if (digest !== expected.digest) throw mismatch(expected, 'digest', expected.digest, digest);
   };
   let last: Uint8Array | undefined;
-  if (expected.size === 0) checkEnd();
+  if (expected.size === digester.size) checkEnd();
   for await (const chunk of content) {
     if (chunk.length === 0) continue;
     if (digester.size + chunk.length > expected.size) {
       throw mismatch(expected, 'size', `${expected.size} bytes`, `more than ${expected.size} bytes`);
     }
     digester.update(chunk);
+    seen?.(digester);
     if (digester.size < expected.size) {
       yield chunk;
       continue;

@@ -1,3 +1,4 @@
+import type { Limit } from '../core/concurrency.ts';
 import type { Observe } from '../core/events.ts';
 import type { Environment } from '../credentials/auth-file.ts';
 
@@ -11,5 +12,5 @@ export interface Context {
   /** The time that signatures and keys are judged by. */
   readonly now: Date;
   /** Transfers at a time. */
-  readonly concurrency: number;
+  readonly concurrency: Limit;
 }

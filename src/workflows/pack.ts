@@ -156,7 +156,7 @@ export async function findRelease(request: ReleaseRequest, network: Network, con
       canonical: canonicalRepository(signatures, located.repository),
     },
     located.source,
-    { concurrency, signal },
+    { concurrency, signal, observe },
   );
 }
 

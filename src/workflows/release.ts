@@ -16,7 +16,7 @@ import {
 } from '../core/plan.ts';
 import { formatReference, parseReference, type RepositoryName } from '../core/reference.ts';
 import type { ReadOnlyStore } from '../core/store.ts';
-import { readVerified } from '../core/verified.ts';
+import { readVerified, twiceIfWrong } from '../core/verified.ts';
 import { type Architecture, architectureOfOci } from '../release/architecture.ts';
 import { tagOf } from '../release/destinations.ts';
 import { type ImageReferences, parsePayload } from '../release/image-references.ts';
@@ -90,9 +90,19 @@ export async function planRelease(proven: ProvenRelease, source: ReleaseSource, 
   if (payloadImage?.manifest.kind !== 'manifest') {
     throw new BundleError('UNSUPPORTED_CONTENT', `the release image ${descriptor.digest} is an index without images`);
   }
-  const config = await readImageConfig(payloadImage.manifest.config, source.releaseImage, options.signal);
+  const { config: configDescriptor, layers } = payloadImage.manifest;
+  const { signal, observe } = options;
+  const config = await twiceIfWrong(
+    async () => readImageConfig(configDescriptor, source.releaseImage, signal),
+    configDescriptor.digest,
+    observe,
+  );
   checkArchitecture(tree, config.architecture, architecture);
-  const payload = await readPayload(payloadImage.manifest.layers, source.releaseImage, { signal: options.signal });
+  const payload = await twiceIfWrong(
+    async () => readPayload(layers, source.releaseImage, { signal }),
+    `payload of ${unnamed.name}`,
+    observe,
+  );
   const { references } = parsePayload(payload);
   const { version } = references;
   if (proven.version !== undefined && proven.version !== version) {

@@ -11,6 +11,19 @@ export type Fault =
   | { readonly kind: 'reset-answer' }
   /** The connection is reset after so many bytes of the answer's body. */
   | { readonly kind: 'cut'; readonly after: number }
+  /** The answer's body ends after so many bytes, as if there were no more: its head says so too. */
+  | { readonly kind: 'short'; readonly bytes: number }
+  /** Nothing comes any more after so many bytes of the answer's body; the connection stays open. */
+  | { readonly kind: 'stall'; readonly after: number }
+  /** Nothing is read any more after so many bytes of the request's body; the connection stays open. */
+  | { readonly kind: 'stall-request'; readonly after: number }
+  /** The connection is reset after so many bytes of the request's body; the registry sees none of them. */
+  | { readonly kind: 'cut-request'; readonly after: number }
+  /**
+   * The connection is reset after so many bytes of the request's body, and the registry keeps those: the session goes on from
+   * there under the address it had, as with registries whose addresses hold no state.
+   */
+  | { readonly kind: 'keep-request'; readonly bytes: number }
   /** One byte of the answer's body is another one. */
   | { readonly kind: 'flip'; readonly at: number }
   /** The answer comes without the Range that was asked for: 200 and all bytes. */
@@ -49,6 +62,7 @@ export async function startFaultProxy(targetUrl: string, decide: Decide = () => 
   const requests: SeenRequest[] = [];
   const counts = new Map<string, number>();
   const sockets = new Set<Socket>();
+  const sessions = new Sessions();
   const server = createServer((incoming, outgoing) => {
     const { method = '', url = '', headers } = incoming;
     const key = `${method} ${url.replace(/\?.*/, '')}`;
@@ -58,7 +72,7 @@ export async function startFaultProxy(targetUrl: string, decide: Decide = () => 
     requests.push(seen);
     incoming.on('data', (chunk: Buffer) => (seen.received += chunk.length));
     incoming.on('error', () => outgoing.destroy());
-    handle(incoming, outgoing, new URL(targetUrl), seen, decide({ method, url, nth }));
+    handle(incoming, outgoing, new URL(targetUrl), seen, sessions, decide({ method, url, nth }));
   });
   server.on('connection', (socket) => {
     sockets.add(socket);
@@ -78,7 +92,14 @@ export async function startFaultProxy(targetUrl: string, decide: Decide = () => 
   };
 }
 
-function handle(incoming: IncomingMessage, outgoing: ServerResponse, target: URL, seen: SeenRequest, fault: Fault | undefined): void {
+function handle(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  target: URL,
+  seen: SeenRequest,
+  sessions: Sessions,
+  fault: Fault | undefined,
+): void {
   switch (fault?.kind) {
     case 'reset':
       incoming.socket.resetAndDestroy();
@@ -91,29 +112,106 @@ function handle(incoming: IncomingMessage, outgoing: ServerResponse, target: URL
       incoming.resume();
       outgoing.writeHead(307, { location: `${fault.to}${seen.url}` }).end();
       return;
+    case 'cut-request':
+    case 'stall-request':
+      swallow(incoming, fault, seen);
+      return;
+    case 'keep-request':
+      void sessions.keep(incoming, fault.bytes, target, seen);
+      return;
     default:
-      forward(incoming, outgoing, target, seen, fault);
+      forward(incoming, outgoing, target, seen, sessions, fault);
   }
 }
 
-function forward(incoming: IncomingMessage, outgoing: ServerResponse, target: URL, seen: SeenRequest, fault: Fault | undefined): void {
+function forward(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  target: URL,
+  seen: SeenRequest,
+  sessions: Sessions,
+  fault: Fault | undefined,
+): void {
   const headers = { ...incoming.headers };
   if (fault?.kind === 'no-range') delete headers.range;
   const { hostname, port } = target;
-  const upstream = httpRequest({ hostname, port, method: seen.method, path: seen.url, headers, agent: false }, (answer) => {
-    if (fault?.kind === 'reset-answer') {
-      incoming.socket.resetAndDestroy();
-      answer.resume();
-      return;
-    }
-    const changed = fault?.kind === 'headers' ? fault.headers : {};
-    const kept = Object.entries({ ...answer.headers, ...changed }).filter(([, value]) => value !== undefined && value !== '');
-    outgoing.writeHead(answer.statusCode ?? 502, Object.fromEntries(kept) as Record<string, string>);
-    void sendBody(answer, outgoing, seen, fault);
-  });
+  const upstream = httpRequest(
+    { hostname, port, method: seen.method, path: sessions.addressOf(seen.url), headers, agent: false },
+    (answer) => {
+      sessions.learn(seen.url, answer.headers.location);
+      if (fault?.kind === 'reset-answer') {
+        incoming.socket.resetAndDestroy();
+        answer.resume();
+        return;
+      }
+      const short = fault?.kind === 'short' && {
+        'content-length': String(Math.min(fault.bytes, Number(answer.headers['content-length']))),
+      };
+      const changed = fault?.kind === 'headers' ? fault.headers : { ...short };
+      const kept = Object.entries({ ...answer.headers, ...changed }).filter(([, value]) => value !== undefined && value !== '');
+      outgoing.writeHead(answer.statusCode ?? 502, Object.fromEntries(kept) as Record<string, string>);
+      void sendBody(answer, outgoing, seen, fault);
+    },
+  );
   upstream.on('error', () => outgoing.destroy());
   incoming.on('aborted', () => upstream.destroy());
   incoming.pipe(upstream);
+}
+
+/** The address that the registry wants a session to be called by, where the client knows an older one. */
+class Sessions {
+  readonly #addresses = new Map<string, string>();
+
+  addressOf(url: string): string {
+    const [path = '', query = ''] = url.split('?');
+    const known = this.#addresses.get(path);
+    const digest = new URLSearchParams(query).get('digest');
+    if (known === undefined) return url;
+    return digest === null ? known : `${known}&digest=${encodeURIComponent(digest)}`;
+  }
+
+  /** Only sessions of which something was kept are followed. */
+  learn(url: string, location: string | undefined): void {
+    const path = url.replace(/\?.*/, '');
+    if (location === undefined || !this.#addresses.has(path)) return;
+    const { pathname, search } = new URL(location, 'http://registry');
+    this.#addresses.set(path, `${pathname}${search}`);
+  }
+
+  async keep(incoming: IncomingMessage, bytes: number, target: URL, seen: SeenRequest): Promise<void> {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    await new Promise<void>((resolve) => {
+      incoming.on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+        size += chunk.length;
+        if (size < bytes) return;
+        incoming.pause();
+        resolve();
+      });
+    });
+    const path = seen.url.replace(/[?&]digest=.*/, '');
+    const body = Buffer.concat(chunks).subarray(0, bytes);
+    const answer = await fetch(new URL(path, target), { method: 'PATCH', headers: { host: seen.headers.host ?? '' }, body });
+    this.#addresses.set(path.replace(/\?.*/, ''), path);
+    this.learn(path, answer.headers.get('location') ?? undefined);
+    incoming.socket.resetAndDestroy();
+  }
+}
+
+/** Where the body of the answer ends, if that is not where it should. */
+function endOf(fault: Fault | undefined): number | undefined {
+  if (fault?.kind === 'short') return fault.bytes;
+  return fault?.kind === 'cut' || fault?.kind === 'stall' ? fault.after : undefined;
+}
+
+/** Takes a part of a request's body, and then no more. */
+function swallow(incoming: IncomingMessage, fault: Fault & { kind: 'cut-request' | 'stall-request' }, seen: SeenRequest): void {
+  incoming.on('data', () => {
+    if (seen.received < fault.after) return;
+    if (fault.kind === 'stall-request') incoming.pause();
+    else incoming.socket.resetAndDestroy();
+  });
 }
 
 async function sendBody(answer: IncomingMessage, outgoing: ServerResponse, seen: SeenRequest, fault: Fault | undefined): Promise<void> {
@@ -121,7 +219,7 @@ async function sendBody(answer: IncomingMessage, outgoing: ServerResponse, seen:
     for await (const chunk of answer as AsyncIterable<Buffer>) {
       const bytes = Buffer.from(chunk);
       if (fault?.kind === 'flip' && fault.at >= seen.sent && fault.at < seen.sent + bytes.length) bytes[fault.at - seen.sent]! ^= 1;
-      const room = fault?.kind === 'cut' ? fault.after - seen.sent : bytes.length;
+      const room = (endOf(fault) ?? Number.POSITIVE_INFINITY) - seen.sent;
       const part = bytes.subarray(0, room);
       seen.sent += part.length;
       await new Promise<void>((resolve) => {
@@ -134,7 +232,7 @@ async function sendBody(answer: IncomingMessage, outgoing: ServerResponse, seen:
       if (room < bytes.length || outgoing.destroyed) break;
     }
     if (fault?.kind === 'cut') outgoing.socket?.destroySoon();
-    else outgoing.end();
+    else if (fault?.kind !== 'stall') outgoing.end();
   } catch {
     outgoing.destroy();
   }

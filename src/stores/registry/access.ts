@@ -4,6 +4,7 @@ import type { RepositoryName } from '../../core/reference.ts';
 import { answerError } from './answers.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { RegistryHost } from './host.ts';
+import type { UploadLimits } from './upload-limits.ts';
 import { discard, headerOf, type HttpRequest, type HttpResponse, type Transport, withoutQuery } from './transport.ts';
 
 const MAX_REDIRECTS = 10;
@@ -36,6 +37,11 @@ export class RepositoryAccess {
     this.transport = transport;
     this.#host = host;
     this.#authorizer = authorizer;
+  }
+
+  /** What the registry takes in one request, as far as that is known. */
+  get limits(): UploadLimits {
+    return this.#host.limits;
   }
 
   /**

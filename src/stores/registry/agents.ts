@@ -4,11 +4,12 @@ import { BundleError } from '../../core/errors.ts';
 import type { ProxySettings } from './proxy.ts';
 
 const CONNECT_MS = 30_000;
-const STALLED_MS = 90_000;
 
 export interface AgentOptions {
   readonly ca: readonly string[];
   readonly concurrency: number;
+  /** How long the body of an answer may bring no byte. */
+  readonly stalledMs: number;
   readonly proxy: ProxySettings | undefined;
 }
 
@@ -19,10 +20,10 @@ export interface Agents {
 }
 
 /** @throws BundleError CONFIGURATION for a proxy that is no URL. */
-export function makeAgents({ ca, concurrency, proxy }: AgentOptions): Agents {
+export function makeAgents({ ca, ...options }: AgentOptions): Agents {
   // One context for all connections: reading some hundred certificates takes longer than the handshake.
   const secureContext = createSecureContext({ ca: [...ca] });
-  const agent = (tls: Verification): Dispatcher => makeAgent(tls, concurrency, proxy);
+  const agent = (tls: Verification): Dispatcher => makeAgent(tls, options);
   return { verifying: agent({ secureContext, rejectUnauthorized: true }), trusting: agent({ secureContext, rejectUnauthorized: false }) };
 }
 
@@ -31,12 +32,12 @@ interface Verification {
   readonly rejectUnauthorized: boolean;
 }
 
-function makeAgent(tls: Verification, concurrency: number, proxy: ProxySettings | undefined): Dispatcher {
+function makeAgent(tls: Verification, { concurrency, proxy, stalledMs }: Omit<AgentOptions, 'ca'>): Dispatcher {
   const options = {
     // A copy inside one registry has a download open for each upload: with fewer, all could wait for each other.
     connections: 2 * concurrency + 2,
     pipelining: 1,
-    bodyTimeout: STALLED_MS,
+    bodyTimeout: stalledMs,
     connect: { ...tls, timeout: CONNECT_MS },
   };
   if (proxy?.http === undefined && proxy?.https === undefined) return new Agent(options);

@@ -3,8 +3,6 @@ import { BundleError, isTemporary } from '../../core/errors.ts';
 import { networkError } from './faults.ts';
 import { abandon, headerOf, type HttpResponse, type Transport } from './transport.ts';
 
-/** How often one download may break without having got much further. */
-const ATTEMPTS = 5;
 /** What counts as having got further, in bytes. */
 const PROGRESS = 1024 * 1024;
 
@@ -19,39 +17,50 @@ export interface Download {
   /** In the infinitive, for messages. */
   readonly action: string;
   readonly part: Part;
+  /** Bytes that there shall be in all. */
+  readonly size: number;
   /** Asks for content with the given Range header, or all of it. Throws for anything but 200, 206 and 416. */
   readonly open: (range: string | undefined) => Promise<HttpResponse>;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * The bytes of a body, from `start` on. A transfer that breaks is continued where it broke, by Range. Stops at `end`; content that
+ * The bytes of a body, from `start` on. A transfer that breaks, or that ends before `size`, is continued where it broke, by
+ * Range; where the registry gives no parts, what was had already is read again and passed over. Stops at `end`; content that
  * is shorter ends early.
- * @throws BundleError NETWORK where it broke too often, or the registry cannot give parts.
+ * @throws BundleError NETWORK where it broke too often.
  */
-export async function* download({ transport, action, part, open, signal }: Download): AsyncGenerator<Uint8Array> {
+export async function* download({ transport, action, part, size, open, signal }: Download): AsyncGenerator<Uint8Array> {
+  const end = part.end ?? size;
+  const patience = transport.patience();
   let position = part.start;
   let lastBreak = position;
-  let breaks = 0;
+  let ended: number | undefined;
   for (;;) {
+    const begun = performance.now();
     const response = await open(rangeHeader(position, part.end));
+    let cause: string;
     try {
       for await (const chunk of bodyFrom(response, position, part, action)) {
         position += chunk.length;
         yield chunk;
       }
-      return;
+      // Content that ends twice at the same byte is that long, and whoever checks it says what that means.
+      if (position >= end || position === ended || response.status === 416 || isEncoded(response)) return;
+      ended = position;
+      cause = `the transfer ended at byte ${position} of ${end}`;
     } catch (thrown) {
       const error = networkError(thrown, response.url);
-      if (!isTemporary(error) || response.headers['content-encoding'] !== undefined) throw error;
-      breaks = position - lastBreak >= PROGRESS ? 1 : breaks + 1;
-      if (breaks >= ATTEMPTS) throw error;
-      lastBreak = position;
-      await transport.pause(`${action}, from byte ${position}`, error.message, breaks, transport.backoff(breaks), signal);
+      if (!isTemporary(error) || isEncoded(response)) throw error;
+      transport.broke(error, begun);
+      cause = error.message;
     } finally {
       // A consumer that stops early leaves a body that would hold its connection.
       abandon(response);
     }
+    if (position - lastBreak >= PROGRESS) patience.restore();
+    lastBreak = position;
+    if (!(await patience.again({ what: `${action}, from byte ${position}`, cause, signal }))) throw broken(action, cause);
   }
 }
 
@@ -62,14 +71,12 @@ function rangeHeader(position: number, end: number | undefined): string | undefi
 
 /** The wanted part of one answer, whose body begins at the asked position (206) or at the first byte (200). */
 async function* bodyFrom(response: HttpResponse, position: number, part: Part, action: string): AsyncGenerator<Uint8Array> {
-  let skip = 0;
+  let skip = position;
   if (response.status === 416) return; // nothing is there from here on
   if (response.status === 206) {
     const answered = /^bytes ([0-9]+)-/.exec(headerOf(response, 'content-range') ?? '')?.[1];
-    if (answered !== undefined && Number(answered) !== position) throw noParts(action, response);
-  } else {
-    if (position !== part.start) throw noParts(action, response);
-    skip = position;
+    if (answered !== undefined && Number(answered) !== position) throw wrongPart(action, response);
+    skip = 0;
   }
   let wanted = part.end === undefined ? Number.POSITIVE_INFINITY : part.end - position;
   if (wanted <= 0) return;
@@ -85,8 +92,16 @@ async function* bodyFrom(response: HttpResponse, position: number, part: Part, a
   }
 }
 
-function noParts(action: string, response: HttpResponse): BundleError {
-  return new BundleError('NETWORK', `cannot ${action}: the transfer broke, and ${response.url.host} does not give parts of content`, {
-    hint: 'Try again.',
+function isEncoded(response: HttpResponse): boolean {
+  return response.headers['content-encoding'] !== undefined;
+}
+
+function wrongPart(action: string, response: HttpResponse): BundleError {
+  return new BundleError('NETWORK', `cannot ${action}: ${response.url.host} gave another part than the one that was asked for`, {
+    hint: 'Something between here and the registry answers wrongly, perhaps a cache: fetch from another place.',
   });
+}
+
+function broken(action: string, cause: string): BundleError {
+  return new BundleError('NETWORK', `cannot ${action}: ${cause}`, { hint: 'Try again: what is done is kept.', temporary: true });
 }

@@ -32,13 +32,24 @@ export function isNotTls(error: unknown): boolean {
   return error instanceof Error && NOT_TLS.has(systemCode(error.cause) ?? '');
 }
 
-/** The other end hung up on a TLS greeting, or on the request after it. */
-export function isHandshakeBroken(error: unknown): boolean {
+export function isConnectionRefused(error: unknown): boolean {
+  return error instanceof Error && systemCode(error.cause) === 'ECONNREFUSED';
+}
+
+/**
+ * The other end, or something on the way, broke the connection: how a server rids itself of more than it can take, and how it
+ * answers a TLS greeting that it did not expect.
+ */
+export function isReset(error: unknown): boolean {
   return error instanceof Error && ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(systemCode(error.cause) ?? '');
 }
 
-export function isConnectionRefused(error: unknown): boolean {
-  return error instanceof Error && systemCode(error.cause) === 'ECONNREFUSED';
+/** An upload of which nothing was taken for too long. */
+export function stalled(url: URL, afterMs: number): BundleError {
+  return new BundleError('NETWORK', `${url.host}: the transfer stalled: nothing was taken for ${Math.round(afterMs / 1000)} s`, {
+    hint: `Check that ${url.host} can be reached from here.`,
+    temporary: true,
+  });
 }
 
 /** What undici and the socket below it throw, in the program's own words: NETWORK. Anything else is handed back as it is. */

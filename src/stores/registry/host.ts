@@ -1,8 +1,12 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIPv6 } from 'node:net';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import { isConnectionRefused, isHandshakeBroken, isNotTls, plainRefused } from './faults.ts';
+import { isConnectionRefused, isNotTls, isReset, plainRefused } from './faults.ts';
 import { discard, type HttpResponse, type Transport } from './transport.ts';
+import { UploadLimits } from './upload-limits.ts';
+
+/** A registry that cannot be reached is one that was named wrongly more often than one that is busy: soon is better than sure. */
+const CONTACT_ATTEMPTS = 4;
 
 /** How a registry is spoken to, found out once. */
 export interface Contact {
@@ -19,6 +23,7 @@ const DOCKER_HUB = new Set(['docker.io', 'index.docker.io']);
 export class RegistryHost {
   /** As people write it: `quay.io`, `localhost:5000`. */
   readonly name: string;
+  readonly limits = new UploadLimits();
   readonly #address: string;
   readonly #transport: Transport;
   #contact: Promise<Contact> | undefined;
@@ -49,7 +54,7 @@ export class RegistryHost {
     } catch (error) {
       // Without a port, TLS and plain HTTP are two ports: nobody listening on one says nothing of the other.
       const otherPort = isConnectionRefused(error) && !portGiven(this.#address);
-      if (!isNotTls(error) && !isHandshakeBroken(error) && !otherPort) throw error;
+      if (!isNotTls(error) && !isReset(error) && !otherPort) throw error;
       if (!this.#transport.isInsecure(secure) && !(await isLoopback(secure.hostname))) {
         throw isNotTls(error) ? plainRefused(this.name, error) : error;
       }
@@ -62,7 +67,7 @@ export class RegistryHost {
   }
 
   async #ping(origin: URL): Promise<HttpResponse> {
-    const response = await this.#transport.sendRepeatedly({ method: 'GET', url: new URL('/v2/', origin) }, 2);
+    const response = await this.#transport.sendRepeatedly({ method: 'GET', url: new URL('/v2/', origin) }, CONTACT_ATTEMPTS);
     await discard(response);
     return response;
   }

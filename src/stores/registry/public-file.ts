@@ -1,6 +1,7 @@
 import { BundleError } from '../../core/errors.ts';
 import { clean } from './faults.ts';
-import { discard, headerOf, readBody, type Transport, withoutQuery } from './transport.ts';
+import { discard, headerOf, type HttpRequest, type Transport, withoutQuery } from './transport.ts';
+import { readWhole } from './whole.ts';
 
 const MAX_REDIRECTS = 10;
 
@@ -16,9 +17,15 @@ export async function fetchPublicFile(
 ): Promise<Uint8Array | undefined> {
   let current = url;
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-    const response = await transport.sendRepeatedly({ method: 'GET', url: current, signal });
+    const request: HttpRequest = { method: 'GET', url: current, signal };
+    const { response, body } = await readWhole(async () => transport.sendRepeatedly(request), {
+      transport,
+      limit,
+      what: withoutQuery(url),
+      signal,
+    });
     const { status } = response;
-    if (status === 200) return readBody(response, limit, withoutQuery(url));
+    if (body !== undefined) return body;
     await discard(response);
     if (status === 404) return undefined;
     const location = [301, 302, 303, 307, 308].includes(status) ? headerOf(response, 'location') : undefined;

@@ -6,14 +6,19 @@ import { MAX_MANIFEST_BYTES } from '../../core/limits.ts';
 import { parseManifest } from '../../core/manifest.ts';
 import { isManifestType, MANIFEST_TYPES } from '../../core/media-types.ts';
 import { formatRepository, isTag, type RepositoryName } from '../../core/reference.ts';
-import type { FetchOptions, ReadOnlyStore, Store, StoreOptions } from '../../core/store.ts';
+import type { FetchOptions, PushOptions, ReadOnlyStore, Store, StoreOptions } from '../../core/store.ts';
 import { readVerified } from '../../core/verified.ts';
 import { pathOf, type RepositoryAccess } from './access.ts';
 import { download } from './download.ts';
 import { ManifestCache } from './manifest-cache.ts';
 import { listTags } from './tag-list.ts';
-import { discard, headerOf, type HttpResponse, readBody } from './transport.ts';
-import { mountBlob, uploadBlob } from './upload.ts';
+import { discard, headerOf, type HttpResponse } from './transport.ts';
+import { uploadBlob } from './upload.ts';
+import { mountBlob } from './upload-session.ts';
+import { readWhole } from './whole.ts';
+
+/** What is wrong may have been altered on the way, once. */
+const WRONG_CONTENT_ATTEMPTS = 2;
 
 /** One repository of a registry. Made by RegistryClient. */
 export class RegistryRepository implements Store {
@@ -42,6 +47,7 @@ export class RegistryRepository implements Store {
       transport: this.#access.transport,
       action,
       part: { start: range?.start ?? 0, end: range?.end },
+      size: descriptor.size,
       signal,
       open: async (header) => {
         const headers = { accept: acceptFor(descriptor), ...(header !== undefined && { range: header }) };
@@ -75,27 +81,34 @@ export class RegistryRepository implements Store {
   async resolve(reference: string, { signal }: StoreOptions = {}): Promise<Descriptor> {
     if (!isDigest(reference) && !isTag(reference)) throw notATag(reference);
     const action = `resolve ${this.name}${isDigest(reference) ? '@' : ':'}${reference}`;
-    const response = await this.#access.send({
-      method: 'GET',
-      to: `${this.#base}/manifests/${reference}`,
-      action,
-      access: 'pull',
-      headers: { accept: MANIFEST_TYPES.join(', ') },
-      signal,
-    });
-    if (response.status !== 200) throw await this.#access.failure(response, action);
-    const bytes = await readBody(response, MAX_MANIFEST_BYTES, `the manifest of ${this.name}`);
-    const digest = digestOf(bytes);
-    if (isDigest(reference) && reference !== digest) {
-      throw new BundleError('CONTENT_MISMATCH', `${this.name} gave another manifest for ${reference}: ${digest}`, {
-        expected: reference,
-        got: digest,
-        hint: 'The registry, or something on the way, altered the manifest: fetch it from another place.',
-      });
+    const patience = this.#access.transport.patience(WRONG_CONTENT_ATTEMPTS);
+    let { response, bytes } = await this.#getManifest(reference, action, signal);
+    while (isDigest(reference) && digestOf(bytes) !== reference) {
+      const error = anotherManifest(this.name, reference, digestOf(bytes));
+      if (!(await patience.again({ what: action, cause: error.message, signal }))) throw error;
+      ({ response, bytes } = await this.#getManifest(reference, action, signal));
     }
+    const digest = digestOf(bytes);
     const { mediaType } = parseManifest(bytes, mediaTypeOf(response));
     this.#manifests.set(digest, bytes);
     return { mediaType, digest, size: bytes.length };
+  }
+
+  async #getManifest(
+    reference: string,
+    action: string,
+    signal: AbortSignal | undefined,
+  ): Promise<{ response: HttpResponse; bytes: Uint8Array }> {
+    const access = this.#access;
+    const request = { to: `${this.#base}/manifests/${reference}`, action, headers: { accept: MANIFEST_TYPES.join(', ') }, signal };
+    const { response, body } = await readWhole(async () => access.send({ method: 'GET', access: 'pull', ...request }), {
+      transport: access.transport,
+      limit: MAX_MANIFEST_BYTES,
+      what: `the manifest of ${this.name}`,
+      signal,
+    });
+    if (body === undefined) throw await access.failure(response, action);
+    return { response, bytes: body };
   }
 
   /** A repository that does not exist has no tags. */
@@ -104,10 +117,10 @@ export class RegistryRepository implements Store {
   }
 
   /**
-   * Uploads what is not there. The content is read once and cannot be sent again: where the failure is `temporary`, call again
-   * with a new stream.
+   * Uploads what is not there. Without `again` the content is read once and cannot be sent again: where the failure is `temporary`,
+   * call again with a new stream.
    */
-  async push(descriptor: Descriptor, content: ByteStream, { signal }: StoreOptions = {}): Promise<void> {
+  async push(descriptor: Descriptor, content: ByteStream, { signal, again }: PushOptions = {}): Promise<void> {
     const action = `push ${descriptor.digest} to ${this.name}`;
     if (isManifestType(descriptor.mediaType)) {
       const bytes = await readVerified(content, descriptor);
@@ -115,8 +128,9 @@ export class RegistryRepository implements Store {
       this.#manifests.set(descriptor.digest, bytes);
       return;
     }
-    if (await this.exists(descriptor, { ...(signal && { signal }) })) return;
-    await uploadBlob(this.#access, descriptor, content, action, signal);
+    const exists = (): Promise<boolean> => this.exists(descriptor, { ...(signal && { signal }) });
+    if (await exists()) return;
+    await uploadBlob({ access: this.#access, descriptor, content, again, exists, action, signal });
   }
 
   async tag(descriptor: Descriptor, tag: string, { signal }: StoreOptions = {}): Promise<void> {
@@ -180,5 +194,13 @@ function alteredByRegistry(name: string, expected: Digest, got: string): BundleE
     expected,
     got,
     hint: 'The registry, or something on the way, alters manifests; images pushed there cannot be pulled by digest.',
+  });
+}
+
+function anotherManifest(name: string, expected: Digest, got: Digest): BundleError {
+  return new BundleError('CONTENT_MISMATCH', `${name} gave another manifest for ${expected}: ${got}`, {
+    expected,
+    got,
+    hint: 'The registry, or something on the way, altered the manifest: fetch it from another place.',
   });
 }

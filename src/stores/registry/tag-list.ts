@@ -5,7 +5,8 @@ import { MAX_TAG_PAGE_BYTES } from '../../core/limits.ts';
 import { formatRepository } from '../../core/reference.ts';
 import { pathOf, type RepositoryAccess } from './access.ts';
 import { clean } from './faults.ts';
-import { discard, headerOf, readBody } from './transport.ts';
+import { discard, headerOf } from './transport.ts';
+import { readWhole } from './whole.ts';
 
 const PAGE = 1000;
 /** More pages than any repository has; a registry that names the same next page for ever is left in time. */
@@ -19,14 +20,20 @@ export async function listTags(access: RepositoryAccess, signal?: AbortSignal): 
   let next: string | URL | undefined = `/v2/${pathOf(access.name)}/tags/list?n=${PAGE}`;
   for (let page = 0; next !== undefined; page++) {
     if (page === MAX_PAGES) throw new BundleError('REGISTRY', `cannot ${action}: the list does not end`);
-    const response = await access.send({ method: 'GET', to: next, action, access: 'pull', signal });
+    const to: string | URL = next;
+    const { response, body } = await readWhole(async () => access.send({ method: 'GET', to, action, access: 'pull', signal }), {
+      transport: access.transport,
+      limit: MAX_TAG_PAGE_BYTES,
+      what: `the tag list of ${name}`,
+      signal,
+    });
     if (response.status === 404) {
       await discard(response);
       break;
     }
-    if (response.status !== 200) throw await access.failure(response, action);
+    if (body === undefined) throw await access.failure(response, action);
     const known = tags.size;
-    const listed = parseTags(await readBody(response, MAX_TAG_PAGE_BYTES, `the tag list of ${name}`), action);
+    const listed = parseTags(body, action);
     for (const tag of listed) tags.add(tag);
     next = tags.size === known ? undefined : nextPage(headerOf(response, 'link'), response.url);
   }

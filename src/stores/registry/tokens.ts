@@ -4,7 +4,8 @@ import { BundleError } from '../../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../../core/json.ts';
 import { MAX_TOKEN_BODY_BYTES } from '../../core/limits.ts';
 import { answerError, type Attempt } from './answers.ts';
-import { type HttpRequest, readBody, type Transport, withoutQuery } from './transport.ts';
+import { type HttpRequest, type Transport, withoutQuery } from './transport.ts';
+import { readWhole } from './whole.ts';
 
 export interface TokenRequest {
   readonly realm: URL;
@@ -31,11 +32,16 @@ const SHORTEST_LIFE_S = 60;
 export async function requestToken(transport: Transport, request: TokenRequest): Promise<Token> {
   const started = performance.now();
   const { credentials, attempt, realm } = request;
-  const response = await transport.sendRepeatedly(credentials?.identityToken === undefined ? basic(request) : refresh(request));
-  if (response.status !== 200) {
+  const asked = credentials?.identityToken === undefined ? basic(request) : refresh(request);
+  const { response, body } = await readWhole(async () => transport.sendRepeatedly(asked), {
+    transport,
+    limit: MAX_TOKEN_BODY_BYTES,
+    what: `the token of ${realm.host}`,
+  });
+  if (body === undefined) {
     throw await answerError(response, { ...attempt, action: `get a token from ${withoutQuery(realm)} to ${attempt.action}` });
   }
-  const answer = parseAnswer(await readBody(response, MAX_TOKEN_BODY_BYTES, `the token of ${realm.host}`), realm);
+  const answer = parseAnswer(body, realm);
   const value = [answer['token'], answer['access_token']].find((token) => typeof token === 'string' && token !== '');
   // What cannot stand in a header would be an exception of the HTTP client later on.
   if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) throw unusable(realm, 'it holds no token');

@@ -1,23 +1,33 @@
 import { setMaxListeners } from 'node:events';
 import type { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Dispatcher, request as undiciRequest } from 'undici';
 import { type ByteStream, readAll } from '../../core/bytes.ts';
+import { anySignal, type Limit, Pace } from '../../core/concurrency.ts';
 import { BundleError, isTemporary } from '../../core/errors.ts';
 import type { Observe } from '../../core/events.ts';
 import { isRegistry } from '../../core/reference.ts';
 import { type Agents, makeAgents } from './agents.ts';
-import { backoff, isPassingStatus, retryAfter } from './backoff.ts';
-import { networkError } from './faults.ts';
+import { isPassingStatus, retryAfter } from './backoff.ts';
+import { isReset, networkError, stalled } from './faults.ts';
+import { Patience, RetryBudget } from './patience.ts';
 import type { ProxySettings } from './proxy.ts';
+import { RequestBody } from './request-body.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 
-/** A registry may move a whole layer to its storage before it answers the upload of it. */
-export const UPLOAD_ANSWER_MS = 30 * MINUTE;
+/** How long a registry may move a blob of that size to its storage, after the last byte of it, before it answers. */
+export function uploadAnswerMs(bytes: number): number {
+  return Math.min(30 * MINUTE, ANSWER_MS + (bytes / STORED_PER_SECOND) * SECOND);
+}
+
+/** What a slow storage behind a registry takes: 10 GB in half an hour. */
+const STORED_PER_SECOND = 5_000_000;
 const ANSWER_MS = 2 * MINUTE;
-const ATTEMPTS = 5;
+const STALLED_MS = 90 * SECOND;
+const BACKOFF_MS = 500;
+/** How registries and the proxies before them say that they are asked too much at once. */
+const PRESSED_STATUS = [429, 503];
 /** A body that is not wanted is read to its end when it is as short as this, so that the connection can be used again. */
 const DISCARDED_BYTES = 128 * 1024;
 
@@ -26,8 +36,8 @@ export interface TransportOptions {
   readonly ca: readonly string[];
   /** HOST or HOST:PORT whose certificate is not verified and that may be spoken to in plain HTTP; HOST stands for all its ports. */
   readonly insecure?: readonly string[];
-  /** How many transfers are made at once; a positive integer. */
-  readonly concurrency?: number | undefined;
+  /** How many transfers are made at once. A pace is told how they go: it falls where a server is pressed. */
+  readonly concurrency?: Limit | undefined;
   readonly proxy?: ProxySettings | undefined;
   readonly userAgent?: string | undefined;
   readonly observe?: Observe | undefined;
@@ -35,16 +45,18 @@ export interface TransportOptions {
   readonly signal?: AbortSignal | undefined;
   /** The first backoff in milliseconds; 500 unless told. */
   readonly backoffMs?: number | undefined;
+  /** How long a transfer under way may move no byte, in milliseconds; 90 s unless told. */
+  readonly stalledMs?: number | undefined;
 }
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
   /** A stream needs a Content-Length header, and can be sent once only. */
   readonly body?: Uint8Array | ByteStream | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** How long the answer's head may take, in milliseconds. */
+  /** How long the answer's head may take after the last byte was sent, in milliseconds. */
   readonly answerWithin?: number;
 }
 
@@ -56,16 +68,19 @@ export interface HttpResponse {
   readonly url: URL;
 }
 
-/** Sends requests over HTTP/1.1: TLS, time limits, retries. Follows no redirect and adds no credentials. */
+/** Sends requests over HTTP/1.1: TLS, time limits, retries, pace. Follows no redirect and adds no credentials. */
 export class Transport {
   readonly #options: TransportOptions;
   readonly #agents: Agents;
+  readonly #budget = new RetryBudget();
 
   /** @throws BundleError CONFIGURATION for an insecure host that is none. */
   constructor(options: TransportOptions) {
     for (const entry of options.insecure ?? []) if (!isRegistry(entry)) throw notAHost(entry);
     this.#options = options;
-    this.#agents = makeAgents({ ca: options.ca, concurrency: options.concurrency ?? 8, proxy: options.proxy });
+    const { ca, concurrency = 8, proxy } = options;
+    const most = concurrency instanceof Pace ? concurrency.most : concurrency;
+    this.#agents = makeAgents({ ca, concurrency: most, proxy, stalledMs: options.stalledMs ?? STALLED_MS });
   }
 
   /** Whether the host was named as one that is trusted without a certificate. */
@@ -79,21 +94,32 @@ export class Transport {
   /** One attempt. @throws BundleError NETWORK; what the body's stream throws; the reason of an abort. */
   async send(request: HttpRequest): Promise<HttpResponse> {
     const { url, method, headers, body } = request;
-    const signal = this.#listened(request.signal);
-    const source = body === undefined || body instanceof Uint8Array ? undefined : new Upload(body);
+    const stall = new AbortController();
+    const signal = anySignal(this.#listened(request.signal), stall.signal);
+    const stalledMs = this.#options.stalledMs ?? STALLED_MS;
+    const source =
+      body === undefined || body instanceof Uint8Array
+        ? undefined
+        : new RequestBody(body, stalledMs, () => {
+            stall.abort(stalled(url, stalledMs));
+          });
+    const begun = performance.now();
     try {
       const response = await undiciRequest(url, {
         method,
         headers: { 'user-agent': this.#options.userAgent ?? 'bundle', ...headers },
         body: body === undefined ? null : source === undefined ? (body as Uint8Array) : asBody(source),
         headersTimeout: request.answerWithin ?? ANSWER_MS,
-        signal: signal ?? null,
+        signal,
         dispatcher: this.isInsecure(url) ? this.#agents.trusting : this.#agents.verifying,
       });
+      this.#went(PRESSED_STATUS.includes(response.statusCode) ? 'pressed' : isPassingStatus(response.statusCode) ? 'badly' : 'well', begun);
       return { status: response.statusCode, headers: response.headers, body: response.body, url };
     } catch (error) {
       if (source?.failed) throw source.failure;
-      throw networkError(error, url);
+      const failure = networkError(error, url);
+      this.#went(isReset(failure) ? 'pressed' : 'badly', begun);
+      throw failure;
     }
   }
 
@@ -102,34 +128,39 @@ export class Transport {
    * (408, 425, 429, 500, 502, 503, 504), after the time the server asks for or a growing random one.
    * The last answer is returned whatever it is.
    */
-  async sendRepeatedly(request: HttpRequest, attempts = ATTEMPTS): Promise<HttpResponse> {
-    for (let attempt = 1; ; attempt++) {
-      let cause: string;
-      let delayMs = backoff(attempt, this.#options.backoffMs ?? 500);
+  async sendRepeatedly(request: HttpRequest, attempts?: number): Promise<HttpResponse> {
+    const patience = this.patience(attempts);
+    const setback = { what: `${request.method} ${withoutQuery(request.url)}`, signal: request.signal };
+    for (;;) {
       try {
         const response = await this.send(request);
-        if (!isPassingStatus(response.status) || attempt >= attempts) return response;
-        cause = `status ${response.status}`;
-        delayMs = retryAfter(headerOf(response, 'retry-after')) ?? delayMs;
+        if (!isPassingStatus(response.status)) return response;
+        const askedMs = retryAfter(headerOf(response, 'retry-after'));
+        if (!(await patience.again({ ...setback, cause: `status ${response.status}`, askedMs }))) return response;
         await discard(response);
       } catch (error) {
-        if (!isTemporary(error) || attempt >= attempts) throw error;
-        cause = error.message;
+        if (!isTemporary(error) || !(await patience.again({ ...setback, cause: error.message }))) throw error;
       }
-      await this.pause(`${request.method} ${withoutQuery(request.url)}`, cause, attempt, delayMs, request.signal);
     }
   }
 
-  /** Tells of a retry and waits for it. */
-  async pause(what: string, cause: string, attempt: number, delayMs: number, signal?: AbortSignal): Promise<void> {
-    this.#options.observe?.({ type: 'retried', what, cause, attempt, delayMs });
-    const active = this.#listened(signal);
-    await sleep(delayMs, undefined, active && { signal: active });
+  /** For something that may have to be tried several times. */
+  patience(attempts?: number): Patience {
+    const { backoffMs = BACKOFF_MS, observe, signal } = this.#options;
+    return new Patience({ budget: this.#budget, backoffMs, observe, signal, attempts });
   }
 
-  /** The pause before the next attempt, where no server says how long. */
-  backoff(attempt: number): number {
-    return backoff(attempt, this.#options.backoffMs ?? 500);
+  /** What broke after the answer had begun is told here too. @param begun when it began, on the clock of `performance.now()`. */
+  broke(error: unknown, begun: number): void {
+    this.#went(isReset(error) ? 'pressed' : 'badly', begun);
+  }
+
+  #went(how: 'well' | 'badly' | 'pressed', begun: number): void {
+    const { concurrency } = this.#options;
+    if (how === 'well') this.#budget.earn();
+    if (!(concurrency instanceof Pace)) return;
+    if (how === 'well') concurrency.rise();
+    if (how === 'pressed') concurrency.fall(begun);
   }
 
   /** One signal ends many requests: Node would take that for a leak. */
@@ -145,44 +176,10 @@ export class Transport {
   }
 }
 
-/**
- * A stream on its way into a socket, which keeps chunks that it could not write at once, while the producer may use
- * a chunk's memory again as soon as it is asked for the next one. A socket whose buffer is full makes us wait until all is
- * written, so only chunks below that size need a copy. Also keeps the producer's failure apart from the connection's.
- */
-class Upload implements ByteStream {
-  readonly #content: ByteStream;
-  #failure: { readonly error: unknown } | undefined;
-
-  constructor(content: ByteStream) {
-    this.#content = content;
-  }
-
-  get failed(): boolean {
-    return this.#failure !== undefined;
-  }
-
-  get failure(): unknown {
-    return this.#failure?.error;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    try {
-      for await (const chunk of this.#content) yield chunk.length < SOCKET_BUFFER_BYTES ? new Uint8Array(chunk) : chunk;
-    } catch (error) {
-      this.#failure = { error };
-      throw error;
-    }
-  }
-}
-
 /** undici takes any async iterable; its types know of streams alone. A stream would read ahead, into memory that is used again. */
-function asBody(content: ByteStream): Readable {
+function asBody(content: RequestBody): Readable {
   return content as unknown as Readable;
 }
-
-/** What undici gives a socket without TLS; with TLS it is 16 KiB. */
-const SOCKET_BUFFER_BYTES = 64 * 1024;
 
 export function headerOf(response: HttpResponse, name: string): string | undefined {
   const value = response.headers[name];

@@ -1,105 +1,252 @@
 import type { ByteStream } from '../../core/bytes.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
-import { BundleError } from '../../core/errors.ts';
-import { verified } from '../../core/verified.ts';
-import { pathOf, type RepositoryAccess } from './access.ts';
-import { discard, UPLOAD_ANSWER_MS } from './transport.ts';
+import { BundleError, hasCode, isTemporary } from '../../core/errors.ts';
+import { RepeatableContent } from '../../core/verified.ts';
+import type { RepositoryAccess } from './access.ts';
+import { retryAfter } from './backoff.ts';
+import type { Patience } from './patience.ts';
+import { Portions } from './portions.ts';
+import { discard, headerOf, type HttpResponse, uploadAnswerMs } from './transport.ts';
+import { askSession, cancelSession, heldBy, type Session, startSession } from './upload-session.ts';
 
-/** How long the cancellation of an upload may take; registries drop abandoned ones by themselves in time. */
-const CANCEL_MS = 5000;
+/** What counts as having got further, in bytes. */
+const PROGRESS = 1024 * 1024;
+/** How registries answer the first chunk who take none. */
+const NO_CHUNKS_STATUS = [400, 404, 405, 501];
+
+export interface UploadJob {
+  readonly access: RepositoryAccess;
+  readonly descriptor: Descriptor;
+  readonly content: ByteStream;
+  /** Gives the content again, from a byte on. Without it a failure is the caller's to deal with. */
+  readonly again: ((start: number) => ByteStream) | undefined;
+  /** Whether the repository holds the blob. */
+  readonly exists: () => Promise<boolean>;
+  /** In the infinitive, for messages. */
+  readonly action: string;
+  readonly signal: AbortSignal | undefined;
+}
 
 /**
- * Uploads a blob in one request (distribution-spec, "POST then PUT"). The bytes are hashed on their way; the request is
- * complete only if they were right. On any failure the upload is given up, and its session closed as well as that can be done.
- * @throws BundleError CONTENT_MISMATCH; REGISTRY, NETWORK (`temporary` where a new attempt with a new stream may succeed); NOT_ALLOWED.
+ * Uploads a blob: in one request where the registry takes it so (distribution-spec, "POST then PUT"), in chunks where it asks for
+ * them or the request is too large, and also once something broke. What broke is continued from the byte that the registry says
+ * it holds, or begun anew where it holds nothing any more. The bytes are hashed on their way; the upload is completed only if they
+ * were right. Wrong ones are asked for once more. Where it fails, its session is closed as well as that can be done.
+ * @throws BundleError CONTENT_MISMATCH; REGISTRY, NETWORK (`temporary` where a new attempt may succeed); NOT_ALLOWED.
  */
-export async function uploadBlob(
-  access: RepositoryAccess,
-  descriptor: Descriptor,
-  content: ByteStream,
-  action: string,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const session = await startUpload(access, action, signal);
-  try {
-    const to = new URL(session);
+export async function uploadBlob(job: UploadJob): Promise<void> {
+  const upload = new Upload(job);
+  const patience = job.access.transport.patience();
+  for (;;) {
+    try {
+      await upload.goOn();
+      return;
+    } catch (error) {
+      if (await upload.recover(error, patience)) continue;
+      await upload.cancel();
+      throw error;
+    } finally {
+      await upload.release();
+    }
+  }
+}
+
+class Upload {
+  readonly #job: UploadJob;
+  readonly #content: RepeatableContent;
+  #session: Session | undefined;
+  /** Where the next request begins. */
+  #offset = 0;
+  #portions: Portions | undefined;
+  /** A break showed that one request is too much. */
+  #inChunks = false;
+  #isFirstRead = true;
+  #lastBreak = 0;
+  #askedMs: number | undefined;
+  /** What may be different one more time, and no more often. */
+  readonly #secondChances = new Set(['content', 'answer 400', 'answer 401']);
+
+  constructor(job: UploadJob) {
+    this.#job = job;
+    this.#content = new RepeatableContent(job.descriptor, (start) => this.#read(start));
+  }
+
+  async goOn(): Promise<void> {
+    const { access, descriptor, exists, action, signal } = this.#job;
+    const { size } = descriptor;
+    if (this.#session === undefined) {
+      if (!this.#isFirstRead && (await exists())) return; // what was lost was the answer
+      this.#session = await startSession(access, action, signal);
+      this.#offset = 0;
+    }
+    const { limits } = access;
+    const whole = this.#offset === 0 && (!limits.takesChunks || (!this.#inChunks && size <= limits.largest && !this.#isAskedForChunks()));
+    if (whole && (await this.#put(size))) return;
+    while (this.#offset < size) await this.#patch();
+    await this.#put(0);
+  }
+
+  /** After a failure: whether, after a pause, it is worth going on. */
+  async recover(error: unknown, patience: Patience): Promise<boolean> {
+    const { again, action, signal } = this.#job;
+    if (again === undefined || signal?.aborted) return false;
+    if (this.#portions?.brokeWith(error)) {
+      if (!hasCode(error, 'CONTENT_MISMATCH') || !this.#secondChances.delete('content')) return false;
+      await this.cancel();
+      this.#content.restart();
+    } else if (!isTemporary(error)) return false;
+    if (this.#offset - this.#lastBreak >= PROGRESS) patience.restore();
+    const cause = error.message;
+    const askedMs = this.#askedMs;
+    this.#askedMs = undefined;
+    if (!(await patience.again({ what: `${action}, from byte ${this.#offset}`, cause, askedMs, signal }))) return false;
+    this.#inChunks = true;
+    await this.#locate();
+    return true;
+  }
+
+  /** Best effort: a failure to cancel must not hide the failure that led to it. */
+  async cancel(): Promise<void> {
+    if (this.#session !== undefined) await cancelSession(this.#job.access, this.#session.url, this.#job.action);
+    this.#session = undefined;
+  }
+
+  /** Lets go of the content, wherever it is. */
+  async release(): Promise<void> {
+    await this.#portions?.close();
+    this.#portions = undefined;
+  }
+
+  #read(start: number): ByteStream {
+    const { content, again } = this.#job;
+    if (this.#isFirstRead && start === 0) {
+      this.#isFirstRead = false;
+      return content;
+    }
+    if (again === undefined) throw cannotRepeat(this.#job.action);
+    return again(start);
+  }
+
+  #isAskedForChunks(): boolean {
+    const least = this.#session?.leastChunk;
+    return least !== undefined && this.#job.descriptor.size > least;
+  }
+
+  /** Finds out where the session is; without one, the next step begins anew. */
+  async #locate(): Promise<void> {
+    const { access, action, signal } = this.#job;
+    const sent = this.#offset + this.#sentSince;
+    const found = this.#session && (await askSession(access, this.#session, action, signal));
+    // Who claims to hold more than was sent holds something else.
+    this.#session = found !== undefined && found.held <= sent ? found.session : undefined;
+    this.#offset = this.#session === undefined ? 0 : found!.held;
+    this.#lastBreak = this.#offset;
+    this.#sentSince = 0;
+  }
+
+  /** Completes the upload, with the last `bytes` bytes; `false` where those are too many for one request. */
+  async #put(bytes: number): Promise<boolean> {
+    const { descriptor } = this.#job;
+    const to = new URL(this.#session!.url);
     to.search += `${to.search === '' ? '?' : '&'}digest=${encodeURIComponent(descriptor.digest)}`;
+    const response = await this.#send('PUT', to, bytes);
+    if (response === undefined) return false;
+    const stored = headerOf(response, 'docker-content-digest');
+    await discard(response);
+    if (stored === undefined || stored === descriptor.digest) return true;
+    throw storedOtherwise(this.#job, stored);
+  }
+
+  async #patch(): Promise<void> {
+    const { access, descriptor, action } = this.#job;
+    const { url, leastChunk } = this.#session!;
+    const bytes = Math.min(access.limits.chunk(leastChunk), descriptor.size - this.#offset);
+    const end = this.#offset + bytes;
+    const response = await this.#send('PATCH', url, bytes);
+    if (response === undefined) return;
+    const held = heldBy(response);
+    const next = headerOf(response, 'location') === undefined ? url : await access.uploadUrl(response, action);
+    await discard(response);
+    this.#session = { url: next, leastChunk };
+    // Not every registry tells, or tells the truth; what it lacks in the end it will say.
+    const isPart = held !== undefined && held > this.#offset && held < end;
+    this.#offset = isPart ? held : end;
+    this.#sentSince = 0;
+    if (isPart) await this.release();
+  }
+
+  /** Bytes of the request under way that have been handed to the connection. */
+  #sentSince = 0;
+
+  /** One request with the next `bytes` bytes; `undefined` where they are too many and smaller requests are worth trying. */
+  async #send(method: 'PUT' | 'PATCH', to: URL, bytes: number): Promise<HttpResponse | undefined> {
+    const { access, descriptor, action, signal, again } = this.#job;
+    const range = method === 'PATCH' && { 'content-range': `${this.#offset}-${this.#offset + bytes - 1}` };
+    const hasBody = bytes > 0 || this.#offset === 0;
+    if (hasBody) this.#portions ??= new Portions(this.#content.from(this.#offset));
     const response = await access.send({
-      method: 'PUT',
+      method,
       to,
       action,
       access: 'push',
-      headers: { 'content-type': 'application/octet-stream', 'content-length': String(descriptor.size) },
-      body: verified(content, descriptor),
-      answerWithin: UPLOAD_ANSWER_MS,
+      headers: { 'content-type': 'application/octet-stream', 'content-length': String(bytes), ...range },
+      ...(hasBody && { body: this.#counted(this.#portions!.next(bytes)) }),
+      answerWithin: uploadAnswerMs(descriptor.size),
       signal,
     });
-    if (response.status < 200 || response.status > 299) throw mayPass(await access.failure(response, action), response.status);
-    await discard(response);
-  } catch (error) {
-    await cancelUpload(access, session, action);
-    throw error;
+    if (response.status >= 200 && response.status <= 299) return response;
+    const isSmallerWorthIt = response.status === 413 && bytes > 0 && access.limits.refused(bytes);
+    if (isSmallerWorthIt && again !== undefined) {
+      await discard(response);
+      await this.release();
+      return undefined;
+    }
+    throw await this.#refused(method, response, isSmallerWorthIt);
+  }
+
+  async *#counted(content: ByteStream): AsyncGenerator<Uint8Array> {
+    this.#sentSince = 0;
+    for await (const chunk of content) {
+      this.#sentSince += chunk.length;
+      yield chunk;
+    }
+  }
+
+  /** An answer that is no success, as an error that says whether another attempt may fare better. */
+  async #refused(method: string, response: HttpResponse, isSmallerWorthIt: boolean): Promise<BundleError> {
+    const { access, action } = this.#job;
+    const { status } = response;
+    this.#askedMs = retryAfter(headerOf(response, 'retry-after'));
+    const error = await access.failure(response, action);
+    if (
+      method === 'PATCH' &&
+      NO_CHUNKS_STATUS.includes(status) &&
+      this.#offset === 0 &&
+      access.limits.largest === Number.POSITIVE_INFINITY
+    ) {
+      access.limits.refusedChunks();
+      return mayPass(error);
+    }
+    // The session is gone, or not where we thought it was.
+    if ([404, 410, 416].includes(status)) return mayPass(new BundleError('REGISTRY', error.message, { hint: error.hint }));
+    // The token ran out; the registry did not find in the bytes what we had found.
+    if ([400, 401].includes(status) && this.#secondChances.delete(`answer ${status}`)) return mayPass(error);
+    return isSmallerWorthIt ? mayPass(error) : error;
   }
 }
 
-/**
- * Tries to take a blob over from another repository of the same registry (distribution-spec, "Mounting a blob from another
- * repository"). `false` where the registry would rather have it uploaded, or does not let us read there.
- */
-export async function mountBlob(
-  access: RepositoryAccess,
-  descriptor: Descriptor,
-  from: string,
-  action: string,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  const query = new URLSearchParams({ mount: descriptor.digest, from });
-  const response = await access.send({
-    method: 'POST',
-    to: `/v2/${pathOf(access.name)}/blobs/uploads/?${query.toString()}`,
-    action,
-    access: 'push',
-    alsoPull: from,
-    headers: { 'content-length': '0' },
-    signal,
+function mayPass(error: BundleError): BundleError {
+  return new BundleError(error.code, error.message, { hint: error.hint, cause: error.cause, temporary: true });
+}
+
+function cannotRepeat(action: string): BundleError {
+  return new BundleError('NETWORK', `cannot ${action}: what broke would have to be read again`, { temporary: true });
+}
+
+function storedOtherwise({ access, descriptor }: UploadJob, got: string): BundleError {
+  return new BundleError('REGISTRY', `${access.name.registry} stored the blob ${descriptor.digest} under another digest`, {
+    expected: descriptor.digest,
+    got,
+    hint: 'The registry, or something on the way, alters content; images pushed there cannot be pulled by digest.',
   });
-  if ([201, 202, 401, 403, 404, 405].includes(response.status)) await discard(response);
-  if (response.status === 201) return true;
-  if (response.status === 202) await cancelUpload(access, await access.uploadUrl(response, action), action);
-  else if (![401, 403, 404, 405].includes(response.status)) throw await access.failure(response, action);
-  return false;
-}
-
-/** Opens an upload session, and gives its URL. */
-async function startUpload(access: RepositoryAccess, action: string, signal: AbortSignal | undefined): Promise<URL> {
-  const response = await access.send({
-    method: 'POST',
-    to: `/v2/${pathOf(access.name)}/blobs/uploads/`,
-    action,
-    access: 'push',
-    headers: { 'content-length': '0' },
-    signal,
-  });
-  if (response.status !== 202) throw await access.failure(response, action);
-  await discard(response);
-  return access.uploadUrl(response, action);
-}
-
-/** Best effort: a failure to cancel must not hide the failure that led to it. */
-async function cancelUpload(access: RepositoryAccess, session: URL, action: string): Promise<void> {
-  try {
-    await discard(await access.send({ method: 'DELETE', to: session, action, access: 'push', signal: AbortSignal.timeout(CANCEL_MS) }));
-  } catch {
-    // Left to the registry's own clean-up.
-  }
-}
-
-/**
- * An upload session that is gone, a token that ran out, a digest that the registry did not find in the bytes we had checked:
- * all may be otherwise the next time.
- */
-function mayPass(error: BundleError, status: number): BundleError {
-  if (error.temporary || ![400, 401, 404, 416].includes(status)) return error;
-  const code = status === 404 ? 'REGISTRY' : error.code;
-  return new BundleError(code, error.message, { hint: error.hint, cause: error.cause, temporary: true });
 }

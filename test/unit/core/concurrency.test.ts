@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { forEachLimited, mapLimited } from '../../../src/core/concurrency.ts';
+import { forEachLimited, mapLimited, Pace } from '../../../src/core/concurrency.ts';
 import { BundleError } from '../../../src/core/errors.ts';
 
 const soon = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -138,5 +138,70 @@ describe('mapLimited', () => {
       }),
       { numRuns: 30 },
     );
+  });
+});
+
+describe('Pace', () => {
+  const pressed = (pace: Pace, times: number): void => {
+    for (let time = 0; time < times; time += 1) pace.fall(performance.now());
+  };
+
+  it('falls to the half, never below one, and rises by one after a round that went well, never above the most', () => {
+    const pace = new Pace(8);
+    pressed(pace, 1);
+    expect(pace.now).toBe(4);
+    pressed(pace, 9);
+    expect(pace.now).toBe(1);
+    const seen: number[] = [];
+    for (let well = 0; well < 40; well += 1) {
+      pace.rise();
+      if (pace.now !== seen.at(-1)) seen.push(pace.now);
+    }
+    expect(seen).toEqual([2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  it('falls once for all that was under way together', () => {
+    const pace = new Pace(8);
+    const begun = performance.now();
+    for (let request = 0; request < 8; request += 1) pace.fall(begun);
+    expect(pace.now).toBe(4);
+  });
+
+  it.each([0, -1, 1.5, Number.NaN])('cannot be %d', (most) => {
+    expect(() => new Pace(most)).toThrow(RangeError);
+  });
+
+  it('is kept by tasks: no more than it allows run, and all are done in the end', async () => {
+    const pace = new Pace(6);
+    let running = 0;
+    const afterFall: number[] = [];
+    let done = 0;
+    await forEachLimited(Array.from({ length: 60 }).keys(), pace, async (item) => {
+      running += 1;
+      if (item === 5) pressed(pace, 9);
+      if (item > 12 && item < 30) afterFall.push(running);
+      if (item >= 30) pace.rise();
+      await soon();
+      running -= 1;
+      done += 1;
+    });
+    expect(done).toBe(60);
+    expect(new Set(afterFall)).toEqual(new Set([1]));
+    expect(pace.now).toBe(6);
+  });
+
+  it('leaves nobody waiting when a task fails or the run is aborted', async () => {
+    const pace = new Pace(4);
+    pressed(pace, 9);
+    const failure = new BundleError('NETWORK', 'broken');
+    await expect(
+      forEachLimited([0, 1, 2], pace, async () => {
+        throw failure;
+      }),
+    ).rejects.toBe(failure);
+    const stop = new AbortController();
+    const run = forEachLimited([0, 1, 2], pace, async (_, signal) => untilAborted(signal), stop.signal);
+    stop.abort(failure);
+    await expect(run).rejects.toBe(failure);
   });
 });

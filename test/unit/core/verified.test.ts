@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { type ByteStream, readAll, streamOf } from '../../../src/core/bytes.ts';
 import type { Descriptor } from '../../../src/core/descriptor.ts';
 import { digestOf } from '../../../src/core/digest.ts';
-import { hasCode } from '../../../src/core/errors.ts';
+import { BundleError, hasCode } from '../../../src/core/errors.ts';
+import type { TransferEvent } from '../../../src/core/events.ts';
 import { OCTET_STREAM } from '../../../src/core/media-types.ts';
-import { readVerified, verified } from '../../../src/core/verified.ts';
+import { readVerified, RepeatableContent, twiceIfWrong, verified } from '../../../src/core/verified.ts';
 
 const describing = (bytes: Uint8Array): Descriptor => ({ mediaType: OCTET_STREAM, digest: digestOf(bytes), size: bytes.length });
 const content = fc.uint8Array({ minLength: 1, maxLength: 200 });
@@ -116,6 +117,86 @@ it('verified keeps the last chunk even if its memory is used again', async () =>
     reused.write('b');
   };
   expect(Buffer.from(await readAll(verified(source(), describing(Buffer.from('a'))), 1, 'test')).toString()).toBe('a');
+});
+
+describe('RepeatableContent', () => {
+  const reader = (bytes: Uint8Array, at: readonly number[], starts: number[] = []) => {
+    return (start: number): ByteStream => {
+      starts.push(start);
+      return streamOf(...pieces(bytes.subarray(start), at));
+    };
+  };
+
+  it('gives the content from any byte, whatever was given before, reading at most a checkpoint more', async () => {
+    await fc.assert(
+      fc.asyncProperty(content, cuts, fc.array(fc.nat(200), { minLength: 1, maxLength: 4 }), async (bytes, at, wanted) => {
+        const starts: number[] = [];
+        const distance = 16;
+        const repeatable = new RepeatableContent(describing(bytes), reader(bytes, at, starts), distance);
+        const whole = await readAll(repeatable.from(0), 200, 'test');
+        expect(Buffer.compare(whole, bytes)).toBe(0);
+        const longest = Math.max(distance, ...pieces(bytes, at).map(({ length }) => length));
+        for (const start of wanted.map((position) => position % (bytes.length + 1)).sort((a, b) => b - a)) {
+          expect(Buffer.compare(await readAll(repeatable.from(start), 200, 'test'), bytes.subarray(start))).toBe(0);
+          expect(start - starts.at(-1)!).toBeLessThan(distance + longest);
+        }
+      }),
+    );
+  });
+
+  it('holds the end back when any byte was other than promised, the first time or later', async () => {
+    await fc.assert(
+      fc.asyncProperty(content, cuts, fc.nat(), fc.nat(), async (bytes, at, where, from) => {
+        const altered = Buffer.from(bytes);
+        altered[where % bytes.length]! ^= 1;
+        const wrong = new RepeatableContent(describing(bytes), reader(altered, at), 16);
+        expect((await consume(wrong.from(0))).failure).toMatchObject({ code: 'CONTENT_MISMATCH' });
+        const start = from % bytes.length;
+        const { seen, failure } = await consume(wrong.from(start));
+        expect(failure).toMatchObject({ code: 'CONTENT_MISMATCH' });
+        expect(seen).toBeLessThan(bytes.length - start);
+      }),
+    );
+  });
+
+  it('believes nothing it saw before it was restarted', async () => {
+    const bytes = Buffer.alloc(100, 7);
+    let source = Buffer.alloc(100, 8);
+    const repeatable = new RepeatableContent(describing(bytes), (start) => streamOf(source.subarray(start)), 16);
+    expect((await consume(repeatable.from(0))).failure).toMatchObject({ code: 'CONTENT_MISMATCH' });
+    source = bytes;
+    repeatable.restart();
+    expect((await consume(repeatable.from(50))).failure).toBe(undefined);
+  });
+});
+
+describe('twiceIfWrong', () => {
+  const wrong = new BundleError('CONTENT_MISMATCH', 'wrong');
+
+  it('does once more what was wrong, and tells of it', async () => {
+    const events: TransferEvent[] = [];
+    let times = 0;
+    const task = async (): Promise<number> => {
+      times += 1;
+      if (times === 1) throw wrong;
+      return times;
+    };
+    expect(await twiceIfWrong(task, 'what', (event) => void events.push(event))).toBe(2);
+    expect(events).toMatchObject([{ type: 'retried', what: 'what', attempt: 1 }]);
+  });
+
+  it.each([
+    [wrong, 2],
+    [new BundleError('NETWORK', 'broken'), 1],
+  ])('throws %s after %d', async (error, expected) => {
+    let times = 0;
+    const task = async (): Promise<void> => {
+      times += 1;
+      throw error;
+    };
+    await expect(twiceIfWrong(task, 'what', undefined)).rejects.toBe(error);
+    expect(times).toBe(expected);
+  });
 });
 
 describe('readVerified', () => {

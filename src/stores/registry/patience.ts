@@ -1,0 +1,76 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Observe } from '../../core/events.ts';
+import { backoff } from './backoff.ts';
+
+/** Enough that one failure in five, at random, ends no run: the tenth in a row comes once in ten million requests. */
+const ATTEMPTS = 10;
+const LONGEST_MS = 10 * 60 * 1000;
+
+/** Retries that a run can make at once, as when a switch is restarted; and what each success gives back. */
+const RETRIES_OF_A_RUN = 500;
+const RETRIES_PER_SUCCESS = 0.5;
+
+/** What a whole run may spend on retries: about one for each two requests that succeed, and a reserve. */
+export class RetryBudget {
+  #left = RETRIES_OF_A_RUN;
+
+  /** `false` where the run has no retry left. */
+  spend(): boolean {
+    if (this.#left < 1) return false;
+    this.#left -= 1;
+    return true;
+  }
+
+  earn(): void {
+    this.#left = Math.min(RETRIES_OF_A_RUN, this.#left + RETRIES_PER_SUCCESS);
+  }
+}
+
+export interface PatienceOptions {
+  readonly budget: RetryBudget;
+  /** The first backoff in milliseconds. */
+  readonly backoffMs: number;
+  readonly observe: Observe | undefined;
+  /** Ends a pause that was given no signal of its own. */
+  readonly signal: AbortSignal | undefined;
+  /** Attempts in all; ten unless told. */
+  readonly attempts?: number | undefined;
+}
+
+export interface Setback {
+  /** What is done again: `GET https://…`. */
+  readonly what: string;
+  readonly cause: string;
+  /** Milliseconds that the server asks for. */
+  readonly askedMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How often one thing is tried: ten times within ten minutes, as long as the run has retries left. */
+export class Patience {
+  readonly #options: PatienceOptions;
+  readonly #deadline = performance.now() + LONGEST_MS;
+  #attempts = 0;
+
+  constructor(options: PatienceOptions) {
+    this.#options = options;
+  }
+
+  /** Tells of a setback and waits for the next attempt; `false`, at once, where there shall be none. */
+  async again({ what, cause, askedMs, signal = this.#options.signal }: Setback): Promise<boolean> {
+    const { attempts = ATTEMPTS, budget, backoffMs, observe } = this.#options;
+    this.#attempts += 1;
+    const delayMs = askedMs ?? backoff(this.#attempts, backoffMs);
+    if (this.#attempts >= attempts || performance.now() + delayMs > this.#deadline || !budget.spend()) return false;
+    observe?.({ type: 'retried', what, cause, attempt: this.#attempts, delayMs });
+    if (signal) setMaxListeners(0, signal);
+    await sleep(delayMs, undefined, signal && { signal });
+    return true;
+  }
+
+  /** It got further: the attempts count from anew. */
+  restore(): void {
+    this.#attempts = 0;
+  }
+}

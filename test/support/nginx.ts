@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const PROGRAM = 'nginx';
+const ATTEMPTS = 5;
+
+export interface Nginx {
+  /** `127.0.0.1:PORT`. */
+  readonly host: string;
+  readonly stop: () => Promise<void>;
+}
+
+/**
+ * A reverse proxy in front of a registry, as many a registry has one: it takes a request whole before it hands it on.
+ * @param limit `client_max_body_size`, as in `1m`.
+ */
+export async function startNginx(upstream: string, limit: string): Promise<Nginx> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await tryToStart(upstream, limit, await freePort());
+    } catch (error) {
+      // Somebody else took the port in the meantime.
+      if (attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function tryToStart(upstream: string, limit: string, port: number): Promise<Nginx> {
+  const folder = await mkdtemp(join(tmpdir(), 'bundle-nginx-'));
+  const config = join(folder, 'nginx.conf');
+  await writeFile(config, configuration(folder, upstream, limit, port));
+  const child = spawn(PROGRAM, ['-p', folder, '-c', config, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const ended = new Promise<void>((resolve) => {
+    child.on('exit', () => {
+      resolve();
+    });
+  });
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    await ended;
+    await rm(folder, { recursive: true, force: true });
+  };
+  const said: string[] = [];
+  const started = new Promise<void>((resolve, reject) => {
+    createInterface(child.stderr).on('line', (line) => {
+      said.push(line);
+      if (line.includes('start worker process ')) resolve();
+    });
+    child.on('error', reject);
+    child.on('exit', () => {
+      reject(new Error(`${PROGRAM} ended:\n${said.join('\n')}`));
+    });
+  });
+  try {
+    await started;
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+  return { host: `127.0.0.1:${port}`, stop };
+}
+
+function configuration(folder: string, upstream: string, limit: string, port: number): string {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${join(folder, name)};`);
+  return `
+daemon off;
+master_process on;
+worker_processes 1;
+${process.getuid?.() === 0 ? 'user root;' : ''}
+pid ${join(folder, 'nginx.pid')};
+error_log stderr notice;
+events {}
+http {
+  access_log off;
+  ${temporary.join('\n  ')}
+  server {
+    listen 127.0.0.1:${port};
+    client_max_body_size ${limit};
+    location / {
+      proxy_pass ${upstream};
+      proxy_set_header Host $http_host;
+    }
+  }
+}
+`;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

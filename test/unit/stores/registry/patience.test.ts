@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import type { TransferEvent } from '../../../../src/core/events.ts';
+import { Patience, RetryBudget } from '../../../../src/stores/registry/patience.ts';
+
+const setback = { what: 'GET http://registry/', cause: 'status 503' };
+
+function patienceWith(budget: RetryBudget, attempts?: number): { patience: Patience; events: TransferEvent[] } {
+  const events: TransferEvent[] = [];
+  const observe = (event: TransferEvent): void => void events.push(event);
+  return { patience: new Patience({ budget, backoffMs: 0, observe, signal: undefined, attempts }), events };
+}
+
+async function countOf(patience: Patience, limit = 100): Promise<number> {
+  let count = 0;
+  while (count < limit && (await patience.again(setback))) count += 1;
+  return count;
+}
+
+describe('Patience', () => {
+  it('lasts for ten attempts, and tells of each retry', async () => {
+    const { patience, events } = patienceWith(new RetryBudget());
+    expect(await countOf(patience)).toBe(9);
+    expect(events).toEqual(Array.from({ length: 9 }, (_, index) => ({ type: 'retried', ...setback, attempt: index + 1, delayMs: 0 })));
+  });
+
+  it('lasts for as many as it is told', async () => {
+    expect(await countOf(patienceWith(new RetryBudget(), 2).patience)).toBe(1);
+  });
+
+  it('is as good as new when something was got further', async () => {
+    const { patience } = patienceWith(new RetryBudget());
+    expect(await countOf(patience)).toBe(9);
+    patience.restore();
+    expect(await countOf(patience)).toBe(9);
+  });
+
+  it('does not wait for longer than anybody would', async () => {
+    const { patience, events } = patienceWith(new RetryBudget());
+    expect(await patience.again({ ...setback, askedMs: 11 * 60 * 1000 })).toBe(false);
+    expect(events).toEqual([]);
+  });
+
+  it('ends its pause with the run', async () => {
+    const stop = new AbortController();
+    const { patience } = patienceWith(new RetryBudget());
+    const pause = patience.again({ ...setback, askedMs: 60_000, signal: stop.signal });
+    stop.abort();
+    await expect(pause).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});
+
+describe('RetryBudget', () => {
+  it('is shared: what one request spends, the next does not have', async () => {
+    const budget = new RetryBudget();
+    let retries = 0;
+    for (let request = 0; request < 100; request += 1) retries += await countOf(patienceWith(budget).patience);
+    expect(retries).toBe(500);
+    expect(await countOf(patienceWith(budget).patience)).toBe(0);
+  });
+
+  it('gives one retry for two requests that succeed, and never more than it had', () => {
+    const budget = new RetryBudget();
+    for (let spent = 0; spent < 500; spent += 1) expect(budget.spend()).toBe(true);
+    budget.earn();
+    expect(budget.spend()).toBe(false);
+    budget.earn();
+    expect(budget.spend()).toBe(true);
+    for (let earned = 0; earned < 5000; earned += 1) budget.earn();
+    let left = 0;
+    while (budget.spend()) left += 1;
+    expect(left).toBe(500);
+  });
+
+  it('carries a run in which one request of five fails, however long, and ends one in which every second does', () => {
+    for (const [every, carries] of [
+      [5, true],
+      [2, false],
+    ] as const) {
+      const budget = new RetryBudget();
+      let isEnough = true;
+      for (let request = 1; request <= 20_000; request += 1) {
+        if (request % every === 0) isEnough &&= budget.spend();
+        else budget.earn();
+      }
+      expect(isEnough).toBe(carries);
+    }
+  });
+});
