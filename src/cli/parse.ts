@@ -22,6 +22,11 @@ export type Invocation =
 const COMMANDS: readonly Command[] = [packCommand, verifyCommand, inspectCommand, unpackCommand, mirrorCommand, keygenCommand, signCommand];
 const TRUST_COMMANDS: readonly Command[] = [trustAddCommand, trustListCommand, trustRemoveCommand];
 const HELP_WIDTH = 120;
+const EXAMPLES: Command['examples'] = [
+  ['$0 pack 4.17.3 -o /media/usb', 'on the connected side'],
+  ['$0 verify /media/usb', 'the checksum audit, on either side'],
+  ['$0 unpack /media/usb --to registry:5000/ocp4', 'on the closed side'],
+];
 
 /**
  * Understands a command line without running anything.
@@ -29,12 +34,18 @@ const HELP_WIDTH = 120;
  */
 export async function parseCommandLine(argv: readonly string[], io: Pick<Io, 'stdout'>): Promise<Invocation> {
   let chosen: Command | undefined;
-  const register = (parent: Argv, command: Command): Argv =>
+  // yargs puts examples last, and would wrap and trim them elsewhere: so they are put in when it is done.
+  const introductions = new Map<string, string>();
+  const introduce = (usage: string, summary: string, examples: Command['examples']): string => {
+    introductions.set(usage, introduction(usage, summary, examples));
+    return usage;
+  };
+  const register = (parent: Argv, command: Command, path = 'bundle'): Argv =>
     parent.command(
       command.usage,
       command.summary,
       (sub) => {
-        for (const [line, what] of command.examples) sub.example(line, what);
+        sub.usage(introduce(`${path} ${command.usage}`, command.summary, command.examples));
         for (const [name, positional] of Object.entries(command.positionals)) sub.positional(name, positional);
         return sub.options({ ...command.options, ...commonOptions });
       },
@@ -44,10 +55,7 @@ export async function parseCommandLine(argv: readonly string[], io: Pick<Io, 'st
     );
   const parser = yargs()
     .scriptName('bundle')
-    .usage('$0 COMMAND\n\nCarries OpenShift releases across an air gap.')
-    .example('$0 pack 4.17.3 -o /media/usb', 'on the connected side')
-    .example('$0 verify /media/usb', 'the checksum audit, on either side')
-    .example('$0 unpack /media/usb --to registry:5000/ocp4', 'on the closed side')
+    .usage(introduce('bundle COMMAND', 'Carries OpenShift releases across an air gap.', EXAMPLES))
     .locale('en')
     .version(VERSION)
     .help()
@@ -65,7 +73,7 @@ export async function parseCommandLine(argv: readonly string[], io: Pick<Io, 'st
     .completion('completion', 'print a completion script for bash or zsh');
   for (const command of COMMANDS) register(parser, command);
   parser.command('trust', 'whose bundles are accepted here', (trust) => {
-    for (const command of TRUST_COMMANDS) register(trust, command);
+    for (const command of TRUST_COMMANDS) register(trust, command, 'bundle trust');
     return trust.demandCommand(1, 'trust what? add, list or remove');
   });
 
@@ -79,5 +87,13 @@ export async function parseCommandLine(argv: readonly string[], io: Pick<Io, 'st
       hint: `${chosen === undefined ? 'bundle --help' : `bundle ${chosen.usage.split(' ')[0] ?? ''} --help`} shows what there is.`,
     });
   }
-  return chosen === undefined || output !== '' ? { output } : { command: chosen, args };
+  const [usage = ''] = output.split('\n', 1);
+  const text = `${introductions.get(usage) ?? usage}${output.slice(usage.length)}`;
+  return chosen === undefined || output !== '' ? { output: text } : { command: chosen, args };
+}
+
+/** What a help begins with: the command line, what it is for, and how it looks in use. */
+function introduction(usage: string, summary: string, examples: Command['examples']): string {
+  const lines = examples.flatMap(([line, what]) => [`  # ${what}`, `  ${line.replaceAll('$0', 'bundle')}`]);
+  return [usage, '', summary, '', 'Examples:', ...lines].join('\n');
 }
