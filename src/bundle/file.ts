@@ -11,7 +11,14 @@ const READ_SIZE = 1024 * 1024;
 /** One is being used, one filled, and one may still be on its way into a socket. */
 const BUFFERS = 3;
 
-/** The physical file of a bundle, read only. */
+/** A volume: all of a file, or a stretch of one that volumes were joined to. */
+export interface VolumeSource {
+  readonly file: BundleFile;
+  /** Where it begins in the file, in bytes. */
+  readonly start: number;
+}
+
+/** A physical file of a bundle, read only. */
 export class BundleFile {
   readonly path: string;
   /** Bytes. */

@@ -50,6 +50,12 @@ export function storedContentSize(header: Uint8Array): number | undefined {
   return view.equals(storedFrameHeader(Number(size))) ? Number(size) : undefined;
 }
 
+/** Whether a frame begins here that has content and is no stored one. */
+export function beginsCompressed(bytes: Uint8Array): boolean {
+  if (bytes.length < FRAME_HEADER_BYTES || storedContentSize(bytes) !== undefined) return false;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, FRAME_HEADER_BYTES).readUInt32LE(0) === FRAME_MAGIC;
+}
+
 /** `bytes` as one stored frame. */
 export function storedFrame(bytes: Uint8Array): Uint8Array {
   const parts: Uint8Array[] = [storedFrameHeader(bytes.length)];
@@ -117,9 +123,24 @@ export function frameExtent(bytes: Uint8Array): FrameExtent | { readonly needed:
   }
 }
 
+/** Magic number and length before the content of a skippable frame. */
+export const SKIPPABLE_HEADER_BYTES = 8;
+
+/** Whether a frame begins here as {@link skippableFrame} makes it. */
+export function isSkippableHeader(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, SKIPPABLE_HEADER_BYTES).readUInt32LE(0) === SKIPPABLE_MAGIC;
+}
+
 /** A frame that every zstd reader passes over (RFC 8878 section 3.1.2). */
 export function skippableFrame(content: Uint8Array): Uint8Array {
   return skippable(SKIPPABLE_MAGIC, content);
+}
+
+/** What a row of the seek table takes. */
+export const SEEK_ROW_BYTES = 8;
+
+export function seekTableLength(rows: number): number {
+  return SKIPPABLE_HEADER_BYTES + SEEK_ROW_BYTES * rows + SEEK_FOOTER_BYTES;
 }
 
 /**
@@ -127,7 +148,7 @@ export function skippableFrame(content: Uint8Array): Uint8Array {
  * @param frames lengths in the file and when decoded, in bytes.
  */
 export function seekTable(frames: readonly FrameExtent[]): Uint8Array {
-  const content = Buffer.alloc(frames.length * 8 + 9);
+  const content = Buffer.alloc(frames.length * SEEK_ROW_BYTES + SEEK_FOOTER_BYTES);
   frames.forEach((frame, index) => {
     content.writeUInt32LE(frame.length, index * 8);
     content.writeUInt32LE(frame.content, index * 8 + 4);
@@ -138,8 +159,29 @@ export function seekTable(frames: readonly FrameExtent[]): Uint8Array {
   return skippable(SEEK_TABLE_SKIPPABLE_MAGIC, content);
 }
 
+/** The last bytes of a seek table: number of rows, descriptor, magic number. */
+export const SEEK_FOOTER_BYTES = 9;
+
+/** How many rows the seek table has that ends with `footer`; `undefined` if it is no footer of ours. */
+export function seekTableRows(footer: Uint8Array): number | undefined {
+  const view = Buffer.from(footer.buffer, footer.byteOffset, SEEK_FOOTER_BYTES);
+  return view.readUInt32LE(5) === SEEKABLE_MAGIC && view.readUInt8(4) === 0 ? view.readUInt32LE(0) : undefined;
+}
+
+/** The rows of a seek table that nobody has checked yet; `undefined` if the frame is not one. @param table the whole frame. */
+export function readSeekTable(table: Uint8Array): FrameExtent[] | undefined {
+  const view = Buffer.from(table.buffer, table.byteOffset, table.byteLength);
+  if (view.readUInt32LE(0) !== SEEK_TABLE_SKIPPABLE_MAGIC || view.readUInt32LE(4) !== view.length - SKIPPABLE_HEADER_BYTES)
+    return undefined;
+  const rows: FrameExtent[] = [];
+  for (let at = SKIPPABLE_HEADER_BYTES; at < view.length - SEEK_FOOTER_BYTES; at += SEEK_ROW_BYTES) {
+    rows.push({ length: view.readUInt32LE(at), content: view.readUInt32LE(at + 4) });
+  }
+  return rows;
+}
+
 function skippable(magic: number, content: Uint8Array): Uint8Array {
-  const header = Buffer.alloc(8);
+  const header = Buffer.alloc(SKIPPABLE_HEADER_BYTES);
   header.writeUInt32LE(magic, 0);
   header.writeUInt32LE(content.length, 4);
   return Buffer.concat([header, content]);

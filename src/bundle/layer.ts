@@ -1,37 +1,49 @@
-import type { BundleFile } from './file.ts';
+import type { VolumeSource } from './file.ts';
 import { entryLength, paddingLength } from './tar.ts';
 import { unusable } from './unusable.ts';
 
-/** A layer in the file: a section of its own. */
+/** A layer in a bundle: a section of its own. */
 export interface LayerPlace {
   readonly path: string;
   /** Bytes of content. */
   readonly size: number;
   /** The tar header that has to stand before it. */
   readonly header: Uint8Array;
-  /** Where its first frame begins in the file. */
+  /** The volumes that hold it, in order: mostly one. */
+  readonly portions: readonly LayerPortion[];
+}
+
+/** What one volume holds of a layer. */
+export interface LayerPortion {
+  /** Which of the volumes, from 0. */
+  readonly volume: number;
+  /** Where its first frame begins in the volume. */
   readonly offset: number;
+  /** The bytes of the layer's tar that it holds, header and padding included: from `start` on, `length` of them. */
+  readonly start: number;
+  readonly length: number;
 }
 
 /**
  * The content of a layer, or a part of it. Where it is read whole, its tar header and padding are compared on the way; the
  * framing is compared wherever it is passed.
+ * @param volumes those that are there, by number.
  * @param range bytes of content, `end` not included.
- * @throws BundleError BUNDLE_UNUSABLE naming the layer.
+ * @throws BundleError BUNDLE_UNUSABLE naming the layer, or the volume that is missing.
  */
 export async function* readLayer(
-  file: BundleFile,
+  volumes: readonly (VolumeSource | undefined)[],
   place: LayerPlace,
   range: { readonly start: number; readonly end: number },
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const { path, size, header, offset } = place;
+  const { size, header } = place;
   const isWhole = range.start === 0 && range.end === size;
   const from = header.length + range.start;
   const to = header.length + range.end;
-  const length = entryLength(size);
-  let at = isWhole ? 0 : from;
-  for await (const chunk of file.stored(offset, length, path, isWhole ? { start: 0, end: length } : { start: from, end: to })) {
+  const wanted = isWhole ? { start: 0, end: entryLength(size) } : { start: from, end: to };
+  let at = wanted.start;
+  for await (const chunk of readTar(volumes, place, wanted)) {
     signal?.throwIfAborted();
     if (isWhole) checkSurroundings(place, chunk, at);
     const first = Math.max(from - at, 0);
@@ -39,6 +51,24 @@ export async function* readLayer(
     at += chunk.length;
     if (last > first) yield chunk.subarray(first, last);
   }
+}
+
+/** A part of the layer's tar, out of as many volumes as it is in. */
+async function* readTar(
+  volumes: readonly (VolumeSource | undefined)[],
+  { path, portions }: LayerPlace,
+  wanted: { readonly start: number; readonly end: number },
+): AsyncGenerator<Uint8Array> {
+  let at = wanted.start;
+  for (const { volume, offset, start, length } of portions) {
+    if (start + length <= at || start >= wanted.end) continue;
+    const source = volumes[volume];
+    if (start > at || source === undefined) break;
+    const range = { start: at - start, end: Math.min(wanted.end - start, length) };
+    yield* source.file.stored(source.start + offset, length, path, range);
+    at = start + range.end;
+  }
+  if (at < wanted.end) throw unusable(`${path} is in a volume that is missing`, { hint: 'Name the folders of all volumes.' });
 }
 
 /** The bytes of a chunk of tar that are header or padding must be the computed ones. */

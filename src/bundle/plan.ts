@@ -2,9 +2,9 @@ import type { Descriptor } from '../core/descriptor.ts';
 import { type Digest, digestOf, hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { MAX_LISTING_BYTES } from '../core/limits.ts';
-import { compressedFrame, type FrameExtent, storedFrame, storedFrameLength } from './frames.ts';
+import { compressedFrame, storedFrame } from './frames.ts';
 import type { LayerPlace } from './layer.ts';
-import { type Entry, frameCuts, type Section, sectionsOf, storedSectionLength } from './layout.ts';
+import { type Entry, frameCuts, sectionsOf } from './layout.ts';
 import {
   type BundledImage,
   type BundledRelease,
@@ -14,8 +14,9 @@ import {
   OCI_LAYOUT_BYTES,
 } from './manifest.ts';
 import { blobPath, formatSums } from './sums.ts';
-import { formatTail, type Head } from './tail.ts';
+import { formatTail, type Head, headCopy, headCopyLength, type VolumeRecord } from './tail.ts';
 import { paddingLength, TAR_END_BYTES, tarHeader } from './tar.ts';
+import { cutIntoVolumes, frameExtents, layerPortions, layOutVolume, wholeTar } from './volumes.ts';
 
 /** What goes into a bundle, before it is laid out. */
 export interface BundleContents {
@@ -46,12 +47,23 @@ export type Seal = Pick<Head, 'signature' | 'publicKey'>;
 /** A bundle to the byte, except for the layers' own content. */
 export interface BundlePlan {
   readonly bundleDigest: Digest;
-  /** The file up to the first layer. */
-  readonly head: readonly Uint8Array[];
+  /** In the order of the tar; one, unless a size was given. */
+  readonly volumes: readonly VolumePlan[];
   readonly layers: readonly PlannedLayer[];
-  /** The file after the last layer. */
+  /** Bytes of all volumes. */
+  readonly size: number;
+}
+
+/** One physical file of a bundle. */
+export interface VolumePlan {
+  readonly record: VolumeRecord;
+  /** What stands before the first layer: the head of the bundle, or a copy of it. */
+  readonly head: readonly Uint8Array[];
+  /** What stands after the last layer. */
   readonly tail: Uint8Array;
-  /** Bytes of the whole file. */
+  /** How many layers of the bundle have to be whole before the volume is. */
+  readonly layersNeeded: number;
+  /** Bytes. */
   readonly size: number;
 }
 
@@ -94,76 +106,71 @@ export function tarTime(releases: readonly BundledRelease[]): number {
   return Math.max(0, ...releases.map(({ created }) => Math.floor(Date.parse(created) / 1000)));
 }
 
-/** The whole file: all of it that is no layer as bytes, and where each layer goes. */
-export function planBundle(described: DescribedBundle, seal: Seal): BundlePlan {
+/**
+ * The whole bundle: all of it that is no layer as bytes, and where each layer goes.
+ * @param volumeSize most bytes of a volume; one volume holds everything if it is left out.
+ * @throws BundleError USAGE when volumes of that size cannot hold it.
+ */
+export function planBundle(described: DescribedBundle, seal: Seal, volumeSize?: number): BundlePlan {
   const { contents, manifestBytes, sums, bundleDigest, files } = described;
   const mtime = tarTime(contents.releases);
-  const tarOf = (entries: readonly { path: string; bytes: Uint8Array }[]): Uint8Array =>
-    Buffer.concat(
-      entries.flatMap(({ path, bytes }) => [tarHeader(path, bytes.length, mtime), bytes, Buffer.alloc(paddingLength(bytes.length))]),
-    );
-
-  const listing = { path: 'SHA256SUMS', bytes: sums };
-  const sealing = [
-    { path: 'SHA256SUMS.sig', bytes: seal.signature },
-    { path: 'SHA256SUMS.pub', bytes: seal.publicKey },
-  ];
+  const listing = [{ path: 'SHA256SUMS', bytes: sums }];
+  const sealing = sealEntries(seal);
   const metadata = [
     { path: 'bundle.json', bytes: manifestBytes },
     ...files,
     ...contents.metadata.map(({ descriptor, bytes }) => ({ path: blobPath(descriptor.digest), bytes })),
   ];
-  const metadataTar = tarOf(metadata);
-  const compressed: { frame: Uint8Array; content: number }[] = [];
-  let cutAt = 0;
-  for (const content of frameCuts(metadataTar.length)) {
-    compressed.push({ frame: compressedFrame(metadataTar.subarray(cutAt, cutAt + content)), content });
-    cutAt += content;
-  }
-  const head = [storedFrame(tarOf([listing])), storedFrame(tarOf(sealing)), ...compressed.map(({ frame }) => frame)];
-
+  const compressed = compressedFrames(tarOf(metadata, mtime));
+  const extents = compressed.map(({ frame, content }) => ({ length: frame.length, content }));
   const layerEntries = contents.layers.map(({ digest, size }) => ({ path: blobPath(digest), size }));
-  const sections = sectionsOf(sized(listing), sealing.map(sized), metadata.map(sized), layerEntries);
-  let offset = head.reduce((total, part) => total + part.length, 0);
-  const layers = sections
-    .filter(({ kind }) => kind === 'layer')
-    .map((section, index): PlannedLayer => {
-      const entry = layerEntries[index]!;
-      const planned = {
-        ...entry,
-        descriptor: contents.layers[index]!,
-        header: tarHeader(entry.path, entry.size, mtime),
-        offset,
-      };
-      offset += storedSectionLength(section.tarLength);
-      return planned;
-    });
+  const sections = sectionsOf(sized(listing[0]!), sealing.map(sized), metadata.map(sized), layerEntries);
 
-  const record = {
-    bundleDigest: Buffer.from(hexOf(bundleDigest), 'hex'),
-    number: 1,
-    count: 1,
-    tarOffset: 0,
-    tarLength: sections.reduce((total, section) => total + section.tarLength, 0),
-  };
-  const extents = frameExtents(
-    sections,
-    compressed.map(({ frame, content }) => ({ length: frame.length, content })),
-  );
-  const tail = Buffer.concat([
-    storedFrame(Buffer.alloc(TAR_END_BYTES)),
-    formatTail(record, { sums, ...seal, manifest: manifestBytes }, extents),
-  ]);
-  return { bundleDigest, head, layers, tail, size: offset + tail.length };
+  const head: Head = { sums, ...seal, manifest: manifestBytes };
+  const uncut = { sections, metadata: extents, copyLength: headCopyLength(head) };
+  const cuts = volumeSize === undefined ? [wholeTar(sections)] : cutIntoVolumes(uncut, volumeSize);
+  const front = [storedFrame(tarOf(listing, mtime)), storedFrame(tarOf(sealing, mtime)), ...compressed.map(({ frame }) => frame)];
+  const firstLayer = sections.length - 1 - layerEntries.length;
+  const layouts = cuts.map((cut, index) => layOutVolume(uncut, { ...cut, number: index + 1, count: cuts.length })!);
+  const volumes = layouts.map((layout, index): VolumePlan => {
+    const record = { ...cuts[index]!, bundleDigest: Buffer.from(hexOf(bundleDigest), 'hex'), number: index + 1, count: cuts.length };
+    const { section, index: last } = layout.portions.at(-1)!;
+    const end = section.kind === 'end' ? [storedFrame(Buffer.alloc(TAR_END_BYTES))] : [];
+    return {
+      record,
+      head: index === 0 ? front : [headCopy(record, head)],
+      tail: Buffer.concat([...end, formatTail(record, head, frameExtents(layout, extents))]),
+      layersNeeded: Math.min(Math.max(last - firstLayer + 1, 0), layerEntries.length),
+      size: layout.size,
+    };
+  });
+  const portions = layerPortions(layouts.entries(), firstLayer, layerEntries.length);
+  const layers = layerEntries.map((entry, index) => ({
+    ...entry,
+    descriptor: contents.layers[index]!,
+    header: tarHeader(entry.path, entry.size, mtime),
+    portions: portions[index]!,
+  }));
+  return { bundleDigest, volumes, layers, size: volumes.reduce((total, { size }) => total + size, 0) };
 }
 
-/** Every frame that holds tar, in file order; those of the metadata have to be given, the others can be computed. */
-export function frameExtents(sections: readonly Section[], metadata: readonly FrameExtent[]): FrameExtent[] {
-  return sections.flatMap((section) =>
-    section.kind === 'metadata'
-      ? metadata
-      : frameCuts(section.tarLength).map((content) => ({ length: storedFrameLength(content), content })),
+/** Entries of a tar as bytes, with their headers and padding. */
+function tarOf(entries: readonly { path: string; bytes: Uint8Array }[], mtime: number): Uint8Array {
+  return Buffer.concat(
+    entries.flatMap(({ path, bytes }) => [tarHeader(path, bytes.length, mtime), bytes, Buffer.alloc(paddingLength(bytes.length))]),
   );
+}
+
+function sealEntries({ signature, publicKey }: Seal): readonly { path: string; bytes: Uint8Array }[] {
+  return [
+    { path: 'SHA256SUMS.sig', bytes: signature },
+    { path: 'SHA256SUMS.pub', bytes: publicKey },
+  ];
+}
+
+function compressedFrames(tar: Uint8Array): { frame: Uint8Array; content: number }[] {
+  let cutAt = 0;
+  return frameCuts(tar.length).map((content) => ({ frame: compressedFrame(tar.subarray(cutAt, (cutAt += content))), content }));
 }
 
 function sized({ path, bytes }: { path: string; bytes: Uint8Array }): Entry {

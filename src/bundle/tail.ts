@@ -1,4 +1,4 @@
-import { type FrameExtent, seekTable, skippableFrame } from './frames.ts';
+import { type FrameExtent, isSkippableHeader, seekTable, seekTableLength, skippableFrame, SKIPPABLE_HEADER_BYTES } from './frames.ts';
 import { FORMAT } from './manifest.ts';
 
 /** The listed and signed files of a bundle as they stand in its head, and verbatim in every copy of it. */
@@ -11,20 +11,26 @@ export interface Head {
   readonly manifest: Uint8Array;
 }
 
+/** The part of the tar that a volume holds, in bytes of tar. */
+export interface Cut {
+  readonly tarOffset: number;
+  readonly tarLength: number;
+}
+
 /** What a volume says of itself. */
-export interface VolumeRecord {
+export interface VolumeRecord extends Cut {
   /** SHA-256 of SHA256SUMS, 32 bytes. */
   readonly bundleDigest: Uint8Array;
   /** Volume `number` of `count`, from 1. */
   readonly number: number;
   readonly count: number;
-  /** Where the volume's part of the tar begins, and how long it is, in bytes of tar. */
-  readonly tarOffset: number;
-  readonly tarLength: number;
 }
 
 const MAGIC_WORD = 'OCPBUNDL';
 const RECORD_BYTES = 104;
+const NUMBERS_AT = 56;
+/** The record in a frame that zstd passes over. */
+export const RECORD_FRAME_BYTES = SKIPPABLE_HEADER_BYTES + RECORD_BYTES;
 
 /** The record, fixed length, little-endian (docs/format.md, volumes and tails). */
 function formatRecord(record: VolumeRecord, head: Head): Uint8Array {
@@ -35,26 +41,82 @@ function formatRecord(record: VolumeRecord, head: Head): Uint8Array {
   bytes.writeUInt32LE(record.count, 16);
   bytes.set(record.bundleDigest, 24);
   const numbers = [record.tarOffset, record.tarLength, ...partsOf(head).map((part) => part.length)];
-  numbers.forEach((value, index) => bytes.writeBigUInt64LE(BigInt(value), 56 + 8 * index));
+  numbers.forEach((value, index) => bytes.writeBigUInt64LE(BigInt(value), NUMBERS_AT + 8 * index));
   return bytes;
 }
 
+/** The record at the start of a skippable frame, as it stands there, and how long the parts of the head are that may follow it. */
+export interface FoundRecord {
+  readonly record: VolumeRecord;
+  /** Bytes of SHA256SUMS, its signature, the key and bundle.json. */
+  readonly partLengths: readonly [number, number, number, number];
+}
+
 /**
- * What ends the last volume: the head copy, the record, the seek table, each in a frame that zstd passes over.
+ * Reads a record that nobody has checked yet: only a comparison with the one that belongs there makes it worth anything.
+ * @param frame at least {@link RECORD_FRAME_BYTES} from the start of its frame.
+ * @returns `undefined` for anything but a record of this format whose numbers can be computed with.
+ */
+export function readRecord(frame: Uint8Array): FoundRecord | undefined {
+  if (frame.length < RECORD_FRAME_BYTES || !isSkippableHeader(frame)) return undefined;
+  const bytes = Buffer.from(frame.buffer, frame.byteOffset + SKIPPABLE_HEADER_BYTES, RECORD_BYTES);
+  if (bytes.toString('latin1', 0, 8) !== MAGIC_WORD || bytes.readUInt32LE(8) !== FORMAT) return undefined;
+  const numbers = Array.from({ length: 6 }, (_, index) => Number(bytes.readBigUInt64LE(NUMBERS_AT + 8 * index)));
+  if (numbers.some((value) => !Number.isSafeInteger(value))) return undefined;
+  const [tarOffset, tarLength, sums, signature, publicKey, manifest] = numbers as [number, number, number, number, number, number];
+  return {
+    record: {
+      bundleDigest: Uint8Array.from(bytes.subarray(24, 56)),
+      number: bytes.readUInt32LE(12),
+      count: bytes.readUInt32LE(16),
+      tarOffset,
+      tarLength,
+    },
+    partLengths: [sums, signature, publicKey, manifest],
+  };
+}
+
+/** The copy of the head that begins every volume but the first, and ends the last: a frame that zstd passes over. */
+export function headCopy(record: VolumeRecord, head: Head): Uint8Array {
+  return skippableFrame(Buffer.concat([formatRecord(record, head), ...partsOf(head)]));
+}
+
+export function headCopyLength(head: Head): number {
+  return RECORD_FRAME_BYTES + partsOf(head).reduce((total, part) => total + part.length, 0);
+}
+
+/**
+ * What ends a volume: the copy of the head in the last one, the record, the seek table, each in a frame that zstd passes over.
  * @param frames all frames of the volume that hold tar, in order.
  */
 export function formatTail(record: VolumeRecord, head: Head, frames: readonly FrameExtent[]): Uint8Array {
-  const recordBytes = formatRecord(record, head);
-  const copy = skippableFrame(Buffer.concat([recordBytes, ...partsOf(head)]));
-  const last = skippableFrame(recordBytes);
-  const table = seekTable([...frames, { length: copy.length, content: 0 }, { length: last.length, content: 0 }]);
-  return Buffer.concat([copy, last, table]);
+  const copy = headCopy(record, head);
+  const last = skippableFrame(formatRecord(record, head));
+  const copyExtent = { length: copy.length, content: 0 };
+  const { leading, trailing } = copiesIn(record);
+  const table = seekTable([
+    ...(leading ? [copyExtent] : []),
+    ...frames,
+    ...(trailing ? [copyExtent] : []),
+    { length: last.length, content: 0 },
+  ]);
+  return Buffer.concat([...(trailing ? [copy] : []), last, table]);
 }
 
-/** How long the tail is, which needs no more than lengths. */
-export function tailLength(head: Head, frameCount: number): number {
-  const headBytes = partsOf(head).reduce((total, part) => total + part.length, 0);
-  return 8 + RECORD_BYTES + headBytes + (8 + RECORD_BYTES) + (8 + 8 * (frameCount + 2) + 9);
+/** How long the tail is, which needs no more than lengths. @param frameCount frames of the volume that hold tar. */
+export function tailLength({ leading, trailing }: Copies, copyLength: number, frameCount: number): number {
+  const rows = frameCount + Number(leading) + Number(trailing) + 1;
+  return (trailing ? copyLength : 0) + RECORD_FRAME_BYTES + seekTableLength(rows);
+}
+
+/** Which copies of the head a volume has beside its tar. */
+export interface Copies {
+  readonly leading: boolean;
+  readonly trailing: boolean;
+}
+
+export function copiesIn({ number, count }: { readonly number: number; readonly count: number }): Copies {
+  return { leading: number > 1, trailing: number === count };
 }
 
 function partsOf(head: Head): readonly Uint8Array[] {

@@ -1,52 +1,61 @@
-import { createHash } from 'node:crypto';
-import { type FileHandle, open, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
-
 import type { Descriptor } from '../core/descriptor.ts';
-import { type Digest, digestFromHex } from '../core/digest.ts';
-import { diskError, hasCode } from '../core/errors.ts';
+import type { Digest } from '../core/digest.ts';
+import { hasCode } from '../core/errors.ts';
 import type { VerifiedStream } from '../core/verified.ts';
+import { volumeNames } from './names.ts';
 import type { BundlePlan, PlannedLayer } from './plan.ts';
 import { StoredEncoder } from './stored.ts';
-import { entryLength, paddingLength } from './tar.ts';
+import { paddingLength } from './tar.ts';
+import { type Mark, VolumeWriter } from './volume-writer.ts';
 
-/** How much a power cut may cost, in bytes: the file is flushed to the medium about this often. */
-const SYNC_INTERVAL = 256 * 1024 * 1024;
+/** A volume that is finished. */
+export interface FinishedVolume {
+  readonly path: string;
+  /** SHA-256 of the physical file. */
+  readonly digest: Digest;
+  readonly size: number;
+  /** An earlier run had finished it, and it was right to the byte. */
+  readonly wasFinished: boolean;
+}
 
-/** What an unfinished bundle is called: its final name and this. */
-export const PARTIAL_SUFFIX = '.partial';
+export interface WriterOptions {
+  /** Volumes that are there, begun or finished; without an entry one is begun when its first byte comes. */
+  readonly begun?: ReadonlyMap<number, VolumeWriter>;
+  /** The volumes to write, from 0 and without the end: what others hold is passed over. All, if it is left out. */
+  readonly only?: { readonly start: number; readonly end: number };
+  /** Is told of each volume when it has its final name. */
+  readonly finished?: (volume: FinishedVolume) => Promise<void>;
+}
 
 /**
- * Writes a planned bundle by appending only: at every moment the file is a prefix of the finished one, and up to the
- * end of its last complete layer every byte of it has been checked.
+ * Writes a planned bundle by appending only: at every moment the files are a prefix of the finished ones, and up to the
+ * end of its last complete layer every byte of them has been checked. A volume gets its final name when all layers
+ * that it holds a part of are whole.
  */
 export class BundleWriter {
-  /** The final name. */
-  readonly path: string;
   readonly #plan: BundlePlan;
-  readonly #file: FileHandle;
-  #position = 0;
+  readonly #paths: readonly string[];
+  readonly #options: WriterOptions;
+  readonly #open: Map<number, VolumeWriter>;
   #nextLayer = 0;
-  #hash = createHash('sha256');
-  #synced = 0;
-  #syncing: Promise<unknown> = Promise.resolve();
+  #nextVolume: number;
 
-  private constructor(path: string, plan: BundlePlan, file: FileHandle) {
-    this.path = path;
+  private constructor(path: string, plan: BundlePlan, options: WriterOptions) {
     this.#plan = plan;
-    this.#file = file;
+    this.#paths = volumeNames(path, plan.volumes.length);
+    this.#options = options;
+    this.#open = new Map(options.begun);
+    this.#nextVolume = options.only?.start ?? 0;
   }
 
   /**
-   * Begins `<path>.partial` with everything that stands before the first layer.
+   * Begins to write, or goes on with what is begun. @param path of the bundle; volumes are numbered behind it.
    * @throws BundleError DISK
    */
-  static async create(path: string, plan: BundlePlan): Promise<BundleWriter> {
-    const partial = BundleWriter.partialOf(path);
-    const file = await onDisk('create', partial, () => open(partial, 'w', 0o644));
-    const writer = new BundleWriter(path, plan, file);
+  static async create(path: string, plan: BundlePlan, options: WriterOptions = {}): Promise<BundleWriter> {
+    const writer = new BundleWriter(path, plan, options);
     try {
-      await writer.#write(plan.head);
+      await writer.#volume(writer.#nextVolume);
     } catch (error) {
       await writer.close();
       throw error;
@@ -54,197 +63,158 @@ export class BundleWriter {
     return writer;
   }
 
-  /**
-   * Goes on with a `<path>.partial` that begins as this plan does. What follows its head counts only as far as
-   * {@link adopt} is given it.
-   * @throws BundleError DISK
-   */
-  static async reopen(path: string, plan: BundlePlan): Promise<BundleWriter> {
-    const partial = BundleWriter.partialOf(path);
-    const file = await onDisk('open', partial, () => open(partial, 'r+'));
-    const writer = new BundleWriter(path, plan, file);
-    writer.#pass(plan.head);
-    return writer;
-  }
-
-  /** Goes over a finished bundle for its digest; nothing is written. @throws BundleError DISK */
-  static async examine(path: string, plan: BundlePlan): Promise<BundleWriter> {
-    const writer = new BundleWriter(path, plan, await onDisk('open', path, () => open(path, 'r')));
-    writer.#pass(plan.head);
-    return writer;
-  }
-
-  /** What a bundle is called until it is finished. */
-  static partialOf(path: string): string {
-    return `${path}${PARTIAL_SUFFIX}`;
-  }
-
-  get partialPath(): string {
-    return BundleWriter.partialOf(this.path);
+  /** How many of the layers are needed for the volumes that are to be written. */
+  get layersNeeded(): number {
+    return this.#plan.volumes[this.#end - 1]?.layersNeeded ?? 0;
   }
 
   /**
-   * Appends the next layer of the plan. When the content turns out to be wrong the file is cut back to where the layer
+   * Appends the next layer of the plan. When the content turns out to be wrong the files are cut back to where the layer
    * began; when it breaks off, what came stays for a later run. The same layer can then be appended again.
    */
   async append(descriptor: Descriptor, content: VerifiedStream): Promise<void> {
-    const layer = this.#next(descriptor);
-    const before = this.#hash.copy();
+    const marks = new Map<VolumeWriter, Mark>();
     try {
-      for await (const parts of framed(layer, content)) await this.#write(parts);
+      for await (const { volume, parts } of framed(this.#next(descriptor), content)) {
+        const writer = await this.#volume(volume);
+        if (writer === undefined) continue;
+        if (!marks.has(writer)) marks.set(writer, writer.mark());
+        await writer.write(parts);
+      }
     } catch (error) {
-      this.#hash = before;
-      this.#position = layer.offset;
-      if (hasCode(error, 'CONTENT_MISMATCH')) await this.truncate(layer.offset);
+      for (const [writer, mark] of marks) {
+        writer.rewind(mark);
+        if (hasCode(error, 'CONTENT_MISMATCH')) await writer.truncate(mark.position);
+      }
       throw error;
     }
     this.#nextLayer += 1;
-    await this.#syncNowAndThen();
+    for (const writer of marks.keys()) await writer.syncNowAndThen();
+    await this.#finishVolumes();
   }
 
   /**
-   * Takes the next layer of the plan as it stands in the file.
+   * Takes the next layer of the plan as it stands in the files.
    * @param content read back from there.
    * @throws whatever `content` throws; the layer then has to be appended.
    */
   async adopt(descriptor: Descriptor, content: VerifiedStream): Promise<void> {
-    const layer = this.#next(descriptor);
-    const before = this.#hash.copy();
+    const marks = new Map<VolumeWriter, Mark>();
     try {
-      for await (const parts of framed(layer, content)) this.#pass(parts);
+      for await (const { volume, parts } of framed(this.#next(descriptor), content)) {
+        const writer = this.#open.get(volume);
+        if (writer === undefined) continue;
+        if (!marks.has(writer)) marks.set(writer, writer.mark());
+        writer.pass(parts);
+      }
     } catch (error) {
-      this.#hash = before;
-      this.#position = layer.offset;
+      for (const [writer, mark] of marks) writer.rewind(mark);
       throw error;
     }
     this.#nextLayer += 1;
+    await this.#finishVolumes();
   }
 
-  /** Cuts the file back. @param size bytes that stay. @throws BundleError DISK */
-  async truncate(size: number): Promise<void> {
-    await onDisk('cut back', this.partialPath, () => this.#file.truncate(size));
+  /** Passes over the next layer of the plan, which lies in volumes alone that are not to be written. */
+  skip(descriptor: Descriptor): void {
+    this.#next(descriptor);
+    this.#nextLayer += 1;
   }
 
-  /**
-   * Ends the file, syncs it and its folder, and gives it its final name.
-   * @returns the SHA-256 of the whole file.
-   */
-  async finish(): Promise<Digest> {
-    if (this.#nextLayer !== this.#plan.layers.length) throw new RangeError('layers of the plan are missing');
-    await this.#write([this.#plan.tail]);
-    if (this.#position !== this.#plan.size) throw new RangeError(`planned ${this.#plan.size} bytes, wrote ${this.#position}`);
-    await onDisk('write', this.partialPath, async () => {
-      await this.#awaitSync();
-      await this.#file.sync();
-      await this.#file.close();
-      await rename(this.partialPath, this.path);
-    });
-    await syncFolder(dirname(this.path));
-    return digestFromHex(this.#hash.digest('hex'));
+  /** Ends the last volume, too, of a bundle that has been appended whole. */
+  async finish(): Promise<void> {
+    await this.#finishVolumes();
+    if (this.#nextVolume < this.#end) throw new RangeError('layers of the plan are missing');
   }
 
-  /** The SHA-256 of a finished file, all of whose layers have been adopted. */
-  digestOfFinished(): Digest {
-    this.#pass([this.#plan.tail]);
-    return digestFromHex(this.#hash.digest('hex'));
-  }
-
-  /** Lets go of the file and leaves what is written under its partial name. */
+  /** Lets go of the files and leaves what is written under the names that they have. */
   async close(): Promise<void> {
-    await this.#syncing;
-    await this.#file.close().catch(() => undefined);
+    for (const writer of this.#open.values()) await writer.close();
+  }
+
+  get #end(): number {
+    return this.#options.only?.end ?? this.#plan.volumes.length;
+  }
+
+  /** The file of a volume, begun if need be; `undefined` for one that is not to be written. */
+  async #volume(number: number): Promise<VolumeWriter | undefined> {
+    if (number < (this.#options.only?.start ?? 0) || number >= this.#end) return undefined;
+    let writer = this.#open.get(number);
+    if (writer === undefined) {
+      writer = await VolumeWriter.create(this.#paths[number]!, this.#plan.volumes[number]!);
+      this.#open.set(number, writer);
+    }
+    return writer;
+  }
+
+  /** Gives their final names to the volumes all of whose layers are whole, in their order. */
+  async #finishVolumes(): Promise<void> {
+    for (; this.#nextVolume < this.#end; this.#nextVolume += 1) {
+      const plan = this.#plan.volumes[this.#nextVolume]!;
+      if (plan.layersNeeded > this.#nextLayer) return;
+      const writer = (await this.#volume(this.#nextVolume))!;
+      const result = await writer.finish();
+      this.#open.delete(this.#nextVolume);
+      await this.#options.finished?.({ path: writer.path, size: plan.size, ...result });
+    }
   }
 
   #next(descriptor: Descriptor): PlannedLayer {
     const layer = this.#plan.layers[this.#nextLayer];
     if (layer?.descriptor.digest !== descriptor.digest) throw new RangeError(`${descriptor.digest} is not the next layer of the plan`);
-    if (layer.offset !== this.#position) throw new RangeError(`layer planned at ${layer.offset}, file is at ${this.#position}`);
     return layer;
   }
+}
 
-  /** Counts what is in the file already. */
-  #pass(parts: readonly Uint8Array[]): void {
-    for (const part of parts) {
-      this.#hash.update(part);
-      this.#position += part.length;
+/** A layer's section as the volumes hold it: header, content and padding with the framing around them. */
+async function* framed(layer: PlannedLayer, content: VerifiedStream): AsyncGenerator<Framed> {
+  const encoder = new PortionEncoder(layer);
+  let pending = [layer.header];
+  for await (const chunk of content) {
+    yield* encoder.encode([...pending, chunk]);
+    pending = [];
+  }
+  yield* encoder.encode([...pending, new Uint8Array(paddingLength(layer.size))]);
+}
+
+interface Framed {
+  readonly volume: number;
+  readonly parts: readonly Uint8Array[];
+}
+
+/** Puts the tar of a layer into its portions, as it comes. */
+class PortionEncoder {
+  readonly #portions: PlannedLayer['portions'];
+  #index = -1;
+  #left = 0;
+  #encoder = new StoredEncoder(0);
+
+  constructor({ portions }: PlannedLayer) {
+    this.#portions = portions;
+  }
+
+  /** The bytes for each volume: views of the tar with framing between them, no copy. */
+  encode(tar: readonly Uint8Array[]): readonly Framed[] {
+    const out: { volume: number; parts: Uint8Array[] }[] = [];
+    for (const bytes of tar) {
+      for (let at = 0; at < bytes.length;) {
+        if (this.#left === 0) this.#begin();
+        const part = bytes.subarray(at, at + this.#left);
+        at += part.length;
+        this.#left -= part.length;
+        const { volume } = this.#portions[this.#index]!;
+        const last = out.at(-1);
+        if (last?.volume === volume) last.parts.push(...this.#encoder.encode(part));
+        else out.push({ volume, parts: this.#encoder.encode(part) });
+      }
     }
+    return out;
   }
 
-  async #write(parts: readonly Uint8Array[]): Promise<void> {
-    for (const part of parts) this.#hash.update(part);
-    let rest = parts.filter((part) => part.length > 0);
-    while (rest.length > 0) {
-      const { bytesWritten } = await onDisk('write', this.partialPath, () => this.#file.writev(rest, this.#position));
-      this.#position += bytesWritten;
-      rest = after(rest, bytesWritten);
-    }
-  }
-
-  /** One sync is under way while the next stretch is written, so that writing rarely waits. */
-  async #syncNowAndThen(): Promise<void> {
-    if (this.#position - this.#synced < SYNC_INTERVAL) return;
-    await onDisk('write', this.partialPath, () => this.#awaitSync());
-    this.#synced = this.#position;
-    this.#syncing = this.#file.datasync().catch((error: unknown) => error);
-  }
-
-  async #awaitSync(): Promise<void> {
-    const failure = await this.#syncing;
-    if (failure !== undefined) throw failure as Error;
-  }
-}
-
-/** A layer's section as the file holds it: header, content and padding with the framing around them. */
-async function* framed(layer: PlannedLayer, content: VerifiedStream): AsyncGenerator<readonly Uint8Array[]> {
-  const encoder = new StoredEncoder(entryLength(layer.size));
-  const pending = encoder.encode(layer.header);
-  for await (const chunk of content) yield [...pending.splice(0), ...encoder.encode(chunk)];
-  yield [...pending, ...encoder.encode(new Uint8Array(paddingLength(layer.size)))];
-}
-
-/** Writes a small file whole or not at all: temporary name, sync, rename. @throws BundleError DISK */
-export async function writeWhole(path: string, content: Uint8Array | string, mode = 0o644): Promise<void> {
-  await onDisk('write', path, async () => {
-    const temporary = `${path}${PARTIAL_SUFFIX}`;
-    const file = await open(temporary, 'w', mode);
-    try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  });
-  await syncFolder(dirname(path));
-}
-
-/** A renamed file survives a power cut only when its folder has been synced too; some file systems cannot, and need not. */
-async function syncFolder(path: string): Promise<void> {
-  try {
-    const folder = await open(path, 'r');
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
-  } catch {
-    // FAT and network file systems refuse to sync a folder; the file itself is on the medium already.
-  }
-}
-
-function after(parts: readonly Uint8Array[], written: number): Uint8Array[] {
-  let skip = written;
-  return parts.flatMap((part) => {
-    const rest = part.subarray(Math.min(skip, part.length));
-    skip -= part.length - rest.length;
-    return rest.length > 0 ? [rest] : [];
-  });
-}
-
-async function onDisk<T>(action: string, path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw diskError(action, path, error);
+  #begin(): void {
+    const portion = this.#portions[(this.#index += 1)];
+    if (portion === undefined) throw new RangeError('more tar bytes than the layer has');
+    this.#left = portion.length;
+    this.#encoder = new StoredEncoder(portion.length);
   }
 }

@@ -1,3 +1,4 @@
+import { VOLUME_SIZES, type VolumeSizeName } from '../bundle/volume-sizes.ts';
 import { BundleError } from '../core/errors.ts';
 import type { Arguments } from './command.ts';
 
@@ -41,14 +42,20 @@ export function count(args: Arguments, name: string): number | undefined {
   throw new BundleError('USAGE', `--${name} needs a number of 1 or more, not ${value}`);
 }
 
-const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 };
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, ki: 2 ** 10, mi: 2 ** 20, gi: 2 ** 30 };
 
-/** A number of bytes: `500k`, `50M`, `1.5G`, decimal as media and links are sold. */
+/** A number of bytes: `500k`, `50M`, `1.5G`, decimal as media and links are sold; `4Gi` is binary. */
 export function byteCount(args: Arguments, name: string): number | undefined {
   const value = text(args, name);
   if (value === undefined) return undefined;
-  const [, number, unit] = /^([0-9]+(?:\.[0-9]+)?)([kmg]?)b?$/i.exec(value) ?? [];
+  const [, number, unit] = /^([0-9]+(?:\.[0-9]+)?)((?:[kmg]i?)?)b?$/i.exec(value) ?? [];
   const bytes = Math.floor(Number(number) * (UNITS[(unit ?? '').toLowerCase()] ?? Number.NaN));
   if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
   throw new BundleError('USAGE', `--${name} needs a number of bytes, as in 500k, 50M or 1.5G, not ${value}`);
+}
+
+/** Bytes of a volume: a number of bytes, or the name of a medium. */
+export function volumeSize(args: Arguments, name: string): number | undefined {
+  const value = text(args, name);
+  return value !== undefined && Object.hasOwn(VOLUME_SIZES, value) ? VOLUME_SIZES[value as VolumeSizeName] : byteCount(args, name);
 }

@@ -7,7 +7,12 @@ import type { Io } from './io.ts';
 export interface Outcome {
   readonly text: string;
   readonly json: unknown;
+  /** The exit status, where it is not 0: some of the work is done, as was asked for. */
+  readonly status?: typeof PARTLY_DONE;
 }
+
+/** Some of it is done, since partial work was asked for; the report lists the rest (docs/exit-status.md). */
+export const PARTLY_DONE = 30;
 
 /** Arguments as yargs leaves them; commands read them with the functions of arguments.ts. */
 export type Arguments = Readonly<Record<string, unknown>>;

@@ -31,7 +31,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     const outcome = await command.run(args, contextOf(args, progress, io), io);
     progress.stop();
     io.stdout.write(json ? `${JSON.stringify(outcome.json, null, 2)}\n` : `${outcome.text}\n`);
-    return 0;
+    return outcome.status ?? 0;
   } catch (error) {
     progress?.stop();
     const failure: unknown = io.signal.aborted ? io.signal.reason : error;

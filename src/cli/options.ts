@@ -101,7 +101,7 @@ export function releaseRequest(args: Arguments): ReleaseRequest {
 
 export function openRequest(args: Arguments): OpenRequest {
   return {
-    path: requiredText(args, 'PATH'),
+    paths: texts(args, 'PATH'),
     trustedKeyFiles: texts(args, 'trusted-key'),
     signatures: count(args, 'signatures'),
     releaseKeyFiles: texts(args, 'release-key'),

@@ -113,7 +113,7 @@ async function openPlaces({ to, dryRun }: DeliveryRequest, release: PlannedRelea
   const { folder } = to;
   if (!dryRun) await prepareFolder(folder);
   const layout = dryRun ? await layoutForDryRun(folder) : await ImageLayout.create(folder);
-  if (!dryRun) await checkSpace(resolve(folder, 'oci-layout'), await missingBytes(layout, release));
+  if (!dryRun) await checkSpace(resolve(folder), await missingBytes(layout, release));
   return { releaseImages: layout, components: layout, destinations: undefined };
 }
 

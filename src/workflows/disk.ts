@@ -1,11 +1,9 @@
 import { access, constants, mkdir, readFile, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
-import { PARTIAL_SUFFIX } from '../bundle/writer.ts';
+import { BUNDLE_SUFFIX } from '../bundle/names.ts';
+import { FAT32_MAX_FILE } from '../bundle/volume-sizes.ts';
 import { BundleError, diskError, systemCode } from '../core/errors.ts';
-
-/** What bundles are called. */
-export const BUNDLE_SUFFIX = '.tar.zst';
 
 /** Where a bundle is written: `output` itself if it is called like a bundle, else a file in the folder `output`. */
 export async function bundlePath(output: string, name: string): Promise<string> {
@@ -56,25 +54,38 @@ export interface Space {
 }
 
 /**
- * Compares what is needed with what is free where `path` will be written, counting what it would replace as free.
+ * Compares what is needed with what is free in a folder, counting files that will be written over as free.
  * @throws BundleError DISK
  */
-export async function checkSpace(path: string, needed: number): Promise<Space> {
+export async function checkSpace(folder: string, needed: number, replaced: readonly string[] = []): Promise<Space> {
   let free: number;
   try {
-    const { bavail, bsize } = await statfs(await existingFolder(dirname(path)));
-    free = bavail * bsize + (await sizeOf(`${path}${PARTIAL_SUFFIX}`));
+    const { bavail, bsize } = await statfs(await existingFolder(folder));
+    free = bavail * bsize;
+    for (const path of replaced) free += await sizeOf(path);
   } catch (error) {
-    throw diskError('look at', dirname(path), error);
+    throw diskError('look at', folder, error);
   }
   if (free < needed) {
-    throw new BundleError('DISK', `not enough space in ${dirname(path)}: ${needed} bytes are needed, ${free} are free`, {
+    throw new BundleError('DISK', `not enough space in ${folder}: ${needed} bytes are needed, ${free} are free`, {
       expected: `${needed} bytes`,
       got: `${free} bytes`,
       hint: 'Free some space, or choose another folder.',
     });
   }
   return { needed, free };
+}
+
+/** What `statfs` calls FAT: the kernel's MSDOS_SUPER_MAGIC (linux/magic.h). exFAT has another number, and no such limit. */
+const FAT = 0x4d44;
+
+/** The largest file that a folder's file system holds; `undefined` where no limit matters. @throws BundleError DISK */
+export async function largestFile(folder: string): Promise<number | undefined> {
+  try {
+    return (await statfs(await existingFolder(folder))).type === FAT ? FAT32_MAX_FILE : undefined;
+  } catch (error) {
+    throw diskError('look at', folder, error);
+  }
 }
 
 /** The folder, or the nearest one above it that is there already. */

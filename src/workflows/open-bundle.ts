@@ -1,11 +1,11 @@
-import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 
 import { describeBundle } from '../bundle/plan.ts';
-import { type BundleReader, SealedBundle } from '../bundle/reader.ts';
-import { PARTIAL_SUFFIX } from '../bundle/writer.ts';
+import { volumesMissing } from '../bundle/found-volumes.ts';
+import type { BundleReader } from '../bundle/reader.ts';
+import { SealedBundle } from '../bundle/sealed.ts';
 import { type Digest, hexOf } from '../core/digest.ts';
-import { BundleError, diskError } from '../core/errors.ts';
+import { BundleError } from '../core/errors.ts';
 import { MAX_SIGNATURE_BYTES } from '../core/limits.ts';
 import { parseManifest } from '../core/manifest.ts';
 import { parseReference } from '../core/reference.ts';
@@ -14,9 +14,9 @@ import { parseArchitecture } from '../release/architecture.ts';
 import { readSignatureConfigMap } from '../release/config-map.ts';
 import { checkCosignPayload, SIMPLE_SIGNING } from '../trust/cosign-payload.ts';
 import type { SignerKey } from '../trust/keys.ts';
+import { findBundleFiles } from './bundle-files.ts';
 import { contentsOf } from './contents.ts';
 import type { Context } from './context.ts';
-import { BUNDLE_SUFFIX, isFolder } from './disk.ts';
 import { loadReleaseKeys, proveRelease } from './prove.ts';
 import { canonicalRepository, planRelease, type PlannedRelease } from './release.ts';
 import { checkSigners, type SignerRequest, type Signers, unknownSigner } from './signers.ts';
@@ -26,8 +26,8 @@ const FOREIGN = 'The bundle was not made by this program from this release: do n
 
 /** Which bundle, and who is believed about it. */
 export interface OpenRequest extends SignerRequest {
-  /** A file, or a folder that holds one bundle. */
-  readonly path: string;
+  /** A file, any volume, or folders that hold one bundle or the volumes of one. */
+  readonly paths: readonly string[];
   readonly releaseKeyFiles: readonly string[];
   /** The version that the bundle has to be of. */
   readonly expectedVersion?: string | undefined;
@@ -36,8 +36,11 @@ export interface OpenRequest extends SignerRequest {
 }
 
 export interface OpenedBundle extends Signers {
+  /** Volume numbers left out. */
   readonly path: string;
-  /** Bytes of the file. */
+  /** The physical files, in the order of the volumes. */
+  readonly files: readonly string[];
+  /** Bytes of all files. */
   readonly size: number;
   readonly digest: Digest;
   /** The release, derived again from its digest. */
@@ -52,18 +55,19 @@ export interface OpenedBundle extends Signers {
  * CLOSURE_MISMATCH
  */
 export async function openBundle(request: OpenRequest, context: Context): Promise<OpenedBundle> {
-  const path = await findBundle(request.path);
+  const { path, files } = await findBundleFiles(request.paths);
   context.observe({ type: 'phase', what: `opening ${basename(path)}` });
-  const sealed = await SealedBundle.open(path);
+  const sealed = await SealedBundle.open(...files);
   try {
-    const signers = await checkSigners(sealed, request, context);
+    const signers = await checkSigners(sealed, path, request, context);
     checkKeyFile(sealed, signers);
     sealed.expect(request.expectedDigest);
     const reader = await sealed.unseal();
+    if (reader.missingVolumes.length > 0) throw volumesMissing(basename(path), reader.missingVolumes, reader.volumeCount);
     const release = await deriveRelease(reader, signers, request.releaseKeyFiles, context);
     if (signers.standing === 'unknown') await checkUnproven(release, signers.signer);
     checkIdentity(path, release, request.expectedVersion);
-    return { path, size: sealed.file.size, digest: sealed.digest, ...signers, release, reader };
+    return { path, files: sealed.paths, size: sealed.size, digest: sealed.digest, ...signers, release, reader };
   } catch (error) {
     await sealed.close();
     throw error;
@@ -95,29 +99,6 @@ async function checkUnproven({ content }: PlannedRelease, signer: SignerKey): Pr
       });
     }
   }
-}
-
-/** The bundle that a path means. @throws BundleError NOT_FOUND; USAGE when a folder holds several. */
-export async function findBundle(path: string): Promise<string> {
-  if (!(await isFolder(path))) return path;
-  let names: string[];
-  try {
-    names = (await readdir(path)).sort();
-  } catch (error) {
-    throw diskError('read', path, error);
-  }
-  const bundles = names.filter((name) => name.endsWith(BUNDLE_SUFFIX));
-  if (bundles.length === 1) return join(path, bundles[0]!);
-  if (bundles.length > 1) {
-    throw new BundleError('USAGE', `${path} holds several bundles: ${bundles.join(', ')}`, { hint: 'Name the one that is meant.' });
-  }
-  const partial = names.find((name) => name.endsWith(`${BUNDLE_SUFFIX}${PARTIAL_SUFFIX}`));
-  throw new BundleError('NOT_FOUND', `${path} holds no bundle`, {
-    hint:
-      partial === undefined
-        ? 'A bundle is called like ocp-4.17.3-x86_64.tar.zst.'
-        : `${partial} was not finished: run the same bundle pack again.`,
-  });
 }
 
 /** One key has one way to be written, so that one bundle has one file. */

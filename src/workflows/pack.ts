@@ -1,26 +1,28 @@
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 
+import { volumeNames } from '../bundle/names.ts';
 import { type BundlePlan, describeBundle, type DescribedBundle, planBundle, type Seal } from '../bundle/plan.ts';
 import { encodeSignatureFile } from '../bundle/signature-file.ts';
-import { BundleWriter, writeWhole } from '../bundle/writer.ts';
-import { type Digest, hexOf } from '../core/digest.ts';
+import { FAT32_MAX_FILE, ISO_MAX_FILE } from '../bundle/volume-sizes.ts';
+import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
+import type { Observe } from '../core/events.ts';
 import type { PlannedBlob } from '../core/plan.ts';
-import { RateLimit } from '../core/rate.ts';
-import { readAhead } from '../core/read-ahead.ts';
 import type { Architecture } from '../release/architecture.ts';
 import { type KeyType, SigningKey } from '../trust/keys.ts';
 import type { ReleaseSignature } from '../trust/release-signature.ts';
+import { findBegun, removeBegun, sealOf } from './begun.ts';
 import { contentsOf } from './contents.ts';
 import type { Context } from './context.ts';
-import { bundleFolder, bundlePath, checkSpace, prepareFolder, type Space } from './disk.ts';
+import { bundleFolder, bundlePath, checkSpace, largestFile, prepareFolder, type Space } from './disk.ts';
 import { locateRelease } from './locate.ts';
 import { withLock } from './lock.ts';
 import { Network, type NetworkOptions } from './network.ts';
 import { loadReleaseKeys, proveRelease } from './prove.ts';
 import { canonicalRepository, planRelease, type PlannedRelease } from './release.ts';
-import { checkFinished, findSeal, resume } from './resume.ts';
 import { type KeySource, loadSigningKey, makeOwnKey, ownKeyPath } from './signing-key.ts';
+import { forgetSet, recallSet, rememberSet } from './started-sets.ts';
+import { type Kept, writeBundle } from './write-bundle.ts';
 
 /** Which release, from where, and what proves it. */
 export interface ReleaseRequest {
@@ -39,6 +41,10 @@ export interface PackRequest {
   readonly output: string;
   readonly key: KeySource;
   readonly network: NetworkOptions;
+  /** Bytes that a volume may have; one file is written if it is left out. */
+  readonly volumeSize?: number | undefined;
+  /** How many volumes this run finishes at most; a later run goes on, with another medium if need be. */
+  readonly stopAfter?: number | undefined;
   /** Bytes per second at which layers are fetched at most. */
   readonly limitRate?: number | undefined;
   /** Drops what an earlier run has left under the same name. */
@@ -47,12 +53,15 @@ export interface PackRequest {
 }
 
 export interface PackReport {
+  /** Of the bundle; volumes are numbered behind it. */
   readonly path: string;
-  /** Bytes of the bundle. */
+  /** Bytes of all volumes. */
   readonly size: number;
   readonly bundleDigest: Digest;
-  /** SHA-256 of the file; `undefined` when nothing was written. */
-  readonly fileDigest: Digest | undefined;
+  /** The files of this run; without a digest where nothing was written. */
+  readonly volumes: readonly { readonly path: string; readonly size: number; readonly digest?: Digest }[];
+  /** Volumes that are left for a later run. */
+  readonly left: number;
   /** `id` is missing where a dry run planned with a key that is yet to be made. */
   readonly signer: { readonly id: string | undefined; readonly algorithm: string };
   readonly release: PlannedRelease;
@@ -60,13 +69,6 @@ export interface PackReport {
   /** What an earlier run had done already. */
   readonly kept: Kept;
   readonly dryRun: boolean;
-}
-
-/** Layers that were there already, their bytes, and whether that was all. */
-export interface Kept {
-  readonly layers: number;
-  readonly bytes: number;
-  readonly finished: boolean;
 }
 
 /** The kind of key that is made on first use; a dry run plans with it and makes none. */
@@ -82,7 +84,7 @@ export async function pack(request: PackRequest, context: Context): Promise<Pack
     const signing = await signingKey(request, context);
     const path = await bundlePath(request.output, bundleName(release));
     const job: Job = { path, release, described, ...signing };
-    return request.dryRun ? await dryRun(job) : await withLock(path, () => write(job, request, context));
+    return request.dryRun ? await dryRun(job, request, context) : await withLock(path, () => write(job, request, context));
   } finally {
     await network.close();
   }
@@ -98,36 +100,91 @@ interface Job {
   readonly made: 'now' | 'planned' | undefined;
 }
 
-async function dryRun({ path, release, described, key, made }: Job): Promise<PackReport> {
-  const plan = planBundle(described, sealWith(key, key.placeholder));
-  const space = await checkSpace(path, plan.size);
+async function dryRun(job: Job, request: PackRequest, context: Context): Promise<PackReport> {
+  const { path, release, described, key, made } = job;
+  const { plan } = await planVolumes(described, sealWith(key, key.placeholder), path, request.volumeSize, context.observe);
+  const space = await checkSpace(
+    dirname(path),
+    plan.size,
+    (await findBegun(path)).map((file) => file.path),
+  );
   const signer = { id: made === 'planned' ? undefined : key.public.id, algorithm: key.public.algorithm };
+  const volumes = volumeNames(path, plan.volumes.length).map((name, index) => ({ path: name, size: plan.volumes[index]!.size }));
   const kept = { layers: 0, bytes: 0, finished: false };
-  return { path, size: plan.size, bundleDigest: plan.bundleDigest, fileDigest: undefined, signer, release, space, kept, dryRun: true };
+  return { path, size: plan.size, bundleDigest: plan.bundleDigest, volumes, left: 0, signer, release, space, kept, dryRun: true };
 }
 
-async function write({ path, release, described, key }: Job, request: PackRequest, context: Context): Promise<PackReport> {
-  const found = request.restart ? undefined : await findBegun(path, described, key);
-  const plan = planBundle(described, found?.seal ?? sealWith(key, key.sign(described.sums)));
-  const space = await checkSpace(path, plan.size);
+async function write(job: Job, request: PackRequest, context: Context): Promise<PackReport> {
+  const { path, release, described, key } = job;
+  const { volumeSize: asked, stopAfter, limitRate } = request;
+  let begun = await findBegun(path);
+  if (request.restart) {
+    await removeBegun(begun);
+    await forgetSet(path, context);
+    begun = [];
+  }
+  const set = stopAfter === undefined || asked === undefined ? undefined : await recallSet(path, described, asked, key, context);
+  const seal = set?.seal ?? (await sealOf(begun, described.bundleDigest, key)) ?? sealWith(key, key.sign(described.sums));
+  const { plan, volumeSize } = await planVolumes(described, seal, path, asked, context.observe);
   const { layers, images } = release.content;
-  context.observe({ type: 'planned', blobs: layers.length, bytes: amountOf(layers).bytes, images: images.length });
-  const { fileDigest, kept } = await writeBundle(path, plan, release, found?.state, request.limitRate, context);
-  await writeSideFiles(path, fileDigest, key);
+  context.observe({ type: 'planned', blobs: layers.length, bytes: amountOf(layers), images: images.length });
+
+  const count = plan.volumes.length;
+  const done = [...(set?.done ?? [])];
+  const start = done.length;
+  const goal = set !== undefined && set.until > start ? set.until : start + (stopAfter ?? count);
+  const until = Math.min(goal, count);
+  const remember = async (): Promise<void> => {
+    if (asked !== undefined && stopAfter !== undefined) {
+      await rememberSet(path, described.bundleDigest, { seal, volumeSize: asked, done, until }, context);
+    }
+  };
+  await remember();
+  const { volumes, space, kept } = await writeBundle(
+    {
+      path,
+      plan,
+      volumeSize,
+      layers,
+      begun,
+      publicKey: key.public.pem,
+      only: { start, end: until },
+      before: [...done],
+      finished: async (volume) => {
+        done.push(volume);
+        await remember();
+      },
+      limitRate,
+    },
+    context,
+  );
+  if (until === count) await forgetSet(path, context);
   const signer = { id: key.public.id, algorithm: key.public.algorithm };
-  return { path, size: plan.size, bundleDigest: plan.bundleDigest, fileDigest, signer, release, space, kept, dryRun: false };
+  const { size, bundleDigest } = plan;
+  return { path, size, bundleDigest, volumes, left: count - until, signer, release, space, kept, dryRun: false };
 }
 
-/** What an earlier run has left under this name, finished or not, whose signature can be kept. */
-async function findBegun(
+/** The plan, cut into volumes where that was asked for, or where the file system could not hold the bundle in one file. */
+async function planVolumes(
+  described: DescribedBundle,
+  seal: Seal,
   path: string,
-  { bundleDigest }: DescribedBundle,
-  key: SigningKey,
-): Promise<{ seal: Seal; state: 'finished' | 'begun' } | undefined> {
-  const begun = await findSeal(BundleWriter.partialOf(path), bundleDigest, key);
-  if (begun !== undefined) return { seal: begun, state: 'begun' };
-  const finished = await findSeal(path, bundleDigest, key);
-  return finished && { seal: finished, state: 'finished' };
+  asked: number | undefined,
+  observe: Observe,
+): Promise<{ plan: BundlePlan; volumeSize: number | undefined }> {
+  const limit = asked ?? (await largestFile(dirname(path)));
+  const plan = planBundle(described, seal, limit);
+  const isCut = plan.volumes.length > 1;
+  if (isCut && asked === undefined) {
+    observe({
+      type: 'noticed',
+      message: `${dirname(path)} is FAT, which holds no larger files: the bundle is cut into ${plan.volumes.length} volumes`,
+    });
+  }
+  if (asked !== undefined && asked !== FAT32_MAX_FILE && plan.volumes.some(({ size }) => size > ISO_MAX_FILE)) {
+    observe({ type: 'noticed', message: `volumes over ${ISO_MAX_FILE} bytes do not fit into plain ISO 9660: discs with them need UDF` });
+  }
+  return { plan, volumeSize: isCut ? limit : undefined };
 }
 
 /** The steps that pack and mirror share: from a version to a release that is proven and planned. */
@@ -184,53 +241,6 @@ function sealWith(key: SigningKey, signature: Uint8Array): Seal {
   return { signature: encodeSignatureFile(signature), publicKey: Buffer.from(key.public.pem) };
 }
 
-async function writeBundle(
-  path: string,
-  plan: BundlePlan,
-  release: PlannedRelease,
-  state: 'finished' | 'begun' | undefined,
-  limitRate: number | undefined,
-  context: Context,
-): Promise<{ fileDigest: Digest; kept: Kept }> {
-  const { signal, observe, concurrency } = context;
-  const { layers } = release.content;
-  if (state === 'finished') {
-    const fileDigest = await checkFinished(path, plan, layers, context);
-    if (fileDigest !== undefined) return { fileDigest, kept: { ...amountOf(layers), finished: true } };
-    observe({ type: 'noticed', message: `${basename(path)} is damaged: packing it again` });
-  }
-  const resumed = state === 'begun' ? await resume(path, plan, layers, context) : undefined;
-  const writer = resumed?.writer ?? (await BundleWriter.create(path, plan));
-  const rest = resumed?.rest ?? layers;
-  const kept = { ...(resumed?.kept ?? amountOf([])), finished: false };
-  if (kept.layers > 0) observe({ type: 'noticed', message: `kept ${kept.layers} layers (${kept.bytes} bytes) of an earlier run` });
-  observe({ type: 'phase', what: `packing ${basename(path)}` });
-  try {
-    await readAhead(rest, (blob, content) => writer.append(blob.descriptor, content), {
-      concurrency,
-      signal,
-      observe,
-      limit: limitRate === undefined ? undefined : new RateLimit(limitRate),
-    });
-    return { fileDigest: await writer.finish(), kept };
-  } catch (error) {
-    await writer.close();
-    if (signal.aborted) {
-      observe({ type: 'noticed', message: `what is done so far is left in ${writer.partialPath}: the same command continues it` });
-    }
-    throw error;
-  } finally {
-    await resumed?.close();
-  }
-}
-
-function amountOf(layers: readonly PlannedBlob[]): { layers: number; bytes: number } {
-  return { layers: layers.length, bytes: layers.reduce((total, { descriptor }) => total + descriptor.size, 0) };
-}
-
-/** Beside the bundle: what `sha256sum -c` wants, and the key that signed it. */
-async function writeSideFiles(path: string, fileDigest: Digest, key: SigningKey): Promise<void> {
-  const name = basename(path).replace(/\.tar\.zst$/, '');
-  await writeWhole(join(dirname(path), `${name}.sha256`), `${hexOf(fileDigest)}  ${basename(path)}\n`);
-  await writeWhole(join(dirname(path), `${name}.pub`), key.public.pem);
+function amountOf(layers: readonly PlannedBlob[]): number {
+  return layers.reduce((total, { descriptor }) => total + descriptor.size, 0);
 }

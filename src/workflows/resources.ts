@@ -1,6 +1,6 @@
 import { dirname, join, relative } from 'node:path';
 
-import { writeWhole } from '../bundle/writer.ts';
+import { writeWhole } from '../bundle/volume-writer.ts';
 import { formatRepository, parseReference } from '../core/reference.ts';
 import { signatureConfigMap } from '../release/config-map.ts';
 import type { Destinations } from '../release/destinations.ts';

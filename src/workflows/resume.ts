@@ -1,25 +1,26 @@
 import { basename } from 'node:path';
 
-import { BundleFile } from '../bundle/file.ts';
+import { BundleFile, type VolumeSource } from '../bundle/file.ts';
 import { readLayer } from '../bundle/layer.ts';
-import type { BundlePlan, PlannedLayer, Seal } from '../bundle/plan.ts';
-import { SealedBundle } from '../bundle/reader.ts';
+import { storedSectionLength } from '../bundle/layout.ts';
+import { volumeNames } from '../bundle/names.ts';
+import type { BundlePlan, PlannedLayer, VolumePlan } from '../bundle/plan.ts';
 import { storedOffset } from '../bundle/stored.ts';
-import { BundleWriter } from '../bundle/writer.ts';
+import { VolumeWriter } from '../bundle/volume-writer.ts';
+import { BundleWriter, type WriterOptions } from '../bundle/writer.ts';
 import type { ByteStream } from '../core/bytes.ts';
 import type { Descriptor } from '../core/descriptor.ts';
-import { type Digest, hexOf } from '../core/digest.ts';
-import { BundleError, hasCode } from '../core/errors.ts';
+import { hasCode } from '../core/errors.ts';
 import type { PlannedBlob } from '../core/plan.ts';
 import type { FetchOptions, ReadOnlyStore } from '../core/store.ts';
 import { verified } from '../core/verified.ts';
-import type { SigningKey } from '../trust/keys.ts';
+import type { BegunFile } from './begun.ts';
 import type { Context } from './context.ts';
 
 /** A bundle that was begun, with what is left to do. */
 export interface Resumed {
   readonly writer: BundleWriter;
-  /** Layers that are still to be appended, the first of them with a store that knows what the file has of it already. */
+  /** Layers that are still to be appended, the first of them with a store that knows what the files have of it already. */
   readonly rest: readonly PlannedBlob[];
   /** Layers that were kept, and their bytes. */
   readonly kept: { readonly layers: number; readonly bytes: number };
@@ -28,135 +29,117 @@ export interface Resumed {
 }
 
 /**
- * The signature of a bundle that was begun under this name and can be continued; `undefined` when there is none, or not
- * even its head is whole.
- * @param path of the unfinished or finished file.
- * @throws BundleError USAGE when it holds other content, or another key signed it.
- */
-export async function findSeal(path: string, bundleDigest: Digest, key: SigningKey): Promise<Seal | undefined> {
-  let sealed: SealedBundle;
-  try {
-    sealed = await SealedBundle.open(path);
-  } catch (error) {
-    if (hasCode(error, 'NOT_FOUND') || hasCode(error, 'BUNDLE_UNUSABLE')) return undefined;
-    throw error;
-  }
-  await sealed.close();
-  const hint = '--restart begins anew and drops it; another folder keeps both.';
-  if (sealed.digest !== bundleDigest) {
-    throw new BundleError('USAGE', `${basename(path)} holds other content than this release has now`, {
-      expected: hexOf(bundleDigest),
-      got: hexOf(sealed.digest),
-      hint,
-    });
-  }
-  if (key.public.pem !== Buffer.from(sealed.publicKey).toString()) {
-    throw new BundleError('USAGE', `${basename(path)} was signed with another key`, { got: key.public.id, hint });
-  }
-  key.public.verify(sealed.sums, sealed.signature);
-  return sealed.seal;
-}
-
-/**
- * Reads an unfinished bundle back, keeps every layer up to the first that is not whole and right, and cuts off the rest.
- * @throws BundleError DISK, INTERRUPTED
+ * Opens a bundle for writing, with what earlier runs have left of it: that is read back, and every layer up to the first
+ * that is not whole and right is kept.
+ * @param files what was found under the bundle's name.
+ * @throws BundleError DISK, INTERRUPTED, and of a layer that begins in a volume which is not to be written, and is fetched for that.
  */
 export async function resume(
   path: string,
   plan: BundlePlan,
   layers: readonly PlannedBlob[],
+  files: readonly BegunFile[],
+  options: WriterOptions & { readonly only: { readonly start: number; readonly end: number } },
   context: Context,
-): Promise<Resumed | undefined> {
-  const partialPath = BundleWriter.partialOf(path);
-  const file = await BundleFile.open(partialPath);
+): Promise<Resumed> {
+  const { only } = options;
+  const sources: (VolumeSource | undefined)[] = plan.volumes.map(() => undefined);
+  const begun = new Map<number, VolumeWriter>();
+  const close = async (): Promise<void> => {
+    for (const source of sources) await source?.file.close();
+  };
+  let writer: BundleWriter | undefined;
   try {
-    if (!(await beginsWith(file, plan.head))) {
-      await file.close();
-      return undefined;
+    for (const [index, name] of volumeNames(path, plan.volumes.length).entries()) {
+      const found = files.find(({ volumePath }) => volumePath === name);
+      if (found === undefined || index < only.start || index >= only.end) continue;
+      const file = await openIfBegun(found, plan.volumes[index]!);
+      if (file === undefined) continue;
+      sources[index] = { file, start: 0 };
+      begun.set(index, await VolumeWriter.reopen(name, plan.volumes[index]!, found.isFinished ? 'finished' : 'begun'));
     }
-    const writer = await BundleWriter.reopen(path, plan);
-    context.observe({ type: 'phase', what: `reading back ${basename(partialPath)}` });
-    const count = await adoptLayers(writer, file, plan.layers, layers, context);
-    const next = plan.layers[count];
-    const end = next === undefined ? plan.size : next.offset + storedOffset(next.header.length + next.size);
-    await writer.truncate(Math.min(file.size, end));
-    const [first, ...others] = layers.slice(count);
-    const rest = first && next ? [{ ...first, store: new ContinuedLayer(file, next, first.store) }, ...others] : [];
-    const bytes = layers.slice(0, count).reduce((total, { descriptor }) => total + descriptor.size, 0);
-    return { writer, rest, kept: { layers: count, bytes }, close: () => file.close() };
+    if (begun.size > 0) context.observe({ type: 'phase', what: `reading back ${basename(path)}` });
+    writer = await BundleWriter.create(path, plan, { ...options, begun });
+    const needed = layers.slice(0, writer.layersNeeded);
+    const count = await keepLayers(writer, sources, plan.layers, needed, only.start, context);
+    await cutBack(begun, plan, count);
+    const [first, ...others] = needed.slice(count);
+    const rest = first ? [{ ...first, store: new ContinuedLayer(sources, plan.layers[count]!, first.store) }, ...others] : [];
+    const bytes = needed.slice(0, count).reduce((total, { descriptor }) => total + descriptor.size, 0);
+    return { writer, rest, kept: { layers: count, bytes }, close };
   } catch (error) {
-    await file.close();
+    await writer?.close();
+    await close();
     throw error;
   }
 }
 
-/**
- * Checks a finished bundle against its plan, byte for byte.
- * @returns the SHA-256 of the file, or `undefined` when it is not what it should be.
- */
-export async function checkFinished(
-  path: string,
-  plan: BundlePlan,
-  layers: readonly PlannedBlob[],
-  context: Context,
-): Promise<Digest | undefined> {
+/** A file counts when it begins as the plan does. */
+async function openIfBegun({ path }: BegunFile, { head }: VolumePlan): Promise<BundleFile | undefined> {
   const file = await BundleFile.open(path);
-  try {
-    if (file.size !== plan.size || !(await beginsWith(file, plan.head))) return undefined;
-    const reader = await BundleWriter.examine(path, plan);
-    try {
-      context.observe({ type: 'phase', what: `reading back ${basename(path)}` });
-      const count = await adoptLayers(reader, file, plan.layers, layers, context);
-      const tail = await file.read(plan.size - plan.tail.length, plan.tail.length);
-      if (count < layers.length || Buffer.compare(tail, plan.tail) !== 0) return undefined;
-      return reader.digestOfFinished();
-    } finally {
-      await reader.close();
-    }
-  } finally {
-    await file.close();
-  }
-}
-
-async function beginsWith(file: BundleFile, head: readonly Uint8Array[]): Promise<boolean> {
   const expected = Buffer.concat(head);
-  return file.size >= expected.length && Buffer.compare(await file.read(0, expected.length), expected) === 0;
+  if (file.size >= expected.length && Buffer.compare(await file.read(0, expected.length), expected) === 0) return file;
+  await file.close();
+  return undefined;
 }
 
-/** @returns how many layers from the first on are whole and right. */
-async function adoptLayers(
+/**
+ * Keeps every layer up to the first that is not whole and right.
+ * @param start the first volume that is to be written: layers that end before it are done.
+ * @returns how many layers need nothing more.
+ */
+async function keepLayers(
   writer: BundleWriter,
-  file: BundleFile,
+  sources: readonly (VolumeSource | undefined)[],
   places: readonly PlannedLayer[],
   layers: readonly PlannedBlob[],
+  start: number,
   { signal, observe }: Context,
 ): Promise<number> {
-  for (const [index, place] of places.entries()) {
-    const { descriptor } = place;
+  for (const [index, { descriptor, image, store }] of layers.entries()) {
+    const place = places[index]!;
     const { digest, size: bytes } = descriptor;
+    const needed = place.portions.filter(({ volume }) => volume >= start).map(({ volume }) => volume);
     try {
-      await writer.adopt(descriptor, verified(readLayer(file, place, { start: 0, end: bytes }, signal), descriptor));
+      if (needed.length === 0) writer.skip(descriptor);
+      else if (needed.some((volume) => sources[volume] === undefined)) return index;
+      else if (needed.length < place.portions.length) {
+        // Its beginning is on another medium: only all of it tells whether the rest is right, so that it is fetched once more.
+        await writer.append(descriptor, verified(store.fetch(descriptor, { signal }), descriptor));
+      } else await writer.adopt(descriptor, verified(readLayer(sources, place, { start: 0, end: bytes }, signal), descriptor));
     } catch (error) {
       if (!hasCode(error, 'BUNDLE_UNUSABLE') && !hasCode(error, 'CONTENT_MISMATCH')) throw error;
       return index;
     }
-    observe({ type: 'skipped', digest, bytes, image: layers[index]!.image });
+    observe({ type: 'skipped', digest, bytes, image });
   }
-  return places.length;
+  return layers.length;
+}
+
+/** Cuts unfinished files off behind what is kept and the beginning of the next layer, which may be right. */
+async function cutBack(begun: ReadonlyMap<number, VolumeWriter>, plan: BundlePlan, count: number): Promise<void> {
+  const next = plan.layers[count];
+  if (next === undefined) return;
+  for (const [index, writer] of begun) {
+    const portion = next.portions.find(({ volume }) => volume === index);
+    const isBehind = index > next.portions.at(-1)!.volume;
+    if (portion !== undefined) await writer.cutBackTo(portion.offset + storedSectionLength(portion.length));
+    else if (isBehind) await writer.cutBackTo(plan.volumes[index]!.head.reduce((total, part) => total + part.length, 0));
+  }
 }
 
 /**
- * A store that takes the beginning of one layer from the file that is being continued, as far as it goes there, and
+ * A store that takes the beginning of one layer from the files that are being continued, as far as it goes there, and
  * everything else from where it comes from. What it gives is checked like anything that is fetched; content that was
  * wrong is asked for again whole, and then comes from the origin alone.
  */
 class ContinuedLayer implements ReadOnlyStore {
-  readonly #file: BundleFile;
+  readonly #sources: readonly (VolumeSource | undefined)[];
   readonly #place: PlannedLayer;
   readonly #origin: ReadOnlyStore;
 
-  constructor(file: BundleFile, place: PlannedLayer, origin: ReadOnlyStore) {
-    this.#file = file;
+  constructor(sources: readonly (VolumeSource | undefined)[], place: PlannedLayer, origin: ReadOnlyStore) {
+    this.#sources = sources;
     this.#place = place;
     this.#origin = origin;
   }
@@ -167,11 +150,21 @@ class ContinuedLayer implements ReadOnlyStore {
 
   fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
     const { range, signal } = options;
-    const isHere = range !== undefined && this.#place.offset + storedOffset(this.#place.header.length + range.end) <= this.#file.size;
-    return isHere ? readLayer(this.#file, this.#place, range, signal) : this.#origin.fetch(descriptor, options);
+    const isHere = range !== undefined && this.#isHere(range);
+    return isHere ? readLayer(this.#sources, this.#place, range, signal) : this.#origin.fetch(descriptor, options);
   }
 
   exists: ReadOnlyStore['exists'] = (descriptor, options) => this.#origin.exists(descriptor, options);
   resolve: ReadOnlyStore['resolve'] = (reference, options) => this.#origin.resolve(reference, options);
   tags: ReadOnlyStore['tags'] = (options) => this.#origin.tags(options);
+
+  #isHere(range: { readonly start: number; readonly end: number }): boolean {
+    const { header, portions } = this.#place;
+    const [from, to] = [header.length + range.start, header.length + range.end];
+    return portions.every(({ volume, offset, start, length }) => {
+      if (start + length <= from || start >= to) return true;
+      const source = this.#sources[volume];
+      return source !== undefined && offset + storedOffset(Math.min(to - start, length)) <= source.file.size;
+    });
+  }
 }

@@ -1,16 +1,17 @@
-import { SealedBundle } from '../bundle/reader.ts';
+import { SealedBundle } from '../bundle/sealed.ts';
 import { encodeSignatureFile } from '../bundle/signature-file.ts';
-import { writeWhole } from '../bundle/writer.ts';
+import { writeWhole } from '../bundle/volume-writer.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import type { SignerKey } from '../trust/keys.ts';
 import type { Context } from './context.ts';
-import { findBundle } from './open-bundle.ts';
+import { findBundleFiles } from './bundle-files.ts';
 import { checkSigners, countersignaturePath } from './signers.ts';
 import { type KeySource, loadSigningKey } from './signing-key.ts';
 
 export interface SignRequest {
-  readonly path: string;
+  /** As for opening a bundle; the signature is written beside the first. */
+  readonly paths: readonly string[];
   readonly key: KeySource;
   readonly trustedKeyFiles: readonly string[];
   /** The bundle digest that the signer means to sign. */
@@ -36,10 +37,10 @@ export async function sign(request: SignRequest, context: Context): Promise<Sign
       hint: 'Make one with `bundle keygen`, or name one with --key.',
     });
   }
-  const path = await findBundle(request.path);
-  const sealed = await SealedBundle.open(path);
+  const { path, files } = await findBundleFiles(request.paths);
+  const sealed = await SealedBundle.open(...files);
   try {
-    await checkSigners(sealed, request, context);
+    await checkSigners(sealed, path, request, context);
     sealed.expect(request.expectedDigest);
     const signaturePath = countersignaturePath(path, key.public);
     await writeWhole(signaturePath, encodeSignatureFile(key.sign(sealed.sums)));

@@ -1,14 +1,15 @@
 import { readdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 
-import type { SealedBundle } from '../bundle/reader.ts';
+import type { SealedBundle } from '../bundle/sealed.ts';
 import { decodeSignatureFile } from '../bundle/signature-file.ts';
 import { BundleError, diskError, hasCode } from '../core/errors.ts';
 import { MAX_KEY_BYTES } from '../core/limits.ts';
 import { SignerKey } from '../trust/keys.ts';
 import { TrustedKeys } from '../trust/trusted-keys.ts';
 import type { Context } from './context.ts';
-import { BUNDLE_SUFFIX, readSmallFile } from './disk.ts';
+import { stemOf } from './bundle-files.ts';
+import { readSmallFile } from './disk.ts';
 
 /** How a bundle's signer is known here. */
 export type SignerStanding =
@@ -41,15 +42,16 @@ export function trustedKeysOf({ configFolder }: Context): TrustedKeys {
 
 /**
  * Checks every signature that a bundle has from a known key, and decides whether its signers are believed here.
+ * @param path what the bundle is called.
  * @throws BundleError SIGNATURE_INVALID; SIGNER_UNKNOWN; TOO_FEW_SIGNERS
  */
-export async function checkSigners(sealed: SealedBundle, request: SignerRequest, context: Context): Promise<Signers> {
+export async function checkSigners(sealed: SealedBundle, path: string, request: SignerRequest, context: Context): Promise<Signers> {
   const signer = readSigner(sealed);
   const trusted = await trustedKeys(request.trustedKeyFiles, context);
   const own = await ownPublicKey(context);
   const isTrusted = trusted.some(({ id }) => id === signer.id);
   const known = [...trusted, ...(own ? [own] : [])];
-  const countersigners = (await readCountersigners(sealed, known)).filter(({ id }) => id !== signer.id);
+  const countersigners = (await readCountersigners(sealed, path, known)).filter(({ id }) => id !== signer.id);
   const believed = new Set([...(isTrusted || own?.id === signer.id ? [signer.id] : []), ...countersigners.map(({ id }) => id)]);
   if (believed.size === 0 && trusted.length > 0) throw unknownSigner(signer, 'is not among the keys that are trusted here');
   if (request.signatures !== undefined && believed.size < request.signatures) {
@@ -72,7 +74,7 @@ export function unknownSigner(signer: SignerKey, why: string): BundleError {
 
 /** `NAME.<first 16 hex of the key id>.sig`, beside the bundle. */
 export function countersignaturePath(bundle: string, key: SignerKey): string {
-  return join(dirname(bundle), `${basename(bundle, BUNDLE_SUFFIX)}.${key.shortId}.sig`);
+  return join(dirname(bundle), `${stemOf(bundle)}.${key.shortId}.sig`);
 }
 
 /** The signer that the bundle names, whose signature must be good whoever they are. */
@@ -106,23 +108,26 @@ async function ownPublicKey({ configFolder }: Context): Promise<SignerKey | unde
 }
 
 /** Signature files of keys that nobody here knows say nothing; one of a known key has to be good. */
-async function readCountersigners(sealed: SealedBundle, known: readonly SignerKey[]): Promise<readonly SignerKey[]> {
-  const folder = dirname(sealed.file.path);
-  const prefix = `${basename(sealed.file.path, BUNDLE_SUFFIX)}.`;
-  let names: string[];
+async function readCountersigners(sealed: SealedBundle, path: string, known: readonly SignerKey[]): Promise<readonly SignerKey[]> {
+  const prefix = `${stemOf(path)}.`;
+  const found = new Map<string, SignerKey>();
+  for (const folder of new Set([path, ...sealed.paths].map(dirname))) {
+    for (const name of await signatureFiles(folder, prefix)) {
+      const key = known.find(({ shortId }) => name === `${prefix}${shortId}.sig`);
+      if (key === undefined) continue;
+      const signature = decodeSignatureFile(await readSmallFile(join(folder, name), MAX_KEY_BYTES));
+      if (signature === undefined) throw new BundleError('SIGNATURE_INVALID', `${name} is not base64 on one line`);
+      key.verify(sealed.sums, signature);
+      found.set(key.id, key);
+    }
+  }
+  return [...found.values()];
+}
+
+async function signatureFiles(folder: string, prefix: string): Promise<readonly string[]> {
   try {
-    names = await readdir(folder);
+    return (await readdir(folder)).filter((name) => name.startsWith(prefix) && name.endsWith('.sig')).sort();
   } catch (error) {
     throw diskError('read', folder, error);
   }
-  const found = new Map<string, SignerKey>();
-  for (const name of names.filter((candidate) => candidate.startsWith(prefix) && candidate.endsWith('.sig')).sort()) {
-    const key = known.find(({ shortId }) => name === `${prefix}${shortId}.sig`);
-    if (key === undefined) continue;
-    const signature = decodeSignatureFile(await readSmallFile(join(folder, name), MAX_KEY_BYTES));
-    if (signature === undefined) throw new BundleError('SIGNATURE_INVALID', `${name} is not base64 on one line`);
-    key.verify(sealed.sums, signature);
-    found.set(key.id, key);
-  }
-  return [...found.values()];
 }

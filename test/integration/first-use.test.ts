@@ -45,7 +45,7 @@ describe('a packer whom nobody knows', () => {
   };
 
   const open = async (path: string, trustedKeyFiles: readonly string[]): Promise<string> => {
-    const { reader, standing } = await openBundle({ path, trustedKeyFiles, releaseKeyFiles: [made.releaseKey] }, await newUser());
+    const { reader, standing } = await openBundle({ paths: [path], trustedKeyFiles, releaseKeyFiles: [made.releaseKey] }, await newUser());
     await reader.close();
     return standing;
   };

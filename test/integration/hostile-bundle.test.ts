@@ -51,7 +51,7 @@ describe('a bundle that is genuine in every byte but', () => {
     concurrency: 4,
   });
   const request = (path: string, more: Partial<OpenRequest> = {}): OpenRequest => ({
-    path,
+    paths: [path],
     trustedKeyFiles: [packerPub],
     releaseKeyFiles: [made.releaseKey],
     ...more,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { compressedFrame, type FrameExtent, storedFrame } from '../../src/bundle/frames.ts';
 import { frameCuts } from '../../src/bundle/layout.ts';
 import { type BundleContents, describeBundle, tarTime } from '../../src/bundle/plan.ts';
-import { SealedBundle } from '../../src/bundle/reader.ts';
+import { SealedBundle } from '../../src/bundle/sealed.ts';
 import { blobPath } from '../../src/bundle/sums.ts';
 import { formatTail, type Head, type VolumeRecord } from '../../src/bundle/tail.ts';
 import { TAR_END_BYTES } from '../../src/bundle/tar.ts';
@@ -172,9 +172,11 @@ export async function partsOf(path: string): Promise<Omit<Ingredients, 'key'>> {
   }
 }
 
-/** Reads a whole bundle as strictly as an audit does, but for the signer: every layer is hashed. */
-export async function readEveryByte(path: string): Promise<Pick<Awaited<ReturnType<SealedBundle['unseal']>>, 'manifest' | 'files'>> {
-  const sealed = await SealedBundle.open(path);
+/** Reads a whole bundle, of one file or several, as strictly as an audit does, but for the signer: every layer is hashed. */
+export async function readEveryByte(
+  ...paths: readonly string[]
+): Promise<Pick<Awaited<ReturnType<SealedBundle['unseal']>>, 'manifest' | 'files'>> {
+  const sealed = await SealedBundle.open(...paths);
   try {
     const reader = await sealed.unseal();
     for (const { digest, size } of reader.manifest.blobs) {

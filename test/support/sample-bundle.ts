@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import type { BundledRelease } from '../../src/bundle/manifest.ts';
 import { type BundleContents, type BundlePlan, describeBundle, planBundle } from '../../src/bundle/plan.ts';
-import { BundleWriter } from '../../src/bundle/writer.ts';
+import { BundleWriter, type FinishedVolume } from '../../src/bundle/writer.ts';
 import { streamOf } from '../../src/core/bytes.ts';
 import type { Descriptor } from '../../src/core/descriptor.ts';
 import { digestOf } from '../../src/core/digest.ts';
@@ -24,7 +24,8 @@ export interface SampleBundle {
   /** Layer contents in bundle order. */
   readonly layers: readonly { readonly descriptor: Descriptor; readonly bytes: Uint8Array }[];
   readonly key: SigningKey;
-  readonly fileDigest: string;
+  /** The physical files. */
+  readonly volumes: readonly FinishedVolume[];
 }
 
 /** One image with layers of the given sizes, as a bundle needs to be told of it. */
@@ -66,19 +67,21 @@ export function sampleContents(sizes: readonly number[]): { contents: BundleCont
   return { contents, layers };
 }
 
-/** Writes a bundle with layers of the given sizes (bytes) into `folder`. */
+/** Writes a bundle with layers of the given sizes (bytes) into `folder`, in volumes if a size of theirs is given. */
 export async function writeSampleBundle(
   folder: string,
   sizes: readonly number[],
   key = SigningKey.generate('ed25519'),
+  volumeSize?: number,
 ): Promise<SampleBundle> {
   const { contents, layers } = sampleContents(sizes);
   const described = describeBundle(contents);
   const signature = Buffer.from(`${Buffer.from(key.sign(described.sums)).toString('base64')}\n`);
-  const plan = planBundle(described, { signature, publicKey: Buffer.from(key.public.pem) });
+  const plan = planBundle(described, { signature, publicKey: Buffer.from(key.public.pem) }, volumeSize);
   const path = join(folder, 'ocp-4.17.3-x86_64.tar.zst');
-  const writer = await BundleWriter.create(path, plan);
+  const volumes: FinishedVolume[] = [];
+  const writer = await BundleWriter.create(path, plan, { finished: async (volume) => void volumes.push(volume) });
   for (const { descriptor, bytes } of layers) await writer.append(descriptor, verified(streamOf(bytes), descriptor));
-  const fileDigest = await writer.finish();
-  return { path, plan, contents, layers, key, fileDigest };
+  await writer.finish();
+  return { path, plan, contents, layers, key, volumes };
 }

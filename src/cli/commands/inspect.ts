@@ -2,17 +2,17 @@ import { flag } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { openRequest, trustOptions } from '../options.ts';
 import { inspectReport } from '../present/bundle-report.ts';
-import { pathPositional } from './verify.ts';
+import { pathsPositional } from './verify.ts';
 
 export const inspectCommand: Command = {
-  usage: 'inspect <PATH>',
+  usage: 'inspect <PATH..>',
   summary: 'say what a bundle holds: release, images, sizes, signer',
   examples: [
     ['$0 inspect /media/usb', 'release, signer and the largest images'],
     ['$0 inspect /media/usb --images', 'every image with its digest'],
     ['$0 inspect /media/usb --output json', 'the same for a program'],
   ],
-  positionals: pathPositional,
+  positionals: pathsPositional,
   options: { images: { type: 'boolean', describe: 'list every image' }, ...trustOptions },
   async run(args, context) {
     const { inspect } = await import('../../workflows/inspect.ts');

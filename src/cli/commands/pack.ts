@@ -1,6 +1,7 @@
+import { VOLUME_SIZES } from '../../bundle/volume-sizes.ts';
 import { BundleError } from '../../core/errors.ts';
-import type { Command } from '../command.ts';
-import { byteCount, flag, requiredText, text } from '../arguments.ts';
+import type { Arguments, Command } from '../command.ts';
+import { byteCount, count, flag, requiredText, text, volumeSize } from '../arguments.ts';
 import { dryRunOption, sourceOptions, networkRequest, releaseOptions, releaseRequest } from '../options.ts';
 import { askPassphrase } from '../passphrase.ts';
 import { packReport } from '../present/pack-report.ts';
@@ -12,6 +13,7 @@ export const packCommand: Command = {
     ['$0 pack 4.17.3 -o /media/usb', 'x86_64, signed with your own key'],
     ['$0 pack 4.17.3 --arch multi -o /media/usb --dry-run', 'exact size and image list; nothing is written'],
     ['$0 pack --from quay.io/openshift-release-dev/ocp-release@sha256:… -o .', 'a release that is known by its digest'],
+    ['$0 pack 4.17.3 --volume-size dvd -o /data/discs', 'in volumes that fit on DVDs'],
     ['$0 pack 4.17.3 --mirror quay.io=mirror.example.com/quay -o .', 'fetched from a mirror, digests unchanged'],
   ],
   positionals: { VERSION: { type: 'string', describe: 'version of the release, as in 4.17.3' } },
@@ -25,6 +27,18 @@ export const packCommand: Command = {
       group: 'Trust:',
     },
     ...sourceOptions,
+    'volume-size': {
+      type: 'string',
+      requiresArg: true,
+      describe: `cut the bundle into volumes of at most so many bytes, or for ${Object.keys(VOLUME_SIZES).join(', ')}`,
+      group: 'Media:',
+    },
+    'stop-after': {
+      type: 'string',
+      requiresArg: true,
+      describe: 'finish so many volumes, and let the same command go on later with another medium',
+      group: 'Media:',
+    },
     'limit-rate': { type: 'string', requiresArg: true, describe: 'bytes per second at most, as in 50M', group: 'Registries:' },
     restart: { type: 'boolean', describe: 'begin anew, and drop what an earlier run has left' },
     ...dryRunOption,
@@ -41,6 +55,8 @@ export const packCommand: Command = {
         output,
         key: { keyFile: text(args, 'key') ?? io.environment.env['BUNDLE_KEY'], passphrase: () => askPassphrase(io) },
         network: networkRequest(args),
+        volumeSize: volumeSize(args, 'volume-size'),
+        stopAfter: stopAfter(args),
         limitRate: byteCount(args, 'limit-rate'),
         restart: flag(args, 'restart'),
         dryRun: flag(args, 'dry-run'),
@@ -50,3 +66,11 @@ export const packCommand: Command = {
     return packReport(report);
   },
 };
+
+function stopAfter(args: Arguments): number | undefined {
+  const volumes = count(args, 'stop-after');
+  if (volumes === undefined || text(args, 'volume-size') !== undefined) return volumes;
+  throw new BundleError('USAGE', '--stop-after counts volumes, and there are none without --volume-size', {
+    hint: 'Say how large they are: --volume-size dvd, or a number of bytes.',
+  });
+}

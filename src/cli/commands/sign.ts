@@ -1,19 +1,19 @@
 import { hexOf } from '../../core/digest.ts';
-import { requiredText, text, texts } from '../arguments.ts';
+import { text, texts } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { trustOptions } from '../options.ts';
 import { askPassphrase } from '../passphrase.ts';
 import { facts } from '../present/table.ts';
-import { pathPositional } from './verify.ts';
+import { pathsPositional } from './verify.ts';
 
 export const signCommand: Command = {
-  usage: 'sign <PATH>',
+  usage: 'sign <PATH..>',
   summary: 'add a signature to a bundle, in a file beside it',
   examples: [
     ['$0 verify /media/usb && $0 sign /media/usb --key reviewer.pem', 'a second person signs what they have verified'],
     ['$0 verify /media/usb --signatures 2', 'asks for two trusted signers'],
   ],
-  positionals: pathPositional,
+  positionals: pathsPositional,
   options: {
     key: { type: 'string', requiresArg: true, describe: 'PEM key to sign with (default $BUNDLE_KEY, else your own)' },
     'trusted-key': trustOptions['trusted-key']!,
@@ -23,7 +23,7 @@ export const signCommand: Command = {
     const { sign } = await import('../../workflows/sign.ts');
     const { path, signaturePath, bundleDigest, signer } = await sign(
       {
-        path: requiredText(args, 'PATH'),
+        paths: texts(args, 'PATH'),
         key: { keyFile: text(args, 'key') ?? io.environment.env['BUNDLE_KEY'], passphrase: () => askPassphrase(io) },
         trustedKeyFiles: texts(args, 'trusted-key'),
         expectedDigest: text(args, 'bundle-digest'),

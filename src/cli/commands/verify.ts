@@ -2,16 +2,18 @@ import type { Command } from '../command.ts';
 import { openRequest, trustOptions } from '../options.ts';
 import { verifyReport } from '../present/bundle-report.ts';
 
-export const pathPositional = { PATH: { type: 'string', describe: 'bundle, or folder that holds one', demandOption: true } } as const;
+export const pathsPositional = {
+  PATH: { type: 'string', describe: 'bundle, any volume of one, or folders that hold one or its volumes', demandOption: true },
+} as const;
 
 export const verifyCommand: Command = {
-  usage: 'verify <PATH>',
+  usage: 'verify <PATH..>',
   summary: 'audit a bundle: signatures, release signature, every byte',
   examples: [
     ['$0 verify /media/usb', 'the bundle in a folder'],
     ['$0 verify ocp-4.17.3-x86_64.tar.zst --trusted-key packer.pub --expect 4.17.3', 'signer and version have to be these'],
   ],
-  positionals: pathPositional,
+  positionals: pathsPositional,
   options: trustOptions,
   async run(args, context) {
     const { verify } = await import('../../workflows/verify.ts');

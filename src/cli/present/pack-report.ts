@@ -1,28 +1,31 @@
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 
 import { hexOf } from '../../core/digest.ts';
 import type { PackReport } from '../../workflows/pack.ts';
-import type { Outcome } from '../command.ts';
+import { BUNDLE_SUFFIX } from '../../bundle/names.ts';
+import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import { releaseFacts, releaseJson } from './release-facts.ts';
 import { columns, facts } from './table.ts';
 
 export function packReport(report: PackReport): Outcome {
-  return { text: report.dryRun ? dryRunText(report) : packedText(report), json: json(report) };
+  const text = report.dryRun ? dryRunText(report) : packedText(report);
+  return { text, json: json(report), ...(report.left > 0 && { status: PARTLY_DONE }) };
 }
 
 function packedText(report: PackReport): string {
-  const { path, size, bundleDigest, fileDigest, signer, release, kept } = report;
+  const { path, size, bundleDigest, signer, release, kept, left } = report;
   return [
     facts([
       ['packed', `${path} (${formatBytes(size)}, ${size} bytes)`],
+      ...volumeFacts(report),
       ['of an earlier run', keptText(kept)],
-      ['sha256 of the file', fileDigest && hexOf(fileDigest)],
       ...releaseFacts(release),
       ['bundle digest', hexOf(bundleDigest)],
       ['signer', `${signer.id ?? ''} (${signer.algorithm})`],
     ]),
     '',
+    ...(left > 0 ? [`${left} volumes are left: put in another medium, and run the same command again.`, ''] : []),
     'Write on the form that travels with the medium, or tell the other side by another way:',
     `  bundle digest  ${hexOf(bundleDigest)}`,
     `  signer         ${signer.id ?? ''}`,
@@ -31,17 +34,28 @@ function packedText(report: PackReport): string {
   ].join('\n');
 }
 
+function volumeFacts({ volumes }: PackReport): readonly (readonly [string, string | undefined])[] {
+  const [only, ...more] = volumes;
+  if (more.length === 0 && only?.path.endsWith(BUNDLE_SUFFIX)) return [['sha256 of the file', only.digest && hexOf(only.digest)]];
+  return volumes.map(({ path, size, digest }) => {
+    const sum = digest === undefined ? '' : `, sha256 ${hexOf(digest)}`;
+    return ['volume', `${basename(path)} (${size} bytes)${sum}`];
+  });
+}
+
 function keptText({ layers, bytes, finished }: PackReport['kept']): string | undefined {
   if (finished) return 'it was finished already: every byte was read back and is right, nothing was fetched';
   return layers === 0 ? undefined : `${layers} layers (${formatBytes(bytes)}) were kept`;
 }
 
-function dryRunText({ path, size, bundleDigest, signer, release, space }: PackReport): string {
+function dryRunText(report: PackReport): string {
+  const { path, size, bundleDigest, signer, release, space } = report;
   const images = release.content.images.map(({ name, descriptor }) => [name, descriptor.digest] as const);
   return [
     facts([
       ['would pack', path],
       ['size', `${size} bytes (${formatBytes(size)})`],
+      ...volumeFacts(report),
       ['free space', `${space.free} bytes (${formatBytes(space.free)})`],
       ...releaseFacts(release),
       ['bundle digest', hexOf(bundleDigest)],
@@ -54,13 +68,15 @@ function dryRunText({ path, size, bundleDigest, signer, release, space }: PackRe
   ].join('\n');
 }
 
-function json({ path, size, bundleDigest, fileDigest, signer, release, space, kept, dryRun }: PackReport): object {
+function json({ path, size, bundleDigest, volumes, left, signer, release, space, kept, dryRun }: PackReport): object {
   return {
     dryRun,
     path,
     size,
     bundleDigest: hexOf(bundleDigest),
-    fileDigest: fileDigest && hexOf(fileDigest),
+    fileDigest: volumes.length === 1 ? volumes[0]!.digest && hexOf(volumes[0]!.digest) : undefined,
+    volumes: volumes.map((volume) => ({ path: volume.path, size: volume.size, digest: volume.digest && hexOf(volume.digest) })),
+    volumesLeft: left,
     signer: { id: signer.id, algorithm: signer.algorithm },
     freeSpace: space.free,
     kept,

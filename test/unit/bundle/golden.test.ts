@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { describeBundle, planBundle } from '../../../src/bundle/plan.ts';
-import { SealedBundle } from '../../../src/bundle/reader.ts';
+import { SealedBundle } from '../../../src/bundle/sealed.ts';
 import { encodeSignatureFile } from '../../../src/bundle/signature-file.ts';
 import { BundleWriter } from '../../../src/bundle/writer.ts';
 import { streamOf } from '../../../src/core/bytes.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { describeBundle, planBundle } from '../../../src/bundle/plan.ts';
-import { SealedBundle } from '../../../src/bundle/reader.ts';
+import { SealedBundle } from '../../../src/bundle/sealed.ts';
 import { encodeSignatureFile } from '../../../src/bundle/signature-file.ts';
 import { BundleWriter } from '../../../src/bundle/writer.ts';
 import { streamOf } from '../../../src/core/bytes.ts';
