@@ -54,6 +54,7 @@ function contentOf(text: Uint8Array): { digest: Digest; messages: readonly Uint8
   const lines = utf8(text);
   const hex = /^ {2}name: sha256-([0-9a-f]{64})$/m.exec(lines)?.[1];
   if (hex === undefined) return undefined;
-  const values = [...lines.matchAll(/^ {2}sha256-[0-9a-f]{64}-\d+: ([A-Za-z0-9+/=]+)$/gm)];
+  // What would read as a number (`30E0`) stands in quotes.
+  const values = [...lines.matchAll(/^ {2}sha256-[0-9a-f]{64}-\d+: "?([A-Za-z0-9+/=]+)"?$/gm)];
   return { digest: digestFromHex(hex), messages: values.map(([, base64]) => Buffer.from(base64!, 'base64')) };
 }

@@ -38,6 +38,11 @@ describe('readSignatureConfigMap', () => {
     );
   });
 
+  it('takes a signature for what it is, whatever YAML might read into it', () => {
+    const oddities = [Buffer.from('30E0', 'base64'), Buffer.from('1234', 'base64'), Buffer.from('null', 'base64')];
+    expect(readSignatureConfigMap(signatureConfigMap(digest, oddities).text).messages).toEqual(oddities);
+  });
+
   it.each([
     ['a second document', `${text}---\nkind: Secret\n`],
     ['a comment', `# hello\n${text}`],

@@ -1,0 +1,138 @@
+import { chmod, copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { makeRelease } from '../../scripts/lib/make-release.ts';
+import { projectPath } from '../../scripts/lib/project-root.ts';
+import { registryDestination } from '../../scripts/lib/registry-destination.ts';
+import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
+import { commandBlocks, linksOf } from '../support/documents.ts';
+import { describeWithPrograms } from '../support/programs.ts';
+import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { temporaryFolder, User } from '../support/user.ts';
+
+const PAGES = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', ...readdirSync(projectPath('docs')).map((name) => `docs/${name}`)];
+const PROGRAMS = ['bash', 'tar', 'zstd', 'sha256sum', 'openssl', 'diff', 'awk'];
+
+describe.each(PAGES)('%s', (page) => {
+  it('links to what is there', () => {
+    const missing = linksOf(page).filter((link) => !existsSync(join(dirname(projectPath(page)), link.replace(/#.*/, ''))));
+    expect(missing).toEqual([]);
+  });
+});
+
+describeWithRegistry('the commands of', () => {
+  let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
+  let source: TestRegistry;
+  let target: TestRegistry;
+  /** What a release that was made on the spot needs, and Red Hat's does not. */
+  let madeOptions: readonly string[];
+
+  beforeAll(async () => {
+    temporary = await temporaryFolder('docs');
+    [source, target] = await Promise.all([startRegistry(), startRegistry()]);
+    const { destination, close } = registryDestination(source.host);
+    const signer = await makeReleaseSigner();
+    const made = [];
+    for (const architecture of ['x86_64', 'multi'] as const) {
+      made.push(
+        await makeRelease({ out: join(temporary.path, architecture), destination, architecture, signer, components: 2, scale: 0.0001 }),
+      );
+    }
+    await close();
+    const stores = made.flatMap(({ signatureStore }) => ['--signature-store', signatureStore]);
+    madeOptions = ['--mirror', `quay.io=${source.host}`, ...stores, '--release-key', made[0]!.releaseKey];
+  });
+  afterAll(async () => {
+    await Promise.all([source.stop(), target.stop()]);
+    await temporary.remove();
+  });
+
+  describeWithPrograms(PROGRAMS, 'the page', () => {
+    it.each(PAGES.filter((page) => commandBlocks(page).length > 0))('%s do what it says', async (page) => {
+      const world = await World.new(join(temporary.path, page.replace(/\W/g, '-')), { source, target, madeOptions });
+      // README begins with nothing; every other page takes up where a bundle was packed.
+      if (page !== 'README.md') await world.run({ side: 'connected', script: 'bundle pack 4.17.3 -o /media/usb' });
+      for (const block of commandBlocks(page)) await world.run(block);
+    });
+  });
+});
+
+/** Two sides and a medium between them, in a folder of their own, where the places that pages name are. */
+class World {
+  readonly #folder: string;
+  readonly #registries: { readonly source: TestRegistry; readonly target: TestRegistry };
+  readonly #users: { readonly connected: User; readonly closed: User };
+
+  private constructor(
+    folder: string,
+    registries: { source: TestRegistry; target: TestRegistry },
+    users: { connected: User; closed: User },
+  ) {
+    this.#folder = folder;
+    this.#registries = registries;
+    this.#users = users;
+  }
+
+  static async new(
+    folder: string,
+    { source, target, madeOptions }: { source: TestRegistry; target: TestRegistry; madeOptions: readonly string[] },
+  ): Promise<World> {
+    for (const place of ['media', 'srv', 'tmp', 'bin']) await mkdir(join(folder, place), { recursive: true });
+    const program = join(folder, 'bin/bundle');
+    await writeFile(program, launcher(madeOptions));
+    await chmod(program, 0o755);
+    const connected = await User.new(join(folder, 'connected'));
+    const closed = await User.new(join(folder, 'closed'));
+    return new World(folder, { source, target }, { connected, closed });
+  }
+
+  async run({ side, script }: { readonly side: 'connected' | 'closed'; readonly script: string }): Promise<void> {
+    const { home } = this.#users[side];
+    if (side === 'closed') await this.#passKeysOn();
+    const env = { HOME: home, PATH: `${join(this.#folder, 'bin')}:${process.env['PATH'] ?? ''}` };
+    const { exitCode, stderr } = await execa('bash', ['--norc', '-euo', 'pipefail', '-c', this.#placed(script)], {
+      cwd: home,
+      env,
+      extendEnv: false,
+      reject: false,
+      stdin: 'ignore',
+    });
+    expect({ script, exitCode, stderr: exitCode === 0 ? '' : stderr }).toEqual({ script, exitCode: 0, stderr: '' });
+  }
+
+  /** The names of the pages stand for places of this world. */
+  #placed(script: string): string {
+    const { source, target } = this.#registries;
+    return script
+      .replace(/(?<![\w./-])\/(?=(?:media|srv|tmp)\/)/g, `${this.#folder}/`)
+      .replaceAll('registry.example.com:5000', target.host)
+      .replaceAll('mirror.example.com:5000', source.host);
+  }
+
+  /** Public keys go from one side to the other by another way than the medium. */
+  async #passKeysOn(): Promise<void> {
+    const { connected, closed } = this.#users;
+    for (const name of (await readdir(connected.home)).filter((file) => file.endsWith('.pub'))) {
+      await copyFile(join(connected.home, name), join(closed.home, name));
+    }
+    if (existsSync(connected.publicKey)) await copyFile(connected.publicKey, join(closed.home, 'packer.pub'));
+  }
+}
+
+/** Adds to a command the options that it has and that a made release needs. */
+function launcher(madeOptions: readonly string[]): string {
+  const program = `"${process.execPath}" "${projectPath('dist/bin.js')}"`;
+  const pairs = madeOptions.flatMap((option, index) => (index % 2 === 0 ? [`'${option}' '${madeOptions[index + 1]!}'`] : []));
+  return `#!/bin/bash
+set -eu
+options=$(${program} "$1" --help 2>/dev/null || true)
+add() { if [[ $options == *" $1 "* ]]; then made+=("$1" "$2"); fi; }
+made=()
+${pairs.map((pair) => `add ${pair}`).join('\n')}
+exec ${program} "$@" "\${made[@]}"
+`;
+}
