@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 
-import { interruption, main } from './cli/main.ts';
+import { endAtOnce, interruption, main } from './cli/main.ts';
 
 // Each chunk from a socket is a small object with 64 KiB behind it. A young generation that grows collects so rarely that
 // tens of MiB of them pile up: 237 MiB at the peak of a pack, 190 MiB with this.
@@ -14,22 +14,23 @@ setFlagsFromString('--no-incremental-marking');
 /** How Node ends when the top-level await never returns. */
 const UNSETTLED = 13;
 
+/** How long a run may take to wind up after a first signal. What is on disk can be continued from any moment. */
+const WIND_UP_MS = 4000;
+
 const controller = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     const reason = interruption(signal);
-    if (controller.signal.aborted) process.exit(reason.exitStatus);
+    const end = (): never => process.exit(endAtOnce(reason, process.stderr));
+    if (controller.signal.aborted) end();
     controller.abort(reason);
+    setTimeout(end, WIND_UP_MS).unref();
   });
 }
 
-// A reader that has seen enough (`| head`) is no failure of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
-process.stderr.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+// Whoever writes the result sees that stdout is closed; and nobody can be told that stderr is, as that of a closed terminal.
+process.stdout.on('error', () => undefined);
+process.stderr.on('error', () => undefined);
 
 // A promise that nobody settles would end the program in silence; it is a bug of ours, and has to look like one.
 process.on('exit', () => {

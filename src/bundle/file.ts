@@ -2,8 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 
 import { diskError } from '../core/errors.ts';
 import { BLOCK_SIZE } from './frames.ts';
-import { storedSectionLength } from './layout.ts';
-import { piecesOf } from './stored.ts';
+import { piecesOf, storedOffset } from './stored.ts';
 import { unusable } from './unusable.ts';
 
 /** Bytes read from the medium at once. */
@@ -67,7 +66,7 @@ export class BundleFile {
     what: string,
     range: { readonly start: number; readonly end: number } = { start: 0, end: tarLength },
   ): AsyncGenerator<Uint8Array> {
-    const end = offset + storedSectionLength(tarLength);
+    const end = offset + storedOffset(Math.min(range.end, tarLength)); // what follows need not be there yet
     const window = new ReadWindow((buffer, position) => this.#fill(buffer, position), offset, end);
     let tar = 0;
     for (const piece of piecesOf(tarLength)) {
@@ -85,12 +84,11 @@ export class BundleFile {
         tar += piece.tar;
         continue;
       }
-      for (const pieceEnd = tar + piece.tar; tar < pieceEnd;) {
+      for (const pieceEnd = Math.min(tar + piece.tar, range.end); tar < pieceEnd;) {
         const bytes = await window.take(pieceEnd - tar);
         const first = Math.max(range.start - tar, 0);
-        const last = Math.min(range.end - tar, bytes.length);
         tar += bytes.length;
-        if (last > first) yield bytes.subarray(first, last);
+        if (bytes.length > first) yield bytes.subarray(first);
       }
     }
   }

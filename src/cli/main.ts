@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import { Pace } from '../core/concurrency.ts';
-import { BundleError } from '../core/errors.ts';
+import { BundleError, diskError, systemCode } from '../core/errors.ts';
 import type { Context } from '../workflows/context.ts';
 import { count, requiredText } from './arguments.ts';
 import type { Arguments } from './command.ts';
@@ -22,7 +22,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   try {
     const invocation = await parseCommandLine(argv, io);
     if (invocation.command === undefined) {
-      io.stdout.write(`${invocation.output}\n`);
+      await writeResult(invocation.output, io);
       return 0;
     }
     const { command, args } = invocation;
@@ -30,15 +30,21 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     progress = await createProgress(requiredText(args, 'progress') as ProgressMode, requiredText(args, 'log-level') as LogLevel, io.stderr);
     const outcome = await command.run(args, contextOf(args, progress, io), io);
     progress.stop();
-    io.stdout.write(json ? `${JSON.stringify(outcome.json, null, 2)}\n` : `${outcome.text}\n`);
+    await writeResult(json ? JSON.stringify(outcome.json, null, 2) : outcome.text, io);
     return outcome.status ?? 0;
   } catch (error) {
     progress?.stop();
     const failure: unknown = io.signal.aborted ? io.signal.reason : error;
     io.stderr.write(`${failureText(failure)}\n`);
-    if (json) io.stdout.write(`${JSON.stringify(failureJson(failure), null, 2)}\n`);
+    if (json) await writeResult(JSON.stringify(failureJson(failure), null, 2), io).catch(() => undefined); // the failure decides
     return statusOf(failure);
   }
+}
+
+/** A reader that has seen enough (`| head`) is no failure of ours. @throws BundleError DISK when a file takes no more. */
+async function writeResult(text: string, { stdout }: Io): Promise<void> {
+  const error = await new Promise<Error | null | undefined>((resolve) => stdout.write(`${text}\n`, resolve));
+  if (error && systemCode(error) !== 'EPIPE') throw diskError('write', 'the result to stdout', error);
 }
 
 function contextOf(args: Arguments, { observe }: Progress, io: Io): Context {
@@ -65,4 +71,13 @@ export function interruption(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): BundleErr
     status,
     hint: 'Nothing that is done has to be done again: run the same command.',
   });
+}
+
+/**
+ * The last words of a run that does not wait for its work to wind up.
+ * @returns the exit status.
+ */
+export function endAtOnce(reason: BundleError, stderr: NodeJS.WriteStream): number {
+  stderr.write(`${failureText(reason)}\n`);
+  return reason.exitStatus;
 }

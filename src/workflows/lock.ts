@@ -1,7 +1,8 @@
-import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { kill, pid as ownPid } from 'node:process';
 
+import { anySignal } from '../core/concurrency.ts';
 import { BundleError, diskError, systemCode } from '../core/errors.ts';
 
 const HEARTBEAT_MS = 10_000;
@@ -22,24 +23,33 @@ interface Owner {
 
 /**
  * Runs `work` while holding `<path>.lock`, so that two runs never write one file. A lock whose owner is gone, or has been
- * silent for a minute by the file server's clock, is taken over.
+ * silent for a minute by the file server's clock, is taken over; whoever it is taken from after a long sleep has to stop.
+ * @param work is given a signal that ends when `signal` does, or the lock is lost.
  * @throws BundleError DISK naming the owner when somebody else holds it.
  */
-export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
+export async function withLock<T>(path: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const lockPath = `${path}.lock`;
   const self: Owner = { host: hostname(), boot: await bootId(), pid: ownPid, started: await startOf(ownPid) };
+  const lost = new AbortController();
   await acquire(lockPath, self);
   const heartbeat = setInterval(() => {
-    // Written, not touched: then the file server's clock says when.
-    writeFile(lockPath, format(self), { flag: 'r+' }).catch(() => undefined); // the folder is gone: the work will notice
+    void beat(lockPath, self, lost);
   }, HEARTBEAT_MS);
   heartbeat.unref();
   try {
-    return await work();
+    return await work(anySignal(signal, lost.signal));
   } finally {
     clearInterval(heartbeat);
-    await rm(lockPath, { force: true }).catch(() => undefined); // a stale lock is taken over by the next run
+    if (!lost.signal.aborted) await rm(lockPath, { force: true }).catch(() => undefined); // a stale lock is taken over by the next run
   }
+}
+
+/** Shows that the owner is there. A lock that cannot be read is left to the work: it will notice that the folder is gone. */
+async function beat(lockPath: string, self: Owner, lost: AbortController): Promise<void> {
+  const text = await readFile(lockPath, 'utf8').catch(() => '');
+  // Written, not touched: then the file server's clock says when.
+  if (text === format(self)) await writeFile(lockPath, text, { flag: 'r+' }).catch(() => undefined);
+  else if (text !== '') lost.abort(held(lockPath, parseOwner(text)));
 }
 
 async function acquire(lockPath: string, self: Owner): Promise<void> {
@@ -55,15 +65,32 @@ async function acquire(lockPath: string, self: Owner): Promise<void> {
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') throw diskError('write', lockPath, error);
     }
-    const owner = await readOwner(lockPath);
+    const found = await readFile(lockPath, 'utf8').catch(() => ''); // gone again, most likely
+    const owner = parseOwner(found);
     if (attempt >= ATTEMPTS || !(await isStale(lockPath, owner, self))) throw held(lockPath, owner);
-    await rm(lockPath, { force: true });
+    await clearAway(lockPath, found, self);
   }
 }
 
-async function readOwner(lockPath: string): Promise<Partial<Owner>> {
+/**
+ * Removes a stale lock. Another run may have done so, and have made its own, since it was looked at: so it is moved aside
+ * first, and given back when it turns out to be another one.
+ */
+async function clearAway(lockPath: string, stale: string, self: Owner): Promise<void> {
+  const aside = `${lockPath}.${self.pid}`;
   try {
-    return JSON.parse(await readFile(lockPath, 'utf8')) as Partial<Owner>;
+    await rename(lockPath, aside);
+    if ((await readFile(aside, 'utf8')) !== stale) await rename(aside, lockPath);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw diskError('move', lockPath, error);
+  } finally {
+    await rm(aside, { force: true });
+  }
+}
+
+function parseOwner(text: string): Partial<Owner> {
+  try {
+    return JSON.parse(text) as Partial<Owner>;
   } catch {
     return {}; // just being written, or torn by a power cut: then only its age tells
   }

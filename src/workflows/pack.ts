@@ -84,7 +84,9 @@ export async function pack(request: PackRequest, context: Context): Promise<Pack
     const signing = await signingKey(request, context);
     const path = await bundlePath(request.output, bundleName(release));
     const job: Job = { path, release, described, ...signing };
-    return request.dryRun ? await dryRun(job, request, context) : await withLock(path, () => write(job, request, context));
+    return request.dryRun
+      ? await dryRun(job, request, context)
+      : await withLock(path, context.signal, (signal) => write(job, request, { ...context, signal }));
   } finally {
     await network.close();
   }

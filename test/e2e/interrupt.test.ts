@@ -1,0 +1,85 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, beforeEach, afterEach, expect, it } from 'vitest';
+
+import type { MadeRelease } from '../../scripts/lib/made-release.ts';
+import { makeRelease } from '../../scripts/lib/make-release.ts';
+import { registryDestination } from '../../scripts/lib/registry-destination.ts';
+import { type Ended, runBundle, type Running, startBundle } from '../support/bundle-process.ts';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+
+const NAME = 'ocp-4.17.3-x86_64.tar.zst';
+
+describeWithRegistry('a signal', () => {
+  let folder: string;
+  let source: TestRegistry;
+  let made: MadeRelease;
+  let proxy: FaultProxy;
+  let lastLayer: string;
+  let stalled: Promise<void>;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bundle-interrupt-'));
+    source = await startRegistry();
+    const { destination, close } = registryDestination(source.host);
+    made = await makeRelease({ out: join(folder, 'release'), destination, components: 6, scale: 0.001 });
+    await close();
+    const { digest, mediaType } = made.components.at(-1)!;
+    const url = `${source.url}/v2/openshift-release-dev/ocp-v4.0-art-dev/manifests/${digest}`;
+    const manifest = (await (await fetch(url, { headers: { accept: mediaType } })).json()) as { layers: { digest: string }[] };
+    lastLayer = manifest.layers.at(-1)!.digest;
+  });
+  afterAll(async () => {
+    await source.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  // All layers come but the last: the source falls silent, as a link does that goes down.
+  beforeEach(async () => {
+    let begun: () => void;
+    stalled = new Promise((resolve) => (begun = resolve));
+    proxy = await startFaultProxy(source.url, ({ method, url }) => {
+      if (method !== 'GET' || !url.endsWith(lastLayer)) return undefined;
+      begun();
+      return { kind: 'stall', after: 0 };
+    });
+  });
+  afterEach(() => proxy.stop());
+
+  const packArgs = (host: string): string[] => [
+    ...['pack', made.version, '-o', join(folder, 'out'), '--mirror', `quay.io=${host}`],
+    ...['--signature-store', made.signatureStore, '--release-key', made.releaseKey],
+  ];
+  const startPack = (): Promise<Running> => startBundle([...packArgs(proxy.host), '--progress', 'json'], { folder });
+  const send = async ({ child, ended, told }: Running, ...signals: readonly NodeJS.Signals[]): Promise<Ended> => {
+    await stalled;
+    await told(/"type":"finished"/);
+    for (const signal of signals) child.kill(signal);
+    return ended;
+  };
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)('%s ends a pack with its status, says how to go on, and leaves what can be continued', async (signal, status) => {
+    await rm(join(folder, 'out'), { recursive: true, force: true });
+    const ended = await send(await startPack(), signal);
+    expect(ended).toMatchObject({ status, signal: null, stdout: '' });
+    expect(ended.stderr).toContain('same command');
+    expect(await readdir(join(folder, 'out'))).toEqual([`${NAME}.partial`]);
+    const continued = await runBundle([...packArgs(source.host), '--output', 'json'], { folder });
+    expect(continued.status).toBe(0);
+    expect((JSON.parse(continued.stdout) as { kept: { layers: number } }).kept.layers).toBeGreaterThan(0);
+  });
+
+  it('that comes a second time ends the run where it is', async () => {
+    await rm(join(folder, 'out'), { recursive: true, force: true });
+    const ended = await send(await startPack(), 'SIGINT', 'SIGTERM');
+    expect([130, 143]).toContain(ended.status);
+    expect((await runBundle(packArgs(source.host), { folder })).status).toBe(0);
+  });
+});

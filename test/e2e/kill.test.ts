@@ -1,0 +1,230 @@
+import { mkdtemp, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import type { MadeRelease } from '../../scripts/lib/made-release.ts';
+import { makeRelease } from '../../scripts/lib/make-release.ts';
+import { registryDestination } from '../../scripts/lib/registry-destination.ts';
+import { digestOf, hexOf } from '../../src/core/digest.ts';
+import { MANIFEST_TYPES } from '../../src/core/media-types.ts';
+import { type Ended, runBundle, startBundle } from '../support/bundle-process.ts';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+
+/** How often each of the two is killed: a few times with every run of the tests, 200 times by `npm run kill`. */
+const KILLS = Number(process.env['BUNDLE_KILLS'] ?? 3);
+const MINUTE = 60_000;
+const WINDOW = 64 * 1024 * 1024;
+const RELEASE_TAG = '4.17.3-x86_64';
+const NAME = `ocp-${RELEASE_TAG}`;
+
+describeWithRegistry('killed at any moment', () => {
+  let folder: string;
+  let source: TestRegistry;
+  let made: MadeRelease;
+  let trust: readonly string[];
+  /** Where everything that an undisturbed run writes lies. */
+  let whole: string;
+
+  const bundle = (args: readonly string[]): Promise<Ended> => runBundle(args, { folder });
+  const packArgs = (proxy: FaultProxy, output: string): string[] => [
+    ...['pack', made.version, '-o', output, '--mirror', `quay.io=${proxy.host}`, '--signature-store', made.signatureStore],
+    ...['--key', join(folder, 'packer.pem'), ...trust],
+  ];
+  const unpackArgs = (host: string, resources: string): string[] => [
+    ...['unpack', join(whole, `${NAME}.tar.zst`), '--to', `${host}/ocp4`, '--resources-dir', join(folder, resources, 'cluster'), ...trust],
+  ];
+  /** Runs until `done` in pieces, each killed at a random moment of the time that a whole run takes. */
+  const killedRun = async (args: readonly string[], wholeMs: number, afterKill: () => Promise<void>, kills: number): Promise<number> => {
+    for (let killed = 0; ; killed += 1) {
+      const { child, ended } = await startBundle(args, { folder });
+      const last = killed >= kills;
+      const timer = last ? undefined : sleep(Math.random() * wholeMs).then(() => child.kill('SIGKILL'));
+      const { status, signal, stderr } = await ended;
+      await timer;
+      if (signal !== 'SIGKILL') {
+        expect({ status, stderr }).toEqual({ status: 0, stderr });
+        return killed;
+      }
+      await afterKill();
+    }
+  };
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bundle-kill-'));
+    source = await startRegistry();
+    const { destination, close } = registryDestination(source.host);
+    // One layer of 80 MB, more than the window: it is written while it comes.
+    made = await makeRelease({ out: join(folder, 'release'), destination, components: 3, scale: 1, cosign: true });
+    await close();
+    trust = ['--release-key', made.releaseKey];
+    // The same bytes whenever it signs.
+    await bundle(['keygen', '--type', 'ed25519', '-o', join(folder, 'packer.pem')]);
+    whole = join(folder, 'whole');
+  }, 2 * MINUTE);
+  afterAll(async () => {
+    await source.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it(
+    'pack leaves an exact prefix, and goes on to the same file without fetching much twice',
+    async () => {
+      const proxy = await startFaultProxy(source.url);
+      const fetched = (): number => proxy.requests.reduce((total, { sent }) => total + sent, 0);
+      try {
+        const begun = performance.now();
+        expect(await bundle(packArgs(proxy, whole))).toMatchObject({ status: 0 });
+        const wholeMs = performance.now() - begun;
+        const wholeBytes = fetched();
+        const finished = join(whole, `${NAME}.tar.zst`);
+        const output = join(folder, 'killed');
+        let most = 0;
+        for (let left = KILLS; left > 0;) {
+          await rm(output, { recursive: true, force: true });
+          const before = fetched();
+          const killed = await killedRun(packArgs(proxy, output), wholeMs, () => expectPrefixes(output, finished), left);
+          left -= Math.max(killed, 1);
+          expect(await differsAt(join(output, `${NAME}.tar.zst`), finished)).toBeUndefined();
+          expect((await readdir(output)).toSorted()).toEqual((await readdir(whole)).toSorted());
+          const perKill = (fetched() - before - wholeBytes) / Math.max(killed, 1);
+          most = Math.max(most, perKill);
+          expect(perKill).toBeLessThan(WINDOW);
+        }
+        process.stdout.write(`pack: ${KILLS} kills, at most ${(most / 1e6).toFixed(1)} MB for each fetched twice\n`);
+      } finally {
+        await proxy.stop();
+      }
+    },
+    MINUTE + KILLS * 10_000,
+  );
+
+  it(
+    'unpack leaves no tag on an image that is not whole, and goes on to the same state',
+    async () => {
+      const reference = await startRegistry();
+      try {
+        const begun = performance.now();
+        expect(await bundle(unpackArgs(reference.host, 'resources'))).toMatchObject({ status: 0 });
+        const wholeMs = performance.now() - begun;
+        for (let left = KILLS; left > 0;) {
+          await rm(join(folder, 'resources-killed'), { recursive: true, force: true });
+          const target = await startRegistry();
+          const proxy = await startFaultProxy(target.url);
+          const args = unpackArgs(proxy.host, 'resources-killed');
+          const held: { readonly blob: string; readonly requests: number }[] = [];
+          try {
+            const check = async (): Promise<void> => {
+              const requests = proxy.requests.length;
+              held.push(...(await heldBlobs(target)).map((blob) => ({ blob, requests })));
+              const tags = await wholeTags(target);
+              if (tags.has(`ocp4/openshift/release-images:${RELEASE_TAG}`)) expect(tags).toEqual(await wholeTags(reference));
+            };
+            const killed = await killedRun(args, wholeMs, check, left);
+            left -= Math.max(killed, 1);
+            expect(await wholeTags(target)).toEqual(await wholeTags(reference));
+            expect(await storedBlobs(target)).toEqual(await storedBlobs(reference));
+            expect(await resourcesIn(join(folder, 'resources-killed'))).toEqual(await resourcesIn(join(folder, 'resources')));
+            const sent = proxy.requests.map(({ method, url }) => (method === 'PUT' ? uploadedBlob(url) : undefined));
+            expect(held.filter(({ blob, requests }) => sent.includes(blob, requests))).toEqual([]);
+          } finally {
+            await Promise.all([proxy.stop(), target.stop()]);
+          }
+        }
+      } finally {
+        await reference.stop();
+      }
+    },
+    MINUTE + KILLS * 10_000,
+  );
+});
+
+/** Whatever carries the bundle's name in a folder has to begin as the finished bundle does. */
+async function expectPrefixes(folder: string, finished: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names.filter((candidate) => candidate.includes('.tar.zst') && !candidate.endsWith('.lock'))) {
+    expect(await differsAt(join(folder, name), finished)).toBeUndefined();
+    if (!name.endsWith('.partial')) expect((await stat(join(folder, name))).size).toBe((await stat(finished)).size);
+  }
+}
+
+/** Where a file is no prefix of another; `undefined` if it is one. */
+async function differsAt(path: string, finished: string): Promise<number | undefined> {
+  const files = [await open(path), await open(finished)] as const;
+  const buffers = [Buffer.alloc(1024 * 1024), Buffer.alloc(1024 * 1024)] as const;
+  try {
+    for (let at = 0; ;) {
+      const { bytesRead } = await files[0].read(buffers[0], 0, buffers[0].length, at);
+      if (bytesRead === 0) return undefined;
+      const other = await files[1].read(buffers[1], 0, bytesRead, at);
+      if (!buffers[0].subarray(0, bytesRead).equals(buffers[1].subarray(0, other.bytesRead))) return at;
+      at += bytesRead;
+    }
+  } finally {
+    for (const file of files) await file.close();
+  }
+}
+
+/** Every tag of a registry with the digest it names. @throws Error where something that a tag leads to is not there. */
+async function wholeTags({ url }: TestRegistry): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  const json = async (path: string): Promise<unknown> => {
+    const answer = await fetch(`${url}/v2/${path}`, { headers: { accept: MANIFEST_TYPES.join(', ') } });
+    if (answer.status === 404) return {};
+    return JSON.parse(await answer.text());
+  };
+  const { repositories = [] } = (await json('_catalog')) as { repositories?: string[] };
+  for (const repository of repositories) {
+    const { tags } = (await json(`${repository}/tags/list`)) as { tags?: string[] | null };
+    for (const tag of tags ?? []) {
+      const answer = await fetch(`${url}/v2/${repository}/manifests/${tag}`, { headers: { accept: MANIFEST_TYPES.join(', ') } });
+      const bytes = Buffer.from(await answer.arrayBuffer());
+      if (answer.status !== 200) continue; // the registry was still setting it
+      const { config, layers } = JSON.parse(bytes.toString()) as { config: { digest: string }; layers: { digest: string }[] };
+      for (const { digest } of [config, ...layers]) {
+        const { status } = await fetch(`${url}/v2/${repository}/blobs/${digest}`, { method: 'HEAD' });
+        if (status !== 200) throw new Error(`${repository}:${tag} needs ${digest}, which answers ${status}`);
+      }
+      found.set(`${repository}:${tag}`, digestOf(bytes));
+    }
+  }
+  return new Map([...found].toSorted());
+}
+
+/** Digests of everything that a registry has stored, checked against the bytes. */
+async function storedBlobs({ root }: TestRegistry): Promise<string[]> {
+  const blobs = join(root, 'storage/docker/registry/v2/blobs/sha256');
+  const paths = (await readdir(blobs, { recursive: true })).filter((path) => path.endsWith('/data'));
+  return Promise.all(
+    paths.toSorted().map(async (path) => {
+      const digest = digestOf(await readFile(join(blobs, path)));
+      if (!path.includes(hexOf(digest))) throw new Error(`${path} holds ${digest}`);
+      return digest;
+    }),
+  );
+}
+
+/** `REPOSITORY HEX` of every blob that a registry would say it has. */
+async function heldBlobs({ root }: TestRegistry): Promise<string[]> {
+  const repositories = join(root, 'storage/docker/registry/v2/repositories');
+  const paths = await readdir(repositories, { recursive: true }).catch(() => []);
+  return paths.flatMap((path) => {
+    const [, repository, hex] = /^(.+)\/_layers\/sha256\/([0-9a-f]{64})\/link$/.exec(path) ?? [];
+    return repository === undefined || hex === undefined ? [] : [`${repository} ${hex}`];
+  });
+}
+
+/** The same of what a request uploads. */
+function uploadedBlob(url: string): string | undefined {
+  const [, repository, hex] = /^\/v2\/(.+)\/blobs\/uploads\/.*[?&]digest=sha256(?::|%3A)([0-9a-f]{64})/.exec(url) ?? [];
+  return repository === undefined || hex === undefined ? undefined : `${repository} ${hex}`;
+}
+
+/** Names of the files for the cluster; one of them names the port of the registry, which is another each time. */
+async function resourcesIn(folder: string): Promise<string[]> {
+  const names = await readdir(folder, { recursive: true });
+  return names.map((name) => name.replace(/127-0-0-1-[0-9]+/, 'registry')).toSorted();
+}
