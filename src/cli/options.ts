@@ -31,6 +31,7 @@ export const commonOptions: OptionTable = {
 export const registryOptions: OptionTable = {
   authfile: one('file with registry credentials, instead of the usual places', { alias: ['a', 'registry-config'], group: 'Registries:' }),
   'ca-file': many('PEM file of a certificate authority to trust as well (repeatable)', { group: 'Registries:' }),
+  'cert-dir': one('folder with HOST:PORT/*.crt, *.cert and *.key, or with such files for all registries', { group: 'Registries:' }),
   'insecure-registry': many('HOST[:PORT] that may be spoken to without verified TLS (repeatable)', { group: 'Registries:' }),
   concurrency: one('requests at a time', { default: '8', group: 'Registries:' }),
 };
@@ -82,6 +83,7 @@ export function networkRequest(args: Arguments): NetworkOptions {
   return {
     authfile: text(args, 'authfile'),
     caFiles: texts(args, 'ca-file'),
+    certificateFolder: text(args, 'cert-dir'),
     insecureRegistries: texts(args, 'insecure-registry'),
     mirrors: texts(args, 'mirror').map(parseMirrorRule),
   };

@@ -1,9 +1,12 @@
+import { join } from 'node:path';
+
 import type { Digest } from '../core/digest.ts';
 import type { RepositoryName } from '../core/reference.ts';
 import type { ReadOnlyStore, Store } from '../core/store.ts';
 import { VERSION } from '../core/version.ts';
 import { openAuthFiles } from '../credentials/auth-file.ts';
 import { systemCertificates } from '../stores/registry/certificates.ts';
+import { CertificateFolders } from '../stores/registry/host-certificates.ts';
 import { RegistryClient } from '../stores/registry/client.ts';
 import { proxyFromEnvironment } from '../stores/registry/proxy.ts';
 import type { TransportOptions } from '../stores/registry/transport.ts';
@@ -14,6 +17,8 @@ import { mirrored, type MirrorRule } from './mirror-rules.ts';
 export interface NetworkOptions {
   readonly authfile?: string | undefined;
   readonly caFiles: readonly string[];
+  /** Another `certs.d` folder, or one whose files are for all registries. */
+  readonly certificateFolder?: string | undefined;
   readonly insecureRegistries: readonly string[];
   readonly mirrors: readonly MirrorRule[];
 }
@@ -35,6 +40,10 @@ export class Network {
     const { environment, concurrency, observe, signal } = context;
     const transport: TransportOptions = {
       ca: await systemCertificates(environment.env, options.caFiles),
+      certificateFolders: new CertificateFolders({
+        named: options.certificateFolder,
+        folders: [join(environment.home, '.config/containers/certs.d'), '/etc/containers/certs.d', '/etc/docker/certs.d'],
+      }),
       insecure: options.insecureRegistries,
       proxy: proxyFromEnvironment(environment.env),
       userAgent: `bundle/${VERSION}`,

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readAll, streamOf } from '../../src/core/bytes.ts';
 import { anonymous, Credentials, type CredentialSource } from '../../src/core/credentials.ts';
 import { RegistryClient } from '../../src/stores/registry/client.ts';
@@ -8,7 +8,7 @@ import { fill } from '../contract/store.ts';
 import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { makePrivateCa, type PrivateCa } from '../support/private-ca.ts';
 import { describeWithRegistry, startRegistry, type TestRegistry, USER } from '../support/registry.ts';
-import { IDENTITY_TOKEN, startTokenServer, type TokenServer } from '../support/token-server.ts';
+import { IDENTITY_TOKEN, startTokenServer, type TokenServer, type TokenServerOptions } from '../support/token-server.ts';
 
 const { small, large } = sample;
 const places = ['/run/containers/0/auth.json', '/root/.docker/config.json'];
@@ -64,8 +64,8 @@ describeWithRegistry('a registry that asks for tokens', () => {
   let ca: PrivateCa;
   let tokens: TokenServer;
   let registry: TestRegistry;
-  const start = async (life?: (nth: number) => number | undefined): Promise<void> => {
-    tokens = await startTokenServer(ca, life);
+  const start = async (options?: TokenServerOptions): Promise<void> => {
+    tokens = await startTokenServer(ca, options);
     const { realm, service, issuer } = tokens;
     registry = await startRegistry({ token: { realm, service, issuer, certificate: ca.certificate } });
     cleanUp.push(tokens.stop, registry.stop);
@@ -107,6 +107,54 @@ describeWithRegistry('a registry that asks for tokens', () => {
     ]);
     expect(proxy.requests.every(({ headers }) => headers.authorization?.startsWith('Bearer ') ?? true)).toBe(true);
     expect(JSON.stringify(proxy.requests)).not.toContain(IDENTITY_TOKEN);
+  });
+
+  it.each([401, 404, 405])('gives it as a password to a server that answers a POST with %s', async (refusePost) => {
+    await start({ refusePost });
+    await open(registry.host, holding(new Credentials(USER.username, '', IDENTITY_TOKEN))).push(small.descriptor, streamOf(small.bytes));
+    expect(tokens.requests.map(({ method }) => method)).toEqual(['POST', 'GET', 'POST', 'GET']);
+    const nameless = open(registry.host, holding(new Credentials('', '', IDENTITY_TOKEN)));
+    await expect(nameless.exists(small.descriptor)).rejects.toMatchObject({
+      code: refusePost === 401 ? 'NOT_ALLOWED' : (expect.anything() as string),
+    });
+    expect(tokens.requests.at(-1)?.method).toBe('POST');
+  });
+
+  it('takes a token for writing to read with', async () => {
+    await start();
+    const store = open(registry.host, user);
+    await fill(store, sample);
+    const before = tokens.requests.length;
+    const other = open(registry.host, user);
+    await other.push(sample.oci.descriptor, streamOf(sample.oci.bytes));
+    await Promise.all([other.exists(small.descriptor), other.tags()]);
+    expect(tokens.requests.length - before).toBe(1);
+  });
+
+  it('gets another token in the course of four fifths of its life', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    cleanUp.push(async () => void vi.useRealTimers());
+    await start({ life: () => 60 });
+    const store = open(registry.host, user);
+    for (const [seconds, requests] of [
+      [0, 1],
+      [47, 1],
+      [2, 2],
+      [47, 2],
+      [2, 3],
+    ] as const) {
+      vi.advanceTimersByTime(seconds * 1000);
+      await Promise.all([store.tags(), store.tags()]);
+      expect(tokens.requests).toHaveLength(requests);
+    }
+  });
+
+  it('gets another token when the registry no longer takes one that should last', async () => {
+    await start({ validFor: -58 }); // for one or two seconds
+    const store = open(registry.host, user);
+    await fill(store, sample);
+    for (let until = Date.now() + 3000; Date.now() < until;) await store.resolve('multi');
+    expect(tokens.requests.length).toBeGreaterThan(2);
   });
 
   it('goes in without credentials where that is enough, and says what is missing where it is not', async () => {

@@ -1,10 +1,16 @@
-import { createServer } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { anonymous } from '../../src/core/credentials.ts';
+import type { ReadOnlyStore } from '../../src/core/store.ts';
 import { RegistryClient, type RegistryClientOptions } from '../../src/stores/registry/client.ts';
-import { proxyFromEnvironment } from '../../src/stores/registry/proxy.ts';
+import { fetchPublicFile } from '../../src/stores/registry/public-file.ts';
+import { proxyFor, proxyFromEnvironment } from '../../src/stores/registry/proxy.ts';
+import { Transport } from '../../src/stores/registry/transport.ts';
 import { sample } from '../contract/content.ts';
 import { fill } from '../contract/store.ts';
 import { makePrivateCa, type PrivateCa } from '../support/private-ca.ts';
@@ -29,11 +35,15 @@ describeWithRegistry('a registry behind a proxy', () => {
   });
 
   /** A proxy that takes every name for the registry. */
-  async function startProxy(status = 200): Promise<string> {
+  async function startProxy(status = 200, tls?: ServerOptions): Promise<string> {
     asked = [];
     const sockets = new Set<Duplex>();
-    const server = createServer();
-    server.on('connect', ({ url = '', headers }, client: Duplex) => {
+    const server = tls ? createTlsServer(tls) : createServer();
+    server.on('request', ({ method, url = '', headers }: IncomingMessage, answer: ServerResponse) => {
+      asked.push({ to: url, authorization: headers['proxy-authorization'] });
+      answer.writeHead(status === 200 ? (method === 'GET' ? 200 : 404) : status).end('{"tags":["one"]}');
+    });
+    server.on('connect', ({ url = '', headers }: IncomingMessage, client: Duplex) => {
       asked.push({ to: url, authorization: headers['proxy-authorization'] });
       const upstream = connect(Number(registry.host.split(':')[1]), '127.0.0.1');
       for (const socket of [client, upstream]) {
@@ -74,6 +84,44 @@ describeWithRegistry('a registry behind a proxy', () => {
     await expect(store.resolve('multi')).rejects.toMatchObject({ code: 'NETWORK', temporary: false });
   });
 
+  it('is reached through a proxy with TLS, whose certificate is verified too', async () => {
+    const proxyCa = await makePrivateCa();
+    cleanUp.push(proxyCa.remove);
+    const tls = { cert: await readFile(proxyCa.certificate), key: await readFile(proxyCa.key) };
+    const host = await startProxy(200, tls);
+    const proxy = proxyFromEnvironment({ https_proxy: `https://packer:secret@${host}` });
+    const store = (options: Partial<RegistryClientOptions>): ReadOnlyStore =>
+      open({ proxy, ...options }).repository({ registry: NAME, repository: 'release/images' });
+    await expect(store({ ca: [ca.pem, proxyCa.pem] }).resolve('absent')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(asked.map(({ to }) => to)).toContain(`${NAME}:443`);
+    for (const insecure of [[], [NAME]]) {
+      const thrown: unknown = await store({ insecure })
+        .resolve('absent')
+        .catch((error: unknown) => error);
+      expect(thrown).toMatchObject({ code: 'NETWORK', temporary: false });
+      expect((thrown as Error).message).toContain(host);
+      expect((thrown as Error).message).not.toContain(NAME);
+      expect(inspect(thrown, { depth: 9, showHidden: true })).not.toContain('secret');
+    }
+  });
+
+  it('is asked for what is not protected by TLS, without a tunnel', async () => {
+    const proxy = proxyFromEnvironment({ http_proxy: `http://packer:secret@${await startProxy()}` });
+    const transport = new Transport({ ca: [], proxy });
+    cleanUp.push(async () => transport.close());
+    const file = await fetchPublicFile(transport, new URL('http://signatures.example.com/sha256=00/signature-1'), 100);
+    expect(Buffer.from(file!).toString()).toBe('{"tags":["one"]}');
+    const authorization = `Basic ${Buffer.from('packer:secret').toString('base64')}`;
+    expect(asked).toEqual([{ to: 'http://signatures.example.com/sha256=00/signature-1', authorization }]);
+  });
+
+  it('is reported when the proxy cannot be reached', async () => {
+    const store = open({ proxy: proxyFromEnvironment({ https_proxy: '127.0.0.1:1' }) }).repository({ registry: NAME, repository: 'r' });
+    const thrown: unknown = await store.tags().catch((error: unknown) => error);
+    expect(thrown).toMatchObject({ code: 'NETWORK', temporary: true });
+    expect((thrown as Error).message).toContain('127.0.0.1:1');
+  });
+
   it('is reached without it on loopback', async () => {
     const plain = await startRegistry();
     cleanUp.push(plain.stop);
@@ -92,15 +140,57 @@ describe('proxyFromEnvironment', () => {
       { https: 'http://proxy:3128', http: 'http://other:1' },
     ],
     [{ HTTPS_PROXY: 'http://upper', https_proxy: 'http://lower' }, { https: 'http://lower' }],
-    [{ NO_PROXY: 'example.com' }, { except: 'localhost,127.0.0.1,[::1],example.com' }],
+    [{ NO_PROXY: 'example.com' }, { except: 'example.com' }],
   ])('reads %j', (env, expected) => {
     expect(proxyFromEnvironment(env)).toMatchObject(expected);
   });
 
-  it('is checked before it is used', () => {
-    for (const HTTPS_PROXY of ['socks://proxy', 'http://', 'ftp://user:secret@proxy']) {
-      const make = (): unknown => new RegistryClient({ credentials: anonymous, ca: [], proxy: proxyFromEnvironment({ HTTPS_PROXY }) });
-      expect(make).toThrow(expect.objectContaining({ code: 'CONFIGURATION' }) as Error);
+  it.each(['socks://proxy', 'http://', 'ftp://user:secret@proxy'])('refuses %s without quoting it', (HTTPS_PROXY) => {
+    let thrown: unknown;
+    try {
+      proxyFromEnvironment({ HTTPS_PROXY });
+    } catch (error) {
+      thrown = error;
     }
+    expect(thrown).toMatchObject({ code: 'CONFIGURATION' });
+    expect(String(thrown)).not.toContain('secret');
+  });
+});
+
+describe('proxyFor', () => {
+  const HTTPS = 'http://proxy:3128';
+
+  it.each([
+    ['', 'https://quay.io/v2/', true],
+    ['*', 'https://quay.io/v2/', false],
+    ['quay.io', 'https://quay.io/v2/', false],
+    ['QUAY.io', 'https://Quay.io/v2/', false],
+    ['quay.io', 'https://cdn.quay.io/v2/', false],
+    ['quay.io', 'https://notquay.io/v2/', true],
+    ['.quay.io', 'https://quay.io/v2/', true],
+    ['.quay.io', 'https://cdn01.quay.io/v2/', false],
+    ['*.quay.io', 'https://quay.io/v2/', true],
+    ['*.quay.io', 'https://cdn01.quay.io/v2/', false],
+    ['quay.io:443', 'https://quay.io/v2/', false],
+    ['quay.io:8443', 'https://quay.io/v2/', true],
+    ['quay.io:8443', 'https://quay.io:8443/v2/', false],
+    ['a.example, ,quay.io ,b.example', 'https://quay.io/v2/', false],
+    ['10.0.0.0/8', 'https://10.1.2.3:5000/v2/', false],
+    ['10.0.0.0/8', 'https://11.1.2.3:5000/v2/', true],
+    ['10.0.0.0/8', 'https://10.example.com/v2/', true],
+    ['10.0.0.0/99', 'https://10.1.2.3/v2/', true],
+    ['10.1.2.3', 'https://10.1.2.3:5000/v2/', false],
+    ['10.1.2.3:5000', 'https://10.1.2.3:5000/v2/', false],
+    ['10.1.2.3:5001', 'https://10.1.2.3:5000/v2/', true],
+    ['2001:db8::/32', 'https://[2001:db8::7]:5000/v2/', false],
+    ['2001:db8::7', 'https://[2001:db8::7]:5000/v2/', false],
+    ['[2001:db8::7]:5000', 'https://[2001:db8::7]:5000/v2/', false],
+    ['[2001:db8::7]:5001', 'https://[2001:db8::7]:5000/v2/', true],
+    ['', 'https://localhost:5000/v2/', false],
+    ['', 'https://127.0.0.9:5000/v2/', false],
+    ['', 'https://[::1]:5000/v2/', false],
+    ['', 'http://quay.io/v2/', false],
+  ])('with NO_PROXY=%s, %s: %s', (except, url, proxied) => {
+    expect(proxyFor(new URL(url), { http: undefined, https: HTTPS, except })).toBe(proxied ? HTTPS : undefined);
   });
 });

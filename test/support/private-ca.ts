@@ -6,34 +6,56 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+const LOOPBACK = 'IP:127.0.0.1,IP:::1,DNS:localhost';
 
-export interface PrivateCa {
-  /** Files in PEM: the CA's certificate, and a server certificate for 127.0.0.1, ::1 and localhost with its key. */
-  readonly caFile: string;
+/** Files in PEM. */
+export interface KeyPair {
   readonly certificate: string;
   readonly key: string;
+}
+
+export interface Issue {
+  /** Subject alternative names; `undefined` for none. */
+  readonly names: string | undefined;
+  readonly commonName?: string;
+  /** Negative for a certificate that has expired. */
+  readonly days?: number;
+  readonly usage?: 'serverAuth' | 'clientAuth';
+}
+
+/** A CA, and a server certificate of it for 127.0.0.1, ::1 and localhost. */
+export interface PrivateCa extends KeyPair {
+  readonly folder: string;
+  readonly caFile: string;
   /** The CA's certificate. */
   readonly pem: string;
+  issue(issue: Issue): Promise<KeyPair>;
   readonly remove: () => Promise<void>;
 }
 
 /** A CA that nobody trusts yet, and a server certificate of it; valid for two days. */
-export async function makePrivateCa(names = 'IP:127.0.0.1,IP:::1,DNS:localhost'): Promise<PrivateCa> {
+export async function makePrivateCa(names = LOOPBACK): Promise<PrivateCa> {
   const folder = await mkdtemp(join(tmpdir(), 'bundle-ca-'));
   const file = (name: string): string => join(folder, name);
   const openssl = async (...args: string[]): Promise<unknown> => run('openssl', args);
-  await writeFile(file('extensions'), `subjectAltName=${names}\nextendedKeyUsage=serverAuth\n`);
   await openssl('req', '-x509', ...NEW_KEY, '-days', '2', '-subj', '/CN=Test CA', '-keyout', file('ca.key'), '-out', file('ca.crt'));
-  await openssl('req', ...NEW_KEY, '-subj', '/CN=Test server', '-keyout', file('server.key'), '-out', file('server.csr'));
-  await openssl(
-    ...['x509', '-req', '-days', '2', '-in', file('server.csr'), '-CA', file('ca.crt'), '-CAkey', file('ca.key')],
-    ...['-CAcreateserial', '-extfile', file('extensions'), '-out', file('server.crt')],
-  );
+  let issued = 0;
+  const issue: PrivateCa['issue'] = async ({ names: alternative, commonName = 'Test', days = 2, usage = 'serverAuth' }) => {
+    const base = file(`issued-${++issued}`);
+    await writeFile(`${base}.ext`, `${alternative === undefined ? '' : `subjectAltName=${alternative}\n`}extendedKeyUsage=${usage}\n`);
+    await openssl('req', ...NEW_KEY, '-subj', `/CN=${commonName}`, '-keyout', `${base}.key`, '-out', `${base}.csr`);
+    await openssl(
+      ...['x509', '-req', '-days', String(days), '-in', `${base}.csr`, '-CA', file('ca.crt'), '-CAkey', file('ca.key')],
+      ...['-CAcreateserial', '-extfile', `${base}.ext`, '-out', `${base}.crt`],
+    );
+    return { certificate: `${base}.crt`, key: `${base}.key` };
+  };
   return {
+    ...(await issue({ names })),
+    folder,
     caFile: file('ca.crt'),
-    certificate: file('server.crt'),
-    key: file('server.key'),
     pem: await readFile(file('ca.crt'), 'utf8'),
+    issue,
     remove: async () => rm(folder, { recursive: true, force: true }),
   };
 }

@@ -15,8 +15,8 @@ const HTPASSWD = `${USER.username}:$2b$05$9kaejoJOhRblUJYdZiq3.ONCfvjrN6PVnX8Jq2
 export interface RegistryOptions {
   /** Let in {@link USER} only. */
   readonly htpasswd?: boolean;
-  /** Files in PEM. */
-  readonly tls?: { readonly certificate: string; readonly key: string };
+  /** Files in PEM; `clientCas` are those of CAs, one of which has to have issued the client's certificate. */
+  readonly tls?: { readonly certificate: string; readonly key: string; readonly clientCas?: readonly string[] };
   /** Bearer tokens of a token server, signed by the key of `certificate` (a file in PEM). */
   readonly token?: { readonly realm: string; readonly service: string; readonly issuer: string; readonly certificate: string };
 }
@@ -65,7 +65,11 @@ function configuration(root: string, { htpasswd, tls, token }: RegistryOptions):
       delete: { enabled: true },
       maintenance: { uploadpurging: { enabled: false } },
     },
-    http: { addr: '127.0.0.1:0', secret: 'for tests', ...(tls && { tls: { certificate: tls.certificate, key: tls.key } }) },
+    http: {
+      addr: '127.0.0.1:0',
+      secret: 'for tests',
+      ...(tls && { tls: { certificate: tls.certificate, key: tls.key, clientcas: tls.clientCas ?? [] } }),
+    },
     ...(htpasswd && { auth: { htpasswd: { realm: 'test', path: join(root, 'htpasswd') } } }),
     ...(token && {
       auth: { token: { realm: token.realm, service: token.service, issuer: token.issuer, rootcertbundle: token.certificate } },

@@ -21,14 +21,23 @@ export interface TokenServer {
   readonly stop: () => Promise<void>;
 }
 
-/** How many seconds the tokens say they last: those for the n-th request, from 1. */
-type Life = (nth: number) => number | undefined;
+export interface TokenServerOptions {
+  /** How many seconds the tokens say they last: those for the n-th request, from 1. */
+  readonly life?: (nth: number) => number | undefined;
+  /** How many seconds the registry takes them for; it adds 60 of its own, so that anything down to -60 makes sense. */
+  readonly validFor?: number;
+  /** The status that every POST is answered with: a server that knows no "OAuth 2". */
+  readonly refusePost?: number;
+}
 
 /**
  * A token server (distribution, "Token Authentication" and "OAuth 2") whose tokens the real registry takes when it was given the
  * certificate. Gives {@link USER} all that is asked for, and nobody else anything but `pull` of `public/…`.
  */
-export async function startTokenServer(files: { certificate: string; key: string }, life: Life = () => 300): Promise<TokenServer> {
+export async function startTokenServer(
+  files: { certificate: string; key: string },
+  { life = () => 300, validFor = 600, refusePost }: TokenServerOptions = {},
+): Promise<TokenServer> {
   const key = createPrivateKey(await readFile(files.key));
   const certificate = new X509Certificate(await readFile(files.certificate)).raw.toString('base64');
   const requests: SeenTokenRequest[] = [];
@@ -40,8 +49,13 @@ export async function startTokenServer(files: { certificate: string; key: string
       const query = new URL(incoming.url ?? '', 'http://token').searchParams;
       const parameters = method === 'POST' ? new URLSearchParams(await bodyOf(incoming)) : query;
       requests.push({ method, parameters, authorization: headers.authorization });
-      const basic = `Basic ${Buffer.from(`${USER.username}:${USER.password}`).toString('base64')}`;
-      const isUser = method === 'POST' ? parameters.get('refresh_token') === IDENTITY_TOKEN : headers.authorization === basic;
+      if (method === 'POST' && refusePost !== undefined) {
+        outgoing.writeHead(refusePost).end();
+        return;
+      }
+      const basicOf = (password: string): string => `Basic ${Buffer.from(`${USER.username}:${password}`).toString('base64')}`;
+      const known = [basicOf(USER.password), basicOf(IDENTITY_TOKEN)];
+      const isUser = method === 'POST' ? parameters.get('refresh_token') === IDENTITY_TOKEN : known.includes(headers.authorization ?? '');
       if (!isUser && (headers.authorization !== undefined || method === 'POST')) {
         outgoing.writeHead(401).end('{"errors":[{"code":"UNAUTHORIZED","message":"who are you"}]}');
         return;
@@ -56,7 +70,7 @@ export async function startTokenServer(files: { certificate: string; key: string
     const now = Math.floor(Date.now() / 1000);
     const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
     const head = encode({ typ: 'JWT', alg: 'ES256', x5c: [certificate] });
-    const text = `${head}.${encode({ ...claims, sub: '', jti: randomUUID(), nbf: now - 60, iat: now, exp: now + 600 })}`;
+    const text = `${head}.${encode({ ...claims, sub: '', jti: randomUUID(), nbf: now - 120, iat: now, exp: now + validFor })}`;
     return `${text}.${sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
   };
   if (createPublicKey(key).asymmetricKeyType !== 'ec') throw new Error('the key of a token server has to be on P-256');

@@ -104,6 +104,7 @@ export class RepositoryAccess {
     const bare: HttpRequest = {
       method,
       url,
+      registry: this.#host,
       headers: { ...headers, ...(authorization !== undefined && { authorization }) },
       body,
       signal,
@@ -118,7 +119,8 @@ export class RepositoryAccess {
   }
 
   #refuseDowngrade(from: URL, to: URL, { action }: { action: string }): void {
-    if (to.protocol === 'https:' || (to.protocol === 'http:' && (from.protocol === 'http:' || this.transport.isInsecure(to)))) return;
+    if (to.protocol === 'https:' || (to.protocol === 'http:' && (from.protocol === 'http:' || this.transport.isInsecure(to, this.#host))))
+      return;
     throw new BundleError('NETWORK', `cannot ${action}: ${from.host} leads to ${withoutQuery(to)}, which is not protected by TLS`, {
       hint: `If that is meant to be so, allow it with --insecure-registry ${to.host}.`,
     });

@@ -10,6 +10,14 @@ import { type HttpResponse, type Transport, withoutQuery } from './transport.ts'
 /** What is needed at the registry: one scope for each repository (distribution, "Token Scope Documentation"). */
 export type Scopes = readonly string[];
 
+/** A token that was asked for, and what it was asked for. */
+interface KeptToken {
+  /** Realm and service. */
+  readonly server: string;
+  readonly scopes: Scopes;
+  readonly token: Promise<Token>;
+}
+
 /** Makes the Authorization header of one repository, and keeps its tokens. */
 export class Authorizer {
   readonly #name: RepositoryName;
@@ -20,7 +28,7 @@ export class Authorizer {
   #challenges: readonly Challenge[] | undefined;
   /** Scopes that the registry named beyond those asked for, by the latter. */
   readonly #demanded = new Map<string, Set<string>>();
-  readonly #tokens = new Map<string, Promise<Token>>();
+  readonly #tokens = new Set<KeptToken>();
 
   constructor(name: RepositoryName, host: RegistryHost, transport: Transport, source: CredentialSource) {
     this.#name = name;
@@ -31,7 +39,7 @@ export class Authorizer {
 
   /**
    * The header for a request to the registry's own origin, or `undefined` where it asked for none or nothing is known.
-   * Tokens are shared by concurrent callers, and renewed after four fifths of their life.
+   * Tokens are shared by all whom they serve, and renewed after four fifths of their life.
    * @throws BundleError NOT_ALLOWED where the token server refuses; REGISTRY, NETWORK.
    */
   async authorization(scopes: Scopes, action: string): Promise<string | undefined> {
@@ -77,21 +85,17 @@ export class Authorizer {
 
   async #token(challenge: Challenge, wanted: Scopes, action: string): Promise<Token> {
     const scopes = [...wanted, ...(this.#demanded.get(wanted.join(' ')) ?? [])];
-    const key = JSON.stringify([challenge.parameters.get('realm'), challenge.parameters.get('service'), scopes]);
-    const kept = this.#tokens.get(key);
-    if (kept) {
-      const token = await kept;
+    const server = JSON.stringify([challenge.parameters.get('realm'), challenge.parameters.get('service')]);
+    const find = (): KeptToken | undefined => [...this.#tokens].find((kept) => kept.server === server && covers(kept.scopes, scopes));
+    for (let kept = find(); kept !== undefined; kept = find()) {
+      const token = await kept.token;
       if (performance.now() < token.renewAt) return token;
-      if (this.#tokens.get(key) === kept) this.#tokens.delete(key);
+      this.#tokens.delete(kept);
     }
-    const current = this.#tokens.get(key);
-    if (current) return current;
-    const fresh = this.#requestToken(challenge, scopes, action);
-    this.#tokens.set(key, fresh);
-    fresh.catch(() => {
-      if (this.#tokens.get(key) === fresh) this.#tokens.delete(key);
-    });
-    return fresh;
+    const fresh: KeptToken = { server, scopes, token: this.#requestToken(challenge, scopes, action) };
+    this.#tokens.add(fresh);
+    fresh.token.catch(() => this.#tokens.delete(fresh));
+    return fresh.token;
   }
 
   async #requestToken(challenge: Challenge, scopes: Scopes, action: string): Promise<Token> {
@@ -109,6 +113,7 @@ export class Authorizer {
       );
     }
     return requestToken(this.#transport, {
+      registry: this.#host,
       realm,
       service: challenge.parameters.get('service'),
       scopes,
@@ -117,12 +122,26 @@ export class Authorizer {
     });
   }
 
+  /** Drops a token that was refused, and with it those it may have been got with; nothing where another caller has seen to it. */
   async #forget(refused: string | undefined): Promise<void> {
-    for (const [key, promise] of this.#tokens) {
-      const token = await promise.catch(() => undefined);
-      if (token !== undefined && `Bearer ${token.value}` === refused && this.#tokens.get(key) === promise) this.#tokens.delete(key);
-    }
+    const kept = [...this.#tokens];
+    const values = await Promise.all(kept.map(async ({ token }) => token.catch(() => undefined)));
+    if (!values.some((token) => token !== undefined && `Bearer ${token.value}` === refused)) return;
+    for (const old of kept) this.#tokens.delete(old);
   }
+}
+
+/** Whether a token for `held` does for `wanted` as well: one for pull and push does for pull. */
+function covers(held: Scopes, wanted: Scopes): boolean {
+  return wanted.every((scope) => held.some((other) => other === scope || coversOne(other, scope)));
+}
+
+/** Scopes are `type:name:actions`, and a name may hold colons. */
+function coversOne(held: string, wanted: string): boolean {
+  const [, heldName, heldActions = ''] = /^(.*):([^:]*)$/.exec(held) ?? [];
+  const [, wantedName, wantedActions = ''] = /^(.*):([^:]*)$/.exec(wanted) ?? [];
+  const allowed = heldActions.split(',');
+  return heldName !== undefined && heldName === wantedName && wantedActions.split(',').every((action) => allowed.includes(action));
 }
 
 function realmOf(challenge: Challenge, registry: string): URL {

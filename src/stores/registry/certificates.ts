@@ -28,19 +28,14 @@ export async function systemCertificates(
     break;
   }
   for (const path of files) {
-    for (const certificate of await certificatesOfCaFile(path)) trusted.add(certificate);
+    for (const certificate of await readCertificates(path)) trusted.add(certificate);
   }
   return [...trusted];
 }
 
-async function certificatesOfCaFile(path: string): Promise<readonly string[]> {
-  let found: readonly string[];
-  try {
-    found = await certificatesOf(path);
-  } catch (cause) {
-    const reason = systemCode(cause) === undefined ? 'it is too large' : diskError('read', path, cause).message;
-    throw new BundleError('CONFIGURATION', `cannot use the CA file ${path}: ${reason}`, { cause, hint: 'Check --ca-file.', subject: path });
-  }
+/** The certificates of a file that was named. @throws BundleError CONFIGURATION where it is missing, or holds something else. */
+export async function readCertificates(path: string): Promise<readonly string[]> {
+  const found = (await readPem(path)).match(CERTIFICATE) ?? [];
   if (found.length > 0 && found.every(isCertificate)) return found;
   throw new BundleError('CONFIGURATION', `cannot use the CA file ${path}: it does not hold certificates in PEM`, {
     hint: 'It has to hold one or more "-----BEGIN CERTIFICATE-----" blocks.',
@@ -48,8 +43,26 @@ async function certificatesOfCaFile(path: string): Promise<readonly string[]> {
   });
 }
 
+/** The text of a file of certificates or of a key. @throws BundleError CONFIGURATION */
+export async function readPem(path: string): Promise<string> {
+  try {
+    return await readText(path);
+  } catch (cause) {
+    const reason = systemCode(cause) === undefined ? 'it is too large' : diskError('read', path, cause).message;
+    throw new BundleError('CONFIGURATION', `cannot use ${path}: ${reason}`, {
+      cause,
+      hint: 'Check --ca-file, --cert-dir and the certs.d folders.',
+      subject: path,
+    });
+  }
+}
+
 async function certificatesOf(path: string): Promise<readonly string[]> {
-  return utf8(await readAll(createReadStream(path), MAX_CERTIFICATES_BYTES, path)).match(CERTIFICATE) ?? [];
+  return (await readText(path)).match(CERTIFICATE) ?? [];
+}
+
+async function readText(path: string): Promise<string> {
+  return utf8(await readAll(createReadStream(path), MAX_CERTIFICATES_BYTES, path));
 }
 
 function isCertificate(pem: string): boolean {

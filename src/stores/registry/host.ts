@@ -1,8 +1,8 @@
 import { lookup } from 'node:dns/promises';
-import { BlockList, isIPv6 } from 'node:net';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import { isConnectionRefused, isNotTls, isReset, plainRefused } from './faults.ts';
-import { discard, type HttpResponse, type Transport } from './transport.ts';
+import { hungUp, isConnectionRefused, isHandshakeBroken, isNotTls, plainRefused } from './faults.ts';
+import { isLoopbackAddress } from './proxy.ts';
+import { discard, type HttpResponse, type Peer, type Transport } from './transport.ts';
 import { UploadLimits } from './upload-limits.ts';
 
 /** A registry that cannot be reached is one that was named wrongly more often than one that is busy: soon is better than sure. */
@@ -20,16 +20,17 @@ export interface Contact {
 const DOCKER_HUB = new Set(['docker.io', 'index.docker.io']);
 
 /** One registry: HTTPS, or plain HTTP where that is allowed. */
-export class RegistryHost {
-  /** As people write it: `quay.io`, `localhost:5000`. */
+export class RegistryHost implements Peer {
   readonly name: string;
+  readonly insecure: boolean;
   readonly limits = new UploadLimits();
   readonly #address: string;
   readonly #transport: Transport;
   #contact: Promise<Contact> | undefined;
 
-  constructor(name: string, transport: Transport) {
+  constructor(name: string, transport: Transport, insecure = false) {
     this.name = name;
+    this.insecure = insecure;
     this.#address = DOCKER_HUB.has(name) ? 'registry-1.docker.io' : name;
     this.#transport = transport;
   }
@@ -54,20 +55,31 @@ export class RegistryHost {
     } catch (error) {
       // Without a port, TLS and plain HTTP are two ports: nobody listening on one says nothing of the other.
       const otherPort = isConnectionRefused(error) && !portGiven(this.#address);
-      if (!isNotTls(error) && !isReset(error) && !otherPort) throw error;
-      if (!this.#transport.isInsecure(secure) && !(await isLoopback(secure.hostname))) {
-        throw isNotTls(error) ? plainRefused(this.name, error) : error;
+      if (!isNotTls(error) && !isHandshakeBroken(error) && !otherPort) throw error;
+      if (!this.#transport.isInsecure(secure, this) && !(await isLoopback(secure.hostname))) {
+        throw this.#explained(error);
       }
       const plain = new URL(`http://${this.#address}`);
-      const response = await this.#ping(plain);
+      const response = await this.#ping(plain).catch((failure: unknown) => {
+        throw isHandshakeBroken(failure) ? this.#explained(error) : failure;
+      });
       // How a port with TLS answers to plain HTTP: it was the TLS that failed.
-      if (response.status === 400) throw error;
+      if (response.status === 400) throw this.#explained(error);
       return contactOf(plain, response);
     }
   }
 
+  /** What may be behind a TLS greeting that came to nothing. */
+  #explained(error: unknown): unknown {
+    if (isNotTls(error)) return plainRefused(this.name, error);
+    return isHandshakeBroken(error) ? hungUp(this.name, error) : error;
+  }
+
   async #ping(origin: URL): Promise<HttpResponse> {
-    const response = await this.#transport.sendRepeatedly({ method: 'GET', url: new URL('/v2/', origin) }, CONTACT_ATTEMPTS);
+    const response = await this.#transport.sendRepeatedly(
+      { method: 'GET', url: new URL('/v2/', origin), registry: this },
+      CONTACT_ATTEMPTS,
+    );
     await discard(response);
     return response;
   }
@@ -77,16 +89,12 @@ function contactOf(origin: URL, { status, headers }: HttpResponse): Contact {
   return { origin, challenges: status === 401 ? parseChallenges(headers['www-authenticate']) : [] };
 }
 
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
 /** Whether a host name, or an address (IPv6 in brackets), stands for this very host and nothing else. */
 export async function isLoopback(hostname: string): Promise<boolean> {
   const bare = hostname.replace(/^\[|\]$/g, '');
   try {
     const addresses = await lookup(bare, { all: true });
-    return addresses.length > 0 && addresses.every(({ address }) => loopback.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'));
+    return addresses.length > 0 && addresses.every(({ address }) => isLoopbackAddress(address));
   } catch {
     return false;
   }

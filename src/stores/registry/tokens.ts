@@ -1,13 +1,15 @@
 import { utf8 } from '../../core/bytes.ts';
-import type { Credentials } from '../../core/credentials.ts';
+import { Credentials } from '../../core/credentials.ts';
 import { BundleError } from '../../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../../core/json.ts';
 import { MAX_TOKEN_BODY_BYTES } from '../../core/limits.ts';
 import { answerError, type Attempt } from './answers.ts';
-import { type HttpRequest, type Transport, withoutQuery } from './transport.ts';
+import { discard, type HttpRequest, type HttpResponse, type Peer, type Transport, withoutQuery } from './transport.ts';
 import { readWhole } from './whole.ts';
 
 export interface TokenRequest {
+  /** The registry that named the token server. */
+  readonly registry: Peer;
   readonly realm: URL;
   readonly service: string | undefined;
   readonly scopes: readonly string[];
@@ -24,16 +26,18 @@ export interface Token {
 /** The distribution token specification: what holds where a server does not say, and at least. */
 const SHORTEST_LIFE_S = 60;
 
+/** How a token server without "OAuth 2" refuses a POST: by the specification, as Google's does, as Artifactory does. */
+const NO_POST = [405, 404, 401];
+
 /**
  * Gets a bearer token: GET with Basic credentials (distribution, "Token Authentication"), or POST with the refresh
- * token where there is one ("OAuth 2").
+ * token where there is one ("OAuth 2"). A server that knows no POST gets that token as the password of a GET.
  * @throws BundleError NOT_ALLOWED, REGISTRY, NETWORK.
  */
 export async function requestToken(transport: Transport, request: TokenRequest): Promise<Token> {
   const started = performance.now();
-  const { credentials, attempt, realm } = request;
-  const asked = credentials?.identityToken === undefined ? basic(request) : refresh(request);
-  const { response, body } = await readWhole(async () => transport.sendRepeatedly(asked), {
+  const { attempt, realm } = request;
+  const { response, body } = await readWhole(async () => ask(transport, request), {
     transport,
     limit: MAX_TOKEN_BODY_BYTES,
     what: `the token of ${realm.host}`,
@@ -49,26 +53,37 @@ export async function requestToken(transport: Transport, request: TokenRequest):
   return { value, renewAt: started + life * 0.8 * 1000 };
 }
 
-function basic({ realm, service, scopes, credentials }: TokenRequest): HttpRequest {
+async function ask(transport: Transport, request: TokenRequest): Promise<HttpResponse> {
+  const { credentials } = request;
+  if (credentials?.identityToken === undefined) return transport.sendRepeatedly(basic(request, credentials));
+  const { username, password, identityToken } = credentials;
+  const response = await transport.sendRepeatedly(refresh(request, identityToken));
+  if (!NO_POST.includes(response.status) || username === '') return response;
+  await discard(response);
+  return transport.sendRepeatedly(basic(request, new Credentials(username, password === '' ? identityToken : password)));
+}
+
+function basic({ registry, realm, service, scopes }: TokenRequest, credentials: Credentials | undefined): HttpRequest {
   const url = new URL(realm);
   if (service !== undefined) url.searchParams.append('service', service);
   for (const scope of scopes) url.searchParams.append('scope', scope);
-  if (credentials === undefined) return { method: 'GET', url };
+  if (credentials === undefined) return { method: 'GET', url, registry };
   url.searchParams.append('account', credentials.username);
-  return { method: 'GET', url, headers: { authorization: basicAuthorization(credentials) } };
+  return { method: 'GET', url, registry, headers: { authorization: basicAuthorization(credentials) } };
 }
 
-function refresh({ realm, service, scopes, credentials }: TokenRequest): HttpRequest {
+function refresh({ registry, realm, service, scopes }: TokenRequest, identityToken: string): HttpRequest {
   const form = new URLSearchParams({
     grant_type: 'refresh_token',
     service: service ?? '',
     scope: scopes.join(' '),
     client_id: 'bundle',
-    refresh_token: credentials?.identityToken ?? '',
+    refresh_token: identityToken,
   });
   return {
     method: 'POST',
     url: realm,
+    registry,
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: Buffer.from(form.toString()),
   };

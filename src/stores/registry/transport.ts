@@ -6,11 +6,12 @@ import { anySignal, type Limit, Pace } from '../../core/concurrency.ts';
 import { BundleError, isTemporary } from '../../core/errors.ts';
 import type { Observe } from '../../core/events.ts';
 import { isRegistry } from '../../core/reference.ts';
-import { type Agents, makeAgents } from './agents.ts';
+import { Agents } from './agents.ts';
 import { isPassingStatus, retryAfter } from './backoff.ts';
 import { isReset, networkError, stalled } from './faults.ts';
+import type { CertificateFolders } from './host-certificates.ts';
 import { Patience, RetryBudget } from './patience.ts';
-import type { ProxySettings } from './proxy.ts';
+import { portOf, type ProxySettings } from './proxy.ts';
 import { RequestBody } from './request-body.ts';
 
 const SECOND = 1000;
@@ -34,6 +35,8 @@ const DISCARDED_BYTES = 128 * 1024;
 export interface TransportOptions {
   /** PEM certificates of every CA that is trusted: the complete set. */
   readonly ca: readonly string[];
+  /** What is trusted or shown for one host alone. */
+  readonly certificateFolders?: CertificateFolders | undefined;
   /** HOST or HOST:PORT whose certificate is not verified and that may be spoken to in plain HTTP; HOST stands for all its ports. */
   readonly insecure?: readonly string[];
   /** How many transfers are made at once. A pace is told how they go: it falls where a server is pressed. */
@@ -49,9 +52,19 @@ export interface TransportOptions {
   readonly stalledMs?: number | undefined;
 }
 
+/** A registry as the configuration knows it. */
+export interface Peer {
+  /** As people write it: `quay.io`, `localhost:5000`. */
+  readonly name: string;
+  /** Whether it is trusted without a certificate, beside those that {@link TransportOptions} name. */
+  readonly insecure: boolean;
+}
+
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: URL;
+  /** The registry for whose sake the request is sent, though its URL may be of a token server or storage. */
+  readonly registry?: Peer | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   /** A stream needs a Content-Length header, and can be sent once only. */
   readonly body?: Uint8Array | ByteStream | undefined;
@@ -78,14 +91,15 @@ export class Transport {
   constructor(options: TransportOptions) {
     for (const entry of options.insecure ?? []) if (!isRegistry(entry)) throw notAHost(entry);
     this.#options = options;
-    const { ca, concurrency = 8, proxy } = options;
+    const { concurrency = 8, stalledMs = STALLED_MS } = options;
     const most = concurrency instanceof Pace ? concurrency.most : concurrency;
-    this.#agents = makeAgents({ ca, concurrency: most, proxy, stalledMs: options.stalledMs ?? STALLED_MS });
+    this.#agents = new Agents({ ...options, concurrency: most, stalledMs });
   }
 
-  /** Whether the host was named as one that is trusted without a certificate. */
-  isInsecure(url: URL): boolean {
-    return (this.#options.insecure ?? []).some((entry) => {
+  /** Whether the host was named as one that is trusted without a certificate, for all or for this registry's sake. */
+  isInsecure(url: URL, registry?: Peer): boolean {
+    const named = registry?.insecure === true ? [registry.name] : [];
+    return [...named, ...(this.#options.insecure ?? [])].some((entry) => {
       const allowed = new URL(`${url.protocol}//${entry}`);
       return allowed.hostname === url.hostname && (/:[0-9]+$/.test(entry) ? portOf(allowed) === portOf(url) : true);
     });
@@ -93,7 +107,7 @@ export class Transport {
 
   /** One attempt. @throws BundleError NETWORK; what the body's stream throws; the reason of an abort. */
   async send(request: HttpRequest): Promise<HttpResponse> {
-    const { url, method, headers, body } = request;
+    const { url, method, headers, body, registry } = request;
     const stall = new AbortController();
     const signal = anySignal(this.#listened(request.signal), stall.signal);
     const stalledMs = this.#options.stalledMs ?? STALLED_MS;
@@ -111,7 +125,7 @@ export class Transport {
         body: body === undefined ? null : source === undefined ? (body as Uint8Array) : asBody(source),
         headersTimeout: request.answerWithin ?? ANSWER_MS,
         signal,
-        dispatcher: this.isInsecure(url) ? this.#agents.trusting : this.#agents.verifying,
+        dispatcher: await this.#agents.dispatcher({ url, registry: registry?.name, verified: !this.isInsecure(url, registry) }),
       });
       this.#went(PRESSED_STATUS.includes(response.statusCode) ? 'pressed' : isPassingStatus(response.statusCode) ? 'badly' : 'well', begun);
       return { status: response.statusCode, headers: response.headers, body: response.body, url };
@@ -172,7 +186,7 @@ export class Transport {
 
   /** Closes all connections, also those in use. */
   async close(): Promise<void> {
-    await Promise.all([this.#agents.verifying.destroy(), this.#agents.trusting.destroy()]);
+    await this.#agents.close();
   }
 }
 
@@ -219,8 +233,4 @@ function notAHost(entry: string): BundleError {
   return new BundleError('CONFIGURATION', `not a registry: ${entry}`, {
     hint: 'Write --insecure-registry HOST or HOST:PORT, without a path.',
   });
-}
-
-function portOf(url: URL): string {
-  return url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
 }
