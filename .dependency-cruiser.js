@@ -3,7 +3,8 @@ const OWNED_PACKAGES = [
   { packages: ['yargs', 'ora'], owner: '^src/cli/' },
   { packages: ['undici'], owner: '^src/stores/registry/' },
   { packages: ['tar-stream', 'zstd-napi'], owner: '^src/(bundle|release)/' },
-  { packages: ['yaml'], owner: '^src/release/' },
+  { packages: ['yaml'], owner: '^src/(mirrors|release)/' },
+  { packages: ['smol-toml'], owner: '^src/mirrors/' },
   { packages: ['openpgp'], owner: '^src/trust/' },
 ];
 
@@ -11,7 +12,7 @@ const OWNED_PACKAGES = [
 const PURE_BUILTINS = ['assert', 'buffer', 'crypto', 'events', 'path', 'stream', 'string_decoder', 'timers/promises', 'url', 'util'];
 
 /** Between workflows and core; none of them knows another. */
-const MIDDLE = '(?:bundle|credentials|release|stores|trust)';
+const MIDDLE = '(?:bundle|credentials|mirrors|release|stores|trust)';
 
 const forbidden = (name, comment, from, to) => ({ name, comment, severity: 'error', from: { path: from }, to });
 

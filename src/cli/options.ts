@@ -6,10 +6,10 @@ import type { Options } from 'yargs';
 
 import { ARCHITECTURES, parseArchitecture } from '../release/architecture.ts';
 import { DEFAULT_SIGNATURE_STORES } from '../core/official.ts';
+import { parseMirrorOption } from '../mirrors/rules.ts';
 import type { DeliveryRequest } from '../workflows/deliver.ts';
 import { parseDeliveryTarget } from '../workflows/delivery-target.ts';
-import { parseMirrorRule } from '../workflows/mirror-rules.ts';
-import type { NetworkOptions } from '../workflows/network.ts';
+import type { ConnectionOptions, NetworkOptions } from '../workflows/network.ts';
 import type { OpenRequest } from '../workflows/open-bundle.ts';
 import type { ReleaseRequest } from '../workflows/pack.ts';
 import { count, flag, requiredText, text, texts } from './arguments.ts';
@@ -28,11 +28,23 @@ export const commonOptions: OptionTable = {
   'log-level': one('what is told on stderr', { choices: ['error', 'warn', 'info', 'debug'], default: 'info', group: 'Output:' }),
 };
 
-export const registryOptions: OptionTable = {
+const authfileOption: OptionTable = {
   authfile: one('file with registry credentials, instead of the usual places', { alias: ['a', 'registry-config'], group: 'Registries:' }),
+};
+
+/** How hosts are reached, and what proves who they are. */
+const connectionOptions: OptionTable = {
   'ca-file': many('PEM file of a certificate authority to trust as well (repeatable)', { group: 'Registries:' }),
   'cert-dir': one('folder with HOST:PORT/*.crt, *.cert and *.key, or with such files for all registries', { group: 'Registries:' }),
   'insecure-registry': many('HOST[:PORT] that may be spoken to without verified TLS (repeatable)', { group: 'Registries:' }),
+};
+
+export const loginOptions: OptionTable = { ...authfileOption, ...connectionOptions };
+
+export const registryOptions: OptionTable = {
+  ...authfileOption,
+  ...connectionOptions,
+  'registries-conf': one("file in the format of registries.conf, instead of this host's", { group: 'Registries:' }),
   concurrency: one('requests at a time', { default: '8', group: 'Registries:' }),
 };
 
@@ -40,6 +52,16 @@ export const registryOptions: OptionTable = {
 export const sourceOptions: OptionTable = {
   ...registryOptions,
   mirror: many('PREFIX=LOCATION: fetch PREFIX/… from LOCATION/…, digests unchanged (repeatable)', { group: 'Registries:' }),
+  'idms-file': many('file with ImageDigestMirrorSets, ImageTagMirrorSets or ImageContentSourcePolicies to fetch by (repeatable)', {
+    alias: ['icsp-file', 'itms-file'],
+    group: 'Registries:',
+  }),
+};
+
+/** For commands that have a registry on both sides. */
+export const bothSidesOptions: OptionTable = {
+  'src-authfile': one('credentials for the source alone', { group: 'Registries:' }),
+  'dest-authfile': one('credentials for the target alone', { group: 'Registries:' }),
 };
 
 export const releaseKeyOption: OptionTable = {
@@ -79,13 +101,23 @@ export const deliveryOptions: OptionTable = {
 
 export const dryRunOption: OptionTable = { 'dry-run': yes('plan and check, and write nothing') };
 
-export function networkRequest(args: Arguments): NetworkOptions {
+export function connectionRequest(args: Arguments): ConnectionOptions {
   return {
-    authfile: text(args, 'authfile'),
     caFiles: texts(args, 'ca-file'),
     certificateFolder: text(args, 'cert-dir'),
     insecureRegistries: texts(args, 'insecure-registry'),
-    mirrors: texts(args, 'mirror').map(parseMirrorRule),
+  };
+}
+
+export function networkRequest(args: Arguments): NetworkOptions {
+  return {
+    ...connectionRequest(args),
+    authfile: text(args, 'authfile'),
+    sourceAuthfile: text(args, 'src-authfile'),
+    targetAuthfile: text(args, 'dest-authfile'),
+    mirrors: texts(args, 'mirror').map(parseMirrorOption),
+    registriesConf: text(args, 'registries-conf'),
+    mirrorSetFiles: texts(args, 'idms-file'),
   };
 }
 

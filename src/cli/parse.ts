@@ -5,6 +5,7 @@ import { VERSION } from '../core/version.ts';
 import type { Arguments, Command } from './command.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { keygenCommand } from './commands/keygen.ts';
+import { loginCommand, logoutCommand } from './commands/login.ts';
 import { mirrorCommand } from './commands/mirror.ts';
 import { packCommand } from './commands/pack.ts';
 import { trustAddCommand, trustListCommand, trustRemoveCommand } from './commands/trust.ts';
@@ -19,7 +20,17 @@ export type Invocation =
   | { readonly command: Command; readonly args: Arguments; readonly output?: undefined }
   | { readonly command?: undefined; readonly output: string };
 
-const COMMANDS: readonly Command[] = [packCommand, verifyCommand, inspectCommand, unpackCommand, mirrorCommand, keygenCommand, signCommand];
+const COMMANDS: readonly Command[] = [
+  packCommand,
+  verifyCommand,
+  inspectCommand,
+  unpackCommand,
+  mirrorCommand,
+  loginCommand,
+  logoutCommand,
+  keygenCommand,
+  signCommand,
+];
 const TRUST_COMMANDS: readonly Command[] = [trustAddCommand, trustListCommand, trustRemoveCommand];
 const HELP_WIDTH = 120;
 const EXAMPLES: Command['examples'] = [

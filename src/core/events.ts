@@ -1,4 +1,5 @@
 import type { Digest } from './digest.ts';
+import type { ErrorCode } from './errors.ts';
 
 /** Facts about a run, in the order they happen. Sentences, rates and drawing belong to cli/present. */
 export type TransferEvent =
@@ -13,6 +14,8 @@ export type TransferEvent =
   /** Not moved since the target holds it. */
   | { readonly type: 'skipped'; readonly digest: Digest; readonly bytes: number; readonly image: string }
   | { readonly type: 'retried'; readonly what: string; readonly cause: string; readonly attempt: number; readonly delayMs: number }
+  /** A mirror does not have it, or failed: the next place is asked. */
+  | { readonly type: 'passed-over'; readonly place: string; readonly what: string; readonly code: ErrorCode; readonly cause: string }
   /** Something the user has to see, that is no failure. */
   | { readonly type: 'noticed'; readonly message: string };
 

@@ -23,6 +23,12 @@ export const MAX_KEY_BYTES = 64 * KiB;
 export const MAX_CERTIFICATES_BYTES = 16 * MiB;
 /** An auth file of a large site has some tens of KiB. */
 export const MAX_AUTH_FILE_BYTES = 4 * MiB;
+/** What a credential helper answers: a token of some KiB at most. */
+export const MAX_HELPER_BYTES = MiB;
+/** A password may be a token of some KiB. */
+export const MAX_PASSWORD_BYTES = 64 * KiB;
+/** A registries.conf, or a file of mirror sets. */
+export const MAX_CONFIGURATION_BYTES = 4 * MiB;
 /** How deep an index may hold indexes. */
 export const MAX_INDEX_DEPTH = 4;
 /** All manifests and configs of a bundle together; they are held in memory. 5,000 images take about 125 MiB. */

@@ -1,52 +1,89 @@
 import { Credentials } from '../core/credentials.ts';
 import { BundleError } from '../core/errors.ts';
-import { isObject, type Json } from '../core/json.ts';
+import { jsonFault } from '../core/json-fault.ts';
+import { isObject, type Json, type JsonObject } from '../core/json.ts';
 import type { RepositoryName } from '../core/reference.ts';
 
-/** One auth file's entries by key: `quay.io/a/b`, `quay.io`, `https://index.docker.io/v1/`. */
-export type AuthEntries = ReadonlyMap<string, Credentials>;
+/** What one auth file says. Entries are decoded when they are asked for, so that one that is broken spoils no other. */
+export interface AuthFile {
+  readonly path: string;
+  readonly legacy: boolean;
+  /** By key: `quay.io/a/b`, `quay.io`, `https://index.docker.io/v1/`. */
+  readonly auths: JsonObject;
+  /** Names of helper programs, by registry. */
+  readonly credHelpers: Readonly<Record<string, string>>;
+  /** The helper for every registry without an entry. */
+  readonly credsStore: string | undefined;
+}
+
+/** A program that has the credentials, and the name by which it knows the registry. */
+export interface HelperCall {
+  readonly helper: string;
+  readonly server: string;
+}
 
 /** Names under which files and people know the one registry of Docker Hub. */
 const DOCKER_HUB = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
+/** How Docker calls it when it talks to its store. */
+const DOCKER_HUB_SERVER = 'https://index.docker.io/v1/';
 
 /**
  * Reads an auth file: `{"auths": {…}}` (containers-auth.json(5)), or the flat `.dockercfg` where `legacy`.
- * Entries that hold no credentials, as Docker leaves them for its helpers, are left out.
- * @throws BundleError CONFIGURATION. The parser's own message would quote the file and so is not passed on.
+ * @throws BundleError CONFIGURATION naming file and place. The parser's own message would quote the file and so is not passed on.
  */
-export function parseAuthFile(text: string, path: string, legacy = false): AuthEntries {
+export function parseAuthFile(text: string, path: string, legacy = false): AuthFile {
+  const document = parseDocument(text, path);
+  const auths = legacy ? document : (document['auths'] ?? {});
+  if (!isObject(auths)) throw malformed(path, '"auths" is not an object');
+  const { credHelpers = {}, credsStore } = legacy ? {} : document;
+  if (!isObject(credHelpers)) throw malformed(path, '"credHelpers" is not an object');
+  const helpers = Object.entries(credHelpers).map(([key, helper]) => [key, helperName(helper, path, `credHelpers.${key}`)]);
+  const store = credsStore === undefined || credsStore === '' ? undefined : helperName(credsStore, path, 'credsStore');
+  return { path, legacy, auths, credHelpers: Object.fromEntries(helpers) as Record<string, string>, credsStore: store };
+}
+
+/** The file as it is, for a change of one entry. @throws BundleError CONFIGURATION */
+export function parseDocument(text: string, path: string): JsonObject {
   let document: Json;
   try {
     document = JSON.parse(text) as Json;
   } catch {
-    throw malformed(path, 'it is not valid JSON');
+    const { line, column } = jsonFault(text);
+    throw malformed(path, `it is not valid JSON from line ${line}, column ${column} on`);
   }
   if (!isObject(document)) throw malformed(path, 'it is not a JSON object');
-  const auths = legacy ? document : (document['auths'] ?? {});
-  if (!isObject(auths)) throw malformed(path, '"auths" is not an object');
-  const entries = new Map<string, Credentials>();
-  for (const [key, value] of Object.entries(auths)) {
-    const credentials = parseEntry(value);
-    if (credentials) entries.set(key, credentials);
-  }
-  return entries;
+  return document;
 }
 
 /**
- * The entry for a repository: the longest path first (`quay.io/a/b`, `quay.io/a`, `quay.io`), then a key that is a URL
- * or another name of the same registry. A port has to match literally.
+ * What a file has for a repository: the helper of its registry; else the longest path (`quay.io/a/b`, `quay.io/a`, `quay.io`), then a
+ * key that is a URL or another name of the same registry; else the file's store. A port has to match literally. Entries that hold no
+ * credentials, as Docker leaves them for its helpers, are passed over.
+ * @throws BundleError CONFIGURATION for an entry that cannot be decoded.
  */
-export function findEntry(entries: AuthEntries, name: RepositoryName): Credentials | undefined {
-  const parts = [name.registry, ...name.repository.split('/')];
+export function findEntry(file: AuthFile, name: RepositoryName): Credentials | HelperCall | undefined {
+  const { auths, credsStore, legacy } = file;
+  const registry = normalRegistry(name.registry);
+  const helper = helperFor(file, name.registry);
+  if (helper) return helper;
+  const parts = legacy ? [name.registry] : [name.registry, ...name.repository.split('/')];
   for (let length = parts.length; length > 0; length--) {
-    const found = entries.get(parts.slice(0, length).join('/'));
+    const found = decodeEntry(file, parts.slice(0, length).join('/'));
     if (found) return found;
   }
-  const registry = normalRegistry(name.registry);
-  for (const [key, credentials] of entries) {
-    if (registryOfKey(key) === registry) return credentials;
+  for (const key of Object.keys(auths)) {
+    const found = registryOfKey(key) === registry ? decodeEntry(file, key) : undefined;
+    if (found) return found;
   }
-  return undefined;
+  if (credsStore === undefined) return undefined;
+  return { helper: credsStore, server: registry === 'docker.io' ? DOCKER_HUB_SERVER : name.registry };
+}
+
+/** The helper program that a file names for a registry. */
+export function helperFor({ credHelpers }: Pick<AuthFile, 'credHelpers'>, registry: string): HelperCall | undefined {
+  const wanted = normalRegistry(registry);
+  const key = Object.hasOwn(credHelpers, registry) ? registry : Object.keys(credHelpers).find((other) => registryOfKey(other) === wanted);
+  return key === undefined ? undefined : { helper: credHelpers[key]!, server: key };
 }
 
 function registryOfKey(key: string): string | undefined {
@@ -59,20 +96,32 @@ function normalRegistry(registry: string): string {
   return DOCKER_HUB.has(registry) ? 'docker.io' : registry;
 }
 
-function parseEntry(value: Json): Credentials | undefined {
+function decodeEntry({ auths, path }: AuthFile, key: string): Credentials | undefined {
+  const value = Object.hasOwn(auths, key) ? auths[key] : undefined;
   if (!isObject(value)) return undefined;
-  const { auth, identitytoken } = value;
-  const token = typeof identitytoken === 'string' && identitytoken !== '' ? identitytoken : undefined;
-  const decoded = typeof auth === 'string' ? Buffer.from(auth, 'base64').toString('utf8') : '';
+  const { auth = '', identitytoken = '' } = value;
+  if (typeof auth !== 'string') throw malformed(path, `"auth" of "${key}" is not a string`);
+  if (typeof identitytoken !== 'string') throw malformed(path, `"identitytoken" of "${key}" is not a string`);
+  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(auth.replace(/[\r\n]/g, ''))) {
+    throw malformed(path, `"auth" of "${key}" is not base64`);
+  }
+  const token = identitytoken === '' ? undefined : identitytoken;
+  const decoded = Buffer.from(auth, 'base64').toString('utf8');
   const colon = decoded.indexOf(':');
   if (colon === -1) return token === undefined ? undefined : new Credentials('', '', token);
-  const password = decoded.slice(colon + 1).replace(/\0+$/, '');
+  const password = decoded.slice(colon + 1).replace(/^\0+|\0+$/g, '');
   return new Credentials(decoded.slice(0, colon), password, token);
+}
+
+/** A helper is a program `docker-credential-NAME` in the search path, and nothing else. */
+export function helperName(value: Json, path: string, place: string): string {
+  if (typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(value)) return value;
+  throw malformed(path, `"${place}" is not the name of a credential helper`);
 }
 
 function malformed(path: string, why: string): BundleError {
   return new BundleError('CONFIGURATION', `cannot use the auth file ${path}: ${why}`, {
-    hint: 'It has to be JSON of the form {"auths": {"quay.io": {"auth": "…"}}}, as podman login and the pull secret have it.',
+    hint: 'It has to be JSON of the form {"auths": {"quay.io": {"auth": "…"}}}, as `bundle login`, podman login and the pull secret have it.',
     subject: path,
   });
 }

@@ -1,11 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { readAll, utf8 } from '../core/bytes.ts';
-import type { Credentials, CredentialSource } from '../core/credentials.ts';
-import { BundleError, diskError, systemCode } from '../core/errors.ts';
+import { Credentials, type CredentialSource } from '../core/credentials.ts';
+import { BundleError, diskError, hasCode, systemCode } from '../core/errors.ts';
 import { MAX_AUTH_FILE_BYTES } from '../core/limits.ts';
 import type { RepositoryName } from '../core/reference.ts';
-import { type AuthEntries, findEntry, parseAuthFile } from './auth-entries.ts';
+import { type AuthFile, findEntry, type HelperCall, parseAuthFile } from './auth-entries.ts';
+import { getFromHelper } from './helper.ts';
 
 /** What of the process decides where auth files are. */
 export interface Environment {
@@ -17,32 +18,107 @@ export interface Environment {
 export interface AuthFileOptions {
   /** The one file to use (`--authfile`): no other is looked at. */
   readonly authfile?: string | undefined;
+  /** Helper programs to ask besides, and among them `containers-auth.json` for the files (`credential-helpers` of registries.conf). */
+  readonly helpers?: readonly string[] | undefined;
   readonly environment: Environment;
 }
+
+/** What `credential-helpers` calls the auth files. */
+export const AUTH_FILES = 'containers-auth.json';
 
 /**
  * Opens the auth files that podman, skopeo and oc would use: `authfile` or `$REGISTRY_AUTH_FILE` alone, else podman's
  * of this session, podman's of the user, Docker's, and `.dockercfg`. In each file the longest path that matches is
- * taken; an earlier file wins over a later one. Files are read once, now.
+ * taken; an earlier file wins over a later one. Files are read once, now; helper programs run for registries that ask for credentials.
  * @throws BundleError NOT_FOUND where a file that was named does not exist; DISK; CONFIGURATION for malformed ones.
  */
 export async function openAuthFiles(options: AuthFileOptions): Promise<CredentialSource> {
-  const files: AuthEntries[] = [];
+  const files: AuthFile[] = [];
   const places = placesOf(options);
   for (const { path, named, legacy } of places) {
-    const text = await readAuthFile(path, named);
+    const text = await readAuthFile(path);
     if (text !== undefined) files.push(parseAuthFile(text, path, legacy));
+    else if (named) throw diskError('read the auth file', path, Object.assign(new Error(), { code: 'ENOENT' }));
   }
-  return {
-    places: places.map(({ path }) => path),
-    async lookup(name: RepositoryName): Promise<Credentials | undefined> {
-      for (const entries of files) {
-        const found = findEntry(entries, name);
+  // A file that was named is meant to be enough.
+  const helpers = places[0]?.named === true ? [AUTH_FILES] : (options.helpers ?? [AUTH_FILES]);
+  return new AuthFiles(places, files, helpers, options.environment.env);
+}
+
+class AuthFiles implements CredentialSource {
+  readonly #places: readonly Place[];
+  readonly #files: readonly AuthFile[];
+  readonly #helpers: readonly string[];
+  readonly #env: Environment['env'];
+  readonly #asked = new Map<string, Promise<Credentials | undefined>>();
+  /** With what went wrong. */
+  readonly #helpersAsked = new Map<string, unknown>();
+
+  constructor(places: readonly Place[], files: readonly AuthFile[], helpers: readonly string[], env: Environment['env']) {
+    this.#places = places;
+    this.#files = files;
+    this.#helpers = helpers;
+    this.#env = env;
+  }
+
+  get places(): readonly string[] {
+    const helpers = [...this.#helpersAsked].map(
+      ([helper, failure]) => `docker-credential-${helper}${failure === undefined ? '' : ' (which failed)'}`,
+    );
+    return [...this.#places.map(({ path }) => path), ...helpers];
+  }
+
+  /** A helper that the configuration names for all registries may fail, as long as another place has the credentials. */
+  async lookup(name: RepositoryName): Promise<Credentials | undefined> {
+    let failure: BundleError | undefined;
+    for (const helper of this.#helpers) {
+      if (helper === AUTH_FILES) {
+        const found = await this.#inFiles(name);
         if (found) return found;
+        continue;
       }
-      return undefined;
-    },
-  };
+      try {
+        const found = await this.#ask({ helper, server: name.registry });
+        if (found) return found;
+      } catch (error) {
+        if (!hasCode(error, 'CONFIGURATION')) throw error;
+        failure ??= error;
+      }
+    }
+    if (failure !== undefined) throw failure;
+    return undefined;
+  }
+
+  async #inFiles(name: RepositoryName): Promise<Credentials | undefined> {
+    for (const file of this.#files) {
+      const found = findEntry(file, name);
+      if (found instanceof Credentials) return found;
+      if (found === undefined) continue;
+      try {
+        const answer = await this.#ask(found);
+        if (answer) return answer;
+      } catch (error) {
+        // A helper for this very registry is meant; a store for all of them may be left over from another installation.
+        if (found.helper !== file.credsStore) throw error;
+      }
+    }
+    return undefined;
+  }
+
+  /** Each helper is asked once for each registry. */
+  async #ask(call: HelperCall): Promise<Credentials | undefined> {
+    const key = `${call.helper} ${call.server}`;
+    const asked = this.#asked.get(key) ?? getFromHelper(call, this.#env);
+    this.#asked.set(key, asked);
+    try {
+      const answer = await asked;
+      this.#helpersAsked.set(call.helper, undefined);
+      return answer;
+    } catch (error) {
+      this.#helpersAsked.set(call.helper, error);
+      throw error;
+    }
+  }
 }
 
 interface Place {
@@ -52,7 +128,11 @@ interface Place {
   readonly legacy: boolean;
 }
 
-function placesOf({ authfile, environment: { env, home, uid } }: AuthFileOptions): readonly Place[] {
+/** Where credentials are looked for, in order; the first is where they are written. */
+export function placesOf({
+  authfile,
+  environment: { env, home, uid },
+}: Pick<AuthFileOptions, 'authfile' | 'environment'>): readonly Place[] {
   const only = given(authfile) ?? given(env['REGISTRY_AUTH_FILE']);
   if (only !== undefined) return [{ path: only, named: true, legacy: false }];
   const session = given(env['XDG_RUNTIME_DIR']);
@@ -69,13 +149,14 @@ function given(value: string | undefined): string | undefined {
   return value === '' ? undefined : value;
 }
 
-async function readAuthFile(path: string, named: boolean): Promise<string | undefined> {
+/** The text of an auth file; `undefined` where there is none. @throws BundleError DISK, CONFIGURATION */
+export async function readAuthFile(path: string): Promise<string | undefined> {
   try {
     // A stream: the path may be a pipe, as in --authfile <(vault read …).
     return utf8(await readAll(createReadStream(path), MAX_AUTH_FILE_BYTES, `the auth file ${path}`));
   } catch (cause) {
     if (cause instanceof BundleError) throw new BundleError('CONFIGURATION', cause.message, { subject: path });
-    if (!named && ['ENOENT', 'ENOTDIR'].includes(systemCode(cause) ?? '')) return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(cause) ?? '')) return undefined;
     throw diskError('read the auth file', path, cause);
   }
 }

@@ -1,68 +1,104 @@
 import { join } from 'node:path';
 
+import type { CredentialSource } from '../core/credentials.ts';
 import type { Digest } from '../core/digest.ts';
+import type { BundleError } from '../core/errors.ts';
+import type { Observe } from '../core/events.ts';
 import type { RepositoryName } from '../core/reference.ts';
 import type { ReadOnlyStore, Store } from '../core/store.ts';
 import { VERSION } from '../core/version.ts';
 import { openAuthFiles } from '../credentials/auth-file.ts';
+import { loadMirrorSets, withMirrorSets } from '../mirrors/mirror-sets.ts';
+import { blocked, MirroredStore } from '../mirrors/mirrored-store.ts';
+import { loadRegistriesConf } from '../mirrors/registries-conf.ts';
+import { pullPlaces, pushPlace, type RegistryRule } from '../mirrors/rules.ts';
 import { systemCertificates } from '../stores/registry/certificates.ts';
-import { CertificateFolders } from '../stores/registry/host-certificates.ts';
 import { RegistryClient } from '../stores/registry/client.ts';
+import { CertificateFolders } from '../stores/registry/host-certificates.ts';
 import { proxyFromEnvironment } from '../stores/registry/proxy.ts';
 import type { TransportOptions } from '../stores/registry/transport.ts';
 import { fetchSignatures, type FetchedSignatures } from '../stores/signature-store.ts';
 import type { Context } from './context.ts';
-import { mirrored, type MirrorRule } from './mirror-rules.ts';
 
-export interface NetworkOptions {
-  readonly authfile?: string | undefined;
+/** How hosts are reached, and what proves who they are. */
+export interface ConnectionOptions {
   readonly caFiles: readonly string[];
   /** Another `certs.d` folder, or one whose files are for all registries. */
   readonly certificateFolder?: string | undefined;
   readonly insecureRegistries: readonly string[];
-  readonly mirrors: readonly MirrorRule[];
+}
+
+export interface NetworkOptions extends ConnectionOptions {
+  /** For both sides, where a side has none of its own. */
+  readonly authfile?: string | undefined;
+  readonly sourceAuthfile?: string | undefined;
+  readonly targetAuthfile?: string | undefined;
+  /** `--mirror`: those that fit decide alone. */
+  readonly mirrors: readonly RegistryRule[];
+  /** Instead of podman's. */
+  readonly registriesConf?: string | undefined;
+  /** Files with ImageDigestMirrorSets and their like. */
+  readonly mirrorSetFiles: readonly string[];
+}
+
+/** What the site says of registries, beside the command line. */
+interface SiteRules {
+  readonly options: readonly RegistryRule[];
+  readonly rules: readonly RegistryRule[];
 }
 
 /** The registries and signature stores that a run may talk to. */
 export class Network {
   readonly #client: RegistryClient;
   readonly #transport: TransportOptions;
-  readonly #rules: readonly MirrorRule[];
+  readonly #targetCredentials: CredentialSource;
+  readonly #site: SiteRules;
+  readonly #observe: Observe;
+  readonly #unreachable = new Map<string, BundleError>();
+  readonly #sources = new Map<string, ReadOnlyStore>();
 
-  private constructor(client: RegistryClient, transport: TransportOptions, rules: readonly MirrorRule[]) {
+  private constructor(
+    client: RegistryClient,
+    targetCredentials: CredentialSource,
+    transport: TransportOptions,
+    site: SiteRules,
+    observe: Observe,
+  ) {
     this.#client = client;
+    this.#targetCredentials = targetCredentials;
     this.#transport = transport;
-    this.#rules = rules;
+    this.#site = site;
+    this.#observe = observe;
   }
 
-  /** Reads auth files and certificates; talks to nobody yet. @throws BundleError CONFIGURATION, NOT_FOUND */
+  /** Reads auth files, certificates and rules for registries; talks to nobody yet. @throws BundleError CONFIGURATION, NOT_FOUND */
   static async open(options: NetworkOptions, context: Context): Promise<Network> {
-    const { environment, concurrency, observe, signal } = context;
-    const transport: TransportOptions = {
-      ca: await systemCertificates(environment.env, options.caFiles),
-      certificateFolders: new CertificateFolders({
-        named: options.certificateFolder,
-        folders: [join(environment.home, '.config/containers/certs.d'), '/etc/containers/certs.d', '/etc/docker/certs.d'],
-      }),
-      insecure: options.insecureRegistries,
-      proxy: proxyFromEnvironment(environment.env),
-      userAgent: `bundle/${VERSION}`,
-      concurrency,
-      observe,
-      signal,
-    };
-    const credentials = await openAuthFiles({ authfile: options.authfile, environment });
-    return new Network(new RegistryClient({ ...transport, credentials }), transport, options.mirrors);
+    const { environment, observe } = context;
+    const { env, home } = environment;
+    const transport = await transportOptions(options, context);
+    const conf = await loadRegistriesConf({ file: options.registriesConf, env, home });
+    const rules = withMirrorSets(conf.rules, await loadMirrorSets(options.mirrorSetFiles));
+    const open = async (authfile: string | undefined): Promise<CredentialSource> =>
+      openAuthFiles({ authfile: authfile ?? options.authfile, helpers: conf.credentialHelpers, environment });
+    const sources = await open(options.sourceAuthfile);
+    const targets = options.sourceAuthfile === options.targetAuthfile ? sources : await open(options.targetAuthfile);
+    const client = new RegistryClient({ ...transport, credentials: sources });
+    return new Network(client, targets, transport, { options: options.mirrors, rules }, observe);
   }
 
-  /** A repository to read from, or the mirror of it that was named. */
+  /** A repository to read from, wherever the site keeps its content. The same store for the same name. */
   source(name: RepositoryName): ReadOnlyStore {
-    return this.#client.repository(mirrored(name, this.#rules));
+    const key = `${name.registry}/${name.repository}`;
+    const store = this.#sources.get(key) ?? this.#openSource({ registry: name.registry, repository: name.repository });
+    this.#sources.set(key, store);
+    return store;
   }
 
-  /** A repository to write to. */
+  /** A repository to write to. @throws BundleError BLOCKED */
   target(name: RepositoryName): Store {
-    return this.#client.repository(name);
+    const { insecure, blockedBy } = pushPlace(name, this.#site.rules);
+    if (blockedBy !== undefined) throw blocked(name, blockedBy);
+    return this.#client.repository(name, { insecure, credentials: this.#targetCredentials });
   }
 
   /** The release signatures that the stores have, unchecked. */
@@ -73,4 +109,35 @@ export class Network {
   async close(): Promise<void> {
     await this.#client.close();
   }
+
+  #openSource(name: RepositoryName): ReadOnlyStore {
+    const { rules, options } = this.#site;
+    if (rules.length === 0 && options.length === 0) return this.#client.repository(name);
+    return new MirroredStore({
+      name,
+      placesFor: (reference) => pullPlaces(name, reference, rules, options),
+      open: (place) => this.#client.repository(place.name, { insecure: place.insecure }),
+      observe: this.#observe,
+      unreachable: this.#unreachable,
+    });
+  }
+}
+
+/** @throws BundleError CONFIGURATION for certificates or a proxy that cannot be used. */
+export async function transportOptions(options: ConnectionOptions, context: Context): Promise<TransportOptions> {
+  const { environment, concurrency, observe, signal } = context;
+  const { env, home } = environment;
+  return {
+    ca: await systemCertificates(env, options.caFiles),
+    certificateFolders: new CertificateFolders({
+      named: options.certificateFolder,
+      folders: [join(home, '.config/containers/certs.d'), '/etc/containers/certs.d', '/etc/docker/certs.d'],
+    }),
+    insecure: options.insecureRegistries,
+    proxy: proxyFromEnvironment(env),
+    userAgent: `bundle/${VERSION}`,
+    concurrency,
+    observe,
+    signal,
+  };
 }

@@ -39,7 +39,7 @@ describe('a packer whom nobody knows', () => {
       allowUnsignedRelease: false,
     } as const;
     const source = { keyFile: join(folder, 'packer.pem'), passphrase: async () => undefined };
-    const network = { caFiles: [], insecureRegistries: [], mirrors: [] };
+    const network = { caFiles: [], insecureRegistries: [], mirrors: [], mirrorSetFiles: [] };
     const user = await newUser();
     return (await pack({ release, output: join(folder, output), key: source, network, restart: false, dryRun: false }, user)).path;
   };

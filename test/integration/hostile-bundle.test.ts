@@ -96,7 +96,7 @@ describe('a bundle that is genuine in every byte but', () => {
         },
         output: join(folder, 'media'),
         key: { keyFile: join(folder, 'packer.pem'), passphrase: async () => undefined },
-        network: { caFiles: [], insecureRegistries: [], mirrors: [] },
+        network: { caFiles: [], insecureRegistries: [], mirrors: [], mirrorSetFiles: [] },
         restart: false,
         dryRun: false,
       },

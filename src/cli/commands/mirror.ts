@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts';
 import {
+  bothSidesOptions,
   deliveryOptions,
   deliveryRequest,
   dryRunOption,
@@ -15,7 +16,7 @@ export const mirrorCommand: Command = {
   summary: 'copy a release from registry to registry, with no file between',
   examples: [['$0 mirror 4.17.3 --to registry.example.com:5000/ocp4', 'where both sides can be reached']],
   positionals: { VERSION: { type: 'string', describe: 'version of the release, as in 4.17.3' } },
-  options: { ...deliveryOptions, ...releaseOptions, ...sourceOptions, ...dryRunOption },
+  options: { ...deliveryOptions, ...releaseOptions, ...sourceOptions, ...bothSidesOptions, ...dryRunOption },
   async run(args, context) {
     const { mirror } = await import('../../workflows/mirror.ts');
     return mirrorReport(

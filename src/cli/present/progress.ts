@@ -102,7 +102,9 @@ function liveProgress(spinner: Ora, stream: NodeJS.WriteStream, shows: (level: L
         draw();
       } else if (event.type === 'noticed') line(event.message);
       else if (event.type === 'retried') line(retryText(event));
-      else if (shows('debug') && (event.type === 'finished' || event.type === 'skipped')) line(blobText(event));
+      else if (event.type === 'passed-over') {
+        if (shows(passedOverLevel(event))) line(passedOverText(event));
+      } else if (shows('debug') && (event.type === 'finished' || event.type === 'skipped')) line(blobText(event));
       else if (performance.now() - drawn > DRAW_INTERVAL_MS) draw();
     },
     stop: () => {
@@ -126,6 +128,8 @@ function plainProgress(stream: NodeJS.WriteStream, shows: (level: LogLevel) => b
         if (shows('warn')) line(event.message);
       } else if (event.type === 'retried') {
         if (shows('warn')) line(retryText(event));
+      } else if (event.type === 'passed-over') {
+        if (shows(passedOverLevel(event))) line(passedOverText(event));
       } else if (!info) return;
       else if (event.type === 'phase') line(tally.isPlanned ? `${event.what}: ${tally.toString()}` : event.what);
       else if (shows('debug') && (event.type === 'finished' || event.type === 'skipped')) line(blobText(event));
@@ -138,6 +142,15 @@ function plainProgress(stream: NodeJS.WriteStream, shows: (level: LogLevel) => b
 function retryText({ what, cause, attempt, delayMs }: TransferEvent & { type: 'retried' }): string {
   const wait = delayMs > 0 ? ` in ${formatDuration(delayMs / 1000)}` : '';
   return `trying again${wait} (${attempt}): ${what}: ${cause}`;
+}
+
+/** What a mirror does not have is no news; that it fails is. */
+function passedOverLevel({ code }: TransferEvent & { type: 'passed-over' }): LogLevel {
+  return code === 'NOT_FOUND' ? 'debug' : 'warn';
+}
+
+function passedOverText({ place, what, cause }: TransferEvent & { type: 'passed-over' }): string {
+  return `asking another place than ${place} to ${what}: ${cause}`;
 }
 
 function blobText({ type, digest, bytes, image }: TransferEvent & { type: 'finished' | 'skipped' }): string {

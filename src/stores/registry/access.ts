@@ -15,7 +15,8 @@ export interface AccessRequest {
   readonly to: string | URL;
   /** In the infinitive, for messages: `fetch sha256:… from quay.io/a/b`. */
   readonly action: string;
-  readonly access: 'pull' | 'push';
+  /** `login` asks for no repository: it is about the credentials alone. */
+  readonly access: 'pull' | 'push' | 'login';
   /** Repositories to be pulled from besides, for a mount. */
   readonly alsoPull?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -114,6 +115,7 @@ export class RepositoryAccess {
   }
 
   #scopes({ access, alsoPull }: AccessRequest): readonly string[] {
+    if (access === 'login') return [];
     const own = `repository:${pathOf(this.name)}:${access === 'push' ? 'pull,push' : 'pull'}`;
     return alsoPull === undefined ? [own] : [own, `repository:${alsoPull}:pull`];
   }

@@ -3,8 +3,8 @@ import { BundleError, type ErrorCode } from '../../core/errors.ts';
 import { isObject, type Json } from '../../core/json.ts';
 import { MAX_ERROR_BODY_BYTES } from '../../core/limits.ts';
 import { formatRepository, type RepositoryName } from '../../core/reference.ts';
+import { oneLine } from '../../core/text.ts';
 import { isPassingStatus } from './backoff.ts';
-import { clean } from './faults.ts';
 import type { HttpResponse } from './transport.ts';
 
 /** What an answer was about, for its message. */
@@ -60,11 +60,11 @@ async function explanation(response: HttpResponse): Promise<string> {
   try {
     document = JSON.parse(text) as Json;
   } catch {
-    return String(response.headers['content-type'] ?? '').startsWith('text/plain') ? clean(text) : '';
+    return String(response.headers['content-type'] ?? '').startsWith('text/plain') ? oneLine(text) : '';
   }
   const errors = isObject(document) && Array.isArray(document['errors']) ? (document['errors'] as readonly Json[]) : [];
   const lines = errors.filter(isObject).map(({ code, message }) => [code, message].filter((part) => typeof part === 'string').join(': '));
-  return clean(lines.join('; '));
+  return oneLine(lines.join('; '));
 }
 
 /** The first bytes of a body as text; the rest is dropped. What cannot be read is no reason to lose the status. */

@@ -122,7 +122,7 @@ export class Authorizer {
     });
   }
 
-  /** Drops a token that was refused, and with it those it may have been got with; nothing where another caller has seen to it. */
+  /** Drops a token that was refused, with all others, which may be as old; nothing where another caller has seen to it. */
   async #forget(refused: string | undefined): Promise<void> {
     const kept = [...this.#tokens];
     const values = await Promise.all(kept.map(async ({ token }) => token.catch(() => undefined)));

@@ -1,13 +1,21 @@
-import type { CredentialSource } from '../../core/credentials.ts';
+import type { Credentials, CredentialSource } from '../../core/credentials.ts';
 import { formatRepository, type RepositoryName } from '../../core/reference.ts';
 import { RepositoryAccess } from './access.ts';
 import { Authorizer } from './authorizer.ts';
 import { RegistryHost } from './host.ts';
 import { RegistryRepository } from './repository.ts';
-import { Transport, type TransportOptions } from './transport.ts';
+import { discard, Transport, type TransportOptions } from './transport.ts';
 
 export interface RegistryClientOptions extends TransportOptions {
   readonly credentials: CredentialSource;
+}
+
+/** How one repository is to be spoken to, where that is not as all others. */
+export interface RepositoryOptions {
+  /** Instead of the client's own. */
+  readonly credentials?: CredentialSource | undefined;
+  /** Trusted without a certificate, for this repository's sake. */
+  readonly insecure?: boolean;
 }
 
 /** Everything one run has to do with registries: connections, credentials, tokens. Close it at the end. */
@@ -15,28 +23,51 @@ export class RegistryClient {
   readonly #transport: Transport;
   readonly #credentials: CredentialSource;
   readonly #hosts = new Map<string, RegistryHost>();
-  readonly #repositories = new Map<string, RegistryRepository>();
+  readonly #repositories = new Map<CredentialSource, Map<string, RegistryRepository>>();
 
   constructor({ credentials, ...options }: RegistryClientOptions) {
     this.#transport = new Transport(options);
     this.#credentials = credentials;
   }
 
-  /** The repository as a store: the same object for the same name. Nothing is sent yet. */
-  repository({ registry, repository }: RepositoryName): RegistryRepository {
+  /** The repository as a store: the same object for the same name and options. Nothing is sent yet. */
+  repository({ registry, repository }: RepositoryName, options: RepositoryOptions = {}): RegistryRepository {
+    const { credentials = this.#credentials, insecure = false } = options;
     const name: RepositoryName = { registry, repository };
-    const key = formatRepository(name);
-    const known = this.#repositories.get(key);
-    if (known) return known;
-    const host = this.#hosts.get(registry) ?? new RegistryHost(registry, this.#transport);
-    this.#hosts.set(registry, host);
-    const authorizer = new Authorizer(name, host, this.#transport, this.#credentials);
-    const made = new RegistryRepository(new RepositoryAccess(name, host, this.#transport, authorizer));
-    this.#repositories.set(key, made);
+    const known = this.#repositories.get(credentials) ?? new Map<string, RegistryRepository>();
+    this.#repositories.set(credentials, known);
+    const key = `${formatRepository(name)} ${String(insecure)}`;
+    const made = known.get(key) ?? new RegistryRepository(this.#access(name, credentials, insecure));
+    known.set(key, made);
     return made;
+  }
+
+  /**
+   * Shows credentials to a registry. `false` where it asked for none, so that nothing is known of them.
+   * @throws BundleError NOT_ALLOWED where they are refused; NETWORK, REGISTRY.
+   */
+  async tryCredentials(registry: string, credentials: Credentials): Promise<boolean> {
+    const access = this.#access({ registry, repository: '' }, { lookup: async () => credentials, places: [] }, false);
+    const action = `log in to ${registry}`;
+    const response = await access.send({ method: 'GET', to: '/v2/', action, access: 'login' });
+    if (response.status === 401 || response.status === 403) throw await access.failure(response, action);
+    await discard(response);
+    return (await this.#host(registry, false).contact()).challenges.length > 0;
   }
 
   async close(): Promise<void> {
     await this.#transport.close();
+  }
+
+  #access(name: RepositoryName, credentials: CredentialSource, insecure: boolean): RepositoryAccess {
+    const host = this.#host(name.registry, insecure);
+    return new RepositoryAccess(name, host, this.#transport, new Authorizer(name, host, this.#transport, credentials));
+  }
+
+  #host(registry: string, insecure: boolean): RegistryHost {
+    const key = `${registry} ${String(insecure)}`;
+    const host = this.#hosts.get(key) ?? new RegistryHost(registry, this.#transport, insecure);
+    this.#hosts.set(key, host);
+    return host;
   }
 }

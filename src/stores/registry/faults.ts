@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { BundleError, systemCode } from '../../core/errors.ts';
+import { oneLine } from '../../core/text.ts';
 
 /** Failures of a connection that may pass: another attempt is worth it. */
 const PASSING = new Set([
@@ -94,7 +95,7 @@ export function networkError(cause: unknown, url: URL): unknown {
   if (cause.name === 'AbortError') return cause;
   const code = systemCode(cause);
   if (code === undefined || OURS.test(code)) return cause;
-  return new BundleError('NETWORK', `${url.host}: ${clean(reason(cause, code, url.hostname))}`, {
+  return new BundleError('NETWORK', `${url.host}: ${oneLine(reason(cause, code, url.hostname))}`, {
     cause,
     hint: hintFor(code, url.host),
     temporary: PASSING.has(code),
@@ -112,7 +113,7 @@ function proxyRefused(url: URL, status: string, cause: Error): BundleError {
 function proxyUnreachable({ proxy, cause }: ProxyFailure): unknown {
   if (!(cause instanceof Error)) return cause;
   const code = systemCode(cause) ?? '';
-  return new BundleError('NETWORK', `the proxy ${proxy}: ${clean(reason(cause, code, proxy.replace(/:[0-9]+$/, '')))}`, {
+  return new BundleError('NETWORK', `the proxy ${proxy}: ${oneLine(reason(cause, code, proxy.replace(/:[0-9]+$/, '')))}`, {
     cause,
     hint: CERTIFICATE.test(code) ? hintFor(code, proxy) : 'Check HTTPS_PROXY and HTTP_PROXY.',
     temporary: PASSING.has(code),
@@ -197,10 +198,4 @@ function clientCertificateHint(host: string): string {
 
 function plainHint(host: string): string {
   return `If ${host} is meant to be spoken to without TLS, allow it with --insecure-registry ${host}.`;
-}
-
-/** Text of a server for a message: one line, no control or invisible characters, no flood. */
-export function clean(text: string, limit = 300): string {
-  const line = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim();
-  return line.length > limit ? `${line.slice(0, limit)}…` : line;
 }

@@ -1,5 +1,5 @@
 import { BundleError } from '../../core/errors.ts';
-import { clean } from './faults.ts';
+import { oneLine } from '../../core/text.ts';
 import { discard, headerOf, type HttpRequest, type Transport, withoutQuery } from './transport.ts';
 import { readWhole } from './whole.ts';
 
@@ -34,7 +34,7 @@ export async function fetchPublicFile(
     }
     const next = new URL(location, current);
     if (!/^https?:$/.test(next.protocol))
-      throw new BundleError('REGISTRY', `cannot fetch ${withoutQuery(url)}: it leads to ${clean(location)}`);
+      throw new BundleError('REGISTRY', `cannot fetch ${withoutQuery(url)}: it leads to ${oneLine(location)}`);
     current = next;
   }
   throw new BundleError('REGISTRY', `cannot fetch ${withoutQuery(url)}: more than ${MAX_REDIRECTS} redirects`);

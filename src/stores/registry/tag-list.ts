@@ -3,8 +3,8 @@ import { BundleError } from '../../core/errors.ts';
 import { isObject, type Json } from '../../core/json.ts';
 import { MAX_TAG_PAGE_BYTES } from '../../core/limits.ts';
 import { formatRepository } from '../../core/reference.ts';
+import { oneLine } from '../../core/text.ts';
 import { pathOf, type RepositoryAccess } from './access.ts';
-import { clean } from './faults.ts';
 import { discard, headerOf } from './transport.ts';
 import { readWhole } from './whole.ts';
 
@@ -49,7 +49,7 @@ function parseTags(bytes: Uint8Array, action: string): readonly string[] {
   }
   const tags = isObject(document) ? (document['tags'] ?? []) : undefined;
   if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string')) {
-    throw new BundleError('REGISTRY', `cannot ${action}: the answer is no list of tags: ${clean(utf8(bytes), 80)}`);
+    throw new BundleError('REGISTRY', `cannot ${action}: the answer is no list of tags: ${oneLine(utf8(bytes), 80)}`);
   }
   return tags;
 }

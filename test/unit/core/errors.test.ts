@@ -18,6 +18,7 @@ const STATUSES: Record<ErrorCode, number> = {
   BUNDLE_UNUSABLE: 22,
   NOT_FOUND: 23,
   NOT_ALLOWED: 24,
+  BLOCKED: 24,
   NETWORK: 25,
   REGISTRY: 25,
   DISK: 26,

@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseReference } from '../../../src/core/reference.ts';
-import { type AuthEntries, findEntry, parseAuthFile } from '../../../src/credentials/auth-entries.ts';
+import { Credentials } from '../../../src/core/credentials.ts';
+import { type AuthFile, findEntry, type HelperCall, parseAuthFile } from '../../../src/credentials/auth-entries.ts';
 
-const fixture = (name: string, legacy = false): AuthEntries =>
+const fixture = (name: string, legacy = false): AuthFile =>
   parseAuthFile(readFileSync(new URL(`../../../fixtures/auth/${name}`, import.meta.url), 'utf8'), name, legacy);
 
-const user = (entries: AuthEntries, reference: string): string | undefined => {
-  const found = findEntry(entries, parseReference(reference));
-  return found && `${found.username}:${found.password}`;
+const user = (file: AuthFile, reference: string): string | HelperCall | undefined => {
+  const found = findEntry(file, parseReference(reference));
+  return found instanceof Credentials ? `${found.username}:${found.password}` : found;
 };
 
 describe('findEntry', () => {
@@ -44,12 +45,13 @@ describe('findEntry', () => {
 
   it('has the identity token', () => {
     const found = findEntry(fixture('example_identitytoken.json'), parseReference('example.org/repo'));
-    expect(found?.identityToken).toBe('some very long identity token');
+    expect(found).toBeInstanceOf(Credentials);
+    expect((found as Credentials).identityToken).toBe('some very long identity token');
   });
 });
 
 describe('parseAuthFile', () => {
-  const entries = (auths: object): AuthEntries => parseAuthFile(JSON.stringify({ auths }), 'auth.json');
+  const entries = (auths: object): AuthFile => parseAuthFile(JSON.stringify({ auths }), 'auth.json');
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
   it('splits at the first colon, and keeps what Docker pads away', () => {
@@ -61,6 +63,46 @@ describe('parseAuthFile', () => {
     expect(user(file, 'a.io/b')).toBe('u:p');
     expect(user(file, 'c.io/b')).toBeUndefined();
     expect(user(file, 'd.io/b')).toBeUndefined();
+  });
+
+  it('sends to helper programs, before the entries for one registry and after them for all', () => {
+    expect(user(fixture('config.json'), 'registry-no-creds.com/a')).toEqual({ helper: 'helper-registry', server: 'registry-no-creds.com' });
+    const file = parseAuthFile(
+      JSON.stringify({
+        auths: { 'a.io': { auth: base64('u:p') }, 'b.io': { auth: base64('u:p') }, 'c.io': {} },
+        credHelpers: { 'a.io': 'a' },
+        credsStore: 'all',
+      }),
+      'auth.json',
+    );
+    expect(user(file, 'a.io/x')).toEqual({ helper: 'a', server: 'a.io' });
+    expect(user(file, 'b.io/x')).toBe('u:p');
+    expect(user(file, 'c.io/x')).toEqual({ helper: 'all', server: 'c.io' });
+    expect(user(file, 'docker.io/library/x')).toEqual({ helper: 'all', server: 'https://index.docker.io/v1/' });
+  });
+
+  it.each([
+    [{ auth: 'not base64' }, '"auth" of "bad.io"'],
+    [{ auth: 'dTpw=' }, '"auth" of "bad.io"'],
+    [{ auth: 7 }, '"auth" of "bad.io"'],
+    [{ identitytoken: {} }, '"identitytoken" of "bad.io"'],
+  ])('refuses the entry %j, where it is asked for', (entry, place) => {
+    const file = entries({ 'bad.io': entry, 'good.io': { auth: base64('u:p') } });
+    expect(user(file, 'good.io/a')).toBe('u:p');
+    expect(() => user(file, 'bad.io/a')).toThrow(expect.objectContaining({ code: 'CONFIGURATION', subject: 'auth.json' }) as Error);
+    expect(() => user(file, 'bad.io/a')).toThrow(place);
+  });
+
+  it.each([{ credHelpers: { 'a.io': '../../bin/sh' } }, { credHelpers: { 'a.io': 1 } }, { credHelpers: [] }, { credsStore: 'a b' }])(
+    'refuses %j',
+    (document) => {
+      const parse = (): unknown => parseAuthFile(JSON.stringify(document), 'auth.json');
+      expect(parse).toThrow(expect.objectContaining({ code: 'CONFIGURATION' }) as Error);
+    },
+  );
+
+  it('says where it is not JSON', () => {
+    expect(() => parseAuthFile('{"auths": {\n  "a.io": {"auth": c2VjcmV0}}}', 'auth.json')).toThrow('line 2, column 20');
   });
 
   it.each(['', '{', '[]', '"auths"', '{"auths": []}', '{"auths": "c2VjcmV0OnNlY3JldA=="'])('refuses %j without quoting it', (text) => {

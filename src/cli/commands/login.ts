@@ -1,0 +1,85 @@
+import { readAll, utf8 } from '../../core/bytes.ts';
+import { BundleError } from '../../core/errors.ts';
+import { MAX_PASSWORD_BYTES } from '../../core/limits.ts';
+import { flag, requiredText, text } from '../arguments.ts';
+import { ask, askHidden, canAsk } from '../ask.ts';
+import type { Arguments, Command } from '../command.ts';
+import type { Io } from '../io.ts';
+import { connectionRequest, loginOptions } from '../options.ts';
+import { facts } from '../present/table.ts';
+
+const REGISTRY = {
+  REGISTRY: { type: 'string', demandOption: true, describe: 'HOST[:PORT], or HOST[:PORT]/PATH for that path alone' },
+} as const;
+
+export const loginCommand: Command = {
+  usage: 'login <REGISTRY>',
+  summary: 'check credentials at a registry, and keep them where podman does',
+  examples: [
+    ['$0 login quay.io', 'asks for user name and password'],
+    ['$0 login registry.example.com:5000 --username packer --password-stdin < password.txt', 'in a script'],
+    ['$0 login quay.io/team --authfile team.json', 'for repositories below quay.io/team, in a file of its own'],
+  ],
+  positionals: REGISTRY,
+  options: {
+    username: { alias: 'u', type: 'string', requiresArg: true, describe: 'user name (default: asked for)' },
+    'password-stdin': { type: 'boolean', describe: 'read the password from stdin (default: asked for, without showing it)' },
+    ...loginOptions,
+  },
+  async run(args, context, io) {
+    const place = requiredText(args, 'REGISTRY');
+    const { username, password } = await credentials(args, io, place);
+    const { login } = await import('../../workflows/login.ts');
+    const report = await login(
+      { place, username, password, authfile: text(args, 'authfile'), connection: connectionRequest(args) },
+      context,
+    );
+    return {
+      json: report,
+      text: [
+        facts([
+          ['logged in to', report.place],
+          ['user', report.username],
+          ['kept in', report.helper === undefined ? report.file : `docker-credential-${report.helper}, as ${report.file} says`],
+          ['checked', report.checked ? 'yes' : 'no: this registry asks nobody for credentials'],
+        ]),
+        '',
+        'Clusters need credentials that can pull and no more: do not put these into a pull secret if they can push.',
+      ].join('\n'),
+    };
+  },
+};
+
+export const logoutCommand: Command = {
+  usage: 'logout <REGISTRY>',
+  summary: 'remove credentials that login has kept',
+  examples: [['$0 logout quay.io', 'from the file that login writes']],
+  positionals: REGISTRY,
+  options: { authfile: loginOptions['authfile']! },
+  async run(args, context) {
+    const { logout } = await import('../../workflows/login.ts');
+    const { place, file } = await logout({ place: requiredText(args, 'REGISTRY'), authfile: text(args, 'authfile') }, context);
+    return { json: { place, file }, text: `logged out of ${place} (${file})` };
+  },
+};
+
+async function credentials(args: Arguments, io: Io, place: string): Promise<{ username: string; password: string }> {
+  const given = text(args, 'username');
+  if (flag(args, 'password-stdin')) {
+    if (given === undefined) throw new BundleError('USAGE', '--password-stdin needs --username');
+    const password = utf8(await readAll(io.stdin, MAX_PASSWORD_BYTES, 'the password')).replace(/\r?\n$/, '');
+    return checked(given, password);
+  }
+  if (!canAsk(io)) {
+    throw new BundleError('USAGE', 'there is nobody to ask for a password', { hint: 'Write --username USER --password-stdin < FILE.' });
+  }
+  const username = given ?? (await ask(io, `user name at ${place}: `));
+  return checked(username, await askHidden(io, `password of ${username}: `));
+}
+
+/** A colon ends the user name in an auth file. */
+function checked(username: string, password: string): { username: string; password: string } {
+  if (username === '' || username.includes(':')) throw new BundleError('USAGE', 'a user name must not be empty or hold a colon');
+  if (password === '') throw new BundleError('USAGE', 'the password is empty');
+  return { username, password };
+}

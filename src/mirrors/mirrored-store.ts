@@ -1,0 +1,211 @@
+import type { ByteStream } from '../core/bytes.ts';
+import type { Descriptor } from '../core/descriptor.ts';
+import type { Digest } from '../core/digest.ts';
+import { BundleError } from '../core/errors.ts';
+import type { Observe } from '../core/events.ts';
+import { formatRepository, type RepositoryName } from '../core/reference.ts';
+import type { FetchOptions, ReadOnlyStore, StoreOptions } from '../core/store.ts';
+import { verified } from '../core/verified.ts';
+import { isSignatureTag, type PullPlace } from './rules.ts';
+
+export interface MirroredStoreOptions {
+  /** What people call the repository, wherever its content comes from. */
+  readonly name: RepositoryName;
+  /** Where a tag or digest of it is asked for, in order. */
+  readonly placesFor: (reference: string) => readonly PullPlace[];
+  readonly open: (place: PullPlace) => ReadOnlyStore;
+  readonly observe: Observe;
+  /** Registries that could not be reached in this run, with the failure: they are not asked again. Shared by the stores of a run. */
+  readonly unreachable: Map<string, BundleError>;
+}
+
+/**
+ * One repository that may be found at several places: what one lacks or fails at is asked of the next, and an event tells so.
+ * Nothing is believed for coming from a mirror: content goes by its digest, as from anywhere.
+ */
+export class MirroredStore implements ReadOnlyStore {
+  readonly name: string;
+  readonly #options: MirroredStoreOptions;
+  /** The place that is known to hold a digest; manifests are kept there for a moment. */
+  readonly #holders = new Map<Digest, string>();
+  /** Places that gave something else under a digest. */
+  readonly #wrong = new Map<Digest, Set<string>>();
+  #toldOfSignatures = false;
+
+  constructor(options: MirroredStoreOptions) {
+    this.name = formatRepository(options.name);
+    this.#options = options;
+  }
+
+  /** A transfer that breaks for good at one place is continued at the next; what a place gave wrongly is not asked of it again. */
+  async *fetch(descriptor: Descriptor, { range, signal }: FetchOptions = {}): ByteStream & AsyncGenerator<Uint8Array> {
+    const { digest, size } = descriptor;
+    const start = range?.start ?? 0;
+    const end = range?.end ?? size;
+    let position = start;
+    const failures = new Failures(this.name);
+    for (const [place, isLast] of this.#inOrder(digest)) {
+      const name = formatRepository(place.name);
+      const whole = range === undefined && position === 0;
+      try {
+        const store = this.#open(place);
+        const part = whole ? {} : { range: { start: position, end } };
+        const content = store.fetch(descriptor, { ...part, ...(signal && { signal }) });
+        for await (const chunk of whole && !isLast ? verified(content, descriptor) : content) {
+          position += chunk.length;
+          yield chunk;
+        }
+        if (position >= end || isLast) return;
+        throw new BundleError('REGISTRY', `${name} has only ${position} of ${end} bytes of ${digest}`);
+      } catch (error) {
+        if (signal?.aborted === true || !(error instanceof BundleError)) throw error;
+        const isWrong = error.code === 'CONTENT_MISMATCH' && whole;
+        if (isWrong) this.#wrong.set(digest, (this.#wrong.get(digest) ?? new Set()).add(name));
+        this.#passOver(place, `fetch ${digest}`, error, isLast, position === start);
+        failures.add(place, error);
+        // Bytes that were handed out cannot be taken back: who asks again gets them from another place.
+        if (isWrong && position > start)
+          throw new BundleError('CONTENT_MISMATCH', `${name}: ${error.message}`, {
+            hint: error.hint,
+            expected: error.expected,
+            got: error.got,
+            temporary: true,
+          });
+      }
+    }
+    throw failures.error();
+  }
+
+  async exists(descriptor: Descriptor, { signal }: StoreOptions = {}): Promise<boolean> {
+    const failures = new Failures(this.name);
+    let isAbsent = false;
+    for (const [place, isLast] of this.#inOrder(descriptor.digest)) {
+      try {
+        if (await this.#open(place).exists(descriptor, { ...(signal && { signal }) })) return true;
+        isAbsent = true;
+      } catch (error) {
+        if (signal?.aborted === true || !(error instanceof BundleError)) throw error;
+        this.#passOver(place, `ask for ${descriptor.digest}`, error, isLast, true);
+        failures.add(place, error);
+        // What the last that may be asked says decides.
+        if (error.code !== 'BLOCKED') isAbsent = false;
+      }
+    }
+    if (isAbsent) return false;
+    throw failures.error();
+  }
+
+  async resolve(reference: string, { signal }: StoreOptions = {}): Promise<Descriptor> {
+    const found = await this.#first(reference, `resolve ${reference}`, signal, async (store) =>
+      store.resolve(reference, { ...(signal && { signal }) }),
+    );
+    this.#holders.set(found.value.digest, found.place);
+    return found.value;
+  }
+
+  /** Those of the first place that has any. */
+  async tags({ signal }: StoreOptions = {}): Promise<readonly string[]> {
+    const { value } = await this.#first('latest', 'list the tags', signal, async (store, isLast) => {
+      const tags = await store.tags({ ...(signal && { signal }) });
+      if (tags.length === 0 && !isLast) throw new BundleError('NOT_FOUND', `${store.name} has no tags`);
+      return tags;
+    });
+    return value;
+  }
+
+  async #first<T>(
+    reference: string,
+    what: string,
+    signal: AbortSignal | undefined,
+    work: (store: ReadOnlyStore, isLast: boolean) => Promise<T>,
+  ): Promise<{ value: T; place: string }> {
+    const failures = new Failures(this.name);
+    for (const [place, isLast] of this.#inOrder(reference)) {
+      try {
+        return { value: await work(this.#open(place), isLast), place: formatRepository(place.name) };
+      } catch (error) {
+        if (signal?.aborted === true || !(error instanceof BundleError)) throw error;
+        this.#passOver(place, what, error, isLast, true);
+        failures.add(place, error);
+      }
+    }
+    throw isSignatureTag(reference) ? this.#withoutSignature(failures) : failures.error();
+  }
+
+  /** The places with the one that is known to hold it first, and without those that gave something else; at least one. */
+  #inOrder(reference: string): readonly (readonly [PullPlace, boolean])[] {
+    const places = this.#options.placesFor(reference);
+    const holder = this.#holders.get(reference as Digest);
+    const wrong = this.#wrong.get(reference as Digest);
+    const trusted = places.filter(({ name }) => wrong?.has(formatRepository(name)) !== true);
+    const usable = trusted.length > 0 ? trusted : places;
+    const isHolder = ({ name }: PullPlace): boolean => formatRepository(name) === holder;
+    const ordered = [...usable.filter(isHolder), ...usable.filter((place) => !isHolder(place))];
+    return ordered.map((place, index) => [place, index === ordered.length - 1]);
+  }
+
+  /** @throws BundleError BLOCKED; what went wrong where the registry could not be reached before. */
+  #open(place: PullPlace): ReadOnlyStore {
+    if (place.blockedBy !== undefined) throw blocked(place.name, place.blockedBy);
+    const failure = this.#options.unreachable.get(place.name.registry);
+    if (failure) throw failure;
+    return this.#options.open(place);
+  }
+
+  #passOver({ name }: PullPlace, what: string, error: BundleError, isLast: boolean, atOnce: boolean): void {
+    const { unreachable, observe } = this.#options;
+    const known = unreachable.get(name.registry) === error;
+    if (error.code === 'NETWORK' && atOnce) unreachable.set(name.registry, error);
+    if (!isLast && !known) observe({ type: 'passed-over', place: formatRepository(name), what, code: error.code, cause: error.message });
+  }
+
+  /**
+   * A signature that the mirrors do not have counts as missing where the source cannot be asked: that is the network that
+   * mirrors are made for. It is told once.
+   */
+  #withoutSignature(failures: Failures): BundleError {
+    const absent = failures.list.find(({ error }) => error.code === 'NOT_FOUND')?.error;
+    const rest = failures.list.filter(({ error }) => error.code !== 'NOT_FOUND');
+    if (absent === undefined || rest.some(({ error }) => !['NETWORK', 'BLOCKED'].includes(error.code))) return failures.error();
+    if (rest.length > 0 && !this.#toldOfSignatures) {
+      this.#toldOfSignatures = true;
+      const places = rest.map(({ place }) => place).join(', ');
+      this.#options.observe({
+        type: 'noticed',
+        message: `cosign signatures of ${this.name} that its mirrors do not have are left out: ${places} could not be asked`,
+      });
+    }
+    return absent;
+  }
+}
+
+/** What went wrong at each place. */
+class Failures {
+  readonly list: { readonly place: string; readonly error: BundleError }[] = [];
+  readonly #name: string;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  add({ name }: PullPlace, error: BundleError): void {
+    this.list.push({ place: formatRepository(name), error });
+  }
+
+  /** The failure of the last place that may be asked decides; the others are told. */
+  error(): BundleError {
+    const decisive = this.list.findLast(({ error }) => error.code !== 'BLOCKED') ?? this.list.at(-1);
+    if (decisive === undefined) return new BundleError('NOT_FOUND', `there is no place to ask for ${this.#name}`);
+    const others = this.list.filter((failure) => failure !== decisive).map(({ error }) => error.message);
+    if (others.length === 0) return decisive.error;
+    const { code, message, hint, cause, temporary, expected, got } = decisive.error;
+    return new BundleError(code, `${message} (also tried: ${others.join('; ')})`, { hint, cause, temporary, expected, got });
+  }
+}
+
+/** The site's configuration forbids to ask a place. */
+export function blocked(name: RepositoryName, by: string): BundleError {
+  return new BundleError('BLOCKED', `${formatRepository(name)} is blocked by ${by}`, {
+    hint: `Take it from another place (--from, --mirror), or change what ${by} says.`,
+  });
+}

@@ -1,0 +1,121 @@
+import { BundleError } from '../core/errors.ts';
+import { formatRepository, isRegistry, isRepository, type RepositoryName } from '../core/reference.ts';
+
+/** Which content a mirror is asked for: by digest, which is the same everywhere, or by tag, which may lag behind. */
+export type PullKind = 'all' | 'digest-only' | 'tag-only';
+
+export interface Mirror {
+  /** Takes the place of the prefix. */
+  readonly location: string;
+  readonly insecure: boolean;
+  readonly pull: PullKind;
+}
+
+/** What a site says of the repositories under a prefix (a `[[registry]]` of containers-registries.conf(5)). */
+export interface RegistryRule {
+  /** `quay.io`, `quay.io/a/b`, `*.example.com`. */
+  readonly prefix: string;
+  /** Takes the place of the prefix in the end; `undefined` where the name stays. */
+  readonly location: string | undefined;
+  readonly insecure: boolean;
+  readonly blocked: boolean;
+  /** In the order in which they are asked, before the location. */
+  readonly mirrors: readonly Mirror[];
+  /** The file, or the option, for messages. */
+  readonly from: string;
+}
+
+/** A place to ask for content, that is known under another name perhaps. */
+export interface PullPlace {
+  readonly name: RepositoryName;
+  readonly insecure: boolean;
+  /** Who forbids to ask it. */
+  readonly blockedBy: string | undefined;
+}
+
+/** `PREFIX=LOCATION`: fetch `PREFIX/…` from `LOCATION/…`. @throws BundleError USAGE */
+export function parseMirrorOption(text: string): RegistryRule {
+  const [prefix, location, ...more] = text.split('=');
+  if (more.length === 0 && isPlace(prefix) && isPlace(location)) {
+    return { prefix, location, insecure: false, blocked: false, mirrors: [], from: '--mirror' };
+  }
+  throw new BundleError('USAGE', `not a mirror rule: ${text}`, {
+    hint: 'Write PREFIX=LOCATION, as in quay.io=mirror.example.com:5000/quay.',
+  });
+}
+
+/** `HOST[:PORT][/PATH]`. */
+export function isPlace(place: string | undefined): place is string {
+  const [registry = '', ...path] = place?.split('/') ?? [];
+  return isRegistry(registry) && (path.length === 0 || isRepository(path.join('/')));
+}
+
+/**
+ * Where content of a repository is asked for, in order: the mirrors of the rule with the longest prefix, then its location.
+ * @param options rules of the command line: one that fits decides alone.
+ * @param reference the tag or digest that is asked for.
+ */
+export function pullPlaces(
+  name: RepositoryName,
+  reference: string,
+  rules: readonly RegistryRule[],
+  options: readonly RegistryRule[] = [],
+): readonly PullPlace[] {
+  const byDigest = isByDigest(reference);
+  const full = `${formatRepository(name)}${reference.startsWith('sha256:') ? '@' : ':'}${reference}`;
+  const rule = findRule(full, options) ?? findRule(full, rules);
+  const mirrors = rule?.mirrors.filter(({ pull }) => pull === 'all' || (pull === 'digest-only') === byDigest) ?? [];
+  return [
+    ...mirrors.map(({ location, insecure }) => placeOf(rewritten(full, rule!, location), reference, insecure, rules)),
+    placeOf(rule === undefined ? name : rewritten(full, rule, rule.location), reference, rule?.insecure ?? false, rules),
+  ];
+}
+
+/** The same for a repository that is written to: nothing is rewritten, but it may be insecure or blocked. */
+export function pushPlace(name: RepositoryName, rules: readonly RegistryRule[]): PullPlace {
+  return placeOf(name, '', false, rules);
+}
+
+/** The tag of a cosign signature holds the digest it is about, and is looked for where that was found. */
+export function isSignatureTag(reference: string): boolean {
+  return /^sha256-[0-9a-f]{64}\.(?:sig|att|sbom)$/.test(reference);
+}
+
+function isByDigest(reference: string): boolean {
+  return reference.startsWith('sha256:') || isSignatureTag(reference);
+}
+
+/** A place is blocked by what its own name is found under, as a mirror may be allowed where its source is not. */
+function placeOf(name: RepositoryName, reference: string, insecure: boolean, rules: readonly RegistryRule[]): PullPlace {
+  const own = findRule(`${formatRepository(name)}${reference.startsWith('sha256:') ? '@' : ':'}${reference}`, rules);
+  return { name, insecure: insecure || own?.insecure === true, blockedBy: own?.blocked === true ? own.from : undefined };
+}
+
+function findRule(full: string, rules: readonly RegistryRule[]): RegistryRule | undefined {
+  const [longest] = rules
+    .filter(({ prefix }) => matchLength(full, prefix) !== undefined)
+    .toSorted((a, b) => b.prefix.length - a.prefix.length);
+  return longest;
+}
+
+/** How much of a reference a prefix stands for, up to the border of a path component; with a wildcard it is the host with its port. */
+function matchLength(full: string, prefix: string): number | undefined {
+  if (prefix.startsWith('*.')) {
+    const host = full.slice(0, full.indexOf('/'));
+    return host.replace(/:[0-9]+$/, '').endsWith(prefix.slice(1)) ? host.length : undefined;
+  }
+  const rest = full.slice(prefix.length);
+  const isBorder = rest === '' || (/^[/:@]/.test(rest) && !/^:[0-9]+\//.test(rest));
+  return full.startsWith(prefix) && isBorder ? prefix.length : undefined;
+}
+
+function rewritten(full: string, { prefix, from }: RegistryRule, location: string | undefined): RepositoryName {
+  const place = location === undefined ? full : `${location}${full.slice(matchLength(full, prefix))}`;
+  const bare = place.replace(/@.*$/, '').replace(/:[^:/]*$/, '');
+  const slash = bare.indexOf('/');
+  const name = { registry: bare.slice(0, slash), repository: bare.slice(slash + 1) };
+  if (slash > 0 && isRegistry(name.registry) && isRepository(name.repository)) return name;
+  throw new BundleError('CONFIGURATION', `${from} leads from ${full} to ${place}, which is not a repository`, {
+    hint: 'A location takes the place of its prefix: the rest of the name is put behind it.',
+  });
+}

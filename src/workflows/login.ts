@@ -1,0 +1,77 @@
+import { Credentials } from '../core/credentials.ts';
+import { BundleError, hasCode } from '../core/errors.ts';
+import { isRegistry, isRepository } from '../core/reference.ts';
+import { removeCredentials, saveCredentials } from '../credentials/save.ts';
+import { RegistryClient } from '../stores/registry/client.ts';
+import type { Context } from './context.ts';
+import { type ConnectionOptions, transportOptions } from './network.ts';
+
+export interface LogoutRequest {
+  /** `REGISTRY[/PATH]`. */
+  readonly place: string;
+  /** Instead of where podman would write. */
+  readonly authfile: string | undefined;
+}
+
+export interface LoginRequest extends LogoutRequest {
+  readonly username: string;
+  readonly password: string;
+  readonly connection: ConnectionOptions;
+}
+
+export interface LoginReport {
+  readonly place: string;
+  readonly username: string;
+  /** The auth file, and the helper that it names for the registry. */
+  readonly file: string;
+  readonly helper: string | undefined;
+  /** `false` where the registry asks nobody for credentials. */
+  readonly checked: boolean;
+}
+
+/** Shows credentials to a registry, and keeps them where podman would if they are accepted. */
+export async function login(
+  { username, password, authfile, connection, ...request }: LoginRequest,
+  context: Context,
+): Promise<LoginReport> {
+  const place = parsePlace(request.place);
+  const credentials = new Credentials(username, password);
+  const checked = await check(place.split('/')[0]!, credentials, connection, context);
+  const { file, helper } = await saveCredentials(place, credentials, { authfile, environment: context.environment });
+  return { place, username, file, helper, checked };
+}
+
+/** @throws BundleError NOT_FOUND where nothing is kept for exactly this place. */
+export async function logout(request: LogoutRequest, { environment }: Context): Promise<{ place: string; file: string }> {
+  const place = parsePlace(request.place);
+  const removed = await removeCredentials(place, { authfile: request.authfile, environment });
+  if (removed.found) return { place, file: removed.file };
+  throw new BundleError('NOT_FOUND', `${removed.file} holds no credentials for ${place}`, {
+    hint: 'Write the place as it was logged in to; credentials in another file are removed with --authfile FILE.',
+  });
+}
+
+async function check(registry: string, credentials: Credentials, connection: ConnectionOptions, context: Context): Promise<boolean> {
+  const nobody = { lookup: async () => undefined, places: [] };
+  const client = new RegistryClient({ ...(await transportOptions(connection, context)), credentials: nobody });
+  try {
+    return await client.tryCredentials(registry, credentials);
+  } catch (error) {
+    if (!hasCode(error, 'NOT_ALLOWED')) throw error;
+    throw new BundleError('NOT_ALLOWED', error.message, {
+      hint: 'Check user name and password; nothing was kept. Some registries want a token or a robot account in place of the password.',
+    });
+  } finally {
+    await client.close();
+  }
+}
+
+/** As it stands in an auth file; people write `https://` and `docker://` before it. */
+function parsePlace(text: string): string {
+  const place = text.replace(/^(?:https?|docker):\/\//, '').replace(/\/+$/, '');
+  const [registry = '', ...path] = place.split('/');
+  if (isRegistry(registry) && (path.length === 0 || isRepository(path.join('/')))) return place;
+  throw new BundleError('USAGE', `not a registry: ${text}`, {
+    hint: 'Write HOST[:PORT], or HOST[:PORT]/PATH for credentials of that path alone.',
+  });
+}
