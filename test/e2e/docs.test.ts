@@ -1,6 +1,7 @@
 import { chmod, copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -86,6 +87,7 @@ class World {
     await writeFile(program, launcher(madeOptions));
     await chmod(program, 0o755);
     const connected = await User.new(join(folder, 'connected'));
+    await writeFile(join(connected.home, 'site-ca.pem'), rootCertificates[0]!);
     const closed = await User.new(join(folder, 'closed'));
     return new World(folder, { source, target }, { connected, closed });
   }
@@ -93,7 +95,7 @@ class World {
   async run({ side, script }: { readonly side: 'connected' | 'closed'; readonly script: string }): Promise<void> {
     const { home } = this.#users[side];
     if (side === 'closed') await this.#passKeysOn();
-    const env = { HOME: home, PATH: `${join(this.#folder, 'bin')}:${process.env['PATH'] ?? ''}` };
+    const env = { HOME: home, XDG_RUNTIME_DIR: join(home, 'run'), PATH: `${join(this.#folder, 'bin')}:${process.env['PATH'] ?? ''}` };
     const { exitCode, stderr } = await execa('bash', ['--norc', '-euo', 'pipefail', '-c', this.#placed(script)], {
       cwd: home,
       env,

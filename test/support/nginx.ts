@@ -14,14 +14,17 @@ export interface Nginx {
   readonly stop: () => Promise<void>;
 }
 
+/** Who is let in below a path: one user each. */
+export type Guards = Readonly<Record<string, { readonly username: string; readonly password: string }>>;
+
 /**
  * A reverse proxy in front of a registry, as many a registry has one: it takes a request whole before it hands it on.
  * @param limit `client_max_body_size`, as in `1m`.
  */
-export async function startNginx(upstream: string, limit: string): Promise<Nginx> {
+export async function startNginx(upstream: string, limit: string, guards: Guards = {}): Promise<Nginx> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await tryToStart(upstream, limit, await freePort());
+      return await tryToStart(upstream, limit, guards, await freePort());
     } catch (error) {
       // Somebody else took the port in the meantime.
       if (attempt === ATTEMPTS) throw error;
@@ -29,10 +32,13 @@ export async function startNginx(upstream: string, limit: string): Promise<Nginx
   }
 }
 
-async function tryToStart(upstream: string, limit: string, port: number): Promise<Nginx> {
+async function tryToStart(upstream: string, limit: string, guards: Guards, port: number): Promise<Nginx> {
   const folder = await mkdtemp(join(tmpdir(), 'bundle-nginx-'));
   const config = join(folder, 'nginx.conf');
-  await writeFile(config, configuration(folder, upstream, limit, port));
+  for (const [index, { username, password }] of Object.values(guards).entries()) {
+    await writeFile(join(folder, `users-${index}`), `${username}:{PLAIN}${password}\n`);
+  }
+  await writeFile(config, configuration(folder, upstream, limit, Object.keys(guards), port));
   const child = spawn(PROGRAM, ['-p', folder, '-c', config, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = new Promise<void>((resolve) => {
     child.on('exit', () => {
@@ -64,7 +70,11 @@ async function tryToStart(upstream: string, limit: string, port: number): Promis
   return { host: `127.0.0.1:${port}`, stop };
 }
 
-function configuration(folder: string, upstream: string, limit: string, port: number): string {
+function configuration(folder: string, upstream: string, limit: string, guarded: readonly string[], port: number): string {
+  const pass = `proxy_pass ${upstream}; proxy_set_header Host $http_host;`;
+  const guards = guarded.map(
+    (path, index) => `location ${path} { auth_basic "${path}"; auth_basic_user_file ${join(folder, `users-${index}`)}; ${pass} }`,
+  );
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${join(folder, name)};`);
   return `
 daemon off;
@@ -80,10 +90,8 @@ http {
   server {
     listen 127.0.0.1:${port};
     client_max_body_size ${limit};
-    location / {
-      proxy_pass ${upstream};
-      proxy_set_header Host $http_host;
-    }
+    ${guards.join('\n    ')}
+    location / { ${pass} }
   }
 }
 `;

@@ -18,6 +18,8 @@ export interface TokenServer {
   readonly service: string;
   readonly issuer: string;
   readonly requests: readonly SeenTokenRequest[];
+  /** All that were given. */
+  readonly tokens: readonly string[];
   readonly stop: () => Promise<void>;
 }
 
@@ -41,6 +43,7 @@ export async function startTokenServer(
   const key = createPrivateKey(await readFile(files.key));
   const certificate = new X509Certificate(await readFile(files.certificate)).raw.toString('base64');
   const requests: SeenTokenRequest[] = [];
+  const tokens: string[] = [];
   const service = 'test registry';
   const issuer = 'test issuer';
   const server = createServer((incoming, outgoing) => {
@@ -62,6 +65,7 @@ export async function startTokenServer(
       }
       const scopes = parameters.getAll('scope').flatMap((scope) => scope.split(' '));
       const token = jwt({ iss: issuer, aud: service, access: scopes.flatMap((scope) => granted(scope, isUser)) });
+      tokens.push(token);
       outgoing.writeHead(200, { 'content-type': 'application/json' });
       outgoing.end(JSON.stringify({ [method === 'POST' ? 'access_token' : 'token']: token, expires_in: life(requests.length) }));
     })();
@@ -80,6 +84,7 @@ export async function startTokenServer(
     service,
     issuer,
     requests,
+    tokens,
     stop: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

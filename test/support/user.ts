@@ -19,7 +19,7 @@ export interface RunOptions {
   readonly input?: string;
 }
 
-/** Somebody with a home folder of their own, and nothing else in their environment, who runs the built program. */
+/** Somebody with a home folder and a session of their own, and nothing else in their environment, who runs the built program. */
 export class User {
   readonly folder: string;
 
@@ -50,7 +50,7 @@ export class User {
   async bundle(args: readonly string[], { env, cwd, input }: RunOptions = {}): Promise<Ran> {
     const { exitCode, stdout, stderr } = await execa(process.execPath, [projectPath('dist/bin.js'), ...args], {
       cwd: cwd ?? this.folder,
-      env: { HOME: this.home, PATH: process.env['PATH'] ?? '', ...env },
+      env: { HOME: this.home, XDG_RUNTIME_DIR: join(this.folder, 'run'), PATH: process.env['PATH'] ?? '', ...env },
       extendEnv: false,
       reject: false,
       ...(input === undefined ? { stdin: 'ignore' } : { input }),
