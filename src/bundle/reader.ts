@@ -32,12 +32,18 @@ export class BundleReader implements ReadOnlyStore {
   readonly files: ReadonlyMap<string, Uint8Array>;
   readonly name: string;
   readonly #parts: ReaderParts;
+  /** Images by name, and by digest: of equal ones the first. */
+  readonly #images = new Map<string, Descriptor>();
 
   constructor(parts: ReaderParts) {
     this.#parts = parts;
     this.name = parts.name;
     this.manifest = parts.manifest;
     this.files = parts.files;
+    for (const { name, mediaType, digest, size } of parts.manifest.images) {
+      for (const key of isDigest(name) ? [digest] : [name, digest])
+        if (!this.#images.has(key)) this.#images.set(key, { mediaType, digest, size });
+    }
   }
 
   /** Digests of the manifests, indexes and configs, in tar order. */
@@ -83,10 +89,9 @@ export class BundleReader implements ReadOnlyStore {
 
   /** By digest, or by the name that an image has in the bundle; a name that looks like a digest names nothing. */
   async resolve(reference: string): Promise<Descriptor> {
-    const byDigest = isDigest(reference);
-    const image = this.manifest.images.find(({ name, digest }) => (byDigest ? digest : name) === reference);
-    if (image !== undefined) return { mediaType: image.mediaType, digest: image.digest, size: image.size };
-    const bytes = byDigest ? this.#parts.metadata.get(reference) : undefined;
+    const image = this.#images.get(reference);
+    if (image !== undefined) return image;
+    const bytes = isDigest(reference) ? this.#parts.metadata.get(reference) : undefined;
     if (bytes === undefined) throw absent(this.name, reference);
     return { mediaType: parseManifest(bytes).mediaType, digest: digestOf(bytes), size: bytes.length };
   }

@@ -66,19 +66,18 @@ export async function copyImages(
   options: CopyOptions,
 ): Promise<CopyReport> {
   const run = new CopyRun(plan, tags, targetOf, options);
-  const rest = plan.images.filter((image) => !belongsToRelease(plan, image));
-  const releases = plan.images.filter((image) => belongsToRelease(plan, image));
+  const ofRelease = new Set(
+    plan.images.flatMap(({ role, manifests }) => (role === 'release' ? manifests.map(({ digest }) => digest) : [])),
+  );
+  /** Release images and the signatures of what they consist of. */
+  const belongsToRelease = ({ role, subject }: PlannedImage): boolean =>
+    role === 'release' || (subject !== undefined && ofRelease.has(subject));
+  const rest = plan.images.filter((image) => !belongsToRelease(image));
+  const releases = plan.images.filter(belongsToRelease);
   await run.copy(rest);
   await run.copy(releases);
   await run.tagReleases(releases);
   return run.report;
-}
-
-/** Release images and the signatures of what they consist of. */
-function belongsToRelease(plan: ContentPlan, image: PlannedImage): boolean {
-  if (image.role === 'release') return true;
-  if (image.subject === undefined) return false;
-  return plan.images.some(({ role, manifests }) => role === 'release' && manifests.some(({ digest }) => digest === image.subject));
 }
 
 class CopyRun {
@@ -90,14 +89,15 @@ class CopyRun {
   readonly #targetOf: (image: PlannedImage) => Store;
   readonly #options: CopyOptions;
   readonly #bytes: ReadonlyMap<Digest, Uint8Array>;
-  readonly #tags: readonly TagState[];
+  readonly #tags = new Map<PlannedImage, Map<string, Digest | undefined>>();
   /** Which targets are known to hold a blob or manifest. */
   readonly #holders = new Map<Digest, Set<Store>>();
 
   constructor(plan: ContentPlan, tags: readonly TagState[], targetOf: (image: PlannedImage) => Store, options: CopyOptions) {
     this.#targetOf = targetOf;
     this.#options = options;
-    this.#tags = tags;
+    for (const { image, tag, current } of tags)
+      this.#tags.set(image, (this.#tags.get(image) ?? new Map<string, Digest | undefined>()).set(tag, current));
     this.#bytes = new Map(plan.metadata.map(({ descriptor, bytes }) => [descriptor.digest, bytes]));
   }
 
@@ -110,7 +110,9 @@ class CopyRun {
     const known = new Set<string>();
     const waitFor = (image: PlannedImage, key: string): void => {
       waiting.set(image, (waiting.get(image) ?? 0) + 1);
-      followers.set(key, [...(followers.get(key) ?? []), image]);
+      const others = followers.get(key);
+      if (others === undefined) followers.set(key, [image]);
+      else others.push(image);
     };
     const targets = [...new Set(images.map(this.#targetOf))];
     const keyOf = (image: PlannedImage, digest: Digest): string => `${targets.indexOf(this.#targetOf(image))} ${digest}`;
@@ -123,9 +125,10 @@ class CopyRun {
         known.add(key);
       }
     }
+    const owners = new Map<Digest, PlannedImage>();
+    for (const image of images) for (const { digest } of image.manifests) if (!owners.has(digest)) owners.set(digest, image);
     for (const image of images) {
-      const subject = image.subject;
-      const owner = images.find((other) => subject !== undefined && other.manifests.some(({ digest }) => digest === subject));
+      const owner = image.subject === undefined ? undefined : owners.get(image.subject);
       if (owner !== undefined) waitFor(image, ownerKey(owner));
     }
     const settle = async (key: string, combined: AbortSignal): Promise<void> => {
@@ -207,7 +210,7 @@ class CopyRun {
         yield chunk;
       }
     };
-    await target.push(descriptor, from(0), { signal, again: from });
+    await target.push(descriptor, from(0), { signal, again: from, isAbsent: true });
   }
 
   async #finishImage(image: PlannedImage, signal: AbortSignal): Promise<void> {
@@ -227,8 +230,7 @@ class CopyRun {
 
   async #tag(image: PlannedImage, signal: AbortSignal): Promise<void> {
     for (const tag of image.tags) {
-      const state = this.#tags.find((candidate) => candidate.image === image && candidate.tag === tag);
-      if (state?.current === image.descriptor.digest) {
+      if (this.#tags.get(image)?.get(tag) === image.descriptor.digest) {
         this.report.tags.kept += 1;
       } else {
         await this.#targetOf(image).tag(image.descriptor, tag, { signal });

@@ -38,20 +38,27 @@ export async function readAhead(
   const stop = new AbortController();
   const signal = anySignal(options.signal, stop.signal);
   const ring = new BufferRing(WINDOW, SEGMENT);
-  const queue = blobs.flatMap((blob) => segmentsOf(blob.descriptor).map((range) => new Segment(blob, range)));
-  const byBlob = new Map<PlannedBlob, Segment[]>();
-  for (const segment of queue) byBlob.set(segment.blob, [...(byBlob.get(segment.blob) ?? []), segment]);
+  const cut = new Map<PlannedBlob, readonly Segment[]>();
+  /** Cut when first asked for, since a list of all would be long. */
+  const segmentsOf = (blob: PlannedBlob): readonly Segment[] => {
+    const segments = cut.get(blob) ?? rangesOf(blob.descriptor).map((range) => new Segment(blob, range));
+    cut.set(blob, segments);
+    return segments;
+  };
+  const queue = function* (): Generator<Segment> {
+    for (const blob of blobs) yield* segmentsOf(blob);
+  };
 
   // What fails is seen where the segment is consumed; what is thrown here is the abort alone.
-  const workers = forEachLimited(queue, options.concurrency, (segment) => segment.fetch(ring, { ...options, signal }), signal).catch(
+  const workers = forEachLimited(queue(), options.concurrency, (segment) => segment.fetch(ring, { ...options, signal }), signal).catch(
     () => undefined,
   );
 
   try {
     for (const blob of blobs) {
       signal.throwIfAborted();
-      await consumeOne(blob, byBlob.get(blob) ?? [], ring, consume, { ...options, signal });
-      byBlob.delete(blob);
+      await consumeOne(blob, segmentsOf(blob), ring, consume, { ...options, signal });
+      cut.delete(blob);
     }
   } catch (error) {
     options.signal.throwIfAborted();
@@ -119,10 +126,10 @@ async function* counted(
   }
 }
 
-function segmentsOf({ size }: Descriptor): { start: number; end: number }[] {
-  const segments = [{ start: 0, end: Math.min(size, SEGMENT) }];
-  for (let start = SEGMENT; start < size; start += SEGMENT) segments.push({ start, end: Math.min(size, start + SEGMENT) });
-  return segments;
+function rangesOf({ size }: Descriptor): { start: number; end: number }[] {
+  const ranges = [{ start: 0, end: Math.min(size, SEGMENT) }];
+  for (let start = SEGMENT; start < size; start += SEGMENT) ranges.push({ start, end: Math.min(size, start + SEGMENT) });
+  return ranges;
 }
 
 /** A part of a blob, fetched into one buffer of the ring. */

@@ -14,6 +14,8 @@ export interface StoreOptions {
 export interface PushOptions extends StoreOptions {
   /** Gives the content again, from a byte on: with it, a transfer that broke is continued, and wrong content is asked for once more. */
   readonly again?: (start: number) => ByteStream;
+  /** The place has just been asked and does not hold it: it need not be asked again. */
+  readonly isAbsent?: boolean;
 }
 
 /** A place that content can be read from by digest. */

@@ -19,7 +19,9 @@ export interface UnpackBudget {
  * zstd-napi unpacks whatever it is given at once: out of 1 KiB can come 32 MiB (blocks of 128 KiB that repeat one
  * byte take 4 bytes), out of a usual chunk some GiB.
  */
-const INPUT_CHUNK_BYTES = 1024;
+const ZSTD_CHUNK_BYTES = 1024;
+/** What Node's gunzip takes at once; it unpacks no further than its reader wants. */
+const CHUNK_BYTES = 64 * 1024;
 
 /** 2^27 bytes: what `zstd -d` allows too without being asked. */
 const ZSTD_MAX_WINDOW_LOG = 27;
@@ -53,7 +55,8 @@ async function visitAll(tar: Extract, visit: (entry: TarEntry) => Promise<void>)
 }
 
 async function feed(source: WholeSource, tar: Extract, budget: UnpackBudget, signal: AbortSignal | undefined): Promise<void> {
-  const chunks = source.chunks(INPUT_CHUNK_BYTES);
+  let chunkBytes = ZSTD_CHUNK_BYTES;
+  const chunks = source.chunks(() => chunkBytes);
   const options = signal ? { signal } : {};
   const first = await headOf(chunks).catch((error: unknown) => {
     tar.destroy(); // there is no pipeline yet that would tell the other side
@@ -62,6 +65,7 @@ async function feed(source: WholeSource, tar: Extract, budget: UnpackBudget, sig
   const input = followedBy(first, chunks);
   const count = (unpacked: AsyncIterable<Buffer>): AsyncGenerator<Buffer> => counted(unpacked, budget);
   const decompressor = decompressorFor(first);
+  if (!(decompressor instanceof DecompressStream)) chunkBytes = CHUNK_BYTES;
   if (decompressor === undefined) {
     await pipeline(input, count, tar, options);
     return;

@@ -39,13 +39,17 @@ export class WholeSource {
     await this.#settled;
   }
 
-  /** The content in chunks of the reader's own, of `size` bytes at most. Once only. */
-  async *chunks(size: number): AsyncGenerator<Buffer> {
+  /** The content in chunks of the reader's own, each of `size` bytes at most. Once only. */
+  async *chunks(size: () => number): AsyncGenerator<Buffer> {
     try {
       for (let chunk = await this.#next(); chunk !== undefined; chunk = await this.#next()) {
         // Streams hold chunks for longer than a ByteStream promises to leave them alone.
         const own = Buffer.from(chunk);
-        for (let at = 0; at < own.length; at += size) yield own.subarray(at, at + size);
+        for (let at = 0; at < own.length;) {
+          const part = own.subarray(at, at + size());
+          at += part.length;
+          yield part;
+        }
       }
     } finally {
       await this.#readToEnd();

@@ -228,7 +228,9 @@ async function withSignatures(
   );
   const found = requests.filter((entry) => entry !== undefined);
   const walked = await walker.walk(found.map(({ request }) => request));
-  return images.flatMap((image) => [image, ...walked.filter((_, index) => found[index]!.owner === image)]);
+  const signaturesOf = new Map<WalkedImage, WalkedImage[]>(images.map((image) => [image, []]));
+  for (const [index, signature] of walked.entries()) signaturesOf.get(found[index]!.owner)!.push(signature);
+  return images.flatMap((image) => [image, ...signaturesOf.get(image)!]);
 }
 
 function wholeSeconds(date: Date): string {

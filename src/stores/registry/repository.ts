@@ -120,7 +120,7 @@ export class RegistryRepository implements Store {
    * Uploads what is not there. Without `again` the content is read once and cannot be sent again: where the failure is `temporary`,
    * call again with a new stream.
    */
-  async push(descriptor: Descriptor, content: ByteStream, { signal, again }: PushOptions = {}): Promise<void> {
+  async push(descriptor: Descriptor, content: ByteStream, { signal, again, isAbsent = false }: PushOptions = {}): Promise<void> {
     const action = `push ${descriptor.digest} to ${this.name}`;
     if (isManifestType(descriptor.mediaType)) {
       const bytes = await readVerified(content, descriptor);
@@ -129,7 +129,7 @@ export class RegistryRepository implements Store {
       return;
     }
     const exists = (): Promise<boolean> => this.exists(descriptor, { ...(signal && { signal }) });
-    if (await exists()) return;
+    if (!isAbsent && (await exists())) return;
     await uploadBlob({ access: this.#access, descriptor, content, again, exists, action, signal });
   }
 
