@@ -71,8 +71,15 @@ export class VolumeWriter {
   /** Writes the next bytes. */
   async write(parts: readonly Uint8Array[]): Promise<void> {
     await this.#takeNameAway();
-    let rest = parts.filter((part) => part.length > 0);
-    for (const part of rest) this.#hash.update(part);
+    const pieces = parts.filter((part) => part.length > 0);
+    const written = this.#append(pieces);
+    // On this thread, while another one writes.
+    for (const piece of pieces) this.#hash.update(piece);
+    await written;
+  }
+
+  async #append(pieces: readonly Uint8Array[]): Promise<void> {
+    let rest = pieces;
     while (rest.length > 0) {
       const { bytesWritten } = await onDisk('write', this.partialPath, () => this.#file.writev(rest, this.#position));
       this.#position += bytesWritten;
