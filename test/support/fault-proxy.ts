@@ -11,6 +11,8 @@ export type Fault =
   | { readonly kind: 'reset-answer' }
   /** The connection is reset after so many bytes of the answer's body. */
   | { readonly kind: 'cut'; readonly after: number }
+  /** The connection is reset within a body, after that share of it: the request's, where it has one, else the answer's. */
+  | { readonly kind: 'break'; readonly share: number }
   /** The answer's body ends after so many bytes, as if there were no more: its head says so too. */
   | { readonly kind: 'short'; readonly bytes: number }
   /** Nothing comes any more after so many bytes of the answer's body; the connection stays open. */
@@ -100,6 +102,10 @@ function handle(
   sessions: Sessions,
   fault: Fault | undefined,
 ): void {
+  if (fault?.kind === 'break') {
+    const length = Number(incoming.headers['content-length'] ?? 0);
+    if (length > 0) fault = { kind: 'cut-request', after: Math.ceil(fault.share * length) };
+  }
   switch (fault?.kind) {
     case 'reset':
       incoming.socket.resetAndDestroy();
@@ -150,7 +156,7 @@ function forward(
       const changed = fault?.kind === 'headers' ? fault.headers : { ...short };
       const kept = Object.entries({ ...answer.headers, ...changed }).filter(([, value]) => value !== undefined && value !== '');
       outgoing.writeHead(answer.statusCode ?? 502, Object.fromEntries(kept) as Record<string, string>);
-      void sendBody(answer, outgoing, seen, fault);
+      void sendBody(answer, outgoing, seen, within(answer, fault));
     },
   );
   upstream.on('error', () => outgoing.destroy());
@@ -197,6 +203,12 @@ class Sessions {
     this.learn(path, answer.headers.get('location') ?? undefined);
     incoming.socket.resetAndDestroy();
   }
+}
+
+function within(answer: IncomingMessage, fault: Fault | undefined): Fault | undefined {
+  if (fault?.kind !== 'break') return fault;
+  const length = Number(answer.headers['content-length'] ?? 0);
+  return { kind: 'cut', after: Math.floor(fault.share * length) };
 }
 
 /** Where the body of the answer ends, if that is not where it should. */
