@@ -7,8 +7,8 @@ import type { Io } from './io.ts';
 export interface Outcome {
   readonly text: string;
   readonly json: unknown;
-  /** The exit status, where it is not 0: some of the work is done, as was asked for. */
-  readonly status?: typeof PARTLY_DONE;
+  /** The exit status, where it is not 0 though there is a result: a part of the work is done, or the result is that something is wrong. */
+  readonly status?: number;
 }
 
 /** Some of it is done, since partial work was asked for; the report lists the rest (docs/exit-status.md). */

@@ -90,11 +90,16 @@ export const trustOptions: OptionTable = {
   'bundle-digest': one('the bundle digest that you were told by another way', { group: 'Trust:' }),
 };
 
-export const deliveryOptions: OptionTable = {
-  to: one('target: REGISTRY[/NAMESPACE], or oci:DIR for an image layout', { demandOption: true }),
+/** How repositories are called at a target. */
+export const repositoryOptions: OptionTable = {
   'release-repository': one('path of the repository for components (default NAMESPACE/openshift/release)'),
   'release-images-repository': one('path of the repository for release images (default NAMESPACE/openshift/release-images)'),
   'max-nested-paths': one('path components that the registry takes at most; the rest is joined with -'),
+};
+
+export const deliveryOptions: OptionTable = {
+  to: one('target: REGISTRY[/NAMESPACE], or oci:DIR for an image layout', { demandOption: true }),
+  ...repositoryOptions,
   'replace-tags': yes('overwrite tags that name something else at the target'),
   'resources-dir': one('where the resources for the cluster are written', { default: './cluster-resources' }),
 };

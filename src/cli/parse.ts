@@ -3,6 +3,7 @@ import yargs, { type Argv } from 'yargs';
 import { BundleError } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
 import type { Arguments, Command } from './command.ts';
+import { checkRegistryCommand } from './commands/check-registry.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { keygenCommand } from './commands/keygen.ts';
 import { loginCommand, logoutCommand } from './commands/login.ts';
@@ -28,6 +29,7 @@ const COMMANDS: readonly Command[] = [
   mirrorCommand,
   loginCommand,
   logoutCommand,
+  checkRegistryCommand,
   keygenCommand,
   signCommand,
 ];

@@ -15,6 +15,7 @@ import { checkSpace, prepareFolder } from './disk.ts';
 import type { Network } from './network.ts';
 import type { PlannedRelease } from './release.ts';
 import { type ResourcesReport, writeResources } from './resources.ts';
+import { namingAll } from './target-refusal.ts';
 
 /** Where a release goes, and what is written beside it. */
 export interface DeliveryRequest {
@@ -42,8 +43,9 @@ export interface DeliveryReport {
 interface Places {
   readonly releaseImages: Store;
   readonly components: Store;
-  /** `undefined` for an image layout. */
+  /** `undefined` for an image layout, as is the next. */
   readonly destinations: Destinations | undefined;
+  readonly network: Network | undefined;
 }
 
 /**
@@ -78,7 +80,9 @@ export async function deliver(
   }
 
   observe({ type: 'phase', what: 'asking the target for its tags' });
-  const tags = await surveyTags(content.images, targetOf, context);
+  const tags = await surveyTags(content.images, targetOf, context).catch((error: unknown) => {
+    throw namingAll(error, [...new Set([places.releaseImages.name, places.components.name])]);
+  });
   const replaced = conflictsIn(tags, request.replaceTags);
   await warnOfNewer(release, places.releaseImages, context);
   const report = {
@@ -92,6 +96,7 @@ export async function deliver(
     replacedTags: replaced.map(nameOfTag),
   };
   if (request.dryRun) return { ...report, copied: undefined, resources: undefined };
+  if (tags.some(({ image, current }) => current !== image.descriptor.digest)) await checkWritable(places, context);
 
   const blobs = new Map(
     content.images.flatMap((image) => image.blobs.map((blob) => [`${targetOf(image).name} ${blob.digest}`, blob.size])),
@@ -108,13 +113,30 @@ async function openPlaces({ to, dryRun }: DeliveryRequest, release: PlannedRelea
   if (to.kind === 'registry') {
     const { destinations } = to;
     const opened = await network();
-    return { releaseImages: opened.target(destinations.releaseImages), components: opened.target(destinations.components), destinations };
+    return {
+      releaseImages: opened.target(destinations.releaseImages),
+      components: opened.target(destinations.components),
+      destinations,
+      network: opened,
+    };
   }
   const { folder } = to;
   if (!dryRun) await prepareFolder(folder);
   const layout = dryRun ? await layoutForDryRun(folder) : await ImageLayout.create(folder);
   if (!dryRun) await checkSpace(resolve(folder), await missingBytes(layout, release));
-  return { releaseImages: layout, components: layout, destinations: undefined };
+  return { releaseImages: layout, components: layout, destinations: undefined, network: undefined };
+}
+
+/** Asks both repositories before the first upload, so that the second is not found closed when the first is full. */
+async function checkWritable({ destinations, network }: Places, { signal }: Context): Promise<void> {
+  if (destinations === undefined || network === undefined) return;
+  const probes = [destinations.releaseImages, destinations.components].map((name) => network.probe(name));
+  const names = [...new Set(probes.map(({ name }) => name))];
+  for (const probe of probes.slice(0, names.length)) {
+    await probe.push(signal).catch((error: unknown) => {
+      throw namingAll(error, names);
+    });
+  }
 }
 
 /** A dry run makes no folder: one that is not there yet is as good as an empty one. */

@@ -13,8 +13,9 @@ import { blocked, MirroredStore } from '../mirrors/mirrored-store.ts';
 import { loadRegistriesConf } from '../mirrors/registries-conf.ts';
 import { pullPlaces, pushPlace, type RegistryRule } from '../mirrors/rules.ts';
 import { systemCertificates } from '../stores/registry/certificates.ts';
-import { RegistryClient } from '../stores/registry/client.ts';
+import { RegistryClient, type RepositoryOptions } from '../stores/registry/client.ts';
 import { CertificateFolders } from '../stores/registry/host-certificates.ts';
+import type { RepositoryProbe } from '../stores/registry/probe.ts';
 import { proxyFromEnvironment } from '../stores/registry/proxy.ts';
 import type { TransportOptions } from '../stores/registry/transport.ts';
 import { fetchSignatures, type FetchedSignatures } from '../stores/signature-store.ts';
@@ -96,9 +97,12 @@ export class Network {
 
   /** A repository to write to. @throws BundleError BLOCKED */
   target(name: RepositoryName): Store {
-    const { insecure, blockedBy } = pushPlace(name, this.#site.rules);
-    if (blockedBy !== undefined) throw blocked(name, blockedBy);
-    return this.#client.repository(name, { insecure, credentials: this.#targetCredentials });
+    return this.#client.repository(name, this.#targetOptions(name));
+  }
+
+  /** For finding out what can be done with a repository to write to. @throws BundleError BLOCKED */
+  probe(name: RepositoryName): RepositoryProbe {
+    return this.#client.probe(name, this.#targetOptions(name));
   }
 
   /** The release signatures that the stores have, unchecked. */
@@ -108,6 +112,12 @@ export class Network {
 
   async close(): Promise<void> {
     await this.#client.close();
+  }
+
+  #targetOptions(name: RepositoryName): RepositoryOptions {
+    const { insecure, blockedBy } = pushPlace(name, this.#site.rules);
+    if (blockedBy !== undefined) throw blocked(name, blockedBy);
+    return { insecure, credentials: this.#targetCredentials };
   }
 
   #openSource(name: RepositoryName): ReadOnlyStore {

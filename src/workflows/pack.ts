@@ -20,6 +20,7 @@ import { withLock } from './lock.ts';
 import { Network, type NetworkOptions } from './network.ts';
 import { loadReleaseKeys, proveRelease } from './prove.ts';
 import { canonicalRepository, planRelease, type PlannedRelease } from './release.ts';
+import { askOfficialSources } from './sources.ts';
 import { type KeySource, loadSigningKey, makeOwnKey, ownKeyPath } from './signing-key.ts';
 import { forgetSet, recallSet, rememberSet } from './started-sets.ts';
 import { type Kept, writeBundle } from './write-bundle.ts';
@@ -194,6 +195,7 @@ export async function findRelease(request: ReleaseRequest, network: Network, con
   const { observe, signal, concurrency, now } = context;
   const keys = await loadReleaseKeys(request.releaseKeyFiles);
   observe({ type: 'phase', what: 'finding the release' });
+  if (request.from === undefined && request.version !== undefined) await askOfficialSources(network, signal);
   const located = await locateRelease(request.from, request.version, request.architecture, network);
   const { digest } = located.descriptor;
   observe({ type: 'phase', what: 'checking the release signature' });

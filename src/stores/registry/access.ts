@@ -3,7 +3,7 @@ import type { ByteStream } from '../../core/bytes.ts';
 import type { RepositoryName } from '../../core/reference.ts';
 import { answerError } from './answers.ts';
 import type { Authorizer } from './authorizer.ts';
-import type { RegistryHost } from './host.ts';
+import type { Contact, RegistryHost } from './host.ts';
 import type { UploadLimits } from './upload-limits.ts';
 import { discard, headerOf, type HttpRequest, type HttpResponse, type Transport, withoutQuery } from './transport.ts';
 
@@ -38,6 +38,15 @@ export class RepositoryAccess {
     this.transport = transport;
     this.#host = host;
     this.#authorizer = authorizer;
+  }
+
+  async contact(): Promise<Contact> {
+    return this.#host.contact();
+  }
+
+  /** Whether credentials are known, and where they were looked for. */
+  async credentials(): Promise<{ known: boolean; places: readonly string[] }> {
+    return this.#authorizer.attempt('');
   }
 
   /** What the registry takes in one request, as far as that is known. */

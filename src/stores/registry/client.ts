@@ -3,6 +3,7 @@ import { formatRepository, type RepositoryName } from '../../core/reference.ts';
 import { RepositoryAccess } from './access.ts';
 import { Authorizer } from './authorizer.ts';
 import { RegistryHost } from './host.ts';
+import { RepositoryProbe } from './probe.ts';
 import { RegistryRepository } from './repository.ts';
 import { discard, Transport, type TransportOptions } from './transport.ts';
 
@@ -40,6 +41,14 @@ export class RegistryClient {
     const made = known.get(key) ?? new RegistryRepository(this.#access(name, credentials, insecure));
     known.set(key, made);
     return made;
+  }
+
+  /** For finding out what can be done with a repository. */
+  probe(
+    { registry, repository }: RepositoryName,
+    { credentials = this.#credentials, insecure = false }: RepositoryOptions = {},
+  ): RepositoryProbe {
+    return new RepositoryProbe(this.#access({ registry, repository }, credentials, insecure));
   }
 
   /**

@@ -3,6 +3,7 @@ import { type Challenge, parseChallenges } from './challenge.ts';
 import { hungUp, isConnectionRefused, isHandshakeBroken, isNotTls, plainRefused } from './faults.ts';
 import { isLoopbackAddress } from './proxy.ts';
 import { discard, type HttpResponse, type Peer, type Transport } from './transport.ts';
+import { type Quirk, quirkOf } from './quirks.ts';
 import { UploadLimits } from './upload-limits.ts';
 
 /** A registry that cannot be reached is one that was named wrongly more often than one that is busy: soon is better than sure. */
@@ -14,6 +15,8 @@ export interface Contact {
   readonly origin: URL;
   /** What it asks of those who come without credentials. */
   readonly challenges: readonly Challenge[];
+  /** What is peculiar to it. */
+  readonly quirk: Quirk | undefined;
 }
 
 /** Docker Hub answers under another name than the one it is known by. */
@@ -41,11 +44,17 @@ export class RegistryHost implements Peer {
    * @throws BundleError NETWORK.
    */
   async contact(): Promise<Contact> {
-    this.#contact ??= this.#connect().catch((error: unknown) => {
+    this.#contact ??= this.#meet().catch((error: unknown) => {
       this.#contact = undefined;
       throw error;
     });
     return this.#contact;
+  }
+
+  async #meet(): Promise<Contact> {
+    const contact = await this.#connect();
+    if (contact.quirk !== undefined) this.limits.expect(contact.quirk);
+    return contact;
   }
 
   async #connect(): Promise<Contact> {
@@ -86,7 +95,8 @@ export class RegistryHost implements Peer {
 }
 
 function contactOf(origin: URL, { status, headers }: HttpResponse): Contact {
-  return { origin, challenges: status === 401 ? parseChallenges(headers['www-authenticate']) : [] };
+  const challenges = status === 401 ? parseChallenges(headers['www-authenticate']) : [];
+  return { origin, challenges, quirk: quirkOf({ headers, challenges }) };
 }
 
 /** Whether a host name, or an address (IPv6 in brackets), stands for this very host and nothing else. */

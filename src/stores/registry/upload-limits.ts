@@ -1,3 +1,5 @@
+import type { Quirk } from './quirks.ts';
+
 const MiB = 1024 * 1024;
 
 /** What chunks are tried with, largest first. 1 MiB is what nginx lets through unless it is told otherwise. */
@@ -7,6 +9,8 @@ const CHUNK_SIZES = [64 * MiB, 16 * MiB, 4 * MiB, MiB, MiB / 4, MiB / 16];
 export class UploadLimits {
   #largest = Number.POSITIVE_INFINITY;
   #takesChunks = true;
+  #leastChunk = 0;
+  #losesBroken = false;
 
   /** Bytes of the largest request that is worth trying. */
   get largest(): number {
@@ -17,9 +21,22 @@ export class UploadLimits {
     return this.#takesChunks;
   }
 
+  /** Whether an upload in which a request broke has to begin anew. */
+  get losesBroken(): boolean {
+    return this.#losesBroken;
+  }
+
+  /** Takes over what is known of this kind of registry. */
+  expect({ largestRequest, leastChunk = 0, takesChunks = true, losesBroken = false }: Quirk): void {
+    if (largestRequest !== undefined) this.#largest = Math.min(this.#largest, largestRequest);
+    this.#leastChunk = leastChunk;
+    this.#takesChunks &&= takesChunks;
+    this.#losesBroken = losesBroken;
+  }
+
   /** Bytes of a chunk. @param least what the registry asks for, as it does with `OCI-Chunk-Min-Length`. */
   chunk(least = 0): number {
-    return Math.max(least, Math.min(CHUNK_SIZES[0]!, this.#largest));
+    return Math.max(least, this.#leastChunk, Math.min(CHUNK_SIZES[0]!, this.#largest));
   }
 
   /** A request of so many bytes was too large (413); `false` where nothing smaller is worth trying. */

@@ -1,4 +1,5 @@
 import type { Descriptor } from '../../core/descriptor.ts';
+import type { Digest } from '../../core/digest.ts';
 import { pathOf, type RepositoryAccess } from './access.ts';
 import { discard, headerOf, type HttpResponse } from './transport.ts';
 
@@ -71,8 +72,24 @@ export async function mountBlob(
   action: string,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  const query = new URLSearchParams({ mount: descriptor.digest, from });
-  const response = await access.send({
+  const response = await mountRequest(access, descriptor.digest, from, action, signal);
+  if ([201, 202, 401, 403, 404, 405].includes(response.status)) await discard(response);
+  if (response.status === 201) return true;
+  if (response.status === 202) await cancelSession(access, await access.uploadUrl(response, action), action);
+  else if (![401, 403, 404, 405].includes(response.status)) throw await access.failure(response, action);
+  return false;
+}
+
+/** Asks for a blob to be mounted: 201 where it is there now, 202 where an upload was started instead. */
+export async function mountRequest(
+  access: RepositoryAccess,
+  digest: Digest,
+  from: string,
+  action: string,
+  signal: AbortSignal | undefined,
+): Promise<HttpResponse> {
+  const query = new URLSearchParams({ mount: digest, from });
+  return access.send({
     method: 'POST',
     to: `/v2/${pathOf(access.name)}/blobs/uploads/?${query.toString()}`,
     action,
@@ -81,9 +98,4 @@ export async function mountBlob(
     headers: { 'content-length': '0' },
     signal,
   });
-  if ([201, 202, 401, 403, 404, 405].includes(response.status)) await discard(response);
-  if (response.status === 201) return true;
-  if (response.status === 202) await cancelSession(access, await access.uploadUrl(response, action), action);
-  else if (![401, 403, 404, 405].includes(response.status)) throw await access.failure(response, action);
-  return false;
 }

@@ -136,10 +136,10 @@ class Upload {
   async #locate(): Promise<void> {
     const { access, action, signal } = this.#job;
     const sent = this.#offset + this.#sentSince;
-    const found = this.#session && (await askSession(access, this.#session, action, signal));
+    const found = this.#session && !access.limits.losesBroken && (await askSession(access, this.#session, action, signal));
     // Who claims to hold more than was sent holds something else.
-    this.#session = found !== undefined && found.held <= sent ? found.session : undefined;
-    this.#offset = this.#session === undefined ? 0 : found!.held;
+    this.#session = found && found.held <= sent ? found.session : undefined;
+    this.#offset = this.#session && found ? found.held : 0;
     this.#lastBreak = this.#offset;
     this.#sentSince = 0;
   }

@@ -1,0 +1,182 @@
+import { BundleError, gravest, hasCode } from '../core/errors.ts';
+import { formatRepository } from '../core/reference.ts';
+import type { Destinations } from '../release/destinations.ts';
+import type { RepositoryProbe } from '../stores/registry/probe.ts';
+import type { Context } from './context.ts';
+import { Network, type NetworkOptions } from './network.ts';
+import { namingAll } from './target-refusal.ts';
+
+export interface CheckRegistryRequest {
+  readonly destinations: Destinations;
+  /** The pull secret that clusters will have: has to be able to read, and must not be able to write. */
+  readonly clusterAuthfile: string | undefined;
+  readonly network: NetworkOptions;
+}
+
+/** `lacking`: the registry cannot do it, and an unpack gets along without. `unknown`: it could not be found out. */
+export type Verdict = 'good' | 'bad' | 'lacking' | 'unknown';
+
+export interface Check {
+  readonly check: 'reachable' | 'TLS' | 'credentials' | 'pull' | 'push' | 'mount' | 'chunks' | 'largest request' | 'referrers' | 'cluster';
+  /** The registry or repository that it is about. */
+  readonly subject: string;
+  readonly verdict: Verdict;
+  readonly fact: string;
+  /** Only of what is bad. */
+  readonly error?: BundleError;
+}
+
+type Finding = Pick<Check, 'verdict' | 'fact'> & { readonly error?: BundleError };
+
+export interface CheckRegistryReport {
+  readonly registry: string;
+  /** The one for release images, and the one for components where it is another. */
+  readonly repositories: readonly string[];
+  /** The kind of registry, where it is one with peculiarities. */
+  readonly product: string | undefined;
+  readonly checks: readonly Check[];
+  /** The gravest of what is bad; `undefined` where the target will do. */
+  readonly failure: BundleError | undefined;
+}
+
+/**
+ * Finds out, before the media travel, whether a release can be unpacked to a registry. Uploads are started and given up: nothing
+ * is left there. What is bad is in the report, not thrown.
+ * @throws BundleError CONFIGURATION, NOT_FOUND for auth files and certificates.
+ */
+export async function checkRegistry(request: CheckRegistryRequest, context: Context): Promise<CheckRegistryReport> {
+  const { destinations, network: options, clusterAuthfile } = request;
+  const { releaseImages, components } = destinations;
+  const names = releaseImages.repository === components.repository ? [releaseImages] : [releaseImages, components];
+  const network = await Network.open(options, context);
+  const cluster = clusterAuthfile === undefined ? undefined : await Network.open({ ...options, authfile: clusterAuthfile }, context);
+  try {
+    const probes = names.map((name) => network.probe(name));
+    const { product, checks } = await checksOf(releaseImages.registry, probes, context.signal);
+    if (cluster && checks.every(({ check, verdict }) => check !== 'reachable' || verdict === 'good')) {
+      for (const name of names) checks.push(await clusterCheck(cluster.probe(name), context.signal));
+    }
+    const failures = checks.flatMap(({ error }) => error ?? []);
+    const failure = failures.length === 0 ? undefined : (gravest(failures) as BundleError);
+    return { registry: releaseImages.registry, repositories: names.map(formatRepository), product, checks, failure };
+  } finally {
+    await network.close();
+    await cluster?.close();
+  }
+}
+
+async function checksOf(
+  registry: string,
+  probes: readonly RepositoryProbe[],
+  signal: AbortSignal,
+): Promise<{ product: string | undefined; checks: Check[] }> {
+  const [first, second = first] = probes;
+  const names = probes.map(({ name }) => name);
+  const checks: Check[] = [];
+  let product: string | undefined;
+  const find = async (check: Check['check'], subject: string, task: () => Promise<Finding>): Promise<Verdict> => {
+    const finding = await caught(task, names, signal);
+    checks.push({ check, subject, ...finding });
+    return finding.verdict;
+  };
+
+  const isReached = await find('reachable', registry, async () => {
+    const { product: found, asks } = await first!.meet();
+    product = found;
+    const way = { nothing: 'asks for no credentials', basic: 'asks for a password', bearer: 'asks for a token' }[asks];
+    return { verdict: 'good', fact: found === undefined ? way : `${found}, ${way}` };
+  });
+  if (isReached !== 'good') return { product, checks };
+  await find('TLS', registry, async () => {
+    const { tls } = await first!.meet();
+    if (tls === 'verified') return { verdict: 'good', fact: 'the certificate is verified' };
+    return { verdict: 'lacking', fact: tls === 'none' ? 'plain HTTP: everything is sent in the clear' : 'the certificate is not verified' };
+  });
+  for (const probe of probes) await find('credentials', probe.name, async () => credentialsOf(probe));
+  for (const probe of probes) {
+    await find('pull', probe.name, async () => {
+      return { verdict: 'good', fact: (await probe.pull(signal)) ? 'can be read' : 'is not there yet; may be read' };
+    });
+  }
+  let isWritable = true;
+  for (const probe of probes) {
+    const push = await find('push', probe.name, async () => {
+      await probe.push(signal);
+      return { verdict: 'good', fact: 'an upload was started, and given up' };
+    });
+    isWritable &&= push === 'good';
+  }
+  if (!isWritable) return { product, checks };
+
+  await find('mount', second!.name, async () => {
+    const status = await second!.mountOfNothing(first!, signal);
+    if (status === 202) return { verdict: 'good', fact: 'the request is understood' };
+    return { verdict: 'lacking', fact: `answered with ${status}: what both repositories need is uploaded twice` };
+  });
+  await findChunks(first!, checks, names, signal);
+  await find('referrers', first!.name, async () => {
+    const has = await first!.referrers(signal);
+    return { verdict: has ? 'good' : 'lacking', fact: has ? 'the API is there' : 'no such API; signatures go by their tags' };
+  });
+  return { product, checks };
+}
+
+async function credentialsOf(probe: RepositoryProbe): Promise<Finding> {
+  const { known, places } = await probe.credentials();
+  const looked = places.length === 0 ? 'no auth file was looked at' : `looked at ${places.join(', ')}`;
+  if (known) return { verdict: 'good', fact: `known (${looked})` };
+  const { asks } = await probe.meet();
+  return { verdict: asks === 'nothing' ? 'good' : 'unknown', fact: `none known (${looked})` };
+}
+
+/** Two lines of one upload: whether a blob can go up in chunks, and how large a request may be. */
+async function findChunks(probe: RepositoryProbe, checks: Check[], names: readonly string[], signal: AbortSignal): Promise<void> {
+  const subject = probe.name;
+  const finding = await caught(
+    async () => {
+      const { largest, refusal, tells } = await probe.chunks(signal);
+      const size = `${largest / 2 ** 20} MiB`;
+      const passed = refusal === undefined ? `${size} passed, the most that is tried` : `${size} passed, more did not: ${refusal.message}`;
+      if (largest === 0) {
+        return { verdict: 'lacking', fact: `taken whole only: ${refusal?.message ?? ''}` };
+      }
+      checks.push({ check: 'largest request', subject, verdict: 'good', fact: passed });
+      return { verdict: 'good', fact: tells ? 'taken; a broken upload can be continued' : 'taken; a broken upload begins anew' };
+    },
+    names,
+    signal,
+  );
+  checks.push({ check: 'chunks', subject, ...finding });
+}
+
+/** A cluster that can write to its mirror can be made to serve itself anything. */
+async function clusterCheck(probe: RepositoryProbe, signal: AbortSignal): Promise<Check> {
+  const subject = probe.name;
+  const finding = await caught(
+    async () => {
+      const isThere = await probe.pull(signal);
+      try {
+        await probe.push(signal);
+      } catch (error) {
+        if (!hasCode(error, 'NOT_ALLOWED')) throw error;
+        return { verdict: 'good', fact: isThere ? 'can read, and cannot write' : 'may read once it is there, and cannot write' };
+      }
+      throw new BundleError('CONFIGURATION', `the cluster's pull secret can write to ${subject}`, {
+        hint: 'Give clusters an account that can only read: whoever gets hold of a pull secret could replace what is installed.',
+      });
+    },
+    [subject],
+    signal,
+  );
+  return { check: 'cluster', subject, ...finding };
+}
+
+async function caught(task: () => Promise<Finding>, names: readonly string[], signal: AbortSignal): Promise<Finding> {
+  try {
+    return await task();
+  } catch (thrown) {
+    const error = namingAll(thrown, names);
+    if (!(error instanceof BundleError) || signal.aborted) throw error;
+    return { verdict: 'bad', fact: error.message, error };
+  }
+}

@@ -1,0 +1,168 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { startFaultProxy } from '../support/fault-proxy.ts';
+import { startNginx } from '../support/nginx.ts';
+import { describeWithPrograms } from '../support/programs.ts';
+import { describeWithRegistry, startRegistry, type TestRegistry, USER } from '../support/registry.ts';
+import { temporaryFolder, User } from '../support/user.ts';
+
+interface Report {
+  readonly ready: boolean;
+  readonly product?: string;
+  readonly repositories: readonly string[];
+  readonly checks: readonly { check: string; subject: string; verdict: string; fact: string; code?: string; hint?: string }[];
+}
+
+describeWithRegistry('bundle check-registry', () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let user: User;
+  let open: TestRegistry;
+  let locked: TestRegistry;
+  const cleanUp: (() => Promise<void>)[] = [];
+  beforeAll(async () => {
+    folder = await temporaryFolder('check-registry');
+    user = await User.new(folder.path);
+    open = await startRegistry();
+    locked = await startRegistry({ htpasswd: true });
+  });
+  afterEach(async () => {
+    for (const task of cleanUp.splice(0).reverse()) await task();
+  });
+  afterAll(async () => {
+    await open.stop();
+    await locked.stop();
+    await folder.remove();
+  });
+
+  async function check(...args: readonly string[]): Promise<{ status: number; report: Report }> {
+    const { status, stdout } = await user.bundle(['check-registry', ...args, '--output', 'json', '--progress', 'none']);
+    return { status, report: JSON.parse(stdout) as Report };
+  }
+
+  const verdicts = ({ checks }: Report): Record<string, string> =>
+    Object.fromEntries(checks.map((found) => [`${found.check} ${found.subject.replace(/^[^/]*\/?/, '')}`.trim(), found.verdict]));
+
+  async function authfile(name: string, host: string, password: string): Promise<string> {
+    const file = join(folder.path, name);
+    const auth = Buffer.from(`${USER.username}:${password}`).toString('base64');
+    await writeFile(file, JSON.stringify({ auths: { [host]: { auth } } }));
+    return file;
+  }
+
+  /** Files of blobs and manifests, and upload sessions. */
+  async function kept({ root }: TestRegistry): Promise<readonly string[]> {
+    const all = await readdir(join(root, 'storage'), { recursive: true }).catch(() => []);
+    return all.filter((path) => path.endsWith('/data') || path.endsWith('/link') || path.endsWith('/startedat'));
+  }
+
+  it('finds everything good at an open registry, and leaves nothing there', async () => {
+    const { status, report } = await check(`${open.host}/ocp4`);
+    expect(status).toBe(0);
+    expect(report.ready).toBe(true);
+    expect(verdicts(report)).toEqual({
+      reachable: 'good',
+      TLS: 'lacking',
+      'credentials ocp4/openshift/release-images': 'good',
+      'credentials ocp4/openshift/release': 'good',
+      'pull ocp4/openshift/release-images': 'good',
+      'pull ocp4/openshift/release': 'good',
+      'push ocp4/openshift/release-images': 'good',
+      'push ocp4/openshift/release': 'good',
+      'mount ocp4/openshift/release': 'good',
+      'largest request ocp4/openshift/release-images': 'good',
+      'chunks ocp4/openshift/release-images': 'good',
+      'referrers ocp4/openshift/release-images': 'lacking',
+    });
+    expect(await kept(open)).toEqual([]);
+  });
+
+  it('says it for people too', async () => {
+    const { status, stdout } = await user.bundle([
+      'check-registry',
+      `${open.host}/ocp4`,
+      '--release-images-repository',
+      'ocp4/openshift/release',
+    ]);
+    expect(status).toBe(0);
+    expect(stdout.split('\n').filter((line) => line.startsWith('ok'))).toHaveLength(7);
+  });
+
+  it('tells that a push is not allowed, and names both repositories', async () => {
+    const { status, report } = await check(`${locked.host}/ocp4`);
+    expect(status).toBe(24);
+    expect(report.ready).toBe(false);
+    const refused = report.checks.filter(({ verdict }) => verdict === 'bad');
+    expect(refused.map(({ check: name, code }) => `${name} ${code ?? ''}`)).toEqual(
+      ['pull', 'pull', 'push', 'push'].map((name) => `${name} NOT_ALLOWED`),
+    );
+    for (const { hint } of refused) for (const repository of report.repositories) expect(hint).toContain(repository);
+  });
+
+  it('tells what has to be made first where it knows the kind of registry', async () => {
+    const headers = { 'www-authenticate': 'Basic realm="harbor",service="harbor-registry"' };
+    const proxy = await startFaultProxy(open.url, ({ method, url }) => {
+      if (url === '/v2/') return { kind: 'answer', status: 401, headers };
+      return method === 'POST' ? { kind: 'answer', status: 404 } : undefined;
+    });
+    cleanUp.push(proxy.stop);
+    const { status, report } = await check(`${proxy.host}/ocp4`);
+    expect(status).toBe(23);
+    expect(report.product).toBe('Harbor');
+    expect(report.checks.filter(({ check: name }) => name === 'push').map(({ hint }) => hint)).toEqual([
+      expect.stringContaining('project') as unknown,
+      expect.stringContaining('project') as unknown,
+    ]);
+  });
+
+  it('ends with 25 where nobody answers', async () => {
+    const gone = await startFaultProxy(open.url);
+    await gone.stop();
+    const { status, report } = await check(`${gone.host}/ocp4`);
+    expect(status).toBe(25);
+    expect(verdicts(report)).toEqual({ reachable: 'bad' });
+  });
+
+  it('refuses a pull secret that can write, and takes one that can only read', async () => {
+    const writer = await authfile('writer.json', locked.host, USER.password);
+    const writing = await check(`${locked.host}/ocp4`, '--authfile', writer, '--cluster-authfile', writer);
+    expect(writing.status).toBe(2);
+    expect(writing.report.checks.filter(({ verdict }) => verdict === 'bad').map(({ check: name, code }) => [name, code])).toEqual([
+      ['cluster', 'CONFIGURATION'],
+      ['cluster', 'CONFIGURATION'],
+    ]);
+    // The reader gets through to GET alone, as a registry with roles lets it.
+    const reader = await authfile('reader.json', locked.host, USER.password);
+    const proxy = await startFaultProxy(open.url, ({ method }) => (method === 'POST' ? { kind: 'answer', status: 403 } : undefined));
+    cleanUp.push(proxy.stop);
+    const reading = await check(`${proxy.host}/ocp4`, '--authfile', writer, '--cluster-authfile', reader);
+    expect(reading.report.checks.filter(({ check: name }) => name === 'cluster').map(({ verdict }) => verdict)).toEqual(['good', 'good']);
+    expect(await kept(locked)).toEqual([]);
+  });
+
+  it('refuses a pull secret that cannot read', async () => {
+    const writer = await authfile('writer.json', locked.host, USER.password);
+    const stranger = await authfile('stranger.json', locked.host, 'wrong');
+    const { status, report } = await check(`${locked.host}/ocp4`, '--authfile', writer, '--cluster-authfile', stranger);
+    expect(status).toBe(24);
+    expect(report.checks.filter(({ verdict }) => verdict === 'bad').map(({ check: name }) => name)).toEqual(['cluster', 'cluster']);
+  });
+
+  it.each([
+    ['http://registry/ocp4', 2],
+    ['registry/UPPER', 2],
+  ])('asks for a registry, not %s', async (target, expected) => {
+    expect((await user.bundle(['check-registry', target])).status).toBe(expected);
+  });
+
+  describeWithPrograms(['nginx'], 'behind nginx', () => {
+    it('tells the largest request that passes', async () => {
+      const nginx = await startNginx(open.url, '5m');
+      cleanUp.push(nginx.stop);
+      const { status, report } = await check(`${nginx.host}/ocp4`);
+      expect(status).toBe(0);
+      expect(report.checks.find(({ check: name }) => name === 'largest request')?.fact).toMatch(/^4 MiB passed.*413/);
+      expect(await kept(open)).toEqual([]);
+    });
+  });
+});
