@@ -1,8 +1,9 @@
 import type { BundleError } from '../core/errors.ts';
 import { MAX_LISTING_BYTES } from '../core/limits.ts';
 import type { BundleFile, VolumeSource } from './file.ts';
-import { readSeekTable, SEEK_FOOTER_BYTES, seekTableLength, seekTableRows } from './frames.ts';
-import { readRecord, RECORD_FRAME_BYTES, type VolumeRecord } from './tail.ts';
+import { isDamage, type OnFault } from './fault.ts';
+import { type FrameExtent, readSeekTable, SEEK_FOOTER_BYTES, seekTableLength, seekTableRows } from './frames.ts';
+import { type FoundRecord, readRecord, RECORD_FRAME_BYTES, type VolumeRecord } from './tail.ts';
 import { TAR_BLOCK } from './tar.ts';
 import { unusable } from './unusable.ts';
 import { MAX_VOLUMES } from './volumes.ts';
@@ -14,21 +15,42 @@ export interface FoundVolume extends VolumeSource {
   readonly record: VolumeRecord;
 }
 
+/** A stretch of a file that ends as a volume does, or is what is left before one. */
+export interface Piece extends VolumeSource {
+  readonly length: number;
+  /** What its last bytes tell; `undefined` where they are damaged. */
+  readonly ending: Ending | undefined;
+}
+
+export interface Ending extends FoundRecord {
+  /** The frames that the seek table lists. */
+  readonly frames: readonly FrameExtent[];
+  /** Where the record's frame begins in the piece. */
+  readonly recordOffset: number;
+}
+
 /**
  * The volumes that a file consists of, in its order: mostly one. Each says in its last bytes where it begins, so that the
  * way goes from the end to the start.
- * @throws BundleError BUNDLE_UNUSABLE for a file that does not end, or begin, with a volume.
+ * @param onFault is told when a file does not end, or begin, with a volume; what is left is then the last piece.
  */
-export async function volumesIn(file: BundleFile): Promise<readonly FoundVolume[]> {
-  const found: FoundVolume[] = [];
+export async function piecesIn(file: BundleFile, onFault: OnFault): Promise<readonly Piece[]> {
+  const found: Piece[] = [];
   for (let end = file.size; end > 0 || found.length === 0; end = found[0]!.start) {
     if (found.length === MAX_VOLUMES) throw unusable(`${file.path} consists of more than ${MAX_VOLUMES} volumes`);
-    found.unshift(await volumeBefore(file, end));
+    try {
+      found.unshift(await pieceBefore(file, end));
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      onFault({ path: file.path, start: Math.max(end - RECORD_FRAME_BYTES, 0), end, entries: ['the end of a volume'], error });
+      found.unshift({ file, start: 0, length: end, ending: undefined });
+      break;
+    }
   }
   return found;
 }
 
-async function volumeBefore(file: BundleFile, end: number): Promise<FoundVolume> {
+async function pieceBefore(file: BundleFile, end: number): Promise<Piece> {
   const where = end === file.size ? 'at its end' : `at byte ${end}`;
   const fault = unusable(`${file.path} does not end as a bundle does ${where}: it is cut off, changed, or no bundle at all`);
   if (end < SEEK_FOOTER_BYTES) throw fault;
@@ -36,12 +58,13 @@ async function volumeBefore(file: BundleFile, end: number): Promise<FoundVolume>
   if (rows === undefined) throw fault;
   const tableLength = seekTableLength(rows);
   if (tableLength > MAX_LISTING_BYTES || tableLength + RECORD_FRAME_BYTES > end) throw fault;
-  const ending = await file.read(end - tableLength - RECORD_FRAME_BYTES, RECORD_FRAME_BYTES + tableLength);
-  const table = readSeekTable(ending.subarray(RECORD_FRAME_BYTES));
-  const found = readRecord(ending.subarray(0, RECORD_FRAME_BYTES));
-  const length = table?.reduce((total, row) => total + row.length, tableLength);
-  if (found === undefined || length === undefined || length > end) throw fault;
-  return { file, start: end - length, length, record: found.record };
+  const tail = await file.read(end - tableLength - RECORD_FRAME_BYTES, RECORD_FRAME_BYTES + tableLength);
+  const frames = readSeekTable(tail.subarray(RECORD_FRAME_BYTES));
+  const found = readRecord(tail.subarray(0, RECORD_FRAME_BYTES));
+  const length = frames?.reduce((total, row) => total + row.length, tableLength);
+  if (found === undefined || frames === undefined || length === undefined || length > end) throw fault;
+  const recordOffset = length - tableLength - RECORD_FRAME_BYTES;
+  return { file, start: end - length, length, ending: { ...found, frames, recordOffset } };
 }
 
 /**

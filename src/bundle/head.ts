@@ -59,7 +59,10 @@ export async function readFrontHead({ file, start }: VolumeSource): Promise<Fron
  * @throws BundleError BUNDLE_UNUSABLE where there is none.
  */
 export async function readHeadCopy({ file, start }: VolumeSource, offset: number): Promise<CopiedHead> {
-  const found = readRecord(await file.read(start + offset, Math.min(RECORD_FRAME_BYTES, file.size - start - offset)));
+  const isInside = offset >= 0 && start + offset < file.size;
+  const found = isInside
+    ? readRecord(await file.read(start + offset, Math.min(RECORD_FRAME_BYTES, file.size - start - offset)))
+    : undefined;
   if (found === undefined) throw unusable(`${file.path} is not a volume of a bundle`, { hint: 'A bundle is what `bundle pack` writes.' });
   const limits = [MAX_LISTING_BYTES, MAX_SEAL_FILE_BYTES, MAX_SEAL_FILE_BYTES, MAX_LISTING_BYTES];
   const parts: Uint8Array[] = [];

@@ -40,6 +40,8 @@ export interface BundledFile {
 
 /** What a bundle holds: `bundle.json`. */
 export interface BundleManifest {
+  /** The digest of the bundle that this one holds parts of: then it is a patch, and no whole bundle. */
+  readonly repairs?: Digest;
   readonly releases: readonly BundledRelease[];
   readonly images: readonly BundledImage[];
   readonly files: readonly BundledFile[];
@@ -51,6 +53,7 @@ export interface BundleManifest {
 export function formatBundleManifest(manifest: BundleManifest): Uint8Array {
   return formatJson({
     format: FORMAT,
+    ...(manifest.repairs !== undefined && { repairs: manifest.repairs }),
     releases: manifest.releases.map(({ version, architecture, digest, reference, created, signatures }) => ({
       version,
       architecture,
@@ -89,7 +92,9 @@ export function parseBundleManifest(bytes: Uint8Array): BundleManifest {
         hint: 'Use a version of bundle that knows the format.',
       });
     }
+    const { repairs } = document;
     manifest = {
+      ...(repairs !== undefined && { repairs: parseDigest(repairs) }),
       releases: list(document, 'releases', release),
       images: list(document, 'images', image),
       files: list(document, 'files', file),

@@ -1,6 +1,7 @@
 import { type Digest, digestOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { MAX_LISTING_BYTES, MAX_METADATA_BYTES } from '../core/limits.ts';
+import type { OnFault } from './fault.ts';
 import type { VolumeSource } from './file.ts';
 import {
   beginsCompressed,
@@ -14,7 +15,7 @@ import {
 import { type Entry, frameCuts } from './layout.ts';
 import { type BundleManifest, formatLayoutIndex, OCI_LAYOUT_BYTES, parseBundleManifest } from './manifest.ts';
 import { blobPath, type Sum } from './sums.ts';
-import { claimedSizeAndTime, entryLength, TAR_BLOCK } from './tar.ts';
+import { claimedSizeAndTime, entryLength, headerLength, TAR_BLOCK } from './tar.ts';
 import { TarReader } from './tar-entries.ts';
 import { unusable } from './unusable.ts';
 
@@ -69,6 +70,87 @@ export async function readMetadata(source: VolumeSource, offset: number, sums: r
     throw unusable('the compressed part is not cut as it should be');
   }
   return { manifest, manifestBytes, entries, extents: part.extents, ...readEntries(part.tar, manifestEntry, manifest, count, mtime) };
+}
+
+/**
+ * What can be had of a damaged compressed part, by digest alone; the rest is told as a fault.
+ * @param manifestBytes bundle.json, from a copy of the head.
+ * @param listed frames of the seek table, from the first of the compressed part on: where the part's own headers do not say it.
+ * @returns `undefined` when not even the extent of the part is known.
+ */
+export async function salvageMetadata(
+  source: VolumeSource,
+  offset: number,
+  manifestBytes: Uint8Array,
+  manifest: BundleManifest,
+  listed: readonly FrameExtent[],
+  onFault: OnFault,
+  cause: BundleError,
+): Promise<Metadata | undefined> {
+  const all: readonly (Entry & { readonly digest: Digest })[] = [
+    { path: 'bundle.json', size: manifestBytes.length, digest: digestOf(manifestBytes) },
+    ...manifest.files,
+    ...manifest.blobs.map(({ digest, size }) => ({ path: blobPath(digest), size, digest })),
+  ];
+  const extents = metadataFrames(listed, all, manifest.files.length + 1);
+  const start = source.start + offset;
+  const fileEnd = source.file.size;
+  if (extents === undefined) {
+    onFault({ path: source.file.path, start, end: fileEnd, entries: ['manifests and configs'], error: cause });
+    return undefined;
+  }
+  const tarLength = extents.reduce((total, { content }) => total + content, 0);
+  const end = start + extents.reduce((total, { length }) => total + length, 0);
+  const tar = await decoded(source, start, extents);
+  const files = new Map<string, Uint8Array>();
+  const blobs = new Map<Digest, Uint8Array>();
+  const entries: Entry[] = [];
+  const lost: string[] = [];
+  let at = 0;
+  for (const { path, size, digest } of all) {
+    if (at >= tarLength) break;
+    const content = tar?.subarray(at + headerLength(size), at + headerLength(size) + size);
+    at += entryLength(size);
+    entries.push({ path, size });
+    if (content === undefined || digestOf(content) !== digest) lost.push(path);
+    else if (entries.length <= manifest.files.length + 1) files.set(path, content);
+    else blobs.set(digest, content);
+  }
+  onFault({
+    path: source.file.path,
+    start,
+    end,
+    entries: lost.length > 0 ? lost : ['what stands between manifests and configs'],
+    error: cause,
+  });
+  files.delete('bundle.json');
+  return { manifest, manifestBytes, entries, files, blobs, extents };
+}
+
+/** The frames, of those listed, that end where an entry of the metadata does. */
+function metadataFrames(listed: readonly FrameExtent[], entries: readonly Entry[], atLeast: number): readonly FrameExtent[] | undefined {
+  let length = 0;
+  const ends = new Set(entries.map(({ size }) => (length += entryLength(size))).slice(atLeast - 1));
+  let content = 0;
+  for (const [index, frame] of listed.entries()) {
+    content += frame.content;
+    if (content > MAX_METADATA_BYTES || frame.content > FRAME_LIMIT) return undefined;
+    if (ends.has(content)) return listed.slice(0, index + 1);
+  }
+  return undefined;
+}
+
+async function decoded({ file }: VolumeSource, start: number, extents: readonly FrameExtent[]): Promise<Uint8Array | undefined> {
+  const frames: Uint8Array[] = [];
+  let at = start;
+  for (const { length, content } of extents) {
+    if (at + length > file.size) return undefined;
+    const frame = decompressedFrame(await file.read(at, length));
+    if (frame?.length !== content) return undefined;
+    frames.push(frame);
+    at += length;
+  }
+  return Buffer.concat(frames);
 }
 
 /** bundle.json, which must be what SHA256SUMS says and list what that lists. @throws BundleError */

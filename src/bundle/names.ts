@@ -1,6 +1,9 @@
 /** What bundles are called. */
 export const BUNDLE_SUFFIX = '.tar.zst';
 
+/** What patches are called: bundles that hold parts of another. */
+export const PATCH_SUFFIX = '.patch.tar.zst';
+
 /** The physical files of a bundle: its own name, or that with the number of each volume behind it. */
 export function volumeNames(path: string, count: number): readonly string[] {
   return count === 1 ? [path] : Array.from({ length: count }, (_, index) => `${path}.${String(index + 1).padStart(3, '0')}`);

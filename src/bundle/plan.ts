@@ -20,6 +20,8 @@ import { cutIntoVolumes, frameExtents, layerPortions, layOutVolume, wholeTar } f
 
 /** What goes into a bundle, before it is laid out. */
 export interface BundleContents {
+  /** The bundle that these are parts of, if they are a patch for it. */
+  readonly repairs?: Digest;
   readonly releases: readonly BundledRelease[];
   readonly images: readonly BundledImage[];
   /** Signature config maps: path in the tar and bytes. */
@@ -80,6 +82,7 @@ export function describeBundle(contents: BundleContents): DescribedBundle {
   ];
   const blobs = [...contents.metadata.map(({ descriptor }) => descriptor), ...contents.layers];
   const manifest: BundleManifest = {
+    ...(contents.repairs !== undefined && { repairs: contents.repairs }),
     releases: contents.releases,
     images: contents.images,
     files: files.map(({ path, role, bytes }) => ({ path, role, digest: digestOf(bytes), size: bytes.length })),
@@ -155,13 +158,14 @@ export function planBundle(described: DescribedBundle, seal: Seal, volumeSize?: 
 }
 
 /** Entries of a tar as bytes, with their headers and padding. */
-function tarOf(entries: readonly { path: string; bytes: Uint8Array }[], mtime: number): Uint8Array {
+export function tarOf(entries: readonly { path: string; bytes: Uint8Array }[], mtime: number): Uint8Array {
   return Buffer.concat(
     entries.flatMap(({ path, bytes }) => [tarHeader(path, bytes.length, mtime), bytes, Buffer.alloc(paddingLength(bytes.length))]),
   );
 }
 
-function sealEntries({ signature, publicKey }: Seal): readonly { path: string; bytes: Uint8Array }[] {
+/** The entries that hold a signature and the key it names. */
+export function sealEntries({ signature, publicKey }: Seal): readonly { path: string; bytes: Uint8Array }[] {
   return [
     { path: 'SHA256SUMS.sig', bytes: signature },
     { path: 'SHA256SUMS.pub', bytes: publicKey },

@@ -6,6 +6,7 @@ import { parseManifest } from '../core/manifest.ts';
 import type { FetchOptions, ReadOnlyStore } from '../core/store.ts';
 import type { VolumeSource } from './file.ts';
 import { type LayerPlace, readLayer } from './layer.ts';
+import { storedSectionLength } from './layout.ts';
 import type { BundleManifest } from './manifest.ts';
 import { entryLength, tarHeader } from './tar.ts';
 
@@ -17,7 +18,10 @@ export interface ReaderParts {
   readonly manifest: BundleManifest;
   /** The files that are no blobs, by path. */
   readonly files: ReadonlyMap<string, Uint8Array>;
+  /** Manifests, indexes and configs, those that could be read. */
   readonly metadata: ReadonlyMap<Digest, Uint8Array>;
+  /** Digests of all of them, in tar order. */
+  readonly metadataDigests: readonly Digest[];
   readonly layers: ReadonlyMap<Digest, UnheadedPlace>;
   /** By number from 0; `undefined` for those that are missing. */
   readonly volumes: readonly (VolumeSource | undefined)[];
@@ -25,8 +29,17 @@ export interface ReaderParts {
   readonly close: () => Promise<void>;
 }
 
+/** What a bundle holds besides its layers, and its blobs. */
+export interface BundleContent extends ReadOnlyStore {
+  readonly manifest: BundleManifest;
+  /** The files that are no blobs, by path. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** Digests of the manifests, indexes and configs, in tar order. */
+  readonly metadataDigests: readonly Digest[];
+}
+
 /** A bundle as a store: any blob by digest, without reading the rest. */
-export class BundleReader implements ReadOnlyStore {
+export class BundleReader implements BundleContent {
   readonly manifest: BundleManifest;
   /** The files that are no blobs, by path. */
   readonly files: ReadonlyMap<string, Uint8Array>;
@@ -48,12 +61,32 @@ export class BundleReader implements ReadOnlyStore {
 
   /** Digests of the manifests, indexes and configs, in tar order. */
   get metadataDigests(): readonly Digest[] {
-    return [...this.#parts.metadata.keys()];
+    return this.#parts.metadataDigests;
   }
 
   /** Numbers of the volumes that are not there, from 1. */
   get missingVolumes(): readonly number[] {
     return [...this.#parts.volumes.entries()].filter(([, volume]) => volume === undefined).map(([index]) => index + 1);
+  }
+
+  /** Digests of the layers, in tar order. */
+  get layerDigests(): readonly Digest[] {
+    return [...this.#parts.layers.keys()];
+  }
+
+  /** Whether every manifest, index and config could be read, and the files that are no blobs. */
+  get hasMetadata(): boolean {
+    const { metadata, metadataDigests, files, manifest } = this.#parts;
+    return files.size === manifest.files.length && metadata.size === metadataDigests.length;
+  }
+
+  /** Where a layer stands in the files that are there. */
+  placesOf(digest: Digest): readonly { readonly path: string; readonly start: number; readonly end: number }[] {
+    return (this.#parts.layers.get(digest)?.portions ?? []).flatMap(({ volume, offset, length }) => {
+      const source = this.#parts.volumes[volume];
+      const start = (source?.start ?? 0) + offset;
+      return source === undefined ? [] : [{ path: source.file.path, start, end: start + storedSectionLength(length) }];
+    });
   }
 
   /** How many volumes the bundle has been cut into. */

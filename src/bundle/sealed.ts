@@ -1,15 +1,19 @@
 import { type Digest, digestOf, hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { BundleFile } from './file.ts';
-import { type FoundVolume, inOrder, volumesIn } from './found-volumes.ts';
-import { type FoundHead, type FrontHead, readFrontHead, readHeadCopy } from './head.ts';
+import { isDamage, type OnFault, refuseFault } from './fault.ts';
+import { type FoundVolume, inOrder, type Piece, piecesIn } from './found-volumes.ts';
+import { storedFrame } from './frames.ts';
+import { distinct, type FoundHeads, readHeads } from './found-heads.ts';
+import type { FoundHead } from './head.ts';
 import { type Entry, sectionsOf, storedSectionLength } from './layout.ts';
 import type { BundleManifest } from './manifest.ts';
-import { checkedManifest, type Metadata, readMetadata } from './metadata.ts';
-import { tarTime } from './plan.ts';
+import { checkedManifest, type Metadata, readMetadata, salvageMetadata } from './metadata.ts';
+import { sealEntries, tarOf, tarTime } from './plan.ts';
 import { BundleReader } from './reader.ts';
+import { settle, tarOffsetOf } from './settle.ts';
 import { blobPath, parseSums, type Sum } from './sums.ts';
-import { copiesIn, formatTail, headCopy, headCopyLength, type Head, type VolumeRecord } from './tail.ts';
+import { copiesIn, formatTail, headCopy, headCopyLength, type Head, RECORD_FRAME_BYTES } from './tail.ts';
 import { entryLength, TAR_END_BYTES } from './tar.ts';
 import { unusable } from './unusable.ts';
 import { frameExtents, layerPortions, layOutVolume, type Uncut, type VolumeLayout, wholeTar } from './volumes.ts';
@@ -27,13 +31,13 @@ export class SealedBundle implements FoundHead {
   /** SHA-256 of SHA256SUMS. */
   readonly digest: Digest;
   readonly #files: readonly BundleFile[];
-  readonly #volumes: readonly FoundVolume[];
-  readonly #front: FrontHead | undefined;
+  readonly #found: FoundHeads;
+  readonly #onFault: OnFault;
 
-  private constructor(files: readonly BundleFile[], volumes: readonly FoundVolume[], head: FoundHead, front: FrontHead | undefined) {
+  private constructor(files: readonly BundleFile[], found: FoundHeads, head: FoundHead, onFault: OnFault) {
     this.#files = files;
-    this.#volumes = volumes;
-    this.#front = front;
+    this.#found = found;
+    this.#onFault = onFault;
     this.sums = head.sums;
     this.signature = head.signature;
     this.seal = head.seal;
@@ -45,19 +49,28 @@ export class SealedBundle implements FoundHead {
    * @throws BundleError BUNDLE_UNUSABLE for files that are not those of one bundle, NOT_FOUND, DISK.
    */
   static async open(...paths: readonly string[]): Promise<SealedBundle> {
+    const [first] = await SealedBundle.survey(paths, refuseFault);
+    return first!;
+  }
+
+  /**
+   * Opens a bundle that may be damaged.
+   * @param onFault is told of what is damaged, now and when it is unsealed.
+   * @returns one for each head that can be read, the first of which has a good signature is the bundle. They share their files.
+   * @throws BundleError as {@link open}, for what is no damage, and when no head can be read.
+   */
+  static async survey(paths: readonly string[], onFault: OnFault): Promise<readonly SealedBundle[]> {
     const files: BundleFile[] = [];
     try {
-      const found: FoundVolume[] = [];
+      const pieces: Piece[] = [];
       for (const path of paths) {
         const file = await BundleFile.open(path);
         files.push(file);
-        found.push(...(await volumesIn(file)));
+        pieces.push(...(await piecesIn(file, onFault)));
       }
-      const volumes = inOrder(found);
-      const [first] = volumes;
-      if (first === undefined) throw unusable('no file was named');
-      const front = first.record.number === 1 ? await readFrontHead(first) : undefined;
-      return new SealedBundle(files, volumes, front ?? (await readHeadCopy(first, 0)), front);
+      const found = await readHeads(pieces);
+      const heads = distinct([...(found.front ? [found.front] : []), ...found.copies]);
+      return heads.map((head) => new SealedBundle(files, found, head, onFault));
     } catch (error) {
       await closeAll(files);
       throw error;
@@ -69,9 +82,9 @@ export class SealedBundle implements FoundHead {
     return this.seal.publicKey;
   }
 
-  /** The physical files, in the order of the volumes that they hold. */
+  /** The physical files. */
   get paths(): readonly string[] {
-    return [...new Set(this.#volumes.map(({ file }) => file.path))];
+    return this.#files.map(({ path }) => path);
   }
 
   /** Bytes of all files. */
@@ -97,17 +110,18 @@ export class SealedBundle implements FoundHead {
    * @throws BundleError BUNDLE_UNUSABLE or CONTENT_MISMATCH, naming the entry.
    */
   async unseal(): Promise<BundleReader> {
-    const first = this.#volumes[0]!;
     const sums = parseSums(this.sums);
-    const { manifest, manifestBytes, metadata, mtime } = await this.#describe(sums);
+    this.#refuseForeign();
+    const { manifest, manifestBytes, metadata } = await this.#describe(sums);
+    const mtime = tarTime(manifest.releases);
+    // A first volume whose compressed part has no known end is of no use: nothing behind that can be found.
+    const pieces = this.#found.pieces.filter(({ isFirst }) => !isFirst || metadata !== undefined);
     const blobs = manifest.blobs.map(({ digest, size }) => ({ path: blobPath(digest), size, digest }));
     const entries = [{ path: 'bundle.json', size: manifestBytes.length }, ...manifest.files, ...blobs];
-    const sealing = [
-      { path: 'SHA256SUMS.sig', size: this.seal.signature.length },
-      { path: 'SHA256SUMS.pub', size: this.seal.publicKey.length },
-    ];
+    const sealing = sealEntries(this.seal).map(({ path, bytes }) => ({ path, size: bytes.length }));
     const listing = { path: 'SHA256SUMS', size: this.sums.length };
-    const inMetadata = metadata?.entries.length ?? wholeEntries([listing, ...sealing, ...entries], first.record.tarOffset) - 3;
+    const lowest = Math.min(...pieces.map(tarOffsetOf));
+    const inMetadata = metadata?.entries.length ?? wholeEntries([listing, ...sealing, ...entries], lowest) - 1 - sealing.length;
     const layers = blobs.slice(inMetadata - entries.length + blobs.length);
     const sections = sectionsOf(listing, sealing, entries.slice(0, inMetadata), layers);
     const head: Head = { sums: this.sums, ...this.seal, manifest: manifestBytes };
@@ -115,16 +129,20 @@ export class SealedBundle implements FoundHead {
     if (!Number.isSafeInteger(wholeTar(sections).tarLength * 2)) {
       throw unusable('the sizes in bundle.json add up to more than any file holds');
     }
+    const volumes = inOrder(settle(pieces, uncut));
+    const [first] = volumes;
+    if (first === undefined) throw unusable(`${this.paths.join(', ')}: no volume of the bundle can be read`);
     const layouts = new Map<number, VolumeLayout>();
-    for (const volume of this.#volumes) layouts.set(volume.record.number - 1, await this.#checkVolume(volume, uncut, head));
+    for (const volume of volumes) layouts.set(volume.record.number - 1, await this.#checkVolume(volume, uncut, head, mtime));
     const portions = layerPortions(layouts, sections.length - 1 - layers.length, layers.length);
     return new BundleReader({
-      name: this.paths[0]!,
+      name: first.file.path,
       manifest,
       files: metadata?.files ?? new Map(),
       metadata: metadata?.blobs ?? new Map(),
+      metadataDigests: metadata === undefined ? [] : blobs.slice(0, blobs.length - layers.length).map(({ digest }) => digest),
       layers: new Map(layers.map((layer, index) => [layer.digest, { ...layer, portions: portions[index]! }])),
-      volumes: Array.from({ length: first.record.count }, (_, index) => this.#volumes.find(({ record }) => record.number === index + 1)),
+      volumes: Array.from({ length: first.record.count }, (_, index) => volumes.find(({ record }) => record.number === index + 1)),
       mtime,
       close: () => this.close(),
     });
@@ -134,47 +152,108 @@ export class SealedBundle implements FoundHead {
     await closeAll(this.#files);
   }
 
-  /** What the bundle says that it holds: from the first volume, or else from the copy in another. */
-  async #describe(sums: readonly Sum[]): Promise<Described> {
-    if (this.#front === undefined) {
-      const manifestBytes = (await readHeadCopy(this.#volumes[0]!, 0)).manifest;
-      const manifest = checkedManifest(manifestBytes, sums);
-      return { manifest, manifestBytes, metadata: undefined, mtime: tarTime(manifest.releases) };
+  /** A volume that names another bundle, and begins as one, is no damaged volume of this. */
+  #refuseForeign(): void {
+    const hex = hexOf(this.digest);
+    for (const { ending, listing, file } of this.#found.pieces) {
+      const said = [ending && Buffer.from(ending.record.bundleDigest).toString('hex'), listing && hexOf(listing)];
+      if (said.includes(hex) || said.every((digest) => digest === undefined)) continue;
+      throw unusable(`${file.path} is a volume of another bundle than ${this.paths[0]!}`, { hint: 'Name the volumes of one bundle only.' });
     }
-    const { mtime, metadataOffset } = this.#front;
-    const metadata = await readMetadata(this.#volumes[0]!, metadataOffset, sums, mtime);
-    if (tarTime(metadata.manifest.releases) !== mtime) throw unusable('the time of the tar entries is not that of the newest release');
-    return { manifest: metadata.manifest, manifestBytes: metadata.manifestBytes, metadata, mtime };
+  }
+
+  /** What the bundle says that it holds: from the first volume, or else from a copy in another. */
+  async #describe(sums: readonly Sum[]): Promise<Described> {
+    const { pieces, front, copies } = this.#found;
+    const first = pieces.find(({ isFirst }) => isFirst);
+    const copied = copies.find(({ manifest }) => digestOf(manifest) === sums[0]!.digest)?.manifest;
+    const readCopy = (failure: BundleError): { manifest: BundleManifest; manifestBytes: Uint8Array } => {
+      if (copied === undefined) throw failure;
+      return { manifest: checkedManifest(copied, sums), manifestBytes: copied };
+    };
+    if (first === undefined) return { ...readCopy(unusable('no copy of bundle.json in the volumes is right')), metadata: undefined };
+    const offset = this.#metadataOffset;
+    const mtime = front?.mtime ?? tarTime(readCopy(unusable('the head of the bundle is damaged, and so are its copies')).manifest.releases);
+    try {
+      const metadata = await readMetadata(first, offset, sums, mtime);
+      if (tarTime(metadata.manifest.releases) !== mtime) throw unusable('the time of the tar entries is not that of the newest release');
+      return { manifest: metadata.manifest, manifestBytes: metadata.manifestBytes, metadata };
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      const described = readCopy(error);
+      if (this.#onFault === refuseFault) throw error;
+      const { manifestBytes, manifest } = described;
+      const listed = first.ending?.frames.slice(2) ?? [];
+      const metadata = await salvageMetadata(first, offset, manifestBytes, manifest, listed, this.#onFault, error);
+      return { ...described, metadata };
+    }
+  }
+
+  /** Where the compressed part begins in the first volume. */
+  get #metadataOffset(): number {
+    const sealing = sealEntries(this.seal).reduce((total, { bytes }) => total + entryLength(bytes.length), 0);
+    return storedSectionLength(entryLength(this.sums.length)) + storedSectionLength(sealing);
   }
 
   /** Compares everything in a volume that is neither metadata nor layer with what it has to be. */
-  async #checkVolume(volume: FoundVolume, uncut: Uncut, head: Head): Promise<VolumeLayout> {
-    const { file, start, length, record } = volume;
+  async #checkVolume(volume: FoundVolume, uncut: Uncut, head: Head, mtime: number): Promise<VolumeLayout> {
+    const { file, start, length, record: said } = volume;
+    const record = { ...said, bundleDigest: Buffer.from(hexOf(this.digest), 'hex') };
     const layout = layOutVolume(uncut, record);
     const holdsEnd = record.tarOffset + record.tarLength === wholeTar(uncut.sections).tarLength;
     if (layout === undefined || holdsEnd !== (record.number === record.count)) {
       throw unusable(`${file.path} is not cut as volume ${record.number} of ${record.count} has to be`);
     }
-    if (layout.size !== length) throw wrongSize(file.path, layout.size, length);
+    const expect = (offset: number, expected: Uint8Array, ...entries: readonly string[]): Promise<void> =>
+      compare(file, start + offset, expected, entries, this.#onFault);
+    if (layout.size !== length) {
+      const [from, to] = [Math.min(length, layout.size), Math.max(length, layout.size)];
+      const error = wrongSize(file.path, layout.size, length);
+      this.#onFault({ path: file.path, start: start + from, end: start + to, entries: ['the end of a volume'], error });
+    }
+    const listing = storedFrame(tarOf([{ path: 'SHA256SUMS', bytes: head.sums }], mtime));
+    if (record.number === 1) {
+      await expect(0, listing, 'SHA256SUMS');
+      await expect(listing.length, storedFrame(tarOf(sealEntries(this.seal), mtime)), 'SHA256SUMS.sig', 'SHA256SUMS.pub');
+    } else await expect(0, headCopy(record, head), 'the copy of the head in front');
+    if (layout.size > length) return layout;
     // Only now is it known that there are no more frames to list than the file has room for.
-    if (copiesIn(record).leading && !equal(await file.read(start, uncut.copyLength), headCopy(this.#recordOf(record), head))) {
-      throw unusable(`the copy of the head that begins ${file.path} is not that of the bundle`);
-    }
-    if (holdsEnd) {
-      const endOffset = start + layout.tailOffset - storedSectionLength(TAR_END_BYTES);
-      const end = await file.readStored(endOffset, TAR_END_BYTES, 'the end of the tar');
-      if (end.some((byte) => byte !== 0)) throw unusable('the tar does not end where it should');
-    }
-    const tail = await file.read(start + layout.tailOffset, layout.size - layout.tailOffset);
-    if (!equal(tail, formatTail(this.#recordOf(record), head, frameExtents(layout, uncut.metadata)))) {
-      throw unusable(`the tail of ${file.path} (head copy, record, seek table) is not that of its head`);
+    const end = storedFrame(Buffer.alloc(TAR_END_BYTES));
+    if (holdsEnd) await expect(layout.tailOffset - end.length, end, 'the end of the tar');
+    const tail = formatTail(record, head, frameExtents(layout, uncut.metadata));
+    const copyLength = copiesIn(record).trailing ? uncut.copyLength : 0;
+    const parts = { 'the copy of the head at the end': copyLength, 'the record': RECORD_FRAME_BYTES, 'the seek table': tail.length };
+    let at = 0;
+    for (const [name, partLength] of Object.entries(parts)) {
+      const part = tail.subarray(at, at + partLength);
+      await expect(layout.tailOffset + at, part, name);
+      at += part.length;
     }
     return layout;
   }
+}
 
-  #recordOf(record: VolumeRecord): VolumeRecord {
-    return { ...record, bundleDigest: Buffer.from(hexOf(this.digest), 'hex') };
+/** Compares a stretch of a file with what has to stand there, and tells which of its bytes differ. */
+async function compare(
+  file: BundleFile,
+  offset: number,
+  expected: Uint8Array,
+  entries: readonly string[],
+  onFault: OnFault,
+): Promise<void> {
+  let found: Uint8Array;
+  try {
+    found = await file.read(offset, expected.length);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    onFault({ path: file.path, start: offset, end: offset + expected.length, entries, error });
+    return;
   }
+  if (Buffer.compare(found, expected) === 0) return;
+  const start = offset + found.findIndex((byte, index) => byte !== expected[index]);
+  const end = offset + found.findLastIndex((byte, index) => byte !== expected[index]) + 1;
+  const error = unusable(`${entries.join(', ')} is not what it has to be, from byte ${start} of ${file.path} on`);
+  onFault({ path: file.path, start, end, entries, error });
 }
 
 /**
@@ -190,9 +269,8 @@ function wholeEntries(entries: readonly Entry[], tarOffset: number): number {
 interface Described {
   readonly manifest: BundleManifest;
   readonly manifestBytes: Uint8Array;
-  /** Missing where the first volume is. */
+  /** Missing where the first volume is, or where the end of it cannot be found. */
   readonly metadata: Metadata | undefined;
-  readonly mtime: number;
 }
 
 function wrongSize(path: string, planned: number, size: number): BundleError {
@@ -203,10 +281,6 @@ function wrongSize(path: string, planned: number, size: number): BundleError {
       : `${path} has ${difference} bytes more than a volume of this content takes`,
     { expected: `${planned} bytes`, got: `${size} bytes` },
   );
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
 }
 
 async function closeAll(files: readonly BundleFile[]): Promise<void> {

@@ -9,6 +9,7 @@ import { keygenCommand } from './commands/keygen.ts';
 import { loginCommand, logoutCommand } from './commands/login.ts';
 import { mirrorCommand } from './commands/mirror.ts';
 import { packCommand } from './commands/pack.ts';
+import { repairCommand } from './commands/repair.ts';
 import { trustAddCommand, trustListCommand, trustRemoveCommand } from './commands/trust.ts';
 import { signCommand } from './commands/sign.ts';
 import { unpackCommand } from './commands/unpack.ts';
@@ -27,6 +28,7 @@ const COMMANDS: readonly Command[] = [
   inspectCommand,
   unpackCommand,
   mirrorCommand,
+  repairCommand,
   loginCommand,
   logoutCommand,
   checkRegistryCommand,

@@ -12,6 +12,16 @@ export interface CopyOptions {
   readonly concurrency: Limit;
   readonly signal: AbortSignal;
   readonly observe: Observe;
+  /** For a copy that may leave images out: whole ones are copied with their tags, and a release only if nothing is lost. */
+  readonly leaves?: Leaves | undefined;
+}
+
+/** What a copy may leave out. */
+export interface Leaves {
+  /** It is known beforehand that something is missing. */
+  readonly isIncomplete: boolean;
+  /** Whether a failure only says that the source cannot give a blob. */
+  readonly isLoss: (error: unknown) => boolean;
 }
 
 /** A tag that names something at a target already. */
@@ -27,6 +37,8 @@ export interface CopyReport {
   readonly blobs: { pushed: number; mounted: number; skipped: number; pushedBytes: number; skippedBytes: number };
   readonly manifests: { pushed: number; skipped: number };
   readonly tags: { set: number; kept: number };
+  /** Names of images that were left out, since something of them could not be had. */
+  readonly left: readonly string[];
 }
 
 /** Asks a target for every tag of the plan, so that what would be overwritten is known before anything is written. */
@@ -75,7 +87,9 @@ export async function copyImages(
   const rest = plan.images.filter((image) => !belongsToRelease(image));
   const releases = plan.images.filter(belongsToRelease);
   await run.copy(rest);
+  if (options.leaves !== undefined && (options.leaves.isIncomplete || run.lost.size > 0)) return run.leaveOut(releases);
   await run.copy(releases);
+  if (run.lost.size > 0) return run.leaveOut(releases);
   await run.tagReleases(releases);
   return run.report;
 }
@@ -85,11 +99,15 @@ class CopyRun {
     blobs: { pushed: 0, mounted: 0, skipped: 0, pushedBytes: 0, skippedBytes: 0 },
     manifests: { pushed: 0, skipped: 0 },
     tags: { set: 0, kept: 0 },
+    left: [],
   };
+  /** Blobs that could not be had. */
+  readonly lost = new Set<Digest>();
   readonly #targetOf: (image: PlannedImage) => Store;
   readonly #options: CopyOptions;
   readonly #bytes: ReadonlyMap<Digest, Uint8Array>;
   readonly #tags = new Map<PlannedImage, Map<string, Digest | undefined>>();
+  readonly #images: readonly PlannedImage[];
   /** Which targets are known to hold a blob or manifest. */
   readonly #holders = new Map<Digest, Set<Store>>();
 
@@ -98,6 +116,7 @@ class CopyRun {
     this.#options = options;
     for (const { image, tag, current } of tags)
       this.#tags.set(image, (this.#tags.get(image) ?? new Map<string, Digest | undefined>()).set(tag, current));
+    this.#images = plan.images;
     this.#bytes = new Map(plan.metadata.map(({ descriptor, bytes }) => [descriptor.digest, bytes]));
   }
 
@@ -152,11 +171,22 @@ class CopyRun {
           await this.#copyBlob(descriptor, image, combined);
           await settle(key, combined);
         } catch (error) {
+          if (this.#options.leaves?.isLoss(error) === true) {
+            this.lost.add(descriptor.digest); // nobody goes on with the images that wait for it
+            this.#options.observe({ type: 'noticed', message: `left out: ${(error as Error).message}` });
+            return;
+          }
           throw error instanceof BundleError ? error.about(`image ${image.name}`) : error;
         }
       },
       signal,
     );
+  }
+
+  /** Ends a copy that is not whole: nothing will name the release. */
+  leaveOut(releases: readonly PlannedImage[]): CopyReport {
+    const left = this.#images.filter((image) => releases.includes(image) || image.blobs.some(({ digest }) => this.lost.has(digest)));
+    return { ...this.report, left: left.map(({ name }) => name) };
   }
 
   /** The very last step: until here nothing names the release. */

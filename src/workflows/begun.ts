@@ -2,7 +2,8 @@ import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import { BundleFile } from '../bundle/file.ts';
-import { volumesIn } from '../bundle/found-volumes.ts';
+import { refuseFault } from '../bundle/fault.ts';
+import { piecesIn } from '../bundle/found-volumes.ts';
 import { type FoundHead, readFrontHead, readHeadCopy } from '../bundle/head.ts';
 import { bundleOfName, volumeNames } from '../bundle/names.ts';
 import type { BundlePlan, Seal } from '../bundle/plan.ts';
@@ -111,7 +112,7 @@ async function headOf(path: string, number: number): Promise<FoundHead | undefin
 async function cutOf({ path, number, isFinished }: BegunFile): Promise<Cut | undefined> {
   return readFrom(path, async (file) => {
     if (number > 1) return (await readHeadCopy({ file, start: 0 }, 0)).record;
-    return isFinished ? (await volumesIn(file))[0]?.record : undefined;
+    return isFinished ? (await piecesIn(file, refuseFault))[0]?.ending?.record : undefined;
   });
 }
 

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
-import { BUNDLE_SUFFIX, bundleOfName } from '../bundle/names.ts';
+import { BUNDLE_SUFFIX, bundleOfName, PATCH_SUFFIX } from '../bundle/names.ts';
 import { PARTIAL_SUFFIX } from '../bundle/volume-writer.ts';
 import { BundleError, diskError } from '../core/errors.ts';
 import { isFolder } from './disk.ts';
@@ -13,38 +13,46 @@ export interface BundleFiles {
   readonly files: readonly string[];
 }
 
+export interface FoundFiles extends BundleFiles {
+  /** Patches that were named beside the bundle, or lie in one folder with it. */
+  readonly patches: readonly BundleFiles[];
+}
+
 /**
  * The files that paths mean: a bundle, any volume of one, or folders that hold one or some of its volumes.
  * @throws BundleError NOT_FOUND; USAGE when a folder holds several bundles.
  */
-export async function findBundleFiles(paths: readonly string[]): Promise<BundleFiles> {
+export async function findBundleFiles(paths: readonly string[]): Promise<FoundFiles> {
   const found: BundleFiles[] = [];
-  for (const path of paths) found.push((await isFolder(path)) ? await bundleIn(path) : await volumesBeside(path));
-  const files = new Map(found.flatMap((bundle) => bundle.files.map((file) => [resolve(file), file])));
-  return { path: found[0]!.path, files: [...files.values()] };
+  for (const path of paths) found.push(...((await isFolder(path)) ? await bundlesIn(path) : [await volumesBeside(path)]));
+  const whole = found.filter(({ path }) => !path.endsWith(PATCH_SUFFIX));
+  const patches = found.filter(({ path }) => path.endsWith(PATCH_SUFFIX));
+  const [first, ...more] = whole.length > 0 ? whole : patches;
+  const files = new Map([first!, ...(whole.length > 0 ? more : [])].flatMap((bundle) => bundle.files.map((file) => [resolve(file), file])));
+  return { path: first!.path, files: [...files.values()], patches: whole.length > 0 ? patches : [] };
 }
 
-/** The one bundle in a folder. */
-async function bundleIn(folder: string): Promise<BundleFiles> {
+/** The one bundle in a folder, and patches for it. */
+async function bundlesIn(folder: string): Promise<readonly BundleFiles[]> {
   const names = await namesIn(folder);
-  const bundles = [...groups(names).entries()];
-  const [bundle, ...more] = bundles;
-  if (bundle === undefined) {
-    const partial = names.find((name) => bundleOfName(name.slice(0, -PARTIAL_SUFFIX.length)) && name.endsWith(PARTIAL_SUFFIX));
-    throw new BundleError('NOT_FOUND', `${folder} holds no bundle`, {
-      hint:
-        partial === undefined
-          ? 'A bundle is called like ocp-4.17.3-x86_64.tar.zst.'
-          : `${partial} was not finished: run the same bundle pack again.`,
-    });
-  }
-  if (more.length > 0) {
-    throw new BundleError('USAGE', `${folder} holds several bundles: ${bundles.map(([name]) => name).join(', ')}`, {
+  const found = [...groups(names)].map(([name, files]) => ({
+    path: join(folder, nameOf(name)),
+    files: files.map((file) => join(folder, file)),
+  }));
+  const bundles = found.filter(({ path }) => !path.endsWith(PATCH_SUFFIX));
+  if (bundles.length > 1) {
+    throw new BundleError('USAGE', `${folder} holds several bundles: ${[...groups(names).keys()].join(', ')}`, {
       hint: 'Name the one that is meant.',
     });
   }
-  const [name, files] = bundle;
-  return { path: join(folder, nameOf(name)), files: files.map((file) => join(folder, file)) };
+  if (found.length > 0) return found;
+  const partial = names.find((name) => bundleOfName(name.slice(0, -PARTIAL_SUFFIX.length)) && name.endsWith(PARTIAL_SUFFIX));
+  throw new BundleError('NOT_FOUND', `${folder} holds no bundle`, {
+    hint:
+      partial === undefined
+        ? 'A bundle is called like ocp-4.17.3-x86_64.tar.zst.'
+        : `${partial} was not finished: run the same bundle pack again.`,
+  });
 }
 
 /** A file, and if it is called like a volume the others of its set that lie beside it. */

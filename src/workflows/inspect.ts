@@ -1,7 +1,9 @@
+import { refuseFault } from '../bundle/fault.ts';
 import type { Digest } from '../core/digest.ts';
-import type { PlannedImage } from '../core/plan.ts';
 import type { Context } from './context.ts';
-import { openBundle, type OpenedBundle, type OpenRequest } from './open-bundle.ts';
+import { imagesNeeding } from './audit.ts';
+import { type OpenRequest, surveyBundle, type SurveyedBundle } from './open-bundle.ts';
+import type { PlannedRelease } from './release.ts';
 
 export interface InspectedImage {
   readonly name: string;
@@ -10,33 +12,57 @@ export interface InspectedImage {
   readonly mediaType: string;
   readonly source: string;
   /** Bytes of its layers and configs, shared ones included. */
-  readonly size: number;
+  readonly size?: number;
   /** Bytes that no other image of the bundle uses. */
-  readonly ownSize: number;
+  readonly ownSize?: number;
 }
 
 export interface InspectReport {
-  readonly bundle: Omit<OpenedBundle, 'reader'>;
+  readonly bundle: Omit<SurveyedBundle, 'content' | 'closePatches'>;
+  /** Without sizes where the manifests are in a volume that is missing. */
   readonly images: readonly InspectedImage[];
   readonly blobs: number;
   /** Bytes of all layers. */
   readonly layerBytes: number;
+  /** Numbers of volumes that are missing, and the images that need something out of them. */
+  readonly missing: { readonly volumes: readonly number[]; readonly images: readonly string[] };
 }
 
 /**
- * Says what a bundle holds. Everything that is said has been checked as {@link openBundle} checks it; the layers are not
- * read.
+ * Says what a bundle holds, and what volumes that are missing hold. Everything that is said has been checked as for
+ * opening a bundle; the layers are not read.
  */
 export async function inspect(request: OpenRequest, context: Context): Promise<InspectReport> {
-  const { reader, ...bundle } = await openBundle(request, context);
-  await reader.close();
-  const { images, layers, metadata } = bundle.release.content;
+  const bundle = await surveyBundle(request, context, refuseFault);
+  const { reader, release } = bundle;
+  try {
+    const { manifest, missingVolumes } = reader;
+    const sizes = new Map(manifest.blobs.map(({ digest, size }) => [digest, size]));
+    const layers = reader.layerDigests.map((digest) => ({ mediaType: '', digest, size: sizes.get(digest)! }));
+    const missing: Digest[] = [];
+    for (const layer of layers) {
+      if (!(await reader.exists(layer))) missing.push(layer.digest);
+    }
+    return {
+      bundle,
+      images: release === undefined ? manifest.images : inspectedImages(release),
+      blobs: manifest.blobs.length,
+      layerBytes: layers.reduce((total, { size }) => total + size, 0),
+      missing: { volumes: missingVolumes, images: imagesNeeding(missing, bundle, missingVolumes.includes(1)) },
+    };
+  } finally {
+    await bundle.closePatches();
+    await reader.close();
+  }
+}
+
+function inspectedImages({ content: { images } }: PlannedRelease): readonly InspectedImage[] {
   const users = new Map<Digest, number>();
   const distinct = new Map(images.map((image) => [image.descriptor.digest, image]));
   for (const { blobs } of distinct.values()) {
     for (const { digest } of blobs) users.set(digest, (users.get(digest) ?? 0) + 1);
   }
-  const inspected = ({ name, role, descriptor, source, blobs }: PlannedImage): InspectedImage => ({
+  return images.map(({ name, role, descriptor, source, blobs }) => ({
     name,
     role,
     digest: descriptor.digest,
@@ -44,11 +70,5 @@ export async function inspect(request: OpenRequest, context: Context): Promise<I
     source,
     size: blobs.reduce((total, { size }) => total + size, 0),
     ownSize: blobs.reduce((total, { digest, size }) => total + (users.get(digest) === 1 ? size : 0), 0),
-  });
-  return {
-    bundle,
-    images: images.map(inspected),
-    blobs: metadata.length + layers.length,
-    layerBytes: layers.reduce((total, { descriptor }) => total + descriptor.size, 0),
-  };
+  }));
 }

@@ -1,28 +1,23 @@
 import { basename } from 'node:path';
 
-import { describeBundle } from '../bundle/plan.ts';
+import { isDamage, type OnFault, refuseFault, RELEASE_IMAGE } from '../bundle/fault.ts';
 import { volumesMissing } from '../bundle/found-volumes.ts';
-import type { BundleReader } from '../bundle/reader.ts';
+import type { Seal } from '../bundle/plan.ts';
+import type { BundleContent, BundleReader } from '../bundle/reader.ts';
 import { SealedBundle } from '../bundle/sealed.ts';
-import { type Digest, hexOf } from '../core/digest.ts';
-import { BundleError } from '../core/errors.ts';
+import type { Digest } from '../core/digest.ts';
+import { BundleError, hasCode } from '../core/errors.ts';
 import { MAX_SIGNATURE_BYTES } from '../core/limits.ts';
 import { parseManifest } from '../core/manifest.ts';
-import { parseReference } from '../core/reference.ts';
 import { readVerified } from '../core/verified.ts';
-import { parseArchitecture } from '../release/architecture.ts';
-import { readSignatureConfigMap } from '../release/config-map.ts';
 import { checkCosignPayload, SIMPLE_SIGNING } from '../trust/cosign-payload.ts';
 import type { SignerKey } from '../trust/keys.ts';
-import { findBundleFiles } from './bundle-files.ts';
-import { contentsOf } from './contents.ts';
+import { type BundleFiles, findBundleFiles } from './bundle-files.ts';
 import type { Context } from './context.ts';
-import { loadReleaseKeys, proveRelease } from './prove.ts';
-import { canonicalRepository, planRelease, type PlannedRelease } from './release.ts';
-import { checkSigners, type SignerRequest, type Signers, unknownSigner } from './signers.ts';
-
-/** What to do with a bundle that contradicts itself, though its signer may be known. */
-const FOREIGN = 'The bundle was not made by this program from this release: do not use it.';
+import { deriveRelease, isPatch } from './derive-release.ts';
+import { checkPatch, PatchedBundle } from './patched.ts';
+import type { PlannedRelease } from './release.ts';
+import { checkSigners, type SignerRequest, type Signers } from './signers.ts';
 
 /** Which bundle, and who is believed about it. */
 export interface OpenRequest extends SignerRequest {
@@ -35,18 +30,33 @@ export interface OpenRequest extends SignerRequest {
   readonly expectedDigest?: string | undefined;
 }
 
-export interface OpenedBundle extends Signers {
+export interface OpenedBundle extends SurveyedBundle {
+  /** The release, derived again from its digest. */
+  readonly release: PlannedRelease;
+}
+
+/** A bundle of which some may be damaged or missing. */
+export interface SurveyedBundle extends Signers {
   /** Volume numbers left out. */
   readonly path: string;
-  /** The physical files, in the order of the volumes. */
+  /** The physical files. */
   readonly files: readonly string[];
   /** Bytes of all files. */
   readonly size: number;
   readonly digest: Digest;
-  /** The release, derived again from its digest. */
-  readonly release: PlannedRelease;
+  readonly seal: Seal;
+  /** `undefined` where the manifests that it is derived from are damaged or missing. */
+  readonly release: PlannedRelease | undefined;
+  /** The bundle itself. */
   readonly reader: BundleReader;
+  /** The bundle, with what patches hold in place of what it holds. */
+  readonly content: BundleContent;
+  readonly isPatched: boolean;
+  readonly closePatches: () => Promise<void>;
 }
+
+/** What of an opened bundle goes into a report. */
+export type OpenedFacts = Omit<OpenedBundle, 'reader' | 'content' | 'closePatches'>;
 
 /**
  * Opens a bundle and checks everything but the layers: signer, listing, every byte of the metadata, release signature,
@@ -55,19 +65,103 @@ export interface OpenedBundle extends Signers {
  * CLOSURE_MISMATCH
  */
 export async function openBundle(request: OpenRequest, context: Context): Promise<OpenedBundle> {
-  const { path, files } = await findBundleFiles(request.paths);
+  const opened = await surveyBundle(request, context, refuseFault);
+  const { reader, path, release } = opened;
+  await opened.closePatches(); // who asks for a whole bundle gets nothing from them
+  if (reader.missingVolumes.length === 0 && release !== undefined) return { ...opened, release };
+  await reader.close();
+  throw volumesMissing(basename(path), reader.missingVolumes, reader.volumeCount);
+}
+
+/**
+ * Opens a bundle that may be damaged, or lack volumes, and checks what there is of it as {@link openBundle} does. Damage is
+ * told to `onFault`; a bundle that contradicts itself, or whose signer is not accepted, is refused all the same.
+ * Patches that are named beside it stand in for what they hold.
+ * @throws BundleError as {@link openBundle}
+ */
+export async function surveyBundle(request: OpenRequest, context: Context, onFault: OnFault): Promise<SurveyedBundle> {
+  const { path, files, patches } = await findBundleFiles(request.paths);
   context.observe({ type: 'phase', what: `opening ${basename(path)}` });
-  const sealed = await SealedBundle.open(...files);
+  const heads = await SealedBundle.survey(files, onFault);
+  const opened: BundleReader[] = [];
   try {
-    const signers = await checkSigners(sealed, path, request, context);
-    checkKeyFile(sealed, signers);
+    const { sealed, signers } = await firstSigned(heads, path, request, context);
     sealed.expect(request.expectedDigest);
     const reader = await sealed.unseal();
-    if (reader.missingVolumes.length > 0) throw volumesMissing(basename(path), reader.missingVolumes, reader.volumeCount);
-    const release = await deriveRelease(reader, signers, request.releaseKeyFiles, context);
-    if (signers.standing === 'unknown') await checkUnproven(release, signers.signer);
-    checkIdentity(path, release, request.expectedVersion);
-    return { path, files: sealed.paths, size: sealed.size, digest: sealed.digest, ...signers, release, reader };
+    if (reader.manifest.repairs !== undefined) throw isPatch(reader);
+    for (const patch of patches) opened.push(await openPatch(patch, reader, sealed.digest, request, context));
+    const content: BundleContent = opened.length > 0 ? new PatchedBundle(reader, opened) : reader;
+    const isReadable = reader.hasMetadata || opened.length > 0;
+    const derive = (): Promise<PlannedRelease> => deriveRelease(content, signers, request.releaseKeyFiles, context);
+    const release = isReadable ? await derivedUnlessDamaged(derive, reader, onFault) : undefined;
+    if (release !== undefined) {
+      if (signers.standing === 'unknown') await checkUnproven(release, signers.signer);
+      checkIdentity(path, release, request.expectedVersion);
+    }
+    const closePatches = async (): Promise<void> => {
+      for (const patch of opened) await patch.close();
+    };
+    const { digest, seal, size, paths } = sealed;
+    return { path, files: paths, size, digest, seal, ...signers, release, reader, content, isPatched: opened.length > 0, closePatches };
+  } catch (error) {
+    for (const patch of opened) await patch.close();
+    await heads[0]!.close();
+    throw error;
+  }
+}
+
+/** The release image itself may be damaged, or in a missing volume; then nobody knows what the layers are for. */
+async function derivedUnlessDamaged(
+  derive: () => Promise<PlannedRelease>,
+  reader: BundleReader,
+  onFault: OnFault,
+): Promise<PlannedRelease | undefined> {
+  try {
+    return await derive();
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    // A layer in a volume that is missing is no damage; that the volume is missing is told anyway.
+    if (reader.missingVolumes.length === 0) onFault({ path: reader.name, start: 0, end: 0, entries: [RELEASE_IMAGE], error });
+    return undefined;
+  }
+}
+
+/** The head that was signed, of those that can be read: a damaged one has a bad signature, and a copy of it a good one. */
+async function firstSigned(
+  heads: readonly SealedBundle[],
+  path: string,
+  request: SignerRequest,
+  context: Context,
+): Promise<{ sealed: SealedBundle; signers: Signers }> {
+  let failure: unknown;
+  for (const sealed of heads) {
+    try {
+      const signers = await checkSigners(sealed, path, request, context);
+      checkKeyFile(sealed, signers);
+      return { sealed, signers };
+    } catch (error) {
+      if (!hasCode(error, 'SIGNATURE_INVALID') && !hasCode(error, 'BUNDLE_UNUSABLE')) throw error;
+      failure ??= error;
+    }
+  }
+  throw failure;
+}
+
+/** A patch, checked to the last byte that is no layer, and like a bundle for its signer. */
+async function openPatch(
+  { path, files }: BundleFiles,
+  broken: BundleReader,
+  digest: Digest,
+  request: OpenRequest,
+  context: Context,
+): Promise<BundleReader> {
+  const sealed = await SealedBundle.open(...files);
+  try {
+    checkKeyFile(sealed, await checkSigners(sealed, path, request, context));
+    const patch = await sealed.unseal();
+    if (patch.missingVolumes.length > 0) throw volumesMissing(basename(path), patch.missingVolumes, patch.volumeCount);
+    checkPatch(patch, broken, digest);
+    return patch;
   } catch (error) {
     await sealed.close();
     throw error;
@@ -107,111 +201,6 @@ function checkKeyFile({ publicKey }: SealedBundle, { signer }: Signers): void {
   throw new BundleError('BUNDLE_UNUSABLE', 'SHA256SUMS.pub is not written as keys are written in bundles', {
     hint: 'The signature is good, but the file was changed after it was made: copy the bundle again from where it was made.',
   });
-}
-
-/** Derives the release again from its digest and compares the result with everything the bundle says. */
-async function deriveRelease(
-  reader: BundleReader,
-  { signer, standing }: Signers,
-  releaseKeyFiles: readonly string[],
-  context: Context,
-): Promise<PlannedRelease> {
-  const { concurrency, signal, now, observe } = context;
-  const [claimed, ...more] = reader.manifest.releases;
-  if (claimed === undefined || more.length > 0) {
-    throw new BundleError(
-      'BUNDLE_UNUSABLE',
-      `the bundle holds ${reader.manifest.releases.length} releases; this program reads bundles of one`,
-      { hint: 'Use a version of bundle that reads bundles of several.' },
-    );
-  }
-  if (claimed.signatures.length === 0 && standing === 'unknown') {
-    throw unknownSigner(signer, 'is not known here, and the release in it is not signed either: nothing proves the content');
-  }
-  observe({ type: 'phase', what: 'checking the release signature' });
-  const keys = await loadReleaseKeys(releaseKeyFiles);
-  const signatures =
-    claimed.signatures.length === 0 ? [] : await proveRelease(claimed.digest, signatureMessages(reader, claimed.digest), [], keys, now);
-  if (signatures.length !== claimed.signatures.length) {
-    throw new BundleError(
-      'SIGNATURE_INVALID',
-      `only ${signatures.length} of ${claimed.signatures.length} release signatures in the bundle can be verified here`,
-      {
-        hint: 'Name the key that the packer used with --release-key.',
-      },
-    );
-  }
-  observe({ type: 'phase', what: 'deriving the content from the release image' });
-  try {
-    const { registry, repository } = parseReference(claimed.reference);
-    const release = await planRelease(
-      {
-        descriptor: await reader.resolve(claimed.digest),
-        signatures,
-        architecture: parseArchitecture(claimed.architecture),
-        version: claimed.version,
-        canonical: canonicalRepository(signatures, { registry, repository }),
-      },
-      { releaseImage: reader, storeOf: () => reader },
-      { concurrency, signal },
-    );
-    checkClosure(release, reader);
-    return release;
-  } catch (error) {
-    if (!(error instanceof BundleError) || (error.code !== 'NOT_FOUND' && error.code !== 'USAGE')) throw error;
-    throw new BundleError('CLOSURE_MISMATCH', `the bundle does not hold what the release consists of: ${error.message}`, {
-      cause: error,
-      hint: FOREIGN,
-    });
-  }
-}
-
-function signatureMessages(reader: BundleReader, digest: Digest): readonly Uint8Array[] {
-  const path = `config/signature-sha256-${hexOf(digest).slice(0, 16)}.yaml`;
-  const text = reader.files.get(path);
-  if (text === undefined) {
-    throw new BundleError('SIGNATURE_MISSING', `the bundle does not hold ${path}, the release's signature`, { hint: FOREIGN });
-  }
-  const configMap = readSignatureConfigMap(text);
-  if (configMap.digest !== digest) {
-    throw new BundleError('SIGNATURE_INVALID', `${path} is for another release`, {
-      expected: digest,
-      got: configMap.digest,
-      hint: FOREIGN,
-    });
-  }
-  return configMap.messages;
-}
-
-/** What the bundle lists must be exactly what a pack of the same release would list. */
-function checkClosure(release: PlannedRelease, reader: BundleReader): void {
-  const derived = describeBundle(contentsOf(release));
-  const { manifest, metadataDigests } = reader;
-  const differs = (what: string, expected: readonly unknown[], got: readonly unknown[]): void => {
-    const texts = [expected, got].map((list) => list.map((entry) => JSON.stringify(entry)));
-    const [expectedTexts, gotTexts] = [texts[0]!, texts[1]!];
-    const at = expectedTexts.findIndex((text, index) => text !== gotTexts[index]);
-    if (at === -1 && expectedTexts.length === gotTexts.length) return;
-    const first = at === -1 ? expectedTexts.length : at;
-    throw new BundleError(
-      'CLOSURE_MISMATCH',
-      `bundle.json lists other ${what} than the release image leads to, from number ${first + 1} on`,
-      {
-        expected: expectedTexts[first] ?? 'nothing more',
-        got: gotTexts[first] ?? 'nothing more',
-        hint: FOREIGN,
-      },
-    );
-  };
-  differs('releases', derived.manifest.releases, manifest.releases);
-  differs('images', derived.manifest.images, manifest.images);
-  differs('files', derived.manifest.files, manifest.files);
-  differs('blobs', derived.manifest.blobs, manifest.blobs);
-  differs(
-    'manifests and configs',
-    release.content.metadata.map(({ descriptor }) => descriptor.digest),
-    metadataDigests,
-  );
 }
 
 /** A genuine bundle under another bundle's name must not pass for it. */

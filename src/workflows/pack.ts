@@ -1,23 +1,22 @@
 import { dirname } from 'node:path';
 
 import { volumeNames } from '../bundle/names.ts';
-import { type BundlePlan, describeBundle, type DescribedBundle, planBundle, type Seal } from '../bundle/plan.ts';
+import type { DescribedBundle, Seal } from '../bundle/plan.ts';
 import { encodeSignatureFile } from '../bundle/signature-file.ts';
-import { FAT32_MAX_FILE, ISO_MAX_FILE } from '../bundle/volume-sizes.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
-import type { Observe } from '../core/events.ts';
 import type { PlannedBlob } from '../core/plan.ts';
 import type { Architecture } from '../release/architecture.ts';
 import { type KeyType, SigningKey } from '../trust/keys.ts';
 import type { ReleaseSignature } from '../trust/release-signature.ts';
 import { findBegun, removeBegun, sealOf } from './begun.ts';
-import { contentsOf } from './contents.ts';
 import type { Context } from './context.ts';
-import { bundleFolder, bundlePath, checkSpace, largestFile, prepareFolder, type Space } from './disk.ts';
+import { bundleFolder, bundlePath, checkSpace, prepareFolder, type Space } from './disk.ts';
 import { locateRelease } from './locate.ts';
 import { withLock } from './lock.ts';
 import { Network, type NetworkOptions } from './network.ts';
+import { patchContent, wholeContent } from './patch.ts';
+import { planVolumes } from './plan-volumes.ts';
 import { loadReleaseKeys, proveRelease } from './prove.ts';
 import { canonicalRepository, planRelease, type PlannedRelease } from './release.ts';
 import { askOfficialSources } from './sources.ts';
@@ -48,6 +47,8 @@ export interface PackRequest {
   readonly stopAfter?: number | undefined;
   /** Bytes per second at which layers are fetched at most. */
   readonly limitRate?: number | undefined;
+  /** A damage map: then only what it lists is packed, as a patch for the bundle that it is of. */
+  readonly repairFile?: string | undefined;
   /** Drops what an earlier run has left under the same name. */
   readonly restart: boolean;
   readonly dryRun: boolean;
@@ -81,10 +82,11 @@ export async function pack(request: PackRequest, context: Context): Promise<Pack
   const network = await Network.open(request.network, context);
   try {
     const release = await findRelease(request.release, network, context);
-    const described = describeBundle(contentsOf(release));
+    const { repairFile } = request;
+    const content = repairFile === undefined ? wholeContent(release) : await patchContent(release, repairFile);
     const signing = await signingKey(request, context);
-    const path = await bundlePath(request.output, bundleName(release));
-    const job: Job = { path, release, described, ...signing };
+    const path = await bundlePath(request.output, `${bundleName(release)}${content.suffix}`);
+    const job: Job = { path, release, ...content, ...signing };
     return request.dryRun
       ? await dryRun(job, request, context)
       : await withLock(path, context.signal, (signal) => write(job, request, { ...context, signal }));
@@ -98,6 +100,8 @@ interface Job {
   readonly path: string;
   readonly release: PlannedRelease;
   readonly described: DescribedBundle;
+  /** Those that go in: all of the release, unless it is a patch. */
+  readonly layers: readonly PlannedBlob[];
   readonly key: SigningKey;
   /** The key was made for this run: kept from now on, or only planned with. */
   readonly made: 'now' | 'planned' | undefined;
@@ -118,7 +122,7 @@ async function dryRun(job: Job, request: PackRequest, context: Context): Promise
 }
 
 async function write(job: Job, request: PackRequest, context: Context): Promise<PackReport> {
-  const { path, release, described, key } = job;
+  const { path, release, described, layers, key } = job;
   const { volumeSize: asked, stopAfter, limitRate } = request;
   let begun = await findBegun(path);
   if (request.restart) {
@@ -129,7 +133,7 @@ async function write(job: Job, request: PackRequest, context: Context): Promise<
   const set = stopAfter === undefined || asked === undefined ? undefined : await recallSet(path, described, asked, key, context);
   const seal = set?.seal ?? (await sealOf(begun, described.bundleDigest, key)) ?? sealWith(key, key.sign(described.sums));
   const { plan, volumeSize } = await planVolumes(described, seal, path, asked, context.observe);
-  const { layers, images } = release.content;
+  const { images } = release.content;
   context.observe({ type: 'planned', blobs: layers.length, bytes: amountOf(layers), images: images.length });
 
   const count = plan.volumes.length;
@@ -165,29 +169,6 @@ async function write(job: Job, request: PackRequest, context: Context): Promise<
   const signer = { id: key.public.id, algorithm: key.public.algorithm };
   const { size, bundleDigest } = plan;
   return { path, size, bundleDigest, volumes, left: count - until, signer, release, space, kept, dryRun: false };
-}
-
-/** The plan, cut into volumes where that was asked for, or where the file system could not hold the bundle in one file. */
-async function planVolumes(
-  described: DescribedBundle,
-  seal: Seal,
-  path: string,
-  asked: number | undefined,
-  observe: Observe,
-): Promise<{ plan: BundlePlan; volumeSize: number | undefined }> {
-  const limit = asked ?? (await largestFile(dirname(path)));
-  const plan = planBundle(described, seal, limit);
-  const isCut = plan.volumes.length > 1;
-  if (isCut && asked === undefined) {
-    observe({
-      type: 'noticed',
-      message: `${dirname(path)} is FAT, which holds no larger files: the bundle is cut into ${plan.volumes.length} volumes`,
-    });
-  }
-  if (asked !== undefined && asked !== FAT32_MAX_FILE && plan.volumes.some(({ size }) => size > ISO_MAX_FILE)) {
-    observe({ type: 'noticed', message: `volumes over ${ISO_MAX_FILE} bytes do not fit into plain ISO 9660: discs with them need UDF` });
-  }
-  return { plan, volumeSize: isCut ? limit : undefined };
 }
 
 /** The steps that pack and mirror share: from a version to a release that is proven and planned. */

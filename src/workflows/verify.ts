@@ -1,46 +1,69 @@
-import { drain } from '../core/bytes.ts';
-import { BundleError } from '../core/errors.ts';
-import { imagesUsing } from '../core/plan.ts';
-import { verified } from '../core/verified.ts';
+import { basename } from 'node:path';
+
+import type { Fault } from '../bundle/fault.ts';
+import { volumesMissing } from '../bundle/found-volumes.ts';
+import { writeWhole } from '../bundle/volume-writer.ts';
+import { type BundleError, gravest } from '../core/errors.ts';
+import { auditLayers, imagesHitBy } from './audit.ts';
 import type { Context } from './context.ts';
-import { openBundle, type OpenedBundle, type OpenRequest } from './open-bundle.ts';
+import { formatDamage } from './damage.ts';
+import { type OpenedFacts, type OpenRequest, surveyBundle, type SurveyedBundle } from './open-bundle.ts';
+
+export interface VerifyRequest extends OpenRequest {
+  /** Where the damage map is written, if the bundle is damaged. */
+  readonly damageFile?: string | undefined;
+}
 
 /** What an audit found out; an audit that found a fault throws it. */
 export interface VerifyReport {
-  readonly bundle: Omit<OpenedBundle, 'reader'>;
+  readonly bundle: OpenedFacts;
   /** Blobs that were hashed, and their bytes. */
   readonly blobs: number;
   readonly bytes: number;
 }
 
+/** A damaged bundle has one fault or few; of a heap of them the first ones are shown, and the damage map has all. */
+const SHOWN_FAULTS = 20;
+
 /**
- * Audits a bundle: signer, listing, release signature, closure, and every byte of the file.
- * @throws BundleError naming the entry and the images that need it.
+ * Audits a bundle: signer, listing, release signature, closure, and every byte of the file. It goes on behind a fault, so
+ * that all of them are known in the end.
+ * @throws BundleError the gravest of what was found, naming the entry and the images that need it.
  */
-export async function verify(request: OpenRequest, context: Context): Promise<VerifyReport> {
-  const { reader, ...bundle } = await openBundle(request, context);
-  const { observe, signal } = context;
-  const { content } = bundle.release;
+export async function verify(request: VerifyRequest, context: Context): Promise<VerifyReport> {
+  const faults: Fault[] = [];
+  const onFault = (fault: Fault): void => {
+    faults.push(fault);
+  };
+  const bundle = await surveyBundle(request, context, onFault);
+  const { reader, path } = bundle;
   try {
-    const bytes = content.layers.reduce((total, { descriptor }) => total + descriptor.size, 0);
-    observe({ type: 'planned', blobs: content.layers.length, bytes, images: content.images.length });
-    observe({ type: 'phase', what: 'hashing every layer' });
-    for (const { descriptor, image } of content.layers) {
-      const { digest, size } = descriptor;
-      observe({ type: 'started', digest, bytes: size, image });
-      try {
-        await drain(verified(reader.fetch(descriptor, { signal }), descriptor), (chunk) => {
-          observe({ type: 'advanced', bytes: chunk });
-        });
-      } catch (error) {
-        if (!(error instanceof BundleError)) throw error;
-        throw error.about(`images ${imagesUsing(content, digest).join(', ')}`);
-      }
-      observe({ type: 'finished', digest, bytes: size, image });
+    const { good, goodBytes, lost } = await auditLayers(bundle, onFault, context);
+    const missing = reader.missingVolumes;
+    const failures = [
+      ...faults.map((fault) => aboutImages(fault, bundle)),
+      ...(missing.length > 0 ? [volumesMissing(basename(path), missing, reader.volumeCount)] : []),
+    ];
+    if (failures.length > 0) {
+      for (const { message } of failures.slice(0, SHOWN_FAULTS)) context.observe({ type: 'noticed', message });
+      context.observe({
+        type: 'noticed',
+        message: `${failures.length} faults; ${good} layers (${goodBytes} bytes) are right, ${lost.length} are not`,
+      });
+      if (request.damageFile !== undefined) await writeWhole(request.damageFile, formatDamage(bundle, { faults, lost }));
+      throw gravest(failures);
     }
-    const metadata = content.metadata.reduce((total, { descriptor }) => total + descriptor.size, 0);
-    return { bundle, blobs: content.metadata.length + content.layers.length, bytes: bytes + metadata };
+    const { release } = bundle;
+    if (release === undefined) throw new RangeError('a bundle without a fault has its manifests');
+    const metadata = release.content.metadata.reduce((total, { descriptor }) => total + descriptor.size, 0);
+    return { bundle: { ...bundle, release }, blobs: good + release.content.metadata.length, bytes: goodBytes + metadata };
   } finally {
+    await bundle.closePatches();
     await reader.close();
   }
+}
+
+function aboutImages(fault: Fault, bundle: SurveyedBundle): BundleError {
+  const images = imagesHitBy(fault, bundle);
+  return images.length === 0 ? fault.error : fault.error.about(`images ${images.join(', ')}`);
 }

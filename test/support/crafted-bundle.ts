@@ -144,7 +144,7 @@ export function sampleIngredients(sizes: readonly number[], key = SigningKey.gen
 export async function partsOf(path: string): Promise<Omit<Ingredients, 'key'>> {
   const reader = await (await SealedBundle.open(path)).unseal();
   try {
-    const { releases, images, files, blobs } = reader.manifest;
+    const { releases, images, files, blobs, repairs } = reader.manifest;
     const contentOf = new Map<Digest, Uint8Array>();
     for (const { digest, size } of blobs) {
       const chunks: Uint8Array[] = [];
@@ -156,6 +156,7 @@ export async function partsOf(path: string): Promise<Omit<Ingredients, 'key'>> {
     return {
       blobs: contentOf,
       contents: {
+        ...(repairs !== undefined && { repairs }),
         releases,
         images,
         configMaps: files

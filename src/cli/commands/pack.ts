@@ -6,6 +6,15 @@ import { dryRunOption, sourceOptions, networkRequest, releaseOptions, releaseReq
 import { askPassphrase } from '../passphrase.ts';
 import { packReport } from '../present/pack-report.ts';
 
+export const volumeSizeOption = {
+  'volume-size': {
+    type: 'string',
+    requiresArg: true,
+    describe: `cut the bundle into volumes of at most so many bytes, or for ${Object.keys(VOLUME_SIZES).join(', ')}`,
+    group: 'Media:',
+  },
+} as const;
+
 export const packCommand: Command = {
   usage: 'pack [VERSION]',
   summary: 'make a bundle of a release',
@@ -27,12 +36,7 @@ export const packCommand: Command = {
       group: 'Trust:',
     },
     ...sourceOptions,
-    'volume-size': {
-      type: 'string',
-      requiresArg: true,
-      describe: `cut the bundle into volumes of at most so many bytes, or for ${Object.keys(VOLUME_SIZES).join(', ')}`,
-      group: 'Media:',
-    },
+    ...volumeSizeOption,
     'stop-after': {
       type: 'string',
       requiresArg: true,
@@ -40,6 +44,12 @@ export const packCommand: Command = {
       group: 'Media:',
     },
     'limit-rate': { type: 'string', requiresArg: true, describe: 'bytes per second at most, as in 50M', group: 'Registries:' },
+    repair: {
+      type: 'string',
+      requiresArg: true,
+      describe: 'what bundle verify --damage has written: pack only what it lists, as a patch',
+      group: 'Media:',
+    },
     restart: { type: 'boolean', describe: 'begin anew, and drop what an earlier run has left' },
     ...dryRunOption,
   },
@@ -58,6 +68,7 @@ export const packCommand: Command = {
         volumeSize: volumeSize(args, 'volume-size'),
         stopAfter: stopAfter(args),
         limitRate: byteCount(args, 'limit-rate'),
+        repairFile: text(args, 'repair'),
         restart: flag(args, 'restart'),
         dryRun: flag(args, 'dry-run'),
       },

@@ -1,3 +1,4 @@
+import { text } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { openRequest, trustOptions } from '../options.ts';
 import { verifyReport } from '../present/bundle-report.ts';
@@ -11,12 +12,17 @@ export const verifyCommand: Command = {
   summary: 'audit a bundle: signatures, release signature, every byte',
   examples: [
     ['$0 verify /media/usb', 'the bundle in a folder'],
+    ['$0 verify /media/disc1 /media/disc2', 'a bundle in volumes, on two media'],
+    ['$0 verify /media/usb --damage damage.json', 'what is damaged, for a patch'],
     ['$0 verify ocp-4.17.3-x86_64.tar.zst --trusted-key packer.pub --expect 4.17.3', 'signer and version have to be these'],
   ],
   positionals: pathsPositional,
-  options: trustOptions,
+  options: {
+    damage: { type: 'string', requiresArg: true, describe: 'file that says what is damaged or missing, for bundle pack --repair' },
+    ...trustOptions,
+  },
   async run(args, context) {
     const { verify } = await import('../../workflows/verify.ts');
-    return verifyReport(await verify(openRequest(args), context));
+    return verifyReport(await verify({ ...openRequest(args), damageFile: text(args, 'damage') }, context));
   },
 };

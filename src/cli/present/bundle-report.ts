@@ -20,17 +20,42 @@ export function verifyReport({ bundle, blobs, bytes }: VerifyReport): Outcome {
   return { text: printable(text), json: { result: 'good', bundle: bundleJson(bundle), blobs, bytes } };
 }
 
-export function inspectReport({ bundle, images, blobs, layerBytes }: InspectReport, all: boolean): Outcome {
-  const listed = all ? images : images.toSorted((a, b) => b.ownSize - a.ownSize).slice(0, LARGEST);
-  const rows = listed.map(({ name, digest, size, ownSize }) => [name, digest, formatBytes(size), formatBytes(ownSize)] as const);
+export function inspectReport({ bundle, images, blobs, layerBytes, missing }: InspectReport, all: boolean): Outcome {
+  const { release } = bundle;
+  const listed = all ? images : images.toSorted((a, b) => (b.ownSize ?? 0) - (a.ownSize ?? 0)).slice(0, LARGEST);
+  const shown = (bytes: number | undefined): string => (bytes === undefined ? '' : formatBytes(bytes));
+  const rows = listed.map(({ name, digest, size, ownSize }) => [name, digest, shown(size), shown(ownSize)] as const);
   const text = [
-    facts([...bundleFacts(bundle), ...releaseFacts(bundle.release), ['blobs', `${blobs}, layers ${formatBytes(layerBytes)}`]]),
+    facts([
+      ...bundleFacts(bundle),
+      ...(release === undefined ? UNDERIVED : releaseFacts(release)),
+      ['blobs', `${blobs}, layers ${formatBytes(layerBytes)}`],
+      ['volumes', volumesText(bundle, missing.volumes)],
+    ]),
     '',
     all ? 'images:' : `the ${listed.length} largest images (--images lists all ${images.length}):`,
     columns([['NAME', 'DIGEST', 'SIZE', 'OWN'], ...rows]),
+    ...missingText(missing),
     '',
     'Signatures, listing and manifests were checked; layers were not read: bundle verify does that.',
     ...trustAdvice(bundle),
   ].join('\n');
-  return { text: printable(text), json: { bundle: bundleJson(bundle), blobs, layerBytes, images } };
+  return { text: printable(text), json: { bundle: bundleJson(bundle), blobs, layerBytes, missing, images } };
+}
+
+/** Without the first volume the release cannot be proven here. */
+const UNDERIVED = [['release', 'NOT PROVEN: its manifests and its signature are in volume 1']] as const;
+
+function volumesText({ reader }: InspectReport['bundle'], missing: readonly number[]): string | undefined {
+  if (reader.volumeCount === 1) return undefined;
+  return missing.length === 0 ? String(reader.volumeCount) : `${reader.volumeCount}, of which ${missing.join(', ')} MISSING`;
+}
+
+function missingText({ volumes, images }: InspectReport['missing']): readonly string[] {
+  if (volumes.length === 0) return [];
+  return [
+    '',
+    `volumes ${volumes.join(', ')} are missing, which hold something of ${images.length} images:`,
+    ...images.map((name) => `  ${name}`),
+  ];
 }

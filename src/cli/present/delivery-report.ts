@@ -1,7 +1,7 @@
 import type { DeliveryReport } from '../../workflows/deliver.ts';
 import type { MirrorReport } from '../../workflows/mirror.ts';
 import type { UnpackReport } from '../../workflows/unpack.ts';
-import type { Outcome } from '../command.ts';
+import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes, printable } from '../units.ts';
 import { bundleFacts, bundleJson, releaseFacts, releaseJson, trustAdvice } from './release-facts.ts';
 import { columns, facts } from './table.ts';
@@ -9,7 +9,8 @@ import { columns, facts } from './table.ts';
 export function unpackReport({ bundle, delivery }: UnpackReport): Outcome {
   const rows = [...bundleFacts(bundle), ...releaseFacts(bundle.release), ...deliveryFacts(delivery)];
   const text = [facts(rows), ...planText(delivery), ...trustAdvice(bundle), ...nextSteps(delivery)].join('\n');
-  return { text: printable(text), json: { bundle: bundleJson(bundle), delivery } };
+  const isPartial = (delivery.copied?.left.length ?? 0) > 0;
+  return { text: printable(text), json: { bundle: bundleJson(bundle), delivery }, ...(isPartial && { status: PARTLY_DONE }) };
 }
 
 export function mirrorReport({ release, delivery }: MirrorReport): Outcome {
@@ -29,16 +30,18 @@ function deliveryFacts({
       ['would go to', releaseImage.tagged],
       ['would replace', replaced],
     ];
-  const { blobs, manifests, tags } = copied;
+  const { blobs, manifests, tags, left } = copied;
   const nothing = blobs.pushed + blobs.mounted + manifests.pushed + tags.set === 0;
   return [
-    ['release image', releaseImage.tagged],
-    ['by digest', releaseImage.pinned],
+    ...(left.length > 0
+      ? [['release image', 'NOT PUSHED: not everything that it needs is there'] as const]
+      : [['release image', releaseImage.tagged] as const, ['by digest', releaseImage.pinned] as const]),
     ['blobs', `${blobs.pushed} pushed (${formatBytes(blobs.pushedBytes)}), ${blobs.mounted} mounted, ${blobs.skipped} there already`],
     ['manifests', `${manifests.pushed} pushed, ${manifests.skipped} there already`],
     ['tags', `${tags.set} set, ${tags.kept} right already`],
     ['replaced', replaced],
-    ['result', nothing ? 'everything was there already: nothing was uploaded' : 'complete'],
+    ['left out', left.length === 0 ? undefined : left.join(', ')],
+    ['result', left.length > 0 ? 'PARTLY DONE' : nothing ? 'everything was there already: nothing was uploaded' : 'complete'],
     ['written', resources?.files.join(', ')],
   ];
 }

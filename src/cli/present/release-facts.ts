@@ -1,8 +1,12 @@
 import { hexOf } from '../../core/digest.ts';
 import type { ReleaseSignature } from '../../trust/release-signature.ts';
-import type { OpenedBundle } from '../../workflows/open-bundle.ts';
+import type { SurveyedBundle } from '../../workflows/open-bundle.ts';
+
 import type { PlannedRelease } from '../../workflows/release.ts';
 import { formatBytes } from '../units.ts';
+
+/** What a report says of a bundle. */
+export type BundleFacts = Pick<SurveyedBundle, 'path' | 'size' | 'digest' | 'signer' | 'standing' | 'countersigners' | 'release'>;
 
 type Facts = readonly (readonly [string, string | undefined])[];
 
@@ -24,7 +28,7 @@ export function releaseFacts(release: PlannedRelease): Facts {
   ];
 }
 
-export function bundleFacts({ path, size, digest, signer, standing, countersigners }: Omit<OpenedBundle, 'reader'>): Facts {
+export function bundleFacts({ path, size, digest, signer, standing, countersigners }: BundleFacts): Facts {
   const standings = {
     trusted: 'trusted here',
     own: 'your own key',
@@ -61,19 +65,19 @@ export function releaseJson({ version, architecture, digest, reference, created,
   };
 }
 
-export function bundleJson({ path, size, digest, signer, standing, countersigners, release }: Omit<OpenedBundle, 'reader'>): object {
+export function bundleJson({ path, size, digest, signer, standing, countersigners, release }: BundleFacts): object {
   return {
     path,
     size,
     digest: hexOf(digest),
     signer: { id: signer.id, algorithm: signer.algorithm, standing },
     countersigners: countersigners.map(({ id, algorithm }) => ({ id, algorithm })),
-    release: releaseJson(release),
+    release: release && releaseJson(release),
   };
 }
 
 /** How to make an unknown signer a known one. */
-export function trustAdvice({ standing }: Omit<OpenedBundle, 'reader'>): string[] {
+export function trustAdvice({ standing }: BundleFacts): string[] {
   if (standing !== 'unknown') return [];
   return [
     '',

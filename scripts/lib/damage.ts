@@ -1,0 +1,173 @@
+import { copyFile, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import { blobPath } from '../../src/bundle/sums.ts';
+import { BundleError, hasCode } from '../../src/core/errors.ts';
+import { imagesUsing } from '../../src/core/plan.ts';
+import { ImageLayout } from '../../src/stores/layout.ts';
+import type { Context } from '../../src/workflows/context.ts';
+import { openBundle, type OpenRequest } from '../../src/workflows/open-bundle.ts';
+import { pack, type PackRequest } from '../../src/workflows/pack.ts';
+import { unpack, type UnpackReport } from '../../src/workflows/unpack.ts';
+import { verify } from '../../src/workflows/verify.ts';
+import type { MadeRelease } from './made-release.ts';
+import { makeRelease } from './make-release.ts';
+
+/** A bundle of a small release, with what is known of it when it is whole. */
+export interface DamageTrial {
+  readonly folder: string;
+  readonly made: MadeRelease;
+  readonly context: Context;
+  readonly genuine: Buffer;
+  readonly path: string;
+  readonly packRequest: PackRequest;
+  request(path: string): OpenRequest;
+  /** Layers with the bytes of the file that they take, and the images that need them. */
+  readonly layers: readonly { readonly start: number; readonly end: number; readonly entry: string; readonly images: readonly string[] }[];
+  /** The compressed manifests and configs. */
+  readonly metadata: { readonly start: number; readonly end: number };
+  readonly components: readonly string[];
+  readonly release: string;
+}
+
+export async function prepareTrial(folder: string, components = 3, scale = 0.0002): Promise<DamageTrial> {
+  const made = await makeRelease({ out: join(folder, 'release'), components, scale });
+  const context: Context = {
+    environment: { env: {}, home: folder, uid: 0 },
+    configFolder: join(folder, 'config'),
+    signal: new AbortController().signal,
+    observe: () => undefined,
+    now: new Date(),
+    concurrency: 4,
+  };
+  const packRequest: PackRequest = {
+    release: {
+      version: made.version,
+      architecture: 'x86_64',
+      from: `oci:${made.layout!}`,
+      releaseKeyFiles: [made.releaseKey],
+      signatureStores: [pathToFileURL(made.signatureStore).href],
+      allowUnsignedRelease: false,
+    },
+    output: join(folder, 'whole'),
+    key: { passphrase: async () => undefined },
+    network: { caFiles: [], insecureRegistries: [], mirrors: [], mirrorSetFiles: [] },
+    restart: false,
+    dryRun: false,
+  };
+  const { path } = await pack(packRequest, context);
+  const request = (file: string): OpenRequest => ({ paths: [file], trustedKeyFiles: [], releaseKeyFiles: [made.releaseKey] });
+  const { reader, release } = await openBundle(request(path), context);
+  const layers = reader.layerDigests.map((digest) => {
+    const [place] = reader.placesOf(digest);
+    return { start: place!.start, end: place!.end, entry: blobPath(digest), images: imagesUsing(release.content, digest) };
+  });
+  await reader.close();
+  const genuine = await readFile(path);
+  const magic = Buffer.from('28b52ffd', 'hex');
+  const seal = genuine.indexOf(magic, 4);
+  return {
+    folder,
+    made,
+    context,
+    genuine,
+    path,
+    packRequest,
+    request,
+    layers,
+    metadata: { start: genuine.indexOf(magic, seal + 4), end: layers[0]!.start },
+    components: release.content.images.filter(({ role }) => role === 'component').map(({ name }) => name),
+    release: release.content.images.find(({ role }) => role === 'release')!.name,
+  };
+}
+
+export type DamageOutcome = 'found' | 'same content';
+
+/**
+ * Damages a copy of the bundle, and makes sure that the audit finds and names it, and that nothing that is damaged is
+ * pushed under a tag.
+ * @throws Error saying what was wrong.
+ */
+export async function tryDamage(trial: DamageTrial, start: number, bytes: Uint8Array): Promise<DamageOutcome> {
+  const { folder, context, path, layers, metadata } = trial;
+  const broken = join(folder, 'broken', basename(path));
+  const damageFile = join(folder, 'damage.json');
+  await mkdir(join(folder, 'broken'), { recursive: true });
+  await copyFile(path, broken);
+  const file = await open(broken, 'r+');
+  await file.write(bytes, 0, bytes.length, start);
+  await file.close();
+  const end = start + bytes.length;
+  const overlaps = (place: { readonly start: number; readonly end: number }): boolean => place.start < end && start < place.end;
+  const hit = layers.filter(overlaps);
+  const images = new Set(hit.flatMap((layer) => layer.images));
+
+  await rm(damageFile, { force: true });
+  const failure = await failureOf(verify({ ...trial.request(broken), damageFile }, context));
+  if (failure === undefined) {
+    if (!overlaps(metadata) || hit.length > 0) throw new Error(`bytes ${start} to ${end} are damaged, and nobody noticed`);
+    return 'same content';
+  }
+  if (failure.exitStatus < 20 || failure.exitStatus > 22) throw failure;
+  const { faults } = JSON.parse(await readFile(damageFile, 'utf8')) as {
+    faults: { start: number; end: number; entries: string[]; images: string[] }[];
+  };
+  if (!faults.some(overlaps)) throw new Error(`no fault is told at bytes ${start} to ${end}`);
+  for (const { entry, images: users } of hit) {
+    const named = new Set(faults.filter(({ entries }) => entries.includes(entry)).flatMap((fault) => fault.images));
+    const unnamed = users.find((image) => !named.has(image));
+    if (unnamed !== undefined) throw new Error(`${entry} is damaged, and the damage map does not name ${unnamed}`);
+  }
+
+  for (const partial of [false, true]) {
+    const target = join(folder, 'target');
+    await rm(target, { recursive: true, force: true });
+    const tags = await tagsAfter(trial, broken, target, partial);
+    const wrong = [trial.release, ...images].find((image) => tags.has(image));
+    if (wrong !== undefined) throw new Error(`bytes ${start} to ${end} are damaged, and ${wrong} has a tag`);
+    const isElsewhere = start < layers[0]!.end; // manifests or image-references may be lost, and with them everything
+    const left = trial.components.find((image) => !images.has(image) && !tags.has(image));
+    if (partial && !isElsewhere && left !== undefined) throw new Error(`${left} is whole, and was left out`);
+  }
+  return 'found';
+}
+
+/** The tags that are in a layout after an unpack, successful or not. */
+async function tagsAfter(trial: DamageTrial, bundle: string, target: string, partial: boolean): Promise<ReadonlySet<string>> {
+  await failureOf(unpackTo(trial, [bundle], target, partial));
+  try {
+    return new Set(await (await ImageLayout.open(target)).tags());
+  } catch (error) {
+    if (hasCode(error, 'NOT_FOUND')) return new Set();
+    throw error;
+  }
+}
+
+/** Unpacks into an image layout. */
+export function unpackTo(trial: DamageTrial, paths: readonly string[], target: string, partial: boolean): Promise<UnpackReport> {
+  return unpack(
+    {
+      bundle: { ...trial.request(''), paths },
+      delivery: {
+        to: { kind: 'layout', folder: target, name: `oci:${target}` },
+        replaceTags: false,
+        resourcesFolder: join(trial.folder, 'resources'),
+        dryRun: false,
+      },
+      network: trial.packRequest.network,
+      partial,
+    },
+    trial.context,
+  );
+}
+
+async function failureOf(work: Promise<unknown>): Promise<BundleError | undefined> {
+  try {
+    await work;
+    return undefined;
+  } catch (error) {
+    if (error instanceof BundleError) return error;
+    throw error;
+  }
+}

@@ -1,0 +1,39 @@
+import { hexOf } from '../../core/digest.ts';
+import { requiredText, volumeSize } from '../arguments.ts';
+import type { Command } from '../command.ts';
+import { openRequest, trustOptions } from '../options.ts';
+import { releaseFacts, releaseJson } from '../present/release-facts.ts';
+import { facts } from '../present/table.ts';
+import { volumeSizeOption } from './pack.ts';
+import { pathsPositional } from './verify.ts';
+
+export const repairCommand: Command = {
+  usage: 'repair <PATH..>',
+  summary: 'write a whole bundle from a damaged one and patches for it',
+  examples: [
+    ['$0 repair /media/usb ocp-4.17.3-x86_64.1a2b3c4d.patch.tar.zst -o /data', 'with what bundle pack --repair has made'],
+    ['$0 repair /media/usb -o /data', 'where only the head or the tail is damaged, which can be computed'],
+  ],
+  positionals: pathsPositional,
+  options: {
+    out: { alias: 'o', type: 'string', requiresArg: true, demandOption: true, describe: 'folder, or file that ends with .tar.zst' },
+    ...volumeSizeOption,
+    ...trustOptions,
+  },
+  async run(args, context) {
+    const { repair } = await import('../../workflows/repair.ts');
+    const request = { bundle: openRequest(args), output: requiredText(args, 'out'), volumeSize: volumeSize(args, 'volume-size') };
+    const { path, volumes, size, bundleDigest, release, faults } = await repair(request, context);
+    const files = volumes.map((volume) => ({ path: volume.path, size: volume.size, digest: hexOf(volume.digest) }));
+    return {
+      json: { path, size, bundleDigest: hexOf(bundleDigest), volumes: files, release: releaseJson(release), faults },
+      text: facts([
+        ['repaired', `${path} (${size} bytes)`],
+        ...files.map((file) => ['file', `${file.path} (${file.size} bytes), sha256 ${file.digest}`] as const),
+        ...releaseFacts(release),
+        ['bundle digest', hexOf(bundleDigest)],
+        ['result', 'whole: every layer was hashed on its way'],
+      ]),
+    };
+  },
+};

@@ -1,0 +1,80 @@
+import { type Fault, isDamage, type OnFault, RELEASE_IMAGE } from '../bundle/fault.ts';
+import { blobPath } from '../bundle/sums.ts';
+import { drain } from '../core/bytes.ts';
+import { type Digest, digestFromHex } from '../core/digest.ts';
+import { imagesUsing } from '../core/plan.ts';
+import { verified } from '../core/verified.ts';
+import type { Context } from './context.ts';
+import type { SurveyedBundle } from './open-bundle.ts';
+
+export interface Audited {
+  /** Layers that were hashed and are right, and their bytes. */
+  readonly good: number;
+  readonly goodBytes: number;
+  /** Layers that are damaged, or not there whole. */
+  readonly lost: readonly Digest[];
+}
+
+/** Hashes every layer that is there. What is damaged is told to `onFault`; what lies in missing volumes is only counted. */
+export async function auditLayers({ reader, release }: SurveyedBundle, onFault: OnFault, context: Context): Promise<Audited> {
+  const { observe, signal } = context;
+  const sizes = new Map(reader.manifest.blobs.map(({ digest, size }) => [digest, size]));
+  const layers = reader.layerDigests.map((digest) => ({ mediaType: '', digest, size: sizes.get(digest)! }));
+  const imageOf = new Map(release?.content.layers.map(({ descriptor, image }) => [descriptor.digest, image]));
+  observe({
+    type: 'planned',
+    blobs: layers.length,
+    bytes: layers.reduce((total, { size }) => total + size, 0),
+    images: reader.manifest.images.length,
+  });
+  observe({ type: 'phase', what: 'hashing every layer' });
+  const lost: Digest[] = [];
+  let goodBytes = 0;
+  for (const layer of layers) {
+    const { digest, size } = layer;
+    const image = imageOf.get(digest) ?? 'an image';
+    if (!(await reader.exists(layer))) {
+      lost.push(digest);
+      continue;
+    }
+    observe({ type: 'started', digest, bytes: size, image });
+    try {
+      await drain(verified(reader.fetch(layer, { signal }), layer), (bytes) => {
+        observe({ type: 'advanced', bytes });
+      });
+      goodBytes += size;
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      lost.push(digest);
+      for (const place of reader.placesOf(digest)) onFault({ ...place, entries: [blobPath(digest)], error });
+    }
+    observe({ type: 'finished', digest, bytes: size, image });
+  }
+  return { good: layers.length - lost.length, goodBytes, lost };
+}
+
+/** Names of the images that a fault breaks; all of them where manifests are lost, since these say which layers are whose. */
+export function imagesHitBy({ entries }: Pick<Fault, 'entries'>, { release, reader }: SurveyedBundle): readonly string[] {
+  const digests = entries.flatMap((entry) => {
+    const hex = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(entry)?.[1];
+    return hex === undefined ? [] : [digestFromHex(hex)];
+  });
+  return imagesNeeding(digests, { release, reader }, entries.some(isMetadataFile));
+}
+
+/** Names of the images that need one of the blobs. */
+export function imagesNeeding(
+  digests: readonly Digest[],
+  { release, reader }: Pick<SurveyedBundle, 'release' | 'reader'>,
+  isAll = false,
+): readonly string[] {
+  if (digests.length === 0 && !isAll) return [];
+  if (release === undefined || isAll) return reader.manifest.images.map(({ name }) => name);
+  const hit = new Set(digests.flatMap((digest) => imagesUsing(release.content, digest)));
+  return release.content.images.map(({ name }) => name).filter((name) => hit.has(name));
+}
+
+/** What no image can do without, though it is no blob. */
+function isMetadataFile(entry: string): boolean {
+  return entry === 'manifests and configs' || entry === RELEASE_IMAGE || entry.startsWith('config/');
+}

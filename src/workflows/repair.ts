@@ -1,0 +1,87 @@
+import { basename, resolve } from 'node:path';
+
+import type { Fault } from '../bundle/fault.ts';
+import { volumesMissing } from '../bundle/found-volumes.ts';
+import { volumeNames } from '../bundle/names.ts';
+import type { Digest } from '../core/digest.ts';
+import { BundleError, gravest } from '../core/errors.ts';
+import { findBegun } from './begun.ts';
+import type { Context } from './context.ts';
+import { bundlePath, bundleFolder, prepareFolder } from './disk.ts';
+import { withLock } from './lock.ts';
+import { type OpenRequest, surveyBundle } from './open-bundle.ts';
+import { bundleName } from './pack.ts';
+import { wholeContent } from './patch.ts';
+import { planVolumes } from './plan-volumes.ts';
+import type { PlannedRelease } from './release.ts';
+import { writeBundle } from './write-bundle.ts';
+
+export interface RepairRequest {
+  /** The damaged bundle, and patches for it. */
+  readonly bundle: OpenRequest;
+  /** A folder, or a file that is called like a bundle. */
+  readonly output: string;
+  /** Bytes that a volume may have; one file is written if it is left out. */
+  readonly volumeSize?: number | undefined;
+}
+
+export interface RepairReport {
+  readonly path: string;
+  readonly volumes: readonly { readonly path: string; readonly size: number; readonly digest: Digest }[];
+  readonly size: number;
+  readonly bundleDigest: Digest;
+  readonly release: PlannedRelease;
+  /** Faults that were found in the damaged one, layers apart. */
+  readonly faults: number;
+}
+
+/**
+ * Writes a whole bundle from a damaged one and patches for it: the same, to the byte, as the damaged one was when it was
+ * cut in the same way. Every layer is hashed on its way; what is neither layer nor manifest is computed.
+ * @throws BundleError as opening a bundle does; CONTENT_MISMATCH or BUNDLE_UNUSABLE for a layer that is damaged in every source; DISK
+ */
+export async function repair(request: RepairRequest, context: Context): Promise<RepairReport> {
+  await prepareFolder(await bundleFolder(request.output));
+  const faults: Fault[] = [];
+  const broken = await surveyBundle(request.bundle, context, (fault) => faults.push(fault));
+  const { reader, release, seal, signer } = broken;
+  try {
+    if (release === undefined) {
+      const { missingVolumes, volumeCount } = reader;
+      throw faults.length > 0
+        ? gravest(faults.map(({ error }) => error))
+        : volumesMissing(basename(broken.path), missingVolumes, volumeCount);
+    }
+    const { described, layers } = wholeContent(release);
+    if (described.bundleDigest !== broken.digest) throw new RangeError('the derived bundle is another than the one that was opened');
+    const path = await bundlePath(request.output, bundleName(release));
+    return await withLock(path, context.signal, async (signal) => {
+      const { plan, volumeSize } = await planVolumes(described, seal, path, request.volumeSize, context.observe);
+      refuseOverwriting(broken.files, volumeNames(path, plan.volumes.length));
+      const begun = await findBegun(path);
+      context.observe({
+        type: 'planned',
+        blobs: layers.length,
+        bytes: layers.reduce((total, { descriptor }) => total + descriptor.size, 0),
+        images: release.content.images.length,
+      });
+      const only = { start: 0, end: plan.volumes.length };
+      const { volumes } = await writeBundle(
+        { path, plan, volumeSize, layers, begun, publicKey: signer.pem, only, before: [] },
+        { ...context, signal },
+      );
+      return { path, volumes, size: plan.size, bundleDigest: plan.bundleDigest, release, faults: faults.length };
+    });
+  } finally {
+    await broken.closePatches();
+    await reader.close();
+  }
+}
+
+/** The damaged bundle is only read: it may be all that there is. */
+function refuseOverwriting(sources: readonly string[], targets: readonly string[]): void {
+  const read = new Set(sources.map((path) => resolve(path)));
+  const both = targets.find((path) => read.has(resolve(path)));
+  if (both === undefined) return;
+  throw new BundleError('USAGE', `${both} is the damaged bundle itself`, { hint: 'Name another folder.' });
+}

@@ -1,0 +1,214 @@
+import { copyFile, mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { type DamageTrial, prepareTrial, tryDamage, unpackTo } from '../../scripts/lib/damage.ts';
+import { BundleError } from '../../src/core/errors.ts';
+import { ImageLayout } from '../../src/stores/layout.ts';
+import { pack, type PackReport } from '../../src/workflows/pack.ts';
+import { repair } from '../../src/workflows/repair.ts';
+import { verify } from '../../src/workflows/verify.ts';
+import { craft, partsOf } from '../support/crafted-bundle.ts';
+import { SigningKey } from '../../src/trust/keys.ts';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+describe('a damaged bundle', () => {
+  let folder: string;
+  let trial: DamageTrial;
+  let cases = 0;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bundle-damage-'));
+    trial = await prepareTrial(folder);
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  const ownFolder = async (): Promise<string> => {
+    const own = join(folder, `case-${(cases += 1)}`);
+    await mkdir(own);
+    return own;
+  };
+  /** A copy of the bundle with bits of it changed. */
+  const broken = async (...places: readonly number[]): Promise<string> => {
+    const path = join(await ownFolder(), basename(trial.path));
+    const bytes = Buffer.from(trial.genuine);
+    for (const at of places) bytes[at]! ^= 1;
+    await writeFile(path, bytes);
+    return path;
+  };
+  const refusal = async (work: Promise<unknown>): Promise<BundleError> => {
+    const error: unknown = await work.catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(BundleError);
+    return error as BundleError;
+  };
+  const mapOf = async (path: string): Promise<string> => {
+    const damageFile = join(await ownFolder(), 'damage.json');
+    expect((await refusal(verify({ ...trial.request(path), damageFile }, trial.context))).exitStatus).toBeLessThanOrEqual(22);
+    return damageFile;
+  };
+  const patchFor = async (damageFile: string): Promise<PackReport> =>
+    pack({ ...trial.packRequest, output: await ownFolder(), repairFile: damageFile }, trial.context);
+  const tagsIn = async (target: string): Promise<readonly string[]> => (await (await ImageLayout.open(target)).tags()).toSorted();
+  const middle = ({ start, end }: { readonly start: number; readonly end: number }): number => Math.floor((start + end) / 2);
+
+  it('is found out wherever the damage is, named, and never pushed under a tag', async () => {
+    const { length } = trial.genuine;
+    const stretch = fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.oneof(fc.constant(1), fc.integer({ min: KiB, max: 64 * KiB })));
+    await fc.assert(
+      fc.asyncProperty(stretch, fc.integer({ min: 1, max: 255 }), async ([where, size], mask) => {
+        const start = Math.floor(where * (length - size));
+        await tryDamage(
+          trial,
+          start,
+          trial.genuine.subarray(start, start + size).map((byte) => byte ^ mask),
+        );
+      }),
+      { numRuns: 10 },
+    );
+  }, 180_000);
+
+  it('with one bad layer is unpacked with a patch hardly larger than that layer, and repaired to the same byte', async () => {
+    const layer = trial.layers.toSorted((a, b) => b.end - b.start - (a.end - a.start))[0]!;
+    const path = await broken(middle(layer));
+    const patch = await patchFor(await mapOf(path));
+    expect(patch.size).toBeLessThan(layer.end - layer.start + MiB);
+    const target = join(await ownFolder(), 'target');
+    await unpackTo(trial, [path, patch.path], target, false);
+    expect(await tagsIn(target)).toEqual([...trial.components, trial.release].toSorted());
+    const output = await ownFolder();
+    const repaired = await repair({ bundle: { ...trial.request(''), paths: [path, patch.path] }, output }, trial.context);
+    expect((await readFile(repaired.path)).equals(trial.genuine)).toBe(true);
+  });
+
+  it('with lost manifests is repaired with a patch that holds them', async () => {
+    const path = await broken(...Array.from({ length: 40 }, (_, index) => trial.metadata.start + 30 + 7 * index));
+    const damageFile = await mapOf(path);
+    const { faults } = JSON.parse(await readFile(damageFile, 'utf8')) as { faults: { images: string[] }[] };
+    expect(faults[0]!.images.toSorted()).toEqual([...trial.components, trial.release].toSorted());
+    const patch = await patchFor(damageFile);
+    const repaired = await repair(
+      { bundle: { ...trial.request(''), paths: [path, patch.path] }, output: await ownFolder() },
+      trial.context,
+    );
+    expect((await readFile(repaired.path)).equals(trial.genuine)).toBe(true);
+  });
+
+  it.each([
+    ['head', () => 200],
+    ['copy of the head, the record or the seek table', () => trial.genuine.length - 30],
+  ])('in its %s is repaired without a patch', async (_, where) => {
+    const path = await broken(where());
+    const damageFile = await mapOf(path);
+    await expect(patchFor(damageFile)).rejects.toMatchObject({ code: 'USAGE' });
+    const repaired = await repair({ bundle: trial.request(path), output: await ownFolder() }, trial.context);
+    expect((await readFile(repaired.path)).equals(trial.genuine)).toBe(true);
+  });
+
+  it('that is cut off is repaired with a patch that holds the rest', async () => {
+    const path = await broken();
+    await truncate(path, middle(trial.layers.at(-3)!));
+    const patch = await patchFor(await mapOf(path));
+    const repaired = await repair(
+      { bundle: { ...trial.request(''), paths: [path, patch.path] }, output: await ownFolder() },
+      trial.context,
+    );
+    expect((await readFile(repaired.path)).equals(trial.genuine)).toBe(true);
+  });
+
+  it('is not needed where the target has its bad blob already', async () => {
+    const target = join(await ownFolder(), 'target');
+    await unpackTo(trial, [trial.path], target, false);
+    const { delivery } = await unpackTo(trial, [await broken(middle(trial.layers[2]!))], target, false);
+    expect(delivery.copied).toMatchObject({ blobs: { pushed: 0 }, left: [] });
+  });
+
+  it('is unpacked in part, and the rest of it when the patch is there', async () => {
+    const layer = trial.layers.find(({ images }) => images.length === 1 && images[0] !== trial.release)!;
+    const path = await broken(middle(layer));
+    const target = join(await ownFolder(), 'target');
+    const { delivery } = await unpackTo(trial, [path], target, true);
+    expect(delivery.copied!.left.toSorted()).toEqual([trial.release, ...layer.images].toSorted());
+    expect(await tagsIn(target)).toEqual(trial.components.filter((image) => !layer.images.includes(image)).toSorted());
+    const patch = await patchFor(await mapOf(path));
+    await unpackTo(trial, [path, patch.path], target, false);
+    expect(await tagsIn(target)).toEqual([...trial.components, trial.release].toSorted());
+  });
+
+  it('is not repaired in its own place, nor with a patch that lacks something', async () => {
+    const [one, two] = [trial.layers[1]!, trial.layers[3]!];
+    const path = await broken(middle(one));
+    const patch = await patchFor(await mapOf(path));
+    const both = await broken(middle(one), middle(two));
+    const request = { ...trial.request(''), paths: [both, patch.path] };
+    expect((await refusal(repair({ bundle: request, output: await ownFolder() }, trial.context))).exitStatus).toBe(20);
+    await expect(repair({ bundle: request, output: join(both, '..') }, trial.context)).rejects.toMatchObject({ code: 'USAGE' });
+  });
+
+  describe('has a patch that', () => {
+    it('is refused where a whole bundle is needed', async () => {
+      const patch = await patchFor(await mapOf(await broken(middle(trial.layers[1]!))));
+      const unusable = { code: 'BUNDLE_UNUSABLE' };
+      await expect(verify(trial.request(patch.path), trial.context)).rejects.toMatchObject(unusable);
+      await expect(unpackTo(trial, [patch.path], join(folder, 'nowhere'), true)).rejects.toMatchObject(unusable);
+      await expect(stat(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'ENOENT' });
+    });
+
+    it('is refused when it is damaged itself, for another bundle, or signed by nobody who is trusted', async () => {
+      const path = await broken(middle(trial.layers[1]!));
+      const patch = await patchFor(await mapOf(path));
+      const bytes = await readFile(patch.path);
+      const named = async (content: Uint8Array): Promise<string> => {
+        const file = join(await ownFolder(), basename(patch.path));
+        await writeFile(file, content);
+        return file;
+      };
+      const withByte = (at: number): Uint8Array => bytes.with(at, bytes[at]! ^ 1);
+      const target = join(await ownFolder(), 'target');
+      expect((await refusal(unpackTo(trial, [path, await named(withByte(bytes.length - 40))], target, false))).exitStatus).toBe(22);
+
+      const { contents, blobs } = await partsOf(patch.path);
+      const key = SigningKey.generate('ed25519');
+      const other = { ...contents, repairs: contents.releases[0]!.digest };
+      const own = { ...trial, request: () => ({ ...trial.request(''), trustedKeyFiles: [] }) };
+      const stranger = await named(craft({ contents, blobs, key }));
+      const forOther = await named(craft({ contents: other, blobs, key }));
+      for (const [file, status] of [
+        [forOther, 22],
+        [stranger, 21],
+      ] as const) {
+        // A user of their own trusts nobody yet; this one trusts the packer, and only them.
+        const trusting = status === 21 ? await trustingPacker() : own;
+        expect((await refusal(unpackTo(trusting, [path, file], target, false))).exitStatus).toBe(status);
+      }
+      await expect(stat(target)).rejects.toMatchObject({ code: 'ENOENT' });
+    });
+
+    const trustingPacker = async (): Promise<DamageTrial> => {
+      const pub = join(await ownFolder(), 'packer.pub');
+      await copyFile(join(trial.context.configFolder, 'signing-key.pub'), pub);
+      return { ...trial, request: (file) => ({ ...trial.request(file), trustedKeyFiles: [pub] }) };
+    };
+  });
+
+  it('whose map is of another bundle, or no map, makes no patch', async () => {
+    const damageFile = await mapOf(await broken(middle(trial.layers[1]!)));
+    const text = await readFile(damageFile, 'utf8');
+    const changed = async (change: (text: string) => string): Promise<string> => {
+      const file = join(await ownFolder(), 'damage.json');
+      await writeFile(file, change(text));
+      return file;
+    };
+    const hex = /"bundleDigest": "([0-9a-f]{64})"/.exec(text)![1]!;
+    await expect(patchFor(await changed((map) => map.replace(hex, '0'.repeat(64))))).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(
+      patchFor(await changed((map) => map.replace(/"blobs": \[\s*"[0-9a-f]{64}"/, `"blobs": ["${'0'.repeat(64)}"`))),
+    ).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(patchFor(await changed(() => '{}'))).rejects.toMatchObject({ code: 'CONFIGURATION' });
+    await expect(patchFor(join(folder, 'nothing.json'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
