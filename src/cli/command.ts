@@ -27,3 +27,8 @@ export interface Command {
   readonly options: Readonly<Record<string, Options>>;
   run(args: Arguments, context: Context, io: Io): Promise<Outcome>;
 }
+
+/** The word that a command is called by. */
+export function nameOf({ usage }: Command): string {
+  return usage.split(' ', 1)[0]!;
+}

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 
 import { Pace } from '../core/concurrency.ts';
 import { BundleError, diskError, systemCode } from '../core/errors.ts';
@@ -48,15 +48,20 @@ async function writeResult(text: string, { stdout }: Io): Promise<void> {
 }
 
 function contextOf(args: Arguments, { observe }: Progress, io: Io): Context {
-  const { env, home } = io.environment;
   return {
     environment: io.environment,
-    configFolder: join(env['XDG_CONFIG_HOME'] ?? join(home, '.config'), 'bundle'),
+    configFolder: configFolder(io.environment),
     signal: io.signal,
     observe,
     now: new Date(),
     concurrency: new Pace(count(args, 'concurrency') ?? DEFAULT_CONCURRENCY),
   };
+}
+
+/** The XDG base directory specification has relative paths ignored: whose keys count must not depend on the working folder. */
+function configFolder({ env, home }: Io['environment']): string {
+  const named = env['XDG_CONFIG_HOME'] ?? '';
+  return join(isAbsolute(named) ? named : join(home, '.config'), 'bundle');
 }
 
 /** A command line that cannot be parsed still says how it wants its failure. */

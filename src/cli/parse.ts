@@ -2,8 +2,9 @@ import yargs, { type Argv } from 'yargs';
 
 import { BundleError } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
-import type { Arguments, Command } from './command.ts';
+import { type Arguments, type Command, nameOf } from './command.ts';
 import { checkRegistryCommand } from './commands/check-registry.ts';
+import { completions } from './completion.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { keygenCommand } from './commands/keygen.ts';
 import { loginCommand, logoutCommand } from './commands/login.ts';
@@ -48,6 +49,8 @@ const EXAMPLES: Command['examples'] = [
  * @throws BundleError USAGE
  */
 export async function parseCommandLine(argv: readonly string[], io: Pick<Io, 'stdout'>): Promise<Invocation> {
+  const completed = completions(argv, { '': COMMANDS, trust: TRUST_COMMANDS }, commonOptions);
+  if (completed !== undefined) return { output: completed };
   let chosen: Command | undefined;
   // yargs puts examples last, and would wrap and trim them elsewhere: so they are put in when it is done.
   const introductions = new Map<string, string>();
@@ -98,8 +101,9 @@ export async function parseCommandLine(argv: readonly string[], io: Pick<Io, 'st
     });
   });
   if (failure !== undefined) {
-    throw new BundleError('USAGE', failure.message.split('\n')[0] ?? 'the command line is not understood', {
-      hint: `${chosen === undefined ? 'bundle --help' : `bundle ${chosen.usage.split(' ')[0] ?? ''} --help`} shows what there is.`,
+    const named = [...COMMANDS.map(nameOf), 'trust'].find((name) => argv.includes(name));
+    throw new BundleError('USAGE', failure.message.replace(/\s*\n\s*/g, ' ').trim(), {
+      hint: `bundle ${named === undefined ? '' : `${named} `}--help shows what there is.`,
     });
   }
   const [usage = ''] = output.split('\n', 1);

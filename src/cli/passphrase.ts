@@ -1,6 +1,18 @@
 import { BundleError } from '../core/errors.ts';
+import type { KeySource } from '../workflows/signing-key.ts';
+import { text } from './arguments.ts';
 import { askHidden, canAsk } from './ask.ts';
+import type { Arguments } from './command.ts';
 import type { Io } from './io.ts';
+
+/** Which key signs: that of `--key`, else of `$BUNDLE_KEY`, else the user's own. An empty variable is an unset one. */
+export function keySource(args: Arguments, io: Io): KeySource {
+  const fromEnvironment = io.environment.env['BUNDLE_KEY'];
+  return {
+    keyFile: text(args, 'key') ?? (fromEnvironment === '' ? undefined : fromEnvironment),
+    passphrase: () => askPassphrase(io),
+  };
+}
 
 /**
  * The passphrase of a key: `$BUNDLE_KEY_PASSPHRASE`, else asked for in a terminal without showing it.

@@ -111,11 +111,14 @@ export function systemCode(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/**
- * A local file-system failure in the program's own words: 23 where the path does not exist, 26 for the rest
- * (no space, no permission, read error).
- */
+/** A failure to read in the program's own words: 23 where the path does not exist, 26 for the rest (no permission, read error). */
 export function diskError(action: string, path: string, cause: unknown): BundleError {
+  if (systemCode(cause) !== 'ENOENT') return writeError(action, path, cause);
+  return new BundleError('NOT_FOUND', `cannot ${action} ${path}: no such file or folder`, { hint: 'Check the path.', cause });
+}
+
+/** A failure to write in the program's own words: always 26 (no space, no permission, no such folder). */
+export function writeError(action: string, path: string, cause: unknown): BundleError {
   const code = systemCode(cause) ?? 'unknown error';
   const hints: Record<string, string> = {
     ENOSPC: 'Free some space, or choose another folder.',
@@ -125,14 +128,9 @@ export function diskError(action: string, path: string, cause: unknown): BundleE
     EROFS: 'The file system is mounted read-only: choose another folder.',
     EFBIG: 'The file system cannot hold a file of this size: use another one.',
     EIO: 'The medium could not be read or written: try another one.',
+    ENOENT: 'The file system has no place for it: check the path, and that the medium is mounted.',
     ENOTDIR: 'A part of the path is a file where a folder is needed.',
     EISDIR: 'The path is a folder where a file is needed.',
   };
-  if (code === 'ENOENT') {
-    return new BundleError('NOT_FOUND', `cannot ${action} ${path}: no such file or folder`, {
-      hint: 'Check the path.',
-      cause,
-    });
-  }
   return new BundleError('DISK', `cannot ${action} ${path}: ${code}`, { hint: hints[code], cause });
 }

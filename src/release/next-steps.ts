@@ -10,9 +10,15 @@ export interface DeliveredRelease {
   readonly installFile: string;
 }
 
+/** A path as a shell takes it for one word. */
+function quoted(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+}
+
 /** The exact commands for a release that has arrived in a local registry: `next-steps.txt`. */
 export function nextSteps(release: DeliveredRelease): string {
-  const { version, architecture, pinned, mirrorSetFile, installFile } = release;
+  const { version, architecture, pinned, installFile } = release;
+  const mirrorSetFile = quoted(release.mirrorSetFile);
   return [
     `OpenShift ${version} (${architecture}) is in the local registry:`,
     `  ${pinned}`,
@@ -47,10 +53,11 @@ export function nextSteps(release: DeliveredRelease): string {
 
 /** The lines that matter at once: what `unpack` prints in the end. */
 export function firstSteps(release: DeliveredRelease, file: string): readonly string[] {
-  const { pinned, signatureFile, mirrorSetFile } = release;
+  const { pinned, signatureFile } = release;
+  const mirrorSetFile = quoted(release.mirrorSetFile);
   return [
     `Next (all of it is in ${file}):`,
-    ...(signatureFile === undefined ? [] : [`  oc apply -f ${signatureFile}`]),
+    ...(signatureFile === undefined ? [] : [`  oc apply -f ${quoted(signatureFile)}`]),
     `  oc diff -f ${mirrorSetFile}`,
     `  oc apply -f ${mirrorSetFile}`,
     `  oc adm upgrade --allow-explicit-upgrade --to-image ${pinned}${forceFlag(release)}`,
@@ -65,7 +72,7 @@ function signatureStep({ signatureFile }: DeliveredRelease): string[] {
       '',
     ];
   }
-  return ['1. Let the cluster check the release signature:', `     oc apply -f ${signatureFile}`, ''];
+  return ['1. Let the cluster check the release signature:', `     oc apply -f ${quoted(signatureFile)}`, ''];
 }
 
 function forceFlag({ signatureFile }: DeliveredRelease): string {

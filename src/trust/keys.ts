@@ -101,7 +101,15 @@ export class SigningKey {
     try {
       key = createPrivateKey({ key: pem, ...(passphrase !== undefined && { passphrase }) });
     } catch (cause) {
-      throw unusableKey(what, SigningKey.isEncrypted(pem) ? 'the passphrase is missing or wrong' : 'it is not a PEM private key', cause);
+      if (!SigningKey.isEncrypted(pem)) throw unusableKey(what, 'it is not a PEM private key', cause);
+      throw new BundleError(
+        'CONFIGURATION',
+        `${what} cannot be decrypted: the passphrase is ${passphrase === undefined ? 'missing' : 'wrong'}`,
+        {
+          cause,
+          hint: 'Set BUNDLE_KEY_PASSPHRASE, or run it in a terminal, where it is asked for.',
+        },
+      );
     }
     return new SigningKey(key, what);
   }

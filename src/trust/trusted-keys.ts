@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { BundleError, diskError, systemCode } from '../core/errors.ts';
+import { BundleError, diskError, systemCode, writeError } from '../core/errors.ts';
 import { MAX_KEY_BYTES } from '../core/limits.ts';
 import { SignerKey } from './keys.ts';
 
@@ -47,7 +47,7 @@ export class TrustedKeys {
       await writeFile(path, key.pem, { mode: 0o644 });
       await chmod(path, 0o644);
     } catch (error) {
-      throw diskError('write', path, error);
+      throw writeError('write', path, error);
     }
   }
 
@@ -70,7 +70,7 @@ export class TrustedKeys {
       try {
         await rm(path);
       } catch (error) {
-        throw diskError('remove', path, error);
+        throw writeError('remove', path, error);
       }
     }
     return found.key;

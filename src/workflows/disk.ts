@@ -16,10 +16,14 @@ export async function bundleFolder(output: string): Promise<string> {
   return dirname(await bundlePath(output, 'bundle'));
 }
 
-/** Makes sure that a folder exists and can be written to. @throws BundleError DISK */
-export async function prepareFolder(folder: string): Promise<void> {
+/**
+ * Makes sure that a folder exists and can be written to.
+ * @param mode of the folders that have to be made.
+ * @throws BundleError DISK
+ */
+export async function prepareFolder(folder: string, mode = 0o777): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(resolve(folder), mode);
     await access(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
     const code = systemCode(error) ?? 'unknown error';
@@ -27,6 +31,17 @@ export async function prepareFolder(folder: string): Promise<void> {
       cause: error,
       hint: 'Name a folder that you may write to, or mount the medium first.',
     });
+  }
+}
+
+/** Node's own recursive mkdir never ends where a folder that exists answers that there is no such file, as those in /proc do. */
+async function makeFolder(folder: string, mode: number): Promise<void> {
+  if (await isFolder(folder)) return;
+  if (dirname(folder) !== folder) await makeFolder(dirname(folder), mode);
+  try {
+    await mkdir(folder, mode);
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST' || !(await isFolder(folder))) throw error;
   }
 }
 

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { diskError } from '../core/errors.ts';
 import { type KeyType, SignerKey, SigningKey } from '../trust/keys.ts';
 import type { Context } from './context.ts';
+import { prepareFolder } from './disk.ts';
 import { trustedKeysOf } from './signers.ts';
 import { ownKeyPath, saveKeyPair } from './signing-key.ts';
 
@@ -41,6 +42,7 @@ export async function trustAdd(paths: readonly string[], context: Context): Prom
     }
     keys.push(SignerKey.parse(pem, path));
   }
+  await prepareFolder(trusted.folder, 0o700);
   for (const key of keys) await trusted.add(key);
   return keys.map(described);
 }

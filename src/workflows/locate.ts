@@ -79,7 +79,7 @@ function parseFrom(from: string): Reference {
 }
 
 async function openLayout(from: string): Promise<Place> {
-  const [folder = '', digest] = from.slice('oci:'.length).split('@');
+  const [, folder = '', digest] = /^oci:(.*?)(?:@(sha256:[0-9a-f]*))?$/s.exec(from) ?? [];
   if (folder === '') throw new BundleError('USAGE', `not an image layout: ${from}`, { hint: 'Write oci:DIR, or oci:DIR@sha256:….' });
   const store = await ImageLayout.open(folder);
   return {

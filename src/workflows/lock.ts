@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { kill, pid as ownPid } from 'node:process';
 
 import { anySignal } from '../core/concurrency.ts';
-import { BundleError, diskError, systemCode } from '../core/errors.ts';
+import { BundleError, diskError, systemCode, writeError } from '../core/errors.ts';
 
 const HEARTBEAT_MS = 10_000;
 /** A lock that has not been touched for so long was left behind, wherever its owner ran. */
@@ -63,7 +63,7 @@ async function acquire(lockPath: string, self: Owner): Promise<void> {
       }
       return;
     } catch (error) {
-      if (systemCode(error) !== 'EEXIST') throw diskError('write', lockPath, error);
+      if (systemCode(error) !== 'EEXIST') throw writeError('write', lockPath, error);
     }
     const found = await readFile(lockPath, 'utf8').catch(() => ''); // gone again, most likely
     const owner = parseOwner(found);

@@ -56,12 +56,22 @@ export interface PlannedRelease {
   readonly content: ContentPlan;
 }
 
-/** The repository of a proven release: what its first signature says, else `fallback`. */
+/**
+ * The repository of a proven release: what its first signature says, else `fallback`.
+ * @throws BundleError SIGNATURE_INVALID when it names none.
+ */
 export function canonicalRepository(signatures: readonly ReleaseSignature[], fallback: RepositoryName): RepositoryName {
   const [first] = signatures;
   if (first === undefined) return fallback;
-  const { registry, repository } = parseReference(first.dockerReference);
-  return { registry, repository };
+  try {
+    const { registry, repository } = parseReference(first.dockerReference);
+    return { registry, repository };
+  } catch (cause) {
+    throw new BundleError('SIGNATURE_INVALID', `the release signature names no repository: ${first.dockerReference}`, {
+      cause,
+      hint: 'It is genuine, but cannot be used: ask whoever signed the release.',
+    });
+  }
 }
 
 /**

@@ -1,8 +1,9 @@
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { BundleError, diskError, systemCode } from '../core/errors.ts';
+import { BundleError, diskError, systemCode, writeError } from '../core/errors.ts';
 import { SigningKey } from '../trust/keys.ts';
+import { prepareFolder } from './disk.ts';
 
 export interface KeySource {
   /** A PEM file; without it the user's own key is used. */
@@ -48,17 +49,18 @@ export async function makeOwnKey(configFolder: string): Promise<SigningKey> {
 export async function saveKeyPair(key: SigningKey, path: string, passphrase: string | undefined): Promise<string> {
   const publicPath = `${path.replace(/\.pem$/, '')}.pub`;
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await prepareFolder(dirname(path), 0o700);
     await writeNew(path, key.pem(passphrase), 0o600);
     await writeNew(publicPath, key.public.pem, 0o644);
   } catch (error) {
+    if (error instanceof BundleError) throw error;
     if (systemCode(error) === 'EEXIST') {
       throw new BundleError('USAGE', `${path} or its public key exists already`, {
         cause: error,
         hint: 'Keys are never overwritten: choose another name.',
       });
     }
-    throw diskError('write', path, error);
+    throw writeError('write', path, error);
   }
   return publicPath;
 }

@@ -1,9 +1,9 @@
 import { VOLUME_SIZES } from '../../bundle/volume-sizes.ts';
 import { BundleError } from '../../core/errors.ts';
 import type { Arguments, Command } from '../command.ts';
-import { byteCount, count, flag, requiredText, text, volumeSize } from '../arguments.ts';
+import { byteCount, count, flag, requiredText, volumeSize } from '../arguments.ts';
 import { dryRunOption, sourceOptions, networkRequest, releaseOptions, releaseRequest } from '../options.ts';
-import { askPassphrase } from '../passphrase.ts';
+import { keySource } from '../passphrase.ts';
 import { packReport } from '../present/pack-report.ts';
 
 export const volumeSizeOption = {
@@ -63,7 +63,7 @@ export const packCommand: Command = {
       {
         release: releaseRequest(args),
         output,
-        key: { keyFile: text(args, 'key') ?? io.environment.env['BUNDLE_KEY'], passphrase: () => askPassphrase(io) },
+        key: keySource(args, io),
         network: networkRequest(args),
         volumeSize: volumeSize(args, 'volume-size'),
         stopAfter: stopAfter(args),

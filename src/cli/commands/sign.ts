@@ -2,7 +2,7 @@ import { hexOf } from '../../core/digest.ts';
 import { text, texts } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { trustOptions } from '../options.ts';
-import { askPassphrase } from '../passphrase.ts';
+import { keySource } from '../passphrase.ts';
 import { facts } from '../present/table.ts';
 import { pathsPositional } from './verify.ts';
 
@@ -24,7 +24,7 @@ export const signCommand: Command = {
     const { path, signaturePath, bundleDigest, signer } = await sign(
       {
         paths: texts(args, 'PATH'),
-        key: { keyFile: text(args, 'key') ?? io.environment.env['BUNDLE_KEY'], passphrase: () => askPassphrase(io) },
+        key: keySource(args, io),
         trustedKeyFiles: texts(args, 'trusted-key'),
         expectedDigest: text(args, 'bundle-digest'),
       },

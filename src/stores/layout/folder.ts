@@ -1,7 +1,7 @@
 import { mkdir, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readAll, streamOf } from '../../core/bytes.ts';
-import { BundleError, diskError, hasCode, systemCode } from '../../core/errors.ts';
+import { BundleError, diskError, hasCode, systemCode, writeError } from '../../core/errors.ts';
 import { asObject, parseStrictJson } from '../../core/json.ts';
 import { ingest, INGEST, removeLeftovers } from './ingest.ts';
 
@@ -36,7 +36,7 @@ export async function initialiseLayout(dir: string): Promise<void> {
   try {
     await mkdir(dir, { recursive: true });
   } catch (cause) {
-    throw diskError('make', dir, cause);
+    throw writeError('make', dir, cause);
   }
   const entries = await entriesOf(dir);
   if (!entries.includes('oci-layout')) {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ByteStream } from '../../core/bytes.ts';
-import { diskError, systemCode } from '../../core/errors.ts';
+import { diskError, systemCode, writeError } from '../../core/errors.ts';
 
 /** The folder inside a layout where content is until it is whole. */
 export const INGEST = 'ingest';
@@ -19,7 +19,7 @@ export async function ingest(dir: string, path: string, content: ByteStream, sig
   const temporary = join(dir, INGEST, randomUUID());
   const onDisk = <T>(work: () => Promise<T>): Promise<T> =>
     work().catch((cause: unknown) => {
-      throw diskError('write', path, cause);
+      throw writeError('write', path, cause);
     });
   await onDisk(() => mkdir(join(dir, INGEST), { recursive: true }));
   await onDisk(() => mkdir(dirname(path), { recursive: true }));

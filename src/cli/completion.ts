@@ -1,0 +1,51 @@
+import type { Options } from 'yargs';
+
+import { type Command, nameOf } from './command.ts';
+
+/** How the completion script of yargs asks what may come next. */
+const REQUEST = '--get-yargs-completions';
+
+/** Commands by the word before them: `''` for the first ones, `trust` for those below it. */
+export type CommandTable = Readonly<Record<string, readonly Command[]>>;
+
+/** What can follow somewhere on a command line. */
+interface Place {
+  readonly commands: readonly string[];
+  readonly options: Readonly<Record<string, Options>>;
+}
+
+/**
+ * What may come next on a command line, one word a line; nothing where a file name is likely, which shells complete by
+ * themselves. yargs has this for commands without a callback only.
+ * @param argv as the completion script makes it: the request, the program's name, the words; the last one is being typed.
+ * @returns `undefined` for a command line that is no request.
+ */
+export function completions(
+  argv: readonly string[],
+  commands: CommandTable,
+  common: Readonly<Record<string, Options>>,
+): string | undefined {
+  if (argv[0] !== REQUEST) return undefined;
+  const words = argv.slice(2);
+  const current = words.at(-1) ?? '';
+  const previous = words.at(-2) ?? '';
+  const place = placeOf(words.slice(0, -1), commands, common);
+  const choices = place.options[previous.replace(/^--/, '')]?.choices;
+  const possible = choices
+    ? choices.map(String)
+    : current.startsWith('-')
+      ? Object.keys(place.options).map((name) => `--${name}`)
+      : place.commands;
+  return possible.filter((word) => word.startsWith(current)).join('\n');
+}
+
+function placeOf(words: readonly string[], commands: CommandTable, common: Readonly<Record<string, Options>>): Place {
+  const [first = '', second = ''] = words.filter((word) => !word.startsWith('-'));
+  const group = first === '' ? undefined : commands[first];
+  const name = group === undefined ? first : second;
+  const candidates = group ?? commands[''] ?? [];
+  const chosen = candidates.find((command) => nameOf(command) === name);
+  if (chosen !== undefined) return { commands: [], options: { ...chosen.options, ...common } };
+  const groups = group === undefined ? Object.keys(commands).filter((word) => word !== '') : [];
+  return { commands: name === '' ? [...candidates.map(nameOf), ...groups] : [], options: {} };
+}
