@@ -1,6 +1,6 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 
-import { diskError } from '../core/errors.ts';
+import { BundleError, diskError } from '../core/errors.ts';
 import { BLOCK_SIZE } from './frames.ts';
 import { piecesOf, storedOffset } from './stored.ts';
 import { unusable } from './unusable.ts';
@@ -30,13 +30,15 @@ export class BundleFile {
     this.#handle = handle;
   }
 
-  /** @throws BundleError NOT_FOUND, DISK */
+  /** @throws BundleError NOT_FOUND, DISK; BUNDLE_UNUSABLE for anything but a file */
   static async open(path: string): Promise<BundleFile> {
     try {
+      // A pipe would be waited for without end.
+      if (!(await stat(path)).isFile()) throw unusable(`${path} is no file`, { hint: 'A bundle is what `bundle pack` writes.' });
       const handle = await open(path, 'r');
       return new BundleFile(path, (await handle.stat()).size, handle);
     } catch (error) {
-      throw diskError('open', path, error);
+      throw error instanceof BundleError ? error : diskError('open', path, error);
     }
   }
 

@@ -48,12 +48,15 @@ export async function findBegun(path: string): Promise<readonly BegunFile[]> {
 /**
  * The signature that a bundle was begun with, so that it is continued and not begun anew.
  * @returns `undefined` when nothing is there, or not even a head is whole.
- * @throws BundleError USAGE when what is there holds other content, or another key signed it.
+ * @throws BundleError USAGE when what is there is no bundle, holds other content, or was signed with another key.
  */
 export async function sealOf(files: readonly BegunFile[], bundleDigest: Digest, key: SigningKey): Promise<Seal | undefined> {
-  for (const { path, number } of files) {
+  for (const { path, number, isFinished } of files) {
     const head = await headOf(path, number);
-    if (head === undefined) continue;
+    if (head === undefined) {
+      if (isFinished && number === 1) throw new BundleError('USAGE', `${path} is there already, and is no bundle`, { hint: HINT });
+      continue;
+    }
     if (digestOf(head.sums) !== bundleDigest) {
       throw new BundleError('USAGE', `${basename(path)} holds other content than this release has now`, {
         expected: hexOf(bundleDigest),
@@ -69,7 +72,7 @@ export async function sealOf(files: readonly BegunFile[], bundleDigest: Digest, 
 /** A seal that this key has made. @throws BundleError USAGE, SIGNATURE_INVALID */
 export function checkedSeal({ seal, sums, signature }: FoundHead, what: string, key: SigningKey): Seal {
   if (key.public.pem !== Buffer.from(seal.publicKey).toString()) {
-    throw new BundleError('USAGE', `${what} was signed with another key`, { got: key.public.id, hint: HINT });
+    throw new BundleError('USAGE', `${what} was signed with another key`, { expected: key.public.id, hint: HINT });
   }
   key.public.verify(sums, signature);
   return seal;

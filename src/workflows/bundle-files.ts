@@ -94,6 +94,20 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   }
 }
 
+/**
+ * What the name of a file says its content is, where that is something else than it is: `ocp-4.17.4-x86_64.tar.zst`. Names that are not
+ * like that say nothing, and more may follow version and architecture.
+ */
+export function contradiction(
+  path: string,
+  { version, architecture }: { readonly version: string; readonly architecture: string },
+): string | undefined {
+  const [, named] = /^ocp-(\d+\.\d+\.\d+.*)$/.exec(stemOf(path)) ?? [];
+  const actual = `${version}-${architecture}`;
+  if (named === undefined || named === version || named === actual) return undefined;
+  return named.startsWith(actual) && /^[-._]/.test(named.slice(actual.length)) ? undefined : named;
+}
+
 /** `NAME` of a bundle that is called `NAME.tar.zst`: what the files beside it begin with. */
 export function stemOf(path: string): string {
   return basename(path, BUNDLE_SUFFIX);

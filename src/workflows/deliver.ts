@@ -14,7 +14,7 @@ import type { DeliveryTarget } from './delivery-target.ts';
 import { checkSpace, prepareFolder } from './disk.ts';
 import type { Network } from './network.ts';
 import type { PlannedRelease } from './release.ts';
-import { type ResourcesReport, writeResources } from './resources.ts';
+import { prepareResources, type ResourcesReport, writeResources } from './resources.ts';
 import { namingAll } from './target-refusal.ts';
 
 /** Where a release goes, and what is written beside it. */
@@ -98,6 +98,8 @@ export async function deliver(
     replacedTags: replaced.map(nameOfTag),
   };
   if (request.dryRun) return { ...report, copied: undefined, resources: undefined };
+  // Before the first upload: what cannot be written in the end should not have been begun.
+  if (places.destinations) await prepareResources(resolve(request.resourcesFolder));
   if (tags.some(({ image, current }) => current !== image.descriptor.digest)) await checkWritable(places, context);
 
   const blobs = new Map(
@@ -184,7 +186,10 @@ async function warnOfNewer({ version, architecture }: PlannedRelease, target: St
     tags = await target.tags({ signal });
   } catch (error) {
     if (hasCode(error, 'NOT_FOUND')) return;
-    throw error;
+    signal.throwIfAborted();
+    if (!(error instanceof BundleError)) throw error;
+    observe({ type: 'noticed', message: `whether ${target.name} holds a newer release is not known: ${error.message}` });
+    return;
   }
   const suffix = `-${architecture}`;
   const newer = tags

@@ -12,7 +12,7 @@ import { parseManifest } from '../core/manifest.ts';
 import { readVerified } from '../core/verified.ts';
 import { checkCosignPayload, SIMPLE_SIGNING } from '../trust/cosign-payload.ts';
 import type { SignerKey } from '../trust/keys.ts';
-import { type BundleFiles, findBundleFiles } from './bundle-files.ts';
+import { type BundleFiles, contradiction, findBundleFiles } from './bundle-files.ts';
 import type { Context } from './context.ts';
 import { deriveRelease, isPatch } from './derive-release.ts';
 import { checkPatch, PatchedBundle } from './patched.ts';
@@ -213,9 +213,9 @@ function checkIdentity(path: string, release: PlannedRelease, expectedVersion: s
       hint: 'This is another bundle than the one you asked for.',
     });
   }
-  const [, named] = /^ocp-(.+)\.tar\.zst$/.exec(basename(path)) ?? [];
+  const named = contradiction(path, release);
+  if (named === undefined) return;
   const actual = `${version}-${architecture}`;
-  if (named === undefined || !/^\d+\.\d+\.\d+/.test(named) || named === actual) return;
   throw new BundleError('NOT_THE_EXPECTED_BUNDLE', `the file is called ${basename(path)}, but the signed content is ${actual}`, {
     expected: named,
     got: actual,

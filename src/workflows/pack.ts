@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 
 import { volumeNames } from '../bundle/names.ts';
 import type { DescribedBundle, Seal } from '../bundle/plan.ts';
@@ -10,6 +10,7 @@ import type { Architecture } from '../release/architecture.ts';
 import { type KeyType, SigningKey } from '../trust/keys.ts';
 import type { ReleaseSignature } from '../trust/release-signature.ts';
 import { findBegun, removeBegun, sealOf } from './begun.ts';
+import { contradiction } from './bundle-files.ts';
 import type { Context } from './context.ts';
 import { bundleFolder, bundlePath, checkSpace, prepareFolder, type Space } from './disk.ts';
 import { locateRelease } from './locate.ts';
@@ -86,6 +87,11 @@ export async function pack(request: PackRequest, context: Context): Promise<Pack
     const content = repairFile === undefined ? wholeContent(release) : await patchContent(release, repairFile);
     const signing = await signingKey(request, context);
     const path = await bundlePath(request.output, `${bundleName(release)}${content.suffix}`);
+    if (contradiction(path, release) !== undefined) {
+      throw new BundleError('USAGE', `${basename(path)} is the name of another bundle than ${bundleName(release)}`, {
+        hint: 'Nobody could verify it under that name: name a folder, or choose another name.',
+      });
+    }
     const job: Job = { path, release, ...content, ...signing };
     return request.dryRun
       ? await dryRun(job, request, context)

@@ -16,9 +16,20 @@ export interface ResourcesReport {
   readonly nextSteps: readonly string[];
 }
 
+/** Makes the folders that {@link writeResources} writes to. @throws BundleError DISK */
+export async function prepareResources(folder: string): Promise<void> {
+  await prepareFolder(dirname(folder));
+  await prepareFolder(folder);
+  await prepareFolder(installFolder(folder));
+}
+
+function installFolder(folder: string): string {
+  return join(dirname(folder), 'install');
+}
+
 /**
  * Writes what a cluster and an installer need to use the release from its new place. `folder` gets only what survives
- * `oc apply -f FOLDER/`; beside it go `install/` and `next-steps.txt`.
+ * `oc apply -f FOLDER/`; beside it go `install/` and `next-steps.txt`. The folders have to be there: {@link prepareResources}.
  * @throws BundleError DISK
  */
 export async function writeResources(release: PlannedRelease, destinations: Destinations, folder: string): Promise<ResourcesReport> {
@@ -38,7 +49,7 @@ export async function writeResources(release: PlannedRelease, destinations: Dest
   const paths = {
     signature: configMap && join(folder, configMap.name),
     mirrorSet: join(folder, mirrorSet.name),
-    install: join(beside, 'install', sources.name),
+    install: join(installFolder(folder), sources.name),
   };
   const delivered = (from: string): DeliveredRelease => ({
     version,
@@ -48,14 +59,12 @@ export async function writeResources(release: PlannedRelease, destinations: Dest
     mirrorSetFile: relative(from, paths.mirrorSet),
     installFile: relative(from, paths.install),
   });
-  await prepareFolder(folder);
-  await prepareFolder(dirname(paths.install));
   if (configMap && paths.signature !== undefined) await writeWhole(paths.signature, configMap.text);
   await writeWhole(paths.mirrorSet, mirrorSet.text);
   await writeWhole(paths.install, sources.text);
   await writeWhole(stepsPath, nextSteps(delivered(beside)));
   return {
     files: [...(paths.signature === undefined ? [] : [paths.signature]), paths.mirrorSet, paths.install, stepsPath],
-    nextSteps: firstSteps(delivered(process.cwd()), relative(process.cwd(), stepsPath)),
+    nextSteps: firstSteps(delivered(''), relative('', stepsPath)),
   };
 }

@@ -1,6 +1,7 @@
 import { copyFile, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
@@ -169,6 +170,24 @@ describeWithRegistry('bad input to', () => {
       expect(partial.equals(whole.subarray(0, partial.length))).toBe(true);
     });
 
+    it('under the name of another bundle: 2; a name that says more is as good as any', async () => {
+      const args = (name: string): readonly string[] => ['pack', VERSION, '-o', path('named', name), ...fetching];
+      expect(await failure(args('ocp-4.17.4-x86_64.tar.zst'))).toMatchObject({ status: 2 });
+      expect(await failure(args('ocp-4.17.3-aarch64.tar.zst'))).toMatchObject({ status: 2 });
+      for (const name of [`${NAME}-monday.tar.zst`, 'ocp-4.17.3.tar.zst', 'monday.tar.zst']) {
+        expect(await user.bundle(args(name))).toMatchObject({ status: 0 });
+        expect(await user.bundle(['verify', path('named', name), ...trust()])).toMatchObject({ status: 0 });
+      }
+    });
+
+    it('over a file that is no bundle: 2, and the file stays', async () => {
+      const file = path('backup.tar.zst');
+      await writeFile(file, 'somebody needs this');
+      expect(await failure(['pack', VERSION, '-o', file, ...fetching])).toMatchObject({ status: 2 });
+      expect(await readFile(file, 'utf8')).toBe('somebody needs this');
+      expect(await user.bundle(['pack', VERSION, '-o', file, '--restart', ...fetching])).toMatchObject({ status: 0 });
+    });
+
     it('into a place that cannot be written: 26', async () => {
       expect(await failure(['pack', VERSION, '-o', join(medium, `${NAME}.pub`, 'folder'), ...fetching])).toMatchObject({ status: 26 });
     });
@@ -200,6 +219,12 @@ describeWithRegistry('bad input to', () => {
       expect(await run(file)).toMatchObject({ status: 22 });
     });
 
+    it('of a pipe in the file system: 22, and nobody waits for it', async () => {
+      const file = path(`${command}-pipe.tar.zst`);
+      await execa('mkfifo', [file]);
+      expect(await run(file)).toMatchObject({ status: 22 });
+    });
+
     it('of one that is cut off: 22', async () => {
       const file = path(`${command}-cut.tar.zst`);
       await copyFile(join(medium, `${NAME}.tar.zst`), file);
@@ -226,6 +251,15 @@ describeWithRegistry('bad input to', () => {
       const { status, got, hint } = await run(medium, [], other);
       expect({ status, got }).toMatchObject({ status: 21, got: expect.stringMatching(/^[0-9a-f]{64}$/) as string });
       expect(hint).toContain('bundle trust add');
+    });
+  });
+
+  describe('unpack', () => {
+    it('with resources that cannot be written: 26, before the first upload', async () => {
+      const args = ['--to', `${source.host}/without-resources`, '--resources-dir', '/proc/none/resources', ...trust()];
+      expect(await failure(['unpack', medium, ...args])).toMatchObject({ status: 26 });
+      const { repositories } = (await (await fetch(`${source.url}/v2/_catalog?n=1000`)).json()) as { repositories: string[] };
+      expect(repositories.filter((name) => name.startsWith('without-resources'))).toEqual([]);
     });
   });
 
