@@ -3,7 +3,7 @@ import { type FileHandle, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { type Digest, digestFromHex } from '../core/digest.ts';
-import { diskError } from '../core/errors.ts';
+import { writeError } from '../core/errors.ts';
 import type { VolumePlan } from './plan.ts';
 
 /** How much a power cut may cost, in bytes: the file is flushed to the medium about this often. */
@@ -225,6 +225,6 @@ async function onDisk<T>(action: string, path: string, work: () => Promise<T>): 
   try {
     return await work();
   } catch (error) {
-    throw diskError(action, path, error);
+    throw writeError(action, path, error);
   }
 }

@@ -10,7 +10,7 @@ import type { BundlePlan, Seal } from '../bundle/plan.ts';
 import type { Cut } from '../bundle/tail.ts';
 import { PARTIAL_SUFFIX } from '../bundle/volume-writer.ts';
 import { type Digest, digestOf, hexOf } from '../core/digest.ts';
-import { BundleError, diskError, hasCode } from '../core/errors.ts';
+import { BundleError, diskError, hasCode, writeError } from '../core/errors.ts';
 import type { SigningKey } from '../trust/keys.ts';
 
 const HINT = '--restart begins anew and drops it; another folder keeps both.';
@@ -99,7 +99,7 @@ export async function removeBegun(files: readonly BegunFile[]): Promise<void> {
     try {
       await rm(path);
     } catch (error) {
-      throw diskError('remove', path, error);
+      throw writeError('remove', path, error);
     }
   }
 }

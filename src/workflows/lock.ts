@@ -82,7 +82,7 @@ async function clearAway(lockPath: string, stale: string, self: Owner): Promise<
     await rename(lockPath, aside);
     if ((await readFile(aside, 'utf8')) !== stale) await rename(aside, lockPath);
   } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw diskError('move', lockPath, error);
+    if (systemCode(error) !== 'ENOENT') throw writeError('move', lockPath, error);
   } finally {
     await rm(aside, { force: true });
   }

@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import { decodeSignatureFile } from '../bundle/signature-file.ts';
@@ -6,12 +6,12 @@ import type { DescribedBundle, Seal } from '../bundle/plan.ts';
 import type { FinishedVolume } from '../bundle/writer.ts';
 import { writeWhole } from '../bundle/volume-writer.ts';
 import { type Digest, hexOf, parseDigest } from '../core/digest.ts';
-import { BundleError, diskError, hasCode } from '../core/errors.ts';
+import { BundleError, hasCode, writeError } from '../core/errors.ts';
 import { asArray, asObject, asSize, asString, formatJson, parseStrictJson } from '../core/json.ts';
 import type { SigningKey } from '../trust/keys.ts';
 import { checkedSeal } from './begun.ts';
 import type { Context } from './context.ts';
-import { readSmallFile } from './disk.ts';
+import { prepareFolder, readSmallFile } from './disk.ts';
 
 const MAX_SET_BYTES = 1024 * 1024;
 
@@ -63,11 +63,7 @@ export async function recallSet(
 
 export async function rememberSet(path: string, bundleDigest: Digest, set: StartedSet, context: Context): Promise<void> {
   const file = setFile(path, context);
-  try {
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw diskError('create', dirname(file), error);
-  }
+  await prepareFolder(dirname(file), 0o700);
   await writeWhole(
     file,
     formatJson({
@@ -86,7 +82,7 @@ export async function forgetSet(path: string, context: Context): Promise<void> {
   try {
     await rm(file, { force: true });
   } catch (error) {
-    throw diskError('remove', file, error);
+    throw writeError('remove', file, error);
   }
 }
 

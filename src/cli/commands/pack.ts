@@ -1,7 +1,7 @@
 import { VOLUME_SIZES } from '../../bundle/volume-sizes.ts';
 import { BundleError } from '../../core/errors.ts';
 import type { Arguments, Command } from '../command.ts';
-import { byteCount, count, flag, requiredText, volumeSize } from '../arguments.ts';
+import { byteCount, count, flag, requiredText, text, volumeSize } from '../arguments.ts';
 import { dryRunOption, sourceOptions, networkRequest, releaseOptions, releaseRequest } from '../options.ts';
 import { keySource } from '../passphrase.ts';
 import { packReport } from '../present/pack-report.ts';
