@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 
+import { BundleError } from '../core/errors.ts';
 import type { Io } from './io.ts';
 
 type Terminal = Pick<Io, 'stdin' | 'stderr' | 'signal'>;
@@ -14,7 +15,7 @@ export function canAsk({ stdin, stderr }: Terminal): boolean {
 export async function ask({ stdin, stderr, signal }: Terminal, prompt: string): Promise<string> {
   const terminal = createInterface({ input: stdin, output: stderr, terminal: true });
   try {
-    return await terminal.question(prompt, { signal });
+    return await answered(terminal.question(prompt, { signal }));
   } finally {
     terminal.close();
   }
@@ -30,9 +31,19 @@ export async function askHidden({ stdin, stderr, signal }: Terminal, prompt: str
   });
   const terminal = createInterface({ input: stdin, output: nowhere, terminal: true });
   try {
-    return await terminal.question('', { signal });
+    return await answered(terminal.question('', { signal }));
   } finally {
     terminal.close();
     stderr.write('\n');
+  }
+}
+
+/** In a terminal that is asked, Ctrl+C and Ctrl+D are no signals: readline turns them into an abort of its own. */
+async function answered(question: Promise<string>): Promise<string> {
+  try {
+    return await question;
+  } catch (cause) {
+    if (!(cause instanceof Error) || cause.name !== 'AbortError') throw cause;
+    throw new BundleError('INTERRUPTED', 'what was asked was not answered', { cause, hint: 'Nothing was done.' });
   }
 }
