@@ -104,7 +104,7 @@ export function contradiction(
 ): string | undefined {
   const [, named] = /^ocp-(\d+\.\d+\.\d+.*)$/.exec(stemOf(path)) ?? [];
   const actual = `${version}-${architecture}`;
-  if (named === undefined || named === version || named === actual) return undefined;
+  if (named === undefined || named === actual) return undefined;
   return named.startsWith(actual) && /^[-._]/.test(named.slice(actual.length)) ? undefined : named;
 }
 
