@@ -265,11 +265,12 @@ describeWithRegistry('uploads to a registry', () => {
       const { proxy, store, events } = await wayTo(behindNginx, (request) => (isSecond ? cut(request) : undefined));
       await push(store, blobOf('teaches the limit'));
       const before = sent(proxy);
+      const first = proxy.requests.length;
       isSecond = true;
       const blob = blobOf('broken twice', 6 * MiB);
       await push(store, blob);
       await expectThere(store, blob);
-      const lost = proxy.requests.filter(({ received }) => received > 0 && received < MiB && received >= 600_000);
+      const lost = proxy.requests.slice(first).filter(({ received }) => received > 0 && received < MiB && received >= 600_000);
       expect(sent(proxy) - before - 6 * MiB).toBeLessThan(MiB);
       expect(lost).toHaveLength(1);
       expect(events).toHaveLength(2);
