@@ -58,6 +58,9 @@ async function acquire(lockPath: string, self: Owner): Promise<void> {
       const file = await open(lockPath, 'wx', 0o644);
       try {
         await file.writeFile(format(self));
+      } catch (error) {
+        await rm(lockPath, { force: true }); // on a full disk it would be there, and nobody's
+        throw error;
       } finally {
         await file.close();
       }

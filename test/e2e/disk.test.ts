@@ -1,0 +1,157 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmdirSync, writeFileSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import type { MadeRelease } from '../../scripts/lib/made-release.ts';
+import { makeRelease } from '../../scripts/lib/make-release.ts';
+import { registryDestination } from '../../scripts/lib/registry-destination.ts';
+import { systemCode } from '../../src/core/errors.ts';
+import { projectPath } from '../../scripts/lib/project-root.ts';
+import { type Ended, runBundle, startBundle } from '../support/bundle-process.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWithPrograms } from '../support/programs.ts';
+import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+
+const NAME = 'ocp-4.17.3-x86_64.tar.zst';
+const TAG = 'ocp4/openshift/release-images/manifests/4.17.3-x86_64';
+
+/** Whether this user may mount a file system in memory. */
+function mayMount(): boolean {
+  const where = mkdtempSync(join(tmpdir(), 'bundle-mount-'));
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', where]).status === 0;
+  if (mounted) spawnSync('umount', [where]);
+  rmdirSync(where);
+  return mounted;
+}
+
+describeWithRegistry('a disk', () => {
+  let folder: string;
+  let source: TestRegistry;
+  let made: MadeRelease;
+  let file: string;
+
+  const bundle = (args: readonly string[], env: Record<string, string> = {}): Promise<Ended> => runBundle(args, { folder, env });
+  const packing = (host: string, output: string): string[] => [
+    ...['pack', made.version, '-o', output, '--mirror', `quay.io=${host}`, '--signature-store', made.signatureStore],
+    ...['--key', join(folder, 'packer.pem'), '--release-key', made.releaseKey, '--output', 'json'],
+  ];
+  const unpacking = (host: string, from: string): string[] => [
+    ...['unpack', from, '--to', `${host}/ocp4`, '--release-key', made.releaseKey, '--output', 'json'],
+  ];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bundle-disk-'));
+    source = await startRegistry();
+    const { destination, close } = registryDestination(source.host);
+    made = await makeRelease({ out: join(folder, 'release'), destination, components: 3, scale: 0.05 });
+    await close();
+    // The same bytes whenever it signs.
+    expect(await bundle(['keygen', '--type', 'ed25519', '-o', join(folder, 'packer.pem')])).toMatchObject({ status: 0 });
+    expect(await bundle(packing(source.host, join(folder, 'out')))).toMatchObject({ status: 0 });
+    file = join(folder, 'out', NAME);
+  });
+  afterAll(async () => {
+    await source.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  describe.skipIf(!mayMount())('in memory', () => {
+    let mounted: string;
+    beforeAll(async () => {
+      mounted = join(folder, 'mounted');
+      await mkdir(mounted);
+      const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'none', mounted]);
+      expect(status).toBe(0);
+    });
+    afterAll(() => spawnSync('umount', [mounted]));
+
+    it('that fills up under way ends a pack with 26, and what is there is continued', async () => {
+      const filler = join(mounted, 'filler');
+      let layers = 0;
+      const proxy = await startFaultProxy(source.url, ({ method, url }) => {
+        // Others fill the disk after its space was looked at.
+        if (method === 'GET' && url.includes('/blobs/') && (layers += 1) === 10) fill(filler);
+        return undefined;
+      });
+      const ended = await bundle(packing(proxy.host, mounted));
+      await proxy.stop();
+      expect(ended).toMatchObject({ status: 26 });
+      expect(await readdir(mounted)).toContain(`${NAME}.partial`);
+      const begun = await readFile(join(mounted, `${NAME}.partial`));
+      expect(begun.equals((await readFile(file)).subarray(0, begun.length))).toBe(true);
+      await rm(filler);
+      expect(await bundle(packing(source.host, mounted))).toMatchObject({ status: 0 });
+      expect((await readFile(join(mounted, NAME))).equals(await readFile(file))).toBe(true);
+    });
+
+    it('without the space that is needed is refused before anything is fetched', async () => {
+      fill(join(mounted, 'filler'));
+      await rm(join(mounted, NAME), { force: true });
+      expect(await bundle(packing(source.host, mounted))).toMatchObject({ status: 26 });
+      expect((await readdir(mounted)).filter((name) => name.startsWith(NAME))).toEqual([]);
+      await rm(join(mounted, 'filler'));
+    });
+
+    it('that is mounted read-only is read from like any other, and not written to', async () => {
+      const target = await startRegistry();
+      await cp(file, join(mounted, NAME));
+      expect(spawnSync('mount', ['-o', 'remount,ro', mounted]).status).toBe(0);
+      expect(await bundle(['verify', mounted, '--release-key', made.releaseKey])).toMatchObject({ status: 0 });
+      expect(await bundle(unpacking(target.host, mounted))).toMatchObject({ status: 0 });
+      expect(await bundle(packing(source.host, mounted))).toMatchObject({ status: 26 });
+      await target.stop();
+    });
+  });
+
+  describeWithPrograms(['gcc'], 'with a bad sector', () => {
+    it('is named with file, byte and images, and no release is tagged', async () => {
+      const shim = join(folder, 'eio.so');
+      expect(spawnSync('gcc', ['-shared', '-fPIC', '-o', shim, projectPath('test/support/eio.c'), '-ldl']).status).toBe(0);
+      const at = Math.floor((await stat(file)).size * 0.7);
+      const env = { LD_PRELOAD: shim, EIO_PATH: file, EIO_OFFSET: String(at) };
+      const verified = await bundle(['verify', file, '--release-key', made.releaseKey, '--output', 'json'], env);
+      expect(verified.status).toBe(26);
+      const { error } = JSON.parse(verified.stdout) as { error: { code: string; subject: string; message: string } };
+      expect(error).toMatchObject({ code: 'DISK', subject: expect.stringContaining('4.17.3-x86_64') as string });
+      const named = Number(/ at byte ([0-9]+)/.exec(error.message)?.[1]);
+      expect(error.message.includes(file) && named <= at && at < named + 1024 * 1024).toBe(true);
+
+      const target = await startRegistry();
+      expect((await bundle(unpacking(target.host, file), env)).status).toBe(26);
+      expect((await fetch(`${target.url}/v2/${TAG}`)).status).toBe(404);
+      await target.stop();
+    });
+  });
+
+  describeWithPrograms(['strace'], 'that may lose power', () => {
+    it('has every byte of a bundle, and then its folder entry, before anybody sees the final name', async () => {
+      const log = join(folder, 'calls');
+      const output = join(folder, 'synced');
+      const program = ['strace', '-f', '-y', '-o', log, '-e', 'trace=fsync,fdatasync,rename,renameat,renameat2', process.execPath];
+      const { ended } = await startBundle(packing(source.host, output), { folder }, program);
+      expect(await ended).toMatchObject({ status: 0 });
+      const calls = (await readFile(log, 'utf8')).split('\n').filter((line) => line.includes(output));
+      const place = (pattern: RegExp): number => calls.findIndex((line) => pattern.test(line));
+      const renamed = place(new RegExp(`rename.*${NAME}\\.partial.*${NAME}"`));
+      const synced = place(new RegExp(`fsync\\(.*${NAME}\\.partial>`));
+      expect(synced).toBeGreaterThanOrEqual(0);
+      expect(renamed).toBeGreaterThan(synced);
+      expect(calls.slice(renamed).some((line) => new RegExp(`fsync\\([0-9]+<${output}>`).test(line))).toBe(true);
+    });
+  });
+});
+
+/** Takes all the room that a file system has left. */
+function fill(path: string): void {
+  for (const size of [1024 * 1024, 4096]) {
+    try {
+      for (;;) writeFileSync(path, Buffer.alloc(size), { flag: 'a' });
+    } catch (error) {
+      if (systemCode(error) !== 'ENOSPC') throw error;
+    }
+  }
+}
