@@ -17,35 +17,50 @@ export interface VolumeSource {
   readonly start: number;
 }
 
-/** A physical file of a bundle, read only. */
-export class BundleFile {
+/** Where the bytes of a bundle come from: a file, or a pipe, whose bytes come once and in order. */
+export interface ByteSource {
+  /** For messages. */
   readonly path: string;
-  /** Bytes. */
+  /** Bytes; `Infinity` where nobody knows before the end. */
   readonly size: number;
-  readonly #handle: FileHandle;
+  /** Fills `buffer` from `offset` on. Nothing before that offset is asked for again. @throws BundleError BUNDLE_UNUSABLE, DISK */
+  fill(buffer: Uint8Array, offset: number): Promise<void>;
+  /** How many bytes there are from `offset` on, counted up to `length`. */
+  available(offset: number, length: number): Promise<number>;
+  close(): Promise<void>;
+}
 
-  private constructor(path: string, size: number, handle: FileHandle) {
-    this.path = path;
-    this.size = size;
-    this.#handle = handle;
+/** A physical file of a bundle, or a pipe, read only. */
+export class BundleFile {
+  readonly #source: ByteSource;
+
+  constructor(source: ByteSource) {
+    this.#source = source;
   }
 
   /** @throws BundleError NOT_FOUND, DISK; BUNDLE_UNUSABLE for anything but a file */
   static async open(path: string): Promise<BundleFile> {
-    try {
-      // A pipe would be waited for without end.
-      if (!(await stat(path)).isFile()) throw unusable(`${path} is no file`, { hint: 'A bundle is what `bundle pack` writes.' });
-      const handle = await open(path, 'r');
-      return new BundleFile(path, (await handle.stat()).size, handle);
-    } catch (error) {
-      throw error instanceof BundleError ? error : diskError('open', path, error);
-    }
+    return new BundleFile(await DiskSource.open(path));
+  }
+
+  get path(): string {
+    return this.#source.path;
+  }
+
+  /** Bytes; `Infinity` for a pipe. */
+  get size(): number {
+    return this.#source.size;
+  }
+
+  /** As many bytes as there are, up to `length`, in memory of their own. */
+  async readUpTo(offset: number, length: number): Promise<Uint8Array> {
+    return this.read(offset, await this.#source.available(offset, length));
   }
 
   /** Exactly `length` bytes in memory of their own. @throws BundleError BUNDLE_UNUSABLE when the file ends before. */
   async read(offset: number, length: number): Promise<Uint8Array> {
     const buffer = Buffer.alloc(Math.max(0, length));
-    await this.#fill(buffer, offset);
+    await this.#source.fill(buffer, offset);
     return buffer;
   }
 
@@ -69,7 +84,7 @@ export class BundleFile {
     range: { readonly start: number; readonly end: number } = { start: 0, end: tarLength },
   ): AsyncGenerator<Uint8Array> {
     const end = offset + storedOffset(Math.min(range.end, tarLength)); // what follows need not be there yet
-    const window = new ReadWindow((buffer, position) => this.#fill(buffer, position), offset, end);
+    const window = new ReadWindow((buffer, position) => this.#source.fill(buffer, position), offset, end);
     let tar = 0;
     for (const piece of piecesOf(tarLength)) {
       if (tar >= range.end) return;
@@ -96,10 +111,34 @@ export class BundleFile {
   }
 
   async close(): Promise<void> {
-    await this.#handle.close();
+    await this.#source.close();
+  }
+}
+
+class DiskSource implements ByteSource {
+  readonly path: string;
+  readonly size: number;
+  readonly #handle: FileHandle;
+
+  private constructor(path: string, size: number, handle: FileHandle) {
+    this.path = path;
+    this.size = size;
+    this.#handle = handle;
   }
 
-  async #fill(buffer: Uint8Array, offset: number): Promise<void> {
+  static async open(path: string): Promise<DiskSource> {
+    try {
+      // A pipe would be waited for without end.
+      if (!(await stat(path)).isFile())
+        throw unusable(`${path} is no file`, { hint: 'A bundle is what `bundle pack` writes; - reads a pipe.' });
+      const handle = await open(path, 'r');
+      return new DiskSource(path, (await handle.stat()).size, handle);
+    } catch (error) {
+      throw error instanceof BundleError ? error : diskError('open', path, error);
+    }
+  }
+
+  async fill(buffer: Uint8Array, offset: number): Promise<void> {
     let filled = 0;
     while (filled < buffer.length) {
       let bytesRead: number;
@@ -108,10 +147,23 @@ export class BundleFile {
       } catch (error) {
         throw diskError('read', `${this.path} at byte ${offset + filled}`, error);
       }
-      if (bytesRead === 0) throw unusable(`${this.path} is truncated: it ends at byte ${offset + filled}`);
+      if (bytesRead === 0) throw endsAt(this.path, offset + filled);
       filled += bytesRead;
     }
   }
+
+  async available(offset: number, length: number): Promise<number> {
+    return Math.max(Math.min(length, this.size - offset), 0);
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+}
+
+/** The failure of a file or pipe that is shorter than what it began. */
+export function endsAt(path: string, byte: number): BundleError {
+  return unusable(`${path} is truncated: it ends at byte ${byte}`);
 }
 
 /** A stretch of a file, read in large strides: while one buffer is used, the next is being filled. */

@@ -34,7 +34,7 @@ export interface CopiedHead extends FoundHead, FoundRecord {
 
 /** @throws BundleError BUNDLE_UNUSABLE for a file that does not begin as a bundle does. */
 export async function readFrontHead({ file, start }: VolumeSource): Promise<FrontHead> {
-  const listingLength = storedContentSize(await file.read(start, Math.min(FRAME_HEADER_BYTES, file.size - start)));
+  const listingLength = storedContentSize(await file.readUpTo(start, FRAME_HEADER_BYTES));
   if (listingLength === undefined) throw unusable(`${file.path} is not a bundle`, { hint: 'A bundle is what `bundle pack` writes.' });
   const listing = await file.readStored(start, listingLength, 'SHA256SUMS');
   const claimed = claimedSizeAndTime(listing.subarray(0, TAR_BLOCK));

@@ -232,14 +232,14 @@ class CompressedPart {
   /** Whether another compressed frame follows. */
   async goesOn(): Promise<boolean> {
     const { file } = this.#source;
-    return beginsCompressed(await file.read(this.#end, Math.min(FRAME_HEADER_BYTES, file.size - this.#end)));
+    return beginsCompressed(await file.readUpTo(this.#end, FRAME_HEADER_BYTES));
   }
 
   async #nextExtent(): Promise<FrameExtent> {
     const { file } = this.#source;
     let available = 256 * 1024;
     for (;;) {
-      const bytes = await file.read(this.#end, Math.min(available, file.size - this.#end));
+      const bytes = await file.readUpTo(this.#end, available);
       const found = frameExtent(bytes);
       if (found === undefined) throw unusable(`the compressed part of the bundle cannot be decoded at byte ${this.#end}`);
       if ('content' in found) return found;

@@ -3,6 +3,7 @@ import { type ByteStream, streamOf } from '../core/bytes.ts';
 import { type Digest, digestOf, isDigest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { parseManifest } from '../core/manifest.ts';
+import type { OnePass } from '../core/one-pass.ts';
 import type { FetchOptions, ReadOnlyStore } from '../core/store.ts';
 import type { VolumeSource } from './file.ts';
 import { type LayerPlace, readLayer } from './layer.ts';
@@ -26,6 +27,8 @@ export interface ReaderParts {
   /** By number from 0; `undefined` for those that are missing. */
   readonly volumes: readonly (VolumeSource | undefined)[];
   readonly mtime: number;
+  /** The layers as they come, where they cannot be read in any order. */
+  readonly pass: OnePass | undefined;
   readonly close: () => Promise<void>;
 }
 
@@ -62,6 +65,11 @@ export class BundleReader implements BundleContent {
   /** Digests of the manifests, indexes and configs, in tar order. */
   get metadataDigests(): readonly Digest[] {
     return this.#parts.metadataDigests;
+  }
+
+  /** Set for a bundle that comes through a pipe: its layers are given out once, in their order. */
+  get pass(): OnePass | undefined {
+    return this.#parts.pass;
   }
 
   /** Numbers of the volumes that are not there, from 1. */
@@ -101,11 +109,12 @@ export class BundleReader implements BundleContent {
   fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
     const { digest } = descriptor;
     const { range, signal } = options;
-    const { metadata, layers, volumes, mtime } = this.#parts;
+    const { metadata, layers, volumes, mtime, pass } = this.#parts;
     const bytes = metadata.get(digest);
     if (bytes !== undefined) return streamOf(range ? bytes.subarray(range.start, range.end) : bytes);
     const place = layers.get(digest);
     if (place === undefined) return refuse(absent(this.name, digest));
+    if (pass !== undefined) return pass.fetch(descriptor, options);
     const { start, end } = range ?? { start: 0, end: place.size };
     const header = tarHeader(place.path, place.size, mtime);
     return readLayer(volumes, { ...place, header }, { start, end: Math.min(end, place.size) }, signal);

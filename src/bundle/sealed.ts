@@ -1,19 +1,24 @@
+import type { Readable } from 'node:stream';
+
 import { type Digest, digestOf, hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { BundleFile } from './file.ts';
+import { compare, wrongSize } from './compare.ts';
 import { isDamage, type OnFault, refuseFault } from './fault.ts';
 import { type FoundVolume, inOrder, type Piece, piecesIn } from './found-volumes.ts';
 import { storedFrame } from './frames.ts';
 import { distinct, type FoundHeads, readHeads } from './found-heads.ts';
-import type { FoundHead } from './head.ts';
+import { type FoundHead, readFrontHead } from './head.ts';
 import { type Entry, sectionsOf, storedSectionLength } from './layout.ts';
 import type { BundleManifest } from './manifest.ts';
 import { checkedManifest, type Metadata, readMetadata, salvageMetadata } from './metadata.ts';
+import { passOf } from './pass.ts';
+import { PipeSource } from './pipe.ts';
 import { sealEntries, tarOf, tarTime } from './plan.ts';
 import { BundleReader } from './reader.ts';
 import { settle, tarOffsetOf } from './settle.ts';
 import { blobPath, parseSums, type Sum } from './sums.ts';
-import { copiesIn, formatTail, headCopy, headCopyLength, type Head, RECORD_FRAME_BYTES } from './tail.ts';
+import { copiesIn, formatTail, headCopy, headCopyLength, type Head, RECORD_FRAME_BYTES, type VolumeRecord } from './tail.ts';
 import { entryLength, TAR_END_BYTES } from './tar.ts';
 import { unusable } from './unusable.ts';
 import { frameExtents, layerPortions, layOutVolume, type Uncut, type VolumeLayout, wholeTar } from './volumes.ts';
@@ -33,6 +38,8 @@ export class SealedBundle implements FoundHead {
   readonly #files: readonly BundleFile[];
   readonly #found: FoundHeads;
   readonly #onFault: OnFault;
+  /** Bytes that a pipe will have given. */
+  #pipeSize = 0;
 
   private constructor(files: readonly BundleFile[], found: FoundHeads, head: FoundHead, onFault: OnFault) {
     this.#files = files;
@@ -77,6 +84,24 @@ export class SealedBundle implements FoundHead {
     }
   }
 
+  /**
+   * A bundle that comes through a pipe, in one piece.
+   * @param name for messages.
+   * @throws BundleError BUNDLE_UNUSABLE, DISK
+   */
+  static async receive(input: Readable, name: string): Promise<SealedBundle> {
+    const file = new BundleFile(new PipeSource(input, name));
+    try {
+      const whole = { file, start: 0, length: Number.POSITIVE_INFINITY };
+      const front = await readFrontHead(whole);
+      const piece = { ...whole, ending: undefined, isFirst: true, record: undefined, listing: digestOf(front.sums) };
+      return new SealedBundle([file], { pieces: [piece], front, copies: [] }, front, refuseFault);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
   /** PEM of the key that the bundle names as its signer's: to be shown, never to be trusted. */
   get publicKey(): Uint8Array {
     return this.seal.publicKey;
@@ -87,8 +112,9 @@ export class SealedBundle implements FoundHead {
     return this.#files.map(({ path }) => path);
   }
 
-  /** Bytes of all files. */
+  /** Bytes of all files; of a pipe, those that will have come, known once it is unsealed. */
   get size(): number {
+    if (this.#isPipe) return this.#pipeSize;
     return this.#files.reduce((total, { size }) => total + size, 0);
   }
 
@@ -134,16 +160,19 @@ export class SealedBundle implements FoundHead {
     if (first === undefined) throw unusable(`${this.paths.join(', ')}: no volume of the bundle can be read`);
     const layouts = new Map<number, VolumeLayout>();
     for (const volume of volumes) layouts.set(volume.record.number - 1, await this.#checkVolume(volume, uncut, head, mtime));
+    if (this.#isPipe) this.#pipeSize = layouts.get(0)!.size;
     const portions = layerPortions(layouts, sections.length - 1 - layers.length, layers.length);
+    const places = layers.map((layer, index) => ({ ...layer, portions: portions[index]! }));
     return new BundleReader({
       name: first.file.path,
       manifest,
       files: metadata?.files ?? new Map(),
       metadata: metadata?.blobs ?? new Map(),
       metadataDigests: metadata === undefined ? [] : blobs.slice(0, blobs.length - layers.length).map(({ digest }) => digest),
-      layers: new Map(layers.map((layer, index) => [layer.digest, { ...layer, portions: portions[index]! }])),
+      layers: new Map(places.map((place) => [place.digest, place])),
       volumes: Array.from({ length: first.record.count }, (_, index) => volumes.find(({ record }) => record.number === index + 1)),
       mtime,
+      pass: this.#isPipe ? passOf(places, mtime, first, () => this.#checkEndOfPipe(first, layouts.get(0)!, uncut, head)) : undefined,
       close: () => this.close(),
     });
   }
@@ -198,12 +227,13 @@ export class SealedBundle implements FoundHead {
   /** Compares everything in a volume that is neither metadata nor layer with what it has to be. */
   async #checkVolume(volume: FoundVolume, uncut: Uncut, head: Head, mtime: number): Promise<VolumeLayout> {
     const { file, start, length, record: said } = volume;
-    const record = { ...said, bundleDigest: Buffer.from(hexOf(this.digest), 'hex') };
+    const record = this.#recordOf(said);
     const layout = layOutVolume(uncut, record);
     const holdsEnd = record.tarOffset + record.tarLength === wholeTar(uncut.sections).tarLength;
     if (layout === undefined || holdsEnd !== (record.number === record.count)) {
       throw unusable(`${file.path} is not cut as volume ${record.number} of ${record.count} has to be`);
     }
+    if (this.#isPipe) return layout; // its front was compared when it came, and its end is yet to come
     const expect = (offset: number, expected: Uint8Array, ...entries: readonly string[]): Promise<void> =>
       compare(file, start + offset, expected, entries, this.#onFault);
     if (layout.size !== length) {
@@ -218,8 +248,16 @@ export class SealedBundle implements FoundHead {
     } else await expect(0, headCopy(record, head), 'the copy of the head in front');
     if (layout.size > length) return layout;
     // Only now is it known that there are no more frames to list than the file has room for.
+    await this.#checkEnd(volume, layout, uncut, head);
+    return layout;
+  }
+
+  async #checkEnd({ file, start, record: said }: FoundVolume, layout: VolumeLayout, uncut: Uncut, head: Head): Promise<void> {
+    const record = this.#recordOf(said);
+    const expect = (offset: number, expected: Uint8Array, entry: string): Promise<void> =>
+      compare(file, start + offset, expected, [entry], this.#onFault);
     const end = storedFrame(Buffer.alloc(TAR_END_BYTES));
-    if (holdsEnd) await expect(layout.tailOffset - end.length, end, 'the end of the tar');
+    if (record.number === record.count) await expect(layout.tailOffset - end.length, end, 'the end of the tar');
     const tail = formatTail(record, head, frameExtents(layout, uncut.metadata));
     const copyLength = copiesIn(record).trailing ? uncut.copyLength : 0;
     const parts = { 'the copy of the head at the end': copyLength, 'the record': RECORD_FRAME_BYTES, 'the seek table': tail.length };
@@ -229,31 +267,21 @@ export class SealedBundle implements FoundHead {
       await expect(layout.tailOffset + at, part, name);
       at += part.length;
     }
-    return layout;
   }
-}
 
-/** Compares a stretch of a file with what has to stand there, and tells which of its bytes differ. */
-async function compare(
-  file: BundleFile,
-  offset: number,
-  expected: Uint8Array,
-  entries: readonly string[],
-  onFault: OnFault,
-): Promise<void> {
-  let found: Uint8Array;
-  try {
-    found = await file.read(offset, expected.length);
-  } catch (error) {
-    if (!isDamage(error)) throw error;
-    onFault({ path: file.path, start: offset, end: offset + expected.length, entries, error });
-    return;
+  async #checkEndOfPipe(pipe: FoundVolume, layout: VolumeLayout, uncut: Uncut, head: Head): Promise<void> {
+    await this.#checkEnd(pipe, layout, uncut, head);
+    const more = await pipe.file.readUpTo(layout.size, 1);
+    if (more.length > 0) throw unusable(`${pipe.file.path} goes on after the ${layout.size} bytes that the bundle has`);
   }
-  if (Buffer.compare(found, expected) === 0) return;
-  const start = offset + found.findIndex((byte, index) => byte !== expected[index]);
-  const end = offset + found.findLastIndex((byte, index) => byte !== expected[index]) + 1;
-  const error = unusable(`${entries.join(', ')} is not what it has to be, from byte ${start} of ${file.path} on`);
-  onFault({ path: file.path, start, end, entries, error });
+
+  get #isPipe(): boolean {
+    return this.#found.pieces.some(({ length }) => length === Number.POSITIVE_INFINITY);
+  }
+
+  #recordOf(said: VolumeRecord): VolumeRecord {
+    return { ...said, bundleDigest: Buffer.from(hexOf(this.digest), 'hex') };
+  }
 }
 
 /**
@@ -271,16 +299,6 @@ interface Described {
   readonly manifestBytes: Uint8Array;
   /** Missing where the first volume is, or where the end of it cannot be found. */
   readonly metadata: Metadata | undefined;
-}
-
-function wrongSize(path: string, planned: number, size: number): BundleError {
-  const difference = Math.abs(size - planned);
-  return unusable(
-    size < planned
-      ? `${path} is truncated: ${difference} of ${planned} bytes are missing`
-      : `${path} has ${difference} bytes more than a volume of this content takes`,
-    { expected: `${planned} bytes`, got: `${size} bytes` },
-  );
 }
 
 async function closeAll(files: readonly BundleFile[]): Promise<void> {

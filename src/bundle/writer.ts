@@ -167,7 +167,7 @@ export class BundleWriter {
 }
 
 /** A layer's section as the volumes hold it: header, content and padding with the framing around them. */
-async function* framed(layer: PlannedLayer, content: VerifiedStream): AsyncGenerator<Framed> {
+export async function* framed(layer: PlannedLayer, content: VerifiedStream): AsyncGenerator<Framed> {
   const encoder = new PortionEncoder(layer);
   let pending = [layer.header];
   for await (const chunk of content) {

@@ -11,7 +11,7 @@ export interface Outcome {
   readonly status?: number;
 }
 
-/** Some of it is done, since partial work was asked for; the report lists the rest (docs/exit-status.md). */
+/** Some of it is done, since partial work was asked for or a pipe could not be read again; the report lists the rest (docs/exit-status.md). */
 export const PARTLY_DONE = 30;
 
 /** Arguments as yargs leaves them; commands read them with the functions of arguments.ts. */
@@ -25,6 +25,8 @@ export interface Command {
   readonly examples: readonly (readonly [string, string])[];
   readonly positionals: Readonly<Record<string, PositionalOptions>>;
   readonly options: Readonly<Record<string, Options>>;
+  /** Whether stdout is taken by something else than the result, which goes to stderr then. */
+  takesStdout?(args: Arguments): boolean;
   run(args: Arguments, context: Context, io: Io): Promise<Outcome>;
 }
 

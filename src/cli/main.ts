@@ -18,33 +18,35 @@ const DEFAULT_CONCURRENCY = 8;
  */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   let json = wantsJson(argv);
+  let result = io.stdout;
   let progress: Progress | undefined;
   try {
     const invocation = await parseCommandLine(argv, io);
     if (invocation.command === undefined) {
-      await writeResult(invocation.output, io);
+      await writeResult(invocation.output, result);
       return 0;
     }
     const { command, args } = invocation;
     json = args['output'] === 'json';
+    if (command.takesStdout?.(args)) result = io.stderr;
     progress = await createProgress(requiredText(args, 'progress') as ProgressMode, requiredText(args, 'log-level') as LogLevel, io.stderr);
     const outcome = await command.run(args, contextOf(args, progress, io), io);
     progress.stop();
-    await writeResult(json ? JSON.stringify(outcome.json, null, 2) : outcome.text, io);
+    await writeResult(json ? JSON.stringify(outcome.json, null, 2) : outcome.text, result);
     return outcome.status ?? 0;
   } catch (error) {
     progress?.stop();
     const failure: unknown = io.signal.aborted ? io.signal.reason : error;
     io.stderr.write(`${failureText(failure)}\n`);
-    if (json) await writeResult(JSON.stringify(failureJson(failure), null, 2), io).catch(() => undefined); // the failure decides
+    if (json) await writeResult(JSON.stringify(failureJson(failure), null, 2), result).catch(() => undefined); // the failure decides
     return statusOf(failure);
   }
 }
 
 /** A reader that has seen enough (`| head`) is no failure of ours. @throws BundleError DISK when a file takes no more. */
-async function writeResult(text: string, { stdout }: Io): Promise<void> {
-  const error = await new Promise<Error | null | undefined>((resolve) => stdout.write(`${text}\n`, resolve));
-  if (error && systemCode(error) !== 'EPIPE') throw diskError('write', 'the result to stdout', error);
+async function writeResult(text: string, stream: NodeJS.WriteStream): Promise<void> {
+  const error = await new Promise<Error | null | undefined>((resolve) => stream.write(`${text}\n`, resolve));
+  if (error && systemCode(error) !== 'EPIPE') throw diskError('write', 'the result', error);
 }
 
 function contextOf(args: Arguments, { observe }: Progress, io: Io): Context {

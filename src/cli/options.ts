@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import type { Options } from 'yargs';
 
 import { ARCHITECTURES, parseArchitecture } from '../release/architecture.ts';
+import { BundleError } from '../core/errors.ts';
 import { DEFAULT_SIGNATURE_STORES } from '../core/official.ts';
 import { parseMirrorOption } from '../mirrors/rules.ts';
 import type { DeliveryRequest } from '../workflows/deliver.ts';
@@ -14,6 +15,8 @@ import type { OpenRequest } from '../workflows/open-bundle.ts';
 import type { ReleaseRequest } from '../workflows/pack.ts';
 import { count, flag, requiredText, text, texts } from './arguments.ts';
 import type { Arguments } from './command.ts';
+import type { Io } from './io.ts';
+import { inputPipe, PIPE } from './pipes.ts';
 
 type OptionTable = Readonly<Record<string, Options>>;
 
@@ -138,9 +141,18 @@ export function releaseRequest(args: Arguments): ReleaseRequest {
   };
 }
 
-export function openRequest(args: Arguments): OpenRequest {
+/** @param io of a command that reads through once, so that a pipe will do. */
+export function openRequest(args: Arguments, io?: Io): OpenRequest {
+  const paths = texts(args, 'PATH');
+  const isPiped = paths.includes(PIPE);
+  const forFiles = ['partial', 'damage'].find((name) => args[name] !== undefined);
+  if (isPiped && (io === undefined || forFiles !== undefined)) {
+    throw new BundleError('USAGE', `${forFiles === undefined ? 'this command' : `--${forFiles}`} needs files, not a pipe`);
+  }
+  if (isPiped && paths.length > 1) throw new BundleError('USAGE', 'a pipe stands for a whole bundle: nothing can be named beside it');
   return {
-    paths: texts(args, 'PATH'),
+    paths,
+    input: isPiped && io !== undefined ? inputPipe(io) : undefined,
     trustedKeyFiles: texts(args, 'trusted-key'),
     signatures: count(args, 'signatures'),
     releaseKeyFiles: texts(args, 'release-key'),

@@ -38,6 +38,8 @@ const COMMANDS: readonly Command[] = [
 ];
 const TRUST_COMMANDS: readonly Command[] = [trustAddCommand, trustListCommand, trustRemoveCommand];
 const HELP_WIDTH = 120;
+/** Stands for a lone `-` while yargs reads the command line: it loses one among positionals. */
+const DASH = '\0-';
 const EXAMPLES: Command['examples'] = [
   ['$0 pack 4.17.3 -o /media/usb', 'on the connected side'],
   ['$0 verify /media/usb', 'the checksum audit, on either side'],
@@ -96,9 +98,13 @@ export async function parseCommandLine(argv: readonly string[], io: Pick<Io, 'st
   });
 
   const { failure, args, output } = await new Promise<{ failure: Error | undefined; args: Arguments; output: string }>((settle) => {
-    void parser.parse([...argv], {}, (error: Error | undefined | null, parsed: unknown, text: string) => {
-      settle({ failure: error ?? undefined, args: parsed as Arguments, output: text });
-    });
+    void parser.parse(
+      argv.map((word) => (word === '-' ? DASH : word)),
+      {},
+      (error: Error | undefined | null, parsed: unknown, text: string) => {
+        settle({ failure: error ?? undefined, args: withDashes(parsed as Arguments), output: text });
+      },
+    );
   });
   if (failure !== undefined) {
     const named = [...COMMANDS.map(nameOf), 'trust'].find((name) => argv.includes(name));
@@ -115,4 +121,9 @@ export async function parseCommandLine(argv: readonly string[], io: Pick<Io, 'st
 function introduction(usage: string, summary: string, examples: Command['examples']): string {
   const lines = examples.flatMap(([line, what]) => [`  # ${what}`, `  ${line.replaceAll('$0', 'bundle')}`]);
   return [usage, '', summary, '', 'Examples:', ...lines].join('\n');
+}
+
+function withDashes(args: Arguments): Arguments {
+  const dashed = (value: unknown): unknown => (Array.isArray(value) ? value.map(dashed) : value === DASH ? '-' : value);
+  return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, dashed(value)]));
 }

@@ -1,67 +1,14 @@
-import { streamOf } from './bytes.ts';
-import { forEachLimited, type Limit, mapLimited } from './concurrency.ts';
+import { type ByteStream, streamOf } from './bytes.ts';
+import { forEachLimited } from './concurrency.ts';
+import type { CopyOptions, CopyReport } from './copy-options.ts';
 import type { Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { BundleError, hasCode } from './errors.ts';
-import type { Observe } from './events.ts';
+import type { OnePass } from './one-pass.ts';
 import type { ContentPlan, PlannedImage } from './plan.ts';
 import type { ReadOnlyStore, Store } from './store.ts';
-
-export interface CopyOptions {
-  /** Transfers at a time. */
-  readonly concurrency: Limit;
-  readonly signal: AbortSignal;
-  readonly observe: Observe;
-  /** For a copy that may leave images out: whole ones are copied with their tags, and a release only if nothing is lost. */
-  readonly leaves?: Leaves | undefined;
-}
-
-/** What a copy may leave out. */
-export interface Leaves {
-  /** It is known beforehand that something is missing. */
-  readonly isIncomplete: boolean;
-  /** Whether a failure only says that the source cannot give a blob. */
-  readonly isLoss: (error: unknown) => boolean;
-}
-
-/** A tag that names something at a target already. */
-export interface TagState {
-  readonly image: PlannedImage;
-  readonly tag: string;
-  readonly target: Store;
-  /** What it names now; `undefined` when it names nothing. */
-  readonly current: Digest | undefined;
-}
-
-export interface CopyReport {
-  readonly blobs: { pushed: number; mounted: number; skipped: number; pushedBytes: number; skippedBytes: number };
-  readonly manifests: { pushed: number; skipped: number };
-  readonly tags: { set: number; kept: number };
-  /** Names of images that were left out, since something of them could not be had. */
-  readonly left: readonly string[];
-}
-
-/** Asks a target for every tag of the plan, so that what would be overwritten is known before anything is written. */
-export async function surveyTags(
-  images: readonly PlannedImage[],
-  targetOf: (image: PlannedImage) => Store,
-  { concurrency, signal }: CopyOptions,
-): Promise<readonly TagState[]> {
-  const wanted = images.flatMap((image) => image.tags.map((tag) => ({ image, tag, target: targetOf(image) })));
-  return mapLimited(
-    wanted,
-    concurrency,
-    async ({ image, tag, target }, combined) => {
-      try {
-        return { image, tag, target, current: (await target.resolve(tag, { signal: combined })).digest };
-      } catch (error) {
-        if (hasCode(error, 'NOT_FOUND')) return { image, tag, target, current: undefined };
-        throw error;
-      }
-    },
-    signal,
-  );
-}
+import type { TagState } from './tag-states.ts';
+import { verified } from './verified.ts';
 
 /**
  * Copies images to their targets. The unit is the image: as soon as its last blob is there its manifests follow, bottom
@@ -69,7 +16,11 @@ export async function surveyTags(
  * last of all: nobody can install a release that is not whole.
  *
  * What a target holds already is not sent; what another target of the same registry holds is mounted.
- * @param tags what {@link surveyTags} found; tags that name the right thing are kept.
+ * @param tags what `surveyTags` found; tags that name the right thing are kept.
+ *
+ * Out of a pipe the layers come in their own order, those of the release image first. What can no longer be had is left out, with
+ * the images that need it and the release's tag.
+ * @throws BundleError that a pipe ended with, after everything that came before is at the target.
  */
 export async function copyImages(
   plan: ContentPlan,
@@ -86,6 +37,12 @@ export async function copyImages(
     role === 'release' || (subject !== undefined && ofRelease.has(subject));
   const rest = plan.images.filter((image) => !belongsToRelease(image));
   const releases = plan.images.filter(belongsToRelease);
+  if (options.pass !== undefined) {
+    await run.pass(options.pass, rest, releases);
+    if (run.lost.size > 0) return run.leaveOut(releases);
+    await run.tagReleases(releases);
+    return run.report;
+  }
   await run.copy(rest);
   if (options.leaves !== undefined && (options.leaves.isIncomplete || run.lost.size > 0)) return run.leaveOut(releases);
   await run.copy(releases);
@@ -108,6 +65,10 @@ class CopyRun {
   readonly #bytes: ReadonlyMap<Digest, Uint8Array>;
   readonly #tags = new Map<PlannedImage, Map<string, Digest | undefined>>();
   readonly #images: readonly PlannedImage[];
+  /** The place of each layer in a pipe. */
+  readonly #order: ReadonlyMap<Digest, number>;
+  /** Images that are at their target. */
+  #whole = 0;
   /** Which targets are known to hold a blob or manifest. */
   readonly #holders = new Map<Digest, Set<Store>>();
 
@@ -117,16 +78,30 @@ class CopyRun {
     for (const { image, tag, current } of tags)
       this.#tags.set(image, (this.#tags.get(image) ?? new Map<string, Digest | undefined>()).set(tag, current));
     this.#images = plan.images;
+    this.#order = new Map(plan.layers.map(({ descriptor }, index) => [descriptor.digest, index + 1]));
     this.#bytes = new Map(plan.metadata.map(({ descriptor, bytes }) => [descriptor.digest, bytes]));
   }
 
-  /** Copies images with everything they consist of; whoever completes an image's last blob goes on with its manifests. */
-  async copy(images: readonly PlannedImage[]): Promise<void> {
+  /** Copies all images from a pipe; the releases' manifests follow when everything else is there. */
+  async pass(pass: OnePass, rest: readonly PlannedImage[], releases: readonly PlannedImage[]): Promise<void> {
+    pass.beginSettling();
+    await this.copy([...rest, ...releases], (image) => (releases.includes(image) ? rest : []));
+    try {
+      await pass.finish();
+    } catch (error) {
+      throw error instanceof BundleError ? cutOff(error, this.#whole, this.#images.length) : error;
+    }
+  }
+
+  /**
+   * Copies images with everything they consist of; whoever completes an image's last blob goes on with its manifests.
+   * @param after images that have to be there before the manifests of one may follow.
+   */
+  async copy(images: readonly PlannedImage[], after: (image: PlannedImage) => readonly PlannedImage[] = () => []): Promise<void> {
     const { concurrency, signal } = this.#options;
     const waiting = new Map<PlannedImage, number>();
     const followers = new Map<string, PlannedImage[]>();
-    const jobs: { descriptor: Descriptor; image: PlannedImage; key: string }[] = [];
-    const known = new Set<string>();
+    const jobs = new Map<Digest, { readonly descriptor: Descriptor; readonly uses: Map<string, PlannedImage> }>();
     const waitFor = (image: PlannedImage, key: string): void => {
       waiting.set(image, (waiting.get(image) ?? 0) + 1);
       const others = followers.get(key);
@@ -138,10 +113,12 @@ class CopyRun {
 
     for (const image of images) {
       for (const descriptor of image.blobs) {
-        const key = keyOf(image, descriptor.digest);
+        const { digest } = descriptor;
+        const key = keyOf(image, digest);
         waitFor(image, key);
-        if (!known.has(key)) jobs.push({ descriptor, image, key });
-        known.add(key);
+        const job = jobs.get(digest) ?? { descriptor, uses: new Map<string, PlannedImage>() };
+        if (!job.uses.has(key)) job.uses.set(key, image);
+        jobs.set(digest, job);
       }
     }
     const owners = new Map<Digest, PlannedImage>();
@@ -149,6 +126,7 @@ class CopyRun {
     for (const image of images) {
       const owner = image.subject === undefined ? undefined : owners.get(image.subject);
       if (owner !== undefined) waitFor(image, ownerKey(owner));
+      for (const other of after(image)) waitFor(image, ownerKey(other));
     }
     const settle = async (key: string, combined: AbortSignal): Promise<void> => {
       for (const image of followers.get(key) ?? []) {
@@ -163,24 +141,33 @@ class CopyRun {
       await this.#finishImage(image, signal); // an index that lists nothing
       await settle(ownerKey(image), signal);
     }
+    const { pass } = this.#options;
+    const place = ({ descriptor }: { readonly descriptor: Descriptor }): number => this.#order.get(descriptor.digest) ?? 0;
     await forEachLimited(
-      jobs,
+      pass === undefined ? jobs.values() : [...jobs.values()].sort((a, b) => place(a) - place(b)),
       concurrency,
-      async ({ descriptor, image, key }, combined) => {
-        try {
-          await this.#copyBlob(descriptor, image, combined);
-          await settle(key, combined);
-        } catch (error) {
-          if (this.#options.leaves?.isLoss(error) === true) {
+      async ({ descriptor, uses }, combined) => {
+        for (const [key, image] of uses) {
+          try {
+            await this.#copyBlob(descriptor, image, combined);
+            await settle(key, combined);
+          } catch (error) {
+            if (!this.#isLoss(error)) throw error instanceof BundleError ? error.about(`image ${image.name}`) : error;
             this.lost.add(descriptor.digest); // nobody goes on with the images that wait for it
-            this.#options.observe({ type: 'noticed', message: `left out: ${(error as Error).message}` });
-            return;
+            if (error !== pass?.failure) this.#options.observe({ type: 'noticed', message: `left out: ${(error as Error).message}` });
           }
-          throw error instanceof BundleError ? error.about(`image ${image.name}`) : error;
         }
+        pass?.settle(descriptor.digest);
       },
       signal,
     );
+  }
+
+  /** What a source does not give, or a pipe no more, may be no reason to give up the rest. */
+  #isLoss(error: unknown): boolean {
+    const { leaves, pass } = this.#options;
+    if (pass !== undefined) return hasCode(error, 'PASSED') || (error !== undefined && error === pass.failure);
+    return leaves?.isLoss(error) === true;
   }
 
   /** Ends a copy that is not whole: nothing will name the release. */
@@ -208,7 +195,8 @@ class CopyRun {
       observe({ type: 'skipped', digest, bytes, image: image.name });
     } else {
       observe({ type: 'started', digest, bytes, image: image.name });
-      await this.#push(descriptor, image.store, target, signal);
+      const [holder] = this.#options.pass === undefined ? [] : this.#holdersOf(digest); // in a pipe it has gone by
+      await this.#push(descriptor, holder ?? image.store, target, signal);
       blobs.pushed += 1;
       blobs.pushedBytes += bytes;
       observe({ type: 'finished', digest, bytes, image: image.name });
@@ -227,17 +215,28 @@ class CopyRun {
   async #push(descriptor: Descriptor, source: ReadOnlyStore, target: Store, signal: AbortSignal): Promise<void> {
     const { observe } = this.#options;
     const bytes = this.#bytes.get(descriptor.digest);
+    const { pass } = this.#options;
+    // What cannot be read again is checked here too, so that wrong content is told from content that has gone by.
+    const passes = pass !== undefined && !pass.keepsWhole(descriptor);
+    const checked = (content: ByteStream): ByteStream => (passes ? verified(content, descriptor) : content);
+    let wrong: BundleError | undefined;
     let sent = 0;
     const from = async function* (start: number): AsyncGenerator<Uint8Array> {
+      if (wrong !== undefined) throw wrong;
       if (sent > start) observe({ type: 'advanced', bytes: start - sent });
       sent = start;
       const range = { start, end: descriptor.size };
       const whole = start === 0;
       const content = bytes ? streamOf(bytes.subarray(start)) : source.fetch(descriptor, { ...(!whole && { range }), signal });
-      for await (const chunk of content) {
-        sent += chunk.length;
-        observe({ type: 'advanced', bytes: chunk.length });
-        yield chunk;
+      try {
+        for await (const chunk of whole ? checked(content) : content) {
+          sent += chunk.length;
+          observe({ type: 'advanced', bytes: chunk.length });
+          yield chunk;
+        }
+      } catch (error) {
+        if (passes && hasCode(error, 'CONTENT_MISMATCH')) wrong = error;
+        throw error;
       }
     };
     await target.push(descriptor, from(0), { signal, again: from, isAbsent: true });
@@ -256,6 +255,7 @@ class CopyRun {
       holders.add(target);
     }
     if (image.role !== 'release') await this.#tag(image, signal);
+    this.#whole += 1;
   }
 
   async #tag(image: PlannedImage, signal: AbortSignal): Promise<void> {
@@ -277,6 +277,15 @@ class CopyRun {
     }
     return holders;
   }
+}
+
+function cutOff(error: BundleError, whole: number, all: number): BundleError {
+  return new BundleError(error.code, `${error.message}; ${whole} of ${all} images are at the target`, {
+    expected: error.expected,
+    got: error.got,
+    cause: error,
+    hint: 'The release has no tag yet. Send the stream again: what is at the target is not sent there again.',
+  });
 }
 
 function ownerKey(image: PlannedImage): string {

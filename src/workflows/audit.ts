@@ -28,6 +28,10 @@ export async function auditLayers({ reader, release }: SurveyedBundle, onFault: 
     images: reader.manifest.images.length,
   });
   observe({ type: 'phase', what: 'hashing every layer' });
+  const { pass } = reader;
+  pass?.beginSettling();
+  // Out of a pipe by way of what may not be given out unchecked; out of files by no other way than the files.
+  const storeOf = new Map(pass && release?.content.layers.map(({ descriptor, store }) => [descriptor.digest, store]));
   const lost: Digest[] = [];
   let goodBytes = 0;
   for (const layer of layers) {
@@ -39,7 +43,7 @@ export async function auditLayers({ reader, release }: SurveyedBundle, onFault: 
     }
     observe({ type: 'started', digest, bytes: size, image });
     try {
-      await drain(verified(reader.fetch(layer, { signal }), layer), (bytes) => {
+      await drain(verified((storeOf.get(digest) ?? reader).fetch(layer, { signal }), layer), (bytes) => {
         observe({ type: 'advanced', bytes });
       });
       goodBytes += size;
@@ -47,9 +51,12 @@ export async function auditLayers({ reader, release }: SurveyedBundle, onFault: 
       if (!isDamage(error)) throw error;
       lost.push(digest);
       for (const place of reader.placesOf(digest)) onFault({ ...place, entries: [blobPath(digest)], error });
+      if (error === pass?.failure) break;
     }
+    pass?.settle(digest);
     observe({ type: 'finished', digest, bytes: size, image });
   }
+  if (pass !== undefined && pass.failure === undefined) await pass.finish();
   return { good: layers.length - lost.length, goodBytes, lost };
 }
 

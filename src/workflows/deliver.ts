@@ -1,10 +1,12 @@
 import { resolve } from 'node:path';
 
-import { copyImages, type CopyReport, type Leaves, surveyTags, type TagState } from '../core/copy.ts';
+import { copyImages } from '../core/copy.ts';
+import type { CopyOptions, CopyReport } from '../core/copy-options.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import type { PlannedImage } from '../core/plan.ts';
 import { formatRepository } from '../core/reference.ts';
 import type { Store } from '../core/store.ts';
+import { surveyTags, type TagState } from '../core/tag-states.ts';
 import type { Destinations } from '../release/destinations.ts';
 import { compareVersions } from '../release/version.ts';
 import { ImageLayout } from '../stores/layout.ts';
@@ -51,7 +53,7 @@ interface Places {
 /**
  * Brings a planned release to its target. All tags are asked first: what names another digest is refused before the
  * first upload, unless it may be replaced. The release's own tag is set when everything else is there.
- * @param leaves lets images be left out that are not whole; then nothing names the release.
+ * @param options lets images be left out that are not whole; then nothing names the release. Or says what comes through a pipe.
  * @throws BundleError TAG_CONFLICT, NOT_ALLOWED, REGISTRY, NETWORK, DISK, and whatever the source of the content throws.
  */
 export async function deliver(
@@ -59,7 +61,7 @@ export async function deliver(
   request: DeliveryRequest,
   network: () => Promise<Network>,
   context: Context,
-  leaves?: Leaves,
+  options: Pick<CopyOptions, 'leaves' | 'pass'> = {},
 ): Promise<DeliveryReport> {
   const { observe } = context;
   const { content } = release;
@@ -108,7 +110,7 @@ export async function deliver(
   const bytes = [...blobs.values()].reduce((total, size) => total + size, 0);
   observe({ type: 'planned', blobs: blobs.size, bytes, images: content.images.length });
   observe({ type: 'phase', what: `copying to ${request.to.name}` });
-  const copied = await copyImages(content, tags, targetOf, { ...context, leaves });
+  const copied = await copyImages(content, tags, targetOf, { ...context, ...options });
   const isWhole = copied.left.length === 0;
   const resources =
     isWhole && places.destinations ? await writeResources(release, places.destinations, resolve(request.resourcesFolder)) : undefined;

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import type { Readable } from 'node:stream';
 
 import { isDamage, type OnFault, refuseFault, RELEASE_IMAGE } from '../bundle/fault.ts';
 import { volumesMissing } from '../bundle/found-volumes.ts';
@@ -7,22 +8,23 @@ import type { BundleContent, BundleReader } from '../bundle/reader.ts';
 import { SealedBundle } from '../bundle/sealed.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
-import { MAX_SIGNATURE_BYTES } from '../core/limits.ts';
-import { parseManifest } from '../core/manifest.ts';
-import { readVerified } from '../core/verified.ts';
-import { checkCosignPayload, SIMPLE_SIGNING } from '../trust/cosign-payload.ts';
-import type { SignerKey } from '../trust/keys.ts';
 import { type BundleFiles, contradiction, findBundleFiles } from './bundle-files.ts';
 import type { Context } from './context.ts';
 import { deriveRelease, isPatch } from './derive-release.ts';
 import { checkPatch, PatchedBundle } from './patched.ts';
 import type { PlannedRelease } from './release.ts';
+import { checkUnproven } from './unproven.ts';
 import { checkSigners, type SignerRequest, type Signers } from './signers.ts';
+
+/** What a pipe is called. */
+const STDIN = 'stdin';
 
 /** Which bundle, and who is believed about it. */
 export interface OpenRequest extends SignerRequest {
   /** A file, any volume, or folders that hold one bundle or the volumes of one. */
   readonly paths: readonly string[];
+  /** A pipe that it comes through, in place of files. */
+  readonly input?: Readable | undefined;
   readonly releaseKeyFiles: readonly string[];
   /** The version that the bundle has to be of. */
   readonly expectedVersion?: string | undefined;
@@ -37,7 +39,7 @@ export interface OpenedBundle extends SurveyedBundle {
 
 /** A bundle of which some may be damaged or missing. */
 export interface SurveyedBundle extends Signers {
-  /** Volume numbers left out. */
+  /** Volume numbers left out; `stdin` for a pipe. */
   readonly path: string;
   /** The physical files. */
   readonly files: readonly string[];
@@ -76,16 +78,18 @@ export async function openBundle(request: OpenRequest, context: Context): Promis
 /**
  * Opens a bundle that may be damaged, or lack volumes, and checks what there is of it as {@link openBundle} does. Damage is
  * told to `onFault`; a bundle that contradicts itself, or whose signer is not accepted, is refused all the same.
- * Patches that are named beside it stand in for what they hold.
+ * A pipe is refused for any damage: nothing of it can be read again. Patches that are named beside it stand in for what they hold.
  * @throws BundleError as {@link openBundle}
  */
-export async function surveyBundle(request: OpenRequest, context: Context, onFault: OnFault): Promise<SurveyedBundle> {
-  const { path, files, patches } = await findBundleFiles(request.paths);
+export async function surveyBundle(request: OpenRequest, context: Context, onDamage: OnFault): Promise<SurveyedBundle> {
+  const { input } = request;
+  const onFault = input === undefined ? onDamage : refuseFault;
+  const { path, files, patches } = input === undefined ? await findBundleFiles(request.paths) : { path: STDIN, files: [], patches: [] };
   context.observe({ type: 'phase', what: `opening ${basename(path)}` });
-  const heads = await SealedBundle.survey(files, onFault);
+  const heads = input === undefined ? await SealedBundle.survey(files, onFault) : [await SealedBundle.receive(input, path)];
   const opened: BundleReader[] = [];
   try {
-    const { sealed, signers } = await firstSigned(heads, path, request, context);
+    const { sealed, signers } = await firstSigned(heads, input === undefined ? path : undefined, request, context);
     sealed.expect(request.expectedDigest);
     const reader = await sealed.unseal();
     if (reader.manifest.repairs !== undefined) throw isPatch(reader);
@@ -93,9 +97,10 @@ export async function surveyBundle(request: OpenRequest, context: Context, onFau
     const content: BundleContent = opened.length > 0 ? new PatchedBundle(reader, opened) : reader;
     const isReadable = reader.hasMetadata || opened.length > 0;
     const derive = (): Promise<PlannedRelease> => deriveRelease(content, signers, request.releaseKeyFiles, context);
-    const release = isReadable ? await derivedUnlessDamaged(derive, reader, onFault) : undefined;
+    const derived = isReadable ? await derivedUnlessDamaged(derive, reader, onFault) : undefined;
+    const isUnproven = derived !== undefined && signers.standing === 'unknown';
+    const release = isUnproven ? await checkUnproven(derived, reader, signers.signer) : derived;
     if (release !== undefined) {
-      if (signers.standing === 'unknown') await checkUnproven(release, signers.signer);
       checkIdentity(path, release, request.expectedVersion);
     }
     const closePatches = async (): Promise<void> => {
@@ -129,7 +134,7 @@ async function derivedUnlessDamaged(
 /** The head that was signed, of those that can be read: a damaged one has a bad signature, and a copy of it a good one. */
 async function firstSigned(
   heads: readonly SealedBundle[],
-  path: string,
+  path: string | undefined,
   request: SignerRequest,
   context: Context,
 ): Promise<{ sealed: SealedBundle; signers: Signers }> {
@@ -165,33 +170,6 @@ async function openPatch(
   } catch (error) {
     await sealed.close();
     throw error;
-  }
-}
-
-/**
- * Cosign signature images do not hang on the release signature. From a packer whom nobody knows they are taken only if
- * they are what they should be: small statements about their subject, whose signatures clusters check with keys of their own.
- * @throws BundleError SIGNER_UNKNOWN
- */
-async function checkUnproven({ content }: PlannedRelease, signer: SignerKey): Promise<void> {
-  const manifests = new Map(content.metadata.map(({ descriptor, bytes }) => [descriptor.digest, bytes]));
-  for (const { role, name, subject, descriptor, store } of content.images) {
-    if (role === 'release' || role === 'component') continue;
-    try {
-      const manifest = parseManifest(manifests.get(descriptor.digest)!);
-      if (subject === undefined || manifest.kind === 'index') throw new BundleError('UNSUPPORTED_CONTENT', 'it is no signature image');
-      for (const layer of manifest.layers) {
-        if (layer.mediaType !== SIMPLE_SIGNING) throw new BundleError('UNSUPPORTED_CONTENT', `it holds ${layer.mediaType}`);
-        checkCosignPayload(await readVerified(store.fetch(layer), layer, MAX_SIGNATURE_BYTES), subject);
-      }
-    } catch (cause) {
-      if (!(cause instanceof BundleError)) throw cause;
-      throw new BundleError('SIGNER_UNKNOWN', `the bundle holds ${name}, which nothing proves: ${cause.message}`, {
-        cause,
-        got: signer.id,
-        hint: 'Such content is accepted from a trusted signer only: bundle trust add KEY.pub, with a key that came by another way.',
-      });
-    }
   }
 }
 

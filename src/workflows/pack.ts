@@ -68,7 +68,8 @@ export interface PackReport {
   /** `id` is missing where a dry run planned with a key that is yet to be made. */
   readonly signer: { readonly id: string | undefined; readonly algorithm: string };
   readonly release: PlannedRelease;
-  readonly space: Space;
+  /** `undefined` for a pipe. */
+  readonly space: Space | undefined;
   /** What an earlier run had done already. */
   readonly kept: Kept;
   readonly dryRun: boolean;
@@ -213,8 +214,9 @@ export function bundleName({ version, architecture }: { readonly version: string
   return `ocp-${version}-${architecture}`;
 }
 
-async function signingKey(
-  { key: source, dryRun }: PackRequest,
+/** The key to sign with; one's own is made on first use. */
+export async function signingKey(
+  { key: source, dryRun }: Pick<PackRequest, 'key' | 'dryRun'>,
   { configFolder, observe }: Context,
 ): Promise<{ key: SigningKey; made: 'now' | 'planned' | undefined }> {
   const key = await loadSigningKey(source, configFolder);
@@ -228,7 +230,7 @@ async function signingKey(
   return { key: own, made: 'now' };
 }
 
-function sealWith(key: SigningKey, signature: Uint8Array): Seal {
+export function sealWith(key: SigningKey, signature: Uint8Array): Seal {
   return { signature: encodeSignatureFile(signature), publicKey: Buffer.from(key.public.pem) };
 }
 

@@ -42,16 +42,21 @@ export function trustedKeysOf({ configFolder }: Context): TrustedKeys {
 
 /**
  * Checks every signature that a bundle has from a known key, and decides whether its signers are believed here.
- * @param path what the bundle is called.
+ * @param path what the bundle is called; `undefined` where nothing can lie beside it.
  * @throws BundleError SIGNATURE_INVALID; SIGNER_UNKNOWN; TOO_FEW_SIGNERS
  */
-export async function checkSigners(sealed: SealedBundle, path: string, request: SignerRequest, context: Context): Promise<Signers> {
+export async function checkSigners(
+  sealed: SealedBundle,
+  path: string | undefined,
+  request: SignerRequest,
+  context: Context,
+): Promise<Signers> {
   const signer = readSigner(sealed);
   const trusted = await trustedKeys(request.trustedKeyFiles, context);
   const own = await ownPublicKey(context);
   const isTrusted = trusted.some(({ id }) => id === signer.id);
   const known = [...trusted, ...(own ? [own] : [])];
-  const countersigners = (await readCountersigners(sealed, path, known)).filter(({ id }) => id !== signer.id);
+  const countersigners = (path === undefined ? [] : await readCountersigners(sealed, path, known)).filter(({ id }) => id !== signer.id);
   const believed = new Set([...(isTrusted || own?.id === signer.id ? [signer.id] : []), ...countersigners.map(({ id }) => id)]);
   if (believed.size === 0 && trusted.length > 0) throw unknownSigner(signer, 'is not among the keys that are trusted here');
   if (request.signatures !== undefined && believed.size < request.signatures) {

@@ -56,7 +56,7 @@ export async function unpack(request: UnpackRequest, context: Context): Promise<
       request.delivery,
       async () => (network = await Network.open(request.network, context)),
       context,
-      partial ? { isIncomplete, isLoss: isSourceFailure } : undefined,
+      { leaves: partial ? { isIncomplete, isLoss: isSourceFailure } : undefined, pass: reader.pass },
     );
     return { bundle, delivery };
   } finally {

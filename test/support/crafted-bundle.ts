@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -177,13 +178,24 @@ export async function partsOf(path: string): Promise<Omit<Ingredients, 'key'>> {
 export async function readEveryByte(
   ...paths: readonly string[]
 ): Promise<Pick<Awaited<ReturnType<SealedBundle['unseal']>>, 'manifest' | 'files'>> {
-  const sealed = await SealedBundle.open(...paths);
+  return readThrough(await SealedBundle.open(...paths));
+}
+
+/** The same of a file that comes through a pipe. */
+export async function readEveryByteOfPipe(path: string): ReturnType<typeof readEveryByte> {
+  return readThrough(await SealedBundle.receive(createReadStream(path, { highWaterMark: 7000 }), 'pipe'));
+}
+
+async function readThrough(sealed: SealedBundle): ReturnType<typeof readEveryByte> {
   try {
     const reader = await sealed.unseal();
+    reader.pass?.beginSettling();
     for (const { digest, size } of reader.manifest.blobs) {
       const descriptor = { mediaType: '', digest, size };
       await drain(verified(reader.fetch(descriptor), descriptor));
+      reader.pass?.settle(digest);
     }
+    await reader.pass?.finish();
     return reader;
   } finally {
     await sealed.close();

@@ -2,7 +2,7 @@ import { flag } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { openRequest, trustOptions } from '../options.ts';
 import { inspectReport } from '../present/bundle-report.ts';
-import { pathsPositional } from './verify.ts';
+import { pipedPositional } from './verify.ts';
 
 export const inspectCommand: Command = {
   usage: 'inspect <PATH..>',
@@ -12,10 +12,10 @@ export const inspectCommand: Command = {
     ['$0 inspect /media/usb --images', 'every image with its digest'],
     ['$0 inspect /media/usb --output json', 'the same for a program'],
   ],
-  positionals: pathsPositional,
+  positionals: pipedPositional,
   options: { images: { type: 'boolean', describe: 'list every image' }, ...trustOptions },
-  async run(args, context) {
+  async run(args, context, io) {
     const { inspect } = await import('../../workflows/inspect.ts');
-    return inspectReport(await inspect(openRequest(args), context), flag(args, 'images'));
+    return inspectReport(await inspect(openRequest(args, io), context), flag(args, 'images'));
   },
 };

@@ -4,7 +4,8 @@ import type { Arguments, Command } from '../command.ts';
 import { byteCount, count, flag, requiredText, text, volumeSize } from '../arguments.ts';
 import { dryRunOption, sourceOptions, networkRequest, releaseOptions, releaseRequest } from '../options.ts';
 import { keySource } from '../passphrase.ts';
-import { packReport } from '../present/pack-report.ts';
+import { PIPE, outputPipe } from '../pipes.ts';
+import { packReport, pipedReport } from '../present/pack-report.ts';
 
 export const volumeSizeOption = {
   'volume-size': {
@@ -23,11 +24,18 @@ export const packCommand: Command = {
     ['$0 pack 4.17.3 --arch multi -o /media/usb --dry-run', 'exact size and image list; nothing is written'],
     ['$0 pack --from quay.io/openshift-release-dev/ocp-release@sha256:… -o .', 'a release that is known by its digest'],
     ['$0 pack 4.17.3 --volume-size dvd -o /data/discs', 'in volumes that fit on DVDs'],
+    ['$0 pack 4.17.3 -o - | ssh gateway bundle unpack - --to registry:5000/ocp4', 'through a pipe; the result goes to stderr'],
     ['$0 pack 4.17.3 --mirror quay.io=mirror.example.com/quay -o .', 'fetched from a mirror, digests unchanged'],
   ],
   positionals: { VERSION: { type: 'string', describe: 'version of the release, as in 4.17.3' } },
   options: {
-    out: { alias: 'o', type: 'string', requiresArg: true, demandOption: true, describe: 'folder, or file that ends with .tar.zst' },
+    out: {
+      alias: 'o',
+      type: 'string',
+      requiresArg: true,
+      demandOption: true,
+      describe: 'folder, file that ends with .tar.zst, or - for stdout',
+    },
     ...releaseOptions,
     key: {
       type: 'string',
@@ -53,21 +61,30 @@ export const packCommand: Command = {
     restart: { type: 'boolean', describe: 'begin anew, and drop what an earlier run has left' },
     ...dryRunOption,
   },
+  takesStdout: (args) => args['out'] === PIPE,
   async run(args, context, io) {
-    const { pack } = await import('../../workflows/pack.ts');
     const output = requiredText(args, 'out');
-    if (output === '-') {
-      throw new BundleError('USAGE', 'a bundle cannot be written to a pipe', { hint: 'Name a folder or a file.' });
+    const common = {
+      release: releaseRequest(args),
+      key: keySource(args, io),
+      network: networkRequest(args),
+      limitRate: byteCount(args, 'limit-rate'),
+    };
+    if (output === PIPE) {
+      const forFiles = ['volume-size', 'stop-after', 'repair', 'restart', 'dry-run'].find((name) => args[name] !== undefined);
+      if (forFiles !== undefined) {
+        throw new BundleError('USAGE', `--${forFiles} is for files, not for a pipe`, { hint: 'Name a folder or a file with -o.' });
+      }
+      const { packIntoPipe } = await import('../../workflows/pack-pipe.ts');
+      return pipedReport(await packIntoPipe(common, outputPipe(io), context));
     }
+    const { pack } = await import('../../workflows/pack.ts');
     const report = await pack(
       {
-        release: releaseRequest(args),
+        ...common,
         output,
-        key: keySource(args, io),
-        network: networkRequest(args),
         volumeSize: volumeSize(args, 'volume-size'),
         stopAfter: stopAfter(args),
-        limitRate: byteCount(args, 'limit-rate'),
         repairFile: text(args, 'repair'),
         restart: flag(args, 'restart'),
         dryRun: flag(args, 'dry-run'),

@@ -2,7 +2,7 @@ import { flag } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { deliveryOptions, deliveryRequest, dryRunOption, networkRequest, openRequest, registryOptions, trustOptions } from '../options.ts';
 import { unpackReport } from '../present/delivery-report.ts';
-import { pathsPositional } from './verify.ts';
+import { pipedPositional } from './verify.ts';
 
 const partialOption = {
   partial: {
@@ -24,7 +24,7 @@ export const unpackCommand: Command = {
       'a damaged bundle with a patch for it',
     ],
   ],
-  positionals: pathsPositional,
+  positionals: pipedPositional,
   options: {
     ...partialOption,
     ...deliveryOptions,
@@ -32,11 +32,11 @@ export const unpackCommand: Command = {
     ...registryOptions,
     ...dryRunOption,
   },
-  async run(args, context) {
+  async run(args, context, io) {
     const { unpack } = await import('../../workflows/unpack.ts');
     const delivery = deliveryRequest(args);
     return unpackReport(
-      await unpack({ bundle: openRequest(args), delivery, network: networkRequest(args), partial: flag(args, 'partial') }, context),
+      await unpack({ bundle: openRequest(args, io), delivery, network: networkRequest(args), partial: flag(args, 'partial') }, context),
     );
   },
 };

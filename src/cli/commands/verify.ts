@@ -7,6 +7,11 @@ export const pathsPositional = {
   PATH: { type: 'string', describe: 'bundle, any volume of one, or folders that hold one or its volumes', demandOption: true },
 } as const;
 
+/** The same for commands that read through once. */
+export const pipedPositional = {
+  PATH: { ...pathsPositional.PATH, describe: `${pathsPositional.PATH.describe}; - for stdin` },
+} as const;
+
 export const verifyCommand: Command = {
   usage: 'verify <PATH..>',
   summary: 'audit a bundle: signatures, release signature, every byte',
@@ -16,13 +21,13 @@ export const verifyCommand: Command = {
     ['$0 verify /media/usb --damage damage.json', 'what is damaged, for a patch'],
     ['$0 verify ocp-4.17.3-x86_64.tar.zst --trusted-key packer.pub --expect 4.17.3', 'signer and version have to be these'],
   ],
-  positionals: pathsPositional,
+  positionals: pipedPositional,
   options: {
     damage: { type: 'string', requiresArg: true, describe: 'file that says what is damaged or missing, for bundle pack --repair' },
     ...trustOptions,
   },
-  async run(args, context) {
+  async run(args, context, io) {
     const { verify } = await import('../../workflows/verify.ts');
-    return verifyReport(await verify({ ...openRequest(args), damageFile: text(args, 'damage') }, context));
+    return verifyReport(await verify({ ...openRequest(args, io), damageFile: text(args, 'damage') }, context));
   },
 };

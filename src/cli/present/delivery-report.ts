@@ -41,7 +41,10 @@ function deliveryFacts({
     ['tags', `${tags.set} set, ${tags.kept} right already`],
     ['replaced', replaced],
     ['left out', left.length === 0 ? undefined : left.join(', ')],
-    ['result', left.length > 0 ? 'PARTLY DONE' : nothing ? 'everything was there already: nothing was uploaded' : 'complete'],
+    [
+      'result',
+      left.length > 0 ? 'PARTLY DONE: the release has no tag' : nothing ? 'everything was there already: nothing was uploaded' : 'complete',
+    ],
     ['written', resources?.files.join(', ')],
   ];
 }

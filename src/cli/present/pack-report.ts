@@ -8,6 +8,19 @@ import { formatBytes } from '../units.ts';
 import { releaseFacts, releaseJson } from './release-facts.ts';
 import { columns, facts } from './table.ts';
 
+/** Of a bundle that went into a pipe. */
+export function pipedReport(report: PackReport): Outcome {
+  const { size, bundleDigest, volumes, signer, release } = report;
+  const text = facts([
+    ['packed', `into the pipe (${formatBytes(size)}, ${size} bytes)`],
+    ['sha256 of the stream', volumes[0]?.digest && hexOf(volumes[0].digest)],
+    ...releaseFacts(release),
+    ['bundle digest', hexOf(bundleDigest)],
+    ['signer', `${signer.id ?? ''} (${signer.algorithm})`],
+  ]);
+  return { text, json: json(report) };
+}
+
 export function packReport(report: PackReport): Outcome {
   const text = report.dryRun ? dryRunText(report) : packedText(report);
   return { text, json: json(report), ...(report.left > 0 && { status: PARTLY_DONE }) };
@@ -56,7 +69,7 @@ function dryRunText(report: PackReport): string {
       ['would pack', path],
       ['size', `${size} bytes (${formatBytes(size)})`],
       ...volumeFacts(report),
-      ['free space', `${space.free} bytes (${formatBytes(space.free)})`],
+      ['free space', space && `${space.free} bytes (${formatBytes(space.free)})`],
       ...releaseFacts(release),
       ['bundle digest', hexOf(bundleDigest)],
       ['signer', signer.id === undefined ? `a new key of your own (${signer.algorithm})` : `${signer.id} (${signer.algorithm})`],
@@ -78,7 +91,7 @@ function json({ path, size, bundleDigest, volumes, left, signer, release, space,
     volumes: volumes.map((volume) => ({ path: volume.path, size: volume.size, digest: volume.digest && hexOf(volume.digest) })),
     volumesLeft: left,
     signer: { id: signer.id, algorithm: signer.algorithm },
-    freeSpace: space.free,
+    freeSpace: space?.free,
     kept,
     release: releaseJson(release),
   };

@@ -167,7 +167,10 @@ const SIZES: readonly (readonly [what: string, text: string])[] = [
 
 describe('sizes', () => {
   testRefusals([
-    ...SIZES.map(([what, text]): Refusal => [`${what} for the last layer`, size(-1, text)]),
+    ...SIZES.map(([what, text]): Refusal => {
+      const codeOfPipe = text === '0' ? 'CONTENT_MISMATCH' : 'BUNDLE_UNUSABLE';
+      return [`${what} for the last layer`, size(-1, text), 'BUNDLE_UNUSABLE', codeOfPipe];
+    }),
     ...SIZES.map(([what, text]): Refusal => [`${what} for a manifest`, size(0, text)]),
     ['a size that goes to the next layer', { bundleJson: (json) => size(-1, '512').bundleJson!(size(-2, '700').bundleJson!(json)) }],
     ['a bundle.json of 1 GiB', claimedManifest(GiB)],
