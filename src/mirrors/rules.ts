@@ -111,11 +111,19 @@ function matchLength(full: string, prefix: string): number | undefined {
 
 function rewritten(full: string, { prefix, from }: RegistryRule, location: string | undefined): RepositoryName {
   const place = location === undefined ? full : `${location}${full.slice(matchLength(full, prefix))}`;
-  const bare = place.replace(/@.*$/, '').replace(/:[^:/]*$/, '');
+  const bare = withoutDigest(place).replace(/:[^:/]*$/, '');
   const slash = bare.indexOf('/');
   const name = { registry: bare.slice(0, slash), repository: bare.slice(slash + 1) };
   if (slash > 0 && isRegistry(name.registry) && isRepository(name.repository)) return name;
-  throw new BundleError('CONFIGURATION', `${from} leads from ${full} to ${place}, which is not a repository`, {
-    hint: 'A location takes the place of its prefix: the rest of the name is put behind it.',
-  });
+  throw new BundleError(
+    'CONFIGURATION',
+    `${from} leads from ${withoutDigest(full)} to ${withoutDigest(place)}, which is not a repository`,
+    {
+      hint: 'A location takes the place of its prefix: the rest of the name is put behind it.',
+    },
+  );
+}
+
+function withoutDigest(reference: string): string {
+  return reference.replace(/@.*$/, '');
 }
