@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Credentials } from '../core/credentials.ts';
-import { BundleError, diskError, systemCode } from '../core/errors.ts';
+import { BundleError, systemCode, writeError } from '../core/errors.ts';
 import { isObject, type JsonObject } from '../core/json.ts';
 import { helperFor, type HelperCall, parseAuthFile, parseDocument } from './auth-entries.ts';
 import { type AuthFileOptions, placesOf, readAuthFile } from './auth-file.ts';
@@ -77,7 +77,7 @@ async function replaceFile(path: string, document: JsonObject): Promise<void> {
     await rename(partial, real);
   } catch (error) {
     if (partial !== undefined) await rm(partial, { force: true });
-    const failure = diskError('write the auth file', path, error);
+    const failure = writeError('write the auth file', path, error);
     const isDenied = ['EACCES', 'EPERM', 'EROFS'].includes(systemCode(error) ?? '');
     throw isDenied
       ? new BundleError('DISK', failure.message, { cause: error, hint: 'Name a file of your own with --authfile FILE.' })

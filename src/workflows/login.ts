@@ -1,9 +1,13 @@
+import { dirname } from 'node:path';
+
 import { Credentials } from '../core/credentials.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import { isRegistry, isRepository } from '../core/reference.ts';
+import { placesOf } from '../credentials/auth-file.ts';
 import { removeCredentials, saveCredentials } from '../credentials/save.ts';
 import { RegistryClient } from '../stores/registry/client.ts';
 import type { Context } from './context.ts';
+import { prepareFolder } from './disk.ts';
 import { type ConnectionOptions, transportOptions } from './network.ts';
 
 export interface LogoutRequest {
@@ -37,7 +41,9 @@ export async function login(
   const place = parsePlace(request.place);
   const credentials = new Credentials(username, password);
   const checked = await check(place.split('/')[0]!, credentials, connection, context);
-  const { file, helper } = await saveCredentials(place, credentials, { authfile, environment: context.environment });
+  const options = { authfile, environment: context.environment };
+  await prepareFolder(dirname(placesOf(options)[0]!.path), 0o700);
+  const { file, helper } = await saveCredentials(place, credentials, options);
   return { place, username, file, helper, checked };
 }
 

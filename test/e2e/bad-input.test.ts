@@ -255,6 +255,11 @@ describeWithRegistry('bad input to', () => {
     });
   });
 
+  it('login, whose auth file has no place: 26', async () => {
+    const args = ['login', source.host, '--username', 'packer', '--password-stdin', '--authfile', '/proc/none/auth.json'];
+    expect(await user.bundle(args, { input: 'secret' })).toMatchObject({ status: 26 });
+  });
+
   describe('unpack', () => {
     it('with resources that cannot be written: 26, before the first upload', async () => {
       const args = ['--to', `${source.host}/without-resources`, '--resources-dir', '/proc/none/resources', ...trust()];
