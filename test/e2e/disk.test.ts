@@ -1,20 +1,18 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmdirSync, writeFileSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import type { MadeRelease } from '../../scripts/lib/made-release.ts';
-import { makeRelease } from '../../scripts/lib/make-release.ts';
-import { registryDestination } from '../../scripts/lib/registry-destination.ts';
 import { systemCode } from '../../src/core/errors.ts';
 import { projectPath } from '../../scripts/lib/project-root.ts';
 import { type Ended, runBundle, startBundle } from '../support/bundle-process.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
+import { type PackableRelease, packableRelease } from '../support/packable-release.ts';
 import { describeWithPrograms } from '../support/programs.ts';
-import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { describeWithRegistry, startRegistry } from '../support/registry.ts';
 
 const NAME = 'ocp-4.17.3-x86_64.tar.zst';
 const TAG = 'ocp4/openshift/release-images/manifests/4.17.3-x86_64';
@@ -29,35 +27,23 @@ function mayMount(): boolean {
 }
 
 describeWithRegistry('a disk', () => {
+  let release: PackableRelease;
   let folder: string;
-  let source: TestRegistry;
-  let made: MadeRelease;
   let file: string;
 
   const bundle = (args: readonly string[], env: Record<string, string> = {}): Promise<Ended> => runBundle(args, { folder, env });
-  const packing = (host: string, output: string): string[] => [
-    ...['pack', made.version, '-o', output, '--mirror', `quay.io=${host}`, '--signature-store', made.signatureStore],
-    ...['--key', join(folder, 'packer.pem'), '--release-key', made.releaseKey, '--output', 'json'],
-  ];
+  const packing = (host: string, output: string): string[] => [...release.packing(host), '-o', output, '--output', 'json'];
   const unpacking = (host: string, from: string): string[] => [
-    ...['unpack', from, '--to', `${host}/ocp4`, '--release-key', made.releaseKey, '--output', 'json'],
+    ...['unpack', from, '--to', `${host}/ocp4`, ...release.trust, '--output', 'json'],
   ];
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'bundle-disk-'));
-    source = await startRegistry();
-    const { destination, close } = registryDestination(source.host);
-    made = await makeRelease({ out: join(folder, 'release'), destination, components: 3, scale: 0.05 });
-    await close();
-    // The same bytes whenever it signs.
-    expect(await bundle(['keygen', '--type', 'ed25519', '-o', join(folder, 'packer.pem')])).toMatchObject({ status: 0 });
-    expect(await bundle(packing(source.host, join(folder, 'out')))).toMatchObject({ status: 0 });
+    release = await packableRelease('disk', { components: 3, scale: 0.05 });
+    ({ folder } = release);
+    expect(await bundle(packing(release.source.host, join(folder, 'out')))).toMatchObject({ status: 0 });
     file = join(folder, 'out', NAME);
   });
-  afterAll(async () => {
-    await source.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
+  afterAll(() => release.remove());
 
   describe.skipIf(!mayMount())('in memory', () => {
     let mounted: string;
@@ -72,7 +58,7 @@ describeWithRegistry('a disk', () => {
     it('that fills up under way ends a pack with 26, and what is there is continued', async () => {
       const filler = join(mounted, 'filler');
       let layers = 0;
-      const proxy = await startFaultProxy(source.url, ({ method, url }) => {
+      const proxy = await startFaultProxy(release.source.url, ({ method, url }) => {
         // Others fill the disk after its space was looked at.
         if (method === 'GET' && url.includes('/blobs/') && (layers += 1) === 10) fill(filler);
         return undefined;
@@ -84,14 +70,14 @@ describeWithRegistry('a disk', () => {
       const begun = await readFile(join(mounted, `${NAME}.partial`));
       expect(begun.equals((await readFile(file)).subarray(0, begun.length))).toBe(true);
       await rm(filler);
-      expect(await bundle(packing(source.host, mounted))).toMatchObject({ status: 0 });
+      expect(await bundle(packing(release.source.host, mounted))).toMatchObject({ status: 0 });
       expect((await readFile(join(mounted, NAME))).equals(await readFile(file))).toBe(true);
     });
 
     it('without the space that is needed is refused before anything is fetched', async () => {
       fill(join(mounted, 'filler'));
       await rm(join(mounted, NAME), { force: true });
-      expect(await bundle(packing(source.host, mounted))).toMatchObject({ status: 26 });
+      expect(await bundle(packing(release.source.host, mounted))).toMatchObject({ status: 26 });
       expect((await readdir(mounted)).filter((name) => name.startsWith(NAME))).toEqual([]);
       await rm(join(mounted, 'filler'));
     });
@@ -100,25 +86,40 @@ describeWithRegistry('a disk', () => {
       const target = await startRegistry();
       await cp(file, join(mounted, NAME));
       expect(spawnSync('mount', ['-o', 'remount,ro', mounted]).status).toBe(0);
-      expect(await bundle(['verify', mounted, '--release-key', made.releaseKey])).toMatchObject({ status: 0 });
+      expect(await bundle(['verify', mounted, ...release.trust])).toMatchObject({ status: 0 });
       expect(await bundle(unpacking(target.host, mounted))).toMatchObject({ status: 0 });
-      expect(await bundle(packing(source.host, mounted))).toMatchObject({ status: 26 });
+      expect(await bundle(packing(release.source.host, mounted))).toMatchObject({ status: 26 });
       await target.stop();
     });
   });
 
   describeWithPrograms(['gcc'], 'with a bad sector', () => {
-    it('is named with file, byte and images, and no release is tagged', async () => {
+    it('is named with file, byte and images, is no end of the audit, and lets no release be tagged', async () => {
       const shim = join(folder, 'eio.so');
       expect(spawnSync('gcc', ['-shared', '-fPIC', '-o', shim, projectPath('test/support/eio.c'), '-ldl']).status).toBe(0);
-      const at = Math.floor((await stat(file)).size * 0.7);
+      const bytes = await readFile(file);
+      const [at, further] = [Math.floor(bytes.length * 0.7), Math.floor(bytes.length * 0.95)];
       const env = { LD_PRELOAD: shim, EIO_PATH: file, EIO_OFFSET: String(at) };
-      const verified = await bundle(['verify', file, '--release-key', made.releaseKey, '--output', 'json'], env);
+      const verified = await bundle(['verify', file, ...release.trust, '--output', 'json'], env);
       expect(verified.status).toBe(26);
       const { error } = JSON.parse(verified.stdout) as { error: { code: string; subject: string; message: string } };
       expect(error).toMatchObject({ code: 'DISK', subject: expect.stringContaining('4.17.3-x86_64') as string });
       const named = Number(/ at byte ([0-9]+)/.exec(error.message)?.[1]);
       expect(error.message.includes(file) && named <= at && at < named + 1024 * 1024).toBe(true);
+
+      const bad = join(folder, 'bad', NAME);
+      const map = join(folder, 'damage.json');
+      bytes[further]! ^= 1;
+      await mkdir(join(folder, 'bad'));
+      await writeFile(bad, bytes);
+      expect(await bundle(['verify', bad, ...release.trust, '--damage', map], { ...env, EIO_PATH: bad })).toMatchObject({ status: 20 });
+      const { faults } = JSON.parse(await readFile(map, 'utf8')) as { faults: { start: number; end: number; images: string[] }[] };
+      expect(
+        faults.map(({ start, end, images }) => [start <= at && at < end, start <= further && further < end, images.length > 0]),
+      ).toEqual([
+        [true, false, true],
+        [false, true, true],
+      ]);
 
       const target = await startRegistry();
       expect((await bundle(unpacking(target.host, file), env)).status).toBe(26);
@@ -132,7 +133,7 @@ describeWithRegistry('a disk', () => {
       const log = join(folder, 'calls');
       const output = join(folder, 'synced');
       const program = ['strace', '-f', '-y', '-o', log, '-e', 'trace=fsync,fdatasync,rename,renameat,renameat2', process.execPath];
-      const { ended } = await startBundle(packing(source.host, output), { folder }, program);
+      const { ended } = await startBundle(packing(release.source.host, output), { folder }, program);
       expect(await ended).toMatchObject({ status: 0 });
       const calls = (await readFile(log, 'utf8')).split('\n').filter((line) => line.includes(output));
       const place = (pattern: RegExp): number => calls.findIndex((line) => pattern.test(line));

@@ -1,17 +1,14 @@
-import { mkdtemp, open, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import type { MadeRelease } from '../../scripts/lib/made-release.ts';
-import { makeRelease } from '../../scripts/lib/make-release.ts';
-import { registryDestination } from '../../scripts/lib/registry-destination.ts';
 import { digestOf, hexOf } from '../../src/core/digest.ts';
 import { MANIFEST_TYPES } from '../../src/core/media-types.ts';
 import { type Ended, runBundle, startBundle } from '../support/bundle-process.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
+import { type PackableRelease, packableRelease } from '../support/packable-release.ts';
 import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
 
 /** How often each of the two is killed: a few times with every run of the tests, 200 times by `npm run kill`. */
@@ -23,20 +20,16 @@ const RELEASE_TAG = '4.17.3-x86_64';
 const NAME = `ocp-${RELEASE_TAG}`;
 
 describeWithRegistry('killed at any moment', () => {
+  let release: PackableRelease;
   let folder: string;
-  let source: TestRegistry;
-  let made: MadeRelease;
-  let trust: readonly string[];
   /** Where everything that an undisturbed run writes lies. */
   let whole: string;
 
   const bundle = (args: readonly string[]): Promise<Ended> => runBundle(args, { folder });
-  const packArgs = (host: string, output: string): string[] => [
-    ...['pack', made.version, '-o', output, '--mirror', `quay.io=${host}`, '--signature-store', made.signatureStore],
-    ...['--key', join(folder, 'packer.pem'), ...trust],
-  ];
+  const packArgs = (host: string, output: string): string[] => [...release.packing(host), '-o', output];
   const unpackArgs = (host: string, resources: string): string[] => [
-    ...['unpack', join(whole, `${NAME}.tar.zst`), '--to', `${host}/ocp4`, '--resources-dir', join(folder, resources, 'cluster'), ...trust],
+    ...['unpack', join(whole, `${NAME}.tar.zst`), '--to', `${host}/ocp4`, '--resources-dir', join(folder, resources, 'cluster')],
+    ...release.trust,
   ];
   /** Runs until `done` in pieces, each killed at a random moment of the time that a whole run takes. */
   const killedRun = async (args: readonly string[], wholeMs: number, afterKill: () => Promise<void>, kills: number): Promise<number> => {
@@ -55,26 +48,17 @@ describeWithRegistry('killed at any moment', () => {
   };
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'bundle-kill-'));
-    source = await startRegistry();
-    const { destination, close } = registryDestination(source.host);
     // One layer of 80 MB, more than the window: it is written while it comes.
-    made = await makeRelease({ out: join(folder, 'release'), destination, components: 3, scale: 1, cosign: true });
-    await close();
-    trust = ['--release-key', made.releaseKey];
-    // The same bytes whenever it signs.
-    await bundle(['keygen', '--type', 'ed25519', '-o', join(folder, 'packer.pem')]);
+    release = await packableRelease('kill', { components: 3, scale: 1, cosign: true });
+    ({ folder } = release);
     whole = join(folder, 'whole');
   }, 2 * MINUTE);
-  afterAll(async () => {
-    await source.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
+  afterAll(() => release.remove());
 
   it(
     'pack leaves an exact prefix, and goes on to the same file without fetching much twice',
     async () => {
-      const proxy = await startFaultProxy(source.url);
+      const proxy = await startFaultProxy(release.source.url);
       const fetched = (): number => proxy.requests.reduce((total, { sent }) => total + sent, 0);
       try {
         const begun = performance.now();
@@ -108,7 +92,7 @@ describeWithRegistry('killed at any moment', () => {
     async () => {
       const reference = await startRegistry();
       try {
-        expect(await bundle(packArgs(source.host, whole))).toMatchObject({ status: 0 });
+        expect(await bundle(packArgs(release.source.host, whole))).toMatchObject({ status: 0 });
         const begun = performance.now();
         expect(await bundle(unpackArgs(reference.host, 'resources'))).toMatchObject({ status: 0 });
         const wholeMs = performance.now() - begun;

@@ -1,16 +1,13 @@
 import { createReadStream } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import type { MadeRelease } from '../../scripts/lib/made-release.ts';
-import { makeRelease } from '../../scripts/lib/make-release.ts';
-import { registryDestination } from '../../scripts/lib/registry-destination.ts';
 import { type Ended, runBundle, startBundle } from '../support/bundle-process.ts';
 import { type Decide, startFaultProxy } from '../support/fault-proxy.ts';
+import { type PackableRelease, packableRelease } from '../support/packable-release.ts';
 import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
 
 const MiB = 1024 * 1024;
@@ -18,9 +15,8 @@ const RELEASE = 'ocp4/openshift/release-images';
 const TAG = '4.17.3-x86_64';
 
 describeWithRegistry('a bundle in a pipe', () => {
+  let release: PackableRelease;
   let folder: string;
-  let source: TestRegistry;
-  let made: MadeRelease;
   let trust: readonly string[];
   let packing: readonly string[];
   let file: string;
@@ -41,26 +37,15 @@ describeWithRegistry('a bundle in a pipe', () => {
   };
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'bundle-pipe-'));
-    source = await startRegistry();
-    const { destination, close } = registryDestination(source.host);
     // One layer of 80 MB, more than the window.
-    made = await makeRelease({ out: join(folder, 'release'), destination, components: 3, scale: 1, cosign: true });
-    await close();
-    trust = ['--release-key', made.releaseKey];
-    await bundle(['keygen', '--type', 'ed25519', '-o', join(folder, 'packer.pem')]);
-    packing = [
-      ...['pack', made.version, '--mirror', `quay.io=${source.host}`, '--signature-store', made.signatureStore],
-      ...['--key', join(folder, 'packer.pem'), ...trust],
-    ];
+    release = await packableRelease('pipe', { components: 3, scale: 1, cosign: true });
+    ({ folder, trust } = release);
+    packing = release.packing();
     expect(await bundle([...packing, '-o', join(folder, 'out')])).toMatchObject({ status: 0 });
     file = join(folder, 'out', `ocp-${TAG}.tar.zst`);
     largest = await largestLayer();
   });
-  afterAll(async () => {
-    await source.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
+  afterAll(() => release.remove());
 
   it('is the bundle that a file would be, with the result on stderr', async () => {
     const chunks: Buffer[] = [];
@@ -181,8 +166,8 @@ describeWithRegistry('a bundle in a pipe', () => {
   /** Its digest, without `sha256:`. */
   const largestLayer = async (): Promise<string> => {
     const digests: { digest: string; size: number }[] = [];
-    for (const { digest, mediaType } of made.components) {
-      const url = `${source.url}/v2/openshift-release-dev/ocp-v4.0-art-dev/manifests/${digest}`;
+    for (const { digest, mediaType } of release.made.components) {
+      const url = `${release.source.url}/v2/openshift-release-dev/ocp-v4.0-art-dev/manifests/${digest}`;
       const { layers } = (await (await fetch(url, { headers: { accept: mediaType } })).json()) as { layers: typeof digests };
       digests.push(...layers);
     }
