@@ -7,7 +7,8 @@ import { readAhead } from '../core/read-ahead.ts';
 import { contentsOf } from './contents.ts';
 import type { Context } from './context.ts';
 import { Network } from './network.ts';
-import { findRelease, type PackReport, type PackRequest, sealWith, signingKey } from './pack.ts';
+import { findRelease, firstKey, type PackReport, type PackRequest, sealWith } from './pack.ts';
+import { loadSigningKey } from './signing-key.ts';
 
 /**
  * Makes a bundle of a release and writes it into a pipe: the same steps as for a file, with nothing kept and nothing beside it.
@@ -21,9 +22,10 @@ export async function packIntoPipe(
   const { observe, signal, concurrency } = context;
   const network = await Network.open(request.network, context);
   try {
+    const ownKey = await loadSigningKey(request.key, context.configFolder);
     const release = await findRelease(request.release, network, context);
     const described = describeBundle(contentsOf(release));
-    const { key } = await signingKey({ key: request.key, dryRun: false }, context);
+    const key = ownKey ?? (await firstKey(false, context)).key;
     const plan = planBundle(described, sealWith(key, key.sign(described.sums)));
     const { layers, images } = release.content;
     const bytes = layers.reduce((total, { descriptor }) => total + descriptor.size, 0);

@@ -10,6 +10,7 @@ import type { Architecture } from '../release/architecture.ts';
 import { type KeyType, SigningKey } from '../trust/keys.ts';
 import type { ReleaseSignature } from '../trust/release-signature.ts';
 import { findBegun, removeBegun, sealOf } from './begun.ts';
+import { BegunContent } from './begun-content.ts';
 import { contradiction } from './bundle-files.ts';
 import type { Context } from './context.ts';
 import { bundleFolder, bundlePath, checkSpace, prepareFolder, type Space } from './disk.ts';
@@ -22,7 +23,7 @@ import { loadReleaseKeys, proveRelease } from './prove.ts';
 import { canonicalRepository, planRelease, type PlannedRelease } from './release.ts';
 import { askOfficialSources } from './sources.ts';
 import { type KeySource, loadSigningKey, makeOwnKey, ownKeyPath } from './signing-key.ts';
-import { forgetSet, recallSet, rememberSet } from './started-sets.ts';
+import { firstOfSet, forgetSet, recallSet, rememberSet } from './started-sets.ts';
 import { type Kept, writeBundle } from './write-bundle.ts';
 
 /** Which release, from where, and what proves it. */
@@ -83,10 +84,11 @@ export async function pack(request: PackRequest, context: Context): Promise<Pack
   if (!request.dryRun) await prepareFolder(await bundleFolder(request.output));
   const network = await Network.open(request.network, context);
   try {
-    const release = await findRelease(request.release, network, context);
+    const ownKey = await loadSigningKey(request.key, context.configFolder);
+    const release = await findRelease(request.release, network, context, (digest) => begunContent(request, digest, ownKey, context));
     const { repairFile } = request;
     const content = repairFile === undefined ? wholeContent(release) : await patchContent(release, repairFile);
-    const signing = await signingKey(request, context);
+    const signing = ownKey === undefined ? await firstKey(request.dryRun, context) : { key: ownKey, made: undefined };
     const path = await bundlePath(request.output, `${bundleName(release)}${content.suffix}`);
     if (contradiction(path, release) !== undefined) {
       throw new BundleError('USAGE', `${basename(path)} is the name of another bundle than ${bundleName(release)}`, {
@@ -178,8 +180,34 @@ async function write(job: Job, request: PackRequest, context: Context): Promise<
   return { path, size, bundleDigest, volumes, left: count - until, signer, release, space, kept, dryRun: false };
 }
 
-/** The steps that pack and mirror share: from a version to a release that is proven and planned. */
-export async function findRelease(request: ReleaseRequest, network: Network, context: Context): Promise<PlannedRelease> {
+/** What an earlier run has left of the release that is to be packed. */
+async function begunContent(
+  { output, release, restart, repairFile, stopAfter }: PackRequest,
+  digest: Digest,
+  key: SigningKey | undefined,
+  context: Context,
+): Promise<BegunContent | undefined> {
+  const { version, architecture } = release;
+  // Without a version nobody knows yet what the bundle is called.
+  if (key === undefined || version === undefined || restart || repairFile !== undefined) return undefined;
+  const path = await bundlePath(output, bundleName({ version, architecture }));
+  const firsts = (await findBegun(path)).filter(({ number }) => number === 1).map((file) => file.path);
+  const elsewhere = stopAfter === undefined ? undefined : await firstOfSet(path, context);
+  const begun = await BegunContent.open([...firsts, ...(elsewhere === undefined ? [] : [elsewhere])], digest, key);
+  if (begun !== undefined) context.observe({ type: 'phase', what: `reading the manifests of ${basename(begun.path)}` });
+  return begun;
+}
+
+/**
+ * The steps that pack and mirror share: from a version to a release that is proven and planned.
+ * @param begunOf finds what an earlier run has left of a release: what is there is not fetched again.
+ */
+export async function findRelease(
+  request: ReleaseRequest,
+  network: Network,
+  context: Context,
+  begunOf?: (digest: Digest) => Promise<BegunContent | undefined>,
+): Promise<PlannedRelease> {
   const { observe, signal, concurrency, now } = context;
   const keys = await loadReleaseKeys(request.releaseKeyFiles);
   observe({ type: 'phase', what: 'finding the release' });
@@ -196,17 +224,15 @@ export async function findRelease(request: ReleaseRequest, network: Network, con
     observe({ type: 'noticed', message: `THE RELEASE IS NOT PROVEN (--allow-unsigned-release): ${error.message}` });
   }
   observe({ type: 'phase', what: 'reading the manifests' });
-  return planRelease(
-    {
-      descriptor: located.descriptor,
-      signatures,
-      architecture: request.architecture,
-      version: request.version,
-      canonical: canonicalRepository(signatures, located.repository),
-    },
-    located.source,
-    { concurrency, signal, observe },
-  );
+  const canonical = canonicalRepository(signatures, located.repository);
+  const { architecture, version } = request;
+  const proven = { descriptor: located.descriptor, signatures, architecture, version, canonical };
+  const begun = await begunOf?.(digest);
+  try {
+    return await planRelease(proven, begun?.before(located.source) ?? located.source, { concurrency, signal, observe });
+  } finally {
+    await begun?.close();
+  }
 }
 
 /** `ocp-<version>-<arch>`. */
@@ -214,13 +240,8 @@ export function bundleName({ version, architecture }: { readonly version: string
   return `ocp-${version}-${architecture}`;
 }
 
-/** The key to sign with; one's own is made on first use. */
-export async function signingKey(
-  { key: source, dryRun }: Pick<PackRequest, 'key' | 'dryRun'>,
-  { configFolder, observe }: Context,
-): Promise<{ key: SigningKey; made: 'now' | 'planned' | undefined }> {
-  const key = await loadSigningKey(source, configFolder);
-  if (key !== undefined) return { key, made: undefined };
+/** A key for somebody who has none: it is made when there is something to sign. */
+export async function firstKey(dryRun: boolean, { configFolder, observe }: Context): Promise<{ key: SigningKey; made: 'now' | 'planned' }> {
   if (dryRun) return { key: SigningKey.generate(OWN_KEY_TYPE), made: 'planned' };
   const own = await makeOwnKey(configFolder);
   observe({

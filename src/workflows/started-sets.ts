@@ -41,14 +41,9 @@ export async function recallSet(
   context: Context,
 ): Promise<StartedSet | undefined> {
   const file = setFile(path, context);
-  let content: Uint8Array;
-  try {
-    content = await readSmallFile(file, MAX_SET_BYTES);
-  } catch (error) {
-    if (hasCode(error, 'NOT_FOUND')) return undefined;
-    throw error;
-  }
-  const { digest, ...set } = parseSet(content, file);
+  const found = await readSet(file);
+  if (found === undefined) return undefined;
+  const { digest, ...set } = found;
   const other = (what: string): BundleError =>
     new BundleError('USAGE', `a set called ${basename(path)} was started ${what}`, {
       hint: `--restart begins anew; ${file} remembers the set.`,
@@ -59,6 +54,11 @@ export async function recallSet(
   if (signature === undefined) throw unreadable(file);
   checkedSeal({ seal: set.seal, sums, signature }, basename(path), key);
   return set;
+}
+
+/** Where the first volume of a set was written, if one is remembered. @throws BundleError CONFIGURATION */
+export async function firstOfSet(path: string, context: Context): Promise<string | undefined> {
+  return (await readSet(setFile(path, context)))?.done[0]?.path;
 }
 
 export async function rememberSet(path: string, bundleDigest: Digest, set: StartedSet, context: Context): Promise<void> {
@@ -88,6 +88,15 @@ export async function forgetSet(path: string, context: Context): Promise<void> {
 
 function setFile(path: string, { configFolder }: Context): string {
   return join(configFolder, 'started-sets', `${basename(path)}.json`);
+}
+
+async function readSet(file: string): Promise<ReturnType<typeof parseSet> | undefined> {
+  try {
+    return parseSet(await readSmallFile(file, MAX_SET_BYTES), file);
+  } catch (error) {
+    if (hasCode(error, 'NOT_FOUND')) return undefined;
+    throw error;
+  }
 }
 
 function parseSet(content: Uint8Array, file: string): StartedSet & { readonly digest: Digest } {
