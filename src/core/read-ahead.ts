@@ -8,10 +8,16 @@ import type { PlannedBlob } from './plan.ts';
 import type { RateLimit } from './rate.ts';
 import { verified, verifiedWhole, type VerifiedStream } from './verified.ts';
 
-/** Bytes fetched ahead of what is being consumed. */
-const WINDOW = 64 * 1024 * 1024;
+const MiB = 1024 * 1024;
+/**
+ * Bytes of blobs that have been asked for and not yet consumed, at most: nothing is asked for before it has its place in memory,
+ * so that this is also what a kill costs. It leaves room in a window of 64 MiB for what is fetched while planning.
+ */
+const IN_FLIGHT = 56 * MiB;
 /** A larger blob is fetched in parts of this size, several at a time. */
-const SEGMENT = 8 * 1024 * 1024;
+const SEGMENT = 4 * MiB;
+/** A blob that is no larger is checked whole before any of it is consumed. */
+const WINDOW = IN_FLIGHT - SEGMENT;
 
 export interface ReadAheadOptions {
   /** Requests at a time. */
