@@ -6,8 +6,11 @@ import { type Digest, digestFromHex } from '../core/digest.ts';
 import { writeError } from '../core/errors.ts';
 import type { VolumePlan } from './plan.ts';
 
-/** How much a power cut may cost, in bytes: the file is flushed to the medium about this often. */
-const SYNC_INTERVAL = 256 * 1024 * 1024;
+/**
+ * How much a power cut may cost, in bytes: the file is flushed to the medium about this often. Seldom enough for a fast disk, and
+ * often enough that on a slow stick little is left to wait for when everything has been written.
+ */
+const SYNC_INTERVAL = 64 * 1024 * 1024;
 
 /** What an unfinished volume is called: its final name and this. */
 export const PARTIAL_SUFFIX = '.partial';

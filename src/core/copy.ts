@@ -178,7 +178,10 @@ class CopyRun {
 
   /** The very last step: until here nothing names the release. */
   async tagReleases(images: readonly PlannedImage[]): Promise<void> {
-    for (const image of images.filter(({ role }) => role === 'release')) await this.#tag(image, this.#options.signal);
+    for (const image of images.filter(({ role }) => role === 'release')) {
+      for (const tag of this.#tagsToSet(image)) await this.#targetOf(image).tag(image.descriptor, tag, { signal: this.#options.signal });
+      this.#countTags(image);
+    }
   }
 
   async #copyBlob(descriptor: Descriptor, image: PlannedImage, signal: AbortSignal): Promise<void> {
@@ -244,29 +247,38 @@ class CopyRun {
 
   async #finishImage(image: PlannedImage, signal: AbortSignal): Promise<void> {
     const target = this.#targetOf(image);
+    const missing = this.#tagsToSet(image);
+    const isNamed = missing.length < image.tags.length;
+    const [tag, ...others] = image.role === 'release' ? [] : missing;
     for (const descriptor of image.manifests) {
       const holders = this.#holdersOf(descriptor.digest);
-      if (holders.has(target) || (await target.exists(descriptor, { signal }))) {
+      const isItself = descriptor.digest === image.descriptor.digest;
+      const isThere = holders.has(target) || (isItself && isNamed);
+      const named = isItself && tag !== undefined && { tag };
+      if (!named && (isThere || (await target.exists(descriptor, { signal })))) {
         this.report.manifests.skipped += 1;
       } else {
-        await target.push(descriptor, streamOf(this.#bytes.get(descriptor.digest)!), { signal });
+        await target.push(descriptor, streamOf(this.#bytes.get(descriptor.digest)!), { signal, ...named });
         this.report.manifests.pushed += 1;
       }
       holders.add(target);
     }
-    if (image.role !== 'release') await this.#tag(image, signal);
+    if (image.role !== 'release') {
+      for (const other of others) await target.tag(image.descriptor, other, { signal });
+      this.#countTags(image);
+    }
     this.#whole += 1;
   }
 
-  async #tag(image: PlannedImage, signal: AbortSignal): Promise<void> {
-    for (const tag of image.tags) {
-      if (this.#tags.get(image)?.get(tag) === image.descriptor.digest) {
-        this.report.tags.kept += 1;
-      } else {
-        await this.#targetOf(image).tag(image.descriptor, tag, { signal });
-        this.report.tags.set += 1;
-      }
-    }
+  /** Those of its tags that name something else at the target, or nothing. */
+  #tagsToSet(image: PlannedImage): readonly string[] {
+    return image.tags.filter((tag) => this.#tags.get(image)?.get(tag) !== image.descriptor.digest);
+  }
+
+  #countTags(image: PlannedImage): void {
+    const set = this.#tagsToSet(image).length;
+    this.report.tags.set += set;
+    this.report.tags.kept += image.tags.length - set;
   }
 
   #holdersOf(digest: Digest): Set<Store> {

@@ -16,6 +16,8 @@ export interface PushOptions extends StoreOptions {
   readonly again?: (start: number) => ByteStream;
   /** The place has just been asked and does not hold it: it need not be asked again. */
   readonly isAbsent?: boolean;
+  /** For a manifest: a tag that shall name it from then on, replacing what it named before. */
+  readonly tag?: string;
 }
 
 /** A place that content can be read from by digest. */

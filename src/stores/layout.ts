@@ -8,7 +8,7 @@ import { BundleError, diskError, systemCode } from '../core/errors.ts';
 import { MAX_MANIFEST_BYTES } from '../core/limits.ts';
 import { type ImageIndex, type ImageManifest, parseManifest } from '../core/manifest.ts';
 import { isManifestType } from '../core/media-types.ts';
-import type { FetchOptions, Store, StoreOptions } from '../core/store.ts';
+import type { FetchOptions, PushOptions, Store, StoreOptions } from '../core/store.ts';
 import { readVerified, verified } from '../core/verified.ts';
 import { ingest } from './layout/ingest.ts';
 import { initialiseLayout, requireLayout } from './layout/folder.ts';
@@ -87,11 +87,12 @@ export class ImageLayout implements Store {
     return this.#index.names();
   }
 
-  async push(descriptor: Descriptor, content: ByteStream, options: StoreOptions = {}): Promise<void> {
-    if (!(await this.exists(descriptor, options))) {
-      await ingest(this.#dir, this.#blobPath(descriptor.digest), verified(content, descriptor), options.signal);
+  async push(descriptor: Descriptor, content: ByteStream, { signal, tag }: PushOptions = {}): Promise<void> {
+    if (!(await this.exists(descriptor, { ...(signal && { signal }) }))) {
+      await ingest(this.#dir, this.#blobPath(descriptor.digest), verified(content, descriptor), signal);
     }
-    if (isManifestType(descriptor.mediaType)) await this.#index.list(descriptor);
+    if (tag !== undefined) await this.tag(descriptor, tag);
+    else if (isManifestType(descriptor.mediaType)) await this.#index.list(descriptor);
   }
 
   async tag({ digest, mediaType }: Descriptor, tag: string, { signal }: StoreOptions = {}): Promise<void> {

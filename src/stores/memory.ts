@@ -2,7 +2,7 @@ import { type ByteStream, readAll } from '../core/bytes.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
-import type { FetchOptions, Store, StoreOptions } from '../core/store.ts';
+import type { FetchOptions, PushOptions, Store, StoreOptions } from '../core/store.ts';
 import { verified } from '../core/verified.ts';
 
 /** As the chunks of a network body: so that content in memory moves as any other does. */
@@ -47,10 +47,12 @@ export class MemoryStore implements Store {
     return [...this.#tags.keys()];
   }
 
-  async push(descriptor: Descriptor, content: ByteStream, { signal }: StoreOptions = {}): Promise<void> {
-    if (await this.exists(descriptor, { ...(signal && { signal }) })) return;
-    const bytes = await readAll(abortable(verified(content, descriptor), signal), descriptor.size, descriptor.digest);
-    this.#content.set(descriptor.digest, { mediaType: descriptor.mediaType, bytes });
+  async push(descriptor: Descriptor, content: ByteStream, { signal, tag }: PushOptions = {}): Promise<void> {
+    if (!(await this.exists(descriptor, { ...(signal && { signal }) }))) {
+      const bytes = await readAll(abortable(verified(content, descriptor), signal), descriptor.size, descriptor.digest);
+      this.#content.set(descriptor.digest, { mediaType: descriptor.mediaType, bytes });
+    }
+    if (tag !== undefined) await this.tag(descriptor, tag);
   }
 
   async tag({ digest }: Descriptor, tag: string, options: StoreOptions = {}): Promise<void> {

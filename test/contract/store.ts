@@ -201,6 +201,14 @@ export function storeContract(name: string, make: () => Promise<Opened<Store>>):
       expect([...(await store.tags())].sort()).toEqual(['other', 'stable']);
     });
 
+    it('and a manifest with a tag for it at once', async () => {
+      await fill(store, { ...sample, tags: { stable: sample.oci.descriptor } });
+      const { descriptor, bytes } = sample.docker;
+      for (const tag of ['stable', 'new']) await store.push(descriptor, streamOf(bytes), { tag });
+      for (const reference of ['stable', 'new', descriptor.digest]) expect(await store.resolve(reference)).toEqual(descriptor);
+      expect([...(await store.tags())].sort()).toEqual(['new', 'stable']);
+    });
+
     it('and many tags at once', async () => {
       await fill(store, { ...sample, tags: {} });
       const wanted = Array.from({ length: 20 }, (_, index) => [`t${index}`, sample.manifests[index % 2]!.descriptor] as const);

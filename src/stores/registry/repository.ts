@@ -118,13 +118,14 @@ export class RegistryRepository implements Store {
 
   /**
    * Uploads what is not there. Without `again` the content is read once and cannot be sent again: where the failure is `temporary`,
-   * call again with a new stream.
+   * call again with a new stream. A manifest and its tag are one request.
    */
-  async push(descriptor: Descriptor, content: ByteStream, { signal, again, isAbsent = false }: PushOptions = {}): Promise<void> {
-    const action = `push ${descriptor.digest} to ${this.name}`;
+  async push(descriptor: Descriptor, content: ByteStream, { signal, again, tag, isAbsent = false }: PushOptions = {}): Promise<void> {
+    const action = `push ${descriptor.digest} to ${this.name}${tag === undefined ? '' : `:${tag}`}`;
     if (isManifestType(descriptor.mediaType)) {
+      if (tag !== undefined && !isTag(tag)) throw notATag(tag);
       const bytes = await readVerified(content, descriptor);
-      await this.#putManifest(descriptor, bytes, descriptor.digest, action, signal);
+      await this.#putManifest(descriptor, bytes, tag ?? descriptor.digest, action, signal);
       this.#manifests.set(descriptor.digest, bytes);
       return;
     }
