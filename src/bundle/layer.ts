@@ -1,14 +1,19 @@
+import type { ByteStream } from '../core/bytes.ts';
 import type { VolumeSource } from './file.ts';
 import { entryLength, paddingLength } from './tar.ts';
 import { unusable } from './unusable.ts';
 
-/** A layer in a bundle: a section of its own. */
-export interface LayerPlace {
+/** A layer as an entry of the tar. */
+export interface LayerEntry {
   readonly path: string;
   /** Bytes of content. */
   readonly size: number;
   /** The tar header that has to stand before it. */
   readonly header: Uint8Array;
+}
+
+/** A layer in a bundle: a section of its own. */
+export interface LayerPlace extends LayerEntry {
   /** The volumes that hold it, in order: mostly one. */
   readonly portions: readonly LayerPortion[];
 }
@@ -38,16 +43,25 @@ export async function* readLayer(
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const { size, header } = place;
-  const isWhole = range.start === 0 && range.end === size;
-  const from = header.length + range.start;
-  const to = header.length + range.end;
-  const wanted = isWhole ? { start: 0, end: entryLength(size) } : { start: from, end: to };
-  let at = wanted.start;
-  for await (const chunk of readTar(volumes, place, wanted)) {
+  if (range.start === 0 && range.end === size) {
+    yield* contentOf(readTar(volumes, place, { start: 0, end: entryLength(size) }), place, signal);
+    return;
+  }
+  for await (const chunk of readTar(volumes, place, { start: header.length + range.start, end: header.length + range.end })) {
     signal?.throwIfAborted();
-    if (isWhole) checkSurroundings(place, chunk, at);
-    const first = Math.max(from - at, 0);
-    const last = Math.min(to - at, chunk.length);
+    yield chunk;
+  }
+}
+
+/** The content of a layer out of all of its tar; header and padding are compared. @throws BundleError BUNDLE_UNUSABLE */
+export async function* contentOf(tar: ByteStream, place: LayerEntry, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  const { size, header } = place;
+  let at = 0;
+  for await (const chunk of tar) {
+    signal?.throwIfAborted();
+    checkSurroundings(place, chunk, at);
+    const first = Math.max(header.length - at, 0);
+    const last = Math.min(header.length + size - at, chunk.length);
     at += chunk.length;
     if (last > first) yield chunk.subarray(first, last);
   }
@@ -72,7 +86,7 @@ async function* readTar(
 }
 
 /** The bytes of a chunk of tar that are header or padding must be the computed ones. */
-function checkSurroundings({ path, size, header }: LayerPlace, chunk: Uint8Array, chunkStart: number): void {
+function checkSurroundings({ path, size, header }: LayerEntry, chunk: Uint8Array, chunkStart: number): void {
   const expected = header.subarray(chunkStart, chunkStart + chunk.length);
   if (Buffer.compare(expected, chunk.subarray(0, expected.length)) !== 0) {
     throw unusable(`the tar header of ${path} is not the one that belongs there`);

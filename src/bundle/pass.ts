@@ -2,25 +2,18 @@ import type { ByteStream } from '../core/bytes.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import type { Digest } from '../core/digest.ts';
 import { OnePass } from '../core/one-pass.ts';
-import type { VolumeSource } from './file.ts';
-import { type LayerPlace, readLayer } from './layer.ts';
-import { tarHeader } from './tar.ts';
+import { contentOf } from './layer.ts';
+import type { Entry } from './layout.ts';
+import type { PassingVolumes } from './passing-volumes.ts';
+import { entryLength, tarHeader } from './tar.ts';
 
-/**
- * The layers of a bundle as they come through a pipe, with everything around them compared.
- * @param end checks what comes after the last one.
- */
-export function passOf(
-  places: readonly (Omit<LayerPlace, 'header'> & { readonly digest: Digest })[],
-  mtime: number,
-  pipe: VolumeSource,
-  end: () => Promise<void>,
-): OnePass {
-  const descriptors = places.map(({ digest, size }) => ({ mediaType: '', digest, size }));
-  const byDigest = new Map(places.map((place) => [place.digest, place]));
+/** The layers of a bundle as they come through a pipe, with everything around them compared. */
+export function passOf(layers: readonly (Entry & { readonly digest: Digest })[], mtime: number, volumes: PassingVolumes): OnePass {
+  const descriptors = layers.map(({ digest, size }) => ({ mediaType: '', digest, size }));
+  const paths = new Map(layers.map(({ digest, path }) => [digest, path]));
   const read = ({ digest, size }: Descriptor): ByteStream => {
-    const place = byDigest.get(digest)!;
-    return readLayer([pipe], { ...place, header: tarHeader(place.path, size, mtime) }, { start: 0, end: size });
+    const path = paths.get(digest)!;
+    return contentOf(volumes.layer(path, entryLength(size)), { path, size, header: tarHeader(path, size, mtime) });
   };
-  return new OnePass(descriptors, read, end);
+  return new OnePass(descriptors, read, () => volumes.end());
 }

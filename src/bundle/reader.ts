@@ -27,8 +27,10 @@ export interface ReaderParts {
   /** By number from 0; `undefined` for those that are missing. */
   readonly volumes: readonly (VolumeSource | undefined)[];
   readonly mtime: number;
-  /** The layers as they come, where they cannot be read in any order. */
-  readonly pass: OnePass | undefined;
+  /** The layers as they come, where they cannot be read in any order, and where they stood. */
+  readonly pass:
+    | { readonly layers: OnePass; readonly placeOf: (path: string) => { readonly start: number; readonly end: number } | undefined }
+    | undefined;
   readonly close: () => Promise<void>;
 }
 
@@ -69,7 +71,7 @@ export class BundleReader implements BundleContent {
 
   /** Set for a bundle that comes through a pipe: its layers are given out once, in their order. */
   get pass(): OnePass | undefined {
-    return this.#parts.pass;
+    return this.#parts.pass?.layers;
   }
 
   /** Numbers of the volumes that are not there, from 1. */
@@ -90,8 +92,12 @@ export class BundleReader implements BundleContent {
 
   /** Where a layer stands in the files that are there. */
   placesOf(digest: Digest): readonly { readonly path: string; readonly start: number; readonly end: number }[] {
-    return (this.#parts.layers.get(digest)?.portions ?? []).flatMap(({ volume, offset, length }) => {
-      const source = this.#parts.volumes[volume];
+    const { layers, volumes, pass } = this.#parts;
+    const layer = layers.get(digest);
+    const passed = layer && pass?.placeOf(layer.path);
+    if (passed !== undefined) return [{ path: this.name, ...passed }];
+    return (layer?.portions ?? []).flatMap(({ volume, offset, length }) => {
+      const source = volumes[volume];
       const start = (source?.start ?? 0) + offset;
       return source === undefined ? [] : [{ path: source.file.path, start, end: start + storedSectionLength(length) }];
     });
@@ -114,7 +120,7 @@ export class BundleReader implements BundleContent {
     if (bytes !== undefined) return streamOf(range ? bytes.subarray(range.start, range.end) : bytes);
     const place = layers.get(digest);
     if (place === undefined) return refuse(absent(this.name, digest));
-    if (pass !== undefined) return pass.fetch(descriptor, options);
+    if (pass !== undefined) return pass.layers.fetch(descriptor, options);
     const { start, end } = range ?? { start: 0, end: place.size };
     const header = tarHeader(place.path, place.size, mtime);
     return readLayer(volumes, { ...place, header }, { start, end: Math.min(end, place.size) }, signal);

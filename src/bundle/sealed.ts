@@ -13,15 +13,17 @@ import { type Entry, sectionsOf, storedSectionLength } from './layout.ts';
 import type { BundleManifest } from './manifest.ts';
 import { checkedManifest, type Metadata, readMetadata, salvageMetadata } from './metadata.ts';
 import { passOf } from './pass.ts';
+import { PassingVolumes, refuseLaterVolume } from './passing-volumes.ts';
 import { PipeSource } from './pipe.ts';
 import { sealEntries, tarOf, tarTime } from './plan.ts';
 import { BundleReader } from './reader.ts';
 import { settle, tarOffsetOf } from './settle.ts';
 import { blobPath, parseSums, type Sum } from './sums.ts';
-import { copiesIn, formatTail, headCopy, headCopyLength, type Head, RECORD_FRAME_BYTES, type VolumeRecord } from './tail.ts';
-import { entryLength, TAR_END_BYTES } from './tar.ts';
+import { headCopy, headCopyLength, type Head, type VolumeRecord } from './tail.ts';
+import { entryLength } from './tar.ts';
 import { unusable } from './unusable.ts';
-import { frameExtents, layerPortions, layOutVolume, type Uncut, type VolumeLayout, wholeTar } from './volumes.ts';
+import { checkEnd } from './volume-end.ts';
+import { layerPortions, layOutVolume, type Uncut, type VolumeLayout, wholeTar } from './volumes.ts';
 
 /**
  * A bundle of which only the signed listing and its signature have been read. Whoever opens one decides about the
@@ -38,7 +40,7 @@ export class SealedBundle implements FoundHead {
   readonly #files: readonly BundleFile[];
   readonly #found: FoundHeads;
   readonly #onFault: OnFault;
-  /** Bytes that a pipe will have given. */
+  /** Bytes of a bundle in a pipe. */
   #pipeSize = 0;
 
   private constructor(files: readonly BundleFile[], found: FoundHeads, head: FoundHead, onFault: OnFault) {
@@ -85,13 +87,14 @@ export class SealedBundle implements FoundHead {
   }
 
   /**
-   * A bundle that comes through a pipe, in one piece.
+   * A bundle that comes through a pipe: in one piece, or all volumes in their order.
    * @param name for messages.
    * @throws BundleError BUNDLE_UNUSABLE, DISK
    */
   static async receive(input: Readable, name: string): Promise<SealedBundle> {
     const file = new BundleFile(new PipeSource(input, name));
     try {
+      await refuseLaterVolume(file);
       const whole = { file, start: 0, length: Number.POSITIVE_INFINITY };
       const front = await readFrontHead(whole);
       const piece = { ...whole, ending: undefined, isFirst: true, record: undefined, listing: digestOf(front.sums) };
@@ -112,7 +115,7 @@ export class SealedBundle implements FoundHead {
     return this.#files.map(({ path }) => path);
   }
 
-  /** Bytes of all files; of a pipe, those that will have come, known once it is unsealed. */
+  /** Bytes of all files; of a pipe, those that the bundle has in one piece, known once it is unsealed. */
   get size(): number {
     if (this.#isPipe) return this.#pipeSize;
     return this.#files.reduce((total, { size }) => total + size, 0);
@@ -160,7 +163,7 @@ export class SealedBundle implements FoundHead {
     if (first === undefined) throw unusable(`${this.paths.join(', ')}: no volume of the bundle can be read`);
     const layouts = new Map<number, VolumeLayout>();
     for (const volume of volumes) layouts.set(volume.record.number - 1, await this.#checkVolume(volume, uncut, head, mtime));
-    if (this.#isPipe) this.#pipeSize = layouts.get(0)!.size;
+    const passing = this.#isPipe ? this.#passing(first.file, layouts.get(0)!, uncut, head) : undefined;
     const portions = layerPortions(layouts, sections.length - 1 - layers.length, layers.length);
     const places = layers.map((layer, index) => ({ ...layer, portions: portions[index]! }));
     return new BundleReader({
@@ -172,9 +175,14 @@ export class SealedBundle implements FoundHead {
       layers: new Map(places.map((place) => [place.digest, place])),
       volumes: Array.from({ length: first.record.count }, (_, index) => volumes.find(({ record }) => record.number === index + 1)),
       mtime,
-      pass: this.#isPipe ? passOf(places, mtime, first, () => this.#checkEndOfPipe(first, layouts.get(0)!, uncut, head)) : undefined,
+      pass: passing && { layers: passOf(layers, mtime, passing), placeOf: (path) => passing.placeOf(path) },
       close: () => this.close(),
     });
+  }
+
+  #passing(pipe: BundleFile, layout: VolumeLayout, uncut: Uncut, head: Head): PassingVolumes {
+    this.#pipeSize = layout.size;
+    return new PassingVolumes(pipe, layout, uncut, head, this.#rawDigest);
   }
 
   async close(): Promise<void> {
@@ -248,31 +256,8 @@ export class SealedBundle implements FoundHead {
     } else await expect(0, headCopy(record, head), 'the copy of the head in front');
     if (layout.size > length) return layout;
     // Only now is it known that there are no more frames to list than the file has room for.
-    await this.#checkEnd(volume, layout, uncut, head);
+    await checkEnd(volume, record, layout, uncut, head, this.#onFault);
     return layout;
-  }
-
-  async #checkEnd({ file, start, record: said }: FoundVolume, layout: VolumeLayout, uncut: Uncut, head: Head): Promise<void> {
-    const record = this.#recordOf(said);
-    const expect = (offset: number, expected: Uint8Array, entry: string): Promise<void> =>
-      compare(file, start + offset, expected, [entry], this.#onFault);
-    const end = storedFrame(Buffer.alloc(TAR_END_BYTES));
-    if (record.number === record.count) await expect(layout.tailOffset - end.length, end, 'the end of the tar');
-    const tail = formatTail(record, head, frameExtents(layout, uncut.metadata));
-    const copyLength = copiesIn(record).trailing ? uncut.copyLength : 0;
-    const parts = { 'the copy of the head at the end': copyLength, 'the record': RECORD_FRAME_BYTES, 'the seek table': tail.length };
-    let at = 0;
-    for (const [name, partLength] of Object.entries(parts)) {
-      const part = tail.subarray(at, at + partLength);
-      await expect(layout.tailOffset + at, part, name);
-      at += part.length;
-    }
-  }
-
-  async #checkEndOfPipe(pipe: FoundVolume, layout: VolumeLayout, uncut: Uncut, head: Head): Promise<void> {
-    await this.#checkEnd(pipe, layout, uncut, head);
-    const more = await pipe.file.readUpTo(layout.size, 1);
-    if (more.length > 0) throw unusable(`${pipe.file.path} goes on after the ${layout.size} bytes that the bundle has`);
   }
 
   get #isPipe(): boolean {
@@ -280,7 +265,11 @@ export class SealedBundle implements FoundHead {
   }
 
   #recordOf(said: VolumeRecord): VolumeRecord {
-    return { ...said, bundleDigest: Buffer.from(hexOf(this.digest), 'hex') };
+    return { ...said, bundleDigest: this.#rawDigest };
+  }
+
+  get #rawDigest(): Uint8Array {
+    return Buffer.from(hexOf(this.digest), 'hex');
   }
 }
 

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
@@ -72,6 +72,28 @@ describeWithRegistry('a bundle in a pipe', () => {
       },
     );
     for (const command of ['verify', 'inspect']) expect((await bundle([command, '-', ...trust], sent())).status).toBe(0);
+  });
+
+  it('of volumes that were joined is read like one piece, and not without the last of them', async () => {
+    const out = join(folder, 'volumes');
+    expect(await bundle([...packing, '-o', out, '--volume-size', '60M'])).toMatchObject({ status: 0 });
+    const paths = (await readdir(out))
+      .filter((name) => name.includes('.tar.zst.'))
+      .toSorted()
+      .map((name) => join(out, name));
+    expect(paths.length).toBeGreaterThan(2);
+    const joined = (count: number): Readable => Readable.from(oneAfterTheOther(paths.slice(0, count)), { objectMode: false });
+    for (const command of ['verify', 'inspect']) expect((await bundle([command, '-', ...trust], joined(paths.length))).status).toBe(0);
+    await withTarget(
+      () => undefined,
+      async (host, target) => {
+        expect(await bundle(unpacking(host), joined(paths.length - 1))).toMatchObject({ status: 22 });
+        expect(await hasTag(target)).toBe(false);
+        expect(await bundle(unpacking(host), joined(paths.length))).toMatchObject({ status: 0 });
+        expect(await hasTag(target)).toBe(true);
+      },
+    );
+    await rm(out, { recursive: true });
   });
 
   it('that is cut off anywhere ends with 22 and without the release’s tag; sent again, it goes on', async () => {
@@ -174,3 +196,7 @@ describeWithRegistry('a bundle in a pipe', () => {
     return digests.toSorted((a, b) => b.size - a.size)[0]!.digest.slice('sha256:'.length);
   };
 });
+
+async function* oneAfterTheOther(paths: readonly string[]): AsyncGenerator<Uint8Array> {
+  for (const path of paths) yield* createReadStream(path) as AsyncIterable<Uint8Array>;
+}

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -181,9 +182,13 @@ export async function readEveryByte(
   return readThrough(await SealedBundle.open(...paths));
 }
 
-/** The same of a file that comes through a pipe. */
-export async function readEveryByteOfPipe(path: string): ReturnType<typeof readEveryByte> {
-  return readThrough(await SealedBundle.receive(createReadStream(path, { highWaterMark: 7000 }), 'pipe'));
+/** The same of files that come through a pipe, one behind the other. */
+export async function readEveryByteOfPipe(...paths: readonly string[]): ReturnType<typeof readEveryByte> {
+  return readThrough(await SealedBundle.receive(Readable.from(chunksOf(paths)), 'pipe'));
+}
+
+async function* chunksOf(paths: readonly string[]): AsyncGenerator<Uint8Array> {
+  for (const path of paths) yield* createReadStream(path, { highWaterMark: 7000 }) as AsyncIterable<Uint8Array>;
 }
 
 async function readThrough(sealed: SealedBundle): ReturnType<typeof readEveryByte> {
