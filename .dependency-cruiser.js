@@ -30,10 +30,16 @@ export default {
     }),
     forbidden('nobody-imports-bin', 'Importing it would run the program.', '.', { path: '^src/bin\\.ts$' }),
     forbidden('below-cli', 'Commands are the top layer.', '^src/(?!bin\\.ts$|cli/)', { path: '^src/cli/' }),
-    forbidden('below-workflows', 'What workflows are made of does not know them.', `^src/(core|${MIDDLE})/`, { path: '^src/workflows/' }),
+    forbidden('below-workflows', 'What workflows are made of does not know them.', `^src/(core|files|${MIDDLE})/`, {
+      path: '^src/workflows/',
+    }),
     forbidden('siblings-are-strangers', 'Workflows join the middle row; its members do not know each other.', `^src/(${MIDDLE})/`, {
       path: `^src/${MIDDLE}/`,
       pathNot: '^src/$1/',
+    }),
+    forbidden('files-know-core-alone', 'Whoever touches a disk may use them.', '^src/files/', {
+      path: '^src/',
+      pathNot: '^src/(files|core)/',
     }),
     forbidden('core-is-the-bottom', 'core knows nothing of the program but itself.', '^src/core/', {
       path: '^src/',

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
+import { open, realpath, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Credentials } from '../core/credentials.ts';
 import { BundleError, systemCode, writeError } from '../core/errors.ts';
 import { isObject, type JsonObject } from '../core/json.ts';
+import { makeFolder } from '../files/folder.ts';
 import { helperFor, type HelperCall, parseAuthFile, parseDocument } from './auth-entries.ts';
 import { type AuthFileOptions, placesOf, readAuthFile } from './auth-file.ts';
 import { eraseFromHelper, storeInHelper } from './helper.ts';
@@ -64,7 +65,7 @@ async function load(key: string, options: Pick<AuthFileOptions, 'authfile' | 'en
 async function replaceFile(path: string, document: JsonObject): Promise<void> {
   let partial: string | undefined;
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeFolder(dirname(path), 0o700);
     const real = await resolveLink(path);
     partial = `${real}.${randomUUID()}`;
     const file = await open(partial, 'wx', 0o600);

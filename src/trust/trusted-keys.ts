@@ -1,8 +1,10 @@
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { BundleError, diskError, systemCode, writeError } from '../core/errors.ts';
 import { MAX_KEY_BYTES } from '../core/limits.ts';
+import { makeFolder } from '../files/folder.ts';
+import { readSmallFile } from '../files/small-file.ts';
 import { SignerKey } from './keys.ts';
 
 /** The keys whose bundles this user accepts: a folder of `<key id>.pub` files. */
@@ -29,13 +31,7 @@ export class TrustedKeys {
     const entries: { path: string; key: SignerKey }[] = [];
     for (const name of names.filter((candidate) => candidate.endsWith('.pub')).sort()) {
       const path = join(this.folder, name);
-      try {
-        const { size } = await stat(path);
-        if (size > MAX_KEY_BYTES) throw new BundleError('CONFIGURATION', `${path} is larger than any key`);
-        entries.push({ path, key: SignerKey.parse(await readFile(path), path) });
-      } catch (error) {
-        throw error instanceof BundleError ? error : diskError('read', path, error);
-      }
+      entries.push({ path, key: SignerKey.parse(await readSmallFile(path, MAX_KEY_BYTES), path) });
     }
     return entries;
   }
@@ -43,7 +39,7 @@ export class TrustedKeys {
   async add(key: SignerKey): Promise<void> {
     const path = this.#pathOf(key);
     try {
-      await mkdir(this.folder, { recursive: true, mode: 0o700 });
+      await makeFolder(this.folder, 0o700);
       await writeFile(path, key.pem, { mode: 0o644 });
       await chmod(path, 0o644);
     } catch (error) {

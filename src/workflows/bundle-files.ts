@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { BUNDLE_SUFFIX, bundleOfName, PATCH_SUFFIX } from '../bundle/names.ts';
 import { PARTIAL_SUFFIX } from '../bundle/volume-writer.ts';
 import { BundleError, diskError } from '../core/errors.ts';
-import { isFolder } from './disk.ts';
+import { isFolder } from '../files/folder.ts';
 
 /** The physical files of one bundle. */
 export interface BundleFiles {

@@ -4,8 +4,8 @@ import type { Fault } from '../bundle/fault.ts';
 import { type Digest, digestFromHex, hexOf, parseDigest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { asArray, asObject, asString, formatJson, parseStrictJson } from '../core/json.ts';
+import { readSmallFile } from '../files/small-file.ts';
 import { imagesHitBy, imagesNeeding } from './audit.ts';
-import { readSmallFile } from './disk.ts';
 import type { SurveyedBundle } from './open-bundle.ts';
 
 /** What is wrong with a bundle. */

@@ -1,9 +1,10 @@
-import { access, constants, mkdir, readFile, stat, statfs } from 'node:fs/promises';
+import { access, constants, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 import { BUNDLE_SUFFIX } from '../bundle/names.ts';
 import { FAT32_MAX_FILE } from '../bundle/volume-sizes.ts';
 import { BundleError, diskError, systemCode } from '../core/errors.ts';
+import { isFolder, makeFolder } from '../files/folder.ts';
 
 /** Where a bundle is written: `output` itself if it is called like a bundle, else a file in the folder `output`. */
 export async function bundlePath(output: string, name: string): Promise<string> {
@@ -23,7 +24,7 @@ export async function bundleFolder(output: string): Promise<string> {
  */
 export async function prepareFolder(folder: string, mode = 0o777): Promise<void> {
   try {
-    await makeFolder(resolve(folder), mode);
+    await makeFolder(folder, mode);
     await access(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
     const code = systemCode(error) ?? 'unknown error';
@@ -32,33 +33,6 @@ export async function prepareFolder(folder: string, mode = 0o777): Promise<void>
       hint: 'Name a folder that you may write to, or mount the medium first.',
     });
   }
-}
-
-/** Node's own recursive mkdir never ends where a folder that exists answers that there is no such file, as those in /proc do. */
-async function makeFolder(folder: string, mode: number): Promise<void> {
-  if (await isFolder(folder)) return;
-  if (dirname(folder) !== folder) await makeFolder(dirname(folder), mode);
-  try {
-    await mkdir(folder, mode);
-  } catch (error) {
-    if (systemCode(error) !== 'EEXIST' || !(await isFolder(folder))) throw error;
-  }
-}
-
-/**
- * A small file, whole.
- * @throws BundleError NOT_FOUND, DISK; CONFIGURATION when it is larger than `limit` bytes.
- */
-export async function readSmallFile(path: string, limit: number): Promise<Uint8Array> {
-  try {
-    const { size } = await stat(path);
-    if (size <= limit) return await readFile(path);
-  } catch (error) {
-    throw diskError('read', path, error);
-  }
-  throw new BundleError('CONFIGURATION', `${path} is larger than ${limit} bytes`, {
-    hint: 'It is not the kind of file that it should be.',
-  });
 }
 
 export interface Space {
@@ -108,15 +82,6 @@ async function existingFolder(folder: string): Promise<string> {
   let existing = folder;
   while (!(await isFolder(existing)) && existing !== dirname(existing)) existing = dirname(existing);
   return existing;
-}
-
-export async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return false;
-    throw diskError('look at', path, error);
-  }
 }
 
 async function sizeOf(path: string): Promise<number> {

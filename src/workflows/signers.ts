@@ -5,11 +5,11 @@ import type { SealedBundle } from '../bundle/sealed.ts';
 import { decodeSignatureFile } from '../bundle/signature-file.ts';
 import { BundleError, diskError, hasCode } from '../core/errors.ts';
 import { MAX_KEY_BYTES } from '../core/limits.ts';
+import { readSmallFile } from '../files/small-file.ts';
 import { SignerKey } from '../trust/keys.ts';
 import { TrustedKeys } from '../trust/trusted-keys.ts';
 import type { Context } from './context.ts';
 import { stemOf } from './bundle-files.ts';
-import { readSmallFile } from './disk.ts';
 
 /** How a bundle's signer is known here. */
 export type SignerStanding =

@@ -8,10 +8,11 @@ import { writeWhole } from '../bundle/volume-writer.ts';
 import { type Digest, hexOf, parseDigest } from '../core/digest.ts';
 import { BundleError, hasCode, writeError } from '../core/errors.ts';
 import { asArray, asObject, asSize, asString, formatJson, parseStrictJson } from '../core/json.ts';
+import { readSmallFile } from '../files/small-file.ts';
 import type { SigningKey } from '../trust/keys.ts';
 import { checkedSeal } from './begun.ts';
 import type { Context } from './context.ts';
-import { prepareFolder, readSmallFile } from './disk.ts';
+import { prepareFolder } from './disk.ts';
 
 const MAX_SET_BYTES = 1024 * 1024;
 

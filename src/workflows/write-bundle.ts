@@ -10,10 +10,11 @@ import { BundleError, diskError, hasCode } from '../core/errors.ts';
 import type { PlannedBlob } from '../core/plan.ts';
 import { RateLimit } from '../core/rate.ts';
 import { readAhead } from '../core/read-ahead.ts';
+import { readSmallFile } from '../files/small-file.ts';
 import { type BegunFile, checkCut } from './begun.ts';
 import { stemOf } from './bundle-files.ts';
 import type { Context } from './context.ts';
-import { checkSpace, readSmallFile, type Space } from './disk.ts';
+import { checkSpace, type Space } from './disk.ts';
 import { resume } from './resume.ts';
 
 export interface WriteRequest {

@@ -1,8 +1,10 @@
-import { mkdir, open, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readAll, streamOf } from '../../core/bytes.ts';
+import { streamOf } from '../../core/bytes.ts';
 import { BundleError, diskError, hasCode, systemCode, writeError } from '../../core/errors.ts';
 import { asObject, parseStrictJson } from '../../core/json.ts';
+import { makeFolder } from '../../files/folder.ts';
+import { readSmallFile } from '../../files/small-file.ts';
 import { ingest, INGEST, removeLeftovers } from './ingest.ts';
 
 /** OCI image-spec, image-layout.md: the value has not changed since version 1.0.0. */
@@ -34,7 +36,7 @@ export async function requireLayout(dir: string): Promise<void> {
  */
 export async function initialiseLayout(dir: string): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true });
+    await makeFolder(dir);
   } catch (cause) {
     throw writeError('make', dir, cause);
   }
@@ -49,23 +51,6 @@ export async function initialiseLayout(dir: string): Promise<void> {
   }
   if (!entries.includes('index.json')) await ingest(dir, join(dir, 'index.json'), jsonFile(EMPTY_INDEX));
   await removeLeftovers(dir);
-}
-
-/**
- * A whole file of at most `limit` bytes.
- * @throws BundleError NOT_FOUND, DISK, or CONTENT_MISMATCH when it is larger.
- */
-export async function readSmallFile(path: string, limit: number): Promise<Uint8Array> {
-  try {
-    const file = await open(path, 'r');
-    try {
-      return await readAll(file.createReadStream({ autoClose: false }), limit, path);
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    throw error instanceof BundleError ? error : diskError('read', path, error);
-  }
 }
 
 async function entriesOf(dir: string): Promise<readonly string[]> {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ByteStream } from '../../core/bytes.ts';
 import { diskError, systemCode, writeError } from '../../core/errors.ts';
+import { makeFolder } from '../../files/folder.ts';
 
 /** The folder inside a layout where content is until it is whole. */
 export const INGEST = 'ingest';
@@ -21,8 +22,8 @@ export async function ingest(dir: string, path: string, content: ByteStream, sig
     work().catch((cause: unknown) => {
       throw writeError('write', path, cause);
     });
-  await onDisk(() => mkdir(join(dir, INGEST), { recursive: true }));
-  await onDisk(() => mkdir(dirname(path), { recursive: true }));
+  await onDisk(() => makeFolder(join(dir, INGEST)));
+  await onDisk(() => makeFolder(dirname(path)));
   const file = await onDisk(() => open(temporary, 'wx', 0o600));
   try {
     try {

@@ -5,7 +5,7 @@ import { BundleError, hasCode } from '../../core/errors.ts';
 import { asArray, asObject, isObject, type JsonObject, parseStrictJson } from '../../core/json.ts';
 import { MAX_LISTING_BYTES } from '../../core/limits.ts';
 import { parseDescriptor } from '../../core/manifest.ts';
-import { readSmallFile } from './folder.ts';
+import { readSmallFile } from '../../files/small-file.ts';
 import { ingest } from './ingest.ts';
 
 /** The annotation that names an entry of index.json (OCI image-spec, annotations.md). */
