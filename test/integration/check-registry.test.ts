@@ -35,7 +35,7 @@ describeWithRegistry('bundle check-registry', () => {
     await folder.remove();
   });
 
-  async function check(...args: readonly string[]): Promise<{ status: number; report: Report }> {
+  async function check(...args: readonly string[]): Promise<{ status: number | null; report: Report }> {
     const { status, stdout } = await user.bundle(['check-registry', ...args, '--output', 'json', '--progress', 'none']);
     return { status, report: JSON.parse(stdout) as Report };
   }

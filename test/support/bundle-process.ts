@@ -16,6 +16,8 @@ export interface Ended {
 export interface StartOptions {
   /** Where its home goes. */
   readonly folder: string;
+  /** {@link folder} if it is left out. */
+  readonly cwd?: string | undefined;
   readonly env?: Readonly<Record<string, string>>;
   /** What it reads from stdin. */
   readonly input?: Readable | undefined;
@@ -34,14 +36,14 @@ export interface Running {
 /** Starts the built program with a home of its own. */
 export async function startBundle(
   args: readonly string[],
-  { folder, env = {}, input, output }: StartOptions,
+  { folder, cwd = folder, env = {}, input, output }: StartOptions,
   program: readonly string[] = [process.execPath],
 ): Promise<Running> {
   const home = join(folder, 'home');
   await mkdir(home, { recursive: true });
   const [command = '', ...before] = program;
   const child = spawn(command, [...before, projectPath('dist/bin.js'), ...args], {
-    cwd: folder,
+    cwd,
     env: { HOME: home, PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });

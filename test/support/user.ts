@@ -1,17 +1,12 @@
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 
-import { execa } from 'execa';
-
-import { projectPath } from '../../scripts/lib/project-root.ts';
+import { type Ended, runBundle } from './bundle-process.ts';
 
 /** What a run of the built program left behind. */
-export interface Ran {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+export type Ran = Omit<Ended, 'signal'>;
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -48,20 +43,19 @@ export class User {
 
   /** Whatever the status: a test compares it. */
   async bundle(args: readonly string[], { env, cwd, input }: RunOptions = {}): Promise<Ran> {
-    const { exitCode, stdout, stderr } = await execa(process.execPath, [projectPath('dist/bin.js'), ...args], {
-      cwd: cwd ?? this.folder,
-      env: { HOME: this.home, XDG_RUNTIME_DIR: join(this.folder, 'run'), PATH: process.env['PATH'] ?? '', ...env },
-      extendEnv: false,
-      reject: false,
-      ...(input === undefined ? { stdin: 'ignore' } : { input }),
+    const { status, stdout, stderr } = await runBundle(args, {
+      folder: this.folder,
+      cwd,
+      env: { XDG_RUNTIME_DIR: join(this.folder, 'run'), ...env },
+      input: input === undefined ? undefined : Readable.from([input]),
     });
-    return { status: exitCode ?? -1, stdout, stderr };
+    return { status, stdout, stderr };
   }
 
   /** The result of a run that has to succeed, as JSON. @throws Error with what it said on stderr. */
   async json(args: readonly string[], options: RunOptions = {}): Promise<unknown> {
     const ran = await this.bundle([...args, '--output', 'json'], options);
-    if (ran.status !== 0) throw new Error(`status ${ran.status}: ${ran.stderr}`);
+    if (ran.status !== 0) throw new Error(`status ${String(ran.status)}: ${ran.stderr}`);
     return JSON.parse(ran.stdout);
   }
 
