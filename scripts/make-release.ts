@@ -16,6 +16,7 @@ const HELP = `Makes an OpenShift release to try things on: real names, a real pa
   --scale NUMBER      size of layers as a share of real ones (default 0.002; 1 makes 15 GB)
   --seed TEXT         the same seed makes the same images (default 1)
   --cosign            adds signature images as cosign makes them
+  --referrers         adds SBOMs and signatures that have images as their subject
   -h, --help          shows this
 `;
 
@@ -28,6 +29,7 @@ const OPTIONS = {
   scale: { type: 'string', default: '0.002' },
   seed: { type: 'string', default: '1' },
   cosign: { type: 'boolean', default: false },
+  referrers: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
@@ -44,12 +46,12 @@ async function run(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  const { out, push, version, arch, seed, cosign } = values;
+  const { out, push, version, arch, seed, cosign, referrers } = values;
   if (out === undefined) throw new Error('--out is missing: say where the release should go');
   if (!isReleaseArchitecture(arch)) throw new Error(`--arch ${arch}: not one of ${releaseArchitectures().join(', ')}`);
   const components = values.components === undefined ? undefined : positive('--components', values.components);
   const scale = positive('--scale', values.scale);
-  const options = { out, version, architecture: arch, seed, scale, cosign, ...(components !== undefined && { components }) };
+  const options = { out, version, architecture: arch, seed, scale, cosign, referrers, ...(components !== undefined && { components }) };
   const made = push === undefined ? await makeRelease(options) : await pushRelease(push, options);
   const megabytes = Math.round(made.bytes / 1e6);
   process.stdout.write(`${made.release.digest}\n${made.components.length} components, ${made.blobs} blobs, ${megabytes} MB\n`);

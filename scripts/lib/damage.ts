@@ -31,8 +31,9 @@ export interface DamageTrial {
   readonly release: string;
 }
 
-export async function prepareTrial(folder: string, components = 3, scale = 0.0002): Promise<DamageTrial> {
-  const made = await makeRelease({ out: join(folder, 'release'), components, scale });
+/** @param referrers whether something refers to its images. */
+export async function prepareTrial(folder: string, components = 3, scale = 0.0002, referrers = false): Promise<DamageTrial> {
+  const made = await makeRelease({ out: join(folder, 'release'), components, scale, referrers });
   const context: Context = {
     environment: { env: {}, home: folder, uid: 0 },
     configFolder: join(folder, 'config'),
@@ -49,6 +50,7 @@ export async function prepareTrial(folder: string, components = 3, scale = 0.000
       releaseKeyFiles: [made.releaseKey],
       signatureStores: [pathToFileURL(made.signatureStore).href],
       allowUnsignedRelease: false,
+      referrers,
     },
     output: join(folder, 'whole'),
     key: { passphrase: async () => undefined },

@@ -71,6 +71,28 @@ export function makeArtifact(layerType: string, document: unknown, annotations: 
   return imageOf(OCI_MANIFEST, config, [layer], annotations);
 }
 
+/** What is about another manifest (OCI image-spec, `subject`): JSON in one layer, and the config of what has none. */
+export function makeReferrer(
+  subject: Descriptor,
+  artifactType: string,
+  document: unknown,
+  annotations: Readonly<Record<string, string>>,
+): Image {
+  const layer = documentOf(artifactType, document);
+  const config = documentOf('application/vnd.oci.empty.v1+json', {});
+  const { mediaType, digest, size } = subject;
+  const manifest = documentOf(OCI_MANIFEST, {
+    schemaVersion: 2,
+    mediaType: OCI_MANIFEST,
+    artifactType,
+    config: config.descriptor,
+    layers: [layer.descriptor],
+    subject: { mediaType, digest, size },
+    annotations,
+  });
+  return { descriptor: manifest.descriptor, contents: [layer, config, manifest] };
+}
+
 /** An index (Docker: manifest list) of images, one for each architecture. */
 export function makeIndex(kind: ImageKind, images: readonly { readonly architecture: string; readonly image: Image }[]): Image {
   const mediaType = TYPES[kind].index;

@@ -13,6 +13,8 @@ export interface MadeRelease {
   readonly components: readonly (Descriptor & { readonly name: string; readonly reference: string })[];
   /** Images as cosign makes them. */
   readonly signatureImages: readonly (Descriptor & { readonly tag: string; readonly subject: Digest })[];
+  /** What else is about images of the release, by their `subject`. */
+  readonly referrers: readonly (Descriptor & { readonly artifactType: string; readonly subject: Digest })[];
   /** Folder of the image layout, or `undefined` when it was pushed. */
   readonly layout?: string | undefined;
   /** Registry that it was pushed to. */

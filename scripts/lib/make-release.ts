@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Descriptor } from '../../src/core/descriptor.ts';
 import { type Digest, hexOf } from '../../src/core/digest.ts';
 import { formatJson } from '../../src/core/json.ts';
 import { signatureTagOf } from '../../src/core/manifest.ts';
@@ -13,6 +14,7 @@ import { type Image, makeImage, makeIndex } from './image.ts';
 import type { Layer } from './layer.ts';
 import type { MadeRelease } from './made-release.ts';
 import { Payload } from './payload.ts';
+import { SBOM, sbomOf, SIGSTORE_BUNDLE, sigstoreBundleOf } from './referrers.ts';
 import { makeReleaseSigner, type ReleaseSigner } from './release-signer.ts';
 import { realShape, type Shape } from './shape.ts';
 
@@ -33,6 +35,8 @@ export interface MakeReleaseOptions {
   readonly shape?: Shape;
   /** Adds images as cosign makes them for signatures. */
   readonly cosign?: boolean;
+  /** Adds SBOMs, and signatures as cosign 3 makes them, over images and SBOMs. */
+  readonly referrers?: boolean;
   /** Signs the release; a key made on the spot if left out. */
   readonly signer?: ReleaseSigner;
 }
@@ -45,7 +49,15 @@ const COMPONENT_REPOSITORY = 'quay.io/openshift-release-dev/ocp-v4.0-art-dev';
  * @throws RangeError for a number of components that is not a positive integer.
  */
 export async function makeRelease(options: MakeReleaseOptions): Promise<MadeRelease> {
-  const { out, version = '4.17.3', architecture = 'x86_64', seed = '1', scale = 0.002, cosign = false } = options;
+  const {
+    out,
+    version = '4.17.3',
+    architecture = 'x86_64',
+    seed = '1',
+    scale = 0.002,
+    cosign = false,
+    referrers: withReferrers = false,
+  } = options;
   const layout = join(out, 'layout');
   const { releases, components: componentStore } = options.destination ?? (await layoutDestination(layout));
   const payload = await Payload.read();
@@ -77,6 +89,22 @@ export async function makeRelease(options: MakeReleaseOptions): Promise<MadeRele
     for (const subject of signedSubjects(components)) await addSignature(componentStore, subject, COMPONENT_REPOSITORY);
   }
 
+  const referrers: MadeRelease['referrers'][number][] = [];
+  const addReferrer = async (store: Store, subject: Descriptor, artifactType: string): Promise<Descriptor> => {
+    const { descriptor, contents } = artifactType === SBOM ? sbomOf(subject) : sigstoreBundleOf(subject);
+    await publisher.publish(store, { descriptor, contents });
+    referrers.push({ ...descriptor, artifactType, subject: subject.digest });
+    return descriptor;
+  };
+  if (withReferrers) {
+    await addReferrer(releases, release.descriptor, SIGSTORE_BUNDLE);
+    await addReferrer(releases, await addReferrer(releases, release.descriptor, SBOM), SIGSTORE_BUNDLE);
+    for (const { image } of components.filter((_, index) => index % 2 === 0)) {
+      await addReferrer(componentStore, image.descriptor, SIGSTORE_BUNDLE);
+      await addReferrer(componentStore, await addReferrer(componentStore, image.descriptor, SBOM), SIGSTORE_BUNDLE);
+    }
+  }
+
   const reference = `${RELEASE_REPOSITORY}:${tag}`;
   const signed = await writeSignature(out, release.descriptor.digest, reference, options.signer ?? (await makeReleaseSigner()));
   const made: MadeRelease = {
@@ -87,6 +115,7 @@ export async function makeRelease(options: MakeReleaseOptions): Promise<MadeRele
     release: { ...release.descriptor, tag, reference },
     components: components.map(({ image }, index) => ({ ...named[index]!, ...image.descriptor })),
     signatureImages,
+    referrers,
     ...(options.destination ? { registry: options.destination.registry } : { layout }),
     ...signed,
     blobs: publisher.blobs,

@@ -21,7 +21,7 @@ export interface BundledRelease {
   readonly signatures: readonly Digest[];
 }
 
-/** An image in a bundle. Roles that are not known here are carried and verified, and refused by unpack. */
+/** An image in a bundle. Which roles are known is not decided here. */
 export interface BundledImage extends Descriptor {
   readonly name: string;
   readonly role: string;

@@ -52,15 +52,20 @@ export class BundleReader implements BundleContent {
   readonly #parts: ReaderParts;
   /** Images by name, and by digest: of equal ones the first. */
   readonly #images = new Map<string, Descriptor>();
+  readonly #referrers = new Map<Digest, Descriptor[]>();
 
   constructor(parts: ReaderParts) {
     this.#parts = parts;
     this.name = parts.name;
     this.manifest = parts.manifest;
     this.files = parts.files;
-    for (const { name, mediaType, digest, size } of parts.manifest.images) {
+    for (const { name, role, subject, mediaType, digest, size } of parts.manifest.images) {
       for (const key of isDigest(name) ? [digest] : [name, digest])
         if (!this.#images.has(key)) this.#images.set(key, { mediaType, digest, size });
+      if (role !== 'referrer' || subject === undefined) continue;
+      const others = this.#referrers.get(subject);
+      if (others === undefined) this.#referrers.set(subject, [{ mediaType, digest, size }]);
+      else others.push({ mediaType, digest, size });
     }
   }
 
@@ -144,8 +149,14 @@ export class BundleReader implements BundleContent {
     return { mediaType: parseManifest(bytes).mediaType, digest: digestOf(bytes), size: bytes.length };
   }
 
+  /** The names of its images; a referrer has none but its digest. */
   async tags(): Promise<readonly string[]> {
-    return this.manifest.images.map(({ name }) => name);
+    return this.manifest.images.map(({ name }) => name).filter((name) => !isDigest(name));
+  }
+
+  /** What the bundle says of its referrers. */
+  async referrers(subject: Digest): Promise<readonly Descriptor[]> {
+    return this.#referrers.get(subject) ?? [];
   }
 
   async close(): Promise<void> {

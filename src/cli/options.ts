@@ -78,6 +78,7 @@ export const releaseOptions: OptionTable = {
   'signature-store': many('URL (http, https, file) with release signatures, instead of the official stores (repeatable)', {
     group: 'Trust:',
   }),
+  referrers: yes('also carry what refers to the images: signatures, attestations, SBOMs'),
   'allow-unsigned-release': {
     type: 'boolean',
     describe: 'go on when no signature proves the release; said in every report',
@@ -138,6 +139,7 @@ export function releaseRequest(args: Arguments): ReleaseRequest {
     releaseKeyFiles: texts(args, 'release-key'),
     signatureStores: stores.length > 0 ? stores : DEFAULT_SIGNATURE_STORES,
     allowUnsignedRelease: flag(args, 'allow-unsigned-release'),
+    referrers: flag(args, 'referrers'),
   };
 }
 

@@ -4,15 +4,15 @@ import type { CopyOptions, CopyReport } from './copy-options.ts';
 import type { Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { BundleError, hasCode } from './errors.ts';
-import type { OnePass } from './one-pass.ts';
-import type { ContentPlan, PlannedImage } from './plan.ts';
+import { cutOff, type OnePass } from './one-pass.ts';
+import { type ContentPlan, type PlannedImage, releaseImagesOf } from './plan.ts';
 import type { ReadOnlyStore, Store } from './store.ts';
 import type { TagState } from './tag-states.ts';
 import { verified } from './verified.ts';
 
 /**
  * Copies images to their targets. The unit is the image: as soon as its last blob is there its manifests follow, bottom
- * up, and its tags. A signature image follows its subject. Release images come after everything else, and their tags
+ * up, and its tags. Signature images and referrers follow their subject. Release images come after everything else, and their tags
  * last of all: nobody can install a release that is not whole.
  *
  * What a target holds already is not sent; what another target of the same registry holds is mounted.
@@ -29,14 +29,9 @@ export async function copyImages(
   options: CopyOptions,
 ): Promise<CopyReport> {
   const run = new CopyRun(plan, tags, targetOf, options);
-  const ofRelease = new Set(
-    plan.images.flatMap(({ role, manifests }) => (role === 'release' ? manifests.map(({ digest }) => digest) : [])),
-  );
-  /** Release images and the signatures of what they consist of. */
-  const belongsToRelease = ({ role, subject }: PlannedImage): boolean =>
-    role === 'release' || (subject !== undefined && ofRelease.has(subject));
-  const rest = plan.images.filter((image) => !belongsToRelease(image));
-  const releases = plan.images.filter(belongsToRelease);
+  const ofRelease = releaseImagesOf(plan);
+  const rest = plan.images.filter((image) => !ofRelease.has(image));
+  const releases = plan.images.filter((image) => ofRelease.has(image));
   if (options.pass !== undefined) {
     await run.pass(options.pass, rest, releases);
     if (run.lost.size > 0) return run.leaveOut(releases);
@@ -68,7 +63,7 @@ class CopyRun {
   /** The place of each layer in a pipe. */
   readonly #order: ReadonlyMap<Digest, number>;
   /** Images that are at their target. */
-  #whole = 0;
+  readonly #whole = new Set<PlannedImage>();
   /** Which targets are known to hold a blob or manifest. */
   readonly #holders = new Map<Digest, Set<Store>>();
 
@@ -89,7 +84,7 @@ class CopyRun {
     try {
       await pass.finish();
     } catch (error) {
-      throw error instanceof BundleError ? cutOff(error, this.#whole, this.#images.length) : error;
+      throw error instanceof BundleError ? cutOff(error, this.#whole.size, this.#images.length) : error;
     }
   }
 
@@ -172,7 +167,7 @@ class CopyRun {
 
   /** Ends a copy that is not whole: nothing will name the release. */
   leaveOut(releases: readonly PlannedImage[]): CopyReport {
-    const left = this.#images.filter((image) => releases.includes(image) || image.blobs.some(({ digest }) => this.lost.has(digest)));
+    const left = this.#images.filter((image) => releases.includes(image) || !this.#whole.has(image));
     return { ...this.report, left: left.map(({ name }) => name) };
   }
 
@@ -255,7 +250,8 @@ class CopyRun {
       const isItself = descriptor.digest === image.descriptor.digest;
       const isThere = holders.has(target) || (isItself && isNamed);
       const named = isItself && tag !== undefined && { tag };
-      if (!named && (isThere || (await target.exists(descriptor, { signal })))) {
+      const isHeld = !named && (isThere || (await target.exists(descriptor, { signal })));
+      if (isHeld && (!isItself || (await this.#isListed(image, target, signal)))) {
         this.report.manifests.skipped += 1;
       } else {
         await target.push(descriptor, streamOf(this.#bytes.get(descriptor.digest)!), { signal, ...named });
@@ -267,7 +263,13 @@ class CopyRun {
       for (const other of others) await target.tag(image.descriptor, other, { signal });
       this.#countTags(image);
     }
-    this.#whole += 1;
+    this.#whole.add(image);
+  }
+
+  /** A referrer that its subject does not list is as good as none. */
+  async #isListed({ role, subject, descriptor: { digest } }: PlannedImage, target: Store, signal: AbortSignal): Promise<boolean> {
+    if (role !== 'referrer' || subject === undefined) return true;
+    return (await target.referrers(subject, { signal })).some((listed) => listed.digest === digest);
   }
 
   /** Those of its tags that name something else at the target, or nothing. */
@@ -289,15 +291,6 @@ class CopyRun {
     }
     return holders;
   }
-}
-
-function cutOff(error: BundleError, whole: number, all: number): BundleError {
-  return new BundleError(error.code, `${error.message}; ${whole} of ${all} images are at the target`, {
-    expected: error.expected,
-    got: error.got,
-    cause: error,
-    hint: 'The release has no tag yet. Send the stream again: what is at the target is not sent there again.',
-  });
 }
 
 function ownerKey(image: PlannedImage): string {

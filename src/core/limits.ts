@@ -31,5 +31,11 @@ export const MAX_PASSWORD_BYTES = 64 * KiB;
 export const MAX_CONFIGURATION_BYTES = 4 * MiB;
 /** How deep an index may hold indexes. */
 export const MAX_INDEX_DEPTH = 4;
+/** Referrers of one manifest: signatures, attestations and SBOMs of real images are a handful. */
+export const MAX_REFERRERS = 1000;
+/** Referrers of all images of a release together: five for each of the images and indexes of a `multi` release are half of it. */
+export const MAX_ALL_REFERRERS = 10_000;
+/** How far referrers may refer to referrers: a signature over an attestation over an SBOM is the third. */
+export const MAX_REFERRER_DEPTH = 4;
 /** All manifests and configs of a bundle together; they are held in memory. 5,000 images take about 125 MiB. */
 export const MAX_METADATA_BYTES = 256 * MiB;

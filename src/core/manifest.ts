@@ -1,6 +1,6 @@
 import type { Descriptor } from './descriptor.ts';
-import { type Digest, parseDigest } from './digest.ts';
-import { BundleError } from './errors.ts';
+import { type Digest, isDigest, parseDigest } from './digest.ts';
+import { BundleError, hasCode } from './errors.ts';
 import { asArray, asObject, asSize, asString, isObject, type Json, type JsonObject, parseStrictJson } from './json.ts';
 import { DOCKER_LIST, DOCKER_MANIFEST, isIndexType, isManifestType, OCI_INDEX, OCI_MANIFEST } from './media-types.ts';
 
@@ -9,12 +9,13 @@ export interface Platform {
   readonly architecture: string;
 }
 
-/** One image: a config and its layers, base layer first. */
+/** One image: a config and its layers, base layer first. A `subject` is the manifest that it says it is about. */
 export interface ImageManifest {
   readonly kind: 'manifest';
   readonly mediaType: string;
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
+  readonly subject?: Digest;
 }
 
 /** A list of manifests, one for each platform (Docker: manifest list). */
@@ -22,6 +23,7 @@ export interface ImageIndex {
   readonly kind: 'index';
   readonly mediaType: string;
   readonly manifests: readonly (Descriptor & { readonly platform?: Platform })[];
+  readonly subject?: Digest;
 }
 
 export type Manifest = ImageManifest | ImageIndex;
@@ -38,22 +40,41 @@ export type Manifest = ImageManifest | ImageIndex;
 export function parseManifest(bytes: Uint8Array, announced?: string): Manifest {
   const document = asObject(parseStrictJson(bytes, 'manifest'), 'manifest');
   const mediaType = mediaTypeOf(document, announced);
+  const subject = subjectIn(document, mediaType);
   if (isIndexType(mediaType)) {
     const manifests = asArray(document['manifests'], 'manifests').map((entry, index) => {
       const what = `manifests[${index}]`;
       const platform = parsePlatform(asObject(entry, what)['platform']);
       return { ...parseDescriptor(entry, what), ...(platform && { platform }) };
     });
-    return { kind: 'index', mediaType, manifests };
+    return { kind: 'index', mediaType, manifests, ...(subject && { subject }) };
   }
   const config = parseDescriptor(document['config'], 'config');
   const layers = asArray(document['layers'], 'layers').map((entry, index) => parseDescriptor(entry, `layers[${index}]`));
-  return { kind: 'manifest', mediaType, config, layers };
+  return { kind: 'manifest', mediaType, config, layers, ...(subject && { subject }) };
 }
 
 /** What a manifest points to: children of an index; config, then layers of an image. */
 export function successors(manifest: Manifest): readonly Descriptor[] {
   return manifest.kind === 'index' ? manifest.manifests : [manifest.config, ...manifest.layers];
+}
+
+/** What the bytes of a manifest say that it is about; `undefined` where they say nothing, or are no manifest. */
+export function subjectOf(bytes: Uint8Array, mediaType: string): Digest | undefined {
+  try {
+    return parseManifest(bytes, mediaType).subject;
+  } catch (error) {
+    if (hasCode(error, 'UNSUPPORTED_CONTENT')) return undefined;
+    throw error;
+  }
+}
+
+/** What kind of thing a manifest says it is (OCI image-spec, `artifactType`); an image that does not say it is of the kind of its config. */
+export function artifactTypeOf(manifest: JsonObject): string | undefined {
+  const { artifactType, config } = manifest;
+  if (typeof artifactType === 'string' && artifactType !== '') return artifactType;
+  const type = isObject(config) ? config['mediaType'] : undefined;
+  return typeof type === 'string' ? type : undefined;
 }
 
 /** @throws BundleError UNSUPPORTED_CONTENT naming `what`. */
@@ -64,6 +85,13 @@ export function parseDescriptor(value: Json | undefined, what: string): Descript
     digest: parseDigest(object['digest']),
     size: asSize(object['size'], `${what}.size`),
   };
+}
+
+/** OCI image-spec, `subject`: Docker's manifests have none. What is no digest as they are used here names nothing. */
+function subjectIn(document: JsonObject, mediaType: string): Digest | undefined {
+  const subject = document['subject'];
+  const digest = isObject(subject) && [OCI_MANIFEST, OCI_INDEX].includes(mediaType) ? subject['digest'] : undefined;
+  return typeof digest === 'string' && isDigest(digest) ? digest : undefined;
 }
 
 function mediaTypeOf(document: JsonObject, announced: string | undefined): string {
@@ -114,4 +142,9 @@ function parsePlatform(value: Json | undefined): Platform | undefined {
 /** The tag under which cosign keeps the signatures of a manifest, in the manifest's own repository. */
 export function signatureTagOf(digest: Digest): string {
   return `${digest.replace(':', '-')}.sig`;
+}
+
+/** The tag that lists the referrers of a manifest where a registry does not (distribution-spec, "Referrers Tag Schema"). */
+export function referrersTagOf(digest: Digest): string {
+  return digest.replace(':', '-');
 }

@@ -227,3 +227,13 @@ function passed({ digest }: Descriptor): BundleError {
     hint: 'Send the stream once more: what has arrived is not sent to the target again.',
   });
 }
+
+/** What a pipe ended with, and how far it got. */
+export function cutOff(error: BundleError, whole: number, all: number): BundleError {
+  return new BundleError(error.code, `${error.message}; ${whole} of ${all} images are at the target`, {
+    expected: error.expected,
+    got: error.got,
+    cause: error,
+    hint: 'The release has no tag yet. Send the stream again: what is at the target is not sent there again.',
+  });
+}

@@ -3,7 +3,7 @@ import type { Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { BundleError } from './errors.ts';
 import type { Observe } from './events.ts';
-import { MAX_INDEX_DEPTH, MAX_MANIFEST_BYTES } from './limits.ts';
+import { MAX_INDEX_DEPTH, MAX_MANIFEST_BYTES, MAX_METADATA_BYTES } from './limits.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
 import { isManifestType } from './media-types.ts';
 import type { ReadOnlyStore } from './store.ts';
@@ -13,14 +13,14 @@ import { readVerified, twiceIfWrong } from './verified.ts';
 export interface ImageRequest {
   /** How reports call it: `4.17.3-x86_64-cli`. Unique in a plan. */
   readonly name: string;
-  /** `release`, `component`, `signature`; other roles are carried, not understood. */
+  /** `release`, `component`, `signature` or `referrer`. */
   readonly role: string;
   readonly descriptor: Descriptor;
   /** Where the world knows it, by digest; never the mirror it is fetched from. */
   readonly source: string;
   /** Tags that shall name it at a target. */
   readonly tags: readonly string[];
-  /** The manifest that a signature image speaks of. */
+  /** The manifest that a signature image or referrer speaks of. */
   readonly subject?: Digest;
   /** Where it is fetched from. */
   readonly store: ReadOnlyStore;
@@ -72,6 +72,8 @@ export interface PlanOptions {
 export class ManifestWalker {
   readonly #options: PlanOptions;
   readonly #seen = new Map<Digest, Promise<ManifestTree>>();
+  /** Bytes of all manifests, as they were announced. */
+  #size = 0;
 
   constructor(options: PlanOptions) {
     this.#options = options;
@@ -106,6 +108,8 @@ export class ManifestWalker {
     if (depth > MAX_INDEX_DEPTH) {
       throw new BundleError('UNSUPPORTED_CONTENT', `indexes are nested deeper than ${MAX_INDEX_DEPTH}`);
     }
+    this.#size += descriptor.size;
+    if (this.#size > MAX_METADATA_BYTES) throw tooLarge();
     const { signal, observe } = this.#options;
     const read = async (): Promise<Uint8Array> => readVerified(store.fetch(descriptor, { ...(signal && { signal }) }), descriptor);
     const bytes = await twiceIfWrong(read, descriptor.digest, observe);
@@ -182,6 +186,9 @@ export async function planContent(
     return { ...request, descriptor: tree.descriptor, manifests: bottomUp(tree), blobs: [...blobs.values()] };
   });
 
+  const size = [...metadata.values()].reduce((total, { descriptor }) => total + descriptor.size, 0);
+  if (size > MAX_METADATA_BYTES) throw tooLarge();
+
   // Only now is it known which digests are a config somewhere: those are metadata even where they are a layer elsewhere.
   const first = images[0];
   for (const descriptor of first ? leading : []) {
@@ -211,6 +218,25 @@ export async function planContent(
     options.signal,
   );
   return { images, metadata: complete, layers: [...layers.values()] };
+}
+
+function tooLarge(): BundleError {
+  return new BundleError('UNSUPPORTED_CONTENT', `the manifests and configs take more than ${MAX_METADATA_BYTES} bytes`, {
+    hint: 'Those of real releases are far smaller; the content is not what it claims to be.',
+  });
+}
+
+/** The release images with all that hangs on them, however far: what goes to a target last, and into their repository. */
+export function releaseImagesOf({ images }: Pick<ContentPlan, 'images'>): ReadonlySet<PlannedImage> {
+  const belonging = new Set<PlannedImage>();
+  const manifests = new Set<Digest>();
+  // What hangs on an image stands behind it.
+  for (const image of images) {
+    if (image.role !== 'release' && (image.subject === undefined || !manifests.has(image.subject))) continue;
+    belonging.add(image);
+    for (const { digest } of image.manifests) manifests.add(digest);
+  }
+  return belonging;
 }
 
 /** Names of the images that need a blob: what a damaged layer breaks. */

@@ -1,5 +1,6 @@
 import type { ByteStream } from './bytes.ts';
 import type { Descriptor } from './descriptor.ts';
+import type { Digest } from './digest.ts';
 
 export interface FetchOptions {
   /** The part that is wanted, in bytes: from `start` up to but not including `end`. */
@@ -38,13 +39,19 @@ export interface ReadOnlyStore {
   resolve(reference: string, options?: StoreOptions): Promise<Descriptor>;
   /** All tags, in no particular order. */
   tags(options?: StoreOptions): Promise<readonly string[]>;
+  /**
+   * The manifests that are listed as being about another one, their `subject`; in no particular order. **Not** checked: a list
+   * has no digest, and what a manifest is about only its own bytes tell.
+   */
+  referrers(subject: Digest, options?: StoreOptions): Promise<readonly Descriptor[]>;
 }
 
 /** A place that content can also be written to. */
 export interface Store extends ReadOnlyStore {
   /**
    * Takes the content in and checks it: afterwards it is there whole, or (on an error) not at all. Content that
-   * is there already is left alone. A manifest may be pushed only after everything it points to.
+   * is there already is left alone. A manifest may be pushed only after everything it points to; one that has a subject is among the
+   * `referrers` of that from then on.
    * @throws BundleError CONTENT_MISMATCH when the bytes are not those of the descriptor.
    */
   push(descriptor: Descriptor, content: ByteStream, options?: PushOptions): Promise<void>;

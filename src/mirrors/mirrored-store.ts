@@ -1,7 +1,7 @@
 import type { ByteStream } from '../core/bytes.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import type { Digest } from '../core/digest.ts';
-import { BundleError } from '../core/errors.ts';
+import { BundleError, hasCode } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
 import { formatRepository, type RepositoryName } from '../core/reference.ts';
 import type { FetchOptions, ReadOnlyStore, StoreOptions } from '../core/store.ts';
@@ -30,7 +30,8 @@ export class MirroredStore implements ReadOnlyStore {
   readonly #holders = new Map<Digest, string>();
   /** Places that gave something else under a digest. */
   readonly #wrong = new Map<Digest, Set<string>>();
-  #toldOfSignatures = false;
+  /** What was left out, that it was told of. */
+  readonly #told = new Set<string>();
 
   constructor(options: MirroredStoreOptions) {
     this.name = formatRepository(options.name);
@@ -96,9 +97,9 @@ export class MirroredStore implements ReadOnlyStore {
   }
 
   async resolve(reference: string, { signal }: StoreOptions = {}): Promise<Descriptor> {
-    const found = await this.#first(reference, `resolve ${reference}`, signal, async (store) =>
-      store.resolve(reference, { ...(signal && { signal }) }),
-    );
+    const what = isSignatureTag(reference) ? 'cosign signatures' : undefined;
+    const resolve = async (store: ReadOnlyStore): Promise<Descriptor> => store.resolve(reference, { ...(signal && { signal }) });
+    const found = await this.#first(reference, `resolve ${reference}`, signal, resolve, what);
     this.#holders.set(found.value.digest, found.place);
     return found.value;
   }
@@ -113,11 +114,28 @@ export class MirroredStore implements ReadOnlyStore {
     return value;
   }
 
+  /** Those of the first place that lists any: a mirror that lists none may only not have been given them. */
+  async referrers(subject: Digest, { signal }: StoreOptions = {}): Promise<readonly Descriptor[]> {
+    const list = async (store: ReadOnlyStore): Promise<readonly Descriptor[]> => {
+      const listed = await store.referrers(subject, { ...(signal && { signal }) });
+      if (listed.length === 0) throw new BundleError('NOT_FOUND', `${store.name} lists nothing that refers to ${subject}`);
+      return listed;
+    };
+    try {
+      return (await this.#first(subject, `list what refers to ${subject}`, signal, list, 'referrers')).value;
+    } catch (error) {
+      if (hasCode(error, 'NOT_FOUND')) return [];
+      throw error;
+    }
+  }
+
+  /** @param optional what it is, if images may do without it. */
   async #first<T>(
     reference: string,
     what: string,
     signal: AbortSignal | undefined,
     work: (store: ReadOnlyStore, isLast: boolean) => Promise<T>,
+    optional?: string,
   ): Promise<{ value: T; place: string }> {
     const failures = new Failures(this.name);
     for (const [place, isLast] of this.#inOrder(reference)) {
@@ -129,7 +147,7 @@ export class MirroredStore implements ReadOnlyStore {
         failures.add(place, error);
       }
     }
-    throw isSignatureTag(reference) ? this.#withoutSignature(failures) : failures.error();
+    throw optional === undefined ? failures.error() : this.#without(optional, failures);
   }
 
   /** The places with the one that is known to hold it first, and without those that gave something else; at least one. */
@@ -160,19 +178,19 @@ export class MirroredStore implements ReadOnlyStore {
   }
 
   /**
-   * A signature that the mirrors do not have counts as missing where the source cannot be asked: that is the network that
+   * A signature or referrer that the mirrors do not have counts as missing where the source cannot be asked: that is the network that
    * mirrors are made for. It is told once.
    */
-  #withoutSignature(failures: Failures): BundleError {
+  #without(what: string, failures: Failures): BundleError {
     const absent = failures.list.find(({ error }) => error.code === 'NOT_FOUND')?.error;
     const rest = failures.list.filter(({ error }) => error.code !== 'NOT_FOUND');
     if (absent === undefined || rest.some(({ error }) => !['NETWORK', 'BLOCKED'].includes(error.code))) return failures.error();
-    if (rest.length > 0 && !this.#toldOfSignatures) {
-      this.#toldOfSignatures = true;
+    if (rest.length > 0 && !this.#told.has(what)) {
+      this.#told.add(what);
       const places = rest.map(({ place }) => place).join(', ');
       this.#options.observe({
         type: 'noticed',
-        message: `cosign signatures of ${this.name} that its mirrors do not have are left out: ${places} could not be asked`,
+        message: `${what} of ${this.name} that its mirrors do not have are left out: ${places} could not be asked`,
       });
     }
     return absent;

@@ -4,9 +4,9 @@ import { join, resolve as absolute } from 'node:path';
 import type { ByteStream } from '../core/bytes.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import { type Digest, hexOf, isDigest } from '../core/digest.ts';
-import { BundleError, diskError, systemCode } from '../core/errors.ts';
+import { BundleError, diskError, hasCode, systemCode } from '../core/errors.ts';
 import { MAX_MANIFEST_BYTES } from '../core/limits.ts';
-import { type ImageIndex, type ImageManifest, parseManifest } from '../core/manifest.ts';
+import { type ImageIndex, type ImageManifest, parseManifest, subjectOf } from '../core/manifest.ts';
 import { isManifestType } from '../core/media-types.ts';
 import type { FetchOptions, PushOptions, Store, StoreOptions } from '../core/store.ts';
 import { readVerified, verified } from '../core/verified.ts';
@@ -25,6 +25,8 @@ export class ImageLayout implements Store {
   readonly name: string;
   readonly #dir: string;
   readonly #index: LayoutIndex;
+  /** What the manifests that were read are about. */
+  readonly #subjects = new Map<Digest, Digest | undefined>();
 
   private constructor(dir: string) {
     this.name = `oci:${dir}`;
@@ -87,6 +89,16 @@ export class ImageLayout implements Store {
     return this.#index.names();
   }
 
+  /** Those among the manifests that index.json lists, as with other programs that keep referrers in a layout. */
+  async referrers(subject: Digest, { signal }: StoreOptions = {}): Promise<readonly Descriptor[]> {
+    const found = new Map<Digest, Descriptor>();
+    for (const descriptor of await this.#index.descriptors()) {
+      signal?.throwIfAborted();
+      if ((await this.#subjectOf(descriptor)) === subject) found.set(descriptor.digest, descriptor);
+    }
+    return [...found.values()];
+  }
+
   async push(descriptor: Descriptor, content: ByteStream, { signal, tag }: PushOptions = {}): Promise<void> {
     if (!(await this.exists(descriptor, { ...(signal && { signal }) }))) {
       await ingest(this.#dir, this.#blobPath(descriptor.digest), verified(content, descriptor), signal);
@@ -98,6 +110,21 @@ export class ImageLayout implements Store {
   async tag({ digest, mediaType }: Descriptor, tag: string, { signal }: StoreOptions = {}): Promise<void> {
     signal?.throwIfAborted();
     await this.#index.name(await this.#describe(digest, mediaType), tag);
+  }
+
+  /** What a manifest is about; one that is listed and not there is about nothing. */
+  async #subjectOf(descriptor: Descriptor): Promise<Digest | undefined> {
+    const { digest, mediaType } = descriptor;
+    if (this.#subjects.has(digest)) return this.#subjects.get(digest);
+    let subject: Digest | undefined;
+    try {
+      subject = isManifestType(mediaType) ? subjectOf(await readVerified(this.fetch(descriptor), descriptor), mediaType) : undefined;
+    } catch (error) {
+      if (hasCode(error, 'NOT_FOUND')) return undefined;
+      throw error;
+    }
+    this.#subjects.set(digest, subject);
+    return subject;
   }
 
   /** A manifest that is there, with the media type that its own bytes give it. */

@@ -2,6 +2,8 @@ import { type ByteStream, readAll } from '../core/bytes.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
+import { subjectOf } from '../core/manifest.ts';
+import { isManifestType } from '../core/media-types.ts';
 import type { FetchOptions, PushOptions, Store, StoreOptions } from '../core/store.ts';
 import { verified } from '../core/verified.ts';
 
@@ -11,7 +13,7 @@ const CHUNK_BYTES = 64 * 1024;
 /** A store that keeps everything in memory: for tests and for content made on the spot. */
 export class MemoryStore implements Store {
   readonly name: string;
-  readonly #content = new Map<Digest, { readonly mediaType: string; readonly bytes: Uint8Array }>();
+  readonly #content = new Map<Digest, { readonly mediaType: string; readonly bytes: Uint8Array; readonly subject: Digest | undefined }>();
   readonly #tags = new Map<string, Descriptor>();
 
   constructor(name = 'memory') {
@@ -47,10 +49,18 @@ export class MemoryStore implements Store {
     return [...this.#tags.keys()];
   }
 
+  async referrers(subject: Digest, { signal }: StoreOptions = {}): Promise<readonly Descriptor[]> {
+    signal?.throwIfAborted();
+    const referring = [...this.#content].filter(([, held]) => held.subject === subject);
+    return referring.map(([digest, { mediaType, bytes }]) => ({ mediaType, digest, size: bytes.length }));
+  }
+
   async push(descriptor: Descriptor, content: ByteStream, { signal, tag }: PushOptions = {}): Promise<void> {
     if (!(await this.exists(descriptor, { ...(signal && { signal }) }))) {
       const bytes = await readAll(abortable(verified(content, descriptor), signal), descriptor.size, descriptor.digest);
-      this.#content.set(descriptor.digest, { mediaType: descriptor.mediaType, bytes });
+      const { mediaType } = descriptor;
+      const subject = isManifestType(mediaType) ? subjectOf(bytes, mediaType) : undefined;
+      this.#content.set(descriptor.digest, { mediaType, bytes, subject });
     }
     if (tag !== undefined) await this.tag(descriptor, tag);
   }

@@ -12,8 +12,8 @@ import { checkedSeal } from './begun.ts';
 import type { ReleaseSource } from './release.ts';
 
 /**
- * What an earlier run has written of a release, for the run that continues it: the list of signature images, the manifests and
- * the configs are taken from there, and so is a layer that has to be looked into. What is not there comes from the registry.
+ * What an earlier run has written of a release, for the run that continues it: the list of signature images and referrers, the
+ * manifests and the configs are taken from there, and so is a layer that has to be looked into. What is not there comes from the registry.
  */
 export class BegunContent {
   /** The file it is read from. */
@@ -74,6 +74,12 @@ export class BegunContent {
     }
   }
 
+  /** What refers to a manifest. @returns `undefined` where only the registry knows: the earlier run may not have asked. */
+  async referrers(subject: Digest): Promise<readonly Descriptor[] | undefined> {
+    const hasAsked = this.#reader?.manifest.images.some(({ role }) => role === 'referrer');
+    return hasAsked === true ? this.#reader?.referrers(subject) : undefined;
+  }
+
   /** The content of a blob, as far as it is here, and the rest of it from `origin`. */
   async *fetch(descriptor: Descriptor, origin: ReadOnlyStore, options: StoreOptions): AsyncGenerator<Uint8Array> {
     const { digest, size } = descriptor;
@@ -131,6 +137,10 @@ class ContinuedStore implements ReadOnlyStore {
 
   async resolve(reference: string, options?: StoreOptions): Promise<Descriptor> {
     return (await this.#begun.resolve(reference)) ?? this.#origin.resolve(reference, options);
+  }
+
+  async referrers(subject: Digest, options?: StoreOptions): Promise<readonly Descriptor[]> {
+    return (await this.#begun.referrers(subject)) ?? this.#origin.referrers(subject, options);
   }
 
   exists: ReadOnlyStore['exists'] = (descriptor, options) => this.#origin.exists(descriptor, options);

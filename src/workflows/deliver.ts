@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { copyImages } from '../core/copy.ts';
 import type { CopyOptions, CopyReport } from '../core/copy-options.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
-import type { PlannedImage } from '../core/plan.ts';
+import { type PlannedImage, releaseImagesOf } from '../core/plan.ts';
 import { formatRepository } from '../core/reference.ts';
 import type { Store } from '../core/store.ts';
 import { surveyTags, type TagState } from '../core/tag-states.ts';
@@ -66,22 +66,8 @@ export async function deliver(
   const { observe } = context;
   const { content } = release;
   const places = await openPlaces(request, release, network);
-  const releaseSubjects = new Set(
-    content.images.flatMap(({ role, manifests }) => (role === 'release' ? manifests.map(({ digest }) => digest) : [])),
-  );
-  const isReleaseImage = ({ role, subject }: PlannedImage): boolean =>
-    role === 'release' || (subject !== undefined && releaseSubjects.has(subject));
-  const targetOf = (image: PlannedImage): Store => (isReleaseImage(image) ? places.releaseImages : places.components);
-  const unknown = content.images.find(({ role }) => !['release', 'component', 'signature'].includes(role));
-  if (unknown !== undefined) {
-    throw new BundleError(
-      'UNSUPPORTED_CONTENT',
-      `the image ${unknown.name} has the role ${unknown.role}, which this program cannot place`,
-      {
-        hint: 'Use the version of the program that packed it.',
-      },
-    );
-  }
+  const ofRelease = releaseImagesOf(content);
+  const targetOf = (image: PlannedImage): Store => (ofRelease.has(image) ? places.releaseImages : places.components);
 
   observe({ type: 'phase', what: 'asking the target for its tags' });
   const tags = await surveyTags(content.images, targetOf, context).catch((error: unknown) => {
@@ -95,7 +81,7 @@ export async function deliver(
       name: image.name,
       role: image.role,
       digest: image.descriptor.digest,
-      destination: image.tags.map((tag) => `${targetOf(image).name}:${tag}`).join(' '),
+      destination: namesAt(targetOf(image), image).join(' '),
     })),
     replacedTags: replaced.map(nameOfTag),
   };
@@ -175,6 +161,11 @@ function conflictsIn(tags: readonly TagState[], replaceTags: boolean): readonly 
     got: first.current,
     hint: 'Nothing was written. --replace-tags overwrites them; another namespace or repository keeps both.',
   });
+}
+
+/** What is given no tag is found by its digest. */
+function namesAt(target: Store, { tags, descriptor }: PlannedImage): readonly string[] {
+  return tags.length > 0 ? tags.map((tag) => `${target.name}:${tag}`) : [`${target.name}@${descriptor.digest}`];
 }
 
 function nameOfTag({ target, tag }: TagState): string {

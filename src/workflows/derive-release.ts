@@ -11,12 +11,15 @@ import { loadReleaseKeys, proveRelease } from './prove.ts';
 import { canonicalRepository, planRelease, type PlannedRelease } from './release.ts';
 import { type Signers, unknownSigner } from './signers.ts';
 
+/** Why an image is in a bundle, as far as it can be derived here. */
+const ROLES: readonly string[] = ['release', 'component', 'signature', 'referrer'];
+
 /** What to do with a bundle that contradicts itself, though its signer may be known. */
 const FOREIGN = 'The bundle was not made by this program from this release: do not use it.';
 
 /**
  * Derives the release again from its digest and compares the result with everything the bundle says.
- * @throws BundleError SIGNER_UNKNOWN, SIGNATURE_MISSING, SIGNATURE_INVALID, BUNDLE_UNUSABLE, CLOSURE_MISMATCH
+ * @throws BundleError SIGNER_UNKNOWN, SIGNATURE_MISSING, SIGNATURE_INVALID, BUNDLE_UNUSABLE, CLOSURE_MISMATCH, UNSUPPORTED_CONTENT
  */
 export async function deriveRelease(
   reader: BundleContent,
@@ -31,6 +34,16 @@ export async function deriveRelease(
       'BUNDLE_UNUSABLE',
       `the bundle holds ${reader.manifest.releases.length} releases; this program reads bundles of one`,
       { hint: 'Use a version of bundle that reads bundles of several.' },
+    );
+  }
+  const unknown = reader.manifest.images.find(({ role }) => !ROLES.includes(role));
+  if (unknown !== undefined) {
+    throw new BundleError(
+      'UNSUPPORTED_CONTENT',
+      `the image ${unknown.name} has the role ${unknown.role}, which this program does not know`,
+      {
+        hint: 'Use the version of the program that packed it.',
+      },
     );
   }
   if (claimed.signatures.length === 0 && standing === 'unknown') {
@@ -61,7 +74,7 @@ export async function deriveRelease(
         canonical: canonicalRepository(signatures, { registry, repository }),
       },
       { releaseImage: reader, storeOf: () => reader },
-      { concurrency, signal },
+      { concurrency, signal, referrers: true },
     );
     checkClosure(release, reader);
     return release;

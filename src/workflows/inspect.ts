@@ -1,5 +1,7 @@
 import { refuseFault } from '../bundle/fault.ts';
 import type { Digest } from '../core/digest.ts';
+import { asObject, parseStrictJson } from '../core/json.ts';
+import { artifactTypeOf } from '../core/manifest.ts';
 import type { Context } from './context.ts';
 import { imagesNeeding } from './audit.ts';
 import { type OpenRequest, surveyBundle, type SurveyedBundle } from './open-bundle.ts';
@@ -11,6 +13,10 @@ export interface InspectedImage {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly source: string;
+  /** What it is about: for signature images and referrers. */
+  readonly subject?: Digest;
+  /** What kind of thing a referrer says it is. */
+  readonly artifactType?: string;
   /** Bytes of its layers and configs, shared ones included. */
   readonly size?: number;
   /** Bytes that no other image of the bundle uses. */
@@ -56,19 +62,27 @@ export async function inspect(request: OpenRequest, context: Context): Promise<I
   }
 }
 
-function inspectedImages({ content: { images } }: PlannedRelease): readonly InspectedImage[] {
+function inspectedImages({ content: { images, metadata } }: PlannedRelease): readonly InspectedImage[] {
+  const manifests = new Map(metadata.map(({ descriptor, bytes }) => [descriptor.digest, bytes]));
+  const kindOf = (digest: Digest): string | undefined =>
+    artifactTypeOf(asObject(parseStrictJson(manifests.get(digest)!, 'manifest'), 'manifest'));
   const users = new Map<Digest, number>();
   const distinct = new Map(images.map((image) => [image.descriptor.digest, image]));
   for (const { blobs } of distinct.values()) {
     for (const { digest } of blobs) users.set(digest, (users.get(digest) ?? 0) + 1);
   }
-  return images.map(({ name, role, descriptor, source, blobs }) => ({
-    name,
-    role,
-    digest: descriptor.digest,
-    mediaType: descriptor.mediaType,
-    source,
-    size: blobs.reduce((total, { size }) => total + size, 0),
-    ownSize: blobs.reduce((total, { digest, size }) => total + (users.get(digest) === 1 ? size : 0), 0),
-  }));
+  return images.map(({ name, role, descriptor, source, subject, blobs }) => {
+    const artifactType = role === 'referrer' ? kindOf(descriptor.digest) : undefined;
+    return {
+      name,
+      role,
+      digest: descriptor.digest,
+      mediaType: descriptor.mediaType,
+      source,
+      ...(subject !== undefined && { subject }),
+      ...(artifactType !== undefined && { artifactType }),
+      size: blobs.reduce((total, { size }) => total + size, 0),
+      ownSize: blobs.reduce((total, { digest, size }) => total + (users.get(digest) === 1 ? size : 0), 0),
+    };
+  });
 }

@@ -35,6 +35,8 @@ export interface ReleaseRequest {
   readonly releaseKeyFiles: readonly string[];
   readonly signatureStores: readonly string[];
   readonly allowUnsignedRelease: boolean;
+  /** Whether what refers to the images is looked for too. */
+  readonly referrers: boolean;
 }
 
 export interface PackRequest {
@@ -229,7 +231,12 @@ export async function findRelease(
   const proven = { descriptor: located.descriptor, signatures, architecture, version, canonical };
   const begun = await begunOf?.(digest);
   try {
-    return await planRelease(proven, begun?.before(located.source) ?? located.source, { concurrency, signal, observe });
+    return await planRelease(proven, begun?.before(located.source) ?? located.source, {
+      concurrency,
+      signal,
+      observe,
+      referrers: request.referrers,
+    });
   } finally {
     await begun?.close();
   }

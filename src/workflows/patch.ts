@@ -30,7 +30,7 @@ export async function patchContent(release: PlannedRelease, damageFile: string):
     throw new BundleError('USAGE', `${damageFile} is of another bundle than a pack of this release makes now`, {
       expected: hexOf(bundleDigest),
       got: hexOf(wanted.bundleDigest),
-      hint: 'Name the release that was packed, with the same --signature-store and --release-key; if it has changed since, pack it anew.',
+      hint: 'Name the release that was packed, with the same --signature-store, --release-key and --referrers; if it has changed since, pack it anew.',
     });
   }
   const names = new Set(wanted.blobs);

@@ -60,6 +60,10 @@ export class PatchedBundle implements BundleContent {
   tags(): Promise<readonly string[]> {
     return this.#broken.tags();
   }
+
+  referrers(subject: Digest): Promise<readonly Descriptor[]> {
+    return this.#broken.referrers(subject);
+  }
 }
 
 /**

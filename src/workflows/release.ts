@@ -1,14 +1,12 @@
 import { mapLimited } from '../core/concurrency.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import type { Digest } from '../core/digest.ts';
-import { BundleError, hasCode } from '../core/errors.ts';
+import { BundleError } from '../core/errors.ts';
 import { asString, isObject, parseStrictJson } from '../core/json.ts';
-import { signatureTagOf } from '../core/manifest.ts';
 import {
   type ContentPlan,
   type ImageRequest,
   type ManifestTree,
-  manifestsOf,
   ManifestWalker,
   planContent,
   type PlanOptions,
@@ -22,6 +20,7 @@ import { tagOf } from '../release/destinations.ts';
 import { type ImageReferences, parsePayload } from '../release/image-references.ts';
 import { readPayload } from '../release/payload.ts';
 import type { ReleaseSignature } from '../trust/release-signature.ts';
+import { type AttachedOptions, withAttached } from './attached.ts';
 
 /** A release image whose digest is settled and, unless that was waived, proven by a release signature. */
 export interface ProvenRelease {
@@ -76,12 +75,12 @@ export function canonicalRepository(signatures: readonly ReleaseSignature[], fal
 
 /**
  * Follows the chain from a release digest to the last layer: release image, payload, components by digest, their
- * manifests, and the cosign signature images that lie beside them.
+ * manifests, and what hangs on them: cosign signature images and, where they are wanted, referrers.
  *
  * The same function plans a pack and re-derives what a bundle must hold, so that nothing a bundle says of itself is believed.
  * @throws BundleError NOT_FOUND naming the image; CONTENT_MISMATCH when the payload is of another version or architecture than asked for.
  */
-export async function planRelease(proven: ProvenRelease, source: ReleaseSource, options: PlanOptions): Promise<PlannedRelease> {
+export async function planRelease(proven: ProvenRelease, source: ReleaseSource, options: AttachedOptions): Promise<PlannedRelease> {
   const { descriptor, architecture, signatures, canonical } = proven;
   const walker = new ManifestWalker(options);
   const reference = formatReference({ ...canonical, digest: descriptor.digest });
@@ -126,7 +125,7 @@ export async function planRelease(proven: ProvenRelease, source: ReleaseSource, 
   const releaseTag = tagOf({ role: 'release', version, architecture });
   const release: WalkedImage = { request: { ...unnamed, name: releaseTag, tags: [releaseTag] }, tree };
   const components = await walker.walk(await componentRequests(references, architecture, source, options));
-  const all = await withSignatures([release, ...components], walker, options);
+  const all = await withAttached([release, ...components], walker, options);
   const leading = images.flatMap(({ manifest }) => (manifest.kind === 'manifest' ? manifest.layers.toReversed() : []));
   return {
     version,
@@ -196,51 +195,6 @@ async function componentRequests(
     },
     signal,
   );
-}
-
-/** Puts the cosign signature image of each manifest behind the image that the manifest belongs to, where there is one. */
-async function withSignatures(
-  images: readonly WalkedImage[],
-  walker: ManifestWalker,
-  { concurrency, signal }: PlanOptions,
-): Promise<WalkedImage[]> {
-  const subjects = new Map<Digest, WalkedImage>();
-  for (const image of images) {
-    for (const { descriptor } of manifestsOf(image.tree)) {
-      if (!subjects.has(descriptor.digest)) subjects.set(descriptor.digest, image);
-    }
-  }
-  const requests = await mapLimited(
-    [...subjects],
-    concurrency,
-    async ([subject, image], combined): Promise<{ owner: WalkedImage; request: ImageRequest } | undefined> => {
-      const { store, source } = image.request;
-      const tag = signatureTagOf(subject);
-      try {
-        const descriptor = await store.resolve(tag, { signal: combined });
-        const { registry, repository } = parseReference(source);
-        const request: ImageRequest = {
-          name: tag,
-          role: 'signature',
-          descriptor,
-          source: formatReference({ registry, repository, digest: descriptor.digest }),
-          tags: [tag],
-          subject,
-          store,
-        };
-        return { owner: image, request };
-      } catch (error) {
-        if (hasCode(error, 'NOT_FOUND')) return undefined; // it has none; any other failure is one
-        throw error instanceof BundleError ? error.about(`signature of image ${image.request.name}`) : error;
-      }
-    },
-    signal,
-  );
-  const found = requests.filter((entry) => entry !== undefined);
-  const walked = await walker.walk(found.map(({ request }) => request));
-  const signaturesOf = new Map<WalkedImage, WalkedImage[]>(images.map((image) => [image, []]));
-  for (const [index, signature] of walked.entries()) signaturesOf.get(found[index]!.owner)!.push(signature);
-  return images.flatMap((image) => [image, ...signaturesOf.get(image)!]);
 }
 
 function wholeSeconds(date: Date): string {

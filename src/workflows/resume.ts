@@ -157,6 +157,7 @@ class ContinuedLayer implements ReadOnlyStore {
   exists: ReadOnlyStore['exists'] = (descriptor, options) => this.#origin.exists(descriptor, options);
   resolve: ReadOnlyStore['resolve'] = (reference, options) => this.#origin.resolve(reference, options);
   tags: ReadOnlyStore['tags'] = (options) => this.#origin.tags(options);
+  referrers: ReadOnlyStore['referrers'] = (subject, options) => this.#origin.referrers(subject, options);
 
   #isHere(range: { readonly start: number; readonly end: number }): boolean {
     const { header, portions } = this.#place;

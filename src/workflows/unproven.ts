@@ -21,7 +21,7 @@ interface Statement {
 }
 
 /**
- * Cosign signature images do not hang on the release signature. From a packer whom nobody knows they are taken only if
+ * Cosign signature images and referrers do not hang on the release signature. From a packer whom nobody knows they are taken only if
  * they are what they should be: small statements about their subject, whose signatures clusters check with keys of their own.
  *
  * @returns the release; out of a pipe, whose layers are yet to come, it gives no such layer out that has not been checked.
@@ -98,4 +98,5 @@ class CheckedStatements implements ReadOnlyStore {
   exists: ReadOnlyStore['exists'] = (descriptor) => this.#reader.exists(descriptor);
   resolve: ReadOnlyStore['resolve'] = (reference) => this.#reader.resolve(reference);
   tags: ReadOnlyStore['tags'] = () => this.#reader.tags();
+  referrers: ReadOnlyStore['referrers'] = (subject) => this.#reader.referrers(subject);
 }

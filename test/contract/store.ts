@@ -5,7 +5,7 @@ import { OCI_LAYER_GZIP, OCI_MANIFEST } from '../../src/core/media-types.ts';
 import type { ReadOnlyStore, Store } from '../../src/core/store.ts';
 import { readVerified, verified } from '../../src/core/verified.ts';
 import { seededBytes } from '../../scripts/lib/seeded-bytes.ts';
-import { type Held, held, imageManifest, LARGE_BYTES, sample, type StoreContent } from './content.ts';
+import { type Held, held, imageManifest, LARGE_BYTES, referrerManifest, sample, type StoreContent } from './content.ts';
 
 export interface Opened<S> {
   readonly store: S;
@@ -88,8 +88,16 @@ export function readOnlyStoreContract(name: string, make: (content: StoreContent
       expect(await store.resolve(descriptor.digest)).toEqual(descriptor);
     });
 
+    it('what refers to a manifest, and to what refers to it', async () => {
+      const listed = async ({ descriptor }: Held): Promise<string[]> =>
+        (await store.referrers(descriptor.digest)).map(({ digest }) => digest).sort();
+      expect(await listed(sample.oci)).toEqual([sample.sbom, sample.signature].map(({ descriptor }) => descriptor.digest).sort());
+      expect(await store.referrers(sample.sbom.descriptor.digest)).toEqual([expect.objectContaining(sample.overSbom.descriptor)]);
+      for (const bare of [sample.overSbom, sample.docker, sample.ociIndex, NO_MANIFEST]) expect(await listed(bare)).toEqual([]);
+    });
+
     it('all its tags', async () => {
-      expect([...(await store.tags())].sort()).toEqual(Object.keys(sample.tags).sort());
+      expect((await tagsOf(store)).sort()).toEqual(Object.keys(sample.tags).sort());
     });
   });
 }
@@ -170,7 +178,7 @@ export function storeContract(name: string, make: () => Promise<Opened<Store>>):
       for (const { descriptor, bytes } of [...sample.blobs, ...sample.manifests]) {
         expect(Buffer.compare(await readVerified(store.fetch(descriptor), descriptor, LIMIT), bytes)).toBe(0);
       }
-      expect([...(await store.tags())].sort()).toEqual(Object.keys(sample.tags).sort());
+      expect((await tagsOf(store)).sort()).toEqual(Object.keys(sample.tags).sort());
     });
 
     it('the same blob from several at once', async () => {
@@ -198,7 +206,7 @@ export function storeContract(name: string, make: () => Promise<Opened<Store>>):
       expect(await store.resolve('stable')).toEqual(sample.docker.descriptor);
       expect(await store.resolve('other')).toEqual(sample.oci.descriptor);
       expect(await store.resolve(sample.oci.descriptor.digest)).toEqual(sample.oci.descriptor);
-      expect([...(await store.tags())].sort()).toEqual(['other', 'stable']);
+      expect((await tagsOf(store)).sort()).toEqual(['other', 'stable']);
     });
 
     it('and a manifest with a tag for it at once', async () => {
@@ -206,7 +214,7 @@ export function storeContract(name: string, make: () => Promise<Opened<Store>>):
       const { descriptor, bytes } = sample.docker;
       for (const tag of ['stable', 'new']) await store.push(descriptor, streamOf(bytes), { tag });
       for (const reference of ['stable', 'new', descriptor.digest]) expect(await store.resolve(reference)).toEqual(descriptor);
-      expect([...(await store.tags())].sort()).toEqual(['new', 'stable']);
+      expect((await tagsOf(store)).sort()).toEqual(['new', 'stable']);
     });
 
     it('and many tags at once', async () => {
@@ -214,7 +222,16 @@ export function storeContract(name: string, make: () => Promise<Opened<Store>>):
       const wanted = Array.from({ length: 20 }, (_, index) => [`t${index}`, sample.manifests[index % 2]!.descriptor] as const);
       await Promise.all(wanted.map(async ([tag, descriptor]) => store.tag(descriptor, tag)));
       for (const [tag, descriptor] of wanted) expect(await store.resolve(tag)).toEqual(descriptor);
-      expect(new Set(await store.tags())).toEqual(new Set(wanted.map(([tag]) => tag)));
+      expect(new Set(await tagsOf(store))).toEqual(new Set(wanted.map(([tag]) => tag)));
+    });
+
+    it('and lists every referrer, though they come at once and twice', async () => {
+      await fill(store, sample);
+      const many = Array.from({ length: 12 }, (_, index) => referrerManifest(sample.docker, `application/x-${index}`, []));
+      const push = async ({ descriptor, bytes }: Held): Promise<void> => store.push(descriptor, streamOf(bytes));
+      await Promise.all([...many, ...many].map(push));
+      const listed = await store.referrers(sample.docker.descriptor.digest);
+      expect(listed.map(({ digest }) => digest).sort()).toEqual(many.map(({ descriptor }) => descriptor.digest).sort());
     });
 
     it('and no tag for a manifest that is not there', async () => {
@@ -224,6 +241,11 @@ export function storeContract(name: string, make: () => Promise<Opened<Store>>):
       await expect(store.resolve('dangling')).rejects.toMatchObject({ code: 'NOT_FOUND' });
     });
   });
+}
+
+/** The tags, without those that a place may have to keep lists of referrers under. */
+async function tagsOf(store: ReadOnlyStore): Promise<string[]> {
+  return (await store.tags()).filter((tag) => !/^sha256-[0-9a-f]{64}$/.test(tag));
 }
 
 /** Pushes content in the order that registries ask for: blobs, manifests, tags. */

@@ -139,6 +139,27 @@ describe('a damaged bundle', () => {
     expect(await tagsIn(target)).toEqual([...trial.components, trial.release].toSorted());
   });
 
+  it('leaves out, in part, what refers to images that are left out, and says so', async () => {
+    const own = await prepareTrial(join(await ownFolder(), 'referrers'), 3, 0.0002, true);
+    const { referrers, components } = own.made;
+    const bearer = components.find(({ digest }) => referrers.some(({ subject }) => subject === digest))!;
+    const image = own.components.find((name) => name.endsWith(`-${bearer.name}`))!;
+    const layer = own.layers.find(({ images }) => images.length === 1 && images[0] === image)!;
+    const path = join(await ownFolder(), basename(own.path));
+    await writeFile(path, own.genuine.with(middle(layer), own.genuine[middle(layer)]! ^ 1));
+    const target = join(await ownFolder(), 'target');
+    const { delivery } = await unpackTo(own, [path], target, true);
+
+    const ofBearer = new Set<string>([bearer.digest]);
+    for (const { digest, subject } of referrers) if (ofBearer.has(subject)) ofBearer.add(digest);
+    const ofRelease = new Set<string>([own.made.release.digest]);
+    for (const { digest, subject } of referrers) if (ofRelease.has(subject)) ofRelease.add(digest);
+    const names = [...ofBearer, ...ofRelease].filter((digest) => referrers.some((referrer) => referrer.digest === digest));
+    expect(delivery.copied!.left.toSorted()).toEqual([own.release, image, ...names].toSorted());
+    const store = await ImageLayout.open(target);
+    for (const descriptor of referrers) expect(await store.exists(descriptor)).toBe(!names.includes(descriptor.digest));
+  });
+
   it('is not repaired in its own place, nor with a patch that lacks something', async () => {
     const [one, two] = [trial.layers[1]!, trial.layers[3]!];
     const path = await broken(middle(one));

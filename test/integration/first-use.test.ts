@@ -37,6 +37,7 @@ describe('a packer whom nobody knows', () => {
       releaseKeyFiles: [made.releaseKey],
       signatureStores: [pathToFileURL(made.signatureStore).href],
       allowUnsignedRelease: false,
+      referrers: false,
     } as const;
     const source = { keyFile: join(folder, 'packer.pem'), passphrase: async () => undefined };
     const network = { caFiles: [], insecureRegistries: [], mirrors: [], mirrorSetFiles: [] };

@@ -93,6 +93,7 @@ describe('a bundle that is genuine in every byte but', () => {
           releaseKeyFiles: [made.releaseKey],
           signatureStores: [pathToFileURL(made.signatureStore).href],
           allowUnsignedRelease: false,
+          referrers: false,
         },
         output: join(folder, 'media'),
         key: { keyFile: join(folder, 'packer.pem'), passphrase: async () => undefined },
@@ -152,7 +153,8 @@ describe('a bundle that is genuine in every byte but', () => {
       ['gives a component no tag', (it) => withImage(it, component(it), () => ({ tags: [] }))],
       ['gives the release another tag', (it) => withImage(it, 0, () => ({ tags: ['4.17.4-x86_64'] }))],
       ['gives a component another source', (it) => withImage(it, component(it), () => ({ source: 'example.com/a/b' }))],
-      ['gives a component another role', (it) => withImage(it, component(it), () => ({ role: 'tool' }))],
+      ['gives a component another role', (it) => withImage(it, component(it), () => ({ role: 'signature' }))],
+      ['gives a component a role that nobody knows', (it) => withImage(it, component(it), () => ({ role: 'sbom' })), 'UNSUPPORTED_CONTENT'],
       ['gives the release another role', (it) => withImage(it, 0, () => ({ role: 'component' }))],
       ['gives a component a subject', (it) => withImage(it, component(it), () => ({ subject: made.release.digest }))],
       [
@@ -234,6 +236,68 @@ describe('a bundle that is genuine in every byte but', () => {
         layers: [...layers, layer.descriptor],
       };
       await expect(open(await crafted(contents, { blobs: [manifest, config, layer] }))).rejects.toMatchObject({ code: 'CLOSURE_MISMATCH' });
+    });
+
+    it('has something more that it says refers to the release, is taken if that says so too, from a signer who is trusted', async () => {
+      const { images, metadata, layers } = parts.contents;
+      const release = images[0]!;
+      const { config, layer } = manifestOf('extra');
+      const about = (subject: Digest): Blob =>
+        blob(OCI_MANIFEST, {
+          ...{ schemaVersion: 2, mediaType: OCI_MANIFEST, config: config.descriptor, layers: [layer.descriptor] },
+          subject: { mediaType: release.mediaType, digest: subject, size: release.size },
+        });
+      const withReferrer = async (manifest: Blob, change: Partial<BundledImage> = {}, key = packer): Promise<string> => {
+        const { digest } = manifest.descriptor;
+        const source = `${release.source.split('@')[0]!}@${digest}`;
+        const referrer: BundledImage = {
+          ...manifest.descriptor,
+          name: digest,
+          role: 'referrer',
+          source,
+          tags: [],
+          subject: release.digest,
+          ...change,
+        };
+        // Behind the release image and its cosign signature, and before the first component.
+        const at = component(parts.contents);
+        const before = metadata.findIndex(({ descriptor }) => descriptor.digest === images[at]!.digest);
+        const contents = {
+          ...parts.contents,
+          images: images.toSpliced(at, 0, referrer),
+          metadata: metadata.toSpliced(before, 0, manifest, config),
+          layers: layers.toSpliced(layersOfRelease(), 0, layer.descriptor),
+        };
+        return crafted(contents, { blobs: [manifest, config, layer], key });
+      };
+      const layersOfRelease = (): number => {
+        const first = images[component(parts.contents)]!;
+        const bytes = metadata.find(({ descriptor }) => descriptor.digest === first.digest)!.bytes;
+        const own = (JSON.parse(Buffer.from(bytes).toString()) as { layers: { digest: Digest }[] }).layers.map(({ digest }) => digest);
+        return layers.findIndex(({ digest }) => own.includes(digest) && !ofRelease().has(digest));
+      };
+      const ofRelease = (): Set<Digest> => {
+        const bytes = metadata.find(({ descriptor }) => descriptor.digest === release.digest)!.bytes;
+        return new Set((JSON.parse(Buffer.from(bytes).toString()) as { layers: { digest: Digest }[] }).layers.map(({ digest }) => digest));
+      };
+
+      const right = about(release.digest);
+      expect(await open(await withReferrer(right))).toMatchObject({ standing: 'trusted' });
+      await expect(open(await withReferrer(right, {}, stranger), { trustedKeyFiles: [] })).rejects.toMatchObject({
+        code: 'SIGNER_UNKNOWN',
+      });
+      await expect(open(await withReferrer(about(images.at(-1)!.digest)))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+      await expect(open(await withReferrer(manifestOf('extra').manifest))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+      for (const change of [
+        { role: 'sbom' },
+        { role: 'component' },
+        { tags: ['latest'] },
+        { name: 'other' },
+        { subject: images.at(-1)!.digest },
+      ]) {
+        const path = await withReferrer(right, change);
+        await expect(open(path)).rejects.toMatchObject({ exitStatus: 20 });
+      }
     });
 
     it('has a blob more that nothing needs, is refused', async () => {

@@ -1,4 +1,5 @@
-import type { InspectReport } from '../../workflows/inspect.ts';
+import type { Digest } from '../../core/digest.ts';
+import type { InspectedImage, InspectReport } from '../../workflows/inspect.ts';
 import type { VerifyReport } from '../../workflows/verify.ts';
 import type { Outcome } from '../command.ts';
 import { formatBytes, printable } from '../units.ts';
@@ -6,6 +7,8 @@ import { bundleFacts, bundleJson, releaseFacts, trustAdvice } from './release-fa
 import { columns, facts } from './table.ts';
 
 const LARGEST = 10;
+/** Enough of a digest to find it in the next column. */
+const SHOWN_DIGEST = 'sha256:'.length + 12;
 
 export function verifyReport({ bundle, blobs, bytes }: VerifyReport): Outcome {
   const text = [
@@ -24,7 +27,11 @@ export function inspectReport({ bundle, images, blobs, layerBytes, missing }: In
   const { release } = bundle;
   const listed = all ? images : images.toSorted((a, b) => (b.ownSize ?? 0) - (a.ownSize ?? 0)).slice(0, LARGEST);
   const shown = (bytes: number | undefined): string => (bytes === undefined ? '' : formatBytes(bytes));
-  const rows = listed.map(({ name, digest, size, ownSize }) => [name, digest, shown(size), shown(ownSize)] as const);
+  const names = new Map(images.flatMap(({ digest, name, role }) => (role === 'referrer' ? [] : [[digest, name] as const])));
+  const nameOf = (digest: Digest): string => names.get(digest) ?? `${digest.slice(0, SHOWN_DIGEST)}…`;
+  const label = ({ name, role, subject, artifactType }: InspectedImage): string =>
+    role === 'referrer' && subject !== undefined ? `${artifactType ?? 'referrer'} of ${nameOf(subject)}` : name;
+  const rows = listed.map((image) => [label(image), image.digest, shown(image.size), shown(image.ownSize)] as const);
   const text = [
     facts([
       ...bundleFacts(bundle),

@@ -13,7 +13,12 @@ type Facts = readonly (readonly [string, string | undefined])[];
 export function releaseFacts(release: PlannedRelease): Facts {
   const { images } = release.content;
   const number = (role: string): number => images.filter((image) => image.role === role).length;
-  const cosign = number('signature');
+  const attached = [
+    [number('signature'), 'cosign signature images'],
+    [number('referrer'), 'referrers'],
+  ] as const;
+  const listed = attached.flatMap(([count, what]) => (count > 0 ? [`, ${count} ${what}`] : []));
+  const unchecked = listed.length > 0 ? ' (carried, not checked)' : '';
   return [
     ['release', `${release.version} for ${release.architecture}, made ${release.created}`],
     ['release image', release.reference],
@@ -21,10 +26,7 @@ export function releaseFacts(release: PlannedRelease): Facts {
       'release signature',
       release.signatures.length === 0 ? 'NONE: the release is not proven' : release.signatures.map(signatureText).join('; '),
     ],
-    [
-      'images',
-      `1 release image, ${number('component')} components${cosign > 0 ? `, ${cosign} cosign signature images (carried, not checked)` : ''}`,
-    ],
+    ['images', `1 release image, ${number('component')} components${listed.join('')}${unchecked}`],
   ];
 }
 
@@ -61,7 +63,13 @@ export function releaseJson({ version, architecture, digest, reference, created,
       dockerReference,
       created: signed,
     })),
-    images: content.images.map(({ name, role, descriptor, source }) => ({ name, role, digest: descriptor.digest, source })),
+    images: content.images.map(({ name, role, descriptor, source, subject }) => ({
+      name,
+      role,
+      digest: descriptor.digest,
+      source,
+      subject,
+    })),
   };
 }
 

@@ -53,6 +53,12 @@ export class LayoutIndex {
     return [...new Set(entries.flatMap(({ name }) => name ?? []))];
   }
 
+  /** All that is listed; what has two names comes twice. */
+  async descriptors(): Promise<readonly Descriptor[]> {
+    const { entries } = await this.#read();
+    return entries.map(({ descriptor }) => descriptor);
+  }
+
   /** Adds a manifest without a name, unless it is listed. */
   async list(descriptor: Descriptor): Promise<void> {
     await this.#change((entries) =>

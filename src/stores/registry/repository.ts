@@ -2,9 +2,8 @@ import type { ByteStream } from '../../core/bytes.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
 import { digestOf, type Digest, isDigest } from '../../core/digest.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
-import { MAX_MANIFEST_BYTES } from '../../core/limits.ts';
-import { parseManifest } from '../../core/manifest.ts';
-import { isManifestType, MANIFEST_TYPES } from '../../core/media-types.ts';
+import { parseManifest, subjectOf } from '../../core/manifest.ts';
+import { isManifestType } from '../../core/media-types.ts';
 import { formatRepository, isTag, type RepositoryName } from '../../core/reference.ts';
 import type { FetchOptions, PushOptions, ReadOnlyStore, Store, StoreOptions } from '../../core/store.ts';
 import { readVerified } from '../../core/verified.ts';
@@ -12,10 +11,11 @@ import { pathOf, type RepositoryAccess } from './access.ts';
 import { download } from './download.ts';
 import { ManifestCache } from './manifest-cache.ts';
 import { listTags } from './tag-list.ts';
-import { discard, headerOf, type HttpResponse } from './transport.ts';
+import { getManifest, manifestPath, putManifest } from './manifests.ts';
+import { Referrers } from './referrers.ts';
+import { discard } from './transport.ts';
 import { uploadBlob } from './upload.ts';
 import { mountBlob } from './upload-session.ts';
-import { readWhole } from './whole.ts';
 
 /** What is wrong may have been altered on the way, once. */
 const WRONG_CONTENT_ATTEMPTS = 2;
@@ -27,11 +27,13 @@ export class RegistryRepository implements Store {
   readonly #repository: RepositoryName;
   readonly #access: RepositoryAccess;
   readonly #manifests = new ManifestCache();
+  readonly #referrers: Referrers;
 
   constructor(access: RepositoryAccess) {
     this.#repository = access.name;
     this.name = formatRepository(access.name);
     this.#access = access;
+    this.#referrers = new Referrers(access);
   }
 
   /** Follows redirects, and continues a transfer that broke. Nothing is asked for before the first chunk is. */
@@ -82,38 +84,25 @@ export class RegistryRepository implements Store {
     if (!isDigest(reference) && !isTag(reference)) throw notATag(reference);
     const action = `resolve ${this.name}${isDigest(reference) ? '@' : ':'}${reference}`;
     const patience = this.#access.transport.patience(WRONG_CONTENT_ATTEMPTS);
-    let { response, bytes } = await this.#getManifest(reference, action, signal);
+    let { bytes, mediaType: announced } = await getManifest(this.#access, reference, action, signal);
     while (isDigest(reference) && digestOf(bytes) !== reference) {
       const error = anotherManifest(this.name, reference, digestOf(bytes));
       if (!(await patience.again({ what: action, cause: error.message, signal }))) throw error;
-      ({ response, bytes } = await this.#getManifest(reference, action, signal));
+      ({ bytes, mediaType: announced } = await getManifest(this.#access, reference, action, signal));
     }
     const digest = digestOf(bytes);
-    const { mediaType } = parseManifest(bytes, mediaTypeOf(response));
+    const { mediaType } = parseManifest(bytes, announced);
     this.#manifests.set(digest, bytes);
     return { mediaType, digest, size: bytes.length };
-  }
-
-  async #getManifest(
-    reference: string,
-    action: string,
-    signal: AbortSignal | undefined,
-  ): Promise<{ response: HttpResponse; bytes: Uint8Array }> {
-    const access = this.#access;
-    const request = { to: `${this.#base}/manifests/${reference}`, action, headers: { accept: MANIFEST_TYPES.join(', ') }, signal };
-    const { response, body } = await readWhole(async () => access.send({ method: 'GET', access: 'pull', ...request }), {
-      transport: access.transport,
-      limit: MAX_MANIFEST_BYTES,
-      what: `the manifest of ${this.name}`,
-      signal,
-    });
-    if (body === undefined) throw await access.failure(response, action);
-    return { response, bytes: body };
   }
 
   /** A repository that does not exist has no tags. */
   async tags({ signal }: StoreOptions = {}): Promise<readonly string[]> {
     return listTags(this.#access, signal);
+  }
+
+  async referrers(subject: Digest, { signal }: StoreOptions = {}): Promise<readonly Descriptor[]> {
+    return this.#referrers.list(subject, signal);
   }
 
   /**
@@ -125,7 +114,9 @@ export class RegistryRepository implements Store {
     if (isManifestType(descriptor.mediaType)) {
       if (tag !== undefined && !isTag(tag)) throw notATag(tag);
       const bytes = await readVerified(content, descriptor);
-      await this.#putManifest(descriptor, bytes, tag ?? descriptor.digest, action, signal);
+      const noted = await putManifest(this.#access, descriptor, bytes, tag ?? descriptor.digest, action, signal);
+      const subject = subjectOf(bytes, descriptor.mediaType);
+      if (subject !== undefined) await this.#referrers.add(descriptor, bytes, subject, noted, signal);
       this.#manifests.set(descriptor.digest, bytes);
       return;
     }
@@ -137,7 +128,7 @@ export class RegistryRepository implements Store {
   async tag(descriptor: Descriptor, tag: string, { signal }: StoreOptions = {}): Promise<void> {
     if (!isTag(tag)) throw notATag(tag);
     const bytes = await readVerified(this.fetch(descriptor, { ...(signal && { signal }) }), descriptor);
-    await this.#putManifest(descriptor, bytes, tag, `tag ${descriptor.digest} as ${this.name}:${tag}`, signal);
+    await putManifest(this.#access, descriptor, bytes, tag, `tag ${descriptor.digest} as ${this.name}:${tag}`, signal);
   }
 
   /** Only from another repository of the same registry, of the same client. */
@@ -153,28 +144,8 @@ export class RegistryRepository implements Store {
     }
   }
 
-  async #putManifest(descriptor: Descriptor, bytes: Uint8Array, under: string, action: string, signal?: AbortSignal): Promise<void> {
-    const response = await this.#access.send({
-      method: 'PUT',
-      to: `${this.#base}/manifests/${under}`,
-      action,
-      access: 'push',
-      headers: { 'content-type': descriptor.mediaType },
-      body: bytes,
-      signal,
-    });
-    if (response.status < 200 || response.status > 299) throw await this.#access.failure(response, action);
-    const stored = headerOf(response, 'docker-content-digest');
-    await discard(response);
-    if (stored !== undefined && stored !== descriptor.digest) throw alteredByRegistry(this.name, descriptor.digest, stored);
-  }
-
-  get #base(): string {
-    return `/v2/${pathOf(this.#repository)}`;
-  }
-
   #pathTo({ mediaType, digest }: Descriptor): string {
-    return `${this.#base}/${isManifestType(mediaType) ? 'manifests' : 'blobs'}/${digest}`;
+    return isManifestType(mediaType) ? manifestPath(this.#access, digest) : `/v2/${pathOf(this.#repository)}/blobs/${digest}`;
   }
 }
 
@@ -182,20 +153,8 @@ function acceptFor({ mediaType }: Descriptor): string {
   return isManifestType(mediaType) ? mediaType : '*/*';
 }
 
-function mediaTypeOf(response: HttpResponse): string | undefined {
-  return headerOf(response, 'content-type')?.split(';')[0]?.trim().toLowerCase();
-}
-
 function notATag(text: string): BundleError {
   return new BundleError('USAGE', `not a tag: ${text}`, { hint: 'A tag has up to 128 letters, digits, dots, dashes and underscores.' });
-}
-
-function alteredByRegistry(name: string, expected: Digest, got: string): BundleError {
-  return new BundleError('REGISTRY', `${name} stored the manifest ${expected} under another digest`, {
-    expected,
-    got,
-    hint: 'The registry, or something on the way, alters manifests; images pushed there cannot be pulled by digest.',
-  });
 }
 
 function anotherManifest(name: string, expected: Digest, got: Digest): BundleError {

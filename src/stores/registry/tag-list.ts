@@ -5,7 +5,8 @@ import { MAX_TAG_PAGE_BYTES } from '../../core/limits.ts';
 import { formatRepository } from '../../core/reference.ts';
 import { oneLine } from '../../core/text.ts';
 import { pathOf, type RepositoryAccess } from './access.ts';
-import { discard, headerOf } from './transport.ts';
+import { nextPage } from './next-page.ts';
+import { discard } from './transport.ts';
 import { readWhole } from './whole.ts';
 
 const PAGE = 1000;
@@ -35,7 +36,7 @@ export async function listTags(access: RepositoryAccess, signal?: AbortSignal): 
     const known = tags.size;
     const listed = parseTags(body, action);
     for (const tag of listed) tags.add(tag);
-    next = tags.size === known ? undefined : nextPage(headerOf(response, 'link'), response.url);
+    next = tags.size === known ? undefined : nextPage(response);
   }
   return [...tags];
 }
@@ -52,11 +53,4 @@ function parseTags(bytes: Uint8Array, action: string): readonly string[] {
     throw new BundleError('REGISTRY', `cannot ${action}: the answer is no list of tags: ${oneLine(utf8(bytes), 80)}`);
   }
   return tags;
-}
-
-/** The target of `Link: <…>; rel="next"` (RFC 8288), absolute or relative to the page it came with. */
-function nextPage(link: string | undefined, page: URL): URL | undefined {
-  const target = /<([^>]*)>[^,]*;\s*rel="?next"?/i.exec(link ?? '')?.[1];
-  if (target === undefined || !URL.canParse(target, page.href)) return undefined;
-  return new URL(target, page);
 }

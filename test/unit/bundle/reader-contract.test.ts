@@ -7,6 +7,7 @@ import { SealedBundle } from '../../../src/bundle/sealed.ts';
 import { encodeSignatureFile } from '../../../src/bundle/signature-file.ts';
 import { BundleWriter } from '../../../src/bundle/writer.ts';
 import { streamOf } from '../../../src/core/bytes.ts';
+import { subjectOf } from '../../../src/core/manifest.ts';
 import { DOCKER_CONFIG, OCI_CONFIG } from '../../../src/core/media-types.ts';
 import { verified } from '../../../src/core/verified.ts';
 import { SigningKey } from '../../../src/trust/keys.ts';
@@ -20,13 +21,21 @@ async function makeBundle({ blobs, manifests, tags }: StoreContent): Promise<Ope
   const layers = blobs.filter((blob) => !isConfig(blob));
   const described = describeBundle({
     releases: [],
-    images: Object.entries(tags).map(([name, descriptor]) => ({
-      ...descriptor,
-      name,
-      role: 'component',
-      source: 'example.com/a/b',
-      tags: [name],
-    })),
+    images: [
+      ...Object.entries(tags).map(([name, descriptor]) => ({
+        ...descriptor,
+        name,
+        role: 'component',
+        source: 'example.com/a/b',
+        tags: [name],
+      })),
+      ...manifests.flatMap(({ descriptor, bytes }) => {
+        const subject = subjectOf(bytes, descriptor.mediaType);
+        return subject === undefined
+          ? []
+          : [{ ...descriptor, name: descriptor.digest, role: 'referrer', source: 'example.com/a/b', tags: [], subject }];
+      }),
+    ],
     configMaps: [],
     metadata: [...manifests, ...blobs.filter(isConfig)],
     layers: layers.map(({ descriptor }) => descriptor),

@@ -30,6 +30,7 @@ function changed(store: ReadOnlyStore, change: Partial<ReadOnlyStore>): ReadOnly
     exists: async (descriptor, options) => store.exists(descriptor, options),
     resolve: async (reference, options) => store.resolve(reference, options),
     tags: async (options) => store.tags(options),
+    referrers: async (subject, options) => store.referrers(subject, options),
     ...change,
   };
 }
@@ -73,6 +74,7 @@ const failing = (code: 'NETWORK' | 'REGISTRY' | 'NOT_ALLOWED'): Partial<ReadOnly
     exists: async () => fail(),
     resolve: async () => fail(),
     tags: async () => fail(),
+    referrers: async () => fail(),
   };
 };
 
@@ -168,6 +170,37 @@ it('a source that is blocked is a failure of its own', async () => {
     await expect(attempt()).rejects.toMatchObject({ code: 'BLOCKED', exitStatus: 24 });
   }
   expect(opened).toEqual([]);
+});
+
+describe('referrers', () => {
+  const bare = { ...sample, manifests: sample.manifests.filter(({ descriptor }) => descriptor !== sample.sbom.descriptor) };
+  const { digest } = oci.descriptor;
+
+  it('are those of the first place that lists any', async () => {
+    const { store } = over(
+      await memory({ ...sample, manifests: [oci], tags: {} }),
+      await memory({ ...bare, tags: {} }),
+      await memory(sample),
+    );
+    expect(await store.referrers(digest)).toEqual([sample.signature.descriptor]);
+    expect(await store.referrers(sample.overSbom.descriptor.digest)).toEqual([]);
+  });
+
+  it.each([
+    ['cannot be reached', () => changed(new MemoryStore(), failing('NETWORK'))],
+    ['is blocked', () => undefined],
+  ])('are none where no mirror has any and the source %s, and that is told once', async (_, source) => {
+    const { store, events } = over(new MemoryStore(), source());
+    for (let times = 0; times < 2; times++) expect(await store.referrers(digest)).toEqual([]);
+    expect(events.filter(({ type }) => type === 'noticed')).toHaveLength(1);
+  });
+
+  it('are not known where the source fails otherwise, or the mirror cannot be reached either', async () => {
+    const refusing = over(new MemoryStore(), changed(new MemoryStore(), failing('NOT_ALLOWED')));
+    await expect(refusing.store.referrers(digest)).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
+    const silent = over(changed(new MemoryStore(), failing('NETWORK')), changed(new MemoryStore(), failing('NETWORK')));
+    await expect(silent.store.referrers(digest)).rejects.toMatchObject({ code: 'NETWORK' });
+  });
 });
 
 describe('a cosign signature that a mirror does not have', () => {

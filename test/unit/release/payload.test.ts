@@ -66,6 +66,10 @@ class Shelf implements ReadOnlyStore {
   async tags(): Promise<readonly string[]> {
     return [];
   }
+
+  async referrers(): Promise<readonly Descriptor[]> {
+    return [];
+  }
 }
 
 describe('readPayload', () => {
@@ -208,6 +212,7 @@ describe('readPayload', () => {
       exists: async () => true,
       resolve: async () => descriptor,
       tags: async () => [],
+      referrers: async () => [],
       async *fetch() {
         yield* streamOf(gzipSync('begun').subarray(0, 12));
         throw new TypeError('the line went dead');

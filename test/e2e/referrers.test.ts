@@ -1,0 +1,223 @@
+import { copyFile, mkdir, readFile, stat, truncate } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import type { MadeRelease } from '../../scripts/lib/made-release.ts';
+import { makeRelease } from '../../scripts/lib/make-release.ts';
+import { registryDestination } from '../../scripts/lib/registry-destination.ts';
+import { SBOM } from '../../scripts/lib/referrers.ts';
+import { digestOf } from '../../src/core/digest.ts';
+import { referrersTagOf } from '../../src/core/manifest.ts';
+import { MANIFEST_TYPES, OCI_INDEX } from '../../src/core/media-types.ts';
+import { type ReferrersApi, startReferrersApi } from '../support/referrers-api.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWithPrograms } from '../support/programs.ts';
+import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { temporaryFolder, User } from '../support/user.ts';
+
+const VERSION = '4.17.3';
+const RELEASES = 'ocp4/openshift/release-images';
+const COMPONENTS = 'ocp4/openshift/release';
+
+interface Inspected {
+  readonly bundle: { readonly digest: string };
+  readonly images: readonly { readonly role: string; readonly digest: string; readonly subject?: string; readonly artifactType?: string }[];
+}
+
+/** A release with SBOMs and signatures that refer to it, from and to registries that can list referrers, and others. */
+describeWithRegistry('what refers to a release', () => {
+  let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
+  let source: TestRegistry;
+  let target: TestRegistry;
+  let api: ReferrersApi;
+  let made: MadeRelease;
+  let packer: User;
+  let operator: User;
+  let medium: string;
+  let trust: readonly string[];
+  let fetching: readonly string[];
+  /** Which of the two repositories of a target each goes to. */
+  let placed: readonly { readonly repository: string; readonly digest: string; readonly subject: string }[];
+
+  beforeAll(async () => {
+    temporary = await temporaryFolder('referrers');
+    [source, target] = await Promise.all([startRegistry(), startRegistry()]);
+    api = await startReferrersApi(target.url);
+    const { destination, close } = registryDestination(source.host);
+    made = await makeRelease({
+      out: join(temporary.path, 'release'),
+      destination,
+      cosign: true,
+      referrers: true,
+      components: 5,
+      scale: 0.0001,
+    });
+    await close();
+    [packer, operator] = await Promise.all(
+      ['connected', 'closed'].map((side) => User.new(join(temporary.path, side))) as [Promise<User>, Promise<User>],
+    );
+    medium = join(temporary.path, 'medium');
+    trust = ['--release-key', made.releaseKey];
+    fetching = ['--mirror', `quay.io=${source.host}`, '--signature-store', made.signatureStore, ...trust];
+    expect((await packer.bundle(['pack', VERSION, '-o', medium, '--referrers', ...fetching])).status).toBe(0);
+    const subjects = new Map(made.referrers.map(({ digest, subject }) => [digest as string, subject as string]));
+    const rootOf = (digest: string): string => (subjects.has(digest) ? rootOf(subjects.get(digest)!) : digest);
+    placed = made.referrers.map(({ digest, subject }) => {
+      return { repository: rootOf(digest) === made.release.digest ? RELEASES : COMPONENTS, digest, subject };
+    });
+  });
+  afterAll(async () => {
+    await api.stop();
+    await Promise.all([source.stop(), target.stop()]);
+    await temporary.remove();
+  });
+
+  const listedAt = async (url: string, { repository, subject }: { repository: string; subject: string }): Promise<readonly string[]> => {
+    const listed: string[] = [];
+    let page: string | undefined = url.includes(api.host)
+      ? `/v2/${repository}/referrers/${subject}`
+      : `/v2/${repository}/manifests/${referrersTagOf(subject as Parameters<typeof referrersTagOf>[0])}`;
+    while (page !== undefined) {
+      const answer: Response = await fetch(`${url}${page}`, { headers: { accept: OCI_INDEX } });
+      expect(answer.status).toBe(200);
+      const { manifests } = (await answer.json()) as { manifests: { digest: string }[] };
+      listed.push(...manifests.map(({ digest }) => digest));
+      page = /<([^>]*)>/.exec(answer.headers.get('link') ?? '')?.[1];
+    }
+    return listed;
+  };
+  const expectAllAt = async (url: string): Promise<void> => {
+    for (const each of placed) {
+      expect(await listedAt(url, each)).toContain(each.digest);
+      const answer = await fetch(`${url}/v2/${each.repository}/manifests/${each.digest}`, {
+        headers: { accept: MANIFEST_TYPES.join(', ') },
+      });
+      expect(digestOf(Buffer.from(await answer.arrayBuffer()))).toBe(each.digest);
+    }
+  };
+  const unpackTwice = async (host: string): Promise<void> => {
+    const args = ['unpack', medium, '--to', `${host}/ocp4`, ...trust];
+    const first = (await operator.json(args)) as { delivery: { copied: { manifests: { pushed: number } } } };
+    expect(first.delivery.copied.manifests.pushed).toBeGreaterThanOrEqual(made.referrers.length);
+    const again = (await operator.json(args)) as { delivery: { copied: object } };
+    expect(again.delivery.copied).toMatchObject({ blobs: { pushed: 0, mounted: 0 }, manifests: { pushed: 0 }, tags: { set: 0 } });
+    expect((await operator.bundle(args)).stdout).toContain('nothing was uploaded');
+  };
+
+  it('is left where it is, unless it is asked for', async () => {
+    const bare = join(temporary.path, 'bare');
+    const { stdout } = await packer.bundle(['pack', VERSION, '-o', bare, ...fetching]);
+    expect(stdout).not.toMatch(/\d+ referrers/);
+    expect(((await packer.json(['inspect', bare, ...trust])) as Inspected).images.filter(({ role }) => role === 'referrer')).toEqual([]);
+  });
+
+  it('is in the bundle, and told of', async () => {
+    const { images } = (await packer.json(['inspect', medium, ...trust])) as Inspected;
+    const referrers = images
+      .filter(({ role }) => role === 'referrer')
+      .map(({ digest, subject, artifactType }) => ({ digest, subject, artifactType }));
+    const expected = made.referrers.map(({ digest, subject, artifactType }) => ({ digest, subject, artifactType }));
+    expect(referrers.sort(byDigest)).toEqual(expected.sort(byDigest));
+    const { stdout } = await packer.bundle(['inspect', medium, '--images', ...trust]);
+    expect(stdout).toContain(`${made.referrers.length} referrers`);
+    expect(stdout).toContain(`${SBOM} of ${VERSION}-x86_64`);
+    expect((await packer.bundle(['verify', medium, ...trust])).status).toBe(0);
+  });
+
+  it('is kept by a pack that goes on, and not looked for again', async () => {
+    const folder = join(temporary.path, 'goes-on');
+    const path = join(folder, `ocp-${VERSION}-x86_64.tar.zst`);
+    await mkdir(folder);
+    await copyFile(join(medium, basename(path)), `${path}.partial`);
+    await truncate(`${path}.partial`, (await stat(`${path}.partial`)).size - 100_000);
+    const proxy = await startFaultProxy(source.url);
+    const args = [
+      'pack',
+      VERSION,
+      '-o',
+      folder,
+      '--referrers',
+      '--mirror',
+      `quay.io=${proxy.host}`,
+      '--signature-store',
+      made.signatureStore,
+      ...trust,
+    ];
+    expect(await packer.bundle(args)).toMatchObject({ status: 0 });
+    expect(proxy.seen(/referrers|sha256-/)).toEqual([]);
+    expect((await readFile(path)).equals(await readFile(join(medium, basename(path))))).toBe(true);
+    await proxy.stop();
+  });
+
+  it('is no part of a bundle that was begun without it', async () => {
+    const bare = join(temporary.path, 'bare');
+    expect((await packer.bundle(['pack', VERSION, '-o', bare, '--referrers', ...fetching])).status).not.toBe(0);
+    expect((await packer.bundle(['pack', VERSION, '-o', bare, '--referrers', '--restart', ...fetching])).status).toBe(0);
+    expect(((await packer.json(['inspect', bare, ...trust])) as Inspected).images.length).toBeGreaterThan(made.referrers.length);
+  });
+
+  it('is taken from a packer who is trusted, and from nobody else', async () => {
+    const refused = await operator.bundle(['verify', medium, ...trust]);
+    expect(refused.status).toBe(21);
+    expect((await operator.bundle(['trust', 'add', packer.publicKey])).status).toBe(0);
+    expect((await operator.bundle(['verify', medium, ...trust])).status).toBe(0);
+  });
+
+  it('goes to a registry that lists referrers, and is not sent twice', async () => {
+    await unpackTwice(api.host);
+    await expectAllAt(api.url);
+    const { tags } = (await (await fetch(`${target.url}/v2/${COMPONENTS}/tags/list`)).json()) as { tags: string[] };
+    expect(tags.filter((tag) => /^sha256-[0-9a-f]*$/.test(tag))).toEqual([]);
+  });
+
+  it('goes to a registry that lists none, with lists under tags, and is not sent twice', async () => {
+    await unpackTwice(target.host);
+    await expectAllAt(target.url);
+  });
+
+  it('is listed again where a list was lost', async () => {
+    const sbom = placed.find(({ repository }) => repository === COMPONENTS)!;
+    const place = `${target.url}/v2/${sbom.repository}/manifests/`;
+    const index = await fetch(`${place}${sbom.subject.replace(':', '-')}`, { headers: { accept: OCI_INDEX } });
+    const { status } = await fetch(`${place}${digestOf(Buffer.from(await index.arrayBuffer()))}`, { method: 'DELETE' });
+    expect(status).toBe(202);
+    expect((await operator.bundle(['unpack', medium, '--to', `${target.host}/ocp4`, ...trust])).status).toBe(0);
+    await expectAllAt(target.url);
+  });
+
+  const expectSameFrom = async (layout: string): Promise<void> => {
+    const again = ['--referrers', '--dry-run', '--from', `oci:${layout}`, '--signature-store', made.signatureStore, ...trust];
+    const packed = await packer.json(['pack', VERSION, '-o', join(temporary.path, 'again'), ...again]);
+    const inspected = (await packer.json(['inspect', medium, ...trust])) as Inspected;
+    expect(packed).toMatchObject({ bundleDigest: inspected.bundle.digest });
+  };
+
+  it('goes into an image layout, and is packed from there to the same bundle', async () => {
+    const layout = join(temporary.path, 'layout');
+    expect((await operator.bundle(['unpack', medium, '--to', `oci:${layout}`, ...trust])).status).toBe(0);
+    await expectSameFrom(layout);
+  });
+
+  describeWithPrograms(['tar', 'zstd'], 'untarred', () => {
+    it('is in an image layout too', async () => {
+      const layout = join(temporary.path, 'untarred');
+      await mkdir(layout);
+      await execa('tar', ['--zstd', '-xf', join(medium, `ocp-${VERSION}-x86_64.tar.zst`), '-C', layout]);
+      await expectSameFrom(layout);
+    });
+  });
+
+  it('is mirrored with no file between', async () => {
+    const other = await startRegistry();
+    const args = ['mirror', VERSION, '--to', `${other.host}/ocp4`, '--referrers', ...fetching];
+    expect(await packer.bundle(args)).toMatchObject({ status: 0 });
+    await expectAllAt(other.url);
+    await other.stop();
+  });
+});
+
+function byDigest(a: { readonly digest: string }, b: { readonly digest: string }): number {
+  return a.digest < b.digest ? -1 : 1;
+}
