@@ -98,6 +98,6 @@ export function inOrder(found: readonly FoundVolume[]): readonly FoundVolume[] {
 export function volumesMissing(name: string, missing: readonly number[], count: number): BundleError {
   const list = missing.length === 1 ? `volume ${missing[0]!} is` : `volumes ${missing.join(', ')} are`;
   return unusable(`${name}: ${list} missing, of ${count}`, {
-    hint: 'Name the folders of all volumes; bundle inspect says what the missing ones hold.',
+    hint: 'Name the folders of all volumes. bundle inspect says what the missing ones hold; unpack --partial pushes the images that are whole.',
   });
 }

@@ -6,7 +6,7 @@ import { BundleError } from './errors.ts';
 import type { FetchOptions } from './store.ts';
 
 /** Bytes that are kept of what has come. A blob that fits stays whole until it is settled. */
-const WINDOW = 64 * 1024 * 1024;
+const WINDOW = 56 * 1024 * 1024;
 /** Of a larger one, this much of what was given out can be asked for again. */
 const KEPT = 32 * 1024 * 1024;
 const PART = 2 * 1024 * 1024;
@@ -44,8 +44,12 @@ export class OnePass {
   readonly #waiting = new Set<() => void>();
   #running: Promise<void> | undefined;
   #failure: unknown;
-  /** Whoever reads now will settle what they read; until then what was read first makes room for what comes. */
+  /** Whoever reads now will settle what they read. Until then what comes waits for them, or makes room where they wait for it. */
   #isSettling = false;
+  /** Readers that wait for bytes that have not come. */
+  #readersWaiting = 0;
+  /** Wakes whoever waits for room. */
+  #lookAgain: (() => void) | undefined;
 
   /**
    * @param blobs in the order in which they come.
@@ -102,7 +106,12 @@ export class OnePass {
         this.#advance(blob, at);
       } else if (blob.isSettled || at < blob.received) throw passed(blob.descriptor);
       else if (this.#failure !== undefined) throw this.#failure as Error;
-      else await this.#change(signal);
+      else {
+        this.#readersWaiting += 1;
+        this.#lookAgain?.();
+        await this.#change(signal);
+        this.#readersWaiting -= 1;
+      }
     }
   }
 
@@ -110,6 +119,7 @@ export class OnePass {
   beginSettling(): void {
     this.#isSettling = true;
     this.#start();
+    this.#notify();
   }
 
   /** Nobody will ask for a blob again: what is kept of it, and what is still to come, can go. */
@@ -168,7 +178,10 @@ export class OnePass {
 
   /** A part to be filled; `undefined` where nobody needs it any more. */
   async #room(blob: Passing, length: number): Promise<Part | undefined> {
-    if (!this.#isSettling) this.#makeRoom(blob, length);
+    while (!isSettled(blob) && !this.#isSettling && this.#isFullWith(length)) {
+      if (this.#readersWaiting > 0) for (const other of this.#blobs) if (other !== blob) this.#release(other);
+      if (this.#isFullWith(length)) await new Promise<void>((resolve) => (this.#lookAgain = resolve));
+    }
     const lent = await this.#ring.borrow(length);
     if (blob.isSettled) {
       this.#ring.giveBack(lent);
@@ -179,11 +192,10 @@ export class OnePass {
     return part;
   }
 
-  /** Nothing is settled yet: before the window overflows, what has been read goes. */
-  #makeRoom(blob: Passing, length: number): void {
+  /** Whether the window would overflow. Nobody settles yet, so that nothing would make room by itself. */
+  #isFullWith(length: number): boolean {
     const kept = this.#blobs.reduce((total, { parts }) => total + parts.reduce((sum, part) => sum + part.lent.bytes.length, 0), 0);
-    if (kept + length <= WINDOW - PART) return;
-    for (const other of this.#blobs) if (other !== blob) this.#release(other);
+    return kept + length > WINDOW - PART;
   }
 
   #advance(blob: Passing, taken: number): void {
@@ -214,6 +226,7 @@ export class OnePass {
   }
 
   #notify(): void {
+    this.#lookAgain?.();
     for (const wake of [...this.#waiting]) wake();
   }
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import type { Descriptor } from '../../../src/core/descriptor.ts';
 import { digestOf } from '../../../src/core/digest.ts';
@@ -77,6 +77,23 @@ describe('one pass', () => {
     for (const blob of blobs) expect((await contentOf(pass, blob)).length).toBe(blob.bytes.length);
     await expect(contentOf(pass, blobs[1]!)).rejects.toMatchObject({ code: 'PASSED' });
     expect((await contentOf(pass, blobs[3]!)).equals(blobs[3]!.bytes)).toBe(true);
+    await pass.finish();
+  });
+
+  it('waits, however fast it is, for those who have not begun to settle what they will need', async () => {
+    const blobs = blobsOf(1 * MiB, 30 * MiB, 40 * MiB, 20 * MiB);
+    const { pass, read } = passOver(blobs);
+    expect((await contentOf(pass, blobs[0]!)).equals(blobs[0]!.bytes)).toBe(true);
+    await vi.waitFor(() => {
+      expect(read).toHaveLength(3);
+    }); // the window is full within the third
+    for (let turn = 0; turn < 100; turn += 1) await new Promise(setImmediate);
+    expect(read).toHaveLength(3);
+    pass.beginSettling();
+    for (const blob of blobs) {
+      expect((await contentOf(pass, blob)).equals(blob.bytes)).toBe(true);
+      pass.settle(blob.descriptor.digest);
+    }
     await pass.finish();
   });
 
