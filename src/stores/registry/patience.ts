@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BundleError } from '../../core/errors.ts';
 import type { Observe } from '../../core/events.ts';
 import { backoff } from './backoff.ts';
 
@@ -11,15 +12,26 @@ const LONGEST_MS = 10 * 60 * 1000;
 const RETRIES_OF_A_RUN = 500;
 const RETRIES_PER_SUCCESS = 0.5;
 
+const USED_UP = `more than every third request has failed for long: all ${RETRIES_OF_A_RUN} retries of the run are used up`;
+const NEXT =
+  'Find out what lies between here and there that breaks (a proxy, a firewall, a registry that is overloaded), try --concurrency 1, and run the same command again: what is done is kept.';
+
 /** What a whole run may spend on retries: about one for each two requests that succeed, and a reserve. */
 export class RetryBudget {
   #left = RETRIES_OF_A_RUN;
+  #isTold = false;
 
   /** `false` where the run has no retry left. */
   spend(): boolean {
     if (this.#left < 1) return false;
     this.#left -= 1;
     return true;
+  }
+
+  /** Tells that it is used up, once in a run. */
+  tell(observe: Observe | undefined): void {
+    if (!this.#isTold) observe?.({ type: 'noticed', message: `${USED_UP}. ${NEXT}` });
+    this.#isTold = true;
   }
 
   earn(): void {
@@ -42,6 +54,8 @@ export interface Setback {
   /** What is done again: `GET https://…`. */
   readonly what: string;
   readonly cause: string;
+  /** The failure, where it is more than a failure of the network. */
+  readonly error?: BundleError | undefined;
   /** Milliseconds that the server asks for. */
   readonly askedMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -57,12 +71,19 @@ export class Patience {
     this.#options = options;
   }
 
-  /** Tells of a setback and waits for the next attempt; `false`, at once, where there shall be none. */
-  async again({ what, cause, askedMs, signal = this.#options.signal }: Setback): Promise<boolean> {
+  /**
+   * Tells of a setback and waits for the next attempt; `false`, at once, where there shall be none.
+   * @throws BundleError where the run has no retry left.
+   */
+  async again({ what, cause, error, askedMs, signal = this.#options.signal }: Setback): Promise<boolean> {
     const { attempts = ATTEMPTS, budget, backoffMs, observe } = this.#options;
     this.#attempts += 1;
     const delayMs = askedMs ?? backoff(this.#attempts, backoffMs);
-    if (this.#attempts >= attempts || performance.now() + delayMs > this.#deadline || !budget.spend()) return false;
+    if (this.#attempts >= attempts || performance.now() + delayMs > this.#deadline) return false;
+    if (!budget.spend()) {
+      budget.tell(observe);
+      throw usedUp(what, cause, error);
+    }
     observe?.({ type: 'retried', what, cause, attempt: this.#attempts, delayMs });
     if (signal) setMaxListeners(0, signal);
     await sleep(delayMs, undefined, signal && { signal });
@@ -73,4 +94,11 @@ export class Patience {
   restore(): void {
     this.#attempts = 0;
   }
+}
+
+/** A network that fails is not one that is not there: nobody shall go on as if it were. */
+function usedUp(what: string, cause: string, error: BundleError | undefined): BundleError {
+  const { code = 'REGISTRY', expected, got } = error ?? {};
+  const message = `cannot ${what.replace(/^(?=[A-Z]+ http)/, 'send ')}: ${cause}, and ${USED_UP}`;
+  return new BundleError(code === 'NETWORK' ? 'REGISTRY' : code, message, { hint: NEXT, cause: error, expected, got });
 }

@@ -87,7 +87,7 @@ export class RegistryRepository implements Store {
     let { bytes, mediaType: announced } = await getManifest(this.#access, reference, action, signal);
     while (isDigest(reference) && digestOf(bytes) !== reference) {
       const error = anotherManifest(this.name, reference, digestOf(bytes));
-      if (!(await patience.again({ what: action, cause: error.message, signal }))) throw error;
+      if (!(await patience.again({ what: action, cause: error.message, error, signal }))) throw error;
       ({ bytes, mediaType: announced } = await getManifest(this.#access, reference, action, signal));
     }
     const digest = digestOf(bytes);

@@ -42,9 +42,14 @@ export async function uploadBlob(job: UploadJob): Promise<void> {
       await upload.goOn();
       return;
     } catch (error) {
-      if (await upload.recover(error, patience)) continue;
+      let failure = error;
+      try {
+        if (await upload.recover(error, patience)) continue;
+      } catch (reason) {
+        failure = reason; // the run has no retry left, or was ended
+      }
       await upload.cancel();
-      throw error;
+      throw failure;
     } finally {
       await upload.release();
     }
@@ -99,7 +104,7 @@ class Upload {
     const cause = error.message;
     const askedMs = this.#askedMs;
     this.#askedMs = undefined;
-    if (!(await patience.again({ what: `${action}, from byte ${this.#offset}`, cause, askedMs, signal }))) return false;
+    if (!(await patience.again({ what: `${action}, from byte ${this.#offset}`, cause, error, askedMs, signal }))) return false;
     this.#inChunks = true;
     await this.#locate();
     return true;

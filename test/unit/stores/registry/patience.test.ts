@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { BundleError } from '../../../../src/core/errors.ts';
 import type { TransferEvent } from '../../../../src/core/events.ts';
 import { Patience, RetryBudget } from '../../../../src/stores/registry/patience.ts';
 
@@ -53,9 +54,37 @@ describe('RetryBudget', () => {
   it('is shared: what one request spends, the next does not have', async () => {
     const budget = new RetryBudget();
     let retries = 0;
-    for (let request = 0; request < 100; request += 1) retries += await countOf(patienceWith(budget).patience);
+    for (let request = 0; request < 55; request += 1) retries += await countOf(patienceWith(budget).patience);
+    const { patience } = patienceWith(budget);
+    while (retries < 500 && (await patience.again(setback))) retries += 1;
     expect(retries).toBe(500);
-    expect(await countOf(patienceWith(budget).patience)).toBe(0);
+    await expect(patienceWith(budget).patience.again(setback)).rejects.toMatchObject({ code: 'REGISTRY', exitStatus: 25 });
+  });
+
+  it('says that it is used up, once, and what to do', async () => {
+    const budget = new RetryBudget();
+    while (budget.spend());
+    const { patience, events } = patienceWith(budget);
+    const [thrown] = await Promise.allSettled([patience.again(setback)]);
+    await expect(patience.again(setback)).rejects.toThrow();
+    expect(events.map(({ type }) => type)).toEqual(['noticed']);
+    expect(thrown).toMatchObject({
+      status: 'rejected',
+      reason: { hint: expect.stringContaining('--concurrency') as string, temporary: false },
+    });
+  });
+
+  it('hides no graver failure, and makes no network out to be absent', async () => {
+    const budget = new RetryBudget();
+    while (budget.spend());
+    for (const [code, expected] of [
+      ['CONTENT_MISMATCH', 'CONTENT_MISMATCH'],
+      ['NETWORK', 'REGISTRY'],
+    ] as const) {
+      const error = new BundleError(code, 'it failed', { expected: 'a', got: 'b' });
+      const again = patienceWith(budget).patience.again({ ...setback, error });
+      await expect(again).rejects.toMatchObject({ code: expected, expected: 'a', got: 'b', cause: error });
+    }
   });
 
   it('gives one retry for two requests that succeed, and never more than it had', () => {
