@@ -34,41 +34,45 @@ const QUIRKS: readonly Quirk[] = [
   {
     product: 'Harbor',
     isMeant: (signs) => service(signs) === 'harbor-registry',
-    source: 'challenge: goharbor/harbor src/server/middleware/v2auth; projects: goharbor/harbor#17097 (401 for one that is not there)',
+    source: 'challenge: goharbor/harbor src/server/middleware/v2auth, and #12192; projects: #966 (401 for one that is not there), #20544',
     makeFirst: 'Harbor needs the project, the first part of the path, before a push: make it, and let the user push there.',
   },
   {
     product: 'Amazon ECR',
     isMeant: (signs) => service(signs) === 'ecr.amazonaws.com',
-    source: 'challenge: NVIDIA/enroot#59; parts of 5 MiB: Amazon ECR API, UploadLayerPart; a part cannot be sent twice in one session',
-    makeFirst: 'Amazon ECR needs each repository before a push: make both of them.',
+    source:
+      'challenge: mayflower/docker-ls#28; parts of 5 MiB: Amazon ECR API, LayerPartTooSmallException; sessions that do not tell what they hold: ' +
+      'aws/containers-roadmap#2831, and take no part twice: apple/containerization#790; repositories: aws.amazon.com/about-aws/whats-new/2025/12/amazon-ecr-creating-repositories-on-push',
+    makeFirst: 'Amazon ECR needs each repository before a push, unless a creation template makes it: make both of them.',
     leastChunk: 5 * MiB,
     losesBroken: true,
   },
   {
     product: 'GitHub',
     isMeant: (signs) => service(signs) === 'ghcr.io',
-    source: 'chunks of up to 4 MiB: oras-project/rust-oci-client#37',
+    source: 'challenge: jdx/mise#9273; requests of up to 4 MiB: oras-project/rust-oci-client#35 and #37, ocx-sh/ocx#237',
     largestRequest: 4 * MiB,
   },
   {
     product: 'Google Artifact Registry',
-    isMeant: (signs) => service(signs).endsWith('-docker.pkg.dev'),
-    source: 'no chunked uploads: cloud.google.com/artifact-registry, and kitops-ml/kitops#777',
+    isMeant: (signs) => /^https:\/\/[a-z0-9-]+-docker\.pkg\.dev\/v2\/token$/.test(realm(signs)),
+    source:
+      'challenge, without a service: apple/container#1026; no chunked uploads: dotnet/sdk-container-builds#287 (with the words of its manual), ' +
+      'kitops-ml/kitops#777; repositories: docs.cloud.google.com/artifact-registry/docs/docker/pushing-and-pulling',
     makeFirst: 'Google Artifact Registry needs the repository, the second part of the path, before a push: make it.',
     takesChunks: false,
   },
   {
     product: 'Quay',
     isMeant: (signs) => /^https?:\/\/[^/]+\/v2\/auth$/.test(realm(signs)),
-    source: 'challenge: quay/quay endpoints/v2; repositories are made on push where the user may create them in the organization',
+    source: 'challenge: quay/quay auth/registry_jwt_auth.py; repositories are made on push by who may create them: endpoints/v2/v2auth.py',
     makeFirst:
       'Quay needs the organization, the first part of the path, before a push, and a user that may create repositories in it, or may write to both.',
   },
   {
     product: 'a registry behind Cloudflare',
     isMeant: ({ headers }) => headers['server'] === 'cloudflare',
-    source: 'requests of up to 100 MB: developers.cloudflare.com/workers/platform/limits',
+    source: 'requests of up to 100 MB in its plans Free and Pro: developers.cloudflare.com/workers/platform/limits',
     largestRequest: 64 * MiB,
   },
 ];
