@@ -1,5 +1,9 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { pipeline } from 'node:stream/promises';
+import { RateLimit } from '../../src/core/rate.ts';
+
+const NEVER = new AbortController().signal;
 
 /** What goes wrong with one request. */
 export type Fault =
@@ -39,6 +43,8 @@ export interface SeenRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
+  /** Of the answer, once there is one. */
+  status: number | undefined;
   /** Bytes of its body that arrived. */
   received: number;
   /** Bytes of the answer's body that were sent. */
@@ -57,10 +63,19 @@ export interface FaultProxy {
 }
 
 /** `nth` counts from 1 the requests of one method and path (without query). */
-export type Decide = (request: { readonly method: string; readonly url: string; readonly nth: number }) => Fault | undefined;
+export type Decide = (request: {
+  readonly method: string;
+  readonly url: string;
+  readonly nth: number;
+  readonly headers: IncomingHttpHeaders;
+}) => Fault | undefined;
 
-/** A proxy in front of a registry in plain HTTP that lets things go wrong, and remembers what was sent. */
-export async function startFaultProxy(targetUrl: string, decide: Decide = () => undefined): Promise<FaultProxy> {
+/**
+ * A proxy in front of a registry in plain HTTP that lets things go wrong, and remembers what was sent.
+ * @param bytesPerSecond at which all requests' bodies together go through, if not as fast as can be.
+ */
+export async function startFaultProxy(targetUrl: string, decide: Decide = () => undefined, bytesPerSecond?: number): Promise<FaultProxy> {
+  const rate = bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond);
   const requests: SeenRequest[] = [];
   const counts = new Map<string, number>();
   const sockets = new Set<Socket>();
@@ -70,11 +85,11 @@ export async function startFaultProxy(targetUrl: string, decide: Decide = () => 
     const key = `${method} ${url.replace(/\?.*/, '')}`;
     const nth = (counts.get(key) ?? 0) + 1;
     counts.set(key, nth);
-    const seen: SeenRequest = { method, url, headers, received: 0, sent: 0 };
+    const seen: SeenRequest = { method, url, headers, status: undefined, received: 0, sent: 0 };
     requests.push(seen);
     incoming.on('data', (chunk: Buffer) => (seen.received += chunk.length));
     incoming.on('error', () => outgoing.destroy());
-    handle(incoming, outgoing, new URL(targetUrl), seen, sessions, decide({ method, url, nth }));
+    handle(incoming, outgoing, new URL(targetUrl), seen, sessions, decide({ method, url, nth, headers }), rate);
   });
   server.on('connection', (socket) => {
     sockets.add(socket);
@@ -101,6 +116,7 @@ function handle(
   seen: SeenRequest,
   sessions: Sessions,
   fault: Fault | undefined,
+  rate: RateLimit | undefined,
 ): void {
   if (fault?.kind === 'break') {
     const length = Number(incoming.headers['content-length'] ?? 0);
@@ -112,6 +128,7 @@ function handle(
       return;
     case 'answer':
       incoming.resume();
+      seen.status = fault.status;
       outgoing.writeHead(fault.status, fault.headers).end(fault.body);
       return;
     case 'redirect':
@@ -126,7 +143,7 @@ function handle(
       void sessions.keep(incoming, fault.bytes, target, seen);
       return;
     default:
-      forward(incoming, outgoing, target, seen, sessions, fault);
+      forward(incoming, outgoing, target, seen, sessions, fault, rate);
   }
 }
 
@@ -137,6 +154,7 @@ function forward(
   seen: SeenRequest,
   sessions: Sessions,
   fault: Fault | undefined,
+  rate: RateLimit | undefined,
 ): void {
   const headers = { ...incoming.headers };
   if (fault?.kind === 'no-range') delete headers.range;
@@ -145,6 +163,7 @@ function forward(
     { hostname, port, method: seen.method, path: sessions.addressOf(seen.url), headers, agent: false },
     (answer) => {
       sessions.learn(seen.url, answer.headers.location);
+      seen.status = answer.statusCode;
       if (fault?.kind === 'reset-answer') {
         incoming.socket.resetAndDestroy();
         answer.resume();
@@ -161,7 +180,17 @@ function forward(
   );
   upstream.on('error', () => outgoing.destroy());
   incoming.on('aborted', () => upstream.destroy());
-  incoming.pipe(upstream);
+  if (rate === undefined) incoming.pipe(upstream);
+  else pipeline(incoming, slowed(rate), upstream).catch(() => outgoing.destroy());
+}
+
+function slowed(rate: RateLimit) {
+  return async function* (body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of body) {
+      await rate.spend(chunk.length, NEVER);
+      yield chunk;
+    }
+  };
 }
 
 /** The address that the registry wants a session to be called by, where the client knows an older one. */

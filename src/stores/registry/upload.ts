@@ -100,7 +100,7 @@ class Upload {
       await this.cancel();
       this.#content.restart();
     } else if (!isTemporary(error)) return false;
-    if (this.#offset - this.#lastBreak >= PROGRESS) patience.restore();
+    if (this.#hasGotFurther) patience.restore();
     const cause = error.message;
     const askedMs = this.#askedMs;
     this.#askedMs = undefined;
@@ -209,6 +209,10 @@ class Upload {
     throw await this.#refused(method, response, isSmallerWorthIt);
   }
 
+  get #hasGotFurther(): boolean {
+    return this.#offset - this.#lastBreak >= PROGRESS;
+  }
+
   async *#counted(content: ByteStream): AsyncGenerator<Uint8Array> {
     this.#sentSince = 0;
     for await (const chunk of content) {
@@ -234,8 +238,9 @@ class Upload {
     }
     // The session is gone, or not where we thought it was.
     if ([404, 410, 416].includes(status)) return mayPass(new BundleError('REGISTRY', error.message, { hint: error.hint }));
-    // The token ran out; the registry did not find in the bytes what we had found.
-    if ([400, 401].includes(status) && this.#secondChances.delete(`answer ${status}`)) return mayPass(error);
+    // The token ran out, which it may do again and again; the registry did not find in the bytes what we had found.
+    const isAnother = status === 401 && this.#hasGotFurther;
+    if (isAnother || ([400, 401].includes(status) && this.#secondChances.delete(`answer ${status}`))) return mayPass(error);
     return isSmallerWorthIt ? mayPass(error) : error;
   }
 }
