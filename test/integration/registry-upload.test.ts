@@ -205,6 +205,20 @@ describeWithRegistry('uploads to a registry', () => {
     expect(proxy.seen(/^PUT/)).toHaveLength(2);
   });
 
+  it('go on as often as a token runs out on the way, but not where nothing helps', async () => {
+    let chunk = 0;
+    const { proxy, store } = await wayTo(registry.url, ({ method, headers }) => {
+      if (Number(headers['content-length']) > MiB) return { kind: 'answer', status: 413 };
+      return method === 'PATCH' && (chunk += 1) % 2 === 0 ? { kind: 'answer', status: 401 } : undefined;
+    });
+    const blob = blobOf('long', 5 * MiB + 1);
+    await push(store, blob);
+    await expectThere(store, blob);
+    expect(proxy.requests.filter(({ status }) => status === 401).length).toBeGreaterThan(3);
+    const { store: locked } = await wayTo(registry.url, always(/^(PUT|PATCH)/, { kind: 'answer', status: 401 }));
+    await expect(push(locked, blobOf('locked'))).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
+  });
+
   it('end at once where they are not allowed', async () => {
     const { proxy, store } = await wayTo(registry.url, always(/^PUT/, { kind: 'answer', status: 403 }));
     await expect(push(store, blobOf('denied'))).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
