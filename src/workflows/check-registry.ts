@@ -116,7 +116,10 @@ async function checksOf(
   await findChunks(first!, checks, names, signal);
   await find('referrers', first!.name, async () => {
     const has = await first!.referrers(signal);
-    return { verdict: has ? 'good' : 'lacking', fact: has ? 'the API is there' : 'no API for them, or no repository yet: lists are kept under tags' };
+    return {
+      verdict: has ? 'good' : 'lacking',
+      fact: has ? 'the API is there' : 'no API for them, or no repository yet: lists are kept under tags',
+    };
   });
   return { product, checks };
 }

@@ -52,6 +52,8 @@ export async function* download({ transport, action, part, size, open, signal }:
     } catch (thrown) {
       const error = networkError(thrown, response.url);
       if (!isTemporary(error) || isEncoded(response)) throw error;
+      // Whoever reads slowly is left alone with the last bytes, and hears of the end when the other end has hung up.
+      if (position >= end) return;
       transport.broke(error, begun);
       cause = error.message;
     } finally {
