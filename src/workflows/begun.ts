@@ -47,14 +47,15 @@ export async function findBegun(path: string): Promise<readonly BegunFile[]> {
 
 /**
  * The signature that a bundle was begun with, so that it is continued and not begun anew.
- * @returns `undefined` when nothing is there, or not even a head is whole.
+ * @returns `undefined` when nothing is there, or not even a head is whole: one that names this key, and has not been signed by it, is damaged.
  * @throws BundleError USAGE when what is there is no bundle, holds other content, or was signed with another key.
  */
 export async function sealOf(files: readonly BegunFile[], bundleDigest: Digest, key: SigningKey): Promise<Seal | undefined> {
   for (const { path, number, isFinished } of files) {
     const head = await headOf(path, number);
-    if (head === undefined) {
-      if (isFinished && number === 1) throw new BundleError('USAGE', `${path} is there already, and is no bundle`, { hint: HINT });
+    if (head === undefined || isDamaged(head, key)) {
+      if (isFinished && number === 1 && head === undefined)
+        throw new BundleError('USAGE', `${path} is there already, and is no bundle`, { hint: HINT });
       continue;
     }
     if (digestOf(head.sums) !== bundleDigest) {
@@ -76,6 +77,17 @@ export function checkedSeal({ seal, sums, signature }: FoundHead, what: string, 
   }
   key.public.verify(sums, signature);
   return seal;
+}
+
+function isDamaged({ seal, sums, signature }: FoundHead, key: SigningKey): boolean {
+  if (key.public.pem !== Buffer.from(seal.publicKey).toString()) return false;
+  try {
+    key.public.verify(sums, signature);
+    return false;
+  } catch (error) {
+    if (hasCode(error, 'SIGNATURE_INVALID')) return true;
+    throw error;
+  }
 }
 
 /**
