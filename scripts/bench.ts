@@ -14,7 +14,7 @@ const HELP = `Measures the program side by side with what nothing can be faster 
   npm run bench -- [options]
 
   --quick         a small release, three rounds: a minute
-  --shape NAME    ${Object.keys(SHAPES).join(', ')}; may be repeated (default: all but quick and release-10)
+  --shape NAME    ${Object.keys(SHAPES).join(', ')}; may be repeated (default: release, large-layer, small-images)
   --rounds N      how often each thing is measured (default 5)
   --skopeo        also copies the release with skopeo, once
   --folder DIR    where releases and bundles go while it runs (default: in the folder for temporary files); three times the

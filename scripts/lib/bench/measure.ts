@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { projectPath } from '../project-root.ts';
 import { curlHeads, curlToFiles, curlUploads, opensslDigest, type PlacedBlob, skopeoCopies } from './floors.ts';
+import { interruptedRound } from './interrupted.ts';
 import { Measurements } from './measurements.ts';
 import type { ShapeResult } from './report.ts';
 import { runBundle, runProgram } from './run-program.ts';
@@ -47,7 +48,8 @@ export async function measure(name: ShapeName, options: MeasureOptions): Promise
       tell(`${name}: round ${round + 1} of ${rounds}`);
       if (kind === 'release') await releaseRound(bench, round);
       else if (kind === 'large layer') await largeLayerRound(bench);
-      else await smallImagesRound(bench);
+      else if (kind === 'small images') await smallImagesRound(bench);
+      else await interruptedRound(source, join(folder, 'home'), bench.medium, bench.found);
     }
     if (options.skopeo && kind === 'release') {
       const { seconds } = await pack(bench);

@@ -7,7 +7,7 @@ export interface BenchShape {
   /** All of a real release if left out. */
   readonly components?: number;
   /** What is measured with it. */
-  readonly kind: 'release' | 'large layer' | 'small images';
+  readonly kind: 'release' | 'large layer' | 'small images' | 'interrupted';
   readonly about: string;
 }
 
@@ -31,6 +31,7 @@ export const SHAPES = {
     components: 2000,
     about: '2,000 small images',
   },
+  interrupted: { kind: 'interrupted', shape: realShape(0.0865), about: '1.3 GB over a slow line, interrupted' },
 } as const satisfies Readonly<Record<string, BenchShape>>;
 
 export type ShapeName = keyof typeof SHAPES;

@@ -6,6 +6,8 @@ export interface Slowness {
   readonly latencyMs?: number;
   /** Bytes per second that come back over one connection at most. */
   readonly bytesPerSecond?: number;
+  /** Bytes per second that come back over all connections together. */
+  readonly bytesPerSecondInAll?: number;
 }
 
 export interface SlowLine {
@@ -24,6 +26,7 @@ export async function slowLine(target: string, slowness: Slowness): Promise<Slow
   const [hostname, port] = target.split(':') as [string, string];
   const sockets = new Set<Socket>();
   let requests = 0;
+  const inAll = slowness.bytesPerSecondInAll === undefined ? undefined : new Toll(slowness.bytesPerSecondInAll);
   const server = createServer({ noDelay: true }, (client) => {
     const upstream = connect({ host: hostname, port: Number(port), noDelay: true });
     for (const socket of [client, upstream]) {
@@ -37,8 +40,15 @@ export async function slowLine(target: string, slowness: Slowness): Promise<Slow
     const count = (chunk: Buffer): void => {
       if (REQUEST.test(chunk.subarray(0, 16).toString('latin1'))) requests += 1;
     };
-    void passOn(client, upstream, count, slowness.latencyMs, undefined);
-    void passOn(upstream, client, () => undefined, undefined, slowness.bytesPerSecond);
+    const alone = slowness.bytesPerSecond === undefined ? undefined : new Toll(slowness.bytesPerSecond);
+    void passOn(client, upstream, count, slowness.latencyMs, []);
+    void passOn(
+      upstream,
+      client,
+      () => undefined,
+      undefined,
+      [alone, inAll].filter((toll) => toll !== undefined),
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -51,23 +61,34 @@ export async function slowLine(target: string, slowness: Slowness): Promise<Slow
   };
 }
 
+/** What bytes wait for, so that no more than so many come in a second. */
+class Toll {
+  readonly #bytesPerSecond: number;
+  #paid = performance.now();
+
+  constructor(bytesPerSecond: number) {
+    this.#bytesPerSecond = bytesPerSecond;
+  }
+
+  async pay(bytes: number): Promise<void> {
+    const now = performance.now();
+    this.#paid = Math.max(this.#paid, now) + (bytes / this.#bytesPerSecond) * 1000;
+    if (this.#paid - now > 20) await sleep(this.#paid - now);
+  }
+}
+
 async function passOn(
   from: Socket,
   to: Socket,
   count: (chunk: Buffer) => void,
   latencyMs: number | undefined,
-  bytesPerSecond: number | undefined,
+  tolls: readonly Toll[],
 ): Promise<void> {
-  let paid = performance.now();
   try {
     for await (const chunk of from as AsyncIterable<Buffer>) {
       count(chunk);
-      const now = performance.now();
       if (latencyMs !== undefined && REQUEST.test(chunk.subarray(0, 16).toString('latin1'))) await sleep(latencyMs);
-      if (bytesPerSecond !== undefined) {
-        paid = Math.max(paid, now) + (chunk.length / bytesPerSecond) * 1000;
-        if (paid - now > 20) await sleep(paid - now);
-      }
+      for (const toll of tolls) await toll.pay(chunk.length);
       if (!to.write(chunk)) await new Promise<void>((resolve) => to.once('drain', resolve).once('close', resolve));
     }
     to.end();
