@@ -67,7 +67,7 @@ describeWithRegistry('what refers to a release', () => {
     placed = made.referrers.map(({ digest, subject }) => {
       return { repository: rootOf(digest) === made.release.digest ? RELEASES : COMPONENTS, digest, subject };
     });
-  });
+  }, 120_000);
   afterAll(async () => {
     await api.stop();
     await Promise.all([source.stop(), target.stop()]);

@@ -4,7 +4,7 @@ import type { Descriptor } from '../../../src/core/descriptor.ts';
 import { type Digest, digestOf } from '../../../src/core/digest.ts';
 import { MAX_MANIFEST_BYTES, MAX_METADATA_BYTES, MAX_REFERRER_DEPTH, MAX_REFERRERS } from '../../../src/core/limits.ts';
 import { signatureTagOf } from '../../../src/core/manifest.ts';
-import { DOCKER_LAYER, OCI_LAYER_GZIP, OCI_MANIFEST } from '../../../src/core/media-types.ts';
+import { DOCKER_LAYER, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST } from '../../../src/core/media-types.ts';
 import { ManifestWalker, type WalkedImage } from '../../../src/core/plan.ts';
 import { MemoryStore } from '../../../src/stores/memory.ts';
 import { withAttached } from '../../../src/workflows/attached.ts';
@@ -73,6 +73,14 @@ describe('withAttached', () => {
     expect(all).toHaveLength(6);
     expect(all[1]).toBe(signatureTagOf(oci.descriptor.digest));
     expect(all[all.indexOf(sbom.descriptor.digest) + 1]).toBe(signatureTagOf(sbom.descriptor.digest));
+  });
+
+  it('takes an index for a referrer, with what refers to its images', async () => {
+    const document = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [oci.descriptor], subject: docker.descriptor };
+    const index = held(OCI_INDEX, JSON.stringify(document));
+    const images = await attached(await filled(new MemoryStore(), [index]), [docker]);
+    expect(namesOf(images).slice(0, 2)).toEqual(['image-0', index.descriptor.digest]);
+    expect(images).toHaveLength(5);
   });
 
   it('finds those of the images in an index', async () => {
