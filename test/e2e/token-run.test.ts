@@ -62,14 +62,20 @@ for (const [name, options] of KINDS)
       await Promise.all([folder.remove(), ca.remove()]);
     });
 
-    /** Refuses each token once it was used for so many requests. */
+    /** Refuses each token once it was used for so many requests, but no upload twice: none is so short that it would outlast two. */
     const usedUp = (): Decide => {
       const uses = new Map<string, number>();
-      return ({ headers: { authorization } }) => {
+      const refused = new Set<string>();
+      return ({ method, url, headers: { authorization } }) => {
         if (SECONDS > 0 || authorization === undefined) return undefined;
+        const path = url.replace(/\?.*/, '');
+        const isOfUpload = method === 'PATCH' || method === 'PUT';
+        if (isOfUpload && refused.has(path)) return undefined;
         uses.set(authorization, (uses.get(authorization) ?? 0) + 1);
         const challenge = `Bearer realm="${tokens.realm}",service="${tokens.service}"`;
-        return uses.get(authorization)! > USES ? { kind: 'answer', status: 401, headers: { 'www-authenticate': challenge } } : undefined;
+        if (uses.get(authorization)! <= USES) return undefined;
+        if (isOfUpload) refused.add(path);
+        return { kind: 'answer', status: 401, headers: { 'www-authenticate': challenge } };
       };
     };
     /** Credentials for the proxy, whose port nobody knows before. */
