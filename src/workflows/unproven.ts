@@ -53,9 +53,13 @@ function statementsIn({ content }: PlannedRelease, signer: SignerKey): readonly 
   });
 }
 
-async function checkStatement({ layer, subject, name, store }: Statement, signer: SignerKey): Promise<void> {
+async function checkStatement(
+  { layer, subject, name, store }: Statement,
+  signer: SignerKey,
+  options: Pick<FetchOptions, 'signal'> = {},
+): Promise<void> {
   try {
-    const bytes = await readVerified(store.fetch(layer), layer, MAX_SIGNATURE_BYTES);
+    const bytes = await readVerified(store.fetch(layer, options), layer, MAX_SIGNATURE_BYTES);
     checkCosignPayload(bytes, subject);
   } catch (cause) {
     if (!(cause instanceof BundleError) || cause.code === 'BUNDLE_UNUSABLE') throw cause;
@@ -91,7 +95,10 @@ class CheckedStatements implements ReadOnlyStore {
   }
 
   async *fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream & AsyncGenerator<Uint8Array> {
-    for (const statement of this.#statements.get(descriptor.digest) ?? []) await checkStatement(statement, this.#signer);
+    const { signal } = options;
+    for (const statement of this.#statements.get(descriptor.digest) ?? []) {
+      await checkStatement(statement, this.#signer, { ...(signal && { signal }) });
+    }
     yield* this.#reader.fetch(descriptor, options);
   }
 
