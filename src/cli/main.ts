@@ -27,7 +27,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       return 0;
     }
     const { command, args } = invocation;
-    json = args['output'] === 'json';
+    json = requiredText(args, 'output') === 'json';
     if (command.takesStdout?.(args)) result = io.stderr;
     progress = await createProgress(requiredText(args, 'progress') as ProgressMode, requiredText(args, 'log-level') as LogLevel, io.stderr);
     const outcome = await command.run(args, contextOf(args, progress, io), io);

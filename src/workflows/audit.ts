@@ -33,8 +33,9 @@ export async function auditLayers({ reader, release }: SurveyedBundle, onFault: 
   // Out of a pipe by way of what may not be given out unchecked; out of files by no other way than the files.
   const storeOf = new Map(pass && release?.content.layers.map(({ descriptor, store }) => [descriptor.digest, store]));
   const lost: Digest[] = [];
+  let good = 0;
   let goodBytes = 0;
-  for (const layer of layers) {
+  for (const [index, layer] of layers.entries()) {
     const { digest, size } = layer;
     const image = imageOf.get(digest) ?? 'an image';
     if (!(await reader.exists(layer))) {
@@ -46,18 +47,22 @@ export async function auditLayers({ reader, release }: SurveyedBundle, onFault: 
       await drain(verified((storeOf.get(digest) ?? reader).fetch(layer, { signal }), layer), (bytes) => {
         observe({ type: 'advanced', bytes });
       });
+      good += 1;
       goodBytes += size;
     } catch (error) {
       if (!isDamage(error)) throw error;
       lost.push(digest);
       for (const place of reader.placesOf(digest)) onFault({ ...place, entries: [blobPath(digest)], error });
-      if (error === pass?.failure) break;
+      if (error === pass?.failure) {
+        lost.push(...layers.slice(index + 1).map((behind) => behind.digest)); // nothing comes any more
+        break;
+      }
     }
     pass?.settle(digest);
     observe({ type: 'finished', digest, bytes: size, image });
   }
   if (pass !== undefined && pass.failure === undefined) await pass.finish();
-  return { good: layers.length - lost.length, goodBytes, lost };
+  return { good, goodBytes, lost };
 }
 
 /** Names of the images that a fault breaks; all of them where manifests are lost, since these say which layers are whose. */

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 
 import { copyImages } from '../core/copy.ts';
 import type { CopyOptions, CopyReport } from '../core/copy-options.ts';
@@ -14,6 +14,7 @@ import { MemoryStore } from '../stores/memory.ts';
 import type { Context } from './context.ts';
 import type { DeliveryTarget } from './delivery-target.ts';
 import { checkSpace, prepareFolder } from './disk.ts';
+import { withLock } from './lock.ts';
 import type { Network } from './network.ts';
 import type { PlannedRelease } from './release.ts';
 import { prepareResources, type ResourcesReport, writeResources } from './resources.ts';
@@ -62,6 +63,23 @@ export async function deliver(
   network: () => Promise<Network>,
   context: Context,
   options: Pick<CopyOptions, 'leaves' | 'pass'> = {},
+): Promise<DeliveryReport> {
+  const { to, dryRun } = request;
+  if (to.kind === 'registry' || dryRun) return deliverTo(release, request, network, context, options);
+  await prepareFolder(to.folder);
+  await ImageLayout.create(to.folder);
+  // Each tag is a new index.json: of two runs that write one layout, the later would lose what the earlier has named.
+  return withLock(join(resolve(to.folder), 'index.json'), context.signal, (signal) =>
+    deliverTo(release, request, network, { ...context, signal }, options),
+  );
+}
+
+async function deliverTo(
+  release: PlannedRelease,
+  request: DeliveryRequest,
+  network: () => Promise<Network>,
+  context: Context,
+  options: Pick<CopyOptions, 'leaves' | 'pass'>,
 ): Promise<DeliveryReport> {
   const { observe } = context;
   const { content } = release;
@@ -115,8 +133,7 @@ async function openPlaces({ to, dryRun }: DeliveryRequest, release: PlannedRelea
     };
   }
   const { folder } = to;
-  if (!dryRun) await prepareFolder(folder);
-  const layout = dryRun ? await layoutForDryRun(folder) : await ImageLayout.create(folder);
+  const layout = dryRun ? await layoutForDryRun(folder) : await ImageLayout.open(folder);
   if (!dryRun) await checkSpace(resolve(folder), await missingBytes(layout, release));
   return { releaseImages: layout, components: layout, destinations: undefined, network: undefined };
 }

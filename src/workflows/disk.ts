@@ -27,10 +27,14 @@ export async function prepareFolder(folder: string, mode = 0o777): Promise<void>
     await makeFolder(folder, mode);
     await access(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
+    if (error instanceof BundleError) throw error;
     const code = systemCode(error) ?? 'unknown error';
     throw new BundleError('DISK', `cannot write to ${folder}: ${code}`, {
       cause: error,
-      hint: 'Name a folder that you may write to, or mount the medium first.',
+      hint:
+        code === 'EEXIST' || code === 'ENOTDIR'
+          ? 'A part of the path is a file where a folder is needed.'
+          : 'Name a folder that you may write to, or mount the medium first.',
     });
   }
 }

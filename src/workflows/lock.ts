@@ -1,6 +1,7 @@
-import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { kill, pid as ownPid } from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { anySignal } from '../core/concurrency.ts';
 import { BundleError, diskError, systemCode, writeError } from '../core/errors.ts';
@@ -10,6 +11,8 @@ const HEARTBEAT_MS = 10_000;
 const SILENCE_MS = 60_000;
 /** Another process may be clearing the same stale lock away. */
 const ATTEMPTS = 5;
+/** To look at a lock once more and remove it takes less. */
+const TURN_MS = 50;
 
 /** Who holds a lock; enough to find out whether they are still there. */
 interface Owner {
@@ -71,23 +74,29 @@ async function acquire(lockPath: string, self: Owner): Promise<void> {
     const found = await readFile(lockPath, 'utf8').catch(() => ''); // gone again, most likely
     const owner = parseOwner(found);
     if (attempt >= ATTEMPTS || !(await isStale(lockPath, owner, self))) throw held(lockPath, owner);
-    await clearAway(lockPath, found, self);
+    await clearAway(lockPath, found);
   }
 }
 
 /**
- * Removes a stale lock. Another run may have done so, and have made its own, since it was looked at: so it is moved aside
- * first, and given back when it turns out to be another one.
+ * Removes a stale lock, unless it has changed hands since it was looked at. One at a time may do so: else the lock that was made
+ * in its place could be taken for the stale one.
  */
-async function clearAway(lockPath: string, stale: string, self: Owner): Promise<void> {
-  const aside = `${lockPath}.${self.pid}`;
+async function clearAway(lockPath: string, stale: string): Promise<void> {
+  const turnPath = `${lockPath}.turn`;
   try {
-    await rename(lockPath, aside);
-    if ((await readFile(aside, 'utf8')) !== stale) await rename(aside, lockPath);
+    await (await open(turnPath, 'wx')).close();
   } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw writeError('move', lockPath, error);
+    if (systemCode(error) !== 'EEXIST') throw writeError('write', turnPath, error);
+    await sleep(TURN_MS);
+    const begun = await stat(turnPath).catch(() => undefined); // over, most likely
+    if (begun !== undefined && Date.now() - begun.mtimeMs > SILENCE_MS) await rm(turnPath, { force: true });
+    return;
+  }
+  try {
+    if ((await readFile(lockPath, 'utf8').catch(() => '')) === stale) await rm(lockPath, { force: true });
   } finally {
-    await rm(aside, { force: true });
+    await rm(turnPath, { force: true });
   }
 }
 
@@ -148,7 +157,7 @@ async function bootId(): Promise<string> {
 
 function held(lockPath: string, { pid, host }: Partial<Owner>): BundleError {
   const who = pid === undefined ? 'another run' : `process ${pid} on ${host ?? 'another host'}`;
-  return new BundleError('DISK', `${who} is writing this bundle: ${lockPath} is held`, {
+  return new BundleError('DISK', `${who} is writing there: ${lockPath} is held`, {
     hint: 'Wait for it to end, or choose another folder.',
   });
 }

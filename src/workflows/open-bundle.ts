@@ -11,7 +11,7 @@ import { BundleError, hasCode } from '../core/errors.ts';
 import { type BundleFiles, contradiction, findBundleFiles } from './bundle-files.ts';
 import type { Context } from './context.ts';
 import { deriveRelease, isPatch } from './derive-release.ts';
-import { checkPatch, PatchedBundle } from './patched.ts';
+import { type CheckedPatch, checkedPatch, checkPatch, PatchedBundle } from './patched.ts';
 import type { PlannedRelease } from './release.ts';
 import { checkUnproven } from './unproven.ts';
 import { checkSigners, type SignerRequest, type Signers } from './signers.ts';
@@ -54,6 +54,8 @@ export interface SurveyedBundle extends Signers {
   /** The bundle, with what patches hold in place of what it holds. */
   readonly content: BundleContent;
   readonly isPatched: boolean;
+  /** The physical files of the patches. */
+  readonly patchFiles: readonly string[];
   readonly closePatches: () => Promise<void>;
 }
 
@@ -87,7 +89,7 @@ export async function surveyBundle(request: OpenRequest, context: Context, onDam
   const { path, files, patches } = input === undefined ? await findBundleFiles(request.paths) : { path: STDIN, files: [], patches: [] };
   context.observe({ type: 'phase', what: `opening ${basename(path)}` });
   const heads = input === undefined ? await SealedBundle.survey(files, onFault) : [await SealedBundle.receive(input, path)];
-  const opened: BundleReader[] = [];
+  const opened: CheckedPatch[] = [];
   try {
     const { sealed, signers } = await firstSigned(heads, input === undefined ? path : undefined, request, context);
     sealed.expect(request.expectedDigest);
@@ -104,12 +106,14 @@ export async function surveyBundle(request: OpenRequest, context: Context, onDam
       checkIdentity(path, release, request.expectedVersion);
     }
     const closePatches = async (): Promise<void> => {
-      for (const patch of opened) await patch.close();
+      for (const { reader: patch } of opened) await patch.close();
     };
     const { digest, seal, size, paths } = sealed;
-    return { path, files: paths, size, digest, seal, ...signers, release, reader, content, isPatched: opened.length > 0, closePatches };
+    const patchFiles = patches.flatMap((patch) => patch.files);
+    const isPatched = opened.length > 0;
+    return { path, files: paths, size, digest, seal, ...signers, release, reader, content, isPatched, patchFiles, closePatches };
   } catch (error) {
-    for (const patch of opened) await patch.close();
+    for (const { reader: patch } of opened) await patch.close();
     await heads[0]!.close();
     throw error;
   }
@@ -152,21 +156,22 @@ async function firstSigned(
   throw failure;
 }
 
-/** A patch, checked to the last byte that is no layer, and like a bundle for its signer. */
+/** A patch, checked to the last byte, and like a bundle for its signer. */
 async function openPatch(
   { path, files }: BundleFiles,
   broken: BundleReader,
   digest: Digest,
   request: OpenRequest,
   context: Context,
-): Promise<BundleReader> {
+): Promise<CheckedPatch> {
   const sealed = await SealedBundle.open(...files);
   try {
     checkKeyFile(sealed, await checkSigners(sealed, path, request, context));
     const patch = await sealed.unseal();
     if (patch.missingVolumes.length > 0) throw volumesMissing(basename(path), patch.missingVolumes, patch.volumeCount);
     checkPatch(patch, broken, digest);
-    return patch;
+    context.observe({ type: 'phase', what: `hashing ${basename(path)}` });
+    return await checkedPatch(patch, context);
   } catch (error) {
     await sealed.close();
     throw error;

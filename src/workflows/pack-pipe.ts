@@ -25,7 +25,7 @@ export async function packIntoPipe(
     const ownKey = await loadSigningKey(request.key, context.configFolder);
     const release = await findRelease(request.release, network, context);
     const described = describeBundle(contentsOf(release));
-    const key = ownKey ?? (await firstKey(false, context)).key;
+    const key = ownKey ?? (await firstKey({ key: request.key, dryRun: false }, context)).key;
     const plan = planBundle(described, sealWith(key, key.sign(described.sums)));
     const { layers, images } = release.content;
     const bytes = layers.reduce((total, { descriptor }) => total + descriptor.size, 0);

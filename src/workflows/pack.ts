@@ -4,7 +4,7 @@ import { volumeNames } from '../bundle/names.ts';
 import type { DescribedBundle, Seal } from '../bundle/plan.ts';
 import { encodeSignatureFile } from '../bundle/signature-file.ts';
 import type { Digest } from '../core/digest.ts';
-import { BundleError } from '../core/errors.ts';
+import { BundleError, hasCode } from '../core/errors.ts';
 import type { PlannedBlob } from '../core/plan.ts';
 import type { Architecture } from '../release/architecture.ts';
 import { type KeyType, SigningKey } from '../trust/keys.ts';
@@ -24,7 +24,7 @@ import { canonicalRepository, planRelease, type PlannedRelease } from './release
 import { askOfficialSources } from './sources.ts';
 import { type KeySource, loadSigningKey, makeOwnKey, ownKeyPath } from './signing-key.ts';
 import { firstOfSet, forgetSet, recallSet, rememberSet } from './started-sets.ts';
-import { type Kept, writeBundle } from './write-bundle.ts';
+import { forgetVolumeSize, type Kept, writeBundle } from './write-bundle.ts';
 
 /** Which release, from where, and what proves it. */
 export interface ReleaseRequest {
@@ -90,7 +90,7 @@ export async function pack(request: PackRequest, context: Context): Promise<Pack
     const release = await findRelease(request.release, network, context, (digest) => begunContent(request, digest, ownKey, context));
     const { repairFile } = request;
     const content = repairFile === undefined ? wholeContent(release) : await patchContent(release, repairFile);
-    const signing = ownKey === undefined ? await firstKey(request.dryRun, context) : { key: ownKey, made: undefined };
+    const signing = ownKey === undefined ? await firstKey(request, context) : { key: ownKey, made: undefined };
     const path = await bundlePath(request.output, `${bundleName(release)}${content.suffix}`);
     if (contradiction(path, release) !== undefined) {
       throw new BundleError('USAGE', `${basename(path)} is the name of another bundle than ${bundleName(release)}`, {
@@ -138,7 +138,8 @@ async function write(job: Job, request: PackRequest, context: Context): Promise<
   let begun = await findBegun(path);
   if (request.restart) {
     await removeBegun(begun);
-    await forgetSet(path, context);
+    await forgetVolumeSize(path);
+    if (stopAfter !== undefined) await forgetSet(path, context);
     begun = [];
   }
   const set = stopAfter === undefined || asked === undefined ? undefined : await recallSet(path, described, asked, key, context);
@@ -176,7 +177,7 @@ async function write(job: Job, request: PackRequest, context: Context): Promise<
     },
     context,
   );
-  if (until === count) await forgetSet(path, context);
+  if (until === count && stopAfter !== undefined) await forgetSet(path, context);
   const signer = { id: key.public.id, algorithm: key.public.algorithm };
   const { size, bundleDigest } = plan;
   return { path, size, bundleDigest, volumes, left: count - until, signer, release, space, kept, dryRun: false };
@@ -248,9 +249,19 @@ export function bundleName({ version, architecture }: { readonly version: string
 }
 
 /** A key for somebody who has none: it is made when there is something to sign. */
-export async function firstKey(dryRun: boolean, { configFolder, observe }: Context): Promise<{ key: SigningKey; made: 'now' | 'planned' }> {
+export async function firstKey(
+  { key: source, dryRun }: Pick<PackRequest, 'key' | 'dryRun'>,
+  { configFolder, observe }: Context,
+): Promise<{ key: SigningKey; made: 'now' | 'planned' | undefined }> {
   if (dryRun) return { key: SigningKey.generate(OWN_KEY_TYPE), made: 'planned' };
-  const own = await makeOwnKey(configFolder);
+  let own: SigningKey;
+  try {
+    own = await makeOwnKey(configFolder);
+  } catch (error) {
+    const other = hasCode(error, 'USAGE') ? await loadSigningKey(source, configFolder) : undefined;
+    if (other === undefined) throw error;
+    return { key: other, made: undefined }; // another run has made it meanwhile
+  }
   observe({
     type: 'noticed',
     message: `made a signing key for you: ${ownKeyPath(configFolder)} (${own.public.algorithm}, key id ${own.public.id})`,

@@ -1,22 +1,33 @@
 import { basename } from 'node:path';
 
+import { isDamage } from '../bundle/fault.ts';
 import type { BundleManifest } from '../bundle/manifest.ts';
 import type { BundleContent, BundleReader } from '../bundle/reader.ts';
+import { drain } from '../core/bytes.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import { type Digest, hexOf } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import type { FetchOptions } from '../core/store.ts';
+import { verified } from '../core/verified.ts';
+import type { Context } from './context.ts';
+
+/** A patch, every layer of which has been hashed. */
+export interface CheckedPatch {
+  readonly reader: BundleReader;
+  /** Layers that it should hold and does not, since it was damaged itself. */
+  readonly damaged: ReadonlySet<Digest>;
+}
 
 /** A damaged bundle with patches for it: what a patch holds is taken from there, everything else from the bundle. */
 export class PatchedBundle implements BundleContent {
   readonly manifest: BundleManifest;
   readonly files: ReadonlyMap<string, Uint8Array>;
   readonly #broken: BundleReader;
-  readonly #patches: readonly BundleReader[];
+  readonly #patches: readonly CheckedPatch[];
 
-  constructor(broken: BundleReader, patches: readonly BundleReader[]) {
+  constructor(broken: BundleReader, patches: readonly CheckedPatch[]) {
     this.manifest = broken.manifest;
-    this.files = new Map([...patches.flatMap(({ files }) => [...files]), ...broken.files]);
+    this.files = new Map([...patches.flatMap(({ reader }) => [...reader.files]), ...broken.files]);
     this.#broken = broken;
     this.#patches = patches;
   }
@@ -26,28 +37,21 @@ export class PatchedBundle implements BundleContent {
   }
 
   get metadataDigests(): readonly Digest[] {
-    const [whole] = this.#patches.filter(({ metadataDigests }) => metadataDigests.length > 0);
-    return this.#broken.metadataDigests.length > 0 ? this.#broken.metadataDigests : (whole?.metadataDigests ?? []);
+    const whole = this.#patches.find(({ reader }) => reader.metadataDigests.length > 0);
+    return this.#broken.metadataDigests.length > 0 ? this.#broken.metadataDigests : (whole?.reader.metadataDigests ?? []);
   }
 
   async *fetch(descriptor: Descriptor, options?: FetchOptions): AsyncGenerator<Uint8Array> {
-    for (const patch of this.#patches) {
-      if (!(await patch.exists(descriptor))) continue;
-      yield* patch.fetch(descriptor, options);
-      return;
-    }
-    yield* this.#broken.fetch(descriptor, options);
+    const patch = await this.#patchWith(descriptor);
+    yield* (patch ?? this.#broken).fetch(descriptor, options);
   }
 
   async exists(descriptor: Descriptor): Promise<boolean> {
-    for (const store of [...this.#patches, this.#broken]) {
-      if (await store.exists(descriptor)) return true;
-    }
-    return false;
+    return (await this.#patchWith(descriptor)) !== undefined || this.#broken.exists(descriptor);
   }
 
   async resolve(reference: string): Promise<Descriptor> {
-    for (const store of [this.#broken, ...this.#patches]) {
+    for (const store of [this.#broken, ...this.#patches.map(({ reader }) => reader)]) {
       try {
         return await store.resolve(reference);
       } catch (error) {
@@ -55,6 +59,13 @@ export class PatchedBundle implements BundleContent {
       }
     }
     throw new BundleError('NOT_FOUND', `neither ${this.name} nor the patches for it hold ${reference}`);
+  }
+
+  async #patchWith(descriptor: Descriptor): Promise<BundleReader | undefined> {
+    for (const { reader, damaged } of this.#patches) {
+      if (!damaged.has(descriptor.digest) && (await reader.exists(descriptor))) return reader;
+    }
+    return undefined;
   }
 
   tags(): Promise<readonly string[]> {
@@ -92,4 +103,21 @@ export function checkPatch(patch: BundleReader, broken: BundleReader, digest: Di
       hint: 'The patch was not made by this program: do not use it.',
     });
   }
+}
+
+/** Hashes every layer of a patch: one that was damaged on its own medium must not stand in front of a good one. */
+export async function checkedPatch(reader: BundleReader, { observe, signal }: Pick<Context, 'observe' | 'signal'>): Promise<CheckedPatch> {
+  const damaged = new Set<Digest>();
+  const sizes = new Map(reader.manifest.blobs.map(({ digest, size }) => [digest, size]));
+  for (const digest of reader.layerDigests) {
+    const layer = { mediaType: '', digest, size: sizes.get(digest)! };
+    try {
+      await drain(verified(reader.fetch(layer, { signal }), layer));
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      damaged.add(digest);
+      observe({ type: 'noticed', message: `the patch ${basename(reader.name)} is damaged itself, and not used for it: ${error.message}` });
+    }
+  }
+  return { reader, damaged };
 }

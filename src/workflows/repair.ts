@@ -1,10 +1,12 @@
-import { basename, resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 
 import type { Fault } from '../bundle/fault.ts';
 import { volumesMissing } from '../bundle/found-volumes.ts';
 import { volumeNames } from '../bundle/names.ts';
+import { PARTIAL_SUFFIX } from '../bundle/volume-writer.ts';
 import type { Digest } from '../core/digest.ts';
-import { BundleError, gravest } from '../core/errors.ts';
+import { BundleError, diskError, gravest, systemCode } from '../core/errors.ts';
 import { findBegun } from './begun.ts';
 import type { Context } from './context.ts';
 import { bundlePath, bundleFolder, prepareFolder } from './disk.ts';
@@ -57,7 +59,7 @@ export async function repair(request: RepairRequest, context: Context): Promise<
     const path = await bundlePath(request.output, bundleName(release));
     return await withLock(path, context.signal, async (signal) => {
       const { plan, volumeSize } = await planVolumes(described, seal, path, request.volumeSize, context.observe);
-      refuseOverwriting(broken.files, volumeNames(path, plan.volumes.length));
+      await refuseOverwriting([...broken.files, ...broken.patchFiles], volumeNames(path, plan.volumes.length));
       const begun = await findBegun(path);
       context.observe({
         type: 'planned',
@@ -78,10 +80,25 @@ export async function repair(request: RepairRequest, context: Context): Promise<
   }
 }
 
-/** The damaged bundle is only read: it may be all that there is. */
-function refuseOverwriting(sources: readonly string[], targets: readonly string[]): void {
-  const read = new Set(sources.map((path) => resolve(path)));
-  const both = targets.find((path) => read.has(resolve(path)));
-  if (both === undefined) return;
-  throw new BundleError('USAGE', `${both} is the damaged bundle itself`, { hint: 'Name another folder.' });
+/** The damaged bundle is only read, by whatever path it is reached: it may be all that there is. */
+async function refuseOverwriting(sources: readonly string[], targets: readonly string[]): Promise<void> {
+  const read = new Set(await Promise.all(sources.map(identityOf)));
+  for (const path of targets) {
+    for (const name of [path, `${path}${PARTIAL_SUFFIX}`]) {
+      const identity = await identityOf(name);
+      if (identity === undefined || !read.has(identity)) continue;
+      throw new BundleError('USAGE', `${name} is the damaged bundle itself`, { hint: 'Name another folder.' });
+    }
+  }
+}
+
+/** What a file is the same by under every name; `undefined` for one that is not there. @throws BundleError DISK */
+async function identityOf(path: string): Promise<string | undefined> {
+  try {
+    const { dev, ino } = await stat(path, { bigint: true });
+    return `${dev} ${ino}`;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw diskError('look at', path, error);
+  }
 }

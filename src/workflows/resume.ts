@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 
+import { isDamage } from '../bundle/fault.ts';
 import { BundleFile, type VolumeSource } from '../bundle/file.ts';
 import { readLayer } from '../bundle/layer.ts';
 import { storedSectionLength } from '../bundle/layout.ts';
@@ -20,7 +21,7 @@ import type { Context } from './context.ts';
 /** A bundle that was begun, with what is left to do. */
 export interface Resumed {
   readonly writer: BundleWriter;
-  /** Layers that are still to be appended, the first of them with a store that knows what the files have of it already. */
+  /** Layers that are still to be appended, with stores that know what the files have of them already. */
   readonly rest: readonly PlannedBlob[];
   /** Layers that were kept, and their bytes. */
   readonly kept: { readonly layers: number; readonly bytes: number };
@@ -63,8 +64,9 @@ export async function resume(
     const needed = layers.slice(0, writer.layersNeeded);
     const count = await keepLayers(writer, sources, plan.layers, needed, only.start, context);
     await cutBack(begun, plan, count);
-    const [first, ...others] = needed.slice(count);
-    const rest = first ? [{ ...first, store: new ContinuedLayer(sources, plan.layers[count]!, first.store) }, ...others] : [];
+    const rest = needed
+      .slice(count)
+      .map((layer, index) => ({ ...layer, store: new ContinuedLayer(sources, plan.layers[count + index]!, layer.store) }));
     const bytes = needed.slice(0, count).reduce((total, { descriptor }) => total + descriptor.size, 0);
     return { writer, rest, kept: { layers: count, bytes }, close };
   } catch (error) {
@@ -129,14 +131,16 @@ async function cutBack(begun: ReadonlyMap<number, VolumeWriter>, plan: BundlePla
 }
 
 /**
- * A store that takes the beginning of one layer from the files that are being continued, as far as it goes there, and
- * everything else from where it comes from. What it gives is checked like anything that is fetched; content that was
- * wrong is asked for again whole, and then comes from the origin alone.
+ * A store that takes what there is of one layer from the files that are being continued, and everything else from where it
+ * comes from. What it gives is checked like anything that is fetched; content that was wrong is asked for again whole, and
+ * then comes from the origin alone.
  */
 class ContinuedLayer implements ReadOnlyStore {
   readonly #sources: readonly (VolumeSource | undefined)[];
   readonly #place: PlannedLayer;
   readonly #origin: ReadOnlyStore;
+  /** Something of it came from the files: whoever then asks for all of it has found that wrong. */
+  #hasGiven = false;
 
   constructor(sources: readonly (VolumeSource | undefined)[], place: PlannedLayer, origin: ReadOnlyStore) {
     this.#sources = sources;
@@ -148,10 +152,24 @@ class ContinuedLayer implements ReadOnlyStore {
     return this.#origin.name;
   }
 
-  fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
-    const { range, signal } = options;
-    const isHere = range !== undefined && this.#isHere(range);
-    return isHere ? readLayer(this.#sources, this.#place, range, signal) : this.#origin.fetch(descriptor, options);
+  async *fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream & AsyncGenerator<Uint8Array> {
+    const { range = { start: 0, end: descriptor.size }, signal } = options;
+    let at = range.start;
+    const isAskedAgain = this.#hasGiven && options.range === undefined;
+    if (!isAskedAgain && this.#isHere(range)) {
+      this.#hasGiven = true;
+      try {
+        for await (const chunk of readLayer(this.#sources, this.#place, range, signal)) {
+          at += chunk.length;
+          yield chunk;
+        }
+        return;
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+      }
+    }
+    if (at === range.start) yield* this.#origin.fetch(descriptor, options);
+    else if (at < range.end) yield* this.#origin.fetch(descriptor, { ...options, range: { start: at, end: range.end } });
   }
 
   exists: ReadOnlyStore['exists'] = (descriptor, options) => this.#origin.exists(descriptor, options);

@@ -1,9 +1,10 @@
-import { basename } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 
 import type { Fault } from '../bundle/fault.ts';
 import { volumesMissing } from '../bundle/found-volumes.ts';
 import { writeWhole } from '../bundle/volume-writer.ts';
-import { type BundleError, gravest } from '../core/errors.ts';
+import { BundleError, gravest } from '../core/errors.ts';
+import { isFolder } from '../files/folder.ts';
 import { auditLayers, imagesHitBy } from './audit.ts';
 import type { Context } from './context.ts';
 import { formatDamage } from './damage.ts';
@@ -31,6 +32,10 @@ const SHOWN_FAULTS = 20;
  * @throws BundleError the gravest of what was found, naming the entry and the images that need it.
  */
 export async function verify(request: VerifyRequest, context: Context): Promise<VerifyReport> {
+  const { damageFile } = request;
+  if (damageFile !== undefined && !(await isFolder(dirname(resolve(damageFile))))) {
+    throw new BundleError('DISK', `cannot write ${damageFile}: its folder is not there`, { hint: 'Make the folder first.' });
+  }
   const faults: Fault[] = [];
   const onFault = (fault: Fault): void => {
     faults.push(fault);
@@ -50,7 +55,12 @@ export async function verify(request: VerifyRequest, context: Context): Promise<
         type: 'noticed',
         message: `${failures.length} faults; ${good} layers (${goodBytes} bytes) are right, ${lost.length} are not`,
       });
-      if (request.damageFile !== undefined) await writeWhole(request.damageFile, formatDamage(bundle, { faults, lost }));
+      if (damageFile !== undefined) {
+        await writeWhole(damageFile, formatDamage(bundle, { faults, lost })).catch((error: unknown) => {
+          if (!(error instanceof BundleError)) throw error;
+          context.observe({ type: 'noticed', message: `there is no damage map: ${error.message}` }); // what was found decides
+        });
+      }
       throw gravest(failures);
     }
     const { release } = bundle;

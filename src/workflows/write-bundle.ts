@@ -6,7 +6,7 @@ import type { BundlePlan } from '../bundle/plan.ts';
 import { writeWhole } from '../bundle/volume-writer.ts';
 import type { FinishedVolume } from '../bundle/writer.ts';
 import { hexOf } from '../core/digest.ts';
-import { BundleError, diskError, hasCode } from '../core/errors.ts';
+import { BundleError, diskError, hasCode, writeError } from '../core/errors.ts';
 import type { PlannedBlob } from '../core/plan.ts';
 import { RateLimit } from '../core/rate.ts';
 import { readAhead } from '../core/read-ahead.ts';
@@ -65,7 +65,7 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
   const space = await checkSpace(
     dirname(path),
     needed,
-    begun.map((file) => file.path),
+    begun.filter(({ number }) => number > only.start && number <= only.end).map((file) => file.path),
   );
   await rememberVolumeSize(request);
 
@@ -96,7 +96,7 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
   } finally {
     await close();
   }
-  await rm(volumeSizeFile(path), { force: true });
+  await forgetVolumeSize(path);
   const isWhole = volumes.length === names.length && volumes.every(({ wasFinished }) => wasFinished);
   return { volumes, space, kept: { ...kept, finished: isWhole } };
 }
@@ -128,6 +128,15 @@ async function besideFiles({
 /** The first volume does not say how long it will be while it is unfinished: this file does. */
 function volumeSizeFile(path: string): string {
   return join(dirname(path), `${stemOf(path)}.volume-size.partial`);
+}
+
+/** Whoever begins anew, or has finished, is bound to no size. @throws BundleError DISK */
+export async function forgetVolumeSize(path: string): Promise<void> {
+  try {
+    await rm(volumeSizeFile(path), { force: true });
+  } catch (error) {
+    throw writeError('remove', volumeSizeFile(path), error);
+  }
 }
 
 async function checkVolumeSize({ path, volumeSize, begun }: WriteRequest): Promise<void> {

@@ -139,6 +139,40 @@ describeWithRegistry('a pack that was interrupted', () => {
     expect((await stat(join(medium, volume))).size).toBeGreaterThan(0);
   });
 
+  it('keeps the volumes behind one that is lost', async () => {
+    const size = ['--volume-size', '20MB'];
+    await goOn(size);
+    const volumes = (await readdir(output)).filter((name) => /\.\d{3}$/.test(name)).toSorted();
+    const before = await Promise.all(volumes.map((name) => readFile(join(output, name))));
+    expect(volumes).toHaveLength(4);
+    await rm(join(output, volumes[1]!));
+    const requests = await goOn(size);
+    for (const [index, name] of volumes.entries()) expect((await readFile(join(output, name))).equals(before[index]!)).toBe(true);
+    const fetched = requests.reduce((total, { sent }) => total + sent, 0);
+    expect(fetched).toBeGreaterThan(19e6);
+    expect(fetched).toBeLessThan(20e6 + 2 * 4 * MiB + MiB); // in parts of 4 MiB
+  });
+
+  it('that was begun anew without volumes is bound to no size of them', async () => {
+    await breakOff(1, ['--volume-size', '20MB']);
+    await breakOff(1, ['--restart']);
+    await goOn();
+    expect((await written()).equals(undisturbed)).toBe(true);
+  });
+
+  it('on several media is not forgotten over another pack of the release', async () => {
+    const set = ['--volume-size', '20MB', '--stop-after', '1'];
+    const media = ['first', 'second'].map((name) => join(output, name));
+    const volumesOn = async (medium: string): Promise<string[]> => (await readdir(medium)).filter((name) => /\.\d{3}$/.test(name));
+    expect(await bundle([...release.packing(), '-o', media[0]!, ...set])).toMatchObject({ status: 30 });
+    expect(await bundle([...release.packing(), '-o', join(output, 'elsewhere')])).toMatchObject({ status: 0 });
+    expect(await bundle([...release.packing(), '-o', media[1]!, ...set])).toMatchObject({ status: 30 });
+    expect([await volumesOn(media[0]!), await volumesOn(media[1]!)]).toEqual([[`${NAME}.001`], [`${NAME}.002`]]);
+    expect(await bundle([...release.packing(), '-o', join(output, 'third'), '--volume-size', '20MB', '--stop-after', '9'])).toMatchObject({
+      status: 0,
+    });
+  });
+
   it('of which the tag names another release by now is not continued, unless it is begun anew', async () => {
     const options = { components: 3, version: '4.17.4', cosign: true };
     const key = join(release.folder, 'packer.pem');

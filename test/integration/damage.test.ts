@@ -1,12 +1,14 @@
-import { copyFile, mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, link, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type DamageTrial, prepareTrial, tryDamage, unpackTo } from '../../scripts/lib/damage.ts';
 import { BundleError } from '../../src/core/errors.ts';
+import type { Observe } from '../../src/core/events.ts';
 import { ImageLayout } from '../../src/stores/layout.ts';
 import { pack, type PackReport } from '../../src/workflows/pack.ts';
 import { repair } from '../../src/workflows/repair.ts';
@@ -83,6 +85,56 @@ describe('a damaged bundle', () => {
     const output = await ownFolder();
     const repaired = await repair({ bundle: { ...trial.request(''), paths: [path, patch.path] }, output }, trial.context);
     expect((await readFile(repaired.path)).equals(trial.genuine)).toBe(true);
+  });
+
+  it('takes from another patch, or from the bundle itself, what is damaged in a patch', async () => {
+    const [one, other] = trial.layers.toSorted((a, b) => b.end - b.start - (a.end - a.start));
+    const path = await broken(middle(one!));
+    const good = await patchFor(await mapOf(path));
+    const both = await patchFor(await mapOf(await broken(middle(one!), middle(other!))));
+    const bytes = await readFile(both.path);
+    for (const { start, end } of [one!, other!]) {
+      const content = trial.genuine.subarray(middle({ start, end }), middle({ start, end }) + 64);
+      bytes[bytes.indexOf(content)]! ^= 1;
+    }
+    const bad = join(await ownFolder(), basename(both.path));
+    await writeFile(bad, bytes);
+    const repaired = await repair(
+      { bundle: { ...trial.request(''), paths: [path, bad, good.path] }, output: await ownFolder() },
+      trial.context,
+    );
+    expect((await readFile(repaired.path)).equals(trial.genuine)).toBe(true);
+    const without = repair({ bundle: { ...trial.request(''), paths: [path, bad] }, output: await ownFolder() }, trial.context);
+    expect((await refusal(without)).exitStatus).toBe(20);
+  });
+
+  it('out of a pipe that was cut off counts as right what came, and nothing else', async () => {
+    const cut = middle(trial.layers.at(-2)!);
+    const told: string[] = [];
+    const observe: Observe = (event) => {
+      if (event.type === 'noticed') told.push(event.message);
+    };
+    const input = Readable.from([trial.genuine.subarray(0, cut)]);
+    const audit = verify({ ...trial.request(''), paths: [], input }, { ...trial.context, observe });
+    expect((await refusal(audit)).exitStatus).toBe(22);
+    const [, right, wrong] = /([0-9]+) layers .* right, ([0-9]+) are not/.exec(told.join(' ')) ?? [];
+    const whole = trial.layers.filter(({ end }) => end <= cut).length;
+    expect([right, wrong].map(Number)).toEqual([whole, trial.layers.length - whole]);
+  });
+
+  it('is never written over, by whatever name it is called', async () => {
+    const path = await broken(middle(trial.layers.at(-1)!));
+    const before = await readFile(path);
+    const alias = join(await ownFolder(), 'alias');
+    await symlink(dirname(path), alias);
+    const hard = join(await ownFolder(), basename(path));
+    await link(path, hard);
+    for (const source of [alias, hard, path]) {
+      const output = dirname(path);
+      expect((await refusal(repair({ bundle: trial.request(source), output }, trial.context))).code).toBe('USAGE');
+    }
+    expect((await readFile(path)).equals(before)).toBe(true);
+    expect(await readdir(dirname(path))).toEqual([basename(path)]);
   });
 
   it('with lost manifests is repaired with a patch that holds them', async () => {

@@ -2,7 +2,7 @@ import { basename, dirname } from 'node:path';
 
 import { hexOf } from '../../core/digest.ts';
 import type { PackReport } from '../../workflows/pack.ts';
-import { BUNDLE_SUFFIX } from '../../bundle/names.ts';
+import { BUNDLE_SUFFIX, PATCH_SUFFIX } from '../../bundle/names.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import { releaseFacts, releaseJson } from './release-facts.ts';
@@ -43,7 +43,12 @@ function packedText(report: PackReport): string {
     `  bundle digest  ${hexOf(bundleDigest)}`,
     `  signer         ${signer.id ?? ''}`,
     'Then unmount the medium, put it in again, and read it back. A read before that comes from memory and proves nothing about the medium:',
-    `  bundle verify ${dirname(path)} --bundle-digest ${hexOf(bundleDigest)}`,
+    ...(path.endsWith(PATCH_SUFFIX)
+      ? [
+          `  (cd ${dirname(path)} && sha256sum -c ${basename(path, BUNDLE_SUFFIX)}.sha256)`,
+          'It is used together with the damaged bundle, as in bundle unpack DAMAGED PATCH --to REGISTRY, or bundle repair DAMAGED PATCH -o DIR.',
+        ]
+      : [`  bundle verify ${dirname(path)} --bundle-digest ${hexOf(bundleDigest)}`]),
   ].join('\n');
 }
 

@@ -61,11 +61,12 @@ export interface Setback {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How often one thing is tried: ten times within ten minutes, as long as the run has retries left. */
+/** How often one thing is tried where it gets no further: ten times within ten minutes, as long as the run has retries left. */
 export class Patience {
   readonly #options: PatienceOptions;
-  readonly #deadline = performance.now() + LONGEST_MS;
   #attempts = 0;
+  /** Counted from the first setback, on the clock of `performance.now()`: a transfer may well take hours. */
+  #deadline: number | undefined;
 
   constructor(options: PatienceOptions) {
     this.#options = options;
@@ -78,6 +79,7 @@ export class Patience {
   async again({ what, cause, error, askedMs, signal = this.#options.signal }: Setback): Promise<boolean> {
     const { attempts = ATTEMPTS, budget, backoffMs, observe } = this.#options;
     this.#attempts += 1;
+    this.#deadline ??= performance.now() + LONGEST_MS;
     const delayMs = askedMs ?? backoff(this.#attempts, backoffMs);
     if (this.#attempts >= attempts || performance.now() + delayMs > this.#deadline) return false;
     if (!budget.spend()) {
@@ -90,9 +92,10 @@ export class Patience {
     return true;
   }
 
-  /** It got further: the attempts count from anew. */
+  /** It got further: attempts and time count from anew. */
   restore(): void {
     this.#attempts = 0;
+    this.#deadline = undefined;
   }
 }
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { BundleError } from '../../../../src/core/errors.ts';
 import type { TransferEvent } from '../../../../src/core/events.ts';
 import { Patience, RetryBudget } from '../../../../src/stores/registry/patience.ts';
@@ -39,6 +39,19 @@ describe('Patience', () => {
     const { patience, events } = patienceWith(new RetryBudget());
     expect(await patience.again({ ...setback, askedMs: 11 * 60 * 1000 })).toBe(false);
     expect(events).toEqual([]);
+  });
+
+  it('counts its time from the first setback, however long everything went well before', async () => {
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
+    const { patience } = patienceWith(new RetryBudget());
+    const minutes = async (count: number): Promise<boolean> => {
+      clock.mockReturnValue(count * 60_000);
+      return patience.again(setback);
+    };
+    expect([await minutes(60), await minutes(69), await minutes(71)]).toEqual([true, true, false]);
+    patience.restore();
+    expect(await minutes(200)).toBe(true);
+    clock.mockRestore();
   });
 
   it('ends its pause with the run', async () => {
