@@ -89,6 +89,11 @@ export class BundleReader implements BundleContent {
     return [...this.#parts.layers.keys()];
   }
 
+  /** The layers, in tar order; a bundle does not say of what type they are. */
+  get layers(): readonly Descriptor[] {
+    return [...this.#parts.layers].map(([digest, { size }]) => ({ mediaType: '', digest, size }));
+  }
+
   /** Whether every manifest, index and config could be read, and the files that are no blobs. */
   get hasMetadata(): boolean {
     const { metadata, metadataDigests, files, manifest } = this.#parts;

@@ -18,8 +18,7 @@ export interface Audited {
 /** Hashes every layer that is there. What is damaged is told to `onFault`; what lies in missing volumes is only counted. */
 export async function auditLayers({ reader, release }: SurveyedBundle, onFault: OnFault, context: Context): Promise<Audited> {
   const { observe, signal } = context;
-  const sizes = new Map(reader.manifest.blobs.map(({ digest, size }) => [digest, size]));
-  const layers = reader.layerDigests.map((digest) => ({ mediaType: '', digest, size: sizes.get(digest)! }));
+  const { layers } = reader;
   const imageOf = new Map(release?.content.layers.map(({ descriptor, image }) => [descriptor.digest, image]));
   observe({
     type: 'planned',

@@ -1,4 +1,3 @@
-import { isDamage } from '../bundle/fault.ts';
 import type { BundleReader } from '../bundle/reader.ts';
 import { SealedBundle } from '../bundle/sealed.ts';
 import type { ByteStream } from '../core/bytes.ts';
@@ -9,6 +8,7 @@ import type { FetchOptions, ReadOnlyStore, StoreOptions } from '../core/store.ts
 import { isSignatureTag } from '../mirrors/rules.ts';
 import type { SigningKey } from '../trust/keys.ts';
 import { checkedSeal } from './begun.ts';
+import { continued } from './continued.ts';
 import type { ReleaseSource } from './release.ts';
 
 /**
@@ -81,23 +81,11 @@ export class BegunContent {
   }
 
   /** The content of a blob, as far as it is here, and the rest of it from `origin`. */
-  async *fetch(descriptor: Descriptor, origin: ReadOnlyStore, options: StoreOptions): AsyncGenerator<Uint8Array> {
-    const { digest, size } = descriptor;
-    let given = 0;
-    if (this.#reader !== undefined && !this.#given.has(digest)) {
-      if (this.#layers.has(digest)) this.#given.add(digest);
-      try {
-        for await (const chunk of this.#reader.fetch(descriptor, options)) {
-          given += chunk.length;
-          yield chunk;
-        }
-        return;
-      } catch (error) {
-        if (!isDamage(error) && !hasCode(error, 'NOT_FOUND')) throw error;
-      }
-    }
-    if (given === 0) yield* origin.fetch(descriptor, options);
-    else if (given < size) yield* origin.fetch(descriptor, { ...options, range: { start: given, end: size } });
+  fetch(descriptor: Descriptor, origin: ReadOnlyStore, options: StoreOptions): ByteStream {
+    const { digest } = descriptor;
+    if (this.#reader === undefined || this.#given.has(digest)) return origin.fetch(descriptor, options);
+    if (this.#layers.has(digest)) this.#given.add(digest);
+    return continued(this.#reader.fetch(descriptor, options), origin, descriptor, options);
   }
 }
 

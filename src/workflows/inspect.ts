@@ -42,9 +42,7 @@ export async function inspect(request: OpenRequest, context: Context): Promise<I
   const bundle = await surveyBundle(request, context, refuseFault);
   const { reader, release } = bundle;
   try {
-    const { manifest, missingVolumes } = reader;
-    const sizes = new Map(manifest.blobs.map(({ digest, size }) => [digest, size]));
-    const layers = reader.layerDigests.map((digest) => ({ mediaType: '', digest, size: sizes.get(digest)! }));
+    const { manifest, missingVolumes, layers } = reader;
     const missing: Digest[] = [];
     for (const layer of layers) {
       if (!(await reader.exists(layer))) missing.push(layer.digest);

@@ -108,14 +108,12 @@ export function checkPatch(patch: BundleReader, broken: BundleReader, digest: Di
 /** Hashes every layer of a patch: one that was damaged on its own medium must not stand in front of a good one. */
 export async function checkedPatch(reader: BundleReader, { observe, signal }: Pick<Context, 'observe' | 'signal'>): Promise<CheckedPatch> {
   const damaged = new Set<Digest>();
-  const sizes = new Map(reader.manifest.blobs.map(({ digest, size }) => [digest, size]));
-  for (const digest of reader.layerDigests) {
-    const layer = { mediaType: '', digest, size: sizes.get(digest)! };
+  for (const layer of reader.layers) {
     try {
       await drain(verified(reader.fetch(layer, { signal }), layer));
     } catch (error) {
       if (!isDamage(error)) throw error;
-      damaged.add(digest);
+      damaged.add(layer.digest);
       observe({ type: 'noticed', message: `the patch ${basename(reader.name)} is damaged itself, and not used for it: ${error.message}` });
     }
   }

@@ -1,6 +1,5 @@
 import { basename } from 'node:path';
 
-import { isDamage } from '../bundle/fault.ts';
 import { BundleFile, type VolumeSource } from '../bundle/file.ts';
 import { readLayer } from '../bundle/layer.ts';
 import { storedSectionLength } from '../bundle/layout.ts';
@@ -17,6 +16,7 @@ import type { FetchOptions, ReadOnlyStore } from '../core/store.ts';
 import { verified } from '../core/verified.ts';
 import type { BegunFile } from './begun.ts';
 import type { Context } from './context.ts';
+import { continued } from './continued.ts';
 
 /** A bundle that was begun, with what is left to do. */
 export interface Resumed {
@@ -152,24 +152,12 @@ class ContinuedLayer implements ReadOnlyStore {
     return this.#origin.name;
   }
 
-  async *fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream & AsyncGenerator<Uint8Array> {
+  fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
     const { range = { start: 0, end: descriptor.size }, signal } = options;
-    let at = range.start;
     const isAskedAgain = this.#hasGiven && options.range === undefined;
-    if (!isAskedAgain && this.#isHere(range)) {
-      this.#hasGiven = true;
-      try {
-        for await (const chunk of readLayer(this.#sources, this.#place, range, signal)) {
-          at += chunk.length;
-          yield chunk;
-        }
-        return;
-      } catch (error) {
-        if (!isDamage(error)) throw error;
-      }
-    }
-    if (at === range.start) yield* this.#origin.fetch(descriptor, options);
-    else if (at < range.end) yield* this.#origin.fetch(descriptor, { ...options, range: { start: at, end: range.end } });
+    if (isAskedAgain || !this.#isHere(range)) return this.#origin.fetch(descriptor, options);
+    this.#hasGiven = true;
+    return continued(readLayer(this.#sources, this.#place, range, signal), this.#origin, descriptor, options);
   }
 
   exists: ReadOnlyStore['exists'] = (descriptor, options) => this.#origin.exists(descriptor, options);
