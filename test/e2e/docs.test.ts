@@ -6,11 +6,10 @@ import { rootCertificates } from 'node:tls';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { makeRelease } from '../../scripts/lib/make-release.ts';
 import { projectPath } from '../../scripts/lib/project-root.ts';
-import { registryDestination } from '../../scripts/lib/registry-destination.ts';
 import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
 import { commandBlocks, linksOf } from '../support/documents.ts';
+import { makeReleaseIn } from '../support/packable-release.ts';
 import { describeWithPrograms } from '../support/programs.ts';
 import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
 import { temporaryFolder, User } from '../support/user.ts';
@@ -35,15 +34,11 @@ describeWithRegistry('the commands of', () => {
   beforeAll(async () => {
     temporary = await temporaryFolder('docs');
     [source, target] = await Promise.all([startRegistry(), startRegistry()]);
-    const { destination, close } = registryDestination(source.host);
     const signer = await makeReleaseSigner();
     const made = [];
     for (const architecture of ['x86_64', 'multi'] as const) {
-      made.push(
-        await makeRelease({ out: join(temporary.path, architecture), destination, architecture, signer, components: 2, scale: 0.0001 }),
-      );
+      made.push(await makeReleaseIn(source, join(temporary.path, architecture), { architecture, signer, components: 2, scale: 0.0001 }));
     }
-    await close();
     const stores = made.flatMap(({ signatureStore }) => ['--signature-store', signatureStore]);
     madeOptions = ['--mirror', `quay.io=${source.host}`, ...stores, '--release-key', made[0]!.releaseKey];
   });

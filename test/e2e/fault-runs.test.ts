@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
-import { makeRelease } from '../../scripts/lib/make-release.ts';
-import { registryDestination } from '../../scripts/lib/registry-destination.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { makeReleaseIn } from '../support/packable-release.ts';
 import { randomFaults } from '../support/random-faults.ts';
 import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
 import { temporaryFolder, User } from '../support/user.ts';
@@ -30,9 +29,7 @@ describeWithRegistry(`with ${SHARE * 100} % of all requests failing at random`, 
     folder = await temporaryFolder('fault-runs');
     source = await startRegistry();
     target = await startRegistry();
-    const { destination, close } = registryDestination(source.host);
-    made = await makeRelease({ out: join(folder.path, 'release'), destination, ...components });
-    await close();
+    made = await makeReleaseIn(source, join(folder.path, 'release'), components);
   }, 5 * MINUTES);
   afterAll(async () => {
     await source.stop();

@@ -5,10 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, afterEach, expect, it } from 'vitest';
 
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
-import { makeRelease } from '../../scripts/lib/make-release.ts';
-import { registryDestination } from '../../scripts/lib/registry-destination.ts';
 import { type Ended, runBundle, type Running, startBundle } from '../support/bundle-process.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { makeReleaseIn } from '../support/packable-release.ts';
 import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
 
 const NAME = 'ocp-4.17.3-x86_64.tar.zst';
@@ -24,9 +23,7 @@ describeWithRegistry('a signal', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'bundle-interrupt-'));
     source = await startRegistry();
-    const { destination, close } = registryDestination(source.host);
-    made = await makeRelease({ out: join(folder, 'release'), destination, components: 6, scale: 0.001 });
-    await close();
+    made = await makeReleaseIn(source, join(folder, 'release'), { components: 6, scale: 0.001 });
     const { digest, mediaType } = made.components.at(-1)!;
     const url = `${source.url}/v2/openshift-release-dev/ocp-v4.0-art-dev/manifests/${digest}`;
     const manifest = (await (await fetch(url, { headers: { accept: mediaType } })).json()) as { layers: { digest: string }[] };

@@ -5,10 +5,9 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
-import { makeRelease } from '../../scripts/lib/make-release.ts';
-import { registryDestination } from '../../scripts/lib/registry-destination.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { MANIFEST_TYPES, OCI_MANIFEST } from '../../src/core/media-types.ts';
+import { makeReleaseIn } from '../support/packable-release.ts';
 import { describeWithPrograms } from '../support/programs.ts';
 import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
 import { temporaryFolder, User } from '../support/user.ts';
@@ -33,9 +32,7 @@ describeWithRegistry('a release of all components', () => {
   beforeAll(async () => {
     temporary = await temporaryFolder('main-job');
     [source, target] = await Promise.all([startRegistry(), startRegistry()]);
-    const { destination, close } = registryDestination(source.host);
-    made = await makeRelease({ out: join(temporary.path, 'release'), destination, cosign: true, scale: 0.0005 });
-    await close();
+    made = await makeReleaseIn(source, join(temporary.path, 'release'), { cosign: true, scale: 0.0005 });
     [packer, operator] = await Promise.all(
       ['connected', 'closed'].map((side) => User.new(join(temporary.path, side))) as [Promise<User>, Promise<User>],
     );

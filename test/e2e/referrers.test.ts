@@ -5,12 +5,11 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
-import { makeRelease } from '../../scripts/lib/make-release.ts';
-import { registryDestination } from '../../scripts/lib/registry-destination.ts';
 import { SBOM } from '../../scripts/lib/referrers.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { referrersTagOf } from '../../src/core/manifest.ts';
 import { MANIFEST_TYPES, OCI_INDEX } from '../../src/core/media-types.ts';
+import { makeReleaseIn } from '../support/packable-release.ts';
 import { type ReferrersApi, startReferrersApi } from '../support/referrers-api.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { describeWithPrograms } from '../support/programs.ts';
@@ -45,16 +44,7 @@ describeWithRegistry('what refers to a release', () => {
     temporary = await temporaryFolder('referrers');
     [source, target] = await Promise.all([startRegistry(), startRegistry()]);
     api = await startReferrersApi(target.url);
-    const { destination, close } = registryDestination(source.host);
-    made = await makeRelease({
-      out: join(temporary.path, 'release'),
-      destination,
-      cosign: true,
-      referrers: true,
-      components: 5,
-      scale: 0.0001,
-    });
-    await close();
+    made = await makeReleaseIn(source, join(temporary.path, 'release'), { cosign: true, referrers: true, components: 5, scale: 0.0001 });
     [packer, operator] = await Promise.all(
       ['connected', 'closed'].map((side) => User.new(join(temporary.path, side))) as [Promise<User>, Promise<User>],
     );

@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
-import { makeRelease } from '../../scripts/lib/make-release.ts';
-import { registryDestination } from '../../scripts/lib/registry-destination.ts';
 import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { makeReleaseIn } from '../support/packable-release.ts';
 import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
 import { type Ran, temporaryFolder, User } from '../support/user.ts';
 
@@ -19,9 +18,7 @@ describeWithRegistry('what a registry does not allow is told before anything is 
     folder = await temporaryFolder('refusals');
     user = await User.new(folder.path);
     registry = await startRegistry();
-    const { destination, close } = registryDestination(registry.host);
-    made = await makeRelease({ out: join(folder.path, 'release'), destination, components: 2, scale: 0.0001 });
-    await close();
+    made = await makeReleaseIn(registry, join(folder.path, 'release'), { components: 2, scale: 0.0001 });
     await mkdir(join(folder.path, 'medium'));
     expect((await pack(registry.host)).status).toBe(0);
   });

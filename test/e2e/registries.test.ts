@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
-import { makeRelease } from '../../scripts/lib/make-release.ts';
-import { registryDestination } from '../../scripts/lib/registry-destination.ts';
 import { type Nginx, startNginx } from '../support/nginx.ts';
+import { makeReleaseIn } from '../support/packable-release.ts';
 import { makePrivateCa, type PrivateCa } from '../support/private-ca.ts';
 import { describeWithPrograms } from '../support/programs.ts';
 import { haveRegistry, startRegistry, type TestRegistry, USER } from '../support/registry.ts';
@@ -61,9 +60,7 @@ body(['nginx', 'openssl'], 'registries that ask for credentials', () => {
       '/v2/openshift-release-dev/ocp-release/': RELEASES,
       '/v2/openshift-release-dev/ocp-v4.0-art-dev/': COMPONENTS,
     });
-    const { destination, close } = registryDestination(open.host);
-    made = await makeRelease({ out: join(temporary.path, 'release'), destination, cosign: true, components: 3, scale: 0.0005 });
-    await close();
+    made = await makeReleaseIn(open, join(temporary.path, 'release'), { cosign: true, components: 3, scale: 0.0005 });
     user = await User.new(join(temporary.path, 'user'));
     fetching = ['--signature-store', made.signatureStore, '--release-key', made.releaseKey];
   });

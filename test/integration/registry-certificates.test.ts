@@ -1,9 +1,9 @@
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type ServerOptions } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
 import { anonymous } from '../../src/core/credentials.ts';
 import type { BundleError } from '../../src/core/errors.ts';
 import { systemCertificates } from '../../src/stores/registry/certificates.ts';
@@ -46,12 +46,12 @@ async function startServer(
     const location = redirect(url);
     answer.writeHead(location === undefined ? 200 : 307, location === undefined ? {} : { location }).end('{"tags":[]}');
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const host = await listenOnLoopback(server);
   cleanUp.push(async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return host;
 }
 
 async function failure(attempt: Promise<unknown>): Promise<BundleError> {

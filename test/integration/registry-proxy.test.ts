@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
-import { type AddressInfo, connect } from 'node:net';
+import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
 import { anonymous } from '../../src/core/credentials.ts';
 import type { ReadOnlyStore } from '../../src/core/store.ts';
 import { RegistryClient, type RegistryClientOptions } from '../../src/stores/registry/client.ts';
@@ -54,12 +55,12 @@ describeWithRegistry('a registry behind a proxy', () => {
       if (status === 200) client.pipe(upstream).pipe(client);
       else client.end();
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const host = await listenOnLoopback(server);
     cleanUp.push(async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
     });
-    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return host;
   }
 
   function open(options: Partial<RegistryClientOptions>): RegistryClient {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { createServer } from 'node:https';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
 import { anonymous, Credentials, type CredentialSource } from '../../src/core/credentials.ts';
 import { streamOf } from '../../src/core/bytes.ts';
 import { systemCertificates } from '../../src/stores/registry/certificates.ts';
@@ -80,13 +81,12 @@ describeWithRegistry('a registry with a certificate of a private CA', () => {
     const server = createServer({ cert: await readFile(ca.certificate), key: await readFile(ca.key) }, (_, answer) =>
       answer.writeHead(401, challenge).end(),
     );
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const host = await listenOnLoopback(server);
     cleanUp.push(tokens.stop, async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     });
     const credentials: CredentialSource = { lookup: async () => new Credentials('u', 'p'), places: [] };
-    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
     await expect(open(host, { ca: [ca.pem], credentials }).resolve('multi')).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
     expect(tokens.requests).toEqual([]);
     await expect(open(host, { ca: [ca.pem] }).resolve('multi')).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
@@ -99,12 +99,11 @@ describeWithRegistry('a registry with a certificate of a private CA', () => {
     const server = createServer({ cert: await readFile(ca.certificate), key: await readFile(ca.key) }, ({ url = '' }, answer) =>
       url === '/v2/' ? answer.end() : answer.writeHead(307, { location: `${plain.url}${url}` }).end(),
     );
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const host = await listenOnLoopback(server);
     cleanUp.push(plain.stop, async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     });
-    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
     const thrown: unknown = await open(host, { ca: [ca.pem] })
       .resolve('multi')
       .catch((error: unknown) => error);
@@ -123,12 +122,11 @@ describeWithRegistry('a registry with a certificate of a private CA', () => {
         answer.writeHead(status, { location: `http://${(headers.host ?? '').replace(/:.*/, '')}/session?_state=1` }).end();
       });
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const host = await listenOnLoopback(server);
     cleanUp.push(async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     });
-    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
     await open(host, { ca: [ca.pem] }).push(sample.small.descriptor, streamOf(sample.small.bytes));
     expect(put).toEqual([`/session?_state=1&digest=${encodeURIComponent(sample.small.descriptor.digest)}`]);
   });
@@ -168,11 +166,11 @@ describeWithRegistry('a registry in plain HTTP', () => {
         return socket.pipe(upstream).pipe(socket);
       });
     });
-    await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+    const host = await listenOnLoopback(relay);
     cleanUp.push(async () => {
       await new Promise((resolve) => relay.close(resolve));
     });
-    expect(await open(`127.0.0.1:${(relay.address() as AddressInfo).port}`).resolve('multi')).toEqual(sample.ociIndex.descriptor);
+    expect(await open(host).resolve('multi')).toEqual(sample.ociIndex.descriptor);
   });
 
   it('is spoken to on IPv6 loopback', async () => {
@@ -209,10 +207,9 @@ describeWithRegistry('a registry in plain HTTP', () => {
 
 it('nothing listening is a network failure', async () => {
   const server = createTcpServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const host = await listenOnLoopback(server);
   await new Promise((resolve) => server.close(resolve));
-  await expect(open(`127.0.0.1:${port}`).resolve('multi')).rejects.toMatchObject({ code: 'NETWORK', temporary: true });
+  await expect(open(host).resolve('multi')).rejects.toMatchObject({ code: 'NETWORK', temporary: true });
 });
 
 it.each([

@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
+import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
 import { RateLimit } from '../../src/core/rate.ts';
 
 const NEVER = new AbortController().signal;
@@ -95,8 +96,7 @@ export async function startFaultProxy(targetUrl: string, decide: Decide = () => 
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const host = await listenOnLoopback(server);
   return {
     host,
     url: `http://${host}`,

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+
+import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
 
 const PROGRAM = 'nginx';
 const ATTEMPTS = 5;
@@ -24,7 +26,7 @@ export type Guards = Readonly<Record<string, { readonly username: string; readon
 export async function startNginx(upstream: string, limit: string, guards: Guards = {}): Promise<Nginx> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await tryToStart(upstream, limit, guards, await freePort());
+      return await tryToStart(upstream, limit, guards, await freeHost());
     } catch (error) {
       // Somebody else took the port in the meantime.
       if (attempt === ATTEMPTS) throw error;
@@ -32,13 +34,13 @@ export async function startNginx(upstream: string, limit: string, guards: Guards
   }
 }
 
-async function tryToStart(upstream: string, limit: string, guards: Guards, port: number): Promise<Nginx> {
+async function tryToStart(upstream: string, limit: string, guards: Guards, host: string): Promise<Nginx> {
   const folder = await mkdtemp(join(tmpdir(), 'bundle-nginx-'));
   const config = join(folder, 'nginx.conf');
   for (const [index, { username, password }] of Object.values(guards).entries()) {
     await writeFile(join(folder, `users-${index}`), `${username}:{PLAIN}${password}\n`);
   }
-  await writeFile(config, configuration(folder, upstream, limit, Object.keys(guards), port));
+  await writeFile(config, configuration(folder, upstream, limit, Object.keys(guards), host));
   const child = spawn(PROGRAM, ['-p', folder, '-c', config, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = new Promise<void>((resolve) => {
     child.on('exit', () => {
@@ -67,10 +69,10 @@ async function tryToStart(upstream: string, limit: string, guards: Guards, port:
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
-  return { host: `127.0.0.1:${port}`, stop };
+  return { host, stop };
 }
 
-function configuration(folder: string, upstream: string, limit: string, guarded: readonly string[], port: number): string {
+function configuration(folder: string, upstream: string, limit: string, guarded: readonly string[], host: string): string {
   const pass = `proxy_pass ${upstream}; proxy_set_header Host $http_host;`;
   const guards = guarded.map(
     (path, index) => `location ${path} { auth_basic "${path}"; auth_basic_user_file ${join(folder, `users-${index}`)}; ${pass} }`,
@@ -88,7 +90,7 @@ http {
   access_log off;
   ${temporary.join('\n  ')}
   server {
-    listen 127.0.0.1:${port};
+    listen ${host};
     client_max_body_size ${limit};
     ${guards.join('\n    ')}
     location / { ${pass} }
@@ -97,10 +99,9 @@ http {
 `;
 }
 
-async function freePort(): Promise<number> {
+async function freeHost(): Promise<string> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const host = await listenOnLoopback(server);
   await new Promise((resolve) => server.close(resolve));
-  return port;
+  return host;
 }

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
+import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
 import { digestOf } from '../../src/core/digest.ts';
 
 export interface ReferrersApi {
@@ -31,8 +31,7 @@ export async function startReferrersApi(registryUrl: string): Promise<ReferrersA
     else if (kind === 'manifests' && method === 'PUT') void putManifest(incoming, outgoing, target, name!, lists);
     else forward(incoming, outgoing, target);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const host = await listenOnLoopback(server);
   return {
     host,
     url: `http://${host}`,

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, randomUUID, sign, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
 import { USER } from './registry.ts';
 
 /** The refresh token that the server takes. */
@@ -78,9 +78,9 @@ export async function startTokenServer(
     return `${text}.${sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
   };
   if (createPublicKey(key).asymmetricKeyType !== 'ec') throw new Error('the key of a token server has to be on P-256');
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const host = await listenOnLoopback(server);
   return {
-    realm: `http://127.0.0.1:${(server.address() as AddressInfo).port}/token?kept=yes`,
+    realm: `http://${host}/token?kept=yes`,
     service,
     issuer,
     requests,

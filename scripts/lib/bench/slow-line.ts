@@ -1,5 +1,7 @@
-import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
+import { createServer, connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+
+import { listenOnLoopback } from '../loopback.ts';
 
 export interface Slowness {
   /** Milliseconds that each request needs on its way. */
@@ -50,9 +52,9 @@ export async function slowLine(target: string, slowness: Slowness): Promise<Slow
       [alone, inAll].filter((toll) => toll !== undefined),
     );
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const host = await listenOnLoopback(server);
   return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    host,
     requests: () => requests,
     stop: async () => {
       for (const socket of sockets) socket.destroy();

@@ -1,10 +1,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { listenOnLoopback } from '../../../scripts/lib/loopback.ts';
 import { digestOf, hexOf } from '../../../src/core/digest.ts';
 import { MAX_SIGNATURE_BYTES } from '../../../src/core/limits.ts';
 import { fetchSignatures } from '../../../src/stores/signature-store.ts';
@@ -38,12 +38,12 @@ async function httpStore(answer: (path: string, nth: number) => [status: number,
     const [status, body, location] = answer(url, asked.filter((other) => other === url).length);
     response.writeHead(status, location === undefined ? {} : { location }).end(body);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const host = await listenOnLoopback(server);
   cleanUp.push(async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/signatures/`, asked };
+  return { url: `http://${host}/signatures/`, asked };
 }
 
 describe('fetchSignatures', () => {
