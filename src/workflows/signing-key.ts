@@ -1,4 +1,5 @@
-import { open, readFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { link, open, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { BundleError, diskError, systemCode, writeError } from '../core/errors.ts';
@@ -11,6 +12,9 @@ export interface KeySource {
   /** Asked only for an encrypted key. */
   readonly passphrase: () => Promise<string | undefined>;
 }
+
+/** What file systems answer that have no hard links, as FAT: what is written there is seen before it is whole. */
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 /** The user's own signing key. */
 export function ownKeyPath(configFolder: string): string {
@@ -65,7 +69,21 @@ export async function saveKeyPair(key: SigningKey, path: string, passphrase: str
   return publicPath;
 }
 
+/** Whoever finds the file finds it whole: it gets its name when its content is there. */
 async function writeNew(path: string, content: string, mode: number): Promise<void> {
+  const partial = `${path}.${randomUUID()}`;
+  try {
+    await writeTo(partial, content, mode);
+    await link(partial, path);
+  } catch (error) {
+    if (!NO_LINKS.has(systemCode(error) ?? '')) throw error;
+    await writeTo(path, content, mode);
+  } finally {
+    await rm(partial, { force: true });
+  }
+}
+
+async function writeTo(path: string, content: string, mode: number): Promise<void> {
   const file = await open(path, 'wx', mode);
   try {
     await file.writeFile(content);
