@@ -6,6 +6,7 @@ import { BUNDLE_SUFFIX, PATCH_SUFFIX } from '../../bundle/names.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import { releaseFacts, releaseJson } from './release-facts.ts';
+import { shellWord } from './shell-word.ts';
 import { columns, facts } from './table.ts';
 
 /** Of a bundle that went into a pipe. */
@@ -45,10 +46,10 @@ function packedText(report: PackReport): string {
     'Then unmount the medium, put it in again, and read it back. A read before that comes from memory and proves nothing about the medium:',
     ...(path.endsWith(PATCH_SUFFIX)
       ? [
-          `  (cd ${dirname(path)} && sha256sum -c ${basename(path, BUNDLE_SUFFIX)}.sha256)`,
+          `  (cd ${shellWord(dirname(path))} && sha256sum -c ${shellWord(`${basename(path, BUNDLE_SUFFIX)}.sha256`)})`,
           'It is used together with the damaged bundle, as in bundle unpack DAMAGED PATCH --to REGISTRY, or bundle repair DAMAGED PATCH -o DIR.',
         ]
-      : [`  bundle verify ${dirname(path)} --bundle-digest ${hexOf(bundleDigest)}`]),
+      : [`  bundle verify ${shellWord(dirname(path))} --bundle-digest ${hexOf(bundleDigest)}`]),
   ].join('\n');
 }
 

@@ -1,0 +1,63 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { projectPath } from '../../scripts/lib/project-root.ts';
+import { type Ended, runBundle } from '../support/bundle-process.ts';
+import { type PackableRelease, packableRelease } from '../support/packable-release.ts';
+import { describeWithPrograms } from '../support/programs.ts';
+import { haveRegistry } from '../support/registry.ts';
+
+const NAME = 'ocp-4.17.3-x86_64.tar.zst';
+
+/** Each test goes on from where the one before it ended. */
+const body = haveRegistry() ? describeWithPrograms : (): void => undefined;
+body(['sh', 'sha256sum'], 'what a pack says is to be done with its medium', () => {
+  let release: PackableRelease;
+  /** As a medium may well be called. */
+  let medium: string;
+  let packed: Ended;
+  const bundle = (args: readonly string[]): Promise<Ended> => runBundle(args, { folder: release.folder });
+  /** The indented line of a result that has this in it, as somebody copies it, run by a shell. @returns its exit status. */
+  const follow = async ({ stdout }: Ended, what: string): Promise<number | undefined> => {
+    const line = stdout
+      .split('\n')
+      .find((text) => text.startsWith('  ') && text.includes(what))!
+      .trim();
+    const program = `bundle() { "${process.execPath}" "${projectPath('dist/bin.js')}" "$@" ${release.trust.join(' ')}; }`;
+    const env = { HOME: join(release.folder, 'home') };
+    return (await execa('sh', ['-c', `${program}\n${line}`], { env, reject: false })).exitCode;
+  };
+  const damage = async (path: string): Promise<void> => {
+    const bytes = await readFile(path);
+    bytes[Math.floor(bytes.length / 2)]! ^= 1;
+    await writeFile(path, bytes);
+  };
+
+  beforeAll(async () => {
+    release = await packableRelease('patch', { components: 3, scale: 0.0005 });
+    medium = join(release.folder, "the packer's medium");
+    packed = await bundle([...release.packing(), '-o', medium]);
+    expect(packed.status).toBe(0);
+  });
+  afterAll(() => release.remove());
+
+  it('finds a bundle whole, and damaged where it is', async () => {
+    expect(await follow(packed, 'bundle verify')).toBe(0);
+    await damage(join(medium, NAME));
+    expect(await follow(packed, 'bundle verify')).toBe(20);
+  });
+
+  it('finds a patch whole, and damaged where it is', async () => {
+    const map = join(release.folder, 'damage.json');
+    expect((await bundle(['verify', medium, ...release.trust, '--damage', map])).status).toBe(20);
+    const patched = await bundle([...release.packing(), '-o', join(medium, 'patch'), '--repair', map]);
+    expect(patched.status).toBe(0);
+    expect(await follow(patched, 'sha256sum')).toBe(0);
+    const [, patch] = /^packed +(.+) \(/m.exec(patched.stdout) ?? [];
+    await damage(patch!);
+    expect(await follow(patched, 'sha256sum')).toBe(1);
+  });
+});
