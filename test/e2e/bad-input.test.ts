@@ -5,10 +5,10 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
-import { makeRelease } from '../../scripts/lib/make-release.ts';
 import { registryDestination } from '../../scripts/lib/registry-destination.ts';
 import { parseManifest } from '../../src/core/manifest.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { makeReleaseIn } from '../support/packable-release.ts';
 import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
@@ -48,6 +48,7 @@ describe('a command line that is wrong', () => {
     { why: 'has an option that is none', args: ['pack', VERSION, '-o', 'x', '--fast'] },
     { why: 'lacks where to write to', args: ['pack', VERSION] },
     { why: 'gives an option twice', args: ['pack', VERSION, '-o', 'x', '-o', 'y'] },
+    { why: 'says twice what its result is like', args: ['pack', VERSION, '-o', 'x', '--output', 'json'] },
     { why: 'gives a number that is none', args: ['pack', VERSION, '-o', 'x', '--concurrency', 'abc'] },
     { why: 'gives a number that is too small', args: ['pack', VERSION, '-o', 'x', '--concurrency', '0'] },
     { why: 'gives a rate that is none', args: ['pack', VERSION, '-o', 'x', '--limit-rate', 'fast'] },
@@ -80,9 +81,7 @@ describeWithRegistry('bad input to', () => {
 
   beforeAll(async () => {
     source = await startRegistry();
-    const { destination, close } = registryDestination(source.host);
-    made = await makeRelease({ out: path('release'), destination, components: 4, scale: 0.0005 });
-    await close();
+    made = await makeReleaseIn(source, path('release'), { components: 4, scale: 0.0005 });
     medium = path('medium');
     fetching = from(source.host);
     expect(await user.bundle(['pack', VERSION, '-o', medium, ...fetching])).toMatchObject({ status: 0 });
@@ -189,8 +188,9 @@ describeWithRegistry('bad input to', () => {
       expect(await user.bundle(['pack', VERSION, '-o', file, '--restart', ...fetching])).toMatchObject({ status: 0 });
     });
 
-    it('into a place that cannot be written: 26', async () => {
-      expect(await failure(['pack', VERSION, '-o', join(medium, `${NAME}.pub`, 'folder'), ...fetching])).toMatchObject({ status: 26 });
+    it.each(['folder', '.', 'x.tar.zst'])('below a file, to %s: 26, and a hint says so', async (name) => {
+      const { status, hint } = await failure(['pack', VERSION, '-o', `${medium}/${NAME}.pub/${name}`, ...fetching]);
+      expect({ status, hint }).toEqual({ status: 26, hint: expect.stringContaining('file') as string });
     });
   });
 
@@ -253,6 +253,11 @@ describeWithRegistry('bad input to', () => {
       expect({ status, got }).toMatchObject({ status: 21, got: expect.stringMatching(/^[0-9a-f]{64}$/) as string });
       expect(hint).toContain('bundle trust add');
     });
+  });
+
+  it.each(['medium', 'nowhere'])('verify of %s, whose damage map has no place: 26, before the bundle is looked at', async (bundle) => {
+    const map = path('no-folder', 'damage.json');
+    expect(await failure(['verify', path(bundle), '--damage', map, ...trust()])).toMatchObject({ status: 26, code: 'DISK' });
   });
 
   it('login, whose auth file has no place: 26', async () => {

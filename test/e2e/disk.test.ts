@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmdirSync, writeFileSync } from 'node:fs';
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -80,6 +80,23 @@ describeWithRegistry('a disk', () => {
       expect(await bundle(packing(release.source.host, mounted))).toMatchObject({ status: 26 });
       expect((await readdir(mounted)).filter((name) => name.startsWith(NAME))).toEqual([]);
       await rm(join(mounted, 'filler'));
+    });
+
+    it('has no space in the volumes that are finished and stay', async () => {
+      const set = (host: string): string[] => [...packing(host, mounted), '--volume-size', '5MB', '--stop-after', '1'];
+      expect(await bundle(set(release.source.host))).toMatchObject({ status: 30 });
+      const filler = join(mounted, 'filler');
+      fill(filler);
+      await truncate(filler, (await stat(filler)).size - 1024 * 1024);
+      const refused = await bundle(set(release.source.host));
+      expect(refused.status).toBe(26);
+      expect(JSON.parse(refused.stdout)).toMatchObject({
+        error: { code: 'DISK', expected: expect.stringMatching(/^[0-9]+ bytes$/) as string },
+      });
+      expect((await readdir(mounted)).filter((name) => /\.\d{3}/.test(name))).toEqual([`${NAME}.001`]);
+      await rm(filler);
+      expect(await bundle(set(release.source.host))).toMatchObject({ status: 30 });
+      for (const name of ['001', '002']) await rm(join(mounted, `${NAME}.${name}`));
     });
 
     it('that is mounted read-only is read from like any other, and not written to', async () => {
