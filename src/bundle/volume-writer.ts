@@ -1,9 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, open, rename } from 'node:fs/promises';
+import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { type Digest, digestFromHex } from '../core/digest.ts';
 import { writeError } from '../core/errors.ts';
+import { DirectFile } from './direct-file.ts';
 import type { VolumePlan } from './plan.ts';
 
 /**
@@ -26,25 +27,23 @@ export class VolumeWriter {
   /** The final name. */
   readonly path: string;
   readonly #plan: VolumePlan;
-  #file: FileHandle;
-  /** The file has its final name: it is compared, and written to only after it has lost that name again. */
-  #isFinished: boolean;
+  /** `undefined` while the file has its final name: it is compared, and written to only after it has lost that name again. */
+  #file: DirectFile | undefined;
   #position = 0;
   #hash = createHash('sha256');
   #synced = 0;
   #syncing: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, plan: VolumePlan, file: FileHandle, isFinished: boolean) {
+  private constructor(path: string, plan: VolumePlan, file: DirectFile | undefined) {
     this.path = path;
     this.#plan = plan;
     this.#file = file;
-    this.#isFinished = isFinished;
   }
 
   /** Begins `<path>.partial` with what stands before the first layer. @throws BundleError DISK */
   static async create(path: string, plan: VolumePlan): Promise<VolumeWriter> {
     const partial = `${path}${PARTIAL_SUFFIX}`;
-    const writer = new VolumeWriter(path, plan, await onDisk('create', partial, () => open(partial, 'w', 0o644)), false);
+    const writer = new VolumeWriter(path, plan, await onDisk('create', partial, () => DirectFile.open(partial, 'w+')));
     try {
       await writer.write(plan.head);
     } catch (error) {
@@ -60,9 +59,9 @@ export class VolumeWriter {
    * @throws BundleError DISK
    */
   static async reopen(path: string, plan: VolumePlan, state: 'begun' | 'finished'): Promise<VolumeWriter> {
-    const isFinished = state === 'finished';
-    const actual = isFinished ? path : `${path}${PARTIAL_SUFFIX}`;
-    const writer = new VolumeWriter(path, plan, await onDisk('open', actual, () => open(actual, isFinished ? 'r' : 'r+')), isFinished);
+    const partial = `${path}${PARTIAL_SUFFIX}`;
+    const file = state === 'finished' ? undefined : await onDisk('open', partial, () => DirectFile.open(partial, 'r+'));
+    const writer = new VolumeWriter(path, plan, file);
     writer.pass(plan.head);
     return writer;
   }
@@ -71,23 +70,11 @@ export class VolumeWriter {
     return `${this.path}${PARTIAL_SUFFIX}`;
   }
 
-  /** Writes the next bytes. */
+  /** Writes the next bytes. @throws BundleError DISK, also for bytes that were given earlier */
   async write(parts: readonly Uint8Array[]): Promise<void> {
-    await this.#takeNameAway();
-    const pieces = parts.filter((part) => part.length > 0);
-    const written = this.#append(pieces);
-    // On this thread, while another one writes.
-    for (const piece of pieces) this.#hash.update(piece);
-    await written;
-  }
-
-  async #append(pieces: readonly Uint8Array[]): Promise<void> {
-    let rest = pieces;
-    while (rest.length > 0) {
-      const { bytesWritten } = await onDisk('write', this.partialPath, () => this.#file.writev(rest, this.#position));
-      this.#position += bytesWritten;
-      rest = after(rest, bytesWritten);
-    }
+    const file = await this.#writable();
+    await onDisk('write', this.partialPath, () => file.write(parts, this.#position));
+    this.pass(parts);
   }
 
   /** Counts the next bytes, which are in the file already. */
@@ -110,15 +97,13 @@ export class VolumeWriter {
 
   /** Cuts the file back to `size` bytes, if it has more. @throws BundleError DISK */
   async truncate(size: number): Promise<void> {
-    await this.#takeNameAway();
-    await onDisk('cut back', this.partialPath, async () => {
-      if ((await this.#file.stat()).size > size) await this.#file.truncate(size);
-    });
+    const file = await this.#writable();
+    await onDisk('cut back', this.partialPath, () => file.truncate(size));
   }
 
   /** Cuts an unfinished file back; a finished one is left alone until it is written to. @throws BundleError DISK */
   async cutBackTo(size: number): Promise<void> {
-    if (!this.#isFinished) await this.truncate(size);
+    if (this.#file !== undefined) await this.truncate(size);
   }
 
   /** One sync is under way while the next stretch is written, so that writing rarely waits. */
@@ -126,7 +111,7 @@ export class VolumeWriter {
     if (this.#position - this.#synced < SYNC_INTERVAL) return;
     await onDisk('write', this.partialPath, () => this.#awaitSync());
     this.#synced = this.#position;
-    this.#syncing = this.#file.datasync().catch((error: unknown) => error);
+    this.#syncing = (await this.#writable()).datasync().catch((error: unknown) => error);
   }
 
   /**
@@ -138,17 +123,17 @@ export class VolumeWriter {
     if (this.#position + tail.length !== size) {
       throw new RangeError(`planned ${size} bytes for ${this.path}, have ${this.#position} and ${tail.length}`);
     }
-    if (this.#isFinished && (await this.#endsAsPlanned())) {
+    if (this.#file === undefined && (await this.#endsAsPlanned())) {
       this.pass([tail]);
-      await this.#file.close();
       return { digest: digestFromHex(this.#hash.digest('hex')), wasFinished: true };
     }
     await this.truncate(size);
     await this.write([tail]);
+    const file = await this.#writable();
     await onDisk('write', this.partialPath, async () => {
       await this.#awaitSync();
-      await this.#file.sync();
-      await this.#file.close();
+      await file.sync();
+      await file.close();
       await rename(this.partialPath, this.path);
     });
     await syncFolder(dirname(this.path));
@@ -158,24 +143,30 @@ export class VolumeWriter {
   /** Lets go of the file and leaves what is written under the name that it has. */
   async close(): Promise<void> {
     await this.#syncing;
-    await this.#file.close().catch(() => undefined);
+    await this.#file?.flush().catch(() => undefined);
+    await this.#file?.close().catch(() => undefined);
   }
 
   /** A finished file that turns out to be damaged is an unfinished one again before the first byte of it changes. */
-  async #takeNameAway(): Promise<void> {
-    if (!this.#isFinished) return;
-    await onDisk('rename', this.path, async () => {
-      await this.#file.close();
+  async #writable(): Promise<DirectFile> {
+    this.#file ??= await onDisk('rename', this.path, async () => {
       await rename(this.path, this.partialPath);
-      this.#file = await open(this.partialPath, 'r+');
+      return DirectFile.open(this.partialPath, 'r+');
     });
-    this.#isFinished = false;
+    return this.#file;
   }
 
   async #endsAsPlanned(): Promise<boolean> {
     const { size, tail } = this.#plan;
     const found = Buffer.alloc(tail.length + 1);
-    const { bytesRead } = await onDisk('read', this.path, () => this.#file.read(found, 0, found.length, size - tail.length));
+    const bytesRead = await onDisk('read', this.path, async () => {
+      const file = await open(this.path, 'r');
+      try {
+        return (await file.read(found, 0, found.length, size - tail.length)).bytesRead;
+      } finally {
+        await file.close();
+      }
+    });
     return bytesRead === tail.length && Buffer.compare(found.subarray(0, bytesRead), tail) === 0;
   }
 
@@ -213,15 +204,6 @@ async function syncFolder(path: string): Promise<void> {
   } catch {
     // FAT and network file systems refuse to sync a folder; the file itself is on the medium already.
   }
-}
-
-function after(parts: readonly Uint8Array[], written: number): Uint8Array[] {
-  let skip = written;
-  return parts.flatMap((part) => {
-    const rest = part.subarray(Math.min(skip, part.length));
-    skip -= part.length - rest.length;
-    return rest.length > 0 ? [rest] : [];
-  });
 }
 
 async function onDisk<T>(action: string, path: string, work: () => Promise<T>): Promise<T> {

@@ -11,11 +11,15 @@ import { verified, verifiedWhole, type VerifiedStream } from './verified.ts';
 const MiB = 1024 * 1024;
 /**
  * Bytes of blobs that have been asked for and not yet consumed, at most: nothing is asked for before it has its place in memory,
- * so that this is also what a kill costs. It leaves room in a window of 64 MiB for what is fetched while planning.
+ * so that this is also what a kill costs. It leaves room in a window of 64 MiB for what is fetched while planning, and for what
+ * has been checked and is on its way to the disk.
  */
-const IN_FLIGHT = 56 * MiB;
-/** A larger blob is fetched in parts of this size, several at a time. */
-const SEGMENT = 4 * MiB;
+const IN_FLIGHT = 48 * MiB;
+/**
+ * A larger blob is fetched in parts of this size, several at a time: for each of them a registry looks the blob up and fills a
+ * buffer, and some send the client elsewhere.
+ */
+const SEGMENT = 8 * MiB;
 /** A blob that is no larger is checked whole before any of it is consumed. */
 const WINDOW = IN_FLIGHT - SEGMENT;
 
