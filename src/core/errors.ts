@@ -70,16 +70,17 @@ export class BundleError extends Error {
 
   /** The same failure, told of `subject` too: for a layer that knows which image was being moved. */
   about(subject: string): BundleError {
-    if (this.subject !== undefined) return this;
-    return new BundleError(this.code, `${subject}: ${this.message}`, {
-      hint: this.hint,
-      cause: this.cause,
-      expected: this.expected,
-      got: this.got,
-      subject,
-      temporary: this.temporary,
-      status: this.#status,
-    });
+    return this.subject === undefined ? this.#with(`${subject}: ${this.message}`, { subject }) : this;
+  }
+
+  /** The same failure with another way out: for somebody who knows a better one. */
+  withHint(hint: string): BundleError {
+    return this.#with(this.message, { hint });
+  }
+
+  #with(message: string, other: Pick<ErrorDetail, 'hint' | 'subject'>): BundleError {
+    const { hint, cause, expected, got, subject, temporary } = this;
+    return new BundleError(this.code, message, { hint, cause, expected, got, subject, temporary, status: this.#status, ...other });
   }
 }
 

@@ -44,6 +44,7 @@ export async function packIntoPipe(
       size: plan.size,
       bundleDigest: plan.bundleDigest,
       volumes: [{ path: 'stdout', size: plan.size, digest }],
+      before: 0,
       left: 0,
       signer: { id: key.public.id, algorithm: key.public.algorithm },
       release,

@@ -23,7 +23,7 @@ import { loadReleaseKeys, proveRelease } from './prove.ts';
 import { canonicalRepository, planRelease, type PlannedRelease } from './release.ts';
 import { askOfficialSources } from './sources.ts';
 import { type KeySource, loadSigningKey, makeOwnKey, ownKeyPath } from './signing-key.ts';
-import { firstOfSet, forgetSet, recallSet, rememberSet } from './started-sets.ts';
+import { firstOfSet, forgetCompletedSet, forgetSet, recallSet, rememberSet } from './started-sets.ts';
 import { forgetVolumeSize, type Kept, writeBundle } from './write-bundle.ts';
 
 /** Which release, from where, and what proves it. */
@@ -66,7 +66,8 @@ export interface PackReport {
   readonly bundleDigest: Digest;
   /** The files of this run; without a digest where nothing was written. */
   readonly volumes: readonly { readonly path: string; readonly size: number; readonly digest?: Digest }[];
-  /** Volumes that are left for a later run. */
+  /** Volumes that earlier runs have finished, elsewhere by now perhaps, and those that are left for a later one. */
+  readonly before: number;
   readonly left: number;
   /** `id` is missing where a dry run planned with a key that is yet to be made. */
   readonly signer: { readonly id: string | undefined; readonly algorithm: string };
@@ -129,7 +130,19 @@ async function dryRun(job: Job, request: PackRequest, context: Context): Promise
   const signer = { id: made === 'planned' ? undefined : key.public.id, algorithm: key.public.algorithm };
   const volumes = volumeNames(path, plan.volumes.length).map((name, index) => ({ path: name, size: plan.volumes[index]!.size }));
   const kept = { layers: 0, bytes: 0, finished: false };
-  return { path, size: plan.size, bundleDigest: plan.bundleDigest, volumes, left: 0, signer, release, space, kept, dryRun: true };
+  return {
+    path,
+    size: plan.size,
+    bundleDigest: plan.bundleDigest,
+    volumes,
+    before: 0,
+    left: 0,
+    signer,
+    release,
+    space,
+    kept,
+    dryRun: true,
+  };
 }
 
 async function write(job: Job, request: PackRequest, context: Context): Promise<PackReport> {
@@ -158,6 +171,13 @@ async function write(job: Job, request: PackRequest, context: Context): Promise<
       await rememberSet(path, described.bundleDigest, { seal, volumeSize: asked, done, until }, context);
     }
   };
+  if (start > 0) {
+    const folders = [...new Set(done.map((volume) => dirname(volume.path)))].join(', ');
+    context.observe({
+      type: 'noticed',
+      message: `volumes 1 to ${start} of ${count} were written earlier, to ${folders}; --restart begins anew`,
+    });
+  }
   await remember();
   const { volumes, space, kept } = await writeBundle(
     {
@@ -178,9 +198,10 @@ async function write(job: Job, request: PackRequest, context: Context): Promise<
     context,
   );
   if (until === count && stopAfter !== undefined) await forgetSet(path, context);
+  if (stopAfter === undefined && asked !== undefined) await forgetCompletedSet(path, described.bundleDigest, asked, context);
   const signer = { id: key.public.id, algorithm: key.public.algorithm };
   const { size, bundleDigest } = plan;
-  return { path, size, bundleDigest, volumes, left: count - until, signer, release, space, kept, dryRun: false };
+  return { path, size, bundleDigest, volumes, before: start, left: count - until, signer, release, space, kept, dryRun: false };
 }
 
 /** What an earlier run has left of the release that is to be packed. */

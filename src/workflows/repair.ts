@@ -6,8 +6,8 @@ import { volumesMissing } from '../bundle/found-volumes.ts';
 import { volumeNames } from '../bundle/names.ts';
 import { PARTIAL_SUFFIX } from '../bundle/volume-writer.ts';
 import type { Digest } from '../core/digest.ts';
-import { BundleError, diskError, gravest, systemCode } from '../core/errors.ts';
-import { findBegun } from './begun.ts';
+import { BundleError, diskError, gravest, hasCode, systemCode } from '../core/errors.ts';
+import { findBegun, removeBegun } from './begun.ts';
 import type { Context } from './context.ts';
 import { bundlePath, bundleFolder, prepareFolder } from './disk.ts';
 import { withLock } from './lock.ts';
@@ -16,7 +16,10 @@ import { bundleName } from './pack.ts';
 import { wholeContent } from './patch.ts';
 import { planVolumes } from './plan-volumes.ts';
 import type { PlannedRelease } from './release.ts';
-import { writeBundle } from './write-bundle.ts';
+import { forgetVolumeSize, writeBundle } from './write-bundle.ts';
+
+const NO_PATCH =
+  'No patch that was named holds it: make one with bundle verify --damage MAP here and bundle pack --repair MAP on the connected side.';
 
 export interface RepairRequest {
   /** The damaged bundle, and patches for it. */
@@ -25,6 +28,8 @@ export interface RepairRequest {
   readonly output: string;
   /** Bytes that a volume may have; one file is written if it is left out. */
   readonly volumeSize?: number | undefined;
+  /** Drops what an earlier run has left under the same name. */
+  readonly restart?: boolean | undefined;
 }
 
 export interface RepairReport {
@@ -59,8 +64,14 @@ export async function repair(request: RepairRequest, context: Context): Promise<
     const path = await bundlePath(request.output, bundleName(release));
     return await withLock(path, context.signal, async (signal) => {
       const { plan, volumeSize } = await planVolumes(described, seal, path, request.volumeSize, context.observe);
-      await refuseOverwriting([...broken.files, ...broken.patchFiles], volumeNames(path, plan.volumes.length));
-      const begun = await findBegun(path);
+      const there = await findBegun(path);
+      const targets = volumeNames(path, plan.volumes.length).flatMap((name) => [name, `${name}${PARTIAL_SUFFIX}`]);
+      await refuseOverwriting([...broken.files, ...broken.patchFiles], [...targets, ...there.map((file) => file.path)]);
+      if (request.restart) {
+        await removeBegun(there);
+        await forgetVolumeSize(path);
+      }
+      const begun = request.restart ? [] : there;
       context.observe({
         type: 'planned',
         blobs: layers.length,
@@ -74,6 +85,8 @@ export async function repair(request: RepairRequest, context: Context): Promise<
       );
       return { path, volumes, size: plan.size, bundleDigest: plan.bundleDigest, release, faults: faults.length };
     });
+  } catch (error) {
+    throw hasCode(error, 'CONTENT_MISMATCH') ? error.withHint(NO_PATCH) : error;
   } finally {
     await broken.closePatches();
     await reader.close();
@@ -83,12 +96,10 @@ export async function repair(request: RepairRequest, context: Context): Promise<
 /** The damaged bundle is only read, by whatever path it is reached: it may be all that there is. */
 async function refuseOverwriting(sources: readonly string[], targets: readonly string[]): Promise<void> {
   const read = new Set(await Promise.all(sources.map(identityOf)));
-  for (const path of targets) {
-    for (const name of [path, `${path}${PARTIAL_SUFFIX}`]) {
-      const identity = await identityOf(name);
-      if (identity === undefined || !read.has(identity)) continue;
-      throw new BundleError('USAGE', `${name} is the damaged bundle itself`, { hint: 'Name another folder.' });
-    }
+  for (const name of targets) {
+    const identity = await identityOf(name);
+    if (identity === undefined || !read.has(identity)) continue;
+    throw new BundleError('USAGE', `${name} is the damaged bundle itself`, { hint: 'Name another folder.' });
   }
 }
 

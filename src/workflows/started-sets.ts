@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 
 import { decodeSignatureFile } from '../bundle/signature-file.ts';
 import type { DescribedBundle, Seal } from '../bundle/plan.ts';
@@ -76,6 +76,16 @@ export async function rememberSet(path: string, bundleDigest: Digest, set: Start
       done: set.done.map(({ path: volume, digest }) => ({ path: volume, sha256: hexOf(digest) })),
     }),
   );
+}
+
+/**
+ * Forgets a set that was completed by a run that named no number of volumes: one of its volumes was written where they all are
+ * now. A set whose volumes went elsewhere is still under way.
+ */
+export async function forgetCompletedSet(path: string, bundleDigest: Digest, volumeSize: number, context: Context): Promise<void> {
+  const set = await readSet(setFile(path, context));
+  const isThis = set?.digest === bundleDigest && set.volumeSize === volumeSize;
+  if (isThis && set.done.some((volume) => resolve(dirname(volume.path)) === resolve(dirname(path)))) await forgetSet(path, context);
 }
 
 export async function forgetSet(path: string, context: Context): Promise<void> {

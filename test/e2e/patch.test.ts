@@ -50,6 +50,14 @@ body(['sh', 'sha256sum'], 'what a pack says is to be done with its medium', () =
     expect(await follow(packed, 'bundle verify')).toBe(20);
   });
 
+  it('finds one volume whole, and damaged where it is, while others are elsewhere', async () => {
+    const part = await bundle([...release.packing(), '-o', join(medium, 'first'), '--volume-size', '1M', '--stop-after', '1']);
+    expect(part.status).toBe(30);
+    expect(await follow(part, 'sha256sum')).toBe(0);
+    await damage(join(medium, 'first', `${NAME}.001`));
+    expect(await follow(part, 'sha256sum')).toBe(1);
+  });
+
   it('finds a patch whole, and damaged where it is', async () => {
     const map = join(release.folder, 'damage.json');
     expect((await bundle(['verify', medium, ...release.trust, '--damage', map])).status).toBe(20);

@@ -150,7 +150,7 @@ describeWithRegistry('a pack that was interrupted', () => {
     for (const [index, name] of volumes.entries()) expect((await readFile(join(output, name))).equals(before[index]!)).toBe(true);
     const fetched = requests.reduce((total, { sent }) => total + sent, 0);
     expect(fetched).toBeGreaterThan(19e6);
-    expect(fetched).toBeLessThan(20e6 + 2 * 4 * MiB + MiB); // in parts of 4 MiB
+    expect(fetched).toBeLessThan(20e6 + 2 * 8 * MiB + MiB); // in parts of 8 MiB
   });
 
   it('that was begun anew without volumes is bound to no size of them', async () => {
@@ -171,6 +171,17 @@ describeWithRegistry('a pack that was interrupted', () => {
     expect(await bundle([...release.packing(), '-o', join(output, 'third'), '--volume-size', '20MB', '--stop-after', '9'])).toMatchObject({
       status: 0,
     });
+  });
+
+  it('on several media is over when the same volumes have all been written to one of them', async () => {
+    const size = ['--volume-size', '20MB'];
+    expect(await bundle([...release.packing(), '-o', output, ...size, '--stop-after', '2'])).toMatchObject({ status: 30 });
+    await rm(join(output, `${NAME}.001`));
+    expect(await bundle([...release.packing(), '-o', output, ...size])).toMatchObject({ status: 0 });
+    const second = join(output, 'second copy');
+    expect(await bundle([...release.packing(), '-o', second, ...size, '--stop-after', '1'])).toMatchObject({ status: 30 });
+    expect((await readdir(second)).filter((name) => /\.\d{3}$/.test(name))).toEqual([`${NAME}.001`]);
+    await bundle([...release.packing(), '-o', second, ...size, '--stop-after', '9']);
   });
 
   it('of which the tag names another release by now is not continued, unless it is begun anew', async () => {

@@ -104,8 +104,11 @@ describe('a damaged bundle', () => {
       trial.context,
     );
     expect((await readFile(repaired.path)).equals(trial.genuine)).toBe(true);
-    const without = repair({ bundle: { ...trial.request(''), paths: [path, bad] }, output: await ownFolder() }, trial.context);
-    expect((await refusal(without)).exitStatus).toBe(20);
+    const without = await refusal(
+      repair({ bundle: { ...trial.request(''), paths: [path, bad] }, output: await ownFolder() }, trial.context),
+    );
+    expect(without.exitStatus).toBe(20);
+    expect(without.hint).toContain('--repair');
   });
 
   it('out of a pipe that was cut off counts as right what came, and nothing else', async () => {
@@ -135,6 +138,26 @@ describe('a damaged bundle', () => {
     }
     expect((await readFile(path)).equals(before)).toBe(true);
     expect(await readdir(dirname(path))).toEqual([basename(path)]);
+  });
+
+  it('in volumes is never written over, and what was repaired in another cut is begun anew if that is wanted', async () => {
+    const folder = await ownFolder();
+    const volumeSize = Math.ceil(trial.genuine.length / 3);
+    await pack({ ...trial.packRequest, output: folder, volumeSize }, trial.context);
+    const before = (await readdir(folder)).toSorted();
+    for (const restart of [false, true]) {
+      const refused = await refusal(repair({ bundle: trial.request(folder), output: folder, restart }, trial.context));
+      expect([refused.code, refused.hint]).toEqual(['USAGE', 'Name another folder.']);
+    }
+    expect((await readdir(folder)).toSorted()).toEqual(before);
+    const output = await ownFolder();
+    await repair({ bundle: trial.request(folder), output, volumeSize }, trial.context);
+    const whole = { bundle: trial.request(folder), output };
+    expect((await refusal(repair(whole, trial.context))).code).toBe('USAGE');
+    const repaired = await repair({ ...whole, restart: true }, trial.context);
+    const elsewhere = await repair({ ...whole, output: await ownFolder() }, trial.context);
+    expect((await readFile(repaired.path)).equals(await readFile(elsewhere.path))).toBe(true);
+    expect((await readdir(output)).filter((name) => /\.\d{3}$/.test(name))).toEqual([]);
   });
 
   it('with lost manifests is repaired with a patch that holds them', async () => {

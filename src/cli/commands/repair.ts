@@ -1,5 +1,5 @@
 import { hexOf } from '../../core/digest.ts';
-import { requiredText, volumeSize } from '../arguments.ts';
+import { flag, requiredText, volumeSize } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { openRequest, trustOptions } from '../options.ts';
 import { releaseFacts, releaseJson } from '../present/release-facts.ts';
@@ -18,11 +18,17 @@ export const repairCommand: Command = {
   options: {
     out: { alias: 'o', type: 'string', requiresArg: true, demandOption: true, describe: 'folder, or file that ends with .tar.zst' },
     ...volumeSizeOption,
+    restart: { type: 'boolean', describe: 'begin anew, and drop what an earlier run has left' },
     ...trustOptions,
   },
   async run(args, context) {
     const { repair } = await import('../../workflows/repair.ts');
-    const request = { bundle: openRequest(args), output: requiredText(args, 'out'), volumeSize: volumeSize(args, 'volume-size') };
+    const request = {
+      bundle: openRequest(args),
+      output: requiredText(args, 'out'),
+      volumeSize: volumeSize(args, 'volume-size'),
+      restart: flag(args, 'restart'),
+    };
     const { path, volumes, size, bundleDigest, release, faults } = await repair(request, context);
     const files = volumes.map((volume) => ({ path: volume.path, size: volume.size, digest: hexOf(volume.digest) }));
     return {

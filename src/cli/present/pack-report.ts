@@ -28,7 +28,9 @@ export function packReport(report: PackReport): Outcome {
 }
 
 function packedText(report: PackReport): string {
-  const { path, size, bundleDigest, signer, release, kept, left } = report;
+  const { path, size, bundleDigest, signer, release, kept, before, left } = report;
+  const verify = `bundle verify ${shellWord(dirname(path))} --bundle-digest ${hexOf(bundleDigest)}`;
+  const checkSums = `(cd ${shellWord(dirname(path))} && sha256sum -c ${shellWord(`${basename(path, BUNDLE_SUFFIX)}.sha256`)})`;
   return [
     facts([
       ['packed', `${path} (${formatBytes(size)}, ${size} bytes)`],
@@ -39,17 +41,21 @@ function packedText(report: PackReport): string {
       ['signer', `${signer.id ?? ''} (${signer.algorithm})`],
     ]),
     '',
-    ...(left > 0 ? [`${left} volumes are left: put in another medium, and run the same command again.`, ''] : []),
+    ...(left > 0
+      ? [`${left === 1 ? '1 volume is' : `${left} volumes are`} left: put in another medium, and run the same command again.`, '']
+      : []),
     'Write on the form that travels with the medium, or tell the other side by another way:',
     `  bundle digest  ${hexOf(bundleDigest)}`,
     `  signer         ${signer.id ?? ''}`,
     'Then unmount the medium, put it in again, and read it back. A read before that comes from memory and proves nothing about the medium:',
     ...(path.endsWith(PATCH_SUFFIX)
       ? [
-          `  (cd ${shellWord(dirname(path))} && sha256sum -c ${shellWord(`${basename(path, BUNDLE_SUFFIX)}.sha256`)})`,
+          `  ${checkSums}`,
           'It is used together with the damaged bundle, as in bundle unpack DAMAGED PATCH --to REGISTRY, or bundle repair DAMAGED PATCH -o DIR.',
         ]
-      : [`  bundle verify ${shellWord(dirname(path))} --bundle-digest ${hexOf(bundleDigest)}`]),
+      : before + left > 0
+        ? [`  ${checkSums}`, `When all volumes are at hand: ${verify}, with the folders of the others.`]
+        : [`  ${verify}`]),
   ].join('\n');
 }
 
@@ -87,7 +93,7 @@ function dryRunText(report: PackReport): string {
   ].join('\n');
 }
 
-function json({ path, size, bundleDigest, volumes, left, signer, release, space, kept, dryRun }: PackReport): object {
+function json({ path, size, bundleDigest, volumes, before, left, signer, release, space, kept, dryRun }: PackReport): object {
   return {
     dryRun,
     path,
@@ -95,6 +101,7 @@ function json({ path, size, bundleDigest, volumes, left, signer, release, space,
     bundleDigest: hexOf(bundleDigest),
     fileDigest: volumes.length === 1 ? volumes[0]!.digest && hexOf(volumes[0]!.digest) : undefined,
     volumes: volumes.map((volume) => ({ path: volume.path, size: volume.size, digest: volume.digest && hexOf(volume.digest) })),
+    volumesBefore: before,
     volumesLeft: left,
     signer: { id: signer.id, algorithm: signer.algorithm },
     freeSpace: space?.free,
