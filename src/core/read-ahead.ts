@@ -16,10 +16,10 @@ const MiB = 1024 * 1024;
  */
 const IN_FLIGHT = 48 * MiB;
 /**
- * A larger blob is fetched in parts of this size, several at a time: for each of them a registry looks the blob up and fills a
- * buffer, and some send the client elsewhere.
+ * A larger blob is fetched in parts of this size: as long as eight requests at a time leave room for, since for each of them a
+ * registry looks the blob up and fills a buffer, and some send the client elsewhere.
  */
-const SEGMENT = 8 * MiB;
+const SEGMENT = 6 * MiB;
 /** A blob that is no larger is checked whole before any of it is consumed. */
 const WINDOW = IN_FLIGHT - SEGMENT;
 

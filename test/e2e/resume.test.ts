@@ -150,7 +150,7 @@ describeWithRegistry('a pack that was interrupted', () => {
     for (const [index, name] of volumes.entries()) expect((await readFile(join(output, name))).equals(before[index]!)).toBe(true);
     const fetched = requests.reduce((total, { sent }) => total + sent, 0);
     expect(fetched).toBeGreaterThan(19e6);
-    expect(fetched).toBeLessThan(20e6 + 2 * 8 * MiB + MiB); // in parts of 8 MiB
+    expect(fetched).toBeLessThan(20e6 + 2 * 6 * MiB + MiB); // in parts of 6 MiB
   });
 
   it('that was begun anew without volumes is bound to no size of them', async () => {
