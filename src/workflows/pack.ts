@@ -9,7 +9,7 @@ import type { PlannedBlob } from '../core/plan.ts';
 import type { Architecture } from '../release/architecture.ts';
 import { type KeyType, SigningKey } from '../trust/keys.ts';
 import type { ReleaseSignature } from '../trust/release-signature.ts';
-import { findBegun, removeBegun, sealOf } from './begun.ts';
+import { findBegun, sealOf } from './begun.ts';
 import { BegunContent } from './begun-content.ts';
 import { contradiction } from './bundle-files.ts';
 import type { Context } from './context.ts';
@@ -24,7 +24,7 @@ import { canonicalRepository, planRelease, type PlannedRelease } from './release
 import { askOfficialSources } from './sources.ts';
 import { type KeySource, loadSigningKey, makeOwnKey, ownKeyPath } from './signing-key.ts';
 import { firstOfSet, forgetCompletedSet, forgetSet, recallSet, rememberSet } from './started-sets.ts';
-import { forgetVolumeSize, type Kept, writeBundle } from './write-bundle.ts';
+import { dropBegun, type Kept, writeBundle } from './write-bundle.ts';
 
 /** Which release, from where, and what proves it. */
 export interface ReleaseRequest {
@@ -150,8 +150,7 @@ async function write(job: Job, request: PackRequest, context: Context): Promise<
   const { volumeSize: asked, stopAfter, limitRate } = request;
   let begun = await findBegun(path);
   if (request.restart) {
-    await removeBegun(begun);
-    await forgetVolumeSize(path);
+    await dropBegun(path, begun);
     if (stopAfter !== undefined) await forgetSet(path, context);
     begun = [];
   }

@@ -7,7 +7,7 @@ import { volumeNames } from '../bundle/names.ts';
 import { PARTIAL_SUFFIX } from '../bundle/volume-writer.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError, diskError, gravest, hasCode, systemCode } from '../core/errors.ts';
-import { findBegun, removeBegun } from './begun.ts';
+import { findBegun } from './begun.ts';
 import type { Context } from './context.ts';
 import { bundlePath, bundleFolder, prepareFolder } from './disk.ts';
 import { withLock } from './lock.ts';
@@ -16,7 +16,7 @@ import { bundleName } from './pack.ts';
 import { wholeContent } from './patch.ts';
 import { planVolumes } from './plan-volumes.ts';
 import type { PlannedRelease } from './release.ts';
-import { forgetVolumeSize, writeBundle } from './write-bundle.ts';
+import { dropBegun, writeBundle } from './write-bundle.ts';
 
 const NO_PATCH =
   'No patch that was named holds it: make one with bundle verify --damage MAP here and bundle pack --repair MAP on the connected side.';
@@ -67,10 +67,7 @@ export async function repair(request: RepairRequest, context: Context): Promise<
       const there = await findBegun(path);
       const targets = volumeNames(path, plan.volumes.length).flatMap((name) => [name, `${name}${PARTIAL_SUFFIX}`]);
       await refuseOverwriting([...broken.files, ...broken.patchFiles], [...targets, ...there.map((file) => file.path)]);
-      if (request.restart) {
-        await removeBegun(there);
-        await forgetVolumeSize(path);
-      }
+      if (request.restart) await dropBegun(path, there);
       const begun = request.restart ? [] : there;
       context.observe({
         type: 'planned',

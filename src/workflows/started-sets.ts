@@ -83,7 +83,8 @@ export async function rememberSet(path: string, bundleDigest: Digest, set: Start
  * now. A set whose volumes went elsewhere is still under way.
  */
 export async function forgetCompletedSet(path: string, bundleDigest: Digest, volumeSize: number, context: Context): Promise<void> {
-  const set = await readSet(setFile(path, context));
+  // A file that cannot be understood is no reason to call a bundle unfinished that is not.
+  const set = await readSet(setFile(path, context)).catch(() => undefined);
   const isThis = set?.digest === bundleDigest && set.volumeSize === volumeSize;
   if (isThis && set.done.some((volume) => resolve(dirname(volume.path)) === resolve(dirname(path)))) await forgetSet(path, context);
 }

@@ -11,7 +11,7 @@ import type { PlannedBlob } from '../core/plan.ts';
 import { RateLimit } from '../core/rate.ts';
 import { readAhead } from '../core/read-ahead.ts';
 import { readSmallFile } from '../files/small-file.ts';
-import { type BegunFile, checkCut } from './begun.ts';
+import { type BegunFile, checkCut, removeBegun } from './begun.ts';
 import { stemOf } from './bundle-files.ts';
 import type { Context } from './context.ts';
 import { checkSpace, type Space } from './disk.ts';
@@ -130,8 +130,14 @@ function volumeSizeFile(path: string): string {
   return join(dirname(path), `${stemOf(path)}.volume-size.partial`);
 }
 
+/** Drops what an earlier run has left under a name. @throws BundleError DISK */
+export async function dropBegun(path: string, begun: readonly BegunFile[]): Promise<void> {
+  await removeBegun(begun);
+  await forgetVolumeSize(path);
+}
+
 /** Whoever begins anew, or has finished, is bound to no size. @throws BundleError DISK */
-export async function forgetVolumeSize(path: string): Promise<void> {
+async function forgetVolumeSize(path: string): Promise<void> {
   try {
     await rm(volumeSizeFile(path), { force: true });
   } catch (error) {

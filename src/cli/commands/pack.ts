@@ -7,6 +7,10 @@ import { keySource } from '../passphrase.ts';
 import { PIPE, outputPipe } from '../pipes.ts';
 import { packReport, pipedReport } from '../present/pack-report.ts';
 
+export const restartOption = {
+  restart: { type: 'boolean', describe: 'begin anew, and drop what an earlier run has left' },
+} as const;
+
 export const volumeSizeOption = {
   'volume-size': {
     type: 'string',
@@ -58,7 +62,7 @@ export const packCommand: Command = {
       describe: 'what bundle verify --damage has written: pack only what it lists, as a patch',
       group: 'Media:',
     },
-    restart: { type: 'boolean', describe: 'begin anew, and drop what an earlier run has left' },
+    ...restartOption,
     ...dryRunOption,
   },
   takesStdout: (args) => args['out'] === PIPE,

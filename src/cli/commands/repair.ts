@@ -4,7 +4,7 @@ import type { Command } from '../command.ts';
 import { openRequest, trustOptions } from '../options.ts';
 import { releaseFacts, releaseJson } from '../present/release-facts.ts';
 import { facts } from '../present/table.ts';
-import { volumeSizeOption } from './pack.ts';
+import { restartOption, volumeSizeOption } from './pack.ts';
 import { pathsPositional } from './verify.ts';
 
 export const repairCommand: Command = {
@@ -18,7 +18,7 @@ export const repairCommand: Command = {
   options: {
     out: { alias: 'o', type: 'string', requiresArg: true, demandOption: true, describe: 'folder, or file that ends with .tar.zst' },
     ...volumeSizeOption,
-    restart: { type: 'boolean', describe: 'begin anew, and drop what an earlier run has left' },
+    ...restartOption,
     ...trustOptions,
   },
   async run(args, context) {
