@@ -4,23 +4,21 @@ import { join } from 'node:path';
 import process from 'node:process';
 
 import { prepare } from './lib/prepare.js';
-import { isInstalled, run } from './lib/run.js';
+import { run } from './lib/run.js';
 
-/** What some tests need; without it they are left out, or fail when $BUNDLE_REQUIRE_SERVERS is set. */
-const PROGRAMS = ['docker-registry', 'skopeo', 'zstd', 'tar', 'sha256sum', 'gpg', 'openssl', 'nginx'];
-
-const missing = PROGRAMS.filter((program) => !isInstalled(program));
-if (missing.length > 0 && process.env['BUNDLE_REQUIRE_SERVERS']) {
-  process.stderr.write(`not installed, and BUNDLE_REQUIRE_SERVERS is set: ${missing.join(', ')}\n`);
-  process.exit(1);
-}
+/** How a suite that is skipped says what it needs (test/support/needs.ts). */
+const NEEDS = / \(needs (.+)\)$/;
 
 prepare(['build']);
-const { passed, failed, skipped } = runTests(process.argv.slice(2));
-const want = missing.length > 0 ? `; not installed here: ${missing.join(', ')}` : '';
-if (skipped > 0 || missing.length > 0) process.stdout.write(`${skipped} left out${want}\n`);
+const { passed, failed, leftOut } = runTests(process.argv.slice(2));
+if (leftOut.tests > 0) process.stdout.write(`${told(leftOut)}\n`);
 process.stdout.write(`${passed} passed, ${failed} failed\n`);
 process.exitCode = failed > 0 ? 1 : 0;
+
+function told({ suites, tests, needs }) {
+  const what = `left out: ${suites} suites, ${tests} tests in all`;
+  return needs.length > 0 ? `${what}; not here: ${needs.join(', ')}` : what;
+}
 
 /** Counts a file that did not load as a failure, and so a run that ended badly with no failed test to show for it. */
 function runTests(args) {
@@ -35,11 +33,29 @@ function runTests(args) {
     return {
       passed: result.numPassedTests,
       failed: failed === 0 && status !== 0 ? 1 : failed,
-      skipped: result.numPendingTests + result.numTodoTests,
+      leftOut: whatWasLeftOut(result),
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The suites that say what they need, counted once with all that is in them, and all tests that were not run. */
+function whatWasLeftOut({ testResults, numPendingTests, numTodoTests }) {
+  const suites = new Set();
+  const needs = new Set();
+  for (const { name: file, assertionResults } of testResults) {
+    for (const { ancestorTitles } of assertionResults.filter(isLeftOut)) {
+      const outermost = ancestorTitles.findIndex((title) => NEEDS.test(title));
+      if (outermost >= 0) suites.add(JSON.stringify([file, ...ancestorTitles.slice(0, outermost + 1)]));
+      for (const title of ancestorTitles) for (const need of NEEDS.exec(title)?.[1].split(', ') ?? []) needs.add(need);
+    }
+  }
+  return { suites: suites.size, tests: numPendingTests + numTodoTests, needs: [...needs].sort() };
+}
+
+function isLeftOut({ status }) {
+  return status !== 'passed' && status !== 'failed';
 }
 
 function isFailed({ status }) {

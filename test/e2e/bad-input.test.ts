@@ -8,8 +8,9 @@ import type { MadeRelease } from '../../scripts/lib/made-release.ts';
 import { registryDestination } from '../../scripts/lib/registry-destination.ts';
 import { parseManifest } from '../../src/core/manifest.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
-import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
 const VERSION = '4.17.3';
@@ -70,7 +71,7 @@ describe('a command line that is wrong', () => {
   });
 });
 
-describeWithRegistry('bad input to', () => {
+describeWith(['docker-registry'], 'bad input to', () => {
   let source: TestRegistry;
   let made: MadeRelease;
   let medium: string;

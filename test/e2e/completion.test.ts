@@ -2,10 +2,9 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { projectPath } from '../../scripts/lib/project-root.ts';
-import { describeWithPrograms } from '../support/programs.ts';
 import { temporaryFolder } from '../support/user.ts';
 
 /** Completes the words given to it, the last of which is being typed, as the shell would; one proposal a line. */
@@ -16,7 +15,7 @@ COMP_CWORD=$#
 _bundle_yargs_completions
 printf '%s\\n' "\${COMPREPLY[@]}"`;
 
-describeWithPrograms(['bash', 'awk'], 'completion in bash', () => {
+describe('completion in bash', () => {
   let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
   beforeAll(async () => {
     temporary = await temporaryFolder('completion');

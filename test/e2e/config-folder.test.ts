@@ -4,9 +4,9 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { startBundle } from '../support/bundle-process.ts';
+import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
-import { describeWithPrograms } from '../support/programs.ts';
-import { describeWithRegistry, startRegistry } from '../support/registry.ts';
+import { startRegistry } from '../support/registry.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
 describe('keys are kept', () => {
@@ -39,7 +39,7 @@ describe('keys are kept', () => {
     expect((await user.bundle(['trust', 'add', user.publicKey], { env: { HOME: '/proc/none' } })).status).toBe(23);
   });
 
-  describeWithRegistry('by packs', () => {
+  describeWith(['docker-registry'], 'by packs', () => {
     it('that need the first one at once, and make one for all', async () => {
       const source = await startRegistry();
       try {
@@ -58,7 +58,7 @@ describe('keys are kept', () => {
     });
   });
 
-  describeWithPrograms(['strace'], 'without hard links', () => {
+  describeWith(['strace'], 'without hard links', () => {
     it('all the same, and never written over', async () => {
       const folder = join(temporary.path, 'without-links');
       const program = ['strace', '-f', '-qq', '-o', '/dev/null', '-e', 'inject=link,linkat:error=EPERM', process.execPath];

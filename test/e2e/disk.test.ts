@@ -10,9 +10,9 @@ import { systemCode } from '../../src/core/errors.ts';
 import { projectPath } from '../../scripts/lib/project-root.ts';
 import { type Ended, runBundle, startBundle } from '../support/bundle-process.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWhere, describeWith } from '../support/needs.ts';
 import { type PackableRelease, packableRelease } from '../support/packable-release.ts';
-import { describeWithPrograms } from '../support/programs.ts';
-import { describeWithRegistry, startRegistry } from '../support/registry.ts';
+import { startRegistry } from '../support/registry.ts';
 
 const NAME = 'ocp-4.17.3-x86_64.tar.zst';
 const TAG = 'ocp4/openshift/release-images/manifests/4.17.3-x86_64';
@@ -26,7 +26,7 @@ function mayMount(): boolean {
   return mounted;
 }
 
-describeWithRegistry('a disk', () => {
+describeWith(['docker-registry'], 'a disk', () => {
   let release: PackableRelease;
   let folder: string;
   let file: string;
@@ -45,7 +45,7 @@ describeWithRegistry('a disk', () => {
   });
   afterAll(() => release.remove());
 
-  describe.skipIf(!mayMount())('in memory', () => {
+  describeWhere(mayMount(), 'leave to mount', 'in memory', () => {
     let mounted: string;
     beforeAll(async () => {
       mounted = join(folder, 'mounted');
@@ -110,7 +110,7 @@ describeWithRegistry('a disk', () => {
     });
   });
 
-  describeWithPrograms(['gcc'], 'with a bad sector', () => {
+  describeWith(['gcc'], 'with a bad sector', () => {
     it('is named with file, byte and images, is no end of the audit, and lets no release be tagged', async () => {
       const shim = join(folder, 'eio.so');
       expect(spawnSync('gcc', ['-shared', '-fPIC', '-o', shim, projectPath('test/support/eio.c'), '-ldl']).status).toBe(0);
@@ -145,7 +145,7 @@ describeWithRegistry('a disk', () => {
     });
   });
 
-  describeWithPrograms(['strace'], 'that may lose power', () => {
+  describeWith(['strace'], 'that may lose power', () => {
     it('has every byte of a bundle, and then its folder entry, before anybody sees the final name', async () => {
       const log = join(folder, 'calls');
       const output = join(folder, 'synced');

@@ -9,13 +9,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectPath } from '../../scripts/lib/project-root.ts';
 import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
 import { commandBlocks, linksOf } from '../support/documents.ts';
+import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
-import { describeWithPrograms } from '../support/programs.ts';
-import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
 const PAGES = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', ...readdirSync(projectPath('docs')).map((name) => `docs/${name}`)];
-const PROGRAMS = ['bash', 'tar', 'zstd', 'sha256sum', 'openssl', 'diff', 'awk'];
 
 describe.each(PAGES)('%s', (page) => {
   it('links to what is there', () => {
@@ -24,7 +23,7 @@ describe.each(PAGES)('%s', (page) => {
   });
 });
 
-describeWithRegistry('the commands of', () => {
+describeWith(['docker-registry'], 'the commands of', () => {
   let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
   let source: TestRegistry;
   let target: TestRegistry;
@@ -47,7 +46,7 @@ describeWithRegistry('the commands of', () => {
     await temporary.remove();
   });
 
-  describeWithPrograms(PROGRAMS, 'the page', () => {
+  describeWith(['zstd', 'openssl'], 'the page', () => {
     it.each(PAGES.filter((page) => commandBlocks(page).length > 0))('%s do what it says', async (page) => {
       const world = await World.new(join(temporary.path, page.replace(/\W/g, '-')), { source, target, madeOptions });
       // README begins with nothing; every other page takes up where a bundle was packed.

@@ -4,9 +4,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
 import { randomFaults } from '../support/random-faults.ts';
-import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
 const MINUTES = 60_000;
@@ -20,7 +21,7 @@ const seeds = (process.env['BUNDLE_FAULT_SEEDS'] ?? '1').split(/[ ,]+/).flatMap(
 });
 const components = process.env['BUNDLE_FAULT_SEEDS'] === undefined ? { components: 10 } : {};
 
-describeWithRegistry(`with ${SHARE * 100} % of all requests failing at random`, () => {
+describeWith(['docker-registry'], `with ${SHARE * 100} % of all requests failing at random`, () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let source: TestRegistry;
   let target: TestRegistry;

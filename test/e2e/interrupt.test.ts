@@ -7,12 +7,13 @@ import { afterAll, beforeAll, beforeEach, afterEach, expect, it } from 'vitest';
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
 import { type Ended, runBundle, type Running, startBundle } from '../support/bundle-process.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
-import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
 
 const NAME = 'ocp-4.17.3-x86_64.tar.zst';
 
-describeWithRegistry('a signal', () => {
+describeWith(['docker-registry'], 'a signal', () => {
   let folder: string;
   let source: TestRegistry;
   let made: MadeRelease;

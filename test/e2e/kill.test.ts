@@ -8,8 +8,9 @@ import { digestOf, hexOf } from '../../src/core/digest.ts';
 import { MANIFEST_TYPES } from '../../src/core/media-types.ts';
 import { type Ended, runBundle, startBundle } from '../support/bundle-process.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWith } from '../support/needs.ts';
 import { type PackableRelease, packableRelease } from '../support/packable-release.ts';
-import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
 
 /** How often each of the two is killed: a few times with every run of the tests, 200 times by `npm run kill`. */
 const KILLS = Number(process.env['BUNDLE_KILLS'] ?? 3);
@@ -19,7 +20,7 @@ const LOST_AT_MOST = 64 * 1024 * 1024;
 const RELEASE_TAG = '4.17.3-x86_64';
 const NAME = `ocp-${RELEASE_TAG}`;
 
-describeWithRegistry('killed at any moment', () => {
+describeWith(['docker-registry'], 'killed at any moment', () => {
   let release: PackableRelease;
   let folder: string;
   /** Where everything that an undisturbed run writes lies. */

@@ -7,9 +7,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { MANIFEST_TYPES, OCI_MANIFEST } from '../../src/core/media-types.ts';
+import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
-import { describeWithPrograms } from '../support/programs.ts';
-import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
 const VERSION = '4.17.3';
@@ -17,7 +17,7 @@ const TAG = `${VERSION}-x86_64`;
 const NAME = `ocp-${TAG}`;
 
 /** One release from registry to registry, as its users do it; each test goes on from where the one before it ended. */
-describeWithRegistry('a release of all components', () => {
+describeWith(['docker-registry'], 'a release of all components', () => {
   let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
   let source: TestRegistry;
   let target: TestRegistry;
@@ -162,7 +162,7 @@ describeWithRegistry('a release of all components', () => {
     expect(digestOf(await manifestAt(target, 'flat/all', `${TAG}-${last.name}`))).toBe(last.digest);
   });
 
-  describeWithPrograms(['tar', 'zstd', 'sha256sum', 'openssl', 'skopeo'], 'in the hands of other programs', () => {
+  describeWith(['zstd', 'openssl', 'skopeo'], 'in the hands of other programs', () => {
     it('is whole, signed, and an image layout', async () => {
       const untarred = join(temporary.path, 'untarred');
       await execa('mkdir', [untarred]);

@@ -6,15 +6,13 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { projectPath } from '../../scripts/lib/project-root.ts';
 import { type Ended, runBundle } from '../support/bundle-process.ts';
+import { describeWith } from '../support/needs.ts';
 import { type PackableRelease, packableRelease } from '../support/packable-release.ts';
-import { describeWithPrograms } from '../support/programs.ts';
-import { haveRegistry } from '../support/registry.ts';
 
 const NAME = 'ocp-4.17.3-x86_64.tar.zst';
 
 /** Each test goes on from where the one before it ended. */
-const body = haveRegistry() ? describeWithPrograms : (): void => undefined;
-body(['sh', 'sha256sum'], 'what a pack says is to be done with its medium', () => {
+describeWith(['docker-registry'], 'what a pack says is to be done with its medium', () => {
   let release: PackableRelease;
   /** As a medium may well be called. */
   let medium: string;

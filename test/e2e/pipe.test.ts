@@ -7,14 +7,15 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { type Ended, runBundle, startBundle } from '../support/bundle-process.ts';
 import { type Decide, startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWith } from '../support/needs.ts';
 import { type PackableRelease, packableRelease } from '../support/packable-release.ts';
-import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
 
 const MiB = 1024 * 1024;
 const RELEASE = 'ocp4/openshift/release-images';
 const TAG = '4.17.3-x86_64';
 
-describeWithRegistry('a bundle in a pipe', () => {
+describeWith(['docker-registry'], 'a bundle in a pipe', () => {
   let release: PackableRelease;
   let folder: string;
   let trust: readonly string[];

@@ -9,11 +9,11 @@ import { SBOM } from '../../scripts/lib/referrers.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { referrersTagOf } from '../../src/core/manifest.ts';
 import { MANIFEST_TYPES, OCI_INDEX } from '../../src/core/media-types.ts';
+import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
 import { type ReferrersApi, startReferrersApi } from '../support/referrers-api.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
-import { describeWithPrograms } from '../support/programs.ts';
-import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
 const VERSION = '4.17.3';
@@ -26,7 +26,7 @@ interface Inspected {
 }
 
 /** A release with SBOMs and signatures that refer to it, from and to registries that can list referrers, and others. */
-describeWithRegistry('what refers to a release', () => {
+describeWith(['docker-registry'], 'what refers to a release', () => {
   let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
   let source: TestRegistry;
   let target: TestRegistry;
@@ -190,7 +190,7 @@ describeWithRegistry('what refers to a release', () => {
     await expectSameFrom(layout);
   });
 
-  describeWithPrograms(['tar', 'zstd'], 'untarred', () => {
+  describeWith(['zstd'], 'untarred', () => {
     it('is in an image layout too', async () => {
       const layout = join(temporary.path, 'untarred');
       await mkdir(layout);

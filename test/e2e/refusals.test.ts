@@ -4,11 +4,12 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
 import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
-import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { type Ran, temporaryFolder, User } from '../support/user.ts';
 
-describeWithRegistry('what a registry does not allow is told before anything is moved', () => {
+describeWith(['docker-registry'], 'what a registry does not allow is told before anything is moved', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let registry: TestRegistry;
   let made: MadeRelease;

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
+import { describeWith } from '../support/needs.ts';
 import { type Nginx, startNginx } from '../support/nginx.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
 import { makePrivateCa, type PrivateCa } from '../support/private-ca.ts';
-import { describeWithPrograms } from '../support/programs.ts';
-import { haveRegistry, startRegistry, type TestRegistry, USER } from '../support/registry.ts';
+import { startRegistry, type TestRegistry, USER } from '../support/registry.ts';
 import { IDENTITY_TOKEN, startTokenServer, type TokenServer } from '../support/token-server.ts';
 import { type Ran, temporaryFolder, User } from '../support/user.ts';
 
@@ -23,8 +23,7 @@ const encoded = ({ username, password }: { username: string; password: string })
  * A source that asks for other credentials in each repository (nginx before a real registry), a target that asks for tokens, and a user
  * who has all that in auth files.
  */
-const body = haveRegistry() ? describeWithPrograms : (): void => undefined;
-body(['nginx', 'openssl'], 'registries that ask for credentials', () => {
+describeWith(['docker-registry', 'nginx', 'openssl'], 'registries that ask for credentials', () => {
   let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
   let open: TestRegistry;
   let source: Nginx;

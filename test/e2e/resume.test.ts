@@ -8,14 +8,14 @@ import { type FrontHead, readFrontHead } from '../../src/bundle/head.ts';
 import { SealedBundle } from '../../src/bundle/sealed.ts';
 import { type Ended, runBundle } from '../support/bundle-process.ts';
 import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn, type PackableRelease, packableRelease, packingOf } from '../support/packable-release.ts';
-import { describeWithRegistry } from '../support/registry.ts';
 
 const MiB = 1024 * 1024;
 const NAME = 'ocp-4.17.3-x86_64.tar.zst';
 const TAG = '/v2/openshift-release-dev/ocp-release/manifests/4.17.3-x86_64';
 
-describeWithRegistry('a pack that was interrupted', () => {
+describeWith(['docker-registry'], 'a pack that was interrupted', () => {
   let release: PackableRelease;
   let undisturbed: Buffer;
   let largest: string;

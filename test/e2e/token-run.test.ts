@@ -8,8 +8,9 @@ import { makeRelease } from '../../scripts/lib/make-release.ts';
 import { Credentials } from '../../src/core/credentials.ts';
 import { RegistryClient } from '../../src/stores/registry/client.ts';
 import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWith } from '../support/needs.ts';
 import { makePrivateCa, type PrivateCa } from '../support/private-ca.ts';
-import { describeWithRegistry, startRegistry, type TestRegistry, USER } from '../support/registry.ts';
+import { startRegistry, type TestRegistry, USER } from '../support/registry.ts';
 import { startTokenServer, type TokenServer, type TokenServerOptions } from '../support/token-server.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
@@ -29,7 +30,7 @@ const KINDS: [string, TokenServerOptions][] =
       ];
 
 for (const [name, options] of KINDS)
-  describeWithRegistry(`a run with tokens ${name}`, () => {
+  describeWith(['docker-registry', 'openssl'], `a run with tokens ${name}`, () => {
     let folder: Awaited<ReturnType<typeof temporaryFolder>>;
     let ca: PrivateCa;
     let tokens: TokenServer;

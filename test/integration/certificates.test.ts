@@ -2,11 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemCertificates } from '../../src/stores/registry/certificates.ts';
+import { describeWith } from '../support/needs.ts';
 import { makePrivateCa, type PrivateCa } from '../support/private-ca.ts';
 
-describe('systemCertificates', () => {
+describeWith(['openssl'], 'systemCertificates', () => {
   let folder: string;
   let first: PrivateCa;
   let second: PrivateCa;

@@ -2,9 +2,9 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWith } from '../support/needs.ts';
 import { startNginx } from '../support/nginx.ts';
-import { describeWithPrograms } from '../support/programs.ts';
-import { describeWithRegistry, startRegistry, type TestRegistry, USER } from '../support/registry.ts';
+import { startRegistry, type TestRegistry, USER } from '../support/registry.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
 interface Report {
@@ -14,7 +14,7 @@ interface Report {
   readonly checks: readonly { check: string; subject: string; verdict: string; fact: string; code?: string; hint?: string }[];
 }
 
-describeWithRegistry('bundle check-registry', () => {
+describeWith(['docker-registry'], 'bundle check-registry', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let user: User;
   let open: TestRegistry;
@@ -155,7 +155,7 @@ describeWithRegistry('bundle check-registry', () => {
     expect((await user.bundle(['check-registry', target])).status).toBe(expected);
   });
 
-  describeWithPrograms(['nginx'], 'behind nginx', () => {
+  describeWith(['nginx'], 'behind nginx', () => {
     it('tells the largest request that passes', async () => {
       const nginx = await startNginx(open.url, '5m');
       cleanUp.push(nginx.stop);

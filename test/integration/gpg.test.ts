@@ -7,14 +7,14 @@ import { releaseStatement } from '../../scripts/lib/release-signer.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { readReleaseKeys, type ReleaseKeys } from '../../src/trust/release-keys.ts';
 import { type ReleaseSignature, verifyReleaseSignature } from '../../src/trust/release-signature.ts';
-import { describeWithPrograms } from '../support/programs.ts';
+import { describeWith } from '../support/needs.ts';
 import { keyFile, OCP_4_15, RHEL_7 } from '../support/release-signatures.ts';
 
 const digest = digestOf('a release');
 const reference = 'quay.io/openshift-release-dev/ocp-release:4.17.3-x86_64';
 const statement = releaseStatement(digest, reference);
 
-describeWithPrograms(['gpg', 'gpgconf'], 'release signatures made by GnuPG', () => {
+describeWith(['gpg', 'gpgconf'], 'release signatures made by GnuPG', () => {
   let home: string;
   let keys: ReleaseKeys;
 

@@ -6,8 +6,9 @@ import type { RegistryRepository } from '../../src/stores/registry/repository.ts
 import { sample } from '../contract/content.ts';
 import { fill } from '../contract/store.ts';
 import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWith } from '../support/needs.ts';
 import { makePrivateCa, type PrivateCa } from '../support/private-ca.ts';
-import { describeWithRegistry, startRegistry, type TestRegistry, USER } from '../support/registry.ts';
+import { startRegistry, type TestRegistry, USER } from '../support/registry.ts';
 import { IDENTITY_TOKEN, startTokenServer, type TokenServer, type TokenServerOptions } from '../support/token-server.ts';
 
 const { small, large } = sample;
@@ -26,7 +27,7 @@ function open(host: string, credentials: CredentialSource, repository = 'release
   return client.repository({ registry: host, repository });
 }
 
-describeWithRegistry('a registry that asks for a password', () => {
+describeWith(['docker-registry'], 'a registry that asks for a password', () => {
   let registry: TestRegistry;
   beforeAll(async () => {
     registry = await startRegistry({ htpasswd: true });
@@ -60,7 +61,7 @@ describeWithRegistry('a registry that asks for a password', () => {
   });
 });
 
-describeWithRegistry('a registry that asks for tokens', () => {
+describeWith(['docker-registry', 'openssl'], 'a registry that asks for tokens', () => {
   let ca: PrivateCa;
   let tokens: TokenServer;
   let registry: TestRegistry;

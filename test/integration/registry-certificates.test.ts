@@ -12,16 +12,12 @@ import { CertificateFolders } from '../../src/stores/registry/host-certificates.
 import type { RegistryRepository } from '../../src/stores/registry/repository.ts';
 import { sample } from '../contract/content.ts';
 import { fill } from '../contract/store.ts';
+import { describeWith } from '../support/needs.ts';
 import { type KeyPair, makePrivateCa, type PrivateCa } from '../support/private-ca.ts';
-import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
 
-let ca: PrivateCa;
 let root: string;
 const cleanUp: (() => Promise<void>)[] = [];
-beforeAll(async () => {
-  ca = await makePrivateCa();
-});
-afterAll(async () => ca.remove());
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'bundle-certs-'));
 });
@@ -75,107 +71,115 @@ async function putFolder(path: string, files: { ca?: string; client?: KeyPair })
   return folder;
 }
 
-describe('a certificate that is refused', () => {
-  it('says why and what to do, in four different ways', async () => {
-    const expired = await startServer(await ca.issue({ names: 'IP:127.0.0.1', days: -1 }));
-    const otherName = await startServer(await ca.issue({ names: 'DNS:registry.example.com' }));
-    // Node itself would be content with the common name.
-    const noName = await startServer(await ca.issue({ names: undefined, commonName: 'localhost' }));
-    const good = await startServer(ca);
-    const failures = [
-      await failure(open(expired, { ca: [ca.pem] }).tags()),
-      await failure(open(otherName, { ca: [ca.pem] }).tags()),
-      await failure(open(noName.replace('127.0.0.1', 'localhost'), { ca: [ca.pem] }).tags()),
-      await failure(open(good, { ca: await systemCertificates({}, []) }).tags()),
-    ];
-    for (const error of failures) expect(error).toMatchObject({ code: 'NETWORK', temporary: false });
-    const [ofTime, ofName, ofKind, ofAuthority] = failures.map(({ message, hint }) => `${message.replace(/^[^ ]* /, '')}\n${hint ?? ''}`);
-    expect(ofTime).toContain('clock');
-    expect(ofName).toContain('registry.example.com');
-    expect(ofKind).toContain('subjectAltName=DNS:localhost');
-    expect(ofAuthority).toContain('--ca-file');
-    expect(new Set([ofTime, ofName, ofKind, ofAuthority]).size).toBe(4);
-    expect(await open(good, { ca: await systemCertificates({}, [ca.caFile]) }).tags()).toEqual([]);
-  });
-});
-
-describeWithRegistry('a registry that asks for a client certificate', () => {
-  let registry: TestRegistry;
-  let client: KeyPair;
-  let strangers: PrivateCa;
+describeWith(['openssl'], 'certificates of a private CA', () => {
+  let ca: PrivateCa;
   beforeAll(async () => {
-    strangers = await makePrivateCa();
-    client = await ca.issue({ names: undefined, commonName: 'packer', usage: 'clientAuth' });
-    registry = await startRegistry({ tls: { ...ca, clientCas: [ca.caFile] } });
+    ca = await makePrivateCa();
   });
-  afterAll(async () => {
-    await registry.stop();
-    await strangers.remove();
+  afterAll(async () => ca.remove());
+
+  describe('a certificate that is refused', () => {
+    it('says why and what to do, in four different ways', async () => {
+      const expired = await startServer(await ca.issue({ names: 'IP:127.0.0.1', days: -1 }));
+      const otherName = await startServer(await ca.issue({ names: 'DNS:registry.example.com' }));
+      // Node itself would be content with the common name.
+      const noName = await startServer(await ca.issue({ names: undefined, commonName: 'localhost' }));
+      const good = await startServer(ca);
+      const failures = [
+        await failure(open(expired, { ca: [ca.pem] }).tags()),
+        await failure(open(otherName, { ca: [ca.pem] }).tags()),
+        await failure(open(noName.replace('127.0.0.1', 'localhost'), { ca: [ca.pem] }).tags()),
+        await failure(open(good, { ca: await systemCertificates({}, []) }).tags()),
+      ];
+      for (const error of failures) expect(error).toMatchObject({ code: 'NETWORK', temporary: false });
+      const [ofTime, ofName, ofKind, ofAuthority] = failures.map(({ message, hint }) => `${message.replace(/^[^ ]* /, '')}\n${hint ?? ''}`);
+      expect(ofTime).toContain('clock');
+      expect(ofName).toContain('registry.example.com');
+      expect(ofKind).toContain('subjectAltName=DNS:localhost');
+      expect(ofAuthority).toContain('--ca-file');
+      expect(new Set([ofTime, ofName, ofKind, ofAuthority]).size).toBe(4);
+      expect(await open(good, { ca: await systemCertificates({}, [ca.caFile]) }).tags()).toEqual([]);
+    });
   });
 
-  it('gets the one that lies in the folder of its host and port', async () => {
-    await putFolder(`certs.d/${registry.host}`, { ca: ca.caFile, client });
-    const certificateFolders = new CertificateFolders({ folders: [join(root, 'absent'), join(root, 'certs.d')] });
-    const store = open(registry.host, { certificateFolders });
-    await fill(store, sample);
-    expect(await store.resolve('multi')).toEqual(sample.ociIndex.descriptor);
+  describeWith(['docker-registry'], 'a registry that asks for a client certificate', () => {
+    let registry: TestRegistry;
+    let client: KeyPair;
+    let strangers: PrivateCa;
+    beforeAll(async () => {
+      strangers = await makePrivateCa();
+      client = await ca.issue({ names: undefined, commonName: 'packer', usage: 'clientAuth' });
+      registry = await startRegistry({ tls: { ...ca, clientCas: [ca.caFile] } });
+    });
+    afterAll(async () => {
+      await registry.stop();
+      await strangers.remove();
+    });
+
+    it('gets the one that lies in the folder of its host and port', async () => {
+      await putFolder(`certs.d/${registry.host}`, { ca: ca.caFile, client });
+      const certificateFolders = new CertificateFolders({ folders: [join(root, 'absent'), join(root, 'certs.d')] });
+      const store = open(registry.host, { certificateFolders });
+      await fill(store, sample);
+      expect(await store.resolve('multi')).toEqual(sample.ociIndex.descriptor);
+    });
+
+    it.each([
+      ['in a folder for the host', (host: string) => `named/${host}`],
+      ['for all hosts', () => 'named'],
+    ])('gets the one of --cert-dir %s', async (_, place) => {
+      await putFolder(place(registry.host), { ca: ca.caFile, client });
+      const certificateFolders = new CertificateFolders({ folders: [], named: join(root, 'named') });
+      await expect(open(registry.host, { certificateFolders }).resolve('absent')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    });
+
+    it('is told of in the failure where there is none, or a wrong one', async () => {
+      const foreign = await strangers.issue({ names: undefined, usage: 'clientAuth' });
+      const [host, port] = registry.host.split(':') as [string, string];
+      await putFolder(`certs.d/${registry.host}`, { ca: ca.caFile, client: foreign });
+      await putFolder(`certs.d/localhost:${port}`, { ca: ca.caFile });
+      const certificateFolders = new CertificateFolders({ folders: [join(root, 'certs.d')] });
+      for (const name of [host, 'localhost']) {
+        const error = await failure(open(`${name}:${port}`, { certificateFolders }).tags());
+        expect(error.code).toBe('NETWORK');
+        expect(error.hint).toContain(`certs.d/${name}:${port}/`);
+      }
+    });
   });
 
-  it.each([
-    ['in a folder for the host', (host: string) => `named/${host}`],
-    ['for all hosts', () => 'named'],
-  ])('gets the one of --cert-dir %s', async (_, place) => {
-    await putFolder(place(registry.host), { ca: ca.caFile, client });
-    const certificateFolders = new CertificateFolders({ folders: [], named: join(root, 'named') });
-    await expect(open(registry.host, { certificateFolders }).resolve('absent')).rejects.toMatchObject({ code: 'NOT_FOUND' });
-  });
+  describe('the folder of a host', () => {
+    it('is trusted for that host alone, and for where it leads', async () => {
+      const good = await startServer(ca);
+      const [, port] = good.split(':') as [string, string];
+      await putFolder(`certs.d/${good}`, { ca: ca.caFile });
+      const certificateFolders = new CertificateFolders({ folders: [join(root, 'certs.d')] });
+      expect(await open(good, { certificateFolders }).tags()).toEqual([]);
+      expect(await failure(open(`localhost:${port}`, { certificateFolders }).tags())).toMatchObject({ code: 'NETWORK' });
+      const leading = await startServer(ca, {}, (url) => (url.startsWith('/v2/r') ? `https://localhost:${port}${url}` : undefined));
+      await putFolder(`certs.d/${leading}`, { ca: ca.caFile });
+      expect(await open(leading, { certificateFolders }).tags()).toEqual([]);
+    });
 
-  it('is told of in the failure where there is none, or a wrong one', async () => {
-    const foreign = await strangers.issue({ names: undefined, usage: 'clientAuth' });
-    const [host, port] = registry.host.split(':') as [string, string];
-    await putFolder(`certs.d/${registry.host}`, { ca: ca.caFile, client: foreign });
-    await putFolder(`certs.d/localhost:${port}`, { ca: ca.caFile });
-    const certificateFolders = new CertificateFolders({ folders: [join(root, 'certs.d')] });
-    for (const name of [host, 'localhost']) {
-      const error = await failure(open(`${name}:${port}`, { certificateFolders }).tags());
-      expect(error.code).toBe('NETWORK');
-      expect(error.hint).toContain(`certs.d/${name}:${port}/`);
-    }
-  });
-});
+    it.each([
+      ['has no key', async (folder: string) => rm(join(folder, 'client.key'))],
+      ['has no certificate', async (folder: string) => rm(join(folder, 'client.cert'))],
+      ['has the key of another', async (folder: string) => cp(ca.key, join(folder, 'client.key'))],
+      ['is no PEM', async (folder: string) => writeFile(join(folder, 'client.cert'), 'certificate')],
+      ['has a CA that is none', async (folder: string) => writeFile(join(folder, 'ca.crt'), 'certificate')],
+    ])('is refused where the client certificate %s', async (_, spoil) => {
+      const client = await ca.issue({ names: undefined, usage: 'clientAuth' });
+      const folder = await putFolder('certs.d/quay.io:443', { client });
+      await spoil(folder);
+      const error = await failure(new CertificateFolders({ folders: [join(root, 'certs.d')] }).of(['quay.io', 'quay.io:443']));
+      expect(error.code).toBe('CONFIGURATION');
+      expect(error.subject).toContain(folder);
+      expect(JSON.stringify(error)).not.toContain('PRIVATE KEY');
+    });
 
-describe('the folder of a host', () => {
-  it('is trusted for that host alone, and for where it leads', async () => {
-    const good = await startServer(ca);
-    const [, port] = good.split(':') as [string, string];
-    await putFolder(`certs.d/${good}`, { ca: ca.caFile });
-    const certificateFolders = new CertificateFolders({ folders: [join(root, 'certs.d')] });
-    expect(await open(good, { certificateFolders }).tags()).toEqual([]);
-    expect(await failure(open(`localhost:${port}`, { certificateFolders }).tags())).toMatchObject({ code: 'NETWORK' });
-    const leading = await startServer(ca, {}, (url) => (url.startsWith('/v2/r') ? `https://localhost:${port}${url}` : undefined));
-    await putFolder(`certs.d/${leading}`, { ca: ca.caFile });
-    expect(await open(leading, { certificateFolders }).tags()).toEqual([]);
-  });
-
-  it.each([
-    ['has no key', async (folder: string) => rm(join(folder, 'client.key'))],
-    ['has no certificate', async (folder: string) => rm(join(folder, 'client.cert'))],
-    ['has the key of another', async (folder: string) => cp(ca.key, join(folder, 'client.key'))],
-    ['is no PEM', async (folder: string) => writeFile(join(folder, 'client.cert'), 'certificate')],
-    ['has a CA that is none', async (folder: string) => writeFile(join(folder, 'ca.crt'), 'certificate')],
-  ])('is refused where the client certificate %s', async (_, spoil) => {
-    const client = await ca.issue({ names: undefined, usage: 'clientAuth' });
-    const folder = await putFolder('certs.d/quay.io:443', { client });
-    await spoil(folder);
-    const error = await failure(new CertificateFolders({ folders: [join(root, 'certs.d')] }).of(['quay.io', 'quay.io:443']));
-    expect(error.code).toBe('CONFIGURATION');
-    expect(error.subject).toContain(folder);
-    expect(JSON.stringify(error)).not.toContain('PRIVATE KEY');
-  });
-
-  it('has to be there where it was named', async () => {
-    const named = new CertificateFolders({ folders: [], named: join(root, 'absent') });
-    expect(await failure(named.of(['quay.io']))).toMatchObject({ code: 'NOT_FOUND' });
-    expect(await new CertificateFolders({ folders: [join(root, 'absent')] }).of(['quay.io'])).toBeUndefined();
+    it('has to be there where it was named', async () => {
+      const named = new CertificateFolders({ folders: [], named: join(root, 'absent') });
+      expect(await failure(named.of(['quay.io']))).toMatchObject({ code: 'NOT_FOUND' });
+      expect(await new CertificateFolders({ folders: [join(root, 'absent')] }).of(['quay.io'])).toBeUndefined();
+    });
   });
 });

@@ -11,14 +11,15 @@ import type { RegistryRepository } from '../../src/stores/registry/repository.ts
 import { fill } from '../contract/store.ts';
 import { type Held, held, LARGE_BYTES, sample } from '../contract/content.ts';
 import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
-import { describeWithRegistry, startRegistry, type TestRegistry, USER } from '../support/registry.ts';
+import { describeWith } from '../support/needs.ts';
+import { startRegistry, type TestRegistry, USER } from '../support/registry.ts';
 
 const REPOSITORY = 'release/images';
 const LIMIT = 2 * LARGE_BYTES;
 const { large, small, oci } = sample;
 const known: CredentialSource = { lookup: async () => new Credentials(USER.username, USER.password), places: ['/run/auth.json'] };
 
-describeWithRegistry('a registry behind faults', () => {
+describeWith(['docker-registry'], 'a registry behind faults', () => {
   let registry: TestRegistry;
   let locked: TestRegistry;
   const cleanUp: (() => Promise<void>)[] = [];

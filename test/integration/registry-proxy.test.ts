@@ -14,10 +14,11 @@ import { proxyFor, proxyFromEnvironment } from '../../src/stores/registry/proxy.
 import { Transport } from '../../src/stores/registry/transport.ts';
 import { sample } from '../contract/content.ts';
 import { fill } from '../contract/store.ts';
+import { describeWith } from '../support/needs.ts';
 import { makePrivateCa, type PrivateCa } from '../support/private-ca.ts';
-import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
 
-describeWithRegistry('a registry behind a proxy', () => {
+describeWith(['docker-registry', 'openssl'], 'a registry behind a proxy', () => {
   const NAME = 'registry.example.com';
   let ca: PrivateCa;
   let registry: TestRegistry;

@@ -10,15 +10,16 @@ import type { RegistryRepository } from '../../src/stores/registry/repository.ts
 import { EMPTY, type Held, referrerManifest, sample } from '../contract/content.ts';
 import { fill, storeContract } from '../contract/store.ts';
 import { type Decide, type Fault, startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWith } from '../support/needs.ts';
 import { startReferrersApi } from '../support/referrers-api.ts';
-import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
 
 const { oci, sbom, signature } = sample;
 const bare = { ...sample, manifests: [sample.oci, sample.docker, sample.ociIndex, sample.dockerList] };
 const subject = oci.descriptor.digest;
 const tag = referrersTagOf(subject);
 
-describeWithRegistry('a registry with the referrers API', () => {
+describeWith(['docker-registry'], 'a registry with the referrers API', () => {
   storeContract('such a registry', async () => {
     const registry = await startRegistry();
     const api = await startReferrersApi(registry.url);
@@ -50,7 +51,7 @@ describeWithRegistry('a registry with the referrers API', () => {
   });
 });
 
-describeWithRegistry('a registry without the referrers API', () => {
+describeWith(['docker-registry'], 'a registry without the referrers API', () => {
   let registry: TestRegistry;
   const clients: RegistryClient[] = [];
   beforeAll(async () => {
@@ -146,7 +147,7 @@ describeWithRegistry('a registry without the referrers API', () => {
   });
 });
 
-describeWithRegistry('a hostile list of referrers', () => {
+describeWith(['docker-registry'], 'a hostile list of referrers', () => {
   let registry: TestRegistry;
   beforeAll(async () => {
     registry = await startRegistry();

@@ -1,9 +1,10 @@
 import { anonymous } from '../../src/core/credentials.ts';
 import { RegistryClient } from '../../src/stores/registry/client.ts';
 import { storeContract } from '../contract/store.ts';
-import { describeWithRegistry, startRegistry } from '../support/registry.ts';
+import { describeWith } from '../support/needs.ts';
+import { startRegistry } from '../support/registry.ts';
 
-describeWithRegistry('a registry in plain HTTP on loopback', () => {
+describeWith(['docker-registry'], 'a registry in plain HTTP on loopback', () => {
   storeContract('a registry', async () => {
     const registry = await startRegistry();
     const client = new RegistryClient({ credentials: anonymous, ca: [], backoffMs: 1 });

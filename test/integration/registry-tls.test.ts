@@ -12,8 +12,9 @@ import type { RegistryRepository } from '../../src/stores/registry/repository.ts
 import { sample } from '../contract/content.ts';
 import { fill } from '../contract/store.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWith } from '../support/needs.ts';
 import { makePrivateCa, type PrivateCa } from '../support/private-ca.ts';
-import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
 
 const cleanUp: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -26,7 +27,7 @@ function open(registry: string, options: Partial<RegistryClientOptions> = {}): R
   return client.repository({ registry, repository: 'release/images' });
 }
 
-describeWithRegistry('a registry with a certificate of a private CA', () => {
+describeWith(['docker-registry', 'openssl'], 'a registry with a certificate of a private CA', () => {
   let ca: PrivateCa;
   let otherName: PrivateCa;
   let registry: TestRegistry;
@@ -132,7 +133,7 @@ describeWithRegistry('a registry with a certificate of a private CA', () => {
   });
 });
 
-describeWithRegistry('a registry in plain HTTP', () => {
+describeWith(['docker-registry'], 'a registry in plain HTTP', () => {
   let registry: TestRegistry;
   beforeAll(async () => {
     registry = await startRegistry();

@@ -10,9 +10,9 @@ import { RegistryClient } from '../../src/stores/registry/client.ts';
 import type { RegistryRepository } from '../../src/stores/registry/repository.ts';
 import { type Held, held } from '../contract/content.ts';
 import { type Decide, type Fault, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWith } from '../support/needs.ts';
 import { startNginx } from '../support/nginx.ts';
-import { describeWithPrograms } from '../support/programs.ts';
-import { describeWithRegistry, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
 
 const MiB = 1024 * 1024;
 const SIZE = 3 * MiB + 17;
@@ -27,7 +27,7 @@ const always = (pattern: RegExp, fault: Fault): Decide => {
   return ({ method, url }) => (pattern.test(`${method} ${url}`) ? fault : undefined);
 };
 
-describeWithRegistry('uploads to a registry', () => {
+describeWith(['docker-registry'], 'uploads to a registry', () => {
   let registry: TestRegistry;
   const cleanUp: (() => Promise<void>)[] = [];
   beforeAll(async () => {
@@ -251,7 +251,7 @@ describeWithRegistry('uploads to a registry', () => {
     expect(proxy.seen(/^DELETE/)).toHaveLength(1);
   });
 
-  describeWithPrograms(['nginx'], 'behind nginx with its limit of 1 MB', () => {
+  describeWith(['nginx'], 'behind nginx with its limit of 1 MB', () => {
     async function limited(upstream: string): Promise<string> {
       const nginx = await startNginx(upstream, '1m');
       cleanUp.push(nginx.stop);

@@ -10,7 +10,7 @@ import { ImageLayout } from '../../src/stores/layout.ts';
 import { inspect } from '../../src/workflows/inspect.ts';
 import { pack, type PackReport, type PackRequest } from '../../src/workflows/pack.ts';
 import { verify } from '../../src/workflows/verify.ts';
-import { describeWithPrograms } from '../support/programs.ts';
+import { describeWith } from '../support/needs.ts';
 
 describe('a release in volumes', () => {
   let folder: string;
@@ -158,7 +158,7 @@ describe('a release in volumes', () => {
     await verify(requestOf(...written.reverse()), trial.context);
   });
 
-  describeWithPrograms(['zstd', 'tar', 'sha256sum'], 'in the hands of other programs', () => {
+  describeWith(['zstd'], 'in the hands of other programs', () => {
     it('is checked by the sums beside it, and untarred when it is joined', async () => {
       const own = join(set.path, '..');
       await execa('sha256sum', ['--strict', '-c', 'ocp-4.17.3-x86_64.sha256'], { cwd: own });

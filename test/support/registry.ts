@@ -1,9 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe } from 'vitest';
-import { REGISTRY_PROGRAM, serveRegistry } from '../../scripts/lib/registry.ts';
+import { serveRegistry } from '../../scripts/lib/registry.ts';
 
 /**
  * The one user of a registry with `htpasswd`. The hash is bcrypt, as the registry asks for, made with
@@ -28,18 +26,6 @@ export interface TestRegistry {
   /** The folder that holds its storage. */
   readonly root: string;
   readonly stop: () => Promise<void>;
-}
-
-/** Whether the real registry is installed. @throws Error where it is not, and `$BUNDLE_REQUIRE_SERVERS` asks for it. */
-export function haveRegistry(): boolean {
-  const found = spawnSync(REGISTRY_PROGRAM, ['--version']).error === undefined;
-  if (!found && process.env['BUNDLE_REQUIRE_SERVERS']) throw new Error(`${REGISTRY_PROGRAM} is not installed`);
-  return found;
-}
-
-/** `describe` for tests that need the real registry; they are skipped where it is not installed. */
-export function describeWithRegistry(name: string, body: () => void): void {
-  describe.skipIf(!haveRegistry())(name, body);
 }
 
 /** Starts an empty registry of its own on a free port of loopback, in a folder of its own. */

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import { BundleError } from '../../../src/core/errors.ts';
 import { KEY_TYPES, SignerKey, SigningKey } from '../../../src/trust/keys.ts';
-import { describeWithPrograms } from '../../support/programs.ts';
+import { describeWith } from '../../support/needs.ts';
 
 const ALGORITHMS = {
   'ecdsa-p256': 'ECDSA P-256',
@@ -166,7 +166,7 @@ describe('keys that are refused', () => {
   });
 });
 
-describeWithPrograms(['openssl'], 'other encodings of a good key', () => {
+describeWith(['openssl'], 'other encodings of a good key', () => {
   const encodings: [string, string[]][] = [
     ['a compressed point', ['-conv_form', 'compressed']],
     ['a hybrid point', ['-conv_form', 'hybrid']],
