@@ -21,7 +21,7 @@ export function describeWith(programs: readonly Program[], name: string, body: (
   } else if (process.env['BUNDLE_REQUIRE_PROGRAMS']) {
     describe(name, () => {
       it('has the programs it needs', () => {
-        const wanted = missing.map((program) => packages[program]).join(' ');
+        const wanted = [...new Set(missing.map((program) => packages[program]))].join(' ');
         throw new Error(`not installed: ${missing.join(', ')} (apt-get install ${wanted}, or unset BUNDLE_REQUIRE_PROGRAMS)`);
       });
     });
