@@ -2,6 +2,7 @@ import { type Fault, isDamage, type OnFault, RELEASE_IMAGE } from '../bundle/fau
 import { blobPath } from '../bundle/sums.ts';
 import { drain } from '../core/bytes.ts';
 import { type Digest, digestFromHex } from '../core/digest.ts';
+import type { OnePass } from '../core/one-pass.ts';
 import { imagesUsing } from '../core/plan.ts';
 import { verified } from '../core/verified.ts';
 import type { Context } from './context.ts';
@@ -15,8 +16,12 @@ export interface Audited {
   readonly lost: readonly Digest[];
 }
 
+/** What of a bundle an audit needs. */
+type Auditable = Pick<SurveyedBundle, 'reader' | 'release' | 'size' | 'path'>;
+
 /** Hashes every layer that is there. What is damaged is told to `onFault`; what lies in missing volumes is only counted. */
-export async function auditLayers({ reader, release }: SurveyedBundle, onFault: OnFault, context: Context): Promise<Audited> {
+export async function auditLayers(bundle: Auditable, onFault: OnFault, context: Context): Promise<Audited> {
+  const { reader, release } = bundle;
   const { observe, signal } = context;
   const { layers } = reader;
   const imageOf = new Map(release?.content.layers.map(({ descriptor, image }) => [descriptor.digest, image]));
@@ -34,6 +39,7 @@ export async function auditLayers({ reader, release }: SurveyedBundle, onFault: 
   const lost: Digest[] = [];
   let good = 0;
   let goodBytes = 0;
+  let hasBrokenOff = false;
   for (const [index, layer] of layers.entries()) {
     const { digest, size } = layer;
     const image = imageOf.get(digest) ?? 'an image';
@@ -53,6 +59,7 @@ export async function auditLayers({ reader, release }: SurveyedBundle, onFault: 
       lost.push(digest);
       for (const place of reader.placesOf(digest)) onFault({ ...place, entries: [blobPath(digest)], error });
       if (error === pass?.failure) {
+        hasBrokenOff = true;
         lost.push(...layers.slice(index + 1).map((behind) => behind.digest)); // nothing comes any more
         break;
       }
@@ -60,8 +67,23 @@ export async function auditLayers({ reader, release }: SurveyedBundle, onFault: 
     pass?.settle(digest);
     observe({ type: 'finished', digest, bytes: size, image });
   }
-  if (pass !== undefined && pass.failure === undefined) await pass.finish();
+  if (pass !== undefined && !hasBrokenOff) await checkEndOfPass(pass, bundle, onFault);
   return { good, goodBytes, lost };
+}
+
+/**
+ * Waits for what comes behind the last layer. A short stream mostly ends, well or badly, while its
+ * layers are still being hashed: only waiting tells which.
+ */
+async function checkEndOfPass(pass: OnePass, { reader, size, path }: Auditable, onFault: OnFault): Promise<void> {
+  try {
+    await pass.finish();
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    const last = reader.layerDigests.at(-1);
+    const start = (last && reader.placesOf(last)[0]?.end) ?? 0;
+    onFault({ path, start, end: Math.max(start, size), entries: ['the end of the bundle'], error });
+  }
 }
 
 /** Names of the images that a fault breaks; all of them where manifests are lost, since these say which layers are whose. */

@@ -36,7 +36,7 @@ export interface InspectReport {
 
 /**
  * Says what a bundle holds, and what volumes that are missing hold. Everything that is said has been checked as for
- * opening a bundle; the layers are not read.
+ * opening a bundle; the layers are not hashed. A pipe is followed to its end.
  */
 export async function inspect(request: OpenRequest, context: Context): Promise<InspectReport> {
   const bundle = await surveyBundle(request, context, refuseFault);
@@ -47,6 +47,7 @@ export async function inspect(request: OpenRequest, context: Context): Promise<I
     for (const layer of layers) {
       if (!(await reader.exists(layer))) missing.push(layer.digest);
     }
+    await reader.pass?.finish(); // of a pipe only its end tells that it is whole
     return {
       bundle,
       images: release === undefined ? manifest.images : inspectedImages(release),

@@ -58,6 +58,7 @@ export async function unpack(request: UnpackRequest, context: Context): Promise<
       context,
       { leaves: partial ? { isIncomplete, isLoss: isSourceFailure } : undefined, pass: reader.pass },
     );
+    await reader.pass?.finish(); // a dry run sends nothing, and says no less
     return { bundle, delivery };
   } finally {
     await network?.close();
