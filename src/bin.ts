@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 
 import { endAtOnce, interruption, main } from './cli/main.ts';
+import { neverWaitFor } from './cli/present/terminal.ts';
 
 // Each chunk from a socket is a small object with 64 KiB behind it. A young generation that grows collects so rarely that
 // tens of MiB of them pile up: 237 MiB at the peak of a pack, 190 MiB with this.
@@ -31,6 +32,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 // Whoever writes the result sees that stdout is closed; and nobody can be told that stderr is, as that of a closed terminal.
 process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
+neverWaitFor(process.stdout);
+neverWaitFor(process.stderr);
 
 // A promise that nobody settles would end the program in silence; it is a bug of ours, and has to look like one.
 process.on('exit', () => {

@@ -2,6 +2,7 @@ import type { Ora } from 'ora';
 
 import type { Observe, TransferEvent } from '../../core/events.ts';
 import { formatBytes, formatDuration, printable } from '../units.ts';
+import { withColumns } from './terminal.ts';
 
 export type ProgressMode = 'auto' | 'plain' | 'json' | 'none';
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
@@ -30,6 +31,7 @@ export async function createProgress(mode: ProgressMode, level: LogLevel, stream
   }
   const live = mode === 'auto' && stream.isTTY && shows('info');
   if (live) {
+    withColumns(stream);
     const { default: ora } = await import('ora'); // only where something is drawn: it costs a tenth of the start
     return liveProgress(ora({ stream, discardStdin: false }), stream, shows);
   }

@@ -1,0 +1,45 @@
+import { accessSync, constants } from 'node:fs';
+
+/** Columns of a terminal that does not say how many it has. */
+const USUAL_COLUMNS = 80;
+
+/** What Node's stream of a terminal keeps to itself. */
+interface Inner {
+  readonly _handle?: { readonly setBlocking?: (isBlocking: boolean) => unknown } | null;
+}
+
+/**
+ * Lets a terminal count as {@link USUAL_COLUMNS} wide while it says that it has no columns, as one
+ * does that nobody has given a size: ora divides by them, and would clear lines without end.
+ */
+export function withColumns(terminal: NodeJS.WriteStream): void {
+  let said = terminal.columns;
+  Object.defineProperty(terminal, 'columns', {
+    configurable: true,
+    enumerable: true,
+    get: () => (Number.isSafeInteger(said) && said > 0 ? said : USUAL_COLUMNS),
+    set: (columns: number) => (said = columns), // Node writes the new size there
+  });
+}
+
+/**
+ * Lets the program go on while a terminal takes nothing, as one that Ctrl-S has stopped: by itself
+ * Node waits for it inside each write, and hears no signal meanwhile.
+ */
+export function neverWaitFor(terminal: NodeJS.WriteStream & { readonly fd: number }): void {
+  if (!terminal.isTTY || !isReopened(terminal.fd)) return;
+  (terminal as Inner)._handle?.setBlocking?.(false);
+}
+
+/**
+ * Node opens a terminal once more for itself if it may. If it may not, as behind `su`, the terminal
+ * is set up for the shell too, which must not find it changed.
+ */
+function isReopened(fd: number): boolean {
+  try {
+    accessSync(`/dev/fd/${fd}`, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

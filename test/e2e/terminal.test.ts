@@ -1,0 +1,31 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { type DamageTrial, prepareTrial } from '../../scripts/lib/damage.ts';
+import { describeWithPrograms } from '../support/programs.ts';
+import { runOnTerminal } from '../support/terminal.ts';
+
+describeWithPrograms(['python3'], 'on a terminal', () => {
+  let folder: string;
+  let trial: DamageTrial;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bundle-terminal-'));
+    trial = await prepareTrial(folder);
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it('that has no columns a run ends, and has not said much', async () => {
+    const args = ['verify', trial.path, '--release-key', trial.made.releaseKey];
+    const { status, bytes } = await runOnTerminal(args, 'open', folder);
+    expect(status).toBe(0);
+    expect(bytes).toBeGreaterThan(100);
+  });
+
+  it('that takes nothing a run still hears a signal', async () => {
+    expect(await runOnTerminal(['verify', '-'], 'stopped', folder)).toMatchObject({ status: 129 });
+  });
+});

@@ -1,0 +1,56 @@
+import { execa } from 'execa';
+
+import { projectPath } from '../../scripts/lib/project-root.ts';
+
+/** How a run on a terminal ended. */
+export interface EndedOnTerminal {
+  /** Negative where a signal ended it. */
+  readonly status: number;
+  /** Bytes that it wrote to the terminal. */
+  readonly bytes: number;
+}
+
+/** What Python does for it, since Node makes no terminals: KIND LIMIT PROGRAM ARGUMENT... */
+const RUN = `
+import errno, json, os, pty, signal, subprocess, sys, termios
+stopped, limit, command = sys.argv[1] == "stopped", int(sys.argv[2]), sys.argv[3:]
+master, slave = pty.openpty()
+if stopped: termios.tcflow(slave, termios.TCOOFF)
+child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=slave, stderr=slave)
+signal.signal(signal.SIGTERM, lambda *_: (child.kill(), sys.exit(1)))
+if not stopped: os.close(slave)
+def hears():
+  for line in open("/proc/%d/status" % child.pid):
+    if line.startswith("SigCgt:"): return int(line.split()[1], 16) >> (signal.SIGHUP - 1) & 1
+count = 0
+if stopped:
+  while not hears() and child.poll() is None: os.sched_yield()
+  child.send_signal(signal.SIGHUP)
+else:
+  child.stdin.close()
+  while count <= limit:
+    try: data = os.read(master, 65536)
+    except OSError as error:
+      if error.errno != errno.EIO: raise
+      break
+    count += len(data)
+  if count > limit: child.kill()
+print(json.dumps({"status": child.wait(), "bytes": count}))
+`;
+
+/** More than a short run has to say; a run that says more is killed. */
+const MOST_BYTES = 1_000_000;
+
+/**
+ * Runs the built program on a terminal that nobody has given a size. One that is `stopped` takes
+ * nothing, as after Ctrl-S: the program is sent SIGHUP as soon as it hears signals.
+ */
+export async function runOnTerminal(args: readonly string[], kind: 'open' | 'stopped', home: string): Promise<EndedOnTerminal> {
+  const command = [process.execPath, projectPath('dist/bin.js'), ...args];
+  const { stdout } = await execa('python3', ['-c', RUN, kind, String(MOST_BYTES), ...command], {
+    env: { HOME: home, PATH: process.env['PATH'] ?? '', TERM: 'xterm' },
+    extendEnv: false,
+    timeout: 40_000,
+  });
+  return JSON.parse(stdout) as EndedOnTerminal;
+}
