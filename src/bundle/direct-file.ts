@@ -1,6 +1,7 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
 
 import { systemCode } from '../core/errors.ts';
+import { createFile, reopenFile } from '../files/own-file.ts';
 
 /** What file systems want place, length and memory of a direct write to be a multiple of, at most; in bytes. */
 const BLOCK = 4096;
@@ -37,12 +38,12 @@ export class DirectFile {
   }
 
   /**
-   * @param flags of fopen(3): `w+` for a new file, `r+` for one that is there.
+   * @param state whether it is made anew, or there already.
    * @param openDirect opens a file for direct writes, or not.
-   * @throws Error of the system.
+   * @throws BundleError DISK for anything there that is no file; Error of the system.
    */
-  static async open(path: string, flags: 'w+' | 'r+', openDirect = openPastCache): Promise<DirectFile> {
-    const file = await open(path, flags, 0o644);
+  static async open(path: string, state: 'new' | 'begun', openDirect = openPastCache): Promise<DirectFile> {
+    const file = await (state === 'new' ? createFile(path) : reopenFile(path));
     return new DirectFile(file, await openDirect(path));
   }
 
@@ -132,9 +133,9 @@ export class DirectFile {
 }
 
 async function openPastCache(path: string): Promise<FileHandle | undefined> {
-  const { O_DIRECT, O_WRONLY } = constants as Partial<typeof constants>;
-  if (O_DIRECT === undefined || O_WRONLY === undefined) return undefined; // a system without
-  return open(path, O_WRONLY | O_DIRECT).catch(() => undefined);
+  const { O_DIRECT, O_WRONLY, O_NOFOLLOW } = constants as Partial<typeof constants>;
+  if (O_DIRECT === undefined || O_WRONLY === undefined || O_NOFOLLOW === undefined) return undefined; // a system without
+  return open(path, O_WRONLY | O_DIRECT | O_NOFOLLOW).catch(() => undefined);
 }
 
 async function writeAll(file: Pick<FileHandle, 'write'>, bytes: Uint8Array, position: number): Promise<void> {

@@ -1,9 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
-import { open, rename } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { type Digest, digestFromHex } from '../core/digest.ts';
-import { writeError } from '../core/errors.ts';
+import { BundleError, writeError } from '../core/errors.ts';
+import { createFile, renameFile } from '../files/own-file.ts';
 import { DirectFile } from './direct-file.ts';
 import type { VolumePlan } from './plan.ts';
 
@@ -43,7 +44,7 @@ export class VolumeWriter {
   /** Begins `<path>.partial` with what stands before the first layer. @throws BundleError DISK */
   static async create(path: string, plan: VolumePlan): Promise<VolumeWriter> {
     const partial = `${path}${PARTIAL_SUFFIX}`;
-    const writer = new VolumeWriter(path, plan, await onDisk('create', partial, () => DirectFile.open(partial, 'w+')));
+    const writer = new VolumeWriter(path, plan, await onDisk('create', partial, () => DirectFile.open(partial, 'new')));
     try {
       await writer.write(plan.head);
     } catch (error) {
@@ -60,7 +61,7 @@ export class VolumeWriter {
    */
   static async reopen(path: string, plan: VolumePlan, state: 'begun' | 'finished'): Promise<VolumeWriter> {
     const partial = `${path}${PARTIAL_SUFFIX}`;
-    const file = state === 'finished' ? undefined : await onDisk('open', partial, () => DirectFile.open(partial, 'r+'));
+    const file = state === 'finished' ? undefined : await onDisk('open', partial, () => DirectFile.open(partial, 'begun'));
     const writer = new VolumeWriter(path, plan, file);
     writer.pass(plan.head);
     return writer;
@@ -134,7 +135,7 @@ export class VolumeWriter {
       await this.#awaitSync();
       await file.sync();
       await file.close();
-      await rename(this.partialPath, this.path);
+      await renameFile(this.partialPath, this.path);
     });
     await syncFolder(dirname(this.path));
     return { digest: digestFromHex(this.#hash.digest('hex')), wasFinished: false };
@@ -150,8 +151,8 @@ export class VolumeWriter {
   /** A finished file that turns out to be damaged is an unfinished one again before the first byte of it changes. */
   async #writable(): Promise<DirectFile> {
     this.#file ??= await onDisk('rename', this.path, async () => {
-      await rename(this.path, this.partialPath);
-      return DirectFile.open(this.partialPath, 'r+');
+      await renameFile(this.path, this.partialPath);
+      return DirectFile.open(this.partialPath, 'begun');
     });
     return this.#file;
   }
@@ -180,14 +181,14 @@ export class VolumeWriter {
 export async function writeWhole(path: string, content: Uint8Array | string, mode = 0o644): Promise<void> {
   await onDisk('write', path, async () => {
     const temporary = `${path}${PARTIAL_SUFFIX}`;
-    const file = await open(temporary, 'w', mode);
+    const file = await createFile(temporary, mode);
     try {
       await file.writeFile(content);
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await renameFile(temporary, path);
   });
   await syncFolder(dirname(path));
 }
@@ -210,6 +211,6 @@ async function onDisk<T>(action: string, path: string, work: () => Promise<T>): 
   try {
     return await work();
   } catch (error) {
-    throw writeError(action, path, error);
+    throw error instanceof BundleError ? error : writeError(action, path, error);
   }
 }

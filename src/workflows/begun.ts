@@ -11,6 +11,7 @@ import type { Cut } from '../bundle/tail.ts';
 import { PARTIAL_SUFFIX } from '../bundle/volume-writer.ts';
 import { type Digest, digestOf, hexOf } from '../core/digest.ts';
 import { BundleError, diskError, hasCode, writeError } from '../core/errors.ts';
+import { isFileThere } from '../files/own-file.ts';
 import type { SigningKey } from '../trust/keys.ts';
 
 const HINT = '--restart begins anew and drops it; another folder keeps both.';
@@ -25,7 +26,10 @@ export interface BegunFile {
   readonly isFinished: boolean;
 }
 
-/** What is there of a bundle, finished or not; an unfinished file comes before a finished one of the same volume. */
+/**
+ * What is there of a bundle, finished or not; an unfinished file comes before a finished one of the same volume.
+ * @throws BundleError DISK, also for what has such a name and is no file.
+ */
 export async function findBegun(path: string): Promise<readonly BegunFile[]> {
   const folder = dirname(path);
   let names: readonly string[];
@@ -42,6 +46,7 @@ export async function findBegun(path: string): Promise<readonly BegunFile[]> {
     if (named?.bundle !== basename(path)) return [];
     return [{ path: join(folder, name), volumePath: join(folder, volume), number: named.number ?? 1, isFinished }];
   });
+  for (const file of files) await isFileThere(file.path);
   return files.sort((a, b) => a.number - b.number || Number(a.isFinished) - Number(b.isFinished));
 }
 

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { anySignal } from '../core/concurrency.ts';
 import { BundleError, diskError, systemCode, writeError } from '../core/errors.ts';
+import { createFile } from '../files/own-file.ts';
 
 const HEARTBEAT_MS = 10_000;
 /** A lock that has not been touched for so long was left behind, wherever its owner ran. */
@@ -114,12 +115,12 @@ async function isStale(lockPath: string, owner: Partial<Owner>, self: Owner): Pr
   }
   const probePath = `${lockPath}.${self.pid}`;
   try {
-    await (await open(probePath, 'w')).close();
+    await (await createFile(probePath)).close();
     const [lock, probe] = await Promise.all([stat(lockPath), stat(probePath)]);
     return probe.mtimeMs - lock.mtimeMs > SILENCE_MS;
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return true;
-    throw diskError('look at', lockPath, error);
+    throw error instanceof BundleError ? error : diskError('look at', lockPath, error);
   } finally {
     await rm(probePath, { force: true });
   }

@@ -3,13 +3,14 @@ import { basename, dirname, join } from 'node:path';
 
 import { volumeNames } from '../bundle/names.ts';
 import type { BundlePlan } from '../bundle/plan.ts';
-import { writeWhole } from '../bundle/volume-writer.ts';
+import { PARTIAL_SUFFIX, writeWhole } from '../bundle/volume-writer.ts';
 import type { FinishedVolume } from '../bundle/writer.ts';
 import { hexOf } from '../core/digest.ts';
 import { BundleError, diskError, hasCode, writeError } from '../core/errors.ts';
 import type { PlannedBlob } from '../core/plan.ts';
 import { RateLimit } from '../core/rate.ts';
 import { readAhead } from '../core/read-ahead.ts';
+import { isFileThere } from '../files/own-file.ts';
 import { readSmallFile } from '../files/small-file.ts';
 import { type BegunFile, checkCut, removeBegun } from './begun.ts';
 import { stemOf } from './bundle-files.ts';
@@ -111,6 +112,9 @@ async function besideFiles({
   before,
 }: WriteRequest): Promise<(volume: Pick<FinishedVolume, 'path' | 'digest'>) => Promise<void>> {
   const folder = dirname(path);
+  const besides = { sums: join(folder, `${stemOf(path)}.sha256`), key: join(folder, `${stemOf(path)}.pub`) };
+  // What cannot be written in the end should not have been begun.
+  for (const beside of Object.values(besides)) await isFileThere(`${beside}${PARTIAL_SUFFIX}`);
   const lines: string[] = [];
   const lineOf = ({ path: volume, digest }: Pick<FinishedVolume, 'path' | 'digest'>): string => `${hexOf(digest)}  ${basename(volume)}\n`;
   for (const volume of before) {
@@ -119,8 +123,8 @@ async function besideFiles({
   let hasKey = false;
   return async (volume) => {
     lines.push(lineOf(volume));
-    await writeWhole(join(folder, `${stemOf(path)}.sha256`), lines.join(''));
-    if (!hasKey) await writeWhole(join(folder, `${stemOf(path)}.pub`), publicKey);
+    await writeWhole(besides.sums, lines.join(''));
+    if (!hasKey) await writeWhole(besides.key, publicKey);
     hasKey = true;
   };
 }

@@ -55,7 +55,7 @@ describe('a direct file', () => {
           let expected = random.subarray(0, begun);
           let position = begun;
           await writeFile(path, expected);
-          const file = await DirectFile.open(path, 'r+', openDirect);
+          const file = await DirectFile.open(path, 'begun', openDirect);
           for (const next of steps) {
             if (next.do === 'write') {
               const parts = next.sizes.map((length, index) => random.subarray(position % 999, (position % 999) + length).subarray(index));
@@ -86,7 +86,7 @@ describe('a direct file', () => {
 
   it('begins anew', async () => {
     await writeFile(path, 'something else');
-    const file = await DirectFile.open(path, 'w+');
+    const file = await DirectFile.open(path, 'new');
     await file.write([Buffer.from('new')], 0);
     await file.sync();
     await file.close();
@@ -94,7 +94,7 @@ describe('a direct file', () => {
   });
 
   it('tells with the next write, or with the flush, that an earlier one failed', async () => {
-    const file = await DirectFile.open(path, 'w+', (name) => refusing(name, 'ENOSPC'));
+    const file = await DirectFile.open(path, 'new', (name) => refusing(name, 'ENOSPC'));
     await file.write([random.subarray(0, 4 * MiB)], 0);
     await expect(file.write([random.subarray(0, 4 * MiB)], 4 * MiB)).rejects.toMatchObject({ code: 'ENOSPC' });
     await expect(file.flush()).rejects.toMatchObject({ code: 'ENOSPC' });

@@ -1,0 +1,59 @@
+import { constants, type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
+
+import { BundleError, diskError, systemCode } from '../core/errors.ts';
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, O_NONBLOCK } = constants;
+
+/**
+ * Makes a file anew, to be written and read back; a file that is there under its name goes first.
+ * @throws BundleError DISK for anything there that is no file, above all a link; Error of the system.
+ */
+export async function createFile(path: string, mode = 0o644): Promise<FileHandle> {
+  if (await isFileThere(path)) await rm(path);
+  return open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+}
+
+/**
+ * Opens a file that an earlier run has made, to go on with it.
+ * @throws BundleError DISK for anything there that is no file, above all a link; Error of the system.
+ */
+export async function reopenFile(path: string): Promise<FileHandle> {
+  await isFileThere(path); // says what is there; opening makes sure that it is not exchanged meanwhile
+  const file = await open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw noFile(path, 'no file');
+}
+
+/**
+ * Gives a file that was written its name, in place of what has that name.
+ * @throws BundleError DISK for anything that is no file, above all a link; Error of the system.
+ */
+export async function renameFile(from: string, to: string): Promise<void> {
+  await isFileThere(from);
+  await rename(from, to);
+}
+
+/**
+ * Whether there is a file under a name.
+ * @throws BundleError DISK for anything there that is no file, above all a link: what this program
+ * makes it makes itself, and writes nowhere else.
+ */
+export async function isFileThere(path: string): Promise<boolean> {
+  try {
+    const found = await lstat(path);
+    if (found.isFile()) return true;
+    throw noFile(path, found.isSymbolicLink() ? 'a symbolic link' : 'no file');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false;
+    throw error instanceof BundleError ? error : diskError('look at', path, error);
+  }
+}
+
+function noFile(path: string, what: string): BundleError {
+  return new BundleError('DISK', `${path} is ${what}, and nothing was written to it`, {
+    expected: 'a file of this program, or nothing',
+    got: what,
+    hint: 'Find out who has put it there, remove it and run the same command again; or choose another folder.',
+  });
+}

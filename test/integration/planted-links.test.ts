@@ -1,0 +1,86 @@
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+import { type DamageTrial, prepareTrial } from '../../scripts/lib/damage.ts';
+import { pack } from '../../src/workflows/pack.ts';
+import { repair } from '../../src/workflows/repair.ts';
+
+const STEM = 'ocp-4.17.3-x86_64';
+
+describe('a link under the name of a file that is to be written', () => {
+  let folder: string;
+  let trial: DamageTrial;
+  let output: string;
+  let victim: string;
+  let cases = 0;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bundle-links-'));
+    trial = await prepareTrial(folder);
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+  beforeEach(async () => {
+    output = join(folder, `case-${(cases += 1)}`);
+    await mkdir(output);
+    victim = join(folder, `victim-${cases}`);
+    await writeFile(victim, 'not yours');
+  });
+
+  const packed = async (more: { readonly volumeSize?: number; readonly restart?: boolean } = {}): Promise<unknown> =>
+    pack({ ...trial.packRequest, output, ...more }, trial.context);
+  const repaired = async (): Promise<unknown> => repair({ bundle: trial.request(trial.path), output }, trial.context);
+  const refusedFor = (name: string): unknown => ({
+    code: 'DISK',
+    exitStatus: 26,
+    message: expect.stringContaining(join(output, name)) as string,
+  });
+
+  it.each([
+    ...[`${STEM}.tar.zst.partial`, `${STEM}.tar.zst`, `${STEM}.pub.partial`, `${STEM}.sha256.partial`].flatMap((name) => [
+      { name, what: 'pack', work: () => packed() },
+      { name, what: 'repair', work: repaired },
+    ]),
+    { name: `${STEM}.tar.zst.partial`, what: 'pack --restart', work: () => packed({ restart: true }) },
+    ...[`${STEM}.tar.zst.001.partial`, `${STEM}.tar.zst.003.partial`, `${STEM}.volume-size.partial.partial`].map((name) => ({
+      ...{ name, what: 'pack --volume-size' },
+      work: () => packed({ volumeSize: Math.ceil(trial.genuine.length / 3) }),
+    })),
+  ])('$name is refused by $what, before anything is written', async ({ name, work }) => {
+    await symlink(victim, join(output, name));
+    await expect(work()).rejects.toMatchObject(refusedFor(name) as object);
+    expect(await readFile(victim, 'utf8')).toBe('not yours');
+    expect(await readdir(output)).toEqual([name]);
+  });
+
+  it.each(['to nothing', 'to what was begun', 'to a folder'] as const)('that leads %s is refused', async (where) => {
+    const name = `${STEM}.tar.zst.partial`;
+    await rm(victim);
+    if (where === 'to a folder') await mkdir(victim);
+    const begun = trial.genuine.subarray(0, trial.layers[1]!.start);
+    if (where === 'to what was begun') await writeFile(victim, begun);
+    await symlink(victim, join(output, name));
+    await expect(packed()).rejects.toMatchObject(refusedFor(name) as object);
+    const left = { 'to nothing': undefined, 'to a folder': [], 'to what was begun': begun };
+    expect(await contentOf(victim)).toEqual(left[where]);
+  });
+
+  it('is no longer in the way when it is gone, and what a run has left is continued', async () => {
+    await writeFile(join(output, `${STEM}.tar.zst.partial`), trial.genuine.subarray(0, trial.layers[1]!.start));
+    await writeFile(join(output, `${STEM}.pub.partial`), 'left behind');
+    await packed();
+    const path = join(output, basename(trial.path));
+    expect((await lstat(path)).isFile()).toBe(true);
+    expect((await readFile(path)).equals(trial.genuine)).toBe(true);
+    expect((await readdir(output)).filter((name) => name.endsWith('.partial'))).toEqual([]);
+  });
+});
+
+/** What a file or folder holds; `undefined` where nothing is. */
+async function contentOf(path: string): Promise<Buffer | string[] | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) return undefined;
+  return found.isDirectory() ? readdir(path) : readFile(path);
+}
