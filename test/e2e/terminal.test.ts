@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { type DamageTrial, prepareTrial } from '../../scripts/lib/damage.ts';
-import { describeWithPrograms } from '../support/programs.ts';
+import { describeWith } from '../support/needs.ts';
 import { runOnTerminal } from '../support/terminal.ts';
 
-describeWithPrograms(['python3'], 'on a terminal', () => {
+describeWith(['python3'], 'on a terminal', () => {
   let folder: string;
   let trial: DamageTrial;
 
