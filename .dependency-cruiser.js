@@ -1,9 +1,9 @@
-/** Packages that one part of the program alone may know, so that another can take their place without a search. */
+/** Packages that one room alone may know, so that another can take their place without a search. */
 const OWNED_PACKAGES = [
   { packages: ['yargs', 'ora'], owner: '^src/cli/' },
   { packages: ['undici'], owner: '^src/stores/registry/' },
-  { packages: ['tar-stream', 'zstd-napi'], owner: '^src/(bundle|release)/' },
-  { packages: ['yaml'], owner: '^src/(mirrors|release)/' },
+  { packages: ['tar-stream', 'zstd-napi'], owner: '^src/(bundle/format|kinds/release/payload)/' },
+  { packages: ['yaml'], owner: '^src/(mirrors|kinds|delivering)/' },
   { packages: ['smol-toml'], owner: '^src/mirrors/' },
   { packages: ['openpgp'], owner: '^src/trust/' },
 ];
@@ -11,10 +11,54 @@ const OWNED_PACKAGES = [
 /** Node's modules that compute and touch nothing outside the process. */
 const PURE_BUILTINS = ['assert', 'buffer', 'crypto', 'events', 'path', 'stream', 'string_decoder', 'timers/promises', 'url', 'util'];
 
-/** Between workflows and core; none of them knows another. */
-const MIDDLE = '(?:bundle|credentials|mirrors|release|stores|trust)';
+/**
+ * The floors of the house, from the top down, with the reason why each does not know those above
+ * it. A room imports from floors below its own, and from no other room on its own floor.
+ */
+const FLOORS = [
+  { rooms: ['cli'], reason: 'Only the command line reads arguments, and only it draws.' },
+  { rooms: ['workflows'], reason: 'A workflow is told what to do in plain values, so tests call it without a command line.' },
+  {
+    rooms: ['opening', 'packing', 'delivering'],
+    reason: 'They are the steps of the workflows: a step that knew its command would serve that one alone.',
+  },
+  { rooms: ['network'], reason: 'Steps are handed the registries of a run; it knows none of the steps.' },
+  { rooms: ['kinds'], reason: 'A kind says what a part consists of, wherever the part is read from or written to.' },
+  {
+    rooms: ['bundle', 'stores', 'trust', 'credentials', 'mirrors'],
+    reason: 'Each knows one outside format or protocol, and no kind: a new kind changes none of them.',
+  },
+  { rooms: ['transfer'], reason: 'It moves images and bytes between stores, whatever stores they are.' },
+  { rooms: ['files'], reason: 'What every room does with files, it does here; files have no digests to check.' },
+  { rooms: ['core'], reason: 'Words that every room shares: they depend on nothing.' },
+];
 
-const forbidden = (name, comment, from, to) => ({ name, comment, severity: 'error', from: { path: from }, to });
+const forbidden = (name, comment, from, to) => ({
+  name,
+  comment,
+  severity: 'error',
+  from: { path: from },
+  to,
+});
+
+const oneOf = (rooms) => `(?:${rooms.join('|')})`;
+
+const floorRules = FLOORS.flatMap(({ rooms, reason }, index) => {
+  const above = FLOORS.slice(0, index).flatMap((floor) => floor.rooms);
+  const upwards = forbidden(`${rooms.join('-')}-does-not-look-up`, reason, `^src/${oneOf(rooms)}/`, {
+    path: `^src/${oneOf(above)}/`,
+  });
+  const sideways = forbidden(
+    `${rooms.join('-')}-are-strangers`,
+    'Rooms on one floor are joined by the floor above.',
+    `^src/(${oneOf(rooms)})/`,
+    {
+      path: `^src/${oneOf(rooms)}/`,
+      pathNot: '^src/$1/',
+    },
+  );
+  return [...(above.length > 0 ? [upwards] : []), ...(rooms.length > 1 ? [sideways] : [])];
+});
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
@@ -29,21 +73,22 @@ export default {
       pathNot: '^src/cli/',
     }),
     forbidden('nobody-imports-bin', 'Importing it would run the program.', '.', { path: '^src/bin\\.ts$' }),
-    forbidden('below-cli', 'Commands are the top layer.', '^src/(?!bin\\.ts$|cli/)', { path: '^src/cli/' }),
-    forbidden('below-workflows', 'What workflows are made of does not know them.', `^src/(core|files|${MIDDLE})/`, {
+    ...floorRules,
+    forbidden('commands-are-strangers', 'What two commands share is a step of both.', '^src/workflows/([^/]+)$', {
       path: '^src/workflows/',
+      pathNot: '^src/workflows/($1|context\\.ts)',
     }),
-    forbidden('siblings-are-strangers', 'Workflows join the middle row; its members do not know each other.', `^src/(${MIDDLE})/`, {
-      path: `^src/${MIDDLE}/`,
-      pathNot: '^src/$1/',
+    forbidden(
+      'reading-knows-no-writing',
+      'A reader that shared code with the writer would share its mistakes; both follow the format.',
+      '^src/bundle/reading/',
+      { path: '^src/bundle/writing/' },
+    ),
+    forbidden('writing-knows-no-reading', 'The same, the other way about.', '^src/bundle/writing/', {
+      path: '^src/bundle/reading/',
     }),
-    forbidden('files-know-core-alone', 'Whoever touches a disk may use them.', '^src/files/', {
-      path: '^src/',
-      pathNot: '^src/(files|core)/',
-    }),
-    forbidden('core-is-the-bottom', 'core knows nothing of the program but itself.', '^src/core/', {
-      path: '^src/',
-      pathNot: '^src/core/',
+    forbidden('format-knows-neither', 'The format is a computation: no file, no pipe, no store.', '^src/bundle/format/', {
+      path: '^src/bundle/(reading|writing)/',
     }),
     forbidden('core-has-no-packages', 'core needs nothing that is installed.', '^src/core/', { path: '(^|/)node_modules/' }),
     forbidden('core-has-no-effects', 'core reads no file, opens no connection, starts nothing.', '^src/core/', {

@@ -1,15 +1,15 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { BundledImage } from '../src/bundle/manifest.ts';
-import { describeBundle, planBundle } from '../src/bundle/plan.ts';
-import { encodeSignatureFile } from '../src/bundle/signature-file.ts';
-import { BundleWriter } from '../src/bundle/writer.ts';
+import type { BundledImage } from '../src/bundle/format/manifest.ts';
+import { describeBundle, planBundle } from '../src/bundle/format/plan.ts';
+import { encodeSignatureFile } from '../src/bundle/format/signature-file.ts';
+import { BundleWriter } from '../src/bundle/writing/writer.ts';
 import { streamOf } from '../src/core/bytes.ts';
 import type { Descriptor } from '../src/core/descriptor.ts';
 import { digestOf, hexOf } from '../src/core/digest.ts';
 import { OCI_CONFIG, OCI_LAYER_GZIP, OCI_MANIFEST } from '../src/core/media-types.ts';
-import { verified } from '../src/core/verified.ts';
+import { verified } from '../src/transfer/verified.ts';
 import { type KeyType, SigningKey } from '../src/trust/keys.ts';
 import { seededBytes } from './lib/seeded-bytes.ts';
 

@@ -2,12 +2,12 @@ import { copyFile, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import { blobPath } from '../../src/bundle/sums.ts';
+import { blobPath } from '../../src/bundle/format/sums.ts';
 import { BundleError, hasCode } from '../../src/core/errors.ts';
-import { imagesUsing } from '../../src/core/plan.ts';
-import { ImageLayout } from '../../src/stores/layout.ts';
-import type { Context } from '../../src/workflows/context.ts';
-import { openBundle, type OpenRequest } from '../../src/workflows/open-bundle.ts';
+import { imagesUsing } from '../../src/transfer/plan.ts';
+import { ImageLayout } from '../../src/stores/layout/layout.ts';
+import type { Context } from '../../src/core/context.ts';
+import { openBundle, type OpenRequest } from '../../src/opening/open-bundle.ts';
 import { pack, type PackRequest } from '../../src/workflows/pack.ts';
 import { unpack, type UnpackReport } from '../../src/workflows/unpack.ts';
 import { verify } from '../../src/workflows/verify.ts';

@@ -5,7 +5,7 @@ import { type Digest, hexOf } from '../../src/core/digest.ts';
 import { formatJson } from '../../src/core/json.ts';
 import { signatureTagOf } from '../../src/core/manifest.ts';
 import type { Store } from '../../src/core/store.ts';
-import { ImageLayout } from '../../src/stores/layout.ts';
+import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import { platformsOf, type ReleaseArchitecture } from './architectures.ts';
 import { type BaseLayers, type Component, type Ingredients, makeBaseLayers, makeComponents } from './component-images.ts';
 import { cosignSignature } from './cosign.ts';

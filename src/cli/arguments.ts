@@ -1,4 +1,4 @@
-import { VOLUME_SIZES, type VolumeSizeName } from '../bundle/volume-sizes.ts';
+import { VOLUME_SIZES, type VolumeSizeName } from '../bundle/format/volume-sizes.ts';
 import { BundleError } from '../core/errors.ts';
 import type { Arguments } from './command.ts';
 

@@ -1,6 +1,6 @@
 import type { Options, PositionalOptions } from 'yargs';
 
-import type { Context } from '../workflows/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Io } from './io.ts';
 
 /** What a command has to say in the end: the same facts for people and for machines. */

@@ -2,7 +2,7 @@ import { isAbsolute, join } from 'node:path';
 
 import { Pace } from '../core/concurrency.ts';
 import { BundleError, diskError, systemCode } from '../core/errors.ts';
-import type { Context } from '../workflows/context.ts';
+import type { Context } from '../core/context.ts';
 import { count, requiredText } from './arguments.ts';
 import type { Arguments } from './command.ts';
 import type { Io } from './io.ts';

@@ -1,5 +1,5 @@
 import { BundleError } from '../core/errors.ts';
-import type { KeySource } from '../workflows/signing-key.ts';
+import type { KeySource } from '../packing/signing-key.ts';
 import { text } from './arguments.ts';
 import { askHidden, canAsk } from './ask.ts';
 import type { Arguments } from './command.ts';

@@ -5,7 +5,7 @@ import { BundleError, hasCode } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
 import { formatRepository, type RepositoryName } from '../core/reference.ts';
 import type { FetchOptions, ReadOnlyStore, StoreOptions } from '../core/store.ts';
-import { verified } from '../core/verified.ts';
+import { verified } from '../transfer/verified.ts';
 import { isSignatureTag, type PullPlace } from './rules.ts';
 
 export interface MirroredStoreOptions {

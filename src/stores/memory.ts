@@ -5,7 +5,7 @@ import { BundleError } from '../core/errors.ts';
 import { subjectOf } from '../core/manifest.ts';
 import { isManifestType } from '../core/media-types.ts';
 import type { FetchOptions, PushOptions, Store, StoreOptions } from '../core/store.ts';
-import { verified } from '../core/verified.ts';
+import { verified } from '../transfer/verified.ts';
 
 /** As the chunks of a network body: so that content in memory moves as any other does. */
 const CHUNK_BYTES = 64 * 1024;

@@ -5,8 +5,8 @@ import { mapLimited } from '../core/concurrency.ts';
 import { type Digest, digestOf, hexOf } from '../core/digest.ts';
 import { BundleError, diskError, systemCode } from '../core/errors.ts';
 import { MAX_SIGNATURE_BYTES } from '../core/limits.ts';
-import { fetchPublicFile } from './registry/public-file.ts';
-import { Transport, type TransportOptions } from './registry/transport.ts';
+import { fetchPublicFile } from './registry/http/public-file.ts';
+import { Transport, type TransportOptions } from './registry/http/transport.ts';
 
 /** A store that goes on for ever has something else to say than signatures. */
 const MAX_SIGNATURES = 100;

@@ -1,10 +1,10 @@
 import { BundleError, gravest, hasCode } from '../core/errors.ts';
 import { formatRepository } from '../core/reference.ts';
-import type { Destinations } from '../release/destinations.ts';
+import type { Destinations } from '../kinds/destinations.ts';
 import type { RepositoryProbe } from '../stores/registry/probe.ts';
-import type { Context } from './context.ts';
-import { Network, type NetworkOptions } from './network.ts';
-import { namingAll } from './target-refusal.ts';
+import type { Context } from '../core/context.ts';
+import { Network, type NetworkOptions } from '../network/network.ts';
+import { namingAll } from '../delivering/target-refusal.ts';
 
 export interface CheckRegistryRequest {
   readonly destinations: Destinations;

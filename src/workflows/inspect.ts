@@ -1,11 +1,11 @@
-import { refuseFault } from '../bundle/fault.ts';
+import { refuseFault } from '../bundle/reading/fault.ts';
 import type { Digest } from '../core/digest.ts';
 import { asObject, parseStrictJson } from '../core/json.ts';
 import { artifactTypeOf } from '../core/manifest.ts';
-import type { Context } from './context.ts';
-import { imagesNeeding } from './audit.ts';
-import { type OpenRequest, surveyBundle, type SurveyedBundle } from './open-bundle.ts';
-import type { PlannedRelease } from './release.ts';
+import type { Context } from '../core/context.ts';
+import { imagesNeeding } from '../opening/audit.ts';
+import { type OpenRequest, surveyBundle, type SurveyedBundle } from '../opening/open-bundle.ts';
+import type { PlannedRelease } from '../kinds/release/release.ts';
 
 export interface InspectedImage {
   readonly name: string;

@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 
 import { diskError } from '../core/errors.ts';
 import { type KeyType, SignerKey, SigningKey } from '../trust/keys.ts';
-import type { Context } from './context.ts';
-import { prepareFolder } from './disk.ts';
-import { trustedKeysOf } from './signers.ts';
-import { ownKeyPath, saveKeyPair } from './signing-key.ts';
+import type { Context } from '../core/context.ts';
+import { prepareFolder } from '../files/disk.ts';
+import { trustedKeysOf } from '../opening/signers.ts';
+import { ownKeyPath, saveKeyPair } from '../packing/signing-key.ts';
 
 export interface KeygenRequest {
   readonly type: KeyType;

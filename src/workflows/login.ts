@@ -6,9 +6,9 @@ import { isRegistry, isRepository } from '../core/reference.ts';
 import { placesOf } from '../credentials/auth-file.ts';
 import { removeCredentials, saveCredentials } from '../credentials/save.ts';
 import { RegistryClient } from '../stores/registry/client.ts';
-import type { Context } from './context.ts';
-import { prepareFolder } from './disk.ts';
-import { type ConnectionOptions, transportOptions } from './network.ts';
+import type { Context } from '../core/context.ts';
+import { prepareFolder } from '../files/disk.ts';
+import { type ConnectionOptions, transportOptions } from '../network/network.ts';
 
 export interface LogoutRequest {
   /** `REGISTRY[/PATH]`. */

@@ -1,8 +1,8 @@
-import type { Context } from './context.ts';
-import { deliver, type DeliveryReport, type DeliveryRequest } from './deliver.ts';
-import { Network, type NetworkOptions } from './network.ts';
+import type { Context } from '../core/context.ts';
+import { deliver, type DeliveryReport, type DeliveryRequest } from '../delivering/deliver.ts';
+import { Network, type NetworkOptions } from '../network/network.ts';
 import { findRelease, type ReleaseRequest } from './pack.ts';
-import type { PlannedRelease } from './release.ts';
+import type { PlannedRelease } from '../kinds/release/release.ts';
 
 export interface MirrorRequest {
   readonly release: ReleaseRequest;

@@ -1,30 +1,30 @@
 import { basename, dirname } from 'node:path';
 
-import { volumeNames } from '../bundle/names.ts';
-import type { DescribedBundle, Seal } from '../bundle/plan.ts';
-import { encodeSignatureFile } from '../bundle/signature-file.ts';
+import { volumeNames } from '../bundle/format/names.ts';
+import type { DescribedBundle, Seal } from '../bundle/format/plan.ts';
+import { encodeSignatureFile } from '../bundle/format/signature-file.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
-import type { PlannedBlob } from '../core/plan.ts';
-import type { Architecture } from '../release/architecture.ts';
+import type { PlannedBlob } from '../transfer/plan.ts';
+import type { Architecture } from '../kinds/release/architecture.ts';
 import { type KeyType, SigningKey } from '../trust/keys.ts';
 import type { ReleaseSignature } from '../trust/release-signature.ts';
-import { findBegun, sealOf } from './begun.ts';
-import { BegunContent } from './begun-content.ts';
-import { contradiction } from './bundle-files.ts';
-import type { Context } from './context.ts';
-import { bundleFolder, bundlePath, checkSpace, prepareFolder, type Space } from './disk.ts';
-import { locateRelease } from './locate.ts';
-import { withLock } from './lock.ts';
-import { Network, type NetworkOptions } from './network.ts';
-import { patchContent, wholeContent } from './patch.ts';
-import { planVolumes } from './plan-volumes.ts';
-import { loadReleaseKeys, proveRelease } from './prove.ts';
-import { canonicalRepository, planRelease, type PlannedRelease } from './release.ts';
-import { askOfficialSources } from './sources.ts';
-import { type KeySource, loadSigningKey, makeOwnKey, ownKeyPath } from './signing-key.ts';
-import { firstOfSet, forgetCompletedSet, forgetSet, recallSet, rememberSet } from './started-sets.ts';
-import { dropBegun, type Kept, writeBundle } from './write-bundle.ts';
+import { findBegun, sealOf } from '../packing/resume/begun.ts';
+import { BegunContent } from '../packing/resume/begun-content.ts';
+import { contradiction } from '../opening/bundle-files.ts';
+import type { Context } from '../core/context.ts';
+import { bundleFolder, bundlePath, checkSpace, prepareFolder, type Space } from '../files/disk.ts';
+import { locateRelease } from '../kinds/release/locate.ts';
+import { withLock } from '../files/lock.ts';
+import { Network, type NetworkOptions } from '../network/network.ts';
+import { patchContent, wholeContent } from '../packing/patch.ts';
+import { planVolumes } from '../packing/plan-volumes.ts';
+import { loadReleaseKeys, proveRelease } from '../kinds/release/prove.ts';
+import { canonicalRepository, planRelease, type PlannedRelease } from '../kinds/release/release.ts';
+import { askOfficialSources } from '../kinds/release/official-sources.ts';
+import { type KeySource, loadSigningKey, makeOwnKey, ownKeyPath } from '../packing/signing-key.ts';
+import { firstOfSet, forgetCompletedSet, forgetSet, recallSet, rememberSet } from '../packing/resume/started-sets.ts';
+import { dropBegun, type Kept, writeBundle } from '../packing/write-bundle.ts';
 
 /** Which release, from where, and what proves it. */
 export interface ReleaseRequest {

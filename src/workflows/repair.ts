@@ -1,22 +1,22 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 
-import type { Fault } from '../bundle/fault.ts';
-import { volumesMissing } from '../bundle/found-volumes.ts';
-import { volumeNames } from '../bundle/names.ts';
-import { PARTIAL_SUFFIX } from '../bundle/volume-writer.ts';
+import type { Fault } from '../bundle/reading/fault.ts';
+import { volumesMissing } from '../bundle/reading/found-volumes.ts';
+import { volumeNames } from '../bundle/format/names.ts';
+import { PARTIAL_SUFFIX } from '../bundle/writing/volume-writer.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError, diskError, gravest, hasCode, systemCode } from '../core/errors.ts';
-import { findBegun } from './begun.ts';
-import type { Context } from './context.ts';
-import { bundlePath, bundleFolder, prepareFolder } from './disk.ts';
-import { withLock } from './lock.ts';
-import { type OpenRequest, surveyBundle } from './open-bundle.ts';
+import { findBegun } from '../packing/resume/begun.ts';
+import type { Context } from '../core/context.ts';
+import { bundlePath, bundleFolder, prepareFolder } from '../files/disk.ts';
+import { withLock } from '../files/lock.ts';
+import { type OpenRequest, surveyBundle } from '../opening/open-bundle.ts';
 import { bundleName } from './pack.ts';
-import { wholeContent } from './patch.ts';
-import { planVolumes } from './plan-volumes.ts';
-import type { PlannedRelease } from './release.ts';
-import { dropBegun, writeBundle } from './write-bundle.ts';
+import { wholeContent } from '../packing/patch.ts';
+import { planVolumes } from '../packing/plan-volumes.ts';
+import type { PlannedRelease } from '../kinds/release/release.ts';
+import { dropBegun, writeBundle } from '../packing/write-bundle.ts';
 
 const NO_PATCH =
   'No patch that was named holds it: make one with bundle verify --damage MAP here and bundle pack --repair MAP on the connected side.';

@@ -1,13 +1,13 @@
-import { SealedBundle } from '../bundle/sealed.ts';
-import { encodeSignatureFile } from '../bundle/signature-file.ts';
-import { writeWhole } from '../bundle/volume-writer.ts';
+import { SealedBundle } from '../bundle/reading/sealed.ts';
+import { encodeSignatureFile } from '../bundle/format/signature-file.ts';
+import { writeWhole } from '../bundle/writing/volume-writer.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import type { SignerKey } from '../trust/keys.ts';
-import type { Context } from './context.ts';
-import { findBundleFiles } from './bundle-files.ts';
-import { checkSigners, countersignaturePath } from './signers.ts';
-import { type KeySource, loadSigningKey } from './signing-key.ts';
+import type { Context } from '../core/context.ts';
+import { findBundleFiles } from '../opening/bundle-files.ts';
+import { checkSigners, countersignaturePath } from '../opening/signers.ts';
+import { type KeySource, loadSigningKey } from '../packing/signing-key.ts';
 
 export interface SignRequest {
   /** As for opening a bundle; the signature is written beside the first. */

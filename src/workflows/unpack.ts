@@ -1,12 +1,12 @@
 import { basename } from 'node:path';
 
-import type { Fault } from '../bundle/fault.ts';
-import { volumesMissing } from '../bundle/found-volumes.ts';
+import type { Fault } from '../bundle/reading/fault.ts';
+import { volumesMissing } from '../bundle/reading/found-volumes.ts';
 import { type BundleError, gravest, hasCode, systemCode } from '../core/errors.ts';
-import type { Context } from './context.ts';
-import { deliver, type DeliveryReport, type DeliveryRequest } from './deliver.ts';
-import { Network, type NetworkOptions } from './network.ts';
-import { type OpenedFacts, type OpenRequest, surveyBundle, type SurveyedBundle } from './open-bundle.ts';
+import type { Context } from '../core/context.ts';
+import { deliver, type DeliveryReport, type DeliveryRequest } from '../delivering/deliver.ts';
+import { Network, type NetworkOptions } from '../network/network.ts';
+import { type OpenedFacts, type OpenRequest, surveyBundle, type SurveyedBundle } from '../opening/open-bundle.ts';
 
 export interface UnpackRequest {
   readonly bundle: OpenRequest;

@@ -1,14 +1,14 @@
 import { basename, dirname, resolve } from 'node:path';
 
-import type { Fault } from '../bundle/fault.ts';
-import { volumesMissing } from '../bundle/found-volumes.ts';
-import { writeWhole } from '../bundle/volume-writer.ts';
+import type { Fault } from '../bundle/reading/fault.ts';
+import { volumesMissing } from '../bundle/reading/found-volumes.ts';
+import { writeWhole } from '../bundle/writing/volume-writer.ts';
 import { BundleError, gravest } from '../core/errors.ts';
 import { isFolder } from '../files/folder.ts';
-import { auditLayers, imagesHitBy } from './audit.ts';
-import type { Context } from './context.ts';
-import { formatDamage } from './damage.ts';
-import { type OpenedFacts, type OpenRequest, surveyBundle, type SurveyedBundle } from './open-bundle.ts';
+import { auditLayers, imagesHitBy } from '../opening/audit.ts';
+import type { Context } from '../core/context.ts';
+import { formatDamage } from '../opening/damage.ts';
+import { type OpenedFacts, type OpenRequest, surveyBundle, type SurveyedBundle } from '../opening/open-bundle.ts';
 
 export interface VerifyRequest extends OpenRequest {
   /** Where the damage map is written, if the bundle is damaged. */

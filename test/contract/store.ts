@@ -3,7 +3,7 @@ import { readAll, streamOf } from '../../src/core/bytes.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { OCI_LAYER_GZIP, OCI_MANIFEST } from '../../src/core/media-types.ts';
 import type { ReadOnlyStore, Store } from '../../src/core/store.ts';
-import { readVerified, verified } from '../../src/core/verified.ts';
+import { readVerified, verified } from '../../src/transfer/verified.ts';
 import { seededBytes } from '../../scripts/lib/seeded-bytes.ts';
 import { type Held, held, imageManifest, LARGE_BYTES, referrerManifest, sample, type StoreContent } from './content.ts';
 

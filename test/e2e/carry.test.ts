@@ -10,7 +10,7 @@ import { makeRelease } from '../../scripts/lib/make-release.ts';
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { VERSION } from '../../src/core/version.ts';
-import { ImageLayout } from '../../src/stores/layout.ts';
+import { ImageLayout } from '../../src/stores/layout/layout.ts';
 
 const MINUTES = 60_000;
 

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type DamageTrial, prepareTrial } from '../../scripts/lib/damage.ts';
-import { ImageLayout } from '../../src/stores/layout.ts';
+import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import { runBundle } from '../support/bundle-process.ts';
 
 /** What is done to the end of the stream. */

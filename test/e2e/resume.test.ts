@@ -3,9 +3,9 @@ import { basename, join } from 'node:path';
 
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 
-import { BundleFile } from '../../src/bundle/file.ts';
-import { type FrontHead, readFrontHead } from '../../src/bundle/head.ts';
-import { SealedBundle } from '../../src/bundle/sealed.ts';
+import { BundleFile } from '../../src/bundle/reading/file.ts';
+import { type FrontHead, readFrontHead } from '../../src/bundle/reading/head.ts';
+import { SealedBundle } from '../../src/bundle/reading/sealed.ts';
 import { type Ended, runBundle } from '../support/bundle-process.ts';
 import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { describeWith } from '../support/needs.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { systemCertificates } from '../../src/stores/registry/certificates.ts';
+import { systemCertificates } from '../../src/stores/registry/http/certificates.ts';
 import { describeWith } from '../support/needs.ts';
 import { makePrivateCa, type PrivateCa } from '../support/private-ca.ts';
 

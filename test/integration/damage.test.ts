@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DamageTrial, prepareTrial, tryDamage, unpackTo } from '../../scripts/lib/damage.ts';
 import { BundleError } from '../../src/core/errors.ts';
 import type { Observe } from '../../src/core/events.ts';
-import { ImageLayout } from '../../src/stores/layout.ts';
+import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import { pack, type PackReport } from '../../src/workflows/pack.ts';
 import { repair } from '../../src/workflows/repair.ts';
 import { verify } from '../../src/workflows/verify.ts';

@@ -7,10 +7,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
 import { makeRelease } from '../../scripts/lib/make-release.ts';
-import { ImageLayout } from '../../src/stores/layout.ts';
+import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import { SigningKey } from '../../src/trust/keys.ts';
-import type { Context } from '../../src/workflows/context.ts';
-import { openBundle } from '../../src/workflows/open-bundle.ts';
+import type { Context } from '../../src/core/context.ts';
+import { openBundle } from '../../src/opening/open-bundle.ts';
 import { pack } from '../../src/workflows/pack.ts';
 
 describe('a packer whom nobody knows', () => {

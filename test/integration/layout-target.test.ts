@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 
 import { prepareTrial, unpackTo } from '../../scripts/lib/damage.ts';
-import { ImageLayout } from '../../src/stores/layout.ts';
+import { ImageLayout } from '../../src/stores/layout/layout.ts';
 
 it('an image layout is written by one run at a time, so that no name gets lost', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'bundle-layout-target-'));

@@ -6,9 +6,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
 import { anonymous } from '../../src/core/credentials.ts';
 import type { BundleError } from '../../src/core/errors.ts';
-import { systemCertificates } from '../../src/stores/registry/certificates.ts';
+import { systemCertificates } from '../../src/stores/registry/http/certificates.ts';
 import { RegistryClient, type RegistryClientOptions } from '../../src/stores/registry/client.ts';
-import { CertificateFolders } from '../../src/stores/registry/host-certificates.ts';
+import { CertificateFolders } from '../../src/stores/registry/http/host-certificates.ts';
 import type { RegistryRepository } from '../../src/stores/registry/repository.ts';
 import { sample } from '../contract/content.ts';
 import { fill } from '../contract/store.ts';

@@ -5,7 +5,7 @@ import { anonymous, Credentials, type CredentialSource } from '../../src/core/cr
 import { BundleError } from '../../src/core/errors.ts';
 import type { TransferEvent } from '../../src/core/events.ts';
 import { OCI_LAYER_GZIP } from '../../src/core/media-types.ts';
-import { readVerified } from '../../src/core/verified.ts';
+import { readVerified } from '../../src/transfer/verified.ts';
 import { RegistryClient } from '../../src/stores/registry/client.ts';
 import type { RegistryRepository } from '../../src/stores/registry/repository.ts';
 import { fill } from '../contract/store.ts';

@@ -6,7 +6,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type DamageTrial, prepareTrial, unpackTo } from '../../scripts/lib/damage.ts';
-import { ImageLayout } from '../../src/stores/layout.ts';
+import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import { inspect } from '../../src/workflows/inspect.ts';
 import { pack, type PackReport, type PackRequest } from '../../src/workflows/pack.ts';
 import { verify } from '../../src/workflows/verify.ts';

@@ -1,4 +1,4 @@
-import { paddingLength, tarHeader } from '../../src/bundle/tar.ts';
+import { paddingLength, tarHeader } from '../../src/bundle/format/tar.ts';
 
 /** A file in a tar, with the header that belongs before it and the zero bytes that belong behind. */
 export function tarEntry(path: string, bytes: Uint8Array, mtime: number): Uint8Array {

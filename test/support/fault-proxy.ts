@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, request a
 import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
-import { RateLimit } from '../../src/core/rate.ts';
+import { RateLimit } from '../../src/transfer/rate.ts';
 
 const NEVER = new AbortController().signal;
 

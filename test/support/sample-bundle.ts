@@ -1,14 +1,14 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import { join } from 'node:path';
 
-import type { BundledRelease } from '../../src/bundle/manifest.ts';
-import { type BundleContents, type BundlePlan, describeBundle, planBundle } from '../../src/bundle/plan.ts';
-import { BundleWriter, type FinishedVolume } from '../../src/bundle/writer.ts';
+import type { BundledRelease } from '../../src/bundle/format/manifest.ts';
+import { type BundleContents, type BundlePlan, describeBundle, planBundle } from '../../src/bundle/format/plan.ts';
+import { BundleWriter, type FinishedVolume } from '../../src/bundle/writing/writer.ts';
 import { streamOf } from '../../src/core/bytes.ts';
 import type { Descriptor } from '../../src/core/descriptor.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST } from '../../src/core/media-types.ts';
-import { verified } from '../../src/core/verified.ts';
+import { verified } from '../../src/transfer/verified.ts';
 import { SigningKey } from '../../src/trust/keys.ts';
 
 /** Bytes that look random and are the same for the same seed. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { anonymous } from '../../../src/core/credentials.ts';
 import type { Digest } from '../../../src/core/digest.ts';
-import { type ImageRequest, ManifestWalker, planContent } from '../../../src/core/plan.ts';
+import { type ImageRequest, ManifestWalker, planContent } from '../../../src/transfer/plan.ts';
 import { RegistryClient } from '../../../src/stores/registry/client.ts';
 import { makeRelease } from '../make-release.ts';
 import { registryDestination } from '../registry-destination.ts';

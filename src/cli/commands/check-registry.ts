@@ -1,7 +1,7 @@
-import { parseTarget, planDestinations } from '../../release/destinations.ts';
+import { parseTarget, planDestinations } from '../../kinds/destinations.ts';
 import { count, requiredText, text } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { networkRequest, registryOptions, repositoryOptions } from '../options.ts';
+import { networkRequest, registryOptions, repositoryOptions } from '../options/options.ts';
 import { checkRegistryReport } from '../present/check-report.ts';
 
 export const checkRegistryCommand: Command = {

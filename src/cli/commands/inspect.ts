@@ -1,6 +1,6 @@
 import { flag } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { openRequest, trustOptions } from '../options.ts';
+import { openRequest, trustOptions } from '../options/options.ts';
 import { inspectReport } from '../present/bundle-report.ts';
 import { pipedPositional } from './verify.ts';
 

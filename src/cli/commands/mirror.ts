@@ -8,7 +8,7 @@ import {
   networkRequest,
   releaseOptions,
   releaseRequest,
-} from '../options.ts';
+} from '../options/options.ts';
 import { mirrorReport } from '../present/delivery-report.ts';
 
 export const mirrorCommand: Command = {

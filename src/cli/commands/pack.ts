@@ -1,8 +1,8 @@
-import { VOLUME_SIZES } from '../../bundle/volume-sizes.ts';
+import { VOLUME_SIZES } from '../../bundle/format/volume-sizes.ts';
 import { BundleError } from '../../core/errors.ts';
 import type { Arguments, Command } from '../command.ts';
 import { byteCount, count, flag, requiredText, text, volumeSize } from '../arguments.ts';
-import { dryRunOption, sourceOptions, networkRequest, releaseOptions, releaseRequest } from '../options.ts';
+import { dryRunOption, sourceOptions, networkRequest, releaseOptions, releaseRequest } from '../options/options.ts';
 import { keySource } from '../passphrase.ts';
 import { PIPE, outputPipe } from '../pipes.ts';
 import { packReport, pipedReport } from '../present/pack-report.ts';
@@ -79,7 +79,7 @@ export const packCommand: Command = {
       if (forFiles !== undefined) {
         throw new BundleError('USAGE', `--${forFiles} is for files, not for a pipe`, { hint: 'Name a folder or a file with -o.' });
       }
-      const { packIntoPipe } = await import('../../workflows/pack-pipe.ts');
+      const { packIntoPipe } = await import('../../packing/pack-pipe.ts');
       return pipedReport(await packIntoPipe(common, outputPipe(io), context));
     }
     const { pack } = await import('../../workflows/pack.ts');

@@ -1,7 +1,7 @@
 import { hexOf } from '../../core/digest.ts';
 import { flag, requiredText, volumeSize } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { openRequest, trustOptions } from '../options.ts';
+import { openRequest, trustOptions } from '../options/options.ts';
 import { releaseFacts, releaseJson } from '../present/release-facts.ts';
 import { facts } from '../present/table.ts';
 import { restartOption, volumeSizeOption } from './pack.ts';

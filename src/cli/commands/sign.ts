@@ -1,7 +1,7 @@
 import { hexOf } from '../../core/digest.ts';
 import { text, texts } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { trustOptions } from '../options.ts';
+import { trustOptions } from '../options/options.ts';
 import { keySource } from '../passphrase.ts';
 import { facts } from '../present/table.ts';
 import { pathsPositional } from './verify.ts';

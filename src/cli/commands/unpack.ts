@@ -1,6 +1,14 @@
 import { flag } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { deliveryOptions, deliveryRequest, dryRunOption, networkRequest, openRequest, registryOptions, trustOptions } from '../options.ts';
+import {
+  deliveryOptions,
+  deliveryRequest,
+  dryRunOption,
+  networkRequest,
+  openRequest,
+  registryOptions,
+  trustOptions,
+} from '../options/options.ts';
 import { unpackReport } from '../present/delivery-report.ts';
 import { pipedPositional } from './verify.ts';
 

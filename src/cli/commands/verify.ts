@@ -1,6 +1,6 @@
 import { text } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { openRequest, trustOptions } from '../options.ts';
+import { openRequest, trustOptions } from '../options/options.ts';
 import { verifyReport } from '../present/bundle-report.ts';
 
 export const pathsPositional = {

@@ -1,4 +1,4 @@
-import type { DeliveryReport } from '../../workflows/deliver.ts';
+import type { DeliveryReport } from '../../delivering/deliver.ts';
 import type { MirrorReport } from '../../workflows/mirror.ts';
 import type { UnpackReport } from '../../workflows/unpack.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';

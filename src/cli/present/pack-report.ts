@@ -2,7 +2,7 @@ import { basename, dirname } from 'node:path';
 
 import { hexOf } from '../../core/digest.ts';
 import type { PackReport } from '../../workflows/pack.ts';
-import { BUNDLE_SUFFIX, PATCH_SUFFIX } from '../../bundle/names.ts';
+import { BUNDLE_SUFFIX, PATCH_SUFFIX } from '../../bundle/format/names.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import { releaseFacts, releaseJson } from './release-facts.ts';

@@ -1,8 +1,8 @@
 import { hexOf } from '../../core/digest.ts';
 import type { ReleaseSignature } from '../../trust/release-signature.ts';
-import type { SurveyedBundle } from '../../workflows/open-bundle.ts';
+import type { SurveyedBundle } from '../../opening/open-bundle.ts';
 
-import type { PlannedRelease } from '../../workflows/release.ts';
+import type { PlannedRelease } from '../../kinds/release/release.ts';
 import { formatBytes } from '../units.ts';
 
 /** What a report says of a bundle. */

@@ -1,11 +1,11 @@
 import type { Credentials, CredentialSource } from '../../core/credentials.ts';
 import { formatRepository, type RepositoryName } from '../../core/reference.ts';
-import { RepositoryAccess } from './access.ts';
-import { Authorizer } from './authorizer.ts';
-import { RegistryHost } from './host.ts';
+import { RepositoryAccess } from './auth/access.ts';
+import { Authorizer } from './auth/authorizer.ts';
+import { RegistryHost } from './host/host.ts';
 import { RepositoryProbe } from './probe.ts';
 import { RegistryRepository } from './repository.ts';
-import { discard, Transport, type TransportOptions } from './transport.ts';
+import { discard, Transport, type TransportOptions } from './http/transport.ts';
 
 export interface RegistryClientOptions extends TransportOptions {
   readonly credentials: CredentialSource;

@@ -2,9 +2,9 @@ import type { ByteStream } from '../../core/bytes.ts';
 import { digestOf } from '../../core/digest.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
 import { formatRepository } from '../../core/reference.ts';
-import { pathOf, type RepositoryAccess } from './access.ts';
-import { discard, headerOf, uploadAnswerMs } from './transport.ts';
-import { askSession, cancelSession, mountRequest, startSession } from './upload-session.ts';
+import { pathOf, type RepositoryAccess } from './auth/access.ts';
+import { discard, headerOf, uploadAnswerMs } from './http/transport.ts';
+import { askSession, cancelSession, mountRequest, startSession } from './blobs/upload-session.ts';
 
 const MiB = 1024 * 1024;
 /** What requests are tried with. A larger one than the last is never needed: blobs go up in chunks. */

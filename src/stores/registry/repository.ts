@@ -6,16 +6,16 @@ import { parseManifest, subjectOf } from '../../core/manifest.ts';
 import { isManifestType } from '../../core/media-types.ts';
 import { formatRepository, isTag, type RepositoryName } from '../../core/reference.ts';
 import type { FetchOptions, PushOptions, ReadOnlyStore, Store, StoreOptions } from '../../core/store.ts';
-import { readVerified } from '../../core/verified.ts';
-import { pathOf, type RepositoryAccess } from './access.ts';
-import { download } from './download.ts';
-import { ManifestCache } from './manifest-cache.ts';
-import { listTags } from './tag-list.ts';
-import { getManifest, manifestPath, putManifest } from './manifests.ts';
-import { Referrers } from './referrers.ts';
-import { discard } from './transport.ts';
-import { uploadBlob } from './upload.ts';
-import { mountBlob } from './upload-session.ts';
+import { readVerified } from '../../transfer/verified.ts';
+import { pathOf, type RepositoryAccess } from './auth/access.ts';
+import { download } from './blobs/download.ts';
+import { ManifestCache } from './manifests/manifest-cache.ts';
+import { listTags } from './manifests/tag-list.ts';
+import { getManifest, manifestPath, putManifest } from './manifests/manifests.ts';
+import { Referrers } from './manifests/referrers.ts';
+import { discard } from './http/transport.ts';
+import { uploadBlob } from './blobs/upload.ts';
+import { mountBlob } from './blobs/upload-session.ts';
 
 /** What is wrong may have been altered on the way, once. */
 const WRONG_CONTENT_ATTEMPTS = 2;

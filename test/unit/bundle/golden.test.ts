@@ -5,13 +5,13 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { describeBundle, planBundle } from '../../../src/bundle/plan.ts';
-import { SealedBundle } from '../../../src/bundle/sealed.ts';
-import { encodeSignatureFile } from '../../../src/bundle/signature-file.ts';
-import { BundleWriter } from '../../../src/bundle/writer.ts';
+import { describeBundle, planBundle } from '../../../src/bundle/format/plan.ts';
+import { SealedBundle } from '../../../src/bundle/reading/sealed.ts';
+import { encodeSignatureFile } from '../../../src/bundle/format/signature-file.ts';
+import { BundleWriter } from '../../../src/bundle/writing/writer.ts';
 import { streamOf } from '../../../src/core/bytes.ts';
 import { hexOf } from '../../../src/core/digest.ts';
-import { verified } from '../../../src/core/verified.ts';
+import { verified } from '../../../src/transfer/verified.ts';
 import { SignerKey } from '../../../src/trust/keys.ts';
 import { partsOf, readEveryByte } from '../../support/crafted-bundle.ts';
 

@@ -1,8 +1,8 @@
 import { describe } from 'vitest';
 import { Compressor } from 'zstd-napi';
 
-import { compressedFrame, decompressedFrame, FRAME_HEADER_BYTES, skippableFrame, storedFrame } from '../../../src/bundle/frames.ts';
-import { TAR_BLOCK } from '../../../src/bundle/tar.ts';
+import { compressedFrame, decompressedFrame, FRAME_HEADER_BYTES, skippableFrame, storedFrame } from '../../../src/bundle/format/frames.ts';
+import { TAR_BLOCK } from '../../../src/bundle/format/tar.ts';
 import type { Deviation, Frame, SectionName } from '../../support/crafted-bundle.ts';
 import { testRefusals } from '../../support/crafted-refusals.ts';
 

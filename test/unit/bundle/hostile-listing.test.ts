@@ -1,8 +1,8 @@
 import { describe } from 'vitest';
 
 import { MAX_LISTING_BYTES, MAX_METADATA_BYTES } from '../../../src/core/limits.ts';
-import { compressedFrame, decompressedFrame, FRAME_LIMIT } from '../../../src/bundle/frames.ts';
-import { tarHeader } from '../../../src/bundle/tar.ts';
+import { compressedFrame, decompressedFrame, FRAME_LIMIT } from '../../../src/bundle/format/frames.ts';
+import { tarHeader } from '../../../src/bundle/format/tar.ts';
 import type { Deviation } from '../../support/crafted-bundle.ts';
 import { type Refusal, testRefusals } from '../../support/crafted-refusals.ts';
 

@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
 
-import { TAR_BLOCK } from '../../../src/bundle/tar.ts';
+import { TAR_BLOCK } from '../../../src/bundle/format/tar.ts';
 import type { Deviation, SectionName } from '../../support/crafted-bundle.ts';
 import { testRefusals } from '../../support/crafted-refusals.ts';
 import { type HeaderFields, paxEntry, tarEntry, withHeader } from '../../support/crafted-tar.ts';

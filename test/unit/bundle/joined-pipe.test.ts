@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { SealedBundle } from '../../../src/bundle/sealed.ts';
+import { SealedBundle } from '../../../src/bundle/reading/sealed.ts';
 import { drain } from '../../../src/core/bytes.ts';
 import { BundleError } from '../../../src/core/errors.ts';
 import { SigningKey } from '../../../src/trust/keys.ts';

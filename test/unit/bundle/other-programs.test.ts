@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { entryLength, TAR_END_BYTES, tarHeader } from '../../../src/bundle/tar.ts';
+import { entryLength, TAR_END_BYTES, tarHeader } from '../../../src/bundle/format/tar.ts';
 import { type KeyType, SigningKey } from '../../../src/trust/keys.ts';
 import { writeCrafted, sampleIngredients } from '../../support/crafted-bundle.ts';
 import { tarEntry } from '../../support/crafted-tar.ts';

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { SealedBundle } from '../../../src/bundle/sealed.ts';
+import { SealedBundle } from '../../../src/bundle/reading/sealed.ts';
 import { readAll } from '../../../src/core/bytes.ts';
-import { verified } from '../../../src/core/verified.ts';
+import { verified } from '../../../src/transfer/verified.ts';
 import { describeWith } from '../../support/needs.ts';
 import { type SampleBundle, writeSampleBundle } from '../../support/sample-bundle.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadMirrorSets, withMirrorSets } from '../../../src/mirrors/mirror-sets.ts';
 import { parseRegistriesConf } from '../../../src/mirrors/registries-conf.ts';
-import { imageDigestMirrorSet } from '../../../src/release/mirror-sets.ts';
+import { imageDigestMirrorSet } from '../../../src/delivering/mirror-sets.ts';
 
 let folder: string;
 beforeEach(async () => {

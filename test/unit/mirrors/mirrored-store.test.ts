@@ -5,7 +5,7 @@ import { BundleError } from '../../../src/core/errors.ts';
 import type { TransferEvent } from '../../../src/core/events.ts';
 import { signatureTagOf } from '../../../src/core/manifest.ts';
 import type { FetchOptions, ReadOnlyStore } from '../../../src/core/store.ts';
-import { readVerified, verified } from '../../../src/core/verified.ts';
+import { readVerified, verified } from '../../../src/transfer/verified.ts';
 import { MirroredStore } from '../../../src/mirrors/mirrored-store.ts';
 import type { PullPlace } from '../../../src/mirrors/rules.ts';
 import { MemoryStore } from '../../../src/stores/memory.ts';

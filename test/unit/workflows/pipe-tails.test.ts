@@ -5,16 +5,16 @@ import { Readable } from 'node:stream';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import type { Fault } from '../../../src/bundle/fault.ts';
-import { SealedBundle } from '../../../src/bundle/sealed.ts';
+import type { Fault } from '../../../src/bundle/reading/fault.ts';
+import { SealedBundle } from '../../../src/bundle/reading/sealed.ts';
 import { Pace } from '../../../src/core/concurrency.ts';
-import { copyImages } from '../../../src/core/copy.ts';
+import { copyImages } from '../../../src/transfer/copy.ts';
 import { hasCode } from '../../../src/core/errors.ts';
-import type { ContentPlan } from '../../../src/core/plan.ts';
+import type { ContentPlan } from '../../../src/transfer/plan.ts';
 import { MemoryStore } from '../../../src/stores/memory.ts';
 import { SigningKey } from '../../../src/trust/keys.ts';
-import { auditLayers } from '../../../src/workflows/audit.ts';
-import type { Context } from '../../../src/workflows/context.ts';
+import { auditLayers } from '../../../src/opening/audit.ts';
+import type { Context } from '../../../src/core/context.ts';
 import { type SampleBundle, writeSampleBundle } from '../../support/sample-bundle.ts';
 
 const KiB = 1024;

@@ -1,0 +1,182 @@
+import type { Descriptor } from '../../core/descriptor.ts';
+import { type Digest, digestOf, hexOf } from '../../core/digest.ts';
+import { BundleError } from '../../core/errors.ts';
+import { MAX_LISTING_BYTES } from '../../core/limits.ts';
+import { compressedFrame, storedFrame } from './frames.ts';
+import type { LayerPlace } from '../reading/layer.ts';
+import { type Entry, frameCuts, sectionsOf } from './layout.ts';
+import {
+  type BundledImage,
+  type BundledRelease,
+  type BundleManifest,
+  formatBundleManifest,
+  formatLayoutIndex,
+  OCI_LAYOUT_BYTES,
+} from './manifest.ts';
+import { blobPath, formatSums } from './sums.ts';
+import { formatTail, type Head, headCopy, headCopyLength, type VolumeRecord } from './tail.ts';
+import { paddingLength, TAR_END_BYTES, tarHeader } from './tar.ts';
+import { cutIntoVolumes, frameExtents, layerPortions, layOutVolume, wholeTar } from './volumes.ts';
+
+/** What goes into a bundle, before it is laid out. */
+export interface BundleContents {
+  /** The bundle that these are parts of, if they are a patch for it. */
+  readonly repairs?: Digest;
+  readonly releases: readonly BundledRelease[];
+  readonly images: readonly BundledImage[];
+  /** Signature config maps: path in the tar and bytes. */
+  readonly configMaps: readonly { readonly path: string; readonly bytes: Uint8Array }[];
+  readonly metadata: readonly { readonly descriptor: Descriptor; readonly bytes: Uint8Array }[];
+  readonly layers: readonly Descriptor[];
+}
+
+/** The contents with everything that is signed: a function of the contents alone. */
+export interface DescribedBundle {
+  readonly contents: BundleContents;
+  readonly manifest: BundleManifest;
+  readonly manifestBytes: Uint8Array;
+  /** The bytes of SHA256SUMS: what is signed. */
+  readonly sums: Uint8Array;
+  /** SHA-256 of SHA256SUMS. */
+  readonly bundleDigest: Digest;
+  /** Every file that is no blob and no part of the head, in tar order. */
+  readonly files: readonly { readonly path: string; readonly bytes: Uint8Array }[];
+}
+
+/** The signer's half of the head. */
+export type Seal = Pick<Head, 'signature' | 'publicKey'>;
+
+/** A bundle to the byte, except for the layers' own content. */
+export interface BundlePlan {
+  readonly bundleDigest: Digest;
+  /** In the order of the tar; one, unless a size was given. */
+  readonly volumes: readonly VolumePlan[];
+  readonly layers: readonly PlannedLayer[];
+  /** Bytes of all volumes. */
+  readonly size: number;
+}
+
+/** One physical file of a bundle. */
+export interface VolumePlan {
+  readonly record: VolumeRecord;
+  /** What stands before the first layer: the head of the bundle, or a copy of it. */
+  readonly head: readonly Uint8Array[];
+  /** What stands after the last layer. */
+  readonly tail: Uint8Array;
+  /** How many layers of the bundle have to be whole before the volume is. */
+  readonly layersNeeded: number;
+  /** Bytes. */
+  readonly size: number;
+}
+
+export interface PlannedLayer extends LayerPlace {
+  readonly descriptor: Descriptor;
+}
+
+/** @throws BundleError UNSUPPORTED_CONTENT when the listing would be larger than a reader accepts. */
+export function describeBundle(contents: BundleContents): DescribedBundle {
+  const files = [
+    { path: 'oci-layout', role: 'layout', bytes: OCI_LAYOUT_BYTES },
+    { path: 'index.json', role: 'layout', bytes: formatLayoutIndex(contents.images) },
+    ...contents.configMaps.map(({ path, bytes }) => ({ path, role: 'release-signature', bytes })),
+  ];
+  const blobs = [...contents.metadata.map(({ descriptor }) => descriptor), ...contents.layers];
+  const manifest: BundleManifest = {
+    ...(contents.repairs !== undefined && { repairs: contents.repairs }),
+    releases: contents.releases,
+    images: contents.images,
+    files: files.map(({ path, role, bytes }) => ({ path, role, digest: digestOf(bytes), size: bytes.length })),
+    blobs: blobs.map(({ digest, size }) => ({ digest, size })),
+  };
+  const manifestBytes = formatBundleManifest(manifest);
+  const sums = formatSums([
+    { digest: digestOf(manifestBytes), path: 'bundle.json' },
+    ...manifest.files,
+    ...manifest.blobs.map(({ digest }) => ({ digest, path: blobPath(digest) })),
+  ]);
+  for (const bytes of [manifestBytes, sums, ...files.map((file) => file.bytes)]) {
+    if (bytes.length > MAX_LISTING_BYTES / 2) {
+      throw new BundleError('UNSUPPORTED_CONTENT', 'one bundle cannot list this many blobs', {
+        hint: 'Pack fewer releases into one bundle.',
+      });
+    }
+  }
+  return { contents, manifest, manifestBytes, sums, bundleDigest: digestOf(sums), files };
+}
+
+/** Seconds since 1970 that every entry of the tar carries: when the newest release was made. */
+export function tarTime(releases: readonly BundledRelease[]): number {
+  return Math.max(0, ...releases.map(({ created }) => Math.floor(Date.parse(created) / 1000)));
+}
+
+/**
+ * The whole bundle: all of it that is no layer as bytes, and where each layer goes.
+ * @param volumeSize most bytes of a volume; one volume holds everything if it is left out.
+ * @throws BundleError USAGE when volumes of that size cannot hold it.
+ */
+export function planBundle(described: DescribedBundle, seal: Seal, volumeSize?: number): BundlePlan {
+  const { contents, manifestBytes, sums, bundleDigest, files } = described;
+  const mtime = tarTime(contents.releases);
+  const listing = [{ path: 'SHA256SUMS', bytes: sums }];
+  const sealing = sealEntries(seal);
+  const metadata = [
+    { path: 'bundle.json', bytes: manifestBytes },
+    ...files,
+    ...contents.metadata.map(({ descriptor, bytes }) => ({ path: blobPath(descriptor.digest), bytes })),
+  ];
+  const compressed = compressedFrames(tarOf(metadata, mtime));
+  const extents = compressed.map(({ frame, content }) => ({ length: frame.length, content }));
+  const layerEntries = contents.layers.map(({ digest, size }) => ({ path: blobPath(digest), size }));
+  const sections = sectionsOf(sized(listing[0]!), sealing.map(sized), metadata.map(sized), layerEntries);
+
+  const head: Head = { sums, ...seal, manifest: manifestBytes };
+  const uncut = { sections, metadata: extents, copyLength: headCopyLength(head) };
+  const cuts = volumeSize === undefined ? [wholeTar(sections)] : cutIntoVolumes(uncut, volumeSize);
+  const front = [storedFrame(tarOf(listing, mtime)), storedFrame(tarOf(sealing, mtime)), ...compressed.map(({ frame }) => frame)];
+  const firstLayer = sections.length - 1 - layerEntries.length;
+  const layouts = cuts.map((cut, index) => layOutVolume(uncut, { ...cut, number: index + 1, count: cuts.length })!);
+  const volumes = layouts.map((layout, index): VolumePlan => {
+    const record = { ...cuts[index]!, bundleDigest: Buffer.from(hexOf(bundleDigest), 'hex'), number: index + 1, count: cuts.length };
+    const { section, index: last } = layout.portions.at(-1)!;
+    const end = section.kind === 'end' ? [storedFrame(Buffer.alloc(TAR_END_BYTES))] : [];
+    return {
+      record,
+      head: index === 0 ? front : [headCopy(record, head)],
+      tail: Buffer.concat([...end, formatTail(record, head, frameExtents(layout, extents))]),
+      layersNeeded: Math.min(Math.max(last - firstLayer + 1, 0), layerEntries.length),
+      size: layout.size,
+    };
+  });
+  const portions = layerPortions(layouts.entries(), firstLayer, layerEntries.length);
+  const layers = layerEntries.map((entry, index) => ({
+    ...entry,
+    descriptor: contents.layers[index]!,
+    header: tarHeader(entry.path, entry.size, mtime),
+    portions: portions[index]!,
+  }));
+  return { bundleDigest, volumes, layers, size: volumes.reduce((total, { size }) => total + size, 0) };
+}
+
+/** Entries of a tar as bytes, with their headers and padding. */
+export function tarOf(entries: readonly { path: string; bytes: Uint8Array }[], mtime: number): Uint8Array {
+  return Buffer.concat(
+    entries.flatMap(({ path, bytes }) => [tarHeader(path, bytes.length, mtime), bytes, Buffer.alloc(paddingLength(bytes.length))]),
+  );
+}
+
+/** The entries that hold a signature and the key it names. */
+export function sealEntries({ signature, publicKey }: Seal): readonly { path: string; bytes: Uint8Array }[] {
+  return [
+    { path: 'SHA256SUMS.sig', bytes: signature },
+    { path: 'SHA256SUMS.pub', bytes: publicKey },
+  ];
+}
+
+function compressedFrames(tar: Uint8Array): { frame: Uint8Array; content: number }[] {
+  let cutAt = 0;
+  return frameCuts(tar.length).map((content) => ({ frame: compressedFrame(tar.subarray(cutAt, (cutAt += content))), content }));
+}
+
+function sized({ path, bytes }: { path: string; bytes: Uint8Array }): Entry {
+  return { path, size: bytes.length };
+}

@@ -1,0 +1,42 @@
+import { type Digest, digestFromHex, hexOf } from '../../core/digest.ts';
+import { unusable } from './unusable.ts';
+
+/** One line of SHA256SUMS. */
+export interface Sum {
+  readonly digest: Digest;
+  readonly path: string;
+}
+
+/** `<hex>␠␠<path>` LF for each: what `sha256sum -c` and `shasum -c` read. */
+export function formatSums(sums: readonly Sum[]): Uint8Array {
+  return Buffer.from(sums.map(({ digest, path }) => `${hexOf(digest)}  ${path}\n`).join(''));
+}
+
+const LINE = /^([0-9a-f]{64}) {2}([A-Za-z0-9._/-]{1,99})$/;
+const PATH = /^(?:bundle\.json|oci-layout|index\.json|config\/signature-sha256-[0-9a-f]{16}\.yaml|blobs\/sha256\/[0-9a-f]{64})$/;
+
+/**
+ * Reads SHA256SUMS back. Only paths that a bundle can hold are accepted, each once, and a blob's path must be its digest.
+ * @throws BundleError BUNDLE_UNUSABLE naming the line.
+ */
+export function parseSums(bytes: Uint8Array): readonly Sum[] {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  const lines = text.split('\n');
+  if (lines.pop() !== '') throw unusable('SHA256SUMS does not end with a line feed');
+  const seen = new Set<string>();
+  const sums = lines.map((line, index) => {
+    const [, hex, path] = LINE.exec(line) ?? [];
+    const where = `line ${index + 1} of SHA256SUMS`;
+    if (hex === undefined || path === undefined || !PATH.test(path)) throw unusable(`${where} names something that no bundle holds`);
+    if (seen.has(path)) throw unusable(`${where} names ${path} a second time`);
+    if (path.startsWith('blobs/') && path !== blobPath(digestFromHex(hex))) throw unusable(`${where}: ${path} is not its own digest`);
+    seen.add(path);
+    return { digest: digestFromHex(hex), path };
+  });
+  if (sums[0]?.path !== 'bundle.json') throw unusable('SHA256SUMS does not begin with bundle.json');
+  return sums;
+}
+
+export function blobPath(digest: Digest): string {
+  return `blobs/sha256/${hexOf(digest)}`;
+}

@@ -1,0 +1,38 @@
+import type { BundleError } from '../../core/errors.ts';
+import { isDamage, type OnFault } from './fault.ts';
+import type { BundleFile } from './file.ts';
+import { unusable } from '../format/unusable.ts';
+
+/** Compares a stretch of a file with what has to stand there, and tells which of its bytes differ. */
+export async function compare(
+  file: BundleFile,
+  offset: number,
+  expected: Uint8Array,
+  entries: readonly string[],
+  onFault: OnFault,
+): Promise<void> {
+  let found: Uint8Array;
+  try {
+    found = await file.read(offset, expected.length);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    onFault({ path: file.path, start: offset, end: offset + expected.length, entries, error });
+    return;
+  }
+  if (Buffer.compare(found, expected) === 0) return;
+  const start = offset + found.findIndex((byte, index) => byte !== expected[index]);
+  const end = offset + found.findLastIndex((byte, index) => byte !== expected[index]) + 1;
+  const error = unusable(`${entries.join(', ')} is not what it has to be, from byte ${start} of ${file.path} on`);
+  onFault({ path: file.path, start, end, entries, error });
+}
+
+/** The failure of a volume that is shorter or longer than its content takes. */
+export function wrongSize(path: string, planned: number, size: number): BundleError {
+  const difference = Math.abs(size - planned);
+  return unusable(
+    size < planned
+      ? `${path} is truncated: ${difference} of ${planned} bytes are missing`
+      : `${path} has ${difference} bytes more than a volume of this content takes`,
+    { expected: `${planned} bytes`, got: `${size} bytes` },
+  );
+}

@@ -1,0 +1,83 @@
+import { MAX_LISTING_BYTES } from '../../core/limits.ts';
+import type { VolumeSource } from './file.ts';
+import { FRAME_HEADER_BYTES, storedContentSize } from '../format/frames.ts';
+import { storedSectionLength } from '../format/layout.ts';
+import { decodeSignatureFile } from '../format/signature-file.ts';
+import { type FoundRecord, type Head, readRecord, RECORD_FRAME_BYTES } from '../format/tail.ts';
+import { claimedSizeAndTime, entryLength, TAR_BLOCK } from '../format/tar.ts';
+import { entriesOf } from './tar-entries.ts';
+import { unusable } from '../format/unusable.ts';
+
+const MAX_SEAL_FILE_BYTES = 64 * 1024;
+
+/** The listing of a bundle and its signature, as a volume has them: nobody has checked the signature yet. */
+export interface FoundHead {
+  readonly sums: Uint8Array;
+  /** Signature file and key as they stand there. */
+  readonly seal: Pick<Head, 'signature' | 'publicKey'>;
+  /** The signature itself. */
+  readonly signature: Uint8Array;
+}
+
+/** The head as it stands at the front of the first volume. */
+export interface FrontHead extends FoundHead {
+  /** Seconds since 1970, of all entries. */
+  readonly mtime: number;
+  /** Where the compressed part begins, in bytes from the start of the volume. */
+  readonly metadataOffset: number;
+}
+
+/** A copy of the head, with the record before it. */
+export interface CopiedHead extends FoundHead, FoundRecord {
+  readonly manifest: Uint8Array;
+}
+
+/** @throws BundleError BUNDLE_UNUSABLE for a file that does not begin as a bundle does. */
+export async function readFrontHead({ file, start }: VolumeSource): Promise<FrontHead> {
+  const listingLength = storedContentSize(await file.readUpTo(start, FRAME_HEADER_BYTES));
+  if (listingLength === undefined) throw unusable(`${file.path} is not a bundle`, { hint: 'A bundle is what `bundle pack` writes.' });
+  const listing = await file.readStored(start, listingLength, 'SHA256SUMS');
+  const claimed = claimedSizeAndTime(listing.subarray(0, TAR_BLOCK));
+  if (claimed === undefined) throw unusable(`${file.path} is not a bundle: it does not begin with SHA256SUMS`);
+  const { mtime } = claimed;
+  const [sums] = entriesOf(listing, ['SHA256SUMS'], mtime, MAX_LISTING_BYTES);
+
+  const sealOffset = storedSectionLength(listingLength);
+  const sealLength = storedContentSize(await file.read(start + sealOffset, FRAME_HEADER_BYTES));
+  if (sealLength === undefined || sealLength > 2 * entryLength(MAX_SEAL_FILE_BYTES)) throw unusable('no signature follows SHA256SUMS');
+  const sealTar = await file.readStored(start + sealOffset, sealLength, 'SHA256SUMS.sig');
+  const [signature, publicKey] = entriesOf(sealTar, ['SHA256SUMS.sig', 'SHA256SUMS.pub'], mtime, MAX_SEAL_FILE_BYTES);
+  return {
+    ...foundHead(sums!, signature!, publicKey!),
+    mtime,
+    metadataOffset: sealOffset + storedSectionLength(sealLength),
+  };
+}
+
+/**
+ * A copy of the head. @param offset where its frame begins in the volume.
+ * @throws BundleError BUNDLE_UNUSABLE where there is none.
+ */
+export async function readHeadCopy({ file, start }: VolumeSource, offset: number): Promise<CopiedHead> {
+  const isInside = offset >= 0 && start + offset < file.size;
+  const found = isInside
+    ? readRecord(await file.read(start + offset, Math.min(RECORD_FRAME_BYTES, file.size - start - offset)))
+    : undefined;
+  if (found === undefined) throw unusable(`${file.path} is not a volume of a bundle`, { hint: 'A bundle is what `bundle pack` writes.' });
+  const limits = [MAX_LISTING_BYTES, MAX_SEAL_FILE_BYTES, MAX_SEAL_FILE_BYTES, MAX_LISTING_BYTES];
+  const parts: Uint8Array[] = [];
+  let at = start + offset + RECORD_FRAME_BYTES;
+  for (const [index, length] of found.partLengths.entries()) {
+    if (length > limits[index]! || at + length > file.size) throw unusable(`the copy of the head in ${file.path} is cut off`);
+    parts.push(await file.read(at, length));
+    at += length;
+  }
+  const [sums, signature, publicKey, manifest] = parts as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+  return { ...found, ...foundHead(sums, signature, publicKey), manifest };
+}
+
+function foundHead(sums: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): FoundHead {
+  const raw = decodeSignatureFile(signature);
+  if (raw === undefined) throw unusable('SHA256SUMS.sig is not base64 on one line');
+  return { sums, seal: { signature, publicKey }, signature: raw };
+}

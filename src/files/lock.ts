@@ -1,0 +1,164 @@
+import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { kill, pid as ownPid } from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { anySignal } from '../core/concurrency.ts';
+import { BundleError, diskError, systemCode, writeError } from '../core/errors.ts';
+import { createFile } from './own-file.ts';
+
+const HEARTBEAT_MS = 10_000;
+/** A lock that has not been touched for so long was left behind, wherever its owner ran. */
+const SILENCE_MS = 60_000;
+/** Another process may be clearing the same stale lock away. */
+const ATTEMPTS = 5;
+/** To look at a lock once more and remove it takes less. */
+const TURN_MS = 50;
+
+/** Who holds a lock; enough to find out whether they are still there. */
+interface Owner {
+  readonly host: string;
+  /** Changes with each boot: a process id from before says nothing. */
+  readonly boot: string;
+  readonly pid: number;
+  /** When the process began, in the kernel's own count: process ids are used again. */
+  readonly started: string;
+}
+
+/**
+ * Runs `work` while holding `<path>.lock`, so that two runs never write one file. A lock whose owner is gone, or has been
+ * silent for a minute by the file server's clock, is taken over; whoever it is taken from after a long sleep has to stop.
+ * @param work is given a signal that ends when `signal` does, or the lock is lost.
+ * @throws BundleError DISK naming the owner when somebody else holds it.
+ */
+export async function withLock<T>(path: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const lockPath = `${path}.lock`;
+  const self: Owner = { host: hostname(), boot: await bootId(), pid: ownPid, started: await startOf(ownPid) };
+  const lost = new AbortController();
+  await acquire(lockPath, self);
+  const heartbeat = setInterval(() => {
+    void beat(lockPath, self, lost);
+  }, HEARTBEAT_MS);
+  heartbeat.unref();
+  try {
+    return await work(anySignal(signal, lost.signal));
+  } finally {
+    clearInterval(heartbeat);
+    if (!lost.signal.aborted) await rm(lockPath, { force: true }).catch(() => undefined); // a stale lock is taken over by the next run
+  }
+}
+
+/** Shows that the owner is there. A lock that cannot be read is left to the work: it will notice that the folder is gone. */
+async function beat(lockPath: string, self: Owner, lost: AbortController): Promise<void> {
+  const text = await readFile(lockPath, 'utf8').catch(() => '');
+  // Written, not touched: then the file server's clock says when.
+  if (text === format(self)) await writeFile(lockPath, text, { flag: 'r+' }).catch(() => undefined);
+  else if (text !== '') lost.abort(held(lockPath, parseOwner(text)));
+}
+
+async function acquire(lockPath: string, self: Owner): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const file = await open(lockPath, 'wx', 0o644);
+      try {
+        await file.writeFile(format(self));
+      } catch (error) {
+        await rm(lockPath, { force: true }); // on a full disk it would be there, and nobody's
+        throw error;
+      } finally {
+        await file.close();
+      }
+      return;
+    } catch (error) {
+      if (systemCode(error) !== 'EEXIST') throw writeError('write', lockPath, error);
+    }
+    const found = await readFile(lockPath, 'utf8').catch(() => ''); // gone again, most likely
+    const owner = parseOwner(found);
+    if (attempt >= ATTEMPTS || !(await isStale(lockPath, owner, self))) throw held(lockPath, owner);
+    await clearAway(lockPath, found);
+  }
+}
+
+/**
+ * Removes a stale lock, unless it has changed hands since it was looked at. One at a time may do so: else the lock that was made
+ * in its place could be taken for the stale one.
+ */
+async function clearAway(lockPath: string, stale: string): Promise<void> {
+  const turnPath = `${lockPath}.turn`;
+  try {
+    await (await open(turnPath, 'wx')).close();
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw writeError('write', turnPath, error);
+    await sleep(TURN_MS);
+    const begun = await stat(turnPath).catch(() => undefined); // over, most likely
+    if (begun !== undefined && Date.now() - begun.mtimeMs > SILENCE_MS) await rm(turnPath, { force: true });
+    return;
+  }
+  try {
+    if ((await readFile(lockPath, 'utf8').catch(() => '')) === stale) await rm(lockPath, { force: true });
+  } finally {
+    await rm(turnPath, { force: true });
+  }
+}
+
+function parseOwner(text: string): Partial<Owner> {
+  try {
+    return JSON.parse(text) as Partial<Owner>;
+  } catch {
+    return {}; // just being written, or torn by a power cut: then only its age tells
+  }
+}
+
+async function isStale(lockPath: string, owner: Partial<Owner>, self: Owner): Promise<boolean> {
+  if (owner.host === self.host && owner.pid !== undefined) {
+    return owner.boot !== self.boot || !isAlive(owner.pid) || (await startOf(owner.pid)) !== owner.started;
+  }
+  const probePath = `${lockPath}.${self.pid}`;
+  try {
+    await (await createFile(probePath)).close();
+    const [lock, probe] = await Promise.all([stat(lockPath), stat(probePath)]);
+    return probe.mtimeMs - lock.mtimeMs > SILENCE_MS;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return true;
+    throw error instanceof BundleError ? error : diskError('look at', lockPath, error);
+  } finally {
+    await rm(probePath, { force: true });
+  }
+}
+
+function format(owner: Owner): string {
+  return `${JSON.stringify(owner)}\n`;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return kill(pid, 0);
+  } catch (error) {
+    return systemCode(error) === 'EPERM'; // it is somebody else's, and there
+  }
+}
+
+/** The kernel's start time of a process; empty where there is no /proc to tell. */
+async function startOf(pid: number): Promise<string> {
+  try {
+    const fields = (await readFile(`/proc/${pid}/stat`, 'latin1')).replace(/^.*\) /s, '').split(' ');
+    return fields[19] ?? '';
+  } catch {
+    return '';
+  }
+}
+
+async function bootId(): Promise<string> {
+  try {
+    return (await readFile('/proc/sys/kernel/random/boot_id', 'latin1')).trim();
+  } catch {
+    return '';
+  }
+}
+
+function held(lockPath: string, { pid, host }: Partial<Owner>): BundleError {
+  const who = pid === undefined ? 'another run' : `process ${pid} on ${host ?? 'another host'}`;
+  return new BundleError('DISK', `${who} is writing there: ${lockPath} is held`, {
+    hint: 'Wait for it to end, or choose another folder.',
+  });
+}

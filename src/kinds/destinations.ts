@@ -1,0 +1,114 @@
+import type { Digest } from '../core/digest.ts';
+import { BundleError } from '../core/errors.ts';
+import { isRegistry, isRepository, isTag, type RepositoryName } from '../core/reference.ts';
+import { signatureTagOf } from '../core/manifest.ts';
+import type { Architecture } from './release/architecture.ts';
+
+/** Where `--to` points: a registry, and the path in front of every repository there. */
+export interface Target {
+  readonly registry: string;
+  readonly namespace: string | undefined;
+}
+
+export interface DestinationOptions {
+  readonly to: Target;
+  /** Full path of the repository for components, instead of `<namespace>/openshift/release`. */
+  readonly releaseRepository?: string | undefined;
+  /** Full path of the repository for release images, instead of `<namespace>/openshift/release-images`. May be equal to the other. */
+  readonly releaseImagesRepository?: string | undefined;
+  /** How many path components the registry takes at most; the rest is joined with `-`. */
+  readonly maxNestedPaths?: number | undefined;
+}
+
+/** The two repositories of a target: release images apart from components, as the update service needs them. */
+export interface Destinations {
+  readonly releaseImages: RepositoryName;
+  readonly components: RepositoryName;
+}
+
+/** An image by what it is for. A signature image goes beside its subject. */
+export type DestinedImage =
+  | { readonly role: 'release'; readonly version: string; readonly architecture: Architecture }
+  | { readonly role: 'component'; readonly version: string; readonly architecture: Architecture; readonly name: string }
+  | { readonly role: 'signature'; readonly subject: Digest; readonly of: 'release' | 'component' };
+
+/**
+ * `HOST[:PORT]` or `HOST[:PORT]/NAMESPACE`, with or without `docker://` in front.
+ * @throws BundleError USAGE
+ */
+export function parseTarget(text: string): Target {
+  const bare = text.replace(/^docker:\/\//, '').replace(/\/$/, '');
+  const slash = bare.indexOf('/');
+  const registry = slash === -1 ? bare : bare.slice(0, slash);
+  const namespace = slash === -1 ? undefined : bare.slice(slash + 1);
+  if (!isRegistry(registry) || (namespace !== undefined && !isRepository(namespace))) {
+    throw new BundleError('USAGE', `not a registry to write to: ${text}`, {
+      hint: 'Write HOST[:PORT] or HOST[:PORT]/NAMESPACE, as in registry.example.com:5000/ocp4.',
+    });
+  }
+  return { registry, namespace };
+}
+
+/**
+ * The repositories that everything goes to, after oc-mirror's names.
+ * @throws BundleError USAGE for a path that the registry could not take.
+ */
+export function planDestinations(options: DestinationOptions): Destinations {
+  const { maxNestedPaths } = options;
+  if (maxNestedPaths !== undefined && (!Number.isSafeInteger(maxNestedPaths) || maxNestedPaths < 1)) {
+    throw new BundleError('USAGE', `not a number of path components: ${maxNestedPaths}`, { hint: 'Give --max-nested-paths 1 or more.' });
+  }
+  return {
+    releaseImages: repositoryOf(options, options.releaseImagesRepository, 'openshift/release-images'),
+    components: repositoryOf(options, options.releaseRepository, 'openshift/release'),
+  };
+}
+
+/**
+ * Where an image goes: its repository and its tag there.
+ * @throws BundleError USAGE when the tag would be none, or over 128 characters long.
+ */
+export function destinationOf(image: DestinedImage, destinations: Destinations): RepositoryName & { readonly tag: string } {
+  const kind = image.role === 'signature' ? image.of : image.role;
+  return { ...(kind === 'release' ? destinations.releaseImages : destinations.components), tag: tagOf(image) };
+}
+
+/**
+ * The tag of an image, in a registry as in an image layout: `<version>-<arch>[-<component>]`, or cosign's for signatures.
+ * @throws BundleError USAGE when that is no tag.
+ */
+export function tagOf(image: DestinedImage): string {
+  if (image.role === 'signature') return signatureTagOf(image.subject);
+  const release = `${image.version.replaceAll('+', '_')}-${image.architecture}`;
+  const tag = image.role === 'release' ? release : `${release}-${image.name}`;
+  if (isTag(tag)) return tag;
+  throw new BundleError('USAGE', `the image cannot be tagged ${tag}`, {
+    hint: 'A tag has at most 128 letters, digits, dots, dashes and underscores.',
+  });
+}
+
+function repositoryOf({ to, maxNestedPaths }: DestinationOptions, wanted: string | undefined, usual: string): RepositoryName {
+  if (wanted !== undefined) return { registry: to.registry, repository: checkedPath(wanted, maxNestedPaths) };
+  const path = to.namespace === undefined ? usual : `${to.namespace}/${usual}`;
+  return { registry: to.registry, repository: nested(path, maxNestedPaths) };
+}
+
+/** A path that was written out is taken as it is, or not at all. */
+function checkedPath(path: string, maxNestedPaths: number | undefined): string {
+  if (!isRepository(path)) {
+    throw new BundleError('USAGE', `not a repository path: ${path}`, { hint: 'Write the path without the registry, as in ocp4/release.' });
+  }
+  if (nested(path, maxNestedPaths) !== path) {
+    throw new BundleError('USAGE', `the repository ${path} has more than ${maxNestedPaths ?? 0} path components`, {
+      hint: 'Give a shorter path, or leave --max-nested-paths out.',
+    });
+  }
+  return path;
+}
+
+/** oc-mirror's rule: the first N-1 components stay, the rest become one. */
+function nested(path: string, limit: number | undefined): string {
+  const parts = path.split('/');
+  if (limit === undefined || parts.length <= limit) return path;
+  return [...parts.slice(0, limit - 1), parts.slice(limit - 1).join('-')].join('/');
+}

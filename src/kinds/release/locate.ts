@@ -1,0 +1,108 @@
+import type { Descriptor } from '../../core/descriptor.ts';
+import { parseDigest } from '../../core/digest.ts';
+import { BundleError, hasCode } from '../../core/errors.ts';
+import { OFFICIAL_RELEASES } from './official.ts';
+import { parseReference, parseRepositoryName, type Reference, type RepositoryName } from '../../core/reference.ts';
+import type { ReadOnlyStore } from '../../core/store.ts';
+import type { Architecture } from './architecture.ts';
+import { ImageLayout } from '../../stores/layout/layout.ts';
+import type { Network } from '../../network/network.ts';
+import type { ReleaseSource } from './release.ts';
+
+/** A release image that was found, and the places its parts come from. */
+export interface LocatedRelease {
+  readonly descriptor: Descriptor;
+  readonly source: ReleaseSource;
+  /** What the release image is called where no signature says it. */
+  readonly repository: RepositoryName;
+}
+
+const LISTED_TAGS = 12;
+
+/**
+ * Finds the release image of a version: the tag `<version>-<arch>`, then the plain version, as OKD tags. A tag is
+ * resolved here and nowhere else; from here on everything goes by digest.
+ *
+ * @param from a repository, a reference with a tag or digest, or `oci:DIR`; with a tag or digest the version may be left out.
+ * @throws BundleError NOT_FOUND with the tags that do exist; USAGE.
+ */
+export async function locateRelease(
+  from: string | undefined,
+  version: string | undefined,
+  architecture: Architecture,
+  network: Network,
+): Promise<LocatedRelease> {
+  const place = from?.startsWith('oci:') ? await openLayout(from) : openRepository(from, network);
+  const { store, exact, source, repository } = place;
+  if (exact !== undefined) return { descriptor: await store.resolve(exact), source, repository };
+  if (version === undefined) {
+    throw new BundleError('USAGE', 'no version was asked for', {
+      hint: 'Give a version, as in `bundle pack 4.17.3`, or --from REPOSITORY@sha256:… for a release that is known by its digest.',
+    });
+  }
+  const plain = version.replaceAll('+', '_');
+  const wanted = [`${plain}-${architecture}`, plain];
+  for (const tag of wanted) {
+    try {
+      return { descriptor: await store.resolve(tag), source, repository };
+    } catch (error) {
+      if (!hasCode(error, 'NOT_FOUND')) throw error;
+    }
+  }
+  throw new BundleError(
+    'NOT_FOUND',
+    `${store.name} has no release ${version} for ${architecture}: neither ${wanted.join(' nor ')} is a tag there`,
+    {
+      hint: await tagHint(store, plain),
+    },
+  );
+}
+
+interface Place {
+  readonly store: ReadOnlyStore;
+  readonly source: ReleaseSource;
+  readonly repository: RepositoryName;
+  /** The tag or digest that was written out. */
+  readonly exact: string | undefined;
+}
+
+function openRepository(from: string | undefined, network: Network): Place {
+  const reference: Reference = from === undefined ? OFFICIAL_RELEASES : parseFrom(from);
+  const repository = { registry: reference.registry, repository: reference.repository };
+  const store = network.source(repository);
+  const source: ReleaseSource = { releaseImage: store, storeOf: (name) => network.source(name) };
+  return { store, source, repository, exact: reference.digest ?? reference.tag };
+}
+
+function parseFrom(from: string): Reference {
+  return from.includes('@') || /:[^/]*$/.test(from) ? parseReference(from) : parseRepositoryName(from);
+}
+
+async function openLayout(from: string): Promise<Place> {
+  const [, folder = '', digest] = /^oci:(.*?)(?:@(sha256:[0-9a-f]*))?$/s.exec(from) ?? [];
+  if (folder === '') throw new BundleError('USAGE', `not an image layout: ${from}`, { hint: 'Write oci:DIR, or oci:DIR@sha256:….' });
+  const store = await ImageLayout.open(folder);
+  return {
+    store,
+    source: { releaseImage: store, storeOf: () => store },
+    repository: OFFICIAL_RELEASES,
+    exact: digest === undefined ? undefined : parseDigest(digest),
+  };
+}
+
+/** The tags that are nearest to what was asked for: those of the same minor version, else the newest-looking ones. */
+async function tagHint(store: ReadOnlyStore, version: string): Promise<string> {
+  let tags: readonly string[];
+  try {
+    tags = (await store.tags()).filter((tag) => /^\d+\.\d+\.\d+/.test(tag));
+  } catch (error) {
+    if (error instanceof BundleError) return `Its tags could not be listed: ${error.message}.`;
+    throw error;
+  }
+  if (tags.length === 0) return 'It has no release tags at all: check the repository.';
+  const minor = `${version.split('.').slice(0, 2).join('.')}.`;
+  const near = tags.filter((tag) => tag.startsWith(minor));
+  const shown = (near.length > 0 ? near : tags).toSorted((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+  const more = shown.length > LISTED_TAGS ? `, and ${shown.length - LISTED_TAGS} more` : '';
+  return `These exist: ${shown.slice(0, LISTED_TAGS).join(', ')}${more}.`;
+}

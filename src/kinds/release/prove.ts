@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises';
+
+import type { Digest } from '../../core/digest.ts';
+import { BundleError, diskError } from '../../core/errors.ts';
+import { PINNED_RELEASE_KEYS } from '../../trust/pinned-release-keys.ts';
+import { readReleaseKeys, type ReleaseKeys } from '../../trust/release-keys.ts';
+import { type ReleaseSignature, verifyReleaseSignatures } from '../../trust/release-signature.ts';
+
+/** The pinned Red Hat keys and those of the operator. @throws BundleError CONFIGURATION, NOT_FOUND, DISK */
+export async function loadReleaseKeys(files: readonly string[]): Promise<ReleaseKeys> {
+  const given = [];
+  for (const path of files) {
+    try {
+      given.push({ name: path, content: await readFile(path) });
+    } catch (error) {
+      throw diskError('read', path, error);
+    }
+  }
+  return readReleaseKeys([...PINNED_RELEASE_KEYS, ...given]);
+}
+
+/**
+ * The signatures among `messages` that prove a release digest.
+ * @param failures stores that could not be asked.
+ * @throws BundleError SIGNATURE_MISSING, SIGNATURE_INVALID or SIGNER_UNKNOWN when none does.
+ */
+export async function proveRelease(
+  digest: Digest,
+  messages: readonly Uint8Array[],
+  failures: readonly BundleError[],
+  keys: ReleaseKeys,
+  now: Date,
+): Promise<readonly ReleaseSignature[]> {
+  const { good, refused } = await verifyReleaseSignatures(messages, digest, keys, now);
+  if (good.length > 0) return good;
+  const [reason] = refused;
+  if (reason !== undefined) throw reason;
+  const [failure] = failures;
+  const why = failure === undefined ? 'no signature store has one' : `a signature store could not be asked: ${failure.message}`;
+  throw new BundleError('SIGNATURE_MISSING', `the release ${digest} is not signed: ${why}`, {
+    cause: failure,
+    hint: 'Name the store that has the signature with --signature-store URL; --allow-unsigned-release goes on without the proof, and says so in every report.',
+  });
+}

@@ -1,0 +1,153 @@
+import { join } from 'node:path';
+
+import type { CredentialSource } from '../core/credentials.ts';
+import type { Digest } from '../core/digest.ts';
+import type { BundleError } from '../core/errors.ts';
+import type { Observe } from '../core/events.ts';
+import type { RepositoryName } from '../core/reference.ts';
+import type { ReadOnlyStore, Store } from '../core/store.ts';
+import { VERSION } from '../core/version.ts';
+import { openAuthFiles } from '../credentials/auth-file.ts';
+import { loadMirrorSets, withMirrorSets } from '../mirrors/mirror-sets.ts';
+import { blocked, MirroredStore } from '../mirrors/mirrored-store.ts';
+import { loadRegistriesConf } from '../mirrors/registries-conf.ts';
+import { pullPlaces, pushPlace, type RegistryRule } from '../mirrors/rules.ts';
+import { systemCertificates } from '../stores/registry/http/certificates.ts';
+import { RegistryClient, type RepositoryOptions } from '../stores/registry/client.ts';
+import { CertificateFolders } from '../stores/registry/http/host-certificates.ts';
+import type { RepositoryProbe } from '../stores/registry/probe.ts';
+import { proxyFromEnvironment } from '../stores/registry/http/proxy.ts';
+import type { TransportOptions } from '../stores/registry/http/transport.ts';
+import { fetchSignatures, type FetchedSignatures } from '../stores/signature-store.ts';
+import type { Context } from '../core/context.ts';
+
+/** How hosts are reached, and what proves who they are. */
+export interface ConnectionOptions {
+  readonly caFiles: readonly string[];
+  /** Another `certs.d` folder, or one whose files are for all registries. */
+  readonly certificateFolder?: string | undefined;
+  readonly insecureRegistries: readonly string[];
+}
+
+export interface NetworkOptions extends ConnectionOptions {
+  /** For both sides, where a side has none of its own. */
+  readonly authfile?: string | undefined;
+  readonly sourceAuthfile?: string | undefined;
+  readonly targetAuthfile?: string | undefined;
+  /** `--mirror`: those that fit decide alone. */
+  readonly mirrors: readonly RegistryRule[];
+  /** Instead of podman's. */
+  readonly registriesConf?: string | undefined;
+  /** Files with ImageDigestMirrorSets and their like. */
+  readonly mirrorSetFiles: readonly string[];
+}
+
+/** What the site says of registries, beside the command line. */
+interface SiteRules {
+  readonly options: readonly RegistryRule[];
+  readonly rules: readonly RegistryRule[];
+}
+
+/** The registries and signature stores that a run may talk to. */
+export class Network {
+  readonly #client: RegistryClient;
+  readonly #transport: TransportOptions;
+  readonly #targetCredentials: CredentialSource;
+  readonly #site: SiteRules;
+  readonly #observe: Observe;
+  readonly #unreachable = new Map<string, BundleError>();
+  readonly #sources = new Map<string, ReadOnlyStore>();
+
+  private constructor(
+    client: RegistryClient,
+    targetCredentials: CredentialSource,
+    transport: TransportOptions,
+    site: SiteRules,
+    observe: Observe,
+  ) {
+    this.#client = client;
+    this.#targetCredentials = targetCredentials;
+    this.#transport = transport;
+    this.#site = site;
+    this.#observe = observe;
+  }
+
+  /** Reads auth files, certificates and rules for registries; talks to nobody yet. @throws BundleError CONFIGURATION, NOT_FOUND */
+  static async open(options: NetworkOptions, context: Context): Promise<Network> {
+    const { environment, observe } = context;
+    const { env, home } = environment;
+    const transport = await transportOptions(options, context);
+    const conf = await loadRegistriesConf({ file: options.registriesConf, env, home });
+    const rules = withMirrorSets(conf.rules, await loadMirrorSets(options.mirrorSetFiles));
+    const open = async (authfile: string | undefined): Promise<CredentialSource> =>
+      openAuthFiles({ authfile: authfile ?? options.authfile, helpers: conf.credentialHelpers, environment });
+    const sources = await open(options.sourceAuthfile);
+    const targets = options.sourceAuthfile === options.targetAuthfile ? sources : await open(options.targetAuthfile);
+    const client = new RegistryClient({ ...transport, credentials: sources });
+    return new Network(client, targets, transport, { options: options.mirrors, rules }, observe);
+  }
+
+  /** A repository to read from, wherever the site keeps its content. The same store for the same name. */
+  source(name: RepositoryName): ReadOnlyStore {
+    const key = `${name.registry}/${name.repository}`;
+    const store = this.#sources.get(key) ?? this.#openSource({ registry: name.registry, repository: name.repository });
+    this.#sources.set(key, store);
+    return store;
+  }
+
+  /** A repository to write to. @throws BundleError BLOCKED */
+  target(name: RepositoryName): Store {
+    return this.#client.repository(name, this.#targetOptions(name));
+  }
+
+  /** For finding out what can be done with a repository to write to. @throws BundleError BLOCKED */
+  probe(name: RepositoryName): RepositoryProbe {
+    return this.#client.probe(name, this.#targetOptions(name));
+  }
+
+  /** The release signatures that the stores have, unchecked. */
+  async signatures(stores: readonly string[], digest: Digest): Promise<FetchedSignatures> {
+    return fetchSignatures(stores, digest, this.#transport);
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+  }
+
+  #targetOptions(name: RepositoryName): RepositoryOptions {
+    const { insecure, blockedBy } = pushPlace(name, this.#site.rules);
+    if (blockedBy !== undefined) throw blocked(name, blockedBy);
+    return { insecure, credentials: this.#targetCredentials };
+  }
+
+  #openSource(name: RepositoryName): ReadOnlyStore {
+    const { rules, options } = this.#site;
+    if (rules.length === 0 && options.length === 0) return this.#client.repository(name);
+    return new MirroredStore({
+      name,
+      placesFor: (reference) => pullPlaces(name, reference, rules, options),
+      open: (place) => this.#client.repository(place.name, { insecure: place.insecure }),
+      observe: this.#observe,
+      unreachable: this.#unreachable,
+    });
+  }
+}
+
+/** @throws BundleError CONFIGURATION for certificates or a proxy that cannot be used. */
+export async function transportOptions(options: ConnectionOptions, context: Context): Promise<TransportOptions> {
+  const { environment, concurrency, observe, signal } = context;
+  const { env, home } = environment;
+  return {
+    ca: await systemCertificates(env, options.caFiles),
+    certificateFolders: new CertificateFolders({
+      named: options.certificateFolder,
+      folders: [join(home, '.config/containers/certs.d'), '/etc/containers/certs.d', '/etc/docker/certs.d'],
+    }),
+    insecure: options.insecureRegistries,
+    proxy: proxyFromEnvironment(env),
+    userAgent: `bundle/${VERSION}`,
+    concurrency,
+    observe,
+    signal,
+  };
+}

@@ -1,0 +1,114 @@
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+
+import { BUNDLE_SUFFIX, bundleOfName, PATCH_SUFFIX } from '../bundle/format/names.ts';
+import { PARTIAL_SUFFIX } from '../bundle/writing/volume-writer.ts';
+import { BundleError, diskError } from '../core/errors.ts';
+import { isFolder } from '../files/folder.ts';
+
+/** The physical files of one bundle. */
+export interface BundleFiles {
+  /** What the bundle is called, volume numbers left out: where files that belong to it are looked for. */
+  readonly path: string;
+  readonly files: readonly string[];
+}
+
+export interface FoundFiles extends BundleFiles {
+  /** Patches that were named beside the bundle, or lie in one folder with it. */
+  readonly patches: readonly BundleFiles[];
+}
+
+/**
+ * The files that paths mean: a bundle, any volume of one, or folders that hold one or some of its volumes.
+ * @throws BundleError NOT_FOUND; USAGE when a folder holds several bundles.
+ */
+export async function findBundleFiles(paths: readonly string[]): Promise<FoundFiles> {
+  const found: BundleFiles[] = [];
+  for (const path of paths) found.push(...((await isFolder(path)) ? await bundlesIn(path) : [await volumesBeside(path)]));
+  const whole = found.filter(({ path }) => !path.endsWith(PATCH_SUFFIX));
+  const patches = found.filter(({ path }) => path.endsWith(PATCH_SUFFIX));
+  const [first, ...more] = whole.length > 0 ? whole : patches;
+  const files = new Map([first!, ...(whole.length > 0 ? more : [])].flatMap((bundle) => bundle.files.map((file) => [resolve(file), file])));
+  return { path: first!.path, files: [...files.values()], patches: whole.length > 0 ? patches : [] };
+}
+
+/** The one bundle in a folder, and patches for it. */
+async function bundlesIn(folder: string): Promise<readonly BundleFiles[]> {
+  const names = await namesIn(folder);
+  const found = [...groups(names)].map(([name, files]) => ({
+    path: join(folder, nameOf(name)),
+    files: files.map((file) => join(folder, file)),
+  }));
+  const bundles = found.filter(({ path }) => !path.endsWith(PATCH_SUFFIX));
+  if (bundles.length > 1) {
+    throw new BundleError('USAGE', `${folder} holds several bundles: ${[...groups(names).keys()].join(', ')}`, {
+      hint: 'Name the one that is meant.',
+    });
+  }
+  if (found.length > 0) return found;
+  const partial = names.find((name) => bundleOfName(name.slice(0, -PARTIAL_SUFFIX.length)) && name.endsWith(PARTIAL_SUFFIX));
+  throw new BundleError('NOT_FOUND', `${folder} holds no bundle`, {
+    hint:
+      partial === undefined
+        ? 'A bundle is called like ocp-4.17.3-x86_64.tar.zst.'
+        : `${partial} was not finished: run the same bundle pack again.`,
+  });
+}
+
+/** A file, and if it is called like a volume the others of its set that lie beside it. */
+async function volumesBeside(path: string): Promise<BundleFiles> {
+  const named = bundleOfName(basename(path));
+  if (named?.number === undefined) return { path, files: [path] };
+  const folder = dirname(path);
+  const files = groups(await namesIn(folder)).get(setName(named.bundle)) ?? [];
+  return { path: join(folder, named.bundle), files: [...new Set([basename(path), ...files])].map((file) => join(folder, file)) };
+}
+
+/** Names of bundles by what they are called together: a set is told from a single file of the same name. */
+function groups(names: readonly string[]): Map<string, string[]> {
+  const grouped = new Map<string, string[]>();
+  for (const name of names) {
+    const named = bundleOfName(name);
+    if (named === undefined) continue;
+    const key = named.number === undefined ? name : setName(named.bundle);
+    grouped.set(key, [...(grouped.get(key) ?? []), name]);
+  }
+  return grouped;
+}
+
+const SET_MARK = '.001 …';
+
+function setName(bundle: string): string {
+  return `${bundle}${SET_MARK}`;
+}
+
+function nameOf(group: string): string {
+  return group.endsWith(SET_MARK) ? group.slice(0, -SET_MARK.length) : group;
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (error) {
+    throw diskError('read', folder, error);
+  }
+}
+
+/**
+ * What the name of a file says its content is, where that is something else than it is: `ocp-4.17.4-x86_64.tar.zst`. Names that are not
+ * like that say nothing, and more may follow version and architecture.
+ */
+export function contradiction(
+  path: string,
+  { version, architecture }: { readonly version: string; readonly architecture: string },
+): string | undefined {
+  const [, named] = /^ocp-(\d+\.\d+\.\d+.*)$/.exec(stemOf(path)) ?? [];
+  const actual = `${version}-${architecture}`;
+  if (named === undefined || named === actual) return undefined;
+  return named.startsWith(actual) && /^[-._]/.test(named.slice(actual.length)) ? undefined : named;
+}
+
+/** `NAME` of a bundle that is called `NAME.tar.zst`: what the files beside it begin with. */
+export function stemOf(path: string): string {
+  return basename(path, BUNDLE_SUFFIX);
+}

@@ -1,0 +1,138 @@
+import { readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import type { SealedBundle } from '../bundle/reading/sealed.ts';
+import { decodeSignatureFile } from '../bundle/format/signature-file.ts';
+import { BundleError, diskError, hasCode } from '../core/errors.ts';
+import { MAX_KEY_BYTES } from '../core/limits.ts';
+import { readSmallFile } from '../files/small-file.ts';
+import { SignerKey } from '../trust/keys.ts';
+import { TrustedKeys } from '../trust/trusted-keys.ts';
+import type { Context } from '../core/context.ts';
+import { stemOf } from './bundle-files.ts';
+
+/** How a bundle's signer is known here. */
+export type SignerStanding =
+  /** Trusted by this user or this command line, or countersigned by somebody who is. */
+  | 'trusted'
+  /** This user's own signing key. */
+  | 'own'
+  /** Nobody is trusted here yet; the content is proven by the release signature alone. */
+  | 'unknown';
+
+export interface Signers {
+  /** The key that the bundle names and that signed it. */
+  readonly signer: SignerKey;
+  readonly standing: SignerStanding;
+  /** Trusted keys that have signed the same listing afterwards, in files beside the bundle. */
+  readonly countersigners: readonly SignerKey[];
+}
+
+export interface SignerRequest {
+  /** PEM files of signers that are trusted for this run. */
+  readonly trustedKeyFiles: readonly string[];
+  /** How many distinct trusted signers there have to be. */
+  readonly signatures?: number | undefined;
+}
+
+/** Where the keys of trusted signers are kept. */
+export function trustedKeysOf({ configFolder }: Context): TrustedKeys {
+  return new TrustedKeys(join(configFolder, 'trusted-keys'));
+}
+
+/**
+ * Checks every signature that a bundle has from a known key, and decides whether its signers are believed here.
+ * @param path what the bundle is called; `undefined` where nothing can lie beside it.
+ * @throws BundleError SIGNATURE_INVALID; SIGNER_UNKNOWN; TOO_FEW_SIGNERS
+ */
+export async function checkSigners(
+  sealed: SealedBundle,
+  path: string | undefined,
+  request: SignerRequest,
+  context: Context,
+): Promise<Signers> {
+  const signer = readSigner(sealed);
+  const trusted = await trustedKeys(request.trustedKeyFiles, context);
+  const own = await ownPublicKey(context);
+  const isTrusted = trusted.some(({ id }) => id === signer.id);
+  const known = [...trusted, ...(own ? [own] : [])];
+  const countersigners = (path === undefined ? [] : await readCountersigners(sealed, path, known)).filter(({ id }) => id !== signer.id);
+  const believed = new Set([...(isTrusted || own?.id === signer.id ? [signer.id] : []), ...countersigners.map(({ id }) => id)]);
+  if (believed.size === 0 && trusted.length > 0) throw unknownSigner(signer, 'is not among the keys that are trusted here');
+  if (request.signatures !== undefined && believed.size < request.signatures) {
+    throw new BundleError('TOO_FEW_SIGNERS', `the bundle has ${believed.size} trusted signers; ${request.signatures} were asked for`, {
+      expected: String(request.signatures),
+      got: String(believed.size),
+      hint: 'Others sign it with `bundle sign`; their .sig files belong beside the bundle, their keys into `bundle trust add`.',
+    });
+  }
+  const trustedSomehow = isTrusted || countersigners.some(({ id }) => trusted.some((key) => key.id === id));
+  return { signer, standing: trustedSomehow ? 'trusted' : believed.size > 0 ? 'own' : 'unknown', countersigners };
+}
+
+export function unknownSigner(signer: SignerKey, why: string): BundleError {
+  return new BundleError('SIGNER_UNKNOWN', `the bundle is signed by ${signer.id} (${signer.algorithm}), which ${why}`, {
+    got: signer.id,
+    hint: 'Compare the key id with the one the packer told you by another way; then trust it: bundle trust add KEY.pub',
+  });
+}
+
+/** `NAME.<first 16 hex of the key id>.sig`, beside the bundle. */
+export function countersignaturePath(bundle: string, key: SignerKey): string {
+  return join(dirname(bundle), `${stemOf(bundle)}.${key.shortId}.sig`);
+}
+
+/** The signer that the bundle names, whose signature must be good whoever they are. */
+function readSigner(sealed: SealedBundle): SignerKey {
+  let signer: SignerKey;
+  try {
+    signer = SignerKey.parse(sealed.publicKey, 'the key that the bundle names');
+  } catch (cause) {
+    if (!(cause instanceof BundleError)) throw cause;
+    throw new BundleError('SIGNATURE_INVALID', cause.message, { cause, hint: 'Do not use this bundle.' });
+  }
+  signer.verify(sealed.sums, sealed.signature);
+  return signer;
+}
+
+async function trustedKeys(files: readonly string[], context: Context): Promise<readonly SignerKey[]> {
+  const trusted = [...(await trustedKeysOf(context).list())];
+  for (const path of files) trusted.push(SignerKey.parse(await readSmallFile(path, MAX_KEY_BYTES), path));
+  return trusted;
+}
+
+/** The public half of the user's own key: to recognise what they packed themselves. */
+async function ownPublicKey({ configFolder }: Context): Promise<SignerKey | undefined> {
+  const path = join(configFolder, 'signing-key.pub');
+  try {
+    return SignerKey.parse(await readSmallFile(path, MAX_KEY_BYTES), path);
+  } catch (error) {
+    if (hasCode(error, 'NOT_FOUND')) return undefined;
+    throw error;
+  }
+}
+
+/** Signature files of keys that nobody here knows say nothing; one of a known key has to be good. */
+async function readCountersigners(sealed: SealedBundle, path: string, known: readonly SignerKey[]): Promise<readonly SignerKey[]> {
+  const prefix = `${stemOf(path)}.`;
+  const found = new Map<string, SignerKey>();
+  for (const folder of new Set([path, ...sealed.paths].map(dirname))) {
+    for (const name of await signatureFiles(folder, prefix)) {
+      const key = known.find(({ shortId }) => name === `${prefix}${shortId}.sig`);
+      if (key === undefined) continue;
+      const signature = decodeSignatureFile(await readSmallFile(join(folder, name), MAX_KEY_BYTES));
+      if (signature === undefined) throw new BundleError('SIGNATURE_INVALID', `${name} is not base64 on one line`);
+      key.verify(sealed.sums, signature);
+      found.set(key.id, key);
+    }
+  }
+  return [...found.values()];
+}
+
+async function signatureFiles(folder: string, prefix: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(folder)).filter((name) => name.startsWith(prefix) && name.endsWith('.sig')).sort();
+  } catch (error) {
+    throw diskError('read', folder, error);
+  }
+}

@@ -1,0 +1,109 @@
+import type { BundleReader } from '../bundle/reading/reader.ts';
+import type { ByteStream } from '../core/bytes.ts';
+import type { Descriptor } from '../core/descriptor.ts';
+import type { Digest } from '../core/digest.ts';
+import { BundleError } from '../core/errors.ts';
+import { MAX_SIGNATURE_BYTES } from '../core/limits.ts';
+import { parseManifest } from '../core/manifest.ts';
+import type { FetchOptions, ReadOnlyStore } from '../core/store.ts';
+import { readVerified } from '../transfer/verified.ts';
+import { checkCosignPayload, SIMPLE_SIGNING } from '../trust/cosign-payload.ts';
+import type { SignerKey } from '../trust/keys.ts';
+import type { PlannedRelease } from '../kinds/release/release.ts';
+
+/** A layer that has to be a statement about a manifest. */
+interface Statement {
+  readonly layer: Descriptor;
+  readonly subject: Digest;
+  /** The image that it belongs to. */
+  readonly name: string;
+  readonly store: ReadOnlyStore;
+}
+
+/**
+ * Cosign signature images and referrers do not hang on the release signature. From a packer whom nobody knows they are taken only if
+ * they are what they should be: small statements about their subject, whose signatures clusters check with keys of their own.
+ *
+ * @returns the release; out of a pipe, whose layers are yet to come, it gives no such layer out that has not been checked.
+ * @throws BundleError SIGNER_UNKNOWN
+ */
+export async function checkUnproven(release: PlannedRelease, reader: BundleReader, signer: SignerKey): Promise<PlannedRelease> {
+  const statements = statementsIn(release, signer);
+  if (reader.pass === undefined) {
+    for (const statement of statements) await checkStatement(statement, signer);
+    return release;
+  }
+  const store = new CheckedStatements(reader, statements, signer);
+  const { content } = release;
+  const images = content.images.map((image) => ({ ...image, store }));
+  const layers = content.layers.map((layer) => ({ ...layer, store }));
+  return { ...release, content: { ...content, images, layers } };
+}
+
+function statementsIn({ content }: PlannedRelease, signer: SignerKey): readonly Statement[] {
+  const manifests = new Map(content.metadata.map(({ descriptor, bytes }) => [descriptor.digest, bytes]));
+  return content.images.flatMap(({ role, name, subject, descriptor, store }): Statement[] => {
+    if (role === 'release' || role === 'component') return [];
+    const manifest = parseManifest(manifests.get(descriptor.digest)!);
+    if (subject === undefined || manifest.kind === 'index') throw unproven(name, signer, 'it is no signature image');
+    return manifest.layers.map((layer) => {
+      if (layer.mediaType !== SIMPLE_SIGNING) throw unproven(name, signer, `it holds ${layer.mediaType}`);
+      return { layer, subject, name, store };
+    });
+  });
+}
+
+async function checkStatement(
+  { layer, subject, name, store }: Statement,
+  signer: SignerKey,
+  options: Pick<FetchOptions, 'signal'> = {},
+): Promise<void> {
+  try {
+    const bytes = await readVerified(store.fetch(layer, options), layer, MAX_SIGNATURE_BYTES);
+    checkCosignPayload(bytes, subject);
+  } catch (cause) {
+    if (!(cause instanceof BundleError) || cause.code === 'BUNDLE_UNUSABLE') throw cause;
+    throw unproven(name, signer, cause.message, cause);
+  }
+}
+
+function unproven(name: string, signer: SignerKey, why: string, cause?: BundleError): BundleError {
+  return new BundleError('SIGNER_UNKNOWN', `the bundle holds ${name}, which nothing proves: ${why}`, {
+    cause,
+    got: signer.id,
+    hint: 'Such content is accepted from a trusted signer only: bundle trust add KEY.pub, with a key that came by another way.',
+  });
+}
+
+/** A bundle that gives out no statement before it has been checked. */
+class CheckedStatements implements ReadOnlyStore {
+  readonly #reader: BundleReader;
+  readonly #statements = new Map<Digest, Statement[]>();
+  readonly #signer: SignerKey;
+
+  constructor(reader: BundleReader, statements: readonly Statement[], signer: SignerKey) {
+    this.#reader = reader;
+    this.#signer = signer;
+    for (const statement of statements) {
+      const { digest } = statement.layer;
+      this.#statements.set(digest, [...(this.#statements.get(digest) ?? []), statement]);
+    }
+  }
+
+  get name(): string {
+    return this.#reader.name;
+  }
+
+  async *fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream & AsyncGenerator<Uint8Array> {
+    const { signal } = options;
+    for (const statement of this.#statements.get(descriptor.digest) ?? []) {
+      await checkStatement(statement, this.#signer, { ...(signal && { signal }) });
+    }
+    yield* this.#reader.fetch(descriptor, options);
+  }
+
+  exists: ReadOnlyStore['exists'] = (descriptor) => this.#reader.exists(descriptor);
+  resolve: ReadOnlyStore['resolve'] = (reference) => this.#reader.resolve(reference);
+  tags: ReadOnlyStore['tags'] = () => this.#reader.tags();
+  referrers: ReadOnlyStore['referrers'] = (subject) => this.#reader.referrers(subject);
+}

@@ -1,0 +1,136 @@
+import type { BundleReader } from '../../bundle/reading/reader.ts';
+import { SealedBundle } from '../../bundle/reading/sealed.ts';
+import type { ByteStream } from '../../core/bytes.ts';
+import type { Descriptor } from '../../core/descriptor.ts';
+import { type Digest, isDigest } from '../../core/digest.ts';
+import { BundleError, hasCode } from '../../core/errors.ts';
+import type { FetchOptions, ReadOnlyStore, StoreOptions } from '../../core/store.ts';
+import { isSignatureTag } from '../../mirrors/rules.ts';
+import type { SigningKey } from '../../trust/keys.ts';
+import { checkedSeal } from './begun.ts';
+import { continued } from './continued.ts';
+import type { ReleaseSource } from '../../kinds/release/release.ts';
+
+/**
+ * What an earlier run has written of a release, for the run that continues it: the list of signature images and referrers, the
+ * manifests and the configs are taken from there, and so is a layer that has to be looked into. What is not there comes from the registry.
+ */
+export class BegunContent {
+  /** The file it is read from. */
+  readonly path: string;
+  #reader: BundleReader | undefined;
+  readonly #layers: ReadonlySet<Digest>;
+  /** Layers that were given from the file: whoever asks for one again has found it wrong. */
+  readonly #given = new Set<Digest>();
+
+  private constructor(reader: BundleReader) {
+    this.path = reader.name;
+    this.#reader = reader;
+    this.#layers = new Set(reader.layerDigests);
+  }
+
+  /**
+   * @param paths of first volumes, finished or not.
+   * @returns the first that has a whole head which `key` has signed, and which is for the release; a file that has none is as
+   * good as none: what that means is decided where it is continued.
+   */
+  static async open(paths: readonly string[], release: Digest, key: SigningKey): Promise<BegunContent | undefined> {
+    for (const path of paths) {
+      const reader = await openSigned(path, key);
+      if (reader === undefined) continue;
+      const { repairs, releases } = reader.manifest;
+      if (repairs === undefined && releases.length === 1 && releases[0]!.digest === release) return new BegunContent(reader);
+      await reader.close();
+    }
+    return undefined;
+  }
+
+  /** A source that asks here before it asks `origin`, until this is closed. */
+  before(origin: ReleaseSource): ReleaseSource {
+    const stores = new Map<ReadOnlyStore, ReadOnlyStore>();
+    const wrapped = (store: ReadOnlyStore): ReadOnlyStore => {
+      const known = stores.get(store) ?? new ContinuedStore(this, store);
+      stores.set(store, known);
+      return known;
+    };
+    return { releaseImage: wrapped(origin.releaseImage), storeOf: (name) => wrapped(origin.storeOf(name)) };
+  }
+
+  /** From here on everything comes from the registry. */
+  async close(): Promise<void> {
+    await this.#reader?.close();
+    this.#reader = undefined;
+  }
+
+  /** What a digest or the tag of a signature image names. @returns `undefined` where only the registry knows. */
+  async resolve(reference: string): Promise<Descriptor | undefined> {
+    if (this.#reader === undefined || !(isDigest(reference) || isSignatureTag(reference))) return undefined;
+    try {
+      return await this.#reader.resolve(reference);
+    } catch (error) {
+      // The list of signature images is that of the earlier run: one that is not in it does not exist.
+      if (hasCode(error, 'NOT_FOUND') && isDigest(reference)) return undefined;
+      throw error;
+    }
+  }
+
+  /** What refers to a manifest. @returns `undefined` where only the registry knows: the earlier run may not have asked. */
+  async referrers(subject: Digest): Promise<readonly Descriptor[] | undefined> {
+    const hasAsked = this.#reader?.manifest.images.some(({ role }) => role === 'referrer');
+    return hasAsked === true ? this.#reader?.referrers(subject) : undefined;
+  }
+
+  /** The content of a blob, as far as it is here, and the rest of it from `origin`. */
+  fetch(descriptor: Descriptor, origin: ReadOnlyStore, options: StoreOptions): ByteStream {
+    const { digest } = descriptor;
+    if (this.#reader === undefined || this.#given.has(digest)) return origin.fetch(descriptor, options);
+    if (this.#layers.has(digest)) this.#given.add(digest);
+    return continued(this.#reader.fetch(descriptor, options), origin, descriptor, options);
+  }
+}
+
+async function openSigned(path: string, key: SigningKey): Promise<BundleReader | undefined> {
+  try {
+    const heads = await SealedBundle.survey([path], () => undefined);
+    try {
+      const [sealed] = heads;
+      checkedSeal(sealed!, path, key);
+      return await sealed!.unseal();
+    } catch (error) {
+      await heads[0]!.close();
+      throw error;
+    }
+  } catch (error) {
+    if (error instanceof BundleError) return undefined;
+    throw error;
+  }
+}
+
+/** A repository, with what an earlier run has taken from it before it. */
+class ContinuedStore implements ReadOnlyStore {
+  readonly name: string;
+  readonly #begun: BegunContent;
+  readonly #origin: ReadOnlyStore;
+
+  constructor(begun: BegunContent, origin: ReadOnlyStore) {
+    this.name = origin.name;
+    this.#begun = begun;
+    this.#origin = origin;
+  }
+
+  fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
+    if (options.range !== undefined) return this.#origin.fetch(descriptor, options);
+    return this.#begun.fetch(descriptor, this.#origin, options);
+  }
+
+  async resolve(reference: string, options?: StoreOptions): Promise<Descriptor> {
+    return (await this.#begun.resolve(reference)) ?? this.#origin.resolve(reference, options);
+  }
+
+  async referrers(subject: Digest, options?: StoreOptions): Promise<readonly Descriptor[]> {
+    return (await this.#begun.referrers(subject)) ?? this.#origin.referrers(subject, options);
+  }
+
+  exists: ReadOnlyStore['exists'] = (descriptor, options) => this.#origin.exists(descriptor, options);
+  tags: ReadOnlyStore['tags'] = (options) => this.#origin.tags(options);
+}

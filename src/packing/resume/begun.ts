@@ -1,0 +1,153 @@
+import { readdir, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+import { BundleFile } from '../../bundle/reading/file.ts';
+import { refuseFault } from '../../bundle/reading/fault.ts';
+import { piecesIn } from '../../bundle/reading/found-volumes.ts';
+import { type FoundHead, readFrontHead, readHeadCopy } from '../../bundle/reading/head.ts';
+import { bundleOfName, volumeNames } from '../../bundle/format/names.ts';
+import type { BundlePlan, Seal } from '../../bundle/format/plan.ts';
+import type { Cut } from '../../bundle/format/tail.ts';
+import { PARTIAL_SUFFIX } from '../../bundle/writing/volume-writer.ts';
+import { type Digest, digestOf, hexOf } from '../../core/digest.ts';
+import { BundleError, diskError, hasCode, writeError } from '../../core/errors.ts';
+import { isFileThere } from '../../files/own-file.ts';
+import type { SigningKey } from '../../trust/keys.ts';
+
+const HINT = '--restart begins anew and drops it; another folder keeps both.';
+
+/** A file that an earlier run has left under a bundle's name. */
+export interface BegunFile {
+  readonly path: string;
+  /** The final name of the volume. */
+  readonly volumePath: string;
+  /** Which volume it is, from 1. */
+  readonly number: number;
+  readonly isFinished: boolean;
+}
+
+/**
+ * What is there of a bundle, finished or not; an unfinished file comes before a finished one of the same volume.
+ * @throws BundleError DISK, also for what has such a name and is no file.
+ */
+export async function findBegun(path: string): Promise<readonly BegunFile[]> {
+  const folder = dirname(path);
+  let names: readonly string[];
+  try {
+    names = await readdir(folder);
+  } catch (error) {
+    if (hasCode(diskError('read', folder, error), 'NOT_FOUND')) return [];
+    throw diskError('read', folder, error);
+  }
+  const files = names.flatMap((name): BegunFile[] => {
+    const isFinished = !name.endsWith(PARTIAL_SUFFIX);
+    const volume = isFinished ? name : name.slice(0, -PARTIAL_SUFFIX.length);
+    const named = bundleOfName(volume);
+    if (named?.bundle !== basename(path)) return [];
+    return [{ path: join(folder, name), volumePath: join(folder, volume), number: named.number ?? 1, isFinished }];
+  });
+  for (const file of files) await isFileThere(file.path);
+  return files.sort((a, b) => a.number - b.number || Number(a.isFinished) - Number(b.isFinished));
+}
+
+/**
+ * The signature that a bundle was begun with, so that it is continued and not begun anew.
+ * @returns `undefined` when nothing is there, or not even a head is whole: one that names this key, and has not been signed by it, is damaged.
+ * @throws BundleError USAGE when what is there is no bundle, holds other content, or was signed with another key.
+ */
+export async function sealOf(files: readonly BegunFile[], bundleDigest: Digest, key: SigningKey): Promise<Seal | undefined> {
+  for (const { path, number, isFinished } of files) {
+    const head = await headOf(path, number);
+    if (head === undefined || isDamaged(head, key)) {
+      if (isFinished && number === 1 && head === undefined)
+        throw new BundleError('USAGE', `${path} is there already, and is no bundle`, { hint: HINT });
+      continue;
+    }
+    if (digestOf(head.sums) !== bundleDigest) {
+      throw new BundleError('USAGE', `${basename(path)} holds other content than this release has now`, {
+        expected: hexOf(bundleDigest),
+        got: hexOf(digestOf(head.sums)),
+        hint: HINT,
+      });
+    }
+    return checkedSeal(head, basename(path), key);
+  }
+  return undefined;
+}
+
+/** A seal that this key has made. @throws BundleError USAGE, SIGNATURE_INVALID */
+export function checkedSeal({ seal, sums, signature }: FoundHead, what: string, key: SigningKey): Seal {
+  if (key.public.pem !== Buffer.from(seal.publicKey).toString()) {
+    throw new BundleError('USAGE', `${what} was signed with another key`, { expected: key.public.id, hint: HINT });
+  }
+  key.public.verify(sums, signature);
+  return seal;
+}
+
+function isDamaged({ seal, sums, signature }: FoundHead, key: SigningKey): boolean {
+  if (key.public.pem !== Buffer.from(seal.publicKey).toString()) return false;
+  try {
+    key.public.verify(sums, signature);
+    return false;
+  } catch (error) {
+    if (hasCode(error, 'SIGNATURE_INVALID')) return true;
+    throw error;
+  }
+}
+
+/**
+ * Makes sure that what is there is cut as the plan is.
+ * @throws BundleError USAGE
+ */
+export async function checkCut(path: string, files: readonly BegunFile[], plan: BundlePlan): Promise<void> {
+  const names = volumeNames(path, plan.volumes.length);
+  for (const file of files) {
+    const planned = plan.volumes[file.number - 1];
+    const cut = await cutOf(file);
+    if (names.includes(file.volumePath) && planned !== undefined && (cut === undefined || isSame(cut, planned.record))) continue;
+    throw new BundleError('USAGE', `${basename(file.path)} was begun with another --volume-size`, {
+      hint: `Give the one that was given before. ${HINT}`,
+    });
+  }
+}
+
+export async function removeBegun(files: readonly BegunFile[]): Promise<void> {
+  for (const { path } of files) {
+    try {
+      await rm(path);
+    } catch (error) {
+      throw writeError('remove', path, error);
+    }
+  }
+}
+
+async function headOf(path: string, number: number): Promise<FoundHead | undefined> {
+  return readFrom(path, async (file) => {
+    const source = { file, start: 0 };
+    return number === 1 ? readFrontHead(source) : readHeadCopy(source, 0);
+  });
+}
+
+/** The part of the tar that a volume says it holds; `undefined` when it does not say so yet. */
+async function cutOf({ path, number, isFinished }: BegunFile): Promise<Cut | undefined> {
+  return readFrom(path, async (file) => {
+    if (number > 1) return (await readHeadCopy({ file, start: 0 }, 0)).record;
+    return isFinished ? (await piecesIn(file, refuseFault))[0]?.ending?.record : undefined;
+  });
+}
+
+async function readFrom<T>(path: string, read: (file: BundleFile) => Promise<T>): Promise<T | undefined> {
+  const file = await BundleFile.open(path);
+  try {
+    return await read(file);
+  } catch (error) {
+    if (hasCode(error, 'BUNDLE_UNUSABLE')) return undefined; // not even begun, or damaged: it will be written again
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+function isSame(a: Cut, b: Cut): boolean {
+  return a.tarOffset === b.tarOffset && a.tarLength === b.tarLength;
+}

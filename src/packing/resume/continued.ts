@@ -1,0 +1,30 @@
+import { isDamage } from '../../bundle/reading/fault.ts';
+import type { ByteStream } from '../../core/bytes.ts';
+import type { Descriptor } from '../../core/descriptor.ts';
+import { hasCode } from '../../core/errors.ts';
+import type { FetchOptions, ReadOnlyStore } from '../../core/store.ts';
+
+/**
+ * Content that an earlier run has left, as far as it goes, and the rest of it from where it comes from.
+ * @param here what is there of what `options` ask for, unchecked; it may end in any damage.
+ */
+export async function* continued(
+  here: ByteStream,
+  origin: ReadOnlyStore,
+  descriptor: Descriptor,
+  options: FetchOptions,
+): AsyncGenerator<Uint8Array> {
+  const { start, end } = options.range ?? { start: 0, end: descriptor.size };
+  let at = start;
+  try {
+    for await (const chunk of here) {
+      at += chunk.length;
+      yield chunk;
+    }
+    return;
+  } catch (error) {
+    if (!isDamage(error) && !hasCode(error, 'NOT_FOUND')) throw error;
+  }
+  if (at === start) yield* origin.fetch(descriptor, options);
+  else if (at < end) yield* origin.fetch(descriptor, { ...options, range: { start: at, end } });
+}

@@ -1,0 +1,141 @@
+import { rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+
+import { decodeSignatureFile } from '../../bundle/format/signature-file.ts';
+import type { DescribedBundle, Seal } from '../../bundle/format/plan.ts';
+import type { FinishedVolume } from '../../bundle/writing/writer.ts';
+import { writeWhole } from '../../bundle/writing/volume-writer.ts';
+import { type Digest, hexOf, parseDigest } from '../../core/digest.ts';
+import { BundleError, hasCode, writeError } from '../../core/errors.ts';
+import { asArray, asObject, asSize, asString, formatJson, parseStrictJson } from '../../core/json.ts';
+import { readSmallFile } from '../../files/small-file.ts';
+import type { SigningKey } from '../../trust/keys.ts';
+import { checkedSeal } from './begun.ts';
+import type { Context } from '../../core/context.ts';
+import { prepareFolder } from '../../files/disk.ts';
+
+const MAX_SET_BYTES = 1024 * 1024;
+
+/**
+ * A set of volumes that is written to one medium after the other, as this user's own files remember it. The volumes that
+ * are done may be anywhere by now: that they exist is believed; what is written after them follows from the plan alone.
+ */
+export interface StartedSet {
+  readonly seal: Seal;
+  /** Bytes that a volume may have. */
+  readonly volumeSize: number;
+  /** Volumes that are finished, from the first on. */
+  readonly done: readonly Pick<FinishedVolume, 'path' | 'digest'>[];
+  /** How many volumes there are to be when the run that is under way, or was interrupted, ends. */
+  readonly until: number;
+}
+
+/**
+ * What is remembered of a set.
+ * @throws BundleError USAGE when it is of other content, another key or another volume size; CONFIGURATION when the file cannot be understood.
+ */
+export async function recallSet(
+  path: string,
+  { bundleDigest, sums }: DescribedBundle,
+  volumeSize: number,
+  key: SigningKey,
+  context: Context,
+): Promise<StartedSet | undefined> {
+  const file = setFile(path, context);
+  const found = await readSet(file);
+  if (found === undefined) return undefined;
+  const { digest, ...set } = found;
+  const other = (what: string): BundleError =>
+    new BundleError('USAGE', `a set called ${basename(path)} was started ${what}`, {
+      hint: `--restart begins anew; ${file} remembers the set.`,
+    });
+  if (digest !== bundleDigest) throw other('with other content than this release has now');
+  if (set.volumeSize !== volumeSize) throw other(`with volumes of ${set.volumeSize} bytes`);
+  const signature = decodeSignatureFile(set.seal.signature);
+  if (signature === undefined) throw unreadable(file);
+  checkedSeal({ seal: set.seal, sums, signature }, basename(path), key);
+  return set;
+}
+
+/** Where the first volume of a set was written, if one is remembered. @throws BundleError CONFIGURATION */
+export async function firstOfSet(path: string, context: Context): Promise<string | undefined> {
+  return (await readSet(setFile(path, context)))?.done[0]?.path;
+}
+
+export async function rememberSet(path: string, bundleDigest: Digest, set: StartedSet, context: Context): Promise<void> {
+  const file = setFile(path, context);
+  await prepareFolder(dirname(file), 0o700);
+  await writeWhole(
+    file,
+    formatJson({
+      bundleDigest,
+      volumeSize: set.volumeSize,
+      until: set.until,
+      signature: Buffer.from(set.seal.signature).toString(),
+      publicKey: Buffer.from(set.seal.publicKey).toString(),
+      done: set.done.map(({ path: volume, digest }) => ({ path: volume, sha256: hexOf(digest) })),
+    }),
+  );
+}
+
+/**
+ * Forgets a set that was completed by a run that named no number of volumes: one of its volumes was written where they all are
+ * now. A set whose volumes went elsewhere is still under way.
+ */
+export async function forgetCompletedSet(path: string, bundleDigest: Digest, volumeSize: number, context: Context): Promise<void> {
+  // A file that cannot be understood is no reason to call a bundle unfinished that is not.
+  const set = await readSet(setFile(path, context)).catch(() => undefined);
+  const isThis = set?.digest === bundleDigest && set.volumeSize === volumeSize;
+  if (isThis && set.done.some((volume) => resolve(dirname(volume.path)) === resolve(dirname(path)))) await forgetSet(path, context);
+}
+
+export async function forgetSet(path: string, context: Context): Promise<void> {
+  const file = setFile(path, context);
+  try {
+    await rm(file, { force: true });
+  } catch (error) {
+    throw writeError('remove', file, error);
+  }
+}
+
+function setFile(path: string, { configFolder }: Context): string {
+  return join(configFolder, 'started-sets', `${basename(path)}.json`);
+}
+
+async function readSet(file: string): Promise<ReturnType<typeof parseSet> | undefined> {
+  try {
+    return parseSet(await readSmallFile(file, MAX_SET_BYTES), file);
+  } catch (error) {
+    if (hasCode(error, 'NOT_FOUND')) return undefined;
+    throw error;
+  }
+}
+
+function parseSet(content: Uint8Array, file: string): StartedSet & { readonly digest: Digest } {
+  try {
+    const set = asObject(parseStrictJson(content, file), file);
+    return {
+      digest: parseDigest(set['bundleDigest']),
+      volumeSize: asSize(set['volumeSize'], 'volumeSize'),
+      until: asSize(set['until'], 'until'),
+      seal: {
+        signature: Buffer.from(asString(set['signature'], 'signature')),
+        publicKey: Buffer.from(asString(set['publicKey'], 'publicKey')),
+      },
+      done: asArray(set['done'], 'done').map((entry) => {
+        const volume = asObject(entry, 'done');
+        return { path: asString(volume['path'], 'path'), digest: parseDigest(`sha256:${asString(volume['sha256'], 'sha256')}`) };
+      }),
+    };
+  } catch (error) {
+    if (!(error instanceof BundleError)) throw error;
+    throw unreadable(file, error);
+  }
+}
+
+function unreadable(file: string, cause?: BundleError): BundleError {
+  return new BundleError('CONFIGURATION', `${file} cannot be understood`, {
+    cause,
+    hint: 'It remembers which volumes of a set are written. --restart begins the set anew.',
+  });
+}

@@ -1,0 +1,179 @@
+import { access, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+import { volumeNames } from '../bundle/format/names.ts';
+import type { BundlePlan } from '../bundle/format/plan.ts';
+import { PARTIAL_SUFFIX, writeWhole } from '../bundle/writing/volume-writer.ts';
+import type { FinishedVolume } from '../bundle/writing/writer.ts';
+import { hexOf } from '../core/digest.ts';
+import { BundleError, diskError, hasCode, writeError } from '../core/errors.ts';
+import type { PlannedBlob } from '../transfer/plan.ts';
+import { RateLimit } from '../transfer/rate.ts';
+import { readAhead } from '../transfer/read-ahead.ts';
+import { isFileThere } from '../files/own-file.ts';
+import { readSmallFile } from '../files/small-file.ts';
+import { type BegunFile, checkCut, removeBegun } from './resume/begun.ts';
+import { stemOf } from '../opening/bundle-files.ts';
+import type { Context } from '../core/context.ts';
+import { checkSpace, type Space } from '../files/disk.ts';
+import { resume } from './resume/resume.ts';
+
+export interface WriteRequest {
+  /** Of the bundle; volumes are numbered behind it. */
+  readonly path: string;
+  readonly plan: BundlePlan;
+  /** Bytes that a volume may have, if it is cut into several. */
+  readonly volumeSize: number | undefined;
+  readonly layers: readonly PlannedBlob[];
+  /** What earlier runs have left under the name. */
+  readonly begun: readonly BegunFile[];
+  /** PEM of the signer's key, for the file beside the bundle. */
+  readonly publicKey: string;
+  /** Volumes that are written, from 0 and without the end, and those before them, which are finished. */
+  readonly only: { readonly start: number; readonly end: number };
+  readonly before: readonly Pick<FinishedVolume, 'path' | 'digest'>[];
+  /** Is told of each volume when it is finished. */
+  readonly finished?: (volume: FinishedVolume) => Promise<void>;
+  /** Bytes per second at which layers are fetched at most. */
+  readonly limitRate?: number | undefined;
+}
+
+export interface Written {
+  /** Those that this run was to write. */
+  readonly volumes: readonly FinishedVolume[];
+  readonly space: Space;
+  readonly kept: Kept;
+}
+
+/** Layers that were there already, their bytes, and whether that was all. */
+export interface Kept {
+  readonly layers: number;
+  readonly bytes: number;
+  readonly finished: boolean;
+}
+
+/**
+ * Writes a planned bundle, or what is left of it to write, with the files that belong beside it.
+ * @throws BundleError USAGE when something else was begun under the name; DISK, INTERRUPTED, and whatever the sources of the layers throw.
+ */
+export async function writeBundle(request: WriteRequest, context: Context): Promise<Written> {
+  const { path, plan, layers, begun, only } = request;
+  const { signal, observe, concurrency } = context;
+  const names = volumeNames(path, plan.volumes.length);
+  await checkCut(path, begun, plan);
+  await checkVolumeSize(request);
+  const needed = plan.volumes.slice(only.start, only.end).reduce((total, { size }) => total + size, 0);
+  const space = await checkSpace(
+    dirname(path),
+    needed,
+    begun.filter(({ number }) => number > only.start && number <= only.end).map((file) => file.path),
+  );
+  await rememberVolumeSize(request);
+
+  const volumes: FinishedVolume[] = [];
+  const beside = await besideFiles(request);
+  const finished = async (volume: FinishedVolume): Promise<void> => {
+    volumes.push(volume);
+    await beside(volume);
+    await request.finished?.(volume);
+  };
+  const { writer, rest, kept, close } = await resume(path, plan, layers, begun, { only, finished }, context);
+  if (kept.layers > 0) observe({ type: 'noticed', message: `kept ${kept.layers} layers (${kept.bytes} bytes) of an earlier run` });
+  try {
+    if (rest.length > 0) observe({ type: 'phase', what: `packing ${basename(path)}` });
+    await readAhead(rest, (blob, content) => writer.append(blob.descriptor, content), {
+      concurrency,
+      signal,
+      observe,
+      limit: request.limitRate === undefined ? undefined : new RateLimit(request.limitRate),
+    });
+    await writer.finish();
+  } catch (error) {
+    await writer.close();
+    if (signal.aborted) {
+      observe({ type: 'noticed', message: `what is done so far is left in ${dirname(path)}: the same command continues it` });
+    }
+    throw error;
+  } finally {
+    await close();
+  }
+  await forgetVolumeSize(path);
+  const isWhole = volumes.length === names.length && volumes.every(({ wasFinished }) => wasFinished);
+  return { volumes, space, kept: { ...kept, finished: isWhole } };
+}
+
+/**
+ * Beside the bundle: what `sha256sum -c` wants, a line for each file that is finished, and the key that signed it.
+ * @returns what is to be called with each file that is finished.
+ */
+async function besideFiles({
+  path,
+  publicKey,
+  before,
+}: WriteRequest): Promise<(volume: Pick<FinishedVolume, 'path' | 'digest'>) => Promise<void>> {
+  const folder = dirname(path);
+  const besides = { sums: join(folder, `${stemOf(path)}.sha256`), key: join(folder, `${stemOf(path)}.pub`) };
+  // What cannot be written in the end should not have been begun.
+  for (const beside of Object.values(besides)) await isFileThere(`${beside}${PARTIAL_SUFFIX}`);
+  const lines: string[] = [];
+  const lineOf = ({ path: volume, digest }: Pick<FinishedVolume, 'path' | 'digest'>): string => `${hexOf(digest)}  ${basename(volume)}\n`;
+  for (const volume of before) {
+    if (await isThere(join(folder, basename(volume.path)))) lines.push(lineOf(volume));
+  }
+  let hasKey = false;
+  return async (volume) => {
+    lines.push(lineOf(volume));
+    await writeWhole(besides.sums, lines.join(''));
+    if (!hasKey) await writeWhole(besides.key, publicKey);
+    hasKey = true;
+  };
+}
+
+/** The first volume does not say how long it will be while it is unfinished: this file does. */
+function volumeSizeFile(path: string): string {
+  return join(dirname(path), `${stemOf(path)}.volume-size.partial`);
+}
+
+/** Drops what an earlier run has left under a name. @throws BundleError DISK */
+export async function dropBegun(path: string, begun: readonly BegunFile[]): Promise<void> {
+  await removeBegun(begun);
+  await forgetVolumeSize(path);
+}
+
+/** Whoever begins anew, or has finished, is bound to no size. @throws BundleError DISK */
+async function forgetVolumeSize(path: string): Promise<void> {
+  try {
+    await rm(volumeSizeFile(path), { force: true });
+  } catch (error) {
+    throw writeError('remove', volumeSizeFile(path), error);
+  }
+}
+
+async function checkVolumeSize({ path, volumeSize, begun }: WriteRequest): Promise<void> {
+  if (begun.length === 0) return;
+  try {
+    const said = Buffer.from(await readSmallFile(volumeSizeFile(path), 64))
+      .toString()
+      .trim();
+    if (said === String(volumeSize)) return;
+    throw new BundleError('USAGE', `${basename(path)} was begun with volumes of ${said} bytes`, {
+      hint: 'Give the --volume-size that was given before. --restart begins anew and drops it; another folder keeps both.',
+    });
+  } catch (error) {
+    if (!hasCode(error, 'NOT_FOUND')) throw error;
+  }
+}
+
+async function rememberVolumeSize({ path, plan, volumeSize }: WriteRequest): Promise<void> {
+  if (plan.volumes.length > 1) await writeWhole(volumeSizeFile(path), `${String(volumeSize)}\n`);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (hasCode(diskError('look at', path, error), 'NOT_FOUND')) return false;
+    throw diskError('look at', path, error);
+  }
+}

@@ -1,0 +1,159 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join, resolve as absolute } from 'node:path';
+import type { ByteStream } from '../../core/bytes.ts';
+import type { Descriptor } from '../../core/descriptor.ts';
+import { type Digest, hexOf, isDigest } from '../../core/digest.ts';
+import { BundleError, diskError, hasCode, systemCode } from '../../core/errors.ts';
+import { MAX_MANIFEST_BYTES } from '../../core/limits.ts';
+import { type ImageIndex, type ImageManifest, parseManifest, subjectOf } from '../../core/manifest.ts';
+import { isManifestType } from '../../core/media-types.ts';
+import type { FetchOptions, PushOptions, Store, StoreOptions } from '../../core/store.ts';
+import { readVerified, verified } from '../../transfer/verified.ts';
+import { ingest } from './ingest.ts';
+import { initialiseLayout, requireLayout } from './folder.ts';
+import { LayoutIndex } from './layout-index.ts';
+
+/** Hashing and writing are fastest with large chunks; a few of them in flight are still small. */
+const CHUNK_BYTES = 512 * 1024;
+
+/**
+ * An image layout: a folder with `oci-layout`, `index.json` and `blobs/sha256/` (OCI image-spec, image-layout.md).
+ * Content becomes visible only when it is whole; manifests that are pushed are listed in `index.json`.
+ */
+export class ImageLayout implements Store {
+  readonly name: string;
+  readonly #dir: string;
+  readonly #index: LayoutIndex;
+  /** What the manifests that were read are about. */
+  readonly #subjects = new Map<Digest, Digest | undefined>();
+
+  private constructor(dir: string) {
+    this.name = `oci:${dir}`;
+    this.#dir = absolute(dir);
+    this.#index = new LayoutIndex(this.#dir);
+  }
+
+  /**
+   * The layout in an existing folder.
+   * @throws BundleError NOT_FOUND where there is nothing, UNSUPPORTED_CONTENT where the folder is no image layout of
+   * version 1.
+   */
+  static async open(dir: string): Promise<ImageLayout> {
+    await requireLayout(dir);
+    const layout = new ImageLayout(dir);
+    await layout.tags();
+    return layout;
+  }
+
+  /**
+   * The layout in `dir`, made where the folder is empty or absent.
+   * @throws BundleError USAGE for a folder that holds something else, DISK when it cannot be written.
+   */
+  static async create(dir: string): Promise<ImageLayout> {
+    await initialiseLayout(dir);
+    return ImageLayout.open(dir);
+  }
+
+  async *fetch({ digest }: Descriptor, { range, signal }: FetchOptions = {}): AsyncGenerator<Uint8Array> {
+    signal?.throwIfAborted();
+    if (range && range.start >= range.end) return;
+    const path = this.#blobPath(digest);
+    const part = range && { start: range.start, end: range.end - 1 };
+    try {
+      for await (const chunk of createReadStream(path, { ...part, ...(signal && { signal }), highWaterMark: CHUNK_BYTES })) {
+        yield chunk as Uint8Array;
+      }
+    } catch (cause) {
+      signal?.throwIfAborted();
+      if (systemCode(cause) === 'ENOENT') throw this.#absent(digest, cause);
+      throw diskError('read', path, cause);
+    }
+  }
+
+  async exists({ digest, size }: Descriptor, { signal }: StoreOptions = {}): Promise<boolean> {
+    signal?.throwIfAborted();
+    return (await this.#sizeOf(digest)) === size;
+  }
+
+  async resolve(reference: string, { signal }: StoreOptions = {}): Promise<Descriptor> {
+    signal?.throwIfAborted();
+    const listed = await this.#index.find(reference);
+    if (listed !== undefined) return listed;
+    if (isDigest(reference)) return this.#describe(reference);
+    throw this.#absent(reference);
+  }
+
+  async tags({ signal }: StoreOptions = {}): Promise<readonly string[]> {
+    signal?.throwIfAborted();
+    return this.#index.names();
+  }
+
+  /** Those among the manifests that index.json lists, as with other programs that keep referrers in a layout. */
+  async referrers(subject: Digest, { signal }: StoreOptions = {}): Promise<readonly Descriptor[]> {
+    const found = new Map<Digest, Descriptor>();
+    for (const descriptor of await this.#index.descriptors()) {
+      signal?.throwIfAborted();
+      if ((await this.#subjectOf(descriptor)) === subject) found.set(descriptor.digest, descriptor);
+    }
+    return [...found.values()];
+  }
+
+  async push(descriptor: Descriptor, content: ByteStream, { signal, tag }: PushOptions = {}): Promise<void> {
+    if (!(await this.exists(descriptor, { ...(signal && { signal }) }))) {
+      await ingest(this.#dir, this.#blobPath(descriptor.digest), verified(content, descriptor), signal);
+    }
+    if (tag !== undefined) await this.tag(descriptor, tag);
+    else if (isManifestType(descriptor.mediaType)) await this.#index.list(descriptor);
+  }
+
+  async tag({ digest, mediaType }: Descriptor, tag: string, { signal }: StoreOptions = {}): Promise<void> {
+    signal?.throwIfAborted();
+    await this.#index.name(await this.#describe(digest, mediaType), tag);
+  }
+
+  /** What a manifest is about; one that is listed and not there is about nothing. */
+  async #subjectOf(descriptor: Descriptor): Promise<Digest | undefined> {
+    const { digest, mediaType } = descriptor;
+    if (this.#subjects.has(digest)) return this.#subjects.get(digest);
+    let subject: Digest | undefined;
+    try {
+      subject = isManifestType(mediaType) ? subjectOf(await readVerified(this.fetch(descriptor), descriptor), mediaType) : undefined;
+    } catch (error) {
+      if (hasCode(error, 'NOT_FOUND')) return undefined;
+      throw error;
+    }
+    this.#subjects.set(digest, subject);
+    return subject;
+  }
+
+  /** A manifest that is there, with the media type that its own bytes give it. */
+  async #describe(digest: Digest, announced?: string): Promise<Descriptor> {
+    const size = await this.#sizeOf(digest);
+    if (size === undefined || size > MAX_MANIFEST_BYTES) throw this.#absent(digest);
+    const descriptor = { mediaType: announced ?? '', digest, size };
+    const manifest: ImageManifest | ImageIndex = parseManifest(await readVerified(this.fetch(descriptor), descriptor), announced);
+    return { mediaType: manifest.mediaType, digest, size };
+  }
+
+  async #sizeOf(digest: Digest): Promise<number | undefined> {
+    const path = this.#blobPath(digest);
+    try {
+      return (await stat(path)).size;
+    } catch (cause) {
+      if (systemCode(cause) === 'ENOENT') return undefined;
+      throw diskError('read', path, cause);
+    }
+  }
+
+  #blobPath(digest: Digest): string {
+    return join(this.#dir, 'blobs', 'sha256', hexOf(digest));
+  }
+
+  #absent(reference: string, cause?: unknown): BundleError {
+    return new BundleError('NOT_FOUND', `${this.name} does not hold ${reference}`, {
+      cause,
+      hint: `The names it has are the annotations org.opencontainers.image.ref.name in its index.json.`,
+    });
+  }
+}

@@ -1,0 +1,157 @@
+import { BundleError } from '../../../core/errors.ts';
+import type { ByteStream } from '../../../core/bytes.ts';
+import type { RepositoryName } from '../../../core/reference.ts';
+import { answerError } from '../http/answers.ts';
+import type { Authorizer } from './authorizer.ts';
+import type { Contact, RegistryHost } from '../host/host.ts';
+import type { UploadLimits } from '../host/upload-limits.ts';
+import { discard, headerOf, type HttpRequest, type HttpResponse, type Transport, withoutQuery } from '../http/transport.ts';
+
+const MAX_REDIRECTS = 10;
+
+export interface AccessRequest {
+  readonly method: HttpRequest['method'];
+  /** A path at the registry, or a URL that the registry named. */
+  readonly to: string | URL;
+  /** In the infinitive, for messages: `fetch sha256:… from quay.io/a/b`. */
+  readonly action: string;
+  /** `login` asks for no repository: it is about the credentials alone. */
+  readonly access: 'pull' | 'push' | 'login';
+  /** Repositories to be pulled from besides, for a mount. */
+  readonly alsoPull?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A stream can be sent once only: the request is neither repeated nor sent again with another token. */
+  readonly body?: Uint8Array | ByteStream;
+  readonly answerWithin?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Sends requests about one repository with its credentials, which go to the registry's own origin only. */
+export class RepositoryAccess {
+  readonly name: RepositoryName;
+  readonly transport: Transport;
+  readonly #host: RegistryHost;
+  readonly #authorizer: Authorizer;
+
+  constructor(name: RepositoryName, host: RegistryHost, transport: Transport, authorizer: Authorizer) {
+    this.name = name;
+    this.transport = transport;
+    this.#host = host;
+    this.#authorizer = authorizer;
+  }
+
+  async contact(): Promise<Contact> {
+    return this.#host.contact();
+  }
+
+  /** Whether credentials are known, and where they were looked for. */
+  async credentials(): Promise<{ known: boolean; places: readonly string[] }> {
+    return this.#authorizer.attempt('');
+  }
+
+  /** What the registry takes in one request, as far as that is known. */
+  get limits(): UploadLimits {
+    return this.#host.limits;
+  }
+
+  /**
+   * The answer, after at most one renewal of the authorization and ten redirects (of GET and HEAD), whatever its status.
+   * @throws BundleError NETWORK, NOT_ALLOWED (by a token server), REGISTRY (redirects that lead nowhere).
+   */
+  async send(request: AccessRequest): Promise<HttpResponse> {
+    const { origin } = await this.#host.contact();
+    let url = typeof request.to === 'string' ? new URL(request.to, origin) : request.to;
+    for (let redirects = 0; ; redirects++) {
+      const response = url.origin === origin.origin ? await this.#sendAuthorized(request, url) : await this.#sendBare(request, url);
+      const location = redirectOf(request, response);
+      if (location === undefined) return response;
+      await discard(response);
+      if (redirects === MAX_REDIRECTS) throw this.#misled(`more than ${MAX_REDIRECTS} redirects`, request);
+      if (!URL.canParse(location, url.href)) throw this.#misled('a redirect to nowhere', request);
+      const next = new URL(location, url);
+      this.#refuseDowngrade(url, next, request);
+      url = next;
+    }
+  }
+
+  /** The answer as an error that names repository and credentials. Takes its body. */
+  async failure(response: HttpResponse, action: string): Promise<BundleError> {
+    return answerError(response, await this.#authorizer.attempt(action));
+  }
+
+  /**
+   * The URL of an upload session. Registries behind a proxy that ends TLS often name themselves with `http:`; that is put right,
+   * since anything else would send content and credentials in the clear.
+   */
+  async uploadUrl(response: HttpResponse, action: string): Promise<URL> {
+    const { origin } = await this.#host.contact();
+    const location = headerOf(response, 'location');
+    if (location === undefined || !URL.canParse(location, response.url.href)) {
+      throw new BundleError('REGISTRY', `cannot ${action}: ${this.name.registry} named no place for the upload`);
+    }
+    const url = new URL(location, response.url);
+    if (origin.protocol === 'https:' && url.protocol === 'http:' && url.hostname === origin.hostname) {
+      return new URL(`${url.pathname}${url.search}`, origin);
+    }
+    this.#refuseDowngrade(origin, url, { action });
+    return url;
+  }
+
+  async #sendAuthorized(request: AccessRequest, url: URL): Promise<HttpResponse> {
+    const { action, body } = request;
+    const scopes = this.#scopes(request);
+    const authorization = await this.#authorizer.authorization(scopes, action);
+    const response = await this.#sendBare(request, url, authorization);
+    if (response.status !== 401) return response;
+    const renewed = await this.#authorizer.renewed(response, authorization, scopes, action);
+    if (renewed === undefined || isStream(body)) return response;
+    await discard(response);
+    return this.#sendBare(request, url, renewed);
+  }
+
+  async #sendBare(request: AccessRequest, url: URL, authorization?: string): Promise<HttpResponse> {
+    const { method, headers, body, answerWithin, signal } = request;
+    const bare: HttpRequest = {
+      method,
+      url,
+      registry: this.#host,
+      headers: { ...headers, ...(authorization !== undefined && { authorization }) },
+      body,
+      signal,
+      ...(answerWithin !== undefined && { answerWithin }),
+    };
+    return isStream(body) ? this.transport.send(bare) : this.transport.sendRepeatedly(bare);
+  }
+
+  #scopes({ access, alsoPull }: AccessRequest): readonly string[] {
+    if (access === 'login') return [];
+    const own = `repository:${pathOf(this.name)}:${access === 'push' ? 'pull,push' : 'pull'}`;
+    return alsoPull === undefined ? [own] : [own, `repository:${alsoPull}:pull`];
+  }
+
+  #refuseDowngrade(from: URL, to: URL, { action }: { action: string }): void {
+    if (to.protocol === 'https:' || (to.protocol === 'http:' && (from.protocol === 'http:' || this.transport.isInsecure(to, this.#host))))
+      return;
+    throw new BundleError('NETWORK', `cannot ${action}: ${from.host} leads to ${withoutQuery(to)}, which is not protected by TLS`, {
+      hint: `If that is meant to be so, allow it with --insecure-registry ${to.host}.`,
+    });
+  }
+
+  #misled(why: string, { action }: AccessRequest): BundleError {
+    return new BundleError('REGISTRY', `cannot ${action}: ${this.name.registry} answered with ${why}`);
+  }
+}
+
+/** The repository's path at the registry: official images of Docker Hub are in `library/`. */
+export function pathOf({ registry, repository }: RepositoryName): string {
+  return registry === 'docker.io' && !repository.includes('/') ? `library/${repository}` : repository;
+}
+
+function isStream(body: AccessRequest['body']): body is ByteStream {
+  return body !== undefined && !(body instanceof Uint8Array);
+}
+
+function redirectOf({ method }: AccessRequest, response: HttpResponse): string | undefined {
+  const redirected = [301, 302, 303, 307, 308].includes(response.status) && (method === 'GET' || method === 'HEAD');
+  return redirected ? headerOf(response, 'location') : undefined;
+}

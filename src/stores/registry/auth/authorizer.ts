@@ -1,0 +1,153 @@
+import type { Credentials, CredentialSource } from '../../../core/credentials.ts';
+import { BundleError } from '../../../core/errors.ts';
+import { formatRepository, type RepositoryName } from '../../../core/reference.ts';
+import type { Attempt } from '../http/answers.ts';
+import { type Challenge, parseChallenges } from '../host/challenge.ts';
+import type { RegistryHost } from '../host/host.ts';
+import { basicAuthorization, requestToken, type Token } from './tokens.ts';
+import { type HttpResponse, type Transport, withoutQuery } from '../http/transport.ts';
+
+/** What is needed at the registry: one scope for each repository (distribution, "Token Scope Documentation"). */
+export type Scopes = readonly string[];
+
+/** A token that was asked for, and what it was asked for. */
+interface KeptToken {
+  /** Realm and service. */
+  readonly server: string;
+  readonly scopes: Scopes;
+  readonly token: Promise<Token>;
+}
+
+/** Makes the Authorization header of one repository, and keeps its tokens. */
+export class Authorizer {
+  readonly #name: RepositoryName;
+  readonly #host: RegistryHost;
+  readonly #transport: Transport;
+  readonly #source: CredentialSource;
+  #credentials: Promise<Credentials | undefined> | undefined;
+  #challenges: readonly Challenge[] | undefined;
+  /** Scopes that the registry named beyond those asked for, by the latter. */
+  readonly #demanded = new Map<string, Set<string>>();
+  readonly #tokens = new Set<KeptToken>();
+
+  constructor(name: RepositoryName, host: RegistryHost, transport: Transport, source: CredentialSource) {
+    this.#name = name;
+    this.#host = host;
+    this.#transport = transport;
+    this.#source = source;
+  }
+
+  /**
+   * The header for a request to the registry's own origin, or `undefined` where it asked for none or nothing is known.
+   * Tokens are shared by all whom they serve, and renewed after four fifths of their life.
+   * @throws BundleError NOT_ALLOWED where the token server refuses; REGISTRY, NETWORK.
+   */
+  async authorization(scopes: Scopes, action: string): Promise<string | undefined> {
+    const challenges = this.#challenges ?? (await this.#host.contact()).challenges;
+    const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
+    if (bearer) return `Bearer ${(await this.#token(bearer, scopes, action)).value}`;
+    const credentials = await this.#lookup();
+    return credentials && challenges.some(({ scheme }) => scheme === 'basic') ? basicAuthorization(credentials) : undefined;
+  }
+
+  /**
+   * After a 401: the header to try once more with, made from what the answer asks for; `undefined` where nothing
+   * other than `refused` can be offered.
+   */
+  async renewed(response: HttpResponse, refused: string | undefined, scopes: Scopes, action: string): Promise<string | undefined> {
+    const challenges = parseChallenges(response.headers['www-authenticate']);
+    if (challenges.length === 0) return undefined;
+    this.#challenges = challenges;
+    const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
+    if (bearer) {
+      this.#demand(scopes, (bearer.parameters.get('scope') ?? '').split(' '));
+      await this.#forget(refused);
+    }
+    const authorization = await this.authorization(scopes, action);
+    return authorization === refused ? undefined : authorization;
+  }
+
+  /** What an error message has to say about credentials. */
+  async attempt(action: string): Promise<Attempt> {
+    const known = (await this.#lookup()) !== undefined;
+    return { action, name: this.#name, places: this.#source.places, known };
+  }
+
+  async #lookup(): Promise<Credentials | undefined> {
+    this.#credentials ??= this.#source.lookup(this.#name);
+    return this.#credentials;
+  }
+
+  #demand(scopes: Scopes, named: readonly string[]): void {
+    const further = named.filter((scope) => scope !== '' && !scopes.includes(scope));
+    if (further.length > 0) this.#demanded.set(scopes.join(' '), new Set(further));
+  }
+
+  async #token(challenge: Challenge, wanted: Scopes, action: string): Promise<Token> {
+    const scopes = [...wanted, ...(this.#demanded.get(wanted.join(' ')) ?? [])];
+    const server = JSON.stringify([challenge.parameters.get('realm'), challenge.parameters.get('service')]);
+    const find = (): KeptToken | undefined => [...this.#tokens].find((kept) => kept.server === server && covers(kept.scopes, scopes));
+    for (let kept = find(); kept !== undefined; kept = find()) {
+      const token = await kept.token;
+      if (performance.now() < token.renewAt) return token;
+      this.#tokens.delete(kept);
+    }
+    const fresh: KeptToken = { server, scopes, token: this.#requestToken(challenge, scopes, action) };
+    this.#tokens.add(fresh);
+    fresh.token.catch(() => this.#tokens.delete(fresh));
+    return fresh.token;
+  }
+
+  async #requestToken(challenge: Challenge, scopes: Scopes, action: string): Promise<Token> {
+    const { origin } = await this.#host.contact();
+    const credentials = await this.#lookup();
+    const realm = realmOf(challenge, this.#host.name);
+    if (credentials && origin.protocol === 'https:' && realm.protocol !== 'https:') {
+      throw new BundleError(
+        'NOT_ALLOWED',
+        `${this.#host.name} asks for its credentials to be sent in the clear, to ${withoutQuery(realm)}`,
+        {
+          hint: `A registry with TLS has to name a token server with TLS; ask whoever runs ${this.#host.name}.`,
+          subject: formatRepository(this.#name),
+        },
+      );
+    }
+    return requestToken(this.#transport, {
+      registry: this.#host,
+      realm,
+      service: challenge.parameters.get('service'),
+      scopes,
+      credentials,
+      attempt: await this.attempt(action),
+    });
+  }
+
+  /** Drops a token that was refused, with all others, which may be as old; nothing where another caller has seen to it. */
+  async #forget(refused: string | undefined): Promise<void> {
+    const kept = [...this.#tokens];
+    const values = await Promise.all(kept.map(async ({ token }) => token.catch(() => undefined)));
+    if (!values.some((token) => token !== undefined && `Bearer ${token.value}` === refused)) return;
+    for (const old of kept) this.#tokens.delete(old);
+  }
+}
+
+/** Whether a token for `held` does for `wanted` as well: one for pull and push does for pull. */
+function covers(held: Scopes, wanted: Scopes): boolean {
+  return wanted.every((scope) => held.some((other) => other === scope || coversOne(other, scope)));
+}
+
+/** Scopes are `type:name:actions`, and a name may hold colons. */
+function coversOne(held: string, wanted: string): boolean {
+  const [, heldName, heldActions = ''] = /^(.*):([^:]*)$/.exec(held) ?? [];
+  const [, wantedName, wantedActions = ''] = /^(.*):([^:]*)$/.exec(wanted) ?? [];
+  const allowed = heldActions.split(',');
+  return heldName !== undefined && heldName === wantedName && wantedActions.split(',').every((action) => allowed.includes(action));
+}
+
+function realmOf(challenge: Challenge, registry: string): URL {
+  const realm = challenge.parameters.get('realm') ?? '';
+  if (/^https?:\/\//i.test(realm) && URL.canParse(realm)) return new URL(realm);
+  throw new BundleError('REGISTRY', `${registry} names no token server in its challenge`, {
+    hint: `Check that ${registry} is a container registry.`,
+  });
+}

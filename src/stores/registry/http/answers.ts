@@ -1,0 +1,84 @@
+import type { ByteStream } from '../../../core/bytes.ts';
+import { BundleError, type ErrorCode } from '../../../core/errors.ts';
+import { isObject, type Json } from '../../../core/json.ts';
+import { MAX_ERROR_BODY_BYTES } from '../../../core/limits.ts';
+import { formatRepository, type RepositoryName } from '../../../core/reference.ts';
+import { oneLine } from '../../../core/text.ts';
+import { isPassingStatus } from './backoff.ts';
+import type { HttpResponse } from './transport.ts';
+
+/** What an answer was about, for its message. */
+export interface Attempt {
+  /** In the infinitive: `fetch sha256:… from quay.io/a/b`. */
+  readonly action: string;
+  readonly name: RepositoryName;
+  /** Every place where credentials were looked for. */
+  readonly places: readonly string[];
+  /** Whether credentials for the repository were found there. */
+  readonly known: boolean;
+}
+
+/**
+ * An answer that is no success, as an error: NOT_FOUND for 404, NOT_ALLOWED for 401 and 403, else REGISTRY. Takes the
+ * body for the message, up to 64 KiB.
+ */
+export async function answerError(response: HttpResponse, attempt: Attempt): Promise<BundleError> {
+  const { status } = response;
+  const said = await explanation(response);
+  const code = codeOf(status);
+  return new BundleError(code, `cannot ${attempt.action}: ${response.url.host} answered ${status}${said === '' ? '' : `, ${said}`}`, {
+    hint: hintFor(status, attempt),
+    temporary: isPassingStatus(status),
+  });
+}
+
+function codeOf(status: number): ErrorCode {
+  if (status === 404) return 'NOT_FOUND';
+  return status === 401 || status === 403 ? 'NOT_ALLOWED' : 'REGISTRY';
+}
+
+function hintFor(status: number, attempt: Attempt): string | undefined {
+  if (status === 401 || status === 403) return credentialsHint(attempt);
+  if (status === 404) return `Check the name, and that it is in ${formatRepository(attempt.name)}.`;
+  if (status === 413) return 'The registry, or a proxy in front of it, limits the size of an upload: raise the limit.';
+  if (isPassingStatus(status)) return 'Try again later.';
+  return undefined;
+}
+
+/** Where the credentials came from, or where they were looked for. */
+function credentialsHint({ name, places, known }: Omit<Attempt, 'action'>): string {
+  const looked = places.length === 0 ? 'no auth file was looked at' : `looked at ${places.join(', ')}`;
+  return known
+    ? `Check the credentials for ${formatRepository(name)} and what they allow (${looked}); some registries answer the same for a name that does not exist.`
+    : `No credentials for ${formatRepository(name)} are known (${looked}): log in, or name an auth file with --authfile FILE.`;
+}
+
+/** What a registry says in an error body (distribution-spec, "Error Codes"), as one line. */
+async function explanation(response: HttpResponse): Promise<string> {
+  const text = await readStart(response, MAX_ERROR_BODY_BYTES);
+  let document: Json;
+  try {
+    document = JSON.parse(text) as Json;
+  } catch {
+    return String(response.headers['content-type'] ?? '').startsWith('text/plain') ? oneLine(text) : '';
+  }
+  const errors = isObject(document) && Array.isArray(document['errors']) ? (document['errors'] as readonly Json[]) : [];
+  const lines = errors.filter(isObject).map(({ code, message }) => [code, message].filter((part) => typeof part === 'string').join(': '));
+  return oneLine(lines.join('; '));
+}
+
+/** The first bytes of a body as text; the rest is dropped. What cannot be read is no reason to lose the status. */
+async function readStart(response: HttpResponse, limit: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of response.body as ByteStream) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size >= limit) break;
+    }
+  } catch {
+    // The message stays shorter.
+  }
+  return Buffer.concat(chunks).subarray(0, limit).toString('utf8');
+}

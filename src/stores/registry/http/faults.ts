@@ -1,0 +1,201 @@
+import { isIP } from 'node:net';
+import { BundleError, systemCode } from '../../../core/errors.ts';
+import { oneLine } from '../../../core/text.ts';
+
+/** Failures of a connection that may pass: another attempt is worth it. */
+const PASSING = new Set([
+  'EAI_AGAIN',
+  'ECONNABORTED',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'EPIPE',
+  'ETIMEDOUT',
+  'UND_ERR_BODY_TIMEOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
+  'UND_ERR_SOCKET',
+]);
+
+const NOT_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'ERR_SSL_HTTP_REQUEST', 'EPROTO']);
+
+/** OpenSSL's X509_V_ERR_* names, as Node hands them on, and Node's own check of the host name. */
+const CERTIFICATE =
+  /^(?:CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_)|CERT_UNTRUSTED|HOSTNAME_MISMATCH/;
+
+/** No chain leads from the certificate to a CA that is trusted. */
+const UNKNOWN_AUTHORITY = new Set([
+  'CERT_UNTRUSTED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+/** The code of our own check that a certificate has a subject alternative name. */
+export const NO_ALTERNATIVE_NAME = 'ERR_TLS_CERT_NO_ALTERNATIVE_NAME';
+
+/** What a server says in the middle of a handshake when it does not take our certificate, or misses it. */
+const CLIENT_CERTIFICATE = /_ALERT_(?:CERTIFICATE_REQUIRED|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN|UNKNOWN_CA|CERTIFICATE_EXPIRED)$/;
+
+/** How TLS 1.2 says that a client certificate is missing, among other things; with TLS 1.3 the connection is just closed. */
+const NO_CLIENT_CERTIFICATE = 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE';
+
+/** Mistakes of ours, not of the network. */
+const OURS = /^(?:ERR_INVALID_|UND_ERR_INVALID_ARG|UND_ERR_NOT_SUPPORTED|UND_ERR_REQ_CONTENT_LENGTH)/;
+
+/** The other end answered a TLS greeting with something else. */
+export function isNotTls(error: unknown): boolean {
+  return error instanceof Error && NOT_TLS.has(systemCode(error.cause) ?? '');
+}
+
+export function isConnectionRefused(error: unknown): boolean {
+  return error instanceof Error && systemCode(error.cause) === 'ECONNREFUSED';
+}
+
+/** The other end, or something on the way, broke the connection: how a server rids itself of more than it can take. */
+export function isReset(error: unknown): boolean {
+  return error instanceof Error && ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(systemCode(error.cause) ?? '');
+}
+
+/** The other end hung up on a TLS greeting that it did not expect or like, or on the request after it. */
+export function isHandshakeBroken(error: unknown): error is BundleError {
+  return error instanceof BundleError && (isReset(error) || systemCode(error.cause) === NO_CLIENT_CERTIFICATE);
+}
+
+/** An upload of which nothing was taken for too long. */
+export function stalled(url: URL, afterMs: number): BundleError {
+  return new BundleError('NETWORK', `${url.host}: the transfer stalled: nothing was taken for ${Math.round(afterMs / 1000)} s`, {
+    hint: `Check that ${url.host} can be reached from here.`,
+    temporary: true,
+  });
+}
+
+/** The proxy itself could not be reached. */
+export class ProxyFailure extends Error {
+  /** `HOST[:PORT]`. */
+  readonly proxy: string;
+
+  constructor(proxy: string, cause: Error) {
+    super(cause.message, { cause });
+    this.proxy = proxy;
+  }
+}
+
+/** What undici and the socket below it throw, in the program's own words: NETWORK. Anything else is handed back as it is. */
+export function networkError(cause: unknown, url: URL): unknown {
+  if (cause instanceof BundleError || !(cause instanceof Error)) return cause;
+  if (cause instanceof ProxyFailure) return proxyUnreachable(cause);
+  const refused = /^Proxy response \(([0-9]+)\)/.exec(cause.message)?.[1];
+  if (refused !== undefined) return proxyRefused(url, refused, cause);
+  if (cause.name === 'AbortError') return cause;
+  const code = systemCode(cause);
+  if (code === undefined || OURS.test(code)) return cause;
+  return new BundleError('NETWORK', `${url.host}: ${oneLine(reason(cause, code, url.hostname))}`, {
+    cause,
+    hint: hintFor(code, url.host),
+    temporary: PASSING.has(code),
+  });
+}
+
+function proxyRefused(url: URL, status: string, cause: Error): BundleError {
+  return new BundleError('NETWORK', `the proxy does not let us connect to ${url.host}: it answered ${status}`, {
+    cause,
+    hint: `Check HTTPS_PROXY and what the proxy allows, or name ${url.hostname} in NO_PROXY.`,
+    temporary: ['429', '502', '503', '504'].includes(status),
+  });
+}
+
+function proxyUnreachable({ proxy, cause }: ProxyFailure): unknown {
+  if (!(cause instanceof Error)) return cause;
+  const code = systemCode(cause) ?? '';
+  return new BundleError('NETWORK', `the proxy ${proxy}: ${oneLine(reason(cause, code, proxy.replace(/:[0-9]+$/, '')))}`, {
+    cause,
+    hint: CERTIFICATE.test(code) ? hintFor(code, proxy) : 'Check HTTPS_PROXY and HTTP_PROXY.',
+    temporary: PASSING.has(code),
+  });
+}
+
+function reason(cause: Error, code: string, host: string): string {
+  const texts: Record<string, string> = {
+    ECONNREFUSED: 'connection refused',
+    ECONNRESET: 'connection broken by the other end',
+    ENOTFOUND: 'no such host',
+    EAI_AGAIN: 'the host name cannot be resolved at present',
+    UND_ERR_SOCKET: 'connection closed by the other end',
+    UND_ERR_CONNECT_TIMEOUT: 'no connection within 30 s',
+    UND_ERR_HEADERS_TIMEOUT: 'no answer in time',
+    UND_ERR_BODY_TIMEOUT: 'the transfer stalled',
+    UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the transfer ended early',
+    CERT_HAS_EXPIRED: 'its certificate, or one of those above it, has expired',
+    CERT_NOT_YET_VALID: 'its certificate is not valid yet',
+    [NO_ALTERNATIVE_NAME]: 'its certificate has no subject alternative name, only a common name',
+    ERR_TLS_CERT_ALTNAME_INVALID: `its certificate is not for ${host}, but for ${namesIn(cause)}`,
+  };
+  if (UNKNOWN_AUTHORITY.has(code)) return `its certificate is of an authority that is not trusted here (${code})`;
+  if (CLIENT_CERTIFICATE.test(code)) return 'it does not take our client certificate';
+  const text = texts[code] ?? (cause.message === '' ? code : cause.message);
+  return CERTIFICATE.test(code) && texts[code] === undefined ? `its certificate was refused: ${text} (${code})` : text;
+}
+
+/** The names of a certificate that was refused for its names. */
+function namesIn(cause: Error): string {
+  const names = 'cert' in cause ? (cause.cert as { subjectaltname?: unknown }).subjectaltname : undefined;
+  return typeof names === 'string' ? names.replaceAll('DNS:', '').replaceAll('IP Address:', '') : 'others';
+}
+
+function hintFor(code: string, host: string): string {
+  if (code === NO_ALTERNATIVE_NAME) {
+    return `Have a certificate made with subjectAltName=${subjectAltName(host)}; OpenShift refuses a registry without one, too.`;
+  }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return `Use a name that the certificate has, or have one made with subjectAltName=${subjectAltName(host)}.`;
+  }
+  if (code === 'CERT_HAS_EXPIRED') {
+    return `Renew the certificate of ${host}. If it is still good (openssl s_client -connect ${withPort(host)}), the clock of this host is wrong.`;
+  }
+  if (code === 'CERT_NOT_YET_VALID') return 'Check the clock of this host, then the dates of the certificate.';
+  if (UNKNOWN_AUTHORITY.has(code)) {
+    return `If ${host} has a certificate of your own CA, name the CA's with --ca-file FILE, or put it into /etc/containers/certs.d/${host}/ca.crt.`;
+  }
+  if (CLIENT_CERTIFICATE.test(code)) return `If it asks for another certificate, ${clientCertificateHint(host)}`;
+  if (CERTIFICATE.test(code)) return `Look at the certificate: openssl s_client -connect ${withPort(host)} -showcerts.`;
+  if (NOT_TLS.has(code)) return plainHint(host);
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'Check the name and the name servers of this host.';
+  return `Check that ${host} can be reached from here.`;
+}
+
+function subjectAltName(host: string): string {
+  const name = host.replace(/:[0-9]+$/, '').replace(/^\[|\]$/g, '');
+  return `${isIP(name) === 0 ? 'DNS' : 'IP'}:${name}`;
+}
+
+function withPort(host: string): string {
+  return /:[0-9]+$/.test(host) ? host : `${host}:443`;
+}
+
+/** A server that speaks no TLS and may not be spoken to without. */
+export function plainRefused(host: string, cause: unknown): BundleError {
+  return new BundleError('NETWORK', `${host} does not speak TLS`, { cause, hint: plainHint(host) });
+}
+
+/** A server that greets with TLS, and hangs up on us: it does so for a client without certificate, too. */
+export function hungUp(host: string, error: BundleError): BundleError {
+  return new BundleError('NETWORK', error.message, {
+    cause: error.cause,
+    hint: `Check that ${host} can be reached from here. If it asks for a client certificate: ${clientCertificateHint(host)}`,
+    temporary: error.temporary,
+  });
+}
+
+function clientCertificateHint(host: string): string {
+  return `put it and its key into /etc/containers/certs.d/${host}/ as client.cert and client.key, or name a folder with --cert-dir.`;
+}
+
+function plainHint(host: string): string {
+  return `If ${host} is meant to be spoken to without TLS, allow it with --insecure-registry ${host}.`;
+}

@@ -1,0 +1,236 @@
+import { setMaxListeners } from 'node:events';
+import type { Readable } from 'node:stream';
+import { type Dispatcher, request as undiciRequest } from 'undici';
+import { type ByteStream, readAll } from '../../../core/bytes.ts';
+import { anySignal, type Limit, Pace } from '../../../core/concurrency.ts';
+import { BundleError, isTemporary } from '../../../core/errors.ts';
+import type { Observe } from '../../../core/events.ts';
+import { isRegistry } from '../../../core/reference.ts';
+import { Agents } from './agents.ts';
+import { isPassingStatus, retryAfter } from './backoff.ts';
+import { isReset, networkError, stalled } from './faults.ts';
+import type { CertificateFolders } from './host-certificates.ts';
+import { Patience, RetryBudget } from './patience.ts';
+import { portOf, type ProxySettings } from './proxy.ts';
+import { RequestBody } from './request-body.ts';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
+/** How long a registry may move a blob of that size to its storage, after the last byte of it, before it answers. */
+export function uploadAnswerMs(bytes: number): number {
+  return Math.min(30 * MINUTE, ANSWER_MS + (bytes / STORED_PER_SECOND) * SECOND);
+}
+
+/** What a slow storage behind a registry takes: 10 GB in half an hour. */
+const STORED_PER_SECOND = 5_000_000;
+const ANSWER_MS = 2 * MINUTE;
+const STALLED_MS = 90 * SECOND;
+const BACKOFF_MS = 500;
+/** How registries and the proxies before them say that they are asked too much at once. */
+const PRESSED_STATUS = [429, 503];
+/** A body that is not wanted is read to its end when it is as short as this, so that the connection can be used again. */
+const DISCARDED_BYTES = 128 * 1024;
+
+export interface TransportOptions {
+  /** PEM certificates of every CA that is trusted: the complete set. */
+  readonly ca: readonly string[];
+  /** What is trusted or shown for one host alone. */
+  readonly certificateFolders?: CertificateFolders | undefined;
+  /** HOST or HOST:PORT whose certificate is not verified and that may be spoken to in plain HTTP; HOST stands for all its ports. */
+  readonly insecure?: readonly string[];
+  /** How many transfers are made at once. A pace is told how they go: it falls where a server is pressed. */
+  readonly concurrency?: Limit | undefined;
+  readonly proxy?: ProxySettings | undefined;
+  readonly userAgent?: string | undefined;
+  readonly observe?: Observe | undefined;
+  /** Ends requests that were given no signal of their own. */
+  readonly signal?: AbortSignal | undefined;
+  /** The first backoff in milliseconds; 500 unless told. */
+  readonly backoffMs?: number | undefined;
+  /** How long a transfer under way may move no byte, in milliseconds; 90 s unless told. */
+  readonly stalledMs?: number | undefined;
+}
+
+/** A registry as the configuration knows it. */
+export interface Peer {
+  /** As people write it: `quay.io`, `localhost:5000`. */
+  readonly name: string;
+  /** Whether it is trusted without a certificate, beside those that {@link TransportOptions} name. */
+  readonly insecure: boolean;
+}
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly url: URL;
+  /** The registry for whose sake the request is sent, though its URL may be of a token server or storage. */
+  readonly registry?: Peer | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A stream needs a Content-Length header, and can be sent once only. */
+  readonly body?: Uint8Array | ByteStream | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** How long the answer's head may take after the last byte was sent, in milliseconds. */
+  readonly answerWithin?: number;
+}
+
+/** An answer whose body has to be read, or given to {@link discard}. */
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Dispatcher.ResponseData['body'];
+  readonly url: URL;
+}
+
+/** Sends requests over HTTP/1.1: TLS, time limits, retries, pace. Follows no redirect and adds no credentials. */
+export class Transport {
+  readonly #options: TransportOptions;
+  readonly #agents: Agents;
+  readonly #budget = new RetryBudget();
+
+  /** @throws BundleError CONFIGURATION for an insecure host that is none. */
+  constructor(options: TransportOptions) {
+    for (const entry of options.insecure ?? []) if (!isRegistry(entry)) throw notAHost(entry);
+    this.#options = options;
+    const { concurrency = 8, stalledMs = STALLED_MS } = options;
+    const most = concurrency instanceof Pace ? concurrency.most : concurrency;
+    this.#agents = new Agents({ ...options, concurrency: most, stalledMs });
+  }
+
+  /** Whether the host was named as one that is trusted without a certificate, for all or for this registry's sake. */
+  isInsecure(url: URL, registry?: Peer): boolean {
+    const named = registry?.insecure === true ? [registry.name] : [];
+    return [...named, ...(this.#options.insecure ?? [])].some((entry) => {
+      const allowed = new URL(`${url.protocol}//${entry}`);
+      return allowed.hostname === url.hostname && (/:[0-9]+$/.test(entry) ? portOf(allowed) === portOf(url) : true);
+    });
+  }
+
+  /** One attempt. @throws BundleError NETWORK; what the body's stream throws; the reason of an abort. */
+  async send(request: HttpRequest): Promise<HttpResponse> {
+    const { url, method, headers, body, registry } = request;
+    const stall = new AbortController();
+    const signal = anySignal(this.#listened(request.signal), stall.signal);
+    const stalledMs = this.#options.stalledMs ?? STALLED_MS;
+    const source =
+      body === undefined || body instanceof Uint8Array
+        ? undefined
+        : new RequestBody(body, stalledMs, () => {
+            stall.abort(stalled(url, stalledMs));
+          });
+    const begun = performance.now();
+    try {
+      const response = await undiciRequest(url, {
+        method,
+        headers: { 'user-agent': this.#options.userAgent ?? 'bundle', ...headers },
+        body: body === undefined ? null : source === undefined ? (body as Uint8Array) : asBody(source),
+        headersTimeout: request.answerWithin ?? ANSWER_MS,
+        signal,
+        dispatcher: await this.#agents.dispatcher({ url, registry: registry?.name, verified: !this.isInsecure(url, registry) }),
+      });
+      this.#went(PRESSED_STATUS.includes(response.statusCode) ? 'pressed' : isPassingStatus(response.statusCode) ? 'badly' : 'well', begun);
+      return { status: response.statusCode, headers: response.headers, body: response.body, url };
+    } catch (error) {
+      if (source?.failed) throw source.failure;
+      const failure = networkError(error, url);
+      this.#went(isReset(failure) ? 'pressed' : 'badly', begun);
+      throw failure;
+    }
+  }
+
+  /**
+   * Sends a request that can be repeated, again where the connection breaks or the answer is one that may pass
+   * (408, 425, 429, 500, 502, 503, 504), after the time the server asks for or a growing random one.
+   * The last answer is returned whatever it is.
+   */
+  async sendRepeatedly(request: HttpRequest, attempts?: number): Promise<HttpResponse> {
+    const patience = this.patience(attempts);
+    const setback = { what: `${request.method} ${withoutQuery(request.url)}`, signal: request.signal };
+    for (;;) {
+      try {
+        const response = await this.send(request);
+        if (!isPassingStatus(response.status)) return response;
+        const askedMs = retryAfter(headerOf(response, 'retry-after'));
+        if (!(await patience.again({ ...setback, cause: `status ${response.status}`, askedMs }))) return response;
+        await discard(response);
+      } catch (error) {
+        if (!isTemporary(error) || !(await patience.again({ ...setback, cause: error.message }))) throw error;
+      }
+    }
+  }
+
+  /** For something that may have to be tried several times. */
+  patience(attempts?: number): Patience {
+    const { backoffMs = BACKOFF_MS, observe, signal } = this.#options;
+    return new Patience({ budget: this.#budget, backoffMs, observe, signal, attempts });
+  }
+
+  /** What broke after the answer had begun is told here too. @param begun when it began, on the clock of `performance.now()`. */
+  broke(error: unknown, begun: number): void {
+    this.#went(isReset(error) ? 'pressed' : 'badly', begun);
+  }
+
+  #went(how: 'well' | 'badly' | 'pressed', begun: number): void {
+    const { concurrency } = this.#options;
+    if (how === 'well') this.#budget.earn();
+    if (!(concurrency instanceof Pace)) return;
+    if (how === 'well') concurrency.rise();
+    if (how === 'pressed') concurrency.fall(begun);
+  }
+
+  /** One signal ends many requests: Node would take that for a leak. */
+  #listened(signal: AbortSignal | undefined): AbortSignal | undefined {
+    const active = signal ?? this.#options.signal;
+    if (active) setMaxListeners(0, active);
+    return active;
+  }
+
+  /** Closes all connections, also those in use. */
+  async close(): Promise<void> {
+    await this.#agents.close();
+  }
+}
+
+/** undici takes any async iterable; its types know of streams alone. A stream would read ahead, into memory that is used again. */
+function asBody(content: RequestBody): Readable {
+  return content as unknown as Readable;
+}
+
+export function headerOf(response: HttpResponse, name: string): string | undefined {
+  const value = response.headers[name];
+  return typeof value === 'string' ? value : value?.[0];
+}
+
+/** Gets rid of a body that nobody reads; the connection is closed where that is cheaper. */
+export async function discard(response: HttpResponse): Promise<void> {
+  try {
+    await response.body.dump({ limit: DISCARDED_BYTES });
+  } catch {
+    abandon(response);
+  }
+}
+
+/** Lets go of a body wherever it is, and of the connection unless the body was at its end. */
+export function abandon(response: HttpResponse): void {
+  response.body.on('error', () => undefined); // tells only that it was abandoned
+  response.body.destroy();
+}
+
+/** A whole body in memory. @throws BundleError CONTENT_MISMATCH above `limit` bytes; NETWORK. */
+export async function readBody(response: HttpResponse, limit: number, what: string): Promise<Uint8Array> {
+  try {
+    return await readAll(response.body as ByteStream, limit, what);
+  } catch (error) {
+    throw networkError(error, response.url);
+  }
+}
+
+/** A URL for messages: what comes after `?` may be a secret. */
+export function withoutQuery(url: URL): string {
+  return `${url.origin}${url.pathname}`;
+}
+
+function notAHost(entry: string): BundleError {
+  return new BundleError('CONFIGURATION', `not a registry: ${entry}`, {
+    hint: 'Write --insecure-registry HOST or HOST:PORT, without a path.',
+  });
+}

@@ -1,0 +1,56 @@
+import { utf8 } from '../../../core/bytes.ts';
+import { BundleError } from '../../../core/errors.ts';
+import { isObject, type Json } from '../../../core/json.ts';
+import { MAX_TAG_PAGE_BYTES } from '../../../core/limits.ts';
+import { formatRepository } from '../../../core/reference.ts';
+import { oneLine } from '../../../core/text.ts';
+import { pathOf, type RepositoryAccess } from '../auth/access.ts';
+import { nextPage } from '../http/next-page.ts';
+import { discard } from '../http/transport.ts';
+import { readWhole } from '../http/whole.ts';
+
+const PAGE = 1000;
+/** More pages than any repository has; a registry that names the same next page for ever is left in time. */
+const MAX_PAGES = 10_000;
+
+/** All tags, page by page (distribution-spec, "Listing Tags"); none where the repository does not exist. */
+export async function listTags(access: RepositoryAccess, signal?: AbortSignal): Promise<readonly string[]> {
+  const name = formatRepository(access.name);
+  const action = `list the tags of ${name}`;
+  const tags = new Set<string>();
+  let next: string | URL | undefined = `/v2/${pathOf(access.name)}/tags/list?n=${PAGE}`;
+  for (let page = 0; next !== undefined; page++) {
+    if (page === MAX_PAGES) throw new BundleError('REGISTRY', `cannot ${action}: the list does not end`);
+    const to: string | URL = next;
+    const { response, body } = await readWhole(async () => access.send({ method: 'GET', to, action, access: 'pull', signal }), {
+      transport: access.transport,
+      limit: MAX_TAG_PAGE_BYTES,
+      what: `the tag list of ${name}`,
+      signal,
+    });
+    if (response.status === 404) {
+      await discard(response);
+      break;
+    }
+    if (body === undefined) throw await access.failure(response, action);
+    const known = tags.size;
+    const listed = parseTags(body, action);
+    for (const tag of listed) tags.add(tag);
+    next = tags.size === known ? undefined : nextPage(response);
+  }
+  return [...tags];
+}
+
+function parseTags(bytes: Uint8Array, action: string): readonly string[] {
+  let document: Json | undefined;
+  try {
+    document = JSON.parse(utf8(bytes)) as Json;
+  } catch {
+    document = undefined;
+  }
+  const tags = isObject(document) ? (document['tags'] ?? []) : undefined;
+  if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string')) {
+    throw new BundleError('REGISTRY', `cannot ${action}: the answer is no list of tags: ${oneLine(utf8(bytes), 80)}`);
+  }
+  return tags;
+}

@@ -1,0 +1,252 @@
+import { BufferRing, type Lent } from './ring.ts';
+import type { ByteStream } from '../core/bytes.ts';
+import type { Descriptor } from '../core/descriptor.ts';
+import type { Digest } from '../core/digest.ts';
+import { BundleError } from '../core/errors.ts';
+import type { FetchOptions } from '../core/store.ts';
+
+/** Bytes that are kept of what has come. A blob that fits stays whole until it is settled. */
+const WINDOW = 56 * 1024 * 1024;
+/** Of a larger one, this much of what was given out can be asked for again. */
+const KEPT = 32 * 1024 * 1024;
+const PART = 2 * 1024 * 1024;
+
+interface Part {
+  readonly lent: Lent;
+  readonly start: number;
+  filled: number;
+}
+
+interface Passing {
+  readonly descriptor: Descriptor;
+  /** What is kept of it, without gaps. */
+  parts: Part[];
+  /** Bytes that have come. */
+  received: number;
+  /** Up to where it has been given out. */
+  taken: number;
+  isWanted: boolean;
+  /** Nobody needs it any more. */
+  isSettled: boolean;
+}
+
+/**
+ * Blobs that come once, one after the other, as out of a pipe. What comes is kept in a window: a blob that fits stays there
+ * until it is settled, and can be read any number of times; of a larger one the last part can be read again. Nothing that is
+ * given out has been checked.
+ */
+export class OnePass {
+  readonly #blobs: readonly Passing[];
+  readonly #byDigest: ReadonlyMap<Digest, Passing>;
+  readonly #read: (descriptor: Descriptor) => ByteStream;
+  readonly #end: () => Promise<void>;
+  readonly #ring = new BufferRing(WINDOW, PART);
+  readonly #waiting = new Set<() => void>();
+  #running: Promise<void> | undefined;
+  #failure: unknown;
+  /** Whoever reads now will settle what they read. Until then what comes waits for them, or makes room where they wait for it. */
+  #isSettling = false;
+  /** Readers that wait for bytes that have not come. */
+  #readersWaiting = 0;
+  /** Wakes whoever waits for room. */
+  #lookAgain: (() => void) | undefined;
+
+  /**
+   * @param blobs in the order in which they come.
+   * @param read gives the content of the next one; called once for each.
+   * @param end checks what comes after the last one.
+   */
+  constructor(blobs: readonly Descriptor[], read: (descriptor: Descriptor) => ByteStream, end: () => Promise<void>) {
+    this.#blobs = blobs.map((descriptor) => ({
+      descriptor,
+      parts: [],
+      received: 0,
+      taken: 0,
+      isWanted: false,
+      isSettled: false,
+    }));
+    this.#byDigest = new Map(this.#blobs.map((blob) => [blob.descriptor.digest, blob]));
+    this.#read = read;
+    this.#end = end;
+  }
+
+  /** What made an end of it before everything had come. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  has(digest: Digest): boolean {
+    return this.#byDigest.has(digest);
+  }
+
+  /** Whether a blob is kept whole until it is settled. */
+  keepsWhole({ size }: Descriptor): boolean {
+    return size <= WINDOW;
+  }
+
+  /**
+   * The content of a blob, as soon as it comes.
+   * @throws BundleError PASSED for bytes that have gone by; whatever reading throws.
+   */
+  async *fetch({ digest }: Descriptor, { range, signal }: FetchOptions = {}): AsyncGenerator<Uint8Array> {
+    const blob = this.#byDigest.get(digest)!;
+    const { size } = blob.descriptor;
+    const end = Math.min(range?.end ?? size, size);
+    let at = range?.start ?? 0;
+    blob.isWanted = true;
+    this.#start();
+    this.#notify();
+    while (at < end) {
+      signal?.throwIfAborted();
+      const part = blob.parts.find(({ start, filled }) => at >= start && at < start + filled);
+      if (part !== undefined) {
+        const bytes = part.lent.bytes.subarray(at - part.start, Math.min(part.filled, end - part.start));
+        yield bytes;
+        at += bytes.length;
+        this.#advance(blob, at);
+      } else if (blob.isSettled || at < blob.received) throw passed(blob.descriptor);
+      else if (this.#failure !== undefined) throw this.#failure as Error;
+      else {
+        this.#readersWaiting += 1;
+        this.#lookAgain?.();
+        await this.#change(signal);
+        this.#readersWaiting -= 1;
+      }
+    }
+  }
+
+  /** From here on every blob is settled by whoever is concerned with it. */
+  beginSettling(): void {
+    this.#isSettling = true;
+    this.#start();
+    this.#notify();
+  }
+
+  /** Nobody will ask for a blob again: what is kept of it, and what is still to come, can go. */
+  settle(digest: Digest): void {
+    const blob = this.#byDigest.get(digest);
+    if (blob === undefined) return;
+    blob.isSettled = true;
+    this.#release(blob);
+    this.#notify();
+  }
+
+  /** Lets everything come that has not been settled, and checks the end. @throws whatever reading throws. */
+  async finish(): Promise<void> {
+    for (const { descriptor } of this.#blobs) this.settle(descriptor.digest);
+    this.#start();
+    await this.#running;
+    if (this.#failure !== undefined) throw this.#failure as Error;
+  }
+
+  #start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      for (const blob of this.#blobs) {
+        // A large one goes by while it is read: whether it is needed has to be known.
+        while (blob.descriptor.size > WINDOW && !blob.isWanted && !blob.isSettled) await this.#change(undefined);
+        for await (const chunk of this.#read(blob.descriptor)) await this.#keep(blob, chunk);
+      }
+      await this.#end();
+    } catch (error) {
+      this.#failure = error;
+    }
+    this.#notify();
+  }
+
+  async #keep(blob: Passing, chunk: Uint8Array): Promise<void> {
+    for (let at = 0; at < chunk.length;) {
+      let part = blob.parts.at(-1);
+      if (!blob.isSettled && (part === undefined || part.filled === part.lent.bytes.length)) {
+        part = await this.#room(blob, Math.min(PART, blob.descriptor.size - blob.received));
+      }
+      // A call, since the compiler takes what was false before an `await` to be false after it.
+      const bytes =
+        isSettled(blob) || part === undefined ? chunk.subarray(at) : chunk.subarray(at, at + part.lent.bytes.length - part.filled);
+      if (!isSettled(blob) && part !== undefined) {
+        part.lent.bytes.set(bytes, part.filled);
+        part.filled += bytes.length;
+      }
+      blob.received += bytes.length;
+      at += bytes.length;
+      this.#notify();
+    }
+  }
+
+  /** A part to be filled; `undefined` where nobody needs it any more. */
+  async #room(blob: Passing, length: number): Promise<Part | undefined> {
+    while (!isSettled(blob) && !this.#isSettling && this.#isFullWith(length)) {
+      if (this.#readersWaiting > 0) for (const other of this.#blobs) if (other !== blob) this.#release(other);
+      if (this.#isFullWith(length)) await new Promise<void>((resolve) => (this.#lookAgain = resolve));
+    }
+    const lent = await this.#ring.borrow(length);
+    if (blob.isSettled) {
+      this.#ring.giveBack(lent);
+      return undefined;
+    }
+    const part = { lent, start: blob.received, filled: 0 };
+    blob.parts.push(part);
+    return part;
+  }
+
+  /** Whether the window would overflow. Nobody settles yet, so that nothing would make room by itself. */
+  #isFullWith(length: number): boolean {
+    const kept = this.#blobs.reduce((total, { parts }) => total + parts.reduce((sum, part) => sum + part.lent.bytes.length, 0), 0);
+    return kept + length > WINDOW - PART;
+  }
+
+  #advance(blob: Passing, taken: number): void {
+    blob.taken = Math.max(blob.taken, taken);
+    if (blob.descriptor.size <= WINDOW) return;
+    for (let [first] = blob.parts; first && first.start + first.lent.bytes.length <= blob.taken - KEPT; [first] = blob.parts) {
+      blob.parts.shift();
+      this.#ring.giveBack(first.lent);
+    }
+    if (!this.#isSettling && taken === blob.descriptor.size) this.#release(blob);
+  }
+
+  #release(blob: Passing): void {
+    for (const { lent } of blob.parts) this.#ring.giveBack(lent);
+    blob.parts = [];
+  }
+
+  async #change(signal: AbortSignal | undefined): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const wake = (): void => {
+        this.#waiting.delete(wake);
+        signal?.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.#waiting.add(wake);
+      signal?.addEventListener('abort', wake);
+    });
+  }
+
+  #notify(): void {
+    this.#lookAgain?.();
+    for (const wake of [...this.#waiting]) wake();
+  }
+}
+
+function isSettled({ isSettled: settled }: Passing): boolean {
+  return settled;
+}
+
+function passed({ digest }: Descriptor): BundleError {
+  return new BundleError('PASSED', `${digest} would have to be read again, and has gone by`, {
+    hint: 'Send the stream once more: what has arrived is not sent to the target again.',
+  });
+}
+
+/** What a pipe ended with, and how far it got. */
+export function cutOff(error: BundleError, whole: number, all: number): BundleError {
+  return new BundleError(error.code, `${error.message}; ${whole} of ${all} images are at the target`, {
+    expected: error.expected,
+    got: error.got,
+    cause: error,
+    hint: 'The release has no tag yet. Send the stream again: what is at the target is not sent there again.',
+  });
+}

@@ -1,0 +1,36 @@
+import { type Limit, mapLimited } from '../core/concurrency.ts';
+import type { Digest } from '../core/digest.ts';
+import { hasCode } from '../core/errors.ts';
+import type { PlannedImage } from './plan.ts';
+import type { Store } from '../core/store.ts';
+
+/** A tag that names something at a target already. */
+export interface TagState {
+  readonly image: PlannedImage;
+  readonly tag: string;
+  readonly target: Store;
+  /** What it names now; `undefined` when it names nothing. */
+  readonly current: Digest | undefined;
+}
+
+/** Asks a target for every tag of the plan, so that what would be overwritten is known before anything is written. */
+export async function surveyTags(
+  images: readonly PlannedImage[],
+  targetOf: (image: PlannedImage) => Store,
+  { concurrency, signal }: { readonly concurrency: Limit; readonly signal: AbortSignal },
+): Promise<readonly TagState[]> {
+  const wanted = images.flatMap((image) => image.tags.map((tag) => ({ image, tag, target: targetOf(image) })));
+  return mapLimited(
+    wanted,
+    concurrency,
+    async ({ image, tag, target }, combined) => {
+      try {
+        return { image, tag, target, current: (await target.resolve(tag, { signal: combined })).digest };
+      } catch (error) {
+        if (hasCode(error, 'NOT_FOUND')) return { image, tag, target, current: undefined };
+        throw error;
+      }
+    },
+    signal,
+  );
+}

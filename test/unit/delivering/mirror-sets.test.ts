@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { parseTarget, planDestinations } from '../../../src/kinds/destinations.ts';
+import { imageDigestMirrorSet, imageDigestSources, mirroredRepositories } from '../../../src/delivering/mirror-sets.ts';
+
+const release = { registry: 'quay.io', repository: 'openshift-release-dev/ocp-release' };
+const component = { registry: 'quay.io', repository: 'openshift-release-dev/ocp-v4.0-art-dev' };
+const destinations = planDestinations({ to: parseTarget('r.example.com:5000/ocp4') });
+const mirrored = [
+  { source: 'quay.io/openshift-release-dev/ocp-release', mirrors: ['r.example.com:5000/ocp4/openshift/release-images'] },
+  { source: 'quay.io/openshift-release-dev/ocp-v4.0-art-dev', mirrors: ['r.example.com:5000/ocp4/openshift/release'] },
+];
+
+describe('mirroredRepositories', () => {
+  it('names each source once, sorted', () => {
+    expect(mirroredRepositories(release, [component, component], destinations)).toEqual(mirrored);
+    const first = { registry: 'a.io', repository: 'b' };
+    expect(mirroredRepositories(release, [component, first], destinations).map(({ source }) => source)).toEqual([
+      'a.io/b',
+      ...mirrored.map(({ source }) => source),
+    ]);
+  });
+
+  it('gives a source both mirrors when it held release images and components', () => {
+    expect(mirroredRepositories(release, [release], destinations)).toEqual([
+      { source: mirrored[0]!.source, mirrors: [...mirrored[0]!.mirrors, ...mirrored[1]!.mirrors] },
+    ]);
+  });
+
+  it('names one mirror once when both kinds go to one repository', () => {
+    const one = planDestinations({ to: parseTarget('r.io'), releaseRepository: 'all', releaseImagesRepository: 'all' });
+    expect(mirroredRepositories(release, [release], one)).toEqual([{ source: mirrored[0]!.source, mirrors: ['r.io/all'] }]);
+  });
+});
+
+describe('imageDigestMirrorSet', () => {
+  it('is the object that oc prints, without a policy, named after the registry', () => {
+    const { name, text } = imageDigestMirrorSet('r.example.com:5000', mirrored);
+    expect(name).toBe('idms-r-example-com-5000.yaml');
+    expect(parse(text)).toEqual({
+      apiVersion: 'config.openshift.io/v1',
+      kind: 'ImageDigestMirrorSet',
+      metadata: { name: 'idms-r-example-com-5000' },
+      spec: { imageDigestMirrors: mirrored },
+    });
+  });
+
+  it.each([
+    'R.Example.com:5000',
+    '[2001:db8::1]:5000',
+    'localhost',
+    `${'long-label.'.repeat(12)}example.com`,
+    `${'a'.repeat(57)}-.example.com`,
+  ])('has a name that Kubernetes takes: %s', (registry) => {
+    const { metadata } = parse(imageDigestMirrorSet(registry, mirrored).text) as { metadata: { name: string } };
+    expect(metadata.name).toMatch(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
+  });
+
+  it('has no anchors where one list of mirrors is used twice', () => {
+    const same = [mirrored[0]!, { source: 'quay.io/other', mirrors: mirrored[0]!.mirrors }];
+    expect(imageDigestMirrorSet('r.io', same).text).not.toMatch(/[&*]/);
+    expect(imageDigestSources(same).text).not.toMatch(/[&*]/);
+  });
+});
+
+describe('imageDigestSources', () => {
+  it('is the block for install-config.yaml', () => {
+    const { name, text } = imageDigestSources(mirrored);
+    expect(name).toBe('image-digest-sources.yaml');
+    expect(parse(text)).toEqual({ imageDigestSources: mirrored });
+  });
+});

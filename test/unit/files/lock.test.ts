@@ -1,0 +1,83 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { withLock } from '../../../src/files/lock.ts';
+
+const MINUTE_MS = 60_000;
+const { signal } = new AbortController();
+
+describe('a lock', () => {
+  let folder: string;
+  let path: string;
+  let lockPath: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bundle-lock-'));
+    path = join(folder, 'ocp.tar.zst');
+    lockPath = `${path}.lock`;
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const take = async (): Promise<string> => withLock(path, signal, async () => readFile(lockPath, 'utf8'));
+  const left = (owner: object): Promise<void> => writeFile(lockPath, `${JSON.stringify(owner)}\n`);
+
+  it('is there while the work goes on, and gone afterwards, whatever came of it', async () => {
+    expect(JSON.parse(await take())).toMatchObject({ host: hostname(), pid: process.pid });
+    await expect(withLock(path, signal, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('is refused to a second run, which leaves it alone', async () => {
+    await withLock(path, signal, async () => {
+      await expect(take()).rejects.toMatchObject({ code: 'DISK' });
+      expect(await readdir(folder)).toEqual(['ocp.tar.zst.lock']);
+    });
+  });
+
+  it('is taken over from a process that is gone', async () => {
+    const child = spawn(process.execPath, ['-e', '']);
+    await new Promise((resolve) => child.on('exit', resolve));
+    const own = JSON.parse(await take()) as object;
+    await left({ ...own, pid: child.pid });
+    expect(JSON.parse(await take())).toEqual(own);
+  });
+
+  it('is taken over from a process id that is used again, and from before the last boot', async () => {
+    const own = JSON.parse(await take()) as object;
+    for (const other of [{ started: '1' }, { boot: 'another' }]) {
+      await left({ ...own, ...other });
+      expect(JSON.parse(await take())).toEqual(own);
+    }
+  });
+
+  it('of another host, or one that cannot be read, is taken over after a minute of silence and not before', async () => {
+    for (const text of ['{"host":"elsewhere","boot":"b","pid":1,"started":"1"}\n', '{"ho']) {
+      await writeFile(lockPath, text);
+      await expect(take()).rejects.toMatchObject({ code: 'DISK' });
+      const silent = new Date(Date.now() - 2 * MINUTE_MS);
+      await utimes(lockPath, silent, silent);
+      expect(JSON.parse(await take())).toMatchObject({ pid: process.pid });
+    }
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('goes to one of many who find it stale at once', async () => {
+    await left({ host: hostname(), boot: 'another', pid: 1, started: '1' });
+    let holders = 0;
+    let most = 0;
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 8 }, () =>
+        withLock(path, signal, async () => {
+          most = Math.max(most, (holders += 1));
+          await readFile(lockPath);
+          holders -= 1;
+        }),
+      ),
+    );
+    expect(most).toBe(1);
+    expect(outcomes.some(({ status }) => status === 'fulfilled')).toBe(true);
+  });
+});

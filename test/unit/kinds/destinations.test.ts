@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+import { digestOf } from '../../../src/core/digest.ts';
+import { destinationOf, type DestinationOptions, parseTarget, planDestinations, tagOf } from '../../../src/kinds/destinations.ts';
+
+const release = { role: 'release', version: '4.17.3', architecture: 'x86_64' } as const;
+const component = { ...release, role: 'component', name: 'cli' } as const;
+const usage = expect.objectContaining({ code: 'USAGE' }) as unknown as Error;
+
+function paths(to: string, more: Partial<DestinationOptions> = {}): [string, string] {
+  const { releaseImages, components } = planDestinations({ to: parseTarget(to), ...more });
+  return [`${releaseImages.registry}/${releaseImages.repository}`, `${components.registry}/${components.repository}`];
+}
+
+describe('parseTarget', () => {
+  it.each([
+    ['registry:5000', 'registry:5000', undefined],
+    ['registry', 'registry', undefined],
+    ['r.example.com/ocp4', 'r.example.com', 'ocp4'],
+    ['r.example.com:8443/a/b/', 'r.example.com:8443', 'a/b'],
+    ['docker://r.example.com/ocp4', 'r.example.com', 'ocp4'],
+    ['[::1]:5000/ocp4', '[::1]:5000', 'ocp4'],
+  ])('reads %s', (text, registry, namespace) => {
+    expect(parseTarget(text)).toEqual({ registry, namespace });
+  });
+
+  it.each([
+    '',
+    '/',
+    'docker://',
+    'r.example.com//a',
+    'r.example.com/A',
+    'r.example.com/a:tag',
+    'https://r.example.com/a',
+    'r.example.com/../a',
+    'user@r.example.com/a',
+  ])('refuses %j', (text) => {
+    expect(() => parseTarget(text)).toThrow(usage);
+  });
+});
+
+describe('planDestinations', () => {
+  it('uses the names of oc-mirror', () => {
+    expect(paths('r.io/ocp4')).toEqual(['r.io/ocp4/openshift/release-images', 'r.io/ocp4/openshift/release']);
+    expect(paths('r.io')).toEqual(['r.io/openshift/release-images', 'r.io/openshift/release']);
+  });
+
+  it('takes full paths on the registry instead, also one for both', () => {
+    const both = { releaseRepository: 'mirror/all', releaseImagesRepository: 'mirror/all' };
+    expect(paths('r.io/ocp4', both)).toEqual(['r.io/mirror/all', 'r.io/mirror/all']);
+    expect(() => paths('r.io', { releaseRepository: 'r.io:5000/all' })).toThrow(usage);
+  });
+
+  it.each([
+    [1, 'r.io/a-b-openshift-release-images', 'r.io/a-b-openshift-release'],
+    [2, 'r.io/a/b-openshift-release-images', 'r.io/a/b-openshift-release'],
+    [3, 'r.io/a/b/openshift-release-images', 'r.io/a/b/openshift-release'],
+    [4, 'r.io/a/b/openshift/release-images', 'r.io/a/b/openshift/release'],
+    [9, 'r.io/a/b/openshift/release-images', 'r.io/a/b/openshift/release'],
+  ])('nests at most %i components', (maxNestedPaths, images, components) => {
+    expect(paths('r.io/a/b', { maxNestedPaths })).toEqual([images, components]);
+  });
+
+  it.each([0, -1, 1.5, Number.NaN])('refuses to nest %d components', (maxNestedPaths) => {
+    expect(() => paths('r.io', { maxNestedPaths })).toThrow(usage);
+  });
+
+  it('does not change a path that was written out', () => {
+    expect(() => paths('r.io', { releaseRepository: 'a/b/c', maxNestedPaths: 2 })).toThrow(usage);
+  });
+});
+
+describe('destinationOf', () => {
+  const destinations = planDestinations({ to: parseTarget('r.io/ocp4') });
+
+  it('tags releases and components', () => {
+    expect(destinationOf(release, destinations)).toEqual({
+      registry: 'r.io',
+      repository: 'ocp4/openshift/release-images',
+      tag: '4.17.3-x86_64',
+    });
+    expect(destinationOf(component, destinations)).toEqual({
+      registry: 'r.io',
+      repository: 'ocp4/openshift/release',
+      tag: '4.17.3-x86_64-cli',
+    });
+  });
+
+  it('puts signature images beside their subject', () => {
+    const subject = digestOf('an image');
+    const tag = `${subject.replace(':', '-')}.sig`;
+    const of = (what: 'release' | 'component'): string => destinationOf({ role: 'signature', subject, of: what }, destinations).repository;
+    expect(tagOf({ role: 'signature', subject, of: 'release' })).toBe(tag);
+    expect(of('release')).toBe('ocp4/openshift/release-images');
+    expect(of('component')).toBe('ocp4/openshift/release');
+  });
+
+  it('writes + as _', () => {
+    expect(tagOf({ ...release, version: '4.17.3+a+b' })).toBe('4.17.3_a_b-x86_64');
+  });
+
+  it('refuses a tag over 128 characters', () => {
+    const longest = 'n'.repeat(128 - '4.17.3-x86_64-'.length);
+    expect(tagOf({ ...component, name: longest })).toHaveLength(128);
+    expect(() => tagOf({ ...component, name: `${longest}n` })).toThrow(usage);
+  });
+});

@@ -1,0 +1,33 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { backoff, retryAfter } from '../../../../../src/stores/registry/http/backoff.ts';
+
+const NOW = Date.parse('2024-10-21T07:28:00Z');
+
+describe('retryAfter', () => {
+  it.each([
+    ['3', 3000],
+    ['0', 0],
+    ['86400', 120_000],
+    ['Mon, 21 Oct 2024 07:28:30 GMT', 30_000],
+    ['Mon, 21 Oct 2024 07:00:00 GMT', 0],
+    ['soon', undefined],
+    ['', undefined],
+    ['-5', undefined],
+    [undefined, undefined],
+  ])('%j is %j ms', (header, expected) => {
+    expect(retryAfter(header, NOW)).toBe(expected);
+  });
+});
+
+describe('backoff', () => {
+  it('is within a range that doubles, up to 30 s', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 40 }), fc.double({ min: 0, max: 1, noNaN: true }), (attempt, random) => {
+        const delay = backoff(attempt, 500, () => random);
+        expect(delay).toBeGreaterThanOrEqual(0);
+        expect(delay).toBeLessThanOrEqual(Math.min(30_000, 500 * 2 ** (attempt - 1)));
+      }),
+    );
+  });
+});

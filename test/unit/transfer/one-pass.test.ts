@@ -1,0 +1,118 @@
+import { describe, expect, it, vi } from 'vitest';
+
+import type { Descriptor } from '../../../src/core/descriptor.ts';
+import { digestOf } from '../../../src/core/digest.ts';
+import { OnePass } from '../../../src/transfer/one-pass.ts';
+import { seededBytes } from '../../support/sample-bundle.ts';
+
+const MiB = 1024 * 1024;
+
+interface Blob {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+}
+
+function blobsOf(...sizes: readonly number[]): readonly Blob[] {
+  return sizes.map((size, index) => {
+    const bytes = seededBytes(`pass ${index}`, size);
+    return { bytes, descriptor: { mediaType: '', digest: digestOf(bytes), size } };
+  });
+}
+
+/** A pass over blobs, and the digests of those that were read from, in order. */
+function passOver(blobs: readonly Blob[], broken?: { readonly failure: Error; readonly in: Blob }): { pass: OnePass; read: string[] } {
+  const read: string[] = [];
+  const pass = new OnePass(
+    blobs.map(({ descriptor }) => descriptor),
+    async function* ({ digest }) {
+      read.push(digest);
+      const { bytes } = blobs.find(({ descriptor }) => descriptor.digest === digest)!;
+      for (let at = 0; at < bytes.length; at += 700_001) {
+        if (broken?.in.bytes === bytes && at > bytes.length / 2) throw broken.failure;
+        yield bytes.subarray(at, at + 700_001);
+      }
+    },
+    async () => undefined,
+  );
+  return { pass, read };
+}
+
+async function contentOf(pass: OnePass, { descriptor }: Blob, start = 0): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of pass.fetch(descriptor, { range: { start, end: descriptor.size } })) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks);
+}
+
+describe('one pass', () => {
+  it('gives blobs to whoever asks, in whatever order they ask, and as often until they are settled', async () => {
+    const blobs = blobsOf(3 * MiB + 1, 0, 5, 9 * MiB, 2 * MiB);
+    const { pass, read } = passOver(blobs);
+    pass.beginSettling();
+    const all = await Promise.all([...blobs, ...blobs].toReversed().map((blob) => contentOf(pass, blob)));
+    expect(all.every((content, index) => content.equals(blobs[(2 * blobs.length - 1 - index) % blobs.length]!.bytes))).toBe(true);
+    expect(read).toEqual(blobs.map(({ descriptor }) => descriptor.digest));
+    expect((await contentOf(pass, blobs[3]!, 4 * MiB)).equals(blobs[3]!.bytes.subarray(4 * MiB))).toBe(true);
+    pass.settle(blobs[3]!.descriptor.digest);
+    await expect(contentOf(pass, blobs[3]!)).rejects.toMatchObject({ code: 'PASSED' });
+    await pass.finish();
+  });
+
+  it('lets what is larger than its window go by, and can give the last part of it again', async () => {
+    const blobs = blobsOf(70 * MiB, 80 * MiB, 1);
+    const { pass } = passOver(blobs);
+    pass.beginSettling();
+    pass.settle(blobs[0]!.descriptor.digest);
+    const large = blobs[1]!;
+    expect((await contentOf(pass, large)).equals(large.bytes)).toBe(true);
+    expect((await contentOf(pass, large, 60 * MiB)).equals(large.bytes.subarray(60 * MiB))).toBe(true);
+    await expect(contentOf(pass, large)).rejects.toMatchObject({ code: 'PASSED' });
+    pass.settle(large.descriptor.digest);
+    expect((await contentOf(pass, blobs[2]!)).equals(blobs[2]!.bytes)).toBe(true);
+    await pass.finish();
+  });
+
+  it('never waits for room that nobody makes while nothing is settled yet', async () => {
+    const blobs = blobsOf(40 * MiB, 70 * MiB, 40 * MiB, 30 * MiB);
+    const { pass } = passOver(blobs);
+    for (const blob of blobs) expect((await contentOf(pass, blob)).length).toBe(blob.bytes.length);
+    await expect(contentOf(pass, blobs[1]!)).rejects.toMatchObject({ code: 'PASSED' });
+    expect((await contentOf(pass, blobs[3]!)).equals(blobs[3]!.bytes)).toBe(true);
+    await pass.finish();
+  });
+
+  it('waits, however fast it is, for those who have not begun to settle what they will need', async () => {
+    const blobs = blobsOf(1 * MiB, 30 * MiB, 40 * MiB, 20 * MiB);
+    const { pass, read } = passOver(blobs);
+    expect((await contentOf(pass, blobs[0]!)).equals(blobs[0]!.bytes)).toBe(true);
+    await vi.waitFor(() => {
+      expect(read).toHaveLength(3);
+    }); // the window is full within the third
+    for (let turn = 0; turn < 100; turn += 1) await new Promise(setImmediate);
+    expect(read).toHaveLength(3);
+    pass.beginSettling();
+    for (const blob of blobs) {
+      expect((await contentOf(pass, blob)).equals(blob.bytes)).toBe(true);
+      pass.settle(blob.descriptor.digest);
+    }
+    await pass.finish();
+  });
+
+  it('tells everybody who waits what it ended with, and still gives what came before', async () => {
+    const failure = new Error('the cable');
+    const blobs = blobsOf(2 * MiB, 4 * MiB, 1);
+    const { pass } = passOver(blobs, { failure, in: blobs[1]! });
+    pass.beginSettling();
+    const outcomes = await Promise.allSettled(blobs.map((blob) => contentOf(pass, blob)));
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+    expect((await contentOf(pass, blobs[0]!)).equals(blobs[0]!.bytes)).toBe(true);
+    expect(pass.failure).toBe(failure);
+    await expect(pass.finish()).rejects.toBe(failure);
+  });
+
+  it('reads nothing before somebody asks', async () => {
+    const { pass, read } = passOver(blobsOf(5, 6));
+    expect(read).toEqual([]);
+    await pass.finish();
+    expect(read.length).toBe(2);
+  });
+});
