@@ -9,7 +9,18 @@ const OWNED_PACKAGES = [
 ];
 
 /** Node's modules that compute and touch nothing outside the process. */
-const PURE_BUILTINS = ['assert', 'buffer', 'crypto', 'events', 'path', 'stream', 'string_decoder', 'timers/promises', 'url', 'util'];
+const PURE_BUILTINS = [
+  'assert',
+  'buffer',
+  'crypto',
+  'events',
+  'path',
+  'stream',
+  'string_decoder',
+  'timers/promises',
+  'url',
+  'util',
+];
 
 /**
  * The floors of the house, from the top down, with the reason why each does not know those above
@@ -17,19 +28,37 @@ const PURE_BUILTINS = ['assert', 'buffer', 'crypto', 'events', 'path', 'stream',
  */
 const FLOORS = [
   { rooms: ['cli'], reason: 'Only the command line reads arguments, and only it draws.' },
-  { rooms: ['workflows'], reason: 'A workflow is told what to do in plain values, so tests call it without a command line.' },
+  {
+    rooms: ['workflows'],
+    reason:
+      'A workflow is told what to do in plain values, so tests call it without a command line.',
+  },
   {
     rooms: ['opening', 'packing', 'delivering'],
-    reason: 'They are the steps of the workflows: a step that knew its command would serve that one alone.',
+    reason:
+      'They are the steps of the workflows: a step that knew its command would serve that one alone.',
   },
-  { rooms: ['network'], reason: 'Steps are handed the registries of a run; it knows none of the steps.' },
-  { rooms: ['kinds'], reason: 'A kind says what a part consists of, wherever the part is read from or written to.' },
+  {
+    rooms: ['network'],
+    reason: 'Steps are handed the registries of a run; it knows none of the steps.',
+  },
+  {
+    rooms: ['kinds'],
+    reason: 'A kind says what a part consists of, wherever the part is read from or written to.',
+  },
   {
     rooms: ['bundle', 'stores', 'trust', 'credentials', 'mirrors'],
-    reason: 'Each knows one outside format or protocol, and no kind: a new kind changes none of them.',
+    reason:
+      'Each knows one outside format or protocol, and no kind: a new kind changes none of them.',
   },
-  { rooms: ['transfer'], reason: 'It moves images and bytes between stores, whatever stores they are.' },
-  { rooms: ['files'], reason: 'What every room does with files, it does here; files have no digests to check.' },
+  {
+    rooms: ['transfer'],
+    reason: 'It moves images and bytes between stores, whatever stores they are.',
+  },
+  {
+    rooms: ['files'],
+    reason: 'What every room does with files, it does here; files have no digests to check.',
+  },
   { rooms: ['core'], reason: 'Words that every room shares: they depend on nothing.' },
 ];
 
@@ -45,9 +74,14 @@ const oneOf = (rooms) => `(?:${rooms.join('|')})`;
 
 const floorRules = FLOORS.flatMap(({ rooms, reason }, index) => {
   const above = FLOORS.slice(0, index).flatMap((floor) => floor.rooms);
-  const upwards = forbidden(`${rooms.join('-')}-does-not-look-up`, reason, `^src/${oneOf(rooms)}/`, {
-    path: `^src/${oneOf(above)}/`,
-  });
+  const upwards = forbidden(
+    `${rooms.join('-')}-does-not-look-up`,
+    reason,
+    `^src/${oneOf(rooms)}/`,
+    {
+      path: `^src/${oneOf(above)}/`,
+    },
+  );
   const sideways = forbidden(
     `${rooms.join('-')}-are-strangers`,
     'Rooms on one floor are joined by the floor above.',
@@ -63,38 +97,79 @@ const floorRules = FLOORS.flatMap(({ rooms, reason }, index) => {
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
   forbidden: [
-    forbidden('no-cycles', 'What is in a cycle can only be understood all at once.', '.', { circular: true }),
-    forbidden('no-unresolved', 'An import that leads nowhere would slip past every other rule.', '.', { couldNotResolve: true }),
-    forbidden('src-is-the-program', 'Tests and scripts know the program, not the other way about.', '^src/', {
-      path: '^(test|scripts|out|dist)/',
+    forbidden('no-cycles', 'What is in a cycle can only be understood all at once.', '.', {
+      circular: true,
     }),
-    forbidden('bin-starts-cli', 'bin.ts hands the real world to the command line, and does nothing else.', '^src/bin\\.ts$', {
-      path: '^src/',
-      pathNot: '^src/cli/',
+    forbidden(
+      'no-unresolved',
+      'An import that leads nowhere would slip past every other rule.',
+      '.',
+      { couldNotResolve: true },
+    ),
+    forbidden(
+      'src-is-the-program',
+      'Tests and scripts know the program, not the other way about.',
+      '^src/',
+      {
+        path: '^(test|scripts|out|dist)/',
+      },
+    ),
+    forbidden(
+      'bin-starts-cli',
+      'bin.ts hands the real world to the command line, and does nothing else.',
+      '^src/bin\\.ts$',
+      {
+        path: '^src/',
+        pathNot: '^src/cli/',
+      },
+    ),
+    forbidden('nobody-imports-bin', 'Importing it would run the program.', '.', {
+      path: '^src/bin\\.ts$',
     }),
-    forbidden('nobody-imports-bin', 'Importing it would run the program.', '.', { path: '^src/bin\\.ts$' }),
     ...floorRules,
-    forbidden('commands-are-strangers', 'What two commands share is a step of both.', '^src/workflows/([^/]+)$', {
-      path: '^src/workflows/',
-      pathNot: '^src/workflows/($1|context\\.ts)',
-    }),
+    forbidden(
+      'commands-are-strangers',
+      'What two commands share is a step of both.',
+      '^src/workflows/([^/]+)$',
+      {
+        path: '^src/workflows/',
+        pathNot: '^src/workflows/($1|context\\.ts)',
+      },
+    ),
     forbidden(
       'reading-knows-no-writing',
       'A reader that shared code with the writer would share its mistakes; both follow the format.',
       '^src/bundle/reading/',
       { path: '^src/bundle/writing/' },
     ),
-    forbidden('writing-knows-no-reading', 'The same, the other way about.', '^src/bundle/writing/', {
-      path: '^src/bundle/reading/',
+    forbidden(
+      'writing-knows-no-reading',
+      'The same, the other way about.',
+      '^src/bundle/writing/',
+      {
+        path: '^src/bundle/reading/',
+      },
+    ),
+    forbidden(
+      'format-knows-neither',
+      'The format is a computation: no file, no pipe, no store.',
+      '^src/bundle/format/',
+      {
+        path: '^src/bundle/(reading|writing)/',
+      },
+    ),
+    forbidden('core-has-no-packages', 'core needs nothing that is installed.', '^src/core/', {
+      path: '(^|/)node_modules/',
     }),
-    forbidden('format-knows-neither', 'The format is a computation: no file, no pipe, no store.', '^src/bundle/format/', {
-      path: '^src/bundle/(reading|writing)/',
-    }),
-    forbidden('core-has-no-packages', 'core needs nothing that is installed.', '^src/core/', { path: '(^|/)node_modules/' }),
-    forbidden('core-has-no-effects', 'core reads no file, opens no connection, starts nothing.', '^src/core/', {
-      dependencyTypes: ['core'],
-      pathNot: `^(node:)?(${PURE_BUILTINS.join('|')})$`,
-    }),
+    forbidden(
+      'core-has-no-effects',
+      'core reads no file, opens no connection, starts nothing.',
+      '^src/core/',
+      {
+        dependencyTypes: ['core'],
+        pathNot: `^(node:)?(${PURE_BUILTINS.join('|')})$`,
+      },
+    ),
     ...OWNED_PACKAGES.map(({ packages, owner }) => ({
       name: `${packages[0]}-has-an-owner`,
       comment: `Only ${owner} may import ${packages.join(' and ')}.`,
@@ -107,7 +182,10 @@ export default {
       comment: 'What the program imports has to be installed with it.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
+      to: {
+        dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
+        dependencyTypesNot: ['type-only'],
+      },
     },
   ],
   options: {

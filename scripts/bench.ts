@@ -34,7 +34,8 @@ const OPTIONS = {
 } as const;
 
 // Registries are ended with this process: see that it ends itself.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(128 + constants.signals[signal]));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => process.exit(128 + constants.signals[signal]));
 
 try {
   await run();
@@ -51,10 +52,12 @@ async function run(): Promise<void> {
   }
   const { quick, skopeo, folder } = values;
   const rounds = Number(values.rounds ?? (quick ? 3 : 5));
-  if (!Number.isSafeInteger(rounds) || rounds < 1) throw new Error(`--rounds ${values.rounds ?? ''}: not a positive number`);
+  if (!Number.isSafeInteger(rounds) || rounds < 1)
+    throw new Error(`--rounds ${values.rounds ?? ''}: not a positive number`);
   const tell = (line: string): void => void process.stderr.write(`${line}\n`);
   const results: ShapeResult[] = [];
-  for (const name of shapesOf(quick, values.shape)) results.push(await measure(name, { folder, rounds, skopeo, tell }));
+  for (const name of shapesOf(quick, values.shape))
+    results.push(await measure(name, { folder, rounds, skopeo, tell }));
 
   const result = { machine: await describeMachine(), concurrency: CONCURRENCY, results };
   const text = markdown(result);
@@ -68,7 +71,8 @@ async function run(): Promise<void> {
 function shapesOf(quick: boolean, named: readonly string[] | undefined): readonly ShapeName[] {
   if (quick) return ['quick'];
   return (named ?? ['release', 'large-layer', 'small-images']).map((name) => {
-    if (!isShapeName(name)) throw new Error(`--shape ${name}: not one of ${Object.keys(SHAPES).join(', ')}`);
+    if (!isShapeName(name))
+      throw new Error(`--shape ${name}: not one of ${Object.keys(SHAPES).join(', ')}`);
     return name;
   });
 }

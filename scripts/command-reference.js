@@ -19,7 +19,9 @@ const path = join(root, FILE);
 if (!process.argv.includes('--check')) {
   writeFileSync(path, reference);
 } else if (readFileSync(path, 'utf8') !== reference) {
-  process.stderr.write(`${FILE} is not what the program says: npm run command-reference writes it anew\n`);
+  process.stderr.write(
+    `${FILE} is not what the program says: npm run command-reference writes it anew\n`,
+  );
   process.exitCode = 1;
 }
 
@@ -27,19 +29,26 @@ if (!process.argv.includes('--check')) {
 function sections(words) {
   const text = help(words);
   const title = ['bundle', ...words].join(' ');
-  const below = commandsIn(text).filter((command) => command.length > words.length && !WITHOUT_HELP.includes(command.join(' ')));
+  const below = commandsIn(text).filter(
+    (command) => command.length > words.length && !WITHOUT_HELP.includes(command.join(' ')),
+  );
   return [`## ${title}\n\n\`\`\`text\n${text}\n\`\`\`\n`, ...below.flatMap(sections)];
 }
 
 /** Written to a pipe, its width does not depend on a terminal. */
 function help(words) {
   const env = { HOME: '/nonexistent', PATH: process.env['PATH'] ?? '' };
-  const output = execFileSync(process.execPath, [join(root, 'dist/bin.js'), ...words, '--help'], { env, encoding: 'utf8' });
+  const output = execFileSync(process.execPath, [join(root, 'dist/bin.js'), ...words, '--help'], {
+    env,
+    encoding: 'utf8',
+  });
   return output.trimEnd().replace(/ +$/gm, '');
 }
 
 /** The lines `  bundle trust add <KEYS..>  …`, as words before the arguments. */
 function commandsIn(text) {
   const [, list = ''] = /^Commands:\n((?: {2}.*\n)+)/m.exec(text) ?? [];
-  return [...list.matchAll(/^ {2}bundle ([a-z-]+(?: [a-z-]+)*)/gm)].map(([, words]) => words.split(' '));
+  return [...list.matchAll(/^ {2}bundle ([a-z-]+(?: [a-z-]+)*)/gm)].map(([, words]) =>
+    words.split(' '),
+  );
 }

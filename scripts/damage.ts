@@ -9,7 +9,10 @@ const SINGLE_BYTES = 1000;
 const STRETCHES = 200;
 const KiB = 1024;
 
-/** Damages a bundle at random places, and makes sure each time that it is found and that nothing of it gets a tag. */
+/**
+ * Damages a bundle at random places, and makes sure each time that it is found and that nothing of
+ * it gets a tag.
+ */
 const folder = await mkdtemp(join(tmpdir(), 'bundle-damage-'));
 try {
   const trial = await prepareTrial(folder);
@@ -17,7 +20,9 @@ try {
   await run(trial, SINGLE_BYTES, () => 1);
   await run(trial, STRETCHES, () => randomInt(KiB, 64 * KiB + 1));
 } catch (error) {
-  process.stderr.write(`damage: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(
+    `damage: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
   process.exitCode = 1;
 } finally {
   await rm(folder, { recursive: true });
@@ -28,7 +33,8 @@ async function run(trial: DamageTrial, times: number, length: () => number): Pro
   for (let time = 0; time < times; time += 1) {
     const size = length();
     const start = randomInt(0, trial.genuine.length - size + 1);
-    outcomes[await tryDamage(trial, start, changed(trial.genuine.subarray(start, start + size)))] += 1;
+    outcomes[await tryDamage(trial, start, changed(trial.genuine.subarray(start, start + size)))] +=
+      1;
   }
   process.stdout.write(
     `${times} damages: ${outcomes.found} found and named, ${outcomes['same content']} that decode to the same content\n`,

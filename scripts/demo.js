@@ -30,13 +30,15 @@ const VERIFICATION_FAILED = 20;
 
 const began = Date.now();
 const proved = [];
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(128 + constants.signals[signal]));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  process.on(signal, () => process.exit(128 + constants.signals[signal]));
 
 try {
   prepare(['build', 'build:scripts']);
   process.chdir(root);
   rmSync('demo', { recursive: true, force: true });
-  for (const folder of [`${CONNECTED}/home`, MEDIUM, `${CLOSED}/home`]) mkdirSync(folder, { recursive: true });
+  for (const folder of [`${CONNECTED}/home`, MEDIUM, `${CLOSED}/home`])
+    mkdirSync(folder, { recursive: true });
   await demonstrate();
   process.exit(0);
 } catch (error) {
@@ -46,7 +48,8 @@ try {
 
 async function demonstrate() {
   const registries = isInstalled(REGISTRY_PROGRAM);
-  if (!registries) say(`${REGISTRY_PROGRAM} is not installed: image layouts take the place of registries.`);
+  if (!registries)
+    say(`${REGISTRY_PROGRAM} is not installed: image layouts take the place of registries.`);
   const source = await makeSource(registries);
   const bundle = await packOnTheConnectedSide(source);
   await checkWithOrdinaryTools(bundle);
@@ -56,12 +59,22 @@ async function demonstrate() {
   conclude(bundle);
 }
 
-/** A release with the names, the payload and the shape of a real one, and small layers of random bytes. */
+/**
+ * A release with the names, the payload and the shape of a real one, and small layers of random
+ * bytes.
+ */
 async function makeSource(registries) {
   title('A release to carry, made here: real names and payload, layers of random bytes');
   const folder = `${CONNECTED}/release`;
   const registry = registries ? await startRegistry(join(root, CONNECTED, 'registry')) : undefined;
-  await show('', 'node', ['out/scripts/make-release.js', '--version', VERSION, '--out', folder, ...(registry ? ['--push', registry] : [])]);
+  await show('', 'node', [
+    'out/scripts/make-release.js',
+    '--version',
+    VERSION,
+    '--out',
+    folder,
+    ...(registry ? ['--push', registry] : []),
+  ]);
   const summary = JSON.parse(readFileSync(join(folder, 'summary.json'), 'utf8'));
   const trust = ['--release-key', `${folder}/release-key.asc`];
   const layout = layoutIn(`${folder}/layout`);
@@ -70,7 +83,9 @@ async function makeSource(registries) {
     summary,
     trust,
     pack: [
-      ...(registry ? ['--mirror', `quay.io/${namespace}=${registry}/${namespace}`] : ['--from', `oci:${folder}/layout`]),
+      ...(registry
+        ? ['--mirror', `quay.io/${namespace}=${registry}/${namespace}`]
+        : ['--from', `oci:${folder}/layout`]),
       ...['--signature-store', `${folder}/signatures`, ...trust],
     ],
     releases: registry ? repositoryAt(registry, `${namespace}/ocp-release`) : layout,
@@ -83,7 +98,10 @@ async function packOnTheConnectedSide({ pack }) {
   await bundleOn(CONNECTED, ['pack', VERSION, ...pack, '-o', MEDIUM]);
   const name = readdirSync(MEDIUM).find((file) => file.endsWith('.tar.zst'));
   if (name === undefined) throw new Error(`there is no bundle in ${MEDIUM}`);
-  proved.push(['pack', 'a release whose signature was checked became one signed file, digests unchanged']);
+  proved.push([
+    'pack',
+    'a release whose signature was checked became one signed file, digests unchanged',
+  ]);
   return name;
 }
 
@@ -94,7 +112,8 @@ async function checkWithOrdinaryTools(bundle) {
   const have = (...needed) => !needed.some((program) => absent.includes(program));
   const opened = 'demo/opened';
   const key = `${CONNECTED}/home/.config/bundle/signing-key.pub`;
-  if (have('sha256sum')) await show(MEDIUM, 'sha256sum', ['-c', bundle.replace('.tar.zst', '.sha256')]);
+  if (have('sha256sum'))
+    await show(MEDIUM, 'sha256sum', ['-c', bundle.replace('.tar.zst', '.sha256')]);
   if (have('zstd')) await show('', 'zstd', ['--test', '-q', `${MEDIUM}/${bundle}`]);
   if (have('zstd', 'tar')) {
     mkdirSync(opened);
@@ -103,11 +122,23 @@ async function checkWithOrdinaryTools(bundle) {
     if (have('openssl')) {
       const signature = `${opened}/signature`;
       say(`$ base64 -d ${opened}/SHA256SUMS.sig > ${signature}`);
-      writeFileSync(signature, Buffer.from(readFileSync(`${opened}/SHA256SUMS.sig`, 'latin1'), 'base64'));
-      await show('', 'openssl', ['dgst', '-sha256', '-verify', key, '-signature', signature, `${opened}/SHA256SUMS`]);
+      writeFileSync(
+        signature,
+        Buffer.from(readFileSync(`${opened}/SHA256SUMS.sig`, 'latin1'), 'base64'),
+      );
+      await show('', 'openssl', [
+        'dgst',
+        '-sha256',
+        '-verify',
+        key,
+        '-signature',
+        signature,
+        `${opened}/SHA256SUMS`,
+      ]);
     }
   }
-  if (absent.length === 0) proved.push([programs.join(', '), 'every blob and the signature hold without this program']);
+  if (absent.length === 0)
+    proved.push([programs.join(', '), 'every blob and the signature hold without this program']);
   else say(`Not all of this could be shown here: ${absent.join(', ')} not installed.`);
 }
 
@@ -124,7 +155,15 @@ async function unpackOnTheClosedSide({ trust }, registries) {
   title('Closed side: into the registry');
   const registry = registries ? await startRegistry(join(root, CLOSED, 'registry')) : undefined;
   const to = registry ? `${registry}/ocp4` : `oci:${CLOSED}/layout`;
-  await bundleOn(CLOSED, ['unpack', MEDIUM, '--to', to, '--resources-dir', `${CLOSED}/cluster-resources`, ...trust]);
+  await bundleOn(CLOSED, [
+    'unpack',
+    MEDIUM,
+    '--to',
+    to,
+    '--resources-dir',
+    `${CLOSED}/cluster-resources`,
+    ...trust,
+  ]);
   proved.push(['unpack', `the release is at ${to}, its tag set last`]);
   const layout = layoutIn(`${CLOSED}/layout`);
   return {
@@ -139,7 +178,8 @@ async function compare(source, target) {
   const before = await bothBelow(source, release, components);
   const after = await bothBelow(target, release, components);
   const lost = [...before].filter((digest) => !after.has(digest));
-  if (lost.length > 0 || after.size !== before.size) throw new Error(`the target lacks ${lost.join(', ')}`);
+  if (lost.length > 0 || after.size !== before.size)
+    throw new Error(`the target lacks ${lost.join(', ')}`);
   const tags = [
     [target.releases, TAG, release],
     ...components.map((component) => [target.components, `${TAG}-${component.name}`, component]),
@@ -148,13 +188,21 @@ async function compare(source, target) {
     const found = await place.resolve(tag);
     if (found !== digest) throw new Error(`${tag} names ${found} at the target, not ${digest}`);
   }
-  say(`${after.size} manifests, configs and layers at the target have the digests that they have at the source.`);
+  say(
+    `${after.size} manifests, configs and layers at the target have the digests that they have at the source.`,
+  );
   say(`${tags.length} tags name what they should.`);
-  proved.push(['comparison', `${after.size} digests and ${tags.length} tags at the target are those of the source`]);
+  proved.push([
+    'comparison',
+    `${after.size} digests and ${tags.length} tags at the target are those of the source`,
+  ]);
 }
 
 async function bothBelow({ releases, components }, release, images) {
-  return new Set([...(await everythingBelow(releases, [release])), ...(await everythingBelow(components, images))]);
+  return new Set([
+    ...(await everythingBelow(releases, [release])),
+    ...(await everythingBelow(components, images)),
+  ]);
 }
 
 async function refuseWhatWasChanged({ trust }, bundle) {
@@ -168,7 +216,10 @@ async function refuseWhatWasChanged({ trust }, bundle) {
   writeSync(file, Buffer.of(byte ^ 1), 0, 1, at);
   closeSync(file);
   await bundleOn(CLOSED, ['verify', changed, ...trust], VERIFICATION_FAILED);
-  proved.push(['verify of a changed copy', `one bit in the middle is enough to be refused, with status ${VERIFICATION_FAILED}`]);
+  proved.push([
+    'verify of a changed copy',
+    `one bit in the middle is enough to be refused, with status ${VERIFICATION_FAILED}`,
+  ]);
 }
 
 function conclude(bundle) {
@@ -188,19 +239,31 @@ function conclude(bundle) {
   say(`\nAll of it held, in ${Math.round((Date.now() - began) / 1000)} s.`);
 }
 
-/** Runs the program as on a machine of its own: a home of its own, and nothing else in the environment. */
+/**
+ * Runs the program as on a machine of its own: a home of its own, and nothing else in the
+ * environment.
+ */
 async function bundleOn(side, args, expected = 0) {
-  const env = { HOME: join(root, side, 'home'), PATH: process.env['PATH'] ?? '', TERM: process.env['TERM'] ?? 'dumb' };
+  const env = {
+    HOME: join(root, side, 'home'),
+    PATH: process.env['PATH'] ?? '',
+    TERM: process.env['TERM'] ?? 'dumb',
+  };
   say(`$ HOME=${side}/home dist/bin.js ${args.map(quoted).join(' ')}`);
-  const status = await statusOf(spawn(process.execPath, ['dist/bin.js', ...args], { env, stdio: 'inherit' }));
+  const status = await statusOf(
+    spawn(process.execPath, ['dist/bin.js', ...args], { env, stdio: 'inherit' }),
+  );
   say('');
-  if (status !== expected) throw new Error(`bundle ${args[0]} ended with status ${status}, not ${expected}`);
+  if (status !== expected)
+    throw new Error(`bundle ${args[0]} ended with status ${status}, not ${expected}`);
 }
 
 async function show(folder, program, args) {
   const line = [program, ...args].map(quoted).join(' ');
   say(`$ ${folder === '' ? line : `(cd ${folder} && ${line})`}`);
-  const status = await statusOf(spawn(program, args, { cwd: join(root, folder), stdio: 'inherit' }));
+  const status = await statusOf(
+    spawn(program, args, { cwd: join(root, folder), stdio: 'inherit' }),
+  );
   if (status !== 0) throw new Error(`${program} ended with status ${status}`);
 }
 

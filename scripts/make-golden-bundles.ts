@@ -29,13 +29,17 @@ interface Blob {
   readonly bytes: Uint8Array;
 }
 
-const { values } = parseArgs({ options: { out: { type: 'string' }, help: { type: 'boolean', short: 'h', default: false } } });
+const { values } = parseArgs({
+  options: { out: { type: 'string' }, help: { type: 'boolean', short: 'h', default: false } },
+});
 if (values.help || values.out === undefined) process.stdout.write(HELP);
 else await make(values.out);
 
 async function make(out: string): Promise<void> {
   await mkdir(out, { recursive: true });
-  const layers = LAYER_SIZES.map((size) => blob(OCI_LAYER_GZIP, seededBytes(`golden ${size}`, size)));
+  const layers = LAYER_SIZES.map((size) =>
+    blob(OCI_LAYER_GZIP, seededBytes(`golden ${size}`, size)),
+  );
   const release = image('4.17.3-x86_64', 'release', layers.slice(0, 4));
   const component = image('4.17.3-x86_64-cli', 'component', layers.slice(3));
   const digest = release.image.digest;
@@ -52,23 +56,42 @@ async function make(out: string): Promise<void> {
     ],
     images: [release.image, component.image],
     configMaps: [
-      { path: `config/signature-sha256-${hexOf(digest).slice(0, 16)}.yaml`, bytes: Buffer.from('apiVersion: v1\nkind: ConfigMap\n') },
+      {
+        path: `config/signature-sha256-${hexOf(digest).slice(0, 16)}.yaml`,
+        bytes: Buffer.from('apiVersion: v1\nkind: ConfigMap\n'),
+      },
     ],
     metadata: [...release.metadata, ...component.metadata],
     layers: layers.map(({ descriptor }) => descriptor),
   });
   for (const type of KEY_TYPES) {
     const key = SigningKey.generate(type);
-    const seal = { signature: encodeSignatureFile(key.sign(described.sums)), publicKey: Buffer.from(key.public.pem) };
-    const writer = await BundleWriter.create(join(out, `v1-${type}.tar.zst`), planBundle(described, seal));
-    for (const { descriptor, bytes } of layers) await writer.append(descriptor, verified(streamOf(bytes), descriptor));
+    const seal = {
+      signature: encodeSignatureFile(key.sign(described.sums)),
+      publicKey: Buffer.from(key.public.pem),
+    };
+    const writer = await BundleWriter.create(
+      join(out, `v1-${type}.tar.zst`),
+      planBundle(described, seal),
+    );
+    for (const { descriptor, bytes } of layers)
+      await writer.append(descriptor, verified(streamOf(bytes), descriptor));
     await writer.finish();
     await writeFile(join(out, `v1-${type}.pub`), key.public.pem);
   }
 }
 
-function image(name: string, role: string, layers: readonly Blob[]): { image: BundledImage; metadata: readonly Blob[] } {
-  const config = blob(OCI_CONFIG, Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', config: { Labels: { name } } })));
+function image(
+  name: string,
+  role: string,
+  layers: readonly Blob[],
+): { image: BundledImage; metadata: readonly Blob[] } {
+  const config = blob(
+    OCI_CONFIG,
+    Buffer.from(
+      JSON.stringify({ architecture: 'amd64', os: 'linux', config: { Labels: { name } } }),
+    ),
+  );
   const content = {
     schemaVersion: 2,
     mediaType: OCI_MANIFEST,
@@ -77,7 +100,13 @@ function image(name: string, role: string, layers: readonly Blob[]): { image: Bu
   };
   const manifest = blob(OCI_MANIFEST, Buffer.from(JSON.stringify(content)));
   return {
-    image: { ...manifest.descriptor, name, role, source: `${REPOSITORY}@${manifest.descriptor.digest}`, tags: [name] },
+    image: {
+      ...manifest.descriptor,
+      name,
+      role,
+      source: `${REPOSITORY}@${manifest.descriptor.digest}`,
+      tags: [name],
+    },
     metadata: [manifest, config],
   };
 }

@@ -48,13 +48,26 @@ async function run(): Promise<void> {
   }
   const { out, push, version, arch, seed, cosign, referrers } = values;
   if (out === undefined) throw new Error('--out is missing: say where the release should go');
-  if (!isReleaseArchitecture(arch)) throw new Error(`--arch ${arch}: not one of ${releaseArchitectures().join(', ')}`);
-  const components = values.components === undefined ? undefined : positive('--components', values.components);
+  if (!isReleaseArchitecture(arch))
+    throw new Error(`--arch ${arch}: not one of ${releaseArchitectures().join(', ')}`);
+  const components =
+    values.components === undefined ? undefined : positive('--components', values.components);
   const scale = positive('--scale', values.scale);
-  const options = { out, version, architecture: arch, seed, scale, cosign, referrers, ...(components !== undefined && { components }) };
+  const options = {
+    out,
+    version,
+    architecture: arch,
+    seed,
+    scale,
+    cosign,
+    referrers,
+    ...(components !== undefined && { components }),
+  };
   const made = push === undefined ? await makeRelease(options) : await pushRelease(push, options);
   const megabytes = Math.round(made.bytes / 1e6);
-  process.stdout.write(`${made.release.digest}\n${made.components.length} components, ${made.blobs} blobs, ${megabytes} MB\n`);
+  process.stdout.write(
+    `${made.release.digest}\n${made.components.length} components, ${made.blobs} blobs, ${megabytes} MB\n`,
+  );
 }
 
 async function pushRelease(registry: string, options: MakeReleaseOptions): Promise<MadeRelease> {
@@ -68,6 +81,7 @@ async function pushRelease(registry: string, options: MakeReleaseOptions): Promi
 
 function positive(option: string, text: string): number {
   const value = Number(text);
-  if (!Number.isFinite(value) || value <= 0) throw new Error(`${option} ${text}: not a number over 0`);
+  if (!Number.isFinite(value) || value <= 0)
+    throw new Error(`${option} ${text}: not a number over 0`);
   return value;
 }

@@ -20,15 +20,25 @@ function told({ suites, tests, needs }) {
   return needs.length > 0 ? `${what}; not here: ${needs.join(', ')}` : what;
 }
 
-/** Counts a file that did not load as a failure, and so a run that ended badly with no failed test to show for it. */
+/**
+ * Counts a file that did not load as a failure, and so a run that ended badly with no failed test
+ * to show for it.
+ */
 function runTests(args) {
   const folder = mkdtempSync(join(tmpdir(), 'bundle-test-'));
   try {
     const report = join(folder, 'report.json');
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-    const status = run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...args]);
+    const status = run(process.execPath, [
+      'node_modules/vitest/vitest.mjs',
+      'run',
+      ...reporters,
+      ...args,
+    ]);
     const result = readReport(report);
-    const unloaded = result.testResults.filter(({ status, assertionResults }) => status === 'failed' && !assertionResults.some(isFailed));
+    const unloaded = result.testResults.filter(
+      ({ status, assertionResults }) => status === 'failed' && !assertionResults.some(isFailed),
+    );
     const failed = result.numFailedTests + unloaded.length;
     return {
       passed: result.numPassedTests,
@@ -40,15 +50,20 @@ function runTests(args) {
   }
 }
 
-/** The suites that say what they need, counted once with all that is in them, and all tests that were not run. */
+/**
+ * The suites that say what they need, counted once with all that is in them, and all tests that
+ * were not run.
+ */
 function whatWasLeftOut({ testResults, numPendingTests, numTodoTests }) {
   const suites = new Set();
   const needs = new Set();
   for (const { name: file, assertionResults } of testResults) {
     for (const { ancestorTitles } of assertionResults.filter(isLeftOut)) {
       const outermost = ancestorTitles.findIndex((title) => NEEDS.test(title));
-      if (outermost >= 0) suites.add(JSON.stringify([file, ...ancestorTitles.slice(0, outermost + 1)]));
-      for (const title of ancestorTitles) for (const need of NEEDS.exec(title)?.[1].split(', ') ?? []) needs.add(need);
+      if (outermost >= 0)
+        suites.add(JSON.stringify([file, ...ancestorTitles.slice(0, outermost + 1)]));
+      for (const title of ancestorTitles)
+        for (const need of NEEDS.exec(title)?.[1].split(', ') ?? []) needs.add(need);
     }
   }
   return { suites: suites.size, tests: numPendingTests + numTodoTests, needs: [...needs].sort() };
@@ -66,6 +81,12 @@ function readReport(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch {
-    return { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0, numTodoTests: 0, testResults: [] };
+    return {
+      numPassedTests: 0,
+      numFailedTests: 1,
+      numPendingTests: 0,
+      numTodoTests: 0,
+      testResults: [],
+    };
   }
 }

@@ -5,17 +5,22 @@ import { setFlagsFromString } from 'node:v8';
 import { endAtOnce, interruption, main } from './cli/main.ts';
 import { neverWaitFor } from './cli/present/terminal.ts';
 
-// Each chunk from a socket is a small object with 64 KiB behind it. A young generation that grows collects so rarely that
-// tens of MiB of them pile up: 237 MiB at the peak of a pack, 190 MiB with this.
+// Each chunk from a socket is a small object with 64 KiB behind it. A young generation that grows
+// collects so rarely that tens of MiB of them pile up: 237 MiB at the peak of a pack, 190 MiB with
+// this.
 setFlagsFromString('--semi-space-growth-factor=1');
-// The same chunks count as pressure, at which V8 goes over the whole heap in small steps, some sixty times a GB, to find that
-// little of it is free: a quarter of all computing of a pack. Whole and seldom costs less, and what is young goes as before.
+// The same chunks count as pressure, at which V8 goes over the whole heap in small steps, some
+// sixty times a GB, to find that little of it is free: a quarter of all computing of a pack. Whole
+// and seldom costs less, and what is young goes as before.
 setFlagsFromString('--no-incremental-marking');
 
 /** How Node ends when the top-level await never returns. */
 const UNSETTLED = 13;
 
-/** How long a run may take to wind up after a first signal. What is on disk can be continued from any moment. */
+/**
+ * How long a run may take to wind up after a first signal. What is on disk can be continued from
+ * any moment.
+ */
 const WIND_UP_MS = 4000;
 
 const controller = new AbortController();
@@ -29,20 +34,27 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
-// Whoever writes the result sees that stdout is closed; and nobody can be told that stderr is, as that of a closed terminal.
+// Whoever writes the result sees that stdout is closed; and nobody can be told that stderr is, as
+// that of a closed terminal.
 process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
 neverWaitFor(process.stdout);
 neverWaitFor(process.stderr);
 
-// A promise that nobody settles would end the program in silence; it is a bug of ours, and has to look like one.
+// A promise that nobody settles would end the program in silence; it is a bug of ours, and has to
+// look like one.
 process.on('exit', () => {
   if (process.exitCode !== UNSETTLED) return;
-  process.stderr.write('bundle: this is a bug in bundle, please report it: the work came to a halt before its end\n');
+  process.stderr.write(
+    'bundle: this is a bug in bundle, please report it: the work came to a halt before its end\n',
+  );
   process.exitCode = 1;
 });
 
-/** A container may run under a user id that nobody has named, and without HOME: then there is no home to look into. */
+/**
+ * A container may run under a user id that nobody has named, and without HOME: then there is no
+ * home to look into.
+ */
 function homeFolder(): string {
   try {
     return homedir();

@@ -1,4 +1,6 @@
-/** The names that releases use for their architecture, and those that their images say they run on. */
+/**
+ * The names that releases use for their architecture, and those that their images say they run on.
+ */
 const ARCHITECTURES = {
   x86_64: ['amd64'],
   aarch64: ['arm64'],

@@ -1,7 +1,17 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
-import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -25,10 +35,16 @@ export interface Carried {
 /** `uname -m` of what Node calls otherwise. */
 const MACHINES: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };
 
-/** When every file in the archive claims to have been changed, unless $SOURCE_DATE_EPOCH says otherwise. */
+/**
+ * When every file in the archive claims to have been changed, unless $SOURCE_DATE_EPOCH says
+ * otherwise.
+ */
 const EPOCH = Date.UTC(1985, 9, 26, 8, 15) / 1000;
 
-/** What a machine has that runs Linux with glibc and programs in C++. Everything else would have to be carried along. */
+/**
+ * What a machine has that runs Linux with glibc and programs in C++. Everything else would have to
+ * be carried along.
+ */
 const USUAL_LIBRARIES = /^(ld-linux-.*|lib(c|dl|m|pthread|rt|gcc_s|stdc\+\+))\.so\.[0-9]+$/;
 
 /** Of packages, what no running program reads. Licences stay. */
@@ -42,22 +58,32 @@ const LEFT_BEHIND = [
 ];
 
 /**
- * Makes `ocp-bundle-<version>-linux-<machine>.tar.gz`, with `.sha256` beside: the program with its own Node, for machines
- * where nothing is installed. The same sources and the same Node make the same bytes.
+ * Makes `ocp-bundle-<version>-linux-<machine>.tar.gz`, with `.sha256` beside: the program with its
+ * own Node, for machines where nothing is installed. The same sources and the same Node make the
+ * same bytes.
  * @throws Error when Node or an addon needs a library that such machines may lack
  */
 export async function carry(folder: string): Promise<Carried> {
   const staging = await mkdtemp(join(tmpdir(), 'bundle-carry-'));
   try {
-    const { version } = JSON.parse(await readFile(projectPath('package.json'), 'utf8')) as { version: string };
+    const { version } = JSON.parse(await readFile(projectPath('package.json'), 'utf8')) as {
+      version: string;
+    };
     await stageProgram(staging, version);
     await stageNode(join(staging, 'lib'));
-    const needs = await needsOf([join(staging, 'lib/node'), join(staging, 'lib/node_modules/zstd-napi/build/Release/binding.node')]);
+    const needs = await needsOf([
+      join(staging, 'lib/node'),
+      join(staging, 'lib/node_modules/zstd-napi/build/Release/binding.node'),
+    ]);
     const name = `ocp-bundle-${version}-linux-${MACHINES[process.arch] ?? process.arch}`;
     const archive = join(folder, `${name}.tar.gz`);
     await mkdir(folder, { recursive: true });
     const mtime = Number(process.env['SOURCE_DATE_EPOCH'] ?? EPOCH);
-    await pipeline(Readable.from(folderTar(staging, name, mtime)), createGzip(), createWriteStream(archive));
+    await pipeline(
+      Readable.from(folderTar(staging, name, mtime)),
+      createGzip(),
+      createWriteStream(archive),
+    );
     await writeFile(`${archive}.sha256`, `${await sha256(archive)}  ${basename(archive)}\n`);
     return { archive, size: (await stat(archive)).size, needs };
   } finally {
@@ -69,21 +95,35 @@ async function stageProgram(staging: string, version: string): Promise<void> {
   const lib = join(staging, 'lib');
   await mkdir(lib);
   const compiler = projectPath('node_modules/typescript/bin/tsc');
-  const args = [compiler, '-p', projectPath('tsconfig.build.json'), '--outDir', join(lib, 'dist'), '--sourceMap', 'false'];
+  const args = [
+    compiler,
+    '-p',
+    projectPath('tsconfig.build.json'),
+    '--outDir',
+    join(lib, 'dist'),
+    '--sourceMap',
+    'false',
+  ];
   await promisify(execFile)(process.execPath, args);
-  await writeFile(join(lib, 'package.json'), `${JSON.stringify({ name: 'ocp-bundle', version, type: 'module', private: true })}\n`);
+  await writeFile(
+    join(lib, 'package.json'),
+    `${JSON.stringify({ name: 'ocp-bundle', version, type: 'module', private: true })}\n`,
+  );
 
   const lock = JSON.parse(await readFile(projectPath('package-lock.json'), 'utf8')) as Lock;
   for (const packageFolder of productionPackages(lock)) {
     const nested = join(projectPath(packageFolder), 'node_modules');
     await cp(projectPath(packageFolder), join(lib, packageFolder), {
       recursive: true,
-      filter: (source) => source !== nested && !LEFT_BEHIND.some((pattern) => pattern.test(source.slice(projectPath().length))),
+      filter: (source) =>
+        source !== nested &&
+        !LEFT_BEHIND.some((pattern) => pattern.test(source.slice(projectPath().length))),
     });
   }
 
   for (const file of ['LICENSE', 'README.md', 'SECURITY.md', 'docs']) {
-    if (existsSync(projectPath(file))) await cp(projectPath(file), join(staging, file), { recursive: true });
+    if (existsSync(projectPath(file)))
+      await cp(projectPath(file), join(staging, file), { recursive: true });
   }
   await copyFile(projectPath('scripts/lib/launcher.sh'), join(staging, 'bundle'));
   await chmod(join(staging, 'bundle'), 0o755);
@@ -93,7 +133,9 @@ async function stageNode(lib: string): Promise<void> {
   await copyFile(process.execPath, join(lib, 'node'));
   await chmod(join(lib, 'node'), 0o755);
   const prefix = dirname(dirname(process.execPath));
-  const licence = ['LICENSE', 'share/doc/nodejs/LICENSE', 'share/doc/node/LICENSE'].map((path) => join(prefix, path)).find(existsSync);
+  const licence = ['LICENSE', 'share/doc/nodejs/LICENSE', 'share/doc/node/LICENSE']
+    .map((path) => join(prefix, path))
+    .find(existsSync);
   if (licence !== undefined) await copyFile(licence, join(lib, 'node.LICENSE'));
 }
 
@@ -102,7 +144,8 @@ async function needsOf(files: readonly string[]): Promise<Readonly<Record<string
   for (const file of files) {
     const { libraries, versions } = await linkNeeds(file);
     const unusual = libraries.filter((library) => !USUAL_LIBRARIES.test(library));
-    if (unusual.length > 0) throw new Error(`${basename(file)} needs ${unusual.join(', ')}: use the Node of nodejs.org`);
+    if (unusual.length > 0)
+      throw new Error(`${basename(file)} needs ${unusual.join(', ')}: use the Node of nodejs.org`);
     glibc = laterVersion(glibc, versions.get('GLIBC') ?? '0');
     libstdcxx = laterVersion(libstdcxx, versions.get('GLIBCXX') ?? '0');
   }

@@ -33,13 +33,21 @@ export async function makeBaseLayers({ seed, shape, platforms }: Ingredients): P
   const [first, ...others] = shape.base;
   const sizes = [first!, TINY_BASE_LAYER, ...others];
   const layersOf = async (platform: string): Promise<readonly Layer[]> =>
-    mapLimited(sizes, PARALLEL, async (size) => randomLayer(`${seed} base ${sizes.indexOf(size)} ${platform}`, 'usr/lib', size));
-  return new Map(await mapLimited(platforms, 1, async (platform) => [platform, await layersOf(platform)] as const));
+    mapLimited(sizes, PARALLEL, async (size) =>
+      randomLayer(`${seed} base ${sizes.indexOf(size)} ${platform}`, 'usr/lib', size),
+    );
+  return new Map(
+    await mapLimited(
+      platforms,
+      1,
+      async (platform) => [platform, await layersOf(platform)] as const,
+    ),
+  );
 }
 
 /**
- * The component images of a release, each handed to `publish` as soon as it is made. Docker and OCI images take turns;
- * a few components are one image under two names.
+ * The component images of a release, each handed to `publish` as soon as it is made. Docker and OCI
+ * images take turns; a few components are one image under two names.
  */
 export async function makeComponents(
   names: readonly string[],
@@ -48,12 +56,22 @@ export async function makeComponents(
   publish: (image: Image) => Promise<void>,
 ): Promise<readonly Component[]> {
   const isTwin = (index: number): boolean => index % TWIN_EVERY === FIRST_TWIN;
-  const made = await mapLimited([...names.entries()], PARALLEL, async ([index, name]): Promise<Component | undefined> => {
-    if (isTwin(index)) return undefined;
-    const component = await makeComponent(name, kindOf(index), ingredients.shape.own(index), ingredients, base);
-    await publish(component.image);
-    return component;
-  });
+  const made = await mapLimited(
+    [...names.entries()],
+    PARALLEL,
+    async ([index, name]): Promise<Component | undefined> => {
+      if (isTwin(index)) return undefined;
+      const component = await makeComponent(
+        name,
+        kindOf(index),
+        ingredients.shape.own(index),
+        ingredients,
+        base,
+      );
+      await publish(component.image);
+      return component;
+    },
+  );
   return names.map((name, index) => made[index] ?? { ...made[index - 1]!, name });
 }
 
@@ -66,7 +84,10 @@ async function makeComponent(
 ): Promise<Component> {
   const images = await mapLimited(platforms, 1, async (architecture) => {
     const own = await randomLayer(`${seed} ${name} ${architecture}`, `usr/share/${name}`, size);
-    return { architecture, image: makeImage(kind, architecture, [...base.get(architecture)!, own], labelsOf(name)) };
+    return {
+      architecture,
+      image: makeImage(kind, architecture, [...base.get(architecture)!, own], labelsOf(name)),
+    };
   });
   if (images.length === 1) return { name, image: images[0]!.image, children: [] };
   return { name, image: makeIndex(kind, images), children: images.map(({ image }) => image) };

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Images as registries and layouts hold them, read in the plainest way and with none of the program's code,
- * so that what it did can be checked.
+ * Images as registries and layouts hold them, read in the plainest way and with none of the
+ * program's code, so that what it did can be checked.
  *
  * @typedef {object} Place
  * @property {(digest: string, isManifest: boolean) => Promise<Buffer>} read
@@ -27,7 +27,8 @@ export function repositoryAt(registry, repository) {
     return Buffer.from(await answer.arrayBuffer());
   };
   return {
-    read: async (digest, isManifest) => await get(`${isManifest ? 'manifests' : 'blobs'}/${digest}`),
+    read: async (digest, isManifest) =>
+      await get(`${isManifest ? 'manifests' : 'blobs'}/${digest}`),
     resolve: async (tag) => digestOf(await get(`manifests/${tag}`)),
   };
 }
@@ -38,13 +39,18 @@ export function layoutIn(folder) {
     read: async (digest) => readFileSync(join(folder, 'blobs', digest.replace(':', '/'))),
     resolve: async (tag) => {
       const { manifests } = JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8'));
-      return manifests.find(({ annotations }) => annotations?.['org.opencontainers.image.ref.name'] === tag)?.digest ?? 'nothing';
+      return (
+        manifests.find(
+          ({ annotations }) => annotations?.['org.opencontainers.image.ref.name'] === tag,
+        )?.digest ?? 'nothing'
+      );
     },
   };
 }
 
 /**
- * Everything that the images are made of: digests, each of them computed from the bytes that were read.
+ * Everything that the images are made of: digests, each of them computed from the bytes that were
+ * read.
  * @param {Place} place
  * @param {readonly { digest: string, mediaType: string }[]} images
  * @returns {Promise<Set<string>>}
@@ -56,7 +62,8 @@ export async function everythingBelow(place, images) {
     if (seen.has(next.digest)) continue;
     const isManifest = MANIFEST_TYPES.includes(next.mediaType);
     const bytes = await place.read(next.digest, isManifest);
-    if (digestOf(bytes) !== next.digest) throw new Error(`these bytes are not ${next.digest} but ${digestOf(bytes)}`);
+    if (digestOf(bytes) !== next.digest)
+      throw new Error(`these bytes are not ${next.digest} but ${digestOf(bytes)}`);
     seen.add(next.digest);
     if (!isManifest) continue;
     const { manifests = [], config, layers = [] } = JSON.parse(bytes.toString());

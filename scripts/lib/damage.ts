@@ -24,7 +24,12 @@ export interface DamageTrial {
   readonly packRequest: PackRequest;
   request(path: string): OpenRequest;
   /** Layers with the bytes of the file that they take, and the images that need them. */
-  readonly layers: readonly { readonly start: number; readonly end: number; readonly entry: string; readonly images: readonly string[] }[];
+  readonly layers: readonly {
+    readonly start: number;
+    readonly end: number;
+    readonly entry: string;
+    readonly images: readonly string[];
+  }[];
   /** The compressed manifests and configs. */
   readonly metadata: { readonly start: number; readonly end: number };
   readonly components: readonly string[];
@@ -32,7 +37,12 @@ export interface DamageTrial {
 }
 
 /** @param referrers whether something refers to its images. */
-export async function prepareTrial(folder: string, components = 3, scale = 0.0002, referrers = false): Promise<DamageTrial> {
+export async function prepareTrial(
+  folder: string,
+  components = 3,
+  scale = 0.0002,
+  referrers = false,
+): Promise<DamageTrial> {
   const made = await makeRelease({ out: join(folder, 'release'), components, scale, referrers });
   const context: Context = {
     environment: { env: {}, home: folder, uid: 0 },
@@ -59,11 +69,20 @@ export async function prepareTrial(folder: string, components = 3, scale = 0.000
     dryRun: false,
   };
   const { path } = await pack(packRequest, context);
-  const request = (file: string): OpenRequest => ({ paths: [file], trustedKeyFiles: [], releaseKeyFiles: [made.releaseKey] });
+  const request = (file: string): OpenRequest => ({
+    paths: [file],
+    trustedKeyFiles: [],
+    releaseKeyFiles: [made.releaseKey],
+  });
   const { reader, release } = await openBundle(request(path), context);
   const layers = reader.layerDigests.map((digest) => {
     const [place] = reader.placesOf(digest);
-    return { start: place!.start, end: place!.end, entry: blobPath(digest), images: imagesUsing(release.content, digest) };
+    return {
+      start: place!.start,
+      end: place!.end,
+      entry: blobPath(digest),
+      images: imagesUsing(release.content, digest),
+    };
   });
   await reader.close();
   const genuine = await readFile(path);
@@ -79,7 +98,9 @@ export async function prepareTrial(folder: string, components = 3, scale = 0.000
     request,
     layers,
     metadata: { start: genuine.indexOf(magic, seal + 4), end: layers[0]!.start },
-    components: release.content.images.filter(({ role }) => role === 'component').map(({ name }) => name),
+    components: release.content.images
+      .filter(({ role }) => role === 'component')
+      .map(({ name }) => name),
     release: release.content.images.find(({ role }) => role === 'release')!.name,
   };
 }
@@ -87,11 +108,15 @@ export async function prepareTrial(folder: string, components = 3, scale = 0.000
 export type DamageOutcome = 'found' | 'same content';
 
 /**
- * Damages a copy of the bundle, and makes sure that the audit finds and names it, and that nothing that is damaged is
- * pushed under a tag.
+ * Damages a copy of the bundle, and makes sure that the audit finds and names it, and that nothing
+ * that is damaged is pushed under a tag.
  * @throws Error saying what was wrong.
  */
-export async function tryDamage(trial: DamageTrial, start: number, bytes: Uint8Array): Promise<DamageOutcome> {
+export async function tryDamage(
+  trial: DamageTrial,
+  start: number,
+  bytes: Uint8Array,
+): Promise<DamageOutcome> {
   const { folder, context, path, layers, metadata } = trial;
   const broken = join(folder, 'broken', basename(path));
   const damageFile = join(folder, 'damage.json');
@@ -101,14 +126,16 @@ export async function tryDamage(trial: DamageTrial, start: number, bytes: Uint8A
   await file.write(bytes, 0, bytes.length, start);
   await file.close();
   const end = start + bytes.length;
-  const overlaps = (place: { readonly start: number; readonly end: number }): boolean => place.start < end && start < place.end;
+  const overlaps = (place: { readonly start: number; readonly end: number }): boolean =>
+    place.start < end && start < place.end;
   const hit = layers.filter(overlaps);
   const images = new Set(hit.flatMap((layer) => layer.images));
 
   await rm(damageFile, { force: true });
   const failure = await failureOf(verify({ ...trial.request(broken), damageFile }, context));
   if (failure === undefined) {
-    if (!overlaps(metadata) || hit.length > 0) throw new Error(`bytes ${start} to ${end} are damaged, and nobody noticed`);
+    if (!overlaps(metadata) || hit.length > 0)
+      throw new Error(`bytes ${start} to ${end} are damaged, and nobody noticed`);
     return 'same content';
   }
   if (failure.exitStatus < 20 || failure.exitStatus > 22) throw failure;
@@ -117,9 +144,12 @@ export async function tryDamage(trial: DamageTrial, start: number, bytes: Uint8A
   };
   if (!faults.some(overlaps)) throw new Error(`no fault is told at bytes ${start} to ${end}`);
   for (const { entry, images: users } of hit) {
-    const named = new Set(faults.filter(({ entries }) => entries.includes(entry)).flatMap((fault) => fault.images));
+    const named = new Set(
+      faults.filter(({ entries }) => entries.includes(entry)).flatMap((fault) => fault.images),
+    );
     const unnamed = users.find((image) => !named.has(image));
-    if (unnamed !== undefined) throw new Error(`${entry} is damaged, and the damage map does not name ${unnamed}`);
+    if (unnamed !== undefined)
+      throw new Error(`${entry} is damaged, and the damage map does not name ${unnamed}`);
   }
 
   for (const partial of [false, true]) {
@@ -127,16 +157,24 @@ export async function tryDamage(trial: DamageTrial, start: number, bytes: Uint8A
     await rm(target, { recursive: true, force: true });
     const tags = await tagsAfter(trial, broken, target, partial);
     const wrong = [trial.release, ...images].find((image) => tags.has(image));
-    if (wrong !== undefined) throw new Error(`bytes ${start} to ${end} are damaged, and ${wrong} has a tag`);
-    const isElsewhere = start < layers[0]!.end; // manifests or image-references may be lost, and with them everything
+    if (wrong !== undefined)
+      throw new Error(`bytes ${start} to ${end} are damaged, and ${wrong} has a tag`);
+    // Manifests or image-references may be lost, and with them everything.
+    const isElsewhere = start < layers[0]!.end;
     const left = trial.components.find((image) => !images.has(image) && !tags.has(image));
-    if (partial && !isElsewhere && left !== undefined) throw new Error(`${left} is whole, and was left out`);
+    if (partial && !isElsewhere && left !== undefined)
+      throw new Error(`${left} is whole, and was left out`);
   }
   return 'found';
 }
 
 /** The tags that are in a layout after an unpack, successful or not. */
-async function tagsAfter(trial: DamageTrial, bundle: string, target: string, partial: boolean): Promise<ReadonlySet<string>> {
+async function tagsAfter(
+  trial: DamageTrial,
+  bundle: string,
+  target: string,
+  partial: boolean,
+): Promise<ReadonlySet<string>> {
   await failureOf(unpackTo(trial, [bundle], target, partial));
   try {
     return new Set(await (await ImageLayout.open(target)).tags());
@@ -147,7 +185,12 @@ async function tagsAfter(trial: DamageTrial, bundle: string, target: string, par
 }
 
 /** Unpacks into an image layout. */
-export function unpackTo(trial: DamageTrial, paths: readonly string[], target: string, partial: boolean): Promise<UnpackReport> {
+export function unpackTo(
+  trial: DamageTrial,
+  paths: readonly string[],
+  target: string,
+  partial: boolean,
+): Promise<UnpackReport> {
   return unpack(
     {
       bundle: { ...trial.request(''), paths },

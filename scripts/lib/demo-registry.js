@@ -7,7 +7,8 @@ import { createInterface } from 'node:readline';
 export const REGISTRY_PROGRAM = 'docker-registry';
 
 /**
- * Starts an empty registry on a free port of loopback. It ends with this process, however that ends.
+ * Starts an empty registry on a free port of loopback. It ends with this process, however that
+ * ends.
  * @param {string} folder for its storage, its configuration and its log
  * @returns {Promise<string>} `127.0.0.1:PORT`
  */

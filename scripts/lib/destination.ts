@@ -4,7 +4,10 @@ import type { Store } from '../../src/core/store.ts';
 import type { Content, Image } from './image.ts';
 import type { Layer } from './layer.ts';
 
-/** Where a made release goes: the repository of release images and that of components, which may be one. */
+/**
+ * Where a made release goes: the repository of release images and that of components, which may be
+ * one.
+ */
 export interface Destination {
   readonly releases: Store;
   readonly components: Store;

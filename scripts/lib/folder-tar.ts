@@ -24,7 +24,14 @@ function* entriesOf(folder: string, name: string, mtime: number): Generator<TarE
       yield* entriesOf(path, childName, mtime);
     } else if (stats.isFile()) {
       const mode = stats.mode & EXECUTABLE ? 0o755 : 0o644;
-      yield { name: childName, type: 'file', size: stats.size, mode, mtime, content: contentOf(path) };
+      yield {
+        name: childName,
+        type: 'file',
+        size: stats.size,
+        mode,
+        mtime,
+        content: contentOf(path),
+      };
     } else {
       throw new Error(`neither a file nor a folder: ${path}`);
     }

@@ -18,7 +18,12 @@ import type { Layer } from './layer.ts';
 export type ImageKind = 'docker' | 'oci';
 
 const TYPES = {
-  docker: { index: DOCKER_LIST, manifest: DOCKER_MANIFEST, config: DOCKER_CONFIG, layer: DOCKER_LAYER },
+  docker: {
+    index: DOCKER_LIST,
+    manifest: DOCKER_MANIFEST,
+    config: DOCKER_CONFIG,
+    layer: DOCKER_LAYER,
+  },
   oci: { index: OCI_INDEX, manifest: OCI_MANIFEST, config: OCI_CONFIG, layer: OCI_LAYER_GZIP },
 } as const;
 
@@ -28,7 +33,10 @@ export interface Content {
   readonly content: () => ByteStream;
 }
 
-/** A manifest and everything below it, in the order in which it has to be pushed: the manifest itself is last. */
+/**
+ * A manifest and everything below it, in the order in which it has to be pushed: the manifest
+ * itself is last.
+ */
 export interface Image {
   readonly descriptor: Descriptor;
   readonly contents: readonly Content[];
@@ -53,12 +61,19 @@ export function makeImage(
     rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
     history: layers.map(() => ({ created: CREATED, comment: 'made up' })),
   });
-  const contents = layers.map(({ digest, size, content }): Content => ({ descriptor: { mediaType: types.layer, digest, size }, content }));
+  const contents = layers.map(({ digest, size, content }): Content => ({
+    descriptor: { mediaType: types.layer, digest, size },
+    content,
+  }));
   return imageOf(types.manifest, config, contents);
 }
 
 /** An image of one layer with JSON in it, as cosign keeps a signature. */
-export function makeArtifact(layerType: string, document: unknown, annotations: Readonly<Record<string, string>>): Image {
+export function makeArtifact(
+  layerType: string,
+  document: unknown,
+  annotations: Readonly<Record<string, string>>,
+): Image {
   const layer = documentOf(layerType, document);
   const config = documentOf(OCI_CONFIG, {
     architecture: '',
@@ -71,7 +86,10 @@ export function makeArtifact(layerType: string, document: unknown, annotations: 
   return imageOf(OCI_MANIFEST, config, [layer], annotations);
 }
 
-/** What is about another manifest (OCI image-spec, `subject`): JSON in one layer, and the config of what has none. */
+/**
+ * What is about another manifest (OCI image-spec, `subject`): JSON in one layer, and the config of
+ * what has none.
+ */
 export function makeReferrer(
   subject: Descriptor,
   artifactType: string,
@@ -94,27 +112,47 @@ export function makeReferrer(
 }
 
 /** An index (Docker: manifest list) of images, one for each architecture. */
-export function makeIndex(kind: ImageKind, images: readonly { readonly architecture: string; readonly image: Image }[]): Image {
+export function makeIndex(
+  kind: ImageKind,
+  images: readonly { readonly architecture: string; readonly image: Image }[],
+): Image {
   const mediaType = TYPES[kind].index;
   const index = documentOf(mediaType, {
     schemaVersion: 2,
     mediaType,
-    manifests: images.map(({ architecture, image }) => ({ ...image.descriptor, platform: { architecture, os: 'linux' } })),
+    manifests: images.map(({ architecture, image }) => ({
+      ...image.descriptor,
+      platform: { architecture, os: 'linux' },
+    })),
   });
-  return { descriptor: index.descriptor, contents: [...images.flatMap(({ image }) => image.contents), index] };
+  return {
+    descriptor: index.descriptor,
+    contents: [...images.flatMap(({ image }) => image.contents), index],
+  };
 }
 
-function imageOf(mediaType: string, config: Content, layers: readonly Content[], annotations?: Readonly<Record<string, string>>): Image {
+function imageOf(
+  mediaType: string,
+  config: Content,
+  layers: readonly Content[],
+  annotations?: Readonly<Record<string, string>>,
+): Image {
   const manifest = documentOf(mediaType, {
     schemaVersion: 2,
     mediaType,
     config: config.descriptor,
-    layers: layers.map(({ descriptor }) => ({ ...descriptor, ...(annotations && { annotations }) })),
+    layers: layers.map(({ descriptor }) => ({
+      ...descriptor,
+      ...(annotations && { annotations }),
+    })),
   });
   return { descriptor: manifest.descriptor, contents: [...layers, config, manifest] };
 }
 
 function documentOf(mediaType: string, document: unknown): Content {
   const bytes = Buffer.from(JSON.stringify(document));
-  return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length }, content: () => streamOf(bytes) };
+  return {
+    descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length },
+    content: () => streamOf(bytes),
+  };
 }

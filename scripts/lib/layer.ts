@@ -18,8 +18,8 @@ export interface Layer {
 const CHUNK_BYTES = 4 * 0xffff;
 
 /**
- * A gzip-compressed tar of a few files below `folder`, of about `bytes` bytes, that depends on `seed` alone. The files
- * cannot be compressed, as most of what real layers hold after compression.
+ * A gzip-compressed tar of a few files below `folder`, of about `bytes` bytes, that depends on
+ * `seed` alone. The files cannot be compressed, as most of what real layers hold after compression.
  */
 export async function randomLayer(seed: string, folder: string, bytes: number): Promise<Layer> {
   const source = new SeededBytes(`shape of ${seed}`);
@@ -28,7 +28,8 @@ export async function randomLayer(seed: string, folder: string, bytes: number): 
   const total = shares.reduce((sum, share) => sum + share, 0);
   const room = Math.max(files, bytes - tarSize(new Array<number>(files).fill(0)));
   const sizes = shares.map((share) => Math.max(1, Math.round((room * share) / total)));
-  const tar = (): Generator<Uint8Array> => tarOf(sizes.map((size, at) => randomFile(seed, `${folder}/data-${at}.bin`, size)));
+  const tar = (): Generator<Uint8Array> =>
+    tarOf(sizes.map((size, at) => randomFile(seed, `${folder}/data-${at}.bin`, size)));
   const unpacked = new Digester();
   const packed = new Digester();
   for (const chunk of storedGzip(tapped(tar(), unpacked))) {
@@ -36,20 +37,31 @@ export async function randomLayer(seed: string, folder: string, bytes: number): 
     await turn();
   }
   const { size } = packed;
-  return { digest: packed.digest(), size, diffId: unpacked.digest(), content: () => streamed(storedGzip(tar())) };
+  return {
+    digest: packed.digest(),
+    size,
+    diffId: unpacked.digest(),
+    content: () => streamed(storedGzip(tar())),
+  };
 }
 
 /** A compressed layer of files that are in memory. */
 export function textLayer(entries: Iterable<TarEntry>): Layer {
   const tar = Buffer.concat([...tarOf(entries)]);
   const bytes = gzipSync(tar, { level: 9 });
-  return { digest: digestOf(bytes), size: bytes.length, diffId: digestOf(tar), content: () => streamed([bytes]) };
+  return {
+    digest: digestOf(bytes),
+    size: bytes.length,
+    diffId: digestOf(tar),
+    content: () => streamed([bytes]),
+  };
 }
 
 function randomFile(seed: string, name: string, size: number): TarEntry {
   const content = function* (): Generator<Uint8Array> {
     const source = new SeededBytes(`${name} of ${seed}`);
-    for (let left = size; left > 0; left -= CHUNK_BYTES) yield source.take(Math.min(left, CHUNK_BYTES));
+    for (let left = size; left > 0; left -= CHUNK_BYTES)
+      yield source.take(Math.min(left, CHUNK_BYTES));
   };
   return { name, type: 'file', size, mode: 0o644, mtime: CREATED_SECONDS, content: content() };
 }

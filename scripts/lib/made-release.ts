@@ -10,11 +10,20 @@ export interface MadeRelease {
   readonly scale: number;
   readonly release: Descriptor & { readonly tag: string; readonly reference: string };
   /** In the order of image-references. */
-  readonly components: readonly (Descriptor & { readonly name: string; readonly reference: string })[];
+  readonly components: readonly (Descriptor & {
+    readonly name: string;
+    readonly reference: string;
+  })[];
   /** Images as cosign makes them. */
-  readonly signatureImages: readonly (Descriptor & { readonly tag: string; readonly subject: Digest })[];
+  readonly signatureImages: readonly (Descriptor & {
+    readonly tag: string;
+    readonly subject: Digest;
+  })[];
   /** What else is about images of the release, by their `subject`. */
-  readonly referrers: readonly (Descriptor & { readonly artifactType: string; readonly subject: Digest })[];
+  readonly referrers: readonly (Descriptor & {
+    readonly artifactType: string;
+    readonly subject: Digest;
+  })[];
   /** Folder of the image layout, or `undefined` when it was pushed. */
   readonly layout?: string | undefined;
   /** Registry that it was pushed to. */

@@ -7,7 +7,13 @@ import { signatureTagOf } from '../../src/core/manifest.ts';
 import type { Store } from '../../src/core/store.ts';
 import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import { platformsOf, type ReleaseArchitecture } from './architectures.ts';
-import { type BaseLayers, type Component, type Ingredients, makeBaseLayers, makeComponents } from './component-images.ts';
+import {
+  type BaseLayers,
+  type Component,
+  type Ingredients,
+  makeBaseLayers,
+  makeComponents,
+} from './component-images.ts';
 import { cosignSignature } from './cosign.ts';
 import { type Destination, Publisher } from './destination.ts';
 import { type Image, makeImage, makeIndex } from './image.ts';
@@ -25,7 +31,10 @@ export interface MakeReleaseOptions {
   readonly destination?: Destination & { readonly registry: string };
   readonly version?: string;
   readonly architecture?: ReleaseArchitecture;
-  /** How many components the release has: the first ones of the real list, then made-up ones. All real ones if left out. */
+  /**
+   * How many components the release has: the first ones of the real list, then made-up ones. All
+   * real ones if left out.
+   */
   readonly components?: number;
   /** The same seed gives the same bytes, whatever the version. */
   readonly seed?: string;
@@ -45,7 +54,8 @@ const RELEASE_REPOSITORY = 'quay.io/openshift-release-dev/ocp-release';
 const COMPONENT_REPOSITORY = 'quay.io/openshift-release-dev/ocp-v4.0-art-dev';
 
 /**
- * Makes a release with the names, the payload and the shape of a real one, and layers of random bytes; without a network.
+ * Makes a release with the names, the payload and the shape of a real one, and layers of random
+ * bytes; without a network.
  * @throws RangeError for a number of components that is not a positive integer.
  */
 export async function makeRelease(options: MakeReleaseOptions): Promise<MadeRelease> {
@@ -59,19 +69,30 @@ export async function makeRelease(options: MakeReleaseOptions): Promise<MadeRele
     referrers: withReferrers = false,
   } = options;
   const layout = join(out, 'layout');
-  const { releases, components: componentStore } = options.destination ?? (await layoutDestination(layout));
+  const { releases, components: componentStore } =
+    options.destination ?? (await layoutDestination(layout));
   const payload = await Payload.read();
   const names = payload.componentNames(options.components);
 
   const publisher = new Publisher();
-  const ingredients: Ingredients = { seed, shape: options.shape ?? realShape(scale), platforms: platformsOf(architecture) };
+  const ingredients: Ingredients = {
+    seed,
+    shape: options.shape ?? realShape(scale),
+    platforms: platformsOf(architecture),
+  };
   const base = await makeBaseLayers(ingredients);
   // Before the components, that no two of them push the same layer at once.
   for (const layers of base.values()) await publisher.publishLayers(componentStore, layers);
-  const components = await makeComponents(names, ingredients, base, async (image) => publisher.publish(componentStore, image));
+  const components = await makeComponents(names, ingredients, base, async (image) =>
+    publisher.publish(componentStore, image),
+  );
 
-  const named = components.map(({ name, image }) => ({ name, reference: `${COMPONENT_REPOSITORY}@${image.descriptor.digest}` }));
-  const metadata = architecture === 'multi' ? { 'release.openshift.io/architecture': 'multi' } : undefined;
+  const named = components.map(({ name, image }) => ({
+    name,
+    reference: `${COMPONENT_REPOSITORY}@${image.descriptor.digest}`,
+  }));
+  const metadata =
+    architecture === 'multi' ? { 'release.openshift.io/architecture': 'multi' } : undefined;
   const top = payload.layer(version, named, { ...metadata });
   const release = releaseImage(version, ingredients, base, top);
   const tag = `${version}-${architecture}`;
@@ -86,27 +107,46 @@ export async function makeRelease(options: MakeReleaseOptions): Promise<MadeRele
   };
   if (cosign) {
     await addSignature(releases, release.descriptor.digest, RELEASE_REPOSITORY);
-    for (const subject of signedSubjects(components)) await addSignature(componentStore, subject, COMPONENT_REPOSITORY);
+    for (const subject of signedSubjects(components))
+      await addSignature(componentStore, subject, COMPONENT_REPOSITORY);
   }
 
   const referrers: MadeRelease['referrers'][number][] = [];
-  const addReferrer = async (store: Store, subject: Descriptor, artifactType: string): Promise<Descriptor> => {
-    const { descriptor, contents } = artifactType === SBOM ? sbomOf(subject) : sigstoreBundleOf(subject);
+  const addReferrer = async (
+    store: Store,
+    subject: Descriptor,
+    artifactType: string,
+  ): Promise<Descriptor> => {
+    const { descriptor, contents } =
+      artifactType === SBOM ? sbomOf(subject) : sigstoreBundleOf(subject);
     await publisher.publish(store, { descriptor, contents });
     referrers.push({ ...descriptor, artifactType, subject: subject.digest });
     return descriptor;
   };
   if (withReferrers) {
     await addReferrer(releases, release.descriptor, SIGSTORE_BUNDLE);
-    await addReferrer(releases, await addReferrer(releases, release.descriptor, SBOM), SIGSTORE_BUNDLE);
+    await addReferrer(
+      releases,
+      await addReferrer(releases, release.descriptor, SBOM),
+      SIGSTORE_BUNDLE,
+    );
     for (const { image } of components.filter((_, index) => index % 2 === 0)) {
       await addReferrer(componentStore, image.descriptor, SIGSTORE_BUNDLE);
-      await addReferrer(componentStore, await addReferrer(componentStore, image.descriptor, SBOM), SIGSTORE_BUNDLE);
+      await addReferrer(
+        componentStore,
+        await addReferrer(componentStore, image.descriptor, SBOM),
+        SIGSTORE_BUNDLE,
+      );
     }
   }
 
   const reference = `${RELEASE_REPOSITORY}:${tag}`;
-  const signed = await writeSignature(out, release.descriptor.digest, reference, options.signer ?? (await makeReleaseSigner()));
+  const signed = await writeSignature(
+    out,
+    release.descriptor.digest,
+    reference,
+    options.signer ?? (await makeReleaseSigner()),
+  );
   const made: MadeRelease = {
     version,
     architecture,
@@ -130,8 +170,16 @@ async function layoutDestination(dir: string): Promise<Destination> {
   return { releases: store, components: store };
 }
 
-/** In a release image of several architectures every child has the same payload, which names the components' indexes. */
-function releaseImage(version: string, { platforms }: Ingredients, base: BaseLayers, top: Layer): Image {
+/**
+ * In a release image of several architectures every child has the same payload, which names the
+ * components' indexes.
+ */
+function releaseImage(
+  version: string,
+  { platforms }: Ingredients,
+  base: BaseLayers,
+  top: Layer,
+): Image {
   const labels = { 'io.openshift.release': version };
   const images = platforms.map((architecture) => ({
     architecture,

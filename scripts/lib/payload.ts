@@ -2,14 +2,24 @@ import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { type ByteStream, readAll } from '../../src/core/bytes.ts';
-import { asArray, asObject, asString, type JsonObject, parseStrictJson } from '../../src/core/json.ts';
+import {
+  asArray,
+  asObject,
+  asString,
+  type JsonObject,
+  parseStrictJson,
+} from '../../src/core/json.ts';
 import { MAX_PAYLOAD_FILE_BYTES } from '../../src/core/limits.ts';
 import { CREATED, CREATED_SECONDS } from './created.ts';
 import { type Layer, textLayer } from './layer.ts';
 import { projectPath } from './project-root.ts';
 import type { TarEntry } from './tar.ts';
 
-const TOP_LAYER = projectPath('fixtures', 'release-4.12.0', '5b2ca04f694b70c8b41f1c2a40b7e95643181a1d037b115149ecc243324c513d');
+const TOP_LAYER = projectPath(
+  'fixtures',
+  'release-4.12.0',
+  '5b2ca04f694b70c8b41f1c2a40b7e95643181a1d037b115149ecc243324c513d',
+);
 
 /** A made component: what a tag of image-references will say. */
 export interface NamedComponent {
@@ -40,22 +50,41 @@ export class Payload {
   }
 
   /**
-   * Names of the first `count` components, in the order of image-references; those beyond the real ones are made up.
+   * Names of the first `count` components, in the order of image-references; those beyond the real
+   * ones are made up.
    * @throws RangeError for a count that is not a positive integer.
    */
   componentNames(count = this.#tags.length): readonly string[] {
-    if (!Number.isSafeInteger(count) || count < 1) throw new RangeError(`not a number of components: ${count}`);
+    if (!Number.isSafeInteger(count) || count < 1)
+      throw new RangeError(`not a number of components: ${count}`);
     const real = this.#tags.map(({ name }) => asString(name, 'name'));
     return Array.from({ length: count }, (_, index) => real[index] ?? `component-${index + 1}`);
   }
 
-  /** The top layer of a release image that consists of the given components, named as {@link componentNames} does. */
-  layer(version: string, components: readonly NamedComponent[], metadata: Readonly<Record<string, string>>): Layer {
+  /**
+   * The top layer of a release image that consists of the given components, named as {@link
+   * componentNames} does.
+   */
+  layer(
+    version: string,
+    components: readonly NamedComponent[],
+    metadata: Readonly<Record<string, string>>,
+  ): Layer {
     const files = new Map(this.#files);
     files.set(pathOf('image-references'), json(this.#imageReferences(version, components)));
     const old = parsed(this.#files, 'release-metadata');
-    files.set(pathOf('release-metadata'), json({ ...old, version, metadata: { ...asObject(old['metadata'], 'metadata'), ...metadata } }));
-    return textLayer([folder('release-manifests'), ...[...files].map(([name, bytes]) => file(name, bytes))]);
+    files.set(
+      pathOf('release-metadata'),
+      json({
+        ...old,
+        version,
+        metadata: { ...asObject(old['metadata'], 'metadata'), ...metadata },
+      }),
+    );
+    return textLayer([
+      folder('release-manifests'),
+      ...[...files].map(([name, bytes]) => file(name, bytes)),
+    ]);
   }
 
   #imageReferences(version: string, components: readonly NamedComponent[]): JsonObject {
@@ -64,12 +93,22 @@ export class Payload {
       const tag = real[at % real.length]!;
       return { ...tag, name, from: { ...asObject(tag['from'], 'from'), name: reference } };
     });
-    const metadata = { ...asObject(this.#references['metadata'], 'metadata'), name: version, creationTimestamp: CREATED };
-    return { ...this.#references, metadata, spec: { ...asObject(this.#references['spec'], 'spec'), tags } };
+    const metadata = {
+      ...asObject(this.#references['metadata'], 'metadata'),
+      name: version,
+      creationTimestamp: CREATED,
+    };
+    return {
+      ...this.#references,
+      metadata,
+      spec: { ...asObject(this.#references['spec'], 'spec'), tags },
+    };
   }
 
   get #tags(): readonly JsonObject[] {
-    return asArray(asObject(this.#references['spec'], 'spec')['tags'], 'tags').map((tag) => asObject(tag, 'tag'));
+    return asArray(asObject(this.#references['spec'], 'spec')['tags'], 'tags').map((tag) =>
+      asObject(tag, 'tag'),
+    );
   }
 }
 
@@ -90,5 +129,12 @@ function folder(name: string): TarEntry {
 }
 
 function file(name: string, bytes: Uint8Array): TarEntry {
-  return { name, type: 'file', size: bytes.length, mode: 0o444, mtime: CREATED_SECONDS, content: [bytes] };
+  return {
+    name,
+    type: 'file',
+    size: bytes.length,
+    mode: 0o444,
+    mtime: CREATED_SECONDS,
+    content: [bytes],
+  };
 }

@@ -8,12 +8,13 @@ import { root, run } from './run.js';
 const INSTALLED = join(root, 'node_modules/.package-lock.json');
 
 /**
- * Makes a fresh clone usable: installs what package-lock.json says where that has not been done since it last changed,
- * and compiles. Uses nothing but Node and npm.
+ * Makes a fresh clone usable: installs what package-lock.json says where that has not been done
+ * since it last changed, and compiles. Uses nothing but Node and npm.
  * @param {readonly string[]} builds names of scripts in package.json
  */
 export function prepare(builds) {
-  if (changed(INSTALLED) < changed(join(root, 'package-lock.json'))) must('npm', ['ci', '--no-audit', '--no-fund']);
+  if (changed(INSTALLED) < changed(join(root, 'package-lock.json')))
+    must('npm', ['ci', '--no-audit', '--no-fund']);
   for (const build of builds) must('npm', ['run', '--silent', build]);
 }
 
@@ -24,11 +25,16 @@ function must(program, args) {
   process.exit(status);
 }
 
-/** zstd-napi compiles itself against the headers of Node. Where Node came with them, there is nothing to download. */
+/**
+ * zstd-napi compiles itself against the headers of Node. Where Node came with them, there is
+ * nothing to download.
+ */
 function localHeaders() {
   const prefix = dirname(dirname(process.execPath));
   const given = process.env['npm_config_nodedir'] !== undefined;
-  return given || !existsSync(join(prefix, 'include/node/node_api.h')) ? {} : { npm_package_config_node_gyp_nodedir: prefix };
+  return given || !existsSync(join(prefix, 'include/node/node_api.h'))
+    ? {}
+    : { npm_package_config_node_gyp_nodedir: prefix };
 }
 
 function changed(file) {

@@ -7,7 +7,9 @@ export const SIGSTORE_BUNDLE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 /** An SBOM of an image, as a tool would attach it. */
 export function sbomOf(subject: Descriptor): Image {
   const document = { spdxVersion: 'SPDX-2.3', name: subject.digest, packages: [] };
-  return makeReferrer(subject, SBOM, document, { 'org.opencontainers.image.title': 'sbom.spdx.json' });
+  return makeReferrer(subject, SBOM, document, {
+    'org.opencontainers.image.title': 'sbom.spdx.json',
+  });
 }
 
 /** A signature as cosign 3 attaches it. It has the form of one, and signs nothing. */
@@ -16,5 +18,7 @@ export function sigstoreBundleOf(subject: Descriptor): Image {
     mediaType: SIGSTORE_BUNDLE,
     dsseEnvelope: { payload: Buffer.from(subject.digest).toString('base64'), signatures: [] },
   };
-  return makeReferrer(subject, SIGSTORE_BUNDLE, document, { 'dev.sigstore.bundle.content': 'dsse-envelope' });
+  return makeReferrer(subject, SIGSTORE_BUNDLE, document, {
+    'dev.sigstore.bundle.content': 'dsse-envelope',
+  });
 }

@@ -18,10 +18,14 @@ export interface ServedRegistry {
 }
 
 /**
- * Runs the real registry with a configuration of which port 0 of loopback is a part, until it is stopped.
+ * Runs the real registry with a configuration of which port 0 of loopback is a part, until it is
+ * stopped.
  * @param folder where its configuration file goes.
  */
-export async function serveRegistry(folder: string, configuration: object): Promise<ServedRegistry> {
+export async function serveRegistry(
+  folder: string,
+  configuration: object,
+): Promise<ServedRegistry> {
   const file = join(folder, 'config.json');
   await writeFile(file, JSON.stringify(configuration)); // YAML takes JSON
   const child = spawn(REGISTRY_PROGRAM, ['serve', file], { stdio: ['ignore', 'pipe', 'pipe'] });

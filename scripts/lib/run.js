@@ -15,7 +15,11 @@ export const root = dirname(dirname(import.meta.dirname));
  * @returns {number} its exit status; as in a shell where a signal ended it
  */
 export function run(program, args, environment = {}) {
-  const { error, status, signal } = spawnSync(program, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...environment } });
+  const { error, status, signal } = spawnSync(program, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...environment },
+  });
   if (error) throw error;
   return status ?? 128 + (osConstants.signals[signal] ?? 0);
 }

@@ -2,7 +2,10 @@ import { createCipheriv, createHash } from 'node:crypto';
 
 const ZEROS = Buffer.alloc(256 * 1024);
 
-/** An endless stream of bytes that look random and depend on `seed` alone: the keystream of AES-128 in counter mode. */
+/**
+ * An endless stream of bytes that look random and depend on `seed` alone: the keystream of AES-128
+ * in counter mode.
+ */
 export class SeededBytes {
   readonly #cipher;
 

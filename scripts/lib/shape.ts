@@ -8,7 +8,9 @@ interface ReleaseSizes {
   readonly own: readonly number[];
 }
 
-/** What is smaller is a config: the smallest layer of a component in the counted release has 500 kB. */
+/**
+ * What is smaller is a config: the smallest layer of a component in the counted release has 500 kB.
+ */
 const SMALLEST_LAYER = 100_000;
 
 /** Sizes of the blobs of a real release (fixtures/stats). */
@@ -18,7 +20,9 @@ function realSizes(): ReleaseSizes {
     .split('\n')
     .slice(1);
   const of = (repository: string): number[] =>
-    rows.flatMap((row) => (row.startsWith(`${repository},`) ? Number(row.slice(repository.length + 1)) : []));
+    rows.flatMap((row) =>
+      row.startsWith(`${repository},`) ? Number(row.slice(repository.length + 1)) : [],
+    );
   const base = of('openshift/release-images').toSorted((a, b) => b - a);
   return {
     base: base.slice(0, 4),
@@ -30,7 +34,10 @@ function realSizes(): ReleaseSizes {
 
 const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
 
-/** How large the layers of a made release are, in bytes; about, since files and their headers do not divide evenly. */
+/**
+ * How large the layers of a made release are, in bytes; about, since files and their headers do not
+ * divide evenly.
+ */
 export interface Shape {
   /** Layers that all images share, base layer first. */
   readonly base: readonly number[];
@@ -38,9 +45,13 @@ export interface Shape {
   readonly own: (index: number) => number;
 }
 
-/** The shape of a real release, `scale` times its size. Any first N components are spread evenly over the counted sizes. */
+/**
+ * The shape of a real release, `scale` times its size. Any first N components are spread evenly
+ * over the counted sizes.
+ */
 export function realShape(scale: number): Shape {
   const { base, own } = realSizes();
-  const ownSize = (index: number): number => own[Math.floor(((0.5 + index * GOLDEN_RATIO) % 1) * own.length)]!;
+  const ownSize = (index: number): number =>
+    own[Math.floor(((0.5 + index * GOLDEN_RATIO) % 1) * own.length)]!;
   return { base: base.map((size) => size * scale), own: (index) => ownSize(index) * scale };
 }

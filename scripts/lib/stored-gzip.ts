@@ -6,8 +6,8 @@ const MAX_BLOCK = 0xffff;
 const HEADER = Buffer.from('1f8b0800000000000003', 'hex');
 
 /**
- * The content as a gzip file that only stores it: what compressing random bytes comes to, at the speed of a copy,
- * and the same with every version of zlib.
+ * The content as a gzip file that only stores it: what compressing random bytes comes to, at the
+ * speed of a copy, and the same with every version of zlib.
  */
 export function* storedGzip(content: Iterable<Uint8Array>): Generator<Uint8Array> {
   yield HEADER;

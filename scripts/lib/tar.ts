@@ -10,7 +10,10 @@ export interface TarEntry {
 
 const BLOCK = 512;
 
-/** A POSIX tar (ustar) that depends on its entries alone: owner 0, no names of users, two empty blocks at the end. */
+/**
+ * A POSIX tar (ustar) that depends on its entries alone: owner 0, no names of users, two empty
+ * blocks at the end.
+ */
 export function* tarOf(entries: Iterable<TarEntry>): Generator<Uint8Array> {
   for (const entry of entries) {
     yield header(entry);
@@ -48,7 +51,10 @@ function header({ name, type, size, mode, mtime }: TarEntry): Uint8Array {
   return block;
 }
 
-/** A name over 100 bytes goes into two fields, cut at a slash. @throws RangeError when that is not enough. */
+/**
+ * A name over 100 bytes goes into two fields, cut at a slash. @throws RangeError when that is not
+ * enough.
+ */
 function splitName(name: string): [string, string] {
   if (Buffer.byteLength(name) <= 100) return ['', name];
   const slash = name.indexOf('/', name.length - 101);

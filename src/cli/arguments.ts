@@ -2,12 +2,17 @@ import { VOLUME_SIZES, type VolumeSizeName } from '../bundle/format/volume-sizes
 import { BundleError } from '../core/errors.ts';
 import type { Arguments } from './command.ts';
 
-/** An option that may be given once. yargs makes a list of one that is given twice: that is refused. */
+/**
+ * An option that may be given once. yargs makes a list of one that is given twice: that is refused.
+ */
 export function text(args: Arguments, name: string): string | undefined {
   const value = args[name];
   if (value === undefined) return undefined;
   if (typeof value === 'string' && value !== '') return value;
-  throw new BundleError('USAGE', Array.isArray(value) ? `--${name} was given more than once` : `--${name} needs a value`);
+  throw new BundleError(
+    'USAGE',
+    Array.isArray(value) ? `--${name} was given more than once` : `--${name} needs a value`,
+  );
 }
 
 export function requiredText(args: Arguments, name: string): string {
@@ -33,7 +38,10 @@ export function flag(args: Arguments, name: string): boolean {
   throw new BundleError('USAGE', `--${name} was given more than once`);
 }
 
-/** A positive integer. yargs makes NaN of everything else, so such options are declared as strings and read here. */
+/**
+ * A positive integer. yargs makes NaN of everything else, so such options are declared as strings
+ * and read here.
+ */
 export function count(args: Arguments, name: string): number | undefined {
   const value = text(args, name);
   if (value === undefined) return undefined;
@@ -42,20 +50,35 @@ export function count(args: Arguments, name: string): number | undefined {
   throw new BundleError('USAGE', `--${name} needs a number of 1 or more, not ${value}`);
 }
 
-const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, ki: 2 ** 10, mi: 2 ** 20, gi: 2 ** 30 };
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+  ki: 2 ** 10,
+  mi: 2 ** 20,
+  gi: 2 ** 30,
+};
 
-/** A number of bytes: `500k`, `50M`, `1.5G`, decimal as media and links are sold; `4Gi` is binary. */
+/**
+ * A number of bytes: `500k`, `50M`, `1.5G`, decimal as media and links are sold; `4Gi` is binary.
+ */
 export function byteCount(args: Arguments, name: string): number | undefined {
   const value = text(args, name);
   if (value === undefined) return undefined;
   const [, number, unit] = /^([0-9]+(?:\.[0-9]+)?)((?:[kmg]i?)?)b?$/i.exec(value) ?? [];
   const bytes = Math.floor(Number(number) * (UNITS[(unit ?? '').toLowerCase()] ?? Number.NaN));
   if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
-  throw new BundleError('USAGE', `--${name} needs a number of bytes, as in 500k, 50M or 1.5G, not ${value}`);
+  throw new BundleError(
+    'USAGE',
+    `--${name} needs a number of bytes, as in 500k, 50M or 1.5G, not ${value}`,
+  );
 }
 
 /** Bytes of a volume: a number of bytes, or the name of a medium. */
 export function volumeSize(args: Arguments, name: string): number | undefined {
   const value = text(args, name);
-  return value !== undefined && Object.hasOwn(VOLUME_SIZES, value) ? VOLUME_SIZES[value as VolumeSizeName] : byteCount(args, name);
+  return value !== undefined && Object.hasOwn(VOLUME_SIZES, value)
+    ? VOLUME_SIZES[value as VolumeSizeName]
+    : byteCount(args, name);
 }

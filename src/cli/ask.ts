@@ -22,7 +22,10 @@ export async function ask({ stdin, stderr, signal }: Terminal, prompt: string): 
 }
 
 /** A line that is not. */
-export async function askHidden({ stdin, stderr, signal }: Terminal, prompt: string): Promise<string> {
+export async function askHidden(
+  { stdin, stderr, signal }: Terminal,
+  prompt: string,
+): Promise<string> {
   stderr.write(prompt);
   const nowhere = new Writable({
     write: (_chunk, _encoding, done) => {
@@ -38,12 +41,18 @@ export async function askHidden({ stdin, stderr, signal }: Terminal, prompt: str
   }
 }
 
-/** In a terminal that is asked, Ctrl+C and Ctrl+D are no signals: readline turns them into an abort of its own. */
+/**
+ * In a terminal that is asked, Ctrl+C and Ctrl+D are no signals: readline turns them into an abort
+ * of its own.
+ */
 async function answered(question: Promise<string>): Promise<string> {
   try {
     return await question;
   } catch (cause) {
     if (!(cause instanceof Error) || cause.name !== 'AbortError') throw cause;
-    throw new BundleError('INTERRUPTED', 'what was asked was not answered', { cause, hint: 'Nothing was done.' });
+    throw new BundleError('INTERRUPTED', 'what was asked was not answered', {
+      cause,
+      hint: 'Nothing was done.',
+    });
   }
 }

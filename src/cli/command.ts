@@ -7,11 +7,17 @@ import type { Io } from './io.ts';
 export interface Outcome {
   readonly text: string;
   readonly json: unknown;
-  /** The exit status, where it is not 0 though there is a result: a part of the work is done, or the result is that something is wrong. */
+  /**
+   * The exit status, where it is not 0 though there is a result: a part of the work is done, or the
+   * result is that something is wrong.
+   */
   readonly status?: number;
 }
 
-/** Some of it is done, since partial work was asked for or a pipe could not be read again; the report lists the rest (docs/exit-status.md). */
+/**
+ * Some of it is done, since partial work was asked for or a pipe could not be read again; the
+ * report lists the rest (docs/exit-status.md).
+ */
 export const PARTLY_DONE = 30;
 
 /** Arguments as yargs leaves them; commands read them with the functions of arguments.ts. */

@@ -15,9 +15,10 @@ interface Place {
 }
 
 /**
- * What may come next on a command line, one word a line; nothing where a file name is likely, which shells complete by
- * themselves. yargs has this for commands without a callback only.
- * @param argv as the completion script makes it: the request, the program's name, the words; the last one is being typed.
+ * What may come next on a command line, one word a line; nothing where a file name is likely, which
+ * shells complete by themselves. yargs has this for commands without a callback only.
+ * @param argv as the completion script makes it: the request, the program's name, the words; the
+ * last one is being typed.
  * @returns `undefined` for a command line that is no request.
  */
 export function completions(
@@ -39,7 +40,11 @@ export function completions(
   return possible.filter((word) => word.startsWith(current)).join('\n');
 }
 
-function placeOf(words: readonly string[], commands: CommandTable, common: Readonly<Record<string, Options>>): Place {
+function placeOf(
+  words: readonly string[],
+  commands: CommandTable,
+  common: Readonly<Record<string, Options>>,
+): Place {
   const [first = '', second = ''] = words.filter((word) => !word.startsWith('-'));
   const group = first === '' ? undefined : commands[first];
   const name = group === undefined ? first : second;

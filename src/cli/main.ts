@@ -8,7 +8,12 @@ import type { Arguments } from './command.ts';
 import type { Io } from './io.ts';
 import { parseCommandLine } from './parse.ts';
 import { failureJson, failureText, statusOf } from './present/failure.ts';
-import { createProgress, type LogLevel, type Progress, type ProgressMode } from './present/progress.ts';
+import {
+  createProgress,
+  type LogLevel,
+  type Progress,
+  type ProgressMode,
+} from './present/progress.ts';
 
 const DEFAULT_CONCURRENCY = 8;
 
@@ -29,7 +34,11 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     const { command, args } = invocation;
     json = requiredText(args, 'output') === 'json';
     if (command.takesStdout?.(args)) result = io.stderr;
-    progress = await createProgress(requiredText(args, 'progress') as ProgressMode, requiredText(args, 'log-level') as LogLevel, io.stderr);
+    progress = await createProgress(
+      requiredText(args, 'progress') as ProgressMode,
+      requiredText(args, 'log-level') as LogLevel,
+      io.stderr,
+    );
     const outcome = await command.run(args, contextOf(args, progress, io), io);
     progress.stop();
     await writeResult(json ? JSON.stringify(outcome.json, null, 2) : outcome.text, result);
@@ -38,14 +47,22 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     progress?.stop();
     const failure: unknown = io.signal.aborted ? io.signal.reason : error;
     io.stderr.write(`${failureText(failure)}\n`);
-    if (json) await writeResult(JSON.stringify(failureJson(failure), null, 2), result).catch(() => undefined); // the failure decides
+    if (json)
+      await writeResult(JSON.stringify(failureJson(failure), null, 2), result).catch(
+        () => undefined,
+      ); // the failure decides
     return statusOf(failure);
   }
 }
 
-/** A reader that has seen enough (`| head`) is no failure of ours. @throws BundleError DISK when a file takes no more. */
+/**
+ * A reader that has seen enough (`| head`) is no failure of ours. @throws BundleError DISK when a
+ * file takes no more.
+ */
 async function writeResult(text: string, stream: NodeJS.WriteStream): Promise<void> {
-  const error = await new Promise<Error | null | undefined>((resolve) => stream.write(`${text}\n`, resolve));
+  const error = await new Promise<Error | null | undefined>((resolve) =>
+    stream.write(`${text}\n`, resolve),
+  );
   if (error && systemCode(error) !== 'EPIPE') throw diskError('write', 'the result', error);
 }
 
@@ -60,7 +77,10 @@ function contextOf(args: Arguments, { observe }: Progress, io: Io): Context {
   };
 }
 
-/** The XDG base directory specification has relative paths ignored: whose keys count must not depend on the working folder. */
+/**
+ * The XDG base directory specification has relative paths ignored: whose keys count must not depend
+ * on the working folder.
+ */
 function configFolder({ env, home }: Io['environment']): string {
   const named = env['XDG_CONFIG_HOME'] ?? '';
   return join(isAbsolute(named) ? named : join(home, '.config'), 'bundle');
@@ -68,7 +88,10 @@ function configFolder({ env, home }: Io['environment']): string {
 
 /** A command line that cannot be parsed still says how it wants its failure. */
 function wantsJson(argv: readonly string[]): boolean {
-  return argv.some((word, index) => word === '--output=json' || (word === '--output' && argv[index + 1] === 'json'));
+  return argv.some(
+    (word, index) =>
+      word === '--output=json' || (word === '--output' && argv[index + 1] === 'json'),
+  );
 }
 
 /** What a signal turns into: the abort reason of the whole run. */

@@ -50,11 +50,15 @@ const EXAMPLES: Command['examples'] = [
  * Understands a command line without running anything.
  * @throws BundleError USAGE
  */
-export async function parseCommandLine(argv: readonly string[], io: Pick<Io, 'stdout'>): Promise<Invocation> {
+export async function parseCommandLine(
+  argv: readonly string[],
+  io: Pick<Io, 'stdout'>,
+): Promise<Invocation> {
   const completed = completions(argv, { '': COMMANDS, trust: TRUST_COMMANDS }, commonOptions);
   if (completed !== undefined) return { output: completed };
   let chosen: Command | undefined;
-  // yargs puts examples last, and would wrap and trim them elsewhere: so they are put in when it is done.
+  // yargs puts examples last, and would wrap and trim them elsewhere: so they are put in when it is
+  // done.
   const introductions = new Map<string, string>();
   const introduce = (usage: string, summary: string, examples: Command['examples']): string => {
     introductions.set(usage, introduction(usage, summary, examples));
@@ -66,7 +70,8 @@ export async function parseCommandLine(argv: readonly string[], io: Pick<Io, 'st
       command.summary,
       (sub) => {
         sub.usage(introduce(`${path} ${command.usage}`, command.summary, command.examples));
-        for (const [name, positional] of Object.entries(command.positionals)) sub.positional(name, positional);
+        for (const [name, positional] of Object.entries(command.positionals))
+          sub.positional(name, positional);
         return sub.options({ ...command.options, ...commonOptions });
       },
       () => {
@@ -97,12 +102,20 @@ export async function parseCommandLine(argv: readonly string[], io: Pick<Io, 'st
     return trust.demandCommand(1, 'trust what? add, list or remove');
   });
 
-  const { failure, args, output } = await new Promise<{ failure: Error | undefined; args: Arguments; output: string }>((settle) => {
+  const { failure, args, output } = await new Promise<{
+    failure: Error | undefined;
+    args: Arguments;
+    output: string;
+  }>((settle) => {
     void parser.parse(
       argv.map((word) => (word === '-' ? DASH : word)),
       {},
       (error: Error | undefined | null, parsed: unknown, text: string) => {
-        settle({ failure: error ?? undefined, args: withDashes(parsed as Arguments), output: text });
+        settle({
+          failure: error ?? undefined,
+          args: withDashes(parsed as Arguments),
+          output: text,
+        });
       },
     );
   });
@@ -119,11 +132,15 @@ export async function parseCommandLine(argv: readonly string[], io: Pick<Io, 'st
 
 /** What a help begins with: the command line, what it is for, and how it looks in use. */
 function introduction(usage: string, summary: string, examples: Command['examples']): string {
-  const lines = examples.flatMap(([line, what]) => [`  # ${what}`, `  ${line.replaceAll('$0', 'bundle')}`]);
+  const lines = examples.flatMap(([line, what]) => [
+    `  # ${what}`,
+    `  ${line.replaceAll('$0', 'bundle')}`,
+  ]);
   return [usage, '', summary, '', 'Examples:', ...lines].join('\n');
 }
 
 function withDashes(args: Arguments): Arguments {
-  const dashed = (value: unknown): unknown => (Array.isArray(value) ? value.map(dashed) : value === DASH ? '-' : value);
+  const dashed = (value: unknown): unknown =>
+    Array.isArray(value) ? value.map(dashed) : value === DASH ? '-' : value;
   return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, dashed(value)]));
 }

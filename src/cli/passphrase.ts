@@ -5,7 +5,10 @@ import { askHidden, canAsk } from './ask.ts';
 import type { Arguments } from './command.ts';
 import type { Io } from './io.ts';
 
-/** Which key signs: that of `--key`, else of `$BUNDLE_KEY`, else the user's own. An empty variable is an unset one. */
+/**
+ * Which key signs: that of `--key`, else of `$BUNDLE_KEY`, else the user's own. An empty variable
+ * is an unset one.
+ */
 export function keySource(args: Arguments, io: Io): KeySource {
   const fromEnvironment = io.environment.env['BUNDLE_KEY'];
   return {
@@ -15,7 +18,8 @@ export function keySource(args: Arguments, io: Io): KeySource {
 }
 
 /**
- * The passphrase of a key: `$BUNDLE_KEY_PASSPHRASE`, else asked for in a terminal without showing it.
+ * The passphrase of a key: `$BUNDLE_KEY_PASSPHRASE`, else asked for in a terminal without showing
+ * it.
  * @returns `undefined` where there is neither.
  */
 export async function askPassphrase(io: Io, { twice = false } = {}): Promise<string | undefined> {
@@ -23,6 +27,7 @@ export async function askPassphrase(io: Io, { twice = false } = {}): Promise<str
   if (given !== undefined) return given;
   if (!canAsk(io)) return undefined;
   const passphrase = await askHidden(io, 'passphrase of the key: ');
-  if (twice && passphrase !== (await askHidden(io, 'the same again: '))) throw new BundleError('USAGE', 'the two passphrases differ');
+  if (twice && passphrase !== (await askHidden(io, 'the same again: ')))
+    throw new BundleError('USAGE', 'the two passphrases differ');
   return passphrase;
 }

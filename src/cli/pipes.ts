@@ -13,19 +13,24 @@ export const PIPE = '-';
 /** Where a bundle comes in. @throws BundleError USAGE for a terminal. */
 export function inputPipe({ stdin }: Io): Readable {
   if (!stdin.isTTY) return stdin;
-  throw new BundleError('USAGE', 'stdin is a terminal: no bundle comes from there', { hint: 'Write PROGRAM | bundle verify -.' });
+  throw new BundleError('USAGE', 'stdin is a terminal: no bundle comes from there', {
+    hint: 'Write PROGRAM | bundle verify -.',
+  });
 }
 
 /**
- * Where a bundle goes out. Node writes to a pipe at its stdout while everything else waits, and does not even see a signal
- * while the reader is slow: so this is another stream for the same end.
+ * Where a bundle goes out. Node writes to a pipe at its stdout while everything else waits, and
+ * does not even see a signal while the reader is slow: so this is another stream for the same end.
  * @throws BundleError USAGE for a terminal.
  */
 export function outputPipe({ stdout }: Io): Writable {
   if (stdout.isTTY) {
-    throw new BundleError('USAGE', 'stdout is a terminal: a bundle is not for reading', { hint: 'Write bundle pack … -o - | PROGRAM.' });
+    throw new BundleError('USAGE', 'stdout is a terminal: a bundle is not for reading', {
+      hint: 'Write bundle pack … -o - | PROGRAM.',
+    });
   }
   const kind = fstatSync(STDOUT);
-  if (kind.isFIFO() || kind.isSocket()) return new Socket({ fd: STDOUT, readable: false, writable: true });
+  if (kind.isFIFO() || kind.isSocket())
+    return new Socket({ fd: STDOUT, readable: false, writable: true });
   return createWriteStream('', { fd: STDOUT, autoClose: false });
 }

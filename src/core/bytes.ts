@@ -7,7 +7,11 @@ export type ByteStream = AsyncIterable<Uint8Array>;
  * Reads a whole stream into memory, up to a named ceiling (limits.ts).
  * @throws BundleError CONTENT_MISMATCH when there is more than `limit` bytes.
  */
-export async function readAll(content: ByteStream, limit: number, what: string): Promise<Uint8Array> {
+export async function readAll(
+  content: ByteStream,
+  limit: number,
+  what: string,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of content) {

@@ -2,7 +2,10 @@ import { setMaxListeners } from 'node:events';
 
 import { gravest } from './errors.ts';
 
-/** The signal that ends when either does, for any number of listeners: Node would take more than ten for a leak. */
+/**
+ * The signal that ends when either does, for any number of listeners: Node would take more than ten
+ * for a leak.
+ */
 export function anySignal(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
   const combined = AbortSignal.any(signals.filter((signal) => signal !== undefined));
   setMaxListeners(0, combined);
@@ -10,8 +13,8 @@ export function anySignal(...signals: readonly (AbortSignal | undefined)[]): Abo
 }
 
 /**
- * How many tasks run at once where the other end has a say: half as many when it is pressed, one more after each round
- * that went well, and never more than `most`.
+ * How many tasks run at once where the other end has a say: half as many when it is pressed, one
+ * more after each round that went well, and never more than `most`.
  */
 export class Pace {
   readonly most: number;
@@ -32,7 +35,10 @@ export class Pace {
     return this.#now;
   }
 
-  /** The other end is pressed. What was `begun` (on the clock of `performance.now()`) before the last fall says nothing new. */
+  /**
+   * The other end is pressed. What was `begun` (on the clock of `performance.now()`) before the
+   * last fall says nothing new.
+   */
   fall(begun: number): void {
     if (begun < this.#fellAt) return;
     this.#fellAt = performance.now();
@@ -49,7 +55,10 @@ export class Pace {
     for (const wake of [...this.#waiting]) wake();
   }
 
-  /** Waits until the `worker`-th, from 0, may take another task; `false` where `signal` is aborted. The first one never waits. */
+  /**
+   * Waits until the `worker`-th, from 0, may take another task; `false` where `signal` is aborted.
+   * The first one never waits.
+   */
   async turn(worker: number, signal: AbortSignal): Promise<boolean> {
     while (worker >= this.#now && !signal.aborted) {
       await new Promise<void>((resolve) => {
@@ -70,10 +79,12 @@ export class Pace {
 export type Limit = number | Pace;
 
 /**
- * Runs `task` for every item, at most `limit` at a time, in the order of the items. The first failure aborts the
- * signal that the tasks were given and starts no further one; all that run have settled when this returns or throws.
+ * Runs `task` for every item, at most `limit` at a time, in the order of the items. The first
+ * failure aborts the signal that the tasks were given and starts no further one; all that run have
+ * settled when this returns or throws.
  *
- * @param limit a positive integer, else RangeError: a limit of NaN would run nothing and report success.
+ * @param limit a positive integer, else RangeError: a limit of NaN would run nothing and report
+ * success.
  * @throws the gravest failure that was not caused by the abort itself.
  */
 export async function forEachLimited<T>(
@@ -93,7 +104,8 @@ export async function forEachLimited<T>(
   const work = async (worker: number): Promise<void> => {
     while (!over.aborted) {
       try {
-        if (limit instanceof Pace && worker >= limit.now && !(await limit.turn(worker, over))) return;
+        if (limit instanceof Pace && worker >= limit.now && !(await limit.turn(worker, over)))
+          return;
         const next = queue.next();
         if (next.done === true) taken.abort();
         else await task(next.value, combined);
@@ -128,7 +140,8 @@ export async function mapLimited<T, R>(
 }
 
 function checkLimit(limit: number): void {
-  if (!Number.isSafeInteger(limit) || limit < 1) throw new RangeError(`concurrency limit: ${limit}`);
+  if (!Number.isSafeInteger(limit) || limit < 1)
+    throw new RangeError(`concurrency limit: ${limit}`);
 }
 
 function isAbort(error: unknown): boolean {

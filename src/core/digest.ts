@@ -3,12 +3,18 @@ import { BundleError } from './errors.ts';
 
 declare const brand: unique symbol;
 
-/** `sha256:<64 lower-case hex digits>`. Only {@link parseDigest} and the hashing functions here make one. */
+/**
+ * `sha256:<64 lower-case hex digits>`. Only {@link parseDigest} and the hashing functions here make
+ * one.
+ */
 export type Digest = string & { readonly [brand]: 'Digest' };
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
-/** @throws BundleError UNSUPPORTED_CONTENT for anything but a canonical SHA-256 digest (OCI image-spec, descriptor.md). */
+/**
+ * @throws BundleError UNSUPPORTED_CONTENT for anything but a canonical SHA-256 digest (OCI
+ * image-spec, descriptor.md).
+ */
 export function parseDigest(text: unknown): Digest {
   if (typeof text === 'string' && DIGEST.test(text)) return text as Digest;
   throw new BundleError('UNSUPPORTED_CONTENT', `not a SHA-256 digest: ${shown(text)}`, {

@@ -68,9 +68,13 @@ export class BundleError extends Error {
     return this.#status ?? STATUS_OF_CODE[this.code];
   }
 
-  /** The same failure, told of `subject` too: for a layer that knows which image was being moved. */
+  /**
+   * The same failure, told of `subject` too: for a layer that knows which image was being moved.
+   */
   about(subject: string): BundleError {
-    return this.subject === undefined ? this.#with(`${subject}: ${this.message}`, { subject }) : this;
+    return this.subject === undefined
+      ? this.#with(`${subject}: ${this.message}`, { subject })
+      : this;
   }
 
   /** The same failure with another way out: for somebody who knows a better one. */
@@ -80,14 +84,25 @@ export class BundleError extends Error {
 
   #with(message: string, other: Pick<ErrorDetail, 'hint' | 'subject'>): BundleError {
     const { hint, cause, expected, got, subject, temporary } = this;
-    return new BundleError(this.code, message, { hint, cause, expected, got, subject, temporary, status: this.#status, ...other });
+    return new BundleError(this.code, message, {
+      hint,
+      cause,
+      expected,
+      got,
+      subject,
+      temporary,
+      status: this.#status,
+      ...other,
+    });
   }
 }
 
 /** Which of several failures decides the exit status, gravest first (docs/exit-status.md). */
 const GRAVITY: readonly number[] = [21, 20, 22, 24, 23, 25, 26];
 
-/** The failure to report of several that happened in one run; `undefined` only for an empty list. */
+/**
+ * The failure to report of several that happened in one run; `undefined` only for an empty list.
+ */
 export function gravest(errors: readonly unknown[]): unknown {
   const rank = (error: unknown): number => {
     if (!(error instanceof BundleError)) return -1; // a bug outranks everything: it must be seen
@@ -102,7 +117,10 @@ export function hasCode(error: unknown, code: ErrorCode): error is BundleError {
   return error instanceof BundleError && error.code === code;
 }
 
-/** True for a failure that may pass when the same is done again: a broken connection, a busy registry. */
+/**
+ * True for a failure that may pass when the same is done again: a broken connection, a busy
+ * registry.
+ */
 export function isTemporary(error: unknown): error is BundleError {
   return error instanceof BundleError && error.temporary;
 }
@@ -113,13 +131,22 @@ export function systemCode(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** A failure to read in the program's own words: 23 where the path does not exist, 26 for the rest (no permission, read error). */
+/**
+ * A failure to read in the program's own words: 23 where the path does not exist, 26 for the rest
+ * (no permission, read error).
+ */
 export function diskError(action: string, path: string, cause: unknown): BundleError {
   if (systemCode(cause) !== 'ENOENT') return writeError(action, path, cause);
-  return new BundleError('NOT_FOUND', `cannot ${action} ${path}: no such file or folder`, { hint: 'Check the path.', cause });
+  return new BundleError('NOT_FOUND', `cannot ${action} ${path}: no such file or folder`, {
+    hint: 'Check the path.',
+    cause,
+  });
 }
 
-/** A failure to write in the program's own words: always 26 (no space, no permission, no such folder). */
+/**
+ * A failure to write in the program's own words: always 26 (no space, no permission, no such
+ * folder).
+ */
 export function writeError(action: string, path: string, cause: unknown): BundleError {
   const code = systemCode(cause) ?? 'unknown error';
   const hints: Record<string, string> = {

@@ -4,10 +4,12 @@ const JSON_TOKEN = new RegExp(
   'y',
 );
 
-type Expected = 'value' | 'value or end' | 'key' | 'key or end' | 'colon' | 'comma or end' | 'nothing';
+type Expected =
+  'value' | 'value or end' | 'key' | 'key or end' | 'colon' | 'comma or end' | 'nothing';
 
 /**
- * Where a text stops being JSON: for a message about a file whose content must not be shown, as the parser's own message does.
+ * Where a text stops being JSON: for a message about a file whose content must not be shown, as the
+ * parser's own message does.
  * @returns line and column, from 1; the end of the text where only its rest is missing.
  */
 export function jsonFault(text: string): { readonly line: number; readonly column: number } {
@@ -23,12 +25,14 @@ export function jsonFault(text: string): { readonly line: number; readonly colum
     const [, string, scalar, mark] = match;
     const isKey: boolean = string !== undefined && expected.startsWith('key');
     if (isKey) expected = 'colon';
-    else if (expected.startsWith('value') && (string !== undefined || scalar !== undefined)) expected = after();
+    else if (expected.startsWith('value') && (string !== undefined || scalar !== undefined))
+      expected = after();
     else if (expected.startsWith('value') && (mark === '{' || mark === '[')) {
       open.push(mark);
       expected = mark === '{' ? 'key or end' : 'value or end';
     } else if (expected === 'colon' && mark === ':') expected = 'value';
-    else if (expected === 'comma or end' && mark === ',') expected = open.at(-1) === '{' ? 'key' : 'value';
+    else if (expected === 'comma or end' && mark === ',')
+      expected = open.at(-1) === '{' ? 'key' : 'value';
     else if (expected.endsWith('or end') && mark === (open.at(-1) === '{' ? '}' : ']')) {
       open.pop();
       expected = after();

@@ -6,8 +6,9 @@ export interface JsonObject {
 }
 
 /**
- * Parses JSON that decides what is trusted, refusing what two parsers could read differently: a key twice in
- * one object (RFC 8259 section 4 leaves its meaning open), bytes that are no UTF-8, and integers that a double cannot hold.
+ * Parses JSON that decides what is trusted, refusing what two parsers could read differently: a key
+ * twice in one object (RFC 8259 section 4 leaves its meaning open), bytes that are no UTF-8, and
+ * integers that a double cannot hold.
  * @throws BundleError UNSUPPORTED_CONTENT naming `what`.
  */
 export function parseStrictJson(bytes: Uint8Array, what: string): Json {
@@ -21,7 +22,11 @@ export function parseStrictJson(bytes: Uint8Array, what: string): Json {
   try {
     value = JSON.parse(text) as Json;
   } catch (cause) {
-    throw new BundleError('UNSUPPORTED_CONTENT', `${what} is not valid JSON: ${(cause as Error).message}`, { cause });
+    throw new BundleError(
+      'UNSUPPORTED_CONTENT',
+      `${what} is not valid JSON: ${(cause as Error).message}`,
+      { cause },
+    );
   }
   refuseAmbiguity(text, what);
   return value;
@@ -45,7 +50,10 @@ export function asString(value: Json | undefined, what: string): string {
   throw new BundleError('UNSUPPORTED_CONTENT', `${what} is not a string`);
 }
 
-/** The value as a size in bytes: a safe integer, not negative. @throws BundleError UNSUPPORTED_CONTENT naming `what`. */
+/**
+ * The value as a size in bytes: a safe integer, not negative. @throws BundleError
+ * UNSUPPORTED_CONTENT naming `what`.
+ */
 export function asSize(value: Json | undefined, what: string): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   throw new BundleError('UNSUPPORTED_CONTENT', `${what} is not a size in bytes`);
@@ -61,8 +69,9 @@ export function formatJson(value: unknown): Uint8Array {
 }
 
 /**
- * The text is valid JSON here, so a walk over its tokens is enough; `JSON.parse` has dropped what we look for.
- * Strings are walked by hand: a regular expression runs out of stack on one of some megabytes.
+ * The text is valid JSON here, so a walk over its tokens is enough; `JSON.parse` has dropped what
+ * we look for. Strings are walked by hand: a regular expression runs out of stack on one of some
+ * megabytes.
  */
 function refuseAmbiguity(text: string, what: string): void {
   const token = /["{}[\]:]|-?[0-9][0-9.eE+-]*/g;
@@ -80,11 +89,17 @@ function refuseAmbiguity(text: string, what: string): void {
       const keys = open.at(-1);
       const key = JSON.parse(lastString) as string;
       if (keys?.has(key) === true) {
-        throw new BundleError('UNSUPPORTED_CONTENT', `${what} has the key ${shown(lastString)} twice in one object`);
+        throw new BundleError(
+          'UNSUPPORTED_CONTENT',
+          `${what} has the key ${shown(lastString)} twice in one object`,
+        );
       }
       keys?.add(key);
     } else if (/^-?[0-9]+$/.test(found) && !Number.isSafeInteger(Number(found))) {
-      throw new BundleError('UNSUPPORTED_CONTENT', `${what} holds the integer ${shown(found)}, which cannot be represented exactly`);
+      throw new BundleError(
+        'UNSUPPORTED_CONTENT',
+        `${what} holds the integer ${shown(found)}, which cannot be represented exactly`,
+      );
     }
   }
 }

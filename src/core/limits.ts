@@ -1,9 +1,15 @@
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** What the OCI distribution specification asks registries to accept at least, and clients to stop at. */
+/**
+ * What the OCI distribution specification asks registries to accept at least, and clients to stop
+ * at.
+ */
 export const MAX_MANIFEST_BYTES = 4 * MiB;
-/** `bundle.json`, `index.json` and `SHA256SUMS` name every blob of a bundle; twenty thousand blobs take 3 MiB. */
+/**
+ * `bundle.json`, `index.json` and `SHA256SUMS` name every blob of a bundle; twenty thousand blobs
+ * take 3 MiB.
+ */
 export const MAX_LISTING_BYTES = 64 * MiB;
 /** An OpenPGP release signature is under 2 KiB; the ceiling is the one `oc` announces. */
 export const MAX_SIGNATURE_BYTES = 50 * KiB;
@@ -33,9 +39,18 @@ export const MAX_CONFIGURATION_BYTES = 4 * MiB;
 export const MAX_INDEX_DEPTH = 4;
 /** Referrers of one manifest: signatures, attestations and SBOMs of real images are a handful. */
 export const MAX_REFERRERS = 1000;
-/** Referrers of all images of a release together: five for each of the images and indexes of a `multi` release are half of it. */
+/**
+ * Referrers of all images of a release together: five for each of the images and indexes of a
+ * `multi` release are half of it.
+ */
 export const MAX_ALL_REFERRERS = 10_000;
-/** How far referrers may refer to referrers: a signature over an attestation over an SBOM is the third. */
+/**
+ * How far referrers may refer to referrers: a signature over an attestation over an SBOM is the
+ * third.
+ */
 export const MAX_REFERRER_DEPTH = 4;
-/** All manifests and configs of a bundle together; they are held in memory. 5,000 images take about 125 MiB. */
+/**
+ * All manifests and configs of a bundle together; they are held in memory. 5,000 images take about
+ * 125 MiB.
+ */
 export const MAX_METADATA_BYTES = 256 * MiB;

@@ -1,15 +1,34 @@
 import type { Descriptor } from './descriptor.ts';
 import { type Digest, isDigest, parseDigest } from './digest.ts';
 import { BundleError, hasCode } from './errors.ts';
-import { asArray, asObject, asSize, asString, isObject, type Json, type JsonObject, parseStrictJson } from './json.ts';
-import { DOCKER_LIST, DOCKER_MANIFEST, isIndexType, isManifestType, OCI_INDEX, OCI_MANIFEST } from './media-types.ts';
+import {
+  asArray,
+  asObject,
+  asSize,
+  asString,
+  isObject,
+  type Json,
+  type JsonObject,
+  parseStrictJson,
+} from './json.ts';
+import {
+  DOCKER_LIST,
+  DOCKER_MANIFEST,
+  isIndexType,
+  isManifestType,
+  OCI_INDEX,
+  OCI_MANIFEST,
+} from './media-types.ts';
 
 export interface Platform {
   readonly os: string;
   readonly architecture: string;
 }
 
-/** One image: a config and its layers, base layer first. A `subject` is the manifest that it says it is about. */
+/**
+ * One image: a config and its layers, base layer first. A `subject` is the manifest that it says it
+ * is about.
+ */
 export interface ImageManifest {
   readonly kind: 'manifest';
   readonly mediaType: string;
@@ -29,13 +48,13 @@ export interface ImageIndex {
 export type Manifest = ImageManifest | ImageIndex;
 
 /**
- * Reads a manifest of Docker schema 2 or OCI, single or list. The bytes themselves are what is kept and moved;
- * this is only a view of them.
+ * Reads a manifest of Docker schema 2 or OCI, single or list. The bytes themselves are what is kept
+ * and moved; this is only a view of them.
  *
- * `announced` is the media type by which the bytes came (Content-Type or parent descriptor); the bytes' own
- * `mediaType` must agree with it.
- * @throws BundleError UNSUPPORTED_CONTENT for Docker schema 1, other digests than sha256, bytes that read as both
- * manifest and index (CVE-2021-41190), and anything that does not have the shape.
+ * `announced` is the media type by which the bytes came (Content-Type or parent descriptor); the
+ * bytes' own `mediaType` must agree with it.
+ * @throws BundleError UNSUPPORTED_CONTENT for Docker schema 1, other digests than sha256, bytes
+ * that read as both manifest and index (CVE-2021-41190), and anything that does not have the shape.
  */
 export function parseManifest(bytes: Uint8Array, announced?: string): Manifest {
   const document = asObject(parseStrictJson(bytes, 'manifest'), 'manifest');
@@ -50,7 +69,9 @@ export function parseManifest(bytes: Uint8Array, announced?: string): Manifest {
     return { kind: 'index', mediaType, manifests, ...(subject && { subject }) };
   }
   const config = parseDescriptor(document['config'], 'config');
-  const layers = asArray(document['layers'], 'layers').map((entry, index) => parseDescriptor(entry, `layers[${index}]`));
+  const layers = asArray(document['layers'], 'layers').map((entry, index) =>
+    parseDescriptor(entry, `layers[${index}]`),
+  );
   return { kind: 'manifest', mediaType, config, layers, ...(subject && { subject }) };
 }
 
@@ -59,7 +80,10 @@ export function successors(manifest: Manifest): readonly Descriptor[] {
   return manifest.kind === 'index' ? manifest.manifests : [manifest.config, ...manifest.layers];
 }
 
-/** What the bytes of a manifest say that it is about; `undefined` where they say nothing, or are no manifest. */
+/**
+ * What the bytes of a manifest say that it is about; `undefined` where they say nothing, or are no
+ * manifest.
+ */
 export function subjectOf(bytes: Uint8Array, mediaType: string): Digest | undefined {
   try {
     return parseManifest(bytes, mediaType).subject;
@@ -69,7 +93,10 @@ export function subjectOf(bytes: Uint8Array, mediaType: string): Digest | undefi
   }
 }
 
-/** What kind of thing a manifest says it is (OCI image-spec, `artifactType`); an image that does not say it is of the kind of its config. */
+/**
+ * What kind of thing a manifest says it is (OCI image-spec, `artifactType`); an image that does not
+ * say it is of the kind of its config.
+ */
 export function artifactTypeOf(manifest: JsonObject): string | undefined {
   const { artifactType, config } = manifest;
   if (typeof artifactType === 'string' && artifactType !== '') return artifactType;
@@ -87,10 +114,16 @@ export function parseDescriptor(value: Json | undefined, what: string): Descript
   };
 }
 
-/** OCI image-spec, `subject`: Docker's manifests have none. What is no digest as they are used here names nothing. */
+/**
+ * OCI image-spec, `subject`: Docker's manifests have none. What is no digest as they are used here
+ * names nothing.
+ */
 function subjectIn(document: JsonObject, mediaType: string): Digest | undefined {
   const subject = document['subject'];
-  const digest = isObject(subject) && [OCI_MANIFEST, OCI_INDEX].includes(mediaType) ? subject['digest'] : undefined;
+  const digest =
+    isObject(subject) && [OCI_MANIFEST, OCI_INDEX].includes(mediaType)
+      ? subject['digest']
+      : undefined;
   return typeof digest === 'string' && isDigest(digest) ? digest : undefined;
 }
 
@@ -100,51 +133,81 @@ function mediaTypeOf(document: JsonObject, announced: string | undefined): strin
       hint: 'Schema 1 cannot be carried by digest; ask for the image to be pushed again with a current tool.',
     });
   }
-  if (document['schemaVersion'] !== 2) throw new BundleError('UNSUPPORTED_CONTENT', 'the manifest has no schemaVersion 2');
+  if (document['schemaVersion'] !== 2)
+    throw new BundleError('UNSUPPORTED_CONTENT', 'the manifest has no schemaVersion 2');
   if ('manifests' in document && ('layers' in document || 'config' in document)) {
-    throw new BundleError('UNSUPPORTED_CONTENT', 'the manifest reads as both an image and an index');
+    throw new BundleError(
+      'UNSUPPORTED_CONTENT',
+      'the manifest reads as both an image and an index',
+    );
   }
   const own = document['mediaType'];
-  if (own !== undefined && typeof own !== 'string') throw new BundleError('UNSUPPORTED_CONTENT', 'mediaType is not a string');
+  if (own !== undefined && typeof own !== 'string')
+    throw new BundleError('UNSUPPORTED_CONTENT', 'mediaType is not a string');
   const known = announced !== undefined && isManifestType(announced) ? announced : undefined;
   if (own !== undefined && known !== undefined && own !== known) {
-    throw new BundleError('UNSUPPORTED_CONTENT', `the manifest says it is ${own} but came as ${known}`, { expected: known, got: own });
+    throw new BundleError(
+      'UNSUPPORTED_CONTENT',
+      `the manifest says it is ${own} but came as ${known}`,
+      { expected: known, got: own },
+    );
   }
   const mediaType = own ?? known ?? guess(document);
   if (!isManifestType(mediaType)) {
-    throw new BundleError('UNSUPPORTED_CONTENT', `manifests of type ${mediaType} are not supported`, {
-      hint: 'Docker schema 2 and OCI manifests and indexes are.',
-    });
+    throw new BundleError(
+      'UNSUPPORTED_CONTENT',
+      `manifests of type ${mediaType} are not supported`,
+      {
+        hint: 'Docker schema 2 and OCI manifests and indexes are.',
+      },
+    );
   }
   if (isIndexType(mediaType) !== 'manifests' in document) {
-    throw new BundleError('UNSUPPORTED_CONTENT', `the manifest does not have the shape of its type ${mediaType}`);
+    throw new BundleError(
+      'UNSUPPORTED_CONTENT',
+      `the manifest does not have the shape of its type ${mediaType}`,
+    );
   }
   return mediaType;
 }
 
-/** OCI manifests may leave their own type out; Docker's never do, but their config's type gives them away. */
+/**
+ * OCI manifests may leave their own type out; Docker's never do, but their config's type gives them
+ * away.
+ */
 function guess(document: JsonObject): string {
   if ('manifests' in document) {
-    const first = Array.isArray(document['manifests']) ? (document['manifests'] as readonly Json[])[0] : undefined;
+    const first = Array.isArray(document['manifests'])
+      ? (document['manifests'] as readonly Json[])[0]
+      : undefined;
     return isObject(first) && first['mediaType'] === DOCKER_MANIFEST ? DOCKER_LIST : OCI_INDEX;
   }
   const config = document['config'];
   const type = isObject(config) ? config['mediaType'] : undefined;
-  return typeof type === 'string' && type.startsWith('application/vnd.docker.') ? DOCKER_MANIFEST : OCI_MANIFEST;
+  return typeof type === 'string' && type.startsWith('application/vnd.docker.')
+    ? DOCKER_MANIFEST
+    : OCI_MANIFEST;
 }
 
 function parsePlatform(value: Json | undefined): Platform | undefined {
   if (!isObject(value)) return undefined;
   const { os, architecture } = value;
-  return typeof os === 'string' && typeof architecture === 'string' ? { os, architecture } : undefined;
+  return typeof os === 'string' && typeof architecture === 'string'
+    ? { os, architecture }
+    : undefined;
 }
 
-/** The tag under which cosign keeps the signatures of a manifest, in the manifest's own repository. */
+/**
+ * The tag under which cosign keeps the signatures of a manifest, in the manifest's own repository.
+ */
 export function signatureTagOf(digest: Digest): string {
   return `${digest.replace(':', '-')}.sig`;
 }
 
-/** The tag that lists the referrers of a manifest where a registry does not (distribution-spec, "Referrers Tag Schema"). */
+/**
+ * The tag that lists the referrers of a manifest where a registry does not (distribution-spec,
+ * "Referrers Tag Schema").
+ */
 export function referrersTagOf(digest: Digest): string {
   return digest.replace(':', '-');
 }

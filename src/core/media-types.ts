@@ -9,7 +9,12 @@ export const DOCKER_LAYER = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
 export const OCTET_STREAM = 'application/octet-stream';
 
 /** What is asked for when a tag is resolved: whole images of many platforms first. */
-export const MANIFEST_TYPES: readonly string[] = [DOCKER_LIST, OCI_INDEX, DOCKER_MANIFEST, OCI_MANIFEST];
+export const MANIFEST_TYPES: readonly string[] = [
+  DOCKER_LIST,
+  OCI_INDEX,
+  DOCKER_MANIFEST,
+  OCI_MANIFEST,
+];
 
 export function isIndexType(mediaType: string): boolean {
   return mediaType === OCI_INDEX || mediaType === DOCKER_LIST;

@@ -9,7 +9,9 @@ export interface RepositoryName {
   readonly repository: string;
 }
 
-/** `registry/repository[:tag][@digest]`. With both, the digest decides and the tag is for people. */
+/**
+ * `registry/repository[:tag][@digest]`. With both, the digest decides and the tag is for people.
+ */
 export interface Reference extends RepositoryName {
   readonly tag?: string;
   readonly digest?: Digest;
@@ -27,8 +29,9 @@ const MAX_PORT = 65_535;
 const MAX_NAME_LENGTH = 255;
 
 /**
- * Parses a full reference after the grammar of the distribution specification. The registry has to be written out:
- * there is no default one. A leading `docker://` is understood, as skopeo writes it.
+ * Parses a full reference after the grammar of the distribution specification. The registry has to
+ * be written out: there is no default one. A leading `docker://` is understood, as skopeo writes
+ * it.
  * @throws BundleError USAGE naming the part that is wrong.
  */
 export function parseReference(text: string): Reference {
@@ -56,7 +59,10 @@ export function parseReference(text: string): Reference {
  * @throws BundleError USAGE, telling of `whole` where the name is a part of it.
  */
 export function parseRepositoryName(name: string, whole: string = name): RepositoryName {
-  return readRepositoryName(name.startsWith('docker://') ? name.slice('docker://'.length) : name, whole);
+  return readRepositoryName(
+    name.startsWith('docker://') ? name.slice('docker://'.length) : name,
+    whole,
+  );
 }
 
 function readRepositoryName(bare: string, whole: string): RepositoryName {
@@ -65,14 +71,21 @@ function readRepositoryName(bare: string, whole: string): RepositoryName {
   const registry = bare.slice(0, slash);
   const repository = bare.slice(slash + 1);
   if (!isRegistry(registry) || !looksLikeHost(registry)) {
-    throw refused(whole, `"${registry}" is not a registry: write the host out, as in quay.io/${bare}`);
+    throw refused(
+      whole,
+      `"${registry}" is not a registry: write the host out, as in quay.io/${bare}`,
+    );
   }
   if (!isRepository(repository)) throw refused(whole, `"${repository}" is not a repository path`);
-  if (bare.length > MAX_NAME_LENGTH) throw refused(whole, `its name is longer than ${MAX_NAME_LENGTH} characters`);
+  if (bare.length > MAX_NAME_LENGTH)
+    throw refused(whole, `its name is longer than ${MAX_NAME_LENGTH} characters`);
   return { registry, repository };
 }
 
-/** A name without dot, port or brackets is a path component on Docker Hub to other tools; `localhost` alone is a host. */
+/**
+ * A name without dot, port or brackets is a path component on Docker Hub to other tools;
+ * `localhost` alone is a host.
+ */
 function looksLikeHost(registry: string): boolean {
   return /[.:[]/.test(registry) || registry === 'localhost';
 }

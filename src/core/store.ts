@@ -13,7 +13,10 @@ export interface StoreOptions {
 }
 
 export interface PushOptions extends StoreOptions {
-  /** Gives the content again, from a byte on: with it, a transfer that broke is continued, and wrong content is asked for once more. */
+  /**
+   * Gives the content again, from a byte on: with it, a transfer that broke is continued, and wrong
+   * content is asked for once more.
+   */
   readonly again?: (start: number) => ByteStream;
   /** The place has just been asked and does not hold it: it need not be asked again. */
   readonly isAbsent?: boolean;
@@ -26,11 +29,15 @@ export interface ReadOnlyStore {
   /** How people call the place: `quay.io/openshift-release-dev/ocp-release`, `oci:/srv/release`. */
   readonly name: string;
   /**
-   * The bytes of a blob or manifest, as the place gives them: **not** checked, wrap them in `verified()`.
+   * The bytes of a blob or manifest, as the place gives them: **not** checked, wrap them in
+   * `verified()`.
    * @throws BundleError NOT_FOUND when the place does not hold it.
    */
   fetch(descriptor: Descriptor, options?: FetchOptions): ByteStream;
-  /** Whether the place holds the content; only a definite absence is `false`, anything unclear throws. */
+  /**
+   * Whether the place holds the content; only a definite absence is `false`, anything unclear
+   * throws.
+   */
   exists(descriptor: Descriptor, options?: StoreOptions): Promise<boolean>;
   /**
    * What a tag or digest names.
@@ -40,8 +47,9 @@ export interface ReadOnlyStore {
   /** All tags, in no particular order. */
   tags(options?: StoreOptions): Promise<readonly string[]>;
   /**
-   * The manifests that are listed as being about another one, their `subject`; in no particular order. **Not** checked: a list
-   * has no digest, and what a manifest is about only its own bytes tell.
+   * The manifests that are listed as being about another one, their `subject`; in no particular
+   * order. **Not** checked: a list has no digest, and what a manifest is about only its own bytes
+   * tell.
    */
   referrers(subject: Digest, options?: StoreOptions): Promise<readonly Descriptor[]>;
 }
@@ -49,17 +57,17 @@ export interface ReadOnlyStore {
 /** A place that content can also be written to. */
 export interface Store extends ReadOnlyStore {
   /**
-   * Takes the content in and checks it: afterwards it is there whole, or (on an error) not at all. Content that
-   * is there already is left alone. A manifest may be pushed only after everything it points to; one that has a subject is among the
-   * `referrers` of that from then on.
+   * Takes the content in and checks it: afterwards it is there whole, or (on an error) not at all.
+   * Content that is there already is left alone. A manifest may be pushed only after everything it
+   * points to; one that has a subject is among the `referrers` of that from then on.
    * @throws BundleError CONTENT_MISMATCH when the bytes are not those of the descriptor.
    */
   push(descriptor: Descriptor, content: ByteStream, options?: PushOptions): Promise<void>;
   /** Lets `tag` name a manifest that has been pushed, replacing what it named before. */
   tag(descriptor: Descriptor, tag: string, options?: StoreOptions): Promise<void>;
   /**
-   * Takes over content that another place near it holds, without moving bytes; `false` when that cannot be done.
-   * Only registries can: two repositories of one registry.
+   * Takes over content that another place near it holds, without moving bytes; `false` when that
+   * cannot be done. Only registries can: two repositories of one registry.
    */
   mount?(descriptor: Descriptor, from: ReadOnlyStore, options?: StoreOptions): Promise<boolean>;
 }

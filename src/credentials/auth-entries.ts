@@ -4,7 +4,10 @@ import { jsonFault } from '../core/json-fault.ts';
 import { isObject, type Json, type JsonObject } from '../core/json.ts';
 import type { RepositoryName } from '../core/reference.ts';
 
-/** What one auth file says. Entries are decoded when they are asked for, so that one that is broken spoils no other. */
+/**
+ * What one auth file says. Entries are decoded when they are asked for, so that one that is broken
+ * spoils no other.
+ */
 export interface AuthFile {
   readonly path: string;
   readonly legacy: boolean;
@@ -28,8 +31,10 @@ const DOCKER_HUB = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.i
 const DOCKER_HUB_SERVER = 'https://index.docker.io/v1/';
 
 /**
- * Reads an auth file: `{"auths": {…}}` (containers-auth.json(5)), or the flat `.dockercfg` where `legacy`.
- * @throws BundleError CONFIGURATION naming file and place. The parser's own message would quote the file and so is not passed on.
+ * Reads an auth file: `{"auths": {…}}` (containers-auth.json(5)), or the flat `.dockercfg` where
+ * `legacy`.
+ * @throws BundleError CONFIGURATION naming file and place. The parser's own message would quote the
+ * file and so is not passed on.
  */
 export function parseAuthFile(text: string, path: string, legacy = false): AuthFile {
   const document = parseDocument(text, path);
@@ -37,9 +42,21 @@ export function parseAuthFile(text: string, path: string, legacy = false): AuthF
   if (!isObject(auths)) throw malformed(path, '"auths" is not an object');
   const { credHelpers = {}, credsStore } = legacy ? {} : document;
   if (!isObject(credHelpers)) throw malformed(path, '"credHelpers" is not an object');
-  const helpers = Object.entries(credHelpers).map(([key, helper]) => [key, helperName(helper, path, `credHelpers.${key}`)]);
-  const store = credsStore === undefined || credsStore === '' ? undefined : helperName(credsStore, path, 'credsStore');
-  return { path, legacy, auths, credHelpers: Object.fromEntries(helpers) as Record<string, string>, credsStore: store };
+  const helpers = Object.entries(credHelpers).map(([key, helper]) => [
+    key,
+    helperName(helper, path, `credHelpers.${key}`),
+  ]);
+  const store =
+    credsStore === undefined || credsStore === ''
+      ? undefined
+      : helperName(credsStore, path, 'credsStore');
+  return {
+    path,
+    legacy,
+    auths,
+    credHelpers: Object.fromEntries(helpers) as Record<string, string>,
+    credsStore: store,
+  };
 }
 
 /** The file as it is, for a change of one entry. @throws BundleError CONFIGURATION */
@@ -56,12 +73,16 @@ export function parseDocument(text: string, path: string): JsonObject {
 }
 
 /**
- * What a file has for a repository: the helper of its registry; else the longest path (`quay.io/a/b`, `quay.io/a`, `quay.io`), then a
- * key that is a URL or another name of the same registry; else the file's store. A port has to match literally. Entries that hold no
- * credentials, as Docker leaves them for its helpers, are passed over.
+ * What a file has for a repository: the helper of its registry; else the longest path
+ * (`quay.io/a/b`, `quay.io/a`, `quay.io`), then a key that is a URL or another name of the same
+ * registry; else the file's store. A port has to match literally. Entries that hold no credentials,
+ * as Docker leaves them for its helpers, are passed over.
  * @throws BundleError CONFIGURATION for an entry that cannot be decoded.
  */
-export function findEntry(file: AuthFile, name: RepositoryName): Credentials | HelperCall | undefined {
+export function findEntry(
+  file: AuthFile,
+  name: RepositoryName,
+): Credentials | HelperCall | undefined {
   const { auths, credsStore, legacy } = file;
   const registry = normalRegistry(name.registry);
   const helper = helperFor(file, name.registry);
@@ -76,13 +97,21 @@ export function findEntry(file: AuthFile, name: RepositoryName): Credentials | H
     if (found) return found;
   }
   if (credsStore === undefined) return undefined;
-  return { helper: credsStore, server: registry === 'docker.io' ? DOCKER_HUB_SERVER : name.registry };
+  return {
+    helper: credsStore,
+    server: registry === 'docker.io' ? DOCKER_HUB_SERVER : name.registry,
+  };
 }
 
 /** The helper program that a file names for a registry. */
-export function helperFor({ credHelpers }: Pick<AuthFile, 'credHelpers'>, registry: string): HelperCall | undefined {
+export function helperFor(
+  { credHelpers }: Pick<AuthFile, 'credHelpers'>,
+  registry: string,
+): HelperCall | undefined {
   const wanted = normalRegistry(registry);
-  const key = Object.hasOwn(credHelpers, registry) ? registry : Object.keys(credHelpers).find((other) => registryOfKey(other) === wanted);
+  const key = Object.hasOwn(credHelpers, registry)
+    ? registry
+    : Object.keys(credHelpers).find((other) => registryOfKey(other) === wanted);
   return key === undefined ? undefined : { helper: credHelpers[key]!, server: key };
 }
 
@@ -101,8 +130,13 @@ function decodeEntry({ auths, path }: AuthFile, key: string): Credentials | unde
   if (!isObject(value)) return undefined;
   const { auth = '', identitytoken = '' } = value;
   if (typeof auth !== 'string') throw malformed(path, `"auth" of "${key}" is not a string`);
-  if (typeof identitytoken !== 'string') throw malformed(path, `"identitytoken" of "${key}" is not a string`);
-  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(auth.replace(/[\r\n]/g, ''))) {
+  if (typeof identitytoken !== 'string')
+    throw malformed(path, `"identitytoken" of "${key}" is not a string`);
+  if (
+    !/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(
+      auth.replace(/[\r\n]/g, ''),
+    )
+  ) {
     throw malformed(path, `"auth" of "${key}" is not base64`);
   }
   const token = identitytoken === '' ? undefined : identitytoken;

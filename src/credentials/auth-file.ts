@@ -18,7 +18,10 @@ export interface Environment {
 export interface AuthFileOptions {
   /** The one file to use (`--authfile`): no other is looked at. */
   readonly authfile?: string | undefined;
-  /** Helper programs to ask besides, and among them `containers-auth.json` for the files (`credential-helpers` of registries.conf). */
+  /**
+   * Helper programs to ask besides, and among them `containers-auth.json` for the files
+   * (`credential-helpers` of registries.conf).
+   */
   readonly helpers?: readonly string[] | undefined;
   readonly environment: Environment;
 }
@@ -27,10 +30,12 @@ export interface AuthFileOptions {
 export const AUTH_FILES = 'containers-auth.json';
 
 /**
- * Opens the auth files that podman, skopeo and oc would use: `authfile` or `$REGISTRY_AUTH_FILE` alone, else podman's
- * of this session, podman's of the user, Docker's, and `.dockercfg`. In each file the longest path that matches is
- * taken; an earlier file wins over a later one. Files are read once, now; helper programs run for registries that ask for credentials.
- * @throws BundleError NOT_FOUND where a file that was named does not exist; DISK; CONFIGURATION for malformed ones.
+ * Opens the auth files that podman, skopeo and oc would use: `authfile` or `$REGISTRY_AUTH_FILE`
+ * alone, else podman's of this session, podman's of the user, Docker's, and `.dockercfg`. In each
+ * file the longest path that matches is taken; an earlier file wins over a later one. Files are
+ * read once, now; helper programs run for registries that ask for credentials.
+ * @throws BundleError NOT_FOUND where a file that was named does not exist; DISK; CONFIGURATION for
+ * malformed ones.
  */
 export async function openAuthFiles(options: AuthFileOptions): Promise<CredentialSource> {
   const files: AuthFile[] = [];
@@ -38,7 +43,8 @@ export async function openAuthFiles(options: AuthFileOptions): Promise<Credentia
   for (const { path, named, legacy } of places) {
     const text = await readAuthFile(path);
     if (text !== undefined) files.push(parseAuthFile(text, path, legacy));
-    else if (named) throw diskError('read the auth file', path, Object.assign(new Error(), { code: 'ENOENT' }));
+    else if (named)
+      throw diskError('read the auth file', path, Object.assign(new Error(), { code: 'ENOENT' }));
   }
   // A file that was named is meant to be enough.
   const helpers = places[0]?.named === true ? [AUTH_FILES] : (options.helpers ?? [AUTH_FILES]);
@@ -54,7 +60,12 @@ class AuthFiles implements CredentialSource {
   /** With what went wrong. */
   readonly #helpersAsked = new Map<string, unknown>();
 
-  constructor(places: readonly Place[], files: readonly AuthFile[], helpers: readonly string[], env: Environment['env']) {
+  constructor(
+    places: readonly Place[],
+    files: readonly AuthFile[],
+    helpers: readonly string[],
+    env: Environment['env'],
+  ) {
     this.#places = places;
     this.#files = files;
     this.#helpers = helpers;
@@ -63,12 +74,16 @@ class AuthFiles implements CredentialSource {
 
   get places(): readonly string[] {
     const helpers = [...this.#helpersAsked].map(
-      ([helper, failure]) => `docker-credential-${helper}${failure === undefined ? '' : ' (which failed)'}`,
+      ([helper, failure]) =>
+        `docker-credential-${helper}${failure === undefined ? '' : ' (which failed)'}`,
     );
     return [...this.#places.map(({ path }) => path), ...helpers];
   }
 
-  /** A helper that the configuration names for all registries may fail, as long as another place has the credentials. */
+  /**
+   * A helper that the configuration names for all registries may fail, as long as another place has
+   * the credentials.
+   */
   async lookup(name: RepositoryName): Promise<Credentials | undefined> {
     let failure: BundleError | undefined;
     for (const helper of this.#helpers) {
@@ -98,7 +113,8 @@ class AuthFiles implements CredentialSource {
         const answer = await this.#ask(found);
         if (answer) return answer;
       } catch (error) {
-        // A helper for this very registry is meant; a store for all of them may be left over from another installation.
+        // A helper for this very registry is meant; a store for all of them may be left over from
+        // another installation.
         if (found.helper !== file.credsStore) throw error;
       }
     }
@@ -137,7 +153,9 @@ export function placesOf({
   if (only !== undefined) return [{ path: only, named: true, legacy: false }];
   const session = given(env['XDG_RUNTIME_DIR']);
   return [
-    session === undefined ? `/run/containers/${uid}/auth.json` : join(session, 'containers/auth.json'),
+    session === undefined
+      ? `/run/containers/${uid}/auth.json`
+      : join(session, 'containers/auth.json'),
     join(given(env['XDG_CONFIG_HOME']) ?? join(home, '.config'), 'containers/auth.json'),
     join(given(env['DOCKER_CONFIG']) ?? join(home, '.docker'), 'config.json'),
     join(home, '.dockercfg'),
@@ -149,13 +167,19 @@ function given(value: string | undefined): string | undefined {
   return value === '' ? undefined : value;
 }
 
-/** The text of an auth file; `undefined` where there is none. @throws BundleError DISK, CONFIGURATION */
+/**
+ * The text of an auth file; `undefined` where there is none. @throws BundleError DISK,
+ * CONFIGURATION
+ */
 export async function readAuthFile(path: string): Promise<string | undefined> {
   try {
     // A stream: the path may be a pipe, as in --authfile <(vault read …).
-    return utf8(await readAll(createReadStream(path), MAX_AUTH_FILE_BYTES, `the auth file ${path}`));
+    return utf8(
+      await readAll(createReadStream(path), MAX_AUTH_FILE_BYTES, `the auth file ${path}`),
+    );
   } catch (cause) {
-    if (cause instanceof BundleError) throw new BundleError('CONFIGURATION', cause.message, { subject: path });
+    if (cause instanceof BundleError)
+      throw new BundleError('CONFIGURATION', cause.message, { subject: path });
     if (['ENOENT', 'ENOTDIR'].includes(systemCode(cause) ?? '')) return undefined;
     throw diskError('read the auth file', path, cause);
   }

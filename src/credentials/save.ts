@@ -9,19 +9,26 @@ import { helperFor, type HelperCall, parseAuthFile, parseDocument } from './auth
 import { type AuthFileOptions, placesOf, readAuthFile } from './auth-file.ts';
 import { eraseFromHelper, storeInHelper } from './helper.ts';
 
-/** Where credentials were put, or taken away: a file, or a helper program that the file names for the registry. */
+/**
+ * Where credentials were put, or taken away: a file, or a helper program that the file names for
+ * the registry.
+ */
 export interface Kept {
   readonly file: string;
   readonly helper?: string;
 }
 
 /**
- * Keeps credentials as `podman login` does: in `authfile`, `$REGISTRY_AUTH_FILE` or podman's file of this session, under `key`
- * (`quay.io`, `quay.io/a`), or in the helper that the file names for the registry. The file is replaced at once, readable by nobody
- * else; everything else in it stays.
+ * Keeps credentials as `podman login` does: in `authfile`, `$REGISTRY_AUTH_FILE` or podman's file
+ * of this session, under `key` (`quay.io`, `quay.io/a`), or in the helper that the file names for
+ * the registry. The file is replaced at once, readable by nobody else; everything else in it stays.
  * @throws BundleError DISK, CONFIGURATION.
  */
-export async function saveCredentials(key: string, credentials: Credentials, options: AuthFileOptions): Promise<Kept> {
+export async function saveCredentials(
+  key: string,
+  credentials: Credentials,
+  options: AuthFileOptions,
+): Promise<Kept> {
   const { file, document, helper } = await load(key, options);
   if (helper) {
     await storeInHelper(helper, credentials, options.environment.env);
@@ -29,14 +36,28 @@ export async function saveCredentials(key: string, credentials: Credentials, opt
   }
   const auth = Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64');
   const { auths } = document;
-  await replaceFile(file, { ...document, auths: { ...(isObject(auths) && auths), [key]: { auth } } });
+  await replaceFile(file, {
+    ...document,
+    auths: { ...(isObject(auths) && auths), [key]: { auth } },
+  });
   return { file };
 }
 
-/** Takes credentials away again; they are not `found` where there were none under exactly this key. @throws BundleError DISK, CONFIGURATION */
-export async function removeCredentials(key: string, options: AuthFileOptions): Promise<Kept & { readonly found: boolean }> {
+/**
+ * Takes credentials away again; they are not `found` where there were none under exactly this key.
+ * @throws BundleError DISK, CONFIGURATION
+ */
+export async function removeCredentials(
+  key: string,
+  options: AuthFileOptions,
+): Promise<Kept & { readonly found: boolean }> {
   const { file, document, helper } = await load(key, options);
-  if (helper) return { file, helper: helper.helper, found: await eraseFromHelper(helper, options.environment.env) };
+  if (helper)
+    return {
+      file,
+      helper: helper.helper,
+      found: await eraseFromHelper(helper, options.environment.env),
+    };
   const { auths } = document;
   if (!isObject(auths) || !Object.hasOwn(auths, key)) return { file, found: false };
   const rest = Object.fromEntries(Object.entries(auths).filter(([other]) => other !== key));
@@ -50,14 +71,21 @@ interface Loaded {
   readonly helper: HelperCall | undefined;
 }
 
-async function load(key: string, options: Pick<AuthFileOptions, 'authfile' | 'environment'>): Promise<Loaded> {
+async function load(
+  key: string,
+  options: Pick<AuthFileOptions, 'authfile' | 'environment'>,
+): Promise<Loaded> {
   const { path } = placesOf(options)[0]!;
   const text = (await readAuthFile(path)) ?? '{}';
   const helper = helperFor(parseAuthFile(text, path), key.split('/')[0]!);
   if (helper && key.includes('/')) {
-    throw new BundleError('CONFIGURATION', `${path} leaves the registry to docker-credential-${helper.helper}, which knows no paths`, {
-      hint: `Name another file with --authfile, or log in to ${key.split('/')[0]!}.`,
-    });
+    throw new BundleError(
+      'CONFIGURATION',
+      `${path} leaves the registry to docker-credential-${helper.helper}, which knows no paths`,
+      {
+        hint: `Name another file with --authfile, or log in to ${key.split('/')[0]!}.`,
+      },
+    );
   }
   return { file: path, document: parseDocument(text, path), helper };
 }
@@ -81,7 +109,10 @@ async function replaceFile(path: string, document: JsonObject): Promise<void> {
     const failure = writeError('write the auth file', path, error);
     const isDenied = ['EACCES', 'EPERM', 'EROFS'].includes(systemCode(error) ?? '');
     throw isDenied
-      ? new BundleError('DISK', failure.message, { cause: error, hint: 'Name a file of your own with --authfile FILE.' })
+      ? new BundleError('DISK', failure.message, {
+          cause: error,
+          hint: 'Name a file of your own with --authfile FILE.',
+        })
       : failure;
   }
 }

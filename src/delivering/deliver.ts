@@ -34,7 +34,12 @@ export interface DeliveryReport {
   /** Full references of the release image at its target, by tag and by digest. */
   readonly releaseImage: { readonly tagged: string; readonly pinned: string };
   /** Where each image went. */
-  readonly images: readonly { readonly name: string; readonly role: string; readonly digest: string; readonly destination: string }[];
+  readonly images: readonly {
+    readonly name: string;
+    readonly role: string;
+    readonly digest: string;
+    readonly destination: string;
+  }[];
   /** What was moved; `undefined` on a dry run. */
   readonly copied: CopyReport | undefined;
   readonly replacedTags: readonly string[];
@@ -52,10 +57,13 @@ interface Places {
 }
 
 /**
- * Brings a planned release to its target. All tags are asked first: what names another digest is refused before the
- * first upload, unless it may be replaced. The release's own tag is set when everything else is there.
- * @param options lets images be left out that are not whole; then nothing names the release. Or says what comes through a pipe.
- * @throws BundleError TAG_CONFLICT, NOT_ALLOWED, REGISTRY, NETWORK, DISK, and whatever the source of the content throws.
+ * Brings a planned release to its target. All tags are asked first: what names another digest is
+ * refused before the first upload, unless it may be replaced. The release's own tag is set when
+ * everything else is there.
+ * @param options lets images be left out that are not whole; then nothing names the release. Or
+ * says what comes through a pipe.
+ * @throws BundleError TAG_CONFLICT, NOT_ALLOWED, REGISTRY, NETWORK, DISK, and whatever the source
+ * of the content throws.
  */
 export async function deliver(
   release: PlannedRelease,
@@ -65,10 +73,12 @@ export async function deliver(
   options: Pick<CopyOptions, 'leaves' | 'pass'> = {},
 ): Promise<DeliveryReport> {
   const { to, dryRun } = request;
-  if (to.kind === 'registry' || dryRun) return deliverTo(release, request, network, context, options);
+  if (to.kind === 'registry' || dryRun)
+    return deliverTo(release, request, network, context, options);
   await prepareFolder(to.folder);
   await ImageLayout.create(to.folder);
-  // Each tag is a new index.json: of two runs that write one layout, the later would lose what the earlier has named.
+  // Each tag is a new index.json: of two runs that write one layout, the later would lose what the
+  // earlier has named.
   return withLock(join(resolve(to.folder), 'index.json'), context.signal, (signal) =>
     deliverTo(release, request, network, { ...context, signal }, options),
   );
@@ -85,7 +95,8 @@ async function deliverTo(
   const { content } = release;
   const places = await openPlaces(request, release, network);
   const ofRelease = releaseImagesOf(content);
-  const targetOf = (image: PlannedImage): Store => (ofRelease.has(image) ? places.releaseImages : places.components);
+  const targetOf = (image: PlannedImage): Store =>
+    ofRelease.has(image) ? places.releaseImages : places.components;
 
   observe({ type: 'phase', what: 'asking the target for its tags' });
   const tags = await surveyTags(content.images, targetOf, context).catch((error: unknown) => {
@@ -106,10 +117,13 @@ async function deliverTo(
   if (request.dryRun) return { ...report, copied: undefined, resources: undefined };
   // Before the first upload: what cannot be written in the end should not have been begun.
   if (places.destinations) await prepareResources(resolve(request.resourcesFolder));
-  if (tags.some(({ image, current }) => current !== image.descriptor.digest)) await checkWritable(places, context);
+  if (tags.some(({ image, current }) => current !== image.descriptor.digest))
+    await checkWritable(places, context);
 
   const blobs = new Map(
-    content.images.flatMap((image) => image.blobs.map((blob) => [`${targetOf(image).name} ${blob.digest}`, blob.size])),
+    content.images.flatMap((image) =>
+      image.blobs.map((blob) => [`${targetOf(image).name} ${blob.digest}`, blob.size]),
+    ),
   );
   const bytes = [...blobs.values()].reduce((total, size) => total + size, 0);
   observe({ type: 'planned', blobs: blobs.size, bytes, images: content.images.length });
@@ -117,11 +131,17 @@ async function deliverTo(
   const copied = await copyImages(content, tags, targetOf, { ...context, ...options });
   const isWhole = copied.left.length === 0;
   const resources =
-    isWhole && places.destinations ? await writeResources(release, places.destinations, resolve(request.resourcesFolder)) : undefined;
+    isWhole && places.destinations
+      ? await writeResources(release, places.destinations, resolve(request.resourcesFolder))
+      : undefined;
   return { ...report, copied, resources };
 }
 
-async function openPlaces({ to, dryRun }: DeliveryRequest, release: PlannedRelease, network: () => Promise<Network>): Promise<Places> {
+async function openPlaces(
+  { to, dryRun }: DeliveryRequest,
+  release: PlannedRelease,
+  network: () => Promise<Network>,
+): Promise<Places> {
   if (to.kind === 'registry') {
     const { destinations } = to;
     const opened = await network();
@@ -138,10 +158,18 @@ async function openPlaces({ to, dryRun }: DeliveryRequest, release: PlannedRelea
   return { releaseImages: layout, components: layout, destinations: undefined, network: undefined };
 }
 
-/** Asks both repositories before the first upload, so that the second is not found closed when the first is full. */
-async function checkWritable({ destinations, network }: Places, { signal }: Context): Promise<void> {
+/**
+ * Asks both repositories before the first upload, so that the second is not found closed when the
+ * first is full.
+ */
+async function checkWritable(
+  { destinations, network }: Places,
+  { signal }: Context,
+): Promise<void> {
   if (destinations === undefined || network === undefined) return;
-  const probes = [destinations.releaseImages, destinations.components].map((name) => network.probe(name));
+  const probes = [destinations.releaseImages, destinations.components].map((name) =>
+    network.probe(name),
+  );
   const names = [...new Set(probes.map(({ name }) => name))];
   for (const probe of probes.slice(0, names.length)) {
     await probe.push(signal).catch((error: unknown) => {
@@ -169,20 +197,29 @@ async function missingBytes(store: Store, { content }: PlannedRelease): Promise<
 }
 
 function conflictsIn(tags: readonly TagState[], replaceTags: boolean): readonly TagState[] {
-  const conflicts = tags.filter(({ image, current }) => current !== undefined && current !== image.descriptor.digest);
+  const conflicts = tags.filter(
+    ({ image, current }) => current !== undefined && current !== image.descriptor.digest,
+  );
   const [first] = conflicts;
   if (first === undefined || replaceTags) return conflicts;
-  const more = conflicts.length > 1 ? `, and ${conflicts.length - 1} more tags name something else` : '';
-  throw new BundleError('TAG_CONFLICT', `${nameOfTag(first)} names ${first.current ?? ''} already${more}`, {
-    expected: first.image.descriptor.digest,
-    got: first.current,
-    hint: 'Nothing was written. --replace-tags overwrites them; another namespace or repository keeps both.',
-  });
+  const more =
+    conflicts.length > 1 ? `, and ${conflicts.length - 1} more tags name something else` : '';
+  throw new BundleError(
+    'TAG_CONFLICT',
+    `${nameOfTag(first)} names ${first.current ?? ''} already${more}`,
+    {
+      expected: first.image.descriptor.digest,
+      got: first.current,
+      hint: 'Nothing was written. --replace-tags overwrites them; another namespace or repository keeps both.',
+    },
+  );
 }
 
 /** What is given no tag is found by its digest. */
 function namesAt(target: Store, { tags, descriptor }: PlannedImage): readonly string[] {
-  return tags.length > 0 ? tags.map((tag) => `${target.name}:${tag}`) : [`${target.name}@${descriptor.digest}`];
+  return tags.length > 0
+    ? tags.map((tag) => `${target.name}:${tag}`)
+    : [`${target.name}@${descriptor.digest}`];
 }
 
 function nameOfTag({ target, tag }: TagState): string {
@@ -190,7 +227,11 @@ function nameOfTag({ target, tag }: TagState): string {
 }
 
 /** Going back to an older release is allowed, but nobody should do it without knowing. */
-async function warnOfNewer({ version, architecture }: PlannedRelease, target: Store, { observe, signal }: Context): Promise<void> {
+async function warnOfNewer(
+  { version, architecture }: PlannedRelease,
+  target: Store,
+  { observe, signal }: Context,
+): Promise<void> {
   let tags: readonly string[];
   try {
     tags = await target.tags({ signal });
@@ -198,16 +239,25 @@ async function warnOfNewer({ version, architecture }: PlannedRelease, target: St
     if (hasCode(error, 'NOT_FOUND')) return;
     signal.throwIfAborted();
     if (!(error instanceof BundleError)) throw error;
-    observe({ type: 'noticed', message: `whether ${target.name} holds a newer release is not known: ${error.message}` });
+    observe({
+      type: 'noticed',
+      message: `whether ${target.name} holds a newer release is not known: ${error.message}`,
+    });
     return;
   }
   const suffix = `-${architecture}`;
   const newer = tags
     .filter((tag) => tag.endsWith(suffix))
     .map((tag) => tag.slice(0, -suffix.length))
-    .filter((other) => /^\d+\.\d+\.\d+(?:[-_][0-9A-Za-z.-]+)?$/.test(other) && compareVersions(other, version) > 0);
+    .filter(
+      (other) =>
+        /^\d+\.\d+\.\d+(?:[-_][0-9A-Za-z.-]+)?$/.test(other) && compareVersions(other, version) > 0,
+    );
   if (newer.length === 0) return;
-  observe({ type: 'noticed', message: `${target.name} already holds a newer release: ${newer.toSorted(compareVersions).join(', ')}` });
+  observe({
+    type: 'noticed',
+    message: `${target.name} already holds a newer release: ${newer.toSorted(compareVersions).join(', ')}`,
+  });
 }
 
 function referencesOf(
@@ -215,5 +265,8 @@ function referencesOf(
   { destinations, releaseImages }: Places,
 ): DeliveryReport['releaseImage'] {
   const place = destinations ? formatRepository(destinations.releaseImages) : releaseImages.name;
-  return { tagged: `${place}:${version.replaceAll('+', '_')}-${architecture}`, pinned: `${place}@${digest}` };
+  return {
+    tagged: `${place}:${version.replaceAll('+', '_')}-${architecture}`,
+    pinned: `${place}@${digest}`,
+  };
 }

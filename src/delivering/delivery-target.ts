@@ -1,22 +1,38 @@
 import { BundleError } from '../core/errors.ts';
-import { type DestinationOptions, type Destinations, parseTarget, planDestinations } from '../kinds/destinations.ts';
+import {
+  type DestinationOptions,
+  type Destinations,
+  parseTarget,
+  planDestinations,
+} from '../kinds/destinations.ts';
 
 /** The two repositories of a registry, or the folder of an image layout. */
 export type DeliveryTarget = {
   /** As it was written. */
   readonly name: string;
-} & ({ readonly kind: 'registry'; readonly destinations: Destinations } | { readonly kind: 'layout'; readonly folder: string });
+} & (
+  | { readonly kind: 'registry'; readonly destinations: Destinations }
+  | { readonly kind: 'layout'; readonly folder: string }
+);
 
 /**
  * @param to `REGISTRY[/NAMESPACE]` or `oci:DIR`.
  * @param options how repositories are called at a registry.
  * @throws BundleError USAGE
  */
-export function parseDeliveryTarget(to: string, options: Omit<DestinationOptions, 'to'>): DeliveryTarget {
+export function parseDeliveryTarget(
+  to: string,
+  options: Omit<DestinationOptions, 'to'>,
+): DeliveryTarget {
   if (!to.startsWith('oci:')) {
-    return { name: to, kind: 'registry', destinations: planDestinations({ ...options, to: parseTarget(to) }) };
+    return {
+      name: to,
+      kind: 'registry',
+      destinations: planDestinations({ ...options, to: parseTarget(to) }),
+    };
   }
   const folder = to.slice('oci:'.length);
-  if (folder === '') throw new BundleError('USAGE', 'oci: needs a folder', { hint: 'Write --to oci:DIR.' });
+  if (folder === '')
+    throw new BundleError('USAGE', 'oci: needs a folder', { hint: 'Write --to oci:DIR.' });
   return { name: to, kind: 'layout', folder };
 }

@@ -19,8 +19,8 @@ export interface ResourceFile {
 const MAX_NAME_LENGTH = 63;
 
 /**
- * What has to be mirrored: the repository that the release image is known by, and those of its components. Where the
- * content was fetched from does not matter to a cluster.
+ * What has to be mirrored: the repository that the release image is known by, and those of its
+ * components. Where the content was fetched from does not matter to a cluster.
  * @returns one line for each source, sorted.
  */
 export function mirroredRepositories(
@@ -35,23 +35,42 @@ export function mirroredRepositories(
   };
   add(releaseImage, destinations.releaseImages);
   for (const component of components) add(component, destinations.components);
-  return [...mirrors].map(([source, places]) => ({ source, mirrors: [...places] })).toSorted((a, b) => (a.source < b.source ? -1 : 1));
+  return [...mirrors]
+    .map(([source, places]) => ({ source, mirrors: [...places] }))
+    .toSorted((a, b) => (a.source < b.source ? -1 : 1));
 }
 
-/** The ImageDigestMirrorSet for a running cluster, named after the registry so that it never replaces one of the site's own. */
-export function imageDigestMirrorSet(registry: string, repositories: readonly MirroredRepository[]): ResourceFile {
-  const name = `idms-${registry.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`.slice(0, MAX_NAME_LENGTH).replace(/-+$/, '');
+/**
+ * The ImageDigestMirrorSet for a running cluster, named after the registry so that it never
+ * replaces one of the site's own.
+ */
+export function imageDigestMirrorSet(
+  registry: string,
+  repositories: readonly MirroredRepository[],
+): ResourceFile {
+  const name = `idms-${registry.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`
+    .slice(0, MAX_NAME_LENGTH)
+    .replace(/-+$/, '');
   const object = {
     apiVersion: 'config.openshift.io/v1',
     kind: 'ImageDigestMirrorSet',
     metadata: { name },
     spec: { imageDigestMirrors: repositories },
   };
-  return { name: `${name}.yaml`, text: stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }) };
+  return {
+    name: `${name}.yaml`,
+    text: stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }),
+  };
 }
 
-/** The same for `install-config.yaml`, where a new cluster is told before there is anything to apply to. */
+/**
+ * The same for `install-config.yaml`, where a new cluster is told before there is anything to apply
+ * to.
+ */
 export function imageDigestSources(repositories: readonly MirroredRepository[]): ResourceFile {
-  const text = stringify({ imageDigestSources: repositories }, { lineWidth: 0, aliasDuplicateObjects: false });
+  const text = stringify(
+    { imageDigestSources: repositories },
+    { lineWidth: 0, aliasDuplicateObjects: false },
+  );
   return { name: 'image-digest-sources.yaml', text };
 }

@@ -28,11 +28,16 @@ function installFolder(folder: string): string {
 }
 
 /**
- * Writes what a cluster and an installer need to use the release from its new place. `folder` gets only what survives
- * `oc apply -f FOLDER/`; beside it go `install/` and `next-steps.txt`. The folders have to be there: {@link prepareResources}.
+ * Writes what a cluster and an installer need to use the release from its new place. `folder` gets
+ * only what survives `oc apply -f FOLDER/`; beside it go `install/` and `next-steps.txt`. The
+ * folders have to be there: {@link prepareResources}.
  * @throws BundleError DISK
  */
-export async function writeResources(release: PlannedRelease, destinations: Destinations, folder: string): Promise<ResourcesReport> {
+export async function writeResources(
+  release: PlannedRelease,
+  destinations: Destinations,
+  folder: string,
+): Promise<ResourcesReport> {
   const { digest, signatures, references, version, architecture } = release;
   const repositories = mirroredRepositories(
     parseReference(release.reference),
@@ -64,7 +69,12 @@ export async function writeResources(release: PlannedRelease, destinations: Dest
   await writeWhole(paths.install, sources.text);
   await writeWhole(stepsPath, nextSteps(delivered(beside)));
   return {
-    files: [...(paths.signature === undefined ? [] : [paths.signature]), paths.mirrorSet, paths.install, stepsPath],
+    files: [
+      ...(paths.signature === undefined ? [] : [paths.signature]),
+      paths.mirrorSet,
+      paths.install,
+      stepsPath,
+    ],
     nextSteps: firstSteps(delivered(''), relative('', stepsPath)),
   };
 }

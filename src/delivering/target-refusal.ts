@@ -1,13 +1,20 @@
 import { BundleError, hasCode } from '../core/errors.ts';
 
 /**
- * A refusal of a target (401, 403, 404) may mean that a project or a repository has to be made first: its hint names all of the
- * repositories, so that the second is not found out after the first.
+ * A refusal of a target (401, 403, 404) may mean that a project or a repository has to be made
+ * first: its hint names all of the repositories, so that the second is not found out after the
+ * first.
  */
 export function namingAll(error: unknown, repositories: readonly string[]): unknown {
   if (!hasCode(error, 'NOT_ALLOWED') && !hasCode(error, 'NOT_FOUND')) return error;
   const [what, verb] = repositories.length > 1 ? ['Both', 'have'] : ['The repository', 'has'];
   const need = `${what} ${repositories.join(' and ')} ${verb} to be there, or to be made by a push, and the credentials have to allow it.`;
   const { code, message, cause, expected, got, subject } = error;
-  return new BundleError(code, message, { hint: `${need} ${error.hint ?? ''}`.trim(), cause, expected, got, subject });
+  return new BundleError(code, message, {
+    hint: `${need} ${error.hint ?? ''}`.trim(),
+    cause,
+    expected,
+    got,
+    subject,
+  });
 }

@@ -3,17 +3,22 @@ import { constants, type FileHandle, open } from 'node:fs/promises';
 import { systemCode } from '../core/errors.ts';
 import { createFile, reopenFile } from './own-file.ts';
 
-/** What file systems want place, length and memory of a direct write to be a multiple of, at most; in bytes. */
+/**
+ * What file systems want place, length and memory of a direct write to be a multiple of, at most;
+ * in bytes.
+ */
 const BLOCK = 4096;
 /** Bytes of one write. Disks are fastest with long ones. */
 const STAGE = 4 * 1024 * 1024;
 
 /**
- * A file that is written in one direction, past the page cache where its system can do that (`O_DIRECT` of open(2)). The kernel
- * then has no second copy of the bytes to make, which costs as much as everything else that is done with them, and gives up nothing
- * for them that others have cached; and a slow medium is slow at once, not when all seems to be done.
+ * A file that is written in one direction, past the page cache where its system can do that
+ * (`O_DIRECT` of open(2)). The kernel then has no second copy of the bytes to make, which costs as
+ * much as everything else that is done with them, and gives up nothing for them that others have
+ * cached; and a slow medium is slow at once, not when all seems to be done.
  *
- * Bytes are gathered into blocks, so that some of those taken are in memory alone: {@link flush} puts them into the file.
+ * Bytes are gathered into blocks, so that some of those taken are in memory alone: {@link flush}
+ * puts them into the file.
  */
 export class DirectFile {
   readonly #file: FileHandle;
@@ -21,7 +26,10 @@ export class DirectFile {
   #direct: FileHandle | undefined;
   /** One is filled while the other one is written. */
   readonly #stages: [Uint8Array, Uint8Array];
-  /** Where in the file the first stage belongs, a whole number of blocks; `undefined` while none has begun. */
+  /**
+   * Where in the file the first stage belongs, a whole number of blocks; `undefined` while none has
+   * begun.
+   */
   #base: number | undefined;
   /** Bytes of it that are filled, and those of them that are in the file. */
   #filled = 0;
@@ -42,7 +50,11 @@ export class DirectFile {
    * @param openDirect opens a file for direct writes, or not.
    * @throws BundleError DISK for anything there that is no file; Error of the system.
    */
-  static async open(path: string, state: 'new' | 'begun', openDirect = openPastCache): Promise<DirectFile> {
+  static async open(
+    path: string,
+    state: 'new' | 'begun',
+    openDirect = openPastCache,
+  ): Promise<DirectFile> {
     const file = await (state === 'new' ? createFile(path) : reopenFile(path));
     return new DirectFile(file, await openDirect(path));
   }
@@ -52,7 +64,8 @@ export class DirectFile {
    * @throws Error of the system, also for bytes that were taken earlier.
    */
   async write(parts: readonly Uint8Array[], position: number): Promise<void> {
-    if (this.#base === undefined || position !== this.#base + this.#filled) await this.#goTo(position);
+    if (this.#base === undefined || position !== this.#base + this.#filled)
+      await this.#goTo(position);
     for (const part of parts) {
       for (let at = 0; at < part.length;) {
         const piece = part.subarray(at, at + STAGE - this.#filled);
@@ -68,7 +81,11 @@ export class DirectFile {
   async flush(): Promise<void> {
     await this.#written;
     if (this.#base === undefined) return;
-    await writeAll(this.#file, this.#stages[0].subarray(this.#flushed, this.#filled), this.#base + this.#flushed);
+    await writeAll(
+      this.#file,
+      this.#stages[0].subarray(this.#flushed, this.#filled),
+      this.#base + this.#flushed,
+    );
     this.#flushed = this.#filled;
   }
 
@@ -79,7 +96,10 @@ export class DirectFile {
     if ((await this.#file.stat()).size > size) await this.#file.truncate(size);
   }
 
-  /** Puts what is in the file onto the medium; more may be taken meanwhile. @throws Error of the system */
+  /**
+   * Puts what is in the file onto the medium; more may be taken meanwhile. @throws Error of the
+   * system
+   */
   async datasync(): Promise<void> {
     await this.#file.datasync();
   }
@@ -122,7 +142,10 @@ export class DirectFile {
     }
   }
 
-  /** A direct write begins with a whole block: the bytes of it before `position` are read from the file. */
+  /**
+   * A direct write begins with a whole block: the bytes of it before `position` are read from the
+   * file.
+   */
   async #goTo(position: number): Promise<void> {
     await this.flush();
     this.#filled = position % BLOCK;
@@ -134,11 +157,16 @@ export class DirectFile {
 
 async function openPastCache(path: string): Promise<FileHandle | undefined> {
   const { O_DIRECT, O_WRONLY, O_NOFOLLOW } = constants as Partial<typeof constants>;
-  if (O_DIRECT === undefined || O_WRONLY === undefined || O_NOFOLLOW === undefined) return undefined; // a system without
+  if (O_DIRECT === undefined || O_WRONLY === undefined || O_NOFOLLOW === undefined)
+    return undefined; // a system without
   return open(path, O_WRONLY | O_DIRECT | O_NOFOLLOW).catch(() => undefined);
 }
 
-async function writeAll(file: Pick<FileHandle, 'write'>, bytes: Uint8Array, position: number): Promise<void> {
+async function writeAll(
+  file: Pick<FileHandle, 'write'>,
+  bytes: Uint8Array,
+  position: number,
+): Promise<void> {
   for (let at = 0; at < bytes.length;) {
     const { bytesWritten } = await file.write(bytes, at, bytes.length - at, position + at);
     at += bytesWritten;

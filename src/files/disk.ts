@@ -6,7 +6,10 @@ import { FAT32_MAX_FILE } from '../bundle/format/volume-sizes.ts';
 import { BundleError, diskError, systemCode } from '../core/errors.ts';
 import { isFolder, makeFolder } from './folder.ts';
 
-/** Where a bundle is written: `output` itself if it is called like a bundle, else a file in the folder `output`. */
+/**
+ * Where a bundle is written: `output` itself if it is called like a bundle, else a file in the
+ * folder `output`.
+ */
 export async function bundlePath(output: string, name: string): Promise<string> {
   const isFile = output.endsWith(BUNDLE_SUFFIX) && !(await isFolder(output));
   return isFile ? resolve(output) : join(resolve(output), `${name}${BUNDLE_SUFFIX}`);
@@ -47,10 +50,15 @@ export interface Space {
 }
 
 /**
- * Compares what is needed with what is free in a folder, counting files that will be written over as free.
+ * Compares what is needed with what is free in a folder, counting files that will be written over
+ * as free.
  * @throws BundleError DISK
  */
-export async function checkSpace(folder: string, needed: number, replaced: readonly string[] = []): Promise<Space> {
+export async function checkSpace(
+  folder: string,
+  needed: number,
+  replaced: readonly string[] = [],
+): Promise<Space> {
   let free: number;
   try {
     const { bavail, bsize } = await statfs(await existingFolder(folder));
@@ -60,19 +68,29 @@ export async function checkSpace(folder: string, needed: number, replaced: reado
     throw diskError('look at', folder, error);
   }
   if (free < needed) {
-    throw new BundleError('DISK', `not enough space in ${folder}: ${needed} bytes are needed, ${free} are free`, {
-      expected: `${needed} bytes`,
-      got: `${free} bytes`,
-      hint: 'Free some space, or choose another folder.',
-    });
+    throw new BundleError(
+      'DISK',
+      `not enough space in ${folder}: ${needed} bytes are needed, ${free} are free`,
+      {
+        expected: `${needed} bytes`,
+        got: `${free} bytes`,
+        hint: 'Free some space, or choose another folder.',
+      },
+    );
   }
   return { needed, free };
 }
 
-/** What `statfs` calls FAT: the kernel's MSDOS_SUPER_MAGIC (linux/magic.h). exFAT has another number, and no such limit. */
+/**
+ * What `statfs` calls FAT: the kernel's MSDOS_SUPER_MAGIC (linux/magic.h). exFAT has another
+ * number, and no such limit.
+ */
 const FAT = 0x4d44;
 
-/** The largest file that a folder's file system holds; `undefined` where no limit matters. @throws BundleError DISK */
+/**
+ * The largest file that a folder's file system holds; `undefined` where no limit matters. @throws
+ * BundleError DISK
+ */
 export async function largestFile(folder: string): Promise<number | undefined> {
   try {
     return (await statfs(await existingFolder(folder))).type === FAT ? FAT32_MAX_FILE : undefined;
@@ -84,7 +102,8 @@ export async function largestFile(folder: string): Promise<number | undefined> {
 /** The folder, or the nearest one above it that is there already. */
 async function existingFolder(folder: string): Promise<string> {
   let existing = folder;
-  while (!(await isFolder(existing)) && existing !== dirname(existing)) existing = dirname(existing);
+  while (!(await isFolder(existing)) && existing !== dirname(existing))
+    existing = dirname(existing);
   return existing;
 }
 

@@ -4,8 +4,8 @@ import { dirname, resolve } from 'node:path';
 import { diskError, systemCode } from '../core/errors.ts';
 
 /**
- * Makes a folder, and those above it that are missing. Node's own recursive mkdir never ends where a folder that exists answers that
- * there is no such file, as those in /proc do.
+ * Makes a folder, and those above it that are missing. Node's own recursive mkdir never ends where
+ * a folder that exists answers that there is no such file, as those in /proc do.
  * @param mode of the folders that have to be made.
  * @throws what the system says.
  */

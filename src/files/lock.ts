@@ -26,14 +26,24 @@ interface Owner {
 }
 
 /**
- * Runs `work` while holding `<path>.lock`, so that two runs never write one file. A lock whose owner is gone, or has been
- * silent for a minute by the file server's clock, is taken over; whoever it is taken from after a long sleep has to stop.
+ * Runs `work` while holding `<path>.lock`, so that two runs never write one file. A lock whose
+ * owner is gone, or has been silent for a minute by the file server's clock, is taken over; whoever
+ * it is taken from after a long sleep has to stop.
  * @param work is given a signal that ends when `signal` does, or the lock is lost.
  * @throws BundleError DISK naming the owner when somebody else holds it.
  */
-export async function withLock<T>(path: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withLock<T>(
+  path: string,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const lockPath = `${path}.lock`;
-  const self: Owner = { host: hostname(), boot: await bootId(), pid: ownPid, started: await startOf(ownPid) };
+  const self: Owner = {
+    host: hostname(),
+    boot: await bootId(),
+    pid: ownPid,
+    started: await startOf(ownPid),
+  };
   const lost = new AbortController();
   await acquire(lockPath, self);
   const heartbeat = setInterval(() => {
@@ -44,11 +54,15 @@ export async function withLock<T>(path: string, signal: AbortSignal, work: (sign
     return await work(anySignal(signal, lost.signal));
   } finally {
     clearInterval(heartbeat);
-    if (!lost.signal.aborted) await rm(lockPath, { force: true }).catch(() => undefined); // a stale lock is taken over by the next run
+    // A stale lock is taken over by the next run.
+    if (!lost.signal.aborted) await rm(lockPath, { force: true }).catch(() => undefined);
   }
 }
 
-/** Shows that the owner is there. A lock that cannot be read is left to the work: it will notice that the folder is gone. */
+/**
+ * Shows that the owner is there. A lock that cannot be read is left to the work: it will notice
+ * that the folder is gone.
+ */
 async function beat(lockPath: string, self: Owner, lost: AbortController): Promise<void> {
   const text = await readFile(lockPath, 'utf8').catch(() => '');
   // Written, not touched: then the file server's clock says when.
@@ -80,8 +94,8 @@ async function acquire(lockPath: string, self: Owner): Promise<void> {
 }
 
 /**
- * Removes a stale lock, unless it has changed hands since it was looked at. One at a time may do so: else the lock that was made
- * in its place could be taken for the stale one.
+ * Removes a stale lock, unless it has changed hands since it was looked at. One at a time may do
+ * so: else the lock that was made in its place could be taken for the stale one.
  */
 async function clearAway(lockPath: string, stale: string): Promise<void> {
   const turnPath = `${lockPath}.turn`;
@@ -91,11 +105,13 @@ async function clearAway(lockPath: string, stale: string): Promise<void> {
     if (systemCode(error) !== 'EEXIST') throw writeError('write', turnPath, error);
     await sleep(TURN_MS);
     const begun = await stat(turnPath).catch(() => undefined); // over, most likely
-    if (begun !== undefined && Date.now() - begun.mtimeMs > SILENCE_MS) await rm(turnPath, { force: true });
+    if (begun !== undefined && Date.now() - begun.mtimeMs > SILENCE_MS)
+      await rm(turnPath, { force: true });
     return;
   }
   try {
-    if ((await readFile(lockPath, 'utf8').catch(() => '')) === stale) await rm(lockPath, { force: true });
+    if ((await readFile(lockPath, 'utf8').catch(() => '')) === stale)
+      await rm(lockPath, { force: true });
   } finally {
     await rm(turnPath, { force: true });
   }
@@ -111,7 +127,11 @@ function parseOwner(text: string): Partial<Owner> {
 
 async function isStale(lockPath: string, owner: Partial<Owner>, self: Owner): Promise<boolean> {
   if (owner.host === self.host && owner.pid !== undefined) {
-    return owner.boot !== self.boot || !isAlive(owner.pid) || (await startOf(owner.pid)) !== owner.started;
+    return (
+      owner.boot !== self.boot ||
+      !isAlive(owner.pid) ||
+      (await startOf(owner.pid)) !== owner.started
+    );
   }
   const probePath = `${lockPath}.${self.pid}`;
   try {
@@ -141,7 +161,9 @@ function isAlive(pid: number): boolean {
 /** The kernel's start time of a process; empty where there is no /proc to tell. */
 async function startOf(pid: number): Promise<string> {
   try {
-    const fields = (await readFile(`/proc/${pid}/stat`, 'latin1')).replace(/^.*\) /s, '').split(' ');
+    const fields = (await readFile(`/proc/${pid}/stat`, 'latin1'))
+      .replace(/^.*\) /s, '')
+      .split(' ');
     return fields[19] ?? '';
   } catch {
     return '';

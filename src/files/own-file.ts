@@ -6,7 +6,8 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, O_NONBLOCK } = constants;
 
 /**
  * Makes a file anew, to be written and read back; a file that is there under its name goes first.
- * @throws BundleError DISK for anything there that is no file, above all a link; Error of the system.
+ * @throws BundleError DISK for anything there that is no file, above all a link; Error of the
+ * system.
  */
 export async function createFile(path: string, mode = 0o644): Promise<FileHandle> {
   if (await isFileThere(path)) await rm(path);
@@ -15,10 +16,12 @@ export async function createFile(path: string, mode = 0o644): Promise<FileHandle
 
 /**
  * Opens a file that an earlier run has made, to go on with it.
- * @throws BundleError DISK for anything there that is no file, above all a link; Error of the system.
+ * @throws BundleError DISK for anything there that is no file, above all a link; Error of the
+ * system.
  */
 export async function reopenFile(path: string): Promise<FileHandle> {
-  await isFileThere(path); // says what is there; opening makes sure that it is not exchanged meanwhile
+  // Says what is there; opening makes sure that it is not exchanged meanwhile.
+  await isFileThere(path);
   const file = await open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
   if ((await file.stat()).isFile()) return file;
   await file.close();

@@ -4,7 +4,13 @@ import { BundleError, hasCode } from '../core/errors.ts';
 import { MAX_ALL_REFERRERS, MAX_REFERRER_DEPTH, MAX_REFERRERS } from '../core/limits.ts';
 import { signatureTagOf } from '../core/manifest.ts';
 import { isManifestType } from '../core/media-types.ts';
-import { type ImageRequest, manifestsOf, type ManifestWalker, type PlanOptions, type WalkedImage } from '../transfer/plan.ts';
+import {
+  type ImageRequest,
+  manifestsOf,
+  type ManifestWalker,
+  type PlanOptions,
+  type WalkedImage,
+} from '../transfer/plan.ts';
 import { formatReference, parseReference } from '../core/reference.ts';
 
 export interface AttachedOptions extends PlanOptions {
@@ -19,10 +25,11 @@ interface Subject {
 }
 
 /**
- * Puts behind each image what hangs on its manifests: first the signature images that cosign keeps under tags, then the referrers,
- * each with what hangs on it in turn. The order follows from the digests alone, whatever order a store lists them in.
- * @throws BundleError CONTENT_MISMATCH for a referrer that is about something else than what it is listed for; UNSUPPORTED_CONTENT for
- * what cannot be carried, or does not end.
+ * Puts behind each image what hangs on its manifests: first the signature images that cosign keeps
+ * under tags, then the referrers, each with what hangs on it in turn. The order follows from the
+ * digests alone, whatever order a store lists them in.
+ * @throws BundleError CONTENT_MISMATCH for a referrer that is about something else than what it is
+ * listed for; UNSUPPORTED_CONTENT for what cannot be carried, or does not end.
  */
 export async function withAttached(
   images: readonly WalkedImage[],
@@ -35,12 +42,19 @@ export async function withAttached(
   let bearers: readonly WalkedImage[] = images;
   for (let depth = 0; bearers.length > 0; depth++) {
     const subjects = subjectsIn(bearers, asked);
-    const signatures = (await mapLimited(subjects, options.concurrency, signatureRequest, options.signal)).flat();
-    const referrers = options.referrers ? (await mapLimited(subjects, options.concurrency, referrerRequests, options.signal)).flat() : [];
+    const signatures = (
+      await mapLimited(subjects, options.concurrency, signatureRequest, options.signal)
+    ).flat();
+    const referrers = options.referrers
+      ? (await mapLimited(subjects, options.concurrency, referrerRequests, options.signal)).flat()
+      : [];
     count += referrers.length;
-    if (count > MAX_ALL_REFERRERS) throw unending(`there are more than ${MAX_ALL_REFERRERS} referrers`);
+    if (count > MAX_ALL_REFERRERS)
+      throw unending(`there are more than ${MAX_ALL_REFERRERS} referrers`);
     if (referrers.length > 0 && depth === MAX_REFERRER_DEPTH) {
-      throw unending(`referrers refer to referrers more than ${MAX_REFERRER_DEPTH} deep, as ${referrers[0]!.request.name} does`);
+      throw unending(
+        `referrers refer to referrers more than ${MAX_REFERRER_DEPTH} deep, as ${referrers[0]!.request.name} does`,
+      );
     }
     const found = [...signatures, ...referrers];
     const walked = await walker.walk(found.map(({ request }) => request));
@@ -53,7 +67,10 @@ export async function withAttached(
     bearers = walked.slice(signatures.length);
     bearers.forEach(checkSubject);
   }
-  const withAll = (image: WalkedImage): WalkedImage[] => [image, ...(hanging.get(image) ?? []).flatMap(withAll)];
+  const withAll = (image: WalkedImage): WalkedImage[] => [
+    image,
+    ...(hanging.get(image) ?? []).flatMap(withAll),
+  ];
   return images.flatMap(withAll);
 }
 
@@ -75,34 +92,63 @@ interface Found {
   readonly request: ImageRequest;
 }
 
-async function signatureRequest({ digest: subject, image }: Subject, signal: AbortSignal): Promise<Found[]> {
+async function signatureRequest(
+  { digest: subject, image }: Subject,
+  signal: AbortSignal,
+): Promise<Found[]> {
   const { store } = image.request;
   const tag = signatureTagOf(subject);
   try {
     const descriptor = await store.resolve(tag, { signal });
-    const request = { name: tag, role: 'signature', descriptor, source: sourceOf(image, descriptor.digest), tags: [tag], subject, store };
+    const request = {
+      name: tag,
+      role: 'signature',
+      descriptor,
+      source: sourceOf(image, descriptor.digest),
+      tags: [tag],
+      subject,
+      store,
+    };
     return [{ owner: image, request }];
   } catch (error) {
     if (hasCode(error, 'NOT_FOUND')) return []; // it has none; any other failure is one
-    throw error instanceof BundleError ? error.about(`signature of image ${image.request.name}`) : error;
+    throw error instanceof BundleError
+      ? error.about(`signature of image ${image.request.name}`)
+      : error;
   }
 }
 
-async function referrerRequests({ digest: subject, image }: Subject, signal: AbortSignal): Promise<Found[]> {
+async function referrerRequests(
+  { digest: subject, image }: Subject,
+  signal: AbortSignal,
+): Promise<Found[]> {
   const { store, name } = image.request;
   try {
     const listed = await store.referrers(subject, { signal });
-    if (listed.length > MAX_REFERRERS) throw unending(`${store.name} lists ${listed.length} referrers of ${subject}`);
+    if (listed.length > MAX_REFERRERS)
+      throw unending(`${store.name} lists ${listed.length} referrers of ${subject}`);
     const distinct = new Map(listed.map((descriptor) => [descriptor.digest, descriptor]));
     const sorted = [...distinct.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1));
     return sorted.map((descriptor) => {
       const { digest, mediaType } = descriptor;
       if (!isManifestType(mediaType)) {
-        throw new BundleError('UNSUPPORTED_CONTENT', `${digest}, which refers to ${subject}, is of type ${mediaType}`, {
-          hint: 'Such referrers cannot be carried. Leave --referrers out to carry the rest.',
-        });
+        throw new BundleError(
+          'UNSUPPORTED_CONTENT',
+          `${digest}, which refers to ${subject}, is of type ${mediaType}`,
+          {
+            hint: 'Such referrers cannot be carried. Leave --referrers out to carry the rest.',
+          },
+        );
       }
-      const request = { name: digest, role: 'referrer', descriptor, source: sourceOf(image, digest), tags: [], subject, store };
+      const request = {
+        name: digest,
+        role: 'referrer',
+        descriptor,
+        source: sourceOf(image, digest),
+        tags: [],
+        subject,
+        store,
+      };
       return { owner: image, request };
     });
   } catch (error) {
@@ -120,12 +166,16 @@ function sourceOf({ request }: WalkedImage, digest: Digest): string {
 function checkSubject({ request, tree }: WalkedImage): void {
   const { subject } = tree.manifest;
   if (subject === request.subject) return;
-  throw new BundleError('CONTENT_MISMATCH', `${request.name} is listed as a referrer of ${request.subject!}, but is about something else`, {
-    expected: request.subject,
-    got: subject ?? 'no subject',
-    subject: request.name,
-    hint: `${request.store.name} lists what is not so: do not take referrers from there.`,
-  });
+  throw new BundleError(
+    'CONTENT_MISMATCH',
+    `${request.name} is listed as a referrer of ${request.subject!}, but is about something else`,
+    {
+      expected: request.subject,
+      got: subject ?? 'no subject',
+      subject: request.name,
+      hint: `${request.store.name} lists what is not so: do not take referrers from there.`,
+    },
+  );
 }
 
 function unending(why: string): BundleError {

@@ -14,13 +14,19 @@ export interface DestinationOptions {
   readonly to: Target;
   /** Full path of the repository for components, instead of `<namespace>/openshift/release`. */
   readonly releaseRepository?: string | undefined;
-  /** Full path of the repository for release images, instead of `<namespace>/openshift/release-images`. May be equal to the other. */
+  /**
+   * Full path of the repository for release images, instead of
+   * `<namespace>/openshift/release-images`. May be equal to the other.
+   */
   readonly releaseImagesRepository?: string | undefined;
   /** How many path components the registry takes at most; the rest is joined with `-`. */
   readonly maxNestedPaths?: number | undefined;
 }
 
-/** The two repositories of a target: release images apart from components, as the update service needs them. */
+/**
+ * The two repositories of a target: release images apart from components, as the update service
+ * needs them.
+ */
 export interface Destinations {
   readonly releaseImages: RepositoryName;
   readonly components: RepositoryName;
@@ -29,7 +35,12 @@ export interface Destinations {
 /** An image by what it is for. A signature image goes beside its subject. */
 export type DestinedImage =
   | { readonly role: 'release'; readonly version: string; readonly architecture: Architecture }
-  | { readonly role: 'component'; readonly version: string; readonly architecture: Architecture; readonly name: string }
+  | {
+      readonly role: 'component';
+      readonly version: string;
+      readonly architecture: Architecture;
+      readonly name: string;
+    }
   | { readonly role: 'signature'; readonly subject: Digest; readonly of: 'release' | 'component' };
 
 /**
@@ -55,11 +66,20 @@ export function parseTarget(text: string): Target {
  */
 export function planDestinations(options: DestinationOptions): Destinations {
   const { maxNestedPaths } = options;
-  if (maxNestedPaths !== undefined && (!Number.isSafeInteger(maxNestedPaths) || maxNestedPaths < 1)) {
-    throw new BundleError('USAGE', `not a number of path components: ${maxNestedPaths}`, { hint: 'Give --max-nested-paths 1 or more.' });
+  if (
+    maxNestedPaths !== undefined &&
+    (!Number.isSafeInteger(maxNestedPaths) || maxNestedPaths < 1)
+  ) {
+    throw new BundleError('USAGE', `not a number of path components: ${maxNestedPaths}`, {
+      hint: 'Give --max-nested-paths 1 or more.',
+    });
   }
   return {
-    releaseImages: repositoryOf(options, options.releaseImagesRepository, 'openshift/release-images'),
+    releaseImages: repositoryOf(
+      options,
+      options.releaseImagesRepository,
+      'openshift/release-images',
+    ),
     components: repositoryOf(options, options.releaseRepository, 'openshift/release'),
   };
 }
@@ -68,13 +88,20 @@ export function planDestinations(options: DestinationOptions): Destinations {
  * Where an image goes: its repository and its tag there.
  * @throws BundleError USAGE when the tag would be none, or over 128 characters long.
  */
-export function destinationOf(image: DestinedImage, destinations: Destinations): RepositoryName & { readonly tag: string } {
+export function destinationOf(
+  image: DestinedImage,
+  destinations: Destinations,
+): RepositoryName & { readonly tag: string } {
   const kind = image.role === 'signature' ? image.of : image.role;
-  return { ...(kind === 'release' ? destinations.releaseImages : destinations.components), tag: tagOf(image) };
+  return {
+    ...(kind === 'release' ? destinations.releaseImages : destinations.components),
+    tag: tagOf(image),
+  };
 }
 
 /**
- * The tag of an image, in a registry as in an image layout: `<version>-<arch>[-<component>]`, or cosign's for signatures.
+ * The tag of an image, in a registry as in an image layout: `<version>-<arch>[-<component>]`, or
+ * cosign's for signatures.
  * @throws BundleError USAGE when that is no tag.
  */
 export function tagOf(image: DestinedImage): string {
@@ -87,8 +114,13 @@ export function tagOf(image: DestinedImage): string {
   });
 }
 
-function repositoryOf({ to, maxNestedPaths }: DestinationOptions, wanted: string | undefined, usual: string): RepositoryName {
-  if (wanted !== undefined) return { registry: to.registry, repository: checkedPath(wanted, maxNestedPaths) };
+function repositoryOf(
+  { to, maxNestedPaths }: DestinationOptions,
+  wanted: string | undefined,
+  usual: string,
+): RepositoryName {
+  if (wanted !== undefined)
+    return { registry: to.registry, repository: checkedPath(wanted, maxNestedPaths) };
   const path = to.namespace === undefined ? usual : `${to.namespace}/${usual}`;
   return { registry: to.registry, repository: nested(path, maxNestedPaths) };
 }
@@ -96,12 +128,18 @@ function repositoryOf({ to, maxNestedPaths }: DestinationOptions, wanted: string
 /** A path that was written out is taken as it is, or not at all. */
 function checkedPath(path: string, maxNestedPaths: number | undefined): string {
   if (!isRepository(path)) {
-    throw new BundleError('USAGE', `not a repository path: ${path}`, { hint: 'Write the path without the registry, as in ocp4/release.' });
+    throw new BundleError('USAGE', `not a repository path: ${path}`, {
+      hint: 'Write the path without the registry, as in ocp4/release.',
+    });
   }
   if (nested(path, maxNestedPaths) !== path) {
-    throw new BundleError('USAGE', `the repository ${path} has more than ${maxNestedPaths ?? 0} path components`, {
-      hint: 'Give a shorter path, or leave --max-nested-paths out.',
-    });
+    throw new BundleError(
+      'USAGE',
+      `the repository ${path} has more than ${maxNestedPaths ?? 0} path components`,
+      {
+        hint: 'Give a shorter path, or leave --max-nested-paths out.',
+      },
+    );
   }
   return path;
 }

@@ -5,7 +5,10 @@ import { isObject, type Json, type JsonObject } from '../core/json.ts';
 import { MAX_CONFIGURATION_BYTES } from '../core/limits.ts';
 import { isPlace, type PullKind, type RegistryRule } from './rules.ts';
 
-/** The objects by which clusters are told of mirrors: where each keeps its list, and what its mirrors are asked for. */
+/**
+ * The objects by which clusters are told of mirrors: where each keeps its list, and what its
+ * mirrors are asked for.
+ */
 const KINDS: Readonly<Record<string, { readonly list: string; readonly pull: PullKind }>> = {
   ImageDigestMirrorSet: { list: 'imageDigestMirrors', pull: 'digest-only' },
   ImageTagMirrorSet: { list: 'imageTagMirrors', pull: 'tag-only' },
@@ -13,8 +16,9 @@ const KINDS: Readonly<Record<string, { readonly list: string; readonly pull: Pul
 };
 
 /**
- * Reads ImageDigestMirrorSets, ImageTagMirrorSets and ImageContentSourcePolicies from files in YAML or JSON, as `unpack` and oc-mirror
- * write them and as `oc get … -o yaml` shows them. Mirrors of one source add up.
+ * Reads ImageDigestMirrorSets, ImageTagMirrorSets and ImageContentSourcePolicies from files in YAML
+ * or JSON, as `unpack` and oc-mirror write them and as `oc get … -o yaml` shows them. Mirrors of
+ * one source add up.
  * @throws BundleError NOT_FOUND, DISK; CONFIGURATION naming file and place.
  */
 export async function loadMirrorSets(paths: readonly string[]): Promise<readonly RegistryRule[]> {
@@ -24,7 +28,9 @@ export async function loadMirrorSets(paths: readonly string[]): Promise<readonly
     try {
       text = utf8(await readAll(createReadStream(path), MAX_CONFIGURATION_BYTES, path));
     } catch (error) {
-      throw error instanceof BundleError ? refused(path, error.message) : diskError('read', path, error);
+      throw error instanceof BundleError
+        ? refused(path, error.message)
+        : diskError('read', path, error);
     }
     for (const rule of await parseMirrorSets(text, path)) {
       const known = rules.get(rule.prefix);
@@ -34,12 +40,21 @@ export async function loadMirrorSets(paths: readonly string[]): Promise<readonly
   return [...rules.values()];
 }
 
-/** Rules of mirror sets over those of registries.conf: mirrors of the former come first, all else is kept. */
-export function withMirrorSets(conf: readonly RegistryRule[], sets: readonly RegistryRule[]): readonly RegistryRule[] {
+/**
+ * Rules of mirror sets over those of registries.conf: mirrors of the former come first, all else is
+ * kept.
+ */
+export function withMirrorSets(
+  conf: readonly RegistryRule[],
+  sets: readonly RegistryRule[],
+): readonly RegistryRule[] {
   const rules = new Map(conf.map((rule) => [rule.prefix, rule]));
   for (const set of sets) {
     const known = rules.get(set.prefix);
-    rules.set(set.prefix, known ? { ...joined(set, known), location: known.location, insecure: known.insecure } : set);
+    rules.set(
+      set.prefix,
+      known ? { ...joined(set, known), location: known.location, insecure: known.insecure } : set,
+    );
   }
   return [...rules.values()];
 }
@@ -47,7 +62,11 @@ export function withMirrorSets(conf: readonly RegistryRule[], sets: readonly Reg
 function joined(first: RegistryRule, second: RegistryRule): RegistryRule {
   const known = new Set(first.mirrors.map(({ location, pull }) => `${location} ${pull}`));
   const more = second.mirrors.filter(({ location, pull }) => !known.has(`${location} ${pull}`));
-  return { ...first, blocked: first.blocked || second.blocked, mirrors: [...first.mirrors, ...more] };
+  return {
+    ...first,
+    blocked: first.blocked || second.blocked,
+    mirrors: [...first.mirrors, ...more],
+  };
 }
 
 async function parseMirrorSets(text: string, path: string): Promise<readonly RegistryRule[]> {
@@ -57,12 +76,19 @@ async function parseMirrorSets(text: string, path: string): Promise<readonly Reg
     const [error] = document.errors;
     if (error) {
       const [at] = error.linePos ?? [];
-      throw refused(path, `${at === undefined ? '' : `line ${at.line}, column ${at.col}: `}it is not YAML`);
+      throw refused(
+        path,
+        `${at === undefined ? '' : `line ${at.line}, column ${at.col}: `}it is not YAML`,
+      );
     }
     objects.push(document.toJS() as Json);
   }
-  const listed = objects.flatMap((object) => (isObject(object) && object['kind'] === 'List' ? listIn(object, 'items', path) : [object]));
-  const sets = listed.filter((object) => object !== null).filter((object) => KINDS[kindOf(object)] !== undefined);
+  const listed = objects.flatMap((object) =>
+    isObject(object) && object['kind'] === 'List' ? listIn(object, 'items', path) : [object],
+  );
+  const sets = listed
+    .filter((object) => object !== null)
+    .filter((object) => KINDS[kindOf(object)] !== undefined);
   if (sets.length === 0) {
     throw refused(path, `it holds none of ${Object.keys(KINDS).join(', ')}`);
   }
@@ -84,11 +110,19 @@ function rulesOf(set: JsonObject, path: string): readonly RegistryRule[] {
     if (typeof source !== 'string' || !isPlace(source.replace(/^\*\./, '')))
       throw refused(path, `${where}.source is not HOST[:PORT][/PATH]`);
     const mirrors = listIn(entry, 'mirrors', path).map((location) => {
-      if (typeof location === 'string' && isPlace(location)) return { location, insecure: false, pull };
+      if (typeof location === 'string' && isPlace(location))
+        return { location, insecure: false, pull };
       throw refused(path, `${where}.mirrors holds something else than HOST[:PORT][/PATH]`);
     });
     const location = source.startsWith('*.') ? undefined : source;
-    return { prefix: source, location, insecure: false, blocked: mirrorSourcePolicy === 'NeverContactSource', mirrors, from: path };
+    return {
+      prefix: source,
+      location,
+      insecure: false,
+      blocked: mirrorSourcePolicy === 'NeverContactSource',
+      mirrors,
+      from: path,
+    };
   });
 }
 

@@ -15,13 +15,17 @@ export interface MirroredStoreOptions {
   readonly placesFor: (reference: string) => readonly PullPlace[];
   readonly open: (place: PullPlace) => ReadOnlyStore;
   readonly observe: Observe;
-  /** Registries that could not be reached in this run, with the failure: they are not asked again. Shared by the stores of a run. */
+  /**
+   * Registries that could not be reached in this run, with the failure: they are not asked again.
+   * Shared by the stores of a run.
+   */
   readonly unreachable: Map<string, BundleError>;
 }
 
 /**
- * One repository that may be found at several places: what one lacks or fails at is asked of the next, and an event tells so.
- * Nothing is believed for coming from a mirror: content goes by its digest, as from anywhere.
+ * One repository that may be found at several places: what one lacks or fails at is asked of the
+ * next, and an event tells so. Nothing is believed for coming from a mirror: content goes by its
+ * digest, as from anywhere.
  */
 export class MirroredStore implements ReadOnlyStore {
   readonly name: string;
@@ -38,8 +42,14 @@ export class MirroredStore implements ReadOnlyStore {
     this.#options = options;
   }
 
-  /** A transfer that breaks for good at one place is continued at the next; what a place gave wrongly is not asked of it again. */
-  async *fetch(descriptor: Descriptor, { range, signal }: FetchOptions = {}): ByteStream & AsyncGenerator<Uint8Array> {
+  /**
+   * A transfer that breaks for good at one place is continued at the next; what a place gave
+   * wrongly is not asked of it again.
+   */
+  async *fetch(
+    descriptor: Descriptor,
+    { range, signal }: FetchOptions = {},
+  ): ByteStream & AsyncGenerator<Uint8Array> {
     const { digest, size } = descriptor;
     const start = range?.start ?? 0;
     const end = range?.end ?? size;
@@ -57,14 +67,18 @@ export class MirroredStore implements ReadOnlyStore {
           yield chunk;
         }
         if (position >= end || isLast) return;
-        throw new BundleError('REGISTRY', `${name} has only ${position} of ${end} bytes of ${digest}`);
+        throw new BundleError(
+          'REGISTRY',
+          `${name} has only ${position} of ${end} bytes of ${digest}`,
+        );
       } catch (error) {
         if (signal?.aborted === true || !(error instanceof BundleError)) throw error;
         const isWrong = error.code === 'CONTENT_MISMATCH' && whole;
         if (isWrong) this.#wrong.set(digest, (this.#wrong.get(digest) ?? new Set()).add(name));
         this.#passOver(place, `fetch ${digest}`, error, isLast, position === start);
         failures.add(place, error);
-        // Bytes that were handed out cannot be taken back: who asks again gets them from another place.
+        // Bytes that were handed out cannot be taken back: who asks again gets them from another
+        // place.
         if (isWrong && position > start)
           throw new BundleError('CONTENT_MISMATCH', `${name}: ${error.message}`, {
             hint: error.hint,
@@ -98,7 +112,8 @@ export class MirroredStore implements ReadOnlyStore {
 
   async resolve(reference: string, { signal }: StoreOptions = {}): Promise<Descriptor> {
     const what = isSignatureTag(reference) ? 'cosign signatures' : undefined;
-    const resolve = async (store: ReadOnlyStore): Promise<Descriptor> => store.resolve(reference, { ...(signal && { signal }) });
+    const resolve = async (store: ReadOnlyStore): Promise<Descriptor> =>
+      store.resolve(reference, { ...(signal && { signal }) });
     const found = await this.#first(reference, `resolve ${reference}`, signal, resolve, what);
     this.#holders.set(found.value.digest, found.place);
     return found.value;
@@ -106,23 +121,35 @@ export class MirroredStore implements ReadOnlyStore {
 
   /** Those of the first place that has any. */
   async tags({ signal }: StoreOptions = {}): Promise<readonly string[]> {
-    const { value } = await this.#first('latest', 'list the tags', signal, async (store, isLast) => {
-      const tags = await store.tags({ ...(signal && { signal }) });
-      if (tags.length === 0 && !isLast) throw new BundleError('NOT_FOUND', `${store.name} has no tags`);
-      return tags;
-    });
+    const { value } = await this.#first(
+      'latest',
+      'list the tags',
+      signal,
+      async (store, isLast) => {
+        const tags = await store.tags({ ...(signal && { signal }) });
+        if (tags.length === 0 && !isLast)
+          throw new BundleError('NOT_FOUND', `${store.name} has no tags`);
+        return tags;
+      },
+    );
     return value;
   }
 
-  /** Those of the first place that lists any: a mirror that lists none may only not have been given them. */
+  /**
+   * Those of the first place that lists any: a mirror that lists none may only not have been given
+   * them.
+   */
   async referrers(subject: Digest, { signal }: StoreOptions = {}): Promise<readonly Descriptor[]> {
     const list = async (store: ReadOnlyStore): Promise<readonly Descriptor[]> => {
       const listed = await store.referrers(subject, { ...(signal && { signal }) });
-      if (listed.length === 0) throw new BundleError('NOT_FOUND', `${store.name} lists nothing that refers to ${subject}`);
+      if (listed.length === 0)
+        throw new BundleError('NOT_FOUND', `${store.name} lists nothing that refers to ${subject}`);
       return listed;
     };
     try {
-      return (await this.#first(subject, `list what refers to ${subject}`, signal, list, 'referrers')).value;
+      return (
+        await this.#first(subject, `list what refers to ${subject}`, signal, list, 'referrers')
+      ).value;
     } catch (error) {
       if (hasCode(error, 'NOT_FOUND')) return [];
       throw error;
@@ -140,7 +167,10 @@ export class MirroredStore implements ReadOnlyStore {
     const failures = new Failures(this.name);
     for (const [place, isLast] of this.#inOrder(reference)) {
       try {
-        return { value: await work(this.#open(place), isLast), place: formatRepository(place.name) };
+        return {
+          value: await work(this.#open(place), isLast),
+          place: formatRepository(place.name),
+        };
       } catch (error) {
         if (signal?.aborted === true || !(error instanceof BundleError)) throw error;
         this.#passOver(place, what, error, isLast, true);
@@ -150,7 +180,10 @@ export class MirroredStore implements ReadOnlyStore {
     throw optional === undefined ? failures.error() : this.#without(optional, failures);
   }
 
-  /** The places with the one that is known to hold it first, and without those that gave something else; at least one. */
+  /**
+   * The places with the one that is known to hold it first, and without those that gave something
+   * else; at least one.
+   */
   #inOrder(reference: string): readonly (readonly [PullPlace, boolean])[] {
     const places = this.#options.placesFor(reference);
     const holder = this.#holders.get(reference as Digest);
@@ -162,7 +195,9 @@ export class MirroredStore implements ReadOnlyStore {
     return ordered.map((place, index) => [place, index === ordered.length - 1]);
   }
 
-  /** @throws BundleError BLOCKED; what went wrong where the registry could not be reached before. */
+  /**
+   * @throws BundleError BLOCKED; what went wrong where the registry could not be reached before.
+   */
   #open(place: PullPlace): ReadOnlyStore {
     if (place.blockedBy !== undefined) throw blocked(place.name, place.blockedBy);
     const failure = this.#options.unreachable.get(place.name.registry);
@@ -170,21 +205,38 @@ export class MirroredStore implements ReadOnlyStore {
     return this.#options.open(place);
   }
 
-  #passOver({ name }: PullPlace, what: string, error: BundleError, isLast: boolean, atOnce: boolean): void {
+  #passOver(
+    { name }: PullPlace,
+    what: string,
+    error: BundleError,
+    isLast: boolean,
+    atOnce: boolean,
+  ): void {
     const { unreachable, observe } = this.#options;
     const known = unreachable.get(name.registry) === error;
     if (error.code === 'NETWORK' && atOnce) unreachable.set(name.registry, error);
-    if (!isLast && !known) observe({ type: 'passed-over', place: formatRepository(name), what, code: error.code, cause: error.message });
+    if (!isLast && !known)
+      observe({
+        type: 'passed-over',
+        place: formatRepository(name),
+        what,
+        code: error.code,
+        cause: error.message,
+      });
   }
 
   /**
-   * A signature or referrer that the mirrors do not have counts as missing where the source cannot be asked: that is the network that
-   * mirrors are made for. It is told once.
+   * A signature or referrer that the mirrors do not have counts as missing where the source cannot
+   * be asked: that is the network that mirrors are made for. It is told once.
    */
   #without(what: string, failures: Failures): BundleError {
     const absent = failures.list.find(({ error }) => error.code === 'NOT_FOUND')?.error;
     const rest = failures.list.filter(({ error }) => error.code !== 'NOT_FOUND');
-    if (absent === undefined || rest.some(({ error }) => !['NETWORK', 'BLOCKED'].includes(error.code))) return failures.error();
+    if (
+      absent === undefined ||
+      rest.some(({ error }) => !['NETWORK', 'BLOCKED'].includes(error.code))
+    )
+      return failures.error();
     if (rest.length > 0 && !this.#told.has(what)) {
       this.#told.add(what);
       const places = rest.map(({ place }) => place).join(', ');
@@ -212,12 +264,22 @@ class Failures {
 
   /** The failure of the last place that may be asked decides; the others are told. */
   error(): BundleError {
-    const decisive = this.list.findLast(({ error }) => error.code !== 'BLOCKED') ?? this.list.at(-1);
-    if (decisive === undefined) return new BundleError('NOT_FOUND', `there is no place to ask for ${this.#name}`);
-    const others = this.list.filter((failure) => failure !== decisive).map(({ error }) => error.message);
+    const decisive =
+      this.list.findLast(({ error }) => error.code !== 'BLOCKED') ?? this.list.at(-1);
+    if (decisive === undefined)
+      return new BundleError('NOT_FOUND', `there is no place to ask for ${this.#name}`);
+    const others = this.list
+      .filter((failure) => failure !== decisive)
+      .map(({ error }) => error.message);
     if (others.length === 0) return decisive.error;
     const { code, message, hint, cause, temporary, expected, got } = decisive.error;
-    return new BundleError(code, `${message} (also tried: ${others.join('; ')})`, { hint, cause, temporary, expected, got });
+    return new BundleError(code, `${message} (also tried: ${others.join('; ')})`, {
+      hint,
+      cause,
+      temporary,
+      expected,
+      got,
+    });
   }
 }
 

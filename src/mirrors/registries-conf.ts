@@ -24,11 +24,17 @@ export interface RegistriesConfOptions {
 const SYSTEM = '/etc/containers';
 
 /**
- * Reads the registries.conf that podman would: the file that was named, or `$CONTAINERS_REGISTRIES_CONF`, alone; else the user's or
- * the system's, with the drop-in folders beside. In drop-ins, a later rule takes the place of an earlier one for the same prefix.
- * @throws BundleError NOT_FOUND for a named file that is missing; CONFIGURATION naming file and place; DISK.
+ * Reads the registries.conf that podman would: the file that was named, or
+ * `$CONTAINERS_REGISTRIES_CONF`, alone; else the user's or the system's, with the drop-in folders
+ * beside. In drop-ins, a later rule takes the place of an earlier one for the same prefix.
+ * @throws BundleError NOT_FOUND for a named file that is missing; CONFIGURATION naming file and
+ * place; DISK.
  */
-export async function loadRegistriesConf({ file, env, home }: RegistriesConfOptions): Promise<RegistriesConf> {
+export async function loadRegistriesConf({
+  file,
+  env,
+  home,
+}: RegistriesConfOptions): Promise<RegistriesConf> {
   const named = file ?? env['CONTAINERS_REGISTRIES_CONF'];
   if (named !== undefined && named !== '') {
     const text = await readText(named);
@@ -62,7 +68,10 @@ export async function parseRegistriesConf(text: string, path: string): Promise<R
     document = parse(text);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    throw refused(path, `line ${error.line}, column ${error.column}: ${error.message.split('\n')[0] ?? ''}`);
+    throw refused(
+      path,
+      `line ${error.line}, column ${error.column}: ${error.message.split('\n')[0] ?? ''}`,
+    );
   }
   if (isTable(document['registries'])) {
     throw refused(
@@ -71,10 +80,17 @@ export async function parseRegistriesConf(text: string, path: string): Promise<R
       'Write [[registry]] tables: containers-registries.conf(5), version 2.',
     );
   }
-  const rules = tables(document, 'registry', path).map((table, index) => parseRule(table, `[[registry]] ${index + 1}`, path));
+  const rules = tables(document, 'registry', path).map((table, index) =>
+    parseRule(table, `[[registry]] ${index + 1}`, path),
+  );
   const helpers = document['credential-helpers'];
   if (helpers === undefined) return { rules, credentialHelpers: undefined };
-  if (!Array.isArray(helpers) || !helpers.every((helper) => typeof helper === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(helper))) {
+  if (
+    !Array.isArray(helpers) ||
+    !helpers.every(
+      (helper) => typeof helper === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(helper),
+    )
+  ) {
     throw refused(path, 'credential-helpers is not a list of names');
   }
   return { rules, credentialHelpers: helpers.length === 0 ? undefined : (helpers as string[]) };
@@ -84,16 +100,24 @@ function parseRule(table: TomlTable, where: string, path: string): RegistryRule 
   const location = placeIn(table, 'location', where, path);
   const prefix = textIn(table, 'prefix', where, path) ?? location;
   if (prefix === undefined) throw refused(path, `${where} has neither prefix nor location`);
-  const bare = prefix.startsWith('*.') ? prefix.slice(2) : prefix.replace(/@sha256:[0-9a-f]{64}$/, '').replace(/(?<=\/[^/]*):[^/:]+$/, '');
-  if (!isPlace(bare) || (prefix.startsWith('*.') && /[/:]/.test(bare))) throw refused(path, `${where}: "${prefix}" is not a prefix`);
-  if (table['pull-from-mirror'] !== undefined) throw refused(path, `${where}: pull-from-mirror belongs to a mirror`);
+  const bare = prefix.startsWith('*.')
+    ? prefix.slice(2)
+    : prefix.replace(/@sha256:[0-9a-f]{64}$/, '').replace(/(?<=\/[^/]*):[^/:]+$/, '');
+  if (!isPlace(bare) || (prefix.startsWith('*.') && /[/:]/.test(bare)))
+    throw refused(path, `${where}: "${prefix}" is not a prefix`);
+  if (table['pull-from-mirror'] !== undefined)
+    throw refused(path, `${where}: pull-from-mirror belongs to a mirror`);
   const byDigest = flagIn(table, 'mirror-by-digest-only', where, path);
   const mirrors = tables(table, 'mirror', path).map((mirror, index): Mirror => {
     const place = `${where}, mirror ${index + 1}`;
     const target = placeIn(mirror, 'location', place, path);
     if (target === undefined) throw refused(path, `${place} has no location`);
     const pull = textIn(mirror, 'pull-from-mirror', place, path);
-    if (pull !== undefined && byDigest) throw refused(path, `${place}: pull-from-mirror and mirror-by-digest-only exclude each other`);
+    if (pull !== undefined && byDigest)
+      throw refused(
+        path,
+        `${place}: pull-from-mirror and mirror-by-digest-only exclude each other`,
+      );
     return {
       location: target,
       insecure: flagIn(mirror, 'insecure', place, path),
@@ -184,7 +208,9 @@ async function readText(path: string): Promise<string | undefined> {
 
 function refused(path: string, why: string, hint?: string): BundleError {
   return new BundleError('CONFIGURATION', `cannot use ${path}: ${why}`, {
-    hint: hint ?? 'containers-registries.conf(5) describes the file; --registries-conf FILE reads another one instead.',
+    hint:
+      hint ??
+      'containers-registries.conf(5) describes the file; --registries-conf FILE reads another one instead.',
     subject: path,
   });
 }

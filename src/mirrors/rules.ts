@@ -1,7 +1,15 @@
 import { BundleError } from '../core/errors.ts';
-import { formatRepository, isRegistry, isRepository, type RepositoryName } from '../core/reference.ts';
+import {
+  formatRepository,
+  isRegistry,
+  isRepository,
+  type RepositoryName,
+} from '../core/reference.ts';
 
-/** Which content a mirror is asked for: by digest, which is the same everywhere, or by tag, which may lag behind. */
+/**
+ * Which content a mirror is asked for: by digest, which is the same everywhere, or by tag, which
+ * may lag behind.
+ */
 export type PullKind = 'all' | 'digest-only' | 'tag-only';
 
 export interface Mirror {
@@ -11,7 +19,10 @@ export interface Mirror {
   readonly pull: PullKind;
 }
 
-/** What a site says of the repositories under a prefix (a `[[registry]]` of containers-registries.conf(5)). */
+/**
+ * What a site says of the repositories under a prefix (a `[[registry]]` of
+ * containers-registries.conf(5)).
+ */
 export interface RegistryRule {
   /** `quay.io`, `quay.io/a/b`, `*.example.com`. */
   readonly prefix: string;
@@ -51,7 +62,8 @@ export function isPlace(place: string | undefined): place is string {
 }
 
 /**
- * Where content of a repository is asked for, in order: the mirrors of the rule with the longest prefix, then its location.
+ * Where content of a repository is asked for, in order: the mirrors of the rule with the longest
+ * prefix, then its location.
  * @param options rules of the command line: one that fits decides alone.
  * @param reference the tag or digest that is asked for.
  */
@@ -64,19 +76,34 @@ export function pullPlaces(
   const byDigest = isByDigest(reference);
   const full = `${formatRepository(name)}${reference.startsWith('sha256:') ? '@' : ':'}${reference}`;
   const rule = findRule(full, options) ?? findRule(full, rules);
-  const mirrors = rule?.mirrors.filter(({ pull }) => pull === 'all' || (pull === 'digest-only') === byDigest) ?? [];
+  const mirrors =
+    rule?.mirrors.filter(({ pull }) => pull === 'all' || (pull === 'digest-only') === byDigest) ??
+    [];
   return [
-    ...mirrors.map(({ location, insecure }) => placeOf(rewritten(full, rule!, location), reference, insecure, rules)),
-    placeOf(rule === undefined ? name : rewritten(full, rule, rule.location), reference, rule?.insecure ?? false, rules),
+    ...mirrors.map(({ location, insecure }) =>
+      placeOf(rewritten(full, rule!, location), reference, insecure, rules),
+    ),
+    placeOf(
+      rule === undefined ? name : rewritten(full, rule, rule.location),
+      reference,
+      rule?.insecure ?? false,
+      rules,
+    ),
   ];
 }
 
-/** The same for a repository that is written to: nothing is rewritten, but it may be insecure or blocked. */
+/**
+ * The same for a repository that is written to: nothing is rewritten, but it may be insecure or
+ * blocked.
+ */
 export function pushPlace(name: RepositoryName, rules: readonly RegistryRule[]): PullPlace {
   return placeOf(name, '', false, rules);
 }
 
-/** The tag of a cosign signature holds the digest it is about, and is looked for where that was found. */
+/**
+ * The tag of a cosign signature holds the digest it is about, and is looked for where that was
+ * found.
+ */
 export function isSignatureTag(reference: string): boolean {
   return /^sha256-[0-9a-f]{64}\.(?:sig|att|sbom)$/.test(reference);
 }
@@ -85,10 +112,25 @@ function isByDigest(reference: string): boolean {
   return reference.startsWith('sha256:') || isSignatureTag(reference);
 }
 
-/** A place is blocked by what its own name is found under, as a mirror may be allowed where its source is not. */
-function placeOf(name: RepositoryName, reference: string, insecure: boolean, rules: readonly RegistryRule[]): PullPlace {
-  const own = findRule(`${formatRepository(name)}${reference.startsWith('sha256:') ? '@' : ':'}${reference}`, rules);
-  return { name, insecure: insecure || own?.insecure === true, blockedBy: own?.blocked === true ? own.from : undefined };
+/**
+ * A place is blocked by what its own name is found under, as a mirror may be allowed where its
+ * source is not.
+ */
+function placeOf(
+  name: RepositoryName,
+  reference: string,
+  insecure: boolean,
+  rules: readonly RegistryRule[],
+): PullPlace {
+  const own = findRule(
+    `${formatRepository(name)}${reference.startsWith('sha256:') ? '@' : ':'}${reference}`,
+    rules,
+  );
+  return {
+    name,
+    insecure: insecure || own?.insecure === true,
+    blockedBy: own?.blocked === true ? own.from : undefined,
+  };
 }
 
 function findRule(full: string, rules: readonly RegistryRule[]): RegistryRule | undefined {
@@ -98,7 +140,10 @@ function findRule(full: string, rules: readonly RegistryRule[]): RegistryRule | 
   return longest;
 }
 
-/** How much of a reference a prefix stands for, up to the border of a path component; with a wildcard it is the host with its port. */
+/**
+ * How much of a reference a prefix stands for, up to the border of a path component; with a
+ * wildcard it is the host with its port.
+ */
 function matchLength(full: string, prefix: string): number | undefined {
   if (prefix.startsWith('*.')) {
     const host = full.slice(0, full.indexOf('/'));
@@ -109,8 +154,13 @@ function matchLength(full: string, prefix: string): number | undefined {
   return full.startsWith(prefix) && isBorder ? prefix.length : undefined;
 }
 
-function rewritten(full: string, { prefix, from }: RegistryRule, location: string | undefined): RepositoryName {
-  const place = location === undefined ? full : `${location}${full.slice(matchLength(full, prefix))}`;
+function rewritten(
+  full: string,
+  { prefix, from }: RegistryRule,
+  location: string | undefined,
+): RepositoryName {
+  const place =
+    location === undefined ? full : `${location}${full.slice(matchLength(full, prefix))}`;
   const bare = withoutDigest(place).replace(/:[^:/]*$/, '');
   const slash = bare.indexOf('/');
   const name = { registry: bare.slice(0, slash), repository: bare.slice(slash + 1) };

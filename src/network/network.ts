@@ -72,7 +72,10 @@ export class Network {
     this.#observe = observe;
   }
 
-  /** Reads auth files, certificates and rules for registries; talks to nobody yet. @throws BundleError CONFIGURATION, NOT_FOUND */
+  /**
+   * Reads auth files, certificates and rules for registries; talks to nobody yet. @throws
+   * BundleError CONFIGURATION, NOT_FOUND
+   */
   static async open(options: NetworkOptions, context: Context): Promise<Network> {
     const { environment, observe } = context;
     const { env, home } = environment;
@@ -80,17 +83,29 @@ export class Network {
     const conf = await loadRegistriesConf({ file: options.registriesConf, env, home });
     const rules = withMirrorSets(conf.rules, await loadMirrorSets(options.mirrorSetFiles));
     const open = async (authfile: string | undefined): Promise<CredentialSource> =>
-      openAuthFiles({ authfile: authfile ?? options.authfile, helpers: conf.credentialHelpers, environment });
+      openAuthFiles({
+        authfile: authfile ?? options.authfile,
+        helpers: conf.credentialHelpers,
+        environment,
+      });
     const sources = await open(options.sourceAuthfile);
-    const targets = options.sourceAuthfile === options.targetAuthfile ? sources : await open(options.targetAuthfile);
+    const targets =
+      options.sourceAuthfile === options.targetAuthfile
+        ? sources
+        : await open(options.targetAuthfile);
     const client = new RegistryClient({ ...transport, credentials: sources });
     return new Network(client, targets, transport, { options: options.mirrors, rules }, observe);
   }
 
-  /** A repository to read from, wherever the site keeps its content. The same store for the same name. */
+  /**
+   * A repository to read from, wherever the site keeps its content. The same store for the same
+   * name.
+   */
   source(name: RepositoryName): ReadOnlyStore {
     const key = `${name.registry}/${name.repository}`;
-    const store = this.#sources.get(key) ?? this.#openSource({ registry: name.registry, repository: name.repository });
+    const store =
+      this.#sources.get(key) ??
+      this.#openSource({ registry: name.registry, repository: name.repository });
     this.#sources.set(key, store);
     return store;
   }
@@ -134,14 +149,21 @@ export class Network {
 }
 
 /** @throws BundleError CONFIGURATION for certificates or a proxy that cannot be used. */
-export async function transportOptions(options: ConnectionOptions, context: Context): Promise<TransportOptions> {
+export async function transportOptions(
+  options: ConnectionOptions,
+  context: Context,
+): Promise<TransportOptions> {
   const { environment, concurrency, observe, signal } = context;
   const { env, home } = environment;
   return {
     ca: await systemCertificates(env, options.caFiles),
     certificateFolders: new CertificateFolders({
       named: options.certificateFolder,
-      folders: [join(home, '.config/containers/certs.d'), '/etc/containers/certs.d', '/etc/docker/certs.d'],
+      folders: [
+        join(home, '.config/containers/certs.d'),
+        '/etc/containers/certs.d',
+        '/etc/docker/certs.d',
+      ],
     }),
     insecure: options.insecureRegistries,
     proxy: proxyFromEnvironment(env),

@@ -19,12 +19,21 @@ export interface Audited {
 /** What of a bundle an audit needs. */
 type Auditable = Pick<SurveyedBundle, 'reader' | 'release' | 'size' | 'path'>;
 
-/** Hashes every layer that is there. What is damaged is told to `onFault`; what lies in missing volumes is only counted. */
-export async function auditLayers(bundle: Auditable, onFault: OnFault, context: Context): Promise<Audited> {
+/**
+ * Hashes every layer that is there. What is damaged is told to `onFault`; what lies in missing
+ * volumes is only counted.
+ */
+export async function auditLayers(
+  bundle: Auditable,
+  onFault: OnFault,
+  context: Context,
+): Promise<Audited> {
   const { reader, release } = bundle;
   const { observe, signal } = context;
   const { layers } = reader;
-  const imageOf = new Map(release?.content.layers.map(({ descriptor, image }) => [descriptor.digest, image]));
+  const imageOf = new Map(
+    release?.content.layers.map(({ descriptor, image }) => [descriptor.digest, image]),
+  );
   observe({
     type: 'planned',
     blobs: layers.length,
@@ -34,8 +43,11 @@ export async function auditLayers(bundle: Auditable, onFault: OnFault, context: 
   observe({ type: 'phase', what: 'hashing every layer' });
   const { pass } = reader;
   pass?.beginSettling();
-  // Out of a pipe by way of what may not be given out unchecked; out of files by no other way than the files.
-  const storeOf = new Map(pass && release?.content.layers.map(({ descriptor, store }) => [descriptor.digest, store]));
+  // Out of a pipe by way of what may not be given out unchecked; out of files by no other way than
+  // the files.
+  const storeOf = new Map(
+    pass && release?.content.layers.map(({ descriptor, store }) => [descriptor.digest, store]),
+  );
   const lost: Digest[] = [];
   let good = 0;
   let goodBytes = 0;
@@ -49,18 +61,23 @@ export async function auditLayers(bundle: Auditable, onFault: OnFault, context: 
     }
     observe({ type: 'started', digest, bytes: size, image });
     try {
-      await drain(verified((storeOf.get(digest) ?? reader).fetch(layer, { signal }), layer), (bytes) => {
-        observe({ type: 'advanced', bytes });
-      });
+      await drain(
+        verified((storeOf.get(digest) ?? reader).fetch(layer, { signal }), layer),
+        (bytes) => {
+          observe({ type: 'advanced', bytes });
+        },
+      );
       good += 1;
       goodBytes += size;
     } catch (error) {
       if (!isDamage(error)) throw error;
       lost.push(digest);
-      for (const place of reader.placesOf(digest)) onFault({ ...place, entries: [blobPath(digest)], error });
+      for (const place of reader.placesOf(digest))
+        onFault({ ...place, entries: [blobPath(digest)], error });
       if (error === pass?.failure) {
         hasBrokenOff = true;
-        lost.push(...layers.slice(index + 1).map((behind) => behind.digest)); // nothing comes any more
+        // Nothing comes any more.
+        lost.push(...layers.slice(index + 1).map((behind) => behind.digest));
         break;
       }
     }
@@ -75,7 +92,11 @@ export async function auditLayers(bundle: Auditable, onFault: OnFault, context: 
  * Waits for what comes behind the last layer. A short stream mostly ends, well or badly, while its
  * layers are still being hashed: only waiting tells which.
  */
-async function checkEndOfPass(pass: OnePass, { reader, size, path }: Auditable, onFault: OnFault): Promise<void> {
+async function checkEndOfPass(
+  pass: OnePass,
+  { reader, size, path }: Auditable,
+  onFault: OnFault,
+): Promise<void> {
   try {
     await pass.finish();
   } catch (error) {
@@ -86,8 +107,14 @@ async function checkEndOfPass(pass: OnePass, { reader, size, path }: Auditable, 
   }
 }
 
-/** Names of the images that a fault breaks; all of them where manifests are lost, since these say which layers are whose. */
-export function imagesHitBy({ entries }: Pick<Fault, 'entries'>, { release, reader }: SurveyedBundle): readonly string[] {
+/**
+ * Names of the images that a fault breaks; all of them where manifests are lost, since these say
+ * which layers are whose.
+ */
+export function imagesHitBy(
+  { entries }: Pick<Fault, 'entries'>,
+  { release, reader }: SurveyedBundle,
+): readonly string[] {
   const digests = entries.flatMap((entry) => {
     const hex = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(entry)?.[1];
     return hex === undefined ? [] : [digestFromHex(hex)];
@@ -109,5 +136,7 @@ export function imagesNeeding(
 
 /** What no image can do without, though it is no blob. */
 function isMetadataFile(entry: string): boolean {
-  return entry === 'manifests and configs' || entry === RELEASE_IMAGE || entry.startsWith('config/');
+  return (
+    entry === 'manifests and configs' || entry === RELEASE_IMAGE || entry.startsWith('config/')
+  );
 }

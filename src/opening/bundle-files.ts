@@ -8,7 +8,10 @@ import { isFolder } from '../files/folder.ts';
 
 /** The physical files of one bundle. */
 export interface BundleFiles {
-  /** What the bundle is called, volume numbers left out: where files that belong to it are looked for. */
+  /**
+   * What the bundle is called, volume numbers left out: where files that belong to it are looked
+   * for.
+   */
   readonly path: string;
   readonly files: readonly string[];
 }
@@ -19,17 +22,27 @@ export interface FoundFiles extends BundleFiles {
 }
 
 /**
- * The files that paths mean: a bundle, any volume of one, or folders that hold one or some of its volumes.
+ * The files that paths mean: a bundle, any volume of one, or folders that hold one or some of its
+ * volumes.
  * @throws BundleError NOT_FOUND; USAGE when a folder holds several bundles.
  */
 export async function findBundleFiles(paths: readonly string[]): Promise<FoundFiles> {
   const found: BundleFiles[] = [];
-  for (const path of paths) found.push(...((await isFolder(path)) ? await bundlesIn(path) : [await volumesBeside(path)]));
+  for (const path of paths)
+    found.push(...((await isFolder(path)) ? await bundlesIn(path) : [await volumesBeside(path)]));
   const whole = found.filter(({ path }) => !path.endsWith(PATCH_SUFFIX));
   const patches = found.filter(({ path }) => path.endsWith(PATCH_SUFFIX));
   const [first, ...more] = whole.length > 0 ? whole : patches;
-  const files = new Map([first!, ...(whole.length > 0 ? more : [])].flatMap((bundle) => bundle.files.map((file) => [resolve(file), file])));
-  return { path: first!.path, files: [...files.values()], patches: whole.length > 0 ? patches : [] };
+  const files = new Map(
+    [first!, ...(whole.length > 0 ? more : [])].flatMap((bundle) =>
+      bundle.files.map((file) => [resolve(file), file]),
+    ),
+  );
+  return {
+    path: first!.path,
+    files: [...files.values()],
+    patches: whole.length > 0 ? patches : [],
+  };
 }
 
 /** The one bundle in a folder, and patches for it. */
@@ -41,12 +54,18 @@ async function bundlesIn(folder: string): Promise<readonly BundleFiles[]> {
   }));
   const bundles = found.filter(({ path }) => !path.endsWith(PATCH_SUFFIX));
   if (bundles.length > 1) {
-    throw new BundleError('USAGE', `${folder} holds several bundles: ${[...groups(names).keys()].join(', ')}`, {
-      hint: 'Name the one that is meant.',
-    });
+    throw new BundleError(
+      'USAGE',
+      `${folder} holds several bundles: ${[...groups(names).keys()].join(', ')}`,
+      {
+        hint: 'Name the one that is meant.',
+      },
+    );
   }
   if (found.length > 0) return found;
-  const partial = names.find((name) => bundleOfName(name.slice(0, -PARTIAL_SUFFIX.length)) && name.endsWith(PARTIAL_SUFFIX));
+  const partial = names.find(
+    (name) => bundleOfName(name.slice(0, -PARTIAL_SUFFIX.length)) && name.endsWith(PARTIAL_SUFFIX),
+  );
   throw new BundleError('NOT_FOUND', `${folder} holds no bundle`, {
     hint:
       partial === undefined
@@ -61,10 +80,16 @@ async function volumesBeside(path: string): Promise<BundleFiles> {
   if (named?.number === undefined) return { path, files: [path] };
   const folder = dirname(path);
   const files = groups(await namesIn(folder)).get(setName(named.bundle)) ?? [];
-  return { path: join(folder, named.bundle), files: [...new Set([basename(path), ...files])].map((file) => join(folder, file)) };
+  return {
+    path: join(folder, named.bundle),
+    files: [...new Set([basename(path), ...files])].map((file) => join(folder, file)),
+  };
 }
 
-/** Names of bundles by what they are called together: a set is told from a single file of the same name. */
+/**
+ * Names of bundles by what they are called together: a set is told from a single file of the same
+ * name.
+ */
 function groups(names: readonly string[]): Map<string, string[]> {
   const grouped = new Map<string, string[]>();
   for (const name of names) {
@@ -95,8 +120,9 @@ async function namesIn(folder: string): Promise<readonly string[]> {
 }
 
 /**
- * What the name of a file says its content is, where that is something else than it is: `ocp-4.17.4-x86_64.tar.zst`. Names that are not
- * like that say nothing, and more may follow version and architecture.
+ * What the name of a file says its content is, where that is something else than it is:
+ * `ocp-4.17.4-x86_64.tar.zst`. Names that are not like that say nothing, and more may follow
+ * version and architecture.
  */
 export function contradiction(
   path: string,

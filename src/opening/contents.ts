@@ -5,8 +5,8 @@ import { signatureConfigMap } from '../kinds/release/config-map.ts';
 import type { PlannedRelease } from '../kinds/release/release.ts';
 
 /**
- * A planned release as the contents of a bundle. Packing writes what this says; reading derives the release again from
- * its digest and compares with what this says.
+ * A planned release as the contents of a bundle. Packing writes what this says; reading derives the
+ * release again from its digest and compares with what this says.
  */
 export function contentsOf(release: PlannedRelease): BundleContents {
   const { version, architecture, digest, reference, created, signatures, content } = release;
@@ -29,7 +29,23 @@ export function contentsOf(release: PlannedRelease): BundleContents {
   };
 }
 
-function bundledImage({ name, role, descriptor, source, tags, subject }: PlannedImage): BundledImage {
+function bundledImage({
+  name,
+  role,
+  descriptor,
+  source,
+  tags,
+  subject,
+}: PlannedImage): BundledImage {
   const { mediaType, digest, size } = descriptor;
-  return { name, role, digest, size, mediaType, source, tags, ...(subject !== undefined && { subject }) };
+  return {
+    name,
+    role,
+    digest,
+    size,
+    mediaType,
+    source,
+    tags,
+    ...(subject !== undefined && { subject }),
+  };
 }

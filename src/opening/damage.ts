@@ -15,7 +15,10 @@ export interface Damage {
   readonly lost: readonly Digest[];
 }
 
-/** What a patch has to hold, as a damage file says. Nobody signs it, and nothing is believed because of it. */
+/**
+ * What a patch has to hold, as a damage file says. Nobody signs it, and nothing is believed because
+ * of it.
+ */
 export interface Wanted {
   readonly bundleDigest: Digest;
   /** All manifests and configs, and the files among them. */
@@ -28,14 +31,20 @@ const KIND = 'bundle damage 1';
 /** Some tens of thousands of digests. */
 const MAX_DAMAGE_BYTES = 8 * 1024 * 1024;
 
-/** The damage map: which bytes, entries and images are bad or missing, and what a patch would have to hold. */
+/**
+ * The damage map: which bytes, entries and images are bad or missing, and what a patch would have
+ * to hold.
+ */
 export function formatDamage(bundle: SurveyedBundle, { faults, lost }: Damage): Uint8Array {
   const { reader, digest } = bundle;
   const [release] = reader.manifest.releases;
   const missing = reader.missingVolumes;
-  // Without its manifests nobody can tell which of the blobs before the first known layer are layers, too.
+  // Without its manifests nobody can tell which of the blobs before the first known layer are
+  // layers, too.
   const known = new Set([...reader.metadataDigests, ...reader.layerDigests]);
-  const unknown = reader.manifest.blobs.map((blob) => blob.digest).filter((blob) => !known.has(blob));
+  const unknown = reader.manifest.blobs
+    .map((blob) => blob.digest)
+    .filter((blob) => !known.has(blob));
   const damaged = new Set(faults.flatMap(({ entries }) => entries));
   const inMissing = lost.filter((blob) => !damaged.has(`blobs/sha256/${hexOf(blob)}`));
   return formatJson({
@@ -51,7 +60,8 @@ export function formatDamage(bundle: SurveyedBundle, { faults, lost }: Damage): 
       problem: fault.error.message,
     })),
     missingVolumes: missing,
-    missingImages: missing.length === 0 ? [] : imagesNeeding(inMissing, bundle, missing.includes(1)),
+    missingImages:
+      missing.length === 0 ? [] : imagesNeeding(inMissing, bundle, missing.includes(1)),
     patch: { metadata: !reader.hasMetadata, blobs: [...unknown, ...lost].map(hexOf) },
   });
 }
@@ -61,7 +71,11 @@ export async function readDamage(path: string): Promise<Wanted> {
   const content = await readSmallFile(path, MAX_DAMAGE_BYTES);
   try {
     const document = asObject(parseStrictJson(content, path), path);
-    if (document['kind'] !== KIND) throw new BundleError('UNSUPPORTED_CONTENT', `${path} is not what bundle verify --damage writes`);
+    if (document['kind'] !== KIND)
+      throw new BundleError(
+        'UNSUPPORTED_CONTENT',
+        `${path} is not what bundle verify --damage writes`,
+      );
     const patch = asObject(document['patch'], 'patch');
     return {
       bundleDigest: parseHex(document['bundleDigest']),

@@ -18,8 +18,10 @@ const ROLES: readonly string[] = ['release', 'component', 'signature', 'referrer
 const FOREIGN = 'The bundle was not made by this program from this release: do not use it.';
 
 /**
- * Derives the release again from its digest and compares the result with everything the bundle says.
- * @throws BundleError SIGNER_UNKNOWN, SIGNATURE_MISSING, SIGNATURE_INVALID, BUNDLE_UNUSABLE, CLOSURE_MISMATCH, UNSUPPORTED_CONTENT
+ * Derives the release again from its digest and compares the result with everything the bundle
+ * says.
+ * @throws BundleError SIGNER_UNKNOWN, SIGNATURE_MISSING, SIGNATURE_INVALID, BUNDLE_UNUSABLE,
+ * CLOSURE_MISMATCH, UNSUPPORTED_CONTENT
  */
 export async function deriveRelease(
   reader: BundleContent,
@@ -47,12 +49,23 @@ export async function deriveRelease(
     );
   }
   if (claimed.signatures.length === 0 && standing === 'unknown') {
-    throw unknownSigner(signer, 'is not known here, and the release in it is not signed either: nothing proves the content');
+    throw unknownSigner(
+      signer,
+      'is not known here, and the release in it is not signed either: nothing proves the content',
+    );
   }
   observe({ type: 'phase', what: 'checking the release signature' });
   const keys = await loadReleaseKeys(releaseKeyFiles);
   const signatures =
-    claimed.signatures.length === 0 ? [] : await proveRelease(claimed.digest, signatureMessages(reader, claimed.digest), [], keys, now);
+    claimed.signatures.length === 0
+      ? []
+      : await proveRelease(
+          claimed.digest,
+          signatureMessages(reader, claimed.digest),
+          [],
+          keys,
+          now,
+        );
   if (signatures.length !== claimed.signatures.length) {
     throw new BundleError(
       'SIGNATURE_INVALID',
@@ -79,11 +92,16 @@ export async function deriveRelease(
     checkClosure(release, reader);
     return release;
   } catch (error) {
-    if (!(error instanceof BundleError) || (error.code !== 'NOT_FOUND' && error.code !== 'USAGE')) throw error;
-    throw new BundleError('CLOSURE_MISMATCH', `the bundle does not hold what the release consists of: ${error.message}`, {
-      cause: error,
-      hint: FOREIGN,
-    });
+    if (!(error instanceof BundleError) || (error.code !== 'NOT_FOUND' && error.code !== 'USAGE'))
+      throw error;
+    throw new BundleError(
+      'CLOSURE_MISMATCH',
+      `the bundle does not hold what the release consists of: ${error.message}`,
+      {
+        cause: error,
+        hint: FOREIGN,
+      },
+    );
   }
 }
 
@@ -91,7 +109,11 @@ function signatureMessages(reader: BundleContent, digest: Digest): readonly Uint
   const path = `config/signature-sha256-${hexOf(digest).slice(0, 16)}.yaml`;
   const text = reader.files.get(path);
   if (text === undefined) {
-    throw new BundleError('SIGNATURE_MISSING', `the bundle does not hold ${path}, the release's signature`, { hint: FOREIGN });
+    throw new BundleError(
+      'SIGNATURE_MISSING',
+      `the bundle does not hold ${path}, the release's signature`,
+      { hint: FOREIGN },
+    );
   }
   const configMap = readSignatureConfigMap(text);
   if (configMap.digest !== digest) {
@@ -137,7 +159,11 @@ function checkClosure(release: PlannedRelease, reader: BundleContent): void {
 
 /** The refusal of a patch where a whole bundle is needed. */
 export function isPatch({ name, manifest }: BundleContent): BundleError {
-  return new BundleError('BUNDLE_UNUSABLE', `${name} is a patch: it holds parts of the bundle ${hexOf(manifest.repairs!)} and no release`, {
-    hint: 'Name the damaged bundle first, and the patch behind it.',
-  });
+  return new BundleError(
+    'BUNDLE_UNUSABLE',
+    `${name} is a patch: it holds parts of the bundle ${hexOf(manifest.repairs!)} and no release`,
+    {
+      hint: 'Name the damaged bundle first, and the patch behind it.',
+    },
+  );
 }

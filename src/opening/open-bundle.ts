@@ -63,10 +63,11 @@ export interface SurveyedBundle extends Signers {
 export type OpenedFacts = Omit<OpenedBundle, 'reader' | 'content' | 'closePatches'>;
 
 /**
- * Opens a bundle and checks everything but the layers: signer, listing, every byte of the metadata, release signature,
- * and that the bundle holds exactly what the release consists of. The caller closes the reader.
- * @throws BundleError SIGNER_UNKNOWN, TOO_FEW_SIGNERS, SIGNATURE_INVALID, NOT_THE_EXPECTED_BUNDLE, BUNDLE_UNUSABLE, CONTENT_MISMATCH,
- * CLOSURE_MISMATCH
+ * Opens a bundle and checks everything but the layers: signer, listing, every byte of the metadata,
+ * release signature, and that the bundle holds exactly what the release consists of. The caller
+ * closes the reader.
+ * @throws BundleError SIGNER_UNKNOWN, TOO_FEW_SIGNERS, SIGNATURE_INVALID, NOT_THE_EXPECTED_BUNDLE,
+ * BUNDLE_UNUSABLE, CONTENT_MISMATCH, CLOSURE_MISMATCH
  */
 export async function openBundle(request: OpenRequest, context: Context): Promise<OpenedBundle> {
   const opened = await surveyBundle(request, context, refuseFault);
@@ -78,27 +79,45 @@ export async function openBundle(request: OpenRequest, context: Context): Promis
 }
 
 /**
- * Opens a bundle that may be damaged, or lack volumes, and checks what there is of it as {@link openBundle} does. Damage is
- * told to `onFault`; a bundle that contradicts itself, or whose signer is not accepted, is refused all the same.
- * A pipe is refused for any damage: nothing of it can be read again. Patches that are named beside it stand in for what they hold.
+ * Opens a bundle that may be damaged, or lack volumes, and checks what there is of it as {@link
+ * openBundle} does. Damage is told to `onFault`; a bundle that contradicts itself, or whose signer
+ * is not accepted, is refused all the same. A pipe is refused for any damage: nothing of it can be
+ * read again. Patches that are named beside it stand in for what they hold.
  * @throws BundleError as {@link openBundle}
  */
-export async function surveyBundle(request: OpenRequest, context: Context, onDamage: OnFault): Promise<SurveyedBundle> {
+export async function surveyBundle(
+  request: OpenRequest,
+  context: Context,
+  onDamage: OnFault,
+): Promise<SurveyedBundle> {
   const { input } = request;
   const onFault = input === undefined ? onDamage : refuseFault;
-  const { path, files, patches } = input === undefined ? await findBundleFiles(request.paths) : { path: STDIN, files: [], patches: [] };
+  const { path, files, patches } =
+    input === undefined
+      ? await findBundleFiles(request.paths)
+      : { path: STDIN, files: [], patches: [] };
   context.observe({ type: 'phase', what: `opening ${basename(path)}` });
-  const heads = input === undefined ? await SealedBundle.survey(files, onFault) : [await SealedBundle.receive(input, path)];
+  const heads =
+    input === undefined
+      ? await SealedBundle.survey(files, onFault)
+      : [await SealedBundle.receive(input, path)];
   const opened: CheckedPatch[] = [];
   try {
-    const { sealed, signers } = await firstSigned(heads, input === undefined ? path : undefined, request, context);
+    const { sealed, signers } = await firstSigned(
+      heads,
+      input === undefined ? path : undefined,
+      request,
+      context,
+    );
     sealed.expect(request.expectedDigest);
     const reader = await sealed.unseal();
     if (reader.manifest.repairs !== undefined) throw isPatch(reader);
-    for (const patch of patches) opened.push(await openPatch(patch, reader, sealed.digest, request, context));
+    for (const patch of patches)
+      opened.push(await openPatch(patch, reader, sealed.digest, request, context));
     const content: BundleContent = opened.length > 0 ? new PatchedBundle(reader, opened) : reader;
     const isReadable = reader.hasMetadata || opened.length > 0;
-    const derive = (): Promise<PlannedRelease> => deriveRelease(content, signers, request.releaseKeyFiles, context);
+    const derive = (): Promise<PlannedRelease> =>
+      deriveRelease(content, signers, request.releaseKeyFiles, context);
     const derived = isReadable ? await derivedUnlessDamaged(derive, reader, onFault) : undefined;
     const isUnproven = derived !== undefined && signers.standing === 'unknown';
     const release = isUnproven ? await checkUnproven(derived, reader, signers.signer) : derived;
@@ -111,7 +130,20 @@ export async function surveyBundle(request: OpenRequest, context: Context, onDam
     const { digest, seal, size, paths } = sealed;
     const patchFiles = patches.flatMap((patch) => patch.files);
     const isPatched = opened.length > 0;
-    return { path, files: paths, size, digest, seal, ...signers, release, reader, content, isPatched, patchFiles, closePatches };
+    return {
+      path,
+      files: paths,
+      size,
+      digest,
+      seal,
+      ...signers,
+      release,
+      reader,
+      content,
+      isPatched,
+      patchFiles,
+      closePatches,
+    };
   } catch (error) {
     for (const { reader: patch } of opened) await patch.close();
     await heads[0]!.close();
@@ -119,7 +151,10 @@ export async function surveyBundle(request: OpenRequest, context: Context, onDam
   }
 }
 
-/** The release image itself may be damaged, or in a missing volume; then nobody knows what the layers are for. */
+/**
+ * The release image itself may be damaged, or in a missing volume; then nobody knows what the
+ * layers are for.
+ */
 async function derivedUnlessDamaged(
   derive: () => Promise<PlannedRelease>,
   reader: BundleReader,
@@ -130,12 +165,16 @@ async function derivedUnlessDamaged(
   } catch (error) {
     if (!isDamage(error)) throw error;
     // A layer in a volume that is missing is no damage; that the volume is missing is told anyway.
-    if (reader.missingVolumes.length === 0) onFault({ path: reader.name, start: 0, end: 0, entries: [RELEASE_IMAGE], error });
+    if (reader.missingVolumes.length === 0)
+      onFault({ path: reader.name, start: 0, end: 0, entries: [RELEASE_IMAGE], error });
     return undefined;
   }
 }
 
-/** The head that was signed, of those that can be read: a damaged one has a bad signature, and a copy of it a good one. */
+/**
+ * The head that was signed, of those that can be read: a damaged one has a bad signature, and a
+ * copy of it a good one.
+ */
 async function firstSigned(
   heads: readonly SealedBundle[],
   path: string | undefined,
@@ -168,7 +207,8 @@ async function openPatch(
   try {
     checkKeyFile(sealed, await checkSigners(sealed, path, request, context));
     const patch = await sealed.unseal();
-    if (patch.missingVolumes.length > 0) throw volumesMissing(basename(path), patch.missingVolumes, patch.volumeCount);
+    if (patch.missingVolumes.length > 0)
+      throw volumesMissing(basename(path), patch.missingVolumes, patch.volumeCount);
     checkPatch(patch, broken, digest);
     context.observe({ type: 'phase', what: `hashing ${basename(path)}` });
     return await checkedPatch(patch, context);
@@ -181,27 +221,43 @@ async function openPatch(
 /** One key has one way to be written, so that one bundle has one file. */
 function checkKeyFile({ publicKey }: SealedBundle, { signer }: Signers): void {
   if (Buffer.from(signer.pem).equals(publicKey)) return;
-  throw new BundleError('BUNDLE_UNUSABLE', 'SHA256SUMS.pub is not written as keys are written in bundles', {
-    hint: 'The signature is good, but the file was changed after it was made: copy the bundle again from where it was made.',
-  });
+  throw new BundleError(
+    'BUNDLE_UNUSABLE',
+    'SHA256SUMS.pub is not written as keys are written in bundles',
+    {
+      hint: 'The signature is good, but the file was changed after it was made: copy the bundle again from where it was made.',
+    },
+  );
 }
 
 /** A genuine bundle under another bundle's name must not pass for it. */
-function checkIdentity(path: string, release: PlannedRelease, expectedVersion: string | undefined): void {
+function checkIdentity(
+  path: string,
+  release: PlannedRelease,
+  expectedVersion: string | undefined,
+): void {
   const { version, architecture } = release;
   if (expectedVersion !== undefined && expectedVersion !== version) {
-    throw new BundleError('NOT_THE_EXPECTED_BUNDLE', `the bundle holds ${version}, not ${expectedVersion}`, {
-      expected: expectedVersion,
-      got: version,
-      hint: 'This is another bundle than the one you asked for.',
-    });
+    throw new BundleError(
+      'NOT_THE_EXPECTED_BUNDLE',
+      `the bundle holds ${version}, not ${expectedVersion}`,
+      {
+        expected: expectedVersion,
+        got: version,
+        hint: 'This is another bundle than the one you asked for.',
+      },
+    );
   }
   const named = contradiction(path, release);
   if (named === undefined) return;
   const actual = `${version}-${architecture}`;
-  throw new BundleError('NOT_THE_EXPECTED_BUNDLE', `the file is called ${basename(path)}, but the signed content is ${actual}`, {
-    expected: named,
-    got: actual,
-    hint: `A genuine bundle was given another's name; if that was you, call it ocp-${actual}.tar.zst again.`,
-  });
+  throw new BundleError(
+    'NOT_THE_EXPECTED_BUNDLE',
+    `the file is called ${basename(path)}, but the signed content is ${actual}`,
+    {
+      expected: named,
+      got: actual,
+      hint: `A genuine bundle was given another's name; if that was you, call it ocp-${actual}.tar.zst again.`,
+    },
+  );
 }

@@ -18,7 +18,10 @@ export interface CheckedPatch {
   readonly damaged: ReadonlySet<Digest>;
 }
 
-/** A damaged bundle with patches for it: what a patch holds is taken from there, everything else from the bundle. */
+/**
+ * A damaged bundle with patches for it: what a patch holds is taken from there, everything else
+ * from the bundle.
+ */
 export class PatchedBundle implements BundleContent {
   readonly manifest: BundleManifest;
   readonly files: ReadonlyMap<string, Uint8Array>;
@@ -38,7 +41,9 @@ export class PatchedBundle implements BundleContent {
 
   get metadataDigests(): readonly Digest[] {
     const whole = this.#patches.find(({ reader }) => reader.metadataDigests.length > 0);
-    return this.#broken.metadataDigests.length > 0 ? this.#broken.metadataDigests : (whole?.reader.metadataDigests ?? []);
+    return this.#broken.metadataDigests.length > 0
+      ? this.#broken.metadataDigests
+      : (whole?.reader.metadataDigests ?? []);
   }
 
   async *fetch(descriptor: Descriptor, options?: FetchOptions): AsyncGenerator<Uint8Array> {
@@ -58,7 +63,10 @@ export class PatchedBundle implements BundleContent {
         if (!hasCode(error, 'NOT_FOUND')) throw error;
       }
     }
-    throw new BundleError('NOT_FOUND', `neither ${this.name} nor the patches for it hold ${reference}`);
+    throw new BundleError(
+      'NOT_FOUND',
+      `neither ${this.name} nor the patches for it hold ${reference}`,
+    );
   }
 
   async #patchWith(descriptor: Descriptor): Promise<BundleReader | undefined> {
@@ -85,9 +93,13 @@ export function checkPatch(patch: BundleReader, broken: BundleReader, digest: Di
   const { repairs, blobs } = patch.manifest;
   const name = basename(patch.name);
   if (repairs === undefined) {
-    throw new BundleError('BUNDLE_UNUSABLE', `${name} is called like a patch, and is a whole bundle`, {
-      hint: 'Use it in place of the damaged one.',
-    });
+    throw new BundleError(
+      'BUNDLE_UNUSABLE',
+      `${name} is called like a patch, and is a whole bundle`,
+      {
+        hint: 'Use it in place of the damaged one.',
+      },
+    );
   }
   if (repairs !== digest) {
     throw new BundleError('BUNDLE_UNUSABLE', `${name} is a patch for another bundle`, {
@@ -99,14 +111,24 @@ export function checkPatch(patch: BundleReader, broken: BundleReader, digest: Di
   const known = new Map(broken.manifest.blobs.map((blob) => [blob.digest, blob.size]));
   const foreign = blobs.find((blob) => known.get(blob.digest) !== blob.size);
   if (foreign !== undefined) {
-    throw new BundleError('CLOSURE_MISMATCH', `${name} holds ${foreign.digest}, which is no part of the bundle`, {
-      hint: 'The patch was not made by this program: do not use it.',
-    });
+    throw new BundleError(
+      'CLOSURE_MISMATCH',
+      `${name} holds ${foreign.digest}, which is no part of the bundle`,
+      {
+        hint: 'The patch was not made by this program: do not use it.',
+      },
+    );
   }
 }
 
-/** Hashes every layer of a patch: one that was damaged on its own medium must not stand in front of a good one. */
-export async function checkedPatch(reader: BundleReader, { observe, signal }: Pick<Context, 'observe' | 'signal'>): Promise<CheckedPatch> {
+/**
+ * Hashes every layer of a patch: one that was damaged on its own medium must not stand in front of
+ * a good one.
+ */
+export async function checkedPatch(
+  reader: BundleReader,
+  { observe, signal }: Pick<Context, 'observe' | 'signal'>,
+): Promise<CheckedPatch> {
   const damaged = new Set<Digest>();
   for (const layer of reader.layers) {
     try {
@@ -114,7 +136,10 @@ export async function checkedPatch(reader: BundleReader, { observe, signal }: Pi
     } catch (error) {
       if (!isDamage(error)) throw error;
       damaged.add(layer.digest);
-      observe({ type: 'noticed', message: `the patch ${basename(reader.name)} is damaged itself, and not used for it: ${error.message}` });
+      observe({
+        type: 'noticed',
+        message: `the patch ${basename(reader.name)} is damaged itself, and not used for it: ${error.message}`,
+      });
     }
   }
   return { reader, damaged };

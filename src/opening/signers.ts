@@ -41,7 +41,8 @@ export function trustedKeysOf({ configFolder }: Context): TrustedKeys {
 }
 
 /**
- * Checks every signature that a bundle has from a known key, and decides whether its signers are believed here.
+ * Checks every signature that a bundle has from a known key, and decides whether its signers are
+ * believed here.
  * @param path what the bundle is called; `undefined` where nothing can lie beside it.
  * @throws BundleError SIGNATURE_INVALID; SIGNER_UNKNOWN; TOO_FEW_SIGNERS
  */
@@ -56,25 +57,44 @@ export async function checkSigners(
   const own = await ownPublicKey(context);
   const isTrusted = trusted.some(({ id }) => id === signer.id);
   const known = [...trusted, ...(own ? [own] : [])];
-  const countersigners = (path === undefined ? [] : await readCountersigners(sealed, path, known)).filter(({ id }) => id !== signer.id);
-  const believed = new Set([...(isTrusted || own?.id === signer.id ? [signer.id] : []), ...countersigners.map(({ id }) => id)]);
-  if (believed.size === 0 && trusted.length > 0) throw unknownSigner(signer, 'is not among the keys that are trusted here');
+  const countersigners = (
+    path === undefined ? [] : await readCountersigners(sealed, path, known)
+  ).filter(({ id }) => id !== signer.id);
+  const believed = new Set([
+    ...(isTrusted || own?.id === signer.id ? [signer.id] : []),
+    ...countersigners.map(({ id }) => id),
+  ]);
+  if (believed.size === 0 && trusted.length > 0)
+    throw unknownSigner(signer, 'is not among the keys that are trusted here');
   if (request.signatures !== undefined && believed.size < request.signatures) {
-    throw new BundleError('TOO_FEW_SIGNERS', `the bundle has ${believed.size} trusted signers; ${request.signatures} were asked for`, {
-      expected: String(request.signatures),
-      got: String(believed.size),
-      hint: 'Others sign it with `bundle sign`; their .sig files belong beside the bundle, their keys into `bundle trust add`.',
-    });
+    throw new BundleError(
+      'TOO_FEW_SIGNERS',
+      `the bundle has ${believed.size} trusted signers; ${request.signatures} were asked for`,
+      {
+        expected: String(request.signatures),
+        got: String(believed.size),
+        hint: 'Others sign it with `bundle sign`; their .sig files belong beside the bundle, their keys into `bundle trust add`.',
+      },
+    );
   }
-  const trustedSomehow = isTrusted || countersigners.some(({ id }) => trusted.some((key) => key.id === id));
-  return { signer, standing: trustedSomehow ? 'trusted' : believed.size > 0 ? 'own' : 'unknown', countersigners };
+  const trustedSomehow =
+    isTrusted || countersigners.some(({ id }) => trusted.some((key) => key.id === id));
+  return {
+    signer,
+    standing: trustedSomehow ? 'trusted' : believed.size > 0 ? 'own' : 'unknown',
+    countersigners,
+  };
 }
 
 export function unknownSigner(signer: SignerKey, why: string): BundleError {
-  return new BundleError('SIGNER_UNKNOWN', `the bundle is signed by ${signer.id} (${signer.algorithm}), which ${why}`, {
-    got: signer.id,
-    hint: 'Compare the key id with the one the packer told you by another way; then trust it: bundle trust add KEY.pub',
-  });
+  return new BundleError(
+    'SIGNER_UNKNOWN',
+    `the bundle is signed by ${signer.id} (${signer.algorithm}), which ${why}`,
+    {
+      got: signer.id,
+      hint: 'Compare the key id with the one the packer told you by another way; then trust it: bundle trust add KEY.pub',
+    },
+  );
 }
 
 /** `NAME.<first 16 hex of the key id>.sig`, beside the bundle. */
@@ -89,15 +109,22 @@ function readSigner(sealed: SealedBundle): SignerKey {
     signer = SignerKey.parse(sealed.publicKey, 'the key that the bundle names');
   } catch (cause) {
     if (!(cause instanceof BundleError)) throw cause;
-    throw new BundleError('SIGNATURE_INVALID', cause.message, { cause, hint: 'Do not use this bundle.' });
+    throw new BundleError('SIGNATURE_INVALID', cause.message, {
+      cause,
+      hint: 'Do not use this bundle.',
+    });
   }
   signer.verify(sealed.sums, sealed.signature);
   return signer;
 }
 
-async function trustedKeys(files: readonly string[], context: Context): Promise<readonly SignerKey[]> {
+async function trustedKeys(
+  files: readonly string[],
+  context: Context,
+): Promise<readonly SignerKey[]> {
   const trusted = [...(await trustedKeysOf(context).list())];
-  for (const path of files) trusted.push(SignerKey.parse(await readSmallFile(path, MAX_KEY_BYTES), path));
+  for (const path of files)
+    trusted.push(SignerKey.parse(await readSmallFile(path, MAX_KEY_BYTES), path));
   return trusted;
 }
 
@@ -112,8 +139,14 @@ async function ownPublicKey({ configFolder }: Context): Promise<SignerKey | unde
   }
 }
 
-/** Signature files of keys that nobody here knows say nothing; one of a known key has to be good. */
-async function readCountersigners(sealed: SealedBundle, path: string, known: readonly SignerKey[]): Promise<readonly SignerKey[]> {
+/**
+ * Signature files of keys that nobody here knows say nothing; one of a known key has to be good.
+ */
+async function readCountersigners(
+  sealed: SealedBundle,
+  path: string,
+  known: readonly SignerKey[],
+): Promise<readonly SignerKey[]> {
   const prefix = `${stemOf(path)}.`;
   const found = new Map<string, SignerKey>();
   for (const folder of new Set([path, ...sealed.paths].map(dirname))) {
@@ -121,7 +154,8 @@ async function readCountersigners(sealed: SealedBundle, path: string, known: rea
       const key = known.find(({ shortId }) => name === `${prefix}${shortId}.sig`);
       if (key === undefined) continue;
       const signature = decodeSignatureFile(await readSmallFile(join(folder, name), MAX_KEY_BYTES));
-      if (signature === undefined) throw new BundleError('SIGNATURE_INVALID', `${name} is not base64 on one line`);
+      if (signature === undefined)
+        throw new BundleError('SIGNATURE_INVALID', `${name} is not base64 on one line`);
       key.verify(sealed.sums, signature);
       found.set(key.id, key);
     }
@@ -131,7 +165,9 @@ async function readCountersigners(sealed: SealedBundle, path: string, known: rea
 
 async function signatureFiles(folder: string, prefix: string): Promise<readonly string[]> {
   try {
-    return (await readdir(folder)).filter((name) => name.startsWith(prefix) && name.endsWith('.sig')).sort();
+    return (await readdir(folder))
+      .filter((name) => name.startsWith(prefix) && name.endsWith('.sig'))
+      .sort();
   } catch (error) {
     throw diskError('read', folder, error);
   }

@@ -21,13 +21,19 @@ interface Statement {
 }
 
 /**
- * Cosign signature images and referrers do not hang on the release signature. From a packer whom nobody knows they are taken only if
- * they are what they should be: small statements about their subject, whose signatures clusters check with keys of their own.
+ * Cosign signature images and referrers do not hang on the release signature. From a packer whom
+ * nobody knows they are taken only if they are what they should be: small statements about their
+ * subject, whose signatures clusters check with keys of their own.
  *
- * @returns the release; out of a pipe, whose layers are yet to come, it gives no such layer out that has not been checked.
+ * @returns the release; out of a pipe, whose layers are yet to come, it gives no such layer out
+ * that has not been checked.
  * @throws BundleError SIGNER_UNKNOWN
  */
-export async function checkUnproven(release: PlannedRelease, reader: BundleReader, signer: SignerKey): Promise<PlannedRelease> {
+export async function checkUnproven(
+  release: PlannedRelease,
+  reader: BundleReader,
+  signer: SignerKey,
+): Promise<PlannedRelease> {
   const statements = statementsIn(release, signer);
   if (reader.pass === undefined) {
     for (const statement of statements) await checkStatement(statement, signer);
@@ -41,13 +47,17 @@ export async function checkUnproven(release: PlannedRelease, reader: BundleReade
 }
 
 function statementsIn({ content }: PlannedRelease, signer: SignerKey): readonly Statement[] {
-  const manifests = new Map(content.metadata.map(({ descriptor, bytes }) => [descriptor.digest, bytes]));
+  const manifests = new Map(
+    content.metadata.map(({ descriptor, bytes }) => [descriptor.digest, bytes]),
+  );
   return content.images.flatMap(({ role, name, subject, descriptor, store }): Statement[] => {
     if (role === 'release' || role === 'component') return [];
     const manifest = parseManifest(manifests.get(descriptor.digest)!);
-    if (subject === undefined || manifest.kind === 'index') throw unproven(name, signer, 'it is no signature image');
+    if (subject === undefined || manifest.kind === 'index')
+      throw unproven(name, signer, 'it is no signature image');
     return manifest.layers.map((layer) => {
-      if (layer.mediaType !== SIMPLE_SIGNING) throw unproven(name, signer, `it holds ${layer.mediaType}`);
+      if (layer.mediaType !== SIMPLE_SIGNING)
+        throw unproven(name, signer, `it holds ${layer.mediaType}`);
       return { layer, subject, name, store };
     });
   });
@@ -68,11 +78,15 @@ async function checkStatement(
 }
 
 function unproven(name: string, signer: SignerKey, why: string, cause?: BundleError): BundleError {
-  return new BundleError('SIGNER_UNKNOWN', `the bundle holds ${name}, which nothing proves: ${why}`, {
-    cause,
-    got: signer.id,
-    hint: 'Such content is accepted from a trusted signer only: bundle trust add KEY.pub, with a key that came by another way.',
-  });
+  return new BundleError(
+    'SIGNER_UNKNOWN',
+    `the bundle holds ${name}, which nothing proves: ${why}`,
+    {
+      cause,
+      got: signer.id,
+      hint: 'Such content is accepted from a trusted signer only: bundle trust add KEY.pub, with a key that came by another way.',
+    },
+  );
 }
 
 /** A bundle that gives out no statement before it has been checked. */
@@ -94,7 +108,10 @@ class CheckedStatements implements ReadOnlyStore {
     return this.#reader.name;
   }
 
-  async *fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream & AsyncGenerator<Uint8Array> {
+  async *fetch(
+    descriptor: Descriptor,
+    options: FetchOptions = {},
+  ): ByteStream & AsyncGenerator<Uint8Array> {
     const { signal } = options;
     for (const statement of this.#statements.get(descriptor.digest) ?? []) {
       await checkStatement(statement, this.#signer, { ...(signal && { signal }) });

@@ -7,12 +7,20 @@ import { readAhead } from '../transfer/read-ahead.ts';
 import { contentsOf } from '../opening/contents.ts';
 import type { Context } from '../core/context.ts';
 import { Network } from '../network/network.ts';
-import { findRelease, firstKey, type PackReport, type PackRequest, sealWith } from '../workflows/pack.ts';
+import {
+  findRelease,
+  firstKey,
+  type PackReport,
+  type PackRequest,
+  sealWith,
+} from '../workflows/pack.ts';
 import { loadSigningKey } from './signing-key.ts';
 
 /**
- * Makes a bundle of a release and writes it into a pipe: the same steps as for a file, with nothing kept and nothing beside it.
- * @throws BundleError DISK when nobody reads any more; CONTENT_MISMATCH when a layer was wrong that had been written in part.
+ * Makes a bundle of a release and writes it into a pipe: the same steps as for a file, with nothing
+ * kept and nothing beside it.
+ * @throws BundleError DISK when nobody reads any more; CONTENT_MISMATCH when a layer was wrong that
+ * had been written in part.
  */
 export async function packIntoPipe(
   request: Pick<PackRequest, 'release' | 'key' | 'network' | 'limitRate'>,

@@ -15,27 +15,42 @@ export interface PackedContent {
 }
 
 export function wholeContent(release: PlannedRelease): PackedContent {
-  return { described: describeBundle(contentsOf(release)), layers: release.content.layers, suffix: '' };
+  return {
+    described: describeBundle(contentsOf(release)),
+    layers: release.content.layers,
+    suffix: '',
+  };
 }
 
 /**
- * What a damaged bundle lacks: a patch. The damage map is believed in nothing; it only chooses from the release.
- * @throws BundleError USAGE when the map is of another bundle, or nothing has to be packed for it; CONFIGURATION, NOT_FOUND, DISK.
+ * What a damaged bundle lacks: a patch. The damage map is believed in nothing; it only chooses from
+ * the release.
+ * @throws BundleError USAGE when the map is of another bundle, or nothing has to be packed for it;
+ * CONFIGURATION, NOT_FOUND, DISK.
  */
-export async function patchContent(release: PlannedRelease, damageFile: string): Promise<PackedContent> {
+export async function patchContent(
+  release: PlannedRelease,
+  damageFile: string,
+): Promise<PackedContent> {
   const wanted = await readDamage(damageFile);
   const whole = contentsOf(release);
   const { bundleDigest } = describeBundle(whole);
   if (wanted.bundleDigest !== bundleDigest) {
-    throw new BundleError('USAGE', `${damageFile} is of another bundle than a pack of this release makes now`, {
-      expected: hexOf(bundleDigest),
-      got: hexOf(wanted.bundleDigest),
-      hint: 'Name the release that was packed, with the same --signature-store, --release-key and --referrers; if it has changed since, pack it anew.',
-    });
+    throw new BundleError(
+      'USAGE',
+      `${damageFile} is of another bundle than a pack of this release makes now`,
+      {
+        expected: hexOf(bundleDigest),
+        got: hexOf(wanted.bundleDigest),
+        hint: 'Name the release that was packed, with the same --signature-store, --release-key and --referrers; if it has changed since, pack it anew.',
+      },
+    );
   }
   const names = new Set(wanted.blobs);
   const layers = release.content.layers.filter(({ descriptor }) => names.has(descriptor.digest));
-  const manifests = release.content.metadata.filter(({ descriptor }) => names.has(descriptor.digest));
+  const manifests = release.content.metadata.filter(({ descriptor }) =>
+    names.has(descriptor.digest),
+  );
   if (layers.length + manifests.length < names.size) {
     throw new BundleError('USAGE', `${damageFile} lists blobs that the bundle does not have`, {
       hint: 'Make it again with bundle verify --damage FILE.',

@@ -1,11 +1,19 @@
 import { dirname } from 'node:path';
 
-import { type BundlePlan, type DescribedBundle, planBundle, type Seal } from '../bundle/format/plan.ts';
+import {
+  type BundlePlan,
+  type DescribedBundle,
+  planBundle,
+  type Seal,
+} from '../bundle/format/plan.ts';
 import { FAT32_MAX_FILE, ISO_MAX_FILE } from '../bundle/format/volume-sizes.ts';
 import type { Observe } from '../core/events.ts';
 import { largestFile } from '../files/disk.ts';
 
-/** The plan, cut into volumes where that was asked for, or where the file system could not hold the bundle in one file. */
+/**
+ * The plan, cut into volumes where that was asked for, or where the file system could not hold the
+ * bundle in one file.
+ */
 export async function planVolumes(
   described: DescribedBundle,
   seal: Seal,
@@ -22,8 +30,15 @@ export async function planVolumes(
       message: `${dirname(path)} is FAT, which holds no larger files: the bundle is cut into ${plan.volumes.length} volumes`,
     });
   }
-  if (asked !== undefined && asked !== FAT32_MAX_FILE && plan.volumes.some(({ size }) => size > ISO_MAX_FILE)) {
-    observe({ type: 'noticed', message: `volumes over ${ISO_MAX_FILE} bytes do not fit into plain ISO 9660: discs with them need UDF` });
+  if (
+    asked !== undefined &&
+    asked !== FAT32_MAX_FILE &&
+    plan.volumes.some(({ size }) => size > ISO_MAX_FILE)
+  ) {
+    observe({
+      type: 'noticed',
+      message: `volumes over ${ISO_MAX_FILE} bytes do not fit into plain ISO 9660: discs with them need UDF`,
+    });
   }
   return { plan, volumeSize: isCut ? limit : undefined };
 }

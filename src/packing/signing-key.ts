@@ -13,7 +13,10 @@ export interface KeySource {
   readonly passphrase: () => Promise<string | undefined>;
 }
 
-/** What file systems answer that have no hard links, as FAT: what is written there is seen before it is whole. */
+/**
+ * What file systems answer that have no hard links, as FAT: what is written there is seen before it
+ * is whole.
+ */
 const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 /** The user's own signing key. */
@@ -26,7 +29,10 @@ export function ownKeyPath(configFolder: string): string {
  * @returns `undefined` where no file was named and the user has no key of their own yet.
  * @throws BundleError CONFIGURATION, NOT_FOUND, DISK
  */
-export async function loadSigningKey(source: KeySource, configFolder: string): Promise<SigningKey | undefined> {
+export async function loadSigningKey(
+  source: KeySource,
+  configFolder: string,
+): Promise<SigningKey | undefined> {
   const path = source.keyFile ?? ownKeyPath(configFolder);
   let pem: string;
   try {
@@ -35,7 +41,11 @@ export async function loadSigningKey(source: KeySource, configFolder: string): P
     if (source.keyFile === undefined && systemCode(error) === 'ENOENT') return undefined;
     throw diskError('read', path, error);
   }
-  return SigningKey.parse(pem, path, SigningKey.isEncrypted(pem) ? await source.passphrase() : undefined);
+  return SigningKey.parse(
+    pem,
+    path,
+    SigningKey.isEncrypted(pem) ? await source.passphrase() : undefined,
+  );
 }
 
 /** Makes the user's own key, as ssh makes a host key on first use. */
@@ -46,11 +56,16 @@ export async function makeOwnKey(configFolder: string): Promise<SigningKey> {
 }
 
 /**
- * Writes `path` (private, 0600) and beside it the public key (`.pub` in place of `.pem`). Nothing is ever overwritten.
+ * Writes `path` (private, 0600) and beside it the public key (`.pub` in place of `.pem`). Nothing
+ * is ever overwritten.
  * @returns the path of the public key.
  * @throws BundleError USAGE when one of the files exists; DISK
  */
-export async function saveKeyPair(key: SigningKey, path: string, passphrase: string | undefined): Promise<string> {
+export async function saveKeyPair(
+  key: SigningKey,
+  path: string,
+  passphrase: string | undefined,
+): Promise<string> {
   const publicPath = `${path.replace(/\.pem$/, '')}.pub`;
   try {
     await prepareFolder(dirname(path), 0o700);

@@ -29,7 +29,10 @@ export interface WriteRequest {
   readonly begun: readonly BegunFile[];
   /** PEM of the signer's key, for the file beside the bundle. */
   readonly publicKey: string;
-  /** Volumes that are written, from 0 and without the end, and those before them, which are finished. */
+  /**
+   * Volumes that are written, from 0 and without the end, and those before them, which are
+   * finished.
+   */
   readonly only: { readonly start: number; readonly end: number };
   readonly before: readonly Pick<FinishedVolume, 'path' | 'digest'>[];
   /** Is told of each volume when it is finished. */
@@ -54,7 +57,8 @@ export interface Kept {
 
 /**
  * Writes a planned bundle, or what is left of it to write, with the files that belong beside it.
- * @throws BundleError USAGE when something else was begun under the name; DISK, INTERRUPTED, and whatever the sources of the layers throw.
+ * @throws BundleError USAGE when something else was begun under the name; DISK, INTERRUPTED, and
+ * whatever the sources of the layers throw.
  */
 export async function writeBundle(request: WriteRequest, context: Context): Promise<Written> {
   const { path, plan, layers, begun, only } = request;
@@ -62,11 +66,15 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
   const names = volumeNames(path, plan.volumes.length);
   await checkCut(path, begun, plan);
   await checkVolumeSize(request);
-  const needed = plan.volumes.slice(only.start, only.end).reduce((total, { size }) => total + size, 0);
+  const needed = plan.volumes
+    .slice(only.start, only.end)
+    .reduce((total, { size }) => total + size, 0);
   const space = await checkSpace(
     dirname(path),
     needed,
-    begun.filter(({ number }) => number > only.start && number <= only.end).map((file) => file.path),
+    begun
+      .filter(({ number }) => number > only.start && number <= only.end)
+      .map((file) => file.path),
   );
   await rememberVolumeSize(request);
 
@@ -77,8 +85,19 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
     await beside(volume);
     await request.finished?.(volume);
   };
-  const { writer, rest, kept, close } = await resume(path, plan, layers, begun, { only, finished }, context);
-  if (kept.layers > 0) observe({ type: 'noticed', message: `kept ${kept.layers} layers (${kept.bytes} bytes) of an earlier run` });
+  const { writer, rest, kept, close } = await resume(
+    path,
+    plan,
+    layers,
+    begun,
+    { only, finished },
+    context,
+  );
+  if (kept.layers > 0)
+    observe({
+      type: 'noticed',
+      message: `kept ${kept.layers} layers (${kept.bytes} bytes) of an earlier run`,
+    });
   try {
     if (rest.length > 0) observe({ type: 'phase', what: `packing ${basename(path)}` });
     await readAhead(rest, (blob, content) => writer.append(blob.descriptor, content), {
@@ -91,19 +110,24 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
   } catch (error) {
     await writer.close();
     if (signal.aborted) {
-      observe({ type: 'noticed', message: `what is done so far is left in ${dirname(path)}: the same command continues it` });
+      observe({
+        type: 'noticed',
+        message: `what is done so far is left in ${dirname(path)}: the same command continues it`,
+      });
     }
     throw error;
   } finally {
     await close();
   }
   await forgetVolumeSize(path);
-  const isWhole = volumes.length === names.length && volumes.every(({ wasFinished }) => wasFinished);
+  const isWhole =
+    volumes.length === names.length && volumes.every(({ wasFinished }) => wasFinished);
   return { volumes, space, kept: { ...kept, finished: isWhole } };
 }
 
 /**
- * Beside the bundle: what `sha256sum -c` wants, a line for each file that is finished, and the key that signed it.
+ * Beside the bundle: what `sha256sum -c` wants, a line for each file that is finished, and the key
+ * that signed it.
  * @returns what is to be called with each file that is finished.
  */
 async function besideFiles({
@@ -112,11 +136,15 @@ async function besideFiles({
   before,
 }: WriteRequest): Promise<(volume: Pick<FinishedVolume, 'path' | 'digest'>) => Promise<void>> {
   const folder = dirname(path);
-  const besides = { sums: join(folder, `${stemOf(path)}.sha256`), key: join(folder, `${stemOf(path)}.pub`) };
+  const besides = {
+    sums: join(folder, `${stemOf(path)}.sha256`),
+    key: join(folder, `${stemOf(path)}.pub`),
+  };
   // What cannot be written in the end should not have been begun.
   for (const beside of Object.values(besides)) await isFileThere(`${beside}${PARTIAL_SUFFIX}`);
   const lines: string[] = [];
-  const lineOf = ({ path: volume, digest }: Pick<FinishedVolume, 'path' | 'digest'>): string => `${hexOf(digest)}  ${basename(volume)}\n`;
+  const lineOf = ({ path: volume, digest }: Pick<FinishedVolume, 'path' | 'digest'>): string =>
+    `${hexOf(digest)}  ${basename(volume)}\n`;
   for (const volume of before) {
     if (await isThere(join(folder, basename(volume.path)))) lines.push(lineOf(volume));
   }

@@ -13,14 +13,20 @@ const CHUNK_BYTES = 64 * 1024;
 /** A store that keeps everything in memory: for tests and for content made on the spot. */
 export class MemoryStore implements Store {
   readonly name: string;
-  readonly #content = new Map<Digest, { readonly mediaType: string; readonly bytes: Uint8Array; readonly subject: Digest | undefined }>();
+  readonly #content = new Map<
+    Digest,
+    { readonly mediaType: string; readonly bytes: Uint8Array; readonly subject: Digest | undefined }
+  >();
   readonly #tags = new Map<string, Descriptor>();
 
   constructor(name = 'memory') {
     this.name = name;
   }
 
-  async *fetch(descriptor: Descriptor, { range, signal }: FetchOptions = {}): AsyncGenerator<Uint8Array> {
+  async *fetch(
+    descriptor: Descriptor,
+    { range, signal }: FetchOptions = {},
+  ): AsyncGenerator<Uint8Array> {
     const held = this.#content.get(descriptor.digest);
     if (held === undefined) throw this.#absent(descriptor.digest);
     const part = range ? held.bytes.subarray(range.start, range.end) : held.bytes;
@@ -52,12 +58,24 @@ export class MemoryStore implements Store {
   async referrers(subject: Digest, { signal }: StoreOptions = {}): Promise<readonly Descriptor[]> {
     signal?.throwIfAborted();
     const referring = [...this.#content].filter(([, held]) => held.subject === subject);
-    return referring.map(([digest, { mediaType, bytes }]) => ({ mediaType, digest, size: bytes.length }));
+    return referring.map(([digest, { mediaType, bytes }]) => ({
+      mediaType,
+      digest,
+      size: bytes.length,
+    }));
   }
 
-  async push(descriptor: Descriptor, content: ByteStream, { signal, tag }: PushOptions = {}): Promise<void> {
+  async push(
+    descriptor: Descriptor,
+    content: ByteStream,
+    { signal, tag }: PushOptions = {},
+  ): Promise<void> {
     if (!(await this.exists(descriptor, { ...(signal && { signal }) }))) {
-      const bytes = await readAll(abortable(verified(content, descriptor), signal), descriptor.size, descriptor.digest);
+      const bytes = await readAll(
+        abortable(verified(content, descriptor), signal),
+        descriptor.size,
+        descriptor.digest,
+      );
       const { mediaType } = descriptor;
       const subject = isManifestType(mediaType) ? subjectOf(bytes, mediaType) : undefined;
       this.#content.set(descriptor.digest, { mediaType, bytes, subject });

@@ -20,19 +20,31 @@ export interface FetchedSignatures {
 }
 
 /**
- * Collects the release signatures of `digest` from stores laid out as `<store>/sha256=<hex>/signature-<N>`, N from 1 on until one
- * is missing (containers/image, "signature storage"). A store is an http, https or file URL; what they hold is proven by its
- * own signature, so plain HTTP will do.
+ * Collects the release signatures of `digest` from stores laid out as
+ * `<store>/sha256=<hex>/signature-<N>`, N from 1 on until one is missing (containers/image,
+ * "signature storage"). A store is an http, https or file URL; what they hold is proven by its own
+ * signature, so plain HTTP will do.
  * @throws BundleError CONFIGURATION for anything that is no such URL; an abort.
  */
-export async function fetchSignatures(stores: readonly string[], digest: Digest, options: TransportOptions): Promise<FetchedSignatures> {
+export async function fetchSignatures(
+  stores: readonly string[],
+  digest: Digest,
+  options: TransportOptions,
+): Promise<FetchedSignatures> {
   const folders = stores.map((store) => parseStore(store, digest));
   const http = new Transport(options);
-  const read = async (folder: URL, signal: AbortSignal): Promise<FetchedSignatures> => readStore(folder, http, signal);
-  const answers = await mapLimited(folders, STORES_AT_ONCE, read, options.signal).finally(async () => http.close());
+  const read = async (folder: URL, signal: AbortSignal): Promise<FetchedSignatures> =>
+    readStore(folder, http, signal);
+  const answers = await mapLimited(folders, STORES_AT_ONCE, read, options.signal).finally(
+    async () => http.close(),
+  );
   const different = new Map<Digest, Uint8Array>();
-  for (const bytes of answers.flatMap(({ signatures }) => signatures)) different.set(digestOf(bytes), bytes);
-  return { signatures: [...different.values()], failures: answers.flatMap(({ failures }) => failures) };
+  for (const bytes of answers.flatMap(({ signatures }) => signatures))
+    different.set(digestOf(bytes), bytes);
+  return {
+    signatures: [...different.values()],
+    failures: answers.flatMap(({ failures }) => failures),
+  };
 }
 
 /** The folder of one digest in a store. */
@@ -47,12 +59,19 @@ function parseStore(store: string, digest: Digest): URL {
   return url;
 }
 
-async function readStore(folder: URL, http: Transport, signal: AbortSignal): Promise<FetchedSignatures> {
+async function readStore(
+  folder: URL,
+  http: Transport,
+  signal: AbortSignal,
+): Promise<FetchedSignatures> {
   const signatures: Uint8Array[] = [];
   try {
     for (let number = 1; number <= MAX_SIGNATURES; number++) {
       const url = new URL(`signature-${number}`, folder);
-      const bytes = url.protocol === 'file:' ? await readFile(url) : await fetchPublicFile(http, url, MAX_SIGNATURE_BYTES, signal);
+      const bytes =
+        url.protocol === 'file:'
+          ? await readFile(url)
+          : await fetchPublicFile(http, url, MAX_SIGNATURE_BYTES, signal);
       if (bytes === undefined) break;
       signatures.push(bytes);
     }
@@ -78,6 +97,9 @@ function pathOf(url: URL): string {
   try {
     return fileURLToPath(url);
   } catch (cause) {
-    throw new BundleError('CONFIGURATION', `not a signature store: ${url.href}`, { cause, hint: 'Write file:///FOLDER, without a host.' });
+    throw new BundleError('CONFIGURATION', `not a signature store: ${url.href}`, {
+      cause,
+      hint: 'Write file:///FOLDER, without a host.',
+    });
   }
 }

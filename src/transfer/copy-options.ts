@@ -7,7 +7,10 @@ export interface CopyOptions {
   readonly concurrency: Limit;
   readonly signal: AbortSignal;
   readonly observe: Observe;
-  /** For a copy that may leave images out: whole ones are copied with their tags, and a release only if nothing is lost. */
+  /**
+   * For a copy that may leave images out: whole ones are copied with their tags, and a release only
+   * if nothing is lost.
+   */
   readonly leaves?: Leaves | undefined;
   /** The layers, where they come through a pipe, in the order of the plan. */
   readonly pass?: OnePass | undefined;
@@ -22,7 +25,13 @@ export interface Leaves {
 }
 
 export interface CopyReport {
-  readonly blobs: { pushed: number; mounted: number; skipped: number; pushedBytes: number; skippedBytes: number };
+  readonly blobs: {
+    pushed: number;
+    mounted: number;
+    skipped: number;
+    pushedBytes: number;
+    skippedBytes: number;
+  };
   readonly manifests: { pushed: number; skipped: number };
   readonly tags: { set: number; kept: number };
   /** Names of images that were left out, since something of them could not be had. */

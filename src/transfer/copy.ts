@@ -11,15 +11,17 @@ import type { TagState } from './tags.ts';
 import { verified } from './verified.ts';
 
 /**
- * Copies images to their targets. The unit is the image: as soon as its last blob is there its manifests follow, bottom
- * up, and its tags. Signature images and referrers follow their subject. Release images come after everything else, and their tags
- * last of all: nobody can install a release that is not whole.
+ * Copies images to their targets. The unit is the image: as soon as its last blob is there its
+ * manifests follow, bottom up, and its tags. Signature images and referrers follow their subject.
+ * Release images come after everything else, and their tags last of all: nobody can install a
+ * release that is not whole.
  *
- * What a target holds already is not sent; what another target of the same registry holds is mounted.
+ * What a target holds already is not sent; what another target of the same registry holds is
+ * mounted.
  * @param tags what `surveyTags` found; tags that name the right thing are kept.
  *
- * Out of a pipe the layers come in their own order, those of the release image first. What can no longer be had is left out, with
- * the images that need it and the release's tag.
+ * Out of a pipe the layers come in their own order, those of the release image first. What can no
+ * longer be had is left out, with the images that need it and the release's tag.
  * @throws BundleError that a pipe ended with, after everything that came before is at the target.
  */
 export async function copyImages(
@@ -39,7 +41,8 @@ export async function copyImages(
     return run.report;
   }
   await run.copy(rest);
-  if (options.leaves !== undefined && (options.leaves.isIncomplete || run.lost.size > 0)) return run.leaveOut(releases);
+  if (options.leaves !== undefined && (options.leaves.isIncomplete || run.lost.size > 0))
+    return run.leaveOut(releases);
   await run.copy(releases);
   if (run.lost.size > 0) return run.leaveOut(releases);
   await run.tagReleases(releases);
@@ -67,36 +70,61 @@ class CopyRun {
   /** Which targets are known to hold a blob or manifest. */
   readonly #holders = new Map<Digest, Set<Store>>();
 
-  constructor(plan: ContentPlan, tags: readonly TagState[], targetOf: (image: PlannedImage) => Store, options: CopyOptions) {
+  constructor(
+    plan: ContentPlan,
+    tags: readonly TagState[],
+    targetOf: (image: PlannedImage) => Store,
+    options: CopyOptions,
+  ) {
     this.#targetOf = targetOf;
     this.#options = options;
     for (const { image, tag, current } of tags)
-      this.#tags.set(image, (this.#tags.get(image) ?? new Map<string, Digest | undefined>()).set(tag, current));
+      this.#tags.set(
+        image,
+        (this.#tags.get(image) ?? new Map<string, Digest | undefined>()).set(tag, current),
+      );
     this.#images = plan.images;
-    this.#order = new Map(plan.layers.map(({ descriptor }, index) => [descriptor.digest, index + 1]));
+    this.#order = new Map(
+      plan.layers.map(({ descriptor }, index) => [descriptor.digest, index + 1]),
+    );
     this.#bytes = new Map(plan.metadata.map(({ descriptor, bytes }) => [descriptor.digest, bytes]));
   }
 
-  /** Copies all images from a pipe; the releases' manifests follow when everything else is there. */
-  async pass(pass: OnePass, rest: readonly PlannedImage[], releases: readonly PlannedImage[]): Promise<void> {
+  /**
+   * Copies all images from a pipe; the releases' manifests follow when everything else is there.
+   */
+  async pass(
+    pass: OnePass,
+    rest: readonly PlannedImage[],
+    releases: readonly PlannedImage[],
+  ): Promise<void> {
     pass.beginSettling();
     await this.copy([...rest, ...releases], (image) => (releases.includes(image) ? rest : []));
     try {
       await pass.finish();
     } catch (error) {
-      throw error instanceof BundleError ? cutOff(error, this.#whole.size, this.#images.length) : error;
+      throw error instanceof BundleError
+        ? cutOff(error, this.#whole.size, this.#images.length)
+        : error;
     }
   }
 
   /**
-   * Copies images with everything they consist of; whoever completes an image's last blob goes on with its manifests.
+   * Copies images with everything they consist of; whoever completes an image's last blob goes on
+   * with its manifests.
    * @param after images that have to be there before the manifests of one may follow.
    */
-  async copy(images: readonly PlannedImage[], after: (image: PlannedImage) => readonly PlannedImage[] = () => []): Promise<void> {
+  async copy(
+    images: readonly PlannedImage[],
+    after: (image: PlannedImage) => readonly PlannedImage[] = () => [],
+  ): Promise<void> {
     const { concurrency, signal } = this.#options;
     const waiting = new Map<PlannedImage, number>();
     const followers = new Map<string, PlannedImage[]>();
-    const jobs = new Map<Digest, { readonly descriptor: Descriptor; readonly uses: Map<string, PlannedImage> }>();
+    const jobs = new Map<
+      Digest,
+      { readonly descriptor: Descriptor; readonly uses: Map<string, PlannedImage> }
+    >();
     const waitFor = (image: PlannedImage, key: string): void => {
       waiting.set(image, (waiting.get(image) ?? 0) + 1);
       const others = followers.get(key);
@@ -104,7 +132,8 @@ class CopyRun {
       else others.push(image);
     };
     const targets = [...new Set(images.map(this.#targetOf))];
-    const keyOf = (image: PlannedImage, digest: Digest): string => `${targets.indexOf(this.#targetOf(image))} ${digest}`;
+    const keyOf = (image: PlannedImage, digest: Digest): string =>
+      `${targets.indexOf(this.#targetOf(image))} ${digest}`;
 
     for (const image of images) {
       for (const descriptor of image.blobs) {
@@ -117,7 +146,8 @@ class CopyRun {
       }
     }
     const owners = new Map<Digest, PlannedImage>();
-    for (const image of images) for (const { digest } of image.manifests) if (!owners.has(digest)) owners.set(digest, image);
+    for (const image of images)
+      for (const { digest } of image.manifests) if (!owners.has(digest)) owners.set(digest, image);
     for (const image of images) {
       const owner = image.subject === undefined ? undefined : owners.get(image.subject);
       if (owner !== undefined) waitFor(image, ownerKey(owner));
@@ -137,7 +167,8 @@ class CopyRun {
       await settle(ownerKey(image), signal);
     }
     const { pass } = this.#options;
-    const place = ({ descriptor }: { readonly descriptor: Descriptor }): number => this.#order.get(descriptor.digest) ?? 0;
+    const place = ({ descriptor }: { readonly descriptor: Descriptor }): number =>
+      this.#order.get(descriptor.digest) ?? 0;
     await forEachLimited(
       pass === undefined ? jobs.values() : [...jobs.values()].sort((a, b) => place(a) - place(b)),
       concurrency,
@@ -147,9 +178,14 @@ class CopyRun {
             await this.#copyBlob(descriptor, image, combined);
             await settle(key, combined);
           } catch (error) {
-            if (!this.#isLoss(error)) throw error instanceof BundleError ? error.about(`image ${image.name}`) : error;
+            if (!this.#isLoss(error))
+              throw error instanceof BundleError ? error.about(`image ${image.name}`) : error;
             this.lost.add(descriptor.digest); // nobody goes on with the images that wait for it
-            if (error !== pass?.failure) this.#options.observe({ type: 'noticed', message: `left out: ${(error as Error).message}` });
+            if (error !== pass?.failure)
+              this.#options.observe({
+                type: 'noticed',
+                message: `left out: ${(error as Error).message}`,
+              });
           }
         }
         pass?.settle(descriptor.digest);
@@ -161,20 +197,24 @@ class CopyRun {
   /** What a source does not give, or a pipe no more, may be no reason to give up the rest. */
   #isLoss(error: unknown): boolean {
     const { leaves, pass } = this.#options;
-    if (pass !== undefined) return hasCode(error, 'PASSED') || (error !== undefined && error === pass.failure);
+    if (pass !== undefined)
+      return hasCode(error, 'PASSED') || (error !== undefined && error === pass.failure);
     return leaves?.isLoss(error) === true;
   }
 
   /** Ends a copy that is not whole: nothing will name the release. */
   leaveOut(releases: readonly PlannedImage[]): CopyReport {
-    const left = this.#images.filter((image) => releases.includes(image) || !this.#whole.has(image));
+    const left = this.#images.filter(
+      (image) => releases.includes(image) || !this.#whole.has(image),
+    );
     return { ...this.report, left: left.map(({ name }) => name) };
   }
 
   /** The very last step: until here nothing names the release. */
   async tagReleases(images: readonly PlannedImage[]): Promise<void> {
     for (const image of images.filter(({ role }) => role === 'release')) {
-      for (const tag of this.#tagsToSet(image)) await this.#targetOf(image).tag(image.descriptor, tag, { signal: this.#options.signal });
+      for (const tag of this.#tagsToSet(image))
+        await this.#targetOf(image).tag(image.descriptor, tag, { signal: this.#options.signal });
       this.#countTags(image);
     }
   }
@@ -193,7 +233,8 @@ class CopyRun {
       observe({ type: 'skipped', digest, bytes, image: image.name });
     } else {
       observe({ type: 'started', digest, bytes, image: image.name });
-      const [holder] = this.#options.pass === undefined ? [] : this.#holdersOf(digest); // in a pipe it has gone by
+      // In a pipe it has gone by.
+      const [holder] = this.#options.pass === undefined ? [] : this.#holdersOf(digest);
       await this.#push(descriptor, holder ?? image.store, target, signal);
       blobs.pushed += 1;
       blobs.pushedBytes += bytes;
@@ -210,13 +251,20 @@ class CopyRun {
     return false;
   }
 
-  async #push(descriptor: Descriptor, source: ReadOnlyStore, target: Store, signal: AbortSignal): Promise<void> {
+  async #push(
+    descriptor: Descriptor,
+    source: ReadOnlyStore,
+    target: Store,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { observe } = this.#options;
     const bytes = this.#bytes.get(descriptor.digest);
     const { pass } = this.#options;
-    // What cannot be read again is checked here too, so that wrong content is told from content that has gone by.
+    // What cannot be read again is checked here too, so that wrong content is told from content
+    // that has gone by.
     const passes = pass !== undefined && !pass.keepsWhole(descriptor);
-    const checked = (content: ByteStream): ByteStream => (passes ? verified(content, descriptor) : content);
+    const checked = (content: ByteStream): ByteStream =>
+      passes ? verified(content, descriptor) : content;
     let wrong: BundleError | undefined;
     let sent = 0;
     const from = async function* (start: number): AsyncGenerator<Uint8Array> {
@@ -225,7 +273,9 @@ class CopyRun {
       sent = start;
       const range = { start, end: descriptor.size };
       const whole = start === 0;
-      const content = bytes ? streamOf(bytes.subarray(start)) : source.fetch(descriptor, { ...(!whole && { range }), signal });
+      const content = bytes
+        ? streamOf(bytes.subarray(start))
+        : source.fetch(descriptor, { ...(!whole && { range }), signal });
       try {
         for await (const chunk of whole ? checked(content) : content) {
           sent += chunk.length;
@@ -254,7 +304,10 @@ class CopyRun {
       if (isHeld && (!isItself || (await this.#isListed(image, target, signal)))) {
         this.report.manifests.skipped += 1;
       } else {
-        await target.push(descriptor, streamOf(this.#bytes.get(descriptor.digest)!), { signal, ...named });
+        await target.push(descriptor, streamOf(this.#bytes.get(descriptor.digest)!), {
+          signal,
+          ...named,
+        });
         this.report.manifests.pushed += 1;
       }
       holders.add(target);
@@ -267,7 +320,11 @@ class CopyRun {
   }
 
   /** A referrer that its subject does not list is as good as none. */
-  async #isListed({ role, subject, descriptor: { digest } }: PlannedImage, target: Store, signal: AbortSignal): Promise<boolean> {
+  async #isListed(
+    { role, subject, descriptor: { digest } }: PlannedImage,
+    target: Store,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     if (role !== 'referrer' || subject === undefined) return true;
     return (await target.referrers(subject, { signal })).some((listed) => listed.digest === digest);
   }

@@ -31,9 +31,9 @@ interface Passing {
 }
 
 /**
- * Blobs that come once, one after the other, as out of a pipe. What comes is kept in a window: a blob that fits stays there
- * until it is settled, and can be read any number of times; of a larger one the last part can be read again. Nothing that is
- * given out has been checked.
+ * Blobs that come once, one after the other, as out of a pipe. What comes is kept in a window: a
+ * blob that fits stays there until it is settled, and can be read any number of times; of a larger
+ * one the last part can be read again. Nothing that is given out has been checked.
  */
 export class OnePass {
   readonly #blobs: readonly Passing[];
@@ -44,7 +44,10 @@ export class OnePass {
   readonly #waiting = new Set<() => void>();
   #running: Promise<void> | undefined;
   #failure: unknown;
-  /** Whoever reads now will settle what they read. Until then what comes waits for them, or makes room where they wait for it. */
+  /**
+   * Whoever reads now will settle what they read. Until then what comes waits for them, or makes
+   * room where they wait for it.
+   */
   #isSettling = false;
   /** Readers that wait for bytes that have not come. */
   #readersWaiting = 0;
@@ -56,7 +59,11 @@ export class OnePass {
    * @param read gives the content of the next one; called once for each.
    * @param end checks what comes after the last one.
    */
-  constructor(blobs: readonly Descriptor[], read: (descriptor: Descriptor) => ByteStream, end: () => Promise<void>) {
+  constructor(
+    blobs: readonly Descriptor[],
+    read: (descriptor: Descriptor) => ByteStream,
+    end: () => Promise<void>,
+  ) {
     this.#blobs = blobs.map((descriptor) => ({
       descriptor,
       parts: [],
@@ -88,7 +95,10 @@ export class OnePass {
    * The content of a blob, as soon as it comes.
    * @throws BundleError PASSED for bytes that have gone by; whatever reading throws.
    */
-  async *fetch({ digest }: Descriptor, { range, signal }: FetchOptions = {}): AsyncGenerator<Uint8Array> {
+  async *fetch(
+    { digest }: Descriptor,
+    { range, signal }: FetchOptions = {},
+  ): AsyncGenerator<Uint8Array> {
     const blob = this.#byDigest.get(digest)!;
     const { size } = blob.descriptor;
     const end = Math.min(range?.end ?? size, size);
@@ -100,7 +110,10 @@ export class OnePass {
       signal?.throwIfAborted();
       const part = blob.parts.find(({ start, filled }) => at >= start && at < start + filled);
       if (part !== undefined) {
-        const bytes = part.lent.bytes.subarray(at - part.start, Math.min(part.filled, end - part.start));
+        const bytes = part.lent.bytes.subarray(
+          at - part.start,
+          Math.min(part.filled, end - part.start),
+        );
         yield bytes;
         at += bytes.length;
         this.#advance(blob, at);
@@ -131,7 +144,10 @@ export class OnePass {
     this.#notify();
   }
 
-  /** Lets everything come that has not been settled, and checks the end. @throws whatever reading throws. */
+  /**
+   * Lets everything come that has not been settled, and checks the end. @throws whatever reading
+   * throws.
+   */
   async finish(): Promise<void> {
     for (const { descriptor } of this.#blobs) this.settle(descriptor.digest);
     this.#start();
@@ -147,7 +163,8 @@ export class OnePass {
     try {
       for (const blob of this.#blobs) {
         // A large one goes by while it is read: whether it is needed has to be known.
-        while (blob.descriptor.size > WINDOW && !blob.isWanted && !blob.isSettled) await this.#change(undefined);
+        while (blob.descriptor.size > WINDOW && !blob.isWanted && !blob.isSettled)
+          await this.#change(undefined);
         for await (const chunk of this.#read(blob.descriptor)) await this.#keep(blob, chunk);
       }
       await this.#end();
@@ -165,7 +182,9 @@ export class OnePass {
       }
       // A call, since the compiler takes what was false before an `await` to be false after it.
       const bytes =
-        isSettled(blob) || part === undefined ? chunk.subarray(at) : chunk.subarray(at, at + part.lent.bytes.length - part.filled);
+        isSettled(blob) || part === undefined
+          ? chunk.subarray(at)
+          : chunk.subarray(at, at + part.lent.bytes.length - part.filled);
       if (!isSettled(blob) && part !== undefined) {
         part.lent.bytes.set(bytes, part.filled);
         part.filled += bytes.length;
@@ -179,8 +198,10 @@ export class OnePass {
   /** A part to be filled; `undefined` where nobody needs it any more. */
   async #room(blob: Passing, length: number): Promise<Part | undefined> {
     while (!isSettled(blob) && !this.#isSettling && this.#isFullWith(length)) {
-      if (this.#readersWaiting > 0) for (const other of this.#blobs) if (other !== blob) this.#release(other);
-      if (this.#isFullWith(length)) await new Promise<void>((resolve) => (this.#lookAgain = resolve));
+      if (this.#readersWaiting > 0)
+        for (const other of this.#blobs) if (other !== blob) this.#release(other);
+      if (this.#isFullWith(length))
+        await new Promise<void>((resolve) => (this.#lookAgain = resolve));
     }
     const lent = await this.#ring.borrow(length);
     if (blob.isSettled) {
@@ -192,16 +213,26 @@ export class OnePass {
     return part;
   }
 
-  /** Whether the window would overflow. Nobody settles yet, so that nothing would make room by itself. */
+  /**
+   * Whether the window would overflow. Nobody settles yet, so that nothing would make room by
+   * itself.
+   */
   #isFullWith(length: number): boolean {
-    const kept = this.#blobs.reduce((total, { parts }) => total + parts.reduce((sum, part) => sum + part.lent.bytes.length, 0), 0);
+    const kept = this.#blobs.reduce(
+      (total, { parts }) => total + parts.reduce((sum, part) => sum + part.lent.bytes.length, 0),
+      0,
+    );
     return kept + length > WINDOW - PART;
   }
 
   #advance(blob: Passing, taken: number): void {
     blob.taken = Math.max(blob.taken, taken);
     if (blob.descriptor.size <= WINDOW) return;
-    for (let [first] = blob.parts; first && first.start + first.lent.bytes.length <= blob.taken - KEPT; [first] = blob.parts) {
+    for (
+      let [first] = blob.parts;
+      first && first.start + first.lent.bytes.length <= blob.taken - KEPT;
+      [first] = blob.parts
+    ) {
       blob.parts.shift();
       this.#ring.giveBack(first.lent);
     }
@@ -243,10 +274,14 @@ function passed({ digest }: Descriptor): BundleError {
 
 /** What a pipe ended with, and how far it got. */
 export function cutOff(error: BundleError, whole: number, all: number): BundleError {
-  return new BundleError(error.code, `${error.message}; ${whole} of ${all} images are at the target`, {
-    expected: error.expected,
-    got: error.got,
-    cause: error,
-    hint: 'The release has no tag yet. Send the stream again: what is at the target is not sent there again.',
-  });
+  return new BundleError(
+    error.code,
+    `${error.message}; ${whole} of ${all} images are at the target`,
+    {
+      expected: error.expected,
+      got: error.got,
+      cause: error,
+      hint: 'The release has no tag yet. Send the stream again: what is at the target is not sent there again.',
+    },
+  );
 }

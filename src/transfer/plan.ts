@@ -53,7 +53,10 @@ export interface PlannedBlob {
   readonly image: string;
 }
 
-/** Everything a copy will move, each digest once, in the order in which a bundle holds it (docs/format.md, entries). */
+/**
+ * Everything a copy will move, each digest once, in the order in which a bundle holds it
+ * (docs/format.md, entries).
+ */
 export interface ContentPlan {
   readonly images: readonly PlannedImage[];
   /** Manifests, indexes and configs, with their bytes. */
@@ -68,7 +71,10 @@ export interface PlanOptions {
   readonly observe?: Observe;
 }
 
-/** Fetches the manifests of images, whole trees of them; every digest is fetched once however often it is met. */
+/**
+ * Fetches the manifests of images, whole trees of them; every digest is fetched once however often
+ * it is met.
+ */
 export class ManifestWalker {
   readonly #options: PlanOptions;
   readonly #seen = new Map<Digest, Promise<ManifestTree>>();
@@ -80,8 +86,8 @@ export class ManifestWalker {
   }
 
   /**
-   * @throws BundleError CONTENT_MISMATCH or UNSUPPORTED_CONTENT for manifests that are not what they should be,
-   * naming the image.
+   * @throws BundleError CONTENT_MISMATCH or UNSUPPORTED_CONTENT for manifests that are not what
+   * they should be, naming the image.
    */
   async walk(requests: readonly ImageRequest[]): Promise<WalkedImage[]> {
     const { concurrency, signal } = this.#options;
@@ -104,27 +110,44 @@ export class ManifestWalker {
     return tree;
   }
 
-  async #fetchTree(descriptor: Descriptor, store: ReadOnlyStore, depth: number): Promise<ManifestTree> {
+  async #fetchTree(
+    descriptor: Descriptor,
+    store: ReadOnlyStore,
+    depth: number,
+  ): Promise<ManifestTree> {
     if (depth > MAX_INDEX_DEPTH) {
-      throw new BundleError('UNSUPPORTED_CONTENT', `indexes are nested deeper than ${MAX_INDEX_DEPTH}`);
+      throw new BundleError(
+        'UNSUPPORTED_CONTENT',
+        `indexes are nested deeper than ${MAX_INDEX_DEPTH}`,
+      );
     }
     this.#size += descriptor.size;
     if (this.#size > MAX_METADATA_BYTES) throw tooLarge();
     const { signal, observe } = this.#options;
-    const read = async (): Promise<Uint8Array> => readVerified(store.fetch(descriptor, { ...(signal && { signal }) }), descriptor);
+    const read = async (): Promise<Uint8Array> =>
+      readVerified(store.fetch(descriptor, { ...(signal && { signal }) }), descriptor);
     const bytes = await twiceIfWrong(read, descriptor.digest, observe);
     const manifest = parseManifest(bytes, descriptor.mediaType);
     const children: ManifestTree[] = [];
     if (manifest.kind === 'index') {
       for (const child of manifest.manifests) {
         if (!isManifestType(child.mediaType)) {
-          throw new BundleError('UNSUPPORTED_CONTENT', `the index ${descriptor.digest} lists something of type ${child.mediaType}`);
+          throw new BundleError(
+            'UNSUPPORTED_CONTENT',
+            `the index ${descriptor.digest} lists something of type ${child.mediaType}`,
+          );
         }
-        // Depth counts along the path, and a digest below itself cannot exist, so a cached tree is as deep as it is.
+        // Depth counts along the path, and a digest below itself cannot exist, so a cached tree is
+        // as deep as it is.
         children.push(await this.#tree(child, store, depth + 1));
       }
     }
-    return { descriptor: { ...descriptor, mediaType: manifest.mediaType }, bytes, manifest, children };
+    return {
+      descriptor: { ...descriptor, mediaType: manifest.mediaType },
+      bytes,
+      manifest,
+      children,
+    };
   }
 }
 
@@ -159,37 +182,59 @@ export async function planContent(
   const checkSize = ({ digest, size }: Descriptor): void => {
     const known = sizes.get(digest);
     if (known !== undefined && known !== size) {
-      throw new BundleError('UNSUPPORTED_CONTENT', `${digest} is given with two sizes: ${known} and ${size} bytes`);
+      throw new BundleError(
+        'UNSUPPORTED_CONTENT',
+        `${digest} is given with two sizes: ${known} and ${size} bytes`,
+      );
     }
     sizes.set(digest, size);
   };
 
-  const metadata = new Map<Digest, { descriptor: Descriptor; bytes: Uint8Array | undefined; store: ReadOnlyStore; image: string }>();
+  const metadata = new Map<
+    Digest,
+    { descriptor: Descriptor; bytes: Uint8Array | undefined; store: ReadOnlyStore; image: string }
+  >();
   const layers = new Map<Digest, PlannedBlob>();
   const images = walked.map(({ request, tree }): PlannedImage => {
     const blobs = new Map<Digest, Descriptor>();
     for (const { descriptor, bytes, manifest } of manifestsOf(tree)) {
       checkSize(descriptor);
       if (!metadata.has(descriptor.digest)) {
-        metadata.set(descriptor.digest, { descriptor, bytes, store: request.store, image: request.name });
+        metadata.set(descriptor.digest, {
+          descriptor,
+          bytes,
+          store: request.store,
+          image: request.name,
+        });
       }
       if (manifest.kind === 'index') continue;
       const { config } = manifest;
       if (config.size <= MAX_MANIFEST_BYTES && !metadata.has(config.digest)) {
-        metadata.set(config.digest, { descriptor: config, bytes: undefined, store: request.store, image: request.name });
+        metadata.set(config.digest, {
+          descriptor: config,
+          bytes: undefined,
+          store: request.store,
+          image: request.name,
+        });
       }
       for (const blob of [config, ...manifest.layers]) {
         checkSize(blob);
         if (!blobs.has(blob.digest)) blobs.set(blob.digest, blob);
       }
     }
-    return { ...request, descriptor: tree.descriptor, manifests: bottomUp(tree), blobs: [...blobs.values()] };
+    return {
+      ...request,
+      descriptor: tree.descriptor,
+      manifests: bottomUp(tree),
+      blobs: [...blobs.values()],
+    };
   });
 
   const size = [...metadata.values()].reduce((total, { descriptor }) => total + descriptor.size, 0);
   if (size > MAX_METADATA_BYTES) throw tooLarge();
 
-  // Only now is it known which digests are a config somewhere: those are metadata even where they are a layer elsewhere.
+  // Only now is it known which digests are a config somewhere: those are metadata even where they
+  // are a layer elsewhere.
   const first = images[0];
   for (const descriptor of first ? leading : []) {
     if (!metadata.has(descriptor.digest) && !layers.has(descriptor.digest)) {
@@ -209,7 +254,8 @@ export async function planContent(
     async ({ descriptor, bytes, store, image }, signal) => {
       if (bytes !== undefined) return { descriptor, bytes };
       try {
-        const read = async (): Promise<Uint8Array> => readVerified(store.fetch(descriptor, { signal }), descriptor);
+        const read = async (): Promise<Uint8Array> =>
+          readVerified(store.fetch(descriptor, { signal }), descriptor);
         return { descriptor, bytes: await twiceIfWrong(read, descriptor.digest, options.observe) };
       } catch (error) {
         throw error instanceof BundleError ? error.about(`image ${image}`) : error;
@@ -221,18 +267,28 @@ export async function planContent(
 }
 
 function tooLarge(): BundleError {
-  return new BundleError('UNSUPPORTED_CONTENT', `the manifests and configs take more than ${MAX_METADATA_BYTES} bytes`, {
-    hint: 'Those of real releases are far smaller; the content is not what it claims to be.',
-  });
+  return new BundleError(
+    'UNSUPPORTED_CONTENT',
+    `the manifests and configs take more than ${MAX_METADATA_BYTES} bytes`,
+    {
+      hint: 'Those of real releases are far smaller; the content is not what it claims to be.',
+    },
+  );
 }
 
-/** The release images with all that hangs on them, however far: what goes to a target last, and into their repository. */
-export function releaseImagesOf({ images }: Pick<ContentPlan, 'images'>): ReadonlySet<PlannedImage> {
+/**
+ * The release images with all that hangs on them, however far: what goes to a target last, and into
+ * their repository.
+ */
+export function releaseImagesOf({
+  images,
+}: Pick<ContentPlan, 'images'>): ReadonlySet<PlannedImage> {
   const belonging = new Set<PlannedImage>();
   const manifests = new Set<Digest>();
   // What hangs on an image stands behind it.
   for (const image of images) {
-    if (image.role !== 'release' && (image.subject === undefined || !manifests.has(image.subject))) continue;
+    if (image.role !== 'release' && (image.subject === undefined || !manifests.has(image.subject)))
+      continue;
     belonging.add(image);
     for (const { digest } of image.manifests) manifests.add(digest);
   }
@@ -241,6 +297,9 @@ export function releaseImagesOf({ images }: Pick<ContentPlan, 'images'>): Readon
 
 /** Names of the images that need a blob: what a damaged layer breaks. */
 export function imagesUsing(plan: ContentPlan, digest: Digest): readonly string[] {
-  const holds = (list: readonly Descriptor[]): boolean => list.some((descriptor) => descriptor.digest === digest);
-  return plan.images.filter((image) => holds(image.manifests) || holds(image.blobs)).map((image) => image.name);
+  const holds = (list: readonly Descriptor[]): boolean =>
+    list.some((descriptor) => descriptor.digest === digest);
+  return plan.images
+    .filter((image) => holds(image.manifests) || holds(image.blobs))
+    .map((image) => image.name);
 }

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How much may be spent at once after a pause: a quarter of a second's worth, so that the rate stays even. */
+/**
+ * How much may be spent at once after a pause: a quarter of a second's worth, so that the rate
+ * stays even.
+ */
 const BURST_SECONDS = 0.25;
 
 /** A limit on bytes per second, shared by all who spend from it. */
@@ -19,7 +22,8 @@ export class RateLimit {
   /** Takes note of bytes that were moved, and waits until the rate is kept again. */
   async spend(bytes: number, signal: AbortSignal): Promise<void> {
     const now = performance.now();
-    this.#balance = Math.min(this.#burst, this.#balance + (now - this.#settled) * this.#bytesPerMs) - bytes;
+    this.#balance =
+      Math.min(this.#burst, this.#balance + (now - this.#settled) * this.#bytesPerMs) - bytes;
     this.#settled = now;
     if (this.#balance < 0) await sleep(-this.#balance / this.#bytesPerMs, undefined, { signal });
   }

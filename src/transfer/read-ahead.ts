@@ -10,14 +10,16 @@ import { verified, verifiedWhole, type VerifiedStream } from './verified.ts';
 
 const MiB = 1024 * 1024;
 /**
- * Bytes of blobs that have been asked for and not yet consumed, at most: nothing is asked for before it has its place in memory,
- * so that this is also what a kill costs. It leaves room in a window of 64 MiB for what is fetched while planning, and for what
- * has been checked and is on its way to the disk.
+ * Bytes of blobs that have been asked for and not yet consumed, at most: nothing is asked for
+ * before it has its place in memory, so that this is also what a kill costs. It leaves room in a
+ * window of 64 MiB for what is fetched while planning, and for what has been checked and is on its
+ * way to the disk.
  */
 const IN_FLIGHT = 48 * MiB;
 /**
- * A larger blob is fetched in parts of this size: as long as eight requests at a time leave room for, since for each of them a
- * registry looks the blob up and fills a buffer, and some send the client elsewhere.
+ * A larger blob is fetched in parts of this size: as long as eight requests at a time leave room
+ * for, since for each of them a registry looks the blob up and fills a buffer, and some send the
+ * client elsewhere.
  */
 const SEGMENT = 6 * MiB;
 /** A blob that is no larger is checked whole before any of it is consumed. */
@@ -33,11 +35,13 @@ export interface ReadAheadOptions {
 }
 
 /**
- * Fetches blobs ahead, in parallel, and hands them to `consume` one after the other in the order of the list.
+ * Fetches blobs ahead, in parallel, and hands them to `consume` one after the other in the order of
+ * the list.
  *
- * A blob that fits the window has been checked whole before its first byte is handed out; a larger one is checked as it
- * goes, and `consume` fails at its end if it is wrong. Wrong content is fetched once more, whole and in one stream,
- * before it is a failure; `consume` is then called again for the same blob.
+ * A blob that fits the window has been checked whole before its first byte is handed out; a larger
+ * one is checked as it goes, and `consume` fails at its end if it is wrong. Wrong content is
+ * fetched once more, whole and in one stream, before it is a failure; `consume` is then called
+ * again for the same blob.
  * @throws BundleError of the fetch or of `consume`, naming the image.
  */
 export async function readAhead(
@@ -51,7 +55,8 @@ export async function readAhead(
   const cut = new Map<PlannedBlob, readonly Segment[]>();
   /** Cut when first asked for, since a list of all would be long. */
   const segmentsOf = (blob: PlannedBlob): readonly Segment[] => {
-    const segments = cut.get(blob) ?? rangesOf(blob.descriptor).map((range) => new Segment(blob, range));
+    const segments =
+      cut.get(blob) ?? rangesOf(blob.descriptor).map((range) => new Segment(blob, range));
     cut.set(blob, segments);
     return segments;
   };
@@ -60,9 +65,12 @@ export async function readAhead(
   };
 
   // What fails is seen where the segment is consumed; what is thrown here is the abort alone.
-  const workers = forEachLimited(queue(), options.concurrency, (segment) => segment.fetch(ring, { ...options, signal }), signal).catch(
-    () => undefined,
-  );
+  const workers = forEachLimited(
+    queue(),
+    options.concurrency,
+    (segment) => segment.fetch(ring, { ...options, signal }),
+    signal,
+  ).catch(() => undefined);
 
   try {
     for (const blob of blobs) {
@@ -92,14 +100,31 @@ async function consumeOne(
     try {
       await consume(
         blob,
-        descriptor.size <= WINDOW ? await checkedWhole(segments, descriptor, ring) : checkedOnTheWay(segments, descriptor, ring),
+        descriptor.size <= WINDOW
+          ? await checkedWhole(segments, descriptor, ring)
+          : checkedOnTheWay(segments, descriptor, ring),
       );
     } catch (error) {
       if (!hasCode(error, 'CONTENT_MISMATCH')) throw error;
-      observe({ type: 'retried', what: descriptor.digest, cause: error.message, attempt: 1, delayMs: 0 });
-      observe({ type: 'advanced', bytes: -segments.reduce((total, segment) => total + segment.received, 0) });
+      observe({
+        type: 'retried',
+        what: descriptor.digest,
+        cause: error.message,
+        attempt: 1,
+        delayMs: 0,
+      });
+      observe({
+        type: 'advanced',
+        bytes: -segments.reduce((total, segment) => total + segment.received, 0),
+      });
       for (const segment of segments) segment.abandon(ring);
-      await consume(blob, verified(counted(store.fetch(descriptor, { signal }), { signal, observe, limit }), descriptor));
+      await consume(
+        blob,
+        verified(
+          counted(store.fetch(descriptor, { signal }), { signal, observe, limit }),
+          descriptor,
+        ),
+      );
     }
   } catch (error) {
     throw error instanceof BundleError ? error.about(`image ${image}`) : error;
@@ -107,7 +132,11 @@ async function consumeOne(
   observe({ type: 'finished', digest: descriptor.digest, bytes: descriptor.size, image });
 }
 
-async function checkedWhole(segments: readonly Segment[], descriptor: Descriptor, ring: BufferRing): Promise<VerifiedStream> {
+async function checkedWhole(
+  segments: readonly Segment[],
+  descriptor: Descriptor,
+  ring: BufferRing,
+): Promise<VerifiedStream> {
   const parts: Uint8Array[] = [];
   for (const segment of segments) parts.push(await segment.bytes());
   return verifiedWhole(parts, descriptor, (index) => {
@@ -115,7 +144,11 @@ async function checkedWhole(segments: readonly Segment[], descriptor: Descriptor
   });
 }
 
-function checkedOnTheWay(segments: readonly Segment[], descriptor: Descriptor, ring: BufferRing): VerifiedStream {
+function checkedOnTheWay(
+  segments: readonly Segment[],
+  descriptor: Descriptor,
+  ring: BufferRing,
+): VerifiedStream {
   const parts = async function* (): AsyncGenerator<Uint8Array> {
     for (const segment of segments) {
       yield await segment.bytes();
@@ -138,7 +171,8 @@ async function* counted(
 
 function rangesOf({ size }: Descriptor): { start: number; end: number }[] {
   const ranges = [{ start: 0, end: Math.min(size, SEGMENT) }];
-  for (let start = SEGMENT; start < size; start += SEGMENT) ranges.push({ start, end: Math.min(size, start + SEGMENT) });
+  for (let start = SEGMENT; start < size; start += SEGMENT)
+    ranges.push({ start, end: Math.min(size, start + SEGMENT) });
   return ranges;
 }
 
@@ -161,7 +195,8 @@ class Segment {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#done.catch(() => undefined); // whoever consumes it sees the failure; if nobody does, an earlier one was seen
+    // Whoever consumes it sees the failure; if nobody does, an earlier one was seen.
+    this.#done.catch(() => undefined);
   }
 
   /** Bytes that have come so far. */
@@ -180,7 +215,10 @@ class Segment {
       });
       this.#lent = lent;
       const whole = start === 0 && end === this.blob.descriptor.size;
-      for await (const chunk of this.blob.store.fetch(this.blob.descriptor, { signal, ...(!whole && { range: this.#range }) })) {
+      for await (const chunk of this.blob.store.fetch(this.blob.descriptor, {
+        signal,
+        ...(!whole && { range: this.#range }),
+      })) {
         if (this.#isAbandoned()) break;
         if (this.#received + chunk.length > end - start) throw tooLong(this.blob.descriptor);
         lent.bytes.set(chunk, this.#received);
@@ -197,7 +235,9 @@ class Segment {
     }
   }
 
-  /** A call, since the compiler takes a field that was false before an `await` to be false after it. */
+  /**
+   * A call, since the compiler takes a field that was false before an `await` to be false after it.
+   */
   #isAbandoned(): boolean {
     return this.#abandoned;
   }
@@ -220,7 +260,11 @@ class Segment {
 }
 
 /** Waits for `promise` or the abort, whichever is first; what comes late is handed to `discard`. */
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal, discard: (late: T) => void): Promise<T> {
+async function abortable<T>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+  discard: (late: T) => void,
+): Promise<T> {
   signal.throwIfAborted();
   let onAbort: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {
@@ -238,5 +282,8 @@ async function abortable<T>(promise: Promise<T>, signal: AbortSignal, discard: (
 }
 
 function tooLong(descriptor: Descriptor): BundleError {
-  return new BundleError('CONTENT_MISMATCH', `wrong size of ${descriptor.digest}: more than ${descriptor.size} bytes came`);
+  return new BundleError(
+    'CONTENT_MISMATCH',
+    `wrong size of ${descriptor.digest}: more than ${descriptor.size} bytes came`,
+  );
 }

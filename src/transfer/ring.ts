@@ -9,9 +9,9 @@ interface Loan extends Lent {
 }
 
 /**
- * A fixed piece of memory that is lent out in stretches, around and around: no allocation while data flows, and what is
- * in flight never exceeds it. Stretches are lent strictly in the order of asking and become free in that same order, so
- * whoever consumes in order never waits for ever.
+ * A fixed piece of memory that is lent out in stretches, around and around: no allocation while
+ * data flows, and what is in flight never exceeds it. Stretches are lent strictly in the order of
+ * asking and become free in that same order, so whoever consumes in order never waits for ever.
  */
 export class BufferRing {
   readonly #memory: Uint8Array;
@@ -31,7 +31,8 @@ export class BufferRing {
 
   /** A stretch of `length` bytes, as soon as all who asked before have theirs and there is room. */
   borrow(length: number): Promise<Lent> {
-    if (length > this.#memory.length) throw new RangeError(`a stretch of ${length} bytes is more than the ring has`);
+    if (length > this.#memory.length)
+      throw new RangeError(`a stretch of ${length} bytes is more than the ring has`);
     return new Promise((grant) => {
       this.#waiting.push({ length, grant });
       this.#serve();
@@ -52,14 +53,21 @@ export class BufferRing {
       const start = this.#placeFor(next.length);
       if (start === undefined) return;
       this.#waiting.shift();
-      const loan: Loan = { bytes: this.#memory.subarray(start, start + next.length), end: start + next.length, isBack: false };
+      const loan: Loan = {
+        bytes: this.#memory.subarray(start, start + next.length),
+        end: start + next.length,
+        isBack: false,
+      };
       this.#head = loan.end;
       this.#loans.push(loan);
       next.grant(loan);
     }
   }
 
-  /** The free stretch runs from the head to the oldest loan, over the seam where the head is behind it. */
+  /**
+   * The free stretch runs from the head to the oldest loan, over the seam where the head is behind
+   * it.
+   */
   #placeFor(length: number): number | undefined {
     const oldest = this.#loans[0];
     if (oldest === undefined) return 0;

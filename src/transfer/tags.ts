@@ -13,19 +13,29 @@ export interface TagState {
   readonly current: Digest | undefined;
 }
 
-/** Asks a target for every tag of the plan, so that what would be overwritten is known before anything is written. */
+/**
+ * Asks a target for every tag of the plan, so that what would be overwritten is known before
+ * anything is written.
+ */
 export async function surveyTags(
   images: readonly PlannedImage[],
   targetOf: (image: PlannedImage) => Store,
   { concurrency, signal }: { readonly concurrency: Limit; readonly signal: AbortSignal },
 ): Promise<readonly TagState[]> {
-  const wanted = images.flatMap((image) => image.tags.map((tag) => ({ image, tag, target: targetOf(image) })));
+  const wanted = images.flatMap((image) =>
+    image.tags.map((tag) => ({ image, tag, target: targetOf(image) })),
+  );
   return mapLimited(
     wanted,
     concurrency,
     async ({ image, tag, target }, combined) => {
       try {
-        return { image, tag, target, current: (await target.resolve(tag, { signal: combined })).digest };
+        return {
+          image,
+          tag,
+          target,
+          current: (await target.resolve(tag, { signal: combined })).digest,
+        };
       } catch (error) {
         if (hasCode(error, 'NOT_FOUND')) return { image, tag, target, current: undefined };
         throw error;

@@ -13,8 +13,9 @@ export type VerifiedStream = ByteStream & { readonly [brand]: true };
 /**
  * Passes `content` through and ends only if its size and digest are those of `expected`.
  *
- * The chunk that completes the size is handed on only when the digest is right and nothing follows, so a consumer that
- * announced the size (an upload with Content-Length) has not completed anything when the content turns out to be wrong.
+ * The chunk that completes the size is handed on only when the digest is right and nothing follows,
+ * so a consumer that announced the size (an upload with Content-Length) has not completed anything
+ * when the content turns out to be wrong.
  * @throws BundleError CONTENT_MISMATCH, with both values.
  */
 export function verified(content: ByteStream, expected: Descriptor): VerifiedStream {
@@ -22,14 +23,21 @@ export function verified(content: ByteStream, expected: Descriptor): VerifiedStr
 }
 
 /**
- * The same for a blob whose parts are all in memory: it is checked whole before the first of them is handed out.
- * @param taken is called when a part has been consumed and its memory may be used for something else.
+ * The same for a blob whose parts are all in memory: it is checked whole before the first of them
+ * is handed out.
+ * @param taken is called when a part has been consumed and its memory may be used for something
+ * else.
  * @throws BundleError CONTENT_MISMATCH, with both values.
  */
-export function verifiedWhole(parts: readonly Uint8Array[], expected: Descriptor, taken: (index: number) => void): VerifiedStream {
+export function verifiedWhole(
+  parts: readonly Uint8Array[],
+  expected: Descriptor,
+  taken: (index: number) => void,
+): VerifiedStream {
   const digester = new Digester();
   for (const part of parts) digester.update(part);
-  if (digester.size !== expected.size) throw mismatch(expected, 'size', `${expected.size} bytes`, `${digester.size} bytes`);
+  if (digester.size !== expected.size)
+    throw mismatch(expected, 'size', `${expected.size} bytes`, `${digester.size} bytes`);
   const digest = digester.digest();
   if (digest !== expected.digest) throw mismatch(expected, 'digest', expected.digest, digest);
   const handOut = async function* (): AsyncGenerator<Uint8Array> {
@@ -42,10 +50,15 @@ export function verifiedWhole(parts: readonly Uint8Array[], expected: Descriptor
 }
 
 /**
- * Does once more what found wrong content: a cache or a wire may have altered it. Twice is no accident.
+ * Does once more what found wrong content: a cache or a wire may have altered it. Twice is no
+ * accident.
  * @param what for the event of it.
  */
-export async function twiceIfWrong<T>(task: () => Promise<T>, what: string, observe: Observe | undefined): Promise<T> {
+export async function twiceIfWrong<T>(
+  task: () => Promise<T>,
+  what: string,
+  observe: Observe | undefined,
+): Promise<T> {
   try {
     return await task();
   } catch (error) {
@@ -59,8 +72,9 @@ export async function twiceIfWrong<T>(task: () => Promise<T>, what: string, obse
 const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 
 /**
- * Content that can be read again from any byte on, checked each time as {@link verified} does it: over the whole, though
- * nothing is read twice but what comes after the last checkpoint before that byte.
+ * Content that can be read again from any byte on, checked each time as {@link verified} does it:
+ * over the whole, though nothing is read twice but what comes after the last checkpoint before that
+ * byte.
  */
 export class RepeatableContent {
   readonly #expected: Descriptor;
@@ -72,7 +86,11 @@ export class RepeatableContent {
    * @param read gives the content from a byte on, unchecked.
    * @param distance bytes between checkpoints.
    */
-  constructor(expected: Descriptor, read: (start: number) => ByteStream, distance = CHECKPOINT_BYTES) {
+  constructor(
+    expected: Descriptor,
+    read: (start: number) => ByteStream,
+    distance = CHECKPOINT_BYTES,
+  ) {
     this.#expected = expected;
     this.#read = read;
     this.#distance = distance;
@@ -84,10 +102,16 @@ export class RepeatableContent {
     const checkpoint = known.at(-1)!;
     this.#checkpoints = known;
     const remember = (digester: Digester): void => {
-      if (digester.size - this.#checkpoints.at(-1)!.size >= this.#distance) this.#checkpoints.push(digester.copy());
+      if (digester.size - this.#checkpoints.at(-1)!.size >= this.#distance)
+        this.#checkpoints.push(digester.copy());
     };
     let skip = start - checkpoint.size;
-    for await (const chunk of check(this.#read(checkpoint.size), this.#expected, checkpoint.copy(), remember)) {
+    for await (const chunk of check(
+      this.#read(checkpoint.size),
+      this.#expected,
+      checkpoint.copy(),
+      remember,
+    )) {
       const passed = Math.min(skip, chunk.length);
       skip -= passed;
       if (passed < chunk.length) yield chunk.subarray(passed);
@@ -116,7 +140,12 @@ async function* check(
   for await (const chunk of content) {
     if (chunk.length === 0) continue;
     if (digester.size + chunk.length > expected.size) {
-      throw mismatch(expected, 'size', `${expected.size} bytes`, `more than ${expected.size} bytes`);
+      throw mismatch(
+        expected,
+        'size',
+        `${expected.size} bytes`,
+        `more than ${expected.size} bytes`,
+      );
     }
     digester.update(chunk);
     seen?.(digester);
@@ -135,21 +164,39 @@ async function* check(
 
 /**
  * The whole of a small blob, checked.
- * @throws BundleError CONTENT_MISMATCH for other bytes, or for a descriptor larger than `limit` bytes.
+ * @throws BundleError CONTENT_MISMATCH for other bytes, or for a descriptor larger than `limit`
+ * bytes.
  */
-export async function readVerified(content: ByteStream, expected: Descriptor, limit: number = MAX_MANIFEST_BYTES): Promise<Uint8Array> {
+export async function readVerified(
+  content: ByteStream,
+  expected: Descriptor,
+  limit: number = MAX_MANIFEST_BYTES,
+): Promise<Uint8Array> {
   if (expected.size > limit) {
-    throw new BundleError('UNSUPPORTED_CONTENT', `${expected.digest} has ${expected.size} bytes, over the limit of ${limit}`, {
-      hint: 'Manifests of real images are far smaller; the content is not what it claims to be.',
-    });
+    throw new BundleError(
+      'UNSUPPORTED_CONTENT',
+      `${expected.digest} has ${expected.size} bytes, over the limit of ${limit}`,
+      {
+        hint: 'Manifests of real images are far smaller; the content is not what it claims to be.',
+      },
+    );
   }
   return readAll(verified(content, expected), limit, expected.digest);
 }
 
-function mismatch(blob: Descriptor, what: 'digest' | 'size', expected: string, got: string): BundleError {
-  return new BundleError('CONTENT_MISMATCH', `wrong ${what} of ${blob.digest}: expected ${expected}, got ${got}`, {
-    expected,
-    got,
-    hint: 'The bytes are not those that were promised: fetch or copy them again, from another source if it happens twice.',
-  });
+function mismatch(
+  blob: Descriptor,
+  what: 'digest' | 'size',
+  expected: string,
+  got: string,
+): BundleError {
+  return new BundleError(
+    'CONTENT_MISMATCH',
+    `wrong ${what} of ${blob.digest}: expected ${expected}, got ${got}`,
+    {
+      expected,
+      got,
+      hint: 'The bytes are not those that were promised: fetch or copy them again, from another source if it happens twice.',
+    },
+  );
 }

@@ -2,12 +2,15 @@ import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { isObject, type Json, parseStrictJson } from '../core/json.ts';
 
-/** The media type of what cosign signs, one layer for each signature (sigstore/cosign, specs/SIGNATURE_SPEC.md). */
+/**
+ * The media type of what cosign signs, one layer for each signature (sigstore/cosign,
+ * specs/SIGNATURE_SPEC.md).
+ */
 export const SIMPLE_SIGNING = 'application/vnd.dev.cosign.simplesigning.v1+json';
 
 /**
- * Checks that a cosign payload speaks of `subject`. Whether its signature is good is not checked here: clusters do that
- * with their own keys.
+ * Checks that a cosign payload speaks of `subject`. Whether its signature is good is not checked
+ * here: clusters do that with their own keys.
  * @throws BundleError SIGNATURE_INVALID
  */
 export function checkCosignPayload(payload: Uint8Array, subject: Digest): void {
@@ -16,8 +19,12 @@ export function checkCosignPayload(payload: Uint8Array, subject: Digest): void {
   const image: Json | undefined = isObject(critical) ? critical['image'] : undefined;
   const named = isObject(image) ? image['docker-manifest-digest'] : undefined;
   if (named === subject) return;
-  throw new BundleError('SIGNATURE_INVALID', `a cosign signature lies beside ${subject} but speaks of something else`, {
-    expected: subject,
-    got: typeof named === 'string' ? named : 'no digest',
-  });
+  throw new BundleError(
+    'SIGNATURE_INVALID',
+    `a cosign signature lies beside ${subject} but speaks of something else`,
+    {
+      expected: subject,
+      got: typeof named === 'string' ? named : 'no digest',
+    },
+  );
 }

@@ -1,4 +1,12 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+} from 'node:crypto';
 
 import { BundleError } from '../core/errors.ts';
 
@@ -7,9 +15,18 @@ export const KEY_TYPES = ['ecdsa-p256', 'ecdsa-p384', 'rsa-3072', 'rsa-4096', 'e
 export type KeyType = (typeof KEY_TYPES)[number];
 
 const MIN_RSA_BITS = 2048;
-const CURVES: Readonly<Record<string, string>> = { prime256v1: 'ECDSA P-256', secp384r1: 'ECDSA P-384' };
-/** Lengths of DER signatures vary with their numbers; these give base64 of one length, so that sizes can be planned. */
-const PLANNED_DER_BYTES: Readonly<Record<string, readonly number[]>> = { prime256v1: [70, 71, 72], secp384r1: [103, 104] };
+const CURVES: Readonly<Record<string, string>> = {
+  prime256v1: 'ECDSA P-256',
+  secp384r1: 'ECDSA P-384',
+};
+/**
+ * Lengths of DER signatures vary with their numbers; these give base64 of one length, so that sizes
+ * can be planned.
+ */
+const PLANNED_DER_BYTES: Readonly<Record<string, readonly number[]>> = {
+  prime256v1: [70, 71, 72],
+  secp384r1: [103, 104],
+};
 
 /** Who signs bundles: a public key, known by the SHA-256 of its canonical DER. */
 export class SignerKey {
@@ -27,13 +44,18 @@ export class SignerKey {
 
   /**
    * Reads a PEM SubjectPublicKeyInfo.
-   * @throws BundleError CONFIGURATION naming `what`, for anything but ECDSA P-256/P-384, RSA (PKCS#1 v1.5, 2,048 bits or
-   * more) and Ed25519, and for an encoding of such a key that is not the canonical one.
+   * @throws BundleError CONFIGURATION naming `what`, for anything but ECDSA P-256/P-384, RSA
+   * (PKCS#1 v1.5, 2,048 bits or more) and Ed25519, and for an encoding of such a key that is not
+   * the canonical one.
    */
   static parse(pem: string | Uint8Array, what: string): SignerKey {
     const text = typeof pem === 'string' ? pem : Buffer.from(pem).toString('latin1');
-    const body = /^-----BEGIN PUBLIC KEY-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END PUBLIC KEY-----\s*$/.exec(text)?.[1];
-    if (body === undefined) throw unusableKey(what, 'it is not one PEM public key (BEGIN PUBLIC KEY)');
+    const body =
+      /^-----BEGIN PUBLIC KEY-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END PUBLIC KEY-----\s*$/.exec(
+        text,
+      )?.[1];
+    if (body === undefined)
+      throw unusableKey(what, 'it is not one PEM public key (BEGIN PUBLIC KEY)');
     let key: KeyObject;
     try {
       key = createPublicKey(text);
@@ -42,7 +64,10 @@ export class SignerKey {
     }
     const signer = SignerKey.of(key, what);
     if (!signer.#key.export({ type: 'spki', format: 'der' }).equals(Buffer.from(body, 'base64'))) {
-      throw unusableKey(what, 'it is not in the canonical encoding (named curve, uncompressed point)');
+      throw unusableKey(
+        what,
+        'it is not in the canonical encoding (named curve, uncompressed point)',
+      );
     }
     return signer;
   }
@@ -70,12 +95,18 @@ export class SignerKey {
     try {
       good = verify(hashFor(this.#key), message, this.#key, signature);
     } catch (cause) {
-      throw new BundleError('SIGNATURE_INVALID', 'the signature of the bundle cannot be checked', { cause });
+      throw new BundleError('SIGNATURE_INVALID', 'the signature of the bundle cannot be checked', {
+        cause,
+      });
     }
     if (!good) {
-      throw new BundleError('SIGNATURE_INVALID', 'the signature of the bundle is not that of the key it names', {
-        hint: 'The listing or its signature was changed after it was signed: do not use this bundle.',
-      });
+      throw new BundleError(
+        'SIGNATURE_INVALID',
+        'the signature of the bundle is not that of the key it names',
+        {
+          hint: 'The listing or its signature was changed after it was signed: do not use this bundle.',
+        },
+      );
     }
   }
 }
@@ -95,13 +126,17 @@ export class SigningKey {
     return pem.includes('ENCRYPTED');
   }
 
-  /** @throws BundleError CONFIGURATION naming `what`: not a key, a wrong passphrase, a kind that is not used. */
+  /**
+   * @throws BundleError CONFIGURATION naming `what`: not a key, a wrong passphrase, a kind that is
+   * not used.
+   */
   static parse(pem: string, what: string, passphrase?: string): SigningKey {
     let key: KeyObject;
     try {
       key = createPrivateKey({ key: pem, ...(passphrase !== undefined && { passphrase }) });
     } catch (cause) {
-      if (!SigningKey.isEncrypted(pem)) throw unusableKey(what, 'it is not a PEM private key', cause);
+      if (!SigningKey.isEncrypted(pem))
+        throw unusableKey(what, 'it is not a PEM private key', cause);
       throw new BundleError(
         'CONFIGURATION',
         `${what} cannot be decrypted: the passphrase is ${passphrase === undefined ? 'missing' : 'wrong'}`,
@@ -120,7 +155,9 @@ export class SigningKey {
         ? generateKeyPairSync('ed25519')
         : type.startsWith('rsa-')
           ? generateKeyPairSync('rsa', { modulusLength: Number(type.slice('rsa-'.length)) })
-          : generateKeyPairSync('ec', { namedCurve: type === 'ecdsa-p256' ? 'prime256v1' : 'secp384r1' });
+          : generateKeyPairSync('ec', {
+              namedCurve: type === 'ecdsa-p256' ? 'prime256v1' : 'secp384r1',
+            });
     return new SigningKey(privateKey, 'new key');
   }
 
@@ -130,7 +167,10 @@ export class SigningKey {
     return this.#key.export({ type: 'pkcs8', format: 'pem', ...cipher }).toString();
   }
 
-  /** A raw signature: DER for ECDSA, always of the length that {@link signatureFileLength} plans with. */
+  /**
+   * A raw signature: DER for ECDSA, always of the length that {@link signatureFileLength} plans
+   * with.
+   */
   sign(message: Uint8Array): Uint8Array {
     const planned = PLANNED_DER_BYTES[curveOf(this.#key) ?? ''];
     for (;;) {
@@ -152,7 +192,8 @@ function algorithmOf(key: KeyObject, what: string): string {
       return 'Ed25519';
     case 'ec': {
       const name = CURVES[curve ?? ''];
-      if (name === undefined) throw unusableKey(what, `the curve ${curve ?? '?'} is not used for bundles`);
+      if (name === undefined)
+        throw unusableKey(what, `the curve ${curve ?? '?'} is not used for bundles`);
       return name;
     }
     case 'rsa': {
@@ -161,13 +202,21 @@ function algorithmOf(key: KeyObject, what: string): string {
       return `RSA ${bits}`;
     }
     default:
-      throw unusableKey(what, `keys of type ${key.asymmetricKeyType ?? '?'} are not used for bundles`);
+      throw unusableKey(
+        what,
+        `keys of type ${key.asymmetricKeyType ?? '?'} are not used for bundles`,
+      );
   }
 }
 
-/** OpenSSL keeps the encoding that an elliptic curve key came in; by way of its bare numbers it gets ours. */
+/**
+ * OpenSSL keeps the encoding that an elliptic curve key came in; by way of its bare numbers it gets
+ * ours.
+ */
 function inCanonicalEncoding(key: KeyObject): KeyObject {
-  return key.asymmetricKeyType === 'ec' ? createPublicKey({ key: key.export({ format: 'jwk' }), format: 'jwk' }) : key;
+  return key.asymmetricKeyType === 'ec'
+    ? createPublicKey({ key: key.export({ format: 'jwk' }), format: 'jwk' })
+    : key;
 }
 
 function curveOf(key: KeyObject): string | undefined {

@@ -1,8 +1,9 @@
 import type { ReleaseKeyFile } from './release-keys.ts';
 
 /**
- * The keys that OpenShift releases and pre-releases are signed with, as openshift/cluster-update-keys publishes them under
- * keys/ (Apache-2.0). They are part of the program, and never taken from the release that is being checked.
+ * The keys that OpenShift releases and pre-releases are signed with, as
+ * openshift/cluster-update-keys publishes them under keys/ (Apache-2.0). They are part of the
+ * program, and never taken from the release that is being checked.
  */
 export const PINNED_RELEASE_KEYS: readonly ReleaseKeyFile[] = [
   {

@@ -19,22 +19,32 @@ export interface ReleaseKey {
   readonly publicKey: PublicKey;
 }
 
-/** The keys that release signatures are checked against: the pinned ones and those of the operator. */
+/**
+ * The keys that release signatures are checked against: the pinned ones and those of the operator.
+ */
 export type ReleaseKeys = readonly ReleaseKey[];
 
 const PUBLIC_KEY_PACKET = 6;
-const ARMORED_BLOCK = /^-----BEGIN PGP PUBLIC KEY BLOCK-----\r?$[^]*?^-----END PGP PUBLIC KEY BLOCK-----\r?$/gm;
+const ARMORED_BLOCK =
+  /^-----BEGIN PGP PUBLIC KEY BLOCK-----\r?$[^]*?^-----END PGP PUBLIC KEY BLOCK-----\r?$/gm;
 
 /**
- * How openpgp is asked to judge keys. Their flags are honoured where there are any, as `oc` does. A key whose
- * self-signature was renewed after a release was signed still counts for that release; that the key is good today is checked apart.
+ * How openpgp is asked to judge keys. Their flags are honoured where there are any, as `oc` does. A
+ * key whose self-signature was renewed after a release was signed still counts for that release;
+ * that the key is good today is checked apart.
  */
-export const OPENPGP_CONFIG = { ...openpgpDefaults, allowMissingKeyFlags: true, allowInsecureVerificationWithReformattedKeys: true };
+export const OPENPGP_CONFIG = {
+  ...openpgpDefaults,
+  allowMissingKeyFlags: true,
+  allowInsecureVerificationWithReformattedKeys: true,
+};
 
 /**
- * Reads every public key of every file. There may be several in one, as armored blocks or one behind the other.
- * Keys that have expired or were revoked are read too: they are refused when something is checked with them.
- * @throws BundleError CONFIGURATION for a file without a key, or with anything that is not a whole, self-signed public key.
+ * Reads every public key of every file. There may be several in one, as armored blocks or one
+ * behind the other. Keys that have expired or were revoked are read too: they are refused when
+ * something is checked with them.
+ * @throws BundleError CONFIGURATION for a file without a key, or with anything that is not a whole,
+ * self-signed public key.
  */
 export async function readReleaseKeys(files: readonly ReleaseKeyFile[]): Promise<ReleaseKeys> {
   const keys: ReleaseKey[] = [];
@@ -43,7 +53,8 @@ export async function readReleaseKeys(files: readonly ReleaseKeyFile[]): Promise
 }
 
 async function readKeyFile(file: ReleaseKeyFile): Promise<ReleaseKey[]> {
-  if (file.content.length > MAX_KEY_BYTES) throw unusable(file, `it is larger than ${MAX_KEY_BYTES} bytes`);
+  if (file.content.length > MAX_KEY_BYTES)
+    throw unusable(file, `it is larger than ${MAX_KEY_BYTES} bytes`);
   const keys: ReleaseKey[] = [];
   for (const keyring of await keyringsOf(file)) {
     for (const key of await parseKeyring(file, keyring)) keys.push(await checkedKey(file, key));
@@ -57,7 +68,8 @@ async function keyringsOf(file: ReleaseKeyFile): Promise<Uint8Array[]> {
   const begun = text.match(/-----BEGIN /g)?.length ?? 0;
   if (begun === 0) return file.content.length === 0 ? [] : [file.content];
   const blocks = text.match(ARMORED_BLOCK) ?? [];
-  if (blocks.length !== begun) throw unusable(file, 'it holds something else than whole armored public keys');
+  if (blocks.length !== begun)
+    throw unusable(file, 'it holds something else than whole armored public keys');
   const keyrings: Uint8Array[] = [];
   for (const block of blocks) {
     try {
@@ -84,7 +96,8 @@ async function parseKeyring(file: ReleaseKeyFile, keyring: Uint8Array): Promise<
   } catch (cause) {
     throw unusable(file, 'it is broken, or no OpenPGP key', cause);
   }
-  // openpgp passes over key packets of versions it does not know; private keys are no public key packets.
+  // openpgp passes over key packets of versions it does not know; private keys are no public key
+  // packets.
   if (keys.length !== inside || keys.some((key) => key.isPrivate())) {
     throw unusable(file, 'it holds a key of an unsupported version, or a private key');
   }

@@ -15,7 +15,9 @@ export class TrustedKeys {
     this.folder = folder;
   }
 
-  /** All of them, sorted by id. A file that cannot be read or is no key is an error, never skipped. */
+  /**
+   * All of them, sorted by id. A file that cannot be read or is no key is an error, never skipped.
+   */
   async list(): Promise<readonly SignerKey[]> {
     return (await this.#entries()).map(({ key }) => key);
   }
@@ -55,13 +57,19 @@ export class TrustedKeys {
   async remove(id: string): Promise<SignerKey> {
     const prefix = id.toLowerCase().replace(/^sha256:/, '');
     if (!/^[0-9a-f]{8,64}$/.test(prefix))
-      throw new BundleError('USAGE', `not a key id: ${id}`, { hint: '`bundle trust list` shows the ids.' });
+      throw new BundleError('USAGE', `not a key id: ${id}`, {
+        hint: '`bundle trust list` shows the ids.',
+      });
     const entries = (await this.#entries()).filter(({ key }) => key.id.startsWith(prefix));
     const [found] = entries;
     if (found === undefined)
-      throw new BundleError('NOT_FOUND', `no trusted key begins with ${prefix}`, { hint: '`bundle trust list` shows the ids.' });
+      throw new BundleError('NOT_FOUND', `no trusted key begins with ${prefix}`, {
+        hint: '`bundle trust list` shows the ids.',
+      });
     if (entries.some(({ key }) => key.id !== found.key.id))
-      throw new BundleError('USAGE', `several trusted keys begin with ${prefix}`, { hint: 'Give more digits.' });
+      throw new BundleError('USAGE', `several trusted keys begin with ${prefix}`, {
+        hint: 'Give more digits.',
+      });
     for (const { path } of entries) {
       try {
         await rm(path);

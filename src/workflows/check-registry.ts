@@ -8,16 +8,31 @@ import { namingAll } from '../delivering/target-refusal.ts';
 
 export interface CheckRegistryRequest {
   readonly destinations: Destinations;
-  /** The pull secret that clusters will have: has to be able to read, and must not be able to write. */
+  /**
+   * The pull secret that clusters will have: has to be able to read, and must not be able to write.
+   */
   readonly clusterAuthfile: string | undefined;
   readonly network: NetworkOptions;
 }
 
-/** `lacking`: the registry cannot do it, and an unpack gets along without. `unknown`: it could not be found out. */
+/**
+ * `lacking`: the registry cannot do it, and an unpack gets along without. `unknown`: it could not
+ * be found out.
+ */
 export type Verdict = 'good' | 'bad' | 'lacking' | 'unknown';
 
 export interface Check {
-  readonly check: 'reachable' | 'TLS' | 'credentials' | 'pull' | 'push' | 'mount' | 'chunks' | 'largest request' | 'referrers' | 'cluster';
+  readonly check:
+    | 'reachable'
+    | 'TLS'
+    | 'credentials'
+    | 'pull'
+    | 'push'
+    | 'mount'
+    | 'chunks'
+    | 'largest request'
+    | 'referrers'
+    | 'cluster';
   /** The registry or repository that it is about. */
   readonly subject: string;
   readonly verdict: Verdict;
@@ -40,25 +55,44 @@ export interface CheckRegistryReport {
 }
 
 /**
- * Finds out, before the media travel, whether a release can be unpacked to a registry. Uploads are started and given up: nothing
- * is left there. What is bad is in the report, not thrown.
+ * Finds out, before the media travel, whether a release can be unpacked to a registry. Uploads are
+ * started and given up: nothing is left there. What is bad is in the report, not thrown.
  * @throws BundleError CONFIGURATION, NOT_FOUND for auth files and certificates.
  */
-export async function checkRegistry(request: CheckRegistryRequest, context: Context): Promise<CheckRegistryReport> {
+export async function checkRegistry(
+  request: CheckRegistryRequest,
+  context: Context,
+): Promise<CheckRegistryReport> {
   const { destinations, network: options, clusterAuthfile } = request;
   const { releaseImages, components } = destinations;
-  const names = releaseImages.repository === components.repository ? [releaseImages] : [releaseImages, components];
+  const names =
+    releaseImages.repository === components.repository
+      ? [releaseImages]
+      : [releaseImages, components];
   const network = await Network.open(options, context);
-  const cluster = clusterAuthfile === undefined ? undefined : await Network.open({ ...options, authfile: clusterAuthfile }, context);
+  const cluster =
+    clusterAuthfile === undefined
+      ? undefined
+      : await Network.open({ ...options, authfile: clusterAuthfile }, context);
   try {
     const probes = names.map((name) => network.probe(name));
     const { product, checks } = await checksOf(releaseImages.registry, probes, context.signal);
-    if (cluster && checks.every(({ check, verdict }) => check !== 'reachable' || verdict === 'good')) {
-      for (const name of names) checks.push(await clusterCheck(cluster.probe(name), context.signal));
+    if (
+      cluster &&
+      checks.every(({ check, verdict }) => check !== 'reachable' || verdict === 'good')
+    ) {
+      for (const name of names)
+        checks.push(await clusterCheck(cluster.probe(name), context.signal));
     }
     const failures = checks.flatMap(({ error }) => error ?? []);
     const failure = failures.length === 0 ? undefined : (gravest(failures) as BundleError);
-    return { registry: releaseImages.registry, repositories: names.map(formatRepository), product, checks, failure };
+    return {
+      registry: releaseImages.registry,
+      repositories: names.map(formatRepository),
+      product,
+      checks,
+      failure,
+    };
   } finally {
     await network.close();
     await cluster?.close();
@@ -74,7 +108,11 @@ async function checksOf(
   const names = probes.map(({ name }) => name);
   const checks: Check[] = [];
   let product: string | undefined;
-  const find = async (check: Check['check'], subject: string, task: () => Promise<Finding>): Promise<Verdict> => {
+  const find = async (
+    check: Check['check'],
+    subject: string,
+    task: () => Promise<Finding>,
+  ): Promise<Verdict> => {
     const finding = await caught(task, names, signal);
     checks.push({ check, subject, ...finding });
     return finding.verdict;
@@ -83,19 +121,33 @@ async function checksOf(
   const isReached = await find('reachable', registry, async () => {
     const { product: found, asks } = await first!.meet();
     product = found;
-    const way = { nothing: 'asks for no credentials', basic: 'asks for a password', bearer: 'asks for a token' }[asks];
+    const way = {
+      nothing: 'asks for no credentials',
+      basic: 'asks for a password',
+      bearer: 'asks for a token',
+    }[asks];
     return { verdict: 'good', fact: found === undefined ? way : `${found}, ${way}` };
   });
   if (isReached !== 'good') return { product, checks };
   await find('TLS', registry, async () => {
     const { tls } = await first!.meet();
     if (tls === 'verified') return { verdict: 'good', fact: 'the certificate is verified' };
-    return { verdict: 'lacking', fact: tls === 'none' ? 'plain HTTP: everything is sent in the clear' : 'the certificate is not verified' };
+    return {
+      verdict: 'lacking',
+      fact:
+        tls === 'none'
+          ? 'plain HTTP: everything is sent in the clear'
+          : 'the certificate is not verified',
+    };
   });
-  for (const probe of probes) await find('credentials', probe.name, async () => credentialsOf(probe));
+  for (const probe of probes)
+    await find('credentials', probe.name, async () => credentialsOf(probe));
   for (const probe of probes) {
     await find('pull', probe.name, async () => {
-      return { verdict: 'good', fact: (await probe.pull(signal)) ? 'can be read' : 'is not there yet; may be read' };
+      return {
+        verdict: 'good',
+        fact: (await probe.pull(signal)) ? 'can be read' : 'is not there yet; may be read',
+      };
     });
   }
   let isWritable = true;
@@ -111,14 +163,19 @@ async function checksOf(
   await find('mount', second!.name, async () => {
     const status = await second!.mountOfNothing(first!, signal);
     if (status === 202) return { verdict: 'good', fact: 'the request is understood' };
-    return { verdict: 'lacking', fact: `answered with ${status}: what both repositories need is uploaded twice` };
+    return {
+      verdict: 'lacking',
+      fact: `answered with ${status}: what both repositories need is uploaded twice`,
+    };
   });
   await findChunks(first!, checks, names, signal);
   await find('referrers', first!.name, async () => {
     const has = await first!.referrers(signal);
     return {
       verdict: has ? 'good' : 'lacking',
-      fact: has ? 'the API is there' : 'no API for them, or no repository yet: lists are kept under tags',
+      fact: has
+        ? 'the API is there'
+        : 'no API for them, or no repository yet: lists are kept under tags',
     };
   });
   return { product, checks };
@@ -126,25 +183,39 @@ async function checksOf(
 
 async function credentialsOf(probe: RepositoryProbe): Promise<Finding> {
   const { known, places } = await probe.credentials();
-  const looked = places.length === 0 ? 'no auth file was looked at' : `looked at ${places.join(', ')}`;
+  const looked =
+    places.length === 0 ? 'no auth file was looked at' : `looked at ${places.join(', ')}`;
   if (known) return { verdict: 'good', fact: `known (${looked})` };
   const { asks } = await probe.meet();
   return { verdict: asks === 'nothing' ? 'good' : 'unknown', fact: `none known (${looked})` };
 }
 
 /** Two lines of one upload: whether a blob can go up in chunks, and how large a request may be. */
-async function findChunks(probe: RepositoryProbe, checks: Check[], names: readonly string[], signal: AbortSignal): Promise<void> {
+async function findChunks(
+  probe: RepositoryProbe,
+  checks: Check[],
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
   const subject = probe.name;
   const finding = await caught(
     async () => {
       const { largest, refusal, tells } = await probe.chunks(signal);
       const size = `${largest / 2 ** 20} MiB`;
-      const passed = refusal === undefined ? `${size} passed, the most that is tried` : `${size} passed, more did not: ${refusal.message}`;
+      const passed =
+        refusal === undefined
+          ? `${size} passed, the most that is tried`
+          : `${size} passed, more did not: ${refusal.message}`;
       if (largest === 0) {
         return { verdict: 'lacking', fact: `taken whole only: ${refusal?.message ?? ''}` };
       }
       checks.push({ check: 'largest request', subject, verdict: 'good', fact: passed });
-      return { verdict: 'good', fact: tells ? 'taken; a broken upload can be continued' : 'taken; a broken upload begins anew' };
+      return {
+        verdict: 'good',
+        fact: tells
+          ? 'taken; a broken upload can be continued'
+          : 'taken; a broken upload begins anew',
+      };
     },
     names,
     signal,
@@ -162,7 +233,12 @@ async function clusterCheck(probe: RepositoryProbe, signal: AbortSignal): Promis
         await probe.push(signal);
       } catch (error) {
         if (!hasCode(error, 'NOT_ALLOWED')) throw error;
-        return { verdict: 'good', fact: isThere ? 'can read, and cannot write' : 'may read once it is there, and cannot write' };
+        return {
+          verdict: 'good',
+          fact: isThere
+            ? 'can read, and cannot write'
+            : 'may read once it is there, and cannot write',
+        };
       }
       throw new BundleError('CONFIGURATION', `the cluster's pull secret can write to ${subject}`, {
         hint: 'Give clusters an account that can only read: whoever gets hold of a pull secret could replace what is installed.',
@@ -174,7 +250,11 @@ async function clusterCheck(probe: RepositoryProbe, signal: AbortSignal): Promis
   return { check: 'cluster', subject, ...finding };
 }
 
-async function caught(task: () => Promise<Finding>, names: readonly string[], signal: AbortSignal): Promise<Finding> {
+async function caught(
+  task: () => Promise<Finding>,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<Finding> {
   try {
     return await task();
   } catch (thrown) {

@@ -35,8 +35,8 @@ export interface InspectReport {
 }
 
 /**
- * Says what a bundle holds, and what volumes that are missing hold. Everything that is said has been checked as for
- * opening a bundle; the layers are not hashed. A pipe is followed to its end.
+ * Says what a bundle holds, and what volumes that are missing hold. Everything that is said has
+ * been checked as for opening a bundle; the layers are not hashed. A pipe is followed to its end.
  */
 export async function inspect(request: OpenRequest, context: Context): Promise<InspectReport> {
   const bundle = await surveyBundle(request, context, refuseFault);
@@ -53,7 +53,10 @@ export async function inspect(request: OpenRequest, context: Context): Promise<I
       images: release === undefined ? manifest.images : inspectedImages(release),
       blobs: manifest.blobs.length,
       layerBytes: layers.reduce((total, { size }) => total + size, 0),
-      missing: { volumes: missingVolumes, images: imagesNeeding(missing, bundle, missingVolumes.includes(1)) },
+      missing: {
+        volumes: missingVolumes,
+        images: imagesNeeding(missing, bundle, missingVolumes.includes(1)),
+      },
     };
   } finally {
     await bundle.closePatches();
@@ -61,7 +64,9 @@ export async function inspect(request: OpenRequest, context: Context): Promise<I
   }
 }
 
-function inspectedImages({ content: { images, metadata } }: PlannedRelease): readonly InspectedImage[] {
+function inspectedImages({
+  content: { images, metadata },
+}: PlannedRelease): readonly InspectedImage[] {
   const manifests = new Map(metadata.map(({ descriptor, bytes }) => [descriptor.digest, bytes]));
   const kindOf = (digest: Digest): string | undefined =>
     artifactTypeOf(asObject(parseStrictJson(manifests.get(digest)!, 'manifest'), 'manifest'));
@@ -81,7 +86,10 @@ function inspectedImages({ content: { images, metadata } }: PlannedRelease): rea
       ...(subject !== undefined && { subject }),
       ...(artifactType !== undefined && { artifactType }),
       size: blobs.reduce((total, { size }) => total + size, 0),
-      ownSize: blobs.reduce((total, { digest, size }) => total + (users.get(digest) === 1 ? size : 0), 0),
+      ownSize: blobs.reduce(
+        (total, { digest, size }) => total + (users.get(digest) === 1 ? size : 0),
+        0,
+      ),
     };
   });
 }

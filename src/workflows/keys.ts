@@ -22,7 +22,10 @@ export interface KeyReport {
 }
 
 /** Makes a key pair; nothing is ever overwritten. */
-export async function keygen(request: KeygenRequest, { configFolder }: Context): Promise<KeyReport> {
+export async function keygen(
+  request: KeygenRequest,
+  { configFolder }: Context,
+): Promise<KeyReport> {
   const key = SigningKey.generate(request.type);
   const privatePath = request.output ?? ownKeyPath(configFolder);
   const publicPath = await saveKeyPair(key, privatePath, request.passphrase);
@@ -30,7 +33,10 @@ export async function keygen(request: KeygenRequest, { configFolder }: Context):
 }
 
 /** Adds public keys to those whose bundles are accepted. */
-export async function trustAdd(paths: readonly string[], context: Context): Promise<readonly KeyReport[]> {
+export async function trustAdd(
+  paths: readonly string[],
+  context: Context,
+): Promise<readonly KeyReport[]> {
   const trusted = trustedKeysOf(context);
   const keys = [];
   for (const path of paths) {

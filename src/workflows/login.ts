@@ -48,7 +48,10 @@ export async function login(
 }
 
 /** @throws BundleError NOT_FOUND where nothing is kept for exactly this place. */
-export async function logout(request: LogoutRequest, { environment }: Context): Promise<{ place: string; file: string }> {
+export async function logout(
+  request: LogoutRequest,
+  { environment }: Context,
+): Promise<{ place: string; file: string }> {
   const place = parsePlace(request.place);
   const removed = await removeCredentials(place, { authfile: request.authfile, environment });
   if (removed.found) return { place, file: removed.file };
@@ -57,9 +60,17 @@ export async function logout(request: LogoutRequest, { environment }: Context): 
   });
 }
 
-async function check(registry: string, credentials: Credentials, connection: ConnectionOptions, context: Context): Promise<boolean> {
+async function check(
+  registry: string,
+  credentials: Credentials,
+  connection: ConnectionOptions,
+  context: Context,
+): Promise<boolean> {
   const nobody = { lookup: async () => undefined, places: [] };
-  const client = new RegistryClient({ ...(await transportOptions(connection, context)), credentials: nobody });
+  const client = new RegistryClient({
+    ...(await transportOptions(connection, context)),
+    credentials: nobody,
+  });
   try {
     return await client.tryCredentials(registry, credentials);
   } catch (error) {

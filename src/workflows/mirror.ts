@@ -15,7 +15,10 @@ export interface MirrorReport {
   readonly delivery: DeliveryReport;
 }
 
-/** Copies a release from registry to registry, with the checks of pack and the order of unpack, and no file between. */
+/**
+ * Copies a release from registry to registry, with the checks of pack and the order of unpack, and
+ * no file between.
+ */
 export async function mirror(request: MirrorRequest, context: Context): Promise<MirrorReport> {
   const network = await Network.open(request.network, context);
   try {

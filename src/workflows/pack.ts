@@ -23,7 +23,13 @@ import { loadReleaseKeys, proveRelease } from '../kinds/release/prove.ts';
 import { canonicalRepository, planRelease, type PlannedRelease } from '../kinds/release/release.ts';
 import { askOfficialSources } from '../kinds/release/official-sources.ts';
 import { type KeySource, loadSigningKey, makeOwnKey, ownKeyPath } from '../packing/signing-key.ts';
-import { firstOfSet, forgetCompletedSet, forgetSet, recallSet, rememberSet } from '../packing/resume/started-sets.ts';
+import {
+  firstOfSet,
+  forgetCompletedSet,
+  forgetSet,
+  recallSet,
+  rememberSet,
+} from '../packing/resume/started-sets.ts';
 import { dropBegun, type Kept, writeBundle } from '../packing/write-bundle.ts';
 
 /** Which release, from where, and what proves it. */
@@ -47,7 +53,10 @@ export interface PackRequest {
   readonly network: NetworkOptions;
   /** Bytes that a volume may have; one file is written if it is left out. */
   readonly volumeSize?: number | undefined;
-  /** How many volumes this run finishes at most; a later run goes on, with another medium if need be. */
+  /**
+   * How many volumes this run finishes at most; a later run goes on, with another medium if need
+   * be.
+   */
   readonly stopAfter?: number | undefined;
   /** Bytes per second at which layers are fetched at most. */
   readonly limitRate?: number | undefined;
@@ -65,8 +74,15 @@ export interface PackReport {
   readonly size: number;
   readonly bundleDigest: Digest;
   /** The files of this run; without a digest where nothing was written. */
-  readonly volumes: readonly { readonly path: string; readonly size: number; readonly digest?: Digest }[];
-  /** Volumes that earlier runs have finished, elsewhere by now perhaps, and those that are left for a later one. */
+  readonly volumes: readonly {
+    readonly path: string;
+    readonly size: number;
+    readonly digest?: Digest;
+  }[];
+  /**
+   * Volumes that earlier runs have finished, elsewhere by now perhaps, and those that are left for
+   * a later one.
+   */
   readonly before: number;
   readonly left: number;
   /** `id` is missing where a dry run planned with a key that is yet to be made. */
@@ -82,26 +98,39 @@ export interface PackReport {
 /** The kind of key that is made on first use; a dry run plans with it and makes none. */
 const OWN_KEY_TYPE: KeyType = 'ecdsa-p256';
 
-/** Makes a bundle of a release: locate, prove, plan to the byte, sign, then fetch and append every layer once. */
+/**
+ * Makes a bundle of a release: locate, prove, plan to the byte, sign, then fetch and append every
+ * layer once.
+ */
 export async function pack(request: PackRequest, context: Context): Promise<PackReport> {
   if (!request.dryRun) await prepareFolder(await bundleFolder(request.output));
   const network = await Network.open(request.network, context);
   try {
     const ownKey = await loadSigningKey(request.key, context.configFolder);
-    const release = await findRelease(request.release, network, context, (digest) => begunContent(request, digest, ownKey, context));
+    const release = await findRelease(request.release, network, context, (digest) =>
+      begunContent(request, digest, ownKey, context),
+    );
     const { repairFile } = request;
-    const content = repairFile === undefined ? wholeContent(release) : await patchContent(release, repairFile);
-    const signing = ownKey === undefined ? await firstKey(request, context) : { key: ownKey, made: undefined };
+    const content =
+      repairFile === undefined ? wholeContent(release) : await patchContent(release, repairFile);
+    const signing =
+      ownKey === undefined ? await firstKey(request, context) : { key: ownKey, made: undefined };
     const path = await bundlePath(request.output, `${bundleName(release)}${content.suffix}`);
     if (contradiction(path, release) !== undefined) {
-      throw new BundleError('USAGE', `${basename(path)} is the name of another bundle than ${bundleName(release)}`, {
-        hint: 'Nobody could verify it under that name: name a folder, or choose another name.',
-      });
+      throw new BundleError(
+        'USAGE',
+        `${basename(path)} is the name of another bundle than ${bundleName(release)}`,
+        {
+          hint: 'Nobody could verify it under that name: name a folder, or choose another name.',
+        },
+      );
     }
     const job: Job = { path, release, ...content, ...signing };
     return request.dryRun
       ? await dryRun(job, request, context)
-      : await withLock(path, context.signal, (signal) => write(job, request, { ...context, signal }));
+      : await withLock(path, context.signal, (signal) =>
+          write(job, request, { ...context, signal }),
+        );
   } finally {
     await network.close();
   }
@@ -121,14 +150,26 @@ interface Job {
 
 async function dryRun(job: Job, request: PackRequest, context: Context): Promise<PackReport> {
   const { path, release, described, key, made } = job;
-  const { plan } = await planVolumes(described, sealWith(key, key.placeholder), path, request.volumeSize, context.observe);
+  const { plan } = await planVolumes(
+    described,
+    sealWith(key, key.placeholder),
+    path,
+    request.volumeSize,
+    context.observe,
+  );
   const space = await checkSpace(
     dirname(path),
     plan.size,
     (await findBegun(path)).map((file) => file.path),
   );
-  const signer = { id: made === 'planned' ? undefined : key.public.id, algorithm: key.public.algorithm };
-  const volumes = volumeNames(path, plan.volumes.length).map((name, index) => ({ path: name, size: plan.volumes[index]!.size }));
+  const signer = {
+    id: made === 'planned' ? undefined : key.public.id,
+    algorithm: key.public.algorithm,
+  };
+  const volumes = volumeNames(path, plan.volumes.length).map((name, index) => ({
+    path: name,
+    size: plan.volumes[index]!.size,
+  }));
   const kept = { layers: 0, bytes: 0, finished: false };
   return {
     path,
@@ -154,11 +195,22 @@ async function write(job: Job, request: PackRequest, context: Context): Promise<
     if (stopAfter !== undefined) await forgetSet(path, context);
     begun = [];
   }
-  const set = stopAfter === undefined || asked === undefined ? undefined : await recallSet(path, described, asked, key, context);
-  const seal = set?.seal ?? (await sealOf(begun, described.bundleDigest, key)) ?? sealWith(key, key.sign(described.sums));
+  const set =
+    stopAfter === undefined || asked === undefined
+      ? undefined
+      : await recallSet(path, described, asked, key, context);
+  const seal =
+    set?.seal ??
+    (await sealOf(begun, described.bundleDigest, key)) ??
+    sealWith(key, key.sign(described.sums));
   const { plan, volumeSize } = await planVolumes(described, seal, path, asked, context.observe);
   const { images } = release.content;
-  context.observe({ type: 'planned', blobs: layers.length, bytes: amountOf(layers), images: images.length });
+  context.observe({
+    type: 'planned',
+    blobs: layers.length,
+    bytes: amountOf(layers),
+    images: images.length,
+  });
 
   const count = plan.volumes.length;
   const done = [...(set?.done ?? [])];
@@ -167,7 +219,12 @@ async function write(job: Job, request: PackRequest, context: Context): Promise<
   const until = Math.min(goal, count);
   const remember = async (): Promise<void> => {
     if (asked !== undefined && stopAfter !== undefined) {
-      await rememberSet(path, described.bundleDigest, { seal, volumeSize: asked, done, until }, context);
+      await rememberSet(
+        path,
+        described.bundleDigest,
+        { seal, volumeSize: asked, done, until },
+        context,
+      );
     }
   };
   if (start > 0) {
@@ -197,10 +254,23 @@ async function write(job: Job, request: PackRequest, context: Context): Promise<
     context,
   );
   if (until === count && stopAfter !== undefined) await forgetSet(path, context);
-  if (stopAfter === undefined && asked !== undefined) await forgetCompletedSet(path, described.bundleDigest, asked, context);
+  if (stopAfter === undefined && asked !== undefined)
+    await forgetCompletedSet(path, described.bundleDigest, asked, context);
   const signer = { id: key.public.id, algorithm: key.public.algorithm };
   const { size, bundleDigest } = plan;
-  return { path, size, bundleDigest, volumes, before: start, left: count - until, signer, release, space, kept, dryRun: false };
+  return {
+    path,
+    size,
+    bundleDigest,
+    volumes,
+    before: start,
+    left: count - until,
+    signer,
+    release,
+    space,
+    kept,
+    dryRun: false,
+  };
 }
 
 /** What an earlier run has left of the release that is to be packed. */
@@ -212,18 +282,27 @@ async function begunContent(
 ): Promise<BegunContent | undefined> {
   const { version, architecture } = release;
   // Without a version nobody knows yet what the bundle is called.
-  if (key === undefined || version === undefined || restart || repairFile !== undefined) return undefined;
+  if (key === undefined || version === undefined || restart || repairFile !== undefined)
+    return undefined;
   const path = await bundlePath(output, bundleName({ version, architecture }));
-  const firsts = (await findBegun(path)).filter(({ number }) => number === 1).map((file) => file.path);
+  const firsts = (await findBegun(path))
+    .filter(({ number }) => number === 1)
+    .map((file) => file.path);
   const elsewhere = stopAfter === undefined ? undefined : await firstOfSet(path, context);
-  const begun = await BegunContent.open([...firsts, ...(elsewhere === undefined ? [] : [elsewhere])], digest, key);
-  if (begun !== undefined) context.observe({ type: 'phase', what: `reading the manifests of ${basename(begun.path)}` });
+  const begun = await BegunContent.open(
+    [...firsts, ...(elsewhere === undefined ? [] : [elsewhere])],
+    digest,
+    key,
+  );
+  if (begun !== undefined)
+    context.observe({ type: 'phase', what: `reading the manifests of ${basename(begun.path)}` });
   return begun;
 }
 
 /**
  * The steps that pack and mirror share: from a version to a release that is proven and planned.
- * @param begunOf finds what an earlier run has left of a release: what is there is not fetched again.
+ * @param begunOf finds what an earlier run has left of a release: what is there is not fetched
+ * again.
  */
 export async function findRelease(
   request: ReleaseRequest,
@@ -234,17 +313,24 @@ export async function findRelease(
   const { observe, signal, concurrency, now } = context;
   const keys = await loadReleaseKeys(request.releaseKeyFiles);
   observe({ type: 'phase', what: 'finding the release' });
-  if (request.from === undefined && request.version !== undefined) await askOfficialSources(network, signal);
+  if (request.from === undefined && request.version !== undefined)
+    await askOfficialSources(network, signal);
   const located = await locateRelease(request.from, request.version, request.architecture, network);
   const { digest } = located.descriptor;
   observe({ type: 'phase', what: 'checking the release signature' });
-  const { signatures: messages, failures } = await network.signatures(request.signatureStores, digest);
+  const { signatures: messages, failures } = await network.signatures(
+    request.signatureStores,
+    digest,
+  );
   let signatures: readonly ReleaseSignature[] = [];
   try {
     signatures = await proveRelease(digest, messages, failures, keys, now);
   } catch (error) {
     if (!request.allowUnsignedRelease || !(error instanceof BundleError)) throw error;
-    observe({ type: 'noticed', message: `THE RELEASE IS NOT PROVEN (--allow-unsigned-release): ${error.message}` });
+    observe({
+      type: 'noticed',
+      message: `THE RELEASE IS NOT PROVEN (--allow-unsigned-release): ${error.message}`,
+    });
   }
   observe({ type: 'phase', what: 'reading the manifests' });
   const canonical = canonicalRepository(signatures, located.repository);
@@ -264,7 +350,13 @@ export async function findRelease(
 }
 
 /** `ocp-<version>-<arch>`. */
-export function bundleName({ version, architecture }: { readonly version: string; readonly architecture: string }): string {
+export function bundleName({
+  version,
+  architecture,
+}: {
+  readonly version: string;
+  readonly architecture: string;
+}): string {
   return `ocp-${version}-${architecture}`;
 }
 

@@ -34,7 +34,11 @@ export interface RepairRequest {
 
 export interface RepairReport {
   readonly path: string;
-  readonly volumes: readonly { readonly path: string; readonly size: number; readonly digest: Digest }[];
+  readonly volumes: readonly {
+    readonly path: string;
+    readonly size: number;
+    readonly digest: Digest;
+  }[];
   readonly size: number;
   readonly bundleDigest: Digest;
   readonly release: PlannedRelease;
@@ -43,9 +47,11 @@ export interface RepairReport {
 }
 
 /**
- * Writes a whole bundle from a damaged one and patches for it: the same, to the byte, as the damaged one was when it was
- * cut in the same way. Every layer is hashed on its way; what is neither layer nor manifest is computed.
- * @throws BundleError as opening a bundle does; CONTENT_MISMATCH or BUNDLE_UNUSABLE for a layer that is damaged in every source; DISK
+ * Writes a whole bundle from a damaged one and patches for it: the same, to the byte, as the
+ * damaged one was when it was cut in the same way. Every layer is hashed on its way; what is
+ * neither layer nor manifest is computed.
+ * @throws BundleError as opening a bundle does; CONTENT_MISMATCH or BUNDLE_UNUSABLE for a layer
+ * that is damaged in every source; DISK
  */
 export async function repair(request: RepairRequest, context: Context): Promise<RepairReport> {
   await prepareFolder(await bundleFolder(request.output));
@@ -60,13 +66,26 @@ export async function repair(request: RepairRequest, context: Context): Promise<
         : volumesMissing(basename(broken.path), missingVolumes, volumeCount);
     }
     const { described, layers } = wholeContent(release);
-    if (described.bundleDigest !== broken.digest) throw new RangeError('the derived bundle is another than the one that was opened');
+    if (described.bundleDigest !== broken.digest)
+      throw new RangeError('the derived bundle is another than the one that was opened');
     const path = await bundlePath(request.output, bundleName(release));
     return await withLock(path, context.signal, async (signal) => {
-      const { plan, volumeSize } = await planVolumes(described, seal, path, request.volumeSize, context.observe);
+      const { plan, volumeSize } = await planVolumes(
+        described,
+        seal,
+        path,
+        request.volumeSize,
+        context.observe,
+      );
       const there = await findBegun(path);
-      const targets = volumeNames(path, plan.volumes.length).flatMap((name) => [name, `${name}${PARTIAL_SUFFIX}`]);
-      await refuseOverwriting([...broken.files, ...broken.patchFiles], [...targets, ...there.map((file) => file.path)]);
+      const targets = volumeNames(path, plan.volumes.length).flatMap((name) => [
+        name,
+        `${name}${PARTIAL_SUFFIX}`,
+      ]);
+      await refuseOverwriting(
+        [...broken.files, ...broken.patchFiles],
+        [...targets, ...there.map((file) => file.path)],
+      );
       if (request.restart) await dropBegun(path, there);
       const begun = request.restart ? [] : there;
       context.observe({
@@ -80,7 +99,14 @@ export async function repair(request: RepairRequest, context: Context): Promise<
         { path, plan, volumeSize, layers, begun, publicKey: signer.pem, only, before: [] },
         { ...context, signal },
       );
-      return { path, volumes, size: plan.size, bundleDigest: plan.bundleDigest, release, faults: faults.length };
+      return {
+        path,
+        volumes,
+        size: plan.size,
+        bundleDigest: plan.bundleDigest,
+        release,
+        faults: faults.length,
+      };
     });
   } catch (error) {
     throw hasCode(error, 'CONTENT_MISMATCH') ? error.withHint(NO_PATCH) : error;
@@ -91,16 +117,24 @@ export async function repair(request: RepairRequest, context: Context): Promise<
 }
 
 /** The damaged bundle is only read, by whatever path it is reached: it may be all that there is. */
-async function refuseOverwriting(sources: readonly string[], targets: readonly string[]): Promise<void> {
+async function refuseOverwriting(
+  sources: readonly string[],
+  targets: readonly string[],
+): Promise<void> {
   const read = new Set(await Promise.all(sources.map(identityOf)));
   for (const name of targets) {
     const identity = await identityOf(name);
     if (identity === undefined || !read.has(identity)) continue;
-    throw new BundleError('USAGE', `${name} is the damaged bundle itself`, { hint: 'Name another folder.' });
+    throw new BundleError('USAGE', `${name} is the damaged bundle itself`, {
+      hint: 'Name another folder.',
+    });
   }
 }
 
-/** What a file is the same by under every name; `undefined` for one that is not there. @throws BundleError DISK */
+/**
+ * What a file is the same by under every name; `undefined` for one that is not there. @throws
+ * BundleError DISK
+ */
 async function identityOf(path: string): Promise<string | undefined> {
   try {
     const { dev, ino } = await stat(path, { bigint: true });

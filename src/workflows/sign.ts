@@ -26,9 +26,11 @@ export interface SignReport {
 }
 
 /**
- * Adds a signature over a bundle's listing, in a file beside it; the bundle itself is not touched. The listing names
- * the digest of every byte of content: whoever signs it should have verified the bundle.
- * @throws BundleError SIGNATURE_INVALID, SIGNER_UNKNOWN, NOT_THE_EXPECTED_BUNDLE, CONFIGURATION, DISK
+ * Adds a signature over a bundle's listing, in a file beside it; the bundle itself is not touched.
+ * The listing names the digest of every byte of content: whoever signs it should have verified the
+ * bundle.
+ * @throws BundleError SIGNATURE_INVALID, SIGNER_UNKNOWN, NOT_THE_EXPECTED_BUNDLE, CONFIGURATION,
+ * DISK
  */
 export async function sign(request: SignRequest, context: Context): Promise<SignReport> {
   const key = await loadSigningKey(request.key, context.configFolder);

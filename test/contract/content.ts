@@ -18,7 +18,10 @@ export interface Held {
   readonly bytes: Uint8Array;
 }
 
-/** What a store is asked to hold: blobs first, then manifests (each after what it points to), then tags. */
+/**
+ * What a store is asked to hold: blobs first, then manifests (each after what it points to), then
+ * tags.
+ */
 export interface StoreContent {
   readonly blobs: readonly Held[];
   readonly manifests: readonly Held[];
@@ -27,16 +30,30 @@ export interface StoreContent {
 
 export function held(mediaType: string, bytes: Uint8Array | string): Held {
   const content = Buffer.from(bytes);
-  return { descriptor: { mediaType, digest: digestOf(content), size: content.length }, bytes: content };
+  return {
+    descriptor: { mediaType, digest: digestOf(content), size: content.length },
+    bytes: content,
+  };
 }
 
 export function imageManifest(mediaType: string, config: Held, layers: readonly Held[]): Held {
-  const document = { schemaVersion: 2, mediaType, config: config.descriptor, layers: layers.map(({ descriptor }) => descriptor) };
+  const document = {
+    schemaVersion: 2,
+    mediaType,
+    config: config.descriptor,
+    layers: layers.map(({ descriptor }) => descriptor),
+  };
   return held(mediaType, JSON.stringify(document));
 }
 
-export function imageIndex(mediaType: string, images: readonly { readonly manifest: Held; readonly architecture: string }[]): Held {
-  const manifests = images.map(({ manifest, architecture }) => ({ ...manifest.descriptor, platform: { os: 'linux', architecture } }));
+export function imageIndex(
+  mediaType: string,
+  images: readonly { readonly manifest: Held; readonly architecture: string }[],
+): Held {
+  const manifests = images.map(({ manifest, architecture }) => ({
+    ...manifest.descriptor,
+    platform: { os: 'linux', architecture },
+  }));
   return held(mediaType, JSON.stringify({ schemaVersion: 2, mediaType, manifests }));
 }
 
@@ -66,13 +83,29 @@ export const EMPTY = held('application/vnd.oci.empty.v1+json', '{}');
 export const LARGE_BYTES = 3 * 1024 * 1024 + 17;
 
 const config = (architecture: string): string =>
-  JSON.stringify({ architecture, os: 'linux', created: '2024-10-09T00:00:00Z', rootfs: { type: 'layers', diff_ids: [] } });
+  JSON.stringify({
+    architecture,
+    os: 'linux',
+    created: '2024-10-09T00:00:00Z',
+    rootfs: { type: 'layers', diff_ids: [] },
+  });
 
-type Named = 'large' | 'small' | 'empty' | 'oci' | 'docker' | 'ociIndex' | 'dockerList' | 'sbom' | 'signature' | 'overSbom';
+type Named =
+  | 'large'
+  | 'small'
+  | 'empty'
+  | 'oci'
+  | 'docker'
+  | 'ociIndex'
+  | 'dockerList'
+  | 'sbom'
+  | 'signature'
+  | 'overSbom';
 
 /**
- * A small and a large layer, an empty one, and images of both kinds: on their own, and in indexes of both kinds. An SBOM and a signature
- * that are about an image, and a signature that is about the SBOM.
+ * A small and a large layer, an empty one, and images of both kinds: on their own, and in indexes
+ * of both kinds. An SBOM and a signature that are about an image, and a signature that is about the
+ * SBOM.
  */
 export const sample = ((): StoreContent & Record<Named, Held> => {
   const large = held(OCI_LAYER_GZIP, seededBytes('contract: large', LARGE_BYTES));
@@ -85,13 +118,20 @@ export const sample = ((): StoreContent & Record<Named, Held> => {
   const docker = imageManifest(DOCKER_MANIFEST, dockerConfig, [dockerLayer]);
   const ociIndex = imageIndex(OCI_INDEX, [{ manifest: oci, architecture: 'amd64' }]);
   const dockerList = imageIndex(DOCKER_LIST, [{ manifest: docker, architecture: 'arm64' }]);
-  const sbom = referrerManifest(oci, 'application/spdx+json', [small], { 'org.opencontainers.image.created': '2024-10-09T00:00:00Z' });
+  const sbom = referrerManifest(oci, 'application/spdx+json', [small], {
+    'org.opencontainers.image.created': '2024-10-09T00:00:00Z',
+  });
   const signature = referrerManifest(oci, 'application/vnd.dev.sigstore.bundle.v0.3+json', []);
   const overSbom = referrerManifest(sbom, 'application/vnd.dev.sigstore.bundle.v0.3+json', []);
   return {
     ...{ large, small, empty, oci, docker, ociIndex, dockerList, sbom, signature, overSbom },
     blobs: [ociConfig, dockerConfig, EMPTY, small, large, empty, dockerLayer],
     manifests: [oci, docker, ociIndex, dockerList, sbom, signature, overSbom],
-    tags: { '4.17.3-x86_64': oci.descriptor, '4.17.3-aarch64': docker.descriptor, multi: ociIndex.descriptor, list: dockerList.descriptor },
+    tags: {
+      '4.17.3-x86_64': oci.descriptor,
+      '4.17.3-aarch64': docker.descriptor,
+      multi: ociIndex.descriptor,
+      list: dockerList.descriptor,
+    },
   };
 })();

@@ -33,7 +33,10 @@ beforeAll(async () => {
 });
 afterAll(() => temporary.remove());
 
-/** Runs a command that has to fail, and gives what it says of it to a machine; people have to be told something too. */
+/**
+ * Runs a command that has to fail, and gives what it says of it to a machine; people have to be
+ * told something too.
+ */
 async function failure(args: readonly string[], by = user): Promise<Failure> {
   const { status, stdout, stderr } = await by.bundle([...args, '--output', 'json']);
   const { error } = JSON.parse(stdout) as { error: Failure };
@@ -49,12 +52,30 @@ describe('a command line that is wrong', () => {
     { why: 'has an option that is none', args: ['pack', VERSION, '-o', 'x', '--fast'] },
     { why: 'lacks where to write to', args: ['pack', VERSION] },
     { why: 'gives an option twice', args: ['pack', VERSION, '-o', 'x', '-o', 'y'] },
-    { why: 'says twice what its result is like', args: ['pack', VERSION, '-o', 'x', '--output', 'json'] },
-    { why: 'gives a number that is none', args: ['pack', VERSION, '-o', 'x', '--concurrency', 'abc'] },
-    { why: 'gives a number that is too small', args: ['pack', VERSION, '-o', 'x', '--concurrency', '0'] },
-    { why: 'gives a rate that is none', args: ['pack', VERSION, '-o', 'x', '--limit-rate', 'fast'] },
-    { why: 'names an architecture that is none', args: ['pack', VERSION, '-o', 'x', '--arch', 'sparc'] },
-    { why: 'gives a mirror rule that is none', args: ['pack', VERSION, '-o', 'x', '--mirror', 'quay.io'] },
+    {
+      why: 'says twice what its result is like',
+      args: ['pack', VERSION, '-o', 'x', '--output', 'json'],
+    },
+    {
+      why: 'gives a number that is none',
+      args: ['pack', VERSION, '-o', 'x', '--concurrency', 'abc'],
+    },
+    {
+      why: 'gives a number that is too small',
+      args: ['pack', VERSION, '-o', 'x', '--concurrency', '0'],
+    },
+    {
+      why: 'gives a rate that is none',
+      args: ['pack', VERSION, '-o', 'x', '--limit-rate', 'fast'],
+    },
+    {
+      why: 'names an architecture that is none',
+      args: ['pack', VERSION, '-o', 'x', '--arch', 'sparc'],
+    },
+    {
+      why: 'gives a mirror rule that is none',
+      args: ['pack', VERSION, '-o', 'x', '--mirror', 'quay.io'],
+    },
     { why: 'names no release', args: ['pack', '-o', 'x'] },
     { why: 'names a target that is none', args: ['mirror', VERSION, '--to', 'HOST/../x'] },
     { why: 'names a key type that is none', args: ['keygen', '--type', 'dsa'] },
@@ -64,11 +85,14 @@ describe('a command line that is wrong', () => {
     expect(await readdir(user.home)).toEqual([]);
   });
 
-  it.each(['pack', 'verify', 'inspect', 'unpack', 'mirror', 'keygen', 'sign', 'trust'])('is helped by %s --help', async (command) => {
-    const { status, stdout } = await user.bundle([command, '-h']);
-    expect(status).toBe(0);
-    expect(stdout).toMatch(command === 'trust' ? /Commands:/ : /^bundle .*Examples:.*Options:/s);
-  });
+  it.each(['pack', 'verify', 'inspect', 'unpack', 'mirror', 'keygen', 'sign', 'trust'])(
+    'is helped by %s --help',
+    async (command) => {
+      const { status, stdout } = await user.bundle([command, '-h']);
+      expect(status).toBe(0);
+      expect(stdout).toMatch(command === 'trust' ? /Commands:/ : /^bundle .*Examples:.*Options:/s);
+    },
+  );
 });
 
 describeWith(['docker-registry'], 'bad input to', () => {
@@ -78,14 +102,22 @@ describeWith(['docker-registry'], 'bad input to', () => {
   let fetching: readonly string[];
   const path = (...parts: readonly string[]): string => join(temporary.path, ...parts);
   const trust = (): readonly string[] => ['--release-key', made.releaseKey];
-  const from = (host: string): readonly string[] => ['--mirror', `quay.io=${host}`, '--signature-store', made.signatureStore, ...trust()];
+  const from = (host: string): readonly string[] => [
+    '--mirror',
+    `quay.io=${host}`,
+    '--signature-store',
+    made.signatureStore,
+    ...trust(),
+  ];
 
   beforeAll(async () => {
     source = await startRegistry();
     made = await makeReleaseIn(source, path('release'), { components: 4, scale: 0.0005 });
     medium = path('medium');
     fetching = from(source.host);
-    expect(await user.bundle(['pack', VERSION, '-o', medium, ...fetching])).toMatchObject({ status: 0 });
+    expect(await user.bundle(['pack', VERSION, '-o', medium, ...fetching])).toMatchObject({
+      status: 0,
+    });
   });
   afterAll(() => source.stop());
 
@@ -95,31 +127,69 @@ describeWith(['docker-registry'], 'bad input to', () => {
       { what: 'an architecture', args: [VERSION, '--arch', 's390x'] },
     ])('that names $what that is not there: 23, with the tags that are', async ({ args }) => {
       const { status, hint } = await failure(['pack', ...args, '-o', path('none'), ...fetching]);
-      expect({ status, hint }).toEqual({ status: 23, hint: expect.stringContaining(`${VERSION}-x86_64`) as string });
+      expect({ status, hint }).toEqual({
+        status: 23,
+        hint: expect.stringContaining(`${VERSION}-x86_64`) as string,
+      });
     });
 
     it('whose payload is of another version than its tag: 20, with both', async () => {
       const reference = `quay.io/openshift-release-dev/ocp-release@${made.release.digest}`;
-      const { status, message } = await failure(['pack', '4.17.4', '--from', reference, '-o', path('none'), ...fetching]);
-      expect({ status, message }).toMatchObject({ status: 20, message: expect.stringMatching(/4\.17\.3.*4\.17\.4/) as string });
+      const { status, message } = await failure([
+        'pack',
+        '4.17.4',
+        '--from',
+        reference,
+        '-o',
+        path('none'),
+        ...fetching,
+      ]);
+      expect({ status, message }).toMatchObject({
+        status: 20,
+        message: expect.stringMatching(/4\.17\.3.*4\.17\.4/) as string,
+      });
     });
 
     it('whose image is for another architecture: 20, with both', async () => {
       const reference = `quay.io/openshift-release-dev/ocp-release@${made.release.digest}`;
-      const { status, message } = await failure(['pack', '--arch', 'arm64', '--from', reference, '-o', path('none'), ...fetching]);
-      expect({ status, message }).toMatchObject({ status: 20, message: expect.stringMatching(/x86_64.*aarch64/) as string });
+      const { status, message } = await failure([
+        'pack',
+        '--arch',
+        'arm64',
+        '--from',
+        reference,
+        '-o',
+        path('none'),
+        ...fetching,
+      ]);
+      expect({ status, message }).toMatchObject({
+        status: 20,
+        message: expect.stringMatching(/x86_64.*aarch64/) as string,
+      });
     });
 
     it('without credentials, or with wrong ones: 24, with the registry and where they were looked for', async () => {
       const closed = await startRegistry({ htpasswd: true });
       const wrong = path('auth.json');
-      await writeFile(wrong, JSON.stringify({ auths: { [closed.host]: { auth: Buffer.from('packer:wrong').toString('base64') } } }));
+      await writeFile(
+        wrong,
+        JSON.stringify({
+          auths: { [closed.host]: { auth: Buffer.from('packer:wrong').toString('base64') } },
+        }),
+      );
       try {
         for (const [file, args] of [
           [join(user.home, '.docker/config.json'), []],
           [wrong, ['--authfile', wrong]],
         ] as const) {
-          const { status, message, hint } = await failure(['pack', VERSION, '-o', path('none'), ...from(closed.host), ...args]);
+          const { status, message, hint } = await failure([
+            'pack',
+            VERSION,
+            '-o',
+            path('none'),
+            ...from(closed.host),
+            ...args,
+          ]);
           expect(status).toBe(24);
           expect(message).toContain(closed.host);
           expect(hint).toContain(file);
@@ -132,7 +202,9 @@ describeWith(['docker-registry'], 'bad input to', () => {
     it('from a registry that is not there: 25', async () => {
       const gone = await startRegistry();
       await gone.stop();
-      expect(await failure(['pack', VERSION, '-o', path('none'), ...from(gone.host)])).toMatchObject({ status: 25, code: 'NETWORK' });
+      expect(
+        await failure(['pack', VERSION, '-o', path('none'), ...from(gone.host)]),
+      ).toMatchObject({ status: 25, code: 'NETWORK' });
     });
 
     it.each([
@@ -141,8 +213,16 @@ describeWith(['docker-registry'], 'bad input to', () => {
     ])('of a release with $what: 21, before any layer is fetched', async ({ store, code }) => {
       await mkdir(path('release', 'empty-store'), { recursive: true });
       await withProxy(async (proxy) => {
-        const args = ['--mirror', `quay.io=${proxy.host}`, '--signature-store', path('release', store)];
-        expect(await failure(['pack', VERSION, '-o', path('none'), ...args])).toMatchObject({ status: 21, code });
+        const args = [
+          '--mirror',
+          `quay.io=${proxy.host}`,
+          '--signature-store',
+          path('release', store),
+        ];
+        expect(await failure(['pack', VERSION, '-o', path('none'), ...args])).toMatchObject({
+          status: 21,
+          code,
+        });
         expect(proxy.seen(/\/blobs\//)).toEqual([]);
       });
     });
@@ -157,49 +237,97 @@ describeWith(['docker-registry'], 'bad input to', () => {
       const own = manifest.kind === 'manifest' ? manifest.layers.at(-1)! : undefined;
       await withProxy(
         async (proxy) => {
-          const error = await failure(['pack', VERSION, '-o', path('lied-to'), ...from(proxy.host)]);
-          expect(error).toMatchObject({ status: 20, code: 'CONTENT_MISMATCH', subject: expect.stringContaining(component.name) as string });
+          const error = await failure([
+            'pack',
+            VERSION,
+            '-o',
+            path('lied-to'),
+            ...from(proxy.host),
+          ]);
+          expect(error).toMatchObject({
+            status: 20,
+            code: 'CONTENT_MISMATCH',
+            subject: expect.stringContaining(component.name) as string,
+          });
           expect(proxy.seen(new RegExp(`GET .*${own!.digest}`))).toHaveLength(2);
         },
-        ({ method, url }) => (method === 'GET' && url.includes(own!.digest) ? { kind: 'flip', at: 10 } : undefined),
+        ({ method, url }) =>
+          method === 'GET' && url.includes(own!.digest) ? { kind: 'flip', at: 10 } : undefined,
       );
       const partial = await readFile(path('lied-to', `${NAME}.tar.zst.partial`));
-      expect(await user.bundle(['pack', VERSION, '-o', path('lied-to'), ...fetching])).toMatchObject({ status: 0 });
+      expect(
+        await user.bundle(['pack', VERSION, '-o', path('lied-to'), ...fetching]),
+      ).toMatchObject({ status: 0 });
       const whole = await readFile(path('lied-to', `${NAME}.tar.zst`));
       expect(partial.length).toBeLessThan(whole.length - own!.size);
       expect(partial.equals(whole.subarray(0, partial.length))).toBe(true);
     });
 
     it('under the name of another bundle: 2; a name that says more is as good as any', async () => {
-      const args = (name: string): readonly string[] => ['pack', VERSION, '-o', path('named', name), ...fetching];
+      const args = (name: string): readonly string[] => [
+        'pack',
+        VERSION,
+        '-o',
+        path('named', name),
+        ...fetching,
+      ];
       expect(await failure(args('ocp-4.17.4-x86_64.tar.zst'))).toMatchObject({ status: 2 });
       expect(await failure(args('ocp-4.17.3-aarch64.tar.zst'))).toMatchObject({ status: 2 });
       expect(await failure(args('ocp-4.17.3.tar.zst'))).toMatchObject({ status: 2 });
       for (const name of [`${NAME}-monday.tar.zst`, 'monday.tar.zst']) {
         expect(await user.bundle(args(name))).toMatchObject({ status: 0 });
-        expect(await user.bundle(['verify', path('named', name), ...trust()])).toMatchObject({ status: 0 });
+        expect(await user.bundle(['verify', path('named', name), ...trust()])).toMatchObject({
+          status: 0,
+        });
       }
     });
 
     it('over a file that is no bundle: 2, and the file stays', async () => {
       const file = path('backup.tar.zst');
       await writeFile(file, 'somebody needs this');
-      expect(await failure(['pack', VERSION, '-o', file, ...fetching])).toMatchObject({ status: 2 });
+      expect(await failure(['pack', VERSION, '-o', file, ...fetching])).toMatchObject({
+        status: 2,
+      });
       expect(await readFile(file, 'utf8')).toBe('somebody needs this');
-      expect(await user.bundle(['pack', VERSION, '-o', file, '--restart', ...fetching])).toMatchObject({ status: 0 });
+      expect(
+        await user.bundle(['pack', VERSION, '-o', file, '--restart', ...fetching]),
+      ).toMatchObject({ status: 0 });
     });
 
-    it.each(['folder', '.', 'x.tar.zst'])('below a file, to %s: 26, and a hint says so', async (name) => {
-      const { status, hint } = await failure(['pack', VERSION, '-o', `${medium}/${NAME}.pub/${name}`, ...fetching]);
-      expect({ status, hint }).toEqual({ status: 26, hint: expect.stringContaining('file') as string });
-    });
+    it.each(['folder', '.', 'x.tar.zst'])(
+      'below a file, to %s: 26, and a hint says so',
+      async (name) => {
+        const { status, hint } = await failure([
+          'pack',
+          VERSION,
+          '-o',
+          `${medium}/${NAME}.pub/${name}`,
+          ...fetching,
+        ]);
+        expect({ status, hint }).toEqual({
+          status: 26,
+          hint: expect.stringContaining('file') as string,
+        });
+      },
+    );
   });
 
   describe.each(['verify', 'inspect', 'unpack'])('%s', (command) => {
     const run = (bundle: string, more: readonly string[] = [], by = user): Promise<Failure> =>
-      failure([command, bundle, ...(command === 'unpack' ? ['--to', `${source.host}/refused`] : []), ...trust(), ...more], by);
+      failure(
+        [
+          command,
+          bundle,
+          ...(command === 'unpack' ? ['--to', `${source.host}/refused`] : []),
+          ...trust(),
+          ...more,
+        ],
+        by,
+      );
     afterAll(async () => {
-      const { repositories } = (await (await fetch(`${source.url}/v2/_catalog?n=1000`)).json()) as { repositories: string[] };
+      const { repositories } = (await (await fetch(`${source.url}/v2/_catalog?n=1000`)).json()) as {
+        repositories: string[];
+      };
       expect(repositories.filter((name) => name.startsWith('refused'))).toEqual([]);
     });
 
@@ -211,8 +339,12 @@ describeWith(['docker-registry'], 'bad input to', () => {
     it('of a folder that holds several: 2, with their names', async () => {
       const folder = path(`several-${command}`);
       await mkdir(folder);
-      for (const name of ['a.tar.zst', 'b.tar.zst']) await copyFile(join(medium, `${NAME}.tar.zst`), join(folder, name));
-      expect(await run(folder)).toMatchObject({ status: 2, message: expect.stringMatching(/a\.tar\.zst.*b\.tar\.zst/) as string });
+      for (const name of ['a.tar.zst', 'b.tar.zst'])
+        await copyFile(join(medium, `${NAME}.tar.zst`), join(folder, name));
+      expect(await run(folder)).toMatchObject({
+        status: 2,
+        message: expect.stringMatching(/a\.tar\.zst.*b\.tar\.zst/) as string,
+      });
     });
 
     it('of something that is no bundle: 22', async () => {
@@ -235,7 +367,11 @@ describeWith(['docker-registry'], 'bad input to', () => {
     });
 
     it('of another version than the one that was expected, or under its name: 21, with both', async () => {
-      expect(await run(medium, ['--expect', '4.17.4'])).toMatchObject({ status: 21, expected: '4.17.4', got: VERSION });
+      expect(await run(medium, ['--expect', '4.17.4'])).toMatchObject({
+        status: 21,
+        expected: '4.17.4',
+        got: VERSION,
+      });
       const renamed = path(command, 'ocp-4.17.4-x86_64.tar.zst');
       await mkdir(path(command));
       await copyFile(join(medium, `${NAME}.tar.zst`), renamed);
@@ -243,7 +379,10 @@ describeWith(['docker-registry'], 'bad input to', () => {
     });
 
     it('of one with another digest than was passed on: 21', async () => {
-      expect(await run(medium, ['--bundle-digest', '0'.repeat(64)])).toMatchObject({ status: 21, code: 'NOT_THE_EXPECTED_BUNDLE' });
+      expect(await run(medium, ['--bundle-digest', '0'.repeat(64)])).toMatchObject({
+        status: 21,
+        code: 'NOT_THE_EXPECTED_BUNDLE',
+      });
     });
 
     it('by somebody who trusts others: 21, with the signer and how to trust them', async () => {
@@ -251,31 +390,59 @@ describeWith(['docker-registry'], 'bad input to', () => {
       await other.bundle(['keygen', '--out', 'their.pem']);
       await other.bundle(['trust', 'add', 'their.pub']);
       const { status, got, hint } = await run(medium, [], other);
-      expect({ status, got }).toMatchObject({ status: 21, got: expect.stringMatching(/^[0-9a-f]{64}$/) as string });
+      expect({ status, got }).toMatchObject({
+        status: 21,
+        got: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+      });
       expect(hint).toContain('bundle trust add');
     });
   });
 
-  it.each(['medium', 'nowhere'])('verify of %s, whose damage map has no place: 26, before the bundle is looked at', async (bundle) => {
-    const map = path('no-folder', 'damage.json');
-    expect(await failure(['verify', path(bundle), '--damage', map, ...trust()])).toMatchObject({ status: 26, code: 'DISK' });
-  });
+  it.each(['medium', 'nowhere'])(
+    'verify of %s, whose damage map has no place: 26, before the bundle is looked at',
+    async (bundle) => {
+      const map = path('no-folder', 'damage.json');
+      expect(await failure(['verify', path(bundle), '--damage', map, ...trust()])).toMatchObject({
+        status: 26,
+        code: 'DISK',
+      });
+    },
+  );
 
   it('login, whose auth file has no place: 26', async () => {
-    const args = ['login', source.host, '--username', 'packer', '--password-stdin', '--authfile', '/proc/none/auth.json'];
+    const args = [
+      'login',
+      source.host,
+      '--username',
+      'packer',
+      '--password-stdin',
+      '--authfile',
+      '/proc/none/auth.json',
+    ];
     expect(await user.bundle(args, { input: 'secret' })).toMatchObject({ status: 26 });
   });
 
   describe('unpack', () => {
     it('with resources that cannot be written: 26, before the first upload', async () => {
-      const args = ['--to', `${source.host}/without-resources`, '--resources-dir', '/proc/none/resources', ...trust()];
+      const args = [
+        '--to',
+        `${source.host}/without-resources`,
+        '--resources-dir',
+        '/proc/none/resources',
+        ...trust(),
+      ];
       expect(await failure(['unpack', medium, ...args])).toMatchObject({ status: 26 });
-      const { repositories } = (await (await fetch(`${source.url}/v2/_catalog?n=1000`)).json()) as { repositories: string[] };
+      const { repositories } = (await (await fetch(`${source.url}/v2/_catalog?n=1000`)).json()) as {
+        repositories: string[];
+      };
       expect(repositories.filter((name) => name.startsWith('without-resources'))).toEqual([]);
     });
   });
 
-  async function withProxy(work: (proxy: FaultProxy) => Promise<void>, decide?: Parameters<typeof startFaultProxy>[1]): Promise<void> {
+  async function withProxy(
+    work: (proxy: FaultProxy) => Promise<void>,
+    decide?: Parameters<typeof startFaultProxy>[1],
+  ): Promise<void> {
     const proxy = await startFaultProxy(source.url, decide);
     try {
       await work(proxy);

@@ -20,7 +20,11 @@ describe('the program with its own Node', () => {
   let made: MadeRelease;
   let launcher: string;
   const run = async (...args: readonly string[]): Promise<string> => {
-    const { stdout } = await promisify(execFile)('/usr/bin/env', ['-i', `HOME=${join(folder, 'home')}`, ...args], { cwd: folder });
+    const { stdout } = await promisify(execFile)(
+      '/usr/bin/env',
+      ['-i', `HOME=${join(folder, 'home')}`, ...args],
+      { cwd: folder },
+    );
     return stdout;
   };
 
@@ -36,7 +40,9 @@ describe('the program with its own Node', () => {
 
   it('has its checksum beside it, as sha256sum checks it', async () => {
     const digest = digestOf(await readFile(carried.archive)).slice('sha256:'.length);
-    expect(await readFile(`${carried.archive}.sha256`, 'utf8')).toBe(`${digest}  ${basename(carried.archive)}\n`);
+    expect(await readFile(`${carried.archive}.sha256`, 'utf8')).toBe(
+      `${digest}  ${basename(carried.archive)}\n`,
+    );
   });
 
   it('says which glibc it needs', () => {
@@ -57,7 +63,9 @@ describe('the program with its own Node', () => {
     ]) {
       expect(await run(path, '--version')).toBe(`${VERSION}\n`);
     }
-    const bare = await promisify(execFile)('/usr/bin/env', ['-i', launcher, '--version'], { cwd: '/' });
+    const bare = await promisify(execFile)('/usr/bin/env', ['-i', launcher, '--version'], {
+      cwd: '/',
+    });
     expect(bare.stdout).toBe(`${VERSION}\n`);
   });
 
@@ -77,10 +85,21 @@ describe('the program with its own Node', () => {
       '-o',
       bundle,
     );
-    const report = JSON.parse(await run(launcher, 'verify', bundle, ...trust, '--output', 'json')) as object;
+    const report = JSON.parse(
+      await run(launcher, 'verify', bundle, ...trust, '--output', 'json'),
+    ) as object;
     expect(JSON.stringify(report)).toContain(made.release.digest);
     const resources = join(folder, 'resources');
-    await run(launcher, 'unpack', bundle, '--to', `oci:${target}`, '--resources-dir', resources, ...trust);
+    await run(
+      launcher,
+      'unpack',
+      bundle,
+      '--to',
+      `oci:${target}`,
+      '--resources-dir',
+      resources,
+      ...trust,
+    );
     const layout = await ImageLayout.open(target);
     for (const { digest, mediaType, size } of [made.release, ...made.components]) {
       expect(await layout.exists({ digest, mediaType, size })).toBe(true);

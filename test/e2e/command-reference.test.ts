@@ -6,5 +6,7 @@ import { projectPath } from '../../scripts/lib/project-root.ts';
 
 it('the reference of commands says what the program says', async () => {
   const script = projectPath('scripts/command-reference.js');
-  await expect(promisify(execFile)(process.execPath, [script, '--check'])).resolves.toMatchObject({ stderr: '' });
+  await expect(promisify(execFile)(process.execPath, [script, '--check'])).resolves.toMatchObject({
+    stderr: '',
+  });
 });

@@ -31,8 +31,15 @@ describeWith(['docker-registry'], 'a disk', () => {
   let folder: string;
   let file: string;
 
-  const bundle = (args: readonly string[], env: Record<string, string> = {}): Promise<Ended> => runBundle(args, { folder, env });
-  const packing = (host: string, output: string): string[] => [...release.packing(host), '-o', output, '--output', 'json'];
+  const bundle = (args: readonly string[], env: Record<string, string> = {}): Promise<Ended> =>
+    runBundle(args, { folder, env });
+  const packing = (host: string, output: string): string[] => [
+    ...release.packing(host),
+    '-o',
+    output,
+    '--output',
+    'json',
+  ];
   const unpacking = (host: string, from: string): string[] => [
     ...['unpack', from, '--to', `${host}/ocp4`, ...release.trust, '--output', 'json'],
   ];
@@ -40,7 +47,9 @@ describeWith(['docker-registry'], 'a disk', () => {
   beforeAll(async () => {
     release = await packableRelease('disk', { components: 3, scale: 0.05 });
     ({ folder } = release);
-    expect(await bundle(packing(release.source.host, join(folder, 'out')))).toMatchObject({ status: 0 });
+    expect(await bundle(packing(release.source.host, join(folder, 'out')))).toMatchObject({
+      status: 0,
+    });
     file = join(folder, 'out', NAME);
   });
   afterAll(() => release.remove());
@@ -83,7 +92,13 @@ describeWith(['docker-registry'], 'a disk', () => {
     });
 
     it('has no space in the volumes that are finished and stay', async () => {
-      const set = (host: string): string[] => [...packing(host, mounted), '--volume-size', '5MB', '--stop-after', '1'];
+      const set = (host: string): string[] => [
+        ...packing(host, mounted),
+        '--volume-size',
+        '5MB',
+        '--stop-after',
+        '1',
+      ];
       expect(await bundle(set(release.source.host))).toMatchObject({ status: 30 });
       const filler = join(mounted, 'filler');
       fill(filler);
@@ -93,7 +108,9 @@ describeWith(['docker-registry'], 'a disk', () => {
       expect(JSON.parse(refused.stdout)).toMatchObject({
         error: { code: 'DISK', expected: expect.stringMatching(/^[0-9]+ bytes$/) as string },
       });
-      expect((await readdir(mounted)).filter((name) => /\.\d{3}/.test(name))).toEqual([`${NAME}.001`]);
+      expect((await readdir(mounted)).filter((name) => /\.\d{3}/.test(name))).toEqual([
+        `${NAME}.001`,
+      ]);
       await rm(filler);
       expect(await bundle(set(release.source.host))).toMatchObject({ status: 30 });
       for (const name of ['001', '002']) await rm(join(mounted, `${NAME}.${name}`));
@@ -113,14 +130,28 @@ describeWith(['docker-registry'], 'a disk', () => {
   describeWith(['gcc'], 'with a bad sector', () => {
     it('is named with file, byte and images, is no end of the audit, and lets no release be tagged', async () => {
       const shim = join(folder, 'eio.so');
-      expect(spawnSync('gcc', ['-shared', '-fPIC', '-o', shim, projectPath('test/support/eio.c'), '-ldl']).status).toBe(0);
+      expect(
+        spawnSync('gcc', [
+          '-shared',
+          '-fPIC',
+          '-o',
+          shim,
+          projectPath('test/support/eio.c'),
+          '-ldl',
+        ]).status,
+      ).toBe(0);
       const bytes = await readFile(file);
       const [at, further] = [Math.floor(bytes.length * 0.7), Math.floor(bytes.length * 0.95)];
       const env = { LD_PRELOAD: shim, EIO_PATH: file, EIO_OFFSET: String(at) };
       const verified = await bundle(['verify', file, ...release.trust, '--output', 'json'], env);
       expect(verified.status).toBe(26);
-      const { error } = JSON.parse(verified.stdout) as { error: { code: string; subject: string; message: string } };
-      expect(error).toMatchObject({ code: 'DISK', subject: expect.stringContaining('4.17.3-x86_64') as string });
+      const { error } = JSON.parse(verified.stdout) as {
+        error: { code: string; subject: string; message: string };
+      };
+      expect(error).toMatchObject({
+        code: 'DISK',
+        subject: expect.stringContaining('4.17.3-x86_64') as string,
+      });
       const named = Number(/ at byte ([0-9]+)/.exec(error.message)?.[1]);
       expect(error.message.includes(file) && named <= at && at < named + 1024 * 1024).toBe(true);
 
@@ -129,10 +160,18 @@ describeWith(['docker-registry'], 'a disk', () => {
       bytes[further]! ^= 1;
       await mkdir(join(folder, 'bad'));
       await writeFile(bad, bytes);
-      expect(await bundle(['verify', bad, ...release.trust, '--damage', map], { ...env, EIO_PATH: bad })).toMatchObject({ status: 20 });
-      const { faults } = JSON.parse(await readFile(map, 'utf8')) as { faults: { start: number; end: number; images: string[] }[] };
       expect(
-        faults.map(({ start, end, images }) => [start <= at && at < end, start <= further && further < end, images.length > 0]),
+        await bundle(['verify', bad, ...release.trust, '--damage', map], { ...env, EIO_PATH: bad }),
+      ).toMatchObject({ status: 20 });
+      const { faults } = JSON.parse(await readFile(map, 'utf8')) as {
+        faults: { start: number; end: number; images: string[] }[];
+      };
+      expect(
+        faults.map(({ start, end, images }) => [
+          start <= at && at < end,
+          start <= further && further < end,
+          images.length > 0,
+        ]),
       ).toEqual([
         [true, false, true],
         [false, true, true],
@@ -149,16 +188,33 @@ describeWith(['docker-registry'], 'a disk', () => {
     it('has every byte of a bundle, and then its folder entry, before anybody sees the final name', async () => {
       const log = join(folder, 'calls');
       const output = join(folder, 'synced');
-      const program = ['strace', '-f', '-y', '-o', log, '-e', 'trace=fsync,fdatasync,rename,renameat,renameat2', process.execPath];
-      const { ended } = await startBundle(packing(release.source.host, output), { folder }, program);
+      const program = [
+        'strace',
+        '-f',
+        '-y',
+        '-o',
+        log,
+        '-e',
+        'trace=fsync,fdatasync,rename,renameat,renameat2',
+        process.execPath,
+      ];
+      const { ended } = await startBundle(
+        packing(release.source.host, output),
+        { folder },
+        program,
+      );
       expect(await ended).toMatchObject({ status: 0 });
-      const calls = (await readFile(log, 'utf8')).split('\n').filter((line) => line.includes(output));
+      const calls = (await readFile(log, 'utf8'))
+        .split('\n')
+        .filter((line) => line.includes(output));
       const place = (pattern: RegExp): number => calls.findIndex((line) => pattern.test(line));
       const renamed = place(new RegExp(`rename.*${NAME}\\.partial.*${NAME}"`));
       const synced = place(new RegExp(`fsync\\(.*${NAME}\\.partial>`));
       expect(synced).toBeGreaterThanOrEqual(0);
       expect(renamed).toBeGreaterThan(synced);
-      expect(calls.slice(renamed).some((line) => new RegExp(`fsync\\([0-9]+<${output}>`).test(line))).toBe(true);
+      expect(
+        calls.slice(renamed).some((line) => new RegExp(`fsync\\([0-9]+<${output}>`).test(line)),
+      ).toBe(true);
     });
   });
 });

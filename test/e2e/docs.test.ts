@@ -14,11 +14,18 @@ import { makeReleaseIn } from '../support/packable-release.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
-const PAGES = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', ...readdirSync(projectPath('docs')).map((name) => `docs/${name}`)];
+const PAGES = [
+  'README.md',
+  'SECURITY.md',
+  'CONTRIBUTING.md',
+  ...readdirSync(projectPath('docs')).map((name) => `docs/${name}`),
+];
 
 describe.each(PAGES)('%s', (page) => {
   it('links to what is there', () => {
-    const missing = linksOf(page).filter((link) => !existsSync(join(dirname(projectPath(page)), link.replace(/#.*/, ''))));
+    const missing = linksOf(page).filter(
+      (link) => !existsSync(join(dirname(projectPath(page)), link.replace(/#.*/, ''))),
+    );
     expect(missing).toEqual([]);
   });
 });
@@ -36,10 +43,23 @@ describeWith(['docker-registry'], 'the commands of', () => {
     const signer = await makeReleaseSigner();
     const made = [];
     for (const architecture of ['x86_64', 'multi'] as const) {
-      made.push(await makeReleaseIn(source, join(temporary.path, architecture), { architecture, signer, components: 2, scale: 0.0001 }));
+      made.push(
+        await makeReleaseIn(source, join(temporary.path, architecture), {
+          architecture,
+          signer,
+          components: 2,
+          scale: 0.0001,
+        }),
+      );
     }
     const stores = made.flatMap(({ signatureStore }) => ['--signature-store', signatureStore]);
-    madeOptions = ['--mirror', `quay.io=${source.host}`, ...stores, '--release-key', made[0]!.releaseKey];
+    madeOptions = [
+      '--mirror',
+      `quay.io=${source.host}`,
+      ...stores,
+      '--release-key',
+      made[0]!.releaseKey,
+    ];
   });
   afterAll(async () => {
     await Promise.all([source.stop(), target.stop()]);
@@ -47,16 +67,27 @@ describeWith(['docker-registry'], 'the commands of', () => {
   });
 
   describeWith(['zstd', 'openssl'], 'the page', () => {
-    it.each(PAGES.filter((page) => commandBlocks(page).length > 0))('%s do what it says', async (page) => {
-      const world = await World.new(join(temporary.path, page.replace(/\W/g, '-')), { source, target, madeOptions });
-      // README begins with nothing; every other page takes up where a bundle was packed.
-      if (page !== 'README.md') await world.run({ side: 'connected', script: 'bundle pack 4.17.3 -o /media/usb' });
-      for (const block of commandBlocks(page)) await world.run(block);
-    });
+    it.each(PAGES.filter((page) => commandBlocks(page).length > 0))(
+      '%s do what it says',
+      async (page) => {
+        const world = await World.new(join(temporary.path, page.replace(/\W/g, '-')), {
+          source,
+          target,
+          madeOptions,
+        });
+        // README begins with nothing; every other page takes up where a bundle was packed.
+        if (page !== 'README.md')
+          await world.run({ side: 'connected', script: 'bundle pack 4.17.3 -o /media/usb' });
+        for (const block of commandBlocks(page)) await world.run(block);
+      },
+    );
   });
 });
 
-/** Two sides and a medium between them, in a folder of their own, where the places that pages name are. */
+/**
+ * Two sides and a medium between them, in a folder of their own, where the places that pages name
+ * are.
+ */
 class World {
   readonly #folder: string;
   readonly #registries: { readonly source: TestRegistry; readonly target: TestRegistry };
@@ -74,9 +105,14 @@ class World {
 
   static async new(
     folder: string,
-    { source, target, madeOptions }: { source: TestRegistry; target: TestRegistry; madeOptions: readonly string[] },
+    {
+      source,
+      target,
+      madeOptions,
+    }: { source: TestRegistry; target: TestRegistry; madeOptions: readonly string[] },
   ): Promise<World> {
-    for (const place of ['media', 'srv', 'tmp', 'bin']) await mkdir(join(folder, place), { recursive: true });
+    for (const place of ['media', 'srv', 'tmp', 'bin'])
+      await mkdir(join(folder, place), { recursive: true });
     const program = join(folder, 'bin/bundle');
     await writeFile(program, launcher(madeOptions));
     await chmod(program, 0o755);
@@ -86,18 +122,36 @@ class World {
     return new World(folder, { source, target }, { connected, closed });
   }
 
-  async run({ side, script }: { readonly side: 'connected' | 'closed'; readonly script: string }): Promise<void> {
+  async run({
+    side,
+    script,
+  }: {
+    readonly side: 'connected' | 'closed';
+    readonly script: string;
+  }): Promise<void> {
     const { home } = this.#users[side];
     if (side === 'closed') await this.#passKeysOn();
-    const env = { HOME: home, XDG_RUNTIME_DIR: join(home, 'run'), PATH: `${join(this.#folder, 'bin')}:${process.env['PATH'] ?? ''}` };
-    const { exitCode, stderr } = await execa('bash', ['--norc', '-euo', 'pipefail', '-c', this.#placed(script)], {
-      cwd: home,
-      env,
-      extendEnv: false,
-      reject: false,
-      stdin: 'ignore',
+    const env = {
+      HOME: home,
+      XDG_RUNTIME_DIR: join(home, 'run'),
+      PATH: `${join(this.#folder, 'bin')}:${process.env['PATH'] ?? ''}`,
+    };
+    const { exitCode, stderr } = await execa(
+      'bash',
+      ['--norc', '-euo', 'pipefail', '-c', this.#placed(script)],
+      {
+        cwd: home,
+        env,
+        extendEnv: false,
+        reject: false,
+        stdin: 'ignore',
+      },
+    );
+    expect({ script, exitCode, stderr: exitCode === 0 ? '' : stderr }).toEqual({
+      script,
+      exitCode: 0,
+      stderr: '',
     });
-    expect({ script, exitCode, stderr: exitCode === 0 ? '' : stderr }).toEqual({ script, exitCode: 0, stderr: '' });
   }
 
   /** The names of the pages stand for places of this world. */
@@ -115,14 +169,17 @@ class World {
     for (const name of (await readdir(connected.home)).filter((file) => file.endsWith('.pub'))) {
       await copyFile(join(connected.home, name), join(closed.home, name));
     }
-    if (existsSync(connected.publicKey)) await copyFile(connected.publicKey, join(closed.home, 'packer.pub'));
+    if (existsSync(connected.publicKey))
+      await copyFile(connected.publicKey, join(closed.home, 'packer.pub'));
   }
 }
 
 /** Adds to a command the options that it has and that a made release needs. */
 function launcher(madeOptions: readonly string[]): string {
   const program = `"${process.execPath}" "${projectPath('dist/bin.js')}"`;
-  const pairs = madeOptions.flatMap((option, index) => (index % 2 === 0 ? [`'${option}' '${madeOptions[index + 1]!}'`] : []));
+  const pairs = madeOptions.flatMap((option, index) =>
+    index % 2 === 0 ? [`'${option}' '${madeOptions[index + 1]!}'`] : [],
+  );
   return `#!/bin/bash
 set -eu
 options=$(${program} "$1" --help 2>/dev/null || true)

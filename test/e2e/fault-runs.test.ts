@@ -38,26 +38,55 @@ describeWith(['docker-registry'], `with ${SHARE * 100} % of all requests failing
     await folder.remove();
   });
 
-  const moved = ({ requests }: FaultProxy): number => requests.reduce((total, { received, sent }) => total + received + sent, 0);
+  const moved = ({ requests }: FaultProxy): number =>
+    requests.reduce((total, { received, sent }) => total + received + sent, 0);
 
   it.each(seeds)(
     'pack and unpack are complete, seed %d',
     async (seed) => {
       const user = await User.new(join(folder.path, `seed-${seed}`));
-      const trust = ['--release-key', made.releaseKey, '--progress', 'none', '--log-level', 'error'];
+      const trust = [
+        '--release-key',
+        made.releaseKey,
+        '--progress',
+        'none',
+        '--log-level',
+        'error',
+      ];
       const medium = join(user.folder, 'medium');
       await mkdir(medium);
 
       const outgoing = await startFaultProxy(source.url, randomFaults(`pack ${seed}`, SHARE));
       const mirror = `quay.io/openshift-release-dev=${outgoing.host}/openshift-release-dev`;
       const packed = await user
-        .bundle(['pack', made.version, '--mirror', mirror, '--signature-store', made.signatureStore, '-o', medium, ...trust])
+        .bundle([
+          'pack',
+          made.version,
+          '--mirror',
+          mirror,
+          '--signature-store',
+          made.signatureStore,
+          '-o',
+          medium,
+          ...trust,
+        ])
         .finally(outgoing.stop);
-      expect(packed).toMatchObject({ status: 0, stderr: expect.not.stringContaining('bug') as unknown });
+      expect(packed).toMatchObject({
+        status: 0,
+        stderr: expect.not.stringContaining('bug') as unknown,
+      });
 
       const incoming = await startFaultProxy(target.url, randomFaults(`unpack ${seed}`, SHARE));
       const unpacked = await user
-        .bundle(['unpack', medium, '--to', `${incoming.host}/seed-${seed}`, '--resources-dir', join(user.folder, 'resources'), ...trust])
+        .bundle([
+          'unpack',
+          medium,
+          '--to',
+          `${incoming.host}/seed-${seed}`,
+          '--resources-dir',
+          join(user.folder, 'resources'),
+          ...trust,
+        ])
         .finally(incoming.stop);
       expect(unpacked).toMatchObject({ status: 0 });
 

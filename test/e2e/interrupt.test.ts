@@ -27,7 +27,9 @@ describeWith(['docker-registry'], 'a signal', () => {
     made = await makeReleaseIn(source, join(folder, 'release'), { components: 6, scale: 0.001 });
     const { digest, mediaType } = made.components.at(-1)!;
     const url = `${source.url}/v2/openshift-release-dev/ocp-v4.0-art-dev/manifests/${digest}`;
-    const manifest = (await (await fetch(url, { headers: { accept: mediaType } })).json()) as { layers: { digest: string }[] };
+    const manifest = (await (await fetch(url, { headers: { accept: mediaType } })).json()) as {
+      layers: { digest: string }[];
+    };
     lastLayer = manifest.layers.at(-1)!.digest;
   });
   afterAll(async () => {
@@ -51,8 +53,12 @@ describeWith(['docker-registry'], 'a signal', () => {
     ...['pack', made.version, '-o', join(folder, 'out'), '--mirror', `quay.io=${host}`],
     ...['--signature-store', made.signatureStore, '--release-key', made.releaseKey],
   ];
-  const startPack = (): Promise<Running> => startBundle([...packArgs(proxy.host), '--progress', 'json'], { folder });
-  const send = async ({ child, ended, told }: Running, ...signals: readonly NodeJS.Signals[]): Promise<Ended> => {
+  const startPack = (): Promise<Running> =>
+    startBundle([...packArgs(proxy.host), '--progress', 'json'], { folder });
+  const send = async (
+    { child, ended, told }: Running,
+    ...signals: readonly NodeJS.Signals[]
+  ): Promise<Ended> => {
     await stalled;
     await told(/"type":"finished"/);
     for (const signal of signals) child.kill(signal);
@@ -63,16 +69,21 @@ describeWith(['docker-registry'], 'a signal', () => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
     ['SIGHUP', 129],
-  ] as const)('%s ends a pack with its status, says how to go on, and leaves what can be continued', async (signal, status) => {
-    await rm(join(folder, 'out'), { recursive: true, force: true });
-    const ended = await send(await startPack(), signal);
-    expect(ended).toMatchObject({ status, signal: null, stdout: '' });
-    expect(ended.stderr).toContain('same command');
-    expect(await readdir(join(folder, 'out'))).toEqual([`${NAME}.partial`]);
-    const continued = await runBundle([...packArgs(source.host), '--output', 'json'], { folder });
-    expect(continued.status).toBe(0);
-    expect((JSON.parse(continued.stdout) as { kept: { layers: number } }).kept.layers).toBeGreaterThan(0);
-  });
+  ] as const)(
+    '%s ends a pack with its status, says how to go on, and leaves what can be continued',
+    async (signal, status) => {
+      await rm(join(folder, 'out'), { recursive: true, force: true });
+      const ended = await send(await startPack(), signal);
+      expect(ended).toMatchObject({ status, signal: null, stdout: '' });
+      expect(ended.stderr).toContain('same command');
+      expect(await readdir(join(folder, 'out'))).toEqual([`${NAME}.partial`]);
+      const continued = await runBundle([...packArgs(source.host), '--output', 'json'], { folder });
+      expect(continued.status).toBe(0);
+      expect(
+        (JSON.parse(continued.stdout) as { kept: { layers: number } }).kept.layers,
+      ).toBeGreaterThan(0);
+    },
+  );
 
   it('that comes a second time ends the run where it is', async () => {
     await rm(join(folder, 'out'), { recursive: true, force: true });

@@ -12,10 +12,15 @@ import { describeWith } from '../support/needs.ts';
 import { type PackableRelease, packableRelease } from '../support/packable-release.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 
-/** How often each of the two is killed: a few times with every run of the tests, 200 times by `npm run kill`. */
+/**
+ * How often each of the two is killed: a few times with every run of the tests, 200 times by `npm
+ * run kill`.
+ */
 const KILLS = Number(process.env['BUNDLE_KILLS'] ?? 3);
 const MINUTE = 60_000;
-/** One window: what is fetched ahead, wherever on the way it is, and what is fetched again to go on. */
+/**
+ * One window: what is fetched ahead, wherever on the way it is, and what is fetched again to go on.
+ */
 const LOST_AT_MOST = 64 * 1024 * 1024;
 const RELEASE_TAG = '4.17.3-x86_64';
 const NAME = `ocp-${RELEASE_TAG}`;
@@ -27,17 +32,37 @@ describeWith(['docker-registry'], 'killed at any moment', () => {
   let whole: string;
 
   const bundle = (args: readonly string[]): Promise<Ended> => runBundle(args, { folder });
-  const packArgs = (host: string, output: string): string[] => [...release.packing(host), '-o', output];
+  const packArgs = (host: string, output: string): string[] => [
+    ...release.packing(host),
+    '-o',
+    output,
+  ];
   const unpackArgs = (host: string, resources: string): string[] => [
-    ...['unpack', join(whole, `${NAME}.tar.zst`), '--to', `${host}/ocp4`, '--resources-dir', join(folder, resources, 'cluster')],
+    ...[
+      'unpack',
+      join(whole, `${NAME}.tar.zst`),
+      '--to',
+      `${host}/ocp4`,
+      '--resources-dir',
+      join(folder, resources, 'cluster'),
+    ],
     ...release.trust,
   ];
-  /** Runs until `done` in pieces, each killed at a random moment of the time that a whole run takes. */
-  const killedRun = async (args: readonly string[], wholeMs: number, afterKill: () => Promise<void>, kills: number): Promise<number> => {
+  /**
+   * Runs until `done` in pieces, each killed at a random moment of the time that a whole run takes.
+   */
+  const killedRun = async (
+    args: readonly string[],
+    wholeMs: number,
+    afterKill: () => Promise<void>,
+    kills: number,
+  ): Promise<number> => {
     for (let killed = 0; ; killed += 1) {
       const { child, ended } = await startBundle(args, { folder });
       const last = killed >= kills;
-      const timer = last ? undefined : sleep(Math.random() * wholeMs).then(() => child.kill('SIGKILL'));
+      const timer = last
+        ? undefined
+        : sleep(Math.random() * wholeMs).then(() => child.kill('SIGKILL'));
       const { status, signal, stderr } = await ended;
       await timer;
       if (signal !== 'SIGKILL') {
@@ -72,7 +97,12 @@ describeWith(['docker-registry'], 'killed at any moment', () => {
         for (let left = KILLS; left > 0;) {
           await rm(output, { recursive: true, force: true });
           const before = fetched();
-          const killed = await killedRun(packArgs(proxy.host, output), wholeMs, () => expectPrefixes(output, finished), left);
+          const killed = await killedRun(
+            packArgs(proxy.host, output),
+            wholeMs,
+            () => expectPrefixes(output, finished),
+            left,
+          );
           left -= Math.max(killed, 1);
           expect(await differsAt(join(output, `${NAME}.tar.zst`), finished)).toBeUndefined();
           expect((await readdir(output)).toSorted()).toEqual((await readdir(whole)).toSorted());
@@ -80,7 +110,9 @@ describeWith(['docker-registry'], 'killed at any moment', () => {
           most = Math.max(most, perKill);
           expect(perKill).toBeLessThan(LOST_AT_MOST);
         }
-        process.stdout.write(`pack: ${KILLS} kills, at most ${(most / 1e6).toFixed(1)} MB for each fetched twice\n`);
+        process.stdout.write(
+          `pack: ${KILLS} kills, at most ${(most / 1e6).toFixed(1)} MB for each fetched twice\n`,
+        );
       } finally {
         await proxy.stop();
       }
@@ -108,14 +140,19 @@ describeWith(['docker-registry'], 'killed at any moment', () => {
               const requests = proxy.requests.length;
               held.push(...(await heldBlobs(target)).map((blob) => ({ blob, requests })));
               const tags = await wholeTags(target);
-              if (tags.has(`ocp4/openshift/release-images:${RELEASE_TAG}`)) expect(tags).toEqual(await wholeTags(reference));
+              if (tags.has(`ocp4/openshift/release-images:${RELEASE_TAG}`))
+                expect(tags).toEqual(await wholeTags(reference));
             };
             const killed = await killedRun(args, wholeMs, check, left);
             left -= Math.max(killed, 1);
             expect(await wholeTags(target)).toEqual(await wholeTags(reference));
             expect(await storedBlobs(target)).toEqual(await storedBlobs(reference));
-            expect(await resourcesIn(join(folder, 'resources-killed'))).toEqual(await resourcesIn(join(folder, 'resources')));
-            const sent = proxy.requests.map(({ method, url }) => (method === 'PUT' ? uploadedBlob(url) : undefined));
+            expect(await resourcesIn(join(folder, 'resources-killed'))).toEqual(
+              await resourcesIn(join(folder, 'resources')),
+            );
+            const sent = proxy.requests.map(({ method, url }) =>
+              method === 'PUT' ? uploadedBlob(url) : undefined,
+            );
             expect(held.filter(({ blob, requests }) => sent.includes(blob, requests))).toEqual([]);
           } finally {
             await Promise.all([proxy.stop(), target.stop()]);
@@ -132,9 +169,12 @@ describeWith(['docker-registry'], 'killed at any moment', () => {
 /** Whatever carries the bundle's name in a folder has to begin as the finished bundle does. */
 async function expectPrefixes(folder: string, finished: string): Promise<void> {
   const names = await readdir(folder).catch(() => []);
-  for (const name of names.filter((candidate) => candidate.includes('.tar.zst') && !candidate.endsWith('.lock'))) {
+  for (const name of names.filter(
+    (candidate) => candidate.includes('.tar.zst') && !candidate.endsWith('.lock'),
+  )) {
     expect(await differsAt(join(folder, name), finished)).toBeUndefined();
-    if (!name.endsWith('.partial')) expect((await stat(join(folder, name))).size).toBe((await stat(finished)).size);
+    if (!name.endsWith('.partial'))
+      expect((await stat(join(folder, name))).size).toBe((await stat(finished)).size);
   }
 }
 
@@ -147,7 +187,8 @@ async function differsAt(path: string, finished: string): Promise<number | undef
       const { bytesRead } = await files[0].read(buffers[0], 0, buffers[0].length, at);
       if (bytesRead === 0) return undefined;
       const other = await files[1].read(buffers[1], 0, bytesRead, at);
-      if (!buffers[0].subarray(0, bytesRead).equals(buffers[1].subarray(0, other.bytesRead))) return at;
+      if (!buffers[0].subarray(0, bytesRead).equals(buffers[1].subarray(0, other.bytesRead)))
+        return at;
       at += bytesRead;
     }
   } finally {
@@ -155,11 +196,16 @@ async function differsAt(path: string, finished: string): Promise<number | undef
   }
 }
 
-/** Every tag of a registry with the digest it names. @throws Error where something that a tag leads to is not there. */
+/**
+ * Every tag of a registry with the digest it names. @throws Error where something that a tag leads
+ * to is not there.
+ */
 async function wholeTags({ url }: TestRegistry): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   const json = async (path: string): Promise<unknown> => {
-    const answer = await fetch(`${url}/v2/${path}`, { headers: { accept: MANIFEST_TYPES.join(', ') } });
+    const answer = await fetch(`${url}/v2/${path}`, {
+      headers: { accept: MANIFEST_TYPES.join(', ') },
+    });
     if (answer.status === 404) return {};
     return JSON.parse(await answer.text());
   };
@@ -167,13 +213,21 @@ async function wholeTags({ url }: TestRegistry): Promise<Map<string, string>> {
   for (const repository of repositories) {
     const { tags } = (await json(`${repository}/tags/list`)) as { tags?: string[] | null };
     for (const tag of tags ?? []) {
-      const answer = await fetch(`${url}/v2/${repository}/manifests/${tag}`, { headers: { accept: MANIFEST_TYPES.join(', ') } });
+      const answer = await fetch(`${url}/v2/${repository}/manifests/${tag}`, {
+        headers: { accept: MANIFEST_TYPES.join(', ') },
+      });
       const bytes = Buffer.from(await answer.arrayBuffer());
       if (answer.status !== 200) continue; // the registry was still setting it
-      const { config, layers } = JSON.parse(bytes.toString()) as { config: { digest: string }; layers: { digest: string }[] };
+      const { config, layers } = JSON.parse(bytes.toString()) as {
+        config: { digest: string };
+        layers: { digest: string }[];
+      };
       for (const { digest } of [config, ...layers]) {
-        const { status } = await fetch(`${url}/v2/${repository}/blobs/${digest}`, { method: 'HEAD' });
-        if (status !== 200) throw new Error(`${repository}:${tag} needs ${digest}, which answers ${status}`);
+        const { status } = await fetch(`${url}/v2/${repository}/blobs/${digest}`, {
+          method: 'HEAD',
+        });
+        if (status !== 200)
+          throw new Error(`${repository}:${tag} needs ${digest}, which answers ${status}`);
       }
       found.set(`${repository}:${tag}`, digestOf(bytes));
     }
@@ -184,7 +238,9 @@ async function wholeTags({ url }: TestRegistry): Promise<Map<string, string>> {
 /** Digests of everything that a registry has stored, checked against the bytes. */
 async function storedBlobs({ root }: TestRegistry): Promise<string[]> {
   const blobs = join(root, 'storage/docker/registry/v2/blobs/sha256');
-  const paths = (await readdir(blobs, { recursive: true })).filter((path) => path.endsWith('/data'));
+  const paths = (await readdir(blobs, { recursive: true })).filter((path) =>
+    path.endsWith('/data'),
+  );
   return Promise.all(
     paths.toSorted().map(async (path) => {
       const digest = digestOf(await readFile(join(blobs, path)));
@@ -206,11 +262,15 @@ async function heldBlobs({ root }: TestRegistry): Promise<string[]> {
 
 /** The same of what a request uploads. */
 function uploadedBlob(url: string): string | undefined {
-  const [, repository, hex] = /^\/v2\/(.+)\/blobs\/uploads\/.*[?&]digest=sha256(?::|%3A)([0-9a-f]{64})/.exec(url) ?? [];
+  const [, repository, hex] =
+    /^\/v2\/(.+)\/blobs\/uploads\/.*[?&]digest=sha256(?::|%3A)([0-9a-f]{64})/.exec(url) ?? [];
   return repository === undefined || hex === undefined ? undefined : `${repository} ${hex}`;
 }
 
-/** Names of the files for the cluster; one of them names the port of the registry, which is another each time. */
+/**
+ * Names of the files for the cluster; one of them names the port of the registry, which is another
+ * each time.
+ */
 async function resourcesIn(folder: string): Promise<string[]> {
   const names = await readdir(folder, { recursive: true });
   return names.map((name) => name.replace(/127-0-0-1-[0-9]+/, 'registry')).toSorted();

@@ -16,7 +16,10 @@ const VERSION = '4.17.3';
 const TAG = `${VERSION}-x86_64`;
 const NAME = `ocp-${TAG}`;
 
-/** One release from registry to registry, as its users do it; each test goes on from where the one before it ended. */
+/**
+ * One release from registry to registry, as its users do it; each test goes on from where the one
+ * before it ended.
+ */
 describeWith(['docker-registry'], 'a release of all components', () => {
   let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
   let source: TestRegistry;
@@ -32,13 +35,25 @@ describeWith(['docker-registry'], 'a release of all components', () => {
   beforeAll(async () => {
     temporary = await temporaryFolder('main-job');
     [source, target] = await Promise.all([startRegistry(), startRegistry()]);
-    made = await makeReleaseIn(source, join(temporary.path, 'release'), { cosign: true, scale: 0.0005 });
+    made = await makeReleaseIn(source, join(temporary.path, 'release'), {
+      cosign: true,
+      scale: 0.0005,
+    });
     [packer, operator] = await Promise.all(
-      ['connected', 'closed'].map((side) => User.new(join(temporary.path, side))) as [Promise<User>, Promise<User>],
+      ['connected', 'closed'].map((side) => User.new(join(temporary.path, side))) as [
+        Promise<User>,
+        Promise<User>,
+      ],
     );
     medium = join(temporary.path, 'medium');
     trust = ['--release-key', made.releaseKey];
-    fetching = ['--mirror', `quay.io=${source.host}`, '--signature-store', made.signatureStore, ...trust];
+    fetching = [
+      '--mirror',
+      `quay.io=${source.host}`,
+      '--signature-store',
+      made.signatureStore,
+      ...trust,
+    ];
     unpacking = ['unpack', medium, '--to', `${target.host}/ocp4`, ...trust];
   });
   afterAll(async () => {
@@ -48,23 +63,43 @@ describeWith(['docker-registry'], 'a release of all components', () => {
 
   const bundlePath = (): string => join(medium, `${NAME}.tar.zst`);
   /** The bytes that a registry has under a tag or digest. */
-  const manifestAt = async (registry: TestRegistry, repository: string, reference: string): Promise<Buffer> => {
+  const manifestAt = async (
+    registry: TestRegistry,
+    repository: string,
+    reference: string,
+  ): Promise<Buffer> => {
     const answer = await fetch(`${registry.url}/v2/${repository}/manifests/${reference}`, {
       headers: { accept: MANIFEST_TYPES.join(', ') },
     });
-    if (answer.status !== 200) throw new Error(`${repository} answers ${answer.status} for ${reference}`);
+    if (answer.status !== 200)
+      throw new Error(`${repository} answers ${answer.status} for ${reference}`);
     return Buffer.from(await answer.arrayBuffer());
   };
 
   it('is planned without a trace', async () => {
-    const planned = (await packer.json(['pack', VERSION, '-o', medium, ...fetching, '--dry-run'])) as {
+    const planned = (await packer.json([
+      'pack',
+      VERSION,
+      '-o',
+      medium,
+      ...fetching,
+      '--dry-run',
+    ])) as {
       size: number;
       signer: { id?: string };
     };
     expect(planned.signer.id).toBeUndefined();
     expect(await readdir(temporary.path)).not.toContain('medium');
     expect(await readdir(packer.home)).toEqual([]);
-    const packed = (await packer.json(['pack', VERSION, '--arch', 'x86_64', '-o', medium, ...fetching])) as { size: number };
+    const packed = (await packer.json([
+      'pack',
+      VERSION,
+      '--arch',
+      'x86_64',
+      '-o',
+      medium,
+      ...fetching,
+    ])) as { size: number };
     expect(packed.size).toBe(planned.size);
     expect((await stat(bundlePath())).size).toBe(planned.size);
   });
@@ -74,14 +109,26 @@ describeWith(['docker-registry'], 'a release of all components', () => {
     const digests = [];
     for (const concurrency of ['1', '16']) {
       const folder = join(temporary.path, `with-${concurrency}`);
-      const args = ['pack', VERSION, '-o', folder, '--key', 'same.pem', '--concurrency', concurrency, ...fetching];
+      const args = [
+        'pack',
+        VERSION,
+        '-o',
+        folder,
+        '--key',
+        'same.pem',
+        '--concurrency',
+        concurrency,
+        ...fetching,
+      ];
       digests.push(((await packer.json(args)) as { fileDigest: string }).fileDigest);
     }
     expect(digests[0]).toBe(digests[1]);
   });
 
   it('is packed again without fetching anything', async () => {
-    expect(await packer.json(['pack', VERSION, '-o', medium, ...fetching])).toMatchObject({ kept: { finished: true } });
+    expect(await packer.json(['pack', VERSION, '-o', medium, ...fetching])).toMatchObject({
+      kept: { finished: true },
+    });
   });
 
   it('verifies for somebody who knows nobody, and says so', async () => {
@@ -102,7 +149,11 @@ describeWith(['docker-registry'], 'a release of all components', () => {
     }
     expect(made.signatureImages.length).toBeGreaterThan(1);
     for (const { subject, tag, digest } of made.signatureImages) {
-      expect(digestOf(await manifestAt(target, subject === made.release.digest ? releases : components, tag))).toBe(digest);
+      expect(
+        digestOf(
+          await manifestAt(target, subject === made.release.digest ? releases : components, tag),
+        ),
+      ).toBe(digest);
     }
   });
 
@@ -110,20 +161,33 @@ describeWith(['docker-registry'], 'a release of all components', () => {
     const hex = made.release.digest.slice('sha256:'.length, 'sha256:'.length + 16);
     const resources = join(operator.folder, 'cluster-resources');
     const registry = target.host.replace(/[^0-9]/g, '-');
-    expect((await readdir(resources)).sort()).toEqual([`idms-${registry}.yaml`, `signature-sha256-${hex}.yaml`]);
-    expect(await readFile(join(resources, `idms-${registry}.yaml`), 'utf8')).toContain(`- ${target.host}/ocp4/openshift/release-images`);
-    const steps = await readFile(join(operator.folder, 'next-steps.txt'), 'utf8');
-    expect(steps).toContain(`--to-image ${target.host}/ocp4/openshift/release-images@${made.release.digest}`);
-    expect(await readFile(join(operator.folder, 'install/image-digest-sources.yaml'), 'utf8')).toContain(
-      'quay.io/openshift-release-dev/ocp-v4.0-art-dev',
+    expect((await readdir(resources)).sort()).toEqual([
+      `idms-${registry}.yaml`,
+      `signature-sha256-${hex}.yaml`,
+    ]);
+    expect(await readFile(join(resources, `idms-${registry}.yaml`), 'utf8')).toContain(
+      `- ${target.host}/ocp4/openshift/release-images`,
     );
+    const steps = await readFile(join(operator.folder, 'next-steps.txt'), 'utf8');
+    expect(steps).toContain(
+      `--to-image ${target.host}/ocp4/openshift/release-images@${made.release.digest}`,
+    );
+    expect(
+      await readFile(join(operator.folder, 'install/image-digest-sources.yaml'), 'utf8'),
+    ).toContain('quay.io/openshift-release-dev/ocp-v4.0-art-dev');
   });
 
   it('uploads nothing the second time, and says so', async () => {
     const again = (await operator.json(unpacking)) as {
-      delivery: { copied: { blobs: { pushed: number }; manifests: { pushed: number }; tags: { set: number } } };
+      delivery: {
+        copied: { blobs: { pushed: number }; manifests: { pushed: number }; tags: { set: number } };
+      };
     };
-    expect(again.delivery.copied).toMatchObject({ blobs: { pushed: 0, mounted: 0 }, manifests: { pushed: 0 }, tags: { set: 0 } });
+    expect(again.delivery.copied).toMatchObject({
+      blobs: { pushed: 0, mounted: 0 },
+      manifests: { pushed: 0 },
+      tags: { set: 0 },
+    });
     expect((await operator.bundle(unpacking)).stdout).toContain('nothing was uploaded');
   });
 
@@ -138,24 +202,50 @@ describeWith(['docker-registry'], 'a release of all components', () => {
     });
     const refused = await operator.bundle([...unpacking, '--output', 'json']);
     expect(refused.status).toBe(27);
-    expect(JSON.parse(refused.stdout)).toMatchObject({ error: { code: 'TAG_CONFLICT', got: other.digest } });
+    expect(JSON.parse(refused.stdout)).toMatchObject({
+      error: { code: 'TAG_CONFLICT', got: other.digest },
+    });
     expect(digestOf(await manifestAt(target, 'ocp4/openshift/release', tag))).toBe(other.digest);
     expect((await operator.bundle([...unpacking, '--replace-tags'])).status).toBe(0);
-    expect(digestOf(await manifestAt(target, 'ocp4/openshift/release', tag))).toBe(made.components[0]!.digest);
+    expect(digestOf(await manifestAt(target, 'ocp4/openshift/release', tag))).toBe(
+      made.components[0]!.digest,
+    );
   });
 
   it('goes into an image layout, and is packed from there to the same bundle', async () => {
     const layout = join(temporary.path, 'layout');
-    expect((await operator.bundle(['unpack', medium, '--to', `oci:${layout}`, ...trust])).status).toBe(0);
+    expect(
+      (await operator.bundle(['unpack', medium, '--to', `oci:${layout}`, ...trust])).status,
+    ).toBe(0);
     const from = ['--from', `oci:${layout}`, '--signature-store', made.signatureStore, ...trust];
-    const packed = await packer.json(['pack', VERSION, '-o', join(temporary.path, 'from-layout'), ...from]);
-    const inspected = (await operator.json(['inspect', medium, ...trust])) as { bundle: { digest: string } };
+    const packed = await packer.json([
+      'pack',
+      VERSION,
+      '-o',
+      join(temporary.path, 'from-layout'),
+      ...from,
+    ]);
+    const inspected = (await operator.json(['inspect', medium, ...trust])) as {
+      bundle: { digest: string };
+    };
     expect(packed).toMatchObject({ bundleDigest: inspected.bundle.digest });
   });
 
   it('is mirrored with no file between, to repositories of any name', async () => {
-    const repositories = ['--release-repository', 'flat/all', '--release-images-repository', 'flat/all'];
-    const { status, stderr } = await packer.bundle(['mirror', VERSION, '--to', target.host, ...repositories, ...fetching]);
+    const repositories = [
+      '--release-repository',
+      'flat/all',
+      '--release-images-repository',
+      'flat/all',
+    ];
+    const { status, stderr } = await packer.bundle([
+      'mirror',
+      VERSION,
+      '--to',
+      target.host,
+      ...repositories,
+      ...fetching,
+    ]);
     expect({ status, stderr }).toMatchObject({ status: 0 });
     expect(digestOf(await manifestAt(target, 'flat/all', TAG))).toBe(made.release.digest);
     const last = made.components.at(-1)!;
@@ -171,14 +261,30 @@ describeWith(['docker-registry'], 'a release of all components', () => {
       await execa('tar', ['--zstd', '-xf', bundlePath(), '-C', untarred]);
       await execa('sha256sum', ['--strict', '--quiet', '-c', 'SHA256SUMS'], { cwd: untarred });
       await execa('sh', ['-c', 'base64 -d SHA256SUMS.sig > sig'], { cwd: untarred });
-      await execa('openssl', ['dgst', '-sha256', '-verify', packer.publicKey, '-signature', 'sig', 'SHA256SUMS'], { cwd: untarred });
+      await execa(
+        'openssl',
+        ['dgst', '-sha256', '-verify', packer.publicKey, '-signature', 'sig', 'SHA256SUMS'],
+        { cwd: untarred },
+      );
       const oci = made.components.filter(({ mediaType }) => mediaType === OCI_MANIFEST).slice(0, 5);
       for (const { name, digest } of oci) {
-        const { stdout } = await execa('skopeo', ['inspect', '--raw', `oci:${untarred}:${TAG}-${name}`], { stripFinalNewline: false });
+        const { stdout } = await execa(
+          'skopeo',
+          ['inspect', '--raw', `oci:${untarred}:${TAG}-${name}`],
+          { stripFinalNewline: false },
+        );
         expect(digestOf(stdout)).toBe(digest);
       }
-      const from = ['--from', `oci:${untarred}`, '--signature-store', made.signatureStore, ...trust];
-      expect((await packer.bundle(['pack', VERSION, '--dry-run', '-o', temporary.path, ...from])).status).toBe(0);
+      const from = [
+        '--from',
+        `oci:${untarred}`,
+        '--signature-store',
+        made.signatureStore,
+        ...trust,
+      ];
+      expect(
+        (await packer.bundle(['pack', VERSION, '--dry-run', '-o', temporary.path, ...from])).status,
+      ).toBe(0);
     });
   });
 });

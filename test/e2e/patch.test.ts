@@ -17,8 +17,12 @@ describeWith(['docker-registry'], 'what a pack says is to be done with its mediu
   /** As a medium may well be called. */
   let medium: string;
   let packed: Ended;
-  const bundle = (args: readonly string[]): Promise<Ended> => runBundle(args, { folder: release.folder });
-  /** The indented line of a result that has this in it, as somebody copies it, run by a shell. @returns its exit status. */
+  const bundle = (args: readonly string[]): Promise<Ended> =>
+    runBundle(args, { folder: release.folder });
+  /**
+   * The indented line of a result that has this in it, as somebody copies it, run by a shell.
+   * @returns its exit status.
+   */
   const follow = async ({ stdout }: Ended, what: string): Promise<number | undefined> => {
     const line = stdout
       .split('\n')
@@ -49,7 +53,15 @@ describeWith(['docker-registry'], 'what a pack says is to be done with its mediu
   });
 
   it('finds one volume whole, and damaged where it is, while others are elsewhere', async () => {
-    const part = await bundle([...release.packing(), '-o', join(medium, 'first'), '--volume-size', '1M', '--stop-after', '1']);
+    const part = await bundle([
+      ...release.packing(),
+      '-o',
+      join(medium, 'first'),
+      '--volume-size',
+      '1M',
+      '--stop-after',
+      '1',
+    ]);
     expect(part.status).toBe(30);
     expect(await follow(part, 'sha256sum')).toBe(0);
     await damage(join(medium, 'first', `${NAME}.001`));
@@ -59,7 +71,13 @@ describeWith(['docker-registry'], 'what a pack says is to be done with its mediu
   it('finds a patch whole, and damaged where it is', async () => {
     const map = join(release.folder, 'damage.json');
     expect((await bundle(['verify', medium, ...release.trust, '--damage', map])).status).toBe(20);
-    const patched = await bundle([...release.packing(), '-o', join(medium, 'patch'), '--repair', map]);
+    const patched = await bundle([
+      ...release.packing(),
+      '-o',
+      join(medium, 'patch'),
+      '--repair',
+      map,
+    ]);
     expect(patched.status).toBe(0);
     expect(await follow(patched, 'sha256sum')).toBe(0);
     const [, patch] = /^packed +(.+) \(/m.exec(patched.stdout) ?? [];

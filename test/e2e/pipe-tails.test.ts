@@ -13,7 +13,10 @@ import { runBundle } from '../support/bundle-process.ts';
 const TAILS: readonly (readonly [string, (bytes: Buffer) => readonly Buffer[]])[] = [
   ['cut by one byte', (bytes) => [bytes.subarray(0, -1)]],
   ['cut by 2000 bytes', (bytes) => [bytes.subarray(0, -2000)]],
-  ['changed in a byte', (bytes) => [bytes.subarray(0, -900), Buffer.of(bytes.at(-900)! ^ 1), bytes.subarray(-899)]],
+  [
+    'changed in a byte',
+    (bytes) => [bytes.subarray(0, -900), Buffer.of(bytes.at(-900)! ^ 1), bytes.subarray(-899)],
+  ],
   ['longer than it was', (bytes) => [bytes, Buffer.from('x\n')]],
 ];
 
@@ -36,15 +39,21 @@ describe('the end of a bundle in a pipe', () => {
     const ended: (number | null)[] = [];
     for (const args of commands) {
       const input = Readable.from(parts, { objectMode: false });
-      ended.push((await runBundle([...args, '--release-key', trial.made.releaseKey], { folder, input })).status);
+      ended.push(
+        (await runBundle([...args, '--release-key', trial.made.releaseKey], { folder, input }))
+          .status,
+      );
     }
     return ended;
   };
 
-  it.each(TAILS)('is refused by every command that reads one when it is %s', async (_tail, change) => {
-    expect(await statuses(change(trial.genuine))).toEqual([22, 22, 22, 22]);
-    expect(await (await ImageLayout.open(target)).tags()).not.toContain(trial.release);
-  });
+  it.each(TAILS)(
+    'is refused by every command that reads one when it is %s',
+    async (_tail, change) => {
+      expect(await statuses(change(trial.genuine))).toEqual([22, 22, 22, 22]);
+      expect(await (await ImageLayout.open(target)).tags()).not.toContain(trial.release);
+    },
+  );
 
   it('is good as it was made', async () => {
     expect(await statuses([trial.genuine])).toEqual([0, 0, 0, 0]);

@@ -22,12 +22,25 @@ describeWith(['docker-registry'], 'a bundle in a pipe', () => {
   let packing: readonly string[];
   let file: string;
 
-  const bundle = (args: readonly string[], input?: Readable): Promise<Ended> => runBundle(args, { folder, input });
-  const sent = (end?: number): Readable => createReadStream(file, end === undefined ? {} : { end: end - 1 });
-  const unpacking = (host: string): string[] => ['unpack', '-', '--to', `${host}/ocp4`, '--output', 'json', ...trust];
+  const bundle = (args: readonly string[], input?: Readable): Promise<Ended> =>
+    runBundle(args, { folder, input });
+  const sent = (end?: number): Readable =>
+    createReadStream(file, end === undefined ? {} : { end: end - 1 });
+  const unpacking = (host: string): string[] => [
+    'unpack',
+    '-',
+    '--to',
+    `${host}/ocp4`,
+    '--output',
+    'json',
+    ...trust,
+  ];
   const hasTag = async ({ url }: TestRegistry): Promise<boolean> =>
     (await fetch(`${url}/v2/${RELEASE}/manifests/${TAG}`, { method: 'HEAD' })).status === 200;
-  const withTarget = async (decide: Decide, work: (host: string, target: TestRegistry) => Promise<void>): Promise<void> => {
+  const withTarget = async (
+    decide: Decide,
+    work: (host: string, target: TestRegistry) => Promise<void>,
+  ): Promise<void> => {
     const target = await startRegistry();
     const proxy = await startFaultProxy(target.url, decide);
     try {
@@ -50,8 +63,19 @@ describeWith(['docker-registry'], 'a bundle in a pipe', () => {
 
   it('is the bundle that a file would be, with the result on stderr', async () => {
     const chunks: Buffer[] = [];
-    const take = (stdout: Readable): unknown => stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-    const args = [...packing, '-o', '-', '--output', 'json', '--progress', 'none', '--log-level', 'error'];
+    const take = (stdout: Readable): unknown =>
+      stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+    const args = [
+      ...packing,
+      '-o',
+      '-',
+      '--output',
+      'json',
+      '--progress',
+      'none',
+      '--log-level',
+      'error',
+    ];
     const { ended } = await startBundle(args, { folder, output: take });
     const { status, stderr } = await ended;
     expect(status).toBe(0);
@@ -63,33 +87,50 @@ describeWith(['docker-registry'], 'a bundle in a pipe', () => {
     await withTarget(
       () => undefined,
       async (host, target) => {
-        const { child, ended } = await startBundle([...packing, '-o', '-'], { folder, output: () => undefined });
+        const { child, ended } = await startBundle([...packing, '-o', '-'], {
+          folder,
+          output: () => undefined,
+        });
         const unpacked = await bundle(unpacking(host), child.stdout!);
         expect((await ended).status).toBe(0);
         expect(unpacked.status).toBe(0);
         expect(await hasTag(target)).toBe(true);
-        const again = JSON.parse((await bundle([...unpacking(host).with(1, file)])).stdout) as { delivery: { copied: object } };
-        expect(again.delivery.copied).toMatchObject({ blobs: { pushed: 0 }, manifests: { pushed: 0 }, tags: { set: 0 }, left: [] });
+        const again = JSON.parse((await bundle([...unpacking(host).with(1, file)])).stdout) as {
+          delivery: { copied: object };
+        };
+        expect(again.delivery.copied).toMatchObject({
+          blobs: { pushed: 0 },
+          manifests: { pushed: 0 },
+          tags: { set: 0 },
+          left: [],
+        });
       },
     );
-    for (const command of ['verify', 'inspect']) expect((await bundle([command, '-', ...trust], sent())).status).toBe(0);
+    for (const command of ['verify', 'inspect'])
+      expect((await bundle([command, '-', ...trust], sent())).status).toBe(0);
   });
 
   it('of volumes that were joined is read like one piece, and not without the last of them', async () => {
     const out = join(folder, 'volumes');
     // The layer of 80 MB is cut in the second of its frames.
-    expect(await bundle([...packing, '-o', out, '--volume-size', '120M'])).toMatchObject({ status: 0 });
+    expect(await bundle([...packing, '-o', out, '--volume-size', '120M'])).toMatchObject({
+      status: 0,
+    });
     const paths = (await readdir(out))
       .filter((name) => name.includes('.tar.zst.'))
       .toSorted()
       .map((name) => join(out, name));
     expect(paths).toHaveLength(2);
-    const joined = (count: number): Readable => Readable.from(oneAfterTheOther(paths.slice(0, count)), { objectMode: false });
-    for (const command of ['verify', 'inspect']) expect((await bundle([command, '-', ...trust], joined(paths.length))).status).toBe(0);
+    const joined = (count: number): Readable =>
+      Readable.from(oneAfterTheOther(paths.slice(0, count)), { objectMode: false });
+    for (const command of ['verify', 'inspect'])
+      expect((await bundle([command, '-', ...trust], joined(paths.length))).status).toBe(0);
     await withTarget(
       () => undefined,
       async (host, target) => {
-        expect(await bundle(unpacking(host), joined(paths.length - 1))).toMatchObject({ status: 22 });
+        expect(await bundle(unpacking(host), joined(paths.length - 1))).toMatchObject({
+          status: 22,
+        });
         expect(await hasTag(target)).toBe(false);
         expect(await bundle(unpacking(host), joined(paths.length))).toMatchObject({ status: 0 });
         expect(await hasTag(target)).toBe(true);
@@ -109,7 +150,9 @@ describeWith(['docker-registry'], 'a bundle in a pipe', () => {
         }
         const { status, stdout } = await bundle(unpacking(host), sent());
         expect(status).toBe(0);
-        expect((JSON.parse(stdout) as { delivery: { copied: object } }).delivery.copied).toMatchObject({ blobs: { pushed: 0 } });
+        expect(
+          (JSON.parse(stdout) as { delivery: { copied: object } }).delivery.copied,
+        ).toMatchObject({ blobs: { pushed: 0 } });
         expect(await hasTag(target)).toBe(true);
       },
     );
@@ -124,11 +167,15 @@ describeWith(['docker-registry'], 'a bundle in a pipe', () => {
     await withTarget(
       () => undefined,
       async (host, target) => {
-        expect(await bundle(unpacking(host), createReadStream(wrong))).toMatchObject({ status: 20 });
+        expect(await bundle(unpacking(host), createReadStream(wrong))).toMatchObject({
+          status: 20,
+        });
         expect(await hasTag(target)).toBe(false);
       },
     );
-    expect(await bundle(['verify', '-', ...trust], createReadStream(wrong))).toMatchObject({ status: 20 });
+    expect(await bundle(['verify', '-', ...trust], createReadStream(wrong))).toMatchObject({
+      status: 20,
+    });
   });
 
   let largest: string;
@@ -160,7 +207,9 @@ describeWith(['docker-registry'], 'a bundle in a pipe', () => {
       async (host, target) => {
         const { status, stdout } = await bundle(unpacking(host), sent());
         expect(status).toBe(30);
-        const { left } = (JSON.parse(stdout) as { delivery: { copied: { left: readonly string[] } } }).delivery.copied;
+        const { left } = (
+          JSON.parse(stdout) as { delivery: { copied: { left: readonly string[] } } }
+        ).delivery.copied;
         expect(left.length).toBeGreaterThan(0);
         expect(await hasTag(target)).toBe(false);
         expect((await bundle(unpacking(host), sent())).status).toBe(0);
@@ -170,19 +219,29 @@ describeWith(['docker-registry'], 'a bundle in a pipe', () => {
   });
 
   it('that nobody reads any more ends a pack with 26', async () => {
-    const { child, ended } = await startBundle([...packing, '-o', '-'], { folder, output: () => undefined });
+    const { child, ended } = await startBundle([...packing, '-o', '-'], {
+      folder,
+      output: () => undefined,
+    });
     child.stdout!.once('data', () => child.stdout!.destroy());
     expect(await ended).toMatchObject({ status: 26, signal: null });
   });
 
   it('leaves no file behind at either end', async () => {
-    expect((await readdir(join(folder, 'out'))).toSorted()).toEqual([`ocp-${TAG}.pub`, `ocp-${TAG}.sha256`, `ocp-${TAG}.tar.zst`]);
+    expect((await readdir(join(folder, 'out'))).toSorted()).toEqual([
+      `ocp-${TAG}.pub`,
+      `ocp-${TAG}.sha256`,
+      `ocp-${TAG}.tar.zst`,
+    ]);
     expect((await readdir(folder)).filter((name) => /zst|partial/.test(name))).toEqual([]);
   });
 
   it('is for itself: nothing can be asked of it that files are for', async () => {
     for (const more of [['--dry-run'], ['--restart'], ['--volume-size', '1G']]) {
-      expect(await bundle([...packing, '-o', '-', ...more])).toMatchObject({ status: 2, stdout: '' });
+      expect(await bundle([...packing, '-o', '-', ...more])).toMatchObject({
+        status: 2,
+        stdout: '',
+      });
     }
     expect(await bundle(['verify', '-', file])).toMatchObject({ status: 2 });
   });
@@ -192,7 +251,9 @@ describeWith(['docker-registry'], 'a bundle in a pipe', () => {
     const digests: { digest: string; size: number }[] = [];
     for (const { digest, mediaType } of release.made.components) {
       const url = `${release.source.url}/v2/openshift-release-dev/ocp-v4.0-art-dev/manifests/${digest}`;
-      const { layers } = (await (await fetch(url, { headers: { accept: mediaType } })).json()) as { layers: typeof digests };
+      const { layers } = (await (await fetch(url, { headers: { accept: mediaType } })).json()) as {
+        layers: typeof digests;
+      };
       digests.push(...layers);
     }
     return digests.toSorted((a, b) => b.size - a.size)[0]!.digest.slice('sha256:'.length);

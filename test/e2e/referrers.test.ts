@@ -22,10 +22,18 @@ const COMPONENTS = 'ocp4/openshift/release';
 
 interface Inspected {
   readonly bundle: { readonly digest: string };
-  readonly images: readonly { readonly role: string; readonly digest: string; readonly subject?: string; readonly artifactType?: string }[];
+  readonly images: readonly {
+    readonly role: string;
+    readonly digest: string;
+    readonly subject?: string;
+    readonly artifactType?: string;
+  }[];
 }
 
-/** A release with SBOMs and signatures that refer to it, from and to registries that can list referrers, and others. */
+/**
+ * A release with SBOMs and signatures that refer to it, from and to registries that can list
+ * referrers, and others.
+ */
 describeWith(['docker-registry'], 'what refers to a release', () => {
   let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
   let source: TestRegistry;
@@ -38,24 +46,51 @@ describeWith(['docker-registry'], 'what refers to a release', () => {
   let trust: readonly string[];
   let fetching: readonly string[];
   /** Which of the two repositories of a target each goes to. */
-  let placed: readonly { readonly repository: string; readonly digest: string; readonly subject: string }[];
+  let placed: readonly {
+    readonly repository: string;
+    readonly digest: string;
+    readonly subject: string;
+  }[];
 
   beforeAll(async () => {
     temporary = await temporaryFolder('referrers');
     [source, target] = await Promise.all([startRegistry(), startRegistry()]);
     api = await startReferrersApi(target.url);
-    made = await makeReleaseIn(source, join(temporary.path, 'release'), { cosign: true, referrers: true, components: 5, scale: 0.0001 });
+    made = await makeReleaseIn(source, join(temporary.path, 'release'), {
+      cosign: true,
+      referrers: true,
+      components: 5,
+      scale: 0.0001,
+    });
     [packer, operator] = await Promise.all(
-      ['connected', 'closed'].map((side) => User.new(join(temporary.path, side))) as [Promise<User>, Promise<User>],
+      ['connected', 'closed'].map((side) => User.new(join(temporary.path, side))) as [
+        Promise<User>,
+        Promise<User>,
+      ],
     );
     medium = join(temporary.path, 'medium');
     trust = ['--release-key', made.releaseKey];
-    fetching = ['--mirror', `quay.io=${source.host}`, '--signature-store', made.signatureStore, ...trust];
-    expect((await packer.bundle(['pack', VERSION, '-o', medium, '--referrers', ...fetching])).status).toBe(0);
-    const subjects = new Map(made.referrers.map(({ digest, subject }) => [digest as string, subject as string]));
-    const rootOf = (digest: string): string => (subjects.has(digest) ? rootOf(subjects.get(digest)!) : digest);
+    fetching = [
+      '--mirror',
+      `quay.io=${source.host}`,
+      '--signature-store',
+      made.signatureStore,
+      ...trust,
+    ];
+    expect(
+      (await packer.bundle(['pack', VERSION, '-o', medium, '--referrers', ...fetching])).status,
+    ).toBe(0);
+    const subjects = new Map(
+      made.referrers.map(({ digest, subject }) => [digest as string, subject as string]),
+    );
+    const rootOf = (digest: string): string =>
+      subjects.has(digest) ? rootOf(subjects.get(digest)!) : digest;
     placed = made.referrers.map(({ digest, subject }) => {
-      return { repository: rootOf(digest) === made.release.digest ? RELEASES : COMPONENTS, digest, subject };
+      return {
+        repository: rootOf(digest) === made.release.digest ? RELEASES : COMPONENTS,
+        digest,
+        subject,
+      };
     });
   }, 120_000);
   afterAll(async () => {
@@ -64,7 +99,10 @@ describeWith(['docker-registry'], 'what refers to a release', () => {
     await temporary.remove();
   });
 
-  const listedAt = async (url: string, { repository, subject }: { repository: string; subject: string }): Promise<readonly string[]> => {
+  const listedAt = async (
+    url: string,
+    { repository, subject }: { repository: string; subject: string },
+  ): Promise<readonly string[]> => {
     const listed: string[] = [];
     let page: string | undefined = url.includes(api.host)
       ? `/v2/${repository}/referrers/${subject}`
@@ -89,10 +127,16 @@ describeWith(['docker-registry'], 'what refers to a release', () => {
   };
   const unpackTwice = async (host: string): Promise<void> => {
     const args = ['unpack', medium, '--to', `${host}/ocp4`, ...trust];
-    const first = (await operator.json(args)) as { delivery: { copied: { manifests: { pushed: number } } } };
+    const first = (await operator.json(args)) as {
+      delivery: { copied: { manifests: { pushed: number } } };
+    };
     expect(first.delivery.copied.manifests.pushed).toBeGreaterThanOrEqual(made.referrers.length);
     const again = (await operator.json(args)) as { delivery: { copied: object } };
-    expect(again.delivery.copied).toMatchObject({ blobs: { pushed: 0, mounted: 0 }, manifests: { pushed: 0 }, tags: { set: 0 } });
+    expect(again.delivery.copied).toMatchObject({
+      blobs: { pushed: 0, mounted: 0 },
+      manifests: { pushed: 0 },
+      tags: { set: 0 },
+    });
     expect((await operator.bundle(args)).stdout).toContain('nothing was uploaded');
   };
 
@@ -100,7 +144,11 @@ describeWith(['docker-registry'], 'what refers to a release', () => {
     const bare = join(temporary.path, 'bare');
     const { stdout } = await packer.bundle(['pack', VERSION, '-o', bare, ...fetching]);
     expect(stdout).not.toMatch(/\d+ referrers/);
-    expect(((await packer.json(['inspect', bare, ...trust])) as Inspected).images.filter(({ role }) => role === 'referrer')).toEqual([]);
+    expect(
+      ((await packer.json(['inspect', bare, ...trust])) as Inspected).images.filter(
+        ({ role }) => role === 'referrer',
+      ),
+    ).toEqual([]);
   });
 
   it('is in the bundle, and told of', async () => {
@@ -108,7 +156,11 @@ describeWith(['docker-registry'], 'what refers to a release', () => {
     const referrers = images
       .filter(({ role }) => role === 'referrer')
       .map(({ digest, subject, artifactType }) => ({ digest, subject, artifactType }));
-    const expected = made.referrers.map(({ digest, subject, artifactType }) => ({ digest, subject, artifactType }));
+    const expected = made.referrers.map(({ digest, subject, artifactType }) => ({
+      digest,
+      subject,
+      artifactType,
+    }));
     expect(referrers.sort(byDigest)).toEqual(expected.sort(byDigest));
     const { stdout } = await packer.bundle(['inspect', medium, '--images', ...trust]);
     expect(stdout).toContain(`${made.referrers.length} referrers`);
@@ -143,9 +195,16 @@ describeWith(['docker-registry'], 'what refers to a release', () => {
 
   it('is no part of a bundle that was begun without it', async () => {
     const bare = join(temporary.path, 'bare');
-    expect((await packer.bundle(['pack', VERSION, '-o', bare, '--referrers', ...fetching])).status).not.toBe(0);
-    expect((await packer.bundle(['pack', VERSION, '-o', bare, '--referrers', '--restart', ...fetching])).status).toBe(0);
-    expect(((await packer.json(['inspect', bare, ...trust])) as Inspected).images.length).toBeGreaterThan(made.referrers.length);
+    expect(
+      (await packer.bundle(['pack', VERSION, '-o', bare, '--referrers', ...fetching])).status,
+    ).not.toBe(0);
+    expect(
+      (await packer.bundle(['pack', VERSION, '-o', bare, '--referrers', '--restart', ...fetching]))
+        .status,
+    ).toBe(0);
+    expect(
+      ((await packer.json(['inspect', bare, ...trust])) as Inspected).images.length,
+    ).toBeGreaterThan(made.referrers.length);
   });
 
   it('is taken from a packer who is trusted, and from nobody else', async () => {
@@ -158,7 +217,9 @@ describeWith(['docker-registry'], 'what refers to a release', () => {
   it('goes to a registry that lists referrers, and is not sent twice', async () => {
     await unpackTwice(api.host);
     await expectAllAt(api.url);
-    const { tags } = (await (await fetch(`${target.url}/v2/${COMPONENTS}/tags/list`)).json()) as { tags: string[] };
+    const { tags } = (await (await fetch(`${target.url}/v2/${COMPONENTS}/tags/list`)).json()) as {
+      tags: string[];
+    };
     expect(tags.filter((tag) => /^sha256-[0-9a-f]*$/.test(tag))).toEqual([]);
   });
 
@@ -170,23 +231,45 @@ describeWith(['docker-registry'], 'what refers to a release', () => {
   it('is listed again where a list was lost', async () => {
     const sbom = placed.find(({ repository }) => repository === COMPONENTS)!;
     const place = `${target.url}/v2/${sbom.repository}/manifests/`;
-    const index = await fetch(`${place}${sbom.subject.replace(':', '-')}`, { headers: { accept: OCI_INDEX } });
-    const { status } = await fetch(`${place}${digestOf(Buffer.from(await index.arrayBuffer()))}`, { method: 'DELETE' });
+    const index = await fetch(`${place}${sbom.subject.replace(':', '-')}`, {
+      headers: { accept: OCI_INDEX },
+    });
+    const { status } = await fetch(`${place}${digestOf(Buffer.from(await index.arrayBuffer()))}`, {
+      method: 'DELETE',
+    });
     expect(status).toBe(202);
-    expect((await operator.bundle(['unpack', medium, '--to', `${target.host}/ocp4`, ...trust])).status).toBe(0);
+    expect(
+      (await operator.bundle(['unpack', medium, '--to', `${target.host}/ocp4`, ...trust])).status,
+    ).toBe(0);
     await expectAllAt(target.url);
   });
 
   const expectSameFrom = async (layout: string): Promise<void> => {
-    const again = ['--referrers', '--dry-run', '--from', `oci:${layout}`, '--signature-store', made.signatureStore, ...trust];
-    const packed = await packer.json(['pack', VERSION, '-o', join(temporary.path, 'again'), ...again]);
+    const again = [
+      '--referrers',
+      '--dry-run',
+      '--from',
+      `oci:${layout}`,
+      '--signature-store',
+      made.signatureStore,
+      ...trust,
+    ];
+    const packed = await packer.json([
+      'pack',
+      VERSION,
+      '-o',
+      join(temporary.path, 'again'),
+      ...again,
+    ]);
     const inspected = (await packer.json(['inspect', medium, ...trust])) as Inspected;
     expect(packed).toMatchObject({ bundleDigest: inspected.bundle.digest });
   };
 
   it('goes into an image layout, and is packed from there to the same bundle', async () => {
     const layout = join(temporary.path, 'layout');
-    expect((await operator.bundle(['unpack', medium, '--to', `oci:${layout}`, ...trust])).status).toBe(0);
+    expect(
+      (await operator.bundle(['unpack', medium, '--to', `oci:${layout}`, ...trust])).status,
+    ).toBe(0);
     await expectSameFrom(layout);
   });
 
@@ -194,7 +277,13 @@ describeWith(['docker-registry'], 'what refers to a release', () => {
     it('is in an image layout too', async () => {
       const layout = join(temporary.path, 'untarred');
       await mkdir(layout);
-      await execa('tar', ['--zstd', '-xf', join(medium, `ocp-${VERSION}-x86_64.tar.zst`), '-C', layout]);
+      await execa('tar', [
+        '--zstd',
+        '-xf',
+        join(medium, `ocp-${VERSION}-x86_64.tar.zst`),
+        '-C',
+        layout,
+      ]);
       await expectSameFrom(layout);
     });
   });

@@ -20,8 +20,8 @@ const encoded = ({ username, password }: { username: string; password: string })
   Buffer.from(`${username}:${password}`).toString('base64');
 
 /**
- * A source that asks for other credentials in each repository (nginx before a real registry), a target that asks for tokens, and a user
- * who has all that in auth files.
+ * A source that asks for other credentials in each repository (nginx before a real registry), a
+ * target that asks for tokens, and a user who has all that in auth files.
  */
 describeWith(['docker-registry', 'nginx', 'openssl'], 'registries that ask for credentials', () => {
   let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -59,7 +59,11 @@ describeWith(['docker-registry', 'nginx', 'openssl'], 'registries that ask for c
       '/v2/openshift-release-dev/ocp-release/': RELEASES,
       '/v2/openshift-release-dev/ocp-v4.0-art-dev/': COMPONENTS,
     });
-    made = await makeReleaseIn(open, join(temporary.path, 'release'), { cosign: true, components: 3, scale: 0.0005 });
+    made = await makeReleaseIn(open, join(temporary.path, 'release'), {
+      cosign: true,
+      components: 3,
+      scale: 0.0005,
+    });
     user = await User.new(join(temporary.path, 'user'));
     fetching = ['--signature-store', made.signatureStore, '--release-key', made.releaseKey];
   });
@@ -77,12 +81,24 @@ describeWith(['docker-registry', 'nginx', 'openssl'], 'registries that ask for c
     });
   const atTarget = async (): Promise<string> =>
     authFile('target.json', {
-      [target.host]: { auth: Buffer.from(`${USER.username}:`).toString('base64'), identitytoken: IDENTITY_TOKEN },
+      [target.host]: {
+        auth: Buffer.from(`${USER.username}:`).toString('base64'),
+        identitytoken: IDENTITY_TOKEN,
+      },
     });
   const debug = ['--log-level', 'debug', '--progress', 'json'];
 
   it('give to each repository its own', async () => {
-    const args = ['pack', VERSION, '-o', join(temporary.path, 'scoped'), '--mirror', `quay.io=${source.host}`, ...fetching, ...debug];
+    const args = [
+      'pack',
+      VERSION,
+      '-o',
+      join(temporary.path, 'scoped'),
+      '--mirror',
+      `quay.io=${source.host}`,
+      ...fetching,
+      ...debug,
+    ];
     expect(await run(...args, '--authfile', await scoped())).toMatchObject({ status: 0 });
   });
 
@@ -101,7 +117,9 @@ describeWith(['docker-registry', 'nginx', 'openssl'], 'registries that ask for c
     ];
     const both = ['--src-authfile', await scoped(), '--dest-authfile', await atTarget()];
     expect(await run(...args, ...both)).toMatchObject({ status: 0 });
-    const other = args.map((word) => (word === `${target.host}/ocp4` ? `${target.host}/other` : word));
+    const other = args.map((word) =>
+      word === `${target.host}/ocp4` ? `${target.host}/other` : word,
+    );
     expect(await run(...other, '--src-authfile', await scoped())).toMatchObject({ status: 24 });
     expect(await run(...other, '--dest-authfile', await atTarget())).toMatchObject({ status: 24 });
   });
@@ -118,13 +136,21 @@ describeWith(['docker-registry', 'nginx', 'openssl'], 'registries that ask for c
       '--output',
       'json',
     ];
-    const wrong = { [source.host]: { auth: encoded({ username: 'x', password: 'hunter2-wrong' }) } };
-    expect(await run(...args, '--authfile', await authFile('wrong.json', wrong))).toMatchObject({ status: 24 });
+    const wrong = {
+      [source.host]: { auth: encoded({ username: 'x', password: 'hunter2-wrong' }) },
+    };
+    expect(await run(...args, '--authfile', await authFile('wrong.json', wrong))).toMatchObject({
+      status: 24,
+    });
     for (const [auths, place] of [
       [{ [source.host]: { auth: 'hunter2 in the clear' } }, `"auth" of "${source.host}"`],
       ['hunter2', '"auths"'],
     ] as const) {
-      const ran = await run(...args, '--authfile', await authFile('malformed.json', auths as object));
+      const ran = await run(
+        ...args,
+        '--authfile',
+        await authFile('malformed.json', auths as object),
+      );
       expect(ran).toMatchObject({ status: 2 });
       expect(ran.stderr).toContain(join(temporary.path, 'malformed.json'));
       expect(ran.stderr).toContain(place);
@@ -134,7 +160,15 @@ describeWith(['docker-registry', 'nginx', 'openssl'], 'registries that ask for c
   it('are logged in to, and out of', async () => {
     const trusting = ['--ca-file', ca.caFile];
     const login = async (password: string, ...args: string[]): Promise<Ran> => {
-      const words = ['login', locked.host, '--username', USER.username, '--password-stdin', ...trusting, ...args];
+      const words = [
+        'login',
+        locked.host,
+        '--username',
+        USER.username,
+        '--password-stdin',
+        ...trusting,
+        ...args,
+      ];
       const ran = await user.bundle(words, { input: password });
       runs.push(ran);
       return ran;
@@ -144,26 +178,57 @@ describeWith(['docker-registry', 'nginx', 'openssl'], 'registries that ask for c
     await expect(stat(file)).rejects.toThrow();
     expect(await login(`${USER.password}\n`)).toMatchObject({ status: 0 });
     expect((await stat(file)).mode & 0o777).toBe(0o600);
-    expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({ auths: { [locked.host]: { auth: encoded(USER) } } });
-    const pushing = ['mirror', VERSION, '--to', `${locked.host}/ocp4`, '--mirror', `quay.io=${open.host}`, ...fetching, ...trusting];
+    expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({
+      auths: { [locked.host]: { auth: encoded(USER) } },
+    });
+    const pushing = [
+      'mirror',
+      VERSION,
+      '--to',
+      `${locked.host}/ocp4`,
+      '--mirror',
+      `quay.io=${open.host}`,
+      ...fetching,
+      ...trusting,
+    ];
     expect(await run(...pushing)).toMatchObject({ status: 0 });
     expect(await run('logout', locked.host)).toMatchObject({ status: 0 });
     expect(await run('logout', locked.host)).toMatchObject({ status: 23 });
     expect(await run(...pushing)).toMatchObject({ status: 24 });
-    expect(await login(USER.password, '--output', 'json', '--authfile', join(temporary.path, 'own.json'))).toMatchObject({ status: 0 });
+    expect(
+      await login(
+        USER.password,
+        '--output',
+        'json',
+        '--authfile',
+        join(temporary.path, 'own.json'),
+      ),
+    ).toMatchObject({ status: 0 });
     expect(await run('login', locked.host, ...trusting)).toMatchObject({ status: 2 });
-    const open1 = ['login', `${target.host}/ocp4`, '-u', USER.username, '--password-stdin', '--output', 'json'];
+    const open1 = [
+      'login',
+      `${target.host}/ocp4`,
+      '-u',
+      USER.username,
+      '--password-stdin',
+      '--output',
+      'json',
+    ];
     const ran = await user.bundle(open1, { input: USER.password });
     runs.push(ran);
     expect(JSON.parse(ran.stdout)).toMatchObject({ place: `${target.host}/ocp4`, checked: true });
   });
 
   it('show them nowhere', () => {
-    const secrets = [RELEASES, COMPONENTS, USER].flatMap((known) => [known.password, encoded(known)]);
+    const secrets = [RELEASES, COMPONENTS, USER].flatMap((known) => [
+      known.password,
+      encoded(known),
+    ]);
     const shown = runs.map(({ stdout, stderr }) => stdout + stderr).join('\n');
     expect(runs.length).toBeGreaterThan(10);
     expect(tokens.tokens.length).toBeGreaterThan(0);
-    for (const secret of [...secrets, ...tokens.tokens, IDENTITY_TOKEN, 'hunter2']) expect(shown.includes(secret)).toBe(false);
+    for (const secret of [...secrets, ...tokens.tokens, IDENTITY_TOKEN, 'hunter2'])
+      expect(shown.includes(secret)).toBe(false);
   });
 
   it('serve a network that mirrors, by mirror sets and by registries.conf', async () => {
@@ -206,10 +271,29 @@ describeWith(['docker-registry', 'nginx', 'openssl'], 'registries that ask for c
     expect(byDigest.stderr).toContain('127.0.0.1:1');
     const byTag = ['pack', VERSION, ...fetching];
     // A mirror of digests is not asked for tags, and the source is blocked.
-    const blocked = await run(...byTag, '-o', folder('by/tag'), '--idms-file', sets, '--registries-conf', '/dev/null', '--output', 'json');
+    const blocked = await run(
+      ...byTag,
+      '-o',
+      folder('by/tag'),
+      '--idms-file',
+      sets,
+      '--registries-conf',
+      '/dev/null',
+      '--output',
+      'json',
+    );
     expect(JSON.parse(blocked.stdout)).toMatchObject({ error: { code: 'BLOCKED', status: 24 } });
-    const byConf = await run(...byTag, '-o', folder('by/conf'), '--registries-conf', conf, '--output', 'json');
-    const digestOf = ({ stdout }: Ran): unknown => (JSON.parse(stdout) as { bundleDigest: unknown }).bundleDigest;
+    const byConf = await run(
+      ...byTag,
+      '-o',
+      folder('by/conf'),
+      '--registries-conf',
+      conf,
+      '--output',
+      'json',
+    );
+    const digestOf = ({ stdout }: Ran): unknown =>
+      (JSON.parse(stdout) as { bundleDigest: unknown }).bundleDigest;
     expect(digestOf(byConf)).toMatch(/^[0-9a-f:sha]{64,}$/);
     expect(digestOf(byDigest)).toBe(digestOf(byConf));
   });

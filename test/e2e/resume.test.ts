@@ -9,7 +9,12 @@ import { SealedBundle } from '../../src/bundle/reading/sealed.ts';
 import { type Ended, runBundle } from '../support/bundle-process.ts';
 import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { describeWith } from '../support/needs.ts';
-import { makeReleaseIn, type PackableRelease, packableRelease, packingOf } from '../support/packable-release.ts';
+import {
+  makeReleaseIn,
+  type PackableRelease,
+  packableRelease,
+  packingOf,
+} from '../support/packable-release.ts';
 
 const MiB = 1024 * 1024;
 const NAME = 'ocp-4.17.3-x86_64.tar.zst';
@@ -24,8 +29,12 @@ describeWith(['docker-registry'], 'a pack that was interrupted', () => {
   let output: string;
   let cases = 0;
 
-  const bundle = (args: readonly string[]): Promise<Ended> => runBundle(args, { folder: release.folder });
-  const through = async (decide: Decide, work: (proxy: FaultProxy) => Promise<void>): Promise<void> => {
+  const bundle = (args: readonly string[]): Promise<Ended> =>
+    runBundle(args, { folder: release.folder });
+  const through = async (
+    decide: Decide,
+    work: (proxy: FaultProxy) => Promise<void>,
+  ): Promise<void> => {
     const proxy = await startFaultProxy(release.source.url, decide);
     try {
       await work(proxy);
@@ -33,11 +42,16 @@ describeWith(['docker-registry'], 'a pack that was interrupted', () => {
       await proxy.stop();
     }
   };
-  /** One request after the other, and the `nth` for the largest layer is answered with 404: what came before it is written. */
+  /**
+   * One request after the other, and the `nth` for the largest layer is answered with 404: what
+   * came before it is written.
+   */
   const breakOff = (nth: number, more: readonly string[] = []): Promise<string[]> => {
     const asked: string[] = [];
     const breaks: Decide = (request) =>
-      request.url.includes(largest) && request.nth === nth ? { kind: 'answer', status: 404 } : undefined;
+      request.url.includes(largest) && request.nth === nth
+        ? { kind: 'answer', status: 404 }
+        : undefined;
     return through(breaks, async (proxy) => {
       const args = [...release.packing(proxy.host), '-o', output, '--concurrency', '1', ...more];
       expect(await bundle(args)).toMatchObject({ status: 23 });
@@ -50,15 +64,22 @@ describeWith(['docker-registry'], 'a pack that was interrupted', () => {
     await through(
       () => undefined,
       async (proxy) => {
-        const { status, stderr } = await bundle([...release.packing(proxy.host), '-o', output, ...more]);
+        const { status, stderr } = await bundle([
+          ...release.packing(proxy.host),
+          '-o',
+          output,
+          ...more,
+        ]);
         expect({ status, stderr }).toEqual({ status: 0, stderr });
         asked = proxy.requests;
       },
     );
     return asked;
   };
-  const namesOf = (requests: FaultProxy['requests']): string[] => requests.map(({ method, url }) => `${method} ${url}`);
-  const manifestsIn = (requests: readonly string[]): string[] => requests.filter((line) => /^GET .*\/manifests\//.test(line));
+  const namesOf = (requests: FaultProxy['requests']): string[] =>
+    requests.map(({ method, url }) => `${method} ${url}`);
+  const manifestsIn = (requests: readonly string[]): string[] =>
+    requests.filter((line) => /^GET .*\/manifests\//.test(line));
   /** Changes a byte of what is begun. */
   const change = async (at: number): Promise<void> => {
     const partial = await open(join(output, `${NAME}.partial`), 'r+');
@@ -95,9 +116,13 @@ describeWith(['docker-registry'], 'a pack that was interrupted', () => {
     const requests = await goOn();
     expect((await written()).equals(undisturbed)).toBe(true);
     expect(manifestsIn(namesOf(requests))).toEqual([`GET ${TAG}`]);
-    const again = requests.filter(({ url }) => url.includes('/blobs/') && before.includes(`GET ${url}`));
+    const again = requests.filter(
+      ({ url }) => url.includes('/blobs/') && before.includes(`GET ${url}`),
+    );
     expect(again.filter(({ url }) => !url.includes(largest))).toEqual([]);
-    const starts = again.map(({ headers }) => Number(/^bytes=([0-9]+)-/.exec(headers.range ?? '')?.[1]));
+    const starts = again.map(({ headers }) =>
+      Number(/^bytes=([0-9]+)-/.exec(headers.range ?? '')?.[1]),
+    );
     expect(starts.length).toBeGreaterThan(0);
     expect(Math.min(...starts)).toBeGreaterThan(0);
     const fetched = requests.reduce((total, { sent }) => total + sent, 0);
@@ -111,13 +136,20 @@ describeWith(['docker-registry'], 'a pack that was interrupted', () => {
     expect(manifestsIn(namesOf(requests)).toSorted()).toEqual(manifestsIn(before).toSorted());
   });
 
-  it.each(['listing', 'metadata'])('fetches again what is damaged in its head: its %s', async (part) => {
-    const before = await breakOff(1);
-    await change(part === 'listing' ? 600 : (await headOf(join(output, `${NAME}.partial`))).metadataOffset + 100);
-    const requests = await goOn();
-    expect((await written()).equals(undisturbed)).toBe(true);
-    expect(manifestsIn(namesOf(requests)).toSorted()).toEqual(manifestsIn(before).toSorted());
-  });
+  it.each(['listing', 'metadata'])(
+    'fetches again what is damaged in its head: its %s',
+    async (part) => {
+      const before = await breakOff(1);
+      await change(
+        part === 'listing'
+          ? 600
+          : (await headOf(join(output, `${NAME}.partial`))).metadataOffset + 100,
+      );
+      const requests = await goOn();
+      expect((await written()).equals(undisturbed)).toBe(true);
+      expect(manifestsIn(namesOf(requests)).toSorted()).toEqual(manifestsIn(before).toSorted());
+    },
+  );
 
   it('fetches a payload again that is damaged, and nothing else of what it has', async () => {
     await breakOff(1);
@@ -134,7 +166,9 @@ describeWith(['docker-registry'], 'a pack that was interrupted', () => {
     const volume = (await readdir(output)).find((name) => name.endsWith('.001'))!;
     const medium = output;
     output = join(release.folder, 'second-medium');
-    expect(manifestsIn(namesOf(await goOn([...size, '--stop-after', '2'])))).toEqual([`GET ${TAG}`]);
+    expect(manifestsIn(namesOf(await goOn([...size, '--stop-after', '2'])))).toEqual([
+      `GET ${TAG}`,
+    ]);
     expect((await readdir(output)).filter((name) => name.includes('.tar.zst.'))).toHaveLength(2);
     expect((await stat(join(medium, volume))).size).toBeGreaterThan(0);
   });
@@ -147,7 +181,8 @@ describeWith(['docker-registry'], 'a pack that was interrupted', () => {
     expect(volumes).toHaveLength(4);
     await rm(join(output, volumes[1]!));
     const requests = await goOn(size);
-    for (const [index, name] of volumes.entries()) expect((await readFile(join(output, name))).equals(before[index]!)).toBe(true);
+    for (const [index, name] of volumes.entries())
+      expect((await readFile(join(output, name))).equals(before[index]!)).toBe(true);
     const fetched = requests.reduce((total, { sent }) => total + sent, 0);
     expect(fetched).toBeGreaterThan(19e6);
     expect(fetched).toBeLessThan(20e6 + 2 * 6 * MiB + MiB); // in parts of 6 MiB
@@ -163,36 +198,73 @@ describeWith(['docker-registry'], 'a pack that was interrupted', () => {
   it('on several media is not forgotten over another pack of the release', async () => {
     const set = ['--volume-size', '20MB', '--stop-after', '1'];
     const media = ['first', 'second'].map((name) => join(output, name));
-    const volumesOn = async (medium: string): Promise<string[]> => (await readdir(medium)).filter((name) => /\.\d{3}$/.test(name));
-    expect(await bundle([...release.packing(), '-o', media[0]!, ...set])).toMatchObject({ status: 30 });
-    expect(await bundle([...release.packing(), '-o', join(output, 'elsewhere')])).toMatchObject({ status: 0 });
-    expect(await bundle([...release.packing(), '-o', media[1]!, ...set])).toMatchObject({ status: 30 });
-    expect([await volumesOn(media[0]!), await volumesOn(media[1]!)]).toEqual([[`${NAME}.001`], [`${NAME}.002`]]);
-    expect(await bundle([...release.packing(), '-o', join(output, 'third'), '--volume-size', '20MB', '--stop-after', '9'])).toMatchObject({
+    const volumesOn = async (medium: string): Promise<string[]> =>
+      (await readdir(medium)).filter((name) => /\.\d{3}$/.test(name));
+    expect(await bundle([...release.packing(), '-o', media[0]!, ...set])).toMatchObject({
+      status: 30,
+    });
+    expect(await bundle([...release.packing(), '-o', join(output, 'elsewhere')])).toMatchObject({
+      status: 0,
+    });
+    expect(await bundle([...release.packing(), '-o', media[1]!, ...set])).toMatchObject({
+      status: 30,
+    });
+    expect([await volumesOn(media[0]!), await volumesOn(media[1]!)]).toEqual([
+      [`${NAME}.001`],
+      [`${NAME}.002`],
+    ]);
+    expect(
+      await bundle([
+        ...release.packing(),
+        '-o',
+        join(output, 'third'),
+        '--volume-size',
+        '20MB',
+        '--stop-after',
+        '9',
+      ]),
+    ).toMatchObject({
       status: 0,
     });
   });
 
   it('on several media is over when the same volumes have all been written to one of them', async () => {
     const size = ['--volume-size', '20MB'];
-    expect(await bundle([...release.packing(), '-o', output, ...size, '--stop-after', '2'])).toMatchObject({ status: 30 });
+    expect(
+      await bundle([...release.packing(), '-o', output, ...size, '--stop-after', '2']),
+    ).toMatchObject({ status: 30 });
     await rm(join(output, `${NAME}.001`));
-    expect(await bundle([...release.packing(), '-o', output, ...size])).toMatchObject({ status: 0 });
+    expect(await bundle([...release.packing(), '-o', output, ...size])).toMatchObject({
+      status: 0,
+    });
     const second = join(output, 'second copy');
-    expect(await bundle([...release.packing(), '-o', second, ...size, '--stop-after', '1'])).toMatchObject({ status: 30 });
-    expect((await readdir(second)).filter((name) => /\.\d{3}$/.test(name))).toEqual([`${NAME}.001`]);
+    expect(
+      await bundle([...release.packing(), '-o', second, ...size, '--stop-after', '1']),
+    ).toMatchObject({ status: 30 });
+    expect((await readdir(second)).filter((name) => /\.\d{3}$/.test(name))).toEqual([
+      `${NAME}.001`,
+    ]);
     await bundle([...release.packing(), '-o', second, ...size, '--stop-after', '9']);
   });
 
   it('of which the tag names another release by now is not continued, unless it is begun anew', async () => {
     const options = { components: 3, version: '4.17.4', cosign: true };
     const key = join(release.folder, 'packer.pem');
-    const old = packingOf(await makeReleaseIn(release.source, join(release.folder, 'old'), options), release.source, key);
+    const old = packingOf(
+      await makeReleaseIn(release.source, join(release.folder, 'old'), options),
+      release.source,
+      key,
+    );
     expect(await bundle([...old.packing(), '-o', output])).toMatchObject({ status: 0 });
-    const [path, partial] = ['', '.partial'].map((suffix) => join(output, `ocp-4.17.4-x86_64.tar.zst${suffix}`)) as [string, string];
+    const [path, partial] = ['', '.partial'].map((suffix) =>
+      join(output, `ocp-4.17.4-x86_64.tar.zst${suffix}`),
+    ) as [string, string];
     await rename(path, partial);
     const begun = await readFile(partial);
-    const made = await makeReleaseIn(release.source, join(release.folder, 'new'), { ...options, seed: 'another' });
+    const made = await makeReleaseIn(release.source, join(release.folder, 'new'), {
+      ...options,
+      seed: 'another',
+    });
     const args = [...packingOf(made, release.source, key).packing(), '-o', output];
     expect(await bundle(args)).toMatchObject({ status: 2 });
     expect((await readFile(partial)).equals(begun)).toBe(true);
@@ -203,7 +275,9 @@ describeWith(['docker-registry'], 'a pack that was interrupted', () => {
 
   it('is not continued with another size of volumes, or another key', async () => {
     await breakOff(1);
-    expect(await bundle([...release.packing(), '-o', output, '--volume-size', '40M'])).toMatchObject({ status: 2 });
+    expect(
+      await bundle([...release.packing(), '-o', output, '--volume-size', '40M']),
+    ).toMatchObject({ status: 2 });
     await bundle(['keygen', '--type', 'ed25519', '-o', join(release.folder, 'other.pem')]);
     const other = release.packing().with(-3, join(release.folder, 'other.pem'));
     expect(await bundle([...other, '-o', output])).toMatchObject({ status: 2 });

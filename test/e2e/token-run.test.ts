@@ -11,10 +11,17 @@ import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-
 import { describeWith } from '../support/needs.ts';
 import { makePrivateCa, type PrivateCa } from '../support/private-ca.ts';
 import { startRegistry, type TestRegistry, USER } from '../support/registry.ts';
-import { startTokenServer, type TokenServer, type TokenServerOptions } from '../support/token-server.ts';
+import {
+  startTokenServer,
+  type TokenServer,
+  type TokenServerOptions,
+} from '../support/token-server.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
-/** `npm run token-run` lets tokens of a minute run out, in a pack and an unpack of so many seconds each. */
+/**
+ * `npm run token-run` lets tokens of a minute run out, in a pack and an unpack of so many seconds
+ * each.
+ */
 const SECONDS = Number(process.env['BUNDLE_TOKEN_SECONDS'] ?? 0);
 const MINUTES = 60_000;
 /** In the short run a token is good for so many requests instead. */
@@ -47,12 +54,28 @@ for (const [name, options] of KINDS)
       const { realm, service, issuer } = tokens;
       const token = { realm, service, issuer, certificate: ca.certificate };
       [source, target] = await Promise.all([startRegistry({ token }), startRegistry({ token })]);
-      const credentials = { lookup: async () => new Credentials(USER.username, USER.password), places: [] };
+      const credentials = {
+        lookup: async () => new Credentials(USER.username, USER.password),
+        places: [],
+      };
       const client = new RegistryClient({ credentials, ca: [] });
-      const open = (repository: string) => client.repository({ registry: source.host, repository: `openshift-release-dev/${repository}` });
-      const destination = { registry: source.host, releases: open('ocp-release'), components: open('ocp-v4.0-art-dev') };
+      const open = (repository: string) =>
+        client.repository({
+          registry: source.host,
+          repository: `openshift-release-dev/${repository}`,
+        });
+      const destination = {
+        registry: source.host,
+        releases: open('ocp-release'),
+        components: open('ocp-v4.0-art-dev'),
+      };
       const size = SECONDS === 0 ? { components: 12, scale: 0.0005 } : {};
-      made = await makeRelease({ out: join(folder.path, 'release'), destination, cosign: true, ...size });
+      made = await makeRelease({
+        out: join(folder.path, 'release'),
+        destination,
+        cosign: true,
+        ...size,
+      });
       await client.close();
       user = await User.new(folder.path);
       medium = join(folder.path, 'medium');
@@ -63,7 +86,10 @@ for (const [name, options] of KINDS)
       await Promise.all([folder.remove(), ca.remove()]);
     });
 
-    /** Refuses each token once it was used for so many requests, but no upload twice: none is so short that it would outlast two. */
+    /**
+     * Refuses each token once it was used for so many requests, but no upload twice: none is so
+     * short that it would outlast two.
+     */
     const usedUp = (): Decide => {
       const uses = new Map<string, number>();
       const refused = new Set<string>();
@@ -86,10 +112,20 @@ for (const [name, options] of KINDS)
       await writeFile(authfile, JSON.stringify({ auths: { [host]: { auth } } }));
       return ['--authfile', authfile];
     };
-    const tally = (what: string, { requests }: FaultProxy, begun: number, given: number, stderr: string): { refused: number } => {
-      const refused = requests.filter(({ status, headers }) => status === 401 && headers.authorization !== undefined).length;
+    const tally = (
+      what: string,
+      { requests }: FaultProxy,
+      begun: number,
+      given: number,
+      stderr: string,
+    ): { refused: number } => {
+      const refused = requests.filter(
+        ({ status, headers }) => status === 401 && headers.authorization !== undefined,
+      ).length;
       const retried = stderr.split('\n').filter((line) => line.includes('"type":"retried"')).length;
-      const failed = requests.filter(({ status = 0 }) => status >= 400 && status !== 401 && status !== 404).length;
+      const failed = requests.filter(
+        ({ status = 0 }) => status >= 400 && status !== 401 && status !== 404,
+      ).length;
       process.stderr.write(
         `tokens ${name}: ${what} in ${Math.round((performance.now() - begun) / 1000)} s, ${requests.length} requests, ` +
           `${tokens.requests.length - given} tokens, ${refused} answers 401 to a token, ${failed} other failures, ${retried} retries\n`,
@@ -101,17 +137,43 @@ for (const [name, options] of KINDS)
       'comes to its end, whenever they run out',
       async () => {
         const outgoing = await startFaultProxy(source.url, usedUp());
-        const limit = SECONDS === 0 ? [] : ['--limit-rate', String(Math.ceil(made.bytes / SECONDS))];
-        const mirror = ['--mirror', `quay.io=${outgoing.host}`, '--signature-store', made.signatureStore];
+        const limit =
+          SECONDS === 0 ? [] : ['--limit-rate', String(Math.ceil(made.bytes / SECONDS))];
+        const mirror = [
+          '--mirror',
+          `quay.io=${outgoing.host}`,
+          '--signature-store',
+          made.signatureStore,
+        ];
         let [begun, given] = [performance.now(), tokens.requests.length];
-        const packed = await user.bundle(['pack', made.version, '-o', medium, ...mirror, ...limit, ...trust, ...(await knowing(outgoing))]);
+        const packed = await user.bundle([
+          'pack',
+          made.version,
+          '-o',
+          medium,
+          ...mirror,
+          ...limit,
+          ...trust,
+          ...(await knowing(outgoing)),
+        ]);
         await outgoing.stop();
         const pack = tally('pack', outgoing, begun, given, packed.stderr);
         expect(packed).toMatchObject({ status: 0 });
 
-        const incoming = await startFaultProxy(target.url, usedUp(), SECONDS === 0 ? undefined : made.bytes / SECONDS);
+        const incoming = await startFaultProxy(
+          target.url,
+          usedUp(),
+          SECONDS === 0 ? undefined : made.bytes / SECONDS,
+        );
         [begun, given] = [performance.now(), tokens.requests.length];
-        const unpacked = await user.bundle(['unpack', medium, '--to', `${incoming.host}/ocp4`, ...trust, ...(await knowing(incoming))]);
+        const unpacked = await user.bundle([
+          'unpack',
+          medium,
+          '--to',
+          `${incoming.host}/ocp4`,
+          ...trust,
+          ...(await knowing(incoming)),
+        ]);
         await incoming.stop();
         const unpack = tally('unpack', incoming, begun, given, unpacked.stderr);
         expect(unpacked).toMatchObject({ status: 0 });

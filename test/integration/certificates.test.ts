@@ -25,8 +25,13 @@ describeWith(['openssl'], 'systemCertificates', () => {
 
   it('adds to what Node trusts, and takes each once', async () => {
     const both = await file('both.pem', `# a comment\n${first.pem}\r\n${second.pem}`);
-    const trusted = await systemCertificates({ SSL_CERT_FILE: first.caFile }, [both, second.caFile]);
-    expect(trusted).toEqual(expect.arrayContaining([...rootCertificates, first.pem.trim(), second.pem.trim()]));
+    const trusted = await systemCertificates({ SSL_CERT_FILE: first.caFile }, [
+      both,
+      second.caFile,
+    ]);
+    expect(trusted).toEqual(
+      expect.arrayContaining([...rootCertificates, first.pem.trim(), second.pem.trim()]),
+    );
     expect(new Set(trusted).size).toBe(trusted.length);
   });
 
@@ -42,6 +47,9 @@ describeWith(['openssl'], 'systemCertificates', () => {
     ['broken', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'],
   ])('refuses a CA file that is %s', async (name, text) => {
     const path = text === undefined ? join(folder, name) : await file(name, text);
-    await expect(systemCertificates({}, [path])).rejects.toMatchObject({ code: 'CONFIGURATION', subject: path });
+    await expect(systemCertificates({}, [path])).rejects.toMatchObject({
+      code: 'CONFIGURATION',
+      subject: path,
+    });
   });
 });

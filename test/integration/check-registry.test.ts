@@ -11,7 +11,14 @@ interface Report {
   readonly ready: boolean;
   readonly product?: string;
   readonly repositories: readonly string[];
-  readonly checks: readonly { check: string; subject: string; verdict: string; fact: string; code?: string; hint?: string }[];
+  readonly checks: readonly {
+    check: string;
+    subject: string;
+    verdict: string;
+    fact: string;
+    code?: string;
+    hint?: string;
+  }[];
 }
 
 describeWith(['docker-registry'], 'bundle check-registry', () => {
@@ -35,13 +42,27 @@ describeWith(['docker-registry'], 'bundle check-registry', () => {
     await folder.remove();
   });
 
-  async function check(...args: readonly string[]): Promise<{ status: number | null; report: Report }> {
-    const { status, stdout } = await user.bundle(['check-registry', ...args, '--output', 'json', '--progress', 'none']);
+  async function check(
+    ...args: readonly string[]
+  ): Promise<{ status: number | null; report: Report }> {
+    const { status, stdout } = await user.bundle([
+      'check-registry',
+      ...args,
+      '--output',
+      'json',
+      '--progress',
+      'none',
+    ]);
     return { status, report: JSON.parse(stdout) as Report };
   }
 
   const verdicts = ({ checks }: Report): Record<string, string> =>
-    Object.fromEntries(checks.map((found) => [`${found.check} ${found.subject.replace(/^[^/]*\/?/, '')}`.trim(), found.verdict]));
+    Object.fromEntries(
+      checks.map((found) => [
+        `${found.check} ${found.subject.replace(/^[^/]*\/?/, '')}`.trim(),
+        found.verdict,
+      ]),
+    );
 
   async function authfile(name: string, host: string, password: string): Promise<string> {
     const file = join(folder.path, name);
@@ -53,7 +74,9 @@ describeWith(['docker-registry'], 'bundle check-registry', () => {
   /** Files of blobs and manifests, and upload sessions. */
   async function kept({ root }: TestRegistry): Promise<readonly string[]> {
     const all = await readdir(join(root, 'storage'), { recursive: true }).catch(() => []);
-    return all.filter((path) => path.endsWith('/data') || path.endsWith('/link') || path.endsWith('/startedat'));
+    return all.filter(
+      (path) => path.endsWith('/data') || path.endsWith('/link') || path.endsWith('/startedat'),
+    );
   }
 
   it('finds everything good at an open registry, and leaves nothing there', async () => {
@@ -96,7 +119,8 @@ describeWith(['docker-registry'], 'bundle check-registry', () => {
     expect(refused.map(({ check: name, code }) => `${name} ${code ?? ''}`)).toEqual(
       ['pull', 'pull', 'push', 'push'].map((name) => `${name} NOT_ALLOWED`),
     );
-    for (const { hint } of refused) for (const repository of report.repositories) expect(hint).toContain(repository);
+    for (const { hint } of refused)
+      for (const repository of report.repositories) expect(hint).toContain(repository);
   });
 
   it('tells what has to be made first where it knows the kind of registry', async () => {
@@ -109,7 +133,9 @@ describeWith(['docker-registry'], 'bundle check-registry', () => {
     const { status, report } = await check(`${proxy.host}/ocp4`);
     expect(status).toBe(23);
     expect(report.product).toBe('Harbor');
-    expect(report.checks.filter(({ check: name }) => name === 'push').map(({ hint }) => hint)).toEqual([
+    expect(
+      report.checks.filter(({ check: name }) => name === 'push').map(({ hint }) => hint),
+    ).toEqual([
       expect.stringContaining('project') as unknown,
       expect.stringContaining('project') as unknown,
     ]);
@@ -125,27 +151,57 @@ describeWith(['docker-registry'], 'bundle check-registry', () => {
 
   it('refuses a pull secret that can write, and takes one that can only read', async () => {
     const writer = await authfile('writer.json', locked.host, USER.password);
-    const writing = await check(`${locked.host}/ocp4`, '--authfile', writer, '--cluster-authfile', writer);
+    const writing = await check(
+      `${locked.host}/ocp4`,
+      '--authfile',
+      writer,
+      '--cluster-authfile',
+      writer,
+    );
     expect(writing.status).toBe(2);
-    expect(writing.report.checks.filter(({ verdict }) => verdict === 'bad').map(({ check: name, code }) => [name, code])).toEqual([
+    expect(
+      writing.report.checks
+        .filter(({ verdict }) => verdict === 'bad')
+        .map(({ check: name, code }) => [name, code]),
+    ).toEqual([
       ['cluster', 'CONFIGURATION'],
       ['cluster', 'CONFIGURATION'],
     ]);
     // The reader gets through to GET alone, as a registry with roles lets it.
     const reader = await authfile('reader.json', locked.host, USER.password);
-    const proxy = await startFaultProxy(open.url, ({ method }) => (method === 'POST' ? { kind: 'answer', status: 403 } : undefined));
+    const proxy = await startFaultProxy(open.url, ({ method }) =>
+      method === 'POST' ? { kind: 'answer', status: 403 } : undefined,
+    );
     cleanUp.push(proxy.stop);
-    const reading = await check(`${proxy.host}/ocp4`, '--authfile', writer, '--cluster-authfile', reader);
-    expect(reading.report.checks.filter(({ check: name }) => name === 'cluster').map(({ verdict }) => verdict)).toEqual(['good', 'good']);
+    const reading = await check(
+      `${proxy.host}/ocp4`,
+      '--authfile',
+      writer,
+      '--cluster-authfile',
+      reader,
+    );
+    expect(
+      reading.report.checks
+        .filter(({ check: name }) => name === 'cluster')
+        .map(({ verdict }) => verdict),
+    ).toEqual(['good', 'good']);
     expect(await kept(locked)).toEqual([]);
   });
 
   it('refuses a pull secret that cannot read', async () => {
     const writer = await authfile('writer.json', locked.host, USER.password);
     const stranger = await authfile('stranger.json', locked.host, 'wrong');
-    const { status, report } = await check(`${locked.host}/ocp4`, '--authfile', writer, '--cluster-authfile', stranger);
+    const { status, report } = await check(
+      `${locked.host}/ocp4`,
+      '--authfile',
+      writer,
+      '--cluster-authfile',
+      stranger,
+    );
     expect(status).toBe(24);
-    expect(report.checks.filter(({ verdict }) => verdict === 'bad').map(({ check: name }) => name)).toEqual(['cluster', 'cluster']);
+    expect(
+      report.checks.filter(({ verdict }) => verdict === 'bad').map(({ check: name }) => name),
+    ).toEqual(['cluster', 'cluster']);
   });
 
   it.each([
@@ -161,7 +217,9 @@ describeWith(['docker-registry'], 'bundle check-registry', () => {
       cleanUp.push(nginx.stop);
       const { status, report } = await check(`${nginx.host}/ocp4`);
       expect(status).toBe(0);
-      expect(report.checks.find(({ check: name }) => name === 'largest request')?.fact).toMatch(/^4 MiB passed.*413/);
+      expect(report.checks.find(({ check: name }) => name === 'largest request')?.fact).toMatch(
+        /^4 MiB passed.*413/,
+      );
       expect(await kept(open)).toEqual([]);
     });
   });

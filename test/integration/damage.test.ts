@@ -1,4 +1,16 @@
-import { copyFile, link, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import {
+  copyFile,
+  link,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -50,17 +62,27 @@ describe('a damaged bundle', () => {
   };
   const mapOf = async (path: string): Promise<string> => {
     const damageFile = join(await ownFolder(), 'damage.json');
-    expect((await refusal(verify({ ...trial.request(path), damageFile }, trial.context))).exitStatus).toBeLessThanOrEqual(22);
+    expect(
+      (await refusal(verify({ ...trial.request(path), damageFile }, trial.context))).exitStatus,
+    ).toBeLessThanOrEqual(22);
     return damageFile;
   };
   const patchFor = async (damageFile: string): Promise<PackReport> =>
-    pack({ ...trial.packRequest, output: await ownFolder(), repairFile: damageFile }, trial.context);
-  const tagsIn = async (target: string): Promise<readonly string[]> => (await (await ImageLayout.open(target)).tags()).toSorted();
-  const middle = ({ start, end }: { readonly start: number; readonly end: number }): number => Math.floor((start + end) / 2);
+    pack(
+      { ...trial.packRequest, output: await ownFolder(), repairFile: damageFile },
+      trial.context,
+    );
+  const tagsIn = async (target: string): Promise<readonly string[]> =>
+    (await (await ImageLayout.open(target)).tags()).toSorted();
+  const middle = ({ start, end }: { readonly start: number; readonly end: number }): number =>
+    Math.floor((start + end) / 2);
 
   it('is found out wherever the damage is, named, and never pushed under a tag', async () => {
     const { length } = trial.genuine;
-    const stretch = fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.oneof(fc.constant(1), fc.integer({ min: KiB, max: 64 * KiB })));
+    const stretch = fc.tuple(
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.oneof(fc.constant(1), fc.integer({ min: KiB, max: 64 * KiB })),
+    );
     await fc.assert(
       fc.asyncProperty(stretch, fc.integer({ min: 1, max: 255 }), async ([where, size], mask) => {
         const start = Math.floor(where * (length - size));
@@ -83,7 +105,10 @@ describe('a damaged bundle', () => {
     await unpackTo(trial, [path, patch.path], target, false);
     expect(await tagsIn(target)).toEqual([...trial.components, trial.release].toSorted());
     const output = await ownFolder();
-    const repaired = await repair({ bundle: { ...trial.request(''), paths: [path, patch.path] }, output }, trial.context);
+    const repaired = await repair(
+      { bundle: { ...trial.request(''), paths: [path, patch.path] }, output },
+      trial.context,
+    );
     expect((await readFile(repaired.path)).equals(trial.genuine)).toBe(true);
   });
 
@@ -100,12 +125,18 @@ describe('a damaged bundle', () => {
     const bad = join(await ownFolder(), basename(both.path));
     await writeFile(bad, bytes);
     const repaired = await repair(
-      { bundle: { ...trial.request(''), paths: [path, bad, good.path] }, output: await ownFolder() },
+      {
+        bundle: { ...trial.request(''), paths: [path, bad, good.path] },
+        output: await ownFolder(),
+      },
       trial.context,
     );
     expect((await readFile(repaired.path)).equals(trial.genuine)).toBe(true);
     const without = await refusal(
-      repair({ bundle: { ...trial.request(''), paths: [path, bad] }, output: await ownFolder() }, trial.context),
+      repair(
+        { bundle: { ...trial.request(''), paths: [path, bad] }, output: await ownFolder() },
+        trial.context,
+      ),
     );
     expect(without.exitStatus).toBe(20);
     expect(without.hint).toContain('--repair');
@@ -120,7 +151,8 @@ describe('a damaged bundle', () => {
     const input = Readable.from([trial.genuine.subarray(0, cut)]);
     const audit = verify({ ...trial.request(''), paths: [], input }, { ...trial.context, observe });
     expect((await refusal(audit)).exitStatus).toBe(22);
-    const [, right, wrong] = /([0-9]+) layers .* right, ([0-9]+) are not/.exec(told.join(' ')) ?? [];
+    const [, right, wrong] =
+      /([0-9]+) layers .* right, ([0-9]+) are not/.exec(told.join(' ')) ?? [];
     const whole = trial.layers.filter(({ end }) => end <= cut).length;
     expect([right, wrong].map(Number)).toEqual([whole, trial.layers.length - whole]);
   });
@@ -134,7 +166,9 @@ describe('a damaged bundle', () => {
     await link(path, hard);
     for (const source of [alias, hard, path]) {
       const output = dirname(path);
-      expect((await refusal(repair({ bundle: trial.request(source), output }, trial.context))).code).toBe('USAGE');
+      expect(
+        (await refusal(repair({ bundle: trial.request(source), output }, trial.context))).code,
+      ).toBe('USAGE');
     }
     expect((await readFile(path)).equals(before)).toBe(true);
     expect(await readdir(dirname(path))).toEqual([basename(path)]);
@@ -146,7 +180,9 @@ describe('a damaged bundle', () => {
     await pack({ ...trial.packRequest, output: folder, volumeSize }, trial.context);
     const before = (await readdir(folder)).toSorted();
     for (const restart of [false, true]) {
-      const refused = await refusal(repair({ bundle: trial.request(folder), output: folder, restart }, trial.context));
+      const refused = await refusal(
+        repair({ bundle: trial.request(folder), output: folder, restart }, trial.context),
+      );
       expect([refused.code, refused.hint]).toEqual(['USAGE', 'Name another folder.']);
     }
     expect((await readdir(folder)).toSorted()).toEqual(before);
@@ -161,9 +197,13 @@ describe('a damaged bundle', () => {
   });
 
   it('with lost manifests is repaired with a patch that holds them', async () => {
-    const path = await broken(...Array.from({ length: 40 }, (_, index) => trial.metadata.start + 30 + 7 * index));
+    const path = await broken(
+      ...Array.from({ length: 40 }, (_, index) => trial.metadata.start + 30 + 7 * index),
+    );
     const damageFile = await mapOf(path);
-    const { faults } = JSON.parse(await readFile(damageFile, 'utf8')) as { faults: { images: string[] }[] };
+    const { faults } = JSON.parse(await readFile(damageFile, 'utf8')) as {
+      faults: { images: string[] }[];
+    };
     expect(faults[0]!.images.toSorted()).toEqual([...trial.components, trial.release].toSorted());
     const patch = await patchFor(damageFile);
     const repaired = await repair(
@@ -180,7 +220,10 @@ describe('a damaged bundle', () => {
     const path = await broken(where());
     const damageFile = await mapOf(path);
     await expect(patchFor(damageFile)).rejects.toMatchObject({ code: 'USAGE' });
-    const repaired = await repair({ bundle: trial.request(path), output: await ownFolder() }, trial.context);
+    const repaired = await repair(
+      { bundle: trial.request(path), output: await ownFolder() },
+      trial.context,
+    );
     expect((await readFile(repaired.path)).equals(trial.genuine)).toBe(true);
   });
 
@@ -198,17 +241,26 @@ describe('a damaged bundle', () => {
   it('is not needed where the target has its bad blob already', async () => {
     const target = join(await ownFolder(), 'target');
     await unpackTo(trial, [trial.path], target, false);
-    const { delivery } = await unpackTo(trial, [await broken(middle(trial.layers[2]!))], target, false);
+    const { delivery } = await unpackTo(
+      trial,
+      [await broken(middle(trial.layers[2]!))],
+      target,
+      false,
+    );
     expect(delivery.copied).toMatchObject({ blobs: { pushed: 0 }, left: [] });
   });
 
   it('is unpacked in part, and the rest of it when the patch is there', async () => {
-    const layer = trial.layers.find(({ images }) => images.length === 1 && images[0] !== trial.release)!;
+    const layer = trial.layers.find(
+      ({ images }) => images.length === 1 && images[0] !== trial.release,
+    )!;
     const path = await broken(middle(layer));
     const target = join(await ownFolder(), 'target');
     const { delivery } = await unpackTo(trial, [path], target, true);
     expect(delivery.copied!.left.toSorted()).toEqual([trial.release, ...layer.images].toSorted());
-    expect(await tagsIn(target)).toEqual(trial.components.filter((image) => !layer.images.includes(image)).toSorted());
+    expect(await tagsIn(target)).toEqual(
+      trial.components.filter((image) => !layer.images.includes(image)).toSorted(),
+    );
     const patch = await patchFor(await mapOf(path));
     await unpackTo(trial, [path, patch.path], target, false);
     expect(await tagsIn(target)).toEqual([...trial.components, trial.release].toSorted());
@@ -217,7 +269,9 @@ describe('a damaged bundle', () => {
   it('leaves out, in part, what refers to images that are left out, and says so', async () => {
     const own = await prepareTrial(join(await ownFolder(), 'referrers'), 3, 0.0002, true);
     const { referrers, components } = own.made;
-    const bearer = components.find(({ digest }) => referrers.some(({ subject }) => subject === digest))!;
+    const bearer = components.find(({ digest }) =>
+      referrers.some(({ subject }) => subject === digest),
+    )!;
     const image = own.components.find((name) => name.endsWith(`-${bearer.name}`))!;
     const layer = own.layers.find(({ images }) => images.length === 1 && images[0] === image)!;
     const path = join(await ownFolder(), basename(own.path));
@@ -229,10 +283,13 @@ describe('a damaged bundle', () => {
     for (const { digest, subject } of referrers) if (ofBearer.has(subject)) ofBearer.add(digest);
     const ofRelease = new Set<string>([own.made.release.digest]);
     for (const { digest, subject } of referrers) if (ofRelease.has(subject)) ofRelease.add(digest);
-    const names = [...ofBearer, ...ofRelease].filter((digest) => referrers.some((referrer) => referrer.digest === digest));
+    const names = [...ofBearer, ...ofRelease].filter((digest) =>
+      referrers.some((referrer) => referrer.digest === digest),
+    );
     expect(delivery.copied!.left.toSorted()).toEqual([own.release, image, ...names].toSorted());
     const store = await ImageLayout.open(target);
-    for (const descriptor of referrers) expect(await store.exists(descriptor)).toBe(!names.includes(descriptor.digest));
+    for (const descriptor of referrers)
+      expect(await store.exists(descriptor)).toBe(!names.includes(descriptor.digest));
   });
 
   it('is not repaired in its own place, nor with a patch that lacks something', async () => {
@@ -241,16 +298,25 @@ describe('a damaged bundle', () => {
     const patch = await patchFor(await mapOf(path));
     const both = await broken(middle(one), middle(two));
     const request = { ...trial.request(''), paths: [both, patch.path] };
-    expect((await refusal(repair({ bundle: request, output: await ownFolder() }, trial.context))).exitStatus).toBe(20);
-    await expect(repair({ bundle: request, output: join(both, '..') }, trial.context)).rejects.toMatchObject({ code: 'USAGE' });
+    expect(
+      (await refusal(repair({ bundle: request, output: await ownFolder() }, trial.context)))
+        .exitStatus,
+    ).toBe(20);
+    await expect(
+      repair({ bundle: request, output: join(both, '..') }, trial.context),
+    ).rejects.toMatchObject({ code: 'USAGE' });
   });
 
   describe('has a patch that', () => {
     it('is refused where a whole bundle is needed', async () => {
       const patch = await patchFor(await mapOf(await broken(middle(trial.layers[1]!))));
       const unusable = { code: 'BUNDLE_UNUSABLE' };
-      await expect(verify(trial.request(patch.path), trial.context)).rejects.toMatchObject(unusable);
-      await expect(unpackTo(trial, [patch.path], join(folder, 'nowhere'), true)).rejects.toMatchObject(unusable);
+      await expect(verify(trial.request(patch.path), trial.context)).rejects.toMatchObject(
+        unusable,
+      );
+      await expect(
+        unpackTo(trial, [patch.path], join(folder, 'nowhere'), true),
+      ).rejects.toMatchObject(unusable);
       await expect(stat(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'ENOENT' });
     });
 
@@ -265,7 +331,13 @@ describe('a damaged bundle', () => {
       };
       const withByte = (at: number): Uint8Array => bytes.with(at, bytes[at]! ^ 1);
       const target = join(await ownFolder(), 'target');
-      expect((await refusal(unpackTo(trial, [path, await named(withByte(bytes.length - 40))], target, false))).exitStatus).toBe(22);
+      expect(
+        (
+          await refusal(
+            unpackTo(trial, [path, await named(withByte(bytes.length - 40))], target, false),
+          )
+        ).exitStatus,
+      ).toBe(22);
 
       const { contents, blobs } = await partsOf(patch.path);
       const key = SigningKey.generate('ed25519');
@@ -279,7 +351,9 @@ describe('a damaged bundle', () => {
       ] as const) {
         // A user of their own trusts nobody yet; this one trusts the packer, and only them.
         const trusting = status === 21 ? await trustingPacker() : own;
-        expect((await refusal(unpackTo(trusting, [path, file], target, false))).exitStatus).toBe(status);
+        expect((await refusal(unpackTo(trusting, [path, file], target, false))).exitStatus).toBe(
+          status,
+        );
       }
       await expect(stat(target)).rejects.toMatchObject({ code: 'ENOENT' });
     });
@@ -300,11 +374,21 @@ describe('a damaged bundle', () => {
       return file;
     };
     const hex = /"bundleDigest": "([0-9a-f]{64})"/.exec(text)![1]!;
-    await expect(patchFor(await changed((map) => map.replace(hex, '0'.repeat(64))))).rejects.toMatchObject({ code: 'USAGE' });
     await expect(
-      patchFor(await changed((map) => map.replace(/"blobs": \[\s*"[0-9a-f]{64}"/, `"blobs": ["${'0'.repeat(64)}"`))),
+      patchFor(await changed((map) => map.replace(hex, '0'.repeat(64)))),
     ).rejects.toMatchObject({ code: 'USAGE' });
-    await expect(patchFor(await changed(() => '{}'))).rejects.toMatchObject({ code: 'CONFIGURATION' });
-    await expect(patchFor(join(folder, 'nothing.json'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(
+      patchFor(
+        await changed((map) =>
+          map.replace(/"blobs": \[\s*"[0-9a-f]{64}"/, `"blobs": ["${'0'.repeat(64)}"`),
+        ),
+      ),
+    ).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(patchFor(await changed(() => '{}'))).rejects.toMatchObject({
+      code: 'CONFIGURATION',
+    });
+    await expect(patchFor(join(folder, 'nothing.json'))).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
   });
 });

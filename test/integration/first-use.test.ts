@@ -42,11 +42,26 @@ describe('a packer whom nobody knows', () => {
     const source = { keyFile: join(folder, 'packer.pem'), passphrase: async () => undefined };
     const network = { caFiles: [], insecureRegistries: [], mirrors: [], mirrorSetFiles: [] };
     const user = await newUser();
-    return (await pack({ release, output: join(folder, output), key: source, network, restart: false, dryRun: false }, user)).path;
+    return (
+      await pack(
+        {
+          release,
+          output: join(folder, output),
+          key: source,
+          network,
+          restart: false,
+          dryRun: false,
+        },
+        user,
+      )
+    ).path;
   };
 
   const open = async (path: string, trustedKeyFiles: readonly string[]): Promise<string> => {
-    const { reader, standing } = await openBundle({ paths: [path], trustedKeyFiles, releaseKeyFiles: [made.releaseKey] }, await newUser());
+    const { reader, standing } = await openBundle(
+      { paths: [path], trustedKeyFiles, releaseKeyFiles: [made.releaseKey] },
+      await newUser(),
+    );
     await reader.close();
     return standing;
   };
@@ -55,9 +70,15 @@ describe('a packer whom nobody knows', () => {
     folder = await mkdtemp(join(tmpdir(), 'bundle-first-use-'));
     await writeFile(join(folder, 'packer.pem'), key.pem());
     await writeFile(join(folder, 'packer.pub'), key.public.pem);
-    made = await makeRelease({ out: join(folder, 'release'), components: 3, scale: 0.0001, cosign: true });
+    made = await makeRelease({
+      out: join(folder, 'release'),
+      components: 3,
+      scale: 0.0001,
+      cosign: true,
+    });
     genuine = await packInto('genuine');
-    // What a packer can do who wants content of their own in the registry: another image under a signature's tag.
+    // What a packer can do who wants content of their own in the registry: another image under a
+    // signature's tag.
     const layout = await ImageLayout.open(made.layout!);
     const tag = (await layout.tags()).find((name) => name.endsWith('.sig'))!;
     const release = await layout.resolve('4.17.3-x86_64');

@@ -6,7 +6,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { releaseStatement } from '../../scripts/lib/release-signer.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { readReleaseKeys, type ReleaseKeys } from '../../src/trust/release-keys.ts';
-import { type ReleaseSignature, verifyReleaseSignature } from '../../src/trust/release-signature.ts';
+import {
+  type ReleaseSignature,
+  verifyReleaseSignature,
+} from '../../src/trust/release-signature.ts';
 import { describeWith } from '../support/needs.ts';
 import { keyFile, OCP_4_15, RHEL_7 } from '../support/release-signatures.ts';
 
@@ -19,18 +22,37 @@ describeWith(['gpg', 'gpgconf'], 'release signatures made by GnuPG', () => {
   let keys: ReleaseKeys;
 
   const gpg = (args: readonly string[], input: Uint8Array = Buffer.alloc(0)): Buffer =>
-    execFileSync('gpg', ['--homedir', home, '--batch', '--quiet', '--no-tty', '--pinentry-mode', 'loopback', '--passphrase', '', ...args], {
-      input,
-      stdio: ['pipe', 'pipe', 'ignore'],
-    });
-  const signed = (args: readonly string[], content = statement): Buffer => gpg([...args, '--sign'], content);
-  const verified = (message: Uint8Array, now = new Date()): Promise<ReleaseSignature> => verifyReleaseSignature(message, digest, keys, now);
+    execFileSync(
+      'gpg',
+      [
+        '--homedir',
+        home,
+        '--batch',
+        '--quiet',
+        '--no-tty',
+        '--pinentry-mode',
+        'loopback',
+        '--passphrase',
+        '',
+        ...args,
+      ],
+      {
+        input,
+        stdio: ['pipe', 'pipe', 'ignore'],
+      },
+    );
+  const signed = (args: readonly string[], content = statement): Buffer =>
+    gpg([...args, '--sign'], content);
+  const verified = (message: Uint8Array, now = new Date()): Promise<ReleaseSignature> =>
+    verifyReleaseSignature(message, digest, keys, now);
 
   beforeAll(async () => {
     home = mkdtempSync(join(tmpdir(), 'bundle-gpg-'));
     gpg(['--quick-generate-key', 'Elliptic <e@example.com>', 'ed25519', 'sign', 'never']);
     gpg(['--quick-generate-key', 'Rivest <r@example.com>', 'rsa2048', 'cert', 'never']);
-    const fingerprint = /^fpr:+([0-9A-F]{40}):/m.exec(gpg(['--with-colons', '--list-keys', 'r@example.com']).toString())![1]!;
+    const fingerprint = /^fpr:+([0-9A-F]{40}):/m.exec(
+      gpg(['--with-colons', '--list-keys', 'r@example.com']).toString(),
+    )![1]!;
     gpg(['--quick-add-key', fingerprint, 'rsa3072', 'sign', 'never']);
     keys = await readReleaseKeys([
       { name: 'armored', content: gpg(['--armor', '--export', 'e@example.com']) },
@@ -53,16 +75,25 @@ describeWith(['gpg', 'gpgconf'], 'release signatures made by GnuPG', () => {
     ['ZLIB', ['-u', 'e@example.com', '--compress-algo', 'zlib']],
     ['an expiry to come', ['-u', 'e@example.com', '--default-sig-expire', '1d']],
   ])('are good: %s', async (_, args) => {
-    const owner = args.includes('r@example.com') ? 'Rivest <r@example.com>' : 'Elliptic <e@example.com>';
-    await expect(verified(signed(args))).resolves.toMatchObject({ keyName: owner, dockerReference: reference });
+    const owner = args.includes('r@example.com')
+      ? 'Rivest <r@example.com>'
+      : 'Elliptic <e@example.com>';
+    await expect(verified(signed(args))).resolves.toMatchObject({
+      keyName: owner,
+      dockerReference: reference,
+    });
   });
 
   it.each([
     ['Ed25519', 'e@example.com'],
     ['RSA', 'r@example.com'],
   ])('are good as text with line ends of any kind: %s', async (_, user) => {
-    const lines = Buffer.from(JSON.stringify(JSON.parse(Buffer.from(statement).toString()), null, 2));
-    await expect(verified(signed(['-u', user, '--textmode'], lines))).resolves.toMatchObject({ dockerReference: reference });
+    const lines = Buffer.from(
+      JSON.stringify(JSON.parse(Buffer.from(statement).toString()), null, 2),
+    );
+    await expect(verified(signed(['-u', user, '--textmode'], lines))).resolves.toMatchObject({
+      dockerReference: reference,
+    });
   });
 
   it.each([
@@ -73,7 +104,9 @@ describeWith(['gpg', 'gpgconf'], 'release signatures made by GnuPG', () => {
     ['a clear text signature', ['-u', 'e@example.com', '--clear-sign']],
     ['two signatures', ['-u', 'e@example.com', '-u', 'r@example.com', '--sign']],
   ])('are refused: %s', async (_, args) => {
-    await expect(verified(gpg(args, statement))).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
+    await expect(verified(gpg(args, statement))).rejects.toMatchObject({
+      code: 'SIGNATURE_INVALID',
+    });
   });
 
   it('are refused when they have expired', async () => {

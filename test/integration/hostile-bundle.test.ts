@@ -26,7 +26,11 @@ import { seededBytes } from '../support/sample-bundle.ts';
 const NAME = 'ocp-4.17.3-x86_64.tar.zst';
 
 interface Blob {
-  readonly descriptor: { readonly mediaType: string; readonly digest: Digest; readonly size: number };
+  readonly descriptor: {
+    readonly mediaType: string;
+    readonly digest: Digest;
+    readonly size: number;
+  };
   readonly bytes: Uint8Array;
 }
 
@@ -66,8 +70,14 @@ describe('a bundle that is genuine in every byte but', () => {
     await reader.close();
     return opened;
   };
-  const crafted = async (contents: BundleContents, { blobs = [], deviation = {}, key = packer }: Craft = {}): Promise<string> => {
-    const more = blobs.map(({ descriptor, bytes }): [Digest, Uint8Array] => [descriptor.digest, bytes]);
+  const crafted = async (
+    contents: BundleContents,
+    { blobs = [], deviation = {}, key = packer }: Craft = {},
+  ): Promise<string> => {
+    const more = blobs.map(({ descriptor, bytes }): [Digest, Uint8Array] => [
+      descriptor.digest,
+      bytes,
+    ]);
     return write(craft({ contents, blobs: new Map([...parts.blobs, ...more]), key }, deviation));
   };
 
@@ -83,7 +93,13 @@ describe('a bundle that is genuine in every byte but', () => {
     await writeFile(packerPub, packer.public.pem);
     await writeFile(join(folder, 'packer.pem'), packer.pem());
     releaseSigner = await makeReleaseSigner();
-    made = await makeRelease({ out: join(folder, 'release'), components: 4, scale: 0.0001, cosign: true, signer: releaseSigner });
+    made = await makeRelease({
+      out: join(folder, 'release'),
+      components: 4,
+      scale: 0.0001,
+      cosign: true,
+      signer: releaseSigner,
+    });
     const { path } = await pack(
       {
         release: {
@@ -110,25 +126,39 @@ describe('a bundle that is genuine in every byte but', () => {
 
   it('(nothing) is taken, and made anew by the kit too', async () => {
     expect(basename(genuine)).toBe(NAME);
-    expect(await open(genuine)).toMatchObject({ standing: 'trusted', release: { version: '4.17.3', digest: made.release.digest } });
+    expect(await open(genuine)).toMatchObject({
+      standing: 'trusted',
+      release: { version: '4.17.3', digest: made.release.digest },
+    });
     const report = await verify(request(await crafted(parts.contents)), await newUser());
     expect(report.blobs).toBe(parts.contents.metadata.length + parts.contents.layers.length);
   });
 
-  const withRelease = (contents: BundleContents, change: Partial<BundledRelease>): BundleContents => ({
+  const withRelease = (
+    contents: BundleContents,
+    change: Partial<BundledRelease>,
+  ): BundleContents => ({
     ...contents,
     releases: contents.releases.map((release) => ({ ...release, ...change })),
   });
-  const withImage = (contents: BundleContents, index: number, change: (image: BundledImage) => Partial<BundledImage>): BundleContents => ({
+  const withImage = (
+    contents: BundleContents,
+    index: number,
+    change: (image: BundledImage) => Partial<BundledImage>,
+  ): BundleContents => ({
     ...contents,
-    images: contents.images.with(index, { ...contents.images[index]!, ...change(contents.images[index]!) }),
+    images: contents.images.with(index, {
+      ...contents.images[index]!,
+      ...change(contents.images[index]!),
+    }),
   });
   const without = (contents: BundleContents, digest: Digest): BundleContents => ({
     ...contents,
     metadata: contents.metadata.filter(({ descriptor }) => descriptor.digest !== digest),
     layers: contents.layers.filter((layer) => layer.digest !== digest),
   });
-  const component = (contents: BundleContents): number => contents.images.findIndex(({ role }) => role === 'component');
+  const component = (contents: BundleContents): number =>
+    contents.images.findIndex(({ role }) => role === 'component');
   const blob = (mediaType: string, content: object | Uint8Array): Blob => {
     const bytes = content instanceof Uint8Array ? content : Buffer.from(JSON.stringify(content));
     return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length }, bytes };
@@ -147,35 +177,86 @@ describe('a bundle that is genuine in every byte but', () => {
 
   describe('its bundle.json', () => {
     const lists: [string, (contents: BundleContents) => BundleContents, string?][] = [
-      ['calls a component something else', (it) => withImage(it, component(it), ({ name }) => ({ name: `${name}-other` }))],
-      ['gives a component another tag', (it) => withImage(it, component(it), () => ({ tags: ['4.17.3-x86_64-etcd'] }))],
-      ['gives a component one tag more', (it) => withImage(it, component(it), ({ tags }) => ({ tags: [...tags, 'latest'] }))],
+      [
+        'calls a component something else',
+        (it) => withImage(it, component(it), ({ name }) => ({ name: `${name}-other` })),
+      ],
+      [
+        'gives a component another tag',
+        (it) => withImage(it, component(it), () => ({ tags: ['4.17.3-x86_64-etcd'] })),
+      ],
+      [
+        'gives a component one tag more',
+        (it) => withImage(it, component(it), ({ tags }) => ({ tags: [...tags, 'latest'] })),
+      ],
       ['gives a component no tag', (it) => withImage(it, component(it), () => ({ tags: [] }))],
-      ['gives the release another tag', (it) => withImage(it, 0, () => ({ tags: ['4.17.4-x86_64'] }))],
-      ['gives a component another source', (it) => withImage(it, component(it), () => ({ source: 'example.com/a/b' }))],
-      ['gives a component another role', (it) => withImage(it, component(it), () => ({ role: 'signature' }))],
-      ['gives a component a role that nobody knows', (it) => withImage(it, component(it), () => ({ role: 'sbom' })), 'UNSUPPORTED_CONTENT'],
+      [
+        'gives the release another tag',
+        (it) => withImage(it, 0, () => ({ tags: ['4.17.4-x86_64'] })),
+      ],
+      [
+        'gives a component another source',
+        (it) => withImage(it, component(it), () => ({ source: 'example.com/a/b' })),
+      ],
+      [
+        'gives a component another role',
+        (it) => withImage(it, component(it), () => ({ role: 'signature' })),
+      ],
+      [
+        'gives a component a role that nobody knows',
+        (it) => withImage(it, component(it), () => ({ role: 'sbom' })),
+        'UNSUPPORTED_CONTENT',
+      ],
       ['gives the release another role', (it) => withImage(it, 0, () => ({ role: 'component' }))],
-      ['gives a component a subject', (it) => withImage(it, component(it), () => ({ subject: made.release.digest }))],
+      [
+        'gives a component a subject',
+        (it) => withImage(it, component(it), () => ({ subject: made.release.digest })),
+      ],
       [
         'gives a component another media type',
         (it) => withImage(it, component(it), () => ({ mediaType: OCI_INDEX })),
         'UNSUPPORTED_CONTENT',
       ],
-      ['gives the release image another size', (it) => withImage(it, 0, ({ size }) => ({ size: size + 1 })), 'CONTENT_MISMATCH'],
+      [
+        'gives the release image another size',
+        (it) => withImage(it, 0, ({ size }) => ({ size: size + 1 })),
+        'CONTENT_MISMATCH',
+      ],
       ['swaps the digests of two images', (it) => swappedDigests(it)],
-      ['leaves a component out, but not its content', (it) => ({ ...it, images: it.images.toSpliced(component(it), 1) })],
-      ['lists a component twice', (it) => ({ ...it, images: [...it.images, it.images[component(it)]!] })],
-      ['lists images in another order', (it) => ({ ...it, images: [it.images[0]!, ...it.images.slice(1).toReversed()] })],
+      [
+        'leaves a component out, but not its content',
+        (it) => ({ ...it, images: it.images.toSpliced(component(it), 1) }),
+      ],
+      [
+        'lists a component twice',
+        (it) => ({ ...it, images: [...it.images, it.images[component(it)]!] }),
+      ],
+      [
+        'lists images in another order',
+        (it) => ({ ...it, images: [it.images[0]!, ...it.images.slice(1).toReversed()] }),
+      ],
       ['lists no images', (it) => ({ ...it, images: [] })],
-      ['calls a component by the digest of the release', (it) => withImage(it, component(it), () => ({ name: made.release.digest }))],
+      [
+        'calls a component by the digest of the release',
+        (it) => withImage(it, component(it), () => ({ name: made.release.digest })),
+      ],
       ['says another version', (it) => withRelease(it, { version: '4.17.4' }), 'CONTENT_MISMATCH'],
-      ['says another architecture', (it) => withRelease(it, { architecture: 'aarch64' }), 'CONTENT_MISMATCH'],
+      [
+        'says another architecture',
+        (it) => withRelease(it, { architecture: 'aarch64' }),
+        'CONTENT_MISMATCH',
+      ],
       ['says an architecture that is none', (it) => withRelease(it, { architecture: 'z80' })],
-      ['says another reference', (it) => withRelease(it, { reference: `example.com/a/b@${made.release.digest}` })],
+      [
+        'says another reference',
+        (it) => withRelease(it, { reference: `example.com/a/b@${made.release.digest}` }),
+      ],
       ['says a reference that is none', (it) => withRelease(it, { reference: 'hello' })],
       ['says another time', (it) => withRelease(it, { created: '2030-01-01T00:00:00Z' })],
-      ['says another release signature', (it) => withRelease(it, { signatures: [digestOf('other')] })],
+      [
+        'says another release signature',
+        (it) => withRelease(it, { signatures: [digestOf('other')] }),
+      ],
       [
         'says a release signature more',
         (it) => withRelease(it, { signatures: [...it.releases[0]!.signatures, digestOf('other')] }),
@@ -187,7 +268,11 @@ describe('a bundle that is genuine in every byte but', () => {
         (it) => withRelease(it, { digest: it.images[component(it)]!.digest }),
         'SIGNATURE_MISSING',
       ],
-      ['lists the release twice', (it) => ({ ...it, releases: [it.releases[0]!, it.releases[0]!] }), 'BUNDLE_UNUSABLE'],
+      [
+        'lists the release twice',
+        (it) => ({ ...it, releases: [it.releases[0]!, it.releases[0]!] }),
+        'BUNDLE_UNUSABLE',
+      ],
       ['lists no release', (it) => ({ ...it, releases: [] }), 'BUNDLE_UNUSABLE'],
     ];
     it.each(lists)('%s, is refused', async (_, change, code = 'CLOSURE_MISMATCH') => {
@@ -197,7 +282,11 @@ describe('a bundle that is genuine in every byte but', () => {
 
   const swappedDigests = (contents: BundleContents): BundleContents => {
     const [one, other] = [component(contents), component(contents) + 1];
-    const identity = ({ digest, size, mediaType }: BundledImage): Partial<BundledImage> => ({ digest, size, mediaType });
+    const identity = ({ digest, size, mediaType }: BundledImage): Partial<BundledImage> => ({
+      digest,
+      size,
+      mediaType,
+    });
     const [first, second] = [contents.images[one]!, contents.images[other]!];
     return withImage(
       withImage(contents, one, () => identity(second)),
@@ -209,13 +298,20 @@ describe('a bundle that is genuine in every byte but', () => {
   describe('its content', () => {
     it('lacks a component, is refused', async () => {
       const { digest } = parts.contents.images[component(parts.contents)]!;
-      const rest = { ...parts.contents, images: parts.contents.images.filter((image) => image.digest !== digest) };
-      await expect(open(await crafted(without(rest, digest)))).rejects.toMatchObject({ code: 'CLOSURE_MISMATCH' });
+      const rest = {
+        ...parts.contents,
+        images: parts.contents.images.filter((image) => image.digest !== digest),
+      };
+      await expect(open(await crafted(without(rest, digest)))).rejects.toMatchObject({
+        code: 'CLOSURE_MISMATCH',
+      });
     });
 
     it('lacks a layer, is refused', async () => {
       for (const { digest } of parts.contents.layers) {
-        await expect(open(await crafted(without(parts.contents, digest)))).rejects.toMatchObject({ code: 'CLOSURE_MISMATCH' });
+        await expect(open(await crafted(without(parts.contents, digest)))).rejects.toMatchObject({
+          code: 'CLOSURE_MISMATCH',
+        });
       }
     });
 
@@ -235,7 +331,9 @@ describe('a bundle that is genuine in every byte but', () => {
         metadata: [...metadata, manifest, config],
         layers: [...layers, layer.descriptor],
       };
-      await expect(open(await crafted(contents, { blobs: [manifest, config, layer] }))).rejects.toMatchObject({ code: 'CLOSURE_MISMATCH' });
+      await expect(
+        open(await crafted(contents, { blobs: [manifest, config, layer] })),
+      ).rejects.toMatchObject({ code: 'CLOSURE_MISMATCH' });
     });
 
     it('has something more that it says refers to the release, is taken if that says so too, from a signer who is trusted', async () => {
@@ -244,10 +342,19 @@ describe('a bundle that is genuine in every byte but', () => {
       const { config, layer } = manifestOf('extra');
       const about = (subject: Digest): Blob =>
         blob(OCI_MANIFEST, {
-          ...{ schemaVersion: 2, mediaType: OCI_MANIFEST, config: config.descriptor, layers: [layer.descriptor] },
+          ...{
+            schemaVersion: 2,
+            mediaType: OCI_MANIFEST,
+            config: config.descriptor,
+            layers: [layer.descriptor],
+          },
           subject: { mediaType: release.mediaType, digest: subject, size: release.size },
         });
-      const withReferrer = async (manifest: Blob, change: Partial<BundledImage> = {}, key = packer): Promise<string> => {
+      const withReferrer = async (
+        manifest: Blob,
+        change: Partial<BundledImage> = {},
+        key = packer,
+      ): Promise<string> => {
         const { digest } = manifest.descriptor;
         const source = `${release.source.split('@')[0]!}@${digest}`;
         const referrer: BundledImage = {
@@ -261,7 +368,9 @@ describe('a bundle that is genuine in every byte but', () => {
         };
         // Behind the release image and its cosign signature, and before the first component.
         const at = component(parts.contents);
-        const before = metadata.findIndex(({ descriptor }) => descriptor.digest === images[at]!.digest);
+        const before = metadata.findIndex(
+          ({ descriptor }) => descriptor.digest === images[at]!.digest,
+        );
         const contents = {
           ...parts.contents,
           images: images.toSpliced(at, 0, referrer),
@@ -273,21 +382,35 @@ describe('a bundle that is genuine in every byte but', () => {
       const layersOfRelease = (): number => {
         const first = images[component(parts.contents)]!;
         const bytes = metadata.find(({ descriptor }) => descriptor.digest === first.digest)!.bytes;
-        const own = (JSON.parse(Buffer.from(bytes).toString()) as { layers: { digest: Digest }[] }).layers.map(({ digest }) => digest);
+        const own = (
+          JSON.parse(Buffer.from(bytes).toString()) as { layers: { digest: Digest }[] }
+        ).layers.map(({ digest }) => digest);
         return layers.findIndex(({ digest }) => own.includes(digest) && !ofRelease().has(digest));
       };
       const ofRelease = (): Set<Digest> => {
-        const bytes = metadata.find(({ descriptor }) => descriptor.digest === release.digest)!.bytes;
-        return new Set((JSON.parse(Buffer.from(bytes).toString()) as { layers: { digest: Digest }[] }).layers.map(({ digest }) => digest));
+        const bytes = metadata.find(
+          ({ descriptor }) => descriptor.digest === release.digest,
+        )!.bytes;
+        return new Set(
+          (
+            JSON.parse(Buffer.from(bytes).toString()) as { layers: { digest: Digest }[] }
+          ).layers.map(({ digest }) => digest),
+        );
       };
 
       const right = about(release.digest);
       expect(await open(await withReferrer(right))).toMatchObject({ standing: 'trusted' });
-      await expect(open(await withReferrer(right, {}, stranger), { trustedKeyFiles: [] })).rejects.toMatchObject({
+      await expect(
+        open(await withReferrer(right, {}, stranger), { trustedKeyFiles: [] }),
+      ).rejects.toMatchObject({
         code: 'SIGNER_UNKNOWN',
       });
-      await expect(open(await withReferrer(about(images.at(-1)!.digest)))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
-      await expect(open(await withReferrer(manifestOf('extra').manifest))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+      await expect(open(await withReferrer(about(images.at(-1)!.digest)))).rejects.toMatchObject({
+        code: 'CONTENT_MISMATCH',
+      });
+      await expect(open(await withReferrer(manifestOf('extra').manifest))).rejects.toMatchObject({
+        code: 'CONTENT_MISMATCH',
+      });
       for (const change of [
         { role: 'sbom' },
         { role: 'component' },
@@ -303,9 +426,15 @@ describe('a bundle that is genuine in every byte but', () => {
     it('has a blob more that nothing needs, is refused', async () => {
       const { manifest, layer } = manifestOf('extra');
       const { metadata, layers } = parts.contents;
-      const last = await crafted({ ...parts.contents, layers: [...layers, layer.descriptor] }, { blobs: [layer] });
+      const last = await crafted(
+        { ...parts.contents, layers: [...layers, layer.descriptor] },
+        { blobs: [layer] },
+      );
       await expect(open(last)).rejects.toMatchObject({ code: 'CLOSURE_MISMATCH' });
-      const between = await crafted({ ...parts.contents, metadata: [...metadata, manifest] }, { blobs: [manifest] });
+      const between = await crafted(
+        { ...parts.contents, metadata: [...metadata, manifest] },
+        { blobs: [manifest] },
+      );
       await expect(open(between)).rejects.toMatchObject({ code: 'CLOSURE_MISMATCH' });
     });
 
@@ -315,7 +444,9 @@ describe('a bundle that is genuine in every byte but', () => {
         { ...parts.contents, layers: layers.toReversed() },
         { ...parts.contents, metadata: [...metadata.slice(1), metadata[0]!] },
       ]) {
-        await expect(open(await crafted(contents))).rejects.toMatchObject({ code: 'CLOSURE_MISMATCH' });
+        await expect(open(await crafted(contents))).rejects.toMatchObject({
+          code: 'CLOSURE_MISMATCH',
+        });
       }
     });
 
@@ -325,25 +456,41 @@ describe('a bundle that is genuine in every byte but', () => {
       const config = metadata.at(-1)!;
       for (const contents of [
         { ...parts.contents, metadata: [...metadata, layer], layers: layers.slice(1) },
-        { ...parts.contents, metadata: metadata.slice(0, -1), layers: [config.descriptor, ...layers] },
+        {
+          ...parts.contents,
+          metadata: metadata.slice(0, -1),
+          layers: [config.descriptor, ...layers],
+        },
       ]) {
-        await expect(open(await crafted(contents))).rejects.toMatchObject({ code: 'CLOSURE_MISMATCH' });
+        await expect(open(await crafted(contents))).rejects.toMatchObject({
+          code: 'CLOSURE_MISMATCH',
+        });
       }
     });
 
     it('has another manifest under the digest of one, is refused', async () => {
       const { digest } = parts.contents.images[component(parts.contents)]!;
-      const blobs = new Map([...parts.blobs, [digest, manifestOf('other').manifest.bytes] as const]);
+      const blobs = new Map([
+        ...parts.blobs,
+        [digest, manifestOf('other').manifest.bytes] as const,
+      ]);
       const metadata = parts.contents.metadata.map((entry) =>
         entry.descriptor.digest === digest
-          ? { bytes: blobs.get(digest)!, descriptor: { ...entry.descriptor, size: blobs.get(digest)!.length } }
+          ? {
+              bytes: blobs.get(digest)!,
+              descriptor: { ...entry.descriptor, size: blobs.get(digest)!.length },
+            }
           : entry,
       );
-      const path = await write(craft({ contents: { ...parts.contents, metadata }, blobs, key: packer }));
+      const path = await write(
+        craft({ contents: { ...parts.contents, metadata }, blobs, key: packer }),
+      );
       await expect(open(path)).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
     });
 
-    /** Puts another image in the place of a cosign signature, which no digest of the release names. */
+    /**
+     * Puts another image in the place of a cosign signature, which no digest of the release names.
+     */
     const withSignatureImage = (top: Blob, more: readonly Blob[]): BundleContents => {
       const index = parts.contents.images.findIndex(({ role }) => role === 'signature');
       const contents = withImage(parts.contents, index, ({ source }) => ({
@@ -357,17 +504,28 @@ describe('a bundle that is genuine in every byte but', () => {
       const { manifest, config, layer } = manifestOf('deep');
       const nested = [manifest];
       for (let depth = 0; depth < 6; depth += 1) {
-        nested.unshift(blob(OCI_INDEX, { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [nested[0]!.descriptor] }));
+        nested.unshift(
+          blob(OCI_INDEX, {
+            schemaVersion: 2,
+            mediaType: OCI_INDEX,
+            manifests: [nested[0]!.descriptor],
+          }),
+        );
       }
       const contents = withSignatureImage(nested[0]!, [...nested.slice(1), config]);
-      const path = await crafted({ ...contents, layers: [...contents.layers, layer.descriptor] }, { blobs: [...nested, config, layer] });
+      const path = await crafted(
+        { ...contents, layers: [...contents.layers, layer.descriptor] },
+        { blobs: [...nested, config, layer] },
+      );
       await expect(open(path)).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
     });
 
     it('has an index that lists what is not there, is refused', async () => {
       const child = { mediaType: OCI_MANIFEST, digest: digestOf('nothing'), size: 7 };
       const index = blob(OCI_INDEX, { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [child] });
-      await expect(open(await crafted(withSignatureImage(index, []), { blobs: [index] }))).rejects.toMatchObject({
+      await expect(
+        open(await crafted(withSignatureImage(index, []), { blobs: [index] })),
+      ).rejects.toMatchObject({
         code: 'CLOSURE_MISMATCH',
       });
     });
@@ -380,50 +538,80 @@ describe('a bundle that is genuine in every byte but', () => {
         manifests: [{ mediaType: OCI_INDEX, digest: own, size: 300 }],
       });
       const claimed = { descriptor: { ...index.descriptor, digest: own }, bytes: index.bytes };
-      await expect(open(await crafted(withSignatureImage(claimed, []), { blobs: [claimed] }))).rejects.toMatchObject({
+      await expect(
+        open(await crafted(withSignatureImage(claimed, []), { blobs: [claimed] })),
+      ).rejects.toMatchObject({
         code: 'CONTENT_MISMATCH',
       });
     });
   });
 
   describe('its signature config map', () => {
-    const withConfigMap = (bytes: Uint8Array, path = parts.contents.configMaps[0]!.path): BundleContents => ({
+    const withConfigMap = (
+      bytes: Uint8Array,
+      path = parts.contents.configMaps[0]!.path,
+    ): BundleContents => ({
       ...parts.contents,
       configMaps: [{ path, bytes }],
     });
     const textOf = (): string => Buffer.from(parts.contents.configMaps[0]!.bytes).toString();
 
     it.each([
-      ['has another document behind it', (text: string) => `${text}---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: extra\n`],
-      ['has another document before it', (text: string) => `apiVersion: v1\nkind: Namespace\nmetadata:\n  name: extra\n---\n${text}`],
+      [
+        'has another document behind it',
+        (text: string) => `${text}---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: extra\n`,
+      ],
+      [
+        'has another document before it',
+        (text: string) => `apiVersion: v1\nkind: Namespace\nmetadata:\n  name: extra\n---\n${text}`,
+      ],
       ['has a comment', (text: string) => `# hello\n${text}`],
-      ['has an annotation', (text: string) => text.replace('  labels:', '  annotations:\n    a: b\n  labels:')],
-      ['is for another namespace', (text: string) => text.replace('openshift-config-managed', 'default')],
+      [
+        'has an annotation',
+        (text: string) => text.replace('  labels:', '  annotations:\n    a: b\n  labels:'),
+      ],
+      [
+        'is for another namespace',
+        (text: string) => text.replace('openshift-config-managed', 'default'),
+      ],
       ['is of another kind', (text: string) => text.replace('kind: ConfigMap', 'kind: Secret')],
-      ['has a key twice', (text: string) => text.replace('kind: ConfigMap', 'kind: ConfigMap\nkind: ConfigMap')],
+      [
+        'has a key twice',
+        (text: string) => text.replace('kind: ConfigMap', 'kind: ConfigMap\nkind: ConfigMap'),
+      ],
       ['has an anchor that is used a lot', () => `a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n`],
       ['is no YAML', () => '{'],
       ['is empty', () => ''],
     ])('%s, is refused', async (_, change) => {
-      await expect(open(await crafted(withConfigMap(Buffer.from(change(textOf())))))).rejects.toMatchObject({ code: 'CLOSURE_MISMATCH' });
+      await expect(
+        open(await crafted(withConfigMap(Buffer.from(change(textOf()))))),
+      ).rejects.toMatchObject({ code: 'CLOSURE_MISMATCH' });
     });
 
     it('has the signature of another release, is refused', async () => {
       const message = await releaseSigner.sign(digestOf('another release'), made.release.reference);
       const same = withConfigMap(signatureConfigMap(made.release.digest, [message]).text);
-      await expect(open(await crafted(withRelease(same, { signatures: [digestOf(message)] })))).rejects.toMatchObject({
+      await expect(
+        open(await crafted(withRelease(same, { signatures: [digestOf(message)] }))),
+      ).rejects.toMatchObject({
         code: 'SIGNATURE_INVALID',
       });
       const other = withConfigMap(signatureConfigMap(digestOf('another release'), [message]).text);
-      await expect(open(await crafted(withRelease(other, { signatures: [digestOf(message)] })))).rejects.toMatchObject({
+      await expect(
+        open(await crafted(withRelease(other, { signatures: [digestOf(message)] }))),
+      ).rejects.toMatchObject({
         code: 'SIGNATURE_INVALID',
       });
     });
 
     it('has the signature of a signer that nobody knows, is refused', async () => {
-      const message = await (await makeReleaseSigner()).sign(made.release.digest, made.release.reference);
+      const message = await (
+        await makeReleaseSigner()
+      ).sign(made.release.digest, made.release.reference);
       const contents = withConfigMap(signatureConfigMap(made.release.digest, [message]).text);
-      await expect(open(await crafted(withRelease(contents, { signatures: [digestOf(message)] })))).rejects.toMatchObject({
+      await expect(
+        open(await crafted(withRelease(contents, { signatures: [digestOf(message)] }))),
+      ).rejects.toMatchObject({
         code: 'SIGNER_UNKNOWN',
       });
     });
@@ -435,25 +623,37 @@ describe('a bundle that is genuine in every byte but', () => {
         const changed = Buffer.from(message);
         changed[at]! ^= 1;
         const contents = withConfigMap(signatureConfigMap(made.release.digest, [changed]).text);
-        await expect(open(await crafted(withRelease(contents, { signatures: [digestOf(changed)] })))).rejects.toMatchObject({
+        await expect(
+          open(await crafted(withRelease(contents, { signatures: [digestOf(changed)] }))),
+        ).rejects.toMatchObject({
           exitStatus: 21,
         });
       }
     });
 
     it('is missing, is refused', async () => {
-      await expect(open(await crafted({ ...parts.contents, configMaps: [] }))).rejects.toMatchObject({ code: 'SIGNATURE_MISSING' });
+      await expect(
+        open(await crafted({ ...parts.contents, configMaps: [] })),
+      ).rejects.toMatchObject({ code: 'SIGNATURE_MISSING' });
     });
 
     it('has another beside it, is refused', async () => {
-      const extra = { path: 'config/signature-sha256-0123456789abcdef.yaml', bytes: Buffer.from('kind: Namespace\n') };
+      const extra = {
+        path: 'config/signature-sha256-0123456789abcdef.yaml',
+        bytes: Buffer.from('kind: Namespace\n'),
+      };
       const contents = { ...parts.contents, configMaps: [...parts.contents.configMaps, extra] };
-      await expect(open(await crafted(contents))).rejects.toMatchObject({ code: 'CLOSURE_MISMATCH' });
+      await expect(open(await crafted(contents))).rejects.toMatchObject({
+        code: 'CLOSURE_MISMATCH',
+      });
     });
   });
 
   describe('its seal', () => {
-    const sealed = async (publicKey: string, signature: (sums: Uint8Array) => Uint8Array): Promise<string> => {
+    const sealed = async (
+      publicKey: string,
+      signature: (sums: Uint8Array) => Uint8Array,
+    ): Promise<string> => {
       let sums: Uint8Array = new Uint8Array(0);
       return crafted(parts.contents, {
         deviation: {
@@ -466,12 +666,16 @@ describe('a bundle that is genuine in every byte but', () => {
     const pem = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem' }).toString();
 
     it('was made by another key than the one it names, is refused', async () => {
-      const path = await sealed(packer.public.pem, (sums) => SigningKey.generate('ecdsa-p256').sign(sums));
+      const path = await sealed(packer.public.pem, (sums) =>
+        SigningKey.generate('ecdsa-p256').sign(sums),
+      );
       await expect(open(path)).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
     });
 
     it('was made over other bytes, is refused', async () => {
-      const path = await crafted(parts.contents, { deviation: { signed: (sums) => sums.subarray(1) } });
+      const path = await crafted(parts.contents, {
+        deviation: { signed: (sums) => sums.subarray(1) },
+      });
       await expect(open(path)).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
     });
 
@@ -483,16 +687,26 @@ describe('a bundle that is genuine in every byte but', () => {
     ])('is of a key of a kind that is not used, is refused: %s', async (_, generate) => {
       const { publicKey, privateKey }: { publicKey: KeyObject; privateKey: KeyObject } = generate();
       const path = await sealed(pem(publicKey), (sums) => sign('sha256', sums, privateKey));
-      await expect(open(path, { trustedKeyFiles: [] })).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
+      await expect(open(path, { trustedKeyFiles: [] })).rejects.toMatchObject({
+        code: 'SIGNATURE_INVALID',
+      });
     });
 
     it.each([
       ['carriage returns', (text: string) => text.replaceAll('\n', '\r\n'), 'BUNDLE_UNUSABLE'],
       ['an empty line more', (text: string) => `${text}\n`, 'BUNDLE_UNUSABLE'],
       ['no line feed at the end', (text: string) => text.trimEnd(), 'BUNDLE_UNUSABLE'],
-      ['longer lines', (text: string) => text.replace(/([A-Za-z0-9+/]{64})\n/, '$1'), 'BUNDLE_UNUSABLE'],
+      [
+        'longer lines',
+        (text: string) => text.replace(/([A-Za-z0-9+/]{64})\n/, '$1'),
+        'BUNDLE_UNUSABLE',
+      ],
       ['text before it', (text: string) => `hello\n${text}`, 'SIGNATURE_INVALID'],
-      ['another key behind it', (text: string) => `${text}${stranger.public.pem}`, 'SIGNATURE_INVALID'],
+      [
+        'another key behind it',
+        (text: string) => `${text}${stranger.public.pem}`,
+        'SIGNATURE_INVALID',
+      ],
       ['nothing', () => '', 'SIGNATURE_INVALID'],
     ])('names the key in another way, is refused: %s', async (_, change, code) => {
       const path = await crafted(parts.contents, { deviation: { publicKey: change } });
@@ -501,29 +715,44 @@ describe('a bundle that is genuine in every byte but', () => {
   });
 
   describe('its signer', () => {
-    const unsigned = (): BundleContents => ({ ...withRelease(parts.contents, { signatures: [] }), configMaps: [] });
+    const unsigned = (): BundleContents => ({
+      ...withRelease(parts.contents, { signatures: [] }),
+      configMaps: [],
+    });
 
     it('is unknown where somebody is trusted, is refused', async () => {
-      await expect(open(await crafted(parts.contents, { key: stranger }))).rejects.toMatchObject({ code: 'SIGNER_UNKNOWN' });
+      await expect(open(await crafted(parts.contents, { key: stranger }))).rejects.toMatchObject({
+        code: 'SIGNER_UNKNOWN',
+      });
     });
 
     it('is unknown where nobody is trusted yet, is taken, since the release proves its content', async () => {
       const path = await crafted(parts.contents, { key: stranger });
-      expect(await open(path, { trustedKeyFiles: [] })).toMatchObject({ standing: 'unknown', signer: { id: stranger.public.id } });
+      expect(await open(path, { trustedKeyFiles: [] })).toMatchObject({
+        standing: 'unknown',
+        signer: { id: stranger.public.id },
+      });
     });
 
     it('is unknown where nobody is trusted yet, and the release is not signed, is refused', async () => {
       const path = await crafted(unsigned(), { key: stranger });
-      await expect(open(path, { trustedKeyFiles: [] })).rejects.toMatchObject({ code: 'SIGNER_UNKNOWN' });
+      await expect(open(path, { trustedKeyFiles: [] })).rejects.toMatchObject({
+        code: 'SIGNER_UNKNOWN',
+      });
     });
 
     it('is unknown where nobody is trusted yet, and the release key is not known, is refused', async () => {
       const path = await crafted(parts.contents, { key: stranger });
-      await expect(open(path, { trustedKeyFiles: [], releaseKeyFiles: [] })).rejects.toMatchObject({ code: 'SIGNER_UNKNOWN' });
+      await expect(open(path, { trustedKeyFiles: [], releaseKeyFiles: [] })).rejects.toMatchObject({
+        code: 'SIGNER_UNKNOWN',
+      });
     });
 
     it('is trusted, and the release is not signed, is taken for the signer’s word', async () => {
-      expect(await open(await crafted(unsigned()))).toMatchObject({ standing: 'trusted', release: { signatures: [] } });
+      expect(await open(await crafted(unsigned()))).toMatchObject({
+        standing: 'trusted',
+        release: { signatures: [] },
+      });
     });
 
     it('is this user, is taken', async () => {
@@ -538,18 +767,25 @@ describe('a bundle that is genuine in every byte but', () => {
       const keys = join(user.configFolder, 'trusted-keys');
       await mkdir(keys);
       await writeFile(join(keys, 'packer.pub'), packer.public.pem);
-      expect(await open(genuine, { trustedKeyFiles: [] }, user)).toMatchObject({ standing: 'trusted' });
+      expect(await open(genuine, { trustedKeyFiles: [] }, user)).toMatchObject({
+        standing: 'trusted',
+      });
       await writeFile(join(keys, 'broken.pub'), 'hello\n');
-      await expect(open(genuine, { trustedKeyFiles: [] }, user)).rejects.toMatchObject({ code: 'CONFIGURATION' });
+      await expect(open(genuine, { trustedKeyFiles: [] }, user)).rejects.toMatchObject({
+        code: 'CONFIGURATION',
+      });
     });
   });
 
   describe('its identity', () => {
-    it.each(['ocp-4.17.4-x86_64.tar.zst', 'ocp-4.17.3-aarch64.tar.zst', 'ocp-4.17.3.tar.zst'])('is called %s, is refused', async (name) => {
-      const path = join(await mkdtemp(join(folder, 'renamed-')), name);
-      await copyFile(genuine, path);
-      await expect(open(path)).rejects.toMatchObject({ code: 'NOT_THE_EXPECTED_BUNDLE' });
-    });
+    it.each(['ocp-4.17.4-x86_64.tar.zst', 'ocp-4.17.3-aarch64.tar.zst', 'ocp-4.17.3.tar.zst'])(
+      'is called %s, is refused',
+      async (name) => {
+        const path = join(await mkdtemp(join(folder, 'renamed-')), name);
+        await copyFile(genuine, path);
+        await expect(open(path)).rejects.toMatchObject({ code: 'NOT_THE_EXPECTED_BUNDLE' });
+      },
+    );
 
     it('is called something that says no version, is taken', async () => {
       const path = join(await mkdtemp(join(folder, 'renamed-')), 'usb-stick.tar.zst');
@@ -558,10 +794,16 @@ describe('a bundle that is genuine in every byte but', () => {
     });
 
     it('is another than was asked for, is refused', async () => {
-      await expect(open(genuine, { expectedVersion: '4.17.4' })).rejects.toMatchObject({ code: 'NOT_THE_EXPECTED_BUNDLE' });
-      await expect(open(genuine, { expectedDigest: '0'.repeat(64) })).rejects.toMatchObject({ code: 'NOT_THE_EXPECTED_BUNDLE' });
+      await expect(open(genuine, { expectedVersion: '4.17.4' })).rejects.toMatchObject({
+        code: 'NOT_THE_EXPECTED_BUNDLE',
+      });
+      await expect(open(genuine, { expectedDigest: '0'.repeat(64) })).rejects.toMatchObject({
+        code: 'NOT_THE_EXPECTED_BUNDLE',
+      });
       const { digest } = await open(genuine);
-      expect((await open(genuine, { expectedVersion: '4.17.3', expectedDigest: hexOf(digest) })).digest).toBe(digest);
+      expect(
+        (await open(genuine, { expectedVersion: '4.17.3', expectedDigest: hexOf(digest) })).digest,
+      ).toBe(digest);
     });
   });
 
@@ -569,15 +811,24 @@ describe('a bundle that is genuine in every byte but', () => {
     const bytes = await readFile(genuine);
     const { contents, blobs } = parts;
     const image = contents.images[component(contents)]!;
-    const own = (JSON.parse(Buffer.from(blobs.get(image.digest)!).toString()) as { layers: { digest: Digest }[] }).layers.at(-1)!;
+    const own = (
+      JSON.parse(Buffer.from(blobs.get(image.digest)!).toString()) as {
+        layers: { digest: Digest }[];
+      }
+    ).layers.at(-1)!;
     const content = blobs.get(own.digest)!;
     const at = bytes.indexOf(content.subarray(0, 100));
     expect(at).toBeGreaterThan(0);
     bytes[at + 50]! ^= 1;
     const path = await write(bytes);
     await open(path);
-    const error: unknown = await verify(request(path), await newUser()).catch((reason: unknown) => reason);
+    const error: unknown = await verify(request(path), await newUser()).catch(
+      (reason: unknown) => reason,
+    );
     expect(error).toBeInstanceOf(BundleError);
-    expect(error).toMatchObject({ code: 'CONTENT_MISMATCH', subject: expect.stringContaining(image.name) as string });
+    expect(error).toMatchObject({
+      code: 'CONTENT_MISMATCH',
+      subject: expect.stringContaining(image.name) as string,
+    });
   });
 });

@@ -12,12 +12,16 @@ it('an image layout is written by one run at a time, so that no name gets lost',
   try {
     const trial = await prepareTrial(folder);
     const target = join(folder, 'target');
-    const runs = await Promise.allSettled([1, 2].map(() => unpackTo(trial, [trial.path], target, false)));
+    const runs = await Promise.allSettled(
+      [1, 2].map(() => unpackTo(trial, [trial.path], target, false)),
+    );
     const refused = runs.filter((run) => run.status === 'rejected');
     expect(refused).toHaveLength(1);
     expect(refused[0]!.reason).toMatchObject({ code: 'DISK', exitStatus: 26 });
     const layout = await ImageLayout.open(target);
-    expect((await layout.tags()).toSorted()).toEqual([...trial.components, trial.release].toSorted());
+    expect((await layout.tags()).toSorted()).toEqual(
+      [...trial.components, trial.release].toSorted(),
+    );
     await unpackTo(trial, [trial.path], target, false);
   } finally {
     await rm(folder, { recursive: true });

@@ -40,7 +40,9 @@ describe('makeRelease', () => {
     expect(again.signatureImages).toEqual(made.signatureImages);
     const other = await make('other', { cosign: true, seed: '2' });
     expect(other.release.digest).not.toBe(made.release.digest);
-    expect(other.components.every(({ digest }) => !made.components.some((old) => old.digest === digest))).toBe(true);
+    expect(
+      other.components.every(({ digest }) => !made.components.some((old) => old.digest === digest)),
+    ).toBe(true);
   });
 
   it('holds everything that its manifests name, as they name it', async () => {
@@ -67,10 +69,14 @@ describe('makeRelease', () => {
 
   it('has layers that tar can read, and that their configs know', async () => {
     const image = await imageOf(store, made.components[0]!);
-    const config = JSON.parse(Buffer.from(await contentOf(store, image.config)).toString()) as { rootfs: { diff_ids: string[] } };
+    const config = JSON.parse(Buffer.from(await contentOf(store, image.config)).toString()) as {
+      rootfs: { diff_ids: string[] };
+    };
     for (const [index, layer] of image.layers.entries()) {
       const tar = gunzipSync(await contentOf(store, layer));
-      expect(`sha256:${createHash('sha256').update(tar).digest('hex')}`).toBe(config.rootfs.diff_ids[index]);
+      expect(`sha256:${createHash('sha256').update(tar).digest('hex')}`).toBe(
+        config.rootfs.diff_ids[index],
+      );
       expect(execFileSync('tar', ['-tf', '-'], { input: tar }).toString()).toMatch(/^usr\//);
     }
   });
@@ -79,7 +85,8 @@ describe('makeRelease', () => {
     const top = (await imageOf(store, made.release)).layers.at(-1)!;
     const file = join(dir, 'top.tar.gz');
     await writeFile(file, await contentOf(store, top));
-    const tar = (...args: string[]): string => execFileSync('tar', args, { maxBuffer: LIMIT }).toString();
+    const tar = (...args: string[]): string =>
+      execFileSync('tar', args, { maxBuffer: LIMIT }).toString();
     expect(tar('-tzf', file).trim().split('\n')).toHaveLength(647);
     const references = JSON.parse(tar('-xzOf', file, 'release-manifests/image-references')) as {
       metadata: { name: string };
@@ -89,46 +96,76 @@ describe('makeRelease', () => {
     expect(references.spec.tags.map(({ name, from }) => ({ name, reference: from.name }))).toEqual(
       made.components.map(({ name, reference }) => ({ name, reference })),
     );
-    for (const { reference, digest } of made.components) expect(reference).toMatch(new RegExp(`ocp-v4.0-art-dev@${digest}$`));
-    expect(JSON.parse(tar('-xzOf', file, 'release-manifests/release-metadata'))).toMatchObject({ version: '4.17.3' });
+    for (const { reference, digest } of made.components)
+      expect(reference).toMatch(new RegExp(`ocp-v4.0-art-dev@${digest}$`));
+    expect(JSON.parse(tar('-xzOf', file, 'release-manifests/release-metadata'))).toMatchObject({
+      version: '4.17.3',
+    });
   });
 
   it('is signed with the key that lies beside it', async () => {
-    const signature = join(made.signatureStore, `sha256=${hexOf(made.release.digest)}`, 'signature-1');
-    const keys = await readReleaseKeys([{ name: made.releaseKey, content: await readFile(made.releaseKey) }]);
-    const { dockerReference } = await verifyReleaseSignature(await readFile(signature), made.release.digest, keys, new Date());
+    const signature = join(
+      made.signatureStore,
+      `sha256=${hexOf(made.release.digest)}`,
+      'signature-1',
+    );
+    const keys = await readReleaseKeys([
+      { name: made.releaseKey, content: await readFile(made.releaseKey) },
+    ]);
+    const { dockerReference } = await verifyReleaseSignature(
+      await readFile(signature),
+      made.release.digest,
+      keys,
+      new Date(),
+    );
     expect(dockerReference).toBe('quay.io/openshift-release-dev/ocp-release:4.17.3-x86_64');
   });
 
   it('makes indexes of both kinds for several architectures, with one payload', async () => {
     const multi = await make('multi', { architecture: 'multi', cosign: true, components: 8 });
     const layout = await ImageLayout.open(multi.layout!);
-    expect((await walk(layout, [multi.release, ...multi.components, ...multi.signatureImages])).size).toBe(multi.blobs);
+    expect(
+      (await walk(layout, [multi.release, ...multi.components, ...multi.signatureImages])).size,
+    ).toBe(multi.blobs);
     expect(multi.release.mediaType).toBe(DOCKER_LIST);
-    expect(new Set(multi.components.map(({ mediaType }) => mediaType))).toEqual(new Set([DOCKER_LIST, OCI_INDEX]));
+    expect(new Set(multi.components.map(({ mediaType }) => mediaType))).toEqual(
+      new Set([DOCKER_LIST, OCI_INDEX]),
+    );
     const index = parseManifest(await contentOf(layout, multi.release));
     const children = index.kind === 'index' ? index.manifests : [];
     expect(children.map(({ platform }) => platform?.architecture)).toEqual(['amd64', 'arm64']);
-    const payloads = await Promise.all(children.map(async (child) => (await imageOf(layout, child)).layers.at(-1)!.digest));
+    const payloads = await Promise.all(
+      children.map(async (child) => (await imageOf(layout, child)).layers.at(-1)!.digest),
+    );
     expect(new Set(payloads).size).toBe(1);
     const roots = new Set([multi.release, ...multi.components].map(({ digest }) => digest));
     expect(multi.signatureImages.some(({ subject }) => !roots.has(subject))).toBe(true);
   });
 
   it('gives each of two repositories all that its images need', async () => {
-    const destination = { registry: 'localhost:5000', releases: new MemoryStore('releases'), components: new MemoryStore('components') };
+    const destination = {
+      registry: 'localhost:5000',
+      releases: new MemoryStore('releases'),
+      components: new MemoryStore('components'),
+    };
     const pushed = await make('pushed', { destination, cosign: true });
     expect(pushed.release).toEqual(made.release);
     expect(pushed).toMatchObject({ registry: 'localhost:5000', blobs: made.blobs });
     expect(pushed.layout).toBeUndefined();
     await walk(destination.releases, [pushed.release]);
     await walk(destination.components, pushed.components);
-    expect(await destination.releases.tags()).toEqual(['4.17.3-x86_64', `sha256-${hexOf(made.release.digest)}.sig`]);
+    expect(await destination.releases.tags()).toEqual([
+      '4.17.3-x86_64',
+      `sha256-${hexOf(made.release.digest)}.sig`,
+    ]);
     expect(await destination.components.tags()).not.toContain('4.17.3-x86_64');
   });
 
   it('makes up names for components beyond the real ones', async () => {
-    const { components } = await make('many', { components: 185, shape: { base: [1000], own: () => 1000 } });
+    const { components } = await make('many', {
+      components: 185,
+      shape: { base: [1000], own: () => 1000 },
+    });
     expect(components.length).toBe(185);
     expect(new Set(components.map(({ name }) => name)).size).toBe(185);
   });
@@ -138,14 +175,18 @@ describe('makeRelease', () => {
   });
 });
 
-async function walk(store: ReadOnlyStore, roots: readonly Descriptor[]): Promise<Map<string, Descriptor>> {
+async function walk(
+  store: ReadOnlyStore,
+  roots: readonly Descriptor[],
+): Promise<Map<string, Descriptor>> {
   const found = new Map<string, Descriptor>();
   const queue = [...roots];
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
     if (found.has(next.digest)) continue;
     found.set(next.digest, next);
     const bytes = await contentOf(store, next);
-    if (isManifestType(next.mediaType)) queue.push(...successors(parseManifest(bytes, next.mediaType)));
+    if (isManifestType(next.mediaType))
+      queue.push(...successors(parseManifest(bytes, next.mediaType)));
   }
   return found;
 }

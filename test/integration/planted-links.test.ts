@@ -1,4 +1,14 @@
-import { lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
@@ -29,9 +39,11 @@ describe('a link under the name of a file that is to be written', () => {
     await writeFile(victim, 'not yours');
   });
 
-  const packed = async (more: { readonly volumeSize?: number; readonly restart?: boolean } = {}): Promise<unknown> =>
-    pack({ ...trial.packRequest, output, ...more }, trial.context);
-  const repaired = async (): Promise<unknown> => repair({ bundle: trial.request(trial.path), output }, trial.context);
+  const packed = async (
+    more: { readonly volumeSize?: number; readonly restart?: boolean } = {},
+  ): Promise<unknown> => pack({ ...trial.packRequest, output, ...more }, trial.context);
+  const repaired = async (): Promise<unknown> =>
+    repair({ bundle: trial.request(trial.path), output }, trial.context);
   const refusedFor = (name: string): unknown => ({
     code: 'DISK',
     exitStatus: 26,
@@ -39,12 +51,25 @@ describe('a link under the name of a file that is to be written', () => {
   });
 
   it.each([
-    ...[`${STEM}.tar.zst.partial`, `${STEM}.tar.zst`, `${STEM}.pub.partial`, `${STEM}.sha256.partial`].flatMap((name) => [
+    ...[
+      `${STEM}.tar.zst.partial`,
+      `${STEM}.tar.zst`,
+      `${STEM}.pub.partial`,
+      `${STEM}.sha256.partial`,
+    ].flatMap((name) => [
       { name, what: 'pack', work: () => packed() },
       { name, what: 'repair', work: repaired },
     ]),
-    { name: `${STEM}.tar.zst.partial`, what: 'pack --restart', work: () => packed({ restart: true }) },
-    ...[`${STEM}.tar.zst.001.partial`, `${STEM}.tar.zst.003.partial`, `${STEM}.volume-size.partial.partial`].map((name) => ({
+    {
+      name: `${STEM}.tar.zst.partial`,
+      what: 'pack --restart',
+      work: () => packed({ restart: true }),
+    },
+    ...[
+      `${STEM}.tar.zst.001.partial`,
+      `${STEM}.tar.zst.003.partial`,
+      `${STEM}.volume-size.partial.partial`,
+    ].map((name) => ({
       ...{ name, what: 'pack --volume-size' },
       work: () => packed({ volumeSize: Math.ceil(trial.genuine.length / 3) }),
     })),
@@ -55,20 +80,26 @@ describe('a link under the name of a file that is to be written', () => {
     expect(await readdir(output)).toEqual([name]);
   });
 
-  it.each(['to nothing', 'to what was begun', 'to a folder'] as const)('that leads %s is refused', async (where) => {
-    const name = `${STEM}.tar.zst.partial`;
-    await rm(victim);
-    if (where === 'to a folder') await mkdir(victim);
-    const begun = trial.genuine.subarray(0, trial.layers[1]!.start);
-    if (where === 'to what was begun') await writeFile(victim, begun);
-    await symlink(victim, join(output, name));
-    await expect(packed()).rejects.toMatchObject(refusedFor(name) as object);
-    const left = { 'to nothing': undefined, 'to a folder': [], 'to what was begun': begun };
-    expect(await contentOf(victim)).toEqual(left[where]);
-  });
+  it.each(['to nothing', 'to what was begun', 'to a folder'] as const)(
+    'that leads %s is refused',
+    async (where) => {
+      const name = `${STEM}.tar.zst.partial`;
+      await rm(victim);
+      if (where === 'to a folder') await mkdir(victim);
+      const begun = trial.genuine.subarray(0, trial.layers[1]!.start);
+      if (where === 'to what was begun') await writeFile(victim, begun);
+      await symlink(victim, join(output, name));
+      await expect(packed()).rejects.toMatchObject(refusedFor(name) as object);
+      const left = { 'to nothing': undefined, 'to a folder': [], 'to what was begun': begun };
+      expect(await contentOf(victim)).toEqual(left[where]);
+    },
+  );
 
   it('is no longer in the way when it is gone, and what a run has left is continued', async () => {
-    await writeFile(join(output, `${STEM}.tar.zst.partial`), trial.genuine.subarray(0, trial.layers[1]!.start));
+    await writeFile(
+      join(output, `${STEM}.tar.zst.partial`),
+      trial.genuine.subarray(0, trial.layers[1]!.start),
+    );
     await writeFile(join(output, `${STEM}.pub.partial`), 'left behind');
     await packed();
     const path = join(output, basename(trial.path));

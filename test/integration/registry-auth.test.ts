@@ -9,11 +9,19 @@ import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-
 import { describeWith } from '../support/needs.ts';
 import { makePrivateCa, type PrivateCa } from '../support/private-ca.ts';
 import { startRegistry, type TestRegistry, USER } from '../support/registry.ts';
-import { IDENTITY_TOKEN, startTokenServer, type TokenServer, type TokenServerOptions } from '../support/token-server.ts';
+import {
+  IDENTITY_TOKEN,
+  startTokenServer,
+  type TokenServer,
+  type TokenServerOptions,
+} from '../support/token-server.ts';
 
 const { small, large } = sample;
 const places = ['/run/containers/0/auth.json', '/root/.docker/config.json'];
-const holding = (credentials: Credentials | undefined): CredentialSource => ({ lookup: async () => credentials, places });
+const holding = (credentials: Credentials | undefined): CredentialSource => ({
+  lookup: async () => credentials,
+  places,
+});
 const user = holding(new Credentials(USER.username, USER.password));
 
 const cleanUp: (() => Promise<void>)[] = [];
@@ -21,7 +29,11 @@ afterEach(async () => {
   for (const task of cleanUp.splice(0).reverse()) await task();
 });
 
-function open(host: string, credentials: CredentialSource, repository = 'release/images'): RegistryRepository {
+function open(
+  host: string,
+  credentials: CredentialSource,
+  repository = 'release/images',
+): RegistryRepository {
   const client = new RegistryClient({ credentials, ca: [], backoffMs: 1 });
   cleanUp.push(async () => client.close());
   return client.repository({ registry: host, repository });
@@ -55,7 +67,8 @@ describeWith(['docker-registry'], 'a registry that asks for a password', () => {
     ]) {
       const thrown: unknown = await attempt().catch((error: unknown) => error);
       expect(thrown).toMatchObject({ code: 'NOT_ALLOWED', temporary: false });
-      for (const fact of [...places, `${registry.host}/release/images`]) expect((thrown as { hint: string }).hint).toContain(fact);
+      for (const fact of [...places, `${registry.host}/release/images`])
+        expect((thrown as { hint: string }).hint).toContain(fact);
       expect(JSON.stringify(thrown) + String(thrown)).not.toContain('horse');
     }
   });
@@ -68,7 +81,9 @@ describeWith(['docker-registry', 'openssl'], 'a registry that asks for tokens', 
   const start = async (options?: TokenServerOptions): Promise<void> => {
     tokens = await startTokenServer(ca, options);
     const { realm, service, issuer } = tokens;
-    registry = await startRegistry({ token: { realm, service, issuer, certificate: ca.certificate } });
+    registry = await startRegistry({
+      token: { realm, service, issuer, certificate: ca.certificate },
+    });
     cleanUp.push(tokens.stop, registry.stop);
   };
   beforeAll(async () => {
@@ -86,7 +101,11 @@ describeWith(['docker-registry', 'openssl'], 'a registry that asks for tokens', 
       ['repository:release/images:pull,push'],
     ]);
     const [first] = tokens.requests;
-    expect(Object.fromEntries(first!.parameters)).toMatchObject({ kept: 'yes', service: tokens.service, account: USER.username });
+    expect(Object.fromEntries(first!.parameters)).toMatchObject({
+      kept: 'yes',
+      service: tokens.service,
+      account: USER.username,
+    });
   });
 
   it('shares one request for a token among all who need it', async () => {
@@ -100,26 +119,36 @@ describeWith(['docker-registry', 'openssl'], 'a registry that asks for tokens', 
     await start();
     const proxy = await startFaultProxy(registry.url);
     cleanUp.push(proxy.stop);
-    const store = open(proxy.host, holding(new Credentials('00000000-0000-0000-0000-000000000000', '', IDENTITY_TOKEN)));
+    const store = open(
+      proxy.host,
+      holding(new Credentials('00000000-0000-0000-0000-000000000000', '', IDENTITY_TOKEN)),
+    );
     await store.push(small.descriptor, streamOf(small.bytes));
-    expect(tokens.requests.map(({ method, parameters }) => [method, parameters.get('grant_type')])).toContainEqual([
-      'POST',
-      'refresh_token',
-    ]);
-    expect(proxy.requests.every(({ headers }) => headers.authorization?.startsWith('Bearer ') ?? true)).toBe(true);
+    expect(
+      tokens.requests.map(({ method, parameters }) => [method, parameters.get('grant_type')]),
+    ).toContainEqual(['POST', 'refresh_token']);
+    expect(
+      proxy.requests.every(({ headers }) => headers.authorization?.startsWith('Bearer ') ?? true),
+    ).toBe(true);
     expect(JSON.stringify(proxy.requests)).not.toContain(IDENTITY_TOKEN);
   });
 
-  it.each([401, 404, 405])('gives it as a password to a server that answers a POST with %s', async (refusePost) => {
-    await start({ refusePost });
-    await open(registry.host, holding(new Credentials(USER.username, '', IDENTITY_TOKEN))).push(small.descriptor, streamOf(small.bytes));
-    expect(tokens.requests.map(({ method }) => method)).toEqual(['POST', 'GET', 'POST', 'GET']);
-    const nameless = open(registry.host, holding(new Credentials('', '', IDENTITY_TOKEN)));
-    await expect(nameless.exists(small.descriptor)).rejects.toMatchObject({
-      code: refusePost === 401 ? 'NOT_ALLOWED' : (expect.anything() as string),
-    });
-    expect(tokens.requests.at(-1)?.method).toBe('POST');
-  });
+  it.each([401, 404, 405])(
+    'gives it as a password to a server that answers a POST with %s',
+    async (refusePost) => {
+      await start({ refusePost });
+      await open(registry.host, holding(new Credentials(USER.username, '', IDENTITY_TOKEN))).push(
+        small.descriptor,
+        streamOf(small.bytes),
+      );
+      expect(tokens.requests.map(({ method }) => method)).toEqual(['POST', 'GET', 'POST', 'GET']);
+      const nameless = open(registry.host, holding(new Credentials('', '', IDENTITY_TOKEN)));
+      await expect(nameless.exists(small.descriptor)).rejects.toMatchObject({
+        code: refusePost === 401 ? 'NOT_ALLOWED' : (expect.anything() as string),
+      });
+      expect(tokens.requests.at(-1)?.method).toBe('POST');
+    },
+  );
 
   it('takes a token for writing to read with', async () => {
     await start();
@@ -166,7 +195,9 @@ describeWith(['docker-registry', 'openssl'], 'a registry that asks for tokens', 
     await expect(store.push(small.descriptor, streamOf(small.bytes))).resolves.toBeUndefined();
     const other = open(registry.host, anonymous, 'private/images');
     await expect(other.resolve('multi')).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
-    expect(tokens.requests.filter(({ authorization }) => authorization === undefined).length).toBeGreaterThan(0);
+    expect(
+      tokens.requests.filter(({ authorization }) => authorization === undefined).length,
+    ).toBeGreaterThan(0);
   });
 
   it('is refused by the token server with wrong credentials', async () => {
@@ -186,7 +217,10 @@ describeWith(['docker-registry', 'openssl'], 'a registry that asks for tokens', 
     const to = client.repository({ registry: registry.host, repository: 'to' });
     await from.push(large.descriptor, streamOf(large.bytes));
     expect(await to.mount(large.descriptor, from)).toBe(true);
-    expect(tokens.requests.at(-1)?.parameters.getAll('scope')).toEqual(['repository:to:pull,push', 'repository:from:pull']);
+    expect(tokens.requests.at(-1)?.parameters.getAll('scope')).toEqual([
+      'repository:to:pull,push',
+      'repository:from:pull',
+    ]);
   });
 
   it('gets another token when one is refused, once', async () => {
@@ -194,7 +228,13 @@ describeWith(['docker-registry', 'openssl'], 'a registry that asks for tokens', 
     await fill(open(registry.host, user), sample);
     const refuse: Decide = ({ url }) =>
       url.includes('manifests') && refusals-- > 0
-        ? { kind: 'answer', status: 401, headers: { 'www-authenticate': `Bearer realm="${tokens.realm}",service="${tokens.service}"` } }
+        ? {
+            kind: 'answer',
+            status: 401,
+            headers: {
+              'www-authenticate': `Bearer realm="${tokens.realm}",service="${tokens.service}"`,
+            },
+          }
         : undefined;
     let refusals = 1;
     const proxy: FaultProxy = await startFaultProxy(registry.url, refuse);
@@ -217,7 +257,11 @@ describeWith(['docker-registry', 'openssl'], 'a registry that asks for tokens', 
     const server = await startFaultProxy('http://127.0.0.1:1', ({ url }) =>
       url.startsWith('/token')
         ? { kind: 'answer', status: 200, body }
-        : { kind: 'answer', status: 401, headers: { 'www-authenticate': `Bearer realm="${server.url}/token"` } },
+        : {
+            kind: 'answer',
+            status: 401,
+            headers: { 'www-authenticate': `Bearer realm="${server.url}/token"` },
+          },
     );
     cleanUp.push(server.stop);
     const thrown: unknown = await open(server.host, user)
@@ -226,32 +270,46 @@ describeWith(['docker-registry', 'openssl'], 'a registry that asks for tokens', 
     expect(['REGISTRY', 'CONTENT_MISMATCH']).toContain((thrown as { code: string }).code);
   });
 
-  it.each(['', 'Bearer', 'Bearer realm="file:///etc/passwd"', 'Bearer realm="/token"', 'Digest realm="x"'])(
-    'fails on the challenge %j',
-    async (challenge) => {
-      const headers = { 'www-authenticate': challenge };
-      const server = await startFaultProxy('http://127.0.0.1:1', () => ({ kind: 'answer', status: 401, headers }));
-      cleanUp.push(server.stop);
-      const thrown: unknown = await open(server.host, user)
-        .resolve('multi')
-        .catch((error: unknown) => error);
-      expect(['REGISTRY', 'NOT_ALLOWED']).toContain((thrown as { code: string }).code);
-      expect(JSON.stringify(server.requests.map(({ headers: sent }) => sent))).not.toContain('authorization');
-    },
-  );
+  it.each([
+    '',
+    'Bearer',
+    'Bearer realm="file:///etc/passwd"',
+    'Bearer realm="/token"',
+    'Digest realm="x"',
+  ])('fails on the challenge %j', async (challenge) => {
+    const headers = { 'www-authenticate': challenge };
+    const server = await startFaultProxy('http://127.0.0.1:1', () => ({
+      kind: 'answer',
+      status: 401,
+      headers,
+    }));
+    cleanUp.push(server.stop);
+    const thrown: unknown = await open(server.host, user)
+      .resolve('multi')
+      .catch((error: unknown) => error);
+    expect(['REGISTRY', 'NOT_ALLOWED']).toContain((thrown as { code: string }).code);
+    expect(JSON.stringify(server.requests.map(({ headers: sent }) => sent))).not.toContain(
+      'authorization',
+    );
+  });
 });
 
 describe('credentials for a repository', () => {
   it('are asked for with its name', async () => {
     const asked: string[] = [];
-    const source: CredentialSource = { lookup: async ({ registry, repository }) => void asked.push(`${registry}/${repository}`), places };
+    const source: CredentialSource = {
+      lookup: async ({ registry, repository }) => void asked.push(`${registry}/${repository}`),
+      places,
+    };
     const server = await startFaultProxy('http://127.0.0.1:1', () => ({
       kind: 'answer',
       status: 401,
       headers: { 'www-authenticate': 'Basic realm="x"' },
     }));
     cleanUp.push(server.stop);
-    await expect(open(server.host, source, 'a/b/c').resolve('x')).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
+    await expect(open(server.host, source, 'a/b/c').resolve('x')).rejects.toMatchObject({
+      code: 'NOT_ALLOWED',
+    });
     expect(asked).toEqual([`${server.host}/a/b/c`]);
   });
 });

@@ -38,10 +38,15 @@ async function startServer(
   options: ServerOptions = {},
   redirect: (url: string) => string | undefined = () => undefined,
 ): Promise<string> {
-  const server = createServer({ cert: await readFile(certificate), key: await readFile(key), ...options }, ({ url = '' }, answer) => {
-    const location = redirect(url);
-    answer.writeHead(location === undefined ? 200 : 307, location === undefined ? {} : { location }).end('{"tags":[]}');
-  });
+  const server = createServer(
+    { cert: await readFile(certificate), key: await readFile(key), ...options },
+    ({ url = '' }, answer) => {
+      const location = redirect(url);
+      answer
+        .writeHead(location === undefined ? 200 : 307, location === undefined ? {} : { location })
+        .end('{"tags":[]}');
+    },
+  );
   const host = await listenOnLoopback(server);
   cleanUp.push(async () => {
     server.closeAllConnections();
@@ -83,7 +88,9 @@ describeWith(['openssl'], 'certificates of a private CA', () => {
       const expired = await startServer(await ca.issue({ names: 'IP:127.0.0.1', days: -1 }));
       const otherName = await startServer(await ca.issue({ names: 'DNS:registry.example.com' }));
       // Node itself would be content with the common name.
-      const noName = await startServer(await ca.issue({ names: undefined, commonName: 'localhost' }));
+      const noName = await startServer(
+        await ca.issue({ names: undefined, commonName: 'localhost' }),
+      );
       const good = await startServer(ca);
       const failures = [
         await failure(open(expired, { ca: [ca.pem] }).tags()),
@@ -91,14 +98,19 @@ describeWith(['openssl'], 'certificates of a private CA', () => {
         await failure(open(noName.replace('127.0.0.1', 'localhost'), { ca: [ca.pem] }).tags()),
         await failure(open(good, { ca: await systemCertificates({}, []) }).tags()),
       ];
-      for (const error of failures) expect(error).toMatchObject({ code: 'NETWORK', temporary: false });
-      const [ofTime, ofName, ofKind, ofAuthority] = failures.map(({ message, hint }) => `${message.replace(/^[^ ]* /, '')}\n${hint ?? ''}`);
+      for (const error of failures)
+        expect(error).toMatchObject({ code: 'NETWORK', temporary: false });
+      const [ofTime, ofName, ofKind, ofAuthority] = failures.map(
+        ({ message, hint }) => `${message.replace(/^[^ ]* /, '')}\n${hint ?? ''}`,
+      );
       expect(ofTime).toContain('clock');
       expect(ofName).toContain('registry.example.com');
       expect(ofKind).toContain('subjectAltName=DNS:localhost');
       expect(ofAuthority).toContain('--ca-file');
       expect(new Set([ofTime, ofName, ofKind, ofAuthority]).size).toBe(4);
-      expect(await open(good, { ca: await systemCertificates({}, [ca.caFile]) }).tags()).toEqual([]);
+      expect(await open(good, { ca: await systemCertificates({}, [ca.caFile]) }).tags()).toEqual(
+        [],
+      );
     });
   });
 
@@ -118,7 +130,9 @@ describeWith(['openssl'], 'certificates of a private CA', () => {
 
     it('gets the one that lies in the folder of its host and port', async () => {
       await putFolder(`certs.d/${registry.host}`, { ca: ca.caFile, client });
-      const certificateFolders = new CertificateFolders({ folders: [join(root, 'absent'), join(root, 'certs.d')] });
+      const certificateFolders = new CertificateFolders({
+        folders: [join(root, 'absent'), join(root, 'certs.d')],
+      });
       const store = open(registry.host, { certificateFolders });
       await fill(store, sample);
       expect(await store.resolve('multi')).toEqual(sample.ociIndex.descriptor);
@@ -129,8 +143,13 @@ describeWith(['openssl'], 'certificates of a private CA', () => {
       ['for all hosts', () => 'named'],
     ])('gets the one of --cert-dir %s', async (_, place) => {
       await putFolder(place(registry.host), { ca: ca.caFile, client });
-      const certificateFolders = new CertificateFolders({ folders: [], named: join(root, 'named') });
-      await expect(open(registry.host, { certificateFolders }).resolve('absent')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      const certificateFolders = new CertificateFolders({
+        folders: [],
+        named: join(root, 'named'),
+      });
+      await expect(
+        open(registry.host, { certificateFolders }).resolve('absent'),
+      ).rejects.toMatchObject({ code: 'NOT_FOUND' });
     });
 
     it('is told of in the failure where there is none, or a wrong one', async () => {
@@ -154,8 +173,12 @@ describeWith(['openssl'], 'certificates of a private CA', () => {
       await putFolder(`certs.d/${good}`, { ca: ca.caFile });
       const certificateFolders = new CertificateFolders({ folders: [join(root, 'certs.d')] });
       expect(await open(good, { certificateFolders }).tags()).toEqual([]);
-      expect(await failure(open(`localhost:${port}`, { certificateFolders }).tags())).toMatchObject({ code: 'NETWORK' });
-      const leading = await startServer(ca, {}, (url) => (url.startsWith('/v2/r') ? `https://localhost:${port}${url}` : undefined));
+      expect(await failure(open(`localhost:${port}`, { certificateFolders }).tags())).toMatchObject(
+        { code: 'NETWORK' },
+      );
+      const leading = await startServer(ca, {}, (url) =>
+        url.startsWith('/v2/r') ? `https://localhost:${port}${url}` : undefined,
+      );
       await putFolder(`certs.d/${leading}`, { ca: ca.caFile });
       expect(await open(leading, { certificateFolders }).tags()).toEqual([]);
     });
@@ -164,13 +187,21 @@ describeWith(['openssl'], 'certificates of a private CA', () => {
       ['has no key', async (folder: string) => rm(join(folder, 'client.key'))],
       ['has no certificate', async (folder: string) => rm(join(folder, 'client.cert'))],
       ['has the key of another', async (folder: string) => cp(ca.key, join(folder, 'client.key'))],
-      ['is no PEM', async (folder: string) => writeFile(join(folder, 'client.cert'), 'certificate')],
-      ['has a CA that is none', async (folder: string) => writeFile(join(folder, 'ca.crt'), 'certificate')],
+      [
+        'is no PEM',
+        async (folder: string) => writeFile(join(folder, 'client.cert'), 'certificate'),
+      ],
+      [
+        'has a CA that is none',
+        async (folder: string) => writeFile(join(folder, 'ca.crt'), 'certificate'),
+      ],
     ])('is refused where the client certificate %s', async (_, spoil) => {
       const client = await ca.issue({ names: undefined, usage: 'clientAuth' });
       const folder = await putFolder('certs.d/quay.io:443', { client });
       await spoil(folder);
-      const error = await failure(new CertificateFolders({ folders: [join(root, 'certs.d')] }).of(['quay.io', 'quay.io:443']));
+      const error = await failure(
+        new CertificateFolders({ folders: [join(root, 'certs.d')] }).of(['quay.io', 'quay.io:443']),
+      );
       expect(error.code).toBe('CONFIGURATION');
       expect(error.subject).toContain(folder);
       expect(JSON.stringify(error)).not.toContain('PRIVATE KEY');
@@ -179,7 +210,9 @@ describeWith(['openssl'], 'certificates of a private CA', () => {
     it('has to be there where it was named', async () => {
       const named = new CertificateFolders({ folders: [], named: join(root, 'absent') });
       expect(await failure(named.of(['quay.io']))).toMatchObject({ code: 'NOT_FOUND' });
-      expect(await new CertificateFolders({ folders: [join(root, 'absent')] }).of(['quay.io'])).toBeUndefined();
+      expect(
+        await new CertificateFolders({ folders: [join(root, 'absent')] }).of(['quay.io']),
+      ).toBeUndefined();
     });
   });
 });

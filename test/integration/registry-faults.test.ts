@@ -17,7 +17,10 @@ import { startRegistry, type TestRegistry, USER } from '../support/registry.ts';
 const REPOSITORY = 'release/images';
 const LIMIT = 2 * LARGE_BYTES;
 const { large, small, oci } = sample;
-const known: CredentialSource = { lookup: async () => new Credentials(USER.username, USER.password), places: ['/run/auth.json'] };
+const known: CredentialSource = {
+  lookup: async () => new Credentials(USER.username, USER.password),
+  places: ['/run/auth.json'],
+};
 
 describeWith(['docker-registry'], 'a registry behind faults', () => {
   let registry: TestRegistry;
@@ -45,42 +48,66 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
 
   async function proxied(
     decide?: Decide,
-    options: { to?: TestRegistry; credentials?: CredentialSource; repository?: string; stalledMs?: number } = {},
-  ): Promise<{ proxy: FaultProxy; store: RegistryRepository; client: RegistryClient; events: TransferEvent[] }> {
+    options: {
+      to?: TestRegistry;
+      credentials?: CredentialSource;
+      repository?: string;
+      stalledMs?: number;
+    } = {},
+  ): Promise<{
+    proxy: FaultProxy;
+    store: RegistryRepository;
+    client: RegistryClient;
+    events: TransferEvent[];
+  }> {
     const proxy = await startFaultProxy((options.to ?? registry).url, decide);
     const events: TransferEvent[] = [];
     const observe = (event: TransferEvent): void => void events.push(event);
     const { credentials = anonymous, stalledMs } = options;
     const client = new RegistryClient({ credentials, ca: [], backoffMs: 1, observe, stalledMs });
     cleanUp.push(proxy.stop, async () => client.close());
-    const store = client.repository({ registry: proxy.host, repository: options.repository ?? REPOSITORY });
+    const store = client.repository({
+      registry: proxy.host,
+      repository: options.repository ?? REPOSITORY,
+    });
     return { proxy, store, client, events };
   }
 
   const once = (pattern: RegExp, fault: ReturnType<Decide>, times = 1): Decide => {
     let left = times;
-    return ({ method, url }) => (pattern.test(`${method} ${url}`) && left-- > 0 ? fault : undefined);
+    return ({ method, url }) =>
+      pattern.test(`${method} ${url}`) && left-- > 0 ? fault : undefined;
   };
 
   const newBlob = (seed: string): Held => held(OCI_LAYER_GZIP, seededBytes(seed, 300_000));
 
   describe('reading', () => {
     it.each([408, 425, 429, 500, 502, 503, 504])('tries again after %d', async (status) => {
-      const { proxy, store, events } = await proxied(once(/GET .*blobs/, { kind: 'answer', status }, 2));
-      expect(await readVerified(store.fetch(small.descriptor), small.descriptor)).toEqual(small.bytes);
+      const { proxy, store, events } = await proxied(
+        once(/GET .*blobs/, { kind: 'answer', status }, 2),
+      );
+      expect(await readVerified(store.fetch(small.descriptor), small.descriptor)).toEqual(
+        small.bytes,
+      );
       expect(proxy.seen(/GET .*blobs/)).toHaveLength(3);
       expect(events.map((event) => event.type === 'retried' && event.attempt)).toEqual([1, 2]);
     });
 
     it('waits as long as Retry-After says', async () => {
-      const { store, events } = await proxied(once(/manifests/, { kind: 'answer', status: 429, headers: { 'retry-after': '1' } }));
+      const { store, events } = await proxied(
+        once(/manifests/, { kind: 'answer', status: 429, headers: { 'retry-after': '1' } }),
+      );
       expect(await store.resolve('multi')).toEqual(sample.ociIndex.descriptor);
       expect(events).toMatchObject([{ type: 'retried', cause: 'status 429', delayMs: 1000 }]);
     });
 
     it('gives up after ten attempts, and says what the registry said', async () => {
-      const body = JSON.stringify({ errors: [{ code: 'UNAVAILABLE', message: 'down\u001b[31m for\r\nmaintenance' }] });
-      const { proxy, store } = await proxied(once(/manifests/, { kind: 'answer', status: 503, body }, 99));
+      const body = JSON.stringify({
+        errors: [{ code: 'UNAVAILABLE', message: 'down\u001b[31m for\r\nmaintenance' }],
+      });
+      const { proxy, store } = await proxied(
+        once(/manifests/, { kind: 'answer', status: 503, body }, 99),
+      );
       const error: unknown = await store.resolve('multi').catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({ code: 'REGISTRY', temporary: true });
       expect((error as BundleError).message).toContain('UNAVAILABLE: down [31m for maintenance');
@@ -88,37 +115,58 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
     });
 
     it('does not repeat what was refused for good', async () => {
-      const { proxy, store } = await proxied(once(/manifests/, { kind: 'answer', status: 400 }, 99));
-      await expect(store.resolve('multi')).rejects.toMatchObject({ code: 'REGISTRY', temporary: false });
+      const { proxy, store } = await proxied(
+        once(/manifests/, { kind: 'answer', status: 400 }, 99),
+      );
+      await expect(store.resolve('multi')).rejects.toMatchObject({
+        code: 'REGISTRY',
+        temporary: false,
+      });
       expect(proxy.seen(/manifests/)).toHaveLength(1);
     });
 
     it('tries again after a reset', async () => {
       const { store, events } = await proxied(once(/blobs/, { kind: 'reset' }, 2));
-      expect(await readVerified(store.fetch(small.descriptor), small.descriptor)).toEqual(small.bytes);
+      expect(await readVerified(store.fetch(small.descriptor), small.descriptor)).toEqual(
+        small.bytes,
+      );
       expect(events).toHaveLength(2);
     });
 
     it('continues a transfer that broke, from the byte where it broke', async () => {
       const { proxy, store } = await proxied(({ url, nth }) =>
-        url.includes(large.descriptor.digest) && nth <= 3 ? { kind: 'cut', after: 700_001 } : undefined,
+        url.includes(large.descriptor.digest) && nth <= 3
+          ? { kind: 'cut', after: 700_001 }
+          : undefined,
       );
       const got = await readVerified(store.fetch(large.descriptor), large.descriptor, LIMIT);
       expect(Buffer.compare(got, large.bytes)).toBe(0);
-      const ranges = proxy.requests.filter(({ url }) => url.includes(large.descriptor.digest)).map(({ headers }) => headers.range);
+      const ranges = proxy.requests
+        .filter(({ url }) => url.includes(large.descriptor.digest))
+        .map(({ headers }) => headers.range);
       expect(ranges).toEqual([undefined, ...[1, 2, 3].map((count) => `bytes=${count * 700_001}-`)]);
     });
 
     it('continues a range within the range', async () => {
       const { proxy, store } = await proxied(once(/blobs/, { kind: 'cut', after: 1000 }));
-      const got = await readAll(store.fetch(large.descriptor, { range: { start: 5000, end: 9000 } }), LIMIT, 'range');
+      const got = await readAll(
+        store.fetch(large.descriptor, { range: { start: 5000, end: 9000 } }),
+        LIMIT,
+        'range',
+      );
       expect(Buffer.compare(got, large.bytes.subarray(5000, 9000))).toBe(0);
-      expect(proxy.requests.flatMap(({ headers }) => headers.range ?? [])).toEqual(['bytes=5000-8999', 'bytes=6000-8999']);
+      expect(proxy.requests.flatMap(({ headers }) => headers.range ?? [])).toEqual([
+        'bytes=5000-8999',
+        'bytes=6000-8999',
+      ]);
     });
 
     it('gives up on a transfer that always breaks', async () => {
       const { proxy, store } = await proxied(once(/blobs/, { kind: 'cut', after: 100 }, 99));
-      await expect(readAll(store.fetch(large.descriptor), LIMIT, 'blob')).rejects.toMatchObject({ code: 'NETWORK', temporary: true });
+      await expect(readAll(store.fetch(large.descriptor), LIMIT, 'blob')).rejects.toMatchObject({
+        code: 'NETWORK',
+        temporary: true,
+      });
       expect(proxy.seen(/blobs/)).toHaveLength(10);
     });
 
@@ -131,7 +179,11 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
 
     it('reads again what it had where a broken transfer cannot be continued', async () => {
       const { proxy, store } = await proxied(({ url, nth }) =>
-        url.includes('blobs') ? (nth === 1 ? { kind: 'cut', after: 1_000_000 } : { kind: 'no-range' }) : undefined,
+        url.includes('blobs')
+          ? nth === 1
+            ? { kind: 'cut', after: 1_000_000 }
+            : { kind: 'no-range' }
+          : undefined,
       );
       const got = await readVerified(store.fetch(large.descriptor), large.descriptor, LIMIT);
       expect(Buffer.compare(got, large.bytes)).toBe(0);
@@ -139,7 +191,9 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
     });
 
     it('continues what ended too early without a broken connection', async () => {
-      const { proxy, store, events } = await proxied(once(/blobs/, { kind: 'short', bytes: 1_500_000 }));
+      const { proxy, store, events } = await proxied(
+        once(/blobs/, { kind: 'short', bytes: 1_500_000 }),
+      );
       const got = await readVerified(store.fetch(large.descriptor), large.descriptor, LIMIT);
       expect(Buffer.compare(got, large.bytes)).toBe(0);
       expect(proxy.requests.map(({ headers }) => headers.range)).toContain('bytes=1500000-');
@@ -149,12 +203,16 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
     it('takes content that is shorter than promised for what it is', async () => {
       const { proxy, store } = await proxied();
       const promised = { ...small.descriptor, size: small.descriptor.size + 5 };
-      await expect(readVerified(store.fetch(promised), promised)).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+      await expect(readVerified(store.fetch(promised), promised)).rejects.toMatchObject({
+        code: 'CONTENT_MISMATCH',
+      });
       expect(proxy.seen(/blobs/)).toHaveLength(2);
     });
 
     it('continues a transfer that stalled', async () => {
-      const { proxy, store } = await proxied(once(/blobs/, { kind: 'stall', after: 1_200_000 }), { stalledMs: 300 });
+      const { proxy, store } = await proxied(once(/blobs/, { kind: 'stall', after: 1_200_000 }), {
+        stalledMs: 300,
+      });
       const got = await readVerified(store.fetch(large.descriptor), large.descriptor, LIMIT);
       expect(Buffer.compare(got, large.bytes)).toBe(0);
       expect(proxy.requests.map(({ headers }) => headers.range)).toContain('bytes=1200000-');
@@ -163,13 +221,19 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
     it('takes no other part for the one that was asked for', async () => {
       const headers = { 'content-range': `bytes 6-15/${LARGE_BYTES}` };
       const { store } = await proxied(once(/blobs/, { kind: 'headers', headers }));
-      const reading = readAll(store.fetch(large.descriptor, { range: { start: 5, end: 15 } }), LIMIT, 'range');
+      const reading = readAll(
+        store.fetch(large.descriptor, { range: { start: 5, end: 15 } }),
+        LIMIT,
+        'range',
+      );
       await expect(reading).rejects.toMatchObject({ code: 'NETWORK' });
     });
 
     it('does not pass off a wrong byte', async () => {
       const { store } = await proxied(once(/blobs/, { kind: 'flip', at: 1_234_567 }));
-      await expect(readVerified(store.fetch(large.descriptor), large.descriptor, LIMIT)).rejects.toMatchObject({
+      await expect(
+        readVerified(store.fetch(large.descriptor), large.descriptor, LIMIT),
+      ).rejects.toMatchObject({
         code: 'CONTENT_MISMATCH',
       });
     });
@@ -188,7 +252,9 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
 
     it('takes no other manifest for a digest', async () => {
       const { proxy, store } = await proxied(once(/manifests/, { kind: 'flip', at: 20 }, 99));
-      await expect(store.resolve(oci.descriptor.digest)).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+      await expect(store.resolve(oci.descriptor.digest)).rejects.toMatchObject({
+        code: 'CONTENT_MISMATCH',
+      });
       expect(proxy.seen(/manifests/)).toHaveLength(2);
     });
 
@@ -202,14 +268,18 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
     });
 
     it('takes no manifest above the ceiling', async () => {
-      const { store } = await proxied(once(/manifests/, { kind: 'answer', status: 200, body: ' '.repeat(4 * 1024 * 1024 + 1) }));
+      const { store } = await proxied(
+        once(/manifests/, { kind: 'answer', status: 200, body: ' '.repeat(4 * 1024 * 1024 + 1) }),
+      );
       await expect(store.resolve('multi')).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
     });
 
     it('asks once for a manifest that was just resolved', async () => {
       const { proxy, store } = await proxied();
       const descriptor = await store.resolve('multi');
-      expect(await readVerified(store.fetch(descriptor), descriptor)).toEqual(sample.ociIndex.bytes);
+      expect(await readVerified(store.fetch(descriptor), descriptor)).toEqual(
+        sample.ociIndex.bytes,
+      );
       expect(proxy.seen(/manifests/)).toHaveLength(1);
     });
 
@@ -221,8 +291,13 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
           body: JSON.stringify({ name: REPOSITORY, tags }),
           ...(link !== undefined && { headers: { link } }),
         });
-        if (url.endsWith('n=1000')) return page(['a', 'b'], `</v2/${REPOSITORY}/tags/list?n=1000&last=b>; rel="next"`);
-        if (url.endsWith('last=b')) return page(['c'], `<http://${proxy.host}/v2/${REPOSITORY}/tags/list?last=c>; rel="next"`);
+        if (url.endsWith('n=1000'))
+          return page(['a', 'b'], `</v2/${REPOSITORY}/tags/list?n=1000&last=b>; rel="next"`);
+        if (url.endsWith('last=b'))
+          return page(
+            ['c'],
+            `<http://${proxy.host}/v2/${REPOSITORY}/tags/list?last=c>; rel="next"`,
+          );
         return url.endsWith('last=c') ? page(['d']) : undefined;
       });
       expect(await store.tags()).toEqual(['a', 'b', 'c', 'd']);
@@ -249,8 +324,13 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
     it('are followed to another origin, without credentials', async () => {
       const storage = await startFaultProxy(registry.url);
       cleanUp.push(storage.stop);
-      const { proxy, store } = await proxied(once(/blobs/, { kind: 'redirect', to: storage.url }), { to: locked, credentials: known });
-      expect(await readVerified(store.fetch(small.descriptor), small.descriptor)).toEqual(small.bytes);
+      const { proxy, store } = await proxied(once(/blobs/, { kind: 'redirect', to: storage.url }), {
+        to: locked,
+        credentials: known,
+      });
+      expect(await readVerified(store.fetch(small.descriptor), small.descriptor)).toEqual(
+        small.bytes,
+      );
       expect(proxy.requests.at(-1)?.headers.authorization).toMatch(/^Basic /);
       expect(storage.requests.map(({ headers }) => headers.authorization)).toEqual([undefined]);
       expect(storage.requests[0]?.headers.host).toBe(storage.host);
@@ -258,28 +338,38 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
 
     it('keep credentials within the origin', async () => {
       const { proxy, store } = await proxied(
-        ({ url, nth }) => (url.includes('blobs') && nth === 1 ? { kind: 'redirect', to: '' } : undefined),
+        ({ url, nth }) =>
+          url.includes('blobs') && nth === 1 ? { kind: 'redirect', to: '' } : undefined,
         { to: locked, credentials: known },
       );
-      expect(await readVerified(store.fetch(small.descriptor), small.descriptor)).toEqual(small.bytes);
-      expect(proxy.requests.filter(({ url }) => url.includes('blobs')).map(({ headers }) => typeof headers.authorization)).toEqual([
-        'string',
-        'string',
-      ]);
+      expect(await readVerified(store.fetch(small.descriptor), small.descriptor)).toEqual(
+        small.bytes,
+      );
+      expect(
+        proxy.requests
+          .filter(({ url }) => url.includes('blobs'))
+          .map(({ headers }) => typeof headers.authorization),
+      ).toEqual(['string', 'string']);
     });
 
     it('keep the range', async () => {
       const storage = await startFaultProxy(registry.url);
       cleanUp.push(storage.stop);
       const { store } = await proxied(once(/blobs/, { kind: 'redirect', to: storage.url }));
-      const got = await readAll(store.fetch(large.descriptor, { range: { start: 10, end: 20 } }), LIMIT, 'range');
+      const got = await readAll(
+        store.fetch(large.descriptor, { range: { start: 10, end: 20 } }),
+        LIMIT,
+        'range',
+      );
       expect(Buffer.compare(got, large.bytes.subarray(10, 20))).toBe(0);
       expect(storage.requests[0]?.headers.range).toBe('bytes=10-19');
     });
 
     it('that go round in circles end', async () => {
       const { proxy, store } = await proxied(once(/blobs/, { kind: 'redirect', to: '' }, 99));
-      await expect(readAll(store.fetch(small.descriptor), LIMIT, 'blob')).rejects.toMatchObject({ code: 'REGISTRY' });
+      await expect(readAll(store.fetch(small.descriptor), LIMIT, 'blob')).rejects.toMatchObject({
+        code: 'REGISTRY',
+      });
       expect(proxy.seen(/blobs/)).toHaveLength(11);
     });
   });
@@ -291,7 +381,9 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
       await store.push(blob.descriptor, streamOf(blob.bytes));
       await store.push(blob.descriptor, streamOf(blob.bytes));
       expect(proxy.seen(/POST/)).toHaveLength(1);
-      expect(proxy.requests.filter(({ method }) => method === 'PUT').map(({ received }) => received)).toEqual([blob.bytes.length]);
+      expect(
+        proxy.requests.filter(({ method }) => method === 'PUT').map(({ received }) => received),
+      ).toEqual([blob.bytes.length]);
     });
 
     it('never completes an upload of wrong content', async () => {
@@ -299,14 +391,19 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
       const wrong = Buffer.from(blob.bytes);
       wrong[wrong.length - 1]! ^= 1;
       const { proxy, store } = await proxied();
-      await expect(store.push(blob.descriptor, streamOf(wrong))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+      await expect(store.push(blob.descriptor, streamOf(wrong))).rejects.toMatchObject({
+        code: 'CONTENT_MISMATCH',
+      });
       expect(await store.exists(blob.descriptor)).toBe(false);
-      expect(proxy.requests.find(({ method }) => method === 'PUT')?.received ?? 0).toBeLessThan(wrong.length);
+      expect(proxy.requests.find(({ method }) => method === 'PUT')?.received ?? 0).toBeLessThan(
+        wrong.length,
+      );
       expect(proxy.seen(/^DELETE/)).toHaveLength(1);
     });
 
     it('keeps what waits in the socket when the memory of a chunk is used again', async () => {
-      // Nobody reads at the other end while small chunks are at hand, so they fill the system's buffers and then ours.
+      // Nobody reads at the other end while small chunks are at hand, so they fill the system's
+      // buffers and then ours.
       const blob = held(OCI_LAYER_GZIP, seededBytes('reused memory', 12_000_000));
       const reused = async function* (): AsyncGenerator<Uint8Array> {
         const memory = Buffer.alloc(4000);
@@ -320,13 +417,19 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
       expect(await store.exists(blob.descriptor)).toBe(true);
     });
 
-    it.each(['reset', 'reset-answer'] as const)('says that a push is worth another one after %s', async (kind) => {
-      const blob = newBlob(kind);
-      const { store } = await proxied(once(/^PUT/, { kind }));
-      await expect(store.push(blob.descriptor, streamOf(blob.bytes))).rejects.toMatchObject({ code: 'NETWORK', temporary: true });
-      await store.push(blob.descriptor, streamOf(blob.bytes));
-      expect(await store.exists(blob.descriptor)).toBe(true);
-    });
+    it.each(['reset', 'reset-answer'] as const)(
+      'says that a push is worth another one after %s',
+      async (kind) => {
+        const blob = newBlob(kind);
+        const { store } = await proxied(once(/^PUT/, { kind }));
+        await expect(store.push(blob.descriptor, streamOf(blob.bytes))).rejects.toMatchObject({
+          code: 'NETWORK',
+          temporary: true,
+        });
+        await store.push(blob.descriptor, streamOf(blob.bytes));
+        expect(await store.exists(blob.descriptor)).toBe(true);
+      },
+    );
 
     it.each([
       [500, 'REGISTRY', true],
@@ -337,7 +440,10 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
     ])('reports an upload that is answered with %d', async (status, code, temporary) => {
       const blob = newBlob(`answer ${status}`);
       const { proxy, store } = await proxied(once(/^PUT/, { kind: 'answer', status }));
-      await expect(store.push(blob.descriptor, streamOf(blob.bytes))).rejects.toMatchObject({ code, temporary });
+      await expect(store.push(blob.descriptor, streamOf(blob.bytes))).rejects.toMatchObject({
+        code,
+        temporary,
+      });
       expect(proxy.seen(/^PUT/)).toHaveLength(1);
       expect(proxy.seen(/^DELETE/)).toHaveLength(1);
     });
@@ -347,7 +453,8 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
       let closed = false;
       const source = async function* (): ByteStream & AsyncGenerator<Uint8Array> {
         try {
-          for (let at = 0; at < blob.bytes.length; at += 100_000) yield blob.bytes.subarray(at, at + 100_000);
+          for (let at = 0; at < blob.bytes.length; at += 100_000)
+            yield blob.bytes.subarray(at, at + 100_000);
         } finally {
           closed = true;
         }
@@ -378,22 +485,37 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
     it('keeps the query of an upload location, relative or not', async () => {
       const blob = newBlob('location');
       const { proxy, store } = await proxied(({ method, url }) => {
-        if (method === 'POST') return { kind: 'answer', status: 202, headers: { location: `${url}the%2Fsession?_state=a%3D%3D&x=~` } };
+        if (method === 'POST')
+          return {
+            kind: 'answer',
+            status: 202,
+            headers: { location: `${url}the%2Fsession?_state=a%3D%3D&x=~` },
+          };
         return method === 'PUT' ? { kind: 'answer', status: 201 } : undefined;
       });
       await store.push(blob.descriptor, streamOf(blob.bytes));
       const digest = encodeURIComponent(blob.descriptor.digest);
-      expect(proxy.seen(/^PUT/)).toEqual([`PUT /v2/${REPOSITORY}/blobs/uploads/the%2Fsession?_state=a%3D%3D&x=~&digest=${digest}`]);
+      expect(proxy.seen(/^PUT/)).toEqual([
+        `PUT /v2/${REPOSITORY}/blobs/uploads/the%2Fsession?_state=a%3D%3D&x=~&digest=${digest}`,
+      ]);
     });
 
     it('sends no credentials to an upload location elsewhere', async () => {
       const blob = newBlob('elsewhere');
-      const elsewhere = await startFaultProxy(registry.url, () => ({ kind: 'answer', status: 201 }));
+      const elsewhere = await startFaultProxy(registry.url, () => ({
+        kind: 'answer',
+        status: 201,
+      }));
       cleanUp.push(elsewhere.stop);
       const headers = { location: `${elsewhere.url}/upload?id=1` };
-      const { store } = await proxied(once(/^POST/, { kind: 'answer', status: 202, headers }), { to: locked, credentials: known });
+      const { store } = await proxied(once(/^POST/, { kind: 'answer', status: 202, headers }), {
+        to: locked,
+        credentials: known,
+      });
       await store.push(blob.descriptor, streamOf(blob.bytes));
-      expect(elsewhere.requests.map(({ method, headers: sent }) => [method, sent.authorization])).toEqual([['PUT', undefined]]);
+      expect(
+        elsewhere.requests.map(({ method, headers: sent }) => [method, sent.authorization]),
+      ).toEqual([['PUT', undefined]]);
     });
   });
 
@@ -417,7 +539,11 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
 
     it.each([401, 403, 404, 405])('is false where the registry answers %d', async (status) => {
       const { proxy, store, client } = await proxied(once(/mount=/, { kind: 'answer', status }, 9));
-      expect(await client.repository({ registry: proxy.host, repository: 'other' }).mount(small.descriptor, store)).toBe(false);
+      expect(
+        await client
+          .repository({ registry: proxy.host, repository: 'other' })
+          .mount(small.descriptor, store),
+      ).toBe(false);
     });
 
     it('is false from another registry, another client and itself', async () => {
@@ -436,13 +562,17 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
     cleanUp.push(async () => void process.off('warning', listener));
     const { signal } = new AbortController();
     const { store } = await proxied();
-    await Promise.all(Array.from({ length: 40 }, async () => store.exists(large.descriptor, { signal })));
+    await Promise.all(
+      Array.from({ length: 40 }, async () => store.exists(large.descriptor, { signal })),
+    );
     expect(warnings).toEqual([]);
   });
 
   it('can be left alone by an abort', async () => {
     const stop = new AbortController();
-    const { store } = await proxied(once(/manifests/, { kind: 'answer', status: 503, headers: { 'retry-after': '60' } }, 9));
+    const { store } = await proxied(
+      once(/manifests/, { kind: 'answer', status: 503, headers: { 'retry-after': '60' } }, 9),
+    );
     const resolving = store.resolve('multi', { signal: stop.signal });
     setImmediate(() => {
       stop.abort();
@@ -457,10 +587,16 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
     cleanUp.push(async () => client.close());
     const from = client.repository({ registry: registryOfMany.host, repository: 'from' });
     const to = client.repository({ registry: registryOfMany.host, repository: 'to' });
-    const blobs = Array.from({ length: 6 }, (_, index) => held(OCI_LAYER_GZIP, seededBytes(`many ${index}`, 2_000_000)));
+    const blobs = Array.from({ length: 6 }, (_, index) =>
+      held(OCI_LAYER_GZIP, seededBytes(`many ${index}`, 2_000_000)),
+    );
     for (const { descriptor, bytes } of blobs) await from.push(descriptor, streamOf(bytes));
     for (let at = 0; at < blobs.length; at += 2) {
-      await Promise.all(blobs.slice(at, at + 2).map(async ({ descriptor }) => to.push(descriptor, from.fetch(descriptor))));
+      await Promise.all(
+        blobs
+          .slice(at, at + 2)
+          .map(async ({ descriptor }) => to.push(descriptor, from.fetch(descriptor))),
+      );
     }
     for (const { descriptor } of blobs) expect(await to.exists(descriptor)).toBe(true);
   });

@@ -41,10 +41,15 @@ describeWith(['docker-registry', 'openssl'], 'a registry behind a proxy', () => 
     asked = [];
     const sockets = new Set<Duplex>();
     const server = tls ? createTlsServer(tls) : createServer();
-    server.on('request', ({ method, url = '', headers }: IncomingMessage, answer: ServerResponse) => {
-      asked.push({ to: url, authorization: headers['proxy-authorization'] });
-      answer.writeHead(status === 200 ? (method === 'GET' ? 200 : 404) : status).end('{"tags":["one"]}');
-    });
+    server.on(
+      'request',
+      ({ method, url = '', headers }: IncomingMessage, answer: ServerResponse) => {
+        asked.push({ to: url, authorization: headers['proxy-authorization'] });
+        answer
+          .writeHead(status === 200 ? (method === 'GET' ? 200 : 404) : status)
+          .end('{"tags":["one"]}');
+      },
+    );
     server.on('connect', ({ url = '', headers }: IncomingMessage, client: Duplex) => {
       asked.push({ to: url, authorization: headers['proxy-authorization'] });
       const upstream = connect(Number(registry.host.split(':')[1]), '127.0.0.1');
@@ -65,25 +70,41 @@ describeWith(['docker-registry', 'openssl'], 'a registry behind a proxy', () => 
   }
 
   function open(options: Partial<RegistryClientOptions>): RegistryClient {
-    const client = new RegistryClient({ credentials: anonymous, ca: [ca.pem], backoffMs: 1, ...options });
+    const client = new RegistryClient({
+      credentials: anonymous,
+      ca: [ca.pem],
+      backoffMs: 1,
+      ...options,
+    });
     cleanUp.push(async () => client.close());
     return client;
   }
 
   it('is reached through it, with its own certificate', async () => {
-    const proxy = proxyFromEnvironment({ HTTPS_PROXY: `http://packer:secret@${await startProxy()}` });
+    const proxy = proxyFromEnvironment({
+      HTTPS_PROXY: `http://packer:secret@${await startProxy()}`,
+    });
     const store = open({ proxy }).repository({ registry: NAME, repository: 'release/images' });
     await fill(store, sample);
     expect(await store.resolve('multi')).toEqual(sample.ociIndex.descriptor);
-    expect(asked[0]).toEqual({ to: `${NAME}:443`, authorization: `Basic ${Buffer.from('packer:secret').toString('base64')}` });
-    const distrusting = open({ proxy, ca: [] }).repository({ registry: NAME, repository: 'release/images' });
+    expect(asked[0]).toEqual({
+      to: `${NAME}:443`,
+      authorization: `Basic ${Buffer.from('packer:secret').toString('base64')}`,
+    });
+    const distrusting = open({ proxy, ca: [] }).repository({
+      registry: NAME,
+      repository: 'release/images',
+    });
     await expect(distrusting.resolve('multi')).rejects.toMatchObject({ code: 'NETWORK' });
   });
 
   it('is reported when the proxy refuses', async () => {
     const proxy = proxyFromEnvironment({ https_proxy: await startProxy(407) });
     const store = open({ proxy }).repository({ registry: NAME, repository: 'release/images' });
-    await expect(store.resolve('multi')).rejects.toMatchObject({ code: 'NETWORK', temporary: false });
+    await expect(store.resolve('multi')).rejects.toMatchObject({
+      code: 'NETWORK',
+      temporary: false,
+    });
   });
 
   it('is reached through a proxy with TLS, whose certificate is verified too', async () => {
@@ -94,7 +115,9 @@ describeWith(['docker-registry', 'openssl'], 'a registry behind a proxy', () => 
     const proxy = proxyFromEnvironment({ https_proxy: `https://packer:secret@${host}` });
     const store = (options: Partial<RegistryClientOptions>): ReadOnlyStore =>
       open({ proxy, ...options }).repository({ registry: NAME, repository: 'release/images' });
-    await expect(store({ ca: [ca.pem, proxyCa.pem] }).resolve('absent')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(store({ ca: [ca.pem, proxyCa.pem] }).resolve('absent')).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
     expect(asked.map(({ to }) => to)).toContain(`${NAME}:443`);
     for (const insecure of [[], [NAME]]) {
       const thrown: unknown = await store({ insecure })
@@ -108,17 +131,28 @@ describeWith(['docker-registry', 'openssl'], 'a registry behind a proxy', () => 
   });
 
   it('is asked for what is not protected by TLS, without a tunnel', async () => {
-    const proxy = proxyFromEnvironment({ http_proxy: `http://packer:secret@${await startProxy()}` });
+    const proxy = proxyFromEnvironment({
+      http_proxy: `http://packer:secret@${await startProxy()}`,
+    });
     const transport = new Transport({ ca: [], proxy });
     cleanUp.push(async () => transport.close());
-    const file = await fetchPublicFile(transport, new URL('http://signatures.example.com/sha256=00/signature-1'), 100);
+    const file = await fetchPublicFile(
+      transport,
+      new URL('http://signatures.example.com/sha256=00/signature-1'),
+      100,
+    );
     expect(Buffer.from(file!).toString()).toBe('{"tags":["one"]}');
     const authorization = `Basic ${Buffer.from('packer:secret').toString('base64')}`;
-    expect(asked).toEqual([{ to: 'http://signatures.example.com/sha256=00/signature-1', authorization }]);
+    expect(asked).toEqual([
+      { to: 'http://signatures.example.com/sha256=00/signature-1', authorization },
+    ]);
   });
 
   it('is reported when the proxy cannot be reached', async () => {
-    const store = open({ proxy: proxyFromEnvironment({ https_proxy: '127.0.0.1:1' }) }).repository({ registry: NAME, repository: 'r' });
+    const store = open({ proxy: proxyFromEnvironment({ https_proxy: '127.0.0.1:1' }) }).repository({
+      registry: NAME,
+      repository: 'r',
+    });
     const thrown: unknown = await store.tags().catch((error: unknown) => error);
     expect(thrown).toMatchObject({ code: 'NETWORK', temporary: true });
     expect((thrown as Error).message).toContain('127.0.0.1:1');
@@ -127,8 +161,14 @@ describeWith(['docker-registry', 'openssl'], 'a registry behind a proxy', () => 
   it('is reached without it on loopback', async () => {
     const plain = await startRegistry();
     cleanUp.push(plain.stop);
-    const proxy = proxyFromEnvironment({ HTTPS_PROXY: await startProxy(), HTTP_PROXY: 'http://127.0.0.1:1' });
-    await fill(open({ proxy }).repository({ registry: plain.host, repository: 'release/images' }), sample);
+    const proxy = proxyFromEnvironment({
+      HTTPS_PROXY: await startProxy(),
+      HTTP_PROXY: 'http://127.0.0.1:1',
+    });
+    await fill(
+      open({ proxy }).repository({ registry: plain.host, repository: 'release/images' }),
+      sample,
+    );
     expect(asked).toEqual([]);
   });
 });
@@ -147,16 +187,19 @@ describe('proxyFromEnvironment', () => {
     expect(proxyFromEnvironment(env)).toMatchObject(expected);
   });
 
-  it.each(['socks://proxy', 'http://', 'ftp://user:secret@proxy'])('refuses %s without quoting it', (HTTPS_PROXY) => {
-    let thrown: unknown;
-    try {
-      proxyFromEnvironment({ HTTPS_PROXY });
-    } catch (error) {
-      thrown = error;
-    }
-    expect(thrown).toMatchObject({ code: 'CONFIGURATION' });
-    expect(String(thrown)).not.toContain('secret');
-  });
+  it.each(['socks://proxy', 'http://', 'ftp://user:secret@proxy'])(
+    'refuses %s without quoting it',
+    (HTTPS_PROXY) => {
+      let thrown: unknown;
+      try {
+        proxyFromEnvironment({ HTTPS_PROXY });
+      } catch (error) {
+        thrown = error;
+      }
+      expect(thrown).toMatchObject({ code: 'CONFIGURATION' });
+      expect(String(thrown)).not.toContain('secret');
+    },
+  );
 });
 
 describe('proxyFor', () => {
@@ -193,6 +236,8 @@ describe('proxyFor', () => {
     ['', 'https://[::1]:5000/v2/', false],
     ['', 'http://quay.io/v2/', false],
   ])('with NO_PROXY=%s, %s: %s', (except, url, proxied) => {
-    expect(proxyFor(new URL(url), { http: undefined, https: HTTPS, except })).toBe(proxied ? HTTPS : undefined);
+    expect(proxyFor(new URL(url), { http: undefined, https: HTTPS, except })).toBe(
+      proxied ? HTTPS : undefined,
+    );
   });
 });

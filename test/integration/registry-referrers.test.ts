@@ -15,7 +15,10 @@ import { startReferrersApi } from '../support/referrers-api.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 
 const { oci, sbom, signature } = sample;
-const bare = { ...sample, manifests: [sample.oci, sample.docker, sample.ociIndex, sample.dockerList] };
+const bare = {
+  ...sample,
+  manifests: [sample.oci, sample.docker, sample.ociIndex, sample.dockerList],
+};
 const subject = oci.descriptor.digest;
 const tag = referrersTagOf(subject);
 
@@ -64,7 +67,9 @@ describeWith(['docker-registry'], 'a registry without the referrers API', () => 
 
   let repositories = 0;
   /** A repository of its own that holds the sample without referrers. */
-  const open = async (host = registry.host): Promise<{ store: RegistryRepository; path: string }> => {
+  const open = async (
+    host = registry.host,
+  ): Promise<{ store: RegistryRepository; path: string }> => {
     const client = new RegistryClient({ credentials: anonymous, ca: [], backoffMs: 1 });
     clients.push(client);
     const path = `case-${(repositories += 1)}`;
@@ -72,7 +77,11 @@ describeWith(['docker-registry'], 'a registry without the referrers API', () => 
     await fill(store, bare);
     return { store, path };
   };
-  const put = async (path: string, reference: string, { descriptor, bytes }: Held): Promise<void> => {
+  const put = async (
+    path: string,
+    reference: string,
+    { descriptor, bytes }: Held,
+  ): Promise<void> => {
     const { mediaType } = descriptor;
     const answer = await fetch(`${registry.url}/v2/${path}/manifests/${reference}`, {
       method: 'PUT',
@@ -82,7 +91,9 @@ describeWith(['docker-registry'], 'a registry without the referrers API', () => 
     expect(answer.status).toBe(201);
   };
   const listUnder = async (path: string): Promise<unknown> => {
-    const answer = await fetch(`${registry.url}/v2/${path}/manifests/${tag}`, { headers: { accept: OCI_INDEX } });
+    const answer = await fetch(`${registry.url}/v2/${path}/manifests/${tag}`, {
+      headers: { accept: OCI_INDEX },
+    });
     expect(answer.headers.get('content-type')).toBe(OCI_INDEX);
     return answer.json();
   };
@@ -90,7 +101,8 @@ describeWith(['docker-registry'], 'a registry without the referrers API', () => 
   it('is asked for it once', async () => {
     const proxy = await startFaultProxy(registry.url);
     const { store } = await open(proxy.host);
-    for (const { descriptor } of bare.manifests) expect(await store.referrers(descriptor.digest)).toEqual([]);
+    for (const { descriptor } of bare.manifests)
+      expect(await store.referrers(descriptor.digest)).toEqual([]);
     expect(proxy.seen(/\/referrers\//)).toHaveLength(1);
     expect(proxy.seen(/\/manifests\/sha256-/)).toHaveLength(bare.manifests.length);
     await proxy.stop();
@@ -99,14 +111,28 @@ describeWith(['docker-registry'], 'a registry without the referrers API', () => 
   it('gives what others have listed under the tag, and takes more behind it, in the form of the specification', async () => {
     const { store, path } = await open();
     await put(path, sbom.descriptor.digest, sbom);
-    const foreign = { ...sbom.descriptor, artifactType: 'application/spdx+json', annotations: { by: 'others' }, platform: { os: 'linux' } };
+    const foreign = {
+      ...sbom.descriptor,
+      artifactType: 'application/spdx+json',
+      annotations: { by: 'others' },
+      platform: { os: 'linux' },
+    };
     const index = Buffer.from(
-      JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [foreign], annotations: { kept: 'yes' } }),
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: OCI_INDEX,
+        manifests: [foreign],
+        annotations: { kept: 'yes' },
+      }),
     );
-    await put(path, tag, { descriptor: { mediaType: OCI_INDEX, digest: digestOf(index), size: index.length }, bytes: index });
+    await put(path, tag, {
+      descriptor: { mediaType: OCI_INDEX, digest: digestOf(index), size: index.length },
+      bytes: index,
+    });
     expect(await store.referrers(subject)).toEqual([sbom.descriptor]);
     const noType = referrerManifest(oci, '', []);
-    for (const { descriptor, bytes } of [sbom, signature, noType]) await store.push(descriptor, streamOf(bytes));
+    for (const { descriptor, bytes } of [sbom, signature, noType])
+      await store.push(descriptor, streamOf(bytes));
     expect(await listUnder(path)).toEqual({
       schemaVersion: 2,
       mediaType: OCI_INDEX,
@@ -123,7 +149,12 @@ describeWith(['docker-registry'], 'a registry without the referrers API', () => 
     const { store, path } = await open();
     await store.push(sbom.descriptor, streamOf(sbom.bytes));
     expect(await listUnder(path)).toMatchObject({
-      manifests: [{ artifactType: 'application/spdx+json', annotations: { 'org.opencontainers.image.created': '2024-10-09T00:00:00Z' } }],
+      manifests: [
+        {
+          artifactType: 'application/spdx+json',
+          annotations: { 'org.opencontainers.image.created': '2024-10-09T00:00:00Z' },
+        },
+      ],
     });
   });
 
@@ -135,7 +166,10 @@ describeWith(['docker-registry'], 'a registry without the referrers API', () => 
     const { store, path } = await open();
     await put(path, tag, named);
     expect(await store.referrers(subject)).toEqual([]);
-    await expect(store.push(sbom.descriptor, streamOf(sbom.bytes))).rejects.toMatchObject({ code: 'TAG_CONFLICT', exitStatus: 27 });
+    await expect(store.push(sbom.descriptor, streamOf(sbom.bytes))).rejects.toMatchObject({
+      code: 'TAG_CONFLICT',
+      exitStatus: 27,
+    });
     expect((await store.resolve(tag)).digest).toBe(named.descriptor.digest);
   });
 
@@ -154,16 +188,27 @@ describeWith(['docker-registry'], 'a hostile list of referrers', () => {
   });
   afterAll(() => registry.stop());
 
-  const listing = (entries: readonly object[], headers: Readonly<Record<string, string>> = {}): Fault => ({
+  const listing = (
+    entries: readonly object[],
+    headers: Readonly<Record<string, string>> = {},
+  ): Fault => ({
     kind: 'answer',
     status: 200,
     headers: { 'content-type': OCI_INDEX, ...headers },
     body: JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: entries }),
   });
   const entries = (from: number, count: number): object[] =>
-    Array.from({ length: count }, (_, index) => ({ mediaType: OCI_MANIFEST, digest: digestOf(`entry ${from + index}`), size: 7 }));
-  const asked = async (decide: Decide): Promise<{ outcome: Promise<unknown>; requests: () => number; close: () => Promise<void> }> => {
-    const proxy = await startFaultProxy(registry.url, (request) => (request.url.includes('/referrers/') ? decide(request) : undefined));
+    Array.from({ length: count }, (_, index) => ({
+      mediaType: OCI_MANIFEST,
+      digest: digestOf(`entry ${from + index}`),
+      size: 7,
+    }));
+  const asked = async (
+    decide: Decide,
+  ): Promise<{ outcome: Promise<unknown>; requests: () => number; close: () => Promise<void> }> => {
+    const proxy = await startFaultProxy(registry.url, (request) =>
+      request.url.includes('/referrers/') ? decide(request) : undefined,
+    );
     const client = new RegistryClient({ credentials: anonymous, ca: [], backoffMs: 1 });
     const outcome = client.repository({ registry: proxy.host, repository: 'a' }).referrers(subject);
     const close = async (): Promise<void> => {
@@ -173,15 +218,32 @@ describeWith(['docker-registry'], 'a hostile list of referrers', () => {
     return { outcome, requests: () => proxy.seen(/\/referrers\//).length, close };
   };
 
-  const answer = (body: string): Fault => ({ kind: 'answer', status: 200, headers: { 'content-type': OCI_INDEX }, body });
+  const answer = (body: string): Fault => ({
+    kind: 'answer',
+    status: 200,
+    headers: { 'content-type': OCI_INDEX },
+    body,
+  });
   let pages = 0;
   it.each<[string, string, Decide]>([
     ['that is no JSON', 'REGISTRY', () => answer('<html>welcome</html>')],
     ['that is a list', 'REGISTRY', () => answer('[]')],
-    ['whose entries have no digest', 'REGISTRY', () => listing([{ mediaType: OCI_MANIFEST, size: 1 }])],
+    [
+      'whose entries have no digest',
+      'REGISTRY',
+      () => listing([{ mediaType: OCI_MANIFEST, size: 1 }]),
+    ],
     ['of 10,000 entries', 'REGISTRY', () => listing(entries(0, 10_000))],
-    ['that is its own next page', 'REGISTRY', ({ url }) => listing(entries(0, 1), { link: `<${url}>; rel="next"` })],
-    ['whose pages never end', 'REGISTRY', () => listing([], { link: `<?page=${(pages += 1)}>; rel="next"` })],
+    [
+      'that is its own next page',
+      'REGISTRY',
+      ({ url }) => listing(entries(0, 1), { link: `<${url}>; rel="next"` }),
+    ],
+    [
+      'whose pages never end',
+      'REGISTRY',
+      () => listing([], { link: `<?page=${(pages += 1)}>; rel="next"` }),
+    ],
     [
       'of endless pages that bring something',
       'REGISTRY',
@@ -204,9 +266,14 @@ describeWith(['docker-registry'], 'a hostile list of referrers', () => {
 
   describe('under a tag', () => {
     it('is refused where it has 10,000 entries, or is no list', async () => {
-      const bodies = [JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: entries(0, 10_000) }), 'not JSON'];
+      const bodies = [
+        JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: entries(0, 10_000) }),
+        'not JSON',
+      ];
       for (const body of bodies) {
-        const proxy = await startFaultProxy(registry.url, ({ url }) => (url.includes('/manifests/sha256-') ? answer(body) : undefined));
+        const proxy = await startFaultProxy(registry.url, ({ url }) =>
+          url.includes('/manifests/sha256-') ? answer(body) : undefined,
+        );
         const client = new RegistryClient({ credentials: anonymous, ca: [], backoffMs: 1 });
         const store = client.repository({ registry: proxy.host, repository: 'a' });
         await expect(store.referrers(subject)).rejects.toMatchObject({ code: 'REGISTRY' });

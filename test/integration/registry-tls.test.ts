@@ -27,111 +27,149 @@ function open(registry: string, options: Partial<RegistryClientOptions> = {}): R
   return client.repository({ registry, repository: 'release/images' });
 }
 
-describeWith(['docker-registry', 'openssl'], 'a registry with a certificate of a private CA', () => {
-  let ca: PrivateCa;
-  let otherName: PrivateCa;
-  let registry: TestRegistry;
-  beforeAll(async () => {
-    ca = await makePrivateCa();
-    otherName = await makePrivateCa('DNS:registry.example.com');
-    registry = await startRegistry({ tls: ca });
-  });
-  afterAll(async () => {
-    await registry.stop();
-    await ca.remove();
-    await otherName.remove();
-  });
-
-  it('is trusted with the CA named', async () => {
-    const store = open(registry.host, { ca: await systemCertificates({}, [ca.caFile]) });
-    await fill(store, sample);
-    expect(await store.resolve('multi')).toEqual(sample.ociIndex.descriptor);
-  });
-
-  it('is refused without it, on loopback too', async () => {
-    const store = open(registry.host, { ca: await systemCertificates({}, []) });
-    const thrown: unknown = await store.resolve('multi').catch((error: unknown) => error);
-    expect(thrown).toMatchObject({ code: 'NETWORK', temporary: false });
-    expect((thrown as { hint: string }).hint).toContain('--ca-file');
-  });
-
-  it.each([
-    ['its host and port', (host: string) => host],
-    ['its host', () => '127.0.0.1'],
-  ])('is spoken to unverified where %s was named as insecure', async (_, entry) => {
-    const store = open(registry.host, { insecure: [entry(registry.host)] });
-    await store.push(sample.small.descriptor, streamOf(sample.small.bytes));
-    expect(await store.exists(sample.small.descriptor)).toBe(true);
-  });
-
-  it('is refused where another host or port was named as insecure', async () => {
-    for (const insecure of [['localhost'], ['127.0.0.1:1'], ['127.0.0.2']]) {
-      await expect(open(registry.host, { insecure }).resolve('multi')).rejects.toMatchObject({ code: 'NETWORK' });
-    }
-  });
-
-  it('is refused under a name that the certificate does not have', async () => {
-    const other = await startRegistry({ tls: otherName });
-    cleanUp.push(other.stop);
-    await expect(open(other.host, { ca: [otherName.pem] }).resolve('multi')).rejects.toMatchObject({ code: 'NETWORK' });
-  });
-
-  it('keeps its credentials where it names a token server without TLS', async () => {
-    const tokens = await startFaultProxy('http://127.0.0.1:1', () => ({ kind: 'answer', status: 200, body: '{"token":"x"}' }));
-    const challenge = { 'www-authenticate': `Bearer realm="${tokens.url}/token"` };
-    const server = createServer({ cert: await readFile(ca.certificate), key: await readFile(ca.key) }, (_, answer) =>
-      answer.writeHead(401, challenge).end(),
-    );
-    const host = await listenOnLoopback(server);
-    cleanUp.push(tokens.stop, async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+describeWith(
+  ['docker-registry', 'openssl'],
+  'a registry with a certificate of a private CA',
+  () => {
+    let ca: PrivateCa;
+    let otherName: PrivateCa;
+    let registry: TestRegistry;
+    beforeAll(async () => {
+      ca = await makePrivateCa();
+      otherName = await makePrivateCa('DNS:registry.example.com');
+      registry = await startRegistry({ tls: ca });
     });
-    const credentials: CredentialSource = { lookup: async () => new Credentials('u', 'p'), places: [] };
-    await expect(open(host, { ca: [ca.pem], credentials }).resolve('multi')).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
-    expect(tokens.requests).toEqual([]);
-    await expect(open(host, { ca: [ca.pem] }).resolve('multi')).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
-    expect(tokens.requests.length).toBeGreaterThan(0);
-    expect(tokens.requests.every(({ headers }) => headers.authorization === undefined)).toBe(true);
-  });
-
-  it('is not left for a place without TLS', async () => {
-    const plain = await startFaultProxy(registry.url);
-    const server = createServer({ cert: await readFile(ca.certificate), key: await readFile(ca.key) }, ({ url = '' }, answer) =>
-      url === '/v2/' ? answer.end() : answer.writeHead(307, { location: `${plain.url}${url}` }).end(),
-    );
-    const host = await listenOnLoopback(server);
-    cleanUp.push(plain.stop, async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+    afterAll(async () => {
+      await registry.stop();
+      await ca.remove();
+      await otherName.remove();
     });
-    const thrown: unknown = await open(host, { ca: [ca.pem] })
-      .resolve('multi')
-      .catch((error: unknown) => error);
-    expect(thrown).toMatchObject({ code: 'NETWORK' });
-    expect((thrown as { hint: string }).hint).toContain(`--insecure-registry ${plain.host}`);
-    expect(plain.requests).toEqual([]);
-  });
 
-  it('puts an upload location right that lost its TLS behind a proxy', async () => {
-    const put: (string | undefined)[] = [];
-    const server = createServer({ cert: await readFile(ca.certificate), key: await readFile(ca.key) }, (request, answer) => {
-      const { method, url, headers } = request;
-      request.resume().on('end', () => {
-        if (method === 'PUT') put.push(url);
-        const status = { GET: 200, HEAD: 404, POST: 202, PUT: 201 }[method ?? ''] ?? 500;
-        answer.writeHead(status, { location: `http://${(headers.host ?? '').replace(/:.*/, '')}/session?_state=1` }).end();
+    it('is trusted with the CA named', async () => {
+      const store = open(registry.host, { ca: await systemCertificates({}, [ca.caFile]) });
+      await fill(store, sample);
+      expect(await store.resolve('multi')).toEqual(sample.ociIndex.descriptor);
+    });
+
+    it('is refused without it, on loopback too', async () => {
+      const store = open(registry.host, { ca: await systemCertificates({}, []) });
+      const thrown: unknown = await store.resolve('multi').catch((error: unknown) => error);
+      expect(thrown).toMatchObject({ code: 'NETWORK', temporary: false });
+      expect((thrown as { hint: string }).hint).toContain('--ca-file');
+    });
+
+    it.each([
+      ['its host and port', (host: string) => host],
+      ['its host', () => '127.0.0.1'],
+    ])('is spoken to unverified where %s was named as insecure', async (_, entry) => {
+      const store = open(registry.host, { insecure: [entry(registry.host)] });
+      await store.push(sample.small.descriptor, streamOf(sample.small.bytes));
+      expect(await store.exists(sample.small.descriptor)).toBe(true);
+    });
+
+    it('is refused where another host or port was named as insecure', async () => {
+      for (const insecure of [['localhost'], ['127.0.0.1:1'], ['127.0.0.2']]) {
+        await expect(open(registry.host, { insecure }).resolve('multi')).rejects.toMatchObject({
+          code: 'NETWORK',
+        });
+      }
+    });
+
+    it('is refused under a name that the certificate does not have', async () => {
+      const other = await startRegistry({ tls: otherName });
+      cleanUp.push(other.stop);
+      await expect(
+        open(other.host, { ca: [otherName.pem] }).resolve('multi'),
+      ).rejects.toMatchObject({ code: 'NETWORK' });
+    });
+
+    it('keeps its credentials where it names a token server without TLS', async () => {
+      const tokens = await startFaultProxy('http://127.0.0.1:1', () => ({
+        kind: 'answer',
+        status: 200,
+        body: '{"token":"x"}',
+      }));
+      const challenge = { 'www-authenticate': `Bearer realm="${tokens.url}/token"` };
+      const server = createServer(
+        { cert: await readFile(ca.certificate), key: await readFile(ca.key) },
+        (_, answer) => answer.writeHead(401, challenge).end(),
+      );
+      const host = await listenOnLoopback(server);
+      cleanUp.push(tokens.stop, async () => {
+        server.closeAllConnections();
+        await new Promise((resolve) => server.close(resolve));
       });
+      const credentials: CredentialSource = {
+        lookup: async () => new Credentials('u', 'p'),
+        places: [],
+      };
+      await expect(
+        open(host, { ca: [ca.pem], credentials }).resolve('multi'),
+      ).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
+      expect(tokens.requests).toEqual([]);
+      await expect(open(host, { ca: [ca.pem] }).resolve('multi')).rejects.toMatchObject({
+        code: 'NOT_ALLOWED',
+      });
+      expect(tokens.requests.length).toBeGreaterThan(0);
+      expect(tokens.requests.every(({ headers }) => headers.authorization === undefined)).toBe(
+        true,
+      );
     });
-    const host = await listenOnLoopback(server);
-    cleanUp.push(async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+
+    it('is not left for a place without TLS', async () => {
+      const plain = await startFaultProxy(registry.url);
+      const server = createServer(
+        { cert: await readFile(ca.certificate), key: await readFile(ca.key) },
+        ({ url = '' }, answer) =>
+          url === '/v2/'
+            ? answer.end()
+            : answer.writeHead(307, { location: `${plain.url}${url}` }).end(),
+      );
+      const host = await listenOnLoopback(server);
+      cleanUp.push(plain.stop, async () => {
+        server.closeAllConnections();
+        await new Promise((resolve) => server.close(resolve));
+      });
+      const thrown: unknown = await open(host, { ca: [ca.pem] })
+        .resolve('multi')
+        .catch((error: unknown) => error);
+      expect(thrown).toMatchObject({ code: 'NETWORK' });
+      expect((thrown as { hint: string }).hint).toContain(`--insecure-registry ${plain.host}`);
+      expect(plain.requests).toEqual([]);
     });
-    await open(host, { ca: [ca.pem] }).push(sample.small.descriptor, streamOf(sample.small.bytes));
-    expect(put).toEqual([`/session?_state=1&digest=${encodeURIComponent(sample.small.descriptor.digest)}`]);
-  });
-});
+
+    it('puts an upload location right that lost its TLS behind a proxy', async () => {
+      const put: (string | undefined)[] = [];
+      const server = createServer(
+        { cert: await readFile(ca.certificate), key: await readFile(ca.key) },
+        (request, answer) => {
+          const { method, url, headers } = request;
+          request.resume().on('end', () => {
+            if (method === 'PUT') put.push(url);
+            const status = { GET: 200, HEAD: 404, POST: 202, PUT: 201 }[method ?? ''] ?? 500;
+            answer
+              .writeHead(status, {
+                location: `http://${(headers.host ?? '').replace(/:.*/, '')}/session?_state=1`,
+              })
+              .end();
+          });
+        },
+      );
+      const host = await listenOnLoopback(server);
+      cleanUp.push(async () => {
+        server.closeAllConnections();
+        await new Promise((resolve) => server.close(resolve));
+      });
+      await open(host, { ca: [ca.pem] }).push(
+        sample.small.descriptor,
+        streamOf(sample.small.bytes),
+      );
+      expect(put).toEqual([
+        `/session?_state=1&digest=${encodeURIComponent(sample.small.descriptor.digest)}`,
+      ]);
+    });
+  },
+);
 
 describeWith(['docker-registry'], 'a registry in plain HTTP', () => {
   let registry: TestRegistry;
@@ -153,7 +191,9 @@ describeWith(['docker-registry'], 'a registry in plain HTTP', () => {
       .catch((error: unknown) => error);
     expect(thrown).toMatchObject({ code: 'NETWORK', temporary: false });
     expect((thrown as { hint: string }).hint).toContain(`--insecure-registry ${elsewhere}`);
-    expect(await open(elsewhere, { insecure: [elsewhere] }).resolve('multi')).toEqual(sample.ociIndex.descriptor);
+    expect(await open(elsewhere, { insecure: [elsewhere] }).resolve('multi')).toEqual(
+      sample.ociIndex.descriptor,
+    );
   });
 
   it('is spoken to where it hangs up on TLS', async () => {
@@ -194,7 +234,9 @@ describeWith(['docker-registry'], 'a registry in plain HTTP', () => {
     cleanUp.push(async () => {
       await new Promise((resolve) => relay.close(resolve));
     });
-    expect(await open(`[::1]:${(relay.address() as AddressInfo).port}`).resolve('multi')).toEqual(sample.ociIndex.descriptor);
+    expect(await open(`[::1]:${(relay.address() as AddressInfo).port}`).resolve('multi')).toEqual(
+      sample.ociIndex.descriptor,
+    );
   });
 
   it('asks first whether it speaks TLS, once for all', async () => {
@@ -210,7 +252,10 @@ it('nothing listening is a network failure', async () => {
   const server = createTcpServer();
   const host = await listenOnLoopback(server);
   await new Promise((resolve) => server.close(resolve));
-  await expect(open(host).resolve('multi')).rejects.toMatchObject({ code: 'NETWORK', temporary: true });
+  await expect(open(host).resolve('multi')).rejects.toMatchObject({
+    code: 'NETWORK',
+    temporary: true,
+  });
 });
 
 it.each([

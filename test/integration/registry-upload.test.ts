@@ -9,7 +9,12 @@ import { readVerified } from '../../src/transfer/verified.ts';
 import { RegistryClient } from '../../src/stores/registry/client.ts';
 import type { RegistryRepository } from '../../src/stores/registry/repository.ts';
 import { type Held, held } from '../contract/content.ts';
-import { type Decide, type Fault, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import {
+  type Decide,
+  type Fault,
+  type FaultProxy,
+  startFaultProxy,
+} from '../support/fault-proxy.ts';
 import { describeWith } from '../support/needs.ts';
 import { startNginx } from '../support/nginx.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
@@ -66,7 +71,8 @@ describeWith(['docker-registry'], 'uploads to a registry', () => {
     return { store: made.repository({ registry: host, repository: 'some/images' }), events, pace };
   }
 
-  const blobOf = (seed: string, size = SIZE): Held => held(OCI_LAYER_GZIP, seededBytes(`upload: ${seed}`, size));
+  const blobOf = (seed: string, size = SIZE): Held =>
+    held(OCI_LAYER_GZIP, seededBytes(`upload: ${seed}`, size));
 
   /** Small chunks, so that a break is within a request. */
   async function* chunks(bytes: Uint8Array): ByteStream & AsyncGenerator<Uint8Array> {
@@ -74,7 +80,10 @@ describeWith(['docker-registry'], 'uploads to a registry', () => {
   }
 
   /** Pushes content that can be read again, and tells from where that was done. */
-  async function push(store: RegistryRepository, { descriptor, bytes }: Held): Promise<readonly number[]> {
+  async function push(
+    store: RegistryRepository,
+    { descriptor, bytes }: Held,
+  ): Promise<readonly number[]> {
     const reread: number[] = [];
     const again = (start: number): ByteStream => {
       reread.push(start);
@@ -84,12 +93,19 @@ describeWith(['docker-registry'], 'uploads to a registry', () => {
     return reread;
   }
 
-  async function expectThere(store: RegistryRepository, { descriptor, bytes }: Held): Promise<void> {
-    expect(Buffer.compare(await readVerified(store.fetch(descriptor), descriptor, 32 * MiB), bytes)).toBe(0);
+  async function expectThere(
+    store: RegistryRepository,
+    { descriptor, bytes }: Held,
+  ): Promise<void> {
+    expect(
+      Buffer.compare(await readVerified(store.fetch(descriptor), descriptor, 32 * MiB), bytes),
+    ).toBe(0);
   }
 
-  const sent = ({ requests }: FaultProxy): number => requests.reduce((total, { received }) => total + received, 0);
-  const ranges = ({ requests }: FaultProxy): readonly unknown[] => requests.flatMap(({ headers }) => headers['content-range'] ?? []);
+  const sent = ({ requests }: FaultProxy): number =>
+    requests.reduce((total, { received }) => total + received, 0);
+  const ranges = ({ requests }: FaultProxy): readonly unknown[] =>
+    requests.flatMap(({ headers }) => headers['content-range'] ?? []);
 
   it('are one request', async () => {
     const { proxy, store } = await wayTo(registry.url);
@@ -100,7 +116,10 @@ describeWith(['docker-registry'], 'uploads to a registry', () => {
 
   it('continue from the byte that the registry holds', async () => {
     const blob = blobOf('kept');
-    const { proxy, store, events } = await wayTo(registry.url, nth(/^PUT/, { 1: { kind: 'keep-request', bytes: 1_750_000 } }));
+    const { proxy, store, events } = await wayTo(
+      registry.url,
+      nth(/^PUT/, { 1: { kind: 'keep-request', bytes: 1_750_000 } }),
+    );
     await push(store, blob);
     await expectThere(store, blob);
     expect(ranges(proxy)).toEqual([`1750000-${SIZE - 1}`]);
@@ -114,7 +133,9 @@ describeWith(['docker-registry'], 'uploads to a registry', () => {
     const blob = blobOf('lost session');
     const cut = nth(/^PUT/, { 1: { kind: 'cut-request', after: 1_000_000 } });
     const { proxy, store } = await wayTo(registry.url, (request) =>
-      request.method === 'GET' && request.url.includes('/uploads/') ? { kind: 'answer', status: 404 } : cut(request),
+      request.method === 'GET' && request.url.includes('/uploads/')
+        ? { kind: 'answer', status: 404 }
+        : cut(request),
     );
     expect(await push(store, blob)).toEqual([0]);
     await expectThere(store, blob);
@@ -145,7 +166,10 @@ describeWith(['docker-registry'], 'uploads to a registry', () => {
 
   it('are not sent again where only the answer was lost', async () => {
     const blob = blobOf('answer');
-    const { proxy, store } = await wayTo(registry.url, nth(/^PUT/, { 1: { kind: 'reset-answer' } }));
+    const { proxy, store } = await wayTo(
+      registry.url,
+      nth(/^PUT/, { 1: { kind: 'reset-answer' } }),
+    );
     expect(await push(store, blob)).toEqual([]);
     expect(sent(proxy)).toBe(SIZE);
   });
@@ -163,11 +187,16 @@ describeWith(['docker-registry'], 'uploads to a registry', () => {
   it('go up in chunks where the registry asks for them', async () => {
     const blob = blobOf('asked');
     const headers = { 'oci-chunk-min-length': String(MiB) };
-    const { proxy, store } = await wayTo(registry.url, always(/^POST/, { kind: 'headers', headers }));
+    const { proxy, store } = await wayTo(
+      registry.url,
+      always(/^POST/, { kind: 'headers', headers }),
+    );
     await push(store, blob);
     await expectThere(store, blob);
     expect(proxy.seen(/^PATCH/)).toHaveLength(1);
-    expect(proxy.requests.filter(({ method }) => method === 'PUT').map(({ received }) => received)).toEqual([0]);
+    expect(
+      proxy.requests.filter(({ method }) => method === 'PUT').map(({ received }) => received),
+    ).toEqual([0]);
   });
 
   it('go up whole where the registry takes no chunks, from then on', async () => {
@@ -190,18 +219,28 @@ describeWith(['docker-registry'], 'uploads to a registry', () => {
     wrong[wrong.length - 1]! ^= 1;
     const { store } = await wayTo(registry.url);
     let reads = 0;
-    await expect(store.push(descriptor, chunks(wrong), { again: () => (reads++, chunks(wrong)) })).rejects.toMatchObject({
+    await expect(
+      store.push(descriptor, chunks(wrong), { again: () => (reads++, chunks(wrong)) }),
+    ).rejects.toMatchObject({
       code: 'CONTENT_MISMATCH',
     });
     expect(reads).toBe(1);
-    await store.push(descriptor, chunks(wrong), { again: (start) => chunks(bytes.subarray(start)) });
+    await store.push(descriptor, chunks(wrong), {
+      again: (start) => chunks(bytes.subarray(start)),
+    });
     await expectThere(store, { descriptor, bytes });
   });
 
   it('try a second time, and no third, what the registry finds wrong', async () => {
     const body = '{"errors":[{"code":"DIGEST_INVALID"}]}';
-    const { proxy, store } = await wayTo(registry.url, always(/^PUT/, { kind: 'answer', status: 400, body }));
-    await expect(push(store, blobOf('refused'))).rejects.toMatchObject({ code: 'REGISTRY', temporary: false });
+    const { proxy, store } = await wayTo(
+      registry.url,
+      always(/^PUT/, { kind: 'answer', status: 400, body }),
+    );
+    await expect(push(store, blobOf('refused'))).rejects.toMatchObject({
+      code: 'REGISTRY',
+      temporary: false,
+    });
     expect(proxy.seen(/^PUT/)).toHaveLength(2);
   });
 
@@ -209,25 +248,36 @@ describeWith(['docker-registry'], 'uploads to a registry', () => {
     let chunk = 0;
     const { proxy, store } = await wayTo(registry.url, ({ method, headers }) => {
       if (Number(headers['content-length']) > MiB) return { kind: 'answer', status: 413 };
-      return method === 'PATCH' && (chunk += 1) % 2 === 0 ? { kind: 'answer', status: 401 } : undefined;
+      return method === 'PATCH' && (chunk += 1) % 2 === 0
+        ? { kind: 'answer', status: 401 }
+        : undefined;
     });
     const blob = blobOf('long', 5 * MiB + 1);
     await push(store, blob);
     await expectThere(store, blob);
     expect(proxy.requests.filter(({ status }) => status === 401).length).toBeGreaterThan(3);
-    const { store: locked } = await wayTo(registry.url, always(/^(PUT|PATCH)/, { kind: 'answer', status: 401 }));
+    const { store: locked } = await wayTo(
+      registry.url,
+      always(/^(PUT|PATCH)/, { kind: 'answer', status: 401 }),
+    );
     await expect(push(locked, blobOf('locked'))).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
   });
 
   it('end at once where they are not allowed', async () => {
-    const { proxy, store } = await wayTo(registry.url, always(/^PUT/, { kind: 'answer', status: 403 }));
+    const { proxy, store } = await wayTo(
+      registry.url,
+      always(/^PUT/, { kind: 'answer', status: 403 }),
+    );
     await expect(push(store, blobOf('denied'))).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
     expect(proxy.seen(/^PUT/)).toHaveLength(1);
     expect(proxy.seen(/^DELETE/)).toHaveLength(1);
   });
 
   it('end after ten attempts without progress, and leave no session', async () => {
-    const { proxy, store } = await wayTo(registry.url, always(/^(PUT|PATCH)/, { kind: 'answer', status: 500 }));
+    const { proxy, store } = await wayTo(
+      registry.url,
+      always(/^(PUT|PATCH)/, { kind: 'answer', status: 500 }),
+    );
     await expect(push(store, blobOf('always'))).rejects.toMatchObject({ code: 'REGISTRY' });
     expect(proxy.seen(/^(PUT|PATCH)/)).toHaveLength(10);
     expect(proxy.seen(/^DELETE/)).toHaveLength(1);
@@ -236,7 +286,10 @@ describeWith(['docker-registry'], 'uploads to a registry', () => {
   it('notice a blob that was stored under another digest', async () => {
     const headers = { 'docker-content-digest': blobOf('other').descriptor.digest };
     const { store } = await wayTo(registry.url, always(/^PUT/, { kind: 'headers', headers }));
-    await expect(push(store, blobOf('stored'))).rejects.toMatchObject({ code: 'REGISTRY', got: headers['docker-content-digest'] });
+    await expect(push(store, blobOf('stored'))).rejects.toMatchObject({
+      code: 'REGISTRY',
+      got: headers['docker-content-digest'],
+    });
   });
 
   it('do not go on with a source that broke', async () => {
@@ -247,7 +300,9 @@ describeWith(['docker-registry'], 'uploads to a registry', () => {
       throw broken;
     };
     const { proxy, store } = await wayTo(registry.url);
-    await expect(store.push(descriptor, content(), { again: (start) => streamOf(bytes.subarray(start)) })).rejects.toBe(broken);
+    await expect(
+      store.push(descriptor, content(), { again: (start) => streamOf(bytes.subarray(start)) }),
+    ).rejects.toBe(broken);
     expect(proxy.seen(/^DELETE/)).toHaveLength(1);
   });
 
@@ -273,10 +328,15 @@ describeWith(['docker-registry'], 'uploads to a registry', () => {
     });
 
     it('continue from the offset that the registry reports', async () => {
-      const cut = nth(/^PATCH/, { 3: { kind: 'cut-request', after: 600_000 }, 6: { kind: 'reset' } });
+      const cut = nth(/^PATCH/, {
+        3: { kind: 'cut-request', after: 600_000 },
+        6: { kind: 'reset' },
+      });
       const behindNginx = `http://${await limited(registry.url)}`;
       let isSecond = false;
-      const { proxy, store, events } = await wayTo(behindNginx, (request) => (isSecond ? cut(request) : undefined));
+      const { proxy, store, events } = await wayTo(behindNginx, (request) =>
+        isSecond ? cut(request) : undefined,
+      );
       await push(store, blobOf('teaches the limit'));
       const before = sent(proxy);
       const first = proxy.requests.length;
@@ -284,7 +344,9 @@ describeWith(['docker-registry'], 'uploads to a registry', () => {
       const blob = blobOf('broken twice', 6 * MiB);
       await push(store, blob);
       await expectThere(store, blob);
-      const lost = proxy.requests.slice(first).filter(({ received }) => received > 0 && received < MiB && received >= 600_000);
+      const lost = proxy.requests
+        .slice(first)
+        .filter(({ received }) => received > 0 && received < MiB && received >= 600_000);
       expect(sent(proxy) - before - 6 * MiB).toBeLessThan(MiB);
       expect(lost).toHaveLength(1);
       expect(events).toHaveLength(2);
@@ -299,7 +361,9 @@ describeWith(['docker-registry'], 'uploads to a registry', () => {
       await push(store, blob);
       const made = new RegistryClient({ credentials: anonymous, ca: [] });
       cleanUp.push(async () => made.close());
-      const [from, to] = ['some/images', 'other/images'].map((repository) => made.repository({ registry: proxy.host, repository }));
+      const [from, to] = ['some/images', 'other/images'].map((repository) =>
+        made.repository({ registry: proxy.host, repository }),
+      );
       expect(await to!.mount(blob.descriptor, from!)).toBe(true);
       expect(sent(proxy)).toBe(SIZE);
     });

@@ -1,4 +1,13 @@
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, truncate } from 'node:fs/promises';
+import {
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  truncate,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
@@ -37,7 +46,8 @@ describe('a release in volumes', () => {
     }
     return [...folders.slice(2), ...folders.slice(0, 2).reverse()];
   };
-  const bytesOf = (report: PackReport): Promise<readonly Buffer[]> => Promise.all(report.volumes.map(({ path }) => readFile(path)));
+  const bytesOf = (report: PackReport): Promise<readonly Buffer[]> =>
+    Promise.all(report.volumes.map(({ path }) => readFile(path)));
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'bundle-set-'));
@@ -57,7 +67,9 @@ describe('a release in volumes', () => {
       ...['pub', 'sha256'].map((suffix) => `ocp-4.17.3-x86_64.${suffix}`),
       ...[1, 2, 3, 4, 5].map((number) => `ocp-4.17.3-x86_64.tar.zst.00${number}`),
     ]);
-    expect((await readFile(join(own, 'ocp-4.17.3-x86_64.sha256'), 'utf8')).trimEnd().split('\n')).toHaveLength(5);
+    expect(
+      (await readFile(join(own, 'ocp-4.17.3-x86_64.sha256'), 'utf8')).trimEnd().split('\n'),
+    ).toHaveLength(5);
   });
 
   it('is verified and unpacked from five folders in any order', async () => {
@@ -77,18 +89,24 @@ describe('a release in volumes', () => {
 
   it('without a volume says what is missing, and gives what is whole', async () => {
     const folders = await media(set);
-    const rest = folders.filter((_, index) => index !== 1); // volume 4, which no part of the release image is in
-    await expect(verify(requestOf(...rest), trial.context)).rejects.toMatchObject({ code: 'BUNDLE_UNUSABLE' });
+    // Volume 4, which no part of the release image is in.
+    const rest = folders.filter((_, index) => index !== 1);
+    await expect(verify(requestOf(...rest), trial.context)).rejects.toMatchObject({
+      code: 'BUNDLE_UNUSABLE',
+    });
     const { missing } = await inspect(requestOf(...rest), trial.context);
     expect(missing.volumes).toEqual([4]);
     expect(missing.images.length).toBeGreaterThan(0);
-    await expect(unpackTo(trial, rest, join(folder, 'nowhere'), false)).rejects.toMatchObject({ code: 'BUNDLE_UNUSABLE' });
+    await expect(unpackTo(trial, rest, join(folder, 'nowhere'), false)).rejects.toMatchObject({
+      code: 'BUNDLE_UNUSABLE',
+    });
     const target = join(await ownFolder(), 'target');
     const { delivery } = await unpackTo(trial, rest, target, true);
     expect(delivery.copied!.left).toContain(trial.release);
     const tags = new Set(await (await ImageLayout.open(target)).tags());
     expect(tags.has(trial.release)).toBe(false);
-    for (const image of trial.components) expect(tags.has(image)).toBe(!missing.images.includes(image));
+    for (const image of trial.components)
+      expect(tags.has(image)).toBe(!missing.images.includes(image));
     await unpackTo(trial, folders, target, false);
     expect(await (await ImageLayout.open(target)).tags()).toContain(trial.release);
   });
@@ -114,13 +132,16 @@ describe('a release in volumes', () => {
       [4, 0.9],
     ] as const) {
       const own = await ownFolder();
-      for (const { path } of set.volumes.slice(0, index + 1)) await copyFile(path, join(own, basename(path)));
+      for (const { path } of set.volumes.slice(0, index + 1))
+        await copyFile(path, join(own, basename(path)));
       const last = join(own, basename(set.volumes[index]!.path));
       await rename(last, `${last}.partial`);
       await truncate(`${last}.partial`, Math.floor(expected[index]!.length * share));
       const continued = await packSet(own);
       if (index === 4) expect(continued.kept.layers).toBeGreaterThan(0);
-      expect((await bytesOf(continued)).map((bytes, volume) => bytes.equals(expected[volume]!))).toEqual(expected.map(() => true));
+      expect(
+        (await bytesOf(continued)).map((bytes, volume) => bytes.equals(expected[volume]!)),
+      ).toEqual(expected.map(() => true));
     }
   });
 
@@ -131,7 +152,9 @@ describe('a release in volumes', () => {
     await truncate(join(own, basename(set.volumes[2]!.path)), 5000);
     const mended = await packSet(own);
     expect(mended.kept.finished).toBe(false);
-    expect(mended.volumes.map(({ digest }) => digest)).toEqual(set.volumes.map(({ digest }) => digest));
+    expect(mended.volumes.map(({ digest }) => digest)).toEqual(
+      set.volumes.map(({ digest }) => digest),
+    );
   });
 
   it('is not continued with another size of volumes', async () => {
@@ -153,7 +176,10 @@ describe('a release in volumes', () => {
       expect(report.left).toBe(left);
       expect((await readdir(medium)).filter((name) => name.includes('.partial'))).toEqual([]);
       written.push(medium);
-      if (left > 0) await expect(packSet(medium, { stopAfter: 2, volumeSize: volumeSize + 512 })).rejects.toMatchObject({ code: 'USAGE' });
+      if (left > 0)
+        await expect(
+          packSet(medium, { stopAfter: 2, volumeSize: volumeSize + 512 }),
+        ).rejects.toMatchObject({ code: 'USAGE' });
     }
     await verify(requestOf(...written.reverse()), trial.context);
   });
@@ -163,7 +189,11 @@ describe('a release in volumes', () => {
       const own = join(set.path, '..');
       await execa('sha256sum', ['--strict', '-c', 'ocp-4.17.3-x86_64.sha256'], { cwd: own });
       const out = await ownFolder();
-      await execa('sh', ['-c', 'cat "$0".[0-9]* | tee joined.tar.zst | zstd -dc | tar -xf -', set.path], { cwd: out });
+      await execa(
+        'sh',
+        ['-c', 'cat "$0".[0-9]* | tee joined.tar.zst | zstd -dc | tar -xf -', set.path],
+        { cwd: out },
+      );
       await execa('sha256sum', ['--strict', '-c', 'SHA256SUMS'], { cwd: out });
       await verify(requestOf(join(out, 'joined.tar.zst')), trial.context);
     });

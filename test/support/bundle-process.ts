@@ -51,7 +51,8 @@ export async function startBundle(
   if (input === undefined) child.stdin.end();
   else input.pipe(child.stdin);
   const said = { stdout: '', stderr: '' };
-  if (output === undefined) child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text));
+  if (output === undefined)
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text));
   else output(child.stdout);
   const listeners = new Set<() => void>();
   child.stderr.setEncoding('utf8').on('data', (text: string) => {

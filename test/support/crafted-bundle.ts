@@ -33,8 +33,9 @@ export interface Frame {
 }
 
 /**
- * What is done differently from a genuine bundle. Whatever comes later is made to fit: digests, signature, frames, record and
- * seek table are those of the altered parts, so that nothing is wrong but the deviation itself.
+ * What is done differently from a genuine bundle. Whatever comes later is made to fit: digests,
+ * signature, frames, record and seek table are those of the altered parts, so that nothing is wrong
+ * but the deviation itself.
  */
 export interface Deviation {
   readonly bundleJson?: (text: string) => string;
@@ -57,18 +58,26 @@ export interface Deviation {
 }
 
 /** The file of a bundle with a deviation; without one, of the genuine bundle. */
-export function craft({ contents, blobs, key }: Ingredients, deviation: Deviation = {}): Uint8Array {
+export function craft(
+  { contents, blobs, key }: Ingredients,
+  deviation: Deviation = {},
+): Uint8Array {
   const { files, manifestBytes } = describeBundle(contents);
   const manifest = altered(manifestBytes, deviation.bundleJson);
   const listed = [
     ...files,
-    ...[...contents.metadata.map(({ descriptor }) => descriptor), ...contents.layers].map(({ digest }) => blobEntry(digest, blobs)),
+    ...[...contents.metadata.map(({ descriptor }) => descriptor), ...contents.layers].map(
+      ({ digest }) => blobEntry(digest, blobs),
+    ),
   ];
   const lines = [
     { path: 'bundle.json', digest: digestOf(manifest) },
     ...listed.map(({ path, bytes }) => ({ path, digest: pathDigest(path, bytes) })),
   ];
-  const sums = altered(lines.map(({ path, digest }) => `${hexOf(digest)}  ${path}\n`).join(''), deviation.sums);
+  const sums = altered(
+    lines.map(({ path, digest }) => `${hexOf(digest)}  ${path}\n`).join(''),
+    deviation.sums,
+  );
   const raw = Buffer.from(key.sign(deviation.signed?.(sums) ?? sums));
   const signature = altered(`${raw.toString('base64')}\n`, deviation.signature);
   const publicKey = altered(key.public.pem, deviation.publicKey);
@@ -83,11 +92,19 @@ export function craft({ contents, blobs, key }: Ingredients, deviation: Deviatio
         { path: 'SHA256SUMS.pub', bytes: publicKey },
       ],
     ],
-    ['metadata', [{ path: 'bundle.json', bytes: manifest }, ...listed.slice(0, listed.length - contents.layers.length)]],
-    ...contents.layers.map(({ digest }, index): [SectionName, { path: string; bytes: Uint8Array }[]] => [
-      `layer ${index}`,
-      [blobEntry(digest, blobs)],
-    ]),
+    [
+      'metadata',
+      [
+        { path: 'bundle.json', bytes: manifest },
+        ...listed.slice(0, listed.length - contents.layers.length),
+      ],
+    ],
+    ...contents.layers.map(
+      ({ digest }, index): [SectionName, { path: string; bytes: Uint8Array }[]] => [
+        `layer ${index}`,
+        [blobEntry(digest, blobs)],
+      ],
+    ),
   ];
   const framed = (name: SectionName, entries: readonly Uint8Array[]): readonly Frame[] => {
     const tar = Buffer.concat(deviation.tar?.(name, entries) ?? entries);
@@ -136,9 +153,14 @@ export async function writeCrafted(
 }
 
 /** A small bundle of one image with layers of the given sizes (bytes). */
-export function sampleIngredients(sizes: readonly number[], key = SigningKey.generate('ed25519')): Ingredients {
+export function sampleIngredients(
+  sizes: readonly number[],
+  key = SigningKey.generate('ed25519'),
+): Ingredients {
   const { contents, layers } = sampleContents(sizes);
-  const blobs = [...contents.metadata, ...layers].map(({ descriptor, bytes }): [Digest, Uint8Array] => [descriptor.digest, bytes]);
+  const blobs = [...contents.metadata, ...layers].map(
+    ({ descriptor, bytes }): [Digest, Uint8Array] => [descriptor.digest, bytes],
+  );
   return { contents, blobs: new Map(blobs), key };
 }
 
@@ -150,7 +172,8 @@ export async function partsOf(path: string): Promise<Omit<Ingredients, 'key'>> {
     const contentOf = new Map<Digest, Uint8Array>();
     for (const { digest, size } of blobs) {
       const chunks: Uint8Array[] = [];
-      for await (const chunk of reader.fetch({ mediaType: '', digest, size })) chunks.push(Uint8Array.from(chunk));
+      for await (const chunk of reader.fetch({ mediaType: '', digest, size }))
+        chunks.push(Uint8Array.from(chunk));
       contentOf.set(digest, Buffer.concat(chunks));
     }
     const metadata = new Set(reader.metadataDigests);
@@ -175,7 +198,10 @@ export async function partsOf(path: string): Promise<Omit<Ingredients, 'key'>> {
   }
 }
 
-/** Reads a whole bundle, of one file or several, as strictly as an audit does, but for the signer: every layer is hashed. */
+/**
+ * Reads a whole bundle, of one file or several, as strictly as an audit does, but for the signer:
+ * every layer is hashed.
+ */
 export async function readEveryByte(
   ...paths: readonly string[]
 ): Promise<Pick<Awaited<ReturnType<SealedBundle['unseal']>>, 'manifest' | 'files'>> {
@@ -183,12 +209,15 @@ export async function readEveryByte(
 }
 
 /** The same of files that come through a pipe, one behind the other. */
-export async function readEveryByteOfPipe(...paths: readonly string[]): ReturnType<typeof readEveryByte> {
+export async function readEveryByteOfPipe(
+  ...paths: readonly string[]
+): ReturnType<typeof readEveryByte> {
   return readThrough(await SealedBundle.receive(Readable.from(chunksOf(paths)), 'pipe'));
 }
 
 async function* chunksOf(paths: readonly string[]): AsyncGenerator<Uint8Array> {
-  for (const path of paths) yield* createReadStream(path, { highWaterMark: 7000 }) as AsyncIterable<Uint8Array>;
+  for (const path of paths)
+    yield* createReadStream(path, { highWaterMark: 7000 }) as AsyncIterable<Uint8Array>;
 }
 
 async function readThrough(sealed: SealedBundle): ReturnType<typeof readEveryByte> {
@@ -209,14 +238,25 @@ async function readThrough(sealed: SealedBundle): ReturnType<typeof readEveryByt
 
 function framesOf(tar: Uint8Array, encode: (bytes: Uint8Array) => Uint8Array): Frame[] {
   let at = 0;
-  return frameCuts(tar.length).map((content) => ({ bytes: encode(tar.subarray(at, (at += content))), content }));
+  return frameCuts(tar.length).map((content) => ({
+    bytes: encode(tar.subarray(at, (at += content))),
+    content,
+  }));
 }
 
-function altered(genuine: Uint8Array | string, alter: ((text: string) => string) | undefined): Buffer {
-  return alter === undefined ? Buffer.from(genuine) : Buffer.from(alter(Buffer.from(genuine).toString()));
+function altered(
+  genuine: Uint8Array | string,
+  alter: ((text: string) => string) | undefined,
+): Buffer {
+  return alter === undefined
+    ? Buffer.from(genuine)
+    : Buffer.from(alter(Buffer.from(genuine).toString()));
 }
 
-function blobEntry(digest: Digest, blobs: ReadonlyMap<Digest, Uint8Array>): { path: string; bytes: Uint8Array } {
+function blobEntry(
+  digest: Digest,
+  blobs: ReadonlyMap<Digest, Uint8Array>,
+): { path: string; bytes: Uint8Array } {
   return { path: blobPath(digest), bytes: blobs.get(digest)! };
 }
 

@@ -5,22 +5,37 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { BundleError, type ErrorCode } from '../../src/core/errors.ts';
-import { type Deviation, readEveryByte, readEveryByteOfPipe, sampleIngredients, writeCrafted } from './crafted-bundle.ts';
+import {
+  type Deviation,
+  readEveryByte,
+  readEveryByteOfPipe,
+  sampleIngredients,
+  writeCrafted,
+} from './crafted-bundle.ts';
 
 /** A byte, a tar block, more than a raw block with padding, and something small again. */
 const SIZES = [1, 512, 130 * 1024 + 5, 700];
 
 /** `codeOfPipe` is given where another fault is met first when the bytes come in order. */
-export type Refusal = readonly [what: string, deviation: Deviation, code?: ErrorCode, codeOfPipe?: ErrorCode];
+export type Refusal = readonly [
+  what: string,
+  deviation: Deviation,
+  code?: ErrorCode,
+  codeOfPipe?: ErrorCode,
+];
 
-/** One test for each deviation: the bundle is refused with the code, by default that of an unusable bundle, and reading writes nothing. */
+/**
+ * One test for each deviation: the bundle is refused with the code, by default that of an unusable
+ * bundle, and reading writes nothing.
+ */
 export function testRefusals(refusals: readonly Refusal[]): void {
   let folder: string;
   const ingredients = sampleIngredients(SIZES);
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'bundle-hostile-'));
-    // What is refused below is refused for its deviation: without one, the kit's bundle is a good one.
+    // What is refused below is refused for its deviation: without one, the kit's bundle is a good
+    // one.
     const genuine = await writeCrafted(folder, ingredients);
     await readEveryByte(genuine);
     await readEveryByteOfPipe(genuine);

@@ -1,8 +1,14 @@
 import { paddingLength, tarHeader } from '../../src/bundle/format/tar.ts';
 
-/** A file in a tar, with the header that belongs before it and the zero bytes that belong behind. */
+/**
+ * A file in a tar, with the header that belongs before it and the zero bytes that belong behind.
+ */
 export function tarEntry(path: string, bytes: Uint8Array, mtime: number): Uint8Array {
-  return Buffer.concat([tarHeader(path, bytes.length, mtime), bytes, Buffer.alloc(paddingLength(bytes.length))]);
+  return Buffer.concat([
+    tarHeader(path, bytes.length, mtime),
+    bytes,
+    Buffer.alloc(paddingLength(bytes.length)),
+  ]);
 }
 
 export interface HeaderFields {

@@ -1,4 +1,10 @@
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as httpRequest,
+  type ServerResponse,
+} from 'node:http';
 import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
@@ -9,26 +15,40 @@ const NEVER = new AbortController().signal;
 /** What goes wrong with one request. */
 export type Fault =
   /** An answer of the proxy's own; the registry does not see the request. */
-  | { readonly kind: 'answer'; readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body?: string;
+    }
   /** The connection is reset; the registry does not see the request. */
   | { readonly kind: 'reset' }
   /** The registry sees the request; the connection is reset instead of the answer. */
   | { readonly kind: 'reset-answer' }
   /** The connection is reset after so many bytes of the answer's body. */
   | { readonly kind: 'cut'; readonly after: number }
-  /** The connection is reset within a body, after that share of it: the request's, where it has one, else the answer's. */
+  /**
+   * The connection is reset within a body, after that share of it: the request's, where it has one,
+   * else the answer's.
+   */
   | { readonly kind: 'break'; readonly share: number }
   /** The answer's body ends after so many bytes, as if there were no more: its head says so too. */
   | { readonly kind: 'short'; readonly bytes: number }
   /** Nothing comes any more after so many bytes of the answer's body; the connection stays open. */
   | { readonly kind: 'stall'; readonly after: number }
-  /** Nothing is read any more after so many bytes of the request's body; the connection stays open. */
+  /**
+   * Nothing is read any more after so many bytes of the request's body; the connection stays open.
+   */
   | { readonly kind: 'stall-request'; readonly after: number }
-  /** The connection is reset after so many bytes of the request's body; the registry sees none of them. */
+  /**
+   * The connection is reset after so many bytes of the request's body; the registry sees none of
+   * them.
+   */
   | { readonly kind: 'cut-request'; readonly after: number }
   /**
-   * The connection is reset after so many bytes of the request's body, and the registry keeps those: the session goes on from
-   * there under the address it had, as with registries whose addresses hold no state.
+   * The connection is reset after so many bytes of the request's body, and the registry keeps
+   * those: the session goes on from there under the address it had, as with registries whose
+   * addresses hold no state.
    */
   | { readonly kind: 'keep-request'; readonly bytes: number }
   /** One byte of the answer's body is another one. */
@@ -72,10 +92,16 @@ export type Decide = (request: {
 }) => Fault | undefined;
 
 /**
- * A proxy in front of a registry in plain HTTP that lets things go wrong, and remembers what was sent.
- * @param bytesPerSecond at which all requests' bodies together go through, if not as fast as can be.
+ * A proxy in front of a registry in plain HTTP that lets things go wrong, and remembers what was
+ * sent.
+ * @param bytesPerSecond at which all requests' bodies together go through, if not as fast as can
+ * be.
  */
-export async function startFaultProxy(targetUrl: string, decide: Decide = () => undefined, bytesPerSecond?: number): Promise<FaultProxy> {
+export async function startFaultProxy(
+  targetUrl: string,
+  decide: Decide = () => undefined,
+  bytesPerSecond?: number,
+): Promise<FaultProxy> {
   const rate = bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond);
   const requests: SeenRequest[] = [];
   const counts = new Map<string, number>();
@@ -90,7 +116,15 @@ export async function startFaultProxy(targetUrl: string, decide: Decide = () => 
     requests.push(seen);
     incoming.on('data', (chunk: Buffer) => (seen.received += chunk.length));
     incoming.on('error', () => outgoing.destroy());
-    handle(incoming, outgoing, new URL(targetUrl), seen, sessions, decide({ method, url, nth, headers }), rate);
+    handle(
+      incoming,
+      outgoing,
+      new URL(targetUrl),
+      seen,
+      sessions,
+      decide({ method, url, nth, headers }),
+      rate,
+    );
   });
   server.on('connection', (socket) => {
     sockets.add(socket);
@@ -101,7 +135,8 @@ export async function startFaultProxy(targetUrl: string, decide: Decide = () => 
     host,
     url: `http://${host}`,
     requests,
-    seen: (pattern = /./) => requests.map(({ method, url }) => `${method} ${url}`).filter((line) => pattern.test(line)),
+    seen: (pattern = /./) =>
+      requests.map(({ method, url }) => `${method} ${url}`).filter((line) => pattern.test(line)),
     stop: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
@@ -160,7 +195,14 @@ function forward(
   if (fault?.kind === 'no-range') delete headers.range;
   const { hostname, port } = target;
   const upstream = httpRequest(
-    { hostname, port, method: seen.method, path: sessions.addressOf(seen.url), headers, agent: false },
+    {
+      hostname,
+      port,
+      method: seen.method,
+      path: sessions.addressOf(seen.url),
+      headers,
+      agent: false,
+    },
     (answer) => {
       sessions.learn(seen.url, answer.headers.location);
       seen.status = answer.statusCode;
@@ -173,8 +215,13 @@ function forward(
         'content-length': String(Math.min(fault.bytes, Number(answer.headers['content-length']))),
       };
       const changed = fault?.kind === 'headers' ? fault.headers : { ...short };
-      const kept = Object.entries({ ...answer.headers, ...changed }).filter(([, value]) => value !== undefined && value !== '');
-      outgoing.writeHead(answer.statusCode ?? 502, Object.fromEntries(kept) as Record<string, string>);
+      const kept = Object.entries({ ...answer.headers, ...changed }).filter(
+        ([, value]) => value !== undefined && value !== '',
+      );
+      outgoing.writeHead(
+        answer.statusCode ?? 502,
+        Object.fromEntries(kept) as Record<string, string>,
+      );
       void sendBody(answer, outgoing, seen, within(answer, fault));
     },
   );
@@ -193,7 +240,10 @@ function slowed(rate: RateLimit) {
   };
 }
 
-/** The address that the registry wants a session to be called by, where the client knows an older one. */
+/**
+ * The address that the registry wants a session to be called by, where the client knows an older
+ * one.
+ */
 class Sessions {
   readonly #addresses = new Map<string, string>();
 
@@ -213,7 +263,12 @@ class Sessions {
     this.#addresses.set(path, `${pathname}${search}`);
   }
 
-  async keep(incoming: IncomingMessage, bytes: number, target: URL, seen: SeenRequest): Promise<void> {
+  async keep(
+    incoming: IncomingMessage,
+    bytes: number,
+    target: URL,
+    seen: SeenRequest,
+  ): Promise<void> {
     const chunks: Buffer[] = [];
     let size = 0;
     await new Promise<void>((resolve) => {
@@ -227,7 +282,11 @@ class Sessions {
     });
     const path = seen.url.replace(/[?&]digest=.*/, '');
     const body = Buffer.concat(chunks).subarray(0, bytes);
-    const answer = await fetch(new URL(path, target), { method: 'PATCH', headers: { host: seen.headers.host ?? '' }, body });
+    const answer = await fetch(new URL(path, target), {
+      method: 'PATCH',
+      headers: { host: seen.headers.host ?? '' },
+      body,
+    });
     this.#addresses.set(path.replace(/\?.*/, ''), path);
     this.learn(path, answer.headers.get('location') ?? undefined);
     incoming.socket.resetAndDestroy();
@@ -247,7 +306,11 @@ function endOf(fault: Fault | undefined): number | undefined {
 }
 
 /** Takes a part of a request's body, and then no more. */
-function swallow(incoming: IncomingMessage, fault: Fault & { kind: 'cut-request' | 'stall-request' }, seen: SeenRequest): void {
+function swallow(
+  incoming: IncomingMessage,
+  fault: Fault & { kind: 'cut-request' | 'stall-request' },
+  seen: SeenRequest,
+): void {
   incoming.on('data', () => {
     if (seen.received < fault.after) return;
     if (fault.kind === 'stall-request') incoming.pause();
@@ -255,11 +318,17 @@ function swallow(incoming: IncomingMessage, fault: Fault & { kind: 'cut-request'
   });
 }
 
-async function sendBody(answer: IncomingMessage, outgoing: ServerResponse, seen: SeenRequest, fault: Fault | undefined): Promise<void> {
+async function sendBody(
+  answer: IncomingMessage,
+  outgoing: ServerResponse,
+  seen: SeenRequest,
+  fault: Fault | undefined,
+): Promise<void> {
   try {
     for await (const chunk of answer as AsyncIterable<Buffer>) {
       const bytes = Buffer.from(chunk);
-      if (fault?.kind === 'flip' && fault.at >= seen.sent && fault.at < seen.sent + bytes.length) bytes[fault.at - seen.sent]! ^= 1;
+      if (fault?.kind === 'flip' && fault.at >= seen.sent && fault.at < seen.sent + bytes.length)
+        bytes[fault.at - seen.sent]! ^= 1;
       const room = (endOf(fault) ?? Number.POSITIVE_INFINITY) - seen.sent;
       const part = bytes.subarray(0, room);
       seen.sent += part.length;

@@ -17,13 +17,20 @@ export interface Nginx {
 }
 
 /** Who is let in below a path: one user each. */
-export type Guards = Readonly<Record<string, { readonly username: string; readonly password: string }>>;
+export type Guards = Readonly<
+  Record<string, { readonly username: string; readonly password: string }>
+>;
 
 /**
- * A reverse proxy in front of a registry, as many a registry has one: it takes a request whole before it hands it on.
+ * A reverse proxy in front of a registry, as many a registry has one: it takes a request whole
+ * before it hands it on.
  * @param limit `client_max_body_size`, as in `1m`.
  */
-export async function startNginx(upstream: string, limit: string, guards: Guards = {}): Promise<Nginx> {
+export async function startNginx(
+  upstream: string,
+  limit: string,
+  guards: Guards = {},
+): Promise<Nginx> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await tryToStart(upstream, limit, guards, await freeHost());
@@ -34,14 +41,21 @@ export async function startNginx(upstream: string, limit: string, guards: Guards
   }
 }
 
-async function tryToStart(upstream: string, limit: string, guards: Guards, host: string): Promise<Nginx> {
+async function tryToStart(
+  upstream: string,
+  limit: string,
+  guards: Guards,
+  host: string,
+): Promise<Nginx> {
   const folder = await mkdtemp(join(tmpdir(), 'bundle-nginx-'));
   const config = join(folder, 'nginx.conf');
   for (const [index, { username, password }] of Object.values(guards).entries()) {
     await writeFile(join(folder, `users-${index}`), `${username}:{PLAIN}${password}\n`);
   }
   await writeFile(config, configuration(folder, upstream, limit, Object.keys(guards), host));
-  const child = spawn(PROGRAM, ['-p', folder, '-c', config, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(PROGRAM, ['-p', folder, '-c', config, '-e', 'stderr'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   const ended = new Promise<void>((resolve) => {
     child.on('exit', () => {
       resolve();
@@ -72,12 +86,21 @@ async function tryToStart(upstream: string, limit: string, guards: Guards, host:
   return { host, stop };
 }
 
-function configuration(folder: string, upstream: string, limit: string, guarded: readonly string[], host: string): string {
+function configuration(
+  folder: string,
+  upstream: string,
+  limit: string,
+  guarded: readonly string[],
+  host: string,
+): string {
   const pass = `proxy_pass ${upstream}; proxy_set_header Host $http_host;`;
   const guards = guarded.map(
-    (path, index) => `location ${path} { auth_basic "${path}"; auth_basic_user_file ${join(folder, `users-${index}`)}; ${pass} }`,
+    (path, index) =>
+      `location ${path} { auth_basic "${path}"; auth_basic_user_file ${join(folder, `users-${index}`)}; ${pass} }`,
   );
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${join(folder, name)};`);
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (name) => `${name}_temp_path ${join(folder, name)};`,
+  );
   return `
 daemon off;
 master_process on;

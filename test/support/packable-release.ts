@@ -8,7 +8,10 @@ import { registryDestination } from '../../scripts/lib/registry-destination.ts';
 import { runBundle } from './bundle-process.ts';
 import { startRegistry, type TestRegistry } from './registry.ts';
 
-/** A release in a real registry, and somebody with a key to pack it with: one that gives the same bytes whenever it signs. */
+/**
+ * A release in a real registry, and somebody with a key to pack it with: one that gives the same
+ * bytes whenever it signs.
+ */
 export interface PackableRelease {
   /** Where their home is, and the release. */
   readonly folder: string;
@@ -22,7 +25,10 @@ export interface PackableRelease {
 }
 
 /** Starts a registry and makes a release in it. @param name of the folder for temporary files. */
-export async function packableRelease(name: string, options: Omit<MakeReleaseOptions, 'out' | 'destination'>): Promise<PackableRelease> {
+export async function packableRelease(
+  name: string,
+  options: Omit<MakeReleaseOptions, 'out' | 'destination'>,
+): Promise<PackableRelease> {
   const folder = await mkdtemp(join(tmpdir(), `bundle-${name}-`));
   const source = await startRegistry();
   const remove = async (): Promise<void> => {
@@ -32,7 +38,9 @@ export async function packableRelease(name: string, options: Omit<MakeReleaseOpt
   try {
     const made = await makeReleaseIn(source, join(folder, 'release'), options);
     const key = join(folder, 'packer.pem');
-    const { status, stderr } = await runBundle(['keygen', '--type', 'ed25519', '-o', key], { folder });
+    const { status, stderr } = await runBundle(['keygen', '--type', 'ed25519', '-o', key], {
+      folder,
+    });
     if (status !== 0) throw new Error(`keygen: ${stderr}`);
     const { packing, trust } = packingOf(made, source, key);
     return { folder, source, made, trust, packing, remove };
@@ -57,10 +65,23 @@ export async function makeReleaseIn(
 }
 
 /** How a release is packed, and what is needed to believe in it. */
-export function packingOf(made: MadeRelease, source: TestRegistry, key: string): Pick<PackableRelease, 'packing' | 'trust'> {
+export function packingOf(
+  made: MadeRelease,
+  source: TestRegistry,
+  key: string,
+): Pick<PackableRelease, 'packing' | 'trust'> {
   const trust = ['--release-key', made.releaseKey];
   const packing = (host = source.host): string[] => [
-    ...['pack', made.version, '--mirror', `quay.io=${host}`, '--signature-store', made.signatureStore, '--key', key],
+    ...[
+      'pack',
+      made.version,
+      '--mirror',
+      `quay.io=${host}`,
+      '--signature-store',
+      made.signatureStore,
+      '--key',
+      key,
+    ],
     ...trust,
   ];
   return { packing, trust };

@@ -38,14 +38,54 @@ export async function makePrivateCa(names = LOOPBACK): Promise<PrivateCa> {
   const folder = await mkdtemp(join(tmpdir(), 'bundle-ca-'));
   const file = (name: string): string => join(folder, name);
   const openssl = async (...args: string[]): Promise<unknown> => run('openssl', args);
-  await openssl('req', '-x509', ...NEW_KEY, '-days', '2', '-subj', '/CN=Test CA', '-keyout', file('ca.key'), '-out', file('ca.crt'));
+  await openssl(
+    'req',
+    '-x509',
+    ...NEW_KEY,
+    '-days',
+    '2',
+    '-subj',
+    '/CN=Test CA',
+    '-keyout',
+    file('ca.key'),
+    '-out',
+    file('ca.crt'),
+  );
   let issued = 0;
-  const issue: PrivateCa['issue'] = async ({ names: alternative, commonName = 'Test', days = 2, usage = 'serverAuth' }) => {
+  const issue: PrivateCa['issue'] = async ({
+    names: alternative,
+    commonName = 'Test',
+    days = 2,
+    usage = 'serverAuth',
+  }) => {
     const base = file(`issued-${++issued}`);
-    await writeFile(`${base}.ext`, `${alternative === undefined ? '' : `subjectAltName=${alternative}\n`}extendedKeyUsage=${usage}\n`);
-    await openssl('req', ...NEW_KEY, '-subj', `/CN=${commonName}`, '-keyout', `${base}.key`, '-out', `${base}.csr`);
+    await writeFile(
+      `${base}.ext`,
+      `${alternative === undefined ? '' : `subjectAltName=${alternative}\n`}extendedKeyUsage=${usage}\n`,
+    );
     await openssl(
-      ...['x509', '-req', '-days', String(days), '-in', `${base}.csr`, '-CA', file('ca.crt'), '-CAkey', file('ca.key')],
+      'req',
+      ...NEW_KEY,
+      '-subj',
+      `/CN=${commonName}`,
+      '-keyout',
+      `${base}.key`,
+      '-out',
+      `${base}.csr`,
+    );
+    await openssl(
+      ...[
+        'x509',
+        '-req',
+        '-days',
+        String(days),
+        '-in',
+        `${base}.csr`,
+        '-CA',
+        file('ca.crt'),
+        '-CAkey',
+        file('ca.key'),
+      ],
       ...['-CAcreateserial', '-extfile', `${base}.ext`, '-out', `${base}.crt`],
     );
     return { certificate: `${base}.crt`, key: `${base}.key` };

@@ -12,38 +12,64 @@ const STARTERS = new Set(['execa', 'execFile', 'execFileSync', 'spawn', 'spawnSy
 const TITLED = new Set(['describe', 'it', 'test', 'describeWhere', HELPER]);
 
 /**
- * Finds, in the sources of tests, programs that are started outside of a suite that says so with `describeWith`. It follows the
- * functions and constants of a module, and what is imported from other modules given, to the suites and hooks that use them.
+ * Finds, in the sources of tests, programs that are started outside of a suite that says so with
+ * `describeWith`. It follows the functions and constants of a module, and what is imported from
+ * other modules given, to the suites and hooks that use them.
  */
 export class ProgramUses {
   readonly #programs: ReadonlySet<string>;
   readonly #everywhere: ReadonlySet<string>;
   readonly #modules = new Map<string, Module>();
 
-  /** @param sources text by path; @param programs those that a suite has to name, and those that it need not */
-  constructor(sources: ReadonlyMap<string, string>, programs: readonly string[], everywhere: readonly string[]) {
+  /**
+   * @param sources text by path; @param programs those that a suite has to name, and those that it
+   * need not
+   */
+  constructor(
+    sources: ReadonlyMap<string, string>,
+    programs: readonly string[],
+    everywhere: readonly string[],
+  ) {
     this.#programs = new Set(programs);
     this.#everywhere = new Set(everywhere);
     for (const [path, text] of sources) this.#modules.set(path, new Module(path, text));
   }
 
-  /** What a file starts for itself, with no suite to name it, and what it starts that is in neither list. */
+  /**
+   * What a file starts for itself, with no suite to name it, and what it starts that is in neither
+   * list.
+   */
   complaints(path: string): string[] {
     const module = this.#modules.get(path)!;
     const place = (node: ts.Node): string => `${path}:${module.lineOf(node)}`;
     const unguarded = module.outsideDeclarations.flatMap((node) => this.#unguarded(module, node));
     return [
-      ...unguarded.map(({ program, node }) => `${place(node)} starts ${program} in no suite that needs it`),
-      ...this.#unknown(module.source).map(({ program, node }) => `${place(node)} starts ${program}, which is in no list`),
+      ...unguarded.map(
+        ({ program, node }) => `${place(node)} starts ${program} in no suite that needs it`,
+      ),
+      ...this.#unknown(module.source).map(
+        ({ program, node }) => `${place(node)} starts ${program}, which is in no list`,
+      ),
     ];
   }
 
   #unguarded(module: Module, node: ts.Node, named: ReadonlySet<string> = new Set()): Use[] {
     if (ts.isTypeNode(node)) return [];
-    const inside = ts.isCallExpression(node) && calleeOf(node) === HELPER ? new Set([...named, ...stringsIn(node.arguments[0])]) : named;
-    const own = [...this.#startedBy(node), ...(ts.isIdentifier(node) ? this.#behind(module, node) : [])];
-    const uses = own.filter((program) => !inside.has(program)).map((program) => ({ program, node }));
-    return [...uses, ...childrenOf(node).flatMap((child) => this.#unguarded(module, child, inside))];
+    const inside =
+      ts.isCallExpression(node) && calleeOf(node) === HELPER
+        ? new Set([...named, ...stringsIn(node.arguments[0])])
+        : named;
+    const own = [
+      ...this.#startedBy(node),
+      ...(ts.isIdentifier(node) ? this.#behind(module, node) : []),
+    ];
+    const uses = own
+      .filter((program) => !inside.has(program))
+      .map((program) => ({ program, node }));
+    return [
+      ...uses,
+      ...childrenOf(node).flatMap((child) => this.#unguarded(module, child, inside)),
+    ];
   }
 
   /** The programs that somebody starts who uses this name. */
@@ -61,7 +87,11 @@ export class ProgramUses {
     if (known !== undefined) return known;
     module.programsOf.set(name, new Set()); // for those that use each other
     const declaration = module.declarations.get(name);
-    const programs = new Set(declaration === undefined ? [] : this.#unguarded(module, declaration).map(({ program }) => program));
+    const programs = new Set(
+      declaration === undefined
+        ? []
+        : this.#unguarded(module, declaration).map(({ program }) => program),
+    );
     module.programsOf.set(name, programs);
     return programs;
   }
@@ -72,20 +102,30 @@ export class ProgramUses {
     if (text === '--zstd') return ['zstd'];
     if (this.#programs.has(text)) return isProgram(node) ? [text] : [];
     if (isInTable(node)) return [];
-    const found = [...text.matchAll(/(?:^|[|;&(\n])\s*([a-z0-9-]+)(?=\s)/g)].map(([, word]) => word!);
+    const found = [...text.matchAll(/(?:^|[|;&(\n])\s*([a-z0-9-]+)(?=\s)/g)].map(
+      ([, word]) => word!,
+    );
     if (/\s--zstd\s/.test(text)) found.push('zstd');
     return found.filter((word) => this.#programs.has(word));
   }
 
   #unknown(node: ts.Node): Use[] {
-    const [first] = ts.isCallExpression(node) && STARTERS.has(starterOf(node)) ? node.arguments : [];
+    const [first] =
+      ts.isCallExpression(node) && STARTERS.has(starterOf(node)) ? node.arguments : [];
     const program = first && textOf(first);
-    const unknown = program !== undefined && !this.#programs.has(program) && !this.#everywhere.has(program);
-    return [...(unknown ? [{ program, node }] : []), ...childrenOf(node).flatMap((child) => this.#unknown(child))];
+    const unknown =
+      program !== undefined && !this.#programs.has(program) && !this.#everywhere.has(program);
+    return [
+      ...(unknown ? [{ program, node }] : []),
+      ...childrenOf(node).flatMap((child) => this.#unknown(child)),
+    ];
   }
 }
 
-/** A source file: what it declares at its top, what it imports, and the rest, which runs when it is loaded. */
+/**
+ * A source file: what it declares at its top, what it imports, and the rest, which runs when it is
+ * loaded.
+ */
 class Module {
   readonly source: ts.SourceFile;
   readonly declarations = new Map<string, ts.Node>();
@@ -99,7 +139,10 @@ class Module {
     for (const statement of this.source.statements) {
       if (ts.isImportDeclaration(statement)) this.#addImports(path, statement);
       else if (ts.isVariableStatement(statement)) this.#addVariables(statement);
-      else if ((ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement)) && statement.name)
+      else if (
+        (ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement)) &&
+        statement.name
+      )
         this.declarations.set(statement.name.text, statement);
       else this.outsideDeclarations.push(statement);
     }
@@ -114,13 +157,17 @@ class Module {
     const names = importClause?.namedBindings;
     if (!from.startsWith('.') || names === undefined || !ts.isNamedImports(names)) return;
     for (const { name, propertyName } of names.elements) {
-      this.imports.set(name.text, { path: join(dirname(path), from), name: (propertyName ?? name).text });
+      this.imports.set(name.text, {
+        path: join(dirname(path), from),
+        name: (propertyName ?? name).text,
+      });
     }
   }
 
   #addVariables(statement: ts.VariableStatement): void {
     for (const declaration of statement.declarationList.declarations) {
-      if (ts.isIdentifier(declaration.name)) this.declarations.set(declaration.name.text, declaration);
+      if (ts.isIdentifier(declaration.name))
+        this.declarations.set(declaration.name.text, declaration);
       else this.outsideDeclarations.push(declaration);
     }
   }
@@ -134,25 +181,35 @@ function childrenOf(node: ts.Node): ts.Node[] {
 
 /** The text of a string, or of a part of a template. */
 function textOf(node: ts.Node): string | undefined {
-  const isText = ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddle(node) || ts.isTemplateTail(node);
+  const isText =
+    ts.isStringLiteralLike(node) ||
+    ts.isTemplateHead(node) ||
+    ts.isTemplateMiddle(node) ||
+    ts.isTemplateTail(node);
   return isText ? node.text : undefined;
 }
 
 function stringsIn(node: ts.Node | undefined): string[] {
-  return node !== undefined && ts.isArrayLiteralExpression(node) ? node.elements.flatMap((element) => textOf(element) ?? []) : [];
+  return node !== undefined && ts.isArrayLiteralExpression(node)
+    ? node.elements.flatMap((element) => textOf(element) ?? [])
+    : [];
 }
 
 /** `f` of `f(…)`, `f.g(…)` and `f.g(…)(…)`. */
 function calleeOf({ expression }: ts.CallExpression): string {
   if (ts.isIdentifier(expression)) return expression.text;
-  if (ts.isPropertyAccessExpression(expression) && ts.isIdentifier(expression.expression)) return expression.expression.text;
+  if (ts.isPropertyAccessExpression(expression) && ts.isIdentifier(expression.expression))
+    return expression.expression.text;
   return ts.isCallExpression(expression) ? calleeOf(expression) : '';
 }
 
 /** `f` of `f(…)` and `promisify(f)(…)`. */
 function starterOf(call: ts.CallExpression): string {
   const { expression } = call;
-  const [promised] = ts.isCallExpression(expression) && calleeOf(expression) === 'promisify' ? expression.arguments : [];
+  const [promised] =
+    ts.isCallExpression(expression) && calleeOf(expression) === 'promisify'
+      ? expression.arguments
+      : [];
   return promised && ts.isIdentifier(promised) ? promised.text : calleeOf(call);
 }
 
@@ -161,20 +218,29 @@ function isTitle(node: ts.Node): boolean {
   return ts.isCallExpression(call) && TITLED.has(calleeOf(call));
 }
 
-/** Whether it is a part of what `it.each` goes through, which is text for titles more often than a line for a shell. */
+/**
+ * Whether it is a part of what `it.each` goes through, which is text for titles more often than a
+ * line for a shell.
+ */
 function isInTable(node: ts.Node): boolean {
   let { parent } = node;
   while (ts.isArrayLiteralExpression(parent)) ({ parent } = parent);
   return isTitle(parent) || (ts.isCallExpression(parent) && TITLED.has(calleeOf(parent)));
 }
 
-/** Whether a string that is the name of a program is there to be started: before its arguments, or as the value of a constant. */
+/**
+ * Whether a string that is the name of a program is there to be started: before its arguments, or
+ * as the value of a constant.
+ */
 function isProgram(node: ts.Node): boolean {
   const { parent } = node;
   if (ts.isVariableDeclaration(parent)) return parent.initializer === node;
   if (ts.isCallExpression(parent)) {
     const [first, second] = parent.arguments;
-    return first === node && (STARTERS.has(starterOf(parent)) || (second !== undefined && !ts.isFunctionLike(second)));
+    return (
+      first === node &&
+      (STARTERS.has(starterOf(parent)) || (second !== undefined && !ts.isFunctionLike(second)))
+    );
   }
   if (!ts.isArrayLiteralExpression(parent)) return false;
   const [first, second] = parent.elements;

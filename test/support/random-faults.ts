@@ -3,7 +3,10 @@ import type { Decide, Fault } from './fault-proxy.ts';
 
 const STATUSES = [429, 500, 502, 503, 504];
 
-/** Lets that share of all requests go wrong, at random: a status, a reset before or instead of the answer, a body cut anywhere. */
+/**
+ * Lets that share of all requests go wrong, at random: a status, a reset before or instead of the
+ * answer, a body cut anywhere.
+ */
 export function randomFaults(seed: string, share: number): Decide {
   let drawn = 0;
   const random = (): number => {

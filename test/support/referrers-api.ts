@@ -1,4 +1,9 @@
-import { createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  request as httpRequest,
+  type ServerResponse,
+} from 'node:http';
 
 import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
 import { digestOf } from '../../src/core/digest.ts';
@@ -16,8 +21,9 @@ export interface ReferrersApi {
 const PAGE = 2;
 
 /**
- * A registry in plain HTTP with the referrers API (distribution-spec 1.1) in front of it, which the registry itself has not: lists in pages,
- * `OCI-Subject` in the answer to a manifest that has a subject.
+ * A registry in plain HTTP with the referrers API (distribution-spec 1.1) in front of it, which the
+ * registry itself has not: lists in pages, `OCI-Subject` in the answer to a manifest that has a
+ * subject.
  */
 export async function startReferrersApi(registryUrl: string): Promise<ReferrersApi> {
   const lists = new Map<string, object[]>();
@@ -27,8 +33,10 @@ export async function startReferrersApi(registryUrl: string): Promise<ReferrersA
     const { method = '', url = '' } = incoming;
     requests.push(`${method} ${url}`);
     const [, name, kind] = /^\/v2\/(.+)\/(referrers|manifests)\//.exec(url) ?? [];
-    if (kind === 'referrers') answerList(url, lists.get(`${name!} ${subjectIn(url)}`) ?? [], outgoing);
-    else if (kind === 'manifests' && method === 'PUT') void putManifest(incoming, outgoing, target, name!, lists);
+    if (kind === 'referrers')
+      answerList(url, lists.get(`${name!} ${subjectIn(url)}`) ?? [], outgoing);
+    else if (kind === 'manifests' && method === 'PUT')
+      void putManifest(incoming, outgoing, target, name!, lists);
     else forward(incoming, outgoing, target);
   });
   const host = await listenOnLoopback(server);
@@ -49,10 +57,19 @@ function subjectIn(url: string): string {
 
 function answerList(url: string, all: readonly object[], outgoing: ServerResponse): void {
   const start = Number(new URL(url, 'http://registry').searchParams.get('from') ?? 0);
-  const rest = all.length > start + PAGE ? { link: `<${url.replace(/\?.*/, '')}?from=${start + PAGE}>; rel="next"` } : {};
+  const rest =
+    all.length > start + PAGE
+      ? { link: `<${url.replace(/\?.*/, '')}?from=${start + PAGE}>; rel="next"` }
+      : {};
   outgoing.writeHead(200, { 'content-type': 'application/vnd.oci.image.index.v1+json', ...rest });
   const manifests = all.slice(start, start + PAGE);
-  outgoing.end(JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests }));
+  outgoing.end(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: 'application/vnd.oci.image.index.v1+json',
+      manifests,
+    }),
+  );
 }
 
 async function putManifest(
@@ -77,7 +94,13 @@ async function putManifest(
     const list = lists.get(key) ?? [];
     const digest = digestOf(bytes);
     const mediaType = incoming.headers['content-type'];
-    const entry = { mediaType, digest, size: bytes.length, artifactType: artifactType ?? config?.mediaType, annotations };
+    const entry = {
+      mediaType,
+      digest,
+      size: bytes.length,
+      artifactType: artifactType ?? config?.mediaType,
+      annotations,
+    };
     if (!list.some((other) => 'digest' in other && other.digest === digest)) list.push(entry);
     lists.set(key, list);
     return { 'oci-subject': subject.digest };
@@ -92,12 +115,15 @@ function forward(
   more: (status: number) => Record<string, string> = () => ({}),
 ): void {
   const { method, url, headers } = incoming;
-  const upstream = httpRequest({ hostname, port, method, path: url, headers, agent: false }, (answer) => {
-    const status = answer.statusCode ?? 502;
-    outgoing.writeHead(status, { ...answer.headers, ...more(status) });
-    answer.pipe(outgoing);
-    answer.on('error', () => outgoing.destroy());
-  });
+  const upstream = httpRequest(
+    { hostname, port, method, path: url, headers, agent: false },
+    (answer) => {
+      const status = answer.statusCode ?? 502;
+      outgoing.writeHead(status, { ...answer.headers, ...more(status) });
+      answer.pipe(outgoing);
+      answer.on('error', () => outgoing.destroy());
+    },
+  );
   upstream.on('error', () => outgoing.destroy());
   incoming.on('aborted', () => upstream.destroy());
   if (body === undefined) incoming.pipe(upstream);

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { serveRegistry } from '../../scripts/lib/registry.ts';
 
 /**
- * The one user of a registry with `htpasswd`. The hash is bcrypt, as the registry asks for, made with
- * `python3 -c 'import crypt; print(crypt.crypt("correct horse", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=32)))'`.
+ * The one user of a registry with `htpasswd`. The hash is bcrypt, as the registry asks for, made
+ * with `python3 -c 'import crypt; print(crypt.crypt("correct horse",
+ * crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=32)))'`.
  */
 export const USER = { username: 'packer', password: 'correct horse' } as const;
 const HTPASSWD = `${USER.username}:$2b$05$9kaejoJOhRblUJYdZiq3.ONCfvjrN6PVnX8Jq2kb7Pxh54.SzcPh2\n`;
@@ -13,10 +14,22 @@ const HTPASSWD = `${USER.username}:$2b$05$9kaejoJOhRblUJYdZiq3.ONCfvjrN6PVnX8Jq2
 export interface RegistryOptions {
   /** Let in {@link USER} only. */
   readonly htpasswd?: boolean;
-  /** Files in PEM; `clientCas` are those of CAs, one of which has to have issued the client's certificate. */
-  readonly tls?: { readonly certificate: string; readonly key: string; readonly clientCas?: readonly string[] };
+  /**
+   * Files in PEM; `clientCas` are those of CAs, one of which has to have issued the client's
+   * certificate.
+   */
+  readonly tls?: {
+    readonly certificate: string;
+    readonly key: string;
+    readonly clientCas?: readonly string[];
+  };
   /** Bearer tokens of a token server, signed by the key of `certificate` (a file in PEM). */
-  readonly token?: { readonly realm: string; readonly service: string; readonly issuer: string; readonly certificate: string };
+  readonly token?: {
+    readonly realm: string;
+    readonly service: string;
+    readonly issuer: string;
+    readonly certificate: string;
+  };
 }
 
 export interface TestRegistry {
@@ -35,7 +48,12 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Test
   const remove = (): Promise<void> => rm(root, { recursive: true, force: true });
   try {
     const { host, stop } = await serveRegistry(root, configuration(root, options));
-    return { host, url: `${options.tls ? 'https' : 'http'}://${host}`, root, stop: () => stop().then(remove) };
+    return {
+      host,
+      url: `${options.tls ? 'https' : 'http'}://${host}`,
+      root,
+      stop: () => stop().then(remove),
+    };
   } catch (error) {
     await remove();
     throw error;
@@ -54,11 +72,20 @@ function configuration(root: string, { htpasswd, tls, token }: RegistryOptions):
     http: {
       addr: '127.0.0.1:0',
       secret: 'for tests',
-      ...(tls && { tls: { certificate: tls.certificate, key: tls.key, clientcas: tls.clientCas ?? [] } }),
+      ...(tls && {
+        tls: { certificate: tls.certificate, key: tls.key, clientcas: tls.clientCas ?? [] },
+      }),
     },
     ...(htpasswd && { auth: { htpasswd: { realm: 'test', path: join(root, 'htpasswd') } } }),
     ...(token && {
-      auth: { token: { realm: token.realm, service: token.service, issuer: token.issuer, rootcertbundle: token.certificate } },
+      auth: {
+        token: {
+          realm: token.realm,
+          service: token.service,
+          issuer: token.issuer,
+          rootcertbundle: token.certificate,
+        },
+      },
     }),
   };
 }

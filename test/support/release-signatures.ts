@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { type Digest, digestFromHex } from '../../src/core/digest.ts';
-import { type ReleaseKeyFile, type ReleaseKeys, readReleaseKeys } from '../../src/trust/release-keys.ts';
+import {
+  type ReleaseKeyFile,
+  type ReleaseKeys,
+  readReleaseKeys,
+} from '../../src/trust/release-keys.ts';
 
 const FOLDER = new URL('../../fixtures/release-signatures/', import.meta.url);
 
@@ -17,7 +21,9 @@ export const OCP_4_16 = realSignature(
   'ocp-4.16.0-x86_64_sha256-3717338045df06e31effea46761b2c7e90f543cc4f00547af8158dd6aea868c3_signature-1',
 );
 /** Of version 3. */
-export const RHEL_7 = realSignature('rhel7_sha256-e3f12513a4b22a2d7c0e7c9207f52128113758d9d68c7d06b11a0ac7672966f7_signature-1');
+export const RHEL_7 = realSignature(
+  'rhel7_sha256-e3f12513a4b22a2d7c0e7c9207f52128113758d9d68c7d06b11a0ac7672966f7_signature-1',
+);
 export const CI_4_0 = realSignature(
   'ci-4.0.0-0.ci-2019-04-19-181452_sha256-edd9824f0404f1a139688017e7001370e2f3fbc088b94da84506653b473fe140_signature-1',
 );

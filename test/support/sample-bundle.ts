@@ -2,7 +2,12 @@ import { createCipheriv, createHash } from 'node:crypto';
 import { join } from 'node:path';
 
 import type { BundledRelease } from '../../src/bundle/format/manifest.ts';
-import { type BundleContents, type BundlePlan, describeBundle, planBundle } from '../../src/bundle/format/plan.ts';
+import {
+  type BundleContents,
+  type BundlePlan,
+  describeBundle,
+  planBundle,
+} from '../../src/bundle/format/plan.ts';
 import { BundleWriter, type FinishedVolume } from '../../src/bundle/writing/writer.ts';
 import { streamOf } from '../../src/core/bytes.ts';
 import type { Descriptor } from '../../src/core/descriptor.ts';
@@ -29,13 +34,20 @@ export interface SampleBundle {
 }
 
 /** One image with layers of the given sizes, as a bundle needs to be told of it. */
-export function sampleContents(sizes: readonly number[]): { contents: BundleContents; layers: SampleBundle['layers'] } {
+export function sampleContents(sizes: readonly number[]): {
+  contents: BundleContents;
+  layers: SampleBundle['layers'];
+} {
   const layers = sizes.map((size, index) => {
     const bytes = seededBytes(`layer ${index}`, size);
     return { descriptor: { mediaType: DOCKER_LAYER, digest: digestOf(bytes), size }, bytes };
   });
   const config = Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux' }));
-  const configDescriptor = { mediaType: DOCKER_CONFIG, digest: digestOf(config), size: config.length };
+  const configDescriptor = {
+    mediaType: DOCKER_CONFIG,
+    digest: digestOf(config),
+    size: config.length,
+  };
   const manifest = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
@@ -56,7 +68,15 @@ export function sampleContents(sizes: readonly number[]): { contents: BundleCont
   };
   const contents: BundleContents = {
     releases: [release],
-    images: [{ ...image, name: '4.17.3-x86_64', role: 'release', source: reference, tags: ['4.17.3-x86_64'] }],
+    images: [
+      {
+        ...image,
+        name: '4.17.3-x86_64',
+        role: 'release',
+        source: reference,
+        tags: ['4.17.3-x86_64'],
+      },
+    ],
     configMaps: [],
     metadata: [
       { descriptor: image, bytes: manifest },
@@ -67,7 +87,10 @@ export function sampleContents(sizes: readonly number[]): { contents: BundleCont
   return { contents, layers };
 }
 
-/** Writes a bundle with layers of the given sizes (bytes) into `folder`, in volumes if a size of theirs is given. */
+/**
+ * Writes a bundle with layers of the given sizes (bytes) into `folder`, in volumes if a size of
+ * theirs is given.
+ */
 export async function writeSampleBundle(
   folder: string,
   sizes: readonly number[],
@@ -77,11 +100,18 @@ export async function writeSampleBundle(
   const { contents, layers } = sampleContents(sizes);
   const described = describeBundle(contents);
   const signature = Buffer.from(`${Buffer.from(key.sign(described.sums)).toString('base64')}\n`);
-  const plan = planBundle(described, { signature, publicKey: Buffer.from(key.public.pem) }, volumeSize);
+  const plan = planBundle(
+    described,
+    { signature, publicKey: Buffer.from(key.public.pem) },
+    volumeSize,
+  );
   const path = join(folder, 'ocp-4.17.3-x86_64.tar.zst');
   const volumes: FinishedVolume[] = [];
-  const writer = await BundleWriter.create(path, plan, { finished: async (volume) => void volumes.push(volume) });
-  for (const { descriptor, bytes } of layers) await writer.append(descriptor, verified(streamOf(bytes), descriptor));
+  const writer = await BundleWriter.create(path, plan, {
+    finished: async (volume) => void volumes.push(volume),
+  });
+  for (const { descriptor, bytes } of layers)
+    await writer.append(descriptor, verified(streamOf(bytes), descriptor));
   await writer.finish();
   return { path, plan, contents, layers, key, volumes };
 }

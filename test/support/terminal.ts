@@ -45,7 +45,11 @@ const MOST_BYTES = 1_000_000;
  * Runs the built program on a terminal that nobody has given a size. One that is `stopped` takes
  * nothing, as after Ctrl-S: the program is sent SIGHUP as soon as it hears signals.
  */
-export async function runOnTerminal(args: readonly string[], kind: 'open' | 'stopped', home: string): Promise<EndedOnTerminal> {
+export async function runOnTerminal(
+  args: readonly string[],
+  kind: 'open' | 'stopped',
+  home: string,
+): Promise<EndedOnTerminal> {
   const command = [process.execPath, projectPath('dist/bin.js'), ...args];
   const { stdout } = await execa('python3', ['-c', RUN, kind, String(MOST_BYTES), ...command], {
     env: { HOME: home, PATH: process.env['PATH'] ?? '', TERM: 'xterm' },

@@ -26,15 +26,19 @@ export interface TokenServer {
 export interface TokenServerOptions {
   /** How many seconds the tokens say they last: those for the n-th request, from 1. */
   readonly life?: (nth: number) => number | undefined;
-  /** How many seconds the registry takes them for; it adds 60 of its own, so that anything down to -60 makes sense. */
+  /**
+   * How many seconds the registry takes them for; it adds 60 of its own, so that anything down to
+   * -60 makes sense.
+   */
   readonly validFor?: number;
   /** The status that every POST is answered with: a server that knows no "OAuth 2". */
   readonly refusePost?: number;
 }
 
 /**
- * A token server (distribution, "Token Authentication" and "OAuth 2") whose tokens the real registry takes when it was given the
- * certificate. Gives {@link USER} all that is asked for, and nobody else anything but `pull` of `public/…`.
+ * A token server (distribution, "Token Authentication" and "OAuth 2") whose tokens the real
+ * registry takes when it was given the certificate. Gives {@link USER} all that is asked for, and
+ * nobody else anything but `pull` of `public/…`.
  */
 export async function startTokenServer(
   files: { certificate: string; key: string },
@@ -56,28 +60,43 @@ export async function startTokenServer(
         outgoing.writeHead(refusePost).end();
         return;
       }
-      const basicOf = (password: string): string => `Basic ${Buffer.from(`${USER.username}:${password}`).toString('base64')}`;
+      const basicOf = (password: string): string =>
+        `Basic ${Buffer.from(`${USER.username}:${password}`).toString('base64')}`;
       const known = [basicOf(USER.password), basicOf(IDENTITY_TOKEN)];
-      const isUser = method === 'POST' ? parameters.get('refresh_token') === IDENTITY_TOKEN : known.includes(headers.authorization ?? '');
+      const isUser =
+        method === 'POST'
+          ? parameters.get('refresh_token') === IDENTITY_TOKEN
+          : known.includes(headers.authorization ?? '');
       if (!isUser && (headers.authorization !== undefined || method === 'POST')) {
         outgoing.writeHead(401).end('{"errors":[{"code":"UNAUTHORIZED","message":"who are you"}]}');
         return;
       }
       const scopes = parameters.getAll('scope').flatMap((scope) => scope.split(' '));
-      const token = jwt({ iss: issuer, aud: service, access: scopes.flatMap((scope) => granted(scope, isUser)) });
+      const token = jwt({
+        iss: issuer,
+        aud: service,
+        access: scopes.flatMap((scope) => granted(scope, isUser)),
+      });
       tokens.push(token);
       outgoing.writeHead(200, { 'content-type': 'application/json' });
-      outgoing.end(JSON.stringify({ [method === 'POST' ? 'access_token' : 'token']: token, expires_in: life(requests.length) }));
+      outgoing.end(
+        JSON.stringify({
+          [method === 'POST' ? 'access_token' : 'token']: token,
+          expires_in: life(requests.length),
+        }),
+      );
     })();
   });
   const jwt = (claims: object): string => {
     const now = Math.floor(Date.now() / 1000);
-    const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const encode = (value: object): string =>
+      Buffer.from(JSON.stringify(value)).toString('base64url');
     const head = encode({ typ: 'JWT', alg: 'ES256', x5c: [certificate] });
     const text = `${head}.${encode({ ...claims, sub: '', jti: randomUUID(), nbf: now - 120, iat: now, exp: now + validFor })}`;
     return `${text}.${sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
   };
-  if (createPublicKey(key).asymmetricKeyType !== 'ec') throw new Error('the key of a token server has to be on P-256');
+  if (createPublicKey(key).asymmetricKeyType !== 'ec')
+    throw new Error('the key of a token server has to be on P-256');
   const host = await listenOnLoopback(server);
   return {
     realm: `http://${host}/token?kept=yes`,
@@ -94,7 +113,9 @@ export async function startTokenServer(
 
 function granted(scope: string, isUser: boolean): object[] {
   const [type, name = '', actions = ''] = scope.split(':');
-  const allowed = actions.split(',').filter((action) => isUser || (action === 'pull' && name.startsWith('public/')));
+  const allowed = actions
+    .split(',')
+    .filter((action) => isUser || (action === 'pull' && name.startsWith('public/')));
   return allowed.length === 0 ? [] : [{ type, name, actions: allowed }];
 }
 

@@ -14,7 +14,10 @@ export interface RunOptions {
   readonly input?: string;
 }
 
-/** Somebody with a home folder and a session of their own, and nothing else in their environment, who runs the built program. */
+/**
+ * Somebody with a home folder and a session of their own, and nothing else in their environment,
+ * who runs the built program.
+ */
 export class User {
   readonly folder: string;
 
@@ -52,7 +55,9 @@ export class User {
     return { status, stdout, stderr };
   }
 
-  /** The result of a run that has to succeed, as JSON. @throws Error with what it said on stderr. */
+  /**
+   * The result of a run that has to succeed, as JSON. @throws Error with what it said on stderr.
+   */
   async json(args: readonly string[], options: RunOptions = {}): Promise<unknown> {
     const ran = await this.bundle([...args, '--output', 'json'], options);
     if (ran.status !== 0) throw new Error(`status ${String(ran.status)}: ${ran.stderr}`);
@@ -65,7 +70,9 @@ export class User {
 }
 
 /** A temporary folder for `work`, gone afterwards. */
-export async function temporaryFolder(name: string): Promise<{ readonly path: string; readonly remove: () => Promise<void> }> {
+export async function temporaryFolder(
+  name: string,
+): Promise<{ readonly path: string; readonly remove: () => Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), `bundle-${name}-`));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }

@@ -12,7 +12,14 @@ export async function describeMachine(): Promise<Readonly<Record<string, string>
       return 'not installed';
     }
   };
-  const commit = await first('git', ['-C', projectPath(), 'describe', '--always', '--dirty', '--abbrev=12']);
+  const commit = await first('git', [
+    '-C',
+    projectPath(),
+    'describe',
+    '--always',
+    '--dirty',
+    '--abbrev=12',
+  ]);
   return {
     date: new Date().toISOString().slice(0, 10),
     commit,

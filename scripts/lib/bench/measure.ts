@@ -2,7 +2,14 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { projectPath } from '../project-root.ts';
-import { curlHeads, curlToFiles, curlUploads, opensslDigest, type PlacedBlob, skopeoCopies } from './floors.ts';
+import {
+  curlHeads,
+  curlToFiles,
+  curlUploads,
+  opensslDigest,
+  type PlacedBlob,
+  skopeoCopies,
+} from './floors.ts';
 import { interruptedRound } from './interrupted.ts';
 import { Measurements } from './measurements.ts';
 import type { ShapeResult } from './report.ts';
@@ -34,14 +41,22 @@ interface Bench extends MeasureOptions {
   readonly medium: string;
 }
 
-/** Makes the release of a shape and measures with it, round after round; everything is removed in the end. */
+/**
+ * Makes the release of a shape and measures with it, round after round; everything is removed in
+ * the end.
+ */
 export async function measure(name: ShapeName, options: MeasureOptions): Promise<ShapeResult> {
   const { about, kind, shape, components }: BenchShape = SHAPES[name];
   const { folder, rounds, tell } = options;
   await rm(folder, { recursive: true, force: true });
   tell(`${name}: making ${about}`);
   const source = await makeSource(join(folder, 'source'), shape, components);
-  const bench: Bench = { ...options, source, found: new Measurements(), medium: join(folder, 'medium') };
+  const bench: Bench = {
+    ...options,
+    source,
+    found: new Measurements(),
+    medium: join(folder, 'medium'),
+  };
   try {
     await mkdir(join(folder, 'home'));
     for (let round = 0; round < rounds; round += 1) {
@@ -53,17 +68,35 @@ export async function measure(name: ShapeName, options: MeasureOptions): Promise
     }
     if (options.skopeo && kind === 'release') {
       const { seconds } = await pack(bench);
-      bench.found.add({ what: 'pack', against: 'skopeo copy, image by image, once' }, seconds, await skopeo(bench));
+      bench.found.add(
+        { what: 'pack', against: 'skopeo copy, image by image, once' },
+        seconds,
+        await skopeo(bench),
+      );
     }
-    return { name, about, blobs: source.blobs.length, bytes: source.bytes, rounds, measurements: bench.found.all };
+    return {
+      name,
+      about,
+      blobs: source.blobs.length,
+      bytes: source.bytes,
+      rounds,
+      measurements: bench.found.all,
+    };
   } finally {
     await source.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** The two are run in turn, and the order turns with the rounds: neither always finds the machine as the other left it. */
-async function inTurn(round: number, ours: () => Promise<number>, floor: () => Promise<number>): Promise<[number, number]> {
+/**
+ * The two are run in turn, and the order turns with the rounds: neither always finds the machine as
+ * the other left it.
+ */
+async function inTurn(
+  round: number,
+  ours: () => Promise<number>,
+  floor: () => Promise<number>,
+): Promise<[number, number]> {
   if (round % 2 === 0) return [await ours(), await floor()];
   const first = await floor();
   return [await ours(), first];
@@ -77,14 +110,24 @@ async function releaseRound(bench: Bench, round: number): Promise<void> {
     round,
     async () => {
       const usage = await pack(bench);
-      found.add({ what: 'CPU of pack, per GB', against: 'user and system', limit: 3.5 }, usage.cpuSeconds / gigabytes);
-      found.add({ what: 'memory of pack, at its peak', against: '', unit: 'MiB', limit: 200 }, usage.peakMiB);
+      found.add(
+        { what: 'CPU of pack, per GB', against: 'user and system', limit: 3.5 },
+        usage.cpuSeconds / gigabytes,
+      );
+      found.add(
+        { what: 'memory of pack, at its peak', against: '', unit: 'MiB', limit: 200 },
+        usage.peakMiB,
+      );
       return usage.seconds;
     },
     () => curlToFiles(source.blobs, files, CONCURRENCY),
   );
   found.add(
-    { what: 'pack', against: 'curl of the blobs into files, in parallel, and sync', limit: gigabytes > 5 ? 1.1 : 1.15 },
+    {
+      what: 'pack',
+      against: 'curl of the blobs into files, in parallel, and sync',
+      limit: gigabytes > 5 ? 1.1 : 1.15,
+    },
     packed,
     fetched,
   );
@@ -96,22 +139,38 @@ async function releaseRound(bench: Bench, round: number): Promise<void> {
   await opensslDigest(bundle); // into the page cache
   const [verified, digested] = await inTurn(
     round,
-    async () => (await runBundle(join(folder, 'home'), ['verify', bundle, ...source.trust])).seconds,
+    async () =>
+      (await runBundle(join(folder, 'home'), ['verify', bundle, ...source.trust])).seconds,
     () => opensslDigest(bundle),
   );
-  found.add({ what: 'verify', against: 'openssl dgst of the file', limit: 1.25 }, verified, digested);
+  found.add(
+    { what: 'verify', against: 'openssl dgst of the file', limit: 1.25 },
+    verified,
+    digested,
+  );
 
   const [unpacked, uploaded] = await inTurn(
     round,
     () => unpackTwice(bench, bundle),
-    () => intoEmptyRegistry(bench, (host) => curlUploads(source.blobs, files, `${host}/${COMPONENTS}`, CONCURRENCY)),
+    () =>
+      intoEmptyRegistry(bench, (host) =>
+        curlUploads(source.blobs, files, `${host}/${COMPONENTS}`, CONCURRENCY),
+      ),
   );
-  found.add({ what: 'unpack', against: 'curl of the blobs from files, one a request', limit: 0.85 }, unpacked, uploaded);
+  found.add(
+    { what: 'unpack', against: 'curl of the blobs from files, one a request', limit: 0.85 },
+    unpacked,
+    uploaded,
+  );
   await rm(files, { recursive: true, force: true });
 
   const help = await runProgram(process.execPath, [projectPath('dist', 'bin.js'), '--help']);
   const node = await runProgram(process.execPath, ['-e', '0']);
-  found.add({ what: 'start: bundle --help', against: 'node -e 0', unit: 'ms' }, help.seconds * 1000, node.seconds * 1000);
+  found.add(
+    { what: 'start: bundle --help', against: 'node -e 0', unit: 'ms' },
+    help.seconds * 1000,
+    node.seconds * 1000,
+  );
 }
 
 /** @returns the seconds of the first unpack; the second one finds everything there. */
@@ -121,15 +180,32 @@ async function unpackTwice(bench: Bench, bundle: string): Promise<number> {
   return intoEmptyRegistry(bench, async (host) => {
     const unpack = (): ReturnType<typeof runBundle> =>
       runBundle(join(folder, 'home'), [
-        ...['unpack', bundle, '--to', `${host}/ocp4`, '--resources-dir', join(folder, 'home', 'cluster-resources')],
+        ...[
+          'unpack',
+          bundle,
+          '--to',
+          `${host}/ocp4`,
+          '--resources-dir',
+          join(folder, 'home', 'cluster-resources'),
+        ],
         ...source.trust,
       ]);
     const first = await unpack();
-    found.add({ what: 'CPU of unpack, per GB', against: 'user and system' }, first.cpuSeconds / gigabytes);
-    found.add({ what: 'memory of unpack, at its peak', against: '', unit: 'MiB', limit: 200 }, first.peakMiB);
+    found.add(
+      { what: 'CPU of unpack, per GB', against: 'user and system' },
+      first.cpuSeconds / gigabytes,
+    );
+    found.add(
+      { what: 'memory of unpack, at its peak', against: '', unit: 'MiB', limit: 200 },
+      first.peakMiB,
+    );
     const second = await unpack();
     const asked = await curlHeads(source.blobs.map(deliveredTo(host)), CONCURRENCY);
-    found.add({ what: 'unpack of what is there', against: 'HEAD of each blob with curl, in parallel' }, second.seconds, asked);
+    found.add(
+      { what: 'unpack of what is there', against: 'HEAD of each blob with curl, in parallel' },
+      second.seconds,
+      asked,
+    );
     return first.seconds;
   });
 }
@@ -148,13 +224,21 @@ async function largeLayerRound(bench: Bench): Promise<void> {
   const { seconds } = await pack(bench);
   const fetched = await curlToFiles([largest!], join(folder, 'files'), 1);
   await rm(join(folder, 'files'), { recursive: true });
-  found.add({ what: 'pack', against: 'one curl of the large layer, and sync', limit: 1.25 }, seconds, fetched);
+  found.add(
+    { what: 'pack', against: 'one curl of the large layer, and sync', limit: 1.25 },
+    seconds,
+    fetched,
+  );
   const line = await slowLine(source.host, { bytesPerSecond: CAP });
   try {
     const throttled = await pack(bench, line.host);
     const alone = source.bytes / CAP;
     const against = 'one connection of 30 MB/s, computed';
-    found.add({ what: 'pack over connections of 30 MB/s', against, limit: 0.2 }, throttled.seconds, alone);
+    found.add(
+      { what: 'pack over connections of 30 MB/s', against, limit: 0.2 },
+      throttled.seconds,
+      alone,
+    );
   } finally {
     await line.stop();
   }
@@ -163,11 +247,19 @@ async function largeLayerRound(bench: Bench): Promise<void> {
 async function smallImagesRound(bench: Bench): Promise<void> {
   const { source, found, folder, medium } = bench;
   const against = `requests × ${LATENCY_MS} ms / ${CONCURRENCY}`;
-  const through = async (what: string, target: string, work: (host: string) => Promise<number>): Promise<void> => {
+  const through = async (
+    what: string,
+    target: string,
+    work: (host: string) => Promise<number>,
+  ): Promise<void> => {
     const line = await slowLine(target, { latencyMs: LATENCY_MS });
     try {
       const seconds = await work(line.host);
-      found.add({ what: `${what}, ${LATENCY_MS} ms added to each request`, against, limit: 1.5 }, seconds, floorOf(line.requests()));
+      found.add(
+        { what: `${what}, ${LATENCY_MS} ms added to each request`, against, limit: 1.5 },
+        seconds,
+        floorOf(line.requests()),
+      );
       found.add({ what: `requests of ${what}`, against: '', unit: '' }, line.requests());
     } finally {
       await line.stop();
@@ -186,7 +278,8 @@ async function smallImagesRound(bench: Bench): Promise<void> {
     await through(
       'unpack',
       registry,
-      async (host) => (await runBundle(join(folder, 'home'), [...arguments_(host), ...source.trust])).seconds,
+      async (host) =>
+        (await runBundle(join(folder, 'home'), [...arguments_(host), ...source.trust])).seconds,
     );
     return 0;
   });
@@ -196,7 +289,10 @@ function floorOf(requests: number): number {
   return (requests * LATENCY_MS) / 1000 / CONCURRENCY;
 }
 
-async function pack({ source, found, folder, medium }: Bench, host?: string): ReturnType<typeof runBundle> {
+async function pack(
+  { source, found, folder, medium }: Bench,
+  host?: string,
+): ReturnType<typeof runBundle> {
   await rm(medium, { recursive: true, force: true });
   await mkdir(medium);
   const home = join(folder, 'home');
@@ -207,7 +303,10 @@ async function pack({ source, found, folder, medium }: Bench, host?: string): Re
   }, 500);
   try {
     const usage = await running;
-    found.add({ what: 'disk of pack beside the bundle', against: '', unit: 'kB' }, Math.max(beside, await bytesBeside(home, medium)) / 1e3);
+    found.add(
+      { what: 'disk of pack beside the bundle', against: '', unit: 'kB' },
+      Math.max(beside, await bytesBeside(home, medium)) / 1e3,
+    );
     return usage;
   } finally {
     clearInterval(watch);
@@ -235,7 +334,10 @@ async function skopeo({ source, folder }: Bench): Promise<number> {
   }
 }
 
-async function intoEmptyRegistry({ folder }: Bench, work: (host: string) => Promise<number>): Promise<number> {
+async function intoEmptyRegistry(
+  { folder }: Bench,
+  work: (host: string) => Promise<number>,
+): Promise<number> {
   const place = join(folder, 'target');
   const registry = await emptyRegistry(place);
   try {

@@ -1,4 +1,7 @@
-/** One thing that was done by the program and by something to hold it against, several times in turn. */
+/**
+ * One thing that was done by the program and by something to hold it against, several times in
+ * turn.
+ */
 export interface Measurement {
   readonly what: string;
   /** What it is held against. */
@@ -20,7 +23,9 @@ export interface Summary {
 }
 
 export function summaryOf({ values, floors }: Measurement): Summary {
-  const ratios = values.flatMap((value, round) => (floors[round] === undefined ? [] : [value / floors[round]]));
+  const ratios = values.flatMap((value, round) =>
+    floors[round] === undefined ? [] : [value / floors[round]],
+  );
   return {
     value: median(values),
     floor: floors.length === 0 ? undefined : median(floors),
@@ -36,12 +41,20 @@ export function median(values: readonly number[]): number {
 
 /** Gathers measurements under their names, round after round. */
 export class Measurements {
-  readonly #rows = new Map<string, Measurement & { readonly values: number[]; readonly floors: number[] }>();
+  readonly #rows = new Map<
+    string,
+    Measurement & { readonly values: number[]; readonly floors: number[] }
+  >();
 
-  add(row: Pick<Measurement, 'what' | 'against' | 'limit'> & { readonly unit?: string }, value: number, floor?: number): void {
+  add(
+    row: Pick<Measurement, 'what' | 'against' | 'limit'> & { readonly unit?: string },
+    value: number,
+    floor?: number,
+  ): void {
     const { what, against, limit, unit = 's' } = row;
     let kept = this.#rows.get(what);
-    if (kept === undefined) this.#rows.set(what, (kept = { what, against, limit, unit, values: [], floors: [] }));
+    if (kept === undefined)
+      this.#rows.set(what, (kept = { what, against, limit, unit, values: [], floors: [] }));
     kept.values.push(value);
     if (floor !== undefined) kept.floors.push(floor);
   }

@@ -19,7 +19,10 @@ export interface BenchResult {
 /** The results as Markdown. */
 export function markdown({ machine, concurrency, results }: BenchResult): string {
   const facts = Object.entries(machine).map(([name, value]) => `- ${name}: ${value}`);
-  const head = ['| what | bundle | held against | | ratio | should be |', '| --- | ---: | --- | ---: | ---: | ---: |'];
+  const head = [
+    '| what | bundle | held against | | ratio | should be |',
+    '| --- | ---: | --- | ---: | ---: | ---: |',
+  ];
   const tables = results.map(({ about, blobs, bytes, rounds, measurements }) =>
     [
       `### ${about}`,
@@ -36,8 +39,17 @@ export function markdown({ machine, concurrency, results }: BenchResult): string
 function rowOf(measurement: Measurement): string {
   const { what, against, unit, limit } = measurement;
   const { value, floor, ratio } = summaryOf(measurement);
-  const shown = (number: number): string => `${number.toFixed(number < 10 ? 2 : number < 100 ? 1 : 0)} ${unit}`;
-  const should = limit === undefined ? '' : ratio === undefined ? `≤ ${limit} ${unit}` : `≤ ${limit}`;
-  const cells = [what, shown(value), against, floor === undefined ? '' : shown(floor), ratio?.toFixed(2) ?? '', should];
+  const shown = (number: number): string =>
+    `${number.toFixed(number < 10 ? 2 : number < 100 ? 1 : 0)} ${unit}`;
+  const should =
+    limit === undefined ? '' : ratio === undefined ? `≤ ${limit} ${unit}` : `≤ ${limit}`;
+  const cells = [
+    what,
+    shown(value),
+    against,
+    floor === undefined ? '' : shown(floor),
+    ratio?.toFixed(2) ?? '',
+    should,
+  ];
   return `| ${cells.join(' | ')} |`;
 }

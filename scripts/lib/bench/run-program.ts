@@ -17,21 +17,35 @@ export interface RunOptions {
 }
 
 /** Runs a program to its end. @throws Error with what it said, where it ended badly. */
-export async function runProgram(program: string, args: readonly string[], { input, env, until }: RunOptions = {}): Promise<ProgramRun> {
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  { input, env, until }: RunOptions = {},
+): Promise<ProgramRun> {
   const began = performance.now();
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env: { PATH: process.env['PATH'] ?? '', ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(program, args, {
+      env: { PATH: process.env['PATH'] ?? '', ...env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
     child.on('error', reject);
     void until?.then(() => child.kill('SIGKILL'));
-    child.stdin.on('error', () => undefined); // it ended before it had read all: its status says why
+    // It ended before it had read all: its status says why.
+    child.stdin.on('error', () => undefined);
     child.on('close', (status, signal) => {
       const seconds = (performance.now() - began) / 1000;
-      if (status === 0 || (until !== undefined && signal === 'SIGKILL')) resolve({ seconds, stdout: Buffer.concat(stdout).toString() });
-      else reject(new Error(`${program} ended with ${status}: ${Buffer.concat(stderr).toString().slice(0, 2000)}`));
+      if (status === 0 || (until !== undefined && signal === 'SIGKILL'))
+        resolve({ seconds, stdout: Buffer.concat(stdout).toString() });
+      else
+        reject(
+          new Error(
+            `${program} ended with ${status}: ${Buffer.concat(stderr).toString().slice(0, 2000)}`,
+          ),
+        );
     });
     child.stdin.end(input ?? '');
   });
@@ -51,7 +65,11 @@ export interface Usage {
  * @param home where both are.
  * @param until kills it when it comes; what it used is not known then.
  */
-export async function runBundle(home: string, args: readonly string[], until?: Promise<void>): Promise<Usage> {
+export async function runBundle(
+  home: string,
+  args: readonly string[],
+  until?: Promise<void>,
+): Promise<Usage> {
   const reporter = pathToFileURL(join(import.meta.dirname, 'report-usage.js')).href;
   const env = { HOME: home, TMPDIR: home };
   const { seconds, stdout } = await runProgram(
@@ -59,6 +77,8 @@ export async function runBundle(home: string, args: readonly string[], until?: P
     ['--import', reporter, projectPath('dist', 'bin.js'), ...args, '--progress', 'none'],
     { env, until },
   );
-  const [cpuMicroseconds = NaN, maxKiB = NaN] = (/^usage (\d+) (\d+)$/m.exec(stdout) ?? []).slice(1).map(Number);
+  const [cpuMicroseconds = NaN, maxKiB = NaN] = (/^usage (\d+) (\d+)$/m.exec(stdout) ?? [])
+    .slice(1)
+    .map(Number);
   return { seconds, cpuSeconds: cpuMicroseconds / 1e6, peakMiB: maxKiB / 1024 };
 }

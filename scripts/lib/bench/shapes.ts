@@ -16,9 +16,21 @@ const SMALL_BASE = [4096, 4096, 4096, 4096];
 
 /** The releases to measure with; a real one has 15 GB. */
 export const SHAPES = {
-  quick: { kind: 'release', shape: realShape(0.02), about: '0.3 GB in the shape of a real release' },
-  release: { kind: 'release', shape: realShape(0.0865), about: '1.3 GB in the shape of a real release' },
-  'release-10': { kind: 'release', shape: realShape(0.667), about: '10 GB in the shape of a real release' },
+  quick: {
+    kind: 'release',
+    shape: realShape(0.02),
+    about: '0.3 GB in the shape of a real release',
+  },
+  release: {
+    kind: 'release',
+    shape: realShape(0.0865),
+    about: '1.3 GB in the shape of a real release',
+  },
+  'release-10': {
+    kind: 'release',
+    shape: realShape(0.667),
+    about: '10 GB in the shape of a real release',
+  },
   'large-layer': {
     kind: 'large layer',
     shape: { base: SMALL_BASE, own: () => 2048 * MiB },
@@ -31,7 +43,11 @@ export const SHAPES = {
     components: 2000,
     about: '2,000 small images',
   },
-  interrupted: { kind: 'interrupted', shape: realShape(0.0865), about: '1.3 GB over a slow line, interrupted' },
+  interrupted: {
+    kind: 'interrupted',
+    shape: realShape(0.0865),
+    about: '1.3 GB over a slow line, interrupted',
+  },
 } as const satisfies Readonly<Record<string, BenchShape>>;
 
 export type ShapeName = keyof typeof SHAPES;

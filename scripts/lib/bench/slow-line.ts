@@ -23,12 +23,16 @@ export interface SlowLine {
 /** HTTP/1.1 without pipelining: a request begins a stretch of bytes of its own. */
 const REQUEST = /^(GET|HEAD|POST|PUT|PATCH|DELETE) \/v2\//;
 
-/** A long or a narrow line to a server on loopback, in TCP: nothing of what goes through it is changed. */
+/**
+ * A long or a narrow line to a server on loopback, in TCP: nothing of what goes through it is
+ * changed.
+ */
 export async function slowLine(target: string, slowness: Slowness): Promise<SlowLine> {
   const [hostname, port] = target.split(':') as [string, string];
   const sockets = new Set<Socket>();
   let requests = 0;
-  const inAll = slowness.bytesPerSecondInAll === undefined ? undefined : new Toll(slowness.bytesPerSecondInAll);
+  const inAll =
+    slowness.bytesPerSecondInAll === undefined ? undefined : new Toll(slowness.bytesPerSecondInAll);
   const server = createServer({ noDelay: true }, (client) => {
     const upstream = connect({ host: hostname, port: Number(port), noDelay: true });
     for (const socket of [client, upstream]) {
@@ -42,7 +46,8 @@ export async function slowLine(target: string, slowness: Slowness): Promise<Slow
     const count = (chunk: Buffer): void => {
       if (REQUEST.test(chunk.subarray(0, 16).toString('latin1'))) requests += 1;
     };
-    const alone = slowness.bytesPerSecond === undefined ? undefined : new Toll(slowness.bytesPerSecond);
+    const alone =
+      slowness.bytesPerSecond === undefined ? undefined : new Toll(slowness.bytesPerSecond);
     void passOn(client, upstream, count, slowness.latencyMs, []);
     void passOn(
       upstream,
@@ -89,9 +94,11 @@ async function passOn(
   try {
     for await (const chunk of from as AsyncIterable<Buffer>) {
       count(chunk);
-      if (latencyMs !== undefined && REQUEST.test(chunk.subarray(0, 16).toString('latin1'))) await sleep(latencyMs);
+      if (latencyMs !== undefined && REQUEST.test(chunk.subarray(0, 16).toString('latin1')))
+        await sleep(latencyMs);
       for (const toll of tolls) await toll.pay(chunk.length);
-      if (!to.write(chunk)) await new Promise<void>((resolve) => to.once('drain', resolve).once('close', resolve));
+      if (!to.write(chunk))
+        await new Promise<void>((resolve) => to.once('drain', resolve).once('close', resolve));
     }
     to.end();
   } catch {

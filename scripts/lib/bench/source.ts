@@ -35,35 +35,56 @@ export async function emptyRegistry(folder: string): Promise<ServedRegistry> {
   return serveRegistry(folder, {
     version: 0.1,
     log: { level: 'info', accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: join(folder, 'storage') }, maintenance: { uploadpurging: { enabled: false } } },
+    storage: {
+      filesystem: { rootdirectory: join(folder, 'storage') },
+      maintenance: { uploadpurging: { enabled: false } },
+    },
     http: { addr: '127.0.0.1:0', secret: 'for the bench' },
   });
 }
 
 /** Makes a release of a shape in a registry of its own. */
-export async function makeSource(folder: string, shape: Shape, components: number | undefined): Promise<Source> {
+export async function makeSource(
+  folder: string,
+  shape: Shape,
+  components: number | undefined,
+): Promise<Source> {
   const registry = await emptyRegistry(join(folder, 'registry'));
   const { destination, close } = registryDestination(registry.host);
   const client = new RegistryClient({ credentials: anonymous, ca: [] });
   try {
-    const made = await makeRelease({ out: folder, version: VERSION, shape, destination, ...(components !== undefined && { components }) });
+    const made = await makeRelease({
+      out: folder,
+      version: VERSION,
+      shape,
+      destination,
+      ...(components !== undefined && { components }),
+    });
     const request = (
       name: string,
       descriptor: (typeof made.components)[number] | typeof made.release,
       repository: string,
     ): ImageRequest => ({
       ...{ name, role: 'component', descriptor, source: '', tags: [] },
-      store: client.repository({ registry: registry.host, repository: `${NAMESPACE}/${repository}` }),
+      store: client.repository({
+        registry: registry.host,
+        repository: `${NAMESPACE}/${repository}`,
+      }),
     });
     const requests = [
       request('release', made.release, 'ocp-release'),
       ...made.components.map((component) => request(component.name, component, 'ocp-v4.0-art-dev')),
     ];
-    const plan = await planContent(await new ManifestWalker({ concurrency: 8 }).walk(requests), [], { concurrency: 8 });
+    const plan = await planContent(
+      await new ManifestWalker({ concurrency: 8 }).walk(requests),
+      [],
+      { concurrency: 8 },
+    );
     const placed = new Map<Digest, PlacedBlob>();
     for (const { blobs, store } of plan.images) {
       for (const descriptor of blobs)
-        if (!placed.has(descriptor.digest)) placed.set(descriptor.digest, { descriptor, repository: store.name });
+        if (!placed.has(descriptor.digest))
+          placed.set(descriptor.digest, { descriptor, repository: store.name });
     }
     const blobs = [...placed.values()].toSorted((a, b) => b.descriptor.size - a.descriptor.size);
     const trust = ['--release-key', made.releaseKey];

@@ -2,7 +2,10 @@ import { Compressor, Decompressor } from 'zstd-napi';
 
 /** Most bytes of tar in one frame. */
 export const FRAME_LIMIT = 64 * 1024 * 1024;
-/** A stored frame consists of raw blocks of this size, but the last (RFC 8878 section 3.1.1.2: at most 128 KiB). */
+/**
+ * A stored frame consists of raw blocks of this size, but the last (RFC 8878 section 3.1.1.2: at
+ * most 128 KiB).
+ */
 export const BLOCK_SIZE = 128 * 1024;
 export const FRAME_HEADER_BYTES = 14;
 export const BLOCK_HEADER_BYTES = 3;
@@ -11,7 +14,10 @@ const FRAME_MAGIC = 0xfd2fb528;
 const SKIPPABLE_MAGIC = 0x184d2a5b;
 const SEEK_TABLE_SKIPPABLE_MAGIC = 0x184d2a5e;
 const SEEKABLE_MAGIC = 0x8f92eab1;
-/** 8-byte content size, no checksum, no dictionary, not a single segment (RFC 8878 section 3.1.1.1.1). */
+/**
+ * 8-byte content size, no checksum, no dictionary, not a single segment (RFC 8878 section
+ * 3.1.1.1.1).
+ */
 const STORED_DESCRIPTOR = 0xc0;
 /** 2^(10+7) = 128 KiB (RFC 8878 section 3.1.1.1.2). */
 const STORED_WINDOW = 7 << 3;
@@ -41,7 +47,10 @@ export function rawBlockHeader(size: number, last: boolean): Uint8Array {
   return header;
 }
 
-/** The content size that the header of a stored frame names, or `undefined` if it is not exactly such a header. */
+/**
+ * The content size that the header of a stored frame names, or `undefined` if it is not exactly
+ * such a header.
+ */
 export function storedContentSize(header: Uint8Array): number | undefined {
   if (header.length < FRAME_HEADER_BYTES) return undefined;
   const view = Buffer.from(header.buffer, header.byteOffset, FRAME_HEADER_BYTES);
@@ -53,7 +62,9 @@ export function storedContentSize(header: Uint8Array): number | undefined {
 /** Whether a frame begins here that has content and is no stored one. */
 export function beginsCompressed(bytes: Uint8Array): boolean {
   if (bytes.length < FRAME_HEADER_BYTES || storedContentSize(bytes) !== undefined) return false;
-  return Buffer.from(bytes.buffer, bytes.byteOffset, FRAME_HEADER_BYTES).readUInt32LE(0) === FRAME_MAGIC;
+  return (
+    Buffer.from(bytes.buffer, bytes.byteOffset, FRAME_HEADER_BYTES).readUInt32LE(0) === FRAME_MAGIC
+  );
 }
 
 /** `bytes` as one stored frame. */
@@ -69,13 +80,22 @@ export function storedFrame(bytes: Uint8Array): Uint8Array {
 /** `bytes` as one compressed frame with its content size in the header. */
 export function compressedFrame(bytes: Uint8Array): Uint8Array {
   const compressor = new Compressor();
-  compressor.setParameters({ compressionLevel: METADATA_LEVEL, contentSizeFlag: true, checksumFlag: false, dictIDFlag: false });
+  compressor.setParameters({
+    compressionLevel: METADATA_LEVEL,
+    contentSizeFlag: true,
+    checksumFlag: false,
+    dictIDFlag: false,
+  });
   return compressor.compress(bytes);
 }
 
-/** Decodes one compressed frame whose content size is known to be acceptable; `undefined` if it cannot be decoded. */
+/**
+ * Decodes one compressed frame whose content size is known to be acceptable; `undefined` if it
+ * cannot be decoded.
+ */
 export function decompressedFrame(frame: Uint8Array): Uint8Array | undefined {
-  const decompressor = new Decompressor(); // a new one each time: after bad input an old one fails for good input too
+  // A new one each time: after bad input an old one fails for good input too.
+  const decompressor = new Decompressor();
   decompressor.setParameters({ windowLogMax: MAX_WINDOW_LOG });
   try {
     return decompressor.decompress(frame);
@@ -94,10 +114,13 @@ export interface FrameExtent {
 
 /**
  * Walks the headers of one compressed frame at the start of `bytes` (RFC 8878 section 3.1.1).
- * @returns how many bytes are needed to see more of it, or its extent, or `undefined` for anything our writer does not
- * make: another magic number, a checksum, a dictionary, no content size, more than `FRAME_LIMIT`.
+ * @returns how many bytes are needed to see more of it, or its extent, or `undefined` for anything
+ * our writer does not make: another magic number, a checksum, a dictionary, no content size, more
+ * than `FRAME_LIMIT`.
  */
-export function frameExtent(bytes: Uint8Array): FrameExtent | { readonly needed: number } | undefined {
+export function frameExtent(
+  bytes: Uint8Array,
+): FrameExtent | { readonly needed: number } | undefined {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const longestHeader = 18;
   if (view.length < longestHeader) return { needed: longestHeader };
@@ -108,7 +131,8 @@ export function frameExtent(bytes: Uint8Array): FrameExtent | { readonly needed:
   if ((descriptor & 0x1f) !== 0 || (sizeFlag === 0 && !singleSegment)) return undefined;
   let at = 5 + (singleSegment ? 0 : 1);
   const sizeBytes = [1, 2, 4, 8][sizeFlag]!;
-  const claimed = sizeBytes === 8 ? Number(view.readBigUInt64LE(at)) : view.readUIntLE(at, sizeBytes);
+  const claimed =
+    sizeBytes === 8 ? Number(view.readBigUInt64LE(at)) : view.readUIntLE(at, sizeBytes);
   const content = sizeBytes === 2 ? claimed + 256 : claimed;
   if (content > FRAME_LIMIT) return undefined;
   at += sizeBytes;
@@ -128,7 +152,10 @@ export const SKIPPABLE_HEADER_BYTES = 8;
 
 /** Whether a frame begins here as {@link skippableFrame} makes it. */
 export function isSkippableHeader(bytes: Uint8Array): boolean {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, SKIPPABLE_HEADER_BYTES).readUInt32LE(0) === SKIPPABLE_MAGIC;
+  return (
+    Buffer.from(bytes.buffer, bytes.byteOffset, SKIPPABLE_HEADER_BYTES).readUInt32LE(0) ===
+    SKIPPABLE_MAGIC
+  );
 }
 
 /** A frame that every zstd reader passes over (RFC 8878 section 3.1.2). */
@@ -144,7 +171,8 @@ export function seekTableLength(rows: number): number {
 }
 
 /**
- * The table of the zstd seekable format: one row for each frame before it; frames that hold no content count 0.
+ * The table of the zstd seekable format: one row for each frame before it; frames that hold no
+ * content count 0.
  * @param frames lengths in the file and when decoded, in bytes.
  */
 export function seekTable(frames: readonly FrameExtent[]): Uint8Array {
@@ -162,19 +190,33 @@ export function seekTable(frames: readonly FrameExtent[]): Uint8Array {
 /** The last bytes of a seek table: number of rows, descriptor, magic number. */
 export const SEEK_FOOTER_BYTES = 9;
 
-/** How many rows the seek table has that ends with `footer`; `undefined` if it is no footer of ours. */
+/**
+ * How many rows the seek table has that ends with `footer`; `undefined` if it is no footer of ours.
+ */
 export function seekTableRows(footer: Uint8Array): number | undefined {
   const view = Buffer.from(footer.buffer, footer.byteOffset, SEEK_FOOTER_BYTES);
-  return view.readUInt32LE(5) === SEEKABLE_MAGIC && view.readUInt8(4) === 0 ? view.readUInt32LE(0) : undefined;
+  return view.readUInt32LE(5) === SEEKABLE_MAGIC && view.readUInt8(4) === 0
+    ? view.readUInt32LE(0)
+    : undefined;
 }
 
-/** The rows of a seek table that nobody has checked yet; `undefined` if the frame is not one. @param table the whole frame. */
+/**
+ * The rows of a seek table that nobody has checked yet; `undefined` if the frame is not one. @param
+ * table the whole frame.
+ */
 export function readSeekTable(table: Uint8Array): FrameExtent[] | undefined {
   const view = Buffer.from(table.buffer, table.byteOffset, table.byteLength);
-  if (view.readUInt32LE(0) !== SEEK_TABLE_SKIPPABLE_MAGIC || view.readUInt32LE(4) !== view.length - SKIPPABLE_HEADER_BYTES)
+  if (
+    view.readUInt32LE(0) !== SEEK_TABLE_SKIPPABLE_MAGIC ||
+    view.readUInt32LE(4) !== view.length - SKIPPABLE_HEADER_BYTES
+  )
     return undefined;
   const rows: FrameExtent[] = [];
-  for (let at = SKIPPABLE_HEADER_BYTES; at < view.length - SEEK_FOOTER_BYTES; at += SEEK_ROW_BYTES) {
+  for (
+    let at = SKIPPABLE_HEADER_BYTES;
+    at < view.length - SEEK_FOOTER_BYTES;
+    at += SEEK_ROW_BYTES
+  ) {
     rows.push({ length: view.readUInt32LE(at), content: view.readUInt32LE(at + 4) });
   }
   return rows;

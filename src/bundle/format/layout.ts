@@ -9,8 +9,8 @@ export interface Entry {
 }
 
 /**
- * A run of entries that is cut into frames on its own. `listing`, `seal`, each layer and the end are stored;
- * only the metadata is compressed.
+ * A run of entries that is cut into frames on its own. `listing`, `seal`, each layer and the end
+ * are stored; only the metadata is compressed.
  */
 export interface Section {
   readonly kind: 'listing' | 'seal' | 'metadata' | 'layer' | 'end';
@@ -41,8 +41,9 @@ export function sectionsOf(
 }
 
 /**
- * Tar bytes of each frame of a section: 64 MiB, and the rest. A cut falls on a multiple of 512 and never inside a
- * header, since a header that is longer than one block stands only at the start of a layer's own section.
+ * Tar bytes of each frame of a section: 64 MiB, and the rest. A cut falls on a multiple of 512 and
+ * never inside a header, since a header that is longer than one block stands only at the start of a
+ * layer's own section.
  */
 export function frameCuts(tarLength: number): readonly number[] {
   const cuts: number[] = [];
@@ -55,7 +56,9 @@ export function frameCount(tarLength: number): number {
   return Math.ceil(tarLength / FRAME_LIMIT);
 }
 
-/** What a stored section takes in the file, in bytes; also for a length that nobody has checked yet. */
+/**
+ * What a stored section takes in the file, in bytes; also for a length that nobody has checked yet.
+ */
 export function storedSectionLength(tarLength: number): number {
   const rest = tarLength % FRAME_LIMIT;
   const whole = (tarLength - rest) / FRAME_LIMIT;

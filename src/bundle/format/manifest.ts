@@ -1,7 +1,16 @@
 import type { Descriptor } from '../../core/descriptor.ts';
 import { type Digest, parseDigest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
-import { asArray, asObject, asSize, asString, formatJson, type Json, type JsonObject, parseStrictJson } from '../../core/json.ts';
+import {
+  asArray,
+  asObject,
+  asSize,
+  asString,
+  formatJson,
+  type Json,
+  type JsonObject,
+  parseStrictJson,
+} from '../../core/json.ts';
 import { OCI_INDEX } from '../../core/media-types.ts';
 import { unusable } from './unusable.ts';
 
@@ -17,7 +26,9 @@ export interface BundledRelease {
   readonly reference: string;
   /** RFC 3339, second precision. */
   readonly created: string;
-  /** Digests of the release signatures it carries; none only where an unsigned release was allowed. */
+  /**
+   * Digests of the release signatures it carries; none only where an unsigned release was allowed.
+   */
   readonly signatures: readonly Digest[];
 }
 
@@ -40,7 +51,9 @@ export interface BundledFile {
 
 /** What a bundle holds: `bundle.json`. */
 export interface BundleManifest {
-  /** The digest of the bundle that this one holds parts of: then it is a patch, and no whole bundle. */
+  /**
+   * The digest of the bundle that this one holds parts of: then it is a patch, and no whole bundle.
+   */
   readonly repairs?: Digest;
   readonly releases: readonly BundledRelease[];
   readonly images: readonly BundledImage[];
@@ -54,31 +67,36 @@ export function formatBundleManifest(manifest: BundleManifest): Uint8Array {
   return formatJson({
     format: FORMAT,
     ...(manifest.repairs !== undefined && { repairs: manifest.repairs }),
-    releases: manifest.releases.map(({ version, architecture, digest, reference, created, signatures }) => ({
-      version,
-      architecture,
-      digest,
-      reference,
-      created,
-      signatures,
-    })),
-    images: manifest.images.map(({ name, role, digest, size, mediaType, source, tags, subject }) => ({
-      name,
-      role,
-      digest,
-      size,
-      mediaType,
-      source,
-      tags,
-      ...(subject !== undefined && { subject }),
-    })),
+    releases: manifest.releases.map(
+      ({ version, architecture, digest, reference, created, signatures }) => ({
+        version,
+        architecture,
+        digest,
+        reference,
+        created,
+        signatures,
+      }),
+    ),
+    images: manifest.images.map(
+      ({ name, role, digest, size, mediaType, source, tags, subject }) => ({
+        name,
+        role,
+        digest,
+        size,
+        mediaType,
+        source,
+        tags,
+        ...(subject !== undefined && { subject }),
+      }),
+    ),
     files: manifest.files.map(({ path, role, digest, size }) => ({ path, role, digest, size })),
     blobs: manifest.blobs.map(({ digest, size }) => ({ digest, size })),
   });
 }
 
 /**
- * Reads `bundle.json`; the bytes must be exactly those that {@link formatBundleManifest} makes of what they say.
+ * Reads `bundle.json`; the bytes must be exactly those that {@link formatBundleManifest} makes of
+ * what they say.
  * @throws BundleError BUNDLE_UNUSABLE for another format or any other byte.
  */
 export function parseBundleManifest(bytes: Uint8Array): BundleManifest {
@@ -105,15 +123,21 @@ export function parseBundleManifest(bytes: Uint8Array): BundleManifest {
     };
   } catch (error) {
     if (!(error instanceof BundleError) || error.code === 'BUNDLE_UNUSABLE') throw error;
-    throw unusable(error.message.startsWith('bundle.json ') ? error.message : `bundle.json: ${error.message}`, { cause: error });
+    throw unusable(
+      error.message.startsWith('bundle.json ') ? error.message : `bundle.json: ${error.message}`,
+      { cause: error },
+    );
   }
-  if (!Buffer.from(formatBundleManifest(manifest)).equals(bytes)) throw unusable('bundle.json is not in its canonical form');
+  if (!Buffer.from(formatBundleManifest(manifest)).equals(bytes))
+    throw unusable('bundle.json is not in its canonical form');
   return manifest;
 }
 
 export const OCI_LAYOUT_BYTES: Uint8Array = Buffer.from('{"imageLayoutVersion":"1.0.0"}\n');
 
-/** `index.json` of the image layout that a bundle is when untarred: one descriptor for each name. */
+/**
+ * `index.json` of the image layout that a bundle is when untarred: one descriptor for each name.
+ */
 export function formatLayoutIndex(images: readonly BundledImage[]): Uint8Array {
   return formatJson({
     schemaVersion: 2,
@@ -127,8 +151,14 @@ export function formatLayoutIndex(images: readonly BundledImage[]): Uint8Array {
   });
 }
 
-function list<T>(document: JsonObject, key: string, parse: (entry: JsonObject, what: string) => T): readonly T[] {
-  return asArray(document[key], key).map((entry, index) => parse(asObject(entry, `${key}[${index}]`), `${key}[${index}]`));
+function list<T>(
+  document: JsonObject,
+  key: string,
+  parse: (entry: JsonObject, what: string) => T,
+): readonly T[] {
+  return asArray(document[key], key).map((entry, index) =>
+    parse(asObject(entry, `${key}[${index}]`), `${key}[${index}]`),
+  );
 }
 
 function release(entry: JsonObject, what: string): BundledRelease {

@@ -73,7 +73,9 @@ export interface PlannedLayer extends LayerPlace {
   readonly descriptor: Descriptor;
 }
 
-/** @throws BundleError UNSUPPORTED_CONTENT when the listing would be larger than a reader accepts. */
+/**
+ * @throws BundleError UNSUPPORTED_CONTENT when the listing would be larger than a reader accepts.
+ */
 export function describeBundle(contents: BundleContents): DescribedBundle {
   const files = [
     { path: 'oci-layout', role: 'layout', bytes: OCI_LAYOUT_BYTES },
@@ -85,7 +87,12 @@ export function describeBundle(contents: BundleContents): DescribedBundle {
     ...(contents.repairs !== undefined && { repairs: contents.repairs }),
     releases: contents.releases,
     images: contents.images,
-    files: files.map(({ path, role, bytes }) => ({ path, role, digest: digestOf(bytes), size: bytes.length })),
+    files: files.map(({ path, role, bytes }) => ({
+      path,
+      role,
+      digest: digestOf(bytes),
+      size: bytes.length,
+    })),
     blobs: blobs.map(({ digest, size }) => ({ digest, size })),
   };
   const manifestBytes = formatBundleManifest(manifest);
@@ -114,7 +121,11 @@ export function tarTime(releases: readonly BundledRelease[]): number {
  * @param volumeSize most bytes of a volume; one volume holds everything if it is left out.
  * @throws BundleError USAGE when volumes of that size cannot hold it.
  */
-export function planBundle(described: DescribedBundle, seal: Seal, volumeSize?: number): BundlePlan {
+export function planBundle(
+  described: DescribedBundle,
+  seal: Seal,
+  volumeSize?: number,
+): BundlePlan {
   const { contents, manifestBytes, sums, bundleDigest, files } = described;
   const mtime = tarTime(contents.releases);
   const listing = [{ path: 'SHA256SUMS', bytes: sums }];
@@ -122,21 +133,43 @@ export function planBundle(described: DescribedBundle, seal: Seal, volumeSize?: 
   const metadata = [
     { path: 'bundle.json', bytes: manifestBytes },
     ...files,
-    ...contents.metadata.map(({ descriptor, bytes }) => ({ path: blobPath(descriptor.digest), bytes })),
+    ...contents.metadata.map(({ descriptor, bytes }) => ({
+      path: blobPath(descriptor.digest),
+      bytes,
+    })),
   ];
   const compressed = compressedFrames(tarOf(metadata, mtime));
   const extents = compressed.map(({ frame, content }) => ({ length: frame.length, content }));
-  const layerEntries = contents.layers.map(({ digest, size }) => ({ path: blobPath(digest), size }));
-  const sections = sectionsOf(sized(listing[0]!), sealing.map(sized), metadata.map(sized), layerEntries);
+  const layerEntries = contents.layers.map(({ digest, size }) => ({
+    path: blobPath(digest),
+    size,
+  }));
+  const sections = sectionsOf(
+    sized(listing[0]!),
+    sealing.map(sized),
+    metadata.map(sized),
+    layerEntries,
+  );
 
   const head: Head = { sums, ...seal, manifest: manifestBytes };
   const uncut = { sections, metadata: extents, copyLength: headCopyLength(head) };
   const cuts = volumeSize === undefined ? [wholeTar(sections)] : cutIntoVolumes(uncut, volumeSize);
-  const front = [storedFrame(tarOf(listing, mtime)), storedFrame(tarOf(sealing, mtime)), ...compressed.map(({ frame }) => frame)];
+  const front = [
+    storedFrame(tarOf(listing, mtime)),
+    storedFrame(tarOf(sealing, mtime)),
+    ...compressed.map(({ frame }) => frame),
+  ];
   const firstLayer = sections.length - 1 - layerEntries.length;
-  const layouts = cuts.map((cut, index) => layOutVolume(uncut, { ...cut, number: index + 1, count: cuts.length })!);
+  const layouts = cuts.map((cut, index) =>
+    layOutVolume(uncut, { ...cut, number: index + 1, count: cuts.length })!,
+  );
   const volumes = layouts.map((layout, index): VolumePlan => {
-    const record = { ...cuts[index]!, bundleDigest: Buffer.from(hexOf(bundleDigest), 'hex'), number: index + 1, count: cuts.length };
+    const record = {
+      ...cuts[index]!,
+      bundleDigest: Buffer.from(hexOf(bundleDigest), 'hex'),
+      number: index + 1,
+      count: cuts.length,
+    };
     const { section, index: last } = layout.portions.at(-1)!;
     const end = section.kind === 'end' ? [storedFrame(Buffer.alloc(TAR_END_BYTES))] : [];
     return {
@@ -154,18 +187,33 @@ export function planBundle(described: DescribedBundle, seal: Seal, volumeSize?: 
     header: tarHeader(entry.path, entry.size, mtime),
     portions: portions[index]!,
   }));
-  return { bundleDigest, volumes, layers, size: volumes.reduce((total, { size }) => total + size, 0) };
+  return {
+    bundleDigest,
+    volumes,
+    layers,
+    size: volumes.reduce((total, { size }) => total + size, 0),
+  };
 }
 
 /** Entries of a tar as bytes, with their headers and padding. */
-export function tarOf(entries: readonly { path: string; bytes: Uint8Array }[], mtime: number): Uint8Array {
+export function tarOf(
+  entries: readonly { path: string; bytes: Uint8Array }[],
+  mtime: number,
+): Uint8Array {
   return Buffer.concat(
-    entries.flatMap(({ path, bytes }) => [tarHeader(path, bytes.length, mtime), bytes, Buffer.alloc(paddingLength(bytes.length))]),
+    entries.flatMap(({ path, bytes }) => [
+      tarHeader(path, bytes.length, mtime),
+      bytes,
+      Buffer.alloc(paddingLength(bytes.length)),
+    ]),
   );
 }
 
 /** The entries that hold a signature and the key it names. */
-export function sealEntries({ signature, publicKey }: Seal): readonly { path: string; bytes: Uint8Array }[] {
+export function sealEntries({
+  signature,
+  publicKey,
+}: Seal): readonly { path: string; bytes: Uint8Array }[] {
   return [
     { path: 'SHA256SUMS.sig', bytes: signature },
     { path: 'SHA256SUMS.pub', bytes: publicKey },
@@ -174,7 +222,10 @@ export function sealEntries({ signature, publicKey }: Seal): readonly { path: st
 
 function compressedFrames(tar: Uint8Array): { frame: Uint8Array; content: number }[] {
   let cutAt = 0;
-  return frameCuts(tar.length).map((content) => ({ frame: compressedFrame(tar.subarray(cutAt, (cutAt += content))), content }));
+  return frameCuts(tar.length).map((content) => ({
+    frame: compressedFrame(tar.subarray(cutAt, (cutAt += content))),
+    content,
+  }));
 }
 
 function sized({ path, bytes }: { path: string; bytes: Uint8Array }): Entry {

@@ -1,15 +1,25 @@
-import { BLOCK_SIZE, FRAME_LIMIT, rawBlockHeader, storedFrameHeader, storedFrameLength } from './frames.ts';
+import {
+  BLOCK_SIZE,
+  FRAME_LIMIT,
+  rawBlockHeader,
+  storedFrameHeader,
+  storedFrameLength,
+} from './frames.ts';
 import { frameCuts } from './layout.ts';
 
-/** A piece of a stored section as it stands in the file: framing that can be computed, or a stretch of tar bytes. */
+/**
+ * A piece of a stored section as it stands in the file: framing that can be computed, or a stretch
+ * of tar bytes.
+ */
 export type Piece =
-  { readonly framing: Uint8Array; readonly tar?: undefined } | { readonly framing?: undefined; /** Bytes of tar. */ readonly tar: number };
+  | { readonly framing: Uint8Array; readonly tar?: undefined }
+  | { readonly framing?: undefined; /** Bytes of tar. */ readonly tar: number };
 
 const fullBlock = rawBlockHeader(BLOCK_SIZE, false);
 
 /**
- * The pieces of a stored section in file order. One description serves both sides: the writer puts tar bytes where they
- * belong, the reader compares the framing and takes the tar bytes out.
+ * The pieces of a stored section in file order. One description serves both sides: the writer puts
+ * tar bytes where they belong, the reader compares the framing and takes the tar bytes out.
  */
 export function* piecesOf(tarLength: number): Generator<Piece, void> {
   for (const cut of frameCuts(tarLength)) {

@@ -13,10 +13,12 @@ export function formatSums(sums: readonly Sum[]): Uint8Array {
 }
 
 const LINE = /^([0-9a-f]{64}) {2}([A-Za-z0-9._/-]{1,99})$/;
-const PATH = /^(?:bundle\.json|oci-layout|index\.json|config\/signature-sha256-[0-9a-f]{16}\.yaml|blobs\/sha256\/[0-9a-f]{64})$/;
+const PATH =
+  /^(?:bundle\.json|oci-layout|index\.json|config\/signature-sha256-[0-9a-f]{16}\.yaml|blobs\/sha256\/[0-9a-f]{64})$/;
 
 /**
- * Reads SHA256SUMS back. Only paths that a bundle can hold are accepted, each once, and a blob's path must be its digest.
+ * Reads SHA256SUMS back. Only paths that a bundle can hold are accepted, each once, and a blob's
+ * path must be its digest.
  * @throws BundleError BUNDLE_UNUSABLE naming the line.
  */
 export function parseSums(bytes: Uint8Array): readonly Sum[] {
@@ -27,9 +29,11 @@ export function parseSums(bytes: Uint8Array): readonly Sum[] {
   const sums = lines.map((line, index) => {
     const [, hex, path] = LINE.exec(line) ?? [];
     const where = `line ${index + 1} of SHA256SUMS`;
-    if (hex === undefined || path === undefined || !PATH.test(path)) throw unusable(`${where} names something that no bundle holds`);
+    if (hex === undefined || path === undefined || !PATH.test(path))
+      throw unusable(`${where} names something that no bundle holds`);
     if (seen.has(path)) throw unusable(`${where} names ${path} a second time`);
-    if (path.startsWith('blobs/') && path !== blobPath(digestFromHex(hex))) throw unusable(`${where}: ${path} is not its own digest`);
+    if (path.startsWith('blobs/') && path !== blobPath(digestFromHex(hex)))
+      throw unusable(`${where}: ${path} is not its own digest`);
     seen.add(path);
     return { digest: digestFromHex(hex), path };
   });

@@ -1,7 +1,17 @@
-import { type FrameExtent, isSkippableHeader, seekTable, seekTableLength, skippableFrame, SKIPPABLE_HEADER_BYTES } from './frames.ts';
+import {
+  type FrameExtent,
+  isSkippableHeader,
+  seekTable,
+  seekTableLength,
+  skippableFrame,
+  SKIPPABLE_HEADER_BYTES,
+} from './frames.ts';
 import { FORMAT } from './manifest.ts';
 
-/** The listed and signed files of a bundle as they stand in its head, and verbatim in every copy of it. */
+/**
+ * The listed and signed files of a bundle as they stand in its head, and verbatim in every copy of
+ * it.
+ */
 export interface Head {
   readonly sums: Uint8Array;
   /** Base64 on one line and a line feed. */
@@ -45,7 +55,10 @@ function formatRecord(record: VolumeRecord, head: Head): Uint8Array {
   return bytes;
 }
 
-/** The record at the start of a skippable frame, as it stands there, and how long the parts of the head are that may follow it. */
+/**
+ * The record at the start of a skippable frame, as it stands there, and how long the parts of the
+ * head are that may follow it.
+ */
 export interface FoundRecord {
   readonly record: VolumeRecord;
   /** Bytes of SHA256SUMS, its signature, the key and bundle.json. */
@@ -53,17 +66,28 @@ export interface FoundRecord {
 }
 
 /**
- * Reads a record that nobody has checked yet: only a comparison with the one that belongs there makes it worth anything.
+ * Reads a record that nobody has checked yet: only a comparison with the one that belongs there
+ * makes it worth anything.
  * @param frame at least {@link RECORD_FRAME_BYTES} from the start of its frame.
  * @returns `undefined` for anything but a record of this format whose numbers can be computed with.
  */
 export function readRecord(frame: Uint8Array): FoundRecord | undefined {
   if (frame.length < RECORD_FRAME_BYTES || !isSkippableHeader(frame)) return undefined;
   const bytes = Buffer.from(frame.buffer, frame.byteOffset + SKIPPABLE_HEADER_BYTES, RECORD_BYTES);
-  if (bytes.toString('latin1', 0, 8) !== MAGIC_WORD || bytes.readUInt32LE(8) !== FORMAT) return undefined;
-  const numbers = Array.from({ length: 6 }, (_, index) => Number(bytes.readBigUInt64LE(NUMBERS_AT + 8 * index)));
+  if (bytes.toString('latin1', 0, 8) !== MAGIC_WORD || bytes.readUInt32LE(8) !== FORMAT)
+    return undefined;
+  const numbers = Array.from({ length: 6 }, (_, index) =>
+    Number(bytes.readBigUInt64LE(NUMBERS_AT + 8 * index)),
+  );
   if (numbers.some((value) => !Number.isSafeInteger(value))) return undefined;
-  const [tarOffset, tarLength, sums, signature, publicKey, manifest] = numbers as [number, number, number, number, number, number];
+  const [tarOffset, tarLength, sums, signature, publicKey, manifest] = numbers as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   return {
     record: {
       bundleDigest: Uint8Array.from(bytes.subarray(24, 56)),
@@ -76,7 +100,10 @@ export function readRecord(frame: Uint8Array): FoundRecord | undefined {
   };
 }
 
-/** The copy of the head that begins every volume but the first, and ends the last: a frame that zstd passes over. */
+/**
+ * The copy of the head that begins every volume but the first, and ends the last: a frame that zstd
+ * passes over.
+ */
 export function headCopy(record: VolumeRecord, head: Head): Uint8Array {
   return skippableFrame(Buffer.concat([formatRecord(record, head), ...partsOf(head)]));
 }
@@ -86,10 +113,15 @@ export function headCopyLength(head: Head): number {
 }
 
 /**
- * What ends a volume: the copy of the head in the last one, the record, the seek table, each in a frame that zstd passes over.
+ * What ends a volume: the copy of the head in the last one, the record, the seek table, each in a
+ * frame that zstd passes over.
  * @param frames all frames of the volume that hold tar, in order.
  */
-export function formatTail(record: VolumeRecord, head: Head, frames: readonly FrameExtent[]): Uint8Array {
+export function formatTail(
+  record: VolumeRecord,
+  head: Head,
+  frames: readonly FrameExtent[],
+): Uint8Array {
   const copy = headCopy(record, head);
   const last = skippableFrame(formatRecord(record, head));
   const copyExtent = { length: copy.length, content: 0 };
@@ -103,8 +135,15 @@ export function formatTail(record: VolumeRecord, head: Head, frames: readonly Fr
   return Buffer.concat([...(trailing ? [copy] : []), last, table]);
 }
 
-/** How long the tail is, which needs no more than lengths. @param frameCount frames of the volume that hold tar. */
-export function tailLength({ leading, trailing }: Copies, copyLength: number, frameCount: number): number {
+/**
+ * How long the tail is, which needs no more than lengths. @param frameCount frames of the volume
+ * that hold tar.
+ */
+export function tailLength(
+  { leading, trailing }: Copies,
+  copyLength: number,
+  frameCount: number,
+): number {
   const rows = frameCount + Number(leading) + Number(trailing) + 1;
   return (trailing ? copyLength : 0) + RECORD_FRAME_BYTES + seekTableLength(rows);
 }
@@ -115,7 +154,13 @@ export interface Copies {
   readonly trailing: boolean;
 }
 
-export function copiesIn({ number, count }: { readonly number: number; readonly count: number }): Copies {
+export function copiesIn({
+  number,
+  count,
+}: {
+  readonly number: number;
+  readonly count: number;
+}): Copies {
   return { leading: number > 1, trailing: number === count };
 }
 

@@ -1,8 +1,14 @@
-/** Tar blocks: headers, padding and file sizes are multiples of this many bytes (POSIX.1-2017, pax, "ustar Interchange Format"). */
+/**
+ * Tar blocks: headers, padding and file sizes are multiples of this many bytes (POSIX.1-2017, pax,
+ * "ustar Interchange Format").
+ */
 export const TAR_BLOCK = 512;
 /** Two zero blocks end a tar. */
 export const TAR_END_BYTES = 2 * TAR_BLOCK;
-/** The largest size that eleven octal digits hold: 8 GiB - 1. Larger entries say their size in a pax header. */
+/**
+ * The largest size that eleven octal digits hold: 8 GiB - 1. Larger entries say their size in a pax
+ * header.
+ */
 const MAX_USTAR_SIZE = 0o77777777777;
 
 /** What stands before the content of an entry, in bytes. */
@@ -31,7 +37,11 @@ export function tarHeader(path: string, size: number, mtime: number): Uint8Array
   if (size <= MAX_USTAR_SIZE) return ustar(path, size, mtime, '0');
   const record = Buffer.alloc(TAR_BLOCK);
   const length = record.write(paxRecord('size', String(size)));
-  return Buffer.concat([ustar('PaxHeader', length, mtime, 'x'), record, ustar(path, 0, mtime, '0')]);
+  return Buffer.concat([
+    ustar('PaxHeader', length, mtime, 'x'),
+    record,
+    ustar(path, 0, mtime, '0'),
+  ]);
 }
 
 function ustar(path: string, size: number, mtime: number, type: '0' | 'x'): Uint8Array {
@@ -56,7 +66,8 @@ function ustar(path: string, size: number, mtime: number, type: '0' | 'x'): Uint
 
 function octal(value: number): string {
   const text = value.toString(8);
-  if (!Number.isSafeInteger(value) || value < 0 || text.length > 11) throw new RangeError(`does not fit a tar header: ${value}`);
+  if (!Number.isSafeInteger(value) || value < 0 || text.length > 11)
+    throw new RangeError(`does not fit a tar header: ${value}`);
   return text.padStart(11, '0');
 }
 
@@ -64,14 +75,21 @@ function octal(value: number): string {
 function paxRecord(key: string, value: string): string {
   const rest = ` ${key}=${value}\n`;
   let length = rest.length + 1;
-  while (String(length).length + rest.length !== length) length = String(length).length + rest.length;
+  while (String(length).length + rest.length !== length)
+    length = String(length).length + rest.length;
   return `${length}${rest}`;
 }
 
-/** Size and time as a header claims them: to compute the header that should be there, and compare. */
-export function claimedSizeAndTime(header: Uint8Array): { size: number; mtime: number } | undefined {
+/**
+ * Size and time as a header claims them: to compute the header that should be there, and compare.
+ */
+export function claimedSizeAndTime(
+  header: Uint8Array,
+): { size: number; mtime: number } | undefined {
   const text = Buffer.from(header.buffer, header.byteOffset, header.byteLength).toString('latin1');
   const size = /^[0-7]{11}$/.exec(text.slice(124, 135))?.[0];
   const mtime = /^[0-7]{11}$/.exec(text.slice(136, 147))?.[0];
-  return size === undefined || mtime === undefined ? undefined : { size: parseInt(size, 8), mtime: parseInt(mtime, 8) };
+  return size === undefined || mtime === undefined
+    ? undefined
+    : { size: parseInt(size, 8), mtime: parseInt(mtime, 8) };
 }

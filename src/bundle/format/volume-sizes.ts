@@ -7,12 +7,15 @@ export const ISO_MAX_FILE = 4 * 1024 ** 3 - 2048;
 /** What the file system and the files beside a volume take on a disc at most. */
 const RESERVE = 4 * 1024 ** 2;
 
-/** What Blu-ray drives set aside of each layer when they manage defects, as most programs ask them to. */
+/**
+ * What Blu-ray drives set aside of each layer when they manage defects, as most programs ask them
+ * to.
+ */
 const SPARE_AREA = 256 * 1024 ** 2;
 
 /**
- * Bytes of a volume for each kind of medium: the capacity of the smaller of its variants, less what is not left for the
- * volume itself (docs/media.md).
+ * Bytes of a volume for each kind of medium: the capacity of the smaller of its variants, less what
+ * is not left for the volume itself (docs/media.md).
  */
 export const VOLUME_SIZES = {
   fat32: FAT32_MAX_FILE,

@@ -49,13 +49,17 @@ export interface Uncut {
 
 /** All of the tar in one volume. */
 export function wholeTar(sections: readonly Section[]): Cut {
-  return { tarOffset: 0, tarLength: sections.reduce((total, { tarLength }) => total + tarLength, 0) };
+  return {
+    tarOffset: 0,
+    tarLength: sections.reduce((total, { tarLength }) => total + tarLength, 0),
+  };
 }
 
 /**
- * Cuts a bundle into volumes, each filled as far as `limit` bytes allow. The head stands whole in the first volume; the
- * end of the tar is never parted from the copy of the head that follows it.
- * @throws BundleError USAGE when the limit is too small for that, or more than 999 volumes would be needed.
+ * Cuts a bundle into volumes, each filled as far as `limit` bytes allow. The head stands whole in
+ * the first volume; the end of the tar is never parted from the copy of the head that follows it.
+ * @throws BundleError USAGE when the limit is too small for that, or more than 999 volumes would be
+ * needed.
  */
 export function cutIntoVolumes(uncut: Uncut, limit: number): readonly Cut[] {
   const { sections, copyLength } = uncut;
@@ -66,9 +70,11 @@ export function cutIntoVolumes(uncut: Uncut, limit: number): readonly Cut[] {
   let started = 0; // tar bytes of section `at` that the volumes before hold
   let tarOffset = 0;
   for (;;) {
-    if (cuts.length === MAX_VOLUMES) throw tooSmall(limit, `it would take more than ${MAX_VOLUMES} volumes`);
+    if (cuts.length === MAX_VOLUMES)
+      throw tooSmall(limit, `it would take more than ${MAX_VOLUMES} volumes`);
     const leading = cuts.length > 0;
-    const roomFor = (trailing: boolean): number => limit - (leading ? copyLength : 0) - tailLength({ leading, trailing }, copyLength, 0);
+    const roomFor = (trailing: boolean): number =>
+      limit - (leading ? copyLength : 0) - tailLength({ leading, trailing }, copyLength, 0);
     if (rest <= roomFor(true)) {
       cuts.push({ tarOffset, tarLength: wholeTar(sections).tarLength - tarOffset });
       return cuts;
@@ -78,7 +84,8 @@ export function cutIntoVolumes(uncut: Uncut, limit: number): readonly Cut[] {
     for (let section = sections[at]!; section.kind !== 'end'; section = sections[at]!) {
       const left = section.tarLength - started;
       const cost = started === 0 ? costs[at]! : costOf(section, left, uncut);
-      const taken = cost <= room ? left : section.kind === 'layer' ? fitting(section, started, room) : 0;
+      const taken =
+        cost <= room ? left : section.kind === 'layer' ? fitting(section, started, room) : 0;
       if (taken === 0) break;
       room -= cost;
       tarLength += taken;
@@ -101,10 +108,13 @@ export function cutIntoVolumes(uncut: Uncut, limit: number): readonly Cut[] {
 
 /**
  * Where everything stands in the volume that holds a part of the tar.
- * @returns `undefined` for a cut that {@link cutIntoVolumes} would never make: within a header or a block, or within
- * anything but a layer.
+ * @returns `undefined` for a cut that {@link cutIntoVolumes} would never make: within a header or a
+ * block, or within anything but a layer.
  */
-export function layOutVolume(uncut: Uncut, volume: Cut & { readonly number: number; readonly count: number }): VolumeLayout | undefined {
+export function layOutVolume(
+  uncut: Uncut,
+  volume: Cut & { readonly number: number; readonly count: number },
+): VolumeLayout | undefined {
   const copies = copiesIn(volume);
   const end = volume.tarOffset + volume.tarLength;
   const portions: Portion[] = [];
@@ -122,7 +132,9 @@ export function layOutVolume(uncut: Uncut, volume: Cut & { readonly number: numb
     frames += framesIn(section, length, uncut);
   }
   const size = offset + tailLength(copies, uncut.copyLength, frames);
-  return portions.length === 0 || end > sectionStart ? undefined : { portions, frames, tailOffset: offset, size };
+  return portions.length === 0 || end > sectionStart
+    ? undefined
+    : { portions, frames, tailOffset: offset, size };
 }
 
 /**
@@ -137,15 +149,21 @@ export function layerPortions(
 ): readonly (readonly LayerPortion[])[] {
   const portions = Array.from({ length: count }, (): LayerPortion[] => []);
   for (const [volume, layout] of layouts) {
-    for (const { index, offset, start, length } of layout.portions) portions[index - firstLayer]?.push({ volume, offset, start, length });
+    for (const { index, offset, start, length } of layout.portions)
+      portions[index - firstLayer]?.push({ volume, offset, start, length });
   }
   return portions;
 }
 
 /** Every frame of a volume that holds tar, in order. */
-export function frameExtents({ portions }: VolumeLayout, metadata: readonly FrameExtent[]): FrameExtent[] {
+export function frameExtents(
+  { portions }: VolumeLayout,
+  metadata: readonly FrameExtent[],
+): FrameExtent[] {
   return portions.flatMap(({ section, length }) =>
-    section.kind === 'metadata' ? metadata : frameCuts(length).map((content) => ({ length: storedFrameLength(content), content })),
+    section.kind === 'metadata'
+      ? metadata
+      : frameCuts(length).map((content) => ({ length: storedFrameLength(content), content })),
   );
 }
 
@@ -159,28 +177,40 @@ function mayHold(section: Section, start: number, length: number): boolean {
 
 /** What tar bytes of a section take in a file, with their rows in the seek table. */
 function costOf(section: Section, tarLength: number, uncut: Uncut): number {
-  return fileLength(section, tarLength, uncut) + SEEK_ROW_BYTES * framesIn(section, tarLength, uncut);
+  return (
+    fileLength(section, tarLength, uncut) + SEEK_ROW_BYTES * framesIn(section, tarLength, uncut)
+  );
 }
 
 function fileLength({ kind }: Section, tarLength: number, { metadata }: Uncut): number {
-  return kind === 'metadata' ? metadata.reduce((total, { length }) => total + length, 0) : storedSectionLength(tarLength);
+  return kind === 'metadata'
+    ? metadata.reduce((total, { length }) => total + length, 0)
+    : storedSectionLength(tarLength);
 }
 
 function framesIn({ kind }: Section, tarLength: number, { metadata }: Uncut): number {
   return kind === 'metadata' ? metadata.length : frameCount(tarLength);
 }
 
-/** The most tar bytes of a layer, from `started` on, that take no more than `room`; 0 where not even its header fits. */
+/**
+ * The most tar bytes of a layer, from `started` on, that take no more than `room`; 0 where not even
+ * its header fits.
+ */
 function fitting(section: Section, started: number, room: number): number {
   const wholeFrame = storedFrameLength(FRAME_LIMIT) + SEEK_ROW_BYTES;
   const frames = Math.max(Math.floor(room / wholeFrame), 0);
   const inFrame = room - frames * wholeFrame - FRAME_HEADER_BYTES - SEEK_ROW_BYTES;
   const blocks = Math.max(Math.floor(inFrame / (BLOCK_HEADER_BYTES + BLOCK_SIZE)), 0);
   const inBlock = inFrame - blocks * (BLOCK_HEADER_BYTES + BLOCK_SIZE) - BLOCK_HEADER_BYTES;
-  const taken = frames * FRAME_LIMIT + blocks * BLOCK_SIZE + Math.max(Math.floor(inBlock / TAR_BLOCK), 0) * TAR_BLOCK;
+  const taken =
+    frames * FRAME_LIMIT +
+    blocks * BLOCK_SIZE +
+    Math.max(Math.floor(inBlock / TAR_BLOCK), 0) * TAR_BLOCK;
   return started > 0 || taken >= headerLength(section.entries[0]!.size) ? taken : 0;
 }
 
 function tooSmall(limit: number, why: string): BundleError {
-  return new BundleError('USAGE', `volumes of ${limit} bytes are too small: ${why}`, { hint: 'Ask for larger volumes.' });
+  return new BundleError('USAGE', `volumes of ${limit} bytes are too small: ${why}`, {
+    hint: 'Ask for larger volumes.',
+  });
 }

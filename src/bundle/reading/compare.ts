@@ -3,7 +3,9 @@ import { isDamage, type OnFault } from './fault.ts';
 import type { BundleFile } from './file.ts';
 import { unusable } from '../format/unusable.ts';
 
-/** Compares a stretch of a file with what has to stand there, and tells which of its bytes differ. */
+/**
+ * Compares a stretch of a file with what has to stand there, and tells which of its bytes differ.
+ */
 export async function compare(
   file: BundleFile,
   offset: number,
@@ -22,7 +24,9 @@ export async function compare(
   if (Buffer.compare(found, expected) === 0) return;
   const start = offset + found.findIndex((byte, index) => byte !== expected[index]);
   const end = offset + found.findLastIndex((byte, index) => byte !== expected[index]) + 1;
-  const error = unusable(`${entries.join(', ')} is not what it has to be, from byte ${start} of ${file.path} on`);
+  const error = unusable(
+    `${entries.join(', ')} is not what it has to be, from byte ${start} of ${file.path} on`,
+  );
   onFault({ path: file.path, start, end, entries, error });
 }
 

@@ -24,9 +24,12 @@ export function refuseFault({ error }: Fault): void {
 }
 
 /**
- * Whether a failure is one of the bytes as they were read: damage. Anything else, above all a bundle that contradicts
- * itself, stays a failure however much damage is allowed for.
+ * Whether a failure is one of the bytes as they were read: damage. Anything else, above all a
+ * bundle that contradicts itself, stays a failure however much damage is allowed for.
  */
 export function isDamage(error: unknown): error is BundleError {
-  return error instanceof BundleError && ['BUNDLE_UNUSABLE', 'CONTENT_MISMATCH', 'DISK'].includes(error.code);
+  return (
+    error instanceof BundleError &&
+    ['BUNDLE_UNUSABLE', 'CONTENT_MISMATCH', 'DISK'].includes(error.code)
+  );
 }

@@ -23,7 +23,10 @@ export interface ByteSource {
   readonly path: string;
   /** Bytes; `Infinity` where nobody knows before the end. */
   readonly size: number;
-  /** Fills `buffer` from `offset` on. Nothing before that offset is asked for again. @throws BundleError BUNDLE_UNUSABLE, DISK */
+  /**
+   * Fills `buffer` from `offset` on. Nothing before that offset is asked for again. @throws
+   * BundleError BUNDLE_UNUSABLE, DISK
+   */
   fill(buffer: Uint8Array, offset: number): Promise<void>;
   /** How many bytes there are from `offset` on, counted up to `length`. */
   available(offset: number, length: number): Promise<number>;
@@ -57,23 +60,31 @@ export class BundleFile {
     return this.read(offset, await this.#source.available(offset, length));
   }
 
-  /** Exactly `length` bytes in memory of their own. @throws BundleError BUNDLE_UNUSABLE when the file ends before. */
+  /**
+   * Exactly `length` bytes in memory of their own. @throws BundleError BUNDLE_UNUSABLE when the
+   * file ends before.
+   */
   async read(offset: number, length: number): Promise<Uint8Array> {
     const buffer = Buffer.alloc(Math.max(0, length));
     await this.#source.fill(buffer, offset);
     return buffer;
   }
 
-  /** A whole stored section, small enough for memory, without its framing. @throws BundleError BUNDLE_UNUSABLE */
+  /**
+   * A whole stored section, small enough for memory, without its framing. @throws BundleError
+   * BUNDLE_UNUSABLE
+   */
   async readStored(offset: number, tarLength: number, what: string): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
-    for await (const chunk of this.stored(offset, tarLength, what)) chunks.push(Uint8Array.from(chunk));
+    for await (const chunk of this.stored(offset, tarLength, what))
+      chunks.push(Uint8Array.from(chunk));
     return Buffer.concat(chunks, tarLength);
   }
 
   /**
-   * The tar bytes of a stored section; its framing is compared with what it has to be. A chunk is overwritten two reads
-   * later: long enough for a socket, which takes a chunk of this size in before it asks for another.
+   * The tar bytes of a stored section; its framing is compared with what it has to be. A chunk is
+   * overwritten two reads later: long enough for a socket, which takes a chunk of this size in
+   * before it asks for another.
    * @param range the tar bytes that are wanted, counted from the section's start.
    * @throws BundleError BUNDLE_UNUSABLE naming `what`.
    */
@@ -83,8 +94,13 @@ export class BundleFile {
     what: string,
     range: { readonly start: number; readonly end: number } = { start: 0, end: tarLength },
   ): AsyncGenerator<Uint8Array> {
-    const end = offset + storedOffset(Math.min(range.end, tarLength)); // what follows need not be there yet
-    const window = new ReadWindow((buffer, position) => this.#source.fill(buffer, position), offset, end);
+    // What follows need not be there yet.
+    const end = offset + storedOffset(Math.min(range.end, tarLength));
+    const window = new ReadWindow(
+      (buffer, position) => this.#source.fill(buffer, position),
+      offset,
+      end,
+    );
     let tar = 0;
     for (const piece of piecesOf(tarLength)) {
       if (tar >= range.end) return;
@@ -92,7 +108,9 @@ export class BundleFile {
         const leadsToWanted = tar + BLOCK_SIZE > range.start;
         if (!leadsToWanted) window.skip(piece.framing.length);
         else if (!(await window.holds(piece.framing))) {
-          throw unusable(`the framing of ${what} is not what it has to be, before byte ${window.position} of the file`);
+          throw unusable(
+            `the framing of ${what} is not what it has to be, before byte ${window.position} of the file`,
+          );
         }
         continue;
       }
@@ -130,7 +148,9 @@ class DiskSource implements ByteSource {
     try {
       // A pipe would be waited for without end.
       if (!(await stat(path)).isFile())
-        throw unusable(`${path} is no file`, { hint: 'A bundle is what `bundle pack` writes; - reads a pipe.' });
+        throw unusable(`${path} is no file`, {
+          hint: 'A bundle is what `bundle pack` writes; - reads a pipe.',
+        });
       const handle = await open(path, 'r');
       return new DiskSource(path, (await handle.stat()).size, handle);
     } catch (error) {
@@ -143,7 +163,12 @@ class DiskSource implements ByteSource {
     while (filled < buffer.length) {
       let bytesRead: number;
       try {
-        ({ bytesRead } = await this.#handle.read(buffer, filled, buffer.length - filled, offset + filled));
+        ({ bytesRead } = await this.#handle.read(
+          buffer,
+          filled,
+          buffer.length - filled,
+          offset + filled,
+        ));
       } catch (error) {
         throw diskError('read', `${this.path} at byte ${offset + filled}`, error);
       }
@@ -166,7 +191,9 @@ export function endsAt(path: string, byte: number): BundleError {
   return unusable(`${path} is truncated: it ends at byte ${byte}`);
 }
 
-/** A stretch of a file, read in large strides: while one buffer is used, the next is being filled. */
+/**
+ * A stretch of a file, read in large strides: while one buffer is used, the next is being filled.
+ */
 class ReadWindow {
   readonly #fill: (buffer: Uint8Array, offset: number) => Promise<void>;
   readonly #end: number;
@@ -177,7 +204,11 @@ class ReadWindow {
   #ready: Uint8Array = new Uint8Array(0);
   #ahead: { readonly bytes: Uint8Array; readonly filled: Promise<void> } | undefined;
 
-  constructor(fill: (buffer: Uint8Array, offset: number) => Promise<void>, start: number, end: number) {
+  constructor(
+    fill: (buffer: Uint8Array, offset: number) => Promise<void>,
+    start: number,
+    end: number,
+  ) {
     this.#fill = fill;
     this.#next = start;
     this.#end = end;
@@ -206,7 +237,10 @@ class ReadWindow {
     return true;
   }
 
-  /** Passes over bytes before anything has been taken after the last skip, mostly without reading them. */
+  /**
+   * Passes over bytes before anything has been taken after the last skip, mostly without reading
+   * them.
+   */
   skip(length: number): void {
     const ready = Math.min(length, this.#ready.length);
     this.#ready = this.#ready.subarray(ready);

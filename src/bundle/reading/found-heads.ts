@@ -1,7 +1,13 @@
 import { digestOf } from '../../core/digest.ts';
 import { isDamage } from './fault.ts';
 import type { Piece } from './found-volumes.ts';
-import { type CopiedHead, type FoundHead, type FrontHead, readFrontHead, readHeadCopy } from './head.ts';
+import {
+  type CopiedHead,
+  type FoundHead,
+  type FrontHead,
+  readFrontHead,
+  readHeadCopy,
+} from './head.ts';
 import type { Candidate } from './settle.ts';
 import { copiesIn, type FoundRecord, RECORD_FRAME_BYTES } from '../format/tail.ts';
 import { unusable } from '../format/unusable.ts';
@@ -36,7 +42,8 @@ export async function readHeads(pieces: readonly Piece[]): Promise<FoundHeads> {
   const candidates: Candidate[] = [];
   const copies = new Map<string, CopiedHead>();
   const keep = (copy: CopiedHead | undefined): void => {
-    if (copy !== undefined && copies.size < MAX_COPIES) copies.set(`${keyOf(copy)} ${digestOf(copy.manifest)}`, copy);
+    if (copy !== undefined && copies.size < MAX_COPIES)
+      copies.set(`${keyOf(copy)} ${digestOf(copy.manifest)}`, copy);
   };
   let front: FrontHead | undefined;
   for (const piece of pieces) {
@@ -62,7 +69,9 @@ export async function readHeads(pieces: readonly Piece[]): Promise<FoundHeads> {
 
 /** Those of the heads that differ. */
 export function distinct(heads: readonly FoundHead[]): readonly FoundHead[] {
-  return heads.filter((head, index) => heads.findIndex((other) => keyOf(other) === keyOf(head)) === index);
+  return heads.filter(
+    (head, index) => heads.findIndex((other) => keyOf(other) === keyOf(head)) === index,
+  );
 }
 
 function copyLengthOf({ partLengths }: FoundRecord): number {

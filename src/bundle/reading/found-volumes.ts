@@ -2,8 +2,19 @@ import type { BundleError } from '../../core/errors.ts';
 import { MAX_LISTING_BYTES } from '../../core/limits.ts';
 import type { BundleFile, VolumeSource } from './file.ts';
 import { isDamage, type OnFault } from './fault.ts';
-import { type FrameExtent, readSeekTable, SEEK_FOOTER_BYTES, seekTableLength, seekTableRows } from '../format/frames.ts';
-import { type FoundRecord, readRecord, RECORD_FRAME_BYTES, type VolumeRecord } from '../format/tail.ts';
+import {
+  type FrameExtent,
+  readSeekTable,
+  SEEK_FOOTER_BYTES,
+  seekTableLength,
+  seekTableRows,
+} from '../format/frames.ts';
+import {
+  type FoundRecord,
+  readRecord,
+  RECORD_FRAME_BYTES,
+  type VolumeRecord,
+} from '../format/tail.ts';
 import { TAR_BLOCK } from '../format/tar.ts';
 import { unusable } from '../format/unusable.ts';
 import { MAX_VOLUMES } from '../format/volumes.ts';
@@ -30,19 +41,27 @@ export interface Ending extends FoundRecord {
 }
 
 /**
- * The volumes that a file consists of, in its order: mostly one. Each says in its last bytes where it begins, so that the
- * way goes from the end to the start.
- * @param onFault is told when a file does not end, or begin, with a volume; what is left is then the last piece.
+ * The volumes that a file consists of, in its order: mostly one. Each says in its last bytes where
+ * it begins, so that the way goes from the end to the start.
+ * @param onFault is told when a file does not end, or begin, with a volume; what is left is then
+ * the last piece.
  */
 export async function piecesIn(file: BundleFile, onFault: OnFault): Promise<readonly Piece[]> {
   const found: Piece[] = [];
   for (let end = file.size; end > 0 || found.length === 0; end = found[0]!.start) {
-    if (found.length === MAX_VOLUMES) throw unusable(`${file.path} consists of more than ${MAX_VOLUMES} volumes`);
+    if (found.length === MAX_VOLUMES)
+      throw unusable(`${file.path} consists of more than ${MAX_VOLUMES} volumes`);
     try {
       found.unshift(await pieceBefore(file, end));
     } catch (error) {
       if (!isDamage(error)) throw error;
-      onFault({ path: file.path, start: Math.max(end - RECORD_FRAME_BYTES, 0), end, entries: ['the end of a volume'], error });
+      onFault({
+        path: file.path,
+        start: Math.max(end - RECORD_FRAME_BYTES, 0),
+        end,
+        entries: ['the end of a volume'],
+        error,
+      });
       found.unshift({ file, start: 0, length: end, ending: undefined });
       break;
     }
@@ -52,40 +71,61 @@ export async function piecesIn(file: BundleFile, onFault: OnFault): Promise<read
 
 async function pieceBefore(file: BundleFile, end: number): Promise<Piece> {
   const where = end === file.size ? 'at its end' : `at byte ${end}`;
-  const fault = unusable(`${file.path} does not end as a bundle does ${where}: it is cut off, changed, or no bundle at all`);
+  const fault = unusable(
+    `${file.path} does not end as a bundle does ${where}: it is cut off, changed, or no bundle at all`,
+  );
   if (end < SEEK_FOOTER_BYTES) throw fault;
   const rows = seekTableRows(await file.read(end - SEEK_FOOTER_BYTES, SEEK_FOOTER_BYTES));
   if (rows === undefined) throw fault;
   const tableLength = seekTableLength(rows);
   if (tableLength > MAX_LISTING_BYTES || tableLength + RECORD_FRAME_BYTES > end) throw fault;
-  const tail = await file.read(end - tableLength - RECORD_FRAME_BYTES, RECORD_FRAME_BYTES + tableLength);
+  const tail = await file.read(
+    end - tableLength - RECORD_FRAME_BYTES,
+    RECORD_FRAME_BYTES + tableLength,
+  );
   const frames = readSeekTable(tail.subarray(RECORD_FRAME_BYTES));
   const found = readRecord(tail.subarray(0, RECORD_FRAME_BYTES));
   const length = frames?.reduce((total, row) => total + row.length, tableLength);
-  if (found === undefined || frames === undefined || length === undefined || length > end) throw fault;
+  if (found === undefined || frames === undefined || length === undefined || length > end)
+    throw fault;
   const recordOffset = length - tableLength - RECORD_FRAME_BYTES;
   return { file, start: end - length, length, ending: { ...found, frames, recordOffset } };
 }
 
 /**
- * Puts volumes in their order, and makes sure that they are parts of one bundle, each once. What lies between them is
- * missing.
+ * Puts volumes in their order, and makes sure that they are parts of one bundle, each once. What
+ * lies between them is missing.
  * @throws BundleError BUNDLE_UNUSABLE
  */
 export function inOrder(found: readonly FoundVolume[]): readonly FoundVolume[] {
-  const ordered = found.toSorted((a, b) => a.record.tarOffset - b.record.tarOffset || a.record.number - b.record.number);
+  const ordered = found.toSorted(
+    (a, b) => a.record.tarOffset - b.record.tarOffset || a.record.number - b.record.number,
+  );
   const [first] = ordered;
   for (const [index, { record, file }] of ordered.entries()) {
     const { number, count, tarOffset, bundleDigest } = record;
     if (Buffer.compare(bundleDigest, first!.record.bundleDigest) !== 0) {
-      throw unusable(`${first!.file.path} and ${file.path} are volumes of two bundles`, { hint: 'Name the volumes of one bundle only.' });
+      throw unusable(`${first!.file.path} and ${file.path} are volumes of two bundles`, {
+        hint: 'Name the volumes of one bundle only.',
+      });
     }
-    const wrong = unusable(`${file.path} says that it is volume ${number} of ${count}, which does not fit the others`);
-    if (count !== first!.record.count || number < 1 || number > count || (number === 1) !== (tarOffset === 0)) throw wrong;
+    const wrong = unusable(
+      `${file.path} says that it is volume ${number} of ${count}, which does not fit the others`,
+    );
+    if (
+      count !== first!.record.count ||
+      number < 1 ||
+      number > count ||
+      (number === 1) !== (tarOffset === 0)
+    )
+      throw wrong;
     const before = ordered[index - 1]?.record;
     if (before === undefined) continue;
     if (before.number === number) {
-      throw unusable(`${ordered[index - 1]!.file.path} and ${file.path} are both volume ${number}`, { hint: 'Name each volume once.' });
+      throw unusable(
+        `${ordered[index - 1]!.file.path} and ${file.path} are both volume ${number}`,
+        { hint: 'Name each volume once.' },
+      );
     }
     const missing = number - before.number - 1;
     const gap = tarOffset - before.tarOffset - before.tarLength;
@@ -95,8 +135,13 @@ export function inOrder(found: readonly FoundVolume[]): readonly FoundVolume[] {
 }
 
 /** The failure of a set that is not whole. */
-export function volumesMissing(name: string, missing: readonly number[], count: number): BundleError {
-  const list = missing.length === 1 ? `volume ${missing[0]!} is` : `volumes ${missing.join(', ')} are`;
+export function volumesMissing(
+  name: string,
+  missing: readonly number[],
+  count: number,
+): BundleError {
+  const list =
+    missing.length === 1 ? `volume ${missing[0]!} is` : `volumes ${missing.join(', ')} are`;
   return unusable(`${name}: ${list} missing, of ${count}`, {
     hint: 'Name the folders of all volumes. bundle inspect says what the missing ones hold; unpack --partial pushes the images that are whole.',
   });

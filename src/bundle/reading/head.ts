@@ -10,7 +10,10 @@ import { unusable } from '../format/unusable.ts';
 
 const MAX_SEAL_FILE_BYTES = 64 * 1024;
 
-/** The listing of a bundle and its signature, as a volume has them: nobody has checked the signature yet. */
+/**
+ * The listing of a bundle and its signature, as a volume has them: nobody has checked the signature
+ * yet.
+ */
 export interface FoundHead {
   readonly sums: Uint8Array;
   /** Signature file and key as they stand there. */
@@ -35,18 +38,28 @@ export interface CopiedHead extends FoundHead, FoundRecord {
 /** @throws BundleError BUNDLE_UNUSABLE for a file that does not begin as a bundle does. */
 export async function readFrontHead({ file, start }: VolumeSource): Promise<FrontHead> {
   const listingLength = storedContentSize(await file.readUpTo(start, FRAME_HEADER_BYTES));
-  if (listingLength === undefined) throw unusable(`${file.path} is not a bundle`, { hint: 'A bundle is what `bundle pack` writes.' });
+  if (listingLength === undefined)
+    throw unusable(`${file.path} is not a bundle`, {
+      hint: 'A bundle is what `bundle pack` writes.',
+    });
   const listing = await file.readStored(start, listingLength, 'SHA256SUMS');
   const claimed = claimedSizeAndTime(listing.subarray(0, TAR_BLOCK));
-  if (claimed === undefined) throw unusable(`${file.path} is not a bundle: it does not begin with SHA256SUMS`);
+  if (claimed === undefined)
+    throw unusable(`${file.path} is not a bundle: it does not begin with SHA256SUMS`);
   const { mtime } = claimed;
   const [sums] = entriesOf(listing, ['SHA256SUMS'], mtime, MAX_LISTING_BYTES);
 
   const sealOffset = storedSectionLength(listingLength);
   const sealLength = storedContentSize(await file.read(start + sealOffset, FRAME_HEADER_BYTES));
-  if (sealLength === undefined || sealLength > 2 * entryLength(MAX_SEAL_FILE_BYTES)) throw unusable('no signature follows SHA256SUMS');
+  if (sealLength === undefined || sealLength > 2 * entryLength(MAX_SEAL_FILE_BYTES))
+    throw unusable('no signature follows SHA256SUMS');
   const sealTar = await file.readStored(start + sealOffset, sealLength, 'SHA256SUMS.sig');
-  const [signature, publicKey] = entriesOf(sealTar, ['SHA256SUMS.sig', 'SHA256SUMS.pub'], mtime, MAX_SEAL_FILE_BYTES);
+  const [signature, publicKey] = entriesOf(
+    sealTar,
+    ['SHA256SUMS.sig', 'SHA256SUMS.pub'],
+    mtime,
+    MAX_SEAL_FILE_BYTES,
+  );
   return {
     ...foundHead(sums!, signature!, publicKey!),
     mtime,
@@ -58,21 +71,35 @@ export async function readFrontHead({ file, start }: VolumeSource): Promise<Fron
  * A copy of the head. @param offset where its frame begins in the volume.
  * @throws BundleError BUNDLE_UNUSABLE where there is none.
  */
-export async function readHeadCopy({ file, start }: VolumeSource, offset: number): Promise<CopiedHead> {
+export async function readHeadCopy(
+  { file, start }: VolumeSource,
+  offset: number,
+): Promise<CopiedHead> {
   const isInside = offset >= 0 && start + offset < file.size;
   const found = isInside
-    ? readRecord(await file.read(start + offset, Math.min(RECORD_FRAME_BYTES, file.size - start - offset)))
+    ? readRecord(
+        await file.read(start + offset, Math.min(RECORD_FRAME_BYTES, file.size - start - offset)),
+      )
     : undefined;
-  if (found === undefined) throw unusable(`${file.path} is not a volume of a bundle`, { hint: 'A bundle is what `bundle pack` writes.' });
+  if (found === undefined)
+    throw unusable(`${file.path} is not a volume of a bundle`, {
+      hint: 'A bundle is what `bundle pack` writes.',
+    });
   const limits = [MAX_LISTING_BYTES, MAX_SEAL_FILE_BYTES, MAX_SEAL_FILE_BYTES, MAX_LISTING_BYTES];
   const parts: Uint8Array[] = [];
   let at = start + offset + RECORD_FRAME_BYTES;
   for (const [index, length] of found.partLengths.entries()) {
-    if (length > limits[index]! || at + length > file.size) throw unusable(`the copy of the head in ${file.path} is cut off`);
+    if (length > limits[index]! || at + length > file.size)
+      throw unusable(`the copy of the head in ${file.path} is cut off`);
     parts.push(await file.read(at, length));
     at += length;
   }
-  const [sums, signature, publicKey, manifest] = parts as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+  const [sums, signature, publicKey, manifest] = parts as [
+    Uint8Array,
+    Uint8Array,
+    Uint8Array,
+    Uint8Array,
+  ];
   return { ...found, ...foundHead(sums, signature, publicKey), manifest };
 }
 

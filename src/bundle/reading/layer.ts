@@ -24,14 +24,17 @@ export interface LayerPortion {
   readonly volume: number;
   /** Where its first frame begins in the volume. */
   readonly offset: number;
-  /** The bytes of the layer's tar that it holds, header and padding included: from `start` on, `length` of them. */
+  /**
+   * The bytes of the layer's tar that it holds, header and padding included: from `start` on,
+   * `length` of them.
+   */
   readonly start: number;
   readonly length: number;
 }
 
 /**
- * The content of a layer, or a part of it. Where it is read whole, its tar header and padding are compared on the way; the
- * framing is compared wherever it is passed.
+ * The content of a layer, or a part of it. Where it is read whole, its tar header and padding are
+ * compared on the way; the framing is compared wherever it is passed.
  * @param volumes those that are there, by number.
  * @param range bytes of content, `end` not included.
  * @throws BundleError BUNDLE_UNUSABLE naming the layer, or the volume that is missing.
@@ -47,14 +50,24 @@ export async function* readLayer(
     yield* contentOf(readTar(volumes, place, { start: 0, end: entryLength(size) }), place, signal);
     return;
   }
-  for await (const chunk of readTar(volumes, place, { start: header.length + range.start, end: header.length + range.end })) {
+  for await (const chunk of readTar(volumes, place, {
+    start: header.length + range.start,
+    end: header.length + range.end,
+  })) {
     signal?.throwIfAborted();
     yield chunk;
   }
 }
 
-/** The content of a layer out of all of its tar; header and padding are compared. @throws BundleError BUNDLE_UNUSABLE */
-export async function* contentOf(tar: ByteStream, place: LayerEntry, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+/**
+ * The content of a layer out of all of its tar; header and padding are compared. @throws
+ * BundleError BUNDLE_UNUSABLE
+ */
+export async function* contentOf(
+  tar: ByteStream,
+  place: LayerEntry,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const { size, header } = place;
   let at = 0;
   for await (const chunk of tar) {
@@ -82,11 +95,18 @@ async function* readTar(
     yield* source.file.stored(source.start + offset, length, path, range);
     at = start + range.end;
   }
-  if (at < wanted.end) throw unusable(`${path} is in a volume that is missing`, { hint: 'Name the folders of all volumes.' });
+  if (at < wanted.end)
+    throw unusable(`${path} is in a volume that is missing`, {
+      hint: 'Name the folders of all volumes.',
+    });
 }
 
 /** The bytes of a chunk of tar that are header or padding must be the computed ones. */
-function checkSurroundings({ path, size, header }: LayerEntry, chunk: Uint8Array, chunkStart: number): void {
+function checkSurroundings(
+  { path, size, header }: LayerEntry,
+  chunk: Uint8Array,
+  chunkStart: number,
+): void {
   const expected = header.subarray(chunkStart, chunkStart + chunk.length);
   if (Buffer.compare(expected, chunk.subarray(0, expected.length)) !== 0) {
     throw unusable(`the tar header of ${path} is not the one that belongs there`);

@@ -13,7 +13,12 @@ import {
   type FrameExtent,
 } from '../format/frames.ts';
 import { type Entry, frameCuts } from '../format/layout.ts';
-import { type BundleManifest, formatLayoutIndex, OCI_LAYOUT_BYTES, parseBundleManifest } from '../format/manifest.ts';
+import {
+  type BundleManifest,
+  formatLayoutIndex,
+  OCI_LAYOUT_BYTES,
+  parseBundleManifest,
+} from '../format/manifest.ts';
 import { blobPath, type Sum } from '../format/sums.ts';
 import { claimedSizeAndTime, entryLength, headerLength, TAR_BLOCK } from '../format/tar.ts';
 import { TarReader } from './tar-entries.ts';
@@ -33,16 +38,23 @@ export interface Metadata {
 }
 
 /**
- * Reads the compressed part of a bundle: what it decodes to is hashed against the listing, or computed and compared. How
- * many frames there are follows from the sizes in bundle.json, their first entry.
+ * Reads the compressed part of a bundle: what it decodes to is hashed against the listing, or
+ * computed and compared. How many frames there are follows from the sizes in bundle.json, their
+ * first entry.
  * @param offset where the part begins in the volume.
  * @throws BundleError BUNDLE_UNUSABLE, CONTENT_MISMATCH or CLOSURE_MISMATCH, naming the entry.
  */
-export async function readMetadata(source: VolumeSource, offset: number, sums: readonly Sum[], mtime: number): Promise<Metadata> {
+export async function readMetadata(
+  source: VolumeSource,
+  offset: number,
+  sums: readonly Sum[],
+  mtime: number,
+): Promise<Metadata> {
   const part = new CompressedPart(source, offset);
   await part.decodeNext();
   const claimed = claimedSizeAndTime(part.tar.subarray(0, TAR_BLOCK));
-  if (claimed === undefined || claimed.size > MAX_LISTING_BYTES) throw unusable('the compressed part does not begin with bundle.json');
+  if (claimed === undefined || claimed.size > MAX_LISTING_BYTES)
+    throw unusable('the compressed part does not begin with bundle.json');
   while (part.length < entryLength(claimed.size)) await part.decodeNext();
   const manifestEntry = { path: 'bundle.json', size: claimed.size };
   const manifestBytes = new TarReader(part.tar, mtime).next(manifestEntry);
@@ -50,10 +62,15 @@ export async function readMetadata(source: VolumeSource, offset: number, sums: r
 
   const entries: Entry[] = [manifestEntry, ...manifest.files];
   let length = entries.reduce((total, entry) => total + entryLength(entry.size), 0);
-  // The frames say where the metadata ends: at the last blob that ends exactly where a frame does, before stored frames begin.
+  // The frames say where the metadata ends: at the last blob that ends exactly where a frame does,
+  // before stored frames begin.
   let count = 0;
   const grow = (): void => {
-    for (let blob = manifest.blobs[count]; blob && length < part.length; blob = manifest.blobs[count]) {
+    for (
+      let blob = manifest.blobs[count];
+      blob && length < part.length;
+      blob = manifest.blobs[count]
+    ) {
       entries.push({ path: blobPath(blob.digest), size: blob.size });
       length += entryLength(blob.size);
       count += 1;
@@ -64,18 +81,29 @@ export async function readMetadata(source: VolumeSource, offset: number, sums: r
     await part.decodeNext();
     grow();
   }
-  if (length !== part.length) throw unusable('the compressed part of the bundle does not end with an entry');
+  if (length !== part.length)
+    throw unusable('the compressed part of the bundle does not end with an entry');
   const wanted = frameCuts(length);
-  if (wanted.length !== part.extents.length || part.extents.some((extent, index) => extent.content !== wanted[index])) {
+  if (
+    wanted.length !== part.extents.length ||
+    part.extents.some((extent, index) => extent.content !== wanted[index])
+  ) {
     throw unusable('the compressed part is not cut as it should be');
   }
-  return { manifest, manifestBytes, entries, extents: part.extents, ...readEntries(part.tar, manifestEntry, manifest, count, mtime) };
+  return {
+    manifest,
+    manifestBytes,
+    entries,
+    extents: part.extents,
+    ...readEntries(part.tar, manifestEntry, manifest, count, mtime),
+  };
 }
 
 /**
  * What can be had of a damaged compressed part, by digest alone; the rest is told as a fault.
  * @param manifestBytes bundle.json, from a copy of the head.
- * @param listed frames of the seek table, from the first of the compressed part on: where the part's own headers do not say it.
+ * @param listed frames of the seek table, from the first of the compressed part on: where the
+ * part's own headers do not say it.
  * @returns `undefined` when not even the extent of the part is known.
  */
 export async function salvageMetadata(
@@ -96,7 +124,13 @@ export async function salvageMetadata(
   const start = source.start + offset;
   const fileEnd = source.file.size;
   if (extents === undefined) {
-    onFault({ path: source.file.path, start, end: fileEnd, entries: ['manifests and configs'], error: cause });
+    onFault({
+      path: source.file.path,
+      start,
+      end: fileEnd,
+      entries: ['manifests and configs'],
+      error: cause,
+    });
     return undefined;
   }
   const tarLength = extents.reduce((total, { content }) => total + content, 0);
@@ -128,7 +162,11 @@ export async function salvageMetadata(
 }
 
 /** The frames, of those listed, that end where an entry of the metadata does. */
-function metadataFrames(listed: readonly FrameExtent[], entries: readonly Entry[], atLeast: number): readonly FrameExtent[] | undefined {
+function metadataFrames(
+  listed: readonly FrameExtent[],
+  entries: readonly Entry[],
+  atLeast: number,
+): readonly FrameExtent[] | undefined {
   let length = 0;
   const ends = new Set(entries.map(({ size }) => (length += entryLength(size))).slice(atLeast - 1));
   let content = 0;
@@ -140,7 +178,11 @@ function metadataFrames(listed: readonly FrameExtent[], entries: readonly Entry[
   return undefined;
 }
 
-async function decoded({ file }: VolumeSource, start: number, extents: readonly FrameExtent[]): Promise<Uint8Array | undefined> {
+async function decoded(
+  { file }: VolumeSource,
+  start: number,
+  extents: readonly FrameExtent[],
+): Promise<Uint8Array | undefined> {
   const frames: Uint8Array[] = [];
   let at = start;
   for (const { length, content } of extents) {
@@ -178,7 +220,11 @@ function readEntries(
   }
   if (!Buffer.from(OCI_LAYOUT_BYTES).equals(files.get('oci-layout') ?? Buffer.alloc(0)))
     throw unusable('oci-layout is not what it should be');
-  if (!Buffer.from(formatLayoutIndex(manifest.images)).equals(files.get('index.json') ?? Buffer.alloc(0))) {
+  if (
+    !Buffer.from(formatLayoutIndex(manifest.images)).equals(
+      files.get('index.json') ?? Buffer.alloc(0),
+    )
+  ) {
     throw unusable('index.json does not list the images of bundle.json');
   }
   const blobs = new Map<Digest, Uint8Array>();
@@ -218,7 +264,8 @@ class CompressedPart {
   async decodeNext(): Promise<void> {
     const extent = await this.#nextExtent();
     const frame = decompressedFrame(await this.#source.file.read(this.#end, extent.length));
-    if (frame?.length !== extent.content) throw unusable(`the compressed part of the bundle cannot be decoded at byte ${this.#end}`);
+    if (frame?.length !== extent.content)
+      throw unusable(`the compressed part of the bundle cannot be decoded at byte ${this.#end}`);
     if (this.#frames.length > 0 && this.extents.at(-1)!.content !== FRAME_LIMIT)
       throw unusable('the compressed part is not cut as it should be');
     this.#frames.push(frame);
@@ -226,7 +273,8 @@ class CompressedPart {
     this.#joined = undefined;
     this.#end += extent.length;
     this.#length += frame.length;
-    if (this.#length > MAX_METADATA_BYTES) throw unusable(`the manifests and configs take more than ${MAX_METADATA_BYTES} bytes`);
+    if (this.#length > MAX_METADATA_BYTES)
+      throw unusable(`the manifests and configs take more than ${MAX_METADATA_BYTES} bytes`);
   }
 
   /** Whether another compressed frame follows. */
@@ -241,9 +289,11 @@ class CompressedPart {
     for (;;) {
       const bytes = await file.readUpTo(this.#end, available);
       const found = frameExtent(bytes);
-      if (found === undefined) throw unusable(`the compressed part of the bundle cannot be decoded at byte ${this.#end}`);
+      if (found === undefined)
+        throw unusable(`the compressed part of the bundle cannot be decoded at byte ${this.#end}`);
       if ('content' in found) return found;
-      if (bytes.length < available) throw unusable(`${file.path} is truncated within its manifests`);
+      if (bytes.length < available)
+        throw unusable(`${file.path} is truncated within its manifests`);
       available = Math.max(found.needed + BLOCK_SIZE, available * 2);
     }
   }
@@ -251,9 +301,14 @@ class CompressedPart {
 
 /** SHA256SUMS and bundle.json must list the same files and blobs in the same order. */
 function checkListing(sums: readonly Sum[], manifest: BundleManifest): void {
-  const listed = [...manifest.files, ...manifest.blobs.map(({ digest }) => ({ digest, path: blobPath(digest) }))];
+  const listed = [
+    ...manifest.files,
+    ...manifest.blobs.map(({ digest }) => ({ digest, path: blobPath(digest) })),
+  ];
   const rest = sums.slice(1);
-  const differs = rest.find((sum, index) => sum.path !== listed[index]?.path || sum.digest !== listed[index].digest);
+  const differs = rest.find(
+    (sum, index) => sum.path !== listed[index]?.path || sum.digest !== listed[index].digest,
+  );
   if (differs !== undefined || rest.length !== listed.length) {
     throw new BundleError(
       'CLOSURE_MISMATCH',
@@ -266,10 +321,14 @@ function checkListing(sums: readonly Sum[], manifest: BundleManifest): void {
 function checkDigest(path: string, bytes: Uint8Array, expected: Digest): void {
   const got = digestOf(bytes);
   if (got === expected) return;
-  throw new BundleError('CONTENT_MISMATCH', `wrong digest of ${path}: expected ${expected}, got ${got}`, {
-    expected,
-    got,
-    subject: path,
-    hint: 'The bundle is damaged: copy it again from where it was made.',
-  });
+  throw new BundleError(
+    'CONTENT_MISMATCH',
+    `wrong digest of ${path}: expected ${expected}, got ${got}`,
+    {
+      expected,
+      got,
+      subject: path,
+      hint: 'The bundle is damaged: copy it again from where it was made.',
+    },
+  );
 }

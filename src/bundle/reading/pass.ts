@@ -8,12 +8,20 @@ import type { PassingVolumes } from './passing-volumes.ts';
 import { entryLength, tarHeader } from '../format/tar.ts';
 
 /** The layers of a bundle as they come through a pipe, with everything around them compared. */
-export function passOf(layers: readonly (Entry & { readonly digest: Digest })[], mtime: number, volumes: PassingVolumes): OnePass {
+export function passOf(
+  layers: readonly (Entry & { readonly digest: Digest })[],
+  mtime: number,
+  volumes: PassingVolumes,
+): OnePass {
   const descriptors = layers.map(({ digest, size }) => ({ mediaType: '', digest, size }));
   const paths = new Map(layers.map(({ digest, path }) => [digest, path]));
   const read = ({ digest, size }: Descriptor): ByteStream => {
     const path = paths.get(digest)!;
-    return contentOf(volumes.layer(path, entryLength(size)), { path, size, header: tarHeader(path, size, mtime) });
+    return contentOf(volumes.layer(path, entryLength(size)), {
+      path,
+      size,
+      header: tarHeader(path, size, mtime),
+    });
   };
   return new OnePass(descriptors, read, () => volumes.end());
 }

@@ -2,12 +2,29 @@ import type { ByteStream } from '../../core/bytes.ts';
 import { compare } from './compare.ts';
 import { refuseFault } from './fault.ts';
 import type { BundleFile } from './file.ts';
-import { FRAME_HEADER_BYTES, FRAME_LIMIT, storedContentSize, storedFrameLength } from '../format/frames.ts';
-import { headCopy, type Head, readRecord, RECORD_FRAME_BYTES, type VolumeRecord } from '../format/tail.ts';
+import {
+  FRAME_HEADER_BYTES,
+  FRAME_LIMIT,
+  storedContentSize,
+  storedFrameLength,
+} from '../format/frames.ts';
+import {
+  headCopy,
+  type Head,
+  readRecord,
+  RECORD_FRAME_BYTES,
+  type VolumeRecord,
+} from '../format/tail.ts';
 import { TAR_BLOCK, TAR_END_BYTES } from '../format/tar.ts';
 import { unusable } from '../format/unusable.ts';
 import { checkEnd } from './volume-end.ts';
-import { layOutVolume, MAX_VOLUMES, type Uncut, type VolumeLayout, wholeTar } from '../format/volumes.ts';
+import {
+  layOutVolume,
+  MAX_VOLUMES,
+  type Uncut,
+  type VolumeLayout,
+  wholeTar,
+} from '../format/volumes.ts';
 
 /** A stretch of the pipe. */
 interface Stretch {
@@ -16,8 +33,9 @@ interface Stretch {
 }
 
 /**
- * The volumes of a bundle as they come through a pipe, one behind the other: mostly one, or several that were joined. Only when
- * a volume ends can be said how it was cut; then all of it is compared with what a volume that is cut there has to be.
+ * The volumes of a bundle as they come through a pipe, one behind the other: mostly one, or several
+ * that were joined. Only when a volume ends can be said how it was cut; then all of it is compared
+ * with what a volume that is cut there has to be.
  */
 export class PassingVolumes {
   readonly #pipe: BundleFile;
@@ -37,15 +55,27 @@ export class PassingVolumes {
   /** The last frame was shorter than it would be if the volume did not end there. */
   #isCut = false;
 
-  /** @param layout of a bundle in one volume: up to the first layer every first volume is the same. */
-  constructor(pipe: BundleFile, layout: VolumeLayout, uncut: Uncut, head: Head, bundleDigest: Uint8Array) {
+  /**
+   * @param layout of a bundle in one volume: up to the first layer every first volume is the same.
+   */
+  constructor(
+    pipe: BundleFile,
+    layout: VolumeLayout,
+    uncut: Uncut,
+    head: Head,
+    bundleDigest: Uint8Array,
+  ) {
     this.#pipe = pipe;
     this.#uncut = uncut;
     this.#head = head;
     this.#bundleDigest = bundleDigest;
-    const first = layout.portions.find(({ section }) => section.kind === 'layer' || section.kind === 'end')!;
+    const first = layout.portions.find(
+      ({ section }) => section.kind === 'layer' || section.kind === 'end',
+    )!;
     this.#at = first.offset;
-    this.#tar = uncut.sections.slice(0, first.index).reduce((total, { tarLength }) => total + tarLength, 0);
+    this.#tar = uncut.sections
+      .slice(0, first.index)
+      .reduce((total, { tarLength }) => total + tarLength, 0);
   }
 
   /** Where an entry stood, as far as it has come. */
@@ -70,7 +100,10 @@ export class PassingVolumes {
     }
   }
 
-  /** Compares what comes behind the last layer, and makes sure that it is the end. @throws BundleError BUNDLE_UNUSABLE */
+  /**
+   * Compares what comes behind the last layer, and makes sure that it is the end. @throws
+   * BundleError BUNDLE_UNUSABLE
+   */
   async end(): Promise<void> {
     await this.#turnIfDue();
     this.#tar += TAR_END_BYTES;
@@ -78,7 +111,10 @@ export class PassingVolumes {
     if (this.#number !== count) throw this.#endsWith(count);
     const { size } = await this.#checkVolume(count);
     const more = await this.#pipe.readUpTo(this.#start + size, 1);
-    if (more.length > 0) throw unusable(`${this.#pipe.path} goes on after the ${this.#start + size} bytes that the bundle has`);
+    if (more.length > 0)
+      throw unusable(
+        `${this.#pipe.path} goes on after the ${this.#start + size} bytes that the bundle has`,
+      );
   }
 
   /**
@@ -98,7 +134,10 @@ export class PassingVolumes {
   async #turnIfDue(): Promise<void> {
     const ending = readRecord(await this.#pipe.readUpTo(this.#at, RECORD_FRAME_BYTES))?.record;
     if (ending === undefined) {
-      if (this.#isCut) throw unusable(`${this.#pipe.path}: volume ${this.#number} does not end where it is cut, at byte ${this.#at}`);
+      if (this.#isCut)
+        throw unusable(
+          `${this.#pipe.path}: volume ${this.#number} does not end where it is cut, at byte ${this.#at}`,
+        );
       return;
     }
     const count = this.#said?.count ?? ending.count;
@@ -109,9 +148,18 @@ export class PassingVolumes {
     const next = readRecord(await this.#pipe.readUpTo(start, RECORD_FRAME_BYTES))?.record;
     if (next === undefined) throw this.#endsWith(count);
     if (next.number !== this.#number + 1) {
-      throw unusable(`${this.#pipe.path}: volume ${next.number} follows volume ${this.#number} of ${count}`, { hint: JOIN });
+      throw unusable(
+        `${this.#pipe.path}: volume ${next.number} follows volume ${this.#number} of ${count}`,
+        { hint: JOIN },
+      );
     }
-    const said = { bundleDigest: this.#bundleDigest, number: next.number, count, tarOffset: this.#tar, tarLength: next.tarLength };
+    const said = {
+      bundleDigest: this.#bundleDigest,
+      number: next.number,
+      count,
+      tarOffset: this.#tar,
+      tarLength: next.tarLength,
+    };
     const copy = headCopy(said, this.#head);
     await compare(this.#pipe, start, copy, ['the copy of the head in front'], refuseFault);
     this.#number = next.number;
@@ -125,25 +173,51 @@ export class PassingVolumes {
   /** Compares the end of the volume, which is the end of what has come of the tar. */
   async #checkVolume(count: number): Promise<VolumeLayout> {
     const tarLength = this.#tar - this.#tarOffset;
-    const record = { bundleDigest: this.#bundleDigest, number: this.#number, count, tarOffset: this.#tarOffset, tarLength };
+    const record = {
+      bundleDigest: this.#bundleDigest,
+      number: this.#number,
+      count,
+      tarOffset: this.#tarOffset,
+      tarLength,
+    };
     const layout = layOutVolume(this.#uncut, record);
     const isLast = this.#tar === wholeTar(this.#uncut.sections).tarLength;
-    if (layout === undefined || isLast !== (this.#number === count) || (this.#said?.tarLength ?? tarLength) !== tarLength) {
-      throw unusable(`${this.#pipe.path} is not cut as volume ${this.#number} of ${count} has to be`);
+    if (
+      layout === undefined ||
+      isLast !== (this.#number === count) ||
+      (this.#said?.tarLength ?? tarLength) !== tarLength
+    ) {
+      throw unusable(
+        `${this.#pipe.path} is not cut as volume ${this.#number} of ${count} has to be`,
+      );
     }
-    await checkEnd({ file: this.#pipe, start: this.#start }, record, layout, this.#uncut, this.#head, refuseFault);
+    await checkEnd(
+      { file: this.#pipe, start: this.#start },
+      record,
+      layout,
+      this.#uncut,
+      this.#head,
+      refuseFault,
+    );
     return layout;
   }
 
   #endsWith(count: number): Error {
-    return unusable(`${this.#pipe.path} ends with volume ${this.#number} of ${count}`, { hint: JOIN });
+    return unusable(`${this.#pipe.path} ends with volume ${this.#number} of ${count}`, {
+      hint: JOIN,
+    });
   }
 }
 
 const JOIN = 'Join all volumes in their order: cat NAME.tar.zst.[0-9]* gives them so.';
 
-/** Makes sure that a pipe does not begin in the middle of a set. @throws BundleError BUNDLE_UNUSABLE */
+/**
+ * Makes sure that a pipe does not begin in the middle of a set. @throws BundleError BUNDLE_UNUSABLE
+ */
 export async function refuseLaterVolume(pipe: BundleFile): Promise<void> {
   const record = readRecord(await pipe.readUpTo(0, RECORD_FRAME_BYTES))?.record;
-  if (record !== undefined) throw unusable(`${pipe.path} begins with volume ${record.number} of ${record.count}`, { hint: JOIN });
+  if (record !== undefined)
+    throw unusable(`${pipe.path} begins with volume ${record.number} of ${record.count}`, {
+      hint: JOIN,
+    });
 }

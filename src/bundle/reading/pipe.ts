@@ -3,7 +3,10 @@ import type { Readable } from 'node:stream';
 import { diskError } from '../../core/errors.ts';
 import { type ByteSource, endsAt } from './file.ts';
 
-/** The bytes of a pipe: they come once, and what lies before the last offset that was asked for is let go. */
+/**
+ * The bytes of a pipe: they come once, and what lies before the last offset that was asked for is
+ * let go.
+ */
 export class PipeSource implements ByteSource {
   readonly path: string;
   readonly size = Number.POSITIVE_INFINITY;
@@ -28,7 +31,8 @@ export class PipeSource implements ByteSource {
   }
 
   async fill(buffer: Uint8Array, offset: number): Promise<void> {
-    if ((await this.available(offset, buffer.length)) < buffer.length) throw endsAt(this.path, this.#end);
+    if ((await this.available(offset, buffer.length)) < buffer.length)
+      throw endsAt(this.path, this.#end);
     let at = this.#start;
     let filled = 0;
     for (const chunk of this.#chunks) {
@@ -41,7 +45,8 @@ export class PipeSource implements ByteSource {
   }
 
   async available(offset: number, length: number): Promise<number> {
-    if (offset < this.#start) throw new RangeError(`byte ${offset} of a pipe has gone by: it is at ${this.#start}`);
+    if (offset < this.#start)
+      throw new RangeError(`byte ${offset} of a pipe has gone by: it is at ${this.#start}`);
     this.#forgetBefore(offset);
     while (this.#end < offset + length && !this.#isOver) {
       await this.#pull();
@@ -72,7 +77,11 @@ export class PipeSource implements ByteSource {
   }
 
   #forgetBefore(offset: number): void {
-    for (let first = this.#chunks[0]; first && this.#start + first.length <= offset; first = this.#chunks[0]) {
+    for (
+      let first = this.#chunks[0];
+      first && this.#start + first.length <= offset;
+      first = this.#chunks[0]
+    ) {
       this.#chunks.shift();
       this.#start += first.length;
     }

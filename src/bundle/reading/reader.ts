@@ -29,7 +29,12 @@ export interface ReaderParts {
   readonly mtime: number;
   /** The layers as they come, where they cannot be read in any order, and where they stood. */
   readonly pass:
-    | { readonly layers: OnePass; readonly placeOf: (path: string) => { readonly start: number; readonly end: number } | undefined }
+    | {
+        readonly layers: OnePass;
+        readonly placeOf: (
+          path: string,
+        ) => { readonly start: number; readonly end: number } | undefined;
+      }
     | undefined;
   readonly close: () => Promise<void>;
 }
@@ -81,7 +86,9 @@ export class BundleReader implements BundleContent {
 
   /** Numbers of the volumes that are not there, from 1. */
   get missingVolumes(): readonly number[] {
-    return [...this.#parts.volumes.entries()].filter(([, volume]) => volume === undefined).map(([index]) => index + 1);
+    return [...this.#parts.volumes.entries()]
+      .filter(([, volume]) => volume === undefined)
+      .map(([index]) => index + 1);
   }
 
   /** Digests of the layers, in tar order. */
@@ -101,7 +108,9 @@ export class BundleReader implements BundleContent {
   }
 
   /** Where a layer stands in the files that are there. */
-  placesOf(digest: Digest): readonly { readonly path: string; readonly start: number; readonly end: number }[] {
+  placesOf(
+    digest: Digest,
+  ): readonly { readonly path: string; readonly start: number; readonly end: number }[] {
     const { layers, volumes, pass } = this.#parts;
     const layer = layers.get(digest);
     const passed = layer && pass?.placeOf(layer.path);
@@ -109,7 +118,9 @@ export class BundleReader implements BundleContent {
     return (layer?.portions ?? []).flatMap(({ volume, offset, length }) => {
       const source = volumes[volume];
       const start = (source?.start ?? 0) + offset;
-      return source === undefined ? [] : [{ path: source.file.path, start, end: start + storedSectionLength(length) }];
+      return source === undefined
+        ? []
+        : [{ path: source.file.path, start, end: start + storedSectionLength(length) }];
     });
   }
 
@@ -119,21 +130,27 @@ export class BundleReader implements BundleContent {
   }
 
   /**
-   * The content of a blob. The tar header, padding and framing around a layer are compared on the way, so that after
-   * all layers have been read whole, every byte of the file has been checked.
+   * The content of a blob. The tar header, padding and framing around a layer are compared on the
+   * way, so that after all layers have been read whole, every byte of the file has been checked.
    */
   fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
     const { digest } = descriptor;
     const { range, signal } = options;
     const { metadata, layers, volumes, mtime, pass } = this.#parts;
     const bytes = metadata.get(digest);
-    if (bytes !== undefined) return streamOf(range ? bytes.subarray(range.start, range.end) : bytes);
+    if (bytes !== undefined)
+      return streamOf(range ? bytes.subarray(range.start, range.end) : bytes);
     const place = layers.get(digest);
     if (place === undefined) return refuse(absent(this.name, digest));
     if (pass !== undefined) return pass.layers.fetch(descriptor, options);
     const { start, end } = range ?? { start: 0, end: place.size };
     const header = tarHeader(place.path, place.size, mtime);
-    return readLayer(volumes, { ...place, header }, { start, end: Math.min(end, place.size) }, signal);
+    return readLayer(
+      volumes,
+      { ...place, header },
+      { start, end: Math.min(end, place.size) },
+      signal,
+    );
   }
 
   /** Whether all of it is in volumes that are there. */
@@ -142,16 +159,25 @@ export class BundleReader implements BundleContent {
     if (metadata.has(digest)) return true;
     const place = layers.get(digest);
     if (place === undefined) return false;
-    return place.portions.reduce((total, { length }) => total + length, 0) === entryLength(place.size);
+    return (
+      place.portions.reduce((total, { length }) => total + length, 0) === entryLength(place.size)
+    );
   }
 
-  /** By digest, or by the name that an image has in the bundle; a name that looks like a digest names nothing. */
+  /**
+   * By digest, or by the name that an image has in the bundle; a name that looks like a digest
+   * names nothing.
+   */
   async resolve(reference: string): Promise<Descriptor> {
     const image = this.#images.get(reference);
     if (image !== undefined) return image;
     const bytes = isDigest(reference) ? this.#parts.metadata.get(reference) : undefined;
     if (bytes === undefined) throw absent(this.name, reference);
-    return { mediaType: parseManifest(bytes).mediaType, digest: digestOf(bytes), size: bytes.length };
+    return {
+      mediaType: parseManifest(bytes).mediaType,
+      digest: digestOf(bytes),
+      size: bytes.length,
+    };
   }
 
   /** The names of its images; a referrer has none but its digest. */

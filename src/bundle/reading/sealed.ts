@@ -23,11 +23,17 @@ import { headCopy, headCopyLength, type Head, type VolumeRecord } from '../forma
 import { entryLength } from '../format/tar.ts';
 import { unusable } from '../format/unusable.ts';
 import { checkEnd } from './volume-end.ts';
-import { layerPortions, layOutVolume, type Uncut, type VolumeLayout, wholeTar } from '../format/volumes.ts';
+import {
+  layerPortions,
+  layOutVolume,
+  type Uncut,
+  type VolumeLayout,
+  wholeTar,
+} from '../format/volumes.ts';
 
 /**
- * A bundle of which only the signed listing and its signature have been read. Whoever opens one decides about the
- * signer first; {@link SealedBundle.unseal} then reads on.
+ * A bundle of which only the signed listing and its signature have been read. Whoever opens one
+ * decides about the signer first; {@link SealedBundle.unseal} then reads on.
  */
 export class SealedBundle implements FoundHead {
   readonly sums: Uint8Array;
@@ -43,7 +49,12 @@ export class SealedBundle implements FoundHead {
   /** Bytes of a bundle in a pipe. */
   #pipeSize = 0;
 
-  private constructor(files: readonly BundleFile[], found: FoundHeads, head: FoundHead, onFault: OnFault) {
+  private constructor(
+    files: readonly BundleFile[],
+    found: FoundHeads,
+    head: FoundHead,
+    onFault: OnFault,
+  ) {
     this.#files = files;
     this.#found = found;
     this.#onFault = onFault;
@@ -54,8 +65,10 @@ export class SealedBundle implements FoundHead {
   }
 
   /**
-   * @param paths of the physical files, in any order; each holds one volume, or several back to back.
-   * @throws BundleError BUNDLE_UNUSABLE for files that are not those of one bundle, NOT_FOUND, DISK.
+   * @param paths of the physical files, in any order; each holds one volume, or several back to
+   * back.
+   * @throws BundleError BUNDLE_UNUSABLE for files that are not those of one bundle, NOT_FOUND,
+   * DISK.
    */
   static async open(...paths: readonly string[]): Promise<SealedBundle> {
     const [first] = await SealedBundle.survey(paths, refuseFault);
@@ -65,10 +78,14 @@ export class SealedBundle implements FoundHead {
   /**
    * Opens a bundle that may be damaged.
    * @param onFault is told of what is damaged, now and when it is unsealed.
-   * @returns one for each head that can be read, the first of which has a good signature is the bundle. They share their files.
+   * @returns one for each head that can be read, the first of which has a good signature is the
+   * bundle. They share their files.
    * @throws BundleError as {@link open}, for what is no damage, and when no head can be read.
    */
-  static async survey(paths: readonly string[], onFault: OnFault): Promise<readonly SealedBundle[]> {
+  static async survey(
+    paths: readonly string[],
+    onFault: OnFault,
+  ): Promise<readonly SealedBundle[]> {
     const files: BundleFile[] = [];
     try {
       const pieces: Piece[] = [];
@@ -97,7 +114,13 @@ export class SealedBundle implements FoundHead {
       await refuseLaterVolume(file);
       const whole = { file, start: 0, length: Number.POSITIVE_INFINITY };
       const front = await readFrontHead(whole);
-      const piece = { ...whole, ending: undefined, isFirst: true, record: undefined, listing: digestOf(front.sums) };
+      const piece = {
+        ...whole,
+        ending: undefined,
+        isFirst: true,
+        record: undefined,
+        listing: digestOf(front.sums),
+      };
       return new SealedBundle([file], { pieces: [piece], front, copies: [] }, front, refuseFault);
     } catch (error) {
       await file.close();
@@ -115,7 +138,10 @@ export class SealedBundle implements FoundHead {
     return this.#files.map(({ path }) => path);
   }
 
-  /** Bytes of all files; of a pipe, those that the bundle has in one piece, known once it is unsealed. */
+  /**
+   * Bytes of all files; of a pipe, those that the bundle has in one piece, known once it is
+   * unsealed.
+   */
   get size(): number {
     if (this.#isPipe) return this.#pipeSize;
     return this.#files.reduce((total, { size }) => total + size, 0);
@@ -126,16 +152,22 @@ export class SealedBundle implements FoundHead {
    * @throws BundleError NOT_THE_EXPECTED_BUNDLE
    */
   expect(digest: string | undefined): void {
-    if (digest === undefined || hexOf(this.digest) === digest.toLowerCase().replace(/^sha256:/, '')) return;
-    throw new BundleError('NOT_THE_EXPECTED_BUNDLE', 'the bundle digest is not the one that was expected', {
-      expected: digest,
-      got: hexOf(this.digest),
-      hint: 'This is another bundle than the one you were told of.',
-    });
+    if (digest === undefined || hexOf(this.digest) === digest.toLowerCase().replace(/^sha256:/, ''))
+      return;
+    throw new BundleError(
+      'NOT_THE_EXPECTED_BUNDLE',
+      'the bundle digest is not the one that was expected',
+      {
+        expected: digest,
+        got: hexOf(this.digest),
+        hint: 'This is another bundle than the one you were told of.',
+      },
+    );
   }
 
   /**
-   * Reads everything but the layers: every byte of it is either hashed against the listing or computed and compared.
+   * Reads everything but the layers: every byte of it is either hashed against the listing or
+   * computed and compared.
    * @throws BundleError BUNDLE_UNUSABLE or CONTENT_MISMATCH, naming the entry.
    */
   async unseal(): Promise<BundleReader> {
@@ -143,14 +175,25 @@ export class SealedBundle implements FoundHead {
     this.#refuseForeign();
     const { manifest, manifestBytes, metadata } = await this.#describe(sums);
     const mtime = tarTime(manifest.releases);
-    // A first volume whose compressed part has no known end is of no use: nothing behind that can be found.
+    // A first volume whose compressed part has no known end is of no use: nothing behind that can
+    // be found.
     const pieces = this.#found.pieces.filter(({ isFirst }) => !isFirst || metadata !== undefined);
-    const blobs = manifest.blobs.map(({ digest, size }) => ({ path: blobPath(digest), size, digest }));
-    const entries = [{ path: 'bundle.json', size: manifestBytes.length }, ...manifest.files, ...blobs];
+    const blobs = manifest.blobs.map(({ digest, size }) => ({
+      path: blobPath(digest),
+      size,
+      digest,
+    }));
+    const entries = [
+      { path: 'bundle.json', size: manifestBytes.length },
+      ...manifest.files,
+      ...blobs,
+    ];
     const sealing = sealEntries(this.seal).map(({ path, bytes }) => ({ path, size: bytes.length }));
     const listing = { path: 'SHA256SUMS', size: this.sums.length };
     const lowest = Math.min(...pieces.map(tarOffsetOf));
-    const inMetadata = metadata?.entries.length ?? wholeEntries([listing, ...sealing, ...entries], lowest) - 1 - sealing.length;
+    const inMetadata =
+      metadata?.entries.length ??
+      wholeEntries([listing, ...sealing, ...entries], lowest) - 1 - sealing.length;
     const layers = blobs.slice(inMetadata - entries.length + blobs.length);
     const sections = sectionsOf(listing, sealing, entries.slice(0, inMetadata), layers);
     const head: Head = { sums: this.sums, ...this.seal, manifest: manifestBytes };
@@ -160,10 +203,14 @@ export class SealedBundle implements FoundHead {
     }
     const volumes = inOrder(settle(pieces, uncut));
     const [first] = volumes;
-    if (first === undefined) throw unusable(`${this.paths.join(', ')}: no volume of the bundle can be read`);
+    if (first === undefined)
+      throw unusable(`${this.paths.join(', ')}: no volume of the bundle can be read`);
     const layouts = new Map<number, VolumeLayout>();
-    for (const volume of volumes) layouts.set(volume.record.number - 1, await this.#checkVolume(volume, uncut, head, mtime));
-    const passing = this.#isPipe ? this.#passing(first.file, layouts.get(0)!, uncut, head) : undefined;
+    for (const volume of volumes)
+      layouts.set(volume.record.number - 1, await this.#checkVolume(volume, uncut, head, mtime));
+    const passing = this.#isPipe
+      ? this.#passing(first.file, layouts.get(0)!, uncut, head)
+      : undefined;
     const portions = layerPortions(layouts, sections.length - 1 - layers.length, layers.length);
     const places = layers.map((layer, index) => ({ ...layer, portions: portions[index]! }));
     return new BundleReader({
@@ -171,11 +218,19 @@ export class SealedBundle implements FoundHead {
       manifest,
       files: metadata?.files ?? new Map(),
       metadata: metadata?.blobs ?? new Map(),
-      metadataDigests: metadata === undefined ? [] : blobs.slice(0, blobs.length - layers.length).map(({ digest }) => digest),
+      metadataDigests:
+        metadata === undefined
+          ? []
+          : blobs.slice(0, blobs.length - layers.length).map(({ digest }) => digest),
       layers: new Map(places.map((place) => [place.digest, place])),
-      volumes: Array.from({ length: first.record.count }, (_, index) => volumes.find(({ record }) => record.number === index + 1)),
+      volumes: Array.from({ length: first.record.count }, (_, index) =>
+        volumes.find(({ record }) => record.number === index + 1),
+      ),
       mtime,
-      pass: passing && { layers: passOf(layers, mtime, passing), placeOf: (path) => passing.placeOf(path) },
+      pass: passing && {
+        layers: passOf(layers, mtime, passing),
+        placeOf: (path) => passing.placeOf(path),
+      },
       close: () => this.close(),
     });
   }
@@ -193,9 +248,14 @@ export class SealedBundle implements FoundHead {
   #refuseForeign(): void {
     const hex = hexOf(this.digest);
     for (const { ending, listing, file } of this.#found.pieces) {
-      const said = [ending && Buffer.from(ending.record.bundleDigest).toString('hex'), listing && hexOf(listing)];
+      const said = [
+        ending && Buffer.from(ending.record.bundleDigest).toString('hex'),
+        listing && hexOf(listing),
+      ];
       if (said.includes(hex) || said.every((digest) => digest === undefined)) continue;
-      throw unusable(`${file.path} is a volume of another bundle than ${this.paths[0]!}`, { hint: 'Name the volumes of one bundle only.' });
+      throw unusable(`${file.path} is a volume of another bundle than ${this.paths[0]!}`, {
+        hint: 'Name the volumes of one bundle only.',
+      });
     }
   }
 
@@ -204,16 +264,28 @@ export class SealedBundle implements FoundHead {
     const { pieces, front, copies } = this.#found;
     const first = pieces.find(({ isFirst }) => isFirst);
     const copied = copies.find(({ manifest }) => digestOf(manifest) === sums[0]!.digest)?.manifest;
-    const readCopy = (failure: BundleError): { manifest: BundleManifest; manifestBytes: Uint8Array } => {
+    const readCopy = (
+      failure: BundleError,
+    ): { manifest: BundleManifest; manifestBytes: Uint8Array } => {
       if (copied === undefined) throw failure;
       return { manifest: checkedManifest(copied, sums), manifestBytes: copied };
     };
-    if (first === undefined) return { ...readCopy(unusable('no copy of bundle.json in the volumes is right')), metadata: undefined };
+    if (first === undefined)
+      return {
+        ...readCopy(unusable('no copy of bundle.json in the volumes is right')),
+        metadata: undefined,
+      };
     const offset = this.#metadataOffset;
-    const mtime = front?.mtime ?? tarTime(readCopy(unusable('the head of the bundle is damaged, and so are its copies')).manifest.releases);
+    const mtime =
+      front?.mtime ??
+      tarTime(
+        readCopy(unusable('the head of the bundle is damaged, and so are its copies')).manifest
+          .releases,
+      );
     try {
       const metadata = await readMetadata(first, offset, sums, mtime);
-      if (tarTime(metadata.manifest.releases) !== mtime) throw unusable('the time of the tar entries is not that of the newest release');
+      if (tarTime(metadata.manifest.releases) !== mtime)
+        throw unusable('the time of the tar entries is not that of the newest release');
       return { manifest: metadata.manifest, manifestBytes: metadata.manifestBytes, metadata };
     } catch (error) {
       if (!isDamage(error)) throw error;
@@ -221,38 +293,71 @@ export class SealedBundle implements FoundHead {
       if (this.#onFault === refuseFault) throw error;
       const { manifestBytes, manifest } = described;
       const listed = first.ending?.frames.slice(2) ?? [];
-      const metadata = await salvageMetadata(first, offset, manifestBytes, manifest, listed, this.#onFault, error);
+      const metadata = await salvageMetadata(
+        first,
+        offset,
+        manifestBytes,
+        manifest,
+        listed,
+        this.#onFault,
+        error,
+      );
       return { ...described, metadata };
     }
   }
 
   /** Where the compressed part begins in the first volume. */
   get #metadataOffset(): number {
-    const sealing = sealEntries(this.seal).reduce((total, { bytes }) => total + entryLength(bytes.length), 0);
+    const sealing = sealEntries(this.seal).reduce(
+      (total, { bytes }) => total + entryLength(bytes.length),
+      0,
+    );
     return storedSectionLength(entryLength(this.sums.length)) + storedSectionLength(sealing);
   }
 
   /** Compares everything in a volume that is neither metadata nor layer with what it has to be. */
-  async #checkVolume(volume: FoundVolume, uncut: Uncut, head: Head, mtime: number): Promise<VolumeLayout> {
+  async #checkVolume(
+    volume: FoundVolume,
+    uncut: Uncut,
+    head: Head,
+    mtime: number,
+  ): Promise<VolumeLayout> {
     const { file, start, length, record: said } = volume;
     const record = this.#recordOf(said);
     const layout = layOutVolume(uncut, record);
     const holdsEnd = record.tarOffset + record.tarLength === wholeTar(uncut.sections).tarLength;
     if (layout === undefined || holdsEnd !== (record.number === record.count)) {
-      throw unusable(`${file.path} is not cut as volume ${record.number} of ${record.count} has to be`);
+      throw unusable(
+        `${file.path} is not cut as volume ${record.number} of ${record.count} has to be`,
+      );
     }
-    if (this.#isPipe) return layout; // its front was compared when it came, and its end is yet to come
-    const expect = (offset: number, expected: Uint8Array, ...entries: readonly string[]): Promise<void> =>
-      compare(file, start + offset, expected, entries, this.#onFault);
+    // Its front was compared when it came, and its end is yet to come.
+    if (this.#isPipe) return layout;
+    const expect = (
+      offset: number,
+      expected: Uint8Array,
+      ...entries: readonly string[]
+    ): Promise<void> => compare(file, start + offset, expected, entries, this.#onFault);
     if (layout.size !== length) {
       const [from, to] = [Math.min(length, layout.size), Math.max(length, layout.size)];
       const error = wrongSize(file.path, layout.size, length);
-      this.#onFault({ path: file.path, start: start + from, end: start + to, entries: ['the end of a volume'], error });
+      this.#onFault({
+        path: file.path,
+        start: start + from,
+        end: start + to,
+        entries: ['the end of a volume'],
+        error,
+      });
     }
     const listing = storedFrame(tarOf([{ path: 'SHA256SUMS', bytes: head.sums }], mtime));
     if (record.number === 1) {
       await expect(0, listing, 'SHA256SUMS');
-      await expect(listing.length, storedFrame(tarOf(sealEntries(this.seal), mtime)), 'SHA256SUMS.sig', 'SHA256SUMS.pub');
+      await expect(
+        listing.length,
+        storedFrame(tarOf(sealEntries(this.seal), mtime)),
+        'SHA256SUMS.sig',
+        'SHA256SUMS.pub',
+      );
     } else await expect(0, headCopy(record, head), 'the copy of the head in front');
     if (layout.size > length) return layout;
     // Only now is it known that there are no more frames to list than the file has room for.
@@ -274,8 +379,9 @@ export class SealedBundle implements FoundHead {
 }
 
 /**
- * How many entries end before a byte of the tar. Where the first volume is missing nobody can say which of them are layers;
- * but all metadata is in that volume, so that whatever reaches beyond it is one.
+ * How many entries end before a byte of the tar. Where the first volume is missing nobody can say
+ * which of them are layers; but all metadata is in that volume, so that whatever reaches beyond it
+ * is one.
  */
 function wholeEntries(entries: readonly Entry[], tarOffset: number): number {
   let end = 0;

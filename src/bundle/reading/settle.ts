@@ -14,21 +14,33 @@ export interface Candidate extends Piece {
 }
 
 /**
- * Decides which volume each piece is. What a volume says of itself stands in it twice, and must fit its length; what
- * the first one said where it is damaged follows from the volume behind it, or from its length, since it was filled.
- * A piece that nothing can be made of is left out. Whatever is decided here is compared with the bytes afterwards.
+ * Decides which volume each piece is. What a volume says of itself stands in it twice, and must fit
+ * its length; what the first one said where it is damaged follows from the volume behind it, or
+ * from its length, since it was filled. A piece that nothing can be made of is left out. Whatever
+ * is decided here is compared with the bytes afterwards.
  */
 export function settle(pieces: readonly Candidate[], uncut: Uncut): readonly FoundVolume[] {
-  const others = pieces.filter(({ isFirst }) => !isFirst).flatMap((piece) => settled(piece, saidBy(piece), uncut));
+  const others = pieces
+    .filter(({ isFirst }) => !isFirst)
+    .flatMap((piece) => settled(piece, saidBy(piece), uncut));
   const firsts = pieces
     .filter(({ isFirst }) => isFirst)
-    .flatMap((piece) => settled(piece, [...saidBy(piece), ...guessesOfFirst(piece, others, uncut)], uncut));
+    .flatMap((piece) =>
+      settled(piece, [...saidBy(piece), ...guessesOfFirst(piece, others, uncut)], uncut),
+    );
   return [...firsts, ...others];
 }
 
-function settled({ file, start, length }: Piece, records: readonly VolumeRecord[], uncut: Uncut): FoundVolume[] {
+function settled(
+  { file, start, length }: Piece,
+  records: readonly VolumeRecord[],
+  uncut: Uncut,
+): FoundVolume[] {
   const possible = records.filter((record) => layOutVolume(uncut, record) !== undefined);
-  const record = possible.find((candidate) => layOutVolume(uncut, candidate)!.size === length) ?? possible[0] ?? records[0];
+  const record =
+    possible.find((candidate) => layOutVolume(uncut, candidate)!.size === length) ??
+    possible[0] ??
+    records[0];
   return record === undefined ? [] : [{ file, start, length, record }];
 }
 
@@ -37,11 +49,21 @@ function saidBy({ ending, record, isFirst }: Candidate): readonly VolumeRecord[]
   return isFirst ? said.filter(({ number, tarOffset }) => number === 1 && tarOffset === 0) : said;
 }
 
-function guessesOfFirst({ length }: Piece, others: readonly FoundVolume[], uncut: Uncut): readonly VolumeRecord[] {
+function guessesOfFirst(
+  { length }: Piece,
+  others: readonly FoundVolume[],
+  uncut: Uncut,
+): readonly VolumeRecord[] {
   const [other] = others;
   const bundleDigest = other?.record.bundleDigest ?? new Uint8Array(32);
   const second = others.find(({ record }) => record.number === 2)?.record;
-  const record = (count: number, tarLength: number): VolumeRecord => ({ bundleDigest, number: 1, count, tarOffset: 0, tarLength });
+  const record = (count: number, tarLength: number): VolumeRecord => ({
+    bundleDigest,
+    number: 1,
+    count,
+    tarOffset: 0,
+    tarLength,
+  });
   const whole = wholeTar(uncut.sections).tarLength;
   if (other === undefined) return [record(1, whole)];
   if (second !== undefined) return [record(other.record.count, second.tarOffset)];

@@ -1,5 +1,11 @@
 import type { Entry } from '../format/layout.ts';
-import { claimedSizeAndTime, entryLength, paddingLength, TAR_BLOCK, tarHeader } from '../format/tar.ts';
+import {
+  claimedSizeAndTime,
+  entryLength,
+  paddingLength,
+  TAR_BLOCK,
+  tarHeader,
+} from '../format/tar.ts';
 import { unusable } from '../format/unusable.ts';
 
 /** Takes entries out of decoded tar bytes, comparing every byte around their content. */
@@ -28,16 +34,26 @@ export class TarReader {
   }
 }
 
-/** All of `tar` as entries with the given paths, whose sizes only their headers tell. @throws BundleError BUNDLE_UNUSABLE */
-export function entriesOf(tar: Uint8Array, paths: readonly string[], mtime: number, limit: number): Uint8Array[] {
+/**
+ * All of `tar` as entries with the given paths, whose sizes only their headers tell. @throws
+ * BundleError BUNDLE_UNUSABLE
+ */
+export function entriesOf(
+  tar: Uint8Array,
+  paths: readonly string[],
+  mtime: number,
+  limit: number,
+): Uint8Array[] {
   const reader = new TarReader(tar, mtime);
   let at = 0;
   const contents = paths.map((path) => {
     const claimed = claimedSizeAndTime(tar.subarray(at, at + TAR_BLOCK));
-    if (claimed === undefined || claimed.size > limit) throw unusable(`${path} is not where it should be`);
+    if (claimed === undefined || claimed.size > limit)
+      throw unusable(`${path} is not where it should be`);
     at += entryLength(claimed.size);
     return reader.next({ path, size: claimed.size });
   });
-  if (at !== tar.length) throw unusable(`something follows ${paths.at(-1)!} that does not belong there`);
+  if (at !== tar.length)
+    throw unusable(`something follows ${paths.at(-1)!} that does not belong there`);
   return contents;
 }

@@ -32,13 +32,14 @@ export class PipeWriter {
   }
 
   /**
-   * Appends the next layer of the plan. Content that turns out to be wrong after some of it was written cannot be replaced:
-   * every further attempt fails as the first one did.
+   * Appends the next layer of the plan. Content that turns out to be wrong after some of it was
+   * written cannot be replaced: every further attempt fails as the first one did.
    */
   async append(descriptor: Descriptor, content: VerifiedStream): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure as Error;
     const layer = this.#plan.layers[this.#nextLayer];
-    if (layer?.descriptor.digest !== descriptor.digest) throw new RangeError(`${descriptor.digest} is not the next layer of the plan`);
+    if (layer?.descriptor.digest !== descriptor.digest)
+      throw new RangeError(`${descriptor.digest} is not the next layer of the plan`);
     try {
       for await (const { parts } of framed(layer, content)) await this.#write(parts);
     } catch (error) {
@@ -50,7 +51,8 @@ export class PipeWriter {
 
   /** Ends the stream. @returns the SHA-256 of all of it. @throws BundleError DISK */
   async finish(): Promise<Digest> {
-    if (this.#nextLayer !== this.#plan.layers.length) throw new RangeError('layers of the plan are missing');
+    if (this.#nextLayer !== this.#plan.layers.length)
+      throw new RangeError('layers of the plan are missing');
     await this.#write([this.#volume.tail]);
     return digestFromHex(this.#hash.digest('hex'));
   }
@@ -60,7 +62,9 @@ export class PipeWriter {
     for (const part of parts) this.#hash.update(part);
     const error = await new Promise<Error | null | undefined>((resolve) => {
       this.#output.cork();
-      parts.forEach((part, index) => this.#output.write(part, index === parts.length - 1 ? resolve : undefined));
+      parts.forEach((part, index) =>
+        this.#output.write(part, index === parts.length - 1 ? resolve : undefined),
+      );
       this.#output.uncork();
     });
     if (error) throw diskError('write to', 'stdout', error);

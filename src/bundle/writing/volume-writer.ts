@@ -9,8 +9,9 @@ import { DirectFile } from '../../files/direct-file.ts';
 import type { VolumePlan } from '../format/plan.ts';
 
 /**
- * How much a power cut may cost, in bytes: the file is flushed to the medium about this often. Seldom enough for a fast disk, and
- * often enough that on a slow stick little is left to wait for when everything has been written.
+ * How much a power cut may cost, in bytes: the file is flushed to the medium about this often.
+ * Seldom enough for a fast disk, and often enough that on a slow stick little is left to wait for
+ * when everything has been written.
  */
 const SYNC_INTERVAL = 64 * 1024 * 1024;
 
@@ -28,7 +29,10 @@ export class VolumeWriter {
   /** The final name. */
   readonly path: string;
   readonly #plan: VolumePlan;
-  /** `undefined` while the file has its final name: it is compared, and written to only after it has lost that name again. */
+  /**
+   * `undefined` while the file has its final name: it is compared, and written to only after it has
+   * lost that name again.
+   */
   #file: DirectFile | undefined;
   #position = 0;
   #hash = createHash('sha256');
@@ -44,7 +48,11 @@ export class VolumeWriter {
   /** Begins `<path>.partial` with what stands before the first layer. @throws BundleError DISK */
   static async create(path: string, plan: VolumePlan): Promise<VolumeWriter> {
     const partial = `${path}${PARTIAL_SUFFIX}`;
-    const writer = new VolumeWriter(path, plan, await onDisk('create', partial, () => DirectFile.open(partial, 'new')));
+    const writer = new VolumeWriter(
+      path,
+      plan,
+      await onDisk('create', partial, () => DirectFile.open(partial, 'new')),
+    );
     try {
       await writer.write(plan.head);
     } catch (error) {
@@ -55,13 +63,21 @@ export class VolumeWriter {
   }
 
   /**
-   * Goes on with a file that begins as this plan does. What follows its head counts only as far as {@link pass} is told of it.
+   * Goes on with a file that begins as this plan does. What follows its head counts only as far as
+   * {@link pass} is told of it.
    * @param state whether the file has its final name already.
    * @throws BundleError DISK
    */
-  static async reopen(path: string, plan: VolumePlan, state: 'begun' | 'finished'): Promise<VolumeWriter> {
+  static async reopen(
+    path: string,
+    plan: VolumePlan,
+    state: 'begun' | 'finished',
+  ): Promise<VolumeWriter> {
     const partial = `${path}${PARTIAL_SUFFIX}`;
-    const file = state === 'finished' ? undefined : await onDisk('open', partial, () => DirectFile.open(partial, 'begun'));
+    const file =
+      state === 'finished'
+        ? undefined
+        : await onDisk('open', partial, () => DirectFile.open(partial, 'begun'));
     const writer = new VolumeWriter(path, plan, file);
     writer.pass(plan.head);
     return writer;
@@ -90,7 +106,10 @@ export class VolumeWriter {
     return { position: this.#position, hash: this.#hash.copy() };
   }
 
-  /** Forgets what was written or passed since; the bytes themselves stay until they are overwritten or cut off. */
+  /**
+   * Forgets what was written or passed since; the bytes themselves stay until they are overwritten
+   * or cut off.
+   */
   rewind({ position, hash }: Mark): void {
     this.#position = position;
     this.#hash = hash;
@@ -102,7 +121,10 @@ export class VolumeWriter {
     await onDisk('cut back', this.partialPath, () => file.truncate(size));
   }
 
-  /** Cuts an unfinished file back; a finished one is left alone until it is written to. @throws BundleError DISK */
+  /**
+   * Cuts an unfinished file back; a finished one is left alone until it is written to. @throws
+   * BundleError DISK
+   */
   async cutBackTo(size: number): Promise<void> {
     if (this.#file !== undefined) await this.truncate(size);
   }
@@ -116,13 +138,16 @@ export class VolumeWriter {
   }
 
   /**
-   * Ends the file, syncs it and its folder, and gives it its final name. One that is finished already is left as it is.
+   * Ends the file, syncs it and its folder, and gives it its final name. One that is finished
+   * already is left as it is.
    * @returns the SHA-256 of the whole file, and whether it was finished and right already.
    */
   async finish(): Promise<{ readonly digest: Digest; readonly wasFinished: boolean }> {
     const { size, tail } = this.#plan;
     if (this.#position + tail.length !== size) {
-      throw new RangeError(`planned ${size} bytes for ${this.path}, have ${this.#position} and ${tail.length}`);
+      throw new RangeError(
+        `planned ${size} bytes for ${this.path}, have ${this.#position} and ${tail.length}`,
+      );
     }
     if (this.#file === undefined && (await this.#endsAsPlanned())) {
       this.pass([tail]);
@@ -148,7 +173,10 @@ export class VolumeWriter {
     await this.#file?.close().catch(() => undefined);
   }
 
-  /** A finished file that turns out to be damaged is an unfinished one again before the first byte of it changes. */
+  /**
+   * A finished file that turns out to be damaged is an unfinished one again before the first byte
+   * of it changes.
+   */
   async #writable(): Promise<DirectFile> {
     this.#file ??= await onDisk('rename', this.path, async () => {
       await renameFile(this.path, this.partialPath);
@@ -177,8 +205,14 @@ export class VolumeWriter {
   }
 }
 
-/** Writes a small file whole or not at all: temporary name, sync, rename. @throws BundleError DISK */
-export async function writeWhole(path: string, content: Uint8Array | string, mode = 0o644): Promise<void> {
+/**
+ * Writes a small file whole or not at all: temporary name, sync, rename. @throws BundleError DISK
+ */
+export async function writeWhole(
+  path: string,
+  content: Uint8Array | string,
+  mode = 0o644,
+): Promise<void> {
   await onDisk('write', path, async () => {
     const temporary = `${path}${PARTIAL_SUFFIX}`;
     const file = await createFile(temporary, mode);
@@ -193,7 +227,10 @@ export async function writeWhole(path: string, content: Uint8Array | string, mod
   await syncFolder(dirname(path));
 }
 
-/** A renamed file survives a power cut only when its folder has been synced too; some file systems cannot, and need not. */
+/**
+ * A renamed file survives a power cut only when its folder has been synced too; some file systems
+ * cannot, and need not.
+ */
 async function syncFolder(path: string): Promise<void> {
   try {
     const folder = await open(path, 'r');
@@ -203,7 +240,8 @@ async function syncFolder(path: string): Promise<void> {
       await folder.close();
     }
   } catch {
-    // FAT and network file systems refuse to sync a folder; the file itself is on the medium already.
+    // FAT and network file systems refuse to sync a folder; the file itself is on the medium
+    // already.
   }
 }
 

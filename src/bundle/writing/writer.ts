@@ -19,18 +19,24 @@ export interface FinishedVolume {
 }
 
 export interface WriterOptions {
-  /** Volumes that are there, begun or finished; without an entry one is begun when its first byte comes. */
+  /**
+   * Volumes that are there, begun or finished; without an entry one is begun when its first byte
+   * comes.
+   */
   readonly begun?: ReadonlyMap<number, VolumeWriter>;
-  /** The volumes to write, from 0 and without the end: what others hold is passed over. All, if it is left out. */
+  /**
+   * The volumes to write, from 0 and without the end: what others hold is passed over. All, if it
+   * is left out.
+   */
   readonly only?: { readonly start: number; readonly end: number };
   /** Is told of each volume when it has its final name. */
   readonly finished?: (volume: FinishedVolume) => Promise<void>;
 }
 
 /**
- * Writes a planned bundle by appending only: at every moment the files are a prefix of the finished ones, and up to the
- * end of its last complete layer every byte of them has been checked. A volume gets its final name when all layers
- * that it holds a part of are whole.
+ * Writes a planned bundle by appending only: at every moment the files are a prefix of the finished
+ * ones, and up to the end of its last complete layer every byte of them has been checked. A volume
+ * gets its final name when all layers that it holds a part of are whole.
  */
 export class BundleWriter {
   readonly #plan: BundlePlan;
@@ -49,10 +55,15 @@ export class BundleWriter {
   }
 
   /**
-   * Begins to write, or goes on with what is begun. @param path of the bundle; volumes are numbered behind it.
+   * Begins to write, or goes on with what is begun. @param path of the bundle; volumes are numbered
+   * behind it.
    * @throws BundleError DISK
    */
-  static async create(path: string, plan: BundlePlan, options: WriterOptions = {}): Promise<BundleWriter> {
+  static async create(
+    path: string,
+    plan: BundlePlan,
+    options: WriterOptions = {},
+  ): Promise<BundleWriter> {
     const writer = new BundleWriter(path, plan, options);
     try {
       await writer.#volume(writer.#nextVolume);
@@ -69,8 +80,9 @@ export class BundleWriter {
   }
 
   /**
-   * Appends the next layer of the plan. When the content turns out to be wrong the files are cut back to where the layer
-   * began; when it breaks off, what came stays for a later run. The same layer can then be appended again.
+   * Appends the next layer of the plan. When the content turns out to be wrong the files are cut
+   * back to where the layer began; when it breaks off, what came stays for a later run. The same
+   * layer can then be appended again.
    */
   async append(descriptor: Descriptor, content: VerifiedStream): Promise<void> {
     const marks = new Map<VolumeWriter, Mark>();
@@ -115,7 +127,9 @@ export class BundleWriter {
     await this.#finishVolumes();
   }
 
-  /** Passes over the next layer of the plan, which lies in volumes alone that are not to be written. */
+  /**
+   * Passes over the next layer of the plan, which lies in volumes alone that are not to be written.
+   */
   skip(descriptor: Descriptor): void {
     this.#next(descriptor);
     this.#nextLayer += 1;
@@ -161,13 +175,20 @@ export class BundleWriter {
 
   #next(descriptor: Descriptor): PlannedLayer {
     const layer = this.#plan.layers[this.#nextLayer];
-    if (layer?.descriptor.digest !== descriptor.digest) throw new RangeError(`${descriptor.digest} is not the next layer of the plan`);
+    if (layer?.descriptor.digest !== descriptor.digest)
+      throw new RangeError(`${descriptor.digest} is not the next layer of the plan`);
     return layer;
   }
 }
 
-/** A layer's section as the volumes hold it: header, content and padding with the framing around them. */
-export async function* framed(layer: PlannedLayer, content: VerifiedStream): AsyncGenerator<Framed> {
+/**
+ * A layer's section as the volumes hold it: header, content and padding with the framing around
+ * them.
+ */
+export async function* framed(
+  layer: PlannedLayer,
+  content: VerifiedStream,
+): AsyncGenerator<Framed> {
   const encoder = new PortionEncoder(layer);
   let pending = [layer.header];
   for await (const chunk of content) {

@@ -8,10 +8,22 @@ export const checkRegistryCommand: Command = {
   usage: 'check-registry <TARGET>',
   summary: 'tell whether a registry will do as a target, before the media travel',
   examples: [
-    ['$0 check-registry registry.example.com:5000/ocp4', 'nothing is left there: what is started is given up'],
-    ['$0 check-registry registry.example.com/ocp4 --cluster-authfile pull-secret.json', 'the cluster may read, and must not write'],
+    [
+      '$0 check-registry registry.example.com:5000/ocp4',
+      'nothing is left there: what is started is given up',
+    ],
+    [
+      '$0 check-registry registry.example.com/ocp4 --cluster-authfile pull-secret.json',
+      'the cluster may read, and must not write',
+    ],
   ],
-  positionals: { TARGET: { type: 'string', demandOption: true, describe: 'REGISTRY[/NAMESPACE], as in unpack --to' } },
+  positionals: {
+    TARGET: {
+      type: 'string',
+      demandOption: true,
+      describe: 'REGISTRY[/NAMESPACE], as in unpack --to',
+    },
+  },
   options: {
     'cluster-authfile': {
       type: 'string',
@@ -29,7 +41,11 @@ export const checkRegistryCommand: Command = {
       releaseImagesRepository: text(args, 'release-images-repository'),
       maxNestedPaths: count(args, 'max-nested-paths'),
     });
-    const request = { destinations, clusterAuthfile: text(args, 'cluster-authfile'), network: networkRequest(args) };
+    const request = {
+      destinations,
+      clusterAuthfile: text(args, 'cluster-authfile'),
+      network: networkRequest(args),
+    };
     return checkRegistryReport(await checkRegistry(request, context));
   },
 };

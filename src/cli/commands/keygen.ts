@@ -9,13 +9,30 @@ export const keygenCommand: Command = {
   summary: 'make a key to sign bundles with',
   examples: [
     ['$0 keygen', 'your own key, in ~/.config/bundle'],
-    ['$0 keygen --out release-team.pem --type ed25519 --encrypt', 'a key of its own, with a passphrase'],
+    [
+      '$0 keygen --out release-team.pem --type ed25519 --encrypt',
+      'a key of its own, with a passphrase',
+    ],
   ],
   positionals: {},
   options: {
-    out: { alias: 'o', type: 'string', requiresArg: true, describe: 'file for the private key; the public one goes beside it' },
-    type: { type: 'string', requiresArg: true, choices: KEY_TYPES, default: 'ecdsa-p256', describe: 'kind of key' },
-    encrypt: { type: 'boolean', describe: 'protect it with a passphrase ($BUNDLE_KEY_PASSPHRASE, else asked for)' },
+    out: {
+      alias: 'o',
+      type: 'string',
+      requiresArg: true,
+      describe: 'file for the private key; the public one goes beside it',
+    },
+    type: {
+      type: 'string',
+      requiresArg: true,
+      choices: KEY_TYPES,
+      default: 'ecdsa-p256',
+      describe: 'kind of key',
+    },
+    encrypt: {
+      type: 'boolean',
+      describe: 'protect it with a passphrase ($BUNDLE_KEY_PASSPHRASE, else asked for)',
+    },
   },
   async run(args, context, io) {
     const { keygen } = await import('../../workflows/keys.ts');
@@ -26,7 +43,10 @@ export const keygenCommand: Command = {
         hint: 'Set BUNDLE_KEY_PASSPHRASE, or run it in a terminal.',
       });
     }
-    const key = await keygen({ type: type ?? 'ecdsa-p256', output: text(args, 'out'), passphrase }, context);
+    const key = await keygen(
+      { type: type ?? 'ecdsa-p256', output: text(args, 'out'), passphrase },
+      context,
+    );
     return {
       json: key,
       text: [

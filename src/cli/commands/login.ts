@@ -9,7 +9,11 @@ import { connectionRequest, loginOptions } from '../options/options.ts';
 import { facts } from '../present/table.ts';
 
 const REGISTRY = {
-  REGISTRY: { type: 'string', demandOption: true, describe: 'HOST[:PORT], or HOST[:PORT]/PATH for that path alone' },
+  REGISTRY: {
+    type: 'string',
+    demandOption: true,
+    describe: 'HOST[:PORT], or HOST[:PORT]/PATH for that path alone',
+  },
 } as const;
 
 export const loginCommand: Command = {
@@ -17,13 +21,27 @@ export const loginCommand: Command = {
   summary: 'check credentials at a registry, and keep them where podman does',
   examples: [
     ['$0 login quay.io', 'asks for user name and password'],
-    ['$0 login registry.example.com:5000 --username packer --password-stdin < password.txt', 'in a script'],
-    ['$0 login quay.io/team --authfile team.json', 'for repositories below quay.io/team, in a file of its own'],
+    [
+      '$0 login registry.example.com:5000 --username packer --password-stdin < password.txt',
+      'in a script',
+    ],
+    [
+      '$0 login quay.io/team --authfile team.json',
+      'for repositories below quay.io/team, in a file of its own',
+    ],
   ],
   positionals: REGISTRY,
   options: {
-    username: { alias: 'u', type: 'string', requiresArg: true, describe: 'user name (default: asked for)' },
-    'password-stdin': { type: 'boolean', describe: 'read the password from stdin (default: asked for, without showing it)' },
+    username: {
+      alias: 'u',
+      type: 'string',
+      requiresArg: true,
+      describe: 'user name (default: asked for)',
+    },
+    'password-stdin': {
+      type: 'boolean',
+      describe: 'read the password from stdin (default: asked for, without showing it)',
+    },
     ...loginOptions,
   },
   async run(args, context, io) {
@@ -31,7 +49,13 @@ export const loginCommand: Command = {
     const { username, password } = await credentials(args, io, place);
     const { login } = await import('../../workflows/login.ts');
     const report = await login(
-      { place, username, password, authfile: text(args, 'authfile'), connection: connectionRequest(args) },
+      {
+        place,
+        username,
+        password,
+        authfile: text(args, 'authfile'),
+        connection: connectionRequest(args),
+      },
       context,
     );
     return {
@@ -40,7 +64,12 @@ export const loginCommand: Command = {
         facts([
           ['logged in to', report.place],
           ['user', report.username],
-          ['kept in', report.helper === undefined ? report.file : `docker-credential-${report.helper}, as ${report.file} says`],
+          [
+            'kept in',
+            report.helper === undefined
+              ? report.file
+              : `docker-credential-${report.helper}, as ${report.file} says`,
+          ],
           ['checked', report.checked ? 'yes' : 'no: this registry asks nobody for credentials'],
         ]),
         '',
@@ -58,20 +87,32 @@ export const logoutCommand: Command = {
   options: { authfile: loginOptions['authfile']! },
   async run(args, context) {
     const { logout } = await import('../../workflows/login.ts');
-    const { place, file } = await logout({ place: requiredText(args, 'REGISTRY'), authfile: text(args, 'authfile') }, context);
+    const { place, file } = await logout(
+      { place: requiredText(args, 'REGISTRY'), authfile: text(args, 'authfile') },
+      context,
+    );
     return { json: { place, file }, text: `logged out of ${place} (${file})` };
   },
 };
 
-async function credentials(args: Arguments, io: Io, place: string): Promise<{ username: string; password: string }> {
+async function credentials(
+  args: Arguments,
+  io: Io,
+  place: string,
+): Promise<{ username: string; password: string }> {
   const given = text(args, 'username');
   if (flag(args, 'password-stdin')) {
     if (given === undefined) throw new BundleError('USAGE', '--password-stdin needs --username');
-    const password = utf8(await readAll(io.stdin, MAX_PASSWORD_BYTES, 'the password')).replace(/\r?\n$/, '');
+    const password = utf8(await readAll(io.stdin, MAX_PASSWORD_BYTES, 'the password')).replace(
+      /\r?\n$/,
+      '',
+    );
     return checked(given, password);
   }
   if (!canAsk(io)) {
-    throw new BundleError('USAGE', 'there is nobody to ask for a password', { hint: 'Write --username USER --password-stdin < FILE.' });
+    throw new BundleError('USAGE', 'there is nobody to ask for a password', {
+      hint: 'Write --username USER --password-stdin < FILE.',
+    });
   }
   const username = given ?? (await ask(io, `user name at ${place}: `));
   return checked(username, await askHidden(io, `password of ${username}: `));
@@ -79,7 +120,8 @@ async function credentials(args: Arguments, io: Io, place: string): Promise<{ us
 
 /** A colon ends the user name in an auth file. */
 function checked(username: string, password: string): { username: string; password: string } {
-  if (username === '' || username.includes(':')) throw new BundleError('USAGE', 'a user name must not be empty or hold a colon');
+  if (username === '' || username.includes(':'))
+    throw new BundleError('USAGE', 'a user name must not be empty or hold a colon');
   if (password === '') throw new BundleError('USAGE', 'the password is empty');
   return { username, password };
 }

@@ -11,12 +11,24 @@ export const repairCommand: Command = {
   usage: 'repair <PATH..>',
   summary: 'write a whole bundle from a damaged one and patches for it',
   examples: [
-    ['$0 repair /media/usb ocp-4.17.3-x86_64.1a2b3c4d.patch.tar.zst -o /data', 'with what bundle pack --repair has made'],
-    ['$0 repair /media/usb -o /data', 'where only the head or the tail is damaged, which can be computed'],
+    [
+      '$0 repair /media/usb ocp-4.17.3-x86_64.1a2b3c4d.patch.tar.zst -o /data',
+      'with what bundle pack --repair has made',
+    ],
+    [
+      '$0 repair /media/usb -o /data',
+      'where only the head or the tail is damaged, which can be computed',
+    ],
   ],
   positionals: pathsPositional,
   options: {
-    out: { alias: 'o', type: 'string', requiresArg: true, demandOption: true, describe: 'folder, or file that ends with .tar.zst' },
+    out: {
+      alias: 'o',
+      type: 'string',
+      requiresArg: true,
+      demandOption: true,
+      describe: 'folder, or file that ends with .tar.zst',
+    },
     ...volumeSizeOption,
     ...restartOption,
     ...trustOptions,
@@ -30,12 +42,25 @@ export const repairCommand: Command = {
       restart: flag(args, 'restart'),
     };
     const { path, volumes, size, bundleDigest, release, faults } = await repair(request, context);
-    const files = volumes.map((volume) => ({ path: volume.path, size: volume.size, digest: hexOf(volume.digest) }));
+    const files = volumes.map((volume) => ({
+      path: volume.path,
+      size: volume.size,
+      digest: hexOf(volume.digest),
+    }));
     return {
-      json: { path, size, bundleDigest: hexOf(bundleDigest), volumes: files, release: releaseJson(release), faults },
+      json: {
+        path,
+        size,
+        bundleDigest: hexOf(bundleDigest),
+        volumes: files,
+        release: releaseJson(release),
+        faults,
+      },
       text: facts([
         ['repaired', `${path} (${size} bytes)`],
-        ...files.map((file) => ['file', `${file.path} (${file.size} bytes), sha256 ${file.digest}`] as const),
+        ...files.map(
+          (file) => ['file', `${file.path} (${file.size} bytes), sha256 ${file.digest}`] as const,
+        ),
         ...releaseFacts(release),
         ['bundle digest', hexOf(bundleDigest)],
         ['result', 'whole: every layer was hashed on its way'],

@@ -10,12 +10,19 @@ export const signCommand: Command = {
   usage: 'sign <PATH..>',
   summary: 'add a signature to a bundle, in a file beside it',
   examples: [
-    ['$0 verify /media/usb && $0 sign /media/usb --key reviewer.pem', 'a second person signs what they have verified'],
+    [
+      '$0 verify /media/usb && $0 sign /media/usb --key reviewer.pem',
+      'a second person signs what they have verified',
+    ],
     ['$0 verify /media/usb --signatures 2', 'asks for two trusted signers'],
   ],
   positionals: pathsPositional,
   options: {
-    key: { type: 'string', requiresArg: true, describe: 'PEM key to sign with (default $BUNDLE_KEY, else your own)' },
+    key: {
+      type: 'string',
+      requiresArg: true,
+      describe: 'PEM key to sign with (default $BUNDLE_KEY, else your own)',
+    },
     'trusted-key': trustOptions['trusted-key']!,
     'bundle-digest': trustOptions['bundle-digest']!,
   },
@@ -31,7 +38,12 @@ export const signCommand: Command = {
       context,
     );
     return {
-      json: { path, signaturePath, bundleDigest: hexOf(bundleDigest), signer: { id: signer.id, algorithm: signer.algorithm } },
+      json: {
+        path,
+        signaturePath,
+        bundleDigest: hexOf(bundleDigest),
+        signer: { id: signer.id, algorithm: signer.algorithm },
+      },
       text: facts([
         ['signed', path],
         ['bundle digest', hexOf(bundleDigest)],

@@ -5,12 +5,17 @@ export const trustAddCommand: Command = {
   usage: 'add <KEYS..>',
   summary: 'accept bundles signed by these keys, and from now on no others',
   examples: [['$0 trust add packer.pub', 'a public key that came by another way than the medium']],
-  positionals: { KEYS: { type: 'string', array: true, demandOption: true, describe: 'PEM public keys' } },
+  positionals: {
+    KEYS: { type: 'string', array: true, demandOption: true, describe: 'PEM public keys' },
+  },
   options: {},
   async run(args, context) {
     const { trustAdd } = await import('../../workflows/keys.ts');
     const keys = await trustAdd(texts(args, 'KEYS'), context);
-    return { json: { added: keys }, text: keys.map(({ id, algorithm }) => `trusted  ${id} (${algorithm})`).join('\n') };
+    return {
+      json: { added: keys },
+      text: keys.map(({ id, algorithm }) => `trusted  ${id} (${algorithm})`).join('\n'),
+    };
   },
 };
 
@@ -24,7 +29,13 @@ export const trustListCommand: Command = {
     const { trustList } = await import('../../workflows/keys.ts');
     const keys = await trustList(context);
     const none = 'No key is trusted yet: bundles are accepted on the release signature alone.';
-    return { json: { keys }, text: keys.length === 0 ? none : keys.map(({ id, algorithm }) => `${id} (${algorithm})`).join('\n') };
+    return {
+      json: { keys },
+      text:
+        keys.length === 0
+          ? none
+          : keys.map(({ id, algorithm }) => `${id} (${algorithm})`).join('\n'),
+    };
   },
 };
 
@@ -32,7 +43,9 @@ export const trustRemoveCommand: Command = {
   usage: 'remove <ID>',
   summary: 'no longer accept bundles signed by a key',
   examples: [['$0 trust remove 0a1b2c3d4e5f6071', 'the id, or its first digits']],
-  positionals: { ID: { type: 'string', demandOption: true, describe: 'key id, or its first 8 or more digits' } },
+  positionals: {
+    ID: { type: 'string', demandOption: true, describe: 'key id, or its first 8 or more digits' },
+  },
   options: {},
   async run(args, context) {
     const { trustRemove } = await import('../../workflows/keys.ts');

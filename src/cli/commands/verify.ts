@@ -4,7 +4,11 @@ import { openRequest, trustOptions } from '../options/options.ts';
 import { verifyReport } from '../present/bundle-report.ts';
 
 export const pathsPositional = {
-  PATH: { type: 'string', describe: 'bundle, any volume of one, or folders that hold one or its volumes', demandOption: true },
+  PATH: {
+    type: 'string',
+    describe: 'bundle, any volume of one, or folders that hold one or its volumes',
+    demandOption: true,
+  },
 } as const;
 
 /** The same for commands that read through once. */
@@ -19,15 +23,24 @@ export const verifyCommand: Command = {
     ['$0 verify /media/usb', 'the bundle in a folder'],
     ['$0 verify /media/disc1 /media/disc2', 'a bundle in volumes, on two media'],
     ['$0 verify /media/usb --damage damage.json', 'what is damaged, for a patch'],
-    ['$0 verify ocp-4.17.3-x86_64.tar.zst --trusted-key packer.pub --expect 4.17.3', 'signer and version have to be these'],
+    [
+      '$0 verify ocp-4.17.3-x86_64.tar.zst --trusted-key packer.pub --expect 4.17.3',
+      'signer and version have to be these',
+    ],
   ],
   positionals: pipedPositional,
   options: {
-    damage: { type: 'string', requiresArg: true, describe: 'file that says what is damaged or missing, for bundle pack --repair' },
+    damage: {
+      type: 'string',
+      requiresArg: true,
+      describe: 'file that says what is damaged or missing, for bundle pack --repair',
+    },
     ...trustOptions,
   },
   async run(args, context, io) {
     const { verify } = await import('../../workflows/verify.ts');
-    return verifyReport(await verify({ ...openRequest(args, io), damageFile: text(args, 'damage') }, context));
+    return verifyReport(
+      await verify({ ...openRequest(args, io), damageFile: text(args, 'damage') }, context),
+    );
   },
 };

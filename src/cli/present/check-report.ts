@@ -4,15 +4,44 @@ import { printable } from '../units.ts';
 import { statusOf } from './failure.ts';
 import { columns } from './table.ts';
 
-const WORDS: Readonly<Record<Verdict, string>> = { good: 'ok', bad: 'NO', lacking: '-', unknown: '?' };
+const WORDS: Readonly<Record<Verdict, string>> = {
+  good: 'ok',
+  bad: 'NO',
+  lacking: '-',
+  unknown: '?',
+};
 
-export function checkRegistryReport({ registry, repositories, product, checks, failure }: CheckRegistryReport): Outcome {
-  const rows = checks.map(({ check, subject, verdict, fact }) => [WORDS[verdict], check, subject, fact]);
+export function checkRegistryReport({
+  registry,
+  repositories,
+  product,
+  checks,
+  failure,
+}: CheckRegistryReport): Outcome {
+  const rows = checks.map(({ check, subject, verdict, fact }) => [
+    WORDS[verdict],
+    check,
+    subject,
+    fact,
+  ]);
   const hints = new Set(checks.flatMap(({ error }) => error?.hint ?? []));
-  const verdict = failure === undefined ? `${registry} will do.` : `${registry} will not do as it is.`;
-  const text = [columns(rows), '', verdict, ...[...hints].map((hint) => `  next: ${hint}`)].join('\n');
-  const json = { registry, repositories, product, ready: failure === undefined, checks: checks.map(checkJson) };
-  return { text: printable(text), json, ...(failure !== undefined && { status: statusOf(failure) }) };
+  const verdict =
+    failure === undefined ? `${registry} will do.` : `${registry} will not do as it is.`;
+  const text = [columns(rows), '', verdict, ...[...hints].map((hint) => `  next: ${hint}`)].join(
+    '\n',
+  );
+  const json = {
+    registry,
+    repositories,
+    product,
+    ready: failure === undefined,
+    checks: checks.map(checkJson),
+  };
+  return {
+    text: printable(text),
+    json,
+    ...(failure !== undefined && { status: statusOf(failure) }),
+  };
 }
 
 function checkJson({ error, ...facts }: Check): object {

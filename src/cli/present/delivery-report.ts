@@ -3,18 +3,41 @@ import type { MirrorReport } from '../../workflows/mirror.ts';
 import type { UnpackReport } from '../../workflows/unpack.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes, printable } from '../units.ts';
-import { bundleFacts, bundleJson, releaseFacts, releaseJson, trustAdvice } from './release-facts.ts';
+import {
+  bundleFacts,
+  bundleJson,
+  releaseFacts,
+  releaseJson,
+  trustAdvice,
+} from './release-facts.ts';
 import { columns, facts } from './table.ts';
 
 export function unpackReport({ bundle, delivery }: UnpackReport): Outcome {
-  const rows = [...bundleFacts(bundle), ...releaseFacts(bundle.release), ...deliveryFacts(delivery)];
-  const text = [facts(rows), ...planText(delivery), ...trustAdvice(bundle), ...nextSteps(delivery)].join('\n');
+  const rows = [
+    ...bundleFacts(bundle),
+    ...releaseFacts(bundle.release),
+    ...deliveryFacts(delivery),
+  ];
+  const text = [
+    facts(rows),
+    ...planText(delivery),
+    ...trustAdvice(bundle),
+    ...nextSteps(delivery),
+  ].join('\n');
   const isPartial = (delivery.copied?.left.length ?? 0) > 0;
-  return { text: printable(text), json: { bundle: bundleJson(bundle), delivery }, ...(isPartial && { status: PARTLY_DONE }) };
+  return {
+    text: printable(text),
+    json: { bundle: bundleJson(bundle), delivery },
+    ...(isPartial && { status: PARTLY_DONE }),
+  };
 }
 
 export function mirrorReport({ release, delivery }: MirrorReport): Outcome {
-  const text = [facts([...releaseFacts(release), ...deliveryFacts(delivery)]), ...planText(delivery), ...nextSteps(delivery)].join('\n');
+  const text = [
+    facts([...releaseFacts(release), ...deliveryFacts(delivery)]),
+    ...planText(delivery),
+    ...nextSteps(delivery),
+  ].join('\n');
   return { text: printable(text), json: { release: releaseJson(release), delivery } };
 }
 
@@ -35,15 +58,25 @@ function deliveryFacts({
   return [
     ...(left.length > 0
       ? [['release image', 'NOT PUSHED: not everything that it needs is there'] as const]
-      : [['release image', releaseImage.tagged] as const, ['by digest', releaseImage.pinned] as const]),
-    ['blobs', `${blobs.pushed} pushed (${formatBytes(blobs.pushedBytes)}), ${blobs.mounted} mounted, ${blobs.skipped} there already`],
+      : [
+          ['release image', releaseImage.tagged] as const,
+          ['by digest', releaseImage.pinned] as const,
+        ]),
+    [
+      'blobs',
+      `${blobs.pushed} pushed (${formatBytes(blobs.pushedBytes)}), ${blobs.mounted} mounted, ${blobs.skipped} there already`,
+    ],
     ['manifests', `${manifests.pushed} pushed, ${manifests.skipped} there already`],
     ['tags', `${tags.set} set, ${tags.kept} right already`],
     ['replaced', replaced],
     ['left out', left.length === 0 ? undefined : left.join(', ')],
     [
       'result',
-      left.length > 0 ? 'PARTLY DONE: the release has no tag' : nothing ? 'everything was there already: nothing was uploaded' : 'complete',
+      left.length > 0
+        ? 'PARTLY DONE: the release has no tag'
+        : nothing
+          ? 'everything was there already: nothing was uploaded'
+          : 'complete',
     ],
     ['written', resources?.files.join(', ')],
   ];
@@ -51,7 +84,12 @@ function deliveryFacts({
 
 function planText({ copied, images }: DeliveryReport): string[] {
   if (copied !== undefined) return [];
-  return ['', columns(images.map(({ name, destination }) => [name, destination])), '', 'Dry run: nothing was written.'];
+  return [
+    '',
+    columns(images.map(({ name, destination }) => [name, destination])),
+    '',
+    'Dry run: nothing was written.',
+  ];
 }
 
 function nextSteps({ resources }: DeliveryReport): string[] {

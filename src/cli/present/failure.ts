@@ -15,7 +15,8 @@ export function failureText(error: unknown): string {
     return `bundle: this is a bug in bundle, please report it with the lines below\n${stack}`;
   }
   const lines = [`bundle: ${error.message}`];
-  const told = (fact: string | undefined): boolean => fact === undefined || error.message.includes(fact);
+  const told = (fact: string | undefined): boolean =>
+    fact === undefined || error.message.includes(fact);
   if (!told(error.expected)) lines.push(`  expected: ${error.expected ?? ''}`);
   if (!told(error.got)) lines.push(`  got:      ${error.got ?? ''}`);
   if (error.hint !== undefined) lines.push(`  next:     ${error.hint}`);
@@ -25,7 +26,8 @@ export function failureText(error: unknown): string {
 /** The same for a machine. */
 export function failureJson(error: unknown): unknown {
   const status = statusOf(error);
-  if (!(error instanceof BundleError)) return { error: { code: 'BUG', status, message: String(error) } };
+  if (!(error instanceof BundleError))
+    return { error: { code: 'BUG', status, message: String(error) } };
   const { code, message, subject, expected, got, hint } = error;
   return { error: { code, status, message, subject, expected, got, hint } };
 }

@@ -42,7 +42,10 @@ function packedText(report: PackReport): string {
     ]),
     '',
     ...(left > 0
-      ? [`${left === 1 ? '1 volume is' : `${left} volumes are`} left: put in another medium, and run the same command again.`, '']
+      ? [
+          `${left === 1 ? '1 volume is' : `${left} volumes are`} left: put in another medium, and run the same command again.`,
+          '',
+        ]
       : []),
     'Write on the form that travels with the medium, or tell the other side by another way:',
     `  bundle digest  ${hexOf(bundleDigest)}`,
@@ -54,14 +57,18 @@ function packedText(report: PackReport): string {
           'It is used together with the damaged bundle, as in bundle unpack DAMAGED PATCH --to REGISTRY, or bundle repair DAMAGED PATCH -o DIR.',
         ]
       : before + left > 0
-        ? [`  ${checkSums}`, `When all volumes are at hand: ${verify}, with the folders of the others.`]
+        ? [
+            `  ${checkSums}`,
+            `When all volumes are at hand: ${verify}, with the folders of the others.`,
+          ]
         : [`  ${verify}`]),
   ].join('\n');
 }
 
 function volumeFacts({ volumes }: PackReport): readonly (readonly [string, string | undefined])[] {
   const [only, ...more] = volumes;
-  if (more.length === 0 && only?.path.endsWith(BUNDLE_SUFFIX)) return [['sha256 of the file', only.digest && hexOf(only.digest)]];
+  if (more.length === 0 && only?.path.endsWith(BUNDLE_SUFFIX))
+    return [['sha256 of the file', only.digest && hexOf(only.digest)]];
   return volumes.map(({ path, size, digest }) => {
     const sum = digest === undefined ? '' : `, sha256 ${hexOf(digest)}`;
     return ['volume', `${basename(path)} (${size} bytes)${sum}`];
@@ -69,13 +76,16 @@ function volumeFacts({ volumes }: PackReport): readonly (readonly [string, strin
 }
 
 function keptText({ layers, bytes, finished }: PackReport['kept']): string | undefined {
-  if (finished) return 'it was finished already: every byte was read back and is right, nothing was fetched';
+  if (finished)
+    return 'it was finished already: every byte was read back and is right, nothing was fetched';
   return layers === 0 ? undefined : `${layers} layers (${formatBytes(bytes)}) were kept`;
 }
 
 function dryRunText(report: PackReport): string {
   const { path, size, bundleDigest, signer, release, space } = report;
-  const images = release.content.images.map(({ name, descriptor }) => [name, descriptor.digest] as const);
+  const images = release.content.images.map(
+    ({ name, descriptor }) => [name, descriptor.digest] as const,
+  );
   return [
     facts([
       ['would pack', path],
@@ -84,7 +94,12 @@ function dryRunText(report: PackReport): string {
       ['free space', space && `${space.free} bytes (${formatBytes(space.free)})`],
       ...releaseFacts(release),
       ['bundle digest', hexOf(bundleDigest)],
-      ['signer', signer.id === undefined ? `a new key of your own (${signer.algorithm})` : `${signer.id} (${signer.algorithm})`],
+      [
+        'signer',
+        signer.id === undefined
+          ? `a new key of your own (${signer.algorithm})`
+          : `${signer.id} (${signer.algorithm})`,
+      ],
     ]),
     '',
     columns(images),
@@ -93,14 +108,30 @@ function dryRunText(report: PackReport): string {
   ].join('\n');
 }
 
-function json({ path, size, bundleDigest, volumes, before, left, signer, release, space, kept, dryRun }: PackReport): object {
+function json({
+  path,
+  size,
+  bundleDigest,
+  volumes,
+  before,
+  left,
+  signer,
+  release,
+  space,
+  kept,
+  dryRun,
+}: PackReport): object {
   return {
     dryRun,
     path,
     size,
     bundleDigest: hexOf(bundleDigest),
     fileDigest: volumes.length === 1 ? volumes[0]!.digest && hexOf(volumes[0]!.digest) : undefined,
-    volumes: volumes.map((volume) => ({ path: volume.path, size: volume.size, digest: volume.digest && hexOf(volume.digest) })),
+    volumes: volumes.map((volume) => ({
+      path: volume.path,
+      size: volume.size,
+      digest: volume.digest && hexOf(volume.digest),
+    })),
     volumesBefore: before,
     volumesLeft: left,
     signer: { id: signer.id, algorithm: signer.algorithm },

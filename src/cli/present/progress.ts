@@ -19,7 +19,11 @@ const DRAW_INTERVAL_MS = 100;
 /** Off a terminal, a line every so often tells that the run is alive. */
 const LINE_INTERVAL_MS = 10_000;
 
-export async function createProgress(mode: ProgressMode, level: LogLevel, stream: NodeJS.WriteStream): Promise<Progress> {
+export async function createProgress(
+  mode: ProgressMode,
+  level: LogLevel,
+  stream: NodeJS.WriteStream,
+): Promise<Progress> {
   const shows = (needed: LogLevel): boolean => LEVELS.indexOf(level) >= LEVELS.indexOf(needed);
   if (mode === 'json') {
     return {
@@ -32,13 +36,17 @@ export async function createProgress(mode: ProgressMode, level: LogLevel, stream
   const live = mode === 'auto' && stream.isTTY && shows('info');
   if (live) {
     withColumns(stream);
-    const { default: ora } = await import('ora'); // only where something is drawn: it costs a tenth of the start
+    // Only where something is drawn: it costs a tenth of the start.
+    const { default: ora } = await import('ora');
     return liveProgress(ora({ stream, discardStdin: false }), stream, shows);
   }
   return plainProgress(stream, shows, mode !== 'none');
 }
 
-/** How important an event is; the many small ones are for `debug`, but machines get them all at `info`. */
+/**
+ * How important an event is; the many small ones are for `debug`, but machines get them all at
+ * `info`.
+ */
 function levelOf(event: TransferEvent): LogLevel {
   return event.type === 'noticed' ? 'warn' : 'info';
 }
@@ -82,7 +90,11 @@ class Tally {
   }
 }
 
-function liveProgress(spinner: Ora, stream: NodeJS.WriteStream, shows: (level: LogLevel) => boolean): Progress {
+function liveProgress(
+  spinner: Ora,
+  stream: NodeJS.WriteStream,
+  shows: (level: LogLevel) => boolean,
+): Progress {
   const tally = new Tally();
   let what = '';
   let drawn = 0;
@@ -106,7 +118,8 @@ function liveProgress(spinner: Ora, stream: NodeJS.WriteStream, shows: (level: L
       else if (event.type === 'retried') line(retryText(event));
       else if (event.type === 'passed-over') {
         if (shows(passedOverLevel(event))) line(passedOverText(event));
-      } else if (shows('debug') && (event.type === 'finished' || event.type === 'skipped')) line(blobText(event));
+      } else if (shows('debug') && (event.type === 'finished' || event.type === 'skipped'))
+        line(blobText(event));
       else if (performance.now() - drawn > DRAW_INTERVAL_MS) draw();
     },
     stop: () => {
@@ -115,7 +128,11 @@ function liveProgress(spinner: Ora, stream: NodeJS.WriteStream, shows: (level: L
   };
 }
 
-function plainProgress(stream: NodeJS.WriteStream, shows: (level: LogLevel) => boolean, showsProgress: boolean): Progress {
+function plainProgress(
+  stream: NodeJS.WriteStream,
+  shows: (level: LogLevel) => boolean,
+  showsProgress: boolean,
+): Progress {
   const tally = new Tally();
   let written = 0;
   const line = (text: string): void => {
@@ -133,9 +150,12 @@ function plainProgress(stream: NodeJS.WriteStream, shows: (level: LogLevel) => b
       } else if (event.type === 'passed-over') {
         if (shows(passedOverLevel(event))) line(passedOverText(event));
       } else if (!info) return;
-      else if (event.type === 'phase') line(tally.isPlanned ? `${event.what}: ${tally.toString()}` : event.what);
-      else if (shows('debug') && (event.type === 'finished' || event.type === 'skipped')) line(blobText(event));
-      else if (tally.isPlanned && performance.now() - written > LINE_INTERVAL_MS) line(tally.toString());
+      else if (event.type === 'phase')
+        line(tally.isPlanned ? `${event.what}: ${tally.toString()}` : event.what);
+      else if (shows('debug') && (event.type === 'finished' || event.type === 'skipped'))
+        line(blobText(event));
+      else if (tally.isPlanned && performance.now() - written > LINE_INTERVAL_MS)
+        line(tally.toString());
     },
     stop: () => undefined,
   };
@@ -155,6 +175,11 @@ function passedOverText({ place, what, cause }: TransferEvent & { type: 'passed-
   return `asking another place than ${place} to ${what}: ${cause}`;
 }
 
-function blobText({ type, digest, bytes, image }: TransferEvent & { type: 'finished' | 'skipped' }): string {
+function blobText({
+  type,
+  digest,
+  bytes,
+  image,
+}: TransferEvent & { type: 'finished' | 'skipped' }): string {
   return `${type === 'finished' ? 'done' : 'there already'}: ${digest} ${formatBytes(bytes)} (${image})`;
 }

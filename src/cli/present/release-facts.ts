@@ -6,7 +6,10 @@ import type { PlannedRelease } from '../../kinds/release/release.ts';
 import { formatBytes } from '../units.ts';
 
 /** What a report says of a bundle. */
-export type BundleFacts = Pick<SurveyedBundle, 'path' | 'size' | 'digest' | 'signer' | 'standing' | 'countersigners' | 'release'>;
+export type BundleFacts = Pick<
+  SurveyedBundle,
+  'path' | 'size' | 'digest' | 'signer' | 'standing' | 'countersigners' | 'release'
+>;
 
 type Facts = readonly (readonly [string, string | undefined])[];
 
@@ -24,13 +27,22 @@ export function releaseFacts(release: PlannedRelease): Facts {
     ['release image', release.reference],
     [
       'release signature',
-      release.signatures.length === 0 ? 'NONE: the release is not proven' : release.signatures.map(signatureText).join('; '),
+      release.signatures.length === 0
+        ? 'NONE: the release is not proven'
+        : release.signatures.map(signatureText).join('; '),
     ],
     ['images', `1 release image, ${number('component')} components${listed.join('')}${unchecked}`],
   ];
 }
 
-export function bundleFacts({ path, size, digest, signer, standing, countersigners }: BundleFacts): Facts {
+export function bundleFacts({
+  path,
+  size,
+  digest,
+  signer,
+  standing,
+  countersigners,
+}: BundleFacts): Facts {
   const standings = {
     trusted: 'trusted here',
     own: 'your own key',
@@ -42,12 +54,22 @@ export function bundleFacts({ path, size, digest, signer, standing, countersigne
     ['signer', `${signer.id} (${signer.algorithm}), ${standings[standing]}`],
     [
       'signed as well by',
-      countersigners.length === 0 ? undefined : countersigners.map(({ id, algorithm }) => `${id} (${algorithm})`).join(', '),
+      countersigners.length === 0
+        ? undefined
+        : countersigners.map(({ id, algorithm }) => `${id} (${algorithm})`).join(', '),
     ],
   ];
 }
 
-export function releaseJson({ version, architecture, digest, reference, created, signatures, content }: PlannedRelease): object {
+export function releaseJson({
+  version,
+  architecture,
+  digest,
+  reference,
+  created,
+  signatures,
+  content,
+}: PlannedRelease): object {
   return {
     version,
     architecture,
@@ -55,14 +77,16 @@ export function releaseJson({ version, architecture, digest, reference, created,
     reference,
     created,
     proven: signatures.length > 0,
-    signatures: signatures.map(({ digest: message, keyId, fingerprint, keyName, dockerReference, created: signed }) => ({
-      digest: message,
-      keyId,
-      fingerprint,
-      keyName,
-      dockerReference,
-      created: signed,
-    })),
+    signatures: signatures.map(
+      ({ digest: message, keyId, fingerprint, keyName, dockerReference, created: signed }) => ({
+        digest: message,
+        keyId,
+        fingerprint,
+        keyName,
+        dockerReference,
+        created: signed,
+      }),
+    ),
     images: content.images.map(({ name, role, descriptor, source, subject }) => ({
       name,
       role,
@@ -73,7 +97,15 @@ export function releaseJson({ version, architecture, digest, reference, created,
   };
 }
 
-export function bundleJson({ path, size, digest, signer, standing, countersigners, release }: BundleFacts): object {
+export function bundleJson({
+  path,
+  size,
+  digest,
+  signer,
+  standing,
+  countersigners,
+  release,
+}: BundleFacts): object {
   return {
     path,
     size,

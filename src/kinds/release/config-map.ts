@@ -13,11 +13,14 @@ export interface SignatureConfigMap {
 }
 
 /**
- * The ConfigMap in which a cluster looks for the signatures of a release: the object that `oc adm release mirror` makes, as
- * YAML, the same bytes for the same signatures.
+ * The ConfigMap in which a cluster looks for the signatures of a release: the object that `oc adm
+ * release mirror` makes, as YAML, the same bytes for the same signatures.
  * @param messages OpenPGP messages in the order of their numbers.
  */
-export function signatureConfigMap(digest: Digest, messages: readonly Uint8Array[]): SignatureConfigMap {
+export function signatureConfigMap(
+  digest: Digest,
+  messages: readonly Uint8Array[],
+): SignatureConfigMap {
   const name = `sha256-${hexOf(digest)}`;
   const document = {
     apiVersion: 'v1',
@@ -27,7 +30,12 @@ export function signatureConfigMap(digest: Digest, messages: readonly Uint8Array
       namespace: 'openshift-config-managed',
       labels: { 'release.openshift.io/verification-signatures': '' },
     },
-    binaryData: Object.fromEntries(messages.map((message, index) => [`${name}-${index + 1}`, Buffer.from(message).toString('base64')])),
+    binaryData: Object.fromEntries(
+      messages.map((message, index) => [
+        `${name}-${index + 1}`,
+        Buffer.from(message).toString('base64'),
+      ]),
+    ),
   };
   const text = Buffer.from(stringify(document, { lineWidth: 0 }));
   return { name: `signature-sha256-${hexOf(digest).slice(0, 16)}.yaml`, text };
@@ -38,23 +46,39 @@ export function signatureConfigMap(digest: Digest, messages: readonly Uint8Array
  * {@link signatureConfigMap} makes are accepted, so that nothing else can reach a cluster with it.
  * @throws BundleError CLOSURE_MISMATCH
  */
-export function readSignatureConfigMap(text: Uint8Array): { readonly digest: Digest; readonly messages: readonly Uint8Array[] } {
+export function readSignatureConfigMap(text: Uint8Array): {
+  readonly digest: Digest;
+  readonly messages: readonly Uint8Array[];
+} {
   const found = text.length > MAX_PAYLOAD_FILE_BYTES ? undefined : contentOf(text);
-  if (found !== undefined && Buffer.from(signatureConfigMap(found.digest, found.messages).text).equals(text)) return found;
-  throw new BundleError('CLOSURE_MISMATCH', 'the signature config map is not what its signatures make', {
-    hint: 'Something was added to it or changed in it: do not use this bundle.',
-  });
+  if (
+    found !== undefined &&
+    Buffer.from(signatureConfigMap(found.digest, found.messages).text).equals(text)
+  )
+    return found;
+  throw new BundleError(
+    'CLOSURE_MISMATCH',
+    'the signature config map is not what its signatures make',
+    {
+      hint: 'Something was added to it or changed in it: do not use this bundle.',
+    },
+  );
 }
 
 /**
- * What the lines say that hold a name or a signature. The file comes from somebody else, and whatever is odd about it shows when
- * it is made again: so no YAML parser has to face it.
+ * What the lines say that hold a name or a signature. The file comes from somebody else, and
+ * whatever is odd about it shows when it is made again: so no YAML parser has to face it.
  */
-function contentOf(text: Uint8Array): { digest: Digest; messages: readonly Uint8Array[] } | undefined {
+function contentOf(
+  text: Uint8Array,
+): { digest: Digest; messages: readonly Uint8Array[] } | undefined {
   const lines = utf8(text);
   const hex = /^ {2}name: sha256-([0-9a-f]{64})$/m.exec(lines)?.[1];
   if (hex === undefined) return undefined;
   // What would read as a number (`30E0`) stands in quotes.
   const values = [...lines.matchAll(/^ {2}sha256-[0-9a-f]{64}-\d+: "?([A-Za-z0-9+/=]+)"?$/gm)];
-  return { digest: digestFromHex(hex), messages: values.map(([, base64]) => Buffer.from(base64!, 'base64')) };
+  return {
+    digest: digestFromHex(hex),
+    messages: values.map(([, base64]) => Buffer.from(base64!, 'base64')),
+  };
 }

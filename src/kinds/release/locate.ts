@@ -2,7 +2,12 @@ import type { Descriptor } from '../../core/descriptor.ts';
 import { parseDigest } from '../../core/digest.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
 import { OFFICIAL_RELEASES } from './official.ts';
-import { parseReference, parseRepositoryName, type Reference, type RepositoryName } from '../../core/reference.ts';
+import {
+  parseReference,
+  parseRepositoryName,
+  type Reference,
+  type RepositoryName,
+} from '../../core/reference.ts';
 import type { ReadOnlyStore } from '../../core/store.ts';
 import type { Architecture } from './architecture.ts';
 import { ImageLayout } from '../../stores/layout/layout.ts';
@@ -20,10 +25,11 @@ export interface LocatedRelease {
 const LISTED_TAGS = 12;
 
 /**
- * Finds the release image of a version: the tag `<version>-<arch>`, then the plain version, as OKD tags. A tag is
- * resolved here and nowhere else; from here on everything goes by digest.
+ * Finds the release image of a version: the tag `<version>-<arch>`, then the plain version, as OKD
+ * tags. A tag is resolved here and nowhere else; from here on everything goes by digest.
  *
- * @param from a repository, a reference with a tag or digest, or `oci:DIR`; with a tag or digest the version may be left out.
+ * @param from a repository, a reference with a tag or digest, or `oci:DIR`; with a tag or digest
+ * the version may be left out.
  * @throws BundleError NOT_FOUND with the tags that do exist; USAGE.
  */
 export async function locateRelease(
@@ -75,12 +81,17 @@ function openRepository(from: string | undefined, network: Network): Place {
 }
 
 function parseFrom(from: string): Reference {
-  return from.includes('@') || /:[^/]*$/.test(from) ? parseReference(from) : parseRepositoryName(from);
+  return from.includes('@') || /:[^/]*$/.test(from)
+    ? parseReference(from)
+    : parseRepositoryName(from);
 }
 
 async function openLayout(from: string): Promise<Place> {
   const [, folder = '', digest] = /^oci:(.*?)(?:@(sha256:[0-9a-f]*))?$/s.exec(from) ?? [];
-  if (folder === '') throw new BundleError('USAGE', `not an image layout: ${from}`, { hint: 'Write oci:DIR, or oci:DIR@sha256:….' });
+  if (folder === '')
+    throw new BundleError('USAGE', `not an image layout: ${from}`, {
+      hint: 'Write oci:DIR, or oci:DIR@sha256:….',
+    });
   const store = await ImageLayout.open(folder);
   return {
     store,
@@ -90,7 +101,10 @@ async function openLayout(from: string): Promise<Place> {
   };
 }
 
-/** The tags that are nearest to what was asked for: those of the same minor version, else the newest-looking ones. */
+/**
+ * The tags that are nearest to what was asked for: those of the same minor version, else the
+ * newest-looking ones.
+ */
 async function tagHint(store: ReadOnlyStore, version: string): Promise<string> {
   let tags: readonly string[];
   try {
@@ -102,7 +116,9 @@ async function tagHint(store: ReadOnlyStore, version: string): Promise<string> {
   if (tags.length === 0) return 'It has no release tags at all: check the repository.';
   const minor = `${version.split('.').slice(0, 2).join('.')}.`;
   const near = tags.filter((tag) => tag.startsWith(minor));
-  const shown = (near.length > 0 ? near : tags).toSorted((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+  const shown = (near.length > 0 ? near : tags).toSorted((a, b) =>
+    b.localeCompare(a, 'en', { numeric: true }),
+  );
   const more = shown.length > LISTED_TAGS ? `, and ${shown.length - LISTED_TAGS} more` : '';
   return `These exist: ${shown.slice(0, LISTED_TAGS).join(', ')}${more}.`;
 }

@@ -1,4 +1,7 @@
-/** What the commands have to name. Paths are as the reader of the file would type them, from the folder it lies in. */
+/**
+ * What the commands have to name. Paths are as the reader of the file would type them, from the
+ * folder it lies in.
+ */
 export interface DeliveredRelease {
   readonly version: string;
   readonly architecture: string;
@@ -72,7 +75,11 @@ function signatureStep({ signatureFile }: DeliveredRelease): string[] {
       '',
     ];
   }
-  return ['1. Let the cluster check the release signature:', `     oc apply -f ${quoted(signatureFile)}`, ''];
+  return [
+    '1. Let the cluster check the release signature:',
+    `     oc apply -f ${quoted(signatureFile)}`,
+    '',
+  ];
 }
 
 function forceFlag({ signatureFile }: DeliveredRelease): string {

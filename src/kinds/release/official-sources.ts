@@ -7,23 +7,33 @@ import type { Network } from '../../network/network.ts';
 
 const PULL_SECRET = 'https://console.redhat.com/openshift/install/pull-secret';
 
-/** What no repository holds: whoever may read there is told so, and whoever may not is told that. */
+/**
+ * What no repository holds: whoever may read there is told so, and whoever may not is told that.
+ */
 const NOTHING = { mediaType: OCI_MANIFEST, digest: digestOf(''), size: 0 };
 
 /**
- * Asks both repositories of official releases, or the mirrors of them, whether they may be read, before anything is planned:
- * release images are for everybody, components are not.
+ * Asks both repositories of official releases, or the mirrors of them, whether they may be read,
+ * before anything is planned: release images are for everybody, components are not.
  * @throws BundleError NOT_ALLOWED, which says where a pull secret comes from; NETWORK, REGISTRY.
  */
-export async function askOfficialSources(network: Pick<Network, 'source'>, signal: AbortSignal): Promise<void> {
-  for (const name of [OFFICIAL_RELEASES, OFFICIAL_COMPONENTS]) await askSource(network.source(name), signal);
+export async function askOfficialSources(
+  network: Pick<Network, 'source'>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const name of [OFFICIAL_RELEASES, OFFICIAL_COMPONENTS])
+    await askSource(network.source(name), signal);
 }
 
 async function askSource(store: ReadOnlyStore, signal: AbortSignal): Promise<void> {
   try {
     await store.exists(NOTHING, { signal });
   } catch (error) {
-    if (!hasCode(error, 'NOT_ALLOWED') || !store.name.startsWith(`${OFFICIAL_COMPONENTS.registry}/`)) throw error;
+    if (
+      !hasCode(error, 'NOT_ALLOWED') ||
+      !store.name.startsWith(`${OFFICIAL_COMPONENTS.registry}/`)
+    )
+      throw error;
     throw new BundleError('NOT_ALLOWED', error.message, {
       hint: `Red Hat's registries want a pull secret: get it from ${PULL_SECRET}, and name the file with --authfile FILE. ${error.hint ?? ''}`.trim(),
       cause: error,

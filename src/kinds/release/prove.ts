@@ -6,7 +6,10 @@ import { PINNED_RELEASE_KEYS } from '../../trust/pinned-release-keys.ts';
 import { readReleaseKeys, type ReleaseKeys } from '../../trust/release-keys.ts';
 import { type ReleaseSignature, verifyReleaseSignatures } from '../../trust/release-signature.ts';
 
-/** The pinned Red Hat keys and those of the operator. @throws BundleError CONFIGURATION, NOT_FOUND, DISK */
+/**
+ * The pinned Red Hat keys and those of the operator. @throws BundleError CONFIGURATION, NOT_FOUND,
+ * DISK
+ */
 export async function loadReleaseKeys(files: readonly string[]): Promise<ReleaseKeys> {
   const given = [];
   for (const path of files) {
@@ -36,7 +39,10 @@ export async function proveRelease(
   const [reason] = refused;
   if (reason !== undefined) throw reason;
   const [failure] = failures;
-  const why = failure === undefined ? 'no signature store has one' : `a signature store could not be asked: ${failure.message}`;
+  const why =
+    failure === undefined
+      ? 'no signature store has one'
+      : `a signature store could not be asked: ${failure.message}`;
   throw new BundleError('SIGNATURE_MISSING', `the release ${digest} is not signed: ${why}`, {
     cause: failure,
     hint: 'Name the store that has the signature with --signature-store URL; --allow-unsigned-release goes on without the proof, and says so in every report.',

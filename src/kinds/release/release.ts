@@ -22,7 +22,10 @@ import { readPayload } from './payload/payload.ts';
 import type { ReleaseSignature } from '../../trust/release-signature.ts';
 import { type AttachedOptions, withAttached } from '../attached.ts';
 
-/** A release image whose digest is settled and, unless that was waived, proven by a release signature. */
+/**
+ * A release image whose digest is settled and, unless that was waived, proven by a release
+ * signature.
+ */
 export interface ProvenRelease {
   readonly descriptor: Descriptor;
   /** The signatures that were found good; none only where an unsigned release was allowed. */
@@ -59,28 +62,42 @@ export interface PlannedRelease {
  * The repository of a proven release: what its first signature says, else `fallback`.
  * @throws BundleError SIGNATURE_INVALID when it names none.
  */
-export function canonicalRepository(signatures: readonly ReleaseSignature[], fallback: RepositoryName): RepositoryName {
+export function canonicalRepository(
+  signatures: readonly ReleaseSignature[],
+  fallback: RepositoryName,
+): RepositoryName {
   const [first] = signatures;
   if (first === undefined) return fallback;
   try {
     const { registry, repository } = parseReference(first.dockerReference);
     return { registry, repository };
   } catch (cause) {
-    throw new BundleError('SIGNATURE_INVALID', `the release signature names no repository: ${first.dockerReference}`, {
-      cause,
-      hint: 'It is genuine, but cannot be used: ask whoever signed the release.',
-    });
+    throw new BundleError(
+      'SIGNATURE_INVALID',
+      `the release signature names no repository: ${first.dockerReference}`,
+      {
+        cause,
+        hint: 'It is genuine, but cannot be used: ask whoever signed the release.',
+      },
+    );
   }
 }
 
 /**
- * Follows the chain from a release digest to the last layer: release image, payload, components by digest, their
- * manifests, and what hangs on them: cosign signature images and, where they are wanted, referrers.
+ * Follows the chain from a release digest to the last layer: release image, payload, components by
+ * digest, their manifests, and what hangs on them: cosign signature images and, where they are
+ * wanted, referrers.
  *
- * The same function plans a pack and re-derives what a bundle must hold, so that nothing a bundle says of itself is believed.
- * @throws BundleError NOT_FOUND naming the image; CONTENT_MISMATCH when the payload is of another version or architecture than asked for.
+ * The same function plans a pack and re-derives what a bundle must hold, so that nothing a bundle
+ * says of itself is believed.
+ * @throws BundleError NOT_FOUND naming the image; CONTENT_MISMATCH when the payload is of another
+ * version or architecture than asked for.
  */
-export async function planRelease(proven: ProvenRelease, source: ReleaseSource, options: AttachedOptions): Promise<PlannedRelease> {
+export async function planRelease(
+  proven: ProvenRelease,
+  source: ReleaseSource,
+  options: AttachedOptions,
+): Promise<PlannedRelease> {
   const { descriptor, architecture, signatures, canonical } = proven;
   const walker = new ManifestWalker(options);
   const reference = formatReference({ ...canonical, digest: descriptor.digest });
@@ -97,7 +114,10 @@ export async function planRelease(proven: ProvenRelease, source: ReleaseSource, 
   const images = payloadFirst(tree);
   const payloadImage = images[0];
   if (payloadImage?.manifest.kind !== 'manifest') {
-    throw new BundleError('UNSUPPORTED_CONTENT', `the release image ${descriptor.digest} is an index without images`);
+    throw new BundleError(
+      'UNSUPPORTED_CONTENT',
+      `the release image ${descriptor.digest} is an index without images`,
+    );
   }
   const { config: configDescriptor, layers } = payloadImage.manifest;
   const { signal, observe } = options;
@@ -115,18 +135,29 @@ export async function planRelease(proven: ProvenRelease, source: ReleaseSource, 
   const { references } = parsePayload(payload);
   const { version } = references;
   if (proven.version !== undefined && proven.version !== version) {
-    throw new BundleError('CONTENT_MISMATCH', `the release image is version ${version}, not ${proven.version}`, {
-      expected: proven.version,
-      got: version,
-      hint: 'The tag and the payload disagree: ask for the version that the payload has, or for another tag.',
-    });
+    throw new BundleError(
+      'CONTENT_MISMATCH',
+      `the release image is version ${version}, not ${proven.version}`,
+      {
+        expected: proven.version,
+        got: version,
+        hint: 'The tag and the payload disagree: ask for the version that the payload has, or for another tag.',
+      },
+    );
   }
 
   const releaseTag = tagOf({ role: 'release', version, architecture });
-  const release: WalkedImage = { request: { ...unnamed, name: releaseTag, tags: [releaseTag] }, tree };
-  const components = await walker.walk(await componentRequests(references, architecture, source, options));
+  const release: WalkedImage = {
+    request: { ...unnamed, name: releaseTag, tags: [releaseTag] },
+    tree,
+  };
+  const components = await walker.walk(
+    await componentRequests(references, architecture, source, options),
+  );
   const all = await withAttached([release, ...components], walker, options);
-  const leading = images.flatMap(({ manifest }) => (manifest.kind === 'manifest' ? manifest.layers.toReversed() : []));
+  const leading = images.flatMap(({ manifest }) =>
+    manifest.kind === 'manifest' ? manifest.layers.toReversed() : [],
+  );
   return {
     version,
     architecture,
@@ -139,10 +170,15 @@ export async function planRelease(proven: ProvenRelease, source: ReleaseSource, 
   };
 }
 
-/** The images of a release image, the one whose payload counts first: the amd64 child of an index, else the first. */
+/**
+ * The images of a release image, the one whose payload counts first: the amd64 child of an index,
+ * else the first.
+ */
 function payloadFirst(tree: ManifestTree): readonly ManifestTree[] {
   if (tree.manifest.kind === 'manifest') return [tree];
-  const preferred = tree.manifest.manifests.findIndex(({ platform }) => platform?.os === 'linux' && platform.architecture === 'amd64');
+  const preferred = tree.manifest.manifests.findIndex(
+    ({ platform }) => platform?.os === 'linux' && platform.architecture === 'amd64',
+  );
   const first = tree.children[Math.max(preferred, 0)];
   return first ? [first, ...tree.children.filter((child) => child !== first)] : [];
 }
@@ -162,11 +198,22 @@ async function readImageConfig(
   store: ReadOnlyStore,
   signal: AbortSignal | undefined,
 ): Promise<{ architecture: string; created: Date | undefined }> {
-  const bytes = await readVerified(store.fetch(descriptor, { ...(signal && { signal }) }), descriptor);
+  const bytes = await readVerified(
+    store.fetch(descriptor, { ...(signal && { signal }) }),
+    descriptor,
+  );
   const config = parseStrictJson(bytes, 'image config');
-  const architecture = isObject(config) ? asString(config['architecture'], 'architecture of the image config') : '';
-  const created = isObject(config) && typeof config['created'] === 'string' ? new Date(config['created']) : undefined;
-  return { architecture, created: created && Number.isNaN(created.getTime()) ? undefined : created };
+  const architecture = isObject(config)
+    ? asString(config['architecture'], 'architecture of the image config')
+    : '';
+  const created =
+    isObject(config) && typeof config['created'] === 'string'
+      ? new Date(config['created'])
+      : undefined;
+  return {
+    architecture,
+    created: created && Number.isNaN(created.getTime()) ? undefined : created,
+  };
 }
 
 async function componentRequests(
@@ -188,7 +235,14 @@ async function componentRequests(
         resolved.set(reference.digest, descriptor);
       }
       try {
-        return { name: tag, role: 'component', descriptor: await descriptor, source: formatReference(reference), tags: [tag], store };
+        return {
+          name: tag,
+          role: 'component',
+          descriptor: await descriptor,
+          source: formatReference(reference),
+          tags: [tag],
+          store,
+        };
       } catch (error) {
         throw error instanceof BundleError ? error.about(`image ${tag}`) : error;
       }

@@ -1,5 +1,6 @@
 /**
- * Orders versions as Semantic Versioning 2.0.0 section 11 does; build metadata (after `+`, or `_` in a tag) does not count.
+ * Orders versions as Semantic Versioning 2.0.0 section 11 does; build metadata (after `+`, or `_`
+ * in a tag) does not count.
  * @returns negative when `a` comes before `b`, positive when after, 0 when equal.
  */
 export function compareVersions(a: string, b: string): number {
@@ -14,7 +15,9 @@ export function compareVersions(a: string, b: string): number {
 function parts(version: string): [string[], string[]] {
   const [plain = ''] = version.split(/[+_]/);
   const dash = plain.indexOf('-');
-  return dash === -1 ? [plain.split('.'), []] : [plain.slice(0, dash).split('.'), plain.slice(dash + 1).split('.')];
+  return dash === -1
+    ? [plain.split('.'), []]
+    : [plain.slice(0, dash).split('.'), plain.slice(dash + 1).split('.')];
 }
 
 function compareLists(a: readonly string[], b: readonly string[]): number {

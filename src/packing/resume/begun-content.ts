@@ -12,8 +12,9 @@ import { continued } from './continued.ts';
 import type { ReleaseSource } from '../../kinds/release/release.ts';
 
 /**
- * What an earlier run has written of a release, for the run that continues it: the list of signature images and referrers, the
- * manifests and the configs are taken from there, and so is a layer that has to be looked into. What is not there comes from the registry.
+ * What an earlier run has written of a release, for the run that continues it: the list of
+ * signature images and referrers, the manifests and the configs are taken from there, and so is a
+ * layer that has to be looked into. What is not there comes from the registry.
  */
 export class BegunContent {
   /** The file it is read from. */
@@ -31,15 +32,20 @@ export class BegunContent {
 
   /**
    * @param paths of first volumes, finished or not.
-   * @returns the first that has a whole head which `key` has signed, and which is for the release; a file that has none is as
-   * good as none: what that means is decided where it is continued.
+   * @returns the first that has a whole head which `key` has signed, and which is for the release;
+   * a file that has none is as good as none: what that means is decided where it is continued.
    */
-  static async open(paths: readonly string[], release: Digest, key: SigningKey): Promise<BegunContent | undefined> {
+  static async open(
+    paths: readonly string[],
+    release: Digest,
+    key: SigningKey,
+  ): Promise<BegunContent | undefined> {
     for (const path of paths) {
       const reader = await openSigned(path, key);
       if (reader === undefined) continue;
       const { repairs, releases } = reader.manifest;
-      if (repairs === undefined && releases.length === 1 && releases[0]!.digest === release) return new BegunContent(reader);
+      if (repairs === undefined && releases.length === 1 && releases[0]!.digest === release)
+        return new BegunContent(reader);
       await reader.close();
     }
     return undefined;
@@ -53,7 +59,10 @@ export class BegunContent {
       stores.set(store, known);
       return known;
     };
-    return { releaseImage: wrapped(origin.releaseImage), storeOf: (name) => wrapped(origin.storeOf(name)) };
+    return {
+      releaseImage: wrapped(origin.releaseImage),
+      storeOf: (name) => wrapped(origin.storeOf(name)),
+    };
   }
 
   /** From here on everything comes from the registry. */
@@ -62,19 +71,27 @@ export class BegunContent {
     this.#reader = undefined;
   }
 
-  /** What a digest or the tag of a signature image names. @returns `undefined` where only the registry knows. */
+  /**
+   * What a digest or the tag of a signature image names. @returns `undefined` where only the
+   * registry knows.
+   */
   async resolve(reference: string): Promise<Descriptor | undefined> {
-    if (this.#reader === undefined || !(isDigest(reference) || isSignatureTag(reference))) return undefined;
+    if (this.#reader === undefined || !(isDigest(reference) || isSignatureTag(reference)))
+      return undefined;
     try {
       return await this.#reader.resolve(reference);
     } catch (error) {
-      // The list of signature images is that of the earlier run: one that is not in it does not exist.
+      // The list of signature images is that of the earlier run: one that is not in it does not
+      // exist.
       if (hasCode(error, 'NOT_FOUND') && isDigest(reference)) return undefined;
       throw error;
     }
   }
 
-  /** What refers to a manifest. @returns `undefined` where only the registry knows: the earlier run may not have asked. */
+  /**
+   * What refers to a manifest. @returns `undefined` where only the registry knows: the earlier run
+   * may not have asked.
+   */
   async referrers(subject: Digest): Promise<readonly Descriptor[] | undefined> {
     const hasAsked = this.#reader?.manifest.images.some(({ role }) => role === 'referrer');
     return hasAsked === true ? this.#reader?.referrers(subject) : undefined;
@@ -83,7 +100,8 @@ export class BegunContent {
   /** The content of a blob, as far as it is here, and the rest of it from `origin`. */
   fetch(descriptor: Descriptor, origin: ReadOnlyStore, options: StoreOptions): ByteStream {
     const { digest } = descriptor;
-    if (this.#reader === undefined || this.#given.has(digest)) return origin.fetch(descriptor, options);
+    if (this.#reader === undefined || this.#given.has(digest))
+      return origin.fetch(descriptor, options);
     if (this.#layers.has(digest)) this.#given.add(digest);
     return continued(this.#reader.fetch(descriptor, options), origin, descriptor, options);
   }
@@ -131,6 +149,7 @@ class ContinuedStore implements ReadOnlyStore {
     return (await this.#begun.referrers(subject)) ?? this.#origin.referrers(subject, options);
   }
 
-  exists: ReadOnlyStore['exists'] = (descriptor, options) => this.#origin.exists(descriptor, options);
+  exists: ReadOnlyStore['exists'] = (descriptor, options) =>
+    this.#origin.exists(descriptor, options);
   tags: ReadOnlyStore['tags'] = (options) => this.#origin.tags(options);
 }

@@ -27,7 +27,8 @@ export interface BegunFile {
 }
 
 /**
- * What is there of a bundle, finished or not; an unfinished file comes before a finished one of the same volume.
+ * What is there of a bundle, finished or not; an unfinished file comes before a finished one of the
+ * same volume.
  * @throws BundleError DISK, also for what has such a name and is no file.
  */
 export async function findBegun(path: string): Promise<readonly BegunFile[]> {
@@ -44,7 +45,14 @@ export async function findBegun(path: string): Promise<readonly BegunFile[]> {
     const volume = isFinished ? name : name.slice(0, -PARTIAL_SUFFIX.length);
     const named = bundleOfName(volume);
     if (named?.bundle !== basename(path)) return [];
-    return [{ path: join(folder, name), volumePath: join(folder, volume), number: named.number ?? 1, isFinished }];
+    return [
+      {
+        path: join(folder, name),
+        volumePath: join(folder, volume),
+        number: named.number ?? 1,
+        isFinished,
+      },
+    ];
   });
   for (const file of files) await isFileThere(file.path);
   return files.sort((a, b) => a.number - b.number || Number(a.isFinished) - Number(b.isFinished));
@@ -52,23 +60,35 @@ export async function findBegun(path: string): Promise<readonly BegunFile[]> {
 
 /**
  * The signature that a bundle was begun with, so that it is continued and not begun anew.
- * @returns `undefined` when nothing is there, or not even a head is whole: one that names this key, and has not been signed by it, is damaged.
- * @throws BundleError USAGE when what is there is no bundle, holds other content, or was signed with another key.
+ * @returns `undefined` when nothing is there, or not even a head is whole: one that names this key,
+ * and has not been signed by it, is damaged.
+ * @throws BundleError USAGE when what is there is no bundle, holds other content, or was signed
+ * with another key.
  */
-export async function sealOf(files: readonly BegunFile[], bundleDigest: Digest, key: SigningKey): Promise<Seal | undefined> {
+export async function sealOf(
+  files: readonly BegunFile[],
+  bundleDigest: Digest,
+  key: SigningKey,
+): Promise<Seal | undefined> {
   for (const { path, number, isFinished } of files) {
     const head = await headOf(path, number);
     if (head === undefined || isDamaged(head, key)) {
       if (isFinished && number === 1 && head === undefined)
-        throw new BundleError('USAGE', `${path} is there already, and is no bundle`, { hint: HINT });
+        throw new BundleError('USAGE', `${path} is there already, and is no bundle`, {
+          hint: HINT,
+        });
       continue;
     }
     if (digestOf(head.sums) !== bundleDigest) {
-      throw new BundleError('USAGE', `${basename(path)} holds other content than this release has now`, {
-        expected: hexOf(bundleDigest),
-        got: hexOf(digestOf(head.sums)),
-        hint: HINT,
-      });
+      throw new BundleError(
+        'USAGE',
+        `${basename(path)} holds other content than this release has now`,
+        {
+          expected: hexOf(bundleDigest),
+          got: hexOf(digestOf(head.sums)),
+          hint: HINT,
+        },
+      );
     }
     return checkedSeal(head, basename(path), key);
   }
@@ -76,9 +96,16 @@ export async function sealOf(files: readonly BegunFile[], bundleDigest: Digest, 
 }
 
 /** A seal that this key has made. @throws BundleError USAGE, SIGNATURE_INVALID */
-export function checkedSeal({ seal, sums, signature }: FoundHead, what: string, key: SigningKey): Seal {
+export function checkedSeal(
+  { seal, sums, signature }: FoundHead,
+  what: string,
+  key: SigningKey,
+): Seal {
   if (key.public.pem !== Buffer.from(seal.publicKey).toString()) {
-    throw new BundleError('USAGE', `${what} was signed with another key`, { expected: key.public.id, hint: HINT });
+    throw new BundleError('USAGE', `${what} was signed with another key`, {
+      expected: key.public.id,
+      hint: HINT,
+    });
   }
   key.public.verify(sums, signature);
   return seal;
@@ -99,12 +126,21 @@ function isDamaged({ seal, sums, signature }: FoundHead, key: SigningKey): boole
  * Makes sure that what is there is cut as the plan is.
  * @throws BundleError USAGE
  */
-export async function checkCut(path: string, files: readonly BegunFile[], plan: BundlePlan): Promise<void> {
+export async function checkCut(
+  path: string,
+  files: readonly BegunFile[],
+  plan: BundlePlan,
+): Promise<void> {
   const names = volumeNames(path, plan.volumes.length);
   for (const file of files) {
     const planned = plan.volumes[file.number - 1];
     const cut = await cutOf(file);
-    if (names.includes(file.volumePath) && planned !== undefined && (cut === undefined || isSame(cut, planned.record))) continue;
+    if (
+      names.includes(file.volumePath) &&
+      planned !== undefined &&
+      (cut === undefined || isSame(cut, planned.record))
+    )
+      continue;
     throw new BundleError('USAGE', `${basename(file.path)} was begun with another --volume-size`, {
       hint: `Give the one that was given before. ${HINT}`,
     });
@@ -136,12 +172,16 @@ async function cutOf({ path, number, isFinished }: BegunFile): Promise<Cut | und
   });
 }
 
-async function readFrom<T>(path: string, read: (file: BundleFile) => Promise<T>): Promise<T | undefined> {
+async function readFrom<T>(
+  path: string,
+  read: (file: BundleFile) => Promise<T>,
+): Promise<T | undefined> {
   const file = await BundleFile.open(path);
   try {
     return await read(file);
   } catch (error) {
-    if (hasCode(error, 'BUNDLE_UNUSABLE')) return undefined; // not even begun, or damaged: it will be written again
+    // Not even begun, or damaged: it will be written again.
+    if (hasCode(error, 'BUNDLE_UNUSABLE')) return undefined;
     throw error;
   } finally {
     await file.close();

@@ -5,7 +5,8 @@ import { hasCode } from '../../core/errors.ts';
 import type { FetchOptions, ReadOnlyStore } from '../../core/store.ts';
 
 /**
- * Content that an earlier run has left, as far as it goes, and the rest of it from where it comes from.
+ * Content that an earlier run has left, as far as it goes, and the rest of it from where it comes
+ * from.
  * @param here what is there of what `options` ask for, unchecked; it may end in any damage.
  */
 export async function* continued(

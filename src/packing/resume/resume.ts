@@ -21,7 +21,10 @@ import { continued } from './continued.ts';
 /** A bundle that was begun, with what is left to do. */
 export interface Resumed {
   readonly writer: BundleWriter;
-  /** Layers that are still to be appended, with stores that know what the files have of them already. */
+  /**
+   * Layers that are still to be appended, with stores that know what the files have of them
+   * already.
+   */
   readonly rest: readonly PlannedBlob[];
   /** Layers that were kept, and their bytes. */
   readonly kept: { readonly layers: number; readonly bytes: number };
@@ -30,10 +33,11 @@ export interface Resumed {
 }
 
 /**
- * Opens a bundle for writing, with what earlier runs have left of it: that is read back, and every layer up to the first
- * that is not whole and right is kept.
+ * Opens a bundle for writing, with what earlier runs have left of it: that is read back, and every
+ * layer up to the first that is not whole and right is kept.
  * @param files what was found under the bundle's name.
- * @throws BundleError DISK, INTERRUPTED, and of a layer that begins in a volume which is not to be written, and is fetched for that.
+ * @throws BundleError DISK, INTERRUPTED, and of a layer that begins in a volume which is not to be
+ * written, and is fetched for that.
  */
 export async function resume(
   path: string,
@@ -57,17 +61,27 @@ export async function resume(
       const file = await openIfBegun(found, plan.volumes[index]!);
       if (file === undefined) continue;
       sources[index] = { file, start: 0 };
-      begun.set(index, await VolumeWriter.reopen(name, plan.volumes[index]!, found.isFinished ? 'finished' : 'begun'));
+      begun.set(
+        index,
+        await VolumeWriter.reopen(
+          name,
+          plan.volumes[index]!,
+          found.isFinished ? 'finished' : 'begun',
+        ),
+      );
     }
     if (begun.size > 0) context.observe({ type: 'phase', what: `reading back ${basename(path)}` });
     writer = await BundleWriter.create(path, plan, { ...options, begun });
     const needed = layers.slice(0, writer.layersNeeded);
     const count = await keepLayers(writer, sources, plan.layers, needed, only.start, context);
     await cutBack(begun, plan, count);
-    const rest = needed
-      .slice(count)
-      .map((layer, index) => ({ ...layer, store: new ContinuedLayer(sources, plan.layers[count + index]!, layer.store) }));
-    const bytes = needed.slice(0, count).reduce((total, { descriptor }) => total + descriptor.size, 0);
+    const rest = needed.slice(count).map((layer, index) => ({
+      ...layer,
+      store: new ContinuedLayer(sources, plan.layers[count + index]!, layer.store),
+    }));
+    const bytes = needed
+      .slice(0, count)
+      .reduce((total, { descriptor }) => total + descriptor.size, 0);
     return { writer, rest, kept: { layers: count, bytes }, close };
   } catch (error) {
     await writer?.close();
@@ -77,10 +91,17 @@ export async function resume(
 }
 
 /** A file counts when it begins as the plan does. */
-async function openIfBegun({ path }: BegunFile, { head }: VolumePlan): Promise<BundleFile | undefined> {
+async function openIfBegun(
+  { path }: BegunFile,
+  { head }: VolumePlan,
+): Promise<BundleFile | undefined> {
   const file = await BundleFile.open(path);
   const expected = Buffer.concat(head);
-  if (file.size >= expected.length && Buffer.compare(await file.read(0, expected.length), expected) === 0) return file;
+  if (
+    file.size >= expected.length &&
+    Buffer.compare(await file.read(0, expected.length), expected) === 0
+  )
+    return file;
   await file.close();
   return undefined;
 }
@@ -101,14 +122,21 @@ async function keepLayers(
   for (const [index, { descriptor, image, store }] of layers.entries()) {
     const place = places[index]!;
     const { digest, size: bytes } = descriptor;
-    const needed = place.portions.filter(({ volume }) => volume >= start).map(({ volume }) => volume);
+    const needed = place.portions
+      .filter(({ volume }) => volume >= start)
+      .map(({ volume }) => volume);
     try {
       if (needed.length === 0) writer.skip(descriptor);
       else if (needed.some((volume) => sources[volume] === undefined)) return index;
       else if (needed.length < place.portions.length) {
-        // Its beginning is on another medium: only all of it tells whether the rest is right, so that it is fetched once more.
+        // Its beginning is on another medium: only all of it tells whether the rest is right, so
+        // that it is fetched once more.
         await writer.append(descriptor, verified(store.fetch(descriptor, { signal }), descriptor));
-      } else await writer.adopt(descriptor, verified(readLayer(sources, place, { start: 0, end: bytes }, signal), descriptor));
+      } else
+        await writer.adopt(
+          descriptor,
+          verified(readLayer(sources, place, { start: 0, end: bytes }, signal), descriptor),
+        );
     } catch (error) {
       if (!hasCode(error, 'BUNDLE_UNUSABLE') && !hasCode(error, 'CONTENT_MISMATCH')) throw error;
       return index;
@@ -118,22 +146,33 @@ async function keepLayers(
   return layers.length;
 }
 
-/** Cuts unfinished files off behind what is kept and the beginning of the next layer, which may be right. */
-async function cutBack(begun: ReadonlyMap<number, VolumeWriter>, plan: BundlePlan, count: number): Promise<void> {
+/**
+ * Cuts unfinished files off behind what is kept and the beginning of the next layer, which may be
+ * right.
+ */
+async function cutBack(
+  begun: ReadonlyMap<number, VolumeWriter>,
+  plan: BundlePlan,
+  count: number,
+): Promise<void> {
   const next = plan.layers[count];
   if (next === undefined) return;
   for (const [index, writer] of begun) {
     const portion = next.portions.find(({ volume }) => volume === index);
     const isBehind = index > next.portions.at(-1)!.volume;
-    if (portion !== undefined) await writer.cutBackTo(portion.offset + storedSectionLength(portion.length));
-    else if (isBehind) await writer.cutBackTo(plan.volumes[index]!.head.reduce((total, part) => total + part.length, 0));
+    if (portion !== undefined)
+      await writer.cutBackTo(portion.offset + storedSectionLength(portion.length));
+    else if (isBehind)
+      await writer.cutBackTo(
+        plan.volumes[index]!.head.reduce((total, part) => total + part.length, 0),
+      );
   }
 }
 
 /**
- * A store that takes what there is of one layer from the files that are being continued, and everything else from where it
- * comes from. What it gives is checked like anything that is fetched; content that was wrong is asked for again whole, and
- * then comes from the origin alone.
+ * A store that takes what there is of one layer from the files that are being continued, and
+ * everything else from where it comes from. What it gives is checked like anything that is fetched;
+ * content that was wrong is asked for again whole, and then comes from the origin alone.
  */
 class ContinuedLayer implements ReadOnlyStore {
   readonly #sources: readonly (VolumeSource | undefined)[];
@@ -142,7 +181,11 @@ class ContinuedLayer implements ReadOnlyStore {
   /** Something of it came from the files: whoever then asks for all of it has found that wrong. */
   #hasGiven = false;
 
-  constructor(sources: readonly (VolumeSource | undefined)[], place: PlannedLayer, origin: ReadOnlyStore) {
+  constructor(
+    sources: readonly (VolumeSource | undefined)[],
+    place: PlannedLayer,
+    origin: ReadOnlyStore,
+  ) {
     this.#sources = sources;
     this.#place = place;
     this.#origin = origin;
@@ -157,13 +200,21 @@ class ContinuedLayer implements ReadOnlyStore {
     const isAskedAgain = this.#hasGiven && options.range === undefined;
     if (isAskedAgain || !this.#isHere(range)) return this.#origin.fetch(descriptor, options);
     this.#hasGiven = true;
-    return continued(readLayer(this.#sources, this.#place, range, signal), this.#origin, descriptor, options);
+    return continued(
+      readLayer(this.#sources, this.#place, range, signal),
+      this.#origin,
+      descriptor,
+      options,
+    );
   }
 
-  exists: ReadOnlyStore['exists'] = (descriptor, options) => this.#origin.exists(descriptor, options);
-  resolve: ReadOnlyStore['resolve'] = (reference, options) => this.#origin.resolve(reference, options);
+  exists: ReadOnlyStore['exists'] = (descriptor, options) =>
+    this.#origin.exists(descriptor, options);
+  resolve: ReadOnlyStore['resolve'] = (reference, options) =>
+    this.#origin.resolve(reference, options);
   tags: ReadOnlyStore['tags'] = (options) => this.#origin.tags(options);
-  referrers: ReadOnlyStore['referrers'] = (subject, options) => this.#origin.referrers(subject, options);
+  referrers: ReadOnlyStore['referrers'] = (subject, options) =>
+    this.#origin.referrers(subject, options);
 
   #isHere(range: { readonly start: number; readonly end: number }): boolean {
     const { header, portions } = this.#place;
@@ -171,7 +222,10 @@ class ContinuedLayer implements ReadOnlyStore {
     return portions.every(({ volume, offset, start, length }) => {
       if (start + length <= from || start >= to) return true;
       const source = this.#sources[volume];
-      return source !== undefined && offset + storedOffset(Math.min(to - start, length)) <= source.file.size;
+      return (
+        source !== undefined &&
+        offset + storedOffset(Math.min(to - start, length)) <= source.file.size
+      );
     });
   }
 }

@@ -7,7 +7,14 @@ import type { FinishedVolume } from '../../bundle/writing/writer.ts';
 import { writeWhole } from '../../bundle/writing/volume-writer.ts';
 import { type Digest, hexOf, parseDigest } from '../../core/digest.ts';
 import { BundleError, hasCode, writeError } from '../../core/errors.ts';
-import { asArray, asObject, asSize, asString, formatJson, parseStrictJson } from '../../core/json.ts';
+import {
+  asArray,
+  asObject,
+  asSize,
+  asString,
+  formatJson,
+  parseStrictJson,
+} from '../../core/json.ts';
 import { readSmallFile } from '../../files/small-file.ts';
 import type { SigningKey } from '../../trust/keys.ts';
 import { checkedSeal } from './begun.ts';
@@ -17,8 +24,9 @@ import { prepareFolder } from '../../files/disk.ts';
 const MAX_SET_BYTES = 1024 * 1024;
 
 /**
- * A set of volumes that is written to one medium after the other, as this user's own files remember it. The volumes that
- * are done may be anywhere by now: that they exist is believed; what is written after them follows from the plan alone.
+ * A set of volumes that is written to one medium after the other, as this user's own files remember
+ * it. The volumes that are done may be anywhere by now: that they exist is believed; what is
+ * written after them follows from the plan alone.
  */
 export interface StartedSet {
   readonly seal: Seal;
@@ -32,7 +40,8 @@ export interface StartedSet {
 
 /**
  * What is remembered of a set.
- * @throws BundleError USAGE when it is of other content, another key or another volume size; CONFIGURATION when the file cannot be understood.
+ * @throws BundleError USAGE when it is of other content, another key or another volume size;
+ * CONFIGURATION when the file cannot be understood.
  */
 export async function recallSet(
   path: string,
@@ -57,12 +66,20 @@ export async function recallSet(
   return set;
 }
 
-/** Where the first volume of a set was written, if one is remembered. @throws BundleError CONFIGURATION */
+/**
+ * Where the first volume of a set was written, if one is remembered. @throws BundleError
+ * CONFIGURATION
+ */
 export async function firstOfSet(path: string, context: Context): Promise<string | undefined> {
   return (await readSet(setFile(path, context)))?.done[0]?.path;
 }
 
-export async function rememberSet(path: string, bundleDigest: Digest, set: StartedSet, context: Context): Promise<void> {
+export async function rememberSet(
+  path: string,
+  bundleDigest: Digest,
+  set: StartedSet,
+  context: Context,
+): Promise<void> {
   const file = setFile(path, context);
   await prepareFolder(dirname(file), 0o700);
   await writeWhole(
@@ -79,14 +96,20 @@ export async function rememberSet(path: string, bundleDigest: Digest, set: Start
 }
 
 /**
- * Forgets a set that was completed by a run that named no number of volumes: one of its volumes was written where they all are
- * now. A set whose volumes went elsewhere is still under way.
+ * Forgets a set that was completed by a run that named no number of volumes: one of its volumes was
+ * written where they all are now. A set whose volumes went elsewhere is still under way.
  */
-export async function forgetCompletedSet(path: string, bundleDigest: Digest, volumeSize: number, context: Context): Promise<void> {
+export async function forgetCompletedSet(
+  path: string,
+  bundleDigest: Digest,
+  volumeSize: number,
+  context: Context,
+): Promise<void> {
   // A file that cannot be understood is no reason to call a bundle unfinished that is not.
   const set = await readSet(setFile(path, context)).catch(() => undefined);
   const isThis = set?.digest === bundleDigest && set.volumeSize === volumeSize;
-  if (isThis && set.done.some((volume) => resolve(dirname(volume.path)) === resolve(dirname(path)))) await forgetSet(path, context);
+  if (isThis && set.done.some((volume) => resolve(dirname(volume.path)) === resolve(dirname(path))))
+    await forgetSet(path, context);
 }
 
 export async function forgetSet(path: string, context: Context): Promise<void> {
@@ -124,7 +147,10 @@ function parseSet(content: Uint8Array, file: string): StartedSet & { readonly di
       },
       done: asArray(set['done'], 'done').map((entry) => {
         const volume = asObject(entry, 'done');
-        return { path: asString(volume['path'], 'path'), digest: parseDigest(`sha256:${asString(volume['sha256'], 'sha256')}`) };
+        return {
+          path: asString(volume['path'], 'path'),
+          digest: parseDigest(`sha256:${asString(volume['sha256'], 'sha256')}`),
+        };
       }),
     };
   } catch (error) {

@@ -10,24 +10,31 @@ import { ingest, INGEST, removeLeftovers } from './ingest.ts';
 /** OCI image-spec, image-layout.md: the value has not changed since version 1.0.0. */
 const LAYOUT_VERSION = '1.0.0';
 const MAX_MARKER_BYTES = 4096;
-const EMPTY_INDEX = { schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: [] };
+const EMPTY_INDEX = {
+  schemaVersion: 2,
+  mediaType: 'application/vnd.oci.image.index.v1+json',
+  manifests: [],
+};
 
 /**
  * Checks that `dir` is an image layout.
- * @throws BundleError NOT_FOUND for a path that does not exist, UNSUPPORTED_CONTENT for anything but a layout of version 1.
+ * @throws BundleError NOT_FOUND for a path that does not exist, UNSUPPORTED_CONTENT for anything
+ * but a layout of version 1.
  */
 export async function requireLayout(dir: string): Promise<void> {
   await entriesOf(dir);
   let version;
   try {
-    version = asObject(parseStrictJson(await readSmallFile(join(dir, 'oci-layout'), MAX_MARKER_BYTES), 'oci-layout'), 'oci-layout')[
-      'imageLayoutVersion'
-    ];
+    version = asObject(
+      parseStrictJson(await readSmallFile(join(dir, 'oci-layout'), MAX_MARKER_BYTES), 'oci-layout'),
+      'oci-layout',
+    )['imageLayoutVersion'];
   } catch (error) {
     if (hasCode(error, 'NOT_FOUND')) throw notALayout(dir, 'it has no file oci-layout');
     throw error;
   }
-  if (version !== LAYOUT_VERSION) throw notALayout(dir, `its imageLayoutVersion is not ${LAYOUT_VERSION}`);
+  if (version !== LAYOUT_VERSION)
+    throw notALayout(dir, `its imageLayoutVersion is not ${LAYOUT_VERSION}`);
 }
 
 /**
@@ -49,7 +56,8 @@ export async function initialiseLayout(dir: string): Promise<void> {
     }
     await ingest(dir, join(dir, 'oci-layout'), jsonFile({ imageLayoutVersion: LAYOUT_VERSION }));
   }
-  if (!entries.includes('index.json')) await ingest(dir, join(dir, 'index.json'), jsonFile(EMPTY_INDEX));
+  if (!entries.includes('index.json'))
+    await ingest(dir, join(dir, 'index.json'), jsonFile(EMPTY_INDEX));
   await removeLeftovers(dir);
 }
 

@@ -8,15 +8,23 @@ import { makeFolder } from '../../files/folder.ts';
 /** The folder inside a layout where content is until it is whole. */
 export const INGEST = 'ingest';
 
-/** A file being written is touched all the time; one that was not for so long was left by a run that is gone. */
+/**
+ * A file being written is touched all the time; one that was not for so long was left by a run that
+ * is gone.
+ */
 const LEFT_BEHIND_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Writes `content` to `path` inside the layout `dir`, so that the path holds all of it or is not changed at all.
- * Whatever `content` throws passes through.
+ * Writes `content` to `path` inside the layout `dir`, so that the path holds all of it or is not
+ * changed at all. Whatever `content` throws passes through.
  * @throws BundleError DISK when it cannot be written.
  */
-export async function ingest(dir: string, path: string, content: ByteStream, signal?: AbortSignal): Promise<void> {
+export async function ingest(
+  dir: string,
+  path: string,
+  content: ByteStream,
+  signal?: AbortSignal,
+): Promise<void> {
   const temporary = join(dir, INGEST, randomUUID());
   const onDisk = <T>(work: () => Promise<T>): Promise<T> =>
     work().catch((cause: unknown) => {

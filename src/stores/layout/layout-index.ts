@@ -18,7 +18,10 @@ interface Entry {
   readonly name: string | undefined;
 }
 
-/** Changes of one index.json that wait for each other, by its path: two stores may be open on one folder. */
+/**
+ * Changes of one index.json that wait for each other, by its path: two stores may be open on one
+ * folder.
+ */
 const changes = new Map<string, Promise<unknown>>();
 
 /** `index.json` of an image layout: which manifests it holds, and how they are called. */
@@ -32,17 +35,24 @@ export class LayoutIndex {
     this.#path = join(dir, 'index.json');
   }
 
-  /** The entry with the given name or digest, or `undefined`. @throws BundleError UNSUPPORTED_CONTENT when a name is given to two. */
+  /**
+   * The entry with the given name or digest, or `undefined`. @throws BundleError
+   * UNSUPPORTED_CONTENT when a name is given to two.
+   */
   async find(reference: string): Promise<Descriptor | undefined> {
     const { entries } = await this.#read();
     const [named, ...others] = entries.filter(({ name }) => name === reference);
     const rival = others.find(({ descriptor }) => descriptor.digest !== named?.descriptor.digest);
     if (named && rival) {
-      throw new BundleError('UNSUPPORTED_CONTENT', `${this.#path} gives the name ${reference} to two manifests`, {
-        expected: named.descriptor.digest,
-        got: rival.descriptor.digest,
-        hint: 'Name the manifest that is meant by its digest.',
-      });
+      throw new BundleError(
+        'UNSUPPORTED_CONTENT',
+        `${this.#path} gives the name ${reference} to two manifests`,
+        {
+          expected: named.descriptor.digest,
+          got: rival.descriptor.digest,
+          hint: 'Name the manifest that is meant by its digest.',
+        },
+      );
     }
     return (named ?? entries.find(({ descriptor }) => descriptor.digest === reference))?.descriptor;
   }
@@ -62,14 +72,20 @@ export class LayoutIndex {
   /** Adds a manifest without a name, unless it is listed. */
   async list(descriptor: Descriptor): Promise<void> {
     await this.#change((entries) =>
-      entries.some((entry) => entry.descriptor.digest === descriptor.digest) ? entries : [...entries, entryOf(descriptor)],
+      entries.some((entry) => entry.descriptor.digest === descriptor.digest)
+        ? entries
+        : [...entries, entryOf(descriptor)],
     );
   }
 
   /** Lets `name` mean `descriptor` and nothing else. */
   async name(descriptor: Descriptor, name: string): Promise<void> {
     await this.#change((entries) => [
-      ...entries.filter((entry) => entry.name !== name && (entry.name !== undefined || entry.descriptor.digest !== descriptor.digest)),
+      ...entries.filter(
+        (entry) =>
+          entry.name !== name &&
+          (entry.name !== undefined || entry.descriptor.digest !== descriptor.digest),
+      ),
       entryOf(descriptor, name),
     ]);
   }
@@ -98,20 +114,34 @@ export class LayoutIndex {
       bytes = await readSmallFile(this.#path, MAX_LISTING_BYTES);
     } catch (error) {
       if (!hasCode(error, 'NOT_FOUND')) throw error;
-      throw new BundleError('UNSUPPORTED_CONTENT', `${this.#dir} is not an image layout: it has no file index.json`, { cause: error });
+      throw new BundleError(
+        'UNSUPPORTED_CONTENT',
+        `${this.#dir} is not an image layout: it has no file index.json`,
+        { cause: error },
+      );
     }
     const document = asObject(parseStrictJson(bytes, this.#path), this.#path);
-    const entries = asArray(document['manifests'], `manifests of ${this.#path}`).map((value, at): Entry => {
-      const what = `manifests[${at}] of ${this.#path}`;
-      const json = asObject(value, what);
-      const name = isObject(json['annotations']) ? json['annotations'][REF_NAME] : undefined;
-      return { json, descriptor: parseDescriptor(json, what), name: typeof name === 'string' ? name : undefined };
-    });
+    const entries = asArray(document['manifests'], `manifests of ${this.#path}`).map(
+      (value, at): Entry => {
+        const what = `manifests[${at}] of ${this.#path}`;
+        const json = asObject(value, what);
+        const name = isObject(json['annotations']) ? json['annotations'][REF_NAME] : undefined;
+        return {
+          json,
+          descriptor: parseDescriptor(json, what),
+          name: typeof name === 'string' ? name : undefined,
+        };
+      },
+    );
     return { document, entries };
   }
 }
 
 function entryOf({ mediaType, digest, size }: Descriptor, name?: string): Entry {
   const annotations = name === undefined ? undefined : { [REF_NAME]: name };
-  return { json: { mediaType, digest, size, ...(annotations && { annotations }) }, descriptor: { mediaType, digest, size }, name };
+  return {
+    json: { mediaType, digest, size, ...(annotations && { annotations }) },
+    descriptor: { mediaType, digest, size },
+    name,
+  };
 }

@@ -6,7 +6,12 @@ import type { Descriptor } from '../../core/descriptor.ts';
 import { type Digest, hexOf, isDigest } from '../../core/digest.ts';
 import { BundleError, diskError, hasCode, systemCode } from '../../core/errors.ts';
 import { MAX_MANIFEST_BYTES } from '../../core/limits.ts';
-import { type ImageIndex, type ImageManifest, parseManifest, subjectOf } from '../../core/manifest.ts';
+import {
+  type ImageIndex,
+  type ImageManifest,
+  parseManifest,
+  subjectOf,
+} from '../../core/manifest.ts';
 import { isManifestType } from '../../core/media-types.ts';
 import type { FetchOptions, PushOptions, Store, StoreOptions } from '../../core/store.ts';
 import { readVerified, verified } from '../../transfer/verified.ts';
@@ -18,8 +23,9 @@ import { LayoutIndex } from './layout-index.ts';
 const CHUNK_BYTES = 512 * 1024;
 
 /**
- * An image layout: a folder with `oci-layout`, `index.json` and `blobs/sha256/` (OCI image-spec, image-layout.md).
- * Content becomes visible only when it is whole; manifests that are pushed are listed in `index.json`.
+ * An image layout: a folder with `oci-layout`, `index.json` and `blobs/sha256/` (OCI image-spec,
+ * image-layout.md). Content becomes visible only when it is whole; manifests that are pushed are
+ * listed in `index.json`.
  */
 export class ImageLayout implements Store {
   readonly name: string;
@@ -36,8 +42,8 @@ export class ImageLayout implements Store {
 
   /**
    * The layout in an existing folder.
-   * @throws BundleError NOT_FOUND where there is nothing, UNSUPPORTED_CONTENT where the folder is no image layout of
-   * version 1.
+   * @throws BundleError NOT_FOUND where there is nothing, UNSUPPORTED_CONTENT where the folder is
+   * no image layout of version 1.
    */
   static async open(dir: string): Promise<ImageLayout> {
     await requireLayout(dir);
@@ -48,20 +54,28 @@ export class ImageLayout implements Store {
 
   /**
    * The layout in `dir`, made where the folder is empty or absent.
-   * @throws BundleError USAGE for a folder that holds something else, DISK when it cannot be written.
+   * @throws BundleError USAGE for a folder that holds something else, DISK when it cannot be
+   * written.
    */
   static async create(dir: string): Promise<ImageLayout> {
     await initialiseLayout(dir);
     return ImageLayout.open(dir);
   }
 
-  async *fetch({ digest }: Descriptor, { range, signal }: FetchOptions = {}): AsyncGenerator<Uint8Array> {
+  async *fetch(
+    { digest }: Descriptor,
+    { range, signal }: FetchOptions = {},
+  ): AsyncGenerator<Uint8Array> {
     signal?.throwIfAborted();
     if (range && range.start >= range.end) return;
     const path = this.#blobPath(digest);
     const part = range && { start: range.start, end: range.end - 1 };
     try {
-      for await (const chunk of createReadStream(path, { ...part, ...(signal && { signal }), highWaterMark: CHUNK_BYTES })) {
+      for await (const chunk of createReadStream(path, {
+        ...part,
+        ...(signal && { signal }),
+        highWaterMark: CHUNK_BYTES,
+      })) {
         yield chunk as Uint8Array;
       }
     } catch (cause) {
@@ -89,7 +103,10 @@ export class ImageLayout implements Store {
     return this.#index.names();
   }
 
-  /** Those among the manifests that index.json lists, as with other programs that keep referrers in a layout. */
+  /**
+   * Those among the manifests that index.json lists, as with other programs that keep referrers in
+   * a layout.
+   */
   async referrers(subject: Digest, { signal }: StoreOptions = {}): Promise<readonly Descriptor[]> {
     const found = new Map<Digest, Descriptor>();
     for (const descriptor of await this.#index.descriptors()) {
@@ -99,15 +116,28 @@ export class ImageLayout implements Store {
     return [...found.values()];
   }
 
-  async push(descriptor: Descriptor, content: ByteStream, { signal, tag }: PushOptions = {}): Promise<void> {
+  async push(
+    descriptor: Descriptor,
+    content: ByteStream,
+    { signal, tag }: PushOptions = {},
+  ): Promise<void> {
     if (!(await this.exists(descriptor, { ...(signal && { signal }) }))) {
-      await ingest(this.#dir, this.#blobPath(descriptor.digest), verified(content, descriptor), signal);
+      await ingest(
+        this.#dir,
+        this.#blobPath(descriptor.digest),
+        verified(content, descriptor),
+        signal,
+      );
     }
     if (tag !== undefined) await this.tag(descriptor, tag);
     else if (isManifestType(descriptor.mediaType)) await this.#index.list(descriptor);
   }
 
-  async tag({ digest, mediaType }: Descriptor, tag: string, { signal }: StoreOptions = {}): Promise<void> {
+  async tag(
+    { digest, mediaType }: Descriptor,
+    tag: string,
+    { signal }: StoreOptions = {},
+  ): Promise<void> {
     signal?.throwIfAborted();
     await this.#index.name(await this.#describe(digest, mediaType), tag);
   }
@@ -118,7 +148,9 @@ export class ImageLayout implements Store {
     if (this.#subjects.has(digest)) return this.#subjects.get(digest);
     let subject: Digest | undefined;
     try {
-      subject = isManifestType(mediaType) ? subjectOf(await readVerified(this.fetch(descriptor), descriptor), mediaType) : undefined;
+      subject = isManifestType(mediaType)
+        ? subjectOf(await readVerified(this.fetch(descriptor), descriptor), mediaType)
+        : undefined;
     } catch (error) {
       if (hasCode(error, 'NOT_FOUND')) return undefined;
       throw error;
@@ -132,7 +164,10 @@ export class ImageLayout implements Store {
     const size = await this.#sizeOf(digest);
     if (size === undefined || size > MAX_MANIFEST_BYTES) throw this.#absent(digest);
     const descriptor = { mediaType: announced ?? '', digest, size };
-    const manifest: ImageManifest | ImageIndex = parseManifest(await readVerified(this.fetch(descriptor), descriptor), announced);
+    const manifest: ImageManifest | ImageIndex = parseManifest(
+      await readVerified(this.fetch(descriptor), descriptor),
+      announced,
+    );
     return { mediaType: manifest.mediaType, digest, size };
   }
 

@@ -19,7 +19,10 @@ export interface RepositoryOptions {
   readonly insecure?: boolean;
 }
 
-/** Everything one run has to do with registries: connections, credentials, tokens. Close it at the end. */
+/**
+ * Everything one run has to do with registries: connections, credentials, tokens. Close it at the
+ * end.
+ */
 export class RegistryClient {
   readonly #transport: Transport;
   readonly #credentials: CredentialSource;
@@ -31,14 +34,20 @@ export class RegistryClient {
     this.#credentials = credentials;
   }
 
-  /** The repository as a store: the same object for the same name and options. Nothing is sent yet. */
-  repository({ registry, repository }: RepositoryName, options: RepositoryOptions = {}): RegistryRepository {
+  /**
+   * The repository as a store: the same object for the same name and options. Nothing is sent yet.
+   */
+  repository(
+    { registry, repository }: RepositoryName,
+    options: RepositoryOptions = {},
+  ): RegistryRepository {
     const { credentials = this.#credentials, insecure = false } = options;
     const name: RepositoryName = { registry, repository };
     const known = this.#repositories.get(credentials) ?? new Map<string, RegistryRepository>();
     this.#repositories.set(credentials, known);
     const key = `${formatRepository(name)} ${String(insecure)}`;
-    const made = known.get(key) ?? new RegistryRepository(this.#access(name, credentials, insecure));
+    const made =
+      known.get(key) ?? new RegistryRepository(this.#access(name, credentials, insecure));
     known.set(key, made);
     return made;
   }
@@ -52,14 +61,20 @@ export class RegistryClient {
   }
 
   /**
-   * Shows credentials to a registry. `false` where it asked for none, so that nothing is known of them.
+   * Shows credentials to a registry. `false` where it asked for none, so that nothing is known of
+   * them.
    * @throws BundleError NOT_ALLOWED where they are refused; NETWORK, REGISTRY.
    */
   async tryCredentials(registry: string, credentials: Credentials): Promise<boolean> {
-    const access = this.#access({ registry, repository: '' }, { lookup: async () => credentials, places: [] }, false);
+    const access = this.#access(
+      { registry, repository: '' },
+      { lookup: async () => credentials, places: [] },
+      false,
+    );
     const action = `log in to ${registry}`;
     const response = await access.send({ method: 'GET', to: '/v2/', action, access: 'login' });
-    if (response.status === 401 || response.status === 403) throw await access.failure(response, action);
+    if (response.status === 401 || response.status === 403)
+      throw await access.failure(response, action);
     await discard(response);
     return (await this.#host(registry, false).contact()).challenges.length > 0;
   }
@@ -68,9 +83,18 @@ export class RegistryClient {
     await this.#transport.close();
   }
 
-  #access(name: RepositoryName, credentials: CredentialSource, insecure: boolean): RepositoryAccess {
+  #access(
+    name: RepositoryName,
+    credentials: CredentialSource,
+    insecure: boolean,
+  ): RepositoryAccess {
     const host = this.#host(name.registry, insecure);
-    return new RepositoryAccess(name, host, this.#transport, new Authorizer(name, host, this.#transport, credentials));
+    return new RepositoryAccess(
+      name,
+      host,
+      this.#transport,
+      new Authorizer(name, host, this.#transport, credentials),
+    );
   }
 
   #host(registry: string, insecure: boolean): RegistryHost {

@@ -7,7 +7,9 @@ import { discard, headerOf, uploadAnswerMs } from './http/transport.ts';
 import { askSession, cancelSession, mountRequest, startSession } from './blobs/upload-session.ts';
 
 const MiB = 1024 * 1024;
-/** What requests are tried with. A larger one than the last is never needed: blobs go up in chunks. */
+/**
+ * What requests are tried with. A larger one than the last is never needed: blobs go up in chunks.
+ */
 const REQUEST_SIZES = [1, 4, 16, 64].map((size) => size * MiB);
 
 /** How the registry is spoken to, before any repository comes into it. */
@@ -28,7 +30,10 @@ export interface ChunkFindings {
   readonly tells: boolean;
 }
 
-/** Finds out what can be done with a repository, and leaves nothing there: uploads are started, and given up. */
+/**
+ * Finds out what can be done with a repository, and leaves nothing there: uploads are started, and
+ * given up.
+ */
 export class RepositoryProbe {
   readonly name: string;
   readonly #access: RepositoryAccess;
@@ -41,9 +46,18 @@ export class RepositoryProbe {
   /** @throws BundleError NETWORK. */
   async meet(): Promise<Meeting> {
     const { origin, challenges, quirk } = await this.#access.contact();
-    const tls = origin.protocol === 'http:' ? 'none' : this.#access.transport.isInsecure(origin) ? 'unverified' : 'verified';
+    const tls =
+      origin.protocol === 'http:'
+        ? 'none'
+        : this.#access.transport.isInsecure(origin)
+          ? 'unverified'
+          : 'verified';
     const schemes = challenges.map(({ scheme }) => scheme);
-    const asks = schemes.includes('bearer') ? 'bearer' : schemes.includes('basic') ? 'basic' : 'nothing';
+    const asks = schemes.includes('bearer')
+      ? 'bearer'
+      : schemes.includes('basic')
+        ? 'basic'
+        : 'nothing';
     return { tls, product: quirk?.product, asks };
   }
 
@@ -52,7 +66,10 @@ export class RepositoryProbe {
     return this.#access.credentials();
   }
 
-  /** Whether it may be read: `false` where it is not there yet. @throws BundleError NOT_ALLOWED, REGISTRY, NETWORK. */
+  /**
+   * Whether it may be read: `false` where it is not there yet. @throws BundleError NOT_ALLOWED,
+   * REGISTRY, NETWORK.
+   */
   async pull(signal: AbortSignal): Promise<boolean> {
     const action = `pull from ${this.name}`;
     const response = await this.#access.send({
@@ -62,7 +79,8 @@ export class RepositoryProbe {
       access: 'pull',
       signal,
     });
-    if (response.status !== 200 && response.status !== 404) throw await this.#access.failure(response, action);
+    if (response.status !== 200 && response.status !== 404)
+      throw await this.#access.failure(response, action);
     await discard(response);
     return response.status === 200;
   }
@@ -75,12 +93,22 @@ export class RepositoryProbe {
       await cancelSession(this.#access, url, action);
     } catch (error) {
       const { quirk } = await this.#access.contact();
-      if (quirk?.makeFirst === undefined || !(hasCode(error, 'NOT_ALLOWED') || hasCode(error, 'NOT_FOUND'))) throw error;
-      throw new BundleError(error.code, error.message, { hint: `${quirk.makeFirst} ${error.hint ?? ''}`.trim(), cause: error });
+      if (
+        quirk?.makeFirst === undefined ||
+        !(hasCode(error, 'NOT_ALLOWED') || hasCode(error, 'NOT_FOUND'))
+      )
+        throw error;
+      throw new BundleError(error.code, error.message, {
+        hint: `${quirk.makeFirst} ${error.hint ?? ''}`.trim(),
+        cause: error,
+      });
     }
   }
 
-  /** Requests of growing size in one upload, until one is refused. @throws BundleError where no upload can be started. */
+  /**
+   * Requests of growing size in one upload, until one is refused. @throws BundleError where no
+   * upload can be started.
+   */
   async chunks(signal: AbortSignal): Promise<ChunkFindings> {
     const action = `upload to ${this.name}`;
     let session = await startSession(this.#access, action, signal);
@@ -107,10 +135,12 @@ export class RepositoryProbe {
           break;
         }
         [largest, sent] = [size, sent + size];
-        if (headerOf(response, 'location') !== undefined) session = { ...session, url: await this.#access.uploadUrl(response, action) };
+        if (headerOf(response, 'location') !== undefined)
+          session = { ...session, url: await this.#access.uploadUrl(response, action) };
         await discard(response);
       }
-      const found = largest > 0 ? await askSession(this.#access, session, action, signal) : undefined;
+      const found =
+        largest > 0 ? await askSession(this.#access, session, action, signal) : undefined;
       if (found !== undefined) session = found.session;
       return { largest, refusal, tells: found?.held === sent };
     } catch (error) {
@@ -122,12 +152,22 @@ export class RepositoryProbe {
     }
   }
 
-  /** How a request to take over a blob that is nowhere is answered: 202 where it is understood, and would rather be an upload. */
+  /**
+   * How a request to take over a blob that is nowhere is answered: 202 where it is understood, and
+   * would rather be an upload.
+   */
   async mountOfNothing(from: RepositoryProbe, signal: AbortSignal): Promise<number> {
     const action = `mount into ${this.name}`;
-    const response = await mountRequest(this.#access, digestOf(this.name), pathOf(from.#access.name), action, signal);
+    const response = await mountRequest(
+      this.#access,
+      digestOf(this.name),
+      pathOf(from.#access.name),
+      action,
+      signal,
+    );
     await discard(response);
-    if (response.status === 202) await cancelSession(this.#access, await this.#access.uploadUrl(response, action), action);
+    if (response.status === 202)
+      await cancelSession(this.#access, await this.#access.uploadUrl(response, action), action);
     return response.status;
   }
 
@@ -148,5 +188,6 @@ export class RepositoryProbe {
 
 async function* zeros(size: number): ByteStream & AsyncGenerator<Uint8Array> {
   const chunk = Buffer.alloc(MiB);
-  for (let left = size; left > 0; left -= chunk.length) yield chunk.subarray(0, Math.min(left, chunk.length));
+  for (let left = size; left > 0; left -= chunk.length)
+    yield chunk.subarray(0, Math.min(left, chunk.length));
 }

@@ -5,7 +5,13 @@ import { BundleError, hasCode } from '../../core/errors.ts';
 import { parseManifest, subjectOf } from '../../core/manifest.ts';
 import { isManifestType } from '../../core/media-types.ts';
 import { formatRepository, isTag, type RepositoryName } from '../../core/reference.ts';
-import type { FetchOptions, PushOptions, ReadOnlyStore, Store, StoreOptions } from '../../core/store.ts';
+import type {
+  FetchOptions,
+  PushOptions,
+  ReadOnlyStore,
+  Store,
+  StoreOptions,
+} from '../../core/store.ts';
 import { readVerified } from '../../transfer/verified.ts';
 import { pathOf, type RepositoryAccess } from './auth/access.ts';
 import { download } from './blobs/download.ts';
@@ -36,9 +42,17 @@ export class RegistryRepository implements Store {
     this.#referrers = new Referrers(access);
   }
 
-  /** Follows redirects, and continues a transfer that broke. Nothing is asked for before the first chunk is. */
-  async *fetch(descriptor: Descriptor, { range, signal }: FetchOptions = {}): ByteStream & AsyncGenerator<Uint8Array> {
-    const cached = isManifestType(descriptor.mediaType) ? this.#manifests.get(descriptor.digest) : undefined;
+  /**
+   * Follows redirects, and continues a transfer that broke. Nothing is asked for before the first
+   * chunk is.
+   */
+  async *fetch(
+    descriptor: Descriptor,
+    { range, signal }: FetchOptions = {},
+  ): ByteStream & AsyncGenerator<Uint8Array> {
+    const cached = isManifestType(descriptor.mediaType)
+      ? this.#manifests.get(descriptor.digest)
+      : undefined;
     if (cached) {
       signal?.throwIfAborted();
       yield cached.subarray(range?.start, range?.end);
@@ -52,9 +66,23 @@ export class RegistryRepository implements Store {
       size: descriptor.size,
       signal,
       open: async (header) => {
-        const headers = { accept: acceptFor(descriptor), ...(header !== undefined && { range: header }) };
-        const response = await this.#access.send({ method: 'GET', to: this.#pathTo(descriptor), action, access: 'pull', headers, signal });
-        if ([200, 206].includes(response.status) || (response.status === 416 && header !== undefined)) return response;
+        const headers = {
+          accept: acceptFor(descriptor),
+          ...(header !== undefined && { range: header }),
+        };
+        const response = await this.#access.send({
+          method: 'GET',
+          to: this.#pathTo(descriptor),
+          action,
+          access: 'pull',
+          headers,
+          signal,
+        });
+        if (
+          [200, 206].includes(response.status) ||
+          (response.status === 416 && header !== undefined)
+        )
+          return response;
         throw await this.#access.failure(response, action);
       },
     });
@@ -77,18 +105,31 @@ export class RegistryRepository implements Store {
   }
 
   /**
-   * What a tag or digest names, told from the bytes themselves; they are kept, so that a `fetch` soon after costs nothing.
-   * @throws BundleError NOT_FOUND; CONTENT_MISMATCH where a digest that was asked for is not that of the bytes.
+   * What a tag or digest names, told from the bytes themselves; they are kept, so that a `fetch`
+   * soon after costs nothing.
+   * @throws BundleError NOT_FOUND; CONTENT_MISMATCH where a digest that was asked for is not that
+   * of the bytes.
    */
   async resolve(reference: string, { signal }: StoreOptions = {}): Promise<Descriptor> {
     if (!isDigest(reference) && !isTag(reference)) throw notATag(reference);
     const action = `resolve ${this.name}${isDigest(reference) ? '@' : ':'}${reference}`;
     const patience = this.#access.transport.patience(WRONG_CONTENT_ATTEMPTS);
-    let { bytes, mediaType: announced } = await getManifest(this.#access, reference, action, signal);
+    let { bytes, mediaType: announced } = await getManifest(
+      this.#access,
+      reference,
+      action,
+      signal,
+    );
     while (isDigest(reference) && digestOf(bytes) !== reference) {
       const error = anotherManifest(this.name, reference, digestOf(bytes));
-      if (!(await patience.again({ what: action, cause: error.message, error, signal }))) throw error;
-      ({ bytes, mediaType: announced } = await getManifest(this.#access, reference, action, signal));
+      if (!(await patience.again({ what: action, cause: error.message, error, signal })))
+        throw error;
+      ({ bytes, mediaType: announced } = await getManifest(
+        this.#access,
+        reference,
+        action,
+        signal,
+      ));
     }
     const digest = digestOf(bytes);
     const { mediaType } = parseManifest(bytes, announced);
@@ -106,17 +147,30 @@ export class RegistryRepository implements Store {
   }
 
   /**
-   * Uploads what is not there. Without `again` the content is read once and cannot be sent again: where the failure is `temporary`,
-   * call again with a new stream. A manifest and its tag are one request.
+   * Uploads what is not there. Without `again` the content is read once and cannot be sent again:
+   * where the failure is `temporary`, call again with a new stream. A manifest and its tag are one
+   * request.
    */
-  async push(descriptor: Descriptor, content: ByteStream, { signal, again, tag, isAbsent = false }: PushOptions = {}): Promise<void> {
+  async push(
+    descriptor: Descriptor,
+    content: ByteStream,
+    { signal, again, tag, isAbsent = false }: PushOptions = {},
+  ): Promise<void> {
     const action = `push ${descriptor.digest} to ${this.name}${tag === undefined ? '' : `:${tag}`}`;
     if (isManifestType(descriptor.mediaType)) {
       if (tag !== undefined && !isTag(tag)) throw notATag(tag);
       const bytes = await readVerified(content, descriptor);
-      const noted = await putManifest(this.#access, descriptor, bytes, tag ?? descriptor.digest, action, signal);
+      const noted = await putManifest(
+        this.#access,
+        descriptor,
+        bytes,
+        tag ?? descriptor.digest,
+        action,
+        signal,
+      );
       const subject = subjectOf(bytes, descriptor.mediaType);
-      if (subject !== undefined) await this.#referrers.add(descriptor, bytes, subject, noted, signal);
+      if (subject !== undefined)
+        await this.#referrers.add(descriptor, bytes, subject, noted, signal);
       this.#manifests.set(descriptor.digest, bytes);
       return;
     }
@@ -127,17 +181,39 @@ export class RegistryRepository implements Store {
 
   async tag(descriptor: Descriptor, tag: string, { signal }: StoreOptions = {}): Promise<void> {
     if (!isTag(tag)) throw notATag(tag);
-    const bytes = await readVerified(this.fetch(descriptor, { ...(signal && { signal }) }), descriptor);
-    await putManifest(this.#access, descriptor, bytes, tag, `tag ${descriptor.digest} as ${this.name}:${tag}`, signal);
+    const bytes = await readVerified(
+      this.fetch(descriptor, { ...(signal && { signal }) }),
+      descriptor,
+    );
+    await putManifest(
+      this.#access,
+      descriptor,
+      bytes,
+      tag,
+      `tag ${descriptor.digest} as ${this.name}:${tag}`,
+      signal,
+    );
   }
 
   /** Only from another repository of the same registry, of the same client. */
-  async mount(descriptor: Descriptor, from: ReadOnlyStore, { signal }: StoreOptions = {}): Promise<boolean> {
-    if (!(from instanceof RegistryRepository) || from.#access.transport !== this.#access.transport) return false;
-    if (from.#repository.registry !== this.#repository.registry || from.name === this.name) return false;
+  async mount(
+    descriptor: Descriptor,
+    from: ReadOnlyStore,
+    { signal }: StoreOptions = {},
+  ): Promise<boolean> {
+    if (!(from instanceof RegistryRepository) || from.#access.transport !== this.#access.transport)
+      return false;
+    if (from.#repository.registry !== this.#repository.registry || from.name === this.name)
+      return false;
     if (isManifestType(descriptor.mediaType)) return false;
     try {
-      return await mountBlob(this.#access, descriptor, pathOf(from.#repository), `mount ${descriptor.digest} into ${this.name}`, signal);
+      return await mountBlob(
+        this.#access,
+        descriptor,
+        pathOf(from.#repository),
+        `mount ${descriptor.digest} into ${this.name}`,
+        signal,
+      );
     } catch (error) {
       if (hasCode(error, 'NOT_ALLOWED')) return false; // a token server refused the pair of scopes
       throw error;
@@ -145,7 +221,9 @@ export class RegistryRepository implements Store {
   }
 
   #pathTo({ mediaType, digest }: Descriptor): string {
-    return isManifestType(mediaType) ? manifestPath(this.#access, digest) : `/v2/${pathOf(this.#repository)}/blobs/${digest}`;
+    return isManifestType(mediaType)
+      ? manifestPath(this.#access, digest)
+      : `/v2/${pathOf(this.#repository)}/blobs/${digest}`;
   }
 }
 
@@ -154,13 +232,19 @@ function acceptFor({ mediaType }: Descriptor): string {
 }
 
 function notATag(text: string): BundleError {
-  return new BundleError('USAGE', `not a tag: ${text}`, { hint: 'A tag has up to 128 letters, digits, dots, dashes and underscores.' });
+  return new BundleError('USAGE', `not a tag: ${text}`, {
+    hint: 'A tag has up to 128 letters, digits, dots, dashes and underscores.',
+  });
 }
 
 function anotherManifest(name: string, expected: Digest, got: Digest): BundleError {
-  return new BundleError('CONTENT_MISMATCH', `${name} gave another manifest for ${expected}: ${got}`, {
-    expected,
-    got,
-    hint: 'The registry, or something on the way, altered the manifest: fetch it from another place.',
-  });
+  return new BundleError(
+    'CONTENT_MISMATCH',
+    `${name} gave another manifest for ${expected}: ${got}`,
+    {
+      expected,
+      got,
+      hint: 'The registry, or something on the way, altered the manifest: fetch it from another place.',
+    },
+  );
 }

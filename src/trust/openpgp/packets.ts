@@ -15,13 +15,17 @@ export interface Packet {
 }
 
 /**
- * Reads the packet that begins at `offset` (RFC 4880 section 4.2): old and new headers, partial and indeterminate lengths.
- * @throws BundleError SIGNATURE_INVALID when the bytes end before the packet does, or are no packet.
+ * Reads the packet that begins at `offset` (RFC 4880 section 4.2): old and new headers, partial and
+ * indeterminate lengths.
+ * @throws BundleError SIGNATURE_INVALID when the bytes end before the packet does, or are no
+ * packet.
  */
 export function readPacket(bytes: Uint8Array, offset: number): Packet {
   const header = byteAt(bytes, offset);
   if ((header & 0x80) === 0) throw malformed('it is not made of OpenPGP packets');
-  return (header & 0x40) === 0 ? readOldPacket(bytes, offset, header) : readNewPacket(bytes, offset, header);
+  return (header & 0x40) === 0
+    ? readOldPacket(bytes, offset, header)
+    : readNewPacket(bytes, offset, header);
 }
 
 /** The failure of a message that cannot be read as what it should be. */
@@ -57,7 +61,8 @@ function readOldPacket(bytes: Uint8Array, offset: number, header: number): Packe
   const lengthType = header & 0x03;
   if (lengthType === 3) return { tag, body: bytes.subarray(at), end: bytes.length };
   const lengthSize = [1, 2, 4][lengthType]!;
-  const length = lengthSize === 1 ? byteAt(bytes, at) : lengthSize === 2 ? uint16(bytes, at) : uint32(bytes, at);
+  const length =
+    lengthSize === 1 ? byteAt(bytes, at) : lengthSize === 2 ? uint16(bytes, at) : uint32(bytes, at);
   return { tag, body: slice(bytes, at + lengthSize, length), end: at + lengthSize + length };
 }
 
@@ -66,17 +71,27 @@ function readNewPacket(bytes: Uint8Array, offset: number, header: number): Packe
   const parts: Uint8Array[] = [];
   for (let at = offset + 1; ;) {
     const { start, length, partial } = readNewLength(bytes, at);
-    if (partial && tag !== LITERAL_DATA && tag !== COMPRESSED_DATA) throw malformed('a packet that is no data has a partial length');
+    if (partial && tag !== LITERAL_DATA && tag !== COMPRESSED_DATA)
+      throw malformed('a packet that is no data has a partial length');
     parts.push(slice(bytes, start, length));
     at = start + length;
-    if (!partial) return { tag, body: parts.length === 1 ? parts[0]! : Buffer.concat(parts), end: at };
+    if (!partial)
+      return { tag, body: parts.length === 1 ? parts[0]! : Buffer.concat(parts), end: at };
   }
 }
 
-function readNewLength(bytes: Uint8Array, at: number): { start: number; length: number; partial: boolean } {
+function readNewLength(
+  bytes: Uint8Array,
+  at: number,
+): { start: number; length: number; partial: boolean } {
   const first = byteAt(bytes, at);
   if (first < 192) return { start: at + 1, length: first, partial: false };
-  if (first < 224) return { start: at + 2, length: (first - 192) * 0x100 + byteAt(bytes, at + 1) + 192, partial: false };
+  if (first < 224)
+    return {
+      start: at + 2,
+      length: (first - 192) * 0x100 + byteAt(bytes, at + 1) + 192,
+      partial: false,
+    };
   if (first < 255) return { start: at + 1, length: 2 ** (first & 0x1f), partial: true };
   return { start: at + 5, length: uint32(bytes, at + 1), partial: false };
 }

@@ -36,12 +36,16 @@ function subject(sizes: readonly number[]): Subject {
 type Outcome = 'read' | 'refused';
 
 /** @throws what is not a foreseen refusal of the content: statuses 20 to 22. */
-async function outcome(path: string, read: (path: string) => Promise<unknown> = readEveryByte): Promise<Outcome> {
+async function outcome(
+  path: string,
+  read: (path: string) => Promise<unknown> = readEveryByte,
+): Promise<Outcome> {
   try {
     await read(path);
     return 'read';
   } catch (error) {
-    if (error instanceof BundleError && error.exitStatus >= 20 && error.exitStatus <= 22) return 'refused';
+    if (error instanceof BundleError && error.exitStatus >= 20 && error.exitStatus <= 22)
+      return 'refused';
     throw error;
   }
 }
@@ -54,7 +58,8 @@ describe('any change', () => {
   const outcomeOf = async (bytes: Uint8Array): Promise<Outcome> => {
     await writeFile(path, bytes);
     const found = await outcome(path);
-    expect(await outcome(path, readEveryByteOfPipe)).toBe(found); // it makes no difference how the bytes come
+    // It makes no difference how the bytes come.
+    expect(await outcome(path, readEveryByteOfPipe)).toBe(found);
     return found;
   };
 
@@ -72,11 +77,15 @@ describe('any change', () => {
     const { file, compressed } = small;
     const isCompressed = (at: number): boolean => at >= compressed.start && at < compressed.end;
     await fc.assert(
-      fc.asyncProperty(fc.nat(file.length - 1), fc.integer({ min: 1, max: 255 }), async (at, mask) => {
-        const changed = Buffer.from(file);
-        changed[at]! ^= mask;
-        return (await outcomeOf(changed)) === 'refused' || isCompressed(at);
-      }),
+      fc.asyncProperty(
+        fc.nat(file.length - 1),
+        fc.integer({ min: 1, max: 255 }),
+        async (at, mask) => {
+          const changed = Buffer.from(file);
+          changed[at]! ^= mask;
+          return (await outcomeOf(changed)) === 'refused' || isCompressed(at);
+        },
+      ),
       { numRuns: 300 },
     );
   });
@@ -85,7 +94,9 @@ describe('any change', () => {
     const { file } = small;
     await fc.assert(
       fc.asyncProperty(fc.nat(file.length - 1), fc.boolean(), async (at, fromEnd) => {
-        return (await outcomeOf(fromEnd ? file.subarray(0, at) : file.subarray(at + 1))) === 'refused';
+        return (
+          (await outcomeOf(fromEnd ? file.subarray(0, at) : file.subarray(at + 1))) === 'refused'
+        );
       }),
       { numRuns: 200 },
     );
@@ -96,7 +107,10 @@ describe('any change', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.nat(file.length),
-        fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 2000 }), fc.integer({ min: 1, max: 2000 })),
+        fc.oneof(
+          fc.uint8Array({ minLength: 1, maxLength: 2000 }),
+          fc.integer({ min: 1, max: 2000 }),
+        ),
         async (at, change) => {
           const changed =
             typeof change === 'number'
@@ -112,34 +126,52 @@ describe('any change', () => {
   it('that puts a stretch of the file in the place of another is refused', async () => {
     const { file, compressed } = small;
     await fc.assert(
-      fc.asyncProperty(fc.nat(file.length - 1), fc.nat(file.length - 1), fc.integer({ min: 1, max: 1024 }), async (from, to, length) => {
-        const changed = Buffer.from(file);
-        file.copy(changed, to, from, from + length);
-        fc.pre(!changed.equals(file) && (to + length <= compressed.start || to >= compressed.end));
-        return (await outcomeOf(changed)) === 'refused';
-      }),
+      fc.asyncProperty(
+        fc.nat(file.length - 1),
+        fc.nat(file.length - 1),
+        fc.integer({ min: 1, max: 1024 }),
+        async (from, to, length) => {
+          const changed = Buffer.from(file);
+          file.copy(changed, to, from, from + length);
+          fc.pre(
+            !changed.equals(file) && (to + length <= compressed.start || to >= compressed.end),
+          );
+          return (await outcomeOf(changed)) === 'refused';
+        },
+      ),
       { numRuns: 200 },
     );
   });
 
-  it.each(['with a tail that lists them as they stand', 'alone'])('that swaps two frames is refused, %s', async (how) => {
-    const { frames, ingredients, file } = small;
-    const tail = file.subarray(frames.reduce((total, { bytes }) => total + bytes.length, 0));
-    for (let i = 0; i < frames.length; i += 1) {
-      for (let j = i + 1; j < frames.length; j += 1) {
-        const swapped = frames.with(i, frames[j]!).with(j, frames[i]!);
-        const changed =
-          how === 'alone' ? Buffer.concat([...swapped.map(({ bytes }) => bytes), tail]) : craft(ingredients, { order: () => swapped });
-        expect(await outcomeOf(changed), `frames ${i} and ${j}`).toBe('refused');
+  it.each(['with a tail that lists them as they stand', 'alone'])(
+    'that swaps two frames is refused, %s',
+    async (how) => {
+      const { frames, ingredients, file } = small;
+      const tail = file.subarray(frames.reduce((total, { bytes }) => total + bytes.length, 0));
+      for (let i = 0; i < frames.length; i += 1) {
+        for (let j = i + 1; j < frames.length; j += 1) {
+          const swapped = frames.with(i, frames[j]!).with(j, frames[i]!);
+          const changed =
+            how === 'alone'
+              ? Buffer.concat([...swapped.map(({ bytes }) => bytes), tail])
+              : craft(ingredients, { order: () => swapped });
+          expect(await outcomeOf(changed), `frames ${i} and ${j}`).toBe('refused');
+        }
       }
-    }
-  });
+    },
+  );
 
   it('that leaves a frame out or doubles it is refused, with a tail that lists the others', async () => {
     const { frames, ingredients } = small;
     for (let i = 0; i < frames.length; i += 1) {
-      expect(await outcomeOf(craft(ingredients, { order: (all) => all.toSpliced(i, 1) })), `without frame ${i}`).toBe('refused');
-      expect(await outcomeOf(craft(ingredients, { order: (all) => all.toSpliced(i, 0, all[i]!) })), `frame ${i} twice`).toBe('refused');
+      expect(
+        await outcomeOf(craft(ingredients, { order: (all) => all.toSpliced(i, 1) })),
+        `without frame ${i}`,
+      ).toBe('refused');
+      expect(
+        await outcomeOf(craft(ingredients, { order: (all) => all.toSpliced(i, 0, all[i]!) })),
+        `frame ${i} twice`,
+      ).toBe('refused');
     }
   });
 });

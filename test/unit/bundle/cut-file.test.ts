@@ -29,7 +29,8 @@ describe('a file that ends within a layer', () => {
       const file = await BundleFile.open(bundle.path);
       const parts: Buffer[] = [];
       const range = { start: Math.floor(end / 3), end };
-      for await (const part of file.stored(offset, entryLength(size), 'layer', range)) parts.push(Buffer.from(part));
+      for await (const part of file.stored(offset, entryLength(size), 'layer', range))
+        parts.push(Buffer.from(part));
       await file.close();
       const { bytes } = bundle.layers[0]!;
       const tar = Buffer.concat([layer!.header, bytes]);

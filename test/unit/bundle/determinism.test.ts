@@ -23,11 +23,14 @@ describe('the same content', () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  it.each<KeyType>(['ed25519', 'rsa-3072'])('and the same key makes the same bytes: %s', async (type) => {
-    const key = SigningKey.generate(type);
-    const [one, other] = [await write(key), await write(key)];
-    expect(one.file.equals(other.file)).toBe(true);
-  });
+  it.each<KeyType>(['ed25519', 'rsa-3072'])(
+    'and the same key makes the same bytes: %s',
+    async (type) => {
+      const key = SigningKey.generate(type);
+      const [one, other] = [await write(key), await write(key)];
+      expect(one.file.equals(other.file)).toBe(true);
+    },
+  );
 
   it.each<KeyType>(['ecdsa-p256', 'ecdsa-p384'])(
     'and the same key that signs at random differs in the signature alone: %s',
@@ -42,20 +45,34 @@ describe('the same content', () => {
   );
 
   it('and another key differs in the seal, and in what counts its bytes', async () => {
-    const [one, other] = [await write(SigningKey.generate('ed25519')), await write(SigningKey.generate('rsa-3072'))];
+    const [one, other] = [
+      await write(SigningKey.generate('ed25519')),
+      await write(SigningKey.generate('rsa-3072')),
+    ];
     expect(one.plan.bundleDigest).toBe(other.plan.bundleDigest);
     const [listing, , ...metadata] = one.plan.volumes[0]!.head;
     const [otherListing, , ...otherMetadata] = other.plan.volumes[0]!.head;
     expect(Buffer.from(listing!).equals(otherListing!)).toBe(true);
     expect(Buffer.concat(metadata).equals(Buffer.concat(otherMetadata))).toBe(true);
     const layersOf = ({ plan, file }: typeof one): Buffer =>
-      file.subarray(plan.layers[0]!.portions[0]!.offset, file.length - plan.volumes[0]!.tail.length);
+      file.subarray(
+        plan.layers[0]!.portions[0]!.offset,
+        file.length - plan.volumes[0]!.tail.length,
+      );
     expect(layersOf(one).equals(layersOf(other))).toBe(true);
   });
 });
 
-/** The file with zeros where the signature stands: in the seal's frame, and in the copy of the head. */
-function withoutSignature({ file, plan }: { readonly file: Buffer; readonly plan: SampleBundle['plan'] }): Buffer {
+/**
+ * The file with zeros where the signature stands: in the seal's frame, and in the copy of the head.
+ */
+function withoutSignature({
+  file,
+  plan,
+}: {
+  readonly file: Buffer;
+  readonly plan: SampleBundle['plan'];
+}): Buffer {
   const seal = Buffer.from(plan.volumes[0]!.head[1]!);
   const line = /[A-Za-z0-9+/]{60,}={0,2}\n/.exec(seal.toString('latin1'))?.[0];
   if (line === undefined) throw new Error('there is no signature in the seal');

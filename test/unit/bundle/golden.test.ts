@@ -49,21 +49,37 @@ describe.each([
 
   it('is read to the last byte', async () => {
     const { manifest, files } = await readEveryByte(golden);
-    expect(manifest.releases).toMatchObject([{ version: '4.17.3', architecture: 'x86_64', created: '2024-10-01T12:00:00Z' }]);
+    expect(manifest.releases).toMatchObject([
+      { version: '4.17.3', architecture: 'x86_64', created: '2024-10-01T12:00:00Z' },
+    ]);
     expect(manifest.images.map(({ name, role }) => [name, role])).toEqual([
       ['4.17.3-x86_64', 'release'],
       ['4.17.3-x86_64-cli', 'component'],
     ]);
-    expect([...files.keys()]).toEqual(['oci-layout', 'index.json', expect.stringMatching(/^config\/signature-sha256-[0-9a-f]{16}\.yaml$/)]);
-    expect(manifest.blobs.map(({ size }) => size).slice(-5)).toEqual([0, 1, 512, 700, 130 * 1024 + 5]);
+    expect([...files.keys()]).toEqual([
+      'oci-layout',
+      'index.json',
+      expect.stringMatching(/^config\/signature-sha256-[0-9a-f]{16}\.yaml$/),
+    ]);
+    expect(manifest.blobs.map(({ size }) => size).slice(-5)).toEqual([
+      0,
+      1,
+      512,
+      700,
+      130 * 1024 + 5,
+    ]);
   });
 
   it('is written again byte for byte', async () => {
     const { contents, blobs } = await partsOf(golden);
-    const plan = planBundle(describeBundle(contents), { signature: encodeSignatureFile(sealed.signature), publicKey: sealed.publicKey });
+    const plan = planBundle(describeBundle(contents), {
+      signature: encodeSignatureFile(sealed.signature),
+      publicKey: sealed.publicKey,
+    });
     const path = join(folder, 'again.tar.zst');
     const writer = await BundleWriter.create(path, plan);
-    for (const layer of contents.layers) await writer.append(layer, verified(streamOf(blobs.get(layer.digest)!), layer));
+    for (const layer of contents.layers)
+      await writer.append(layer, verified(streamOf(blobs.get(layer.digest)!), layer));
     await writer.finish();
     expect((await readFile(path)).equals(await readFile(golden))).toBe(true);
   });

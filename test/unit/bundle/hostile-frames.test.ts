@@ -1,7 +1,13 @@
 import { describe } from 'vitest';
 import { Compressor } from 'zstd-napi';
 
-import { compressedFrame, decompressedFrame, FRAME_HEADER_BYTES, skippableFrame, storedFrame } from '../../../src/bundle/format/frames.ts';
+import {
+  compressedFrame,
+  decompressedFrame,
+  FRAME_HEADER_BYTES,
+  skippableFrame,
+  storedFrame,
+} from '../../../src/bundle/format/frames.ts';
 import { TAR_BLOCK } from '../../../src/bundle/format/tar.ts';
 import type { Deviation, Frame, SectionName } from '../../support/crafted-bundle.ts';
 import { testRefusals } from '../../support/crafted-refusals.ts';
@@ -10,24 +16,35 @@ const STORED = ['listing', 'seal', 'layer 0', 'layer 2', 'end'] as const;
 const RAW = 0;
 const RLE = 1;
 
-function frames(section: SectionName, change: (frames: readonly Frame[]) => readonly Frame[]): Deviation {
+function frames(
+  section: SectionName,
+  change: (frames: readonly Frame[]) => readonly Frame[],
+): Deviation {
   return { frames: (name, given) => (name === section ? change(given) : given) };
 }
 
 /** Changes the bytes of a section's first frame. */
 function bytes(section: SectionName, change: (frame: Buffer) => Uint8Array): Deviation {
-  return frames(section, ([first, ...rest]) => [{ ...first!, bytes: change(Buffer.from(first!.bytes)) }, ...rest]);
+  return frames(section, ([first, ...rest]) => [
+    { ...first!, bytes: change(Buffer.from(first!.bytes)) },
+    ...rest,
+  ]);
 }
 
 /** Frames a section's tar anew. */
 function anew(section: SectionName, encode: (tar: Buffer) => Uint8Array): Deviation {
-  return frames(section, (given) => given.map((frame) => ({ ...frame, bytes: encode(tarOf(frame)) })));
+  return frames(section, (given) =>
+    given.map((frame) => ({ ...frame, bytes: encode(tarOf(frame)) })),
+  );
 }
 
 function cutInTwo(section: SectionName, encode: (tar: Uint8Array) => Uint8Array): Deviation {
   return frames(section, ([frame]) => {
     const tar = tarOf(frame!);
-    return [tar.subarray(0, TAR_BLOCK), tar.subarray(TAR_BLOCK)].map((part) => ({ bytes: encode(part), content: part.length }));
+    return [tar.subarray(0, TAR_BLOCK), tar.subarray(TAR_BLOCK)].map((part) => ({
+      bytes: encode(part),
+      content: part.length,
+    }));
   });
 }
 
@@ -47,8 +64,14 @@ function besides(frame: Uint8Array): Frame {
   return { bytes: frame, content: 0 };
 }
 
-/** A stored frame with blocks as given: type, size that the block says, and what stands behind its header. */
-function inBlocks(content: number, blocks: readonly (readonly [type: number, size: number, content: Uint8Array])[]): Buffer {
+/**
+ * A stored frame with blocks as given: type, size that the block says, and what stands behind its
+ * header.
+ */
+function inBlocks(
+  content: number,
+  blocks: readonly (readonly [type: number, size: number, content: Uint8Array])[],
+): Buffer {
   const header = storedFrame(Buffer.alloc(content)).subarray(0, FRAME_HEADER_BYTES);
   const encoded = blocks.flatMap(([type, size, block], index) => {
     const start = Buffer.alloc(3);
@@ -64,7 +87,9 @@ function rawBlocks(tar: Buffer, size: number): [number, number, Uint8Array][] {
   return blocks.map((block) => [RAW, block.length, block]);
 }
 
-function compressed(parameters: Parameters<Compressor['setParameters']>[0]): (tar: Buffer) => Uint8Array {
+function compressed(
+  parameters: Parameters<Compressor['setParameters']>[0],
+): (tar: Buffer) => Uint8Array {
   return (tar) => {
     const compressor = new Compressor();
     compressor.setParameters(parameters);
@@ -75,16 +100,37 @@ function compressed(parameters: Parameters<Compressor['setParameters']>[0]): (ta
 describe('bytes and frames besides those that belong there', () => {
   testRefusals([
     ['a byte before the head', { file: (file) => Buffer.concat([Buffer.alloc(1), file]) }],
-    ['a skippable frame before the head', { file: (file) => Buffer.concat([skippableFrame(Buffer.from('x')), file]) }],
+    [
+      'a skippable frame before the head',
+      { file: (file) => Buffer.concat([skippableFrame(Buffer.from('x')), file]) },
+    ],
     ['a byte after the tail', { file: (file) => Buffer.concat([file, Buffer.alloc(1)]) }],
-    ['a frame after the tail', { file: (file) => Buffer.concat([file, storedFrame(Buffer.alloc(TAR_BLOCK))]) }],
-    ['a skippable frame after the tail', { file: (file) => Buffer.concat([file, skippableFrame(Buffer.alloc(0))]) }],
+    [
+      'a frame after the tail',
+      { file: (file) => Buffer.concat([file, storedFrame(Buffer.alloc(TAR_BLOCK))]) },
+    ],
+    [
+      'a skippable frame after the tail',
+      { file: (file) => Buffer.concat([file, skippableFrame(Buffer.alloc(0))]) },
+    ],
     ['a second bundle after the first', { file: (file) => Buffer.concat([file, file]) }],
     ...([...STORED, 'metadata'] as const).flatMap((section): [string, Deviation][] => [
-      [`a skippable frame after ${section}`, frames(section, (given) => [...given, besides(skippableFrame(Buffer.from('hidden')))])],
-      [`a skippable frame before ${section}`, frames(section, (given) => [besides(skippableFrame(Buffer.alloc(0))), ...given])],
-      [`an empty frame after ${section}`, frames(section, (given) => [...given, besides(compressedFrame(Buffer.alloc(0)))])],
-      [`an empty frame before ${section}`, frames(section, (given) => [besides(compressedFrame(Buffer.alloc(0))), ...given])],
+      [
+        `a skippable frame after ${section}`,
+        frames(section, (given) => [...given, besides(skippableFrame(Buffer.from('hidden')))]),
+      ],
+      [
+        `a skippable frame before ${section}`,
+        frames(section, (given) => [besides(skippableFrame(Buffer.alloc(0))), ...given]),
+      ],
+      [
+        `an empty frame after ${section}`,
+        frames(section, (given) => [...given, besides(compressedFrame(Buffer.alloc(0)))]),
+      ],
+      [
+        `an empty frame before ${section}`,
+        frames(section, (given) => [besides(compressedFrame(Buffer.alloc(0))), ...given]),
+      ],
       [`a byte after ${section}`, frames(section, (given) => [...given, besides(Buffer.alloc(1))])],
     ]),
   ]);
@@ -93,25 +139,50 @@ describe('bytes and frames besides those that belong there', () => {
 describe('another framing of the same bytes', () => {
   testRefusals([
     ...STORED.flatMap((section): [string, Deviation][] => [
-      [`a checksum flag on ${section}`, bytes(section, (frame) => Buffer.concat([set(4, 0xc4)(frame), Buffer.alloc(4)]))],
+      [
+        `a checksum flag on ${section}`,
+        bytes(section, (frame) => Buffer.concat([set(4, 0xc4)(frame), Buffer.alloc(4)])),
+      ],
       [`a reserved bit on ${section}`, bytes(section, set(4, 0xc8))],
       [`an unused bit on ${section}`, bytes(section, set(4, 0xd0))],
-      [`a single segment on ${section}`, bytes(section, (frame) => Buffer.concat([set(4, 0xe0)(frame).subarray(0, 5), frame.subarray(6)]))],
+      [
+        `a single segment on ${section}`,
+        bytes(section, (frame) =>
+          Buffer.concat([set(4, 0xe0)(frame).subarray(0, 5), frame.subarray(6)]),
+        ),
+      ],
       [`another window on ${section}`, bytes(section, set(5, 8 << 3))],
-      [`a reserved kind of block in ${section}`, bytes(section, (frame) => set(14, frame[14]! | 6)(frame))],
-      [`small blocks in ${section}`, anew(section, (tar) => inBlocks(tar.length, rawBlocks(tar, 1000)))],
+      [
+        `a reserved kind of block in ${section}`,
+        bytes(section, (frame) => set(14, frame[14]! | 6)(frame)),
+      ],
+      [
+        `small blocks in ${section}`,
+        anew(section, (tar) => inBlocks(tar.length, rawBlocks(tar, 1000))),
+      ],
       [
         `an empty last block in ${section}`,
-        anew(section, (tar) => inBlocks(tar.length, [...rawBlocks(tar, 128 * 1024), [RAW, 0, Buffer.alloc(0)]])),
+        anew(section, (tar) =>
+          inBlocks(tar.length, [...rawBlocks(tar, 128 * 1024), [RAW, 0, Buffer.alloc(0)]]),
+        ),
       ],
       [`compression of ${section}`, anew(section, compressedFrame)],
     ]),
-    ['an RLE block for the end of the tar', anew('end', (tar) => inBlocks(tar.length, [[RLE, tar.length, Buffer.alloc(1)]]))],
+    [
+      'an RLE block for the end of the tar',
+      anew('end', (tar) => inBlocks(tar.length, [[RLE, tar.length, Buffer.alloc(1)]])),
+    ],
     ['two frames for the listing', cutInTwo('listing', storedFrame)],
     ['two frames for a layer', cutInTwo('layer 2', storedFrame)],
     ['two frames for the manifests', cutInTwo('metadata', compressedFrame)],
-    ['a checksum behind the manifests', anew('metadata', compressed({ compressionLevel: 19, checksumFlag: true }))],
-    ['manifests without their length', anew('metadata', (tar) => lengthless(compressed({ contentSizeFlag: false })(tar)))],
+    [
+      'a checksum behind the manifests',
+      anew('metadata', compressed({ compressionLevel: 19, checksumFlag: true })),
+    ],
+    [
+      'manifests without their length',
+      anew('metadata', (tar) => lengthless(compressed({ contentSizeFlag: false })(tar))),
+    ],
     ['a length that is less than what comes', bytes('metadata', (frame) => claiming(frame, -1))],
     ['a length that is more than what comes', bytes('metadata', (frame) => claiming(frame, 1))],
     ['two layers in one frame', joined('layer 0', 'layer 1')],
@@ -124,7 +195,9 @@ function lengthless(frame: Uint8Array): Uint8Array {
   return frame;
 }
 
-/** Adds to the content size of a frame with a size field of two bytes (RFC 8878 section 3.1.1.1.4). */
+/**
+ * Adds to the content size of a frame with a size field of two bytes (RFC 8878 section 3.1.1.1.4).
+ */
 function claiming(frame: Buffer, more: number): Buffer {
   const at = (frame[4]! & 0x20) === 0 ? 6 : 5;
   if (frame[4]! >> 6 !== 1) throw new Error('the size field has not two bytes');

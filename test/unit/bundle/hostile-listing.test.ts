@@ -1,7 +1,11 @@
 import { describe } from 'vitest';
 
 import { MAX_LISTING_BYTES, MAX_METADATA_BYTES } from '../../../src/core/limits.ts';
-import { compressedFrame, decompressedFrame, FRAME_LIMIT } from '../../../src/bundle/format/frames.ts';
+import {
+  compressedFrame,
+  decompressedFrame,
+  FRAME_LIMIT,
+} from '../../../src/bundle/format/frames.ts';
 import { tarHeader } from '../../../src/bundle/format/tar.ts';
 import type { Deviation } from '../../support/crafted-bundle.ts';
 import { type Refusal, testRefusals } from '../../support/crafted-refusals.ts';
@@ -41,7 +45,13 @@ describe('SHA256SUMS', () => {
   testRefusals([
     ['carriage returns', { sums: (text) => text.replaceAll('\n', '\r\n') }],
     ['one carriage return', { sums: (text) => text.replace('\n', '\r\n') }],
-    ['upper-case digits', lines(([first, ...rest]) => [first!.replace(/^[0-9a-f]+/, (hex) => hex.toUpperCase()), ...rest])],
+    [
+      'upper-case digits',
+      lines(([first, ...rest]) => [
+        first!.replace(/^[0-9a-f]+/, (hex) => hex.toUpperCase()),
+        ...rest,
+      ]),
+    ],
     ['one space', lines((all) => all.map((line) => line.replace('  ', ' ')))],
     ['the sign of a binary file', lines((all) => all.map((line) => line.replace('  ', ' *')))],
     ['the sign of an escaped name', lines(([first, ...rest]) => [`\\${first!}`, ...rest])],
@@ -59,10 +69,15 @@ describe('SHA256SUMS', () => {
     ['itself', lines((all) => [...all, `${'0'.repeat(64)}  SHA256SUMS`])],
     [
       'a blob that is not its own digest',
-      lines((all) => all.map((line) => line.replace(/^[0-9a-f]{64}( {2}blobs)/, `${'0'.repeat(64)}$1`))),
+      lines((all) =>
+        all.map((line) => line.replace(/^[0-9a-f]{64}( {2}blobs)/, `${'0'.repeat(64)}$1`)),
+      ),
     ],
     ['a digest that is too short', lines((all) => all.map((line) => line.replace(/^../, '')))],
-    ['something before bundle.json', lines(([first, second, ...rest]) => [second!, first!, ...rest])],
+    [
+      'something before bundle.json',
+      lines(([first, second, ...rest]) => [second!, first!, ...rest]),
+    ],
     ['nothing', { sums: () => '' }],
     [
       'a blob that the bundle does not hold',
@@ -70,7 +85,11 @@ describe('SHA256SUMS', () => {
       'CLOSURE_MISMATCH',
     ],
     ['a blob left out', lines((all) => all.slice(0, -1)), 'CLOSURE_MISMATCH'],
-    ['another order than that of bundle.json', lines((all) => [...all.slice(0, -2), all.at(-1)!, all.at(-2)!]), 'CLOSURE_MISMATCH'],
+    [
+      'another order than that of bundle.json',
+      lines((all) => [...all.slice(0, -2), all.at(-1)!, all.at(-2)!]),
+      'CLOSURE_MISMATCH',
+    ],
     [
       'another digest of bundle.json',
       lines(([first, ...rest]) => [first!.replace(/^[0-9a-f]{64}/, '0'.repeat(64)), ...rest]),
@@ -78,7 +97,9 @@ describe('SHA256SUMS', () => {
     ],
     [
       'another digest of index.json',
-      lines((all) => all.map((line) => line.replace(/^[0-9a-f]{64}( {2}index)/, `${'0'.repeat(64)}$1`))),
+      lines((all) =>
+        all.map((line) => line.replace(/^[0-9a-f]{64}( {2}index)/, `${'0'.repeat(64)}$1`)),
+      ),
       'CLOSURE_MISMATCH',
     ],
   ]);
@@ -86,19 +107,46 @@ describe('SHA256SUMS', () => {
 
 describe('bundle.json', () => {
   testRefusals([
-    ['keys in another order', says(({ format, releases, images, files, blobs }) => ({ releases, format, images, files, blobs }))],
-    ['keys of a blob in another order', says((it) => ({ ...it, blobs: it.blobs.map(({ digest, size }) => ({ size, digest })) }))],
+    [
+      'keys in another order',
+      says(({ format, releases, images, files, blobs }) => ({
+        releases,
+        format,
+        images,
+        files,
+        blobs,
+      })),
+    ],
+    [
+      'keys of a blob in another order',
+      says((it) => ({ ...it, blobs: it.blobs.map(({ digest, size }) => ({ size, digest })) })),
+    ],
     ['another indent', { bundleJson: (text) => `${JSON.stringify(JSON.parse(text), null, 4)}\n` }],
     ['no indent', { bundleJson: (text) => JSON.stringify(JSON.parse(text)) }],
     ['no line feed at the end', { bundleJson: (text) => text.slice(0, -1) }],
     ['two line feeds at the end', { bundleJson: (text) => `${text}\n` }],
     ['carriage returns', { bundleJson: (text) => text.replaceAll('\n', '\r\n') }],
-    ['a key twice', { bundleJson: (text) => text.replace('"format": 1', '"format": 1,\n  "format": 1') }],
-    ['a key twice, once escaped', { bundleJson: (text) => text.replace('"format": 1', '"form\\u0061t": 1,\n  "format": 1') }],
-    ['an escape that is not needed', { bundleJson: (text) => text.replace('"releases"', '"rele\\u0061ses"') }],
+    [
+      'a key twice',
+      { bundleJson: (text) => text.replace('"format": 1', '"format": 1,\n  "format": 1') },
+    ],
+    [
+      'a key twice, once escaped',
+      { bundleJson: (text) => text.replace('"format": 1', '"form\\u0061t": 1,\n  "format": 1') },
+    ],
+    [
+      'an escape that is not needed',
+      { bundleJson: (text) => text.replace('"releases"', '"rele\\u0061ses"') },
+    ],
     ['a key that nobody knows', says((it) => ({ ...it, more: true }))],
-    ['a key that nobody knows in an image', says((it) => ({ ...it, images: it.images.map((image) => ({ ...image, more: true })) }))],
-    ['a key called __proto__', { bundleJson: (text) => text.replace('"format": 1', '"__proto__": {},\n  "format": 1') }],
+    [
+      'a key that nobody knows in an image',
+      says((it) => ({ ...it, images: it.images.map((image) => ({ ...image, more: true })) })),
+    ],
+    [
+      'a key called __proto__',
+      { bundleJson: (text) => text.replace('"format": 1', '"__proto__": {},\n  "format": 1') },
+    ],
     ['a byte-order mark', { bundleJson: (text) => `\ufeff${text}` }],
     ['bytes that are no UTF-8', { bundleJson: (text) => text.replace('release', 'rele\ud800se') }],
     ['format 2', says((it) => ({ ...it, format: 2 }))],
@@ -106,27 +154,67 @@ describe('bundle.json', () => {
     ['format 1.0', { bundleJson: (text) => text.replace('"format": 1', '"format": 1.0') }],
     [
       'a format deeper than any stack',
-      { bundleJson: (text) => text.replace('"format": 1', `"format": ${'['.repeat(200_000)}${']'.repeat(200_000)}`) },
+      {
+        bundleJson: (text) =>
+          text.replace('"format": 1', `"format": ${'['.repeat(200_000)}${']'.repeat(200_000)}`),
+      },
     ],
-    ['no format', says(({ releases, images, files, blobs }) => ({ releases, images, files, blobs }))],
+    [
+      'no format',
+      says(({ releases, images, files, blobs }) => ({ releases, images, files, blobs })),
+    ],
     ['a list', { bundleJson: () => '[]\n' }],
     ['no JSON', { bundleJson: () => 'hello\n' }],
     ['nothing', { bundleJson: () => '' }],
-    ['a blob twice', says((it) => ({ ...it, blobs: [...it.blobs, it.blobs.at(-1)] })), 'CLOSURE_MISMATCH'],
-    ['a blob left out', says((it) => ({ ...it, blobs: it.blobs.slice(0, -1) })), 'CLOSURE_MISMATCH'],
-    ['blobs in another order', says((it) => ({ ...it, blobs: it.blobs.toReversed() })), 'CLOSURE_MISMATCH'],
-    ['a file as a blob', says((it) => ({ ...it, files: it.files.slice(0, 1) })), 'CLOSURE_MISMATCH'],
+    [
+      'a blob twice',
+      says((it) => ({ ...it, blobs: [...it.blobs, it.blobs.at(-1)] })),
+      'CLOSURE_MISMATCH',
+    ],
+    [
+      'a blob left out',
+      says((it) => ({ ...it, blobs: it.blobs.slice(0, -1) })),
+      'CLOSURE_MISMATCH',
+    ],
+    [
+      'blobs in another order',
+      says((it) => ({ ...it, blobs: it.blobs.toReversed() })),
+      'CLOSURE_MISMATCH',
+    ],
+    [
+      'a file as a blob',
+      says((it) => ({ ...it, files: it.files.slice(0, 1) })),
+      'CLOSURE_MISMATCH',
+    ],
     [
       'a digest of another kind',
-      says((it) => ({ ...it, blobs: it.blobs.map((blob) => ({ ...blob, digest: blob.digest.replace('sha256', 'sha512') })) })),
+      says((it) => ({
+        ...it,
+        blobs: it.blobs.map((blob) => ({
+          ...blob,
+          digest: blob.digest.replace('sha256', 'sha512'),
+        })),
+      })),
     ],
     [
       'another time than that of the tar',
-      says((it) => ({ ...it, releases: it.releases.map((release) => ({ ...release, created: '2024-10-01T12:00:01Z' })) })),
+      says((it) => ({
+        ...it,
+        releases: it.releases.map((release) => ({ ...release, created: '2024-10-01T12:00:01Z' })),
+      })),
     ],
-    ['a time that is none', says((it) => ({ ...it, releases: it.releases.map((release) => ({ ...release, created: 'yesterday' })) }))],
+    [
+      'a time that is none',
+      says((it) => ({
+        ...it,
+        releases: it.releases.map((release) => ({ ...release, created: 'yesterday' })),
+      })),
+    ],
     ['no release, so another time', says((it) => ({ ...it, releases: [] }))],
-    ['an image that index.json does not list', says((it) => ({ ...it, images: [...it.images, ...it.images] }))],
+    [
+      'an image that index.json does not list',
+      says((it) => ({ ...it, images: [...it.images, ...it.images] })),
+    ],
     [
       'an image under another name than in index.json',
       says((it) => ({ ...it, images: it.images.map((image) => ({ ...image, name: 'other' })) })),
@@ -134,7 +222,10 @@ describe('bundle.json', () => {
   ]);
 });
 
-/** Says another size of the layer or manifest at a place of the list; negative places count from the end. */
+/**
+ * Says another size of the layer or manifest at a place of the list; negative places count from the
+ * end.
+ */
 function size(place: number, text: string): Deviation {
   return {
     bundleJson: (json) => {
@@ -172,7 +263,10 @@ describe('sizes', () => {
       return [`${what} for the last layer`, size(-1, text), 'BUNDLE_UNUSABLE', codeOfPipe];
     }),
     ...SIZES.map(([what, text]): Refusal => [`${what} for a manifest`, size(0, text)]),
-    ['a size that goes to the next layer', { bundleJson: (json) => size(-1, '512').bundleJson!(size(-2, '700').bundleJson!(json)) }],
+    [
+      'a size that goes to the next layer',
+      { bundleJson: (json) => size(-1, '512').bundleJson!(size(-2, '700').bundleJson!(json)) },
+    ],
     ['a bundle.json of 1 GiB', claimedManifest(GiB)],
     ['a bundle.json a little over the ceiling', claimedManifest(MAX_LISTING_BYTES + 1)],
     ['manifests that go on, and end', bomb(2)],
@@ -186,7 +280,9 @@ describe('sizes', () => {
 function claimedManifest(claimed: number): Deviation {
   return {
     tar: (name, [first, ...rest]) =>
-      name === 'metadata' ? [tarHeader('bundle.json', claimed, MTIME), first!.subarray(512), ...rest] : [first!, ...rest],
+      name === 'metadata'
+        ? [tarHeader('bundle.json', claimed, MTIME), first!.subarray(512), ...rest]
+        : [first!, ...rest],
   };
 }
 
@@ -199,7 +295,10 @@ function bomb(count: number): Deviation {
       const tar = Buffer.alloc(FRAME_LIMIT);
       const more = { bytes: compressedFrame(tar), content: FRAME_LIMIT };
       tar.set(decompressedFrame(frames[0]!.bytes)!);
-      return [{ bytes: compressedFrame(tar), content: FRAME_LIMIT }, ...Array.from({ length: count - 1 }, () => more)];
+      return [
+        { bytes: compressedFrame(tar), content: FRAME_LIMIT },
+        ...Array.from({ length: count - 1 }, () => more),
+      ];
     },
   };
 }
@@ -208,7 +307,9 @@ function bomb(count: number): Deviation {
 function claimingFrame(content: bigint): Deviation {
   const frame = Buffer.from('28b52ffdc0380000000000000000030001000041', 'hex');
   frame.writeBigUInt64LE(content, 6);
-  return { frames: (name, frames) => (name === 'metadata' ? [{ bytes: frame, content: 0 }] : frames) };
+  return {
+    frames: (name, frames) => (name === 'metadata' ? [{ bytes: frame, content: 0 }] : frames),
+  };
 }
 
 describe('SHA256SUMS.sig', () => {
@@ -222,12 +323,20 @@ describe('SHA256SUMS.sig', () => {
     ['no padding', { signature: (line) => line.replaceAll('=', '') }],
     [
       'bits that no byte takes',
-      { signature: (line) => line.replace(/.(?===\n)/, (last) => (last === 'A' ? 'B' : last === 'Q' ? 'R' : last === 'g' ? 'h' : 'x')) },
+      {
+        signature: (line) =>
+          line.replace(/.(?===\n)/, (last) =>
+            last === 'A' ? 'B' : last === 'Q' ? 'R' : last === 'g' ? 'h' : 'x',
+          ),
+      },
     ],
     ['the other alphabet of base64', { signature: (line) => line.replace(/[A-Za-z]/, '-') }],
     ['nothing', { signature: () => '' }],
     ['a line feed', { signature: () => '\n' }],
-    ['more than any signature has', { signature: () => `${Buffer.alloc(1024 * 1024).toString('base64')}\n` }],
+    [
+      'more than any signature has',
+      { signature: () => `${Buffer.alloc(1024 * 1024).toString('base64')}\n` },
+    ],
   ]);
 });
 
@@ -236,15 +345,41 @@ describe('the tail', () => {
     ['another volume', { record: (record) => ({ ...record, number: 2 }) }],
     ['more volumes', { record: (record) => ({ ...record, count: 2 }) }],
     ['another tar offset', { record: (record) => ({ ...record, tarOffset: 512 }) }],
-    ['another tar length', { record: (record) => ({ ...record, tarLength: record.tarLength + 512 }) }],
-    ['another bundle digest', { record: (record) => ({ ...record, bundleDigest: Buffer.alloc(32) }) }],
+    [
+      'another tar length',
+      { record: (record) => ({ ...record, tarLength: record.tarLength + 512 }) },
+    ],
+    [
+      'another bundle digest',
+      { record: (record) => ({ ...record, bundleDigest: Buffer.alloc(32) }) },
+    ],
     ['another listing', { headCopy: (head) => ({ ...head, sums: changed(head.sums) }) }],
-    ['another signature', { headCopy: (head) => ({ ...head, signature: changed(head.signature) }) }],
+    [
+      'another signature',
+      { headCopy: (head) => ({ ...head, signature: changed(head.signature) }) },
+    ],
     ['another key', { headCopy: (head) => ({ ...head, publicKey: changed(head.publicKey) }) }],
-    ['another bundle.json', { headCopy: (head) => ({ ...head, manifest: changed(head.manifest) }) }],
-    ['a longer bundle.json', { headCopy: (head) => ({ ...head, manifest: Buffer.concat([head.manifest, Buffer.alloc(1)]) }) }],
-    ['a frame that is longer', { seekTable: ([first, ...rest]) => [{ ...first!, length: first!.length + 1 }, ...rest] }],
-    ['a frame that holds more', { seekTable: ([first, ...rest]) => [{ ...first!, content: first!.content + 1 }, ...rest] }],
+    [
+      'another bundle.json',
+      { headCopy: (head) => ({ ...head, manifest: changed(head.manifest) }) },
+    ],
+    [
+      'a longer bundle.json',
+      {
+        headCopy: (head) => ({
+          ...head,
+          manifest: Buffer.concat([head.manifest, Buffer.alloc(1)]),
+        }),
+      },
+    ],
+    [
+      'a frame that is longer',
+      { seekTable: ([first, ...rest]) => [{ ...first!, length: first!.length + 1 }, ...rest] },
+    ],
+    [
+      'a frame that holds more',
+      { seekTable: ([first, ...rest]) => [{ ...first!, content: first!.content + 1 }, ...rest] },
+    ],
     ['a frame more', { seekTable: (frames) => [...frames, { length: 0, content: 0 }] }],
     ['a frame less', { seekTable: (frames) => frames.slice(1) }],
   ]);

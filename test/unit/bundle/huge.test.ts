@@ -17,12 +17,19 @@ import { SigningKey } from '../../../src/trust/keys.ts';
 import { sampleContents, seededBytes } from '../../support/sample-bundle.ts';
 
 const GiB = 2 ** 30;
-/** One layer that a ustar header can say the size of, one that it cannot, and one that is most of 400 GB. */
+/**
+ * One layer that a ustar header can say the size of, one that it cannot, and one that is most of
+ * 400 GB.
+ */
 const SIZES = [8 * GiB - 1, 12 * GiB + 5, 379_000_000_001];
 /** What the last bytes of every layer are; all before it is a hole in the file. */
 const SAMPLE = seededBytes('sample', 300_000);
 
-const layers = SIZES.map((size, index): Descriptor => ({ mediaType: DOCKER_LAYER, digest: digestOf(`layer ${index}`), size }));
+const layers = SIZES.map((size, index): Descriptor => ({
+  mediaType: DOCKER_LAYER,
+  digest: digestOf(`layer ${index}`),
+  size,
+}));
 const plan = planOf();
 let folder: string;
 
@@ -38,7 +45,10 @@ function planOf(volumeSize?: number): BundlePlan {
   return planBundle(described, { signature, publicKey: Buffer.from(key.public.pem) }, volumeSize);
 }
 
-/** The bundle as far as anything is read of it: head, tail, and the end of each layer with its framing. */
+/**
+ * The bundle as far as anything is read of it: head, tail, and the end of each layer with its
+ * framing.
+ */
 async function writeSparse(path: string): Promise<void> {
   const file = await open(path, 'w');
   try {
@@ -47,13 +57,19 @@ async function writeSparse(path: string): Promise<void> {
     await file.write(Buffer.concat(head), 0, undefined, 0);
     await file.write(tail, 0, tail.length, plan.size - tail.length);
     // The zero blocks that end the tar stand in the tail, behind the last layer.
-    for (const { size, header, portions } of plan.layers) await writeEnd(file, portions[0]!.offset, header.length, size);
+    for (const { size, header, portions } of plan.layers)
+      await writeEnd(file, portions[0]!.offset, header.length, size);
   } finally {
     await file.close();
   }
 }
 
-async function writeEnd(file: FileHandle, offset: number, headerLength: number, size: number): Promise<void> {
+async function writeEnd(
+  file: FileHandle,
+  offset: number,
+  headerLength: number,
+  size: number,
+): Promise<void> {
   const sampleAt = headerLength + size - SAMPLE.length;
   let [position, tar] = [offset, 0];
   for (const { framing, tar: length = 0 } of piecesOf(entryLength(size))) {
@@ -61,7 +77,8 @@ async function writeEnd(file: FileHandle, offset: number, headerLength: number, 
     if (framing !== undefined && near) await file.write(framing, 0, framing.length, position);
     const from = Math.max(tar, sampleAt);
     const part = SAMPLE.subarray(from - sampleAt, Math.max(tar + length - sampleAt, 0));
-    if (framing === undefined && part.length > 0) await file.write(part, 0, part.length, position + from - tar);
+    if (framing === undefined && part.length > 0)
+      await file.write(part, 0, part.length, position + from - tar);
     position += framing?.length ?? length;
     tar += length;
   }
@@ -71,7 +88,10 @@ describe('a bundle of 400 GB', () => {
   it('is planned to the byte', () => {
     expect(plan.size).toBeGreaterThan(400e9);
     const { head, tail } = plan.volumes[0]!;
-    const content = layers.reduce((total, { size }) => total + storedSectionLength(entryLength(size)), 0);
+    const content = layers.reduce(
+      (total, { size }) => total + storedSectionLength(entryLength(size)),
+      0,
+    );
     expect(plan.size).toBe(Buffer.concat(head).length + content + tail.length);
     for (const [index, { portions }] of plan.layers.entries()) {
       const next = plan.layers[index + 1]?.portions[0]!.offset ?? plan.size - tail.length;
@@ -103,7 +123,9 @@ describe('a bundle of 400 GB', () => {
     expect(volumes).toHaveLength(17);
     expect(volumes.every(({ size }) => size <= limit)).toBe(true);
     for (const { size, portions } of placed) {
-      expect(portions.reduce((total, { start, length }) => (start === total ? total + length : NaN), 0)).toBe(entryLength(size));
+      expect(
+        portions.reduce((total, { start, length }) => (start === total ? total + length : NaN), 0),
+      ).toBe(entryLength(size));
     }
     let offset = 0;
     for (const { record } of volumes) {
@@ -137,7 +159,8 @@ describe('StoredEncoder', () => {
     const chunk = new Uint8Array(64 * 1024 * 1024);
     let written = 0;
     for (let left = length; left > 0; left -= chunk.length) {
-      for (const part of encoder.encode(chunk.subarray(0, Math.min(left, chunk.length)))) written += part.length;
+      for (const part of encoder.encode(chunk.subarray(0, Math.min(left, chunk.length))))
+        written += part.length;
     }
     expect(written).toBe(storedSectionLength(length));
   });
@@ -156,6 +179,8 @@ describe('tar', () => {
     await file.close();
     const listed = execFileSync('tar', ['-tvf', path], { encoding: 'utf8' }).trim().split('\n');
     expect(listed.map((line) => Number(line.split(/ +/)[2]))).toEqual(SIZES);
-    expect(listed.map((line) => line.split(/ +/)[5])).toEqual(plan.layers.map((layer) => layer.path));
+    expect(listed.map((line) => line.split(/ +/)[5])).toEqual(
+      plan.layers.map((layer) => layer.path),
+    );
   });
 });

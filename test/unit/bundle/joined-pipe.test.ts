@@ -50,22 +50,37 @@ describe('volumes that come through a pipe, one behind the other', () => {
     expect(paths.length).toBeGreaterThan(4);
     for (const [index, path] of paths.entries()) {
       await expect(readEveryByteOfPipe(...paths.toSpliced(index, 1))).rejects.toThrow(refused);
-      await expect(readEveryByteOfPipe(...paths.toSpliced(index, 0, path))).rejects.toThrow(refused);
-      if (index > 0) await expect(readEveryByteOfPipe(...paths.toSpliced(index - 1, 2, path, paths[index - 1]!))).rejects.toThrow(refused);
+      await expect(readEveryByteOfPipe(...paths.toSpliced(index, 0, path))).rejects.toThrow(
+        refused,
+      );
+      if (index > 0)
+        await expect(
+          readEveryByteOfPipe(...paths.toSpliced(index - 1, 2, path, paths[index - 1]!)),
+        ).rejects.toThrow(refused);
     }
     await expect(readEveryByteOfPipe(...paths.toReversed())).rejects.toThrow(refused);
   });
 
   it('are refused with a volume of the same bundle that was cut elsewhere', async () => {
-    const [some, others] = [pathsOf(await inVolumes(100 * KiB)), pathsOf(await inVolumes(101 * KiB))];
-    for (const index of some.keys()) await expect(readEveryByteOfPipe(...some.with(index, others[index]!))).rejects.toThrow(refused);
+    const [some, others] = [
+      pathsOf(await inVolumes(100 * KiB)),
+      pathsOf(await inVolumes(101 * KiB)),
+    ];
+    for (const index of some.keys())
+      await expect(readEveryByteOfPipe(...some.with(index, others[index]!))).rejects.toThrow(
+        refused,
+      );
   });
 
   it('are refused when a byte of them changes, or when they are cut off anywhere', async () => {
     const paths = pathsOf(await inVolumes(150 * KiB));
     const files = await Promise.all(paths.map((path) => readFile(path)));
     const joined = Buffer.concat(files);
-    const seams = files.slice(0, -1).map((_, index) => files.slice(0, index + 1).reduce((total, { length }) => total + length, 0));
+    const seams = files
+      .slice(0, -1)
+      .map((_, index) =>
+        files.slice(0, index + 1).reduce((total, { length }) => total + length, 0),
+      );
     const path = join(folder, 'changed');
     await writeFile(path, joined);
     const file = await open(path, 'r+');
@@ -74,14 +89,20 @@ describe('volumes that come through a pipe, one behind the other', () => {
         await readEveryByteOfPipe(path);
         return 'read';
       } catch (error) {
-        if (error instanceof BundleError && error.exitStatus >= 20 && error.exitStatus <= 22) return 'refused';
+        if (error instanceof BundleError && error.exitStatus >= 20 && error.exitStatus <= 22)
+          return 'refused';
         throw error;
       }
     };
     const near = seams.flatMap((seam) =>
-      [-900, -300, -140, -116, -100, -60, -9, -1, 0, 4, 8, 20, 30, 50, 64, 72, 100, 120, 700].map((by) => seam + by),
+      [-900, -300, -140, -116, -100, -60, -9, -1, 0, 4, 8, 20, 30, 50, 64, 72, 100, 120, 700].map(
+        (by) => seam + by,
+      ),
     );
-    const anywhere = fc.sample(fc.integer({ min: seams[0]! - 60 * KiB, max: joined.length - 1 }), { numRuns: 150, seed: 1 });
+    const anywhere = fc.sample(fc.integer({ min: seams[0]! - 60 * KiB, max: joined.length - 1 }), {
+      numRuns: 150,
+      seed: 1,
+    });
     for (const at of [...near, ...anywhere]) {
       await file.write(Buffer.from([joined[at]! ^ (1 << (at % 8))]), 0, 1, at);
       expect([at, await outcome()]).toEqual([at, 'refused']);

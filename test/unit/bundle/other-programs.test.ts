@@ -15,7 +15,10 @@ import { type SampleBundle, writeSampleBundle } from '../../support/sample-bundl
 const SIZES = [1, 512, 130 * 1024 + 5];
 const GiB = 1024 ** 3;
 
-/** Shows each line that only the listing or only SHA256SUMS has (docs/format.md, keys and signatures). */
+/**
+ * Shows each line that only the listing or only SHA256SUMS has (docs/format.md, keys and
+ * signatures).
+ */
 const NOTHING_ELSE = `
 diff <(tar --zstd -tvf "$F" | awk '{print substr($1,1,1)" "$6}' | sort) \\
      <((printf -- '- SHA256SUMS\\n- SHA256SUMS.sig\\n- SHA256SUMS.pub\\n'; sed 's/^[0-9a-f]*  /- /' SHA256SUMS) | sort)`;
@@ -32,7 +35,8 @@ describeWith(['zstd'], 'a bundle in the hands of other programs', () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  const nothingElse = (file: string, cwd: string) => execa('bash', ['-c', NOTHING_ELSE], { cwd, env: { F: file }, reject: false });
+  const nothingElse = (file: string, cwd: string) =>
+    execa('bash', ['-c', NOTHING_ELSE], { cwd, env: { F: file }, reject: false });
 
   describe('zstd', () => {
     it('finds every frame whole', async () => {
@@ -52,7 +56,10 @@ describeWith(['zstd'], 'a bundle in the hands of other programs', () => {
         tar: (section, entries) => (section === 'layer 0' ? [extra, ...entries] : entries),
       });
       const own = await untar(folder, path);
-      expect(await nothingElse(path, own)).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('< - install.sh') as string });
+      expect(await nothingElse(path, own)).toMatchObject({
+        exitCode: 1,
+        stdout: expect.stringContaining('< - install.sh') as string,
+      });
     });
 
     it('takes the size of an entry over 8 GiB from its pax header', async () => {
@@ -78,7 +85,9 @@ describeWith(['zstd'], 'a bundle in the hands of other programs', () => {
   ])('%s', (program, options, needed) => {
     describeWith(needed, '-c', () => {
       it('finds every file as it is listed', async () => {
-        const { stdout } = await execa(program, [...options, '-c', 'SHA256SUMS'], { cwd: untarred });
+        const { stdout } = await execa(program, [...options, '-c', 'SHA256SUMS'], {
+          cwd: untarred,
+        });
         const listed = (await readFile(join(untarred, 'SHA256SUMS'), 'utf8')).trimEnd().split('\n');
         expect(stdout.split('\n')).toEqual(listed.map((line) => `${line.slice(66)}: OK`));
       });
@@ -86,21 +95,28 @@ describeWith(['zstd'], 'a bundle in the hands of other programs', () => {
   });
 
   describeWith(['openssl'], 'openssl', () => {
-    it.each<KeyType>(['ecdsa-p256', 'ecdsa-p384', 'rsa-3072', 'ed25519'])('verifies a signature made with %s', async (type) => {
-      const key = SigningKey.generate(type);
-      const own = await mkdtemp(join(folder, 'signed-'));
-      const { path } = await writeSampleBundle(own, SIZES, key);
-      const cwd = await untar(own, path);
-      await writeFile(join(cwd, 'KEY.pub'), key.public.pem);
-      const command =
-        type === 'ed25519'
-          ? 'openssl pkeyutl -verify -pubin -inkey KEY.pub -rawin -in SHA256SUMS -sigfile sig'
-          : 'openssl dgst -sha256 -verify KEY.pub -signature sig SHA256SUMS';
-      const check = () => execa('sh', ['-ec', `base64 -d SHA256SUMS.sig > sig\n${command}`], { cwd, reject: false });
-      expect((await check()).exitCode).toBe(0);
-      await writeFile(join(cwd, 'SHA256SUMS'), '\n', { flag: 'a' });
-      expect((await check()).exitCode).not.toBe(0);
-    });
+    it.each<KeyType>(['ecdsa-p256', 'ecdsa-p384', 'rsa-3072', 'ed25519'])(
+      'verifies a signature made with %s',
+      async (type) => {
+        const key = SigningKey.generate(type);
+        const own = await mkdtemp(join(folder, 'signed-'));
+        const { path } = await writeSampleBundle(own, SIZES, key);
+        const cwd = await untar(own, path);
+        await writeFile(join(cwd, 'KEY.pub'), key.public.pem);
+        const command =
+          type === 'ed25519'
+            ? 'openssl pkeyutl -verify -pubin -inkey KEY.pub -rawin -in SHA256SUMS -sigfile sig'
+            : 'openssl dgst -sha256 -verify KEY.pub -signature sig SHA256SUMS';
+        const check = () =>
+          execa('sh', ['-ec', `base64 -d SHA256SUMS.sig > sig\n${command}`], {
+            cwd,
+            reject: false,
+          });
+        expect((await check()).exitCode).toBe(0);
+        await writeFile(join(cwd, 'SHA256SUMS'), '\n', { flag: 'a' });
+        expect((await check()).exitCode).not.toBe(0);
+      },
+    );
   });
 
   describeWith(['python3'], 'tarfile of Python', () => {
@@ -115,7 +131,9 @@ describeWith(['zstd'], 'a bundle in the hands of other programs', () => {
         .split('\n')
         .map((line) => line.slice(66));
       const names = ['SHA256SUMS', 'SHA256SUMS.sig', 'SHA256SUMS.pub', ...listed];
-      expect(JSON.parse(stdout)).toEqual(names.map((name) => [name, true, Date.parse('2024-10-01T12:00:00Z') / 1000]));
+      expect(JSON.parse(stdout)).toEqual(
+        names.map((name) => [name, true, Date.parse('2024-10-01T12:00:00Z') / 1000]),
+      );
     });
   });
 });

@@ -17,7 +17,8 @@ import { type Opened, readOnlyStoreContract } from '../../contract/store.ts';
 /** A bundle of exactly this content: what makes a release of it does not matter to the store. */
 async function makeBundle({ blobs, manifests, tags }: StoreContent): Promise<Opened<SealedReader>> {
   const folder = await mkdtemp(join(tmpdir(), 'bundle-contract-'));
-  const isConfig = ({ descriptor }: StoreContent['blobs'][number]): boolean => [OCI_CONFIG, DOCKER_CONFIG].includes(descriptor.mediaType);
+  const isConfig = ({ descriptor }: StoreContent['blobs'][number]): boolean =>
+    [OCI_CONFIG, DOCKER_CONFIG].includes(descriptor.mediaType);
   const layers = blobs.filter((blob) => !isConfig(blob));
   const described = describeBundle({
     releases: [],
@@ -33,7 +34,16 @@ async function makeBundle({ blobs, manifests, tags }: StoreContent): Promise<Ope
         const subject = subjectOf(bytes, descriptor.mediaType);
         return subject === undefined
           ? []
-          : [{ ...descriptor, name: descriptor.digest, role: 'referrer', source: 'example.com/a/b', tags: [], subject }];
+          : [
+              {
+                ...descriptor,
+                name: descriptor.digest,
+                role: 'referrer',
+                source: 'example.com/a/b',
+                tags: [],
+                subject,
+              },
+            ];
       }),
     ],
     configMaps: [],
@@ -41,10 +51,14 @@ async function makeBundle({ blobs, manifests, tags }: StoreContent): Promise<Ope
     layers: layers.map(({ descriptor }) => descriptor),
   });
   const key = SigningKey.generate('ed25519');
-  const plan = planBundle(described, { signature: encodeSignatureFile(key.sign(described.sums)), publicKey: Buffer.from(key.public.pem) });
+  const plan = planBundle(described, {
+    signature: encodeSignatureFile(key.sign(described.sums)),
+    publicKey: Buffer.from(key.public.pem),
+  });
   const path = join(folder, 'contract.tar.zst');
   const writer = await BundleWriter.create(path, plan);
-  for (const { descriptor, bytes } of layers) await writer.append(descriptor, verified(streamOf(bytes), descriptor));
+  for (const { descriptor, bytes } of layers)
+    await writer.append(descriptor, verified(streamOf(bytes), descriptor));
   await writer.finish();
   const store = await (await SealedBundle.open(path)).unseal();
   return {

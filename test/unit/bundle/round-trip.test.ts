@@ -38,7 +38,11 @@ describe('a bundle', () => {
     const sealed = await SealedBundle.open(bundle.path);
     const reader = await sealed.unseal();
     for (const { descriptor, bytes } of bundle.layers) {
-      expect(Buffer.from(await readAll(verified(reader.fetch(descriptor), descriptor), descriptor.size, 'layer')).equals(bytes)).toBe(true);
+      expect(
+        Buffer.from(
+          await readAll(verified(reader.fetch(descriptor), descriptor), descriptor.size, 'layer'),
+        ).equals(bytes),
+      ).toBe(true);
       const range = { start: Math.floor(bytes.length / 3), end: Math.ceil((bytes.length * 2) / 3) };
       const part = await readAll(reader.fetch(descriptor, { range }), descriptor.size, 'part');
       expect(Buffer.from(part).equals(bytes.subarray(range.start, range.end))).toBe(true);

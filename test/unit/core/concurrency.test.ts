@@ -14,14 +14,17 @@ async function untilAborted(signal: AbortSignal): Promise<void> {
 }
 
 describe('forEachLimited', () => {
-  it.each([NaN, 0, -1, 1.5, Infinity, 2 ** 53])('refuses a limit of %s, and runs nothing', async (limit) => {
-    let ran = 0;
-    const run = forEachLimited([1, 2], limit, async () => {
-      ran += 1;
-    });
-    await expect(run).rejects.toThrow(RangeError);
-    expect(ran).toBe(0);
-  });
+  it.each([NaN, 0, -1, 1.5, Infinity, 2 ** 53])(
+    'refuses a limit of %s, and runs nothing',
+    async (limit) => {
+      let ran = 0;
+      const run = forEachLimited([1, 2], limit, async () => {
+        ran += 1;
+      });
+      await expect(run).rejects.toThrow(RangeError);
+      expect(ran).toBe(0);
+    },
+  );
 
   it('runs every task once, in order, and never more than the limit at a time', async () => {
     await fc.assert(
@@ -95,7 +98,12 @@ describe('forEachLimited', () => {
   it('reports an interruption as such', async () => {
     const stop = new AbortController();
     const reason = new BundleError('INTERRUPTED', 'stopped by hand');
-    const run = forEachLimited([0, 1, 2, 3], 2, async (_, signal) => untilAborted(signal), stop.signal);
+    const run = forEachLimited(
+      [0, 1, 2, 3],
+      2,
+      async (_, signal) => untilAborted(signal),
+      stop.signal,
+    );
     stop.abort(reason);
     await expect(run).rejects.toBe(reason);
     await expect(
@@ -129,13 +137,17 @@ describe('forEachLimited', () => {
 describe('mapLimited', () => {
   it('gives the results in the order of the items', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.nat(4), { maxLength: 20 }), fc.integer({ min: 1, max: 5 }), async (delays, limit) => {
-        const results = await mapLimited(delays, limit, async (delay) => {
-          for (let turns = 0; turns < delay; turns += 1) await soon();
-          return delay * 2;
-        });
-        expect(results).toEqual(delays.map((delay) => delay * 2));
-      }),
+      fc.asyncProperty(
+        fc.array(fc.nat(4), { maxLength: 20 }),
+        fc.integer({ min: 1, max: 5 }),
+        async (delays, limit) => {
+          const results = await mapLimited(delays, limit, async (delay) => {
+            for (let turns = 0; turns < delay; turns += 1) await soon();
+            return delay * 2;
+          });
+          expect(results).toEqual(delays.map((delay) => delay * 2));
+        },
+      ),
       { numRuns: 30 },
     );
   });
@@ -200,7 +212,12 @@ describe('Pace', () => {
       }),
     ).rejects.toBe(failure);
     const stop = new AbortController();
-    const run = forEachLimited([0, 1, 2], pace, async (_, signal) => untilAborted(signal), stop.signal);
+    const run = forEachLimited(
+      [0, 1, 2],
+      pace,
+      async (_, signal) => untilAborted(signal),
+      stop.signal,
+    );
     stop.abort(failure);
     await expect(run).rejects.toBe(failure);
   });

@@ -16,6 +16,10 @@ describe('Credentials', () => {
   });
 
   it('give them when asked', () => {
-    expect([credentials.username, credentials.password, credentials.identityToken]).toEqual(['packer', 'hunter2', 'refresh-me']);
+    expect([credentials.username, credentials.password, credentials.identityToken]).toEqual([
+      'packer',
+      'hunter2',
+      'refresh-me',
+    ]);
   });
 });

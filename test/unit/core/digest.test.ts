@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { digestFromHex, Digester, digestOf, hexOf, isDigest, parseDigest } from '../../../src/core/digest.ts';
+import {
+  digestFromHex,
+  Digester,
+  digestOf,
+  hexOf,
+  isDigest,
+  parseDigest,
+} from '../../../src/core/digest.ts';
 
 const EMPTY = `sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855`;
 
@@ -27,7 +34,9 @@ describe('parseDigest', () => {
     ['undefined', undefined],
     ['a list that prints as one', [EMPTY]],
   ])('refuses %s', (_, value) => {
-    expect(() => parseDigest(value)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_CONTENT' }) as Error);
+    expect(() => parseDigest(value)).toThrow(
+      expect.objectContaining({ code: 'UNSUPPORTED_CONTENT' }) as Error,
+    );
     if (typeof value === 'string') expect(isDigest(value)).toBe(false);
   });
 });

@@ -1,7 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BundleError, diskError, type ErrorCode, gravest, hasCode, systemCode } from '../../../src/core/errors.ts';
+import {
+  BundleError,
+  diskError,
+  type ErrorCode,
+  gravest,
+  hasCode,
+  systemCode,
+} from '../../../src/core/errors.ts';
 
 /** Exit statuses are a contract: this list is changed only together with the documentation. */
 const STATUSES: Record<ErrorCode, number> = {
@@ -35,21 +42,45 @@ describe('BundleError', () => {
 
   it('is told of a subject once, and keeps everything else', () => {
     const cause = new Error('below');
-    const error = new BundleError('INTERRUPTED', 'stopped', { cause, hint: 'h', expected: 'e', got: 'g', status: 143 });
+    const error = new BundleError('INTERRUPTED', 'stopped', {
+      cause,
+      hint: 'h',
+      expected: 'e',
+      got: 'g',
+      status: 143,
+    });
     const told = error.about('etcd');
-    expect(told).toMatchObject({ code: 'INTERRUPTED', subject: 'etcd', cause, hint: 'h', expected: 'e', got: 'g', exitStatus: 143 });
+    expect(told).toMatchObject({
+      code: 'INTERRUPTED',
+      subject: 'etcd',
+      cause,
+      hint: 'h',
+      expected: 'e',
+      got: 'g',
+      exitStatus: 143,
+    });
     expect(told.about('another')).toBe(told);
   });
 });
 
 describe('gravest', () => {
-  const order: ErrorCode[] = ['SIGNATURE_INVALID', 'CONTENT_MISMATCH', 'BUNDLE_UNUSABLE', 'NOT_ALLOWED', 'NOT_FOUND', 'NETWORK', 'DISK'];
+  const order: ErrorCode[] = [
+    'SIGNATURE_INVALID',
+    'CONTENT_MISMATCH',
+    'BUNDLE_UNUSABLE',
+    'NOT_ALLOWED',
+    'NOT_FOUND',
+    'NETWORK',
+    'DISK',
+  ];
 
   it('goes by the documented order, whatever the order of the failures', () => {
     fc.assert(
       fc.property(fc.shuffledSubarray(order, { minLength: 1 }), (some) => {
         const first = order.find((code) => some.includes(code));
-        expect(gravest(some.map((code) => new BundleError(code, 'x')))).toMatchObject({ code: first });
+        expect(gravest(some.map((code) => new BundleError(code, 'x')))).toMatchObject({
+          code: first,
+        });
       }),
     );
   });
@@ -66,12 +97,18 @@ describe('gravest', () => {
 
 describe('diskError', () => {
   it('tells absence from other failures', async () => {
-    const absent: unknown = await writeFile('/proc/no/such/folder/file', '').catch((error: unknown) => error);
+    const absent: unknown = await writeFile('/proc/no/such/folder/file', '').catch(
+      (error: unknown) => error,
+    );
     expect(systemCode(absent)).toBe('ENOENT');
     expect(diskError('write', '/a', absent)).toMatchObject({ code: 'NOT_FOUND', cause: absent });
     for (const code of ['ENOSPC', 'EACCES', 'EROFS', 'EIO', 'EMFILE']) {
       const cause = Object.assign(new Error('x'), { code });
-      expect(diskError('write', '/a', cause)).toMatchObject({ code: 'DISK', cause, exitStatus: 26 });
+      expect(diskError('write', '/a', cause)).toMatchObject({
+        code: 'DISK',
+        cause,
+        exitStatus: 26,
+      });
     }
     expect(diskError('write', '/a', 'no error at all')).toMatchObject({ code: 'DISK' });
   });

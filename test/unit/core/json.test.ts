@@ -33,14 +33,19 @@ describe('parseStrictJson', () => {
 
   it('refuses bytes that are no UTF-8', () => {
     expect(() => parseStrictJson(Buffer.from('{"a":"\xff"}', 'latin1'), 'test')).toThrow(refusal);
-    expect(() => parseStrictJson(Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22]), 'test')).toThrow(refusal);
+    expect(() => parseStrictJson(Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22]), 'test')).toThrow(
+      refusal,
+    );
   });
 
   it.each([
     ['one key in two objects', '[{"a":1},{"a":2}]'],
     ['one key inside its own value', '{"a":{"a":{"a":1}}}'],
     ['a key that is a value too', '{"a":"b","b":"a"}'],
-    ['braces, colons and numbers in strings', '{"a":"{\\"a\\":1,\\"a\\":9007199254740993}","b":[":",":"]}'],
+    [
+      'braces, colons and numbers in strings',
+      '{"a":"{\\"a\\":1,\\"a\\":9007199254740993}","b":[":",":"]}',
+    ],
     ['the largest safe integer', '[9007199254740991,-9007199254740991]'],
     ['fractions and exponents', '[0.1,1e3,-2.5E-3,12345678901234567.5]'],
     ['keys of objects in JavaScript', '{"__proto__":{"a":1},"constructor":2,"toString":3}'],
@@ -60,12 +65,19 @@ describe('parseStrictJson', () => {
 
   it('finds a key twice wherever it is', () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 }), fc.nat(), fc.jsonValue(), (object, at, again) => {
-        const members = Object.entries(object).map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
-        const key = Object.keys(object)[at % members.length]!;
-        const text = `[{${[...members, `${JSON.stringify(key)}:${JSON.stringify(again)}`].join(',')}}]`;
-        expect(() => parse(text)).toThrow(refusal);
-      }),
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 }),
+        fc.nat(),
+        fc.jsonValue(),
+        (object, at, again) => {
+          const members = Object.entries(object).map(
+            ([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`,
+          );
+          const key = Object.keys(object)[at % members.length]!;
+          const text = `[{${[...members, `${JSON.stringify(key)}:${JSON.stringify(again)}`].join(',')}}]`;
+          expect(() => parse(text)).toThrow(refusal);
+        },
+      ),
     );
   });
 
@@ -81,14 +93,19 @@ describe('parseStrictJson', () => {
   it('reads back what formatJson writes', () => {
     const value = { b: 1, a: ['x', { c: null }] };
     expect(parseStrictJson(formatJson(value), 'test')).toEqual(value);
-    expect(Buffer.from(formatJson(value)).toString()).toBe('{\n  "b": 1,\n  "a": [\n    "x",\n    {\n      "c": null\n    }\n  ]\n}\n');
+    expect(Buffer.from(formatJson(value)).toString()).toBe(
+      '{\n  "b": 1,\n  "a": [\n    "x",\n    {\n      "c": null\n    }\n  ]\n}\n',
+    );
   });
 });
 
 describe('asSize', () => {
-  it.each([-1, 0.5, Number.MAX_SAFE_INTEGER + 1, Infinity, NaN, '5', null, undefined, [5], true])('refuses %s', (value) => {
-    expect(() => asSize(value, 'size')).toThrow(refusal);
-  });
+  it.each([-1, 0.5, Number.MAX_SAFE_INTEGER + 1, Infinity, NaN, '5', null, undefined, [5], true])(
+    'refuses %s',
+    (value) => {
+      expect(() => asSize(value, 'size')).toThrow(refusal);
+    },
+  );
 
   it.each([0, 1, Number.MAX_SAFE_INTEGER])('takes %s', (value) => {
     expect(asSize(value, 'size')).toBe(value);
@@ -96,6 +113,9 @@ describe('asSize', () => {
 });
 
 function holdsUnsafeInteger(value: unknown): boolean {
-  if (typeof value === 'number') return /^-?[0-9]+$/.test(JSON.stringify(value)) && !Number.isSafeInteger(value);
-  return typeof value === 'object' && value !== null && Object.values(value).some(holdsUnsafeInteger);
+  if (typeof value === 'number')
+    return /^-?[0-9]+$/.test(JSON.stringify(value)) && !Number.isSafeInteger(value);
+  return (
+    typeof value === 'object' && value !== null && Object.values(value).some(holdsUnsafeInteger)
+  );
 }

@@ -13,35 +13,49 @@ import {
   OCI_MANIFEST,
 } from '../../../src/core/media-types.ts';
 
-const blobs = (image: string): URL => new URL(`../../../fixtures/images/${image}/blobs/sha256/`, import.meta.url);
-const blob = async (image: string, hex: string): Promise<Uint8Array> => readFile(new URL(hex, blobs(image)));
+const blobs = (image: string): URL =>
+  new URL(`../../../fixtures/images/${image}/blobs/sha256/`, import.meta.url);
+const blob = async (image: string, hex: string): Promise<Uint8Array> =>
+  readFile(new URL(hex, blobs(image)));
 const bytes = (document: unknown): Uint8Array => Buffer.from(JSON.stringify(document));
 const refusal = expect.objectContaining({ code: 'UNSUPPORTED_CONTENT' }) as Error;
 
 const digest = digestOf('content');
 const descriptor = (mediaType: string): object => ({ mediaType, digest, size: 7 });
-const ociManifest = { schemaVersion: 2, mediaType: OCI_MANIFEST, config: descriptor(OCI_CONFIG), layers: [descriptor(OCI_LAYER_GZIP)] };
+const ociManifest = {
+  schemaVersion: 2,
+  mediaType: OCI_MANIFEST,
+  config: descriptor(OCI_CONFIG),
+  layers: [descriptor(OCI_LAYER_GZIP)],
+};
 const ociIndex = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [descriptor(OCI_MANIFEST)] };
 
 describe('parseManifest of real images', () => {
   it('reads a Docker manifest list', async () => {
-    const list = parseManifest(await blob('hello-manifest-list', 'd0c9de6b9869c144aca831898c562d01169b740e50a73b8893cdd05ab94c64b7'));
+    const list = parseManifest(
+      await blob(
+        'hello-manifest-list',
+        'd0c9de6b9869c144aca831898c562d01169b740e50a73b8893cdd05ab94c64b7',
+      ),
+    );
     expect(list).toMatchObject({ kind: 'index', mediaType: DOCKER_LIST });
-    expect(list.kind === 'index' && list.manifests.map(({ platform }) => platform?.architecture)).toEqual(['amd64', 's390x']);
+    expect(
+      list.kind === 'index' && list.manifests.map(({ platform }) => platform?.architecture),
+    ).toEqual(['amd64', 's390x']);
   });
 
   it('reads an OCI index', async () => {
     const index = parseManifest(
-      await blob('multi-platform', '0de0e983a4980f32b1aad2d7f7f387cea2d4e9517b47f336cef27f63735911fa'),
+      await blob(
+        'multi-platform',
+        '0de0e983a4980f32b1aad2d7f7f387cea2d4e9517b47f336cef27f63735911fa',
+      ),
       OCI_INDEX,
     );
     expect(index).toMatchObject({ kind: 'index', mediaType: OCI_INDEX });
-    expect(index.kind === 'index' && index.manifests.map(({ platform }) => platform?.architecture)).toEqual([
-      'amd64',
-      'arm64',
-      's390x',
-      'ppc64le',
-    ]);
+    expect(
+      index.kind === 'index' && index.manifests.map(({ platform }) => platform?.architecture),
+    ).toEqual(['amd64', 'arm64', 's390x', 'ppc64le']);
   });
 
   it.each([
@@ -84,14 +98,23 @@ describe('parseManifest', () => {
     expect(parseManifest(bytes(manifest)).mediaType).toBe(OCI_MANIFEST);
     expect(parseManifest(bytes(manifest), DOCKER_MANIFEST).mediaType).toBe(DOCKER_MANIFEST);
     expect(parseManifest(bytes(manifest), 'application/octet-stream').mediaType).toBe(OCI_MANIFEST);
-    const docker = { ...manifest, config: descriptor('application/vnd.docker.container.image.v1+json') };
+    const docker = {
+      ...manifest,
+      config: descriptor('application/vnd.docker.container.image.v1+json'),
+    };
     expect(parseManifest(bytes(docker)).mediaType).toBe(DOCKER_MANIFEST);
     expect(parseManifest(bytes({ schemaVersion: 2, manifests: [] })).mediaType).toBe(OCI_INDEX);
-    expect(parseManifest(bytes({ schemaVersion: 2, manifests: [descriptor(DOCKER_MANIFEST)] })).mediaType).toBe(DOCKER_LIST);
+    expect(
+      parseManifest(bytes({ schemaVersion: 2, manifests: [descriptor(DOCKER_MANIFEST)] }))
+        .mediaType,
+    ).toBe(DOCKER_LIST);
   });
 
   const wrong: [string, unknown, string?][] = [
-    ['Docker schema 1', { schemaVersion: 1, name: 'a/b', tag: 'c', fsLayers: [], history: [], signatures: [] }],
+    [
+      'Docker schema 1',
+      { schemaVersion: 1, name: 'a/b', tag: 'c', fsLayers: [], history: [], signatures: [] },
+    ],
     ['no schemaVersion', { ...ociManifest, schemaVersion: undefined }],
     ['schemaVersion as a string', { ...ociManifest, schemaVersion: '2' }],
     ['schemaVersion 3', { ...ociManifest, schemaVersion: 3 }],
@@ -102,7 +125,10 @@ describe('parseManifest', () => {
     ['an index that says it is an image', { ...ociIndex, mediaType: OCI_MANIFEST }],
     ['an image that came as an index', ociManifest, OCI_INDEX],
     ['an OCI manifest that came as Docker', ociManifest, DOCKER_MANIFEST],
-    ['a type nobody knows', { ...ociManifest, mediaType: 'application/vnd.oci.artifact.manifest.v1+json' }],
+    [
+      'a type nobody knows',
+      { ...ociManifest, mediaType: 'application/vnd.oci.artifact.manifest.v1+json' },
+    ],
     ['a type that is no string', { ...ociManifest, mediaType: 2 }],
     ['no config', { ...ociManifest, config: undefined }],
     ['no layers', { ...ociManifest, layers: undefined }],
@@ -110,10 +136,22 @@ describe('parseManifest', () => {
     ['a layer without a type', { ...ociManifest, layers: [{ digest, size: 7 }] }],
     ['a layer without a size', { ...ociManifest, layers: [{ mediaType: OCI_LAYER_GZIP, digest }] }],
     ['a negative size', { ...ociManifest, layers: [{ ...descriptor(OCI_LAYER_GZIP), size: -1 }] }],
-    ['a fraction of a byte', { ...ociManifest, layers: [{ ...descriptor(OCI_LAYER_GZIP), size: 1.5 }] }],
+    [
+      'a fraction of a byte',
+      { ...ociManifest, layers: [{ ...descriptor(OCI_LAYER_GZIP), size: 1.5 }] },
+    ],
     ['a size in words', { ...ociManifest, config: { ...descriptor(OCI_CONFIG), size: '7' } }],
-    ['sha512', { ...ociManifest, config: { ...descriptor(OCI_CONFIG), digest: `sha512:${'0'.repeat(128)}` } }],
-    ['a digest that is a path', { ...ociIndex, manifests: [{ ...descriptor(OCI_MANIFEST), digest: '../../etc/passwd' }] }],
+    [
+      'sha512',
+      {
+        ...ociManifest,
+        config: { ...descriptor(OCI_CONFIG), digest: `sha512:${'0'.repeat(128)}` },
+      },
+    ],
+    [
+      'a digest that is a path',
+      { ...ociIndex, manifests: [{ ...descriptor(OCI_MANIFEST), digest: '../../etc/passwd' }] },
+    ],
     ['a list', [ociManifest]],
     ['null', null],
   ];

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../../src/core/digest.ts';
-import { formatReference, isRepository, isTag, parseReference, parseRepositoryName, type Reference } from '../../../src/core/reference.ts';
+import {
+  formatReference,
+  isRepository,
+  isTag,
+  parseReference,
+  parseRepositoryName,
+  type Reference,
+} from '../../../src/core/reference.ts';
 
 const digest = digestOf('content');
 const refusal = expect.objectContaining({ code: 'USAGE' }) as Error;
@@ -11,19 +18,32 @@ describe('parseReference', () => {
     ['quay.io/a', { registry: 'quay.io', repository: 'a' }],
     [
       'quay.io/openshift-release-dev/ocp-release:4.17.3-x86_64',
-      { registry: 'quay.io', repository: 'openshift-release-dev/ocp-release', tag: '4.17.3-x86_64' },
+      {
+        registry: 'quay.io',
+        repository: 'openshift-release-dev/ocp-release',
+        tag: '4.17.3-x86_64',
+      },
     ],
     [`quay.io/a/b@${digest}`, { registry: 'quay.io', repository: 'a/b', digest }],
     [`quay.io/a/b:t@${digest}`, { registry: 'quay.io', repository: 'a/b', tag: 't', digest }],
     ['localhost/a', { registry: 'localhost', repository: 'a' }],
     ['localhost:5000/a:5000', { registry: 'localhost:5000', repository: 'a', tag: '5000' }],
-    ['registry:5000/ocp4/openshift/release', { registry: 'registry:5000', repository: 'ocp4/openshift/release' }],
+    [
+      'registry:5000/ocp4/openshift/release',
+      { registry: 'registry:5000', repository: 'ocp4/openshift/release' },
+    ],
     ['10.0.0.1:5000/a', { registry: '10.0.0.1:5000', repository: 'a' }],
     [`[::1]:5000/a:t@${digest}`, { registry: '[::1]:5000', repository: 'a', tag: 't', digest }],
     ['[fe80::1]/a', { registry: '[fe80::1]', repository: 'a' }],
     ['docker://quay.io/a:t', { registry: 'quay.io', repository: 'a', tag: 't' }],
-    ['quay.io/a__b/c---d/e.f_g:T', { registry: 'quay.io', repository: 'a__b/c---d/e.f_g', tag: 'T' }],
-    [`quay.io/a:${'t'.repeat(128)}`, { registry: 'quay.io', repository: 'a', tag: 't'.repeat(128) }],
+    [
+      'quay.io/a__b/c---d/e.f_g:T',
+      { registry: 'quay.io', repository: 'a__b/c---d/e.f_g', tag: 'T' },
+    ],
+    [
+      `quay.io/a:${'t'.repeat(128)}`,
+      { registry: 'quay.io', repository: 'a', tag: 't'.repeat(128) },
+    ],
   ])('reads %s', (text, reference) => {
     expect(parseReference(text)).toEqual(reference);
     expect(formatReference(reference)).toBe(text.replace('docker://', ''));
@@ -104,7 +124,9 @@ describe('parseReference', () => {
     .tuple(host, fc.option(fc.integer({ min: 1, max: 65_535 })))
     .map(([name, port]) => (port === null ? name : `${name}:${port}`));
   const component = fc.stringMatching(/^[a-z0-9]{1,8}((\.|_|__|-{1,3})[a-z0-9]{1,8}){0,3}$/);
-  const repository = fc.array(component, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/'));
+  const repository = fc
+    .array(component, { minLength: 1, maxLength: 4 })
+    .map((parts) => parts.join('/'));
   const tag = fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/);
   const reference = fc.record(
     { registry, repository, tag, digest: fc.string().map((text) => digestOf(text)) },
@@ -120,7 +142,22 @@ describe('parseReference', () => {
   });
 
   it('either refuses a text or writes it back as it was', () => {
-    const part = fc.oneof(fc.constantFrom('quay.io', '/', ':', '@', digest, 'a', '[::1]', '.', '..', 'docker://', '5000'), fc.string());
+    const part = fc.oneof(
+      fc.constantFrom(
+        'quay.io',
+        '/',
+        ':',
+        '@',
+        digest,
+        'a',
+        '[::1]',
+        '.',
+        '..',
+        'docker://',
+        '5000',
+      ),
+      fc.string(),
+    );
     fc.assert(
       fc.property(fc.array(part, { maxLength: 8 }), (parts) => {
         const text = parts.join('');
@@ -131,7 +168,9 @@ describe('parseReference', () => {
           expect(error).toMatchObject({ code: 'USAGE' });
           return;
         }
-        expect(formatReference(read)).toBe(text.startsWith('docker://') ? text.slice('docker://'.length) : text);
+        expect(formatReference(read)).toBe(
+          text.startsWith('docker://') ? text.slice('docker://'.length) : text,
+        );
       }),
       { numRuns: 2000 },
     );
@@ -154,7 +193,10 @@ describe('parseReference', () => {
 
 describe('parseRepositoryName', () => {
   it('takes no tag and no digest', () => {
-    expect(parseRepositoryName('docker://quay.io/a/b')).toEqual({ registry: 'quay.io', repository: 'a/b' });
+    expect(parseRepositoryName('docker://quay.io/a/b')).toEqual({
+      registry: 'quay.io',
+      repository: 'a/b',
+    });
     expect(() => parseRepositoryName('quay.io/a:t')).toThrow(refusal);
     expect(() => parseRepositoryName(`quay.io/a@${digest}`)).toThrow(refusal);
   });

@@ -2,10 +2,19 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseReference } from '../../../src/core/reference.ts';
 import { Credentials } from '../../../src/core/credentials.ts';
-import { type AuthFile, findEntry, type HelperCall, parseAuthFile } from '../../../src/credentials/auth-entries.ts';
+import {
+  type AuthFile,
+  findEntry,
+  type HelperCall,
+  parseAuthFile,
+} from '../../../src/credentials/auth-entries.ts';
 
 const fixture = (name: string, legacy = false): AuthFile =>
-  parseAuthFile(readFileSync(new URL(`../../../fixtures/auth/${name}`, import.meta.url), 'utf8'), name, legacy);
+  parseAuthFile(
+    readFileSync(new URL(`../../../fixtures/auth/${name}`, import.meta.url), 'utf8'),
+    name,
+    legacy,
+  );
 
 const user = (file: AuthFile, reference: string): string | HelperCall | undefined => {
   const found = findEntry(file, parseReference(reference));
@@ -44,29 +53,43 @@ describe('findEntry', () => {
   });
 
   it('has the identity token', () => {
-    const found = findEntry(fixture('example_identitytoken.json'), parseReference('example.org/repo'));
+    const found = findEntry(
+      fixture('example_identitytoken.json'),
+      parseReference('example.org/repo'),
+    );
     expect(found).toBeInstanceOf(Credentials);
     expect((found as Credentials).identityToken).toBe('some very long identity token');
   });
 });
 
 describe('parseAuthFile', () => {
-  const entries = (auths: object): AuthFile => parseAuthFile(JSON.stringify({ auths }), 'auth.json');
+  const entries = (auths: object): AuthFile =>
+    parseAuthFile(JSON.stringify({ auths }), 'auth.json');
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
   it('splits at the first colon, and keeps what Docker pads away', () => {
-    expect(user(entries({ 'a.io': { auth: base64('user:pass:word\0\0') } }), 'a.io/b')).toBe('user:pass:word');
+    expect(user(entries({ 'a.io': { auth: base64('user:pass:word\0\0') } }), 'a.io/b')).toBe(
+      'user:pass:word',
+    );
   });
 
   it('passes over entries without credentials, as Docker leaves them for its helpers', () => {
-    const file = entries({ 'a.io/b': {}, 'a.io': { auth: base64('u:p') }, 'c.io': { auth: 'bm9jb2xvbg==' }, 'd.io': null });
+    const file = entries({
+      'a.io/b': {},
+      'a.io': { auth: base64('u:p') },
+      'c.io': { auth: 'bm9jb2xvbg==' },
+      'd.io': null,
+    });
     expect(user(file, 'a.io/b')).toBe('u:p');
     expect(user(file, 'c.io/b')).toBeUndefined();
     expect(user(file, 'd.io/b')).toBeUndefined();
   });
 
   it('sends to helper programs, before the entries for one registry and after them for all', () => {
-    expect(user(fixture('config.json'), 'registry-no-creds.com/a')).toEqual({ helper: 'helper-registry', server: 'registry-no-creds.com' });
+    expect(user(fixture('config.json'), 'registry-no-creds.com/a')).toEqual({
+      helper: 'helper-registry',
+      server: 'registry-no-creds.com',
+    });
     const file = parseAuthFile(
       JSON.stringify({
         auths: { 'a.io': { auth: base64('u:p') }, 'b.io': { auth: base64('u:p') }, 'c.io': {} },
@@ -78,7 +101,10 @@ describe('parseAuthFile', () => {
     expect(user(file, 'a.io/x')).toEqual({ helper: 'a', server: 'a.io' });
     expect(user(file, 'b.io/x')).toBe('u:p');
     expect(user(file, 'c.io/x')).toEqual({ helper: 'all', server: 'c.io' });
-    expect(user(file, 'docker.io/library/x')).toEqual({ helper: 'all', server: 'https://index.docker.io/v1/' });
+    expect(user(file, 'docker.io/library/x')).toEqual({
+      helper: 'all',
+      server: 'https://index.docker.io/v1/',
+    });
   });
 
   it.each([
@@ -89,31 +115,40 @@ describe('parseAuthFile', () => {
   ])('refuses the entry %j, where it is asked for', (entry, place) => {
     const file = entries({ 'bad.io': entry, 'good.io': { auth: base64('u:p') } });
     expect(user(file, 'good.io/a')).toBe('u:p');
-    expect(() => user(file, 'bad.io/a')).toThrow(expect.objectContaining({ code: 'CONFIGURATION', subject: 'auth.json' }) as Error);
+    expect(() => user(file, 'bad.io/a')).toThrow(
+      expect.objectContaining({ code: 'CONFIGURATION', subject: 'auth.json' }) as Error,
+    );
     expect(() => user(file, 'bad.io/a')).toThrow(place);
   });
 
-  it.each([{ credHelpers: { 'a.io': '../../bin/sh' } }, { credHelpers: { 'a.io': 1 } }, { credHelpers: [] }, { credsStore: 'a b' }])(
-    'refuses %j',
-    (document) => {
-      const parse = (): unknown => parseAuthFile(JSON.stringify(document), 'auth.json');
-      expect(parse).toThrow(expect.objectContaining({ code: 'CONFIGURATION' }) as Error);
-    },
-  );
+  it.each([
+    { credHelpers: { 'a.io': '../../bin/sh' } },
+    { credHelpers: { 'a.io': 1 } },
+    { credHelpers: [] },
+    { credsStore: 'a b' },
+  ])('refuses %j', (document) => {
+    const parse = (): unknown => parseAuthFile(JSON.stringify(document), 'auth.json');
+    expect(parse).toThrow(expect.objectContaining({ code: 'CONFIGURATION' }) as Error);
+  });
 
   it('says where it is not JSON', () => {
-    expect(() => parseAuthFile('{"auths": {\n  "a.io": {"auth": c2VjcmV0}}}', 'auth.json')).toThrow('line 2, column 20');
+    expect(() => parseAuthFile('{"auths": {\n  "a.io": {"auth": c2VjcmV0}}}', 'auth.json')).toThrow(
+      'line 2, column 20',
+    );
   });
 
-  it.each(['', '{', '[]', '"auths"', '{"auths": []}', '{"auths": "c2VjcmV0OnNlY3JldA=="'])('refuses %j without quoting it', (text) => {
-    let thrown: unknown;
-    try {
-      parseAuthFile(text, 'auth.json');
-    } catch (error) {
-      thrown = error;
-    }
-    expect(thrown).toMatchObject({ code: 'CONFIGURATION', subject: 'auth.json' });
-    expect(thrown).not.toHaveProperty('cause');
-    expect(String(thrown)).not.toContain('c2VjcmV0');
-  });
+  it.each(['', '{', '[]', '"auths"', '{"auths": []}', '{"auths": "c2VjcmV0OnNlY3JldA=="'])(
+    'refuses %j without quoting it',
+    (text) => {
+      let thrown: unknown;
+      try {
+        parseAuthFile(text, 'auth.json');
+      } catch (error) {
+        thrown = error;
+      }
+      expect(thrown).toMatchObject({ code: 'CONFIGURATION', subject: 'auth.json' });
+      expect(thrown).not.toHaveProperty('cause');
+      expect(String(thrown)).not.toContain('c2VjcmV0');
+    },
+  );
 });

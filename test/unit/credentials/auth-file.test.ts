@@ -13,9 +13,16 @@ afterEach(async () => {
   await rm(root, { recursive: true });
 });
 
-async function write(path: string, users: Readonly<Record<string, string>>, flat = false): Promise<string> {
+async function write(
+  path: string,
+  users: Readonly<Record<string, string>>,
+  flat = false,
+): Promise<string> {
   const auths = Object.fromEntries(
-    Object.entries(users).map(([key, user]) => [key, { auth: Buffer.from(`${user}:x`).toString('base64') }]),
+    Object.entries(users).map(([key, user]) => [
+      key,
+      { auth: Buffer.from(`${user}:x`).toString('base64') },
+    ]),
   );
   const full = join(root, path);
   await mkdir(dirname(full), { recursive: true });
@@ -23,7 +30,11 @@ async function write(path: string, users: Readonly<Record<string, string>>, flat
   return full;
 }
 
-async function user(reference: string, env: Record<string, string> = {}, authfile?: string): Promise<string | undefined> {
+async function user(
+  reference: string,
+  env: Record<string, string> = {},
+  authfile?: string,
+): Promise<string | undefined> {
   const source = await openAuthFiles({ authfile, environment: { env, home: root, uid: 987654 } });
   return (await source.lookup(parseReference(reference)))?.username;
 }
@@ -74,7 +85,9 @@ describe('openAuthFiles', () => {
   it('fails where a named file is missing', async () => {
     const missing = join(root, 'missing.json');
     await expect(user('a.io/b', {}, missing)).rejects.toMatchObject({ code: 'NOT_FOUND' });
-    await expect(user('a.io/b', { REGISTRY_AUTH_FILE: missing })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(user('a.io/b', { REGISTRY_AUTH_FILE: missing })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
   });
 
   it('fails where a default file is malformed or no file', async () => {

@@ -15,7 +15,9 @@ afterEach(async () => {
   await rm(root, { recursive: true });
 });
 
-const environment = (): Record<string, string> => ({ PATH: `${root}:${projectPath('fixtures/auth/bin')}:${process.env['PATH'] ?? ''}` });
+const environment = (): Record<string, string> => ({
+  PATH: `${root}:${projectPath('fixtures/auth/bin')}:${process.env['PATH'] ?? ''}`,
+});
 
 async function helper(name: string, script: string): Promise<void> {
   const path = join(root, `docker-credential-${name}`);
@@ -31,7 +33,13 @@ describe('getFromHelper', () => {
     ['unknown.com', undefined],
   ])('for %s', async (server, expected) => {
     const found = await getFromHelper({ helper: 'helper-registry', server }, environment());
-    expect(found && { username: found.username, password: found.password, identityToken: found.identityToken }).toEqual(expected);
+    expect(
+      found && {
+        username: found.username,
+        password: found.password,
+        identityToken: found.identityToken,
+      },
+    ).toEqual(expected);
   });
 
   it.each([
@@ -46,7 +54,10 @@ describe('getFromHelper', () => {
     ['is killed', 'kill -9 $$'],
   ])('that %s is a failure of the configuration, without its secret', async (_, script) => {
     if (script !== undefined) await helper('broken', script);
-    const thrown: unknown = await getFromHelper({ helper: 'broken', server: 'a.io' }, environment()).catch((error: unknown) => error);
+    const thrown: unknown = await getFromHelper(
+      { helper: 'broken', server: 'a.io' },
+      environment(),
+    ).catch((error: unknown) => error);
     expect(thrown).toMatchObject({ code: 'CONFIGURATION', subject: 'docker-credential-broken' });
     expect(`${String(thrown)} ${JSON.stringify(thrown)}`).not.toContain('hunter2');
   });
@@ -59,37 +70,70 @@ describe('getFromHelper', () => {
 });
 
 describe('a source with helpers', () => {
-  const lookup = async (document: object, reference: string, helpers?: readonly string[]): Promise<string | undefined> => {
+  const lookup = async (
+    document: object,
+    reference: string,
+    helpers?: readonly string[],
+  ): Promise<string | undefined> => {
     await writeFile(join(root, '.dockercfg'), '{}');
     await writeFile(join(root, 'config.json'), JSON.stringify(document));
-    const env = { ...environment(), XDG_RUNTIME_DIR: root, XDG_CONFIG_HOME: root, DOCKER_CONFIG: root };
+    const env = {
+      ...environment(),
+      XDG_RUNTIME_DIR: root,
+      XDG_CONFIG_HOME: root,
+      DOCKER_CONFIG: root,
+    };
     const source = await openAuthFiles({ helpers, environment: { env, home: root, uid: 0 } });
     const found = await source.lookup(parseReference(reference));
     return `${found?.username ?? 'nobody'}, after ${source.places.slice(4).join(' ')}`;
   };
 
   it('runs one for the registry that is asked for, once', async () => {
-    await helper('once', `test -e "${root}/ran" && exit 1; touch "${root}/ran"; echo '{"Username":"u","Secret":"s"}'`);
+    await helper(
+      'once',
+      `test -e "${root}/ran" && exit 1; touch "${root}/ran"; echo '{"Username":"u","Secret":"s"}'`,
+    );
     const document = { credHelpers: { 'a.io': 'once', 'b.io': 'not-installed' } };
     await writeFile(join(root, 'config.json'), JSON.stringify(document));
-    const env = { ...environment(), XDG_RUNTIME_DIR: root, XDG_CONFIG_HOME: root, DOCKER_CONFIG: root };
+    const env = {
+      ...environment(),
+      XDG_RUNTIME_DIR: root,
+      XDG_CONFIG_HOME: root,
+      DOCKER_CONFIG: root,
+    };
     const source = await openAuthFiles({ environment: { env, home: root, uid: 0 } });
-    const found = await Promise.all(['a.io/x', 'a.io/y', 'c.io/x'].map(async (name) => source.lookup(parseReference(name))));
+    const found = await Promise.all(
+      ['a.io/x', 'a.io/y', 'c.io/x'].map(async (name) => source.lookup(parseReference(name))),
+    );
     expect(found.map((credentials) => credentials?.username)).toEqual(['u', 'u', undefined]);
-    await expect(source.lookup(parseReference('b.io/x'))).rejects.toMatchObject({ code: 'CONFIGURATION' });
+    await expect(source.lookup(parseReference('b.io/x'))).rejects.toMatchObject({
+      code: 'CONFIGURATION',
+    });
   });
 
   it('goes on without a store for all registries that does not work, and tells', async () => {
-    expect(await lookup({ credsStore: 'not-installed' }, 'a.io/x')).toBe('nobody, after docker-credential-not-installed (which failed)');
-    expect(await lookup({ credsStore: 'helper-registry' }, 'registry-a.com/x')).toBe('foo, after docker-credential-helper-registry');
+    expect(await lookup({ credsStore: 'not-installed' }, 'a.io/x')).toBe(
+      'nobody, after docker-credential-not-installed (which failed)',
+    );
+    expect(await lookup({ credsStore: 'helper-registry' }, 'registry-a.com/x')).toBe(
+      'foo, after docker-credential-helper-registry',
+    );
   });
 
   it('asks those that registries.conf names, in its order', async () => {
     const auths = { 'registry-a.com': { auth: Buffer.from('file:x').toString('base64') } };
     expect(await lookup({ auths }, 'registry-a.com/x')).toBe('file, after ');
-    expect(await lookup({ auths }, 'registry-a.com/x', ['helper-registry'])).toBe('foo, after docker-credential-helper-registry');
-    expect(await lookup({ auths }, 'registry-a.com/x', ['containers-auth.json', 'helper-registry'])).toBe('file, after ');
-    expect(await lookup({ auths }, 'registry-a.com/x', ['not-installed', 'containers-auth.json'])).toContain('file, after');
-    await expect(lookup({ auths }, 'b.io/x', ['not-installed', 'containers-auth.json'])).rejects.toMatchObject({ code: 'CONFIGURATION' });
+    expect(await lookup({ auths }, 'registry-a.com/x', ['helper-registry'])).toBe(
+      'foo, after docker-credential-helper-registry',
+    );
+    expect(
+      await lookup({ auths }, 'registry-a.com/x', ['containers-auth.json', 'helper-registry']),
+    ).toBe('file, after ');
+    expect(
+      await lookup({ auths }, 'registry-a.com/x', ['not-installed', 'containers-auth.json']),
+    ).toContain('file, after');
+    await expect(
+      lookup({ auths }, 'b.io/x', ['not-installed', 'containers-auth.json']),
+    ).rejects.toMatchObject({ code: 'CONFIGURATION' });
   });
 });

@@ -1,4 +1,15 @@
-import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -17,18 +28,36 @@ afterEach(async () => {
 
 const options = (env: Record<string, string> = {}, authfile?: string): AuthFileOptions => ({
   authfile,
-  environment: { env: { XDG_RUNTIME_DIR: join(root, 'run'), PATH: `${root}:${process.env['PATH'] ?? ''}`, ...env }, home: root, uid: 0 },
+  environment: {
+    env: {
+      XDG_RUNTIME_DIR: join(root, 'run'),
+      PATH: `${root}:${process.env['PATH'] ?? ''}`,
+      ...env,
+    },
+    home: root,
+    uid: 0,
+  },
 });
 const credentials = new Credentials('packer', 'correct: horse');
 
 describe('saveCredentials', () => {
   it.each([
     ['podman in this session', options, 'run/containers/auth.json'],
-    ['$REGISTRY_AUTH_FILE', () => options({ REGISTRY_AUTH_FILE: join(root, 'variable/auth.json') }), 'variable/auth.json'],
-    ['--authfile', () => options({ REGISTRY_AUTH_FILE: '/nonexistent' }, join(root, 'named.json')), 'named.json'],
+    [
+      '$REGISTRY_AUTH_FILE',
+      () => options({ REGISTRY_AUTH_FILE: join(root, 'variable/auth.json') }),
+      'variable/auth.json',
+    ],
+    [
+      '--authfile',
+      () => options({ REGISTRY_AUTH_FILE: '/nonexistent' }, join(root, 'named.json')),
+      'named.json',
+    ],
   ])('writes where %s would, for one reader', async (_, make, file) => {
     const where = make();
-    expect(await saveCredentials('a.io:5000/team', credentials, where)).toEqual({ file: join(root, file) });
+    expect(await saveCredentials('a.io:5000/team', credentials, where)).toEqual({
+      file: join(root, file),
+    });
     expect((await stat(join(root, file))).mode & 0o777).toBe(0o600);
     const source = await openAuthFiles(where);
     const found = await source.lookup(parseReference('a.io:5000/team/image'));
@@ -49,7 +78,8 @@ describe('saveCredentials', () => {
     await saveCredentials('a.io', credentials, where);
     expect((await lstat(join(root, 'config.json'))).isSymbolicLink()).toBe(true);
     const auth = Buffer.from('packer:correct: horse').toString('base64');
-    const read = async (): Promise<unknown> => JSON.parse(await readFile(join(root, 'real/config.json'), 'utf8'));
+    const read = async (): Promise<unknown> =>
+      JSON.parse(await readFile(join(root, 'real/config.json'), 'utf8'));
     expect(await read()).toEqual({ ...before, auths: { ...before.auths, 'a.io': { auth } } });
     expect(await removeCredentials('a.io', where)).toMatchObject({ found: true });
     expect(await read()).toEqual({ ...before, auths: { 'b.io': before.auths['b.io'] } });
@@ -59,7 +89,10 @@ describe('saveCredentials', () => {
   });
 
   it('hands them to the helper that the file names for the registry', async () => {
-    await writeFile(join(root, 'docker-credential-kept'), `#!/bin/sh\necho "$1 $(cat)" >> "${root}/calls"\n`);
+    await writeFile(
+      join(root, 'docker-credential-kept'),
+      `#!/bin/sh\necho "$1 $(cat)" >> "${root}/calls"\n`,
+    );
     await chmod(join(root, 'docker-credential-kept'), 0o755);
     await writeFile(join(root, 'auth.json'), JSON.stringify({ credHelpers: { 'a.io': 'kept' } }));
     const where = options({}, join(root, 'auth.json'));
@@ -69,12 +102,16 @@ describe('saveCredentials', () => {
       'store {"ServerURL":"a.io","Username":"packer","Secret":"correct: horse"}\nerase a.io\n',
     );
     expect(await readFile(join(root, 'auth.json'), 'utf8')).not.toContain('auths');
-    await expect(saveCredentials('a.io/team', credentials, where)).rejects.toMatchObject({ code: 'CONFIGURATION' });
+    await expect(saveCredentials('a.io/team', credentials, where)).rejects.toMatchObject({
+      code: 'CONFIGURATION',
+    });
   });
 
   it('changes no file that it does not understand', async () => {
     await writeFile(join(root, 'auth.json'), '{"auths": ');
-    await expect(saveCredentials('a.io', credentials, options({}, join(root, 'auth.json')))).rejects.toMatchObject({
+    await expect(
+      saveCredentials('a.io', credentials, options({}, join(root, 'auth.json'))),
+    ).rejects.toMatchObject({
       code: 'CONFIGURATION',
     });
     expect(await readFile(join(root, 'auth.json'), 'utf8')).toBe('{"auths": ');

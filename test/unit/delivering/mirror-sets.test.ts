@@ -1,24 +1,33 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { parseTarget, planDestinations } from '../../../src/kinds/destinations.ts';
-import { imageDigestMirrorSet, imageDigestSources, mirroredRepositories } from '../../../src/delivering/mirror-sets.ts';
+import {
+  imageDigestMirrorSet,
+  imageDigestSources,
+  mirroredRepositories,
+} from '../../../src/delivering/mirror-sets.ts';
 
 const release = { registry: 'quay.io', repository: 'openshift-release-dev/ocp-release' };
 const component = { registry: 'quay.io', repository: 'openshift-release-dev/ocp-v4.0-art-dev' };
 const destinations = planDestinations({ to: parseTarget('r.example.com:5000/ocp4') });
 const mirrored = [
-  { source: 'quay.io/openshift-release-dev/ocp-release', mirrors: ['r.example.com:5000/ocp4/openshift/release-images'] },
-  { source: 'quay.io/openshift-release-dev/ocp-v4.0-art-dev', mirrors: ['r.example.com:5000/ocp4/openshift/release'] },
+  {
+    source: 'quay.io/openshift-release-dev/ocp-release',
+    mirrors: ['r.example.com:5000/ocp4/openshift/release-images'],
+  },
+  {
+    source: 'quay.io/openshift-release-dev/ocp-v4.0-art-dev',
+    mirrors: ['r.example.com:5000/ocp4/openshift/release'],
+  },
 ];
 
 describe('mirroredRepositories', () => {
   it('names each source once, sorted', () => {
     expect(mirroredRepositories(release, [component, component], destinations)).toEqual(mirrored);
     const first = { registry: 'a.io', repository: 'b' };
-    expect(mirroredRepositories(release, [component, first], destinations).map(({ source }) => source)).toEqual([
-      'a.io/b',
-      ...mirrored.map(({ source }) => source),
-    ]);
+    expect(
+      mirroredRepositories(release, [component, first], destinations).map(({ source }) => source),
+    ).toEqual(['a.io/b', ...mirrored.map(({ source }) => source)]);
   });
 
   it('gives a source both mirrors when it held release images and components', () => {
@@ -28,8 +37,14 @@ describe('mirroredRepositories', () => {
   });
 
   it('names one mirror once when both kinds go to one repository', () => {
-    const one = planDestinations({ to: parseTarget('r.io'), releaseRepository: 'all', releaseImagesRepository: 'all' });
-    expect(mirroredRepositories(release, [release], one)).toEqual([{ source: mirrored[0]!.source, mirrors: ['r.io/all'] }]);
+    const one = planDestinations({
+      to: parseTarget('r.io'),
+      releaseRepository: 'all',
+      releaseImagesRepository: 'all',
+    });
+    expect(mirroredRepositories(release, [release], one)).toEqual([
+      { source: mirrored[0]!.source, mirrors: ['r.io/all'] },
+    ]);
   });
 });
 
@@ -52,7 +67,9 @@ describe('imageDigestMirrorSet', () => {
     `${'long-label.'.repeat(12)}example.com`,
     `${'a'.repeat(57)}-.example.com`,
   ])('has a name that Kubernetes takes: %s', (registry) => {
-    const { metadata } = parse(imageDigestMirrorSet(registry, mirrored).text) as { metadata: { name: string } };
+    const { metadata } = parse(imageDigestMirrorSet(registry, mirrored).text) as {
+      metadata: { name: string };
+    };
     expect(metadata.name).toMatch(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
   });
 

@@ -29,10 +29,17 @@ type Step =
   | { readonly do: 'truncate'; readonly part: number }
   | { readonly do: 'flush' };
 
-const size = fc.oneof(fc.nat(9000), fc.constantFrom(4096, 4 * MiB, 4 * MiB - 1, 8 * MiB + 1), fc.nat(9 * MiB));
+const size = fc.oneof(
+  fc.nat(9000),
+  fc.constantFrom(4096, 4 * MiB, 4 * MiB - 1, 8 * MiB + 1),
+  fc.nat(9 * MiB),
+);
 const part = fc.double({ min: 0, max: 1, noNaN: true });
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('write'), sizes: fc.array(size, { maxLength: 3 }) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constant('write'), sizes: fc.array(size, { maxLength: 3 }) }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('go back'), part }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('truncate'), part }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('flush') }) },
@@ -58,10 +65,16 @@ describe('a direct file', () => {
           const file = await DirectFile.open(path, 'begun', openDirect);
           for (const next of steps) {
             if (next.do === 'write') {
-              const parts = next.sizes.map((length, index) => random.subarray(position % 999, (position % 999) + length).subarray(index));
+              const parts = next.sizes.map((length, index) =>
+                random.subarray(position % 999, (position % 999) + length).subarray(index),
+              );
               await file.write(parts, position);
               const bytes = Buffer.concat(parts);
-              expected = Buffer.concat([expected.subarray(0, position), bytes, expected.subarray(position + bytes.length)]);
+              expected = Buffer.concat([
+                expected.subarray(0, position),
+                bytes,
+                expected.subarray(position + bytes.length),
+              ]);
               position += bytes.length;
             } else if (next.do === 'go back') {
               position = Math.floor(position * next.part);
@@ -96,7 +109,9 @@ describe('a direct file', () => {
   it('tells with the next write, or with the flush, that an earlier one failed', async () => {
     const file = await DirectFile.open(path, 'new', (name) => refusing(name, 'ENOSPC'));
     await file.write([random.subarray(0, 4 * MiB)], 0);
-    await expect(file.write([random.subarray(0, 4 * MiB)], 4 * MiB)).rejects.toMatchObject({ code: 'ENOSPC' });
+    await expect(file.write([random.subarray(0, 4 * MiB)], 4 * MiB)).rejects.toMatchObject({
+      code: 'ENOSPC',
+    });
     await expect(file.flush()).rejects.toMatchObject({ code: 'ENOSPC' });
     await file.close();
   });

@@ -34,9 +34,15 @@ describe('files', () => {
   });
 
   it('are read whole up to their limit, and not beyond', async () => {
-    expect(Buffer.from(await readSmallFile(join(folder, 'file'), 10)).toString()).toBe('ten bytes.');
-    await expect(readSmallFile(join(folder, 'file'), 9)).rejects.toMatchObject({ code: 'CONFIGURATION' });
-    await expect(readSmallFile(join(folder, 'none'), 9)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(Buffer.from(await readSmallFile(join(folder, 'file'), 10)).toString()).toBe(
+      'ten bytes.',
+    );
+    await expect(readSmallFile(join(folder, 'file'), 9)).rejects.toMatchObject({
+      code: 'CONFIGURATION',
+    });
+    await expect(readSmallFile(join(folder, 'none'), 9)).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
     await expect(readSmallFile(folder, 1e6)).rejects.toMatchObject({ code: 'DISK' });
   });
 
@@ -63,7 +69,10 @@ describe('files', () => {
     await symlink(victim, join(folder, 'link'));
     await symlink(join(folder, 'nothing'), join(folder, 'dangling'));
     await promisify(execFile)('mkfifo', [join(folder, 'pipe')]);
-    for (const path of [...['link', 'dangling', 'pipe'].map((name) => join(folder, name)), folder]) {
+    for (const path of [
+      ...['link', 'dangling', 'pipe'].map((name) => join(folder, name)),
+      folder,
+    ]) {
       const refused = { code: 'DISK', message: expect.stringContaining(path) as string };
       await expect(createFile(path)).rejects.toMatchObject(refused);
       await expect(reopenFile(path)).rejects.toMatchObject(refused);

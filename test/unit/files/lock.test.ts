@@ -21,12 +21,15 @@ describe('a lock', () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  const take = async (): Promise<string> => withLock(path, signal, async () => readFile(lockPath, 'utf8'));
+  const take = async (): Promise<string> =>
+    withLock(path, signal, async () => readFile(lockPath, 'utf8'));
   const left = (owner: object): Promise<void> => writeFile(lockPath, `${JSON.stringify(owner)}\n`);
 
   it('is there while the work goes on, and gone afterwards, whatever came of it', async () => {
     expect(JSON.parse(await take())).toMatchObject({ host: hostname(), pid: process.pid });
-    await expect(withLock(path, signal, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    await expect(withLock(path, signal, () => Promise.reject(new Error('no')))).rejects.toThrow(
+      'no',
+    );
     expect(await readdir(folder)).toEqual([]);
   });
 

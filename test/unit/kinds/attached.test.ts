@@ -2,13 +2,29 @@ import { describe, expect, it } from 'vitest';
 
 import type { Descriptor } from '../../../src/core/descriptor.ts';
 import { type Digest, digestOf } from '../../../src/core/digest.ts';
-import { MAX_MANIFEST_BYTES, MAX_METADATA_BYTES, MAX_REFERRER_DEPTH, MAX_REFERRERS } from '../../../src/core/limits.ts';
+import {
+  MAX_MANIFEST_BYTES,
+  MAX_METADATA_BYTES,
+  MAX_REFERRER_DEPTH,
+  MAX_REFERRERS,
+} from '../../../src/core/limits.ts';
 import { signatureTagOf } from '../../../src/core/manifest.ts';
-import { DOCKER_LAYER, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST } from '../../../src/core/media-types.ts';
+import {
+  DOCKER_LAYER,
+  OCI_INDEX,
+  OCI_LAYER_GZIP,
+  OCI_MANIFEST,
+} from '../../../src/core/media-types.ts';
 import { ManifestWalker, type WalkedImage } from '../../../src/transfer/plan.ts';
 import { MemoryStore } from '../../../src/stores/memory.ts';
 import { withAttached } from '../../../src/kinds/attached.ts';
-import { type Held, held, imageManifest, referrerManifest, sample } from '../../contract/content.ts';
+import {
+  type Held,
+  held,
+  imageManifest,
+  referrerManifest,
+  sample,
+} from '../../contract/content.ts';
 import { fill } from '../../contract/store.ts';
 
 const { oci, docker, sbom, signature, overSbom } = sample;
@@ -22,7 +38,12 @@ class Liar extends MemoryStore {
   }
 }
 
-async function attached(store: MemoryStore, roots: readonly Held[], referrers = true, concurrency = 3): Promise<WalkedImage[]> {
+async function attached(
+  store: MemoryStore,
+  roots: readonly Held[],
+  referrers = true,
+  concurrency = 3,
+): Promise<WalkedImage[]> {
   const options = { concurrency, referrers };
   const walker = new ManifestWalker(options);
   const requests = roots.map(({ descriptor }, index) => ({
@@ -32,18 +53,26 @@ async function attached(store: MemoryStore, roots: readonly Held[], referrers = 
   return withAttached(await walker.walk(requests), walker, options);
 }
 
-const namesOf = (images: readonly WalkedImage[]): string[] => images.map(({ request }) => request.name);
+const namesOf = (images: readonly WalkedImage[]): string[] =>
+  images.map(({ request }) => request.name);
 
-async function filled(store: MemoryStore = new MemoryStore(), more: readonly Held[] = []): Promise<MemoryStore> {
+async function filled(
+  store: MemoryStore = new MemoryStore(),
+  more: readonly Held[] = [],
+): Promise<MemoryStore> {
   await fill(store, { ...sample, manifests: [...sample.manifests, ...more] });
   return store;
 }
 
 describe('withAttached', () => {
   it('puts referrers behind their image, in the order of their digests, and what refers to them behind them', async () => {
-    const [first, second] = [sbom, signature].sort((a, b) => (a.descriptor.digest < b.descriptor.digest ? -1 : 1)) as [Held, Held];
+    const [first, second] = [sbom, signature].sort((a, b) =>
+      a.descriptor.digest < b.descriptor.digest ? -1 : 1,
+    ) as [Held, Held];
     const withOwn = (it: Held): Held[] => (it === sbom ? [sbom, overSbom] : [it]);
-    const expected = [...withOwn(first), ...withOwn(second)].map(({ descriptor }) => descriptor.digest);
+    const expected = [...withOwn(first), ...withOwn(second)].map(
+      ({ descriptor }) => descriptor.digest,
+    );
     const images = await attached(await filled(), [oci, docker]);
     expect(namesOf(images)).toEqual(['image-0', ...expected, 'image-1']);
     const { request } = images.find((image) => image.request.name === overSbom.descriptor.digest)!;
@@ -68,15 +97,25 @@ describe('withAttached', () => {
     const store = await filled();
     await store.tag(signature.descriptor, signatureTagOf(oci.descriptor.digest));
     await store.tag(signature.descriptor, signatureTagOf(sbom.descriptor.digest));
-    expect(namesOf(await attached(store, [oci], false))).toEqual(['image-0', signatureTagOf(oci.descriptor.digest)]);
+    expect(namesOf(await attached(store, [oci], false))).toEqual([
+      'image-0',
+      signatureTagOf(oci.descriptor.digest),
+    ]);
     const all = namesOf(await attached(store, [oci]));
     expect(all).toHaveLength(6);
     expect(all[1]).toBe(signatureTagOf(oci.descriptor.digest));
-    expect(all[all.indexOf(sbom.descriptor.digest) + 1]).toBe(signatureTagOf(sbom.descriptor.digest));
+    expect(all[all.indexOf(sbom.descriptor.digest) + 1]).toBe(
+      signatureTagOf(sbom.descriptor.digest),
+    );
   });
 
   it('takes an index for a referrer, with what refers to its images', async () => {
-    const document = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [oci.descriptor], subject: docker.descriptor };
+    const document = {
+      schemaVersion: 2,
+      mediaType: OCI_INDEX,
+      manifests: [oci.descriptor],
+      subject: docker.descriptor,
+    };
     const index = held(OCI_INDEX, JSON.stringify(document));
     const images = await attached(await filled(new MemoryStore(), [index]), [docker]);
     expect(namesOf(images).slice(0, 2)).toEqual(['image-0', index.descriptor.digest]);
@@ -92,8 +131,16 @@ describe('withAttached', () => {
     ['about nothing', docker, 'CONTENT_MISMATCH'],
     ['the image itself', oci, 'CONTENT_MISMATCH'],
     ['about an image by another kind of digest', aboutSha512(), 'CONTENT_MISMATCH'],
-    ['of a kind that is none of a manifest', held(OCI_LAYER_GZIP, 'a layer'), 'UNSUPPORTED_CONTENT'],
-    ['an artifact manifest of old', held('application/vnd.oci.artifact.manifest.v1+json', '{}'), 'UNSUPPORTED_CONTENT'],
+    [
+      'of a kind that is none of a manifest',
+      held(OCI_LAYER_GZIP, 'a layer'),
+      'UNSUPPORTED_CONTENT',
+    ],
+    [
+      'an artifact manifest of old',
+      held('application/vnd.oci.artifact.manifest.v1+json', '{}'),
+      'UNSUPPORTED_CONTENT',
+    ],
   ])('refuses what is listed and is %s', async (_, listed, code) => {
     const store = new Liar();
     await filled(store, [listed]);
@@ -104,7 +151,9 @@ describe('withAttached', () => {
   it('refuses what is listed and not there, or with another size', async () => {
     const store = new Liar();
     await filled(store);
-    store.lies.set(oci.descriptor.digest, [{ mediaType: OCI_MANIFEST, digest: digestOf('nothing'), size: 7 }]);
+    store.lies.set(oci.descriptor.digest, [
+      { mediaType: OCI_MANIFEST, digest: digestOf('nothing'), size: 7 },
+    ]);
     await expect(attached(store, [oci])).rejects.toMatchObject({ code: 'NOT_FOUND' });
     store.lies.set(oci.descriptor.digest, [{ ...sbom.descriptor, size: sbom.descriptor.size + 1 }]);
     await expect(attached(store, [oci])).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
@@ -124,11 +173,15 @@ describe('withAttached', () => {
     [1, 'rejected'],
   ])('follows them as deep as allowed, and %i deeper not', async (deeper, outcome) => {
     const chain = [oci];
-    for (let depth = 0; depth < MAX_REFERRER_DEPTH + deeper; depth++) chain.push(referrerManifest(chain.at(-1)!, 'application/x', []));
+    for (let depth = 0; depth < MAX_REFERRER_DEPTH + deeper; depth++)
+      chain.push(referrerManifest(chain.at(-1)!, 'application/x', []));
     const store = new MemoryStore();
     await fill(store, { ...sample, manifests: chain, tags: {} });
     const [settled] = await Promise.allSettled([attached(store, [oci])]);
-    expect(settled).toMatchObject({ status: outcome, ...(deeper > 0 && { reason: { code: 'UNSUPPORTED_CONTENT' } }) });
+    expect(settled).toMatchObject({
+      status: outcome,
+      ...(deeper > 0 && { reason: { code: 'UNSUPPORTED_CONTENT' } }),
+    });
   });
 
   it.each([
@@ -137,12 +190,18 @@ describe('withAttached', () => {
   ])('fetches none of %s', async (_, count, size) => {
     const store = new Liar();
     await filled(store);
-    const entry = (index: number): Descriptor => ({ mediaType: OCI_MANIFEST, digest: digestOf(`${index}`), size });
+    const entry = (index: number): Descriptor => ({
+      mediaType: OCI_MANIFEST,
+      digest: digestOf(`${index}`),
+      size,
+    });
     store.lies.set(
       oci.descriptor.digest,
       Array.from({ length: count }, (__, index) => entry(index)),
     );
-    await expect(attached(store, [oci], true, count)).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
+    await expect(attached(store, [oci], true, count)).rejects.toMatchObject({
+      code: 'UNSUPPORTED_CONTENT',
+    });
   });
 });
 

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../../src/core/digest.ts';
-import { destinationOf, type DestinationOptions, parseTarget, planDestinations, tagOf } from '../../../src/kinds/destinations.ts';
+import {
+  destinationOf,
+  type DestinationOptions,
+  parseTarget,
+  planDestinations,
+  tagOf,
+} from '../../../src/kinds/destinations.ts';
 
 const release = { role: 'release', version: '4.17.3', architecture: 'x86_64' } as const;
 const component = { ...release, role: 'component', name: 'cli' } as const;
@@ -8,7 +14,10 @@ const usage = expect.objectContaining({ code: 'USAGE' }) as unknown as Error;
 
 function paths(to: string, more: Partial<DestinationOptions> = {}): [string, string] {
   const { releaseImages, components } = planDestinations({ to: parseTarget(to), ...more });
-  return [`${releaseImages.registry}/${releaseImages.repository}`, `${components.registry}/${components.repository}`];
+  return [
+    `${releaseImages.registry}/${releaseImages.repository}`,
+    `${components.registry}/${components.repository}`,
+  ];
 }
 
 describe('parseTarget', () => {
@@ -40,7 +49,10 @@ describe('parseTarget', () => {
 
 describe('planDestinations', () => {
   it('uses the names of oc-mirror', () => {
-    expect(paths('r.io/ocp4')).toEqual(['r.io/ocp4/openshift/release-images', 'r.io/ocp4/openshift/release']);
+    expect(paths('r.io/ocp4')).toEqual([
+      'r.io/ocp4/openshift/release-images',
+      'r.io/ocp4/openshift/release',
+    ]);
     expect(paths('r.io')).toEqual(['r.io/openshift/release-images', 'r.io/openshift/release']);
   });
 
@@ -88,7 +100,8 @@ describe('destinationOf', () => {
   it('puts signature images beside their subject', () => {
     const subject = digestOf('an image');
     const tag = `${subject.replace(':', '-')}.sig`;
-    const of = (what: 'release' | 'component'): string => destinationOf({ role: 'signature', subject, of: what }, destinations).repository;
+    const of = (what: 'release' | 'component'): string =>
+      destinationOf({ role: 'signature', subject, of: what }, destinations).repository;
     expect(tagOf({ role: 'signature', subject, of: 'release' })).toBe(tag);
     expect(of('release')).toBe('ocp4/openshift/release-images');
     expect(of('component')).toBe('ocp4/openshift/release');

@@ -55,13 +55,22 @@ describe('loadMirrorSets', () => {
   it('reads sets of all kinds, and adds up the mirrors of one source', async () => {
     const list = {
       kind: 'List',
-      items: [{ kind: 'ImageDigestMirrorSet', spec: { imageDigestMirrors: [{ source: '*.a.io', mirrors: ['m.io/a'] }] } }],
+      items: [
+        {
+          kind: 'ImageDigestMirrorSet',
+          spec: { imageDigestMirrors: [{ source: '*.a.io', mirrors: ['m.io/a'] }] },
+        },
+      ],
     };
     expect(await load(POLICY, POLICY, JSON.stringify(list))).toEqual([
       {
         prefix: 'quay.io/openshift-release-dev/ocp-release',
         blocked: true,
-        mirrors: ['m.io/ocp/release-images digest-only', 'n.io/ocp digest-only', 'm.io/ocp/release-images tag-only'],
+        mirrors: [
+          'm.io/ocp/release-images digest-only',
+          'n.io/ocp digest-only',
+          'm.io/ocp/release-images tag-only',
+        ],
       },
       { prefix: '*.a.io', blocked: false, mirrors: ['m.io/a digest-only'] },
     ]);
@@ -79,16 +88,22 @@ describe('loadMirrorSets', () => {
     'kind: ImageDigestMirrorSet\nspec: {imageDigestMirrors: [{source: "https://quay.io"}]}',
     'kind: ImageDigestMirrorSet\nspec: {imageDigestMirrors: [{source: quay.io, mirrors: [1]}]}',
   ])('refuses %j', async (text) => {
-    await expect(load(text)).rejects.toMatchObject({ code: 'CONFIGURATION', subject: join(folder, '0') });
+    await expect(load(text)).rejects.toMatchObject({
+      code: 'CONFIGURATION',
+      subject: join(folder, '0'),
+    });
   });
 
   it('fails where there is no file', async () => {
-    await expect(loadMirrorSets([join(folder, 'absent')])).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(loadMirrorSets([join(folder, 'absent')])).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
   });
 });
 
 it('withMirrorSets puts their mirrors before those of registries.conf, and blocks where either does', async () => {
-  const text = '[[registry]]\nprefix = "quay.io"\nlocation = "q.io"\ninsecure = true\n[[registry.mirror]]\nlocation = "conf.io"\n';
+  const text =
+    '[[registry]]\nprefix = "quay.io"\nlocation = "q.io"\ninsecure = true\n[[registry.mirror]]\nlocation = "conf.io"\n';
   const { rules } = await parseRegistriesConf(text, 'registries.conf');
   const set = {
     prefix: 'quay.io',

@@ -46,7 +46,10 @@ function over(...stores: (ReadOnlyStore | undefined)[]): Setup {
   const events: TransferEvent[] = [];
   const opened: string[] = [];
   const places = stores.map((store, index): PullPlace => {
-    const name = { registry: index === stores.length - 1 ? 'source.io' : `mirror-${index}.io`, repository: 'a' };
+    const name = {
+      registry: index === stores.length - 1 ? 'source.io' : `mirror-${index}.io`,
+      repository: 'a',
+    };
     return { name, insecure: false, blockedBy: store === undefined ? 'the test' : undefined };
   });
   const store = new MirroredStore({
@@ -79,27 +82,44 @@ const failing = (code: 'NETWORK' | 'REGISTRY' | 'NOT_ALLOWED'): Partial<ReadOnly
 };
 
 readOnlyStoreContract('a store with half of its content at a mirror', async (content) => {
-  const half: StoreContent = { ...NOTHING, blobs: content.blobs.filter((_, index) => index % 2 === 0) };
+  const half: StoreContent = {
+    ...NOTHING,
+    blobs: content.blobs.filter((_, index) => index % 2 === 0),
+  };
   return { store: over(await memory(half), await memory(content)).store };
 });
 
-readOnlyStoreContract('a store whose mirror has all and whose source is blocked', async (content) => {
-  return { store: over(await memory(content), undefined).store };
-});
+readOnlyStoreContract(
+  'a store whose mirror has all and whose source is blocked',
+  async (content) => {
+    return { store: over(await memory(content), undefined).store };
+  },
+);
 
 describe('a mirror', () => {
-  it.each(['NETWORK', 'REGISTRY', 'NOT_ALLOWED'] as const)('that fails with %s is passed over, and told of', async (code) => {
-    const { store, events } = over(changed(new MemoryStore(), failing(code)), await memory(sample));
-    expect(await store.resolve('multi')).toEqual(sample.ociIndex.descriptor);
-    expect(await readVerified(store.fetch(oci.descriptor), oci.descriptor)).toEqual(oci.bytes);
-    expect(await store.exists(small.descriptor)).toBe(true);
-    expect((await store.tags()).length).toBe(4);
-    expect(events.filter(({ type }) => type === 'passed-over').length).toBe(code === 'NETWORK' ? 1 : 4);
-    expect(events[0]).toMatchObject({ type: 'passed-over', place: 'mirror-0.io/a', code });
-  });
+  it.each(['NETWORK', 'REGISTRY', 'NOT_ALLOWED'] as const)(
+    'that fails with %s is passed over, and told of',
+    async (code) => {
+      const { store, events } = over(
+        changed(new MemoryStore(), failing(code)),
+        await memory(sample),
+      );
+      expect(await store.resolve('multi')).toEqual(sample.ociIndex.descriptor);
+      expect(await readVerified(store.fetch(oci.descriptor), oci.descriptor)).toEqual(oci.bytes);
+      expect(await store.exists(small.descriptor)).toBe(true);
+      expect((await store.tags()).length).toBe(4);
+      expect(events.filter(({ type }) => type === 'passed-over').length).toBe(
+        code === 'NETWORK' ? 1 : 4,
+      );
+      expect(events[0]).toMatchObject({ type: 'passed-over', place: 'mirror-0.io/a', code });
+    },
+  );
 
   it('that cannot be reached is not asked again', async () => {
-    const { store, opened } = over(changed(new MemoryStore(), failing('NETWORK')), await memory(sample));
+    const { store, opened } = over(
+      changed(new MemoryStore(), failing('NETWORK')),
+      await memory(sample),
+    );
     for (let times = 0; times < 3; times++) await store.resolve('multi');
     expect(opened.filter((registry) => registry === 'mirror-0.io')).toHaveLength(1);
   });
@@ -120,7 +140,12 @@ describe('a mirror', () => {
       },
     });
     const { store } = over(breaking, source);
-    expect(Buffer.compare(await readVerified(store.fetch(large.descriptor), large.descriptor, LIMIT), large.bytes)).toBe(0);
+    expect(
+      Buffer.compare(
+        await readVerified(store.fetch(large.descriptor), large.descriptor, LIMIT),
+        large.bytes,
+      ),
+    ).toBe(0);
     expect(asked).toEqual([{ range: { start: 1_000_000, end: large.bytes.length } }]);
   });
 
@@ -134,11 +159,18 @@ describe('a mirror', () => {
     const { store } = over(lying, held);
     // One chunk: nothing was handed out yet.
     expect(await readVerified(store.fetch(oci.descriptor), oci.descriptor)).toEqual(oci.bytes);
-    const first: unknown = await readAll(verified(store.fetch(large.descriptor), large.descriptor), LIMIT, 'large').catch(
-      (error: unknown) => error,
-    );
+    const first: unknown = await readAll(
+      verified(store.fetch(large.descriptor), large.descriptor),
+      LIMIT,
+      'large',
+    ).catch((error: unknown) => error);
     expect(first).toMatchObject({ code: 'CONTENT_MISMATCH', temporary: true });
-    expect(Buffer.compare(await readVerified(store.fetch(large.descriptor), large.descriptor, LIMIT), large.bytes)).toBe(0);
+    expect(
+      Buffer.compare(
+        await readVerified(store.fetch(large.descriptor), large.descriptor, LIMIT),
+        large.bytes,
+      ),
+    ).toBe(0);
   });
 
   it('that failed is told of where all others fail too, and the last decides', async () => {
@@ -146,7 +178,9 @@ describe('a mirror', () => {
     const thrown: unknown = await store.resolve('multi').catch((error: unknown) => error);
     expect(thrown).toMatchObject({ code: 'NOT_FOUND' });
     expect(String(thrown)).toContain('NOT_ALLOWED at the mirror');
-    await expect(over(changed(new MemoryStore(), failing('REGISTRY')), undefined).store.resolve('multi')).rejects.toMatchObject({
+    await expect(
+      over(changed(new MemoryStore(), failing('REGISTRY')), undefined).store.resolve('multi'),
+    ).rejects.toMatchObject({
       code: 'REGISTRY',
     });
   });
@@ -154,7 +188,9 @@ describe('a mirror', () => {
   it('is not asked after an abort', async () => {
     const { store, opened } = over(await memory(sample), await memory(sample));
     const reason = new BundleError('INTERRUPTED', 'enough');
-    await expect(store.resolve('multi', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(store.resolve('multi', { signal: AbortSignal.abort(reason) })).rejects.toBe(
+      reason,
+    );
     expect(opened).toEqual(['mirror-0.io']);
   });
 });
@@ -173,7 +209,10 @@ it('a source that is blocked is a failure of its own', async () => {
 });
 
 describe('referrers', () => {
-  const bare = { ...sample, manifests: sample.manifests.filter(({ descriptor }) => descriptor !== sample.sbom.descriptor) };
+  const bare = {
+    ...sample,
+    manifests: sample.manifests.filter(({ descriptor }) => descriptor !== sample.sbom.descriptor),
+  };
   const { digest } = oci.descriptor;
 
   it('are those of the first place that lists any', async () => {
@@ -189,16 +228,22 @@ describe('referrers', () => {
   it.each([
     ['cannot be reached', () => changed(new MemoryStore(), failing('NETWORK'))],
     ['is blocked', () => undefined],
-  ])('are none where no mirror has any and the source %s, and that is told once', async (_, source) => {
-    const { store, events } = over(new MemoryStore(), source());
-    for (let times = 0; times < 2; times++) expect(await store.referrers(digest)).toEqual([]);
-    expect(events.filter(({ type }) => type === 'noticed')).toHaveLength(1);
-  });
+  ])(
+    'are none where no mirror has any and the source %s, and that is told once',
+    async (_, source) => {
+      const { store, events } = over(new MemoryStore(), source());
+      for (let times = 0; times < 2; times++) expect(await store.referrers(digest)).toEqual([]);
+      expect(events.filter(({ type }) => type === 'noticed')).toHaveLength(1);
+    },
+  );
 
   it('are not known where the source fails otherwise, or the mirror cannot be reached either', async () => {
     const refusing = over(new MemoryStore(), changed(new MemoryStore(), failing('NOT_ALLOWED')));
     await expect(refusing.store.referrers(digest)).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
-    const silent = over(changed(new MemoryStore(), failing('NETWORK')), changed(new MemoryStore(), failing('NETWORK')));
+    const silent = over(
+      changed(new MemoryStore(), failing('NETWORK')),
+      changed(new MemoryStore(), failing('NETWORK')),
+    );
     await expect(silent.store.referrers(digest)).rejects.toMatchObject({ code: 'NETWORK' });
   });
 });
@@ -211,14 +256,18 @@ describe('a cosign signature that a mirror does not have', () => {
     ['is blocked', () => undefined],
   ])('is missing where the source %s, and that is told once', async (_, source) => {
     const { store, events } = over(await memory(sample), source());
-    for (let times = 0; times < 2; times++) await expect(store.resolve(tag)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    for (let times = 0; times < 2; times++)
+      await expect(store.resolve(tag)).rejects.toMatchObject({ code: 'NOT_FOUND' });
     expect(events.filter(({ type }) => type === 'noticed')).toHaveLength(1);
   });
 
   it('is not known where the source fails otherwise, or the mirror cannot be reached either', async () => {
     const refusing = over(await memory(sample), changed(new MemoryStore(), failing('NOT_ALLOWED')));
     await expect(refusing.store.resolve(tag)).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
-    const silent = over(changed(new MemoryStore(), failing('NETWORK')), changed(new MemoryStore(), failing('NETWORK')));
+    const silent = over(
+      changed(new MemoryStore(), failing('NETWORK')),
+      changed(new MemoryStore(), failing('NETWORK')),
+    );
     await expect(silent.store.resolve(tag)).rejects.toMatchObject({ code: 'NETWORK' });
   });
 });

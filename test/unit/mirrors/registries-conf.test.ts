@@ -40,7 +40,10 @@ location = "mirror.registry.com"
     ['cred-helper.conf', ['helper-registry']],
     ['cred-helper-with-auth-files.conf', ['containers-auth.json', 'helper-registry']],
   ])('reads the credential helpers of %s', async (name, expected) => {
-    const { credentialHelpers } = await parseRegistriesConf(readFileSync(projectPath('fixtures', 'auth', name), 'utf8'), name);
+    const { credentialHelpers } = await parseRegistriesConf(
+      readFileSync(projectPath('fixtures', 'auth', name), 'utf8'),
+      name,
+    );
     expect(credentialHelpers).toEqual(expected);
   });
 
@@ -60,7 +63,10 @@ location = "mirror.registry.com"
     'credential-helpers = ["../x"]',
     'credential-helpers = "x"',
   ])('refuses %j', async (text) => {
-    await expect(parseRegistriesConf(text, AT)).rejects.toMatchObject({ code: 'CONFIGURATION', subject: AT });
+    await expect(parseRegistriesConf(text, AT)).rejects.toMatchObject({
+      code: 'CONFIGURATION',
+      subject: AT,
+    });
   });
 
   it('says where it is not TOML', async () => {
@@ -81,12 +87,16 @@ describe('loadRegistriesConf', () => {
     await writeFile(join(home, path), text);
     return join(home, path);
   };
-  const registry = (location: string, more = ''): string => `[[registry]]\nlocation = "${location}"\n${more}`;
+  const registry = (location: string, more = ''): string =>
+    `[[registry]]\nlocation = "${location}"\n${more}`;
 
   it('takes drop-ins of the user in order, where a later one wins', async () => {
     await put('.config/containers/registries.conf', `${registry('a.io')}${registry('b.io')}`);
     await put('.config/containers/registries.conf.d/20.conf', registry('a.io', 'blocked = true'));
-    await put('.config/containers/registries.conf.d/10.conf', `credential-helpers = ["x"]\n${registry('a.io', 'insecure = true')}`);
+    await put(
+      '.config/containers/registries.conf.d/10.conf',
+      `credential-helpers = ["x"]\n${registry('a.io', 'insecure = true')}`,
+    );
     await put('.config/containers/registries.conf.d/30.txt', 'not TOML');
     const { rules, credentialHelpers } = await loadRegistriesConf({ env: {}, home });
     expect(rules.map(({ prefix, insecure, blocked }) => ({ prefix, insecure, blocked }))).toEqual([
@@ -99,12 +109,19 @@ describe('loadRegistriesConf', () => {
   it('takes a file that was named alone', async () => {
     await put('.config/containers/registries.conf', registry('a.io'));
     const file = await put('b.conf', registry('b.io'));
-    const prefixes = async (options: { file?: string; env: Record<string, string> }): Promise<string[]> =>
+    const prefixes = async (options: {
+      file?: string;
+      env: Record<string, string>;
+    }): Promise<string[]> =>
       (await loadRegistriesConf({ home, ...options })).rules.map(({ prefix }) => prefix);
     expect(await prefixes({ env: {} })).toEqual(['a.io']);
     expect(await prefixes({ env: { CONTAINERS_REGISTRIES_CONF: file } })).toEqual(['b.io']);
-    expect(await prefixes({ file, env: { CONTAINERS_REGISTRIES_CONF: '/nonexistent' } })).toEqual(['b.io']);
+    expect(await prefixes({ file, env: { CONTAINERS_REGISTRIES_CONF: '/nonexistent' } })).toEqual([
+      'b.io',
+    ]);
     expect(await prefixes({ file: '/dev/null', env: {} })).toEqual([]);
-    await expect(prefixes({ file: join(home, 'absent'), env: {} })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(prefixes({ file: join(home, 'absent'), env: {} })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
   });
 });

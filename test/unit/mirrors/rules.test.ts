@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { parseRepositoryName } from '../../../src/core/reference.ts';
 import { parseRegistriesConf } from '../../../src/mirrors/registries-conf.ts';
-import { parseMirrorOption, pullPlaces, pushPlace, type PullPlace } from '../../../src/mirrors/rules.ts';
+import {
+  parseMirrorOption,
+  pullPlaces,
+  pushPlace,
+  type PullPlace,
+} from '../../../src/mirrors/rules.ts';
 
 const DIGEST = `sha256:${'0'.repeat(64)}`;
 const SIGNATURE = `sha256-${'0'.repeat(64)}.sig`;
@@ -54,14 +59,30 @@ function shown({ name, insecure, blockedBy }: PullPlace): string {
 describe('pullPlaces', () => {
   it.each([
     ['quay.io/a/b', DIGEST, ['near.example.com:5000/quay/a/b', 'quay.io/a/b']],
-    ['quay.io/a/b', 'latest', ['near.example.com:5000/quay/a/b', 'tags.example.com/a/b insecure', 'quay.io/a/b']],
-    ['quay.io/closed', 'v1', ['near.example.com:5000/quay/closed', 'tags.example.com/closed insecure blocked', 'quay.io/closed']],
+    [
+      'quay.io/a/b',
+      'latest',
+      ['near.example.com:5000/quay/a/b', 'tags.example.com/a/b insecure', 'quay.io/a/b'],
+    ],
+    [
+      'quay.io/closed',
+      'v1',
+      [
+        'near.example.com:5000/quay/closed',
+        'tags.example.com/closed insecure blocked',
+        'quay.io/closed',
+      ],
+    ],
     [
       'quay.io/openshift-release-dev/ocp-release',
       DIGEST,
       ['near.example.com:5000/ocp/ocp-release', 'quay.io/openshift-release-dev/ocp-release'],
     ],
-    ['quay.io/openshift-release-dev/ocp-release', '4.17.3-x86_64', ['quay.io/openshift-release-dev/ocp-release']],
+    [
+      'quay.io/openshift-release-dev/ocp-release',
+      '4.17.3-x86_64',
+      ['quay.io/openshift-release-dev/ocp-release'],
+    ],
     [
       'quay.io/openshift-release-dev/ocp-release',
       SIGNATURE,
@@ -74,12 +95,24 @@ describe('pullPlaces', () => {
     ],
     ['quay.io:8443/a/b', DIGEST, ['quay.io:8443/a/b']],
     ['quay.io/one/image', DIGEST, ['quay.io/other/image']],
-    ['quay.io/one/image', 'latest', ['near.example.com:5000/quay/one/image', 'tags.example.com/one/image insecure', 'quay.io/one/image']],
+    [
+      'quay.io/one/image',
+      'latest',
+      [
+        'near.example.com:5000/quay/one/image',
+        'tags.example.com/one/image insecure',
+        'quay.io/one/image',
+      ],
+    ],
     ['example.com/bar', 'v1', ['example.com/foo insecure']],
     ['example.com/bar/x/y', DIGEST, ['example.com/foo/x/y insecure']],
     ['example.com/barn', DIGEST, ['example.com/barn']],
     ['a.b.example.org/x', DIGEST, ['near.example.com:5000/org/x', 'a.b.example.org/x blocked']],
-    ['a.example.org:5000/x', DIGEST, ['near.example.com:5000/org/x', 'a.example.org:5000/x blocked']],
+    [
+      'a.example.org:5000/x',
+      DIGEST,
+      ['near.example.com:5000/org/x', 'a.example.org:5000/x blocked'],
+    ],
     ['example.org/x', DIGEST, ['example.org/x']],
     ['plain.example.net/x', DIGEST, ['plain.example.net/x insecure']],
     ['elsewhere.io/x', DIGEST, ['elsewhere.io/x']],
@@ -90,8 +123,12 @@ describe('pullPlaces', () => {
 
   it('are decided by an option that fits, but for what is insecure or blocked', async () => {
     const { rules } = await parseRegistriesConf(CONF, 'registries.conf');
-    const options = [parseMirrorOption('quay.io=plain.example.net/quay'), parseMirrorOption('quay.io/b=x.example.org')];
-    const places = (name: string): string[] => pullPlaces(parseRepositoryName(name), DIGEST, rules, options).map(shown);
+    const options = [
+      parseMirrorOption('quay.io=plain.example.net/quay'),
+      parseMirrorOption('quay.io/b=x.example.org'),
+    ];
+    const places = (name: string): string[] =>
+      pullPlaces(parseRepositoryName(name), DIGEST, rules, options).map(shown);
     expect(places('quay.io/a/b')).toEqual(['plain.example.net/quay/a/b insecure']);
     expect(places('quay.io/b/c')).toEqual(['x.example.org/c blocked']);
     expect(places('example.com/bar/c')).toEqual(['example.com/foo/c insecure']);
@@ -113,6 +150,11 @@ it('pushPlace rewrites nothing, and knows what is blocked and insecure', async (
   expect(place('a.example.org/a')).toBe('a.example.org/a blocked');
 });
 
-it.each(['', 'quay.io', '=x.io', 'quay.io=', 'quay.io=https://x.io', 'a=b=c', 'quay.io/=x.io'])('%j is no mirror option', (text) => {
-  expect(() => parseMirrorOption(text)).toThrow(expect.objectContaining({ code: 'USAGE' }) as Error);
-});
+it.each(['', 'quay.io', '=x.io', 'quay.io=', 'quay.io=https://x.io', 'a=b=c', 'quay.io/=x.io'])(
+  '%j is no mirror option',
+  (text) => {
+    expect(() => parseMirrorOption(text)).toThrow(
+      expect.objectContaining({ code: 'USAGE' }) as Error,
+    );
+  },
+);

@@ -7,7 +7,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { SigningKey } from '../../../src/trust/keys.ts';
-import { loadSigningKey, makeOwnKey, ownKeyPath, saveKeyPair } from '../../../src/packing/signing-key.ts';
+import {
+  loadSigningKey,
+  makeOwnKey,
+  ownKeyPath,
+  saveKeyPair,
+} from '../../../src/packing/signing-key.ts';
 
 const ROUNDS = 50;
 const source = { passphrase: async () => undefined };
@@ -35,9 +40,13 @@ describe('a key of their own', () => {
 
   it('is never written over, not even by others who make theirs at once, and nothing is left of the attempts', async () => {
     const attempts = await Promise.allSettled(Array.from({ length: 4 }, () => makeOwnKey(folder)));
-    const made = attempts.flatMap((attempt) => (attempt.status === 'fulfilled' ? [attempt.value.public.id] : []));
+    const made = attempts.flatMap((attempt) =>
+      attempt.status === 'fulfilled' ? [attempt.value.public.id] : [],
+    );
     expect(made).toHaveLength(1);
-    await expect(saveKeyPair(SigningKey.generate('ed25519'), ownKeyPath(folder), undefined)).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(
+      saveKeyPair(SigningKey.generate('ed25519'), ownKeyPath(folder), undefined),
+    ).rejects.toMatchObject({ code: 'USAGE' });
     expect((await loadSigningKey(source, folder))?.public.id).toBe(made[0]);
     expect((await readdir(folder)).toSorted()).toEqual(['signing-key.pem', 'signing-key.pub']);
   });

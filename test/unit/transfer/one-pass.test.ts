@@ -20,7 +20,10 @@ function blobsOf(...sizes: readonly number[]): readonly Blob[] {
 }
 
 /** A pass over blobs, and the digests of those that were read from, in order. */
-function passOver(blobs: readonly Blob[], broken?: { readonly failure: Error; readonly in: Blob }): { pass: OnePass; read: string[] } {
+function passOver(
+  blobs: readonly Blob[],
+  broken?: { readonly failure: Error; readonly in: Blob },
+): { pass: OnePass; read: string[] } {
   const read: string[] = [];
   const pass = new OnePass(
     blobs.map(({ descriptor }) => descriptor),
@@ -39,7 +42,8 @@ function passOver(blobs: readonly Blob[], broken?: { readonly failure: Error; re
 
 async function contentOf(pass: OnePass, { descriptor }: Blob, start = 0): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of pass.fetch(descriptor, { range: { start, end: descriptor.size } })) chunks.push(Buffer.from(chunk));
+  for await (const chunk of pass.fetch(descriptor, { range: { start, end: descriptor.size } }))
+    chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks);
 }
 
@@ -48,10 +52,18 @@ describe('one pass', () => {
     const blobs = blobsOf(3 * MiB + 1, 0, 5, 9 * MiB, 2 * MiB);
     const { pass, read } = passOver(blobs);
     pass.beginSettling();
-    const all = await Promise.all([...blobs, ...blobs].toReversed().map((blob) => contentOf(pass, blob)));
-    expect(all.every((content, index) => content.equals(blobs[(2 * blobs.length - 1 - index) % blobs.length]!.bytes))).toBe(true);
+    const all = await Promise.all(
+      [...blobs, ...blobs].toReversed().map((blob) => contentOf(pass, blob)),
+    );
+    expect(
+      all.every((content, index) =>
+        content.equals(blobs[(2 * blobs.length - 1 - index) % blobs.length]!.bytes),
+      ),
+    ).toBe(true);
     expect(read).toEqual(blobs.map(({ descriptor }) => descriptor.digest));
-    expect((await contentOf(pass, blobs[3]!, 4 * MiB)).equals(blobs[3]!.bytes.subarray(4 * MiB))).toBe(true);
+    expect(
+      (await contentOf(pass, blobs[3]!, 4 * MiB)).equals(blobs[3]!.bytes.subarray(4 * MiB)),
+    ).toBe(true);
     pass.settle(blobs[3]!.descriptor.digest);
     await expect(contentOf(pass, blobs[3]!)).rejects.toMatchObject({ code: 'PASSED' });
     await pass.finish();
@@ -64,7 +76,9 @@ describe('one pass', () => {
     pass.settle(blobs[0]!.descriptor.digest);
     const large = blobs[1]!;
     expect((await contentOf(pass, large)).equals(large.bytes)).toBe(true);
-    expect((await contentOf(pass, large, 60 * MiB)).equals(large.bytes.subarray(60 * MiB))).toBe(true);
+    expect((await contentOf(pass, large, 60 * MiB)).equals(large.bytes.subarray(60 * MiB))).toBe(
+      true,
+    );
     await expect(contentOf(pass, large)).rejects.toMatchObject({ code: 'PASSED' });
     pass.settle(large.descriptor.digest);
     expect((await contentOf(pass, blobs[2]!)).equals(blobs[2]!.bytes)).toBe(true);

@@ -6,9 +6,18 @@ import { digestOf } from '../../../src/core/digest.ts';
 import { BundleError, hasCode } from '../../../src/core/errors.ts';
 import type { TransferEvent } from '../../../src/core/events.ts';
 import { OCTET_STREAM } from '../../../src/core/media-types.ts';
-import { readVerified, RepeatableContent, twiceIfWrong, verified } from '../../../src/transfer/verified.ts';
+import {
+  readVerified,
+  RepeatableContent,
+  twiceIfWrong,
+  verified,
+} from '../../../src/transfer/verified.ts';
 
-const describing = (bytes: Uint8Array): Descriptor => ({ mediaType: OCTET_STREAM, digest: digestOf(bytes), size: bytes.length });
+const describing = (bytes: Uint8Array): Descriptor => ({
+  mediaType: OCTET_STREAM,
+  digest: digestOf(bytes),
+  size: bytes.length,
+});
 const content = fc.uint8Array({ minLength: 1, maxLength: 200 });
 const cuts = fc.array(fc.nat(200), { maxLength: 5 });
 
@@ -29,7 +38,11 @@ async function consume(stream: ByteStream): Promise<{ seen: number; failure: unk
   return { seen, failure: undefined };
 }
 
-async function expectRefused(altered: Uint8Array, at: readonly number[], expected: Descriptor): Promise<void> {
+async function expectRefused(
+  altered: Uint8Array,
+  at: readonly number[],
+  expected: Descriptor,
+): Promise<void> {
   const { seen, failure } = await consume(verified(streamOf(...pieces(altered, at)), expected));
   expect(hasCode(failure, 'CONTENT_MISMATCH')).toBe(true);
   expect(seen).toBeLessThan(expected.size);
@@ -39,7 +52,11 @@ describe('verified', () => {
   it('passes on what was promised, however it is cut', async () => {
     await fc.assert(
       fc.asyncProperty(content, cuts, async (bytes, at) => {
-        const got = await readAll(verified(streamOf(...pieces(bytes, at)), describing(bytes)), bytes.length, 'test');
+        const got = await readAll(
+          verified(streamOf(...pieces(bytes, at)), describing(bytes)),
+          bytes.length,
+          'test',
+        );
         expect(Buffer.compare(got, bytes)).toBe(0);
       }),
     );
@@ -65,11 +82,17 @@ describe('verified', () => {
 
   it('refuses any byte more, and never hands on the last byte before it', async () => {
     await fc.assert(
-      fc.asyncProperty(content, cuts, fc.uint8Array({ minLength: 1 }), fc.nat(), async (bytes, at, more, where) => {
-        const cut = where % (bytes.length + 1);
-        const altered = Buffer.concat([bytes.subarray(0, cut), more, bytes.subarray(cut)]);
-        await expectRefused(altered, at, describing(bytes));
-      }),
+      fc.asyncProperty(
+        content,
+        cuts,
+        fc.uint8Array({ minLength: 1 }),
+        fc.nat(),
+        async (bytes, at, more, where) => {
+          const cut = where % (bytes.length + 1);
+          const altered = Buffer.concat([bytes.subarray(0, cut), more, bytes.subarray(cut)]);
+          await expectRefused(altered, at, describing(bytes));
+        },
+      ),
     );
   });
 
@@ -79,17 +102,29 @@ describe('verified', () => {
       expected: digestOf(bytes),
       got: digestOf(other),
     });
-    expect((await consume(verified(streamOf(bytes, other), describing(bytes)))).failure).toMatchObject({ expected: '4 bytes' });
-    expect((await consume(verified(streamOf(), describing(bytes)))).failure).toMatchObject({ expected: '4 bytes', got: '0 bytes' });
+    expect(
+      (await consume(verified(streamOf(bytes, other), describing(bytes)))).failure,
+    ).toMatchObject({ expected: '4 bytes' });
+    expect((await consume(verified(streamOf(), describing(bytes)))).failure).toMatchObject({
+      expected: '4 bytes',
+      got: '0 bytes',
+    });
   });
 
   it('checks the empty blob too', async () => {
     const empty = describing(Buffer.alloc(0));
     expect(await consume(verified(streamOf(), empty))).toEqual({ seen: 0, failure: undefined });
-    expect(await consume(verified(streamOf(Buffer.alloc(0)), empty))).toEqual({ seen: 0, failure: undefined });
-    expect((await consume(verified(streamOf(Buffer.of(0)), empty))).failure).toMatchObject({ code: 'CONTENT_MISMATCH' });
+    expect(await consume(verified(streamOf(Buffer.alloc(0)), empty))).toEqual({
+      seen: 0,
+      failure: undefined,
+    });
+    expect((await consume(verified(streamOf(Buffer.of(0)), empty))).failure).toMatchObject({
+      code: 'CONTENT_MISMATCH',
+    });
     const wrong = { ...empty, digest: digestOf('x') };
-    expect((await consume(verified(streamOf(), wrong))).failure).toMatchObject({ code: 'CONTENT_MISMATCH' });
+    expect((await consume(verified(streamOf(), wrong))).failure).toMatchObject({
+      code: 'CONTENT_MISMATCH',
+    });
   });
 
   it('passes on the failure of its source, and closes the source when it refuses', async () => {
@@ -104,8 +139,12 @@ describe('verified', () => {
         closed.push(true);
       }
     };
-    expect((await consume(verified(source(true), describing(Buffer.from('good'))))).failure).toBe(broken);
-    expect((await consume(verified(source(false), describing(Buffer.from('good'))))).failure).toMatchObject({ code: 'CONTENT_MISMATCH' });
+    expect((await consume(verified(source(true), describing(Buffer.from('good'))))).failure).toBe(
+      broken,
+    );
+    expect(
+      (await consume(verified(source(false), describing(Buffer.from('good'))))).failure,
+    ).toMatchObject({ code: 'CONTENT_MISMATCH' });
     expect(closed).toEqual([true, true]);
   });
 });
@@ -116,7 +155,11 @@ it('verified keeps the last chunk even if its memory is used again', async () =>
     yield reused;
     reused.write('b');
   };
-  expect(Buffer.from(await readAll(verified(source(), describing(Buffer.from('a'))), 1, 'test')).toString()).toBe('a');
+  expect(
+    Buffer.from(
+      await readAll(verified(source(), describing(Buffer.from('a'))), 1, 'test'),
+    ).toString(),
+  ).toBe('a');
 });
 
 describe('RepeatableContent', () => {
@@ -129,18 +172,34 @@ describe('RepeatableContent', () => {
 
   it('gives the content from any byte, whatever was given before, reading at most a checkpoint more', async () => {
     await fc.assert(
-      fc.asyncProperty(content, cuts, fc.array(fc.nat(200), { minLength: 1, maxLength: 4 }), async (bytes, at, wanted) => {
-        const starts: number[] = [];
-        const distance = 16;
-        const repeatable = new RepeatableContent(describing(bytes), reader(bytes, at, starts), distance);
-        const whole = await readAll(repeatable.from(0), 200, 'test');
-        expect(Buffer.compare(whole, bytes)).toBe(0);
-        const longest = Math.max(distance, ...pieces(bytes, at).map(({ length }) => length));
-        for (const start of wanted.map((position) => position % (bytes.length + 1)).sort((a, b) => b - a)) {
-          expect(Buffer.compare(await readAll(repeatable.from(start), 200, 'test'), bytes.subarray(start))).toBe(0);
-          expect(start - starts.at(-1)!).toBeLessThan(distance + longest);
-        }
-      }),
+      fc.asyncProperty(
+        content,
+        cuts,
+        fc.array(fc.nat(200), { minLength: 1, maxLength: 4 }),
+        async (bytes, at, wanted) => {
+          const starts: number[] = [];
+          const distance = 16;
+          const repeatable = new RepeatableContent(
+            describing(bytes),
+            reader(bytes, at, starts),
+            distance,
+          );
+          const whole = await readAll(repeatable.from(0), 200, 'test');
+          expect(Buffer.compare(whole, bytes)).toBe(0);
+          const longest = Math.max(distance, ...pieces(bytes, at).map(({ length }) => length));
+          for (const start of wanted
+            .map((position) => position % (bytes.length + 1))
+            .sort((a, b) => b - a)) {
+            expect(
+              Buffer.compare(
+                await readAll(repeatable.from(start), 200, 'test'),
+                bytes.subarray(start),
+              ),
+            ).toBe(0);
+            expect(start - starts.at(-1)!).toBeLessThan(distance + longest);
+          }
+        },
+      ),
     );
   });
 
@@ -162,7 +221,11 @@ describe('RepeatableContent', () => {
   it('believes nothing it saw before it was restarted', async () => {
     const bytes = Buffer.alloc(100, 7);
     let source = Buffer.alloc(100, 8);
-    const repeatable = new RepeatableContent(describing(bytes), (start) => streamOf(source.subarray(start)), 16);
+    const repeatable = new RepeatableContent(
+      describing(bytes),
+      (start) => streamOf(source.subarray(start)),
+      16,
+    );
     expect((await consume(repeatable.from(0))).failure).toMatchObject({ code: 'CONTENT_MISMATCH' });
     source = bytes;
     repeatable.restart();
@@ -202,11 +265,15 @@ describe('twiceIfWrong', () => {
 describe('readVerified', () => {
   it('does not begin to read what is over the limit', async () => {
     const bytes = Buffer.from('four');
-    expect(Buffer.compare(await readVerified(streamOf(bytes), describing(bytes), 4), bytes)).toBe(0);
+    expect(Buffer.compare(await readVerified(streamOf(bytes), describing(bytes), 4), bytes)).toBe(
+      0,
+    );
     const never = async function* (): AsyncGenerator<Uint8Array> {
       yield await Promise.reject<Uint8Array>(new Error('was read'));
     };
-    await expect(readVerified(never(), describing(bytes), 3)).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
+    await expect(readVerified(never(), describing(bytes), 3)).rejects.toMatchObject({
+      code: 'UNSUPPORTED_CONTENT',
+    });
   });
 });
 
@@ -223,6 +290,8 @@ describe('readAll', () => {
   });
 
   it('stops at its limit', async () => {
-    await expect(readAll(streamOf(Buffer.alloc(3), Buffer.alloc(2)), 4, 'test')).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    await expect(
+      readAll(streamOf(Buffer.alloc(3), Buffer.alloc(2)), 4, 'test'),
+    ).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
   });
 });

@@ -25,7 +25,13 @@ function privatePem(key: KeyObject): string {
 }
 
 /** Both halves of a key that Node's own generators make: their types differ from call to call. */
-function pairOf({ publicKey, privateKey }: { publicKey: KeyObject; privateKey: KeyObject }): [KeyObject, KeyObject] {
+function pairOf({
+  publicKey,
+  privateKey,
+}: {
+  publicKey: KeyObject;
+  privateKey: KeyObject;
+}): [KeyObject, KeyObject] {
   return [publicKey, privateKey];
 }
 
@@ -105,12 +111,14 @@ describe.each(KEY_TYPES)('a key of type %s', (type) => {
 
   it('makes signatures that take as many characters as the placeholder', () => {
     const base64 = (bytes: Uint8Array): number => Buffer.from(bytes).toString('base64').length;
-    for (let run = 0; run < 20; run += 1) expect(base64(key.sign(message))).toBe(base64(key.placeholder));
+    for (let run = 0; run < 20; run += 1)
+      expect(base64(key.sign(message))).toBe(base64(key.placeholder));
   });
 });
 
 describe('keys that are refused', () => {
-  const elliptic = (namedCurve: string): [KeyObject, KeyObject] => pairOf(generateKeyPairSync('ec', { namedCurve }));
+  const elliptic = (namedCurve: string): [KeyObject, KeyObject] =>
+    pairOf(generateKeyPairSync('ec', { namedCurve }));
   const refused: [string, [KeyObject, KeyObject]][] = [
     ['RSA of 1,024 bits', pairOf(generateKeyPairSync('rsa', { modulusLength: 1024 }))],
     ['RSA of 2,047 bits', pairOf(generateKeyPairSync('rsa', { modulusLength: 2047 }))],
@@ -144,7 +152,9 @@ describe('keys that are refused', () => {
     ['a certificate', pem.replaceAll('PUBLIC KEY', 'CERTIFICATE')],
     [
       'a key in the form of PKCS#1',
-      generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ type: 'pkcs1', format: 'pem' }).toString(),
+      generateKeyPairSync('rsa', { modulusLength: 2048 })
+        .publicKey.export({ type: 'pkcs1', format: 'pem' })
+        .toString(),
     ],
     ['base64 that is cut', pem.replace(/....\n-----END/, '\n-----END')],
     ['bytes after the key', pem.replace(/(=*)\n-----END/, 'AAAA\n-----END')],
@@ -180,16 +190,19 @@ describeWith(['openssl'], 'other encodings of a good key', () => {
     expect(codeOf(() => SignerKey.parse(`${stdout}\n`, 'key'))).toBe('CONFIGURATION');
   });
 
-  it.each(encodings)('of a private key lead to the same key id, or are refused: %s', async (_, options) => {
-    const key = SigningKey.generate('ecdsa-p256');
-    const { stdout } = await execa('openssl', ['ec', ...options], { input: key.pem() });
-    let id: string;
-    try {
-      ({ id } = SigningKey.parse(`${stdout}\n`, 'key').public);
-    } catch (error) {
-      expect(error).toMatchObject({ code: 'CONFIGURATION' });
-      return;
-    }
-    expect(id).toBe(key.public.id);
-  });
+  it.each(encodings)(
+    'of a private key lead to the same key id, or are refused: %s',
+    async (_, options) => {
+      const key = SigningKey.generate('ecdsa-p256');
+      const { stdout } = await execa('openssl', ['ec', ...options], { input: key.pem() });
+      let id: string;
+      try {
+        ({ id } = SigningKey.parse(`${stdout}\n`, 'key').public);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'CONFIGURATION' });
+        return;
+      }
+      expect(id).toBe(key.public.id);
+    },
+  );
 });

@@ -14,7 +14,9 @@ const release = keyFile('verifier-public-key-redhat-release').content;
 const beta = keyFile('verifier-public-key-redhat-beta-2').content;
 
 async function fingerprints(...contents: readonly Uint8Array[]): Promise<string[]> {
-  const keys = await readReleaseKeys(contents.map((content, index) => ({ name: `file ${index}`, content })));
+  const keys = await readReleaseKeys(
+    contents.map((content, index) => ({ name: `file ${index}`, content })),
+  );
   return keys.map(({ fingerprint }) => fingerprint);
 }
 
@@ -38,14 +40,25 @@ describe('readReleaseKeys', () => {
   });
 
   it('reads keys that have expired: they are refused when they are used', async () => {
-    const files = ['verifier-public-key-openshift-ci', 'verifier-public-key-openshift-ci-4'].map(keyFile);
-    expect((await readReleaseKeys(files)).map(({ fingerprint }) => fingerprint)).toEqual([CI, CI_4]);
+    const files = ['verifier-public-key-openshift-ci', 'verifier-public-key-openshift-ci-4'].map(
+      keyFile,
+    );
+    expect((await readReleaseKeys(files)).map(({ fingerprint }) => fingerprint)).toEqual([
+      CI,
+      CI_4,
+    ]);
   });
 
   it('reads several keys of one file, armored and binary', async () => {
     expect(await fingerprints(Buffer.concat([release, beta]))).toEqual([RELEASE, BETA]);
-    expect(await fingerprints(Buffer.concat([await binary(release), await binary(beta)]))).toEqual([RELEASE, BETA]);
-    const keyring = armor(enums.armor.publicKey, Buffer.concat([await binary(release), await binary(beta)]));
+    expect(await fingerprints(Buffer.concat([await binary(release), await binary(beta)]))).toEqual([
+      RELEASE,
+      BETA,
+    ]);
+    const keyring = armor(
+      enums.armor.publicKey,
+      Buffer.concat([await binary(release), await binary(beta)]),
+    );
     expect(await fingerprints(Buffer.from(keyring))).toEqual([RELEASE, BETA]);
   });
 
@@ -55,7 +68,9 @@ describe('readReleaseKeys', () => {
   });
 
   it('refuses the corrupt key', async () => {
-    await expect(readReleaseKeys([keyFile('ocmirror-buggy-ocp-sig-key.asc')])).rejects.toThrow(configuration);
+    await expect(readReleaseKeys([keyFile('ocmirror-buggy-ocp-sig-key.asc')])).rejects.toThrow(
+      configuration,
+    );
   });
 
   it('refuses files without a whole public key', async () => {
@@ -75,7 +90,8 @@ describe('readReleaseKeys', () => {
       Buffer.concat([packets, Buffer.alloc(1)]),
       Buffer.alloc(MAX_KEY_BYTES + 1, 0x99),
     ];
-    for (const content of contents) await expect(fingerprints(release, Buffer.from(content))).rejects.toThrow(configuration);
+    for (const content of contents)
+      await expect(fingerprints(release, Buffer.from(content))).rejects.toThrow(configuration);
   });
 
   it('never makes another key of a damaged one', async () => {

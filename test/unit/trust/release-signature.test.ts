@@ -1,13 +1,38 @@
 import { inflateRawSync } from 'node:zlib';
-import { enums, generateKey, reformatKey, revokeKey, sign, createMessage, type PrivateKey, type PublicKey } from 'openpgp';
+import {
+  enums,
+  generateKey,
+  reformatKey,
+  revokeKey,
+  sign,
+  createMessage,
+  type PrivateKey,
+  type PublicKey,
+} from 'openpgp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { makeReleaseSigner, releaseStatement, type ReleaseSigner } from '../../../scripts/lib/release-signer.ts';
+import {
+  makeReleaseSigner,
+  releaseStatement,
+  type ReleaseSigner,
+} from '../../../scripts/lib/release-signer.ts';
 import { digestOf } from '../../../src/core/digest.ts';
 import { BundleError } from '../../../src/core/errors.ts';
 import { PINNED_RELEASE_KEYS } from '../../../src/trust/pinned-release-keys.ts';
 import { type ReleaseKeys, readReleaseKeys } from '../../../src/trust/release-keys.ts';
-import { type ReleaseSignature, verifyReleaseSignature, verifyReleaseSignatures } from '../../../src/trust/release-signature.ts';
-import { CI_4_0, keyFile, keysOf, OCP_4_15, OCP_4_16, type RealSignature, RHEL_7 } from '../../support/release-signatures.ts';
+import {
+  type ReleaseSignature,
+  verifyReleaseSignature,
+  verifyReleaseSignatures,
+} from '../../../src/trust/release-signature.ts';
+import {
+  CI_4_0,
+  keyFile,
+  keysOf,
+  OCP_4_15,
+  OCP_4_16,
+  type RealSignature,
+  RHEL_7,
+} from '../../support/release-signatures.ts';
 
 const NOW = new Date('2026-06-01T00:00:00Z');
 const RED_HAT = '567E347AD0044ADE55BA8A5F199E2F91FD431D51';
@@ -36,8 +61,18 @@ function facts({ fingerprint, dockerReference, created }: ReleaseSignature): str
 
 describe('real release signatures', () => {
   it.each([
-    ['4.15.0', OCP_4_15, 'quay.io/openshift-release-dev/ocp-release:4.15.0-x86_64', '2024-02-26T16:00:12.000Z'],
-    ['4.16.0', OCP_4_16, 'quay.io/openshift-release-dev/ocp-release:4.16.0-x86_64', '2024-06-26T03:34:02.000Z'],
+    [
+      '4.15.0',
+      OCP_4_15,
+      'quay.io/openshift-release-dev/ocp-release:4.15.0-x86_64',
+      '2024-02-26T16:00:12.000Z',
+    ],
+    [
+      '4.16.0',
+      OCP_4_16,
+      'quay.io/openshift-release-dev/ocp-release:4.16.0-x86_64',
+      '2024-06-26T03:34:02.000Z',
+    ],
     ['version 3', RHEL_7, 'registry.access.redhat.com/rhel7:7.6', '2019-04-09T18:14:24.000Z'],
   ])('are good: %s', async (_, { message, digest }, dockerReference, created) => {
     expect(await verifyReleaseSignature(message, digest, redHat, NOW)).toEqual({
@@ -51,45 +86,62 @@ describe('real release signatures', () => {
     });
   });
 
-  it.each([OCP_4_15, OCP_4_16, RHEL_7])('are good for one digest only: $digest', async ({ message, digest }) => {
-    const other = digestOf('another release');
-    await expect(verifyReleaseSignature(message, other, redHat, NOW)).rejects.toMatchObject({
-      code: 'SIGNATURE_INVALID',
-      expected: other,
-      got: digest,
-    });
-  });
+  it.each([OCP_4_15, OCP_4_16, RHEL_7])(
+    'are good for one digest only: $digest',
+    async ({ message, digest }) => {
+      const other = digestOf('another release');
+      await expect(verifyReleaseSignature(message, other, redHat, NOW)).rejects.toMatchObject({
+        code: 'SIGNATURE_INVALID',
+        expected: other,
+        got: digest,
+      });
+    },
+  );
 
-  it.each([OCP_4_15, RHEL_7])('say the same or nothing when any bit of the file is changed: $digest', async (real) => {
-    const genuine = await outcome(real.message, real);
-    for (const { altered } of flips(real.message)) {
-      expect([genuine, 'SIGNATURE_INVALID', 'SIGNER_UNKNOWN']).toContain(await outcome(altered, real));
-    }
-  });
+  it.each([OCP_4_15, RHEL_7])(
+    'say the same or nothing when any bit of the file is changed: $digest',
+    async (real) => {
+      const genuine = await outcome(real.message, real);
+      for (const { altered } of flips(real.message)) {
+        expect([genuine, 'SIGNATURE_INVALID', 'SIGNER_UNKNOWN']).toContain(
+          await outcome(altered, real),
+        );
+      }
+    },
+  );
 
-  // The file is compressed; here the packets lie open, and it can be said to the bit what OpenPGP leaves unsigned.
+  // The file is compressed; here the packets lie open, and it can be said to the bit what OpenPGP
+  // leaves unsigned.
   it.each([
     ['version 3', RHEL_7],
     ['version 4', OCP_4_15],
-  ])('have no unsigned bits but in file name and date, and in the unhashed subpackets: %s', async (version, real) => {
-    const open = inflateRawSync(real.message.subarray(2));
-    const genuine = await outcome(open, real);
-    const literal = 15; // behind the one-pass header: tag, two bytes of length, format, length of the name, name, date
-    const name = literal + 5;
-    const date = name + open[name - 1]!;
-    const allowed = new Set(range(name, date + 4).flatMap((at) => range(0, 8).map((bit) => `${at}.${bit}`)));
-    if (version === 'version 4') {
-      // The one unhashed subpacket names the issuer: 9 bytes of type 16. openpgp does not mind when it is marked
-      // critical, nor when it begins inside the area but ends behind it.
-      const issuer = open.indexOf(Buffer.from([0, 10, 9, 16, 0x19, 0x9e]));
-      for (const bit of [`${issuer + 1}.1`, `${issuer + 1}.3`, `${issuer + 3}.7`]) allowed.add(bit);
-    }
-    const ignored = new Set<string>();
-    for (const { altered, at, bit } of flips(open)) {
-      if ((await outcome(altered, real)) === genuine) ignored.add(`${at}.${bit}`);
-    }
-    expect(ignored).toEqual(allowed);
-  });
+  ])(
+    'have no unsigned bits but in file name and date, and in the unhashed subpackets: %s',
+    async (version, real) => {
+      const open = inflateRawSync(real.message.subarray(2));
+      const genuine = await outcome(open, real);
+      // Behind the one-pass header: tag, two bytes of length, format, length of the name, name,
+      // date.
+      const literal = 15;
+      const name = literal + 5;
+      const date = name + open[name - 1]!;
+      const allowed = new Set(
+        range(name, date + 4).flatMap((at) => range(0, 8).map((bit) => `${at}.${bit}`)),
+      );
+      if (version === 'version 4') {
+        // The one unhashed subpacket names the issuer: 9 bytes of type 16. openpgp does not mind
+        // when it is marked critical, nor when it begins inside the area but ends behind it.
+        const issuer = open.indexOf(Buffer.from([0, 10, 9, 16, 0x19, 0x9e]));
+        for (const bit of [`${issuer + 1}.1`, `${issuer + 1}.3`, `${issuer + 3}.7`])
+          allowed.add(bit);
+      }
+      const ignored = new Set<string>();
+      for (const { altered, at, bit } of flips(open)) {
+        if ((await outcome(altered, real)) === genuine) ignored.add(`${at}.${bit}`);
+      }
+      expect(ignored).toEqual(allowed);
+    },
+  );
 
   it('are refused cut or with something behind them', async () => {
     for (const real of [OCP_4_15, RHEL_7]) {
@@ -97,7 +149,9 @@ describe('real release signatures', () => {
         for (let length = 0; length < open.length; length += 1) {
           expect(await outcome(open.subarray(0, length), real)).toBe('SIGNATURE_INVALID');
         }
-        expect(await outcome(Buffer.concat([open, Buffer.alloc(1)]), real)).toBe('SIGNATURE_INVALID');
+        expect(await outcome(Buffer.concat([open, Buffer.alloc(1)]), real)).toBe(
+          'SIGNATURE_INVALID',
+        );
         expect(await outcome(Buffer.concat([open, open]), real)).toBe('SIGNATURE_INVALID');
       }
     }
@@ -105,28 +159,45 @@ describe('real release signatures', () => {
 
   it('count for nothing when their key has expired since', async () => {
     const { message, digest } = CI_4_0;
-    await expect(verifyReleaseSignature(message, digest, ci, NOW)).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
+    await expect(verifyReleaseSignature(message, digest, ci, NOW)).rejects.toMatchObject({
+      code: 'SIGNATURE_INVALID',
+    });
     const then = new Date('2021-04-20T00:00:00Z');
-    await expect(verifyReleaseSignature(message, digest, ci, then)).resolves.toMatchObject({ keyName: 'openshift-ci' });
+    await expect(verifyReleaseSignature(message, digest, ci, then)).resolves.toMatchObject({
+      keyName: 'openshift-ci',
+    });
   });
 
   it('are refused when their key is not given', async () => {
-    await expect(verifyReleaseSignature(OCP_4_15.message, OCP_4_15.digest, ci, NOW)).rejects.toMatchObject({
+    await expect(
+      verifyReleaseSignature(OCP_4_15.message, OCP_4_15.digest, ci, NOW),
+    ).rejects.toMatchObject({
       code: 'SIGNER_UNKNOWN',
       got: RED_HAT.slice(-16),
     });
-    await expect(verifyReleaseSignature(OCP_4_15.message, OCP_4_15.digest, [], NOW)).rejects.toMatchObject({ code: 'SIGNER_UNKNOWN' });
+    await expect(
+      verifyReleaseSignature(OCP_4_15.message, OCP_4_15.digest, [], NOW),
+    ).rejects.toMatchObject({ code: 'SIGNER_UNKNOWN' });
   });
 
-  it.each([OCP_4_15, RHEL_7])('are refused by a clock that is more than a day behind them: $digest', async ({ message, digest }) => {
-    const { created } = await verifyReleaseSignature(message, digest, redHat, NOW);
-    const at = (ms: number): Promise<unknown> => verifyReleaseSignature(message, digest, redHat, new Date(created.getTime() + ms));
-    await expect(at(-DAY)).resolves.toMatchObject({ created });
-    await expect(at(-DAY - 1000)).rejects.toMatchObject({ code: 'SIGNATURE_INVALID', hint: 'Set the clock of this host.' });
-    await expect(verifyReleaseSignature(message, digest, redHat, new Date(0))).rejects.toMatchObject({
-      hint: 'Set the clock of this host.',
-    });
-  });
+  it.each([OCP_4_15, RHEL_7])(
+    'are refused by a clock that is more than a day behind them: $digest',
+    async ({ message, digest }) => {
+      const { created } = await verifyReleaseSignature(message, digest, redHat, NOW);
+      const at = (ms: number): Promise<unknown> =>
+        verifyReleaseSignature(message, digest, redHat, new Date(created.getTime() + ms));
+      await expect(at(-DAY)).resolves.toMatchObject({ created });
+      await expect(at(-DAY - 1000)).rejects.toMatchObject({
+        code: 'SIGNATURE_INVALID',
+        hint: 'Set the clock of this host.',
+      });
+      await expect(
+        verifyReleaseSignature(message, digest, redHat, new Date(0)),
+      ).rejects.toMatchObject({
+        hint: 'Set the clock of this host.',
+      });
+    },
+  );
 });
 
 describe('verifyReleaseSignature', () => {
@@ -142,13 +213,20 @@ describe('verifyReleaseSignature', () => {
   it.each(['rsa', 'ed25519'] as const)('accepts a key of its own: %s', async (type) => {
     const own = await makeReleaseSigner({ type });
     await expect(
-      verifyReleaseSignature(await own.sign(digest, reference), digest, await keysOf(own.publicKeyArmored), new Date()),
+      verifyReleaseSignature(
+        await own.sign(digest, reference),
+        digest,
+        await keysOf(own.publicKeyArmored),
+        new Date(),
+      ),
     ).resolves.toMatchObject({ fingerprint: own.fingerprint, dockerReference: reference });
   });
 
   it('finds the key among others', async () => {
     const message = await signer.sign(digest, reference);
-    await expect(verifyReleaseSignature(message, digest, [...redHat, ...ci, ...keys], new Date())).resolves.toMatchObject({
+    await expect(
+      verifyReleaseSignature(message, digest, [...redHat, ...ci, ...keys], new Date()),
+    ).resolves.toMatchObject({
       fingerprint: signer.fingerprint,
     });
   });
@@ -158,8 +236,11 @@ describe('verifyReleaseSignature', () => {
     const short = await makeReleaseSigner({ date: made, lifetime: 30 * 86_400 });
     const shortKeys = await keysOf(short.publicKeyArmored);
     const message = await short.sign(digest, reference, { date: new Date('2024-01-10T00:00:00Z') });
-    const at = (text: string): Promise<unknown> => verifyReleaseSignature(message, digest, shortKeys, new Date(text));
-    await expect(at('2024-01-20T00:00:00Z')).resolves.toMatchObject({ keyId: short.fingerprint.slice(-16) });
+    const at = (text: string): Promise<unknown> =>
+      verifyReleaseSignature(message, digest, shortKeys, new Date(text));
+    await expect(at('2024-01-20T00:00:00Z')).resolves.toMatchObject({
+      keyId: short.fingerprint.slice(-16),
+    });
     await expect(at('2024-01-31T00:00:00Z')).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
   });
 
@@ -188,7 +269,12 @@ describe('verifyReleaseSignature', () => {
 
     it('accepts what was signed before the key was certified anew', async () => {
       const date = new Date('2025-01-01T00:00:00Z');
-      const { publicKey } = await reformatKey({ privateKey, userIDs: { name: 'Test' }, date, format: 'object' });
+      const { publicKey } = await reformatKey({
+        privateKey,
+        userIDs: { name: 'Test' },
+        date,
+        format: 'object',
+      });
       await expect(verify(publicKey)).resolves.toMatchObject({ keyName: 'Test' });
     });
 
@@ -197,19 +283,34 @@ describe('verifyReleaseSignature', () => {
       ['retired', enums.reasonForRevocation.keyRetired],
     ])('refuses a key that was revoked since: %s', async (_, flag) => {
       const date = new Date('2025-01-01T00:00:00Z');
-      const { publicKey } = await revokeKey({ key: privateKey, reasonForRevocation: { flag }, date, format: 'object' });
+      const { publicKey } = await revokeKey({
+        key: privateKey,
+        reasonForRevocation: { flag },
+        date,
+        format: 'object',
+      });
       await expect(verify(publicKey)).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
     });
 
     it('accepts the renewed edition of a key beside the one that has run out', async () => {
       const edition = async (keyExpirationTime: number, date: string): Promise<ReleaseKeys> => {
-        const options = { privateKey, userIDs: { name: 'Test' }, keyExpirationTime, date: new Date(date), format: 'object' } as const;
+        const options = {
+          privateKey,
+          userIDs: { name: 'Test' },
+          keyExpirationTime,
+          date: new Date(date),
+          format: 'object',
+        } as const;
         return keysOf((await reformatKey(options)).publicKey.armor());
       };
       const old = await edition(365 * 86_400, '2024-01-01T00:00:00Z');
       const renewed = await edition(0, '2025-01-01T00:00:00Z');
-      await expect(verifyReleaseSignature(message, digest, old, NOW)).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
-      await expect(verifyReleaseSignature(message, digest, [...old, ...renewed], NOW)).resolves.toMatchObject({ keyName: 'Test' });
+      await expect(verifyReleaseSignature(message, digest, old, NOW)).rejects.toMatchObject({
+        code: 'SIGNATURE_INVALID',
+      });
+      await expect(
+        verifyReleaseSignature(message, digest, [...old, ...renewed], NOW),
+      ).resolves.toMatchObject({ keyName: 'Test' });
     });
 
     it('does not know a subkey that the given key does not hold', async () => {
@@ -227,32 +328,64 @@ describe('verifyReleaseSignature', () => {
     };
     const outcomeOf = async (statement: object | string): Promise<ReleaseSignature> => {
       const text = typeof statement === 'string' ? statement : JSON.stringify(statement);
-      return verifyReleaseSignature(await signer.signContent(Buffer.from(text)), digest, keys, new Date());
+      return verifyReleaseSignature(
+        await signer.signContent(Buffer.from(text)),
+        digest,
+        keys,
+        new Date(),
+      );
     };
 
     it.each([
       ['without optional fields', { critical, optional: {} }],
-      ['with both optional fields', { critical, optional: { creator: 'me', timestamp: 1_555_943_751 } }],
+      [
+        'with both optional fields',
+        { critical, optional: { creator: 'me', timestamp: 1_555_943_751 } },
+      ],
     ])('as it is: %s', async (_, statement) => {
       await expect(outcomeOf(statement)).resolves.toMatchObject({ dockerReference: reference });
     });
 
     it.each([
-      ['of another type', { critical: { ...critical, type: 'atomic container Signature' }, optional: {} }],
+      [
+        'of another type',
+        { critical: { ...critical, type: 'atomic container Signature' }, optional: {} },
+      ],
       ['without optional', { critical }],
       ['without critical', { optional: {} }],
       ['without an identity', { critical: { ...critical, identity: undefined }, optional: {} }],
-      ['with an empty reference', { critical: { ...critical, identity: { 'docker-reference': '' } }, optional: {} }],
-      ['with a reference that is no string', { critical: { ...critical, identity: { 'docker-reference': 1 } }, optional: {} }],
+      [
+        'with an empty reference',
+        { critical: { ...critical, identity: { 'docker-reference': '' } }, optional: {} },
+      ],
+      [
+        'with a reference that is no string',
+        { critical: { ...critical, identity: { 'docker-reference': 1 } }, optional: {} },
+      ],
       ['with an unknown field', { critical, optional: {}, more: 1 }],
       ['with an unknown critical field', { critical: { ...critical, more: 1 }, optional: {} }],
-      ['with an unknown field of the image', { critical: { ...critical, image: { ...critical.image, more: 1 } }, optional: {} }],
-      ['with an unknown field of the identity', { critical: { ...critical, identity: { ...critical.identity, more: 1 } }, optional: {} }],
+      [
+        'with an unknown field of the image',
+        { critical: { ...critical, image: { ...critical.image, more: 1 } }, optional: {} },
+      ],
+      [
+        'with an unknown field of the identity',
+        { critical: { ...critical, identity: { ...critical.identity, more: 1 } }, optional: {} },
+      ],
       ['with an unknown optional field', { critical, optional: { more: 1 } }],
       ['with a creator that is no string', { critical, optional: { creator: 1 } }],
-      ['with a digest of another kind', { critical: { ...critical, image: { 'docker-manifest-digest': `${digest}0` } }, optional: {} }],
+      [
+        'with a digest of another kind',
+        {
+          critical: { ...critical, image: { 'docker-manifest-digest': `${digest}0` } },
+          optional: {},
+        },
+      ],
       ['in other case', JSON.stringify({ critical, optional: {} }).replace('critical', 'Critical')],
-      ['with a key twice', JSON.stringify({ critical, optional: {} }).replace('{', '{"optional":{},')],
+      [
+        'with a key twice',
+        JSON.stringify({ critical, optional: {} }).replace('{', '{"optional":{},'),
+      ],
       ['with something behind it', `${JSON.stringify({ critical, optional: {} })}{}`],
       ['an object', '[]'],
       ['JSON', 'critical'],
@@ -273,7 +406,10 @@ describe('verifyReleaseSignature', () => {
     ];
     const shown = async (given: readonly Uint8Array[]): Promise<unknown> => {
       const { good, refused } = await verifyReleaseSignatures(given, digest, keys, new Date());
-      return { good: good.map((one) => one.digest), refused: refused.map(({ code }) => code).toSorted() };
+      return {
+        good: good.map((one) => one.digest),
+        refused: refused.map(({ code }) => code).toSorted(),
+      };
     };
     const expected = {
       good: [digestOf(messages[0]!), digestOf(messages[1]!)].toSorted(),

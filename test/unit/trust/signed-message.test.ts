@@ -1,7 +1,17 @@
-import { constants, createHash, createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import {
+  constants,
+  createHash,
+  createPrivateKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+} from 'node:crypto';
 import { deflateRawSync, deflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { parseSignedMessage, type SignedMessage } from '../../../src/trust/openpgp/signed-message.ts';
+import {
+  parseSignedMessage,
+  type SignedMessage,
+} from '../../../src/trust/openpgp/signed-message.ts';
 import { createdOfVersion3, verifyVersion3 } from '../../../src/trust/openpgp/version3.ts';
 
 const KEY_ID = '0123456789ABCDEF';
@@ -18,7 +28,10 @@ function packet(tag: number, body: Uint8Array): Buffer {
 }
 
 function onePass(type = 0, last = 1): Buffer {
-  return packet(4, Buffer.concat([Buffer.from([3, type, 8, 1]), Buffer.from(KEY_ID, 'hex'), Buffer.from([last])]));
+  return packet(
+    4,
+    Buffer.concat([Buffer.from([3, type, 8, 1]), Buffer.from(KEY_ID, 'hex'), Buffer.from([last])]),
+  );
 }
 
 function literal(content: Uint8Array): Buffer {
@@ -45,11 +58,17 @@ function version3(hashed: Uint8Array, type = 0): Buffer {
 }
 
 function message(content: string, type = 0, hashed = content): Buffer {
-  return Buffer.concat([onePass(type), literal(Buffer.from(content)), packet(2, version3(Buffer.from(hashed), type))]);
+  return Buffer.concat([
+    onePass(type),
+    literal(Buffer.from(content)),
+    packet(2, version3(Buffer.from(hashed), type)),
+  ]);
 }
 
 function rsaNumbers(key: KeyObject): { n: Buffer; e: Buffer } {
-  const { n, e } = createPrivateKey(key.export({ type: 'pkcs8', format: 'pem' })).export({ format: 'jwk' });
+  const { n, e } = createPrivateKey(key.export({ type: 'pkcs8', format: 'pem' })).export({
+    format: 'jwk',
+  });
   return { n: Buffer.from(n!, 'base64url'), e: Buffer.from(e!, 'base64url') };
 }
 
@@ -59,14 +78,23 @@ function compressed(algorithm: number, data: Uint8Array): Buffer {
 
 describe('parseSignedMessage', () => {
   const plain = message('content');
-  const expected: Partial<SignedMessage> = { version: 3, keyId: KEY_ID, type: 'binary', publicKeyAlgorithm: 1, hashAlgorithm: 8 };
+  const expected: Partial<SignedMessage> = {
+    version: 3,
+    keyId: KEY_ID,
+    type: 'binary',
+    publicKeyAlgorithm: 1,
+    hashAlgorithm: 8,
+  };
 
   it.each([
     ['bare', plain],
     ['in ZIP', compressed(1, deflateRawSync(plain))],
     ['in ZLIB', compressed(2, deflateSync(plain))],
     ['compressed twice', compressed(1, deflateRawSync(compressed(2, deflateSync(plain))))],
-    ['in a packet of indeterminate length', Buffer.concat([Buffer.from([0xa3, 1]), deflateRawSync(plain)])],
+    [
+      'in a packet of indeterminate length',
+      Buffer.concat([Buffer.from([0xa3, 1]), deflateRawSync(plain)]),
+    ],
   ])('takes a message apart: %s', (_, bytes) => {
     const parsed = parseSignedMessage(bytes);
     expect(parsed).toMatchObject(expected);
@@ -83,7 +111,9 @@ describe('parseSignedMessage', () => {
       Buffer.from([3]),
       body.subarray(10),
     ]);
-    const parsed = parseSignedMessage(Buffer.concat([onePass(), parts, packet(2, version3(Buffer.from('content')))]));
+    const parsed = parseSignedMessage(
+      Buffer.concat([onePass(), parts, packet(2, version3(Buffer.from('content')))]),
+    );
     expect(Buffer.from(parsed.content).toString()).toBe('content');
   });
 
@@ -101,21 +131,55 @@ describe('parseSignedMessage', () => {
     ['a second document', Buffer.concat([onePass(), data, data, signature])],
     ['a marker packet', Buffer.concat([packet(10, Buffer.from('PGP')), plain])],
     ['something behind it', Buffer.concat([plain, Buffer.from([0])])],
-    ['something behind the compressed packet', Buffer.concat([compressed(1, deflateRawSync(plain)), plain])],
-    ['something behind the deflated data', compressed(1, Buffer.concat([deflateRawSync(plain), Buffer.from('x')]))],
+    [
+      'something behind the compressed packet',
+      Buffer.concat([compressed(1, deflateRawSync(plain)), plain]),
+    ],
+    [
+      'something behind the deflated data',
+      compressed(1, Buffer.concat([deflateRawSync(plain), Buffer.from('x')])),
+    ],
     ['headers that disagree', Buffer.concat([onePass(1), data, signature])],
     ['bzip2', compressed(3, Buffer.from('BZh9'))],
     ['compression that is none', compressed(0, plain)],
     ['broken compression', compressed(1, Buffer.from('xxxx'))],
     ['a key', packet(6, Buffer.from('key'))],
-    ['a signature over a key', Buffer.concat([onePass(0x10), data, packet(2, version3(Buffer.from('content'), 0x10))])],
-    ['a signature of version 6', Buffer.concat([onePass(), data, packet(2, Buffer.concat([Buffer.from([6]), version3(Buffer.alloc(0))]))])],
-    ['a signature with partial lengths', Buffer.concat([onePass(), data, Buffer.from([0xc2, 0xe0, 3, 0])])],
-    ['a length beyond the end', Buffer.concat([Buffer.from([0xc4, 0xff, 0xff, 0xff, 0xff, 0xff]), Buffer.alloc(20)])],
-    ['literal data of an unknown format', Buffer.concat([onePass(), packet(11, Buffer.from('x\0\0\0\0\0content')), signature])],
-    ['a file name beyond the end', Buffer.concat([onePass(), packet(11, Buffer.from([0x62, 200, 1, 2, 3])), signature])],
+    [
+      'a signature over a key',
+      Buffer.concat([onePass(0x10), data, packet(2, version3(Buffer.from('content'), 0x10))]),
+    ],
+    [
+      'a signature of version 6',
+      Buffer.concat([
+        onePass(),
+        data,
+        packet(2, Buffer.concat([Buffer.from([6]), version3(Buffer.alloc(0))])),
+      ]),
+    ],
+    [
+      'a signature with partial lengths',
+      Buffer.concat([onePass(), data, Buffer.from([0xc2, 0xe0, 3, 0])]),
+    ],
+    [
+      'a length beyond the end',
+      Buffer.concat([Buffer.from([0xc4, 0xff, 0xff, 0xff, 0xff, 0xff]), Buffer.alloc(20)]),
+    ],
+    [
+      'literal data of an unknown format',
+      Buffer.concat([onePass(), packet(11, Buffer.from('x\0\0\0\0\0content')), signature]),
+    ],
+    [
+      'a file name beyond the end',
+      Buffer.concat([onePass(), packet(11, Buffer.from([0x62, 200, 1, 2, 3])), signature]),
+    ],
     ['a bomb', compressed(1, deflateRawSync(Buffer.alloc(20_000_000)))],
-    ['compression eight deep', Array.from({ length: 8 }).reduce<Buffer>((inner) => compressed(1, deflateRawSync(inner)), plain)],
+    [
+      'compression eight deep',
+      Array.from({ length: 8 }).reduce<Buffer>(
+        (inner) => compressed(1, deflateRawSync(inner)),
+        plain,
+      ),
+    ],
     ['more than the ceiling', Buffer.concat([onePass(), literal(Buffer.alloc(60_000)), signature])],
   ])('refuses %s', (_, bytes) => {
     expect(() => parseSignedMessage(bytes)).toThrow(invalid);
@@ -123,7 +187,8 @@ describe('parseSignedMessage', () => {
 });
 
 describe('verifyVersion3', () => {
-  const check = (bytes: Uint8Array): boolean => verifyVersion3(parseSignedMessage(bytes), 'sha256', numbers);
+  const check = (bytes: Uint8Array): boolean =>
+    verifyVersion3(parseSignedMessage(bytes), 'sha256', numbers);
 
   it('accepts what was signed with the key, and knows when', () => {
     const bytes = message('content');
@@ -145,9 +210,11 @@ describe('verifyVersion3', () => {
   });
 
   it('accepts numbers that begin with zeros, as one signature in 256 does', () => {
-    const shorter = Array.from({ length: 3000 }, (_, index) => `content ${index}`).find((content) => {
-      return parseSignedMessage(message(content)).signature.length < 19 + 2 + 256;
-    });
+    const shorter = Array.from({ length: 3000 }, (_, index) => `content ${index}`).find(
+      (content) => {
+        return parseSignedMessage(message(content)).signature.length < 19 + 2 + 256;
+      },
+    );
     expect(check(message(shorter!))).toBe(true);
   });
 
@@ -158,6 +225,12 @@ describe('verifyVersion3', () => {
     const parsed = parseSignedMessage(message('content'));
     const signature = Buffer.from(parsed.signature);
     signature[at] = value;
-    expect(() => verifyVersion3({ ...parsed, signature, publicKeyAlgorithm: signature[15]! }, 'sha256', numbers)).toThrow(invalid);
+    expect(() =>
+      verifyVersion3(
+        { ...parsed, signature, publicKeyAlgorithm: signature[15]! },
+        'sha256',
+        numbers,
+      ),
+    ).toThrow(invalid);
   });
 });

@@ -10,7 +10,10 @@ import { TrustedKeys } from '../../../src/trust/trusted-keys.ts';
 describe('the keys that are trusted', () => {
   let root: string;
   let trusted: TrustedKeys;
-  const [alice, bob] = [SigningKey.generate('ed25519').public, SigningKey.generate('ecdsa-p256').public];
+  const [alice, bob] = [
+    SigningKey.generate('ed25519').public,
+    SigningKey.generate('ecdsa-p256').public,
+  ];
 
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'bundle-trusted-'));
@@ -97,10 +100,13 @@ describe('the keys that are trusted', () => {
       expect(await ids()).toEqual([bob.id]);
     });
 
-    it.each(['', 'abc', '0123456', 'not-an-id', '../../x', '*', '0'.repeat(65)])('never by what is no id: "%s"', async (id) => {
-      await expect(trusted.remove(id)).rejects.toMatchObject({ code: 'USAGE' });
-      expect(await ids()).toHaveLength(2);
-    });
+    it.each(['', 'abc', '0123456', 'not-an-id', '../../x', '*', '0'.repeat(65)])(
+      'never by what is no id: "%s"',
+      async (id) => {
+        await expect(trusted.remove(id)).rejects.toMatchObject({ code: 'USAGE' });
+        expect(await ids()).toHaveLength(2);
+      },
+    );
 
     it('never where nobody is called so', async () => {
       await expect(trusted.remove('00000000')).rejects.toMatchObject({ code: 'NOT_FOUND' });

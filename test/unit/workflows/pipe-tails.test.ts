@@ -33,11 +33,16 @@ const context: Context = {
 
 /** What is done to the end of a stream that is right up to there. */
 const TAILS: readonly (readonly [string, (bytes: Buffer) => readonly Buffer[]])[] = [
-  ...[1, 100, 2000].map((by) => [`cut by ${by}`, (bytes: Buffer) => [bytes.subarray(0, -by)]] as const),
-  ...[1, 9, 60, 150, 700, 2000, 4000].map(
-    (from) => [`changed ${from} bytes from the end`, (bytes: Buffer) => flipped(bytes, from)] as const,
+  ...[1, 100, 2000].map(
+    (by) => [`cut by ${by}`, (bytes: Buffer) => [bytes.subarray(0, -by)]] as const,
   ),
-  ...[1, 2, 70_000].map((by) => [`longer by ${by}`, (bytes: Buffer) => [bytes, Buffer.alloc(by, 'x')]] as const),
+  ...[1, 9, 60, 150, 700, 2000, 4000].map(
+    (from) =>
+      [`changed ${from} bytes from the end`, (bytes: Buffer) => flipped(bytes, from)] as const,
+  ),
+  ...[1, 2, 70_000].map(
+    (by) => [`longer by ${by}`, (bytes: Buffer) => [bytes, Buffer.alloc(by, 'x')]] as const,
+  ),
 ];
 
 function flipped(bytes: Buffer, from: number): readonly Buffer[] {
@@ -64,7 +69,8 @@ describe.each([
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  const received = async (parts: readonly Buffer[]): Promise<SealedBundle> => SealedBundle.receive(Readable.from(chunksOf(parts)), 'stdin');
+  const received = async (parts: readonly Buffer[]): Promise<SealedBundle> =>
+    SealedBundle.receive(Readable.from(chunksOf(parts)), 'stdin');
 
   /** What an audit of the layers finds. */
   const audited = async (parts: readonly Buffer[]): Promise<readonly Fault[]> => {
@@ -84,17 +90,25 @@ describe.each([
     }
   };
 
-  /** Copies everything to a target, which may hold all of it. @returns what names the release there in the end. */
-  const copied = async (parts: readonly Buffer[], target = new MemoryStore('target')): Promise<readonly string[]> => {
+  /**
+   * Copies everything to a target, which may hold all of it. @returns what names the release there
+   * in the end.
+   */
+  const copied = async (
+    parts: readonly Buffer[],
+    target = new MemoryStore('target'),
+  ): Promise<readonly string[]> => {
     const sealed = await received(parts);
     try {
       const reader = await sealed.unseal();
       const plan = planOf(sample, reader);
       const [image] = plan.images;
       const tags = [{ image: image!, target, tag: image!.tags[0]!, current: undefined }];
-      await copyImages(plan, tags, () => target, { ...context, pass: reader.pass }).catch((error: unknown) => {
-        if (!hasCode(error, 'BUNDLE_UNUSABLE')) throw error;
-      });
+      await copyImages(plan, tags, () => target, { ...context, pass: reader.pass }).catch(
+        (error: unknown) => {
+          if (!hasCode(error, 'BUNDLE_UNUSABLE')) throw error;
+        },
+      );
       return await target.tags();
     } finally {
       await sealed.close();
@@ -108,25 +122,36 @@ describe.each([
 
   it.each(TAILS)('is a fault in an audit when it is %s', async (_tail, change) => {
     const [fault, ...others] = await audited(change(bytes));
-    expect(fault).toMatchObject({ entries: ['the end of the bundle'], path: 'stdin', error: { code: 'BUNDLE_UNUSABLE' } });
+    expect(fault).toMatchObject({
+      entries: ['the end of the bundle'],
+      path: 'stdin',
+      error: { code: 'BUNDLE_UNUSABLE' },
+    });
     expect(fault!.start).toBeGreaterThan(sizes.reduce((total, size) => total + size));
     expect(fault!.end).toBeGreaterThanOrEqual(fault!.start);
     expect(others).toEqual([]);
   });
 
-  it.each(TAILS)('keeps the release from its tag when it is %s, whether the target had the layers or not', async (_tail, change) => {
-    const target = new MemoryStore('target');
-    expect(await copied(change(bytes), target)).toEqual([]);
-    expect(await copied(change(bytes), target)).toEqual([]);
-  });
+  it.each(TAILS)(
+    'keeps the release from its tag when it is %s, whether the target had the layers or not',
+    async (_tail, change) => {
+      const target = new MemoryStore('target');
+      expect(await copied(change(bytes), target)).toEqual([]);
+      expect(await copied(change(bytes), target)).toEqual([]);
+    },
+  );
 });
 
 async function* chunksOf(parts: readonly Buffer[]): AsyncGenerator<Buffer> {
-  for (const part of parts) for (let at = 0; at < part.length; at += 64 * KiB) yield part.subarray(at, at + 64 * KiB);
+  for (const part of parts)
+    for (let at = 0; at < part.length; at += 64 * KiB) yield part.subarray(at, at + 64 * KiB);
 }
 
 /** What a release derived from the bundle would say of its one image. */
-function planOf({ contents, layers }: SampleBundle, store: ContentPlan['layers'][number]['store']): ContentPlan {
+function planOf(
+  { contents, layers }: SampleBundle,
+  store: ContentPlan['layers'][number]['store'],
+): ContentPlan {
   const [image] = contents.images;
   const [manifest, config] = contents.metadata;
   const { name, role, source, tags } = image!;

@@ -16,8 +16,8 @@ export interface UnpackBudget {
 }
 
 /**
- * zstd-napi unpacks whatever it is given at once: out of 1 KiB can come 32 MiB (blocks of 128 KiB that repeat one
- * byte take 4 bytes), out of a usual chunk some GiB.
+ * zstd-napi unpacks whatever it is given at once: out of 1 KiB can come 32 MiB (blocks of 128 KiB
+ * that repeat one byte take 4 bytes), out of a usual chunk some GiB.
  */
 const ZSTD_CHUNK_BYTES = 1024;
 /** What Node's gunzip takes at once; it unpacks no further than its reader wants. */
@@ -27,9 +27,11 @@ const CHUNK_BYTES = 64 * 1024;
 const ZSTD_MAX_WINDOW_LOG = 27;
 
 /**
- * Reads a layer (gzip, zstd or bare tar, told apart by its first bytes), handing its entries to `visit` one after the other;
- * what `visit` leaves unread is passed over. Whatever happens, `content` is read to its end first.
- * @throws BundleError what `content` or `visit` throws; UNSUPPORTED_CONTENT for bytes that are no layer, or too many.
+ * Reads a layer (gzip, zstd or bare tar, told apart by its first bytes), handing its entries to
+ * `visit` one after the other; what `visit` leaves unread is passed over. Whatever happens,
+ * `content` is read to its end first.
+ * @throws BundleError what `content` or `visit` throws; UNSUPPORTED_CONTENT for bytes that are no
+ * layer, or too many.
  */
 export async function forEachTarEntry(
   content: ByteStream,
@@ -39,12 +41,18 @@ export async function forEachTarEntry(
 ): Promise<void> {
   const source = new WholeSource(content);
   const tar = extract();
-  const outcomes = await Promise.allSettled([visitAll(tar, visit), feed(source, tar, budget, signal)]);
+  const outcomes = await Promise.allSettled([
+    visitAll(tar, visit),
+    feed(source, tar, budget, signal),
+  ]);
   await source.settled();
   signal?.throwIfAborted();
   source.throwFailure();
-  const failures = outcomes.flatMap((outcome): unknown[] => (outcome.status === 'rejected' ? [outcome.reason] : []));
-  if (failures.length > 0) throw failures.find((failure) => failure instanceof BundleError) ?? notALayer(failures[0]);
+  const failures = outcomes.flatMap((outcome): unknown[] =>
+    outcome.status === 'rejected' ? [outcome.reason] : [],
+  );
+  if (failures.length > 0)
+    throw failures.find((failure) => failure instanceof BundleError) ?? notALayer(failures[0]);
 }
 
 async function visitAll(tar: Extract, visit: (entry: TarEntry) => Promise<void>): Promise<void> {
@@ -54,7 +62,12 @@ async function visitAll(tar: Extract, visit: (entry: TarEntry) => Promise<void>)
   }
 }
 
-async function feed(source: WholeSource, tar: Extract, budget: UnpackBudget, signal: AbortSignal | undefined): Promise<void> {
+async function feed(
+  source: WholeSource,
+  tar: Extract,
+  budget: UnpackBudget,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   let chunkBytes = ZSTD_CHUNK_BYTES;
   const chunks = source.chunks(() => chunkBytes);
   const options = signal ? { signal } : {};
@@ -63,7 +76,8 @@ async function feed(source: WholeSource, tar: Extract, budget: UnpackBudget, sig
     throw error;
   });
   const input = followedBy(first, chunks);
-  const count = (unpacked: AsyncIterable<Buffer>): AsyncGenerator<Buffer> => counted(unpacked, budget);
+  const count = (unpacked: AsyncIterable<Buffer>): AsyncGenerator<Buffer> =>
+    counted(unpacked, budget);
   const decompressor = decompressorFor(first);
   if (!(decompressor instanceof DecompressStream)) chunkBytes = CHUNK_BYTES;
   if (decompressor === undefined) {
@@ -71,9 +85,11 @@ async function feed(source: WholeSource, tar: Extract, budget: UnpackBudget, sig
     return;
   }
   const checkEnd = (): void => {
-    // Node's gunzip ends at bytes that are no gzip and never takes another chunk: without this the pipeline would wait for ever.
+    // Node's gunzip ends at bytes that are no gzip and never takes another chunk: without this the
+    // pipeline would wait for ever.
     const taken = 'bytesWritten' in decompressor ? decompressor.bytesWritten : source.bytes;
-    if (!source.ended || taken !== source.bytes) throw notALayer('there is something behind its end');
+    if (!source.ended || taken !== source.bytes)
+      throw notALayer('there is something behind its end');
   };
   const whole = async function* (unpacked: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     yield* count(unpacked);
@@ -103,19 +119,29 @@ async function* followedBy(first: Buffer, rest: AsyncGenerator<Buffer>): AsyncGe
 }
 
 /** RFC 1952 section 2.3.1; RFC 8878 section 3.1.1. */
-function decompressorFor(head: Buffer): (Transform & { readonly bytesWritten?: number }) | undefined {
+function decompressorFor(
+  head: Buffer,
+): (Transform & { readonly bytesWritten?: number }) | undefined {
   if (head[0] === 0x1f && head[1] === 0x8b) return createGunzip();
-  if (head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528) return new DecompressStream({ windowLogMax: ZSTD_MAX_WINDOW_LOG });
+  if (head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528)
+    return new DecompressStream({ windowLogMax: ZSTD_MAX_WINDOW_LOG });
   return undefined;
 }
 
-async function* counted(unpacked: AsyncIterable<Buffer>, budget: UnpackBudget): AsyncGenerator<Buffer> {
+async function* counted(
+  unpacked: AsyncIterable<Buffer>,
+  budget: UnpackBudget,
+): AsyncGenerator<Buffer> {
   for await (const chunk of unpacked) {
     budget.bytes -= chunk.length;
     if (budget.bytes < 0) {
-      throw new BundleError('UNSUPPORTED_CONTENT', 'it unpacks to more than a release image holds', {
-        hint: 'Check that the image is an OpenShift release image.',
-      });
+      throw new BundleError(
+        'UNSUPPORTED_CONTENT',
+        'it unpacks to more than a release image holds',
+        {
+          hint: 'Check that the image is an OpenShift release image.',
+        },
+      );
     }
     yield chunk;
   }

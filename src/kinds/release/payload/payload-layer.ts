@@ -5,7 +5,10 @@ import { forEachTarEntry, type TarEntry, type UnpackBudget } from './layer-tar.t
 
 export type PayloadFileName = 'image-references' | 'release-metadata';
 
-/** A file's bytes; `deleted` when the layer hides the file from the layers below; absent when it says nothing of it. */
+/**
+ * A file's bytes; `deleted` when the layer hides the file from the layers below; absent when it
+ * says nothing of it.
+ */
 export type LayerFindings = ReadonlyMap<PayloadFileName, Uint8Array | 'deleted'>;
 
 const FOLDER = 'release-manifests';
@@ -13,9 +16,14 @@ const NAMES: readonly PayloadFileName[] = ['image-references', 'release-metadata
 
 /**
  * Looks for the payload's files in one layer. Names are compared, never used as paths.
- * @throws BundleError what `content` throws; UNSUPPORTED_CONTENT for no layer, one name twice, or a file over the ceiling.
+ * @throws BundleError what `content` throws; UNSUPPORTED_CONTENT for no layer, one name twice, or a
+ * file over the ceiling.
  */
-export async function searchLayer(content: ByteStream, budget: UnpackBudget, signal?: AbortSignal): Promise<LayerFindings> {
+export async function searchLayer(
+  content: ByteStream,
+  budget: UnpackBudget,
+  signal?: AbortSignal,
+): Promise<LayerFindings> {
   const files = new Map<PayloadFileName, Uint8Array>();
   const deleted = new Set<PayloadFileName>();
   const visit = async (entry: TarEntry): Promise<void> => {
@@ -27,23 +35,28 @@ export async function searchLayer(content: ByteStream, budget: UnpackBudget, sig
     files.set(wanted, await readFile(entry, name));
   };
   await forEachTarEntry(content, budget, visit, signal);
-  const findings = new Map<PayloadFileName, Uint8Array | 'deleted'>([...deleted].map((name) => [name, 'deleted']));
+  const findings = new Map<PayloadFileName, Uint8Array | 'deleted'>(
+    [...deleted].map((name) => [name, 'deleted']),
+  );
   for (const [name, bytes] of files) findings.set(name, bytes);
   return findings;
 }
 
 /**
- * What an entry hides of the layers below: whiteouts (OCI image-spec, layer.md, "Whiteouts"), and everything that is
- * neither file nor folder under a name of the payload, which takes that name.
+ * What an entry hides of the layers below: whiteouts (OCI image-spec, layer.md, "Whiteouts"), and
+ * everything that is neither file nor folder under a name of the payload, which takes that name.
  */
 function hiddenBy(name: string, type: TarEntry['header']['type']): readonly PayloadFileName[] {
   if ([`.wh.${FOLDER}`, '.wh..wh..opq', `${FOLDER}/.wh..wh..opq`].includes(name)) return NAMES;
   if (name === FOLDER && type !== 'directory') return NAMES;
-  return NAMES.filter((file) => name === `${FOLDER}/.wh.${file}` || (name === `${FOLDER}/${file}` && type !== 'file'));
+  return NAMES.filter(
+    (file) => name === `${FOLDER}/.wh.${file}` || (name === `${FOLDER}/${file}` && type !== 'file'),
+  );
 }
 
 async function readFile(entry: TarEntry, name: string): Promise<Uint8Array> {
-  if (entry.header.size > MAX_PAYLOAD_FILE_BYTES) throw refused(`${name} is larger than ${MAX_PAYLOAD_FILE_BYTES} bytes`);
+  if (entry.header.size > MAX_PAYLOAD_FILE_BYTES)
+    throw refused(`${name} is larger than ${MAX_PAYLOAD_FILE_BYTES} bytes`);
   return readAll(chunksOf(entry), MAX_PAYLOAD_FILE_BYTES, name);
 }
 
@@ -53,7 +66,9 @@ function plainName({ header }: TarEntry): string {
 }
 
 function refused(message: string): BundleError {
-  return new BundleError('UNSUPPORTED_CONTENT', message, { hint: 'Check that the image is an OpenShift release image.' });
+  return new BundleError('UNSUPPORTED_CONTENT', message, {
+    hint: 'Check that the image is an OpenShift release image.',
+  });
 }
 
 async function* chunksOf(entry: TarEntry): AsyncGenerator<Uint8Array> {

@@ -20,15 +20,21 @@ export interface PayloadOptions {
 type Finding = Uint8Array | 'deleted' | undefined;
 
 /**
- * Reads `release-manifests/` of a release image as a container would see it: the topmost layer that has a file
- * decides, and a file that a higher layer deletes is not there. No layer below the one that completes the search is fetched;
- * every layer that is fetched is hashed to its end before anything of it counts.
+ * Reads `release-manifests/` of a release image as a container would see it: the topmost layer that
+ * has a file decides, and a file that a higher layer deletes is not there. No layer below the one
+ * that completes the search is fetched; every layer that is fetched is hashed to its end before
+ * anything of it counts.
  *
  * @param layers as in the manifest, base layer first.
- * @throws BundleError CONTENT_MISMATCH for a layer with other bytes; UNSUPPORTED_CONTENT for one that is no tar, for two
- * entries of one name, for files over the ceilings, and for an image that is no release image.
+ * @throws BundleError CONTENT_MISMATCH for a layer with other bytes; UNSUPPORTED_CONTENT for one
+ * that is no tar, for two entries of one name, for files over the ceilings, and for an image that
+ * is no release image.
  */
-export async function readPayload(layers: readonly Descriptor[], store: ReadOnlyStore, options: PayloadOptions = {}): Promise<Payload> {
+export async function readPayload(
+  layers: readonly Descriptor[],
+  store: ReadOnlyStore,
+  options: PayloadOptions = {},
+): Promise<Payload> {
   let imageReferences: Finding;
   let releaseMetadata: Finding;
   const budget = { bytes: options.maxUnpackedBytes ?? MAX_PAYLOAD_LAYER_BYTES };
@@ -51,7 +57,11 @@ async function readLayer(
   signal: AbortSignal | undefined,
 ): Promise<LayerFindings> {
   try {
-    return await searchLayer(verified(store.fetch(layer, signal && { signal }), layer), budget, signal);
+    return await searchLayer(
+      verified(store.fetch(layer, signal && { signal }), layer),
+      budget,
+      signal,
+    );
   } catch (error) {
     throw error instanceof BundleError ? error.about(`release image layer ${layer.digest}`) : error;
   }

@@ -1,8 +1,9 @@
 import type { ByteStream } from '../../../core/bytes.ts';
 
 /**
- * A content that is read to its end whatever becomes of its reader. The checks that a stream makes at its end (verified()) are
- * made even when what is inside cannot be parsed, so that damaged bytes are told from strange ones.
+ * A content that is read to its end whatever becomes of its reader. The checks that a stream makes
+ * at its end (verified()) are made even when what is inside cannot be parsed, so that damaged bytes
+ * are told from strange ones.
  */
 export class WholeSource {
   readonly #iterator: AsyncIterator<Uint8Array>;
@@ -34,7 +35,10 @@ export class WholeSource {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** Resolves when the content has ended, well or not. Only for a source whose chunks have been asked for. */
+  /**
+   * Resolves when the content has ended, well or not. Only for a source whose chunks have been
+   * asked for.
+   */
   async settled(): Promise<void> {
     await this.#settled;
   }

@@ -5,7 +5,14 @@ import { answerError } from '../http/answers.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { Contact, RegistryHost } from '../host/host.ts';
 import type { UploadLimits } from '../host/upload-limits.ts';
-import { discard, headerOf, type HttpRequest, type HttpResponse, type Transport, withoutQuery } from '../http/transport.ts';
+import {
+  discard,
+  headerOf,
+  type HttpRequest,
+  type HttpResponse,
+  type Transport,
+  withoutQuery,
+} from '../http/transport.ts';
 
 const MAX_REDIRECTS = 10;
 
@@ -20,20 +27,31 @@ export interface AccessRequest {
   /** Repositories to be pulled from besides, for a mount. */
   readonly alsoPull?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** A stream can be sent once only: the request is neither repeated nor sent again with another token. */
+  /**
+   * A stream can be sent once only: the request is neither repeated nor sent again with another
+   * token.
+   */
   readonly body?: Uint8Array | ByteStream;
   readonly answerWithin?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Sends requests about one repository with its credentials, which go to the registry's own origin only. */
+/**
+ * Sends requests about one repository with its credentials, which go to the registry's own origin
+ * only.
+ */
 export class RepositoryAccess {
   readonly name: RepositoryName;
   readonly transport: Transport;
   readonly #host: RegistryHost;
   readonly #authorizer: Authorizer;
 
-  constructor(name: RepositoryName, host: RegistryHost, transport: Transport, authorizer: Authorizer) {
+  constructor(
+    name: RepositoryName,
+    host: RegistryHost,
+    transport: Transport,
+    authorizer: Authorizer,
+  ) {
     this.name = name;
     this.transport = transport;
     this.#host = host;
@@ -55,18 +73,24 @@ export class RepositoryAccess {
   }
 
   /**
-   * The answer, after at most one renewal of the authorization and ten redirects (of GET and HEAD), whatever its status.
-   * @throws BundleError NETWORK, NOT_ALLOWED (by a token server), REGISTRY (redirects that lead nowhere).
+   * The answer, after at most one renewal of the authorization and ten redirects (of GET and HEAD),
+   * whatever its status.
+   * @throws BundleError NETWORK, NOT_ALLOWED (by a token server), REGISTRY (redirects that lead
+   * nowhere).
    */
   async send(request: AccessRequest): Promise<HttpResponse> {
     const { origin } = await this.#host.contact();
     let url = typeof request.to === 'string' ? new URL(request.to, origin) : request.to;
     for (let redirects = 0; ; redirects++) {
-      const response = url.origin === origin.origin ? await this.#sendAuthorized(request, url) : await this.#sendBare(request, url);
+      const response =
+        url.origin === origin.origin
+          ? await this.#sendAuthorized(request, url)
+          : await this.#sendBare(request, url);
       const location = redirectOf(request, response);
       if (location === undefined) return response;
       await discard(response);
-      if (redirects === MAX_REDIRECTS) throw this.#misled(`more than ${MAX_REDIRECTS} redirects`, request);
+      if (redirects === MAX_REDIRECTS)
+        throw this.#misled(`more than ${MAX_REDIRECTS} redirects`, request);
       if (!URL.canParse(location, url.href)) throw this.#misled('a redirect to nowhere', request);
       const next = new URL(location, url);
       this.#refuseDowngrade(url, next, request);
@@ -80,17 +104,25 @@ export class RepositoryAccess {
   }
 
   /**
-   * The URL of an upload session. Registries behind a proxy that ends TLS often name themselves with `http:`; that is put right,
-   * since anything else would send content and credentials in the clear.
+   * The URL of an upload session. Registries behind a proxy that ends TLS often name themselves
+   * with `http:`; that is put right, since anything else would send content and credentials in the
+   * clear.
    */
   async uploadUrl(response: HttpResponse, action: string): Promise<URL> {
     const { origin } = await this.#host.contact();
     const location = headerOf(response, 'location');
     if (location === undefined || !URL.canParse(location, response.url.href)) {
-      throw new BundleError('REGISTRY', `cannot ${action}: ${this.name.registry} named no place for the upload`);
+      throw new BundleError(
+        'REGISTRY',
+        `cannot ${action}: ${this.name.registry} named no place for the upload`,
+      );
     }
     const url = new URL(location, response.url);
-    if (origin.protocol === 'https:' && url.protocol === 'http:' && url.hostname === origin.hostname) {
+    if (
+      origin.protocol === 'https:' &&
+      url.protocol === 'http:' &&
+      url.hostname === origin.hostname
+    ) {
       return new URL(`${url.pathname}${url.search}`, origin);
     }
     this.#refuseDowngrade(origin, url, { action });
@@ -130,21 +162,34 @@ export class RepositoryAccess {
   }
 
   #refuseDowngrade(from: URL, to: URL, { action }: { action: string }): void {
-    if (to.protocol === 'https:' || (to.protocol === 'http:' && (from.protocol === 'http:' || this.transport.isInsecure(to, this.#host))))
+    if (
+      to.protocol === 'https:' ||
+      (to.protocol === 'http:' &&
+        (from.protocol === 'http:' || this.transport.isInsecure(to, this.#host)))
+    )
       return;
-    throw new BundleError('NETWORK', `cannot ${action}: ${from.host} leads to ${withoutQuery(to)}, which is not protected by TLS`, {
-      hint: `If that is meant to be so, allow it with --insecure-registry ${to.host}.`,
-    });
+    throw new BundleError(
+      'NETWORK',
+      `cannot ${action}: ${from.host} leads to ${withoutQuery(to)}, which is not protected by TLS`,
+      {
+        hint: `If that is meant to be so, allow it with --insecure-registry ${to.host}.`,
+      },
+    );
   }
 
   #misled(why: string, { action }: AccessRequest): BundleError {
-    return new BundleError('REGISTRY', `cannot ${action}: ${this.name.registry} answered with ${why}`);
+    return new BundleError(
+      'REGISTRY',
+      `cannot ${action}: ${this.name.registry} answered with ${why}`,
+    );
   }
 }
 
 /** The repository's path at the registry: official images of Docker Hub are in `library/`. */
 export function pathOf({ registry, repository }: RepositoryName): string {
-  return registry === 'docker.io' && !repository.includes('/') ? `library/${repository}` : repository;
+  return registry === 'docker.io' && !repository.includes('/')
+    ? `library/${repository}`
+    : repository;
 }
 
 function isStream(body: AccessRequest['body']): body is ByteStream {
@@ -152,6 +197,7 @@ function isStream(body: AccessRequest['body']): body is ByteStream {
 }
 
 function redirectOf({ method }: AccessRequest, response: HttpResponse): string | undefined {
-  const redirected = [301, 302, 303, 307, 308].includes(response.status) && (method === 'GET' || method === 'HEAD');
+  const redirected =
+    [301, 302, 303, 307, 308].includes(response.status) && (method === 'GET' || method === 'HEAD');
   return redirected ? headerOf(response, 'location') : undefined;
 }

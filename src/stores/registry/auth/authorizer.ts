@@ -7,7 +7,10 @@ import type { RegistryHost } from '../host/host.ts';
 import { basicAuthorization, requestToken, type Token } from './tokens.ts';
 import { type HttpResponse, type Transport, withoutQuery } from '../http/transport.ts';
 
-/** What is needed at the registry: one scope for each repository (distribution, "Token Scope Documentation"). */
+/**
+ * What is needed at the registry: one scope for each repository (distribution, "Token Scope
+ * Documentation").
+ */
 export type Scopes = readonly string[];
 
 /** A token that was asked for, and what it was asked for. */
@@ -30,7 +33,12 @@ export class Authorizer {
   readonly #demanded = new Map<string, Set<string>>();
   readonly #tokens = new Set<KeptToken>();
 
-  constructor(name: RepositoryName, host: RegistryHost, transport: Transport, source: CredentialSource) {
+  constructor(
+    name: RepositoryName,
+    host: RegistryHost,
+    transport: Transport,
+    source: CredentialSource,
+  ) {
     this.#name = name;
     this.#host = host;
     this.#transport = transport;
@@ -38,8 +46,9 @@ export class Authorizer {
   }
 
   /**
-   * The header for a request to the registry's own origin, or `undefined` where it asked for none or nothing is known.
-   * Tokens are shared by all whom they serve, and renewed after four fifths of their life.
+   * The header for a request to the registry's own origin, or `undefined` where it asked for none
+   * or nothing is known. Tokens are shared by all whom they serve, and renewed after four fifths of
+   * their life.
    * @throws BundleError NOT_ALLOWED where the token server refuses; REGISTRY, NETWORK.
    */
   async authorization(scopes: Scopes, action: string): Promise<string | undefined> {
@@ -47,14 +56,21 @@ export class Authorizer {
     const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
     if (bearer) return `Bearer ${(await this.#token(bearer, scopes, action)).value}`;
     const credentials = await this.#lookup();
-    return credentials && challenges.some(({ scheme }) => scheme === 'basic') ? basicAuthorization(credentials) : undefined;
+    return credentials && challenges.some(({ scheme }) => scheme === 'basic')
+      ? basicAuthorization(credentials)
+      : undefined;
   }
 
   /**
-   * After a 401: the header to try once more with, made from what the answer asks for; `undefined` where nothing
-   * other than `refused` can be offered.
+   * After a 401: the header to try once more with, made from what the answer asks for; `undefined`
+   * where nothing other than `refused` can be offered.
    */
-  async renewed(response: HttpResponse, refused: string | undefined, scopes: Scopes, action: string): Promise<string | undefined> {
+  async renewed(
+    response: HttpResponse,
+    refused: string | undefined,
+    scopes: Scopes,
+    action: string,
+  ): Promise<string | undefined> {
     const challenges = parseChallenges(response.headers['www-authenticate']);
     if (challenges.length === 0) return undefined;
     this.#challenges = challenges;
@@ -85,14 +101,22 @@ export class Authorizer {
 
   async #token(challenge: Challenge, wanted: Scopes, action: string): Promise<Token> {
     const scopes = [...wanted, ...(this.#demanded.get(wanted.join(' ')) ?? [])];
-    const server = JSON.stringify([challenge.parameters.get('realm'), challenge.parameters.get('service')]);
-    const find = (): KeptToken | undefined => [...this.#tokens].find((kept) => kept.server === server && covers(kept.scopes, scopes));
+    const server = JSON.stringify([
+      challenge.parameters.get('realm'),
+      challenge.parameters.get('service'),
+    ]);
+    const find = (): KeptToken | undefined =>
+      [...this.#tokens].find((kept) => kept.server === server && covers(kept.scopes, scopes));
     for (let kept = find(); kept !== undefined; kept = find()) {
       const token = await kept.token;
       if (performance.now() < token.renewAt) return token;
       this.#tokens.delete(kept);
     }
-    const fresh: KeptToken = { server, scopes, token: this.#requestToken(challenge, scopes, action) };
+    const fresh: KeptToken = {
+      server,
+      scopes,
+      token: this.#requestToken(challenge, scopes, action),
+    };
     this.#tokens.add(fresh);
     fresh.token.catch(() => this.#tokens.delete(fresh));
     return fresh.token;
@@ -122,7 +146,10 @@ export class Authorizer {
     });
   }
 
-  /** Drops a token that was refused, with all others, which may be as old; nothing where another caller has seen to it. */
+  /**
+   * Drops a token that was refused, with all others, which may be as old; nothing where another
+   * caller has seen to it.
+   */
   async #forget(refused: string | undefined): Promise<void> {
     const kept = [...this.#tokens];
     const values = await Promise.all(kept.map(async ({ token }) => token.catch(() => undefined)));
@@ -141,7 +168,11 @@ function coversOne(held: string, wanted: string): boolean {
   const [, heldName, heldActions = ''] = /^(.*):([^:]*)$/.exec(held) ?? [];
   const [, wantedName, wantedActions = ''] = /^(.*):([^:]*)$/.exec(wanted) ?? [];
   const allowed = heldActions.split(',');
-  return heldName !== undefined && heldName === wantedName && wantedActions.split(',').every((action) => allowed.includes(action));
+  return (
+    heldName !== undefined &&
+    heldName === wantedName &&
+    wantedActions.split(',').every((action) => allowed.includes(action))
+  );
 }
 
 function realmOf(challenge: Challenge, registry: string): URL {

@@ -4,7 +4,14 @@ import { BundleError } from '../../../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../../../core/json.ts';
 import { MAX_TOKEN_BODY_BYTES } from '../../../core/limits.ts';
 import { answerError, type Attempt } from '../http/answers.ts';
-import { discard, type HttpRequest, type HttpResponse, type Peer, type Transport, withoutQuery } from '../http/transport.ts';
+import {
+  discard,
+  type HttpRequest,
+  type HttpResponse,
+  type Peer,
+  type Transport,
+  withoutQuery,
+} from '../http/transport.ts';
 import { readWhole } from '../http/whole.ts';
 
 export interface TokenRequest {
@@ -19,19 +26,26 @@ export interface TokenRequest {
 
 export interface Token {
   readonly value: string;
-  /** When to get another one, on the clock of `performance.now()`: before it expires, so that it lasts for the request. */
+  /**
+   * When to get another one, on the clock of `performance.now()`: before it expires, so that it
+   * lasts for the request.
+   */
   readonly renewAt: number;
 }
 
 /** The distribution token specification: what holds where a server does not say, and at least. */
 const SHORTEST_LIFE_S = 60;
 
-/** How a token server without "OAuth 2" refuses a POST: by the specification, as Google's does, as Artifactory does. */
+/**
+ * How a token server without "OAuth 2" refuses a POST: by the specification, as Google's does, as
+ * Artifactory does.
+ */
 const NO_POST = [405, 404, 401];
 
 /**
- * Gets a bearer token: GET with Basic credentials (distribution, "Token Authentication"), or POST with the refresh
- * token where there is one ("OAuth 2"). A server that knows no POST gets that token as the password of a GET.
+ * Gets a bearer token: GET with Basic credentials (distribution, "Token Authentication"), or POST
+ * with the refresh token where there is one ("OAuth 2"). A server that knows no POST gets that
+ * token as the password of a GET.
  * @throws BundleError NOT_ALLOWED, REGISTRY, NETWORK.
  */
 export async function requestToken(transport: Transport, request: TokenRequest): Promise<Token> {
@@ -43,36 +57,59 @@ export async function requestToken(transport: Transport, request: TokenRequest):
     what: `the token of ${realm.host}`,
   });
   if (body === undefined) {
-    throw await answerError(response, { ...attempt, action: `get a token from ${withoutQuery(realm)} to ${attempt.action}` });
+    throw await answerError(response, {
+      ...attempt,
+      action: `get a token from ${withoutQuery(realm)} to ${attempt.action}`,
+    });
   }
   const answer = parseAnswer(body, realm);
-  const value = [answer['token'], answer['access_token']].find((token) => typeof token === 'string' && token !== '');
+  const value = [answer['token'], answer['access_token']].find(
+    (token) => typeof token === 'string' && token !== '',
+  );
   // What cannot stand in a header would be an exception of the HTTP client later on.
-  if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) throw unusable(realm, 'it holds no token');
-  const life = typeof answer['expires_in'] === 'number' ? Math.max(answer['expires_in'], SHORTEST_LIFE_S) : SHORTEST_LIFE_S;
+  if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value))
+    throw unusable(realm, 'it holds no token');
+  const life =
+    typeof answer['expires_in'] === 'number'
+      ? Math.max(answer['expires_in'], SHORTEST_LIFE_S)
+      : SHORTEST_LIFE_S;
   return { value, renewAt: started + life * 0.8 * 1000 };
 }
 
 async function ask(transport: Transport, request: TokenRequest): Promise<HttpResponse> {
   const { credentials } = request;
-  if (credentials?.identityToken === undefined) return transport.sendRepeatedly(basic(request, credentials));
+  if (credentials?.identityToken === undefined)
+    return transport.sendRepeatedly(basic(request, credentials));
   const { username, password, identityToken } = credentials;
   const response = await transport.sendRepeatedly(refresh(request, identityToken));
   if (!NO_POST.includes(response.status) || username === '') return response;
   await discard(response);
-  return transport.sendRepeatedly(basic(request, new Credentials(username, password === '' ? identityToken : password)));
+  return transport.sendRepeatedly(
+    basic(request, new Credentials(username, password === '' ? identityToken : password)),
+  );
 }
 
-function basic({ registry, realm, service, scopes }: TokenRequest, credentials: Credentials | undefined): HttpRequest {
+function basic(
+  { registry, realm, service, scopes }: TokenRequest,
+  credentials: Credentials | undefined,
+): HttpRequest {
   const url = new URL(realm);
   if (service !== undefined) url.searchParams.append('service', service);
   for (const scope of scopes) url.searchParams.append('scope', scope);
   if (credentials === undefined) return { method: 'GET', url, registry };
   url.searchParams.append('account', credentials.username);
-  return { method: 'GET', url, registry, headers: { authorization: basicAuthorization(credentials) } };
+  return {
+    method: 'GET',
+    url,
+    registry,
+    headers: { authorization: basicAuthorization(credentials) },
+  };
 }
 
-function refresh({ registry, realm, service, scopes }: TokenRequest, identityToken: string): HttpRequest {
+function refresh(
+  { registry, realm, service, scopes }: TokenRequest,
+  identityToken: string,
+): HttpRequest {
   const form = new URLSearchParams({
     grant_type: 'refresh_token',
     service: service ?? '',
@@ -105,5 +142,8 @@ function parseAnswer(bytes: Uint8Array, realm: URL): JsonObject {
 }
 
 function unusable(realm: URL, why: string): BundleError {
-  return new BundleError('REGISTRY', `the token answer of ${withoutQuery(realm)} cannot be used: ${why}`);
+  return new BundleError(
+    'REGISTRY',
+    `the token answer of ${withoutQuery(realm)} cannot be used: ${why}`,
+  );
 }

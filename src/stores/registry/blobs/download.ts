@@ -19,18 +19,28 @@ export interface Download {
   readonly part: Part;
   /** Bytes that there shall be in all. */
   readonly size: number;
-  /** Asks for content with the given Range header, or all of it. Throws for anything but 200, 206 and 416. */
+  /**
+   * Asks for content with the given Range header, or all of it. Throws for anything but 200, 206
+   * and 416.
+   */
   readonly open: (range: string | undefined) => Promise<HttpResponse>;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * The bytes of a body, from `start` on. A transfer that breaks, or that ends before `size`, is continued where it broke, by
- * Range; where the registry gives no parts, what was had already is read again and passed over. Stops at `end`; content that
- * is shorter ends early.
+ * The bytes of a body, from `start` on. A transfer that breaks, or that ends before `size`, is
+ * continued where it broke, by Range; where the registry gives no parts, what was had already is
+ * read again and passed over. Stops at `end`; content that is shorter ends early.
  * @throws BundleError NETWORK where it broke too often.
  */
-export async function* download({ transport, action, part, size, open, signal }: Download): AsyncGenerator<Uint8Array> {
+export async function* download({
+  transport,
+  action,
+  part,
+  size,
+  open,
+  signal,
+}: Download): AsyncGenerator<Uint8Array> {
   const end = part.end ?? size;
   const patience = transport.patience();
   let position = part.start;
@@ -45,14 +55,17 @@ export async function* download({ transport, action, part, size, open, signal }:
         position += chunk.length;
         yield chunk;
       }
-      // Content that ends twice at the same byte is that long, and whoever checks it says what that means.
-      if (position >= end || position === ended || response.status === 416 || isEncoded(response)) return;
+      // Content that ends twice at the same byte is that long, and whoever checks it says what that
+      // means.
+      if (position >= end || position === ended || response.status === 416 || isEncoded(response))
+        return;
       ended = position;
       cause = `the transfer ended at byte ${position} of ${end}`;
     } catch (thrown) {
       const error = networkError(thrown, response.url);
       if (!isTemporary(error) || isEncoded(response)) throw error;
-      // Whoever reads slowly is left alone with the last bytes, and hears of the end when the other end has hung up.
+      // Whoever reads slowly is left alone with the last bytes, and hears of the end when the other
+      // end has hung up.
       if (position >= end) return;
       transport.broke(error, begun);
       cause = error.message;
@@ -62,7 +75,8 @@ export async function* download({ transport, action, part, size, open, signal }:
     }
     if (position - lastBreak >= PROGRESS) patience.restore();
     lastBreak = position;
-    if (!(await patience.again({ what: `${action}, from byte ${position}`, cause, signal }))) throw broken(action, cause);
+    if (!(await patience.again({ what: `${action}, from byte ${position}`, cause, signal })))
+      throw broken(action, cause);
   }
 }
 
@@ -71,8 +85,16 @@ function rangeHeader(position: number, end: number | undefined): string | undefi
   return position === 0 ? undefined : `bytes=${position}-`;
 }
 
-/** The wanted part of one answer, whose body begins at the asked position (206) or at the first byte (200). */
-async function* bodyFrom(response: HttpResponse, position: number, part: Part, action: string): AsyncGenerator<Uint8Array> {
+/**
+ * The wanted part of one answer, whose body begins at the asked position (206) or at the first byte
+ * (200).
+ */
+async function* bodyFrom(
+  response: HttpResponse,
+  position: number,
+  part: Part,
+  action: string,
+): AsyncGenerator<Uint8Array> {
   let skip = position;
   if (response.status === 416) return; // nothing is there from here on
   if (response.status === 206) {
@@ -99,11 +121,18 @@ function isEncoded(response: HttpResponse): boolean {
 }
 
 function wrongPart(action: string, response: HttpResponse): BundleError {
-  return new BundleError('NETWORK', `cannot ${action}: ${response.url.host} gave another part than the one that was asked for`, {
-    hint: 'Something between here and the registry answers wrongly, perhaps a cache: fetch from another place.',
-  });
+  return new BundleError(
+    'NETWORK',
+    `cannot ${action}: ${response.url.host} gave another part than the one that was asked for`,
+    {
+      hint: 'Something between here and the registry answers wrongly, perhaps a cache: fetch from another place.',
+    },
+  );
 }
 
 function broken(action: string, cause: string): BundleError {
-  return new BundleError('NETWORK', `cannot ${action}: ${cause}`, { hint: 'Try again: what is done is kept.', temporary: true });
+  return new BundleError('NETWORK', `cannot ${action}: ${cause}`, {
+    hint: 'Try again: what is done is kept.',
+    temporary: true,
+  });
 }

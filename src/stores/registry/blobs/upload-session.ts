@@ -3,7 +3,10 @@ import type { Digest } from '../../../core/digest.ts';
 import { pathOf, type RepositoryAccess } from '../auth/access.ts';
 import { discard, headerOf, type HttpResponse } from '../http/transport.ts';
 
-/** How long the cancellation of an upload may take; registries drop abandoned ones by themselves in time. */
+/**
+ * How long the cancellation of an upload may take; registries drop abandoned ones by themselves in
+ * time.
+ */
 const CANCEL_MS = 5000;
 
 /** An upload that was begun at the registry. */
@@ -15,7 +18,11 @@ export interface Session {
 }
 
 /** Opens an upload session. @throws BundleError NOT_ALLOWED, NOT_FOUND, REGISTRY, NETWORK. */
-export async function startSession(access: RepositoryAccess, action: string, signal?: AbortSignal): Promise<Session> {
+export async function startSession(
+  access: RepositoryAccess,
+  action: string,
+  signal?: AbortSignal,
+): Promise<Session> {
   const response = await access.send({
     method: 'POST',
     to: `/v2/${pathOf(access.name)}/blobs/uploads/`,
@@ -25,9 +32,14 @@ export async function startSession(access: RepositoryAccess, action: string, sig
     signal,
   });
   if (response.status !== 202) throw await access.failure(response, action);
-  const least = Number(/^[0-9]{1,12}$/.exec(headerOf(response, 'oci-chunk-min-length') ?? '')?.[0] ?? Number.NaN);
+  const least = Number(
+    /^[0-9]{1,12}$/.exec(headerOf(response, 'oci-chunk-min-length') ?? '')?.[0] ?? Number.NaN,
+  );
   await discard(response);
-  return { url: await access.uploadUrl(response, action), leastChunk: Number.isNaN(least) ? undefined : least };
+  return {
+    url: await access.uploadUrl(response, action),
+    leastChunk: Number.isNaN(least) ? undefined : least,
+  };
 }
 
 /** Where a session is: how many bytes it holds. `undefined` where there is none any more. */
@@ -37,7 +49,13 @@ export async function askSession(
   action: string,
   signal?: AbortSignal,
 ): Promise<{ session: Session; held: number } | undefined> {
-  const response = await access.send({ method: 'GET', to: session.url, action, access: 'push', signal });
+  const response = await access.send({
+    method: 'GET',
+    to: session.url,
+    action,
+    access: 'push',
+    signal,
+  });
   await discard(response);
   if (response.status !== 204 && response.status !== 200) return undefined;
   const moved = headerOf(response, 'location') !== undefined;
@@ -45,7 +63,10 @@ export async function askSession(
   return { session: { ...session, url }, held: heldBy(response) ?? 0 };
 }
 
-/** Bytes that a session holds by its own account: `Range: 0-LAST`. `0-0` says nothing of one byte: registries mean none by it. */
+/**
+ * Bytes that a session holds by its own account: `Range: 0-LAST`. `0-0` says nothing of one byte:
+ * registries mean none by it.
+ */
 export function heldBy(response: HttpResponse): number | undefined {
   const last = /^(?:bytes=)?0-([0-9]{1,15})$/.exec(headerOf(response, 'range') ?? '')?.[1];
   if (last === undefined) return undefined;
@@ -53,17 +74,30 @@ export function heldBy(response: HttpResponse): number | undefined {
 }
 
 /** Best effort: a registry that does not cancel drops the session by itself in time. */
-export async function cancelSession(access: RepositoryAccess, session: URL, action: string): Promise<void> {
+export async function cancelSession(
+  access: RepositoryAccess,
+  session: URL,
+  action: string,
+): Promise<void> {
   try {
-    await discard(await access.send({ method: 'DELETE', to: session, action, access: 'push', signal: AbortSignal.timeout(CANCEL_MS) }));
+    await discard(
+      await access.send({
+        method: 'DELETE',
+        to: session,
+        action,
+        access: 'push',
+        signal: AbortSignal.timeout(CANCEL_MS),
+      }),
+    );
   } catch {
     // Left to the registry's own clean-up.
   }
 }
 
 /**
- * Tries to take a blob over from another repository of the same registry (distribution-spec, "Mounting a blob from another
- * repository"). `false` where the registry would rather have it uploaded, or does not let us read there.
+ * Tries to take a blob over from another repository of the same registry (distribution-spec,
+ * "Mounting a blob from another repository"). `false` where the registry would rather have it
+ * uploaded, or does not let us read there.
  */
 export async function mountBlob(
   access: RepositoryAccess,
@@ -75,12 +109,17 @@ export async function mountBlob(
   const response = await mountRequest(access, descriptor.digest, from, action, signal);
   if ([201, 202, 401, 403, 404, 405].includes(response.status)) await discard(response);
   if (response.status === 201) return true;
-  if (response.status === 202) await cancelSession(access, await access.uploadUrl(response, action), action);
-  else if (![401, 403, 404, 405].includes(response.status)) throw await access.failure(response, action);
+  if (response.status === 202)
+    await cancelSession(access, await access.uploadUrl(response, action), action);
+  else if (![401, 403, 404, 405].includes(response.status))
+    throw await access.failure(response, action);
   return false;
 }
 
-/** Asks for a blob to be mounted: 201 where it is there now, 202 where an upload was started instead. */
+/**
+ * Asks for a blob to be mounted: 201 where it is there now, 202 where an upload was started
+ * instead.
+ */
 export async function mountRequest(
   access: RepositoryAccess,
   digest: Digest,

@@ -28,11 +28,14 @@ export interface UploadJob {
 }
 
 /**
- * Uploads a blob: in one request where the registry takes it so (distribution-spec, "POST then PUT"), in chunks where it asks for
- * them or the request is too large, and also once something broke. What broke is continued from the byte that the registry says
- * it holds, or begun anew where it holds nothing any more. The bytes are hashed on their way; the upload is completed only if they
- * were right. Wrong ones are asked for once more. Where it fails, its session is closed as well as that can be done.
- * @throws BundleError CONTENT_MISMATCH; REGISTRY, NETWORK (`temporary` where a new attempt may succeed); NOT_ALLOWED.
+ * Uploads a blob: in one request where the registry takes it so (distribution-spec, "POST then
+ * PUT"), in chunks where it asks for them or the request is too large, and also once something
+ * broke. What broke is continued from the byte that the registry says it holds, or begun anew where
+ * it holds nothing any more. The bytes are hashed on their way; the upload is completed only if
+ * they were right. Wrong ones are asked for once more. Where it fails, its session is closed as
+ * well as that can be done.
+ * @throws BundleError CONTENT_MISMATCH; REGISTRY, NETWORK (`temporary` where a new attempt may
+ * succeed); NOT_ALLOWED.
  */
 export async function uploadBlob(job: UploadJob): Promise<void> {
   const upload = new Upload(job);
@@ -85,7 +88,10 @@ class Upload {
       this.#offset = 0;
     }
     const { limits } = access;
-    const whole = this.#offset === 0 && (!limits.takesChunks || (!this.#inChunks && size <= limits.largest && !this.#isAskedForChunks()));
+    const whole =
+      this.#offset === 0 &&
+      (!limits.takesChunks ||
+        (!this.#inChunks && size <= limits.largest && !this.#isAskedForChunks()));
     if (whole && (await this.#put(size))) return;
     while (this.#offset < size) await this.#patch();
     await this.#put(0);
@@ -96,7 +102,8 @@ class Upload {
     const { again, action, signal } = this.#job;
     if (again === undefined || signal?.aborted) return false;
     if (this.#portions?.brokeWith(error)) {
-      if (!hasCode(error, 'CONTENT_MISMATCH') || !this.#secondChances.delete('content')) return false;
+      if (!hasCode(error, 'CONTENT_MISMATCH') || !this.#secondChances.delete('content'))
+        return false;
       await this.cancel();
       this.#content.restart();
     } else if (!isTemporary(error)) return false;
@@ -104,7 +111,16 @@ class Upload {
     const cause = error.message;
     const askedMs = this.#askedMs;
     this.#askedMs = undefined;
-    if (!(await patience.again({ what: `${action}, from byte ${this.#offset}`, cause, error, askedMs, signal }))) return false;
+    if (
+      !(await patience.again({
+        what: `${action}, from byte ${this.#offset}`,
+        cause,
+        error,
+        askedMs,
+        signal,
+      }))
+    )
+      return false;
     this.#inChunks = true;
     await this.#locate();
     return true;
@@ -112,7 +128,8 @@ class Upload {
 
   /** Best effort: a failure to cancel must not hide the failure that led to it. */
   async cancel(): Promise<void> {
-    if (this.#session !== undefined) await cancelSession(this.#job.access, this.#session.url, this.#job.action);
+    if (this.#session !== undefined)
+      await cancelSession(this.#job.access, this.#session.url, this.#job.action);
     this.#session = undefined;
   }
 
@@ -141,7 +158,10 @@ class Upload {
   async #locate(): Promise<void> {
     const { access, action, signal } = this.#job;
     const sent = this.#offset + this.#sentSince;
-    const found = this.#session && !access.limits.losesBroken && (await askSession(access, this.#session, action, signal));
+    const found =
+      this.#session &&
+      !access.limits.losesBroken &&
+      (await askSession(access, this.#session, action, signal));
     // Who claims to hold more than was sent holds something else.
     this.#session = found && found.held <= sent ? found.session : undefined;
     this.#offset = this.#session && found ? found.held : 0;
@@ -149,7 +169,10 @@ class Upload {
     this.#sentSince = 0;
   }
 
-  /** Completes the upload, with the last `bytes` bytes; `false` where those are too many for one request. */
+  /**
+   * Completes the upload, with the last `bytes` bytes; `false` where those are too many for one
+   * request.
+   */
   async #put(bytes: number): Promise<boolean> {
     const { descriptor } = this.#job;
     const to = new URL(this.#session!.url);
@@ -170,7 +193,8 @@ class Upload {
     const response = await this.#send('PATCH', url, bytes);
     if (response === undefined) return;
     const held = heldBy(response);
-    const next = headerOf(response, 'location') === undefined ? url : await access.uploadUrl(response, action);
+    const next =
+      headerOf(response, 'location') === undefined ? url : await access.uploadUrl(response, action);
     await discard(response);
     this.#session = { url: next, leastChunk };
     // Not every registry tells, or tells the truth; what it lacks in the end it will say.
@@ -183,10 +207,15 @@ class Upload {
   /** Bytes of the request under way that have been handed to the connection. */
   #sentSince = 0;
 
-  /** One request with the next `bytes` bytes; `undefined` where they are too many and smaller requests are worth trying. */
+  /**
+   * One request with the next `bytes` bytes; `undefined` where they are too many and smaller
+   * requests are worth trying.
+   */
   async #send(method: 'PUT' | 'PATCH', to: URL, bytes: number): Promise<HttpResponse | undefined> {
     const { access, descriptor, action, signal, again } = this.#job;
-    const range = method === 'PATCH' && { 'content-range': `${this.#offset}-${this.#offset + bytes - 1}` };
+    const range = method === 'PATCH' && {
+      'content-range': `${this.#offset}-${this.#offset + bytes - 1}`,
+    };
     const hasBody = bytes > 0 || this.#offset === 0;
     if (hasBody) this.#portions ??= new Portions(this.#content.from(this.#offset));
     const response = await access.send({
@@ -194,7 +223,11 @@ class Upload {
       to,
       action,
       access: 'push',
-      headers: { 'content-type': 'application/octet-stream', 'content-length': String(bytes), ...range },
+      headers: {
+        'content-type': 'application/octet-stream',
+        'content-length': String(bytes),
+        ...range,
+      },
       ...(hasBody && { body: this.#counted(this.#portions!.next(bytes)) }),
       answerWithin: uploadAnswerMs(descriptor.size),
       signal,
@@ -221,8 +254,14 @@ class Upload {
     }
   }
 
-  /** An answer that is no success, as an error that says whether another attempt may fare better. */
-  async #refused(method: string, response: HttpResponse, isSmallerWorthIt: boolean): Promise<BundleError> {
+  /**
+   * An answer that is no success, as an error that says whether another attempt may fare better.
+   */
+  async #refused(
+    method: string,
+    response: HttpResponse,
+    isSmallerWorthIt: boolean,
+  ): Promise<BundleError> {
     const { access, action } = this.#job;
     const { status } = response;
     this.#askedMs = retryAfter(headerOf(response, 'retry-after'));
@@ -237,26 +276,42 @@ class Upload {
       return mayPass(error);
     }
     // The session is gone, or not where we thought it was.
-    if ([404, 410, 416].includes(status)) return mayPass(new BundleError('REGISTRY', error.message, { hint: error.hint }));
-    // The token ran out, which it may do again and again; the registry did not find in the bytes what we had found.
+    if ([404, 410, 416].includes(status))
+      return mayPass(new BundleError('REGISTRY', error.message, { hint: error.hint }));
+    // The token ran out, which it may do again and again; the registry did not find in the bytes
+    // what we had found.
     const isAnother = status === 401 && this.#hasGotFurther;
-    if (isAnother || ([400, 401].includes(status) && this.#secondChances.delete(`answer ${status}`))) return mayPass(error);
+    if (
+      isAnother ||
+      ([400, 401].includes(status) && this.#secondChances.delete(`answer ${status}`))
+    )
+      return mayPass(error);
     return isSmallerWorthIt ? mayPass(error) : error;
   }
 }
 
 function mayPass(error: BundleError): BundleError {
-  return new BundleError(error.code, error.message, { hint: error.hint, cause: error.cause, temporary: true });
+  return new BundleError(error.code, error.message, {
+    hint: error.hint,
+    cause: error.cause,
+    temporary: true,
+  });
 }
 
 function cannotRepeat(action: string): BundleError {
-  return new BundleError('NETWORK', `cannot ${action}: what broke would have to be read again`, { temporary: true });
+  return new BundleError('NETWORK', `cannot ${action}: what broke would have to be read again`, {
+    temporary: true,
+  });
 }
 
 function storedOtherwise({ access, descriptor }: UploadJob, got: string): BundleError {
-  return new BundleError('REGISTRY', `${access.name.registry} stored the blob ${descriptor.digest} under another digest`, {
-    expected: descriptor.digest,
-    got,
-    hint: 'The registry, or something on the way, alters content; images pushed there cannot be pulled by digest.',
-  });
+  return new BundleError(
+    'REGISTRY',
+    `${access.name.registry} stored the blob ${descriptor.digest} under another digest`,
+    {
+      expected: descriptor.digest,
+      got,
+      hint: 'The registry, or something on the way, alters content; images pushed there cannot be pulled by digest.',
+    },
+  );
 }

@@ -14,10 +14,13 @@ const QUOTED = /"((?:[^"\\]|\\.)*)"/sy;
 const UNQUOTED = /[^\s,"]*/y;
 
 /**
- * Reads the challenges of a `WWW-Authenticate` header or several of them (RFC 9110 section 11.6.1). What does not fit the
- * grammar is passed over: a server is to be talked to as far as it can be understood.
+ * Reads the challenges of a `WWW-Authenticate` header or several of them (RFC 9110 section 11.6.1).
+ * What does not fit the grammar is passed over: a server is to be talked to as far as it can be
+ * understood.
  */
-export function parseChallenges(header: string | readonly string[] | undefined): readonly Challenge[] {
+export function parseChallenges(
+  header: string | readonly string[] | undefined,
+): readonly Challenge[] {
   if (header === undefined) return [];
   return typeof header === 'string' ? parseOne(header) : header.flatMap((line) => parseOne(line));
 }
@@ -44,9 +47,11 @@ function parseOne(text: string): Challenge[] {
       position++;
       take(SPACE);
       const quoted = take(QUOTED)?.[1];
-      const value = quoted === undefined ? (take(UNQUOTED)?.[0] ?? '') : quoted.replace(/\\(.)/gs, '$1');
+      const value =
+        quoted === undefined ? (take(UNQUOTED)?.[0] ?? '') : quoted.replace(/\\(.)/gs, '$1');
       const parameters = challenges.at(-1)?.parameters;
-      if (parameters && !parameters.has(word.toLowerCase())) parameters.set(word.toLowerCase(), value);
+      if (parameters && !parameters.has(word.toLowerCase()))
+        parameters.set(word.toLowerCase(), value);
       continue;
     }
     challenges.push({ scheme: word.toLowerCase(), parameters: new Map() });

@@ -1,12 +1,21 @@
 import { lookup } from 'node:dns/promises';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import { hungUp, isConnectionRefused, isHandshakeBroken, isNotTls, plainRefused } from '../http/faults.ts';
+import {
+  hungUp,
+  isConnectionRefused,
+  isHandshakeBroken,
+  isNotTls,
+  plainRefused,
+} from '../http/faults.ts';
 import { isLoopbackAddress } from '../http/proxy.ts';
 import { discard, type HttpResponse, type Peer, type Transport } from '../http/transport.ts';
 import { type Quirk, quirkOf } from './quirks.ts';
 import { UploadLimits } from './upload-limits.ts';
 
-/** A registry that cannot be reached is one that was named wrongly more often than one that is busy: soon is better than sure. */
+/**
+ * A registry that cannot be reached is one that was named wrongly more often than one that is busy:
+ * soon is better than sure.
+ */
 const CONTACT_ATTEMPTS = 4;
 
 /** How a registry is spoken to, found out once. */
@@ -39,8 +48,9 @@ export class RegistryHost implements Peer {
   }
 
   /**
-   * The way to speak to the registry. HTTPS is tried first, always; plain HTTP follows where nothing there speaks TLS
-   * and the host is loopback or was named as insecure. Concurrent callers share one attempt; a failed one is made anew.
+   * The way to speak to the registry. HTTPS is tried first, always; plain HTTP follows where
+   * nothing there speaks TLS and the host is loopback or was named as insecure. Concurrent callers
+   * share one attempt; a failed one is made anew.
    * @throws BundleError NETWORK.
    */
   async contact(): Promise<Contact> {
@@ -62,7 +72,8 @@ export class RegistryHost implements Peer {
     try {
       return contactOf(secure, await this.#ping(secure));
     } catch (error) {
-      // Without a port, TLS and plain HTTP are two ports: nobody listening on one says nothing of the other.
+      // Without a port, TLS and plain HTTP are two ports: nobody listening on one says nothing of
+      // the other.
       const otherPort = isConnectionRefused(error) && !portGiven(this.#address);
       if (!isNotTls(error) && !isHandshakeBroken(error) && !otherPort) throw error;
       if (!this.#transport.isInsecure(secure, this) && !(await isLoopback(secure.hostname))) {
@@ -99,7 +110,10 @@ function contactOf(origin: URL, { status, headers }: HttpResponse): Contact {
   return { origin, challenges, quirk: quirkOf({ headers, challenges }) };
 }
 
-/** Whether a host name, or an address (IPv6 in brackets), stands for this very host and nothing else. */
+/**
+ * Whether a host name, or an address (IPv6 in brackets), stands for this very host and nothing
+ * else.
+ */
 export async function isLoopback(hostname: string): Promise<boolean> {
   const bare = hostname.replace(/^\[|\]$/g, '');
   try {

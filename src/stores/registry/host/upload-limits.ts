@@ -2,10 +2,16 @@ import type { Quirk } from './quirks.ts';
 
 const MiB = 1024 * 1024;
 
-/** What chunks are tried with, largest first. 1 MiB is what nginx lets through unless it is told otherwise. */
+/**
+ * What chunks are tried with, largest first. 1 MiB is what nginx lets through unless it is told
+ * otherwise.
+ */
 const CHUNK_SIZES = [64 * MiB, 16 * MiB, 4 * MiB, MiB, MiB / 4, MiB / 16];
 
-/** What one registry takes in one request: found out from its answers, and known to all uploads to it from then on. */
+/**
+ * What one registry takes in one request: found out from its answers, and known to all uploads to
+ * it from then on.
+ */
 export class UploadLimits {
   #largest = Number.POSITIVE_INFINITY;
   #takesChunks = true;
@@ -34,12 +40,17 @@ export class UploadLimits {
     this.#losesBroken = losesBroken;
   }
 
-  /** Bytes of a chunk. @param least what the registry asks for, as it does with `OCI-Chunk-Min-Length`. */
+  /**
+   * Bytes of a chunk. @param least what the registry asks for, as it does with
+   * `OCI-Chunk-Min-Length`.
+   */
   chunk(least = 0): number {
     return Math.max(least, this.#leastChunk, Math.min(CHUNK_SIZES[0]!, this.#largest));
   }
 
-  /** A request of so many bytes was too large (413); `false` where nothing smaller is worth trying. */
+  /**
+   * A request of so many bytes was too large (413); `false` where nothing smaller is worth trying.
+   */
   refused(bytes: number): boolean {
     const smaller = CHUNK_SIZES.find((size) => size < bytes);
     if (smaller === undefined || !this.#takesChunks) return false;

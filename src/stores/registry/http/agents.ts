@@ -1,5 +1,10 @@
 import { isIP } from 'node:net';
-import { checkServerIdentity, createSecureContext, type PeerCertificate, type SecureContext } from 'node:tls';
+import {
+  checkServerIdentity,
+  createSecureContext,
+  type PeerCertificate,
+  type SecureContext,
+} from 'node:tls';
 import { Agent, type buildConnector, type Dispatcher, Pool, ProxyAgent } from 'undici';
 import { NO_ALTERNATIVE_NAME, ProxyFailure } from './faults.ts';
 import type { CertificateFolders, HostCertificates } from './host-certificates.ts';
@@ -20,12 +25,18 @@ export interface AgentOptions {
 /** How one connection is to be made. */
 export interface Route {
   readonly url: URL;
-  /** Where anything else than the URL's own host stands behind a request: a registry's CA counts for its token server and its storage. */
+  /**
+   * Where anything else than the URL's own host stands behind a request: a registry's CA counts for
+   * its token server and its storage.
+   */
   readonly registry?: string | undefined;
   readonly verified: boolean;
 }
 
-/** The connections of a run: kept apart where they differ in what is trusted, in the client certificate or in the proxy. */
+/**
+ * The connections of a run: kept apart where they differ in what is trusted, in the client
+ * certificate or in the proxy.
+ */
 export class Agents {
   readonly #options: AgentOptions;
   readonly #made = new Map<string, Dispatcher>();
@@ -61,16 +72,22 @@ export class Agents {
     const secureContext = createSecureContext({
       ca: [...new Set([...ca, ...(own?.ca ?? []), ...(behind?.ca ?? [])])],
       // A client certificate is shown to nobody but the host that it was made for.
-      ...(own && own.client.length > 0 && { cert: own.client.map((pair) => pair.certificate), key: own.client.map((pair) => pair.key) }),
+      ...(own &&
+        own.client.length > 0 && {
+          cert: own.client.map((pair) => pair.certificate),
+          key: own.client.map((pair) => pair.key),
+        }),
     });
     const connect = { ...tls(secureContext), rejectUnauthorized };
-    // A copy inside one registry has a download open for each upload: with fewer, all could wait for each other.
+    // A copy inside one registry has a download open for each upload: with fewer, all could wait
+    // for each other.
     const options = { connections: 2 * concurrency + 2, pipelining: 1, bodyTimeout: stalledMs };
     if (proxy === undefined) return new Agent({ ...options, connect });
     return new ProxyAgent({
       ...options,
       uri: proxy,
-      // Plain HTTP is asked of the proxy itself, as curl does: few let a tunnel through to any port but 443.
+      // Plain HTTP is asked of the proxy itself, as curl does: few let a tunnel through to any port
+      // but 443.
       proxyTunnel: false,
       requestTls: connect,
       proxyTls: tls(createSecureContext({ ca: [...ca] })),
@@ -80,26 +97,38 @@ export class Agents {
   }
 }
 
-/** One context for all connections: reading some hundred certificates takes longer than the handshake. */
+/**
+ * One context for all connections: reading some hundred certificates takes longer than the
+ * handshake.
+ */
 function tls(secureContext: SecureContext): buildConnector.BuildOptions {
   return { secureContext, timeout: CONNECT_MS, checkServerIdentity: checkIdentity };
 }
 
-/** As Node does it, but for a certificate that has a common name alone: clusters refuse those, so that a push would be in vain. */
+/**
+ * As Node does it, but for a certificate that has a common name alone: clusters refuse those, so
+ * that a push would be in vain.
+ */
 function checkIdentity(host: string, certificate: PeerCertificate): Error | undefined {
   if (certificate.subjectaltname !== undefined) return checkServerIdentity(host, certificate);
-  return Object.assign(new Error('the certificate has no subject alternative name'), { code: NO_ALTERNATIVE_NAME });
+  return Object.assign(new Error('the certificate has no subject alternative name'), {
+    code: NO_ALTERNATIVE_NAME,
+  });
 }
 
 /** A failure to reach the proxy would look like one of the host behind it. */
 function asProxy(host: string, connector: buildConnector.connector): buildConnector.connector {
   return (options, callback) => {
     // undici would greet an address by name, which TLS does not know.
-    const servername = isIP(options.hostname.replace(/^\[|\]$/g, '')) === 0 ? {} : { servername: '' };
-    connector({ ...options, ...servername }, (...[error, socket]: Parameters<buildConnector.Callback>) => {
-      if (error === null) callback(error, socket);
-      else callback(new ProxyFailure(host, error), null);
-    });
+    const servername =
+      isIP(options.hostname.replace(/^\[|\]$/g, '')) === 0 ? {} : { servername: '' };
+    connector(
+      { ...options, ...servername },
+      (...[error, socket]: Parameters<buildConnector.Callback>) => {
+        if (error === null) callback(error, socket);
+        else callback(new ProxyFailure(host, error), null);
+      },
+    );
   };
 }
 

@@ -19,17 +19,21 @@ export interface Attempt {
 }
 
 /**
- * An answer that is no success, as an error: NOT_FOUND for 404, NOT_ALLOWED for 401 and 403, else REGISTRY. Takes the
- * body for the message, up to 64 KiB.
+ * An answer that is no success, as an error: NOT_FOUND for 404, NOT_ALLOWED for 401 and 403, else
+ * REGISTRY. Takes the body for the message, up to 64 KiB.
  */
 export async function answerError(response: HttpResponse, attempt: Attempt): Promise<BundleError> {
   const { status } = response;
   const said = await explanation(response);
   const code = codeOf(status);
-  return new BundleError(code, `cannot ${attempt.action}: ${response.url.host} answered ${status}${said === '' ? '' : `, ${said}`}`, {
-    hint: hintFor(status, attempt),
-    temporary: isPassingStatus(status),
-  });
+  return new BundleError(
+    code,
+    `cannot ${attempt.action}: ${response.url.host} answered ${status}${said === '' ? '' : `, ${said}`}`,
+    {
+      hint: hintFor(status, attempt),
+      temporary: isPassingStatus(status),
+    },
+  );
 }
 
 function codeOf(status: number): ErrorCode {
@@ -40,14 +44,16 @@ function codeOf(status: number): ErrorCode {
 function hintFor(status: number, attempt: Attempt): string | undefined {
   if (status === 401 || status === 403) return credentialsHint(attempt);
   if (status === 404) return `Check the name, and that it is in ${formatRepository(attempt.name)}.`;
-  if (status === 413) return 'The registry, or a proxy in front of it, limits the size of an upload: raise the limit.';
+  if (status === 413)
+    return 'The registry, or a proxy in front of it, limits the size of an upload: raise the limit.';
   if (isPassingStatus(status)) return 'Try again later.';
   return undefined;
 }
 
 /** Where the credentials came from, or where they were looked for. */
 function credentialsHint({ name, places, known }: Omit<Attempt, 'action'>): string {
-  const looked = places.length === 0 ? 'no auth file was looked at' : `looked at ${places.join(', ')}`;
+  const looked =
+    places.length === 0 ? 'no auth file was looked at' : `looked at ${places.join(', ')}`;
   return known
     ? `Check the credentials for ${formatRepository(name)} and what they allow (${looked}); some registries answer the same for a name that does not exist.`
     : `No credentials for ${formatRepository(name)} are known (${looked}): log in, or name an auth file with --authfile FILE.`;
@@ -60,14 +66,26 @@ async function explanation(response: HttpResponse): Promise<string> {
   try {
     document = JSON.parse(text) as Json;
   } catch {
-    return String(response.headers['content-type'] ?? '').startsWith('text/plain') ? oneLine(text) : '';
+    return String(response.headers['content-type'] ?? '').startsWith('text/plain')
+      ? oneLine(text)
+      : '';
   }
-  const errors = isObject(document) && Array.isArray(document['errors']) ? (document['errors'] as readonly Json[]) : [];
-  const lines = errors.filter(isObject).map(({ code, message }) => [code, message].filter((part) => typeof part === 'string').join(': '));
+  const errors =
+    isObject(document) && Array.isArray(document['errors'])
+      ? (document['errors'] as readonly Json[])
+      : [];
+  const lines = errors
+    .filter(isObject)
+    .map(({ code, message }) =>
+      [code, message].filter((part) => typeof part === 'string').join(': '),
+    );
   return oneLine(lines.join('; '));
 }
 
-/** The first bytes of a body as text; the rest is dropped. What cannot be read is no reason to lose the status. */
+/**
+ * The first bytes of a body as text; the rest is dropped. What cannot be read is no reason to lose
+ * the status.
+ */
 async function readStart(response: HttpResponse, limit: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;

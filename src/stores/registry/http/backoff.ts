@@ -9,13 +9,25 @@ export function isPassingStatus(status: number): boolean {
   return PASSING_STATUS.has(status);
 }
 
-/** Exponential backoff with full jitter: anything up to `base`, 2 `base`, 4 `base` … milliseconds. */
-export function backoff(attempt: number, baseMs: number, random: () => number = Math.random): number {
+/**
+ * Exponential backoff with full jitter: anything up to `base`, 2 `base`, 4 `base` … milliseconds.
+ */
+export function backoff(
+  attempt: number,
+  baseMs: number,
+  random: () => number = Math.random,
+): number {
   return Math.round(random() * Math.min(LONGEST_BACKOFF_MS, baseMs * 2 ** (attempt - 1)));
 }
 
-/** Milliseconds that a `Retry-After` header asks for, as seconds or as a date (RFC 9110 section 10.2.3), up to two minutes. */
-export function retryAfter(header: string | undefined, now: number = Date.now()): number | undefined {
+/**
+ * Milliseconds that a `Retry-After` header asks for, as seconds or as a date (RFC 9110 section
+ * 10.2.3), up to two minutes.
+ */
+export function retryAfter(
+  header: string | undefined,
+  now: number = Date.now(),
+): number | undefined {
   if (header === undefined) return undefined;
   const text = header.trim();
   const isDate = /^[A-Z][a-z]+, /.test(text);

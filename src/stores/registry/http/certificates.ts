@@ -6,13 +6,16 @@ import { BundleError, diskError, systemCode } from '../../../core/errors.ts';
 import { MAX_CERTIFICATES_BYTES } from '../../../core/limits.ts';
 
 /** Where Red Hat's and Debian's distributions keep what their administrators trust. */
-const SYSTEM_BUNDLES = ['/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem', '/etc/ssl/certs/ca-certificates.crt'];
+const SYSTEM_BUNDLES = [
+  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+  '/etc/ssl/certs/ca-certificates.crt',
+];
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
 /**
- * Every CA that is trusted, as PEM: those built into Node, those of this host (`$SSL_CERT_FILE`, else the distribution's
- * bundle), and those in `files` (`--ca-file`). Each adds to the others.
+ * Every CA that is trusted, as PEM: those built into Node, those of this host (`$SSL_CERT_FILE`,
+ * else the distribution's bundle), and those in `files` (`--ca-file`). Each adds to the others.
  * @throws BundleError CONFIGURATION for one of `files` that is missing or holds no certificate.
  */
 export async function systemCertificates(
@@ -33,14 +36,21 @@ export async function systemCertificates(
   return [...trusted];
 }
 
-/** The certificates of a file that was named. @throws BundleError CONFIGURATION where it is missing, or holds something else. */
+/**
+ * The certificates of a file that was named. @throws BundleError CONFIGURATION where it is missing,
+ * or holds something else.
+ */
 export async function readCertificates(path: string): Promise<readonly string[]> {
   const found = (await readPem(path)).match(CERTIFICATE) ?? [];
   if (found.length > 0 && found.every(isCertificate)) return found;
-  throw new BundleError('CONFIGURATION', `cannot use the CA file ${path}: it does not hold certificates in PEM`, {
-    hint: 'It has to hold one or more "-----BEGIN CERTIFICATE-----" blocks.',
-    subject: path,
-  });
+  throw new BundleError(
+    'CONFIGURATION',
+    `cannot use the CA file ${path}: it does not hold certificates in PEM`,
+    {
+      hint: 'It has to hold one or more "-----BEGIN CERTIFICATE-----" blocks.',
+      subject: path,
+    },
+  );
 }
 
 /** The text of a file of certificates or of a key. @throws BundleError CONFIGURATION */
@@ -48,7 +58,8 @@ export async function readPem(path: string): Promise<string> {
   try {
     return await readText(path);
   } catch (cause) {
-    const reason = systemCode(cause) === undefined ? 'it is too large' : diskError('read', path, cause).message;
+    const reason =
+      systemCode(cause) === undefined ? 'it is too large' : diskError('read', path, cause).message;
     throw new BundleError('CONFIGURATION', `cannot use ${path}: ${reason}`, {
       cause,
       hint: 'Check --ca-file, --cert-dir and the certs.d folders.',

@@ -20,7 +20,12 @@ const PASSING = new Set([
   'UND_ERR_SOCKET',
 ]);
 
-const NOT_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'ERR_SSL_HTTP_REQUEST', 'EPROTO']);
+const NOT_TLS = new Set([
+  'ERR_SSL_WRONG_VERSION_NUMBER',
+  'ERR_SSL_PACKET_LENGTH_TOO_LONG',
+  'ERR_SSL_HTTP_REQUEST',
+  'EPROTO',
+]);
 
 /** OpenSSL's X509_V_ERR_* names, as Node hands them on, and Node's own check of the host name. */
 const CERTIFICATE =
@@ -39,14 +44,22 @@ const UNKNOWN_AUTHORITY = new Set([
 /** The code of our own check that a certificate has a subject alternative name. */
 export const NO_ALTERNATIVE_NAME = 'ERR_TLS_CERT_NO_ALTERNATIVE_NAME';
 
-/** What a server says in the middle of a handshake when it does not take our certificate, or misses it. */
-const CLIENT_CERTIFICATE = /_ALERT_(?:CERTIFICATE_REQUIRED|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN|UNKNOWN_CA|CERTIFICATE_EXPIRED)$/;
+/**
+ * What a server says in the middle of a handshake when it does not take our certificate, or misses
+ * it.
+ */
+const CLIENT_CERTIFICATE =
+  /_ALERT_(?:CERTIFICATE_REQUIRED|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN|UNKNOWN_CA|CERTIFICATE_EXPIRED)$/;
 
-/** How TLS 1.2 says that a client certificate is missing, among other things; with TLS 1.3 the connection is just closed. */
+/**
+ * How TLS 1.2 says that a client certificate is missing, among other things; with TLS 1.3 the
+ * connection is just closed.
+ */
 const NO_CLIENT_CERTIFICATE = 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE';
 
 /** Mistakes of ours, not of the network. */
-const OURS = /^(?:ERR_INVALID_|UND_ERR_INVALID_ARG|UND_ERR_NOT_SUPPORTED|UND_ERR_REQ_CONTENT_LENGTH)/;
+const OURS =
+  /^(?:ERR_INVALID_|UND_ERR_INVALID_ARG|UND_ERR_NOT_SUPPORTED|UND_ERR_REQ_CONTENT_LENGTH)/;
 
 /** The other end answered a TLS greeting with something else. */
 export function isNotTls(error: unknown): boolean {
@@ -57,22 +70,38 @@ export function isConnectionRefused(error: unknown): boolean {
   return error instanceof Error && systemCode(error.cause) === 'ECONNREFUSED';
 }
 
-/** The other end, or something on the way, broke the connection: how a server rids itself of more than it can take. */
+/**
+ * The other end, or something on the way, broke the connection: how a server rids itself of more
+ * than it can take.
+ */
 export function isReset(error: unknown): boolean {
-  return error instanceof Error && ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(systemCode(error.cause) ?? '');
+  return (
+    error instanceof Error &&
+    ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(systemCode(error.cause) ?? '')
+  );
 }
 
-/** The other end hung up on a TLS greeting that it did not expect or like, or on the request after it. */
+/**
+ * The other end hung up on a TLS greeting that it did not expect or like, or on the request after
+ * it.
+ */
 export function isHandshakeBroken(error: unknown): error is BundleError {
-  return error instanceof BundleError && (isReset(error) || systemCode(error.cause) === NO_CLIENT_CERTIFICATE);
+  return (
+    error instanceof BundleError &&
+    (isReset(error) || systemCode(error.cause) === NO_CLIENT_CERTIFICATE)
+  );
 }
 
 /** An upload of which nothing was taken for too long. */
 export function stalled(url: URL, afterMs: number): BundleError {
-  return new BundleError('NETWORK', `${url.host}: the transfer stalled: nothing was taken for ${Math.round(afterMs / 1000)} s`, {
-    hint: `Check that ${url.host} can be reached from here.`,
-    temporary: true,
-  });
+  return new BundleError(
+    'NETWORK',
+    `${url.host}: the transfer stalled: nothing was taken for ${Math.round(afterMs / 1000)} s`,
+    {
+      hint: `Check that ${url.host} can be reached from here.`,
+      temporary: true,
+    },
+  );
 }
 
 /** The proxy itself could not be reached. */
@@ -86,7 +115,10 @@ export class ProxyFailure extends Error {
   }
 }
 
-/** What undici and the socket below it throw, in the program's own words: NETWORK. Anything else is handed back as it is. */
+/**
+ * What undici and the socket below it throw, in the program's own words: NETWORK. Anything else is
+ * handed back as it is.
+ */
 export function networkError(cause: unknown, url: URL): unknown {
   if (cause instanceof BundleError || !(cause instanceof Error)) return cause;
   if (cause instanceof ProxyFailure) return proxyUnreachable(cause);
@@ -103,21 +135,29 @@ export function networkError(cause: unknown, url: URL): unknown {
 }
 
 function proxyRefused(url: URL, status: string, cause: Error): BundleError {
-  return new BundleError('NETWORK', `the proxy does not let us connect to ${url.host}: it answered ${status}`, {
-    cause,
-    hint: `Check HTTPS_PROXY and what the proxy allows, or name ${url.hostname} in NO_PROXY.`,
-    temporary: ['429', '502', '503', '504'].includes(status),
-  });
+  return new BundleError(
+    'NETWORK',
+    `the proxy does not let us connect to ${url.host}: it answered ${status}`,
+    {
+      cause,
+      hint: `Check HTTPS_PROXY and what the proxy allows, or name ${url.hostname} in NO_PROXY.`,
+      temporary: ['429', '502', '503', '504'].includes(status),
+    },
+  );
 }
 
 function proxyUnreachable({ proxy, cause }: ProxyFailure): unknown {
   if (!(cause instanceof Error)) return cause;
   const code = systemCode(cause) ?? '';
-  return new BundleError('NETWORK', `the proxy ${proxy}: ${oneLine(reason(cause, code, proxy.replace(/:[0-9]+$/, '')))}`, {
-    cause,
-    hint: CERTIFICATE.test(code) ? hintFor(code, proxy) : 'Check HTTPS_PROXY and HTTP_PROXY.',
-    temporary: PASSING.has(code),
-  });
+  return new BundleError(
+    'NETWORK',
+    `the proxy ${proxy}: ${oneLine(reason(cause, code, proxy.replace(/:[0-9]+$/, '')))}`,
+    {
+      cause,
+      hint: CERTIFICATE.test(code) ? hintFor(code, proxy) : 'Check HTTPS_PROXY and HTTP_PROXY.',
+      temporary: PASSING.has(code),
+    },
+  );
 }
 
 function reason(cause: Error, code: string, host: string): string {
@@ -136,16 +176,22 @@ function reason(cause: Error, code: string, host: string): string {
     [NO_ALTERNATIVE_NAME]: 'its certificate has no subject alternative name, only a common name',
     ERR_TLS_CERT_ALTNAME_INVALID: `its certificate is not for ${host}, but for ${namesIn(cause)}`,
   };
-  if (UNKNOWN_AUTHORITY.has(code)) return `its certificate is of an authority that is not trusted here (${code})`;
+  if (UNKNOWN_AUTHORITY.has(code))
+    return `its certificate is of an authority that is not trusted here (${code})`;
   if (CLIENT_CERTIFICATE.test(code)) return 'it does not take our client certificate';
   const text = texts[code] ?? (cause.message === '' ? code : cause.message);
-  return CERTIFICATE.test(code) && texts[code] === undefined ? `its certificate was refused: ${text} (${code})` : text;
+  return CERTIFICATE.test(code) && texts[code] === undefined
+    ? `its certificate was refused: ${text} (${code})`
+    : text;
 }
 
 /** The names of a certificate that was refused for its names. */
 function namesIn(cause: Error): string {
-  const names = 'cert' in cause ? (cause.cert as { subjectaltname?: unknown }).subjectaltname : undefined;
-  return typeof names === 'string' ? names.replaceAll('DNS:', '').replaceAll('IP Address:', '') : 'others';
+  const names =
+    'cert' in cause ? (cause.cert as { subjectaltname?: unknown }).subjectaltname : undefined;
+  return typeof names === 'string'
+    ? names.replaceAll('DNS:', '').replaceAll('IP Address:', '')
+    : 'others';
 }
 
 function hintFor(code: string, host: string): string {
@@ -158,14 +204,18 @@ function hintFor(code: string, host: string): string {
   if (code === 'CERT_HAS_EXPIRED') {
     return `Renew the certificate of ${host}. If it is still good (openssl s_client -connect ${withPort(host)}), the clock of this host is wrong.`;
   }
-  if (code === 'CERT_NOT_YET_VALID') return 'Check the clock of this host, then the dates of the certificate.';
+  if (code === 'CERT_NOT_YET_VALID')
+    return 'Check the clock of this host, then the dates of the certificate.';
   if (UNKNOWN_AUTHORITY.has(code)) {
     return `If ${host} has a certificate of your own CA, name the CA's with --ca-file FILE, or put it into /etc/containers/certs.d/${host}/ca.crt.`;
   }
-  if (CLIENT_CERTIFICATE.test(code)) return `If it asks for another certificate, ${clientCertificateHint(host)}`;
-  if (CERTIFICATE.test(code)) return `Look at the certificate: openssl s_client -connect ${withPort(host)} -showcerts.`;
+  if (CLIENT_CERTIFICATE.test(code))
+    return `If it asks for another certificate, ${clientCertificateHint(host)}`;
+  if (CERTIFICATE.test(code))
+    return `Look at the certificate: openssl s_client -connect ${withPort(host)} -showcerts.`;
   if (NOT_TLS.has(code)) return plainHint(host);
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'Check the name and the name servers of this host.';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return 'Check the name and the name servers of this host.';
   return `Check that ${host} can be reached from here.`;
 }
 
@@ -183,7 +233,10 @@ export function plainRefused(host: string, cause: unknown): BundleError {
   return new BundleError('NETWORK', `${host} does not speak TLS`, { cause, hint: plainHint(host) });
 }
 
-/** A server that greets with TLS, and hangs up on us: it does so for a client without certificate, too. */
+/**
+ * A server that greets with TLS, and hangs up on us: it does so for a client without certificate,
+ * too.
+ */
 export function hungUp(host: string, error: BundleError): BundleError {
   return new BundleError('NETWORK', error.message, {
     cause: error.cause,

@@ -19,9 +19,15 @@ export interface ClientCertificate {
 }
 
 export interface CertificateFolderOptions {
-  /** `certs.d` folders in which every host has a folder of its own; the first that has one counts. They need not exist. */
+  /**
+   * `certs.d` folders in which every host has a folder of its own; the first that has one counts.
+   * They need not exist.
+   */
   readonly folders: readonly string[];
-  /** One that was named (`--cert-dir`): tried first; files that lie in it directly are for all hosts. */
+  /**
+   * One that was named (`--cert-dir`): tried first; files that lie in it directly are for all
+   * hosts.
+   */
   readonly named?: string | undefined;
 }
 
@@ -36,7 +42,8 @@ export class CertificateFolders {
 
   /**
    * The certificates for a host under any of its names (`quay.io`, `quay.io:443`).
-   * @throws BundleError CONFIGURATION for files that cannot be used; DISK, NOT_FOUND for a named folder that cannot be read.
+   * @throws BundleError CONFIGURATION for files that cannot be used; DISK, NOT_FOUND for a named
+   * folder that cannot be read.
    */
   async of(names: readonly string[]): Promise<HostCertificates | undefined> {
     const key = names.join(' ');
@@ -55,7 +62,8 @@ export class CertificateFolders {
       }
       if (folder === named) {
         const files = await filesOf(named);
-        if (files === undefined) throw diskError('read the folder', named, Object.assign(new Error(), { code: 'ENOENT' }));
+        if (files === undefined)
+          throw diskError('read the folder', named, Object.assign(new Error(), { code: 'ENOENT' }));
         if (files.some(isCertificateFile)) return readFolder(named, files);
       }
     }
@@ -83,7 +91,8 @@ async function readFolder(folder: string, files: readonly string[]): Promise<Hos
   for (const file of files) {
     const path = join(folder, file);
     if (file.endsWith('.crt')) ca.push(...(await readCertificates(path)));
-    if (file.endsWith('.key') && !files.includes(file.replace(/\.key$/, '.cert'))) throw unpaired(path, 'certificate', '.cert');
+    if (file.endsWith('.key') && !files.includes(file.replace(/\.key$/, '.cert')))
+      throw unpaired(path, 'certificate', '.cert');
     if (!file.endsWith('.cert')) continue;
     const keyFile = file.replace(/\.cert$/, '.key');
     if (!files.includes(keyFile)) throw unpaired(path, 'key', '.key');
@@ -101,15 +110,21 @@ function unpaired(path: string, missing: string, extension: string): BundleError
   });
 }
 
-/** That key and certificate belong together would otherwise be found out by a failing connection. */
+/**
+ * That key and certificate belong together would otherwise be found out by a failing connection.
+ */
 function checkPair(path: string, { certificate, key }: ClientCertificate): void {
   try {
     createSecureContext({ cert: certificate, key });
   } catch {
     // The cause could quote the key.
-    throw new BundleError('CONFIGURATION', `cannot use the client certificate ${path} with its key`, {
-      hint: 'Both have to be PEM, the key without a passphrase, and the certificate has to be that of the key.',
-      subject: path,
-    });
+    throw new BundleError(
+      'CONFIGURATION',
+      `cannot use the client certificate ${path} with its key`,
+      {
+        hint: 'Both have to be PEM, the key without a passphrase, and the certificate has to be that of the key.',
+        subject: path,
+      },
+    );
   }
 }

@@ -4,11 +4,17 @@ import { BundleError } from '../../../core/errors.ts';
 import type { Observe } from '../../../core/events.ts';
 import { backoff } from './backoff.ts';
 
-/** Enough that one failure in five, at random, ends no run: the tenth in a row comes once in ten million requests. */
+/**
+ * Enough that one failure in five, at random, ends no run: the tenth in a row comes once in ten
+ * million requests.
+ */
 const ATTEMPTS = 10;
 const LONGEST_MS = 10 * 60 * 1000;
 
-/** Retries that a run can make at once, as when a switch is restarted; and what each success gives back. */
+/**
+ * Retries that a run can make at once, as when a switch is restarted; and what each success gives
+ * back.
+ */
 const RETRIES_OF_A_RUN = 500;
 const RETRIES_PER_SUCCESS = 0.5;
 
@@ -16,7 +22,10 @@ const USED_UP = `more than every third request has failed for long: all ${RETRIE
 const NEXT =
   'Find out what lies between here and there that breaks (a proxy, a firewall, a registry that is overloaded), try --concurrency 1, and run the same command again: what is done is kept.';
 
-/** What a whole run may spend on retries: about one for each two requests that succeed, and a reserve. */
+/**
+ * What a whole run may spend on retries: about one for each two requests that succeed, and a
+ * reserve.
+ */
 export class RetryBudget {
   #left = RETRIES_OF_A_RUN;
   #isTold = false;
@@ -61,11 +70,17 @@ export interface Setback {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How often one thing is tried where it gets no further: ten times within ten minutes, as long as the run has retries left. */
+/**
+ * How often one thing is tried where it gets no further: ten times within ten minutes, as long as
+ * the run has retries left.
+ */
 export class Patience {
   readonly #options: PatienceOptions;
   #attempts = 0;
-  /** Counted from the first setback, on the clock of `performance.now()`: a transfer may well take hours. */
+  /**
+   * Counted from the first setback, on the clock of `performance.now()`: a transfer may well take
+   * hours.
+   */
   #deadline: number | undefined;
 
   constructor(options: PatienceOptions) {
@@ -76,7 +91,13 @@ export class Patience {
    * Tells of a setback and waits for the next attempt; `false`, at once, where there shall be none.
    * @throws BundleError where the run has no retry left.
    */
-  async again({ what, cause, error, askedMs, signal = this.#options.signal }: Setback): Promise<boolean> {
+  async again({
+    what,
+    cause,
+    error,
+    askedMs,
+    signal = this.#options.signal,
+  }: Setback): Promise<boolean> {
     const { attempts = ATTEMPTS, budget, backoffMs, observe } = this.#options;
     this.#attempts += 1;
     this.#deadline ??= performance.now() + LONGEST_MS;
@@ -103,5 +124,10 @@ export class Patience {
 function usedUp(what: string, cause: string, error: BundleError | undefined): BundleError {
   const { code = 'REGISTRY', expected, got } = error ?? {};
   const message = `cannot ${what.replace(/^(?=[A-Z]+ http)/, 'send ')}: ${cause}, and ${USED_UP}`;
-  return new BundleError(code === 'NETWORK' ? 'REGISTRY' : code, message, { hint: NEXT, cause: error, expected, got });
+  return new BundleError(code === 'NETWORK' ? 'REGISTRY' : code, message, {
+    hint: NEXT,
+    cause: error,
+    expected,
+    got,
+  });
 }

@@ -7,48 +7,72 @@ export interface ProxySettings {
   readonly http: string | undefined;
   /** For `https:` URLs. */
   readonly https: string | undefined;
-  /** Hosts that are reached without, as in `$NO_PROXY`: `example.com,.example.org,10.0.0.0/8,10.0.0.1:5000`. */
+  /**
+   * Hosts that are reached without, as in `$NO_PROXY`:
+   * `example.com,.example.org,10.0.0.0/8,10.0.0.1:5000`.
+   */
   readonly except: string;
 }
 
 /**
- * What `$HTTPS_PROXY`, `$HTTP_PROXY` and `$NO_PROXY` say; the lower-case names win, as in curl. A proxy without scheme is an HTTP one.
+ * What `$HTTPS_PROXY`, `$HTTP_PROXY` and `$NO_PROXY` say; the lower-case names win, as in curl. A
+ * proxy without scheme is an HTTP one.
  * @throws BundleError CONFIGURATION for a proxy that is no URL.
  */
-export function proxyFromEnvironment(env: Readonly<Record<string, string | undefined>>): ProxySettings {
+export function proxyFromEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+): ProxySettings {
   const url = (name: string): string | undefined => {
     const value = either(env, name);
     if (value === undefined) return undefined;
     const full = value.includes('://') ? value : `http://${value}`;
     if (/^https?:\/\//i.test(full) && URL.canParse(full)) return full;
     // The URL itself may hold a password.
-    throw new BundleError('CONFIGURATION', `${name.toUpperCase()} is not the URL of an HTTP proxy`, {
-      hint: 'It has to be of the form http://HOST:PORT.',
-    });
+    throw new BundleError(
+      'CONFIGURATION',
+      `${name.toUpperCase()} is not the URL of an HTTP proxy`,
+      {
+        hint: 'It has to be of the form http://HOST:PORT.',
+      },
+    );
   };
-  return { http: url('http_proxy'), https: url('https_proxy'), except: either(env, 'no_proxy') ?? '' };
-}
-
-/** The proxy by which `url` is reached; `undefined` for none. Loopback never is: it would be the proxy's own. */
-export function proxyFor(url: URL, { http, https, except }: ProxySettings): string | undefined {
-  const proxy = url.protocol === 'https:' ? https : http;
-  if (proxy === undefined || isLoopbackName(bareHost(url))) return undefined;
-  return except.split(',').some((entry) => matches(entry.trim().toLowerCase(), url)) ? undefined : proxy;
+  return {
+    http: url('http_proxy'),
+    https: url('https_proxy'),
+    except: either(env, 'no_proxy') ?? '',
+  };
 }
 
 /**
- * Whether an entry of `$NO_PROXY` stands for the host, as podman, oc and curl read it: `example.com` with all below it, `.example.com`
- * and `*.example.com` for what is below, an address, a network (`10.0.0.0/8`), each with `:port` where one is meant; `*` for all.
+ * The proxy by which `url` is reached; `undefined` for none. Loopback never is: it would be the
+ * proxy's own.
+ */
+export function proxyFor(url: URL, { http, https, except }: ProxySettings): string | undefined {
+  const proxy = url.protocol === 'https:' ? https : http;
+  if (proxy === undefined || isLoopbackName(bareHost(url))) return undefined;
+  return except.split(',').some((entry) => matches(entry.trim().toLowerCase(), url))
+    ? undefined
+    : proxy;
+}
+
+/**
+ * Whether an entry of `$NO_PROXY` stands for the host, as podman, oc and curl read it:
+ * `example.com` with all below it, `.example.com` and `*.example.com` for what is below, an
+ * address, a network (`10.0.0.0/8`), each with `:port` where one is meant; `*` for all.
  */
 function matches(entry: string, url: URL): boolean {
   if (entry === '*') return true;
   const host = bareHost(url);
   const [, network, prefix] = /^([0-9a-f.:]+)\/([0-9]{1,3})$/.exec(entry) ?? [];
   if (network !== undefined) return isIP(host) !== 0 && isInNetwork(host, network, Number(prefix));
-  const [, bracketed, plain, port] = /^(?:\[([0-9a-f:.]+)\]|([^:]+|[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*))(?::([0-9]+))?$/.exec(entry) ?? [];
+  const [, bracketed, plain, port] =
+    /^(?:\[([0-9a-f:.]+)\]|([^:]+|[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*))(?::([0-9]+))?$/.exec(
+      entry,
+    ) ?? [];
   const named = bracketed ?? plain;
   if (named === undefined || (port !== undefined && port !== portOf(url))) return false;
-  if (isIP(named) !== 0) return isIP(host) !== 0 && isInNetwork(host, named, isIPv6(named) ? 128 : 32);
+  if (isIP(named) !== 0)
+    return isIP(host) !== 0 && isInNetwork(host, named, isIPv6(named) ? 128 : 32);
   const below = `.${named.replace(/^\*?\./, '')}`;
   return host.endsWith(below) || (/^[^.*]/.test(named) && host === named);
 }
@@ -83,6 +107,9 @@ export function portOf(url: URL): string {
   return url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
 }
 
-function either(env: Readonly<Record<string, string | undefined>>, name: string): string | undefined {
+function either(
+  env: Readonly<Record<string, string | undefined>>,
+  name: string,
+): string | undefined {
   return [env[name], env[name.toUpperCase()]].find((value) => value !== undefined && value !== '');
 }

@@ -6,8 +6,10 @@ import { readWhole } from './whole.ts';
 const MAX_REDIRECTS = 10;
 
 /**
- * A small public file, whole, or `undefined` where the server says that there is none (404). Sends no credentials; follows redirects.
- * @throws BundleError NETWORK; REGISTRY for other answers; CONTENT_MISMATCH for a file above `limit` bytes.
+ * A small public file, whole, or `undefined` where the server says that there is none (404). Sends
+ * no credentials; follows redirects.
+ * @throws BundleError NETWORK; REGISTRY for other answers; CONTENT_MISMATCH for a file above
+ * `limit` bytes.
  */
 export async function fetchPublicFile(
   transport: Transport,
@@ -28,14 +30,25 @@ export async function fetchPublicFile(
     if (body !== undefined) return body;
     await discard(response);
     if (status === 404) return undefined;
-    const location = [301, 302, 303, 307, 308].includes(status) ? headerOf(response, 'location') : undefined;
+    const location = [301, 302, 303, 307, 308].includes(status)
+      ? headerOf(response, 'location')
+      : undefined;
     if (location === undefined || !URL.canParse(location, current.href)) {
-      throw new BundleError('REGISTRY', `cannot fetch ${withoutQuery(url)}: ${current.host} answered ${status}`);
+      throw new BundleError(
+        'REGISTRY',
+        `cannot fetch ${withoutQuery(url)}: ${current.host} answered ${status}`,
+      );
     }
     const next = new URL(location, current);
     if (!/^https?:$/.test(next.protocol))
-      throw new BundleError('REGISTRY', `cannot fetch ${withoutQuery(url)}: it leads to ${oneLine(location)}`);
+      throw new BundleError(
+        'REGISTRY',
+        `cannot fetch ${withoutQuery(url)}: it leads to ${oneLine(location)}`,
+      );
     current = next;
   }
-  throw new BundleError('REGISTRY', `cannot fetch ${withoutQuery(url)}: more than ${MAX_REDIRECTS} redirects`);
+  throw new BundleError(
+    'REGISTRY',
+    `cannot fetch ${withoutQuery(url)}: more than ${MAX_REDIRECTS} redirects`,
+  );
 }

@@ -4,10 +4,11 @@ import type { ByteStream } from '../../../core/bytes.ts';
 const SOCKET_BUFFER_BYTES = 64 * 1024;
 
 /**
- * A stream on its way into a socket, which keeps chunks that it could not write at once, while the producer may use
- * a chunk's memory again as soon as it is asked for the next one. A socket whose buffer is full makes us wait until all is
- * written, so only chunks below that size need a copy. Also keeps the producer's failure apart from the connection's, and
- * tells when the other end takes nothing for too long.
+ * A stream on its way into a socket, which keeps chunks that it could not write at once, while the
+ * producer may use a chunk's memory again as soon as it is asked for the next one. A socket whose
+ * buffer is full makes us wait until all is written, so only chunks below that size need a copy.
+ * Also keeps the producer's failure apart from the connection's, and tells when the other end takes
+ * nothing for too long.
  */
 export class RequestBody implements ByteStream {
   readonly #content: ByteStream;
@@ -15,7 +16,10 @@ export class RequestBody implements ByteStream {
   readonly #stalled: () => void;
   #failure: { readonly error: unknown } | undefined;
 
-  /** @param stalled is called when a chunk has not been taken after `stalledMs`; waiting for the producer does not count. */
+  /**
+   * @param stalled is called when a chunk has not been taken after `stalledMs`; waiting for the
+   * producer does not count.
+   */
   constructor(content: ByteStream, stalledMs: number, stalled: () => void) {
     this.#content = content;
     this.#stalledMs = stalledMs;

@@ -17,7 +17,10 @@ import { RequestBody } from './request-body.ts';
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 
-/** How long a registry may move a blob of that size to its storage, after the last byte of it, before it answers. */
+/**
+ * How long a registry may move a blob of that size to its storage, after the last byte of it,
+ * before it answers.
+ */
 export function uploadAnswerMs(bytes: number): number {
   return Math.min(30 * MINUTE, ANSWER_MS + (bytes / STORED_PER_SECOND) * SECOND);
 }
@@ -29,7 +32,10 @@ const STALLED_MS = 90 * SECOND;
 const BACKOFF_MS = 500;
 /** How registries and the proxies before them say that they are asked too much at once. */
 const PRESSED_STATUS = [429, 503];
-/** A body that is not wanted is read to its end when it is as short as this, so that the connection can be used again. */
+/**
+ * A body that is not wanted is read to its end when it is as short as this, so that the connection
+ * can be used again.
+ */
 const DISCARDED_BYTES = 128 * 1024;
 
 export interface TransportOptions {
@@ -37,9 +43,15 @@ export interface TransportOptions {
   readonly ca: readonly string[];
   /** What is trusted or shown for one host alone. */
   readonly certificateFolders?: CertificateFolders | undefined;
-  /** HOST or HOST:PORT whose certificate is not verified and that may be spoken to in plain HTTP; HOST stands for all its ports. */
+  /**
+   * HOST or HOST:PORT whose certificate is not verified and that may be spoken to in plain HTTP;
+   * HOST stands for all its ports.
+   */
   readonly insecure?: readonly string[];
-  /** How many transfers are made at once. A pace is told how they go: it falls where a server is pressed. */
+  /**
+   * How many transfers are made at once. A pace is told how they go: it falls where a server is
+   * pressed.
+   */
   readonly concurrency?: Limit | undefined;
   readonly proxy?: ProxySettings | undefined;
   readonly userAgent?: string | undefined;
@@ -56,14 +68,19 @@ export interface TransportOptions {
 export interface Peer {
   /** As people write it: `quay.io`, `localhost:5000`. */
   readonly name: string;
-  /** Whether it is trusted without a certificate, beside those that {@link TransportOptions} name. */
+  /**
+   * Whether it is trusted without a certificate, beside those that {@link TransportOptions} name.
+   */
   readonly insecure: boolean;
 }
 
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: URL;
-  /** The registry for whose sake the request is sent, though its URL may be of a token server or storage. */
+  /**
+   * The registry for whose sake the request is sent, though its URL may be of a token server or
+   * storage.
+   */
   readonly registry?: Peer | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   /** A stream needs a Content-Length header, and can be sent once only. */
@@ -81,7 +98,10 @@ export interface HttpResponse {
   readonly url: URL;
 }
 
-/** Sends requests over HTTP/1.1: TLS, time limits, retries, pace. Follows no redirect and adds no credentials. */
+/**
+ * Sends requests over HTTP/1.1: TLS, time limits, retries, pace. Follows no redirect and adds no
+ * credentials.
+ */
 export class Transport {
   readonly #options: TransportOptions;
   readonly #agents: Agents;
@@ -96,16 +116,25 @@ export class Transport {
     this.#agents = new Agents({ ...options, concurrency: most, stalledMs });
   }
 
-  /** Whether the host was named as one that is trusted without a certificate, for all or for this registry's sake. */
+  /**
+   * Whether the host was named as one that is trusted without a certificate, for all or for this
+   * registry's sake.
+   */
   isInsecure(url: URL, registry?: Peer): boolean {
     const named = registry?.insecure === true ? [registry.name] : [];
     return [...named, ...(this.#options.insecure ?? [])].some((entry) => {
       const allowed = new URL(`${url.protocol}//${entry}`);
-      return allowed.hostname === url.hostname && (/:[0-9]+$/.test(entry) ? portOf(allowed) === portOf(url) : true);
+      return (
+        allowed.hostname === url.hostname &&
+        (/:[0-9]+$/.test(entry) ? portOf(allowed) === portOf(url) : true)
+      );
     });
   }
 
-  /** One attempt. @throws BundleError NETWORK; what the body's stream throws; the reason of an abort. */
+  /**
+   * One attempt. @throws BundleError NETWORK; what the body's stream throws; the reason of an
+   * abort.
+   */
   async send(request: HttpRequest): Promise<HttpResponse> {
     const { url, method, headers, body, registry } = request;
     const stall = new AbortController();
@@ -122,12 +151,24 @@ export class Transport {
       const response = await undiciRequest(url, {
         method,
         headers: { 'user-agent': this.#options.userAgent ?? 'bundle', ...headers },
-        body: body === undefined ? null : source === undefined ? (body as Uint8Array) : asBody(source),
+        body:
+          body === undefined ? null : source === undefined ? (body as Uint8Array) : asBody(source),
         headersTimeout: request.answerWithin ?? ANSWER_MS,
         signal,
-        dispatcher: await this.#agents.dispatcher({ url, registry: registry?.name, verified: !this.isInsecure(url, registry) }),
+        dispatcher: await this.#agents.dispatcher({
+          url,
+          registry: registry?.name,
+          verified: !this.isInsecure(url, registry),
+        }),
       });
-      this.#went(PRESSED_STATUS.includes(response.statusCode) ? 'pressed' : isPassingStatus(response.statusCode) ? 'badly' : 'well', begun);
+      this.#went(
+        PRESSED_STATUS.includes(response.statusCode)
+          ? 'pressed'
+          : isPassingStatus(response.statusCode)
+            ? 'badly'
+            : 'well',
+        begun,
+      );
       return { status: response.statusCode, headers: response.headers, body: response.body, url };
     } catch (error) {
       if (source?.failed) throw source.failure;
@@ -138,22 +179,27 @@ export class Transport {
   }
 
   /**
-   * Sends a request that can be repeated, again where the connection breaks or the answer is one that may pass
-   * (408, 425, 429, 500, 502, 503, 504), after the time the server asks for or a growing random one.
-   * The last answer is returned whatever it is.
+   * Sends a request that can be repeated, again where the connection breaks or the answer is one
+   * that may pass (408, 425, 429, 500, 502, 503, 504), after the time the server asks for or a
+   * growing random one. The last answer is returned whatever it is.
    */
   async sendRepeatedly(request: HttpRequest, attempts?: number): Promise<HttpResponse> {
     const patience = this.patience(attempts);
-    const setback = { what: `${request.method} ${withoutQuery(request.url)}`, signal: request.signal };
+    const setback = {
+      what: `${request.method} ${withoutQuery(request.url)}`,
+      signal: request.signal,
+    };
     for (;;) {
       try {
         const response = await this.send(request);
         if (!isPassingStatus(response.status)) return response;
         const askedMs = retryAfter(headerOf(response, 'retry-after'));
-        if (!(await patience.again({ ...setback, cause: `status ${response.status}`, askedMs }))) return response;
+        if (!(await patience.again({ ...setback, cause: `status ${response.status}`, askedMs })))
+          return response;
         await discard(response);
       } catch (error) {
-        if (!isTemporary(error) || !(await patience.again({ ...setback, cause: error.message }))) throw error;
+        if (!isTemporary(error) || !(await patience.again({ ...setback, cause: error.message })))
+          throw error;
       }
     }
   }
@@ -164,7 +210,10 @@ export class Transport {
     return new Patience({ budget: this.#budget, backoffMs, observe, signal, attempts });
   }
 
-  /** What broke after the answer had begun is told here too. @param begun when it began, on the clock of `performance.now()`. */
+  /**
+   * What broke after the answer had begun is told here too. @param begun when it began, on the
+   * clock of `performance.now()`.
+   */
   broke(error: unknown, begun: number): void {
     this.#went(isReset(error) ? 'pressed' : 'badly', begun);
   }
@@ -190,7 +239,10 @@ export class Transport {
   }
 }
 
-/** undici takes any async iterable; its types know of streams alone. A stream would read ahead, into memory that is used again. */
+/**
+ * undici takes any async iterable; its types know of streams alone. A stream would read ahead, into
+ * memory that is used again.
+ */
 function asBody(content: RequestBody): Readable {
   return content as unknown as Readable;
 }
@@ -216,7 +268,11 @@ export function abandon(response: HttpResponse): void {
 }
 
 /** A whole body in memory. @throws BundleError CONTENT_MISMATCH above `limit` bytes; NETWORK. */
-export async function readBody(response: HttpResponse, limit: number, what: string): Promise<Uint8Array> {
+export async function readBody(
+  response: HttpResponse,
+  limit: number,
+  what: string,
+): Promise<Uint8Array> {
   try {
     return await readAll(response.body as ByteStream, limit, what);
   } catch (error) {

@@ -11,7 +11,8 @@ export interface WholeOptions {
 }
 
 /**
- * Asks for something small until its body came whole. The body is `undefined` where the answer is not 200: it is the caller's then.
+ * Asks for something small until its body came whole. The body is `undefined` where the answer is
+ * not 200: it is the caller's then.
  * @throws BundleError CONTENT_MISMATCH above the limit; NETWORK; what `ask` throws.
  */
 export async function readWhole(
@@ -28,7 +29,8 @@ export async function readWhole(
     } catch (error) {
       if (!isTemporary(error)) throw error;
       transport.broke(error, begun);
-      if (!(await patience.again({ what: `read ${what}`, cause: error.message, signal }))) throw error;
+      if (!(await patience.again({ what: `read ${what}`, cause: error.message, signal })))
+        throw error;
     }
   }
 }

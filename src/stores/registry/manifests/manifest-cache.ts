@@ -3,7 +3,9 @@ import type { Digest } from '../../../core/digest.ts';
 /** Enough for every manifest of several releases. */
 const MAX_CACHED_BYTES = 32 * 1024 * 1024;
 
-/** Manifests that were seen a moment ago, checked against their digest; the longest unused go first. */
+/**
+ * Manifests that were seen a moment ago, checked against their digest; the longest unused go first.
+ */
 export class ManifestCache {
   readonly #kept = new Map<Digest, Uint8Array>();
   readonly #limit: number;

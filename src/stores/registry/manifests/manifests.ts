@@ -24,13 +24,21 @@ export async function getManifest(
   action: string,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly bytes: Uint8Array; readonly mediaType: string | undefined }> {
-  const request = { to: manifestPath(access, reference), action, headers: { accept: MANIFEST_TYPES.join(', ') }, signal };
-  const { response, body } = await readWhole(async () => access.send({ method: 'GET', access: 'pull', ...request }), {
-    transport: access.transport,
-    limit: MAX_MANIFEST_BYTES,
-    what: `the manifest of ${formatRepository(access.name)}`,
+  const request = {
+    to: manifestPath(access, reference),
+    action,
+    headers: { accept: MANIFEST_TYPES.join(', ') },
     signal,
-  });
+  };
+  const { response, body } = await readWhole(
+    async () => access.send({ method: 'GET', access: 'pull', ...request }),
+    {
+      transport: access.transport,
+      limit: MAX_MANIFEST_BYTES,
+      what: `the manifest of ${formatRepository(access.name)}`,
+      signal,
+    },
+  );
   if (body === undefined) throw await access.failure(response, action);
   return { bytes: body, mediaType: mediaTypeOf(response) };
 }
@@ -61,7 +69,8 @@ export async function putManifest(
   const stored = headerOf(response, 'docker-content-digest');
   const subject = headerOf(response, 'oci-subject');
   await discard(response);
-  if (stored !== undefined && stored !== digest) throw alteredByRegistry(formatRepository(access.name), digest, stored);
+  if (stored !== undefined && stored !== digest)
+    throw alteredByRegistry(formatRepository(access.name), digest, stored);
   return subject;
 }
 
@@ -70,9 +79,13 @@ function mediaTypeOf(response: HttpResponse): string | undefined {
 }
 
 function alteredByRegistry(name: string, expected: Digest, got: string): BundleError {
-  return new BundleError('REGISTRY', `${name} stored the manifest ${expected} under another digest`, {
-    expected,
-    got,
-    hint: 'The registry, or something on the way, alters manifests; images pushed there cannot be pulled by digest.',
-  });
+  return new BundleError(
+    'REGISTRY',
+    `${name} stored the manifest ${expected} under another digest`,
+    {
+      expected,
+      got,
+      hint: 'The registry, or something on the way, alters manifests; images pushed there cannot be pulled by digest.',
+    },
+  );
 }

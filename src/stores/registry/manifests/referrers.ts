@@ -1,7 +1,13 @@
 import { digestOf, type Digest } from '../../../core/digest.ts';
 import type { Descriptor } from '../../../core/descriptor.ts';
 import { BundleError, hasCode } from '../../../core/errors.ts';
-import { asArray, asObject, isObject, type JsonObject, parseStrictJson } from '../../../core/json.ts';
+import {
+  asArray,
+  asObject,
+  isObject,
+  type JsonObject,
+  parseStrictJson,
+} from '../../../core/json.ts';
 import { MAX_MANIFEST_BYTES, MAX_REFERRERS } from '../../../core/limits.ts';
 import { artifactTypeOf, parseDescriptor, referrersTagOf } from '../../../core/manifest.ts';
 import { OCI_INDEX } from '../../../core/media-types.ts';
@@ -21,8 +27,9 @@ interface Listing {
 const EMPTY: Listing = { document: { schemaVersion: 2, mediaType: OCI_INDEX }, entries: [] };
 
 /**
- * What refers to the manifests of one repository (distribution-spec 1.1, "Listing Referrers"): asked of the registry, or where
- * it has no API for it, read from a tag for each subject, which those who push have to keep.
+ * What refers to the manifests of one repository (distribution-spec 1.1, "Listing Referrers"):
+ * asked of the registry, or where it has no API for it, read from a tag for each subject, which
+ * those who push have to keep.
  */
 export class Referrers {
   readonly #access: RepositoryAccess;
@@ -36,7 +43,9 @@ export class Referrers {
     this.#name = formatRepository(access.name);
   }
 
-  /** @throws BundleError REGISTRY for a list that is none, or does not end; NOT_ALLOWED, NETWORK. */
+  /**
+   * @throws BundleError REGISTRY for a list that is none, or does not end; NOT_ALLOWED, NETWORK.
+   */
   async list(subject: Digest, signal: AbortSignal | undefined): Promise<readonly Descriptor[]> {
     if (this.#hasApi !== false) {
       const listed = await this.#ask(subject, signal);
@@ -44,7 +53,9 @@ export class Referrers {
       if (listed !== undefined) return listed;
     }
     const listing = await this.#tagged(subject, signal);
-    return listing === undefined || listing === 'something else' ? [] : listing.entries.map(({ descriptor }) => descriptor);
+    return listing === undefined || listing === 'something else'
+      ? []
+      : listing.entries.map(({ descriptor }) => descriptor);
   }
 
   /**
@@ -52,7 +63,13 @@ export class Referrers {
    * @param noted the subject that the registry has taken note of itself.
    * @throws BundleError TAG_CONFLICT where the tag for the list names something else.
    */
-  async add(referrer: Descriptor, bytes: Uint8Array, subject: Digest, noted: string | undefined, signal?: AbortSignal): Promise<void> {
+  async add(
+    referrer: Descriptor,
+    bytes: Uint8Array,
+    subject: Digest,
+    noted: string | undefined,
+    signal?: AbortSignal,
+  ): Promise<void> {
     if (noted === subject) {
       this.#hasApi = true;
       return;
@@ -69,7 +86,10 @@ export class Referrers {
   }
 
   /** What the API says; `undefined` where there is none. */
-  async #ask(subject: Digest, signal: AbortSignal | undefined): Promise<readonly Descriptor[] | undefined> {
+  async #ask(
+    subject: Digest,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Descriptor[] | undefined> {
     const action = `list what refers to ${subject} in ${this.#name}`;
     const found = new Map<Digest, Descriptor>();
     const seen = new Set<string>();
@@ -77,27 +97,50 @@ export class Referrers {
     while (next !== undefined) {
       const to: string | URL = next;
       const { response, body } = await readWhole(
-        async () => this.#access.send({ method: 'GET', to, action, access: 'pull', headers: { accept: OCI_INDEX }, signal }),
-        { transport: this.#access.transport, limit: MAX_MANIFEST_BYTES, what: `the referrers of ${subject}`, signal },
+        async () =>
+          this.#access.send({
+            method: 'GET',
+            to,
+            action,
+            access: 'pull',
+            headers: { accept: OCI_INDEX },
+            signal,
+          }),
+        {
+          transport: this.#access.transport,
+          limit: MAX_MANIFEST_BYTES,
+          what: `the referrers of ${subject}`,
+          signal,
+        },
       );
       if (response.status === 404 && seen.size === 0) {
         await discard(response);
         return undefined;
       }
       if (body === undefined) throw await this.#access.failure(response, action);
-      for (const { descriptor } of parseListing(body, action).entries) found.set(descriptor.digest, descriptor);
+      for (const { descriptor } of parseListing(body, action).entries)
+        found.set(descriptor.digest, descriptor);
       seen.add(response.url.href);
       next = nextPage(response);
-      if (found.size > MAX_REFERRERS || (next !== undefined && seen.has(next.href)) || seen.size > MAX_REFERRERS) throw endless(action);
+      if (
+        found.size > MAX_REFERRERS ||
+        (next !== undefined && seen.has(next.href)) ||
+        seen.size > MAX_REFERRERS
+      )
+        throw endless(action);
     }
     return [...found.values()];
   }
 
   /**
-   * The list that the tag of a subject names. Some name the very image by such a tag, to keep it from being collected
-   * (openshift/art-tools, release_gen_payload: all components of OpenShift): that is no list, and neither is anything else that is no OCI index.
+   * The list that the tag of a subject names. Some name the very image by such a tag, to keep it
+   * from being collected (openshift/art-tools, release_gen_payload: all components of OpenShift):
+   * that is no list, and neither is anything else that is no OCI index.
    */
-  async #tagged(subject: Digest, signal: AbortSignal | undefined): Promise<Listing | 'something else' | undefined> {
+  async #tagged(
+    subject: Digest,
+    signal: AbortSignal | undefined,
+  ): Promise<Listing | 'something else' | undefined> {
     const tag = referrersTagOf(subject);
     const action = `list what refers to ${subject} by ${this.#name}:${tag}`;
     try {
@@ -112,19 +155,35 @@ export class Referrers {
     }
   }
 
-  async #extend(subject: Digest, referrer: Descriptor, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+  async #extend(
+    subject: Digest,
+    referrer: Descriptor,
+    bytes: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const tag = referrersTagOf(subject);
     const listing = (await this.#tagged(subject, signal)) ?? EMPTY;
     if (listing === 'something else') {
-      throw new BundleError('TAG_CONFLICT', `${this.#name}:${tag} is no list of referrers, and one has to be kept under that name`, {
-        hint: 'Whoever set the tag has to remove it: the registry keeps no list of its own, and clients look for it there.',
-      });
+      throw new BundleError(
+        'TAG_CONFLICT',
+        `${this.#name}:${tag} is no list of referrers, and one has to be kept under that name`,
+        {
+          hint: 'Whoever set the tag has to remove it: the registry keeps no list of its own, and clients look for it there.',
+        },
+      );
     }
     if (listing.entries.some(({ descriptor }) => descriptor.digest === referrer.digest)) return;
     const manifests = [...listing.entries.map(({ json }) => json), entryOf(referrer, bytes)];
     const extended = Buffer.from(JSON.stringify({ ...listing.document, manifests }));
     const index = { mediaType: OCI_INDEX, digest: digestOf(extended) };
-    await putManifest(this.#access, index, extended, tag, `list ${referrer.digest} by ${this.#name}:${tag}`, signal);
+    await putManifest(
+      this.#access,
+      index,
+      extended,
+      tag,
+      `list ${referrer.digest} by ${this.#name}:${tag}`,
+      signal,
+    );
   }
 }
 
@@ -133,7 +192,13 @@ function entryOf({ mediaType, digest, size }: Descriptor, bytes: Uint8Array): Js
   const manifest = asObject(parseStrictJson(bytes, 'manifest'), 'manifest');
   const artifactType = artifactTypeOf(manifest);
   const { annotations } = manifest;
-  return { mediaType, digest, size, ...(artifactType !== undefined && { artifactType }), ...(isObject(annotations) && { annotations }) };
+  return {
+    mediaType,
+    digest,
+    size,
+    ...(artifactType !== undefined && { artifactType }),
+    ...(isObject(annotations) && { annotations }),
+  };
 }
 
 function parseListing(bytes: Uint8Array, action: string): Listing {
@@ -147,10 +212,17 @@ function parseListing(bytes: Uint8Array, action: string): Listing {
     return { document, entries };
   } catch (cause) {
     if (!hasCode(cause, 'UNSUPPORTED_CONTENT')) throw cause;
-    throw new BundleError('REGISTRY', `cannot ${action}: the answer is no list of referrers: ${cause.message}`, { cause });
+    throw new BundleError(
+      'REGISTRY',
+      `cannot ${action}: the answer is no list of referrers: ${cause.message}`,
+      { cause },
+    );
   }
 }
 
 function endless(action: string): BundleError {
-  return new BundleError('REGISTRY', `cannot ${action}: the list does not end, or has more than ${MAX_REFERRERS} entries`);
+  return new BundleError(
+    'REGISTRY',
+    `cannot ${action}: the list does not end, or has more than ${MAX_REFERRERS} entries`,
+  );
 }

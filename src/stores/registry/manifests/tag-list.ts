@@ -10,24 +10,37 @@ import { discard } from '../http/transport.ts';
 import { readWhole } from '../http/whole.ts';
 
 const PAGE = 1000;
-/** More pages than any repository has; a registry that names the same next page for ever is left in time. */
+/**
+ * More pages than any repository has; a registry that names the same next page for ever is left in
+ * time.
+ */
 const MAX_PAGES = 10_000;
 
-/** All tags, page by page (distribution-spec, "Listing Tags"); none where the repository does not exist. */
-export async function listTags(access: RepositoryAccess, signal?: AbortSignal): Promise<readonly string[]> {
+/**
+ * All tags, page by page (distribution-spec, "Listing Tags"); none where the repository does not
+ * exist.
+ */
+export async function listTags(
+  access: RepositoryAccess,
+  signal?: AbortSignal,
+): Promise<readonly string[]> {
   const name = formatRepository(access.name);
   const action = `list the tags of ${name}`;
   const tags = new Set<string>();
   let next: string | URL | undefined = `/v2/${pathOf(access.name)}/tags/list?n=${PAGE}`;
   for (let page = 0; next !== undefined; page++) {
-    if (page === MAX_PAGES) throw new BundleError('REGISTRY', `cannot ${action}: the list does not end`);
+    if (page === MAX_PAGES)
+      throw new BundleError('REGISTRY', `cannot ${action}: the list does not end`);
     const to: string | URL = next;
-    const { response, body } = await readWhole(async () => access.send({ method: 'GET', to, action, access: 'pull', signal }), {
-      transport: access.transport,
-      limit: MAX_TAG_PAGE_BYTES,
-      what: `the tag list of ${name}`,
-      signal,
-    });
+    const { response, body } = await readWhole(
+      async () => access.send({ method: 'GET', to, action, access: 'pull', signal }),
+      {
+        transport: access.transport,
+        limit: MAX_TAG_PAGE_BYTES,
+        what: `the tag list of ${name}`,
+        signal,
+      },
+    );
     if (response.status === 404) {
       await discard(response);
       break;
@@ -50,7 +63,10 @@ function parseTags(bytes: Uint8Array, action: string): readonly string[] {
   }
   const tags = isObject(document) ? (document['tags'] ?? []) : undefined;
   if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string')) {
-    throw new BundleError('REGISTRY', `cannot ${action}: the answer is no list of tags: ${oneLine(utf8(bytes), 80)}`);
+    throw new BundleError(
+      'REGISTRY',
+      `cannot ${action}: the answer is no list of tags: ${oneLine(utf8(bytes), 80)}`,
+    );
   }
   return tags;
 }

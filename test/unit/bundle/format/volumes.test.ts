@@ -11,7 +11,11 @@ import { SealedBundle } from '../../../../src/bundle/reading/sealed.ts';
 import { SigningKey } from '../../../../src/trust/keys.ts';
 import { readEveryByte } from '../../../support/crafted-bundle.ts';
 import { describeWith } from '../../../support/needs.ts';
-import { type SampleBundle, sampleContents, writeSampleBundle } from '../../../support/sample-bundle.ts';
+import {
+  type SampleBundle,
+  sampleContents,
+  writeSampleBundle,
+} from '../../../support/sample-bundle.ts';
 
 const KiB = 1024;
 /** A layer of many volumes, one that fits a block, and small ones between. */
@@ -40,25 +44,35 @@ describe('a bundle in volumes', () => {
 
   it('is read from its volumes in any order, and from those joined', async () => {
     await fc.assert(
-      fc.asyncProperty(volumeSizes, fc.array(fc.nat(), { minLength: 100, maxLength: 100 }), async (volumeSize, random) => {
-        const { volumes, plan } = await inVolumes(volumeSize);
-        for (const [index, { path, size }] of volumes.entries()) {
-          expect((await stat(path)).size).toBe(size);
-          expect(size).toBe(plan.volumes[index]!.size);
-          expect(size).toBeLessThanOrEqual(volumeSize);
-          // Filled: not another block of tar would fit with its framing. The last but one may lack the end of the tar only.
-          if (index < volumes.length - 2) expect(size).toBeGreaterThan(volumeSize - 1024);
-        }
-        const shuffled = [...volumes.entries()].sort(([a], [b]) => random[a]! - random[b]!).map(([, { path }]) => path);
-        const { manifest } = await readEveryByte(...shuffled);
-        expect(manifest.blobs.map(({ digest }) => digest)).toEqual([
-          ...whole.contents.metadata.map(({ descriptor }) => descriptor.digest),
-          ...whole.layers.map(({ descriptor }) => descriptor.digest),
-        ]);
-        const joined = join(folder, 'joined.tar.zst');
-        await writeFile(joined, Buffer.concat(await Promise.all(volumes.map(({ path }) => readFile(path)))));
-        await readEveryByte(joined);
-      }),
+      fc.asyncProperty(
+        volumeSizes,
+        fc.array(fc.nat(), { minLength: 100, maxLength: 100 }),
+        async (volumeSize, random) => {
+          const { volumes, plan } = await inVolumes(volumeSize);
+          for (const [index, { path, size }] of volumes.entries()) {
+            expect((await stat(path)).size).toBe(size);
+            expect(size).toBe(plan.volumes[index]!.size);
+            expect(size).toBeLessThanOrEqual(volumeSize);
+            // Filled: not another block of tar would fit with its framing. The last but one may
+            // lack the end of the tar only.
+            if (index < volumes.length - 2) expect(size).toBeGreaterThan(volumeSize - 1024);
+          }
+          const shuffled = [...volumes.entries()]
+            .sort(([a], [b]) => random[a]! - random[b]!)
+            .map(([, { path }]) => path);
+          const { manifest } = await readEveryByte(...shuffled);
+          expect(manifest.blobs.map(({ digest }) => digest)).toEqual([
+            ...whole.contents.metadata.map(({ descriptor }) => descriptor.digest),
+            ...whole.layers.map(({ descriptor }) => descriptor.digest),
+          ]);
+          const joined = join(folder, 'joined.tar.zst');
+          await writeFile(
+            joined,
+            Buffer.concat(await Promise.all(volumes.map(({ path }) => readFile(path)))),
+          );
+          await readEveryByte(joined);
+        },
+      ),
       { numRuns: 20 },
     );
   });
@@ -70,7 +84,9 @@ describe('a bundle in volumes', () => {
 
   it('is one file when it fits into one volume, and that of an uncut bundle', async () => {
     const { volumes } = await inVolumes(whole.plan.size);
-    expect(volumes.map(({ path, digest }) => [basename(path), digest])).toEqual([['ocp-4.17.3-x86_64.tar.zst', whole.volumes[0]!.digest]]);
+    expect(volumes.map(({ path, digest }) => [basename(path), digest])).toEqual([
+      ['ocp-4.17.3-x86_64.tar.zst', whole.volumes[0]!.digest],
+    ]);
     expect((await inVolumes(whole.plan.size - 1)).volumes).toHaveLength(2);
   });
 
@@ -84,7 +100,8 @@ describe('a bundle in volumes', () => {
       expect(reader.volumeCount).toBe(volumes.length);
       for (const [index, { descriptor }] of layers.entries()) {
         const isThere = plan.layers[index]!.portions.every(({ volume }) => volume !== missing);
-        // Without the first volume nobody can tell a small layer in it from a config; what is elsewhere is known as a layer.
+        // Without the first volume nobody can tell a small layer in it from a config; what is
+        // elsewhere is known as a layer.
         expect(await reader.exists(descriptor)).toBe(isThere);
       }
       await reader.close();
@@ -98,7 +115,9 @@ describe('a bundle in volumes', () => {
     const { contents } = sampleContents([1, 40 * KiB * KiB]);
     const described = describeBundle(contents);
     const seal = { signature: Buffer.from('AAAA\n'), publicKey: Buffer.from(key.public.pem) };
-    expect(() => planBundle(described, seal, volumeSize)).toThrow(expect.objectContaining({ code: 'USAGE' }) as Error);
+    expect(() => planBundle(described, seal, volumeSize)).toThrow(
+      expect.objectContaining({ code: 'USAGE' }) as Error,
+    );
   });
 
   describeWith(['zstd'], 'in the hands of other programs', () => {
@@ -107,8 +126,11 @@ describe('a bundle in volumes', () => {
       for (const volumeSize of [SMALLEST, 70 * KiB, 300 * KiB]) {
         const { volumes } = await inVolumes(volumeSize);
         for (const { path } of volumes) await execa('zstd', ['-tq', path]);
-        const joined = (await execa('sh', ['-c', 'cat "$0".[0-9]* | zstd -dc', volumes[0]!.path.slice(0, -4)], { encoding: 'buffer' }))
-          .stdout;
+        const joined = (
+          await execa('sh', ['-c', 'cat "$0".[0-9]* | zstd -dc', volumes[0]!.path.slice(0, -4)], {
+            encoding: 'buffer',
+          })
+        ).stdout;
         expect(Buffer.compare(joined, tar)).toBe(0);
       }
     });
@@ -117,7 +139,12 @@ describe('a bundle in volumes', () => {
       const { volumes } = await inVolumes(90 * KiB);
       const out = join(folder, 'out');
       await mkdir(out);
-      await execa('sh', ['-c', 'cat "$0".[0-9]* | tar --zstd -xf - -C "$1"', volumes[0]!.path.slice(0, -4), out]);
+      await execa('sh', [
+        '-c',
+        'cat "$0".[0-9]* | tar --zstd -xf - -C "$1"',
+        volumes[0]!.path.slice(0, -4),
+        out,
+      ]);
       await execa('sha256sum', ['--strict', '-c', 'SHA256SUMS'], { cwd: out });
     });
   });
@@ -151,13 +178,15 @@ describe('a bundle in volumes', () => {
       await mkdir(otherFolder);
       const other = await writeSampleBundle(otherFolder, [...SIZES, 3], key, 100 * KiB);
       const paths = volumes.map(({ path }) => path);
-      for (const [index, { path }] of other.volumes.entries()) await refused(...paths.with(Math.min(index, paths.length - 1), path));
+      for (const [index, { path }] of other.volumes.entries())
+        await refused(...paths.with(Math.min(index, paths.length - 1), path));
     });
 
     it('a volume of the same bundle that is cut otherwise', async () => {
       const [one, other] = [await inVolumes(100 * KiB), await inVolumes(110 * KiB)];
       const paths = one.volumes.map(({ path }) => path);
-      for (const [index, { path }] of other.volumes.slice(0, paths.length).entries()) await refused(...paths.with(index, path));
+      for (const [index, { path }] of other.volumes.slice(0, paths.length).entries())
+        await refused(...paths.with(index, path));
     });
 
     it('volumes of the same content that were signed twice', async () => {
@@ -202,8 +231,14 @@ describe('a bundle in volumes', () => {
           bytes[at]! ^= mask;
           const changed = join(folder, 'changed');
           await writeFile(changed, bytes);
-          const error: unknown = await readEveryByte(...paths.with(which, changed)).catch((reason: unknown) => reason);
-          expect(error).toMatchObject({ exitStatus: expect.toSatisfy((status: number) => status >= 20 && status <= 22) as number });
+          const error: unknown = await readEveryByte(...paths.with(which, changed)).catch(
+            (reason: unknown) => reason,
+          );
+          expect(error).toMatchObject({
+            exitStatus: expect.toSatisfy(
+              (status: number) => status >= 20 && status <= 22,
+            ) as number,
+          });
         },
       ),
       { numRuns: 150 },

@@ -31,16 +31,19 @@ describe('progress on a terminal', () => {
     vi.unstubAllEnvs();
   });
 
-  it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 0.5, 80])('ends whatever columns it has: %s', async (columns) => {
-    const terminal = terminalOf(columns);
-    const progress = await createProgress('auto', 'info', terminal);
-    progress.observe({ type: 'phase', what: 'opening' });
-    progress.observe({ type: 'phase', what: 'hashing '.repeat(20) }); // two lines of 80
-    progress.observe({ type: 'noticed', message: 'something' });
-    progress.stop();
-    expect(terminal.columns).toBe(80);
-    expect(terminal.moved).toBeGreaterThan(0);
-  });
+  it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 0.5, 80])(
+    'ends whatever columns it has: %s',
+    async (columns) => {
+      const terminal = terminalOf(columns);
+      const progress = await createProgress('auto', 'info', terminal);
+      progress.observe({ type: 'phase', what: 'opening' });
+      progress.observe({ type: 'phase', what: 'hashing '.repeat(20) }); // two lines of 80
+      progress.observe({ type: 'noticed', message: 'something' });
+      progress.stop();
+      expect(terminal.columns).toBe(80);
+      expect(terminal.moved).toBeGreaterThan(0);
+    },
+  );
 
   it('follows a terminal that is given another size, but to none', async () => {
     const terminal = terminalOf(0);

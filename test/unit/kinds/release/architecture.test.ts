@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { architectureOfOci, ARCHITECTURES, ociArchitecture, parseArchitecture } from '../../../../src/kinds/release/architecture.ts';
+import {
+  architectureOfOci,
+  ARCHITECTURES,
+  ociArchitecture,
+  parseArchitecture,
+} from '../../../../src/kinds/release/architecture.ts';
 
 describe('architectures', () => {
   it.each([

@@ -2,7 +2,10 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { digestOf, hexOf } from '../../../../src/core/digest.ts';
-import { readSignatureConfigMap, signatureConfigMap } from '../../../../src/kinds/release/config-map.ts';
+import {
+  readSignatureConfigMap,
+  signatureConfigMap,
+} from '../../../../src/kinds/release/config-map.ts';
 
 const digest = digestOf('a release');
 const name = `sha256-${hexOf(digest)}`;
@@ -14,14 +17,25 @@ describe('signatureConfigMap', () => {
     expect(parse(text)).toEqual({
       apiVersion: 'v1',
       kind: 'ConfigMap',
-      metadata: { name, namespace: 'openshift-config-managed', labels: { 'release.openshift.io/verification-signatures': '' } },
-      binaryData: { [`${name}-1`]: messages[0]!.toString('base64'), [`${name}-2`]: messages[1]!.toString('base64') },
+      metadata: {
+        name,
+        namespace: 'openshift-config-managed',
+        labels: { 'release.openshift.io/verification-signatures': '' },
+      },
+      binaryData: {
+        [`${name}-1`]: messages[0]!.toString('base64'),
+        [`${name}-2`]: messages[1]!.toString('base64'),
+      },
     });
-    expect(signatureConfigMap(digest, messages).name).toBe(`signature-${name.slice(0, 'sha256-'.length + 16)}.yaml`);
+    expect(signatureConfigMap(digest, messages).name).toBe(
+      `signature-${name.slice(0, 'sha256-'.length + 16)}.yaml`,
+    );
   });
 
   it('keeps a long signature on one line', () => {
-    expect(text.split('\n').find((line) => line.includes(`${name}-1: `))).toContain(messages[0]!.toString('base64'));
+    expect(text.split('\n').find((line) => line.includes(`${name}-1: `))).toContain(
+      messages[0]!.toString('base64'),
+    );
   });
 });
 
@@ -39,8 +53,14 @@ describe('readSignatureConfigMap', () => {
   });
 
   it('takes a signature for what it is, whatever YAML might read into it', () => {
-    const oddities = [Buffer.from('30E0', 'base64'), Buffer.from('1234', 'base64'), Buffer.from('null', 'base64')];
-    expect(readSignatureConfigMap(signatureConfigMap(digest, oddities).text).messages).toEqual(oddities);
+    const oddities = [
+      Buffer.from('30E0', 'base64'),
+      Buffer.from('1234', 'base64'),
+      Buffer.from('null', 'base64'),
+    ];
+    expect(readSignatureConfigMap(signatureConfigMap(digest, oddities).text).messages).toEqual(
+      oddities,
+    );
   });
 
   it.each([
@@ -60,7 +80,9 @@ describe('readSignatureConfigMap', () => {
     ['nothing', ''],
     ['deep nesting', '['.repeat(200_000)],
   ])('refuses %s', (_, altered) => {
-    expect(() => readSignatureConfigMap(Buffer.from(altered))).toThrow(expect.objectContaining({ code: 'CLOSURE_MISMATCH' }));
+    expect(() => readSignatureConfigMap(Buffer.from(altered))).toThrow(
+      expect.objectContaining({ code: 'CLOSURE_MISMATCH' }),
+    );
   });
 
   it('refuses every changed byte, or reads other signatures', () => {

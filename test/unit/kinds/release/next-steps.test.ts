@@ -36,11 +36,15 @@ describe('nextSteps', () => {
 
   it('gives paths as a shell takes them', () => {
     const mirrorSetFile = "it's here/idms.yaml";
-    expect(commands(nextSteps({ ...signed, mirrorSetFile }))).toContain(`oc diff -f 'it'\\''s here/idms.yaml'`);
+    expect(commands(nextSteps({ ...signed, mirrorSetFile }))).toContain(
+      `oc diff -f 'it'\\''s here/idms.yaml'`,
+    );
   });
 
   it('forces only what nobody signed', () => {
-    expect(commands(nextSteps(unsigned))).toContain(`oc adm upgrade --allow-explicit-upgrade --to-image ${signed.pinned} --force`);
+    expect(commands(nextSteps(unsigned))).toContain(
+      `oc adm upgrade --allow-explicit-upgrade --to-image ${signed.pinned} --force`,
+    );
     expect(commands(nextSteps(unsigned)).filter((line) => line.includes('signature'))).toEqual([]);
   });
 });

@@ -10,13 +10,17 @@ const RELEASES = 'quay.io/openshift-release-dev/ocp-release';
 const COMPONENTS = 'quay.io/openshift-release-dev/ocp-v4.0-art-dev';
 
 /** Repositories under the registry `as` of which some refuse to be read. */
-function network(refusing: readonly string[], as = 'quay.io'): { source: (name: RepositoryName) => ReadOnlyStore; asked: string[] } {
+function network(
+  refusing: readonly string[],
+  as = 'quay.io',
+): { source: (name: RepositoryName) => ReadOnlyStore; asked: string[] } {
   const asked: string[] = [];
   const source = (name: RepositoryName): ReadOnlyStore => {
     const store = new MemoryStore(formatRepository({ ...name, registry: as }));
     store.exists = async () => {
       asked.push(formatRepository(name));
-      if (refusing.includes(formatRepository(name))) throw new BundleError('NOT_ALLOWED', 'refused', { hint: 'log in' });
+      if (refusing.includes(formatRepository(name)))
+        throw new BundleError('NOT_ALLOWED', 'refused', { hint: 'log in' });
       return false;
     };
     return store;
@@ -31,14 +35,21 @@ describe('askOfficialSources', () => {
     expect(both.asked).toEqual([RELEASES, COMPONENTS]);
   });
 
-  it.each([RELEASES, COMPONENTS])('says where a pull secret comes from when %s refuses', async (refusing) => {
-    await expect(askOfficialSources(network([refusing]), signal)).rejects.toMatchObject({
-      code: 'NOT_ALLOWED',
-      hint: expect.stringMatching(/console\.redhat\.com\/openshift\/install\/pull-secret.*log in/) as unknown,
-    });
-  });
+  it.each([RELEASES, COMPONENTS])(
+    'says where a pull secret comes from when %s refuses',
+    async (refusing) => {
+      await expect(askOfficialSources(network([refusing]), signal)).rejects.toMatchObject({
+        code: 'NOT_ALLOWED',
+        hint: expect.stringMatching(
+          /console\.redhat\.com\/openshift\/install\/pull-secret.*log in/,
+        ) as unknown,
+      });
+    },
+  );
 
   it('sends nobody to Red Hat whose own mirror refuses', async () => {
-    await expect(askOfficialSources(network([COMPONENTS], 'mirror.example.com'), signal)).rejects.toMatchObject({ hint: 'log in' });
+    await expect(
+      askOfficialSources(network([COMPONENTS], 'mirror.example.com'), signal),
+    ).rejects.toMatchObject({ hint: 'log in' });
   });
 });

@@ -1,4 +1,15 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -24,7 +35,8 @@ describe('ImageLayout', () => {
     dir = await temporaryFolder();
     return async () => remove(dir);
   });
-  const pathOf = ({ descriptor }: typeof sample.small): string => join(dir, 'blobs', 'sha256', hexOf(descriptor.digest));
+  const pathOf = ({ descriptor }: typeof sample.small): string =>
+    join(dir, 'blobs', 'sha256', hexOf(descriptor.digest));
 
   it('is made in a folder that does not exist yet, and read again', async () => {
     const inner = join(dir, 'a', 'b');
@@ -32,12 +44,16 @@ describe('ImageLayout', () => {
     const again = await ImageLayout.open(inner);
     expect(again.name).toBe(`oci:${inner}`);
     expect(await again.resolve('4.17.3-x86_64')).toEqual(sample.oci.descriptor);
-    expect(JSON.parse(await readFile(join(inner, 'oci-layout'), 'utf8'))).toEqual({ imageLayoutVersion: '1.0.0' });
+    expect(JSON.parse(await readFile(join(inner, 'oci-layout'), 'utf8'))).toEqual({
+      imageLayoutVersion: '1.0.0',
+    });
   });
 
   it('keeps what is there when it is made again', async () => {
     await fill(await ImageLayout.create(dir), sample);
-    expect(await (await ImageLayout.create(dir)).resolve('multi')).toEqual(sample.ociIndex.descriptor);
+    expect(await (await ImageLayout.create(dir)).resolve('multi')).toEqual(
+      sample.ociIndex.descriptor,
+    );
   });
 
   it('is not made in a folder of something else', async () => {
@@ -47,10 +63,14 @@ describe('ImageLayout', () => {
   });
 
   it('is not opened where there is none', async () => {
-    await expect(ImageLayout.open(join(dir, 'absent'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(ImageLayout.open(join(dir, 'absent'))).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
     await expect(ImageLayout.open(dir)).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
     await writeFile(join(dir, 'file'), '');
-    await expect(ImageLayout.open(join(dir, 'file'))).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
+    await expect(ImageLayout.open(join(dir, 'file'))).rejects.toMatchObject({
+      code: 'UNSUPPORTED_CONTENT',
+    });
   });
 
   it.each([
@@ -70,12 +90,16 @@ describe('ImageLayout', () => {
 
   it('leaves no temporary file behind a push that failed', async () => {
     const layout = await ImageLayout.create(dir);
-    await expect(layout.push(sample.large.descriptor, streamOf(sample.small.bytes))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    await expect(
+      layout.push(sample.large.descriptor, streamOf(sample.small.bytes)),
+    ).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
     expect(await readdir(join(dir, 'ingest'))).toEqual([]);
   });
 
   it('writes blobs that cannot be changed by accident', async () => {
-    await (await ImageLayout.create(dir)).push(sample.small.descriptor, streamOf(sample.small.bytes));
+    await (
+      await ImageLayout.create(dir)
+    ).push(sample.small.descriptor, streamOf(sample.small.bytes));
     expect((await stat(pathOf(sample.small))).mode & 0o777).toBe(0o444);
   });
 
@@ -96,9 +120,9 @@ describe('ImageLayout', () => {
     await truncate(pathOf(sample.large), 1000);
     expect(await layout.exists(sample.large.descriptor)).toBe(false);
     await layout.push(sample.large.descriptor, streamOf(sample.large.bytes));
-    expect(await readVerified(layout.fetch(sample.large.descriptor), sample.large.descriptor, 4 << 20)).toHaveLength(
-      sample.large.bytes.length,
-    );
+    expect(
+      await readVerified(layout.fetch(sample.large.descriptor), sample.large.descriptor, 4 << 20),
+    ).toHaveLength(sample.large.bytes.length);
   });
 
   it('does not tag a manifest that was altered on disk', async () => {
@@ -106,17 +130,29 @@ describe('ImageLayout', () => {
     await fill(layout, { ...sample, tags: {} });
     await chmod(pathOf(sample.oci), 0o600);
     await writeFile(pathOf(sample.oci), Buffer.from(sample.oci.bytes).fill(32, 0, 1));
-    await expect(layout.tag(sample.oci.descriptor, 'x')).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    await expect(layout.tag(sample.oci.descriptor, 'x')).rejects.toMatchObject({
+      code: 'CONTENT_MISMATCH',
+    });
   });
 
   it('keeps the entries and fields that other programs wrote', async () => {
     const layout = await ImageLayout.create(dir);
     await fill(layout, { ...sample, tags: {} });
-    const foreign = { ...sample.docker.descriptor, platform: { os: 'linux', architecture: 'arm64' }, annotations: { who: 'another' } };
-    await writeFile(join(dir, 'index.json'), JSON.stringify({ schemaVersion: 2, annotations: { a: 'b' }, manifests: [foreign] }));
+    const foreign = {
+      ...sample.docker.descriptor,
+      platform: { os: 'linux', architecture: 'arm64' },
+      annotations: { who: 'another' },
+    };
+    await writeFile(
+      join(dir, 'index.json'),
+      JSON.stringify({ schemaVersion: 2, annotations: { a: 'b' }, manifests: [foreign] }),
+    );
     await layout.tag(sample.oci.descriptor, 'mine');
     const index: unknown = JSON.parse(await readFile(join(dir, 'index.json'), 'utf8'));
-    expect(index).toMatchObject({ annotations: { a: 'b' }, manifests: [foreign, { digest: sample.oci.descriptor.digest }] });
+    expect(index).toMatchObject({
+      annotations: { a: 'b' },
+      manifests: [foreign, { digest: sample.oci.descriptor.digest }],
+    });
   });
 
   it('resolves a digest that index.json does not list by its own bytes', async () => {
@@ -131,7 +167,10 @@ describe('ImageLayout', () => {
   it('does not choose between two manifests of one name', async () => {
     const layout = await ImageLayout.create(dir);
     const annotations = { 'org.opencontainers.image.ref.name': 'twice' };
-    const manifests = [sample.oci, sample.docker].map(({ descriptor }) => ({ ...descriptor, annotations }));
+    const manifests = [sample.oci, sample.docker].map(({ descriptor }) => ({
+      ...descriptor,
+      annotations,
+    }));
     await writeFile(join(dir, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }));
     await expect(layout.resolve('twice')).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
   });
@@ -140,8 +179,12 @@ describe('ImageLayout', () => {
     const layout = await ImageLayout.create(dir);
     await fill(layout, { ...sample, tags: { a: sample.oci.descriptor, b: sample.oci.descriptor } });
     await layout.tag(sample.oci.descriptor, 'a');
-    const { manifests } = JSON.parse(await readFile(join(dir, 'index.json'), 'utf8')) as { manifests: { digest: string }[] };
-    expect(manifests.filter(({ digest }) => digest === sample.oci.descriptor.digest)).toHaveLength(2);
+    const { manifests } = JSON.parse(await readFile(join(dir, 'index.json'), 'utf8')) as {
+      manifests: { digest: string }[];
+    };
+    expect(manifests.filter(({ digest }) => digest === sample.oci.descriptor.digest)).toHaveLength(
+      2,
+    );
     expect(manifests).toHaveLength(sample.manifests.length + 1);
   });
 
@@ -149,7 +192,9 @@ describe('ImageLayout', () => {
     const [one, two] = [await ImageLayout.create(dir), await ImageLayout.create(dir)];
     await fill(one, { ...sample, tags: {} });
     const tags = Array.from({ length: 10 }, (_, index) => `t${index}`);
-    await Promise.all(tags.map(async (tag, index) => (index % 2 === 0 ? one : two).tag(sample.oci.descriptor, tag)));
+    await Promise.all(
+      tags.map(async (tag, index) => (index % 2 === 0 ? one : two).tag(sample.oci.descriptor, tag)),
+    );
     expect(new Set(await one.tags())).toEqual(new Set(tags));
   });
 
@@ -158,9 +203,13 @@ describe('ImageLayout', () => {
     await rm(join(dir, 'ingest'), { recursive: true });
     await writeFile(join(dir, 'ingest'), '');
     const blob = held(OCTET_STREAM, 'x');
-    await expect(layout.push(blob.descriptor, streamOf(blob.bytes))).rejects.toMatchObject({ code: 'DISK' });
+    await expect(layout.push(blob.descriptor, streamOf(blob.bytes))).rejects.toMatchObject({
+      code: 'DISK',
+    });
     await rm(join(dir, 'ingest'));
     await mkdir(pathOf(blob), { recursive: true });
-    await expect(layout.push({ ...blob.descriptor, size: 1 }, streamOf(blob.bytes))).rejects.toMatchObject({ code: 'DISK' });
+    await expect(
+      layout.push({ ...blob.descriptor, size: 1 }, streamOf(blob.bytes)),
+    ).rejects.toMatchObject({ code: 'DISK' });
   });
 });

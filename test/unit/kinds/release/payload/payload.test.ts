@@ -12,7 +12,9 @@ import type { ReadOnlyStore } from '../../../../../src/core/store.ts';
 import { parsePayload } from '../../../../../src/kinds/release/payload/image-references.ts';
 import { readPayload } from '../../../../../src/kinds/release/payload/payload.ts';
 
-type Entry = Parameters<ReturnType<typeof pack>['entry']>[0] & { readonly content?: string | Uint8Array };
+type Entry = Parameters<ReturnType<typeof pack>['entry']>[0] & {
+  readonly content?: string | Uint8Array;
+};
 
 const BOTH: readonly Entry[] = [
   { name: 'release-manifests/', type: 'directory' },
@@ -29,7 +31,9 @@ async function tarOf(entries: readonly Entry[]): Promise<Buffer> {
   return Buffer.from(await readAll(tar as AsyncIterable<Uint8Array>, 64 * 1024 * 1024, 'a tar'));
 }
 
-/** A place that answers with what it was given, in chunks of a size, and notes what was asked of it. */
+/**
+ * A place that answers with what it was given, in chunks of a size, and notes what was asked of it.
+ */
 class Shelf implements ReadOnlyStore {
   readonly name = 'shelf';
   readonly fetched: Descriptor[] = [];
@@ -78,15 +82,21 @@ describe('readPayload', () => {
     shelf = new Shelf();
   });
 
-  const layer = async (...entries: readonly Entry[]): Promise<Descriptor> => shelf.put(gzipSync(await tarOf(entries)));
+  const layer = async (...entries: readonly Entry[]): Promise<Descriptor> =>
+    shelf.put(gzipSync(await tarOf(entries)));
   const text = async (...layers: readonly Descriptor[]): Promise<[string, string]> => {
     const payload = await readPayload(layers, shelf);
-    return [Buffer.from(payload.imageReferences).toString(), Buffer.from(payload.releaseMetadata).toString()];
+    return [
+      Buffer.from(payload.imageReferences).toString(),
+      Buffer.from(payload.releaseMetadata).toString(),
+    ];
   };
 
   it('reads the real 4.12.0 release, and no layer below the top one', async () => {
     const name = '5b2ca04f694b70c8b41f1c2a40b7e95643181a1d037b115149ecc243324c513d';
-    const top = shelf.put(await readFile(new URL(`../../../fixtures/release-4.12.0/${name}`, import.meta.url)));
+    const top = shelf.put(
+      await readFile(new URL(`../../../fixtures/release-4.12.0/${name}`, import.meta.url)),
+    );
     const base = await layer(...BOTH);
     const { references, metadata } = parsePayload(await readPayload([base, top], shelf));
     expect(references.version).toBe('4.12.0');
@@ -101,7 +111,11 @@ describe('readPayload', () => {
     ['gzip', gzipSync],
     ['zstd', compress],
     ['a bare tar', (tar: Buffer): Buffer => tar],
-    ['gzip in two members', (tar: Buffer): Buffer => Buffer.concat([gzipSync(tar.subarray(0, 700)), gzipSync(tar.subarray(700))])],
+    [
+      'gzip in two members',
+      (tar: Buffer): Buffer =>
+        Buffer.concat([gzipSync(tar.subarray(0, 700)), gzipSync(tar.subarray(700))]),
+    ],
   ])('reads %s', async (_, encode) => {
     const encoded = shelf.put(encode(await tarOf(BOTH)));
     for (const size of [1, 3, 1000, 65_536]) {
@@ -123,23 +137,34 @@ describe('readPayload', () => {
     ['everything', '.wh..wh..opq'],
     ['the file, with ./ in front', './release-manifests/.wh.image-references'],
   ])('does not see what a higher layer deletes: %s', async (_, name) => {
-    await expect(text(await layer(...BOTH), await layer({ name, content: '' }))).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
+    await expect(
+      text(await layer(...BOTH), await layer({ name, content: '' })),
+    ).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
   });
 
   it('lets a deletion hide lower layers only', async () => {
     const top = await layer({ name: 'release-manifests/.wh..wh..opq', content: '' }, ...BOTH);
-    expect(await text(await layer({ ...BOTH[1]!, content: 'old' }), top)).toEqual(['references', 'metadata']);
+    expect(await text(await layer({ ...BOTH[1]!, content: 'old' }), top)).toEqual([
+      'references',
+      'metadata',
+    ]);
     const deleting = await layer({ name: 'release-manifests/.wh.image-references', content: '' });
     expect(await text(deleting, await layer(...BOTH))).toEqual(['references', 'metadata']);
   });
 
   it.each([
-    { name: 'release-manifests/image-references', type: 'symlink' as const, linkname: '/etc/passwd' },
+    {
+      name: 'release-manifests/image-references',
+      type: 'symlink' as const,
+      linkname: '/etc/passwd',
+    },
     { name: 'release-manifests/image-references', type: 'link' as const, linkname: 'elsewhere' },
     { name: 'release-manifests/image-references/', type: 'directory' as const },
     { name: 'release-manifests', type: 'symlink' as const, linkname: 'elsewhere' },
   ])('does not look through a $type in a higher layer', async (entry) => {
-    await expect(text(await layer(...BOTH), await layer(entry))).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
+    await expect(text(await layer(...BOTH), await layer(entry))).rejects.toMatchObject({
+      code: 'UNSUPPORTED_CONTENT',
+    });
   });
 
   it.each([
@@ -149,64 +174,100 @@ describe('readPayload', () => {
     'a/release-manifests/image-references',
     '././release-manifests/image-references',
   ])('takes %s for another file', async (name) => {
-    expect(await text(await layer(...BOTH), await layer({ name, content: 'other' }))).toEqual(['references', 'metadata']);
+    expect(await text(await layer(...BOTH), await layer({ name, content: 'other' }))).toEqual([
+      'references',
+      'metadata',
+    ]);
   });
 
   it('refuses a name that comes twice', async () => {
-    await expect(text(await layer(...BOTH, { name: './release-manifests/image-references', content: 'x' }))).rejects.toMatchObject({
+    await expect(
+      text(await layer(...BOTH, { name: './release-manifests/image-references', content: 'x' })),
+    ).rejects.toMatchObject({
       code: 'UNSUPPORTED_CONTENT',
     });
   });
 
   it('refuses an image without the files', async () => {
-    await expect(text(await layer({ name: 'etc/hosts', content: '' }))).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
+    await expect(text(await layer({ name: 'etc/hosts', content: '' }))).rejects.toMatchObject({
+      code: 'UNSUPPORTED_CONTENT',
+    });
     await expect(readPayload([], shelf)).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
   });
 
   it('refuses a layer whose bytes are not those of its digest, wherever they differ', async () => {
-    const bytes = gzipSync(await tarOf([...BOTH, { name: 'filler', content: Buffer.alloc(100_000, 'abc') }]));
+    const bytes = gzipSync(
+      await tarOf([...BOTH, { name: 'filler', content: Buffer.alloc(100_000, 'abc') }]),
+    );
     for (let at = 0; at < bytes.length; at += 7) {
       const altered = Buffer.from(bytes);
       altered[at]! ^= 0x10;
-      await expect(text(shelf.put(bytes, altered))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+      await expect(text(shelf.put(bytes, altered))).rejects.toMatchObject({
+        code: 'CONTENT_MISMATCH',
+      });
     }
   });
 
   it('refuses a layer that is longer or shorter than promised', async () => {
     const bytes = gzipSync(await tarOf(BOTH));
-    await expect(text(shelf.put(bytes, bytes.subarray(0, -1)))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
-    await expect(text(shelf.put(bytes, Buffer.concat([bytes, Buffer.alloc(1)])))).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    await expect(text(shelf.put(bytes, bytes.subarray(0, -1)))).rejects.toMatchObject({
+      code: 'CONTENT_MISMATCH',
+    });
+    await expect(
+      text(shelf.put(bytes, Buffer.concat([bytes, Buffer.alloc(1)]))),
+    ).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
   });
 
   it.each([
     ['a cut gzip', (tar: Buffer): Buffer => gzipSync(tar).subarray(0, -9)],
     ['a cut zstd', (tar: Buffer): Buffer => compress(tar).subarray(0, -3)],
     ['a tar cut inside a file', (tar: Buffer): Buffer => tar.subarray(0, 512 * 3 + 100)],
-    ['gzip with a tail', (tar: Buffer): Buffer => Buffer.concat([gzipSync(tar), Buffer.from('tail')])],
-    ['gzip with a long tail', (tar: Buffer): Buffer => Buffer.concat([gzipSync(tar), Buffer.alloc(1_000_000, 7)])],
-    ['zstd with a tail', (tar: Buffer): Buffer => Buffer.concat([compress(tar), Buffer.alloc(100_000, 7)])],
+    [
+      'gzip with a tail',
+      (tar: Buffer): Buffer => Buffer.concat([gzipSync(tar), Buffer.from('tail')]),
+    ],
+    [
+      'gzip with a long tail',
+      (tar: Buffer): Buffer => Buffer.concat([gzipSync(tar), Buffer.alloc(1_000_000, 7)]),
+    ],
+    [
+      'zstd with a tail',
+      (tar: Buffer): Buffer => Buffer.concat([compress(tar), Buffer.alloc(100_000, 7)]),
+    ],
     ['no tar at all', (): Buffer => Buffer.alloc(10_000, 'no tar')],
   ])('refuses %s, though its digest is right', async (_, encode) => {
-    await expect(text(shelf.put(encode(await tarOf(BOTH))))).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
+    await expect(text(shelf.put(encode(await tarOf(BOTH))))).rejects.toMatchObject({
+      code: 'UNSUPPORTED_CONTENT',
+    });
   });
 
   it('refuses a file over the ceiling', async () => {
-    const huge = { name: 'release-manifests/image-references', content: Buffer.alloc(MAX_PAYLOAD_FILE_BYTES + 1) };
+    const huge = {
+      name: 'release-manifests/image-references',
+      content: Buffer.alloc(MAX_PAYLOAD_FILE_BYTES + 1),
+    };
     await expect(text(await layer(huge))).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
   });
 
   it('stops at the ceiling for unpacked bytes, over all layers', async () => {
-    const filler = (name: string): Promise<Descriptor> => layer({ name, content: Buffer.alloc(600_000) });
+    const filler = (name: string): Promise<Descriptor> =>
+      layer({ name, content: Buffer.alloc(600_000) });
     const layers = [await layer(...BOTH), await filler('a'), await filler('b')];
-    await expect(readPayload(layers, shelf, { maxUnpackedBytes: 1_000_000 })).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
-    await expect(readPayload(layers, shelf, { maxUnpackedBytes: 2_000_000 })).resolves.toMatchObject({});
+    await expect(readPayload(layers, shelf, { maxUnpackedBytes: 1_000_000 })).rejects.toMatchObject(
+      { code: 'UNSUPPORTED_CONTENT' },
+    );
+    await expect(
+      readPayload(layers, shelf, { maxUnpackedBytes: 2_000_000 }),
+    ).resolves.toMatchObject({});
   });
 
   it('passes on what the store throws, and stops when told to', async () => {
     const descriptor = await layer(...BOTH);
     const stop = new AbortController();
     stop.abort();
-    await expect(readPayload([descriptor], shelf, { signal: stop.signal })).rejects.toThrow(/abort/i);
+    await expect(readPayload([descriptor], shelf, { signal: stop.signal })).rejects.toThrow(
+      /abort/i,
+    );
     const failing: ReadOnlyStore = {
       name: 'failing',
       exists: async () => true,

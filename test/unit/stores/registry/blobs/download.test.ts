@@ -16,11 +16,18 @@ function breaking(after: number): HttpResponse {
       throw Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' });
     })(),
   );
-  return { status: 200, headers: {}, body: body as unknown as HttpResponse['body'], url: new URL('http://registry/v2/blob') };
+  return {
+    status: 200,
+    headers: {},
+    body: body as unknown as HttpResponse['body'],
+    url: new URL('http://registry/v2/blob'),
+  };
 }
 
 describe('a download', () => {
-  const run = async (after: number): Promise<{ content: Uint8Array; ranges: readonly (string | undefined)[] }> => {
+  const run = async (
+    after: number,
+  ): Promise<{ content: Uint8Array; ranges: readonly (string | undefined)[] }> => {
     const ranges: (string | undefined)[] = [];
     const content = download({
       transport: new Transport({ ca: [], backoffMs: 0 }),

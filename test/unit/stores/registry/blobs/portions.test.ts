@@ -10,7 +10,12 @@ it('takes any stream in portions of any size', async () => {
       const whole = Buffer.concat(content);
       const portions = new Portions(streamOf(...content));
       for (let at = 0; at < whole.length; at += size) {
-        expect(Buffer.compare(await readAll(portions.next(size), 30, 'portion'), whole.subarray(at, at + size))).toBe(0);
+        expect(
+          Buffer.compare(
+            await readAll(portions.next(size), 30, 'portion'),
+            whole.subarray(at, at + size),
+          ),
+        ).toBe(0);
       }
       expect((await readAll(portions.next(size), 30, 'end')).length).toBe(0);
     }),

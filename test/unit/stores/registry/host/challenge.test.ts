@@ -12,7 +12,16 @@ describe('parseChallenges', () => {
     ['Basic realm="Registry Realm"', [['basic', { realm: 'Registry Realm' }]]],
     [
       'Bearer realm="https://quay.io/v2/auth",service="quay.io",scope="repository:a/b:pull,push"',
-      [['bearer', { realm: 'https://quay.io/v2/auth', service: 'quay.io', scope: 'repository:a/b:pull,push' }]],
+      [
+        [
+          'bearer',
+          {
+            realm: 'https://quay.io/v2/auth',
+            service: 'quay.io',
+            scope: 'repository:a/b:pull,push',
+          },
+        ],
+      ],
     ],
     [
       'Basic realm="a, b=\\"c\\"", Bearer realm=x , service=y',
@@ -59,9 +68,17 @@ describe('parseChallenges', () => {
   });
 
   it('reads back what was written by the grammar', () => {
-    const token = fc.stringMatching(/^[A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]{0,8}$/).map((text) => text.toLowerCase());
-    const value = fc.string({ unit: fc.constantFrom('a', 'B', ' ', ',', '=', '"', '\\', ':', '/', '\t'), maxLength: 12 });
-    const challenge = fc.tuple(token, fc.dictionary(token, value, { minKeys: 1, maxKeys: 4, noNullPrototype: true }));
+    const token = fc
+      .stringMatching(/^[A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]{0,8}$/)
+      .map((text) => text.toLowerCase());
+    const value = fc.string({
+      unit: fc.constantFrom('a', 'B', ' ', ',', '=', '"', '\\', ':', '/', '\t'),
+      maxLength: 12,
+    });
+    const challenge = fc.tuple(
+      token,
+      fc.dictionary(token, value, { minKeys: 1, maxKeys: 4, noNullPrototype: true }),
+    );
     const quoted = (text: string): string => `"${text.replace(/["\\]/g, '\\$&')}"`;
     fc.assert(
       fc.property(fc.array(challenge, { maxLength: 4 }), (challenges) => {

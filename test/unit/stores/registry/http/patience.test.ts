@@ -5,10 +5,16 @@ import { Patience, RetryBudget } from '../../../../../src/stores/registry/http/p
 
 const setback = { what: 'GET http://registry/', cause: 'status 503' };
 
-function patienceWith(budget: RetryBudget, attempts?: number): { patience: Patience; events: TransferEvent[] } {
+function patienceWith(
+  budget: RetryBudget,
+  attempts?: number,
+): { patience: Patience; events: TransferEvent[] } {
   const events: TransferEvent[] = [];
   const observe = (event: TransferEvent): void => void events.push(event);
-  return { patience: new Patience({ budget, backoffMs: 0, observe, signal: undefined, attempts }), events };
+  return {
+    patience: new Patience({ budget, backoffMs: 0, observe, signal: undefined, attempts }),
+    events,
+  };
 }
 
 async function countOf(patience: Patience, limit = 100): Promise<number> {
@@ -21,7 +27,14 @@ describe('Patience', () => {
   it('lasts for ten attempts, and tells of each retry', async () => {
     const { patience, events } = patienceWith(new RetryBudget());
     expect(await countOf(patience)).toBe(9);
-    expect(events).toEqual(Array.from({ length: 9 }, (_, index) => ({ type: 'retried', ...setback, attempt: index + 1, delayMs: 0 })));
+    expect(events).toEqual(
+      Array.from({ length: 9 }, (_, index) => ({
+        type: 'retried',
+        ...setback,
+        attempt: index + 1,
+        delayMs: 0,
+      })),
+    );
   });
 
   it('lasts for as many as it is told', async () => {
@@ -67,11 +80,15 @@ describe('RetryBudget', () => {
   it('is shared: what one request spends, the next does not have', async () => {
     const budget = new RetryBudget();
     let retries = 0;
-    for (let request = 0; request < 55; request += 1) retries += await countOf(patienceWith(budget).patience);
+    for (let request = 0; request < 55; request += 1)
+      retries += await countOf(patienceWith(budget).patience);
     const { patience } = patienceWith(budget);
     while (retries < 500 && (await patience.again(setback))) retries += 1;
     expect(retries).toBe(500);
-    await expect(patienceWith(budget).patience.again(setback)).rejects.toMatchObject({ code: 'REGISTRY', exitStatus: 25 });
+    await expect(patienceWith(budget).patience.again(setback)).rejects.toMatchObject({
+      code: 'REGISTRY',
+      exitStatus: 25,
+    });
   });
 
   it('says that it is used up, once, and what to do', async () => {
@@ -96,7 +113,12 @@ describe('RetryBudget', () => {
     ] as const) {
       const error = new BundleError(code, 'it failed', { expected: 'a', got: 'b' });
       const again = patienceWith(budget).patience.again({ ...setback, error });
-      await expect(again).rejects.toMatchObject({ code: expected, expected: 'a', got: 'b', cause: error });
+      await expect(again).rejects.toMatchObject({
+        code: expected,
+        expected: 'a',
+        got: 'b',
+        cause: error,
+      });
     }
   });
 

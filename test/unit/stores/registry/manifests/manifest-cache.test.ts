@@ -7,7 +7,8 @@ describe('ManifestCache', () => {
   const put = (cache: ManifestCache, text: string): void => {
     cache.set(digestOf(bytes(text)), bytes(text));
   };
-  const has = (cache: ManifestCache, text: string): boolean => cache.get(digestOf(bytes(text))) !== undefined;
+  const has = (cache: ManifestCache, text: string): boolean =>
+    cache.get(digestOf(bytes(text))) !== undefined;
 
   it('gives back what was put in', () => {
     const cache = new ManifestCache();
