@@ -1,56 +1,22 @@
-import { type Limit, mapLimited } from '../core/concurrency.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
-import type { Observe } from '../core/events.ts';
-import { MAX_INDEX_DEPTH, MAX_MANIFEST_BYTES, MAX_METADATA_BYTES } from '../core/limits.ts';
-import { type Manifest, parseManifest } from '../core/manifest.ts';
-import { isManifestType } from '../core/media-types.ts';
+import { MAX_METADATA_BYTES } from '../core/limits.ts';
 import type { ReadOnlyStore } from '../core/store.ts';
-import { readVerified, twiceIfWrong } from './verified.ts';
+import { type ManifestTree, manifestsOf, type PlannedImage, type WalkedImage } from './image.ts';
 
-/** An image that is to be copied, before anything but its own descriptor is known. */
-export interface ImageRequest {
-  /** How reports call it: `4.17.3-x86_64-cli`. Unique in a plan. */
-  readonly name: string;
-  /** `release`, `component`, `signature` or `referrer`. */
-  readonly role: string;
-  readonly descriptor: Descriptor;
-  /** Where the world knows it, by digest; never the mirror it is fetched from. */
-  readonly source: string;
-  /** Tags that shall name it at a target. */
-  readonly tags: readonly string[];
-  /** The manifest that a signature image or referrer speaks of. */
-  readonly subject?: Digest;
-  /** Where it is fetched from. */
-  readonly store: ReadOnlyStore;
-}
-
-/** A manifest with everything below it. */
-export interface ManifestTree {
-  readonly descriptor: Descriptor;
-  readonly bytes: Uint8Array;
-  readonly manifest: Manifest;
-  readonly children: readonly ManifestTree[];
-}
-
-export interface WalkedImage {
-  readonly request: ImageRequest;
-  readonly tree: ManifestTree;
-}
-
-export interface PlannedImage extends ImageRequest {
-  /** Its manifests and indexes, each after what it points to, its own last; each digest once. */
-  readonly manifests: readonly Descriptor[];
-  /** Its configs and layers in the order of use; each digest once. */
-  readonly blobs: readonly Descriptor[];
-}
-
+/** A config or layer, and where it is fetched from. */
 export interface PlannedBlob {
   readonly descriptor: Descriptor;
   readonly store: ReadOnlyStore;
   /** The first image that needs it. */
   readonly image: string;
+}
+
+/** A manifest or index, with its bytes. */
+export interface PlannedManifest {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
 }
 
 /**
@@ -59,102 +25,134 @@ export interface PlannedBlob {
  */
 export interface ContentPlan {
   readonly images: readonly PlannedImage[];
-  /** Manifests, indexes and configs, with their bytes. */
-  readonly metadata: readonly { readonly descriptor: Descriptor; readonly bytes: Uint8Array }[];
-  readonly layers: readonly PlannedBlob[];
+  readonly manifests: readonly PlannedManifest[];
+  /** Configs and layers. */
+  readonly blobs: readonly PlannedBlob[];
 }
 
-export interface PlanOptions {
-  /** Requests at a time. */
-  readonly concurrency: Limit;
-  readonly signal?: AbortSignal;
-  readonly observe?: Observe;
+/** One thing that was asked for, as far as a plan of its content needs to know it. */
+export interface PartContent {
+  readonly images: readonly WalkedImage[];
+  /** Blobs that a reader of a pipe needs before all others, in the order in which it needs them. */
+  readonly leading: readonly Descriptor[];
 }
 
 /**
- * Fetches the manifests of images, whole trees of them; every digest is fetched once however often
- * it is met.
+ * Puts the content of all parts into one list, each digest once. An image that several parts have
+ * under one name is one image. Nothing is fetched.
+ *
+ * @throws BundleError UNSUPPORTED_CONTENT when one digest is given with two sizes, or goes to two
+ * places, or one image has two proofs; or when the manifests take more than a bundle may hold.
  */
-export class ManifestWalker {
-  readonly #options: PlanOptions;
-  readonly #seen = new Map<Digest, Promise<ManifestTree>>();
-  /** Bytes of all manifests, as they were announced. */
-  #size = 0;
-
-  constructor(options: PlanOptions) {
-    this.#options = options;
-  }
-
-  /**
-   * @throws BundleError CONTENT_MISMATCH or UNSUPPORTED_CONTENT for manifests that are not what
-   * they should be, naming the image.
-   */
-  async walk(requests: readonly ImageRequest[]): Promise<WalkedImage[]> {
-    const { concurrency, signal } = this.#options;
-    const walkOne = async (request: ImageRequest): Promise<WalkedImage> => {
-      try {
-        return { request, tree: await this.#tree(request.descriptor, request.store, 0) };
-      } catch (error) {
-        throw error instanceof BundleError ? error.about(`image ${request.name}`) : error;
-      }
-    };
-    return mapLimited(requests, concurrency, walkOne, signal);
-  }
-
-  #tree(descriptor: Descriptor, store: ReadOnlyStore, depth: number): Promise<ManifestTree> {
-    let tree = this.#seen.get(descriptor.digest);
-    if (tree === undefined) {
-      tree = this.#fetchTree(descriptor, store, depth);
-      this.#seen.set(descriptor.digest, tree);
-    }
-    return tree;
-  }
-
-  async #fetchTree(
-    descriptor: Descriptor,
-    store: ReadOnlyStore,
-    depth: number,
-  ): Promise<ManifestTree> {
-    if (depth > MAX_INDEX_DEPTH) {
+export function planContent(parts: readonly PartContent[]): ContentPlan {
+  const images = joined(parts);
+  const manifests = new Map<Digest, PlannedManifest>();
+  const sizes = new Map<Digest, number>();
+  const checkSize = ({ digest, size }: Descriptor): void => {
+    const known = sizes.get(digest);
+    if (known !== undefined && known !== size) {
       throw new BundleError(
         'UNSUPPORTED_CONTENT',
-        `indexes are nested deeper than ${MAX_INDEX_DEPTH}`,
+        `${digest} is given with two sizes: ${known} and ${size} bytes`,
       );
     }
-    this.#size += descriptor.size;
-    if (this.#size > MAX_METADATA_BYTES) throw tooLarge();
-    const { signal, observe } = this.#options;
-    const read = async (): Promise<Uint8Array> =>
-      readVerified(store.fetch(descriptor, { ...(signal && { signal }) }), descriptor);
-    const bytes = await twiceIfWrong(read, descriptor.digest, observe);
-    const manifest = parseManifest(bytes, descriptor.mediaType);
-    const children: ManifestTree[] = [];
-    if (manifest.kind === 'index') {
-      for (const child of manifest.manifests) {
-        if (!isManifestType(child.mediaType)) {
-          throw new BundleError(
-            'UNSUPPORTED_CONTENT',
-            `the index ${descriptor.digest} lists something of type ${child.mediaType}`,
-          );
-        }
-        // Depth counts along the path, and a digest below itself cannot exist, so a cached tree is
-        // as deep as it is.
-        children.push(await this.#tree(child, store, depth + 1));
+    sizes.set(digest, size);
+  };
+  let size = 0;
+  const planned = images.map(({ image: { request, tree }, ...rest }): PlannedImage => {
+    const blobs = new Map<Digest, Descriptor>();
+    for (const { descriptor, bytes, manifest } of manifestsOf(tree)) {
+      checkSize(descriptor);
+      if (!manifests.has(descriptor.digest)) {
+        manifests.set(descriptor.digest, { descriptor, bytes });
+        size += descriptor.size;
+      }
+      if (manifest.kind === 'index') continue;
+      for (const blob of [manifest.config, ...manifest.layers]) {
+        checkSize(blob);
+        if (!blobs.has(blob.digest)) blobs.set(blob.digest, blob);
       }
     }
     return {
-      descriptor: { ...descriptor, mediaType: manifest.mediaType },
-      bytes,
-      manifest,
-      children,
+      ...request,
+      ...rest,
+      descriptor: tree.descriptor,
+      manifests: bottomUp(tree),
+      blobs: [...blobs.values()],
     };
-  }
+  });
+  checkMetadataSize(size);
+  return {
+    images: planned,
+    manifests: [...manifests.values()],
+    blobs: blobsOf(planned, parts, manifests),
+  };
 }
 
-/** All manifests of a tree, each before what it points to. */
-export function* manifestsOf(tree: ManifestTree): Generator<ManifestTree> {
-  yield tree;
-  for (const child of tree.children) yield* manifestsOf(child);
+/** The images of all parts, those of the first part first; each name and digest once. */
+function joined(
+  parts: readonly PartContent[],
+): readonly { image: WalkedImage; name: string; parts: number[] }[] {
+  const found = new Map<string, { image: WalkedImage; name: string; parts: number[] }>();
+  const digestsOf = new Map<string, Set<Digest>>();
+  const placeOf = new Map<Digest, WalkedImage>();
+  for (const [part, { images }] of parts.entries()) {
+    for (const image of images) {
+      const { name, descriptor, proof, place } = image.request;
+      const { digest } = descriptor;
+      const elsewhere = placeOf.get(digest)?.request ?? image.request;
+      if (elsewhere.place !== place)
+        throw contradiction(digest, [elsewhere.name, name], 'belong into two repositories');
+      placeOf.set(digest, image);
+      const key = `${name} ${digest}`;
+      const known = found.get(key);
+      if (known === undefined) found.set(key, { image, name, parts: [part] });
+      else if (known.image.request.proof !== proof)
+        throw contradiction(digest, [name], 'have two proofs');
+      else if (known.parts.at(-1) !== part) known.parts.push(part);
+      digestsOf.set(name, (digestsOf.get(name) ?? new Set()).add(digest));
+    }
+  }
+  return [...found.values()].map((one) => {
+    const isShared = digestsOf.get(one.name)!.size > 1;
+    return isShared
+      ? { ...one, name: `${one.name}@${one.image.request.descriptor.digest.slice(7, 19)}` }
+      : one;
+  });
+}
+
+function contradiction(digest: Digest, names: readonly string[], what: string): BundleError {
+  return new BundleError(
+    'UNSUPPORTED_CONTENT',
+    `${digest} would ${what}: ${[...new Set(names)].join(' and ')}`,
+    {
+      hint: 'One image can have one role only: pack the parts into a bundle each.',
+    },
+  );
+}
+
+/** All configs and layers in the order of use, behind those that lead: of each part the first, then of each the second. */
+function blobsOf(
+  images: readonly PlannedImage[],
+  parts: readonly PartContent[],
+  manifests: ReadonlyMap<Digest, PlannedManifest>,
+): readonly PlannedBlob[] {
+  const blobs = new Map<Digest, PlannedBlob>();
+  const users = new Map<Digest, PlannedImage>();
+  for (const image of images)
+    for (const { digest } of image.blobs) if (!users.has(digest)) users.set(digest, image);
+  const add = (descriptor: Descriptor): void => {
+    const { digest } = descriptor;
+    const user = users.get(digest);
+    if (user === undefined || blobs.has(digest) || manifests.has(digest)) return;
+    blobs.set(digest, { descriptor, store: user.store, image: user.name });
+  };
+  const rows = Math.max(0, ...parts.map(({ leading }) => leading.length));
+  for (let row = 0; row < rows; row += 1) {
+    for (const { leading } of parts) if (leading[row] !== undefined) add(leading[row]);
+  }
+  for (const image of images) image.blobs.forEach(add);
+  return [...blobs.values()];
 }
 
 function bottomUp(tree: ManifestTree): Descriptor[] {
@@ -167,139 +165,26 @@ function bottomUp(tree: ManifestTree): Descriptor[] {
   return [...order.values()];
 }
 
-/**
- * Puts the content of walked images into one list, each digest once; configs are fetched here.
- *
- * @param leading layers that come before all others, whichever image uses them first.
- * @throws BundleError UNSUPPORTED_CONTENT when one digest is given with two sizes.
- */
-export async function planContent(
-  walked: readonly WalkedImage[],
-  leading: readonly Descriptor[],
-  options: PlanOptions,
-): Promise<ContentPlan> {
-  const sizes = new Map<Digest, number>();
-  const checkSize = ({ digest, size }: Descriptor): void => {
-    const known = sizes.get(digest);
-    if (known !== undefined && known !== size) {
-      throw new BundleError(
-        'UNSUPPORTED_CONTENT',
-        `${digest} is given with two sizes: ${known} and ${size} bytes`,
-      );
-    }
-    sizes.set(digest, size);
-  };
-
-  const metadata = new Map<
-    Digest,
-    { descriptor: Descriptor; bytes: Uint8Array | undefined; store: ReadOnlyStore; image: string }
-  >();
-  const layers = new Map<Digest, PlannedBlob>();
-  const images = walked.map(({ request, tree }): PlannedImage => {
-    const blobs = new Map<Digest, Descriptor>();
-    for (const { descriptor, bytes, manifest } of manifestsOf(tree)) {
-      checkSize(descriptor);
-      if (!metadata.has(descriptor.digest)) {
-        metadata.set(descriptor.digest, {
-          descriptor,
-          bytes,
-          store: request.store,
-          image: request.name,
-        });
-      }
-      if (manifest.kind === 'index') continue;
-      const { config } = manifest;
-      if (config.size <= MAX_MANIFEST_BYTES && !metadata.has(config.digest)) {
-        metadata.set(config.digest, {
-          descriptor: config,
-          bytes: undefined,
-          store: request.store,
-          image: request.name,
-        });
-      }
-      for (const blob of [config, ...manifest.layers]) {
-        checkSize(blob);
-        if (!blobs.has(blob.digest)) blobs.set(blob.digest, blob);
-      }
-    }
-    return {
-      ...request,
-      descriptor: tree.descriptor,
-      manifests: bottomUp(tree),
-      blobs: [...blobs.values()],
-    };
-  });
-
-  const size = [...metadata.values()].reduce((total, { descriptor }) => total + descriptor.size, 0);
-  if (size > MAX_METADATA_BYTES) throw tooLarge();
-
-  // Only now is it known which digests are a config somewhere: those are metadata even where they
-  // are a layer elsewhere.
-  const first = images[0];
-  for (const descriptor of first ? leading : []) {
-    if (!metadata.has(descriptor.digest) && !layers.has(descriptor.digest)) {
-      layers.set(descriptor.digest, { descriptor, store: first!.store, image: first!.name });
-    }
-  }
-  for (const image of images) {
-    for (const descriptor of image.blobs) {
-      if (metadata.has(descriptor.digest) || layers.has(descriptor.digest)) continue;
-      layers.set(descriptor.digest, { descriptor, store: image.store, image: image.name });
-    }
-  }
-
-  const complete = await mapLimited(
-    [...metadata.values()],
-    options.concurrency,
-    async ({ descriptor, bytes, store, image }, signal) => {
-      if (bytes !== undefined) return { descriptor, bytes };
-      try {
-        const read = async (): Promise<Uint8Array> =>
-          readVerified(store.fetch(descriptor, { signal }), descriptor);
-        return { descriptor, bytes: await twiceIfWrong(read, descriptor.digest, options.observe) };
-      } catch (error) {
-        throw error instanceof BundleError ? error.about(`image ${image}`) : error;
-      }
-    },
-    options.signal,
-  );
-  return { images, metadata: complete, layers: [...layers.values()] };
-}
-
-function tooLarge(): BundleError {
-  return new BundleError(
+/** @throws BundleError UNSUPPORTED_CONTENT for more bytes of manifests than a bundle may hold. */
+export function checkMetadataSize(bytes: number): void {
+  if (bytes <= MAX_METADATA_BYTES) return;
+  throw new BundleError(
     'UNSUPPORTED_CONTENT',
-    `the manifests and configs take more than ${MAX_METADATA_BYTES} bytes`,
+    `the manifests take more than ${MAX_METADATA_BYTES} bytes`,
     {
-      hint: 'Those of real releases are far smaller; the content is not what it claims to be.',
+      hint: 'Those of real images are far smaller: the content is not what it claims to be.',
     },
   );
 }
 
-/**
- * The release images with all that hangs on them, however far: what goes to a target last, and into
- * their repository.
- */
-export function releaseImagesOf({
-  images,
-}: Pick<ContentPlan, 'images'>): ReadonlySet<PlannedImage> {
-  const belonging = new Set<PlannedImage>();
-  const manifests = new Set<Digest>();
-  // What hangs on an image stands behind it.
-  for (const image of images) {
-    if (image.role !== 'release' && (image.subject === undefined || !manifests.has(image.subject)))
-      continue;
-    belonging.add(image);
-    for (const { digest } of image.manifests) manifests.add(digest);
-  }
-  return belonging;
-}
-
-/** Names of the images that need a blob: what a damaged layer breaks. */
-export function imagesUsing(plan: ContentPlan, digest: Digest): readonly string[] {
+/** Names of the images that need a manifest or blob: what a damaged one breaks. */
+export function imagesUsing(
+  { images }: Pick<ContentPlan, 'images'>,
+  digest: Digest,
+): readonly string[] {
   const holds = (list: readonly Descriptor[]): boolean =>
     list.some((descriptor) => descriptor.digest === digest);
-  return plan.images
+  return images
     .filter((image) => holds(image.manifests) || holds(image.blobs))
     .map((image) => image.name);
 }

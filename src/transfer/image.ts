@@ -1,0 +1,72 @@
+import type { Descriptor } from '../core/descriptor.ts';
+import type { Digest } from '../core/digest.ts';
+import type { Manifest } from '../core/manifest.ts';
+import type { ReadOnlyStore } from '../core/store.ts';
+
+/**
+ * Which repository of a target an image goes to. `entry` holds the images that clusters are pointed
+ * at and that services list; `content` holds the images that are only ever pulled by digest.
+ */
+export type Place = 'entry' | 'content';
+
+/**
+ * What proves an image: a signature of its publisher, from which its digest follows, or the signer
+ * of the bundle alone.
+ */
+export type Proof = 'publisher' | 'signer';
+
+/** When an image is copied. What is `last` names the rest of its part, so the rest comes first. */
+export type Order = 'first' | 'last';
+
+/** How an image is attached to its subject: by a tag that is made of the subject's digest, or by naming it. */
+export type Attachment = 'tag' | 'referrer';
+
+/** An image that is to be copied, before anything but its own descriptor is known. */
+export interface ImageRequest {
+  /** How reports call it: `4.17.3-x86_64-cli`. Unique among the images of its part. */
+  readonly name: string;
+  /** What its part calls it. For reports: nothing is decided by it. */
+  readonly role: string;
+  readonly descriptor: Descriptor;
+  /** Where the world knows it, by digest; never the mirror it is fetched from. */
+  readonly source: string;
+  /** Tags that shall name it at a target. */
+  readonly tags: readonly string[];
+  readonly place: Place;
+  readonly proof: Proof;
+  readonly order: Order;
+  /** Set together with `subject`, for an image that is attached to a manifest. */
+  readonly attachment?: Attachment;
+  /** The manifest that it is attached to. */
+  readonly subject?: Digest;
+  /** Where it is fetched from. */
+  readonly store: ReadOnlyStore;
+}
+
+/** A manifest with everything below it. */
+export interface ManifestTree {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+  readonly manifest: Manifest;
+  readonly children: readonly ManifestTree[];
+}
+
+export interface WalkedImage {
+  readonly request: ImageRequest;
+  readonly tree: ManifestTree;
+}
+
+export interface PlannedImage extends ImageRequest {
+  /** The parts that it belongs to, by their numbers from 0, lowest first. */
+  readonly parts: readonly number[];
+  /** Its manifests and indexes, each after what it points to, its own last; each digest once. */
+  readonly manifests: readonly Descriptor[];
+  /** Its configs and layers in the order of use; each digest once. */
+  readonly blobs: readonly Descriptor[];
+}
+
+/** All manifests of a tree, each before what it points to. */
+export function* manifestsOf(tree: ManifestTree): Generator<ManifestTree> {
+  yield tree;
+  for (const child of tree.children) yield* manifestsOf(child);
+}
