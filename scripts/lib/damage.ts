@@ -2,7 +2,7 @@ import { copyFile, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import { blobPath } from '../../src/bundle/format/sums.ts';
+import { blobPath } from '../../src/bundle/format/paths.ts';
 import { BundleError, hasCode } from '../../src/core/errors.ts';
 import { imagesUsing } from '../../src/transfer/plan.ts';
 import { ImageLayout } from '../../src/stores/layout/layout.ts';

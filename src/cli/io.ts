@@ -1,4 +1,4 @@
-import type { Environment } from '../credentials/auth-file.ts';
+import type { Environment } from '../core/context.ts';
 
 /** The outside world as commands see it; `bin.ts` makes the real one. */
 export interface Io {

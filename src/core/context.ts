@@ -1,6 +1,12 @@
 import type { Limit } from './concurrency.ts';
 import type { Observe } from './events.ts';
-import type { Environment } from '../credentials/auth-file.ts';
+
+/** What of the process and its user decides where files are, and how hosts are reached. */
+export interface Environment {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly home: string;
+  readonly uid: number;
+}
 
 /** What every workflow is given beside its request. */
 export interface Context {
@@ -13,4 +19,6 @@ export interface Context {
   readonly now: Date;
   /** Transfers at a time. */
   readonly concurrency: Limit;
+  /** Small requests at a time: manifests, tags, whether a blob is there. */
+  readonly lookups: Limit;
 }

@@ -49,8 +49,7 @@ export const MAX_ALL_REFERRERS = 10_000;
  * third.
  */
 export const MAX_REFERRER_DEPTH = 4;
-/**
- * All manifests and configs of a bundle together; they are held in memory. 5,000 images take about
- * 125 MiB.
- */
+/** Parts of one bundle: a site that carries everything for a year has some dozens. */
+export const MAX_PARTS = 1000;
+/** All manifests of a bundle together; they are held in memory. 20,000 images take about 60 MiB. */
 export const MAX_METADATA_BYTES = 256 * MiB;

@@ -1,19 +1,13 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { readAll, utf8 } from '../core/bytes.ts';
+import type { Environment } from '../core/context.ts';
 import { Credentials, type CredentialSource } from '../core/credentials.ts';
 import { BundleError, diskError, hasCode, systemCode } from '../core/errors.ts';
 import { MAX_AUTH_FILE_BYTES } from '../core/limits.ts';
 import type { RepositoryName } from '../core/reference.ts';
 import { type AuthFile, findEntry, type HelperCall, parseAuthFile } from './auth-entries.ts';
 import { getFromHelper } from './helper.ts';
-
-/** What of the process decides where auth files are. */
-export interface Environment {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly home: string;
-  readonly uid: number;
-}
 
 export interface AuthFileOptions {
   /** The one file to use (`--authfile`): no other is looked at. */

@@ -1,5 +1,5 @@
 import { type Fault, isDamage, type OnFault, RELEASE_IMAGE } from '../bundle/reading/fault.ts';
-import { blobPath } from '../bundle/format/sums.ts';
+import { blobPath } from '../bundle/format/paths.ts';
 import { drain } from '../core/bytes.ts';
 import { type Digest, digestFromHex } from '../core/digest.ts';
 import type { OnePass } from '../transfer/one-pass.ts';

@@ -7,7 +7,7 @@ import { compressedFrame, type FrameExtent, storedFrame } from '../../src/bundle
 import { frameCuts } from '../../src/bundle/format/layout.ts';
 import { type BundleContents, describeBundle, tarTime } from '../../src/bundle/format/plan.ts';
 import { SealedBundle } from '../../src/bundle/reading/sealed.ts';
-import { blobPath } from '../../src/bundle/format/sums.ts';
+import { blobPath } from '../../src/bundle/format/paths.ts';
 import { formatTail, type Head, type VolumeRecord } from '../../src/bundle/format/tail.ts';
 import { TAR_END_BYTES } from '../../src/bundle/format/tar.ts';
 import { drain } from '../../src/core/bytes.ts';

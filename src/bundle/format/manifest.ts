@@ -11,25 +11,18 @@ import {
   type JsonObject,
   parseStrictJson,
 } from '../../core/json.ts';
+import { MAX_PARTS } from '../../core/limits.ts';
 import { OCI_INDEX } from '../../core/media-types.ts';
+import { isBundleName } from './names.ts';
 import { unusable } from './unusable.ts';
 
 export const FORMAT = 1;
 
-/** A release in a bundle. */
-export interface BundledRelease {
-  readonly version: string;
-  /** One of OpenShift's words: x86_64, aarch64, s390x, ppc64le, multi. */
-  readonly architecture: string;
-  readonly digest: Digest;
-  /** `registry/repository@digest` as the release signature knows it, never a mirror. */
-  readonly reference: string;
-  /** RFC 3339, second precision. */
-  readonly created: string;
-  /**
-   * Digests of the release signatures it carries; none only where an unsigned release was allowed.
-   */
-  readonly signatures: readonly Digest[];
+/** One thing that was asked for, as a row of `bundle.json`: its kind, and what that kind says of it. */
+export interface BundledPart {
+  readonly kind: string;
+  /** Everything in the row but `kind`. Only the kind knows what it means. */
+  readonly claim: JsonObject;
 }
 
 /** An image in a bundle. Which roles are known is not decided here. */
@@ -39,6 +32,8 @@ export interface BundledImage extends Descriptor {
   readonly source: string;
   readonly tags: readonly string[];
   readonly subject?: Digest;
+  /** Which of the parts it belongs to, by their numbers from 0, lowest first. */
+  readonly parts: readonly number[];
 }
 
 /** A file of the tar that is no blob. */
@@ -51,11 +46,11 @@ export interface BundledFile {
 
 /** What a bundle holds: `bundle.json`. */
 export interface BundleManifest {
-  /**
-   * The digest of the bundle that this one holds parts of: then it is a patch, and no whole bundle.
-   */
+  /** What the bundle is called: its file is `<name>.tar.zst`. */
+  readonly name: string;
+  /** The digest of the bundle that this one holds parts of: then it is a patch, and no whole bundle. */
   readonly repairs?: Digest;
-  readonly releases: readonly BundledRelease[];
+  readonly parts: readonly BundledPart[];
   readonly images: readonly BundledImage[];
   readonly files: readonly BundledFile[];
   /** Every blob in tar order. */
@@ -66,19 +61,11 @@ export interface BundleManifest {
 export function formatBundleManifest(manifest: BundleManifest): Uint8Array {
   return formatJson({
     format: FORMAT,
+    name: manifest.name,
     ...(manifest.repairs !== undefined && { repairs: manifest.repairs }),
-    releases: manifest.releases.map(
-      ({ version, architecture, digest, reference, created, signatures }) => ({
-        version,
-        architecture,
-        digest,
-        reference,
-        created,
-        signatures,
-      }),
-    ),
+    parts: manifest.parts.map(({ kind, claim }) => ({ kind, ...claim })),
     images: manifest.images.map(
-      ({ name, role, digest, size, mediaType, source, tags, subject }) => ({
+      ({ name, role, digest, size, mediaType, source, tags, subject, parts }) => ({
         name,
         role,
         digest,
@@ -87,6 +74,7 @@ export function formatBundleManifest(manifest: BundleManifest): Uint8Array {
         source,
         tags,
         ...(subject !== undefined && { subject }),
+        parts,
       }),
     ),
     files: manifest.files.map(({ path, role, digest, size }) => ({ path, role, digest, size })),
@@ -97,24 +85,20 @@ export function formatBundleManifest(manifest: BundleManifest): Uint8Array {
 /**
  * Reads `bundle.json`; the bytes must be exactly those that {@link formatBundleManifest} makes of
  * what they say.
- * @throws BundleError BUNDLE_UNUSABLE for another format or any other byte.
+ * @throws BundleError BUNDLE_UNUSABLE for another format, too many parts, or any other byte.
  */
 export function parseBundleManifest(bytes: Uint8Array): BundleManifest {
   let manifest: BundleManifest;
   try {
     const document = asObject(parseStrictJson(bytes, 'bundle.json'), 'bundle.json');
-    const { format } = document;
-    if (format !== FORMAT) {
-      const shown = typeof format === 'number' ? `format ${format}` : 'a format that is no number';
-      throw unusable(`the bundle has ${shown}; this program reads format ${FORMAT}`, {
-        hint: 'Use a version of bundle that knows the format.',
-      });
-    }
+    checkFormat(document);
     const { repairs } = document;
+    const parts = list(document, 'parts', part);
     manifest = {
+      name: bundleName(document['name']),
       ...(repairs !== undefined && { repairs: parseDigest(repairs) }),
-      releases: list(document, 'releases', release),
-      images: list(document, 'images', image),
+      parts,
+      images: list(document, 'images', (entry, what) => image(entry, what, parts.length)),
       files: list(document, 'files', file),
       blobs: list(document, 'blobs', (entry, what) => ({
         digest: parseDigest(entry['digest']),
@@ -123,14 +107,31 @@ export function parseBundleManifest(bytes: Uint8Array): BundleManifest {
     };
   } catch (error) {
     if (!(error instanceof BundleError) || error.code === 'BUNDLE_UNUSABLE') throw error;
-    throw unusable(
-      error.message.startsWith('bundle.json ') ? error.message : `bundle.json: ${error.message}`,
-      { cause: error },
-    );
+    const { message } = error;
+    throw unusable(message.startsWith('bundle.json ') ? message : `bundle.json: ${message}`, {
+      cause: error,
+    });
   }
-  if (!Buffer.from(formatBundleManifest(manifest)).equals(bytes))
+  if (!Buffer.from(formatBundleManifest(manifest)).equals(bytes)) {
     throw unusable('bundle.json is not in its canonical form');
+  }
   return manifest;
+}
+
+function checkFormat(document: JsonObject): void {
+  const { format } = document;
+  if (format !== FORMAT) {
+    const shown = typeof format === 'number' ? `format ${format}` : 'a format that is no number';
+    throw unusable(`the bundle has ${shown}; this program reads format ${FORMAT}`, {
+      hint: 'Use a version of bundle that knows the format.',
+    });
+  }
+  // Before the first release of the program, format 1 had one release in place of parts.
+  if ('releases' in document) {
+    throw unusable('the bundle has an early form of format 1, which this program does not read', {
+      hint: 'Pack the release again with this version of bundle.',
+    });
+  }
 }
 
 export const OCI_LAYOUT_BYTES: Uint8Array = Buffer.from('{"imageLayoutVersion":"1.0.0"}\n');
@@ -151,28 +152,43 @@ export function formatLayoutIndex(images: readonly BundledImage[]): Uint8Array {
   });
 }
 
+/** Seconds since 1970 that every entry of the tar carries: when the newest part was made. */
+export function tarTime(parts: readonly BundledPart[]): number {
+  const times = parts.map(({ claim }) => Math.floor(Date.parse(createdOf(claim)) / 1000));
+  return Math.max(0, ...times.filter((time) => Number.isSafeInteger(time)));
+}
+
+function createdOf({ created }: JsonObject): string {
+  return typeof created === 'string' ? created : '';
+}
+
+function bundleName(value: Json | undefined): string {
+  const name = asString(value, 'name');
+  if (isBundleName(name)) return name;
+  throw unusable(`bundle.json: ${JSON.stringify(name)} cannot be the name of a bundle`);
+}
+
 function list<T>(
   document: JsonObject,
   key: string,
   parse: (entry: JsonObject, what: string) => T,
 ): readonly T[] {
-  return asArray(document[key], key).map((entry, index) =>
+  const entries = asArray(document[key], key);
+  if (key === 'parts' && entries.length > MAX_PARTS) {
+    throw unusable(`the bundle has ${entries.length} parts; this program reads ${MAX_PARTS}`, {
+      hint: 'Pack fewer things into one bundle.',
+    });
+  }
+  return entries.map((entry, index) =>
     parse(asObject(entry, `${key}[${index}]`), `${key}[${index}]`),
   );
 }
 
-function release(entry: JsonObject, what: string): BundledRelease {
-  return {
-    version: asString(entry['version'], `${what}.version`),
-    architecture: asString(entry['architecture'], `${what}.architecture`),
-    digest: parseDigest(entry['digest']),
-    reference: asString(entry['reference'], `${what}.reference`),
-    created: asString(entry['created'], `${what}.created`),
-    signatures: asArray(entry['signatures'], `${what}.signatures`).map(parseDigest),
-  };
+function part({ kind, ...claim }: JsonObject, what: string): BundledPart {
+  return { kind: asString(kind, `${what}.kind`), claim };
 }
 
-function image(entry: JsonObject, what: string): BundledImage {
+function image(entry: JsonObject, what: string, count: number): BundledImage {
   const subject: Json | undefined = entry['subject'];
   return {
     name: asString(entry['name'], `${what}.name`),
@@ -183,7 +199,15 @@ function image(entry: JsonObject, what: string): BundledImage {
     source: asString(entry['source'], `${what}.source`),
     tags: asArray(entry['tags'], `${what}.tags`).map((tag) => asString(tag, `${what}.tags`)),
     ...(subject !== undefined && { subject: parseDigest(subject) }),
+    parts: partNumbers(entry['parts'], `${what}.parts`, count),
   };
+}
+
+function partNumbers(value: Json | undefined, what: string, count: number): readonly number[] {
+  const numbers = asArray(value, what).map((entry) => asSize(entry, what));
+  const isOrdered = numbers.every((number, at) => number > (numbers[at - 1] ?? -1));
+  if (numbers.length > 0 && isOrdered && numbers.at(-1)! < count) return numbers;
+  throw unusable(`bundle.json: ${what} does not name parts of the bundle`);
 }
 
 function file(entry: JsonObject, what: string): BundledFile {

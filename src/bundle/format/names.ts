@@ -1,16 +1,46 @@
+import { basename } from 'node:path';
+
+import { type Digest, hexOf } from '../../core/digest.ts';
+
 /** What bundles are called. */
 export const BUNDLE_SUFFIX = '.tar.zst';
 
 /** What patches are called: bundles that hold parts of another. */
 export const PATCH_SUFFIX = '.patch.tar.zst';
 
+/** What an unfinished file is called: its final name and this. */
+export const PARTIAL_SUFFIX = '.partial';
+
+/** Part of a file's name on every file system that media have, and one word for a shell. */
+const NAME = /^[A-Za-z0-9_][A-Za-z0-9._+=-]{0,127}$/;
+
+/** Whether a bundle can be called so: what stands before `.tar.zst` in the name of its file. */
+export function isBundleName(name: string): boolean {
+  return NAME.test(name);
+}
+
+/** `NAME` of a bundle that is called `NAME.tar.zst`: the files beside it begin with that, too. */
+export function stemOf(path: string): string {
+  return basename(path, BUNDLE_SUFFIX);
+}
+
+/**
+ * What stands before `.tar.zst` in the name of a patch: the name of the bundle that it repairs, and
+ * the first 8 hex digits of its own bundle digest.
+ */
+export function patchName(bundle: string, digest: Digest): string {
+  return `${bundle}.${hexOf(digest).slice(0, 8)}.patch`;
+}
+
 /**
  * The physical files of a bundle: its own name, or that with the number of each volume behind it.
  */
 export function volumeNames(path: string, count: number): readonly string[] {
-  return count === 1
-    ? [path]
-    : Array.from({ length: count }, (_, index) => `${path}.${String(index + 1).padStart(3, '0')}`);
+  if (count === 1) return [path];
+  return Array.from(
+    { length: count },
+    (_, index) => `${path}.${String(index + 1).padStart(3, '0')}`,
+  );
 }
 
 /**
@@ -21,7 +51,6 @@ export function bundleOfName(
   name: string,
 ): { readonly bundle: string; readonly number: number | undefined } | undefined {
   const [, bundle, number] = /^(.+\.tar\.zst)(?:\.([0-9]{3}))?$/.exec(name) ?? [];
-  return bundle === undefined
-    ? undefined
-    : { bundle, number: number === undefined ? undefined : Number(number) };
+  if (bundle === undefined) return undefined;
+  return { bundle, number: number === undefined ? undefined : Number(number) };
 }

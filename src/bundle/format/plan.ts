@@ -1,33 +1,44 @@
-import type { Descriptor } from '../../core/descriptor.ts';
 import { type Digest, digestOf, hexOf } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { MAX_LISTING_BYTES } from '../../core/limits.ts';
+import type { PlannedBlob, PlannedManifest } from '../../transfer/plan.ts';
 import { compressedFrame, storedFrame } from './frames.ts';
-import type { LayerPlace } from '../reading/layer.ts';
+import type { LayerPlace } from './layer.ts';
 import { type Entry, frameCuts, sectionsOf } from './layout.ts';
 import {
   type BundledImage,
-  type BundledRelease,
+  type BundledPart,
   type BundleManifest,
   formatBundleManifest,
   formatLayoutIndex,
   OCI_LAYOUT_BYTES,
+  tarTime,
 } from './manifest.ts';
-import { blobPath, formatSums } from './sums.ts';
+import { blobPath } from './paths.ts';
+import { formatSums } from './sums.ts';
 import { formatTail, type Head, headCopy, headCopyLength, type VolumeRecord } from './tail.ts';
 import { paddingLength, TAR_END_BYTES, tarHeader } from './tar.ts';
 import { cutIntoVolumes, frameExtents, layerPortions, layOutVolume, wholeTar } from './volumes.ts';
 
+/** A file of a part: where it stands in the tar, what it is for, and its bytes. */
+export interface PartFile {
+  readonly path: string;
+  readonly role: string;
+  readonly bytes: Uint8Array;
+}
+
 /** What goes into a bundle, before it is laid out. */
 export interface BundleContents {
+  /** What it will be called; part of what is signed. */
+  readonly name: string;
   /** The bundle that these are parts of, if they are a patch for it. */
   readonly repairs?: Digest;
-  readonly releases: readonly BundledRelease[];
+  readonly parts: readonly BundledPart[];
   readonly images: readonly BundledImage[];
-  /** Signature config maps: path in the tar and bytes. */
-  readonly configMaps: readonly { readonly path: string; readonly bytes: Uint8Array }[];
-  readonly metadata: readonly { readonly descriptor: Descriptor; readonly bytes: Uint8Array }[];
-  readonly layers: readonly Descriptor[];
+  readonly files: readonly PartFile[];
+  readonly manifests: readonly PlannedManifest[];
+  /** Configs and layers, in tar order. */
+  readonly blobs: readonly PlannedBlob[];
 }
 
 /** The contents with everything that is signed: a function of the contents alone. */
@@ -69,9 +80,8 @@ export interface VolumePlan {
   readonly size: number;
 }
 
-export interface PlannedLayer extends LayerPlace {
-  readonly descriptor: Descriptor;
-}
+/** A config or layer: where it is fetched from, and where it goes. */
+export interface PlannedLayer extends LayerPlace, PlannedBlob {}
 
 /**
  * @throws BundleError UNSUPPORTED_CONTENT when the listing would be larger than a reader accepts.
@@ -80,12 +90,13 @@ export function describeBundle(contents: BundleContents): DescribedBundle {
   const files = [
     { path: 'oci-layout', role: 'layout', bytes: OCI_LAYOUT_BYTES },
     { path: 'index.json', role: 'layout', bytes: formatLayoutIndex(contents.images) },
-    ...contents.configMaps.map(({ path, bytes }) => ({ path, role: 'release-signature', bytes })),
+    ...contents.files,
   ];
-  const blobs = [...contents.metadata.map(({ descriptor }) => descriptor), ...contents.layers];
+  const blobs = [...contents.manifests, ...contents.blobs].map(({ descriptor }) => descriptor);
   const manifest: BundleManifest = {
+    name: contents.name,
     ...(contents.repairs !== undefined && { repairs: contents.repairs }),
-    releases: contents.releases,
+    parts: contents.parts,
     images: contents.images,
     files: files.map(({ path, role, bytes }) => ({
       path,
@@ -104,16 +115,11 @@ export function describeBundle(contents: BundleContents): DescribedBundle {
   for (const bytes of [manifestBytes, sums, ...files.map((file) => file.bytes)]) {
     if (bytes.length > MAX_LISTING_BYTES / 2) {
       throw new BundleError('UNSUPPORTED_CONTENT', 'one bundle cannot list this many blobs', {
-        hint: 'Pack fewer releases into one bundle.',
+        hint: 'Pack fewer parts into one bundle.',
       });
     }
   }
   return { contents, manifest, manifestBytes, sums, bundleDigest: digestOf(sums), files };
-}
-
-/** Seconds since 1970 that every entry of the tar carries: when the newest release was made. */
-export function tarTime(releases: readonly BundledRelease[]): number {
-  return Math.max(0, ...releases.map(({ created }) => Math.floor(Date.parse(created) / 1000)));
 }
 
 /**
@@ -127,20 +133,20 @@ export function planBundle(
   volumeSize?: number,
 ): BundlePlan {
   const { contents, manifestBytes, sums, bundleDigest, files } = described;
-  const mtime = tarTime(contents.releases);
+  const mtime = tarTime(contents.parts);
   const listing = [{ path: 'SHA256SUMS', bytes: sums }];
   const sealing = sealEntries(seal);
   const metadata = [
     { path: 'bundle.json', bytes: manifestBytes },
     ...files,
-    ...contents.metadata.map(({ descriptor, bytes }) => ({
+    ...contents.manifests.map(({ descriptor, bytes }) => ({
       path: blobPath(descriptor.digest),
       bytes,
     })),
   ];
   const compressed = compressedFrames(tarOf(metadata, mtime));
   const extents = compressed.map(({ frame, content }) => ({ length: frame.length, content }));
-  const layerEntries = contents.layers.map(({ digest, size }) => ({
+  const layerEntries = contents.blobs.map(({ descriptor: { digest, size } }) => ({
     path: blobPath(digest),
     size,
   }));
@@ -183,8 +189,8 @@ export function planBundle(
   const portions = layerPortions(layouts.entries(), firstLayer, layerEntries.length);
   const layers = layerEntries.map((entry, index) => ({
     ...entry,
-    descriptor: contents.layers[index]!,
-    header: tarHeader(entry.path, entry.size, mtime),
+    ...contents.blobs[index]!,
+    mtime,
     portions: portions[index]!,
   }));
   return {

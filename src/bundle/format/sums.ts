@@ -1,4 +1,5 @@
 import { type Digest, digestFromHex, hexOf } from '../../core/digest.ts';
+import { blobPath, isEntryPath } from './paths.ts';
 import { unusable } from './unusable.ts';
 
 /** One line of SHA256SUMS. */
@@ -12,9 +13,7 @@ export function formatSums(sums: readonly Sum[]): Uint8Array {
   return Buffer.from(sums.map(({ digest, path }) => `${hexOf(digest)}  ${path}\n`).join(''));
 }
 
-const LINE = /^([0-9a-f]{64}) {2}([A-Za-z0-9._/-]{1,99})$/;
-const PATH =
-  /^(?:bundle\.json|oci-layout|index\.json|config\/signature-sha256-[0-9a-f]{16}\.yaml|blobs\/sha256\/[0-9a-f]{64})$/;
+const LINE = /^([0-9a-f]{64}) {2}(\S+)$/;
 
 /**
  * Reads SHA256SUMS back. Only paths that a bundle can hold are accepted, each once, and a blob's
@@ -29,18 +28,19 @@ export function parseSums(bytes: Uint8Array): readonly Sum[] {
   const sums = lines.map((line, index) => {
     const [, hex, path] = LINE.exec(line) ?? [];
     const where = `line ${index + 1} of SHA256SUMS`;
-    if (hex === undefined || path === undefined || !PATH.test(path))
+    if (hex === undefined || path === undefined || !isEntryPath(path)) {
       throw unusable(`${where} names something that no bundle holds`);
+    }
     if (seen.has(path)) throw unusable(`${where} names ${path} a second time`);
-    if (path.startsWith('blobs/') && path !== blobPath(digestFromHex(hex)))
+    const digest = digestFromHex(hex);
+    if (path.startsWith('blobs/') && path !== blobPath(digest)) {
       throw unusable(`${where}: ${path} is not its own digest`);
+    }
     seen.add(path);
-    return { digest: digestFromHex(hex), path };
+    return { digest, path };
   });
-  if (sums[0]?.path !== 'bundle.json') throw unusable('SHA256SUMS does not begin with bundle.json');
+  if (sums[0]?.path !== 'bundle.json') {
+    throw unusable('SHA256SUMS does not begin with bundle.json');
+  }
   return sums;
-}
-
-export function blobPath(digest: Digest): string {
-  return `blobs/sha256/${hexOf(digest)}`;
 }

@@ -8,7 +8,7 @@ import {
   SEEK_ROW_BYTES,
   storedFrameLength,
 } from './frames.ts';
-import type { LayerPortion } from '../reading/layer.ts';
+import type { LayerPortion } from './layer.ts';
 import { frameCount, frameCuts, type Section, storedSectionLength } from './layout.ts';
 import { copiesIn, type Cut, tailLength } from './tail.ts';
 import { headerLength, TAR_BLOCK } from './tar.ts';

@@ -1,36 +1,8 @@
 import type { ByteStream } from '../../core/bytes.ts';
 import type { VolumeSource } from './file.ts';
-import { entryLength, paddingLength } from '../format/tar.ts';
+import { type LayerEntry, layerHeader, type LayerPlace } from '../format/layer.ts';
+import { entryLength, headerLength, paddingLength } from '../format/tar.ts';
 import { unusable } from '../format/unusable.ts';
-
-/** A layer as an entry of the tar. */
-export interface LayerEntry {
-  readonly path: string;
-  /** Bytes of content. */
-  readonly size: number;
-  /** The tar header that has to stand before it. */
-  readonly header: Uint8Array;
-}
-
-/** A layer in a bundle: a section of its own. */
-export interface LayerPlace extends LayerEntry {
-  /** The volumes that hold it, in order: mostly one. */
-  readonly portions: readonly LayerPortion[];
-}
-
-/** What one volume holds of a layer. */
-export interface LayerPortion {
-  /** Which of the volumes, from 0. */
-  readonly volume: number;
-  /** Where its first frame begins in the volume. */
-  readonly offset: number;
-  /**
-   * The bytes of the layer's tar that it holds, header and padding included: from `start` on,
-   * `length` of them.
-   */
-  readonly start: number;
-  readonly length: number;
-}
 
 /**
  * The content of a layer, or a part of it. Where it is read whole, its tar header and padding are
@@ -45,14 +17,15 @@ export async function* readLayer(
   range: { readonly start: number; readonly end: number },
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const { size, header } = place;
+  const { size } = place;
   if (range.start === 0 && range.end === size) {
     yield* contentOf(readTar(volumes, place, { start: 0, end: entryLength(size) }), place, signal);
     return;
   }
+  const before = headerLength(size);
   for await (const chunk of readTar(volumes, place, {
-    start: header.length + range.start,
-    end: header.length + range.end,
+    start: before + range.start,
+    end: before + range.end,
   })) {
     signal?.throwIfAborted();
     yield chunk;
@@ -68,11 +41,12 @@ export async function* contentOf(
   place: LayerEntry,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const { size, header } = place;
+  const { size } = place;
+  const header = layerHeader(place);
   let at = 0;
   for await (const chunk of tar) {
     signal?.throwIfAborted();
-    checkSurroundings(place, chunk, at);
+    checkSurroundings(place, header, { chunk, start: at });
     const first = Math.max(header.length - at, 0);
     const last = Math.min(header.length + size - at, chunk.length);
     at += chunk.length;
@@ -103,9 +77,9 @@ async function* readTar(
 
 /** The bytes of a chunk of tar that are header or padding must be the computed ones. */
 function checkSurroundings(
-  { path, size, header }: LayerEntry,
-  chunk: Uint8Array,
-  chunkStart: number,
+  { path, size }: LayerEntry,
+  header: Uint8Array,
+  { chunk, start: chunkStart }: { readonly chunk: Uint8Array; readonly start: number },
 ): void {
   const expected = header.subarray(chunkStart, chunkStart + chunk.length);
   if (Buffer.compare(expected, chunk.subarray(0, expected.length)) !== 0) {

@@ -19,7 +19,8 @@ import {
   OCI_LAYOUT_BYTES,
   parseBundleManifest,
 } from '../format/manifest.ts';
-import { blobPath, type Sum } from '../format/sums.ts';
+import { blobPath } from '../format/paths.ts';
+import { type Sum } from '../format/sums.ts';
 import { claimedSizeAndTime, entryLength, headerLength, TAR_BLOCK } from '../format/tar.ts';
 import { TarReader } from './tar-entries.ts';
 import { unusable } from '../format/unusable.ts';

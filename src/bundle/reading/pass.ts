@@ -5,7 +5,7 @@ import { OnePass } from '../../transfer/one-pass.ts';
 import { contentOf } from './layer.ts';
 import type { Entry } from '../format/layout.ts';
 import type { PassingVolumes } from './passing-volumes.ts';
-import { entryLength, tarHeader } from '../format/tar.ts';
+import { entryLength } from '../format/tar.ts';
 
 /** The layers of a bundle as they come through a pipe, with everything around them compared. */
 export function passOf(
@@ -17,11 +17,7 @@ export function passOf(
   const paths = new Map(layers.map(({ digest, path }) => [digest, path]));
   const read = ({ digest, size }: Descriptor): ByteStream => {
     const path = paths.get(digest)!;
-    return contentOf(volumes.layer(path, entryLength(size)), {
-      path,
-      size,
-      header: tarHeader(path, size, mtime),
-    });
+    return contentOf(volumes.layer(path, entryLength(size)), { path, size, mtime });
   };
   return new OnePass(descriptors, read, () => volumes.end());
 }

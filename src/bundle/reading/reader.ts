@@ -6,12 +6,11 @@ import { parseManifest } from '../../core/manifest.ts';
 import type { OnePass } from '../../transfer/one-pass.ts';
 import type { FetchOptions, ReadOnlyStore } from '../../core/store.ts';
 import type { VolumeSource } from './file.ts';
-import { type LayerPlace, readLayer } from './layer.ts';
+import type { LayerPlace } from '../format/layer.ts';
+import { readLayer } from './layer.ts';
 import { storedSectionLength } from '../format/layout.ts';
 import type { BundleManifest } from '../format/manifest.ts';
-import { entryLength, tarHeader } from '../format/tar.ts';
-
-type UnheadedPlace = Omit<LayerPlace, 'header'>;
+import { entryLength } from '../format/tar.ts';
 
 /** What an opened bundle consists of. */
 export interface ReaderParts {
@@ -19,15 +18,14 @@ export interface ReaderParts {
   readonly manifest: BundleManifest;
   /** The files that are no blobs, by path. */
   readonly files: ReadonlyMap<string, Uint8Array>;
-  /** Manifests, indexes and configs, those that could be read. */
+  /** Manifests and indexes, those that could be read. */
   readonly metadata: ReadonlyMap<Digest, Uint8Array>;
   /** Digests of all of them, in tar order. */
   readonly metadataDigests: readonly Digest[];
-  readonly layers: ReadonlyMap<Digest, UnheadedPlace>;
+  readonly layers: ReadonlyMap<Digest, LayerPlace>;
   /** By number from 0; `undefined` for those that are missing. */
   readonly volumes: readonly (VolumeSource | undefined)[];
-  readonly mtime: number;
-  /** The layers as they come, where they cannot be read in any order, and where they stood. */
+  /** The configs and layers as they come, where they cannot be read in any order, and where they stood. */
   readonly pass:
     | {
         readonly layers: OnePass;
@@ -44,7 +42,7 @@ export interface BundleContent extends ReadOnlyStore {
   readonly manifest: BundleManifest;
   /** The files that are no blobs, by path. */
   readonly files: ReadonlyMap<string, Uint8Array>;
-  /** Digests of the manifests, indexes and configs, in tar order. */
+  /** Digests of the manifests and indexes, in tar order. */
   readonly metadataDigests: readonly Digest[];
 }
 
@@ -74,7 +72,7 @@ export class BundleReader implements BundleContent {
     }
   }
 
-  /** Digests of the manifests, indexes and configs, in tar order. */
+  /** Digests of the manifests and indexes, in tar order. */
   get metadataDigests(): readonly Digest[] {
     return this.#parts.metadataDigests;
   }
@@ -91,17 +89,17 @@ export class BundleReader implements BundleContent {
       .map(([index]) => index + 1);
   }
 
-  /** Digests of the layers, in tar order. */
+  /** Digests of the configs and layers, in tar order. */
   get layerDigests(): readonly Digest[] {
     return [...this.#parts.layers.keys()];
   }
 
-  /** The layers, in tar order; a bundle does not say of what type they are. */
+  /** Configs and layers, in tar order; a bundle does not say of what type they are. */
   get layers(): readonly Descriptor[] {
     return [...this.#parts.layers].map(([digest, { size }]) => ({ mediaType: '', digest, size }));
   }
 
-  /** Whether every manifest, index and config could be read, and the files that are no blobs. */
+  /** Whether every manifest and index could be read, and the files that are no blobs. */
   get hasMetadata(): boolean {
     const { metadata, metadataDigests, files, manifest } = this.#parts;
     return files.size === manifest.files.length && metadata.size === metadataDigests.length;
@@ -136,7 +134,7 @@ export class BundleReader implements BundleContent {
   fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
     const { digest } = descriptor;
     const { range, signal } = options;
-    const { metadata, layers, volumes, mtime, pass } = this.#parts;
+    const { metadata, layers, volumes, pass } = this.#parts;
     const bytes = metadata.get(digest);
     if (bytes !== undefined)
       return streamOf(range ? bytes.subarray(range.start, range.end) : bytes);
@@ -144,13 +142,7 @@ export class BundleReader implements BundleContent {
     if (place === undefined) return refuse(absent(this.name, digest));
     if (pass !== undefined) return pass.layers.fetch(descriptor, options);
     const { start, end } = range ?? { start: 0, end: place.size };
-    const header = tarHeader(place.path, place.size, mtime);
-    return readLayer(
-      volumes,
-      { ...place, header },
-      { start, end: Math.min(end, place.size) },
-      signal,
-    );
+    return readLayer(volumes, place, { start, end: Math.min(end, place.size) }, signal);
   }
 
   /** Whether all of it is in volumes that are there. */

@@ -18,7 +18,8 @@ import { PipeSource } from './pipe.ts';
 import { sealEntries, tarOf, tarTime } from '../format/plan.ts';
 import { BundleReader } from './reader.ts';
 import { settle, tarOffsetOf } from './settle.ts';
-import { blobPath, parseSums, type Sum } from '../format/sums.ts';
+import { blobPath } from '../format/paths.ts';
+import { parseSums, type Sum } from '../format/sums.ts';
 import { headCopy, headCopyLength, type Head, type VolumeRecord } from '../format/tail.ts';
 import { entryLength } from '../format/tar.ts';
 import { unusable } from '../format/unusable.ts';
@@ -174,7 +175,7 @@ export class SealedBundle implements FoundHead {
     const sums = parseSums(this.sums);
     this.#refuseForeign();
     const { manifest, manifestBytes, metadata } = await this.#describe(sums);
-    const mtime = tarTime(manifest.releases);
+    const mtime = tarTime(manifest.parts);
     // A first volume whose compressed part has no known end is of no use: nothing behind that can
     // be found.
     const pieces = this.#found.pieces.filter(({ isFirst }) => !isFirst || metadata !== undefined);
@@ -284,8 +285,8 @@ export class SealedBundle implements FoundHead {
       );
     try {
       const metadata = await readMetadata(first, offset, sums, mtime);
-      if (tarTime(metadata.manifest.releases) !== mtime)
-        throw unusable('the time of the tar entries is not that of the newest release');
+      if (tarTime(metadata.manifest.parts) !== mtime)
+        throw unusable('the time of the tar entries is not that of the newest part');
       return { manifest: metadata.manifest, manifestBytes: metadata.manifestBytes, metadata };
     } catch (error) {
       if (!isDamage(error)) throw error;

@@ -5,6 +5,7 @@ import type { VerifiedStream } from '../../transfer/verified.ts';
 import { volumeNames } from '../format/names.ts';
 import type { BundlePlan, PlannedLayer } from '../format/plan.ts';
 import { StoredEncoder } from '../format/stored.ts';
+import { layerHeader } from '../format/layer.ts';
 import { paddingLength } from '../format/tar.ts';
 import { type Mark, VolumeWriter } from './volume-writer.ts';
 
@@ -190,7 +191,7 @@ export async function* framed(
   content: VerifiedStream,
 ): AsyncGenerator<Framed> {
   const encoder = new PortionEncoder(layer);
-  let pending = [layer.header];
+  let pending = [layerHeader(layer)];
   for await (const chunk of content) {
     yield* encoder.encode([...pending, chunk]);
     pending = [];
