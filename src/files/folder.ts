@@ -1,7 +1,7 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
-import { diskError, systemCode } from '../core/errors.ts';
+import { BundleError, diskError, systemCode } from '../core/errors.ts';
 
 /**
  * Makes a folder, and those above it that are missing. Node's own recursive mkdir never ends where
@@ -28,4 +28,34 @@ export async function isFolder(path: string): Promise<boolean> {
     if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return false;
     throw diskError('look at', path, error);
   }
+}
+
+/**
+ * Makes sure that a folder exists and can be written to.
+ * @param mode of the folders that have to be made.
+ * @throws BundleError DISK
+ */
+export async function prepareFolder(folder: string, mode = 0o777): Promise<void> {
+  try {
+    await makeFolder(folder, mode);
+    await access(folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    if (error instanceof BundleError) throw error;
+    const code = systemCode(error) ?? 'unknown error';
+    throw new BundleError('DISK', `cannot write to ${folder}: ${code}`, {
+      cause: error,
+      hint:
+        code === 'EEXIST' || code === 'ENOTDIR'
+          ? 'A part of the path is a file where a folder is needed.'
+          : 'Name a folder that you may write to, or mount the medium first.',
+    });
+  }
+}
+
+/** The folder, or the nearest one above it that is there already. */
+export async function existingFolder(folder: string): Promise<string> {
+  let existing = folder;
+  while (!(await isFolder(existing)) && existing !== dirname(existing))
+    existing = dirname(existing);
+  return existing;
 }

@@ -4,6 +4,9 @@ import { BundleError, diskError, systemCode } from '../core/errors.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, O_NONBLOCK } = constants;
 
+/** What an unfinished file is called: its final name and this. */
+export const PARTIAL_SUFFIX = '.partial';
+
 /**
  * Makes a file anew, to be written and read back; a file that is there under its name goes first.
  * @throws BundleError DISK for anything there that is no file, above all a link; Error of the

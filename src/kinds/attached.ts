@@ -1,77 +1,161 @@
 import { mapLimited } from '../core/concurrency.ts';
+import type { Descriptor } from '../core/descriptor.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import { MAX_ALL_REFERRERS, MAX_REFERRER_DEPTH, MAX_REFERRERS } from '../core/limits.ts';
 import { signatureTagOf } from '../core/manifest.ts';
 import { isManifestType } from '../core/media-types.ts';
-import {
-  type ImageRequest,
-  manifestsOf,
-  type ManifestWalker,
-  type PlanOptions,
-  type WalkedImage,
-} from '../transfer/plan.ts';
 import { formatReference, parseReference } from '../core/reference.ts';
+import type { ReadOnlyStore } from '../core/store.ts';
+import { type ImageRequest, manifestsOf, type WalkedImage } from '../transfer/image.ts';
+import type { ManifestWalker, WalkOptions } from '../transfer/walk.ts';
 
-export interface AttachedOptions extends PlanOptions {
-  /** Whether referrers are looked for. */
-  readonly referrers: boolean;
-}
-
-/** A manifest that something may hang on, and the image that it belongs to. */
+/** A manifest that something may be attached to, and the image that it belongs to. */
 interface Subject {
   readonly digest: Digest;
   readonly image: WalkedImage;
 }
 
 /**
- * Puts behind each image what hangs on its manifests: first the signature images that cosign keeps
- * under tags, then the referrers, each with what hangs on it in turn. The order follows from the
- * digests alone, whatever order a store lists them in.
- * @throws BundleError CONTENT_MISMATCH for a referrer that is about something else than what it is
- * listed for; UNSUPPORTED_CONTENT for what cannot be carried, or does not end.
+ * Finds what is attached to images: the signature images that cosign keeps under tags and, where
+ * they are wanted, referrers. Stores are asked once for each manifest, whichever parts have it.
  */
-export async function withAttached(
-  images: readonly WalkedImage[],
-  walker: ManifestWalker,
-  options: AttachedOptions,
-): Promise<WalkedImage[]> {
-  const hanging = new Map<WalkedImage, WalkedImage[]>();
-  const asked = new Set<Digest>();
-  let count = 0;
-  let bearers: readonly WalkedImage[] = images;
-  for (let depth = 0; bearers.length > 0; depth++) {
-    const subjects = subjectsIn(bearers, asked);
-    const signatures = (
-      await mapLimited(subjects, options.concurrency, signatureRequest, options.signal)
-    ).flat();
-    const referrers = options.referrers
-      ? (await mapLimited(subjects, options.concurrency, referrerRequests, options.signal)).flat()
-      : [];
-    count += referrers.length;
-    if (count > MAX_ALL_REFERRERS)
-      throw unending(`there are more than ${MAX_ALL_REFERRERS} referrers`);
-    if (referrers.length > 0 && depth === MAX_REFERRER_DEPTH) {
-      throw unending(
-        `referrers refer to referrers more than ${MAX_REFERRER_DEPTH} deep, as ${referrers[0]!.request.name} does`,
-      );
-    }
-    const found = [...signatures, ...referrers];
-    const walked = await walker.walk(found.map(({ request }) => request));
-    for (const [index, image] of walked.entries()) {
-      const { owner } = found[index]!;
-      const others = hanging.get(owner);
-      if (others === undefined) hanging.set(owner, [image]);
-      else others.push(image);
-    }
-    bearers = walked.slice(signatures.length);
-    bearers.forEach(checkSubject);
+export class AttachedImages {
+  readonly #walker: ManifestWalker;
+  readonly #options: WalkOptions & { readonly referrers: boolean };
+  readonly #signatures = new Map<Digest, Promise<Descriptor | undefined>>();
+  readonly #referrers = new Map<Digest, Promise<readonly Descriptor[]>>();
+
+  /** @param options whether referrers are looked for, beside how many requests run at a time. */
+  constructor(walker: ManifestWalker, options: WalkOptions & { readonly referrers: boolean }) {
+    this.#walker = walker;
+    this.#options = options;
   }
-  const withAll = (image: WalkedImage): WalkedImage[] => [
-    image,
-    ...(hanging.get(image) ?? []).flatMap(withAll),
-  ];
-  return images.flatMap(withAll);
+
+  /**
+   * Asks about an image, while others are still being fetched. What it finds, and what goes wrong,
+   * {@link addTo} says.
+   */
+  async lookAhead(image: WalkedImage, signal: AbortSignal): Promise<void> {
+    for (const { descriptor } of manifestsOf(image.tree)) {
+      const subject = { digest: descriptor.digest, image };
+      for (const { request } of await this.#signatureRequests(subject, signal)) {
+        await this.#walker.walkOne(request);
+      }
+      if (this.#options.referrers) await this.#referrersOf(subject, signal);
+    }
+  }
+
+  /**
+   * Puts behind each image what is attached to its manifests: first the signature images, then the
+   * referrers, each with what is attached to it in turn. The order follows from the digests alone,
+   * whatever order a store lists them in.
+   * @throws BundleError CONTENT_MISMATCH for a referrer that names another subject than the one it
+   * is listed for; UNSUPPORTED_CONTENT for what cannot be carried, or does not end.
+   */
+  async addTo(images: readonly WalkedImage[]): Promise<WalkedImage[]> {
+    const { concurrency, signal, referrers: wanted } = this.#options;
+    const attached = new Map<WalkedImage, WalkedImage[]>();
+    const asked = new Set<Digest>();
+    let count = 0;
+    let bearers: readonly WalkedImage[] = images;
+    for (let depth = 0; bearers.length > 0; depth += 1) {
+      const subjects = subjectsIn(bearers, asked);
+      const signatures = await mapLimited(subjects, concurrency, this.#signatureRequests, signal);
+      const referrers = wanted
+        ? await mapLimited(subjects, concurrency, this.#referrerRequests, signal)
+        : [];
+      const found = [...signatures.flat(), ...referrers.flat()];
+      const first = referrers.flat()[0];
+      count += referrers.flat().length;
+      if (count > MAX_ALL_REFERRERS)
+        throw unending(`there are more than ${MAX_ALL_REFERRERS} referrers`);
+      if (first !== undefined && depth === MAX_REFERRER_DEPTH) {
+        throw unending(
+          `referrers refer to referrers more than ${MAX_REFERRER_DEPTH} deep, as ${first.request.name} does`,
+        );
+      }
+      const walked = await this.#walker.walk(found.map(({ request }) => request));
+      for (const [index, image] of walked.entries()) {
+        const { owner } = found[index]!;
+        const others = attached.get(owner);
+        if (others === undefined) attached.set(owner, [image]);
+        else others.push(image);
+      }
+      bearers = walked.slice(signatures.flat().length);
+      bearers.forEach(checkSubject);
+    }
+    const withAll = (image: WalkedImage): WalkedImage[] => [
+      image,
+      ...(attached.get(image) ?? []).flatMap(withAll),
+    ];
+    return images.flatMap(withAll);
+  }
+
+  readonly #signatureRequests = async (
+    subject: Subject,
+    signal: AbortSignal,
+  ): Promise<Request[]> => {
+    const descriptor = await this.#signatureOf(subject, signal);
+    if (descriptor === undefined) return [];
+    const tag = signatureTagOf(subject.digest);
+    return [requestFor(subject, descriptor, { name: tag, role: 'signature', attachment: 'tag' })];
+  };
+
+  readonly #referrerRequests = async (
+    subject: Subject,
+    signal: AbortSignal,
+  ): Promise<Request[]> => {
+    const referrers = await this.#referrersOf(subject, signal);
+    return referrers.map((descriptor) =>
+      requestFor(subject, descriptor, {
+        name: descriptor.digest,
+        role: 'referrer',
+        attachment: 'referrer',
+      }),
+    );
+  };
+
+  #signatureOf({ digest, image }: Subject, signal: AbortSignal): Promise<Descriptor | undefined> {
+    const { store, name } = image.request;
+    return once(this.#signatures, digest, async () => {
+      try {
+        return await store.resolve(signatureTagOf(digest), { signal });
+      } catch (error) {
+        // It has none; any other failure is one.
+        if (hasCode(error, 'NOT_FOUND')) return undefined;
+        throw error instanceof BundleError ? error.about(`signature of image ${name}`) : error;
+      }
+    });
+  }
+
+  #referrersOf({ digest, image }: Subject, signal: AbortSignal): Promise<readonly Descriptor[]> {
+    const { store, name } = image.request;
+    return once(this.#referrers, digest, async () => {
+      try {
+        return await listedReferrers(store, digest, signal);
+      } catch (error) {
+        throw error instanceof BundleError ? error.about(`referrers of image ${name}`) : error;
+      }
+    });
+  }
+}
+
+interface Request {
+  readonly owner: WalkedImage;
+  readonly request: ImageRequest;
+}
+
+/** What is asked once is answered to everybody who asks. */
+function once<T>(answers: Map<Digest, Promise<T>>, key: Digest, ask: () => Promise<T>): Promise<T> {
+  let answer = answers.get(key);
+  if (answer === undefined) {
+    answer = ask();
+    // Whoever asks next sees the failure; asking ahead is no reason to end in one.
+    answer.catch(() => undefined);
+    answers.set(key, answer);
+  }
+  return answer;
 }
 
 /** The manifests of images that nothing was asked about yet. */
@@ -87,99 +171,67 @@ function subjectsIn(images: readonly WalkedImage[], asked: Set<Digest>): readonl
   return subjects;
 }
 
-interface Found {
-  readonly owner: WalkedImage;
-  readonly request: ImageRequest;
-}
-
-async function signatureRequest(
+/** What is attached to an image goes where that goes, and is known by the same repository. */
+function requestFor(
   { digest: subject, image }: Subject,
+  descriptor: Descriptor,
+  own: Pick<ImageRequest, 'name' | 'role'> & Required<Pick<ImageRequest, 'attachment'>>,
+): Request {
+  const { source, place, order, store } = image.request;
+  const { registry, repository } = parseReference(source);
+  const request: ImageRequest = {
+    ...own,
+    descriptor,
+    source: formatReference({ registry, repository, digest: descriptor.digest }),
+    tags: own.attachment === 'tag' ? [own.name] : [],
+    place,
+    proof: 'signer',
+    order,
+    subject,
+    store,
+  };
+  return { owner: image, request };
+}
+
+async function listedReferrers(
+  store: ReadOnlyStore,
+  subject: Digest,
   signal: AbortSignal,
-): Promise<Found[]> {
-  const { store } = image.request;
-  const tag = signatureTagOf(subject);
-  try {
-    const descriptor = await store.resolve(tag, { signal });
-    const request = {
-      name: tag,
-      role: 'signature',
-      descriptor,
-      source: sourceOf(image, descriptor.digest),
-      tags: [tag],
-      subject,
-      store,
-    };
-    return [{ owner: image, request }];
-  } catch (error) {
-    if (hasCode(error, 'NOT_FOUND')) return []; // it has none; any other failure is one
-    throw error instanceof BundleError
-      ? error.about(`signature of image ${image.request.name}`)
-      : error;
+): Promise<readonly Descriptor[]> {
+  const listed = await store.referrers(subject, { signal });
+  if (listed.length > MAX_REFERRERS) {
+    throw unending(`${store.name} lists ${listed.length} referrers of ${subject}`);
   }
-}
-
-async function referrerRequests(
-  { digest: subject, image }: Subject,
-  signal: AbortSignal,
-): Promise<Found[]> {
-  const { store, name } = image.request;
-  try {
-    const listed = await store.referrers(subject, { signal });
-    if (listed.length > MAX_REFERRERS)
-      throw unending(`${store.name} lists ${listed.length} referrers of ${subject}`);
-    const distinct = new Map(listed.map((descriptor) => [descriptor.digest, descriptor]));
-    const sorted = [...distinct.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1));
-    return sorted.map((descriptor) => {
-      const { digest, mediaType } = descriptor;
-      if (!isManifestType(mediaType)) {
-        throw new BundleError(
-          'UNSUPPORTED_CONTENT',
-          `${digest}, which refers to ${subject}, is of type ${mediaType}`,
-          {
-            hint: 'Such referrers cannot be carried. Leave --referrers out to carry the rest.',
-          },
-        );
-      }
-      const request = {
-        name: digest,
-        role: 'referrer',
-        descriptor,
-        source: sourceOf(image, digest),
-        tags: [],
-        subject,
-        store,
-      };
-      return { owner: image, request };
-    });
-  } catch (error) {
-    throw error instanceof BundleError ? error.about(`referrers of image ${name}`) : error;
+  const distinct = new Map(listed.map((descriptor) => [descriptor.digest, descriptor]));
+  for (const { digest, mediaType } of distinct.values()) {
+    if (isManifestType(mediaType)) continue;
+    throw new BundleError(
+      'UNSUPPORTED_CONTENT',
+      `${digest}, which refers to ${subject}, is of type ${mediaType}`,
+      { hint: 'Such referrers cannot be carried. Leave --referrers out to carry the rest.' },
+    );
   }
+  return [...distinct.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1));
 }
 
-/** What hangs on an image is known by the same repository. */
-function sourceOf({ request }: WalkedImage, digest: Digest): string {
-  const { registry, repository } = parseReference(request.source);
-  return formatReference({ registry, repository, digest });
-}
-
-/** A list may say anything; a manifest says for itself what it is about. */
+/** A list may say anything; a manifest says for itself what its subject is. */
 function checkSubject({ request, tree }: WalkedImage): void {
   const { subject } = tree.manifest;
   if (subject === request.subject) return;
   throw new BundleError(
     'CONTENT_MISMATCH',
-    `${request.name} is listed as a referrer of ${request.subject!}, but is about something else`,
+    `${request.name} is listed as a referrer of ${request.subject!}, but names another subject`,
     {
       expected: request.subject,
       got: subject ?? 'no subject',
       subject: request.name,
-      hint: `${request.store.name} lists what is not so: do not take referrers from there.`,
+      hint: `The list of ${request.store.name} is wrong: do not take referrers from there.`,
     },
   );
 }
 
 function unending(why: string): BundleError {
   return new BundleError('UNSUPPORTED_CONTENT', why, {
-    hint: 'No real image has as many: the list is not what it should be. Leave --referrers out to carry the rest.',
+    hint: 'No real image has as many: the list is wrong. Leave --referrers out to carry the rest.',
   });
 }

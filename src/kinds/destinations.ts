@@ -1,8 +1,6 @@
-import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
-import { isRegistry, isRepository, isTag, type RepositoryName } from '../core/reference.ts';
-import { signatureTagOf } from '../core/manifest.ts';
-import type { Architecture } from './release/architecture.ts';
+import { isRegistry, isRepository, type RepositoryName } from '../core/reference.ts';
+import type { Place } from '../transfer/image.ts';
 
 /** Where `--to` points: a registry, and the path in front of every repository there. */
 export interface Target {
@@ -32,16 +30,13 @@ export interface Destinations {
   readonly components: RepositoryName;
 }
 
-/** An image by what it is for. A signature image goes beside its subject. */
-export type DestinedImage =
-  | { readonly role: 'release'; readonly version: string; readonly architecture: Architecture }
-  | {
-      readonly role: 'component';
-      readonly version: string;
-      readonly architecture: Architecture;
-      readonly name: string;
-    }
-  | { readonly role: 'signature'; readonly subject: Digest; readonly of: 'release' | 'component' };
+/** The repository of a target that a place stands for. */
+export function repositoryAt(
+  { releaseImages, components }: Destinations,
+  place: Place,
+): RepositoryName {
+  return { entry: releaseImages, content: components }[place];
+}
 
 /**
  * `HOST[:PORT]` or `HOST[:PORT]/NAMESPACE`, with or without `docker://` in front.
@@ -82,36 +77,6 @@ export function planDestinations(options: DestinationOptions): Destinations {
     ),
     components: repositoryOf(options, options.releaseRepository, 'openshift/release'),
   };
-}
-
-/**
- * Where an image goes: its repository and its tag there.
- * @throws BundleError USAGE when the tag would be none, or over 128 characters long.
- */
-export function destinationOf(
-  image: DestinedImage,
-  destinations: Destinations,
-): RepositoryName & { readonly tag: string } {
-  const kind = image.role === 'signature' ? image.of : image.role;
-  return {
-    ...(kind === 'release' ? destinations.releaseImages : destinations.components),
-    tag: tagOf(image),
-  };
-}
-
-/**
- * The tag of an image, in a registry as in an image layout: `<version>-<arch>[-<component>]`, or
- * cosign's for signatures.
- * @throws BundleError USAGE when that is no tag.
- */
-export function tagOf(image: DestinedImage): string {
-  if (image.role === 'signature') return signatureTagOf(image.subject);
-  const release = `${image.version.replaceAll('+', '_')}-${image.architecture}`;
-  const tag = image.role === 'release' ? release : `${release}-${image.name}`;
-  if (isTag(tag)) return tag;
-  throw new BundleError('USAGE', `the image cannot be tagged ${tag}`, {
-    hint: 'A tag has at most 128 letters, digits, dots, dashes and underscores.',
-  });
 }
 
 function repositoryOf(

@@ -18,8 +18,9 @@ import { CertificateFolders } from '../stores/registry/http/host-certificates.ts
 import type { RepositoryProbe } from '../stores/registry/probe.ts';
 import { proxyFromEnvironment } from '../stores/registry/http/proxy.ts';
 import type { TransportOptions } from '../stores/registry/http/transport.ts';
-import { fetchSignatures, type FetchedSignatures } from '../stores/signature-store.ts';
+import { fetchSignatures } from '../stores/signature-store.ts';
 import type { Context } from '../core/context.ts';
+import type { CollectedSignatures, Sources } from '../kinds/sources.ts';
 
 /** How hosts are reached, and what proves who they are. */
 export interface ConnectionOptions {
@@ -49,7 +50,7 @@ interface SiteRules {
 }
 
 /** The registries and signature stores that a run may talk to. */
-export class Network {
+export class Network implements Sources {
   readonly #client: RegistryClient;
   readonly #transport: TransportOptions;
   readonly #targetCredentials: CredentialSource;
@@ -121,7 +122,7 @@ export class Network {
   }
 
   /** The release signatures that the stores have, unchecked. */
-  async signatures(stores: readonly string[], digest: Digest): Promise<FetchedSignatures> {
+  async signatures(stores: readonly string[], digest: Digest): Promise<CollectedSignatures> {
     return fetchSignatures(stores, digest, this.#transport);
   }
 

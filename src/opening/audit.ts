@@ -1,9 +1,15 @@
-import { type Fault, isDamage, type OnFault, RELEASE_IMAGE } from '../bundle/reading/fault.ts';
-import { blobPath } from '../bundle/format/paths.ts';
+import {
+  type Fault,
+  isDamage,
+  METADATA,
+  type OnFault,
+  PART_ROOT,
+} from '../bundle/reading/fault.ts';
+import { blobPath, isFilePath } from '../bundle/format/paths.ts';
 import { drain } from '../core/bytes.ts';
 import { type Digest, digestFromHex } from '../core/digest.ts';
 import type { OnePass } from '../transfer/one-pass.ts';
-import { imagesUsing } from '../transfer/plan.ts';
+import type { PlannedImage } from '../transfer/image.ts';
 import { verified } from '../transfer/verified.ts';
 import type { Context } from '../core/context.ts';
 import type { SurveyedBundle } from './open-bundle.ts';
@@ -17,22 +23,22 @@ export interface Audited {
 }
 
 /** What of a bundle an audit needs. */
-type Auditable = Pick<SurveyedBundle, 'reader' | 'release' | 'size' | 'path'>;
+type Auditable = Pick<SurveyedBundle, 'reader' | 'closure' | 'size' | 'path'>;
 
 /**
- * Hashes every layer that is there. What is damaged is told to `onFault`; what lies in missing
- * volumes is only counted.
+ * Hashes every config and layer that is there. What is damaged is reported to `onFault`; what lies in
+ * missing volumes is only counted.
  */
 export async function auditLayers(
   bundle: Auditable,
   onFault: OnFault,
   context: Context,
 ): Promise<Audited> {
-  const { reader, release } = bundle;
+  const { reader, closure } = bundle;
   const { observe, signal } = context;
   const { layers } = reader;
   const imageOf = new Map(
-    release?.content.layers.map(({ descriptor, image }) => [descriptor.digest, image]),
+    closure?.content.blobs.map(({ descriptor, image }) => [descriptor.digest, image]),
   );
   observe({
     type: 'planned',
@@ -46,7 +52,7 @@ export async function auditLayers(
   // Out of a pipe by way of what may not be given out unchecked; out of files by no other way than
   // the files.
   const storeOf = new Map(
-    pass && release?.content.layers.map(({ descriptor, store }) => [descriptor.digest, store]),
+    pass && closure?.content.blobs.map(({ descriptor, store }) => [descriptor.digest, store]),
   );
   const lost: Digest[] = [];
   let good = 0;
@@ -107,36 +113,44 @@ async function checkEndOfPass(
   }
 }
 
+/** An image that something is wrong with, and the parts that it belongs to. */
+export interface HitImage {
+  readonly name: string;
+  /** How the parts are called. */
+  readonly parts: readonly string[];
+}
+
 /**
- * Names of the images that a fault breaks; all of them where manifests are lost, since these say
- * which layers are whose.
+ * The images that a fault breaks; all of them where manifests are lost, since these say which blobs
+ * are whose.
  */
 export function imagesHitBy(
   { entries }: Pick<Fault, 'entries'>,
-  { release, reader }: SurveyedBundle,
-): readonly string[] {
+  bundle: Pick<SurveyedBundle, 'closure' | 'reader' | 'labels'>,
+): readonly HitImage[] {
   const digests = entries.flatMap((entry) => {
     const hex = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(entry)?.[1];
     return hex === undefined ? [] : [digestFromHex(hex)];
   });
-  return imagesNeeding(digests, { release, reader }, entries.some(isMetadataFile));
+  return imagesNeeding(digests, bundle, entries.some(isMetadataFile));
 }
 
-/** Names of the images that need one of the blobs. */
+/** The images that need one of the blobs. */
 export function imagesNeeding(
   digests: readonly Digest[],
-  { release, reader }: Pick<SurveyedBundle, 'release' | 'reader'>,
+  { closure, reader, labels }: Pick<SurveyedBundle, 'closure' | 'reader' | 'labels'>,
   isAll = false,
-): readonly string[] {
+): readonly HitImage[] {
   if (digests.length === 0 && !isAll) return [];
-  if (release === undefined || isAll) return reader.manifest.images.map(({ name }) => name);
-  const hit = new Set(digests.flatMap((digest) => imagesUsing(release.content, digest)));
-  return release.content.images.map(({ name }) => name).filter((name) => hit.has(name));
+  const listed = closure?.content.images ?? reader.manifest.images;
+  const wanted = new Set(digests);
+  const isHit = (image: PlannedImage): boolean =>
+    [...image.manifests, ...image.blobs].some(({ digest }) => wanted.has(digest));
+  const hit = closure === undefined || isAll ? listed : closure.content.images.filter(isHit);
+  return hit.map(({ name, parts }) => ({ name, parts: parts.map((part) => labels[part]!) }));
 }
 
 /** What no image can do without, though it is no blob. */
 function isMetadataFile(entry: string): boolean {
-  return (
-    entry === 'manifests and configs' || entry === RELEASE_IMAGE || entry.startsWith('config/')
-  );
+  return entry === METADATA || entry === PART_ROOT || isFilePath(entry);
 }

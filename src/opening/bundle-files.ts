@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
-import { BUNDLE_SUFFIX, bundleOfName, PATCH_SUFFIX } from '../bundle/format/names.ts';
-import { PARTIAL_SUFFIX } from '../bundle/writing/volume-writer.ts';
+import { bundleOfName, PATCH_SUFFIX } from '../bundle/format/names.ts';
+import { PARTIAL_SUFFIX } from '../files/own-file.ts';
 import { BundleError, diskError } from '../core/errors.ts';
 import { isFolder } from '../files/folder.ts';
 
@@ -117,24 +117,4 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   } catch (error) {
     throw diskError('read', folder, error);
   }
-}
-
-/**
- * What the name of a file says its content is, where that is something else than it is:
- * `ocp-4.17.4-x86_64.tar.zst`. Names that are not like that say nothing, and more may follow
- * version and architecture.
- */
-export function contradiction(
-  path: string,
-  { version, architecture }: { readonly version: string; readonly architecture: string },
-): string | undefined {
-  const [, named] = /^ocp-(\d+\.\d+\.\d+.*)$/.exec(stemOf(path)) ?? [];
-  const actual = `${version}-${architecture}`;
-  if (named === undefined || named === actual) return undefined;
-  return named.startsWith(actual) && /^[-._]/.test(named.slice(actual.length)) ? undefined : named;
-}
-
-/** `NAME` of a bundle that is called `NAME.tar.zst`: what the files beside it begin with. */
-export function stemOf(path: string): string {
-  return basename(path, BUNDLE_SUFFIX);
 }

@@ -1,40 +1,37 @@
 import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 
-import { isDamage, type OnFault, refuseFault, RELEASE_IMAGE } from '../bundle/reading/fault.ts';
-import { volumesMissing } from '../bundle/reading/found-volumes.ts';
+import { BUNDLE_SUFFIX, patchName, stemOf } from '../bundle/format/names.ts';
 import type { Seal } from '../bundle/format/plan.ts';
+import { isDamage, type OnFault, PART_ROOT, refuseFault } from '../bundle/reading/fault.ts';
+import { volumesMissing } from '../bundle/reading/found-volumes.ts';
 import type { BundleContent, BundleReader } from '../bundle/reading/reader.ts';
 import { SealedBundle } from '../bundle/reading/sealed.ts';
+import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
-import { type BundleFiles, contradiction, findBundleFiles } from './bundle-files.ts';
-import type { Context } from '../core/context.ts';
-import { deriveRelease, isPatch } from './derive-release.ts';
+import type { Closure } from '../kinds/closure.ts';
+import { type BundleFiles, findBundleFiles } from './bundle-files.ts';
+import { type Derivation, deriveParts, labelOf, refusedPatch, unknownParts } from './derive.ts';
 import { type CheckedPatch, checkedPatch, checkPatch, PatchedBundle } from './patched.ts';
-import type { PlannedRelease } from '../kinds/release/release.ts';
-import { checkUnproven } from './unproven.ts';
 import { checkSigners, type SignerRequest, type Signers } from './signers.ts';
+import { checkUnproven } from './unproven.ts';
 
 /** What a pipe is called. */
 const STDIN = 'stdin';
 
 /** Which bundle, and who is believed about it. */
-export interface OpenRequest extends SignerRequest {
+export interface OpenRequest extends SignerRequest, Derivation {
   /** A file, any volume, or folders that hold one bundle or the volumes of one. */
   readonly paths: readonly string[];
   /** A pipe that it comes through, in place of files. */
   readonly input?: Readable | undefined;
-  readonly releaseKeyFiles: readonly string[];
-  /** The version that the bundle has to be of. */
-  readonly expectedVersion?: string | undefined;
-  /** The bundle digest that was passed on by another way: 64 hex digits. */
+  /** What the bundle has to hold: the version of a release, or another name of a part. */
+  readonly expected?: readonly string[] | undefined;
+  /** The bundle digest that was passed on out of band: 64 hex digits. */
   readonly expectedDigest?: string | undefined;
-}
-
-export interface OpenedBundle extends SurveyedBundle {
-  /** The release, derived again from its digest. */
-  readonly release: PlannedRelease;
+  /** Parts of kinds that are not known are named, and no reason to refuse the bundle. */
+  readonly allowsUnknownKinds?: boolean;
 }
 
 /** A bundle of which some may be damaged or missing. */
@@ -47,8 +44,13 @@ export interface SurveyedBundle extends Signers {
   readonly size: number;
   readonly digest: Digest;
   readonly seal: Seal;
-  /** `undefined` where the manifests that it is derived from are damaged or missing. */
-  readonly release: PlannedRelease | undefined;
+  /**
+   * The parts, derived again from their digests; `undefined` where the manifests that they are
+   * derived from are damaged or missing, or a kind is not known.
+   */
+  readonly closure: Closure | undefined;
+  /** How the parts are called, in their order; nobody has checked it where the closure is not known. */
+  readonly labels: readonly string[];
   /** The bundle itself. */
   readonly reader: BundleReader;
   /** The bundle, with what patches hold in place of what it holds. */
@@ -56,34 +58,25 @@ export interface SurveyedBundle extends Signers {
   readonly isPatched: boolean;
   /** The physical files of the patches. */
   readonly patchFiles: readonly string[];
-  readonly closePatches: () => Promise<void>;
+  /** Closes the bundle and its patches. */
+  readonly close: () => Promise<void>;
 }
 
 /** What of an opened bundle goes into a report. */
-export type OpenedFacts = Omit<OpenedBundle, 'reader' | 'content' | 'closePatches'>;
+export type OpenedFacts = Omit<SurveyedBundle, 'reader' | 'content' | 'close' | 'closure'> & {
+  readonly closure: Closure;
+};
 
 /**
- * Opens a bundle and checks everything but the layers: signer, listing, every byte of the metadata,
- * release signature, and that the bundle holds exactly what the release consists of. The caller
- * closes the reader.
+ * Opens a bundle and checks everything but the blobs: signer, listing, every byte of the metadata,
+ * what proves its parts, and that it holds exactly what its parts consist of.
+ *
+ * The bundle may be damaged, or lack volumes: damage is reported to `onFault`. A bundle that
+ * contradicts itself, or whose signer is not accepted, is refused all the same. A pipe is refused
+ * for any damage, since nothing of it can be read again. Patches that are named beside a bundle
+ * stand in for what they hold. The caller closes it.
  * @throws BundleError SIGNER_UNKNOWN, TOO_FEW_SIGNERS, SIGNATURE_INVALID, NOT_THE_EXPECTED_BUNDLE,
  * BUNDLE_UNUSABLE, CONTENT_MISMATCH, CLOSURE_MISMATCH
- */
-export async function openBundle(request: OpenRequest, context: Context): Promise<OpenedBundle> {
-  const opened = await surveyBundle(request, context, refuseFault);
-  const { reader, path, release } = opened;
-  await opened.closePatches(); // who asks for a whole bundle gets nothing from them
-  if (reader.missingVolumes.length === 0 && release !== undefined) return { ...opened, release };
-  await reader.close();
-  throw volumesMissing(basename(path), reader.missingVolumes, reader.volumeCount);
-}
-
-/**
- * Opens a bundle that may be damaged, or lack volumes, and checks what there is of it as {@link
- * openBundle} does. Damage is told to `onFault`; a bundle that contradicts itself, or whose signer
- * is not accepted, is refused all the same. A pipe is refused for any damage: nothing of it can be
- * read again. Patches that are named beside it stand in for what they hold.
- * @throws BundleError as {@link openBundle}
  */
 export async function surveyBundle(
   request: OpenRequest,
@@ -92,81 +85,71 @@ export async function surveyBundle(
 ): Promise<SurveyedBundle> {
   const { input } = request;
   const onFault = input === undefined ? onDamage : refuseFault;
-  const { path, files, patches } =
+  const found =
     input === undefined
       ? await findBundleFiles(request.paths)
       : { path: STDIN, files: [], patches: [] };
+  const { path, patches } = found;
   context.observe({ type: 'phase', what: `opening ${basename(path)}` });
   const heads =
     input === undefined
-      ? await SealedBundle.survey(files, onFault)
+      ? await SealedBundle.survey(found.files, onFault)
       : [await SealedBundle.receive(input, path)];
   const opened: CheckedPatch[] = [];
+  const close = async (): Promise<void> => {
+    for (const { reader } of opened) await reader.close();
+    await heads[0]!.close();
+  };
   try {
-    const { sealed, signers } = await firstSigned(
-      heads,
-      input === undefined ? path : undefined,
-      request,
-      context,
-    );
+    const beside = input === undefined ? path : undefined;
+    const { sealed, signers } = await firstSigned(heads, beside, request, context);
     sealed.expect(request.expectedDigest);
     const reader = await sealed.unseal();
-    if (reader.manifest.repairs !== undefined) throw isPatch(reader);
-    for (const patch of patches)
-      opened.push(await openPatch(patch, reader, sealed.digest, request, context));
+    if (reader.manifest.repairs !== undefined) throw refusedPatch(reader);
+    if (beside !== undefined) checkName(beside, reader.manifest.name);
+    const broken = { reader, digest: sealed.digest };
+    for (const patch of patches) opened.push(await openPatch(patch, broken, request, context));
     const content: BundleContent = opened.length > 0 ? new PatchedBundle(reader, opened) : reader;
-    const isReadable = reader.hasMetadata || opened.length > 0;
-    const derive = (): Promise<PlannedRelease> =>
-      deriveRelease(content, signers, request.releaseKeyFiles, context);
-    const derived = isReadable ? await derivedUnlessDamaged(derive, reader, onFault) : undefined;
+    const derive = (): Promise<Closure> => deriveParts(content, signers, request, context);
+    const canDerive =
+      (reader.hasMetadata || opened.length > 0) &&
+      !(request.allowsUnknownKinds && unknownParts(reader.manifest, request.kinds).length > 0);
+    const derived = canDerive ? await derivedUnlessDamaged(derive, reader, onFault) : undefined;
     const isUnproven = derived !== undefined && signers.standing === 'unknown';
-    const release = isUnproven ? await checkUnproven(derived, reader, signers.signer) : derived;
-    if (release !== undefined) {
-      checkIdentity(path, release, request.expectedVersion);
-    }
-    const closePatches = async (): Promise<void> => {
-      for (const { reader: patch } of opened) await patch.close();
-    };
-    const { digest, seal, size, paths } = sealed;
+    const closure = isUnproven ? await checkUnproven(derived, reader, signers.signer) : derived;
+    if (closure !== undefined) checkExpected(closure, request.expected ?? []);
+    const { digest, seal, size, paths: files } = sealed;
     const patchFiles = patches.flatMap((patch) => patch.files);
     const isPatched = opened.length > 0;
+    const labels = reader.manifest.parts.map((part) => labelOf(part, request.kinds));
     return {
-      path,
-      files: paths,
-      size,
-      digest,
-      seal,
+      ...{ path, files, size, digest, seal, closure, labels, reader, content },
+      ...{ isPatched, patchFiles, close },
       ...signers,
-      release,
-      reader,
-      content,
-      isPatched,
-      patchFiles,
-      closePatches,
     };
   } catch (error) {
-    for (const { reader: patch } of opened) await patch.close();
-    await heads[0]!.close();
+    await close();
     throw error;
   }
 }
 
 /**
- * The release image itself may be damaged, or in a missing volume; then nobody knows what the
- * layers are for.
+ * What a part begins with may be damaged itself, or in a missing volume; then nobody knows what the
+ * blobs are for.
  */
 async function derivedUnlessDamaged(
-  derive: () => Promise<PlannedRelease>,
+  derive: () => Promise<Closure>,
   reader: BundleReader,
   onFault: OnFault,
-): Promise<PlannedRelease | undefined> {
+): Promise<Closure | undefined> {
   try {
     return await derive();
   } catch (error) {
     if (!isDamage(error)) throw error;
-    // A layer in a volume that is missing is no damage; that the volume is missing is told anyway.
-    if (reader.missingVolumes.length === 0)
-      onFault({ path: reader.name, start: 0, end: 0, entries: [RELEASE_IMAGE], error });
+    // A blob in a volume that is missing is no damage; that the volume is missing is reported anyway.
+    if (reader.missingVolumes.length === 0) {
+      onFault({ path: reader.name, start: 0, end: 0, entries: [PART_ROOT], error });
+    }
     return undefined;
   }
 }
@@ -198,8 +181,7 @@ async function firstSigned(
 /** A patch, checked to the last byte, and like a bundle for its signer. */
 async function openPatch(
   { path, files }: BundleFiles,
-  broken: BundleReader,
-  digest: Digest,
+  broken: { readonly reader: BundleReader; readonly digest: Digest },
   request: OpenRequest,
   context: Context,
 ): Promise<CheckedPatch> {
@@ -207,9 +189,11 @@ async function openPatch(
   try {
     checkKeyFile(sealed, await checkSigners(sealed, path, request, context));
     const patch = await sealed.unseal();
-    if (patch.missingVolumes.length > 0)
-      throw volumesMissing(basename(path), patch.missingVolumes, patch.volumeCount);
-    checkPatch(patch, broken, digest);
+    const { missingVolumes, volumeCount } = patch;
+    if (missingVolumes.length > 0)
+      throw volumesMissing(basename(path), missingVolumes, volumeCount);
+    checkPatch(patch, broken.reader, broken.digest);
+    checkName(path, patchName(patch.manifest.name, sealed.digest));
     context.observe({ type: 'phase', what: `hashing ${basename(path)}` });
     return await checkedPatch(patch, context);
   } catch (error) {
@@ -231,33 +215,26 @@ function checkKeyFile({ publicKey }: SealedBundle, { signer }: Signers): void {
 }
 
 /** A genuine bundle under another bundle's name must not pass for it. */
-function checkIdentity(
-  path: string,
-  release: PlannedRelease,
-  expectedVersion: string | undefined,
-): void {
-  const { version, architecture } = release;
-  if (expectedVersion !== undefined && expectedVersion !== version) {
-    throw new BundleError(
-      'NOT_THE_EXPECTED_BUNDLE',
-      `the bundle holds ${version}, not ${expectedVersion}`,
-      {
-        expected: expectedVersion,
-        got: version,
-        hint: 'This is another bundle than the one you asked for.',
-      },
-    );
-  }
-  const named = contradiction(path, release);
-  if (named === undefined) return;
-  const actual = `${version}-${architecture}`;
+function checkName(path: string, name: string): void {
+  if (stemOf(path) === name) return;
   throw new BundleError(
     'NOT_THE_EXPECTED_BUNDLE',
-    `the file is called ${basename(path)}, but the signed content is ${actual}`,
+    `the file is called ${basename(path)}, but the bundle in it was signed as ${name}`,
     {
-      expected: named,
-      got: actual,
-      hint: `A genuine bundle was given another's name; if that was you, call it ocp-${actual}.tar.zst again.`,
+      expected: stemOf(path),
+      got: name,
+      hint: `If you renamed the file, call it ${name}${BUNDLE_SUFFIX} again; else somebody gave it the name of another bundle.`,
     },
   );
+}
+
+function checkExpected({ parts }: Closure, expected: readonly string[]): void {
+  const missing = expected.find((name) => parts.every(({ names }) => !names.includes(name)));
+  if (missing === undefined) return;
+  const held = parts.map(({ label }) => label).join(', ');
+  throw new BundleError('NOT_THE_EXPECTED_BUNDLE', `the bundle holds ${held}, not ${missing}`, {
+    expected: missing,
+    got: held,
+    hint: 'This is another bundle than the one you asked for.',
+  });
 }

@@ -9,7 +9,7 @@ import { readSmallFile } from '../files/small-file.ts';
 import { SignerKey } from '../trust/keys.ts';
 import { TrustedKeys } from '../trust/trusted-keys.ts';
 import type { Context } from '../core/context.ts';
-import { stemOf } from './bundle-files.ts';
+import { stemOf } from '../bundle/format/names.ts';
 
 /** How a bundle's signer is known here. */
 export type SignerStanding =

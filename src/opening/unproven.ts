@@ -9,7 +9,7 @@ import type { FetchOptions, ReadOnlyStore } from '../core/store.ts';
 import { readVerified } from '../transfer/verified.ts';
 import { checkCosignPayload, SIMPLE_SIGNING } from '../trust/cosign-payload.ts';
 import type { SignerKey } from '../trust/keys.ts';
-import type { PlannedRelease } from '../kinds/release/release.ts';
+import type { Closure } from '../kinds/closure.ts';
 
 /** A layer that has to be a statement about a manifest. */
 interface Statement {
@@ -21,40 +21,42 @@ interface Statement {
 }
 
 /**
- * Cosign signature images and referrers do not hang on the release signature. From a packer whom
- * nobody knows they are taken only if they are what they should be: small statements about their
+ * No publisher's signature covers cosign signature images and referrers. From a packer whom nobody
+ * knows they are taken only if they are what they should be: small statements about their
  * subject, whose signatures clusters check with keys of their own.
  *
- * @returns the release; out of a pipe, whose layers are yet to come, it gives no such layer out
+ * @returns the closure; out of a pipe, whose layers are yet to come, it gives no such layer out
  * that has not been checked.
  * @throws BundleError SIGNER_UNKNOWN
  */
 export async function checkUnproven(
-  release: PlannedRelease,
+  closure: Closure,
   reader: BundleReader,
   signer: SignerKey,
-): Promise<PlannedRelease> {
-  const statements = statementsIn(release, signer);
+): Promise<Closure> {
+  const statements = statementsIn(closure, signer);
   if (reader.pass === undefined) {
     for (const statement of statements) await checkStatement(statement, signer);
-    return release;
+    return closure;
   }
   const store = new CheckedStatements(reader, statements, signer);
-  const { content } = release;
+  const { content } = closure;
   const images = content.images.map((image) => ({ ...image, store }));
-  const layers = content.layers.map((layer) => ({ ...layer, store }));
-  return { ...release, content: { ...content, images, layers } };
+  const blobs = content.blobs.map((blob) => ({ ...blob, store }));
+  return { ...closure, content: { ...content, images, blobs } };
 }
 
-function statementsIn({ content }: PlannedRelease, signer: SignerKey): readonly Statement[] {
+function statementsIn({ content }: Closure, signer: SignerKey): readonly Statement[] {
   const manifests = new Map(
-    content.metadata.map(({ descriptor, bytes }) => [descriptor.digest, bytes]),
+    content.manifests.map(({ descriptor, bytes }) => [descriptor.digest, bytes]),
   );
-  return content.images.flatMap(({ role, name, subject, descriptor, store }): Statement[] => {
-    if (role === 'release' || role === 'component') return [];
+  return content.images.flatMap(({ attachment, name, subject, descriptor, store }): Statement[] => {
+    if (attachment === undefined) return [];
     const manifest = parseManifest(manifests.get(descriptor.digest)!);
     if (subject === undefined || manifest.kind === 'index')
       throw unproven(name, signer, 'it is no signature image');
+    if (manifest.config.size > MAX_SIGNATURE_BYTES)
+      throw unproven(name, signer, 'its config is too large');
     return manifest.layers.map((layer) => {
       if (layer.mediaType !== SIMPLE_SIGNING)
         throw unproven(name, signer, `it holds ${layer.mediaType}`);

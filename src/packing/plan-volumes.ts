@@ -8,7 +8,7 @@ import {
 } from '../bundle/format/plan.ts';
 import { FAT32_MAX_FILE, ISO_MAX_FILE } from '../bundle/format/volume-sizes.ts';
 import type { Observe } from '../core/events.ts';
-import { largestFile } from '../files/disk.ts';
+import { largestFile } from './output.ts';
 
 /**
  * The plan, cut into volumes where that was asked for, or where the file system could not hold the
@@ -17,8 +17,7 @@ import { largestFile } from '../files/disk.ts';
 export async function planVolumes(
   described: DescribedBundle,
   seal: Seal,
-  path: string,
-  asked: number | undefined,
+  { path, asked }: { readonly path: string; readonly asked: number | undefined },
   observe: Observe,
 ): Promise<{ plan: BundlePlan; volumeSize: number | undefined }> {
   const limit = asked ?? (await largestFile(dirname(path)));

@@ -2,9 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { link, open, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { BundleError, diskError, systemCode, writeError } from '../core/errors.ts';
-import { SigningKey } from '../trust/keys.ts';
-import { prepareFolder } from '../files/disk.ts';
+import type { Seal } from '../bundle/format/plan.ts';
+import { encodeSignatureFile } from '../bundle/format/signature-file.ts';
+import type { Context } from '../core/context.ts';
+import { BundleError, diskError, hasCode, systemCode, writeError } from '../core/errors.ts';
+import { type KeyType, SigningKey } from '../trust/keys.ts';
+import { prepareFolder } from '../files/folder.ts';
 
 export interface KeySource {
   /** A PEM file; without it the user's own key is used. */
@@ -48,11 +51,45 @@ export async function loadSigningKey(
   );
 }
 
-/** Makes the user's own key, as ssh makes a host key on first use. */
-export async function makeOwnKey(configFolder: string): Promise<SigningKey> {
-  const key = SigningKey.generate('ecdsa-p256');
-  await saveKeyPair(key, ownKeyPath(configFolder), undefined);
-  return key;
+/** The kind of key that is made on first use; a dry run plans with it and makes none. */
+const OWN_KEY_TYPE: KeyType = 'ecdsa-p256';
+
+/** A key to sign with. */
+export interface Signing {
+  readonly key: SigningKey;
+  /** The key was made for this run: kept from now on, or only planned with. */
+  readonly made: 'now' | 'planned' | undefined;
+}
+
+/**
+ * A key for somebody who has none, as ssh makes a host key on first use.
+ * @param source to look for a key once more, which another run may have made meanwhile.
+ * @throws BundleError DISK
+ */
+export async function firstKey(
+  source: KeySource,
+  dryRun: boolean,
+  { configFolder, observe }: Context,
+): Promise<Signing> {
+  const key = SigningKey.generate(OWN_KEY_TYPE);
+  if (dryRun) return { key, made: 'planned' };
+  const path = ownKeyPath(configFolder);
+  try {
+    await saveKeyPair(key, path, undefined);
+  } catch (error) {
+    const other = hasCode(error, 'USAGE') ? await loadSigningKey(source, configFolder) : undefined;
+    if (other === undefined) throw error;
+    return { key: other, made: undefined };
+  }
+  observe({
+    type: 'noticed',
+    message: `made a signing key for you: ${path} (${key.public.algorithm}, key id ${key.public.id})`,
+  });
+  return { key, made: 'now' };
+}
+
+export function sealWith(key: SigningKey, signature: Uint8Array): Seal {
+  return { signature: encodeSignatureFile(signature), publicKey: Buffer.from(key.public.pem) };
 }
 
 /**

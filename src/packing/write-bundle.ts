@@ -1,21 +1,19 @@
 import { access, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-import { volumeNames } from '../bundle/format/names.ts';
+import { stemOf, volumeNames } from '../bundle/format/names.ts';
 import type { BundlePlan } from '../bundle/format/plan.ts';
-import { PARTIAL_SUFFIX, writeWhole } from '../bundle/writing/volume-writer.ts';
 import type { FinishedVolume } from '../bundle/writing/writer.ts';
 import { hexOf } from '../core/digest.ts';
 import { BundleError, diskError, hasCode, writeError } from '../core/errors.ts';
-import type { PlannedBlob } from '../transfer/plan.ts';
 import { RateLimit } from '../transfer/rate.ts';
 import { readAhead } from '../transfer/read-ahead.ts';
-import { isFileThere } from '../files/own-file.ts';
+import { isFileThere, PARTIAL_SUFFIX } from '../files/own-file.ts';
+import { writeWhole } from '../files/write-whole.ts';
 import { readSmallFile } from '../files/small-file.ts';
 import { type BegunFile, checkCut, removeBegun } from './resume/begun.ts';
-import { stemOf } from '../opening/bundle-files.ts';
 import type { Context } from '../core/context.ts';
-import { checkSpace, type Space } from '../files/disk.ts';
+import { checkSpace, type Space } from '../files/space.ts';
 import { resume } from './resume/resume.ts';
 
 export interface WriteRequest {
@@ -24,7 +22,6 @@ export interface WriteRequest {
   readonly plan: BundlePlan;
   /** Bytes that a volume may have, if it is cut into several. */
   readonly volumeSize: number | undefined;
-  readonly layers: readonly PlannedBlob[];
   /** What earlier runs have left under the name. */
   readonly begun: readonly BegunFile[];
   /** PEM of the signer's key, for the file beside the bundle. */
@@ -61,7 +58,7 @@ export interface Kept {
  * whatever the sources of the layers throw.
  */
 export async function writeBundle(request: WriteRequest, context: Context): Promise<Written> {
-  const { path, plan, layers, begun, only } = request;
+  const { path, plan, begun, only } = request;
   const { signal, observe, concurrency } = context;
   const names = volumeNames(path, plan.volumes.length);
   await checkCut(path, begun, plan);
@@ -86,10 +83,7 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
     await request.finished?.(volume);
   };
   const { writer, rest, kept, close } = await resume(
-    path,
-    plan,
-    layers,
-    begun,
+    { path, plan, files: begun },
     { only, finished },
     context,
   );

@@ -149,7 +149,7 @@ function blobsOf(
   };
   const rows = Math.max(0, ...parts.map(({ leading }) => leading.length));
   for (let row = 0; row < rows; row += 1) {
-    for (const { leading } of parts) if (leading[row] !== undefined) add(leading[row]);
+    for (const { leading } of parts) leading.slice(row, row + 1).forEach(add);
   }
   for (const image of images) image.blobs.forEach(add);
   return [...blobs.values()];

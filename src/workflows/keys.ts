@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { diskError } from '../core/errors.ts';
 import { type KeyType, SignerKey, SigningKey } from '../trust/keys.ts';
 import type { Context } from '../core/context.ts';
-import { prepareFolder } from '../files/disk.ts';
+import { prepareFolder } from '../files/folder.ts';
 import { trustedKeysOf } from '../opening/signers.ts';
 import { ownKeyPath, saveKeyPair } from '../packing/signing-key.ts';
 

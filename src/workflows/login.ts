@@ -7,7 +7,7 @@ import { placesOf } from '../credentials/auth-file.ts';
 import { removeCredentials, saveCredentials } from '../credentials/save.ts';
 import { RegistryClient } from '../stores/registry/client.ts';
 import type { Context } from '../core/context.ts';
-import { prepareFolder } from '../files/disk.ts';
+import { prepareFolder } from '../files/folder.ts';
 import { type ConnectionOptions, transportOptions } from '../network/network.ts';
 
 export interface LogoutRequest {

@@ -1,6 +1,6 @@
 import { SealedBundle } from '../bundle/reading/sealed.ts';
 import { encodeSignatureFile } from '../bundle/format/signature-file.ts';
-import { writeWhole } from '../bundle/writing/volume-writer.ts';
+import { writeWhole } from '../files/write-whole.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import type { SignerKey } from '../trust/keys.ts';

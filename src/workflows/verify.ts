@@ -2,7 +2,7 @@ import { basename, dirname, resolve } from 'node:path';
 
 import type { Fault } from '../bundle/reading/fault.ts';
 import { volumesMissing } from '../bundle/reading/found-volumes.ts';
-import { writeWhole } from '../bundle/writing/volume-writer.ts';
+import { writeWhole } from '../files/write-whole.ts';
 import { BundleError, gravest } from '../core/errors.ts';
 import { isFolder } from '../files/folder.ts';
 import { auditLayers, imagesHitBy } from '../opening/audit.ts';

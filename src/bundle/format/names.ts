@@ -8,9 +8,6 @@ export const BUNDLE_SUFFIX = '.tar.zst';
 /** What patches are called: bundles that hold parts of another. */
 export const PATCH_SUFFIX = '.patch.tar.zst';
 
-/** What an unfinished file is called: its final name and this. */
-export const PARTIAL_SUFFIX = '.partial';
-
 /** Part of a file's name on every file system that media have, and one word for a shell. */
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9._+=-]{0,127}$/;
 

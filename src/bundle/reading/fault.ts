@@ -12,8 +12,11 @@ export interface Fault {
   readonly error: BundleError;
 }
 
-/** What a fault names as its entry when the release cannot be derived from its image. */
-export const RELEASE_IMAGE = 'the release image';
+/** What a fault names as its entry when the manifests are damaged, and nobody can tell how far. */
+export const METADATA = 'the manifests';
+
+/** What a fault names as its entry when a part cannot be derived from the image it begins with. */
+export const PART_ROOT = 'the image that a part begins with';
 
 /** Is told of each fault; when it returns, reading goes on as well as it can. */
 export type OnFault = (fault: Fault) => void;

@@ -1,7 +1,7 @@
 import { type Digest, digestOf } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { MAX_LISTING_BYTES, MAX_METADATA_BYTES } from '../../core/limits.ts';
-import type { OnFault } from './fault.ts';
+import { METADATA, type OnFault } from './fault.ts';
 import type { VolumeSource } from './file.ts';
 import {
   beginsCompressed,
@@ -129,7 +129,7 @@ export async function salvageMetadata(
       path: source.file.path,
       start,
       end: fileEnd,
-      entries: ['manifests and configs'],
+      entries: [METADATA],
       error: cause,
     });
     return undefined;
@@ -155,7 +155,7 @@ export async function salvageMetadata(
     path: source.file.path,
     start,
     end,
-    entries: lost.length > 0 ? lost : ['what stands between manifests and configs'],
+    entries: lost.length > 0 ? lost : ['what stands between the manifests'],
     error: cause,
   });
   files.delete('bundle.json');
@@ -275,7 +275,7 @@ class CompressedPart {
     this.#end += extent.length;
     this.#length += frame.length;
     if (this.#length > MAX_METADATA_BYTES)
-      throw unusable(`the manifests and configs take more than ${MAX_METADATA_BYTES} bytes`);
+      throw unusable(`the manifests take more than ${MAX_METADATA_BYTES} bytes`);
   }
 
   /** Whether another compressed frame follows. */

@@ -62,10 +62,11 @@ export class BundleReader implements BundleContent {
     this.name = parts.name;
     this.manifest = parts.manifest;
     this.files = parts.files;
-    for (const { name, role, subject, mediaType, digest, size } of parts.manifest.images) {
+    for (const { name, tags, subject, mediaType, digest, size } of parts.manifest.images) {
       for (const key of isDigest(name) ? [digest] : [name, digest])
         if (!this.#images.has(key)) this.#images.set(key, { mediaType, digest, size });
-      if (role !== 'referrer' || subject === undefined) continue;
+      // What is attached by a tag is found by it; a referrer has none.
+      if (subject === undefined || tags.length > 0) continue;
       const others = this.#referrers.get(subject);
       if (others === undefined) this.#referrers.set(subject, [{ mediaType, digest, size }]);
       else others.push({ mediaType, digest, size });

@@ -10,12 +10,12 @@ import { storedFrame } from '../format/frames.ts';
 import { distinct, type FoundHeads, readHeads } from './found-heads.ts';
 import { type FoundHead, readFrontHead } from './head.ts';
 import { type Entry, sectionsOf, storedSectionLength } from '../format/layout.ts';
-import type { BundleManifest } from '../format/manifest.ts';
+import { type BundleManifest, tarTime } from '../format/manifest.ts';
 import { checkedManifest, type Metadata, readMetadata, salvageMetadata } from './metadata.ts';
 import { passOf } from './pass.ts';
 import { PassingVolumes, refuseLaterVolume } from './passing-volumes.ts';
 import { PipeSource } from './pipe.ts';
-import { sealEntries, tarOf, tarTime } from '../format/plan.ts';
+import { sealEntries, tarOf } from '../format/plan.ts';
 import { BundleReader } from './reader.ts';
 import { settle, tarOffsetOf } from './settle.ts';
 import { blobPath } from '../format/paths.ts';
@@ -213,7 +213,11 @@ export class SealedBundle implements FoundHead {
       ? this.#passing(first.file, layouts.get(0)!, uncut, head)
       : undefined;
     const portions = layerPortions(layouts, sections.length - 1 - layers.length, layers.length);
-    const places = layers.map((layer, index) => ({ ...layer, portions: portions[index]! }));
+    const places = layers.map((layer, index) => ({
+      ...layer,
+      mtime,
+      portions: portions[index]!,
+    }));
     return new BundleReader({
       name: first.file.path,
       manifest,
@@ -227,7 +231,6 @@ export class SealedBundle implements FoundHead {
       volumes: Array.from({ length: first.record.count }, (_, index) =>
         volumes.find(({ record }) => record.number === index + 1),
       ),
-      mtime,
       pass: passing && {
         layers: passOf(layers, mtime, passing),
         placeOf: (path) => passing.placeOf(path),
@@ -281,7 +284,7 @@ export class SealedBundle implements FoundHead {
       front?.mtime ??
       tarTime(
         readCopy(unusable('the head of the bundle is damaged, and so are its copies')).manifest
-          .releases,
+          .parts,
       );
     try {
       const metadata = await readMetadata(first, offset, sums, mtime);

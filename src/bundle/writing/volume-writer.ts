@@ -3,8 +3,8 @@ import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { type Digest, digestFromHex } from '../../core/digest.ts';
-import { BundleError, writeError } from '../../core/errors.ts';
-import { createFile, renameFile } from '../../files/own-file.ts';
+import { PARTIAL_SUFFIX, renameFile } from '../../files/own-file.ts';
+import { onDisk, syncFolder } from '../../files/write-whole.ts';
 import { DirectFile } from '../../files/direct-file.ts';
 import type { VolumePlan } from '../format/plan.ts';
 
@@ -14,9 +14,6 @@ import type { VolumePlan } from '../format/plan.ts';
  * when everything has been written.
  */
 const SYNC_INTERVAL = 64 * 1024 * 1024;
-
-/** What an unfinished volume is called: its final name and this. */
-export const PARTIAL_SUFFIX = '.partial';
 
 /** A state that a volume can be taken back to. */
 export interface Mark {
@@ -202,53 +199,5 @@ export class VolumeWriter {
   async #awaitSync(): Promise<void> {
     const failure = await this.#syncing;
     if (failure !== undefined) throw failure as Error;
-  }
-}
-
-/**
- * Writes a small file whole or not at all: temporary name, sync, rename. @throws BundleError DISK
- */
-export async function writeWhole(
-  path: string,
-  content: Uint8Array | string,
-  mode = 0o644,
-): Promise<void> {
-  await onDisk('write', path, async () => {
-    const temporary = `${path}${PARTIAL_SUFFIX}`;
-    const file = await createFile(temporary, mode);
-    try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await renameFile(temporary, path);
-  });
-  await syncFolder(dirname(path));
-}
-
-/**
- * A renamed file survives a power cut only when its folder has been synced too; some file systems
- * cannot, and need not.
- */
-async function syncFolder(path: string): Promise<void> {
-  try {
-    const folder = await open(path, 'r');
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
-  } catch {
-    // FAT and network file systems refuse to sync a folder; the file itself is on the medium
-    // already.
-  }
-}
-
-async function onDisk<T>(action: string, path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw error instanceof BundleError ? error : writeError(action, path, error);
   }
 }

@@ -38,7 +38,16 @@ export function signatureConfigMap(
     ),
   };
   const text = Buffer.from(stringify(document, { lineWidth: 0 }));
-  return { name: `signature-sha256-${hexOf(digest).slice(0, 16)}.yaml`, text };
+  return { name: configMapName(digest), text };
+}
+
+function configMapName(digest: Digest): string {
+  return `signature-sha256-${hexOf(digest).slice(0, 16)}.yaml`;
+}
+
+/** Where a bundle holds the config map of a release. */
+export function signatureConfigMapPath(digest: Digest): string {
+  return `config/${configMapName(digest)}`;
 }
 
 /**

@@ -9,15 +9,14 @@ import {
   type RepositoryName,
 } from '../../core/reference.ts';
 import type { ReadOnlyStore } from '../../core/store.ts';
-import type { Architecture } from './architecture.ts';
+import type { ReleaseRequest } from './request.ts';
 import { ImageLayout } from '../../stores/layout/layout.ts';
-import type { Network } from '../../network/network.ts';
-import type { ReleaseSource } from './release.ts';
+import type { ContentSource, Sources } from '../sources.ts';
 
 /** A release image that was found, and the places its parts come from. */
 export interface LocatedRelease {
   readonly descriptor: Descriptor;
-  readonly source: ReleaseSource;
+  readonly content: ContentSource;
   /** What the release image is called where no signature says it. */
   readonly repository: RepositoryName;
 }
@@ -33,14 +32,12 @@ const LISTED_TAGS = 12;
  * @throws BundleError NOT_FOUND with the tags that do exist; USAGE.
  */
 export async function locateRelease(
-  from: string | undefined,
-  version: string | undefined,
-  architecture: Architecture,
-  network: Network,
+  { from, version, architecture }: Pick<ReleaseRequest, 'from' | 'version' | 'architecture'>,
+  sources: Sources,
 ): Promise<LocatedRelease> {
-  const place = from?.startsWith('oci:') ? await openLayout(from) : openRepository(from, network);
-  const { store, exact, source, repository } = place;
-  if (exact !== undefined) return { descriptor: await store.resolve(exact), source, repository };
+  const place = from?.startsWith('oci:') ? await openLayout(from) : openRepository(from, sources);
+  const { store, exact, content, repository } = place;
+  if (exact !== undefined) return { descriptor: await store.resolve(exact), content, repository };
   if (version === undefined) {
     throw new BundleError('USAGE', 'no version was asked for', {
       hint: 'Give a version, as in `bundle pack 4.17.3`, or --from REPOSITORY@sha256:… for a release that is known by its digest.',
@@ -50,7 +47,7 @@ export async function locateRelease(
   const wanted = [`${plain}-${architecture}`, plain];
   for (const tag of wanted) {
     try {
-      return { descriptor: await store.resolve(tag), source, repository };
+      return { descriptor: await store.resolve(tag), content, repository };
     } catch (error) {
       if (!hasCode(error, 'NOT_FOUND')) throw error;
     }
@@ -66,18 +63,18 @@ export async function locateRelease(
 
 interface Place {
   readonly store: ReadOnlyStore;
-  readonly source: ReleaseSource;
+  readonly content: ContentSource;
   readonly repository: RepositoryName;
   /** The tag or digest that was written out. */
   readonly exact: string | undefined;
 }
 
-function openRepository(from: string | undefined, network: Network): Place {
+function openRepository(from: string | undefined, sources: Sources): Place {
   const reference: Reference = from === undefined ? OFFICIAL_RELEASES : parseFrom(from);
   const repository = { registry: reference.registry, repository: reference.repository };
-  const store = network.source(repository);
-  const source: ReleaseSource = { releaseImage: store, storeOf: (name) => network.source(name) };
-  return { store, source, repository, exact: reference.digest ?? reference.tag };
+  const store = sources.source(repository);
+  const content: ContentSource = { root: store, storeOf: (name) => sources.source(name) };
+  return { store, content, repository, exact: reference.digest ?? reference.tag };
 }
 
 function parseFrom(from: string): Reference {
@@ -95,7 +92,7 @@ async function openLayout(from: string): Promise<Place> {
   const store = await ImageLayout.open(folder);
   return {
     store,
-    source: { releaseImage: store, storeOf: () => store },
+    content: { root: store, storeOf: () => store },
     repository: OFFICIAL_RELEASES,
     exact: digest === undefined ? undefined : parseDigest(digest),
   };

@@ -14,20 +14,17 @@ export interface DeliveredRelease {
 }
 
 /** A path as a shell takes it for one word. */
-function quoted(path: string): string {
+export function quoted(path: string): string {
   return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
-/** The exact commands for a release that has arrived in a local registry: `next-steps.txt`. */
-export function nextSteps(release: DeliveredRelease): string {
+/** The exact commands for a release that has arrived in a local registry. */
+export function nextSteps(release: DeliveredRelease): readonly string[] {
   const { version, architecture, pinned, installFile } = release;
   const mirrorSetFile = quoted(release.mirrorSetFile);
   return [
     `OpenShift ${version} (${architecture}) is in the local registry:`,
     `  ${pinned}`,
-    '',
-    'The pull secret of the clusters must be able to read both repositories, and must not be able to write to them:',
-    'bundle check-registry REGISTRY/NAMESPACE --cluster-authfile PULL_SECRET.json tells whether that is so.',
     '',
     'UPGRADE A CLUSTER',
     '',
@@ -40,7 +37,7 @@ export function nextSteps(release: DeliveredRelease): string {
     '     oc get mcp',
     '',
     '3. Upgrade, by digest:',
-    `     oc adm upgrade --allow-explicit-upgrade --to-image ${pinned}${forceFlag(release)}`,
+    `     ${upgradeCommand(release)}`,
     '     oc get clusterversion',
     '',
     'INSTALL A NEW CLUSTER',
@@ -51,20 +48,18 @@ export function nextSteps(release: DeliveredRelease): string {
     '   additionalTrustBundle, and the pull secret of the local registry under pullSecret.',
     '     ./openshift-install create cluster',
     '',
-  ].join('\n');
+  ];
 }
 
-/** The lines that matter at once: what `unpack` prints in the end. */
-export function firstSteps(release: DeliveredRelease, file: string): readonly string[] {
-  const { pinned, signatureFile } = release;
-  const mirrorSetFile = quoted(release.mirrorSetFile);
-  return [
-    `Next (all of it is in ${file}):`,
-    ...(signatureFile === undefined ? [] : [`  oc apply -f ${quoted(signatureFile)}`]),
-    `  oc diff -f ${mirrorSetFile}`,
-    `  oc apply -f ${mirrorSetFile}`,
-    `  oc adm upgrade --allow-explicit-upgrade --to-image ${pinned}${forceFlag(release)}`,
-  ];
+/** The command that lets a cluster check the release, which comes first; none without a signature. */
+export function signatureCommand({ signatureFile }: DeliveredRelease): readonly string[] {
+  return signatureFile === undefined ? [] : [`oc apply -f ${quoted(signatureFile)}`];
+}
+
+/** The command that upgrades a cluster. */
+export function upgradeCommand(release: DeliveredRelease): string {
+  const { pinned } = release;
+  return `oc adm upgrade --allow-explicit-upgrade --to-image ${pinned}${forceFlag(release)}`;
 }
 
 function signatureStep({ signatureFile }: DeliveredRelease): string[] {

@@ -3,7 +3,7 @@ import { BundleError, hasCode } from '../../core/errors.ts';
 import { OCI_MANIFEST } from '../../core/media-types.ts';
 import { OFFICIAL_COMPONENTS, OFFICIAL_RELEASES } from './official.ts';
 import type { ReadOnlyStore } from '../../core/store.ts';
-import type { Network } from '../../network/network.ts';
+import type { Sources } from '../sources.ts';
 
 const PULL_SECRET = 'https://console.redhat.com/openshift/install/pull-secret';
 
@@ -18,7 +18,7 @@ const NOTHING = { mediaType: OCI_MANIFEST, digest: digestOf(''), size: 0 };
  * @throws BundleError NOT_ALLOWED, which says where a pull secret comes from; NETWORK, REGISTRY.
  */
 export async function askOfficialSources(
-  network: Pick<Network, 'source'>,
+  network: Pick<Sources, 'source'>,
   signal: AbortSignal,
 ): Promise<void> {
   for (const name of [OFFICIAL_RELEASES, OFFICIAL_COMPONENTS])

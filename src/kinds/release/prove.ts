@@ -23,17 +23,17 @@ export async function loadReleaseKeys(files: readonly string[]): Promise<Release
 }
 
 /**
- * The signatures among `messages` that prove a release digest.
- * @param failures stores that could not be asked.
+ * The signatures among those that were found that prove a release digest.
+ * @param found messages, and stores that could not be asked.
  * @throws BundleError SIGNATURE_MISSING, SIGNATURE_INVALID or SIGNER_UNKNOWN when none does.
  */
 export async function proveRelease(
   digest: Digest,
-  messages: readonly Uint8Array[],
-  failures: readonly BundleError[],
+  found: { readonly messages: readonly Uint8Array[]; readonly failures?: readonly BundleError[] },
   keys: ReleaseKeys,
   now: Date,
 ): Promise<readonly ReleaseSignature[]> {
+  const { messages, failures = [] } = found;
   const { good, refused } = await verifyReleaseSignatures(messages, digest, keys, now);
   if (good.length > 0) return good;
   const [reason] = refused;

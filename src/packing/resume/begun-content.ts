@@ -9,10 +9,16 @@ import { isSignatureTag } from '../../mirrors/rules.ts';
 import type { SigningKey } from '../../trust/keys.ts';
 import { checkedSeal } from './begun.ts';
 import { continued } from './continued.ts';
-import type { ReleaseSource } from '../../kinds/release/release.ts';
+import type { ContentSource } from '../../kinds/sources.ts';
+
+/** What tells a part from others: its kind, and the digest that it follows from. */
+export interface PartKey {
+  readonly kind: string;
+  readonly digest: Digest;
+}
 
 /**
- * What an earlier run has written of a release, for the run that continues it: the list of
+ * What an earlier run has written of some parts, for the run that continues it: the list of
  * signature images and referrers, the manifests and the configs are taken from there, and so is a
  * layer that has to be looked into. What is not there comes from the registry.
  */
@@ -32,27 +38,33 @@ export class BegunContent {
 
   /**
    * @param paths of first volumes, finished or not.
-   * @returns the first that has a whole head which `key` has signed, and which is for the release;
-   * a file that has none is as good as none: what that means is decided where it is continued.
+   * @param parts kind and digest of each part that is to be packed.
+   * @returns the first that has a whole head which `key` has signed, and which holds these parts; a
+   * file that has none is as good as none: what that means is decided where it is continued.
    */
   static async open(
     paths: readonly string[],
-    release: Digest,
+    parts: readonly PartKey[],
     key: SigningKey,
   ): Promise<BegunContent | undefined> {
     for (const path of paths) {
       const reader = await openSigned(path, key);
       if (reader === undefined) continue;
-      const { repairs, releases } = reader.manifest;
-      if (repairs === undefined && releases.length === 1 && releases[0]!.digest === release)
-        return new BegunContent(reader);
+      const { repairs, parts: held } = reader.manifest;
+      const isSame =
+        held.length === parts.length &&
+        held.every(({ kind, claim }, index) => {
+          const wanted = parts[index]!;
+          return kind === wanted.kind && claim['digest'] === wanted.digest;
+        });
+      if (repairs === undefined && isSame) return new BegunContent(reader);
       await reader.close();
     }
     return undefined;
   }
 
   /** A source that asks here before it asks `origin`, until this is closed. */
-  before(origin: ReleaseSource): ReleaseSource {
+  before(origin: ContentSource): ContentSource {
     const stores = new Map<ReadOnlyStore, ReadOnlyStore>();
     const wrapped = (store: ReadOnlyStore): ReadOnlyStore => {
       const known = stores.get(store) ?? new ContinuedStore(this, store);
@@ -60,7 +72,7 @@ export class BegunContent {
       return known;
     };
     return {
-      releaseImage: wrapped(origin.releaseImage),
+      root: wrapped(origin.root),
       storeOf: (name) => wrapped(origin.storeOf(name)),
     };
   }
@@ -93,7 +105,9 @@ export class BegunContent {
    * may not have asked.
    */
   async referrers(subject: Digest): Promise<readonly Descriptor[] | undefined> {
-    const hasAsked = this.#reader?.manifest.images.some(({ role }) => role === 'referrer');
+    const hasAsked = this.#reader?.manifest.images.some(
+      ({ subject: of, tags }) => of !== undefined && tags.length === 0,
+    );
     return hasAsked === true ? this.#reader?.referrers(subject) : undefined;
   }
 

@@ -8,7 +8,7 @@ import { type FoundHead, readFrontHead, readHeadCopy } from '../../bundle/readin
 import { bundleOfName, volumeNames } from '../../bundle/format/names.ts';
 import type { BundlePlan, Seal } from '../../bundle/format/plan.ts';
 import type { Cut } from '../../bundle/format/tail.ts';
-import { PARTIAL_SUFFIX } from '../../bundle/writing/volume-writer.ts';
+import { PARTIAL_SUFFIX } from '../../files/own-file.ts';
 import { type Digest, digestOf, hexOf } from '../../core/digest.ts';
 import { BundleError, diskError, hasCode, writeError } from '../../core/errors.ts';
 import { isFileThere } from '../../files/own-file.ts';

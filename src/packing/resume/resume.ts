@@ -6,12 +6,12 @@ import { storedSectionLength } from '../../bundle/format/layout.ts';
 import { volumeNames } from '../../bundle/format/names.ts';
 import type { BundlePlan, PlannedLayer, VolumePlan } from '../../bundle/format/plan.ts';
 import { storedOffset } from '../../bundle/format/stored.ts';
+import { headerLength } from '../../bundle/format/tar.ts';
 import { VolumeWriter } from '../../bundle/writing/volume-writer.ts';
 import { BundleWriter, type WriterOptions } from '../../bundle/writing/writer.ts';
 import type { ByteStream } from '../../core/bytes.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
 import { hasCode } from '../../core/errors.ts';
-import type { PlannedBlob } from '../../transfer/plan.ts';
 import type { FetchOptions, ReadOnlyStore } from '../../core/store.ts';
 import { verified } from '../../transfer/verified.ts';
 import type { BegunFile } from './begun.ts';
@@ -25,25 +25,28 @@ export interface Resumed {
    * Layers that are still to be appended, with stores that know what the files have of them
    * already.
    */
-  readonly rest: readonly PlannedBlob[];
+  readonly rest: readonly PlannedLayer[];
   /** Layers that were kept, and their bytes. */
   readonly kept: { readonly layers: number; readonly bytes: number };
   /** To be closed when the writer is done. */
   readonly close: () => Promise<void>;
 }
 
+/** A bundle that is to be written, and what was found under its name. */
+export interface BegunBundle {
+  readonly path: string;
+  readonly plan: BundlePlan;
+  readonly files: readonly BegunFile[];
+}
+
 /**
  * Opens a bundle for writing, with what earlier runs have left of it: that is read back, and every
  * layer up to the first that is not whole and right is kept.
- * @param files what was found under the bundle's name.
  * @throws BundleError DISK, INTERRUPTED, and of a layer that begins in a volume which is not to be
  * written, and is fetched for that.
  */
 export async function resume(
-  path: string,
-  plan: BundlePlan,
-  layers: readonly PlannedBlob[],
-  files: readonly BegunFile[],
+  { path, plan, files }: BegunBundle,
   options: WriterOptions & { readonly only: { readonly start: number; readonly end: number } },
   context: Context,
 ): Promise<Resumed> {
@@ -72,16 +75,13 @@ export async function resume(
     }
     if (begun.size > 0) context.observe({ type: 'phase', what: `reading back ${basename(path)}` });
     writer = await BundleWriter.create(path, plan, { ...options, begun });
-    const needed = layers.slice(0, writer.layersNeeded);
-    const count = await keepLayers(writer, sources, plan.layers, needed, only.start, context);
+    const needed = plan.layers.slice(0, writer.layersNeeded);
+    const count = await keepLayers({ writer, sources, start: only.start }, needed, context);
     await cutBack(begun, plan, count);
-    const rest = needed.slice(count).map((layer, index) => ({
-      ...layer,
-      store: new ContinuedLayer(sources, plan.layers[count + index]!, layer.store),
-    }));
-    const bytes = needed
-      .slice(0, count)
-      .reduce((total, { descriptor }) => total + descriptor.size, 0);
+    const rest = needed
+      .slice(count)
+      .map((layer) => ({ ...layer, store: new ContinuedLayer(sources, layer) }));
+    const bytes = needed.slice(0, count).reduce((total, { size }) => total + size, 0);
     return { writer, rest, kept: { layers: count, bytes }, close };
   } catch (error) {
     await writer?.close();
@@ -106,37 +106,38 @@ async function openIfBegun(
   return undefined;
 }
 
+/** What is being continued: volumes before `start` are done. */
+interface Continuation {
+  readonly writer: BundleWriter;
+  readonly sources: readonly (VolumeSource | undefined)[];
+  /** The first volume that is to be written: layers that end before it are done. */
+  readonly start: number;
+}
+
 /**
  * Keeps every layer up to the first that is not whole and right.
- * @param start the first volume that is to be written: layers that end before it are done.
  * @returns how many layers need nothing more.
  */
 async function keepLayers(
-  writer: BundleWriter,
-  sources: readonly (VolumeSource | undefined)[],
-  places: readonly PlannedLayer[],
-  layers: readonly PlannedBlob[],
-  start: number,
+  { writer, sources, start }: Continuation,
+  layers: readonly PlannedLayer[],
   { signal, observe }: Context,
 ): Promise<number> {
-  for (const [index, { descriptor, image, store }] of layers.entries()) {
-    const place = places[index]!;
+  for (const [index, layer] of layers.entries()) {
+    const { descriptor, image, store, portions } = layer;
     const { digest, size: bytes } = descriptor;
-    const needed = place.portions
-      .filter(({ volume }) => volume >= start)
-      .map(({ volume }) => volume);
+    const needed = portions.filter(({ volume }) => volume >= start).map(({ volume }) => volume);
     try {
       if (needed.length === 0) writer.skip(descriptor);
       else if (needed.some((volume) => sources[volume] === undefined)) return index;
-      else if (needed.length < place.portions.length) {
+      else if (needed.length < portions.length) {
         // Its beginning is on another medium: only all of it tells whether the rest is right, so
         // that it is fetched once more.
         await writer.append(descriptor, verified(store.fetch(descriptor, { signal }), descriptor));
-      } else
-        await writer.adopt(
-          descriptor,
-          verified(readLayer(sources, place, { start: 0, end: bytes }, signal), descriptor),
-        );
+      } else {
+        const content = readLayer(sources, layer, { start: 0, end: bytes }, signal);
+        await writer.adopt(descriptor, verified(content, descriptor));
+      }
     } catch (error) {
       if (!hasCode(error, 'BUNDLE_UNUSABLE') && !hasCode(error, 'CONTENT_MISMATCH')) throw error;
       return index;
@@ -176,19 +177,15 @@ async function cutBack(
  */
 class ContinuedLayer implements ReadOnlyStore {
   readonly #sources: readonly (VolumeSource | undefined)[];
-  readonly #place: PlannedLayer;
+  readonly #layer: PlannedLayer;
   readonly #origin: ReadOnlyStore;
   /** Something of it came from the files: whoever then asks for all of it has found that wrong. */
   #hasGiven = false;
 
-  constructor(
-    sources: readonly (VolumeSource | undefined)[],
-    place: PlannedLayer,
-    origin: ReadOnlyStore,
-  ) {
+  constructor(sources: readonly (VolumeSource | undefined)[], layer: PlannedLayer) {
     this.#sources = sources;
-    this.#place = place;
-    this.#origin = origin;
+    this.#layer = layer;
+    this.#origin = layer.store;
   }
 
   get name(): string {
@@ -201,7 +198,7 @@ class ContinuedLayer implements ReadOnlyStore {
     if (isAskedAgain || !this.#isHere(range)) return this.#origin.fetch(descriptor, options);
     this.#hasGiven = true;
     return continued(
-      readLayer(this.#sources, this.#place, range, signal),
+      readLayer(this.#sources, this.#layer, range, signal),
       this.#origin,
       descriptor,
       options,
@@ -217,8 +214,8 @@ class ContinuedLayer implements ReadOnlyStore {
     this.#origin.referrers(subject, options);
 
   #isHere(range: { readonly start: number; readonly end: number }): boolean {
-    const { header, portions } = this.#place;
-    const [from, to] = [header.length + range.start, header.length + range.end];
+    const { size, portions } = this.#layer;
+    const [from, to] = [headerLength(size) + range.start, headerLength(size) + range.end];
     return portions.every(({ volume, offset, start, length }) => {
       if (start + length <= from || start >= to) return true;
       const source = this.#sources[volume];

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { decodeSignatureFile } from '../../bundle/format/signature-file.ts';
 import type { DescribedBundle, Seal } from '../../bundle/format/plan.ts';
 import type { FinishedVolume } from '../../bundle/writing/writer.ts';
-import { writeWhole } from '../../bundle/writing/volume-writer.ts';
+import { writeWhole } from '../../files/write-whole.ts';
 import { type Digest, hexOf, parseDigest } from '../../core/digest.ts';
 import { BundleError, hasCode, writeError } from '../../core/errors.ts';
 import {
@@ -19,7 +19,7 @@ import { readSmallFile } from '../../files/small-file.ts';
 import type { SigningKey } from '../../trust/keys.ts';
 import { checkedSeal } from './begun.ts';
 import type { Context } from '../../core/context.ts';
-import { prepareFolder } from '../../files/disk.ts';
+import { prepareFolder } from '../../files/folder.ts';
 
 const MAX_SET_BYTES = 1024 * 1024;
 
@@ -44,9 +44,8 @@ export interface StartedSet {
  * CONFIGURATION when the file cannot be understood.
  */
 export async function recallSet(
-  path: string,
+  { path, volumeSize }: { readonly path: string; readonly volumeSize: number },
   { bundleDigest, sums }: DescribedBundle,
-  volumeSize: number,
   key: SigningKey,
   context: Context,
 ): Promise<StartedSet | undefined> {
@@ -58,7 +57,7 @@ export async function recallSet(
     new BundleError('USAGE', `a set called ${basename(path)} was started ${what}`, {
       hint: `--restart begins anew; ${file} remembers the set.`,
     });
-  if (digest !== bundleDigest) throw other('with other content than this release has now');
+  if (digest !== bundleDigest) throw other('with other content than what is packed now');
   if (set.volumeSize !== volumeSize) throw other(`with volumes of ${set.volumeSize} bytes`);
   const signature = decodeSignatureFile(set.seal.signature);
   if (signature === undefined) throw unreadable(file);

@@ -95,7 +95,7 @@ describe('readPayload', () => {
   it('reads the real 4.12.0 release, and no layer below the top one', async () => {
     const name = '5b2ca04f694b70c8b41f1c2a40b7e95643181a1d037b115149ecc243324c513d';
     const top = shelf.put(
-      await readFile(new URL(`../../../fixtures/release-4.12.0/${name}`, import.meta.url)),
+      await readFile(new URL(`../../../../../fixtures/release-4.12.0/${name}`, import.meta.url)),
     );
     const base = await layer(...BOTH);
     const { references, metadata } = parsePayload(await readPayload([base, top], shelf));

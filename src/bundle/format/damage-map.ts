@@ -1,0 +1,99 @@
+import { type Digest, digestFromHex, hexOf, parseDigest } from '../../core/digest.ts';
+import { BundleError } from '../../core/errors.ts';
+import {
+  asArray,
+  asObject,
+  asString,
+  formatJson,
+  type Json,
+  parseStrictJson,
+} from '../../core/json.ts';
+
+/** Some tens of thousands of digests. */
+export const MAX_DAMAGE_BYTES = 8 * 1024 * 1024;
+
+/**
+ * What a patch has to hold, as a damage map says. Nobody signs it, and nothing is believed because
+ * of it.
+ */
+export interface Wanted {
+  /** What the damaged bundle is called. */
+  readonly name: string;
+  readonly bundleDigest: Digest;
+  /** All manifests, and the files among them. */
+  readonly metadata: boolean;
+  /** Configs and layers. A manifest among them is in the metadata. */
+  readonly blobs: readonly Digest[];
+}
+
+/** An image that cannot be had whole, and the parts that it belongs to. */
+export interface DamagedImage {
+  readonly name: string;
+  readonly parts: readonly string[];
+}
+
+/** What is wrong with a bundle: which bytes, entries and images are bad or missing. */
+export interface DamageMap {
+  readonly name: string;
+  readonly bundleDigest: Digest;
+  /** How the parts of the bundle are called. */
+  readonly parts: readonly string[];
+  readonly faults: readonly {
+    readonly file: string;
+    readonly start: number;
+    readonly end: number;
+    readonly entries: readonly string[];
+    readonly images: readonly DamagedImage[];
+    readonly problem: string;
+  }[];
+  readonly missingVolumes: readonly number[];
+  readonly missingImages: readonly DamagedImage[];
+  readonly patch: Pick<Wanted, 'metadata' | 'blobs'>;
+}
+
+const KIND = 'bundle damage 1';
+
+export function formatDamageMap({ name, bundleDigest, patch, ...map }: DamageMap): Uint8Array {
+  return formatJson({
+    kind: KIND,
+    name,
+    bundleDigest: hexOf(bundleDigest),
+    ...map,
+    patch: { metadata: patch.metadata, blobs: patch.blobs.map(hexOf) },
+  });
+}
+
+/**
+ * The half of a damage map that a patch is made by.
+ * @param path for messages.
+ * @throws BundleError CONFIGURATION for a file that is no damage map.
+ */
+export function parseDamageMap(content: Uint8Array, path: string): Wanted {
+  try {
+    const document = asObject(parseStrictJson(content, path), path);
+    if (document['kind'] !== KIND) {
+      throw new BundleError(
+        'UNSUPPORTED_CONTENT',
+        `${path} is not what bundle verify --damage writes`,
+      );
+    }
+    const patch = asObject(document['patch'], 'patch');
+    return {
+      name: asString(document['name'], 'name'),
+      bundleDigest: parseHex(document['bundleDigest']),
+      metadata: patch['metadata'] === true,
+      blobs: asArray(patch['blobs'], 'blobs').map(parseHex),
+    };
+  } catch (error) {
+    if (!(error instanceof BundleError)) throw error;
+    throw new BundleError('CONFIGURATION', error.message, {
+      cause: error,
+      hint: 'Name the file that `bundle verify --damage FILE` has written.',
+    });
+  }
+}
+
+function parseHex(value: Json | undefined): Digest {
+  const hex = asString(value, 'digest');
+  return /^[0-9a-f]{64}$/.test(hex) ? digestFromHex(hex) : parseDigest(hex);
+}

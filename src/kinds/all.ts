@@ -1,0 +1,5 @@
+import type { Kind } from './kind.ts';
+import { releaseKind } from './release/release.ts';
+
+/** Every kind of part that this program knows. */
+export const KINDS: readonly Kind[] = [releaseKind as unknown as Kind];

@@ -1,0 +1,68 @@
+import type { BundleContents } from '../bundle/format/plan.ts';
+import type { BundledImage } from '../bundle/format/manifest.ts';
+import { BundleError } from '../core/errors.ts';
+import type { PlannedImage } from '../transfer/image.ts';
+import { type ContentPlan, planContent } from '../transfer/plan.ts';
+import type { Part } from './kind.ts';
+
+/** Parts, and everything that they consist of together. */
+export interface Closure {
+  readonly parts: readonly Part[];
+  readonly content: ContentPlan;
+}
+
+/** @throws BundleError UNSUPPORTED_CONTENT for parts that contradict each other. */
+export function closureOf(parts: readonly Part[]): Closure {
+  return { parts, content: planContent(parts) };
+}
+
+/**
+ * The contents of a bundle that holds some parts. Packing writes what this says; reading derives the
+ * parts again and compares with what this says.
+ */
+export function contentsOf(name: string, { parts, content }: Closure): BundleContents {
+  const files = new Map(parts.flatMap((part) => part.files.map((file) => [file.path, file])));
+  return {
+    name,
+    parts: parts.map(({ kind, claim }) => ({ kind, claim })),
+    images: content.images.map(bundledImage),
+    files: [...files.values()],
+    manifests: content.manifests,
+    blobs: content.blobs,
+  };
+}
+
+/**
+ * The parts that are wanted, by any name that they have; all of them if none is.
+ * @throws BundleError NOT_FOUND naming what there is.
+ */
+export function selectParts({ parts, content }: Closure, wanted: readonly string[]): Closure {
+  if (wanted.length === 0) return { parts, content };
+  for (const name of wanted) {
+    if (parts.some(({ names }) => names.includes(name))) continue;
+    throw new BundleError('NOT_FOUND', `the bundle does not hold ${name}`, {
+      expected: name,
+      got: parts.map(({ label }) => label).join(', '),
+      hint: 'Name one of those by its version, its version and architecture, or its digest.',
+    });
+  }
+  return closureOf(parts.filter(({ names }) => wanted.some((name) => names.includes(name))));
+}
+
+/** How the parts are called that an image belongs to. */
+export function labelsOf(
+  { parts }: Pick<PlannedImage, 'parts'>,
+  closure: Closure,
+): readonly string[] {
+  return parts.map((part) => closure.parts[part]!.label);
+}
+
+function bundledImage(image: PlannedImage): BundledImage {
+  const { name, role, descriptor, source, tags, subject, parts } = image;
+  const { mediaType, digest, size } = descriptor;
+  return {
+    ...{ name, role, digest, size, mediaType, source, tags },
+    ...(subject !== undefined && { subject }),
+    parts,
+  };
+}

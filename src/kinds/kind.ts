@@ -1,0 +1,152 @@
+import type { PartFile } from '../bundle/format/plan.ts';
+import type { Descriptor } from '../core/descriptor.ts';
+import type { Digest } from '../core/digest.ts';
+import type { JsonObject } from '../core/json.ts';
+import type { Observe } from '../core/events.ts';
+import type { Limit } from '../core/concurrency.ts';
+import type { WalkedImage } from '../transfer/image.ts';
+import type { AttachedImages } from './attached.ts';
+import type { Destinations } from './destinations.ts';
+import type { ContentSource, Sources } from './sources.ts';
+import type { ManifestWalker } from '../transfer/walk.ts';
+
+/**
+ * What a bundle can hold: releases, and what comes after them. Only a kind knows what its parts are
+ * made of; everything else moves images, files and bytes.
+ *
+ * A part is made in two steps. A seed is the little from which everything follows: a digest and what
+ * proves it. It is found at registries by what a user asked for, or read from a bundle. Expanding it
+ * is one function for both, so that nothing a bundle says of itself is believed.
+ *
+ * @typeParam Request what a user asks for.
+ * @typeParam Seed what a part follows from.
+ * @typeParam Facts what reports say of a part.
+ */
+export interface Kind<Request = unknown, Seed = unknown, Facts = unknown> {
+  /** As rows of `bundle.json` have it. */
+  readonly name: string;
+  /**
+   * Settles at registries what was asked for: names become digests, proofs are fetched and checked.
+   * @throws BundleError NOT_FOUND, SIGNATURE_MISSING, SIGNATURE_INVALID, SIGNER_UNKNOWN, USAGE, and
+   * of the network
+   */
+  find(request: Request, sources: Sources, options: FindOptions): Promise<Found<Seed>>;
+  /**
+   * Takes a seed out of a row of `bundle.json` and the files of the bundle, and checks its proofs
+   * again.
+   * @param claim the row without its kind. Nobody has checked anything of it.
+   * @throws BundleError SIGNATURE_MISSING, SIGNATURE_INVALID, SIGNER_UNKNOWN, UNSUPPORTED_CONTENT,
+   * USAGE
+   */
+  read(claim: JsonObject, files: BundleFiles, options: ReadOptions): Promise<Seed>;
+  /** How a row of `bundle.json` is called that nobody has checked: for reports of damage. */
+  labelOf(claim: JsonObject): string;
+  /** Two seeds with one digest are one part. */
+  digestOf(seed: Seed): Digest;
+  /**
+   * Everything that a part consists of. The order of its images follows from the content alone.
+   * @throws BundleError naming the image
+   */
+  expand(seed: Seed, content: ContentSource, walk: Walk): Promise<Part<Facts>>;
+  /**
+   * What a bundle of nothing but these is called.
+   * @returns `undefined` as long as that is not known.
+   */
+  bundleName(parts: readonly (Request | Facts)[]): string | undefined;
+  /**
+   * Names at a target, of those that `tags` are, that are newer than all of the parts: to be told to
+   * somebody who may not want to go back.
+   */
+  newerThan(parts: readonly Part<Facts>[], tags: readonly string[]): readonly string[];
+  /** What a cluster or an operator is given for a part that is at its target. */
+  resources(part: Part<Facts>, at: Destinations): PartResources;
+}
+
+/** A seed, and the place that its content comes from. */
+export interface Found<Seed = unknown> {
+  readonly seed: Seed;
+  readonly content: ContentSource;
+}
+
+/** One thing that was asked for, with all that follows from it. */
+export interface Part<Facts = unknown> {
+  readonly kind: string;
+  /** How reports call it: `4.17.3 for x86_64`. */
+  readonly label: string;
+  /** What users may call it where they choose among parts: version, version and architecture, digest. */
+  readonly names: readonly string[];
+  readonly facts: Facts;
+  /** Its row of `bundle.json`, without the kind: the same facts will be derived from it. */
+  readonly claim: JsonObject;
+  readonly images: readonly WalkedImage[];
+  readonly files: readonly PartFile[];
+  /** Blobs that a reader of a pipe needs before all others, in the order in which it needs them. */
+  readonly leading: readonly Descriptor[];
+}
+
+/** Something that a user asked for. */
+export interface PartRequest {
+  readonly kind: Kind;
+  readonly request: unknown;
+}
+
+/** @returns a request whose type its kind has checked. */
+export function partRequest<Request>(
+  kind: Kind<Request, never, never>,
+  request: Request,
+): PartRequest {
+  return { kind: kind as unknown as Kind, request };
+}
+
+export interface FindOptions {
+  /** The time that signatures and keys are judged by. */
+  readonly now: Date;
+  readonly signal: AbortSignal;
+  readonly observe: Observe;
+}
+
+/** The files of a bundle that are no blobs, by path. */
+export type BundleFiles = ReadonlyMap<string, Uint8Array>;
+
+export interface ReadOptions {
+  /** OpenPGP keys that publishers may have signed with, beside the built-in ones. */
+  readonly releaseKeyFiles: readonly string[];
+  /** The time that signatures and keys are judged by. */
+  readonly now: Date;
+}
+
+/** How the images of a bundle are walked: one walk for all parts, so that nothing is asked for twice. */
+export interface Walk {
+  readonly walker: ManifestWalker;
+  readonly attached: AttachedImages;
+  /** Small requests at a time. */
+  readonly lookups: Limit;
+  readonly signal: AbortSignal;
+  readonly observe: Observe;
+}
+
+/** A file for the cluster or the installer. */
+export interface ResourceFile {
+  readonly name: string;
+  readonly text: string | Uint8Array;
+}
+
+/** What a cluster or an operator is given for a part that is at its target. */
+export interface PartResources {
+  /** What `oc apply -f FOLDER/` takes. */
+  readonly files: readonly ResourceFile[];
+  /** The lines of its section in `next-steps.txt`. */
+  section(paths: DeliveredPaths): readonly string[];
+  /** The commands that matter at once, before and after the mirror set is applied. */
+  before(paths: DeliveredPaths): readonly string[];
+  after(paths: DeliveredPaths): readonly string[];
+}
+
+/** Files that were written, as the reader of a text would type their paths. */
+export interface DeliveredPaths {
+  readonly mirrorSet: string;
+  /** For `install-config.yaml`. */
+  readonly install: string;
+  /** @param name of a resource file of the part. */
+  of(name: string): string;
+}

@@ -1,0 +1,101 @@
+import type { Descriptor } from '../../core/descriptor.ts';
+import { type Digest, hexOf, parseDigest } from '../../core/digest.ts';
+import { BundleError } from '../../core/errors.ts';
+import { asArray, asString, type JsonObject } from '../../core/json.ts';
+import { parseReference, type RepositoryName } from '../../core/reference.ts';
+import type { ReleaseSignature } from '../../trust/release-signature.ts';
+import type { BundleFiles, ReadOptions } from '../kind.ts';
+import { type Architecture, parseArchitecture } from './architecture.ts';
+import { readSignatureConfigMap, signatureConfigMapPath } from './config-map.ts';
+import { loadReleaseKeys, proveRelease } from './prove.ts';
+
+/** A release image whose digest is settled and, unless that was waived, proven by a release signature. */
+export interface ReleaseSeed {
+  readonly digest: Digest;
+  /** What the store of the release image says of it; asked for when it is missing. */
+  readonly descriptor?: Descriptor;
+  /** The signatures that were found good; none only where an unsigned release was allowed. */
+  readonly signatures: readonly ReleaseSignature[];
+  readonly architecture: Architecture;
+  /** What the payload has to be, where that was asked for. */
+  readonly version?: string | undefined;
+  /** The repository that the world knows the release image by. */
+  readonly canonical: RepositoryName;
+}
+
+const FOREIGN = 'The bundle was not made by this program from this release: do not use it.';
+
+/**
+ * The row of a release in `bundle.json`, and the signatures in its config map, checked again.
+ * @throws BundleError SIGNATURE_MISSING, SIGNATURE_INVALID, SIGNER_UNKNOWN, UNSUPPORTED_CONTENT,
+ * USAGE
+ */
+export async function readReleaseSeed(
+  claim: JsonObject,
+  files: BundleFiles,
+  { releaseKeyFiles, now }: ReadOptions,
+): Promise<ReleaseSeed> {
+  const digest = parseDigest(claim['digest']);
+  const claimed = asArray(claim['signatures'], 'signatures').length;
+  const keys = await loadReleaseKeys(releaseKeyFiles);
+  const signatures =
+    claimed === 0
+      ? []
+      : await proveRelease(digest, { messages: messagesIn(files, digest) }, keys, now);
+  if (signatures.length !== claimed) {
+    throw new BundleError(
+      'SIGNATURE_INVALID',
+      `only ${signatures.length} of ${claimed} release signatures in the bundle can be verified here`,
+      { hint: 'Name the key that the packer used with --release-key.' },
+    );
+  }
+  const { registry, repository } = parseReference(asString(claim['reference'], 'reference'));
+  return {
+    digest,
+    signatures,
+    architecture: parseArchitecture(asString(claim['architecture'], 'architecture')),
+    version: asString(claim['version'], 'version'),
+    canonical: canonicalRepository(signatures, { registry, repository }),
+  };
+}
+
+/**
+ * The repository of a proven release: what its first signature says, else `fallback`.
+ * @throws BundleError SIGNATURE_INVALID when it names none.
+ */
+export function canonicalRepository(
+  signatures: readonly ReleaseSignature[],
+  fallback: RepositoryName,
+): RepositoryName {
+  const [first] = signatures;
+  if (first === undefined) return fallback;
+  try {
+    const { registry, repository } = parseReference(first.dockerReference);
+    return { registry, repository };
+  } catch (cause) {
+    throw new BundleError(
+      'SIGNATURE_INVALID',
+      `the release signature names no repository: ${first.dockerReference}`,
+      { cause, hint: 'It is genuine, but cannot be used: ask whoever signed the release.' },
+    );
+  }
+}
+
+function messagesIn(files: BundleFiles, digest: Digest): readonly Uint8Array[] {
+  const path = signatureConfigMapPath(digest);
+  const text = files.get(path);
+  if (text === undefined) {
+    throw new BundleError(
+      'SIGNATURE_MISSING',
+      `the bundle does not hold ${path}, the signature of the release ${hexOf(digest)}`,
+      { hint: FOREIGN },
+    );
+  }
+  const configMap = readSignatureConfigMap(text);
+  if (configMap.digest === digest) return configMap.messages;
+  throw new BundleError('SIGNATURE_INVALID', `${path} is for another release`, {
+    expected: digest,
+    got: configMap.digest,
+    hint: FOREIGN,
+  });
+}

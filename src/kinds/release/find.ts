@@ -1,0 +1,41 @@
+import { BundleError } from '../../core/errors.ts';
+import type { ReleaseSignature } from '../../trust/release-signature.ts';
+import type { FindOptions, Found } from '../kind.ts';
+import type { Sources } from '../sources.ts';
+import { canonicalRepository, type ReleaseSeed } from './claim.ts';
+import { locateRelease } from './locate.ts';
+import { askOfficialSources } from './official-sources.ts';
+import { loadReleaseKeys, proveRelease } from './prove.ts';
+import type { ReleaseRequest } from './request.ts';
+
+/**
+ * Finds the digest of a release, and the signatures that prove it.
+ * @throws BundleError NOT_FOUND, USAGE, SIGNATURE_MISSING, SIGNATURE_INVALID, SIGNER_UNKNOWN, and of
+ * the network
+ */
+export async function findRelease(
+  request: ReleaseRequest,
+  sources: Sources,
+  { observe, signal, now }: FindOptions,
+): Promise<Found<ReleaseSeed>> {
+  const { from, version, architecture, signatureStores } = request;
+  const keys = await loadReleaseKeys(request.releaseKeyFiles);
+  observe({ type: 'phase', what: 'finding the release' });
+  if (from === undefined && version !== undefined) await askOfficialSources(sources, signal);
+  const { descriptor, content, repository } = await locateRelease(request, sources);
+  const { digest } = descriptor;
+  observe({ type: 'phase', what: 'checking the release signature' });
+  const { signatures: messages, failures } = await sources.signatures(signatureStores, digest);
+  let signatures: readonly ReleaseSignature[] = [];
+  try {
+    signatures = await proveRelease(digest, { messages, failures }, keys, now);
+  } catch (error) {
+    if (!request.allowUnsignedRelease || !(error instanceof BundleError)) throw error;
+    observe({
+      type: 'noticed',
+      message: `THE RELEASE IS NOT PROVEN (--allow-unsigned-release): ${error.message}`,
+    });
+  }
+  const canonical = canonicalRepository(signatures, repository);
+  return { seed: { digest, descriptor, signatures, architecture, version, canonical }, content };
+}

@@ -1,0 +1,13 @@
+import type { Architecture } from './architecture.ts';
+
+/** Which release, from where, and what proves it. */
+export interface ReleaseRequest {
+  /** May be left out where `from` names one image. */
+  readonly version: string | undefined;
+  readonly architecture: Architecture;
+  /** A reference or `oci:DIR`; the official repository if it is left out. */
+  readonly from: string | undefined;
+  readonly releaseKeyFiles: readonly string[];
+  readonly signatureStores: readonly string[];
+  readonly allowUnsignedRelease: boolean;
+}

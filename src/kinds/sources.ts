@@ -1,0 +1,28 @@
+import type { Digest } from '../core/digest.ts';
+import type { BundleError } from '../core/errors.ts';
+import type { RepositoryName } from '../core/reference.ts';
+import type { ReadOnlyStore } from '../core/store.ts';
+
+/** Signatures that were collected for a digest. */
+export interface CollectedSignatures {
+  /** Each different one once. **Not** checked. */
+  readonly signatures: readonly Uint8Array[];
+  /** What went wrong, for stores that could not be read to their end. */
+  readonly failures: readonly BundleError[];
+}
+
+/** Everything that a run may ask for content and proofs. */
+export interface Sources {
+  /** A repository to read from, wherever the site keeps its content. The same store for the same name. */
+  source(name: RepositoryName): ReadOnlyStore;
+  /** The signatures that stores of signatures have of a digest. */
+  signatures(stores: readonly string[], digest: Digest): Promise<CollectedSignatures>;
+}
+
+/** Where the content of one part is read from: registries, an image layout, or a bundle. */
+export interface ContentSource {
+  /** The place of the image that the part begins with. */
+  readonly root: ReadOnlyStore;
+  /** The place of a repository that the part names; a mirror of it may answer. */
+  storeOf(name: RepositoryName): ReadOnlyStore;
+}

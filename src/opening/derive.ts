@@ -1,0 +1,135 @@
+import { describeBundle } from '../bundle/format/plan.ts';
+import type { BundledPart, BundleManifest } from '../bundle/format/manifest.ts';
+import type { BundleContent } from '../bundle/reading/reader.ts';
+import type { Context } from '../core/context.ts';
+import { BundleError } from '../core/errors.ts';
+import { hexOf } from '../core/digest.ts';
+import { AttachedImages } from '../kinds/attached.ts';
+import { type Closure, closureOf, contentsOf } from '../kinds/closure.ts';
+import type { Kind, Part, Walk } from '../kinds/kind.ts';
+import { ManifestWalker } from '../transfer/walk.ts';
+import { type Signers, unknownSigner } from './signers.ts';
+
+/** What to do with a bundle that contradicts itself, though its signer may be known. */
+const FOREIGN = 'The bundle was not made by this program from this content: do not use it.';
+
+/** What a bundle is derived with. */
+export interface Derivation {
+  readonly kinds: readonly Kind[];
+  readonly releaseKeyFiles: readonly string[];
+}
+
+/**
+ * Derives the parts of a bundle again from their digests, and compares the result with everything
+ * that the bundle says.
+ * @throws BundleError SIGNER_UNKNOWN, SIGNATURE_MISSING, SIGNATURE_INVALID, BUNDLE_UNUSABLE,
+ * CLOSURE_MISMATCH, UNSUPPORTED_CONTENT
+ */
+export async function deriveParts(
+  bundle: BundleContent,
+  { signer, standing }: Signers,
+  derivation: Derivation,
+  context: Context,
+): Promise<Closure> {
+  const { lookups, signal, now, observe } = context;
+  const { manifest, files } = bundle;
+  refuseUnknownKinds(manifest, derivation.kinds);
+  const walker = new ManifestWalker({ concurrency: lookups, signal });
+  const attached = new AttachedImages(walker, { concurrency: lookups, signal, referrers: true });
+  const walk: Walk = { walker, attached, lookups, signal, observe: () => undefined };
+  observe({ type: 'phase', what: 'checking the signatures of what the bundle holds' });
+  const parts: Part[] = [];
+  try {
+    for (const { kind: name, claim } of manifest.parts) {
+      const kind = derivation.kinds.find((candidate) => candidate.name === name)!;
+      const { releaseKeyFiles } = derivation;
+      const seed = await kind.read(claim, files, { releaseKeyFiles, now });
+      observe({ type: 'phase', what: 'deriving the content again from its digests' });
+      parts.push(await kind.expand(seed, { root: bundle, storeOf: () => bundle }, walk));
+    }
+    const closure = closureOf(parts);
+    checkClosure(closure, bundle);
+    if (standing === 'unknown') refuseUncovered(closure, signer);
+    return closure;
+  } catch (error) {
+    if (!(error instanceof BundleError) || !['NOT_FOUND', 'USAGE'].includes(error.code))
+      throw error;
+    throw new BundleError(
+      'CLOSURE_MISMATCH',
+      `the bundle does not hold what its parts consist of: ${error.message}`,
+      { cause: error, hint: FOREIGN },
+    );
+  }
+}
+
+/** How a part is called, as far as its row tells. */
+export function labelOf({ kind: name, claim }: BundledPart, kinds: readonly Kind[]): string {
+  return kinds.find((kind) => kind.name === name)?.labelOf(claim) ?? name;
+}
+
+/** Rows of parts whose kind this program does not know. */
+export function unknownParts(
+  { parts }: Pick<BundleManifest, 'parts'>,
+  kinds: readonly Kind[],
+): readonly BundledPart[] {
+  return parts.filter(({ kind }) => kinds.every(({ name }) => name !== kind));
+}
+
+function refuseUnknownKinds(manifest: BundleManifest, kinds: readonly Kind[]): void {
+  const [unknown] = unknownParts(manifest, kinds);
+  if (unknown === undefined) return;
+  throw new BundleError(
+    'BUNDLE_UNUSABLE',
+    `the bundle has a part of the kind ${JSON.stringify(unknown.kind)}, which this program does not know`,
+    { hint: 'Use a version of bundle that knows it. bundle inspect says what else is in it.' },
+  );
+}
+
+/** From a signer whom nobody knows only what publishers have signed is taken. */
+function refuseUncovered({ content }: Closure, signer: Signers['signer']): void {
+  const uncovered = content.images.find(
+    ({ proof, attachment }) => proof === 'signer' && attachment === undefined,
+  );
+  if (uncovered === undefined) return;
+  throw unknownSigner(
+    signer,
+    `is not known here, and no publisher has signed ${uncovered.name} either: nothing proves it`,
+  );
+}
+
+/** What the bundle lists must be exactly what a pack of the same parts would list. */
+function checkClosure(closure: Closure, { manifest, metadataDigests }: BundleContent): void {
+  const derived = describeBundle(contentsOf(manifest.name, closure)).manifest;
+  const differs = (what: string, expected: readonly unknown[], got: readonly unknown[]): void => {
+    const [expectedTexts, gotTexts] = [expected, got].map((list) =>
+      list.map((entry) => JSON.stringify(entry)),
+    ) as [string[], string[]];
+    const at = expectedTexts.findIndex((text, index) => text !== gotTexts[index]);
+    if (at === -1 && expectedTexts.length === gotTexts.length) return;
+    const first = at === -1 ? expectedTexts.length : at;
+    throw new BundleError(
+      'CLOSURE_MISMATCH',
+      `bundle.json lists other ${what} than its parts lead to, from number ${first + 1} on`,
+      {
+        expected: expectedTexts[first] ?? 'nothing more',
+        got: gotTexts[first] ?? 'nothing more',
+        hint: FOREIGN,
+      },
+    );
+  };
+  differs('parts', derived.parts, manifest.parts);
+  differs('images', derived.images, manifest.images);
+  differs('files', derived.files, manifest.files);
+  differs('blobs', derived.blobs, manifest.blobs);
+  const manifests = closure.content.manifests.map(({ descriptor }) => descriptor.digest);
+  differs('manifests', manifests, metadataDigests);
+}
+
+/** The refusal of a patch where a whole bundle is needed. */
+export function refusedPatch({ name, manifest }: BundleContent): BundleError {
+  return new BundleError(
+    'BUNDLE_UNUSABLE',
+    `${name} is a patch: it holds parts of the bundle ${hexOf(manifest.repairs!)} and no whole one`,
+    { hint: 'Name the damaged bundle first, and the patch behind it.' },
+  );
+}

@@ -1,0 +1,61 @@
+import { MAX_DAMAGE_BYTES, parseDamageMap } from '../bundle/format/damage-map.ts';
+import { patchName } from '../bundle/format/names.ts';
+import { type DescribedBundle, describeBundle } from '../bundle/format/plan.ts';
+import { hexOf } from '../core/digest.ts';
+import { BundleError } from '../core/errors.ts';
+import { readSmallFile } from '../files/small-file.ts';
+import { type Closure, contentsOf } from '../kinds/closure.ts';
+
+/** What goes into a file, and what the file is called before `.tar.zst`. */
+export interface PackedContent {
+  readonly described: DescribedBundle;
+  readonly fileName: string;
+}
+
+export function wholeContent(closure: Closure, name: string): PackedContent {
+  return { described: describeBundle(contentsOf(name, closure)), fileName: name };
+}
+
+/**
+ * What a damaged bundle lacks: a patch. The damage map is believed in nothing; it only chooses from
+ * what the parts consist of.
+ * @throws BundleError USAGE when the map is of another bundle, or nothing has to be packed for it;
+ * CONFIGURATION, NOT_FOUND, DISK.
+ */
+export async function patchContent(closure: Closure, damageFile: string): Promise<PackedContent> {
+  const wanted = parseDamageMap(await readSmallFile(damageFile, MAX_DAMAGE_BYTES), damageFile);
+  const whole = contentsOf(wanted.name, closure);
+  const { bundleDigest } = describeBundle(whole);
+  if (wanted.bundleDigest !== bundleDigest) {
+    throw new BundleError(
+      'USAGE',
+      `${damageFile} is of another bundle than a pack of these parts makes now`,
+      {
+        expected: hexOf(bundleDigest),
+        got: hexOf(wanted.bundleDigest),
+        hint: 'Name the releases that were packed, with the same --signature-store, --release-key and --referrers; if they have changed since, pack them again.',
+      },
+    );
+  }
+  const names = new Set(wanted.blobs);
+  const blobs = whole.blobs.filter(({ descriptor }) => names.has(descriptor.digest));
+  const manifests = whole.manifests.filter(({ descriptor }) => names.has(descriptor.digest));
+  if (blobs.length + manifests.length < names.size) {
+    throw new BundleError('USAGE', `${damageFile} lists blobs that the bundle does not have`, {
+      hint: 'Make it again with bundle verify --damage FILE.',
+    });
+  }
+  if (blobs.length === 0 && !wanted.metadata) {
+    throw new BundleError('USAGE', 'nothing has to be packed: what is damaged can be computed', {
+      hint: 'bundle repair BUNDLE -o DIR writes a whole one, without a patch.',
+    });
+  }
+  const described = describeBundle({
+    ...whole,
+    repairs: bundleDigest,
+    images: [],
+    ...(!wanted.metadata && { files: [], manifests: [] }),
+    blobs,
+  });
+  return { described, fileName: patchName(wanted.name, described.bundleDigest) };
+}

@@ -1,0 +1,65 @@
+import type { Context } from '../core/context.ts';
+import { mapLimited } from '../core/concurrency.ts';
+import { AttachedImages } from '../kinds/attached.ts';
+import { type Closure, closureOf } from '../kinds/closure.ts';
+import type { Found, Kind, Part, PartRequest } from '../kinds/kind.ts';
+import type { ContentSource, Sources } from '../kinds/sources.ts';
+import { ManifestWalker } from '../transfer/walk.ts';
+import type { BegunContent, PartKey } from './resume/begun-content.ts';
+
+/** What is to be packed or mirrored. */
+export interface PartsRequest {
+  readonly parts: readonly PartRequest[];
+  /** Whether what refers to the images is looked for too. */
+  readonly referrers: boolean;
+}
+
+interface FoundPart extends Found {
+  readonly kind: Kind;
+}
+
+/**
+ * The steps that pack and mirror share: from what was asked for to parts that are proven and known
+ * down to the last blob. What is asked for twice is one part.
+ * @param begunOf finds what an earlier run has left of these parts: it is not fetched again.
+ */
+export async function findParts(
+  request: PartsRequest,
+  sources: Sources,
+  context: Context,
+  begunOf?: (parts: readonly PartKey[]) => Promise<BegunContent | undefined>,
+): Promise<Closure> {
+  const { observe, signal, lookups, now } = context;
+  const find = async ({ kind, request: asked }: PartRequest): Promise<FoundPart> => ({
+    kind,
+    ...(await kind.find(asked, sources, { now, signal, observe })),
+  });
+  const all = await mapLimited(request.parts, lookups, find, signal);
+  const found = [...new Map(all.map((part) => [keyText(part), part])).values()];
+  observe({ type: 'phase', what: 'reading the manifests' });
+  const walker = new ManifestWalker({ concurrency: lookups, signal, observe });
+  const { referrers } = request;
+  const attached = new AttachedImages(walker, { concurrency: lookups, signal, referrers });
+  const begun = await begunOf?.(found.map(keyOf));
+  const from = (content: ContentSource): ContentSource => begun?.before(content) ?? content;
+  const walk = { walker, attached, lookups, signal, observe };
+  try {
+    const parts: Part[] = [];
+    // One after the other: each asks for as much at once as the registries take.
+    for (const { kind, seed, content } of found) {
+      parts.push(await kind.expand(seed, from(content), walk));
+    }
+    return closureOf(parts);
+  } finally {
+    await begun?.close();
+  }
+}
+
+function keyOf({ kind, seed }: FoundPart): PartKey {
+  return { kind: kind.name, digest: kind.digestOf(seed) };
+}
+
+function keyText(part: FoundPart): string {
+  const { kind, digest } = keyOf(part);
+  return `${kind} ${digest}`;
+}

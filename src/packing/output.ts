@@ -1,0 +1,68 @@
+import { statfs } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+
+import { BUNDLE_SUFFIX, isBundleName, stemOf } from '../bundle/format/names.ts';
+import { FAT32_MAX_FILE } from '../bundle/format/volume-sizes.ts';
+import { BundleError, diskError } from '../core/errors.ts';
+import { existingFolder, isFolder } from '../files/folder.ts';
+
+/** Where a bundle is written: a folder, or the file itself, whose name is then that of the bundle. */
+export interface Output {
+  readonly folder: string;
+  /** What the bundle is to be called, where the file was named. */
+  readonly name: string | undefined;
+}
+
+/**
+ * @param output a folder, or a file that is called like a bundle.
+ * @throws BundleError USAGE for a name that no bundle can have
+ */
+export async function parseOutput(output: string): Promise<Output> {
+  const isFile = output.endsWith(BUNDLE_SUFFIX) && !(await isFolder(output));
+  if (!isFile) return { folder: resolve(output), name: undefined };
+  const name = stemOf(output);
+  checkName(name);
+  return { folder: dirname(resolve(output)), name };
+}
+
+/** @throws BundleError USAGE */
+export function checkName(name: string): void {
+  if (isBundleName(name)) return;
+  throw new BundleError('USAGE', `${JSON.stringify(name)} cannot be the name of a bundle`, {
+    hint: 'A name has at most 128 letters, digits, dots, dashes, pluses and underscores.',
+  });
+}
+
+/** The path of a bundle, volume numbers left out. */
+export function bundlePath({ folder }: Output, name: string): string {
+  return join(folder, `${name}${BUNDLE_SUFFIX}`);
+}
+
+/** What `statfs` calls FAT: the kernel's MSDOS_SUPER_MAGIC (linux/magic.h). exFAT has another number, and no such limit. */
+const FAT = 0x4d44;
+
+/**
+ * The largest file that a folder's file system holds; `undefined` where no limit matters.
+ * @throws BundleError DISK
+ */
+export async function largestFile(folder: string): Promise<number | undefined> {
+  try {
+    const { type } = await statfs(await existingFolder(folder));
+    return type === FAT ? FAT32_MAX_FILE : undefined;
+  } catch (error) {
+    throw diskError('look at', folder, error);
+  }
+}
+
+/**
+ * A file that was named has to be called as the bundle in it was signed.
+ * @throws BundleError USAGE
+ */
+export function checkFileName({ name }: Output, signed: string): void {
+  if (name === undefined || name === signed) return;
+  throw new BundleError('USAGE', `the file would be called ${name}, but is signed as ${signed}`, {
+    expected: `${signed}${BUNDLE_SUFFIX}`,
+    got: `${name}${BUNDLE_SUFFIX}`,
+    hint: 'Name a folder with -o: the file is called as it has to be.',
+  });
+}

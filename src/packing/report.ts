@@ -1,0 +1,39 @@
+import type { Digest } from '../core/digest.ts';
+import type { Space } from '../files/space.ts';
+import type { Closure } from '../kinds/closure.ts';
+import type { SigningKey } from '../trust/keys.ts';
+import type { Kept } from './write-bundle.ts';
+
+/** What came of a pack. */
+export interface PackReport {
+  /** What the bundle is called. */
+  readonly name: string;
+  /** Of the bundle; volumes are numbered behind it. `stdout` for a pipe. */
+  readonly path: string;
+  /** Bytes of all volumes. */
+  readonly size: number;
+  readonly bundleDigest: Digest;
+  /** The files of this run; without a digest where nothing was written. */
+  readonly volumes: readonly {
+    readonly path: string;
+    readonly size: number;
+    readonly digest?: Digest;
+  }[];
+  /** Volumes that earlier runs have finished, elsewhere by now perhaps, and those left for a later one. */
+  readonly before: number;
+  readonly left: number;
+  /** `id` is missing where a dry run planned with a key that is yet to be made. */
+  readonly signer: { readonly id: string | undefined; readonly algorithm: string };
+  readonly closure: Closure;
+  /** `undefined` for a pipe. */
+  readonly space: Space | undefined;
+  /** What an earlier run had done already. */
+  readonly kept: Kept;
+  readonly dryRun: boolean;
+}
+
+export const NOTHING_KEPT: Kept = { layers: 0, bytes: 0, finished: false };
+
+export function signerOf(key: SigningKey): PackReport['signer'] & { readonly id: string } {
+  return { id: key.public.id, algorithm: key.public.algorithm };
+}

@@ -1,0 +1,34 @@
+import { basename } from 'node:path';
+
+import type { Context } from '../../core/context.ts';
+import type { SigningKey } from '../../trust/keys.ts';
+import { findBegun } from './begun.ts';
+import { BegunContent, type PartKey } from './begun-content.ts';
+import { firstOfSet } from './started-sets.ts';
+
+/** Which parts are about to be packed, and under which path. */
+export interface BegunRequest {
+  readonly path: string;
+  readonly parts: readonly PartKey[];
+  /** The key that an earlier run must have signed with. */
+  readonly key: SigningKey;
+  /** The first volume may have been written to another medium. */
+  readonly mayBeElsewhere: boolean;
+}
+
+/** What an earlier run has left of the parts that are about to be packed. */
+export async function findBegunContent(
+  { path, parts, key, mayBeElsewhere }: BegunRequest,
+  context: Context,
+): Promise<BegunContent | undefined> {
+  const begun = await findBegun(path);
+  const firsts = begun.filter(({ number }) => number === 1).map((file) => file.path);
+  const elsewhere = mayBeElsewhere ? await firstOfSet(path, context) : undefined;
+  const paths = [...firsts, ...(elsewhere === undefined ? [] : [elsewhere])];
+  const content = await BegunContent.open(paths, parts, key);
+  if (content !== undefined) {
+    const what = `reading the manifests of ${basename(content.path)}`;
+    context.observe({ type: 'phase', what });
+  }
+  return content;
+}
