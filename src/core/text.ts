@@ -3,3 +3,8 @@ export function oneLine(text: string, limit = 300): string {
   const line = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim();
   return line.length > limit ? `${line.slice(0, limit)}…` : line;
 }
+
+/** Text as a POSIX shell reads it as one word: in quotes where it has to be. */
+export function shellWord(text: string): string {
+  return /^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}

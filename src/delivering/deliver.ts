@@ -1,26 +1,27 @@
 import { join, resolve } from 'node:path';
 
-import { copyImages } from '../transfer/copy.ts';
-import type { CopyOptions, CopyReport } from '../transfer/copy-options.ts';
+import type { Context } from '../core/context.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
-import { type PlannedImage, releaseImagesOf } from '../transfer/plan.ts';
 import { formatRepository } from '../core/reference.ts';
 import type { Store } from '../core/store.ts';
-import { surveyTags, type TagState } from '../transfer/tags.ts';
-import type { Destinations } from '../kinds/destinations.ts';
-import { compareVersions } from '../kinds/release/version.ts';
+import { prepareFolder } from '../files/folder.ts';
+import { withLock } from '../files/lock.ts';
+import { checkSpace } from '../files/space.ts';
+import { type Closure, closureOf, labelsOf } from '../kinds/closure.ts';
+import { type Destinations, repositoryAt } from '../kinds/destinations.ts';
+import type { Kind, Part } from '../kinds/kind.ts';
+import type { Network } from '../network/network.ts';
 import { ImageLayout } from '../stores/layout/layout.ts';
 import { MemoryStore } from '../stores/memory.ts';
-import type { Context } from '../core/context.ts';
+import { copyImages } from '../transfer/copy.ts';
+import type { CopyOptions, CopyReport } from '../transfer/copy-options.ts';
+import type { PlannedImage } from '../transfer/image.ts';
+import { surveyTags, type TagState } from '../transfer/tags.ts';
 import type { DeliveryTarget } from './delivery-target.ts';
-import { checkSpace, prepareFolder } from '../files/disk.ts';
-import { withLock } from '../files/lock.ts';
-import type { Network } from '../network/network.ts';
-import type { PlannedRelease } from '../kinds/release/release.ts';
 import { prepareResources, type ResourcesReport, writeResources } from './resources.ts';
 import { namingAll } from './target-refusal.ts';
 
-/** Where a release goes, and what is written beside it. */
+/** Where parts go, and what is written beside them. */
 export interface DeliveryRequest {
   readonly to: DeliveryTarget;
   /** Lets tags that name something else be overwritten. */
@@ -30,14 +31,33 @@ export interface DeliveryRequest {
   readonly dryRun: boolean;
 }
 
+/** What is delivered, and where. */
+export interface Delivery {
+  readonly closure: Closure;
+  /** Of the parts. */
+  readonly kinds: readonly Kind[];
+  readonly request: DeliveryRequest;
+}
+
+/** What became of one part. */
+export interface DeliveredPart {
+  readonly kind: string;
+  readonly label: string;
+  /** Whether all of it is at the target, and named; `undefined` on a dry run. */
+  readonly isWhole: boolean | undefined;
+  /** Full references of the images that the part is known by, by tag and by digest. */
+  readonly named: readonly { readonly tagged: string; readonly pinned: string }[];
+}
+
 export interface DeliveryReport {
-  /** Full references of the release image at its target, by tag and by digest. */
-  readonly releaseImage: { readonly tagged: string; readonly pinned: string };
+  readonly parts: readonly DeliveredPart[];
   /** Where each image went. */
   readonly images: readonly {
     readonly name: string;
     readonly role: string;
     readonly digest: string;
+    /** How the parts are called that it belongs to. */
+    readonly parts: readonly string[];
     readonly destination: string;
   }[];
   /** What was moved; `undefined` on a dry run. */
@@ -47,115 +67,148 @@ export interface DeliveryReport {
   readonly resources: ResourcesReport | undefined;
 }
 
-/** The two ends that a release is written to; they are the same store for an image layout. */
+/** The two ends that parts are written to; they are the same store for an image layout. */
 interface Places {
-  readonly releaseImages: Store;
-  readonly components: Store;
+  readonly entry: Store;
+  readonly content: Store;
   /** `undefined` for an image layout, as is the next. */
   readonly destinations: Destinations | undefined;
   readonly network: Network | undefined;
 }
 
 /**
- * Brings a planned release to its target. All tags are asked first: what names another digest is
- * refused before the first upload, unless it may be replaced. The release's own tag is set when
+ * Brings parts to their target. All tags are asked first: what names another digest is refused
+ * before the first upload, unless it may be replaced. The tags that name a part are set when
  * everything else is there.
- * @param options lets images be left out that are not whole; then nothing names the release. Or
+ * @param options lets images be left out that are not whole; then nothing names their parts. Or
  * says what comes through a pipe.
- * @throws BundleError TAG_CONFLICT, NOT_ALLOWED, REGISTRY, NETWORK, DISK, and whatever the source
- * of the content throws.
+ * @throws BundleError TAG_CONFLICT, NOT_ALLOWED, REGISTRY, NETWORK, DISK; USAGE when two images want
+ * one tag; and whatever the source of the content throws.
  */
 export async function deliver(
-  release: PlannedRelease,
-  request: DeliveryRequest,
+  delivery: Delivery,
   network: () => Promise<Network>,
   context: Context,
   options: Pick<CopyOptions, 'leaves' | 'pass'> = {},
 ): Promise<DeliveryReport> {
-  const { to, dryRun } = request;
-  if (to.kind === 'registry' || dryRun)
-    return deliverTo(release, request, network, context, options);
+  const { to, dryRun } = delivery.request;
+  refuseSharedTags(delivery.closure.content.images);
+  if (to.kind === 'registry' || dryRun) return deliverTo(delivery, network, context, options);
   await prepareFolder(to.folder);
   await ImageLayout.create(to.folder);
   // Each tag is a new index.json: of two runs that write one layout, the later would lose what the
   // earlier has named.
   return withLock(join(resolve(to.folder), 'index.json'), context.signal, (signal) =>
-    deliverTo(release, request, network, { ...context, signal }, options),
+    deliverTo(delivery, network, { ...context, signal }, options),
   );
 }
 
 async function deliverTo(
-  release: PlannedRelease,
-  request: DeliveryRequest,
+  delivery: Delivery,
   network: () => Promise<Network>,
   context: Context,
   options: Pick<CopyOptions, 'leaves' | 'pass'>,
 ): Promise<DeliveryReport> {
   const { observe } = context;
-  const { content } = release;
-  const places = await openPlaces(request, release, network);
-  const ofRelease = releaseImagesOf(content);
-  const targetOf = (image: PlannedImage): Store =>
-    ofRelease.has(image) ? places.releaseImages : places.components;
+  const { closure, request } = delivery;
+  const { content } = closure;
+  const places = await openPlaces(delivery, network);
+  const targetOf = ({ place }: PlannedImage): Store => places[place];
 
   observe({ type: 'phase', what: 'asking the target for its tags' });
-  const tags = await surveyTags(content.images, targetOf, context).catch((error: unknown) => {
-    throw namingAll(error, [...new Set([places.releaseImages.name, places.components.name])]);
+  const tags = await surveyTags(content.images, targetOf, {
+    concurrency: context.lookups,
+    signal: context.signal,
+  }).catch((error: unknown) => {
+    throw namingAll(error, [...new Set([places.entry.name, places.content.name])]);
   });
   const replaced = conflictsIn(tags, request.replaceTags);
-  await warnOfNewer(release, places.releaseImages, context);
+  await warnOfNewer(delivery, places.entry, context);
   const report = {
-    releaseImage: referencesOf(release, places),
     images: content.images.map((image) => ({
       name: image.name,
       role: image.role,
       digest: image.descriptor.digest,
+      parts: labelsOf(image, closure),
       destination: namesAt(targetOf(image), image).join(' '),
     })),
     replacedTags: replaced.map(nameOfTag),
   };
-  if (request.dryRun) return { ...report, copied: undefined, resources: undefined };
+  if (request.dryRun) {
+    const parts = deliveredParts(closure, places, undefined);
+    return { ...report, parts, copied: undefined, resources: undefined };
+  }
+  const resourcesFolder = resolve(request.resourcesFolder);
   // Before the first upload: what cannot be written in the end should not have been begun.
-  if (places.destinations) await prepareResources(resolve(request.resourcesFolder));
-  if (tags.some(({ image, current }) => current !== image.descriptor.digest))
+  if (places.destinations) await prepareResources(resourcesFolder);
+  if (tags.some(({ image, current }) => current !== image.descriptor.digest)) {
     await checkWritable(places, context);
-
-  const blobs = new Map(
-    content.images.flatMap((image) =>
-      image.blobs.map((blob) => [`${targetOf(image).name} ${blob.digest}`, blob.size]),
-    ),
-  );
-  const bytes = [...blobs.values()].reduce((total, size) => total + size, 0);
-  observe({ type: 'planned', blobs: blobs.size, bytes, images: content.images.length });
+  }
+  announce(content.images, targetOf, context);
   observe({ type: 'phase', what: `copying to ${request.to.name}` });
   const copied = await copyImages(content, tags, targetOf, { ...context, ...options });
-  const isWhole = copied.left.length === 0;
+  const whole = closure.parts.filter((_, part) => copied.wholeParts.includes(part));
   const resources =
-    isWhole && places.destinations
-      ? await writeResources(release, places.destinations, resolve(request.resourcesFolder))
+    whole.length > 0 && places.destinations !== undefined
+      ? await writeResources(closureOf(whole), delivery.kinds, places.destinations, resourcesFolder)
       : undefined;
-  return { ...report, copied, resources };
+  return { ...report, parts: deliveredParts(closure, places, copied), copied, resources };
+}
+
+/** Tells how much there is to copy, mounted or not. */
+function announce(
+  images: readonly PlannedImage[],
+  targetOf: (image: PlannedImage) => Store,
+  { observe }: Context,
+): void {
+  const blobs = new Map<string, number>();
+  for (const image of images) {
+    const { name } = targetOf(image);
+    for (const { digest, size } of image.blobs) blobs.set(`${name} ${digest}`, size);
+  }
+  const bytes = [...blobs.values()].reduce((total, size) => total + size, 0);
+  observe({ type: 'planned', blobs: blobs.size, bytes, images: images.length });
 }
 
 async function openPlaces(
-  { to, dryRun }: DeliveryRequest,
-  release: PlannedRelease,
+  { closure, request: { to, dryRun } }: Delivery,
   network: () => Promise<Network>,
 ): Promise<Places> {
   if (to.kind === 'registry') {
     const { destinations } = to;
     const opened = await network();
     return {
-      releaseImages: opened.target(destinations.releaseImages),
-      components: opened.target(destinations.components),
+      entry: opened.target(destinations.releaseImages),
+      content: opened.target(destinations.components),
       destinations,
       network: opened,
     };
   }
   const { folder } = to;
   const layout = dryRun ? await layoutForDryRun(folder) : await ImageLayout.open(folder);
-  if (!dryRun) await checkSpace(resolve(folder), await missingBytes(layout, release));
-  return { releaseImages: layout, components: layout, destinations: undefined, network: undefined };
+  if (!dryRun) await checkSpace(resolve(folder), await missingBytes(layout, closure));
+  return { entry: layout, content: layout, destinations: undefined, network: undefined };
+}
+
+/** Two images that want one tag cannot both have it: a hotfix and the release that it was made of. */
+function refuseSharedTags(images: readonly PlannedImage[]): void {
+  const owners = new Map<string, PlannedImage>();
+  for (const image of images) {
+    for (const tag of image.tags) {
+      const key = `${image.place} ${tag}`;
+      const other = owners.get(key) ?? image;
+      owners.set(key, other);
+      if (other.descriptor.digest === image.descriptor.digest) continue;
+      throw new BundleError(
+        'USAGE',
+        `${other.descriptor.digest} and ${image.descriptor.digest} would both be tagged ${tag}`,
+        {
+          subject: `${other.name}, ${image.name}`,
+          hint: 'Choose one of the two with --release DIGEST, or bring them to two namespaces.',
+        },
+      );
+    }
+  }
 }
 
 /**
@@ -188,9 +241,9 @@ async function layoutForDryRun(folder: string): Promise<Store> {
   }
 }
 
-async function missingBytes(store: Store, { content }: PlannedRelease): Promise<number> {
+async function missingBytes(store: Store, { content }: Closure): Promise<number> {
   let bytes = 0;
-  for (const { descriptor } of content.layers) {
+  for (const { descriptor } of content.blobs) {
     if (!(await store.exists(descriptor))) bytes += descriptor.size;
   }
   return bytes;
@@ -226,9 +279,9 @@ function nameOfTag({ target, tag }: TagState): string {
   return `${target.name}:${tag}`;
 }
 
-/** Going back to an older release is allowed, but nobody should do it without knowing. */
+/** Going back to something older is allowed, but nobody should do it without knowing. */
 async function warnOfNewer(
-  { version, architecture }: PlannedRelease,
+  { closure: { parts }, kinds }: Delivery,
   target: Store,
   { observe, signal }: Context,
 ): Promise<void> {
@@ -241,32 +294,46 @@ async function warnOfNewer(
     if (!(error instanceof BundleError)) throw error;
     observe({
       type: 'noticed',
-      message: `whether ${target.name} holds a newer release is not known: ${error.message}`,
+      message: `whether ${target.name} holds something newer is not known: ${error.message}`,
     });
     return;
   }
-  const suffix = `-${architecture}`;
-  const newer = tags
-    .filter((tag) => tag.endsWith(suffix))
-    .map((tag) => tag.slice(0, -suffix.length))
-    .filter(
-      (other) =>
-        /^\d+\.\d+\.\d+(?:[-_][0-9A-Za-z.-]+)?$/.test(other) && compareVersions(other, version) > 0,
-    );
-  if (newer.length === 0) return;
-  observe({
-    type: 'noticed',
-    message: `${target.name} already holds a newer release: ${newer.toSorted(compareVersions).join(', ')}`,
-  });
+  for (const kind of kinds) {
+    const ofKind = parts.filter((part) => part.kind === kind.name);
+    const newer = kind.newerThan(ofKind, tags);
+    if (newer.length === 0) continue;
+    observe({
+      type: 'noticed',
+      message: `${target.name} already holds a newer ${kind.name}: ${newer.join(', ')}`,
+    });
+  }
 }
 
-function referencesOf(
-  { version, architecture, digest }: PlannedRelease,
-  { destinations, releaseImages }: Places,
-): DeliveryReport['releaseImage'] {
-  const place = destinations ? formatRepository(destinations.releaseImages) : releaseImages.name;
-  return {
-    tagged: `${place}:${version.replaceAll('+', '_')}-${architecture}`,
-    pinned: `${place}@${digest}`,
-  };
+function deliveredParts(
+  { parts, content }: Closure,
+  places: Places,
+  copied: CopyReport | undefined,
+): readonly DeliveredPart[] {
+  return parts.map(({ kind, label }: Part, number) => ({
+    kind,
+    label,
+    isWhole: copied?.wholeParts.includes(number),
+    named: content.images
+      .filter((image) => image.parts.includes(number) && namesItsPart(image))
+      .map((image) => {
+        const place = nameOfPlace(places, image);
+        const [tag] = image.tags;
+        const pinned = `${place}@${image.descriptor.digest}`;
+        return { tagged: tag === undefined ? pinned : `${place}:${tag}`, pinned };
+      }),
+  }));
+}
+
+function namesItsPart({ order, attachment }: PlannedImage): boolean {
+  return order === 'last' && attachment === undefined;
+}
+
+function nameOfPlace({ destinations, entry, content }: Places, { place }: PlannedImage): string {
+  if (destinations === undefined) return { entry, content }[place].name;
+  return formatRepository(repositoryAt(destinations, place));
 }

@@ -1,7 +1,9 @@
 import { stringify } from 'yaml';
 
-import { formatRepository, type RepositoryName } from '../core/reference.ts';
-import type { Destinations } from '../kinds/destinations.ts';
+import { formatRepository, parseReference } from '../core/reference.ts';
+import { type Destinations, repositoryAt } from '../kinds/destinations.ts';
+import type { ResourceFile } from '../kinds/kind.ts';
+import type { PlannedImage } from '../transfer/image.ts';
 
 /** A repository that clusters ask for, and where they shall ask instead. */
 export interface MirroredRepository {
@@ -9,32 +11,25 @@ export interface MirroredRepository {
   readonly mirrors: readonly string[];
 }
 
-/** A file for the cluster or the installer. */
-export interface ResourceFile {
-  readonly name: string;
-  readonly text: string;
-}
-
 /** Kubernetes names are DNS labels here: 63 characters, as in RFC 1123. */
 const MAX_NAME_LENGTH = 63;
 
 /**
- * What has to be mirrored: the repository that the release image is known by, and those of its
- * components. Where the content was fetched from does not matter to a cluster.
+ * What has to be mirrored: the repositories that images are known by. Where their content was
+ * fetched from does not matter to a cluster, and what is attached to an image has its repository.
  * @returns one line for each source, sorted.
  */
 export function mirroredRepositories(
-  releaseImage: RepositoryName,
-  components: readonly RepositoryName[],
+  images: readonly Pick<PlannedImage, 'source' | 'place' | 'attachment'>[],
   destinations: Destinations,
 ): readonly MirroredRepository[] {
   const mirrors = new Map<string, Set<string>>();
-  const add = (source: RepositoryName, mirror: RepositoryName): void => {
-    const name = formatRepository(source);
-    mirrors.set(name, (mirrors.get(name) ?? new Set()).add(formatRepository(mirror)));
-  };
-  add(releaseImage, destinations.releaseImages);
-  for (const component of components) add(component, destinations.components);
+  for (const { source, place, attachment } of images) {
+    if (attachment !== undefined) continue;
+    const name = formatRepository(parseReference(source));
+    const mirror = formatRepository(repositoryAt(destinations, place));
+    mirrors.set(name, (mirrors.get(name) ?? new Set()).add(mirror));
+  }
   return [...mirrors]
     .map(([source, places]) => ({ source, mirrors: [...places] }))
     .toSorted((a, b) => (a.source < b.source ? -1 : 1));

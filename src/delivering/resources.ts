@@ -1,13 +1,12 @@
 import { dirname, join, relative } from 'node:path';
 
-import { writeWhole } from '../bundle/writing/volume-writer.ts';
-import { formatRepository, parseReference } from '../core/reference.ts';
-import { signatureConfigMap } from '../kinds/release/config-map.ts';
+import { prepareFolder } from '../files/folder.ts';
+import { writeWhole } from '../files/write-whole.ts';
+import type { Closure } from '../kinds/closure.ts';
 import type { Destinations } from '../kinds/destinations.ts';
+import type { DeliveredPaths, Kind, PartResources } from '../kinds/kind.ts';
 import { imageDigestMirrorSet, imageDigestSources, mirroredRepositories } from './mirror-sets.ts';
-import { type DeliveredRelease, firstSteps, nextSteps } from '../kinds/release/next-steps.ts';
-import { prepareFolder } from '../files/disk.ts';
-import type { PlannedRelease } from '../kinds/release/release.ts';
+import { firstSteps, nextSteps } from './next-steps.ts';
 
 export interface ResourcesReport {
   /** Paths of what was written. */
@@ -28,53 +27,43 @@ function installFolder(folder: string): string {
 }
 
 /**
- * Writes what a cluster and an installer need to use the release from its new place. `folder` gets
- * only what survives `oc apply -f FOLDER/`; beside it go `install/` and `next-steps.txt`. The
- * folders have to be there: {@link prepareResources}.
+ * Writes what a cluster and an installer need to use parts from their new place. `folder` gets only
+ * what survives `oc apply -f FOLDER/`; beside it go `install/` and `next-steps.txt`. The folders
+ * have to be there: {@link prepareResources}.
+ * @param kinds of the parts.
  * @throws BundleError DISK
  */
 export async function writeResources(
-  release: PlannedRelease,
+  { parts, content }: Closure,
+  kinds: readonly Kind[],
   destinations: Destinations,
   folder: string,
 ): Promise<ResourcesReport> {
-  const { digest, signatures, references, version, architecture } = release;
-  const repositories = mirroredRepositories(
-    parseReference(release.reference),
-    references.components.map(({ reference }) => reference),
-    destinations,
-  );
+  const ofParts = parts.map((part): PartResources => {
+    const kind = kinds.find(({ name }) => name === part.kind)!;
+    return kind.resources(part, destinations);
+  });
+  const repositories = mirroredRepositories(content.images, destinations);
   const mirrorSet = imageDigestMirrorSet(destinations.releaseImages.registry, repositories);
   const sources = imageDigestSources(repositories);
-  const messages = signatures.map(({ message }) => message);
-  const configMap = messages.length > 0 ? signatureConfigMap(digest, messages) : undefined;
 
   const beside = dirname(folder);
-  const stepsPath = join(beside, 'next-steps.txt');
-  const paths = {
-    signature: configMap && join(folder, configMap.name),
-    mirrorSet: join(folder, mirrorSet.name),
-    install: join(installFolder(folder), sources.name),
-  };
-  const delivered = (from: string): DeliveredRelease => ({
-    version,
-    architecture,
-    pinned: `${formatRepository(destinations.releaseImages)}@${digest}`,
-    signatureFile: paths.signature && relative(from, paths.signature),
-    mirrorSetFile: relative(from, paths.mirrorSet),
-    installFile: relative(from, paths.install),
+  const steps = join(beside, 'next-steps.txt');
+  const mirrorSetPath = join(folder, mirrorSet.name);
+  const installPath = join(installFolder(folder), sources.name);
+  const pathsFrom = (from: string): DeliveredPaths => ({
+    mirrorSet: relative(from, mirrorSetPath),
+    install: relative(from, installPath),
+    of: (name) => relative(from, join(folder, name)),
   });
-  if (configMap && paths.signature !== undefined) await writeWhole(paths.signature, configMap.text);
-  await writeWhole(paths.mirrorSet, mirrorSet.text);
-  await writeWhole(paths.install, sources.text);
-  await writeWhole(stepsPath, nextSteps(delivered(beside)));
+  const partFiles = ofParts.flatMap(({ files }) => files);
+  for (const { name, text } of partFiles) await writeWhole(join(folder, name), text);
+  await writeWhole(mirrorSetPath, mirrorSet.text);
+  await writeWhole(installPath, sources.text);
+  await writeWhole(steps, nextSteps(ofParts, pathsFrom(beside)));
+  const written = partFiles.map(({ name }) => join(folder, name));
   return {
-    files: [
-      ...(paths.signature === undefined ? [] : [paths.signature]),
-      paths.mirrorSet,
-      paths.install,
-      stepsPath,
-    ],
-    nextSteps: firstSteps(delivered(''), relative('', stepsPath)),
+    files: [...written, mirrorSetPath, installPath, steps],
+    nextSteps: firstSteps(ofParts, pathsFrom(''), relative('', steps)),
   };
 }

@@ -12,6 +12,7 @@ import type { OnePass } from '../transfer/one-pass.ts';
 import type { PlannedImage } from '../transfer/image.ts';
 import { verified } from '../transfer/verified.ts';
 import type { Context } from '../core/context.ts';
+import type { Closure } from '../kinds/closure.ts';
 import type { SurveyedBundle } from './open-bundle.ts';
 
 export interface Audited {
@@ -148,6 +149,24 @@ export function imagesNeeding(
     [...image.manifests, ...image.blobs].some(({ digest }) => wanted.has(digest));
   const hit = closure === undefined || isAll ? listed : closure.content.images.filter(isHit);
   return hit.map(({ name, parts }) => ({ name, parts: parts.map((part) => labels[part]!) }));
+}
+
+/**
+ * The parts, by their numbers in `closure`, of which something is known to be damaged or missing
+ * before any blob is read.
+ */
+export function incompleteParts(
+  closure: Closure,
+  { reader }: Pick<SurveyedBundle, 'reader'>,
+  faults: readonly Fault[],
+): ReadonlySet<number> {
+  const named = { closure, reader, labels: closure.parts.map((_, number) => String(number)) };
+  const isHit = reader.missingVolumes.includes(1);
+  const hit = isHit ? closure.content.images.flatMap(({ parts }) => parts) : [];
+  for (const fault of faults) {
+    for (const { parts } of imagesHitBy(fault, named)) hit.push(...parts.map(Number));
+  }
+  return new Set(hit);
 }
 
 /** What no image can do without, though it is no blob. */

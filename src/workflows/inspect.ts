@@ -1,19 +1,22 @@
 import { refuseFault } from '../bundle/reading/fault.ts';
+import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import { asObject, parseStrictJson } from '../core/json.ts';
 import { artifactTypeOf } from '../core/manifest.ts';
-import type { Context } from '../core/context.ts';
-import { imagesNeeding } from '../opening/audit.ts';
+import type { Closure } from '../kinds/closure.ts';
+import { type HitImage, imagesNeeding } from '../opening/audit.ts';
+import { unknownParts } from '../opening/derive.ts';
 import { type OpenRequest, surveyBundle, type SurveyedBundle } from '../opening/open-bundle.ts';
-import type { PlannedRelease } from '../kinds/release/release.ts';
 
 export interface InspectedImage {
   readonly name: string;
   readonly role: string;
+  /** How the parts are called that it belongs to. */
+  readonly parts: readonly string[];
   readonly digest: Digest;
   readonly mediaType: string;
   readonly source: string;
-  /** What it is about: for signature images and referrers. */
+  /** The manifest that it is attached to: for signature images and referrers. */
   readonly subject?: Digest;
   /** What kind of thing a referrer says it is. */
   readonly artifactType?: string;
@@ -24,23 +27,27 @@ export interface InspectedImage {
 }
 
 export interface InspectReport {
-  readonly bundle: Omit<SurveyedBundle, 'content' | 'closePatches'>;
+  readonly bundle: Omit<SurveyedBundle, 'content' | 'close'>;
+  /** Kinds of parts that this program does not know. */
+  readonly unknownKinds: readonly string[];
   /** Without sizes where the manifests are in a volume that is missing. */
   readonly images: readonly InspectedImage[];
   readonly blobs: number;
-  /** Bytes of all layers. */
+  /** Bytes of all configs and layers. */
   readonly layerBytes: number;
   /** Numbers of volumes that are missing, and the images that need something out of them. */
-  readonly missing: { readonly volumes: readonly number[]; readonly images: readonly string[] };
+  readonly missing: { readonly volumes: readonly number[]; readonly images: readonly HitImage[] };
 }
 
 /**
  * Says what a bundle holds, and what volumes that are missing hold. Everything that is said has
  * been checked as for opening a bundle; the layers are not hashed. A pipe is followed to its end.
+ * Parts of a kind that this program does not know are named, and nothing of them is derived.
  */
 export async function inspect(request: OpenRequest, context: Context): Promise<InspectReport> {
-  const bundle = await surveyBundle(request, context, refuseFault);
-  const { reader, release } = bundle;
+  const open = { ...request, allowsUnknownKinds: true };
+  const bundle = await surveyBundle(open, context, refuseFault);
+  const { reader, closure, labels } = bundle;
   try {
     const { manifest, missingVolumes, layers } = reader;
     const missing: Digest[] = [];
@@ -48,9 +55,15 @@ export async function inspect(request: OpenRequest, context: Context): Promise<I
       if (!(await reader.exists(layer))) missing.push(layer.digest);
     }
     await reader.pass?.finish(); // of a pipe only its end tells that it is whole
+    const unknown = unknownParts(manifest, request.kinds).map(({ kind }) => kind);
+    const images = closure === undefined ? manifest.images : inspectedImages(closure);
     return {
       bundle,
-      images: release === undefined ? manifest.images : inspectedImages(release),
+      unknownKinds: [...new Set(unknown)],
+      images: images.map((image) => ({
+        ...image,
+        parts: image.parts.map((part) => labels[part]!),
+      })),
       blobs: manifest.blobs.length,
       layerBytes: layers.reduce((total, { size }) => total + size, 0),
       missing: {
@@ -59,37 +72,31 @@ export async function inspect(request: OpenRequest, context: Context): Promise<I
       },
     };
   } finally {
-    await bundle.closePatches();
-    await reader.close();
+    await bundle.close();
   }
 }
 
-function inspectedImages({
-  content: { images, metadata },
-}: PlannedRelease): readonly InspectedImage[] {
-  const manifests = new Map(metadata.map(({ descriptor, bytes }) => [descriptor.digest, bytes]));
+type NumberedImage = Omit<InspectedImage, 'parts'> & { readonly parts: readonly number[] };
+
+function inspectedImages({ content: { images, manifests } }: Closure): readonly NumberedImage[] {
+  const bytesOf = new Map(manifests.map(({ descriptor, bytes }) => [descriptor.digest, bytes]));
   const kindOf = (digest: Digest): string | undefined =>
-    artifactTypeOf(asObject(parseStrictJson(manifests.get(digest)!, 'manifest'), 'manifest'));
+    artifactTypeOf(asObject(parseStrictJson(bytesOf.get(digest)!, 'manifest'), 'manifest'));
   const users = new Map<Digest, number>();
   const distinct = new Map(images.map((image) => [image.descriptor.digest, image]));
   for (const { blobs } of distinct.values()) {
     for (const { digest } of blobs) users.set(digest, (users.get(digest) ?? 0) + 1);
   }
-  return images.map(({ name, role, descriptor, source, subject, blobs }) => {
-    const artifactType = role === 'referrer' ? kindOf(descriptor.digest) : undefined;
+  return images.map(({ name, role, parts, descriptor, source, subject, attachment, blobs }) => {
+    const { digest, mediaType } = descriptor;
+    const artifactType = attachment === 'referrer' ? kindOf(digest) : undefined;
+    const own = blobs.filter((blob) => users.get(blob.digest) === 1);
     return {
-      name,
-      role,
-      digest: descriptor.digest,
-      mediaType: descriptor.mediaType,
-      source,
+      ...{ name, role, parts, digest, mediaType, source },
       ...(subject !== undefined && { subject }),
       ...(artifactType !== undefined && { artifactType }),
       size: blobs.reduce((total, { size }) => total + size, 0),
-      ownSize: blobs.reduce(
-        (total, { digest, size }) => total + (users.get(digest) === 1 ? size : 0),
-        0,
-      ),
+      ownSize: own.reduce((total, { size }) => total + size, 0),
     };
   });
 }

@@ -1,30 +1,30 @@
 import type { Context } from '../core/context.ts';
 import { deliver, type DeliveryReport, type DeliveryRequest } from '../delivering/deliver.ts';
+import type { Closure } from '../kinds/closure.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
-import { findRelease, type ReleaseRequest } from './pack.ts';
-import type { PlannedRelease } from '../kinds/release/release.ts';
+import { findParts, type PartsRequest } from '../packing/find-parts.ts';
 
-export interface MirrorRequest {
-  readonly release: ReleaseRequest;
+export interface MirrorRequest extends PartsRequest {
   readonly delivery: DeliveryRequest;
   readonly network: NetworkOptions;
 }
 
 export interface MirrorReport {
-  readonly release: PlannedRelease;
+  readonly closure: Closure;
   readonly delivery: DeliveryReport;
 }
 
 /**
- * Copies a release from registry to registry, with the checks of pack and the order of unpack, and
- * no file between.
+ * Copies parts from registry to registry, with the checks of pack and the order of unpack, and no
+ * file between.
  */
 export async function mirror(request: MirrorRequest, context: Context): Promise<MirrorReport> {
   const network = await Network.open(request.network, context);
   try {
-    const release = await findRelease(request.release, network, context);
-    const delivery = await deliver(release, request.delivery, async () => network, context);
-    return { release, delivery };
+    const closure = await findParts(request, network, context);
+    const kinds = [...new Set(request.parts.map(({ kind }) => kind))];
+    const to = { closure, kinds, request: request.delivery };
+    return { closure, delivery: await deliver(to, async () => network, context) };
   } finally {
     await network.close();
   }

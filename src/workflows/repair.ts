@@ -1,21 +1,22 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 
+import { volumeNames } from '../bundle/format/names.ts';
 import type { Fault } from '../bundle/reading/fault.ts';
 import { volumesMissing } from '../bundle/reading/found-volumes.ts';
-import { volumeNames } from '../bundle/format/names.ts';
-import { PARTIAL_SUFFIX } from '../bundle/writing/volume-writer.ts';
+import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError, diskError, gravest, hasCode, systemCode } from '../core/errors.ts';
-import { findBegun } from '../packing/resume/begun.ts';
-import type { Context } from '../core/context.ts';
-import { bundlePath, bundleFolder, prepareFolder } from '../files/disk.ts';
+import { prepareFolder } from '../files/folder.ts';
 import { withLock } from '../files/lock.ts';
-import { type OpenRequest, surveyBundle } from '../opening/open-bundle.ts';
-import { bundleName } from './pack.ts';
-import { wholeContent } from '../packing/patch.ts';
+import { PARTIAL_SUFFIX } from '../files/own-file.ts';
+import type { Closure } from '../kinds/closure.ts';
+import { type OpenRequest, surveyBundle, type SurveyedBundle } from '../opening/open-bundle.ts';
+import { type PackedContent, wholeContent } from '../packing/content.ts';
+import { bundlePath, checkFileName, parseOutput } from '../packing/output.ts';
 import { planVolumes } from '../packing/plan-volumes.ts';
-import type { PlannedRelease } from '../kinds/release/release.ts';
+import { findBegun } from '../packing/resume/begun.ts';
+import { announce } from '../packing/to-files.ts';
 import { dropBegun, writeBundle } from '../packing/write-bundle.ts';
 
 const NO_PATCH =
@@ -24,7 +25,7 @@ const NO_PATCH =
 export interface RepairRequest {
   /** The damaged bundle, and patches for it. */
   readonly bundle: OpenRequest;
-  /** A folder, or a file that is called like a bundle. */
+  /** A folder, or a file that is called like the bundle. */
   readonly output: string;
   /** Bytes that a volume may have; one file is written if it is left out. */
   readonly volumeSize?: number | undefined;
@@ -41,79 +42,78 @@ export interface RepairReport {
   }[];
   readonly size: number;
   readonly bundleDigest: Digest;
-  readonly release: PlannedRelease;
-  /** Faults that were found in the damaged one, layers apart. */
+  readonly closure: Closure;
+  /** Faults that were found in the damaged one, blobs apart. */
   readonly faults: number;
 }
 
 /**
  * Writes a whole bundle from a damaged one and patches for it: the same, to the byte, as the
- * damaged one was when it was cut in the same way. Every layer is hashed on its way; what is
- * neither layer nor manifest is computed.
- * @throws BundleError as opening a bundle does; CONTENT_MISMATCH or BUNDLE_UNUSABLE for a layer
- * that is damaged in every source; DISK
+ * damaged one was when it was cut in the same way. Every blob is hashed on its way; what is neither
+ * blob nor manifest is computed.
+ * @throws BundleError as opening a bundle does; CONTENT_MISMATCH or BUNDLE_UNUSABLE for a blob that
+ * is damaged in every source; DISK; USAGE for a file of another name than the bundle has
  */
 export async function repair(request: RepairRequest, context: Context): Promise<RepairReport> {
-  await prepareFolder(await bundleFolder(request.output));
+  const output = await parseOutput(request.output);
+  await prepareFolder(output.folder);
   const faults: Fault[] = [];
   const broken = await surveyBundle(request.bundle, context, (fault) => faults.push(fault));
-  const { reader, release, seal, signer } = broken;
   try {
-    if (release === undefined) {
-      const { missingVolumes, volumeCount } = reader;
-      throw faults.length > 0
-        ? gravest(faults.map(({ error }) => error))
-        : volumesMissing(basename(broken.path), missingVolumes, volumeCount);
-    }
-    const { described, layers } = wholeContent(release);
-    if (described.bundleDigest !== broken.digest)
+    const closure = derived(broken, faults);
+    const { name } = broken.reader.manifest;
+    checkFileName(output, name);
+    const content = wholeContent(closure, name);
+    if (content.described.bundleDigest !== broken.digest) {
       throw new RangeError('the derived bundle is another than the one that was opened');
-    const path = await bundlePath(request.output, bundleName(release));
-    return await withLock(path, context.signal, async (signal) => {
-      const { plan, volumeSize } = await planVolumes(
-        described,
-        seal,
-        path,
-        request.volumeSize,
-        context.observe,
-      );
-      const there = await findBegun(path);
-      const targets = volumeNames(path, plan.volumes.length).flatMap((name) => [
-        name,
-        `${name}${PARTIAL_SUFFIX}`,
-      ]);
-      await refuseOverwriting(
-        [...broken.files, ...broken.patchFiles],
-        [...targets, ...there.map((file) => file.path)],
-      );
-      if (request.restart) await dropBegun(path, there);
-      const begun = request.restart ? [] : there;
-      context.observe({
-        type: 'planned',
-        blobs: layers.length,
-        bytes: layers.reduce((total, { descriptor }) => total + descriptor.size, 0),
-        images: release.content.images.length,
-      });
-      const only = { start: 0, end: plan.volumes.length };
-      const { volumes } = await writeBundle(
-        { path, plan, volumeSize, layers, begun, publicKey: signer.pem, only, before: [] },
-        { ...context, signal },
-      );
-      return {
-        path,
-        volumes,
-        size: plan.size,
-        bundleDigest: plan.bundleDigest,
-        release,
-        faults: faults.length,
-      };
-    });
+    }
+    const path = bundlePath(output, name);
+    const written = await withLock(path, context.signal, (signal) =>
+      rewrite({ ...content, closure, path, broken }, request, { ...context, signal }),
+    );
+    return { ...written, path, closure, faults: faults.length };
   } catch (error) {
     throw hasCode(error, 'CONTENT_MISMATCH') ? error.withHint(NO_PATCH) : error;
   } finally {
-    await broken.closePatches();
-    await reader.close();
+    await broken.close();
   }
+}
+
+function derived({ closure, path, reader }: SurveyedBundle, faults: readonly Fault[]): Closure {
+  if (closure !== undefined) return closure;
+  if (faults.length > 0) throw gravest(faults.map(({ error }) => error));
+  throw volumesMissing(basename(path), reader.missingVolumes, reader.volumeCount);
+}
+
+interface Rewriting extends PackedContent {
+  readonly closure: Closure;
+  readonly path: string;
+  readonly broken: SurveyedBundle;
+}
+
+async function rewrite(
+  { described, closure, path, broken }: Rewriting,
+  { volumeSize: asked, restart }: RepairRequest,
+  context: Context,
+): Promise<Pick<RepairReport, 'volumes' | 'size' | 'bundleDigest'>> {
+  const { seal, signer, files, patchFiles } = broken;
+  const { plan, volumeSize } = await planVolumes(described, seal, { path, asked }, context.observe);
+  const there = await findBegun(path);
+  const targets = volumeNames(path, plan.volumes.length).flatMap((name) => [
+    name,
+    `${name}${PARTIAL_SUFFIX}`,
+  ]);
+  await refuseOverwriting(
+    [...files, ...patchFiles],
+    [...targets, ...there.map((file) => file.path)],
+  );
+  if (restart) await dropBegun(path, there);
+  const begun = restart ? [] : there;
+  announce(closure, plan, context);
+  const only = { start: 0, end: plan.volumes.length };
+  const job = { path, plan, volumeSize, begun, publicKey: signer.pem, only, before: [] };
+  const { volumes } = await writeBundle(job, context);
+  return { volumes, size: plan.size, bundleDigest: plan.bundleDigest };
 }
 
 /** The damaged bundle is only read, by whatever path it is reached: it may be all that there is. */

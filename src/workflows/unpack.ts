@@ -2,10 +2,12 @@ import { basename } from 'node:path';
 
 import type { Fault } from '../bundle/reading/fault.ts';
 import { volumesMissing } from '../bundle/reading/found-volumes.ts';
-import { type BundleError, gravest, hasCode, systemCode } from '../core/errors.ts';
 import type { Context } from '../core/context.ts';
+import { type BundleError, gravest, hasCode, systemCode } from '../core/errors.ts';
 import { deliver, type DeliveryReport, type DeliveryRequest } from '../delivering/deliver.ts';
+import { type Closure, selectParts } from '../kinds/closure.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
+import { incompleteParts } from '../opening/audit.ts';
 import {
   type OpenedFacts,
   type OpenRequest,
@@ -17,8 +19,10 @@ export interface UnpackRequest {
   readonly bundle: OpenRequest;
   readonly delivery: DeliveryRequest;
   readonly network: NetworkOptions;
+  /** The parts that are pushed, by any of their names; all of them if none is named. */
+  readonly select: readonly string[];
   /** Pushes what is whole of a bundle that is damaged or lacks volumes. */
-  readonly partial?: boolean;
+  readonly partial: boolean;
 }
 
 export interface UnpackReport {
@@ -27,70 +31,70 @@ export interface UnpackReport {
 }
 
 /**
- * Verifies a bundle and pushes it. What can be checked without the layers is checked before the
- * first upload; each layer is hashed while it is sent, and completed at the target only if it was
+ * Verifies a bundle and pushes it. What can be checked without the blobs is checked before the
+ * first upload; each blob is hashed while it is sent, and completed at the target only if it was
  * right.
  *
  * A damaged bundle is accepted with patches that hold what it lacks, or if only what is whole is to
  * be pushed.
- * @throws BundleError as opening a bundle and delivering a release do
+ * @throws BundleError as opening a bundle and delivering its parts do
  */
 export async function unpack(request: UnpackRequest, context: Context): Promise<UnpackReport> {
+  const { partial, bundle: open, select, delivery: to } = request;
   const faults: Fault[] = [];
-  const surveyed = await surveyBundle(request.bundle, context, (fault) => faults.push(fault));
-  const { reader, isPatched, signer, standing, digest, path } = surveyed;
-  const partial = request.partial === true;
+  const bundle = await surveyBundle(open, context, (fault) => faults.push(fault));
+  const { reader, isPatched } = bundle;
   let network: Network | undefined;
   try {
-    if (!partial && !isPatched) {
-      if (faults.length > 0) throw gravest(faults.map(({ error }) => error));
-      if (reader.missingVolumes.length > 0) throw missing(surveyed);
-    }
-    const { release } = surveyed;
-    if (release === undefined)
-      throw faults.length > 0 ? gravest(faults.map(({ error }) => error)) : missing(surveyed);
-    const bundle = { ...surveyed, release };
-    context.observe({
-      type: 'noticed',
-      message: `release ${release.version} for ${release.architecture}, ${release.digest}, made ${release.created}; bundle ${digest}`,
-    });
-    if (standing === 'unknown') {
-      context.observe({
-        type: 'noticed',
-        message: `content proven by the release signature; packer not known here: ${signer.id}`,
-      });
-    }
-    for (const { error } of faults)
-      context.observe({
-        type: 'noticed',
-        message: `${basename(path)} is damaged: ${error.message}`,
-      });
-    const isIncomplete = !isPatched && (faults.length > 0 || reader.missingVolumes.length > 0);
+    const held = usable(bundle, faults, partial);
+    announce(bundle, faults, held, context);
+    const closure = selectParts(held, select);
+    const incomplete = isPatched ? new Set<number>() : incompleteParts(closure, bundle, faults);
     const delivery = await deliver(
-      release,
-      request.delivery,
+      { closure, kinds: open.kinds, request: to },
       async () => (network = await Network.open(request.network, context)),
       context,
       {
-        leaves: partial ? { isIncomplete, isLoss: isSourceFailure } : undefined,
+        leaves: partial ? { incompleteParts: incomplete, isLoss: isDamageOfSource } : undefined,
         pass: reader.pass,
       },
     );
     await reader.pass?.finish(); // a dry run sends nothing, and says no less
-    return { bundle, delivery };
+    return { bundle: { ...bundle, closure }, delivery };
   } finally {
     await network?.close();
-    await surveyed.closePatches();
-    await reader.close();
+    await bundle.close();
   }
 }
 
-function missing({ path, reader }: SurveyedBundle): BundleError {
-  return volumesMissing(basename(path), reader.missingVolumes, reader.volumeCount);
+/** What the bundle holds. @throws BundleError for one that is not whole, unless that is accepted. */
+function usable(bundle: SurveyedBundle, faults: readonly Fault[], partial: boolean): Closure {
+  const { reader, path, closure, isPatched } = bundle;
+  const { missingVolumes, volumeCount } = reader;
+  if (closure !== undefined && (partial || isPatched)) return closure;
+  if (faults.length > 0) throw gravest(faults.map(({ error }) => error));
+  if (closure !== undefined && missingVolumes.length === 0) return closure;
+  throw volumesMissing(basename(path), missingVolumes, volumeCount);
 }
 
-/** Whether a blob could not be had from the bundle, which says nothing about the target. */
-function isSourceFailure(error: unknown): boolean {
+function announce(
+  { path, digest, signer, standing }: SurveyedBundle,
+  faults: readonly Fault[],
+  { parts }: Closure,
+  { observe }: Context,
+): void {
+  const notice = (message: string): void => {
+    observe({ type: 'noticed', message });
+  };
+  notice(`bundle ${digest} holds ${parts.map(({ label }) => label).join(', ')}`);
+  if (standing === 'unknown') {
+    notice(`release signature OK; bundle signer ${signer.id} is not trusted on this host`);
+  }
+  for (const { error } of faults) notice(`${basename(path)} is damaged: ${error.message}`);
+}
+
+/** Whether a failure of the bundle is one of its bytes: anything else ends the run. */
+function isDamageOfSource(error: BundleError): boolean {
   if (hasCode(error, 'CONTENT_MISMATCH') || hasCode(error, 'BUNDLE_UNUSABLE')) return true;
   return hasCode(error, 'DISK') && systemCode(error.cause) === 'EIO';
 }

@@ -1,13 +1,14 @@
 import { basename, dirname, resolve } from 'node:path';
 
+import { formatDamageMap } from '../bundle/format/damage-map.ts';
 import type { Fault } from '../bundle/reading/fault.ts';
 import { volumesMissing } from '../bundle/reading/found-volumes.ts';
-import { writeWhole } from '../files/write-whole.ts';
+import type { Context } from '../core/context.ts';
 import { BundleError, gravest } from '../core/errors.ts';
 import { isFolder } from '../files/folder.ts';
-import { auditLayers, imagesHitBy } from '../opening/audit.ts';
-import type { Context } from '../core/context.ts';
-import { formatDamage } from '../opening/damage.ts';
+import { writeWhole } from '../files/write-whole.ts';
+import { type Audited, auditLayers, imagesHitBy } from '../opening/audit.ts';
+import { damageMapOf } from '../opening/damage.ts';
 import {
   type OpenedFacts,
   type OpenRequest,
@@ -35,8 +36,8 @@ export interface VerifyReport {
 const SHOWN_FAULTS = 20;
 
 /**
- * Audits a bundle: signer, listing, release signature, closure, and every byte of the file. It goes
- * on behind a fault, so that all of them are known in the end.
+ * Audits a bundle: signer, listing, what proves its parts, closure, and every byte of the file. It
+ * continues behind a fault, so that all of them are known in the end.
  * @throws BundleError the gravest of what was found, naming the entry and the images that need it.
  */
 export async function verify(request: VerifyRequest, context: Context): Promise<VerifyReport> {
@@ -51,52 +52,70 @@ export async function verify(request: VerifyRequest, context: Context): Promise<
     faults.push(fault);
   };
   const bundle = await surveyBundle(request, context, onFault);
-  const { reader, path } = bundle;
+  const { closure } = bundle;
   try {
-    const { good, goodBytes, lost } = await auditLayers(bundle, onFault, context);
-    const missing = reader.missingVolumes;
-    const failures = [
-      ...faults.map((fault) => aboutImages(fault, bundle)),
-      ...(missing.length > 0 ? [volumesMissing(basename(path), missing, reader.volumeCount)] : []),
-    ];
+    const audited = await auditLayers(bundle, onFault, context);
+    const failures = failuresOf(bundle, faults);
     if (failures.length > 0) {
-      for (const { message } of failures.slice(0, SHOWN_FAULTS))
-        context.observe({ type: 'noticed', message });
-      context.observe({
-        type: 'noticed',
-        message: `${failures.length} faults; ${good} layers (${goodBytes} bytes) are right, ${lost.length} are not`,
-      });
+      reportFailures(failures, audited, context);
       if (damageFile !== undefined) {
-        await writeWhole(damageFile, formatDamage(bundle, { faults, lost })).catch(
-          (error: unknown) => {
-            if (!(error instanceof BundleError)) throw error;
-            context.observe({
-              type: 'noticed',
-              message: `there is no damage map: ${error.message}`,
-            }); // what was found decides
-          },
-        );
+        await writeDamageMap(damageFile, bundle, { faults, lost: audited.lost }, context);
       }
       throw gravest(failures);
     }
-    const { release } = bundle;
-    if (release === undefined) throw new RangeError('a bundle without a fault has its manifests');
-    const metadata = release.content.metadata.reduce(
-      (total, { descriptor }) => total + descriptor.size,
-      0,
-    );
+    if (closure === undefined) throw new RangeError('a bundle without a fault has its manifests');
+    const { manifests } = closure.content;
+    const metadata = manifests.reduce((total, { descriptor }) => total + descriptor.size, 0);
     return {
-      bundle: { ...bundle, release },
-      blobs: good + release.content.metadata.length,
-      bytes: goodBytes + metadata,
+      bundle: { ...bundle, closure },
+      blobs: audited.good + manifests.length,
+      bytes: audited.goodBytes + metadata,
     };
   } finally {
-    await bundle.closePatches();
-    await reader.close();
+    await bundle.close();
   }
 }
 
+function failuresOf(bundle: SurveyedBundle, faults: readonly Fault[]): readonly BundleError[] {
+  const { path, reader } = bundle;
+  const { missingVolumes, volumeCount } = reader;
+  const found = faults.map((fault) => aboutImages(fault, bundle));
+  if (missingVolumes.length === 0) return found;
+  return [...found, volumesMissing(basename(path), missingVolumes, volumeCount)];
+}
+
+/** Where there are several parts, an image is called by its own as well. */
 function aboutImages(fault: Fault, bundle: SurveyedBundle): BundleError {
   const images = imagesHitBy(fault, bundle);
-  return images.length === 0 ? fault.error : fault.error.about(`images ${images.join(', ')}`);
+  if (images.length === 0) return fault.error;
+  const isOne = bundle.labels.length === 1;
+  const names = images.map(({ name, parts }) => (isOne ? name : `${name} (${parts.join(', ')})`));
+  return fault.error.about(`images ${names.join(', ')}`);
+}
+
+function reportFailures(
+  failures: readonly BundleError[],
+  { good, goodBytes, lost }: Audited,
+  { observe }: Context,
+): void {
+  for (const { message } of failures.slice(0, SHOWN_FAULTS)) observe({ type: 'noticed', message });
+  observe({
+    type: 'noticed',
+    message: `${failures.length} faults; ${good} layers (${goodBytes} bytes) are right, ${lost.length} are not`,
+  });
+}
+
+/** What was found decides how the audit ends, whether or not it could be written down. */
+async function writeDamageMap(
+  file: string,
+  bundle: SurveyedBundle,
+  damage: Parameters<typeof damageMapOf>[1],
+  { observe }: Context,
+): Promise<void> {
+  try {
+    await writeWhole(file, formatDamageMap(damageMapOf(bundle, damage)));
+  } catch (error) {
+    if (!(error instanceof BundleError)) throw error;
+    observe({ type: 'noticed', message: `there is no damage map: ${error.message}` });
+  }
 }

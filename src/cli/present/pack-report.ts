@@ -6,7 +6,7 @@ import { BUNDLE_SUFFIX, PATCH_SUFFIX } from '../../bundle/format/names.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import { releaseFacts, releaseJson } from './release-facts.ts';
-import { shellWord } from './shell-word.ts';
+import { shellWord } from '../../core/text.ts';
 import { columns, facts } from './table.ts';
 
 /** Of a bundle that went into a pipe. */

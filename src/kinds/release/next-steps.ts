@@ -1,3 +1,5 @@
+import { shellWord } from '../../core/text.ts';
+
 /**
  * What the commands have to name. Paths are as the reader of the file would type them, from the
  * folder it lies in.
@@ -13,15 +15,10 @@ export interface DeliveredRelease {
   readonly installFile: string;
 }
 
-/** A path as a shell takes it for one word. */
-export function quoted(path: string): string {
-  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
-}
-
 /** The exact commands for a release that has arrived in a local registry. */
 export function nextSteps(release: DeliveredRelease): readonly string[] {
   const { version, architecture, pinned, installFile } = release;
-  const mirrorSetFile = quoted(release.mirrorSetFile);
+  const mirrorSetFile = shellWord(release.mirrorSetFile);
   return [
     `OpenShift ${version} (${architecture}) is in the local registry:`,
     `  ${pinned}`,
@@ -53,7 +50,7 @@ export function nextSteps(release: DeliveredRelease): readonly string[] {
 
 /** The command that lets a cluster check the release, which comes first; none without a signature. */
 export function signatureCommand({ signatureFile }: DeliveredRelease): readonly string[] {
-  return signatureFile === undefined ? [] : [`oc apply -f ${quoted(signatureFile)}`];
+  return signatureFile === undefined ? [] : [`oc apply -f ${shellWord(signatureFile)}`];
 }
 
 /** The command that upgrades a cluster. */
@@ -72,7 +69,7 @@ function signatureStep({ signatureFile }: DeliveredRelease): string[] {
   }
   return [
     '1. Let the cluster check the release signature:',
-    `     oc apply -f ${quoted(signatureFile)}`,
+    `     oc apply -f ${shellWord(signatureFile)}`,
     '',
   ];
 }
