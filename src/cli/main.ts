@@ -67,13 +67,15 @@ async function writeResult(text: string, stream: NodeJS.WriteStream): Promise<vo
 }
 
 function contextOf(args: Arguments, { observe }: Progress, io: Io): Context {
+  const pace = new Pace(count(args, 'concurrency') ?? DEFAULT_CONCURRENCY);
   return {
     environment: io.environment,
     configFolder: configFolder(io.environment),
     signal: io.signal,
     observe,
     now: new Date(),
-    concurrency: new Pace(count(args, 'concurrency') ?? DEFAULT_CONCURRENCY),
+    concurrency: pace,
+    lookups: pace,
   };
 }
 

@@ -16,7 +16,7 @@ import { signCommand } from './commands/sign.ts';
 import { unpackCommand } from './commands/unpack.ts';
 import { verifyCommand } from './commands/verify.ts';
 import type { Io } from './io.ts';
-import { commonOptions } from './options/options.ts';
+import { commonOptions } from './options/common.ts';
 
 /** A command to run with its arguments, or text to print (help, version, completion). */
 export type Invocation =

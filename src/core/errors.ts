@@ -27,6 +27,9 @@ const STATUS_OF_CODE = {
 
 export type ErrorCode = keyof typeof STATUS_OF_CODE;
 
+/** The two ends of a copy. */
+export type Side = 'source' | 'target';
+
 export interface ErrorDetail {
   /** One sentence on what to do next. */
   readonly hint?: string | undefined;
@@ -36,6 +39,8 @@ export interface ErrorDetail {
   readonly got?: string | undefined;
   /** The image, entry or file that the failure is about. */
   readonly subject?: string | undefined;
+  /** The end of a copy that failed, set where it is known: it is never concluded from a code. */
+  readonly side?: Side | undefined;
   /** The same might succeed a moment later: a broken connection, a busy server. */
   readonly temporary?: boolean | undefined;
   /** Overrides the status of the code: only interruption needs it (129, 130, 143). */
@@ -49,6 +54,7 @@ export class BundleError extends Error {
   readonly expected: string | undefined;
   readonly got: string | undefined;
   readonly subject: string | undefined;
+  readonly side: Side | undefined;
   readonly temporary: boolean;
   readonly #status: number | undefined;
 
@@ -60,6 +66,7 @@ export class BundleError extends Error {
     this.expected = detail.expected;
     this.got = detail.got;
     this.subject = detail.subject;
+    this.side = detail.side;
     this.temporary = detail.temporary ?? false;
     this.#status = detail.status;
   }
@@ -82,14 +89,20 @@ export class BundleError extends Error {
     return this.#with(this.message, { hint });
   }
 
-  #with(message: string, other: Pick<ErrorDetail, 'hint' | 'subject'>): BundleError {
-    const { hint, cause, expected, got, subject, temporary } = this;
+  /** The same failure, as one of this end of the copy: for a layer that knows whom it asked. */
+  onSide(side: Side): BundleError {
+    return this.side === side ? this : this.#with(this.message, { side });
+  }
+
+  #with(message: string, other: Pick<ErrorDetail, 'hint' | 'subject' | 'side'>): BundleError {
+    const { hint, cause, expected, got, subject, side, temporary } = this;
     return new BundleError(this.code, message, {
       hint,
       cause,
       expected,
       got,
       subject,
+      side,
       temporary,
       status: this.#status,
       ...other,

@@ -90,9 +90,9 @@ export interface PartRequest {
   readonly request: unknown;
 }
 
-/** @returns a request whose type its kind has checked. */
-export function partRequest<Request>(
-  kind: Kind<Request, never, never>,
+/** A request for a part of a kind, whose type that kind has checked. */
+export function partRequest<Request, Seed, Facts>(
+  kind: Kind<Request, Seed, Facts>,
   request: Request,
 ): PartRequest {
   return { kind: kind as unknown as Kind, request };

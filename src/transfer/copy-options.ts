@@ -1,4 +1,5 @@
 import type { Limit } from '../core/concurrency.ts';
+import type { BundleError } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
 import type { OnePass } from './one-pass.ts';
 
@@ -8,23 +9,24 @@ export interface CopyOptions {
   readonly signal: AbortSignal;
   readonly observe: Observe;
   /**
-   * For a copy that may leave images out: whole ones are copied with their tags, and a release only
-   * if nothing is lost.
+   * For a copy that may leave images out: each part that is whole is copied and named, whatever the
+   * others lack. Without it, nothing is named unless all of it is there.
    */
   readonly leaves?: Leaves | undefined;
-  /** The layers, where they come through a pipe, in the order of the plan. */
+  /** The blobs, where they come through a pipe. */
   readonly pass?: OnePass | undefined;
 }
 
 /** What a copy may leave out. */
 export interface Leaves {
-  /** It is known beforehand that something is missing. */
-  readonly isIncomplete: boolean;
-  /** Whether a failure only says that the source cannot give a blob. */
-  readonly isLoss: (error: unknown) => boolean;
+  /** Numbers of the parts of which it is known beforehand that something is missing. */
+  readonly incompleteParts: ReadonlySet<number>;
+  /** Whether a failure of the source only says that it cannot give a blob. */
+  readonly isLoss: (error: BundleError) => boolean;
 }
 
-export interface CopyReport {
+/** What was moved, counted while it is. */
+export interface CopyCounts {
   readonly blobs: {
     pushed: number;
     mounted: number;
@@ -34,6 +36,14 @@ export interface CopyReport {
   };
   readonly manifests: { pushed: number; skipped: number };
   readonly tags: { set: number; kept: number };
-  /** Names of images that were left out, since something of them could not be had. */
+}
+
+export interface CopyReport extends CopyCounts {
+  /**
+   * Numbers of the parts that are whole at the target, with all their tags, lowest first. A part
+   * without an image is not among them.
+   */
+  readonly wholeParts: readonly number[];
+  /** Names of the images that are not there, or that nothing names, since something is lost. */
   readonly left: readonly string[];
 }

@@ -18,7 +18,10 @@ export type Proof = 'publisher' | 'signer';
 /** When an image is copied. What is `last` names the rest of its part, so the rest comes first. */
 export type Order = 'first' | 'last';
 
-/** How an image is attached to its subject: by a tag that is made of the subject's digest, or by naming it. */
+/**
+ * How an image is attached to its subject: by a tag that is made of the subject's digest, or by
+ * naming it.
+ */
 export type Attachment = 'tag' | 'referrer';
 
 /** An image that is to be copied, before anything but its own descriptor is known. */
@@ -65,8 +68,24 @@ export interface PlannedImage extends ImageRequest {
   readonly blobs: readonly Descriptor[];
 }
 
-/** All manifests of a tree, each before what it points to. */
-export function* manifestsOf(tree: ManifestTree): Generator<ManifestTree> {
+/**
+ * All manifests of a tree, from the top, each digest once: indexes that list one another over and
+ * over make a tree that nobody could walk to its end.
+ */
+export function* manifestsOf(
+  tree: ManifestTree,
+  seen = new Set<Digest>(),
+): Generator<ManifestTree> {
+  if (seen.has(tree.descriptor.digest)) return;
+  seen.add(tree.descriptor.digest);
   yield tree;
-  for (const child of tree.children) yield* manifestsOf(child);
+  for (const child of tree.children) yield* manifestsOf(child, seen);
+}
+
+/** Whether an image names its part at a target: nobody may find it there before the rest. */
+export function namesItsPart({
+  order,
+  attachment,
+}: Pick<ImageRequest, 'order' | 'attachment'>): boolean {
+  return order === 'last' && attachment === undefined;
 }

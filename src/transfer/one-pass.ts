@@ -1,9 +1,10 @@
-import { BufferRing, type Lent } from './ring.ts';
 import type { ByteStream } from '../core/bytes.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import type { FetchOptions } from '../core/store.ts';
+import { BufferRing, type Lent } from './ring.ts';
+import { onSide } from './sides.ts';
 
 /** Bytes that are kept of what has come. A blob that fits stays whole until it is settled. */
 const WINDOW = 56 * 1024 * 1024;
@@ -82,8 +83,9 @@ export class OnePass {
     return this.#failure;
   }
 
-  has(digest: Digest): boolean {
-    return this.#byDigest.has(digest);
+  /** The digests of its blobs, in the order in which they come. */
+  get digests(): Iterable<Digest> {
+    return this.#byDigest.keys();
   }
 
   /** Whether a blob is kept whole until it is settled. */
@@ -128,9 +130,13 @@ export class OnePass {
     }
   }
 
-  /** From here on every blob is settled by whoever is concerned with it. */
-  beginSettling(): void {
+  /**
+   * From here on whoever reads a blob settles it. Blobs that nobody will read are settled at once,
+   * else they would fill the window for good.
+   */
+  beginSettling(isNeeded: (digest: Digest) => boolean = () => true): void {
     this.#isSettling = true;
+    for (const digest of this.digests) if (!isNeeded(digest)) this.settle(digest);
     this.#start();
     this.#notify();
   }
@@ -165,11 +171,15 @@ export class OnePass {
         // A large one goes by while it is read: whether it is needed has to be known.
         while (blob.descriptor.size > WINDOW && !blob.isWanted && !blob.isSettled)
           await this.#change(undefined);
-        for await (const chunk of this.#read(blob.descriptor)) await this.#keep(blob, chunk);
+        for await (const chunk of this.#read(blob.descriptor)) {
+          if (blob.received + chunk.length > blob.descriptor.size) throw notAsLong(blob, 'more');
+          await this.#keep(blob, chunk);
+        }
+        if (blob.received < blob.descriptor.size) throw notAsLong(blob, 'fewer');
       }
       await this.#end();
     } catch (error) {
-      this.#failure = error;
+      this.#failure = onSide(error, 'source');
     }
     this.#notify();
   }
@@ -266,8 +276,17 @@ function isSettled({ isSettled: settled }: Passing): boolean {
   return settled;
 }
 
+/** Whoever reads it would wait for what does not come, or be given what belongs to another. */
+function notAsLong({ descriptor: { digest, size } }: Passing, what: string): BundleError {
+  return new BundleError(
+    'CONTENT_MISMATCH',
+    `wrong size of ${digest}: ${what} than ${size} bytes came`,
+  );
+}
+
 function passed({ digest }: Descriptor): BundleError {
   return new BundleError('PASSED', `${digest} would have to be read again, and has gone by`, {
+    side: 'source',
     hint: 'Send the stream once more: what has arrived is not sent to the target again.',
   });
 }
@@ -280,8 +299,11 @@ export function cutOff(error: BundleError, whole: number, all: number): BundleEr
     {
       expected: error.expected,
       got: error.got,
+      side: error.side,
       cause: error,
-      hint: 'The release has no tag yet. Send the stream again: what is at the target is not sent there again.',
+      hint:
+        'No tag names what is not whole. Send the stream again: what is at the target is not ' +
+        'sent there again.',
     },
   );
 }

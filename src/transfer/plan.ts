@@ -3,7 +3,13 @@ import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { MAX_METADATA_BYTES } from '../core/limits.ts';
 import type { ReadOnlyStore } from '../core/store.ts';
-import { type ManifestTree, manifestsOf, type PlannedImage, type WalkedImage } from './image.ts';
+import {
+  type ImageRequest,
+  type ManifestTree,
+  manifestsOf,
+  type PlannedImage,
+  type WalkedImage,
+} from './image.ts';
 
 /** A config or layer, and where it is fetched from. */
 export interface PlannedBlob {
@@ -59,7 +65,7 @@ export function planContent(parts: readonly PartContent[]): ContentPlan {
     sizes.set(digest, size);
   };
   let size = 0;
-  const planned = images.map(({ image: { request, tree }, ...rest }): PlannedImage => {
+  const planned = images.map(({ request, tree, parts: its }): PlannedImage => {
     const blobs = new Map<Digest, Descriptor>();
     for (const { descriptor, bytes, manifest } of manifestsOf(tree)) {
       checkSize(descriptor);
@@ -75,7 +81,7 @@ export function planContent(parts: readonly PartContent[]): ContentPlan {
     }
     return {
       ...request,
-      ...rest,
+      parts: its,
       descriptor: tree.descriptor,
       manifests: bottomUp(tree),
       blobs: [...blobs.values()],
@@ -89,36 +95,47 @@ export function planContent(parts: readonly PartContent[]): ContentPlan {
   };
 }
 
+interface JoinedImage extends WalkedImage {
+  readonly parts: number[];
+}
+
 /** The images of all parts, those of the first part first; each name and digest once. */
-function joined(
-  parts: readonly PartContent[],
-): readonly { image: WalkedImage; name: string; parts: number[] }[] {
-  const found = new Map<string, { image: WalkedImage; name: string; parts: number[] }>();
-  const digestsOf = new Map<string, Set<Digest>>();
-  const placeOf = new Map<Digest, WalkedImage>();
+function joined(parts: readonly PartContent[]): readonly JoinedImage[] {
+  const found = new Map<string, JoinedImage>();
+  const namesakes = new Map<string, Set<Digest>>();
+  const placeOf = new Map<Digest, ImageRequest>();
   for (const [part, { images }] of parts.entries()) {
-    for (const image of images) {
-      const { name, descriptor, proof, place } = image.request;
+    for (const { request, tree } of images) {
+      const { name, descriptor, place } = request;
       const { digest } = descriptor;
-      const elsewhere = placeOf.get(digest)?.request ?? image.request;
+      const elsewhere = placeOf.get(digest) ?? request;
       if (elsewhere.place !== place)
         throw contradiction(digest, [elsewhere.name, name], 'belong into two repositories');
-      placeOf.set(digest, image);
+      placeOf.set(digest, request);
       const key = `${name} ${digest}`;
       const known = found.get(key);
-      if (known === undefined) found.set(key, { image, name, parts: [part] });
-      else if (known.image.request.proof !== proof)
-        throw contradiction(digest, [name], 'have two proofs');
-      else if (known.parts.at(-1) !== part) known.parts.push(part);
-      digestsOf.set(name, (digestsOf.get(name) ?? new Set()).add(digest));
+      if (known === undefined) found.set(key, { request, tree, parts: [part] });
+      else {
+        if (known.parts.at(-1) !== part) known.parts.push(part);
+        found.set(key, { ...known, request: both(known.request, request) });
+      }
+      namesakes.set(name, (namesakes.get(name) ?? new Set()).add(digest));
     }
   }
-  return [...found.values()].map((one) => {
-    const isShared = digestsOf.get(one.name)!.size > 1;
-    return isShared
-      ? { ...one, name: `${one.name}@${one.image.request.descriptor.digest.slice(7, 19)}` }
-      : one;
+  return [...found.values()].map(({ request, tree, parts: its }) => {
+    const { name, descriptor } = request;
+    if (namesakes.get(name)!.size === 1) return { request, tree, parts: its };
+    const unique = `${name}@${descriptor.digest.slice(7, 19)}`;
+    return { request: { ...request, name: unique }, tree, parts: its };
   });
+}
+
+/** What two parts ask of one image: it has all its tags, and is last where it is last for one. */
+function both(one: ImageRequest, other: ImageRequest): ImageRequest {
+  if (one.proof !== other.proof)
+    throw contradiction(one.descriptor.digest, [one.name], 'have two proofs');
+  const order = one.order === 'last' ? one.order : other.order;
+  return { ...one, order, tags: [...new Set([...one.tags, ...other.tags])] };
 }
 
 function contradiction(digest: Digest, names: readonly string[], what: string): BundleError {
@@ -131,7 +148,10 @@ function contradiction(digest: Digest, names: readonly string[], what: string): 
   );
 }
 
-/** All configs and layers in the order of use, behind those that lead: of each part the first, then of each the second. */
+/**
+ * All configs and layers in the order of use, behind those that lead: of each part the first, then
+ * of each the second.
+ */
 function blobsOf(
   images: readonly PlannedImage[],
   parts: readonly PartContent[],
@@ -149,7 +169,10 @@ function blobsOf(
   };
   const rows = Math.max(0, ...parts.map(({ leading }) => leading.length));
   for (let row = 0; row < rows; row += 1) {
-    for (const { leading } of parts) leading.slice(row, row + 1).forEach(add);
+    for (const { leading } of parts) {
+      const descriptor = leading[row];
+      if (descriptor !== undefined) add(descriptor);
+    }
   }
   for (const image of images) image.blobs.forEach(add);
   return [...blobs.values()];
@@ -158,6 +181,7 @@ function blobsOf(
 function bottomUp(tree: ManifestTree): Descriptor[] {
   const order = new Map<Digest, Descriptor>();
   const visit = ({ descriptor, children }: ManifestTree): void => {
+    if (order.has(descriptor.digest)) return;
     children.forEach(visit);
     order.set(descriptor.digest, descriptor);
   };
@@ -177,7 +201,30 @@ export function checkMetadataSize(bytes: number): void {
   );
 }
 
-/** Names of the images that need a manifest or blob: what a damaged one breaks. */
+/**
+ * The images that need each manifest and blob: what a damaged one breaks. For a single digest
+ * {@link imagesUsing} is enough.
+ */
+export function usersOf({
+  images,
+}: Pick<ContentPlan, 'images'>): ReadonlyMap<Digest, readonly PlannedImage[]> {
+  const users = new Map<Digest, PlannedImage[]>();
+  for (const image of images) {
+    // One digest may be both a manifest and a blob of an image.
+    for (const digest of digestsOf(image)) {
+      const known = users.get(digest);
+      if (known === undefined) users.set(digest, [image]);
+      else known.push(image);
+    }
+  }
+  return users;
+}
+
+function digestsOf({ manifests, blobs }: PlannedImage): ReadonlySet<Digest> {
+  return new Set([...manifests, ...blobs].map(({ digest }) => digest));
+}
+
+/** Names of the images that need a manifest or blob. Every call looks through all images. */
 export function imagesUsing(
   { images }: Pick<ContentPlan, 'images'>,
   digest: Digest,

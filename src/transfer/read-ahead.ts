@@ -1,4 +1,3 @@
-import { BufferRing, type Lent } from './ring.ts';
 import type { ByteStream } from '../core/bytes.ts';
 import { anySignal, forEachLimited, type Limit } from '../core/concurrency.ts';
 import type { Descriptor } from '../core/descriptor.ts';
@@ -6,6 +5,8 @@ import { BundleError, hasCode } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
 import type { PlannedBlob } from './plan.ts';
 import type { RateLimit } from './rate.ts';
+import { BufferRing, type Lent } from './ring.ts';
+import { onSide, streamOn } from './sides.ts';
 import { verified, verifiedWhole, type VerifiedStream } from './verified.ts';
 
 const MiB = 1024 * 1024;
@@ -42,7 +43,8 @@ export interface ReadAheadOptions {
  * one is checked as it goes, and `consume` fails at its end if it is wrong. Wrong content is
  * fetched once more, whole and in one stream, before it is a failure; `consume` is then called
  * again for the same blob.
- * @throws BundleError of the fetch or of `consume`, naming the image.
+ * @throws BundleError naming the image: of the fetch on the side of the source, of `consume` on
+ * that of the target.
  */
 export async function readAhead(
   blobs: readonly PlannedBlob[],
@@ -105,7 +107,7 @@ async function consumeOne(
           : checkedOnTheWay(segments, descriptor, ring),
       );
     } catch (error) {
-      if (!hasCode(error, 'CONTENT_MISMATCH')) throw error;
+      if (!hasCode(error, 'CONTENT_MISMATCH') || error.side !== 'source') throw error;
       observe({
         type: 'retried',
         what: descriptor.digest,
@@ -121,14 +123,20 @@ async function consumeOne(
       await consume(
         blob,
         verified(
-          counted(store.fetch(descriptor, { signal }), { signal, observe, limit }),
+          streamOn(
+            'source',
+            counted(store.fetch(descriptor, { signal }), { signal, observe, limit }),
+          ),
           descriptor,
         ),
       );
     }
   } catch (error) {
-    throw error instanceof BundleError ? error.about(`image ${image}`) : error;
+    if (!(error instanceof BundleError)) throw error;
+    throw error.onSide(error.side ?? 'target').about(`image ${image}`);
   }
+  // Whatever was not read to its end shall not keep its place.
+  for (const segment of segments) segment.abandon(ring);
   observe({ type: 'finished', digest: descriptor.digest, bytes: descriptor.size, image });
 }
 
@@ -185,7 +193,6 @@ class Segment {
   #reject!: (error: unknown) => void;
   #lent: Lent | undefined;
   #received = 0;
-  #underWay = false;
   #abandoned = false;
 
   constructor(blob: PlannedBlob, range: { start: number; end: number }) {
@@ -207,13 +214,10 @@ class Segment {
   /** Never throws: the failure is what {@link bytes} throws. */
   async fetch(ring: BufferRing, { signal, observe, limit }: ReadAheadOptions): Promise<void> {
     const { start, end } = this.#range;
-    if (this.#abandoned) return;
-    this.#underWay = true;
     try {
-      const lent = await abortable(ring.borrow(end - start), signal, (late) => {
-        ring.giveBack(late);
-      });
+      const lent = await abortable(ring.borrow(end - start), signal);
       this.#lent = lent;
+      if (this.#isAbandoned()) return;
       const whole = start === 0 && end === this.blob.descriptor.size;
       for await (const chunk of this.blob.store.fetch(this.blob.descriptor, {
         signal,
@@ -228,9 +232,8 @@ class Segment {
       }
       this.#resolve(lent.bytes.subarray(0, this.#received));
     } catch (error) {
-      this.#reject(error);
+      this.#reject(onSide(error, 'source'));
     } finally {
-      this.#underWay = false;
       if (this.#isAbandoned()) this.release(ring);
     }
   }
@@ -246,10 +249,10 @@ class Segment {
     return this.#done;
   }
 
-  /** Nobody wants it any more: its buffer goes back as soon as nothing writes into it. */
+  /** Nobody wants it any more: from here on nothing is written into its buffer. */
   abandon(ring: BufferRing): void {
     this.#abandoned = true;
-    if (!this.#underWay) this.release(ring);
+    this.release(ring);
   }
 
   release(ring: BufferRing): void {
@@ -259,26 +262,19 @@ class Segment {
   }
 }
 
-/** Waits for `promise` or the abort, whichever is first; what comes late is handed to `discard`. */
-async function abortable<T>(
-  promise: Promise<T>,
-  signal: AbortSignal,
-  discard: (late: T) => void,
-): Promise<T> {
+/** Waits for `promise` or the abort, whichever is first. */
+function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
-  let onAbort: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => {
-      void promise.then(discard);
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
       reject(signal.reason as Error);
     };
     signal.addEventListener('abort', onAbort, { once: true });
+    void promise.then((value) => {
+      signal.removeEventListener('abort', onAbort);
+      resolve(value);
+    });
   });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    if (onAbort) signal.removeEventListener('abort', onAbort);
-  }
 }
 
 function tooLong(descriptor: Descriptor): BundleError {

@@ -19,6 +19,8 @@ export class BufferRing {
   readonly #waiting: { readonly length: number; readonly grant: (lent: Lent) => void }[] = [];
   /** Where the next stretch begins. */
   #head = 0;
+  /** Bytes of the stretches that are not free yet. */
+  #taken = 0;
 
   /**
    * @param capacity bytes that can be in flight together, whatever their division into stretches.
@@ -44,7 +46,10 @@ export class BufferRing {
     const loan = this.#loans.find((candidate) => candidate === lent);
     if (loan === undefined) throw new RangeError('given back what was not lent');
     loan.isBack = true;
-    while (this.#loans[0]?.isBack === true) this.#loans.shift();
+    for (let [oldest] = this.#loans; oldest?.isBack === true; [oldest] = this.#loans) {
+      this.#loans.shift();
+      this.#taken -= oldest.bytes.length;
+    }
     this.#serve();
   }
 
@@ -59,6 +64,7 @@ export class BufferRing {
         isBack: false,
       };
       this.#head = loan.end;
+      this.#taken += next.length;
       this.#loans.push(loan);
       next.grant(loan);
     }
@@ -71,9 +77,12 @@ export class BufferRing {
   #placeFor(length: number): number | undefined {
     const oldest = this.#loans[0];
     if (oldest === undefined) return 0;
+    const fits = this.#head + length <= this.#memory.length;
+    // Stretches without a byte are in nobody's way.
+    if (this.#taken === 0) return fits ? this.#head : 0;
     const tail = oldest.end - oldest.bytes.length;
     if (this.#head > tail) {
-      if (this.#head + length <= this.#memory.length) return this.#head;
+      if (fits) return this.#head;
       return length < tail ? 0 : undefined;
     }
     return this.#head + length < tail ? this.#head : undefined;

@@ -1,8 +1,9 @@
 import { type Limit, mapLimited } from '../core/concurrency.ts';
 import type { Digest } from '../core/digest.ts';
 import { hasCode } from '../core/errors.ts';
-import type { PlannedImage } from './plan.ts';
 import type { Store } from '../core/store.ts';
+import type { PlannedImage } from './image.ts';
+import { onSide } from './sides.ts';
 
 /** A tag that names something at a target already. */
 export interface TagState {
@@ -38,7 +39,7 @@ export async function surveyTags(
         };
       } catch (error) {
         if (hasCode(error, 'NOT_FOUND')) return { image, tag, target, current: undefined };
-        throw error;
+        throw onSide(error, 'target');
       }
     },
     signal,

@@ -196,7 +196,11 @@ function mismatch(
     {
       expected,
       got,
-      hint: 'The bytes are not those that were promised: fetch or copy them again, from another source if it happens twice.',
+      // Who gave the bytes had promised them: a store that checks what it is given says so.
+      side: 'source',
+      hint:
+        'The bytes are not those that were promised: fetch or copy them again, ' +
+        'from another source if it happens twice.',
     },
   );
 }

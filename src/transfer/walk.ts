@@ -33,8 +33,8 @@ export class ManifestWalker {
   }
 
   /**
-   * @throws BundleError CONTENT_MISMATCH or UNSUPPORTED_CONTENT for manifests that are not what they
-   * should be, naming the image.
+   * @throws BundleError CONTENT_MISMATCH or UNSUPPORTED_CONTENT for manifests that are not what
+   * they should be, naming the image.
    */
   async walk(requests: readonly ImageRequest[]): Promise<WalkedImage[]> {
     const { concurrency, signal } = this.#options;

@@ -16,15 +16,15 @@ import { type FileJob, packToFiles, planFiles } from '../packing/to-files.ts';
 import { packToPipe } from '../packing/to-pipe.ts';
 
 /** What is packed, signed by whom, from where. */
-export interface PackRequest extends PartsRequest, NameRequest {
+export interface PackIntoPipeRequest extends PartsRequest, NameRequest {
   readonly key: KeySource;
   readonly network: NetworkOptions;
   /** Bytes per second at which blobs are fetched at most. */
   readonly limitRate?: number | undefined;
 }
 
-export interface PackToFilesRequest
-  extends PackRequest, Pick<FileJob, 'volumeSize' | 'stopAfter' | 'restart'> {
+export interface PackRequest
+  extends PackIntoPipeRequest, Pick<FileJob, 'volumeSize' | 'stopAfter' | 'restart'> {
   /** A folder, or a file that is called like a bundle. */
   readonly output: string;
   /** A damage map: then only what it lists is packed, as a patch for the bundle that it is of. */
@@ -33,7 +33,7 @@ export interface PackToFilesRequest
 }
 
 /** Makes a bundle: find and prove its parts, plan to the byte, sign, then fetch and append every blob once. */
-export async function pack(request: PackToFilesRequest, context: Context): Promise<PackReport> {
+export async function pack(request: PackRequest, context: Context): Promise<PackReport> {
   const { repairFile, dryRun } = request;
   const output = await parseOutput(request.output);
   if (!dryRun) await prepareFolder(output.folder);
@@ -64,7 +64,7 @@ export async function pack(request: PackToFilesRequest, context: Context): Promi
 
 /** Makes a bundle, and writes it into a pipe instead of files. */
 export async function packIntoPipe(
-  request: PackRequest,
+  request: PackIntoPipeRequest,
   output: Writable,
   context: Context,
 ): Promise<PackReport> {
@@ -80,7 +80,7 @@ export async function packIntoPipe(
 const NO_FILE: Output = { folder: '', name: undefined };
 
 async function withNetwork<T>(
-  request: PackRequest,
+  request: PackIntoPipeRequest,
   context: Context,
   work: (network: Network) => Promise<T>,
 ): Promise<T> {

@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { Fault } from '../bundle/reading/fault.ts';
 import { volumesMissing } from '../bundle/reading/found-volumes.ts';
 import type { Context } from '../core/context.ts';
-import { type BundleError, gravest, hasCode, systemCode } from '../core/errors.ts';
+import { type BundleError, gravest, systemCode } from '../core/errors.ts';
 import { deliver, type DeliveryReport, type DeliveryRequest } from '../delivering/deliver.ts';
 import { type Closure, selectParts } from '../kinds/closure.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
@@ -95,6 +95,7 @@ function announce(
 
 /** Whether a failure of the bundle is one of its bytes: anything else ends the run. */
 function isDamageOfSource(error: BundleError): boolean {
-  if (hasCode(error, 'CONTENT_MISMATCH') || hasCode(error, 'BUNDLE_UNUSABLE')) return true;
-  return hasCode(error, 'DISK') && systemCode(error.cause) === 'EIO';
+  const { code, cause } = error;
+  if (code === 'CONTENT_MISMATCH' || code === 'BUNDLE_UNUSABLE') return true;
+  return code === 'DISK' && systemCode(cause) === 'EIO';
 }

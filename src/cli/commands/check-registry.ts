@@ -1,7 +1,8 @@
 import { parseTarget, planDestinations } from '../../kinds/destinations.ts';
 import { count, requiredText, text } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { networkRequest, registryOptions, repositoryOptions } from '../options/options.ts';
+import { repositoryOptions } from '../options/delivery.ts';
+import { networkRequest, registryOptions } from '../options/network.ts';
 import { checkRegistryReport } from '../present/check-report.ts';
 
 export const checkRegistryCommand: Command = {

@@ -1,12 +1,11 @@
 import { flag } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { openRequest, trustOptions } from '../options/options.ts';
+import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
 import { inspectReport } from '../present/bundle-report.ts';
-import { pipedPositional } from './verify.ts';
 
 export const inspectCommand: Command = {
   usage: 'inspect <PATH..>',
-  summary: 'say what a bundle holds: release, images, sizes, signer',
+  summary: 'say what a bundle holds: parts, images, sizes, signer',
   examples: [
     ['$0 inspect /media/usb', 'release, signer and the largest images'],
     ['$0 inspect /media/usb --images', 'every image with its digest'],
@@ -16,6 +15,6 @@ export const inspectCommand: Command = {
   options: { images: { type: 'boolean', describe: 'list every image' }, ...trustOptions },
   async run(args, context, io) {
     const { inspect } = await import('../../workflows/inspect.ts');
-    return inspectReport(await inspect(openRequest(args, io), context), flag(args, 'images'));
+    return inspectReport(await inspect(await openRequest(args, io), context), flag(args, 'images'));
   },
 };

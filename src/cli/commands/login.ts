@@ -5,7 +5,7 @@ import { flag, requiredText, text } from '../arguments.ts';
 import { ask, askHidden, canAsk } from '../ask.ts';
 import type { Arguments, Command } from '../command.ts';
 import type { Io } from '../io.ts';
-import { connectionRequest, loginOptions } from '../options/options.ts';
+import { connectionRequest, loginOptions } from '../options/network.ts';
 import { facts } from '../present/table.ts';
 
 const REGISTRY = {

@@ -1,23 +1,18 @@
+import { flag } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import {
-  bothSidesOptions,
-  deliveryOptions,
-  deliveryRequest,
-  dryRunOption,
-  sourceOptions,
-  networkRequest,
-  releaseOptions,
-  releaseRequest,
-} from '../options/options.ts';
+import { dryRunOption } from '../options/common.ts';
+import { deliveryOptions, deliveryRequest } from '../options/delivery.ts';
+import { bothSidesOptions, networkRequest, sourceOptions } from '../options/network.ts';
+import { releaseOptions, releaseParts, versionPositional } from '../options/release.ts';
 import { mirrorReport } from '../present/delivery-report.ts';
 
 export const mirrorCommand: Command = {
-  usage: 'mirror [VERSION]',
-  summary: 'copy a release from registry to registry, with no file between',
+  usage: 'mirror [VERSION..]',
+  summary: 'copy releases from registry to registry, with no file between',
   examples: [
     ['$0 mirror 4.17.3 --to registry.example.com:5000/ocp4', 'where both sides can be reached'],
   ],
-  positionals: { VERSION: { type: 'string', describe: 'version of the release, as in 4.17.3' } },
+  positionals: versionPositional,
   options: {
     ...deliveryOptions,
     ...releaseOptions,
@@ -26,16 +21,13 @@ export const mirrorCommand: Command = {
     ...dryRunOption,
   },
   async run(args, context) {
+    const request = {
+      parts: await releaseParts(args),
+      referrers: flag(args, 'referrers'),
+      delivery: deliveryRequest(args),
+      network: networkRequest(args),
+    };
     const { mirror } = await import('../../workflows/mirror.ts');
-    return mirrorReport(
-      await mirror(
-        {
-          release: releaseRequest(args),
-          delivery: deliveryRequest(args),
-          network: networkRequest(args),
-        },
-        context,
-      ),
-    );
+    return mirrorReport(await mirror(request, context));
   },
 };

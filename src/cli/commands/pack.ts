@@ -1,39 +1,27 @@
-import { VOLUME_SIZES } from '../../bundle/format/volume-sizes.ts';
 import { BundleError } from '../../core/errors.ts';
-import type { Arguments, Command } from '../command.ts';
-import { byteCount, count, flag, requiredText, text, volumeSize } from '../arguments.ts';
-import {
-  dryRunOption,
-  sourceOptions,
-  networkRequest,
-  releaseOptions,
-  releaseRequest,
-} from '../options/options.ts';
+import { byteCount, flag, requiredText, text, volumeSize } from '../arguments.ts';
+import type { Command } from '../command.ts';
+import { dryRunOption } from '../options/common.ts';
+import { mediaOptions, restartOption, stopAfter } from '../options/media.ts';
+import { networkRequest, sourceOptions } from '../options/network.ts';
+import { releaseOptions, releaseParts, versionPositional } from '../options/release.ts';
+import { one } from '../options/table.ts';
 import { keySource } from '../passphrase.ts';
-import { PIPE, outputPipe } from '../pipes.ts';
+import { outputPipe, PIPE } from '../pipes.ts';
 import { packReport, pipedReport } from '../present/pack-report.ts';
 
-export const restartOption = {
-  restart: { type: 'boolean', describe: 'begin anew, and drop what an earlier run has left' },
-} as const;
-
-export const volumeSizeOption = {
-  'volume-size': {
-    type: 'string',
-    requiresArg: true,
-    describe: `cut the bundle into volumes of at most so many bytes, or for ${Object.keys(VOLUME_SIZES).join(', ')}`,
-    group: 'Media:',
-  },
-} as const;
+/** Options that have no meaning for a pipe. */
+const FOR_FILES = ['volume-size', 'stop-after', 'repair', 'restart', 'dry-run'] as const;
 
 export const packCommand: Command = {
-  usage: 'pack [VERSION]',
-  summary: 'make a bundle of a release',
+  usage: 'pack [VERSION..]',
+  summary: 'make a bundle of one or several releases',
   examples: [
     ['$0 pack 4.17.3 -o /media/usb', 'x86_64, signed with your own key'],
+    ['$0 pack 4.17.3 4.17.5 -o /media/usb', 'two releases; what they share is carried once'],
     [
-      '$0 pack 4.17.3 --arch multi -o /media/usb --dry-run',
-      'exact size and image list; nothing is written',
+      '$0 pack 4.17.3 --arch x86_64,aarch64 -o /media/usb --dry-run',
+      'exact size, and what each part adds; nothing is written',
     ],
     [
       '$0 pack --from quay.io/openshift-release-dev/ocp-release@sha256:… -o .',
@@ -49,42 +37,20 @@ export const packCommand: Command = {
       'fetched from a mirror, digests unchanged',
     ],
   ],
-  positionals: { VERSION: { type: 'string', describe: 'version of the release, as in 4.17.3' } },
+  positionals: versionPositional,
   options: {
-    out: {
+    out: one('folder, file that ends with .tar.zst, or - for stdout', {
       alias: 'o',
-      type: 'string',
-      requiresArg: true,
       demandOption: true,
-      describe: 'folder, file that ends with .tar.zst, or - for stdout',
-    },
+    }),
+    name: one('what the bundle is called, and its file before .tar.zst (default ocp-VERSION-ARCH)'),
     ...releaseOptions,
-    key: {
-      type: 'string',
-      requiresArg: true,
-      describe: 'PEM key to sign with (default $BUNDLE_KEY, else your own, made on first use)',
+    key: one('PEM key to sign with (default $BUNDLE_KEY, else your own, made on first use)', {
       group: 'Trust:',
-    },
+    }),
     ...sourceOptions,
-    ...volumeSizeOption,
-    'stop-after': {
-      type: 'string',
-      requiresArg: true,
-      describe: 'finish so many volumes, and let the same command go on later with another medium',
-      group: 'Media:',
-    },
-    'limit-rate': {
-      type: 'string',
-      requiresArg: true,
-      describe: 'bytes per second at most, as in 50M',
-      group: 'Registries:',
-    },
-    repair: {
-      type: 'string',
-      requiresArg: true,
-      describe: 'what bundle verify --damage has written: pack only what it lists, as a patch',
-      group: 'Media:',
-    },
+    'limit-rate': one('bytes per second at most, as in 50M', { group: 'Registries:' }),
+    ...mediaOptions,
     ...restartOption,
     ...dryRunOption,
   },
@@ -92,48 +58,32 @@ export const packCommand: Command = {
   async run(args, context, io) {
     const output = requiredText(args, 'out');
     const common = {
-      release: releaseRequest(args),
+      parts: await releaseParts(args),
+      name: text(args, 'name'),
+      referrers: flag(args, 'referrers'),
       key: keySource(args, io),
       network: networkRequest(args),
       limitRate: byteCount(args, 'limit-rate'),
     };
+    const { pack, packIntoPipe } = await import('../../workflows/pack.ts');
     if (output === PIPE) {
-      const forFiles = ['volume-size', 'stop-after', 'repair', 'restart', 'dry-run'].find(
-        (name) => args[name] !== undefined,
-      );
+      const forFiles = FOR_FILES.find((name) => args[name] !== undefined);
       if (forFiles !== undefined) {
         throw new BundleError('USAGE', `--${forFiles} is for files, not for a pipe`, {
           hint: 'Name a folder or a file with -o.',
         });
       }
-      const { packIntoPipe } = await import('../../packing/pack-pipe.ts');
       return pipedReport(await packIntoPipe(common, outputPipe(io), context));
     }
-    const { pack } = await import('../../workflows/pack.ts');
-    const report = await pack(
-      {
-        ...common,
-        output,
-        volumeSize: volumeSize(args, 'volume-size'),
-        stopAfter: stopAfter(args),
-        repairFile: text(args, 'repair'),
-        restart: flag(args, 'restart'),
-        dryRun: flag(args, 'dry-run'),
-      },
-      context,
-    );
-    return packReport(report);
+    const request = {
+      ...common,
+      output,
+      volumeSize: volumeSize(args, 'volume-size'),
+      stopAfter: stopAfter(args),
+      repairFile: text(args, 'repair'),
+      restart: flag(args, 'restart'),
+      dryRun: flag(args, 'dry-run'),
+    };
+    return packReport(await pack(request, context));
   },
 };
-
-function stopAfter(args: Arguments): number | undefined {
-  const volumes = count(args, 'stop-after');
-  if (volumes === undefined || text(args, 'volume-size') !== undefined) return volumes;
-  throw new BundleError(
-    'USAGE',
-    '--stop-after counts volumes, and there are none without --volume-size',
-    {
-      hint: 'Say how large they are: --volume-size dvd, or a number of bytes.',
-    },
-  );
-}

@@ -1,11 +1,10 @@
 import { hexOf } from '../../core/digest.ts';
 import { flag, requiredText, volumeSize } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { openRequest, trustOptions } from '../options/options.ts';
-import { releaseFacts, releaseJson } from '../present/release-facts.ts';
+import { openRequest, pathsPositional, trustOptions } from '../options/bundle.ts';
+import { restartOption, volumeSizeOption } from '../options/media.ts';
+import { partsFacts, partsJson } from '../present/part-facts.ts';
 import { facts } from '../present/table.ts';
-import { restartOption, volumeSizeOption } from './pack.ts';
-import { pathsPositional } from './verify.ts';
 
 export const repairCommand: Command = {
   usage: 'repair <PATH..>',
@@ -36,12 +35,12 @@ export const repairCommand: Command = {
   async run(args, context) {
     const { repair } = await import('../../workflows/repair.ts');
     const request = {
-      bundle: openRequest(args),
+      bundle: await openRequest(args),
       output: requiredText(args, 'out'),
       volumeSize: volumeSize(args, 'volume-size'),
       restart: flag(args, 'restart'),
     };
-    const { path, volumes, size, bundleDigest, release, faults } = await repair(request, context);
+    const { path, volumes, size, bundleDigest, closure, faults } = await repair(request, context);
     const files = volumes.map((volume) => ({
       path: volume.path,
       size: volume.size,
@@ -53,7 +52,7 @@ export const repairCommand: Command = {
         size,
         bundleDigest: hexOf(bundleDigest),
         volumes: files,
-        release: releaseJson(release),
+        parts: partsJson(closure),
         faults,
       },
       text: facts([
@@ -61,7 +60,7 @@ export const repairCommand: Command = {
         ...files.map(
           (file) => ['file', `${file.path} (${file.size} bytes), sha256 ${file.digest}`] as const,
         ),
-        ...releaseFacts(release),
+        ...partsFacts(closure),
         ['bundle digest', hexOf(bundleDigest)],
         ['result', 'whole: every layer was hashed on its way'],
       ]),

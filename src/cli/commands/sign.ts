@@ -1,10 +1,9 @@
 import { hexOf } from '../../core/digest.ts';
 import { text, texts } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { trustOptions } from '../options/options.ts';
+import { pathsPositional, trustOptions } from '../options/bundle.ts';
 import { keySource } from '../passphrase.ts';
 import { facts } from '../present/table.ts';
-import { pathsPositional } from './verify.ts';
 
 export const signCommand: Command = {
   usage: 'sign <PATH..>',

@@ -1,24 +1,11 @@
-import { flag } from '../arguments.ts';
+import { flag, texts } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import {
-  deliveryOptions,
-  deliveryRequest,
-  dryRunOption,
-  networkRequest,
-  openRequest,
-  registryOptions,
-  trustOptions,
-} from '../options/options.ts';
+import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
+import { dryRunOption } from '../options/common.ts';
+import { deliveryOptions, deliveryRequest } from '../options/delivery.ts';
+import { networkRequest, registryOptions } from '../options/network.ts';
+import { many, yes } from '../options/table.ts';
 import { unpackReport } from '../present/delivery-report.ts';
-import { pipedPositional } from './verify.ts';
-
-const partialOption = {
-  partial: {
-    type: 'boolean',
-    describe:
-      'push the components that are whole, of a bundle that is damaged or lacks volumes; never the release',
-  },
-} as const;
 
 export const unpackCommand: Command = {
   usage: 'unpack <PATH..>',
@@ -28,6 +15,10 @@ export const unpackCommand: Command = {
     [
       '$0 unpack /media/usb --to registry.example.com:5000/ocp4 --dry-run',
       'where everything would go, and what is in the way',
+    ],
+    [
+      '$0 unpack /media/usb --release 4.17.5 --to registry.example.com:5000/ocp4',
+      'one of the releases in it',
     ],
     ['$0 unpack /media/usb --to oci:/srv/release', 'into an image layout'],
     [
@@ -41,25 +32,27 @@ export const unpackCommand: Command = {
   ],
   positionals: pipedPositional,
   options: {
-    ...partialOption,
+    release: many(
+      'push this release alone: VERSION, VERSION-ARCH or its digest (repeatable; default all)',
+    ),
+    partial: yes(
+      'push what is whole of a bundle that is damaged or lacks volumes; never a release that is not',
+    ),
     ...deliveryOptions,
     ...trustOptions,
     ...registryOptions,
     ...dryRunOption,
   },
   async run(args, context, io) {
-    const { unpack } = await import('../../workflows/unpack.ts');
     const delivery = deliveryRequest(args);
-    return unpackReport(
-      await unpack(
-        {
-          bundle: openRequest(args, io),
-          delivery,
-          network: networkRequest(args),
-          partial: flag(args, 'partial'),
-        },
-        context,
-      ),
-    );
+    const request = {
+      bundle: await openRequest(args, io),
+      delivery,
+      network: networkRequest(args),
+      select: texts(args, 'release'),
+      partial: flag(args, 'partial'),
+    };
+    const { unpack } = await import('../../workflows/unpack.ts');
+    return unpackReport(await unpack(request, context));
   },
 };

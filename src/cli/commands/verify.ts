@@ -1,20 +1,7 @@
 import { text } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { openRequest, trustOptions } from '../options/options.ts';
+import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
 import { verifyReport } from '../present/bundle-report.ts';
-
-export const pathsPositional = {
-  PATH: {
-    type: 'string',
-    describe: 'bundle, any volume of one, or folders that hold one or its volumes',
-    demandOption: true,
-  },
-} as const;
-
-/** The same for commands that read through once. */
-export const pipedPositional = {
-  PATH: { ...pathsPositional.PATH, describe: `${pathsPositional.PATH.describe}; - for stdin` },
-} as const;
 
 export const verifyCommand: Command = {
   usage: 'verify <PATH..>',
@@ -40,7 +27,7 @@ export const verifyCommand: Command = {
   async run(args, context, io) {
     const { verify } = await import('../../workflows/verify.ts');
     return verifyReport(
-      await verify({ ...openRequest(args, io), damageFile: text(args, 'damage') }, context),
+      await verify({ ...(await openRequest(args, io)), damageFile: text(args, 'damage') }, context),
     );
   },
 };

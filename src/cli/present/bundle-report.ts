@@ -3,7 +3,9 @@ import type { InspectedImage, InspectReport } from '../../workflows/inspect.ts';
 import type { VerifyReport } from '../../workflows/verify.ts';
 import type { Outcome } from '../command.ts';
 import { formatBytes, printable } from '../units.ts';
-import { bundleFacts, bundleJson, releaseFacts, trustAdvice } from './release-facts.ts';
+import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
+import { partsFacts } from './part-facts.ts';
+import type { Rows } from './part-report.ts';
 import { columns, facts } from './table.ts';
 
 const LARGEST = 10;
@@ -14,7 +16,7 @@ export function verifyReport({ bundle, blobs, bytes }: VerifyReport): Outcome {
   const text = [
     facts([
       ...bundleFacts(bundle),
-      ...releaseFacts(bundle.release),
+      ...partsFacts(bundle.closure),
       [
         'checked',
         `every byte: ${blobs} blobs (${formatBytes(bytes)}) hashed, everything between them computed and compared`,
@@ -30,10 +32,10 @@ export function verifyReport({ bundle, blobs, bytes }: VerifyReport): Outcome {
 }
 
 export function inspectReport(
-  { bundle, images, blobs, layerBytes, missing }: InspectReport,
+  { bundle, unknownKinds, images, blobs, layerBytes, missing }: InspectReport,
   all: boolean,
 ): Outcome {
-  const { release } = bundle;
+  const { closure } = bundle;
   const listed = all
     ? images
     : images.toSorted((a, b) => (b.ownSize ?? 0) - (a.ownSize ?? 0)).slice(0, LARGEST);
@@ -50,34 +52,46 @@ export function inspectReport(
     role === 'referrer' && subject !== undefined
       ? `${artifactType ?? 'referrer'} of ${nameOf(subject)}`
       : name;
-  const rows = listed.map(
-    (image) => [label(image), image.digest, shown(image.size), shown(image.ownSize)] as const,
-  );
+  // Of a single part everybody knows that all images are its own.
+  const partsOf = ({ parts }: InspectedImage): string[] =>
+    bundle.labels.length > 1 ? [parts.join(', ')] : [];
+  const rows = listed.map((image) => [
+    ...[label(image), image.digest, shown(image.size), shown(image.ownSize)],
+    ...partsOf(image),
+  ]);
+  const heads = ['NAME', 'DIGEST', 'SIZE', 'OWN', ...(bundle.labels.length > 1 ? ['PART'] : [])];
   const text = [
     facts([
       ...bundleFacts(bundle),
-      ...(release === undefined ? UNDERIVED : releaseFacts(release)),
+      ...(closure === undefined ? underived(bundle, unknownKinds) : partsFacts(closure)),
       ['blobs', `${blobs}, layers ${formatBytes(layerBytes)}`],
       ['volumes', volumesText(bundle, missing.volumes)],
     ]),
     '',
     all ? 'images:' : `the ${listed.length} largest images (--images lists all ${images.length}):`,
-    columns([['NAME', 'DIGEST', 'SIZE', 'OWN'], ...rows]),
+    columns([heads, ...rows]),
     ...missingText(missing),
     '',
-    'Signatures, listing and manifests were checked; layers were not read: bundle verify does that.',
+    'Signatures, listing and manifests were checked; layers were not hashed: bundle verify does that.',
     ...trustAdvice(bundle),
   ].join('\n');
   return {
     text: printable(text),
-    json: { bundle: bundleJson(bundle), blobs, layerBytes, missing, images },
+    json: {
+      ...{ bundle: bundleJson(bundle), labels: bundle.labels, unknownKinds },
+      ...{ blobs, layerBytes, missing, images },
+    },
   };
 }
 
-/** Without the first volume the release cannot be proven here. */
-const UNDERIVED = [
-  ['release', 'NOT PROVEN: its manifests and its signature are in volume 1'],
-] as const;
+/** What the bundle says of its parts, where nothing of it can be derived. */
+function underived({ labels }: InspectReport['bundle'], unknownKinds: readonly string[]): Rows {
+  const why =
+    unknownKinds.length > 0
+      ? `NOT PROVEN: this program does not know the kind ${unknownKinds.join(', ')}`
+      : 'NOT PROVEN: the manifests and signatures are in volume 1';
+  return [['parts', `${labels.join(', ')}: ${why}`]];
+}
 
 function volumesText(
   { reader }: InspectReport['bundle'],
@@ -94,6 +108,6 @@ function missingText({ volumes, images }: InspectReport['missing']): readonly st
   return [
     '',
     `volumes ${volumes.join(', ')} are missing, which hold something of ${images.length} images:`,
-    ...images.map((name) => `  ${name}`),
+    ...images.map(({ name, parts }) => `  ${name} (${parts.join(', ')})`),
   ];
 }

@@ -1,23 +1,15 @@
-import type { DeliveryReport } from '../../delivering/deliver.ts';
+import type { DeliveredPart, DeliveryReport } from '../../delivering/deliver.ts';
 import type { MirrorReport } from '../../workflows/mirror.ts';
 import type { UnpackReport } from '../../workflows/unpack.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes, printable } from '../units.ts';
-import {
-  bundleFacts,
-  bundleJson,
-  releaseFacts,
-  releaseJson,
-  trustAdvice,
-} from './release-facts.ts';
+import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
+import { partsFacts, partsJson } from './part-facts.ts';
+import type { Rows } from './part-report.ts';
 import { columns, facts } from './table.ts';
 
 export function unpackReport({ bundle, delivery }: UnpackReport): Outcome {
-  const rows = [
-    ...bundleFacts(bundle),
-    ...releaseFacts(bundle.release),
-    ...deliveryFacts(delivery),
-  ];
+  const rows = [...bundleFacts(bundle), ...partsFacts(bundle.closure), ...deliveryFacts(delivery)];
   const text = [
     facts(rows),
     ...planText(delivery),
@@ -32,36 +24,28 @@ export function unpackReport({ bundle, delivery }: UnpackReport): Outcome {
   };
 }
 
-export function mirrorReport({ release, delivery }: MirrorReport): Outcome {
+export function mirrorReport({ closure, delivery }: MirrorReport): Outcome {
   const text = [
-    facts([...releaseFacts(release), ...deliveryFacts(delivery)]),
+    facts([...partsFacts(closure), ...deliveryFacts(delivery)]),
     ...planText(delivery),
     ...nextSteps(delivery),
   ].join('\n');
-  return { text: printable(text), json: { release: releaseJson(release), delivery } };
+  return { text: printable(text), json: { parts: partsJson(closure), delivery } };
 }
 
-function deliveryFacts({
-  releaseImage,
-  copied,
-  replacedTags,
-  resources,
-}: DeliveryReport): readonly (readonly [string, string | undefined])[] {
+function deliveryFacts({ parts, copied, replacedTags, resources }: DeliveryReport): Rows {
   const replaced = replacedTags.length === 0 ? undefined : replacedTags.join(', ');
-  if (copied === undefined)
+  if (copied === undefined) {
+    const named = parts.flatMap((part) => part.named.map(({ tagged }) => tagged));
     return [
-      ['would go to', releaseImage.tagged],
+      ['would go to', named.join(', ')],
       ['would replace', replaced],
     ];
+  }
   const { blobs, manifests, tags, left } = copied;
   const nothing = blobs.pushed + blobs.mounted + manifests.pushed + tags.set === 0;
   return [
-    ...(left.length > 0
-      ? [['release image', 'NOT PUSHED: not everything that it needs is there'] as const]
-      : [
-          ['release image', releaseImage.tagged] as const,
-          ['by digest', releaseImage.pinned] as const,
-        ]),
+    ...parts.flatMap(partRows),
     [
       'blobs',
       `${blobs.pushed} pushed (${formatBytes(blobs.pushedBytes)}), ${blobs.mounted} mounted, ${blobs.skipped} there already`,
@@ -73,13 +57,28 @@ function deliveryFacts({
     [
       'result',
       left.length > 0
-        ? 'PARTLY DONE: the release has no tag'
+        ? partlyDone(parts)
         : nothing
           ? 'everything was there already: nothing was uploaded'
           : 'complete',
     ],
     ['written', resources?.files.join(', ')],
   ];
+}
+
+function partRows({ kind, label, isWhole, named }: DeliveredPart): Rows {
+  if (isWhole !== true) return [[kind, `${label}: NOT NAMED, since something of it is missing`]];
+  return named.flatMap(({ tagged, pinned }): Rows => [
+    [kind, tagged],
+    ['by digest', pinned],
+  ]);
+}
+
+function partlyDone(parts: readonly DeliveredPart[]): string {
+  const whole = parts.filter(({ isWhole }) => isWhole);
+  const missing = parts.filter(({ isWhole }) => !isWhole).map(({ label }) => label);
+  const done = whole.length === 0 ? '' : `; ${whole.map(({ label }) => label).join(', ')} complete`;
+  return `PARTLY DONE: ${missing.join(', ')} has no tag${done}`;
 }
 
 function planText({ copied, images }: DeliveryReport): string[] {

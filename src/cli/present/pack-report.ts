@@ -1,21 +1,22 @@
 import { basename, dirname } from 'node:path';
 
 import { hexOf } from '../../core/digest.ts';
-import type { PackReport } from '../../workflows/pack.ts';
+import { labelsOf } from '../../kinds/closure.ts';
+import type { PackReport } from '../../packing/report.ts';
 import { BUNDLE_SUFFIX, PATCH_SUFFIX } from '../../bundle/format/names.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes } from '../units.ts';
-import { releaseFacts, releaseJson } from './release-facts.ts';
+import { partsFacts, partsJson } from './part-facts.ts';
 import { shellWord } from '../../core/text.ts';
 import { columns, facts } from './table.ts';
 
 /** Of a bundle that went into a pipe. */
 export function pipedReport(report: PackReport): Outcome {
-  const { size, bundleDigest, volumes, signer, release } = report;
+  const { size, bundleDigest, volumes, signer, closure } = report;
   const text = facts([
     ['packed', `into the pipe (${formatBytes(size)}, ${size} bytes)`],
     ['sha256 of the stream', volumes[0]?.digest && hexOf(volumes[0].digest)],
-    ...releaseFacts(release),
+    ...partsFacts(closure),
     ['bundle digest', hexOf(bundleDigest)],
     ['signer', `${signer.id ?? ''} (${signer.algorithm})`],
   ]);
@@ -28,7 +29,7 @@ export function packReport(report: PackReport): Outcome {
 }
 
 function packedText(report: PackReport): string {
-  const { path, size, bundleDigest, signer, release, kept, before, left } = report;
+  const { path, size, bundleDigest, signer, closure, kept, before, left } = report;
   const verify = `bundle verify ${shellWord(dirname(path))} --bundle-digest ${hexOf(bundleDigest)}`;
   const checkSums = `(cd ${shellWord(dirname(path))} && sha256sum -c ${shellWord(`${basename(path, BUNDLE_SUFFIX)}.sha256`)})`;
   return [
@@ -36,7 +37,7 @@ function packedText(report: PackReport): string {
       ['packed', `${path} (${formatBytes(size)}, ${size} bytes)`],
       ...volumeFacts(report),
       ['of an earlier run', keptText(kept)],
-      ...releaseFacts(release),
+      ...partsFacts(closure),
       ['bundle digest', hexOf(bundleDigest)],
       ['signer', `${signer.id ?? ''} (${signer.algorithm})`],
     ]),
@@ -47,7 +48,7 @@ function packedText(report: PackReport): string {
           '',
         ]
       : []),
-    'Write on the form that travels with the medium, or tell the other side by another way:',
+    'Write on the form that travels with the medium, or tell the other side out of band:',
     `  bundle digest  ${hexOf(bundleDigest)}`,
     `  signer         ${signer.id ?? ''}`,
     'Then unmount the medium, put it in again, and read it back. A read before that comes from memory and proves nothing about the medium:',
@@ -82,17 +83,19 @@ function keptText({ layers, bytes, finished }: PackReport['kept']): string | und
 }
 
 function dryRunText(report: PackReport): string {
-  const { path, size, bundleDigest, signer, release, space } = report;
-  const images = release.content.images.map(
-    ({ name, descriptor }) => [name, descriptor.digest] as const,
-  );
+  const { path, size, bundleDigest, signer, closure, space } = report;
+  const isOne = closure.parts.length === 1;
+  const images = closure.content.images.map((image) => [
+    ...[image.name, image.descriptor.digest],
+    ...(isOne ? [] : [labelsOf(image, closure).join(', ')]),
+  ]);
   return [
     facts([
       ['would pack', path],
       ['size', `${size} bytes (${formatBytes(size)})`],
       ...volumeFacts(report),
       ['free space', space && `${space.free} bytes (${formatBytes(space.free)})`],
-      ...releaseFacts(release),
+      ...partsFacts(closure),
       ['bundle digest', hexOf(bundleDigest)],
       [
         'signer',
@@ -109,6 +112,7 @@ function dryRunText(report: PackReport): string {
 }
 
 function json({
+  name,
   path,
   size,
   bundleDigest,
@@ -116,13 +120,14 @@ function json({
   before,
   left,
   signer,
-  release,
+  closure,
   space,
   kept,
   dryRun,
 }: PackReport): object {
   return {
     dryRun,
+    name,
     path,
     size,
     bundleDigest: hexOf(bundleDigest),
@@ -137,6 +142,6 @@ function json({
     signer: { id: signer.id, algorithm: signer.algorithm },
     freeSpace: space?.free,
     kept,
-    release: releaseJson(release),
+    parts: partsJson(closure),
   };
 }

@@ -1,0 +1,62 @@
+import { BundleError } from '../../core/errors.ts';
+import type { OpenRequest } from '../../opening/open-bundle.ts';
+import { count, text, texts } from '../arguments.ts';
+import type { Arguments } from '../command.ts';
+import type { Io } from '../io.ts';
+import { inputPipe, PIPE } from '../pipes.ts';
+import { releaseKeyOption } from './release.ts';
+import { many, one, type OptionTable } from './table.ts';
+
+export const pathsPositional = {
+  PATH: {
+    type: 'string',
+    describe: 'bundle, any volume of one, or folders that hold one or its volumes',
+    demandOption: true,
+  },
+} as const;
+
+/** The same for commands that read through once. */
+export const pipedPositional = {
+  PATH: { ...pathsPositional.PATH, describe: `${pathsPositional.PATH.describe}; - for stdin` },
+} as const;
+
+const group = 'Trust:';
+
+/** Who is believed about a bundle, and which one it has to be. */
+export const trustOptions: OptionTable = {
+  'trusted-key': many('PEM public key of a signer to trust for this run (repeatable)', { group }),
+  signatures: one('how many distinct trusted signers the bundle must have', { group }),
+  ...releaseKeyOption,
+  expect: many('a version that the bundle has to hold (repeatable)', { group }),
+  'bundle-digest': one('the bundle digest that you were told out of band', { group }),
+};
+
+/** @param io of a command that reads through once, so that a pipe will do. */
+export async function openRequest(args: Arguments, io?: Io): Promise<OpenRequest> {
+  const { KINDS } = await import('../../kinds/all.ts');
+  const paths = texts(args, 'PATH');
+  const isPiped = paths.includes(PIPE);
+  const forFiles = ['partial', 'damage'].find((name) => args[name] !== undefined);
+  if (isPiped && (io === undefined || forFiles !== undefined)) {
+    throw new BundleError(
+      'USAGE',
+      `${forFiles === undefined ? 'this command' : `--${forFiles}`} needs files, not a pipe`,
+    );
+  }
+  if (isPiped && paths.length > 1) {
+    throw new BundleError(
+      'USAGE',
+      'a pipe stands for a whole bundle: nothing can be named beside it',
+    );
+  }
+  return {
+    paths,
+    kinds: KINDS,
+    input: isPiped && io !== undefined ? inputPipe(io) : undefined,
+    trustedKeyFiles: texts(args, 'trusted-key'),
+    signatures: count(args, 'signatures'),
+    releaseKeyFiles: texts(args, 'release-key'),
+    expected: texts(args, 'expect'),
+    expectedDigest: text(args, 'bundle-digest'),
+  };
+}

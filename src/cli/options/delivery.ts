@@ -1,0 +1,40 @@
+import type { DeliveryRequest } from '../../delivering/deliver.ts';
+import { parseDeliveryTarget } from '../../delivering/delivery-target.ts';
+import { count, flag, requiredText, text } from '../arguments.ts';
+import type { Arguments } from '../command.ts';
+import { one, type OptionTable, yes } from './table.ts';
+
+/** How repositories are called at a target. */
+export const repositoryOptions: OptionTable = {
+  'release-repository': one(
+    'path of the repository for components (default NAMESPACE/openshift/release)',
+  ),
+  'release-images-repository': one(
+    'path of the repository for release images (default NAMESPACE/openshift/release-images)',
+  ),
+  'max-nested-paths': one(
+    'path components that the registry takes at most; the rest is joined with -',
+  ),
+};
+
+export const deliveryOptions: OptionTable = {
+  to: one('target: REGISTRY[/NAMESPACE], or oci:DIR for an image layout', { demandOption: true }),
+  ...repositoryOptions,
+  'replace-tags': yes('overwrite tags that name something else at the target'),
+  'resources-dir': one('where the resources for the cluster are written', {
+    default: './cluster-resources',
+  }),
+};
+
+export function deliveryRequest(args: Arguments): DeliveryRequest {
+  return {
+    to: parseDeliveryTarget(requiredText(args, 'to'), {
+      releaseRepository: text(args, 'release-repository'),
+      releaseImagesRepository: text(args, 'release-images-repository'),
+      maxNestedPaths: count(args, 'max-nested-paths'),
+    }),
+    replaceTags: flag(args, 'replace-tags'),
+    resourcesFolder: requiredText(args, 'resources-dir'),
+    dryRun: flag(args, 'dry-run'),
+  };
+}

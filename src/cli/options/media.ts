@@ -1,0 +1,41 @@
+import { VOLUME_SIZES } from '../../bundle/format/volume-sizes.ts';
+import { BundleError } from '../../core/errors.ts';
+import { count, text } from '../arguments.ts';
+import type { Arguments } from '../command.ts';
+import { one, type OptionTable, yes } from './table.ts';
+
+const group = 'Media:';
+
+export const restartOption: OptionTable = {
+  restart: yes('start over, and drop what an earlier run has left'),
+};
+
+export const volumeSizeOption: OptionTable = {
+  'volume-size': one(
+    `cut the bundle into volumes of at most so many bytes, or for ${Object.keys(VOLUME_SIZES).join(', ')}`,
+    { group },
+  ),
+};
+
+/** How a bundle is put on media, for the command that makes one. */
+export const mediaOptions: OptionTable = {
+  ...volumeSizeOption,
+  'stop-after': one(
+    'finish so many volumes, and let the same command continue later with another medium',
+    { group },
+  ),
+  repair: one('what bundle verify --damage has written: pack only what it lists, as a patch', {
+    group,
+  }),
+};
+
+/** @throws BundleError USAGE without a volume size */
+export function stopAfter(args: Arguments): number | undefined {
+  const volumes = count(args, 'stop-after');
+  if (volumes === undefined || text(args, 'volume-size') !== undefined) return volumes;
+  throw new BundleError(
+    'USAGE',
+    '--stop-after counts volumes, and there are none without --volume-size',
+    { hint: 'Say how large they are: --volume-size dvd, or a number of bytes.' },
+  );
+}

@@ -1,0 +1,75 @@
+import { parseMirrorOption } from '../../mirrors/rules.ts';
+import type { ConnectionOptions, NetworkOptions } from '../../network/network.ts';
+import { text, texts } from '../arguments.ts';
+import type { Arguments } from '../command.ts';
+import { many, one, type OptionTable } from './table.ts';
+
+const group = 'Registries:';
+
+const authfileOption: OptionTable = {
+  authfile: one('file with registry credentials, instead of the usual places', {
+    alias: ['a', 'registry-config'],
+    group,
+  }),
+};
+
+/** How hosts are reached, and what proves who they are. */
+const connectionOptions: OptionTable = {
+  'ca-file': many('PEM file of a certificate authority to trust as well (repeatable)', { group }),
+  'cert-dir': one(
+    'folder with HOST:PORT/*.crt, *.cert and *.key, or with such files for all registries',
+    { group },
+  ),
+  'insecure-registry': many('HOST[:PORT] that may be spoken to without verified TLS (repeatable)', {
+    group,
+  }),
+};
+
+export const loginOptions: OptionTable = { ...authfileOption, ...connectionOptions };
+
+export const registryOptions: OptionTable = {
+  ...authfileOption,
+  ...connectionOptions,
+  'registries-conf': one("file in the format of registries.conf, instead of this host's", {
+    group,
+  }),
+  concurrency: one('requests at a time', { default: '8', group }),
+};
+
+/** For commands that fetch something. */
+export const sourceOptions: OptionTable = {
+  ...registryOptions,
+  mirror: many('PREFIX=LOCATION: fetch PREFIX/… from LOCATION/…, digests unchanged (repeatable)', {
+    group,
+  }),
+  'idms-file': many(
+    'file with ImageDigestMirrorSets, ImageTagMirrorSets or ImageContentSourcePolicies to fetch by (repeatable)',
+    { alias: ['icsp-file', 'itms-file'], group },
+  ),
+};
+
+/** For commands that have a registry on both sides. */
+export const bothSidesOptions: OptionTable = {
+  'src-authfile': one('credentials for the source alone', { group }),
+  'dest-authfile': one('credentials for the target alone', { group }),
+};
+
+export function connectionRequest(args: Arguments): ConnectionOptions {
+  return {
+    caFiles: texts(args, 'ca-file'),
+    certificateFolder: text(args, 'cert-dir'),
+    insecureRegistries: texts(args, 'insecure-registry'),
+  };
+}
+
+export function networkRequest(args: Arguments): NetworkOptions {
+  return {
+    ...connectionRequest(args),
+    authfile: text(args, 'authfile'),
+    sourceAuthfile: text(args, 'src-authfile'),
+    targetAuthfile: text(args, 'dest-authfile'),
+    mirrors: texts(args, 'mirror').map(parseMirrorOption),
+    registriesConf: text(args, 'registries-conf'),
+    mirrorSetFiles: texts(args, 'idms-file'),
+  };
+}

@@ -1,0 +1,100 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import { isDigest } from '../../core/digest.ts';
+import { BundleError } from '../../core/errors.ts';
+import { formatRepository } from '../../core/reference.ts';
+import { type PartRequest, partRequest } from '../../kinds/kind.ts';
+import { ARCHITECTURES, parseArchitecture } from '../../kinds/release/architecture.ts';
+import { DEFAULT_SIGNATURE_STORES, OFFICIAL_RELEASES } from '../../kinds/release/official.ts';
+import type { ReleaseRequest } from '../../kinds/release/request.ts';
+import { flag, text, texts } from '../arguments.ts';
+import type { Arguments } from '../command.ts';
+import { many, one, type OptionTable, yes } from './table.ts';
+
+export const releaseKeyOption: OptionTable = {
+  'release-key': many(
+    'OpenPGP public key that releases may be signed with, beside the built-in ones (repeatable)',
+    { group: 'Trust:' },
+  ),
+};
+
+/** Which releases, from where, and what proves them. */
+export const releaseOptions: OptionTable = {
+  arch: many(`architecture: ${ARCHITECTURES.join(', ')}; several with commas, or repeated`, {
+    default: 'x86_64',
+  }),
+  from: one(
+    'where the release image is: REPOSITORY, a full reference, or oci:DIR (default quay.io/openshift-release-dev/ocp-release)',
+  ),
+  ...releaseKeyOption,
+  'signature-store': many(
+    'URL (http, https, file) with release signatures, instead of the official stores (repeatable)',
+    { group: 'Trust:' },
+  ),
+  referrers: yes('also carry what refers to the images: signatures, attestations, SBOMs'),
+  'allow-unsigned-release': yes(
+    'continue when no signature proves a release; every report says so',
+    {
+      group: 'Trust:',
+    },
+  ),
+};
+
+export const versionPositional = {
+  VERSION: {
+    type: 'string',
+    array: true,
+    describe: 'version of a release, as in 4.17.3, or sha256:DIGEST; several if need be',
+  },
+} as const;
+
+/**
+ * The releases that a command line asks for: each version for each architecture.
+ * @throws BundleError USAGE
+ */
+export async function releaseParts(args: Arguments): Promise<readonly PartRequest[]> {
+  // Only now: a kind brings the libraries along that read what it is made of.
+  const { releaseKind } = await import('../../kinds/release/release.ts');
+  const versions = texts(args, 'VERSION');
+  const architectures = texts(args, 'arch').flatMap((list) => list.split(','));
+  const asked = versions.length === 0 ? [undefined] : versions;
+  return [...new Set(asked)].flatMap((version) =>
+    [...new Set(architectures.map(parseArchitecture))].map((architecture) =>
+      partRequest(releaseKind, releaseRequest(args, version, architecture)),
+    ),
+  );
+}
+
+function releaseRequest(
+  args: Arguments,
+  version: string | undefined,
+  architecture: ReleaseRequest['architecture'],
+): ReleaseRequest {
+  const stores = texts(args, 'signature-store').map(storeUrl);
+  const from = text(args, 'from');
+  const byDigest = version !== undefined && isDigest(version);
+  return {
+    version: byDigest ? undefined : version,
+    architecture,
+    from: byDigest ? withDigest(from, version) : from,
+    releaseKeyFiles: texts(args, 'release-key'),
+    signatureStores: stores.length > 0 ? stores : DEFAULT_SIGNATURE_STORES,
+    allowUnsignedRelease: flag(args, 'allow-unsigned-release'),
+  };
+}
+
+function withDigest(from: string | undefined, digest: string): string {
+  if (from?.includes('@')) {
+    throw new BundleError('USAGE', `--from names a digest already, and so does ${digest}`, {
+      hint: 'Name the repository alone with --from.',
+    });
+  }
+  return `${from ?? formatRepository(OFFICIAL_RELEASES)}@${digest}`;
+}
+
+/** A folder that exists is as good as its file URL. */
+function storeUrl(store: string): string {
+  return !store.includes('://') && existsSync(store) ? pathToFileURL(resolve(store)).href : store;
+}

@@ -1,0 +1,70 @@
+import { hexOf } from '../../core/digest.ts';
+import type { SurveyedBundle } from '../../opening/open-bundle.ts';
+
+import { formatBytes } from '../units.ts';
+import { partsJson } from './part-facts.ts';
+
+/** What a report says of a bundle. */
+export type BundleFacts = Pick<
+  SurveyedBundle,
+  'path' | 'size' | 'digest' | 'signer' | 'standing' | 'countersigners' | 'closure'
+>;
+
+type Facts = readonly (readonly [string, string | undefined])[];
+
+export function bundleFacts({
+  path,
+  size,
+  digest,
+  signer,
+  standing,
+  countersigners,
+}: BundleFacts): Facts {
+  const standings = {
+    trusted: 'trusted here',
+    own: 'your own key',
+    unknown: 'NOT TRUSTED HERE: only the release signatures prove the content',
+  };
+  return [
+    ['bundle', `${path} (${formatBytes(size)}, ${size} bytes)`],
+    ['bundle digest', hexOf(digest)],
+    ['signer', `${signer.id} (${signer.algorithm}), ${standings[standing]}`],
+    [
+      'signed as well by',
+      countersigners.length === 0
+        ? undefined
+        : countersigners.map(({ id, algorithm }) => `${id} (${algorithm})`).join(', '),
+    ],
+  ];
+}
+
+export function bundleJson({
+  path,
+  size,
+  digest,
+  signer,
+  standing,
+  countersigners,
+  closure,
+}: BundleFacts): object {
+  return {
+    path,
+    size,
+    digest: hexOf(digest),
+    signer: { id: signer.id, algorithm: signer.algorithm, standing },
+    countersigners: countersigners.map(({ id, algorithm }) => ({ id, algorithm })),
+    parts: closure && partsJson(closure),
+  };
+}
+
+/** How to make an unknown signer a known one. */
+export function trustAdvice({ standing }: BundleFacts): string[] {
+  if (standing !== 'unknown') return [];
+  return [
+    '',
+    'The release signature proves the content; the signer of the bundle is not trusted on this host.',
+    'To accept bundles of this signer only from now on:',
+    '  bundle trust add KEY.pub',
+    'with the key that the packer gave you out of band, not on the medium.',
+  ];
+}

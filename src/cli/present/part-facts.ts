@@ -1,0 +1,47 @@
+import { type Closure, labelsOf } from '../../kinds/closure.ts';
+import { type PartSize, partSizes } from '../../kinds/part-sizes.ts';
+import { formatBytes } from '../units.ts';
+import { type PartReport, plainReport, type Rows } from './part-report.ts';
+import { releaseReport } from './release-report.ts';
+
+/** The kinds that have words of their own in reports. */
+const REPORTS: Readonly<Record<string, PartReport>> = {
+  release: releaseReport as PartReport,
+};
+
+/** What a report says of each part; where there are several, what each weighs, too. */
+export function partsFacts(closure: Closure): Rows {
+  const sizes = partSizes(closure);
+  return closure.parts.flatMap((part, number): Rows => {
+    const images = closure.content.images.filter(({ parts }) => parts.includes(number));
+    const rows = (REPORTS[part.kind] ?? plainReport).rows(part, images);
+    if (closure.parts.length === 1) return rows;
+    return [['', ''], ...rows, ['size', sizeText(sizes[number]!)]];
+  });
+}
+
+/** The same for a machine. */
+export function partsJson(closure: Closure): readonly object[] {
+  const sizes = partSizes(closure);
+  return closure.parts.map((part, number) => ({
+    kind: part.kind,
+    label: part.label,
+    ...(REPORTS[part.kind] ?? plainReport).json(part),
+    size: sizes[number],
+    images: closure.content.images
+      .filter(({ parts }) => parts.includes(number))
+      .map((image) => ({
+        name: image.name,
+        role: image.role,
+        parts: labelsOf(image, closure),
+        digest: image.descriptor.digest,
+        source: image.source,
+        proof: image.proof,
+        subject: image.subject,
+      })),
+  }));
+}
+
+function sizeText({ bytes, own, added }: PartSize): string {
+  return `${formatBytes(bytes)}, of which it adds ${formatBytes(added)}; ${formatBytes(own)} are in no other part`;
+}

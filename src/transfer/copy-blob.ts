@@ -1,0 +1,133 @@
+import { type ByteStream, streamOf } from '../core/bytes.ts';
+import type { Descriptor } from '../core/descriptor.ts';
+import type { Digest } from '../core/digest.ts';
+import { BundleError, hasCode, type Side } from '../core/errors.ts';
+import type { ReadOnlyStore, Store } from '../core/store.ts';
+import type { CopyCounts, CopyOptions } from './copy-options.ts';
+import { Holders } from './holders.ts';
+import type { PlannedImage } from './image.ts';
+import { onSide } from './sides.ts';
+import { verified } from './verified.ts';
+
+/**
+ * Brings blobs to targets. What a target holds already is not sent; what another target holds is
+ * mounted from there, or at least read from there.
+ */
+export class BlobCopier {
+  readonly #bytes: ReadonlyMap<Digest, Uint8Array>;
+  readonly #counts: CopyCounts;
+  readonly #options: CopyOptions;
+  readonly #holders = new Holders();
+
+  /** @param bytes of blobs that are in memory. */
+  constructor(bytes: ReadonlyMap<Digest, Uint8Array>, counts: CopyCounts, options: CopyOptions) {
+    this.#bytes = bytes;
+    this.#counts = counts;
+    this.#options = options;
+  }
+
+  /**
+   * @param image the first one that needs the blob there.
+   * @throws BundleError with its side.
+   */
+  async copy(
+    descriptor: Descriptor,
+    image: PlannedImage,
+    target: Store,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { observe } = this.#options;
+    const { digest, size: bytes } = descriptor;
+    const { blobs } = this.#counts;
+    const event = { digest, bytes, image: image.name };
+    const state = await this.#askFor(descriptor, target, signal);
+    if (state === 'absent') {
+      observe({ type: 'started', ...event });
+      await this.#push(descriptor, image.store, target, signal);
+      blobs.pushed += 1;
+      blobs.pushedBytes += bytes;
+      observe({ type: 'finished', ...event });
+    } else {
+      blobs[state] += 1;
+      if (state === 'skipped') blobs.skippedBytes += bytes;
+      observe({ type: 'skipped', ...event });
+    }
+    this.#holders.add(digest, target);
+  }
+
+  async #askFor(
+    descriptor: Descriptor,
+    target: Store,
+    signal: AbortSignal,
+  ): Promise<'skipped' | 'mounted' | 'absent'> {
+    try {
+      if (await target.exists(descriptor, { signal })) return 'skipped';
+      if (target.mount === undefined) return 'absent';
+      for (const holder of this.#holders.of(descriptor.digest)) {
+        if (await target.mount(descriptor, holder, { signal })) return 'mounted';
+      }
+      return 'absent';
+    } catch (error) {
+      throw onSide(error, 'target');
+    }
+  }
+
+  async #push(
+    descriptor: Descriptor,
+    source: ReadOnlyStore,
+    target: Store,
+    signal: AbortSignal,
+  ): Promise<void> {
+    // In a pipe it is read where the pipe keeps it: that costs no request.
+    const isPipe = this.#options.pass !== undefined;
+    const [holder] = isPipe ? [] : this.#holders.of(descriptor.digest);
+    const side = holder === undefined ? 'source' : 'target';
+    const again = this.#contentOf(descriptor, holder ?? source, side, signal);
+    try {
+      await target.push(descriptor, again(0), { signal, again, isAbsent: true });
+    } catch (error) {
+      // What the content ended with says so itself, and so does what found it wrong.
+      const isSource = side === 'source' && error instanceof BundleError && error.side === side;
+      throw isSource ? error : onSide(error, 'target');
+    }
+  }
+
+  /** Gives the content from a byte on, as often as it is asked for. */
+  #contentOf(
+    descriptor: Descriptor,
+    store: ReadOnlyStore,
+    side: Side,
+    signal: AbortSignal,
+  ): (start: number) => AsyncGenerator<Uint8Array> {
+    const { observe, pass } = this.#options;
+    const bytes = this.#bytes.get(descriptor.digest);
+    // What cannot be read again is checked here too, so that wrong content is told from content
+    // that has gone by.
+    const passes = pass !== undefined && !pass.keepsWhole(descriptor);
+    const read = (start: number): ByteStream => {
+      if (bytes !== undefined) return streamOf(bytes.subarray(start));
+      if (start > 0)
+        return store.fetch(descriptor, { range: { start, end: descriptor.size }, signal });
+      const content = store.fetch(descriptor, { signal });
+      return passes ? verified(content, descriptor) : content;
+    };
+    let wrong: BundleError | undefined;
+    let sent = 0;
+    return async function* from(start) {
+      if (wrong !== undefined) throw wrong;
+      if (sent > start) observe({ type: 'advanced', bytes: start - sent });
+      sent = start;
+      try {
+        for await (const chunk of read(start)) {
+          sent += chunk.length;
+          observe({ type: 'advanced', bytes: chunk.length });
+          yield chunk;
+        }
+      } catch (error) {
+        const failure = onSide(error, side);
+        if (passes && hasCode(failure, 'CONTENT_MISMATCH')) wrong = failure;
+        throw failure;
+      }
+    };
+  }
+}

@@ -1,0 +1,87 @@
+import { streamOf } from '../core/bytes.ts';
+import type { Digest } from '../core/digest.ts';
+import type { Store } from '../core/store.ts';
+import type { CopyCounts } from './copy-options.ts';
+import { Holders } from './holders.ts';
+import { namesItsPart, type PlannedImage } from './image.ts';
+import type { TagState } from './tags.ts';
+
+/** Brings the manifests of images to targets whose blobs are there, and names them. */
+export class ManifestCopier {
+  readonly #bytes: ReadonlyMap<Digest, Uint8Array>;
+  readonly #counts: CopyCounts;
+  /** What each tag of an image names now. */
+  readonly #tags = new Map<PlannedImage, Map<string, Digest | undefined>>();
+  readonly #holders = new Holders();
+
+  /**
+   * @param bytes of all manifests.
+   * @param tags what `surveyTags` found; those that name the right thing are kept.
+   */
+  constructor(
+    bytes: ReadonlyMap<Digest, Uint8Array>,
+    tags: readonly TagState[],
+    counts: CopyCounts,
+  ) {
+    this.#bytes = bytes;
+    this.#counts = counts;
+    for (const { image, tag, current } of tags) {
+      const known = this.#tags.get(image) ?? new Map<string, Digest | undefined>();
+      this.#tags.set(image, known.set(tag, current));
+    }
+  }
+
+  /** All manifests of an image, bottom up, and its tags at once, but for those that name a part. */
+  async copy(image: PlannedImage, target: Store, signal: AbortSignal): Promise<void> {
+    const missing = this.#tagsToSet(image);
+    const isNamed = missing.length < image.tags.length;
+    const [tag, ...others] = namesItsPart(image) ? [] : missing;
+    for (const descriptor of image.manifests) {
+      const { digest } = descriptor;
+      const isItself = digest === image.descriptor.digest;
+      const isThere = this.#holders.of(digest).has(target) || (isItself && isNamed);
+      const named = isItself && tag !== undefined && { tag };
+      const isHeld = !named && (isThere || (await target.exists(descriptor, { signal })));
+      if (isHeld && (!isItself || (await this.#isListed(image, target, signal)))) {
+        this.#counts.manifests.skipped += 1;
+      } else {
+        const content = streamOf(this.#bytes.get(digest)!);
+        await target.push(descriptor, content, { signal, ...named });
+        this.#counts.manifests.pushed += 1;
+      }
+      this.#holders.add(digest, target);
+    }
+    if (namesItsPart(image)) return;
+    for (const other of others) await target.tag(image.descriptor, other, { signal });
+    this.#countTags(image);
+  }
+
+  /** Sets the tags of an image that names its part. */
+  async name(image: PlannedImage, target: Store, signal: AbortSignal): Promise<void> {
+    for (const tag of this.#tagsToSet(image)) await target.tag(image.descriptor, tag, { signal });
+    this.#countTags(image);
+  }
+
+  /** A referrer that its subject does not list is as good as none. */
+  async #isListed(
+    { attachment, subject, descriptor }: PlannedImage,
+    target: Store,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    if (attachment !== 'referrer' || subject === undefined) return true;
+    const listed = await target.referrers(subject, { signal });
+    return listed.some(({ digest }) => digest === descriptor.digest);
+  }
+
+  /** Those of its tags that name something else at the target, or nothing. */
+  #tagsToSet(image: PlannedImage): readonly string[] {
+    const current = this.#tags.get(image);
+    return image.tags.filter((tag) => current?.get(tag) !== image.descriptor.digest);
+  }
+
+  #countTags(image: PlannedImage): void {
+    const set = this.#tagsToSet(image).length;
+    this.#counts.tags.set += set;
+    this.#counts.tags.kept += image.tags.length - set;
+  }
+}
