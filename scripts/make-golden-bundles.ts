@@ -11,6 +11,7 @@ import { digestOf, hexOf } from '../src/core/digest.ts';
 import { OCI_CONFIG, OCI_LAYER_GZIP, OCI_MANIFEST } from '../src/core/media-types.ts';
 import { verified } from '../src/transfer/verified.ts';
 import { type KeyType, SigningKey } from '../src/trust/keys.ts';
+import { MemoryStore } from '../src/stores/memory.ts';
 import { seededBytes } from './lib/seeded-bytes.ts';
 
 const HELP = `Makes the bundles that every later version has to read and to write again, byte for byte: one for each kind of key.
@@ -22,6 +23,8 @@ The keys are made on the spot and thrown away, so a second run makes other files
 const KEY_TYPES: readonly KeyType[] = ['ed25519', 'ecdsa-p256', 'rsa-3072'];
 /** Nothing, a byte, a tar block, one that needs padding, and more than a raw block. */
 const LAYER_SIZES = [0, 1, 512, 700, 130 * 1024 + 5];
+const NOWHERE = new MemoryStore('nowhere');
+const NAME = 'ocp-4.17.3-x86_64';
 const REPOSITORY = 'quay.io/openshift-release-dev/ocp-release';
 
 interface Blob {
@@ -43,41 +46,53 @@ async function make(out: string): Promise<void> {
   const release = image('4.17.3-x86_64', 'release', layers.slice(0, 4));
   const component = image('4.17.3-x86_64-cli', 'component', layers.slice(3));
   const digest = release.image.digest;
+  // As in a real bundle: config and layers of the release image, top layer first, then the rest.
+  const leading = [...layers.slice(0, 4)].reverse();
+  const blobs = [
+    ...[release.config, ...leading, component.config],
+    ...layers.filter((layer) => !leading.includes(layer)),
+  ];
   const described = describeBundle({
-    releases: [
+    name: NAME,
+    parts: [
       {
-        version: '4.17.3',
-        architecture: 'x86_64',
-        digest,
-        reference: release.image.source,
-        created: '2024-10-01T12:00:00Z',
-        signatures: [digestOf('a release signature')],
+        kind: 'release',
+        claim: {
+          version: '4.17.3',
+          architecture: 'x86_64',
+          digest,
+          reference: release.image.source,
+          created: '2024-10-01T12:00:00Z',
+          signatures: [digestOf('a release signature')],
+        },
       },
     ],
     images: [release.image, component.image],
-    configMaps: [
+    files: [
       {
+        role: 'release-signature',
         path: `config/signature-sha256-${hexOf(digest).slice(0, 16)}.yaml`,
         bytes: Buffer.from('apiVersion: v1\nkind: ConfigMap\n'),
       },
     ],
-    metadata: [...release.metadata, ...component.metadata],
-    layers: layers.map(({ descriptor }) => descriptor),
+    manifests: [release.manifest, component.manifest],
+    blobs: blobs.map(({ descriptor }) => ({ descriptor, store: NOWHERE, image: 'any' })),
   });
   for (const type of KEY_TYPES) {
     const key = SigningKey.generate(type);
+    await mkdir(join(out, `v1-${type}`), { recursive: true });
     const seal = {
       signature: encodeSignatureFile(key.sign(described.sums)),
       publicKey: Buffer.from(key.public.pem),
     };
     const writer = await BundleWriter.create(
-      join(out, `v1-${type}.tar.zst`),
+      join(out, `v1-${type}`, `${NAME}.tar.zst`),
       planBundle(described, seal),
     );
-    for (const { descriptor, bytes } of layers)
+    for (const { descriptor, bytes } of blobs)
       await writer.append(descriptor, verified(streamOf(bytes), descriptor));
     await writer.finish();
-    await writeFile(join(out, `v1-${type}.pub`), key.public.pem);
+    await writeFile(join(out, `v1-${type}`, `${NAME}.pub`), key.public.pem);
   }
 }
 
@@ -85,7 +100,7 @@ function image(
   name: string,
   role: string,
   layers: readonly Blob[],
-): { image: BundledImage; metadata: readonly Blob[] } {
+): { image: BundledImage; manifest: Blob; config: Blob } {
   const config = blob(
     OCI_CONFIG,
     Buffer.from(
@@ -106,8 +121,9 @@ function image(
       role,
       source: `${REPOSITORY}@${manifest.descriptor.digest}`,
       tags: [name],
+      parts: [0],
     },
-    metadata: [manifest, config],
+    ...{ manifest, config },
   };
 }
 

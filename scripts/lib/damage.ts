@@ -1,17 +1,19 @@
 import { copyFile, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 
 import { blobPath } from '../../src/bundle/format/paths.ts';
 import { BundleError, hasCode } from '../../src/core/errors.ts';
 import { imagesUsing } from '../../src/transfer/plan.ts';
 import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import type { Context } from '../../src/core/context.ts';
-import { openBundle, type OpenRequest } from '../../src/opening/open-bundle.ts';
+import { refuseFault } from '../../src/bundle/reading/fault.ts';
+import { KINDS } from '../../src/kinds/all.ts';
+import { type OpenRequest, surveyBundle } from '../../src/opening/open-bundle.ts';
 import { pack, type PackRequest } from '../../src/workflows/pack.ts';
 import { unpack, type UnpackReport } from '../../src/workflows/unpack.ts';
 import { verify } from '../../src/workflows/verify.ts';
 import type { MadeRelease } from './made-release.ts';
+import { madeReleasePart } from './made-release-part.ts';
 import { makeRelease } from './make-release.ts';
 
 /** A bundle of a small release, with what is known of it when it is whole. */
@@ -51,17 +53,11 @@ export async function prepareTrial(
     observe: () => undefined,
     now: new Date(),
     concurrency: 4,
+    lookups: 4,
   };
   const packRequest: PackRequest = {
-    release: {
-      version: made.version,
-      architecture: 'x86_64',
-      from: `oci:${made.layout!}`,
-      releaseKeyFiles: [made.releaseKey],
-      signatureStores: [pathToFileURL(made.signatureStore).href],
-      allowUnsignedRelease: false,
-      referrers,
-    },
+    parts: [madeReleasePart(made)],
+    referrers,
     output: join(folder, 'whole'),
     key: { passphrase: async () => undefined },
     network: { caFiles: [], insecureRegistries: [], mirrors: [], mirrorSetFiles: [] },
@@ -71,20 +67,22 @@ export async function prepareTrial(
   const { path } = await pack(packRequest, context);
   const request = (file: string): OpenRequest => ({
     paths: [file],
+    kinds: KINDS,
     trustedKeyFiles: [],
     releaseKeyFiles: [made.releaseKey],
   });
-  const { reader, release } = await openBundle(request(path), context);
+  const { reader, closure, close } = await surveyBundle(request(path), context, refuseFault);
+  const { content } = closure!;
   const layers = reader.layerDigests.map((digest) => {
     const [place] = reader.placesOf(digest);
     return {
       start: place!.start,
       end: place!.end,
       entry: blobPath(digest),
-      images: imagesUsing(release.content, digest),
+      images: imagesUsing(content, digest),
     };
   });
-  await reader.close();
+  await close();
   const genuine = await readFile(path);
   const magic = Buffer.from('28b52ffd', 'hex');
   const seal = genuine.indexOf(magic, 4);
@@ -98,10 +96,8 @@ export async function prepareTrial(
     request,
     layers,
     metadata: { start: genuine.indexOf(magic, seal + 4), end: layers[0]!.start },
-    components: release.content.images
-      .filter(({ role }) => role === 'component')
-      .map(({ name }) => name),
-    release: release.content.images.find(({ role }) => role === 'release')!.name,
+    components: content.images.filter(({ role }) => role === 'component').map(({ name }) => name),
+    release: content.images.find(({ role }) => role === 'release')!.name,
   };
 }
 
@@ -140,12 +136,14 @@ export async function tryDamage(
   }
   if (failure.exitStatus < 20 || failure.exitStatus > 22) throw failure;
   const { faults } = JSON.parse(await readFile(damageFile, 'utf8')) as {
-    faults: { start: number; end: number; entries: string[]; images: string[] }[];
+    faults: { start: number; end: number; entries: string[]; images: { name: string }[] }[];
   };
   if (!faults.some(overlaps)) throw new Error(`no fault is told at bytes ${start} to ${end}`);
   for (const { entry, images: users } of hit) {
     const named = new Set(
-      faults.filter(({ entries }) => entries.includes(entry)).flatMap((fault) => fault.images),
+      faults
+        .filter(({ entries }) => entries.includes(entry))
+        .flatMap((fault) => fault.images.map(({ name }) => name)),
     );
     const unnamed = users.find((image) => !named.has(image));
     if (unnamed !== undefined)
@@ -201,6 +199,7 @@ export function unpackTo(
         dryRun: false,
       },
       network: trial.packRequest.network,
+      select: [],
       partial,
     },
     trial.context,

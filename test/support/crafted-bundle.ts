@@ -5,7 +5,8 @@ import { join } from 'node:path';
 
 import { compressedFrame, type FrameExtent, storedFrame } from '../../src/bundle/format/frames.ts';
 import { frameCuts } from '../../src/bundle/format/layout.ts';
-import { type BundleContents, describeBundle, tarTime } from '../../src/bundle/format/plan.ts';
+import { tarTime } from '../../src/bundle/format/manifest.ts';
+import { type BundleContents, describeBundle } from '../../src/bundle/format/plan.ts';
 import { SealedBundle } from '../../src/bundle/reading/sealed.ts';
 import { blobPath } from '../../src/bundle/format/paths.ts';
 import { formatTail, type Head, type VolumeRecord } from '../../src/bundle/format/tail.ts';
@@ -15,7 +16,7 @@ import { type Digest, digestFromHex, digestOf, hexOf } from '../../src/core/dige
 import { verified } from '../../src/transfer/verified.ts';
 import { SigningKey } from '../../src/trust/keys.ts';
 import { tarEntry } from './crafted-tar.ts';
-import { sampleContents } from './sample-bundle.ts';
+import { planned, sampleContents } from './sample-bundle.ts';
 
 /** Everything that a bundle is made of, layers included. */
 export interface Ingredients {
@@ -66,8 +67,8 @@ export function craft(
   const manifest = altered(manifestBytes, deviation.bundleJson);
   const listed = [
     ...files,
-    ...[...contents.metadata.map(({ descriptor }) => descriptor), ...contents.layers].map(
-      ({ digest }) => blobEntry(digest, blobs),
+    ...[...contents.manifests, ...contents.blobs].map(({ descriptor }) =>
+      blobEntry(descriptor.digest, blobs),
     ),
   ];
   const lines = [
@@ -81,7 +82,7 @@ export function craft(
   const raw = Buffer.from(key.sign(deviation.signed?.(sums) ?? sums));
   const signature = altered(`${raw.toString('base64')}\n`, deviation.signature);
   const publicKey = altered(key.public.pem, deviation.publicKey);
-  const mtime = tarTime(contents.releases);
+  const mtime = tarTime(contents.parts);
 
   const sections: [SectionName, readonly { path: string; bytes: Uint8Array }[]][] = [
     ['listing', [{ path: 'SHA256SUMS', bytes: sums }]],
@@ -96,11 +97,11 @@ export function craft(
       'metadata',
       [
         { path: 'bundle.json', bytes: manifest },
-        ...listed.slice(0, listed.length - contents.layers.length),
+        ...listed.slice(0, listed.length - contents.blobs.length),
       ],
     ],
-    ...contents.layers.map(
-      ({ digest }, index): [SectionName, { path: string; bytes: Uint8Array }[]] => [
+    ...contents.blobs.map(
+      ({ descriptor: { digest } }, index): [SectionName, { path: string; bytes: Uint8Array }[]] => [
         `layer ${index}`,
         [blobEntry(digest, blobs)],
       ],
@@ -145,7 +146,7 @@ export async function writeCrafted(
   folder: string,
   ingredients: Ingredients,
   deviation?: Deviation,
-  name = 'crafted.tar.zst',
+  name = 'ocp-4.17.3-x86_64.tar.zst',
 ): Promise<string> {
   const path = join(folder, name);
   await writeFile(path, craft(ingredients, deviation));
@@ -158,7 +159,7 @@ export function sampleIngredients(
   key = SigningKey.generate('ed25519'),
 ): Ingredients {
   const { contents, layers } = sampleContents(sizes);
-  const blobs = [...contents.metadata, ...layers].map(
+  const blobs = [...contents.manifests, ...layers].map(
     ({ descriptor, bytes }): [Digest, Uint8Array] => [descriptor.digest, bytes],
   );
   return { contents, blobs: new Map(blobs), key };
@@ -168,7 +169,7 @@ export function sampleIngredients(
 export async function partsOf(path: string): Promise<Omit<Ingredients, 'key'>> {
   const reader = await (await SealedBundle.open(path)).unseal();
   try {
-    const { releases, images, files, blobs, repairs } = reader.manifest;
+    const { name, parts, images, files, blobs, repairs } = reader.manifest;
     const contentOf = new Map<Digest, Uint8Array>();
     for (const { digest, size } of blobs) {
       const chunks: Uint8Array[] = [];
@@ -182,15 +183,14 @@ export async function partsOf(path: string): Promise<Omit<Ingredients, 'key'>> {
       blobs: contentOf,
       contents: {
         ...(repairs !== undefined && { repairs }),
-        releases,
-        images,
-        configMaps: files
-          .filter(({ role }) => role === 'release-signature')
-          .map((file) => ({ path: file.path, bytes: reader.files.get(file.path)! })),
-        metadata: described
+        ...{ name, parts, images },
+        files: files
+          .filter(({ role }) => role !== 'layout')
+          .map(({ path: at, role }) => ({ path: at, role, bytes: reader.files.get(at)! })),
+        manifests: described
           .filter(({ digest }) => metadata.has(digest))
           .map((descriptor) => ({ descriptor, bytes: contentOf.get(descriptor.digest)! })),
-        layers: described.filter(({ digest }) => !metadata.has(digest)),
+        blobs: described.filter(({ digest }) => !metadata.has(digest)).map(planned),
       },
     };
   } finally {

@@ -56,7 +56,7 @@ export function testRefusals(refusals: readonly Refusal[]): void {
         expect(error).toBeInstanceOf(BundleError);
         expect((error as BundleError).code).toBe(expected);
       }
-      expect(await readdir(folder)).toEqual(['crafted.tar.zst']);
+      expect(await readdir(folder)).toEqual(['ocp-4.17.3-x86_64.tar.zst']);
     });
   }
 }

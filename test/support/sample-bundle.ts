@@ -1,7 +1,7 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import { join } from 'node:path';
 
-import type { BundledRelease } from '../../src/bundle/format/manifest.ts';
+import type { BundledPart } from '../../src/bundle/format/manifest.ts';
 import {
   type BundleContents,
   type BundlePlan,
@@ -13,6 +13,8 @@ import { streamOf } from '../../src/core/bytes.ts';
 import type { Descriptor } from '../../src/core/descriptor.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST } from '../../src/core/media-types.ts';
+import { MemoryStore } from '../../src/stores/memory.ts';
+import type { PlannedBlob } from '../../src/transfer/plan.ts';
 import { verified } from '../../src/transfer/verified.ts';
 import { SigningKey } from '../../src/trust/keys.ts';
 
@@ -26,12 +28,19 @@ export interface SampleBundle {
   readonly path: string;
   readonly plan: BundlePlan;
   readonly contents: BundleContents;
-  /** Layer contents in bundle order. */
+  /** Layers and, behind them, the config, in bundle order. */
   readonly layers: readonly { readonly descriptor: Descriptor; readonly bytes: Uint8Array }[];
   readonly key: SigningKey;
   /** The physical files. */
   readonly volumes: readonly FinishedVolume[];
 }
+
+/** A blob as a plan has it, for code that never asks where it comes from. */
+export function planned(descriptor: Descriptor): PlannedBlob {
+  return { descriptor, store: NOWHERE, image: 'an image' };
+}
+
+const NOWHERE = new MemoryStore('nowhere');
 
 /** One image with layers of the given sizes, as a bundle needs to be told of it. */
 export function sampleContents(sizes: readonly number[]): {
@@ -58,16 +67,21 @@ export function sampleContents(sizes: readonly number[]): {
   );
   const image = { mediaType: DOCKER_MANIFEST, digest: digestOf(manifest), size: manifest.length };
   const reference = `quay.io/openshift-release-dev/ocp-release@${image.digest}`;
-  const release: BundledRelease = {
-    version: '4.17.3',
-    architecture: 'x86_64',
-    digest: image.digest,
-    reference,
-    created: '2024-10-01T12:00:00Z',
-    signatures: [],
+  const release: BundledPart = {
+    kind: 'release',
+    claim: {
+      version: '4.17.3',
+      architecture: 'x86_64',
+      digest: image.digest,
+      reference,
+      created: '2024-10-01T12:00:00Z',
+      signatures: [],
+    },
   };
+  const blobs = [...layers, { descriptor: configDescriptor, bytes: config }];
   const contents: BundleContents = {
-    releases: [release],
+    name: 'ocp-4.17.3-x86_64',
+    parts: [release],
     images: [
       {
         ...image,
@@ -75,16 +89,14 @@ export function sampleContents(sizes: readonly number[]): {
         role: 'release',
         source: reference,
         tags: ['4.17.3-x86_64'],
+        parts: [0],
       },
     ],
-    configMaps: [],
-    metadata: [
-      { descriptor: image, bytes: manifest },
-      { descriptor: configDescriptor, bytes: config },
-    ],
-    layers: layers.map(({ descriptor }) => descriptor),
+    files: [],
+    manifests: [{ descriptor: image, bytes: manifest }],
+    blobs: blobs.map(({ descriptor }) => planned(descriptor)),
   };
-  return { contents, layers };
+  return { contents, layers: blobs };
 }
 
 /**

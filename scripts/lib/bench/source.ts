@@ -3,7 +3,9 @@ import { join } from 'node:path';
 
 import { anonymous } from '../../../src/core/credentials.ts';
 import type { Digest } from '../../../src/core/digest.ts';
-import { type ImageRequest, ManifestWalker, planContent } from '../../../src/transfer/plan.ts';
+import type { ImageRequest } from '../../../src/transfer/image.ts';
+import { planContent } from '../../../src/transfer/plan.ts';
+import { ManifestWalker } from '../../../src/transfer/walk.ts';
 import { RegistryClient } from '../../../src/stores/registry/client.ts';
 import { makeRelease } from '../make-release.ts';
 import { registryDestination } from '../registry-destination.ts';
@@ -66,6 +68,7 @@ export async function makeSource(
       repository: string,
     ): ImageRequest => ({
       ...{ name, role: 'component', descriptor, source: '', tags: [] },
+      ...({ place: 'content', proof: 'signer', order: 'first' } as const),
       store: client.repository({
         registry: registry.host,
         repository: `${NAMESPACE}/${repository}`,
@@ -75,11 +78,8 @@ export async function makeSource(
       request('release', made.release, 'ocp-release'),
       ...made.components.map((component) => request(component.name, component, 'ocp-v4.0-art-dev')),
     ];
-    const plan = await planContent(
-      await new ManifestWalker({ concurrency: 8 }).walk(requests),
-      [],
-      { concurrency: 8 },
-    );
+    const images = await new ManifestWalker({ concurrency: 8 }).walk(requests);
+    const plan = planContent([{ images, leading: [] }]);
     const placed = new Map<Digest, PlacedBlob>();
     for (const { blobs, store } of plan.images) {
       for (const descriptor of blobs)

@@ -28,7 +28,9 @@ function stream(change: object = {}, tags: readonly object[] = [tag('cli')]): Bu
 describe('parseImageReferences', () => {
   it('reads those of the real 4.11.0', () => {
     const { version, created, components } = parseImageReferences(
-      readFileSync(new URL('../../../../../fixtures/release-4.11.0/image-references', import.meta.url)),
+      readFileSync(
+        new URL('../../../../../fixtures/release-4.11.0/image-references', import.meta.url),
+      ),
     );
     expect([version, created?.toISOString(), components.length]).toEqual([
       '4.11.0',
