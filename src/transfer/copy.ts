@@ -124,6 +124,7 @@ class CopyRun {
         this.#underWay -= 1;
         const { resolve } = this.#nextEnd;
         this.#nextEnd = deferred();
+        resolve();
       }
     };
   }
