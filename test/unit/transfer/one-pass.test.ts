@@ -123,6 +123,70 @@ describe('one pass', () => {
     await expect(pass.finish()).rejects.toBe(failure);
   });
 
+  it('lets go by what nobody will settle', async () => {
+    const blobs = blobsOf(60 * MiB, 1, 40 * MiB, 40 * MiB, 2);
+    const { pass } = passOver(blobs);
+    expect([...pass.digests]).toEqual(blobs.map(({ descriptor }) => descriptor.digest));
+    const wanted = [blobs[1]!, blobs[4]!];
+    pass.beginSettling((digest) => wanted.some(({ descriptor }) => descriptor.digest === digest));
+    for (const blob of wanted) expect((await contentOf(pass, blob)).equals(blob.bytes)).toBe(true);
+    await expect(contentOf(pass, blobs[0]!)).rejects.toMatchObject({
+      code: 'PASSED',
+      side: 'source',
+    });
+    await pass.finish();
+  });
+
+  it('needs no room for what is settled while it waits for room', async () => {
+    const blobs = blobsOf(50 * MiB, 20 * MiB, 5);
+    const { pass, read } = passOver(blobs);
+    pass.beginSettling();
+    const [first, second, third] = blobs as [Blob, Blob, Blob];
+    expect((await contentOf(pass, first)).length).toBe(50 * MiB);
+    await vi.waitFor(() => {
+      expect(read).toHaveLength(2); // and waits for the place that the first one takes
+    });
+    for (let turn = 0; turn < 100; turn += 1) await new Promise(setImmediate);
+    pass.settle(second.descriptor.digest);
+    pass.settle(first.descriptor.digest);
+    expect((await contentOf(pass, third)).equals(third.bytes)).toBe(true);
+    await expect(contentOf(pass, second)).rejects.toMatchObject({ code: 'PASSED' });
+    await pass.finish();
+  });
+
+  it.each([
+    ['fewer', -1],
+    ['more', 1],
+  ])('ends when %s bytes come than a blob has', async (_, difference) => {
+    const [blob, next] = blobsOf(3 * MiB, 1) as [Blob, Blob];
+    const size = blob.bytes.length - difference;
+    const announced = { ...blob, descriptor: { ...blob.descriptor, size } };
+    const { pass } = passOver([announced, next]);
+    pass.beginSettling();
+    const failure = { code: 'CONTENT_MISMATCH', side: 'source' };
+    await expect(contentOf(pass, announced)).rejects.toMatchObject(failure);
+    await expect(contentOf(pass, next)).rejects.toMatchObject(failure);
+    await expect(pass.finish()).rejects.toMatchObject(failure);
+  });
+
+  it('lets a reader go who has given up', async () => {
+    const stop = new AbortController();
+    const stuck = new OnePass(
+      [{ mediaType: '', digest: digestOf('x'), size: 1 }],
+      async function* () {
+        await new Promise(() => undefined);
+        yield Buffer.of(0);
+      },
+      async () => undefined,
+    );
+    const [digest] = [...stuck.digests];
+    const reading = stuck
+      .fetch({ mediaType: '', digest: digest!, size: 1 }, { signal: stop.signal })
+      .next();
+    stop.abort(new Error('the user'));
+    await expect(reading).rejects.toThrow('the user');
+  });
+
   it('reads nothing before somebody asks', async () => {
     const { pass, read } = passOver(blobsOf(5, 6));
     expect(read).toEqual([]);
