@@ -15,7 +15,7 @@ import { ImageLayout } from '../stores/layout/layout.ts';
 import { MemoryStore } from '../stores/memory.ts';
 import { copyImages } from '../transfer/copy.ts';
 import type { CopyOptions, CopyReport } from '../transfer/copy-options.ts';
-import type { PlannedImage } from '../transfer/image.ts';
+import { namesItsPart, type PlannedImage } from '../transfer/image.ts';
 import { surveyTags, type TagState } from '../transfer/tags.ts';
 import type { DeliveryTarget } from './delivery-target.ts';
 import { prepareResources, type ResourcesReport, writeResources } from './resources.ts';
@@ -147,7 +147,7 @@ async function deliverTo(
   announce(content.images, targetOf, context);
   observe({ type: 'phase', what: `copying to ${request.to.name}` });
   const copied = await copyImages(content, tags, targetOf, { ...context, ...options });
-  const whole = closure.parts.filter((_, part) => copied.wholeParts.includes(part));
+  const whole = closure.parts.filter((_, part) => isWhole(part, closure, copied));
   const resources =
     whole.length > 0 && places.destinations !== undefined
       ? await writeResources(closureOf(whole), delivery.kinds, places.destinations, resourcesFolder)
@@ -309,6 +309,11 @@ async function warnOfNewer(
   }
 }
 
+/** A part without images has nothing that could be missing. */
+function isWhole(part: number, { content }: Closure, { wholeParts }: CopyReport): boolean {
+  return wholeParts.includes(part) || content.images.every(({ parts }) => !parts.includes(part));
+}
+
 function deliveredParts(
   { parts, content }: Closure,
   places: Places,
@@ -317,7 +322,7 @@ function deliveredParts(
   return parts.map(({ kind, label }: Part, number) => ({
     kind,
     label,
-    isWhole: copied?.wholeParts.includes(number),
+    isWhole: copied && isWhole(number, { parts, content }, copied),
     named: content.images
       .filter((image) => image.parts.includes(number) && namesItsPart(image))
       .map((image) => {
@@ -327,10 +332,6 @@ function deliveredParts(
         return { tagged: tag === undefined ? pinned : `${place}:${tag}`, pinned };
       }),
   }));
-}
-
-function namesItsPart({ order, attachment }: PlannedImage): boolean {
-  return order === 'last' && attachment === undefined;
 }
 
 function nameOfPlace({ destinations, entry, content }: Places, { place }: PlannedImage): string {

@@ -1,4 +1,4 @@
-import type { Digest } from '../core/digest.ts';
+import { usersOf } from '../transfer/plan.ts';
 import type { Closure } from './closure.ts';
 
 /** Bytes of the manifests, configs and layers that a part needs. */
@@ -13,24 +13,16 @@ export interface PartSize {
 
 /** What each part of a bundle weighs, in the order of the parts. */
 export function partSizes({ parts, content }: Closure): readonly PartSize[] {
-  const sizes = new Map<Digest, number>();
-  const usersOf = new Map<Digest, Set<number>>();
-  for (const image of content.images) {
-    for (const { digest, size } of [...image.manifests, ...image.blobs]) {
-      sizes.set(digest, size);
-      const users = usersOf.get(digest) ?? new Set();
-      for (const part of image.parts) users.add(part);
-      usersOf.set(digest, users);
-    }
-  }
   const totals = parts.map(() => ({ bytes: 0, own: 0, added: 0 }));
-  for (const [digest, users] of usersOf) {
-    const size = sizes.get(digest)!;
-    const first = Math.min(...users);
-    for (const part of users) {
+  const users = usersOf(content);
+  const blobs = [...content.manifests, ...content.blobs].map(({ descriptor }) => descriptor);
+  for (const { digest, size } of blobs) {
+    const needing = new Set(users.get(digest)?.flatMap((image) => image.parts));
+    const first = Math.min(...needing);
+    for (const part of needing) {
       const total = totals[part]!;
       total.bytes += size;
-      if (users.size === 1) total.own += size;
+      if (needing.size === 1) total.own += size;
       if (part === first) total.added += size;
     }
   }
