@@ -3,12 +3,21 @@ import { type Image, type ImageKind, makeImage, makeIndex } from './image.ts';
 import { type Layer, randomLayer } from './layer.ts';
 import type { Shape } from './shape.ts';
 
+/** Which components were built again since the release that a light z-stream follows. */
+export interface Rebuild {
+  /** Tells this build from others. */
+  readonly name: string;
+  /** The share of the components that were: 0.1 to 0.25 in real z-streams (fixtures/stats). */
+  readonly share: number;
+}
+
 /** What the bytes of a made release depend on. */
 export interface Ingredients {
   readonly seed: string;
   readonly shape: Shape;
   /** Architectures of the images; with more than one, each component is an index. */
   readonly platforms: readonly string[];
+  readonly rebuild?: Rebuild;
 }
 
 export interface Component {
@@ -62,10 +71,9 @@ export async function makeComponents(
     async ([index, name]): Promise<Component | undefined> => {
       if (isTwin(index)) return undefined;
       const component = await makeComponent(
-        name,
-        kindOf(index),
-        ingredients.shape.own(index),
-        ingredients,
+        { name, kind: kindOf(index), size: ingredients.shape.own(index) },
+        seedOf(index, ingredients),
+        ingredients.platforms,
         base,
       );
       await publish(component.image);
@@ -75,11 +83,19 @@ export async function makeComponents(
   return names.map((name, index) => made[index] ?? { ...made[index - 1]!, name });
 }
 
+/** The bytes of a component follow from this: those that were built again have another seed. */
+function seedOf(index: number, { seed, rebuild }: Ingredients): string {
+  if (rebuild === undefined) return seed;
+  // Spread evenly over the list, as a share of any first N components.
+  const isRebuilt =
+    Math.floor((index + 1) * rebuild.share) > Math.floor(index * rebuild.share) || index === 0;
+  return isRebuilt ? `${seed} rebuilt as ${rebuild.name}` : seed;
+}
+
 async function makeComponent(
-  name: string,
-  kind: ImageKind,
-  size: number,
-  { seed, platforms }: Ingredients,
+  { name, kind, size }: { readonly name: string; readonly kind: ImageKind; readonly size: number },
+  seed: string,
+  platforms: readonly string[],
   base: BaseLayers,
 ): Promise<Component> {
   const images = await mapLimited(platforms, 1, async (architecture) => {

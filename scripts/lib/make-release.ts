@@ -13,6 +13,7 @@ import {
   type Ingredients,
   makeBaseLayers,
   makeComponents,
+  type Rebuild,
 } from './component-images.ts';
 import { cosignSignature } from './cosign.ts';
 import { type Destination, Publisher } from './destination.ts';
@@ -27,6 +28,8 @@ import { realShape, type Shape } from './shape.ts';
 export interface MakeReleaseOptions {
   /** Folder for the results, made if absent. */
   readonly out: string;
+  /** The image layout that the images go to, where others may be already: `out/layout` if left out. */
+  readonly layout?: string;
   /** Where the images go: the layout in `out/layout` if left out. */
   readonly destination?: Destination & { readonly registry: string };
   readonly version?: string;
@@ -38,6 +41,11 @@ export interface MakeReleaseOptions {
   readonly components?: number;
   /** The same seed gives the same bytes, whatever the version. */
   readonly seed?: string;
+  /**
+   * Makes a light z-stream of the release with the same seed: some of its components were built
+   * again, everything else is the same, base layers included. Another seed is a mass rebuild.
+   */
+  readonly rebuild?: Rebuild;
   /** Sizes of layers as a share of those of a real release. */
   readonly scale?: number;
   /** Sizes of layers, where they are not those of a real release at {@link scale}. */
@@ -68,7 +76,7 @@ export async function makeRelease(options: MakeReleaseOptions): Promise<MadeRele
     cosign = false,
     referrers: withReferrers = false,
   } = options;
-  const layout = join(out, 'layout');
+  const layout = options.layout ?? join(out, 'layout');
   const { releases, components: componentStore } =
     options.destination ?? (await layoutDestination(layout));
   const payload = await Payload.read();
@@ -79,6 +87,7 @@ export async function makeRelease(options: MakeReleaseOptions): Promise<MadeRele
     seed,
     shape: options.shape ?? realShape(scale),
     platforms: platformsOf(architecture),
+    ...(options.rebuild && { rebuild: options.rebuild }),
   };
   const base = await makeBaseLayers(ingredients);
   // Before the components, that no two of them push the same layer at once.

@@ -37,14 +37,14 @@ export async function deriveParts(
   const walker = new ManifestWalker({ concurrency: lookups, signal });
   const attached = new AttachedImages(walker, { concurrency: lookups, signal, referrers: true });
   const walk: Walk = { walker, attached, lookups, signal, observe: () => undefined };
-  observe({ type: 'phase', what: 'checking the signatures of what the bundle holds' });
   const parts: Part[] = [];
   try {
-    for (const { kind: name, claim } of manifest.parts) {
+    for (const row of manifest.parts) {
+      const { kind: name, claim } = row;
+      observe({ type: 'phase', what: `deriving ${labelOf(row, derivation.kinds)} again` });
       const kind = derivation.kinds.find((candidate) => candidate.name === name)!;
       const { releaseKeyFiles } = derivation;
       const seed = await kind.read(claim, files, { releaseKeyFiles, now });
-      observe({ type: 'phase', what: 'deriving the content again from its digests' });
       parts.push(await kind.expand(seed, { root: bundle, storeOf: () => bundle }, walk));
     }
     const closure = closureOf(parts);

@@ -20,11 +20,12 @@ export async function findRelease(
 ): Promise<Found<ReleaseSeed>> {
   const { from, version, architecture, signatureStores } = request;
   const keys = await loadReleaseKeys(request.releaseKeyFiles);
-  observe({ type: 'phase', what: 'finding the release' });
+  const called = version ?? from ?? 'the release';
+  observe({ type: 'phase', what: `finding ${called}` });
   if (from === undefined && version !== undefined) await askOfficialSources(sources, signal);
   const { descriptor, content, repository } = await locateRelease(request, sources);
   const { digest } = descriptor;
-  observe({ type: 'phase', what: 'checking the release signature' });
+  observe({ type: 'phase', what: `checking the signature of ${called}` });
   const { signatures: messages, failures } = await sources.signatures(signatureStores, digest);
   let signatures: readonly ReleaseSignature[] = [];
   try {
