@@ -23,7 +23,16 @@ export async function readAll(
     }
     chunks.push(Uint8Array.from(chunk));
   }
-  return Buffer.concat(chunks, size);
+  const [only] = chunks;
+  if (chunks.length === 1 && only !== undefined) return only;
+  // Not Buffer.concat: it puts small results into a pool, whose other tenants would keep them all.
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
 }
 
 /** A stream of bytes that are in memory already. */
@@ -34,6 +43,31 @@ export async function* streamOf(...chunks: readonly Uint8Array[]): AsyncGenerato
 /** Runs a stream to its end for its checks alone. */
 export async function drain(content: ByteStream, observe?: (bytes: number) => void): Promise<void> {
   for await (const chunk of content) observe?.(chunk.length);
+}
+
+/** Characters that are gathered before they become bytes. */
+const PIECE = 256 * 1024;
+
+/** A long text that becomes bytes while it is made, so that it is in memory once. */
+export class TextPieces {
+  readonly #pieces: Uint8Array[] = [];
+  #text = '';
+
+  add(text: string): void {
+    this.#text += text;
+    if (this.#text.length >= PIECE) this.#flush();
+  }
+
+  /** All of it, in UTF-8. */
+  bytes(): Uint8Array {
+    this.#flush();
+    return Buffer.concat(this.#pieces);
+  }
+
+  #flush(): void {
+    this.#pieces.push(Buffer.from(this.#text));
+    this.#text = '';
+  }
 }
 
 export function utf8(bytes: Uint8Array): string {

@@ -1,3 +1,4 @@
+import { TextPieces } from './bytes.ts';
 import { BundleError } from './errors.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
@@ -66,6 +67,34 @@ export function isObject(value: Json | undefined): value is JsonObject {
 /** The JSON that the program writes itself: two-space indent and a line feed at the end. */
 export function formatJson(value: unknown): Uint8Array {
   return Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+/**
+ * The same for a document with long lists: a list's entries are formatted one after the other, so
+ * that a long one is never in memory as text and as objects at once.
+ * @param lists entries of each list, made when their turn comes.
+ */
+export function formatJsonLists(
+  first: Readonly<Record<string, unknown>>,
+  lists: Readonly<Record<string, Iterable<object>>>,
+): Uint8Array {
+  const text = new TextPieces();
+  text.add(JSON.stringify(first, null, 2).replace(/\n}$/, ''));
+  for (const [key, entries] of Object.entries(lists)) {
+    text.add(`,\n  ${JSON.stringify(key)}: [`);
+    let isEmpty = true;
+    for (const entry of entries) {
+      text.add(`${isEmpty ? '' : ','}\n${indented(JSON.stringify(entry, null, 2))}`);
+      isEmpty = false;
+    }
+    text.add(isEmpty ? ']' : '\n  ]');
+  }
+  text.add('\n}\n');
+  return text.bytes();
+}
+
+function indented(text: string): string {
+  return text.replaceAll(/^/gm, '    ');
 }
 
 /**

@@ -18,6 +18,7 @@ import {
   isManifestType,
   OCI_INDEX,
   OCI_MANIFEST,
+  sameType,
 } from './media-types.ts';
 
 export interface Platform {
@@ -108,7 +109,7 @@ export function artifactTypeOf(manifest: JsonObject): string | undefined {
 export function parseDescriptor(value: Json | undefined, what: string): Descriptor {
   const object = asObject(value, what);
   return {
-    mediaType: asString(object['mediaType'], `${what}.mediaType`),
+    mediaType: sameType(asString(object['mediaType'], `${what}.mediaType`)),
     digest: parseDigest(object['digest']),
     size: asSize(object['size'], `${what}.size`),
   };

@@ -16,6 +16,18 @@ export const MANIFEST_TYPES: readonly string[] = [
   OCI_MANIFEST,
 ];
 
+const KNOWN: ReadonlyMap<string, string> = new Map(
+  [
+    ...[OCI_MANIFEST, OCI_INDEX, OCI_CONFIG, OCI_LAYER_GZIP],
+    ...[DOCKER_MANIFEST, DOCKER_LIST, DOCKER_CONFIG, DOCKER_LAYER],
+  ].map((type) => [type, type]),
+);
+
+/** The same text, and for the usual types the same string: thousands of manifests repeat them. */
+export function sameType(mediaType: string): string {
+  return KNOWN.get(mediaType) ?? mediaType;
+}
+
 export function isIndexType(mediaType: string): boolean {
   return mediaType === OCI_INDEX || mediaType === DOCKER_LIST;
 }

@@ -2,6 +2,8 @@ import { Compressor, Decompressor } from 'zstd-napi';
 
 /** Most bytes of tar in one frame. */
 export const FRAME_LIMIT = 64 * 1024 * 1024;
+/** Most bytes of metadata in one frame: it is compressed and decoded whole, in memory. */
+export const METADATA_FRAME_LIMIT = 8 * 1024 * 1024;
 /**
  * A stored frame consists of raw blocks of this size, but the last (RFC 8878 section 3.1.1.2: at
  * most 128 KiB).
@@ -163,7 +165,12 @@ export function isSkippableHeader(bytes: Uint8Array): boolean {
 
 /** A frame that every zstd reader passes over (RFC 8878 section 3.1.2). */
 export function skippableFrame(content: Uint8Array): Uint8Array {
-  return skippable(SKIPPABLE_MAGIC, content);
+  return Buffer.concat([skippableHeader(content.length), content]);
+}
+
+/** What stands in front of `length` bytes that every zstd reader passes over. */
+export function skippableHeader(length: number): Uint8Array {
+  return headerOf(SKIPPABLE_MAGIC, length);
 }
 
 /** What a row of the seek table takes. */
@@ -187,7 +194,7 @@ export function seekTable(frames: readonly FrameExtent[]): Uint8Array {
   content.writeUInt32LE(frames.length, frames.length * 8);
   content.writeUInt8(0, frames.length * 8 + 4);
   content.writeUInt32LE(SEEKABLE_MAGIC, frames.length * 8 + 5);
-  return skippable(SEEK_TABLE_SKIPPABLE_MAGIC, content);
+  return Buffer.concat([headerOf(SEEK_TABLE_SKIPPABLE_MAGIC, content.length), content]);
 }
 
 /** The last bytes of a seek table: number of rows, descriptor, magic number. */
@@ -225,9 +232,9 @@ export function readSeekTable(table: Uint8Array): FrameExtent[] | undefined {
   return rows;
 }
 
-function skippable(magic: number, content: Uint8Array): Uint8Array {
+function headerOf(magic: number, length: number): Uint8Array {
   const header = Buffer.alloc(SKIPPABLE_HEADER_BYTES);
   header.writeUInt32LE(magic, 0);
-  header.writeUInt32LE(content.length, 4);
-  return Buffer.concat([header, content]);
+  header.writeUInt32LE(length, 4);
+  return header;
 }

@@ -41,13 +41,13 @@ export function sectionsOf(
 }
 
 /**
- * Tar bytes of each frame of a section: 64 MiB, and the rest. A cut falls on a multiple of 512 and
+ * Tar bytes of each frame of a section: 64 MiB and the rest, or other cuts for the metadata. A cut falls on a multiple of 512 and
  * never inside a header, since a header that is longer than one block stands only at the start of a
  * layer's own section.
  */
-export function frameCuts(tarLength: number): readonly number[] {
+export function frameCuts(tarLength: number, limit = FRAME_LIMIT): readonly number[] {
   const cuts: number[] = [];
-  for (let rest = tarLength; rest > 0; rest -= FRAME_LIMIT) cuts.push(Math.min(rest, FRAME_LIMIT));
+  for (let rest = tarLength; rest > 0; rest -= limit) cuts.push(Math.min(rest, limit));
   return cuts;
 }
 

@@ -6,7 +6,7 @@ import {
   asObject,
   asSize,
   asString,
-  formatJson,
+  formatJsonLists,
   type Json,
   type JsonObject,
   parseStrictJson,
@@ -59,27 +59,29 @@ export interface BundleManifest {
 
 /** `bundle.json` to the byte: fixed key order, two-space indent, line feed at the end. */
 export function formatBundleManifest(manifest: BundleManifest): Uint8Array {
-  return formatJson({
-    format: FORMAT,
-    name: manifest.name,
-    ...(manifest.repairs !== undefined && { repairs: manifest.repairs }),
-    parts: manifest.parts.map(({ kind, claim }) => ({ kind, ...claim })),
-    images: manifest.images.map(
-      ({ name, role, digest, size, mediaType, source, tags, subject, parts }) => ({
-        name,
-        role,
-        digest,
-        size,
-        mediaType,
-        source,
-        tags,
-        ...(subject !== undefined && { subject }),
-        parts,
-      }),
-    ),
-    files: manifest.files.map(({ path, role, digest, size }) => ({ path, role, digest, size })),
-    blobs: manifest.blobs.map(({ digest, size }) => ({ digest, size })),
-  });
+  const { name, repairs, parts, images, files, blobs } = manifest;
+  return formatJsonLists(
+    { format: FORMAT, name, ...(repairs !== undefined && { repairs }) },
+    {
+      parts: mapped(parts, ({ kind, claim }) => ({ kind, ...claim })),
+      images: mapped(images, imageRow),
+      files: mapped(files, ({ path, role, digest, size }) => ({ path, role, digest, size })),
+      blobs: mapped(blobs, ({ digest, size }) => ({ digest, size })),
+    },
+  );
+}
+
+function imageRow(image: BundledImage): object {
+  const { name, role, digest, size, mediaType, source, tags, subject, parts } = image;
+  return {
+    ...{ name, role, digest, size, mediaType, source, tags },
+    ...(subject !== undefined && { subject }),
+    parts,
+  };
+}
+
+function* mapped<T>(list: readonly T[], row: (entry: T) => object): Generator<object> {
+  for (const entry of list) yield row(entry);
 }
 
 /**
@@ -140,16 +142,11 @@ export const OCI_LAYOUT_BYTES: Uint8Array = Buffer.from('{"imageLayoutVersion":"
  * `index.json` of the image layout that a bundle is when untarred: one descriptor for each name.
  */
 export function formatLayoutIndex(images: readonly BundledImage[]): Uint8Array {
-  return formatJson({
-    schemaVersion: 2,
-    mediaType: OCI_INDEX,
-    manifests: images.map(({ mediaType, digest, size, name }) => ({
-      mediaType,
-      digest,
-      size,
-      annotations: { 'org.opencontainers.image.ref.name': name },
-    })),
-  });
+  const manifests = mapped(images, ({ mediaType, digest, size, name }) => ({
+    ...{ mediaType, digest, size },
+    annotations: { 'org.opencontainers.image.ref.name': name },
+  }));
+  return formatJsonLists({ schemaVersion: 2, mediaType: OCI_INDEX }, { manifests });
 }
 
 /** Seconds since 1970 that every entry of the tar carries: when the newest part was made. */

@@ -2,7 +2,7 @@ import { type Digest, digestOf, hexOf } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { MAX_LISTING_BYTES } from '../../core/limits.ts';
 import type { PlannedBlob, PlannedManifest } from '../../transfer/plan.ts';
-import { compressedFrame, storedFrame } from './frames.ts';
+import { compressedFrame, METADATA_FRAME_LIMIT, storedFrame } from './frames.ts';
 import type { LayerPlace } from './layer.ts';
 import { type Entry, frameCuts, sectionsOf } from './layout.ts';
 import {
@@ -15,9 +15,9 @@ import {
   tarTime,
 } from './manifest.ts';
 import { blobPath } from './paths.ts';
-import { formatSums } from './sums.ts';
-import { formatTail, type Head, headCopy, headCopyLength, type VolumeRecord } from './tail.ts';
-import { paddingLength, TAR_END_BYTES, tarHeader } from './tar.ts';
+import { formatSums, type Sum } from './sums.ts';
+import { type Head, headCopy, headCopyLength, tailParts, type VolumeRecord } from './tail.ts';
+import { entryLength, paddingLength, TAR_END_BYTES, tarHeader } from './tar.ts';
 import { cutIntoVolumes, frameExtents, layerPortions, layOutVolume, wholeTar } from './volumes.ts';
 
 /** A file of a part: where it stands in the tar, what it is for, and its bytes. */
@@ -72,8 +72,8 @@ export interface VolumePlan {
   readonly record: VolumeRecord;
   /** What stands before the first layer: the head of the bundle, or a copy of it. */
   readonly head: readonly Uint8Array[];
-  /** What stands after the last layer. */
-  readonly tail: Uint8Array;
+  /** What stands after the last layer, in pieces. */
+  readonly tail: readonly Uint8Array[];
   /** How many layers of the bundle have to be whole before the volume is. */
   readonly layersNeeded: number;
   /** Bytes. */
@@ -107,11 +107,7 @@ export function describeBundle(contents: BundleContents): DescribedBundle {
     blobs: blobs.map(({ digest, size }) => ({ digest, size })),
   };
   const manifestBytes = formatBundleManifest(manifest);
-  const sums = formatSums([
-    { digest: digestOf(manifestBytes), path: 'bundle.json' },
-    ...manifest.files,
-    ...manifest.blobs.map(({ digest }) => ({ digest, path: blobPath(digest) })),
-  ]);
+  const sums = formatSums(listed(manifest, manifestBytes));
   for (const bytes of [manifestBytes, sums, ...files.map((file) => file.bytes)]) {
     if (bytes.length > MAX_LISTING_BYTES / 2) {
       throw new BundleError('UNSUPPORTED_CONTENT', 'one bundle cannot list this many blobs', {
@@ -120,6 +116,13 @@ export function describeBundle(contents: BundleContents): DescribedBundle {
     }
   }
   return { contents, manifest, manifestBytes, sums, bundleDigest: digestOf(sums), files };
+}
+
+/** What SHA256SUMS lists, in tar order. */
+function* listed({ files, blobs }: BundleManifest, manifestBytes: Uint8Array): Generator<Sum> {
+  yield { digest: digestOf(manifestBytes), path: 'bundle.json' };
+  yield* files;
+  for (const { digest } of blobs) yield { digest, path: blobPath(digest) };
 }
 
 /**
@@ -144,7 +147,7 @@ export function planBundle(
       bytes,
     })),
   ];
-  const compressed = compressedFrames(tarOf(metadata, mtime));
+  const compressed = compressedFrames(metadata, mtime);
   const extents = compressed.map(({ frame, content }) => ({ length: frame.length, content }));
   const layerEntries = contents.blobs.map(({ descriptor: { digest, size } }) => ({
     path: blobPath(digest),
@@ -181,7 +184,7 @@ export function planBundle(
     return {
       record,
       head: index === 0 ? front : [headCopy(record, head)],
-      tail: Buffer.concat([...end, formatTail(record, head, frameExtents(layout, extents))]),
+      tail: [...end, ...tailParts(record, head, frameExtents(layout, extents))],
       layersNeeded: Math.min(Math.max(last - firstLayer + 1, 0), layerEntries.length),
       size: layout.size,
     };
@@ -206,13 +209,7 @@ export function tarOf(
   entries: readonly { path: string; bytes: Uint8Array }[],
   mtime: number,
 ): Uint8Array {
-  return Buffer.concat(
-    entries.flatMap(({ path, bytes }) => [
-      tarHeader(path, bytes.length, mtime),
-      bytes,
-      Buffer.alloc(paddingLength(bytes.length)),
-    ]),
-  );
+  return Buffer.concat([...chunksOf(entries, mtime)]);
 }
 
 /** The entries that hold a signature and the key it names. */
@@ -226,12 +223,44 @@ export function sealEntries({
   ];
 }
 
-function compressedFrames(tar: Uint8Array): { frame: Uint8Array; content: number }[] {
-  let cutAt = 0;
-  return frameCuts(tar.length).map((content) => ({
-    frame: compressedFrame(tar.subarray(cutAt, (cutAt += content))),
-    content,
-  }));
+/**
+ * The metadata as compressed frames. One frame's tar is in memory at a time: that of many images is
+ * far larger than what is left of it.
+ */
+function compressedFrames(
+  entries: readonly { path: string; bytes: Uint8Array }[],
+  mtime: number,
+): { frame: Uint8Array; content: number }[] {
+  const length = entries.reduce((sum, { bytes }) => sum + entryLength(bytes.length), 0);
+  const cuts = frameCuts(length, METADATA_FRAME_LIMIT);
+  const chunks = chunksOf(entries, mtime);
+  const buffer = Buffer.alloc(Math.max(...cuts));
+  let rest: Uint8Array = new Uint8Array();
+  return cuts.map((content) => {
+    let filled = 0;
+    while (filled < content) {
+      if (rest.length === 0) rest = chunks.next().value!;
+      const part = rest.subarray(0, content - filled);
+      buffer.set(part, filled);
+      filled += part.length;
+      rest = rest.subarray(part.length);
+    }
+    return { frame: compressedFrame(buffer.subarray(0, content)), content };
+  });
+}
+
+/** Entries of a tar, in pieces that are never empty. */
+function* chunksOf(
+  entries: readonly { path: string; bytes: Uint8Array }[],
+  mtime: number,
+): Generator<Uint8Array, undefined> {
+  for (const { path, bytes } of entries) {
+    yield tarHeader(path, bytes.length, mtime);
+    if (bytes.length > 0) yield bytes;
+    const padding = paddingLength(bytes.length);
+    if (padding > 0) yield new Uint8Array(padding);
+  }
+  return undefined;
 }
 
 function sized({ path, bytes }: { path: string; bytes: Uint8Array }): Entry {

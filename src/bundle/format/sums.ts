@@ -1,4 +1,5 @@
 import { type Digest, digestFromHex, hexOf } from '../../core/digest.ts';
+import { TextPieces } from '../../core/bytes.ts';
 import { blobPath, isEntryPath } from './paths.ts';
 import { unusable } from './unusable.ts';
 
@@ -9,8 +10,10 @@ export interface Sum {
 }
 
 /** `<hex>␠␠<path>` LF for each: what `sha256sum -c` and `shasum -c` read. */
-export function formatSums(sums: readonly Sum[]): Uint8Array {
-  return Buffer.from(sums.map(({ digest, path }) => `${hexOf(digest)}  ${path}\n`).join(''));
+export function formatSums(sums: Iterable<Sum>): Uint8Array {
+  const text = new TextPieces();
+  for (const { digest, path } of sums) text.add(`${hexOf(digest)}  ${path}\n`);
+  return text.bytes();
 }
 
 const LINE = /^([0-9a-f]{64}) {2}(\S+)$/;

@@ -4,6 +4,7 @@ import {
   seekTable,
   seekTableLength,
   skippableFrame,
+  skippableHeader,
   SKIPPABLE_HEADER_BYTES,
 } from './frames.ts';
 import { FORMAT } from './manifest.ts';
@@ -105,7 +106,14 @@ export function readRecord(frame: Uint8Array): FoundRecord | undefined {
  * passes over.
  */
 export function headCopy(record: VolumeRecord, head: Head): Uint8Array {
-  return skippableFrame(Buffer.concat([formatRecord(record, head), ...partsOf(head)]));
+  return Buffer.concat(headCopyParts(record, head));
+}
+
+/** The same in pieces: the files of the head, which may be large, are not copied. */
+function headCopyParts(record: VolumeRecord, head: Head): readonly Uint8Array[] {
+  const bytes = formatRecord(record, head);
+  const header = skippableHeader(headCopyLength(head) - SKIPPABLE_HEADER_BYTES);
+  return [header, bytes, ...partsOf(head)];
 }
 
 export function headCopyLength(head: Head): number {
@@ -122,9 +130,17 @@ export function formatTail(
   head: Head,
   frames: readonly FrameExtent[],
 ): Uint8Array {
-  const copy = headCopy(record, head);
+  return Buffer.concat(tailParts(record, head, frames));
+}
+
+/** The same in pieces: the files of the head, which may be large, are not copied. */
+export function tailParts(
+  record: VolumeRecord,
+  head: Head,
+  frames: readonly FrameExtent[],
+): readonly Uint8Array[] {
   const last = skippableFrame(formatRecord(record, head));
-  const copyExtent = { length: copy.length, content: 0 };
+  const copyExtent = { length: headCopyLength(head), content: 0 };
   const { leading, trailing } = copiesIn(record);
   const table = seekTable([
     ...(leading ? [copyExtent] : []),
@@ -132,7 +148,7 @@ export function formatTail(
     ...(trailing ? [copyExtent] : []),
     { length: last.length, content: 0 },
   ]);
-  return Buffer.concat([...(trailing ? [copy] : []), last, table]);
+  return [...(trailing ? headCopyParts(record, head) : []), last, table];
 }
 
 /**

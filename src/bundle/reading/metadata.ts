@@ -8,7 +8,7 @@ import {
   BLOCK_SIZE,
   decompressedFrame,
   FRAME_HEADER_BYTES,
-  FRAME_LIMIT,
+  METADATA_FRAME_LIMIT,
   frameExtent,
   type FrameExtent,
 } from '../format/frames.ts';
@@ -78,13 +78,16 @@ export async function readMetadata(
     }
   };
   grow();
-  while (length > part.length || (part.length % FRAME_LIMIT === 0 && (await part.goesOn()))) {
+  while (
+    length > part.length ||
+    (part.length % METADATA_FRAME_LIMIT === 0 && (await part.goesOn()))
+  ) {
     await part.decodeNext();
     grow();
   }
   if (length !== part.length)
     throw unusable('the compressed part of the bundle does not end with an entry');
-  const wanted = frameCuts(length);
+  const wanted = frameCuts(length, METADATA_FRAME_LIMIT);
   if (
     wanted.length !== part.extents.length ||
     part.extents.some((extent, index) => extent.content !== wanted[index])
@@ -173,7 +176,7 @@ function metadataFrames(
   let content = 0;
   for (const [index, frame] of listed.entries()) {
     content += frame.content;
-    if (content > MAX_METADATA_BYTES || frame.content > FRAME_LIMIT) return undefined;
+    if (content > MAX_METADATA_BYTES || frame.content > METADATA_FRAME_LIMIT) return undefined;
     if (ends.has(content)) return listed.slice(0, index + 1);
   }
   return undefined;
@@ -240,10 +243,9 @@ function readEntries(
 /** The compressed frames, decoded one after the other. */
 class CompressedPart {
   readonly extents: FrameExtent[] = [];
-  readonly #frames: Uint8Array[] = [];
+  #frames: Uint8Array[] = [];
   readonly #source: VolumeSource;
   #end: number;
-  #joined: Uint8Array | undefined;
   #length = 0;
 
   constructor(source: VolumeSource, offset: number) {
@@ -258,20 +260,22 @@ class CompressedPart {
 
   /** What is decoded so far. */
   get tar(): Uint8Array {
-    this.#joined ??= this.#frames.length === 1 ? this.#frames[0]! : Buffer.concat(this.#frames);
-    return this.#joined;
+    // What is joined takes the place of its frames: the metadata of many images is large.
+    if (this.#frames.length > 1) this.#frames = [Buffer.concat(this.#frames)];
+    return this.#frames[0] ?? new Uint8Array();
   }
 
   async decodeNext(): Promise<void> {
     const extent = await this.#nextExtent();
+    if (extent.content > METADATA_FRAME_LIMIT)
+      throw unusable('the compressed part is not cut as it should be');
     const frame = decompressedFrame(await this.#source.file.read(this.#end, extent.length));
     if (frame?.length !== extent.content)
       throw unusable(`the compressed part of the bundle cannot be decoded at byte ${this.#end}`);
-    if (this.#frames.length > 0 && this.extents.at(-1)!.content !== FRAME_LIMIT)
+    if (this.#frames.length > 0 && this.extents.at(-1)!.content !== METADATA_FRAME_LIMIT)
       throw unusable('the compressed part is not cut as it should be');
     this.#frames.push(frame);
     this.extents.push(extent);
-    this.#joined = undefined;
     this.#end += extent.length;
     this.#length += frame.length;
     if (this.#length > MAX_METADATA_BYTES)

@@ -53,7 +53,7 @@ export class PipeWriter {
   async finish(): Promise<Digest> {
     if (this.#nextLayer !== this.#plan.layers.length)
       throw new RangeError('layers of the plan are missing');
-    await this.#write([this.#volume.tail]);
+    await this.#write(this.#volume.tail);
     return digestFromHex(this.#hash.digest('hex'));
   }
 

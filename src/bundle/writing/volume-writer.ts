@@ -141,17 +141,18 @@ export class VolumeWriter {
    */
   async finish(): Promise<{ readonly digest: Digest; readonly wasFinished: boolean }> {
     const { size, tail } = this.#plan;
-    if (this.#position + tail.length !== size) {
+    const tailLength = tail.reduce((sum, part) => sum + part.length, 0);
+    if (this.#position + tailLength !== size) {
       throw new RangeError(
-        `planned ${size} bytes for ${this.path}, have ${this.#position} and ${tail.length}`,
+        `planned ${size} bytes for ${this.path}, have ${this.#position} and ${tailLength}`,
       );
     }
     if (this.#file === undefined && (await this.#endsAsPlanned())) {
-      this.pass([tail]);
+      this.pass(tail);
       return { digest: digestFromHex(this.#hash.digest('hex')), wasFinished: true };
     }
     await this.truncate(size);
-    await this.write([tail]);
+    await this.write(tail);
     const file = await this.#writable();
     await onDisk('write', this.partialPath, async () => {
       await this.#awaitSync();
@@ -183,7 +184,8 @@ export class VolumeWriter {
   }
 
   async #endsAsPlanned(): Promise<boolean> {
-    const { size, tail } = this.#plan;
+    const { size } = this.#plan;
+    const tail = Buffer.concat(this.#plan.tail);
     const found = Buffer.alloc(tail.length + 1);
     const bytesRead = await onDisk('read', this.path, async () => {
       const file = await open(this.path, 'r');
