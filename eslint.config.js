@@ -15,6 +15,8 @@ export default tseslint.config(
     rules: {
       // In-memory stores and test doubles answer at once what others answer later.
       '@typescript-eslint/require-await': 'off',
+      // More than four in a row cannot be told apart where they are given.
+      'max-params': ['error', 4],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       // `split('/')[0]!` and maps filled a line above: the compiler cannot see what the reader can.
       '@typescript-eslint/no-non-null-assertion': 'off',

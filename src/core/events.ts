@@ -53,6 +53,75 @@ export type TransferEvent =
       readonly cause: string;
     }
   /** Something the user has to see, that is no failure. */
-  | { readonly type: 'noticed'; readonly message: string };
+  | ({ readonly type: 'noticed' } & Notice);
+
+/**
+ * What a user has to see that is no failure, by its code. Programs act on the code and the facts
+ * (docs/scripts.md); the sentence for people is made in cli/present.
+ */
+export type Notice =
+  /** No signature of its publisher proves a release, and the user allowed that. */
+  | { readonly code: 'release-not-proven'; readonly release: string; readonly cause: string }
+  /** A key was made, since the user had none. */
+  | {
+      readonly code: 'made-signing-key';
+      readonly path: string;
+      readonly algorithm: string;
+      readonly keyId: string;
+    }
+  /** The file system holds no larger files: the bundle is cut into volumes. */
+  | { readonly code: 'split-for-fat32'; readonly folder: string; readonly volumes: number }
+  /** Volumes are larger than plain ISO 9660 holds: `limit` bytes. */
+  | { readonly code: 'volumes-need-udf'; readonly limit: number }
+  /** Blobs that an earlier run had written already, and their bytes. */
+  | { readonly code: 'kept-of-earlier-run'; readonly layers: number; readonly bytes: number }
+  /** The run was interrupted: the same command continues what it left in the folder. */
+  | { readonly code: 'can-be-continued'; readonly folder: string }
+  /** Earlier runs have finished volumes 1 to `done` of `count`, in these folders. */
+  | {
+      readonly code: 'volumes-written-earlier';
+      readonly done: number;
+      readonly count: number;
+      readonly folders: readonly string[];
+    }
+  /** A patch is damaged itself: what is damaged of it is not used. */
+  | { readonly code: 'patch-damaged'; readonly patch: string; readonly cause: string }
+  /** What the bundle holds that is about to be unpacked. */
+  | { readonly code: 'bundle-opened'; readonly bundle: Digest; readonly parts: readonly string[] }
+  /** The publishers' signatures are good, and nobody here trusts the signer of the bundle. */
+  | { readonly code: 'signer-not-trusted'; readonly signer: string }
+  /** Something of a bundle is damaged that may be used all the same. */
+  | { readonly code: 'bundle-damaged'; readonly bundle: string; readonly cause: string }
+  /** One of the faults that an audit has found. */
+  | { readonly code: 'fault-found'; readonly cause: string }
+  /** What an audit has found in all. */
+  | {
+      readonly code: 'audit-failed';
+      readonly faults: number;
+      readonly good: number;
+      readonly goodBytes: number;
+      readonly lost: number;
+    }
+  | { readonly code: 'damage-map-not-written'; readonly cause: string }
+  /** Nobody could tell whether the target holds something newer. */
+  | { readonly code: 'newer-not-known'; readonly target: string; readonly cause: string }
+  /** The target holds newer things of a kind than what is delivered. */
+  | {
+      readonly code: 'newer-at-target';
+      readonly target: string;
+      readonly kind: string;
+      readonly names: readonly string[];
+    }
+  /** What may be attached to images was left out: no mirror has it, and the places could not be asked. */
+  | {
+      readonly code: 'attached-not-asked';
+      readonly what: string;
+      readonly repository: string;
+      readonly places: readonly string[];
+    }
+  /** Something that cannot be had is left out of a copy that may leave things out. */
+  | { readonly code: 'left-out'; readonly cause: string }
+  /** So many requests have failed that the run retries no more. */
+  | { readonly code: 'retry-budget-exhausted'; readonly retries: number };
 
 export type Observe = (event: TransferEvent) => void;

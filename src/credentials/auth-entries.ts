@@ -1,6 +1,6 @@
 import { Credentials } from '../core/credentials.ts';
 import { BundleError } from '../core/errors.ts';
-import { jsonFault } from '../core/json-fault.ts';
+import { jsonFault } from './json-fault.ts';
 import { isObject, type Json, type JsonObject } from '../core/json.ts';
 import type { RepositoryName } from '../core/reference.ts';
 

@@ -292,20 +292,16 @@ async function warnOfNewer(
     if (hasCode(error, 'NOT_FOUND')) return;
     signal.throwIfAborted();
     if (!(error instanceof BundleError)) throw error;
-    observe({
-      type: 'noticed',
-      message: `whether ${target.name} holds something newer is not known: ${error.message}`,
-    });
+    const { message: cause } = error;
+    observe({ type: 'noticed', code: 'newer-not-known', target: target.name, cause });
     return;
   }
   for (const kind of kinds) {
     const ofKind = parts.filter((part) => part.kind === kind.name);
-    const newer = kind.newerThan(ofKind, tags);
-    if (newer.length === 0) continue;
-    observe({
-      type: 'noticed',
-      message: `${target.name} already holds a newer ${kind.name}: ${newer.join(', ')}`,
-    });
+    const names = kind.newerThan(ofKind, tags);
+    if (names.length === 0) continue;
+    const facts = { target: target.name, kind: kind.name, names };
+    observe({ type: 'noticed', code: 'newer-at-target', ...facts });
   }
 }
 

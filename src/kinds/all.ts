@@ -2,4 +2,4 @@ import type { Kind } from './kind.ts';
 import { releaseKind } from './release/release.ts';
 
 /** Every kind of part that this program knows. */
-export const KINDS: readonly Kind[] = [releaseKind as unknown as Kind];
+export const KINDS: readonly Kind[] = [releaseKind];

@@ -95,7 +95,7 @@ export function partRequest<Request, Seed, Facts>(
   kind: Kind<Request, Seed, Facts>,
   request: Request,
 ): PartRequest {
-  return { kind: kind as unknown as Kind, request };
+  return { kind: kind, request };
 }
 
 export interface FindOptions {

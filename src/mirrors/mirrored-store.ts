@@ -239,11 +239,9 @@ export class MirroredStore implements ReadOnlyStore {
       return failures.error();
     if (rest.length > 0 && !this.#told.has(what)) {
       this.#told.add(what);
-      const places = rest.map(({ place }) => place).join(', ');
-      this.#options.observe({
-        type: 'noticed',
-        message: `${what} of ${this.name} that its mirrors do not have are left out: ${places} could not be asked`,
-      });
+      const places = rest.map(({ place }) => place);
+      const facts = { what, repository: this.name, places };
+      this.#options.observe({ type: 'noticed', code: 'attached-not-asked', ...facts });
     }
     return absent;
   }

@@ -136,10 +136,8 @@ export async function checkedPatch(
     } catch (error) {
       if (!isDamage(error)) throw error;
       damaged.add(layer.digest);
-      observe({
-        type: 'noticed',
-        message: `the patch ${basename(reader.name)} is damaged itself, and not used for it: ${error.message}`,
-      });
+      const patch = basename(reader.name);
+      observe({ type: 'noticed', code: 'patch-damaged', patch, cause: error.message });
     }
   }
   return { reader, damaged };

@@ -24,20 +24,15 @@ export async function planVolumes(
   const plan = planBundle(described, seal, limit);
   const isCut = plan.volumes.length > 1;
   if (isCut && asked === undefined) {
-    observe({
-      type: 'noticed',
-      message: `${dirname(path)} is FAT, which holds no larger files: the bundle is cut into ${plan.volumes.length} volumes`,
-    });
+    const volumes = plan.volumes.length;
+    observe({ type: 'noticed', code: 'split-for-fat32', folder: dirname(path), volumes });
   }
   if (
     asked !== undefined &&
     asked !== FAT32_MAX_FILE &&
     plan.volumes.some(({ size }) => size > ISO_MAX_FILE)
   ) {
-    observe({
-      type: 'noticed',
-      message: `volumes over ${ISO_MAX_FILE} bytes do not fit into plain ISO 9660: discs with them need UDF`,
-    });
+    observe({ type: 'noticed', code: 'volumes-need-udf', limit: ISO_MAX_FILE });
   }
   return { plan, volumeSize: isCut ? limit : undefined };
 }

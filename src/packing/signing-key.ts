@@ -81,10 +81,8 @@ export async function firstKey(
     if (other === undefined) throw error;
     return { key: other, made: undefined };
   }
-  observe({
-    type: 'noticed',
-    message: `made a signing key for you: ${path} (${key.public.algorithm}, key id ${key.public.id})`,
-  });
+  const { algorithm, id: keyId } = key.public;
+  observe({ type: 'noticed', code: 'made-signing-key', path, algorithm, keyId });
   return { key, made: 'now' };
 }
 

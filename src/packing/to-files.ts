@@ -141,9 +141,7 @@ function noticeEarlier(
   count: number,
   { observe }: Context,
 ): void {
-  const folders = [...new Set(done.map((volume) => dirname(volume.path)))].join(', ');
-  observe({
-    type: 'noticed',
-    message: `volumes 1 to ${done.length} of ${count} were written earlier, to ${folders}; --restart starts over`,
-  });
+  const folders = [...new Set(done.map((volume) => dirname(volume.path)))];
+  const facts = { done: done.length, count, folders };
+  observe({ type: 'noticed', code: 'volumes-written-earlier', ...facts });
 }

@@ -87,11 +87,7 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
     { only, finished },
     context,
   );
-  if (kept.layers > 0)
-    observe({
-      type: 'noticed',
-      message: `kept ${kept.layers} layers (${kept.bytes} bytes) of an earlier run`,
-    });
+  if (kept.layers > 0) observe({ type: 'noticed', code: 'kept-of-earlier-run', ...kept });
   try {
     if (rest.length > 0) observe({ type: 'phase', what: `packing ${basename(path)}` });
     await readAhead(rest, (blob, content) => writer.append(blob.descriptor, content), {
@@ -104,10 +100,7 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
   } catch (error) {
     await writer.close();
     if (signal.aborted) {
-      observe({
-        type: 'noticed',
-        message: `what is done so far is left in ${dirname(path)}: the same command continues it`,
-      });
+      observe({ type: 'noticed', code: 'can-be-continued', folder: dirname(path) });
     }
     throw error;
   } finally {

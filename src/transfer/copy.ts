@@ -148,7 +148,7 @@ class CopyRun {
     pass?.settle(blob.digest);
     // What a pipe ended with is told at the end, once for all that did not come.
     if (lost instanceof Error && lost !== pass?.failure)
-      observe({ type: 'noticed', message: `left out: ${lost.message}` });
+      observe({ type: 'noticed', code: 'left-out', cause: lost.message });
   }
 
   async #copyManifests(image: PlannedImage, signal: AbortSignal): Promise<void> {

@@ -83,14 +83,15 @@ function announce(
   { parts }: Closure,
   { observe }: Context,
 ): void {
-  const notice = (message: string): void => {
-    observe({ type: 'noticed', message });
-  };
-  notice(`bundle ${digest} holds ${parts.map(({ label }) => label).join(', ')}`);
+  const labels = parts.map(({ label }) => label);
+  observe({ type: 'noticed', code: 'bundle-opened', bundle: digest, parts: labels });
   if (standing === 'unknown') {
-    notice(`release signature OK; bundle signer ${signer.id} is not trusted on this host`);
+    observe({ type: 'noticed', code: 'signer-not-trusted', signer: signer.id });
   }
-  for (const { error } of faults) notice(`${basename(path)} is damaged: ${error.message}`);
+  const bundle = basename(path);
+  for (const { error } of faults) {
+    observe({ type: 'noticed', code: 'bundle-damaged', bundle, cause: error.message });
+  }
 }
 
 /** Whether a failure of the bundle is one of its bytes: anything else ends the run. */

@@ -98,11 +98,11 @@ function reportFailures(
   { good, goodBytes, lost }: Audited,
   { observe }: Context,
 ): void {
-  for (const { message } of failures.slice(0, SHOWN_FAULTS)) observe({ type: 'noticed', message });
-  observe({
-    type: 'noticed',
-    message: `${failures.length} faults; ${good} layers (${goodBytes} bytes) are right, ${lost.length} are not`,
-  });
+  for (const { message: cause } of failures.slice(0, SHOWN_FAULTS)) {
+    observe({ type: 'noticed', code: 'fault-found', cause });
+  }
+  const facts = { faults: failures.length, good, goodBytes, lost: lost.length };
+  observe({ type: 'noticed', code: 'audit-failed', ...facts });
 }
 
 /** What was found decides how the audit ends, whether or not it could be written down. */
@@ -116,6 +116,6 @@ async function writeDamageMap(
     await writeWhole(file, formatDamageMap(damageMapOf(bundle, damage)));
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
-    observe({ type: 'noticed', message: `there is no damage map: ${error.message}` });
+    observe({ type: 'noticed', code: 'damage-map-not-written', cause: error.message });
   }
 }

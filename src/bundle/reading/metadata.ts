@@ -20,7 +20,7 @@ import {
   parseBundleManifest,
 } from '../format/manifest.ts';
 import { blobPath } from '../format/paths.ts';
-import { type Sum } from '../format/sums.ts';
+import type { Sum } from '../format/sums.ts';
 import { claimedSizeAndTime, entryLength, headerLength, TAR_BLOCK } from '../format/tar.ts';
 import { TarReader } from './tar-entries.ts';
 import { unusable } from '../format/unusable.ts';

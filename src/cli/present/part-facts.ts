@@ -6,7 +6,7 @@ import { releaseReport } from './release-report.ts';
 
 /** The kinds that have words of their own in reports. */
 const REPORTS: Readonly<Record<string, PartReport>> = {
-  release: releaseReport as PartReport,
+  release: releaseReport,
 };
 
 /** What a report says of each part; where there are several, what each weighs, too. */

@@ -2,6 +2,7 @@ import type { Ora } from 'ora';
 
 import type { Observe, TransferEvent } from '../../core/events.ts';
 import { formatBytes, formatDuration, printable } from '../units.ts';
+import { noticeText } from './notices.ts';
 import { withColumns } from './terminal.ts';
 
 export type ProgressMode = 'auto' | 'plain' | 'json' | 'none';
@@ -114,7 +115,7 @@ function liveProgress(
       if (event.type === 'phase') {
         what = event.what;
         draw();
-      } else if (event.type === 'noticed') line(event.message);
+      } else if (event.type === 'noticed') line(noticeText(event));
       else if (event.type === 'retried') line(retryText(event));
       else if (event.type === 'passed-over') {
         if (shows(passedOverLevel(event))) line(passedOverText(event));
@@ -144,7 +145,7 @@ function plainProgress(
     observe: (event) => {
       tally.add(event);
       if (event.type === 'noticed') {
-        if (shows('warn')) line(event.message);
+        if (shows('warn')) line(noticeText(event));
       } else if (event.type === 'retried') {
         if (shows('warn')) line(retryText(event));
       } else if (event.type === 'passed-over') {

@@ -32,10 +32,8 @@ export async function findRelease(
     signatures = await proveRelease(digest, { messages, failures }, keys, now);
   } catch (error) {
     if (!request.allowUnsignedRelease || !(error instanceof BundleError)) throw error;
-    observe({
-      type: 'noticed',
-      message: `THE RELEASE IS NOT PROVEN (--allow-unsigned-release): ${error.message}`,
-    });
+    const { message: cause } = error;
+    observe({ type: 'noticed', code: 'release-not-proven', release: called, cause });
   }
   const canonical = canonicalRepository(signatures, repository);
   return { seed: { digest, descriptor, signatures, architecture, version, canonical }, content };

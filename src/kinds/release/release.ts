@@ -1,3 +1,4 @@
+import type { Json } from '../../core/json.ts';
 import { formatRepository } from '../../core/reference.ts';
 import type { Destinations } from '../destinations.ts';
 import type { DeliveredPaths, Kind, Part, PartResources } from '../kind.ts';
@@ -19,13 +20,18 @@ export const releaseKind: Kind<ReleaseRequest, ReleaseSeed, ReleaseFacts> = {
   name: RELEASE,
   find: findRelease,
   read: readReleaseSeed,
-  labelOf: ({ version, architecture }) => releaseLabel(String(version), String(architecture)),
+  labelOf: ({ version, architecture }) => releaseLabel(shown(version), shown(architecture)),
   digestOf: ({ digest }) => digest,
   expand: expandRelease,
   bundleName,
   newerThan,
   resources,
 };
+
+/** A value of a row that nobody has checked. */
+function shown(value: Json | undefined): string {
+  return typeof value === 'string' ? value : '?';
+}
 
 /** `ocp-<version>-<arch>`; for several, from the lowest version to the highest, and all architectures. */
 function bundleName(releases: readonly (ReleaseRequest | ReleaseFacts)[]): string | undefined {

@@ -18,7 +18,7 @@ const LONGEST_MS = 10 * 60 * 1000;
 const RETRIES_OF_A_RUN = 500;
 const RETRIES_PER_SUCCESS = 0.5;
 
-const USED_UP = `more than every third request has failed for long: all ${RETRIES_OF_A_RUN} retries of the run are used up`;
+const USED_UP = `retry budget exhausted: ${RETRIES_OF_A_RUN} retries used; more than a third of all requests fail`;
 const NEXT =
   'Find out what lies between here and there that breaks (a proxy, a firewall, a registry that is overloaded), try --concurrency 1, and run the same command again: what is done is kept.';
 
@@ -39,7 +39,8 @@ export class RetryBudget {
 
   /** Tells that it is used up, once in a run. */
   tell(observe: Observe | undefined): void {
-    if (!this.#isTold) observe?.({ type: 'noticed', message: `${USED_UP}. ${NEXT}` });
+    const retries = RETRIES_OF_A_RUN;
+    if (!this.#isTold) observe?.({ type: 'noticed', code: 'retry-budget-exhausted', retries });
     this.#isTold = true;
   }
 

@@ -38,7 +38,7 @@ describe('progress on a terminal', () => {
       const progress = await createProgress('auto', 'info', terminal);
       progress.observe({ type: 'phase', what: 'opening' });
       progress.observe({ type: 'phase', what: 'hashing '.repeat(20) }); // two lines of 80
-      progress.observe({ type: 'noticed', message: 'something' });
+      progress.observe({ type: 'noticed', code: 'left-out', cause: 'something' });
       progress.stop();
       expect(terminal.columns).toBe(80);
       expect(terminal.moved).toBeGreaterThan(0);

@@ -1,0 +1,56 @@
+import type { Notice } from '../../core/events.ts';
+import { formatBytes } from '../units.ts';
+
+/** What people are told of a notice. */
+export function noticeText(notice: Notice): string {
+  switch (notice.code) {
+    case 'release-not-proven':
+      return `THE RELEASE IS NOT PROVEN (--allow-unsigned-release): ${notice.release}: ${notice.cause}`;
+    case 'made-signing-key':
+      return `made a signing key for you: ${notice.path} (${notice.algorithm}, key id ${notice.keyId})`;
+    case 'split-for-fat32':
+      return `${notice.folder} is FAT, which holds no larger files: the bundle is cut into ${notice.volumes} volumes`;
+    case 'volumes-need-udf':
+      return `volumes over ${notice.limit} bytes do not fit into plain ISO 9660: discs with them need UDF`;
+    case 'kept-of-earlier-run':
+      return `kept ${notice.layers} layers (${formatBytes(notice.bytes)}) of an earlier run`;
+    case 'can-be-continued':
+      return `finished work is kept in ${notice.folder}: run the same command again to continue`;
+    case 'volumes-written-earlier':
+      return `volumes 1 to ${notice.done} of ${notice.count} were written earlier, to ${notice.folders.join(', ')}; --restart starts over`;
+    case 'patch-damaged':
+      return `the patch ${notice.patch} is damaged; what is damaged in it is not used: ${notice.cause}`;
+    case 'bundle-opened':
+      return `bundle ${notice.bundle} holds ${notice.parts.join(', ')}`;
+    case 'signer-not-trusted':
+      return `release signature OK; bundle signer ${notice.signer} is not trusted on this host`;
+    case 'bundle-damaged':
+      return `${notice.bundle} is damaged: ${notice.cause}`;
+    case 'fault-found':
+      return notice.cause;
+    case 'audit-failed':
+      return auditText(notice);
+    case 'damage-map-not-written':
+      return `there is no damage map: ${notice.cause}`;
+    case 'newer-not-known':
+      return `whether ${notice.target} holds something newer is not known: ${notice.cause}`;
+    case 'newer-at-target':
+      return `${notice.target} already holds a newer ${notice.kind}: ${notice.names.join(', ')}`;
+    case 'attached-not-asked':
+      return `${notice.what} of ${notice.repository} that its mirrors do not have are left out: ${notice.places.join(', ')} could not be asked`;
+    case 'left-out':
+      return `left out: ${notice.cause}`;
+    case 'retry-budget-exhausted':
+      return `retry budget exhausted: ${notice.retries} retries used; more than a third of all requests fail. Look for a proxy, a firewall or an overloaded registry on the way, or try --concurrency 1; then run the same command again: finished work is kept.`;
+  }
+}
+
+function auditText({
+  faults,
+  good,
+  goodBytes,
+  lost,
+}: Notice & { readonly code: 'audit-failed' }): string {
+  const found = faults === 1 ? '1 fault' : `${faults} faults`;
+  return `${found}; ${good} layers (${formatBytes(goodBytes)}) are right, ${lost} are not`;
+}
