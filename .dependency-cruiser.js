@@ -72,6 +72,8 @@ const forbidden = (name, comment, from, to) => ({
 
 const oneOf = (rooms) => `(?:${rooms.join('|')})`;
 
+const packageFolder = (packages) => `(^|/)node_modules/(@types/)?(${packages.join('|')})/`;
+
 const floorRules = FLOORS.flatMap(({ rooms, reason }, index) => {
   const above = FLOORS.slice(0, index).flatMap((floor) => floor.rooms);
   const upwards = forbidden(
@@ -175,16 +177,17 @@ export default {
       comment: `Only ${owner} may import ${packages.join(' and ')}.`,
       severity: 'error',
       from: { path: '^src/', pathNot: owner },
-      to: { path: `(^|/)node_modules/(@types/)?(${packages.join('|')})/` },
+      to: { path: packageFolder(packages) },
     })),
     {
-      name: 'program-ships-its-packages',
-      comment: 'What the program imports has to be installed with it.',
+      name: 'program-names-its-packages',
+      comment: 'What the program imports becomes a part of it, or is installed beside it.',
       severity: 'error',
       from: { path: '^src/' },
       to: {
         dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
         dependencyTypesNot: ['type-only'],
+        pathNot: packageFolder(OWNED_PACKAGES.flatMap(({ packages }) => packages)),
       },
     },
   ],

@@ -51,7 +51,6 @@ const USUAL_LIBRARIES = /^(ld-linux-.*|lib(c|dl|m|pthread|rt|gcc_s|stdc\+\+))\.s
 const LEFT_BEHIND = [
   /\.(map|md|[cm]?ts|flow)$/i,
   /\/node_modules\/(@[^/]+\/)?[^/]+\/(docs?|tests?|examples?|benchmarks?|\.github)(\/|$)/,
-  /\/yaml\/browser(\/|$)/,
   /\/zstd-napi\/(deps|src|binding\.gyp|build_flags\.gypi)(\/|$)/,
   /\/zstd-napi\/build\/(?!Release(\/binding\.node)?$)/,
   /\/openpgp\/dist\/(?!node(\/|$))/,
@@ -94,17 +93,8 @@ export async function carry(folder: string): Promise<Carried> {
 async function stageProgram(staging: string, version: string): Promise<void> {
   const lib = join(staging, 'lib');
   await mkdir(lib);
-  const compiler = projectPath('node_modules/typescript/bin/tsc');
-  const args = [
-    compiler,
-    '-p',
-    projectPath('tsconfig.build.json'),
-    '--outDir',
-    join(lib, 'dist'),
-    '--sourceMap',
-    'false',
-  ];
-  await promisify(execFile)(process.execPath, args);
+  const build = [projectPath('scripts/build.js'), join(lib, 'dist')];
+  await promisify(execFile)(process.execPath, build);
   await writeFile(
     join(lib, 'package.json'),
     `${JSON.stringify({ name: 'ocp-bundle', version, type: 'module', private: true })}\n`,

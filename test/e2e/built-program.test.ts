@@ -1,0 +1,80 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import { projectPath } from '../../scripts/lib/project-root.ts';
+
+/** As esbuild writes them; lists of names may take several lines. */
+const STATIC = /^(?:(?:import|export)\b[^'"();]*|\} from )"([\w@./:-]+)";$/gm;
+const DYNAMIC = /\b(?:require|import)\("([\w@./:-]+)"\)/g;
+
+const folder = projectPath('dist');
+const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+  name.endsWith('.js'),
+);
+
+function imported(file: string, pattern: RegExp): readonly string[] {
+  return [...readFileSync(join(folder, file), 'utf8').matchAll(pattern)].map(([, name]) => name!);
+}
+
+/** What Node reads before the first line of the program runs. */
+function readAtStart(): ReadonlySet<string> {
+  const found = new Set(['bin.js']);
+  for (const file of found)
+    for (const name of imported(file, STATIC))
+      if (name.startsWith('.')) found.add(join(dirname(file), name));
+  return found;
+}
+
+describe('the built program', () => {
+  it('imports nothing but its own parts, modules of Node, and what is installed beside it', () => {
+    const { dependencies } = JSON.parse(readFileSync(projectPath('package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+    };
+    const unknown = files.flatMap((file) =>
+      [...imported(file, STATIC), ...imported(file, DYNAMIC)].filter(
+        (name) =>
+          !isBuiltin(name) &&
+          !name.startsWith('node:') &&
+          dependencies[name] === undefined &&
+          !files.includes(join(dirname(file), name)),
+      ),
+    );
+    expect(unknown).toEqual([]);
+    expect(files.some((file) => imported(file, STATIC).includes('zstd-napi'))).toBe(true);
+    expect(imported('bin.js', DYNAMIC).join()).toContain('parts/pack-');
+  });
+
+  it('reads what help needs when it starts, and no command', () => {
+    const atStart = [...readAtStart()];
+    const text = atStart.map((file) => readFileSync(join(folder, file), 'utf8')).join('\n');
+    expect(text).toContain('// node_modules/yargs/');
+    const late = ['zstd-napi', 'openpgp', 'undici', 'yaml', 'tar-stream', 'ora'].filter(
+      (name) => text.includes(`// node_modules/${name}/`) || text.includes(`from "${name}"`),
+    );
+    expect(late).toEqual([]);
+    expect(text).not.toContain('// src/workflows/');
+    expect(text).not.toContain('Intl.Segmenter');
+    expect(text.length).toBeLessThan(400_000);
+  });
+
+  it('has the licences of the packages that became a part of it', () => {
+    const inside = files.flatMap((file) =>
+      [
+        ...readFileSync(join(folder, file), 'utf8').matchAll(
+          /^ *\/\/ node_modules\/(?:.*node_modules\/)?((?:@[^/]+\/)?[^/]+)\//gm,
+        ),
+      ].map(([, name]) => name!),
+    );
+    const licences = readFileSync(join(folder, 'LICENSES.txt'), 'utf8');
+    const named = new Set([...licences.matchAll(/^(\S+) [0-9]\S*$/gm)].map(([, name]) => name));
+    expect(inside).toContain('undici');
+    expect([...new Set(inside)].filter((name) => !named.has(name))).toEqual([]);
+  });
+
+  it('has help in characters of one column each', () => {
+    const help = readFileSync(projectPath('docs/commands.md'), 'utf8');
+    expect(help.match(/[^\n\x20-\x7e…]/gu)).toBeNull();
+  });
+});
