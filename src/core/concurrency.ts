@@ -13,22 +13,27 @@ export function anySignal(...signals: readonly (AbortSignal | undefined)[]): Abo
 }
 
 /**
- * How many tasks run at once where the other end has a say: half as many when it is pressed, one
- * more after each round that went well, and never more than `most`.
+ * How many tasks run at once where the other end has a say: half as many when it is pressed, more
+ * as long as it takes them, and never more than `most`. Up to the first fall each task that goes
+ * well makes it one more, as TCP begins; after it, each round of tasks does.
  */
 export class Pace {
   readonly most: number;
   #now: number;
+  #hasFallen = false;
   /** What went well since the number last changed. */
   #well = 0;
   #fellAt = Number.NEGATIVE_INFINITY;
-  readonly #waiting = new Set<() => void>();
+  /** Those that may not go on yet, with their places. */
+  readonly #waiting = new Map<() => void, number>();
 
-  /** @param most a positive integer, else RangeError. */
-  constructor(most: number) {
+  /** @param most and `start`, no larger: positive integers, else RangeError. */
+  constructor(most: number, start: number = most) {
     checkLimit(most);
+    checkLimit(start);
+    if (start > most) throw new RangeError(`a pace of ${start} is above the most, ${most}`);
     this.most = most;
-    this.#now = most;
+    this.#now = start;
   }
 
   get now(): number {
@@ -43,16 +48,20 @@ export class Pace {
     if (begun < this.#fellAt) return;
     this.#fellAt = performance.now();
     this.#now = Math.max(1, Math.floor(this.#now / 2));
+    this.#hasFallen = true;
     this.#well = 0;
   }
 
-  /** Something went well. */
+  /**
+   * Something went well. Where no task waits for its turn, that says nothing about a higher number.
+   */
   rise(): void {
+    if (this.#waiting.size === 0) return;
     this.#well += 1;
-    if (this.#now === this.most || this.#well < this.#now) return;
+    if (this.#now === this.most || (this.#hasFallen && this.#well < this.#now)) return;
     this.#now += 1;
     this.#well = 0;
-    for (const wake of [...this.#waiting]) wake();
+    for (const [wake, worker] of [...this.#waiting]) if (worker < this.#now) wake();
   }
 
   /**
@@ -67,7 +76,7 @@ export class Pace {
           signal.removeEventListener('abort', wake);
           resolve();
         };
-        this.#waiting.add(wake);
+        this.#waiting.set(wake, worker);
         signal.addEventListener('abort', wake);
       });
     }

@@ -169,7 +169,7 @@ export async function transportOptions(
     insecure: options.insecureRegistries,
     proxy: proxyFromEnvironment(env),
     userAgent: `bundle/${VERSION}`,
-    concurrency,
+    limits: [concurrency],
     observe,
     signal,
   };

@@ -583,7 +583,7 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
   it('copies within itself with as many transfers as there may be', async () => {
     const registryOfMany = await startRegistry();
     cleanUp.push(registryOfMany.stop);
-    const client = new RegistryClient({ credentials: anonymous, ca: [], concurrency: 2 });
+    const client = new RegistryClient({ credentials: anonymous, ca: [], limits: [2] });
     cleanUp.push(async () => client.close());
     const from = client.repository({ registry: registryOfMany.host, repository: 'from' });
     const to = client.repository({ registry: registryOfMany.host, repository: 'to' });

@@ -64,7 +64,7 @@ describeWith(['docker-registry'], 'uploads to a registry', () => {
       ca: [],
       backoffMs: 1,
       stalledMs: 300,
-      concurrency: pace,
+      limits: [pace],
       observe: (event) => void events.push(event),
     });
     cleanUp.push(async () => made.close());

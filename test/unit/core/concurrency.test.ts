@@ -157,19 +157,53 @@ describe('Pace', () => {
   const pressed = (pace: Pace, times: number): void => {
     for (let time = 0; time < times; time += 1) pace.fall(performance.now());
   };
+  /** Somebody who is never let in, and so waits all the time. */
+  const withOneWaiting = async (pace: Pace, body: () => void): Promise<void> => {
+    const stop = new AbortController();
+    const waiting = pace.turn(pace.most, stop.signal);
+    body();
+    stop.abort();
+    await waiting;
+  };
 
-  it('falls to the half, never below one, and rises by one after a round that went well, never above the most', () => {
-    const pace = new Pace(8);
-    pressed(pace, 1);
-    expect(pace.now).toBe(4);
-    pressed(pace, 9);
-    expect(pace.now).toBe(1);
-    const seen: number[] = [];
-    for (let well = 0; well < 40; well += 1) {
+  it.each([
+    // + went well, - the other end is pressed
+    { most: 8, start: 8, events: '++++', seen: [] },
+    { most: 8, start: 2, events: '++++++++', seen: [3, 4, 5, 6, 7, 8] },
+    {
+      most: 32,
+      start: 8,
+      events: '+'.repeat(30),
+      seen: Array.from({ length: 24 }, (_, n) => n + 9),
+    },
+    { most: 8, start: 8, events: '-', seen: [4] },
+    { most: 8, start: 8, events: '----', seen: [4, 2, 1] },
+    { most: 8, start: 8, events: `----${'+'.repeat(40)}`, seen: [4, 2, 1, 2, 3, 4, 5, 6, 7, 8] },
+    { most: 8, start: 2, events: '++-+++', seen: [3, 4, 2, 3] },
+    { most: 9, start: 9, events: '-++++', seen: [4, 5] },
+    { most: 9, start: 9, events: '-+++-++', seen: [4, 2, 3] },
+    { most: 1, start: 1, events: '-+-+', seen: [] },
+  ])('of $start, up to $most, after $events', async ({ most, start, events, seen }) => {
+    const pace = new Pace(most, start);
+    const numbers = [start];
+    await withOneWaiting(pace, () => {
+      for (const event of events) {
+        if (event === '+') pace.rise();
+        else pressed(pace, 1);
+        if (pace.now !== numbers.at(-1)) numbers.push(pace.now);
+      }
+    });
+    expect(numbers).toEqual([start, ...seen]);
+  });
+
+  it('does not rise while nobody waits: what is not used up says nothing about more', async () => {
+    const pace = new Pace(32, 8);
+    for (let well = 0; well < 100; well += 1) pace.rise();
+    expect(pace.now).toBe(8);
+    await withOneWaiting(pace, () => {
       pace.rise();
-      if (pace.now !== seen.at(-1)) seen.push(pace.now);
-    }
-    expect(seen).toEqual([2, 3, 4, 5, 6, 7, 8]);
+    });
+    expect(pace.now).toBe(9);
   });
 
   it('falls once for all that was under way together', () => {
@@ -179,8 +213,30 @@ describe('Pace', () => {
     expect(pace.now).toBe(4);
   });
 
-  it.each([0, -1, 1.5, Number.NaN])('cannot be %d', (most) => {
-    expect(() => new Pace(most)).toThrow(RangeError);
+  it.each([[0], [-1], [1.5], [Number.NaN], [8, 0], [8, 1.5], [8, Number.NaN], [8, 9]])(
+    'cannot be of %d, %d',
+    (most, start?: number) => {
+      expect(() => new Pace(most, start)).toThrow(RangeError);
+    },
+  );
+
+  it('lets in who waits as it rises, one for each step, and everybody in order', async () => {
+    const pace = new Pace(5, 2);
+    const started: number[] = [];
+    let finish: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (finish = resolve));
+    const run = forEachLimited([0, 1, 2, 3, 4, 5, 6], pace, async (item) => {
+      started.push(item);
+      await held;
+    });
+    for (const expected of [2, 3, 4, 5, 5]) {
+      await soon();
+      expect(started).toHaveLength(expected);
+      pace.rise();
+    }
+    finish();
+    await run;
+    expect(started).toEqual([0, 1, 2, 3, 4, 5, 6]);
   });
 
   it('is kept by tasks: no more than it allows run, and all are done in the end', async () => {

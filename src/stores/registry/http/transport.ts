@@ -30,6 +30,8 @@ const STORED_PER_SECOND = 5_000_000;
 const ANSWER_MS = 2 * MINUTE;
 const STALLED_MS = 90 * SECOND;
 const BACKOFF_MS = 500;
+/** Requests at a time of a client that was given no limit. */
+const CONCURRENCY = 8;
 /** How registries and the proxies before them say that they are asked too much at once. */
 const PRESSED_STATUS = [429, 503];
 /**
@@ -49,10 +51,10 @@ export interface TransportOptions {
    */
   readonly insecure?: readonly string[];
   /**
-   * How many transfers are made at once. A pace is told how they go: it falls where a server is
-   * pressed.
+   * How many requests are made at once, by each who counts: large transfers, small requests. Every
+   * pace among them is told how all requests go: it falls where a server is pressed.
    */
-  readonly concurrency?: Limit | undefined;
+  readonly limits?: readonly Limit[] | undefined;
   readonly proxy?: ProxySettings | undefined;
   readonly userAgent?: string | undefined;
   readonly observe?: Observe | undefined;
@@ -105,15 +107,18 @@ export interface HttpResponse {
 export class Transport {
   readonly #options: TransportOptions;
   readonly #agents: Agents;
+  readonly #paces: readonly Pace[];
   readonly #budget = new RetryBudget();
 
   /** @throws BundleError CONFIGURATION for an insecure host that is none. */
   constructor(options: TransportOptions) {
     for (const entry of options.insecure ?? []) if (!isRegistry(entry)) throw notAHost(entry);
     this.#options = options;
-    const { concurrency = 8, stalledMs = STALLED_MS } = options;
-    const most = concurrency instanceof Pace ? concurrency.most : concurrency;
-    this.#agents = new Agents({ ...options, concurrency: most, stalledMs });
+    const { limits = [], stalledMs = STALLED_MS } = options;
+    this.#paces = limits.filter((limit) => limit instanceof Pace);
+    const numbers = limits.map((limit) => (limit instanceof Pace ? limit.most : limit));
+    const concurrency = numbers.length === 0 ? CONCURRENCY : Math.max(...numbers);
+    this.#agents = new Agents({ ...options, concurrency, stalledMs });
   }
 
   /**
@@ -219,11 +224,11 @@ export class Transport {
   }
 
   #went(how: 'well' | 'badly' | 'pressed', begun: number): void {
-    const { concurrency } = this.#options;
     if (how === 'well') this.#budget.earn();
-    if (!(concurrency instanceof Pace)) return;
-    if (how === 'well') concurrency.rise();
-    if (how === 'pressed') concurrency.fall(begun);
+    for (const pace of this.#paces) {
+      if (how === 'well') pace.rise();
+      if (how === 'pressed') pace.fall(begun);
+    }
   }
 
   /** One signal ends many requests: Node would take that for a leak. */
