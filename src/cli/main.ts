@@ -1,11 +1,11 @@
 import { isAbsolute, join } from 'node:path';
 
-import { Pace } from '../core/concurrency.ts';
 import { BundleError, diskError, systemCode } from '../core/errors.ts';
 import type { Context } from '../core/context.ts';
 import { count, requiredText } from './arguments.ts';
 import type { Arguments } from './command.ts';
 import type { Io } from './io.ts';
+import { limitsOf } from './limits.ts';
 import { parseCommandLine } from './parse.ts';
 import { failureJson, failureText, statusOf } from './present/failure.ts';
 import {
@@ -14,8 +14,6 @@ import {
   type Progress,
   type ProgressMode,
 } from './present/progress.ts';
-
-const DEFAULT_CONCURRENCY = 8;
 
 /**
  * Runs one command line.
@@ -67,15 +65,13 @@ async function writeResult(text: string, stream: NodeJS.WriteStream): Promise<vo
 }
 
 function contextOf(args: Arguments, { observe }: Progress, io: Io): Context {
-  const pace = new Pace(count(args, 'concurrency') ?? DEFAULT_CONCURRENCY);
   return {
     environment: io.environment,
     configFolder: configFolder(io.environment),
     signal: io.signal,
     observe,
     now: new Date(),
-    concurrency: pace,
-    lookups: pace,
+    ...limitsOf(count(args, 'concurrency')),
   };
 }
 

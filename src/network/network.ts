@@ -154,7 +154,7 @@ export async function transportOptions(
   options: ConnectionOptions,
   context: Context,
 ): Promise<TransportOptions> {
-  const { environment, concurrency, observe, signal } = context;
+  const { environment, concurrency, lookups, observe, signal } = context;
   const { env, home } = environment;
   return {
     ca: await systemCertificates(env, options.caFiles),
@@ -169,7 +169,7 @@ export async function transportOptions(
     insecure: options.insecureRegistries,
     proxy: proxyFromEnvironment(env),
     userAgent: `bundle/${VERSION}`,
-    limits: [concurrency],
+    limits: [concurrency, lookups],
     observe,
     signal,
   };

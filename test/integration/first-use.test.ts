@@ -27,6 +27,7 @@ describe('a packer whom nobody knows', () => {
     observe: () => undefined,
     now: new Date(),
     concurrency: 4,
+    lookups: 4,
   });
 
   const packInto = async (output: string): Promise<string> => {

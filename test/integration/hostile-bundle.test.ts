@@ -53,6 +53,7 @@ describe('a bundle that is genuine in every byte but', () => {
     observe: () => undefined,
     now: new Date(),
     concurrency: 4,
+    lookups: 4,
   });
   const request = (path: string, more: Partial<OpenRequest> = {}): OpenRequest => ({
     paths: [path],

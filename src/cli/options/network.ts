@@ -33,7 +33,7 @@ export const registryOptions: OptionTable = {
   'registries-conf': one("file in the format of registries.conf, instead of this host's", {
     group,
   }),
-  concurrency: one('requests at a time', { default: '8', group }),
+  concurrency: one('requests at a time (default 8, and up to 32 that are small)', { group }),
 };
 
 /** For commands that fetch something. */
