@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { describeMachine } from './lib/bench/machine.ts';
@@ -16,6 +16,7 @@ const HELP = `Measures the program side by side with what nothing can be faster 
   --quick         a small release, three rounds: a minute
   --shape NAME    ${Object.keys(SHAPES).join(', ')}; may be repeated (default: release, large-layer, small-images)
   --rounds N      how often each thing is measured (default 5)
+  --program FILE  dist/bin.js of another build: does the same with it in turn, in the shapes release, quick and lookups
   --skopeo        also copies the release with skopeo, once
   --folder DIR    where releases and bundles go while it runs (default: in the folder for temporary files); three times the
                   size of the release has to fit
@@ -28,6 +29,7 @@ const OPTIONS = {
   quick: { type: 'boolean', default: false },
   shape: { type: 'string', multiple: true },
   rounds: { type: 'string' },
+  program: { type: 'string' },
   skopeo: { type: 'boolean', default: false },
   folder: { type: 'string', default: join(tmpdir(), `bundle-bench-${process.pid}`) },
   help: { type: 'boolean', short: 'h', default: false },
@@ -50,14 +52,15 @@ async function run(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  const { quick, skopeo, folder } = values;
+  const { quick, skopeo, folder, program } = values;
+  const other = program === undefined ? undefined : resolve(program);
   const rounds = Number(values.rounds ?? (quick ? 3 : 5));
   if (!Number.isSafeInteger(rounds) || rounds < 1)
     throw new Error(`--rounds ${values.rounds ?? ''}: not a positive number`);
   const tell = (line: string): void => void process.stderr.write(`${line}\n`);
   const results: ShapeResult[] = [];
   for (const name of shapesOf(quick, values.shape))
-    results.push(await measure(name, { folder, rounds, skopeo, tell }));
+    results.push(await measure(name, { folder, rounds, skopeo, other, tell }));
 
   const result = { machine: await describeMachine(), concurrency: CONCURRENCY, results };
   const text = markdown(result);

@@ -27,7 +27,7 @@ export async function interruptedRound(
     await mkdir(medium);
   };
   const pack = (until?: Promise<void>): ReturnType<typeof runBundle> =>
-    runBundle(home, source.packArguments(medium, line.host), until);
+    runBundle(source.packArguments(medium, line.host), { home, until });
   try {
     await empty();
     const whole = await pack();

@@ -1,7 +1,7 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { projectPath } from '../project-root.ts';
+import { besideRound } from './beside.ts';
 import {
   curlHeads,
   curlToFiles,
@@ -11,12 +11,21 @@ import {
   skopeoCopies,
 } from './floors.ts';
 import { interruptedRound } from './interrupted.ts';
+import { lookupsRound } from './lookups.ts';
 import { Measurements } from './measurements.ts';
 import type { ShapeResult } from './report.ts';
-import { runBundle, runProgram } from './run-program.ts';
+import { OURS, runBundle, runProgram, type Usage } from './run-program.ts';
 import { type BenchShape, type ShapeName, SHAPES } from './shapes.ts';
 import { slowLine } from './slow-line.ts';
-import { emptyRegistry, makeSource, type Source } from './source.ts';
+import { makeSource } from './source.ts';
+import {
+  type Bench,
+  inTurn,
+  intoEmptyRegistry,
+  type MeasureOptions,
+  pack,
+  unpackArguments,
+} from './steps.ts';
 
 /** What the program does by default. */
 export const CONCURRENCY = 8;
@@ -24,22 +33,6 @@ const CAP = 30e6;
 const LATENCY_MS = 5;
 const COMPONENTS = 'ocp4/openshift/release';
 const RELEASES = 'ocp4/openshift/release-images';
-
-export interface MeasureOptions {
-  /** Where everything is put; a folder that can be removed. */
-  readonly folder: string;
-  readonly rounds: number;
-  /** Also copies with skopeo, once. */
-  readonly skopeo: boolean;
-  readonly tell: (line: string) => void;
-}
-
-interface Bench extends MeasureOptions {
-  readonly source: Source;
-  readonly found: Measurements;
-  /** Where bundles go; emptied before each pack. */
-  readonly medium: string;
-}
 
 /**
  * Makes the release of a shape and measures with it, round after round; everything is removed in
@@ -56,15 +49,17 @@ export async function measure(name: ShapeName, options: MeasureOptions): Promise
     source,
     found: new Measurements(),
     medium: join(folder, 'medium'),
+    home: join(folder, 'home'),
   };
   try {
-    await mkdir(join(folder, 'home'));
+    await mkdir(bench.home);
     for (let round = 0; round < rounds; round += 1) {
       tell(`${name}: round ${round + 1} of ${rounds}`);
       if (kind === 'release') await releaseRound(bench, round);
       else if (kind === 'large layer') await largeLayerRound(bench);
       else if (kind === 'small images') await smallImagesRound(bench);
-      else await interruptedRound(source, join(folder, 'home'), bench.medium, bench.found);
+      else if (kind === 'lookups') await lookupsRound(bench, round);
+      else await interruptedRound(source, bench.home, bench.medium, bench.found);
     }
     if (options.skopeo && kind === 'release') {
       const { seconds } = await pack(bench);
@@ -86,20 +81,6 @@ export async function measure(name: ShapeName, options: MeasureOptions): Promise
     await source.stop();
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/**
- * The two are run in turn, and the order turns with the rounds: neither always finds the machine as
- * the other left it.
- */
-async function inTurn(
-  round: number,
-  ours: () => Promise<number>,
-  floor: () => Promise<number>,
-): Promise<[number, number]> {
-  if (round % 2 === 0) return [await ours(), await floor()];
-  const first = await floor();
-  return [await ours(), first];
 }
 
 async function releaseRound(bench: Bench, round: number): Promise<void> {
@@ -140,7 +121,7 @@ async function releaseRound(bench: Bench, round: number): Promise<void> {
   const [verified, digested] = await inTurn(
     round,
     async () =>
-      (await runBundle(join(folder, 'home'), ['verify', bundle, ...source.trust])).seconds,
+      (await runBundle(['verify', bundle, ...source.trust], { home: bench.home })).seconds,
     () => opensslDigest(bundle),
   );
   found.add(
@@ -164,32 +145,16 @@ async function releaseRound(bench: Bench, round: number): Promise<void> {
   );
   await rm(files, { recursive: true, force: true });
 
-  const help = await runProgram(process.execPath, [projectPath('dist', 'bin.js'), '--help']);
-  const node = await runProgram(process.execPath, ['-e', '0']);
-  found.add(
-    { what: 'start: bundle --help', against: 'node -e 0', unit: 'ms' },
-    help.seconds * 1000,
-    node.seconds * 1000,
-  );
+  await startRound(bench);
+  if (bench.other !== undefined) await besideRound(bench, round, bench.other);
 }
 
 /** @returns the seconds of the first unpack; the second one finds everything there. */
 async function unpackTwice(bench: Bench, bundle: string): Promise<number> {
-  const { source, found, folder } = bench;
+  const { source, found, home } = bench;
   const gigabytes = source.bytes / 1e9;
   return intoEmptyRegistry(bench, async (host) => {
-    const unpack = (): ReturnType<typeof runBundle> =>
-      runBundle(join(folder, 'home'), [
-        ...[
-          'unpack',
-          bundle,
-          '--to',
-          `${host}/ocp4`,
-          '--resources-dir',
-          join(folder, 'home', 'cluster-resources'),
-        ],
-        ...source.trust,
-      ]);
+    const unpack = (): Promise<Usage> => runBundle(unpackArguments(bench, bundle, host), { home });
     const first = await unpack();
     found.add(
       { what: 'CPU of unpack, per GB', against: 'user and system' },
@@ -231,7 +196,7 @@ async function largeLayerRound(bench: Bench): Promise<void> {
   );
   const line = await slowLine(source.host, { bytesPerSecond: CAP });
   try {
-    const throttled = await pack(bench, line.host);
+    const throttled = await pack(bench, { host: line.host });
     const alone = source.bytes / CAP;
     const against = 'one connection of 30 MB/s, computed';
     found.add(
@@ -245,7 +210,7 @@ async function largeLayerRound(bench: Bench): Promise<void> {
 }
 
 async function smallImagesRound(bench: Bench): Promise<void> {
-  const { source, found, folder, medium } = bench;
+  const { source, found, home, medium } = bench;
   const against = `requests × ${LATENCY_MS} ms / ${CONCURRENCY}`;
   const through = async (
     what: string,
@@ -265,23 +230,13 @@ async function smallImagesRound(bench: Bench): Promise<void> {
       await line.stop();
     }
   };
-  await through('pack', source.host, async (host) => (await pack(bench, host)).seconds);
+  await through('pack', source.host, async (host) => (await pack(bench, { host })).seconds);
   await intoEmptyRegistry(bench, async (registry) => {
-    const arguments_ = (host: string): string[] => [
-      'unpack',
-      medium,
-      '--to',
-      `${host}/ocp4`,
-      '--resources-dir',
-      join(folder, 'home', 'resources'),
-    ];
     await through(
       'unpack',
       registry,
-      async (host) =>
-        (await runBundle(join(folder, 'home'), [...arguments_(host), ...source.trust])).seconds,
+      async (host) => (await runBundle(unpackArguments(bench, medium, host), { home })).seconds,
     );
-    return 0;
   });
 }
 
@@ -289,40 +244,15 @@ function floorOf(requests: number): number {
   return (requests * LATENCY_MS) / 1000 / CONCURRENCY;
 }
 
-async function pack(
-  { source, found, folder, medium }: Bench,
-  host?: string,
-): ReturnType<typeof runBundle> {
-  await rm(medium, { recursive: true, force: true });
-  await mkdir(medium);
-  const home = join(folder, 'home');
-  const running = runBundle(home, source.packArguments(medium, host));
-  let beside = 0;
-  const watch = setInterval(() => {
-    void bytesBeside(home, medium).then((bytes) => (beside = Math.max(beside, bytes)));
-  }, 500);
-  try {
-    const usage = await running;
-    found.add(
-      { what: 'disk of pack beside the bundle', against: '', unit: 'kB' },
-      Math.max(beside, await bytesBeside(home, medium)) / 1e3,
-    );
-    return usage;
-  } finally {
-    clearInterval(watch);
+/** What a user waits for before anything is done. */
+async function startRound({ found, other }: Bench): Promise<void> {
+  for (const program of [OURS, ...(other === undefined ? [] : [other])]) {
+    const help = await runProgram(process.execPath, [program, '--help']);
+    const node = await runProgram(process.execPath, ['-e', '0']);
+    const what = `start: ${program === OURS ? 'bundle' : program} --help`;
+    const row = { what, against: 'node -e 0', unit: 'ms', limit: 2 };
+    found.add(row, help.seconds * 1000, node.seconds * 1000);
   }
-}
-
-/** Bytes in files that are not the bundle itself, finished or not. */
-async function bytesBeside(...folders: readonly string[]): Promise<number> {
-  let bytes = 0;
-  for (const folder of folders) {
-    for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile() || /\.tar\.zst(\.partial)?$/.test(entry.name)) continue;
-      bytes += (await stat(join(entry.parentPath, entry.name)).catch(() => ({ size: 0 }))).size;
-    }
-  }
-  return bytes;
 }
 
 async function skopeo({ source, folder }: Bench): Promise<number> {
@@ -331,19 +261,5 @@ async function skopeo({ source, folder }: Bench): Promise<number> {
     return await skopeoCopies(source.images, target);
   } finally {
     await rm(target, { recursive: true, force: true });
-  }
-}
-
-async function intoEmptyRegistry(
-  { folder }: Bench,
-  work: (host: string) => Promise<number>,
-): Promise<number> {
-  const place = join(folder, 'target');
-  const registry = await emptyRegistry(place);
-  try {
-    return await work(registry.host);
-  } finally {
-    await registry.stop();
-    await rm(place, { recursive: true, force: true });
   }
 }

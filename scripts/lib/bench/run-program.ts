@@ -60,21 +60,30 @@ export interface Usage {
   readonly peakMiB: number;
 }
 
-/**
- * Runs `bundle` as a user would, in a home folder and a folder for temporary files of its own.
- * @param home where both are.
- * @param until kills it when it comes; what it used is not known then.
- */
+/** A build of the program: `dist/bin.js` of this one, or of another. */
+export type Program = string;
+
+export const OURS: Program = projectPath('dist', 'bin.js');
+
+export interface BundleOptions {
+  /** A folder of its own, for files of the user and temporary ones. */
+  readonly home: string;
+  /** Ours unless told. */
+  readonly program?: Program | undefined;
+  /** Kills it when it comes; what it used is not known then. */
+  readonly until?: Promise<void> | undefined;
+}
+
+/** Runs `bundle` as a user would. */
 export async function runBundle(
-  home: string,
   args: readonly string[],
-  until?: Promise<void>,
+  { home, program = OURS, until }: BundleOptions,
 ): Promise<Usage> {
   const reporter = pathToFileURL(join(import.meta.dirname, 'report-usage.js')).href;
   const env = { HOME: home, TMPDIR: home };
   const { seconds, stdout } = await runProgram(
     process.execPath,
-    ['--import', reporter, projectPath('dist', 'bin.js'), ...args, '--progress', 'none'],
+    ['--import', reporter, program, ...args, '--progress', 'none'],
     { env, until },
   );
   const [cpuMicroseconds = NaN, maxKiB = NaN] = (/^usage (\d+) (\d+)$/m.exec(stdout) ?? [])

@@ -7,7 +7,7 @@ export interface BenchShape {
   /** All of a real release if left out. */
   readonly components?: number;
   /** What is measured with it. */
-  readonly kind: 'release' | 'large layer' | 'small images' | 'interrupted';
+  readonly kind: 'release' | 'large layer' | 'small images' | 'interrupted' | 'lookups';
   readonly about: string;
 }
 
@@ -42,6 +42,12 @@ export const SHAPES = {
     shape: { base: SMALL_BASE, own: (index) => 4096 + 8 * (index % 1000) },
     components: 2000,
     about: '2,000 small images',
+  },
+  lookups: {
+    kind: 'lookups',
+    shape: { base: SMALL_BASE, own: (index) => 4096 + 8 * (index % 1000) },
+    components: 183,
+    about: 'what comes before and after the layers: 184 small images',
   },
   interrupted: {
     kind: 'interrupted',

@@ -10,6 +10,8 @@ export interface Slowness {
   readonly bytesPerSecond?: number;
   /** Bytes per second that come back over all connections together. */
   readonly bytesPerSecondInAll?: number;
+  /** Is called with the path of each request when the first byte of its answer comes back. */
+  readonly answered?: (path: string) => void;
 }
 
 export interface SlowLine {
@@ -43,8 +45,15 @@ export async function slowLine(target: string, slowness: Slowness): Promise<Slow
       });
       socket.on('close', () => sockets.delete(socket));
     }
+    let asked: string | undefined;
     const count = (chunk: Buffer): void => {
-      if (REQUEST.test(chunk.subarray(0, 16).toString('latin1'))) requests += 1;
+      if (!REQUEST.test(startOf(chunk))) return;
+      requests += 1;
+      asked = chunk.toString('latin1', 0, 4096).split(' ', 2)[1];
+    };
+    const answer = (): void => {
+      if (asked !== undefined) slowness.answered?.(asked);
+      asked = undefined;
     };
     const alone =
       slowness.bytesPerSecond === undefined ? undefined : new Toll(slowness.bytesPerSecond);
@@ -52,7 +61,7 @@ export async function slowLine(target: string, slowness: Slowness): Promise<Slow
     void passOn(
       upstream,
       client,
-      () => undefined,
+      answer,
       undefined,
       [alone, inAll].filter((toll) => toll !== undefined),
     );
@@ -66,6 +75,10 @@ export async function slowLine(target: string, slowness: Slowness): Promise<Slow
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+function startOf(chunk: Buffer): string {
+  return chunk.toString('latin1', 0, 16);
 }
 
 /** What bytes wait for, so that no more than so many come in a second. */
@@ -87,15 +100,14 @@ class Toll {
 async function passOn(
   from: Socket,
   to: Socket,
-  count: (chunk: Buffer) => void,
+  see: (chunk: Buffer) => void,
   latencyMs: number | undefined,
   tolls: readonly Toll[],
 ): Promise<void> {
   try {
     for await (const chunk of from as AsyncIterable<Buffer>) {
-      count(chunk);
-      if (latencyMs !== undefined && REQUEST.test(chunk.subarray(0, 16).toString('latin1')))
-        await sleep(latencyMs);
+      see(chunk);
+      if (latencyMs !== undefined && REQUEST.test(startOf(chunk))) await sleep(latencyMs);
       for (const toll of tolls) await toll.pay(chunk.length);
       if (!to.write(chunk))
         await new Promise<void>((resolve) => to.once('drain', resolve).once('close', resolve));

@@ -21,6 +21,8 @@ export interface Source {
   readonly host: string;
   /** Configs and layers, each once, the largest first. */
   readonly blobs: readonly PlacedBlob[];
+  /** The layers among them that no release image has. */
+  readonly componentLayers: ReadonlySet<Digest>;
   readonly images: readonly PlacedBlob[];
   /** Bytes of the blobs. */
   readonly bytes: number;
@@ -87,10 +89,17 @@ export async function makeSource(
           placed.set(descriptor.digest, { descriptor, repository: store.name });
     }
     const blobs = [...placed.values()].toSorted((a, b) => b.descriptor.size - a.descriptor.size);
+    const [releaseImage] = plan.images;
+    const ofRelease = new Set(releaseImage!.blobs.map(({ digest }) => digest));
     const trust = ['--release-key', made.releaseKey];
     return {
       host: registry.host,
       blobs,
+      componentLayers: new Set(
+        plan.layers
+          .map(({ descriptor: { digest } }) => digest)
+          .filter((digest) => !ofRelease.has(digest)),
+      ),
       images: plan.images.map(({ descriptor, store }) => ({ descriptor, repository: store.name })),
       bytes: blobs.reduce((total, { descriptor }) => total + descriptor.size, 0),
       packArguments: (out, host = registry.host) => [
