@@ -19,10 +19,12 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type DamageTrial, prepareTrial, tryDamage, unpackTo } from '../../scripts/lib/damage.ts';
+import { digestOf } from '../../src/core/digest.ts';
 import { BundleError } from '../../src/core/errors.ts';
 import type { Observe } from '../../src/core/events.ts';
 import { ImageLayout } from '../../src/stores/layout/layout.ts';
-import { pack, type PackReport } from '../../src/workflows/pack.ts';
+import type { PackReport } from '../../src/packing/report.ts';
+import { pack } from '../../src/workflows/pack.ts';
 import { repair } from '../../src/workflows/repair.ts';
 import { verify } from '../../src/workflows/verify.ts';
 import { craft, partsOf } from '../support/crafted-bundle.ts';
@@ -202,9 +204,13 @@ describe('a damaged bundle', () => {
     );
     const damageFile = await mapOf(path);
     const { faults } = JSON.parse(await readFile(damageFile, 'utf8')) as {
-      faults: { images: string[] }[];
+      faults: { images: { name: string; parts: string[] }[] }[];
     };
-    expect(faults[0]!.images.toSorted()).toEqual([...trial.components, trial.release].toSorted());
+    const { images } = faults[0]!;
+    expect(images.map(({ name }) => name).toSorted()).toEqual(
+      [...trial.components, trial.release].toSorted(),
+    );
+    expect(images[0]!.parts).toEqual(['4.17.3 for x86_64']);
     const patch = await patchFor(damageFile);
     const repaired = await repair(
       { bundle: { ...trial.request(''), paths: [path, patch.path] }, output: await ownFolder() },
@@ -341,7 +347,7 @@ describe('a damaged bundle', () => {
 
       const { contents, blobs } = await partsOf(patch.path);
       const key = SigningKey.generate('ed25519');
-      const other = { ...contents, repairs: contents.releases[0]!.digest };
+      const other = { ...contents, repairs: digestOf('another bundle') };
       const own = { ...trial, request: () => ({ ...trial.request(''), trustedKeyFiles: [] }) };
       const stranger = await named(craft({ contents, blobs, key }));
       const forOther = await named(craft({ contents: other, blobs, key }));

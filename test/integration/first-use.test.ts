@@ -1,17 +1,19 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
+import { madeReleasePart } from '../../scripts/lib/made-release-part.ts';
 import { makeRelease } from '../../scripts/lib/make-release.ts';
 import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import { SigningKey } from '../../src/trust/keys.ts';
 import type { Context } from '../../src/core/context.ts';
-import { openBundle } from '../../src/opening/open-bundle.ts';
+import { KINDS } from '../../src/kinds/all.ts';
 import { pack } from '../../src/workflows/pack.ts';
+import { contextIn } from '../support/context.ts';
+import { openedBundle } from '../support/opened-bundle.ts';
 
 describe('a packer whom nobody knows', () => {
   const key = SigningKey.generate('ed25519');
@@ -20,50 +22,29 @@ describe('a packer whom nobody knows', () => {
   let genuine: string;
   let swapped: string;
 
-  const newUser = async (): Promise<Context> => ({
-    environment: { env: {}, home: folder, uid: 0 },
-    configFolder: await mkdtemp(join(folder, 'user-')),
-    signal: new AbortController().signal,
-    observe: () => undefined,
-    now: new Date(),
-    concurrency: 4,
-    lookups: 4,
-  });
+  const newUser = async (): Promise<Context> => contextIn(await mkdtemp(join(folder, 'user-')));
 
   const packInto = async (output: string): Promise<string> => {
-    const release = {
-      version: '4.17.3',
-      architecture: 'x86_64',
-      from: `oci:${made.layout!}`,
-      releaseKeyFiles: [made.releaseKey],
-      signatureStores: [pathToFileURL(made.signatureStore).href],
-      allowUnsignedRelease: false,
-      referrers: false,
-    } as const;
-    const source = { keyFile: join(folder, 'packer.pem'), passphrase: async () => undefined };
-    const network = { caFiles: [], insecureRegistries: [], mirrors: [], mirrorSetFiles: [] };
-    const user = await newUser();
-    return (
-      await pack(
-        {
-          release,
-          output: join(folder, output),
-          key: source,
-          network,
-          restart: false,
-          dryRun: false,
-        },
-        user,
-      )
-    ).path;
+    const { path } = await pack(
+      {
+        parts: [madeReleasePart(made)],
+        referrers: false,
+        output: join(folder, output),
+        key: { keyFile: join(folder, 'packer.pem'), passphrase: async () => undefined },
+        network: { caFiles: [], insecureRegistries: [], mirrors: [], mirrorSetFiles: [] },
+        restart: false,
+        dryRun: false,
+      },
+      await newUser(),
+    );
+    return path;
   };
 
   const open = async (path: string, trustedKeyFiles: readonly string[]): Promise<string> => {
-    const { reader, standing } = await openBundle(
-      { paths: [path], trustedKeyFiles, releaseKeyFiles: [made.releaseKey] },
+    const { standing } = await openedBundle(
+      { paths: [path], kinds: KINDS, trustedKeyFiles, releaseKeyFiles: [made.releaseKey] },
       await newUser(),
     );
-    await reader.close();
     return standing;
   };
 

@@ -2,14 +2,15 @@ import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { Readable } from 'node:stream';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
+import { madeReleasePart } from '../../scripts/lib/made-release-part.ts';
 import { makeRelease } from '../../scripts/lib/make-release.ts';
 import { makeReleaseSigner, type ReleaseSigner } from '../../scripts/lib/release-signer.ts';
-import type { BundledImage, BundledRelease } from '../../src/bundle/format/manifest.ts';
+import type { BundledImage } from '../../src/bundle/format/manifest.ts';
 import type { BundleContents } from '../../src/bundle/format/plan.ts';
 import { type Digest, digestOf, hexOf } from '../../src/core/digest.ts';
 import { BundleError } from '../../src/core/errors.ts';
@@ -17,11 +18,16 @@ import { OCI_CONFIG, OCI_INDEX, OCI_MANIFEST } from '../../src/core/media-types.
 import { signatureConfigMap } from '../../src/kinds/release/config-map.ts';
 import { SigningKey } from '../../src/trust/keys.ts';
 import type { Context } from '../../src/core/context.ts';
-import { openBundle, type OpenRequest } from '../../src/opening/open-bundle.ts';
+import { asArray, type Json, type JsonObject } from '../../src/core/json.ts';
+import { KINDS } from '../../src/kinds/all.ts';
+import { refuseFault } from '../../src/bundle/reading/fault.ts';
+import { type OpenRequest, surveyBundle } from '../../src/opening/open-bundle.ts';
 import { pack } from '../../src/workflows/pack.ts';
 import { verify } from '../../src/workflows/verify.ts';
 import { craft, type Deviation, type Ingredients, partsOf } from '../support/crafted-bundle.ts';
-import { seededBytes } from '../support/sample-bundle.ts';
+import { contextIn } from '../support/context.ts';
+import { type OpenedBundle, openedBundle } from '../support/opened-bundle.ts';
+import { planned, seededBytes } from '../support/sample-bundle.ts';
 
 const NAME = 'ocp-4.17.3-x86_64.tar.zst';
 
@@ -46,17 +52,10 @@ describe('a bundle that is genuine in every byte but', () => {
   let cases = 0;
 
   /** A user of their own, who has no key and trusts nobody. */
-  const newUser = async (): Promise<Context> => ({
-    environment: { env: {}, home: folder, uid: 0 },
-    configFolder: await mkdtemp(join(folder, 'user-')),
-    signal: new AbortController().signal,
-    observe: () => undefined,
-    now: new Date(),
-    concurrency: 4,
-    lookups: 4,
-  });
+  const newUser = async (): Promise<Context> => contextIn(await mkdtemp(join(folder, 'user-')));
   const request = (path: string, more: Partial<OpenRequest> = {}): OpenRequest => ({
     paths: [path],
+    kinds: KINDS,
     trustedKeyFiles: [packerPub],
     releaseKeyFiles: [made.releaseKey],
     ...more,
@@ -66,11 +65,11 @@ describe('a bundle that is genuine in every byte but', () => {
     await writeFile(path, bytes);
     return path;
   };
-  const open = async (path: string, more: Partial<OpenRequest> = {}, user?: Context) => {
-    const { reader, ...opened } = await openBundle(request(path, more), user ?? (await newUser()));
-    await reader.close();
-    return opened;
-  };
+  const open = async (
+    path: string,
+    more: Partial<OpenRequest> = {},
+    user?: Context,
+  ): Promise<OpenedBundle> => openedBundle(request(path, more), user ?? (await newUser()));
   const crafted = async (
     contents: BundleContents,
     { blobs = [], deviation = {}, key = packer }: Craft = {},
@@ -103,15 +102,8 @@ describe('a bundle that is genuine in every byte but', () => {
     });
     const { path } = await pack(
       {
-        release: {
-          version: '4.17.3',
-          architecture: 'x86_64',
-          from: `oci:${made.layout!}`,
-          releaseKeyFiles: [made.releaseKey],
-          signatureStores: [pathToFileURL(made.signatureStore).href],
-          allowUnsignedRelease: false,
-          referrers: false,
-        },
+        parts: [madeReleasePart(made)],
+        referrers: false,
         output: join(folder, 'media'),
         key: { keyFile: join(folder, 'packer.pem'), passphrase: async () => undefined },
         network: { caFiles: [], insecureRegistries: [], mirrors: [], mirrorSetFiles: [] },
@@ -129,18 +121,17 @@ describe('a bundle that is genuine in every byte but', () => {
     expect(basename(genuine)).toBe(NAME);
     expect(await open(genuine)).toMatchObject({
       standing: 'trusted',
-      release: { version: '4.17.3', digest: made.release.digest },
+      closure: {
+        parts: [{ kind: 'release', facts: { version: '4.17.3', digest: made.release.digest } }],
+      },
     });
     const report = await verify(request(await crafted(parts.contents)), await newUser());
-    expect(report.blobs).toBe(parts.contents.metadata.length + parts.contents.layers.length);
+    expect(report.blobs).toBe(parts.contents.manifests.length + parts.contents.blobs.length);
   });
 
-  const withRelease = (
-    contents: BundleContents,
-    change: Partial<BundledRelease>,
-  ): BundleContents => ({
+  const withRelease = (contents: BundleContents, change: JsonObject): BundleContents => ({
     ...contents,
-    releases: contents.releases.map((release) => ({ ...release, ...change })),
+    parts: contents.parts.map(({ kind, claim }) => ({ kind, claim: { ...claim, ...change } })),
   });
   const withImage = (
     contents: BundleContents,
@@ -155,8 +146,8 @@ describe('a bundle that is genuine in every byte but', () => {
   });
   const without = (contents: BundleContents, digest: Digest): BundleContents => ({
     ...contents,
-    metadata: contents.metadata.filter(({ descriptor }) => descriptor.digest !== digest),
-    layers: contents.layers.filter((layer) => layer.digest !== digest),
+    manifests: contents.manifests.filter(({ descriptor }) => descriptor.digest !== digest),
+    blobs: contents.blobs.filter(({ descriptor }) => descriptor.digest !== digest),
   });
   const component = (contents: BundleContents): number =>
     contents.images.findIndex(({ role }) => role === 'component');
@@ -206,7 +197,6 @@ describe('a bundle that is genuine in every byte but', () => {
       [
         'gives a component a role that nobody knows',
         (it) => withImage(it, component(it), () => ({ role: 'sbom' })),
-        'UNSUPPORTED_CONTENT',
       ],
       ['gives the release another role', (it) => withImage(it, 0, () => ({ role: 'component' }))],
       [
@@ -260,7 +250,7 @@ describe('a bundle that is genuine in every byte but', () => {
       ],
       [
         'says a release signature more',
-        (it) => withRelease(it, { signatures: [...it.releases[0]!.signatures, digestOf('other')] }),
+        (it) => withRelease(it, { signatures: [...signaturesOf(it), digestOf('other')] }),
         'SIGNATURE_INVALID',
       ],
       ['says that there is no release signature', (it) => withRelease(it, { signatures: [] })],
@@ -269,18 +259,46 @@ describe('a bundle that is genuine in every byte but', () => {
         (it) => withRelease(it, { digest: it.images[component(it)]!.digest }),
         'SIGNATURE_MISSING',
       ],
+      ['says more of the release than follows from it', (it) => withRelease(it, { more: 'hello' })],
       [
-        'lists the release twice',
-        (it) => ({ ...it, releases: [it.releases[0]!, it.releases[0]!] }),
+        'lists a part of a kind that nobody knows',
+        (it) => ({ ...it, parts: it.parts.map((part) => ({ ...part, kind: 'sbom' })) }),
         'BUNDLE_UNUSABLE',
       ],
-      ['lists no release', (it) => ({ ...it, releases: [] }), 'BUNDLE_UNUSABLE'],
+      [
+        'lists another part of a kind that nobody knows',
+        (it) => ({ ...it, parts: [...it.parts, { kind: 'sbom', claim: {} }] }),
+        'BUNDLE_UNUSABLE',
+      ],
+      ['lists the release twice', (it) => ({ ...it, parts: [it.parts[0]!, it.parts[0]!] })],
+      [
+        'lists the release twice, and its images as of both',
+        (it) => ({
+          ...it,
+          parts: [it.parts[0]!, it.parts[0]!],
+          images: it.images.map((image) => ({ ...image, parts: [0, 1] })),
+        }),
+      ],
+      ['lists no release', (it) => ({ ...it, parts: [] }), 'BUNDLE_UNUSABLE'],
+      ['lists no release and no images', (it) => ({ ...it, parts: [], images: [] })],
+      [
+        'lists nothing',
+        ({ name }) => ({ name, parts: [], images: [], files: [], manifests: [], blobs: [] }),
+        'BUNDLE_UNUSABLE',
+      ],
+      [
+        'says another name than that of the file',
+        (it) => ({ ...it, name: 'ocp-4.17.4-x86_64' }),
+        'NOT_THE_EXPECTED_BUNDLE',
+      ],
     ];
     it.each(lists)('%s, is refused', async (_, change, code = 'CLOSURE_MISMATCH') => {
       await expect(open(await crafted(change(parts.contents)))).rejects.toMatchObject({ code });
     });
   });
 
+  const signaturesOf = ({ parts: [part] }: BundleContents): readonly Json[] =>
+    asArray(part!.claim['signatures'], 'signatures');
   const swappedDigests = (contents: BundleContents): BundleContents => {
     const [one, other] = [component(contents), component(contents) + 1];
     const identity = ({ digest, size, mediaType }: BundledImage): Partial<BundledImage> => ({
@@ -308,8 +326,9 @@ describe('a bundle that is genuine in every byte but', () => {
       });
     });
 
-    it('lacks a layer, is refused', async () => {
-      for (const { digest } of parts.contents.layers) {
+    it('lacks a config or a layer, is refused', async () => {
+      for (const { descriptor } of parts.contents.blobs) {
+        const { digest } = descriptor;
         await expect(open(await crafted(without(parts.contents, digest)))).rejects.toMatchObject({
           code: 'CLOSURE_MISMATCH',
         });
@@ -324,13 +343,14 @@ describe('a bundle that is genuine in every byte but', () => {
         role: 'component',
         source: `quay.io/openshift-release-dev/ocp-v4.0-art-dev@${manifest.descriptor.digest}`,
         tags: ['4.17.3-x86_64-extra'],
+        parts: [0],
       };
-      const { images, metadata, layers } = parts.contents;
+      const { images, manifests, blobs } = parts.contents;
       const contents = {
         ...parts.contents,
         images: [...images, extra],
-        metadata: [...metadata, manifest, config],
-        layers: [...layers, layer.descriptor],
+        manifests: [...manifests, manifest],
+        blobs: [...blobs, planned(config.descriptor), planned(layer.descriptor)],
       };
       await expect(
         open(await crafted(contents, { blobs: [manifest, config, layer] })),
@@ -338,7 +358,7 @@ describe('a bundle that is genuine in every byte but', () => {
     });
 
     it('has something more that it says refers to the release, is taken if that says so too, from a signer who is trusted', async () => {
-      const { images, metadata, layers } = parts.contents;
+      const { images, manifests, blobs } = parts.contents;
       const release = images[0]!;
       const { config, layer } = manifestOf('extra');
       const about = (subject: Digest): Blob =>
@@ -365,39 +385,27 @@ describe('a bundle that is genuine in every byte but', () => {
           source,
           tags: [],
           subject: release.digest,
+          parts: [0],
           ...change,
         };
         // Behind the release image and its cosign signature, and before the first component.
         const at = component(parts.contents);
-        const before = metadata.findIndex(
+        const first = manifests.findIndex(
           ({ descriptor }) => descriptor.digest === images[at]!.digest,
         );
+        const configOfFirst = configOf(manifests[first]!.bytes);
+        const before = blobs.findIndex(({ descriptor }) => descriptor.digest === configOfFirst);
+        const own = [config, layer].map(({ descriptor }) => planned(descriptor));
         const contents = {
           ...parts.contents,
           images: images.toSpliced(at, 0, referrer),
-          metadata: metadata.toSpliced(before, 0, manifest, config),
-          layers: layers.toSpliced(layersOfRelease(), 0, layer.descriptor),
+          manifests: manifests.toSpliced(first, 0, manifest),
+          blobs: blobs.toSpliced(before, 0, ...own),
         };
         return crafted(contents, { blobs: [manifest, config, layer], key });
       };
-      const layersOfRelease = (): number => {
-        const first = images[component(parts.contents)]!;
-        const bytes = metadata.find(({ descriptor }) => descriptor.digest === first.digest)!.bytes;
-        const own = (
-          JSON.parse(Buffer.from(bytes).toString()) as { layers: { digest: Digest }[] }
-        ).layers.map(({ digest }) => digest);
-        return layers.findIndex(({ digest }) => own.includes(digest) && !ofRelease().has(digest));
-      };
-      const ofRelease = (): Set<Digest> => {
-        const bytes = metadata.find(
-          ({ descriptor }) => descriptor.digest === release.digest,
-        )!.bytes;
-        return new Set(
-          (
-            JSON.parse(Buffer.from(bytes).toString()) as { layers: { digest: Digest }[] }
-          ).layers.map(({ digest }) => digest),
-        );
-      };
+      const configOf = (bytes: Uint8Array): Digest =>
+        (JSON.parse(Buffer.from(bytes).toString()) as { config: { digest: Digest } }).config.digest;
 
       const right = about(release.digest);
       expect(await open(await withReferrer(right))).toMatchObject({ standing: 'trusted' });
@@ -426,24 +434,24 @@ describe('a bundle that is genuine in every byte but', () => {
 
     it('has a blob more that nothing needs, is refused', async () => {
       const { manifest, layer } = manifestOf('extra');
-      const { metadata, layers } = parts.contents;
+      const { manifests, blobs } = parts.contents;
       const last = await crafted(
-        { ...parts.contents, layers: [...layers, layer.descriptor] },
+        { ...parts.contents, blobs: [...blobs, planned(layer.descriptor)] },
         { blobs: [layer] },
       );
       await expect(open(last)).rejects.toMatchObject({ code: 'CLOSURE_MISMATCH' });
       const between = await crafted(
-        { ...parts.contents, metadata: [...metadata, manifest] },
+        { ...parts.contents, manifests: [...manifests, manifest] },
         { blobs: [manifest] },
       );
       await expect(open(between)).rejects.toMatchObject({ code: 'CLOSURE_MISMATCH' });
     });
 
     it('is in another order, is refused', async () => {
-      const { metadata, layers } = parts.contents;
+      const { manifests, blobs } = parts.contents;
       for (const contents of [
-        { ...parts.contents, layers: layers.toReversed() },
-        { ...parts.contents, metadata: [...metadata.slice(1), metadata[0]!] },
+        { ...parts.contents, blobs: blobs.toReversed() },
+        { ...parts.contents, manifests: [...manifests.slice(1), manifests[0]!] },
       ]) {
         await expect(open(await crafted(contents))).rejects.toMatchObject({
           code: 'CLOSURE_MISMATCH',
@@ -451,16 +459,17 @@ describe('a bundle that is genuine in every byte but', () => {
       }
     });
 
-    it('has a layer among the manifests, or a config among the layers, is refused', async () => {
-      const { metadata, layers } = parts.contents;
-      const layer = { descriptor: layers[0]!, bytes: parts.blobs.get(layers[0]!.digest)! };
-      const config = metadata.at(-1)!;
+    it('has a config among the manifests, or a manifest among the blobs, is refused', async () => {
+      const { manifests, blobs } = parts.contents;
+      const { descriptor } = blobs[0]!;
+      const config = { descriptor, bytes: parts.blobs.get(descriptor.digest)! };
+      const last = manifests.at(-1)!;
       for (const contents of [
-        { ...parts.contents, metadata: [...metadata, layer], layers: layers.slice(1) },
+        { ...parts.contents, manifests: [...manifests, config], blobs: blobs.slice(1) },
         {
           ...parts.contents,
-          metadata: metadata.slice(0, -1),
-          layers: [config.descriptor, ...layers],
+          manifests: manifests.slice(0, -1),
+          blobs: [planned(last.descriptor), ...blobs],
         },
       ]) {
         await expect(open(await crafted(contents))).rejects.toMatchObject({
@@ -475,7 +484,7 @@ describe('a bundle that is genuine in every byte but', () => {
         ...parts.blobs,
         [digest, manifestOf('other').manifest.bytes] as const,
       ]);
-      const metadata = parts.contents.metadata.map((entry) =>
+      const manifests = parts.contents.manifests.map((entry) =>
         entry.descriptor.digest === digest
           ? {
               bytes: blobs.get(digest)!,
@@ -484,7 +493,7 @@ describe('a bundle that is genuine in every byte but', () => {
           : entry,
       );
       const path = await write(
-        craft({ contents: { ...parts.contents, metadata }, blobs, key: packer }),
+        craft({ contents: { ...parts.contents, manifests }, blobs, key: packer }),
       );
       await expect(open(path)).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
     });
@@ -498,7 +507,7 @@ describe('a bundle that is genuine in every byte but', () => {
         ...top.descriptor,
         source: `${source.split('@')[0]!}@${top.descriptor.digest}`,
       }));
-      return { ...contents, metadata: [...contents.metadata, top, ...more] };
+      return { ...contents, manifests: [...contents.manifests, top, ...more] };
     };
 
     it('has indexes that are nested too deep, is refused', async () => {
@@ -513,9 +522,10 @@ describe('a bundle that is genuine in every byte but', () => {
           }),
         );
       }
-      const contents = withSignatureImage(nested[0]!, [...nested.slice(1), config]);
+      const contents = withSignatureImage(nested[0]!, nested.slice(1));
+      const own = [config, layer].map(({ descriptor }) => planned(descriptor));
       const path = await crafted(
-        { ...contents, layers: [...contents.layers, layer.descriptor] },
+        { ...contents, blobs: [...contents.blobs, ...own] },
         { blobs: [...nested, config, layer] },
       );
       await expect(open(path)).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
@@ -550,12 +560,12 @@ describe('a bundle that is genuine in every byte but', () => {
   describe('its signature config map', () => {
     const withConfigMap = (
       bytes: Uint8Array,
-      path = parts.contents.configMaps[0]!.path,
+      path = parts.contents.files[0]!.path,
     ): BundleContents => ({
       ...parts.contents,
-      configMaps: [{ path, bytes }],
+      files: [{ path, role: 'release-signature', bytes }],
     });
-    const textOf = (): string => Buffer.from(parts.contents.configMaps[0]!.bytes).toString();
+    const textOf = (): string => Buffer.from(parts.contents.files[0]!.bytes).toString();
 
     it.each([
       [
@@ -633,17 +643,18 @@ describe('a bundle that is genuine in every byte but', () => {
     });
 
     it('is missing, is refused', async () => {
-      await expect(
-        open(await crafted({ ...parts.contents, configMaps: [] })),
-      ).rejects.toMatchObject({ code: 'SIGNATURE_MISSING' });
+      await expect(open(await crafted({ ...parts.contents, files: [] }))).rejects.toMatchObject({
+        code: 'SIGNATURE_MISSING',
+      });
     });
 
     it('has another beside it, is refused', async () => {
       const extra = {
         path: 'config/signature-sha256-0123456789abcdef.yaml',
+        role: 'release-signature',
         bytes: Buffer.from('kind: Namespace\n'),
       };
-      const contents = { ...parts.contents, configMaps: [...parts.contents.configMaps, extra] };
+      const contents = { ...parts.contents, files: [...parts.contents.files, extra] };
       await expect(open(await crafted(contents))).rejects.toMatchObject({
         code: 'CLOSURE_MISMATCH',
       });
@@ -718,7 +729,7 @@ describe('a bundle that is genuine in every byte but', () => {
   describe('its signer', () => {
     const unsigned = (): BundleContents => ({
       ...withRelease(parts.contents, { signatures: [] }),
-      configMaps: [],
+      files: [],
     });
 
     it('is unknown where somebody is trusted, is refused', async () => {
@@ -752,7 +763,7 @@ describe('a bundle that is genuine in every byte but', () => {
     it('is trusted, and the release is not signed, is taken for the signer’s word', async () => {
       expect(await open(await crafted(unsigned()))).toMatchObject({
         standing: 'trusted',
-        release: { signatures: [] },
+        closure: { parts: [{ facts: { signatures: [] } }] },
       });
     });
 
@@ -779,32 +790,51 @@ describe('a bundle that is genuine in every byte but', () => {
   });
 
   describe('its identity', () => {
-    it.each(['ocp-4.17.4-x86_64.tar.zst', 'ocp-4.17.3-aarch64.tar.zst', 'ocp-4.17.3.tar.zst'])(
-      'is called %s, is refused',
-      async (name) => {
-        const path = join(await mkdtemp(join(folder, 'renamed-')), name);
-        await copyFile(genuine, path);
-        await expect(open(path)).rejects.toMatchObject({ code: 'NOT_THE_EXPECTED_BUNDLE' });
-      },
-    );
-
-    it('is called something that says no version, is taken', async () => {
-      const path = join(await mkdtemp(join(folder, 'renamed-')), 'usb-stick.tar.zst');
+    it.each([
+      'ocp-4.17.4-x86_64.tar.zst',
+      'ocp-4.17.3-aarch64.tar.zst',
+      'ocp-4.17.3.tar.zst',
+      'ocp-4.17.3-x86_64 (1).tar.zst',
+      'OCP-4.17.3-x86_64.tar.zst',
+      'usb-stick.tar.zst',
+    ])('is called %s, is refused, and told what it has to be called', async (name) => {
+      const path = join(await mkdtemp(join(folder, 'renamed-')), name);
       await copyFile(genuine, path);
-      expect((await open(path)).release.version).toBe('4.17.3');
+      await expect(open(path)).rejects.toMatchObject({
+        code: 'NOT_THE_EXPECTED_BUNDLE',
+        exitStatus: 21,
+        expected: 'ocp-4.17.3-x86_64',
+        hint: expect.stringContaining('ocp-4.17.3-x86_64.tar.zst') as string,
+      });
+    });
+
+    it('has no name of its own in a pipe, is taken', async () => {
+      const input = Readable.from([await readFile(genuine)]);
+      const { close, closure, reader } = await surveyBundle(
+        { ...request(''), paths: [], input },
+        await newUser(),
+        refuseFault,
+      );
+      await close();
+      expect(reader.manifest.name).toBe('ocp-4.17.3-x86_64');
+      expect(closure!.parts).toHaveLength(1);
     });
 
     it('is another than was asked for, is refused', async () => {
-      await expect(open(genuine, { expectedVersion: '4.17.4' })).rejects.toMatchObject({
-        code: 'NOT_THE_EXPECTED_BUNDLE',
-      });
-      await expect(open(genuine, { expectedDigest: '0'.repeat(64) })).rejects.toMatchObject({
-        code: 'NOT_THE_EXPECTED_BUNDLE',
-      });
+      const other = { code: 'NOT_THE_EXPECTED_BUNDLE', exitStatus: 21 };
+      for (const expected of [['4.17.4'], ['4.17.3', '4.17.4'], ['4.17.3-aarch64'], ['4.17']]) {
+        await expect(open(genuine, { expected })).rejects.toMatchObject({
+          ...other,
+          expected: expected.at(-1),
+          got: '4.17.3 for x86_64',
+        });
+      }
+      await expect(open(genuine, { expectedDigest: '0'.repeat(64) })).rejects.toMatchObject(other);
       const { digest } = await open(genuine);
-      expect(
-        (await open(genuine, { expectedVersion: '4.17.3', expectedDigest: hexOf(digest) })).digest,
-      ).toBe(digest);
+      const expected = ['4.17.3', '4.17.3-x86_64', made.release.digest];
+      expect((await open(genuine, { expected, expectedDigest: hexOf(digest) })).digest).toBe(
+        digest,
+      );
     });
   });
 

@@ -40,6 +40,8 @@ export interface Frame {
  */
 export interface Deviation {
   readonly bundleJson?: (text: string) => string;
+  /** The same where the bytes are to be no text. */
+  readonly bundleJsonBytes?: (text: string) => Uint8Array;
   readonly sums?: (text: string) => string;
   /** What is signed in place of SHA256SUMS. */
   readonly signed?: (sums: Uint8Array) => Uint8Array;
@@ -64,7 +66,8 @@ export function craft(
   deviation: Deviation = {},
 ): Uint8Array {
   const { files, manifestBytes } = describeBundle(contents);
-  const manifest = altered(manifestBytes, deviation.bundleJson);
+  const text = altered(manifestBytes, deviation.bundleJson);
+  const manifest = Buffer.from(deviation.bundleJsonBytes?.(text.toString()) ?? text);
   const listed = [
     ...files,
     ...[...contents.manifests, ...contents.blobs].map(({ descriptor }) =>

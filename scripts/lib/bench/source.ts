@@ -90,7 +90,7 @@ export async function makeSource(
     }
     const blobs = [...placed.values()].toSorted((a, b) => b.descriptor.size - a.descriptor.size);
     const [releaseImage] = plan.images;
-    const ofRelease = new Set(releaseImage!.blobs.map(({ descriptor: { digest } }) => digest));
+    const ofRelease = new Set(releaseImage!.blobs.map(({ digest }) => digest));
     const trust = ['--release-key', made.releaseKey];
     return {
       host: registry.host,

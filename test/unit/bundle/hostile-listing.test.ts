@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
 
-import { MAX_LISTING_BYTES, MAX_METADATA_BYTES } from '../../../src/core/limits.ts';
+import { MAX_LISTING_BYTES, MAX_METADATA_BYTES, MAX_PARTS } from '../../../src/core/limits.ts';
 import {
   compressedFrame,
   decompressedFrame,
@@ -35,10 +35,22 @@ function says(change: (document: Document) => unknown): Deviation {
 
 interface Document {
   format: unknown;
-  releases: Record<string, unknown>[];
+  name: unknown;
+  parts: Record<string, unknown>[];
   images: Record<string, unknown>[];
   files: Record<string, unknown>[];
   blobs: { digest: string; size: number }[];
+}
+
+const NEWER = { kind: 'other', created: '2024-10-01T12:00:01Z' };
+
+/** A byte that no character of UTF-8 begins with. */
+function notUtf8(text: string): Uint8Array {
+  return Buffer.from(text.replace('"release"', '"rele\xffse"'), 'latin1');
+}
+
+function withoutKind({ kind: _, ...claim }: Record<string, unknown>): Record<string, unknown> {
+  return claim;
 }
 
 describe('SHA256SUMS', () => {
@@ -107,16 +119,7 @@ describe('SHA256SUMS', () => {
 
 describe('bundle.json', () => {
   testRefusals([
-    [
-      'keys in another order',
-      says(({ format, releases, images, files, blobs }) => ({
-        releases,
-        format,
-        images,
-        files,
-        blobs,
-      })),
-    ],
+    ['keys in another order', says(({ format, ...rest }) => ({ ...rest, format }))],
     [
       'keys of a blob in another order',
       says((it) => ({ ...it, blobs: it.blobs.map(({ digest, size }) => ({ size, digest })) })),
@@ -136,7 +139,7 @@ describe('bundle.json', () => {
     ],
     [
       'an escape that is not needed',
-      { bundleJson: (text) => text.replace('"releases"', '"rele\\u0061ses"') },
+      { bundleJson: (text) => text.replace('"parts"', '"p\\u0061rts"') },
     ],
     ['a key that nobody knows', says((it) => ({ ...it, more: true }))],
     [
@@ -148,7 +151,7 @@ describe('bundle.json', () => {
       { bundleJson: (text) => text.replace('"format": 1', '"__proto__": {},\n  "format": 1') },
     ],
     ['a byte-order mark', { bundleJson: (text) => `\ufeff${text}` }],
-    ['bytes that are no UTF-8', { bundleJson: (text) => text.replace('release', 'rele\ud800se') }],
+    ['bytes that are no UTF-8', { bundleJsonBytes: notUtf8 }],
     ['format 2', says((it) => ({ ...it, format: 2 }))],
     ['format 1 as text', says((it) => ({ ...it, format: '1' }))],
     ['format 1.0', { bundleJson: (text) => text.replace('"format": 1', '"format": 1.0') }],
@@ -161,7 +164,7 @@ describe('bundle.json', () => {
     ],
     [
       'no format',
-      says(({ releases, images, files, blobs }) => ({ releases, images, files, blobs })),
+      says(({ name, parts, images, files, blobs }) => ({ name, parts, images, files, blobs })),
     ],
     ['a list', { bundleJson: () => '[]\n' }],
     ['no JSON', { bundleJson: () => 'hello\n' }],
@@ -200,17 +203,38 @@ describe('bundle.json', () => {
       'another time than that of the tar',
       says((it) => ({
         ...it,
-        releases: it.releases.map((release) => ({ ...release, created: '2024-10-01T12:00:01Z' })),
+        parts: it.parts.map((part) => ({ ...part, created: '2024-10-01T12:00:01Z' })),
       })),
     ],
     [
       'a time that is none',
       says((it) => ({
         ...it,
-        releases: it.releases.map((release) => ({ ...release, created: 'yesterday' })),
+        parts: it.parts.map((part) => ({ ...part, created: 'yesterday' })),
       })),
     ],
-    ['no release, so another time', says((it) => ({ ...it, releases: [] }))],
+    ['no part, so another time', says((it) => ({ ...it, parts: [] }))],
+    ['a newer part, so another time', says((it) => ({ ...it, parts: [...it.parts, NEWER] }))],
+    ['the releases of early bundles', says(({ parts, ...it }) => ({ ...it, releases: parts }))],
+    ['no name', says((it) => ({ ...it, name: undefined }))],
+    ['a name that leads out', says((it) => ({ ...it, name: '../x' }))],
+    ['a part without a kind', says((it) => ({ ...it, parts: it.parts.map(withoutKind) }))],
+    [
+      'a kind behind what it says',
+      says((it) => ({ ...it, parts: it.parts.map(({ kind, ...claim }) => ({ ...claim, kind })) })),
+    ],
+    [
+      'an image of a part that is not there',
+      says((it) => ({ ...it, images: it.images.map((image) => ({ ...image, parts: [1] })) })),
+    ],
+    [
+      'an image of no part',
+      says((it) => ({ ...it, images: it.images.map((image) => ({ ...image, parts: [] })) })),
+    ],
+    [
+      'more parts than any bundle has',
+      says((it) => ({ ...it, parts: Array.from({ length: MAX_PARTS + 1 }, () => it.parts[0]) })),
+    ],
     [
       'an image that index.json does not list',
       says((it) => ({ ...it, images: [...it.images, ...it.images] })),

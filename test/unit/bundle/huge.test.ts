@@ -3,6 +3,7 @@ import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { layerHeader } from '../../../src/bundle/format/layer.ts';
 import { storedSectionLength } from '../../../src/bundle/format/layout.ts';
 import { type BundlePlan, describeBundle, planBundle } from '../../../src/bundle/format/plan.ts';
 import type { BundleReader } from '../../../src/bundle/reading/reader.ts';
@@ -14,7 +15,7 @@ import type { Descriptor } from '../../../src/core/descriptor.ts';
 import { digestOf } from '../../../src/core/digest.ts';
 import { DOCKER_LAYER } from '../../../src/core/media-types.ts';
 import { SigningKey } from '../../../src/trust/keys.ts';
-import { sampleContents, seededBytes } from '../../support/sample-bundle.ts';
+import { planned, sampleContents, seededBytes } from '../../support/sample-bundle.ts';
 
 const GiB = 2 ** 30;
 /**
@@ -39,7 +40,7 @@ beforeAll(async () => {
 afterAll(async () => rm(folder, { recursive: true, force: true }));
 
 function planOf(volumeSize?: number): BundlePlan {
-  const described = describeBundle({ ...sampleContents([]).contents, layers });
+  const described = describeBundle({ ...sampleContents([]).contents, blobs: layers.map(planned) });
   const key = SigningKey.generate('ed25519');
   const signature = Buffer.from(`${Buffer.from(key.sign(described.sums)).toString('base64')}\n`);
   return planBundle(described, { signature, publicKey: Buffer.from(key.public.pem) }, volumeSize);
@@ -57,8 +58,8 @@ async function writeSparse(path: string): Promise<void> {
     await file.write(Buffer.concat(head), 0, undefined, 0);
     await file.write(tail, 0, tail.length, plan.size - tail.length);
     // The zero blocks that end the tar stand in the tail, behind the last layer.
-    for (const { size, header, portions } of plan.layers)
-      await writeEnd(file, portions[0]!.offset, header.length, size);
+    for (const layer of plan.layers)
+      await writeEnd(file, layer.portions[0]!.offset, layerHeader(layer).length, layer.size);
   } finally {
     await file.close();
   }
@@ -171,9 +172,10 @@ describe('tar', () => {
     const path = join(folder, 'entries.tar');
     const file = await open(path, 'w');
     let position = 0;
-    for (const { header, size } of plan.layers) {
+    for (const layer of plan.layers) {
+      const header = layerHeader(layer);
       await file.write(header, 0, header.length, position);
-      position += header.length + size + paddingLength(size);
+      position += header.length + layer.size + paddingLength(layer.size);
     }
     await file.truncate(position + TAR_END_BYTES);
     await file.close();

@@ -52,7 +52,8 @@ describeWith(['zstd'], 'a bundle in the hands of other programs', () => {
 
     it('shows what a bundle holds besides', async () => {
       const extra = tarEntry('install.sh', Buffer.from('#!/bin/sh\n'), 0);
-      const path = await writeCrafted(folder, sampleIngredients(SIZES), {
+      const place = await mkdtemp(join(folder, 'crafted-'));
+      const path = await writeCrafted(place, sampleIngredients(SIZES), {
         tar: (section, entries) => (section === 'layer 0' ? [extra, ...entries] : entries),
       });
       const own = await untar(folder, path);

@@ -8,20 +8,18 @@ import { encodeSignatureFile } from '../../../src/bundle/format/signature-file.t
 import { BundleWriter } from '../../../src/bundle/writing/writer.ts';
 import { streamOf } from '../../../src/core/bytes.ts';
 import { subjectOf } from '../../../src/core/manifest.ts';
-import { DOCKER_CONFIG, OCI_CONFIG } from '../../../src/core/media-types.ts';
 import { verified } from '../../../src/transfer/verified.ts';
 import { SigningKey } from '../../../src/trust/keys.ts';
 import type { StoreContent } from '../../contract/content.ts';
 import { type Opened, readOnlyStoreContract } from '../../contract/store.ts';
+import { planned } from '../../support/sample-bundle.ts';
 
-/** A bundle of exactly this content: what makes a release of it does not matter to the store. */
+/** A bundle of exactly this content: what makes a part of it does not matter to the store. */
 async function makeBundle({ blobs, manifests, tags }: StoreContent): Promise<Opened<SealedReader>> {
   const folder = await mkdtemp(join(tmpdir(), 'bundle-contract-'));
-  const isConfig = ({ descriptor }: StoreContent['blobs'][number]): boolean =>
-    [OCI_CONFIG, DOCKER_CONFIG].includes(descriptor.mediaType);
-  const layers = blobs.filter((blob) => !isConfig(blob));
   const described = describeBundle({
-    releases: [],
+    name: 'contract',
+    parts: [{ kind: 'some', claim: {} }],
     images: [
       ...Object.entries(tags).map(([name, descriptor]) => ({
         ...descriptor,
@@ -29,6 +27,7 @@ async function makeBundle({ blobs, manifests, tags }: StoreContent): Promise<Ope
         role: 'component',
         source: 'example.com/a/b',
         tags: [name],
+        parts: [0],
       })),
       ...manifests.flatMap(({ descriptor, bytes }) => {
         const subject = subjectOf(bytes, descriptor.mediaType);
@@ -42,13 +41,14 @@ async function makeBundle({ blobs, manifests, tags }: StoreContent): Promise<Ope
                 source: 'example.com/a/b',
                 tags: [],
                 subject,
+                parts: [0],
               },
             ];
       }),
     ],
-    configMaps: [],
-    metadata: [...manifests, ...blobs.filter(isConfig)],
-    layers: layers.map(({ descriptor }) => descriptor),
+    files: [],
+    manifests,
+    blobs: blobs.map(({ descriptor }) => planned(descriptor)),
   });
   const key = SigningKey.generate('ed25519');
   const plan = planBundle(described, {
@@ -57,7 +57,7 @@ async function makeBundle({ blobs, manifests, tags }: StoreContent): Promise<Ope
   });
   const path = join(folder, 'contract.tar.zst');
   const writer = await BundleWriter.create(path, plan);
-  for (const { descriptor, bytes } of layers)
+  for (const { descriptor, bytes } of blobs)
     await writer.append(descriptor, verified(streamOf(bytes), descriptor));
   await writer.finish();
   const store = await (await SealedBundle.open(path)).unseal();

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { digestOf } from '../../../src/core/digest.ts';
+import type { Place, PlannedImage } from '../../../src/transfer/image.ts';
 import { parseTarget, planDestinations } from '../../../src/kinds/destinations.ts';
 import {
   imageDigestMirrorSet,
@@ -7,8 +9,17 @@ import {
   mirroredRepositories,
 } from '../../../src/delivering/mirror-sets.ts';
 
-const release = { registry: 'quay.io', repository: 'openshift-release-dev/ocp-release' };
-const component = { registry: 'quay.io', repository: 'openshift-release-dev/ocp-v4.0-art-dev' };
+const OCP_RELEASE = 'quay.io/openshift-release-dev/ocp-release';
+const ART_DEV = 'quay.io/openshift-release-dev/ocp-v4.0-art-dev';
+
+/** An image as the world knows it. */
+function known(repository: string, place: Place, more: Partial<PlannedImage> = {}): Known {
+  return { source: `${repository}@${digestOf(repository)}`, place, ...more };
+}
+type Known = Pick<PlannedImage, 'source' | 'place' | 'attachment'>;
+
+const release = known(OCP_RELEASE, 'entry');
+const component = known(ART_DEV, 'content');
 const destinations = planDestinations({ to: parseTarget('r.example.com:5000/ocp4') });
 const mirrored = [
   {
@@ -23,15 +34,20 @@ const mirrored = [
 
 describe('mirroredRepositories', () => {
   it('names each source once, sorted', () => {
-    expect(mirroredRepositories(release, [component, component], destinations)).toEqual(mirrored);
-    const first = { registry: 'a.io', repository: 'b' };
+    expect(mirroredRepositories([release, component, component], destinations)).toEqual(mirrored);
+    const first = known('a.io/b', 'content');
     expect(
-      mirroredRepositories(release, [component, first], destinations).map(({ source }) => source),
+      mirroredRepositories([release, component, first], destinations).map(({ source }) => source),
     ).toEqual(['a.io/b', ...mirrored.map(({ source }) => source)]);
   });
 
+  it('does not care where something was found that is attached to an image', () => {
+    const attached = known('b.io/signatures', 'content', { attachment: 'tag' });
+    expect(mirroredRepositories([release, component, attached], destinations)).toEqual(mirrored);
+  });
+
   it('gives a source both mirrors when it held release images and components', () => {
-    expect(mirroredRepositories(release, [release], destinations)).toEqual([
+    expect(mirroredRepositories([release, known(OCP_RELEASE, 'content')], destinations)).toEqual([
       { source: mirrored[0]!.source, mirrors: [...mirrored[0]!.mirrors, ...mirrored[1]!.mirrors] },
     ]);
   });
@@ -42,7 +58,7 @@ describe('mirroredRepositories', () => {
       releaseRepository: 'all',
       releaseImagesRepository: 'all',
     });
-    expect(mirroredRepositories(release, [release], one)).toEqual([
+    expect(mirroredRepositories([release, known(OCP_RELEASE, 'content')], one)).toEqual([
       { source: mirrored[0]!.source, mirrors: ['r.io/all'] },
     ]);
   });
@@ -52,7 +68,7 @@ describe('imageDigestMirrorSet', () => {
   it('is the object that oc prints, without a policy, named after the registry', () => {
     const { name, text } = imageDigestMirrorSet('r.example.com:5000', mirrored);
     expect(name).toBe('idms-r-example-com-5000.yaml');
-    expect(parse(text)).toEqual({
+    expect(parse(String(text))).toEqual({
       apiVersion: 'config.openshift.io/v1',
       kind: 'ImageDigestMirrorSet',
       metadata: { name: 'idms-r-example-com-5000' },
@@ -67,7 +83,7 @@ describe('imageDigestMirrorSet', () => {
     `${'long-label.'.repeat(12)}example.com`,
     `${'a'.repeat(57)}-.example.com`,
   ])('has a name that Kubernetes takes: %s', (registry) => {
-    const { metadata } = parse(imageDigestMirrorSet(registry, mirrored).text) as {
+    const { metadata } = parse(String(imageDigestMirrorSet(registry, mirrored).text)) as {
       metadata: { name: string };
     };
     expect(metadata.name).toMatch(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
@@ -84,6 +100,6 @@ describe('imageDigestSources', () => {
   it('is the block for install-config.yaml', () => {
     const { name, text } = imageDigestSources(mirrored);
     expect(name).toBe('image-digest-sources.yaml');
-    expect(parse(text)).toEqual({ imageDigestSources: mirrored });
+    expect(parse(String(text))).toEqual({ imageDigestSources: mirrored });
   });
 });

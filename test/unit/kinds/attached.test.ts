@@ -15,9 +15,10 @@ import {
   OCI_LAYER_GZIP,
   OCI_MANIFEST,
 } from '../../../src/core/media-types.ts';
-import { ManifestWalker, type WalkedImage } from '../../../src/transfer/plan.ts';
+import type { WalkedImage } from '../../../src/transfer/image.ts';
+import { ManifestWalker } from '../../../src/transfer/walk.ts';
 import { MemoryStore } from '../../../src/stores/memory.ts';
-import { withAttached } from '../../../src/kinds/attached.ts';
+import { AttachedImages } from '../../../src/kinds/attached.ts';
 import {
   type Held,
   held,
@@ -49,8 +50,9 @@ async function attached(
   const requests = roots.map(({ descriptor }, index) => ({
     ...{ name: `image-${index}`, role: 'component', tags: [], descriptor, store },
     source: `example.com/a/b@${descriptor.digest}`,
+    ...({ place: 'content', proof: 'publisher', order: 'first' } as const),
   }));
-  return withAttached(await walker.walk(requests), walker, options);
+  return new AttachedImages(walker, options).addTo(await walker.walk(requests));
 }
 
 const namesOf = (images: readonly WalkedImage[]): string[] =>
@@ -64,7 +66,7 @@ async function filled(
   return store;
 }
 
-describe('withAttached', () => {
+describe('AttachedImages', () => {
   it('puts referrers behind their image, in the order of their digests, and what refers to them behind them', async () => {
     const [first, second] = [sbom, signature].sort((a, b) =>
       a.descriptor.digest < b.descriptor.digest ? -1 : 1,
@@ -78,6 +80,10 @@ describe('withAttached', () => {
     const { request } = images.find((image) => image.request.name === overSbom.descriptor.digest)!;
     expect(request).toMatchObject({
       role: 'referrer',
+      attachment: 'referrer',
+      proof: 'signer',
+      place: 'content',
+      order: 'first',
       tags: [],
       subject: sbom.descriptor.digest,
       source: `example.com/a/b@${overSbom.descriptor.digest}`,

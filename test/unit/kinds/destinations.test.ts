@@ -1,15 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { digestOf } from '../../../src/core/digest.ts';
 import {
-  destinationOf,
   type DestinationOptions,
   parseTarget,
   planDestinations,
-  tagOf,
+  repositoryAt,
 } from '../../../src/kinds/destinations.ts';
 
-const release = { role: 'release', version: '4.17.3', architecture: 'x86_64' } as const;
-const component = { ...release, role: 'component', name: 'cli' } as const;
 const usage = expect.objectContaining({ code: 'USAGE' }) as unknown as Error;
 
 function paths(to: string, more: Partial<DestinationOptions> = {}): [string, string] {
@@ -81,39 +77,16 @@ describe('planDestinations', () => {
   });
 });
 
-describe('destinationOf', () => {
-  const destinations = planDestinations({ to: parseTarget('r.io/ocp4') });
-
-  it('tags releases and components', () => {
-    expect(destinationOf(release, destinations)).toEqual({
+describe('repositoryAt', () => {
+  it('keeps what clusters are pointed at apart from what is only pulled by digest', () => {
+    const destinations = planDestinations({ to: parseTarget('r.io/ocp4') });
+    expect(repositoryAt(destinations, 'entry')).toEqual({
       registry: 'r.io',
       repository: 'ocp4/openshift/release-images',
-      tag: '4.17.3-x86_64',
     });
-    expect(destinationOf(component, destinations)).toEqual({
+    expect(repositoryAt(destinations, 'content')).toEqual({
       registry: 'r.io',
       repository: 'ocp4/openshift/release',
-      tag: '4.17.3-x86_64-cli',
     });
-  });
-
-  it('puts signature images beside their subject', () => {
-    const subject = digestOf('an image');
-    const tag = `${subject.replace(':', '-')}.sig`;
-    const of = (what: 'release' | 'component'): string =>
-      destinationOf({ role: 'signature', subject, of: what }, destinations).repository;
-    expect(tagOf({ role: 'signature', subject, of: 'release' })).toBe(tag);
-    expect(of('release')).toBe('ocp4/openshift/release-images');
-    expect(of('component')).toBe('ocp4/openshift/release');
-  });
-
-  it('writes + as _', () => {
-    expect(tagOf({ ...release, version: '4.17.3+a+b' })).toBe('4.17.3_a_b-x86_64');
-  });
-
-  it('refuses a tag over 128 characters', () => {
-    const longest = 'n'.repeat(128 - '4.17.3-x86_64-'.length);
-    expect(tagOf({ ...component, name: longest })).toHaveLength(128);
-    expect(() => tagOf({ ...component, name: `${longest}n` })).toThrow(usage);
   });
 });

@@ -47,7 +47,7 @@ kind: Secret
 describe('loadMirrorSets', () => {
   it('reads what unpack writes', async () => {
     const repositories = [{ source: 'quay.io/a/b', mirrors: ['m.io:5000/x'] }];
-    expect(await load(imageDigestMirrorSet('m.io:5000', repositories).text)).toEqual([
+    expect(await load(String(imageDigestMirrorSet('m.io:5000', repositories).text))).toEqual([
       { prefix: 'quay.io/a/b', blocked: false, mirrors: ['m.io:5000/x digest-only'] },
     ]);
   });

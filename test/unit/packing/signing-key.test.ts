@@ -8,14 +8,21 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { SigningKey } from '../../../src/trust/keys.ts';
 import {
+  firstKey,
   loadSigningKey,
-  makeOwnKey,
   ownKeyPath,
   saveKeyPair,
+  type Signing,
 } from '../../../src/packing/signing-key.ts';
+import { contextIn } from '../../support/context.ts';
 
 const ROUNDS = 50;
 const source = { passphrase: async () => undefined };
+
+/** The first run of somebody whose keys are in a folder. */
+function firstKeyIn(configFolder: string, dryRun = false): Promise<Signing> {
+  return firstKey(source, dryRun, contextIn(configFolder));
+}
 
 describe('a key of their own', () => {
   let folder: string;
@@ -33,21 +40,26 @@ describe('a key of their own', () => {
     };
     for (let round = 0; round < ROUNDS; round += 1) {
       const configFolder = join(folder, String(round));
-      const [made, found] = await Promise.all([makeOwnKey(configFolder), findIn(configFolder)]);
-      expect(found.public.id).toBe(made.public.id);
+      const [made, found] = await Promise.all([firstKeyIn(configFolder), findIn(configFolder)]);
+      expect(made.made).toBe('now');
+      expect(found.public.id).toBe(made.key.public.id);
     }
   });
 
   it('is never written over, not even by others who make theirs at once, and nothing is left of the attempts', async () => {
-    const attempts = await Promise.allSettled(Array.from({ length: 4 }, () => makeOwnKey(folder)));
-    const made = attempts.flatMap((attempt) =>
-      attempt.status === 'fulfilled' ? [attempt.value.public.id] : [],
-    );
-    expect(made).toHaveLength(1);
+    const attempts = await Promise.all(Array.from({ length: 4 }, () => firstKeyIn(folder)));
+    expect(attempts.filter(({ made }) => made === 'now')).toHaveLength(1);
+    const ids = new Set(attempts.map(({ key }) => key.public.id));
+    expect(ids.size).toBe(1);
     await expect(
       saveKeyPair(SigningKey.generate('ed25519'), ownKeyPath(folder), undefined),
     ).rejects.toMatchObject({ code: 'USAGE' });
-    expect((await loadSigningKey(source, folder))?.public.id).toBe(made[0]);
+    expect((await loadSigningKey(source, folder))?.public.id).toBe([...ids][0]);
     expect((await readdir(folder)).toSorted()).toEqual(['signing-key.pem', 'signing-key.pub']);
+  });
+
+  it('is only planned with on a dry run', async () => {
+    expect((await firstKeyIn(folder, true)).made).toBe('planned');
+    expect(await readdir(folder)).toEqual([]);
   });
 });

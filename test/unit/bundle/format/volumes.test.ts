@@ -62,7 +62,7 @@ describe('a bundle in volumes', () => {
             .map(([, { path }]) => path);
           const { manifest } = await readEveryByte(...shuffled);
           expect(manifest.blobs.map(({ digest }) => digest)).toEqual([
-            ...whole.contents.metadata.map(({ descriptor }) => descriptor.digest),
+            ...whole.contents.manifests.map(({ descriptor }) => descriptor.digest),
             ...whole.layers.map(({ descriptor }) => descriptor.digest),
           ]);
           const joined = join(folder, 'joined.tar.zst');

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../../../src/core/digest.ts';
-import { firstSteps, nextSteps } from '../../../../src/kinds/release/next-steps.ts';
+import {
+  nextSteps,
+  signatureCommand,
+  upgradeCommand,
+} from '../../../../src/kinds/release/next-steps.ts';
 
 const signed = {
   version: '4.17.3',
@@ -12,11 +16,8 @@ const signed = {
 };
 const unsigned = { ...signed, signatureFile: undefined };
 
-function commands(text: string): string[] {
-  return text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line.startsWith('oc '));
+function commands(lines: readonly string[]): string[] {
+  return lines.map((line) => line.trim()).filter((line) => line.startsWith('oc '));
 }
 
 describe('nextSteps', () => {
@@ -30,8 +31,8 @@ describe('nextSteps', () => {
       'oc get clusterversion',
       `oc adm release extract -a PULL_SECRET.json --idms-file=${signed.mirrorSetFile} --command=openshift-install ${signed.pinned}`,
     ]);
-    expect(nextSteps(signed)).toContain(signed.installFile);
-    expect(nextSteps(signed)).not.toContain('--force');
+    expect(nextSteps(signed).join('\n')).toContain(signed.installFile);
+    expect(nextSteps(signed).join('\n')).not.toContain('--force');
   });
 
   it('gives paths as a shell takes them', () => {
@@ -49,10 +50,16 @@ describe('nextSteps', () => {
   });
 });
 
-describe('firstSteps', () => {
-  it.each([signed, unsigned])('are commands of the file', (release) => {
-    const shown = commands(firstSteps(release, 'next-steps.txt').join('\n'));
-    expect(shown.length).toBeGreaterThan(2);
+describe('signatureCommand and upgradeCommand', () => {
+  it.each([signed, unsigned])('are commands of the section', (release) => {
+    const shown = [...signatureCommand(release), upgradeCommand(release)];
+    expect(shown).toHaveLength(release.signatureFile === undefined ? 1 : 2);
     expect(commands(nextSteps(release))).toEqual(expect.arrayContaining(shown));
+  });
+
+  it('give paths as a shell takes them', () => {
+    expect(signatureCommand({ ...signed, signatureFile: 'a b.yaml' })).toEqual([
+      "oc apply -f 'a b.yaml'",
+    ]);
   });
 });

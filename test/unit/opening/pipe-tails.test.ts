@@ -14,7 +14,7 @@ import type { ContentPlan } from '../../../src/transfer/plan.ts';
 import { MemoryStore } from '../../../src/stores/memory.ts';
 import { SigningKey } from '../../../src/trust/keys.ts';
 import { auditLayers } from '../../../src/opening/audit.ts';
-import type { Context } from '../../../src/core/context.ts';
+import { contextIn } from '../../support/context.ts';
 import { type SampleBundle, writeSampleBundle } from '../../support/sample-bundle.ts';
 
 const KiB = 1024;
@@ -22,14 +22,7 @@ const MiB = 1024 * KiB;
 /** Bytes that a pass keeps of what has come. */
 const WINDOW = 56 * MiB;
 
-const context: Context = {
-  environment: { env: {}, home: '/', uid: 0 },
-  configFolder: '/',
-  signal: new AbortController().signal,
-  observe: () => undefined,
-  now: new Date(0),
-  concurrency: new Pace(4),
-};
+const context = contextIn('/', { now: new Date(0), concurrency: new Pace(4) });
 
 /** What is done to the end of a stream that is right up to there. */
 const TAILS: readonly (readonly [string, (bytes: Buffer) => readonly Buffer[]])[] = [
@@ -79,11 +72,11 @@ describe.each([
     try {
       const reader = await sealed.unseal();
       const { good } = await auditLayers(
-        { reader, release: undefined, size: sealed.size, path: 'stdin' },
+        { reader, closure: undefined, size: sealed.size, path: 'stdin' },
         (fault) => faults.push(fault),
         context,
       );
-      expect(good).toBe(sizes.length);
+      expect(good).toBe(sample.layers.length);
       return faults;
     } finally {
       await sealed.close();
@@ -147,24 +140,25 @@ async function* chunksOf(parts: readonly Buffer[]): AsyncGenerator<Buffer> {
     for (let at = 0; at < part.length; at += 64 * KiB) yield part.subarray(at, at + 64 * KiB);
 }
 
-/** What a release derived from the bundle would say of its one image. */
+/** What a part derived from the bundle would say of its one image. */
 function planOf(
   { contents, layers }: SampleBundle,
-  store: ContentPlan['layers'][number]['store'],
+  store: ContentPlan['blobs'][number]['store'],
 ): ContentPlan {
   const [image] = contents.images;
-  const [manifest, config] = contents.metadata;
-  const { name, role, source, tags } = image!;
+  const [manifest] = contents.manifests;
+  const { name, role, source, tags, parts } = image!;
   return {
     images: [
       {
-        ...{ name, role, source, tags, store },
+        ...{ name, role, source, tags, parts, store },
+        ...({ place: 'entry', proof: 'publisher', order: 'last' } as const),
         descriptor: manifest!.descriptor,
         manifests: [manifest!.descriptor],
-        blobs: [config!.descriptor, ...layers.map(({ descriptor }) => descriptor)],
+        blobs: layers.map(({ descriptor }) => descriptor),
       },
     ],
-    metadata: contents.metadata,
-    layers: layers.map(({ descriptor }) => ({ descriptor, image: name, store })),
+    manifests: contents.manifests,
+    blobs: layers.map(({ descriptor }) => ({ descriptor, image: name, store })),
   };
 }
