@@ -38,6 +38,7 @@ export async function deriveParts(
   const attached = new AttachedImages(walker, { concurrency: lookups, signal, referrers: true });
   const walk: Walk = { walker, attached, lookups, signal, observe: () => undefined };
   const parts: Part[] = [];
+  const seen = new Set<string>();
   try {
     for (const row of manifest.parts) {
       const { kind: name, claim } = row;
@@ -45,6 +46,7 @@ export async function deriveParts(
       const kind = derivation.kinds.find((candidate) => candidate.name === name)!;
       const { releaseKeyFiles } = derivation;
       const seed = await kind.read(claim, files, { releaseKeyFiles, now });
+      refuseTwice(`${name} ${kind.digestOf(seed)}`, seen);
       parts.push(await kind.expand(seed, { root: bundle, storeOf: () => bundle }, walk));
     }
     const closure = closureOf(parts);
@@ -60,6 +62,16 @@ export async function deriveParts(
       { cause: error, hint: FOREIGN },
     );
   }
+}
+
+/** Packing makes one part of what is asked for twice: a bundle has one form. */
+function refuseTwice(part: string, seen: Set<string>): void {
+  if (seen.has(part)) {
+    throw new BundleError('CLOSURE_MISMATCH', `bundle.json lists the ${part} twice`, {
+      hint: FOREIGN,
+    });
+  }
+  seen.add(part);
 }
 
 /** How a part is called, as far as its row tells. */

@@ -280,7 +280,11 @@ describe('a bundle that is genuine in every byte but', () => {
         }),
       ],
       ['lists no release', (it) => ({ ...it, parts: [] }), 'BUNDLE_UNUSABLE'],
-      ['lists no release and no images', (it) => ({ ...it, parts: [], images: [] })],
+      [
+        'lists no release and no images',
+        (it) => ({ ...it, parts: [], images: [] }),
+        'BUNDLE_UNUSABLE',
+      ],
       [
         'lists nothing',
         ({ name }) => ({ name, parts: [], images: [], files: [], manifests: [], blobs: [] }),
@@ -803,7 +807,7 @@ describe('a bundle that is genuine in every byte but', () => {
       await expect(open(path)).rejects.toMatchObject({
         code: 'NOT_THE_EXPECTED_BUNDLE',
         exitStatus: 21,
-        expected: 'ocp-4.17.3-x86_64',
+        got: 'ocp-4.17.3-x86_64',
         hint: expect.stringContaining('ocp-4.17.3-x86_64.tar.zst') as string,
       });
     });

@@ -87,7 +87,7 @@ function* mapped<T>(list: readonly T[], row: (entry: T) => object): Generator<ob
 /**
  * Reads `bundle.json`; the bytes must be exactly those that {@link formatBundleManifest} makes of
  * what they say.
- * @throws BundleError BUNDLE_UNUSABLE for another format, too many parts, or any other byte.
+ * @throws BundleError BUNDLE_UNUSABLE for another format, no parts or too many, or any other byte.
  */
 export function parseBundleManifest(bytes: Uint8Array): BundleManifest {
   let manifest: BundleManifest;
@@ -171,6 +171,7 @@ function list<T>(
   parse: (entry: JsonObject, what: string) => T,
 ): readonly T[] {
   const entries = asArray(document[key], key);
+  if (key === 'parts' && entries.length === 0) throw unusable('the bundle has no parts');
   if (key === 'parts' && entries.length > MAX_PARTS) {
     throw unusable(`the bundle has ${entries.length} parts; this program reads ${MAX_PARTS}`, {
       hint: 'Pack fewer things into one bundle.',
