@@ -154,12 +154,18 @@ export async function tryDamage(
     const target = join(folder, 'target');
     await rm(target, { recursive: true, force: true });
     const tags = await tagsAfter(trial, broken, target, partial);
-    const wrong = [trial.release, ...images].find((image) => tags.has(image));
+    // What breaks no image breaks no part: of such a bundle everything may be pushed.
+    const breaksNothing = partial && faults.every((fault) => fault.images.length === 0);
+    const wrong = [...(breaksNothing ? [] : [trial.release]), ...images].find((image) =>
+      tags.has(image),
+    );
     if (wrong !== undefined)
       throw new Error(`bytes ${start} to ${end} are damaged, and ${wrong} has a tag`);
     // Manifests or image-references may be lost, and with them everything.
     const isElsewhere = start < layers[0]!.end;
     const left = trial.components.find((image) => !images.has(image) && !tags.has(image));
+    if (breaksNothing && !tags.has(trial.release))
+      throw new Error(`bytes ${start} to ${end} break no image, and the release was left out`);
     if (partial && !isElsewhere && left !== undefined)
       throw new Error(`${left} is whole, and was left out`);
   }
