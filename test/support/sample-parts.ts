@@ -1,0 +1,39 @@
+import { readAll } from '../../src/core/bytes.ts';
+import type { Digest } from '../../src/core/digest.ts';
+import { type Closure, contentsOf } from '../../src/kinds/closure.ts';
+import type { Sources } from '../../src/kinds/sources.ts';
+import { findParts } from '../../src/packing/find-parts.ts';
+import { MemoryStore } from '../../src/stores/memory.ts';
+import type { SigningKey } from '../../src/trust/keys.ts';
+import { contextIn } from './context.ts';
+import type { Ingredients } from './crafted-bundle.ts';
+import { samplePart, type SampleRequest } from './sample-kind.ts';
+
+const NO_SOURCES: Sources = {
+  source: ({ repository }) => new MemoryStore(repository),
+  signatures: async () => ({ signatures: [], failures: [] }),
+};
+
+/** Parts of the sample kind, and all that follows from them. */
+export function sampleClosure(requests: readonly SampleRequest[]): Promise<Closure> {
+  return findParts(
+    { parts: requests.map(samplePart), referrers: false },
+    NO_SOURCES,
+    contextIn('/'),
+  );
+}
+
+/** What a bundle of some parts is made of. */
+export async function ingredientsOf(
+  name: string,
+  closure: Closure,
+  key: SigningKey,
+): Promise<Ingredients> {
+  const contents = contentsOf(name, closure);
+  const blobs = new Map<Digest, Uint8Array>(
+    contents.manifests.map(({ descriptor, bytes }) => [descriptor.digest, bytes]),
+  );
+  for (const { descriptor, store } of contents.blobs)
+    blobs.set(descriptor.digest, await readAll(store.fetch(descriptor), descriptor.size, 'a blob'));
+  return { contents, blobs, key };
+}
