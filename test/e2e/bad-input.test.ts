@@ -282,6 +282,26 @@ describeWith(['docker-registry'], 'bad input to', () => {
       }
     });
 
+    it('under a --name: it is the name of the file, and no other than that of -o', async () => {
+      const folder = path('by-name');
+      const args = ['pack', VERSION, '--name', 'monday', ...fetching];
+      expect(await user.json([...args, '-o', folder])).toMatchObject({ name: 'monday' });
+      expect((await readdir(folder)).toSorted()).toEqual([
+        'monday.pub',
+        'monday.sha256',
+        'monday.tar.zst',
+      ]);
+      expect(await user.bundle(['verify', folder, ...trust()])).toMatchObject({ status: 0 });
+      for (const name of ['a/b', '.hidden', 'two words', 'x'.repeat(129), 'ocp-4.17.4-x86_64']) {
+        const refused = ['pack', VERSION, '--name', name, ...fetching, '-o', folder];
+        expect(await failure(refused)).toMatchObject({ status: 2, code: 'USAGE' });
+      }
+      expect(await failure([...args, '-o', path('by-name', 'tuesday.tar.zst')])).toMatchObject({
+        status: 2,
+      });
+      expect(await readdir(folder)).toHaveLength(3);
+    });
+
     it('over a file that is no bundle: 2, and the file stays', async () => {
       const file = path('backup.tar.zst');
       await writeFile(file, 'somebody needs this');
@@ -360,23 +380,36 @@ describeWith(['docker-registry'], 'bad input to', () => {
     });
 
     it('of one that is cut off: 22', async () => {
-      const file = path(`${command}-cut.tar.zst`);
+      await mkdir(path(`cut-${command}`));
+      const file = path(`cut-${command}`, `${NAME}.tar.zst`);
       await copyFile(join(medium, `${NAME}.tar.zst`), file);
       await truncate(file, 100_000);
       expect(await run(file)).toMatchObject({ status: 22 });
     });
 
-    it('of another version than the one that was expected, or under its name: 21, with both', async () => {
-      expect(await run(medium, ['--expect', '4.17.4'])).toMatchObject({
+    it('of another version than one of those that were expected: 21, with both', async () => {
+      expect(await run(medium, ['--expect', VERSION, '--expect', '4.17.4'])).toMatchObject({
         status: 21,
+        code: 'NOT_THE_EXPECTED_BUNDLE',
         expected: '4.17.4',
-        got: VERSION,
+        got: `${VERSION} for x86_64`,
       });
-      const renamed = path(command, 'ocp-4.17.4-x86_64.tar.zst');
-      await mkdir(path(command));
-      await copyFile(join(medium, `${NAME}.tar.zst`), renamed);
-      expect(await run(renamed)).toMatchObject({ status: 21, code: 'NOT_THE_EXPECTED_BUNDLE' });
     });
+
+    it.each(['ocp-4.17.4-x86_64.tar.zst', 'monday.tar.zst', `${NAME}-2.tar.zst`, 'ocp.zst'])(
+      'of one in a file that was renamed to %s: 21, with the name that was signed',
+      async (name) => {
+        const renamed = path(`renamed-${command}`, name);
+        await mkdir(path(`renamed-${command}`), { recursive: true });
+        await copyFile(join(medium, `${NAME}.tar.zst`), renamed);
+        expect(await run(renamed)).toMatchObject({
+          status: 21,
+          code: 'NOT_THE_EXPECTED_BUNDLE',
+          got: NAME,
+          hint: expect.stringContaining(`${NAME}.tar.zst`) as string,
+        });
+      },
+    );
 
     it('of one with another digest than was passed on: 21', async () => {
       expect(await run(medium, ['--bundle-digest', '0'.repeat(64)])).toMatchObject({

@@ -164,13 +164,17 @@ describeWith(['docker-registry'], 'a disk', () => {
         await bundle(['verify', bad, ...release.trust, '--damage', map], { ...env, EIO_PATH: bad }),
       ).toMatchObject({ status: 20 });
       const { faults } = JSON.parse(await readFile(map, 'utf8')) as {
-        faults: { start: number; end: number; images: string[] }[];
+        faults: {
+          start: number;
+          end: number;
+          images: { name: string; parts: string[] }[];
+        }[];
       };
       expect(
         faults.map(({ start, end, images }) => [
           start <= at && at < end,
           start <= further && further < end,
-          images.length > 0,
+          images.length > 0 && images.every(({ parts }) => parts.join() === '4.17.3 for x86_64'),
         ]),
       ).toEqual([
         [true, false, true],

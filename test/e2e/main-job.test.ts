@@ -134,7 +134,7 @@ describeWith(['docker-registry'], 'a release of all components', () => {
   it('verifies for somebody who knows nobody, and says so', async () => {
     const { status, stdout } = await operator.bundle(['verify', medium, ...trust]);
     expect(status).toBe(0);
-    expect(stdout).toContain('NOT KNOWN HERE');
+    expect(stdout).toContain('NOT TRUSTED HERE: only the release signatures prove the content');
   });
 
   it('goes into a registry digest for digest, signatures beside their subjects', async () => {
