@@ -1,5 +1,5 @@
 import { chmod, copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 
@@ -30,6 +30,26 @@ describe.each(PAGES)('%s', (page) => {
   });
 });
 
+describe('docs/design.md', () => {
+  it('names files of the source that are there', () => {
+    const text = readFileSync(projectPath('docs/design.md'), 'utf8');
+    const named = [...text.matchAll(/`([a-z0-9/-]+\.ts)`/g)].map(([, path]) => path!);
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter((path) => !existsSync(projectPath('src', path)))).toEqual([]);
+  });
+});
+
+describe('docs/scripts.md', () => {
+  it('lists every event that a run tells of', () => {
+    const source = readFileSync(projectPath('src/core/events.ts'), 'utf8');
+    const types = [...source.matchAll(/readonly type: '([a-z-]+)'/g)].map(([, type]) => type!);
+    const page = readFileSync(projectPath('docs/scripts.md'), 'utf8');
+    const listed = [...page.matchAll(/^\| `([a-z-]+)` +\|/gm)].map(([, type]) => type!);
+    expect(types.length).toBeGreaterThan(5);
+    expect(listed).toEqual(expect.arrayContaining(types));
+  });
+});
+
 describeWith(['docker-registry'], 'the commands of', () => {
   let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
   let source: TestRegistry;
@@ -42,9 +62,15 @@ describeWith(['docker-registry'], 'the commands of', () => {
     [source, target] = await Promise.all([startRegistry(), startRegistry()]);
     const signer = await makeReleaseSigner();
     const made = [];
-    for (const architecture of ['x86_64', 'multi'] as const) {
+    for (const [version, architecture] of [
+      ['4.17.3', 'x86_64'],
+      ['4.17.3', 'aarch64'],
+      ['4.17.3', 'multi'],
+      ['4.17.5', 'x86_64'],
+    ] as const) {
       made.push(
-        await makeReleaseIn(source, join(temporary.path, architecture), {
+        await makeReleaseIn(source, join(temporary.path, `${version}-${architecture}`), {
+          version,
           architecture,
           signer,
           components: 2,
