@@ -23,10 +23,8 @@ export async function readAll(
     }
     chunks.push(Uint8Array.from(chunk));
   }
-  const [only] = chunks;
-  if (chunks.length === 1 && only !== undefined) return only;
   // Not Buffer.concat: it puts small results into a pool, whose other tenants would keep them all.
-  const whole = new Uint8Array(size);
+  const whole = Buffer.allocUnsafeSlow(size);
   let at = 0;
   for (const chunk of chunks) {
     whole.set(chunk, at);

@@ -526,7 +526,7 @@ describe('copyImages', () => {
       expect([...(await target.inner.tags())].sort()).toEqual(['only1', 'only3', 'shared']);
       expect(report.tags).toEqual({ set: 7, kept: 0 });
       expect(events.filter(({ type }) => type === 'noticed')).toMatchObject([
-        { message: expect.stringContaining(layerOf('only2').descriptor.digest) as string },
+        { cause: expect.stringContaining(layerOf('only2').descriptor.digest) as string },
       ]);
       const named = plan.images.find(({ name }) => name === 'named2')!;
       expect(await entry.inner.exists(named.descriptor)).toBe(false);
