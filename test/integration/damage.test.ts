@@ -272,6 +272,19 @@ describe('a damaged bundle', () => {
     expect(await tagsIn(target)).toEqual([...trial.components, trial.release].toSorted());
   });
 
+  it.each([
+    ['head', () => 200],
+    ['seek table', () => trial.genuine.length - 30],
+  ])('in its %s alone is unpacked with all tags, where damage is accepted', async (_, where) => {
+    const path = await broken(where());
+    const target = join(await ownFolder(), 'target');
+    await expect(unpackTo(trial, [path], target, false)).rejects.toMatchObject({ exitStatus: 22 });
+    const { delivery } = await unpackTo(trial, [path], target, true);
+    expect(delivery.copied!.left).toEqual([]);
+    expect(delivery.parts.map(({ isWhole }) => isWhole)).toEqual([true]);
+    expect(await tagsIn(target)).toEqual([...trial.components, trial.release].toSorted());
+  });
+
   it('leaves out, in part, what refers to images that are left out, and says so', async () => {
     const own = await prepareTrial(join(await ownFolder(), 'referrers'), 3, 0.0002, true);
     const { referrers, components } = own.made;
@@ -324,6 +337,25 @@ describe('a damaged bundle', () => {
         unpackTo(trial, [patch.path], join(folder, 'nowhere'), true),
       ).rejects.toMatchObject(unusable);
       await expect(stat(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'ENOENT' });
+    });
+
+    it('is refused under another name than its own, and told what it has to be called', async () => {
+      const path = await broken(middle(trial.layers[1]!));
+      const patch = await patchFor(await mapOf(path));
+      const own = basename(patch.path);
+      const named = /^(.+)\.([0-9a-f]{8})\.patch\.tar\.zst$/.exec(own)!;
+      expect(named[1]).toBe('ocp-4.17.3-x86_64');
+      for (const name of ['ocp-4.17.3-x86_64.patch.tar.zst', own.replace('4.17.3', '4.17.4')]) {
+        const renamed = join(await ownFolder(), name);
+        await copyFile(patch.path, renamed);
+        const target = join(await ownFolder(), 'target');
+        await expect(unpackTo(trial, [path, renamed], target, false)).rejects.toMatchObject({
+          ...{ code: 'NOT_THE_EXPECTED_BUNDLE', exitStatus: 21 },
+          got: own.replace('.tar.zst', ''),
+          hint: expect.stringContaining(own) as string,
+        });
+        await expect(stat(target)).rejects.toMatchObject({ code: 'ENOENT' });
+      }
     });
 
     it('is refused when it is damaged itself, for another bundle, or signed by nobody who is trusted', async () => {
