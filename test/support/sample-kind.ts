@@ -32,7 +32,7 @@ export const sampleKind: Kind<SampleRequest, SampleSeed, SampleSeed> = {
     place: place === 'entry' ? 'entry' : 'content',
     proof: proof === 'publisher' ? 'publisher' : 'signer',
   }),
-  labelOf: ({ name }) => `sample ${String(name)}`,
+  labelOf: ({ name }) => `sample ${asString(name, 'name')}`,
   digestOf: ({ digest }) => digest,
   expand: async (seed, content, { walker, attached, signal }) => {
     const { name, digest, place, proof } = seed;

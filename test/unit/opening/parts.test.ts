@@ -22,7 +22,7 @@ import { sampleKind, type SampleRequest } from '../../support/sample-kind.ts';
 import { ingredientsOf, sampleClosure } from '../../support/sample-parts.ts';
 import { configOf, keep, layerOf, manifestOf } from '../transfer/images.ts';
 
-const SAMPLE_KINDS: readonly Kind[] = [...KINDS, sampleKind as unknown as Kind];
+const SAMPLE_KINDS: readonly Kind[] = [...KINDS, sampleKind];
 const shared = layerOf('shared');
 const own = [layerOf('one'), layerOf('two')] as const;
 const one = manifestOf('one', [shared, own[0]]);

@@ -112,8 +112,9 @@ describe('what is newer at a target than a bundle', () => {
 
 describe('a release', () => {
   it('is called by its version and architecture, checked or not', () => {
-    const { claim } = { claim: { version: '4.17.3', architecture: 'multi' } };
-    expect(releaseKind.labelOf(claim)).toBe('4.17.3 for multi');
+    expect(releaseKind.labelOf({ version: '4.17.3', architecture: 'multi' })).toBe(
+      '4.17.3 for multi',
+    );
   });
 
   const at = planDestinations({ to: parseTarget('r.io/ocp4') });
@@ -127,17 +128,21 @@ describe('a release', () => {
     const bytes = Buffer.from('kind: ConfigMap\n');
     const file = { path: 'config/signature-sha256-0.yaml', role: 'release-signature', bytes };
     const release = part('4.17.3', 'x86_64', [file]);
-    const { files, before, after, section } = releaseKind.resources(release, at);
-    expect(files).toEqual([{ name: 'signature-sha256-0.yaml', text: bytes }]);
-    expect(before(paths)).toEqual(['oc apply -f cluster-resources/signature-sha256-0.yaml']);
+    const resources = releaseKind.resources(release, at);
+    expect(resources.files).toEqual([{ name: 'signature-sha256-0.yaml', text: bytes }]);
+    expect(resources.before(paths)).toEqual([
+      'oc apply -f cluster-resources/signature-sha256-0.yaml',
+    ]);
     const pinned = `r.io/ocp4/openshift/release-images@${release.facts.digest}`;
-    expect(after(paths)).toEqual([`oc adm upgrade --allow-explicit-upgrade --to-image ${pinned}`]);
-    expect(section(paths).join('\n')).toContain(pinned);
+    expect(resources.after(paths)).toEqual([
+      `oc adm upgrade --allow-explicit-upgrade --to-image ${pinned}`,
+    ]);
+    expect(resources.section(paths).join('\n')).toContain(pinned);
   });
 
   it('without a signature is forced, and nothing is said to be applied first', () => {
-    const { files, before, after } = releaseKind.resources(part('4.17.3'), at);
-    expect([files, before(paths)]).toEqual([[], []]);
-    expect(after(paths)[0]).toMatch(/ --force$/);
+    const resources = releaseKind.resources(part('4.17.3'), at);
+    expect([resources.files, resources.before(paths)]).toEqual([[], []]);
+    expect(resources.after(paths)[0]).toMatch(/ --force$/);
   });
 });
