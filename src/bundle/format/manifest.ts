@@ -149,10 +149,17 @@ export function formatLayoutIndex(images: readonly BundledImage[]): Uint8Array {
   return formatJsonLists({ schemaVersion: 2, mediaType: OCI_INDEX }, { manifests });
 }
 
-/** Seconds since 1970 that every entry of the tar carries: when the newest part was made. */
+/** What eleven octal digits hold: in the year 2242. */
+const MAX_TAR_TIME = 0o77777777777;
+
+/**
+ * Seconds since 1970 that every entry of the tar carries: when the newest part was made, as far as
+ * a tar header can say it.
+ */
 export function tarTime(parts: readonly BundledPart[]): number {
   const times = parts.map(({ claim }) => Math.floor(Date.parse(createdOf(claim)) / 1000));
-  return Math.max(0, ...times.filter((time) => Number.isSafeInteger(time)));
+  const newest = Math.max(0, ...times.filter((time) => Number.isSafeInteger(time)));
+  return Math.min(newest, MAX_TAR_TIME);
 }
 
 function createdOf({ created }: JsonObject): string {
