@@ -35,6 +35,20 @@ describeWith(['openssl'], 'systemCertificates', () => {
     expect(new Set(trusted).size).toBe(trusted.length);
   });
 
+  it('takes none again that Node has, with its lines broken elsewhere', async () => {
+    const [known] = rootCertificates;
+    const body = known!.replace(/-----[A-Z ]+-----|\s/g, '');
+    const rewrapped = `-----BEGIN CERTIFICATE-----\n${body.replace(/.{48}/g, '$&\r\n')}\n-----END CERTIFICATE-----\n`;
+    expect(rewrapped).not.toContain(known!.split('\n')[1]);
+    const path = await file('rewrapped.pem', `${rewrapped}${first.pem}`);
+    const trusted = await systemCertificates({ SSL_CERT_FILE: path }, []);
+    expect(trusted).toEqual([...rootCertificates, first.pem.trim()]);
+    const broken = await file('first.pem', first.pem.replaceAll('\n', '\r\n'));
+    expect(await systemCertificates({ SSL_CERT_FILE: path }, [broken])).toHaveLength(
+      trusted.length,
+    );
+  });
+
   it('goes on without a file that $SSL_CERT_FILE names and that is not there', async () => {
     const trusted = await systemCertificates({ SSL_CERT_FILE: join(folder, 'absent') }, []);
     expect(trusted.length).toBeGreaterThanOrEqual(rootCertificates.length);
