@@ -11,11 +11,12 @@ const KiB = 1024;
 
 /**
  * Damages a bundle at random places, and makes sure each time that it is found and that nothing of
- * it gets a tag.
+ * it gets a tag: one release or, with --three-releases, three that share layers.
  */
 const folder = await mkdtemp(join(tmpdir(), 'bundle-damage-'));
 try {
-  const trial = await prepareTrial(folder);
+  const releases = process.argv[2] === '--three-releases' ? 3 : 1;
+  const trial = await prepareTrial(folder, { releases, ...(releases === 3 && { components: 6 }) });
   process.stdout.write(`a bundle of ${trial.genuine.length} bytes\n`);
   await run(trial, SINGLE_BYTES, () => 1);
   await run(trial, STRETCHES, () => randomInt(KiB, 64 * KiB + 1));

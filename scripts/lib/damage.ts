@@ -3,7 +3,8 @@ import { basename, join } from 'node:path';
 
 import { blobPath } from '../../src/bundle/format/paths.ts';
 import { BundleError, hasCode } from '../../src/core/errors.ts';
-import { imagesUsing } from '../../src/transfer/plan.ts';
+import { namesItsPart, type PlannedImage } from '../../src/transfer/image.ts';
+import { usersOf } from '../../src/transfer/plan.ts';
 import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import type { Context } from '../../src/core/context.ts';
 import { refuseFault } from '../../src/bundle/reading/fault.ts';
@@ -15,6 +16,7 @@ import { verify } from '../../src/workflows/verify.ts';
 import type { MadeRelease } from './made-release.ts';
 import { madeReleasePart } from './made-release-part.ts';
 import { makeRelease } from './make-release.ts';
+import { makeReleaseSigner } from './release-signer.ts';
 
 /** A bundle of a small release, with what is known of it when it is whole. */
 export interface DamageTrial {
@@ -31,21 +33,48 @@ export interface DamageTrial {
     readonly end: number;
     readonly entry: string;
     readonly images: readonly string[];
+    /** How the parts are called that need it. */
+    readonly parts: readonly string[];
   }[];
   /** The compressed manifests and configs. */
   readonly metadata: { readonly start: number; readonly end: number };
   readonly components: readonly string[];
+  /** The image that names the first part. */
   readonly release: string;
+  /** The image that names each part, by how the part is called. */
+  readonly naming: ReadonlyMap<string, string>;
+  /** Behind this byte no part begins. */
+  readonly leadingEnd: number;
 }
 
-/** @param referrers whether something refers to its images. */
+export interface TrialOptions {
+  readonly components?: number;
+  readonly scale?: number;
+  /** Whether something refers to its images. */
+  readonly referrers?: boolean;
+  /** A release, a light z-stream of it, and a mass rebuild: how many of the three. */
+  readonly releases?: 1 | 2 | 3;
+}
+
+const STREAM = [
+  { version: '4.17.3' },
+  { version: '4.17.4', rebuild: { name: '4.17.4', share: 0.2 } },
+  { version: '4.17.5', seed: 'a mass rebuild' },
+] as const;
+
+/** Packs the releases that are asked for: one of three components if nothing is said. */
 export async function prepareTrial(
   folder: string,
-  components = 3,
-  scale = 0.0002,
-  referrers = false,
+  { components = 3, scale = 0.0002, referrers = false, releases = 1 }: TrialOptions = {},
 ): Promise<DamageTrial> {
-  const made = await makeRelease({ out: join(folder, 'release'), components, scale, referrers });
+  const signer = await makeReleaseSigner();
+  const layout = join(folder, 'release', 'layout');
+  const stream: MadeRelease[] = [];
+  for (const one of STREAM.slice(0, releases)) {
+    const out = join(folder, stream.length === 0 ? 'release' : one.version);
+    stream.push(await makeRelease({ ...one, out, layout, components, scale, referrers, signer }));
+  }
+  const made = stream[0]!;
   const context: Context = {
     environment: { env: {}, home: folder, uid: 0 },
     configFolder: join(folder, 'config'),
@@ -56,7 +85,7 @@ export async function prepareTrial(
     lookups: 4,
   };
   const packRequest: PackRequest = {
-    parts: [madeReleasePart(made)],
+    parts: stream.map((one) => madeReleasePart(one)),
     referrers,
     output: join(folder, 'whole'),
     key: { passphrase: async () => undefined },
@@ -72,14 +101,17 @@ export async function prepareTrial(
     releaseKeyFiles: [made.releaseKey],
   });
   const { reader, closure, close } = await surveyBundle(request(path), context, refuseFault);
-  const { content } = closure!;
+  const { content, parts } = closure!;
+  const users = usersOf(content);
+  const labelsAt = (image: PlannedImage): string[] => image.parts.map((part) => parts[part]!.label);
   const layers = reader.layerDigests.map((digest) => {
     const [place] = reader.placesOf(digest);
     return {
       start: place!.start,
       end: place!.end,
       entry: blobPath(digest),
-      images: imagesUsing(content, digest),
+      images: users.get(digest)!.map(({ name }) => name),
+      parts: [...new Set(users.get(digest)!.flatMap(labelsAt))],
     };
   });
   await close();
@@ -97,7 +129,12 @@ export async function prepareTrial(
     layers,
     metadata: { start: genuine.indexOf(magic, seal + 4), end: layers[0]!.start },
     components: content.images.filter(({ role }) => role === 'component').map(({ name }) => name),
-    release: content.images.find(({ role }) => role === 'release')!.name,
+    release: content.images.find(namesItsPart)!.name,
+    naming: new Map(
+      content.images.filter(namesItsPart).map((image) => [labelsAt(image)[0]!, image.name]),
+    ),
+    // The config and the layer with the payload of each part.
+    leadingEnd: layers[2 * stream.length - 1]!.end,
   };
 }
 
@@ -126,6 +163,7 @@ export async function tryDamage(
     place.start < end && start < place.end;
   const hit = layers.filter(overlaps);
   const images = new Set(hit.flatMap((layer) => layer.images));
+  const all: ReadonlySet<string> = new Set(trial.naming.keys());
 
   await rm(damageFile, { force: true });
   const failure = await failureOf(verify({ ...trial.request(broken), damageFile }, context));
@@ -136,16 +174,21 @@ export async function tryDamage(
   }
   if (failure.exitStatus < 20 || failure.exitStatus > 22) throw failure;
   const { faults } = JSON.parse(await readFile(damageFile, 'utf8')) as {
-    faults: { start: number; end: number; entries: string[]; images: { name: string }[] }[];
+    faults: {
+      start: number;
+      end: number;
+      entries: string[];
+      images: { name: string; parts: string[] }[];
+    }[];
   };
   if (!faults.some(overlaps)) throw new Error(`no fault is told at bytes ${start} to ${end}`);
-  for (const { entry, images: users } of hit) {
-    const named = new Set(
-      faults
-        .filter(({ entries }) => entries.includes(entry))
-        .flatMap((fault) => fault.images.map(({ name }) => name)),
-    );
-    const unnamed = users.find((image) => !named.has(image));
+  for (const { entry, images: users, parts } of hit) {
+    const found = faults.filter(({ entries }) => entries.includes(entry)).flatMap((f) => f.images);
+    const named = new Set([
+      ...found.map(({ name }) => name),
+      ...found.flatMap((image) => image.parts),
+    ]);
+    const unnamed = [...users, ...parts].find((name) => !named.has(name));
     if (unnamed !== undefined)
       throw new Error(`${entry} is damaged, and the damage map does not name ${unnamed}`);
   }
@@ -156,17 +199,20 @@ export async function tryDamage(
     const tags = await tagsAfter(trial, broken, target, partial);
     // What breaks no image breaks no part: of such a bundle everything may be pushed.
     const breaksNothing = partial && faults.every((fault) => fault.images.length === 0);
-    const wrong = [...(breaksNothing ? [] : [trial.release]), ...images].find((image) =>
-      tags.has(image),
-    );
+    const isLeading = start < trial.leadingEnd;
+    const brokenParts = isLeading || !partial ? all : new Set(hit.flatMap(({ parts }) => parts));
+    const unwanted = breaksNothing ? [] : [...brokenParts].map((part) => trial.naming.get(part)!);
+    const wrong = [...unwanted, ...images].find((image) => tags.has(image));
     if (wrong !== undefined)
       throw new Error(`bytes ${start} to ${end} are damaged, and ${wrong} has a tag`);
     // Manifests or image-references may be lost, and with them everything.
-    const isElsewhere = start < layers[0]!.end;
     const left = trial.components.find((image) => !images.has(image) && !tags.has(image));
-    if (breaksNothing && !tags.has(trial.release))
-      throw new Error(`bytes ${start} to ${end} break no image, and the release was left out`);
-    if (partial && !isElsewhere && left !== undefined)
+    const whole = [...trial.naming].find(
+      ([part, image]) => !brokenParts.has(part) && !tags.has(image),
+    );
+    if (partial && !isLeading && whole !== undefined)
+      throw new Error(`${whole[0]} is whole, and was left out`);
+    if (partial && !isLeading && left !== undefined)
       throw new Error(`${left} is whole, and was left out`);
   }
   return 'found';

@@ -286,7 +286,7 @@ describe('a damaged bundle', () => {
   });
 
   it('leaves out, in part, what refers to images that are left out, and says so', async () => {
-    const own = await prepareTrial(join(await ownFolder(), 'referrers'), 3, 0.0002, true);
+    const own = await prepareTrial(join(await ownFolder(), 'referrers'), { referrers: true });
     const { referrers, components } = own.made;
     const bearer = components.find(({ digest }) =>
       referrers.some(({ subject }) => subject === digest),

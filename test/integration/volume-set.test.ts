@@ -52,7 +52,7 @@ describe('a release in volumes', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'bundle-set-'));
-    trial = await prepareTrial(folder, 4, 0.002);
+    trial = await prepareTrial(folder, { components: 4, scale: 0.002 });
     volumeSize = Math.ceil(trial.genuine.length / 4);
     set = await packSet(await ownFolder());
   });
