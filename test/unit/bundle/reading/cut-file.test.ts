@@ -4,11 +4,11 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { BundleFile } from '../../../src/bundle/reading/file.ts';
-import { layerHeader } from '../../../src/bundle/format/layer.ts';
-import { storedOffset } from '../../../src/bundle/format/stored.ts';
-import { entryLength } from '../../../src/bundle/format/tar.ts';
-import { type SampleBundle, writeSampleBundle } from '../../support/sample-bundle.ts';
+import { BundleFile } from '../../../../src/bundle/reading/file.ts';
+import { layerHeader } from '../../../../src/bundle/format/layer.ts';
+import { storedOffset } from '../../../../src/bundle/format/stored.ts';
+import { entryLength } from '../../../../src/bundle/format/tar.ts';
+import { type SampleBundle, writeSampleBundle } from '../../../support/sample-bundle.ts';
 
 const MiB = 1024 * 1024;
 

@@ -2,17 +2,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { describeBundle, planBundle } from '../../../src/bundle/format/plan.ts';
-import { SealedBundle } from '../../../src/bundle/reading/sealed.ts';
-import { encodeSignatureFile } from '../../../src/bundle/format/signature-file.ts';
-import { BundleWriter } from '../../../src/bundle/writing/writer.ts';
-import { streamOf } from '../../../src/core/bytes.ts';
-import { subjectOf } from '../../../src/core/manifest.ts';
-import { verified } from '../../../src/transfer/verified.ts';
-import { SigningKey } from '../../../src/trust/keys.ts';
-import type { StoreContent } from '../../contract/content.ts';
-import { type Opened, readOnlyStoreContract } from '../../contract/store.ts';
-import { planned } from '../../support/sample-bundle.ts';
+import { describeBundle, planBundle } from '../../../../src/bundle/format/plan.ts';
+import { SealedBundle } from '../../../../src/bundle/reading/sealed.ts';
+import { encodeSignatureFile } from '../../../../src/bundle/format/signature-file.ts';
+import { BundleWriter } from '../../../../src/bundle/writing/writer.ts';
+import { streamOf } from '../../../../src/core/bytes.ts';
+import { subjectOf } from '../../../../src/core/manifest.ts';
+import { verified } from '../../../../src/transfer/verified.ts';
+import { SigningKey } from '../../../../src/trust/keys.ts';
+import type { StoreContent } from '../../../contract/content.ts';
+import { type Opened, readOnlyStoreContract } from '../../../contract/store.ts';
+import { planned } from '../../../support/sample-bundle.ts';
 
 /** A bundle of exactly this content: what makes a part of it does not matter to the store. */
 async function makeBundle({ blobs, manifests, tags }: StoreContent): Promise<Opened<SealedReader>> {

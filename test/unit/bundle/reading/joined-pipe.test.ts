@@ -6,12 +6,12 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { SealedBundle } from '../../../src/bundle/reading/sealed.ts';
-import { drain } from '../../../src/core/bytes.ts';
-import { BundleError } from '../../../src/core/errors.ts';
-import { SigningKey } from '../../../src/trust/keys.ts';
-import { readEveryByteOfPipe } from '../../support/crafted-bundle.ts';
-import { type SampleBundle, writeSampleBundle } from '../../support/sample-bundle.ts';
+import { SealedBundle } from '../../../../src/bundle/reading/sealed.ts';
+import { drain } from '../../../../src/core/bytes.ts';
+import { BundleError } from '../../../../src/core/errors.ts';
+import { SigningKey } from '../../../../src/trust/keys.ts';
+import { readEveryByteOfPipe } from '../../../support/crafted-bundle.ts';
+import { type SampleBundle, writeSampleBundle } from '../../../support/sample-bundle.ts';
 
 const KiB = 1024;
 /** A layer of many volumes, one that fits a block, and small ones between. */

@@ -1,14 +1,14 @@
 import { describe } from 'vitest';
 
-import { MAX_LISTING_BYTES, MAX_METADATA_BYTES, MAX_PARTS } from '../../../src/core/limits.ts';
+import { MAX_LISTING_BYTES, MAX_METADATA_BYTES, MAX_PARTS } from '../../../../src/core/limits.ts';
 import {
   compressedFrame,
   decompressedFrame,
   FRAME_LIMIT,
-} from '../../../src/bundle/format/frames.ts';
-import { tarHeader } from '../../../src/bundle/format/tar.ts';
-import type { Deviation } from '../../support/crafted-bundle.ts';
-import { type Refusal, testRefusals } from '../../support/crafted-refusals.ts';
+} from '../../../../src/bundle/format/frames.ts';
+import { tarHeader } from '../../../../src/bundle/format/tar.ts';
+import type { Deviation } from '../../../support/crafted-bundle.ts';
+import { type Refusal, testRefusals } from '../../../support/crafted-refusals.ts';
 
 const GiB = 1024 ** 3;
 const MTIME = Date.parse('2024-10-01T12:00:00Z') / 1000;

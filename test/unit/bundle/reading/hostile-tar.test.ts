@@ -1,10 +1,10 @@
 import { describe } from 'vitest';
 
-import { TAR_BLOCK } from '../../../src/bundle/format/tar.ts';
-import type { Deviation, SectionName } from '../../support/crafted-bundle.ts';
-import { testRefusals } from '../../support/crafted-refusals.ts';
-import { type HeaderFields, paxEntry, tarEntry, withHeader } from '../../support/crafted-tar.ts';
-import { seededBytes } from '../../support/sample-bundle.ts';
+import { TAR_BLOCK } from '../../../../src/bundle/format/tar.ts';
+import type { Deviation, SectionName } from '../../../support/crafted-bundle.ts';
+import { testRefusals } from '../../../support/crafted-refusals.ts';
+import { type HeaderFields, paxEntry, tarEntry, withHeader } from '../../../support/crafted-tar.ts';
+import { seededBytes } from '../../../support/sample-bundle.ts';
 
 const MTIME = Date.parse('2024-10-01T12:00:00Z') / 1000;
 const SECTIONS: readonly SectionName[] = ['listing', 'seal', 'metadata', 'layer 0', 'layer 2'];

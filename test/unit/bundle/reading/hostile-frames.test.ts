@@ -7,10 +7,10 @@ import {
   FRAME_HEADER_BYTES,
   skippableFrame,
   storedFrame,
-} from '../../../src/bundle/format/frames.ts';
-import { TAR_BLOCK } from '../../../src/bundle/format/tar.ts';
-import type { Deviation, Frame, SectionName } from '../../support/crafted-bundle.ts';
-import { testRefusals } from '../../support/crafted-refusals.ts';
+} from '../../../../src/bundle/format/frames.ts';
+import { TAR_BLOCK } from '../../../../src/bundle/format/tar.ts';
+import type { Deviation, Frame, SectionName } from '../../../support/crafted-bundle.ts';
+import { testRefusals } from '../../../support/crafted-refusals.ts';
 
 const STORED = ['listing', 'seal', 'layer 0', 'layer 2', 'end'] as const;
 const RAW = 0;
