@@ -1,4 +1,7 @@
 import { createReadStream } from 'node:fs';
+
+import { parseAllDocuments } from 'yaml';
+
 import { readAll, utf8 } from '../core/bytes.ts';
 import { BundleError, diskError } from '../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../core/json.ts';
@@ -32,7 +35,7 @@ export async function loadMirrorSets(paths: readonly string[]): Promise<readonly
         ? refused(path, error.message)
         : diskError('read', path, error);
     }
-    for (const rule of await parseMirrorSets(text, path)) {
+    for (const rule of parseMirrorSets(text, path)) {
       const known = rules.get(rule.prefix);
       rules.set(rule.prefix, known ? joined(known, rule) : rule);
     }
@@ -69,8 +72,7 @@ function joined(first: RegistryRule, second: RegistryRule): RegistryRule {
   };
 }
 
-async function parseMirrorSets(text: string, path: string): Promise<readonly RegistryRule[]> {
-  const { parseAllDocuments } = await import('yaml');
+function parseMirrorSets(text: string, path: string): readonly RegistryRule[] {
   const objects: Json[] = [];
   for (const document of parseAllDocuments(text)) {
     const [error] = document.errors;
