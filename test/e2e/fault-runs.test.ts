@@ -19,7 +19,13 @@ const seeds = (process.env['BUNDLE_FAULT_SEEDS'] ?? '1').split(/[ ,]+/).flatMap(
   const [first = 1, last = first] = part.split('-').map(Number);
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 });
-const components = process.env['BUNDLE_FAULT_SEEDS'] === undefined ? { components: 10 } : {};
+const isShort = process.env['BUNDLE_FAULT_SEEDS'] === undefined;
+const components = isShort ? { components: 10 } : {};
+/**
+ * What may be moved, as a share of the content. Of ten images one layer is a third: where it breaks
+ * off twice, that counts. Of a whole release no layer does.
+ */
+const MOST = isShort ? 2.5 : 1.5;
 
 describeWith(['docker-registry'], `with ${SHARE * 100} % of all requests failing at random`, () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -95,8 +101,8 @@ describeWith(['docker-registry'], `with ${SHARE * 100} % of all requests failing
       process.stderr.write(
         `seed ${seed}: pack ${failed(outgoing)}, ${fetched.toFixed(3)} of the content; unpack ${failed(incoming)}, ${pushed.toFixed(3)}\n`,
       );
-      expect(fetched).toBeLessThan(1.5);
-      expect(pushed).toBeLessThan(1.5);
+      expect(fetched).toBeLessThan(MOST);
+      expect(pushed).toBeLessThan(MOST);
       await rm(user.folder, { recursive: true });
     },
     10 * MINUTES,
