@@ -1,0 +1,641 @@
+"""Derives each part of a bundle again from its claim, and compares (20, 21)."""
+
+import base64
+import binascii
+import datetime
+import re
+import sys
+import tarfile
+import zlib
+
+import pgp
+import unzstd
+from container import (
+    ARCHITECTURES, CONTENT, COSIGN, FORMAT, GIB, IMAGE_TYPES, INDEX_TYPES, KIB, MIB,
+    OCI_IMAGE, OCI_INDEX, REFERENCE, TAG, TRUST, VERSION, ZSTD_MAGIC,
+    Refused, Unreachable, is_digest, is_size, read_json, seconds, sha256,
+)
+
+FILES = ("image-references", "release-metadata")
+FOLDER = "release-manifests"
+# What YAML 1.2 reads as a number; base64 has none of the other letters of numbers.
+YAML_NUMBER = re.compile(r"[-+]?[0-9]+(e[-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+", re.A | re.I)
+
+
+def wrong(message):
+    raise Refused(CONTENT, message)
+
+
+def untrusted(message):
+    raise Refused(TRUST, message)
+
+
+# ---------------------------------------------------------------- release signatures
+
+
+def config_path(digest):
+    return "config/signature-sha256-%s.yaml" % digest[7:23]
+
+
+def config_map(digest, signatures):
+    """The ConfigMap that these signatures make."""
+    name = "sha256-" + digest[7:]
+    lines = [
+        "apiVersion: v1",
+        "kind: ConfigMap",
+        "metadata:",
+        "  name: " + name,
+        "  namespace: openshift-config-managed",
+        "  labels:",
+        '    release.openshift.io/verification-signatures: ""',
+        "binaryData:",
+    ]
+    for number, signature in enumerate(signatures, 1):
+        text = base64.b64encode(signature).decode()
+        text = '"%s"' % text if YAML_NUMBER.fullmatch(text) else text
+        lines.append("  %s-%d: %s" % (name, number, text))
+    return ("\n".join(lines) + "\n").encode()
+
+
+def take_signatures(content):
+    """(digest that the config map names, signatures in it); the map has to be what they make."""
+    if len(content) > 16 * MIB:
+        wrong("a signature config map is too long")
+    named = re.search(rb"\n  name: sha256-([0-9a-f]{64})\n", content)
+    rows = re.findall(rb"\n  sha256-[0-9a-f]{64}-\d+: \"?([A-Za-z0-9+/=]*)\"?(?=\n)", content)
+    if not named or not rows:
+        wrong("the config map of a release is malformed")
+    digest = "sha256:" + named.group(1).decode()
+    try:
+        signatures = [base64.b64decode(row, validate=True) for row in rows]
+    except (binascii.Error, ValueError):
+        wrong("the config map of a release has a signature that is no base64")
+    if config_map(digest, signatures) != content:
+        wrong("the config map of a release is not what its signatures make")
+    return digest, signatures
+
+
+def signed_reference(content, digest):
+    """docker-reference of the signed JSON, which has to be for this release (21)."""
+    claim = read_json(content, "the content of a release signature", TRUST)
+    critical = claim.get("critical") if isinstance(claim, dict) else None
+    if not isinstance(critical, dict) or not set(claim) <= {"critical", "optional"}:
+        untrusted("a release signature is over something else")
+    image, identity = critical.get("image"), critical.get("identity")
+    optional = claim.get("optional", {})
+    good = (
+        set(critical) == {"type", "image", "identity"}
+        and critical["type"] == "atomic container signature"
+        and isinstance(image, dict)
+        and set(image) == {"docker-manifest-digest"}
+        and isinstance(identity, dict)
+        and set(identity) == {"docker-reference"}
+        and isinstance(identity["docker-reference"], str)
+        and identity["docker-reference"] != ""
+        and isinstance(optional, dict)
+        and set(optional) <= {"creator", "timestamp"}
+        and isinstance(optional.get("creator", ""), str)
+        and type(optional.get("timestamp", 0)) in (int, float)
+    )
+    if not good:
+        untrusted("the content of a release signature is malformed")
+    if image["docker-manifest-digest"] != digest:
+        untrusted("a release signature is for another release")
+    return identity["docker-reference"]
+
+
+class ReleaseKeys:
+    """The keys that the reader trusts for releases, or None: then nothing is verified."""
+
+    def __init__(self, keys):
+        self.keys = keys
+
+    def check(self, signature, digest):
+        """One release signature is good; its docker-reference."""
+        if len(signature) > 50 * KIB:
+            untrusted("a release signature is too long")
+        try:
+            content, parsed = pgp.parse_message(signature)
+            if self.keys is None:
+                print("release signature not checked: no --release-key", file=sys.stderr)
+            else:
+                pgp.verify(parsed, content, self.keys)
+        except pgp.Unsupported as error:
+            untrusted("this reader cannot verify the release signature: %s" % error)
+        except pgp.PgpError as error:
+            untrusted("release signature: %s" % error)
+        return signed_reference(content, digest)
+
+
+def check_config_map(part, bundle, keys):
+    """The first docker-reference, or None of a release without signatures."""
+    if not part["signatures"]:
+        return None
+    path = config_path(part["digest"])
+    if path not in {row["path"] for row in bundle.bundle["files"]}:
+        untrusted("the config map of a release with signatures is not there")
+    if path not in bundle.contents:
+        raise Unreachable(path)
+    digest, signatures = take_signatures(bundle.contents[path])
+    if digest != part["digest"]:
+        untrusted("the config map is for another release")
+    references = [keys.check(signature, digest) for signature in signatures]
+    if [sha256(signature) for signature in signatures] != part["signatures"]:
+        wrong("the config map does not have the signatures of the claim")
+    if part["signatures"] != sorted(set(part["signatures"])):
+        wrong("the signatures of a claim are not in ascending order")
+    return references[0]
+
+
+# ---------------------------------------------------------------- manifests
+
+
+class Manifest:
+    def __init__(self, digest, kind, value, size):
+        self.digest, self.kind, self.size = digest, kind, size
+        self.is_index = kind in INDEX_TYPES
+        self.config = value.get("config")
+        self.layers = value.get("layers", [])
+        self.children = value.get("manifests", []) if self.is_index else []
+        subject = value.get("subject") if kind in (OCI_IMAGE, OCI_INDEX) else None
+        self.subject = subject.get("digest") if isinstance(subject, dict) else None
+
+    def blobs(self):
+        """Config, then layers."""
+        return [] if self.is_index else [self.config] + self.layers
+
+
+class Manifests:
+    """Reads manifests; a digest has one size throughout the bundle."""
+
+    def __init__(self, bundle):
+        self.bundle = bundle
+        self.known = {}
+        self.total = 0
+        self.rows = {row["digest"]: row for row in bundle.bundle["images"]}
+
+    def descriptor(self, value, what):
+        good = (
+            isinstance(value, dict)
+            and isinstance(value.get("mediaType"), str)
+            and is_digest(value.get("digest"))
+            and is_size(value.get("size"))
+        )
+        if not good:
+            wrong("a malformed descriptor in %s" % what)
+        if self.bundle.sizes.get(value["digest"]) != value["size"]:
+            wrong("%s is not in the bundle with the size that %s says" % (value["digest"], what))
+
+    def get(self, digest, listed=None):
+        """The manifest; listed is the type that its place says."""
+        if digest not in self.known:
+            self.known[digest] = self.read(digest, listed)
+        manifest = self.known[digest]
+        if listed in IMAGE_TYPES + INDEX_TYPES and listed != manifest.kind:
+            wrong("the manifest %s is listed as another type" % digest)
+        return manifest
+
+    def read(self, digest, listed):
+        content = self.bundle.manifest(digest)
+        self.total += len(content)
+        if len(content) > 4 * MIB or self.total > 256 * MIB:
+            wrong("the manifest %s is too long" % digest)
+        value = read_json(content, "the manifest " + digest, CONTENT)
+        if not isinstance(value, dict) or value.get("schemaVersion") != 2:
+            wrong("the manifest %s does not have schemaVersion 2" % digest)
+        kind = value.get("mediaType", listed or self.rows.get(digest, {}).get("mediaType"))
+        if kind in IMAGE_TYPES:
+            good = isinstance(value.get("config"), dict) and isinstance(value.get("layers"), list)
+        else:
+            good = kind in INDEX_TYPES and isinstance(value.get("manifests"), list)
+            good = good and "config" not in value and "layers" not in value
+        if not good:
+            wrong("the manifest %s is malformed" % digest)
+        manifest = Manifest(digest, kind, value, len(content))
+        for blob in manifest.blobs() + manifest.children:
+            self.descriptor(blob, "the manifest " + digest)
+        if any(child["mediaType"] not in IMAGE_TYPES + INDEX_TYPES for child in manifest.children):
+            wrong("the index %s lists something that is no manifest" % digest)
+        return manifest
+
+    def tree(self, digest, listed=None, depth=0, seen=None):
+        """The manifest, then all below it, each child with its own before the next one."""
+        seen = set() if seen is None else seen
+        manifest = self.get(digest, listed)
+        if manifest.is_index and depth > 4:
+            wrong("indexes are nested too deep")
+        if digest in seen:
+            return []
+        seen.add(digest)
+        found = [manifest]
+        for child in manifest.children:
+            found += self.tree(child["digest"], child["mediaType"], depth + 1, seen)
+        return found
+
+
+# ---------------------------------------------------------------- payload
+
+
+class Unpacked:
+    """The tar of a layer as a file to read from; counts what all layers unpack to."""
+
+    def __init__(self, chunks, budget):
+        self.chunks, self.budget = chunks, budget
+        self.stored = bytearray()  # of the layer, as it is stored
+        self.ready = bytearray()  # of the tar
+        first = self.pull(4)
+        self.stored[:0] = first
+        if first[:2] == b"\x1f\x8b":
+            self.pieces = self.gunzip()
+        elif first == ZSTD_MAGIC:
+            self.pieces = unzstd.stream(self.pull)
+        else:
+            self.pieces = iter(lambda: self.pull(MIB), b"")
+
+    def pull(self, count):
+        """Up to count bytes of the layer as it is stored."""
+        while len(self.stored) < count:
+            piece = next(self.chunks, None)
+            if piece is None:
+                break
+            self.stored += piece
+        taken = bytes(self.stored[:count])
+        del self.stored[:count]
+        return taken
+
+    def gunzip(self):
+        data = self.pull(MIB)
+        while data:
+            opened = zlib.decompressobj(31)
+            while not opened.eof:
+                piece = opened.decompress(data, MIB)
+                data = opened.unconsumed_tail or opened.unused_data
+                if piece:
+                    yield piece
+                if not data and not opened.eof:
+                    data = self.pull(MIB)
+                    if not data:
+                        raise zlib.error("gzip data is cut off")
+            data = data or self.pull(MIB)
+
+    def read(self, count):
+        while len(self.ready) < count:
+            piece = next(self.pieces, None)
+            if piece is None:
+                break
+            self.budget[0] -= len(piece)
+            if self.budget[0] < 0:
+                wrong("the layers unpack to more than 8 GiB")
+            self.ready += piece
+        taken = bytes(self.ready[:count])
+        del self.ready[:count]
+        return taken
+
+
+def scan_layer(chunks, budget):
+    """({name: [content, …]}, {names that this layer hides from those below})."""
+    found, hidden = {name: [] for name in FILES}, set()
+    whole = {FOLDER + "/.wh..wh..opq", ".wh." + FOLDER, ".wh..wh..opq"}
+    try:
+        with tarfile.open(fileobj=Unpacked(chunks, budget), mode="r|") as tar:
+            for member in tar:
+                path = re.sub(r"^(\./+)+", "", member.name).rstrip("/")
+                if path in whole:
+                    hidden |= set(FILES)
+                for name in FILES:
+                    if path == FOLDER + "/.wh." + name:
+                        hidden.add(name)
+                    if path != FOLDER + "/" + name:
+                        continue
+                    if not member.isreg():
+                        hidden.add(name)
+                        continue
+                    if member.size > 16 * MIB:
+                        wrong("%s is too long" % name)
+                    found[name].append(tar.extractfile(member).read())
+    except tarfile.ReadError as error:
+        if str(error) != "empty file":
+            wrong("a layer of the payload is no tar: %s" % error)
+    except (tarfile.TarError, zlib.error, unzstd.ZstdError, EOFError, ValueError) as error:
+        wrong("a layer of the payload cannot be unpacked: %s" % error)
+    return found, hidden
+
+
+def read_payload(bundle, manifest):
+    """Both files of the payload, from the topmost layers that have them."""
+    known, budget = {}, [8 * GIB]
+    for layer in reversed(manifest.layers):
+        found, hidden = scan_layer(bundle.chunks(layer["digest"]), budget)
+        for name in set(FILES) - set(known):
+            if len(found[name]) > 1:
+                wrong("%s is twice in one layer" % name)
+            if found[name]:
+                known[name] = found[name][0]
+            elif name in hidden:
+                wrong("%s is hidden by a layer" % name)
+        if len(known) == len(FILES):
+            return [read_json(known[name], name, CONTENT) for name in FILES]
+    return wrong("the payload is in no layer")
+
+
+def utc(text, fraction):
+    """YYYY-MM-DDThh:mm:ss with Z or an offset, as a time in UTC; None if it is no time."""
+    form = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)%s(?:Z|([+-])(\d\d):(\d\d))" % fraction
+    match = re.fullmatch(form, text, re.A) if isinstance(text, str) else None
+    base = seconds(match.group(1) + "Z") if match else None
+    if base is None:
+        return None
+    if match.group(2):
+        hours, minutes = int(match.group(3)), int(match.group(4))
+        if hours > 23 or minutes > 59:
+            return None
+        base -= (hours * 3600 + minutes * 60) * (-1 if match.group(2) == "-" else 1)
+    try:
+        moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=base)
+    except OverflowError:
+        return None
+    return "%04d" % moment.year + moment.strftime("-%m-%dT%H:%M:%SZ")
+
+
+def field(value, *keys):
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def created_of(references, config):
+    stamp = field(references, "metadata", "creationTimestamp")
+    if stamp is None:
+        return utc(field(config, "created"), r"(?:\.\d+)?") or "1970-01-01T00:00:00Z"
+    return utc(stamp, "") or wrong("creationTimestamp of the payload is no time")
+
+
+# ---------------------------------------------------------------- a release
+
+
+def repository(reference):
+    return reference.split("@")[0]
+
+
+def without_tag(reference):
+    """The repository of a docker-reference, which may have a tag or a digest."""
+    return re.sub(r":[^/:]*$", "", reference.split("@")[0])
+
+
+class Release:
+    """One part, derived from its claim."""
+
+    def __init__(self, index, claim, bundle, manifests, signed):
+        self.index, self.claim, self.bundle, self.manifests = index, claim, bundle, manifests
+        self.signed = signed
+        self.by_name, self.by_subject = index_attachments(bundle.bundle["images"])
+        self.images, self.files = [], []
+        self.counted = set()  # manifests whose attachments were looked for
+        self.referrers = 0
+        self.derive()
+
+    def derive(self):
+        claim, digest = self.claim, self.claim["digest"]
+        release = self.manifests.get(digest)
+        payload = self.payload_image(release)
+        config = read_json(self.bundle.content(payload.config["digest"], 4 * MIB),
+                           "the config of the payload image", CONTENT)
+        own = "multi" if release.is_index else ARCHITECTURES.get(field(config, "architecture"))
+        if own != claim["architecture"]:
+            wrong("the release has another architecture than its claim")
+        references, metadata = read_payload(self.bundle, payload)
+        self.check_payload(references, metadata)
+        if created_of(references, config) != claim["created"]:
+            wrong("the claim has another time than the payload")
+        self.check_reference()
+        if claim["signatures"]:
+            self.files.append(config_path(digest))
+        self.collect_images(references, release)
+        self.leading = self.find_leading(release, payload)
+
+    def payload_image(self, release):
+        if not release.is_index:
+            return release
+        children = release.children
+        linux = [c for c in children if field(c, "platform", "os") == "linux"
+                 and field(c, "platform", "architecture") == "amd64"]
+        if not children:
+            wrong("the release index is empty")
+        chosen = (linux or children)[0]
+        manifest = self.manifests.get(chosen["digest"], chosen["mediaType"])
+        return wrong("the payload image is an index") if manifest.is_index else manifest
+
+    def check_payload(self, references, metadata):
+        version = field(references, "metadata", "name")
+        good = (
+            field(references, "apiVersion") == "image.openshift.io/v1"
+            and field(references, "kind") == "ImageStream"
+            and field(metadata, "kind") == "cincinnati-metadata-v0"
+            and isinstance(version, str)
+            and VERSION.fullmatch(version)
+            and field(metadata, "version") == version == self.claim["version"]
+        )
+        if not good:
+            wrong("the payload is not that of the claimed version")
+
+    def check_reference(self):
+        reference = self.claim["reference"]
+        if not REFERENCE.fullmatch(reference) or reference.split("@")[1] != self.claim["digest"]:
+            wrong("the reference of a release is malformed")
+        if self.signed is not None and repository(reference) != without_tag(self.signed):
+            wrong("the reference of a release is not in the signed repository")
+
+    def components(self, references):
+        tags = field(references, "spec", "tags")
+        if not isinstance(tags, list):
+            wrong("image-references has no list of tags")
+        seen = []
+        for tag in tags:
+            if field(tag, "from", "kind") != "DockerImage":
+                continue
+            name, source = field(tag, "name"), field(tag, "from", "name")
+            if not isinstance(name, str) or not TAG.fullmatch(name) or name in seen:
+                wrong("a component without a name of its own")
+            if not isinstance(source, str) or not REFERENCE.fullmatch(source):
+                wrong("the component %s has no reference by digest" % name)
+            seen.append(name)
+            yield name, source
+
+    def collect_images(self, references, release):
+        prefix = ("%(version)s-%(architecture)s" % self.claim).replace("+", "_")
+        rows = [("release", prefix, self.claim["reference"])]
+        rows += [("component", prefix + "-" + name, source)
+                 for name, source in self.components(references)]
+        for role, name, source in rows:
+            if not TAG.fullmatch(name):
+                wrong("%s is no tag" % name)
+            self.add(role, name, [name], source, None)
+            self.attach(source)
+
+    def add(self, role, name, tags, source, subject):
+        manifest = self.manifests.get(source.split("@")[1])
+        row = {"name": name, "role": role, "digest": manifest.digest, "size": manifest.size,
+               "mediaType": manifest.kind, "source": source, "tags": tags}
+        if subject:
+            row["subject"] = subject
+        row["parts"] = [self.index]
+        self.images.append(row)
+
+    def attach(self, source, depth=0):
+        """Signature images of all manifests of an image, then the referrers of all of them."""
+        place, own = source.split("@")[0], []
+        for manifest in self.manifests.tree(source.split("@")[1]):
+            if manifest.digest not in self.counted:
+                self.counted.add(manifest.digest)
+                own.append(manifest.digest)
+        for digest in own:
+            tag = "sha256-%s.sig" % digest[7:]
+            rows = [row for row in self.by_name.get(tag, []) if self.index in row["parts"]]
+            if len(rows) > 1:
+                wrong("two signature images of one manifest in one part")
+            for row in rows:
+                self.add("signature", tag, [tag], place + "@" + row["digest"], digest)
+        for digest in own:
+            rows = [row for row in self.by_subject.get(digest, []) if self.index in row["parts"]]
+            self.referrers += len(rows)
+            if len(rows) > 1000 or self.referrers > 10000 or (rows and depth == 4):
+                wrong("too many referrers")
+            for found in sorted(row["digest"] for row in rows):
+                if self.manifests.get(found).subject != digest:
+                    wrong("%s does not refer to the manifest that it is attached to" % found)
+                self.add("referrer", found, [], place + "@" + found, digest)
+                self.attach(place + "@" + found, depth + 1)
+
+    def find_leading(self, release, payload):
+        """Config and layers, the top layer first, of the payload image, then of its siblings."""
+        chosen = [payload]
+        for child in release.children:
+            manifest = self.manifests.get(child["digest"], child["mediaType"])
+            if not manifest.is_index and manifest is not payload:
+                chosen.append(manifest)
+        return [blob["digest"] for manifest in chosen
+                for blob in [manifest.config] + manifest.layers[::-1]]
+
+
+# ---------------------------------------------------------------- the whole bundle
+
+
+def index_attachments(images):
+    """Rows by the name of a signature image (without @HEX), and referrers by subject."""
+    by_name, by_subject = {}, {}
+    for row in images:
+        by_name.setdefault(row["name"].split("@")[0], []).append(row)
+        if not row["tags"] and "subject" in row:
+            by_subject.setdefault(row["subject"], []).append(row)
+    return by_name, by_subject
+
+
+def merge_images(parts):
+    """All images of the first part, then those of the second that are new, and so on."""
+    merged, digests = {}, {}
+    for part in parts:
+        for row in part.images:
+            key = (row["name"], row["digest"])
+            if key not in merged:
+                merged[key] = dict(row, tags=[], parts=[])
+            own = merged[key]
+            own["tags"] += [tag for tag in row["tags"] if tag not in own["tags"]]
+            own["parts"] += [number for number in row["parts"] if number not in own["parts"]]
+            digests.setdefault(row["name"], set()).add(row["digest"])
+    for row in merged.values():
+        if len(digests[row["name"]]) > 1:
+            row["name"] += "@" + row["digest"][7:19]
+    return list(merged.values())
+
+
+def interleave(lists):
+    """The first of each list, then the second of each, until all are used up."""
+    for place in range(max(map(len, lists), default=0)):
+        for one in lists:
+            if place < len(one):
+                yield one[place]
+
+
+def derive_blobs(parts, images, manifests):
+    """(all manifests, all configs and layers), each once and in order."""
+    trees = {}
+    for row in images:
+        for manifest in manifests.tree(row["digest"]):
+            trees[manifest.digest] = manifest
+    others = list(interleave([part.leading for part in parts]))
+    for manifest in trees.values():
+        others += [blob["digest"] for blob in manifest.blobs()]
+    return list(trees), [digest for digest in dict.fromkeys(others) if digest not in trees]
+
+
+def derive_files(parts, bundle):
+    paths = ["oci-layout", "index.json"]
+    paths += dict.fromkeys(path for part in parts for path in part.files)
+    rows = []
+    for number, path in enumerate(paths):
+        if path not in bundle.contents:
+            raise Unreachable(path)
+        content = bundle.contents[path]
+        rows.append({"path": path, "role": "layout" if number < 2 else "release-signature",
+                     "digest": sha256(content), "size": len(content)})
+    return rows
+
+
+def check_cosign(row, bundle, manifests):
+    """An image that is attached is a cosign signature of its subject (else 21)."""
+    manifest = manifests.get(row["digest"])
+    if row["role"] != "signature" or manifest.is_index or manifest.config["size"] > 50 * KIB:
+        untrusted("of an unknown signer: %s is no signature image" % row["name"])
+    for layer in manifest.layers:
+        if layer["mediaType"] != COSIGN or layer["size"] > 50 * KIB:
+            untrusted("of an unknown signer: %s is no cosign signature" % row["name"])
+        content = bundle.content(layer["digest"], 50 * KIB)
+        value = read_json(content, "a cosign signature", TRUST)
+        if field(value, "critical", "image", "docker-manifest-digest") != row["subject"]:
+            untrusted("of an unknown signer: %s signs something else" % row["name"])
+
+
+def check_parts(bundle, verdict, keys, known_signer):
+    """Derives all parts. A fault is noted, so that one of a later part may still decide."""
+    claims = bundle.bundle["parts"]
+    if any(claim["kind"] != "release" for claim in claims):
+        raise Refused(FORMAT, "a part is of a kind that this reader does not know")
+    if not known_signer and not all(claim["signatures"] for claim in claims):
+        untrusted("of an unknown signer: a release is not proven by a signature")
+    signed, parts = [], []
+    manifests = Manifests(bundle)
+    for step in (lambda n, c: signed.append(check_config_map(c, bundle, keys)),
+                 lambda n, c: parts.append(Release(n, c, bundle, manifests, signed[n]))):
+        for number, claim in enumerate(claims):
+            try:
+                step(number, claim)
+            except Refused as error:
+                verdict.note(error.status, str(error))
+            except Unreachable:
+                pass  # the fault of that blob is noted already
+        if len(signed) < len(claims):
+            return
+    if len(parts) < len(claims):
+        return
+    try:
+        compare(bundle, parts, manifests)
+        if not known_signer:
+            for row in bundle.bundle["images"]:
+                if "subject" in row:
+                    check_cosign(row, bundle, manifests)
+    except Unreachable:
+        pass
+
+
+def compare(bundle, parts, manifests):
+    """bundle.json lists exactly what the parts lead to (20)."""
+    images = merge_images(parts)
+    if images != bundle.bundle["images"]:
+        wrong("images is not what the parts lead to")
+    heads, others = derive_blobs(parts, images, manifests)
+    if heads != [row["digest"] for row in bundle.manifests]:
+        wrong("the manifests in the metadata are not what the parts lead to")
+    if heads + others != [row["digest"] for row in bundle.bundle["blobs"]]:
+        wrong("blobs is not what the parts lead to")
+    if derive_files(parts, bundle) != bundle.bundle["files"]:
+        wrong("files is not what the parts lead to")
