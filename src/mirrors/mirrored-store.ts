@@ -22,6 +22,27 @@ export interface MirroredStoreOptions {
   readonly unreachable: Map<string, BundleError>;
 }
 
+/** Something that one place after the other is asked. */
+interface Question {
+  /** The tag or digest that it is about. */
+  readonly reference: string;
+  /** In the infinitive, for messages. */
+  readonly what: string;
+  /** What it asks for, if images may do without it. */
+  readonly optional?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What was tried at a place that failed. */
+interface Attempt {
+  /** In the infinitive, for messages. */
+  readonly what: string;
+  /** There is no other place to ask. */
+  readonly isLast: boolean;
+  /** It failed before anything came. */
+  readonly isAtOnce: boolean;
+}
+
 /**
  * One repository that may be found at several places: what one lacks or fails at is asked of the
  * next, and an event tells so. Nothing is believed for coming from a mirror: content goes by its
@@ -75,7 +96,11 @@ export class MirroredStore implements ReadOnlyStore {
         if (signal?.aborted === true || !(error instanceof BundleError)) throw error;
         const isWrong = error.code === 'CONTENT_MISMATCH' && whole;
         if (isWrong) this.#wrong.set(digest, (this.#wrong.get(digest) ?? new Set()).add(name));
-        this.#passOver(place, `fetch ${digest}`, error, isLast, position === start);
+        this.#passOver(place, error, {
+          what: `fetch ${digest}`,
+          isLast,
+          isAtOnce: position === start,
+        });
         failures.add(place, error);
         // Bytes that were handed out cannot be taken back: who asks again gets them from another
         // place.
@@ -100,7 +125,11 @@ export class MirroredStore implements ReadOnlyStore {
         isAbsent = true;
       } catch (error) {
         if (signal?.aborted === true || !(error instanceof BundleError)) throw error;
-        this.#passOver(place, `ask for ${descriptor.digest}`, error, isLast, true);
+        this.#passOver(place, error, {
+          what: `ask for ${descriptor.digest}`,
+          isLast,
+          isAtOnce: true,
+        });
         failures.add(place, error);
         // What the last that may be asked says decides.
         if (error.code !== 'BLOCKED') isAbsent = false;
@@ -111,27 +140,24 @@ export class MirroredStore implements ReadOnlyStore {
   }
 
   async resolve(reference: string, { signal }: StoreOptions = {}): Promise<Descriptor> {
-    const what = isSignatureTag(reference) ? 'cosign signatures' : undefined;
+    const optional = isSignatureTag(reference) ? 'cosign signatures' : undefined;
     const resolve = async (store: ReadOnlyStore): Promise<Descriptor> =>
       store.resolve(reference, { ...(signal && { signal }) });
-    const found = await this.#first(reference, `resolve ${reference}`, signal, resolve, what);
+    const question = { reference, what: `resolve ${reference}`, optional, signal };
+    const found = await this.#first(question, resolve);
     this.#holders.set(found.value.digest, found.place);
     return found.value;
   }
 
   /** Those of the first place that has any. */
   async tags({ signal }: StoreOptions = {}): Promise<readonly string[]> {
-    const { value } = await this.#first(
-      'latest',
-      'list the tags',
-      signal,
-      async (store, isLast) => {
-        const tags = await store.tags({ ...(signal && { signal }) });
-        if (tags.length === 0 && !isLast)
-          throw new BundleError('NOT_FOUND', `${store.name} has no tags`);
-        return tags;
-      },
-    );
+    const question = { reference: 'latest', what: 'list the tags', signal };
+    const { value } = await this.#first(question, async (store, isLast) => {
+      const tags = await store.tags({ ...(signal && { signal }) });
+      if (tags.length === 0 && !isLast)
+        throw new BundleError('NOT_FOUND', `${store.name} has no tags`);
+      return tags;
+    });
     return value;
   }
 
@@ -146,23 +172,20 @@ export class MirroredStore implements ReadOnlyStore {
         throw new BundleError('NOT_FOUND', `${store.name} lists nothing that refers to ${subject}`);
       return listed;
     };
+    const what = `list what refers to ${subject}`;
+    const question = { reference: subject, what, optional: 'referrers', signal };
     try {
-      return (
-        await this.#first(subject, `list what refers to ${subject}`, signal, list, 'referrers')
-      ).value;
+      return (await this.#first(question, list)).value;
     } catch (error) {
       if (hasCode(error, 'NOT_FOUND')) return [];
       throw error;
     }
   }
 
-  /** @param optional what it is, if images may do without it. */
+  /** What the first place says that can answer. */
   async #first<T>(
-    reference: string,
-    what: string,
-    signal: AbortSignal | undefined,
+    { reference, what, optional, signal }: Question,
     work: (store: ReadOnlyStore, isLast: boolean) => Promise<T>,
-    optional?: string,
   ): Promise<{ value: T; place: string }> {
     const failures = new Failures(this.name);
     for (const [place, isLast] of this.#inOrder(reference)) {
@@ -173,7 +196,7 @@ export class MirroredStore implements ReadOnlyStore {
         };
       } catch (error) {
         if (signal?.aborted === true || !(error instanceof BundleError)) throw error;
-        this.#passOver(place, what, error, isLast, true);
+        this.#passOver(place, error, { what, isLast, isAtOnce: true });
         failures.add(place, error);
       }
     }
@@ -205,16 +228,11 @@ export class MirroredStore implements ReadOnlyStore {
     return this.#options.open(place);
   }
 
-  #passOver(
-    { name }: PullPlace,
-    what: string,
-    error: BundleError,
-    isLast: boolean,
-    atOnce: boolean,
-  ): void {
+  /** Notes a registry that cannot be reached, and tells that the next place is asked. */
+  #passOver({ name }: PullPlace, error: BundleError, { what, isLast, isAtOnce }: Attempt): void {
     const { unreachable, observe } = this.#options;
     const known = unreachable.get(name.registry) === error;
-    if (error.code === 'NETWORK' && atOnce) unreachable.set(name.registry, error);
+    if (error.code === 'NETWORK' && isAtOnce) unreachable.set(name.registry, error);
     if (!isLast && !known)
       observe({
         type: 'passed-over',

@@ -49,6 +49,15 @@ interface SiteRules {
   readonly rules: readonly RegistryRule[];
 }
 
+/** What has been read and made before anybody is talked to. */
+interface NetworkParts {
+  readonly client: RegistryClient;
+  readonly targetCredentials: CredentialSource;
+  readonly transport: TransportOptions;
+  readonly site: SiteRules;
+  readonly observe: Observe;
+}
+
 /** The registries and signature stores that a run may talk to. */
 export class Network implements Sources {
   readonly #client: RegistryClient;
@@ -59,18 +68,12 @@ export class Network implements Sources {
   readonly #unreachable = new Map<string, BundleError>();
   readonly #sources = new Map<string, ReadOnlyStore>();
 
-  private constructor(
-    client: RegistryClient,
-    targetCredentials: CredentialSource,
-    transport: TransportOptions,
-    site: SiteRules,
-    observe: Observe,
-  ) {
-    this.#client = client;
-    this.#targetCredentials = targetCredentials;
-    this.#transport = transport;
-    this.#site = site;
-    this.#observe = observe;
+  private constructor(parts: NetworkParts) {
+    this.#client = parts.client;
+    this.#targetCredentials = parts.targetCredentials;
+    this.#transport = parts.transport;
+    this.#site = parts.site;
+    this.#observe = parts.observe;
   }
 
   /**
@@ -90,12 +93,13 @@ export class Network implements Sources {
         environment,
       });
     const sources = await open(options.sourceAuthfile);
-    const targets =
+    const targetCredentials =
       options.sourceAuthfile === options.targetAuthfile
         ? sources
         : await open(options.targetAuthfile);
     const client = new RegistryClient({ ...transport, credentials: sources });
-    return new Network(client, targets, transport, { options: options.mirrors, rules }, observe);
+    const site = { options: options.mirrors, rules };
+    return new Network({ client, targetCredentials, transport, site, observe });
   }
 
   /**

@@ -77,7 +77,7 @@ export async function readAhead(
   try {
     for (const blob of blobs) {
       signal.throwIfAborted();
-      await consumeOne(blob, segmentsOf(blob), ring, consume, { ...options, signal });
+      await consumeOne(blob, segmentsOf(blob), consume, { ...options, ring, signal });
       cut.delete(blob);
     }
   } catch (error) {
@@ -92,9 +92,8 @@ export async function readAhead(
 async function consumeOne(
   blob: PlannedBlob,
   segments: readonly Segment[],
-  ring: BufferRing,
   consume: (blob: PlannedBlob, content: VerifiedStream) => Promise<void>,
-  { signal, observe, limit }: ReadAheadOptions,
+  { ring, signal, observe, limit }: ReadAheadOptions & { readonly ring: BufferRing },
 ): Promise<void> {
   const { descriptor, store, image } = blob;
   observe({ type: 'started', digest: descriptor.digest, bytes: descriptor.size, image });

@@ -115,8 +115,7 @@ for (const [name, options] of KINDS)
     const tally = (
       what: string,
       { requests }: FaultProxy,
-      begun: number,
-      given: number,
+      { begun, given }: { begun: number; given: number },
       stderr: string,
     ): { refused: number } => {
       const refused = requests.filter(
@@ -145,7 +144,7 @@ for (const [name, options] of KINDS)
           '--signature-store',
           made.signatureStore,
         ];
-        let [begun, given] = [performance.now(), tokens.requests.length];
+        let before = { begun: performance.now(), given: tokens.requests.length };
         const packed = await user.bundle([
           'pack',
           made.version,
@@ -157,7 +156,7 @@ for (const [name, options] of KINDS)
           ...(await knowing(outgoing)),
         ]);
         await outgoing.stop();
-        const pack = tally('pack', outgoing, begun, given, packed.stderr);
+        const pack = tally('pack', outgoing, before, packed.stderr);
         expect(packed).toMatchObject({ status: 0 });
 
         const incoming = await startFaultProxy(
@@ -165,7 +164,7 @@ for (const [name, options] of KINDS)
           usedUp(),
           SECONDS === 0 ? undefined : made.bytes / SECONDS,
         );
-        [begun, given] = [performance.now(), tokens.requests.length];
+        before = { begun: performance.now(), given: tokens.requests.length };
         const unpacked = await user.bundle([
           'unpack',
           medium,
@@ -175,7 +174,7 @@ for (const [name, options] of KINDS)
           ...(await knowing(incoming)),
         ]);
         await incoming.stop();
-        const unpack = tally('unpack', incoming, begun, given, unpacked.stderr);
+        const unpack = tally('unpack', incoming, before, unpacked.stderr);
         expect(unpacked).toMatchObject({ status: 0 });
         if (SECONDS === 0) expect(Math.min(pack.refused, unpack.refused)).toBeGreaterThan(0);
       },

@@ -116,14 +116,10 @@ export async function startFaultProxy(
     requests.push(seen);
     incoming.on('data', (chunk: Buffer) => (seen.received += chunk.length));
     incoming.on('error', () => outgoing.destroy());
+    const target = new URL(targetUrl);
     handle(
-      incoming,
-      outgoing,
-      new URL(targetUrl),
-      seen,
-      sessions,
+      { incoming, outgoing, target, seen, sessions, rate },
       decide({ method, url, nth, headers }),
-      rate,
     );
   });
   server.on('connection', (socket) => {
@@ -144,15 +140,18 @@ export async function startFaultProxy(
   };
 }
 
-function handle(
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  target: URL,
-  seen: SeenRequest,
-  sessions: Sessions,
-  fault: Fault | undefined,
-  rate: RateLimit | undefined,
-): void {
+/** A request and its answer, with what both go through. */
+interface Exchange {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly target: URL;
+  readonly seen: SeenRequest;
+  readonly sessions: Sessions;
+  readonly rate: RateLimit | undefined;
+}
+
+function handle(exchange: Exchange, fault: Fault | undefined): void {
+  const { incoming, outgoing, target, seen, sessions } = exchange;
   if (fault?.kind === 'break') {
     const length = Number(incoming.headers['content-length'] ?? 0);
     if (length > 0) fault = { kind: 'cut-request', after: Math.ceil(fault.share * length) };
@@ -178,18 +177,13 @@ function handle(
       void sessions.keep(incoming, fault.bytes, target, seen);
       return;
     default:
-      forward(incoming, outgoing, target, seen, sessions, fault, rate);
+      forward(exchange, fault);
   }
 }
 
 function forward(
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  target: URL,
-  seen: SeenRequest,
-  sessions: Sessions,
+  { incoming, outgoing, target, seen, sessions, rate }: Exchange,
   fault: Fault | undefined,
-  rate: RateLimit | undefined,
 ): void {
   const headers = { ...incoming.headers };
   if (fault?.kind === 'no-range') delete headers.range;

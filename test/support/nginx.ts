@@ -52,7 +52,10 @@ async function tryToStart(
   for (const [index, { username, password }] of Object.values(guards).entries()) {
     await writeFile(join(folder, `users-${index}`), `${username}:{PLAIN}${password}\n`);
   }
-  await writeFile(config, configuration(folder, upstream, limit, Object.keys(guards), host));
+  await writeFile(
+    config,
+    configuration(folder, upstream, { limit, guarded: Object.keys(guards), host }),
+  );
   const child = spawn(PROGRAM, ['-p', folder, '-c', config, '-e', 'stderr'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -89,9 +92,7 @@ async function tryToStart(
 function configuration(
   folder: string,
   upstream: string,
-  limit: string,
-  guarded: readonly string[],
-  host: string,
+  { limit, guarded, host }: { limit: string; guarded: readonly string[]; host: string },
 ): string {
   const pass = `proxy_pass ${upstream}; proxy_set_header Host $http_host;`;
   const guards = guarded.map(

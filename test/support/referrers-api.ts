@@ -17,6 +17,13 @@ export interface ReferrersApi {
   readonly stop: () => Promise<void>;
 }
 
+/** A request, its answer, and the registry that it is for. */
+interface Exchange {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly target: URL;
+}
+
 /** How many referrers a page has. */
 const PAGE = 2;
 
@@ -36,8 +43,8 @@ export async function startReferrersApi(registryUrl: string): Promise<ReferrersA
     if (kind === 'referrers')
       answerList(url, lists.get(`${name!} ${subjectIn(url)}`) ?? [], outgoing);
     else if (kind === 'manifests' && method === 'PUT')
-      void putManifest(incoming, outgoing, target, name!, lists);
-    else forward(incoming, outgoing, target);
+      void putManifest({ incoming, outgoing, target }, name!, lists);
+    else forward({ incoming, outgoing, target });
   });
   const host = await listenOnLoopback(server);
   return {
@@ -73,12 +80,11 @@ function answerList(url: string, all: readonly object[], outgoing: ServerRespons
 }
 
 async function putManifest(
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  target: URL,
+  exchange: Exchange,
   name: string,
   lists: Map<string, object[]>,
 ): Promise<void> {
+  const { incoming } = exchange;
   const chunks: Buffer[] = [];
   for await (const chunk of incoming as AsyncIterable<Buffer>) chunks.push(chunk);
   const bytes = Buffer.concat(chunks);
@@ -88,7 +94,7 @@ async function putManifest(
     config?: { mediaType: string };
     annotations?: object;
   };
-  forward(incoming, outgoing, target, bytes, (status) => {
+  forward(exchange, bytes, (status) => {
     if (subject === undefined || status !== 201) return {};
     const key = `${name} ${subject.digest}`;
     const list = lists.get(key) ?? [];
@@ -108,9 +114,7 @@ async function putManifest(
 }
 
 function forward(
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  { hostname, port }: URL,
+  { incoming, outgoing, target: { hostname, port } }: Exchange,
   body?: Buffer,
   more: (status: number) => Record<string, string> = () => ({}),
 ): void {

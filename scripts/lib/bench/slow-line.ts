@@ -57,14 +57,9 @@ export async function slowLine(target: string, slowness: Slowness): Promise<Slow
     };
     const alone =
       slowness.bytesPerSecond === undefined ? undefined : new Toll(slowness.bytesPerSecond);
-    void passOn(client, upstream, count, slowness.latencyMs, []);
-    void passOn(
-      upstream,
-      client,
-      answer,
-      undefined,
-      [alone, inAll].filter((toll) => toll !== undefined),
-    );
+    const tolls = [alone, inAll].filter((toll) => toll !== undefined);
+    void passOn(client, upstream, count, { latencyMs: slowness.latencyMs, tolls: [] });
+    void passOn(upstream, client, answer, { latencyMs: undefined, tolls });
   });
   const host = await listenOnLoopback(server);
   return {
@@ -101,8 +96,7 @@ async function passOn(
   from: Socket,
   to: Socket,
   see: (chunk: Buffer) => void,
-  latencyMs: number | undefined,
-  tolls: readonly Toll[],
+  { latencyMs, tolls }: { latencyMs: number | undefined; tolls: readonly Toll[] },
 ): Promise<void> {
   try {
     for await (const chunk of from as AsyncIterable<Buffer>) {

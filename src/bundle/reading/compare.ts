@@ -3,14 +3,20 @@ import { isDamage, type OnFault } from './fault.ts';
 import type { BundleFile } from './file.ts';
 import { unusable } from '../format/unusable.ts';
 
+/** What has to stand somewhere in a file. */
+export interface Expected {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  /** What these bytes belong to, for messages. */
+  readonly entries: readonly string[];
+}
+
 /**
  * Compares a stretch of a file with what has to stand there, and tells which of its bytes differ.
  */
 export async function compare(
   file: BundleFile,
-  offset: number,
-  expected: Uint8Array,
-  entries: readonly string[],
+  { offset, bytes: expected, entries }: Expected,
   onFault: OnFault,
 ): Promise<void> {
   let found: Uint8Array;

@@ -99,25 +99,33 @@ export async function readMetadata(
     manifestBytes,
     entries,
     extents: part.extents,
-    ...readEntries(part.tar, manifestEntry, manifest, count, mtime),
+    ...readEntries(new TarReader(part.tar, mtime), manifest, count),
   };
+}
+
+/** What is known of a compressed part, though it is damaged. */
+export interface KnownMetadata {
+  readonly manifest: BundleManifest;
+  /** bundle.json, from a copy of the head. */
+  readonly manifestBytes: Uint8Array;
+  /**
+   * Frames of the seek table, from the first of the compressed part on: where the part's own
+   * headers do not say it.
+   */
+  readonly listed: readonly FrameExtent[];
 }
 
 /**
  * What can be had of a damaged compressed part, by digest alone; the rest is told as a fault.
- * @param manifestBytes bundle.json, from a copy of the head.
- * @param listed frames of the seek table, from the first of the compressed part on: where the
- * part's own headers do not say it.
+ * @param offset where the part begins in the volume.
+ * @param damage what was found wrong with the part, and who is told.
  * @returns `undefined` when not even the extent of the part is known.
  */
 export async function salvageMetadata(
   source: VolumeSource,
   offset: number,
-  manifestBytes: Uint8Array,
-  manifest: BundleManifest,
-  listed: readonly FrameExtent[],
-  onFault: OnFault,
-  cause: BundleError,
+  { manifest, manifestBytes, listed }: KnownMetadata,
+  { error, onFault }: { readonly error: BundleError; readonly onFault: OnFault },
 ): Promise<Metadata | undefined> {
   const all: readonly (Entry & { readonly digest: Digest })[] = [
     { path: 'bundle.json', size: manifestBytes.length, digest: digestOf(manifestBytes) },
@@ -133,7 +141,7 @@ export async function salvageMetadata(
       start,
       end: fileEnd,
       entries: [METADATA],
-      error: cause,
+      error,
     });
     return undefined;
   }
@@ -159,7 +167,7 @@ export async function salvageMetadata(
     start,
     end,
     entries: lost.length > 0 ? lost : ['what stands between the manifests'],
-    error: cause,
+    error,
   });
   files.delete('bundle.json');
   return { manifest, manifestBytes, entries, files, blobs, extents };
@@ -207,15 +215,15 @@ export function checkedManifest(bytes: Uint8Array, sums: readonly Sum[]): Bundle
   return manifest;
 }
 
+/**
+ * The files and blobs of the compressed part, each hashed.
+ * @param count how many of the manifest's blobs the part has.
+ */
 function readEntries(
-  tar: Uint8Array,
-  manifestEntry: Entry,
+  reader: TarReader,
   manifest: BundleManifest,
   count: number,
-  mtime: number,
 ): Pick<Metadata, 'files' | 'blobs'> {
-  const reader = new TarReader(tar, mtime);
-  reader.next(manifestEntry);
   const files = new Map<string, Uint8Array>();
   for (const entry of manifest.files) {
     const bytes = reader.next(entry);

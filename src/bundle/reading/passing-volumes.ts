@@ -32,6 +32,13 @@ interface Stretch {
   readonly end: number;
 }
 
+/** What is the same however the bundle is cut. */
+export interface WholeBundle {
+  readonly uncut: Uncut;
+  readonly head: Head;
+  readonly bundleDigest: Uint8Array;
+}
+
 /**
  * The volumes of a bundle as they come through a pipe, one behind the other: mostly one, or several
  * that were joined. Only when a volume ends can be said how it was cut; then all of it is compared
@@ -58,13 +65,7 @@ export class PassingVolumes {
   /**
    * @param layout of a bundle in one volume: up to the first layer every first volume is the same.
    */
-  constructor(
-    pipe: BundleFile,
-    layout: VolumeLayout,
-    uncut: Uncut,
-    head: Head,
-    bundleDigest: Uint8Array,
-  ) {
+  constructor(pipe: BundleFile, layout: VolumeLayout, { uncut, head, bundleDigest }: WholeBundle) {
     this.#pipe = pipe;
     this.#uncut = uncut;
     this.#head = head;
@@ -161,7 +162,8 @@ export class PassingVolumes {
       tarLength: next.tarLength,
     };
     const copy = headCopy(said, this.#head);
-    await compare(this.#pipe, start, copy, ['the copy of the head in front'], refuseFault);
+    const expected = { offset: start, bytes: copy, entries: ['the copy of the head in front'] };
+    await compare(this.#pipe, expected, refuseFault);
     this.#number = next.number;
     this.#said = said;
     this.#start = start;
@@ -193,10 +195,7 @@ export class PassingVolumes {
     }
     await checkEnd(
       { file: this.#pipe, start: this.#start },
-      record,
-      layout,
-      this.#uncut,
-      this.#head,
+      { record, layout, uncut: this.#uncut, head: this.#head },
       refuseFault,
     );
     return layout;

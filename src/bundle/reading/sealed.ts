@@ -241,7 +241,7 @@ export class SealedBundle implements FoundHead {
 
   #passing(pipe: BundleFile, layout: VolumeLayout, uncut: Uncut, head: Head): PassingVolumes {
     this.#pipeSize = layout.size;
-    return new PassingVolumes(pipe, layout, uncut, head, this.#rawDigest);
+    return new PassingVolumes(pipe, layout, { uncut, head, bundleDigest: this.#rawDigest });
   }
 
   async close(): Promise<void> {
@@ -295,16 +295,12 @@ export class SealedBundle implements FoundHead {
       if (!isDamage(error)) throw error;
       const described = readCopy(error);
       if (this.#onFault === refuseFault) throw error;
-      const { manifestBytes, manifest } = described;
       const listed = first.ending?.frames.slice(2) ?? [];
       const metadata = await salvageMetadata(
         first,
         offset,
-        manifestBytes,
-        manifest,
-        listed,
-        this.#onFault,
-        error,
+        { ...described, listed },
+        { error, onFault: this.#onFault },
       );
       return { ...described, metadata };
     }
@@ -339,9 +335,9 @@ export class SealedBundle implements FoundHead {
     if (this.#isPipe) return layout;
     const expect = (
       offset: number,
-      expected: Uint8Array,
+      bytes: Uint8Array,
       ...entries: readonly string[]
-    ): Promise<void> => compare(file, start + offset, expected, entries, this.#onFault);
+    ): Promise<void> => compare(file, { offset: start + offset, bytes, entries }, this.#onFault);
     if (layout.size !== length) {
       const [from, to] = [Math.min(length, layout.size), Math.max(length, layout.size)];
       const error = wrongSize(file.path, layout.size, length);
@@ -365,7 +361,7 @@ export class SealedBundle implements FoundHead {
     } else await expect(0, headCopy(record, head), 'the copy of the head in front');
     if (layout.size > length) return layout;
     // Only now is it known that there are no more frames to list than the file has room for.
-    await checkEnd(volume, record, layout, uncut, head, this.#onFault);
+    await checkEnd(volume, { record, layout, uncut, head }, this.#onFault);
     return layout;
   }
 

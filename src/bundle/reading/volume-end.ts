@@ -12,20 +12,22 @@ import {
 import { TAR_END_BYTES } from '../format/tar.ts';
 import { frameExtents, type Uncut, type VolumeLayout } from '../format/volumes.ts';
 
-/**
- * Compares what stands behind the layers of a volume with what has to stand there. @param record as
- * it has to be.
- */
+/** A volume as it has to be. */
+export interface ExpectedVolume {
+  readonly record: VolumeRecord;
+  readonly layout: VolumeLayout;
+  readonly uncut: Uncut;
+  readonly head: Head;
+}
+
+/** Compares what stands behind the layers of a volume with what has to stand there. */
 export async function checkEnd(
   { file, start }: VolumeSource,
-  record: VolumeRecord,
-  layout: VolumeLayout,
-  uncut: Uncut,
-  head: Head,
+  { record, layout, uncut, head }: ExpectedVolume,
   onFault: OnFault,
 ): Promise<void> {
-  const expect = (offset: number, expected: Uint8Array, entry: string): Promise<void> =>
-    compare(file, start + offset, expected, [entry], onFault);
+  const expect = (offset: number, bytes: Uint8Array, entry: string): Promise<void> =>
+    compare(file, { offset: start + offset, bytes, entries: [entry] }, onFault);
   const end = storedFrame(Buffer.alloc(TAR_END_BYTES));
   if (record.number === record.count)
     await expect(layout.tailOffset - end.length, end, 'the end of the tar');

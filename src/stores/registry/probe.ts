@@ -158,13 +158,12 @@ export class RepositoryProbe {
    */
   async mountOfNothing(from: RepositoryProbe, signal: AbortSignal): Promise<number> {
     const action = `mount into ${this.name}`;
-    const response = await mountRequest(
-      this.#access,
-      digestOf(this.name),
-      pathOf(from.#access.name),
+    const response = await mountRequest(this.#access, {
+      digest: digestOf(this.name),
+      from: pathOf(from.#access.name),
       action,
       signal,
-    );
+    });
     await discard(response);
     if (response.status === 202)
       await cancelSession(this.#access, await this.#access.uploadUrl(response, action), action);

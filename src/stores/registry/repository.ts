@@ -162,15 +162,12 @@ export class RegistryRepository implements Store {
       const bytes = await readVerified(content, descriptor);
       const noted = await putManifest(
         this.#access,
-        descriptor,
-        bytes,
-        tag ?? descriptor.digest,
-        action,
-        signal,
+        { ...descriptor, bytes },
+        { under: tag ?? descriptor.digest, action, signal },
       );
       const subject = subjectOf(bytes, descriptor.mediaType);
       if (subject !== undefined)
-        await this.#referrers.add(descriptor, bytes, subject, noted, signal);
+        await this.#referrers.add(descriptor, bytes, { subject, noted, signal });
       this.#manifests.set(descriptor.digest, bytes);
       return;
     }
@@ -185,14 +182,8 @@ export class RegistryRepository implements Store {
       this.fetch(descriptor, { ...(signal && { signal }) }),
       descriptor,
     );
-    await putManifest(
-      this.#access,
-      descriptor,
-      bytes,
-      tag,
-      `tag ${descriptor.digest} as ${this.name}:${tag}`,
-      signal,
-    );
+    const action = `tag ${descriptor.digest} as ${this.name}:${tag}`;
+    await putManifest(this.#access, { ...descriptor, bytes }, { under: tag, action, signal });
   }
 
   /** Only from another repository of the same registry, of the same client. */
@@ -207,13 +198,12 @@ export class RegistryRepository implements Store {
       return false;
     if (isManifestType(descriptor.mediaType)) return false;
     try {
-      return await mountBlob(
-        this.#access,
-        descriptor,
-        pathOf(from.#repository),
-        `mount ${descriptor.digest} into ${this.name}`,
+      return await mountBlob(this.#access, {
+        digest: descriptor.digest,
+        from: pathOf(from.#repository),
+        action: `mount ${descriptor.digest} into ${this.name}`,
         signal,
-      );
+      });
     } catch (error) {
       if (hasCode(error, 'NOT_ALLOWED')) return false; // a token server refused the pair of scopes
       throw error;

@@ -1,4 +1,3 @@
-import type { Descriptor } from '../../../core/descriptor.ts';
 import type { Digest } from '../../../core/digest.ts';
 import { pathOf, type RepositoryAccess } from '../auth/access.ts';
 import { discard, headerOf, type HttpResponse } from '../http/transport.ts';
@@ -94,19 +93,24 @@ export async function cancelSession(
   }
 }
 
+/** A blob that another repository of the same registry has. */
+export interface Mount {
+  readonly digest: Digest;
+  /** Path of the repository that has it. */
+  readonly from: string;
+  /** In the infinitive, for messages. */
+  readonly action: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Tries to take a blob over from another repository of the same registry (distribution-spec,
  * "Mounting a blob from another repository"). `false` where the registry would rather have it
  * uploaded, or does not let us read there.
  */
-export async function mountBlob(
-  access: RepositoryAccess,
-  descriptor: Descriptor,
-  from: string,
-  action: string,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  const response = await mountRequest(access, descriptor.digest, from, action, signal);
+export async function mountBlob(access: RepositoryAccess, mount: Mount): Promise<boolean> {
+  const { action } = mount;
+  const response = await mountRequest(access, mount);
   if ([201, 202, 401, 403, 404, 405].includes(response.status)) await discard(response);
   if (response.status === 201) return true;
   if (response.status === 202)
@@ -122,10 +126,7 @@ export async function mountBlob(
  */
 export async function mountRequest(
   access: RepositoryAccess,
-  digest: Digest,
-  from: string,
-  action: string,
-  signal: AbortSignal | undefined,
+  { digest, from, action, signal }: Mount,
 ): Promise<HttpResponse> {
   const query = new URLSearchParams({ mount: digest, from });
   return access.send({

@@ -1,4 +1,3 @@
-import type { Descriptor } from '../../../core/descriptor.ts';
 import type { Digest } from '../../../core/digest.ts';
 import { BundleError } from '../../../core/errors.ts';
 import { MAX_MANIFEST_BYTES } from '../../../core/limits.ts';
@@ -43,6 +42,20 @@ export async function getManifest(
   return { bytes: body, mediaType: mediaTypeOf(response) };
 }
 
+export interface Manifest {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly bytes: Uint8Array;
+}
+
+export interface PutOptions {
+  /** A tag, or the digest of the manifest. */
+  readonly under: string;
+  /** In the infinitive, for messages. */
+  readonly action: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Puts a manifest under its digest or a tag.
  * @returns the subject that the registry says it will list it for, if it says so (`OCI-Subject`).
@@ -50,11 +63,8 @@ export async function getManifest(
  */
 export async function putManifest(
   access: RepositoryAccess,
-  { mediaType, digest }: Pick<Descriptor, 'mediaType' | 'digest'>,
-  bytes: Uint8Array,
-  under: string,
-  action: string,
-  signal: AbortSignal | undefined,
+  { mediaType, digest, bytes }: Manifest,
+  { under, action, signal }: PutOptions,
 ): Promise<string | undefined> {
   const response = await access.send({
     method: 'PUT',

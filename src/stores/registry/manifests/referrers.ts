@@ -24,6 +24,14 @@ interface Listing {
   readonly entries: readonly { readonly json: JsonObject; readonly descriptor: Descriptor }[];
 }
 
+export interface ReferrerOptions {
+  /** What the manifest refers to. */
+  readonly subject: Digest;
+  /** The subject that the registry has taken note of itself. */
+  readonly noted: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 const EMPTY: Listing = { document: { schemaVersion: 2, mediaType: OCI_INDEX }, entries: [] };
 
 /**
@@ -60,15 +68,12 @@ export class Referrers {
 
   /**
    * Sees to it that a manifest is listed that has just been pushed.
-   * @param noted the subject that the registry has taken note of itself.
    * @throws BundleError TAG_CONFLICT where the tag for the list names something else.
    */
   async add(
     referrer: Descriptor,
     bytes: Uint8Array,
-    subject: Digest,
-    noted: string | undefined,
-    signal?: AbortSignal,
+    { subject, noted, signal }: ReferrerOptions,
   ): Promise<void> {
     if (noted === subject) {
       this.#hasApi = true;
@@ -175,15 +180,9 @@ export class Referrers {
     if (listing.entries.some(({ descriptor }) => descriptor.digest === referrer.digest)) return;
     const manifests = [...listing.entries.map(({ json }) => json), entryOf(referrer, bytes)];
     const extended = Buffer.from(JSON.stringify({ ...listing.document, manifests }));
-    const index = { mediaType: OCI_INDEX, digest: digestOf(extended) };
-    await putManifest(
-      this.#access,
-      index,
-      extended,
-      tag,
-      `list ${referrer.digest} by ${this.#name}:${tag}`,
-      signal,
-    );
+    const index = { mediaType: OCI_INDEX, digest: digestOf(extended), bytes: extended };
+    const action = `list ${referrer.digest} by ${this.#name}:${tag}`;
+    await putManifest(this.#access, index, { under: tag, action, signal });
   }
 }
 
