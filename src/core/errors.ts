@@ -21,7 +21,7 @@ const STATUS_OF_CODE = {
   REGISTRY: 25,
   DISK: 26,
   TAG_CONFLICT: 27,
-  PASSED: 30,
+  NOT_REPLAYABLE: 30,
   INTERRUPTED: 130,
 } as const;
 
@@ -171,7 +171,7 @@ export function writeError(action: string, path: string, cause: unknown): Bundle
     EFBIG: 'The file system cannot hold a file of this size: use another one.',
     EIO: 'The medium could not be read or written: try another one.',
     ENOENT: 'The file system has no place for it: check the path, and that the medium is mounted.',
-    EPIPE: 'Whoever reads the pipe has ended: see what it says.',
+    EPIPE: 'The program that reads the pipe has ended: see what it says.',
     ENOTDIR: 'A part of the path is a file where a folder is needed.',
     EISDIR: 'The path is a folder where a file is needed.',
   };

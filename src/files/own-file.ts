@@ -18,7 +18,7 @@ export async function createFile(path: string, mode = 0o644): Promise<FileHandle
 }
 
 /**
- * Opens a file that an earlier run has made, to go on with it.
+ * Opens a file that an earlier run has made, to continue it.
  * @throws BundleError DISK for anything there that is no file, above all a link; Error of the
  * system.
  */

@@ -146,7 +146,12 @@ function pullKind(text: string | undefined, where: string, path: string): PullKi
 function placeIn(table: TomlTable, key: string, where: string, path: string): string | undefined {
   const place = textIn(table, key, where, path)?.replace(/\/+$/, '');
   if (place === undefined || isPlace(place)) return place;
-  throw refused(path, `${where}: pull-from-mirror is not one of ${PULL_KINDS.join(', ')}`);
+  const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(place)?.[0];
+  const hint =
+    scheme === undefined
+      ? 'write HOST[:PORT][/PATH]'
+      : `leave ${scheme} out: write HOST[:PORT][/PATH]`;
+  throw refused(path, `${where}: ${key} is ${JSON.stringify(place)}, which is no place: ${hint}`);
 }
 
 /** An empty value is as good as none. */

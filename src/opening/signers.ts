@@ -92,7 +92,7 @@ export function unknownSigner(signer: SignerKey, why: string): BundleError {
     `the bundle is signed by ${signer.id} (${signer.algorithm}), which ${why}`,
     {
       got: signer.id,
-      hint: 'Compare the key id with the one the packer told you by another way; then trust it: bundle trust add KEY.pub',
+      hint: 'Compare the key id with the one the packer gave you out of band; then trust it: bundle trust add KEY.pub',
     },
   );
 }

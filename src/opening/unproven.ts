@@ -86,7 +86,7 @@ function unproven(name: string, signer: SignerKey, why: string, cause?: BundleEr
     {
       cause,
       got: signer.id,
-      hint: 'Such content is accepted from a trusted signer only: bundle trust add KEY.pub, with a key that came by another way.',
+      hint: 'Such content is accepted from a trusted signer only: bundle trust add KEY.pub, with a key that you got out of band.',
     },
   );
 }

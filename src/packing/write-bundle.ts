@@ -155,7 +155,7 @@ export async function dropBegun(path: string, begun: readonly BegunFile[]): Prom
   await forgetVolumeSize(path);
 }
 
-/** Whoever begins anew, or has finished, is bound to no size. @throws BundleError DISK */
+/** A run that starts over, or has finished, is bound to no size. @throws BundleError DISK */
 async function forgetVolumeSize(path: string): Promise<void> {
   try {
     await rm(volumeSizeFile(path), { force: true });
@@ -172,7 +172,7 @@ async function checkVolumeSize({ path, volumeSize, begun }: WriteRequest): Promi
       .trim();
     if (said === String(volumeSize)) return;
     throw new BundleError('USAGE', `${basename(path)} was begun with volumes of ${said} bytes`, {
-      hint: 'Give the --volume-size that was given before. --restart begins anew and drops it; another folder keeps both.',
+      hint: 'Give the --volume-size that was given before. --restart starts over and drops it; another folder keeps both.',
     });
   } catch (error) {
     if (!hasCode(error, 'NOT_FOUND')) throw error;

@@ -171,7 +171,9 @@ class CopyRun {
     const { leaves, pass } = this.#options;
     if (pass?.failure !== undefined && error === pass.failure) return true;
     if (!(error instanceof BundleError) || error.side !== 'source') return false;
-    return (pass !== undefined && hasCode(error, 'PASSED')) || leaves?.isLoss(error) === true;
+    return (
+      (pass !== undefined && hasCode(error, 'NOT_REPLAYABLE')) || leaves?.isLoss(error) === true
+    );
   }
 
   async #finishPass(): Promise<void> {

@@ -95,7 +95,7 @@ export class OnePass {
 
   /**
    * The content of a blob, as soon as it comes.
-   * @throws BundleError PASSED for bytes that have gone by; whatever reading throws.
+   * @throws BundleError NOT_REPLAYABLE for bytes that have gone by; whatever reading throws.
    */
   async *fetch(
     { digest }: Descriptor,
@@ -285,10 +285,14 @@ function notAsLong({ descriptor: { digest, size } }: Passing, what: string): Bun
 }
 
 function passed({ digest }: Descriptor): BundleError {
-  return new BundleError('PASSED', `${digest} would have to be read again, and has gone by`, {
-    side: 'source',
-    hint: 'Send the stream once more: what has arrived is not sent to the target again.',
-  });
+  return new BundleError(
+    'NOT_REPLAYABLE',
+    `upload of ${digest} failed, and the input stream cannot be rewound`,
+    {
+      side: 'source',
+      hint: 'Send the stream once more: what has arrived is not sent to the target again.',
+    },
+  );
 }
 
 /** What a pipe ended with, and how far it got. */

@@ -9,7 +9,7 @@ import { isObject, type Json, parseStrictJson } from '../core/json.ts';
 export const SIMPLE_SIGNING = 'application/vnd.dev.cosign.simplesigning.v1+json';
 
 /**
- * Checks that a cosign payload speaks of `subject`. Whether its signature is good is not checked
+ * Checks that a cosign payload is about `subject`. Whether its signature is good is not checked
  * here: clusters do that with their own keys.
  * @throws BundleError SIGNATURE_INVALID
  */
@@ -21,7 +21,7 @@ export function checkCosignPayload(payload: Uint8Array, subject: Digest): void {
   if (named === subject) return;
   throw new BundleError(
     'SIGNATURE_INVALID',
-    `a cosign signature lies beside ${subject} but speaks of something else`,
+    `a cosign signature lies beside ${subject} but is about something else`,
     {
       expected: subject,
       got: typeof named === 'string' ? named : 'no digest',

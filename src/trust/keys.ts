@@ -168,8 +168,7 @@ export class SigningKey {
   }
 
   /**
-   * A raw signature: DER for ECDSA, always of the length that {@link signatureFileLength} plans
-   * with.
+   * A raw signature: DER for ECDSA, always of the length that {@link placeholder} has.
    */
   sign(message: Uint8Array): Uint8Array {
     const planned = PLANNED_DER_BYTES[curveOf(this.#key) ?? ''];

@@ -214,7 +214,7 @@ async function findChunks(
         verdict: 'good',
         fact: tells
           ? 'taken; a broken upload can be continued'
-          : 'taken; a broken upload begins anew',
+          : 'taken; a broken upload starts over',
       };
     },
     names,

@@ -114,7 +114,7 @@ export class PassingVolumes {
     const more = await this.#pipe.readUpTo(this.#start + size, 1);
     if (more.length > 0)
       throw unusable(
-        `${this.#pipe.path} goes on after the ${this.#start + size} bytes that the bundle has`,
+        `${this.#pipe.path} has more after the ${this.#start + size} bytes that the bundle has`,
       );
   }
 

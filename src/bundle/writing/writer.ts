@@ -56,7 +56,7 @@ export class BundleWriter {
   }
 
   /**
-   * Begins to write, or goes on with what is begun. @param path of the bundle; volumes are numbered
+   * Begins to write, or continues what is begun. @param path of the bundle; volumes are numbered
    * behind it.
    * @throws BundleError DISK
    */

@@ -54,7 +54,7 @@ export const keygenCommand: Command = {
         `public key   ${key.publicPath ?? ''}`,
         `key id       ${key.id} (${key.algorithm})`,
         '',
-        'Give the public key to the closed side by another way than the medium; there:',
+        'Give the public key to the closed side out of band, not on the medium; there:',
         `  bundle trust add ${key.publicPath ?? 'KEY.pub'}`,
       ].join('\n'),
     };

@@ -4,7 +4,7 @@ import type { Command } from '../command.ts';
 export const trustAddCommand: Command = {
   usage: 'add <KEYS..>',
   summary: 'accept bundles signed by these keys, and from now on no others',
-  examples: [['$0 trust add packer.pub', 'a public key that came by another way than the medium']],
+  examples: [['$0 trust add packer.pub', 'a public key that you got out of band']],
   positionals: {
     KEYS: { type: 'string', array: true, demandOption: true, describe: 'PEM public keys' },
   },

@@ -45,6 +45,6 @@ export async function proveRelease(
       : `a signature store could not be asked: ${failure.message}`;
   throw new BundleError('SIGNATURE_MISSING', `the release ${digest} is not signed: ${why}`, {
     cause: failure,
-    hint: 'Name the store that has the signature with --signature-store URL; --allow-unsigned-release goes on without the proof, and says so in every report.',
+    hint: 'Name the store that has the signature with --signature-store URL; --allow-unsigned-release continues without the proof, and says so in every report.',
   });
 }

@@ -14,7 +14,7 @@ import { BundleError, diskError, hasCode, writeError } from '../../core/errors.t
 import { isFileThere } from '../../files/own-file.ts';
 import type { SigningKey } from '../../trust/keys.ts';
 
-const HINT = '--restart begins anew and drops it; another folder keeps both.';
+const HINT = '--restart starts over and drops it; another folder keeps both.';
 
 /** A file that an earlier run has left under a bundle's name. */
 export interface BegunFile {

@@ -55,7 +55,7 @@ export async function recallSet(
   const { digest, ...set } = found;
   const other = (what: string): BundleError =>
     new BundleError('USAGE', `a set called ${basename(path)} was started ${what}`, {
-      hint: `--restart begins anew; ${file} remembers the set.`,
+      hint: `--restart starts over; ${file} remembers the set.`,
     });
   if (digest !== bundleDigest) throw other('with other content than what is packed now');
   if (set.volumeSize !== volumeSize) throw other(`with volumes of ${set.volumeSize} bytes`);

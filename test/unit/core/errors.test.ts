@@ -30,7 +30,7 @@ const STATUSES: Record<ErrorCode, number> = {
   REGISTRY: 25,
   DISK: 26,
   TAG_CONFLICT: 27,
-  PASSED: 30,
+  NOT_REPLAYABLE: 30,
   INTERRUPTED: 130,
 };
 const codes = Object.keys(STATUSES) as ErrorCode[];

@@ -154,7 +154,7 @@ class Upload {
     return least !== undefined && this.#job.descriptor.size > least;
   }
 
-  /** Finds out where the session is; without one, the next step begins anew. */
+  /** Finds out where the session is; without one, the next step starts over. */
   async #locate(): Promise<void> {
     const { access, action, signal } = this.#job;
     const sent = this.#offset + this.#sentSince;

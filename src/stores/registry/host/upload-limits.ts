@@ -27,7 +27,7 @@ export class UploadLimits {
     return this.#takesChunks;
   }
 
-  /** Whether an upload in which a request broke has to begin anew. */
+  /** Whether an upload in which a request broke has to start over. */
   get losesBroken(): boolean {
     return this.#losesBroken;
   }

@@ -173,7 +173,7 @@ export class Referrers {
         'TAG_CONFLICT',
         `${this.#name}:${tag} is no list of referrers, and one has to be kept under that name`,
         {
-          hint: 'Whoever set the tag has to remove it: the registry keeps no list of its own, and clients look for it there.',
+          hint: 'The tag has to be removed by its owner: the registry keeps no list of its own, and clients look for it there.',
         },
       );
     }
