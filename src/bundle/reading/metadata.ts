@@ -94,12 +94,14 @@ export async function readMetadata(
   ) {
     throw unusable('the compressed part is not cut as it should be');
   }
+  const reader = new TarReader(part.tar, mtime);
+  reader.next(manifestEntry);
   return {
     manifest,
     manifestBytes,
     entries,
     extents: part.extents,
-    ...readEntries(new TarReader(part.tar, mtime), manifest, count),
+    ...readEntries(reader, manifest, count),
   };
 }
 
@@ -216,7 +218,7 @@ export function checkedManifest(bytes: Uint8Array, sums: readonly Sum[]): Bundle
 }
 
 /**
- * The files and blobs of the compressed part, each hashed.
+ * The files and blobs of the compressed part behind bundle.json, each hashed.
  * @param count how many of the manifest's blobs the part has.
  */
 function readEntries(
