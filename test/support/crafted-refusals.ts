@@ -12,6 +12,8 @@ import {
   sampleIngredients,
   writeCrafted,
 } from './crafted-bundle.ts';
+import { describeWith } from './needs.ts';
+import { secondVerdicts } from './second-reader.ts';
 
 /** A byte, a tar block, more than a raw block with padding, and something small again. */
 const SIZES = [1, 512, 130 * 1024 + 5, 700];
@@ -26,7 +28,8 @@ export type Refusal = readonly [
 
 /**
  * One test for each deviation: the bundle is refused with the code, by default that of an unusable
- * bundle, and reading writes nothing.
+ * bundle, and reading writes nothing. One test more asks the second reader: it ends with the status
+ * of that code each time.
  */
 export function testRefusals(refusals: readonly Refusal[]): void {
   let folder: string;
@@ -59,4 +62,27 @@ export function testRefusals(refusals: readonly Refusal[]): void {
       expect(await readdir(folder)).toEqual(['ocp-4.17.3-x86_64.tar.zst']);
     });
   }
+
+  describeWith(['python3', 'openssl'], 'as the second reader has it', () => {
+    it('each is refused with the same status', async () => {
+      const own = await mkdtemp(join(tmpdir(), 'bundle-second-'));
+      try {
+        const commands: string[][] = [];
+        for (const [, deviation] of [['nothing', {}], ...refusals] as const) {
+          const path = await mkdtemp(join(own, 'bundle-'));
+          commands.push(['--format-only', await writeCrafted(path, ingredients, deviation)]);
+        }
+        const [genuine, ...verdicts] = await secondVerdicts(commands);
+        expect(genuine).toEqual({ status: 0, message: '' });
+        const different = refusals.flatMap(([what, , code = 'BUNDLE_UNUSABLE'], index) => {
+          const { status, message } = verdicts[index]!;
+          const expected = new BundleError(code, what).exitStatus;
+          return status === expected ? [] : [`${what}: ${status}, not ${expected}: ${message}`];
+        });
+        expect(different).toEqual([]);
+      } finally {
+        await rm(own, { recursive: true });
+      }
+    }, 240_000);
+  });
 }
