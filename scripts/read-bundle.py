@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "rea
 import container  # noqa: E402
 import pgp  # noqa: E402
 import release  # noqa: E402
-from container import FORMAT, TRUST, Refused, Verdict  # noqa: E402
+from container import TRUST, Refused, Verdict  # noqa: E402
 
 
 def arguments():
@@ -80,8 +80,6 @@ def check(asked, trusted, keys, verdict):
     try:
         volumes = container.find_volumes(asked.files, verdict)
         bundle = container.check_container(volumes, trusted, verdict)
-        if "repairs" in bundle.bundle:
-            raise Refused(FORMAT, "this is a patch; alone it is refused")
         if not asked.format_only:
             release.check_parts(bundle, verdict, release.ReleaseKeys(keys), bool(trusted))
     except Refused as error:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -106,11 +107,16 @@ def read_json(data, what, status):
     def constant(text):
         raise ValueError(text)
 
+    def by_value(text):
+        number = float(text)
+        return int(number) if abs(number) < 1 << 53 and number.is_integer() else number
+
     try:
         text = data.decode("utf-8")
         if text.startswith("\ufeff"):
             raise ValueError("byte order mark")
-        return json.loads(text, object_pairs_hook=unique, parse_int=whole, parse_constant=constant)
+        return json.loads(text, object_pairs_hook=unique, parse_int=whole,
+                          parse_float=by_value, parse_constant=constant)
     except (ValueError, RecursionError) as error:
         raise Refused(status, "%s is no strict JSON: %s" % (what, error))
 
@@ -216,8 +222,7 @@ class Volume:
         self.number, self.count, self.digest, self.tar_start, self.tar_length = 1, 1, None, 0, None
         self.lengths = None
         self.tail = None  # where the record's frame begins
-        self.sound = True  # no bytes are missing from its file, and none too many
-        self.fits = False  # it is sound, and its frames are as long as computed
+        self.rows = []  # of its seek table: length in the file, length of tar
         if record:
             self.number = int.from_bytes(record[12:16], "little")
             self.count = int.from_bytes(record[16:20], "little")
@@ -249,13 +254,11 @@ def volume_before(file, path, end):
     framed = skippable(HEAD_MAGIC, record) + SEEK_MAGIC + length.to_bytes(4, "little")
     if not data.startswith(framed) or not record.startswith(b"OCPBUNDL\1\0\0\0"):
         raise Refused(FORMAT, "%s: there is no record in front of the seek table" % path)
-    table_rows = data[len(framed) : -9]
-    total = sum(
-        int.from_bytes(table_rows[k : k + 4], "little") for k in range(0, len(table_rows), 8)
-    )
+    numbers = struct.unpack("<%dI" % (rows * 2), data[len(framed) : -9])
+    total = sum(numbers[::2])
     start = end - (total + 8 + length)
     volume = Volume(file, path, start, end, record)
-    volume.tail = tail
+    volume.tail, volume.rows = tail, list(zip(numbers[::2], numbers[1::2]))
     return volume
 
 
@@ -284,10 +287,9 @@ def find_volumes(paths, verdict):
             verdict.note(error.status, str(error))
             if not own:
                 own.append(Volume(file, path, 0, end))
-            for volume in own:  # bytes too many: they may be in front, or within
-                volume.sound = False
-        if [v.number for v in own] != sorted(v.number for v in own):
-            verdict.note(FORMAT, "%s: volumes are not in order" % path)
+        numbers = [volume.number for volume in own]
+        if path == "-" and numbers != sorted(numbers):
+            raise Refused(FORMAT, "the volumes in a pipe are not in their order")
         volumes += own
     check_set(volumes, verdict)
     return sorted(volumes, key=lambda volume: volume.number)
@@ -382,7 +384,8 @@ def front_head(volume):
 def copied_heads(volumes):
     """The heads in the head copies that can be found."""
     for volume in volumes:
-        if not volume.lengths or sum(volume.lengths) > 256 * MIB:
+        limits = (64 * MIB, 64 * KIB, 64 * KIB, 64 * MIB)
+        if not volume.lengths or any(n > most for n, most in zip(volume.lengths, limits)):
             continue
         length = 8 + RECORD + sum(volume.lengths)
         places = [volume.start] if volume.number > 1 else []
@@ -456,6 +459,8 @@ def check_seal(head):
     else:
         command = ["dgst", "-sha256", "-verify", "{0}", "-signature", "{1}", "{2}"]
     if openssl(command, files) is None:
+        if not head.sums:  # openssl 3.0 verifies Ed25519 over no empty file
+            raise Refused(FORMAT, "SHA256SUMS is empty")
         raise Refused(TRUST, "the signature over SHA256SUMS is not good")
 
 
@@ -616,7 +621,7 @@ def check_names(volumes, bundle, sums):
     if "repairs" in bundle:
         wanted += ".%s.patch" % hashlib.sha256(sums).hexdigest()[:8]
     for path in {volume.path for volume in volumes} - {"-"}:
-        name = re.sub(r"\.tar\.zst$", "", re.sub(r"\.[0-9]{3}$", "", os.path.basename(path)))
+        name = re.sub(r"\.tar\.zst(\.[0-9]{3})?$", "", os.path.basename(path), flags=re.A)
         if name != wanted:
             raise Refused(TRUST, "%s is not called %s, as is signed" % (path, wanted))
 
@@ -709,40 +714,111 @@ def check_closure(sums, bundle):
         raise Refused(CONTENT, "SHA256SUMS and bundle.json do not list the same")
 
 
-def check_metadata(metadata, count, bundle, raw, time, verdict):
-    """Headers and padding (22), digests (20); the contents by path."""
+def check_metadata(metadata, count, bundle, raw, time):
+    """Headers and padding (22), digests (20), oci-layout and index.json (22): the first fault in
+    the order of the tar decides. The contents by path."""
     contents = {}
-    rows = [("bundle.json", sha256(raw), len(raw))]
-    rows += [(row["path"], row["digest"], row["size"]) for row in bundle["files"]]
-    rows += [("blobs/sha256/" + row["digest"][7:], row["digest"], row["size"])
-             for row in bundle["blobs"][:count]]
-    at = 0
-    for path, digest, size in rows:
+    if not bundle["files"]:
+        check_layout(contents, bundle)
+    at = entry_length(len(raw))
+    rows = [(row["path"], row) for row in bundle["files"]]
+    rows += [("blobs/sha256/" + row["digest"][7:], row) for row in bundle["blobs"][:count]]
+    for number, (path, row) in enumerate(rows):
+        size = row["size"]
         begin = at + head_length(size)
         content = bytes(metadata.tar[begin : begin + size])
         if metadata.tar[at:begin] != entry_head(path, size, time):
-            verdict.note(FORMAT, "the tar header of %s is not as computed" % path)
+            raise Refused(FORMAT, "the tar header of %s is not as computed" % path)
         at += entry_length(size)
         if any(metadata.tar[begin + size : at]):
-            verdict.note(FORMAT, "the padding behind %s is not zero" % path)
-        if sha256(content) != digest:
-            verdict.note(CONTENT, "%s does not have its digest" % path)
-            continue
+            raise Refused(FORMAT, "the padding behind %s is not zero" % path)
+        if sha256(content) != row["digest"]:
+            raise Refused(CONTENT, "%s does not have its digest" % path)
         contents[path] = content
+        if number + 1 == len(bundle["files"]):
+            check_layout(contents, bundle)
+    if time != time_of(bundle):
+        raise Refused(FORMAT, "the time of the entries is not that of the parts")
     return contents
 
 
-def check_layout(contents, bundle, head, verdict):
-    """oci-layout, index.json and the time (22)."""
+def check_layout(contents, bundle):
+    """oci-layout and index.json (22)."""
     layout = [(row["path"], row["role"]) for row in bundle["files"][:2]]
     if layout != [("oci-layout", "layout"), ("index.json", "layout")]:
-        verdict.note(FORMAT, "files does not begin with oci-layout and index.json")
-    if contents.get("oci-layout") != b'{"imageLayoutVersion":"1.0.0"}\n':
-        verdict.note(FORMAT, "oci-layout is not as it has to be")
-    if contents.get("index.json") != index_of(bundle):
-        verdict.note(FORMAT, "index.json is not as it has to be")
-    if head.time != time_of(bundle):
-        verdict.note(FORMAT, "the time of the entries is not that of the parts")
+        raise Refused(FORMAT, "files does not begin with oci-layout and index.json")
+    if contents["oci-layout"] != b'{"imageLayoutVersion":"1.0.0"}\n':
+        raise Refused(FORMAT, "oci-layout is not as it has to be")
+    if contents["index.json"] != index_of(bundle):
+        raise Refused(FORMAT, "index.json is not as it has to be")
+
+
+def read_metadata(volume, at, sums, head):
+    """bundle.json, the frames, and what they hold. Refused with the first fault."""
+    metadata = Metadata(volume, at)
+    raw = metadata.bundle_json(head.time)
+    bundle = signed_bundle(raw, sums)
+    length = entry_length(len(raw)) + sum(entry_length(row["size"]) for row in bundle["files"])
+    count = metadata.count_blobs(length, [row["size"] for row in bundle["blobs"]])
+    contents = check_metadata(metadata, count, bundle, raw, head.time)
+    return raw, bundle, metadata, count, contents
+
+
+def signed_bundle(raw, sums):
+    """bundle.json with the digest that is signed (20), in its form (22), listing the same (20)."""
+    if sha256(raw) != sums[0][1]:
+        raise Refused(CONTENT, "bundle.json does not have its digest")
+    bundle = read_bundle(raw)
+    check_closure(sums, bundle)
+    if any(row["size"] > 64 * MIB for row in bundle["files"]):
+        raise Refused(FORMAT, "a file is too long")
+    return bundle
+
+
+def salvage_metadata(volumes, at, sums, fault):
+    """What can be had of damaged metadata: bundle.json of a head copy, the frames that the seek
+    table lists, and the files and manifests that have their digests. Else the fault ends all."""
+    copies = [head.bundle for head in copied_heads(volumes)]
+    raw = next((copy for copy in copies if sha256(copy) == sums[0][1]), None)
+    if raw is None:
+        raise fault
+    bundle = signed_bundle(raw, sums)
+    rows = [("bundle.json", sums[0][1], len(raw))]
+    rows += [(row["path"], row["digest"], row["size"]) for row in bundle["files"]]
+    least = len(rows)
+    rows += [("blobs/sha256/" + row["digest"][7:], row["digest"], row["size"])
+             for row in bundle["blobs"]]
+    ends, end = {}, 0
+    for number, (_, _, size) in enumerate(rows, 1):
+        end += entry_length(size)
+        if number >= least:
+            ends[end] = number
+    metadata, covered, place = Metadata(volumes[0], at), 0, at
+    for length, size in volumes[0].rows[2:]:
+        metadata.frames.append((length, size))
+        covered, place = covered + size, place + length
+        if covered > 256 * MIB or size > META_FRAME:
+            raise fault
+        if covered in ends:
+            break
+    if covered not in ends:
+        raise fault
+    listed = metadata.frames
+    try:
+        reread = Metadata(volumes[0], at)
+        while len(reread.tar) < covered:
+            reread.next_frame()
+        metadata.tar = reread.tar if reread.frames == listed else bytearray(covered)
+    except Refused:
+        metadata.tar = bytearray(covered)
+    contents, begin = {}, 0
+    for path, digest, size in rows[: ends[covered]]:
+        content = bytes(metadata.tar[begin + head_length(size) :][:size])
+        begin += entry_length(size)
+        if sha256(content) == digest:
+            contents[path] = content
+    contents.pop("bundle.json", None)
+    return raw, bundle, metadata, ends[covered] - least, contents
 
 
 # ---------------------------------------------------------------- frames and tail
@@ -851,9 +927,7 @@ def check_tail(volume, frames, tail, head, raw, verdict):
     rows.append((8 + RECORD).to_bytes(4, "little") + b"\0" * 4)
     table = b"".join(rows) + len(rows).to_bytes(4, "little") + b"\0" + SEEK_END
     wanted += skippable(HEAD_MAGIC, record) + skippable(SEEK_MAGIC, table)
-    fits = tail + len(wanted) == volume.end
-    volume.fits = fits and volume.sound
-    if not fits or volume.read(tail, len(wanted)) != wanted:
+    if tail + len(wanted) != volume.end or volume.read(tail, len(wanted)) != wanted:
         verdict.note(FORMAT, "the tail of volume %d is not as computed" % volume.number)
 
 
@@ -934,18 +1008,12 @@ def check_section(section, frames, verdict):
             framed = framed and not any(data[behind:] if behind < length else b"")
             hashed.update(data[ahead:behind])
         at += frame.size
-        if not framed and not frame.volume.fits:
-            break  # lengths are wrong, too: what stands here belongs elsewhere
     if not framed:
         verdict.note(FORMAT, "around %s, framing, header or padding is not as computed" % what)
-        if not frame.volume.fits:
-            return False
+        return False
     if at != section.length:
         return False
     if section.digest and "sha256:" + hashed.hexdigest() != section.digest:
-        behind = frame.volume.read(frame.at + frame.length, 4) if frames else b""
-        if frames and not frame.volume.fits and behind[:1] not in (b"", b"\x28", b"\x5b"):
-            return False  # bytes were put between: that is noted already, and is no content
         verdict.note(CONTENT, "the blob %s does not have its digest" % section.digest)
         return False
     return True
@@ -978,19 +1046,16 @@ def check_container(volumes, trusted, verdict):
     fixed = make_sections(head, Metadata(first, 0), {"blobs": []}, 0)[:2]
     _, at = plan_volume(Volume(first.file, first.path, first.start, first.end),
                         fixed + [Section("fixed", 1 << 62, 0)], None, 0)
-    metadata = Metadata(first, at)
-    raw = metadata.bundle_json(head.time)
-    if sha256(raw) != sums[0][1]:
-        raise Refused(CONTENT, "bundle.json does not have its digest")
-    bundle = read_bundle(raw)
+    try:
+        found = read_metadata(first, at, sums, head)
+    except Refused as fault:
+        found = salvage_metadata(volumes, at, sums, fault)
+        verdict.note(fault.status, str(fault))
+        head.time = time_of(found[1])
+    raw, bundle, metadata, count, contents = found
     check_names(volumes, bundle, head.sums)
-    check_closure(sums, bundle)
-    if any(row["size"] > 64 * MIB for row in bundle["files"]):
-        raise Refused(FORMAT, "a file is too long")
-    length = entry_length(len(raw)) + sum(entry_length(row["size"]) for row in bundle["files"])
-    count = metadata.count_blobs(length, [row["size"] for row in bundle["blobs"]])
-    contents = check_metadata(metadata, count, bundle, raw, head.time, verdict)
-    check_layout(contents, bundle, head, verdict)
+    if "repairs" in bundle:
+        raise Refused(FORMAT, "this is a patch; alone it is refused")
     sections = make_sections(head, metadata, bundle, count)
     check_cuts(volumes, sections, verdict)
     copy = 8 + RECORD + sum(map(len, (head.sums, head.sig, head.pub, raw)))
