@@ -1064,6 +1064,7 @@ def check_container(volumes, trusted, verdict):
         own, tail = plan_volume(volume, sections, metadata, copy)
         check_tail(volume, own, tail, head, raw, verdict)
         frames += own
+    contents["bundle.json"] = raw
     result = Bundle(head, bundle, raw, contents, sections, frames, count)
     check_blobs(result, sections, verdict)
     return result

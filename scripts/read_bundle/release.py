@@ -172,7 +172,7 @@ class Manifests:
         self.bundle = bundle
         self.known = {}
         self.total = 0
-        self.rows = {row["digest"]: row for row in bundle.bundle["images"]}
+        self.rows = {row["digest"]: row for row in reversed(bundle.bundle["images"])}
 
     def descriptor(self, value, what):
         good = (
@@ -466,45 +466,51 @@ class Release:
         rows = [("release", prefix, self.claim["reference"])]
         rows += [("component", prefix + "-" + name, source)
                  for name, source in self.components(references)]
+        images = []
         for role, name, source in rows:
             if not TAG.fullmatch(name):
                 wrong("%s is no tag" % name)
-            self.add(role, name, [name], source, None)
-            self.attach(source)
+            images.append(Image(self.make_row(role, name, [name], source, None)))
+        self.attach(images)
+        self.images = [row for image in images for row in image.all_rows()]
 
-    def add(self, role, name, tags, source, subject):
+    def make_row(self, role, name, tags, source, subject):
         manifest = self.manifests.get(source.split("@")[1])
         row = {"name": name, "role": role, "digest": manifest.digest, "size": manifest.size,
                "mediaType": manifest.kind, "source": source, "tags": tags}
         if subject:
             row["subject"] = subject
         row["parts"] = [self.index]
-        self.images.append(row)
+        return row
 
-    def attach(self, source, depth=0):
-        """Signature images of all manifests of an image, then the referrers of all of them."""
-        place, own = source.split("@")[0], []
-        for manifest in self.manifests.tree(source.split("@")[1]):
-            if manifest.digest not in self.counted:
-                self.counted.add(manifest.digest)
-                own.append(manifest.digest)
-        for digest in own:
-            tag = "sha256-%s.sig" % digest[7:]
-            rows = [row for row in self.by_name.get(tag, []) if self.index in row["parts"]]
-            if len(rows) > 1:
-                wrong("two signature images of one manifest in one part")
-            for row in rows:
-                self.add("signature", tag, [tag], place + "@" + row["digest"], digest)
-        for digest in own:
-            rows = [row for row in self.by_subject.get(digest, []) if self.index in row["parts"]]
-            self.referrers += len(rows)
-            if len(rows) > 1000 or self.referrers > 10000 or (rows and depth == 4):
-                wrong("too many referrers")
-            for found in sorted(row["digest"] for row in rows):
-                if self.manifests.get(found).subject != digest:
-                    wrong("%s does not refer to the manifest that it is attached to" % found)
-                self.add("referrer", found, [], place + "@" + found, digest)
-                self.attach(place + "@" + found, depth + 1)
+    def attach(self, bearers):
+        """Depth by depth: all images of the part, then their referrers, and so on. A manifest
+        counts for the first image that has it."""
+        for depth in range(6):
+            subjects, referrers = [], []
+            for image in bearers:
+                for manifest in self.manifests.tree(image.row["digest"]):
+                    if manifest.digest not in self.counted:
+                        self.counted.add(manifest.digest)
+                        subjects.append((manifest.digest, image))
+            for digest, image in subjects:
+                tag = "sha256-%s.sig" % digest[7:]
+                for row in self.by_name.get(tag, [])[:1]:
+                    source = repository(image.row["source"]) + "@" + row["digest"]
+                    image.attached.append(
+                        Image(self.make_row("signature", tag, [tag], source, digest)))
+            for digest, image in subjects:
+                rows = self.by_subject.get(digest, [])
+                self.referrers += len(rows)
+                if len(rows) > 1000 or self.referrers > 10000 or (rows and depth == 4):
+                    wrong("too many referrers")
+                for found in sorted({row["digest"] for row in rows}):
+                    if self.manifests.get(found).subject != digest:
+                        wrong("%s does not refer to what it is attached to" % found)
+                    source = repository(image.row["source"]) + "@" + found
+                    referrers.append(Image(self.make_row("referrer", found, [], source, digest)))
+                    image.attached.append(referrers[-1])
+            bearers = referrers
 
     def find_leading(self, release, payload):
         """Config and layers, the top layer first, of the payload image, then of its siblings."""
@@ -517,14 +523,24 @@ class Release:
                 for blob in [manifest.config] + manifest.layers[::-1]]
 
 
+class Image:
+    """A row of images, and what is attached to it."""
+
+    def __init__(self, row):
+        self.row, self.attached = row, []
+
+    def all_rows(self):
+        return [self.row] + [row for image in self.attached for row in image.all_rows()]
+
+
 # ---------------------------------------------------------------- the whole bundle
 
 
 def index_attachments(images):
-    """Rows by the name of a signature image (without @HEX), and referrers by subject."""
+    """Rows by name, and referrers by subject."""
     by_name, by_subject = {}, {}
     for row in images:
-        by_name.setdefault(row["name"].split("@")[0], []).append(row)
+        by_name.setdefault(row["name"], []).append(row)
         if not row["tags"] and "subject" in row:
             by_subject.setdefault(row["subject"], []).append(row)
     return by_name, by_subject

@@ -26,10 +26,18 @@ import { pack } from '../../src/workflows/pack.ts';
 import { verify } from '../../src/workflows/verify.ts';
 import { craft, type Deviation, type Ingredients, partsOf } from '../support/crafted-bundle.ts';
 import { contextIn } from '../support/context.ts';
+import { describeWith } from '../support/needs.ts';
 import { type OpenedBundle, openedBundle } from '../support/opened-bundle.ts';
 import { planned, seededBytes } from '../support/sample-bundle.ts';
+import { secondVerdicts } from '../support/second-reader.ts';
 
 const NAME = 'ocp-4.17.3-x86_64.tar.zst';
+
+interface Opening {
+  readonly path: string;
+  readonly more: Partial<OpenRequest>;
+  readonly opening: Promise<OpenedBundle>;
+}
 
 interface Blob {
   readonly descriptor: {
@@ -50,6 +58,8 @@ describe('a bundle that is genuine in every byte but', () => {
   const stranger = SigningKey.generate('ed25519');
   let packerPub: string;
   let cases = 0;
+  /** What users without keys of their own were given. */
+  const opened: Opening[] = [];
 
   /** A user of their own, who has no key and trusts nobody. */
   const newUser = async (): Promise<Context> => contextIn(await mkdtemp(join(folder, 'user-')));
@@ -69,7 +79,11 @@ describe('a bundle that is genuine in every byte but', () => {
     path: string,
     more: Partial<OpenRequest> = {},
     user?: Context,
-  ): Promise<OpenedBundle> => openedBundle(request(path, more), user ?? (await newUser()));
+  ): Promise<OpenedBundle> => {
+    const opening = openedBundle(request(path, more), user ?? (await newUser()));
+    if (user === undefined) opened.push({ path, more, opening });
+    return opening;
+  };
   const crafted = async (
     contents: BundleContents,
     { blobs = [], deviation = {}, key = packer }: Craft = {},
@@ -866,4 +880,38 @@ describe('a bundle that is genuine in every byte but', () => {
       subject: expect.stringContaining(image.name) as string,
     });
   });
+
+  describeWith(['python3', 'openssl'], 'is given to the second reader, with the same trust', () => {
+    it('and it says the same of each that the tests before have opened', async () => {
+      // What was asked for by name it does not know, and nothing of a signature without its key.
+      const asked = opened.filter(
+        ({ more }) => more.releaseKeyFiles === undefined && !asksForOne(more),
+      );
+      expect(asked.length).toBeGreaterThan(0);
+      const verdicts = await secondVerdicts(
+        asked.map(({ path, more: { trustedKeyFiles = [packerPub] } }) => [
+          ...trustedKeyFiles.flatMap((file) => ['--trusted-key', file]),
+          ...['--release-key', made.releaseKey, path],
+        ]),
+      );
+      const different: string[] = [];
+      for (const [index, { opening, path }] of asked.entries()) {
+        const ours = await opening.then(
+          () => 0,
+          (error: unknown) => error,
+        );
+        const { status, message } = verdicts[index]!;
+        const expected = ours instanceof BundleError ? ours.exitStatus : ours;
+        if (status !== expected) {
+          const why = ours instanceof BundleError ? ours.message : '';
+          different.push(`${basename(path)}: ${status}, not ${String(expected)} (${why}): ${message}`);
+        }
+      }
+      expect(different).toEqual([]);
+    }, 240_000);
+  });
 });
+
+function asksForOne({ expected, expectedDigest }: Partial<OpenRequest>): boolean {
+  return expected !== undefined || expectedDigest !== undefined;
+}
