@@ -127,9 +127,23 @@ class ReleaseKeys:
         return signed_reference(content, digest)
 
 
+def check_claim(claim):
+    """The claim of a release has its keys and types (20)."""
+    keys = "kind version architecture digest reference created signatures".split()
+    if list(claim) != keys or not all(isinstance(claim[key], str) for key in keys[:-1]):
+        wrong("the claim of a release does not have its keys and types")
+    if claim["architecture"] not in list(ARCHITECTURES.values()) + ["multi"]:
+        wrong("a release is of an unknown architecture")
+    if claim["signatures"] != sorted(set(claim["signatures"])):
+        wrong("the signatures of a claim are not in ascending order")
+
+
 def check_config_map(part, bundle, keys):
     """The first docker-reference, or None of a release without signatures."""
-    if not part["signatures"]:
+    claimed = part.get("signatures")
+    if not is_digest(part.get("digest")) or not isinstance(claimed, list):
+        wrong("the claim of a release has no digest, or no list of signatures")
+    if not claimed:
         return None
     path = config_path(part["digest"])
     if path not in {row["path"] for row in bundle.bundle["files"]}:
@@ -140,10 +154,10 @@ def check_config_map(part, bundle, keys):
     if digest != part["digest"]:
         untrusted("the config map is for another release")
     references = [keys.check(signature, digest) for signature in signatures]
-    if [sha256(signature) for signature in signatures] != part["signatures"]:
+    if len(signatures) != len(claimed):
+        untrusted("the config map has not as many signatures as the claim counts")
+    if [sha256(signature) for signature in signatures] != claimed:
         wrong("the config map does not have the signatures of the claim")
-    if part["signatures"] != sorted(set(part["signatures"])):
-        wrong("the signatures of a claim are not in ascending order")
     return references[0]
 
 
@@ -396,6 +410,7 @@ class Release:
 
     def derive(self):
         claim, digest = self.claim, self.claim["digest"]
+        check_claim(claim)
         release = self.manifests.get(digest)
         payload = self.payload_image(release)
         config = read_json(self.bundle.content(payload.config["digest"], 4 * MIB),
@@ -616,7 +631,7 @@ def check_parts(bundle, verdict, keys, known_signer):
     claims = bundle.bundle["parts"]
     if any(claim["kind"] != "release" for claim in claims):
         raise Refused(FORMAT, "a part is of a kind that this reader does not know")
-    if not known_signer and not all(claim["signatures"] for claim in claims):
+    if not known_signer and not all(claim.get("signatures") for claim in claims):
         untrusted("of an unknown signer: a release is not proven by a signature")
     signed, parts = [], []
     manifests = Manifests(bundle)
@@ -631,6 +646,8 @@ def check_parts(bundle, verdict, keys, known_signer):
                 pass  # the fault of that blob is noted already
         if len(signed) < len(claims):
             return
+    if len({part.claim["digest"] for part in parts}) < len(parts):
+        wrong("a release is there twice")
     if len(parts) < len(claims):
         return
     try:

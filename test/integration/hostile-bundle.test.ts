@@ -870,7 +870,8 @@ describe('a bundle that is genuine in every byte but', () => {
     expect(at).toBeGreaterThan(0);
     bytes[at + 50]! ^= 1;
     const path = await write(bytes);
-    await open(path);
+    // Nobody asks the second reader about it: it reads all layers.
+    await openedBundle(request(path), await newUser());
     const error: unknown = await verify(request(path), await newUser()).catch(
       (reason: unknown) => reason,
     );
