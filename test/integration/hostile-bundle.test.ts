@@ -905,7 +905,9 @@ describe('a bundle that is genuine in every byte but', () => {
         const expected = ours instanceof BundleError ? ours.exitStatus : ours;
         if (status !== expected) {
           const why = ours instanceof BundleError ? ours.message : '';
-          different.push(`${basename(path)}: ${status}, not ${String(expected)} (${why}): ${message}`);
+          different.push(
+            `${basename(path)}: ${status}, not ${String(expected)} (${why}): ${message}`,
+          );
         }
       }
       expect(different).toEqual([]);

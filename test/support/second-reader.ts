@@ -35,9 +35,9 @@ export function secondVerdict(
 ): Promise<SecondVerdict> {
   return new Promise((resolve, reject) => {
     const child = execFile('python3', ['-B', READER, ...args], (error, _, message) => {
-      const status = error === null ? 0 : error.code;
-      if (typeof status === 'number') resolve({ status, message });
-      else reject(error!);
+      if (error === null) resolve({ status: 0, message });
+      else if (typeof error.code === 'number') resolve({ status: error.code, message });
+      else reject(new Error(`python3 did not run: ${error.message}`, { cause: error }));
     });
     // It may refuse its arguments before it has read all input: its status says so.
     child.stdin!.on('error', () => undefined);
