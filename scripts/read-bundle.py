@@ -79,8 +79,9 @@ def check(asked, trusted, keys, verdict):
     bundle = None
     try:
         volumes = container.find_volumes(asked.files, verdict)
-        bundle = container.check_container(volumes, trusted, verdict)
-        if not asked.format_only:
+        kinds = None if asked.format_only else ["release"]
+        bundle = container.check_container(volumes, trusted, verdict, kinds)
+        if not asked.format_only and bundle.has_metadata:
             release.check_parts(bundle, verdict, release.ReleaseKeys(keys), bool(trusted))
     except Refused as error:
         if (error.status, str(error)) not in verdict.faults:

@@ -939,6 +939,8 @@ class Bundle:
         for frame in frames:
             self.frames.setdefault(frame.section, []).append(frame)
         self.bad = set()
+        # Every file and every manifest of the metadata has its digest.
+        self.has_metadata = len(contents) == 1 + len(bundle["files"]) + count
 
     def manifest(self, digest):
         content = self.contents.get("blobs/sha256/" + digest[7:])
@@ -1022,8 +1024,9 @@ def check_blobs(bundle, sections, verdict):
             bundle.bad.add(section.digest)
 
 
-def check_container(volumes, trusted, verdict):
-    """Everything about the file that does not need the parts to be derived."""
+def check_container(volumes, trusted, verdict, kinds):
+    """Everything about the file that does not need the parts to be derived; kinds are those that
+    are known, or None for all."""
     head = find_head(volumes, verdict)
     if trusted and head.der not in trusted:
         raise Refused(TRUST, "the signer is not trusted: key id %s"
@@ -1051,6 +1054,8 @@ def check_container(volumes, trusted, verdict):
     check_names(volumes, bundle, head.sums)
     if "repairs" in bundle:
         raise Refused(FORMAT, "this is a patch; alone it is refused")
+    if kinds is not None and any(part["kind"] not in kinds for part in bundle["parts"]):
+        raise Refused(FORMAT, "a part is of a kind that this reader does not know")
     sections = make_sections(head, metadata, bundle, count)
     check_cuts(volumes, sections, verdict)
     copy = 8 + RECORD + sum(map(len, (head.sums, head.sig, head.pub, raw)))

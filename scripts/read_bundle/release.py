@@ -11,7 +11,7 @@ import zlib
 import pgp
 import unzstd
 from container import (
-    ARCHITECTURES, CONTENT, COSIGN, FORMAT, GIB, IMAGE_TYPES, INDEX_TYPES, KIB, MIB,
+    ARCHITECTURES, CONTENT, COSIGN, GIB, IMAGE_TYPES, INDEX_TYPES, KIB, MIB,
     OCI_IMAGE, OCI_INDEX, REFERENCE, TAG, TRUST, VERSION, ZSTD_MAGIC,
     Refused, Unreachable, is_digest, is_size, read_json, seconds, sha256,
 )
@@ -485,9 +485,11 @@ class Release:
         for role, name, source in rows:
             if not TAG.fullmatch(name):
                 wrong("%s is no tag" % name)
-            images.append(Image(self.make_row(role, name, [name], source, None)))
+            images.append(Image(self.make_row(role, name, [name], source, None), role))
         self.attach(images)
-        self.images = [row for image in images for row in image.all_rows()]
+        everything = [other for image in images for other in image.with_attached()]
+        self.images = [image.row for image in everything]
+        self.places = {(image.row["digest"], image.place) for image in everything}
 
     def make_row(self, role, name, tags, source, subject):
         manifest = self.manifests.get(source.split("@")[1])
@@ -513,7 +515,7 @@ class Release:
                 for row in self.by_name.get(tag, [])[:1]:
                     source = repository(image.row["source"]) + "@" + row["digest"]
                     image.attached.append(
-                        Image(self.make_row("signature", tag, [tag], source, digest)))
+                        Image(self.make_row("signature", tag, [tag], source, digest), image.place))
             for digest, image in subjects:
                 rows = self.by_subject.get(digest, [])
                 self.referrers += len(rows)
@@ -523,7 +525,8 @@ class Release:
                     if self.manifests.get(found).subject != digest:
                         wrong("%s does not refer to what it is attached to" % found)
                     source = repository(image.row["source"]) + "@" + found
-                    referrers.append(Image(self.make_row("referrer", found, [], source, digest)))
+                    row = self.make_row("referrer", found, [], source, digest)
+                    referrers.append(Image(row, image.place))
                     image.attached.append(referrers[-1])
             bearers = referrers
 
@@ -539,13 +542,14 @@ class Release:
 
 
 class Image:
-    """A row of images, and what is attached to it."""
+    """A row of images, what is attached to it, and whether it belongs to a release image or to a
+    component (its place)."""
 
-    def __init__(self, row):
-        self.row, self.attached = row, []
+    def __init__(self, row, place):
+        self.row, self.place, self.attached = row, place, []
 
-    def all_rows(self):
-        return [self.row] + [row for image in self.attached for row in image.all_rows()]
+    def with_attached(self):
+        return [self] + [other for image in self.attached for other in image.with_attached()]
 
 
 # ---------------------------------------------------------------- the whole bundle
@@ -563,12 +567,18 @@ def index_attachments(images):
 
 def merge_images(parts):
     """All images of the first part, then those of the second that are new, and so on."""
-    merged, digests = {}, {}
+    merged, digests, proven = {}, {}, {}
+    places = {place for part in parts for place in part.places}
+    if len(places) != len({digest for digest, _ in places}):
+        wrong("one digest is an image of a release, and of a component")
     for part in parts:
         for row in part.images:
             key = (row["name"], row["digest"])
             if key not in merged:
                 merged[key] = dict(row, tags=[], parts=[])
+            proof = "subject" not in row and bool(part.claim["signatures"])
+            if proven.setdefault(key, proof) != proof:
+                wrong("%s is proven in one part only" % row["name"])
             own = merged[key]
             own["tags"] += [tag for tag in row["tags"] if tag not in own["tags"]]
             own["parts"] += [number for number in row["parts"] if number not in own["parts"]]
@@ -629,8 +639,6 @@ def check_cosign(row, bundle, manifests):
 def check_parts(bundle, verdict, keys, known_signer):
     """Derives all parts. A fault is noted, so that one of a later part may still decide."""
     claims = bundle.bundle["parts"]
-    if any(claim["kind"] != "release" for claim in claims):
-        raise Refused(FORMAT, "a part is of a kind that this reader does not know")
     if not known_signer and not all(claim.get("signatures") for claim in claims):
         untrusted("of an unknown signer: a release is not proven by a signature")
     signed, parts = [], []
