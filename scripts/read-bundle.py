@@ -97,7 +97,7 @@ def main():
         for path in asked.trusted_key:
             with open(path, "rb") as file:
                 trusted.append(container.key_der(file.read())[0])
-        keys = [key for path in asked.release_key for key in pgp.read_keys(path)] or None
+        keys = [key for path in asked.release_key for key in pgp.read_keys(path)]
     except (OSError, Refused, pgp.PgpError, ValueError) as error:
         parser.error("a key cannot be read: %s" % error)
     try:

@@ -4,7 +4,6 @@ import base64
 import binascii
 import datetime
 import re
-import sys
 import tarfile
 import zlib
 
@@ -105,7 +104,7 @@ def signed_reference(content, digest):
 
 
 class ReleaseKeys:
-    """The keys that the reader trusts for releases, or None: then nothing is verified."""
+    """The keys that the reader trusts for releases."""
 
     def __init__(self, keys):
         self.keys = keys
@@ -116,10 +115,7 @@ class ReleaseKeys:
             untrusted("a release signature is too long")
         try:
             content, parsed = pgp.parse_message(signature)
-            if self.keys is None:
-                print("release signature not checked: no --release-key", file=sys.stderr)
-            else:
-                pgp.verify(parsed, content, self.keys)
+            pgp.verify(parsed, content, self.keys)
         except pgp.Unsupported as error:
             untrusted("this reader cannot verify the release signature: %s" % error)
         except pgp.PgpError as error:

@@ -8,7 +8,7 @@ export interface SecondVerdict {
   readonly message: string;
 }
 
-/** Most of what one verdict takes is the start of Python. Each line of input is one command line. */
+/** Most of the time of a verdict is the start of Python. Each line of input is one command line. */
 const MANY = `
 import contextlib, io, json, runpy, sys
 reader = sys.argv[1]
@@ -37,7 +37,7 @@ export function secondVerdict(
     const child = execFile('python3', ['-B', READER, ...args], (error, _, message) => {
       if (error === null) resolve({ status: 0, message });
       else if (typeof error.code === 'number') resolve({ status: error.code, message });
-      else reject(new Error(`python3 did not run: ${error.message}`, { cause: error }));
+      else reject(new Error('the second reader was not started, or killed', { cause: error }));
     });
     // It may refuse its arguments before it has read all input: its status says so.
     child.stdin!.on('error', () => undefined);
