@@ -26,7 +26,7 @@ const PURE_BUILTINS = [
  * The floors of the house, from the top down, with the reason why each does not know those above
  * it. A room imports from floors below its own, and from no other room on its own floor.
  */
-const FLOORS = [
+export const FLOORS = [
   { rooms: ['cli'], reason: 'Only the command line reads arguments, and only it draws.' },
   {
     rooms: ['workflows'],

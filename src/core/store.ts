@@ -26,7 +26,7 @@ export interface PushOptions extends StoreOptions {
 
 /** A place that content can be read from by digest. */
 export interface ReadOnlyStore {
-  /** How people call the place: `quay.io/openshift-release-dev/ocp-release`, `oci:/srv/release`. */
+  /** How people call the place: `quay.io/openshift-release-dev/ocp-release`, `oci:/srv/layout`. */
   readonly name: string;
   /**
    * The bytes of a blob or manifest, as the place gives them: **not** checked, wrap them in
