@@ -1,11 +1,12 @@
-import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { readAll, utf8 } from '../core/bytes.ts';
+import { utf8 } from '../core/bytes.ts';
 import type { Environment } from '../core/context.ts';
 import { Credentials, type CredentialSource } from '../core/credentials.ts';
-import { BundleError, diskError, hasCode, systemCode } from '../core/errors.ts';
+import { BundleError, diskError, hasCode } from '../core/errors.ts';
 import { MAX_AUTH_FILE_BYTES } from '../core/limits.ts';
 import type { RepositoryName } from '../core/reference.ts';
+import { ifThere } from '../files/look.ts';
+import { readGivenFile } from '../files/small-file.ts';
 import { type AuthFile, findEntry, type HelperCall, parseAuthFile } from './auth-entries.ts';
 import { getFromHelper } from './helper.ts';
 
@@ -167,14 +168,11 @@ function given(value: string | undefined): string | undefined {
  */
 export async function readAuthFile(path: string): Promise<string | undefined> {
   try {
-    // A stream: the path may be a pipe, as in --authfile <(vault read …).
-    return utf8(
-      await readAll(createReadStream(path), MAX_AUTH_FILE_BYTES, `the auth file ${path}`),
-    );
-  } catch (cause) {
-    if (cause instanceof BundleError)
-      throw new BundleError('CONFIGURATION', cause.message, { subject: path });
-    if (['ENOENT', 'ENOTDIR'].includes(systemCode(cause) ?? '')) return undefined;
-    throw diskError('read the auth file', path, cause);
+    const reading = readGivenFile(path, MAX_AUTH_FILE_BYTES, 'the auth file');
+    const content = await ifThere(reading, ['ENOENT', 'ENOTDIR']);
+    return content && utf8(content);
+  } catch (error) {
+    if (!hasCode(error, 'CONFIGURATION')) throw error;
+    throw new BundleError('CONFIGURATION', error.message, { hint: error.hint, subject: path });
   }
 }

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { open, realpath, rename, rm } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Credentials } from '../core/credentials.ts';
-import { BundleError, systemCode, writeError } from '../core/errors.ts';
+import { BundleError, systemCode } from '../core/errors.ts';
 import { isObject, type JsonObject } from '../core/json.ts';
 import { makeFolder } from '../files/folder.ts';
+import { onDisk, writeWhole } from '../files/write-whole.ts';
 import { helperFor, type HelperCall, parseAuthFile, parseDocument } from './auth-entries.ts';
 import { type AuthFileOptions, placesOf, readAuthFile } from './auth-file.ts';
 import { eraseFromHelper, storeInHelper } from './helper.ts';
@@ -91,29 +92,19 @@ async function load(
 }
 
 async function replaceFile(path: string, document: JsonObject): Promise<void> {
-  let partial: string | undefined;
   try {
-    await makeFolder(dirname(path), 0o700);
-    const real = await resolveLink(path);
-    partial = `${real}.${randomUUID()}`;
-    const file = await open(partial, 'wx', 0o600);
-    try {
-      await file.writeFile(`${JSON.stringify(document, null, '\t')}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(partial, real);
+    const real = await onDisk('write', path, async () => {
+      await makeFolder(dirname(path), 0o700);
+      return resolveLink(path);
+    });
+    // A name of its own: somebody may log in to two registries at once.
+    const options = { mode: 0o600, temporary: `${real}.${randomUUID()}` };
+    await writeWhole(real, `${JSON.stringify(document, null, '\t')}\n`, options);
   } catch (error) {
-    if (partial !== undefined) await rm(partial, { force: true });
-    const failure = writeError('write the auth file', path, error);
-    const isDenied = ['EACCES', 'EPERM', 'EROFS'].includes(systemCode(error) ?? '');
-    throw isDenied
-      ? new BundleError('DISK', failure.message, {
-          cause: error,
-          hint: 'Name a file of your own with --authfile FILE.',
-        })
-      : failure;
+    const isDenied =
+      error instanceof BundleError &&
+      ['EACCES', 'EPERM', 'EROFS'].includes(systemCode(error.cause) ?? '');
+    throw isDenied ? error.withHint('Name a file of your own with --authfile FILE.') : error;
   }
 }
 

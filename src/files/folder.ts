@@ -1,7 +1,8 @@
-import { access, constants, mkdir, stat } from 'node:fs/promises';
+import { access, constants, mkdir, readdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
 import { BundleError, diskError, systemCode } from '../core/errors.ts';
+import { isFolder } from './look.ts';
 
 /**
  * Makes a folder, and those above it that are missing. Node's own recursive mkdir never ends where
@@ -20,13 +21,12 @@ export async function makeFolder(folder: string, mode = 0o777): Promise<void> {
   }
 }
 
-/** @throws BundleError DISK where nobody can tell. */
-export async function isFolder(path: string): Promise<boolean> {
+/** The names in a folder, sorted. @throws BundleError NOT_FOUND, DISK */
+export async function listFolder(folder: string): Promise<readonly string[]> {
   try {
-    return (await stat(path)).isDirectory();
+    return (await readdir(folder)).sort();
   } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return false;
-    throw diskError('look at', path, error);
+    throw diskError('read the folder', folder, error);
   }
 }
 

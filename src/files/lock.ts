@@ -3,15 +3,18 @@ import { hostname } from 'node:os';
 import { kill, pid as ownPid } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { utf8 } from '../core/bytes.ts';
 import { anySignal } from '../core/concurrency.ts';
 import { BundleError, diskError, systemCode, writeError } from '../core/errors.ts';
 import { createFile } from './own-file.ts';
+import { readSmallFile } from './small-file.ts';
 
 const HEARTBEAT_MS = 10_000;
 /** A lock that has not been touched for so long was left behind, wherever its owner ran. */
 const SILENCE_MS = 60_000;
 /** Another process may be clearing the same stale lock away. */
 const ATTEMPTS = 5;
+const MAX_LOCK_BYTES = 4096;
 /** To look at a lock once more and remove it takes less. */
 const TURN_MS = 50;
 
@@ -64,7 +67,7 @@ export async function withLock<T>(
  * that the folder is gone.
  */
 async function beat(lockPath: string, self: Owner, lost: AbortController): Promise<void> {
-  const text = await readFile(lockPath, 'utf8').catch(() => '');
+  const text = await textOf(lockPath);
   // Written, not touched: then the file server's clock says when.
   if (text === format(self)) await writeFile(lockPath, text, { flag: 'r+' }).catch(() => undefined);
   else if (text !== '') lost.abort(held(lockPath, parseOwner(text)));
@@ -86,7 +89,7 @@ async function acquire(lockPath: string, self: Owner): Promise<void> {
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') throw writeError('write', lockPath, error);
     }
-    const found = await readFile(lockPath, 'utf8').catch(() => ''); // gone again, most likely
+    const found = await textOf(lockPath); // gone again, most likely
     const owner = parseOwner(found);
     if (attempt >= ATTEMPTS || !(await isStale(lockPath, owner, self))) throw held(lockPath, owner);
     await clearAway(lockPath, found);
@@ -110,11 +113,15 @@ async function clearAway(lockPath: string, stale: string): Promise<void> {
     return;
   }
   try {
-    if ((await readFile(lockPath, 'utf8').catch(() => '')) === stale)
-      await rm(lockPath, { force: true });
+    if ((await textOf(lockPath)) === stale) await rm(lockPath, { force: true });
   } finally {
     await rm(turnPath, { force: true });
   }
+}
+
+/** What a lock says; nothing where it cannot be read: it may lie on somebody else's medium. */
+async function textOf(lockPath: string): Promise<string> {
+  return readSmallFile(lockPath, MAX_LOCK_BYTES).then(utf8, () => '');
 }
 
 function parseOwner(text: string): Partial<Owner> {

@@ -1,6 +1,6 @@
 import { constants, type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 
-import { BundleError, diskError, systemCode } from '../core/errors.ts';
+import { BundleError, diskError, systemCode, writeError } from '../core/errors.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, O_NONBLOCK } = constants;
 
@@ -38,6 +38,15 @@ export async function reopenFile(path: string): Promise<FileHandle> {
 export async function renameFile(from: string, to: string): Promise<void> {
   await isFileThere(from);
   await rename(from, to);
+}
+
+/** Removes a file, if it is there. @throws BundleError DISK */
+export async function removeFile(path: string): Promise<void> {
+  try {
+    await rm(path, { force: true });
+  } catch (error) {
+    throw writeError('remove', path, error);
+  }
 }
 
 /**

@@ -1,17 +1,69 @@
-import { readFile, stat } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 
 import { BundleError, diskError } from '../core/errors.ts';
+import { openRegular } from './open-regular.ts';
+
+/** How much of a pipe is read at first; more is asked for where there is more. */
+const FIRST = 64 * 1024;
 
 /**
- * A small file, whole.
- * @throws BundleError NOT_FOUND, DISK; CONFIGURATION when it is larger than `limit` bytes.
+ * A small file, whole, from a place that this program or others have filled. Nothing is read of a
+ * pipe or a device there: it could be waited for without end.
+ * @throws BundleError NOT_FOUND, DISK; CONFIGURATION for what is no file, or larger than `limit`
+ * bytes.
  */
 export async function readSmallFile(path: string, limit: number): Promise<Uint8Array> {
   try {
-    const { size } = await stat(path);
-    if (size <= limit) return await readFile(path);
+    const opened = await openRegular(path);
+    if (opened !== undefined) return await readToEnd(opened.file, { path, limit, ...opened });
   } catch (error) {
-    throw diskError('read', path, error);
+    throw error instanceof BundleError ? error : diskError('read', path, error);
+  }
+  throw new BundleError('CONFIGURATION', `${path} is no file`, {
+    expected: 'a file',
+    got: 'a pipe, a device or a socket',
+    hint: 'Find out who has put it there, and put a file in its place.',
+  });
+}
+
+/**
+ * A small file, whole, that somebody has named. It may be a pipe, as in
+ * `--authfile <(vault read …)`.
+ * @param what it is, for messages: `the auth file`.
+ * @throws BundleError NOT_FOUND, DISK; CONFIGURATION when it is larger than `limit` bytes.
+ */
+export async function readGivenFile(
+  path: string,
+  limit: number,
+  what?: string,
+): Promise<Uint8Array> {
+  const named = what === undefined ? path : `${what} ${path}`;
+  try {
+    const file = await open(path, 'r');
+    return await readToEnd(file, { path: named, limit, size: FIRST });
+  } catch (error) {
+    throw error instanceof BundleError ? error : diskError('read', named, error);
+  }
+}
+
+/** Reads at most one byte more than may be there, and closes the file. */
+async function readToEnd(
+  file: FileHandle,
+  { path, limit, size }: { readonly path: string; readonly limit: number; readonly size: number },
+): Promise<Uint8Array> {
+  try {
+    let buffer = Buffer.allocUnsafeSlow(Math.min(size, limit) + 1);
+    for (let length = 0; length <= limit;) {
+      const { bytesRead } = await file.read(buffer, length, buffer.length - length, null);
+      if (bytesRead === 0) return buffer.subarray(0, length);
+      length += bytesRead;
+      if (length < buffer.length) continue;
+      const larger = Buffer.allocUnsafeSlow(Math.min(Math.max(2 * length, FIRST), limit + 1));
+      buffer.copy(larger);
+      buffer = larger;
+    }
+  } finally {
+    await file.close();
   }
   throw new BundleError('CONFIGURATION', `${path} is larger than ${limit} bytes`, {
     hint: 'It is not the kind of file that it should be.',

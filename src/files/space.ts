@@ -1,7 +1,15 @@
-import { stat, statfs } from 'node:fs/promises';
+import type { StatsFs } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 
-import { BundleError, diskError, systemCode } from '../core/errors.ts';
+import { BundleError, diskError } from '../core/errors.ts';
 import { existingFolder } from './folder.ts';
+import { sizeOf } from './look.ts';
+
+/**
+ * What `statfs` calls FAT: the kernel's MSDOS_SUPER_MAGIC (linux/magic.h). exFAT has another
+ * number, and no such limit.
+ */
+const FAT = 0x4d44;
 
 export interface Space {
   /** Bytes that are needed. */
@@ -20,14 +28,9 @@ export async function checkSpace(
   needed: number,
   replaced: readonly string[] = [],
 ): Promise<Space> {
-  let free: number;
-  try {
-    const { bavail, bsize } = await statfs(await existingFolder(folder));
-    free = bavail * bsize;
-    for (const path of replaced) free += await sizeOf(path);
-  } catch (error) {
-    throw diskError('look at', folder, error);
-  }
+  const { bavail, bsize } = await fileSystemOf(folder);
+  let free = bavail * bsize;
+  for (const path of replaced) free += (await sizeOf(path)) ?? 0;
   if (free < needed) {
     throw new BundleError(
       'DISK',
@@ -42,11 +45,16 @@ export async function checkSpace(
   return { needed, free };
 }
 
-async function sizeOf(path: string): Promise<number> {
+/** Whether a folder is on FAT, which holds no large files. @throws BundleError DISK */
+export async function isOnFat(folder: string): Promise<boolean> {
+  return (await fileSystemOf(folder)).type === FAT;
+}
+
+async function fileSystemOf(folder: string): Promise<StatsFs> {
+  const existing = await existingFolder(folder);
   try {
-    return (await stat(path)).size;
+    return await statfs(existing);
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return 0;
-    throw error;
+    throw diskError('look at', folder, error);
   }
 }

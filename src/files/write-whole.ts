@@ -1,8 +1,21 @@
-import { open } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, link, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { BundleError, writeError } from '../core/errors.ts';
+import { BundleError, systemCode, writeError } from '../core/errors.ts';
 import { createFile, PARTIAL_SUFFIX, renameFile } from './own-file.ts';
+
+/**
+ * What file systems answer that have no hard links, as FAT: what is written there is seen before it
+ * is whole.
+ */
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+export interface WriteOptions {
+  readonly mode?: number;
+  /** What the file is called until it is whole: one name for all runs, unless it is given here. */
+  readonly temporary?: string;
+}
 
 /**
  * Writes a small file whole or not at all: temporary name, sync, rename. @throws BundleError DISK
@@ -10,20 +23,53 @@ import { createFile, PARTIAL_SUFFIX, renameFile } from './own-file.ts';
 export async function writeWhole(
   path: string,
   content: Uint8Array | string,
-  mode = 0o644,
+  { mode = 0o644, temporary = `${path}${PARTIAL_SUFFIX}` }: WriteOptions = {},
 ): Promise<void> {
   await onDisk('write', path, async () => {
-    const temporary = `${path}${PARTIAL_SUFFIX}`;
-    const file = await createFile(temporary, mode);
+    await fill(await createFile(temporary, mode), temporary, content);
     try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
+      await renameFile(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw error;
     }
-    await renameFile(temporary, path);
   });
   await syncFolder(dirname(path));
+}
+
+/**
+ * Writes a small file that is not there yet: nothing is ever overwritten. Whoever finds the file
+ * finds it whole, since it gets its name when its content is there.
+ * @throws BundleError; Error of the system, EEXIST where something has the name.
+ */
+export async function writeNew(
+  path: string,
+  content: Uint8Array | string,
+  mode: number,
+): Promise<void> {
+  const partial = `${path}.${randomUUID()}`;
+  try {
+    await fill(await open(partial, 'wx', mode), partial, content);
+    await link(partial, path);
+  } catch (error) {
+    if (!NO_LINKS.has(systemCode(error) ?? '')) throw error;
+    await fill(await open(path, 'wx', mode), path, content);
+  } finally {
+    await rm(partial, { force: true });
+  }
+}
+
+/** Writes a file that was just made, and closes it; what cannot be written whole is removed. */
+async function fill(file: FileHandle, path: string, content: Uint8Array | string): Promise<void> {
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } catch (error) {
+    await rm(path, { force: true }).catch(() => undefined);
+    throw error;
+  } finally {
+    await file.close();
+  }
 }
 
 /**

@@ -1,11 +1,10 @@
-import { createReadStream } from 'node:fs';
-
 import { parseAllDocuments } from 'yaml';
 
-import { readAll, utf8 } from '../core/bytes.ts';
-import { BundleError, diskError } from '../core/errors.ts';
+import { utf8 } from '../core/bytes.ts';
+import { BundleError, hasCode } from '../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../core/json.ts';
 import { MAX_CONFIGURATION_BYTES } from '../core/limits.ts';
+import { readGivenFile } from '../files/small-file.ts';
 import { isPlace, type PullKind, type RegistryRule } from './rules.ts';
 
 /**
@@ -29,11 +28,9 @@ export async function loadMirrorSets(paths: readonly string[]): Promise<readonly
   for (const path of paths) {
     let text: string;
     try {
-      text = utf8(await readAll(createReadStream(path), MAX_CONFIGURATION_BYTES, path));
+      text = utf8(await readGivenFile(path, MAX_CONFIGURATION_BYTES));
     } catch (error) {
-      throw error instanceof BundleError
-        ? refused(path, error.message)
-        : diskError('read', path, error);
+      throw hasCode(error, 'CONFIGURATION') ? refused(path, error.message) : error;
     }
     for (const rule of parseMirrorSets(text, path)) {
       const known = rules.get(rule.prefix);

@@ -1,10 +1,11 @@
-import { createReadStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TomlTable, TomlValue } from 'smol-toml';
-import { readAll, utf8 } from '../core/bytes.ts';
-import { BundleError, diskError, systemCode } from '../core/errors.ts';
+import { utf8 } from '../core/bytes.ts';
+import { BundleError, diskError, hasCode } from '../core/errors.ts';
 import { MAX_CONFIGURATION_BYTES } from '../core/limits.ts';
+import { listFolder } from '../files/folder.ts';
+import { ifThere, isThere } from '../files/look.ts';
+import { readGivenFile } from '../files/small-file.ts';
 import { isPlace, type Mirror, type PullKind, type RegistryRule } from './rules.ts';
 
 /** What of containers-registries.conf(5) matters to a program that is given full names. */
@@ -42,7 +43,7 @@ export async function loadRegistriesConf({
     throw diskError('read', named, Object.assign(new Error(), { code: 'ENOENT' }));
   }
   const user = join(home, '.config/containers');
-  const hasOwn = await exists(join(user, 'registries.conf'));
+  const hasOwn = await isThere(join(user, 'registries.conf'));
   const paths = [
     join(hasOwn ? user : SYSTEM, 'registries.conf'),
     ...(hasOwn ? [] : await dropIns(join(SYSTEM, 'registries.conf.d'))),
@@ -179,35 +180,17 @@ function isTable(value: TomlValue | undefined): value is TomlTable {
 }
 
 async function dropIns(folder: string): Promise<readonly string[]> {
-  try {
-    const names = await readdir(folder);
-    return names
-      .filter((name) => name.endsWith('.conf'))
-      .toSorted()
-      .map((name) => join(folder, name));
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return [];
-    throw diskError('read the folder', folder, error);
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch {
-    return false;
-  }
+  const names = (await ifThere(listFolder(folder), ['ENOENT', 'ENOTDIR'])) ?? [];
+  return names.filter((name) => name.endsWith('.conf')).map((name) => join(folder, name));
 }
 
 /** `undefined` where there is no such file. */
 async function readText(path: string): Promise<string | undefined> {
   try {
-    return utf8(await readAll(createReadStream(path), MAX_CONFIGURATION_BYTES, path));
+    const content = await ifThere(readGivenFile(path, MAX_CONFIGURATION_BYTES));
+    return content && utf8(content);
   } catch (error) {
-    if (error instanceof BundleError) throw refused(path, error.message);
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw diskError('read', path, error);
+    throw hasCode(error, 'CONFIGURATION') ? refused(path, error.message) : error;
   }
 }
 

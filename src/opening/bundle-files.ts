@@ -1,10 +1,10 @@
-import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
 import { bundleOfName, PATCH_SUFFIX } from '../bundle/format/names.ts';
 import { PARTIAL_SUFFIX } from '../files/own-file.ts';
-import { BundleError, diskError } from '../core/errors.ts';
-import { isFolder } from '../files/folder.ts';
+import { BundleError } from '../core/errors.ts';
+import { listFolder } from '../files/folder.ts';
+import { isFolder } from '../files/look.ts';
 
 /** The physical files of one bundle. */
 export interface BundleFiles {
@@ -47,7 +47,7 @@ export async function findBundleFiles(paths: readonly string[]): Promise<FoundFi
 
 /** The one bundle in a folder, and patches for it. */
 async function bundlesIn(folder: string): Promise<readonly BundleFiles[]> {
-  const names = await namesIn(folder);
+  const names = await listFolder(folder);
   const found = [...groups(names)].map(([name, files]) => ({
     path: join(folder, nameOf(name)),
     files: files.map((file) => join(folder, file)),
@@ -79,7 +79,7 @@ async function volumesBeside(path: string): Promise<BundleFiles> {
   const named = bundleOfName(basename(path));
   if (named?.number === undefined) return { path, files: [path] };
   const folder = dirname(path);
-  const files = groups(await namesIn(folder)).get(setName(named.bundle)) ?? [];
+  const files = groups(await listFolder(folder)).get(setName(named.bundle)) ?? [];
   return {
     path: join(folder, named.bundle),
     files: [...new Set([basename(path), ...files])].map((file) => join(folder, file)),
@@ -109,12 +109,4 @@ function setName(bundle: string): string {
 
 function nameOf(group: string): string {
   return group.endsWith(SET_MARK) ? group.slice(0, -SET_MARK.length) : group;
-}
-
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return (await readdir(folder)).sort();
-  } catch (error) {
-    throw diskError('read', folder, error);
-  }
 }

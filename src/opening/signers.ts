@@ -1,11 +1,12 @@
-import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import type { SealedBundle } from '../bundle/reading/sealed.ts';
 import { decodeSignatureFile } from '../bundle/format/signature-file.ts';
-import { BundleError, diskError, hasCode } from '../core/errors.ts';
+import { BundleError } from '../core/errors.ts';
 import { MAX_KEY_BYTES } from '../core/limits.ts';
-import { readSmallFile } from '../files/small-file.ts';
+import { listFolder } from '../files/folder.ts';
+import { ifThere } from '../files/look.ts';
+import { readGivenFile, readSmallFile } from '../files/small-file.ts';
 import { SignerKey } from '../trust/keys.ts';
 import { TrustedKeys } from '../trust/trusted-keys.ts';
 import type { Context } from '../core/context.ts';
@@ -124,19 +125,15 @@ async function trustedKeys(
 ): Promise<readonly SignerKey[]> {
   const trusted = [...(await trustedKeysOf(context).list())];
   for (const path of files)
-    trusted.push(SignerKey.parse(await readSmallFile(path, MAX_KEY_BYTES), path));
+    trusted.push(SignerKey.parse(await readGivenFile(path, MAX_KEY_BYTES), path));
   return trusted;
 }
 
 /** The public half of the user's own key: to recognise what they packed themselves. */
 async function ownPublicKey({ configFolder }: Context): Promise<SignerKey | undefined> {
   const path = join(configFolder, 'signing-key.pub');
-  try {
-    return SignerKey.parse(await readSmallFile(path, MAX_KEY_BYTES), path);
-  } catch (error) {
-    if (hasCode(error, 'NOT_FOUND')) return undefined;
-    throw error;
-  }
+  const content = await ifThere(readSmallFile(path, MAX_KEY_BYTES));
+  return content && SignerKey.parse(content, path);
 }
 
 /**
@@ -164,11 +161,6 @@ async function readCountersigners(
 }
 
 async function signatureFiles(folder: string, prefix: string): Promise<readonly string[]> {
-  try {
-    return (await readdir(folder))
-      .filter((name) => name.startsWith(prefix) && name.endsWith('.sig'))
-      .sort();
-  } catch (error) {
-    throw diskError('read', folder, error);
-  }
+  const names = await listFolder(folder);
+  return names.filter((name) => name.startsWith(prefix) && name.endsWith('.sig'));
 }

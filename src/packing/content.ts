@@ -3,7 +3,7 @@ import { patchName } from '../bundle/format/names.ts';
 import { type DescribedBundle, describeBundle } from '../bundle/format/plan.ts';
 import { hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
-import { readSmallFile } from '../files/small-file.ts';
+import { readGivenFile } from '../files/small-file.ts';
 import { type Closure, contentsOf } from '../kinds/closure.ts';
 
 /** What goes into a file, and what the file is called before `.tar.zst`. */
@@ -23,7 +23,7 @@ export function wholeContent(closure: Closure, name: string): PackedContent {
  * CONFIGURATION, NOT_FOUND, DISK.
  */
 export async function patchContent(closure: Closure, damageFile: string): Promise<PackedContent> {
-  const wanted = parseDamageMap(await readSmallFile(damageFile, MAX_DAMAGE_BYTES), damageFile);
+  const wanted = parseDamageMap(await readGivenFile(damageFile, MAX_DAMAGE_BYTES), damageFile);
   const whole = contentsOf(wanted.name, closure);
   const { bundleDigest } = describeBundle(whole);
   if (wanted.bundleDigest !== bundleDigest) {

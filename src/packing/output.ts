@@ -1,10 +1,10 @@
-import { statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 import { BUNDLE_SUFFIX, isBundleName, stemOf } from '../bundle/format/names.ts';
 import { FAT32_MAX_FILE } from '../bundle/format/volume-sizes.ts';
-import { BundleError, diskError } from '../core/errors.ts';
-import { existingFolder, isFolder } from '../files/folder.ts';
+import { BundleError } from '../core/errors.ts';
+import { isFolder } from '../files/look.ts';
+import { isOnFat } from '../files/space.ts';
 
 /** Where a bundle is written: a folder, or the file itself, whose name is then that of the bundle. */
 export interface Output {
@@ -38,20 +38,12 @@ export function bundlePath({ folder }: Output, name: string): string {
   return join(folder, `${name}${BUNDLE_SUFFIX}`);
 }
 
-/** What `statfs` calls FAT: the kernel's MSDOS_SUPER_MAGIC (linux/magic.h). exFAT has another number, and no such limit. */
-const FAT = 0x4d44;
-
 /**
  * The largest file that a folder's file system holds; `undefined` where no limit matters.
  * @throws BundleError DISK
  */
 export async function largestFile(folder: string): Promise<number | undefined> {
-  try {
-    const { type } = await statfs(await existingFolder(folder));
-    return type === FAT ? FAT32_MAX_FILE : undefined;
-  } catch (error) {
-    throw diskError('look at', folder, error);
-  }
+  return (await isOnFat(folder)) ? FAT32_MAX_FILE : undefined;
 }
 
 /**

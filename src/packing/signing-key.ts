@@ -1,13 +1,16 @@
-import { randomUUID } from 'node:crypto';
-import { link, open, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import type { Seal } from '../bundle/format/plan.ts';
 import { encodeSignatureFile } from '../bundle/format/signature-file.ts';
+import { utf8 } from '../core/bytes.ts';
 import type { Context } from '../core/context.ts';
-import { BundleError, diskError, hasCode, systemCode, writeError } from '../core/errors.ts';
+import { BundleError, hasCode, systemCode, writeError } from '../core/errors.ts';
+import { MAX_KEY_BYTES } from '../core/limits.ts';
 import { type KeyType, SigningKey } from '../trust/keys.ts';
 import { prepareFolder } from '../files/folder.ts';
+import { ifThere } from '../files/look.ts';
+import { readGivenFile } from '../files/small-file.ts';
+import { writeNew } from '../files/write-whole.ts';
 
 export interface KeySource {
   /** A PEM file; without it the user's own key is used. */
@@ -15,12 +18,6 @@ export interface KeySource {
   /** Asked only for an encrypted key. */
   readonly passphrase: () => Promise<string | undefined>;
 }
-
-/**
- * What file systems answer that have no hard links, as FAT: what is written there is seen before it
- * is whole.
- */
-const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 /** The user's own signing key. */
 export function ownKeyPath(configFolder: string): string {
@@ -37,13 +34,10 @@ export async function loadSigningKey(
   configFolder: string,
 ): Promise<SigningKey | undefined> {
   const path = source.keyFile ?? ownKeyPath(configFolder);
-  let pem: string;
-  try {
-    pem = await readFile(path, 'utf8');
-  } catch (error) {
-    if (source.keyFile === undefined && systemCode(error) === 'ENOENT') return undefined;
-    throw diskError('read', path, error);
-  }
+  const reading = readGivenFile(path, MAX_KEY_BYTES);
+  const content = source.keyFile === undefined ? await ifThere(reading) : await reading;
+  if (content === undefined) return undefined;
+  const pem = utf8(content);
   return SigningKey.parse(
     pem,
     path,
@@ -117,28 +111,4 @@ export async function saveKeyPair(
     throw writeError('write', path, error);
   }
   return publicPath;
-}
-
-/** Whoever finds the file finds it whole: it gets its name when its content is there. */
-async function writeNew(path: string, content: string, mode: number): Promise<void> {
-  const partial = `${path}.${randomUUID()}`;
-  try {
-    await writeTo(partial, content, mode);
-    await link(partial, path);
-  } catch (error) {
-    if (!NO_LINKS.has(systemCode(error) ?? '')) throw error;
-    await writeTo(path, content, mode);
-  } finally {
-    await rm(partial, { force: true });
-  }
-}
-
-async function writeTo(path: string, content: string, mode: number): Promise<void> {
-  const file = await open(path, 'wx', mode);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }

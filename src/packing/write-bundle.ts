@@ -1,14 +1,15 @@
-import { access, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import { stemOf, volumeNames } from '../bundle/format/names.ts';
 import type { BundlePlan } from '../bundle/format/plan.ts';
 import type { FinishedVolume } from '../bundle/writing/writer.ts';
+import { utf8 } from '../core/bytes.ts';
 import { hexOf } from '../core/digest.ts';
-import { BundleError, diskError, hasCode, writeError } from '../core/errors.ts';
+import { BundleError } from '../core/errors.ts';
 import { RateLimit } from '../transfer/rate.ts';
 import { readAhead } from '../transfer/read-ahead.ts';
-import { isFileThere, PARTIAL_SUFFIX } from '../files/own-file.ts';
+import { ifThere, isThere } from '../files/look.ts';
+import { isFileThere, PARTIAL_SUFFIX, removeFile } from '../files/own-file.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import { readSmallFile } from '../files/small-file.ts';
 import { type BegunFile, checkCut, removeBegun } from './resume/begun.ts';
@@ -157,38 +158,20 @@ export async function dropBegun(path: string, begun: readonly BegunFile[]): Prom
 
 /** A run that starts over, or has finished, is bound to no size. @throws BundleError DISK */
 async function forgetVolumeSize(path: string): Promise<void> {
-  try {
-    await rm(volumeSizeFile(path), { force: true });
-  } catch (error) {
-    throw writeError('remove', volumeSizeFile(path), error);
-  }
+  await removeFile(volumeSizeFile(path));
 }
 
 async function checkVolumeSize({ path, volumeSize, begun }: WriteRequest): Promise<void> {
   if (begun.length === 0) return;
-  try {
-    const said = Buffer.from(await readSmallFile(volumeSizeFile(path), 64))
-      .toString()
-      .trim();
-    if (said === String(volumeSize)) return;
-    throw new BundleError('USAGE', `${basename(path)} was begun with volumes of ${said} bytes`, {
-      hint: 'Give the --volume-size that was given before. --restart starts over and drops it; another folder keeps both.',
-    });
-  } catch (error) {
-    if (!hasCode(error, 'NOT_FOUND')) throw error;
-  }
+  const content = await ifThere(readSmallFile(volumeSizeFile(path), 64));
+  if (content === undefined) return;
+  const said = utf8(content).trim();
+  if (said === String(volumeSize)) return;
+  throw new BundleError('USAGE', `${basename(path)} was begun with volumes of ${said} bytes`, {
+    hint: 'Give the --volume-size that was given before. --restart starts over and drops it; another folder keeps both.',
+  });
 }
 
 async function rememberVolumeSize({ path, plan, volumeSize }: WriteRequest): Promise<void> {
   if (plan.volumes.length > 1) await writeWhole(volumeSizeFile(path), `${String(volumeSize)}\n`);
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if (hasCode(diskError('look at', path, error), 'NOT_FOUND')) return false;
-    throw diskError('look at', path, error);
-  }
 }

@@ -1,10 +1,10 @@
-import { createReadStream } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { readAll } from '../core/bytes.ts';
 import { mapLimited } from '../core/concurrency.ts';
 import { type Digest, digestOf, hexOf } from '../core/digest.ts';
-import { BundleError, diskError, systemCode } from '../core/errors.ts';
+import { BundleError, hasCode } from '../core/errors.ts';
 import { MAX_SIGNATURE_BYTES } from '../core/limits.ts';
+import { ifThere } from '../files/look.ts';
+import { readSmallFile } from '../files/small-file.ts';
 import { fetchPublicFile } from './registry/http/public-file.ts';
 import { Transport, type TransportOptions } from './registry/http/transport.ts';
 
@@ -70,7 +70,7 @@ async function readStore(
       const url = new URL(`signature-${number}`, folder);
       const bytes =
         url.protocol === 'file:'
-          ? await readFile(url)
+          ? await readStored(pathOf(url))
           : await fetchPublicFile(http, url, MAX_SIGNATURE_BYTES, signal);
       if (bytes === undefined) break;
       signatures.push(bytes);
@@ -82,14 +82,13 @@ async function readStore(
   return { signatures, failures: [] };
 }
 
-async function readFile(url: URL): Promise<Uint8Array | undefined> {
-  const path = pathOf(url);
+/** A store that is a folder gives what is too large the code that one on the network gives it. */
+async function readStored(path: string): Promise<Uint8Array | undefined> {
   try {
-    return await readAll(createReadStream(path), MAX_SIGNATURE_BYTES, path);
-  } catch (cause) {
-    if (cause instanceof BundleError) throw cause;
-    if (systemCode(cause) === 'ENOENT') return undefined;
-    throw diskError('read the signature', path, cause);
+    return await ifThere(readSmallFile(path, MAX_SIGNATURE_BYTES));
+  } catch (error) {
+    if (!hasCode(error, 'CONFIGURATION')) throw error;
+    throw new BundleError('CONTENT_MISMATCH', error.message, { cause: error, hint: error.hint });
   }
 }
 

@@ -1,10 +1,12 @@
-import { chmod, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { BundleError, diskError, systemCode, writeError } from '../core/errors.ts';
+import { BundleError } from '../core/errors.ts';
 import { MAX_KEY_BYTES } from '../core/limits.ts';
-import { makeFolder } from '../files/folder.ts';
+import { listFolder, prepareFolder } from '../files/folder.ts';
+import { ifThere } from '../files/look.ts';
+import { removeFile } from '../files/own-file.ts';
 import { readSmallFile } from '../files/small-file.ts';
+import { writeWhole } from '../files/write-whole.ts';
 import { SignerKey } from './keys.ts';
 
 /** The keys whose bundles this user accepts: a folder of `<key id>.pub` files. */
@@ -23,30 +25,19 @@ export class TrustedKeys {
   }
 
   async #entries(): Promise<readonly { readonly path: string; readonly key: SignerKey }[]> {
-    let names: string[];
-    try {
-      names = await readdir(this.folder);
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT') return [];
-      throw diskError('read', this.folder, error);
-    }
+    const names = (await ifThere(listFolder(this.folder))) ?? [];
     const entries: { path: string; key: SignerKey }[] = [];
-    for (const name of names.filter((candidate) => candidate.endsWith('.pub')).sort()) {
+    for (const name of names.filter((candidate) => candidate.endsWith('.pub'))) {
       const path = join(this.folder, name);
       entries.push({ path, key: SignerKey.parse(await readSmallFile(path, MAX_KEY_BYTES), path) });
     }
     return entries;
   }
 
+  /** @throws BundleError DISK */
   async add(key: SignerKey): Promise<void> {
-    const path = this.#pathOf(key);
-    try {
-      await makeFolder(this.folder, 0o700);
-      await writeFile(path, key.pem, { mode: 0o644 });
-      await chmod(path, 0o644);
-    } catch (error) {
-      throw writeError('write', path, error);
-    }
+    await prepareFolder(this.folder, 0o700);
+    await writeWhole(this.#pathOf(key), key.pem);
   }
 
   /**
@@ -70,13 +61,7 @@ export class TrustedKeys {
       throw new BundleError('USAGE', `several trusted keys begin with ${prefix}`, {
         hint: 'Give more digits.',
       });
-    for (const { path } of entries) {
-      try {
-        await rm(path);
-      } catch (error) {
-        throw writeError('remove', path, error);
-      }
-    }
+    for (const { path } of entries) await removeFile(path);
     return found.key;
   }
 

@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises';
-
-import { diskError } from '../core/errors.ts';
+import { MAX_KEY_BYTES } from '../core/limits.ts';
+import { readGivenFile } from '../files/small-file.ts';
 import { type KeyType, SignerKey, SigningKey } from '../trust/keys.ts';
 import type { Context } from '../core/context.ts';
-import { prepareFolder } from '../files/folder.ts';
 import { trustedKeysOf } from '../opening/signers.ts';
 import { ownKeyPath, saveKeyPair } from '../packing/signing-key.ts';
 
@@ -39,16 +37,8 @@ export async function trustAdd(
 ): Promise<readonly KeyReport[]> {
   const trusted = trustedKeysOf(context);
   const keys = [];
-  for (const path of paths) {
-    let pem: string;
-    try {
-      pem = await readFile(path, 'utf8');
-    } catch (error) {
-      throw diskError('read', path, error);
-    }
-    keys.push(SignerKey.parse(pem, path));
-  }
-  await prepareFolder(trusted.folder, 0o700);
+  for (const path of paths)
+    keys.push(SignerKey.parse(await readGivenFile(path, MAX_KEY_BYTES), path));
   for (const key of keys) await trusted.add(key);
   return keys.map(described);
 }

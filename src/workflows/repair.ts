@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 
 import { volumeNames } from '../bundle/format/names.ts';
@@ -6,8 +5,9 @@ import type { Fault } from '../bundle/reading/fault.ts';
 import { volumesMissing } from '../bundle/reading/found-volumes.ts';
 import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
-import { BundleError, diskError, gravest, hasCode, systemCode } from '../core/errors.ts';
+import { BundleError, gravest, hasCode } from '../core/errors.ts';
 import { prepareFolder } from '../files/folder.ts';
+import { identityOf } from '../files/look.ts';
 import { withLock } from '../files/lock.ts';
 import { PARTIAL_SUFFIX } from '../files/own-file.ts';
 import type { Closure } from '../kinds/closure.ts';
@@ -128,19 +128,5 @@ async function refuseOverwriting(
     throw new BundleError('USAGE', `${name} is the damaged bundle itself`, {
       hint: 'Name another folder.',
     });
-  }
-}
-
-/**
- * What a file is the same by under every name; `undefined` for one that is not there. @throws
- * BundleError DISK
- */
-async function identityOf(path: string): Promise<string | undefined> {
-  try {
-    const { dev, ino } = await stat(path, { bigint: true });
-    return `${dev} ${ino}`;
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw diskError('look at', path, error);
   }
 }

@@ -5,7 +5,7 @@ import type { Fault } from '../bundle/reading/fault.ts';
 import { volumesMissing } from '../bundle/reading/found-volumes.ts';
 import type { Context } from '../core/context.ts';
 import { BundleError, gravest } from '../core/errors.ts';
-import { isFolder } from '../files/folder.ts';
+import { isFolder } from '../files/look.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import { type Audited, auditLayers, imagesHitBy } from '../opening/audit.ts';
 import { damageMapOf } from '../opening/damage.ts';

@@ -1,6 +1,7 @@
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 
-import { BundleError, diskError } from '../../core/errors.ts';
+import { type BundleError, diskError, systemCode } from '../../core/errors.ts';
+import { openRegular } from '../../files/open-regular.ts';
 import { BLOCK_SIZE } from '../format/frames.ts';
 import { piecesOf, storedOffset } from '../format/stored.ts';
 import { unusable } from '../format/unusable.ts';
@@ -146,16 +147,14 @@ class DiskSource implements ByteSource {
 
   static async open(path: string): Promise<DiskSource> {
     try {
-      // A pipe would be waited for without end.
-      if (!(await stat(path)).isFile())
-        throw unusable(`${path} is no file`, {
-          hint: 'A bundle is what `bundle pack` writes; - reads a pipe.',
-        });
-      const handle = await open(path, 'r');
-      return new DiskSource(path, (await handle.stat()).size, handle);
+      const opened = await openRegular(path);
+      if (opened !== undefined) return new DiskSource(path, opened.size, opened.file);
     } catch (error) {
-      throw error instanceof BundleError ? error : diskError('open', path, error);
+      if (systemCode(error) !== 'EISDIR') throw diskError('open', path, error);
     }
+    throw unusable(`${path} is no file`, {
+      hint: 'A bundle is what `bundle pack` writes; - reads a pipe.',
+    });
   }
 
   async fill(buffer: Uint8Array, offset: number): Promise<void> {

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
-
 import type { Digest } from '../../core/digest.ts';
-import { BundleError, diskError } from '../../core/errors.ts';
+import { BundleError } from '../../core/errors.ts';
+import { MAX_KEY_BYTES } from '../../core/limits.ts';
+import { readGivenFile } from '../../files/small-file.ts';
 import { PINNED_RELEASE_KEYS } from '../../trust/pinned-release-keys.ts';
 import { readReleaseKeys, type ReleaseKeys } from '../../trust/release-keys.ts';
 import { type ReleaseSignature, verifyReleaseSignatures } from '../../trust/release-signature.ts';
@@ -12,13 +12,8 @@ import { type ReleaseSignature, verifyReleaseSignatures } from '../../trust/rele
  */
 export async function loadReleaseKeys(files: readonly string[]): Promise<ReleaseKeys> {
   const given = [];
-  for (const path of files) {
-    try {
-      given.push({ name: path, content: await readFile(path) });
-    } catch (error) {
-      throw diskError('read', path, error);
-    }
-  }
+  for (const path of files)
+    given.push({ name: path, content: await readGivenFile(path, MAX_KEY_BYTES) });
   return readReleaseKeys([...PINNED_RELEASE_KEYS, ...given]);
 }
 

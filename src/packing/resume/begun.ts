@@ -1,4 +1,3 @@
-import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import { BundleFile } from '../../bundle/reading/file.ts';
@@ -8,10 +7,11 @@ import { type FoundHead, readFrontHead, readHeadCopy } from '../../bundle/readin
 import { bundleOfName, volumeNames } from '../../bundle/format/names.ts';
 import type { BundlePlan, Seal } from '../../bundle/format/plan.ts';
 import type { Cut } from '../../bundle/format/tail.ts';
-import { PARTIAL_SUFFIX } from '../../files/own-file.ts';
+import { listFolder } from '../../files/folder.ts';
+import { ifThere } from '../../files/look.ts';
+import { isFileThere, PARTIAL_SUFFIX, removeFile } from '../../files/own-file.ts';
 import { type Digest, digestOf, hexOf } from '../../core/digest.ts';
-import { BundleError, diskError, hasCode, writeError } from '../../core/errors.ts';
-import { isFileThere } from '../../files/own-file.ts';
+import { BundleError, hasCode } from '../../core/errors.ts';
 import type { SigningKey } from '../../trust/keys.ts';
 
 const HINT = '--restart starts over and drops it; another folder keeps both.';
@@ -33,13 +33,7 @@ export interface BegunFile {
  */
 export async function findBegun(path: string): Promise<readonly BegunFile[]> {
   const folder = dirname(path);
-  let names: readonly string[];
-  try {
-    names = await readdir(folder);
-  } catch (error) {
-    if (hasCode(diskError('read', folder, error), 'NOT_FOUND')) return [];
-    throw diskError('read', folder, error);
-  }
+  const names = (await ifThere(listFolder(folder))) ?? [];
   const files = names.flatMap((name): BegunFile[] => {
     const isFinished = !name.endsWith(PARTIAL_SUFFIX);
     const volume = isFinished ? name : name.slice(0, -PARTIAL_SUFFIX.length);
@@ -148,13 +142,7 @@ export async function checkCut(
 }
 
 export async function removeBegun(files: readonly BegunFile[]): Promise<void> {
-  for (const { path } of files) {
-    try {
-      await rm(path);
-    } catch (error) {
-      throw writeError('remove', path, error);
-    }
-  }
+  for (const { path } of files) await removeFile(path);
 }
 
 async function headOf(path: string, number: number): Promise<FoundHead | undefined> {

@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
 import { decodeSignatureFile } from '../../bundle/format/signature-file.ts';
@@ -6,7 +5,7 @@ import type { DescribedBundle, Seal } from '../../bundle/format/plan.ts';
 import type { FinishedVolume } from '../../bundle/writing/writer.ts';
 import { writeWhole } from '../../files/write-whole.ts';
 import { type Digest, hexOf, parseDigest } from '../../core/digest.ts';
-import { BundleError, hasCode, writeError } from '../../core/errors.ts';
+import { BundleError } from '../../core/errors.ts';
 import {
   asArray,
   asObject,
@@ -15,6 +14,8 @@ import {
   formatJson,
   parseStrictJson,
 } from '../../core/json.ts';
+import { ifThere } from '../../files/look.ts';
+import { removeFile } from '../../files/own-file.ts';
 import { readSmallFile } from '../../files/small-file.ts';
 import type { SigningKey } from '../../trust/keys.ts';
 import { checkedSeal } from './begun.ts';
@@ -112,12 +113,7 @@ export async function forgetCompletedSet(
 }
 
 export async function forgetSet(path: string, context: Context): Promise<void> {
-  const file = setFile(path, context);
-  try {
-    await rm(file, { force: true });
-  } catch (error) {
-    throw writeError('remove', file, error);
-  }
+  await removeFile(setFile(path, context));
 }
 
 function setFile(path: string, { configFolder }: Context): string {
@@ -125,12 +121,8 @@ function setFile(path: string, { configFolder }: Context): string {
 }
 
 async function readSet(file: string): Promise<ReturnType<typeof parseSet> | undefined> {
-  try {
-    return parseSet(await readSmallFile(file, MAX_SET_BYTES), file);
-  } catch (error) {
-    if (hasCode(error, 'NOT_FOUND')) return undefined;
-    throw error;
-  }
+  const content = await ifThere(readSmallFile(file, MAX_SET_BYTES));
+  return content && parseSet(content, file);
 }
 
 function parseSet(content: Uint8Array, file: string): StartedSet & { readonly digest: Digest } {

@@ -1,9 +1,8 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { streamOf } from '../../core/bytes.ts';
-import { BundleError, diskError, hasCode, systemCode, writeError } from '../../core/errors.ts';
+import { BundleError, hasCode, systemCode } from '../../core/errors.ts';
 import { asObject, parseStrictJson } from '../../core/json.ts';
-import { makeFolder } from '../../files/folder.ts';
+import { listFolder, prepareFolder } from '../../files/folder.ts';
 import { readSmallFile } from '../../files/small-file.ts';
 import { ingest, INGEST, removeLeftovers } from './ingest.ts';
 
@@ -42,11 +41,7 @@ export async function requireLayout(dir: string): Promise<void> {
  * @throws BundleError USAGE for a folder that holds something else, DISK when it cannot be written.
  */
 export async function initialiseLayout(dir: string): Promise<void> {
-  try {
-    await makeFolder(dir);
-  } catch (cause) {
-    throw writeError('make', dir, cause);
-  }
+  await prepareFolder(dir);
   const entries = await entriesOf(dir);
   if (!entries.includes('oci-layout')) {
     if (entries.some((name) => name !== INGEST)) {
@@ -63,10 +58,10 @@ export async function initialiseLayout(dir: string): Promise<void> {
 
 async function entriesOf(dir: string): Promise<readonly string[]> {
   try {
-    return await readdir(dir);
-  } catch (cause) {
-    if (systemCode(cause) === 'ENOTDIR') throw notALayout(dir, 'it is a file');
-    throw diskError('read', dir, cause);
+    return await listFolder(dir);
+  } catch (error) {
+    const isFile = error instanceof BundleError && systemCode(error.cause) === 'ENOTDIR';
+    throw isFile ? notALayout(dir, 'it is a file') : error;
   }
 }
 

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ByteStream } from '../../core/bytes.ts';
-import { diskError, systemCode, writeError } from '../../core/errors.ts';
-import { makeFolder } from '../../files/folder.ts';
+import { diskError, systemCode } from '../../core/errors.ts';
+import { listFolder, makeFolder } from '../../files/folder.ts';
+import { ifThere } from '../../files/look.ts';
+import { onDisk } from '../../files/write-whole.ts';
 
 /** The folder inside a layout where content is until it is whole. */
 export const INGEST = 'ingest';
@@ -26,28 +28,25 @@ export async function ingest(
   signal?: AbortSignal,
 ): Promise<void> {
   const temporary = join(dir, INGEST, randomUUID());
-  const onDisk = <T>(work: () => Promise<T>): Promise<T> =>
-    work().catch((cause: unknown) => {
-      throw writeError('write', path, cause);
-    });
-  await onDisk(() => makeFolder(join(dir, INGEST)));
-  await onDisk(() => makeFolder(dirname(path)));
-  const file = await onDisk(() => open(temporary, 'wx', 0o600));
+  const write = <T>(work: () => Promise<T>): Promise<T> => onDisk('write', path, work);
+  await write(() => makeFolder(join(dir, INGEST)));
+  await write(() => makeFolder(dirname(path)));
+  const file = await write(() => open(temporary, 'wx', 0o600));
   try {
     try {
       for await (const chunk of content) {
         signal?.throwIfAborted();
-        await onDisk(() => writeWhole(file, chunk));
+        await write(() => writeChunk(file, chunk));
       }
       signal?.throwIfAborted();
-      await onDisk(async () => {
+      await write(async () => {
         await file.chmod(0o444);
         await file.datasync();
       });
     } finally {
       await file.close();
     }
-    await onDisk(() => rename(temporary, path));
+    await write(() => rename(temporary, path));
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw error;
@@ -57,8 +56,9 @@ export async function ingest(
 /** Removes what runs that were killed have left in the layout `dir`. */
 export async function removeLeftovers(dir: string): Promise<void> {
   const folder = join(dir, INGEST);
+  const names = (await ifThere(listFolder(folder))) ?? [];
   try {
-    for (const name of await readdir(folder)) {
+    for (const name of names) {
       const path = join(folder, name);
       if (Date.now() - (await stat(path)).mtimeMs > LEFT_BEHIND_MS) await rm(path, { force: true });
     }
@@ -68,7 +68,7 @@ export async function removeLeftovers(dir: string): Promise<void> {
   }
 }
 
-async function writeWhole(file: FileHandle, bytes: Uint8Array): Promise<void> {
+async function writeChunk(file: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length;) {
     written += (await file.write(bytes, written)).bytesWritten;
   }

@@ -1,5 +1,4 @@
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { join, resolve as absolute } from 'node:path';
 import type { ByteStream } from '../../core/bytes.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
@@ -14,6 +13,7 @@ import {
 } from '../../core/manifest.ts';
 import { isManifestType } from '../../core/media-types.ts';
 import type { FetchOptions, PushOptions, Store, StoreOptions } from '../../core/store.ts';
+import { sizeOf } from '../../files/look.ts';
 import { readVerified, verified } from '../../transfer/verified.ts';
 import { ingest } from './ingest.ts';
 import { initialiseLayout, requireLayout } from './folder.ts';
@@ -87,7 +87,7 @@ export class ImageLayout implements Store {
 
   async exists({ digest, size }: Descriptor, { signal }: StoreOptions = {}): Promise<boolean> {
     signal?.throwIfAborted();
-    return (await this.#sizeOf(digest)) === size;
+    return (await sizeOf(this.#blobPath(digest))) === size;
   }
 
   async resolve(reference: string, { signal }: StoreOptions = {}): Promise<Descriptor> {
@@ -161,7 +161,7 @@ export class ImageLayout implements Store {
 
   /** A manifest that is there, with the media type that its own bytes give it. */
   async #describe(digest: Digest, announced?: string): Promise<Descriptor> {
-    const size = await this.#sizeOf(digest);
+    const size = await sizeOf(this.#blobPath(digest));
     if (size === undefined || size > MAX_MANIFEST_BYTES) throw this.#absent(digest);
     const descriptor = { mediaType: announced ?? '', digest, size };
     const manifest: ImageManifest | ImageIndex = parseManifest(
@@ -169,16 +169,6 @@ export class ImageLayout implements Store {
       announced,
     );
     return { mediaType: manifest.mediaType, digest, size };
-  }
-
-  async #sizeOf(digest: Digest): Promise<number | undefined> {
-    const path = this.#blobPath(digest);
-    try {
-      return (await stat(path)).size;
-    } catch (cause) {
-      if (systemCode(cause) === 'ENOENT') return undefined;
-      throw diskError('read', path, cause);
-    }
   }
 
   #blobPath(digest: Digest): string {

@@ -6,9 +6,17 @@ import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { isFolder, makeFolder } from '../../../src/files/folder.ts';
-import { createFile, isFileThere, renameFile, reopenFile } from '../../../src/files/own-file.ts';
-import { readSmallFile } from '../../../src/files/small-file.ts';
+import { listFolder, makeFolder } from '../../../src/files/folder.ts';
+import { identityOf, ifThere, isFolder, isThere, sizeOf } from '../../../src/files/look.ts';
+import {
+  createFile,
+  isFileThere,
+  removeFile,
+  renameFile,
+  reopenFile,
+} from '../../../src/files/own-file.ts';
+import { readGivenFile, readSmallFile } from '../../../src/files/small-file.ts';
+import { writeNew, writeWhole } from '../../../src/files/write-whole.ts';
 
 describe('files', () => {
   let folder: string;
@@ -44,6 +52,79 @@ describe('files', () => {
       code: 'NOT_FOUND',
     });
     await expect(readSmallFile(folder, 1e6)).rejects.toMatchObject({ code: 'DISK' });
+    await expect(readGivenFile(folder, 1e6)).rejects.toMatchObject({ code: 'DISK' });
+    await expect(readGivenFile(join(folder, 'none'), 9, 'the list')).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      message: expect.stringContaining(`the list ${join(folder, 'none')}`) as string,
+    });
+  });
+
+  it('may be pipes and devices where they are named, and are none where they are found', async () => {
+    const tooLarge = {
+      code: 'CONFIGURATION',
+      message: expect.stringContaining('larger') as string,
+    };
+    const noFile = { code: 'CONFIGURATION', message: expect.stringContaining('no file') as string };
+    await expect(readGivenFile('/dev/zero', 1e6)).rejects.toMatchObject(tooLarge);
+    await expect(readSmallFile('/dev/zero', 1e6)).rejects.toMatchObject(noFile);
+    const pipe = join(folder, 'given');
+    await promisify(execFile)('mkfifo', [pipe]);
+    // Nobody writes into it, and nobody waits for that.
+    await expect(readSmallFile(pipe, 1e6)).rejects.toMatchObject(noFile);
+    for (const size of [0, 1, 65_536, 300_000]) {
+      const content = Buffer.alloc(size, 'x');
+      const [read] = await Promise.all([readGivenFile(pipe, 300_000), writeFile(pipe, content)]);
+      expect(content.equals(read)).toBe(true);
+    }
+  });
+
+  it('are there or not, as links lead', async () => {
+    const [file, linked, none] = ['file', 'linked', 'none'].map((name) => join(folder, name));
+    await symlink(file!, linked!);
+    expect(await isThere(linked!)).toBe(true);
+    expect(await sizeOf(linked!)).toBe(10);
+    expect(await identityOf(linked!)).toBe(await identityOf(file!));
+    expect(await identityOf(folder)).not.toBe(await identityOf(file!));
+    for (const path of [none!, join(file!, 'below')]) {
+      expect(await isThere(path)).toBe(false);
+      expect(await sizeOf(path)).toBeUndefined();
+      expect(await identityOf(path)).toBeUndefined();
+    }
+    await removeFile(linked!);
+    await removeFile(linked!);
+    expect(await readFile(file!, 'utf8')).toBe('ten bytes.');
+    await expect(removeFile(folder)).rejects.toMatchObject({ code: 'DISK' });
+  });
+
+  it('are listed by name, and a folder that is missing is told from one that is none', async () => {
+    const listed = join(folder, 'listed');
+    await makeFolder(listed);
+    for (const name of ['b', 'a', 'C']) await writeFile(join(listed, name), '');
+    expect(await listFolder(listed)).toEqual(['C', 'a', 'b']);
+    const none = join(folder, 'none');
+    await expect(listFolder(none)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(await ifThere(listFolder(none))).toBeUndefined();
+    const file = join(folder, 'file');
+    await expect(ifThere(listFolder(file))).rejects.toMatchObject({ code: 'DISK' });
+    expect(await ifThere(listFolder(file), ['ENOTDIR'])).toBeUndefined();
+    await expect(ifThere(Promise.reject(new TypeError('a bug')))).rejects.toThrow(TypeError);
+  });
+
+  it('are written whole under their name, and leave nothing else behind', async () => {
+    const written = join(folder, 'written');
+    await makeFolder(written);
+    const path = join(written, 'list');
+    await writeWhole(path, 'first', { mode: 0o600 });
+    await writeWhole(path, 'second', { mode: 0o600, temporary: join(written, 'other') });
+    expect(await readFile(path, 'utf8')).toBe('second');
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    const taken = join(written, 'taken');
+    await makeFolder(taken);
+    await expect(writeWhole(taken, 'third')).rejects.toMatchObject({ code: 'DISK' });
+    await expect(writeNew(path, 'third', 0o600)).rejects.toMatchObject({ code: 'EEXIST' });
+    await writeNew(join(written, 'new'), 'fourth', 0o600);
+    expect(await readFile(path, 'utf8')).toBe('second');
+    expect(await listFolder(written)).toEqual(['list', 'new', 'taken']);
   });
 
   it('are made anew, so that whatever else has the same content keeps it', async () => {

@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { rootCertificates } from 'node:tls';
-import { readAll, utf8 } from '../../../core/bytes.ts';
-import { BundleError, diskError, systemCode } from '../../../core/errors.ts';
+import { utf8 } from '../../../core/bytes.ts';
+import { BundleError } from '../../../core/errors.ts';
 import { MAX_CERTIFICATES_BYTES } from '../../../core/limits.ts';
+import { readGivenFile } from '../../../files/small-file.ts';
 
 /** Where Red Hat's and Debian's distributions keep what their administrators trust. */
 const SYSTEM_BUNDLES = [
@@ -68,9 +68,8 @@ export async function readPem(path: string): Promise<string> {
   try {
     return await readText(path);
   } catch (cause) {
-    const reason =
-      systemCode(cause) === undefined ? 'it is too large' : diskError('read', path, cause).message;
-    throw new BundleError('CONFIGURATION', `cannot use ${path}: ${reason}`, {
+    if (!(cause instanceof BundleError)) throw cause;
+    throw new BundleError('CONFIGURATION', `cannot use ${path}: ${cause.message}`, {
       cause,
       hint: 'Check --ca-file, --cert-dir and the certs.d folders.',
       subject: path,
@@ -83,7 +82,7 @@ async function certificatesOf(path: string): Promise<readonly string[]> {
 }
 
 async function readText(path: string): Promise<string> {
-  return utf8(await readAll(createReadStream(path), MAX_CERTIFICATES_BYTES, path));
+  return utf8(await readGivenFile(path, MAX_CERTIFICATES_BYTES));
 }
 
 function isCertificate(pem: string): boolean {

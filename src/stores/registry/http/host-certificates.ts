@@ -1,7 +1,8 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import { BundleError, diskError, systemCode } from '../../../core/errors.ts';
+import { BundleError } from '../../../core/errors.ts';
+import { listFolder } from '../../../files/folder.ts';
+import { ifThere } from '../../../files/look.ts';
 import { readPem, readCertificates } from './certificates.ts';
 
 /** What one host's folder of certificates holds (containers-certs.d(5)). */
@@ -61,9 +62,7 @@ export class CertificateFolders {
         if (files !== undefined) return readFolder(path, files);
       }
       if (folder === named) {
-        const files = await filesOf(named);
-        if (files === undefined)
-          throw diskError('read the folder', named, Object.assign(new Error(), { code: 'ENOENT' }));
+        const files = await listFolder(named);
         if (files.some(isCertificateFile)) return readFolder(named, files);
       }
     }
@@ -73,12 +72,7 @@ export class CertificateFolders {
 
 /** `undefined` where there is no such folder, or it is not for us. */
 async function filesOf(folder: string): Promise<readonly string[] | undefined> {
-  try {
-    return (await readdir(folder)).toSorted();
-  } catch (cause) {
-    if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(systemCode(cause) ?? '')) return undefined;
-    throw diskError('read the folder', folder, cause);
-  }
+  return ifThere(listFolder(folder), ['ENOENT', 'ENOTDIR', 'EACCES']);
 }
 
 function isCertificateFile(name: string): boolean {
