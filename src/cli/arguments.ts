@@ -1,4 +1,5 @@
 import { VOLUME_SIZES, type VolumeSizeName } from '../bundle/format/volume-sizes.ts';
+import { type Digest, isDigest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import type { Arguments } from './command.ts';
 
@@ -11,7 +12,7 @@ export function text(args: Arguments, name: string): string | undefined {
   if (typeof value === 'string' && value !== '') return value;
   throw new BundleError(
     'USAGE',
-    Array.isArray(value) ? `--${name} was given more than once` : `--${name} needs a value`,
+    Array.isArray(value) ? `--${name} was given more than once` : `${shown(name)} needs a value`,
   );
 }
 
@@ -27,8 +28,37 @@ export function texts(args: Arguments, name: string): readonly string[] {
   const list: unknown[] = Array.isArray(value) ? value : [value];
   return list.map((item) => {
     if (typeof item === 'string' && item !== '') return item;
-    throw new BundleError('USAGE', `--${name} needs a value`);
+    throw new BundleError('USAGE', `${shown(name)} needs a value`);
   });
+}
+
+/** What stands in a place, as PATH does, has a name in capitals; everything else is an option. */
+function shown(name: string): string {
+  return name === name.toUpperCase() ? name : `--${name}`;
+}
+
+/**
+ * A SHA-256 digest, with `sha256:` in front or without. A mistyped one must not read like one that
+ * did not match.
+ */
+export function digest(args: Arguments, name: string): Digest | undefined {
+  const value = text(args, name);
+  if (value === undefined) return undefined;
+  const canonical = asDigest(value);
+  if (canonical !== undefined) return canonical;
+  throw new BundleError('USAGE', `--${name} needs a SHA-256 digest, not ${value}`, {
+    hint: 'Give its 64 hex digits, with sha256: in front or without.',
+  });
+}
+
+/** The names of parts: a digest may be given as its 64 hex digits alone. */
+export function partNames(args: Arguments, name: string): readonly string[] {
+  return texts(args, name).map((value) => asDigest(value) ?? value);
+}
+
+function asDigest(text: string): Digest | undefined {
+  const canonical = `sha256:${text.toLowerCase().replace(/^sha256:/, '')}`;
+  return isDigest(canonical) ? canonical : undefined;
 }
 
 export function flag(args: Arguments, name: string): boolean {

@@ -29,7 +29,7 @@ export interface OpenRequest extends SignerRequest, Derivation {
   /** What the bundle has to hold: the version of a release, or another name of a part. */
   readonly expected?: readonly string[] | undefined;
   /** The bundle digest that was passed on out of band: 64 hex digits. */
-  readonly expectedDigest?: string | undefined;
+  readonly expectedDigest?: Digest | undefined;
   /** Parts of kinds that are not known are named, and no reason to refuse the bundle. */
   readonly allowsUnknownKinds?: boolean;
 }

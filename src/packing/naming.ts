@@ -52,7 +52,7 @@ export function nameOf(request: NameRequest, output: Output, { parts }: Closure)
 
 /** Names that say a version: whoever reads them must not be misled. More may follow version and architecture. */
 function looksLikeAnother(name: string, usual: string | undefined): boolean {
-  if (!/^ocp-\d/.test(name) || usual === undefined || name === usual) return false;
+  if (!/^((ocp|okd)-\d|4\.\d)/i.test(name) || usual === undefined || name === usual) return false;
   return !(name.startsWith(usual) && /^[-._]/.test(name.slice(usual.length)));
 }
 

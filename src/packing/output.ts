@@ -29,7 +29,7 @@ export async function parseOutput(output: string): Promise<Output> {
 export function checkName(name: string): void {
   if (isBundleName(name)) return;
   throw new BundleError('USAGE', `${JSON.stringify(name)} cannot be the name of a bundle`, {
-    hint: 'A name has at most 128 letters, digits, dots, dashes, pluses and underscores.',
+    hint: 'A name begins with a letter, a digit or _, and has at most 128 letters, digits, and characters of . _ + = -.',
   });
 }
 

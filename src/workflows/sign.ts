@@ -15,7 +15,7 @@ export interface SignRequest {
   readonly key: KeySource;
   readonly trustedKeyFiles: readonly string[];
   /** The bundle digest that the signer means to sign. */
-  readonly expectedDigest?: string | undefined;
+  readonly expectedDigest?: Digest | undefined;
 }
 
 export interface SignReport {

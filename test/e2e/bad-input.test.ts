@@ -292,7 +292,8 @@ describeWith(['docker-registry'], 'bad input to', () => {
         'monday.tar.zst',
       ]);
       expect(await user.bundle(['verify', folder, ...trust()])).toMatchObject({ status: 0 });
-      for (const name of ['a/b', '.hidden', 'two words', 'x'.repeat(129), 'ocp-4.17.4-x86_64']) {
+      const readsLikeAnother = ['ocp-4.17.4-x86_64', 'OCP-4.17.3', 'okd-4.17.3', '4.17.4'];
+      for (const name of ['a/b', '.hidden', 'two words', 'x'.repeat(129), ...readsLikeAnother]) {
         const refused = ['pack', VERSION, '--name', name, ...fetching, '-o', folder];
         expect(await failure(refused)).toMatchObject({ status: 2, code: 'USAGE' });
       }
@@ -412,6 +413,12 @@ describeWith(['docker-registry'], 'bad input to', () => {
     );
 
     it('of one with another digest than was passed on: 21', async () => {
+      for (const mistyped of ['c696', ` ${'0'.repeat(64)}`, `sha512:${'0'.repeat(64)}`]) {
+        expect(await run(medium, ['--bundle-digest', mistyped])).toMatchObject({
+          status: 2,
+          code: 'USAGE',
+        });
+      }
       expect(await run(medium, ['--bundle-digest', '0'.repeat(64)])).toMatchObject({
         status: 21,
         code: 'NOT_THE_EXPECTED_BUNDLE',

@@ -12,7 +12,7 @@ import { makeRelease } from '../../scripts/lib/make-release.ts';
 import { makeReleaseSigner, type ReleaseSigner } from '../../scripts/lib/release-signer.ts';
 import type { BundledImage } from '../../src/bundle/format/manifest.ts';
 import type { BundleContents } from '../../src/bundle/format/plan.ts';
-import { type Digest, digestOf, hexOf } from '../../src/core/digest.ts';
+import { type Digest, digestFromHex, digestOf, hexOf } from '../../src/core/digest.ts';
 import { BundleError } from '../../src/core/errors.ts';
 import { OCI_CONFIG, OCI_INDEX, OCI_MANIFEST } from '../../src/core/media-types.ts';
 import { signatureConfigMap } from '../../src/kinds/release/config-map.ts';
@@ -847,12 +847,12 @@ describe('a bundle that is genuine in every byte but', () => {
           got: '4.17.3 for x86_64',
         });
       }
-      await expect(open(genuine, { expectedDigest: '0'.repeat(64) })).rejects.toMatchObject(other);
+      await expect(
+        open(genuine, { expectedDigest: digestFromHex('0'.repeat(64)) }),
+      ).rejects.toMatchObject(other);
       const { digest } = await open(genuine);
       const expected = ['4.17.3', '4.17.3-x86_64', made.release.digest];
-      expect((await open(genuine, { expected, expectedDigest: hexOf(digest) })).digest).toBe(
-        digest,
-      );
+      expect((await open(genuine, { expected, expectedDigest: digest })).digest).toBe(digest);
     });
   });
 

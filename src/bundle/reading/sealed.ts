@@ -149,17 +149,16 @@ export class SealedBundle implements FoundHead {
   }
 
   /**
-   * @param digest 64 hex digits of the bundle digest that is wanted, if any.
+   * @param digest the bundle digest that is wanted, if any.
    * @throws BundleError NOT_THE_EXPECTED_BUNDLE
    */
-  expect(digest: string | undefined): void {
-    if (digest === undefined || hexOf(this.digest) === digest.toLowerCase().replace(/^sha256:/, ''))
-      return;
+  expect(digest: Digest | undefined): void {
+    if (digest === undefined || this.digest === digest) return;
     throw new BundleError(
       'NOT_THE_EXPECTED_BUNDLE',
       'the bundle digest is not the one that was expected',
       {
-        expected: digest,
+        expected: hexOf(digest),
         got: hexOf(this.digest),
         hint: 'This is another bundle than the one you were told of.',
       },

@@ -1,5 +1,5 @@
 import { hexOf } from '../../core/digest.ts';
-import { text, texts } from '../arguments.ts';
+import { digest, texts } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { pathsPositional, trustOptions } from '../options/bundle.ts';
 import { keySource } from '../passphrase.ts';
@@ -32,7 +32,7 @@ export const signCommand: Command = {
         paths: texts(args, 'PATH'),
         key: keySource(args, io),
         trustedKeyFiles: texts(args, 'trusted-key'),
-        expectedDigest: text(args, 'bundle-digest'),
+        expectedDigest: digest(args, 'bundle-digest'),
       },
       context,
     );

@@ -1,4 +1,4 @@
-import { flag, texts } from '../arguments.ts';
+import { flag, partNames } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
 import { dryRunOption } from '../options/common.ts';
@@ -49,7 +49,7 @@ export const unpackCommand: Command = {
       bundle: await openRequest(args, io),
       delivery,
       network: networkRequest(args),
-      select: texts(args, 'release'),
+      select: partNames(args, 'release'),
       partial: flag(args, 'partial'),
     };
     const { unpack } = await import('../../workflows/unpack.ts');

@@ -1,6 +1,6 @@
 import { BundleError } from '../../core/errors.ts';
 import type { OpenRequest } from '../../opening/open-bundle.ts';
-import { count, text, texts } from '../arguments.ts';
+import { count, digest, partNames, texts } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
 import type { Io } from '../io.ts';
 import { inputPipe, PIPE } from '../pipes.ts';
@@ -56,7 +56,7 @@ export async function openRequest(args: Arguments, io?: Io): Promise<OpenRequest
     trustedKeyFiles: texts(args, 'trusted-key'),
     signatures: count(args, 'signatures'),
     releaseKeyFiles: texts(args, 'release-key'),
-    expected: texts(args, 'expect'),
-    expectedDigest: text(args, 'bundle-digest'),
+    expected: partNames(args, 'expect'),
+    expectedDigest: digest(args, 'bundle-digest'),
   };
 }

@@ -60,11 +60,20 @@ export async function releaseParts(args: Arguments): Promise<readonly PartReques
   const versions = texts(args, 'VERSION');
   const architectures = texts(args, 'arch').flatMap((list) => list.split(','));
   const asked = versions.length === 0 ? [undefined] : versions;
+  for (const version of versions) checkVersion(version);
   return [...new Set(asked)].flatMap((version) =>
     [...new Set(architectures.map(parseArchitecture))].map((architecture) =>
       partRequest(releaseKind, releaseRequest(args, version, architecture)),
     ),
   );
+}
+
+/** @throws BundleError USAGE for what is meant to be a digest and is none. */
+function checkVersion(version: string): void {
+  if (!version.includes(':') || isDigest(version)) return;
+  throw new BundleError('USAGE', `neither a version nor a digest: ${version}`, {
+    hint: 'A digest is sha256: and 64 lower-case hex digits.',
+  });
 }
 
 function releaseRequest(
