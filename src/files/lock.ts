@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { utf8 } from '../core/bytes.ts';
 import { anySignal } from '../core/concurrency.ts';
 import { BundleError, diskError, systemCode, writeError } from '../core/errors.ts';
-import { createFile } from './own-file.ts';
+import { createFile, isFileThere } from './own-file.ts';
 import { readSmallFile } from './small-file.ts';
 
 const HEARTBEAT_MS = 10_000;
@@ -89,7 +89,8 @@ async function acquire(lockPath: string, self: Owner): Promise<void> {
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') throw writeError('write', lockPath, error);
     }
-    const found = await textOf(lockPath); // gone again, most likely
+    await isFileThere(lockPath); // else it is gone again, and the text is empty
+    const found = await textOf(lockPath);
     const owner = parseOwner(found);
     if (attempt >= ATTEMPTS || !(await isStale(lockPath, owner, self))) throw held(lockPath, owner);
     await clearAway(lockPath, found);

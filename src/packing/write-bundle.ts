@@ -8,7 +8,7 @@ import { hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { RateLimit } from '../transfer/rate.ts';
 import { readAhead } from '../transfer/read-ahead.ts';
-import { ifThere, isThere } from '../files/look.ts';
+import { ifThere, isFolder, isThere } from '../files/look.ts';
 import { isFileThere, PARTIAL_SUFFIX, removeFile } from '../files/own-file.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import { readSmallFile } from '../files/small-file.ts';
@@ -129,7 +129,10 @@ async function besideFiles({
     key: join(folder, `${stemOf(path)}.pub`),
   };
   // What cannot be written in the end should not have been begun.
-  for (const beside of Object.values(besides)) await isFileThere(`${beside}${PARTIAL_SUFFIX}`);
+  for (const beside of Object.values(besides)) {
+    await isFileThere(`${beside}${PARTIAL_SUFFIX}`);
+    if (await isFolder(beside)) throw folderInTheWay(beside);
+  }
   const lines: string[] = [];
   const lineOf = ({ path: volume, digest }: Pick<FinishedVolume, 'path' | 'digest'>): string =>
     `${hexOf(digest)}  ${basename(volume)}\n`;
@@ -143,6 +146,14 @@ async function besideFiles({
     if (!hasKey) await writeWhole(besides.key, publicKey);
     hasKey = true;
   };
+}
+
+function folderInTheWay(path: string): BundleError {
+  return new BundleError('DISK', `${path} is a folder`, {
+    expected: 'a file of this program, or nothing',
+    got: 'a folder',
+    hint: 'Move it away and run the same command again; or choose another folder.',
+  });
 }
 
 /** The first volume does not say how long it will be while it is unfinished: this file does. */

@@ -282,6 +282,19 @@ describeWith(['docker-registry'], 'bad input to', () => {
       }
     });
 
+    it('where a folder has the name of a file beside the bundle: 26, before anything is packed', async () => {
+      for (const suffix of ['pub', 'sha256']) {
+        const folder = path(`in-the-way-${suffix}`);
+        await mkdir(join(folder, `${NAME}.${suffix}`), { recursive: true });
+        expect(await failure(['pack', VERSION, ...fetching, '-o', folder])).toMatchObject({
+          status: 26,
+          code: 'DISK',
+          got: 'a folder',
+        });
+        expect(await readdir(folder)).toEqual([`${NAME}.${suffix}`]);
+      }
+    });
+
     it('under a --name: it is the name of the file, and no other than that of -o', async () => {
       const folder = path('by-name');
       const args = ['pack', VERSION, '--name', 'monday', ...fetching];

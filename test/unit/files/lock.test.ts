@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -53,6 +54,15 @@ describe('a lock', () => {
     for (const other of [{ started: '1' }, { boot: 'another' }]) {
       await left({ ...own, ...other });
       expect(JSON.parse(await take())).toEqual(own);
+    }
+  });
+
+  it('is refused where something else has its name, which is neither waited for nor removed', async () => {
+    for (const make of ['mkfifo', 'mkdir', 'ln -s elsewhere'].map((text) => text.split(' '))) {
+      await promisify(execFile)(make[0]!, [...make.slice(1), lockPath]);
+      await expect(take()).rejects.toMatchObject({ code: 'DISK' });
+      expect(await readdir(folder)).toEqual(['ocp.tar.zst.lock']);
+      await rm(lockPath, { recursive: true });
     }
   });
 
