@@ -64,7 +64,10 @@ export async function ofEach(
     () => work(OURS),
     () => work(other),
   );
-  found.add({ ...row, against: `the same with ${other}` }, ours, others);
+  // The aim is one of seconds, and a row that has something beside it shows a ratio.
+  const { what, unit } = row;
+  const against = `the same with ${other}`;
+  found.add({ what, against, ...(unit !== undefined && { unit }) }, ours, others);
 }
 
 /** Packs the whole release onto the emptied medium, and notes what else it put on the disk. */
