@@ -1,6 +1,6 @@
 import type { ByteStream } from '../core/bytes.ts';
 import type { Descriptor } from '../core/descriptor.ts';
-import type { Digest } from '../core/digest.ts';
+import { type Digest, Digester } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import type { FetchOptions } from '../core/store.ts';
 import { BufferRing, type Lent } from './ring.ts';
@@ -27,6 +27,8 @@ interface Passing {
   /** Up to where it has been given out. */
   taken: number;
   isWanted: boolean;
+  /** The digest of what came, where it was computed here. */
+  got: Digest | undefined;
   /** Nobody needs it any more. */
   isSettled: boolean;
 }
@@ -34,7 +36,8 @@ interface Passing {
 /**
  * Blobs that come once, one after the other, as out of a pipe. What comes is kept in a window: a
  * blob that fits stays there until it is settled, and can be read any number of times; of a larger
- * one the last part can be read again. Nothing that is given out has been checked.
+ * one the last part can be read again. Nothing that is given out has been checked; what is not
+ * asked for is hashed here, so that at the end no byte has passed unseen.
  */
 export class OnePass {
   readonly #blobs: readonly Passing[];
@@ -71,6 +74,7 @@ export class OnePass {
       received: 0,
       taken: 0,
       isWanted: false,
+      got: undefined,
       isSettled: false,
     }));
     this.#byDigest = new Map(this.#blobs.map((blob) => [blob.descriptor.digest, blob]));
@@ -151,14 +155,16 @@ export class OnePass {
   }
 
   /**
-   * Lets everything come that has not been settled, and checks the end. @throws whatever reading
-   * throws.
+   * Lets everything come that has not been settled, hashes what nobody has read, and checks the
+   * end. @throws BundleError CONTENT_MISMATCH; whatever reading throws.
    */
   async finish(): Promise<void> {
     for (const { descriptor } of this.#blobs) this.settle(descriptor.digest);
     this.#start();
     await this.#running;
     if (this.#failure !== undefined) throw this.#failure as Error;
+    // Only now: what came behind it has been used, and whoever asked for it has said the same.
+    for (const blob of this.#blobs) if (!blob.isWanted) checkDigest(blob);
   }
 
   #start(): void {
@@ -171,11 +177,15 @@ export class OnePass {
         // A large one goes by while it is read: whether it is needed has to be known.
         while (blob.descriptor.size > WINDOW && !blob.isWanted && !blob.isSettled)
           await this.#change(undefined);
+        // Whoever reads a blob hashes it; what nobody has asked for yet is hashed here.
+        const unread = blob.isWanted ? undefined : new Digester();
         for await (const chunk of this.#read(blob.descriptor)) {
           if (blob.received + chunk.length > blob.descriptor.size) throw notAsLong(blob, 'more');
+          unread?.update(chunk);
           await this.#keep(blob, chunk);
         }
         if (blob.received < blob.descriptor.size) throw notAsLong(blob, 'fewer');
+        blob.got = unread?.digest();
       }
       await this.#end();
     } catch (error) {
@@ -282,6 +292,15 @@ function notAsLong({ descriptor: { digest, size } }: Passing, what: string): Bun
     'CONTENT_MISMATCH',
     `wrong size of ${digest}: ${what} than ${size} bytes came`,
   );
+}
+
+function checkDigest({ descriptor: { digest }, got }: Passing): void {
+  if (got === undefined || got === digest) return;
+  throw new BundleError('CONTENT_MISMATCH', `wrong digest of ${digest}: got ${got}`, {
+    expected: digest,
+    got,
+    side: 'source',
+  });
 }
 
 function passed({ digest }: Descriptor): BundleError {

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 
 import type { Descriptor } from '../../../src/core/descriptor.ts';
-import { digestOf } from '../../../src/core/digest.ts';
+import { type Digest, digestOf } from '../../../src/core/digest.ts';
 import { OnePass } from '../../../src/transfer/one-pass.ts';
 import { seededBytes } from '../../support/sample-bundle.ts';
 
@@ -67,6 +67,30 @@ describe('one pass', () => {
     pass.settle(blobs[3]!.descriptor.digest);
     await expect(contentOf(pass, blobs[3]!)).rejects.toMatchObject({ code: 'NOT_REPLAYABLE' });
     await pass.finish();
+  });
+
+  it('says at its end what was wrong of that which nobody asked for, whenever that was known', async () => {
+    for (const isKnownBefore of [true, false]) {
+      const blobs = blobsOf(5, 3 * MiB, 70 * MiB, 9);
+      const [first, small, large] = blobs as [Blob, Blob, Blob, Blob];
+      for (const wrong of [small, large]) {
+        const promised = { ...wrong.descriptor, digest: digestOf('something else') };
+        const stream = blobs.map((blob) =>
+          blob === wrong ? { ...blob, descriptor: promised } : blob,
+        );
+        const { pass } = passOver(stream);
+        const needed = (digest: Digest): boolean => digest === first.descriptor.digest;
+        if (isKnownBefore) pass.beginSettling(needed);
+        expect((await contentOf(pass, first)).equals(first.bytes)).toBe(true);
+        if (!isKnownBefore) pass.beginSettling(needed);
+        await expect(pass.finish()).rejects.toMatchObject({
+          code: 'CONTENT_MISMATCH',
+          side: 'source',
+          expected: promised.digest,
+          got: wrong.descriptor.digest,
+        });
+      }
+    }
   });
 
   it('lets what is larger than its window go by, and can give the last part of it again', async () => {
