@@ -65,7 +65,8 @@ export async function isFileThere(path: string): Promise<boolean> {
   }
 }
 
-function noFile(path: string, what: string): BundleError {
+/** What stands where a file of this program belongs. */
+export function noFile(path: string, what: string): BundleError {
   return new BundleError('DISK', `${path} is ${what}, and nothing was written to it`, {
     expected: 'a file of this program, or nothing',
     got: what,

@@ -9,7 +9,7 @@ import { BundleError } from '../core/errors.ts';
 import { RateLimit } from '../transfer/rate.ts';
 import { readAhead } from '../transfer/read-ahead.ts';
 import { ifThere, isFolder, isThere } from '../files/look.ts';
-import { isFileThere, PARTIAL_SUFFIX, removeFile } from '../files/own-file.ts';
+import { isFileThere, noFile, PARTIAL_SUFFIX, removeFile } from '../files/own-file.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import { readSmallFile } from '../files/small-file.ts';
 import { type BegunFile, checkCut, removeBegun } from './resume/begun.ts';
@@ -131,7 +131,7 @@ async function besideFiles({
   // What cannot be written in the end should not have been begun.
   for (const beside of Object.values(besides)) {
     await isFileThere(`${beside}${PARTIAL_SUFFIX}`);
-    if (await isFolder(beside)) throw folderInTheWay(beside);
+    if (await isFolder(beside)) throw noFile(beside, 'a folder');
   }
   const lines: string[] = [];
   const lineOf = ({ path: volume, digest }: Pick<FinishedVolume, 'path' | 'digest'>): string =>
@@ -146,14 +146,6 @@ async function besideFiles({
     if (!hasKey) await writeWhole(besides.key, publicKey);
     hasKey = true;
   };
-}
-
-function folderInTheWay(path: string): BundleError {
-  return new BundleError('DISK', `${path} is a folder`, {
-    expected: 'a file of this program, or nothing',
-    got: 'a folder',
-    hint: 'Move it away and run the same command again; or choose another folder.',
-  });
 }
 
 /** The first volume does not say how long it will be while it is unfinished: this file does. */

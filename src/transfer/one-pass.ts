@@ -5,6 +5,7 @@ import { BundleError } from '../core/errors.ts';
 import type { FetchOptions } from '../core/store.ts';
 import { BufferRing, type Lent } from './ring.ts';
 import { onSide } from './sides.ts';
+import { mismatch } from './verified.ts';
 
 /** Bytes that are kept of what has come. A blob that fits stays whole until it is settled. */
 const WINDOW = 56 * 1024 * 1024;
@@ -294,13 +295,9 @@ function notAsLong({ descriptor: { digest, size } }: Passing, what: string): Bun
   );
 }
 
-function checkDigest({ descriptor: { digest }, got }: Passing): void {
-  if (got === undefined || got === digest) return;
-  throw new BundleError('CONTENT_MISMATCH', `wrong digest of ${digest}: got ${got}`, {
-    expected: digest,
-    got,
-    side: 'source',
-  });
+function checkDigest({ descriptor, got }: Passing): void {
+  if (got === undefined || got === descriptor.digest) return;
+  throw mismatch(descriptor, 'digest', descriptor.digest, got);
 }
 
 function passed({ digest }: Descriptor): BundleError {

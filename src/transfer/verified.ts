@@ -184,7 +184,8 @@ export async function readVerified(
   return readAll(verified(content, expected), limit, expected.digest);
 }
 
-function mismatch(
+/** What does not hold of the bytes that were given for a blob. */
+export function mismatch(
   blob: Descriptor,
   what: 'digest' | 'size',
   expected: string,
