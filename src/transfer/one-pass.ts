@@ -28,7 +28,9 @@ interface Passing {
   /** Up to where it has been given out. */
   taken: number;
   isWanted: boolean;
-  /** The digest of what came, where it was computed here. */
+  /** Hashes what goes by, or is let go, before anybody has asked for it. */
+  unread: Digester | undefined;
+  /** What that came to, when all of it had passed. */
   got: Digest | undefined;
   /** Nobody needs it any more. */
   isSettled: boolean;
@@ -37,8 +39,8 @@ interface Passing {
 /**
  * Blobs that come once, one after the other, as out of a pipe. What comes is kept in a window: a
  * blob that fits stays there until it is settled, and can be read any number of times; of a larger
- * one the last part can be read again. Nothing that is given out has been checked; what is not
- * asked for is hashed here, so that at the end no byte has passed unseen.
+ * one the last part can be read again. Nothing that is given out has been checked: the reader
+ * hashes it. What is let go unread is hashed here, so that every byte is hashed, and once.
  */
 export class OnePass {
   readonly #blobs: readonly Passing[];
@@ -75,6 +77,7 @@ export class OnePass {
       received: 0,
       taken: 0,
       isWanted: false,
+      unread: undefined,
       got: undefined,
       isSettled: false,
     }));
@@ -164,8 +167,10 @@ export class OnePass {
     this.#start();
     await this.#running;
     if (this.#failure !== undefined) throw this.#failure as Error;
-    // Only now: what came behind it has been used, and whoever asked for it has said the same.
-    for (const blob of this.#blobs) if (!blob.isWanted) checkDigest(blob);
+    // Only now: what came behind such a blob has been used by then.
+    for (const { descriptor, got } of this.#blobs)
+      if (got !== undefined && got !== descriptor.digest)
+        throw mismatch(descriptor, 'digest', descriptor.digest, got);
   }
 
   #start(): void {
@@ -178,15 +183,14 @@ export class OnePass {
         // A large one goes by while it is read: whether it is needed has to be known.
         while (blob.descriptor.size > WINDOW && !blob.isWanted && !blob.isSettled)
           await this.#change(undefined);
-        // Whoever reads a blob hashes it; what nobody has asked for yet is hashed here.
-        const unread = blob.isWanted ? undefined : new Digester();
         for await (const chunk of this.#read(blob.descriptor)) {
-          if (blob.received + chunk.length > blob.descriptor.size) throw notAsLong(blob, 'more');
-          unread?.update(chunk);
+          if (blob.received + chunk.length > blob.descriptor.size)
+            throw wrongSize(blob, `more than ${blob.descriptor.size} bytes`);
           await this.#keep(blob, chunk);
         }
-        if (blob.received < blob.descriptor.size) throw notAsLong(blob, 'fewer');
-        blob.got = unread?.digest();
+        if (blob.received < blob.descriptor.size) throw wrongSize(blob);
+        if (isLetGo(blob)) blob.unread ??= new Digester();
+        closeDigest(blob);
       }
       await this.#end();
     } catch (error) {
@@ -210,6 +214,8 @@ export class OnePass {
         part.lent.bytes.set(bytes, part.filled);
         part.filled += bytes.length;
       }
+      if (isLetGo(blob)) blob.unread ??= new Digester();
+      blob.unread?.update(bytes);
       blob.received += bytes.length;
       at += bytes.length;
       this.#notify();
@@ -261,6 +267,11 @@ export class OnePass {
   }
 
   #release(blob: Passing): void {
+    if (!blob.isWanted && blob.unread === undefined && blob.parts.length > 0) {
+      blob.unread = new Digester();
+      for (const { lent, filled } of blob.parts) blob.unread.update(lent.bytes.subarray(0, filled));
+      closeDigest(blob);
+    }
     for (const { lent } of blob.parts) this.#ring.giveBack(lent);
     blob.parts = [];
   }
@@ -287,17 +298,19 @@ function isSettled({ isSettled: settled }: Passing): boolean {
   return settled;
 }
 
-/** Whoever reads it would wait for what does not come, or be given what belongs to another. */
-function notAsLong({ descriptor: { digest, size } }: Passing, what: string): BundleError {
-  return new BundleError(
-    'CONTENT_MISMATCH',
-    `wrong size of ${digest}: ${what} than ${size} bytes came`,
-  );
+/** Whether nobody has asked for it, and nobody will. */
+function isLetGo({ isSettled: settled, isWanted }: Passing): boolean {
+  return settled && !isWanted;
 }
 
-function checkDigest({ descriptor, got }: Passing): void {
-  if (got === undefined || got === descriptor.digest) return;
-  throw mismatch(descriptor, 'digest', descriptor.digest, got);
+/** The digest of what went by unread, once that is all of it. */
+function closeDigest(blob: Passing): void {
+  if (blob.received === blob.descriptor.size) blob.got ??= blob.unread?.digest();
+}
+
+/** Another length than promised: a reader would wait for ever, or be given another's bytes. */
+function wrongSize({ descriptor, received }: Passing, got = `${received} bytes`): BundleError {
+  return mismatch(descriptor, 'size', `${descriptor.size} bytes`, got);
 }
 
 function passed({ digest }: Descriptor): BundleError {

@@ -7,7 +7,7 @@ import type { PlannedBlob } from './plan.ts';
 import type { RateLimit } from './rate.ts';
 import { BufferRing, type Lent } from './ring.ts';
 import { onSide, streamOn } from './sides.ts';
-import { verified, verifiedWhole, type VerifiedStream } from './verified.ts';
+import { mismatch, verified, verifiedWhole, type VerifiedStream } from './verified.ts';
 
 const MiB = 1024 * 1024;
 /**
@@ -277,8 +277,6 @@ function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
 }
 
 function tooLong(descriptor: Descriptor): BundleError {
-  return new BundleError(
-    'CONTENT_MISMATCH',
-    `wrong size of ${descriptor.digest}: more than ${descriptor.size} bytes came`,
-  );
+  const { size } = descriptor;
+  return mismatch(descriptor, 'size', `${size} bytes`, `more than ${size} bytes`);
 }
