@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Credentials } from '../core/credentials.ts';
@@ -97,9 +96,7 @@ async function replaceFile(path: string, document: JsonObject): Promise<void> {
       await makeFolder(dirname(path), 0o700);
       return resolveLink(path);
     });
-    // A name of its own: somebody may log in to two registries at once.
-    const options = { mode: 0o600, temporary: `${real}.${randomUUID()}` };
-    await writeWhole(real, `${JSON.stringify(document, null, '\t')}\n`, options);
+    await writeWhole(real, `${JSON.stringify(document, null, '\t')}\n`, { mode: 0o600 });
   } catch (error) {
     const isDenied =
       error instanceof BundleError &&

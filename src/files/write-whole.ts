@@ -13,8 +13,12 @@ const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP',
 
 export interface WriteOptions {
   readonly mode?: number;
-  /** What the file is called until it is whole: one name for all runs, unless it is given here. */
-  readonly temporary?: string;
+  /**
+   * A lock keeps other runs from writing the file meanwhile. Then all runs give it one temporary
+   * name, and what a killed run has left under that is replaced. Else each has a name of its own:
+   * of two that write at once, none finds the other's file gone, or names it while it is not whole.
+   */
+  readonly isLocked?: boolean;
 }
 
 /**
@@ -23,8 +27,9 @@ export interface WriteOptions {
 export async function writeWhole(
   path: string,
   content: Uint8Array | string,
-  { mode = 0o644, temporary = `${path}${PARTIAL_SUFFIX}` }: WriteOptions = {},
+  { mode = 0o644, isLocked = false }: WriteOptions = {},
 ): Promise<void> {
+  const temporary = isLocked ? `${path}${PARTIAL_SUFFIX}` : `${path}.${randomUUID()}`;
   await onDisk('write', path, async () => {
     await fill(await createFile(temporary, mode), temporary, content);
     try {

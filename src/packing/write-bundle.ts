@@ -17,6 +17,9 @@ import type { Context } from '../core/context.ts';
 import { checkSpace, type Space } from '../files/space.ts';
 import { resume } from './resume/resume.ts';
 
+/** No other run writes beside a bundle meanwhile: its lock is held. */
+const LOCKED = { isLocked: true } as const;
+
 export interface WriteRequest {
   /** Of the bundle; volumes are numbered behind it. */
   readonly path: string;
@@ -142,8 +145,8 @@ async function besideFiles({
   let hasKey = false;
   return async (volume) => {
     lines.push(lineOf(volume));
-    await writeWhole(besides.sums, lines.join(''));
-    if (!hasKey) await writeWhole(besides.key, publicKey);
+    await writeWhole(besides.sums, lines.join(''), LOCKED);
+    if (!hasKey) await writeWhole(besides.key, publicKey, LOCKED);
     hasKey = true;
   };
 }
@@ -176,5 +179,6 @@ async function checkVolumeSize({ path, volumeSize, begun }: WriteRequest): Promi
 }
 
 async function rememberVolumeSize({ path, plan, volumeSize }: WriteRequest): Promise<void> {
-  if (plan.volumes.length > 1) await writeWhole(volumeSizeFile(path), `${String(volumeSize)}\n`);
+  if (plan.volumes.length > 1)
+    await writeWhole(volumeSizeFile(path), `${String(volumeSize)}\n`, LOCKED);
 }

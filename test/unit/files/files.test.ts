@@ -115,7 +115,8 @@ describe('files', () => {
     await makeFolder(written);
     const path = join(written, 'list');
     await writeWhole(path, 'first', { mode: 0o600 });
-    await writeWhole(path, 'second', { mode: 0o600, temporary: join(written, 'other') });
+    await writeFile(`${path}.partial`, 'left behind');
+    await writeWhole(path, 'second', { mode: 0o600, isLocked: true });
     expect(await readFile(path, 'utf8')).toBe('second');
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     const taken = join(written, 'taken');
@@ -125,6 +126,16 @@ describe('files', () => {
     await writeNew(join(written, 'new'), 'fourth', 0o600);
     expect(await readFile(path, 'utf8')).toBe('second');
     expect(await listFolder(written)).toEqual(['list', 'new', 'taken']);
+  });
+
+  it('are whole and one of those that were written, where several runs write at once', async () => {
+    const written = join(folder, 'at once');
+    await makeFolder(written);
+    const path = join(written, 'list');
+    const texts = Array.from({ length: 20 }, (_, index) => `${index}`.repeat(100_000));
+    await Promise.all(texts.map((text) => writeWhole(path, text)));
+    expect(texts).toContain(await readFile(path, 'utf8'));
+    expect(await listFolder(written)).toEqual(['list']);
   });
 
   it('are made anew, so that whatever else has the same content keeps it', async () => {
