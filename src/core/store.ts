@@ -20,6 +20,11 @@ export interface PushOptions extends StoreOptions {
   readonly again?: (start: number) => ByteStream;
   /** The place has just been asked and does not hold it: it need not be asked again. */
   readonly isAbsent?: boolean;
+  /**
+   * For a manifest: brings what it points to once more, where the place does not hold it any more.
+   * Asked for where the place says that something lacks which was there a moment ago.
+   */
+  readonly restore?: () => Promise<void>;
   /** For a manifest: a tag that shall name it from then on, replacing what it named before. */
   readonly tag?: string;
 }

@@ -6,7 +6,7 @@ import type { ReadOnlyStore, Store } from '../core/store.ts';
 import type { CopyCounts, CopyOptions } from './copy-options.ts';
 import { Holders } from './holders.ts';
 import type { PlannedImage } from './image.ts';
-import { onSide } from './sides.ts';
+import { onSide, streamOn } from './sides.ts';
 import { verified } from './verified.ts';
 
 /**
@@ -55,6 +55,22 @@ export class BlobCopier {
     this.#holders.add(digest, target);
   }
 
+  /**
+   * Sends a blob again that a target does not hold any more. It was counted when it was copied.
+   * @throws BundleError with its side; NOT_REPLAYABLE where it came through a pipe.
+   */
+  async restore(
+    descriptor: Descriptor,
+    image: PlannedImage,
+    target: Store,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (await target.exists(descriptor, { signal })) return;
+    const read = this.#reader(descriptor, image.store, signal);
+    const again = (start: number): ByteStream => streamOn('source', read(start));
+    await target.push(descriptor, again(0), { signal, again, isAbsent: true });
+  }
+
   async #askFor(
     descriptor: Descriptor,
     target: Store,
@@ -99,18 +115,9 @@ export class BlobCopier {
     side: Side,
     signal: AbortSignal,
   ): (start: number) => AsyncGenerator<Uint8Array> {
-    const { observe, pass } = this.#options;
-    const bytes = this.#bytes.get(descriptor.digest);
-    // What cannot be read again is checked here too, so that wrong content is told from content
-    // that has gone by.
-    const passes = pass !== undefined && !pass.keepsWhole(descriptor);
-    const read = (start: number): ByteStream => {
-      if (bytes !== undefined) return streamOf(bytes.subarray(start));
-      if (start > 0)
-        return store.fetch(descriptor, { range: { start, end: descriptor.size }, signal });
-      const content = store.fetch(descriptor, { signal });
-      return passes ? verified(content, descriptor) : content;
-    };
+    const { observe } = this.#options;
+    const passes = this.#passes(descriptor);
+    const read = this.#reader(descriptor, store, signal);
     let wrong: BundleError | undefined;
     let sent = 0;
     return async function* from(start) {
@@ -129,5 +136,26 @@ export class BlobCopier {
         throw failure;
       }
     };
+  }
+  /** The content from a byte on. What cannot be read again is checked here too. */
+  #reader(
+    descriptor: Descriptor,
+    store: ReadOnlyStore,
+    signal: AbortSignal,
+  ): (start: number) => ByteStream {
+    const bytes = this.#bytes.get(descriptor.digest);
+    return (start) => {
+      if (bytes !== undefined) return streamOf(bytes.subarray(start));
+      if (start > 0)
+        return store.fetch(descriptor, { range: { start, end: descriptor.size }, signal });
+      const content = store.fetch(descriptor, { signal });
+      return this.#passes(descriptor) ? verified(content, descriptor) : content;
+    };
+  }
+
+  /** It cannot be read again: wrong content has to be told from content that has gone by. */
+  #passes(descriptor: Descriptor): boolean {
+    const { pass } = this.#options;
+    return pass !== undefined && !pass.keepsWhole(descriptor);
   }
 }

@@ -1,6 +1,8 @@
 import { streamOf } from '../core/bytes.ts';
+import type { Descriptor } from '../core/descriptor.ts';
 import type { Digest } from '../core/digest.ts';
 import type { Store } from '../core/store.ts';
+import type { BlobCopier } from './copy-blob.ts';
 import type { CopyCounts } from './copy-options.ts';
 import { Holders } from './holders.ts';
 import { namesItsPart, type PlannedImage } from './image.ts';
@@ -9,6 +11,7 @@ import type { TagState } from './tags.ts';
 /** Brings the manifests of images to targets whose blobs are there, and names them. */
 export class ManifestCopier {
   readonly #bytes: ReadonlyMap<Digest, Uint8Array>;
+  readonly #blobs: BlobCopier;
   readonly #counts: CopyCounts;
   /** What each tag of an image names now. */
   readonly #tags = new Map<PlannedImage, Map<string, Digest | undefined>>();
@@ -16,14 +19,17 @@ export class ManifestCopier {
 
   /**
    * @param bytes of all manifests.
+   * @param blobs brings those again that a target does not hold any more.
    * @param tags what `surveyTags` found; those that name the right thing are kept.
    */
   constructor(
     bytes: ReadonlyMap<Digest, Uint8Array>,
+    blobs: BlobCopier,
     tags: readonly TagState[],
     counts: CopyCounts,
   ) {
     this.#bytes = bytes;
+    this.#blobs = blobs;
     this.#counts = counts;
     for (const { image, tag, current } of tags) {
       const known = this.#tags.get(image) ?? new Map<string, Digest | undefined>();
@@ -46,7 +52,8 @@ export class ManifestCopier {
         this.#counts.manifests.skipped += 1;
       } else {
         const content = streamOf(this.#bytes.get(digest)!);
-        await target.push(descriptor, content, { signal, ...named });
+        const restore = (): Promise<void> => this.#restore(image, descriptor, target, signal);
+        await target.push(descriptor, content, { signal, restore, ...named });
         this.#counts.manifests.pushed += 1;
       }
       this.#holders.add(digest, target);
@@ -60,6 +67,24 @@ export class ManifestCopier {
   async name(image: PlannedImage, target: Store, signal: AbortSignal): Promise<void> {
     for (const tag of this.#tagsToSet(image)) await target.tag(image.descriptor, tag, { signal });
     this.#countTags(image);
+  }
+
+  /**
+   * Brings blobs and manifests of an image again that a target does not hold any more, up to the
+   * manifest that it refused for the lack of them.
+   */
+  async #restore(
+    image: PlannedImage,
+    refused: Descriptor,
+    target: Store,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (const blob of image.blobs) await this.#blobs.restore(blob, image, target, signal);
+    for (const manifest of image.manifests) {
+      if (manifest === refused) return;
+      if (await target.exists(manifest, { signal })) continue;
+      await target.push(manifest, streamOf(this.#bytes.get(manifest.digest)!), { signal });
+    }
   }
 
   /** A referrer that its subject does not list is as good as none. */

@@ -74,7 +74,7 @@ class CopyRun {
       plan.manifests.map(({ descriptor, bytes: content }) => [descriptor.digest, content]),
     );
     this.#blobs = new BlobCopier(bytes, this.#counts, options);
-    this.#manifests = new ManifestCopier(bytes, tags, this.#counts);
+    this.#manifests = new ManifestCopier(bytes, this.#blobs, tags, this.#counts);
   }
 
   async run(): Promise<CopyReport> {

@@ -154,7 +154,7 @@ export class RegistryRepository implements Store {
   async push(
     descriptor: Descriptor,
     content: ByteStream,
-    { signal, again, tag, isAbsent = false }: PushOptions = {},
+    { signal, again, tag, restore, isAbsent = false }: PushOptions = {},
   ): Promise<void> {
     const action = `push ${descriptor.digest} to ${this.name}${tag === undefined ? '' : `:${tag}`}`;
     if (isManifestType(descriptor.mediaType)) {
@@ -163,7 +163,7 @@ export class RegistryRepository implements Store {
       const noted = await putManifest(
         this.#access,
         { ...descriptor, bytes },
-        { under: tag ?? descriptor.digest, action, signal },
+        { under: tag ?? descriptor.digest, action, restore, signal },
       );
       const subject = subjectOf(bytes, descriptor.mediaType);
       if (subject !== undefined)

@@ -18,18 +18,35 @@ export interface Attempt {
   readonly known: boolean;
 }
 
+/** The cause of an error that an answer was made into: what the registry called it. */
+class Refusal extends Error {
+  /** As in its body (distribution-spec, "Error Codes"). */
+  readonly codes: readonly string[];
+
+  constructor(codes: readonly string[]) {
+    super(codes.join(', '));
+    this.codes = codes;
+  }
+}
+
+/** What a registry called a failure of its own, in the codes of the distribution-spec. */
+export function registryCodes(error: BundleError): readonly string[] {
+  return error.cause instanceof Refusal ? error.cause.codes : [];
+}
+
 /**
  * An answer that is no success, as an error: NOT_FOUND for 404, NOT_ALLOWED for 401 and 403, else
  * REGISTRY. Takes the body for the message, up to 64 KiB.
  */
 export async function answerError(response: HttpResponse, attempt: Attempt): Promise<BundleError> {
   const { status } = response;
-  const said = await explanation(response);
+  const { text, codes } = await explanation(response);
   const code = codeOf(status);
   return new BundleError(
     code,
-    `cannot ${attempt.action}: ${response.url.host} answered ${status}${said === '' ? '' : `, ${said}`}`,
+    `cannot ${attempt.action}: ${response.url.host} answered ${status}${text === '' ? '' : `, ${text}`}`,
     {
+      cause: new Refusal(codes),
       hint: hintFor(status, attempt),
       temporary: isPassingStatus(status),
     },
@@ -60,26 +77,26 @@ function credentialsHint({ name, places, known }: Omit<Attempt, 'action'>): stri
 }
 
 /** What a registry says in an error body (distribution-spec, "Error Codes"), as one line. */
-async function explanation(response: HttpResponse): Promise<string> {
-  const text = await readStart(response, MAX_ERROR_BODY_BYTES);
+async function explanation(
+  response: HttpResponse,
+): Promise<{ readonly text: string; readonly codes: readonly string[] }> {
+  const body = await readStart(response, MAX_ERROR_BODY_BYTES);
   let document: Json;
   try {
-    document = JSON.parse(text) as Json;
+    document = JSON.parse(body) as Json;
   } catch {
-    return String(response.headers['content-type'] ?? '').startsWith('text/plain')
-      ? oneLine(text)
-      : '';
+    const isText = String(response.headers['content-type'] ?? '').startsWith('text/plain');
+    return { text: isText ? oneLine(body) : '', codes: [] };
   }
   const errors =
     isObject(document) && Array.isArray(document['errors'])
-      ? (document['errors'] as readonly Json[])
+      ? (document['errors'] as readonly Json[]).filter(isObject)
       : [];
-  const lines = errors
-    .filter(isObject)
-    .map(({ code, message }) =>
-      [code, message].filter((part) => typeof part === 'string').join(': '),
-    );
-  return oneLine(lines.join('; '));
+  const lines = errors.map(({ code, message }) =>
+    [code, message].filter((part) => typeof part === 'string').join(': '),
+  );
+  const codes = errors.map(({ code }) => code).filter((code) => typeof code === 'string');
+  return { text: oneLine(lines.join('; ')), codes };
 }
 
 /**

@@ -4,8 +4,22 @@ import { MAX_MANIFEST_BYTES } from '../../../core/limits.ts';
 import { MANIFEST_TYPES } from '../../../core/media-types.ts';
 import { formatRepository } from '../../../core/reference.ts';
 import { pathOf, type RepositoryAccess } from '../auth/access.ts';
+import { registryCodes } from '../http/answers.ts';
 import { discard, headerOf, type HttpResponse } from '../http/transport.ts';
 import { readWhole } from '../http/whole.ts';
+
+/** A manifest is refused so often in all for something that it lacks. */
+const LACKING_ATTEMPTS = 5;
+/**
+ * How registries say that they lack what a manifest points to. distribution says DIGEST_INVALID
+ * where it reads the link to a blob while another upload of the blob writes that link anew.
+ */
+const LACKING_CODES = [
+  'BLOB_UNKNOWN',
+  'DIGEST_INVALID',
+  'MANIFEST_BLOB_UNKNOWN',
+  'MANIFEST_UNKNOWN',
+];
 
 /** Where a manifest is found under a tag or digest. */
 export function manifestPath(access: RepositoryAccess, reference: string): string {
@@ -53,29 +67,45 @@ export interface PutOptions {
   readonly under: string;
   /** In the infinitive, for messages. */
   readonly action: string;
+  /** Brings what the manifest points to once more, where the registry lacks it. */
+  readonly restore?: (() => Promise<void>) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Puts a manifest under its digest or a tag.
+ * Puts a manifest under its digest or a tag. Where the registry says that it lacks what the
+ * manifest points to, that is brought once more and the manifest is put again, five times in all:
+ * another run that pushes the same blobs hides them from it for moments, and a garbage collection
+ * takes them away.
  * @returns the subject that the registry says it will list it for, if it says so (`OCI-Subject`).
  * @throws BundleError REGISTRY where it was stored as something else, NOT_ALLOWED, NETWORK.
  */
 export async function putManifest(
   access: RepositoryAccess,
   { mediaType, digest, bytes }: Manifest,
-  { under, action, signal }: PutOptions,
+  { under, action, restore, signal }: PutOptions,
 ): Promise<string | undefined> {
-  const response = await access.send({
-    method: 'PUT',
-    to: manifestPath(access, under),
-    action,
-    access: 'push',
-    headers: { 'content-type': mediaType },
-    body: bytes,
-    signal,
-  });
-  if (response.status < 200 || response.status > 299) throw await access.failure(response, action);
+  const patience = access.transport.patience(LACKING_ATTEMPTS);
+  const send = async (): Promise<HttpResponse> =>
+    access.send({
+      method: 'PUT',
+      to: manifestPath(access, under),
+      action,
+      access: 'push',
+      headers: { 'content-type': mediaType },
+      body: bytes,
+      signal,
+    });
+  let response = await send();
+  while (response.status < 200 || response.status > 299) {
+    const error = await access.failure(response, action);
+    const codes = registryCodes(error).filter((code) => LACKING_CODES.includes(code));
+    if (codes.length === 0) throw error;
+    const cause = `status ${response.status}, ${codes.join(', ')}`;
+    if (!(await patience.again({ what: action, cause, error, signal }))) throw lacking(error);
+    await restore?.();
+    response = await send();
+  }
   const stored = headerOf(response, 'docker-content-digest');
   const subject = headerOf(response, 'oci-subject');
   await discard(response);
@@ -86,6 +116,13 @@ export async function putManifest(
 
 function mediaTypeOf(response: HttpResponse): string | undefined {
   return headerOf(response, 'content-type')?.split(';')[0]?.trim().toLowerCase();
+}
+
+function lacking(error: BundleError): BundleError {
+  return error.withHint(
+    'The registry loses what has been pushed. If another run pushes to it, or it collects garbage, ' +
+      'wait for that to end; then run the same command again.',
+  );
 }
 
 function alteredByRegistry(name: string, expected: Digest, got: string): BundleError {

@@ -1,0 +1,152 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { anonymous } from '../../src/core/credentials.ts';
+import type { Descriptor } from '../../src/core/descriptor.ts';
+import type { TransferEvent } from '../../src/core/events.ts';
+import { OCI_INDEX } from '../../src/core/media-types.ts';
+import { MemoryStore } from '../../src/stores/memory.ts';
+import { RegistryClient } from '../../src/stores/registry/client.ts';
+import type { RegistryRepository } from '../../src/stores/registry/repository.ts';
+import { copyImages } from '../../src/transfer/copy.ts';
+import type { CopyReport } from '../../src/transfer/copy-options.ts';
+import { readVerified } from '../../src/transfer/verified.ts';
+import { type Held, imageIndex } from '../contract/content.ts';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWith } from '../support/needs.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
+import {
+  configOf,
+  keep,
+  layerOf,
+  manifestOf,
+  planOf,
+  requestFor,
+} from '../unit/transfer/images.ts';
+
+const REPOSITORY = 'some/images';
+
+describeWith(['docker-registry'], 'a registry that loses what has been pushed', () => {
+  let registry: TestRegistry;
+  let proxy: FaultProxy;
+  let client: RegistryClient;
+  let target: RegistryRepository;
+  let source: MemoryStore;
+  let events: TransferEvent[];
+  /** Is called before each PUT of a manifest, counted from 1, and may answer it. */
+  let beforePut: (nth: number) => { status: number; body: string } | undefined;
+  beforeAll(async () => {
+    registry = await startRegistry();
+  });
+  beforeEach(async () => {
+    let puts = 0;
+    events = [];
+    source = new MemoryStore('source');
+    proxy = await startFaultProxy(registry.url, ({ method, url }) => {
+      if (method !== 'PUT' || !url.includes('/manifests/')) return undefined;
+      const answer = beforePut((puts += 1));
+      return answer && { kind: 'answer', ...answer };
+    });
+    client = new RegistryClient({
+      credentials: anonymous,
+      ca: [],
+      backoffMs: 1,
+      observe: (event) => void events.push(event),
+    });
+    target = client.repository({ registry: proxy.host, repository: REPOSITORY });
+  });
+  afterEach(async () => {
+    await client.close();
+    await proxy.stop();
+  });
+  afterAll(async () => registry.stop());
+
+  async function imageOf(name: string): Promise<Held> {
+    const manifest = manifestOf(name, [layerOf(name)]);
+    await keep(source, configOf(name), layerOf(name), manifest);
+    return manifest;
+  }
+
+  async function copy(name: string, image: Held): Promise<CopyReport> {
+    const plan = await planOf([requestFor(name, image, source)]);
+    const { signal } = new AbortController();
+    return copyImages(plan, [], () => target, { concurrency: 1, signal, observe: () => undefined });
+  }
+
+  /** As when a garbage collection takes away what no manifest names yet. */
+  function lose(folder: '_layers' | '_manifests/revisions', { digest }: Descriptor): void {
+    const repository = join(registry.root, 'storage/docker/registry/v2/repositories', REPOSITORY);
+    rmSync(join(repository, folder, digest.replace(':', '/')), { recursive: true });
+  }
+
+  const uploads = (): readonly string[] => proxy.seen(/^POST .*\/blobs\/uploads/);
+  const manifests = (): readonly string[] => proxy.seen(/^PUT .*\/manifests\//);
+
+  it('gets a blob again, and then the manifest', async () => {
+    const image = await imageOf('blob lost');
+    const layer = layerOf('blob lost');
+    beforePut = (nth) => {
+      if (nth === 1) lose('_layers', layer.descriptor);
+      return undefined;
+    };
+    const report = await copy('blob-lost', image);
+    expect(report.blobs).toMatchObject({ pushed: 2, skipped: 0 });
+    expect(uploads()).toHaveLength(3);
+    expect(manifests()).toHaveLength(2);
+    expect(await readVerified(target.fetch(layer.descriptor), layer.descriptor)).toEqual(
+      layer.bytes,
+    );
+    expect((await target.resolve('blob-lost')).digest).toBe(image.descriptor.digest);
+    expect(events).toMatchObject([{ type: 'retried', cause: 'status 400, MANIFEST_BLOB_UNKNOWN' }]);
+  });
+
+  it('gets a manifest of an index again, and then the index', async () => {
+    const child = await imageOf('child lost');
+    const index = imageIndex(OCI_INDEX, [{ manifest: child, architecture: 'amd64' }]);
+    await keep(source, index);
+    beforePut = (nth) => {
+      if (nth === 2) lose('_manifests/revisions', child.descriptor);
+      return undefined;
+    };
+    await copy('child-lost', index);
+    expect(uploads()).toHaveLength(2);
+    expect(manifests()).toHaveLength(4);
+    expect((await target.resolve('child-lost')).digest).toBe(index.descriptor.digest);
+    expect(await target.exists(child.descriptor)).toBe(true);
+  });
+
+  it('is given nothing again that was hidden for a moment', async () => {
+    const body =
+      '{"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match"},' +
+      '{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry"}]}';
+    beforePut = (nth) => (nth <= 4 ? { status: 400, body } : undefined);
+    const image = await imageOf('hidden');
+    await copy('hidden', image);
+    expect(uploads()).toHaveLength(2);
+    expect(manifests()).toHaveLength(5);
+    expect((await target.resolve('hidden')).digest).toBe(image.descriptor.digest);
+  });
+
+  it('is left after five attempts, with a word on what may take things away', async () => {
+    const image = await imageOf('gone for good');
+    const { descriptor } = layerOf('gone for good');
+    beforePut = () => {
+      lose('_layers', descriptor);
+      return undefined;
+    };
+    await expect(copy('gone', image)).rejects.toMatchObject({
+      code: 'REGISTRY',
+      side: 'target',
+      hint: expect.stringContaining('collects garbage') as string,
+    });
+    expect(manifests()).toHaveLength(5);
+  });
+
+  it('is not asked twice where it refuses a manifest for another reason', async () => {
+    const image = await imageOf('refused');
+    const body = '{"errors":[{"code":"MANIFEST_INVALID"}]}';
+    beforePut = () => ({ status: 400, body });
+    await expect(copy('refused', image)).rejects.toMatchObject({ code: 'REGISTRY' });
+    expect(manifests()).toHaveLength(1);
+  });
+});
