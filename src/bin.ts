@@ -22,16 +22,34 @@ const UNSETTLED = 13;
  * any moment.
  */
 const WIND_UP_MS = 4000;
+/** What Node lets its threads do: `open` or `read` of a file, a look-up of a name. */
+const ON_A_THREAD = /^(?:FSReq|CloseReq|GetAddrInfoReq|GetNameInfoReq)/;
 
 const controller = new AbortController();
+let isReported = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     const reason = interruption(signal);
-    const end = (): never => process.exit(endAtOnce(reason, process.stderr));
+    const end = (): void => {
+      endNow(signal, isReported ? reason.exitStatus : endAtOnce(reason, process.stderr));
+    };
     if (controller.signal.aborted) end();
     controller.abort(reason);
     setTimeout(end, WIND_UP_MS).unref();
   });
+}
+
+/**
+ * Ends the process. `exit` waits for the threads of Node, and one may be inside a call that never
+ * returns, as a read from a file server that has gone: then the signal itself has to end the
+ * process, of which a shell makes the same status.
+ */
+function endNow(signal: NodeJS.Signals, status: number): void {
+  if (process.getActiveResourcesInfo().some((resource) => ON_A_THREAD.test(resource))) {
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  }
+  process.exit(status); // also where the process is the first of a container: no signal ends that
 }
 
 // Whoever writes the result sees that stdout is closed; and nobody can be told that stderr is, as
@@ -70,3 +88,4 @@ process.exitCode = await main(process.argv.slice(2), {
   stdin: process.stdin,
   signal: controller.signal,
 });
+isReported = true;

@@ -1,6 +1,6 @@
 import { createWriteStream, fstatSync } from 'node:fs';
 import { Socket } from 'node:net';
-import type { Readable, Writable } from 'node:stream';
+import { addAbortSignal, type Readable, type Writable } from 'node:stream';
 
 import { BundleError } from '../core/errors.ts';
 import type { Io } from './io.ts';
@@ -10,12 +10,21 @@ const STDOUT = 1;
 /** How a pipe is written in place of a path. */
 export const PIPE = '-';
 
-/** Where a bundle comes in. @throws BundleError USAGE for a terminal. */
-export function inputPipe({ stdin }: Io): Readable {
-  if (!stdin.isTTY) return stdin;
+/**
+ * Where a bundle comes in. A signal ends it, even while nothing comes.
+ * @throws BundleError USAGE for a terminal.
+ */
+export function inputPipe(io: Io): Readable {
+  if (!io.stdin.isTTY) return endingStdin(io);
   throw new BundleError('USAGE', 'stdin is a terminal: no bundle comes from there', {
     hint: 'Write PROGRAM | bundle verify -.',
   });
+}
+
+/** Stdin that is no terminal, up to a signal. */
+export function endingStdin({ stdin, signal }: Pick<Io, 'stdin' | 'signal'>): Readable {
+  stdin.on('error', () => undefined); // before somebody reads, nobody else would hear it
+  return addAbortSignal(signal, stdin);
 }
 
 /**

@@ -128,18 +128,28 @@ describeWith(['docker-registry'], 'a disk', () => {
   });
 
   describeWith(['gcc'], 'with a bad sector', () => {
+    let shim: string;
+    beforeAll(() => {
+      shim = join(folder, 'eio.so');
+      const source = projectPath('test/support/eio.c');
+      expect(spawnSync('gcc', ['-shared', '-fPIC', '-o', shim, source, '-ldl']).status).toBe(0);
+    });
+
+    it('that never answers is left at a signal', async () => {
+      const env = { LD_PRELOAD: shim, EIO_PATH: file, EIO_OFFSET: '1000', EIO_STALLS: '1' };
+      const { child, ended, told } = await startBundle(['verify', file], { folder, env });
+      try {
+        await told(/stalled/);
+        child.kill('SIGTERM');
+        const { status, signal, stderr } = await ended;
+        expect({ status, signal }).toEqual({ status: null, signal: 'SIGTERM' });
+        expect(stderr).toContain('interrupted by SIGTERM');
+      } finally {
+        child.kill('SIGKILL');
+      }
+    });
+
     it('is named with file, byte and images, is no end of the audit, and lets no release be tagged', async () => {
-      const shim = join(folder, 'eio.so');
-      expect(
-        spawnSync('gcc', [
-          '-shared',
-          '-fPIC',
-          '-o',
-          shim,
-          projectPath('test/support/eio.c'),
-          '-ldl',
-        ]).status,
-      ).toBe(0);
       const bytes = await readFile(file);
       const [at, further] = [Math.floor(bytes.length * 0.7), Math.floor(bytes.length * 0.95)];
       const env = { LD_PRELOAD: shim, EIO_PATH: file, EIO_OFFSET: String(at) };

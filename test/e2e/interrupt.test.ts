@@ -1,6 +1,8 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, beforeEach, afterEach, expect, it } from 'vitest';
 
@@ -85,10 +87,34 @@ describeWith(['docker-registry'], 'a signal', () => {
     },
   );
 
+  it.each([
+    { args: ['verify', '-'] },
+    { args: ['unpack', '-', '--to', 'oci:nowhere'] },
+    { args: ['login', 'registry.example.com', '--username', 'packer', '--password-stdin'] },
+  ])('ends $args before anything has come from stdin', async ({ args }) => {
+    const input = new PassThrough();
+    const running = await startBundle([...args, '--output', 'json'], { folder, input });
+    await untilItHears(running.child.pid!);
+    running.child.kill('SIGHUP');
+    const { status, stdout } = await running.ended;
+    expect(status).toBe(129);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'INTERRUPTED' } });
+  });
+
   it('that comes a second time ends the run where it is', async () => {
     await rm(join(folder, 'out'), { recursive: true, force: true });
     const ended = await send(await startPack(), 'SIGINT', 'SIGTERM');
-    expect([130, 143]).toContain(ended.status);
+    expect([130, 143, 'SIGINT', 'SIGTERM']).toContain(ended.status ?? ended.signal);
     expect((await runBundle(packArgs(source.host), { folder })).status).toBe(0);
   });
 });
+
+/** Waits until a process catches SIGHUP, as the kernel says; Node alone catches the others. */
+async function untilItHears(pid: number): Promise<void> {
+  const caught = /^SigCgt:\t([0-9a-f]+)$/m;
+  for (;;) {
+    const mask = caught.exec(await readFile(`/proc/${pid}/status`, 'latin1'))?.[1] ?? '0';
+    if ((BigInt(`0x${mask}`) & 1n) !== 0n) return;
+    await sleep(5);
+  }
+}

@@ -1,4 +1,5 @@
-// Lets one stretch of one file fail to be read, as a bad sector does. For LD_PRELOAD.
+// Lets one stretch of one file fail to be read, as a bad sector does, or with EIO_STALLS never be
+// read at all, as from a file server that has gone. For LD_PRELOAD.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -23,6 +24,10 @@ static int is_bad(int fd, size_t count, off_t offset) {
 
 ssize_t pread64(int fd, void *buffer, size_t count, off_t offset) {
   if (is_bad(fd, count, offset)) {
+    if (getenv("EIO_STALLS") != NULL) {
+      dprintf(STDERR_FILENO, "stalled\n");
+      for (;;) pause();
+    }
     errno = EIO;
     return -1;
   }

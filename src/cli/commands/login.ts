@@ -6,6 +6,7 @@ import { ask, askHidden, canAsk } from '../ask.ts';
 import type { Arguments, Command } from '../command.ts';
 import type { Io } from '../io.ts';
 import { connectionRequest, loginOptions } from '../options/network.ts';
+import { endingStdin } from '../pipes.ts';
 import { facts } from '../present/table.ts';
 
 const REGISTRY = {
@@ -103,10 +104,9 @@ async function credentials(
   const given = text(args, 'username');
   if (flag(args, 'password-stdin')) {
     if (given === undefined) throw new BundleError('USAGE', '--password-stdin needs --username');
-    const password = utf8(await readAll(io.stdin, MAX_PASSWORD_BYTES, 'the password')).replace(
-      /\r?\n$/,
-      '',
-    );
+    const password = utf8(
+      await readAll(endingStdin(io), MAX_PASSWORD_BYTES, 'the password'),
+    ).replace(/\r?\n$/, '');
     return checked(given, password);
   }
   if (!canAsk(io)) {
