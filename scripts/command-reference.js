@@ -8,7 +8,8 @@ import { root } from './lib/run.js';
 const FILE = 'docs/commands.md';
 const INTRODUCTION = `# Commands
 
-What \`--help\` says, of every command. Made from the program by \`npm run command-reference\`, and compared with it by the tests.
+This page shows what \`bundle COMMAND --help\` prints. \`npm run command-reference\` generates
+it from the program, and a test compares the two.
 `;
 
 /** Has no options of its own, and its help is that of the program. */

@@ -64,7 +64,8 @@ neverWaitFor(process.stderr);
 process.on('exit', () => {
   if (process.exitCode !== UNSETTLED) return;
   process.stderr.write(
-    'bundle: this is a bug in bundle, please report it: the work came to a halt before its end\n',
+    'bundle: this is a bug in bundle, please report it: ' +
+      'the program stopped before its work was done\n',
   );
   process.exitCode = 1;
 });

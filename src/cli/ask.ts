@@ -50,9 +50,9 @@ async function answered(question: Promise<string>): Promise<string> {
     return await question;
   } catch (cause) {
     if (!(cause instanceof Error) || cause.name !== 'AbortError') throw cause;
-    throw new BundleError('INTERRUPTED', 'what was asked was not answered', {
+    throw new BundleError('INTERRUPTED', 'the question was not answered', {
       cause,
-      hint: 'Nothing was done.',
+      hint: 'Nothing was changed.',
     });
   }
 }

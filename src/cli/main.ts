@@ -97,7 +97,7 @@ export function interruption(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): BundleErr
   const status = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }[signal];
   return new BundleError('INTERRUPTED', `interrupted by ${signal}`, {
     status,
-    hint: 'Nothing that is done has to be done again: run the same command.',
+    hint: 'To continue, run the same command again: finished work is not repeated.',
   });
 }
 

@@ -37,12 +37,12 @@ const COMMANDS: readonly Command[] = [
   signCommand,
 ];
 const TRUST_COMMANDS: readonly Command[] = [trustAddCommand, trustListCommand, trustRemoveCommand];
-const HELP_WIDTH = 120;
+const HELP_WIDTH = 100;
 /** Stands for a lone `-` while yargs reads the command line: it loses one among positionals. */
 const DASH = '\0-';
 const EXAMPLES: Command['examples'] = [
   ['$0 pack 4.17.3 -o /media/usb', 'on the connected side'],
-  ['$0 verify /media/usb', 'the checksum audit, on either side'],
+  ['$0 verify /media/usb', 'check every byte, on either side'],
   ['$0 unpack /media/usb --to registry:5000/ocp4', 'on the closed side'],
 ];
 
@@ -97,9 +97,9 @@ export async function parseCommandLine(
     .wrap(Math.min(HELP_WIDTH, io.stdout.columns || HELP_WIDTH))
     .completion('completion', 'print a completion script for bash or zsh');
   for (const command of COMMANDS) register(parser, command);
-  parser.command('trust', 'whose bundles are accepted here', (trust) => {
+  parser.command('trust', 'choose whose bundles are accepted on this host', (trust) => {
     for (const command of TRUST_COMMANDS) register(trust, command, 'bundle trust');
-    return trust.demandCommand(1, 'trust what? add, list or remove');
+    return trust.demandCommand(1, 'trust needs a command: add, list or remove');
   });
 
   const { failure, args, output } = await new Promise<{
@@ -122,7 +122,7 @@ export async function parseCommandLine(
   if (failure !== undefined) {
     const named = [...COMMANDS.map(nameOf), 'trust'].find((name) => argv.includes(name));
     throw new BundleError('USAGE', failure.message.replace(/\s*\n\s*/g, ' ').trim(), {
-      hint: `bundle ${named === undefined ? '' : `${named} `}--help shows what there is.`,
+      hint: `bundle ${named === undefined ? '' : `${named} `}--help shows the options.`,
     });
   }
   const [usage = ''] = output.split('\n', 1);

@@ -16,8 +16,8 @@ export const PIPE = '-';
  */
 export function inputPipe(io: Io): Readable {
   if (!io.stdin.isTTY) return endingStdin(io);
-  throw new BundleError('USAGE', 'stdin is a terminal: no bundle comes from there', {
-    hint: 'Write PROGRAM | bundle verify -.',
+  throw new BundleError('USAGE', 'cannot read a bundle from stdin, which is a terminal', {
+    hint: 'Write, for example: PROGRAM | bundle verify -',
   });
 }
 
@@ -34,8 +34,8 @@ export function endingStdin({ stdin, signal }: Pick<Io, 'stdin' | 'signal'>): Re
  */
 export function outputPipe({ stdout }: Io): Writable {
   if (stdout.isTTY) {
-    throw new BundleError('USAGE', 'stdout is a terminal: a bundle is not for reading', {
-      hint: 'Write bundle pack … -o - | PROGRAM.',
+    throw new BundleError('USAGE', 'cannot write a bundle to stdout, which is a terminal', {
+      hint: 'Write, for example: bundle pack … -o - | PROGRAM',
     });
   }
   const kind = fstatSync(STDOUT);

@@ -18,7 +18,7 @@ export async function readAll(
     size += chunk.length;
     if (size > limit) {
       throw new BundleError('CONTENT_MISMATCH', `${what} is larger than ${limit} bytes`, {
-        hint: 'Nothing of this kind is that large; the content is not what it claims to be.',
+        hint: 'No genuine file of this kind is that large: do not trust this content.',
       });
     }
     chunks.push(Uint8Array.from(chunk));

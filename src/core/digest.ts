@@ -18,7 +18,7 @@ const DIGEST = /^sha256:[0-9a-f]{64}$/;
 export function parseDigest(text: unknown): Digest {
   if (typeof text === 'string' && DIGEST.test(text)) return text as Digest;
   throw new BundleError('UNSUPPORTED_CONTENT', `not a SHA-256 digest: ${shown(text)}`, {
-    hint: 'Only digests of the form sha256:<64 lower-case hex digits> are accepted.',
+    hint: 'Write a digest as sha256: and 64 lower-case hex digits.',
   });
 }
 

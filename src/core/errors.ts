@@ -164,13 +164,13 @@ export function writeError(action: string, path: string, cause: unknown): Bundle
   const code = systemCode(cause) ?? 'unknown error';
   const hints: Record<string, string> = {
     ENOSPC: 'Free some space, or choose another folder.',
-    EDQUOT: 'The quota is used up: free some space, or choose another folder.',
+    EDQUOT: 'Your disk quota is used up: free some space, or choose another folder.',
     EACCES: 'Check the permissions of the folder and the user you run as.',
     EPERM: 'Check the permissions of the folder and the user you run as.',
     EROFS: 'The file system is mounted read-only: choose another folder.',
     EFBIG: 'The file system cannot hold a file of this size: use another one.',
     EIO: 'The medium could not be read or written: try another one.',
-    ENOENT: 'The file system has no place for it: check the path, and that the medium is mounted.',
+    ENOENT: 'Check the path, and that the medium is mounted.',
     EPIPE: 'The program that reads the pipe has ended: see what it says.',
     ENOTDIR: 'A part of the path is a file where a folder is needed.',
     EISDIR: 'The path is a folder where a file is needed.',

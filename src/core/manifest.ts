@@ -131,7 +131,9 @@ function subjectIn(document: JsonObject, mediaType: string): Digest | undefined 
 function mediaTypeOf(document: JsonObject, announced: string | undefined): string {
   if (document['schemaVersion'] === 1) {
     throw new BundleError('UNSUPPORTED_CONTENT', 'the manifest is of Docker schema 1', {
-      hint: 'Schema 1 cannot be carried by digest; ask for the image to be pushed again with a current tool.',
+      hint:
+        'Schema 1 images cannot be copied by digest. ' +
+        'Ask the owner to push the image again with a current tool.',
     });
   }
   if (document['schemaVersion'] !== 2)
@@ -149,7 +151,7 @@ function mediaTypeOf(document: JsonObject, announced: string | undefined): strin
   if (own !== undefined && known !== undefined && own !== known) {
     throw new BundleError(
       'UNSUPPORTED_CONTENT',
-      `the manifest says it is ${own} but came as ${known}`,
+      `the manifest says that its type is ${own}, but it is listed or served as ${known}`,
       { expected: known, got: own },
     );
   }
@@ -159,7 +161,7 @@ function mediaTypeOf(document: JsonObject, announced: string | undefined): strin
       'UNSUPPORTED_CONTENT',
       `manifests of type ${mediaType} are not supported`,
       {
-        hint: 'Docker schema 2 and OCI manifests and indexes are.',
+        hint: 'Manifests and indexes of Docker schema 2 and of OCI are supported.',
       },
     );
   }

@@ -116,6 +116,8 @@ export function formatReference(reference: Reference): string {
 
 function refused(text: string, why: string): BundleError {
   return new BundleError('USAGE', `not a reference: ${text}: ${why}`, {
-    hint: 'A reference is REGISTRY/REPOSITORY[:TAG][@DIGEST], as in quay.io/openshift-release-dev/ocp-release:4.17.3-x86_64.',
+    hint:
+      'A reference is REGISTRY/REPOSITORY[:TAG][@DIGEST], ' +
+      'as in quay.io/openshift-release-dev/ocp-release:4.17.3-x86_64.',
   });
 }

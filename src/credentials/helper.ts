@@ -135,7 +135,9 @@ function failed(helper: string, why: string, cause?: unknown): BundleError {
     `cannot get credentials from docker-credential-${helper}: ${why}`,
     {
       cause,
-      hint: 'Check that the helper is installed and unlocked, or name an auth file without it: --authfile FILE.',
+      hint:
+        'Check that the helper is installed and unlocked, or name an auth file without it: ' +
+        '--authfile FILE.',
       subject: `docker-credential-${helper}`,
     },
   );

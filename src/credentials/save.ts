@@ -81,7 +81,8 @@ async function load(
   if (helper && key.includes('/')) {
     throw new BundleError(
       'CONFIGURATION',
-      `${path} leaves the registry to docker-credential-${helper.helper}, which knows no paths`,
+      `${path} leaves the registry to docker-credential-${helper.helper}, ` +
+        'which cannot store credentials for a path',
       {
         hint: `Name another file with --authfile, or log in to ${key.split('/')[0]!}.`,
       },

@@ -204,7 +204,7 @@ function refuseSharedTags(images: readonly PlannedImage[]): void {
         `${other.descriptor.digest} and ${image.descriptor.digest} would both be tagged ${tag}`,
         {
           subject: `${other.name}, ${image.name}`,
-          hint: 'Choose one of the two with --release DIGEST, or bring them to two namespaces.',
+          hint: 'Push one of the two with --release DIGEST, or push them to two namespaces.',
         },
       );
     }
@@ -259,11 +259,13 @@ function conflictsIn(tags: readonly TagState[], replaceTags: boolean): readonly 
     conflicts.length > 1 ? `, and ${conflicts.length - 1} more tags name something else` : '';
   throw new BundleError(
     'TAG_CONFLICT',
-    `${nameOfTag(first)} names ${first.current ?? ''} already${more}`,
+    `${nameOfTag(first)} exists already, and names ${first.current ?? ''}${more}`,
     {
       expected: first.image.descriptor.digest,
       got: first.current,
-      hint: 'Nothing was written. --replace-tags overwrites them; another namespace or repository keeps both.',
+      hint:
+        'Nothing was written. --replace-tags overwrites such tags; ' +
+        'with another namespace or repository you keep both.',
     },
   );
 }

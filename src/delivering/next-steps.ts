@@ -7,7 +7,8 @@ const RULE = '='.repeat(72);
 export function nextSteps(parts: readonly PartResources[], paths: DeliveredPaths): string {
   const sections = parts.map((part) => part.section(paths));
   return [
-    'The pull secret of the clusters must be able to read both repositories, and must not be able to',
+    'The pull secret of the clusters must be able to read both repositories, ' +
+      'and must not be able to',
     'write to them. This command tells whether that is so:',
     '  bundle check-registry REGISTRY/NAMESPACE --cluster-authfile PULL_SECRET.json',
     '',

@@ -188,7 +188,7 @@ async function bootId(): Promise<string> {
 
 function held(lockPath: string, { pid, host }: Partial<Owner>): BundleError {
   const who = pid === undefined ? 'another run' : `process ${pid} on ${host ?? 'another host'}`;
-  return new BundleError('DISK', `${who} is writing there: ${lockPath} is held`, {
-    hint: 'Wait for it to end, or choose another folder.',
+  return new BundleError('DISK', `${who} is writing there, and holds the lock ${lockPath}`, {
+    hint: 'Wait until that process ends, or choose another folder.',
   });
 }

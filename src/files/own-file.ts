@@ -67,9 +67,11 @@ export async function isFileThere(path: string): Promise<boolean> {
 
 /** What stands where a file of this program belongs. */
 export function noFile(path: string, what: string): BundleError {
-  return new BundleError('DISK', `${path} is ${what}, and nothing was written to it`, {
-    expected: 'a file of this program, or nothing',
+  return new BundleError('DISK', `${path} is ${what}: nothing was written to it`, {
+    expected: 'a file that this program wrote, or nothing',
     got: what,
-    hint: 'Find out who has put it there, remove it and run the same command again; or choose another folder.',
+    hint:
+      'Find out who has put it there, remove it and run the same command again; ' +
+      'or choose another folder.',
   });
 }

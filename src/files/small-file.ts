@@ -66,6 +66,6 @@ async function readToEnd(
     await file.close();
   }
   throw new BundleError('CONFIGURATION', `${path} is larger than ${limit} bytes`, {
-    hint: 'It is not the kind of file that it should be.',
+    hint: 'Check the path: a file of this kind is never that large.',
   });
 }

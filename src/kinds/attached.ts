@@ -72,7 +72,8 @@ export class AttachedImages {
         throw unending(`there are more than ${MAX_ALL_REFERRERS} referrers`);
       if (first !== undefined && depth === MAX_REFERRER_DEPTH) {
         throw unending(
-          `referrers refer to referrers more than ${MAX_REFERRER_DEPTH} deep, as ${first.request.name} does`,
+          `referrers refer to referrers more than ${MAX_REFERRER_DEPTH} deep, ` +
+            `as ${first.request.name} does`,
         );
       }
       const walked = await this.#walker.walk(found.map(({ request }) => request));
@@ -208,7 +209,11 @@ async function listedReferrers(
     throw new BundleError(
       'UNSUPPORTED_CONTENT',
       `${digest}, which refers to ${subject}, is of type ${mediaType}`,
-      { hint: 'Such referrers cannot be carried. Leave --referrers out to carry the rest.' },
+      {
+        hint:
+          'This program cannot carry such a referrer. ' +
+          'Without --referrers it carries everything else.',
+      },
     );
   }
   return [...distinct.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1));
@@ -225,13 +230,15 @@ function checkSubject({ request, tree }: WalkedImage): void {
       expected: request.subject,
       got: subject ?? 'no subject',
       subject: request.name,
-      hint: `The list of ${request.store.name} is wrong: do not take referrers from there.`,
+      hint: `The list of ${request.store.name} is wrong: do not use --referrers with that registry.`,
     },
   );
 }
 
 function unending(why: string): BundleError {
   return new BundleError('UNSUPPORTED_CONTENT', why, {
-    hint: 'No real image has as many: the list is wrong. Leave --referrers out to carry the rest.',
+    hint:
+      'No real image has that many: the list is wrong. Without --referrers, ' +
+      'everything else is carried.',
   });
 }

@@ -43,7 +43,7 @@ export function selectParts({ parts, content }: Closure, wanted: readonly string
     throw new BundleError('NOT_FOUND', `the bundle does not hold ${name}`, {
       expected: name,
       got: parts.map(({ label }) => label).join(', '),
-      hint: 'Name one of those by its version, its version and architecture, or its digest.',
+      hint: 'Name one of the parts that it holds, by version, version and architecture, or digest.',
     });
   }
   return closureOf(parts.filter(({ names }) => wanted.some((name) => names.includes(name))));

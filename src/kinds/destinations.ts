@@ -65,7 +65,7 @@ export function planDestinations(options: DestinationOptions): Destinations {
     maxNestedPaths !== undefined &&
     (!Number.isSafeInteger(maxNestedPaths) || maxNestedPaths < 1)
   ) {
-    throw new BundleError('USAGE', `not a number of path components: ${maxNestedPaths}`, {
+    throw new BundleError('USAGE', `not a usable number of path components: ${maxNestedPaths}`, {
       hint: 'Give --max-nested-paths 1 or more.',
     });
   }

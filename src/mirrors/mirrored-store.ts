@@ -126,7 +126,7 @@ export class MirroredStore implements ReadOnlyStore {
       } catch (error) {
         if (signal?.aborted === true || !(error instanceof BundleError)) throw error;
         this.#passOver(place, error, {
-          what: `ask for ${descriptor.digest}`,
+          what: `look up ${descriptor.digest}`,
           isLast,
           isAtOnce: true,
         });
@@ -169,10 +169,10 @@ export class MirroredStore implements ReadOnlyStore {
     const list = async (store: ReadOnlyStore): Promise<readonly Descriptor[]> => {
       const listed = await store.referrers(subject, { ...(signal && { signal }) });
       if (listed.length === 0)
-        throw new BundleError('NOT_FOUND', `${store.name} lists nothing that refers to ${subject}`);
+        throw new BundleError('NOT_FOUND', `${store.name} lists no referrers of ${subject}`);
       return listed;
     };
-    const what = `list what refers to ${subject}`;
+    const what = `list the referrers of ${subject}`;
     const question = { reference: subject, what, optional: 'referrers', signal };
     try {
       return (await this.#first(question, list)).value;
@@ -283,7 +283,7 @@ class Failures {
     const decisive =
       this.list.findLast(({ error }) => error.code !== 'BLOCKED') ?? this.list.at(-1);
     if (decisive === undefined)
-      return new BundleError('NOT_FOUND', `there is no place to ask for ${this.#name}`);
+      return new BundleError('NOT_FOUND', `no registry is known to fetch ${this.#name} from`);
     const others = this.list
       .filter((failure) => failure !== decisive)
       .map(({ error }) => error.message);
@@ -302,6 +302,6 @@ class Failures {
 /** The site's configuration forbids to ask a place. */
 export function blocked(name: RepositoryName, by: string): BundleError {
   return new BundleError('BLOCKED', `${formatRepository(name)} is blocked by ${by}`, {
-    hint: `Take it from another place (--from, --mirror), or change what ${by} says.`,
+    hint: `Take it from another place (--from, --mirror), or change ${by}.`,
   });
 }

@@ -77,7 +77,7 @@ export async function parseRegistriesConf(text: string, path: string): Promise<R
   if (isTable(document['registries'])) {
     throw refused(
       path,
-      'it is of version 1, which knows no mirrors',
+      'it has format version 1, which has no mirrors',
       'Write [[registry]] tables: containers-registries.conf(5), version 2.',
     );
   }
@@ -198,7 +198,8 @@ function refused(path: string, why: string, hint?: string): BundleError {
   return new BundleError('CONFIGURATION', `cannot use ${path}: ${why}`, {
     hint:
       hint ??
-      'containers-registries.conf(5) describes the file; --registries-conf FILE reads another one instead.',
+      'containers-registries.conf(5) describes the file; ' +
+        '--registries-conf FILE reads another one instead.',
     subject: path,
   });
 }

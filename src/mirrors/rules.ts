@@ -167,9 +167,10 @@ function rewritten(
   if (slash > 0 && isRegistry(name.registry) && isRepository(name.repository)) return name;
   throw new BundleError(
     'CONFIGURATION',
-    `${from} leads from ${withoutDigest(full)} to ${withoutDigest(place)}, which is not a repository`,
+    `${from} leads from ${withoutDigest(full)} to ${withoutDigest(place)}, ` +
+      'which is not a repository',
     {
-      hint: 'A location takes the place of its prefix: the rest of the name is put behind it.',
+      hint: 'The location replaces the prefix; the rest of the name stays as it is.',
     },
   );
 }

@@ -58,7 +58,7 @@ async function bundlesIn(folder: string): Promise<readonly BundleFiles[]> {
       'USAGE',
       `${folder} holds several bundles: ${[...groups(names).keys()].join(', ')}`,
       {
-        hint: 'Name the one that is meant.',
+        hint: 'Name one of them.',
       },
     );
   }

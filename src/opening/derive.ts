@@ -11,7 +11,7 @@ import { ManifestWalker } from '../transfer/walk.ts';
 import { type Signers, unknownSigner } from './signers.ts';
 
 /** What to do with a bundle that contradicts itself, though its signer may be known. */
-const FOREIGN = 'The bundle was not made by this program from this content: do not use it.';
+const FOREIGN = 'This program did not make the bundle from this content: do not use it.';
 
 /** What a bundle is derived with. */
 export interface Derivation {
@@ -58,7 +58,7 @@ export async function deriveParts(
       throw error;
     throw new BundleError(
       'CLOSURE_MISMATCH',
-      `the bundle does not hold what its parts consist of: ${error.message}`,
+      `the bundle lacks content of its parts: ${error.message}`,
       { cause: error, hint: FOREIGN },
     );
   }
@@ -92,8 +92,13 @@ function refuseUnknownKinds(manifest: BundleManifest, kinds: readonly Kind[]): v
   if (unknown === undefined) return;
   throw new BundleError(
     'BUNDLE_UNUSABLE',
-    `the bundle has a part of the kind ${JSON.stringify(unknown.kind)}, which this program does not know`,
-    { hint: 'Use a version of bundle that knows it. bundle inspect says what else is in it.' },
+    `the bundle has a part of the kind ${JSON.stringify(unknown.kind)}, ` +
+      'which this program does not know',
+    {
+      hint:
+        'Use a version of bundle that knows this kind. ' +
+        'bundle inspect lists the other content of the bundle.',
+    },
   );
 }
 
@@ -105,7 +110,8 @@ function refuseUncovered({ content }: Closure, signer: Signers['signer']): void 
   if (uncovered === undefined) return;
   throw unknownSigner(
     signer,
-    `is not known here, and no publisher has signed ${uncovered.name} either: nothing proves it`,
+    `is not trusted here, and no release signature covers ${uncovered.name} either: ` +
+      'nothing proves it',
   );
 }
 
@@ -121,7 +127,7 @@ function checkClosure(closure: Closure, { manifest, metadataDigests }: BundleCon
     const first = at === -1 ? expectedTexts.length : at;
     throw new BundleError(
       'CLOSURE_MISMATCH',
-      `bundle.json lists other ${what} than its parts lead to, from number ${first + 1} on`,
+      `from number ${first + 1} on, bundle.json lists other ${what} than those of its parts`,
       {
         expected: expectedTexts[first] ?? 'nothing more',
         got: gotTexts[first] ?? 'nothing more',
@@ -141,7 +147,7 @@ function checkClosure(closure: Closure, { manifest, metadataDigests }: BundleCon
 export function refusedPatch({ name, manifest }: BundleContent): BundleError {
   return new BundleError(
     'BUNDLE_UNUSABLE',
-    `${name} is a patch: it holds parts of the bundle ${hexOf(manifest.repairs!)} and no whole one`,
-    { hint: 'Name the damaged bundle first, and the patch behind it.' },
+    `${name} is a patch for the bundle ${hexOf(manifest.repairs!)}, not a whole bundle`,
+    { hint: 'Name the damaged bundle, and the patch with it.' },
   );
 }

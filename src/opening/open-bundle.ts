@@ -207,9 +207,11 @@ function checkKeyFile({ publicKey }: SealedBundle, { signer }: Signers): void {
   if (Buffer.from(signer.pem).equals(publicKey)) return;
   throw new BundleError(
     'BUNDLE_UNUSABLE',
-    'SHA256SUMS.pub is not written as keys are written in bundles',
+    'SHA256SUMS.pub does not have the form of a key in a bundle',
     {
-      hint: 'The signature is good, but the file was changed after it was made: copy the bundle again from where it was made.',
+      hint:
+        'The signature is good, but the file was changed afterwards: ' +
+        'copy the bundle again from where it was made.',
     },
   );
 }
@@ -223,7 +225,9 @@ function checkName(path: string, name: string): void {
     {
       expected: stemOf(path),
       got: name,
-      hint: `If you renamed the file, call it ${name}${BUNDLE_SUFFIX} again; else somebody gave it the name of another bundle.`,
+      hint:
+        `If you renamed the file, call it ${name}${BUNDLE_SUFFIX} again. If you did not, ` +
+        'somebody gave it the name of another bundle.',
     },
   );
 }
@@ -235,6 +239,6 @@ function checkExpected({ parts }: Closure, expected: readonly string[]): void {
   throw new BundleError('NOT_THE_EXPECTED_BUNDLE', `the bundle holds ${held}, not ${missing}`, {
     expected: missing,
     got: held,
-    hint: 'This is another bundle than the one you asked for.',
+    hint: 'This is not the bundle that you asked for with --expect.',
   });
 }

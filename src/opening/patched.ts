@@ -95,9 +95,9 @@ export function checkPatch(patch: BundleReader, broken: BundleReader, digest: Di
   if (repairs === undefined) {
     throw new BundleError(
       'BUNDLE_UNUSABLE',
-      `${name} is called like a patch, and is a whole bundle`,
+      `${name} has the name of a patch, but is a whole bundle`,
       {
-        hint: 'Use it in place of the damaged one.',
+        hint: 'Use it instead of the damaged bundle.',
       },
     );
   }
@@ -113,9 +113,9 @@ export function checkPatch(patch: BundleReader, broken: BundleReader, digest: Di
   if (foreign !== undefined) {
     throw new BundleError(
       'CLOSURE_MISMATCH',
-      `${name} holds ${foreign.digest}, which is no part of the bundle`,
+      `${name} holds ${foreign.digest}, which does not belong to the damaged bundle`,
       {
-        hint: 'The patch was not made by this program: do not use it.',
+        hint: 'This program did not make the patch: do not use it.',
       },
     );
   }

@@ -66,15 +66,18 @@ export async function checkSigners(
     ...countersigners.map(({ id }) => id),
   ]);
   if (believed.size === 0 && trusted.length > 0)
-    throw unknownSigner(signer, 'is not among the keys that are trusted here');
+    throw unknownSigner(signer, 'is not one of the keys that are trusted on this host');
   if (request.signatures !== undefined && believed.size < request.signatures) {
     throw new BundleError(
       'TOO_FEW_SIGNERS',
-      `the bundle has ${believed.size} trusted signers; ${request.signatures} were asked for`,
+      `the bundle has ${believed.size} trusted signers, ` +
+        `but --signatures asks for ${request.signatures}`,
       {
         expected: String(request.signatures),
         got: String(believed.size),
-        hint: 'Others sign it with `bundle sign`; their .sig files belong beside the bundle, their keys into `bundle trust add`.',
+        hint:
+          'Other people sign the bundle with `bundle sign`. ' +
+          'Put their .sig files beside the bundle, and trust their keys with `bundle trust add`.',
       },
     );
   }
@@ -93,7 +96,9 @@ export function unknownSigner(signer: SignerKey, why: string): BundleError {
     `the bundle is signed by ${signer.id} (${signer.algorithm}), which ${why}`,
     {
       got: signer.id,
-      hint: 'Compare the key id with the one the packer gave you out of band; then trust it: bundle trust add KEY.pub',
+      hint:
+        'Compare the key id with the one that the packer gave you out of band. ' +
+        'If they are equal, trust the key: bundle trust add KEY.pub',
     },
   );
 }

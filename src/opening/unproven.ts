@@ -54,7 +54,7 @@ function statementsIn({ content }: Closure, signer: SignerKey): readonly Stateme
     if (attachment === undefined) return [];
     const manifest = parseManifest(manifests.get(descriptor.digest)!);
     if (subject === undefined || manifest.kind === 'index')
-      throw unproven(name, signer, 'it is no signature image');
+      throw unproven(name, signer, 'it is not a signature image');
     if (manifest.config.size > MAX_SIGNATURE_BYTES)
       throw unproven(name, signer, 'its config is too large');
     return manifest.layers.map((layer) => {
@@ -82,11 +82,13 @@ async function checkStatement(
 function unproven(name: string, signer: SignerKey, why: string, cause?: BundleError): BundleError {
   return new BundleError(
     'SIGNER_UNKNOWN',
-    `the bundle holds ${name}, which nothing proves: ${why}`,
+    `nothing proves ${name}, which is in the bundle: ${why}`,
     {
       cause,
       got: signer.id,
-      hint: 'Such content is accepted from a trusted signer only: bundle trust add KEY.pub, with a key that you got out of band.',
+      hint:
+        'Such content is accepted only from a trusted signer: bundle trust add KEY.pub, ' +
+        'with the key that you got out of band.',
     },
   );
 }

@@ -29,11 +29,13 @@ export async function patchContent(closure: Closure, damageFile: string): Promis
   if (wanted.bundleDigest !== bundleDigest) {
     throw new BundleError(
       'USAGE',
-      `${damageFile} is of another bundle than a pack of these parts makes now`,
+      `${damageFile} belongs to another bundle than the one that these releases make now`,
       {
         expected: hexOf(bundleDigest),
         got: hexOf(wanted.bundleDigest),
-        hint: 'Name the releases that were packed, with the same --signature-store, --release-key and --referrers; if they have changed since, pack them again.',
+        hint:
+          'Name the releases of the damaged bundle, with the same --arch, --signature-store, ' +
+          '--release-key and --referrers. If they have changed since, pack a new bundle.',
       },
     );
   }
@@ -46,8 +48,8 @@ export async function patchContent(closure: Closure, damageFile: string): Promis
     });
   }
   if (blobs.length === 0 && !wanted.metadata) {
-    throw new BundleError('USAGE', 'nothing has to be packed: what is damaged can be computed', {
-      hint: 'bundle repair BUNDLE -o DIR writes a whole one, without a patch.',
+    throw new BundleError('USAGE', 'no patch is needed: the damaged bytes can be computed', {
+      hint: 'Run bundle repair BUNDLE -o DIR, which writes a whole bundle without a patch.',
     });
   }
   const described = describeBundle({

@@ -30,21 +30,23 @@ export function nameOf(request: NameRequest, output: Output, { parts }: Closure)
   if (asked !== undefined) checkName(asked);
   if (asked !== undefined && output.name !== undefined && asked !== output.name) {
     throw new BundleError('USAGE', `--name is ${asked}, but the file would be ${output.name}`, {
-      hint: 'A bundle is called as its file: name a folder with -o, or leave --name out.',
+      hint: 'A bundle has the name of its file: give -o a folder, or leave --name out.',
     });
   }
   const usual = onlyKind(request.parts)?.bundleName(parts.map(({ facts }) => facts));
   const name = output.name ?? asked ?? usual;
   if (name === undefined) {
-    throw new BundleError('USAGE', 'nothing says what the bundle is called', {
-      hint: 'It holds parts of several kinds: give it a name with --name.',
+    throw new BundleError('USAGE', 'the bundle needs a name', {
+      hint: 'It holds parts of several kinds: choose a name with --name.',
     });
   }
   if (looksLikeAnother(name, usual)) {
-    throw new BundleError('USAGE', `${name} reads like the name of another bundle than this`, {
+    throw new BundleError('USAGE', `${name} looks like the name of another bundle`, {
       expected: usual,
       got: name,
-      hint: 'Its name would be signed: leave it out, or choose one that names no version.',
+      hint:
+        'The name is signed, so it must not mislead: leave it out, ' +
+        'or choose one without a version.',
     });
   }
   return name;

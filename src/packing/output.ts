@@ -29,7 +29,9 @@ export async function parseOutput(output: string): Promise<Output> {
 export function checkName(name: string): void {
   if (isBundleName(name)) return;
   throw new BundleError('USAGE', `${JSON.stringify(name)} cannot be the name of a bundle`, {
-    hint: 'A name begins with a letter, a digit or _, and has at most 128 letters, digits, and characters of . _ + = -.',
+    hint:
+      'A name begins with a letter, a digit or _, and has at most 128 letters, digits, ' +
+      'and characters of . _ + = -.',
   });
 }
 
@@ -52,9 +54,13 @@ export async function largestFile(folder: string): Promise<number | undefined> {
  */
 export function checkFileName({ name }: Output, signed: string): void {
   if (name === undefined || name === signed) return;
-  throw new BundleError('USAGE', `the file would be called ${name}, but is signed as ${signed}`, {
-    expected: `${signed}${BUNDLE_SUFFIX}`,
-    got: `${name}${BUNDLE_SUFFIX}`,
-    hint: 'Name a folder with -o: the file is called as it has to be.',
-  });
+  throw new BundleError(
+    'USAGE',
+    `the file would be called ${name}, but its signed name is ${signed}`,
+    {
+      expected: `${signed}${BUNDLE_SUFFIX}`,
+      got: `${name}${BUNDLE_SUFFIX}`,
+      hint: 'Give -o a folder: the file then gets the right name.',
+    },
+  );
 }

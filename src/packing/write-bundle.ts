@@ -173,8 +173,10 @@ async function checkVolumeSize({ path, volumeSize, begun }: WriteRequest): Promi
   if (content === undefined) return;
   const said = utf8(content).trim();
   if (said === String(volumeSize)) return;
-  throw new BundleError('USAGE', `${basename(path)} was begun with volumes of ${said} bytes`, {
-    hint: 'Give the --volume-size that was given before. --restart starts over and drops it; another folder keeps both.',
+  throw new BundleError('USAGE', `${basename(path)} was started with volumes of ${said} bytes`, {
+    hint:
+      'Give the same --volume-size as before. --restart deletes it and starts over; ' +
+      'with another folder you keep both.',
   });
 }
 

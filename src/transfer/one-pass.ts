@@ -319,7 +319,7 @@ function passed({ digest }: Descriptor): BundleError {
     `upload of ${digest} failed, and the input stream cannot be rewound`,
     {
       side: 'source',
-      hint: 'Send the stream once more: what has arrived is not sent to the target again.',
+      hint: 'Send the stream again: content that has arrived is not pushed to the target again.',
     },
   );
 }
@@ -335,8 +335,8 @@ export function cutOff(error: BundleError, whole: number, all: number): BundleEr
       side: error.side,
       cause: error,
       hint:
-        'No tag names what is not whole. Send the stream again: what is at the target is not ' +
-        'sent there again.',
+        'Nothing that is incomplete has got a tag. Send the stream again: content that is at the target is ' +
+        'not pushed there again.',
     },
   );
 }

@@ -143,7 +143,9 @@ function contradiction(digest: Digest, names: readonly string[], what: string): 
     'UNSUPPORTED_CONTENT',
     `${digest} would ${what}: ${[...new Set(names)].join(' and ')}`,
     {
-      hint: 'One image can have one role only: pack the parts into a bundle each.',
+      hint:
+        'An image can have only one role in a bundle: ' +
+        'pack each of these parts into a bundle of its own.',
     },
   );
 }
@@ -196,7 +198,7 @@ export function checkMetadataSize(bytes: number): void {
     'UNSUPPORTED_CONTENT',
     `the manifests take more than ${MAX_METADATA_BYTES} bytes`,
     {
-      hint: 'Those of real images are far smaller: the content is not what it claims to be.',
+      hint: 'Manifests of real images are far smaller: do not trust this content.',
     },
   );
 }

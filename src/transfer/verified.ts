@@ -177,7 +177,7 @@ export async function readVerified(
       'UNSUPPORTED_CONTENT',
       `${expected.digest} has ${expected.size} bytes, over the limit of ${limit}`,
       {
-        hint: 'Manifests of real images are far smaller; the content is not what it claims to be.',
+        hint: 'Manifests of real images are far smaller: do not trust this content.',
       },
     );
   }
@@ -200,8 +200,8 @@ export function mismatch(
       // Who gave the bytes had promised them: a store that checks what it is given says so.
       side: 'source',
       hint:
-        'The bytes are not those that were promised: fetch or copy them again, ' +
-        'from another source if it happens twice.',
+        'The content is damaged or was changed: fetch or copy it again. ' +
+        'If that happens twice, use another source.',
     },
   );
 }

@@ -102,9 +102,9 @@ export class SignerKey {
     if (!good) {
       throw new BundleError(
         'SIGNATURE_INVALID',
-        'the signature of the bundle is not that of the key it names',
+        'the signature of the bundle was not made with the key that the bundle names',
         {
-          hint: 'The listing or its signature was changed after it was signed: do not use this bundle.',
+          hint: 'The listing or its signature was changed after signing: do not use this bundle.',
         },
       );
     }
@@ -139,7 +139,8 @@ export class SigningKey {
         throw unusableKey(what, 'it is not a PEM private key', cause);
       throw new BundleError(
         'CONFIGURATION',
-        `${what} cannot be decrypted: the passphrase is ${passphrase === undefined ? 'missing' : 'wrong'}`,
+        `${what} cannot be decrypted: the passphrase is ` +
+          (passphrase === undefined ? 'missing' : 'wrong'),
         {
           cause,
           hint: 'Set BUNDLE_KEY_PASSPHRASE, or run it in a terminal, where it is asked for.',
@@ -230,6 +231,8 @@ function hashFor(key: KeyObject): 'sha256' | null {
 function unusableKey(what: string, why: string, cause?: unknown): BundleError {
   return new BundleError('CONFIGURATION', `${what} cannot be used as a bundle key: ${why}`, {
     cause,
-    hint: 'Bundle keys are PEM: ECDSA P-256 or P-384, RSA of 2,048 bits or more, Ed25519. `bundle keygen` makes one.',
+    hint:
+      'Bundle keys are PEM: ECDSA P-256 or P-384, RSA of 2,048 bits or more, Ed25519. ' +
+      '`bundle keygen` makes one.',
   });
 }

@@ -170,13 +170,13 @@ async function usableKey(
     if (!(end instanceof Date) || end > now) continue;
     throw refused(
       `the key ${keyId} (${name}) expired on ${day(end)}`,
-      'Give the renewed key with --release-key, if its owner has one.',
+      'If its owner has renewed the key, name the new one with --release-key.',
     );
   }
   if (await publicKey.isRevoked(undefined, undefined, now, OPENPGP_CONFIG)) {
     throw refused(
       `the key ${keyId} (${name}) was revoked`,
-      'Have the release signed with another key, and give that with --release-key.',
+      'Have the release signed with another key, and name that key with --release-key.',
     );
   }
   try {
@@ -298,8 +298,8 @@ function messageOf(error: unknown): string {
 
 function broken(cause?: unknown): BundleError {
   return refused(
-    'it does not belong to its content',
-    'It was altered or damaged: fetch it again, or from another store.',
+    'it does not match its content',
+    'It was changed or damaged: fetch it again, or from another signature store.',
     cause,
   );
 }
@@ -314,13 +314,13 @@ function refused(why: string, hint: string, cause?: unknown): BundleError {
 function unknownSigner(keyId: string, keys: ReleaseKeys): BundleError {
   return new BundleError(
     'SIGNER_UNKNOWN',
-    `the release signature was made with the key ${keyId}, which is not known`,
+    `the release signature was made with the key ${keyId}, which is not trusted`,
     {
       expected:
         keys.map(({ name, fingerprint }) => `${fingerprint} (${name})`).join(', ') ||
         'no key at all',
       got: keyId,
-      hint: 'If you trust that key, give its public part with --release-key.',
+      hint: 'If you trust that key, name its public key file with --release-key.',
     },
   );
 }

@@ -35,7 +35,7 @@ export function readSignedStatement(content: Uint8Array): SignedStatement {
       'SIGNATURE_INVALID',
       `the release signature does not say what it should: ${cause.message}`,
       {
-        hint: 'It is genuine, but no release signature: fetch the signature of this release.',
+        hint: 'It is genuine, but not a release signature: fetch the signature of this release.',
         cause,
       },
     );

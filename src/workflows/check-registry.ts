@@ -136,7 +136,7 @@ async function checksOf(
       verdict: 'lacking',
       fact:
         tls === 'none'
-          ? 'plain HTTP: everything is sent in the clear'
+          ? 'plain HTTP: credentials and content are not encrypted'
           : 'the certificate is not verified',
     };
   });
@@ -146,7 +146,7 @@ async function checksOf(
     await find('pull', probe.name, async () => {
       return {
         verdict: 'good',
-        fact: (await probe.pull(signal)) ? 'can be read' : 'is not there yet; may be read',
+        fact: (await probe.pull(signal)) ? 'can be read' : 'does not exist yet; access is allowed',
       };
     });
   }
@@ -154,7 +154,7 @@ async function checksOf(
   for (const probe of probes) {
     const push = await find('push', probe.name, async () => {
       await probe.push(signal);
-      return { verdict: 'good', fact: 'an upload was started, and given up' };
+      return { verdict: 'good', fact: 'an upload was started and cancelled' };
     });
     isWritable &&= push === 'good';
   }
@@ -162,10 +162,14 @@ async function checksOf(
 
   await find('mount', second!.name, async () => {
     const status = await second!.mountOfNothing(first!, signal);
-    if (status === 202) return { verdict: 'good', fact: 'the request is understood' };
+    if (status === 202)
+      return {
+        verdict: 'good',
+        fact: 'supported: blobs that both repositories need are uploaded once',
+      };
     return {
       verdict: 'lacking',
-      fact: `answered with ${status}: what both repositories need is uploaded twice`,
+      fact: `not supported (${status}): blobs that both repositories need are uploaded twice`,
     };
   });
   await findChunks(first!, checks, names, signal);
@@ -175,7 +179,7 @@ async function checksOf(
       verdict: has ? 'good' : 'lacking',
       fact: has
         ? 'the API is there'
-        : 'no API for them, or no repository yet: lists are kept under tags',
+        : 'no referrers API, or no repository yet: unpack keeps lists under tags',
     };
   });
   return { product, checks };
@@ -204,17 +208,20 @@ async function findChunks(
       const size = `${largest / 2 ** 20} MiB`;
       const passed =
         refusal === undefined
-          ? `${size} passed, the most that is tried`
-          : `${size} passed, more did not: ${refusal.message}`;
+          ? `${size} accepted, the largest size that is tried`
+          : `${size} accepted, more refused: ${refusal.message}`;
       if (largest === 0) {
-        return { verdict: 'lacking', fact: `taken whole only: ${refusal?.message ?? ''}` };
+        return {
+          verdict: 'lacking',
+          fact: `not accepted, only whole blobs: ${refusal?.message ?? ''}`,
+        };
       }
       checks.push({ check: 'largest request', subject, verdict: 'good', fact: passed });
       return {
         verdict: 'good',
         fact: tells
-          ? 'taken; a broken upload can be continued'
-          : 'taken; a broken upload starts over',
+          ? 'accepted; a broken upload can be continued'
+          : 'accepted; a broken upload starts over',
       };
     },
     names,
@@ -237,11 +244,13 @@ async function clusterCheck(probe: RepositoryProbe, signal: AbortSignal): Promis
           verdict: 'good',
           fact: isThere
             ? 'can read, and cannot write'
-            : 'may read once it is there, and cannot write',
+            : 'can read when the repository exists, and cannot write',
         };
       }
       throw new BundleError('CONFIGURATION', `the cluster's pull secret can write to ${subject}`, {
-        hint: 'Give clusters an account that can only read: whoever gets hold of a pull secret could replace what is installed.',
+        hint:
+          'Give clusters an account that can only pull: with this one, ' +
+          'anybody who reads the pull secret can replace what clusters install.',
       });
     },
     [subject],

@@ -56,7 +56,9 @@ export async function logout(
   const removed = await removeCredentials(place, { authfile: request.authfile, environment });
   if (removed.found) return { place, file: removed.file };
   throw new BundleError('NOT_FOUND', `${removed.file} holds no credentials for ${place}`, {
-    hint: 'Write the place as it was logged in to; credentials in another file are removed with --authfile FILE.',
+    hint:
+      'Give the same place as for bundle login. If the credentials are in another file, ' +
+      'name it with --authfile FILE.',
   });
 }
 
@@ -76,7 +78,9 @@ async function check(
   } catch (error) {
     if (!hasCode(error, 'NOT_ALLOWED')) throw error;
     throw new BundleError('NOT_ALLOWED', error.message, {
-      hint: 'Check user name and password; nothing was kept. Some registries want a token or a robot account in place of the password.',
+      hint:
+        'Check user name and password; nothing was stored. ' +
+        'Some registries want a token or a robot account instead of the password.',
     });
   } finally {
     await client.close();

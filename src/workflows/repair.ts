@@ -20,7 +20,8 @@ import { announce } from '../packing/to-files.ts';
 import { dropBegun, writeBundle } from '../packing/write-bundle.ts';
 
 const NO_PATCH =
-  'No patch that was named holds it: make one with bundle verify --damage MAP here and bundle pack --repair MAP on the connected side.';
+  'None of the patches holds it. Run bundle verify --damage MAP here, ' +
+  'and bundle pack --repair MAP on the connected side.';
 
 export interface RepairRequest {
   /** The damaged bundle, and patches for it. */

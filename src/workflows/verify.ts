@@ -43,8 +43,8 @@ const SHOWN_FAULTS = 20;
 export async function verify(request: VerifyRequest, context: Context): Promise<VerifyReport> {
   const { damageFile } = request;
   if (damageFile !== undefined && !(await isFolder(dirname(resolve(damageFile))))) {
-    throw new BundleError('DISK', `cannot write ${damageFile}: its folder is not there`, {
-      hint: 'Make the folder first.',
+    throw new BundleError('DISK', `cannot write ${damageFile}: its folder does not exist`, {
+      hint: 'Create the folder first.',
     });
   }
   const faults: Fault[] = [];

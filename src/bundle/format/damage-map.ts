@@ -74,7 +74,7 @@ export function parseDamageMap(content: Uint8Array, path: string): Wanted {
     if (document['kind'] !== KIND) {
       throw new BundleError(
         'UNSUPPORTED_CONTENT',
-        `${path} is not what bundle verify --damage writes`,
+        `${path} is not a file that bundle verify --damage wrote`,
       );
     }
     const patch = asObject(document['patch'], 'patch');

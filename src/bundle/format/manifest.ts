@@ -123,7 +123,7 @@ export function parseBundleManifest(bytes: Uint8Array): BundleManifest {
 function checkFormat(document: JsonObject): void {
   const { format } = document;
   if (format !== FORMAT) {
-    const shown = typeof format === 'number' ? `format ${format}` : 'a format that is no number';
+    const shown = typeof format === 'number' ? `format ${format}` : 'a format that is not a number';
     throw unusable(`the bundle has ${shown}; this program reads format ${FORMAT}`, {
       hint: 'Use a version of bundle that knows the format.',
     });
@@ -180,9 +180,12 @@ function list<T>(
   const entries = asArray(document[key], key);
   if (key === 'parts' && entries.length === 0) throw unusable('the bundle has no parts');
   if (key === 'parts' && entries.length > MAX_PARTS) {
-    throw unusable(`the bundle has ${entries.length} parts; this program reads ${MAX_PARTS}`, {
-      hint: 'Pack fewer things into one bundle.',
-    });
+    throw unusable(
+      `the bundle has ${entries.length} parts; this program reads ${MAX_PARTS} at most`,
+      {
+        hint: 'Pack fewer things into one bundle.',
+      },
+    );
   }
   return entries.map((entry, index) =>
     parse(asObject(entry, `${key}[${index}]`), `${key}[${index}]`),

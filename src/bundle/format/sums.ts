@@ -32,12 +32,12 @@ export function parseSums(bytes: Uint8Array): readonly Sum[] {
     const [, hex, path] = LINE.exec(line) ?? [];
     const where = `line ${index + 1} of SHA256SUMS`;
     if (hex === undefined || path === undefined || !isEntryPath(path)) {
-      throw unusable(`${where} names something that no bundle holds`);
+      throw unusable(`${where} names a path that no bundle may hold`);
     }
     if (seen.has(path)) throw unusable(`${where} names ${path} a second time`);
     const digest = digestFromHex(hex);
     if (path.startsWith('blobs/') && path !== blobPath(digest)) {
-      throw unusable(`${where}: ${path} is not its own digest`);
+      throw unusable(`${where}: ${path} does not contain its digest`);
     }
     seen.add(path);
     return { digest, path };

@@ -71,7 +71,7 @@ export function cutIntoVolumes(uncut: Uncut, limit: number): readonly Cut[] {
   let tarOffset = 0;
   for (;;) {
     if (cuts.length === MAX_VOLUMES)
-      throw tooSmall(limit, `it would take more than ${MAX_VOLUMES} volumes`);
+      throw tooSmall(limit, `the bundle would need more than ${MAX_VOLUMES} volumes`);
     const leading = cuts.length > 0;
     const roomFor = (trailing: boolean): number =>
       limit - (leading ? copyLength : 0) - tailLength({ leading, trailing }, copyLength, 0);

@@ -31,7 +31,7 @@ export async function compare(
   const start = offset + found.findIndex((byte, index) => byte !== expected[index]);
   const end = offset + found.findLastIndex((byte, index) => byte !== expected[index]) + 1;
   const error = unusable(
-    `${entries.join(', ')} is not what it has to be, from byte ${start} of ${file.path} on`,
+    `wrong bytes in ${entries.join(', ')}, from byte ${start} of ${file.path} on`,
   );
   onFault({ path: file.path, start, end, entries, error });
 }
@@ -42,7 +42,7 @@ export function wrongSize(path: string, planned: number, size: number): BundleEr
   return unusable(
     size < planned
       ? `${path} is truncated: ${difference} of ${planned} bytes are missing`
-      : `${path} has ${difference} bytes more than a volume of this content takes`,
+      : `${path} is ${difference} bytes too long for its content`,
     { expected: `${planned} bytes`, got: `${size} bytes` },
   );
 }

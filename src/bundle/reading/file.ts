@@ -110,7 +110,7 @@ export class BundleFile {
         if (!leadsToWanted) window.skip(piece.framing.length);
         else if (!(await window.holds(piece.framing))) {
           throw unusable(
-            `the framing of ${what} is not what it has to be, before byte ${window.position} of the file`,
+            `the framing of ${what} is wrong, before byte ${window.position} of the file`,
           );
         }
         continue;

@@ -72,7 +72,7 @@ export async function piecesIn(file: BundleFile, onFault: OnFault): Promise<read
 async function pieceBefore(file: BundleFile, end: number): Promise<Piece> {
   const where = end === file.size ? 'at its end' : `at byte ${end}`;
   const fault = unusable(
-    `${file.path} does not end as a bundle does ${where}: it is cut off, changed, or no bundle at all`,
+    `${file.path} does not end as a bundle does ${where}: it is cut off, changed, or not a bundle`,
   );
   if (end < SEEK_FOOTER_BYTES) throw fault;
   const rows = seekTableRows(await file.read(end - SEEK_FOOTER_BYTES, SEEK_FOOTER_BYTES));
@@ -105,7 +105,7 @@ export function inOrder(found: readonly FoundVolume[]): readonly FoundVolume[] {
   for (const [index, { record, file }] of ordered.entries()) {
     const { number, count, tarOffset, bundleDigest } = record;
     if (Buffer.compare(bundleDigest, first!.record.bundleDigest) !== 0) {
-      throw unusable(`${first!.file.path} and ${file.path} are volumes of two bundles`, {
+      throw unusable(`${first!.file.path} and ${file.path} are volumes of different bundles`, {
         hint: 'Name the volumes of one bundle only.',
       });
     }
@@ -142,7 +142,9 @@ export function volumesMissing(
 ): BundleError {
   const list =
     missing.length === 1 ? `volume ${missing[0]!} is` : `volumes ${missing.join(', ')} are`;
-  return unusable(`${name}: ${list} missing, of ${count}`, {
-    hint: 'Name the folders of all volumes. bundle inspect says what the missing ones hold; unpack --partial pushes the images that are whole.',
+  return unusable(`${name}: ${list} missing; the bundle has ${count} volumes`, {
+    hint:
+      'Name the folders of all volumes. bundle inspect lists the images that need the missing ones; ' +
+      'unpack --partial pushes the images that are whole.',
   });
 }

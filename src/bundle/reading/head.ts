@@ -105,6 +105,6 @@ export async function readHeadCopy(
 
 function foundHead(sums: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): FoundHead {
   const raw = decodeSignatureFile(signature);
-  if (raw === undefined) throw unusable('SHA256SUMS.sig is not base64 on one line');
+  if (raw === undefined) throw unusable('SHA256SUMS.sig is not a single line of base64');
   return { sums, seal: { signature, publicKey }, signature: raw };
 }

@@ -87,5 +87,6 @@ function checkSurroundings(
   }
   const paddingStart = Math.max(header.length + size - chunkStart, 0);
   const padding = chunk.subarray(paddingStart, paddingStart + paddingLength(size));
-  if (padding.some((byte) => byte !== 0)) throw unusable(`the padding after ${path} is not zero`);
+  if (padding.some((byte) => byte !== 0))
+    throw unusable(`the padding after ${path} is not all zero bytes`);
 }

@@ -86,7 +86,7 @@ export async function readMetadata(
     grow();
   }
   if (length !== part.length)
-    throw unusable('the compressed part of the bundle does not end with an entry');
+    throw unusable('the compressed part of the bundle does not end where an entry ends');
   const wanted = frameCuts(length, METADATA_FRAME_LIMIT);
   if (
     wanted.length !== part.extents.length ||
@@ -168,7 +168,7 @@ export async function salvageMetadata(
     path: source.file.path,
     start,
     end,
-    entries: lost.length > 0 ? lost : ['what stands between the manifests'],
+    entries: lost.length > 0 ? lost : ['the bytes between the manifests'],
     error,
   });
   files.delete('bundle.json');
@@ -239,7 +239,7 @@ function readEntries(
       files.get('index.json') ?? Buffer.alloc(0),
     )
   ) {
-    throw unusable('index.json does not list the images of bundle.json');
+    throw unusable('index.json and bundle.json do not list the same images');
   }
   const blobs = new Map<Digest, Uint8Array>();
   for (const blob of manifest.blobs.slice(0, count)) {
@@ -328,7 +328,7 @@ function checkListing(sums: readonly Sum[], manifest: BundleManifest): void {
     throw new BundleError(
       'CLOSURE_MISMATCH',
       `SHA256SUMS and bundle.json do not list the same content${differs ? `: ${differs.path}` : ''}`,
-      { hint: 'The bundle was not made by this program: do not use it.' },
+      { hint: 'This program did not make the bundle: do not use it.' },
     );
   }
 }

@@ -114,7 +114,7 @@ export class PassingVolumes {
     const more = await this.#pipe.readUpTo(this.#start + size, 1);
     if (more.length > 0)
       throw unusable(
-        `${this.#pipe.path} has more after the ${this.#start + size} bytes that the bundle has`,
+        `${this.#pipe.path} continues after the ${this.#start + size} bytes of the bundle`,
       );
   }
 
@@ -137,13 +137,14 @@ export class PassingVolumes {
     if (ending === undefined) {
       if (this.#isCut)
         throw unusable(
-          `${this.#pipe.path}: volume ${this.#number} does not end where it is cut, at byte ${this.#at}`,
+          `${this.#pipe.path}: volume ${this.#number} does not end where it is cut, ` +
+            `at byte ${this.#at}`,
         );
       return;
     }
     const count = this.#said?.count ?? ending.count;
     if (count <= this.#number || count > MAX_VOLUMES)
-      throw unusable(`${this.#pipe.path} ends at byte ${this.#at}, before all layers have come`);
+      throw unusable(`${this.#pipe.path} ends at byte ${this.#at}, before the last layer`);
     const { size } = await this.#checkVolume(count);
     const start = this.#start + size;
     const next = readRecord(await this.#pipe.readUpTo(start, RECORD_FRAME_BYTES))?.record;
@@ -208,7 +209,7 @@ export class PassingVolumes {
   }
 }
 
-const JOIN = 'Join all volumes in their order: cat NAME.tar.zst.[0-9]* gives them so.';
+const JOIN = 'Join all volumes in their order, as cat NAME.tar.zst.[0-9]* does.';
 
 /**
  * Makes sure that a pipe does not begin in the middle of a set. @throws BundleError BUNDLE_UNUSABLE

@@ -160,7 +160,7 @@ export class SealedBundle implements FoundHead {
       {
         expected: hexOf(digest),
         got: hexOf(this.digest),
-        hint: 'This is another bundle than the one you were told of.',
+        hint: 'This is not the bundle that you asked for with --bundle-digest.',
       },
     );
   }
@@ -275,7 +275,7 @@ export class SealedBundle implements FoundHead {
     };
     if (first === undefined)
       return {
-        ...readCopy(unusable('no copy of bundle.json in the volumes is right')),
+        ...readCopy(unusable('every copy of bundle.json in the volumes is damaged')),
         metadata: undefined,
       };
     const offset = this.#metadataOffset;
@@ -288,7 +288,7 @@ export class SealedBundle implements FoundHead {
     try {
       const metadata = await readMetadata(first, offset, sums, mtime);
       if (tarTime(metadata.manifest.parts) !== mtime)
-        throw unusable('the time of the tar entries is not that of the newest part');
+        throw unusable('the tar entries do not have the time of the newest part');
       return { manifest: metadata.manifest, manifestBytes: metadata.manifestBytes, metadata };
     } catch (error) {
       if (!isDamage(error)) throw error;

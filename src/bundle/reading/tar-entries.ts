@@ -53,7 +53,6 @@ export function entriesOf(
     at += entryLength(claimed.size);
     return reader.next({ path, size: claimed.size });
   });
-  if (at !== tar.length)
-    throw unusable(`something follows ${paths.at(-1)!} that does not belong there`);
+  if (at !== tar.length) throw unusable(`unexpected bytes follow ${paths.at(-1)!}`);
   return contents;
 }

@@ -7,15 +7,15 @@ import { checkRegistryReport } from '../present/check-report.ts';
 
 export const checkRegistryCommand: Command = {
   usage: 'check-registry <TARGET>',
-  summary: 'tell whether a registry will do as a target, before the media travel',
+  summary: 'check that unpack can use a registry, before the media travel',
   examples: [
     [
       '$0 check-registry registry.example.com:5000/ocp4',
-      'nothing is left there: what is started is given up',
+      'starts uploads and cancels them: nothing is left in the registry',
     ],
     [
       '$0 check-registry registry.example.com/ocp4 --cluster-authfile pull-secret.json',
-      'the cluster may read, and must not write',
+      "also check that the cluster's pull secret can only read",
     ],
   ],
   positionals: {
@@ -29,7 +29,7 @@ export const checkRegistryCommand: Command = {
     'cluster-authfile': {
       type: 'string',
       requiresArg: true,
-      describe: 'the pull secret that clusters will have: must be able to read, and not to write',
+      describe: "the clusters' pull secret, to check that it can pull and cannot push",
     },
     ...repositoryOptions,
     ...registryOptions,

@@ -5,11 +5,11 @@ import { inspectReport } from '../present/bundle-report.ts';
 
 export const inspectCommand: Command = {
   usage: 'inspect <PATH..>',
-  summary: 'say what a bundle holds: parts, images, sizes, signer',
+  summary: 'show what a bundle holds: releases, images, sizes, signer',
   examples: [
-    ['$0 inspect /media/usb', 'release, signer and the largest images'],
+    ['$0 inspect /media/usb', 'releases, signer and the largest images'],
     ['$0 inspect /media/usb --images', 'every image with its digest'],
-    ['$0 inspect /media/usb --output json', 'the same for a program'],
+    ['$0 inspect /media/usb --output json', 'the same as JSON'],
   ],
   positionals: pipedPositional,
   options: { images: { type: 'boolean', describe: 'list every image' }, ...trustOptions },

@@ -11,7 +11,7 @@ export const keygenCommand: Command = {
     ['$0 keygen', 'your own key, in ~/.config/bundle'],
     [
       '$0 keygen --out release-team.pem --type ed25519 --encrypt',
-      'a key of its own, with a passphrase',
+      'another key, protected by a passphrase',
     ],
   ],
   positionals: {},
@@ -20,7 +20,7 @@ export const keygenCommand: Command = {
       alias: 'o',
       type: 'string',
       requiresArg: true,
-      describe: 'file for the private key; the public one goes beside it',
+      describe: 'file for the private key; the public key goes beside it, as .pub',
     },
     type: {
       type: 'string',
@@ -31,7 +31,7 @@ export const keygenCommand: Command = {
     },
     encrypt: {
       type: 'boolean',
-      describe: 'protect it with a passphrase ($BUNDLE_KEY_PASSPHRASE, else asked for)',
+      describe: 'protect the key with a passphrase: $BUNDLE_KEY_PASSPHRASE, else the program asks',
     },
   },
   async run(args, context, io) {
@@ -39,8 +39,8 @@ export const keygenCommand: Command = {
     const type = KEY_TYPES.find((known) => known === requiredText(args, 'type'));
     const passphrase = flag(args, 'encrypt') ? await askPassphrase(io, { twice: true }) : undefined;
     if (flag(args, 'encrypt') && passphrase === undefined) {
-      throw new BundleError('USAGE', 'there is no passphrase to encrypt the key with', {
-        hint: 'Set BUNDLE_KEY_PASSPHRASE, or run it in a terminal.',
+      throw new BundleError('USAGE', '--encrypt needs a passphrase', {
+        hint: 'Set BUNDLE_KEY_PASSPHRASE, or run the command in a terminal, where it asks.',
       });
     }
     const key = await keygen(
@@ -54,7 +54,7 @@ export const keygenCommand: Command = {
         `public key   ${key.publicPath ?? ''}`,
         `key id       ${key.id} (${key.algorithm})`,
         '',
-        'Give the public key to the closed side out of band, not on the medium; there:',
+        'Give the public key to the closed side out of band, not on the medium. There, run:',
         `  bundle trust add ${key.publicPath ?? 'KEY.pub'}`,
       ].join('\n'),
     };

@@ -13,13 +13,13 @@ const REGISTRY = {
   REGISTRY: {
     type: 'string',
     demandOption: true,
-    describe: 'HOST[:PORT], or HOST[:PORT]/PATH for that path alone',
+    describe: 'HOST[:PORT], or HOST[:PORT]/PATH for repositories below that path',
   },
 } as const;
 
 export const loginCommand: Command = {
   usage: 'login <REGISTRY>',
-  summary: 'check credentials at a registry, and keep them where podman does',
+  summary: 'check credentials at a registry, and store them where podman does',
   examples: [
     ['$0 login quay.io', 'asks for user name and password'],
     [
@@ -28,7 +28,7 @@ export const loginCommand: Command = {
     ],
     [
       '$0 login quay.io/team --authfile team.json',
-      'for repositories below quay.io/team, in a file of its own',
+      'for repositories below quay.io/team only, in another file',
     ],
   ],
   positionals: REGISTRY,
@@ -37,11 +37,11 @@ export const loginCommand: Command = {
       alias: 'u',
       type: 'string',
       requiresArg: true,
-      describe: 'user name (default: asked for)',
+      describe: 'user name (default: the program asks)',
     },
     'password-stdin': {
       type: 'boolean',
-      describe: 'read the password from stdin (default: asked for, without showing it)',
+      describe: 'read the password from stdin (default: the program asks, and does not show it)',
     },
     ...loginOptions,
   },
@@ -66,15 +66,16 @@ export const loginCommand: Command = {
           ['logged in to', report.place],
           ['user', report.username],
           [
-            'kept in',
+            'stored in',
             report.helper === undefined
               ? report.file
               : `docker-credential-${report.helper}, as ${report.file} says`,
           ],
-          ['checked', report.checked ? 'yes' : 'no: this registry asks nobody for credentials'],
+          ['checked', report.checked ? 'yes' : 'no: this registry does not ask for credentials'],
         ]),
         '',
-        'Clusters need credentials that can pull and no more: do not put these into a pull secret if they can push.',
+        'If these credentials can push, do not put them into a pull secret: ' +
+          'clusters must only pull.',
       ].join('\n'),
     };
   },
@@ -82,7 +83,7 @@ export const loginCommand: Command = {
 
 export const logoutCommand: Command = {
   usage: 'logout <REGISTRY>',
-  summary: 'remove credentials that login has kept',
+  summary: 'remove credentials that login stored',
   examples: [['$0 logout quay.io', 'from the file that login writes']],
   positionals: REGISTRY,
   options: { authfile: loginOptions['authfile']! },
@@ -110,7 +111,7 @@ async function credentials(
     return checked(given, password);
   }
   if (!canAsk(io)) {
-    throw new BundleError('USAGE', 'there is nobody to ask for a password', {
+    throw new BundleError('USAGE', 'cannot ask for a password: stdin is not a terminal', {
       hint: 'Write --username USER --password-stdin < FILE.',
     });
   }

@@ -8,9 +8,12 @@ import { mirrorReport } from '../present/delivery-report.ts';
 
 export const mirrorCommand: Command = {
   usage: 'mirror [VERSION..]',
-  summary: 'copy releases from registry to registry, with no file between',
+  summary: 'copy releases from registry to registry, without a file in between',
   examples: [
-    ['$0 mirror 4.17.3 --to registry.example.com:5000/ocp4', 'where both sides can be reached'],
+    [
+      '$0 mirror 4.17.3 --to registry.example.com:5000/ocp4',
+      'on a host that can reach both registries',
+    ],
   ],
   positionals: versionPositional,
   options: {

@@ -21,7 +21,7 @@ export const packCommand: Command = {
     ['$0 pack 4.17.3 4.17.5 -o /media/usb', 'two releases; what they share is carried once'],
     [
       '$0 pack 4.17.3 --arch x86_64,aarch64 -o /media/usb --dry-run',
-      'exact size, and what each part adds; nothing is written',
+      'print the exact size, and what each release adds; write nothing',
     ],
     [
       '$0 pack --from quay.io/openshift-release-dev/ocp-release@sha256:… -o .',
@@ -39,17 +39,22 @@ export const packCommand: Command = {
   ],
   positionals: versionPositional,
   options: {
-    out: one('folder, file that ends with .tar.zst, or - for stdout', {
+    out: one('where to write: a folder, a file name that ends with .tar.zst, or - for stdout', {
       alias: 'o',
       demandOption: true,
     }),
-    name: one('what the bundle is called, and its file before .tar.zst (default ocp-VERSION-ARCH)'),
+    name: one('name of the bundle, and of its file without .tar.zst (default ocp-VERSION-ARCH)'),
     ...releaseOptions,
-    key: one('PEM key to sign with (default $BUNDLE_KEY, else your own, made on first use)', {
-      group: 'Trust:',
-    }),
+    key: one(
+      'PEM key to sign with (default $BUNDLE_KEY, else your own, which the first pack makes)',
+      {
+        group: 'Trust:',
+      },
+    ),
     ...sourceOptions,
-    'limit-rate': one('bytes per second at most, as in 50M', { group: 'Registries:' }),
+    'limit-rate': one('fetch at most so many bytes per second, for example 50M', {
+      group: 'Registries:',
+    }),
     ...mediaOptions,
     ...restartOption,
     ...dryRunOption,

@@ -8,15 +8,15 @@ import { facts } from '../present/table.ts';
 
 export const repairCommand: Command = {
   usage: 'repair <PATH..>',
-  summary: 'write a whole bundle from a damaged one and patches for it',
+  summary: 'write a whole bundle from a damaged one and its patches',
   examples: [
     [
       '$0 repair /media/usb ocp-4.17.3-x86_64.1a2b3c4d.patch.tar.zst -o /data',
-      'with what bundle pack --repair has made',
+      'with a patch that bundle pack --repair made',
     ],
     [
       '$0 repair /media/usb -o /data',
-      'where only the head or the tail is damaged, which can be computed',
+      'without a patch, if no manifest, config or layer is damaged',
     ],
   ],
   positionals: pathsPositional,
@@ -26,7 +26,7 @@ export const repairCommand: Command = {
       type: 'string',
       requiresArg: true,
       demandOption: true,
-      describe: 'folder, or file that ends with .tar.zst',
+      describe: 'where to write: a folder, or a file name that ends with .tar.zst',
     },
     ...volumeSizeOption,
     ...restartOption,
@@ -62,7 +62,7 @@ export const repairCommand: Command = {
         ),
         ...partsFacts(closure),
         ['bundle digest', hexOf(bundleDigest)],
-        ['result', 'whole: every layer was hashed on its way'],
+        ['result', 'whole: every config and layer was hashed while it was copied'],
       ]),
     };
   },

@@ -13,7 +13,10 @@ export const signCommand: Command = {
       '$0 verify /media/usb && $0 sign /media/usb --key reviewer.pem',
       'a second person signs what they have verified',
     ],
-    ['$0 verify /media/usb --signatures 2', 'asks for two trusted signers'],
+    [
+      '$0 verify /media/usb --signatures 2',
+      'accept the bundle only if two trusted signers signed it',
+    ],
   ],
   positionals: pathsPositional,
   options: {

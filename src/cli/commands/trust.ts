@@ -3,7 +3,7 @@ import type { Command } from '../command.ts';
 
 export const trustAddCommand: Command = {
   usage: 'add <KEYS..>',
-  summary: 'accept bundles signed by these keys, and from now on no others',
+  summary: 'accept bundles signed with these keys, and from then on no others',
   examples: [['$0 trust add packer.pub', 'a public key that you got out of band']],
   positionals: {
     KEYS: { type: 'string', array: true, demandOption: true, describe: 'PEM public keys' },
@@ -22,13 +22,14 @@ export const trustAddCommand: Command = {
 export const trustListCommand: Command = {
   usage: 'list',
   summary: 'show the keys whose bundles are accepted',
-  examples: [['$0 trust list', 'one key id on a line']],
+  examples: [['$0 trust list', 'prints one key id per line']],
   positionals: {},
   options: {},
   async run(_args, context) {
     const { trustList } = await import('../../workflows/keys.ts');
     const keys = await trustList(context);
-    const none = 'No key is trusted yet: bundles are accepted on the release signature alone.';
+    const none =
+      'No key is trusted yet: a bundle is accepted if release signatures cover its content.';
     return {
       json: { keys },
       text:
@@ -41,7 +42,7 @@ export const trustListCommand: Command = {
 
 export const trustRemoveCommand: Command = {
   usage: 'remove <ID>',
-  summary: 'no longer accept bundles signed by a key',
+  summary: 'stop accepting bundles signed with a key',
   examples: [['$0 trust remove 0a1b2c3d4e5f6071', 'the id, or its first digits']],
   positionals: {
     ID: { type: 'string', demandOption: true, describe: 'key id, or its first 8 or more digits' },

@@ -14,11 +14,11 @@ export const unpackCommand: Command = {
     ['$0 unpack /media/usb --to registry.example.com:5000/ocp4', 'into the local registry'],
     [
       '$0 unpack /media/usb --to registry.example.com:5000/ocp4 --dry-run',
-      'where everything would go, and what is in the way',
+      'show where each image would go, and check the tags there',
     ],
     [
       '$0 unpack /media/usb --release 4.17.5 --to registry.example.com:5000/ocp4',
-      'one of the releases in it',
+      'only one of the releases in it',
     ],
     ['$0 unpack /media/usb --to oci:/srv/release', 'into an image layout'],
     [
@@ -26,17 +26,19 @@ export const unpackCommand: Command = {
       'a bundle in volumes, on two media',
     ],
     [
-      '$0 unpack /media/usb ocp-4.17.3-x86_64.1a2b3c4d.patch.tar.zst --to registry.example.com:5000/ocp4',
+      '$0 unpack /media/usb ocp-4.17.3-x86_64.1a2b3c4d.patch.tar.zst --to ' +
+        'registry.example.com:5000/ocp4',
       'a damaged bundle with a patch for it',
     ],
   ],
   positionals: pipedPositional,
   options: {
     release: many(
-      'push this release alone: VERSION, VERSION-ARCH or its digest (repeatable; default all)',
+      'push only this release: VERSION, VERSION-ARCH or its digest (repeatable; default all)',
     ),
     partial: yes(
-      'push what is whole of a bundle that is damaged or lacks volumes; never a release that is not',
+      'if the bundle is damaged or lacks volumes, push the images that are whole; ' +
+        'a release that is not whole gets no tag',
     ),
     ...deliveryOptions,
     ...trustOptions,

@@ -9,10 +9,13 @@ export const verifyCommand: Command = {
   examples: [
     ['$0 verify /media/usb', 'the bundle in a folder'],
     ['$0 verify /media/disc1 /media/disc2', 'a bundle in volumes, on two media'],
-    ['$0 verify /media/usb --damage damage.json', 'what is damaged, for a patch'],
+    [
+      '$0 verify /media/usb --damage damage.json',
+      'write what is damaged to a file, to make a patch',
+    ],
     [
       '$0 verify ocp-4.17.3-x86_64.tar.zst --trusted-key packer.pub --expect 4.17.3',
-      'signer and version have to be these',
+      'trust this signer for this run, and demand this version',
     ],
   ],
   positionals: pipedPositional,
@@ -20,7 +23,7 @@ export const verifyCommand: Command = {
     damage: {
       type: 'string',
       requiresArg: true,
-      describe: 'file that says what is damaged or missing, for bundle pack --repair',
+      describe: 'write what is damaged or missing to this file, for bundle pack --repair',
     },
     ...trustOptions,
   },

@@ -10,7 +10,7 @@ import { many, one, type OptionTable } from './table.ts';
 export const pathsPositional = {
   PATH: {
     type: 'string',
-    describe: 'bundle, any volume of one, or folders that hold one or its volumes',
+    describe: 'a bundle, any of its volumes, or folders that hold them',
     demandOption: true,
   },
 } as const;
@@ -25,10 +25,15 @@ const group = 'Trust:';
 /** Who is believed about a bundle, and which one it has to be. */
 export const trustOptions: OptionTable = {
   'trusted-key': many('PEM public key of a signer to trust for this run (repeatable)', { group }),
-  signatures: one('how many distinct trusted signers the bundle must have', { group }),
+  signatures: one('how many different trusted signers the bundle must have', { group }),
   ...releaseKeyOption,
-  expect: many('a version that the bundle has to hold (repeatable)', { group }),
-  'bundle-digest': one('the bundle digest that you were told out of band', { group }),
+  expect: many(
+    'release that the bundle must hold: VERSION, VERSION-ARCH or its digest (repeatable)',
+    { group },
+  ),
+  'bundle-digest': one('bundle digest that the bundle must have; you got it out of band', {
+    group,
+  }),
 };
 
 /** @param io of a command that reads through once, so that a pipe will do. */
@@ -46,7 +51,7 @@ export async function openRequest(args: Arguments, io?: Io): Promise<OpenRequest
   if (isPiped && paths.length > 1) {
     throw new BundleError(
       'USAGE',
-      'a pipe stands for a whole bundle: nothing can be named beside it',
+      '- (a pipe) is a whole bundle: other paths cannot be given with it',
     );
   }
   return {

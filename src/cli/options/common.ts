@@ -2,7 +2,7 @@ import { one, type OptionTable, yes } from './table.ts';
 
 /** Every command takes these. */
 export const commonOptions: OptionTable = {
-  output: one('how the result is written to stdout', {
+  output: one('format of the result on stdout', {
     choices: ['text', 'json'],
     default: 'text',
     group: 'Output:',
@@ -12,7 +12,7 @@ export const commonOptions: OptionTable = {
     default: 'auto',
     group: 'Output:',
   }),
-  'log-level': one('what is reported on stderr', {
+  'log-level': one('how much is reported on stderr', {
     choices: ['error', 'warn', 'info', 'debug'],
     default: 'info',
     group: 'Output:',

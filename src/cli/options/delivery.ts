@@ -13,7 +13,7 @@ export const repositoryOptions: OptionTable = {
     'path of the repository for release images (default NAMESPACE/openshift/release-images)',
   ),
   'max-nested-paths': one(
-    'path components that the registry takes at most; the rest is joined with -',
+    'how many path components the registry allows; further ones are joined with -',
   ),
 };
 
@@ -21,7 +21,7 @@ export const deliveryOptions: OptionTable = {
   to: one('target: REGISTRY[/NAMESPACE], or oci:DIR for an image layout', { demandOption: true }),
   ...repositoryOptions,
   'replace-tags': yes('overwrite tags that name something else at the target'),
-  'resources-dir': one('where the resources for the cluster are written', {
+  'resources-dir': one('folder for the files that the cluster needs', {
     default: './cluster-resources',
   }),
 };

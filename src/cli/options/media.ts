@@ -7,12 +7,13 @@ import { one, type OptionTable, yes } from './table.ts';
 const group = 'Media:';
 
 export const restartOption: OptionTable = {
-  restart: yes('start over, and drop what an earlier run has left'),
+  restart: yes('start over, and delete what an earlier run wrote'),
 };
 
 export const volumeSizeOption: OptionTable = {
   'volume-size': one(
-    `cut the bundle into volumes of at most so many bytes, or for ${Object.keys(VOLUME_SIZES).join(', ')}`,
+    'cut the bundle into volumes of so many bytes at most: a number, as 500M or 4Gi, ' +
+      `or ${Object.keys(VOLUME_SIZES).join(', ')}`,
     { group },
   ),
 };
@@ -21,10 +22,10 @@ export const volumeSizeOption: OptionTable = {
 export const mediaOptions: OptionTable = {
   ...volumeSizeOption,
   'stop-after': one(
-    'finish so many volumes, and let the same command continue later with another medium',
+    'end after so many volumes; the same command then continues with another medium',
     { group },
   ),
-  repair: one('what bundle verify --damage has written: pack only what it lists, as a patch', {
+  repair: one('file that bundle verify --damage wrote: pack only what it lists, as a patch', {
     group,
   }),
 };
@@ -35,7 +36,7 @@ export function stopAfter(args: Arguments): number | undefined {
   if (volumes === undefined || text(args, 'volume-size') !== undefined) return volumes;
   throw new BundleError(
     'USAGE',
-    '--stop-after counts volumes, and there are none without --volume-size',
+    '--stop-after needs --volume-size: without it there are no volumes',
     { hint: 'Say how large they are: --volume-size dvd, or a number of bytes.' },
   );
 }

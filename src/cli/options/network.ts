@@ -15,14 +15,19 @@ const authfileOption: OptionTable = {
 
 /** How hosts are reached, and what proves who they are. */
 const connectionOptions: OptionTable = {
-  'ca-file': many('PEM file of a certificate authority to trust as well (repeatable)', { group }),
+  'ca-file': many('PEM file of a CA to trust in addition to those of this host (repeatable)', {
+    group,
+  }),
   'cert-dir': one(
     'folder with HOST:PORT/*.crt, *.cert and *.key, or with such files for all registries',
     { group },
   ),
-  'insecure-registry': many('HOST[:PORT] that may be spoken to without verified TLS (repeatable)', {
-    group,
-  }),
+  'insecure-registry': many(
+    'HOST[:PORT] that may use plain HTTP or a certificate that cannot be verified (repeatable)',
+    {
+      group,
+    },
+  ),
 };
 
 export const loginOptions: OptionTable = { ...authfileOption, ...connectionOptions };
@@ -33,25 +38,31 @@ export const registryOptions: OptionTable = {
   'registries-conf': one("file in the format of registries.conf, instead of this host's", {
     group,
   }),
-  concurrency: one('requests at a time (default 8, and up to 32 that are small)', { group }),
+  concurrency: one('requests at a time, at most (default 8 for layers, 32 for small requests)', {
+    group,
+  }),
 };
 
 /** For commands that fetch something. */
 export const sourceOptions: OptionTable = {
   ...registryOptions,
-  mirror: many('PREFIX=LOCATION: fetch PREFIX/… from LOCATION/…, digests unchanged (repeatable)', {
-    group,
-  }),
+  mirror: many(
+    'PREFIX=LOCATION: fetch PREFIX/… from LOCATION/… instead; digests do not change (repeatable)',
+    {
+      group,
+    },
+  ),
   'idms-file': many(
-    'file with ImageDigestMirrorSets, ImageTagMirrorSets or ImageContentSourcePolicies to fetch by (repeatable)',
+    'file with ImageDigestMirrorSets, ImageTagMirrorSets or ImageContentSourcePolicies: ' +
+      'fetch from their mirrors (repeatable)',
     { alias: ['icsp-file', 'itms-file'], group },
   ),
 };
 
 /** For commands that have a registry on both sides. */
 export const bothSidesOptions: OptionTable = {
-  'src-authfile': one('credentials for the source alone', { group }),
-  'dest-authfile': one('credentials for the target alone', { group }),
+  'src-authfile': one('auth file for the source only', { group }),
+  'dest-authfile': one('auth file for the target only', { group }),
 };
 
 export function connectionRequest(args: Arguments): ConnectionOptions {

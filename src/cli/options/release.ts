@@ -15,38 +15,40 @@ import { many, one, type OptionTable, yes } from './table.ts';
 
 export const releaseKeyOption: OptionTable = {
   'release-key': many(
-    'OpenPGP public key that releases may be signed with, beside the built-in ones (repeatable)',
+    'OpenPGP public key for release signatures, in addition to the built-in keys (repeatable)',
     { group: 'Trust:' },
   ),
 };
 
 /** Which releases, from where, and what proves them. */
 export const releaseOptions: OptionTable = {
-  arch: many(`architecture: ${ARCHITECTURES.join(', ')}; several with commas, or repeated`, {
-    default: 'x86_64',
-  }),
+  arch: many(
+    `architecture: ${ARCHITECTURES.join(', ')}; for several, use commas or repeat the option`,
+    {
+      default: 'x86_64',
+    },
+  ),
   from: one(
-    'where the release image is: REPOSITORY, a full reference, or oci:DIR (default quay.io/openshift-release-dev/ocp-release)',
+    'where the release image is: REPOSITORY, a full reference, ' +
+      'or oci:DIR (default quay.io/openshift-release-dev/ocp-release)',
   ),
   ...releaseKeyOption,
   'signature-store': many(
-    'URL (http, https, file) with release signatures, instead of the official stores (repeatable)',
+    'folder or URL (http, https, file) with release signatures, ' +
+      'instead of the official stores (repeatable)',
     { group: 'Trust:' },
   ),
-  referrers: yes('also carry what refers to the images: signatures, attestations, SBOMs'),
-  'allow-unsigned-release': yes(
-    'continue when no signature proves a release; every report says so',
-    {
-      group: 'Trust:',
-    },
-  ),
+  referrers: yes('also carry the referrers of the images: signatures, attestations, SBOMs'),
+  'allow-unsigned-release': yes('continue if no signature proves a release; every report says so', {
+    group: 'Trust:',
+  }),
 };
 
 export const versionPositional = {
   VERSION: {
     type: 'string',
     array: true,
-    describe: 'version of a release, as in 4.17.3, or sha256:DIGEST; several if need be',
+    describe: 'version of a release, for example 4.17.3, or sha256:DIGEST; one or several',
   },
 } as const;
 
@@ -71,7 +73,7 @@ export async function releaseParts(args: Arguments): Promise<readonly PartReques
 /** @throws BundleError USAGE for what is meant to be a digest and is none. */
 function checkVersion(version: string): void {
   if (!version.includes(':') || isDigest(version)) return;
-  throw new BundleError('USAGE', `neither a version nor a digest: ${version}`, {
+  throw new BundleError('USAGE', `${version} is neither a version nor a digest`, {
     hint: 'A digest is sha256: and 64 lower-case hex digits.',
   });
 }

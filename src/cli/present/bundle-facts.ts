@@ -30,7 +30,7 @@ export function bundleFacts({
     ['bundle digest', hexOf(digest)],
     ['signer', `${signer.id} (${signer.algorithm}), ${standings[standing]}`],
     [
-      'signed as well by',
+      'also signed by',
       countersigners.length === 0
         ? undefined
         : countersigners.map(({ id, algorithm }) => `${id} (${algorithm})`).join(', '),
@@ -62,9 +62,10 @@ export function trustAdvice({ standing }: BundleFacts): string[] {
   if (standing !== 'unknown') return [];
   return [
     '',
-    'The release signature proves the content; the signer of the bundle is not trusted on this host.',
-    'To accept bundles of this signer only from now on:',
+    'The release signature proves the content; ' +
+      'the signer of the bundle is not trusted on this host.',
+    'To trust this signer, and to refuse bundles of other signers from then on:',
     '  bundle trust add KEY.pub',
-    'with the key that the packer gave you out of band, not on the medium.',
+    'KEY.pub is the public key that the packer gave you out of band, not on the medium.',
   ];
 }

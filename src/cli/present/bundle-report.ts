@@ -19,7 +19,8 @@ export function verifyReport({ bundle, blobs, bytes }: VerifyReport): Outcome {
       ...partsFacts(bundle.closure),
       [
         'checked',
-        `every byte: ${blobs} blobs (${formatBytes(bytes)}) hashed, everything between them computed and compared`,
+        `every byte: ${blobs} blobs (${formatBytes(bytes)}) hashed; ` +
+          'the bytes between them recomputed and compared',
       ],
       ['result', 'good'],
     ]),
@@ -72,7 +73,8 @@ export function inspectReport(
     columns([heads, ...rows]),
     ...missingText(missing),
     '',
-    'Signatures, listing and manifests were checked; layers were not hashed: bundle verify does that.',
+    'Signatures, listing and manifests were checked. Layers were not hashed; ' +
+      'bundle verify does that.',
     ...trustAdvice(bundle),
   ].join('\n');
   return {
@@ -89,7 +91,7 @@ function underived({ labels }: InspectReport['bundle'], unknownKinds: readonly s
   const why =
     unknownKinds.length > 0
       ? `NOT PROVEN: this program does not know the kind ${unknownKinds.join(', ')}`
-      : 'NOT PROVEN: the manifests and signatures are in volume 1';
+      : 'NOT PROVEN: the manifests and signatures are in volume 1, which is missing';
   return [['parts', `${labels.join(', ')}: ${why}`]];
 }
 
@@ -107,7 +109,7 @@ function missingText({ volumes, images }: InspectReport['missing']): readonly st
   if (volumes.length === 0) return [];
   return [
     '',
-    `volumes ${volumes.join(', ')} are missing, which hold something of ${images.length} images:`,
+    `volumes ${volumes.join(', ')} are missing. ${images.length} images need them:`,
     ...images.map(({ name, parts }) => `  ${name} (${parts.join(', ')})`),
   ];
 }

@@ -26,7 +26,9 @@ export function checkRegistryReport({
   ]);
   const hints = new Set(checks.flatMap(({ error }) => error?.hint ?? []));
   const verdict =
-    failure === undefined ? `${registry} will do.` : `${registry} will not do as it is.`;
+    failure === undefined
+      ? `unpack can use ${registry}.`
+      : `unpack cannot use ${registry} as it is.`;
   const text = [columns(rows), '', verdict, ...[...hints].map((hint) => `  next: ${hint}`)].join(
     '\n',
   );

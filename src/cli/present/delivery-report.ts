@@ -48,26 +48,27 @@ function deliveryFacts({ parts, copied, replacedTags, resources }: DeliveryRepor
     ...parts.flatMap(partRows),
     [
       'blobs',
-      `${blobs.pushed} pushed (${formatBytes(blobs.pushedBytes)}), ${blobs.mounted} mounted, ${blobs.skipped} there already`,
+      `${blobs.pushed} pushed (${formatBytes(blobs.pushedBytes)}), ${blobs.mounted} mounted, ` +
+        `${blobs.skipped} there already`,
     ],
     ['manifests', `${manifests.pushed} pushed, ${manifests.skipped} there already`],
-    ['tags', `${tags.set} set, ${tags.kept} right already`],
+    ['tags', `${tags.set} set, ${tags.kept} correct already`],
     ['replaced', replaced],
-    ['left out', left.length === 0 ? undefined : left.join(', ')],
+    ['not complete', left.length === 0 ? undefined : left.join(', ')],
     [
       'result',
       left.length > 0
         ? partlyDone(parts)
         : nothing
-          ? 'everything was there already: nothing was uploaded'
+          ? 'complete: everything was there already, nothing was uploaded'
           : 'complete',
     ],
-    ['written', resources?.files.join(', ')],
+    ['files written', resources?.files.join(', ')],
   ];
 }
 
 function partRows({ kind, label, isWhole, named }: DeliveredPart): Rows {
-  if (isWhole !== true) return [[kind, `${label}: NOT NAMED, since something of it is missing`]];
+  if (isWhole !== true) return [[kind, `${label}: NO TAG, since a part of it is missing`]];
   return named.flatMap(({ tagged, pinned }): Rows => [
     [kind, tagged],
     ['by digest', pinned],

@@ -5,21 +5,36 @@ import { formatBytes } from '../units.ts';
 export function noticeText(notice: Notice): string {
   switch (notice.code) {
     case 'release-not-proven':
-      return `THE RELEASE IS NOT PROVEN (--allow-unsigned-release): ${notice.release}: ${notice.cause}`;
+      return (
+        `NO PROOF OF ${notice.release}, continuing because of --allow-unsigned-release: ` +
+        notice.cause
+      );
     case 'made-signing-key':
       return `made a signing key for you: ${notice.path} (${notice.algorithm}, key id ${notice.keyId})`;
     case 'split-for-fat32':
-      return `${notice.folder} is FAT, which holds no larger files: the bundle is cut into ${notice.volumes} volumes`;
+      return (
+        `${notice.folder} has a FAT file system, which cannot hold a file of this size: ` +
+        `the bundle is cut into ${notice.volumes} volumes`
+      );
     case 'volumes-need-udf':
-      return `volumes over ${notice.limit} bytes do not fit into plain ISO 9660: discs with them need UDF`;
+      return (
+        `the volumes are larger than ${notice.limit} bytes, the limit of plain ISO 9660: ` +
+        'use UDF for discs'
+      );
     case 'kept-of-earlier-run':
-      return `kept ${notice.layers} layers (${formatBytes(notice.bytes)}) of an earlier run`;
+      return `kept ${formatBytes(notice.bytes)} of an earlier run: ${notice.layers} configs and layers`;
     case 'can-be-continued':
       return `finished work is kept in ${notice.folder}: run the same command again to continue`;
     case 'volumes-written-earlier':
-      return `volumes 1 to ${notice.done} of ${notice.count} were written earlier, to ${notice.folders.join(', ')}; --restart starts over`;
+      return (
+        `volumes 1 to ${notice.done} of ${notice.count} were written earlier, ` +
+        `to ${notice.folders.join(', ')}; --restart starts over`
+      );
     case 'patch-damaged':
-      return `the patch ${notice.patch} is damaged; what is damaged in it is not used: ${notice.cause}`;
+      return (
+        `the patch ${notice.patch} is damaged itself; its damaged blobs are not used: ` +
+        notice.cause
+      );
     case 'bundle-opened':
       return `bundle ${notice.bundle} holds ${notice.parts.join(', ')}`;
     case 'signer-not-trusted':
@@ -31,17 +46,25 @@ export function noticeText(notice: Notice): string {
     case 'audit-failed':
       return auditText(notice);
     case 'damage-map-not-written':
-      return `there is no damage map: ${notice.cause}`;
+      return `the file for --damage was not written: ${notice.cause}`;
     case 'newer-not-known':
-      return `whether ${notice.target} holds something newer is not known: ${notice.cause}`;
+      return `cannot tell whether ${notice.target} holds a newer release: ${notice.cause}`;
     case 'newer-at-target':
       return `${notice.target} already holds a newer ${notice.kind}: ${notice.names.join(', ')}`;
     case 'attached-not-asked':
-      return `${notice.what} of ${notice.repository} that its mirrors do not have are left out: ${notice.places.join(', ')} could not be asked`;
+      return (
+        `${notice.what} of ${notice.repository} that its mirrors do not have are left out: ` +
+        `${notice.places.join(', ')} could not be asked`
+      );
     case 'left-out':
       return `left out: ${notice.cause}`;
     case 'retry-budget-exhausted':
-      return `retry budget exhausted: ${notice.retries} retries used; more than a third of all requests fail. Look for a proxy, a firewall or an overloaded registry on the way, or try --concurrency 1; then run the same command again: finished work is kept.`;
+      return (
+        `retry budget exhausted: ${notice.retries} retries used; more than a third of all ` +
+        'requests fail. Look for a proxy, a firewall or an overloaded registry on the way, ' +
+        'or try --concurrency 1. ' +
+        'Then run the same command again: finished work is kept.'
+      );
   }
 }
 
@@ -52,5 +75,6 @@ function auditText({
   lost,
 }: Notice & { readonly code: 'audit-failed' }): string {
   const found = faults === 1 ? '1 fault' : `${faults} faults`;
-  return `${found}; ${good} layers (${formatBytes(goodBytes)}) are right, ${lost} are not`;
+  const bad = lost === 1 ? '1 is not' : `${lost} are not`;
+  return `${found}; ${good} configs and layers (${formatBytes(goodBytes)}) are good, ${bad}`;
 }

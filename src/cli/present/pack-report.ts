@@ -44,23 +44,26 @@ function packedText(report: PackReport): string {
     '',
     ...(left > 0
       ? [
-          `${left === 1 ? '1 volume is' : `${left} volumes are`} left: put in another medium, and run the same command again.`,
+          `${left === 1 ? '1 volume is' : `${left} volumes are`} left to write: put in another medium, and run the same command again.`,
           '',
         ]
       : []),
-    'Write on the form that travels with the medium, or tell the other side out of band:',
+    'Write this on the form that travels with the medium, or tell the closed side out of band:',
     `  bundle digest  ${hexOf(bundleDigest)}`,
     `  signer         ${signer.id ?? ''}`,
-    'Then unmount the medium, put it in again, and read it back. A read before that comes from memory and proves nothing about the medium:',
+    'Then unmount the medium, put it in again, and verify it. Without unmounting, ' +
+      'the host reads the',
+    'file from its memory, which proves nothing about the medium:',
     ...(path.endsWith(PATCH_SUFFIX)
       ? [
           `  ${checkSums}`,
-          'It is used together with the damaged bundle, as in bundle unpack DAMAGED PATCH --to REGISTRY, or bundle repair DAMAGED PATCH -o DIR.',
+          'On the closed side, use the patch together with the damaged bundle:',
+          '  bundle unpack DAMAGED PATCH --to REGISTRY, or bundle repair DAMAGED PATCH -o DIR',
         ]
       : before + left > 0
         ? [
             `  ${checkSums}`,
-            `When all volumes are at hand: ${verify}, with the folders of the others.`,
+            `When you have all volumes: ${verify}, with the folders of the other volumes.`,
           ]
         : [`  ${verify}`]),
   ].join('\n');
@@ -78,7 +81,10 @@ function volumeFacts({ volumes }: PackReport): readonly (readonly [string, strin
 
 function keptText({ layers, bytes, finished }: PackReport['kept']): string | undefined {
   if (finished)
-    return 'it was finished already: every byte was read back and is right, nothing was fetched';
+    return (
+      'the bundle was finished already: every byte was re-read and is correct, ' +
+      'nothing was fetched'
+    );
   return layers === 0 ? undefined : `${layers} layers (${formatBytes(bytes)}) were kept`;
 }
 

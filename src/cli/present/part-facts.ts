@@ -43,5 +43,8 @@ export function partsJson(closure: Closure): readonly object[] {
 }
 
 function sizeText({ bytes, own, added }: PartSize): string {
-  return `${formatBytes(bytes)}, of which it adds ${formatBytes(added)}; ${formatBytes(own)} are in no other part`;
+  return (
+    `${formatBytes(bytes)}, of which it adds ${formatBytes(added)}; ` +
+    `${formatBytes(own)} are needed by no other part`
+  );
 }

@@ -87,7 +87,10 @@ class Tally {
     const rate = seconds > 0.5 ? this.#movedBytes / seconds : 0;
     const amount = `${this.#doneBlobs} of ${this.#blobs} blobs, ${formatBytes(this.#doneBytes)} of ${formatBytes(this.#bytes)}`;
     if (rate <= 0) return amount;
-    return `${amount}, ${formatBytes(rate)}/s, ${formatDuration((this.#bytes - this.#doneBytes) / rate)} left`;
+    return (
+      `${amount}, ${formatBytes(rate)}/s, ` +
+      `${formatDuration((this.#bytes - this.#doneBytes) / rate)} left`
+    );
   }
 }
 
@@ -164,7 +167,7 @@ function plainProgress(
 
 function retryText({ what, cause, attempt, delayMs }: TransferEvent & { type: 'retried' }): string {
   const wait = delayMs > 0 ? ` in ${formatDuration(delayMs / 1000)}` : '';
-  return `trying again${wait} (${attempt}): ${what}: ${cause}`;
+  return `retry ${attempt}${wait}: ${what}: ${cause}`;
 }
 
 /** What a mirror does not have is no news; that it fails is. */
@@ -173,7 +176,7 @@ function passedOverLevel({ code }: TransferEvent & { type: 'passed-over' }): Log
 }
 
 function passedOverText({ place, what, cause }: TransferEvent & { type: 'passed-over' }): string {
-  return `asking another place than ${place} to ${what}: ${cause}`;
+  return `${place} is passed over, cannot ${what}: ${cause}`;
 }
 
 function blobText({
@@ -182,5 +185,8 @@ function blobText({
   bytes,
   image,
 }: TransferEvent & { type: 'finished' | 'skipped' }): string {
-  return `${type === 'finished' ? 'done' : 'there already'}: ${digest} ${formatBytes(bytes)} (${image})`;
+  return (
+    `${type === 'finished' ? 'done' : 'there already'}: ` +
+    `${digest} ${formatBytes(bytes)} (${image})`
+  );
 }

@@ -23,7 +23,7 @@ export interface ReleaseSeed {
   readonly canonical: RepositoryName;
 }
 
-const FOREIGN = 'The bundle was not made by this program from this release: do not use it.';
+const FOREIGN = 'This program did not make the bundle from this release: do not use it.';
 
 /**
  * The row of a release in `bundle.json`, and the signatures in its config map, checked again.
@@ -45,8 +45,9 @@ export async function readReleaseSeed(
   if (signatures.length !== claimed) {
     throw new BundleError(
       'SIGNATURE_INVALID',
-      `only ${signatures.length} of ${claimed} release signatures in the bundle can be verified here`,
-      { hint: 'Name the key that the packer used with --release-key.' },
+      `only ${signatures.length} of ${claimed} release signatures in the bundle can be ` +
+        'verified here',
+      { hint: 'The packer used --release-key FILE: use it here too, with the same key.' },
     );
   }
   const { registry, repository } = parseReference(asString(claim['reference'], 'reference'));
@@ -76,7 +77,7 @@ export function canonicalRepository(
     throw new BundleError(
       'SIGNATURE_INVALID',
       `the release signature names no repository: ${first.dockerReference}`,
-      { cause, hint: 'It is genuine, but cannot be used: ask whoever signed the release.' },
+      { cause, hint: 'The signature is genuine, but unusable: ask the publisher of the release.' },
     );
   }
 }

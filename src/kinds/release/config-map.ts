@@ -67,7 +67,7 @@ export function readSignatureConfigMap(text: Uint8Array): {
     return found;
   throw new BundleError(
     'CLOSURE_MISMATCH',
-    'the signature config map is not what its signatures make',
+    'the signature config map is not exactly what the program makes of its signatures',
     {
       hint: 'Something was added to it or changed in it: do not use this bundle.',
     },

@@ -132,7 +132,9 @@ function checkVersion(found: string, asked: string | undefined): void {
   throw new BundleError('CONTENT_MISMATCH', `the release image is version ${found}, not ${asked}`, {
     expected: asked,
     got: found,
-    hint: 'The tag and the payload disagree: ask for the version that the payload has, or for another tag.',
+    hint:
+      'The tag and the release image name different versions: ' +
+      'ask for the version in the release image, or for another tag.',
   });
 }
 

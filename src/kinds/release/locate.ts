@@ -40,7 +40,9 @@ export async function locateRelease(
   if (exact !== undefined) return { descriptor: await store.resolve(exact), content, repository };
   if (version === undefined) {
     throw new BundleError('USAGE', 'no version was asked for', {
-      hint: 'Give a version, as in `bundle pack 4.17.3`, or --from REPOSITORY@sha256:… for a release that is known by its digest.',
+      hint:
+        'Give a version, as in `bundle pack 4.17.3`, ' +
+        'or --from REPOSITORY@sha256:… for a release that is known by its digest.',
     });
   }
   const plain = version.replaceAll('+', '_');
@@ -54,7 +56,8 @@ export async function locateRelease(
   }
   throw new BundleError(
     'NOT_FOUND',
-    `${store.name} has no release ${version} for ${architecture}: neither ${wanted.join(' nor ')} is a tag there`,
+    `${store.name} has no release ${version} for ${architecture}: ` +
+      `neither ${wanted.join(' nor ')} is a tag there`,
     {
       hint: await tagHint(store, plain),
     },
@@ -110,7 +113,7 @@ async function tagHint(store: ReadOnlyStore, version: string): Promise<string> {
     if (error instanceof BundleError) return `Its tags could not be listed: ${error.message}.`;
     throw error;
   }
-  if (tags.length === 0) return 'It has no release tags at all: check the repository.';
+  if (tags.length === 0) return 'The repository has no release tags at all: check its name.';
   const minor = `${version.split('.').slice(0, 2).join('.')}.`;
   const near = tags.filter((tag) => tag.startsWith(minor));
   const shown = (near.length > 0 ? near : tags).toSorted((a, b) =>

@@ -29,8 +29,10 @@ export function nextSteps(release: DeliveredRelease): readonly string[] {
     '2. Tell the cluster where its images are now. Look first at what would change:',
     `     oc diff -f ${mirrorSetFile}`,
     `     oc apply -f ${mirrorSetFile}`,
-    '   The Machine Config Operator writes registries.conf on every node. Adding mirrors for digests, as here, does not',
-    '   drain nodes; changing or removing entries does, one node after the other. Wait until all pools are up to date:',
+    '   The Machine Config Operator writes registries.conf on every node. ' +
+      'Adding mirrors for digests, as here, does not',
+    '   drain nodes; changing or removing entries does, one node after the other. ' +
+      'Wait until all pools are up to date:',
     '     oc get mcp',
     '',
     '3. Upgrade, by digest:',
@@ -39,9 +41,12 @@ export function nextSteps(release: DeliveredRelease): readonly string[] {
     '',
     'INSTALL A NEW CLUSTER',
     '',
-    '1. Take the installer out of the release image itself, so that it installs exactly this release:',
-    `     oc adm release extract -a PULL_SECRET.json --idms-file=${mirrorSetFile} --command=openshift-install ${pinned}`,
-    `2. Put the contents of ${installFile} into install-config.yaml, the CA certificate of the registry under`,
+    '1. Take the installer out of the release image itself, ' +
+      'so that it installs exactly this release:',
+    `     oc adm release extract -a PULL_SECRET.json --idms-file=${mirrorSetFile} ` +
+      `--command=openshift-install ${pinned}`,
+    `2. Put the contents of ${installFile} into install-config.yaml, ` +
+      'the CA certificate of the registry under',
     '   additionalTrustBundle, and the pull secret of the local registry under pullSecret.',
     '     ./openshift-install create cluster',
     '',
@@ -62,7 +67,8 @@ export function upgradeCommand(release: DeliveredRelease): string {
 function signatureStep({ signatureFile }: DeliveredRelease): string[] {
   if (signatureFile === undefined) {
     return [
-      '1. THIS RELEASE HAS NO SIGNATURE: nothing proves where it comes from. The cluster will refuse it unless it is forced,',
+      '1. THIS RELEASE HAS NO SIGNATURE: nothing proves where it comes from. ' +
+        'The cluster will refuse it unless it is forced,',
       '   and force skips other safety checks too. Get a signed release if you can.',
       '',
     ];

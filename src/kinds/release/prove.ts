@@ -36,10 +36,12 @@ export async function proveRelease(
   const [failure] = failures;
   const why =
     failure === undefined
-      ? 'no signature store has one'
+      ? 'no signature store has a signature of it'
       : `a signature store could not be asked: ${failure.message}`;
   throw new BundleError('SIGNATURE_MISSING', `the release ${digest} is not signed: ${why}`, {
     cause: failure,
-    hint: 'Name the store that has the signature with --signature-store URL; --allow-unsigned-release continues without the proof, and says so in every report.',
+    hint:
+      'Name the store that has the signature with --signature-store URL; ' +
+      '--allow-unsigned-release continues without a proof, and every report says so.',
   });
 }

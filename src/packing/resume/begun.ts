@@ -14,7 +14,7 @@ import { type Digest, digestOf, hexOf } from '../../core/digest.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
 import type { SigningKey } from '../../trust/keys.ts';
 
-const HINT = '--restart starts over and drops it; another folder keeps both.';
+const HINT = '--restart deletes it and starts over; with another folder you keep both.';
 
 /** A file that an earlier run has left under a bundle's name. */
 export interface BegunFile {
@@ -68,7 +68,7 @@ export async function sealOf(
     const head = await headOf(path, number);
     if (head === undefined || isDamaged(head, key)) {
       if (isFinished && number === 1 && head === undefined)
-        throw new BundleError('USAGE', `${path} is there already, and is no bundle`, {
+        throw new BundleError('USAGE', `${path} exists already, and is not a bundle`, {
           hint: HINT,
         });
       continue;
@@ -76,7 +76,7 @@ export async function sealOf(
     if (digestOf(head.sums) !== bundleDigest) {
       throw new BundleError(
         'USAGE',
-        `${basename(path)} holds other content than this release has now`,
+        `${basename(path)} holds other content than these releases have now`,
         {
           expected: hexOf(bundleDigest),
           got: hexOf(digestOf(head.sums)),
@@ -135,9 +135,13 @@ export async function checkCut(
       (cut === undefined || isSame(cut, planned.record))
     )
       continue;
-    throw new BundleError('USAGE', `${basename(file.path)} was begun with another --volume-size`, {
-      hint: `Give the one that was given before. ${HINT}`,
-    });
+    throw new BundleError(
+      'USAGE',
+      `${basename(file.path)} was started with another --volume-size`,
+      {
+        hint: `Give the same --volume-size as before. ${HINT}`,
+      },
+    );
   }
 }
 

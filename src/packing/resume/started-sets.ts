@@ -56,7 +56,7 @@ export async function recallSet(
   const { digest, ...set } = found;
   const other = (what: string): BundleError =>
     new BundleError('USAGE', `a set called ${basename(path)} was started ${what}`, {
-      hint: `--restart starts over; ${file} remembers the set.`,
+      hint: `--restart starts over. (The set is remembered in ${file}.)`,
     });
   if (digest !== bundleDigest) throw other('with other content than what is packed now');
   if (set.volumeSize !== volumeSize) throw other(`with volumes of ${set.volumeSize} bytes`);
@@ -151,8 +151,12 @@ function parseSet(content: Uint8Array, file: string): StartedSet & { readonly di
 }
 
 function unreadable(file: string, cause?: BundleError): BundleError {
-  return new BundleError('CONFIGURATION', `${file} cannot be understood`, {
-    cause,
-    hint: 'It remembers which volumes of a set are written. --restart begins the set anew.',
-  });
+  return new BundleError(
+    'CONFIGURATION',
+    `${file} cannot be read: it is damaged, or of another version`,
+    {
+      cause,
+      hint: 'It remembers which volumes of a set are written. --restart starts the set over.',
+    },
+  );
 }

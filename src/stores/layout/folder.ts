@@ -45,7 +45,7 @@ export async function initialiseLayout(dir: string): Promise<void> {
   const entries = await entriesOf(dir);
   if (!entries.includes('oci-layout')) {
     if (entries.some((name) => name !== INGEST)) {
-      throw new BundleError('USAGE', `${dir} is not empty, and no image layout`, {
+      throw new BundleError('USAGE', `${dir} is not empty, and is not an image layout`, {
         hint: 'Name an empty folder, or one that does not exist yet.',
       });
     }
@@ -71,6 +71,8 @@ function jsonFile(value: unknown): AsyncGenerator<Uint8Array> {
 
 function notALayout(dir: string, why: string): BundleError {
   return new BundleError('UNSUPPORTED_CONTENT', `${dir} is not an image layout: ${why}`, {
-    hint: 'An image layout is a folder with oci-layout, index.json and blobs/ (OCI image-spec, image-layout.md).',
+    hint:
+      'An image layout is a folder with oci-layout, index.json and blobs/ (OCI image-spec, ' +
+      'image-layout.md).',
   });
 }

@@ -50,7 +50,7 @@ export class LayoutIndex {
         {
           expected: named.descriptor.digest,
           got: rival.descriptor.digest,
-          hint: 'Name the manifest that is meant by its digest.',
+          hint: 'Name the manifest by its digest.',
         },
       );
     }

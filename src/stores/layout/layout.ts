@@ -178,7 +178,9 @@ export class ImageLayout implements Store {
   #absent(reference: string, cause?: unknown): BundleError {
     return new BundleError('NOT_FOUND', `${this.name} does not hold ${reference}`, {
       cause,
-      hint: `The names it has are the annotations org.opencontainers.image.ref.name in its index.json.`,
+      hint:
+        'The names in an image layout are the annotations org.opencontainers.image.ref.name in ' +
+        'its index.json.',
     });
   }
 }

@@ -234,7 +234,9 @@ function anotherManifest(name: string, expected: Digest, got: Digest): BundleErr
     {
       expected,
       got,
-      hint: 'The registry, or something on the way, altered the manifest: fetch it from another place.',
+      hint:
+        'The registry, or something on the way, changed the manifest: ' +
+        'fetch it from another registry.',
     },
   );
 }

@@ -109,11 +109,11 @@ export function parsePayload(payload: {
   if (references.version !== metadata.version) {
     throw new BundleError(
       'UNSUPPORTED_CONTENT',
-      'image-references and release-metadata tell of different versions',
+      'image-references and release-metadata name different versions',
       {
         expected: references.version,
         got: metadata.version,
-        hint: 'The release image was not put together properly; ask its publisher.',
+        hint: 'The release image is inconsistent: ask its publisher.',
       },
     );
   }
@@ -127,7 +127,8 @@ function parseComponent(value: Json, index: number): Component[] {
   const name = asString(tag['name'], `the name of spec.tags[${index}]`);
   if (!isTag(name))
     throw refused(
-      `image-references has a component with the name ${JSON.stringify(name)}, which cannot be a tag`,
+      `image-references has a component with the name ${JSON.stringify(name)}, ` +
+        'which cannot be a tag',
     );
   const text = asString(from['name'], `the image of component ${name}`);
   const { digest, ...rest } = parseComponentReference(name, text);

@@ -88,8 +88,7 @@ async function feed(
     // Node's gunzip ends at bytes that are no gzip and never takes another chunk: without this the
     // pipeline would wait for ever.
     const taken = 'bytesWritten' in decompressor ? decompressor.bytesWritten : source.bytes;
-    if (!source.ended || taken !== source.bytes)
-      throw notALayer('there is something behind its end');
+    if (!source.ended || taken !== source.bytes) throw notALayer('it continues after its end');
   };
   const whole = async function* (unpacked: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     yield* count(unpacked);
@@ -137,7 +136,7 @@ async function* counted(
     if (budget.bytes < 0) {
       throw new BundleError(
         'UNSUPPORTED_CONTENT',
-        'it unpacks to more than a release image holds',
+        'it unpacks to more bytes than any release image',
         {
           hint: 'Check that the image is an OpenShift release image.',
         },
@@ -149,7 +148,7 @@ async function* counted(
 
 function notALayer(cause: unknown): BundleError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new BundleError('UNSUPPORTED_CONTENT', `it is no image layer that can be read: ${why}`, {
+  return new BundleError('UNSUPPORTED_CONTENT', `it cannot be read as an image layer: ${why}`, {
     hint: 'Layers are tar, bare or compressed with gzip or zstd.',
     cause,
   });

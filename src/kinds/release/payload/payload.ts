@@ -70,6 +70,6 @@ async function readLayer(
 function present(file: Finding, name: string): Uint8Array {
   if (file instanceof Uint8Array) return file;
   throw new BundleError('UNSUPPORTED_CONTENT', `the image has no release-manifests/${name}`, {
-    hint: 'It is no OpenShift release image: check the reference.',
+    hint: 'This is not an OpenShift release image: check the reference.',
   });
 }

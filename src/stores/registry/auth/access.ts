@@ -91,7 +91,8 @@ export class RepositoryAccess {
       await discard(response);
       if (redirects === MAX_REDIRECTS)
         throw this.#misled(`more than ${MAX_REDIRECTS} redirects`, request);
-      if (!URL.canParse(location, url.href)) throw this.#misled('a redirect to nowhere', request);
+      if (!URL.canParse(location, url.href))
+        throw this.#misled('a redirect without a location', request);
       const next = new URL(location, url);
       this.#refuseDowngrade(url, next, request);
       url = next;
@@ -114,7 +115,7 @@ export class RepositoryAccess {
     if (location === undefined || !URL.canParse(location, response.url.href)) {
       throw new BundleError(
         'REGISTRY',
-        `cannot ${action}: ${this.name.registry} named no place for the upload`,
+        `cannot ${action}: ${this.name.registry} gave no URL for the upload`,
       );
     }
     const url = new URL(location, response.url);
@@ -170,9 +171,10 @@ export class RepositoryAccess {
       return;
     throw new BundleError(
       'NETWORK',
-      `cannot ${action}: ${from.host} leads to ${withoutQuery(to)}, which is not protected by TLS`,
+      `cannot ${action}: ${from.host} redirects to ${withoutQuery(to)}, ` +
+        'which is not protected by TLS',
       {
-        hint: `If that is meant to be so, allow it with --insecure-registry ${to.host}.`,
+        hint: `If that is intended, allow it with --insecure-registry ${to.host}.`,
       },
     );
   }

@@ -129,9 +129,11 @@ export class Authorizer {
     if (credentials && origin.protocol === 'https:' && realm.protocol !== 'https:') {
       throw new BundleError(
         'NOT_ALLOWED',
-        `${this.#host.name} asks for its credentials to be sent in the clear, to ${withoutQuery(realm)}`,
+        `${this.#host.name} wants its credentials sent without TLS, to ${withoutQuery(realm)}`,
         {
-          hint: `A registry with TLS has to name a token server with TLS; ask whoever runs ${this.#host.name}.`,
+          hint:
+            'A registry with TLS has to name a token server with TLS: ' +
+            `ask the operator of ${this.#host.name}.`,
           subject: formatRepository(this.#name),
         },
       );

@@ -123,16 +123,18 @@ function isEncoded(response: HttpResponse): boolean {
 function wrongPart(action: string, response: HttpResponse): BundleError {
   return new BundleError(
     'NETWORK',
-    `cannot ${action}: ${response.url.host} gave another part than the one that was asked for`,
+    `cannot ${action}: ${response.url.host} sent other bytes than the requested range`,
     {
-      hint: 'Something between here and the registry answers wrongly, perhaps a cache: fetch from another place.',
+      hint:
+        'Something between here and the registry answers wrongly, perhaps a cache: ' +
+        'fetch from another registry, or without that cache.',
     },
   );
 }
 
 function broken(action: string, cause: string): BundleError {
   return new BundleError('NETWORK', `cannot ${action}: ${cause}`, {
-    hint: 'Try again: what is done is kept.',
+    hint: 'Run the same command again: finished work is kept.',
     temporary: true,
   });
 }

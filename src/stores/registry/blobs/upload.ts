@@ -299,9 +299,13 @@ function mayPass(error: BundleError): BundleError {
 }
 
 function cannotRepeat(action: string): BundleError {
-  return new BundleError('NETWORK', `cannot ${action}: what broke would have to be read again`, {
-    temporary: true,
-  });
+  return new BundleError(
+    'NETWORK',
+    `cannot ${action}: the upload broke, and its bytes cannot be re-read`,
+    {
+      temporary: true,
+    },
+  );
 }
 
 function storedOtherwise({ access, descriptor }: UploadJob, got: string): BundleError {
@@ -311,7 +315,9 @@ function storedOtherwise({ access, descriptor }: UploadJob, got: string): Bundle
     {
       expected: descriptor.digest,
       got,
-      hint: 'The registry, or something on the way, alters content; images pushed there cannot be pulled by digest.',
+      hint:
+        'The registry, or something on the way, changes content: ' +
+        'images that are pushed there cannot be pulled by digest.',
     },
   );
 }

@@ -39,16 +39,20 @@ const QUIRKS: readonly Quirk[] = [
     source:
       'challenge: goharbor/harbor src/server/middleware/v2auth, and #12192; projects: #966 (401 for one that is not there), #20544',
     makeFirst:
-      'Harbor needs the project, the first part of the path, before a push: make it, and let the user push there.',
+      'Harbor needs the project, the first part of the path, before a push: make it, ' +
+      'and let the user push there.',
   },
   {
     product: 'Amazon ECR',
     isMeant: (signs) => service(signs) === 'ecr.amazonaws.com',
     source:
       'challenge: mayflower/docker-ls#28; parts of 5 MiB: Amazon ECR API, LayerPartTooSmallException; sessions that do not tell what they hold: ' +
-      'aws/containers-roadmap#2831, and take no part twice: apple/containerization#790; repositories: aws.amazon.com/about-aws/whats-new/2025/12/amazon-ecr-creating-repositories-on-push',
+      'aws/containers-roadmap#2831, and take no part twice: apple/containerization#790; ' +
+      'repositories: ' +
+      'aws.amazon.com/about-aws/whats-new/2025/12/amazon-ecr-creating-repositories-on-push',
     makeFirst:
-      'Amazon ECR needs each repository before a push, unless a creation template makes it: make both of them.',
+      'Amazon ECR needs each repository before a push, unless a creation template makes it: ' +
+      'make both of them.',
     leastChunk: 5 * MiB,
     losesBroken: true,
   },
@@ -64,9 +68,11 @@ const QUIRKS: readonly Quirk[] = [
     isMeant: (signs) => /^https:\/\/[a-z0-9-]+-docker\.pkg\.dev\/v2\/token$/.test(realm(signs)),
     source:
       'challenge, without a service: apple/container#1026; no chunked uploads: dotnet/sdk-container-builds#287 (with the words of its manual), ' +
-      'kitops-ml/kitops#777; repositories: docs.cloud.google.com/artifact-registry/docs/docker/pushing-and-pulling',
+      'kitops-ml/kitops#777; repositories: ' +
+      'docs.cloud.google.com/artifact-registry/docs/docker/pushing-and-pulling',
     makeFirst:
-      'Google Artifact Registry needs the repository, the second part of the path, before a push: make it.',
+      'Google Artifact Registry needs the repository, the second part of the path, ' +
+      'before a push: make it.',
     takesChunks: false,
   },
   {
@@ -75,13 +81,15 @@ const QUIRKS: readonly Quirk[] = [
     source:
       'challenge: quay/quay auth/registry_jwt_auth.py; repositories are made on push by who may create them: endpoints/v2/v2auth.py',
     makeFirst:
-      'Quay needs the organization, the first part of the path, before a push, and a user that may create repositories in it, or may write to both.',
+      'Quay needs the organization, the first part of the path, before a push, ' +
+      'and a user that may create repositories in it, or may write to both.',
   },
   {
     product: 'a registry behind Cloudflare',
     isMeant: ({ headers }) => headers['server'] === 'cloudflare',
     source:
-      'requests of up to 100 MB in its plans Free and Pro: developers.cloudflare.com/workers/platform/limits',
+      'requests of up to 100 MB in its plans Free and Pro: ' +
+      'developers.cloudflare.com/workers/platform/limits',
     largestRequest: 64 * MiB,
   },
 ];

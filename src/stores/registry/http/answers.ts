@@ -72,7 +72,7 @@ function credentialsHint({ name, places, known }: Omit<Attempt, 'action'>): stri
   const looked =
     places.length === 0 ? 'no auth file was looked at' : `looked at ${places.join(', ')}`;
   return known
-    ? `Check the credentials for ${formatRepository(name)} and what they allow (${looked}); some registries answer the same for a name that does not exist.`
+    ? `Check the credentials for ${formatRepository(name)} and what they allow (${looked}). Some registries give the same answer for a repository that does not exist.`
     : `No credentials for ${formatRepository(name)} are known (${looked}): log in, or name an auth file with --authfile FILE.`;
 }
 

@@ -96,7 +96,7 @@ export function isHandshakeBroken(error: unknown): error is BundleError {
 export function stalled(url: URL, afterMs: number): BundleError {
   return new BundleError(
     'NETWORK',
-    `${url.host}: the transfer stalled: nothing was taken for ${Math.round(afterMs / 1000)} s`,
+    `${url.host}: the transfer stalled: no byte was accepted for ${Math.round(afterMs / 1000)} s`,
     {
       hint: `Check that ${url.host} can be reached from here.`,
       temporary: true,
@@ -137,7 +137,7 @@ export function networkError(cause: unknown, url: URL): unknown {
 function proxyRefused(url: URL, status: string, cause: Error): BundleError {
   return new BundleError(
     'NETWORK',
-    `the proxy does not let us connect to ${url.host}: it answered ${status}`,
+    `the proxy refused the connection to ${url.host}: it answered ${status}`,
     {
       cause,
       hint: `Check HTTPS_PROXY and what the proxy allows, or name ${url.hostname} in NO_PROXY.`,
@@ -177,8 +177,8 @@ function reason(cause: Error, code: string, host: string): string {
     ERR_TLS_CERT_ALTNAME_INVALID: `its certificate is not for ${host}, but for ${namesIn(cause)}`,
   };
   if (UNKNOWN_AUTHORITY.has(code))
-    return `its certificate is of an authority that is not trusted here (${code})`;
-  if (CLIENT_CERTIFICATE.test(code)) return 'it does not take our client certificate';
+    return `its certificate is of an authority that is not trusted on this host (${code})`;
+  if (CLIENT_CERTIFICATE.test(code)) return 'it does not accept the client certificate';
   const text = texts[code] ?? (cause.message === '' ? code : cause.message);
   return CERTIFICATE.test(code) && texts[code] === undefined
     ? `its certificate was refused: ${text} (${code})`
@@ -196,18 +196,31 @@ function namesIn(cause: Error): string {
 
 function hintFor(code: string, host: string): string {
   if (code === NO_ALTERNATIVE_NAME) {
-    return `Have a certificate made with subjectAltName=${subjectAltName(host)}; OpenShift refuses a registry without one, too.`;
+    return (
+      `Have a certificate made with subjectAltName=${subjectAltName(host)}; OpenShift, too, ` +
+      'refuses a certificate without one.'
+    );
   }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    return `Use a name that the certificate has, or have one made with subjectAltName=${subjectAltName(host)}.`;
+    return (
+      'Use a name that is in the certificate, ' +
+      `or have a certificate made with subjectAltName=${subjectAltName(host)}.`
+    );
   }
   if (code === 'CERT_HAS_EXPIRED') {
-    return `Renew the certificate of ${host}. If it is still good (openssl s_client -connect ${withPort(host)}), the clock of this host is wrong.`;
+    return (
+      `Renew the certificate of ${host}. If it has not expired (check with openssl s_client ` +
+      `-connect ${withPort(host)}), the clock of this host is wrong.`
+    );
   }
   if (code === 'CERT_NOT_YET_VALID')
     return 'Check the clock of this host, then the dates of the certificate.';
   if (UNKNOWN_AUTHORITY.has(code)) {
-    return `If ${host} has a certificate of your own CA, name the CA's with --ca-file FILE, or put it into /etc/containers/certs.d/${host}/ca.crt.`;
+    return (
+      `If ${host} has a certificate of your own CA, ` +
+      'name the certificate of that CA with --ca-file FILE, ' +
+      `or put it into /etc/containers/certs.d/${host}/ca.crt.`
+    );
   }
   if (CLIENT_CERTIFICATE.test(code))
     return `If it asks for another certificate, ${clientCertificateHint(host)}`;
@@ -240,15 +253,20 @@ export function plainRefused(host: string, cause: unknown): BundleError {
 export function hungUp(host: string, error: BundleError): BundleError {
   return new BundleError('NETWORK', error.message, {
     cause: error.cause,
-    hint: `Check that ${host} can be reached from here. If it asks for a client certificate: ${clientCertificateHint(host)}`,
+    hint:
+      `Check that ${host} can be reached from here. If it asks for a client certificate: ` +
+      clientCertificateHint(host),
     temporary: error.temporary,
   });
 }
 
 function clientCertificateHint(host: string): string {
-  return `put it and its key into /etc/containers/certs.d/${host}/ as client.cert and client.key, or name a folder with --cert-dir.`;
+  return (
+    `put it and its key into /etc/containers/certs.d/${host}/ as client.cert and client.key, ` +
+    'or name a folder with --cert-dir.'
+  );
 }
 
 function plainHint(host: string): string {
-  return `If ${host} is meant to be spoken to without TLS, allow it with --insecure-registry ${host}.`;
+  return `If ${host} has no TLS on purpose, allow it with --insecure-registry ${host}.`;
 }

@@ -98,8 +98,10 @@ async function readFolder(folder: string, files: readonly string[]): Promise<Hos
 }
 
 function unpaired(path: string, missing: string, extension: string): BundleError {
-  return new BundleError('CONFIGURATION', `cannot use ${path}: its ${missing} is not beside it`, {
-    hint: `A client certificate is NAME.cert with NAME.key; the ${missing} has to end with ${extension}. Certificates of a CA end with .crt.`,
+  return new BundleError('CONFIGURATION', `cannot use ${path}: there is no ${missing} beside it`, {
+    hint:
+      'A client certificate is NAME.cert with NAME.key; ' +
+      `the ${missing} has to end with ${extension}. Certificates of a CA end with .crt.`,
     subject: path,
   });
 }
@@ -116,7 +118,9 @@ function checkPair(path: string, { certificate, key }: ClientCertificate): void 
       'CONFIGURATION',
       `cannot use the client certificate ${path} with its key`,
       {
-        hint: 'Both have to be PEM, the key without a passphrase, and the certificate has to be that of the key.',
+        hint:
+          'Both have to be PEM, the key without a passphrase, ' +
+          'and the certificate has to be that of the key.',
         subject: path,
       },
     );

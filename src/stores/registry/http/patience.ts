@@ -20,7 +20,8 @@ const RETRIES_PER_SUCCESS = 0.5;
 
 const USED_UP = `retry budget exhausted: ${RETRIES_OF_A_RUN} retries used; more than a third of all requests fail`;
 const NEXT =
-  'Find out what lies between here and there that breaks (a proxy, a firewall, a registry that is overloaded), try --concurrency 1, and run the same command again: what is done is kept.';
+  'Look for a proxy, a firewall or an overloaded registry on the way, or try --concurrency 1. ' +
+  'Then run the same command again: finished work is kept.';
 
 /**
  * What a whole run may spend on retries: about one for each two requests that succeed, and a

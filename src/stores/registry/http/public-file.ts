@@ -43,7 +43,7 @@ export async function fetchPublicFile(
     if (!/^https?:$/.test(next.protocol))
       throw new BundleError(
         'REGISTRY',
-        `cannot fetch ${withoutQuery(url)}: it leads to ${oneLine(location)}`,
+        `cannot fetch ${withoutQuery(url)}: it redirects to ${oneLine(location)}`,
       );
     current = next;
   }

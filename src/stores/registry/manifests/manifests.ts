@@ -132,7 +132,9 @@ function alteredByRegistry(name: string, expected: Digest, got: string): BundleE
     {
       expected,
       got,
-      hint: 'The registry, or something on the way, alters manifests; images pushed there cannot be pulled by digest.',
+      hint:
+        'The registry, or something on the way, changes manifests: ' +
+        'images that are pushed there cannot be pulled by digest.',
     },
   );
 }

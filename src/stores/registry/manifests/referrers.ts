@@ -95,7 +95,7 @@ export class Referrers {
     subject: Digest,
     signal: AbortSignal | undefined,
   ): Promise<readonly Descriptor[] | undefined> {
-    const action = `list what refers to ${subject} in ${this.#name}`;
+    const action = `list the referrers of ${subject} in ${this.#name}`;
     const found = new Map<Digest, Descriptor>();
     const seen = new Set<string>();
     let next: string | URL | undefined = `/v2/${pathOf(this.#access.name)}/referrers/${subject}`;
@@ -147,7 +147,7 @@ export class Referrers {
     signal: AbortSignal | undefined,
   ): Promise<Listing | 'something else' | undefined> {
     const tag = referrersTagOf(subject);
-    const action = `list what refers to ${subject} by ${this.#name}:${tag}`;
+    const action = `read the list of referrers of ${subject} at ${this.#name}:${tag}`;
     try {
       const { bytes, mediaType } = await getManifest(this.#access, tag, action, signal);
       if (mediaType !== OCI_INDEX || digestOf(bytes) === subject) return 'something else';
@@ -171,9 +171,11 @@ export class Referrers {
     if (listing === 'something else') {
       throw new BundleError(
         'TAG_CONFLICT',
-        `${this.#name}:${tag} is no list of referrers, and one has to be kept under that name`,
+        `${this.#name}:${tag} is not a list of referrers, but the list has to be under this tag`,
         {
-          hint: 'The tag has to be removed by its owner: the registry keeps no list of its own, and clients look for it there.',
+          hint:
+            'Let the owner of the tag remove it. The registry cannot list referrers itself, ' +
+            'so clients look for the list under this tag.',
         },
       );
     }
@@ -181,7 +183,7 @@ export class Referrers {
     const manifests = [...listing.entries.map(({ json }) => json), entryOf(referrer, bytes)];
     const extended = Buffer.from(JSON.stringify({ ...listing.document, manifests }));
     const index = { mediaType: OCI_INDEX, digest: digestOf(extended), bytes: extended };
-    const action = `list ${referrer.digest} by ${this.#name}:${tag}`;
+    const action = `add ${referrer.digest} to the list of referrers at ${this.#name}:${tag}`;
     await putManifest(this.#access, index, { under: tag, action, signal });
   }
 }
