@@ -108,8 +108,8 @@ describe('a direct file', () => {
 
   it('tells with the next write, or with the flush, that an earlier one failed', async () => {
     const file = await DirectFile.open(path, 'new', (name) => refusing(name, 'ENOSPC'));
-    await file.write([random.subarray(0, 4 * MiB)], 0);
-    await expect(file.write([random.subarray(0, 4 * MiB)], 4 * MiB)).rejects.toMatchObject({
+    await file.write([random.subarray(0, MiB)], 0);
+    await expect(file.write([random.subarray(0, MiB)], MiB)).rejects.toMatchObject({
       code: 'ENOSPC',
     });
     await expect(file.flush()).rejects.toMatchObject({ code: 'ENOSPC' });

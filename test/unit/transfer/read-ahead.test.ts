@@ -114,7 +114,7 @@ describe('readAhead', () => {
   );
 
   it('asks for nothing that has no place in memory yet', async () => {
-    const blobs = await blobsOf(...['a', 'b', 'c', 'd', 'e'].map((text) => layer(text, 24 * MiB)));
+    const blobs = await blobsOf(...['a', 'b', 'c', 'd', 'e'].map((text) => layer(text, 12 * MiB)));
     let open: (() => void) | undefined;
     const gate = new Promise<void>((resolve) => (open = resolve));
     let isFirst = true;
@@ -128,17 +128,17 @@ describe('readAhead', () => {
       },
       options({ concurrency: 8 }),
     );
-    await until(() => advanced() >= 42 * MiB);
+    await until(() => advanced() >= 21 * MiB);
     for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate);
-    expect(advanced()).toBeLessThanOrEqual(48 * MiB);
+    expect(advanced()).toBeLessThanOrEqual(24 * MiB);
     open?.();
     await reading;
     expect(taken).toHaveLength(5);
-    expect(advanced()).toBe(120 * MiB);
+    expect(advanced()).toBe(60 * MiB);
   });
 
   it('fetches a large blob in parts, and one that is larger than its window too', async () => {
-    const contents = [layer('a', 100 * MiB + 5), layer('b', 13 * MiB)];
+    const contents = [layer('a', 50 * MiB + 5), layer('b', 6.5 * MiB)];
     const { consume, taken } = new Consumer();
     await readAhead(await blobsOf(...contents), consume, options());
     expect(taken.every(([, bytes], index) => bytes.equals(contents[index]!.bytes))).toBe(true);
@@ -146,7 +146,7 @@ describe('readAhead', () => {
   });
 
   it('gives up the place of what was not read to its end', async () => {
-    const blobs = await blobsOf(...['a', 'b', 'c', 'd'].map((text) => layer(text, 30 * MiB)));
+    const blobs = await blobsOf(...['a', 'b', 'c', 'd'].map((text) => layer(text, 15 * MiB)));
     const seen: string[] = [];
     const peek = async ({ image }: PlannedBlob, content: VerifiedStream): Promise<void> => {
       for await (const chunk of content) {
@@ -166,19 +166,19 @@ describe('readAhead', () => {
         spent.push(bytes);
       }
     })(1);
-    const contents = [layer('a', 7 * MiB), layer('b', 50 * MiB)];
+    const contents = [layer('a', 3.5 * MiB), layer('b', 25 * MiB)];
     let times = 0;
     store.alter = (bytes) => (times++ === 0 ? bytes.map((byte) => byte ^ 1) : bytes);
     await readAhead(await blobsOf(...contents), new Consumer().consume, options({ limit }));
     // The first one came wrong, and once more.
-    expect(spent.reduce((total, bytes) => total + bytes, 0)).toBe((2 * 7 + 50) * MiB);
+    expect(spent.reduce((total, bytes) => total + bytes, 0)).toBe((2 * 3.5 + 25) * MiB);
   });
 
   describe('wrong content', () => {
     const sizes: [string, number][] = [
       ['of a small blob', 1000],
-      ['of a blob in parts', 13 * MiB],
-      ['of a blob that is larger than the window', 50 * MiB],
+      ['of a blob in parts', 6.5 * MiB],
+      ['of a blob that is larger than the window', 25 * MiB],
     ];
 
     it.each(sizes)('%s is fetched once more', async (_, size) => {
@@ -229,8 +229,8 @@ describe('readAhead', () => {
     });
 
     it('leaves no segment in the way of the others', async () => {
-      const content = layer('a', 50 * MiB);
-      const blobs = await blobsOf(content, layer('b', 42 * MiB), layer('c', 42 * MiB));
+      const content = layer('a', 25 * MiB);
+      const blobs = await blobsOf(content, layer('b', 21 * MiB), layer('c', 21 * MiB));
       let open: (() => void) | undefined;
       const isRetried = new Promise<void>((resolve) => (open = resolve));
       const observe = (event: TransferEvent): void => {
@@ -245,12 +245,12 @@ describe('readAhead', () => {
         return calls > 1 && calls <= 8 ? isRetried : undefined;
       };
       let chunks = 0;
-      store.alter = (bytes) => (chunks++ === 0 ? Buffer.alloc(6 * MiB + 1) : bytes);
+      store.alter = (bytes) => (chunks++ === 0 ? Buffer.alloc(3 * MiB + 1) : bytes);
       const { consume, taken } = new Consumer();
       await readAhead(blobs, consume, options({ concurrency: 16, observe }));
       expect(taken.map(([image]) => image)).toEqual(['i0', 'i1', 'i2']);
       expect(taken[0]![1].equals(content.bytes)).toBe(true);
-      expect(advanced()).toBe((50 + 42 + 42) * MiB);
+      expect(advanced()).toBe((25 + 21 + 21) * MiB);
       // The first blob once more and whole, the others in seven segments each.
       expect(store.calls).toHaveLength(8 + 1 + 7 + 7);
     });
@@ -357,11 +357,11 @@ describe('readAhead', () => {
     });
 
     it('lets nobody wait for a place that will not come', async () => {
-      const blobs = await blobsOf(...['a', 'b', 'c', 'd'].map((text) => layer(text, 24 * MiB)));
+      const blobs = await blobsOf(...['a', 'b', 'c', 'd'].map((text) => layer(text, 12 * MiB)));
       const reading = readAhead(
         blobs,
         async () => {
-          await until(() => advanced() >= 42 * MiB);
+          await until(() => advanced() >= 21 * MiB);
           stop.abort(new Error('the user'));
         },
         options({ concurrency: 16 }),
