@@ -7,7 +7,7 @@ import { piecesOf, storedOffset } from '../format/stored.ts';
 import { unusable } from '../format/unusable.ts';
 
 /** Bytes read from the medium at once. */
-const READ_SIZE = 1024 * 1024;
+const READ_SIZE = 256 * 1024;
 /** One is being used, one filled, and one may still be on its way into a socket. */
 const BUFFERS = 3;
 
@@ -37,6 +37,8 @@ export interface ByteSource {
 /** A physical file of a bundle, or a pipe, read only. */
 export class BundleFile {
   readonly #source: ByteSource;
+  /** Memory of reads that have come to their end, for the next ones. */
+  readonly #spare: Uint8Array[] = [];
 
   constructor(source: ByteSource) {
     this.#source = source;
@@ -101,10 +103,11 @@ export class BundleFile {
       (buffer, position) => this.#source.fill(buffer, position),
       offset,
       end,
+      this.#spare,
     );
     let tar = 0;
     for (const piece of piecesOf(tarLength)) {
-      if (tar >= range.end) return;
+      if (tar >= range.end) break;
       if (piece.framing !== undefined) {
         const leadsToWanted = tar + BLOCK_SIZE > range.start;
         if (!leadsToWanted) window.skip(piece.framing.length);
@@ -127,6 +130,8 @@ export class BundleFile {
         if (bytes.length > first) yield bytes.subarray(first);
       }
     }
+    // Only here: who ends the reading early may have a chunk on its way into a socket.
+    window.giveBack();
   }
 
   async close(): Promise<void> {
@@ -196,21 +201,26 @@ export function endsAt(path: string, byte: number): BundleError {
 class ReadWindow {
   readonly #fill: (buffer: Uint8Array, offset: number) => Promise<void>;
   readonly #end: number;
+  readonly #spare: Uint8Array[];
   readonly #buffers: Uint8Array[] = [];
   #turn = 0;
   /** Where the next read begins in the file. */
   #next: number;
   #ready: Uint8Array = new Uint8Array(0);
   #ahead: { readonly bytes: Uint8Array; readonly filled: Promise<void> } | undefined;
+  /** Whether a read was begun that nobody waited for. */
+  #isAbandoned = false;
 
   constructor(
     fill: (buffer: Uint8Array, offset: number) => Promise<void>,
     start: number,
     end: number,
+    spare: Uint8Array[],
   ) {
     this.#fill = fill;
     this.#next = start;
     this.#end = end;
+    this.#spare = spare;
   }
 
   /** Where the next byte that is taken stands in the file. */
@@ -245,8 +255,15 @@ class ReadWindow {
     this.#ready = this.#ready.subarray(ready);
     if (ready === length) return;
     const position = this.position + length - ready;
+    this.#isAbandoned ||= this.#ahead !== undefined;
     this.#ahead = undefined;
     this.#next = position;
+  }
+
+  /** Leaves its memory to later reads, unless a read of its own may still be filling it. */
+  giveBack(): void {
+    if (this.#ahead === undefined && !this.#isAbandoned)
+      this.#spare.push(...this.#buffers.splice(0));
   }
 
   async #readOn(): Promise<void> {
@@ -259,7 +276,8 @@ class ReadWindow {
 
   #begin(): { bytes: Uint8Array; filled: Promise<void> } {
     const length = Math.min(READ_SIZE, this.#end - this.#next);
-    const buffer = (this.#buffers[this.#turn] ??= Buffer.allocUnsafeSlow(length));
+    const buffer = (this.#buffers[this.#turn] ??=
+      this.#spare.shift() ?? Buffer.allocUnsafeSlow(READ_SIZE));
     this.#turn = (this.#turn + 1) % BUFFERS;
     const bytes = buffer.subarray(0, length);
     const filled = this.#fill(bytes, this.#next);
