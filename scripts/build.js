@@ -24,7 +24,10 @@ const { metafile } = await build({
   chunkNames: 'parts/[name]-[hash]',
   // What is installed beside the program stays outside; all other packages go into it.
   external: Object.keys(dependencies),
-  plugins: [{ name: 'column-count', setup: countColumns }],
+  plugins: [
+    { name: 'column-count', setup: countColumns },
+    { name: 'undici-agents', setup: takeAgentsAlone },
+  ],
   // Packages in CommonJS ask for Node's own modules with it.
   banner: {
     js: "const require = process.getBuiltinModule('module').createRequire(import.meta.url);",
@@ -46,6 +49,11 @@ function countColumns({ onResolve }) {
       ? { path: join(root, 'scripts/lib/column-count.js') }
       : undefined,
   );
+}
+
+/** Of undici the program needs the connections: see there what the rest would cost. */
+function takeAgentsAlone({ onResolve }) {
+  onResolve({ filter: /^undici$/ }, () => ({ path: join(root, 'scripts/lib/undici-agents.js') }));
 }
 
 /** Folders of the packages of which something went into the program, sorted. */

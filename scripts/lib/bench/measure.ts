@@ -98,7 +98,7 @@ async function releaseRound(bench: Bench, round: number): Promise<void> {
         usage.cpuSeconds / gigabytes,
       );
       found.add(
-        { what: 'memory of pack, at its peak', against: '', unit: 'MiB', limit: 200 },
+        { what: 'memory of pack, at its peak', against: '', unit: 'MiB', limit: 140 },
         usage.peakMiB,
       );
       return usage.seconds;
@@ -163,7 +163,7 @@ async function unpackTwice(bench: Bench, bundle: string): Promise<number> {
       first.cpuSeconds / gigabytes,
     );
     found.add(
-      { what: 'memory of unpack, at its peak', against: '', unit: 'MiB', limit: 200 },
+      { what: 'memory of unpack, at its peak', against: '', unit: 'MiB', limit: 130 },
       first.peakMiB,
     );
     const second = await unpack();

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { Readable } from 'node:stream';
-import { type Dispatcher, request as undiciRequest } from 'undici';
+import type { Dispatcher } from 'undici';
 import { type ByteStream, readAll } from '../../../core/bytes.ts';
 import { anySignal, type Limit, Pace } from '../../../core/concurrency.ts';
 import { BundleError, isTemporary } from '../../../core/errors.ts';
@@ -153,18 +153,20 @@ export class Transport {
           });
     const begun = performance.now();
     try {
-      const response = await undiciRequest(url, {
+      const dispatcher = await this.#agents.dispatcher({
+        url,
+        registry: registry?.name,
+        verified: !this.isInsecure(url, registry),
+      });
+      const response = await dispatcher.request({
+        origin: url.origin,
+        path: `${url.pathname}${url.search}`,
         method,
         headers: { 'user-agent': this.#options.userAgent ?? 'bundle', ...headers },
         body:
           body === undefined ? null : source === undefined ? (body as Uint8Array) : asBody(source),
         headersTimeout: request.answerWithin ?? ANSWER_MS,
         signal,
-        dispatcher: await this.#agents.dispatcher({
-          url,
-          registry: registry?.name,
-          verified: !this.isInsecure(url, registry),
-        }),
       });
       this.#went(
         PRESSED_STATUS.includes(response.statusCode)
