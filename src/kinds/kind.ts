@@ -49,6 +49,11 @@ export interface Kind<Request = unknown, Seed = unknown, Facts = unknown> {
    */
   expand(seed: Seed, content: ContentSource, walk: Walk): Promise<Part<Facts>>;
   /**
+   * The order of two parts in a bundle: negative where `a` comes first, 0 for parts that differ in
+   * their digest alone.
+   */
+  compare(a: Facts, b: Facts): number;
+  /**
    * What a bundle of nothing but these is called.
    * @returns `undefined` as long as that is not known.
    */

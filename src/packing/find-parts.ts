@@ -1,5 +1,6 @@
 import type { Context } from '../core/context.ts';
 import { mapLimited } from '../core/concurrency.ts';
+import { compareText } from '../core/text.ts';
 import { AttachedImages } from '../kinds/attached.ts';
 import { type Closure, closureOf } from '../kinds/closure.ts';
 import type { Found, Kind, Part, PartRequest } from '../kinds/kind.ts';
@@ -44,15 +45,31 @@ export async function findParts(
   const from = (content: ContentSource): ContentSource => begun?.before(content) ?? content;
   const walk = { walker, attached, lookups, signal, observe };
   try {
-    const parts: Part[] = [];
+    const parts: ExpandedPart[] = [];
     // One after the other: each asks for as much at once as the registries take.
-    for (const { kind, seed, content } of found) {
-      parts.push(await kind.expand(seed, from(content), walk));
+    for (const one of found) {
+      const part = await one.kind.expand(one.seed, from(one.content), walk);
+      parts.push({ ...keyOf(one), of: one.kind, part });
     }
-    return closureOf(parts);
+    return closureOf(parts.toSorted(inBundle).map(({ part }) => part));
   } finally {
     await begun?.close();
   }
+}
+
+interface ExpandedPart extends PartKey {
+  readonly of: Kind;
+  readonly part: Part;
+}
+
+/**
+ * The order of parts in a bundle. It follows from what they are, so that the same parts make the
+ * same bundle in whatever order they were asked for.
+ */
+function inBundle(a: ExpandedPart, b: ExpandedPart): number {
+  const byKind = compareText(a.kind, b.kind);
+  if (byKind !== 0) return byKind;
+  return a.of.compare(a.part.facts, b.part.facts) || compareText(a.digest, b.digest);
 }
 
 function keyOf({ kind, seed }: FoundPart): PartKey {

@@ -1,3 +1,4 @@
+import { compareText } from '../../src/core/text.ts';
 import { copyFile, mkdir, mkdtemp, open, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -87,6 +88,7 @@ const posterKind: Kind<PosterSeed & { readonly layout: string }, PosterSeed, Pos
       leading: [],
     };
   },
+  compare: (a, b) => compareText(a.word, b.word),
   bundleName: (posters) => `posters-${posters.map(({ word }) => word).join('-')}`,
   newerThan: () => [],
   resources: ({ facts }: Part<PosterSeed>, { components }: Destinations): PartResources => ({
@@ -188,7 +190,7 @@ describe('a kind that only its own file and the list of kinds know', () => {
 
   it('is verified, and refused by a program that does not know it', async () => {
     const { bundle } = await verify(openRequest(packed), context);
-    expect(bundle.labels).toEqual(['4.17.3 for x86_64', 'the poster peace']);
+    expect(bundle.labels).toEqual(['the poster peace', '4.17.3 for x86_64']);
     await expect(verify(openRequest(packed, { kinds: KINDS }), context)).rejects.toMatchObject({
       code: 'BUNDLE_UNUSABLE',
     });
@@ -219,8 +221,8 @@ describe('a kind that only its own file and the list of kinds know', () => {
     const target = join(folder, 'partial');
     const { delivery } = await unpackTo(broken, target, { partial: true });
     expect(delivery.parts.map(({ label, isWhole }) => [label, isWhole])).toEqual([
-      ['4.17.3 for x86_64', true],
       ['the poster peace', false],
+      ['4.17.3 for x86_64', true],
     ]);
     expect(await tagsOf(target)).not.toContain('poster-peace');
 

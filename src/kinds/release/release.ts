@@ -1,5 +1,6 @@
 import type { Json } from '../../core/json.ts';
 import { formatRepository } from '../../core/reference.ts';
+import { compareText } from '../../core/text.ts';
 import type { Destinations } from '../destinations.ts';
 import type { DeliveredPaths, Kind, Part, PartResources } from '../kind.ts';
 import { ARCHITECTURES } from './architecture.ts';
@@ -23,6 +24,7 @@ export const releaseKind: Kind<ReleaseRequest, ReleaseSeed, ReleaseFacts> = {
   labelOf: ({ version, architecture }) => releaseLabel(shown(version), shown(architecture)),
   digestOf: ({ digest }) => digest,
   expand: expandRelease,
+  compare: compareReleases,
   bundleName,
   newerThan,
   resources,
@@ -31,6 +33,16 @@ export const releaseKind: Kind<ReleaseRequest, ReleaseSeed, ReleaseFacts> = {
 /** A value of a row that nobody has checked. */
 function shown(value: Json | undefined): string {
   return typeof value === 'string' ? value : '?';
+}
+
+/** The lowest version first, and of one version the architectures in the order of names. */
+function compareReleases(a: ReleaseFacts, b: ReleaseFacts): number {
+  const place = (facts: ReleaseFacts): number => ARCHITECTURES.indexOf(facts.architecture);
+  return (
+    compareVersions(a.version, b.version) ||
+    compareText(a.version, b.version) || // build metadata, which does not count otherwise
+    place(a) - place(b)
+  );
 }
 
 /** `ocp-<version>-<arch>`; for several, from the lowest version to the highest, and all architectures. */

@@ -1,3 +1,5 @@
+import { compareText } from '../../core/text.ts';
+
 /**
  * Orders versions as Semantic Versioning 2.0.0 section 11 does; build metadata (after `+`, or `_`
  * in a tag) does not count.
@@ -35,5 +37,5 @@ function compareIdentifiers(a: string, b: string): number {
   const numeric = [/^\d+$/.test(a), /^\d+$/.test(b)];
   if (numeric[0] === true && numeric[1] === true) return Number(a) - Number(b);
   if (numeric[0] !== numeric[1]) return numeric[0] === true ? -1 : 1;
-  return a < b ? -1 : a > b ? 1 : 0;
+  return compareText(a, b);
 }

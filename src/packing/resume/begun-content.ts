@@ -38,7 +38,7 @@ export class BegunContent {
 
   /**
    * @param paths of first volumes, finished or not.
-   * @param parts kind and digest of each part that is to be packed.
+   * @param parts kind and digest of each part that is to be packed, in any order, none twice.
    * @returns the first that has a whole head which `key` has signed, and which holds these parts; a
    * file that has none is as good as none: what that means is decided where it is continued.
    */
@@ -53,10 +53,9 @@ export class BegunContent {
       const { repairs, parts: held } = reader.manifest;
       const isSame =
         held.length === parts.length &&
-        held.every(({ kind, claim }, index) => {
-          const wanted = parts[index]!;
-          return kind === wanted.kind && claim['digest'] === wanted.digest;
-        });
+        parts.every(({ kind: wanted, digest }) =>
+          held.some(({ kind, claim }) => kind === wanted && claim['digest'] === digest),
+        );
       if (repairs === undefined && isSame) return new BegunContent(reader);
       await reader.close();
     }

@@ -76,6 +76,23 @@ describe('the name of a bundle of releases', () => {
   });
 });
 
+describe('the order of releases in a bundle', () => {
+  it('is that of their versions, build metadata after them, then that of architectures', () => {
+    const expected = [
+      part('4.9.0'),
+      part('4.17.0-rc.1'),
+      part('4.17.0', 'x86_64'),
+      part('4.17.0', 'aarch64'),
+      part('4.17.0', 'multi'),
+      part('4.17.0+a'),
+      part('4.17.0+b'),
+    ].map(({ facts }) => facts);
+    const orders = [expected.toReversed(), [...expected.slice(3), ...expected.slice(0, 3)]];
+    for (const order of orders)
+      expect(order.sort((a, b) => releaseKind.compare(a, b))).toEqual(expected);
+  });
+});
+
 describe('what is newer at a target than a bundle', () => {
   const tags = [
     ...['4.16.20-x86_64', '4.17.3-x86_64', '4.17.10-x86_64', '4.18.0-rc.1-x86_64'],
