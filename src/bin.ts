@@ -22,7 +22,10 @@ const UNSETTLED = 13;
  * any moment.
  */
 const WIND_UP_MS = 4000;
-/** What Node lets its threads do: `open` or `read` of a file, a look-up of a name. */
+/**
+ * The names of the calls that Node runs in its threads: `open` or `read` of a file, a look-up of a
+ * name.
+ */
 const ON_A_THREAD = /^(?:FSReq|CloseReq|GetAddrInfoReq|GetNameInfoReq)/;
 
 const controller = new AbortController();
@@ -52,8 +55,8 @@ function endNow(signal: NodeJS.Signals, status: number): void {
   process.exit(status); // also where the process is the first of a container: no signal ends that
 }
 
-// Whoever writes the result sees that stdout is closed; and nobody can be told that stderr is, as
-// that of a closed terminal.
+// The code that writes the result notices a closed stdout. A closed stderr, as of a closed
+// terminal, cannot be reported to anybody.
 process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
 neverWaitFor(process.stdout);

@@ -32,7 +32,7 @@ export function texts(args: Arguments, name: string): readonly string[] {
   });
 }
 
-/** What stands in a place, as PATH does, has a name in capitals; everything else is an option. */
+/** A positional argument has a name in capitals, such as PATH; everything else is an option. */
 function shown(name: string): string {
   return name === name.toUpperCase() ? name : `--${name}`;
 }

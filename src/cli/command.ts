@@ -3,7 +3,7 @@ import type { Options, PositionalOptions } from 'yargs';
 import type { Context } from '../core/context.ts';
 import type { Io } from './io.ts';
 
-/** What a command has to say in the end: the same facts for people and for machines. */
+/** The result of a command: the same facts for people and for programs. */
 export interface Outcome {
   readonly text: string;
   readonly json: unknown;
@@ -15,8 +15,8 @@ export interface Outcome {
 }
 
 /**
- * Some of it is done, since partial work was asked for or a pipe could not be read again; the
- * report lists the rest (docs/exit-status.md).
+ * The exit status of a run that is partly done: the user asked for part of the work, or a pipe
+ * could not be read again. The report lists the rest (docs/exit-status.md).
  */
 export const PARTLY_DONE = 30;
 

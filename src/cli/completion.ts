@@ -8,15 +8,16 @@ const REQUEST = '--get-yargs-completions';
 /** Commands by the word before them: `''` for the first ones, `trust` for those below it. */
 export type CommandTable = Readonly<Record<string, readonly Command[]>>;
 
-/** What can follow somewhere on a command line. */
+/** The words that can follow at some place on a command line. */
 interface Place {
   readonly commands: readonly string[];
   readonly options: Readonly<Record<string, Options>>;
 }
 
 /**
- * What may come next on a command line, one word a line; nothing where a file name is likely, which
- * shells complete by themselves. yargs has this for commands without a callback only.
+ * Lists the words that may come next on a command line, one a line. It lists none where a file name
+ * is likely, since shells complete file names themselves. yargs has this for commands without a
+ * callback only.
  * @param argv as the completion script makes it: the request, the program's name, the words; the
  * last one is being typed.
  * @returns `undefined` for a command line that is no request.

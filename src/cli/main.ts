@@ -92,7 +92,7 @@ function wantsJson(argv: readonly string[]): boolean {
   );
 }
 
-/** What a signal turns into: the abort reason of the whole run. */
+/** The error that a signal becomes: the abort reason of the whole run. */
 export function interruption(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): BundleError {
   const status = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }[signal];
   return new BundleError('INTERRUPTED', `interrupted by ${signal}`, {

@@ -130,7 +130,7 @@ export async function parseCommandLine(
   return chosen === undefined || output !== '' ? { output: text } : { command: chosen, args };
 }
 
-/** What a help begins with: the command line, what it is for, and how it looks in use. */
+/** The beginning of a help: the command line, its purpose, and examples. */
 function introduction(usage: string, summary: string, examples: Command['examples']): string {
   const lines = examples.flatMap(([line, what]) => [
     `  # ${what}`,

@@ -21,7 +21,7 @@ export class Pace {
   readonly most: number;
   #now: number;
   #hasFallen = false;
-  /** What went well since the number last changed. */
+  /** How many requests succeeded since the number last changed. */
   #well = 0;
   #fellAt = Number.NEGATIVE_INFINITY;
   /** Those that may not go on yet, with their places. */

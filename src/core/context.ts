@@ -1,14 +1,16 @@
 import type { Limit } from './concurrency.ts';
 import type { Observe } from './events.ts';
 
-/** What of the process and its user decides where files are, and how hosts are reached. */
+/**
+ * The facts about the process and its user that decide where files are, and how hosts are reached.
+ */
 export interface Environment {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly home: string;
   readonly uid: number;
 }
 
-/** What every workflow is given beside its request. */
+/** The context that every workflow gets beside its request. */
 export interface Context {
   readonly environment: Environment;
   /** Where this user's keys are: `~/.config/bundle`. */

@@ -3,7 +3,7 @@ import type { RepositoryName } from './reference.ts';
 
 const REDACTED = '[redacted]';
 
-/** What a registry is shown to be let in. Never appears in logs, JSON or inspected objects. */
+/** The credentials for a registry. Never appears in logs, JSON or inspected objects. */
 export class Credentials {
   readonly #username: string;
   readonly #password: string;

@@ -34,7 +34,7 @@ export interface ErrorDetail {
   /** One sentence on what to do next. */
   readonly hint?: string | undefined;
   readonly cause?: unknown;
-  /** What was promised and what was found, where the failure is a comparison. */
+  /** The expected and the found value, if the failure is a comparison. */
   readonly expected?: string | undefined;
   readonly got?: string | undefined;
   /** The image, entry or file that the failure is about. */

@@ -9,7 +9,7 @@ export type TransferEvent =
    * A part of the work begins that may take a while: `what` is a short phrase in the present tense.
    */
   | { readonly type: 'phase'; readonly what: string }
-  /** What will be moved is known: number of blobs and their bytes. */
+  /** The amount of work is known: the number of blobs and their bytes. */
   | {
       readonly type: 'planned';
       readonly blobs: number;
@@ -56,8 +56,8 @@ export type TransferEvent =
   | ({ readonly type: 'noticed' } & Notice);
 
 /**
- * What a user has to see that is no failure, by its code. Programs act on the code and the facts
- * (docs/scripts.md); the sentence for people is made in cli/present.
+ * Something that a user has to see, but that is not a failure, by its code. Programs act on the
+ * code and the facts (docs/scripts.md); the sentence for people is made in cli/present.
  */
 export type Notice =
   /** No signature of its publisher proves a release, and the user allowed that. */
@@ -86,15 +86,17 @@ export type Notice =
     }
   /** A patch is damaged itself: what is damaged of it is not used. */
   | { readonly code: 'patch-damaged'; readonly patch: string; readonly cause: string }
-  /** What the bundle holds that is about to be unpacked. */
+  /** The contents of the bundle that is about to be unpacked. */
   | { readonly code: 'bundle-opened'; readonly bundle: Digest; readonly parts: readonly string[] }
-  /** The publishers' signatures are good, and nobody here trusts the signer of the bundle. */
+  /**
+   * The publishers' signatures are good, but the signer of the bundle is not trusted on this host.
+   */
   | { readonly code: 'signer-not-trusted'; readonly signer: string }
-  /** Something of a bundle is damaged that may be used all the same. */
+  /** A bundle is damaged, but its good content is used. */
   | { readonly code: 'bundle-damaged'; readonly bundle: string; readonly cause: string }
   /** One of the faults that an audit has found. */
   | { readonly code: 'fault-found'; readonly cause: string }
-  /** What an audit has found in all. */
+  /** The totals of an audit. */
   | {
       readonly code: 'audit-failed';
       readonly faults: number;
@@ -103,7 +105,7 @@ export type Notice =
       readonly lost: number;
     }
   | { readonly code: 'damage-map-not-written'; readonly cause: string }
-  /** Nobody could tell whether the target holds something newer. */
+  /** The tags of the target could not be listed, so nobody knows whether it holds something newer. */
   | { readonly code: 'newer-not-known'; readonly target: string; readonly cause: string }
   /** The target holds newer things of a kind than what is delivered. */
   | {
@@ -112,7 +114,9 @@ export type Notice =
       readonly kind: string;
       readonly names: readonly string[];
     }
-  /** What may be attached to images was left out: no mirror has it, and the places could not be asked. */
+  /**
+   * Signatures or referrers were left out: no mirror has them, and the places could not be asked.
+   */
   | {
       readonly code: 'attached-not-asked';
       readonly what: string;

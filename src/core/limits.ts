@@ -2,8 +2,8 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 
 /**
- * What the OCI distribution specification asks registries to accept at least, and clients to stop
- * at.
+ * The size that, by the OCI distribution specification, registries have to accept at least, and
+ * clients may refuse to exceed.
  */
 export const MAX_MANIFEST_BYTES = 4 * MiB;
 /**
@@ -29,7 +29,7 @@ export const MAX_KEY_BYTES = 64 * KiB;
 export const MAX_CERTIFICATES_BYTES = 16 * MiB;
 /** An auth file of a large site has some tens of KiB. */
 export const MAX_AUTH_FILE_BYTES = 4 * MiB;
-/** What a credential helper answers: a token of some KiB at most. */
+/** The answer of a credential helper: a token of some KiB at most. */
 export const MAX_HELPER_BYTES = MiB;
 /** A password may be a token of some KiB. */
 export const MAX_PASSWORD_BYTES = 64 * KiB;

@@ -76,15 +76,12 @@ export function parseManifest(bytes: Uint8Array, announced?: string): Manifest {
   return { kind: 'manifest', mediaType, config, layers, ...(subject && { subject }) };
 }
 
-/** What a manifest points to: children of an index; config, then layers of an image. */
+/** The descriptors in a manifest: children of an index; config, then layers of an image. */
 export function successors(manifest: Manifest): readonly Descriptor[] {
   return manifest.kind === 'index' ? manifest.manifests : [manifest.config, ...manifest.layers];
 }
 
-/**
- * What the bytes of a manifest say that it is about; `undefined` where they say nothing, or are no
- * manifest.
- */
+/** The subject in the bytes of a manifest; `undefined` if they name none, or are not a manifest. */
 export function subjectOf(bytes: Uint8Array, mediaType: string): Digest | undefined {
   try {
     return parseManifest(bytes, mediaType).subject;
@@ -95,8 +92,8 @@ export function subjectOf(bytes: Uint8Array, mediaType: string): Digest | undefi
 }
 
 /**
- * What kind of thing a manifest says it is (OCI image-spec, `artifactType`); an image that does not
- * say it is of the kind of its config.
+ * The artifact type of a manifest (OCI image-spec, `artifactType`); without one, the media type of
+ * its config counts.
  */
 export function artifactTypeOf(manifest: JsonObject): string | undefined {
   const { artifactType, config } = manifest;

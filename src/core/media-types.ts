@@ -8,7 +8,7 @@ export const DOCKER_CONFIG = 'application/vnd.docker.container.image.v1+json';
 export const DOCKER_LAYER = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
 export const OCTET_STREAM = 'application/octet-stream';
 
-/** What is asked for when a tag is resolved: whole images of many platforms first. */
+/** The `Accept` types for resolving a tag: indexes of several platforms come first. */
 export const MANIFEST_TYPES: readonly string[] = [
   DOCKER_LIST,
   OCI_INDEX,

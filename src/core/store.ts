@@ -45,7 +45,7 @@ export interface ReadOnlyStore {
    */
   exists(descriptor: Descriptor, options?: StoreOptions): Promise<boolean>;
   /**
-   * What a tag or digest names.
+   * The descriptor that a tag or digest names.
    * @throws BundleError NOT_FOUND when it names nothing.
    */
   resolve(reference: string, options?: StoreOptions): Promise<Descriptor>;

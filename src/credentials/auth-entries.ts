@@ -5,8 +5,8 @@ import { isObject, type Json, type JsonObject } from '../core/json.ts';
 import type { RepositoryName } from '../core/reference.ts';
 
 /**
- * What one auth file says. Entries are decoded when they are asked for, so that one that is broken
- * spoils no other.
+ * The contents of one auth file. An entry is decoded only when it is needed, so that a broken entry
+ * does not make the others unusable.
  */
 export interface AuthFile {
   readonly path: string;
@@ -73,10 +73,10 @@ export function parseDocument(text: string, path: string): JsonObject {
 }
 
 /**
- * What a file has for a repository: the helper of its registry; else the longest path
- * (`quay.io/a/b`, `quay.io/a`, `quay.io`), then a key that is a URL or another name of the same
- * registry; else the file's store. A port has to match literally. Entries that hold no credentials,
- * as Docker leaves them for its helpers, are passed over.
+ * Finds the credentials of a repository in a file, in this order: the helper of its registry; else
+ * the longest path (`quay.io/a/b`, `quay.io/a`, `quay.io`), then a key that is a URL or another
+ * name of the same registry; else the file's store. A port has to match literally. Entries that
+ * hold no credentials, as Docker leaves them for its helpers, are passed over.
  * @throws BundleError CONFIGURATION for an entry that cannot be decoded.
  */
 export function findEntry(

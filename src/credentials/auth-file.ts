@@ -21,7 +21,7 @@ export interface AuthFileOptions {
   readonly environment: Environment;
 }
 
-/** What `credential-helpers` calls the auth files. */
+/** The name for auth files in `credential-helpers`. */
 export const AUTH_FILES = 'containers-auth.json';
 
 /**

@@ -10,7 +10,7 @@ import type { HelperCall } from './auth-entries.ts';
 const HELPER_MS = 60_000;
 
 /**
- * What every helper says, with status 1, for a registry that it does not know
+ * The message of every helper, with status 1, for a registry that it does not know
  * (docker-credential-helpers).
  */
 const NOT_FOUND = 'credentials not found in native keychain';

@@ -31,7 +31,7 @@ export interface DeliveryRequest {
   readonly dryRun: boolean;
 }
 
-/** What is delivered, and where. */
+/** The parts that are delivered, and their destination. */
 export interface Delivery {
   readonly closure: Closure;
   /** Of the parts. */
@@ -39,7 +39,7 @@ export interface Delivery {
   readonly request: DeliveryRequest;
 }
 
-/** What became of one part. */
+/** The outcome for one part. */
 export interface DeliveredPart {
   readonly kind: string;
   readonly label: string;
@@ -60,10 +60,12 @@ export interface DeliveryReport {
     readonly parts: readonly string[];
     readonly destination: string;
   }[];
-  /** What was moved; `undefined` on a dry run. */
+  /** Counts of what was copied; `undefined` on a dry run. */
   readonly copied: CopyReport | undefined;
   readonly replacedTags: readonly string[];
-  /** What was written for the cluster; `undefined` on a dry run and for image layouts. */
+  /**
+   * The files that were written for the cluster; `undefined` on a dry run and for image layouts.
+   */
   readonly resources: ResourcesReport | undefined;
 }
 
@@ -82,8 +84,8 @@ interface Places {
  * everything else is there.
  * @param options lets images be left out that are not whole; then nothing names their parts. Or
  * says what comes through a pipe.
- * @throws BundleError TAG_CONFLICT, NOT_ALLOWED, REGISTRY, NETWORK, DISK; USAGE when two images want
- * one tag; and whatever the source of the content throws.
+ * @throws BundleError TAG_CONFLICT, NOT_ALLOWED, REGISTRY, NETWORK, DISK; USAGE when two images
+ * want one tag; and whatever the source of the content throws.
  */
 export async function deliver(
   delivery: Delivery,
@@ -155,7 +157,7 @@ async function deliverTo(
   return { ...report, parts: deliveredParts(closure, places, copied), copied, resources };
 }
 
-/** Tells how much there is to copy, mounted or not. */
+/** Reports how much there is to copy, whether it will be sent or mounted. */
 function announce(
   images: readonly PlannedImage[],
   targetOf: (image: PlannedImage) => Store,
@@ -190,7 +192,9 @@ async function openPlaces(
   return { entry: layout, content: layout, destinations: undefined, network: undefined };
 }
 
-/** Two images that want one tag cannot both have it: a hotfix and the release that it was made of. */
+/**
+ * Refuses two images with the same tag, for example a hotfix and the release that it was made from.
+ */
 function refuseSharedTags(images: readonly PlannedImage[]): void {
   const owners = new Map<string, PlannedImage>();
   for (const image of images) {
@@ -270,7 +274,7 @@ function conflictsIn(tags: readonly TagState[], replaceTags: boolean): readonly 
   );
 }
 
-/** What is given no tag is found by its digest. */
+/** An image without a tag is found by its digest. */
 function namesAt(target: Store, { tags, descriptor }: PlannedImage): readonly string[] {
   return tags.length > 0
     ? tags.map((tag) => `${target.name}:${tag}`)

@@ -15,7 +15,7 @@ export interface MirroredRepository {
 const MAX_NAME_LENGTH = 63;
 
 /**
- * What has to be mirrored: the repositories that images are known by. Where their content was
+ * Lists the repositories that clusters ask for, and that need a mirror. Where their content was
  * fetched from does not matter to a cluster, and what is attached to an image has its repository.
  * @returns one line for each source, sorted.
  */

@@ -8,7 +8,9 @@ import { BundleError, hasCode } from '../core/errors.ts';
 export function namingAll(error: unknown, repositories: readonly string[]): unknown {
   if (!hasCode(error, 'NOT_ALLOWED') && !hasCode(error, 'NOT_FOUND')) return error;
   const [what, verb] = repositories.length > 1 ? ['Both', 'have'] : ['The repository', 'has'];
-  const need = `${what} ${repositories.join(' and ')} ${verb} to be there, or to be made by a push, and the credentials have to allow it.`;
+  const need =
+    `${what} ${repositories.join(' and ')} ${verb} to exist or to be created by a push, ` +
+    'and the credentials have to allow that.';
   const { code, message, cause, expected, got, subject } = error;
   return new BundleError(code, message, {
     hint: `${need} ${error.hint ?? ''}`.trim(),

@@ -4,8 +4,8 @@ import { systemCode } from '../core/errors.ts';
 import { createFile, reopenFile } from './own-file.ts';
 
 /**
- * What file systems want place, length and memory of a direct write to be a multiple of, at most;
- * in bytes.
+ * The offset, length and memory address of a direct write have to be multiples of a block. No file
+ * system has larger blocks than this, in bytes.
  */
 const BLOCK = 4096;
 /**

@@ -120,7 +120,10 @@ async function clearAway(lockPath: string, stale: string): Promise<void> {
   }
 }
 
-/** What a lock says; nothing where it cannot be read: it may lie on somebody else's medium. */
+/**
+ * The contents of a lock file; empty if it cannot be read, since it may be on somebody else's
+ * medium.
+ */
 async function textOf(lockPath: string): Promise<string> {
   return readSmallFile(lockPath, MAX_LOCK_BYTES).then(utf8, () => '');
 }

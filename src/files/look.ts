@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 
 import { BundleError, diskError, systemCode } from '../core/errors.ts';
 
-/** What the system answers where there is nothing of a name. */
+/** The error codes of the system for a name that does not exist. */
 const NOTHING_THERE: readonly string[] = ['ENOENT', 'ENOTDIR'];
 
 /** Whether something is there, wherever links lead. @throws BundleError DISK if nobody can tell. */
@@ -23,8 +23,8 @@ export async function sizeOf(path: string): Promise<number | undefined> {
 }
 
 /**
- * What a file is the same by under every name; `undefined` for one that is not there. @throws
- * BundleError DISK
+ * The identity of a file, the same under each of its names; `undefined` if it does not exist.
+ * @throws BundleError DISK
  */
 export async function identityOf(path: string): Promise<string | undefined> {
   const found = await lookAt(path);
@@ -32,7 +32,7 @@ export async function identityOf(path: string): Promise<string | undefined> {
 }
 
 /**
- * What a reading gives; `undefined` where there is no such file or folder.
+ * The result of a reading; `undefined` if there is no such file or folder.
  * @param codes of the system that mean so.
  * @throws BundleError for everything else.
  */

@@ -4,11 +4,11 @@ import { BundleError, diskError, systemCode, writeError } from '../core/errors.t
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, O_NONBLOCK } = constants;
 
-/** What an unfinished file is called: its final name and this. */
+/** The name of an unfinished file is its final name and this suffix. */
 export const PARTIAL_SUFFIX = '.partial';
 
 /**
- * Makes a file anew, to be written and read back; a file that is there under its name goes first.
+ * Creates a file for writing and reading back; an existing file of that name is removed first.
  * @throws BundleError DISK for anything there that is no file, above all a link; Error of the
  * system.
  */
@@ -65,7 +65,7 @@ export async function isFileThere(path: string): Promise<boolean> {
   }
 }
 
-/** What stands where a file of this program belongs. */
+/** The error for something else at the place of a file of this program. */
 export function noFile(path: string, what: string): BundleError {
   return new BundleError('DISK', `${path} is ${what}: nothing was written to it`, {
     expected: 'a file that this program wrote, or nothing',

@@ -6,8 +6,8 @@ import { existingFolder } from './folder.ts';
 import { sizeOf } from './look.ts';
 
 /**
- * What `statfs` calls FAT: the kernel's MSDOS_SUPER_MAGIC (linux/magic.h). exFAT has another
- * number, and no such limit.
+ * The type that `statfs` reports for FAT: the kernel's MSDOS_SUPER_MAGIC (linux/magic.h). exFAT has
+ * another number, and no such limit.
  */
 const FAT = 0x4d44;
 

@@ -6,8 +6,8 @@ import { BundleError, systemCode, writeError } from '../core/errors.ts';
 import { createFile, PARTIAL_SUFFIX, renameFile } from './own-file.ts';
 
 /**
- * What file systems answer that have no hard links, as FAT: what is written there is seen before it
- * is whole.
+ * The errors of file systems without hard links, such as FAT. There, a file is visible before it is
+ * complete.
  */
 const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 

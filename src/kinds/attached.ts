@@ -147,12 +147,12 @@ interface Request {
   readonly request: ImageRequest;
 }
 
-/** What is asked once is answered to everybody who asks. */
+/** Answers every caller with the result of one request. */
 function once<T>(answers: Map<Digest, Promise<T>>, key: Digest, ask: () => Promise<T>): Promise<T> {
   let answer = answers.get(key);
   if (answer === undefined) {
     answer = ask();
-    // Whoever asks next sees the failure; asking ahead is no reason to end in one.
+    // The next caller sees the failure; a request made ahead of need must not end the run.
     answer.catch(() => undefined);
     answers.set(key, answer);
   }
@@ -172,7 +172,9 @@ function subjectsIn(images: readonly WalkedImage[], asked: Set<Digest>): readonl
   return subjects;
 }
 
-/** What is attached to an image goes where that goes, and is known by the same repository. */
+/**
+ * An attached image goes to the same repository as its subject, and is named by the same source.
+ */
 function requestFor(
   { digest: subject, image }: Subject,
   descriptor: Descriptor,

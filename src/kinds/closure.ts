@@ -17,8 +17,8 @@ export function closureOf(parts: readonly Part[]): Closure {
 }
 
 /**
- * The contents of a bundle that holds some parts. Packing writes what this says; reading derives the
- * parts again and compares with what this says.
+ * The contents of a bundle that holds some parts. `pack` writes them; a reader derives the parts
+ * again, and compares them with the bundle.
  */
 export function contentsOf(name: string, { parts, content }: Closure): BundleContents {
   const files = new Map(parts.flatMap((part) => part.files.map((file) => [file.path, file])));

@@ -11,12 +11,13 @@ import type { ContentSource, Sources } from './sources.ts';
 import type { ManifestWalker } from '../transfer/walk.ts';
 
 /**
- * What a bundle can hold: releases, and what comes after them. Only a kind knows what its parts are
- * made of; everything else moves images, files and bytes.
+ * A kind of content that a bundle can hold, such as releases. Only a kind knows what its parts are
+ * made of; all other code moves images, files and bytes.
  *
- * A part is made in two steps. A seed is the little from which everything follows: a digest and what
- * proves it. It is found at registries by what a user asked for, or read from a bundle. Expanding it
- * is one function for both, so that nothing a bundle says of itself is believed.
+ * A part is made in two steps. The first finds its seed: the few facts from which everything else
+ * is derived, a digest and its proof. The seed is found at registries, as the user asked for it, or
+ * read from a bundle. The second step expands the seed. It is one function for both cases, so that
+ * a reader trusts nothing that a bundle says about itself.
  *
  * @typeParam Request what a user asks for.
  * @typeParam Seed what a part follows from.
@@ -54,16 +55,16 @@ export interface Kind<Request = unknown, Seed = unknown, Facts = unknown> {
    */
   compare(a: Facts, b: Facts): number;
   /**
-   * What a bundle of nothing but these is called.
+   * The name of a bundle that holds only these parts.
    * @returns `undefined` as long as that is not known.
    */
   bundleName(parts: readonly (Request | Facts)[]): string | undefined;
   /**
-   * Names at a target, of those that `tags` are, that are newer than all of the parts: to be told to
-   * somebody who may not want to go back.
+   * The names among `tags` of a target that are newer than all of the parts. They are reported,
+   * since the user may not want to install an older release.
    */
   newerThan(parts: readonly Part<Facts>[], tags: readonly string[]): readonly string[];
-  /** What a cluster or an operator is given for a part that is at its target. */
+  /** The files that a cluster or its operator needs for a part that is at its target. */
   resources(part: Part<Facts>, at: Destinations): PartResources;
 }
 
@@ -78,7 +79,7 @@ export interface Part<Facts = unknown> {
   readonly kind: string;
   /** How reports call it: `4.17.3 for x86_64`. */
   readonly label: string;
-  /** What users may call it where they choose among parts: version, version and architecture, digest. */
+  /** The names by which users may select the part: version, version and architecture, digest. */
   readonly names: readonly string[];
   readonly facts: Facts;
   /** Its row of `bundle.json`, without the kind: the same facts will be derived from it. */
@@ -120,7 +121,7 @@ export interface ReadOptions {
   readonly now: Date;
 }
 
-/** How the images of a bundle are walked: one walk for all parts, so that nothing is asked for twice. */
+/** Walks the images of a bundle: one walk for all parts, so that nothing is fetched twice. */
 export interface Walk {
   readonly walker: ManifestWalker;
   readonly attached: AttachedImages;
@@ -138,7 +139,7 @@ export interface ResourceFile {
 
 /** What a cluster or an operator is given for a part that is at its target. */
 export interface PartResources {
-  /** What `oc apply -f FOLDER/` takes. */
+  /** Files for `oc apply -f FOLDER/`. */
   readonly files: readonly ResourceFile[];
   /** The lines of its section in `next-steps.txt`. */
   section(paths: DeliveredPaths): readonly string[];

@@ -11,7 +11,7 @@ export interface PartSize {
   readonly added: number;
 }
 
-/** What each part of a bundle weighs, in the order of the parts. */
+/** The size of each part of a bundle, in the order of the parts. */
 export function partSizes({ parts, content }: Closure): readonly PartSize[] {
   const totals = parts.map(() => ({ bytes: 0, own: 0, added: 0 }));
   const users = usersOf(content);

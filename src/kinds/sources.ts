@@ -7,13 +7,15 @@ import type { ReadOnlyStore } from '../core/store.ts';
 export interface CollectedSignatures {
   /** Each different one once. **Not** checked. */
   readonly signatures: readonly Uint8Array[];
-  /** What went wrong, for stores that could not be read to their end. */
+  /** The failure of each store that could not be read to its end. */
   readonly failures: readonly BundleError[];
 }
 
 /** Everything that a run may ask for content and proofs. */
 export interface Sources {
-  /** A repository to read from, wherever the site keeps its content. The same store for the same name. */
+  /**
+   * A repository to read from, through the mirrors of the site. The same store for the same name.
+   */
   source(name: RepositoryName): ReadOnlyStore;
   /** The signatures that stores of signatures have of a digest. */
   signatures(stores: readonly string[], digest: Digest): Promise<CollectedSignatures>;

@@ -9,7 +9,7 @@ import { verified } from '../transfer/verified.ts';
 import { isSignatureTag, type PullPlace } from './rules.ts';
 
 export interface MirroredStoreOptions {
-  /** What people call the repository, wherever its content comes from. */
+  /** The name of the repository for people, wherever its content comes from. */
   readonly name: RepositoryName;
   /** Where a tag or digest of it is asked for, in order. */
   readonly placesFor: (reference: string) => readonly PullPlace[];
@@ -28,12 +28,12 @@ interface Question {
   readonly reference: string;
   /** In the infinitive, for messages. */
   readonly what: string;
-  /** What it asks for, if images may do without it. */
+  /** The optional content that is asked for, such as signatures. */
   readonly optional?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What was tried at a place that failed. */
+/** The action that failed at a place. */
 interface Attempt {
   /** In the infinitive, for messages. */
   readonly what: string;
@@ -131,7 +131,7 @@ export class MirroredStore implements ReadOnlyStore {
           isAtOnce: true,
         });
         failures.add(place, error);
-        // What the last that may be asked says decides.
+        // The answer of the last place that may be asked decides.
         if (error.code !== 'BLOCKED') isAbsent = false;
       }
     }
@@ -182,7 +182,7 @@ export class MirroredStore implements ReadOnlyStore {
     }
   }
 
-  /** What the first place says that can answer. */
+  /** The answer of the first place that can answer. */
   async #first<T>(
     { reference, what, optional, signal }: Question,
     work: (store: ReadOnlyStore, isLast: boolean) => Promise<T>,
@@ -265,7 +265,7 @@ export class MirroredStore implements ReadOnlyStore {
   }
 }
 
-/** What went wrong at each place. */
+/** The failure at each place. */
 class Failures {
   readonly list: { readonly place: string; readonly error: BundleError }[] = [];
   readonly #name: string;

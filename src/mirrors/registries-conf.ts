@@ -8,7 +8,9 @@ import { ifThere, isThere } from '../files/look.ts';
 import { readGivenFile } from '../files/small-file.ts';
 import { isPlace, type Mirror, type PullKind, type RegistryRule } from './rules.ts';
 
-/** What of containers-registries.conf(5) matters to a program that is given full names. */
+/**
+ * The settings of containers-registries.conf(5) that matter to a program that is given full names.
+ */
 export interface RegistriesConf {
   readonly rules: readonly RegistryRule[];
   /** `undefined` where the file does not say. */

@@ -20,7 +20,7 @@ export interface Mirror {
 }
 
 /**
- * What a site says of the repositories under a prefix (a `[[registry]]` of
+ * The configuration of a site for the repositories under a prefix (a `[[registry]]` of
  * containers-registries.conf(5)).
  */
 export interface RegistryRule {

@@ -43,13 +43,13 @@ export interface NetworkOptions extends ConnectionOptions {
   readonly mirrorSetFiles: readonly string[];
 }
 
-/** What the site says of registries, beside the command line. */
+/** The configuration of the site for registries, beside the command line. */
 interface SiteRules {
   readonly options: readonly RegistryRule[];
   readonly rules: readonly RegistryRule[];
 }
 
-/** What has been read and made before anybody is talked to. */
+/** Everything that is read and made before the first request. */
 interface NetworkParts {
   readonly client: RegistryClient;
   readonly targetCredentials: CredentialSource;

@@ -23,12 +23,12 @@ export interface Audited {
   readonly lost: readonly Digest[];
 }
 
-/** What of a bundle an audit needs. */
+/** The members of a bundle that an audit needs. */
 type Auditable = Pick<SurveyedBundle, 'reader' | 'closure' | 'size' | 'path'>;
 
 /**
- * Hashes every config and layer that is there. What is damaged is reported to `onFault`; what lies in
- * missing volumes is only counted.
+ * Hashes every config and layer that is there. Damage is reported to `onFault`; layers in missing
+ * volumes are only counted.
  */
 export async function auditLayers(
   bundle: Auditable,
@@ -169,7 +169,7 @@ export function incompleteParts(
   return new Set(hit);
 }
 
-/** What no image can do without, though it is no blob. */
+/** Files that every image depends on, though they are not blobs. */
 function isMetadataFile(entry: string): boolean {
   return entry === METADATA || entry === PART_ROOT || isFilePath(entry);
 }

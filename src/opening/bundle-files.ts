@@ -9,8 +9,7 @@ import { isFolder } from '../files/look.ts';
 /** The physical files of one bundle. */
 export interface BundleFiles {
   /**
-   * What the bundle is called, volume numbers left out: where files that belong to it are looked
-   * for.
+   * The path of the bundle without volume numbers: files that belong to it are searched beside it.
    */
   readonly path: string;
   readonly files: readonly string[];

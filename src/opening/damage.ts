@@ -7,7 +7,7 @@ import type { Digest } from '../core/digest.ts';
 import { imagesHitBy, imagesNeeding } from './audit.ts';
 import type { SurveyedBundle } from './open-bundle.ts';
 
-/** What is wrong with a bundle. */
+/** The damage of a bundle. */
 export interface Damage {
   readonly faults: readonly Fault[];
   /** Configs and layers that are damaged or missing. */

@@ -10,10 +10,10 @@ import type { Kind, Part, Walk } from '../kinds/kind.ts';
 import { ManifestWalker } from '../transfer/walk.ts';
 import { type Signers, unknownSigner } from './signers.ts';
 
-/** What to do with a bundle that contradicts itself, though its signer may be known. */
+/** The hint for a bundle that contradicts itself, even if its signer is trusted. */
 const FOREIGN = 'This program did not make the bundle from this content: do not use it.';
 
-/** What a bundle is derived with. */
+/** The inputs for deriving a bundle. */
 export interface Derivation {
   readonly kinds: readonly Kind[];
   readonly releaseKeyFiles: readonly string[];
@@ -115,7 +115,7 @@ function refuseUncovered({ content }: Closure, signer: Signers['signer']): void 
   );
 }
 
-/** What the bundle lists must be exactly what a pack of the same parts would list. */
+/** The lists in the bundle must be exactly those that a pack of the same parts would make. */
 function checkClosure(closure: Closure, { manifest, metadataDigests }: BundleContent): void {
   const derived = describeBundle(contentsOf(manifest.name, closure)).manifest;
   const differs = (what: string, expected: readonly unknown[], got: readonly unknown[]): void => {

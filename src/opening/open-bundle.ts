@@ -17,7 +17,7 @@ import { type CheckedPatch, checkedPatch, checkPatch, PatchedBundle } from './pa
 import { checkSigners, type SignerRequest, type Signers } from './signers.ts';
 import { checkUnproven } from './unproven.ts';
 
-/** What a pipe is called. */
+/** The name of a pipe. */
 const STDIN = 'stdin';
 
 /** Which bundle, and who is believed about it. */
@@ -26,7 +26,7 @@ export interface OpenRequest extends SignerRequest, Derivation {
   readonly paths: readonly string[];
   /** A pipe that it comes through, in place of files. */
   readonly input?: Readable | undefined;
-  /** What the bundle has to hold: the version of a release, or another name of a part. */
+  /** The parts that the bundle has to hold: the version of a release, or another name of a part. */
   readonly expected?: readonly string[] | undefined;
   /** The bundle digest that was passed on out of band: 64 hex digits. */
   readonly expectedDigest?: Digest | undefined;
@@ -49,7 +49,7 @@ export interface SurveyedBundle extends Signers {
    * derived from are damaged or missing, or a kind is not known.
    */
   readonly closure: Closure | undefined;
-  /** How the parts are called, in their order; nobody has checked it where the closure is not known. */
+  /** The labels of the parts, in their order; they are unchecked if the closure is `undefined`. */
   readonly labels: readonly string[];
   /** The bundle itself. */
   readonly reader: BundleReader;
@@ -62,7 +62,7 @@ export interface SurveyedBundle extends Signers {
   readonly close: () => Promise<void>;
 }
 
-/** What of an opened bundle goes into a report. */
+/** The facts about an opened bundle for a report. */
 export type OpenedFacts = Omit<SurveyedBundle, 'reader' | 'content' | 'close' | 'closure'> & {
   readonly closure: Closure;
 };
@@ -134,8 +134,8 @@ export async function surveyBundle(
 }
 
 /**
- * What a part begins with may be damaged itself, or in a missing volume; then nobody knows what the
- * blobs are for.
+ * The first image of a part may be damaged itself, or in a missing volume. Then it is unknown which
+ * blobs belong to which images.
  */
 async function derivedUnlessDamaged(
   derive: () => Promise<Closure>,
@@ -146,7 +146,8 @@ async function derivedUnlessDamaged(
     return await derive();
   } catch (error) {
     if (!isDamage(error)) throw error;
-    // A blob in a volume that is missing is no damage; that the volume is missing is reported anyway.
+    // A blob in a volume that is missing is no damage; that the volume is missing is reported
+    // anyway.
     if (reader.missingVolumes.length === 0) {
       onFault({ path: reader.name, start: 0, end: 0, entries: [PART_ROOT], error });
     }

@@ -6,7 +6,7 @@ import { BundleError } from '../core/errors.ts';
 import { readGivenFile } from '../files/small-file.ts';
 import { type Closure, contentsOf } from '../kinds/closure.ts';
 
-/** What goes into a file, and what the file is called before `.tar.zst`. */
+/** The content of a file, and the name of the file without `.tar.zst`. */
 export interface PackedContent {
   readonly described: DescribedBundle;
   readonly fileName: string;
@@ -17,8 +17,8 @@ export function wholeContent(closure: Closure, name: string): PackedContent {
 }
 
 /**
- * What a damaged bundle lacks: a patch. The damage map is believed in nothing; it only chooses from
- * what the parts consist of.
+ * The content of a patch for a damaged bundle. The damage map is not trusted: it only selects from
+ * the content of the parts.
  * @throws BundleError USAGE when the map is of another bundle, or nothing has to be packed for it;
  * CONFIGURATION, NOT_FOUND, DISK.
  */

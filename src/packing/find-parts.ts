@@ -8,7 +8,7 @@ import type { ContentSource, Sources } from '../kinds/sources.ts';
 import { ManifestWalker } from '../transfer/walk.ts';
 import type { BegunContent, PartKey } from './resume/begun-content.ts';
 
-/** What is to be packed or mirrored. */
+/** The parts that are to be packed or mirrored. */
 export interface PartsRequest {
   readonly parts: readonly PartRequest[];
   /** Whether what refers to the images is looked for too. */

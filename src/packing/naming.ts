@@ -3,7 +3,7 @@ import type { Closure } from '../kinds/closure.ts';
 import type { Kind, PartRequest } from '../kinds/kind.ts';
 import { checkName, type Output } from './output.ts';
 
-/** What the user said about the name. */
+/** The user's options about the name. */
 export interface NameRequest {
   readonly parts: readonly PartRequest[];
   /** `--name`. */
@@ -11,8 +11,8 @@ export interface NameRequest {
 }
 
 /**
- * What a bundle is called, as far as that is known before its parts are: what the user said, else
- * what follows from the request.
+ * The name of a bundle, as far as it is known before its parts are found: the one that the user
+ * chose, else one that follows from the request.
  */
 export function nameBefore({ parts, name }: NameRequest, output: Output): string | undefined {
   const kind = onlyKind(parts);
@@ -20,8 +20,8 @@ export function nameBefore({ parts, name }: NameRequest, output: Output): string
 }
 
 /**
- * What a bundle is called: the file that was named, else `--name`, else what its parts are called
- * together. It is signed with the rest.
+ * The name of a bundle: that of the file with `-o`, else `--name`, else one made from its parts. It
+ * is signed with the rest.
  * @throws BundleError USAGE for a name that no bundle can have or that is another bundle's, or
  * where nothing says one.
  */
@@ -52,7 +52,10 @@ export function nameOf(request: NameRequest, output: Output, { parts }: Closure)
   return name;
 }
 
-/** Names that say a version: whoever reads them must not be misled. More may follow version and architecture. */
+/**
+ * Names that contain a version must not mislead their reader. More may follow version and
+ * architecture.
+ */
 function looksLikeAnother(name: string, usual: string | undefined): boolean {
   if (!/^((ocp|okd)-\d|4\.\d)/i.test(name) || usual === undefined || name === usual) return false;
   return !(name.startsWith(usual) && /^[-._]/.test(name.slice(usual.length)));

@@ -6,10 +6,12 @@ import { BundleError } from '../core/errors.ts';
 import { isFolder } from '../files/look.ts';
 import { isOnFat } from '../files/space.ts';
 
-/** Where a bundle is written: a folder, or the file itself, whose name is then that of the bundle. */
+/**
+ * Where a bundle is written: a folder, or the file itself, whose name is then that of the bundle.
+ */
 export interface Output {
   readonly folder: string;
-  /** What the bundle is to be called, where the file was named. */
+  /** The name of the bundle, if the user named the file. */
   readonly name: string | undefined;
 }
 

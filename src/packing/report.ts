@@ -4,9 +4,9 @@ import type { Closure } from '../kinds/closure.ts';
 import type { SigningKey } from '../trust/keys.ts';
 import type { Kept } from './write-bundle.ts';
 
-/** What came of a pack. */
+/** The outcome of a pack. */
 export interface PackReport {
-  /** What the bundle is called. */
+  /** The name of the bundle. */
   readonly name: string;
   /** Of the bundle; volumes are numbered behind it. `stdout` for a pipe. */
   readonly path: string;
@@ -19,7 +19,7 @@ export interface PackReport {
     readonly size: number;
     readonly digest?: Digest;
   }[];
-  /** Volumes that earlier runs have finished, elsewhere by now perhaps, and those left for a later one. */
+  /** How many volumes earlier runs have finished, and how many are left for a later run. */
   readonly before: number;
   readonly left: number;
   /** `id` is missing where a dry run planned with a key that is yet to be made. */
@@ -27,7 +27,7 @@ export interface PackReport {
   readonly closure: Closure;
   /** `undefined` for a pipe. */
   readonly space: Space | undefined;
-  /** What an earlier run had done already. */
+  /** The work that an earlier run had done already. */
   readonly kept: Kept;
   readonly dryRun: boolean;
 }

@@ -26,7 +26,10 @@ export interface FileJob extends PackedContent, Signing {
   readonly closure: Closure;
   /** Bytes that a volume may have; one file is written if it is left out. */
   readonly volumeSize?: number | undefined;
-  /** How many volumes this run finishes at most; a later run continues, with another medium if need be. */
+  /**
+   * How many volumes this run finishes at most; a later run continues, with another medium if need
+   * be.
+   */
   readonly stopAfter?: number | undefined;
   /** Bytes per second at which blobs are fetched at most. */
   readonly limitRate?: number | undefined;
@@ -34,7 +37,7 @@ export interface FileJob extends PackedContent, Signing {
   readonly restart: boolean;
 }
 
-/** What {@link packToFiles} would do, to the byte. */
+/** The exact result that {@link packToFiles} would have. */
 export async function planFiles(job: FileJob, { observe }: Context): Promise<PackReport> {
   const { path, described, key, made } = job;
   const seal = sealWith(key, key.placeholder);
@@ -127,7 +130,10 @@ export function announce({ content }: Closure, plan: BundlePlan, { observe }: Co
   observe({ type: 'planned', blobs: layers.length, bytes, images: content.images.length });
 }
 
-/** How many volumes there are to be when this run ends: what an interrupted run was to do is done first. */
+/**
+ * How many volumes have to exist when this run ends. An interrupted run's volumes are finished
+ * first.
+ */
 function goalOf(
   set: StartedSet | undefined,
   { start, count, stopAfter }: { start: number; count: number; stopAfter: number | undefined },

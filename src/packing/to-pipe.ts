@@ -11,7 +11,7 @@ import { NOTHING_KEPT, type PackReport, signerOf } from './report.ts';
 import { sealWith, type Signing } from './signing-key.ts';
 import { announce } from './to-files.ts';
 
-/** What a pipe is called in reports. */
+/** The name of a pipe in reports. */
 const STDOUT = 'stdout';
 
 /** A bundle that is about to be written into a pipe. */

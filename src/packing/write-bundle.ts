@@ -26,7 +26,7 @@ export interface WriteRequest {
   readonly plan: BundlePlan;
   /** Bytes that a volume may have, if it is cut into several. */
   readonly volumeSize: number | undefined;
-  /** What earlier runs have left under the name. */
+  /** The files that earlier runs have left under the name. */
   readonly begun: readonly BegunFile[];
   /** PEM of the signer's key, for the file beside the bundle. */
   readonly publicKey: string;
@@ -131,7 +131,7 @@ async function besideFiles({
     sums: join(folder, `${stemOf(path)}.sha256`),
     key: join(folder, `${stemOf(path)}.pub`),
   };
-  // What cannot be written in the end should not have been begun.
+  // Checked now, so that a pack does not fail at its very end.
   for (const beside of Object.values(besides)) {
     await isFileThere(`${beside}${PARTIAL_SUFFIX}`);
     if (await isFolder(beside)) throw noFile(beside, 'a folder');

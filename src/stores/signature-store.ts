@@ -8,14 +8,14 @@ import { readSmallFile } from '../files/small-file.ts';
 import { fetchPublicFile } from './registry/http/public-file.ts';
 import { Transport, type TransportOptions } from './registry/http/transport.ts';
 
-/** A store that goes on for ever has something else to say than signatures. */
+/** A limit: a store that never ends its list holds something other than signatures. */
 const MAX_SIGNATURES = 100;
 const STORES_AT_ONCE = 4;
 
 export interface FetchedSignatures {
   /** Each different one once, in the order of the stores. **Not** checked. */
   readonly signatures: readonly Uint8Array[];
-  /** What went wrong, for stores that could not be read to their end. */
+  /** The failure of each store that could not be read to its end. */
   readonly failures: readonly BundleError[];
 }
 

@@ -102,7 +102,7 @@ export class BlobCopier {
     try {
       await target.push(descriptor, again(0), { signal, again, isAbsent: true });
     } catch (error) {
-      // What the content ended with says so itself, and so does what found it wrong.
+      // The error of the content itself already names its side, and so does that of a failed check.
       const isSource = side === 'source' && error instanceof BundleError && error.side === side;
       throw isSource ? error : onSide(error, 'target');
     }

@@ -13,7 +13,7 @@ export class ManifestCopier {
   readonly #bytes: ReadonlyMap<Digest, Uint8Array>;
   readonly #blobs: BlobCopier;
   readonly #counts: CopyCounts;
-  /** What each tag of an image names now. */
+  /** The digest that each tag of an image names now. */
   readonly #tags = new Map<PlannedImage, Map<string, Digest | undefined>>();
   readonly #holders = new Holders();
 

@@ -17,7 +17,7 @@ export interface CopyOptions {
   readonly pass?: OnePass | undefined;
 }
 
-/** What a copy may leave out. */
+/** Content that a copy may leave out. */
 export interface Leaves {
   /** Numbers of the parts of which it is known beforehand that something is missing. */
   readonly incompleteParts: ReadonlySet<number>;
@@ -25,7 +25,7 @@ export interface Leaves {
   readonly isLoss: (error: BundleError) => boolean;
 }
 
-/** What was moved, counted while it is. */
+/** Counts of what was moved, updated while it is moved. */
 export interface CopyCounts {
   readonly blobs: {
     pushed: number;

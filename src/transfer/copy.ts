@@ -97,8 +97,8 @@ class CopyRun {
   }
 
   /**
-   * What is to be done next: an image whose turn has come goes before the next blob. Where there is
-   * neither, what is under way may still make images ready: it is waited for.
+   * Yields the next task: an image that is ready comes before the next blob. If there is neither,
+   * tasks that are under way may still make images ready, so it waits for them.
    */
   *#work(): Generator<(signal: AbortSignal) => Promise<void>> {
     for (;;) {
@@ -146,7 +146,7 @@ class CopyRun {
     }
     const { pass, observe } = this.#options;
     pass?.settle(blob.digest);
-    // What a pipe ended with is told at the end, once for all that did not come.
+    // The failure that ended a pipe is reported once at the end, for all blobs that did not come.
     if (lost instanceof Error && lost !== pass?.failure)
       observe({ type: 'noticed', code: 'left-out', cause: lost.message });
   }
@@ -166,7 +166,10 @@ class CopyRun {
     }
   }
 
-  /** What a source does not give, or a pipe no more, may be no reason to give up the rest. */
+  /**
+   * Whether the copy continues without a blob: one that the source cannot give, or that a pipe no
+   * longer gives.
+   */
   #isLoss(error: unknown): boolean {
     const { leaves, pass } = this.#options;
     if (pass?.failure !== undefined && error === pass.failure) return true;

@@ -10,7 +10,7 @@ import type { ReadOnlyStore } from '../core/store.ts';
 export type Place = 'entry' | 'content';
 
 /**
- * What proves an image: a signature of its publisher, from which its digest follows, or the signer
+ * The proof of an image: a signature of its publisher, from which its digest follows, or the signer
  * of the bundle alone.
  */
 export type Proof = 'publisher' | 'signer';
@@ -28,7 +28,7 @@ export type Attachment = 'tag' | 'referrer';
 export interface ImageRequest {
   /** How reports call it: `4.17.3-x86_64-cli`. Unique among the images of its part. */
   readonly name: string;
-  /** What its part calls it. For reports: nothing is decided by it. */
+  /** Its role in its part. It is for reports only: no decision depends on it. */
   readonly role: string;
   readonly descriptor: Descriptor;
   /** Where the world knows it, by digest; never the mirror it is fetched from. */

@@ -21,7 +21,7 @@ interface Part {
 
 interface Passing {
   readonly descriptor: Descriptor;
-  /** What is kept of it, without gaps. */
+  /** The bytes that are kept of it, without gaps. */
   parts: Part[];
   /** Bytes that have come. */
   received: number;
@@ -86,7 +86,7 @@ export class OnePass {
     this.#end = end;
   }
 
-  /** What made an end of it before everything had come. */
+  /** The failure that ended the stream early. */
   get failure(): unknown {
     return this.#failure;
   }
@@ -324,7 +324,7 @@ function passed({ digest }: Descriptor): BundleError {
   );
 }
 
-/** What a pipe ended with, and how far it got. */
+/** The failure that ended a pipe, and how far the copy got. */
 export function cutOff(error: BundleError, whole: number, all: number): BundleError {
   return new BundleError(
     error.code,
@@ -335,8 +335,8 @@ export function cutOff(error: BundleError, whole: number, all: number): BundleEr
       side: error.side,
       cause: error,
       hint:
-        'Nothing that is incomplete has got a tag. Send the stream again: content that is at the target is ' +
-        'not pushed there again.',
+        'Nothing that is incomplete has got a tag. Send the stream again: content that is at the ' +
+        'target is not pushed there again.',
     },
   );
 }

@@ -130,7 +130,10 @@ function joined(parts: readonly PartContent[]): readonly JoinedImage[] {
   });
 }
 
-/** What two parts ask of one image: it has all its tags, and is last where it is last for one. */
+/**
+ * Merges the wishes of two parts for one image: it gets the tags of both, and is last if it is last
+ * for one.
+ */
 function both(one: ImageRequest, other: ImageRequest): ImageRequest {
   if (one.proof !== other.proof)
     throw contradiction(one.descriptor.digest, [one.name], 'have two proofs');

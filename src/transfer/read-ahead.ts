@@ -64,7 +64,7 @@ export async function readAhead(
     for (const blob of blobs) yield* segmentsOf(blob);
   };
 
-  // What fails is seen where the segment is consumed; what is thrown here is the abort alone.
+  // A failure is seen where the segment is consumed; only the abort is thrown here.
   const workers = forEachLimited(
     queue(),
     options.concurrency,
@@ -199,7 +199,7 @@ class Segment {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // Whoever consumes it sees the failure; if nobody does, an earlier one was seen.
+    // The consumer sees the failure. If there is no consumer, an earlier failure has ended the run.
     this.#done.catch(() => undefined);
   }
 

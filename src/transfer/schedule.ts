@@ -1,6 +1,6 @@
 import { type Attachment, namesItsPart, type Order } from './image.ts';
 
-/** What a schedule has to know of an image. Its manifests are those of a planned one. */
+/** The facts about an image that a schedule needs. Its manifests are those of a planned one. */
 export interface ScheduledImage {
   readonly parts: readonly number[];
   readonly order: Order;
@@ -29,7 +29,7 @@ export interface ScheduleOptions {
   readonly incompleteParts?: ReadonlySet<number> | undefined;
 }
 
-/** What has come of it. */
+/** The outcome of a schedule. */
 export interface Outcome<Image> {
   /** Numbers of the parts of which every image is there, lowest first. */
   readonly wholeParts: readonly number[];
@@ -177,7 +177,7 @@ export class Schedule<Image extends ScheduledImage, Target> {
   }
 
   /**
-   * What has come of it, once nothing is under way any more.
+   * The outcome, once nothing is under way any more.
    * @param allOrNothing whether a part that is whole counts only if all are.
    */
   outcome({ allOrNothing }: { readonly allOrNothing: boolean }): Outcome<Image> {

@@ -10,7 +10,7 @@ export interface TagState {
   readonly image: PlannedImage;
   readonly tag: string;
   readonly target: Store;
-  /** What it names now; `undefined` when it names nothing. */
+  /** The digest that the tag names now; `undefined` if the tag does not exist. */
   readonly current: Digest | undefined;
 }
 

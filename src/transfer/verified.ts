@@ -68,7 +68,7 @@ export async function twiceIfWrong<T>(
   }
 }
 
-/** What is read again after a break is at most this much more than what was lost. */
+/** After a break, at most this much more is re-read than was lost. */
 const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 
 /**
@@ -184,7 +184,7 @@ export async function readVerified(
   return readAll(verified(content, expected), limit, expected.digest);
 }
 
-/** What does not hold of the bytes that were given for a blob. */
+/** The error for bytes that do not have the digest or size of their blob. */
 export function mismatch(
   blob: Descriptor,
   what: 'digest' | 'size',

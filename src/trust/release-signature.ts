@@ -238,7 +238,7 @@ async function readVersion4(
   }).catch((cause: unknown) => {
     throw broken(cause);
   });
-  // What openpgp cannot read it hands on as a packet of another class.
+  // openpgp returns a packet that it cannot read as one of another class.
   const packet: unknown = packets.length === 1 ? packets[0] : undefined;
   if (!(packet instanceof SignaturePacket) || !hasTime(packet))
     throw malformed('its signature packet cannot be read');

@@ -2,7 +2,7 @@ import { type Digest, parseDigest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { asObject, asString, type JsonObject, parseStrictJson } from '../core/json.ts';
 
-/** What a release signature says. */
+/** The signed content of a release signature. */
 export interface SignedStatement {
   readonly digest: Digest;
   /** Not empty; what it names is not checked here. */

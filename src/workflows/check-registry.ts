@@ -230,7 +230,7 @@ async function findChunks(
   checks.push({ check: 'chunks', subject, ...finding });
 }
 
-/** A cluster that can write to its mirror can be made to serve itself anything. */
+/** A cluster that can write to its mirror could be made to replace its own images. */
 async function clusterCheck(probe: RepositoryProbe, signal: AbortSignal): Promise<Check> {
   const subject = probe.name;
   const finding = await caught(

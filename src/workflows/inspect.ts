@@ -18,7 +18,7 @@ export interface InspectedImage {
   readonly source: string;
   /** The manifest that it is attached to: for signature images and referrers. */
   readonly subject?: Digest;
-  /** What kind of thing a referrer says it is. */
+  /** The artifact type that a referrer claims. */
   readonly artifactType?: string;
   /** Bytes of its layers and configs, shared ones included. */
   readonly size?: number;

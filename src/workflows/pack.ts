@@ -15,7 +15,7 @@ import { firstKey, type KeySource, loadSigningKey } from '../packing/signing-key
 import { type FileJob, packToFiles, planFiles } from '../packing/to-files.ts';
 import { packToPipe } from '../packing/to-pipe.ts';
 
-/** What is packed, signed by whom, from where. */
+/** A pack: which parts, from where, and the key that signs them. */
 export interface PackIntoPipeRequest extends PartsRequest, NameRequest {
   readonly key: KeySource;
   readonly network: NetworkOptions;
@@ -32,7 +32,10 @@ export interface PackRequest
   readonly dryRun: boolean;
 }
 
-/** Makes a bundle: find and prove its parts, plan to the byte, sign, then fetch and append every blob once. */
+/**
+ * Makes a bundle: finds and proves its parts, plans it to the byte, signs it, then fetches and
+ * appends every blob once.
+ */
 export async function pack(request: PackRequest, context: Context): Promise<PackReport> {
   const { repairFile, dryRun } = request;
   const output = await parseOutput(request.output);

@@ -67,7 +67,10 @@ export async function unpack(request: UnpackRequest, context: Context): Promise<
   }
 }
 
-/** What the bundle holds. @throws BundleError for one that is not whole, unless that is accepted. */
+/**
+ * The closure of the bundle. @throws BundleError if the bundle is not whole, unless the user
+ * accepts that.
+ */
 function usable(bundle: SurveyedBundle, faults: readonly Fault[], partial: boolean): Closure {
   const { reader, path, closure, isPatched } = bundle;
   const { missingVolumes, volumeCount } = reader;

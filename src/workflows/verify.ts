@@ -21,7 +21,7 @@ export interface VerifyRequest extends OpenRequest {
   readonly damageFile?: string | undefined;
 }
 
-/** What an audit found out; an audit that found a fault throws it. */
+/** The result of an audit without a fault; an audit that finds a fault throws. */
 export interface VerifyReport {
   readonly bundle: OpenedFacts;
   /** Blobs that were hashed, and their bytes. */
@@ -105,7 +105,7 @@ function reportFailures(
   observe({ type: 'noticed', code: 'audit-failed', ...facts });
 }
 
-/** What was found decides how the audit ends, whether or not it could be written down. */
+/** The faults decide the exit status, even if the damage map cannot be written. */
 async function writeDamageMap(
   file: string,
   bundle: SurveyedBundle,

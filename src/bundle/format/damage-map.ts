@@ -13,11 +13,11 @@ import {
 export const MAX_DAMAGE_BYTES = 8 * 1024 * 1024;
 
 /**
- * What a patch has to hold, as a damage map says. Nobody signs it, and nothing is believed because
- * of it.
+ * The content that a patch has to hold, according to a damage map. A damage map is not signed, so
+ * it never makes anything trusted.
  */
 export interface Wanted {
-  /** What the damaged bundle is called. */
+  /** The name of the damaged bundle. */
   readonly name: string;
   readonly bundleDigest: Digest;
   /** All manifests, and the files among them. */
@@ -32,7 +32,7 @@ export interface DamagedImage {
   readonly parts: readonly string[];
 }
 
-/** What is wrong with a bundle: which bytes, entries and images are bad or missing. */
+/** The damage of a bundle: which bytes, entries and images are bad or missing. */
 export interface DamageMap {
   readonly name: string;
   readonly bundleDigest: Digest;

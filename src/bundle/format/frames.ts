@@ -31,7 +31,7 @@ const METADATA_LEVEL = 3;
 /** Frames hold at most 64 MiB, so a window never needs to be larger. */
 const MAX_WINDOW_LOG = 26;
 
-/** What a stored frame of `content` bytes takes in the file. */
+/** Length in the file of a stored frame of `content` bytes. */
 export function storedFrameLength(content: number): number {
   return FRAME_HEADER_BYTES + content + BLOCK_HEADER_BYTES * Math.ceil(content / BLOCK_SIZE);
 }
@@ -168,12 +168,12 @@ export function skippableFrame(content: Uint8Array): Uint8Array {
   return Buffer.concat([skippableHeader(content.length), content]);
 }
 
-/** What stands in front of `length` bytes that every zstd reader passes over. */
+/** The header of a skippable frame of `length` bytes, which every zstd reader skips. */
 export function skippableHeader(length: number): Uint8Array {
   return headerOf(SKIPPABLE_MAGIC, length);
 }
 
-/** What a row of the seek table takes. */
+/** Length of a row of the seek table. */
 export const SEEK_ROW_BYTES = 8;
 
 export function seekTableLength(rows: number): number {

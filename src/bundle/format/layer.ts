@@ -23,7 +23,7 @@ export interface LayerPlace extends LayerEntry {
   readonly portions: readonly LayerPortion[];
 }
 
-/** What one volume holds of a layer. */
+/** The portion of a layer that one volume holds. */
 export interface LayerPortion {
   /** Which of the volumes, from 0. */
   readonly volume: number;

@@ -19,7 +19,7 @@ export interface Section {
   readonly tarLength: number;
 }
 
-/** What the tar of a bundle consists of, section by section (docs/format.md, frames). */
+/** The tar of a bundle, section by section (docs/format.md, frames). */
 export function sectionsOf(
   listing: Entry,
   seal: readonly Entry[],
@@ -41,9 +41,9 @@ export function sectionsOf(
 }
 
 /**
- * Tar bytes of each frame of a section: 64 MiB and the rest, or other cuts for the metadata. A cut falls on a multiple of 512 and
- * never inside a header, since a header that is longer than one block stands only at the start of a
- * layer's own section.
+ * Tar bytes of each frame of a section: 64 MiB and the rest, or another limit for the metadata. A
+ * cut falls on a multiple of 512 and never inside a header, since a header that is longer than one
+ * block stands only at the start of a layer's own section.
  */
 export function frameCuts(tarLength: number, limit = FRAME_LIMIT): readonly number[] {
   const cuts: number[] = [];
@@ -57,7 +57,7 @@ export function frameCount(tarLength: number): number {
 }
 
 /**
- * What a stored section takes in the file, in bytes; also for a length that nobody has checked yet.
+ * Length of a stored section in the file, in bytes. Accepts lengths that have not been checked yet.
  */
 export function storedSectionLength(tarLength: number): number {
   const rest = tarLength % FRAME_LIMIT;

@@ -18,7 +18,7 @@ import { unusable } from './unusable.ts';
 
 export const FORMAT = 1;
 
-/** One thing that was asked for, as a row of `bundle.json`: its kind, and what that kind says of it. */
+/** A row of `parts` in `bundle.json`: the kind of the part, and its claim. */
 export interface BundledPart {
   readonly kind: string;
   /** Everything in the row but `kind`. Only the kind knows what it means. */
@@ -44,11 +44,11 @@ export interface BundledFile {
   readonly size: number;
 }
 
-/** What a bundle holds: `bundle.json`. */
+/** The list of contents of a bundle: `bundle.json`. */
 export interface BundleManifest {
-  /** What the bundle is called: its file is `<name>.tar.zst`. */
+  /** The name of the bundle: its file is `<name>.tar.zst`. */
   readonly name: string;
-  /** The digest of the bundle that this one holds parts of: then it is a patch, and no whole bundle. */
+  /** In a patch only: the digest of the bundle that it repairs. */
   readonly repairs?: Digest;
   readonly parts: readonly BundledPart[];
   readonly images: readonly BundledImage[];
@@ -149,7 +149,7 @@ export function formatLayoutIndex(images: readonly BundledImage[]): Uint8Array {
   return formatJsonLists({ schemaVersion: 2, mediaType: OCI_INDEX }, { manifests });
 }
 
-/** What eleven octal digits hold: in the year 2242. */
+/** The largest number of eleven octal digits, a second in the year 2242. */
 const MAX_TAR_TIME = 0o77777777777;
 
 /**

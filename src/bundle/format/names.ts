@@ -2,10 +2,10 @@ import { basename } from 'node:path';
 
 import { type Digest, hexOf } from '../../core/digest.ts';
 
-/** What bundles are called. */
+/** The form of the names of bundles. */
 export const BUNDLE_SUFFIX = '.tar.zst';
 
-/** What patches are called: bundles that hold parts of another. */
+/** The form of the names of patches: bundles that hold some content of another bundle. */
 export const PATCH_SUFFIX = '.patch.tar.zst';
 
 /** Part of a file's name on every file system that media have, and one word for a shell. */
@@ -22,8 +22,8 @@ export function stemOf(path: string): string {
 }
 
 /**
- * What stands before `.tar.zst` in the name of a patch: the name of the bundle that it repairs, and
- * the first 8 hex digits of its own bundle digest.
+ * The name of a patch without `.tar.zst`: the name of the bundle that it repairs, and the first 8
+ * hex digits of its own bundle digest.
  */
 export function patchName(bundle: string, digest: Digest): string {
   return `${bundle}.${hexOf(digest).slice(0, 8)}.patch`;

@@ -27,9 +27,9 @@ export interface PartFile {
   readonly bytes: Uint8Array;
 }
 
-/** What goes into a bundle, before it is laid out. */
+/** The content of a bundle, before its layout is computed. */
 export interface BundleContents {
-  /** What it will be called; part of what is signed. */
+  /** The name of the bundle; it is signed with the rest. */
   readonly name: string;
   /** The bundle that these are parts of, if they are a patch for it. */
   readonly repairs?: Digest;
@@ -70,9 +70,9 @@ export interface BundlePlan {
 /** One physical file of a bundle. */
 export interface VolumePlan {
   readonly record: VolumeRecord;
-  /** What stands before the first layer: the head of the bundle, or a copy of it. */
+  /** The bytes before the first layer: the head of the bundle, or a copy of it. */
   readonly head: readonly Uint8Array[];
-  /** What stands after the last layer, in pieces. */
+  /** The bytes after the last layer, in pieces. */
   readonly tail: readonly Uint8Array[];
   /** How many layers of the bundle have to be whole before the volume is. */
   readonly layersNeeded: number;
@@ -118,7 +118,7 @@ export function describeBundle(contents: BundleContents): DescribedBundle {
   return { contents, manifest, manifestBytes, sums, bundleDigest: digestOf(sums), files };
 }
 
-/** What SHA256SUMS lists, in tar order. */
+/** The entries of SHA256SUMS, in tar order. */
 function* listed({ files, blobs }: BundleManifest, manifestBytes: Uint8Array): Generator<Sum> {
   yield { digest: digestOf(manifestBytes), path: 'bundle.json' };
   yield* files;

@@ -28,7 +28,7 @@ export interface Cut {
   readonly tarLength: number;
 }
 
-/** What a volume says of itself. */
+/** The facts about a volume in its record. */
 export interface VolumeRecord extends Cut {
   /** SHA-256 of SHA256SUMS, 32 bytes. */
   readonly bundleDigest: Uint8Array;
@@ -121,8 +121,8 @@ export function headCopyLength(head: Head): number {
 }
 
 /**
- * What ends a volume: the copy of the head in the last one, the record, the seek table, each in a
- * frame that zstd passes over.
+ * The end of a volume: in the last volume the copy of the head, then the record and the seek table,
+ * each in a skippable frame.
  * @param frames all frames of the volume that hold tar, in order.
  */
 export function formatTail(

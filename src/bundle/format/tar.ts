@@ -11,7 +11,7 @@ export const TAR_END_BYTES = 2 * TAR_BLOCK;
  */
 const MAX_USTAR_SIZE = 0o77777777777;
 
-/** What stands before the content of an entry, in bytes. */
+/** Length of the headers before the content of an entry, in bytes. */
 export function headerLength(size: number): number {
   return size > MAX_USTAR_SIZE ? 3 * TAR_BLOCK : TAR_BLOCK;
 }
@@ -21,7 +21,7 @@ export function paddingLength(size: number): number {
   return (TAR_BLOCK - (size % TAR_BLOCK)) % TAR_BLOCK;
 }
 
-/** What an entry takes in the tar: header, content and padding, in bytes. */
+/** Length of an entry in the tar, in bytes: header, content and padding. */
 export function entryLength(size: number): number {
   return headerLength(size) + size + paddingLength(size);
 }

@@ -1,15 +1,15 @@
 /** The largest file that FAT32 holds. */
 export const FAT32_MAX_FILE = 2 ** 32 - 1;
 
-/** What every program reads from a plain ISO 9660 file system; larger files need UDF. */
+/** The largest file that every program can read from plain ISO 9660; larger files need UDF. */
 export const ISO_MAX_FILE = 4 * 1024 ** 3 - 2048;
 
-/** What the file system and the files beside a volume take on a disc at most. */
+/** Space on a disc for the file system and the small files beside a volume, at most. */
 const RESERVE = 4 * 1024 ** 2;
 
 /**
- * What Blu-ray drives set aside of each layer when they manage defects, as most programs ask them
- * to.
+ * Space that a Blu-ray drive reserves on each layer for defect management, which most burning
+ * programs turn on.
  */
 const SPARE_AREA = 256 * 1024 ** 2;
 

@@ -38,7 +38,7 @@ export interface VolumeLayout {
   readonly size: number;
 }
 
-/** What a bundle is cut from. */
+/** The sections that a bundle is cut from. */
 export interface Uncut {
   readonly sections: readonly Section[];
   /** The frames of the metadata, which cannot be computed. */
@@ -175,7 +175,7 @@ function mayHold(section: Section, start: number, length: number): boolean {
   return isBoundary(start) && isBoundary(start + length);
 }
 
-/** What tar bytes of a section take in a file, with their rows in the seek table. */
+/** Length in a file of some tar bytes of a section, with their rows in the seek table. */
 function costOf(section: Section, tarLength: number, uncut: Uncut): number {
   return (
     fileLength(section, tarLength, uncut) + SEEK_ROW_BYTES * framesIn(section, tarLength, uncut)

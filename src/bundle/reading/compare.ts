@@ -3,17 +3,15 @@ import { isDamage, type OnFault } from './fault.ts';
 import type { BundleFile } from './file.ts';
 import { unusable } from '../format/unusable.ts';
 
-/** What has to stand somewhere in a file. */
+/** Bytes that have to be at a certain place in a file. */
 export interface Expected {
   readonly offset: number;
   readonly bytes: Uint8Array;
-  /** What these bytes belong to, for messages. */
+  /** The entries that these bytes belong to, for messages. */
   readonly entries: readonly string[];
 }
 
-/**
- * Compares a stretch of a file with what has to stand there, and tells which of its bytes differ.
- */
+/** Compares a range of a file with the bytes that have to be there, and reports which differ. */
 export async function compare(
   file: BundleFile,
   { offset, bytes: expected, entries }: Expected,

@@ -12,13 +12,13 @@ export interface Fault {
   readonly error: BundleError;
 }
 
-/** What a fault names as its entry when the manifests are damaged, and nobody can tell how far. */
+/** The entry that a fault names when the manifests are damaged to an unknown extent. */
 export const METADATA = 'the manifests';
 
-/** What a fault names as its entry when a part cannot be derived from the image it begins with. */
+/** The entry that a fault names when a part cannot be derived from its first image. */
 export const PART_ROOT = 'the image that a part begins with';
 
-/** Is told of each fault; when it returns, reading goes on as well as it can. */
+/** Called with each fault; when it returns, reading continues as well as it can. */
 export type OnFault = (fault: Fault) => void;
 
 /** For whoever needs a bundle that is right to the byte. @throws BundleError of the first fault. */

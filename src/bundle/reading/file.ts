@@ -97,7 +97,7 @@ export class BundleFile {
     what: string,
     range: { readonly start: number; readonly end: number } = { start: 0, end: tarLength },
   ): AsyncGenerator<Uint8Array> {
-    // What follows need not be there yet.
+    // Bytes after these need not exist yet.
     const end = offset + storedOffset(Math.min(range.end, tarLength));
     const window = new ReadWindow(
       (buffer, position) => this.#source.fill(buffer, position),

@@ -12,7 +12,7 @@ import type { Candidate } from './settle.ts';
 import { copiesIn, type FoundRecord, RECORD_FRAME_BYTES } from '../format/tail.ts';
 import { unusable } from '../format/unusable.ts';
 
-/** Damage makes few heads of one; somebody who makes many fills memory. */
+/** A limit. Damage leaves only a few different heads; a file with many was made to fill memory. */
 const MAX_COPIES = 8;
 
 /** The pieces of a bundle, and the heads that stand in them. */

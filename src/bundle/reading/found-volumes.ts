@@ -29,7 +29,7 @@ export interface FoundVolume extends VolumeSource {
 /** A stretch of a file that ends as a volume does, or is what is left before one. */
 export interface Piece extends VolumeSource {
   readonly length: number;
-  /** What its last bytes tell; `undefined` where they are damaged. */
+  /** The record and seek table at its end; `undefined` if they are damaged. */
   readonly ending: Ending | undefined;
 }
 
@@ -144,7 +144,7 @@ export function volumesMissing(
     missing.length === 1 ? `volume ${missing[0]!} is` : `volumes ${missing.join(', ')} are`;
   return unusable(`${name}: ${list} missing; the bundle has ${count} volumes`, {
     hint:
-      'Name the folders of all volumes. bundle inspect lists the images that need the missing ones; ' +
-      'unpack --partial pushes the images that are whole.',
+      'Name the folders of all volumes. bundle inspect lists the images that need the ' +
+      'missing ones; unpack --partial pushes the images that are whole.',
   });
 }

@@ -29,7 +29,7 @@ import { unusable } from '../format/unusable.ts';
 export interface Metadata {
   readonly manifest: BundleManifest;
   readonly manifestBytes: Uint8Array;
-  /** What stands in the compressed part, in order. */
+  /** The entries of the compressed part, in order. */
   readonly entries: readonly Entry[];
   /** The files that are no blobs, by path. */
   readonly files: ReadonlyMap<string, Uint8Array>;
@@ -105,7 +105,7 @@ export async function readMetadata(
   };
 }
 
-/** What is known of a compressed part, though it is damaged. */
+/** The facts about a damaged compressed part that are still known. */
 export interface KnownMetadata {
   readonly manifest: BundleManifest;
   /** bundle.json, from a copy of the head. */
@@ -118,7 +118,7 @@ export interface KnownMetadata {
 }
 
 /**
- * What can be had of a damaged compressed part, by digest alone; the rest is told as a fault.
+ * Reads the good content of a damaged compressed part, by digest; the rest is reported as a fault.
  * @param offset where the part begins in the volume.
  * @param damage what was found wrong with the part, and who is told.
  * @returns `undefined` when not even the extent of the part is known.
@@ -268,9 +268,10 @@ class CompressedPart {
     return this.#length;
   }
 
-  /** What is decoded so far. */
+  /** The bytes that are decoded so far. */
   get tar(): Uint8Array {
-    // What is joined takes the place of its frames: the metadata of many images is large.
+    // The joined bytes replace the frames, so that both are not in memory at once: the metadata of
+    // many images is large.
     if (this.#frames.length > 1) this.#frames = [Buffer.concat(this.#frames)];
     return this.#frames[0] ?? new Uint8Array();
   }

@@ -32,7 +32,7 @@ interface Stretch {
   readonly end: number;
 }
 
-/** What is the same however the bundle is cut. */
+/** The facts that are the same however the bundle is cut into volumes. */
 export interface WholeBundle {
   readonly uncut: Uncut;
   readonly head: Head;
@@ -51,12 +51,12 @@ export class PassingVolumes {
   readonly #bundleDigest: Uint8Array;
   readonly #places = new Map<string, Stretch>();
   #number = 1;
-  /** What the volume said in front of it; the first one says nothing there. */
+  /** The record in front of the volume; the first volume has none there. */
   #said: VolumeRecord | undefined;
   /** Where the volume begins: in the pipe, and in the tar. */
   #start = 0;
   #tarOffset = 0;
-  /** What comes next: where it begins in the pipe, and in the tar. */
+  /** Where the next section begins in the pipe, and in the tar. */
   #at: number;
   #tar: number;
   /** The last frame was shorter than it would be if the volume did not end there. */
@@ -173,7 +173,7 @@ export class PassingVolumes {
     this.#isCut = false;
   }
 
-  /** Compares the end of the volume, which is the end of what has come of the tar. */
+  /** Compares the end of the volume, which follows the tar bytes that have come. */
   async #checkVolume(count: number): Promise<VolumeLayout> {
     const tarLength = this.#tar - this.#tarOffset;
     const record = {

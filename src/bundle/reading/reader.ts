@@ -12,7 +12,7 @@ import { storedSectionLength } from '../format/layout.ts';
 import type { BundleManifest } from '../format/manifest.ts';
 import { entryLength } from '../format/tar.ts';
 
-/** What an opened bundle consists of. */
+/** The pieces of an opened bundle. */
 export interface ReaderParts {
   readonly name: string;
   readonly manifest: BundleManifest;
@@ -25,7 +25,10 @@ export interface ReaderParts {
   readonly layers: ReadonlyMap<Digest, LayerPlace>;
   /** By number from 0; `undefined` for those that are missing. */
   readonly volumes: readonly (VolumeSource | undefined)[];
-  /** The configs and layers as they come, where they cannot be read in any order, and where they stood. */
+  /**
+   * The configs and layers of a pipe, which come in one order only, with their places in the
+   * stream.
+   */
   readonly pass:
     | {
         readonly layers: OnePass;
@@ -37,7 +40,7 @@ export interface ReaderParts {
   readonly close: () => Promise<void>;
 }
 
-/** What a bundle holds besides its layers, and its blobs. */
+/** The decoded metadata of a bundle, and a store of its blobs. */
 export interface BundleContent extends ReadOnlyStore {
   readonly manifest: BundleManifest;
   /** The files that are no blobs, by path. */
@@ -65,7 +68,7 @@ export class BundleReader implements BundleContent {
     for (const { name, tags, subject, mediaType, digest, size } of parts.manifest.images) {
       for (const key of isDigest(name) ? [digest] : [name, digest])
         if (!this.#images.has(key)) this.#images.set(key, { mediaType, digest, size });
-      // What is attached by a tag is found by it; a referrer has none.
+      // An image that is attached by a tag is found by that tag; a referrer has no tag.
       if (subject === undefined || tags.length > 0) continue;
       const others = this.#referrers.get(subject);
       if (others === undefined) this.#referrers.set(subject, [{ mediaType, digest, size }]);
@@ -178,7 +181,7 @@ export class BundleReader implements BundleContent {
     return this.manifest.images.map(({ name }) => name).filter((name) => !isDigest(name));
   }
 
-  /** What the bundle says of its referrers. */
+  /** The referrers that the bundle lists. */
   async referrers(subject: Digest): Promise<readonly Descriptor[]> {
     return this.#referrers.get(subject) ?? [];
   }

@@ -262,7 +262,7 @@ export class SealedBundle implements FoundHead {
     }
   }
 
-  /** What the bundle says that it holds: from the first volume, or else from a copy in another. */
+  /** The list of contents, `bundle.json`: from the first volume, or else from a copy in another. */
   async #describe(sums: readonly Sum[]): Promise<Described> {
     const { pieces, front, copies } = this.#found;
     const first = pieces.find(({ isFirst }) => isFirst);

@@ -7,7 +7,7 @@ import { cutIntoVolumes, layOutVolume, type Uncut, wholeTar } from '../format/vo
 export interface Candidate extends Piece {
   /** It begins as the first volume does. */
   readonly isFirst: boolean;
-  /** What the copy of the head in front of it says. */
+  /** The record in the copy of the head in front of the volume. */
   readonly record: VolumeRecord | undefined;
   /** The digest of the listing that it begins with. */
   readonly listing: Digest | undefined;

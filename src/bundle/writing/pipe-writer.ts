@@ -24,7 +24,7 @@ export class PipeWriter {
     output.on('error', () => undefined); // whoever writes is told
   }
 
-  /** Writes what stands before the first layer. @throws BundleError DISK */
+  /** Writes everything before the first layer. @throws BundleError DISK */
   static async begin(output: Writable, plan: BundlePlan): Promise<PipeWriter> {
     const writer = new PipeWriter(output, plan);
     await writer.#write(writer.#volume.head);

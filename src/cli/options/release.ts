@@ -57,7 +57,7 @@ export const versionPositional = {
  * @throws BundleError USAGE
  */
 export async function releaseParts(args: Arguments): Promise<readonly PartRequest[]> {
-  // Only now: a kind brings the libraries along that read what it is made of.
+  // Imported here and not at the start: a kind needs libraries that take time to load.
   const { releaseKind } = await import('../../kinds/release/release.ts');
   const versions = texts(args, 'VERSION');
   const architectures = texts(args, 'arch').flatMap((list) => list.split(','));

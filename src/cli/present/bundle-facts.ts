@@ -4,7 +4,7 @@ import type { SurveyedBundle } from '../../opening/open-bundle.ts';
 import { formatBytes } from '../units.ts';
 import { partsJson } from './part-facts.ts';
 
-/** What a report says of a bundle. */
+/** The lines of a report about a bundle. */
 export type BundleFacts = Pick<
   SurveyedBundle,
   'path' | 'size' | 'digest' | 'signer' | 'standing' | 'countersigners' | 'closure'

@@ -53,7 +53,7 @@ export function inspectReport(
     role === 'referrer' && subject !== undefined
       ? `${artifactType ?? 'referrer'} of ${nameOf(subject)}`
       : name;
-  // Of a single part everybody knows that all images are its own.
+  // With a single part there is nothing to tell: all images are its own.
   const partsOf = ({ parts }: InspectedImage): string[] =>
     bundle.labels.length > 1 ? [parts.join(', ')] : [];
   const rows = listed.map((image) => [
@@ -86,7 +86,7 @@ export function inspectReport(
   };
 }
 
-/** What the bundle says of its parts, where nothing of it can be derived. */
+/** The labels of the parts from `bundle.json`, for a bundle whose parts cannot be derived. */
 function underived({ labels }: InspectReport['bundle'], unknownKinds: readonly string[]): Rows {
   const why =
     unknownKinds.length > 0

@@ -1,7 +1,7 @@
 import type { Notice } from '../../core/events.ts';
 import { formatBytes } from '../units.ts';
 
-/** What people are told of a notice. */
+/** The sentence for people about a notice. */
 export function noticeText(notice: Notice): string {
   switch (notice.code) {
     case 'release-not-proven':

@@ -9,7 +9,7 @@ const REPORTS: Readonly<Record<string, PartReport>> = {
   release: releaseReport,
 };
 
-/** What a report says of each part; where there are several, what each weighs, too. */
+/** The lines of a report about each part; if there are several, with the size of each. */
 export function partsFacts(closure: Closure): Rows {
   const sizes = partSizes(closure);
   return closure.parts.flatMap((part, number): Rows => {

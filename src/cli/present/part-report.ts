@@ -3,7 +3,7 @@ import type { PlannedImage } from '../../transfer/image.ts';
 
 export type Rows = readonly (readonly [string, string | undefined])[];
 
-/** What reports say of a part of one kind. */
+/** The lines of reports about a part of one kind. */
 export interface PartReport<Facts = unknown> {
   rows(part: Part<Facts>, images: readonly PlannedImage[]): Rows;
   json(part: Part<Facts>): object;

@@ -17,7 +17,7 @@ export interface Progress {
 
 const LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug'];
 const DRAW_INTERVAL_MS = 100;
-/** Off a terminal, a line every so often tells that the run is alive. */
+/** Without a terminal, a line every so often shows that the run is alive. */
 const LINE_INTERVAL_MS = 10_000;
 
 export async function createProgress(
@@ -52,7 +52,7 @@ function levelOf(event: TransferEvent): LogLevel {
   return event.type === 'noticed' ? 'warn' : 'info';
 }
 
-/** What has been moved of what there is to move, and how fast. */
+/** Counts how much has been moved, of how much, and how fast. */
 class Tally {
   #blobs = 0;
   #bytes = 0;
@@ -170,7 +170,7 @@ function retryText({ what, cause, attempt, delayMs }: TransferEvent & { type: 'r
   return `retry ${attempt}${wait}: ${what}: ${cause}`;
 }
 
-/** What a mirror does not have is no news; that it fails is. */
+/** That a mirror lacks something is normal; that it fails is worth a warning. */
 function passedOverLevel({ code }: TransferEvent & { type: 'passed-over' }): LogLevel {
   return code === 'NOT_FOUND' ? 'debug' : 'warn';
 }

@@ -4,7 +4,7 @@ import type { PlannedImage } from '../../transfer/image.ts';
 import type { ReleaseSignature } from '../../trust/release-signature.ts';
 import type { PartReport, Rows } from './part-report.ts';
 
-/** What reports say of a release. */
+/** The lines of reports about a release. */
 export const releaseReport: PartReport<ReleaseFacts> = { rows, json };
 
 function rows({ facts }: Part<ReleaseFacts>, images: readonly PlannedImage[]): Rows {

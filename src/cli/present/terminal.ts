@@ -3,7 +3,7 @@ import { accessSync, constants } from 'node:fs';
 /** Columns of a terminal that does not say how many it has. */
 const USUAL_COLUMNS = 80;
 
-/** What Node's stream of a terminal keeps to itself. */
+/** Members of Node's terminal stream that its types do not declare. */
 interface Inner {
   readonly _handle?: { readonly setBlocking?: (isBlocking: boolean) => unknown } | null;
 }

@@ -9,15 +9,18 @@ import { type Architecture, parseArchitecture } from './architecture.ts';
 import { readSignatureConfigMap, signatureConfigMapPath } from './config-map.ts';
 import { loadReleaseKeys, proveRelease } from './prove.ts';
 
-/** A release image whose digest is settled and, unless that was waived, proven by a release signature. */
+/**
+ * A release image with a known digest, which a release signature proves unless the user waived
+ * that.
+ */
 export interface ReleaseSeed {
   readonly digest: Digest;
-  /** What the store of the release image says of it; asked for when it is missing. */
+  /** The descriptor of the release image, as its store gives it; fetched if it is left out. */
   readonly descriptor?: Descriptor;
   /** The signatures that were found good; none only where an unsigned release was allowed. */
   readonly signatures: readonly ReleaseSignature[];
   readonly architecture: Architecture;
-  /** What the payload has to be, where that was asked for. */
+  /** The version and architecture that the user asked for, if any. */
   readonly version?: string | undefined;
   /** The repository that the world knows the release image by. */
   readonly canonical: RepositoryName;

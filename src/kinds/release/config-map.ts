@@ -75,8 +75,8 @@ export function readSignatureConfigMap(text: Uint8Array): {
 }
 
 /**
- * What the lines say that hold a name or a signature. The file comes from somebody else, and
- * whatever is odd about it shows when it is made again: so no YAML parser has to face it.
+ * Reads the lines that hold a name or a signature. The file comes from somebody else, and whatever
+ * is odd about it shows when it is made again: so no YAML parser has to face it.
  */
 function contentOf(
   text: Uint8Array,
@@ -84,7 +84,7 @@ function contentOf(
   const lines = utf8(text);
   const hex = /^ {2}name: sha256-([0-9a-f]{64})$/m.exec(lines)?.[1];
   if (hex === undefined) return undefined;
-  // What would read as a number (`30E0`) stands in quotes.
+  // A value that YAML would read as a number (`30E0`) is in quotes.
   const values = [...lines.matchAll(/^ {2}sha256-[0-9a-f]{64}-\d+: "?([A-Za-z0-9+/=]+)"?$/gm)];
   return {
     digest: digestFromHex(hex),

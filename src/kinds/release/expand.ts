@@ -20,7 +20,7 @@ import { tagOf } from './tags.ts';
 /** The kind of a release in rows of `bundle.json`. */
 export const RELEASE = 'release';
 
-/** What is known of a release once all of it has been found. */
+/** The facts about a release that are known when all of it has been found. */
 export interface ReleaseFacts {
   readonly version: string;
   readonly architecture: Architecture;
@@ -101,7 +101,10 @@ export function releaseLabel(version: string, architecture: string): string {
   return `${version} for ${architecture}`;
 }
 
-/** The images of a release image, the one whose payload counts first: the amd64 child of an index, else the first. */
+/**
+ * The images in a release image, the payload image first: the amd64 child of an index, else the
+ * first.
+ */
 function payloadFirst(tree: ManifestTree): readonly ManifestTree[] {
   if (tree.manifest.kind === 'manifest') return [tree];
   const preferred = tree.manifest.manifests.findIndex(
@@ -148,7 +151,7 @@ function checkArchitecture(tree: ManifestTree, found: string, asked: Architectur
   });
 }
 
-/** What the config of the image says whose payload counts. */
+/** The config of the payload image. */
 async function imageConfig(
   [image]: readonly ManifestTree[],
   store: ReadOnlyStore,

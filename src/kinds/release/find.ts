@@ -10,8 +10,8 @@ import type { ReleaseRequest } from './request.ts';
 
 /**
  * Finds the digest of a release, and the signatures that prove it.
- * @throws BundleError NOT_FOUND, USAGE, SIGNATURE_MISSING, SIGNATURE_INVALID, SIGNER_UNKNOWN, and of
- * the network
+ * @throws BundleError NOT_FOUND, USAGE, SIGNATURE_MISSING, SIGNATURE_INVALID, SIGNER_UNKNOWN, and
+ * of the network
  */
 export async function findRelease(
   request: ReleaseRequest,

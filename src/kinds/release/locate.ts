@@ -17,7 +17,7 @@ import type { ContentSource, Sources } from '../sources.ts';
 export interface LocatedRelease {
   readonly descriptor: Descriptor;
   readonly content: ContentSource;
-  /** What the release image is called where no signature says it. */
+  /** The reference of the release image if no signature names it. */
   readonly repository: RepositoryName;
 }
 

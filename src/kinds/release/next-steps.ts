@@ -1,8 +1,8 @@
 import { shellWord } from '../../core/text.ts';
 
 /**
- * What the commands have to name. Paths are as the reader of the file would type them, from the
- * folder it lies in.
+ * The paths and references that the commands have to name. Paths are as the reader of the file
+ * would type them, from the folder it lies in.
  */
 export interface DeliveredRelease {
   readonly version: string;
@@ -53,7 +53,9 @@ export function nextSteps(release: DeliveredRelease): readonly string[] {
   ];
 }
 
-/** The command that lets a cluster check the release, which comes first; none without a signature. */
+/**
+ * The command that lets a cluster check the release, which comes first; none without a signature.
+ */
 export function signatureCommand({ signatureFile }: DeliveredRelease): readonly string[] {
   return signatureFile === undefined ? [] : [`oc apply -f ${shellWord(signatureFile)}`];
 }

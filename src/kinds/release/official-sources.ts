@@ -8,7 +8,8 @@ import type { Sources } from '../sources.ts';
 const PULL_SECRET = 'https://console.redhat.com/openshift/install/pull-secret';
 
 /**
- * What no repository holds: whoever may read there is told so, and whoever may not is told that.
+ * A blob that no repository holds. The answer to a request for it tells whether the credentials may
+ * read there: 404 if they may, 401 or 403 if not.
  */
 const NOTHING = { mediaType: OCI_MANIFEST, digest: digestOf(''), size: 0 };
 
@@ -35,7 +36,10 @@ async function askSource(store: ReadOnlyStore, signal: AbortSignal): Promise<voi
     )
       throw error;
     throw new BundleError('NOT_ALLOWED', error.message, {
-      hint: `Red Hat's registries want a pull secret: get it from ${PULL_SECRET}, and name the file with --authfile FILE. ${error.hint ?? ''}`.trim(),
+      hint: (
+        `Red Hat's registries want a pull secret: get it from ${PULL_SECRET}, ` +
+        `and name the file with --authfile FILE. ${error.hint ?? ''}`
+      ).trim(),
       cause: error,
     });
   }

@@ -45,7 +45,10 @@ function compareReleases(a: ReleaseFacts, b: ReleaseFacts): number {
   );
 }
 
-/** `ocp-<version>-<arch>`; for several, from the lowest version to the highest, and all architectures. */
+/**
+ * `ocp-<version>-<arch>`; for several, from the lowest version to the highest, and all
+ * architectures.
+ */
 function bundleName(releases: readonly (ReleaseRequest | ReleaseFacts)[]): string | undefined {
   const versions = releases.flatMap(({ version }) => version ?? []).toSorted(compareVersions);
   const [lowest] = versions;

@@ -11,16 +11,16 @@ import { checkedSeal } from './begun.ts';
 import { continued } from './continued.ts';
 import type { ContentSource } from '../../kinds/sources.ts';
 
-/** What tells a part from others: its kind, and the digest that it follows from. */
+/** The identity of a part: its kind, and the digest of its seed. */
 export interface PartKey {
   readonly kind: string;
   readonly digest: Digest;
 }
 
 /**
- * What an earlier run has written of some parts, for the run that continues it: the list of
- * signature images and referrers, the manifests and the configs are taken from there, and so is a
- * layer that has to be looked into. What is not there comes from the registry.
+ * Content that an earlier run has written of some parts, for the run that continues it. The lists
+ * of signature images and referrers, the manifests, the configs, and a layer that holds the payload
+ * are taken from there. Everything else comes from the registry.
  */
 export class BegunContent {
   /** The file it is read from. */
@@ -83,8 +83,8 @@ export class BegunContent {
   }
 
   /**
-   * What a digest or the tag of a signature image names. @returns `undefined` where only the
-   * registry knows.
+   * The descriptor that a digest or the tag of a signature image names. @returns `undefined` where
+   * only the registry knows.
    */
   async resolve(reference: string): Promise<Descriptor | undefined> {
     if (this.#reader === undefined || !(isDigest(reference) || isSignatureTag(reference)))
@@ -100,8 +100,8 @@ export class BegunContent {
   }
 
   /**
-   * What refers to a manifest. @returns `undefined` where only the registry knows: the earlier run
-   * may not have asked.
+   * The referrers of a manifest. @returns `undefined` where only the registry knows: the earlier
+   * run may not have asked.
    */
   async referrers(subject: Digest): Promise<readonly Descriptor[] | undefined> {
     const hasAsked = this.#reader?.manifest.images.some(

@@ -27,8 +27,8 @@ export interface BegunFile {
 }
 
 /**
- * What is there of a bundle, finished or not; an unfinished file comes before a finished one of the
- * same volume.
+ * Finds the files of a bundle that exist, finished or not; an unfinished file comes before a
+ * finished one of the same volume.
  * @throws BundleError DISK, also for what has such a name and is no file.
  */
 export async function findBegun(path: string): Promise<readonly BegunFile[]> {
@@ -53,7 +53,7 @@ export async function findBegun(path: string): Promise<readonly BegunFile[]> {
 }
 
 /**
- * The signature that a bundle was begun with, so that it is continued and not begun anew.
+ * The signature that a bundle was begun with: only with the same one can the bundle be continued.
  * @returns `undefined` when nothing is there, or not even a head is whole: one that names this key,
  * and has not been signed by it, is damaged.
  * @throws BundleError USAGE when what is there is no bundle, holds other content, or was signed

@@ -16,7 +16,7 @@ export interface BegunRequest {
   readonly mayBeElsewhere: boolean;
 }
 
-/** What an earlier run has left of the parts that are about to be packed. */
+/** Finds content that an earlier run has written of the parts that are about to be packed. */
 export async function findBegunContent(
   { path, parts, key, mayBeElsewhere }: BegunRequest,
   context: Context,

@@ -106,7 +106,7 @@ async function openIfBegun(
   return undefined;
 }
 
-/** What is being continued: volumes before `start` are done. */
+/** The bundle that is being continued: volumes before `start` are done. */
 interface Continuation {
   readonly writer: BundleWriter;
   readonly sources: readonly (VolumeSource | undefined)[];
@@ -179,7 +179,10 @@ class ContinuedLayer implements ReadOnlyStore {
   readonly #sources: readonly (VolumeSource | undefined)[];
   readonly #layer: PlannedLayer;
   readonly #origin: ReadOnlyStore;
-  /** Something of it came from the files: whoever then asks for all of it has found that wrong. */
+  /**
+   * Some of it came from the files. A caller that now asks for all of it has found those bytes
+   * wrong.
+   */
   #hasGiven = false;
 
   constructor(sources: readonly (VolumeSource | undefined)[], layer: PlannedLayer) {

@@ -40,7 +40,7 @@ export interface StartedSet {
 }
 
 /**
- * What is remembered of a set.
+ * Reads the facts that are remembered about a set.
  * @throws BundleError USAGE when it is of other content, another key or another volume size;
  * CONFIGURATION when the file cannot be understood.
  */

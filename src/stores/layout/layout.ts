@@ -31,7 +31,7 @@ export class ImageLayout implements Store {
   readonly name: string;
   readonly #dir: string;
   readonly #index: LayoutIndex;
-  /** What the manifests that were read are about. */
+  /** The subjects of the manifests that were read. */
   readonly #subjects = new Map<Digest, Digest | undefined>();
 
   private constructor(dir: string) {
@@ -142,7 +142,7 @@ export class ImageLayout implements Store {
     await this.#index.name(await this.#describe(digest, mediaType), tag);
   }
 
-  /** What a manifest is about; one that is listed and not there is about nothing. */
+  /** The subject of a manifest; `undefined` for a manifest that is listed but does not exist. */
   async #subjectOf(descriptor: Descriptor): Promise<Digest | undefined> {
     const { digest, mediaType } = descriptor;
     if (this.#subjects.has(digest)) return this.#subjects.get(digest);

@@ -8,7 +8,8 @@ import { askSession, cancelSession, mountRequest, startSession } from './blobs/u
 
 const MiB = 1024 * 1024;
 /**
- * What requests are tried with. A larger one than the last is never needed: blobs go up in chunks.
+ * The request sizes that are tried. A larger one than the last is never needed: blobs go up in
+ * chunks.
  */
 const REQUEST_SIZES = [1, 4, 16, 64].map((size) => size * MiB);
 
@@ -20,7 +21,7 @@ export interface Meeting {
   readonly asks: 'nothing' | 'basic' | 'bearer';
 }
 
-/** What became of requests of growing size in one upload. */
+/** The outcome of requests of growing size in one upload. */
 export interface ChunkFindings {
   /** Bytes of the largest that passed; 0 where the registry takes no chunks. */
   readonly largest: number;

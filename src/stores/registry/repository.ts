@@ -105,8 +105,8 @@ export class RegistryRepository implements Store {
   }
 
   /**
-   * What a tag or digest names, told from the bytes themselves; they are kept, so that a `fetch`
-   * soon after costs nothing.
+   * The descriptor of a tag or digest, computed from the bytes. The bytes are kept, so that a
+   * `fetch` soon after costs nothing.
    * @throws BundleError NOT_FOUND; CONTENT_MISMATCH where a digest that was asked for is not that
    * of the bytes.
    */

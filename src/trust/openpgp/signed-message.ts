@@ -13,7 +13,7 @@ import {
 
 /** A signed message taken apart; nothing of it has been verified. */
 export interface SignedMessage {
-  /** What was signed. */
+  /** The content that was signed. */
   readonly content: Uint8Array;
   /**
    * Version of the signature packet: Red Hat's were of version 3 until at least 4.10.18 (June
@@ -32,7 +32,7 @@ export interface SignedMessage {
   readonly hashAlgorithm: number;
 }
 
-/** What is hashed: the content as it is, or with line ends CR LF (RFC 4880 section 5.2.1). */
+/** Whether the content is hashed as it is, or with line ends CR LF (RFC 4880 section 5.2.1). */
 export type SignatureType = 'binary' | 'text';
 
 /** GnuPG and everything that signs releases compress once; the rest is for nothing but bombs. */
@@ -178,8 +178,8 @@ function inflate(algorithm: number, data: Uint8Array): Uint8Array {
 }
 
 /**
- * What node:zlib returns with `info`, which its types leave out; `bytesWritten` counts the bytes
- * that were taken in.
+ * The value that node:zlib returns with `info`, which its types leave out; `bytesWritten` counts
+ * the bytes that were taken in.
  */
 interface Inflated {
   readonly buffer: Uint8Array;

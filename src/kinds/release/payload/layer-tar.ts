@@ -20,7 +20,7 @@ export interface UnpackBudget {
  * that repeat one byte take 4 bytes), out of a usual chunk some GiB.
  */
 const ZSTD_CHUNK_BYTES = 1024;
-/** What Node's gunzip takes at once; it unpacks no further than its reader wants. */
+/** Bytes that Node's gunzip reads at once; it unpacks no further than its reader wants. */
 const CHUNK_BYTES = 64 * 1024;
 
 /** 2^27 bytes: what `zstd -d` allows too without being asked. */

@@ -43,8 +43,9 @@ export async function searchLayer(
 }
 
 /**
- * What an entry hides of the layers below: whiteouts (OCI image-spec, layer.md, "Whiteouts"), and
- * everything that is neither file nor folder under a name of the payload, which takes that name.
+ * The payload files that an entry hides in the layers below: whiteouts (OCI image-spec, layer.md,
+ * "Whiteouts"), and everything that is neither file nor folder under a name of the payload, which
+ * takes that name.
  */
 function hiddenBy(name: string, type: TarEntry['header']['type']): readonly PayloadFileName[] {
   if ([`.wh.${FOLDER}`, '.wh..wh..opq', `${FOLDER}/.wh..wh..opq`].includes(name)) return NAMES;

@@ -67,7 +67,7 @@ export class RepositoryAccess {
     return this.#authorizer.attempt('');
   }
 
-  /** What the registry takes in one request, as far as that is known. */
+  /** How large a request the registry accepts, as far as that is known. */
   get limits(): UploadLimits {
     return this.#host.limits;
   }

@@ -8,7 +8,7 @@ import { basicAuthorization, requestToken, type Token } from './tokens.ts';
 import { type HttpResponse, type Transport, withoutQuery } from '../http/transport.ts';
 
 /**
- * What is needed at the registry: one scope for each repository (distribution, "Token Scope
+ * The scopes that a request needs: one for each repository (distribution, "Token Scope
  * Documentation").
  */
 export type Scopes = readonly string[];
@@ -83,7 +83,7 @@ export class Authorizer {
     return authorization === refused ? undefined : authorization;
   }
 
-  /** What an error message has to say about credentials. */
+  /** The facts about credentials for an error message. */
   async attempt(action: string): Promise<Attempt> {
     const known = (await this.#lookup()) !== undefined;
     return { action, name: this.#name, places: this.#source.places, known };

@@ -66,7 +66,7 @@ export async function requestToken(transport: Transport, request: TokenRequest):
   const value = [answer['token'], answer['access_token']].find(
     (token) => typeof token === 'string' && token !== '',
   );
-  // What cannot stand in a header would be an exception of the HTTP client later on.
+  // A token with characters that a header must not have would make the HTTP client throw later.
   if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value))
     throw unusable(realm, 'it holds no token');
   const life =

@@ -3,7 +3,7 @@ import { BundleError, isTemporary } from '../../../core/errors.ts';
 import { networkError } from '../http/faults.ts';
 import { abandon, headerOf, type HttpResponse, type Transport } from '../http/transport.ts';
 
-/** What counts as having got further, in bytes. */
+/** A transfer has got further if it moved this many bytes. */
 const PROGRESS = 1024 * 1024;
 
 export interface Part {

@@ -12,7 +12,7 @@ const CANCEL_MS = 5000;
 export interface Session {
   /** Where the next request goes; registries name another one with each answer. */
   readonly url: URL;
-  /** What a chunk has at least, all but the last (distribution-spec, `OCI-Chunk-Min-Length`). */
+  /** The least bytes of every chunk but the last (distribution-spec, `OCI-Chunk-Min-Length`). */
   readonly leastChunk: number | undefined;
 }
 

@@ -9,7 +9,7 @@ import { Portions } from './portions.ts';
 import { discard, headerOf, type HttpResponse, uploadAnswerMs } from '../http/transport.ts';
 import { askSession, cancelSession, heldBy, type Session, startSession } from './upload-session.ts';
 
-/** What counts as having got further, in bytes. */
+/** A transfer has got further if it moved this many bytes. */
 const PROGRESS = 1024 * 1024;
 /** How registries answer the first chunk who take none. */
 const NO_CHUNKS_STATUS = [400, 404, 405, 501];
@@ -71,7 +71,7 @@ class Upload {
   #isFirstRead = true;
   #lastBreak = 0;
   #askedMs: number | undefined;
-  /** What may be different one more time, and no more often. */
+  /** Failures after which the upload may be tried in another way, once for each of them. */
   readonly #secondChances = new Set(['content', 'answer 400', 'answer 401']);
 
   constructor(job: UploadJob) {

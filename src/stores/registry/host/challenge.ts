@@ -15,8 +15,7 @@ const UNQUOTED = /[^\s,"]*/y;
 
 /**
  * Reads the challenges of a `WWW-Authenticate` header or several of them (RFC 9110 section 11.6.1).
- * What does not fit the grammar is passed over: a server is to be talked to as far as it can be
- * understood.
+ * Skips anything that does not fit the grammar, so that as many servers as possible can be used.
  */
 export function parseChallenges(
   header: string | readonly string[] | undefined,

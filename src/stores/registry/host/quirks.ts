@@ -2,13 +2,13 @@ import type { Challenge } from './challenge.ts';
 
 const MiB = 1024 * 1024;
 
-/** What the first answer of a registry says of its kind. */
+/** The features of the first answer of a registry that give away its product. */
 export interface Signs {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly challenges: readonly Challenge[];
 }
 
-/** What is peculiar to one kind of registry, beyond what all are found out to be by trying. */
+/** Facts about one registry product that the program cannot find out by trying. */
 export interface Quirk {
   /** As people call it. */
   readonly product: string;

@@ -3,14 +3,14 @@ import type { Quirk } from './quirks.ts';
 const MiB = 1024 * 1024;
 
 /**
- * What chunks are tried with, largest first. 1 MiB is what nginx lets through unless it is told
+ * The chunk sizes that are tried, largest first. 1 MiB is what nginx lets through unless it is told
  * otherwise.
  */
 const CHUNK_SIZES = [64 * MiB, 16 * MiB, 4 * MiB, MiB, MiB / 4, MiB / 16];
 
 /**
- * What one registry takes in one request: found out from its answers, and known to all uploads to
- * it from then on.
+ * How large a request one registry accepts. Uploads find it out from its answers, and all later
+ * uploads to that registry use it.
  */
 export class UploadLimits {
   #largest = Number.POSITIVE_INFINITY;

@@ -132,7 +132,7 @@ function asProxy(host: string, connector: buildConnector.connector): buildConnec
   };
 }
 
-/** What the host's folder may be called: the port of HTTPS may be left out or not. */
+/** The names that the host's folder may have: with or without the port of HTTPS. */
 function namesOf(url: URL): readonly string[] {
   return url.port === '' ? [url.hostname, `${url.hostname}:443`] : [url.host];
 }

@@ -7,7 +7,7 @@ import { oneLine } from '../../../core/text.ts';
 import { isPassingStatus } from './backoff.ts';
 import type { HttpResponse } from './transport.ts';
 
-/** What an answer was about, for its message. */
+/** The request that was answered, for the error message. */
 export interface Attempt {
   /** In the infinitive: `fetch sha256:… from quay.io/a/b`. */
   readonly action: string;
@@ -29,7 +29,7 @@ class Refusal extends Error {
   }
 }
 
-/** What a registry called a failure of its own, in the codes of the distribution-spec. */
+/** The codes of the distribution-spec for failures of the registry itself. */
 export function registryCodes(error: BundleError): readonly string[] {
   return error.cause instanceof Refusal ? error.cause.codes : [];
 }
@@ -62,7 +62,7 @@ function hintFor(status: number, attempt: Attempt): string | undefined {
   if (status === 401 || status === 403) return credentialsHint(attempt);
   if (status === 404) return `Check the name, and that it is in ${formatRepository(attempt.name)}.`;
   if (status === 413)
-    return 'The registry, or a proxy in front of it, limits the size of an upload: raise the limit.';
+    return 'The registry, or a proxy in front of it, limits uploads: raise the limit.';
   if (isPassingStatus(status)) return 'Try again later.';
   return undefined;
 }
@@ -72,11 +72,13 @@ function credentialsHint({ name, places, known }: Omit<Attempt, 'action'>): stri
   const looked =
     places.length === 0 ? 'no auth file was looked at' : `looked at ${places.join(', ')}`;
   return known
-    ? `Check the credentials for ${formatRepository(name)} and what they allow (${looked}). Some registries give the same answer for a repository that does not exist.`
-    : `No credentials for ${formatRepository(name)} are known (${looked}): log in, or name an auth file with --authfile FILE.`;
+    ? `Check the credentials for ${formatRepository(name)} and what they allow (${looked}). ` +
+        'Some registries give the same answer for a repository that does not exist.'
+    : `No credentials for ${formatRepository(name)} are known (${looked}): ` +
+        'log in, or name an auth file with --authfile FILE.';
 }
 
-/** What a registry says in an error body (distribution-spec, "Error Codes"), as one line. */
+/** The text of an error body of a registry (distribution-spec, "Error Codes"), as one line. */
 async function explanation(
   response: HttpResponse,
 ): Promise<{ readonly text: string; readonly codes: readonly string[] }> {
@@ -100,8 +102,8 @@ async function explanation(
 }
 
 /**
- * The first bytes of a body as text; the rest is dropped. What cannot be read is no reason to lose
- * the status.
+ * The first bytes of a body as text; the rest is dropped. A body that cannot be read gives an empty
+ * text, so that the status is not lost.
  */
 async function readStart(response: HttpResponse, limit: number): Promise<string> {
   const chunks: Uint8Array[] = [];

@@ -44,10 +44,7 @@ const UNKNOWN_AUTHORITY = new Set([
 /** The code of our own check that a certificate has a subject alternative name. */
 export const NO_ALTERNATIVE_NAME = 'ERR_TLS_CERT_NO_ALTERNATIVE_NAME';
 
-/**
- * What a server says in the middle of a handshake when it does not take our certificate, or misses
- * it.
- */
+/** Error codes of a TLS handshake in which the server refuses or misses our client certificate. */
 const CLIENT_CERTIFICATE =
   /_ALERT_(?:CERTIFICATE_REQUIRED|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN|UNKNOWN_CA|CERTIFICATE_EXPIRED)$/;
 
@@ -116,8 +113,8 @@ export class ProxyFailure extends Error {
 }
 
 /**
- * What undici and the socket below it throw, in the program's own words: NETWORK. Anything else is
- * handed back as it is.
+ * Turns an error of undici or of the socket below it into one of this program: NETWORK. Anything
+ * else is handed back as it is.
  */
 export function networkError(cause: unknown, url: URL): unknown {
   if (cause instanceof BundleError || !(cause instanceof Error)) return cause;

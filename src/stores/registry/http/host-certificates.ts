@@ -5,7 +5,7 @@ import { listFolder } from '../../../files/folder.ts';
 import { ifThere } from '../../../files/look.ts';
 import { readPem, readCertificates } from './certificates.ts';
 
-/** What one host's folder of certificates holds (containers-certs.d(5)). */
+/** The contents of one host's folder of certificates (containers-certs.d(5)). */
 export interface HostCertificates {
   readonly folder: string;
   /** CAs that this host's certificate may be of as well, as PEM. */

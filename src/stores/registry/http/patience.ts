@@ -18,13 +18,15 @@ const LONGEST_MS = 10 * 60 * 1000;
 const RETRIES_OF_A_RUN = 500;
 const RETRIES_PER_SUCCESS = 0.5;
 
-const USED_UP = `retry budget exhausted: ${RETRIES_OF_A_RUN} retries used; more than a third of all requests fail`;
+const USED_UP =
+  `retry budget exhausted: ${RETRIES_OF_A_RUN} retries used; ` +
+  'more than a third of all requests fail';
 const NEXT =
   'Look for a proxy, a firewall or an overloaded registry on the way, or try --concurrency 1. ' +
   'Then run the same command again: finished work is kept.';
 
 /**
- * What a whole run may spend on retries: about one for each two requests that succeed, and a
+ * How many retries a whole run may make: about one for each two requests that succeed, and a
  * reserve.
  */
 export class RetryBudget {
@@ -62,7 +64,7 @@ export interface PatienceOptions {
 }
 
 export interface Setback {
-  /** What is done again: `GET https://…`. */
+  /** The request that is retried: `GET https://…`. */
   readonly what: string;
   readonly cause: string;
   /** The failure, where it is more than a failure of the network. */
@@ -115,7 +117,7 @@ export class Patience {
     return true;
   }
 
-  /** It got further: attempts and time count from anew. */
+  /** The transfer got further: attempts and time are counted from zero again. */
   restore(): void {
     this.#attempts = 0;
     this.#deadline = undefined;

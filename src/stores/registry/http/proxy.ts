@@ -15,7 +15,7 @@ export interface ProxySettings {
 }
 
 /**
- * What `$HTTPS_PROXY`, `$HTTP_PROXY` and `$NO_PROXY` say; the lower-case names win, as in curl. A
+ * Reads `$HTTPS_PROXY`, `$HTTP_PROXY` and `$NO_PROXY`; the lower-case names win, as in curl. A
  * proxy without scheme is an HTTP one.
  * @throws BundleError CONFIGURATION for a proxy that is no URL.
  */

@@ -1,6 +1,6 @@
 import type { ByteStream } from '../../../core/bytes.ts';
 
-/** What undici gives a socket without TLS; with TLS it is 16 KiB. */
+/** The chunk size that undici writes to a socket without TLS; with TLS it is 16 KiB. */
 const SOCKET_BUFFER_BYTES = 64 * 1024;
 
 /**

@@ -25,7 +25,7 @@ export function uploadAnswerMs(bytes: number): number {
   return Math.min(30 * MINUTE, ANSWER_MS + (bytes / STORED_PER_SECOND) * SECOND);
 }
 
-/** What a slow storage behind a registry takes: 10 GB in half an hour. */
+/** Long enough for a registry with slow storage: 10 GB in half an hour. */
 const STORED_PER_SECOND = 5_000_000;
 const ANSWER_MS = 2 * MINUTE;
 const STALLED_MS = 90 * SECOND;
@@ -43,7 +43,7 @@ const DISCARDED_BYTES = 128 * 1024;
 export interface TransportOptions {
   /** PEM certificates of every CA that is trusted: the complete set. */
   readonly ca: readonly string[];
-  /** What is trusted or shown for one host alone. */
+  /** Certificates that are trusted for, or shown to, one host only. */
   readonly certificateFolders?: CertificateFolders | undefined;
   /**
    * HOST or HOST:PORT whose certificate is not verified and that may be spoken to in plain HTTP;
@@ -218,8 +218,8 @@ export class Transport {
   }
 
   /**
-   * What broke after the answer had begun is told here too. @param begun when it began, on the
-   * clock of `performance.now()`.
+   * Callers report here, too, that a transfer broke after the answer had begun. @param begun when
+   * it began, on the clock of `performance.now()`.
    */
   broke(error: unknown, begun: number): void {
     this.#went(isReset(error) ? 'pressed' : 'badly', begun);

@@ -27,7 +27,7 @@ export function manifestPath(access: RepositoryAccess, reference: string): strin
 }
 
 /**
- * What a tag or digest names, unchecked, with the type that it was announced by.
+ * The manifest that a tag or digest names, unchecked, with the media type of the answer.
  * @param action in the infinitive, for messages.
  * @throws BundleError NOT_FOUND, NOT_ALLOWED, REGISTRY, NETWORK; CONTENT_MISMATCH above the limit.
  */
@@ -120,8 +120,8 @@ function mediaTypeOf(response: HttpResponse): string | undefined {
 
 function lacking(error: BundleError): BundleError {
   return error.withHint(
-    'The registry loses what has been pushed. If another run pushes to it, or it collects garbage, ' +
-      'wait for that to end; then run the same command again.',
+    'The registry loses content that was pushed. If another run pushes to it, or if it collects ' +
+      'garbage, wait until that has ended. Then run the same command again.',
   );
 }
 

@@ -35,9 +35,9 @@ export interface ReferrerOptions {
 const EMPTY: Listing = { document: { schemaVersion: 2, mediaType: OCI_INDEX }, entries: [] };
 
 /**
- * What refers to the manifests of one repository (distribution-spec 1.1, "Listing Referrers"):
- * asked of the registry, or where it has no API for it, read from a tag for each subject, which
- * those who push have to keep.
+ * The referrers of the manifests of one repository (distribution-spec 1.1, "Listing Referrers").
+ * The registry lists them; if it has no API for that, they are read from a tag for each subject,
+ * which clients that push have to maintain.
  */
 export class Referrers {
   readonly #access: RepositoryAccess;
@@ -90,7 +90,7 @@ export class Referrers {
     }
   }
 
-  /** What the API says; `undefined` where there is none. */
+  /** The answer of the referrers API; `undefined` if the registry has none. */
   async #ask(
     subject: Digest,
     signal: AbortSignal | undefined,
@@ -188,7 +188,7 @@ export class Referrers {
   }
 }
 
-/** What a list says of a referrer (distribution-spec, "Pushing Manifests with Subject"). */
+/** The entry of a referrer in a list (distribution-spec, "Pushing Manifests with Subject"). */
 function entryOf({ mediaType, digest, size }: Descriptor, bytes: Uint8Array): JsonObject {
   const manifest = asObject(parseStrictJson(bytes, 'manifest'), 'manifest');
   const artifactType = artifactTypeOf(manifest);
