@@ -168,7 +168,9 @@ export function writeError(action: string, path: string, cause: unknown): Bundle
     EACCES: 'Check the permissions of the folder and the user you run as.',
     EPERM: 'Check the permissions of the folder and the user you run as.',
     EROFS: 'The file system is mounted read-only: choose another folder.',
-    EFBIG: 'The file system cannot hold a file of this size: use another one.',
+    EFBIG:
+      'The file system, or the limit of this user (ulimit -f), holds no file of this size: ' +
+      'use another file system, raise the limit, or write smaller volumes with --volume-size.',
     EIO: 'The medium could not be read or written: try another one.',
     ENOENT: 'Check the path, and that the medium is mounted.',
     EPIPE: 'The program that reads the pipe has ended: see what it says.',

@@ -18,6 +18,8 @@ export interface PushOptions extends StoreOptions {
    * content is asked for once more.
    */
   readonly again?: (start: number) => ByteStream;
+  /** What `again` gives is the same each time: wrong content is not asked for once more. */
+  readonly isSteady?: boolean | undefined;
   /** The place has just been asked and does not hold it: it need not be asked again. */
   readonly isAbsent?: boolean;
   /**
@@ -33,6 +35,10 @@ export interface PushOptions extends StoreOptions {
 export interface ReadOnlyStore {
   /** How people call the place: `quay.io/openshift-release-dev/ocp-release`, `oci:/srv/layout`. */
   readonly name: string;
+  /**
+   * It gives the same bytes each time, as a disk does: what was wrong is not asked for once more.
+   */
+  readonly isSteady?: boolean;
   /**
    * The bytes of a blob or manifest, as the place gives them: **not** checked, wrap them in
    * `verified()`.

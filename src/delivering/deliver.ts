@@ -6,6 +6,7 @@ import { formatRepository } from '../core/reference.ts';
 import type { Store } from '../core/store.ts';
 import { prepareFolder } from '../files/folder.ts';
 import { withLock } from '../files/lock.ts';
+import { isThere } from '../files/look.ts';
 import { checkSpace } from '../files/space.ts';
 import { type Closure, closureOf, labelsOf } from '../kinds/closure.ts';
 import { type Destinations, repositoryAt } from '../kinds/destinations.ts';
@@ -96,6 +97,7 @@ export async function deliver(
   const { to, dryRun } = delivery.request;
   refuseSharedTags(delivery.closure.content.images);
   if (to.kind === 'registry' || dryRun) return deliverTo(delivery, network, context, options);
+  await checkSpaceForNew(to.folder, delivery.closure);
   await prepareFolder(to.folder);
   await ImageLayout.create(to.folder);
   // Each tag is a new index.json: of two runs that write one layout, the later would lose what the
@@ -243,6 +245,16 @@ async function layoutForDryRun(folder: string): Promise<Store> {
     if (hasCode(error, 'NOT_FOUND')) return new MemoryStore(`oci:${folder}`);
     throw error;
   }
+}
+
+/**
+ * Where there is no layout yet, no file of one is made for want of space. A layout that is there is
+ * looked at under its lock, since another run may be writing it.
+ */
+async function checkSpaceForNew(folder: string, { content }: Closure): Promise<void> {
+  if (await isThere(join(folder, 'oci-layout'))) return;
+  const needed = content.blobs.reduce((total, { descriptor }) => total + descriptor.size, 0);
+  await checkSpace(resolve(folder), needed);
 }
 
 async function missingBytes(store: Store, { content }: Closure): Promise<number> {

@@ -16,6 +16,14 @@ export async function isFolder(path: string): Promise<boolean> {
   return (await lookAt(path))?.isDirectory() ?? false;
 }
 
+/**
+ * Whether a regular file is there, wherever links lead, and not a pipe, a folder or a link to
+ * nothing. @throws BundleError DISK if nobody can tell.
+ */
+export async function isRegular(path: string): Promise<boolean> {
+  return (await ifThere(lookAt(path), ['ELOOP']))?.isFile() ?? false;
+}
+
 /** Bytes of a file; `undefined` for one that is not there. @throws BundleError DISK */
 export async function sizeOf(path: string): Promise<number | undefined> {
   const found = await lookAt(path);

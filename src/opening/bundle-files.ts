@@ -4,7 +4,7 @@ import { bundleOfName, PATCH_SUFFIX } from '../bundle/format/names.ts';
 import { PARTIAL_SUFFIX } from '../files/own-file.ts';
 import { BundleError } from '../core/errors.ts';
 import { listFolder } from '../files/folder.ts';
-import { isFolder } from '../files/look.ts';
+import { isFolder, isRegular } from '../files/look.ts';
 
 /** The physical files of one bundle. */
 export interface BundleFiles {
@@ -47,7 +47,8 @@ export async function findBundleFiles(paths: readonly string[]): Promise<FoundFi
 /** The one bundle in a folder, and patches for it. */
 async function bundlesIn(folder: string): Promise<readonly BundleFiles[]> {
   const names = await listFolder(folder);
-  const found = [...groups(names)].map(([name, files]) => ({
+  const volumes = await groups(folder, names);
+  const found = [...volumes].map(([name, files]) => ({
     path: join(folder, nameOf(name)),
     files: files.map((file) => join(folder, file)),
   }));
@@ -55,7 +56,7 @@ async function bundlesIn(folder: string): Promise<readonly BundleFiles[]> {
   if (bundles.length > 1) {
     throw new BundleError(
       'USAGE',
-      `${folder} holds several bundles: ${[...groups(names).keys()].join(', ')}`,
+      `${folder} holds several bundles: ${[...volumes.keys()].join(', ')}`,
       {
         hint: 'Name one of them.',
       },
@@ -78,7 +79,8 @@ async function volumesBeside(path: string): Promise<BundleFiles> {
   const named = bundleOfName(basename(path));
   if (named?.number === undefined) return { path, files: [path] };
   const folder = dirname(path);
-  const files = groups(await listFolder(folder)).get(setName(named.bundle)) ?? [];
+  const volumes = await groups(folder, await listFolder(folder));
+  const files = volumes.get(setName(named.bundle)) ?? [];
   return {
     path: join(folder, named.bundle),
     files: [...new Set([basename(path), ...files])].map((file) => join(folder, file)),
@@ -87,13 +89,13 @@ async function volumesBeside(path: string): Promise<BundleFiles> {
 
 /**
  * Names of bundles by what they are called together: a set is told from a single file of the same
- * name.
+ * name. What is no file is no bundle, whatever it is called.
  */
-function groups(names: readonly string[]): Map<string, string[]> {
+async function groups(folder: string, names: readonly string[]): Promise<Map<string, string[]>> {
   const grouped = new Map<string, string[]>();
   for (const name of names) {
     const named = bundleOfName(name);
-    if (named === undefined) continue;
+    if (named === undefined || !(await isRegular(join(folder, name)))) continue;
     const key = named.number === undefined ? name : setName(named.bundle);
     grouped.set(key, [...(grouped.get(key) ?? []), name]);
   }

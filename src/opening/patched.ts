@@ -25,6 +25,7 @@ export interface CheckedPatch {
 export class PatchedBundle implements BundleContent {
   readonly manifest: BundleManifest;
   readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly isSteady = true;
   readonly #broken: BundleReader;
   readonly #patches: readonly CheckedPatch[];
 

@@ -95,6 +95,7 @@ function unproven(name: string, signer: SignerKey, why: string, cause?: BundleEr
 
 /** A bundle that gives out no statement before it has been checked. */
 class CheckedStatements implements ReadOnlyStore {
+  readonly isSteady = true;
   readonly #reader: BundleReader;
   readonly #statements = new Map<Digest, Statement[]>();
   readonly #signer: SignerKey;

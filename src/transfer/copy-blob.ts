@@ -68,7 +68,8 @@ export class BlobCopier {
     if (await target.exists(descriptor, { signal })) return;
     const read = this.#reader(descriptor, image.store, signal);
     const again = (start: number): ByteStream => streamOn('source', read(start));
-    await target.push(descriptor, again(0), { signal, again, isAbsent: true });
+    const { isSteady } = image.store;
+    await target.push(descriptor, again(0), { signal, again, isSteady, isAbsent: true });
   }
 
   async #askFor(
@@ -98,9 +99,11 @@ export class BlobCopier {
     const isPipe = this.#options.pass !== undefined;
     const [holder] = isPipe ? [] : this.#holders.of(descriptor.digest);
     const side = holder === undefined ? 'source' : 'target';
-    const again = this.#contentOf(descriptor, holder ?? source, side, signal);
+    const from = holder ?? source;
+    const again = this.#contentOf(descriptor, from, side, signal);
+    const { isSteady } = from;
     try {
-      await target.push(descriptor, again(0), { signal, again, isAbsent: true });
+      await target.push(descriptor, again(0), { signal, again, isSteady, isAbsent: true });
     } catch (error) {
       // The error of the content itself already names its side, and so does that of a failed check.
       const isSource = side === 'source' && error instanceof BundleError && error.side === side;

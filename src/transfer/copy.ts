@@ -8,7 +8,7 @@ import type { PlannedImage } from './image.ts';
 import { cutOff } from './one-pass.ts';
 import type { ContentPlan } from './plan.ts';
 import { type BlobJob, Schedule } from './schedule.ts';
-import { onSide } from './sides.ts';
+import { aboutImage, onSide } from './sides.ts';
 import type { TagState } from './tags.ts';
 
 /**
@@ -190,7 +190,7 @@ class CopyRun {
 }
 
 function about({ name }: PlannedImage, error: unknown): unknown {
-  return error instanceof BundleError ? error.about(`image ${name}`) : error;
+  return error instanceof BundleError ? aboutImage(error, name) : error;
 }
 
 interface Deferred {

@@ -6,7 +6,7 @@ import type { Observe } from '../core/events.ts';
 import type { PlannedBlob } from './plan.ts';
 import type { RateLimit } from './rate.ts';
 import { BufferRing, type Lent } from './ring.ts';
-import { onSide, streamOn } from './sides.ts';
+import { aboutImage, onSide, streamOn } from './sides.ts';
 import { mismatch, verified, verifiedWhole, type VerifiedStream } from './verified.ts';
 
 const MiB = 1024 * 1024;
@@ -104,7 +104,8 @@ async function consumeOne(
           : checkedOnTheWay(segments, descriptor, ring),
       );
     } catch (error) {
-      if (!hasCode(error, 'CONTENT_MISMATCH') || error.side !== 'source') throw error;
+      const isWrong = hasCode(error, 'CONTENT_MISMATCH') && error.side === 'source';
+      if (!isWrong || store.isSteady === true) throw error;
       observe({
         type: 'retried',
         what: descriptor.digest,
@@ -130,7 +131,7 @@ async function consumeOne(
     }
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
-    throw error.onSide(error.side ?? 'target').about(`image ${image}`);
+    throw aboutImage(error.onSide(error.side ?? 'target'), image);
   }
   // Whatever was not read to its end shall not keep its place.
   for (const segment of segments) segment.abandon(ring);

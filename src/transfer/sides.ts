@@ -14,3 +14,12 @@ export async function* streamOn(side: Side, content: ByteStream): AsyncGenerator
     throw onSide(error, side);
   }
 }
+
+/**
+ * The same failure, told of the image that was being moved; but for one of the disk that is written
+ * to, at which no image is to blame.
+ */
+export function aboutImage(error: BundleError, image: string): BundleError {
+  const isOfDisk = error.code === 'DISK' && error.side === 'target';
+  return isOfDisk ? error : error.about(`image ${image}`);
+}

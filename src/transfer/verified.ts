@@ -4,6 +4,7 @@ import { Digester } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
 import { MAX_MANIFEST_BYTES } from '../core/limits.ts';
+import type { ReadOnlyStore } from '../core/store.ts';
 
 declare const brand: unique symbol;
 
@@ -50,11 +51,12 @@ export function verifiedWhole(
 }
 
 /**
- * Does once more what found wrong content: a cache or a wire may have altered it. Twice is no
- * accident.
+ * Does once more what found wrong content of a store: a cache or a wire may have altered it. Twice
+ * is no accident, and no disk gives other bytes the second time.
  * @param what for the event of it.
  */
 export async function twiceIfWrong<T>(
+  { isSteady = false }: Pick<ReadOnlyStore, 'isSteady'>,
   task: () => Promise<T>,
   what: string,
   observe: Observe | undefined,
@@ -62,7 +64,7 @@ export async function twiceIfWrong<T>(
   try {
     return await task();
   } catch (error) {
-    if (!hasCode(error, 'CONTENT_MISMATCH')) throw error;
+    if (!hasCode(error, 'CONTENT_MISMATCH') || isSteady) throw error;
     observe?.({ type: 'retried', what, cause: error.message, attempt: 1, delayMs: 0 });
     return task();
   }

@@ -75,7 +75,7 @@ export class ManifestWalker {
     const { signal, observe } = this.#options;
     const read = async (): Promise<Uint8Array> =>
       readVerified(store.fetch(descriptor, { ...(signal && { signal }) }), descriptor);
-    const bytes = await twiceIfWrong(read, descriptor.digest, observe);
+    const bytes = await twiceIfWrong(store, read, descriptor.digest, observe);
     const manifest = parseManifest(bytes, descriptor.mediaType);
     const children: ManifestTree[] = [];
     if (manifest.kind === 'index') {

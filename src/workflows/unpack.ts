@@ -7,6 +7,7 @@ import { type BundleError, gravest, systemCode } from '../core/errors.ts';
 import { deliver, type DeliveryReport, type DeliveryRequest } from '../delivering/deliver.ts';
 import { type Closure, selectParts } from '../kinds/closure.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
+import { ofBundle } from '../opening/damaged.ts';
 import { incompleteParts } from '../opening/audit.ts';
 import {
   type OpenedFacts,
@@ -61,6 +62,8 @@ export async function unpack(request: UnpackRequest, context: Context): Promise<
     );
     await reader.pass?.finish(); // a dry run sends nothing, and says no less
     return { bundle: { ...bundle, closure }, delivery };
+  } catch (error) {
+    throw reader.pass === undefined ? ofBundle(error) : error;
   } finally {
     await network?.close();
     await bundle.close();

@@ -7,6 +7,7 @@ import type { Context } from '../core/context.ts';
 import { BundleError, gravest } from '../core/errors.ts';
 import { isFolder } from '../files/look.ts';
 import { writeWhole } from '../files/write-whole.ts';
+import { inBundle } from '../opening/damaged.ts';
 import { type Audited, auditLayers, imagesHitBy } from '../opening/audit.ts';
 import { damageMapOf } from '../opening/damage.ts';
 import {
@@ -87,10 +88,11 @@ function failuresOf(bundle: SurveyedBundle, faults: readonly Fault[]): readonly 
 /** Where there are several parts, an image is called by its own as well. */
 function aboutImages(fault: Fault, bundle: SurveyedBundle): BundleError {
   const images = imagesHitBy(fault, bundle);
-  if (images.length === 0) return fault.error;
+  const error = inBundle(fault.error);
+  if (images.length === 0) return error;
   const isOne = bundle.labels.length === 1;
   const names = images.map(({ name, parts }) => (isOne ? name : `${name} (${parts.join(', ')})`));
-  return fault.error.about(`images ${names.join(', ')}`);
+  return error.about(`images ${names.join(', ')}`);
 }
 
 function reportFailures(

@@ -91,6 +91,22 @@ describeWith(['docker-registry'], 'a disk', () => {
       await rm(join(mounted, 'filler'));
     });
 
+    it('without the space for a layout is refused before anything is made', async () => {
+      fill(join(mounted, 'filler'));
+      const empty = join(mounted, 'empty');
+      await mkdir(empty);
+      const before = await readdir(mounted);
+      for (const layout of [empty, join(mounted, 'new', 'layout')]) {
+        const args = ['unpack', file, '--to', `oci:${layout}`, ...release.trust];
+        const ended = await bundle([...args, '--output', 'json']);
+        expect(ended).toMatchObject({ status: 26 });
+        expect(ended.stdout).toContain('not enough space');
+      }
+      expect(await readdir(mounted)).toEqual(before);
+      expect(await readdir(empty)).toEqual([]);
+      await rm(join(mounted, 'filler'));
+    });
+
     it('has no space in the volumes that are finished and stay', async () => {
       const set = (host: string): string[] => [
         ...packing(host, mounted),
@@ -125,6 +141,20 @@ describeWith(['docker-registry'], 'a disk', () => {
       expect(await bundle(packing(release.source.host, mounted))).toMatchObject({ status: 26 });
       await target.stop();
     });
+  });
+
+  it('that allows no file so large is named with the file, and no image is blamed', async () => {
+    const output = join(folder, 'limited');
+    const limited = ['sh', '-c', 'ulimit -f 1000 && exec "$@"', 'sh', process.execPath];
+    const args = packing(release.source.host, output);
+    const { status, stdout } = await (await startBundle(args, { folder }, limited)).ended;
+    expect(status).toBe(26);
+    const { error } = JSON.parse(stdout) as { error: Record<string, unknown> };
+    expect(error).toMatchObject({
+      message: `cannot write ${join(output, `${NAME}.partial`)}: EFBIG`,
+      hint: expect.stringContaining('ulimit -f') as string,
+    });
+    expect(error).not.toHaveProperty('subject');
   });
 
   describeWith(['gcc'], 'with a bad sector', () => {

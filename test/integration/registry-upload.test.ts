@@ -231,6 +231,18 @@ describeWith(['docker-registry'], 'uploads to a registry', () => {
     await expectThere(store, { descriptor, bytes });
   });
 
+  it('do not ask once more where the content is the same each time', async () => {
+    const { descriptor, bytes } = blobOf('steady');
+    const wrong = Buffer.from(bytes);
+    wrong[wrong.length - 1]! ^= 1;
+    const { store, events } = await wayTo(registry.url);
+    const again = (): never => expect.unreachable();
+    await expect(
+      store.push(descriptor, chunks(wrong), { again, isSteady: true }),
+    ).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
+    expect(events).toEqual([]);
+  });
+
   it('try a second time, and no third, what the registry finds wrong', async () => {
     const body = '{"errors":[{"code":"DIGEST_INVALID"}]}';
     const { proxy, store } = await wayTo(

@@ -55,6 +55,7 @@ export class BundleReader implements BundleContent {
   /** The files that are no blobs, by path. */
   readonly files: ReadonlyMap<string, Uint8Array>;
   readonly name: string;
+  readonly isSteady = true;
   readonly #parts: ReaderParts;
   /** Images by name, and by digest: of equal ones the first. */
   readonly #images = new Map<string, Descriptor>();

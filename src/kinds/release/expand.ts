@@ -127,7 +127,7 @@ async function payloadOf(
 ): Promise<ImageReferences> {
   const layers = manifest.kind === 'manifest' ? manifest.layers : [];
   const read = (): ReturnType<typeof readPayload> => readPayload(layers, store, { signal });
-  return parsePayload(await twiceIfWrong(read, `payload of ${name}`, observe)).references;
+  return parsePayload(await twiceIfWrong(store, read, `payload of ${name}`, observe)).references;
 }
 
 function checkVersion(found: string, asked: string | undefined): void {
@@ -161,7 +161,7 @@ async function imageConfig(
   const descriptor: Descriptor = image.manifest.config;
   const read = async (): Promise<Uint8Array> =>
     readVerified(store.fetch(descriptor, { signal }), descriptor);
-  const bytes = await twiceIfWrong(read, descriptor.digest, observe);
+  const bytes = await twiceIfWrong(store, read, descriptor.digest, observe);
   const config = parseStrictJson(bytes, 'image config');
   if (!isObject(config)) return { architecture: '', created: undefined };
   const created = typeof config['created'] === 'string' ? new Date(config['created']) : undefined;

@@ -29,6 +29,7 @@ const CHUNK_BYTES = 512 * 1024;
  */
 export class ImageLayout implements Store {
   readonly name: string;
+  readonly isSteady = true;
   readonly #dir: string;
   readonly #index: LayoutIndex;
   /** The subjects of the manifests that were read. */

@@ -154,7 +154,7 @@ export class RegistryRepository implements Store {
   async push(
     descriptor: Descriptor,
     content: ByteStream,
-    { signal, again, tag, restore, isAbsent = false }: PushOptions = {},
+    { signal, again, isSteady = false, tag, restore, isAbsent = false }: PushOptions = {},
   ): Promise<void> {
     const action = `push ${descriptor.digest} to ${this.name}${tag === undefined ? '' : `:${tag}`}`;
     if (isManifestType(descriptor.mediaType)) {
@@ -173,7 +173,8 @@ export class RegistryRepository implements Store {
     }
     const exists = (): Promise<boolean> => this.exists(descriptor, { ...(signal && { signal }) });
     if (!isAbsent && (await exists())) return;
-    await uploadBlob({ access: this.#access, descriptor, content, again, exists, action, signal });
+    const job = { access: this.#access, descriptor, content, again, isSteady, exists };
+    await uploadBlob({ ...job, action, signal });
   }
 
   async tag(descriptor: Descriptor, tag: string, { signal }: StoreOptions = {}): Promise<void> {

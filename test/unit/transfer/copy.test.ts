@@ -307,7 +307,7 @@ describe('copyImages', () => {
       await expect(copy(await two(), partial(), byPlace)).rejects.toMatchObject({
         code: 'DISK',
         side: 'target',
-        subject: 'image b',
+        subject: undefined,
       });
     });
 
@@ -400,7 +400,7 @@ describe('copyImages', () => {
       const image = await made('named', [], { ...last, place: 'entry' });
       const other = await made('twin', [configOf('named')]);
       const planned = await planOf([await made('a'), other, image]);
-      const fault = failing('DISK', (call) => call.what === what && isOf(held)(call.digest));
+      const fault = failing('REGISTRY', (call) => call.what === what && isOf(held)(call.digest));
       target.fault = fault;
       entry.fault = fault;
       // A loss is a failure of the source alone.
@@ -408,7 +408,7 @@ describe('copyImages', () => {
       const leaves = { incompleteParts: new Set<number>(), isLoss };
       for (const options of [{}, { leaves }]) {
         await expect(copy(planned, options, byPlace)).rejects.toMatchObject({
-          code: 'DISK',
+          code: 'REGISTRY',
           side: 'target',
           subject,
         });

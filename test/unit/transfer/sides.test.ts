@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { drain, streamOf } from '../../../src/core/bytes.ts';
 import { BundleError } from '../../../src/core/errors.ts';
-import { onSide, streamOn } from '../../../src/transfer/sides.ts';
+import { aboutImage, onSide, streamOn } from '../../../src/transfer/sides.ts';
 
 const detail = { hint: 'do this', expected: 'a', got: 'b', temporary: true, status: 129 } as const;
 
@@ -27,6 +27,14 @@ describe('the side of a failure', () => {
     const bug = new TypeError('a bug');
     expect(onSide(bug, 'source')).toBe(bug);
     expect(onSide(new BundleError('DISK', 'x'), 'source')).toMatchObject({ side: 'source' });
+  });
+
+  it('blames the image for all but a disk that cannot be written to', () => {
+    const subjectOf = (...[code, side]: readonly ['DISK' | 'REGISTRY', 'source' | 'target']) =>
+      aboutImage(new BundleError(code, 'x', { side }), 'a').subject;
+    expect(subjectOf('DISK', 'target')).toBeUndefined();
+    expect(subjectOf('DISK', 'source')).toBe('image a');
+    expect(subjectOf('REGISTRY', 'target')).toBe('image a');
   });
 
   it('is that of the stream that failed', async () => {

@@ -244,7 +244,7 @@ describe('twiceIfWrong', () => {
       if (times === 1) throw wrong;
       return times;
     };
-    expect(await twiceIfWrong(task, 'what', (event) => void events.push(event))).toBe(2);
+    expect(await twiceIfWrong({}, task, 'what', (event) => void events.push(event))).toBe(2);
     expect(events).toMatchObject([{ type: 'retried', what: 'what', attempt: 1 }]);
   });
 
@@ -257,8 +257,19 @@ describe('twiceIfWrong', () => {
       times += 1;
       throw error;
     };
-    await expect(twiceIfWrong(task, 'what', undefined)).rejects.toBe(error);
+    await expect(twiceIfWrong({}, task, 'what', undefined)).rejects.toBe(error);
     expect(times).toBe(expected);
+  });
+
+  it('does nothing again with a store that gives the same each time', async () => {
+    let times = 0;
+    const task = async (): Promise<void> => {
+      times += 1;
+      throw wrong;
+    };
+    const tell = (): never => expect.unreachable();
+    await expect(twiceIfWrong({ isSteady: true }, task, 'what', tell)).rejects.toBe(wrong);
+    expect(times).toBe(1);
   });
 });
 

@@ -20,6 +20,8 @@ export interface UploadJob {
   readonly content: ByteStream;
   /** Gives the content again, from a byte on. Without it a failure is the caller's to deal with. */
   readonly again: ((start: number) => ByteStream) | undefined;
+  /** What is given again is the same: wrong content is not asked for once more. */
+  readonly isSteady: boolean;
   /** Whether the repository holds the blob. */
   readonly exists: () => Promise<boolean>;
   /** In the infinitive, for messages. */
@@ -99,11 +101,11 @@ class Upload {
 
   /** After a failure: whether, after a pause, it is worth going on. */
   async recover(error: unknown, patience: Patience): Promise<boolean> {
-    const { again, action, signal } = this.#job;
+    const { again, isSteady, action, signal } = this.#job;
     if (again === undefined || signal?.aborted) return false;
     if (this.#portions?.brokeWith(error)) {
-      if (!hasCode(error, 'CONTENT_MISMATCH') || !this.#secondChances.delete('content'))
-        return false;
+      const isWrong = hasCode(error, 'CONTENT_MISMATCH');
+      if (!isWrong || isSteady || !this.#secondChances.delete('content')) return false;
       await this.cancel();
       this.#content.restart();
     } else if (!isTemporary(error)) return false;

@@ -1,0 +1,18 @@
+import { BundleError, hasCode } from '../core/errors.ts';
+
+/**
+ * A failure while a bundle was read: where its bytes are wrong, with what to do about a bundle.
+ * What is no `BundleError` stays as it is.
+ */
+export function ofBundle(error: unknown): unknown {
+  return error instanceof BundleError ? inBundle(error) : error;
+}
+
+/** The same for a failure that is known to be of this program. */
+export function inBundle(error: BundleError): BundleError {
+  if (!hasCode(error, 'CONTENT_MISMATCH') || error.side !== 'source') return error;
+  return error.withHint(
+    'Copy the bundle again from where it was made. If that cannot be done, list what is damaged ' +
+      'with bundle verify BUNDLE --damage FILE, and pack that with bundle pack … --repair FILE.',
+  );
+}

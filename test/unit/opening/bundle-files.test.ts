@@ -1,0 +1,40 @@
+import { spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { findBundleFiles } from '../../../src/opening/bundle-files.ts';
+
+describe('findBundleFiles', () => {
+  let folder: string;
+  const at = (name: string): string => join(folder, name);
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bundle-files-'));
+    // What is called like a bundle, and is none.
+    expect(spawnSync('mkfifo', [at('a.tar.zst')]).status).toBe(0);
+    await mkdir(at('b.tar.zst'));
+    await symlink(at('nowhere'), at('c.tar.zst'));
+    await symlink(at('d.tar.zst'), at('d.tar.zst'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it('takes files alone for bundles, and links to files', async () => {
+    await writeFile(at('kept'), '');
+    await symlink(at('kept'), at('z.tar.zst'));
+    const found = await findBundleFiles([folder]);
+    expect(found).toMatchObject({ path: at('z.tar.zst'), files: [at('z.tar.zst')] });
+  });
+
+  it('takes files alone for volumes of a set', async () => {
+    await writeFile(at('set.tar.zst.001'), '');
+    await mkdir(at('set.tar.zst.002'));
+    const { files } = await findBundleFiles([at('set.tar.zst.001')]);
+    expect(files).toEqual([at('set.tar.zst.001')]);
+  });
+
+  it('finds no bundle where there is no file', async () => {
+    await expect(findBundleFiles([folder])).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
