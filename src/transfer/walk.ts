@@ -9,7 +9,7 @@ import { isManifestType } from '../core/media-types.ts';
 import type { ReadOnlyStore } from '../core/store.ts';
 import type { ImageRequest, ManifestTree, WalkedImage } from './image.ts';
 import { checkMetadataSize } from './plan.ts';
-import { readVerified, twiceIfWrong } from './verified.ts';
+import { mismatch, readVerified, twiceIfWrong } from './verified.ts';
 
 export interface WalkOptions {
   /** Requests at a time. */
@@ -50,12 +50,15 @@ export class ManifestWalker {
     }
   }
 
-  #tree(descriptor: Descriptor, store: ReadOnlyStore, depth: number): Promise<ManifestTree> {
-    let tree = this.#seen.get(descriptor.digest);
-    if (tree === undefined) {
-      tree = this.#fetchTree(descriptor, store, depth);
-      this.#seen.set(descriptor.digest, tree);
+  async #tree(descriptor: Descriptor, store: ReadOnlyStore, depth: number): Promise<ManifestTree> {
+    const known = this.#seen.get(descriptor.digest);
+    if (known !== undefined) {
+      const tree = await known;
+      checkListing(descriptor, tree);
+      return tree;
     }
+    const tree = this.#fetchTree(descriptor, store, depth);
+    this.#seen.set(descriptor.digest, tree);
     return tree;
   }
 
@@ -97,5 +100,21 @@ export class ManifestWalker {
       manifest,
       children,
     };
+  }
+}
+
+/**
+ * A manifest is read once, but each place that lists it has to tell the truth.
+ * @throws BundleError CONTENT_MISMATCH for another size, UNSUPPORTED_CONTENT for another type.
+ */
+function checkListing(listed: Descriptor, { descriptor: { mediaType, size } }: ManifestTree): void {
+  if (listed.size !== size) throw mismatch(listed, 'size', `${listed.size} bytes`, `${size} bytes`);
+  if (isManifestType(listed.mediaType) && listed.mediaType !== mediaType) {
+    throw new BundleError(
+      'UNSUPPORTED_CONTENT',
+      `the type of the manifest ${listed.digest} is ${mediaType}, ` +
+        `but it is also listed as ${listed.mediaType}`,
+      { expected: listed.mediaType, got: mediaType },
+    );
   }
 }

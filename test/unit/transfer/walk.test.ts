@@ -72,6 +72,26 @@ describe('ManifestWalker', () => {
     });
   });
 
+  it.each([
+    ['another size', 'CONTENT_MISMATCH', { size: 3 }],
+    ['another type', 'UNSUPPORTED_CONTENT', { mediaType: OCI_INDEX }],
+  ])('refuses an index that lists with %s what is known already', async (_, code, wrong) => {
+    const manifest = await image('one', []);
+    const index = imageIndex(OCI_INDEX, [
+      {
+        manifest: { ...manifest, descriptor: { ...manifest.descriptor, ...wrong } },
+        architecture: 'amd64',
+      },
+    ]);
+    await keep(store.inner, index);
+    const walker = new ManifestWalker({ concurrency: 1 });
+    await walker.walkOne(request('right', manifest));
+    await expect(walker.walkOne(request('odd', index))).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining('image odd') as string,
+    });
+  });
+
   it('follows indexes in indexes, but not for ever', async () => {
     let top = await image('bottom', [layerOf('x')]);
     for (let depth = 1; depth <= MAX_INDEX_DEPTH; depth += 1) {
