@@ -45,10 +45,14 @@ export async function drain(content: ByteStream, observe?: (bytes: number) => vo
 
 /** Characters that are gathered before they become bytes. */
 const PIECE = 256 * 1024;
+/** Bytes of address space for a text at first; memory is taken when it is filled. */
+const TEXT_ROOM = 64 * 1024 * 1024;
 
 /** A long text that becomes bytes while it is made, so that it is in memory once. */
 export class TextPieces {
-  readonly #pieces: Uint8Array[] = [];
+  // It grows where it is: pieces beside the whole would double the memory that a long list takes.
+  #memory = new ArrayBuffer(0, { maxByteLength: TEXT_ROOM });
+  #length = 0;
   #text = '';
 
   add(text: string): void {
@@ -59,12 +63,23 @@ export class TextPieces {
   /** All of it, in UTF-8. */
   bytes(): Uint8Array {
     this.#flush();
-    return Buffer.concat(this.#pieces);
+    return new Uint8Array(this.#memory, 0, this.#length);
   }
 
   #flush(): void {
-    this.#pieces.push(Buffer.from(this.#text));
+    const bytes = Buffer.from(this.#text);
     this.#text = '';
+    const end = this.#length + bytes.length;
+    if (end > this.#memory.maxByteLength) this.#move(2 * end);
+    this.#memory.resize(end);
+    new Uint8Array(this.#memory).set(bytes, this.#length);
+    this.#length = end;
+  }
+
+  #move(room: number): void {
+    const text = new Uint8Array(this.#memory);
+    this.#memory = new ArrayBuffer(text.length, { maxByteLength: room });
+    new Uint8Array(this.#memory).set(text);
   }
 }
 

@@ -65,7 +65,8 @@ export function parseManifest(bytes: Uint8Array, announced?: string): Manifest {
     const manifests = asArray(document['manifests'], 'manifests').map((entry, index) => {
       const what = `manifests[${index}]`;
       const platform = parsePlatform(asObject(entry, what)['platform']);
-      return { ...parseDescriptor(entry, what), ...(platform && { platform }) };
+      const { mediaType: type, digest, size } = parseDescriptor(entry, what);
+      return { mediaType: type, digest, size, ...(platform && { platform }) };
     });
     return { kind: 'index', mediaType, manifests, ...(subject && { subject }) };
   }

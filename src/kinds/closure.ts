@@ -60,9 +60,6 @@ export function labelsOf(
 function bundledImage(image: PlannedImage): BundledImage {
   const { name, role, descriptor, source, tags, subject, parts } = image;
   const { mediaType, digest, size } = descriptor;
-  return {
-    ...{ name, role, digest, size, mediaType, source, tags },
-    ...(subject !== undefined && { subject }),
-    parts,
-  };
+  const attached = subject !== undefined && { subject };
+  return { name, role, digest, size, mediaType, source, tags, ...attached, parts };
 }

@@ -4,12 +4,15 @@ import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
 import { MAX_INDEX_DEPTH } from '../core/limits.ts';
-import { parseManifest } from '../core/manifest.ts';
+import { type Manifest, parseManifest } from '../core/manifest.ts';
 import { isManifestType } from '../core/media-types.ts';
 import type { ReadOnlyStore } from '../core/store.ts';
 import type { ImageRequest, ManifestTree, WalkedImage } from './image.ts';
 import { checkMetadataSize } from './plan.ts';
 import { mismatch, readVerified, twiceIfWrong } from './verified.ts';
+
+/** Bytes of a block of manifests, which are all kept equally long. */
+const BLOCK = 1024 * 1024;
 
 export interface WalkOptions {
   /** Requests at a time. */
@@ -25,6 +28,10 @@ export interface WalkOptions {
 export class ManifestWalker {
   readonly #options: WalkOptions;
   readonly #seen = new Map<Digest, Promise<ManifestTree>>();
+  /** Configs and layers, each kept once: most images stand on the same few. */
+  readonly #blobs = new Map<Digest, Descriptor>();
+  /** What is left of the block that manifests are put into. */
+  #block = new Uint8Array(0);
   /** Bytes of all manifests, as they were announced. */
   #size = 0;
 
@@ -78,8 +85,8 @@ export class ManifestWalker {
     const { signal, observe } = this.#options;
     const read = async (): Promise<Uint8Array> =>
       readVerified(store.fetch(descriptor, { ...(signal && { signal }) }), descriptor);
-    const bytes = await twiceIfWrong(store, read, descriptor.digest, observe);
-    const manifest = parseManifest(bytes, descriptor.mediaType);
+    const bytes = this.#packed(await twiceIfWrong(store, read, descriptor.digest, observe));
+    const manifest = this.#sharing(parseManifest(bytes, descriptor.mediaType));
     const children: ManifestTree[] = [];
     if (manifest.kind === 'index') {
       for (const child of manifest.manifests) {
@@ -100,6 +107,27 @@ export class ManifestWalker {
       manifest,
       children,
     };
+  }
+
+  /** The bytes in one block with others: memory of its own costs each small one 400 bytes more. */
+  #packed(bytes: Uint8Array): Uint8Array {
+    if (bytes.length > this.#block.length)
+      this.#block = new Uint8Array(Math.max(BLOCK, bytes.length));
+    const packed = this.#block.subarray(0, bytes.length);
+    this.#block = this.#block.subarray(bytes.length);
+    packed.set(bytes);
+    return packed;
+  }
+
+  #sharing(manifest: Manifest): Manifest {
+    if (manifest.kind === 'index') return manifest;
+    const shared = (blob: Descriptor): Descriptor => {
+      const known = this.#blobs.get(blob.digest);
+      if (known === undefined) this.#blobs.set(blob.digest, blob);
+      const isSame = known?.size === blob.size && known.mediaType === blob.mediaType;
+      return isSame ? known : blob;
+    };
+    return { ...manifest, config: shared(manifest.config), layers: manifest.layers.map(shared) };
   }
 }
 

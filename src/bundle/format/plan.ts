@@ -190,12 +190,10 @@ export function planBundle(
     };
   });
   const portions = layerPortions(layouts.entries(), firstLayer, layerEntries.length);
-  const layers = layerEntries.map((entry, index) => ({
-    ...entry,
-    ...contents.blobs[index]!,
-    mtime,
-    portions: portions[index]!,
-  }));
+  const layers = layerEntries.map(({ path, size }, index): PlannedLayer => {
+    const { descriptor, store, image } = contents.blobs[index]!;
+    return { path, size, mtime, portions: portions[index]!, descriptor, store, image };
+  });
   return {
     bundleDigest,
     volumes,
