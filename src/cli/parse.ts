@@ -38,6 +38,20 @@ const COMMANDS: readonly Command[] = [
 ];
 const TRUST_COMMANDS: readonly Command[] = [trustAddCommand, trustListCommand, trustRemoveCommand];
 const HELP_WIDTH = 100;
+/**
+ * yargs calls an option by its bare name, and counts "non-option arguments". Its types know only
+ * texts without a plural.
+ */
+const YARGS_TEXTS = {
+  'Missing required argument: %s': {
+    one: 'a required option is missing: --%s',
+    other: 'required options are missing: %s',
+  },
+  'Not enough non-option arguments: got %s, need at least %s': {
+    one: 'an argument is missing: %s given, at least %s needed',
+    other: 'an argument is missing: %s given, at least %s needed',
+  },
+};
 /** Stands for a lone `-` while yargs reads the command line: it loses one among positionals. */
 const DASH = '\0-';
 const EXAMPLES: Command['examples'] = [
@@ -82,6 +96,7 @@ export async function parseCommandLine(
     .scriptName('bundle')
     .usage(introduce('bundle COMMAND', 'Carries OpenShift releases across an air gap.', EXAMPLES))
     .locale('en')
+    .updateStrings(YARGS_TEXTS as unknown as Record<string, string>)
     .version(VERSION)
     .help()
     .alias('h', 'help')
@@ -122,7 +137,7 @@ export async function parseCommandLine(
   if (failure !== undefined) {
     const named = [...COMMANDS.map(nameOf), 'trust'].find((name) => argv.includes(name));
     throw new BundleError('USAGE', failure.message.replace(/\s*\n\s*/g, ' ').trim(), {
-      hint: `bundle ${named === undefined ? '' : `${named} `}--help shows the options.`,
+      hint: `bundle ${named === undefined ? '' : `${named} `}--help shows the arguments and options.`,
     });
   }
   const [usage = ''] = output.split('\n', 1);

@@ -105,7 +105,7 @@ export type Notice =
       readonly lost: number;
     }
   | { readonly code: 'damage-map-not-written'; readonly cause: string }
-  /** The tags of the target could not be listed, so nobody knows whether it holds something newer. */
+  /** The tags of the target could not be listed, so nobody knows whether it has newer things. */
   | { readonly code: 'newer-not-known'; readonly target: string; readonly cause: string }
   /** The target holds newer things of a kind than what is delivered. */
   | {

@@ -232,7 +232,7 @@ function checkSubject({ request, tree }: WalkedImage): void {
       expected: request.subject,
       got: subject ?? 'no subject',
       subject: request.name,
-      hint: `The list of ${request.store.name} is wrong: do not use --referrers with that registry.`,
+      hint: `The list of ${request.store.name} is wrong: do not use --referrers with it.`,
     },
   );
 }

@@ -69,7 +69,7 @@ async function bundlesIn(folder: string): Promise<readonly BundleFiles[]> {
   throw new BundleError('NOT_FOUND', `${folder} holds no bundle`, {
     hint:
       partial === undefined
-        ? 'A bundle is called like ocp-4.17.3-x86_64.tar.zst.'
+        ? 'The file of a bundle has a name such as ocp-4.17.3-x86_64.tar.zst.'
         : `${partial} was not finished: run the same bundle pack again.`,
   });
 }

@@ -10,7 +10,10 @@ export function noticeText(notice: Notice): string {
         notice.cause
       );
     case 'made-signing-key':
-      return `made a signing key for you: ${notice.path} (${notice.algorithm}, key id ${notice.keyId})`;
+      return (
+        `made a signing key for you: ${notice.path} ` +
+        `(${notice.algorithm}, key id ${notice.keyId})`
+      );
     case 'split-for-fat32':
       return (
         `${notice.folder} has a FAT file system, which cannot hold a file of this size: ` +
@@ -22,7 +25,10 @@ export function noticeText(notice: Notice): string {
         'use UDF for discs'
       );
     case 'kept-of-earlier-run':
-      return `kept ${formatBytes(notice.bytes)} of an earlier run: ${notice.layers} configs and layers`;
+      return (
+        `kept ${formatBytes(notice.bytes)} of an earlier run: ` +
+        `${notice.layers} configs and layers`
+      );
     case 'can-be-continued':
       return `finished work is kept in ${notice.folder}: run the same command again to continue`;
     case 'volumes-written-earlier':

@@ -31,7 +31,8 @@ export function packReport(report: PackReport): Outcome {
 function packedText(report: PackReport): string {
   const { path, size, bundleDigest, signer, closure, kept, before, left } = report;
   const verify = `bundle verify ${shellWord(dirname(path))} --bundle-digest ${hexOf(bundleDigest)}`;
-  const checkSums = `(cd ${shellWord(dirname(path))} && sha256sum -c ${shellWord(`${basename(path, BUNDLE_SUFFIX)}.sha256`)})`;
+  const sums = shellWord(`${basename(path, BUNDLE_SUFFIX)}.sha256`);
+  const checkSums = `(cd ${shellWord(dirname(path))} && sha256sum -c ${sums})`;
   return [
     facts([
       ['packed', `${path} (${formatBytes(size)}, ${size} bytes)`],
@@ -44,7 +45,8 @@ function packedText(report: PackReport): string {
     '',
     ...(left > 0
       ? [
-          `${left === 1 ? '1 volume is' : `${left} volumes are`} left to write: put in another medium, and run the same command again.`,
+          `${left === 1 ? '1 volume is' : `${left} volumes are`} left to write: ` +
+            'put in another medium, and run the same command again.',
           '',
         ]
       : []),

@@ -85,7 +85,9 @@ class Tally {
   toString(): string {
     const seconds = (performance.now() - this.#since) / 1000;
     const rate = seconds > 0.5 ? this.#movedBytes / seconds : 0;
-    const amount = `${this.#doneBlobs} of ${this.#blobs} blobs, ${formatBytes(this.#doneBytes)} of ${formatBytes(this.#bytes)}`;
+    const amount =
+      `${this.#doneBlobs} of ${this.#blobs} blobs, ` +
+      `${formatBytes(this.#doneBytes)} of ${formatBytes(this.#bytes)}`;
     if (rate <= 0) return amount;
     return (
       `${amount}, ${formatBytes(rate)}/s, ` +
