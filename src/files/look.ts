@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { lstat, stat } from 'node:fs/promises';
 
 import { BundleError, diskError, systemCode } from '../core/errors.ts';
 
@@ -22,6 +22,16 @@ export async function isFolder(path: string): Promise<boolean> {
  */
 export async function isRegular(path: string): Promise<boolean> {
   return (await ifThere(lookAt(path), ['ELOOP']))?.isFile() ?? false;
+}
+
+/** Whether a symbolic link is there, wherever it leads. @throws BundleError DISK */
+export async function isLink(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isSymbolicLink();
+  } catch (error) {
+    if (NOTHING_THERE.includes(systemCode(error) ?? '')) return false;
+    throw diskError('look at', path, error);
+  }
 }
 
 /** Bytes of a file; `undefined` for one that is not there. @throws BundleError DISK */

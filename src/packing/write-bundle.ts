@@ -4,15 +4,15 @@ import { stemOf, volumeNames } from '../bundle/format/names.ts';
 import type { BundlePlan } from '../bundle/format/plan.ts';
 import type { FinishedVolume } from '../bundle/writing/writer.ts';
 import { utf8 } from '../core/bytes.ts';
-import { hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { RateLimit } from '../transfer/rate.ts';
 import { readAhead } from '../transfer/read-ahead.ts';
-import { ifThere, isFolder, isThere } from '../files/look.ts';
-import { isFileThere, noFile, PARTIAL_SUFFIX, removeFile } from '../files/own-file.ts';
+import { ifThere } from '../files/look.ts';
+import { removeFile } from '../files/own-file.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import { readSmallFile } from '../files/small-file.ts';
-import { type BegunFile, checkCut, removeBegun } from './resume/begun.ts';
+import { besideFiles } from './beside-files.ts';
+import { type BegunFile, checkCut, refuseForeign, removeBegun } from './resume/begun.ts';
 import type { Context } from '../core/context.ts';
 import { checkSpace, type Space } from '../files/space.ts';
 import { resume } from './resume/resume.ts';
@@ -65,6 +65,8 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
   const { path, plan, begun, only } = request;
   const { signal, observe, concurrency } = context;
   const names = volumeNames(path, plan.volumes.length);
+  await refuseForeign(begun);
+  const beside = await besideFiles(request);
   await checkCut(path, begun, plan);
   await checkVolumeSize(request);
   const needed = plan.volumes
@@ -80,7 +82,6 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
   await rememberVolumeSize(request);
 
   const volumes: FinishedVolume[] = [];
-  const beside = await besideFiles(request);
   const finished = async (volume: FinishedVolume): Promise<void> => {
     volumes.push(volume);
     await beside(volume);
@@ -114,41 +115,6 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
   const isWhole =
     volumes.length === names.length && volumes.every(({ wasFinished }) => wasFinished);
   return { volumes, space, kept: { ...kept, finished: isWhole } };
-}
-
-/**
- * Beside the bundle: what `sha256sum -c` wants, a line for each file that is finished, and the key
- * that signed it.
- * @returns what is to be called with each file that is finished.
- */
-async function besideFiles({
-  path,
-  publicKey,
-  before,
-}: WriteRequest): Promise<(volume: Pick<FinishedVolume, 'path' | 'digest'>) => Promise<void>> {
-  const folder = dirname(path);
-  const besides = {
-    sums: join(folder, `${stemOf(path)}.sha256`),
-    key: join(folder, `${stemOf(path)}.pub`),
-  };
-  // Checked now, so that a pack does not fail at its very end.
-  for (const beside of Object.values(besides)) {
-    await isFileThere(`${beside}${PARTIAL_SUFFIX}`);
-    if (await isFolder(beside)) throw noFile(beside, 'a folder');
-  }
-  const lines: string[] = [];
-  const lineOf = ({ path: volume, digest }: Pick<FinishedVolume, 'path' | 'digest'>): string =>
-    `${hexOf(digest)}  ${basename(volume)}\n`;
-  for (const volume of before) {
-    if (await isThere(join(folder, basename(volume.path)))) lines.push(lineOf(volume));
-  }
-  let hasKey = false;
-  return async (volume) => {
-    lines.push(lineOf(volume));
-    await writeWhole(besides.sums, lines.join(''), LOCKED);
-    if (!hasKey) await writeWhole(besides.key, publicKey, LOCKED);
-    hasKey = true;
-  };
 }
 
 /** The first volume does not say how long it will be while it is unfinished: this file does. */

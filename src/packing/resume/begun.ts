@@ -4,6 +4,7 @@ import { BundleFile } from '../../bundle/reading/file.ts';
 import { refuseFault } from '../../bundle/reading/fault.ts';
 import { piecesIn } from '../../bundle/reading/found-volumes.ts';
 import { type FoundHead, readFrontHead, readHeadCopy } from '../../bundle/reading/head.ts';
+import { beginsAsVolume, FRAME_MAGIC_BYTES } from '../../bundle/format/frames.ts';
 import { bundleOfName, volumeNames } from '../../bundle/format/names.ts';
 import type { BundlePlan, Seal } from '../../bundle/format/plan.ts';
 import type { Cut } from '../../bundle/format/tail.ts';
@@ -50,6 +51,29 @@ export async function findBegun(path: string): Promise<readonly BegunFile[]> {
   });
   for (const file of files) await isFileThere(file.path);
   return files.sort((a, b) => a.number - b.number || Number(a.isFinished) - Number(b.isFinished));
+}
+
+/**
+ * An unfinished file is written again unless it has a whole head. One that does not even begin as
+ * this program's do may be somebody's own.
+ * @throws BundleError USAGE
+ */
+export async function refuseForeign(files: readonly BegunFile[]): Promise<void> {
+  for (const { path, isFinished } of files) {
+    if (isFinished || beginsAsVolume(await startOf(path))) continue;
+    throw new BundleError('USAGE', `${path} exists already, and is no part of a bundle`, {
+      hint: HINT,
+    });
+  }
+}
+
+async function startOf(path: string): Promise<Uint8Array> {
+  const file = await BundleFile.open(path);
+  try {
+    return await file.readUpTo(0, FRAME_MAGIC_BYTES);
+  } finally {
+    await file.close();
+  }
 }
 
 /**
