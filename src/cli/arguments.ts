@@ -10,10 +10,10 @@ export function text(args: Arguments, name: string): string | undefined {
   const value = args[name];
   if (value === undefined) return undefined;
   if (typeof value === 'string' && value !== '') return value;
-  throw new BundleError(
-    'USAGE',
-    Array.isArray(value) ? `--${name} was given more than once` : `${shown(name)} needs a value`,
-  );
+  if (!Array.isArray(value)) throw needsValue(name);
+  throw new BundleError('USAGE', `--${name} was given more than once`, {
+    hint: 'Give it once.',
+  });
 }
 
 export function requiredText(args: Arguments, name: string): string {
@@ -28,7 +28,13 @@ export function texts(args: Arguments, name: string): readonly string[] {
   const list: unknown[] = Array.isArray(value) ? value : [value];
   return list.map((item) => {
     if (typeof item === 'string' && item !== '') return item;
-    throw new BundleError('USAGE', `${shown(name)} needs a value`);
+    throw needsValue(name);
+  });
+}
+
+function needsValue(name: string): BundleError {
+  return new BundleError('USAGE', `${shown(name)} needs a value`, {
+    hint: 'It is empty. If it comes from a variable of the shell, check that this is set.',
   });
 }
 
@@ -46,14 +52,22 @@ export function digest(args: Arguments, name: string): Digest | undefined {
   if (value === undefined) return undefined;
   const canonical = asDigest(value);
   if (canonical !== undefined) return canonical;
-  throw new BundleError('USAGE', `--${name} needs a SHA-256 digest, not ${value}`, {
+  throw notADigest(name, value);
+}
+
+function notADigest(name: string, value: string): BundleError {
+  return new BundleError('USAGE', `--${name}: ${value} is not a SHA-256 digest`, {
     hint: 'Give its 64 hex digits, with sha256: in front or without.',
   });
 }
 
 /** The names of parts: a digest may be given as its 64 hex digits alone. */
 export function partNames(args: Arguments, name: string): readonly string[] {
-  return texts(args, name).map((value) => asDigest(value) ?? value);
+  return texts(args, name).map((value) => {
+    const canonical = asDigest(value);
+    if (canonical === undefined && value.includes(':')) throw notADigest(name, value);
+    return canonical ?? value;
+  });
 }
 
 function asDigest(text: string): Digest | undefined {

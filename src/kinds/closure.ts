@@ -38,15 +38,21 @@ export function contentsOf(name: string, { parts, content }: Closure): BundleCon
  */
 export function selectParts({ parts, content }: Closure, wanted: readonly string[]): Closure {
   if (wanted.length === 0) return { parts, content };
-  for (const name of wanted) {
-    if (parts.some(({ names }) => names.includes(name))) continue;
-    throw new BundleError('NOT_FOUND', `the bundle does not hold ${name}`, {
-      expected: name,
+  const lacking = missingParts(parts, wanted);
+  if (lacking.length > 0) {
+    const missing = lacking.join(', ');
+    throw new BundleError('NOT_FOUND', `the bundle does not hold ${missing}`, {
+      expected: missing,
       got: parts.map(({ label }) => label).join(', '),
       hint: 'Name one of the parts that it holds, by version, version and architecture, or digest.',
     });
   }
   return closureOf(parts.filter(({ names }) => wanted.some((name) => names.includes(name))));
+}
+
+/** Those of some names that no part has. */
+export function missingParts(parts: readonly Part[], wanted: readonly string[]): readonly string[] {
+  return wanted.filter((name) => parts.every(({ names }) => !names.includes(name)));
 }
 
 /** How the parts are called that an image belongs to. */

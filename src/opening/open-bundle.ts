@@ -10,7 +10,7 @@ import { SealedBundle } from '../bundle/reading/sealed.ts';
 import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
-import type { Closure } from '../kinds/closure.ts';
+import { type Closure, missingParts } from '../kinds/closure.ts';
 import { type BundleFiles, findBundleFiles } from './bundle-files.ts';
 import { type Derivation, deriveParts, labelOf, refusedPatch, unknownParts } from './derive.ts';
 import { type CheckedPatch, checkedPatch, checkPatch, PatchedBundle } from './patched.ts';
@@ -234,8 +234,9 @@ function checkName(path: string, name: string): void {
 }
 
 function checkExpected({ parts }: Closure, expected: readonly string[]): void {
-  const missing = expected.find((name) => parts.every(({ names }) => !names.includes(name)));
-  if (missing === undefined) return;
+  const lacking = missingParts(parts, expected);
+  if (lacking.length === 0) return;
+  const missing = lacking.join(', ');
   const held = parts.map(({ label }) => label).join(', ');
   throw new BundleError('NOT_THE_EXPECTED_BUNDLE', `the bundle holds ${held}, not ${missing}`, {
     expected: missing,

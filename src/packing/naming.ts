@@ -40,6 +40,11 @@ export function nameOf(request: NameRequest, output: Output, { parts }: Closure)
       hint: 'It holds parts of several kinds: choose a name with --name.',
     });
   }
+  if (/\.patch$/i.test(name)) {
+    throw new BundleError('USAGE', `${name} is the name of a patch, not of a bundle`, {
+      hint: 'Choose a name that does not end with .patch.',
+    });
+  }
   if (looksLikeAnother(name, usual)) {
     throw new BundleError('USAGE', `${name} looks like the name of another bundle`, {
       expected: usual,

@@ -32,8 +32,8 @@ export function checkName(name: string): void {
   if (isBundleName(name)) return;
   throw new BundleError('USAGE', `${JSON.stringify(name)} cannot be the name of a bundle`, {
     hint:
-      'A name begins with a letter, a digit or _, and has at most 128 letters, digits, ' +
-      'and characters of . _ + = -.',
+      'A name begins with a letter, a digit or _, not with a dot or a dash, and has at most 128 ' +
+      'letters, digits, and characters of . _ + = -.',
   });
 }
 

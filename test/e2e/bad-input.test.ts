@@ -295,6 +295,23 @@ describeWith(['docker-registry'], 'bad input to', () => {
       }
     });
 
+    it('for what is meant to be a digest, and is none: 2', async () => {
+      const hex = 'a'.repeat(64);
+      const digests = [`sha256:${hex.toUpperCase()}`, 'sha256:5fd3', `sha512:${hex}`, `:${hex}`];
+      for (const digest of digests) {
+        const args = ['pack', digest, ...fetching, '-o', path('mistyped')];
+        const { status, code, message } = await failure(args);
+        expect({ status, code }).toEqual({ status: 2, code: 'USAGE' });
+        expect(message).toContain('digest');
+      }
+    });
+
+    it('for an empty VERSION: 2, with a word on what may be empty', async () => {
+      const { status, message, hint } = await failure(['pack', '', ...fetching, '-o', path('x')]);
+      expect({ status, message }).toEqual({ status: 2, message: 'VERSION needs a value' });
+      expect(hint).toContain('variable');
+    });
+
     it('under a --name: it is the name of the file, and no other than that of -o', async () => {
       const folder = path('by-name');
       const args = ['pack', VERSION, '--name', 'monday', ...fetching];
@@ -401,13 +418,15 @@ describeWith(['docker-registry'], 'bad input to', () => {
       expect(await run(file)).toMatchObject({ status: 22 });
     });
 
-    it('of another version than one of those that were expected: 21, with both', async () => {
-      expect(await run(medium, ['--expect', VERSION, '--expect', '4.17.4'])).toMatchObject({
+    it('of another version than one of those that were expected: 21, with all of them', async () => {
+      const expected = [VERSION, '4.17.4', '4.17.5'].flatMap((version) => ['--expect', version]);
+      expect(await run(medium, expected)).toMatchObject({
         status: 21,
         code: 'NOT_THE_EXPECTED_BUNDLE',
-        expected: '4.17.4',
+        expected: '4.17.4, 4.17.5',
         got: `${VERSION} for x86_64`,
       });
+      expect(await run(medium, ['--expect', 'sha256:5fd3'])).toMatchObject({ status: 2 });
     });
 
     it.each(['ocp-4.17.4-x86_64.tar.zst', 'monday.tar.zst', `${NAME}-2.tar.zst`, 'ocp.zst'])(

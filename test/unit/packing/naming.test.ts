@@ -100,6 +100,14 @@ describe('a bundle is called', () => {
     expect(() => nameOf({ parts, name }, folder, found('4.17.3'))).toThrow(usage);
   });
 
+  it.each(['november.1a2b3c4d.patch', 'november.patch', 'NOVEMBER.PATCH'])(
+    'but not %s, which reads like a patch',
+    (name) => {
+      expect(() => nameOf({ parts, name }, folder, found('4.17.3'))).toThrow(usage);
+      expect(() => nameOf({ parts }, file(name), found('4.17.3'))).toThrow(usage);
+    },
+  );
+
   it('but not two names at once', () => {
     expect(() => nameOf({ parts, name: 'a' }, file('b'), found('4.17.3'))).toThrow(usage);
   });
