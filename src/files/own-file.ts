@@ -1,6 +1,7 @@
 import { constants, type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 
 import { BundleError, diskError, systemCode, writeError } from '../core/errors.ts';
+import { isFolder, isRegular, isThere } from './look.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, O_NONBLOCK } = constants;
 
@@ -63,6 +64,16 @@ export async function isFileThere(path: string): Promise<boolean> {
     if (systemCode(error) === 'ENOENT') return false;
     throw error instanceof BundleError ? error : diskError('look at', path, error);
   }
+}
+
+/**
+ * Makes sure that a file may take a name: nothing is lost but a file or a link. A device, a pipe
+ * or a folder of that name, also at the end of a link, is somebody's.
+ * @throws BundleError DISK
+ */
+export async function checkReplaceable(path: string): Promise<void> {
+  if (await isFolder(path)) throw noFile(path, 'a folder');
+  if ((await isThere(path)) && !(await isRegular(path))) throw noFile(path, 'no file');
 }
 
 /** The error for something else at the place of a file of this program. */

@@ -5,8 +5,8 @@ import type { FinishedVolume } from '../bundle/writing/writer.ts';
 import { utf8 } from '../core/bytes.ts';
 import { hexOf } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
-import { isFolder, isLink, isRegular, isThere } from '../files/look.ts';
-import { isFileThere, noFile, PARTIAL_SUFFIX } from '../files/own-file.ts';
+import { isLink, isRegular, isThere } from '../files/look.ts';
+import { checkReplaceable, isFileThere, PARTIAL_SUFFIX } from '../files/own-file.ts';
 import { readSmallFile } from '../files/small-file.ts';
 import { writeWhole } from '../files/write-whole.ts';
 
@@ -56,7 +56,7 @@ export async function besideFiles({
   };
   for (const beside of [sums, key]) {
     await isFileThere(`${beside.path}${PARTIAL_SUFFIX}`);
-    if (await isFolder(beside.path)) throw noFile(beside.path, 'a folder');
+    await checkReplaceable(beside.path);
     if (!(await isOwn(beside))) throw foreign(beside);
   }
   const lines: string[] = [];

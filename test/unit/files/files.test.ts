@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
-import { link, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { execFile, spawnSync } from 'node:child_process';
+import { link, lstat, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -136,6 +136,25 @@ describe('files', () => {
     await Promise.all(texts.map((text) => writeWhole(path, text)));
     expect(texts).toContain(await readFile(path, 'utf8'));
     expect(await listFolder(written)).toEqual(['list']);
+  });
+
+  it('do not take the place of a pipe or a device, nor of what a link leads to', async () => {
+    const [pipe, toPipe] = [join(folder, 'their pipe'), join(folder, 'to their pipe')];
+    const [note, toNote] = [join(folder, 'their note'), join(folder, 'to their note')];
+    expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
+    await symlink(pipe, toPipe);
+    await writeFile(note, 'mine');
+    await symlink(note, toNote);
+    for (const path of [pipe, toPipe])
+      await expect(writeWhole(path, 'text')).rejects.toMatchObject({
+        code: 'DISK',
+        got: 'no file',
+      });
+    expect((await lstat(pipe)).isFIFO()).toBe(true);
+    expect((await lstat(toPipe)).isSymbolicLink()).toBe(true);
+    await writeWhole(toNote, 'text');
+    expect(await readFile(toNote, 'utf8')).toBe('text');
+    expect(await readFile(note, 'utf8')).toBe('mine');
   });
 
   it('are made anew, so that whatever else has the same content keeps it', async () => {
