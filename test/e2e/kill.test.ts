@@ -6,10 +6,15 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { digestOf, hexOf } from '../../src/core/digest.ts';
 import { MANIFEST_TYPES } from '../../src/core/media-types.ts';
+import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
 import { type Ended, runBundle, startBundle } from '../support/bundle-process.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { describeWith } from '../support/needs.ts';
-import { type PackableRelease, packableRelease } from '../support/packable-release.ts';
+import {
+  makeReleaseIn,
+  type PackableRelease,
+  packableRelease,
+} from '../support/packable-release.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 
 /**
@@ -22,18 +27,21 @@ const MINUTE = 60_000;
  * One window: what is fetched ahead, wherever on the way it is, and what is fetched again to go on.
  */
 const LOST_AT_MOST = 64 * 1024 * 1024;
-const RELEASE_TAG = '4.17.3-x86_64';
-const NAME = `ocp-${RELEASE_TAG}`;
+/** A release, a light z-stream of it, and one that was built anew. */
+const VERSIONS = ['4.17.3', '4.17.4', '4.17.5'] as const;
+const NAME = 'ocp-4.17.3..4.17.5-x86_64';
 
 describeWith(['docker-registry'], 'killed at any moment', () => {
   let release: PackableRelease;
   let folder: string;
+  let others: readonly string[];
   /** Where everything that an undisturbed run writes lies. */
   let whole: string;
 
   const bundle = (args: readonly string[]): Promise<Ended> => runBundle(args, { folder });
   const packArgs = (host: string, output: string): string[] => [
     ...release.packing(host),
+    ...others,
     '-o',
     output,
   ];
@@ -75,8 +83,19 @@ describeWith(['docker-registry'], 'killed at any moment', () => {
 
   beforeAll(async () => {
     // One layer of 80 MB, more than the window: it is written while it comes.
-    release = await packableRelease('kill', { components: 3, scale: 1, cosign: true });
+    const of = { components: 3, cosign: true, signer: await makeReleaseSigner() };
+    release = await packableRelease('kill', { ...of, scale: 1 });
     ({ folder } = release);
+    const { source } = release;
+    const light = { ...of, scale: 1, rebuild: { name: 'light', share: 0.4 } };
+    const anew = { ...of, scale: 0.05, seed: '2' };
+    const made = [
+      await makeReleaseIn(source, join(folder, 'light'), { ...light, version: VERSIONS[1] }),
+      await makeReleaseIn(source, join(folder, 'anew'), { ...anew, version: VERSIONS[2] }),
+    ];
+    others = made.flatMap(({ version, signatureStore }) => [
+      ...[version, '--signature-store', signatureStore],
+    ]);
     whole = join(folder, 'whole');
   }, 2 * MINUTE);
   afterAll(() => release.remove());
@@ -129,6 +148,8 @@ describeWith(['docker-registry'], 'killed at any moment', () => {
         const begun = performance.now();
         expect(await bundle(unpackArgs(reference.host, 'resources'))).toMatchObject({ status: 0 });
         const wholeMs = performance.now() - begun;
+        const wanted = await wholeTags(reference);
+        for (const version of VERSIONS) expect(tagsOf(version, wanted)).toHaveLength(4);
         for (let left = KILLS; left > 0;) {
           await rm(join(folder, 'resources-killed'), { recursive: true, force: true });
           const target = await startRegistry();
@@ -140,12 +161,14 @@ describeWith(['docker-registry'], 'killed at any moment', () => {
               const requests = proxy.requests.length;
               held.push(...(await heldBlobs(target)).map((blob) => ({ blob, requests })));
               const tags = await wholeTags(target);
-              if (tags.has(`ocp4/openshift/release-images:${RELEASE_TAG}`))
-                expect(tags).toEqual(await wholeTags(reference));
+              for (const version of VERSIONS) {
+                if (tags.has(`ocp4/openshift/release-images:${version}-x86_64`))
+                  expect(tagsOf(version, tags)).toEqual(tagsOf(version, wanted));
+              }
             };
             const killed = await killedRun(args, wholeMs, check, left);
             left -= Math.max(killed, 1);
-            expect(await wholeTags(target)).toEqual(await wholeTags(reference));
+            expect(await wholeTags(target)).toEqual(wanted);
             expect(await storedBlobs(target)).toEqual(await storedBlobs(reference));
             expect(await resourcesIn(join(folder, 'resources-killed'))).toEqual(
               await resourcesIn(join(folder, 'resources')),
@@ -233,6 +256,11 @@ async function wholeTags({ url }: TestRegistry): Promise<Map<string, string>> {
     }
   }
   return new Map([...found].toSorted());
+}
+
+/** Those that name the images of one release. */
+function tagsOf(version: string, tags: ReadonlyMap<string, string>): (readonly string[])[] {
+  return [...tags].filter(([tag]) => tag.includes(`:${version}-`));
 }
 
 /** Digests of everything that a registry has stored, checked against the bytes. */
