@@ -12,6 +12,7 @@ import {
 } from './floors.ts';
 import { interruptedRound } from './interrupted.ts';
 import { lookupsRound } from './lookups.ts';
+import { measurePlanning } from './many-images.ts';
 import { Measurements, median } from './measurements.ts';
 import type { ShapeResult } from './report.ts';
 import { OURS, runBundle, runProgram, type Usage } from './run-program.ts';
@@ -43,6 +44,8 @@ const RELEASES = 'ocp4/openshift/release-images';
 export async function measure(name: ShapeName, options: MeasureOptions): Promise<ShapeResult> {
   const { about, kind, shape, components }: BenchShape = SHAPES[name];
   const { folder, rounds, tell } = options;
+  if (kind === 'many images')
+    return measurePlanning({ name, about, shape, components: components! }, options);
   await rm(folder, { recursive: true, force: true });
   tell(`${name}: making ${about}`);
   const source = await makeSource(join(folder, 'source'), shape, components);

@@ -7,7 +7,8 @@ export interface BenchShape {
   /** All of a real release if left out. */
   readonly components?: number;
   /** What is measured with it. */
-  readonly kind: 'release' | 'large layer' | 'small images' | 'interrupted' | 'lookups';
+  readonly kind:
+    'release' | 'large layer' | 'small images' | 'many images' | 'interrupted' | 'lookups';
   readonly about: string;
 }
 
@@ -48,6 +49,12 @@ export const SHAPES = {
     shape: { base: SMALL_BASE, own: (index) => 4096 + 8 * (index % 1000) },
     components: 183,
     about: 'what comes before and after the layers: 184 small images',
+  },
+  'many-images': {
+    kind: 'many images',
+    shape: { base: [512, 512, 512], own: () => 512 },
+    components: 20_000,
+    about: '20,000 images, each for two architectures: what planning takes',
   },
   interrupted: {
     kind: 'interrupted',
