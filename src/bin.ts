@@ -13,6 +13,8 @@ setFlagsFromString('--semi-space-growth-factor=1');
 // sixty times a GB, to find that little of it is free: a quarter of all computing of a pack. Whole
 // and seldom costs less, and what is young goes as before.
 setFlagsFromString('--no-incremental-marking');
+// Without the small steps V8 would let the heap grow to several times of what is in use.
+setFlagsFromString('--heap-growing-percent=40');
 
 /** How Node ends when the top-level await never returns. */
 const UNSETTLED = 13;

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+
 import { type Limit, mapLimited } from '../core/concurrency.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import type { Digest } from '../core/digest.ts';
@@ -13,6 +15,9 @@ import { mismatch, readVerified, twiceIfWrong } from './verified.ts';
 
 /** Bytes of a block of manifests, which are all kept equally long. */
 const BLOCK = 1024 * 1024;
+
+/** Manifests: several times as many as a usual bundle has. See {@link expectManyObjects}. */
+const MANY = 2000;
 
 export interface WalkOptions {
   /** Requests at a time. */
@@ -80,6 +85,7 @@ export class ManifestWalker {
         `indexes are nested deeper than ${MAX_INDEX_DEPTH}`,
       );
     }
+    if (this.#seen.size === MANY) expectManyObjects();
     this.#size += descriptor.size;
     checkMetadataSize(this.#size);
     const { signal, observe } = this.#options;
@@ -145,4 +151,13 @@ function checkListing(listed: Descriptor, { descriptor: { mediaType, size } }: M
       { expected: listed.mediaType, got: mediaType },
     );
   }
+}
+
+/**
+ * Lets V8's young generation grow, which `bin.ts` keeps small for the sake of copies. In a small one
+ * each request outlives two collections, and stays until the next one of the whole heap: planning
+ * 40,000 manifests took 610 MiB, and takes 350 MiB and a quarter less computing with this.
+ */
+function expectManyObjects(): void {
+  setFlagsFromString('--semi-space-growth-factor=4');
 }

@@ -53,8 +53,8 @@ export const SHAPES = {
   'many-images': {
     kind: 'many images',
     shape: { base: [512, 512, 512], own: () => 512 },
-    components: 20_000,
-    about: '20,000 images, each for two architectures: what planning takes',
+    components: 13_333,
+    about: '13,333 images for two architectures, 40,000 manifests: what planning takes',
   },
   interrupted: {
     kind: 'interrupted',

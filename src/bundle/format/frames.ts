@@ -82,8 +82,8 @@ export function storedFrame(bytes: Uint8Array): Uint8Array {
   return Buffer.concat(parts);
 }
 
-/** `bytes` as one compressed frame with its content size in the header. */
-export function compressedFrame(bytes: Uint8Array): Uint8Array {
+/** Makes frames of the metadata; each use of another one costs some MiB until they are collected. */
+export function metadataCompressor(): Compressor {
   const compressor = new Compressor();
   compressor.setParameters({
     compressionLevel: METADATA_LEVEL,
@@ -91,6 +91,14 @@ export function compressedFrame(bytes: Uint8Array): Uint8Array {
     checksumFlag: false,
     dictIDFlag: false,
   });
+  return compressor;
+}
+
+/** `bytes` as one compressed frame with its content size in the header. */
+export function compressedFrame(
+  bytes: Uint8Array,
+  compressor: Compressor = metadataCompressor(),
+): Uint8Array {
   return compressor.compress(bytes);
 }
 

@@ -2,7 +2,12 @@ import { type Digest, digestOf, hexOf } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { MAX_LISTING_BYTES } from '../../core/limits.ts';
 import type { PlannedBlob, PlannedManifest } from '../../transfer/plan.ts';
-import { compressedFrame, METADATA_FRAME_LIMIT, storedFrame } from './frames.ts';
+import {
+  compressedFrame,
+  METADATA_FRAME_LIMIT,
+  metadataCompressor,
+  storedFrame,
+} from './frames.ts';
 import type { LayerPlace } from './layer.ts';
 import { type Entry, frameCuts, sectionsOf } from './layout.ts';
 import {
@@ -233,6 +238,7 @@ function compressedFrames(
   const cuts = frameCuts(length, METADATA_FRAME_LIMIT);
   const chunks = chunksOf(entries, mtime);
   const buffer = Buffer.alloc(Math.max(...cuts));
+  const compressor = metadataCompressor();
   let rest: Uint8Array = new Uint8Array();
   return cuts.map((content) => {
     let filled = 0;
@@ -243,7 +249,7 @@ function compressedFrames(
       filled += part.length;
       rest = rest.subarray(part.length);
     }
-    return { frame: compressedFrame(buffer.subarray(0, content)), content };
+    return { frame: compressedFrame(buffer.subarray(0, content), compressor), content };
   });
 }
 

@@ -1,7 +1,10 @@
 import type { Digest } from '../../../core/digest.ts';
 
-/** Enough for every manifest of several releases. */
-const MAX_CACHED_BYTES = 32 * 1024 * 1024;
+/**
+ * Enough for all that are under way at once: what was resolved is fetched next, and is then kept by
+ * whoever asked.
+ */
+const MAX_CACHED_BYTES = 4 * 1024 * 1024;
 
 /**
  * Manifests that were seen a moment ago, checked against their digest; the longest unused go first.
