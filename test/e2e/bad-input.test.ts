@@ -133,38 +133,26 @@ describeWith(['docker-registry'], 'bad input to', () => {
       });
     });
 
-    it('whose payload is of another version than its tag: 20, with both', async () => {
+    it.each([
+      {
+        what: 'payload is of another version than its tag',
+        args: ['4.17.4'],
+        both: /4\.17\.3.*4\.17\.4/,
+      },
+      {
+        what: 'image is for another architecture',
+        args: ['--arch', 'arm64'],
+        both: /x86_64.*aarch64/,
+      },
+    ])('whose $what: 20, with both', async ({ args, both }) => {
       const reference = `quay.io/openshift-release-dev/ocp-release@${made.release.digest}`;
       const { status, message } = await failure([
-        'pack',
-        '4.17.4',
-        '--from',
-        reference,
-        '-o',
-        path('none'),
+        ...['pack', ...args, '--from', reference, '-o', path('none')],
         ...fetching,
       ]);
-      expect({ status, message }).toMatchObject({
+      expect({ status, message }).toEqual({
         status: 20,
-        message: expect.stringMatching(/4\.17\.3.*4\.17\.4/) as string,
-      });
-    });
-
-    it('whose image is for another architecture: 20, with both', async () => {
-      const reference = `quay.io/openshift-release-dev/ocp-release@${made.release.digest}`;
-      const { status, message } = await failure([
-        'pack',
-        '--arch',
-        'arm64',
-        '--from',
-        reference,
-        '-o',
-        path('none'),
-        ...fetching,
-      ]);
-      expect({ status, message }).toMatchObject({
-        status: 20,
-        message: expect.stringMatching(/x86_64.*aarch64/) as string,
+        message: expect.stringMatching(both) as string,
       });
     });
 

@@ -8,9 +8,9 @@ import type { MadeRelease } from '../../scripts/lib/made-release.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { MANIFEST_TYPES, OCI_MANIFEST } from '../../src/core/media-types.ts';
 import { describeWith } from '../support/needs.ts';
-import { makeReleaseIn } from '../support/packable-release.ts';
-import { startRegistry, type TestRegistry } from '../support/registry.ts';
-import { temporaryFolder, User } from '../support/user.ts';
+import type { TestRegistry } from '../support/registry.ts';
+import { type TwoSides, twoSides } from '../support/two-sides.ts';
+import type { User } from '../support/user.ts';
 
 const VERSION = '4.17.3';
 const TAG = `${VERSION}-x86_64`;
@@ -21,8 +21,7 @@ const NAME = `ocp-${TAG}`;
  * before it ended.
  */
 describeWith(['docker-registry'], 'a release of all components', () => {
-  let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
-  let source: TestRegistry;
+  let sides: TwoSides;
   let target: TestRegistry;
   let made: MadeRelease;
   let packer: User;
@@ -33,33 +32,11 @@ describeWith(['docker-registry'], 'a release of all components', () => {
   let unpacking: readonly string[];
 
   beforeAll(async () => {
-    temporary = await temporaryFolder('main-job');
-    [source, target] = await Promise.all([startRegistry(), startRegistry()]);
-    made = await makeReleaseIn(source, join(temporary.path, 'release'), {
-      cosign: true,
-      scale: 0.0005,
-    });
-    [packer, operator] = await Promise.all(
-      ['connected', 'closed'].map((side) => User.new(join(temporary.path, side))) as [
-        Promise<User>,
-        Promise<User>,
-      ],
-    );
-    medium = join(temporary.path, 'medium');
-    trust = ['--release-key', made.releaseKey];
-    fetching = [
-      '--mirror',
-      `quay.io=${source.host}`,
-      '--signature-store',
-      made.signatureStore,
-      ...trust,
-    ];
+    sides = await twoSides('main-job', { cosign: true, scale: 0.0005 });
+    ({ target, made, packer, operator, medium, trust, fetching } = sides);
     unpacking = ['unpack', medium, '--to', `${target.host}/ocp4`, ...trust];
   });
-  afterAll(async () => {
-    await Promise.all([source.stop(), target.stop()]);
-    await temporary.remove();
-  });
+  afterAll(() => sides.remove());
 
   const bundlePath = (): string => join(medium, `${NAME}.tar.zst`);
   /** The bytes that a registry has under a tag or digest. */
@@ -89,7 +66,7 @@ describeWith(['docker-registry'], 'a release of all components', () => {
       signer: { id?: string };
     };
     expect(planned.signer.id).toBeUndefined();
-    expect(await readdir(temporary.path)).not.toContain('medium');
+    expect(await readdir(sides.folder)).not.toContain('medium');
     expect(await readdir(packer.home)).toEqual([]);
     const packed = (await packer.json([
       'pack',
@@ -108,7 +85,7 @@ describeWith(['docker-registry'], 'a release of all components', () => {
     await packer.bundle(['keygen', '--type', 'ed25519', '--out', 'same.pem']);
     const digests = [];
     for (const concurrency of ['1', '16']) {
-      const folder = join(temporary.path, `with-${concurrency}`);
+      const folder = join(sides.folder, `with-${concurrency}`);
       const args = [
         'pack',
         VERSION,
@@ -213,7 +190,7 @@ describeWith(['docker-registry'], 'a release of all components', () => {
   });
 
   it('goes into an image layout, and is packed from there to the same bundle', async () => {
-    const layout = join(temporary.path, 'layout');
+    const layout = join(sides.folder, 'layout');
     expect(
       (await operator.bundle(['unpack', medium, '--to', `oci:${layout}`, ...trust])).status,
     ).toBe(0);
@@ -222,7 +199,7 @@ describeWith(['docker-registry'], 'a release of all components', () => {
       'pack',
       VERSION,
       '-o',
-      join(temporary.path, 'from-layout'),
+      join(sides.folder, 'from-layout'),
       ...from,
     ]);
     const inspected = (await operator.json(['inspect', medium, ...trust])) as {
@@ -254,7 +231,7 @@ describeWith(['docker-registry'], 'a release of all components', () => {
 
   describeWith(['zstd', 'openssl', 'skopeo'], 'in the hands of other programs', () => {
     it('is whole, signed, and an image layout', async () => {
-      const untarred = join(temporary.path, 'untarred');
+      const untarred = join(sides.folder, 'untarred');
       await execa('mkdir', [untarred]);
       await execa('sha256sum', ['--strict', '-c', `${NAME}.sha256`], { cwd: medium });
       await execa('zstd', ['-tq', bundlePath()]);
@@ -283,7 +260,7 @@ describeWith(['docker-registry'], 'a release of all components', () => {
         ...trust,
       ];
       expect(
-        (await packer.bundle(['pack', VERSION, '--dry-run', '-o', temporary.path, ...from])).status,
+        (await packer.bundle(['pack', VERSION, '--dry-run', '-o', sides.folder, ...from])).status,
       ).toBe(0);
     });
   });

@@ -10,11 +10,11 @@ import { digestOf } from '../../src/core/digest.ts';
 import { referrersTagOf } from '../../src/core/manifest.ts';
 import { MANIFEST_TYPES, OCI_INDEX } from '../../src/core/media-types.ts';
 import { describeWith } from '../support/needs.ts';
-import { makeReleaseIn } from '../support/packable-release.ts';
 import { type ReferrersApi, startReferrersApi } from '../support/referrers-api.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
-import { temporaryFolder, User } from '../support/user.ts';
+import { type TwoSides, twoSides } from '../support/two-sides.ts';
+import type { User } from '../support/user.ts';
 
 const VERSION = '4.17.3';
 const RELEASES = 'ocp4/openshift/release-images';
@@ -35,7 +35,7 @@ interface Inspected {
  * referrers, and others.
  */
 describeWith(['docker-registry'], 'what refers to a release', () => {
-  let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
+  let sides: TwoSides;
   let source: TestRegistry;
   let target: TestRegistry;
   let api: ReferrersApi;
@@ -53,30 +53,10 @@ describeWith(['docker-registry'], 'what refers to a release', () => {
   }[];
 
   beforeAll(async () => {
-    temporary = await temporaryFolder('referrers');
-    [source, target] = await Promise.all([startRegistry(), startRegistry()]);
+    const release = { cosign: true, referrers: true, components: 5, scale: 0.0001 };
+    sides = await twoSides('referrers', release);
+    ({ source, target, made, packer, operator, medium, trust, fetching } = sides);
     api = await startReferrersApi(target.url);
-    made = await makeReleaseIn(source, join(temporary.path, 'release'), {
-      cosign: true,
-      referrers: true,
-      components: 5,
-      scale: 0.0001,
-    });
-    [packer, operator] = await Promise.all(
-      ['connected', 'closed'].map((side) => User.new(join(temporary.path, side))) as [
-        Promise<User>,
-        Promise<User>,
-      ],
-    );
-    medium = join(temporary.path, 'medium');
-    trust = ['--release-key', made.releaseKey];
-    fetching = [
-      '--mirror',
-      `quay.io=${source.host}`,
-      '--signature-store',
-      made.signatureStore,
-      ...trust,
-    ];
     expect(
       (await packer.bundle(['pack', VERSION, '-o', medium, '--referrers', ...fetching])).status,
     ).toBe(0);
@@ -95,8 +75,7 @@ describeWith(['docker-registry'], 'what refers to a release', () => {
   }, 120_000);
   afterAll(async () => {
     await api.stop();
-    await Promise.all([source.stop(), target.stop()]);
-    await temporary.remove();
+    await sides.remove();
   });
 
   const listedAt = async (
@@ -141,7 +120,7 @@ describeWith(['docker-registry'], 'what refers to a release', () => {
   };
 
   it('is left where it is, unless it is asked for', async () => {
-    const bare = join(temporary.path, 'bare');
+    const bare = join(sides.folder, 'bare');
     const { stdout } = await packer.bundle(['pack', VERSION, '-o', bare, ...fetching]);
     expect(stdout).not.toMatch(/\d+ referrers/);
     expect(
@@ -169,7 +148,7 @@ describeWith(['docker-registry'], 'what refers to a release', () => {
   });
 
   it('is kept by a pack that goes on, and not looked for again', async () => {
-    const folder = join(temporary.path, 'goes-on');
+    const folder = join(sides.folder, 'goes-on');
     const path = join(folder, `ocp-${VERSION}-x86_64.tar.zst`);
     await mkdir(folder);
     await copyFile(join(medium, basename(path)), `${path}.partial`);
@@ -194,7 +173,7 @@ describeWith(['docker-registry'], 'what refers to a release', () => {
   });
 
   it('is no part of a bundle that was begun without it', async () => {
-    const bare = join(temporary.path, 'bare');
+    const bare = join(sides.folder, 'bare');
     expect(
       (await packer.bundle(['pack', VERSION, '-o', bare, '--referrers', ...fetching])).status,
     ).not.toBe(0);
@@ -258,7 +237,7 @@ describeWith(['docker-registry'], 'what refers to a release', () => {
       'pack',
       VERSION,
       '-o',
-      join(temporary.path, 'again'),
+      join(sides.folder, 'again'),
       ...again,
     ]);
     const inspected = (await packer.json(['inspect', medium, ...trust])) as Inspected;
@@ -266,7 +245,7 @@ describeWith(['docker-registry'], 'what refers to a release', () => {
   };
 
   it('goes into an image layout, and is packed from there to the same bundle', async () => {
-    const layout = join(temporary.path, 'layout');
+    const layout = join(sides.folder, 'layout');
     expect(
       (await operator.bundle(['unpack', medium, '--to', `oci:${layout}`, ...trust])).status,
     ).toBe(0);
@@ -275,7 +254,7 @@ describeWith(['docker-registry'], 'what refers to a release', () => {
 
   describeWith(['zstd'], 'untarred', () => {
     it('is in an image layout too', async () => {
-      const layout = join(temporary.path, 'untarred');
+      const layout = join(sides.folder, 'untarred');
       await mkdir(layout);
       await execa('tar', [
         '--zstd',

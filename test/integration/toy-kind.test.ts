@@ -35,6 +35,7 @@ import type { MadeRelease } from '../../scripts/lib/made-release.ts';
 import { makeRelease } from '../../scripts/lib/make-release.ts';
 import { fill } from '../contract/store.ts';
 import { held, imageManifest } from '../contract/content.ts';
+import { contextIn } from '../support/context.ts';
 import { seededBytes } from '../support/sample-bundle.ts';
 
 /** An image with a word on it. */
@@ -153,15 +154,7 @@ describe('a kind that only its own file and the list of kinds know', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'bundle-kind-'));
-    context = {
-      environment: { env: {}, home: folder, uid: 0 },
-      configFolder: join(folder, 'config'),
-      signal: new AbortController().signal,
-      observe: () => undefined,
-      now: new Date(),
-      concurrency: 4,
-      lookups: 4,
-    };
+    context = contextIn(join(folder, 'config'));
     made = await makeRelease({ out: join(folder, 'release'), components: 3, scale: 0.0002 });
     const layout = join(folder, 'posters');
     const config = held(DOCKER_LAYER, '{}');
