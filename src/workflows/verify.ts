@@ -35,6 +35,8 @@ export interface VerifyReport {
  * map has all.
  */
 const SHOWN_FAULTS = 20;
+/** Exit statuses of what is wrong with a bundle, not with the run. */
+const OF_BUNDLE: readonly number[] = [20, 21, 22];
 
 /**
  * Audits a bundle: signer, listing, what proves its parts, closure, and every byte of the file. It
@@ -52,7 +54,9 @@ export async function verify(request: VerifyRequest, context: Context): Promise<
   const onFault = (fault: Fault): void => {
     faults.push(fault);
   };
-  const bundle = await surveyBundle(request, context, onFault);
+  const bundle = await surveyBundle(request, context, onFault).catch((error: unknown): never => {
+    throw withFaults(error, faults, context);
+  });
   const { closure } = bundle;
   try {
     const audited = await auditLayers(bundle, onFault, context);
@@ -75,6 +79,19 @@ export async function verify(request: VerifyRequest, context: Context): Promise<
   } finally {
     await bundle.close();
   }
+}
+
+/**
+ * What ends the reading of a bundle does not undo the faults that were found before: the gravest
+ * decides (docs/format.md, several faults).
+ */
+function withFaults(error: unknown, faults: readonly Fault[], { observe }: Context): unknown {
+  const isOfBundle = error instanceof BundleError && OF_BUNDLE.includes(error.exitStatus);
+  if (!isOfBundle || faults.length === 0) return error;
+  const failures = [...faults.map((fault) => inBundle(fault.error)), error];
+  for (const { message: cause } of failures.slice(0, SHOWN_FAULTS))
+    observe({ type: 'noticed', code: 'fault-found', cause });
+  return gravest(failures);
 }
 
 function failuresOf(bundle: SurveyedBundle, faults: readonly Fault[]): readonly BundleError[] {

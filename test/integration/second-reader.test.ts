@@ -13,6 +13,8 @@ import { projectPath } from '../../scripts/lib/project-root.ts';
 import { BundleError } from '../../src/core/errors.ts';
 import { KINDS } from '../../src/kinds/all.ts';
 import type { PackReport } from '../../src/packing/report.ts';
+import { patchName } from '../../src/bundle/format/names.ts';
+import { describeBundle } from '../../src/bundle/format/plan.ts';
 import { pack } from '../../src/workflows/pack.ts';
 import { verify, type VerifyRequest } from '../../src/workflows/verify.ts';
 import { craft, partsOf } from '../support/crafted-bundle.ts';
@@ -205,8 +207,8 @@ describeWith(['python3', 'openssl'], 'the second reader', () => {
     const parts = await partsOf(trial.path);
     const packer = SigningKey.generate('ecdsa-p256');
     const trusted = await write(Buffer.from(packer.public.pem), 'packer.pub');
-    const said = async (bytes: Uint8Array): Promise<number[]> => {
-      const crafted = await write(bytes);
+    const said = async (bytes: Uint8Array, name?: string): Promise<number[]> => {
+      const crafted = await write(bytes, name);
       const again = { ...trial.request(crafted), trustedKeyFiles: [trusted] };
       const ours = await statusOf(again, trial.context);
       const release = ['--release-key', trial.made.releaseKey, '--trusted-key', trusted];
@@ -221,6 +223,21 @@ describeWith(['python3', 'openssl'], 'the second reader', () => {
     const [one, ...others] = parts.contents.parts;
     const contents = { ...parts.contents, parts: [{ ...one!, kind: 'sbom' }, ...others] };
     expect(await said(craft({ ...parts, contents, key: packer }))).toEqual([22, 22]);
+
+    // A patch ends reading, but what was wrong before is graver.
+    const repairs = parts.contents.blobs[0]!.descriptor.digest;
+    const alone = { ...parts, contents: { ...parts.contents, repairs }, key: packer };
+    const altered = craft(alone, {
+      tar: (section, entries) => {
+        if (section !== 'metadata') return entries;
+        const last = Buffer.from(entries.at(-1)!);
+        last[600]! ^= 1;
+        return [...entries.slice(0, -1), last];
+      },
+    });
+    const name = `${patchName(parts.contents.name, describeBundle(alone.contents).bundleDigest)}.tar.zst`;
+    expect(await said(craft(alone), name)).toEqual([22, 22]);
+    expect(await said(altered, name)).toEqual([20, 20]);
   });
 
   it('ends with the status of ours wherever the damage is', async () => {
