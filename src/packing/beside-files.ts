@@ -2,25 +2,18 @@ import { basename, dirname, join } from 'node:path';
 
 import { stemOf } from '../bundle/format/names.ts';
 import type { FinishedVolume } from '../bundle/writing/writer.ts';
-import { utf8 } from '../core/bytes.ts';
 import { hexOf } from '../core/digest.ts';
-import { BundleError, hasCode } from '../core/errors.ts';
-import { isLink, isRegular, isThere } from '../files/look.ts';
-import { checkReplaceable, isFileThere, PARTIAL_SUFFIX } from '../files/own-file.ts';
-import { readSmallFile } from '../files/small-file.ts';
+import { type OwnForm, refuseForeignFile } from '../files/foreign.ts';
+import { isThere } from '../files/look.ts';
+import { isFileThere, PARTIAL_SUFFIX } from '../files/own-file.ts';
 import { writeWhole } from '../files/write-whole.ts';
 
 /** No other run writes beside a bundle meanwhile: its lock is held. */
 const LOCKED = { isLocked: true } as const;
 /** More than the lines of a thousand volumes, and than any public key. */
 const MAX_BESIDE_BYTES = 1024 * 1024;
-
-/** A file beside a bundle, and what one of this program looks like. */
-interface Beside {
-  readonly path: string;
-  readonly what: string;
-  readonly form: RegExp;
-}
+const SUMS_FORM = /^(?:[0-9a-f]{64} [ *][^\n]+\n)*$/;
+const KEY_FORM = /^(?:-----BEGIN PUBLIC KEY-----\n[^-]+-----END PUBLIC KEY-----\n*)?$/;
 
 export interface BesideRequest {
   /** Of the bundle; volumes are numbered behind it. */
@@ -44,20 +37,21 @@ export async function besideFiles({
   before,
 }: BesideRequest): Promise<(volume: Pick<FinishedVolume, 'path' | 'digest'>) => Promise<void>> {
   const folder = dirname(path);
-  const sums: Beside = {
+  const sums: OwnForm = {
     path: join(folder, `${stemOf(path)}.sha256`),
     what: 'no list of checksums',
-    form: /^(?:[0-9a-f]{64} [ *][^\n]+\n)*$/,
+    limit: MAX_BESIDE_BYTES,
+    isOwn: (text) => SUMS_FORM.test(text),
   };
-  const key: Beside = {
+  const key: OwnForm = {
     path: join(folder, `${stemOf(path)}.pub`),
     what: 'no public key',
-    form: /^(?:-----BEGIN PUBLIC KEY-----\n[^-]+-----END PUBLIC KEY-----\n*)?$/,
+    limit: MAX_BESIDE_BYTES,
+    isOwn: (text) => KEY_FORM.test(text),
   };
   for (const beside of [sums, key]) {
     await isFileThere(`${beside.path}${PARTIAL_SUFFIX}`);
-    await checkReplaceable(beside.path);
-    if (!(await isOwn(beside))) throw foreign(beside);
+    await refuseForeignFile(beside);
   }
   const lines: string[] = [];
   const lineOf = ({ path: volume, digest }: Pick<FinishedVolume, 'path' | 'digest'>): string =>
@@ -72,21 +66,4 @@ export async function besideFiles({
     if (!hasKey) await writeWhole(key.path, publicKey, LOCKED);
     hasKey = true;
   };
-}
-
-/** Whether nothing would be lost: a link is replaced, and what it leads to stays as it is. */
-async function isOwn({ path, form }: Beside): Promise<boolean> {
-  if ((await isLink(path)) || !(await isRegular(path))) return true;
-  try {
-    return form.test(utf8(await readSmallFile(path, MAX_BESIDE_BYTES)));
-  } catch (error) {
-    if (hasCode(error, 'CONFIGURATION')) return false; // it is larger
-    throw error;
-  }
-}
-
-function foreign({ path, what }: Beside): BundleError {
-  return new BundleError('USAGE', `${path} exists already, and is ${what}`, {
-    hint: 'It would be overwritten: move it away, or choose another folder.',
-  });
 }

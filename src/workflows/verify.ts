@@ -1,10 +1,11 @@
 import { basename, dirname, resolve } from 'node:path';
 
-import { formatDamageMap } from '../bundle/format/damage-map.ts';
+import { formatDamageMap, MAX_DAMAGE_BYTES, parseDamageMap } from '../bundle/format/damage-map.ts';
 import type { Fault } from '../bundle/reading/fault.ts';
 import { volumesMissing } from '../bundle/reading/found-volumes.ts';
 import type { Context } from '../core/context.ts';
-import { BundleError, gravest } from '../core/errors.ts';
+import { BundleError, gravest, hasCode } from '../core/errors.ts';
+import { refuseForeignFile } from '../files/foreign.ts';
 import { isFolder } from '../files/look.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import { inBundle } from '../opening/damaged.ts';
@@ -45,11 +46,7 @@ const OF_BUNDLE: readonly number[] = [20, 21, 22];
  */
 export async function verify(request: VerifyRequest, context: Context): Promise<VerifyReport> {
   const { damageFile } = request;
-  if (damageFile !== undefined && !(await isFolder(dirname(resolve(damageFile))))) {
-    throw new BundleError('DISK', `cannot write ${damageFile}: its folder does not exist`, {
-      hint: 'Create the folder first.',
-    });
-  }
+  if (damageFile !== undefined) await checkDamageFile(damageFile);
   const faults: Fault[] = [];
   const onFault = (fault: Fault): void => {
     faults.push(fault);
@@ -78,6 +75,31 @@ export async function verify(request: VerifyRequest, context: Context): Promise<
     };
   } finally {
     await bundle.close();
+  }
+}
+
+/**
+ * An audit takes long, so that a place for the damage map is refused before it. A file there may
+ * be the bundle itself, or a key: only a damage map is replaced.
+ * @throws BundleError USAGE, DISK
+ */
+async function checkDamageFile(path: string): Promise<void> {
+  if (!(await isFolder(dirname(resolve(path))))) {
+    throw new BundleError('DISK', `cannot write ${path}: its folder does not exist`, {
+      hint: 'Create the folder first.',
+    });
+  }
+  const isOwn = (text: string): boolean => text === '' || isDamageMap(text, path);
+  await refuseForeignFile({ path, what: 'no damage map', limit: MAX_DAMAGE_BYTES, isOwn });
+}
+
+function isDamageMap(text: string, path: string): boolean {
+  try {
+    parseDamageMap(Buffer.from(text), path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'CONFIGURATION')) return false;
+    throw error;
   }
 }
 

@@ -198,6 +198,34 @@ describe('a damaged bundle', () => {
     expect((await readdir(output)).filter((name) => /\.\d{3}$/.test(name))).toEqual([]);
   });
 
+  it('is not audited where its damage map would be written over another file', async () => {
+    const path = await broken(middle(trial.layers[1]!));
+    const before = await readFile(path);
+    const key = join(await ownFolder(), 'signing-key.pem');
+    await writeFile(key, SigningKey.generate('ed25519').pem(undefined));
+    const note = join(await ownFolder(), 'damage.json');
+    await writeFile(note, '{"kind": "a note of mine"}\n');
+    for (const damageFile of [path, key, note]) {
+      const content = await readFile(damageFile);
+      const events: TransferEvent[] = [];
+      const observe: Observe = (event) => events.push(event);
+      const refused = await refusal(
+        verify({ ...trial.request(path), damageFile }, { ...trial.context, observe }),
+      );
+      expect([refused.code, refused.exitStatus, events]).toEqual(['USAGE', 2, []]);
+      expect(refused.message).toContain(damageFile);
+      expect((await readFile(damageFile)).equals(content)).toBe(true);
+    }
+    expect((await readFile(path)).equals(before)).toBe(true);
+    const map = await mapOf(path);
+    const written = await readFile(map, 'utf8');
+    for (const content of [written, '']) {
+      await writeFile(map, content);
+      await refusal(verify({ ...trial.request(path), damageFile: map }, trial.context));
+      expect(await readFile(map, 'utf8')).toBe(written);
+    }
+  });
+
   it('with lost manifests is repaired with a patch that holds them', async () => {
     const path = await broken(
       ...Array.from({ length: 40 }, (_, index) => trial.metadata.start + 30 + 7 * index),

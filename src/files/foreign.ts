@@ -1,0 +1,39 @@
+import { utf8 } from '../core/bytes.ts';
+import { BundleError, hasCode } from '../core/errors.ts';
+import { isLink, isRegular } from './look.ts';
+import { checkReplaceable } from './own-file.ts';
+import { readSmallFile } from './small-file.ts';
+
+/** A file that is about to be written, and what one of this program looks like. */
+export interface OwnForm {
+  readonly path: string;
+  /** What a file of somebody else is called: `no public key`. */
+  readonly what: string;
+  /** More bytes than a file of this program has. */
+  readonly limit: number;
+  /** Whether this program may have written so. */
+  readonly isOwn: (text: string) => boolean;
+}
+
+/**
+ * Makes sure that nothing is lost when a file is written: there is none yet, or one of this
+ * program. A link is replaced, and what it leads to stays as it is.
+ * @throws BundleError USAGE for a file of somebody else, DISK for what is no file.
+ */
+export async function refuseForeignFile(form: OwnForm): Promise<void> {
+  const { path, what } = form;
+  await checkReplaceable(path);
+  if ((await isLink(path)) || !(await isRegular(path)) || (await isOwnFile(form))) return;
+  throw new BundleError('USAGE', `${path} exists already, and is ${what}`, {
+    hint: 'It would be overwritten: move it away, or choose another folder.',
+  });
+}
+
+async function isOwnFile({ path, limit, isOwn }: OwnForm): Promise<boolean> {
+  try {
+    return isOwn(utf8(await readSmallFile(path, limit)));
+  } catch (error) {
+    if (hasCode(error, 'CONFIGURATION')) return false; // it is larger
+    throw error;
+  }
+}
