@@ -19,6 +19,8 @@ export const MAX_ERROR_BODY_BYTES = 64 * KiB;
 export const MAX_TOKEN_BODY_BYTES = MiB;
 /** A page of a tag list. */
 export const MAX_TAG_PAGE_BYTES = 4 * MiB;
+/** All tags of a repository: 900,000 of cosign's, which are longer than most. */
+export const MAX_TAGS_BYTES = 64 * MiB;
 /** image-references of a release with 190 components has 200 KiB. */
 export const MAX_PAYLOAD_FILE_BYTES = 16 * MiB;
 /** Unpacked bytes of release image layers that are read in search of `release-manifests/`. */

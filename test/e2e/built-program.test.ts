@@ -1,9 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage } from 'node:http';
 import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 
+import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
 import { projectPath } from '../../scripts/lib/project-root.ts';
+import { temporaryFolder, User } from '../support/user.ts';
 
 /** As esbuild writes them; lists of names may take several lines. */
 const STATIC = /^(?:(?:import|export)\b[^'"();]*|\} from )"([\w@./:-]+)";$/gm;
@@ -76,5 +80,33 @@ describe('the built program', () => {
   it('has help in characters of one column each', () => {
     const help = readFileSync(projectPath('docs/commands.md'), 'utf8');
     expect(help.match(/[^\n\x20-\x7e…]/gu)).toBeNull();
+  });
+
+  it('goes through a proxy, of which it has its own part of undici', async () => {
+    const temporary = await temporaryFolder('built-proxy');
+    const asked: string[] = [];
+    const proxy = createServer();
+    proxy.on('connect', ({ url = '' }: IncomingMessage, client: Duplex) => {
+      asked.push(url);
+      client.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
+    });
+    const host = await listenOnLoopback(proxy);
+    try {
+      const user = await User.new(temporary.path);
+      const { status, stdout } = await user.bundle(
+        ['check-registry', 'registry.example.com/ocp4', '--output', 'json'],
+        { env: { HTTPS_PROXY: `http://${host}` } },
+      );
+      expect({ status, stdout }).toEqual({
+        status: 25,
+        stdout: expect.stringContaining(
+          'the proxy refused the connection to registry.example.com: it answered 407',
+        ) as string,
+      });
+      expect(new Set(asked)).toEqual(new Set(['registry.example.com:443']));
+    } finally {
+      proxy.close();
+      await temporary.remove();
+    }
   });
 });

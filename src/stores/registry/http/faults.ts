@@ -122,12 +122,28 @@ export function networkError(cause: unknown, url: URL): unknown {
   const refused = /^Proxy response \(([0-9]+)\)/.exec(cause.message)?.[1];
   if (refused !== undefined) return proxyRefused(url, refused, cause);
   if (cause.name === 'AbortError') return cause;
+  if (cause.name === 'HTTPParserError') return notHttp(cause, url);
   const code = systemCode(cause);
   if (code === undefined || OURS.test(code)) return cause;
   return new BundleError('NETWORK', `${url.host}: ${oneLine(reason(cause, code, url.hostname))}`, {
     cause,
     hint: hintFor(code, url.host),
     temporary: PASSING.has(code),
+  });
+}
+
+/** undici's parser could make nothing of an answer: it does not have a code for every case. */
+function notHttp(cause: Error, { host }: URL): BundleError {
+  return new BundleError('NETWORK', `${host}: its answer is not HTTP: ${oneLine(cause.message)}`, {
+    cause,
+    hint: `Check the host and the port: something else than a registry answers at ${host}.`,
+  });
+}
+
+/** A server that only ever says that its answer will come. */
+export function neverAnswers({ host }: URL): BundleError {
+  return new BundleError('NETWORK', `${host}: it announces an answer again and again`, {
+    hint: `Check what answers at ${host}: an answer has at most a few announcements (status 1xx).`,
   });
 }
 

@@ -8,7 +8,7 @@ import type { Observe } from '../../../core/events.ts';
 import { isRegistry } from '../../../core/reference.ts';
 import { Agents } from './agents.ts';
 import { isPassingStatus, retryAfter } from './backoff.ts';
-import { isReset, networkError, stalled } from './faults.ts';
+import { isReset, networkError, neverAnswers, stalled } from './faults.ts';
 import type { CertificateFolders } from './host-certificates.ts';
 import { Patience, RetryBudget } from './patience.ts';
 import { portOf, type ProxySettings } from './proxy.ts';
@@ -29,6 +29,8 @@ export function uploadAnswerMs(bytes: number): number {
 const STORED_PER_SECOND = 5_000_000;
 const ANSWER_MS = 2 * MINUTE;
 const STALLED_MS = 90 * SECOND;
+/** Answers with a status of 1xx before the real one. */
+const MAX_ANNOUNCEMENTS = 100;
 const BACKOFF_MS = 500;
 /** Requests at a time of a client that was given no limit. */
 const CONCURRENCY = 8;
@@ -152,6 +154,7 @@ export class Transport {
             stall.abort(stalled(url, stalledMs));
           });
     const begun = performance.now();
+    let announcements = 0;
     try {
       const dispatcher = await this.#agents.dispatcher({
         url,
@@ -166,6 +169,11 @@ export class Transport {
         body:
           body === undefined ? null : source === undefined ? (body as Uint8Array) : asBody(source),
         headersTimeout: request.answerWithin ?? ANSWER_MS,
+        // Each of them begins that time anew.
+        onInfo: () => {
+          announcements += 1;
+          if (announcements > MAX_ANNOUNCEMENTS) stall.abort(neverAnswers(url));
+        },
         signal,
       });
       this.#went(

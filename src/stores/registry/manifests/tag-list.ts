@@ -1,8 +1,8 @@
 import { utf8 } from '../../../core/bytes.ts';
 import { BundleError } from '../../../core/errors.ts';
 import { isObject, type Json } from '../../../core/json.ts';
-import { MAX_TAG_PAGE_BYTES } from '../../../core/limits.ts';
-import { formatRepository } from '../../../core/reference.ts';
+import { MAX_TAG_PAGE_BYTES, MAX_TAGS_BYTES } from '../../../core/limits.ts';
+import { formatRepository, isTag } from '../../../core/reference.ts';
 import { oneLine } from '../../../core/text.ts';
 import { pathOf, type RepositoryAccess } from '../auth/access.ts';
 import { nextPage } from '../http/next-page.ts';
@@ -18,7 +18,8 @@ const MAX_PAGES = 10_000;
 
 /**
  * All tags, page by page (distribution-spec, "Listing Tags"); none where the repository does not
- * exist.
+ * exist. What is listed and cannot be a tag is left out.
+ * @throws BundleError REGISTRY for more than {@link MAX_TAGS_BYTES} of them.
  */
 export async function listTags(
   access: RepositoryAccess,
@@ -27,6 +28,7 @@ export async function listTags(
   const name = formatRepository(access.name);
   const action = `list the tags of ${name}`;
   const tags = new Set<string>();
+  let size = 0;
   let next: string | URL | undefined = `/v2/${pathOf(access.name)}/tags/list?n=${PAGE}`;
   for (let page = 0; next !== undefined; page++) {
     if (page === MAX_PAGES)
@@ -48,7 +50,17 @@ export async function listTags(
     if (body === undefined) throw await access.failure(response, action);
     const known = tags.size;
     const listed = parseTags(body, action);
-    for (const tag of listed) tags.add(tag);
+    for (const tag of listed) {
+      if (!isTag(tag) || tags.has(tag)) continue;
+      tags.add(tag);
+      size += tag.length;
+    }
+    if (size > MAX_TAGS_BYTES) {
+      throw new BundleError(
+        'REGISTRY',
+        `cannot ${action}: its ${tags.size} tags take more than ${MAX_TAGS_BYTES} bytes`,
+      );
+    }
     next = tags.size === known ? undefined : nextPage(response);
   }
   return [...tags];

@@ -1,0 +1,108 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
+import { readAll } from '../../src/core/bytes.ts';
+import { anonymous } from '../../src/core/credentials.ts';
+import { MAX_TAGS_BYTES } from '../../src/core/limits.ts';
+import { OCI_LAYER_GZIP } from '../../src/core/media-types.ts';
+import { RegistryClient } from '../../src/stores/registry/client.ts';
+import type { RegistryRepository } from '../../src/stores/registry/repository.ts';
+import { digestOf } from '../../src/core/digest.ts';
+
+/** What answers in place of a registry. */
+describe('a server that does not keep to HTTP', () => {
+  const cleanUp: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const task of cleanUp.splice(0).reverse()) await task();
+  });
+
+  /** Each request gets what `answer` writes, whatever it asks. */
+  async function served(
+    answer: (socket: Socket, request: string) => void,
+  ): Promise<RegistryRepository> {
+    const sockets = new Set<Socket>();
+    const server: Server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => socket.destroy());
+      socket.on('data', (request) => {
+        answer(socket, request.toString());
+      });
+    });
+    const host = await listenOnLoopback(server);
+    const client = new RegistryClient({ credentials: anonymous, ca: [], backoffMs: 1 });
+    cleanUp.push(async () => {
+      await client.close();
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    });
+    return client.repository({ registry: host, repository: 'ocp4/release' });
+  }
+
+  it.each([
+    ['a line that is no status line', 'SSH-2.0-OpenSSH_9.2\r\n'],
+    ['a mail server', '220 mail.example.com ESMTP\r\n'],
+    ['a status that is no number', 'HTTP/1.1 abc OK\r\n\r\n'],
+    ['a negative length', 'HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n'],
+    ['a zero byte in a header', 'HTTP/1.1 200 OK\r\nX-A: \0\r\n\r\n'],
+    ['a header without a colon', 'HTTP/1.1 200 OK\r\nnothing\r\n\r\n'],
+  ])('is said to be none: %s', async (_, answer) => {
+    const repository = await served((socket) => socket.write(answer));
+    await expect(repository.resolve('4.17.3')).rejects.toMatchObject({
+      code: 'NETWORK',
+      message: expect.stringContaining('its answer is not HTTP') as string,
+    });
+  });
+
+  it('is said to be none where it begins as one and goes on otherwise', async () => {
+    const repository = await served((socket, request) => {
+      if (request.startsWith('GET /v2/ '))
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+      else socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n');
+    });
+    const blob = { mediaType: OCI_LAYER_GZIP, digest: digestOf('blob'), size: 4 };
+    await expect(readAll(repository.fetch(blob), 100, 'blob')).rejects.toMatchObject({
+      code: 'NETWORK',
+      message: expect.stringContaining('its answer is not HTTP') as string,
+    });
+  });
+
+  it('is left when it announces an answer without end', async () => {
+    const repository = await served((socket) => {
+      const announce = (): void => {
+        if (!socket.destroyed)
+          socket.write('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n', () =>
+            setImmediate(announce),
+          );
+      };
+      announce();
+    });
+    await expect(repository.resolve('4.17.3')).rejects.toMatchObject({
+      code: 'NETWORK',
+      message: expect.stringContaining('announces an answer again and again') as string,
+    });
+  });
+
+  it('is left when its tags take more memory than they may', async () => {
+    let page = 0;
+    const repository = await served((socket, request) => {
+      if (request.startsWith('GET /v2/ ')) {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+        return;
+      }
+      page += 1;
+      const tags = Array.from({ length: 25_000 }, (__, index) =>
+        `${page}-${index}`.padEnd(128, 'x'),
+      );
+      const body = JSON.stringify({ name: 'ocp4/release', tags });
+      socket.write(
+        `HTTP/1.1 200 OK\r\nLink: </v2/ocp4/release/tags/list?last=${page}>; rel="next"\r\n` +
+          `Content-Length: ${body.length}\r\n\r\n${body}`,
+      );
+    });
+    await expect(repository.tags()).rejects.toMatchObject({
+      code: 'REGISTRY',
+      message: expect.stringContaining(`more than ${MAX_TAGS_BYTES} bytes`) as string,
+    });
+    expect(page).toBeLessThan(25);
+  });
+});
