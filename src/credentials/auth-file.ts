@@ -6,7 +6,7 @@ import { BundleError, diskError, hasCode } from '../core/errors.ts';
 import { MAX_AUTH_FILE_BYTES } from '../core/limits.ts';
 import type { RepositoryName } from '../core/reference.ts';
 import { ifThere } from '../files/look.ts';
-import { readGivenFile } from '../files/small-file.ts';
+import { readGivenFile, readSmallFile } from '../files/small-file.ts';
 import { type AuthFile, findEntry, type HelperCall, parseAuthFile } from './auth-entries.ts';
 import { getFromHelper } from './helper.ts';
 
@@ -36,7 +36,7 @@ export async function openAuthFiles(options: AuthFileOptions): Promise<Credentia
   const files: AuthFile[] = [];
   const places = placesOf(options);
   for (const { path, named, legacy } of places) {
-    const text = await readAuthFile(path);
+    const text = await readAuthFile(path, { mayBePipe: named });
     if (text !== undefined) files.push(parseAuthFile(text, path, legacy));
     else if (named)
       throw diskError('read the auth file', path, Object.assign(new Error(), { code: 'ENOENT' }));
@@ -163,12 +163,18 @@ function given(value: string | undefined): string | undefined {
 }
 
 /**
- * The text of an auth file; `undefined` where there is none. @throws BundleError DISK,
- * CONFIGURATION
+ * The text of an auth file; `undefined` where there is none.
+ * @param mayBePipe somebody has named it, and it is only read.
+ * @throws BundleError DISK, CONFIGURATION
  */
-export async function readAuthFile(path: string): Promise<string | undefined> {
+export async function readAuthFile(
+  path: string,
+  { mayBePipe }: { readonly mayBePipe: boolean },
+): Promise<string | undefined> {
   try {
-    const reading = readGivenFile(path, MAX_AUTH_FILE_BYTES, 'the auth file');
+    const reading = mayBePipe
+      ? readGivenFile(path, MAX_AUTH_FILE_BYTES, 'the auth file')
+      : readSmallFile(path, MAX_AUTH_FILE_BYTES, 'the auth file');
     const content = await ifThere(reading, ['ENOENT', 'ENOTDIR']);
     return content && utf8(content);
   } catch (error) {

@@ -4,6 +4,7 @@ import type { Credentials } from '../core/credentials.ts';
 import { BundleError, systemCode } from '../core/errors.ts';
 import { isObject, type JsonObject } from '../core/json.ts';
 import { makeFolder } from '../files/folder.ts';
+import { withLock } from '../files/lock.ts';
 import { onDisk, writeWhole } from '../files/write-whole.ts';
 import { helperFor, type HelperCall, parseAuthFile, parseDocument } from './auth-entries.ts';
 import { type AuthFileOptions, placesOf, readAuthFile } from './auth-file.ts';
@@ -18,28 +19,33 @@ export interface Kept {
   readonly helper?: string;
 }
 
+/** Where to keep credentials, and what ends the waiting for others who write there. */
+export interface KeepOptions extends AuthFileOptions {
+  readonly signal: AbortSignal;
+}
+
+/** To change the file takes a moment: who holds it longer hangs. */
+const WAIT_MS = 30_000;
+
 /**
  * Keeps credentials as `podman login` does: in `authfile`, `$REGISTRY_AUTH_FILE` or podman's file
  * of this session, under `key` (`quay.io`, `quay.io/a`), or in the helper that the file names for
- * the registry. The file is replaced at once, readable by nobody else; everything else in it stays.
+ * the registry. The file is replaced at once, readable by nobody else; everything else in it stays,
+ * also what another run adds at the same time.
  * @throws BundleError DISK, CONFIGURATION.
  */
 export async function saveCredentials(
   key: string,
   credentials: Credentials,
-  options: AuthFileOptions,
+  options: KeepOptions,
 ): Promise<Kept> {
-  const { file, document, helper } = await load(key, options);
+  const { file, helper } = await load(key, options);
   if (helper) {
     await storeInHelper(helper, credentials, options.environment.env);
     return { file, helper: helper.helper };
   }
   const auth = Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64');
-  const { auths } = document;
-  await replaceFile(file, {
-    ...document,
-    auths: { ...(isObject(auths) && auths), [key]: { auth } },
-  });
+  await changeAuths(key, options, (auths) => ({ ...auths, [key]: { auth } }));
   return { file };
 }
 
@@ -49,7 +55,7 @@ export async function saveCredentials(
  */
 export async function removeCredentials(
   key: string,
-  options: AuthFileOptions,
+  options: KeepOptions,
 ): Promise<Kept & { readonly found: boolean }> {
   const { file, document, helper } = await load(key, options);
   if (helper)
@@ -58,10 +64,11 @@ export async function removeCredentials(
       helper: helper.helper,
       found: await eraseFromHelper(helper, options.environment.env),
     };
-  const { auths } = document;
-  if (!isObject(auths) || !Object.hasOwn(auths, key)) return { file, found: false };
-  const rest = Object.fromEntries(Object.entries(auths).filter(([other]) => other !== key));
-  await replaceFile(file, { ...document, auths: rest });
+  const isThere = isObject(document['auths']) && Object.hasOwn(document['auths'], key);
+  if (!isThere) return { file, found: false };
+  await changeAuths(key, options, (auths) =>
+    Object.fromEntries(Object.entries(auths).filter(([other]) => other !== key)),
+  );
   return { file, found: true };
 }
 
@@ -76,7 +83,7 @@ async function load(
   options: Pick<AuthFileOptions, 'authfile' | 'environment'>,
 ): Promise<Loaded> {
   const { path } = placesOf(options)[0]!;
-  const text = (await readAuthFile(path)) ?? '{}';
+  const text = (await readAuthFile(path, { mayBePipe: false })) ?? '{}';
   const helper = helperFor(parseAuthFile(text, path), key.split('/')[0]!);
   if (helper && key.includes('/')) {
     throw new BundleError(
@@ -91,13 +98,28 @@ async function load(
   return { file: path, document: parseDocument(text, path), helper };
 }
 
-async function replaceFile(path: string, document: JsonObject): Promise<void> {
+/**
+ * Changes the entries of the file. What another run writes meanwhile is not lost: each run reads
+ * the file once more while it holds the lock.
+ */
+async function changeAuths(
+  key: string,
+  options: KeepOptions,
+  change: (auths: JsonObject) => JsonObject,
+): Promise<void> {
+  const { path } = placesOf(options)[0]!;
   try {
     const real = await onDisk('write', path, async () => {
       await makeFolder(dirname(path), 0o700);
       return resolveLink(path);
     });
-    await writeWhole(real, `${JSON.stringify(document, null, '\t')}\n`, { mode: 0o600 });
+    const work = async (): Promise<void> => {
+      const { document } = await load(key, options);
+      const { auths } = document;
+      const changed = { ...document, auths: change(isObject(auths) ? auths : {}) };
+      await writeWhole(real, `${JSON.stringify(changed, null, '\t')}\n`, { mode: 0o600 });
+    };
+    await withLock(real, options.signal, work, WAIT_MS);
   } catch (error) {
     const isDenied =
       error instanceof BundleError &&

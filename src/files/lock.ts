@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { kill, pid as ownPid } from 'node:process';
@@ -17,6 +18,8 @@ const ATTEMPTS = 5;
 const MAX_LOCK_BYTES = 4096;
 /** To look at a lock once more and remove it takes less. */
 const TURN_MS = 50;
+/** How often a lock that is waited for is looked at. */
+const LOOK_MS = 20;
 
 /** Who holds a lock; enough to find out whether they are still there. */
 interface Owner {
@@ -33,12 +36,14 @@ interface Owner {
  * owner is gone, or has been silent for a minute by the file server's clock, is taken over; whoever
  * it is taken from after a long sleep has to stop.
  * @param work is given a signal that ends when `signal` does, or the lock is lost.
+ * @param waitMs how long to wait while somebody else holds it; not at all unless told.
  * @throws BundleError DISK naming the owner when somebody else holds it.
  */
 export async function withLock<T>(
   path: string,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
+  waitMs = 0,
 ): Promise<T> {
   const lockPath = `${path}.lock`;
   const self: Owner = {
@@ -48,7 +53,7 @@ export async function withLock<T>(
     started: await startOf(ownPid),
   };
   const lost = new AbortController();
-  await acquire(lockPath, self);
+  await acquire(lockPath, self, waitMs, signal);
   const heartbeat = setInterval(() => {
     void beat(lockPath, self, lost);
   }, HEARTBEAT_MS);
@@ -73,27 +78,43 @@ async function beat(lockPath: string, self: Owner, lost: AbortController): Promi
   else if (text !== '') lost.abort(held(lockPath, parseOwner(text)));
 }
 
-async function acquire(lockPath: string, self: Owner): Promise<void> {
+async function acquire(
+  lockPath: string,
+  self: Owner,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const deadline = performance.now() + waitMs;
   for (let attempt = 1; ; attempt += 1) {
-    try {
-      const file = await open(lockPath, 'wx', 0o644);
-      try {
-        await file.writeFile(format(self));
-      } catch (error) {
-        await rm(lockPath, { force: true }); // on a full disk it would be there, and nobody's
-        throw error;
-      } finally {
-        await file.close();
-      }
-      return;
-    } catch (error) {
-      if (systemCode(error) !== 'EEXIST') throw writeError('write', lockPath, error);
-    }
+    if (await created(lockPath, self)) return;
+    const isWaiting = performance.now() < deadline;
     await isFileThere(lockPath); // else it is gone again, and the text is empty
     const found = await textOf(lockPath);
     const owner = parseOwner(found);
-    if (attempt >= ATTEMPTS || !(await isStale(lockPath, owner, self))) throw held(lockPath, owner);
-    await clearAway(lockPath, found);
+    const state = await stateOf(lockPath, owner, self);
+    if (attempt >= ATTEMPTS && !isWaiting) throw held(lockPath, owner);
+    if (state === 'stale') await clearAway(lockPath, found, self);
+    else if (isWaiting) await sleep(LOOK_MS, undefined, { signal });
+    else if (state === 'held') throw held(lockPath, owner);
+  }
+}
+
+/** Makes the lock file. @returns `false` where something has its name already. */
+async function created(lockPath: string, self: Owner): Promise<boolean> {
+  try {
+    const file = await open(lockPath, 'wx', 0o644);
+    try {
+      await file.writeFile(format(self));
+    } catch (error) {
+      await rm(lockPath, { force: true }); // on a full disk it would be there, and nobody's
+      throw error;
+    } finally {
+      await file.close();
+    }
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    throw writeError('write', lockPath, error);
   }
 }
 
@@ -101,7 +122,7 @@ async function acquire(lockPath: string, self: Owner): Promise<void> {
  * Removes a stale lock, unless it has changed hands since it was looked at. One at a time may do
  * so: else the lock that was made in its place could be taken for the stale one.
  */
-async function clearAway(lockPath: string, stale: string): Promise<void> {
+async function clearAway(lockPath: string, stale: string, self: Owner): Promise<void> {
   const turnPath = `${lockPath}.turn`;
   try {
     await (await open(turnPath, 'wx')).close();
@@ -114,7 +135,10 @@ async function clearAway(lockPath: string, stale: string): Promise<void> {
     return;
   }
   try {
-    if ((await textOf(lockPath)) === stale) await rm(lockPath, { force: true });
+    if ((await textOf(lockPath)) !== stale) return;
+    // Without a text it may be a new one, which is just being written.
+    if (stale === '' && (await stateOf(lockPath, {}, self)) !== 'stale') return;
+    await rm(lockPath, { force: true });
   } finally {
     await rm(turnPath, { force: true });
   }
@@ -136,21 +160,25 @@ function parseOwner(text: string): Partial<Owner> {
   }
 }
 
-async function isStale(lockPath: string, owner: Partial<Owner>, self: Owner): Promise<boolean> {
+async function stateOf(
+  lockPath: string,
+  owner: Partial<Owner>,
+  self: Owner,
+): Promise<'held' | 'stale' | 'gone'> {
   if (owner.host === self.host && owner.pid !== undefined) {
-    return (
+    const isGone =
       owner.boot !== self.boot ||
       !isAlive(owner.pid) ||
-      (await startOf(owner.pid)) !== owner.started
-    );
+      (await startOf(owner.pid)) !== owner.started;
+    return isGone ? 'stale' : 'held';
   }
-  const probePath = `${lockPath}.${self.pid}`;
+  const probePath = `${lockPath}.${randomUUID()}`; // others look at the same time
   try {
     await (await createFile(probePath)).close();
     const [lock, probe] = await Promise.all([stat(lockPath), stat(probePath)]);
-    return probe.mtimeMs - lock.mtimeMs > SILENCE_MS;
+    return probe.mtimeMs - lock.mtimeMs > SILENCE_MS ? 'stale' : 'held';
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return true;
+    if (systemCode(error) === 'ENOENT') return 'gone';
     throw error instanceof BundleError ? error : diskError('look at', lockPath, error);
   } finally {
     await rm(probePath, { force: true });

@@ -12,14 +12,20 @@ const FIRST = 64 * 1024;
  * @throws BundleError NOT_FOUND, DISK; CONFIGURATION for what is no file, or larger than `limit`
  * bytes.
  */
-export async function readSmallFile(path: string, limit: number): Promise<Uint8Array> {
+export async function readSmallFile(
+  path: string,
+  limit: number,
+  what?: string,
+): Promise<Uint8Array> {
+  const named = nameOf(path, what);
   try {
     const opened = await openRegular(path);
-    if (opened !== undefined) return await readToEnd(opened.file, { path, limit, ...opened });
+    if (opened !== undefined)
+      return await readToEnd(opened.file, { path: named, limit, size: opened.size });
   } catch (error) {
-    throw error instanceof BundleError ? error : diskError('read', path, error);
+    throw error instanceof BundleError ? error : diskError('read', named, error);
   }
-  throw new BundleError('CONFIGURATION', `${path} is no file`, {
+  throw new BundleError('CONFIGURATION', `${named} is no file`, {
     expected: 'a file',
     got: 'a pipe, a device or a socket',
     hint: 'Find out who has put it there, and put a file in its place.',
@@ -37,13 +43,17 @@ export async function readGivenFile(
   limit: number,
   what?: string,
 ): Promise<Uint8Array> {
-  const named = what === undefined ? path : `${what} ${path}`;
+  const named = nameOf(path, what);
   try {
     const file = await open(path, 'r');
     return await readToEnd(file, { path: named, limit, size: FIRST });
   } catch (error) {
     throw error instanceof BundleError ? error : diskError('read', named, error);
   }
+}
+
+function nameOf(path: string, what: string | undefined): string {
+  return what === undefined ? path : `${what} ${path}`;
 }
 
 /** Reads at most one byte more than may be there, and closes the file. */

@@ -41,7 +41,8 @@ export async function login(
   const place = parsePlace(request.place);
   const credentials = new Credentials(username, password);
   const checked = await check(place.split('/')[0]!, credentials, connection, context);
-  const options = { authfile, environment: context.environment };
+  const { environment, signal } = context;
+  const options = { authfile, environment, signal };
   await prepareFolder(dirname(placesOf(options)[0]!.path), 0o700);
   const { file, helper } = await saveCredentials(place, credentials, options);
   return { place, username, file, helper, checked };
@@ -50,10 +51,14 @@ export async function login(
 /** @throws BundleError NOT_FOUND where nothing is kept for exactly this place. */
 export async function logout(
   request: LogoutRequest,
-  { environment }: Context,
+  { environment, signal }: Context,
 ): Promise<{ place: string; file: string }> {
   const place = parsePlace(request.place);
-  const removed = await removeCredentials(place, { authfile: request.authfile, environment });
+  const removed = await removeCredentials(place, {
+    authfile: request.authfile,
+    environment,
+    signal,
+  });
   if (removed.found) return { place, file: removed.file };
   throw new BundleError('NOT_FOUND', `${removed.file} holds no credentials for ${place}`, {
     hint:

@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import {
   chmod,
   lstat,
@@ -12,11 +13,16 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Credentials } from '../../../src/core/credentials.ts';
 import { parseReference } from '../../../src/core/reference.ts';
-import { type AuthFileOptions, openAuthFiles } from '../../../src/credentials/auth-file.ts';
-import { removeCredentials, saveCredentials } from '../../../src/credentials/save.ts';
+import { openAuthFiles } from '../../../src/credentials/auth-file.ts';
+import {
+  type KeepOptions,
+  removeCredentials,
+  saveCredentials,
+} from '../../../src/credentials/save.ts';
 
 let root: string;
 beforeEach(async () => {
@@ -26,7 +32,8 @@ afterEach(async () => {
   await rm(root, { recursive: true });
 });
 
-const options = (env: Record<string, string> = {}, authfile?: string): AuthFileOptions => ({
+const options = (env: Record<string, string> = {}, authfile?: string): KeepOptions => ({
+  signal: new AbortController().signal,
   authfile,
   environment: {
     env: {
@@ -39,6 +46,46 @@ const options = (env: Record<string, string> = {}, authfile?: string): AuthFileO
   },
 });
 const credentials = new Credentials('packer', 'correct: horse');
+
+describe('several runs at once', () => {
+  it('lose no entry: each adds its own, or takes its own away', async () => {
+    const file = join(root, 'shared.json');
+    const keys = Array.from({ length: 8 }, (_, index) => `a.io/p${index}`);
+    const where = options({}, file);
+    await Promise.all(keys.map((key) => saveCredentials(key, credentials, where)));
+    const entries = async (): Promise<string[]> =>
+      Object.keys((JSON.parse(await readFile(file, 'utf8')) as { auths: object }).auths).toSorted();
+    expect(await entries()).toEqual(keys);
+    expect(
+      await Promise.all(keys.slice(1).map((key) => removeCredentials(key, where))),
+    ).toMatchObject(keys.slice(1).map(() => ({ found: true })));
+    expect(await entries()).toEqual(keys.slice(0, 1));
+    expect(await readdir(root)).toEqual(['shared.json']);
+  });
+});
+
+describe('a pipe in place of the auth file', () => {
+  it('is neither waited for nor replaced', async () => {
+    const file = join(root, 'pipe.json');
+    await promisify(execFile)('mkfifo', [file]);
+    const where = options({}, file);
+    for (const work of [
+      () => saveCredentials('a.io', credentials, where),
+      () => removeCredentials('a.io', where),
+    ])
+      await expect(work()).rejects.toMatchObject({
+        code: 'CONFIGURATION',
+        message: `the auth file ${file} is no file`,
+      });
+    expect((await lstat(file)).isFIFO()).toBe(true);
+  });
+
+  it('is not waited for either where nobody has named it', async () => {
+    await mkdir(join(root, 'run/containers'), { recursive: true });
+    await promisify(execFile)('mkfifo', [join(root, 'run/containers/auth.json')]);
+    await expect(openAuthFiles(options())).rejects.toMatchObject({ code: 'CONFIGURATION' });
+  });
+});
 
 describe('saveCredentials', () => {
   it.each([
