@@ -26,14 +26,15 @@ export async function askHidden(
   { stdin, stderr, signal }: Terminal,
   prompt: string,
 ): Promise<string> {
-  stderr.write(prompt);
   const nowhere = new Writable({
     write: (_chunk, _encoding, done) => {
       done();
     },
   });
+  // Switches the echo off. What is typed as soon as the prompt is there must not be seen.
   const terminal = createInterface({ input: stdin, output: nowhere, terminal: true });
   try {
+    stderr.write(prompt);
     return await answered(terminal.question('', { signal }));
   } finally {
     terminal.close();
