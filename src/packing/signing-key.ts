@@ -8,8 +8,8 @@ import { BundleError, hasCode, systemCode, writeError } from '../core/errors.ts'
 import { MAX_KEY_BYTES } from '../core/limits.ts';
 import { type KeyType, SigningKey } from '../trust/keys.ts';
 import { prepareFolder } from '../files/folder.ts';
-import { ifThere } from '../files/look.ts';
-import { readGivenFile } from '../files/small-file.ts';
+import { ifThere, isLink, isThere } from '../files/look.ts';
+import { readGivenFile, readSmallFile } from '../files/small-file.ts';
 import { writeNew } from '../files/write-whole.ts';
 
 export interface KeySource {
@@ -34,15 +34,33 @@ export async function loadSigningKey(
   configFolder: string,
 ): Promise<SigningKey | undefined> {
   const path = source.keyFile ?? ownKeyPath(configFolder);
-  const reading = readGivenFile(path, MAX_KEY_BYTES);
-  const content = source.keyFile === undefined ? await ifThere(reading) : await reading;
-  if (content === undefined) return undefined;
+  const content =
+    source.keyFile === undefined
+      ? await ifThere(readSmallFile(path, MAX_KEY_BYTES))
+      : await readGivenFile(path, MAX_KEY_BYTES);
+  if (content === undefined) {
+    await refuseLink(path);
+    return undefined;
+  }
   const pem = utf8(content);
   return SigningKey.parse(
     pem,
     path,
     SigningKey.isEncrypted(pem) ? await source.passphrase() : undefined,
   );
+}
+
+/**
+ * A link that leads nowhere is somebody's: a key may be meant that is not mounted.
+ * @throws BundleError CONFIGURATION
+ */
+async function refuseLink(path: string): Promise<void> {
+  if (!(await isLink(path)) || (await isThere(path))) return;
+  throw new BundleError('CONFIGURATION', `${path} is a link that leads nowhere`, {
+    expected: 'a file, or nothing',
+    got: 'a symbolic link to a file that does not exist',
+    hint: 'Bring back the file that it leads to, or remove the link.',
+  });
 }
 
 /** The kind of key that is made on first use; a dry run plans with it and makes none. */
@@ -103,6 +121,8 @@ export async function saveKeyPair(
   } catch (error) {
     if (error instanceof BundleError) throw error;
     if (systemCode(error) === 'EEXIST') {
+      await refuseLink(path);
+      await refuseLink(publicPath);
       throw new BundleError('USAGE', `${path} or its public key exists already`, {
         cause: error,
         hint: 'Keys are never overwritten: choose another name.',

@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -56,6 +58,34 @@ describe('a key of their own', () => {
     ).rejects.toMatchObject({ code: 'USAGE' });
     expect((await loadSigningKey(source, folder))?.public.id).toBe([...ids][0]);
     expect((await readdir(folder)).toSorted()).toEqual(['signing-key.pem', 'signing-key.pub']);
+  });
+
+  it('is never waited for: a pipe in its place is refused, one that is named is read', async () => {
+    await promisify(execFile)('mkfifo', [ownKeyPath(folder)]);
+    await expect(loadSigningKey(source, folder)).rejects.toMatchObject({
+      code: 'CONFIGURATION',
+      message: `${ownKeyPath(folder)} is no file`,
+    });
+    const named = { ...source, keyFile: ownKeyPath(folder) };
+    const key = SigningKey.generate('ed25519');
+    const [loaded] = await Promise.all([
+      loadSigningKey(named, folder),
+      writeFile(ownKeyPath(folder), key.pem(undefined)),
+    ]);
+    expect(loaded?.public.id).toBe(key.public.id);
+  });
+
+  it('is not made where a link leads nowhere, and the link is named', async () => {
+    await symlink(join(folder, 'unmounted.pem'), ownKeyPath(folder));
+    const error = {
+      code: 'CONFIGURATION',
+      message: `${ownKeyPath(folder)} is a link that leads nowhere`,
+    };
+    await expect(loadSigningKey(source, folder)).rejects.toMatchObject(error);
+    await expect(
+      saveKeyPair(SigningKey.generate('ed25519'), ownKeyPath(folder), undefined),
+    ).rejects.toMatchObject(error);
+    expect(await readdir(folder)).toEqual(['signing-key.pem']);
   });
 
   it('is only planned with on a dry run', async () => {
