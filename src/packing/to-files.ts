@@ -9,7 +9,7 @@ import type { Closure } from '../kinds/closure.ts';
 import type { PackedContent } from './content.ts';
 import { planVolumes } from './plan-volumes.ts';
 import { NOTHING_KEPT, type PackReport, signerOf } from './report.ts';
-import { findBegun, sealOf } from './resume/begun.ts';
+import { findBegun, refuseForeign, sealOf } from './resume/begun.ts';
 import {
   forgetCompletedSet,
   forgetSet,
@@ -18,7 +18,7 @@ import {
   type StartedSet,
 } from './resume/started-sets.ts';
 import { sealWith, type Signing } from './signing-key.ts';
-import { dropBegun, writeBundle } from './write-bundle.ts';
+import { writeBundle } from './write-bundle.ts';
 
 /** A bundle that is about to be written under a path, and how. */
 export interface FileJob extends PackedContent, Signing {
@@ -63,20 +63,16 @@ export async function planFiles(job: FileJob, { observe }: Context): Promise<Pac
  * whatever the sources of the blobs throw.
  */
 export async function packToFiles(job: FileJob, context: Context): Promise<PackReport> {
-  const { path, described, key, closure, volumeSize: asked, stopAfter, limitRate } = job;
-  let begun = await findBegun(path);
-  if (job.restart) {
-    await dropBegun(path, begun);
-    if (stopAfter !== undefined) await forgetSet(path, context);
-    begun = [];
-  }
+  const { path, described, key, closure, volumeSize: asked, stopAfter, limitRate, restart } = job;
+  const begun = await findBegun(path);
+  await refuseForeign(begun);
   const set =
-    stopAfter === undefined || asked === undefined
+    stopAfter === undefined || asked === undefined || restart
       ? undefined
       : await recallSet({ path, volumeSize: asked }, described, key, context);
   const seal: Seal =
     set?.seal ??
-    (await sealOf(begun, described.bundleDigest, key)) ??
+    (restart ? undefined : await sealOf(begun, described.bundleDigest, key.public)) ??
     sealWith(key, key.sign(described.sums));
   const { plan, volumeSize } = await planVolumes(described, seal, { path, asked }, context.observe);
   announce(closure, plan, context);
@@ -91,10 +87,10 @@ export async function packToFiles(job: FileJob, context: Context): Promise<PackR
     await rememberSet(path, described.bundleDigest, remembered, context);
   };
   if (start > 0) noticeEarlier(done, count, context);
-  await remember();
   const { volumes, space, kept } = await writeBundle(
     {
-      ...{ path, plan, volumeSize, begun, limitRate },
+      ...{ path, plan, volumeSize, begun, restart, limitRate },
+      starting: remember,
       publicKey: key.public.pem,
       only: { start, end: until },
       before: [...done],

@@ -7,18 +7,21 @@ import { utf8 } from '../core/bytes.ts';
 import { BundleError } from '../core/errors.ts';
 import { RateLimit } from '../transfer/rate.ts';
 import { readAhead } from '../transfer/read-ahead.ts';
+import { type OwnForm, refuseForeignFile } from '../files/foreign.ts';
 import { ifThere } from '../files/look.ts';
-import { removeFile } from '../files/own-file.ts';
+import { isFileThere, PARTIAL_SUFFIX, removeFile } from '../files/own-file.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import { readSmallFile } from '../files/small-file.ts';
 import { besideFiles } from './beside-files.ts';
-import { type BegunFile, checkCut, refuseForeign, removeBegun } from './resume/begun.ts';
+import { type BegunFile, checkCut, removeBegun } from './resume/begun.ts';
 import type { Context } from '../core/context.ts';
 import { checkSpace, type Space } from '../files/space.ts';
 import { resume } from './resume/resume.ts';
 
 /** No other run writes beside a bundle meanwhile: its lock is held. */
 const LOCKED = { isLocked: true } as const;
+/** More than the digits of any size. */
+const MAX_SIZE_BYTES = 64;
 
 export interface WriteRequest {
   /** Of the bundle; volumes are numbered behind it. */
@@ -26,8 +29,12 @@ export interface WriteRequest {
   readonly plan: BundlePlan;
   /** Bytes that a volume may have, if it is cut into several. */
   readonly volumeSize: number | undefined;
-  /** The files that earlier runs have left under the name. */
+  /** The files that earlier runs have left under the name; none of them is somebody else's. */
   readonly begun: readonly BegunFile[];
+  /** Drops those files, instead of continuing them, when nothing refuses the rest any more. */
+  readonly restart: boolean;
+  /** Is called at that time, before the first byte is written. */
+  readonly starting?: () => Promise<void>;
   /** PEM of the signer's key, for the file beside the bundle. */
   readonly publicKey: string;
   /**
@@ -62,23 +69,28 @@ export interface Kept {
  * whatever the sources of the layers throw.
  */
 export async function writeBundle(request: WriteRequest, context: Context): Promise<Written> {
-  const { path, plan, begun, only } = request;
+  const { path, plan, begun: there, only, restart } = request;
   const { signal, observe, concurrency } = context;
   const names = volumeNames(path, plan.volumes.length);
-  await refuseForeign(begun);
   const beside = await besideFiles(request);
-  await checkCut(path, begun, plan);
-  await checkVolumeSize(request);
+  await isFileThere(`${volumeSizeFile(path)}${PARTIAL_SUFFIX}`);
+  await refuseForeignFile(volumeSizeForm(path));
+  if (!restart) {
+    await checkCut(path, there, plan);
+    await checkVolumeSize(request);
+  }
   const needed = plan.volumes
     .slice(only.start, only.end)
     .reduce((total, { size }) => total + size, 0);
   const space = await checkSpace(
     dirname(path),
     needed,
-    begun
-      .filter(({ number }) => number > only.start && number <= only.end)
+    there
+      .filter(({ number }) => restart || (number > only.start && number <= only.end))
       .map((file) => file.path),
   );
+  if (restart) await dropBegun(path, there);
+  await request.starting?.();
   await rememberVolumeSize(request);
 
   const volumes: FinishedVolume[] = [];
@@ -88,7 +100,7 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
     await request.finished?.(volume);
   };
   const { writer, rest, kept, close } = await resume(
-    { path, plan, files: begun },
+    { path, plan, files: restart ? [] : there },
     { only, finished },
     context,
   );
@@ -122,8 +134,17 @@ function volumeSizeFile(path: string): string {
   return join(dirname(path), `${stemOf(path)}.volume-size.partial`);
 }
 
+function volumeSizeForm(path: string): OwnForm {
+  return {
+    path: volumeSizeFile(path),
+    what: 'no size of volumes',
+    limit: MAX_SIZE_BYTES,
+    isOwn: (text) => /^(?:\d+\n)?$/.test(text),
+  };
+}
+
 /** Drops what an earlier run has left under a name. @throws BundleError DISK */
-export async function dropBegun(path: string, begun: readonly BegunFile[]): Promise<void> {
+async function dropBegun(path: string, begun: readonly BegunFile[]): Promise<void> {
   await removeBegun(begun);
   await forgetVolumeSize(path);
 }
@@ -135,7 +156,7 @@ async function forgetVolumeSize(path: string): Promise<void> {
 
 async function checkVolumeSize({ path, volumeSize, begun }: WriteRequest): Promise<void> {
   if (begun.length === 0) return;
-  const content = await ifThere(readSmallFile(volumeSizeFile(path), 64));
+  const content = await ifThere(readSmallFile(volumeSizeFile(path), MAX_SIZE_BYTES));
   if (content === undefined) return;
   const said = utf8(content).trim();
   if (said === String(volumeSize)) return;

@@ -15,9 +15,9 @@ import { type OpenRequest, surveyBundle, type SurveyedBundle } from '../opening/
 import { type PackedContent, wholeContent } from '../packing/content.ts';
 import { bundlePath, checkFileName, parseOutput } from '../packing/output.ts';
 import { planVolumes } from '../packing/plan-volumes.ts';
-import { findBegun } from '../packing/resume/begun.ts';
+import { findBegun, refuseForeign, sealOf } from '../packing/resume/begun.ts';
 import { announce } from '../packing/to-files.ts';
-import { dropBegun, writeBundle } from '../packing/write-bundle.ts';
+import { writeBundle } from '../packing/write-bundle.ts';
 
 const NO_PATCH =
   'None of the patches holds it. Run bundle verify --damage MAP here, ' +
@@ -94,7 +94,7 @@ interface Rewriting extends PackedContent {
 
 async function rewrite(
   { described, closure, path, broken }: Rewriting,
-  { volumeSize: asked, restart }: RepairRequest,
+  { volumeSize: asked, restart = false }: RepairRequest,
   context: Context,
 ): Promise<Pick<RepairReport, 'volumes' | 'size' | 'bundleDigest'>> {
   const { seal, signer, files, patchFiles } = broken;
@@ -108,12 +108,12 @@ async function rewrite(
     [...files, ...patchFiles],
     [...targets, ...there.map((file) => file.path)],
   );
-  if (restart) await dropBegun(path, there);
-  const begun = restart ? [] : there;
+  await refuseForeign(there);
+  if (!restart) await sealOf(there, described.bundleDigest, signer);
   announce(closure, plan, context);
   const only = { start: 0, end: plan.volumes.length };
-  const job = { path, plan, volumeSize, begun, publicKey: signer.pem, only, before: [] };
-  const { volumes } = await writeBundle(job, context);
+  const job = { path, plan, volumeSize, publicKey: signer.pem, only, before: [] };
+  const { volumes } = await writeBundle({ ...job, begun: there, restart }, context);
   return { volumes, size: plan.size, bundleDigest: plan.bundleDigest };
 }
 

@@ -327,7 +327,11 @@ describeWith(['docker-registry'], 'bad input to', () => {
       expect(await failure(['pack', VERSION, '-o', file, ...fetching])).toMatchObject({
         status: 2,
       });
+      expect(await failure(['pack', VERSION, '-o', file, '--restart', ...fetching])).toMatchObject({
+        status: 2,
+      });
       expect(await readFile(file, 'utf8')).toBe('somebody needs this');
+      await writeFile(file, '');
       expect(
         await user.bundle(['pack', VERSION, '-o', file, '--restart', ...fetching]),
       ).toMatchObject({ status: 0 });

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { type DamageTrial, prepareTrial } from '../../scripts/lib/damage.ts';
+import { compressedFrame } from '../../src/bundle/format/frames.ts';
 import { pack } from '../../src/workflows/pack.ts';
 import { repair } from '../../src/workflows/repair.ts';
 
@@ -25,21 +26,32 @@ describe('a file of somebody else under a name that a pack would write', () => {
     await mkdir(output);
   });
 
-  const packed = async (volumeSize?: number): Promise<unknown> =>
+  const packed = async (volumeSize?: number, restart = false): Promise<unknown> =>
     pack(
-      { ...trial.packRequest, output, ...(volumeSize !== undefined && { volumeSize }) },
+      { ...trial.packRequest, restart, output, ...(volumeSize !== undefined && { volumeSize }) },
       trial.context,
     );
-  const repaired = async (): Promise<unknown> =>
-    repair({ bundle: trial.request(trial.path), output }, trial.context);
+  const repaired = async (restart = false): Promise<unknown> =>
+    repair({ bundle: trial.request(trial.path), output, restart }, trial.context);
   const third = (): number => Math.ceil(trial.genuine.length / 3);
 
   const text = 'a note of mine\n';
-  const names = ['pub', 'sha256', 'tar.zst.partial'];
+  const zstd = Buffer.from(compressedFrame(Buffer.alloc(10_000, 'an archive of mine')));
+  const names = ['pub', 'sha256', 'volume-size.partial', 'tar.zst', 'tar.zst.partial'];
   it.each([
     ...names.map((end) => ({ end, what: 'pack', work: () => packed(), content: text })),
-    ...names.map((end) => ({ end, what: 'repair', work: repaired, content: text })),
-    ...['tar.zst.001.partial', 'tar.zst.002.partial'].map((end) => ({
+    ...names.map((end) => ({ end, what: 'repair', work: () => repaired(), content: text })),
+    ...[...names, 'tar.zst.001'].flatMap((end) => [
+      { end, what: 'pack --restart', work: () => packed(undefined, true), content: text },
+      { end, what: 'repair --restart', work: () => repaired(true), content: text },
+    ]),
+    ...[
+      { what: 'pack', work: () => packed() },
+      { what: 'pack --restart', work: () => packed(undefined, true) },
+      { what: 'repair', work: () => repaired() },
+      { what: 'repair --restart', work: () => repaired(true) },
+    ].map((one) => ({ ...one, end: 'tar.zst', content: zstd })),
+    ...['tar.zst.001', 'tar.zst.002', 'tar.zst.001.partial', 'tar.zst.002.partial'].map((end) => ({
       ...{ end, what: 'pack in volumes', work: () => packed(third()), content: text },
     })),
     { end: 'sha256', what: 'pack', work: () => packed(), content: 'x'.repeat(2 ** 20 + 1) },
@@ -53,8 +65,43 @@ describe('a file of somebody else under a name that a pack would write', () => {
       message: expect.stringContaining(path) as string,
       hint: expect.stringContaining('another folder') as string,
     });
-    expect(await readFile(path, 'utf8')).toBe(content);
+    expect((await readFile(path)).equals(Buffer.from(content))).toBe(true);
     expect(await readdir(output)).toEqual([basename(path)]);
+  });
+
+  it.each([
+    ['volumes that are too small', undefined, () => packed(10, true)],
+    ['a foreign key, by pack', 'pub', () => packed(undefined, true)],
+    ['a foreign list of checksums, by pack', 'sha256', () => packed(undefined, true)],
+    ['a foreign volume beside it, by pack', 'tar.zst.002', () => packed(undefined, true)],
+    ['a foreign key, by repair', 'pub', () => repaired(true)],
+    ['a foreign volume beside it, by repair', 'tar.zst.002', () => repaired(true)],
+  ])('leaves a finished bundle where it is: %s, with --restart', async (_, end, work) => {
+    await packed();
+    const finished = await readFile(join(output, `${stem}.tar.zst`));
+    if (end !== undefined) await writeFile(join(output, `${stem}.${end}`), text);
+    const before = await readdir(output);
+    await expect(work()).rejects.toMatchObject({ code: 'USAGE', exitStatus: 2 });
+    expect(await readdir(output)).toEqual(before);
+    const bundle = await readFile(join(output, `${stem}.tar.zst`));
+    expect(bundle.equals(finished)).toBe(true);
+  });
+
+  it.each(['pack', 'repair'])('is none where it is empty: %s --restart drops it', async (what) => {
+    for (const end of ['tar.zst', 'tar.zst.001'])
+      await writeFile(join(output, `${stem}.${end}`), '');
+    await (what === 'pack' ? packed(undefined, true) : repaired(true));
+    expect((await stat(join(output, `${stem}.tar.zst`))).size).toBe(trial.genuine.length);
+    expect(await readdir(output)).not.toContain(`${stem}.tar.zst.001`);
+  });
+
+  it('is a bundle of the same name with other content, for repair as for pack', async () => {
+    const other = await prepareTrial(join(folder, 'other'), { components: 2 });
+    const path = join(output, `${stem}.tar.zst`);
+    await writeFile(path, other.genuine);
+    for (const work of [packed, repaired])
+      await expect(work()).rejects.toMatchObject({ code: 'USAGE', exitStatus: 2 });
+    expect((await readFile(path)).equals(other.genuine)).toBe(true);
   });
 
   it('is none where it is of an earlier run: that is replaced', async () => {

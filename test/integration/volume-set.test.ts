@@ -7,6 +7,7 @@ import {
   rename,
   rm,
   truncate,
+  writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -166,6 +167,18 @@ describe('a release in volumes', () => {
       await expect(packSet(own, { volumeSize: other })).rejects.toMatchObject({ code: 'USAGE' });
     }
     expect((await packSet(own, { volumeSize: undefined, restart: true })).volumes).toHaveLength(1);
+  });
+
+  it('is not forgotten when a run that would start it over is refused', async () => {
+    const one = { stopAfter: 1 };
+    expect((await packSet(await ownFolder(), one)).left).toBe(4);
+    const medium = await ownFolder();
+    const note = join(medium, 'ocp-4.17.3-x86_64.sha256');
+    await writeFile(note, 'a note of mine\n');
+    const refused = packSet(medium, { ...one, restart: true });
+    await expect(refused).rejects.toMatchObject({ code: 'USAGE' });
+    await rm(note);
+    expect(await packSet(medium, { stopAfter: 9 })).toMatchObject({ before: 1, left: 0 });
   });
 
   it('goes to one medium after the other', async () => {

@@ -240,21 +240,6 @@ export function readSeekTable(table: Uint8Array): FrameExtent[] | undefined {
   return rows;
 }
 
-export const FRAME_MAGIC_BYTES = 4;
-
-/**
- * Whether bytes may be the first of a volume, whole or cut off: the first volume begins with a
- * frame, the others with a skippable one. What has just been made, or lost its bytes when the power
- * went, is empty or full of zeros.
- */
-export function beginsAsVolume(start: Uint8Array): boolean {
-  if (start.every((byte) => byte === 0)) return true;
-  return [FRAME_MAGIC, SKIPPABLE_MAGIC].some((magic) => {
-    const expected = headerOf(magic, 0).subarray(0, Math.min(start.length, FRAME_MAGIC_BYTES));
-    return Buffer.compare(expected, start.subarray(0, FRAME_MAGIC_BYTES)) === 0;
-  });
-}
-
 function headerOf(magic: number, length: number): Uint8Array {
   const header = Buffer.alloc(SKIPPABLE_HEADER_BYTES);
   header.writeUInt32LE(magic, 0);

@@ -1,4 +1,6 @@
 import {
+  BLOCK_HEADER_BYTES,
+  FRAME_HEADER_BYTES,
   type FrameExtent,
   isSkippableHeader,
   seekTable,
@@ -6,6 +8,7 @@ import {
   skippableFrame,
   skippableHeader,
   SKIPPABLE_HEADER_BYTES,
+  storedFrameHeader,
 } from './frames.ts';
 import { FORMAT } from './manifest.ts';
 
@@ -182,4 +185,31 @@ export function copiesIn({
 
 function partsOf(head: Head): readonly Uint8Array[] {
   return [head.sums, head.signature, head.publicKey, head.manifest];
+}
+
+/** What is the same at the start of each first volume, and of each later one. */
+const VOLUME_STARTS: readonly (readonly { readonly at: number; readonly bytes: Uint8Array }[])[] = [
+  [
+    { at: 0, bytes: storedFrameHeader(1).subarray(0, 6) },
+    { at: FRAME_HEADER_BYTES + BLOCK_HEADER_BYTES, bytes: Buffer.from('SHA256SUMS\0') },
+  ],
+  [
+    { at: 0, bytes: skippableHeader(0).subarray(0, 4) },
+    { at: SKIPPABLE_HEADER_BYTES, bytes: Buffer.from(MAGIC_WORD) },
+  ],
+];
+/** How much {@link beginsAsVolume} looks at. */
+export const VOLUME_START_BYTES = 28;
+
+/**
+ * Whether bytes may be the first of a volume, whole or cut off: the first volume begins with
+ * `SHA256SUMS` in a stored frame, the others with a record.
+ */
+export function beginsAsVolume(start: Uint8Array): boolean {
+  return VOLUME_STARTS.some((pieces) =>
+    pieces.every(({ at, bytes }) => {
+      const found = start.subarray(at, at + bytes.length);
+      return Buffer.compare(found, bytes.subarray(0, found.length)) === 0;
+    }),
+  );
 }

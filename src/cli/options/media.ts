@@ -7,7 +7,7 @@ import { one, type OptionTable, yes } from './table.ts';
 const group = 'Media:';
 
 export const restartOption: OptionTable = {
-  restart: yes('start over, and delete what an earlier run wrote'),
+  restart: yes('start over, and delete what an earlier run wrote, and nothing else'),
 };
 
 export const volumeSizeOption: OptionTable = {

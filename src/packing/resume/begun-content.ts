@@ -125,7 +125,7 @@ async function openSigned(path: string, key: SigningKey): Promise<BundleReader |
     const heads = await SealedBundle.survey([path], () => undefined);
     try {
       const [sealed] = heads;
-      checkedSeal(sealed!, path, key);
+      checkedSeal(sealed!, path, key.public);
       return await sealed!.unseal();
     } catch (error) {
       await heads[0]!.close();

@@ -4,16 +4,15 @@ import { BundleFile } from '../../bundle/reading/file.ts';
 import { refuseFault } from '../../bundle/reading/fault.ts';
 import { piecesIn } from '../../bundle/reading/found-volumes.ts';
 import { type FoundHead, readFrontHead, readHeadCopy } from '../../bundle/reading/head.ts';
-import { beginsAsVolume, FRAME_MAGIC_BYTES } from '../../bundle/format/frames.ts';
 import { bundleOfName, volumeNames } from '../../bundle/format/names.ts';
 import type { BundlePlan, Seal } from '../../bundle/format/plan.ts';
-import type { Cut } from '../../bundle/format/tail.ts';
+import { beginsAsVolume, type Cut, VOLUME_START_BYTES } from '../../bundle/format/tail.ts';
 import { listFolder } from '../../files/folder.ts';
 import { ifThere } from '../../files/look.ts';
 import { isFileThere, PARTIAL_SUFFIX, removeFile } from '../../files/own-file.ts';
 import { type Digest, digestOf, hexOf } from '../../core/digest.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
-import type { SigningKey } from '../../trust/keys.ts';
+import type { SignerKey } from '../../trust/keys.ts';
 
 const HINT = '--restart deletes it and starts over; with another folder you keep both.';
 
@@ -54,15 +53,19 @@ export async function findBegun(path: string): Promise<readonly BegunFile[]> {
 }
 
 /**
- * An unfinished file is written again unless it has a whole head. One that does not even begin as
- * this program's do may be somebody's own.
+ * What an earlier run has left is continued, or dropped. What does not even begin as this
+ * program's files do is somebody's own.
  * @throws BundleError USAGE
  */
 export async function refuseForeign(files: readonly BegunFile[]): Promise<void> {
   for (const { path, isFinished } of files) {
-    if (isFinished || beginsAsVolume(await startOf(path))) continue;
+    const start = await startOf(path);
+    // What has just been made, or lost its bytes when the power went, is empty or full of zeros. A
+    // finished file was on the disk before it got its name.
+    const isLost = start.length === 0 || (!isFinished && start.every((byte) => byte === 0));
+    if (isLost || beginsAsVolume(start)) continue;
     throw new BundleError('USAGE', `${path} exists already, and is no part of a bundle`, {
-      hint: HINT,
+      hint: 'Nothing deletes it, --restart neither: move it away, or choose another folder.',
     });
   }
 }
@@ -70,7 +73,7 @@ export async function refuseForeign(files: readonly BegunFile[]): Promise<void> 
 async function startOf(path: string): Promise<Uint8Array> {
   const file = await BundleFile.open(path);
   try {
-    return await file.readUpTo(0, FRAME_MAGIC_BYTES);
+    return await file.readUpTo(0, VOLUME_START_BYTES);
   } finally {
     await file.close();
   }
@@ -86,7 +89,7 @@ async function startOf(path: string): Promise<Uint8Array> {
 export async function sealOf(
   files: readonly BegunFile[],
   bundleDigest: Digest,
-  key: SigningKey,
+  key: SignerKey,
 ): Promise<Seal | undefined> {
   for (const { path, number, isFinished } of files) {
     const head = await headOf(path, number);
@@ -117,22 +120,22 @@ export async function sealOf(
 export function checkedSeal(
   { seal, sums, signature }: FoundHead,
   what: string,
-  key: SigningKey,
+  key: SignerKey,
 ): Seal {
-  if (key.public.pem !== Buffer.from(seal.publicKey).toString()) {
+  if (key.pem !== Buffer.from(seal.publicKey).toString()) {
     throw new BundleError('USAGE', `${what} was signed with another key`, {
-      expected: key.public.id,
+      expected: key.id,
       hint: HINT,
     });
   }
-  key.public.verify(sums, signature);
+  key.verify(sums, signature);
   return seal;
 }
 
-function isDamaged({ seal, sums, signature }: FoundHead, key: SigningKey): boolean {
-  if (key.public.pem !== Buffer.from(seal.publicKey).toString()) return false;
+function isDamaged({ seal, sums, signature }: FoundHead, key: SignerKey): boolean {
+  if (key.pem !== Buffer.from(seal.publicKey).toString()) return false;
   try {
-    key.public.verify(sums, signature);
+    key.verify(sums, signature);
     return false;
   } catch (error) {
     if (hasCode(error, 'SIGNATURE_INVALID')) return true;

@@ -62,7 +62,7 @@ export async function recallSet(
   if (set.volumeSize !== volumeSize) throw other(`with volumes of ${set.volumeSize} bytes`);
   const signature = decodeSignatureFile(set.seal.signature);
   if (signature === undefined) throw unreadable(file);
-  checkedSeal({ seal: set.seal, sums, signature }, basename(path), key);
+  checkedSeal({ seal: set.seal, sums, signature }, basename(path), key.public);
   return set;
 }
 
