@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readAll, streamOf } from '../../src/core/bytes.ts';
 import { anonymous, Credentials, type CredentialSource } from '../../src/core/credentials.ts';
+import type { BundleError } from '../../src/core/errors.ts';
 import { RegistryClient } from '../../src/stores/registry/client.ts';
 import type { RegistryRepository } from '../../src/stores/registry/repository.ts';
 import { sample } from '../contract/content.ts';
@@ -267,7 +268,9 @@ describeWith(['docker-registry', 'openssl'], 'a registry that asks for tokens', 
     const thrown: unknown = await open(server.host, user)
       .resolve('multi')
       .catch((error: unknown) => error);
-    expect(['REGISTRY', 'CONTENT_MISMATCH']).toContain((thrown as { code: string }).code);
+    const { code, hint } = thrown as BundleError;
+    expect(['REGISTRY', 'CONTENT_MISMATCH']).toContain(code);
+    if (code === 'REGISTRY') expect(hint).toContain('is the token server of the registry');
   });
 
   it.each([

@@ -320,6 +320,72 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
     });
   });
 
+  describe('an answer that is no manifest', () => {
+    it.each([
+      ['a web page', '<html>Login please', 'text/html', /A web page came instead/],
+      ['no byte', '', 'application/json', /wrong content/],
+      ['a broken byte', '{"schemaVersion":2,', 'application/json', /wrong content/],
+    ])('%s is refused, and the image that was asked for is named', async (_, body, type, hint) => {
+      const headers = { 'content-type': type };
+      const { proxy, store } = await proxied(
+        once(/manifests/, { kind: 'answer', status: 200, headers, body }),
+      );
+      const error = await store.resolve('multi').catch((failure: unknown) => failure);
+      expect(error).toMatchObject({
+        code: 'UNSUPPORTED_CONTENT',
+        subject: `${proxy.host}/${REPOSITORY}:multi`,
+        got: type,
+      });
+      expect((error as BundleError).message).toMatch(
+        new RegExp(`^${proxy.host}/${REPOSITORY}:multi cannot be read: manifest is not valid JSON`),
+      );
+      expect((error as BundleError).hint).toMatch(hint);
+    });
+  });
+
+  describe('a registry without TLS, on this host', () => {
+    it('that breaks connections is said to do so: no option is needed', async () => {
+      const { store } = await proxied(() => ({ kind: 'reset' }));
+      await expect(store.resolve('multi')).rejects.toMatchObject({
+        code: 'NETWORK',
+        message: expect.stringMatching(/connection (?:broken|closed) by the other end/) as string,
+        hint: expect.not.stringContaining('--insecure-registry') as string,
+      });
+    });
+  });
+
+  describe('addresses that lead nowhere', () => {
+    const setUp = expect.stringContaining('is set up wrongly') as string;
+
+    it.each([
+      ['file:///tmp/secret?a=b', 'redirects to file:///tmp/secret, which is no http(s) address'],
+      ['http://[::bad', 'answered with a redirect to http://[::bad, which is no address'],
+      ['', 'answered 307'],
+    ])('a redirect to %j is told as it is', async (location, said) => {
+      const headers = location === '' ? {} : { location };
+      const { store } = await proxied(once(/blobs/, { kind: 'answer', status: 307, headers }));
+      await expect(readAll(store.fetch(small.descriptor), LIMIT, 'blob')).rejects.toMatchObject({
+        code: 'REGISTRY',
+        message: expect.stringContaining(said) as string,
+        hint: setUp,
+      });
+    });
+
+    it.each([
+      ['file:///tmp/secret', 'redirects to file:///tmp/secret, which is no http(s) address'],
+      ['http://[::bad', 'gave http://[::bad, which is no address, for the upload'],
+      ['', 'gave no URL for the upload'],
+    ])('an upload that is to go to %j is told as it is', async (location, said) => {
+      const blob = newBlob(`nowhere ${location}`);
+      const { store } = await proxied(once(/POST/, { kind: 'headers', headers: { location } }));
+      await expect(store.push(blob.descriptor, streamOf(blob.bytes))).rejects.toMatchObject({
+        code: 'REGISTRY',
+        message: expect.stringContaining(said) as string,
+        hint: setUp,
+      });
+    });
+  });
+
   describe('redirects', () => {
     it('are followed to another origin, without credentials', async () => {
       const storage = await startFaultProxy(registry.url);
@@ -369,12 +435,29 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
       const { proxy, store } = await proxied(once(/blobs/, { kind: 'redirect', to: '' }, 99));
       await expect(readAll(store.fetch(small.descriptor), LIMIT, 'blob')).rejects.toMatchObject({
         code: 'REGISTRY',
+        hint: expect.stringContaining('is set up wrongly') as string,
       });
       expect(proxy.seen(/blobs/)).toHaveLength(11);
     });
   });
 
   describe('writing', () => {
+    it('says of content that was accepted and is not there who has lost it', async () => {
+      const blob = newBlob('not kept');
+      const { proxy, store } = await proxied(({ method, url }) =>
+        method === 'PUT' && url.includes('blobs') ? { kind: 'answer', status: 201 } : undefined,
+      );
+      const fetching = (): Promise<unknown> => readAll(store.fetch(blob.descriptor), LIMIT, 'blob');
+      await expect(fetching()).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      await store.push(blob.descriptor, streamOf(blob.bytes));
+      await expect(fetching()).rejects.toMatchObject({
+        code: 'REGISTRY',
+        message:
+          `${proxy.host}/${REPOSITORY} does not have ${blob.descriptor.digest}, ` +
+          'which it has accepted in this run',
+      });
+    });
+
     it('uploads once what is pushed twice', async () => {
       const blob = newBlob('twice');
       const { proxy, store } = await proxied();

@@ -2,7 +2,7 @@ import type { ByteStream } from '../../core/bytes.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
 import { digestOf, type Digest, isDigest } from '../../core/digest.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
-import { parseManifest, subjectOf } from '../../core/manifest.ts';
+import { type Manifest, parseManifest, subjectOf } from '../../core/manifest.ts';
 import { isManifestType } from '../../core/media-types.ts';
 import { formatRepository, isTag, type RepositoryName } from '../../core/reference.ts';
 import type {
@@ -12,6 +12,7 @@ import type {
   Store,
   StoreOptions,
 } from '../../core/store.ts';
+import { oneLine } from '../../core/text.ts';
 import { readVerified } from '../../transfer/verified.ts';
 import { pathOf, type RepositoryAccess } from './auth/access.ts';
 import { download } from './blobs/download.ts';
@@ -34,6 +35,8 @@ export class RegistryRepository implements Store {
   readonly #access: RepositoryAccess;
   readonly #manifests = new ManifestCache();
   readonly #referrers: Referrers;
+  /** What the registry said that it has stored. */
+  readonly #accepted = new Set<Digest>();
 
   constructor(access: RepositoryAccess) {
     this.#repository = access.name;
@@ -83,7 +86,9 @@ export class RegistryRepository implements Store {
           (response.status === 416 && header !== undefined)
         )
           return response;
-        throw await this.#access.failure(response, action);
+        const error = await this.#access.failure(response, action);
+        const isLost = response.status === 404 && this.#accepted.has(descriptor.digest);
+        throw isLost ? notKept(this.name, descriptor.digest, error) : error;
       },
     });
   }
@@ -132,7 +137,7 @@ export class RegistryRepository implements Store {
       ));
     }
     const digest = digestOf(bytes);
-    const { mediaType } = parseManifest(bytes, announced);
+    const { mediaType } = this.#parse(bytes, announced, reference);
     this.#manifests.set(digest, bytes);
     return { mediaType, digest, size: bytes.length };
   }
@@ -169,12 +174,14 @@ export class RegistryRepository implements Store {
       if (subject !== undefined)
         await this.#referrers.add(descriptor, bytes, { subject, noted, signal });
       this.#manifests.set(descriptor.digest, bytes);
+      this.#accepted.add(descriptor.digest);
       return;
     }
     const exists = (): Promise<boolean> => this.exists(descriptor, { ...(signal && { signal }) });
     if (!isAbsent && (await exists())) return;
     const job = { access: this.#access, descriptor, content, again, isSteady, exists };
     await uploadBlob({ ...job, action, signal });
+    this.#accepted.add(descriptor.digest);
   }
 
   async tag(descriptor: Descriptor, tag: string, { signal }: StoreOptions = {}): Promise<void> {
@@ -211,6 +218,19 @@ export class RegistryRepository implements Store {
     }
   }
 
+  /** A manifest that came by name alone may be anything: who gave it has to be said. */
+  #parse(bytes: Uint8Array, announced: string | undefined, reference: string): Manifest {
+    try {
+      return parseManifest(bytes, announced);
+    } catch (error) {
+      if (!(error instanceof BundleError)) throw error;
+      throw noManifest(`${this.name}${isDigest(reference) ? '@' : ':'}${reference}`, error, {
+        registry: this.#repository.registry,
+        got: announced,
+      });
+    }
+  }
+
   #pathTo({ mediaType, digest }: Descriptor): string {
     return isManifestType(mediaType)
       ? manifestPath(this.#access, digest)
@@ -226,6 +246,40 @@ function notATag(text: string): BundleError {
   return new BundleError('USAGE', `not a tag: ${text}`, {
     hint: 'A tag has up to 128 letters, digits, dots, dashes and underscores.',
   });
+}
+
+/** What was given as a manifest, and is none: often the page of a proxy or of a guest network. */
+function noManifest(
+  image: string,
+  { code, message, cause, hint }: BundleError,
+  { registry, got }: { readonly registry: string; readonly got: string | undefined },
+): BundleError {
+  const page =
+    `A web page came instead. Something between here and ${registry} gives it out (a login page ` +
+    `of the network, a proxy), or ${registry} is no registry: check the name and the proxy.`;
+  const damaged =
+    'The registry, or something on the way, gives wrong content: ' +
+    'look at its log, or fetch the image from another registry.';
+  return new BundleError(code, `${image} cannot be read: ${oneLine(message)}`, {
+    cause,
+    subject: image,
+    got,
+    expected: 'the manifest of an image',
+    hint: hint ?? (got === 'text/html' ? page : damaged),
+  });
+}
+
+function notKept(name: string, digest: Digest, cause: BundleError): BundleError {
+  return new BundleError(
+    'REGISTRY',
+    `${name} does not have ${digest}, which it has accepted in this run`,
+    {
+      cause,
+      hint:
+        'The registry loses content that was pushed. Look at its log and its storage, and wait ' +
+        'until a garbage collection has ended. Then run the same command again.',
+    },
+  );
 }
 
 function anotherManifest(name: string, expected: Digest, got: Digest): BundleError {

@@ -1,6 +1,7 @@
 import { BundleError } from '../../../core/errors.ts';
 import type { ByteStream } from '../../../core/bytes.ts';
 import type { RepositoryName } from '../../../core/reference.ts';
+import { oneLine } from '../../../core/text.ts';
 import { answerError } from '../http/answers.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { Contact, RegistryHost } from '../host/host.ts';
@@ -92,7 +93,7 @@ export class RepositoryAccess {
       if (redirects === MAX_REDIRECTS)
         throw this.#misled(`more than ${MAX_REDIRECTS} redirects`, request);
       if (!URL.canParse(location, url.href))
-        throw this.#misled('a redirect without a location', request);
+        throw this.#misled(`a redirect to ${shown(location)}, which is no address`, request);
       const next = new URL(location, url);
       this.#refuseDowngrade(url, next, request);
       url = next;
@@ -113,9 +114,15 @@ export class RepositoryAccess {
     const { origin } = await this.#host.contact();
     const location = headerOf(response, 'location');
     if (location === undefined || !URL.canParse(location, response.url.href)) {
+      const gave = location === undefined ? 'no URL' : `${shown(location)}, which is no address,`;
       throw new BundleError(
         'REGISTRY',
-        `cannot ${action}: ${this.name.registry} gave no URL for the upload`,
+        `cannot ${action}: ${this.name.registry} gave ${gave} for the upload`,
+        {
+          expected: 'a Location header',
+          got: location === undefined ? 'none' : shown(location),
+          hint: this.#misledHint,
+        },
       );
     }
     const url = new URL(location, response.url);
@@ -169,6 +176,14 @@ export class RepositoryAccess {
         (from.protocol === 'http:' || this.transport.isInsecure(to, this.#host)))
     )
       return;
+    if (to.protocol !== 'http:') {
+      throw new BundleError(
+        'REGISTRY',
+        `cannot ${action}: ${from.host} redirects to ${shown(to.href)}, ` +
+          'which is no http(s) address',
+        { hint: this.#misledHint },
+      );
+    }
     throw new BundleError(
       'NETWORK',
       `cannot ${action}: ${from.host} redirects to ${withoutQuery(to)}, ` +
@@ -183,6 +198,14 @@ export class RepositoryAccess {
     return new BundleError(
       'REGISTRY',
       `cannot ${action}: ${this.name.registry} answered with ${why}`,
+      { hint: this.#misledHint },
+    );
+  }
+
+  get #misledHint(): string {
+    return (
+      `The registry, or a proxy in front of it, is set up wrongly: show this to those who run ` +
+      `${this.name.registry}.`
     );
   }
 }
@@ -196,6 +219,11 @@ export function pathOf({ registry, repository }: RepositoryName): string {
 
 function isStream(body: AccessRequest['body']): body is ByteStream {
   return body !== undefined && !(body instanceof Uint8Array);
+}
+
+/** An address that a registry gave, for messages: what comes after `?` may be a secret. */
+function shown(address: string): string {
+  return oneLine(address.replace(/[?#].*$/s, ''));
 }
 
 function redirectOf({ method }: AccessRequest, response: HttpResponse): string | undefined {

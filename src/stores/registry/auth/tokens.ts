@@ -145,5 +145,10 @@ function unusable(realm: URL, why: string): BundleError {
   return new BundleError(
     'REGISTRY',
     `the token answer of ${withoutQuery(realm)} cannot be used: ${why}`,
+    {
+      hint:
+        `Check that ${realm.host} is the token server of the registry, and that no proxy or login ` +
+        'page of the network answers in its place.',
+    },
   );
 }

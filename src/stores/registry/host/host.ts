@@ -81,7 +81,8 @@ export class RegistryHost implements Peer {
       }
       const plain = new URL(`http://${this.#address}`);
       const response = await this.#ping(plain).catch((failure: unknown) => {
-        throw isHandshakeBroken(failure) ? this.#explained(error) : failure;
+        // Where plain HTTP is spoken, what broke that is the reason.
+        throw isHandshakeBroken(failure) && !isNotTls(error) ? this.#explained(error) : failure;
       });
       // How a port with TLS answers to plain HTTP: it was the TLS that failed.
       if (response.status === 400) throw this.#explained(error);

@@ -63,6 +63,12 @@ function hintFor(status: number, attempt: Attempt): string | undefined {
   if (status === 404) return `Check the name, and that it is in ${formatRepository(attempt.name)}.`;
   if (status === 413)
     return 'The registry, or a proxy in front of it, limits uploads: raise the limit.';
+  if (status >= 300 && status <= 399) {
+    return (
+      'This redirect cannot be followed: the registry, or a proxy in front of it, is set up ' +
+      `wrongly. Show this to those who run ${attempt.name.registry}.`
+    );
+  }
   if (isPassingStatus(status)) return 'Try again later.';
   return undefined;
 }
