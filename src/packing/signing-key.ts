@@ -76,7 +76,7 @@ export interface Signing {
 /**
  * A key for somebody who has none, as ssh makes a host key on first use.
  * @param source to look for a key once more, which another run may have made meanwhile.
- * @throws BundleError DISK
+ * @throws BundleError DISK; USAGE where a public key is left of an earlier pair.
  */
 export async function firstKey(
   source: KeySource,
@@ -84,8 +84,11 @@ export async function firstKey(
   { configFolder, observe }: Context,
 ): Promise<Signing> {
   const key = SigningKey.generate(OWN_KEY_TYPE);
-  if (dryRun) return { key, made: 'planned' };
   const path = ownKeyPath(configFolder);
+  if (dryRun) {
+    await refuseLonePublicKey(path);
+    return { key, made: 'planned' };
+  }
   try {
     await saveKeyPair(key, path, undefined);
   } catch (error) {
@@ -113,9 +116,10 @@ export async function saveKeyPair(
   path: string,
   passphrase: string | undefined,
 ): Promise<string> {
-  const publicPath = `${path.replace(/\.pem$/, '')}.pub`;
+  const publicPath = publicPathOf(path);
   try {
     await prepareFolder(dirname(path), 0o700);
+    await refuseLonePublicKey(path);
     await writeNew(path, key.pem(passphrase), 0o600);
     await writeNew(publicPath, key.public.pem, 0o644);
   } catch (error) {
@@ -131,4 +135,28 @@ export async function saveKeyPair(
     throw writeError('write', path, error);
   }
   return publicPath;
+}
+
+function publicPathOf(path: string): string {
+  return `${path.replace(/\.pem$/, '')}.pub`;
+}
+
+/**
+ * Beside a new private key, the public key of an older one would be handed to others as if it
+ * were its own.
+ * @throws BundleError USAGE, DISK
+ */
+async function refuseLonePublicKey(path: string): Promise<void> {
+  const publicPath = publicPathOf(path);
+  // In this order: other runs that make the same pair write the private key first.
+  if (!(await isAnythingAt(publicPath)) || (await isAnythingAt(path))) return;
+  throw new BundleError('USAGE', `${publicPath} is there, but its private key ${path} is not`, {
+    hint:
+      `Put ${path} back from a copy; or move ${publicPath} away, ` +
+      'and the next run makes a new pair of keys.',
+  });
+}
+
+async function isAnythingAt(path: string): Promise<boolean> {
+  return (await isThere(path)) || (await isLink(path));
 }

@@ -88,6 +88,29 @@ describe('a key of their own', () => {
     expect(await readdir(folder)).toEqual(['signing-key.pem']);
   });
 
+  it('is not made beside the public key of an older one, whose private key is gone', async () => {
+    await firstKeyIn(folder);
+    await rm(ownKeyPath(folder));
+    const publicPath = join(folder, 'signing-key.pub');
+    const before = readFileSync(publicPath, 'utf8');
+    const key = SigningKey.generate('ed25519');
+    for (const attempt of [
+      () => firstKeyIn(folder),
+      () => firstKeyIn(folder, true),
+      () => saveKeyPair(key, ownKeyPath(folder), undefined),
+    ]) {
+      await expect(attempt()).rejects.toMatchObject({
+        ...{ code: 'USAGE', exitStatus: 2 },
+        message: expect.stringContaining(publicPath) as string,
+        hint: expect.stringMatching(
+          /Put .*signing-key\.pem back.*move .*signing-key\.pub/,
+        ) as string,
+      });
+      expect(await readdir(folder)).toEqual(['signing-key.pub']);
+    }
+    expect(readFileSync(publicPath, 'utf8')).toBe(before);
+  });
+
   it('is only planned with on a dry run', async () => {
     expect((await firstKeyIn(folder, true)).made).toBe('planned');
     expect(await readdir(folder)).toEqual([]);
