@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { utf8 } from '../core/bytes.ts';
 import { anySignal } from '../core/concurrency.ts';
-import { BundleError, diskError, systemCode, writeError } from '../core/errors.ts';
+import { BundleError, diskError, hasCode, systemCode, writeError } from '../core/errors.ts';
 import { createFile, isFileThere } from './own-file.ts';
 import { readSmallFile } from './small-file.ts';
 
@@ -16,6 +16,10 @@ const SILENCE_MS = 60_000;
 /** Another process may be clearing the same stale lock away. */
 const ATTEMPTS = 5;
 const MAX_LOCK_BYTES = 4096;
+/** Stands for the text of what is too large for a lock. */
+const TOO_LARGE = 'too large';
+/** The beginning of every lock: see {@link format}. */
+const LOCK_START = '{"host":"';
 /** To look at a lock once more and remove it takes less. */
 const TURN_MS = 50;
 /** How often a lock that is waited for is looked at. */
@@ -37,7 +41,8 @@ interface Owner {
  * it is taken from after a long sleep has to stop.
  * @param work is given a signal that ends when `signal` does, or the lock is lost.
  * @param waitMs how long to wait while somebody else holds it; not at all unless told.
- * @throws BundleError DISK naming the owner when somebody else holds it.
+ * @throws BundleError DISK naming the owner when somebody else holds it; USAGE for a file of that
+ * name that is no lock.
  */
 export async function withLock<T>(
   path: string,
@@ -75,7 +80,8 @@ async function beat(lockPath: string, self: Owner, lost: AbortController): Promi
   const text = await textOf(lockPath);
   // Written, not touched: then the file server's clock says when.
   if (text === format(self)) await writeFile(lockPath, text, { flag: 'r+' }).catch(() => undefined);
-  else if (text !== '') lost.abort(held(lockPath, parseOwner(text)));
+  else if (text !== '')
+    lost.abort(isLock(text) ? held(lockPath, parseOwner(text)) : foreign(lockPath));
 }
 
 async function acquire(
@@ -90,6 +96,7 @@ async function acquire(
     const isWaiting = performance.now() < deadline;
     await isFileThere(lockPath); // else it is gone again, and the text is empty
     const found = await textOf(lockPath);
+    if (!isLock(found)) throw foreign(lockPath);
     const owner = parseOwner(found);
     const state = await stateOf(lockPath, owner, self);
     if (attempt >= ATTEMPTS && !isWaiting) throw held(lockPath, owner);
@@ -149,7 +156,14 @@ async function clearAway(lockPath: string, stale: string, self: Owner): Promise<
  * medium.
  */
 async function textOf(lockPath: string): Promise<string> {
-  return readSmallFile(lockPath, MAX_LOCK_BYTES).then(utf8, () => '');
+  return readSmallFile(lockPath, MAX_LOCK_BYTES).then(utf8, (error: unknown) =>
+    hasCode(error, 'CONFIGURATION') ? TOO_LARGE : '',
+  );
+}
+
+/** A lock is empty while it is being made, and may be cut off, or zeros, when the power went. */
+function isLock(text: string): boolean {
+  return /^\0*$/.test(text) || text.startsWith(LOCK_START.slice(0, text.length));
 }
 
 function parseOwner(text: string): Partial<Owner> {
@@ -221,5 +235,11 @@ function held(lockPath: string, { pid, host }: Partial<Owner>): BundleError {
   const who = pid === undefined ? 'another run' : `process ${pid} on ${host ?? 'another host'}`;
   return new BundleError('DISK', `${who} is writing there, and holds the lock ${lockPath}`, {
     hint: 'Wait until that process ends, or choose another folder.',
+  });
+}
+
+function foreign(lockPath: string): BundleError {
+  return new BundleError('USAGE', `${lockPath} exists already, and is no lock of this program`, {
+    hint: 'It says nothing about a run: move it away, or choose another folder.',
   });
 }

@@ -66,6 +66,24 @@ describe('a lock', () => {
     }
   });
 
+  it('is refused where a file of somebody else has its name, which is never removed', async () => {
+    const large = `{"host":"${'x'.repeat(5000)}"}`;
+    for (const text of ['hi', 'null', '{"name":"mine"}\n', large]) {
+      await writeFile(lockPath, text);
+      const silent = new Date(Date.now() - 2 * MINUTE_MS);
+      for (const touched of [new Date(), silent]) {
+        await utimes(lockPath, touched, touched);
+        await expect(take()).rejects.toMatchObject({
+          ...{ code: 'USAGE', exitStatus: 2 },
+          message: `${lockPath} exists already, and is no lock of this program`,
+          hint: expect.stringContaining('move it away') as string,
+        });
+        expect(await readFile(lockPath, 'utf8')).toBe(text);
+      }
+    }
+    expect(await readdir(folder)).toEqual(['ocp.tar.zst.lock']);
+  });
+
   it('of another host, or one that cannot be read, is taken over after a minute of silence and not before', async () => {
     for (const text of ['{"host":"elsewhere","boot":"b","pid":1,"started":"1"}\n', '{"ho']) {
       await writeFile(lockPath, text);
