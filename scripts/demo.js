@@ -231,7 +231,7 @@ function conclude(bundle) {
     ['demo/opened/', 'the bundle, untarred: an image layout'],
     [`${CLOSED}/layout/`, 'the target: an image layout'],
     [`${CLOSED}/cluster-resources/`, 'what the cluster needs to find its images'],
-    [`${CLOSED}/next-steps.txt`, 'what to do with that'],
+    [`${CLOSED}/cluster-resources/next-steps.txt`, 'what to do with that'],
     [`${CONNECTED}/`, 'home folder, release and registry of the connected side'],
     [`${CLOSED}/`, 'home folder and registry of the closed side'],
   ];

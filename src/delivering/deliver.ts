@@ -19,7 +19,13 @@ import type { CopyOptions, CopyReport } from '../transfer/copy-options.ts';
 import { namesItsPart, type PlannedImage } from '../transfer/image.ts';
 import { surveyTags, type TagState } from '../transfer/tags.ts';
 import type { DeliveryTarget } from './delivery-target.ts';
-import { prepareResources, type ResourcesReport, writeResources } from './resources.ts';
+import {
+  type PlannedResources,
+  planResources,
+  prepareResources,
+  type ResourcesReport,
+  writeResources,
+} from './resources.ts';
 import { namingAll } from './target-refusal.ts';
 
 /** Where parts go, and what is written beside them. */
@@ -27,8 +33,8 @@ export interface DeliveryRequest {
   readonly to: DeliveryTarget;
   /** Lets tags that name something else be overwritten. */
   readonly replaceTags: boolean;
-  /** Where cluster resources are written. */
-  readonly resourcesFolder: string;
+  /** Where everything for the cluster is written, and nothing beside it; else in usual places. */
+  readonly resourcesFolder: string | undefined;
   readonly dryRun: boolean;
 }
 
@@ -142,9 +148,9 @@ async function deliverTo(
     const parts = deliveredParts(closure, places, undefined);
     return { ...report, parts, copied: undefined, resources: undefined };
   }
-  const resourcesFolder = resolve(request.resourcesFolder);
   // Before the first upload: what cannot be written in the end should not have been begun.
-  if (places.destinations) await prepareResources(resourcesFolder);
+  const planned = plannedFor(closure, delivery, places);
+  if (planned !== undefined) await prepareResources(planned);
   if (tags.some(({ image, current }) => current !== image.descriptor.digest)) {
     await checkWritable(places, context);
   }
@@ -152,11 +158,19 @@ async function deliverTo(
   observe({ type: 'phase', what: `copying to ${request.to.name}` });
   const copied = await copyImages(content, tags, targetOf, { ...context, ...options });
   const whole = closure.parts.filter((_, part) => isWhole(part, closure, copied));
-  const resources =
-    whole.length > 0 && places.destinations !== undefined
-      ? await writeResources(closureOf(whole), delivery.kinds, places.destinations, resourcesFolder)
-      : undefined;
+  const arrived = whole.length > 0 ? plannedFor(closureOf(whole), delivery, places) : undefined;
+  const resources = arrived && (await writeResources(arrived));
   return { ...report, parts: deliveredParts(closure, places, copied), copied, resources };
+}
+
+/** Nothing for an image layout: no cluster reads from there. */
+function plannedFor(
+  closure: Closure,
+  { kinds, request }: Delivery,
+  { destinations }: Places,
+): PlannedResources | undefined {
+  if (destinations === undefined) return undefined;
+  return planResources(closure, kinds, destinations, request.resourcesFolder);
 }
 
 /** Reports how much there is to copy, whether it will be sent or mounted. */

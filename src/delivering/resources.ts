@@ -1,12 +1,17 @@
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 
 import { prepareFolder } from '../files/folder.ts';
+import { refuseForeignFile } from '../files/foreign.ts';
+import { checkReplaceable } from '../files/own-file.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import type { Closure } from '../kinds/closure.ts';
 import type { Destinations } from '../kinds/destinations.ts';
 import type { DeliveredPaths, Kind, PartResources } from '../kinds/kind.ts';
 import { imageDigestMirrorSet, imageDigestSources, mirroredRepositories } from './mirror-sets.ts';
-import { firstSteps, nextSteps } from './next-steps.ts';
+import { BEGINNING, firstSteps, nextSteps } from './next-steps.ts';
+
+/** More than the steps of any number of parts. */
+const MAX_STEPS_BYTES = 16 * 1024 * 1024;
 
 export interface ResourcesReport {
   /** Paths of what was written. */
@@ -15,30 +20,28 @@ export interface ResourcesReport {
   readonly nextSteps: readonly string[];
 }
 
-/** Makes the folders that {@link writeResources} writes to. @throws BundleError DISK */
-export async function prepareResources(folder: string): Promise<void> {
-  await prepareFolder(dirname(folder));
-  await prepareFolder(folder);
-  await prepareFolder(installFolder(folder));
-}
-
-function installFolder(folder: string): string {
-  return join(dirname(folder), 'install');
+/** Files for a cluster and an installer that are about to be written. */
+export interface PlannedResources {
+  readonly files: readonly { readonly path: string; readonly text: string | Uint8Array }[];
+  /** Says what to do with them. */
+  readonly steps: { readonly path: string; readonly text: string };
+  /** The lines that are printed in the end. */
+  readonly firstSteps: readonly string[];
 }
 
 /**
- * Writes what a cluster and an installer need to use parts from their new place. `folder` gets only
- * what survives `oc apply -f FOLDER/`; beside it go `install/` and `next-steps.txt`. The folders
- * have to be there: {@link prepareResources}.
+ * Plans what a cluster and an installer need to use parts from their new place. One folder gets the
+ * objects, and nothing else that `oc apply -f FOLDER/` would take.
  * @param kinds of the parts.
- * @throws BundleError DISK
+ * @param named where the user wants all of it; `undefined` for the usual places in the current
+ * folder: `cluster-resources/` for the objects, and beside it `install/` and `next-steps.txt`.
  */
-export async function writeResources(
+export function planResources(
   { parts, content }: Closure,
   kinds: readonly Kind[],
   destinations: Destinations,
-  folder: string,
-): Promise<ResourcesReport> {
+  named: string | undefined,
+): PlannedResources {
   const ofParts = parts.map((part): PartResources => {
     const kind = kinds.find(({ name }) => name === part.kind)!;
     return kind.resources(part, destinations);
@@ -47,23 +50,52 @@ export async function writeResources(
   const mirrorSet = imageDigestMirrorSet(destinations.releaseImages.registry, repositories);
   const sources = imageDigestSources(repositories);
 
-  const beside = dirname(folder);
+  const folder = resolve(named ?? 'cluster-resources');
+  const beside = resolve(named ?? '');
   const steps = join(beside, 'next-steps.txt');
   const mirrorSetPath = join(folder, mirrorSet.name);
-  const installPath = join(installFolder(folder), sources.name);
+  const installPath = join(beside, 'install', sources.name);
   const pathsFrom = (from: string): DeliveredPaths => ({
     mirrorSet: relative(from, mirrorSetPath),
     install: relative(from, installPath),
     of: (name) => relative(from, join(folder, name)),
   });
-  const partFiles = ofParts.flatMap(({ files }) => files);
-  for (const { name, text } of partFiles) await writeWhole(join(folder, name), text);
-  await writeWhole(mirrorSetPath, mirrorSet.text);
-  await writeWhole(installPath, sources.text);
-  await writeWhole(steps, nextSteps(ofParts, pathsFrom(beside)));
-  const written = partFiles.map(({ name }) => join(folder, name));
   return {
-    files: [...written, mirrorSetPath, installPath, steps],
-    nextSteps: firstSteps(ofParts, pathsFrom(''), relative('', steps)),
+    files: [
+      ...ofParts.flatMap(({ files }) =>
+        files.map(({ name, text }) => ({ path: join(folder, name), text })),
+      ),
+      { path: mirrorSetPath, text: mirrorSet.text },
+      { path: installPath, text: sources.text },
+    ],
+    steps: { path: steps, text: nextSteps(ofParts, pathsFrom(beside)) },
+    firstSteps: firstSteps(ofParts, pathsFrom(''), relative('', steps)),
   };
+}
+
+/**
+ * Makes the folders of planned files, and makes sure that each of the files can take its name.
+ * @throws BundleError USAGE for a text of somebody else in place of the steps; DISK
+ */
+export async function prepareResources({ files, steps }: PlannedResources): Promise<void> {
+  const paths = [...files, steps].map(({ path }) => path);
+  for (const folder of new Set(paths.map((path) => dirname(path)))) await prepareFolder(folder);
+  for (const path of paths) await checkReplaceable(path);
+  await refuseForeignFile({
+    path: steps.path,
+    what: 'no text of this program',
+    limit: MAX_STEPS_BYTES,
+    isOwn: (text) => text === '' || text.startsWith(BEGINNING),
+  });
+}
+
+/**
+ * Writes planned files; the folders have to be there: {@link prepareResources}. The steps come last,
+ * since they name the others.
+ * @throws BundleError DISK
+ */
+export async function writeResources(planned: PlannedResources): Promise<ResourcesReport> {
+  const files = [...planned.files, planned.steps];
+  for (const { path, text } of files) await writeWhole(path, text);
+  return { files: files.map(({ path }) => path), nextSteps: planned.firstSteps };
 }

@@ -487,6 +487,31 @@ describeWith(['docker-registry'], 'bad input to', () => {
   });
 
   describe('unpack', () => {
+    it.each([
+      ['a text of somebody else', 2, (file: string) => writeFile(file, 'call the site first')],
+      ['a folder', 26, (file: string) => mkdir(file)],
+    ])(
+      'over %s in place of next-steps.txt: %i, before the first upload',
+      async (_, status, put) => {
+        const resources = path(`resources-${status}`);
+        await mkdir(resources);
+        await put(join(resources, 'next-steps.txt'));
+        const to = `${source.host}/over-steps-${status}`;
+        const args = ['unpack', medium, '--to', to, '--resources-dir', resources, ...trust()];
+        expect(await failure(args)).toMatchObject({ status });
+        const { repositories } = (await (
+          await fetch(`${source.url}/v2/_catalog?n=1000`)
+        ).json()) as {
+          repositories: string[];
+        };
+        expect(repositories.filter((name) => name.startsWith('over-steps'))).toEqual([]);
+        if (status === 2)
+          expect(await readFile(join(resources, 'next-steps.txt'), 'utf8')).toBe(
+            'call the site first',
+          );
+      },
+    );
+
     it('with resources that cannot be written: 26, before the first upload', async () => {
       const args = [
         '--to',

@@ -243,8 +243,11 @@ describeWith(['docker-registry'], 'a bundle of several releases', () => {
     const one = (await operator.json(unpacking('ocp4', '--release', NEW))) as Unpacked;
     expect(labels(one.delivery.parts)).toEqual([NEW_LABEL]);
     await expectAt('ocp4', made.new);
-    expect(await readdir(path('ocp4', 'cluster-resources'))).toHaveLength(2);
-    expect(sectionsIn(await readFile(path('ocp4', 'next-steps.txt'), 'utf8'))).toEqual([NEW]);
+    expect(await readdir(path('ocp4', 'cluster-resources'))).toHaveLength(4);
+    expect(await readdir(path('ocp4'))).toEqual(['cluster-resources']);
+    expect(
+      sectionsIn(await readFile(path('ocp4', 'cluster-resources', 'next-steps.txt'), 'utf8')),
+    ).toEqual([NEW]);
 
     const { status, stderr } = await operator.bundle(unpacking('ocp4', '--release', OLD));
     expect(status).toBe(0);
@@ -270,14 +273,16 @@ describeWith(['docker-registry'], 'a bundle of several releases', () => {
         `idms-${registry}.yaml`,
         `signature-sha256-${hexOf(made.old)}.yaml`,
         `signature-sha256-${hexOf(made.new)}.yaml`,
+        'install',
+        'next-steps.txt',
       ].toSorted(),
     );
-    const steps = await readFile(path('all', 'next-steps.txt'), 'utf8');
+    const steps = await readFile(path('all', 'cluster-resources', 'next-steps.txt'), 'utf8');
     expect(sectionsIn(steps)).toEqual([OLD, NEW]);
     for (const release of [made.old, made.new]) {
       const image = `${target.host}/all/${RELEASES}@${release.release.digest}`;
       expect(steps).toContain(`--to-image ${image}`);
-      expect(steps).toContain(`oc apply -f cluster-resources/signature-sha256-${hexOf(release)}`);
+      expect(steps).toContain(`oc apply -f signature-sha256-${hexOf(release)}`);
     }
   });
 
@@ -420,7 +425,9 @@ describeWith(['docker-registry'], 'a bundle of several releases', () => {
     expect(pushed.status).toBe(30);
     expect(pushed.stdout).toContain(`PARTLY DONE: ${NEW_LABEL} has no tag; ${OLD_LABEL} complete`);
     expect(await tagsAt(`partial/${RELEASES}`)).toEqual([`${OLD}-x86_64`]);
-    expect(sectionsIn(await readFile(path('partial', 'next-steps.txt'), 'utf8'))).toEqual([OLD]);
+    expect(
+      sectionsIn(await readFile(path('partial', 'cluster-resources', 'next-steps.txt'), 'utf8')),
+    ).toEqual([OLD]);
 
     const patch = (await packer.json([
       ...packing(),

@@ -21,9 +21,10 @@ export const deliveryOptions: OptionTable = {
   to: one('target: REGISTRY[/NAMESPACE], or oci:DIR for an image layout', { demandOption: true }),
   ...repositoryOptions,
   'replace-tags': yes('overwrite tags that name something else at the target'),
-  'resources-dir': one('folder for the files that the cluster needs', {
-    default: './cluster-resources',
-  }),
+  'resources-dir': one(
+    'folder for all files that the cluster needs (default ./cluster-resources, and beside it ' +
+      './install and ./next-steps.txt)',
+  ),
 };
 
 export function deliveryRequest(args: Arguments): DeliveryRequest {
@@ -34,7 +35,7 @@ export function deliveryRequest(args: Arguments): DeliveryRequest {
       maxNestedPaths: count(args, 'max-nested-paths'),
     }),
     replaceTags: flag(args, 'replace-tags'),
-    resourcesFolder: requiredText(args, 'resources-dir'),
+    resourcesFolder: text(args, 'resources-dir'),
     dryRun: flag(args, 'dry-run'),
   };
 }
