@@ -85,6 +85,35 @@ describe('a command line that is wrong', () => {
     expect(await readdir(user.home)).toEqual([]);
   });
 
+  it.each([
+    {
+      version: '../../etc/passwd',
+      message: '../../etc/passwd is neither a version nor a digest',
+      hint: /--from/,
+    },
+    {
+      version: `${VERSION}-x86_64`,
+      message: `${VERSION}-x86_64 is the tag of a release, not its version`,
+      hint: /^Write 4\.17\.3 --arch x86_64;/,
+    },
+    {
+      version: `${VERSION}-rc.1-multi`,
+      message: `${VERSION}-rc.1-multi is the tag of a release, not its version`,
+      hint: /^Write 4\.17\.3-rc\.1 --arch multi;/,
+    },
+  ])('is told that $version is no version: 2', async ({ version, message, hint }) => {
+    for (const args of [
+      ['pack', version, '-o', 'x', '--mirror', 'quay.io=127.0.0.1:1/quay'],
+      ['mirror', version, '--to', '127.0.0.1:1/x'],
+    ])
+      expect(await failure(args)).toMatchObject({
+        status: 2,
+        message,
+        hint: expect.stringMatching(hint) as string,
+      });
+    expect(await readdir(user.home)).toEqual([]);
+  });
+
   it.each(['pack', 'verify', 'inspect', 'unpack', 'mirror', 'keygen', 'sign', 'trust'])(
     'is helped by %s --help',
     async (command) => {

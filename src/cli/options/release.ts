@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 
 import { isDigest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
-import { formatRepository } from '../../core/reference.ts';
+import { formatRepository, isTag } from '../../core/reference.ts';
 import { type PartRequest, partRequest } from '../../kinds/kind.ts';
 import { ARCHITECTURES, parseArchitecture } from '../../kinds/release/architecture.ts';
 import { DEFAULT_SIGNATURE_STORES, OFFICIAL_RELEASES } from '../../kinds/release/official.ts';
@@ -70,11 +70,21 @@ export async function releaseParts(args: Arguments): Promise<readonly PartReques
   );
 }
 
-/** @throws BundleError USAGE for what is meant to be a digest and is none. */
+/** @throws BundleError USAGE for what is neither a version nor a digest, or is a tag. */
 function checkVersion(version: string): void {
-  if (!version.includes(':') || isDigest(version)) return;
-  throw new BundleError('USAGE', `${version} is neither a version nor a digest`, {
-    hint: 'A digest is sha256: and 64 lower-case hex digits.',
+  if (isDigest(version)) return;
+  if (!isTag(version.replaceAll('+', '_'))) {
+    throw new BundleError('USAGE', `${version} is neither a version nor a digest`, {
+      expected: 'a version, such as 4.17.3, or sha256: and 64 lower-case hex digits',
+      got: version,
+      hint: 'Name the registry, or the folder of an image layout, with --from.',
+    });
+  }
+  const ending = ARCHITECTURES.find((architecture) => version.endsWith(`-${architecture}`));
+  if (ending === undefined) return;
+  const plain = version.slice(0, -ending.length - 1);
+  throw new BundleError('USAGE', `${version} is the tag of a release, not its version`, {
+    hint: `Write ${plain} --arch ${ending}; or name the tag with --from REPOSITORY:${version}.`,
   });
 }
 
