@@ -174,8 +174,15 @@ export function writeError(action: string, path: string, cause: unknown): Bundle
     EIO: 'The medium could not be read or written: try another one.',
     ENOENT: 'Check the path, and that the medium is mounted.',
     EPIPE: 'The program that reads the pipe has ended: see what it says.',
-    ENOTDIR: 'A part of the path is a file where a folder is needed.',
-    EISDIR: 'The path is a folder where a file is needed.',
+    ENOTDIR: 'Check the path: a folder is needed before each slash.',
+    EISDIR: 'Name a file in that folder, or another file.',
   };
-  return new BundleError('DISK', `cannot ${action} ${path}: ${code}`, { hint: hints[code], cause });
+  const reasons: Record<string, string> = {
+    ENOTDIR: 'a part of the path is a file; a folder is needed (ENOTDIR)',
+    EISDIR: 'it is a folder; a file is needed (EISDIR)',
+  };
+  return new BundleError('DISK', `cannot ${action} ${path}: ${reasons[code] ?? code}`, {
+    hint: hints[code],
+    cause,
+  });
 }

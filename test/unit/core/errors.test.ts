@@ -8,6 +8,7 @@ import {
   gravest,
   hasCode,
   systemCode,
+  writeError,
 } from '../../../src/core/errors.ts';
 
 /** Exit statuses are a contract: this list is changed only together with the documentation. */
@@ -111,6 +112,20 @@ describe('diskError', () => {
       });
     }
     expect(diskError('write', '/a', 'no error at all')).toMatchObject({ code: 'DISK' });
+  });
+});
+
+describe('writeError', () => {
+  it.each([
+    ['EISDIR', 'cannot read /a: it is a folder; a file is needed (EISDIR)'],
+    ['ENOTDIR', 'cannot read /a: a part of the path is a file; a folder is needed (ENOTDIR)'],
+    ['EIO', 'cannot read /a: EIO'],
+  ])('says in words what %s means', (code, message) => {
+    expect(writeError('read', '/a', Object.assign(new Error('x'), { code }))).toMatchObject({
+      code: 'DISK',
+      message,
+      hint: expect.any(String) as string,
+    });
   });
 });
 
