@@ -254,8 +254,9 @@ async function checkWritable(
 /** A dry run makes no folder: one that is not there yet is as good as an empty one. */
 async function layoutForDryRun(folder: string): Promise<Store> {
   try {
-    return await ImageLayout.open(folder);
+    return (await ImageLayout.find(folder)) ?? new MemoryStore(`oci:${folder}`);
   } catch (error) {
+    // A layout that was only begun: it has no index yet.
     if (hasCode(error, 'NOT_FOUND')) return new MemoryStore(`oci:${folder}`);
     throw error;
   }

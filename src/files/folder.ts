@@ -2,7 +2,7 @@ import { access, constants, mkdir, readdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
 import { BundleError, diskError, systemCode } from '../core/errors.ts';
-import { isFolder } from './look.ts';
+import { isFolder, isThere } from './look.ts';
 
 /**
  * Makes a folder, and those above it that are missing. Node's own recursive mkdir never ends where
@@ -40,16 +40,30 @@ export async function prepareFolder(folder: string, mode = 0o777): Promise<void>
     await makeFolder(folder, mode);
     await access(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
-    if (error instanceof BundleError) throw error;
-    const code = systemCode(error) ?? 'unknown error';
-    throw new BundleError('DISK', `cannot write to ${folder}: ${code}`, {
-      cause: error,
-      hint:
-        code === 'EEXIST' || code === 'ENOTDIR'
-          ? 'A part of the path is a file where a folder is needed.'
-          : 'Name a folder that you may write to, or mount the medium first.',
-    });
+    throw error instanceof BundleError ? error : unwritable(folder, error);
   }
+}
+
+/**
+ * Makes sure that nothing but a folder is at a path, nor on the way to it, and makes none.
+ * @throws BundleError DISK, the same as {@link prepareFolder}.
+ */
+export async function checkFolderPath(folder: string): Promise<void> {
+  let path = resolve(folder);
+  while (!(await isThere(path)) && path !== dirname(path)) path = dirname(path);
+  if (await isFolder(path)) return;
+  throw unwritable(folder, Object.assign(new Error(`${path} is no folder`), { code: 'EEXIST' }));
+}
+
+function unwritable(folder: string, cause: unknown): BundleError {
+  const code = systemCode(cause) ?? 'unknown error';
+  return new BundleError('DISK', `cannot write to ${folder}: ${code}`, {
+    cause,
+    hint:
+      code === 'EEXIST' || code === 'ENOTDIR'
+        ? 'A part of the path is a file where a folder is needed.'
+        : 'Name a folder that you may write to, or mount the medium first.',
+  });
 }
 
 /** The folder, or the nearest one above it that is there already. */

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { streamOf } from '../../core/bytes.ts';
 import { BundleError, hasCode, systemCode } from '../../core/errors.ts';
 import { asObject, parseStrictJson } from '../../core/json.ts';
-import { listFolder, prepareFolder } from '../../files/folder.ts';
+import { checkFolderPath, listFolder, prepareFolder } from '../../files/folder.ts';
+import { isThere } from '../../files/look.ts';
 import { readSmallFile } from '../../files/small-file.ts';
 import { ingest, INGEST, removeLeftovers } from './ingest.ts';
 
@@ -43,17 +44,30 @@ export async function requireLayout(dir: string): Promise<void> {
 export async function initialiseLayout(dir: string): Promise<void> {
   await prepareFolder(dir);
   const entries = await entriesOf(dir);
-  if (!entries.includes('oci-layout')) {
-    if (entries.some((name) => name !== INGEST)) {
-      throw new BundleError('USAGE', `${dir} is not empty, and is not an image layout`, {
-        hint: 'Name an empty folder, or one that does not exist yet.',
-      });
-    }
+  if (!isMarked(dir, entries)) {
     await ingest(dir, join(dir, 'oci-layout'), jsonFile({ imageLayoutVersion: LAYOUT_VERSION }));
   }
   if (!entries.includes('index.json'))
     await ingest(dir, join(dir, 'index.json'), jsonFile(EMPTY_INDEX));
   await removeLeftovers(dir);
+}
+
+/**
+ * Whether `dir` is an image layout already, or one can be made there.
+ * @throws BundleError USAGE for a folder that holds something else, DISK for a path with a file on
+ * the way.
+ */
+export async function hasLayout(dir: string): Promise<boolean> {
+  await checkFolderPath(dir);
+  return (await isThere(dir)) && isMarked(dir, await entriesOf(dir));
+}
+
+function isMarked(dir: string, entries: readonly string[]): boolean {
+  if (entries.includes('oci-layout')) return true;
+  if (entries.every((name) => name === INGEST)) return false;
+  throw new BundleError('USAGE', `${dir} is not empty, and is not an image layout`, {
+    hint: 'Name an empty folder, or one that does not exist yet.',
+  });
 }
 
 async function entriesOf(dir: string): Promise<readonly string[]> {

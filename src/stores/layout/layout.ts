@@ -16,7 +16,7 @@ import type { FetchOptions, PushOptions, Store, StoreOptions } from '../../core/
 import { sizeOf } from '../../files/look.ts';
 import { readVerified, verified } from '../../transfer/verified.ts';
 import { ingest } from './ingest.ts';
-import { initialiseLayout, requireLayout } from './folder.ts';
+import { hasLayout, initialiseLayout, requireLayout } from './folder.ts';
 import { LayoutIndex } from './layout-index.ts';
 
 /** Hashing and writing are fastest with large chunks; a few of them in flight are still small. */
@@ -61,6 +61,14 @@ export class ImageLayout implements Store {
   static async create(dir: string): Promise<ImageLayout> {
     await initialiseLayout(dir);
     return ImageLayout.open(dir);
+  }
+
+  /**
+   * The layout in `dir`, or `undefined` where {@link create} would make one; nothing is made.
+   * @throws BundleError as `create` does.
+   */
+  static async find(dir: string): Promise<ImageLayout | undefined> {
+    return (await hasLayout(dir)) ? ImageLayout.open(dir) : undefined;
   }
 
   async *fetch(

@@ -11,9 +11,10 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { streamOf } from '../../../../src/core/bytes.ts';
+import type { BundleError } from '../../../../src/core/errors.ts';
 import { hexOf } from '../../../../src/core/digest.ts';
 import { OCTET_STREAM } from '../../../../src/core/media-types.ts';
 import { readVerified } from '../../../../src/transfer/verified.ts';
@@ -47,6 +48,40 @@ describe('ImageLayout', () => {
     expect(JSON.parse(await readFile(join(inner, 'oci-layout'), 'utf8'))).toEqual({
       imageLayoutVersion: '1.0.0',
     });
+  });
+
+  it('is refused before it is made with the same words as when it is made', async () => {
+    await mkdir(join(dir, 'letters'));
+    await writeFile(join(dir, 'letters/letter.txt'), 'dear');
+    const refusal = (work: Promise<unknown>): Promise<unknown> =>
+      work.then(
+        () => 'none',
+        (error: unknown) => {
+          const { code, message, hint } = error as BundleError;
+          return { code, message, hint };
+        },
+      );
+    for (const [path, code] of [
+      ['letters', 'USAGE'],
+      ['letters/letter.txt', 'DISK'],
+      ['letters/letter.txt/below', 'DISK'],
+      ['/dev/null', 'DISK'],
+    ] as const) {
+      const found = await refusal(ImageLayout.find(resolve(dir, path)));
+      expect(found).toMatchObject({ code });
+      expect(found).toEqual(await refusal(ImageLayout.create(resolve(dir, path))));
+    }
+  });
+
+  it('is looked for without being made', async () => {
+    await mkdir(join(dir, 'empty'));
+    for (const path of ['empty', 'none/yet'])
+      expect(await ImageLayout.find(join(dir, path))).toBeUndefined();
+    expect(await readdir(dir)).toEqual(['empty']);
+    await fill(await ImageLayout.create(join(dir, 'empty')), sample);
+    expect(await (await ImageLayout.find(join(dir, 'empty')))?.resolve('multi')).toEqual(
+      sample.ociIndex.descriptor,
+    );
   });
 
   it('keeps what is there when it is made again', async () => {
