@@ -111,9 +111,13 @@ function withFaults(error: unknown, faults: readonly Fault[], { observe }: Conte
   const isOfBundle = error instanceof BundleError && OF_BUNDLE.includes(error.exitStatus);
   if (!isOfBundle || faults.length === 0) return error;
   const failures = [...faults.map((fault) => inBundle(fault.error)), error];
+  tellFirst(failures, observe);
+  return gravest(failures);
+}
+
+function tellFirst(failures: readonly BundleError[], observe: Context['observe']): void {
   for (const { message: cause } of failures.slice(0, SHOWN_FAULTS))
     observe({ type: 'noticed', code: 'fault-found', cause });
-  return gravest(failures);
 }
 
 function failuresOf(bundle: SurveyedBundle, faults: readonly Fault[]): readonly BundleError[] {
@@ -139,9 +143,7 @@ function reportFailures(
   { good, goodBytes, lost }: Audited,
   { observe }: Context,
 ): void {
-  for (const { message: cause } of failures.slice(0, SHOWN_FAULTS)) {
-    observe({ type: 'noticed', code: 'fault-found', cause });
-  }
+  tellFirst(failures, observe);
   const facts = { faults: failures.length, good, goodBytes, lost: lost.length };
   observe({ type: 'noticed', code: 'audit-failed', ...facts });
 }

@@ -8,10 +8,8 @@ import { Measurements } from './measurements.ts';
 import { serveStores } from './memory-registry.ts';
 import type { ShapeResult } from './report.ts';
 import { runBundle } from './run-program.ts';
+import { NAMESPACE, VERSION } from './source.ts';
 import type { MeasureOptions } from './steps.ts';
-
-const VERSION = '4.17.3';
-const NAMESPACE = 'openshift-release-dev';
 
 interface ManyImages {
   readonly name: string;

@@ -13,8 +13,8 @@ import { serveRegistry, type ServedRegistry } from '../registry.ts';
 import type { Shape } from '../shape.ts';
 import type { PlacedBlob } from './floors.ts';
 
-const VERSION = '4.17.3';
-const NAMESPACE = 'openshift-release-dev';
+export const VERSION = '4.17.3';
+export const NAMESPACE = 'openshift-release-dev';
 
 /** A release in a real registry, and what is known of it. */
 export interface Source {
