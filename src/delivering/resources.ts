@@ -80,7 +80,7 @@ export function planResources(
 export async function prepareResources({ files, steps }: PlannedResources): Promise<void> {
   const paths = [...files, steps].map(({ path }) => path);
   for (const folder of new Set(paths.map((path) => dirname(path)))) await prepareFolder(folder);
-  for (const path of paths) await checkReplaceable(path);
+  for (const { path } of files) await checkReplaceable(path);
   await refuseForeignFile({
     path: steps.path,
     what: 'no text of this program',

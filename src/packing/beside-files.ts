@@ -9,7 +9,7 @@ import { isFileThere, PARTIAL_SUFFIX } from '../files/own-file.ts';
 import { writeWhole } from '../files/write-whole.ts';
 
 /** No other run writes beside a bundle meanwhile: its lock is held. */
-const LOCKED = { isLocked: true } as const;
+export const LOCKED = { isLocked: true } as const;
 /** More than the lines of a thousand volumes, and than any public key. */
 const MAX_BESIDE_BYTES = 1024 * 1024;
 const SUMS_FORM = /^(?:[0-9a-f]{64} [ *][^\n]+\n)*$/;

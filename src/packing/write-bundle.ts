@@ -12,14 +12,12 @@ import { ifThere } from '../files/look.ts';
 import { isFileThere, PARTIAL_SUFFIX, removeFile } from '../files/own-file.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import { readSmallFile } from '../files/small-file.ts';
-import { besideFiles } from './beside-files.ts';
+import { besideFiles, LOCKED } from './beside-files.ts';
 import { type BegunFile, checkCut, removeBegun } from './resume/begun.ts';
 import type { Context } from '../core/context.ts';
 import { checkSpace, type Space } from '../files/space.ts';
 import { resume } from './resume/resume.ts';
 
-/** No other run writes beside a bundle meanwhile: its lock is held. */
-const LOCKED = { isLocked: true } as const;
 /** More than the digits of any size. */
 const MAX_SIZE_BYTES = 64;
 
