@@ -14,10 +14,12 @@ import { stemOf } from '../bundle/format/names.ts';
 
 /** How a bundle's signer is known here. */
 export type SignerStanding =
-  /** Trusted by this user or this command line, or countersigned by somebody who is. */
+  /** Trusted by this user or this command line. */
   | 'trusted'
   /** This user's own signing key. */
   | 'own'
+  /** Not trusted here themselves; somebody who is has signed the bundle too. */
+  | 'countersigned'
   /** Nobody is trusted here yet; the content is proven by the release signature alone. */
   | 'unknown';
 
@@ -81,13 +83,13 @@ export async function checkSigners(
       },
     );
   }
-  const trustedSomehow =
-    isTrusted || countersigners.some(({ id }) => trusted.some((key) => key.id === id));
-  return {
-    signer,
-    standing: trustedSomehow ? 'trusted' : believed.size > 0 ? 'own' : 'unknown',
-    countersigners,
-  };
+  return { signer, standing: standingOf(), countersigners };
+
+  function standingOf(): SignerStanding {
+    if (isTrusted) return 'trusted';
+    if (own?.id === signer.id) return 'own';
+    return believed.size > 0 ? 'countersigned' : 'unknown';
+  }
 }
 
 export function unknownSigner(signer: SignerKey, why: string): BundleError {

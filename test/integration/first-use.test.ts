@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -12,6 +12,7 @@ import { SigningKey } from '../../src/trust/keys.ts';
 import type { Context } from '../../src/core/context.ts';
 import { KINDS } from '../../src/kinds/all.ts';
 import { pack } from '../../src/workflows/pack.ts';
+import { sign } from '../../src/workflows/sign.ts';
 import { contextIn } from '../support/context.ts';
 import { openedBundle } from '../support/opened-bundle.ts';
 
@@ -40,10 +41,14 @@ describe('a packer whom nobody knows', () => {
     return path;
   };
 
-  const open = async (path: string, trustedKeyFiles: readonly string[]): Promise<string> => {
+  const open = async (
+    path: string,
+    trustedKeyFiles: readonly string[],
+    user?: Context,
+  ): Promise<string> => {
     const { standing } = await openedBundle(
       { paths: [path], kinds: KINDS, trustedKeyFiles, releaseKeyFiles: [made.releaseKey] },
-      await newUser(),
+      user ?? (await newUser()),
     );
     return standing;
   };
@@ -79,5 +84,27 @@ describe('a packer whom nobody knows', () => {
 
   it('is believed once they are trusted', async () => {
     expect(await open(swapped, [join(folder, 'packer.pub')])).toBe('trusted');
+  });
+
+  it('is not called trusted where somebody else is, who has signed the bundle too', async () => {
+    const other = SigningKey.generate('ed25519');
+    const [pem, pub] = [join(folder, 'other.pem'), join(folder, 'other.pub')];
+    await writeFile(pem, other.pem());
+    await writeFile(pub, other.public.pem);
+    const passphrase = async (): Promise<undefined> => undefined;
+    await sign(
+      {
+        paths: [genuine],
+        key: { keyFile: pem, passphrase },
+        trustedKeyFiles: [join(folder, 'packer.pub')],
+      },
+      await newUser(),
+    );
+    expect(await open(genuine, [pub])).toBe('countersigned');
+    expect(await open(genuine, [pub, join(folder, 'packer.pub')])).toBe('trusted');
+    const packer = await newUser();
+    await mkdir(packer.configFolder, { recursive: true });
+    await writeFile(join(packer.configFolder, 'signing-key.pub'), key.public.pem);
+    expect(await open(genuine, [pub], packer)).toBe('own');
   });
 });

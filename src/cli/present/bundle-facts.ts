@@ -23,6 +23,7 @@ export function bundleFacts({
   const standings = {
     trusted: 'trusted here',
     own: 'your own key',
+    countersigned: 'not trusted here, but also signed by a key that is',
     unknown: 'NOT TRUSTED HERE: only the release signatures prove the content',
   };
   return [
