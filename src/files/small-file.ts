@@ -1,4 +1,6 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { closeSync, constants, openSync } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
 
 import { BundleError, diskError } from '../core/errors.ts';
 import { openRegular } from './open-regular.ts';
@@ -45,6 +47,7 @@ export async function readGivenFile(
 ): Promise<Uint8Array> {
   const named = nameOf(path, what);
   try {
+    if ((await stat(path)).isFIFO()) return await readPipe(path, named, limit);
     const file = await open(path, 'r');
     return await readToEnd(file, { path: named, limit, size: FIRST });
   } catch (error) {
@@ -75,7 +78,34 @@ async function readToEnd(
   } finally {
     await file.close();
   }
-  throw new BundleError('CONFIGURATION', `${path} is larger than ${limit} bytes`, {
+  throw tooLarge(path, limit);
+}
+
+/**
+ * Reads a pipe without a thread of Node's: one that waits for a writer who never comes could not be
+ * ended, and would keep the process.
+ */
+async function readPipe(path: string, named: string, limit: number): Promise<Uint8Array> {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  let socket: Socket;
+  try {
+    socket = new Socket({ fd, readable: true, writable: false });
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of socket as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > limit) throw tooLarge(named, limit);
+  }
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(path: string, limit: number): BundleError {
+  return new BundleError('CONFIGURATION', `${path} is larger than ${limit} bytes`, {
     hint: 'Check the path: a file of this kind is never that large.',
   });
 }

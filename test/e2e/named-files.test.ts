@@ -1,0 +1,76 @@
+import { spawnSync } from 'node:child_process';
+import { constants } from 'node:fs';
+import { type FileHandle, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { systemCode } from '../../src/core/errors.ts';
+import { SigningKey } from '../../src/trust/keys.ts';
+import { runBundle, startBundle } from '../support/bundle-process.ts';
+
+const PACK = ['pack', '4.17.3', '-o', 'out'];
+
+/** Every option and argument that names a small file to be read. */
+const READERS: readonly (readonly [string, (file: string) => readonly string[]])[] = [
+  ['trust add', (file) => ['trust', 'add', file]],
+  ['sign --key', (file) => ['sign', 'x.tar.zst', '--key', file]],
+  ['pack --key', (file) => [...PACK, '--key', file]],
+  ['pack --release-key', (file) => [...PACK, '--release-key', file]],
+  ['pack --authfile', (file) => [...PACK, '--authfile', file]],
+  ['pack --registries-conf', (file) => [...PACK, '--registries-conf', file]],
+  ['pack --idms-file', (file) => [...PACK, '--idms-file', file]],
+  ['pack --ca-file', (file) => [...PACK, '--ca-file', file]],
+];
+
+describe('a file that somebody names', () => {
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bundle-named-files-'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it.each(READERS)('is not read without end by %s', async (_name, args) => {
+    const { status, stderr } = await runBundle(args('/dev/zero'), { folder });
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/\/dev\/zero is larger than \d+ bytes/);
+  });
+
+  it.each(READERS)(
+    'may be a pipe that nothing comes through: signals end %s',
+    async (name, args) => {
+      const pipe = join(folder, name.replaceAll(' ', '-'));
+      expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
+      const { child, ended } = await startBundle(args(pipe), { folder });
+      const writer = await untilItReads(pipe);
+      // The second does not wait for the work to wind up.
+      child.kill('SIGINT');
+      child.kill('SIGTERM');
+      expect([130, 143]).toContain((await ended).status);
+      await writer.close();
+    },
+  );
+
+  it('may be a pipe that something comes through', async () => {
+    const pipe = join(folder, 'key');
+    expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
+    const { ended } = await startBundle(['trust', 'add', pipe], { folder });
+    await writeFile(pipe, SigningKey.generate('ed25519').public.pem);
+    expect(await ended).toMatchObject({ status: 0 });
+  });
+});
+
+/** Waits until somebody has the other end of a pipe open, and holds this one. */
+async function untilItReads(pipe: string): Promise<FileHandle> {
+  for (;;) {
+    try {
+      return await open(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      if (systemCode(error) !== 'ENXIO') throw error;
+      await sleep(5);
+    }
+  }
+}
