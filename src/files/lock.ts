@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { kill, pid as ownPid } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -30,6 +30,8 @@ interface Owner {
   readonly host: string;
   /** Changes with each boot: a process id from before says nothing. */
   readonly boot: string;
+  /** The kernel's name for the set of processes that see each other; a container has its own. */
+  readonly namespace: string;
   readonly pid: number;
   /** When the process began, in the kernel's own count: process ids are used again. */
   readonly started: string;
@@ -54,6 +56,7 @@ export async function withLock<T>(
   const self: Owner = {
     host: hostname(),
     boot: await bootId(),
+    namespace: await readlink('/proc/self/ns/pid').catch(() => ''),
     pid: ownPid,
     started: await startOf(ownPid),
   };
@@ -81,7 +84,7 @@ async function beat(lockPath: string, self: Owner, lost: AbortController): Promi
   // Written, not touched: then the file server's clock says when.
   if (text === format(self)) await writeFile(lockPath, text, { flag: 'r+' }).catch(() => undefined);
   else if (text !== '')
-    lost.abort(isLock(text) ? held(lockPath, parseOwner(text)) : foreign(lockPath));
+    lost.abort(isLock(text) ? held(lockPath, parseOwner(text), HELD) : foreign(lockPath));
 }
 
 async function acquire(
@@ -99,10 +102,10 @@ async function acquire(
     if (!isLock(found)) throw foreign(lockPath);
     const owner = parseOwner(found);
     const state = await stateOf(lockPath, owner, self);
-    if (attempt >= ATTEMPTS && !isWaiting) throw held(lockPath, owner);
-    if (state === 'stale') await clearAway(lockPath, found, self);
+    const isGivenUp = attempt >= ATTEMPTS && !isWaiting;
+    if (state.is === 'stale' && !isGivenUp) await clearAway(lockPath, found, self);
     else if (isWaiting) await sleep(LOOK_MS, undefined, { signal });
-    else if (state === 'held') throw held(lockPath, owner);
+    else if (state.is === 'held' || isGivenUp) throw held(lockPath, owner, state);
   }
 }
 
@@ -144,7 +147,7 @@ async function clearAway(lockPath: string, stale: string, self: Owner): Promise<
   try {
     if ((await textOf(lockPath)) !== stale) return;
     // Without a text it may be a new one, which is just being written.
-    if (stale === '' && (await stateOf(lockPath, {}, self)) !== 'stale') return;
+    if (stale === '' && (await stateOf(lockPath, {}, self)).is !== 'stale') return;
     await rm(lockPath, { force: true });
   } finally {
     await rm(turnPath, { force: true });
@@ -174,25 +177,37 @@ function parseOwner(text: string): Partial<Owner> {
   }
 }
 
-async function stateOf(
-  lockPath: string,
-  owner: Partial<Owner>,
-  self: Owner,
-): Promise<'held' | 'stale' | 'gone'> {
-  if (owner.host === self.host && owner.pid !== undefined) {
-    const isGone =
-      owner.boot !== self.boot ||
-      !isAlive(owner.pid) ||
-      (await startOf(owner.pid)) !== owner.started;
-    return isGone ? 'stale' : 'held';
+/** What is known of the owner of a lock. */
+interface LockState {
+  readonly is: 'held' | 'stale' | 'gone';
+  /**
+   * How long nothing was heard of an owner who cannot be looked at from here, by the clock of the
+   * file server; `undefined` where the process is here.
+   */
+  readonly silentMs?: number | undefined;
+}
+
+const HELD: LockState = { is: 'held' };
+
+/**
+ * A process is looked for only where it would be seen. Two hosts may have one name, above all
+ * `localhost`, and so may a host and its containers: then only silence tells.
+ */
+async function stateOf(lockPath: string, owner: Partial<Owner>, self: Owner): Promise<LockState> {
+  const { host, boot, namespace, pid, started } = owner;
+  const isSeen = host === self.host && boot === self.boot && namespace === self.namespace;
+  if (isSeen && pid !== undefined) {
+    const isGone = !isAlive(pid) || (await startOf(pid)) !== started;
+    return isGone ? { is: 'stale' } : HELD;
   }
   const probePath = `${lockPath}.${randomUUID()}`; // others look at the same time
   try {
     await (await createFile(probePath)).close();
     const [lock, probe] = await Promise.all([stat(lockPath), stat(probePath)]);
-    return probe.mtimeMs - lock.mtimeMs > SILENCE_MS ? 'stale' : 'held';
+    const silentMs = Math.max(0, probe.mtimeMs - lock.mtimeMs);
+    return { is: silentMs > SILENCE_MS ? 'stale' : 'held', silentMs };
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return 'gone';
+    if (systemCode(error) === 'ENOENT') return { is: 'gone' };
     throw error instanceof BundleError ? error : diskError('look at', lockPath, error);
   } finally {
     await rm(probePath, { force: true });
@@ -231,10 +246,25 @@ async function bootId(): Promise<string> {
   }
 }
 
-function held(lockPath: string, { pid, host }: Partial<Owner>): BundleError {
+function held(
+  lockPath: string,
+  { pid, host }: Partial<Owner>,
+  { silentMs }: LockState,
+): BundleError {
   const who = pid === undefined ? 'another run' : `process ${pid} on ${host ?? 'another host'}`;
-  return new BundleError('DISK', `${who} is writing there, and holds the lock ${lockPath}`, {
-    hint: 'Wait until that process ends, or choose another folder.',
+  if (silentMs === undefined) {
+    return new BundleError('DISK', `${who} is writing there, and holds the lock ${lockPath}`, {
+      hint: 'Wait until that process ends, or choose another folder.',
+    });
+  }
+  const silent = `${Math.round(silentMs / 1000)} s ago`;
+  return new BundleError('DISK', `the lock ${lockPath} belongs to ${who}`, {
+    expected: `no sign of life for ${SILENCE_MS / 1000} s`,
+    got: `the last one ${silent}`,
+    hint:
+      'That process cannot be seen from here. If it is running, wait until it ends. If it is not ' +
+      '(power loss, a container that was replaced), run the same command again in a minute: the ' +
+      'lock is taken over by itself. To go on at once, delete the lock file.',
   });
 }
 
