@@ -1,5 +1,6 @@
 import { copyFile, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { Readable } from 'node:stream';
 
 import { blobPath } from '../../src/bundle/format/paths.ts';
 import { BundleError, hasCode } from '../../src/core/errors.ts';
@@ -218,6 +219,76 @@ export async function tryDamage(
   return 'found';
 }
 
+/** What may happen to a bundle in a pipe: the bytes that come instead. */
+export interface PipedDamage {
+  /** Which bytes are changed, from where on; all that is told where the pipe is cut or goes on. */
+  readonly start: number;
+  readonly bytes: Uint8Array;
+  /** Where the pipe ends early. */
+  readonly cutAt?: number;
+  /** What comes behind the end. */
+  readonly tail?: Uint8Array;
+}
+
+/**
+ * Sends the bundle, damaged, through a pipe to an audit and to an image layout, and makes sure that
+ * both refuse it and that no part of it gets a tag, nor an image that the damage hit.
+ * @throws Error saying what was wrong.
+ */
+export async function tryPipedDamage(
+  trial: DamageTrial,
+  damage: PipedDamage,
+): Promise<DamageOutcome> {
+  const { folder, context, layers, metadata } = trial;
+  const { start, bytes, cutAt = trial.genuine.length, tail = new Uint8Array() } = damage;
+  const end = start + bytes.length;
+  const where = `bytes ${start} to ${end}, cut at ${cutAt}, with ${tail.length} bytes behind it`;
+  const piped = (): Readable =>
+    Readable.from(pieces([...overwritten(trial.genuine, damage), tail], cutAt), {
+      objectMode: false,
+    });
+  const isChanged = cutAt < trial.genuine.length || tail.length > 0;
+  const isMetadata = metadata.start < end && start < metadata.end && !isChanged;
+
+  const request = { ...trial.request(''), paths: [] };
+  const failure = await failureOf(verify({ ...request, input: piped() }, context));
+  if (failure === undefined) {
+    if (!isMetadata) throw new Error(`a pipe was damaged (${where}), and nobody noticed`);
+    return 'same content';
+  }
+  if (failure.exitStatus < 20 || failure.exitStatus > 22) throw failure;
+
+  const target = join(folder, 'target');
+  await rm(target, { recursive: true, force: true });
+  const refused = await failureOf(unpackTo(trial, [], target, false, piped()));
+  if (refused === undefined) throw new Error(`a damaged pipe was unpacked: ${where}`);
+  if (refused.exitStatus < 20 || refused.exitStatus > 22) throw refused;
+  const tags = await tagsIn(target);
+  const hit = layers.filter((layer) => layer.start < end && start < layer.end);
+  const lost = layers.filter((layer) => layer.end > cutAt);
+  const unwanted = [...trial.naming.values(), ...[...hit, ...lost].flatMap(({ images }) => images)];
+  const wrong = unwanted.find((image) => tags.has(image));
+  if (wrong !== undefined) throw new Error(`a pipe was damaged (${where}), and ${wrong} has a tag`);
+  return 'found';
+}
+
+/** The bundle with some of its bytes changed; what is right is not copied. */
+function overwritten(genuine: Buffer, { start, bytes }: PipedDamage): readonly Uint8Array[] {
+  return [genuine.subarray(0, start), bytes, genuine.subarray(start + bytes.length)];
+}
+
+/** As a pipe gives them: 64 KiB at most. */
+function* pieces(parts: readonly Uint8Array[], length: number): Generator<Uint8Array> {
+  let left = length;
+  for (const [index, part] of parts.entries()) {
+    // What comes behind the end comes in any case.
+    const isTail = index === parts.length - 1;
+    const whole = isTail ? part : part.subarray(0, left);
+    if (!isTail) left -= whole.length;
+    for (let at = 0; at < whole.length; at += 65_536) yield whole.subarray(at, at + 65_536);
+  }
+}
+
 /** The tags that are in a layout after an unpack, successful or not. */
 async function tagsAfter(
   trial: DamageTrial,
@@ -226,6 +297,11 @@ async function tagsAfter(
   partial: boolean,
 ): Promise<ReadonlySet<string>> {
   await failureOf(unpackTo(trial, [bundle], target, partial));
+  return tagsIn(target);
+}
+
+/** The tags in a layout; none where it was not made. */
+async function tagsIn(target: string): Promise<ReadonlySet<string>> {
   try {
     return new Set(await (await ImageLayout.open(target)).tags());
   } catch (error) {
@@ -234,16 +310,17 @@ async function tagsAfter(
   }
 }
 
-/** Unpacks into an image layout. */
+/** Unpacks files, or what comes through a pipe, into an image layout. */
 export function unpackTo(
   trial: DamageTrial,
   paths: readonly string[],
   target: string,
   partial: boolean,
+  input?: Readable,
 ): Promise<UnpackReport> {
   return unpack(
     {
-      bundle: { ...trial.request(''), paths },
+      bundle: { ...trial.request(''), paths, input },
       delivery: {
         to: { kind: 'layout', folder: target, name: `oci:${target}` },
         replaceTags: false,

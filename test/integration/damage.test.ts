@@ -18,7 +18,13 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { type DamageTrial, prepareTrial, tryDamage, unpackTo } from '../../scripts/lib/damage.ts';
+import {
+  type DamageTrial,
+  prepareTrial,
+  tryDamage,
+  tryPipedDamage,
+  unpackTo,
+} from '../../scripts/lib/damage.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { BundleError } from '../../src/core/errors.ts';
 import type { Observe, TransferEvent } from '../../src/core/events.ts';
@@ -95,6 +101,32 @@ describe('a damaged bundle', () => {
         );
       }),
       { numRuns: 10 },
+    );
+  }, 180_000);
+
+  it('is found out in a pipe as well, changed, cut or continued anywhere', async () => {
+    const { length } = trial.genuine;
+    const share = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+    const size = fc.oneof(fc.constant(1), fc.integer({ min: KiB, max: 64 * KiB }));
+    const none = { start: 0, bytes: new Uint8Array() };
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom('changed', 'cut', 'cut near the end', 'continued'),
+        share,
+        size,
+        async (how, where, bytes) => {
+          const start = Math.floor(where * (length - bytes));
+          const changed = trial.genuine.subarray(start, start + bytes).map((byte) => byte ^ 1);
+          const damage = {
+            changed: { start, bytes: changed },
+            cut: { ...none, cutAt: start },
+            'cut near the end': { ...none, cutAt: length - bytes },
+            continued: { ...none, tail: changed },
+          };
+          await tryPipedDamage(trial, damage[how]);
+        },
+      ),
+      { numRuns: 20 },
     );
   }, 180_000);
 
