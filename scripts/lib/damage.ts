@@ -260,7 +260,7 @@ export async function tryPipedDamage(
 
   const target = join(folder, 'target');
   await rm(target, { recursive: true, force: true });
-  const refused = await failureOf(unpackTo(trial, [], target, false, piped()));
+  const refused = await failureOf(unpackTo(trial, piped(), target, false));
   if (refused === undefined) throw new Error(`a damaged pipe was unpacked: ${where}`);
   if (refused.exitStatus < 20 || refused.exitStatus > 22) throw refused;
   const tags = await tagsIn(target);
@@ -313,14 +313,14 @@ async function tagsIn(target: string): Promise<ReadonlySet<string>> {
 /** Unpacks files, or what comes through a pipe, into an image layout. */
 export function unpackTo(
   trial: DamageTrial,
-  paths: readonly string[],
+  from: readonly string[] | Readable,
   target: string,
   partial: boolean,
-  input?: Readable,
 ): Promise<UnpackReport> {
+  const place = from instanceof Readable ? { paths: [], input: from } : { paths: from };
   return unpack(
     {
-      bundle: { ...trial.request(''), paths, input },
+      bundle: { ...trial.request(''), ...place },
       delivery: {
         to: { kind: 'layout', folder: target, name: `oci:${target}` },
         replaceTags: false,
