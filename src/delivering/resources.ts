@@ -2,7 +2,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 
 import { prepareFolder } from '../files/folder.ts';
 import { refuseForeignFile } from '../files/foreign.ts';
-import { checkReplaceable } from '../files/own-file.ts';
+import { isFileThere, refuseLinkedFolders } from '../files/own-file.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import type { Closure } from '../kinds/closure.ts';
 import type { Destinations } from '../kinds/destinations.ts';
@@ -25,6 +25,8 @@ export interface PlannedResources {
   readonly files: readonly { readonly path: string; readonly text: string | Uint8Array }[];
   /** Says what to do with them. */
   readonly steps: { readonly path: string; readonly text: string };
+  /** The folders that this program makes for them; not one that the user has named. */
+  readonly folders: readonly string[];
   /** The lines that are printed in the end. */
   readonly firstSteps: readonly string[];
 }
@@ -69,6 +71,7 @@ export function planResources(
       { path: installPath, text: sources.text },
     ],
     steps: { path: steps, text: nextSteps(ofParts, pathsFrom(beside)) },
+    folders: [...(named === undefined ? [folder] : []), dirname(installPath)],
     firstSteps: firstSteps(ofParts, pathsFrom(''), relative('', steps)),
   };
 }
@@ -77,10 +80,12 @@ export function planResources(
  * Makes the folders of planned files, and makes sure that each of the files can take its name.
  * @throws BundleError USAGE for a text of somebody else in place of the steps; DISK
  */
-export async function prepareResources({ files, steps }: PlannedResources): Promise<void> {
+export async function prepareResources(planned: PlannedResources): Promise<void> {
+  const { files, steps } = planned;
+  await refuseLinkedFolders(planned.folders);
   const paths = [...files, steps].map(({ path }) => path);
   for (const folder of new Set(paths.map((path) => dirname(path)))) await prepareFolder(folder);
-  for (const { path } of files) await checkReplaceable(path);
+  for (const { path } of files) await isFileThere(path);
   await refuseForeignFile({
     path: steps.path,
     what: 'no text of this program',

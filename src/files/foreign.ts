@@ -1,7 +1,6 @@
 import { utf8 } from '../core/bytes.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
-import { isLink, isRegular } from './look.ts';
-import { checkReplaceable } from './own-file.ts';
+import { isFileThere } from './own-file.ts';
 import { readSmallFile } from './small-file.ts';
 
 /** A file that is about to be written, and what one of this program looks like. */
@@ -17,13 +16,11 @@ export interface OwnForm {
 
 /**
  * Makes sure that nothing is lost when a file is written: there is none yet, or one of this
- * program. A link is replaced, and what it leads to stays as it is.
- * @throws BundleError USAGE for a file of somebody else, DISK for what is no file.
+ * program. @throws BundleError USAGE for a file of somebody else, DISK for what is no file.
  */
 export async function refuseForeignFile(form: OwnForm): Promise<void> {
   const { path, what } = form;
-  await checkReplaceable(path);
-  if ((await isLink(path)) || !(await isRegular(path)) || (await isOwnFile(form))) return;
+  if (!(await isFileThere(path)) || (await isOwnFile(form))) return;
   throw new BundleError('USAGE', `${path} exists already, and is ${what}`, {
     hint: 'It would be overwritten: move it away, or choose another folder.',
   });

@@ -1,7 +1,7 @@
 import { constants, type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 
 import { BundleError, diskError, systemCode, writeError } from '../core/errors.ts';
-import { isFolder, isRegular, isThere } from './look.ts';
+import { isLink } from './look.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, O_NONBLOCK } = constants;
 
@@ -59,7 +59,8 @@ export async function isFileThere(path: string): Promise<boolean> {
   try {
     const found = await lstat(path);
     if (found.isFile()) return true;
-    throw noFile(path, found.isSymbolicLink() ? 'a symbolic link' : 'no file');
+    const what = found.isDirectory() ? 'a folder' : 'no file';
+    throw noFile(path, found.isSymbolicLink() ? 'a symbolic link' : what);
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return false;
     throw error instanceof BundleError ? error : diskError('look at', path, error);
@@ -67,19 +68,17 @@ export async function isFileThere(path: string): Promise<boolean> {
 }
 
 /**
- * Makes sure that a file may take a name: nothing is lost but a file or a link. A device, a pipe
- * or a folder of that name, also at the end of a link, is somebody's.
- * @throws BundleError DISK
+ * Makes sure that no folder which this program makes is a link: what it writes there would land
+ * somewhere else. @throws BundleError DISK
  */
-export async function checkReplaceable(path: string): Promise<void> {
-  if (await isFolder(path)) throw noFile(path, 'a folder');
-  if ((await isThere(path)) && !(await isRegular(path))) throw noFile(path, 'no file');
+export async function refuseLinkedFolders(paths: readonly string[]): Promise<void> {
+  for (const path of paths) if (await isLink(path)) throw noFile(path, 'a symbolic link');
 }
 
 /** The error for something else at the place of a file of this program. */
-export function noFile(path: string, what: string): BundleError {
+function noFile(path: string, what: string): BundleError {
   return new BundleError('DISK', `${path} is ${what}: nothing was written to it`, {
-    expected: 'a file that this program wrote, or nothing',
+    expected: 'what this program made, or nothing',
     got: what,
     hint:
       'Find out who has put it there, remove it and run the same command again; ' +

@@ -3,7 +3,7 @@ import { type FileHandle, link, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { BundleError, systemCode, writeError } from '../core/errors.ts';
-import { checkReplaceable, createFile, PARTIAL_SUFFIX, renameFile } from './own-file.ts';
+import { isFileThere, createFile, PARTIAL_SUFFIX, renameFile } from './own-file.ts';
 
 /**
  * The errors of file systems without hard links, such as FAT. There, a file is visible before it is
@@ -30,7 +30,7 @@ export async function writeWhole(
   { mode = 0o644, isLocked = false }: WriteOptions = {},
 ): Promise<void> {
   const temporary = isLocked ? `${path}${PARTIAL_SUFFIX}` : `${path}.${randomUUID()}`;
-  await checkReplaceable(path);
+  await isFileThere(path);
   await onDisk('write', path, async () => {
     await fill(await createFile(temporary, mode), temporary, content);
     try {

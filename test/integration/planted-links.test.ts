@@ -1,4 +1,5 @@
 import {
+  copyFile,
   lstat,
   mkdir,
   mkdtemp,
@@ -10,13 +11,18 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { type DamageTrial, prepareTrial } from '../../scripts/lib/damage.ts';
+import { type DamageTrial, prepareTrial, unpackTo } from '../../scripts/lib/damage.ts';
 import { pack } from '../../src/workflows/pack.ts';
 import { repair } from '../../src/workflows/repair.ts';
+import { keygen, trustAdd } from '../../src/workflows/keys.ts';
+import { sign } from '../../src/workflows/sign.ts';
+import { verify } from '../../src/workflows/verify.ts';
+import { SignerKey, SigningKey } from '../../src/trust/keys.ts';
+import { contextIn } from '../support/context.ts';
 
 const STEM = 'ocp-4.17.3-x86_64';
 
@@ -54,7 +60,10 @@ describe('a link under the name of a file that is to be written', () => {
     ...[
       `${STEM}.tar.zst.partial`,
       `${STEM}.tar.zst`,
+      `${STEM}.tar.zst.lock`,
+      `${STEM}.pub`,
       `${STEM}.pub.partial`,
+      `${STEM}.sha256`,
       `${STEM}.sha256.partial`,
     ].flatMap((name) => [
       { name, what: 'pack', work: () => packed() },
@@ -66,8 +75,10 @@ describe('a link under the name of a file that is to be written', () => {
       work: () => packed({ restart: true }),
     },
     ...[
+      `${STEM}.tar.zst.001`,
       `${STEM}.tar.zst.001.partial`,
       `${STEM}.tar.zst.003.partial`,
+      `${STEM}.volume-size.partial`,
       `${STEM}.volume-size.partial.partial`,
     ].map((name) => ({
       ...{ name, what: 'pack --volume-size' },
@@ -78,6 +89,69 @@ describe('a link under the name of a file that is to be written', () => {
     await expect(work()).rejects.toMatchObject(refusedFor(name) as object);
     expect(await readFile(victim, 'utf8')).toBe('not yours');
     expect(await readdir(output)).toEqual([name]);
+  });
+
+  it.each(['index.json', 'oci-layout', 'ingest', 'blobs', 'blobs/sha256'])(
+    '%s is refused by an unpack into an image layout',
+    async (name) => {
+      const path = join(output, name);
+      await mkdir(dirname(path), { recursive: true });
+      if (name !== 'oci-layout')
+        await writeFile(join(output, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+      const before = join(folder, `before-${cases}`);
+      await mkdir(before);
+      await rm(victim);
+      await symlink(before, path);
+      await expect(unpackTo(trial, [trial.path], output, false)).rejects.toMatchObject(
+        refusedFor(name) as object,
+      );
+      expect((await lstat(path)).isSymbolicLink()).toBe(true);
+      expect(await readdir(before)).toEqual([]);
+    },
+  );
+
+  it('is refused for a damage map, and for a signature', async () => {
+    const map = join(output, 'damage.json');
+    await symlink(victim, map);
+    await expect(
+      verify({ ...trial.request(trial.path), damageFile: map }, trial.context),
+    ).rejects.toMatchObject(refusedFor('damage.json') as object);
+
+    const path = join(output, basename(trial.path));
+    await copyFile(trial.path, path);
+    const key = SigningKey.generate('ed25519');
+    const keyFile = join(output, 'other.pem');
+    await writeFile(keyFile, key.pem());
+    const name = `${STEM}.${key.public.shortId}.sig`;
+    await symlink(victim, join(output, name));
+    await expect(
+      sign({ ...trial.request(path), key: { ...trial.packRequest.key, keyFile } }, trial.context),
+    ).rejects.toMatchObject(refusedFor(name) as object);
+    expect(await readFile(victim, 'utf8')).toBe('not yours');
+  });
+
+  it('is refused in the folder of the user, by trust add and by keygen', async () => {
+    const user = contextIn(output);
+    const pub = join(trial.context.configFolder, 'signing-key.pub');
+    const { id } = SignerKey.parse(await readFile(pub), pub);
+    await trustAdd([pub], user);
+    const keys = join(user.configFolder, 'trusted-keys');
+    const [name = ''] = await readdir(keys);
+    expect(id).toContain(name.replace('.pub', ''));
+    await rm(join(keys, name));
+    await symlink(victim, join(keys, name));
+    await expect(trustAdd([pub], user)).rejects.toMatchObject({
+      ...{ code: 'DISK', exitStatus: 26 },
+      message: expect.stringContaining(join(keys, name)) as string,
+    });
+    for (const end of ['.pem', '.pub']) {
+      const own = join(output, `key-${end.slice(1)}`);
+      await symlink(victim, `${own}${end}`);
+      await expect(
+        keygen({ type: 'ed25519', output: `${own}.pem`, passphrase: undefined }, user),
+      ).rejects.toMatchObject({ exitStatus: 2, message: expect.stringContaining(own) as string });
+    }
+    expect(await readFile(victim, 'utf8')).toBe('not yours');
   });
 
   it.each(['to nothing', 'to what was begun', 'to a folder'] as const)(

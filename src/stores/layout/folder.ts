@@ -4,6 +4,7 @@ import { BundleError, hasCode, systemCode } from '../../core/errors.ts';
 import { asObject, parseStrictJson } from '../../core/json.ts';
 import { checkFolderPath, listFolder, prepareFolder } from '../../files/folder.ts';
 import { isThere } from '../../files/look.ts';
+import { isFileThere, refuseLinkedFolders } from '../../files/own-file.ts';
 import { readSmallFile } from '../../files/small-file.ts';
 import { ingest, INGEST, removeLeftovers } from './ingest.ts';
 
@@ -39,10 +40,13 @@ export async function requireLayout(dir: string): Promise<void> {
 
 /**
  * Makes `dir` an image layout that is empty, unless it is a layout already.
- * @throws BundleError USAGE for a folder that holds something else, DISK when it cannot be written.
+ * @throws BundleError USAGE for a folder that holds something else, DISK when it cannot be written
+ * or links lead out of it.
  */
 export async function initialiseLayout(dir: string): Promise<void> {
   await prepareFolder(dir);
+  await refuseLinkedFolders([INGEST, 'blobs', 'blobs/sha256'].map((name) => join(dir, name)));
+  for (const name of ['oci-layout', 'index.json']) await isFileThere(join(dir, name));
   const entries = await entriesOf(dir);
   if (!isMarked(dir, entries)) {
     await ingest(dir, join(dir, 'oci-layout'), jsonFile({ imageLayoutVersion: LAYOUT_VERSION }));

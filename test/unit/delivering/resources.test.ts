@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -61,6 +61,32 @@ describe('what is written for a cluster', () => {
       });
     },
   );
+
+  it.each([IDMS, 'install/image-digest-sources.yaml', 'next-steps.txt', 'install'])(
+    'is refused beforehand where %s is a link, and nothing lands where that leads',
+    async (name) => {
+      const [own, other] = [join(folder, 'own'), join(folder, 'other')];
+      await mkdir(other);
+      const path = join(own, name);
+      await mkdir(dirname(path), { recursive: true });
+      await symlink(other, path);
+      await expect(prepareResources(planned(own))).rejects.toMatchObject({
+        ...{ code: 'DISK', exitStatus: 26, got: 'a symbolic link' },
+        message: expect.stringContaining(path) as string,
+      });
+      expect(await readdir(other)).toEqual([]);
+    },
+  );
+
+  it('goes where a link leads that the user has named', async () => {
+    const [own, other] = [join(folder, 'own'), join(folder, 'other')];
+    await mkdir(other);
+    await symlink(other, own);
+    const plan = planned(own);
+    await prepareResources(plan);
+    await writeResources(plan);
+    expect(await readdir(other)).toEqual([IDMS, 'install', 'next-steps.txt']);
+  });
 
   it('is refused beforehand where somebody else has a next-steps.txt, which stays', async () => {
     const path = join(folder, 'next-steps.txt');

@@ -138,22 +138,23 @@ describe('files', () => {
     expect(await listFolder(written)).toEqual(['list']);
   });
 
-  it('do not take the place of a pipe or a device, nor of what a link leads to', async () => {
+  it('do not take the place of a pipe, a device, a folder or a link', async () => {
     const [pipe, toPipe] = [join(folder, 'their pipe'), join(folder, 'to their pipe')];
     const [note, toNote] = [join(folder, 'their note'), join(folder, 'to their note')];
     expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
     await symlink(pipe, toPipe);
     await writeFile(note, 'mine');
     await symlink(note, toNote);
-    for (const path of [pipe, toPipe])
-      await expect(writeWhole(path, 'text')).rejects.toMatchObject({
-        code: 'DISK',
-        got: 'no file',
-      });
+    for (const [path, got] of [
+      [pipe, 'no file'],
+      [toPipe, 'a symbolic link'],
+      [toNote, 'a symbolic link'],
+      [folder, 'a folder'],
+    ] as const)
+      await expect(writeWhole(path, 'text')).rejects.toMatchObject({ code: 'DISK', got });
     expect((await lstat(pipe)).isFIFO()).toBe(true);
     expect((await lstat(toPipe)).isSymbolicLink()).toBe(true);
-    await writeWhole(toNote, 'text');
-    expect(await readFile(toNote, 'utf8')).toBe('text');
+    expect((await lstat(toNote)).isSymbolicLink()).toBe(true);
     expect(await readFile(note, 'utf8')).toBe('mine');
   });
 
