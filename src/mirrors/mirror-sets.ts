@@ -5,7 +5,7 @@ import { BundleError, hasCode } from '../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../core/json.ts';
 import { MAX_CONFIGURATION_BYTES } from '../core/limits.ts';
 import { readGivenFile } from '../files/small-file.ts';
-import { isPlace, type PullKind, type RegistryRule } from './rules.ts';
+import { findRule, isPlace, type PullKind, type RegistryRule } from './rules.ts';
 
 /**
  * The objects by which clusters are told of mirrors: where each keeps its list, and what its
@@ -42,7 +42,7 @@ export async function loadMirrorSets(paths: readonly string[]): Promise<readonly
 
 /**
  * Rules of mirror sets over those of registries.conf: mirrors of the former come first, all else is
- * kept.
+ * kept. A source below a prefix that is blocked there stays blocked, as on a cluster.
  */
 export function withMirrorSets(
   conf: readonly RegistryRule[],
@@ -51,10 +51,13 @@ export function withMirrorSets(
   const rules = new Map(conf.map((rule) => [rule.prefix, rule]));
   for (const set of sets) {
     const known = rules.get(set.prefix);
-    rules.set(
-      set.prefix,
-      known ? { ...joined(set, known), location: known.location, insecure: known.insecure } : set,
-    );
+    const above = known ?? findRule(set.prefix, conf);
+    rules.set(set.prefix, {
+      ...(known === undefined ? set : joined(set, known)),
+      ...(known !== undefined && { location: known.location }),
+      insecure: above?.insecure,
+      ...(above?.blocked === true && { blocked: true, from: above.from }),
+    });
   }
   return [...rules.values()];
 }
@@ -110,14 +113,14 @@ function rulesOf(set: JsonObject, path: string): readonly RegistryRule[] {
       throw refused(path, `${where}.source is not HOST[:PORT][/PATH]`);
     const mirrors = listIn(entry, 'mirrors', path).map((location) => {
       if (typeof location === 'string' && isPlace(location))
-        return { location, insecure: false, pull };
+        return { location, insecure: undefined, pull };
       throw refused(path, `${where}.mirrors holds something else than HOST[:PORT][/PATH]`);
     });
     const location = source.startsWith('*.') ? undefined : source;
     return {
       prefix: source,
       location,
-      insecure: false,
+      insecure: undefined,
       blocked: mirrorSourcePolicy === 'NeverContactSource',
       mirrors,
       from: path,

@@ -15,7 +15,8 @@ export type PullKind = 'all' | 'digest-only' | 'tag-only';
 export interface Mirror {
   /** Takes the place of the prefix. */
   readonly location: string;
-  readonly insecure: boolean;
+  /** `undefined` where the rule for the location itself decides. */
+  readonly insecure: boolean | undefined;
   readonly pull: PullKind;
 }
 
@@ -28,7 +29,8 @@ export interface RegistryRule {
   readonly prefix: string;
   /** Takes the place of the prefix in the end; `undefined` where the name stays. */
   readonly location: string | undefined;
-  readonly insecure: boolean;
+  /** Of the location; `undefined` where the rule for the location itself decides. */
+  readonly insecure: boolean | undefined;
   readonly blocked: boolean;
   /** In the order in which they are asked, before the location. */
   readonly mirrors: readonly Mirror[];
@@ -48,7 +50,8 @@ export interface PullPlace {
 export function parseMirrorOption(text: string): RegistryRule {
   const [prefix, location, ...more] = text.split('=');
   if (more.length === 0 && isPlace(prefix) && isPlace(location)) {
-    return { prefix, location, insecure: false, blocked: false, mirrors: [], from: '--mirror' };
+    const from = '--mirror';
+    return { prefix, location, insecure: undefined, blocked: false, mirrors: [], from };
   }
   throw new BundleError('USAGE', `not a mirror rule: ${text}`, {
     hint: 'Write PREFIX=LOCATION, as in quay.io=mirror.example.com:5000/quay.',
@@ -86,7 +89,7 @@ export function pullPlaces(
     placeOf(
       rule === undefined ? name : rewritten(full, rule, rule.location),
       reference,
-      rule?.insecure ?? false,
+      rule?.insecure,
       rules,
     ),
   ];
@@ -97,7 +100,7 @@ export function pullPlaces(
  * blocked.
  */
 export function pushPlace(name: RepositoryName, rules: readonly RegistryRule[]): PullPlace {
-  return placeOf(name, '', false, rules);
+  return placeOf(name, '', undefined, rules);
 }
 
 /**
@@ -119,7 +122,7 @@ function isByDigest(reference: string): boolean {
 function placeOf(
   name: RepositoryName,
   reference: string,
-  insecure: boolean,
+  insecure: boolean | undefined,
   rules: readonly RegistryRule[],
 ): PullPlace {
   const own = findRule(
@@ -128,29 +131,33 @@ function placeOf(
   );
   return {
     name,
-    insecure: insecure || own?.insecure === true,
+    insecure: insecure ?? own?.insecure ?? false,
     blockedBy: own?.blocked === true ? own.from : undefined,
   };
 }
 
-function findRule(full: string, rules: readonly RegistryRule[]): RegistryRule | undefined {
+/**
+ * The rule with the longest prefix; of equally long ones the first in the order of their
+ * characters.
+ */
+export function findRule(full: string, rules: readonly RegistryRule[]): RegistryRule | undefined {
   const [longest] = rules
     .filter(({ prefix }) => matchLength(full, prefix) !== undefined)
-    .toSorted((a, b) => b.prefix.length - a.prefix.length);
+    .toSorted((a, b) => b.prefix.length - a.prefix.length || (a.prefix < b.prefix ? -1 : 1));
   return longest;
 }
 
 /**
  * How much of a reference a prefix stands for, up to the border of a path component; with a
- * wildcard it is the host with its port.
+ * wildcard it is the host. A port is kept like the rest of the name: a prefix without one stands
+ * for all ports of its host, as it does for podman.
  */
 function matchLength(full: string, prefix: string): number | undefined {
   if (prefix.startsWith('*.')) {
-    const host = full.slice(0, full.indexOf('/'));
-    return host.replace(/:[0-9]+$/, '').endsWith(prefix.slice(1)) ? host.length : undefined;
+    const host = /^[^/:@]*/.exec(full)![0];
+    return host.endsWith(prefix.slice(1)) ? host.length : undefined;
   }
-  const rest = full.slice(prefix.length);
-  const isBorder = rest === '' || (/^[/:@]/.test(rest) && !/^:[0-9]+\//.test(rest));
+  const isBorder = full.length === prefix.length || /[/:@]/.test(full.charAt(prefix.length));
   return full.startsWith(prefix) && isBorder ? prefix.length : undefined;
 }
 

@@ -248,7 +248,7 @@ describeWith(['docker-registry', 'nginx', 'openssl'], 'registries that ask for c
     const conf = join(temporary.path, 'registries.conf');
     await writeFile(
       conf,
-      `[[registry]]\nprefix = "quay.io/openshift-release-dev"\nblocked = true\n[[registry.mirror]]\nlocation = "${open.host}/openshift-release-dev"\n`,
+      `[[registry]]\nlocation = "quay.io/openshift-release-dev"\nblocked = true\n[[registry.mirror]]\nlocation = "${open.host}/openshift-release-dev"\n`,
     );
     const digest = `quay.io/openshift-release-dev/ocp-release@${made.release.digest}`;
     const folder = (name: string): string => join(temporary.path, name);
@@ -296,5 +296,43 @@ describeWith(['docker-registry', 'nginx', 'openssl'], 'registries that ask for c
       (JSON.parse(stdout) as { bundleDigest: unknown }).bundleDigest;
     expect(digestOf(byConf)).toMatch(/^[0-9a-f:sha]{64,}$/);
     expect(digestOf(byDigest)).toBe(digestOf(byConf));
+  });
+
+  it('are not asked where a drop-in blocks them, whichever main file was named', async () => {
+    const site = await User.new(join(temporary.path, 'site'));
+    const dropIns = join(site.home, '.config/containers/registries.conf.d');
+    await mkdir(dropIns, { recursive: true });
+    await writeFile(
+      join(dropIns, '50-site.conf'),
+      `[[registry]]\nlocation = "${open.host}"\nblocked = true\ninsecure = true\n`,
+    );
+    const main = join(temporary.path, 'main.conf');
+    await writeFile(main, `[[registry]]\nlocation = "${open.host}"\ninsecure = true\n`);
+    const packing = [
+      ...['pack', VERSION, ...fetching, '--output', 'json'],
+      ...['--mirror', `quay.io=${open.host}`],
+    ];
+    for (const [env, options] of [
+      [{}, ['--registries-conf', main]],
+      [{}, ['--registries-conf', '/dev/null']],
+      [{ CONTAINERS_REGISTRIES_CONF: main }, []],
+    ] as const) {
+      const out = join(temporary.path, 'by/drop-in');
+      const ran = await site.bundle([...packing, '-o', out, ...options], { env });
+      expect(JSON.parse(ran.stdout)).toMatchObject({ error: { code: 'BLOCKED', status: 24 } });
+      expect(ran.stdout).toContain('50-site.conf');
+    }
+    const twice = join(temporary.path, 'twice.conf');
+    await writeFile(
+      twice,
+      `[[registry]]\nlocation = "${open.host}"\n` +
+        `[[registry]]\nlocation = "${open.host}"\nblocked = true\n`,
+    );
+    const ran = await user.bundle([
+      ...[...packing, '-o', join(temporary.path, 'by/twice')],
+      ...['--registries-conf', twice],
+    ]);
+    expect(JSON.parse(ran.stdout)).toMatchObject({ error: { code: 'CONFIGURATION', status: 2 } });
+    expect(ran.stdout).toContain('blocked');
   });
 });

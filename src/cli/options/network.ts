@@ -35,9 +35,10 @@ export const loginOptions: OptionTable = { ...authfileOption, ...connectionOptio
 export const registryOptions: OptionTable = {
   ...authfileOption,
   ...connectionOptions,
-  'registries-conf': one("file in the format of registries.conf, instead of this host's", {
-    group,
-  }),
+  'registries-conf': one(
+    "main registries.conf, instead of this host's; drop-ins of registries.conf.d still count",
+    { group },
+  ),
   concurrency: one('requests at a time, at most (default 8 for layers, 32 for small requests)', {
     group,
   }),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadMirrorSets, withMirrorSets } from '../../../src/mirrors/mirror-sets.ts';
-import { parseRegistriesConf } from '../../../src/mirrors/registries-conf.ts';
+import { parseRegistriesConf } from '../../../src/mirrors/registries-conf-file.ts';
 import { imageDigestMirrorSet } from '../../../src/delivering/mirror-sets.ts';
 
 let folder: string;
@@ -120,5 +120,17 @@ it('withMirrorSets puts their mirrors before those of registries.conf, and block
     insecure: true,
     blocked: true,
     mirrors: [{ location: 'set.io' }, { location: 'conf.io' }],
+  });
+});
+
+it('withMirrorSets keeps a source closed that registries.conf closes from above', async () => {
+  const text = '[[registry]]\nlocation = "quay.io"\nblocked = true\n';
+  const { rules } = await parseRegistriesConf(text, 'registries.conf');
+  const mirrors = [{ location: 'set.io', insecure: undefined, pull: 'all' }] as const;
+  const set = { prefix: 'quay.io/a', location: 'quay.io/a', insecure: undefined, blocked: false };
+  const found = withMirrorSets(rules, [{ ...set, mirrors, from: 'set' }]);
+  expect(found).toContainEqual({
+    ...{ ...set, mirrors },
+    ...{ insecure: false, blocked: true, from: 'registries.conf' },
   });
 });

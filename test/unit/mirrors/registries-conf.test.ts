@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadRegistriesConf, parseRegistriesConf } from '../../../src/mirrors/registries-conf.ts';
+import { parseRegistriesConf } from '../../../src/mirrors/registries-conf-file.ts';
+import { loadRegistriesConf } from '../../../src/mirrors/registries-conf.ts';
 import { projectPath } from '../../../scripts/lib/project-root.ts';
 
 const AT = 'registries.conf';
@@ -59,7 +60,6 @@ location = "mirror.registry.com"
     '[[registry]]\nlocation = "quay.io"\n[[registry.mirror]]\ninsecure = true',
     '[[registry]]\nlocation = "quay.io"\n[[registry.mirror]]\nlocation = "a.io"\npull-from-mirror = "never"',
     '[[registry]]\nlocation = "quay.io"\nmirror-by-digest-only = true\n[[registry.mirror]]\nlocation = "a.io"\npull-from-mirror = "all"',
-    "[registries.block]\nregistries = ['a.io']",
     'credential-helpers = ["../x"]',
     'credential-helpers = "x"',
   ])('refuses %j', async (text) => {
@@ -104,24 +104,5 @@ describe('loadRegistriesConf', () => {
       { prefix: 'b.io', insecure: false, blocked: false },
     ]);
     expect(credentialHelpers).toEqual(['x']);
-  });
-
-  it('takes a file that was named alone', async () => {
-    await put('.config/containers/registries.conf', registry('a.io'));
-    const file = await put('b.conf', registry('b.io'));
-    const prefixes = async (options: {
-      file?: string;
-      env: Record<string, string>;
-    }): Promise<string[]> =>
-      (await loadRegistriesConf({ home, ...options })).rules.map(({ prefix }) => prefix);
-    expect(await prefixes({ env: {} })).toEqual(['a.io']);
-    expect(await prefixes({ env: { CONTAINERS_REGISTRIES_CONF: file } })).toEqual(['b.io']);
-    expect(await prefixes({ file, env: { CONTAINERS_REGISTRIES_CONF: '/nonexistent' } })).toEqual([
-      'b.io',
-    ]);
-    expect(await prefixes({ file: '/dev/null', env: {} })).toEqual([]);
-    await expect(prefixes({ file: join(home, 'absent'), env: {} })).rejects.toMatchObject({
-      code: 'NOT_FOUND',
-    });
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseRepositoryName } from '../../../src/core/reference.ts';
-import { parseRegistriesConf } from '../../../src/mirrors/registries-conf.ts';
+import { parseRegistriesConf } from '../../../src/mirrors/registries-conf-file.ts';
 import {
   parseMirrorOption,
   pullPlaces,
@@ -13,7 +13,7 @@ const SIGNATURE = `sha256-${'0'.repeat(64)}.sig`;
 
 const CONF = `
 [[registry]]
-prefix = "quay.io"
+location = "quay.io"
 [[registry.mirror]]
 location = "near.example.com:5000/quay"
 [[registry.mirror]]
@@ -37,7 +37,7 @@ insecure = true
 prefix = "*.example.org"
 blocked = true
 [[registry.mirror]]
-location = "near.example.com:5000/org"
+location = "near.example.com"
 
 [[registry]]
 location = "plain.example.net"
@@ -48,7 +48,7 @@ prefix = "quay.io/one/image@${DIGEST}"
 location = "quay.io/other/image"
 
 [[registry]]
-prefix = "tags.example.com/closed"
+location = "tags.example.com/closed"
 blocked = true
 `;
 
@@ -93,7 +93,7 @@ describe('pullPlaces', () => {
       DIGEST,
       ['near.example.com:5000/quay/openshift-release-dev2/x', 'quay.io/openshift-release-dev2/x'],
     ],
-    ['quay.io:8443/a/b', DIGEST, ['quay.io:8443/a/b']],
+    ['plain.example.net:8443/a', DIGEST, ['plain.example.net:8443/a insecure']],
     ['quay.io/one/image', DIGEST, ['quay.io/other/image']],
     [
       'quay.io/one/image',
@@ -107,12 +107,8 @@ describe('pullPlaces', () => {
     ['example.com/bar', 'v1', ['example.com/foo insecure']],
     ['example.com/bar/x/y', DIGEST, ['example.com/foo/x/y insecure']],
     ['example.com/barn', DIGEST, ['example.com/barn']],
-    ['a.b.example.org/x', DIGEST, ['near.example.com:5000/org/x', 'a.b.example.org/x blocked']],
-    [
-      'a.example.org:5000/x',
-      DIGEST,
-      ['near.example.com:5000/org/x', 'a.example.org:5000/x blocked'],
-    ],
+    ['a.b.example.org/x', DIGEST, ['near.example.com/x', 'a.b.example.org/x blocked']],
+    ['a.example.org:5000/x', DIGEST, ['near.example.com:5000/x', 'a.example.org:5000/x blocked']],
     ['example.org/x', DIGEST, ['example.org/x']],
     ['plain.example.net/x', DIGEST, ['plain.example.net/x insecure']],
     ['elsewhere.io/x', DIGEST, ['elsewhere.io/x']],
