@@ -28,6 +28,16 @@ export class Credentials {
     return this.#identityToken;
   }
 
+  /**
+   * What makes it likely that they were not meant so, in words that show nothing of them: for the
+   * message of a registry that refuses them.
+   */
+  get oddity(): string | undefined {
+    if (/[\r\n]$/.test(this.#password)) return 'the password ends with a line feed';
+    if (/[\r\n]$/.test(this.#username)) return 'the user name ends with a line feed';
+    return undefined;
+  }
+
   toJSON(): string {
     return REDACTED;
   }

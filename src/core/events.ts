@@ -123,6 +123,10 @@ export type Notice =
       readonly repository: string;
       readonly places: readonly string[];
     }
+  /** A file that may hold credentials, and that nobody named, cannot be read. */
+  | { readonly code: 'auth-file-not-read'; readonly path: string; readonly cause: string }
+  /** An auth file cannot be replaced where it is, so it was written to. */
+  | { readonly code: 'auth-file-in-place'; readonly path: string }
   /** Something that cannot be had is left out of a copy that may leave things out. */
   | { readonly code: 'left-out'; readonly cause: string }
   /** So many requests have failed that the run retries no more. */

@@ -40,16 +40,13 @@ export function parseAuthFile(text: string, path: string, legacy = false): AuthF
   const document = parseDocument(text, path);
   const auths = legacy ? document : (document['auths'] ?? {});
   if (!isObject(auths)) throw malformed(path, '"auths" is not an object');
-  const { credHelpers = {}, credsStore } = legacy ? {} : document;
+  const { credsStore } = legacy ? {} : document;
+  const credHelpers = (legacy ? undefined : document['credHelpers']) ?? {};
   if (!isObject(credHelpers)) throw malformed(path, '"credHelpers" is not an object');
-  const helpers = Object.entries(credHelpers).map(([key, helper]) => [
-    key,
-    helperName(helper, path, `credHelpers.${key}`),
-  ]);
-  const store =
-    credsStore === undefined || credsStore === ''
-      ? undefined
-      : helperName(credsStore, path, 'credsStore');
+  const helpers = Object.entries(credHelpers)
+    .filter(([, helper]) => !isAbsent(helper))
+    .map(([key, helper]) => [key, helperName(helper, path, `credHelpers.${key}`)]);
+  const store = isAbsent(credsStore) ? undefined : helperName(credsStore, path, 'credsStore');
   return {
     path,
     legacy,
@@ -57,6 +54,11 @@ export function parseAuthFile(text: string, path: string, legacy = false): AuthF
     credHelpers: Object.fromEntries(helpers) as Record<string, string>,
     credsStore: store,
   };
+}
+
+/** For Docker and podman, `null` says nothing, as an empty text does. */
+function isAbsent(value: Json | undefined): value is undefined | null | '' {
+  return value === undefined || value === null || value === '';
 }
 
 /** The file as it is, for a change of one entry. @throws BundleError CONFIGURATION */
@@ -68,6 +70,7 @@ export function parseDocument(text: string, path: string): JsonObject {
     const { line, column } = jsonFault(text);
     throw malformed(path, `it is not valid JSON from line ${line}, column ${column} on`);
   }
+  if (document === null) return {};
   if (!isObject(document)) throw malformed(path, 'it is not a JSON object');
   return document;
 }
@@ -93,7 +96,7 @@ export function findEntry(
     if (found) return found;
   }
   for (const key of Object.keys(auths)) {
-    const found = registryOfKey(key) === registry ? decodeEntry(file, key) : undefined;
+    const found = registryOfKey(key, legacy) === registry ? decodeEntry(file, key) : undefined;
     if (found) return found;
   }
   if (credsStore === undefined) return undefined;
@@ -115,8 +118,9 @@ export function helperFor(
   return key === undefined ? undefined : { helper: credHelpers[key]!, server: key };
 }
 
-function registryOfKey(key: string): string | undefined {
-  const url = /^https?:\/\/([^/]+)/.exec(key);
+/** The keys of a `.dockercfg` are URLs of an API, with a scheme or without. */
+function registryOfKey(key: string, legacy = false): string | undefined {
+  const url = (legacy ? /^(?:https?:\/\/)?([^/]+)/ : /^https?:\/\/([^/]+)/).exec(key);
   if (url) return normalRegistry(url[1]!);
   return key.includes('/') ? undefined : normalRegistry(key);
 }
@@ -128,7 +132,8 @@ function normalRegistry(registry: string): string {
 function decodeEntry({ auths, path }: AuthFile, key: string): Credentials | undefined {
   const value = Object.hasOwn(auths, key) ? auths[key] : undefined;
   if (!isObject(value)) return undefined;
-  const { auth = '', identitytoken = '' } = value;
+  const auth = value['auth'] ?? '';
+  const identitytoken = value['identitytoken'] ?? '';
   if (typeof auth !== 'string') throw malformed(path, `"auth" of "${key}" is not a string`);
   if (typeof identitytoken !== 'string')
     throw malformed(path, `"identitytoken" of "${key}" is not a string`);

@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import { utf8 } from '../core/bytes.ts';
 import type { Environment } from '../core/context.ts';
 import { Credentials, type CredentialSource } from '../core/credentials.ts';
-import { BundleError, diskError, hasCode } from '../core/errors.ts';
+import { BundleError, diskError, hasCode, systemCode } from '../core/errors.ts';
 import { MAX_AUTH_FILE_BYTES } from '../core/limits.ts';
+import type { Observe } from '../core/events.ts';
 import type { RepositoryName } from '../core/reference.ts';
 import { ifThere } from '../files/look.ts';
 import { readGivenFile, readSmallFile } from '../files/small-file.ts';
@@ -19,6 +20,7 @@ export interface AuthFileOptions {
    */
   readonly helpers?: readonly string[] | undefined;
   readonly environment: Environment;
+  readonly observe: Observe;
 }
 
 /** The name for auth files in `credential-helpers`. */
@@ -28,26 +30,38 @@ export const AUTH_FILES = 'containers-auth.json';
  * Opens the auth files that podman, skopeo and oc would use: `authfile` or `$REGISTRY_AUTH_FILE`
  * alone, else podman's of this session, podman's of the user, Docker's, and `.dockercfg`. In each
  * file the longest path that matches is taken; an earlier file wins over a later one. Files are
- * read once, now; helper programs run for registries that ask for credentials.
+ * read once, now; helper programs run for registries that ask for credentials. A file that nobody
+ * named and that cannot be read is told, and passed over: most runs need none of it.
  * @throws BundleError NOT_FOUND where a file that was named does not exist; DISK; CONFIGURATION for
  * malformed ones.
  */
 export async function openAuthFiles(options: AuthFileOptions): Promise<CredentialSource> {
   const files: AuthFile[] = [];
+  const unread = new Map<string, string>();
   const places = placesOf(options);
   for (const { path, named, legacy } of places) {
-    const text = await readAuthFile(path, { mayBePipe: named });
+    const text = await readAuthFile(path, { mayBePipe: named }).catch((error: unknown) => {
+      if (named || !hasCode(error, 'DISK')) throw error;
+      const cause = systemCode(error.cause) ?? error.message;
+      options.observe({ type: 'noticed', code: 'auth-file-not-read', path, cause });
+      unread.set(path, cause);
+      return undefined;
+    });
     if (text !== undefined) files.push(parseAuthFile(text, path, legacy));
     else if (named)
       throw diskError('read the auth file', path, Object.assign(new Error(), { code: 'ENOENT' }));
   }
   // A file that was named is meant to be enough.
   const helpers = places[0]?.named === true ? [AUTH_FILES] : (options.helpers ?? [AUTH_FILES]);
-  return new AuthFiles(places, files, helpers, options.environment.env);
+  const looked = places.map(({ path }) => {
+    const cause = unread.get(path);
+    return cause === undefined ? path : `${path} (which cannot be read: ${cause})`;
+  });
+  return new AuthFiles(looked, files, helpers, options.environment.env);
 }
 
 class AuthFiles implements CredentialSource {
-  readonly #places: readonly Place[];
+  readonly #places: readonly string[];
   readonly #files: readonly AuthFile[];
   readonly #helpers: readonly string[];
   readonly #env: Environment['env'];
@@ -56,7 +70,7 @@ class AuthFiles implements CredentialSource {
   readonly #helpersAsked = new Map<string, unknown>();
 
   constructor(
-    places: readonly Place[],
+    places: readonly string[],
     files: readonly AuthFile[],
     helpers: readonly string[],
     env: Environment['env'],
@@ -72,7 +86,7 @@ class AuthFiles implements CredentialSource {
       ([helper, failure]) =>
         `docker-credential-${helper}${failure === undefined ? '' : ' (which failed)'}`,
     );
-    return [...this.#places.map(({ path }) => path), ...helpers];
+    return [...this.#places, ...helpers];
   }
 
   /**

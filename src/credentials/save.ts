@@ -2,10 +2,11 @@ import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Credentials } from '../core/credentials.ts';
 import { BundleError, systemCode } from '../core/errors.ts';
+import type { Observe } from '../core/events.ts';
 import { isObject, type JsonObject } from '../core/json.ts';
 import { makeFolder } from '../files/folder.ts';
 import { withLock } from '../files/lock.ts';
-import { onDisk, writeWhole } from '../files/write-whole.ts';
+import { onDisk, writeInPlace, writeWhole } from '../files/write-whole.ts';
 import { helperFor, type HelperCall, parseAuthFile, parseDocument } from './auth-entries.ts';
 import { type AuthFileOptions, placesOf, readAuthFile } from './auth-file.ts';
 import { eraseFromHelper, storeInHelper } from './helper.ts';
@@ -31,7 +32,8 @@ const WAIT_MS = 30_000;
  * Keeps credentials as `podman login` does: in `authfile`, `$REGISTRY_AUTH_FILE` or podman's file
  * of this session, under `key` (`quay.io`, `quay.io/a`), or in the helper that the file names for
  * the registry. The file is replaced at once, readable by nobody else; everything else in it stays,
- * also what another run adds at the same time.
+ * also what another run adds at the same time. A file that is mounted by itself, as into a
+ * container, cannot be replaced: it is written in place, and that is told.
  * @throws BundleError DISK, CONFIGURATION.
  */
 export async function saveCredentials(
@@ -83,7 +85,10 @@ async function load(
   options: Pick<AuthFileOptions, 'authfile' | 'environment'>,
 ): Promise<Loaded> {
   const { path } = placesOf(options)[0]!;
-  const text = (await readAuthFile(path, { mayBePipe: false })) ?? '{}';
+  const read = await readAuthFile(path, { mayBePipe: false }).catch((error: unknown) => {
+    throw withWayOut(error);
+  });
+  const text = read ?? '{}';
   const helper = helperFor(parseAuthFile(text, path), key.split('/')[0]!);
   if (helper && key.includes('/')) {
     throw new BundleError(
@@ -117,14 +122,28 @@ async function changeAuths(
       const { document } = await load(key, options);
       const { auths } = document;
       const changed = { ...document, auths: change(isObject(auths) ? auths : {}) };
-      await writeWhole(real, `${JSON.stringify(changed, null, '\t')}\n`, { mode: 0o600 });
+      await write(real, `${JSON.stringify(changed, null, '\t')}\n`, options.observe);
     };
     await withLock(real, options.signal, work, WAIT_MS);
   } catch (error) {
-    const isDenied =
-      error instanceof BundleError &&
-      ['EACCES', 'EPERM', 'EROFS'].includes(systemCode(error.cause) ?? '');
-    throw isDenied ? error.withHint('Name a file of your own with --authfile FILE.') : error;
+    throw withWayOut(error);
+  }
+}
+
+function withWayOut(error: unknown): unknown {
+  const isDenied =
+    error instanceof BundleError &&
+    ['EACCES', 'EPERM', 'EROFS'].includes(systemCode(error.cause) ?? '');
+  return isDenied ? error.withHint('Name a file of your own with --authfile FILE.') : error;
+}
+
+async function write(path: string, text: string, observe: Observe): Promise<void> {
+  try {
+    await writeWhole(path, text, { mode: 0o600 });
+  } catch (error) {
+    if (!(error instanceof BundleError) || systemCode(error.cause) !== 'EBUSY') throw error;
+    await writeInPlace(path, text);
+    observe({ type: 'noticed', code: 'auth-file-in-place', path });
   }
 }
 

@@ -3,7 +3,7 @@ import { type FileHandle, link, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { BundleError, systemCode, writeError } from '../core/errors.ts';
-import { isFileThere, createFile, PARTIAL_SUFFIX, renameFile } from './own-file.ts';
+import { createFile, isFileThere, PARTIAL_SUFFIX, renameFile, reopenFile } from './own-file.ts';
 
 /**
  * The errors of file systems without hard links, such as FAT. There, a file is visible before it is
@@ -41,6 +41,25 @@ export async function writeWhole(
     }
   });
   await syncFolder(dirname(path));
+}
+
+/**
+ * Writes over a small file that cannot be replaced, since it is mounted by itself. It keeps its
+ * mode.
+ * @throws BundleError DISK
+ */
+export async function writeInPlace(path: string, content: string): Promise<void> {
+  await onDisk('write', path, async () => {
+    const file = await reopenFile(path);
+    try {
+      const bytes = Buffer.from(content);
+      await file.write(bytes, 0, bytes.length, 0);
+      await file.truncate(bytes.length);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  });
 }
 
 /**

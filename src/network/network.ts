@@ -91,6 +91,7 @@ export class Network implements Sources {
         authfile: authfile ?? options.authfile,
         helpers: conf.credentialHelpers,
         environment,
+        observe,
       });
     const sources = await open(options.sourceAuthfile);
     const targetCredentials =

@@ -41,9 +41,9 @@ export async function login(
   const place = parsePlace(request.place);
   const credentials = new Credentials(username, password);
   const checked = await check(place.split('/')[0]!, credentials, connection, context);
-  const { environment, signal } = context;
-  const options = { authfile, environment, signal };
-  await prepareFolder(dirname(placesOf(options)[0]!.path), 0o700);
+  const { environment, signal, observe } = context;
+  const options = { authfile, environment, signal, observe };
+  await prepare(placesOf(options)[0]!.path);
   const { file, helper } = await saveCredentials(place, credentials, options);
   return { place, username, file, helper, checked };
 }
@@ -51,13 +51,14 @@ export async function login(
 /** @throws BundleError NOT_FOUND where nothing is kept for exactly this place. */
 export async function logout(
   request: LogoutRequest,
-  { environment, signal }: Context,
+  { environment, signal, observe }: Context,
 ): Promise<{ place: string; file: string }> {
   const place = parsePlace(request.place);
   const removed = await removeCredentials(place, {
     authfile: request.authfile,
     environment,
     signal,
+    observe,
   });
   if (removed.found) return { place, file: removed.file };
   throw new BundleError('NOT_FOUND', `${removed.file} holds no credentials for ${place}`, {
@@ -89,6 +90,16 @@ async function check(
     });
   } finally {
     await client.close();
+  }
+}
+
+/** Makes the folder of the auth file. @throws BundleError DISK */
+async function prepare(file: string): Promise<void> {
+  try {
+    await prepareFolder(dirname(file), 0o700);
+  } catch (error) {
+    if (!hasCode(error, 'DISK')) throw error;
+    throw error.withHint('Name an auth file in a folder that you may write to: --authfile FILE.');
   }
 }
 

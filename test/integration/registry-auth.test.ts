@@ -53,6 +53,17 @@ describeWith(['docker-registry'], 'a registry that asks for a password', () => {
     expect(await store.resolve('multi')).toEqual(sample.ociIndex.descriptor);
   });
 
+  it('tells that the password ends with a line feed, and nothing of it', async () => {
+    const credentials = new Credentials(USER.username, `${USER.password}\n`);
+    const refusal = await open(registry.host, holding(credentials))
+      .resolve('multi')
+      .catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: 'NOT_ALLOWED' });
+    const { hint } = refusal as BundleError;
+    expect(hint).toContain('the password ends with a line feed');
+    expect(hint).not.toContain(USER.password);
+  });
+
   it.each([
     ['a wrong one', holding(new Credentials(USER.username, 'wrong horse'))],
     ['none', holding(undefined)],

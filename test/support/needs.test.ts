@@ -17,6 +17,7 @@ const EVERYWHERE = [
   'mkdir',
   'mkfifo',
   'mount',
+  'setpriv',
   'sh',
   'sha256sum',
   'tar',

@@ -62,6 +62,13 @@ export function noticeText(notice: Notice): string {
         `${notice.what} of ${notice.repository} that its mirrors do not have are left out: ` +
         `${notice.places.join(', ')} could not be asked`
       );
+    case 'auth-file-not-read':
+      return `continuing without the auth file ${notice.path}: ${notice.cause}`;
+    case 'auth-file-in-place':
+      return (
+        `${notice.path} is mounted by itself and cannot be replaced: it was written in place, ` +
+        'so a power cut at that moment would have lost it'
+      );
     case 'left-out':
       return `left out: ${notice.cause}`;
     case 'retry-budget-exhausted':

@@ -131,6 +131,43 @@ describe('parseAuthFile', () => {
     expect(parse).toThrow(expect.objectContaining({ code: 'CONFIGURATION' }) as Error);
   });
 
+  it.each([
+    'null',
+    '{"auths": null}',
+    '{"auths": {}, "credHelpers": null, "credsStore": null}',
+    '{"auths": {"a.io": {"auth": null, "identitytoken": null}}}',
+    '{"auths": {"a.io": {"auth": ""}}, "credHelpers": {"a.io": null}}',
+  ])('takes %j for saying nothing, as Go does', (text) => {
+    expect(user(parseAuthFile(text, 'auth.json'), 'a.io/b')).toBeUndefined();
+  });
+
+  it.each([
+    ['quay.io/team', 'quay.io/team/a', true, false],
+    ['quay.io', 'quay.io/team', true, false],
+    ['quay.io/team', 'quay.io/other', false, false],
+    ['https://quay.io/v1/', 'quay.io/team', true, false],
+    ['https://quay.io/v1/', 'quay.io/team', true, true],
+    ['quay.io/v1/', 'quay.io/team', true, true],
+  ])('has for the key %s, asked for %s: %s (.dockercfg: %s)', (key, name, found, legacy) => {
+    const auths = { [key]: { auth: base64('u:p') } };
+    const file = parseAuthFile(JSON.stringify(legacy ? auths : { auths }), 'auth.json', legacy);
+    expect(user(file, name)).toBe(found ? 'u:p' : undefined);
+  });
+
+  it.each(['quay.io/image', 'quay.io/user/image', 'quay.io/a/b/c/d/image', 'docker.io/library/x'])(
+    'looks for %s under each part of its path, the longest first',
+    (name) => {
+      const parts = name.split('/');
+      const keys = parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+      for (const [index, key] of keys.entries()) {
+        const known = Object.fromEntries(
+          keys.slice(0, index + 1).map((part) => [part, { auth: base64(`${part}:p`) }]),
+        );
+        expect(user(entries(known), name)).toBe(`${key}:p`);
+      }
+    },
+  );
+
   it('says where it is not JSON', () => {
     expect(() => parseAuthFile('{"auths": {\n  "a.io": {"auth": c2VjcmV0}}}', 'auth.json')).toThrow(
       'line 2, column 20',

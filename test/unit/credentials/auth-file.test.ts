@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { TransferEvent } from '../../../src/core/events.ts';
 import { parseReference } from '../../../src/core/reference.ts';
 import { openAuthFiles } from '../../../src/credentials/auth-file.ts';
 
@@ -30,12 +31,19 @@ async function write(
   return full;
 }
 
+let told: TransferEvent[];
+const observe = (event: TransferEvent): void => void told.push(event);
+beforeEach(() => {
+  told = [];
+});
+
 async function user(
   reference: string,
   env: Record<string, string> = {},
   authfile?: string,
 ): Promise<string | undefined> {
-  const source = await openAuthFiles({ authfile, environment: { env, home: root, uid: 987654 } });
+  const environment = { env, home: root, uid: 987654 };
+  const source = await openAuthFiles({ authfile, environment, observe });
   return (await source.lookup(parseReference(reference)))?.username;
 }
 
@@ -63,7 +71,10 @@ describe('openAuthFiles', () => {
   });
 
   it('names the places it looked at', async () => {
-    const source = await openAuthFiles({ environment: { env: {}, home: root, uid: 987654 } });
+    const source = await openAuthFiles({
+      environment: { env: {}, home: root, uid: 987654 },
+      observe,
+    });
     expect(source.places).toEqual([
       '/run/containers/987654/auth.json',
       join(root, '.config/containers/auth.json'),
@@ -90,10 +101,20 @@ describe('openAuthFiles', () => {
     });
   });
 
-  it('fails where a default file is malformed or no file', async () => {
-    await mkdir(join(root, '.docker/config.json'), { recursive: true });
-    await expect(user('a.io/b')).rejects.toMatchObject({ code: 'DISK' });
-    await rm(join(root, '.docker/config.json'), { recursive: true });
+  it('tells of a place that nobody named and that cannot be read, and looks further', async () => {
+    await mkdir(join(root, '.config/containers/auth.json'), { recursive: true });
+    await write('.docker/config.json', { 'a.io': 'docker' });
+    expect(await user('a.io/b')).toBe('docker');
+    const path = join(root, '.config/containers/auth.json');
+    expect(told).toEqual([{ type: 'noticed', code: 'auth-file-not-read', path, cause: 'EISDIR' }]);
+    await expect(user('a.io/b', {}, path)).rejects.toMatchObject({ code: 'DISK' });
+    const environment = { env: {}, home: root, uid: 987654 };
+    const { places } = await openAuthFiles({ environment, observe });
+    expect(places).toContain(`${path} (which cannot be read: EISDIR)`);
+  });
+
+  it('fails where a default file is malformed', async () => {
+    await mkdir(join(root, '.docker'));
     await writeFile(join(root, '.docker/config.json'), 'not JSON');
     await expect(user('a.io/b')).rejects.toMatchObject({ code: 'CONFIGURATION' });
   });

@@ -19,6 +19,8 @@ const environment = (): Record<string, string> => ({
   PATH: `${root}:${projectPath('fixtures/auth/bin')}:${process.env['PATH'] ?? ''}`,
 });
 
+const observe = (): void => undefined;
+
 async function helper(name: string, script: string): Promise<void> {
   const path = join(root, `docker-credential-${name}`);
   await writeFile(path, `#!/bin/sh\n${script}\n`);
@@ -83,7 +85,11 @@ describe('a source with helpers', () => {
       XDG_CONFIG_HOME: root,
       DOCKER_CONFIG: root,
     };
-    const source = await openAuthFiles({ helpers, environment: { env, home: root, uid: 0 } });
+    const source = await openAuthFiles({
+      helpers,
+      observe,
+      environment: { env, home: root, uid: 0 },
+    });
     const found = await source.lookup(parseReference(reference));
     return `${found?.username ?? 'nobody'}, after ${source.places.slice(4).join(' ')}`;
   };
@@ -101,7 +107,7 @@ describe('a source with helpers', () => {
       XDG_CONFIG_HOME: root,
       DOCKER_CONFIG: root,
     };
-    const source = await openAuthFiles({ environment: { env, home: root, uid: 0 } });
+    const source = await openAuthFiles({ observe, environment: { env, home: root, uid: 0 } });
     const found = await Promise.all(
       ['a.io/x', 'a.io/y', 'c.io/x'].map(async (name) => source.lookup(parseReference(name))),
     );

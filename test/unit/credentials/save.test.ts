@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import {
   chmod,
   lstat,
@@ -16,6 +17,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Credentials } from '../../../src/core/credentials.ts';
+import type { TransferEvent } from '../../../src/core/events.ts';
 import { parseReference } from '../../../src/core/reference.ts';
 import { openAuthFiles } from '../../../src/credentials/auth-file.ts';
 import {
@@ -23,6 +25,7 @@ import {
   removeCredentials,
   saveCredentials,
 } from '../../../src/credentials/save.ts';
+import { describeWhere } from '../../support/needs.ts';
 
 let root: string;
 beforeEach(async () => {
@@ -32,8 +35,14 @@ afterEach(async () => {
   await rm(root, { recursive: true });
 });
 
+let told: TransferEvent[];
+beforeEach(() => {
+  told = [];
+});
+
 const options = (env: Record<string, string> = {}, authfile?: string): KeepOptions => ({
   signal: new AbortController().signal,
+  observe: (event) => void told.push(event),
   authfile,
   environment: {
     env: {
@@ -84,6 +93,42 @@ describe('a pipe in place of the auth file', () => {
     await mkdir(join(root, 'run/containers'), { recursive: true });
     await promisify(execFile)('mkfifo', [join(root, 'run/containers/auth.json')]);
     await expect(openAuthFiles(options())).rejects.toMatchObject({ code: 'CONFIGURATION' });
+  });
+});
+
+function mayMount(): boolean {
+  const folder = mkdtempSync(join(tmpdir(), 'bundle-mount-'));
+  try {
+    execFileSync('mount', ['--bind', folder, folder], { stdio: 'ignore' });
+    execFileSync('umount', [folder]);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+describeWhere(mayMount(), 'the right to mount', 'an auth file that is mounted by itself', () => {
+  it('is written in place, longer and shorter, and that is told', async () => {
+    const file = join(root, 'auth.json');
+    await writeFile(file, '{"auths": {"b.io": {"auth": "dTpw"}}}', { mode: 0o600 });
+    execFileSync('mount', ['--bind', file, file]);
+    try {
+      const where = options({}, file);
+      const entries = async (): Promise<string[]> => {
+        const text = await readFile(file, 'utf8');
+        return Object.keys((JSON.parse(text) as { auths: object }).auths);
+      };
+      await saveCredentials('a.io', credentials, where);
+      expect(told).toEqual([{ type: 'noticed', code: 'auth-file-in-place', path: file }]);
+      expect(await entries()).toEqual(['b.io', 'a.io']);
+      await removeCredentials('b.io', where);
+      expect(await entries()).toEqual(['a.io']);
+      expect(await readdir(root)).toEqual(['auth.json']);
+    } finally {
+      execFileSync('umount', [file]);
+    }
   });
 });
 

@@ -85,8 +85,10 @@ export class Authorizer {
 
   /** The facts about credentials for an error message. */
   async attempt(action: string): Promise<Attempt> {
-    const known = (await this.#lookup()) !== undefined;
-    return { action, name: this.#name, places: this.#source.places, known };
+    const credentials = await this.#lookup();
+    const { places } = this.#source;
+    const known = credentials !== undefined;
+    return { action, name: this.#name, places, known, oddity: credentials?.oddity };
   }
 
   async #lookup(): Promise<Credentials | undefined> {

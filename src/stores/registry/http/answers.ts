@@ -16,6 +16,8 @@ export interface Attempt {
   readonly places: readonly string[];
   /** Whether credentials for the repository were found there. */
   readonly known: boolean;
+  /** What looks wrong about them. */
+  readonly oddity?: string | undefined;
 }
 
 /** The cause of an error that an answer was made into: what the registry called it. */
@@ -74,9 +76,15 @@ function hintFor(status: number, attempt: Attempt): string | undefined {
 }
 
 /** Where the credentials came from, or where they were looked for. */
-function credentialsHint({ name, places, known }: Omit<Attempt, 'action'>): string {
+function credentialsHint({ name, places, known, oddity }: Omit<Attempt, 'action'>): string {
   const looked =
     places.length === 0 ? 'no auth file was looked at' : `looked at ${places.join(', ')}`;
+  if (oddity !== undefined)
+    return (
+      `For ${formatRepository(name)}, ${oddity} (${looked}): ` +
+      '`echo password | base64` adds one, `printf %s password | base64` does not. ' +
+      'bundle login writes such an entry anew.'
+    );
   return known
     ? `Check the credentials for ${formatRepository(name)} and what they allow (${looked}). ` +
         'Some registries give the same answer for a repository that does not exist.'
