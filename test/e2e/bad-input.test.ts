@@ -124,6 +124,20 @@ describe('a command line that is wrong', () => {
   );
 });
 
+it.each(['CORP\\miner:zyxwvu', 'miner:zyx%wvu', 'miner:zyx#wvu'])(
+  'a proxy with the user %s in its URL is refused, and its password shown nowhere',
+  async (userInfo) => {
+    for (const name of ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY']) {
+      const env = { [name]: `http://${userInfo}@proxy.example.com:3128` };
+      const args = ['check-registry', 'registry.example.com/ocp4', '--log-level', 'debug'];
+      const { status, stdout, stderr } = await user.bundle(args, { env });
+      expect(status).toBe(2);
+      expect(stderr).toContain(name);
+      for (const secret of ['zyx', 'wvu']) expect(stdout + stderr).not.toContain(secret);
+    }
+  },
+);
+
 describeWith(['docker-registry'], 'bad input to', () => {
   let source: TestRegistry;
   let made: MadeRelease;

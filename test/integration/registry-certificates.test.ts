@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type ServerOptions } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,13 @@ import type { RegistryRepository } from '../../src/stores/registry/repository.ts
 import { sample } from '../contract/content.ts';
 import { fill } from '../contract/store.ts';
 import { describeWith } from '../support/needs.ts';
-import { type KeyPair, makePrivateCa, type PrivateCa } from '../support/private-ca.ts';
+import {
+  type Chain,
+  type KeyPair,
+  makeChain,
+  makePrivateCa,
+  type PrivateCa,
+} from '../support/private-ca.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 
 let root: string;
@@ -114,6 +120,35 @@ describeWith(['openssl'], 'certificates of a private CA', () => {
     });
   });
 
+  describe('a certificate that was named is trusted for itself', () => {
+    let chain: Chain;
+    let stranger: Chain;
+    beforeAll(async () => {
+      [chain, stranger] = await Promise.all([makeChain(), makeChain()]);
+    });
+    afterAll(async () => Promise.all([chain.remove(), stranger.remove()]));
+
+    it.each([
+      ['the root', 'root', true],
+      ['the intermediate one', 'intermediate', true],
+      ['the intermediate one, which the server does not send', 'intermediate', false],
+      ['that of the server', 'certificate', true],
+      ['that of the server, which sends it alone', 'certificate', false],
+    ] as const)('%s', async (_, anchor, sends) => {
+      const certificates = [chain.certificate, ...(sends ? [chain.intermediate] : [])];
+      const texts = await Promise.all(certificates.map((path) => readFile(path, 'utf8')));
+      const host = await startServer(chain, { cert: texts.join('') });
+      expect(await failure(open(host).tags())).toMatchObject({ code: 'NETWORK' });
+      const others = await systemCertificates({}, [stranger[anchor]]);
+      expect(await failure(open(host, { ca: others }).tags())).toMatchObject({ code: 'NETWORK' });
+      const ca = await systemCertificates({}, [chain[anchor]]);
+      expect(await open(host, { ca }).tags()).toEqual([]);
+      await putFolder(`certs.d/${host}`, { ca: chain[anchor] });
+      const certificateFolders = new CertificateFolders({ folders: [join(root, 'certs.d')] });
+      expect(await open(host, { certificateFolders }).tags()).toEqual([]);
+    });
+  });
+
   describeWith(['docker-registry'], 'a registry that asks for a client certificate', () => {
     let registry: TestRegistry;
     let client: KeyPair;
@@ -192,6 +227,20 @@ describeWith(['openssl'], 'certificates of a private CA', () => {
         async (folder: string) => writeFile(join(folder, 'client.cert'), 'certificate'),
       ],
       [
+        'leads nowhere',
+        async (folder: string) => {
+          await rm(join(folder, 'client.cert'));
+          await symlink('/nonexistent/client.cert', join(folder, 'client.cert'));
+        },
+      ],
+      [
+        'has a key that leads nowhere',
+        async (folder: string) => {
+          await rm(join(folder, 'client.key'));
+          await symlink('/nonexistent/client.key', join(folder, 'client.key'));
+        },
+      ],
+      [
         'has a CA that is none',
         async (folder: string) => writeFile(join(folder, 'ca.crt'), 'certificate'),
       ],
@@ -205,6 +254,33 @@ describeWith(['openssl'], 'certificates of a private CA', () => {
       expect(error.code).toBe('CONFIGURATION');
       expect(error.subject).toContain(folder);
       expect(JSON.stringify(error)).not.toContain('PRIVATE KEY');
+    });
+
+    it('may have links to CAs that are not there, and several of each', async () => {
+      const [first, second] = await Promise.all(
+        ['1', '2'].map((commonName) =>
+          ca.issue({ names: undefined, commonName, usage: 'clientAuth' }),
+        ),
+      );
+      const folder = await putFolder('certs.d/quay.io', { ca: ca.caFile, client: first! });
+      await symlink('/nonexistent/redhat-uep.pem', join(folder, 'redhat-ca.crt'));
+      await cp(first!.certificate, join(folder, 'second.crt'));
+      await cp(second!.certificate, join(folder, 'other.cert'));
+      await cp(second!.key, join(folder, 'other.key'));
+      await writeFile(join(folder, 'README'), 'of no interest');
+      const found = await new CertificateFolders({ folders: [join(root, 'certs.d')] }).of([
+        'quay.io',
+      ]);
+      expect(found?.ca).toHaveLength(2);
+      expect(found?.client).toHaveLength(2);
+    });
+
+    it('is refused where the folders of hosts are none', async () => {
+      await writeFile(join(root, 'certs.d'), 'no folder');
+      const folders = new CertificateFolders({ folders: [join(root, 'certs.d')] });
+      expect(await failure(folders.of(['quay.io']))).toMatchObject({
+        cause: { code: 'ENOTDIR' },
+      });
     });
 
     it('has to be there where it was named', async () => {

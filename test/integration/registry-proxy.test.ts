@@ -7,6 +7,7 @@ import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
 import { anonymous } from '../../src/core/credentials.ts';
+import type { BundleError } from '../../src/core/errors.ts';
 import type { ReadOnlyStore } from '../../src/core/store.ts';
 import { RegistryClient, type RegistryClientOptions } from '../../src/stores/registry/client.ts';
 import { fetchPublicFile } from '../../src/stores/registry/http/public-file.ts';
@@ -185,6 +186,42 @@ describe('proxyFromEnvironment', () => {
     [{ NO_PROXY: 'example.com' }, { except: 'example.com' }],
   ])('reads %j', (env, expected) => {
     expect(proxyFromEnvironment(env)).toMatchObject(expected);
+  });
+
+  it.each([
+    ['http://miner:zyx%wvu@proxy:3128', ['%25 for the percent sign']],
+    ['http://miner:zyxwvu%E4@proxy:3128', ['%25 for the percent sign']],
+    ['CORP\\miner:zyxwvu@proxy:3128', ['%5C for the backslash']],
+    ['https://miner:zyx#wvu@proxy:3128', ['%23 for the number sign']],
+    ['http://miner:zyx/wvu@proxy:3128', ['%2F for the slash']],
+    ['http://miner:zyx?wvu@proxy:3128', ['%3F for the question mark']],
+    ['http://miner:zyx wvu@proxy:3128', ['%20 for the space']],
+    ['http://CORP\\miner:100%zyxwvu@proxy', ['%5C for the backslash', '%25 for the percent sign']],
+  ])('says of %s how to write it, and nothing of it', (value, forms) => {
+    for (const name of ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy']) {
+      let thrown: unknown;
+      try {
+        proxyFromEnvironment({ [name]: value });
+      } catch (error) {
+        thrown = error;
+      }
+      expect(thrown).toMatchObject({ code: 'CONFIGURATION', exitStatus: 2, subject: name });
+      const { message, hint } = thrown as BundleError;
+      expect(message).toContain(name);
+      for (const form of forms) expect(hint).toContain(form);
+      const shown = inspect(thrown, { depth: 9, showHidden: true });
+      for (const secret of ['zyx', 'wvu', 'miner', 'CORP']) expect(shown).not.toContain(secret);
+    }
+  });
+
+  it.each([
+    'http://CORP%5Cpacker:h%25u%23n%2Ft%3Fe%20r@proxy:3128',
+    'http://packer:h@unter@proxy:3128',
+    'http://packer:hunt:er!@proxy:3128/',
+    'http://p%C3%A4cker:hünter@proxy:3128',
+    'http://proxy:3128/',
+  ])('takes %s', (value) => {
+    expect(proxyFromEnvironment({ https_proxy: ` ${value}\n` }).https).toBe(value);
   });
 
   it.each(['socks://proxy', 'http://', 'ftp://user:secret@proxy'])(

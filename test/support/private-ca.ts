@@ -99,3 +99,40 @@ export async function makePrivateCa(names = LOOPBACK): Promise<PrivateCa> {
     remove: async () => rm(folder, { recursive: true, force: true }),
   };
 }
+
+/** A root, an authority below it, and a server's certificate of that one. Files in PEM. */
+export interface Chain extends KeyPair {
+  readonly root: string;
+  readonly intermediate: string;
+  readonly remove: () => Promise<void>;
+}
+
+/** A chain of three that nobody trusts yet, for 127.0.0.1; valid for two days. */
+export async function makeChain(): Promise<Chain> {
+  const folder = await mkdtemp(join(tmpdir(), 'bundle-chain-'));
+  const file = (name: string): string => join(folder, name);
+  const sections = [
+    '[req]\ndistinguished_name=name\n[name]',
+    '[authority]\nbasicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash',
+    `[server]\nsubjectAltName=${LOOPBACK}\nextendedKeyUsage=serverAuth`,
+  ];
+  await writeFile(file('openssl.cnf'), `${sections.join('\n')}\n`);
+  const issue = async (name: string, kind: string, by?: string): Promise<void> => {
+    const issuer = by === undefined ? [] : ['-CA', file(`${by}.crt`), '-CAkey', file(`${by}.key`)];
+    await run('openssl', [
+      ...['req', '-x509', ...NEW_KEY, '-days', '2', '-subj', `/CN=Test ${name}`, ...issuer],
+      ...['-config', file('openssl.cnf'), '-extensions', kind],
+      ...['-keyout', file(`${name}.key`), '-out', file(`${name}.crt`)],
+    ]);
+  };
+  await issue('root', 'authority');
+  await issue('intermediate', 'authority', 'root');
+  await issue('server', 'server', 'intermediate');
+  return {
+    root: file('root.crt'),
+    intermediate: file('intermediate.crt'),
+    certificate: file('server.crt'),
+    key: file('server.key'),
+    remove: async () => rm(folder, { recursive: true, force: true }),
+  };
+}

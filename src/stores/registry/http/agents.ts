@@ -12,6 +12,12 @@ import { proxyFor, type ProxySettings } from './proxy.ts';
 
 const CONNECT_MS = 30_000;
 
+/**
+ * Every certificate that somebody has named is trusted for itself, as with Go's programs: an
+ * intermediate one without its root, and that of a server.
+ */
+const ANCHORS = { allowPartialTrustChain: true } as const;
+
 export interface AgentOptions {
   /** Every CA that is trusted, as PEM. */
   readonly ca: readonly string[];
@@ -70,6 +76,7 @@ export class Agents {
   ): Dispatcher {
     const { ca, concurrency, stalledMs } = this.#options;
     const secureContext = createSecureContext({
+      ...ANCHORS,
       ca: [...new Set([...ca, ...(own?.ca ?? []), ...(behind?.ca ?? [])])],
       // A client certificate is shown to nobody but the host that it was made for.
       ...(own &&
@@ -90,7 +97,7 @@ export class Agents {
       // but 443.
       proxyTunnel: false,
       requestTls: connect,
-      proxyTls: tls(createSecureContext({ ca: [...ca] })),
+      proxyTls: tls(createSecureContext({ ...ANCHORS, ca: [...ca] })),
       clientFactory: (origin, { connect: connector }: { connect: buildConnector.connector }) =>
         new Pool(origin, { connect: asProxy(origin.host, connector) }),
     });

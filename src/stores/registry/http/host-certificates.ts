@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { BundleError } from '../../../core/errors.ts';
 import { listFolder } from '../../../files/folder.ts';
-import { ifThere } from '../../../files/look.ts';
+import { ifThere, isThere } from '../../../files/look.ts';
 import { readPem, readCertificates } from './certificates.ts';
 
 /** The contents of one host's folder of certificates (containers-certs.d(5)). */
@@ -72,7 +72,7 @@ export class CertificateFolders {
 
 /** `undefined` where there is no such folder, or it is not for us. */
 async function filesOf(folder: string): Promise<readonly string[] | undefined> {
-  return ifThere(listFolder(folder), ['ENOENT', 'ENOTDIR', 'EACCES']);
+  return ifThere(listFolder(folder), ['ENOENT', 'EACCES']);
 }
 
 function isCertificateFile(name: string): boolean {
@@ -84,7 +84,8 @@ async function readFolder(folder: string, files: readonly string[]): Promise<Hos
   const client: ClientCertificate[] = [];
   for (const file of files) {
     const path = join(folder, file);
-    if (file.endsWith('.crt')) ca.push(...(await readCertificates(path)));
+    // Distributions leave links there to what is not installed.
+    if (file.endsWith('.crt') && (await isThere(path))) ca.push(...(await readCertificates(path)));
     if (file.endsWith('.key') && !files.includes(file.replace(/\.key$/, '.cert')))
       throw unpaired(path, 'certificate', '.cert');
     if (!file.endsWith('.cert')) continue;

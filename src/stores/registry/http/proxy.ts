@@ -17,30 +17,76 @@ export interface ProxySettings {
 /**
  * Reads `$HTTPS_PROXY`, `$HTTP_PROXY` and `$NO_PROXY`; the lower-case names win, as in curl. A
  * proxy without scheme is an HTTP one.
- * @throws BundleError CONFIGURATION for a proxy that is no URL.
+ * @throws BundleError CONFIGURATION for a proxy that is no URL, or whose user name or password has
+ * characters that do not stand in one; never with the value, which may hold a password.
  */
 export function proxyFromEnvironment(
   env: Readonly<Record<string, string | undefined>>,
 ): ProxySettings {
-  const url = (name: string): string | undefined => {
-    const value = either(env, name);
-    if (value === undefined) return undefined;
+  const url = (wanted: string): string | undefined => {
+    const name = given(env, wanted);
+    if (name === undefined) return undefined;
+    const value = env[name]!.trim();
     const full = value.includes('://') ? value : `http://${value}`;
+    checkUserInfo(full, name);
     if (/^https?:\/\//i.test(full) && URL.canParse(full)) return full;
-    // The URL itself may hold a password.
-    throw new BundleError(
-      'CONFIGURATION',
-      `${name.toUpperCase()} is not the URL of an HTTP proxy`,
-      {
-        hint: 'It has to be of the form http://HOST:PORT.',
-      },
-    );
+    throw new BundleError('CONFIGURATION', `${name} is not the URL of an HTTP proxy`, {
+      hint: 'It has to be of the form http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT.',
+      subject: name,
+    });
   };
+  const except = given(env, 'no_proxy');
   return {
     http: url('http_proxy'),
     https: url('https_proxy'),
-    except: either(env, 'no_proxy') ?? '',
+    except: except === undefined ? '' : env[except]!,
   };
+}
+
+/** What ends the user name or the password, or the host, where it stands for itself in a URL. */
+const RESERVED: Readonly<Record<string, string>> = {
+  '%': 'percent sign',
+  '\\': 'backslash',
+  '#': 'number sign',
+  '/': 'slash',
+  '?': 'question mark',
+  ' ': 'space',
+};
+
+/**
+ * A password with a `#` would cut the URL there, `DOMAIN\user` would make a host of the domain, and
+ * a `%` that no two digits follow stands for nothing.
+ */
+function checkUserInfo(url: string, variable: string): void {
+  const [, user = ''] = /^[^:]*:\/\/(.*)@/s.exec(url) ?? [];
+  const wrong = Object.keys(RESERVED).filter((character) =>
+    character === '%' ? !isEncoded(user) : user.includes(character),
+  );
+  if (wrong.length === 0) return;
+  const names = wrong.map((character) => RESERVED[character]!);
+  const forms = wrong.map((character) => {
+    const code = character.charCodeAt(0).toString(16).toUpperCase();
+    return `%${code} for the ${RESERVED[character]!}`;
+  });
+  throw new BundleError(
+    'CONFIGURATION',
+    `${variable} has a ${names.join(' and a ')} in the user name or the password of the proxy`,
+    {
+      expected: 'a percent-encoded user name and password',
+      hint: `Write ${forms.join(', ')}.`,
+      subject: variable,
+    },
+  );
+}
+
+/** Whether each `%` begins a character. */
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -107,9 +153,10 @@ export function portOf(url: URL): string {
   return url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
 }
 
-function either(
+/** The name under which a variable is set; an empty one is as good as none. */
+function given(
   env: Readonly<Record<string, string | undefined>>,
   name: string,
 ): string | undefined {
-  return [env[name], env[name.toUpperCase()]].find((value) => value !== undefined && value !== '');
+  return [name, name.toUpperCase()].find((either) => (env[either] ?? '') !== '');
 }
