@@ -1,3 +1,4 @@
+import { shellWord } from '../core/text.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 
 /**
@@ -11,8 +12,18 @@ export function ofBundle(error: unknown): unknown {
 /** The same for a failure that is known to be of this program. */
 export function inBundle(error: BundleError): BundleError {
   if (!hasCode(error, 'CONTENT_MISMATCH') || error.side !== 'source') return error;
-  return error.withHint(
-    'Copy the bundle again from where it was made. If that cannot be done, list what is damaged ' +
-      'with bundle verify BUNDLE --damage FILE, and pack that with bundle pack … --repair FILE.',
-  );
+  return error.withHint(copyOrPatch());
+}
+
+/**
+ * What to do where images are damaged.
+ * @param damageFile that lists what is damaged, if there is one.
+ */
+export function copyOrPatch(damageFile?: string): string {
+  const patch =
+    damageFile === undefined
+      ? 'list what is damaged with bundle verify BUNDLE --damage FILE, and pack that with ' +
+        'bundle pack … --repair FILE.'
+      : `pack what ${damageFile} lists: bundle pack … --repair ${shellWord(damageFile)}`;
+  return `Copy the bundle again from where it was made. If that cannot be done, ${patch}`;
 }

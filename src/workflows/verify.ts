@@ -5,10 +5,11 @@ import type { Fault } from '../bundle/reading/fault.ts';
 import { volumesMissing } from '../bundle/reading/found-volumes.ts';
 import type { Context } from '../core/context.ts';
 import { BundleError, gravest, hasCode } from '../core/errors.ts';
+import { shellWord } from '../core/text.ts';
 import { refuseForeignFile } from '../files/foreign.ts';
 import { isFolder } from '../files/look.ts';
 import { writeWhole } from '../files/write-whole.ts';
-import { inBundle } from '../opening/damaged.ts';
+import { copyOrPatch, inBundle } from '../opening/damaged.ts';
 import { type Audited, auditLayers, imagesHitBy } from '../opening/audit.ts';
 import { damageMapOf } from '../opening/damage.ts';
 import {
@@ -60,10 +61,14 @@ export async function verify(request: VerifyRequest, context: Context): Promise<
     const failures = failuresOf(bundle, faults);
     if (failures.length > 0) {
       reportFailures(failures, audited, context);
-      if (damageFile !== undefined) {
-        await writeDamageMap(damageFile, bundle, { faults, lost: audited.lost }, context);
-      }
-      throw gravest(failures);
+      const damage = { faults, lost: audited.lost };
+      const isMapped =
+        damageFile !== undefined && (await writeDamageMap(damageFile, bundle, damage, context));
+      const listed = isMapped ? damageFile : undefined;
+      throw withWayOut(gravest(failures) as BundleError, bundle, audited, {
+        ...request,
+        damageFile: listed,
+      });
     }
     if (closure === undefined) throw new RangeError('a bundle without a fault has its manifests');
     const { manifests } = closure.content;
@@ -148,17 +153,41 @@ function reportFailures(
   observe({ type: 'noticed', code: 'audit-failed', ...facts });
 }
 
-/** The faults decide the exit status, even if the damage map cannot be written. */
+/**
+ * What to do about damage, which is known only when all of it is. A pipe cannot be read again, so
+ * that it has to be sent again in any case.
+ */
+function withWayOut(
+  error: BundleError,
+  { closure, reader }: SurveyedBundle,
+  { lost }: Audited,
+  { input, paths, damageFile }: VerifyRequest,
+): BundleError {
+  if (input !== undefined || closure === undefined) return error;
+  if (lost.length > 0 || reader.missingVolumes.length > 0)
+    return error.withHint(copyOrPatch(damageFile));
+  const bundle = paths.map(shellWord).join(' ');
+  return error.withHint(
+    `No image is damaged. This writes the bundle again as it was: bundle repair ${bundle} -o FOLDER`,
+  );
+}
+
+/**
+ * The faults decide the exit status, even if the damage map cannot be written.
+ * @returns whether it was.
+ */
 async function writeDamageMap(
   file: string,
   bundle: SurveyedBundle,
   damage: Parameters<typeof damageMapOf>[1],
   { observe }: Context,
-): Promise<void> {
+): Promise<boolean> {
   try {
     await writeWhole(file, formatDamageMap(damageMapOf(bundle, damage)));
+    return true;
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
     observe({ type: 'noticed', code: 'damage-map-not-written', cause: error.message });
+    return false;
   }
 }

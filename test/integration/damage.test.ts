@@ -133,6 +133,8 @@ describe('a damaged bundle', () => {
   it('with one bad layer is unpacked with a patch hardly larger than that layer, and repaired to the same byte', async () => {
     const layer = trial.layers.toSorted((a, b) => b.end - b.start - (a.end - a.start))[0]!;
     const path = await broken(middle(layer));
+    const { hint } = await refusal(verify(trial.request(path), trial.context));
+    expect(hint).toContain('bundle verify BUNDLE --damage FILE');
     const patch = await patchFor(await mapOf(path));
     expect(patch.size).toBeLessThan(layer.end - layer.start + MiB);
     const target = join(await ownFolder(), 'target');
@@ -284,6 +286,8 @@ describe('a damaged bundle', () => {
     ['copy of the head, the record or the seek table', () => trial.genuine.length - 30],
   ])('in its %s is repaired without a patch', async (_, where) => {
     const path = await broken(where());
+    const { hint } = await refusal(verify(trial.request(path), trial.context));
+    expect(hint).toContain(`bundle repair ${path} -o`);
     const damageFile = await mapOf(path);
     await expect(patchFor(damageFile)).rejects.toMatchObject({ code: 'USAGE' });
     const repaired = await repair(
