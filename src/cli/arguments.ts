@@ -43,6 +43,9 @@ function shown(name: string): string {
   return name === name.toUpperCase() ? name : `--${name}`;
 }
 
+/** As reports show it, and as it stands on a form. */
+const IN_GROUPS = /^[0-9a-f]{8}(?: [0-9a-f]{8}){7}$/i;
+
 /**
  * A SHA-256 digest, with `sha256:` in front or without. A mistyped one must not read like one that
  * did not match.
@@ -50,7 +53,7 @@ function shown(name: string): string {
 export function digest(args: Arguments, name: string): Digest | undefined {
   const value = text(args, name);
   if (value === undefined) return undefined;
-  const canonical = asDigest(value);
+  const canonical = asDigest(IN_GROUPS.test(value) ? value.replaceAll(' ', '') : value);
   if (canonical !== undefined) return canonical;
   throw notADigest(name, value);
 }
@@ -91,7 +94,7 @@ export function count(args: Arguments, name: string): number | undefined {
   if (value === undefined) return undefined;
   const number = Number(value);
   if (/^[0-9]{1,6}$/.test(value) && number >= 1) return number;
-  throw new BundleError('USAGE', `--${name} needs a number of 1 or more, not ${value}`);
+  throw new BundleError('USAGE', `--${name} needs a whole number from 1 to 999999, not ${value}`);
 }
 
 const UNITS: Readonly<Record<string, number>> = {

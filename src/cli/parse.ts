@@ -1,8 +1,7 @@
 import yargs, { type Argv } from 'yargs';
 
-import { BundleError } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
-import { type Arguments, type Command, nameOf } from './command.ts';
+import type { Arguments, Command } from './command.ts';
 import { checkRegistryCommand } from './commands/check-registry.ts';
 import { completions } from './completion.ts';
 import { inspectCommand } from './commands/inspect.ts';
@@ -17,6 +16,7 @@ import { unpackCommand } from './commands/unpack.ts';
 import { verifyCommand } from './commands/verify.ts';
 import type { Io } from './io.ts';
 import { commonOptions } from './options/common.ts';
+import { usageError } from './suggest.ts';
 
 /** A command to run with its arguments, or text to print (help, version, completion). */
 export type Invocation =
@@ -66,7 +66,7 @@ const EXAMPLES: Command['examples'] = [
  */
 export async function parseCommandLine(
   argv: readonly string[],
-  io: Pick<Io, 'stdout'>,
+  { stdout }: { readonly stdout: Pick<Io['stdout'], 'columns'> },
 ): Promise<Invocation> {
   const completed = completions(argv, { '': COMMANDS, trust: TRUST_COMMANDS }, commonOptions);
   if (completed !== undefined) return { output: completed };
@@ -109,7 +109,7 @@ export async function parseCommandLine(
       'boolean-negation': false,
     })
     .exitProcess(false)
-    .wrap(Math.min(HELP_WIDTH, io.stdout.columns || HELP_WIDTH))
+    .wrap(Math.min(HELP_WIDTH, stdout.columns || HELP_WIDTH))
     .completion('completion', 'print a completion script for bash or zsh');
   for (const command of COMMANDS) register(parser, command);
   parser.command('trust', 'choose whose bundles are accepted on this host', (trust) => {
@@ -135,9 +135,10 @@ export async function parseCommandLine(
     );
   });
   if (failure !== undefined) {
-    const named = [...COMMANDS.map(nameOf), 'trust'].find((name) => argv.includes(name));
-    throw new BundleError('USAGE', failure.message.replace(/\s*\n\s*/g, ' ').trim(), {
-      hint: `bundle ${named === undefined ? '' : `${named} `}--help shows the arguments and options.`,
+    throw usageError(argv, failure.message.replace(/\s*\n\s*/g, ' ').trim(), {
+      commands: COMMANDS,
+      groups: { trust: TRUST_COMMANDS },
+      common: Object.keys(commonOptions),
     });
   }
   const [usage = ''] = output.split('\n', 1);

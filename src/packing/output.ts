@@ -1,4 +1,4 @@
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 
 import { BUNDLE_SUFFIX, isBundleName, stemOf } from '../bundle/format/names.ts';
 import { FAT32_MAX_FILE } from '../bundle/format/volume-sizes.ts';
@@ -21,10 +21,26 @@ export interface Output {
  */
 export async function parseOutput(output: string): Promise<Output> {
   const isFile = output.endsWith(BUNDLE_SUFFIX) && !(await isFolder(output));
-  if (!isFile) return { folder: resolve(output), name: undefined };
+  if (!isFile) {
+    await refuseArchiveName(output);
+    return { folder: resolve(output), name: undefined };
+  }
   const name = stemOf(output);
   checkName(name);
   return { folder: dirname(resolve(output)), name };
+}
+
+/** What is called like a file of another format is meant as a file, and would become a folder. */
+const ARCHIVE_NAME = /\.(?:tar|tgz|txz|tbz2?|zip|gz|xz|bz2|zst|iso|img)$/i;
+
+/** @throws BundleError USAGE */
+async function refuseArchiveName(output: string): Promise<void> {
+  if (!ARCHIVE_NAME.test(output) || (await isFolder(output))) return;
+  throw new BundleError('USAGE', `-o ${output} is called like a file that is no bundle`, {
+    expected: `a folder, or a file whose name ends with ${BUNDLE_SUFFIX}`,
+    got: basename(output),
+    hint: 'Give -o the folder: the file then gets the right name.',
+  });
 }
 
 /** @throws BundleError USAGE */

@@ -85,6 +85,18 @@ describe('a command line that is wrong', () => {
     expect(await readdir(user.home)).toEqual([]);
   });
 
+  it.each(['x.tar.gz', 'x.tgz', 'x.tar', 'X.ZIP', 'x.zst', 'x.iso'])(
+    'makes no folder that is called like a file: -o %s',
+    async (name) => {
+      expect(await failure(['pack', VERSION, '-o', name])).toMatchObject({
+        status: 2,
+        message: `-o ${name} is called like a file that is no bundle`,
+        hint: expect.stringContaining('Give -o the folder') as string,
+      });
+      expect(await readdir(user.folder)).not.toContain(name);
+    },
+  );
+
   it.each([
     {
       version: '../../etc/passwd',
@@ -486,10 +498,13 @@ describeWith(['docker-registry'], 'bad input to', () => {
           code: 'USAGE',
         });
       }
-      expect(await run(medium, ['--bundle-digest', '0'.repeat(64)])).toMatchObject({
-        status: 21,
-        code: 'NOT_THE_EXPECTED_BUNDLE',
-      });
+      const inGroups = Array.from({ length: 8 }, () => '0'.repeat(8)).join(' ');
+      for (const other of ['0'.repeat(64), inGroups]) {
+        expect(await run(medium, ['--bundle-digest', other])).toMatchObject({
+          status: 21,
+          code: 'NOT_THE_EXPECTED_BUNDLE',
+        });
+      }
     });
 
     it('by somebody who trusts others: 21, with the signer and how to trust them', async () => {

@@ -1,0 +1,120 @@
+import { BundleError } from '../core/errors.ts';
+import { type Command, nameOf } from './command.ts';
+import { listed } from './present/shown.ts';
+
+/** More slips than these make another word. */
+const MOST_SLIPS = 2;
+
+/** What can be written on a command line. */
+export interface Words {
+  readonly commands: readonly Command[];
+  /** The commands behind a word that is no command itself. */
+  readonly groups: Readonly<Record<string, readonly Command[]>>;
+  /** The names of options that every command has. */
+  readonly common: readonly string[];
+}
+
+/**
+ * The error for a command line that yargs refused, which knows of words that are unknown no more
+ * than that. @param message of yargs.
+ */
+export function usageError(argv: readonly string[], message: string, words: Words): BundleError {
+  const { commands, groups } = words;
+  const names = [...commands.map(nameOf), ...Object.keys(groups)];
+  const name = argv.find((word) => names.includes(word));
+  const unknown = /^Unknown (?:arguments?|commands?): (.*)$/s.exec(message)?.[1]?.split(', ');
+  if (name === undefined) {
+    const word = argv.find((each) => !each.startsWith('-'));
+    return unknown === undefined || word === undefined
+      ? new BundleError('USAGE', message, { hint: helpFor() })
+      : noCommand('bundle', word, names);
+  }
+  const within = groups[name];
+  if (within !== undefined) {
+    const word = argv.slice(argv.indexOf(name) + 1).find((each) => !each.startsWith('-'));
+    const known = within.map(nameOf);
+    if (word !== undefined && !known.includes(word))
+      return noCommand(`bundle ${name}`, word, known);
+  }
+  const command = commands.find((each) => nameOf(each) === name);
+  if (unknown === undefined || command === undefined)
+    return new BundleError('USAGE', message, { hint: helpFor(name) });
+  return unknownWords(argv, unknown, [...optionsOf(command), ...words.common], name);
+}
+
+function noCommand(of: string, word: string, names: readonly string[]): BundleError {
+  const meant = nearest(word, names);
+  const hint = meant === undefined ? '' : `Did you mean ${of} ${meant}? `;
+  return new BundleError('USAGE', `${of} has no command ${word}`, {
+    hint: `${hint}${of} --help lists the commands.`,
+  });
+}
+
+function unknownWords(
+  argv: readonly string[],
+  unknown: readonly string[],
+  options: readonly string[],
+  name: string,
+): BundleError {
+  const written = (word: string): string | undefined =>
+    [`--${word}`, `-${word}`].find((option) =>
+      argv.some((each) => each === option || each.startsWith(`${option}=`)),
+    );
+  const wrong = unknown.flatMap((word) => written(word) ?? []);
+  if (wrong.length === 0) {
+    return new BundleError('USAGE', `bundle ${name} does not take ${listed(unknown)}`, {
+      hint: helpFor(name),
+    });
+  }
+  const meant = nearest(wrong[0]!.replace(/^-+/, ''), options);
+  const hint = meant === undefined ? '' : `Did you mean --${meant}? `;
+  return new BundleError('USAGE', `bundle ${name} has no option ${listed(wrong)}`, {
+    hint: `${hint}${helpFor(name)}`,
+  });
+}
+
+function optionsOf({ options }: Command): readonly string[] {
+  return Object.entries(options).flatMap(([name, { alias }]) => [
+    name,
+    ...(alias === undefined ? [] : [alias].flat()),
+  ]);
+}
+
+function helpFor(name?: string): string {
+  return `bundle ${name === undefined ? '' : `${name} `}--help shows the arguments and options.`;
+}
+
+/** The word that somebody meant who made a slip or two; `undefined` where there is none. */
+export function nearest(word: string, words: readonly string[]): string | undefined {
+  const allowed = Math.min(MOST_SLIPS, Math.floor(word.length / 2));
+  const [best] = words
+    .map((known) => ({ known, slips: slips(word, known) }))
+    .toSorted((a, b) => a.slips - b.slips);
+  return best !== undefined && best.slips <= allowed ? best.known : undefined;
+}
+
+/**
+ * How many letters are left out, put in, exchanged for another, or exchanged with their neighbour:
+ * the distance of Damerau and Levenshtein.
+ */
+function slips(a: string, b: string): number {
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, column) => column)];
+  for (let i = 1; i <= a.length; i += 1) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const above = rows[i - 1]!;
+      const isSame = a[i - 1] === b[j - 1];
+      const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      row.push(
+        Math.min(
+          above[j]! + 1,
+          row[j - 1]! + 1,
+          above[j - 1]! + (isSame ? 0 : 1),
+          isSwapped ? rows[i - 2]![j - 2]! + 1 : Number.POSITIVE_INFINITY,
+        ),
+      );
+    }
+    rows.push(row);
+  }
+  return rows[a.length]![b.length]!;
+}
