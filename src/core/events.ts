@@ -9,7 +9,17 @@ export type TransferEvent =
    * A part of the work begins that may take a while: `what` is a short phrase in the present tense.
    */
   | { readonly type: 'phase'; readonly what: string }
-  /** The amount of work is known: the number of blobs and their bytes. */
+  /**
+   * How far a part of the work is that moves no blobs. `total` may grow, as when a list of images
+   * turns out to have signatures.
+   */
+  | {
+      readonly type: 'counted';
+      readonly what: string;
+      readonly done: number;
+      readonly total: number;
+    }
+  /** The amount of work is known: the number of different blobs and their bytes. */
   | {
       readonly type: 'planned';
       readonly blobs: number;

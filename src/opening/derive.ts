@@ -34,7 +34,12 @@ export async function deriveParts(
   const { lookups, signal, now, observe } = context;
   const { manifest, files } = bundle;
   refuseUnknownKinds(manifest, derivation.kinds);
-  const walker = new ManifestWalker({ concurrency: lookups, signal });
+  const walker = new ManifestWalker({
+    ...{ concurrency: lookups, signal },
+    observe: (event) => {
+      if (event.type === 'counted') observe(event);
+    },
+  });
   const attached = new AttachedImages(walker, { concurrency: lookups, signal, referrers: true });
   const walk: Walk = { walker, attached, lookups, signal, observe: () => undefined };
   const parts: Part[] = [];

@@ -155,6 +155,8 @@ class CopyRun {
     if (this.#schedule.isHopeless(image)) return;
     await this.#atTarget(image, (target) => this.#manifests.copy(image, target, signal));
     for (const next of this.#schedule.finished(image)) this.#ready.push(next);
+    const { finishedCount: done, imageCount: total } = this.#schedule;
+    this.#options.observe({ type: 'counted', what: 'images', done, total });
   }
 
   /** Does what the target alone can fail at. */

@@ -1,6 +1,7 @@
 import { type Limit, mapLimited } from '../core/concurrency.ts';
 import type { Digest } from '../core/digest.ts';
 import { hasCode } from '../core/errors.ts';
+import type { Observe } from '../core/events.ts';
 import type { Store } from '../core/store.ts';
 import type { PlannedImage } from './image.ts';
 import { onSide } from './sides.ts';
@@ -21,11 +22,20 @@ export interface TagState {
 export async function surveyTags(
   images: readonly PlannedImage[],
   targetOf: (image: PlannedImage) => Store,
-  { concurrency, signal }: { readonly concurrency: Limit; readonly signal: AbortSignal },
+  {
+    concurrency,
+    signal,
+    observe,
+  }: {
+    readonly concurrency: Limit;
+    readonly signal: AbortSignal;
+    readonly observe?: Observe;
+  },
 ): Promise<readonly TagState[]> {
   const wanted = images.flatMap((image) =>
     image.tags.map((tag) => ({ image, tag, target: targetOf(image) })),
   );
+  let done = 0;
   return mapLimited(
     wanted,
     concurrency,
@@ -40,6 +50,9 @@ export async function surveyTags(
       } catch (error) {
         if (hasCode(error, 'NOT_FOUND')) return { image, tag, target, current: undefined };
         throw onSide(error, 'target');
+      } finally {
+        done += 1;
+        observe?.({ type: 'counted', what: 'tags', done, total: wanted.length });
       }
     },
     signal,

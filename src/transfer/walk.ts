@@ -39,9 +39,16 @@ export class ManifestWalker {
   #block = new Uint8Array(0);
   /** Bytes of all manifests, as they were announced. */
   #size = 0;
+  #read = 0;
+  #expected = 0;
 
   constructor(options: WalkOptions) {
     this.#options = options;
+  }
+
+  /** Says how many images will come at least, so that progress knows before they do. */
+  expect(images: number): void {
+    this.#expected += images;
   }
 
   /**
@@ -92,6 +99,9 @@ export class ManifestWalker {
     const read = async (): Promise<Uint8Array> =>
       readVerified(store.fetch(descriptor, { ...(signal && { signal }) }), descriptor);
     const bytes = this.#packed(await twiceIfWrong(store, read, descriptor.digest, observe));
+    this.#read += 1;
+    const total = Math.max(this.#expected, this.#seen.size);
+    observe?.({ type: 'counted', what: 'manifests', done: this.#read, total });
     const manifest = this.#sharing(parseManifest(bytes, descriptor.mediaType));
     const children: ManifestTree[] = [];
     if (manifest.kind === 'index') {

@@ -76,7 +76,7 @@ export async function checkRegistry(
       : await Network.open({ ...options, authfile: clusterAuthfile }, context);
   try {
     const probes = names.map((name) => network.probe(name));
-    const { product, checks } = await checksOf(releaseImages.registry, probes, context.signal);
+    const { product, checks } = await checksOf(releaseImages.registry, probes, context);
     if (
       cluster &&
       checks.every(({ check, verdict }) => check !== 'reachable' || verdict === 'good')
@@ -102,7 +102,7 @@ export async function checkRegistry(
 async function checksOf(
   registry: string,
   probes: readonly RepositoryProbe[],
-  signal: AbortSignal,
+  { signal, observe }: Context,
 ): Promise<{ product: string | undefined; checks: Check[] }> {
   const [first, second = first] = probes;
   const names = probes.map(({ name }) => name);
@@ -113,6 +113,7 @@ async function checksOf(
     subject: string,
     task: () => Promise<Finding>,
   ): Promise<Verdict> => {
+    observe({ type: 'phase', what: `checking ${check} at ${subject}` });
     const finding = await caught(task, names, signal);
     checks.push({ check, subject, ...finding });
     return finding.verdict;
@@ -172,6 +173,7 @@ async function checksOf(
       fact: `not supported (${status}): blobs that both repositories need are uploaded twice`,
     };
   });
+  observe({ type: 'phase', what: `checking the largest request at ${first!.name}` });
   await findChunks(first!, checks, names, signal);
   await find('referrers', first!.name, async () => {
     const has = await first!.referrers(signal);

@@ -55,7 +55,7 @@ const FILE_SYSTEM: readonly Allowed[] = [
     reason: 'Options are read at once, without waiting.',
   },
   {
-    file: /^cli\/(pipes|present\/terminal)\.ts$/,
+    file: /^cli\/(pipes|present\/progress\/terminal)\.ts$/,
     text: /node:fs/g,
     reason: 'The streams of the process itself.',
   },

@@ -177,6 +177,7 @@ async function walkComponents(
   content: ContentSource,
   { walker, attached, lookups, signal }: Walk,
 ): Promise<readonly WalkedImage[]> {
+  walker.expect(references.components.length);
   const resolved = new Map<Digest, Promise<Descriptor>>();
   const resolve = (store: ReadOnlyStore, digest: Digest): Promise<Descriptor> => {
     const descriptor = resolved.get(digest) ?? store.resolve(digest, { signal });

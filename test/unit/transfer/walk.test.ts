@@ -132,7 +132,10 @@ describe('ManifestWalker', () => {
     });
     const { tree } = await walker.walkOne(request('one', manifest));
     expect(Buffer.from(tree.bytes)).toEqual(manifest.bytes);
-    expect(events).toMatchObject([{ type: 'retried', what: manifest.descriptor.digest }]);
+    expect(events).toMatchObject([
+      { type: 'retried', what: manifest.descriptor.digest },
+      { type: 'counted', what: 'manifests', done: 1, total: 1 },
+    ]);
   });
 
   it('refuses more bytes of manifests than a bundle may hold, before it reads them', async () => {

@@ -1,0 +1,59 @@
+import type { TransferEvent } from '../../../core/events.ts';
+import { formatBytes, formatDuration, printable } from '../../units.ts';
+import { noticeText } from '../notices.ts';
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+
+export type Shows = (level: LogLevel) => boolean;
+
+/**
+ * The line about an event that stays on the screen; `undefined` for an event that needs none.
+ * @param place whether a retry is shown anyway, in what is drawn.
+ */
+export function lineAbout(
+  event: TransferEvent,
+  shows: Shows,
+  { isLive }: { readonly isLive: boolean },
+): string | undefined {
+  const at = (level: LogLevel, text: () => string): string | undefined =>
+    shows(level) ? printable(text()) : undefined;
+  switch (event.type) {
+    case 'noticed':
+      return at('warn', () => noticeText(event));
+    case 'retried':
+      return at(isLive ? 'debug' : 'warn', () => retryText(event));
+    case 'passed-over':
+      return at(passedOverLevel(event), () => passedOverText(event));
+    case 'finished':
+    case 'skipped':
+      return at('debug', () => blobText(event));
+    default:
+      return undefined;
+  }
+}
+
+function retryText({ what, cause, attempt, delayMs }: TransferEvent & { type: 'retried' }): string {
+  const wait = delayMs > 0 ? ` in ${formatDuration(delayMs / 1000)}` : '';
+  return `retry ${attempt}${wait}: ${what}: ${cause}`;
+}
+
+/** That a mirror lacks something is normal; that it fails is worth a warning. */
+function passedOverLevel({ code }: TransferEvent & { type: 'passed-over' }): LogLevel {
+  return code === 'NOT_FOUND' ? 'debug' : 'warn';
+}
+
+function passedOverText({ place, what, cause }: TransferEvent & { type: 'passed-over' }): string {
+  return `${place} is passed over, cannot ${what}: ${cause}`;
+}
+
+function blobText({
+  type,
+  digest,
+  bytes,
+  image,
+}: TransferEvent & { type: 'finished' | 'skipped' }): string {
+  return (
+    `${type === 'finished' ? 'done' : 'there already'}: ` +
+    `${digest} ${formatBytes(bytes)} (${image})`
+  );
+}

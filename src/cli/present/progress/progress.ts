@@ -1,0 +1,74 @@
+import type { Environment } from '../../../core/context.ts';
+import type { TransferEvent } from '../../../core/events.ts';
+import { printable } from '../../units.ts';
+import { wrapped } from '../wrap.ts';
+import { statusText } from './bar.ts';
+import type { Drawing, Progress } from './drawing.ts';
+import { lineAbout, type LogLevel, type Shows } from './lines.ts';
+import { liveProgress } from './live.ts';
+import { Tally } from './tally.ts';
+
+export type ProgressMode = 'auto' | 'plain' | 'json' | 'none';
+
+const LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug'];
+/** Without a terminal, a line every so often shows that the run is alive. */
+const LINE_INTERVAL_MS = 10_000;
+
+export async function createProgress(
+  { mode, level }: { readonly mode: ProgressMode; readonly level: LogLevel },
+  { stream, screen }: Pick<Drawing, 'stream' | 'screen'>,
+  { env }: Pick<Environment, 'env'>,
+): Promise<Progress> {
+  const shows: Shows = (needed) => LEVELS.indexOf(level) >= LEVELS.indexOf(needed);
+  if (mode === 'json') {
+    return {
+      observe: (event) => {
+        if (shows(levelOf(event))) stream.write(`${JSON.stringify(event)}\n`);
+      },
+      stop: () => undefined,
+    };
+  }
+  const drawing = { stream, screen, shows };
+  const canDraw = stream.isTTY && env['TERM'] !== 'dumb' && !isCi(env);
+  return mode === 'auto' && canDraw && shows('info')
+    ? liveProgress(drawing)
+    : plainProgress(drawing, mode !== 'none' && shows('info'));
+}
+
+/** Logs of a CI keep what is drawn over, each time. */
+function isCi({ CI }: Environment['env']): boolean {
+  return CI !== undefined && CI !== '' && CI !== 'false';
+}
+
+/**
+ * How important an event is; the many small ones are for `debug`, but machines get them all at
+ * `info`.
+ */
+function levelOf(event: TransferEvent): LogLevel {
+  return event.type === 'noticed' ? 'warn' : 'info';
+}
+
+/** A line for each phase, and one every so often, also when nothing comes. */
+function plainProgress({ stream, screen, shows }: Drawing, showsProgress: boolean): Progress {
+  const tally = new Tally();
+  const line = (text: string): void => {
+    timer?.refresh();
+    stream.write(`${wrapped(printable(text), screen.columns).join('\n')}\n`);
+  };
+  const timer = showsProgress
+    ? setInterval(() => {
+        if (tally.phase !== '') line(statusText(tally));
+      }, LINE_INTERVAL_MS).unref()
+    : undefined;
+  return {
+    observe: (event) => {
+      tally.add(event);
+      const about = lineAbout(event, shows, { isLive: false });
+      if (about !== undefined) line(about);
+      else if (showsProgress && event.type === 'phase') line(event.what);
+    },
+    stop: () => {
+      clearInterval(timer);
+    },
+  };
+}
