@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 
 import { endAtOnce, interruption, main } from './cli/main.ts';
-import { neverWaitFor } from './cli/present/terminal.ts';
+import { neverWaitFor } from './cli/present/progress/terminal.ts';
 
 // Each chunk from a socket is a small object with 64 KiB behind it. A young generation that grows
 // collects so rarely that tens of MiB of them pile up: 237 MiB at the peak of a pack, 190 MiB with
@@ -30,13 +30,17 @@ const WIND_UP_MS = 4000;
  */
 const ON_A_THREAD = /^(?:FSReq|CloseReq|GetAddrInfoReq|GetNameInfoReq)/;
 
+const environment = { env: process.env, home: homeFolder(), uid: process.getuid?.() ?? 0 };
 const controller = new AbortController();
 let isReported = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     const reason = interruption(signal);
     const end = (): void => {
-      endNow(signal, isReported ? reason.exitStatus : endAtOnce(reason, process.stderr));
+      endNow(
+        signal,
+        isReported ? reason.exitStatus : endAtOnce(reason, { stderr: process.stderr, environment }),
+      );
     };
     if (controller.signal.aborted) end();
     controller.abort(reason);
@@ -88,7 +92,7 @@ function homeFolder(): string {
 }
 
 process.exitCode = await main(process.argv.slice(2), {
-  environment: { env: process.env, home: homeFolder(), uid: process.getuid?.() ?? 0 },
+  environment,
   stdout: process.stdout,
   stderr: process.stderr,
   stdin: process.stdin,

@@ -2,10 +2,12 @@ import type { Options, PositionalOptions } from 'yargs';
 
 import type { Context } from '../core/context.ts';
 import type { Io } from './io.ts';
+import type { Report } from './present/layout.ts';
+import type { Screen } from './present/screen.ts';
 
 /** The result of a command: the same facts for people and for programs. */
 export interface Outcome {
-  readonly text: string;
+  readonly report: (screen: Screen) => Report;
   readonly json: unknown;
   /**
    * The exit status, where it is not 0 though there is a result: a part of the work is done, or the

@@ -2,18 +2,17 @@ import { isAbsolute, join } from 'node:path';
 
 import { BundleError, diskError, systemCode } from '../core/errors.ts';
 import type { Context } from '../core/context.ts';
-import { count, requiredText } from './arguments.ts';
+import { count, flag, requiredText } from './arguments.ts';
 import type { Arguments } from './command.ts';
 import type { Io } from './io.ts';
 import { limitsOf } from './limits.ts';
 import { parseCommandLine } from './parse.ts';
 import { failureJson, failureText, statusOf } from './present/failure.ts';
-import {
-  createProgress,
-  type LogLevel,
-  type Progress,
-  type ProgressMode,
-} from './present/progress.ts';
+import { laidOut } from './present/layout.ts';
+import type { LogLevel } from './present/progress/lines.ts';
+import type { Progress } from './present/progress/drawing.ts';
+import { createProgress, type ProgressMode } from './present/progress/progress.ts';
+import { type ColorMode, NO_WISHES, screenOf } from './present/screen.ts';
 
 /**
  * Runs one command line.
@@ -22,7 +21,9 @@ import {
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   let json = wantsJson(argv);
   let result = io.stdout;
+  let wishes = NO_WISHES;
   let progress: Progress | undefined;
+  const stop = (): void => progress?.stop();
   try {
     const invocation = await parseCommandLine(argv, io);
     if (invocation.command === undefined) {
@@ -31,25 +32,38 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     }
     const { command, args } = invocation;
     json = requiredText(args, 'output') === 'json';
+    wishes = { color: requiredText(args, 'color') as ColorMode, isVerbose: flag(args, 'verbose') };
     if (command.takesStdout?.(args)) result = io.stderr;
     progress = await createProgress(
-      requiredText(args, 'progress') as ProgressMode,
-      requiredText(args, 'log-level') as LogLevel,
-      io.stderr,
+      {
+        mode: requiredText(args, 'progress') as ProgressMode,
+        level: requiredText(args, 'log-level') as LogLevel,
+      },
+      { stream: io.stderr, screen: screenOf(io.stderr, io.environment, wishes) },
+      io.environment,
     );
+    // A run that is interrupted may take some seconds to wind up, or never come back from it.
+    io.signal.addEventListener('abort', stop);
     const outcome = await command.run(args, contextOf(args, progress, io), io);
-    progress.stop();
-    await writeResult(json ? JSON.stringify(outcome.json, null, 2) : outcome.text, result);
+    stop();
+    const screen = screenOf(result, io.environment, wishes);
+    await writeResult(
+      json ? JSON.stringify(outcome.json, null, 2) : laidOut(outcome.report(screen), screen),
+      result,
+    );
     return outcome.status ?? 0;
   } catch (error) {
-    progress?.stop();
+    stop();
     const failure: unknown = io.signal.aborted ? io.signal.reason : error;
-    io.stderr.write(`${failureText(failure)}\n`);
+    const screen = screenOf(io.stderr, io.environment, wishes);
+    io.stderr.write(`${failureText(failure, screen)}\n`);
     if (json)
       await writeResult(JSON.stringify(failureJson(failure), null, 2), result).catch(
         () => undefined,
       ); // the failure decides
     return statusOf(failure);
+  } finally {
+    io.signal.removeEventListener('abort', stop);
   }
 }
 
@@ -105,7 +119,10 @@ export function interruption(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): BundleErr
  * The last words of a run that does not wait for its work to wind up.
  * @returns the exit status.
  */
-export function endAtOnce(reason: BundleError, stderr: NodeJS.WriteStream): number {
-  stderr.write(`${failureText(reason)}\n`);
+export function endAtOnce(
+  reason: BundleError,
+  { stderr, environment }: Pick<Io, 'stderr' | 'environment'>,
+): number {
+  stderr.write(`${failureText(reason, screenOf(stderr, environment, NO_WISHES))}\n`);
   return reason.exitStatus;
 }

@@ -57,7 +57,13 @@ export interface DeliveredPart {
 }
 
 export interface DeliveryReport {
+  /** The target, as it was asked for. */
+  readonly target: string;
   readonly parts: readonly DeliveredPart[];
+  /** The configs and layers that the target needs, wherever it gets them from. */
+  readonly content: { readonly blobs: number; readonly bytes: number };
+  /** The newer things of each kind that the target holds. */
+  readonly newer: readonly Newer[];
   /** Where each image went. */
   readonly images: readonly {
     readonly name: string;
@@ -74,6 +80,13 @@ export interface DeliveryReport {
    * The files that were written for the cluster; `undefined` on a dry run and for image layouts.
    */
   readonly resources: ResourcesReport | undefined;
+}
+
+/** What a target holds that is newer than all that is delivered of its kind. */
+export interface Newer {
+  readonly target: string;
+  readonly kind: string;
+  readonly names: readonly string[];
 }
 
 /** The two ends that parts are written to; they are the same store for an image layout. */
@@ -129,12 +142,16 @@ async function deliverTo(
   const tags = await surveyTags(content.images, targetOf, {
     concurrency: context.lookups,
     signal: context.signal,
+    observe,
   }).catch((error: unknown) => {
     throw namingAll(error, [...new Set([places.entry.name, places.content.name])]);
   });
   const replaced = conflictsIn(tags, request.replaceTags);
-  await warnOfNewer(delivery, places.entry, context);
+  const newer = await newerAt(delivery, places.entry, context);
   const report = {
+    target: request.to.name,
+    content: sumOf(content),
+    newer,
     images: content.images.map((image) => ({
       name: image.name,
       role: image.role,
@@ -149,16 +166,17 @@ async function deliverTo(
     return { ...report, parts, copied: undefined, resources: undefined };
   }
   // Before the first upload: what cannot be written in the end should not have been begun.
-  const planned = plannedFor(closure, delivery, places);
+  const planned = plannedFor(closure, delivery, places, newer);
   if (planned !== undefined) await prepareResources(planned);
   if (tags.some(({ image, current }) => current !== image.descriptor.digest)) {
     await checkWritable(places, context);
   }
-  announce(content.images, targetOf, context);
+  observe({ type: 'planned', ...report.content, images: content.images.length });
   observe({ type: 'phase', what: `copying to ${request.to.name}` });
   const copied = await copyImages(content, tags, targetOf, { ...context, ...options });
   const whole = closure.parts.filter((_, part) => isWhole(part, closure, copied));
-  const arrived = whole.length > 0 ? plannedFor(closureOf(whole), delivery, places) : undefined;
+  const arrived =
+    whole.length > 0 ? plannedFor(closureOf(whole), delivery, places, newer) : undefined;
   const resources = arrived && (await writeResources(arrived));
   return { ...report, parts: deliveredParts(closure, places, copied), copied, resources };
 }
@@ -168,24 +186,22 @@ function plannedFor(
   closure: Closure,
   { kinds, request }: Delivery,
   { destinations }: Places,
+  newer: readonly Newer[],
 ): PlannedResources | undefined {
   if (destinations === undefined) return undefined;
-  return planResources(closure, kinds, destinations, request.resourcesFolder);
+  return planResources(closure, kinds, destinations, {
+    named: request.resourcesFolder,
+    newer,
+  });
 }
 
-/** Reports how much there is to copy, whether it will be sent or mounted. */
-function announce(
-  images: readonly PlannedImage[],
-  targetOf: (image: PlannedImage) => Store,
-  { observe }: Context,
-): void {
-  const blobs = new Map<string, number>();
-  for (const image of images) {
-    const { name } = targetOf(image);
-    for (const { digest, size } of image.blobs) blobs.set(`${name} ${digest}`, size);
-  }
-  const bytes = [...blobs.values()].reduce((total, size) => total + size, 0);
-  observe({ type: 'planned', blobs: blobs.size, bytes, images: images.length });
+/**
+ * How much there is to copy: what several repositories need is counted once, since it is sent to
+ * the first of them, and mounted from there.
+ */
+function sumOf({ blobs }: Closure['content']): DeliveryReport['content'] {
+  const bytes = blobs.reduce((total, { descriptor }) => total + descriptor.size, 0);
+  return { blobs: blobs.length, bytes };
 }
 
 async function openPlaces(
@@ -313,29 +329,29 @@ function nameOfTag({ target, tag }: TagState): string {
 }
 
 /** Going back to something older is allowed, but nobody should do it without knowing. */
-async function warnOfNewer(
+async function newerAt(
   { closure: { parts }, kinds }: Delivery,
   target: Store,
   { observe, signal }: Context,
-): Promise<void> {
+): Promise<readonly Newer[]> {
   let tags: readonly string[];
   try {
     tags = await target.tags({ signal });
   } catch (error) {
-    if (hasCode(error, 'NOT_FOUND')) return;
+    if (hasCode(error, 'NOT_FOUND')) return [];
     signal.throwIfAborted();
     if (!(error instanceof BundleError)) throw error;
     const { message: cause } = error;
     observe({ type: 'noticed', code: 'newer-not-known', target: target.name, cause });
-    return;
+    return [];
   }
-  for (const kind of kinds) {
+  const newer = kinds.flatMap((kind): readonly Newer[] => {
     const ofKind = parts.filter((part) => part.kind === kind.name);
     const names = kind.newerThan(ofKind, tags);
-    if (names.length === 0) continue;
-    const facts = { target: target.name, kind: kind.name, names };
-    observe({ type: 'noticed', code: 'newer-at-target', ...facts });
-  }
+    return names.length === 0 ? [] : [{ target: target.name, kind: kind.name, names }];
+  });
+  for (const facts of newer) observe({ type: 'noticed', code: 'newer-at-target', ...facts });
+  return newer;
 }
 
 /** A part without images has nothing that could be missing. */

@@ -8,7 +8,7 @@ import type { Closure } from '../kinds/closure.ts';
 import type { Destinations } from '../kinds/destinations.ts';
 import type { DeliveredPaths, Kind, PartResources } from '../kinds/kind.ts';
 import { imageDigestMirrorSet, imageDigestSources, mirroredRepositories } from './mirror-sets.ts';
-import { BEGINNING, firstSteps, nextSteps } from './next-steps.ts';
+import { BEGINNING, firstSteps, type NewerNames, nextSteps } from './next-steps.ts';
 
 /** More than the steps of any number of parts. */
 const MAX_STEPS_BYTES = 16 * 1024 * 1024;
@@ -16,8 +16,9 @@ const MAX_STEPS_BYTES = 16 * 1024 * 1024;
 export interface ResourcesReport {
   /** Paths of what was written. */
   readonly files: readonly string[];
-  /** The lines that are printed in the end. */
+  /** The commands that come first, and the file that says everything. */
   readonly nextSteps: readonly string[];
+  readonly stepsFile: string;
 }
 
 /** Files for a cluster and an installer that are about to be written. */
@@ -27,7 +28,7 @@ export interface PlannedResources {
   readonly steps: { readonly path: string; readonly text: string };
   /** The folders that this program makes for them; not one that the user has named. */
   readonly folders: readonly string[];
-  /** The lines that are printed in the end. */
+  /** The commands that are printed in the end. */
   readonly firstSteps: readonly string[];
 }
 
@@ -35,14 +36,15 @@ export interface PlannedResources {
  * Plans what a cluster and an installer need to use parts from their new place. One folder gets the
  * objects, and nothing else that `oc apply -f FOLDER/` would take.
  * @param kinds of the parts.
- * @param named where the user wants all of it; `undefined` for the usual places in the current
- * folder: `cluster-resources/` for the objects, and beside it `install/` and `next-steps.txt`.
+ * @param options `named` is where the user wants all of it; `undefined` for the usual places in the
+ * current folder: `cluster-resources/` for the objects, and beside it `install/` and
+ * `next-steps.txt`. `newer` is what the target holds already, which the steps warn of.
  */
 export function planResources(
   { parts, content }: Closure,
   kinds: readonly Kind[],
   destinations: Destinations,
-  named: string | undefined,
+  { named, newer }: { readonly named: string | undefined; readonly newer: readonly NewerNames[] },
 ): PlannedResources {
   const ofParts = parts.map((part): PartResources => {
     const kind = kinds.find(({ name }) => name === part.kind)!;
@@ -70,9 +72,9 @@ export function planResources(
       { path: mirrorSetPath, text: mirrorSet.text },
       { path: installPath, text: sources.text },
     ],
-    steps: { path: steps, text: nextSteps(ofParts, pathsFrom(beside)) },
+    steps: { path: steps, text: nextSteps(ofParts, pathsFrom(beside), newer) },
     folders: [...(named === undefined ? [folder] : []), dirname(installPath)],
-    firstSteps: firstSteps(ofParts, pathsFrom(''), relative('', steps)),
+    firstSteps: firstSteps(ofParts, pathsFrom('')),
   };
 }
 
@@ -102,5 +104,9 @@ export async function prepareResources(planned: PlannedResources): Promise<void>
 export async function writeResources(planned: PlannedResources): Promise<ResourcesReport> {
   const files = [...planned.files, planned.steps];
   for (const { path, text } of files) await writeWhole(path, text);
-  return { files: files.map(({ path }) => path), nextSteps: planned.firstSteps };
+  return {
+    files: files.map(({ path }) => path),
+    nextSteps: planned.firstSteps,
+    stepsFile: planned.steps.path,
+  };
 }

@@ -108,7 +108,7 @@ describeWith(['docker-registry'], 'bundle check-registry', () => {
       'ocp4/openshift/release',
     ]);
     expect(status).toBe(0);
-    expect(stdout.split('\n').filter((line) => line.startsWith('ok'))).toHaveLength(7);
+    expect(stdout.split('\n').filter((line) => line.startsWith('  ok '))).toHaveLength(7);
   });
 
   it('tells that a push is not allowed, and names both repositories', async () => {

@@ -1,5 +1,6 @@
 import { flag, requiredText, text } from '../arguments.ts';
 import { BundleError } from '../../core/errors.ts';
+import { shellWord } from '../../core/text.ts';
 import type { Command } from '../command.ts';
 import { askPassphrase } from '../passphrase.ts';
 import { KEY_TYPES } from '../../trust/keys.ts';
@@ -49,14 +50,26 @@ export const keygenCommand: Command = {
     );
     return {
       json: key,
-      text: [
-        `private key  ${key.privatePath ?? ''}`,
-        `public key   ${key.publicPath ?? ''}`,
-        `key id       ${key.id} (${key.algorithm})`,
-        '',
-        'Give the public key to the closed side out of band, not on the medium. There, run:',
-        `  bundle trust add ${key.publicPath ?? 'KEY.pub'}`,
-      ].join('\n'),
+      report: () => [
+        [{ verdict: `Made the key ${key.privatePath ?? ''}`, mood: 'good' }],
+        [
+          {
+            text:
+              'Give the public key to the closed side out of band, not on the medium. ' +
+              'There, run:',
+          },
+          { commands: [`bundle trust add ${shellWord(key.publicPath ?? 'KEY.pub')}`] },
+        ],
+        [
+          {
+            facts: [
+              ['public key', key.publicPath],
+              ['key id', { hex: key.id }],
+              ['', key.algorithm],
+            ],
+          },
+        ],
+      ],
     };
   },
 };

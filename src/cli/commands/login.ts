@@ -7,7 +7,6 @@ import type { Arguments, Command } from '../command.ts';
 import type { Io } from '../io.ts';
 import { connectionRequest, loginOptions } from '../options/network.ts';
 import { endingStdin } from '../pipes.ts';
-import { facts } from '../present/table.ts';
 
 const REGISTRY = {
   REGISTRY: {
@@ -61,22 +60,37 @@ export const loginCommand: Command = {
     );
     return {
       json: report,
-      text: [
-        facts([
-          ['logged in to', report.place],
-          ['user', report.username],
-          [
-            'stored in',
-            report.helper === undefined
-              ? report.file
-              : `docker-credential-${report.helper}, as ${report.file} says`,
-          ],
-          ['checked', report.checked ? 'yes' : 'no: this registry does not ask for credentials'],
-        ]),
-        '',
-        'If these credentials can push, do not put them into a pull secret: ' +
-          'clusters must only pull.',
-      ].join('\n'),
+      report: () => [
+        [
+          report.checked
+            ? { verdict: `Logged in to ${report.place} as ${report.username}`, mood: 'good' }
+            : {
+                verdict:
+                  `Stored, not checked: ${report.place} does not ask ${report.username} ` +
+                  'for credentials',
+                mood: 'warning',
+              },
+        ],
+        [
+          {
+            text:
+              'If these credentials can push, do not put them into a pull secret: ' +
+              'clusters must only pull.',
+          },
+        ],
+        [
+          {
+            facts: [
+              [
+                'stored in',
+                report.helper === undefined
+                  ? report.file
+                  : `docker-credential-${report.helper}, as ${report.file} says`,
+              ],
+            ],
+          },
+        ],
+      ],
     };
   },
 };
@@ -93,7 +107,8 @@ export const logoutCommand: Command = {
       { place: requiredText(args, 'REGISTRY'), authfile: text(args, 'authfile') },
       context,
     );
-    return { json: { place, file }, text: `logged out of ${place} (${file})` };
+    const done = `logged out of ${place} (${file})`;
+    return { json: { place, file }, report: () => [[{ text: done }]] };
   },
 };
 

@@ -1,5 +1,5 @@
 import { BundleError } from '../../core/errors.ts';
-import { byteCount, flag, requiredText, text, volumeSize } from '../arguments.ts';
+import { byteCount, flag, requiredText, text, texts, volumeSize } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { dryRunOption } from '../options/common.ts';
 import { mediaOptions, restartOption, stopAfter } from '../options/media.ts';
@@ -89,6 +89,9 @@ export const packCommand: Command = {
       restart: flag(args, 'restart'),
       dryRun: flag(args, 'dry-run'),
     };
-    return packReport(await pack(request, context));
+    return packReport(await pack(request, context), {
+      releaseKeyFiles: texts(args, 'release-key'),
+      signedWith: common.key.keyFile === undefined ? 'own' : 'another',
+    });
   },
 };

@@ -4,7 +4,9 @@ import type { Command } from '../command.ts';
 import { openRequest, pathsPositional, trustOptions } from '../options/bundle.ts';
 import { restartOption, volumeSizeOption } from '../options/media.ts';
 import { partsFacts, partsJson } from '../present/part-facts.ts';
-import { facts } from '../present/table.ts';
+import type { Rows } from '../present/layout.ts';
+import { labelsIn, partsText, size as sizeText } from '../present/shown.ts';
+import { formatBytes } from '../units.ts';
 
 export const repairCommand: Command = {
   usage: 'repair <PATH..>',
@@ -55,15 +57,28 @@ export const repairCommand: Command = {
         parts: partsJson(closure),
         faults,
       },
-      text: facts([
-        ['repaired', `${path} (${size} bytes)`],
-        ...files.map(
-          (file) => ['file', `${file.path} (${file.size} bytes), sha256 ${file.digest}`] as const,
-        ),
-        ...partsFacts(closure),
-        ['bundle digest', hexOf(bundleDigest)],
-        ['result', 'whole: every config and layer was hashed while it was copied'],
-      ]),
+      report: (screen) => [
+        [
+          {
+            verdict:
+              `Repaired ${partsText(labelsIn(closure))}: ${formatBytes(size)}, ` +
+              'every config and layer hashed',
+            mood: 'good',
+          },
+        ],
+        [
+          {
+            facts: [
+              ...files.flatMap(({ path: file, size: bytes, digest }): Rows => [
+                ['file', `${file} (${sizeText(bytes, screen)})`],
+                ['sha256', screen.isVerbose ? { hex: digest } : undefined],
+              ]),
+              ...partsFacts(closure, screen),
+              ['bundle digest', { hex: hexOf(bundleDigest) }],
+            ],
+          },
+        ],
+      ],
     };
   },
 };

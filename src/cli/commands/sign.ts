@@ -3,7 +3,7 @@ import { digest, texts } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { pathsPositional, trustOptions } from '../options/bundle.ts';
 import { keySource } from '../passphrase.ts';
-import { facts } from '../present/table.ts';
+import { shortened } from '../present/shown.ts';
 
 export const signCommand: Command = {
   usage: 'sign <PATH..>',
@@ -46,12 +46,18 @@ export const signCommand: Command = {
         bundleDigest: hexOf(bundleDigest),
         signer: { id: signer.id, algorithm: signer.algorithm },
       },
-      text: facts([
-        ['signed', path],
-        ['bundle digest', hexOf(bundleDigest)],
-        ['signature', signaturePath],
-        ['signer', `${signer.id} (${signer.algorithm})`],
-      ]),
+      report: (screen) => [
+        [{ verdict: `Signed ${path}`, mood: 'good' }],
+        [
+          {
+            facts: [
+              ['bundle digest', { hex: hexOf(bundleDigest) }],
+              ['signature', signaturePath],
+              ['signer', `${shortened(signer.id, screen)} (${signer.algorithm})`],
+            ],
+          },
+        ],
+      ],
     };
   },
 };

@@ -14,7 +14,7 @@ export const trustAddCommand: Command = {
     const keys = await trustAdd(texts(args, 'KEYS'), context);
     return {
       json: { added: keys },
-      text: keys.map(({ id, algorithm }) => `trusted  ${id} (${algorithm})`).join('\n'),
+      report: () => [keys.map(({ id, algorithm }) => ({ text: `trusted  ${id} (${algorithm})` }))],
     };
   },
 };
@@ -32,10 +32,11 @@ export const trustListCommand: Command = {
       'No key is trusted yet: a bundle is accepted if release signatures cover its content.';
     return {
       json: { keys },
-      text:
+      report: () => [
         keys.length === 0
-          ? none
-          : keys.map(({ id, algorithm }) => `${id} (${algorithm})`).join('\n'),
+          ? [{ text: none }]
+          : keys.map(({ id, algorithm }) => ({ text: `${id} (${algorithm})` })),
+      ],
     };
   },
 };
@@ -51,6 +52,7 @@ export const trustRemoveCommand: Command = {
   async run(args, context) {
     const { trustRemove } = await import('../../workflows/keys.ts');
     const key = await trustRemove(requiredText(args, 'ID'), context);
-    return { json: { removed: key }, text: `no longer trusted  ${key.id} (${key.algorithm})` };
+    const text = `no longer trusted  ${key.id} (${key.algorithm})`;
+    return { json: { removed: key }, report: () => [[{ text }]] };
   },
 };

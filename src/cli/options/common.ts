@@ -7,6 +7,12 @@ export const commonOptions: OptionTable = {
     default: 'text',
     group: 'Output:',
   }),
+  verbose: yes('the result with every fact, and every digest whole', { group: 'Output:' }),
+  color: one('colours on a terminal; auto follows NO_COLOR, FORCE_COLOR and TERM=dumb', {
+    choices: ['auto', 'always', 'never'],
+    default: 'auto',
+    group: 'Output:',
+  }),
   progress: one('how progress is shown on stderr', {
     choices: ['auto', 'plain', 'json', 'none'],
     default: 'auto',

@@ -1,8 +1,10 @@
 import { hexOf } from '../../core/digest.ts';
 import type { SurveyedBundle } from '../../opening/open-bundle.ts';
-
-import { formatBytes } from '../units.ts';
+import type { SignerStanding } from '../../opening/signers.ts';
 import { partsJson } from './part-facts.ts';
+import type { Rows, Section } from './layout.ts';
+import type { Screen } from './screen.ts';
+import { shortened, size as sizeText } from './shown.ts';
 
 /** The lines of a report about a bundle. */
 export type BundleFacts = Pick<
@@ -10,32 +12,28 @@ export type BundleFacts = Pick<
   'path' | 'size' | 'digest' | 'signer' | 'standing' | 'countersigners' | 'closure'
 >;
 
-type Facts = readonly (readonly [string, string | undefined])[];
+const STANDINGS: Readonly<Record<SignerStanding, string>> = {
+  trusted: 'trusted here',
+  own: 'your own key',
+  countersigned: 'not trusted here, but also signed by a key that is',
+  unknown: 'NOT TRUSTED HERE: only the release signatures prove the content',
+};
 
-export function bundleFacts({
-  path,
-  size,
-  digest,
-  signer,
-  standing,
-  countersigners,
-}: BundleFacts): Facts {
-  const standings = {
-    trusted: 'trusted here',
-    own: 'your own key',
-    countersigned: 'not trusted here, but also signed by a key that is',
-    unknown: 'NOT TRUSTED HERE: only the release signatures prove the content',
-  };
+export function bundleFacts(bundle: BundleFacts, screen: Screen): Rows {
+  const { path, size, digest, signer, standing, countersigners } = bundle;
+  const named = ({ id, algorithm }: typeof signer): string =>
+    `${shortened(id, screen)} (${algorithm})`;
   return [
-    ['bundle', `${path} (${formatBytes(size)}, ${size} bytes)`],
-    ['bundle digest', hexOf(digest)],
-    ['signer', `${signer.id} (${signer.algorithm}), ${standings[standing]}`],
-    [
-      'also signed by',
-      countersigners.length === 0
-        ? undefined
-        : countersigners.map(({ id, algorithm }) => `${id} (${algorithm})`).join(', '),
-    ],
+    ['bundle', `${path} (${sizeText(size, screen)})`],
+    ['bundle digest', { hex: hexOf(digest) }],
+    // The id of a key that is not known yet is compared with the one on the form.
+    ...(standing === 'unknown'
+      ? ([
+          ['signer', { hex: signer.id }],
+          ['', `${signer.algorithm}, ${STANDINGS[standing]}`],
+        ] as const)
+      : ([['signer', `${named(signer)}, ${STANDINGS[standing]}`]] as const)),
+    ...countersigners.map((key) => ['also signed by', named(key)] as const),
   ];
 }
 
@@ -59,14 +57,15 @@ export function bundleJson({
 }
 
 /** How to make an unknown signer a known one. */
-export function trustAdvice({ standing }: BundleFacts): string[] {
+export function trustAdvice({ standing }: BundleFacts): Section {
   if (standing !== 'unknown') return [];
   return [
-    '',
-    'The release signature proves the content; ' +
-      'the signer of the bundle is not trusted on this host.',
-    'To trust this signer, and to refuse bundles of other signers from then on:',
-    '  bundle trust add KEY.pub',
-    'KEY.pub is the public key that the packer gave you out of band, not on the medium.',
+    {
+      text:
+        'The signer of the bundle is not trusted on this host. To trust this signer, and to ' +
+        'refuse bundles of all others from then on:',
+    },
+    { commands: ['bundle trust add KEY.pub'] },
+    { text: 'KEY.pub is the public key that the packer gave you out of band, not on the medium.' },
   ];
 }

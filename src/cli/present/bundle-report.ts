@@ -2,88 +2,122 @@ import type { Digest } from '../../core/digest.ts';
 import type { InspectedImage, InspectReport } from '../../workflows/inspect.ts';
 import type { VerifyReport } from '../../workflows/verify.ts';
 import type { Outcome } from '../command.ts';
-import { formatBytes, printable } from '../units.ts';
+import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
+import type { Block, Rows, Section } from './layout.ts';
 import { partsFacts } from './part-facts.ts';
-import type { Rows } from './part-report.ts';
-import { columns, facts } from './table.ts';
+import type { Screen } from './screen.ts';
+import { counted, labelsIn, listed, partsText, shortened, size } from './shown.ts';
 
 const LARGEST = 10;
-/** Enough of a digest to find it in the next column. */
-const SHOWN_DIGEST = 'sha256:'.length + 12;
 
 export function verifyReport({ bundle, blobs, bytes }: VerifyReport): Outcome {
-  const text = [
-    facts([
-      ...bundleFacts(bundle),
-      ...partsFacts(bundle.closure),
-      [
-        'checked',
-        `every byte: ${blobs} blobs (${formatBytes(bytes)}) hashed; ` +
-          'the bytes between them recomputed and compared',
-      ],
-      ['result', 'good'],
-    ]),
-    ...trustAdvice(bundle),
-  ].join('\n');
   return {
-    text: printable(text),
+    report: (screen) => [
+      [
+        {
+          verdict:
+            `Good: ${partsText(labelsIn(bundle.closure))}, ` +
+            `every byte checked (${formatBytes(bundle.size)})`,
+          mood: 'good',
+        },
+      ],
+      trustAdvice(bundle),
+      [
+        {
+          facts: [
+            ...bundleFacts(bundle, screen),
+            ...partsFacts(bundle.closure, screen),
+            [
+              'checked',
+              `${counted(blobs, 'blob')} (${size(bytes, screen)}) hashed; all other bytes recomputed`,
+            ],
+          ],
+        },
+      ],
+    ],
     json: { result: 'good', bundle: bundleJson(bundle), blobs, bytes },
   };
 }
 
-export function inspectReport(
-  { bundle, unknownKinds, images, blobs, layerBytes, missing }: InspectReport,
-  all: boolean,
-): Outcome {
-  const { closure } = bundle;
-  const listed = all
-    ? images
-    : images.toSorted((a, b) => (b.ownSize ?? 0) - (a.ownSize ?? 0)).slice(0, LARGEST);
-  const shown = (bytes: number | undefined): string =>
-    bytes === undefined ? '' : formatBytes(bytes);
-  const names = new Map(
-    images.flatMap(({ digest, name, role }) =>
-      role === 'referrer' ? [] : [[digest, name] as const],
-    ),
-  );
-  const nameOf = (digest: Digest): string =>
-    names.get(digest) ?? `${digest.slice(0, SHOWN_DIGEST)}…`;
-  const label = ({ name, role, subject, artifactType }: InspectedImage): string =>
-    role === 'referrer' && subject !== undefined
-      ? `${artifactType ?? 'referrer'} of ${nameOf(subject)}`
-      : name;
-  // With a single part there is nothing to tell: all images are its own.
-  const partsOf = ({ parts }: InspectedImage): string[] =>
-    bundle.labels.length > 1 ? [parts.join(', ')] : [];
-  const rows = listed.map((image) => [
-    ...[label(image), image.digest, shown(image.size), shown(image.ownSize)],
-    ...partsOf(image),
-  ]);
-  const heads = ['NAME', 'DIGEST', 'SIZE', 'OWN', ...(bundle.labels.length > 1 ? ['PART'] : [])];
-  const text = [
-    facts([
-      ...bundleFacts(bundle),
-      ...(closure === undefined ? underived(bundle, unknownKinds) : partsFacts(closure)),
-      ['blobs', `${blobs}, layers ${formatBytes(layerBytes)}`],
-      ['volumes', volumesText(bundle, missing.volumes)],
-    ]),
-    '',
-    all ? 'images:' : `the ${listed.length} largest images (--images lists all ${images.length}):`,
-    columns([heads, ...rows]),
-    ...missingText(missing),
-    '',
-    'Signatures, listing and manifests were checked. Layers were not hashed; ' +
-      'bundle verify does that.',
-    ...trustAdvice(bundle),
-  ].join('\n');
+export function inspectReport(inspected: InspectReport, all: boolean): Outcome {
+  const { bundle, unknownKinds, images, blobs, layerBytes, missing } = inspected;
   return {
-    text: printable(text),
+    report: (screen) => [
+      [inspectVerdict(inspected)],
+      missingText(missing),
+      trustAdvice(bundle),
+      [
+        {
+          facts: [
+            ...bundleFacts(bundle, screen),
+            ...(bundle.closure === undefined
+              ? underived(bundle, unknownKinds)
+              : partsFacts(bundle.closure, screen)),
+            ['blobs', `${blobs}, of which layers ${size(layerBytes, screen)}`],
+            ['volumes', volumesText(bundle, missing.volumes)],
+            ['not hashed', 'the layers: bundle verify does that'],
+          ],
+        },
+      ],
+      imagesText(inspected, all, screen),
+    ],
     json: {
       ...{ bundle: bundleJson(bundle), labels: bundle.labels, unknownKinds },
       ...{ blobs, layerBytes, missing, images },
     },
   };
+}
+
+function inspectVerdict({ bundle, images, missing }: InspectReport): Block {
+  const { volumes } = missing;
+  const lacking =
+    volumes.length === 0
+      ? ''
+      : `; ${volumesNamed(volumes)} of ${bundle.reader.volumeCount} ${isOrAre(volumes)} MISSING`;
+  return {
+    verdict:
+      `${partsText(bundle.labels)}: ${formatBytes(bundle.size)}, ` +
+      counted(images.length, 'image') +
+      lacking,
+    mood: volumes.length > 0 ? 'bad' : bundle.closure === undefined ? 'warning' : 'good',
+  };
+}
+
+/** The largest images; or all of them, with their digests. */
+function imagesText({ bundle, images }: InspectReport, all: boolean, screen: Screen): Section {
+  const listedImages = all
+    ? images
+    : images.toSorted((a, b) => (b.ownSize ?? 0) - (a.ownSize ?? 0)).slice(0, LARGEST);
+  const names = new Map(
+    images.flatMap(({ digest, name, role }) =>
+      role === 'referrer' ? [] : [[digest, name] as const],
+    ),
+  );
+  const nameOf = (digest: Digest): string => names.get(digest) ?? digest;
+  const label = ({ name, role, subject, artifactType }: InspectedImage): string =>
+    role === 'referrer' && subject !== undefined
+      ? `${artifactType ?? 'referrer'} of ${nameOf(subject)}`
+      : name;
+  const shown = (bytes: number | undefined): string =>
+    bytes === undefined ? '' : formatBytes(bytes);
+  // With a single part there is nothing to tell: all images are its own.
+  const withParts = bundle.labels.length > 1;
+  const rows = listedImages.map((image) => [
+    shortened(label(image), screen),
+    ...(all ? [shortened(image.digest, screen)] : []),
+    ...[shown(image.size), shown(image.ownSize)],
+    ...(withParts ? [image.parts.join(', ')] : []),
+  ]);
+  const heads = [
+    ...['NAME', ...(all ? ['DIGEST'] : []), 'SIZE', 'OWN'],
+    ...(withParts ? ['PART'] : []),
+  ];
+  const text = all
+    ? 'All images (OWN is what no other image needs):'
+    : `The ${listedImages.length} largest of ${images.length} images, by what no other image ` +
+      'needs (--images lists all):';
+  return [{ text }, { table: { heads, rows, cut: 0 } }];
 }
 
 /** The labels of the parts from `bundle.json`, for a bundle whose parts cannot be derived. */
@@ -92,7 +126,10 @@ function underived({ labels }: InspectReport['bundle'], unknownKinds: readonly s
     unknownKinds.length > 0
       ? `NOT PROVEN: this program does not know the kind ${unknownKinds.join(', ')}`
       : 'NOT PROVEN: the manifests and signatures are in volume 1, which is missing';
-  return [['parts', `${labels.join(', ')}: ${why}`]];
+  return [
+    ['parts', labels.join(', ')],
+    ['', why],
+  ];
 }
 
 function volumesText(
@@ -101,15 +138,27 @@ function volumesText(
 ): string | undefined {
   if (reader.volumeCount === 1) return undefined;
   return missing.length === 0
-    ? String(reader.volumeCount)
-    : `${reader.volumeCount}, of which ${missing.join(', ')} MISSING`;
+    ? `all ${reader.volumeCount} are here`
+    : `${reader.volumeCount}; ${volumesNamed(missing)} ${isOrAre(missing)} MISSING`;
 }
 
-function missingText({ volumes, images }: InspectReport['missing']): readonly string[] {
+function missingText({ volumes, images }: InspectReport['missing']): Section {
   if (volumes.length === 0) return [];
   return [
-    '',
-    `volumes ${volumes.join(', ')} are missing. ${images.length} images need them:`,
-    ...images.map(({ name, parts }) => `  ${name} (${parts.join(', ')})`),
+    {
+      text:
+        `${counted(images.length, 'image needs', 'images need')} what is in ` +
+        `${volumesNamed(volumes)}:`,
+    },
+    { table: { rows: images.map(({ name, parts }) => [`  ${name}`, parts.join(', ')]), cut: 0 } },
   ];
+}
+
+/** `volume 2`, `volumes 2 and 4`. */
+function volumesNamed(numbers: readonly number[]): string {
+  return `volume${numbers.length === 1 ? '' : 's'} ${listed(numbers.map(String))}`;
+}
+
+function isOrAre(numbers: readonly number[]): string {
+  return numbers.length === 1 ? 'is' : 'are';
 }

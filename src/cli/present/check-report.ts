@@ -1,14 +1,13 @@
 import type { Check, CheckRegistryReport, Verdict } from '../../workflows/check-registry.ts';
 import type { Outcome } from '../command.ts';
-import { printable } from '../units.ts';
 import { statusOf } from './failure.ts';
-import { columns } from './table.ts';
+import type { Mood, Rows, Section } from './layout.ts';
 
-const WORDS: Readonly<Record<Verdict, string>> = {
-  good: 'ok',
-  bad: 'NO',
-  lacking: '-',
-  unknown: '?',
+const WORDS: Readonly<Record<Verdict, readonly [string, Mood]>> = {
+  good: ['ok', 'good'],
+  bad: ['NO', 'bad'],
+  lacking: ['-', 'warning'],
+  unknown: ['?', 'warning'],
 };
 
 export function checkRegistryReport({
@@ -18,20 +17,7 @@ export function checkRegistryReport({
   checks,
   failure,
 }: CheckRegistryReport): Outcome {
-  const rows = checks.map(({ check, subject, verdict, fact }) => [
-    WORDS[verdict],
-    check,
-    subject,
-    fact,
-  ]);
-  const hints = new Set(checks.flatMap(({ error }) => error?.hint ?? []));
-  const verdict =
-    failure === undefined
-      ? `unpack can use ${registry}.`
-      : `unpack cannot use ${registry} as it is.`;
-  const text = [columns(rows), '', verdict, ...[...hints].map((hint) => `  next: ${hint}`)].join(
-    '\n',
-  );
+  const hints = [...new Set(checks.flatMap(({ error }) => error?.hint ?? []))];
   const json = {
     registry,
     repositories,
@@ -40,10 +26,32 @@ export function checkRegistryReport({
     checks: checks.map(checkJson),
   };
   return {
-    text: printable(text),
+    report: () => [
+      failure === undefined
+        ? [{ verdict: `unpack can use ${registry}`, mood: 'good' }]
+        : [{ verdict: `unpack cannot use ${registry} as it is`, mood: 'bad' }],
+      hints.map((hint) => ({ text: `Next: ${hint}` })),
+      ...subjectsOf(checks).map((subject) => section(subject, checks)),
+    ],
     json,
     ...(failure !== undefined && { status: statusOf(failure) }),
   };
+}
+
+function subjectsOf(checks: readonly Check[]): readonly string[] {
+  return [...new Set(checks.map(({ subject }) => subject))];
+}
+
+/** What was found out about a registry, or about one of its repositories. */
+function section(subject: string, checks: readonly Check[]): Section {
+  const widest = Math.max(...checks.map(({ check }) => check.length));
+  const rows = checks
+    .filter((check) => check.subject === subject)
+    .map(({ check, verdict, fact }): Rows[number] => {
+      const [word, mood] = WORDS[verdict];
+      return [`  ${word.padEnd(2)}  ${check.padEnd(widest)}`, fact, mood];
+    });
+  return [{ text: subject }, { facts: rows }];
 }
 
 function checkJson({ error, ...facts }: Check): object {

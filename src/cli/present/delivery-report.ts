@@ -1,97 +1,153 @@
+import { relative } from 'node:path';
+
 import type { DeliveredPart, DeliveryReport } from '../../delivering/deliver.ts';
 import type { MirrorReport } from '../../workflows/mirror.ts';
 import type { UnpackReport } from '../../workflows/unpack.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
-import { formatBytes, printable } from '../units.ts';
+import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
+import type { Block, Rows, Section } from './layout.ts';
 import { partsFacts, partsJson } from './part-facts.ts';
-import type { Rows } from './part-report.ts';
-import { columns, facts } from './table.ts';
+import type { Screen } from './screen.ts';
+import { counted, listed, partsText, shortened, size } from './shown.ts';
 
 export function unpackReport({ bundle, delivery }: UnpackReport): Outcome {
-  const rows = [...bundleFacts(bundle), ...partsFacts(bundle.closure), ...deliveryFacts(delivery)];
-  const text = [
-    facts(rows),
-    ...planText(delivery),
-    ...trustAdvice(bundle),
-    ...nextSteps(delivery),
-  ].join('\n');
   const isPartial = (delivery.copied?.left.length ?? 0) > 0;
   return {
-    text: printable(text),
+    report: (screen) => [
+      [verdict(delivery, { done: 'Unpacked', planned: 'unpacked' })],
+      warnings(delivery),
+      nextSteps(delivery),
+      trustAdvice(bundle),
+      [
+        {
+          facts: [
+            ...deliveryFacts(delivery, screen),
+            ...bundleFacts(bundle, screen),
+            ...partsFacts(bundle.closure, screen),
+          ],
+        },
+      ],
+      planText(delivery, screen),
+    ],
     json: { bundle: bundleJson(bundle), delivery },
     ...(isPartial && { status: PARTLY_DONE }),
   };
 }
 
 export function mirrorReport({ closure, delivery }: MirrorReport): Outcome {
-  const text = [
-    facts([...partsFacts(closure), ...deliveryFacts(delivery)]),
-    ...planText(delivery),
-    ...nextSteps(delivery),
-  ].join('\n');
-  return { text: printable(text), json: { parts: partsJson(closure), delivery } };
+  return {
+    report: (screen) => [
+      [verdict(delivery, { done: 'Mirrored', planned: 'mirrored' })],
+      warnings(delivery),
+      nextSteps(delivery),
+      [{ facts: [...deliveryFacts(delivery, screen), ...partsFacts(closure, screen)] }],
+      planText(delivery, screen),
+    ],
+    json: { parts: partsJson(closure), delivery },
+  };
 }
 
-function deliveryFacts({ parts, copied, replacedTags, resources }: DeliveryReport): Rows {
-  const replaced = replacedTags.length === 0 ? undefined : replacedTags.join(', ');
+function verdict(
+  { parts, copied, target, content }: DeliveryReport,
+  { done, planned }: { readonly done: string; readonly planned: string },
+): Block {
+  const labels = (some: readonly DeliveredPart[]): string =>
+    partsText(some.map(({ label }) => label));
+  if (copied === undefined) {
+    return {
+      verdict:
+        `Dry run: ${labels(parts)} would be ${planned} to ${target}, ` +
+        `${formatBytes(content.bytes)} at most. Nothing was written.`,
+      mood: 'good',
+    };
+  }
+  if (copied.left.length > 0) {
+    const whole = parts.filter(({ isWhole }) => isWhole);
+    const lacking = parts.filter(({ isWhole }) => !isWhole);
+    const complete = whole.length === 0 ? '' : `; ${labels(whole)} complete`;
+    return {
+      verdict: `PARTLY DONE: ${labels(lacking)} has no tag${complete}`,
+      mood: 'warning',
+    };
+  }
+  const { blobs, manifests, tags } = copied;
+  const nothing = blobs.pushed + blobs.mounted + manifests.pushed + tags.set === 0;
+  const sent = nothing
+    ? 'everything was there already, nothing was uploaded'
+    : `complete, ${formatBytes(blobs.pushedBytes)} uploaded`;
+  return { verdict: `${done} ${labels(parts)} to ${target}: ${sent}`, mood: 'good' };
+}
+
+function warnings({ newer }: DeliveryReport): Section {
+  return newer.flatMap(({ target, kind, names }): Section => [
+    { verdict: `WARNING: ${target} already holds a newer ${kind}:`, mood: 'warning' },
+    ...names.map((name): Block => ({ text: `  ${name}` })),
+    { text: 'A cluster that runs the newer one must not be taken back to the older one.' },
+  ]);
+}
+
+function nextSteps({ resources }: DeliveryReport): Section {
+  if (resources === undefined) return [];
+  const { nextSteps: commands, stepsFile } = resources;
+  return [{ text: `Next (all of it is in ${near(stepsFile)}):` }, { commands }];
+}
+
+/** As somebody types it in the folder that they are in. */
+function near(path: string): string {
+  const from = relative('', path);
+  return from.startsWith('..') ? path : from;
+}
+
+function deliveryFacts(
+  { parts, content, copied, replacedTags, resources }: DeliveryReport,
+  screen: Screen,
+): Rows {
+  const replaced = replacedTags.map((tag) => shortened(tag, screen));
   if (copied === undefined) {
     const named = parts.flatMap((part) => part.named.map(({ tagged }) => tagged));
     return [
-      ['would go to', named.join(', ')],
-      ['would replace', replaced],
+      ...named.map((tagged) => ['would go to', tagged] as const),
+      ...replaced.map((tag) => ['would replace', tag] as const),
+      [
+        'upload',
+        `${counted(content.blobs, 'blob')}, ${size(content.bytes, screen)}; ` +
+          'less what the target has already',
+      ],
     ];
   }
   const { blobs, manifests, tags, left } = copied;
-  const nothing = blobs.pushed + blobs.mounted + manifests.pushed + tags.set === 0;
   return [
-    ...parts.flatMap(partRows),
+    ...parts.flatMap((part) => partRows(part, screen)),
     [
       'blobs',
-      `${blobs.pushed} pushed (${formatBytes(blobs.pushedBytes)}), ${blobs.mounted} mounted, ` +
+      `${blobs.pushed} pushed (${size(blobs.pushedBytes, screen)}), ${blobs.mounted} mounted, ` +
         `${blobs.skipped} there already`,
     ],
     ['manifests', `${manifests.pushed} pushed, ${manifests.skipped} there already`],
     ['tags', `${tags.set} set, ${tags.kept} correct already`],
-    ['replaced', replaced],
-    ['not complete', left.length === 0 ? undefined : left.join(', ')],
-    [
-      'result',
-      left.length > 0
-        ? partlyDone(parts)
-        : nothing
-          ? 'complete: everything was there already, nothing was uploaded'
-          : 'complete',
-    ],
-    ['files written', resources?.files.join(', ')],
+    ...replaced.map((tag) => ['replaced', tag] as const),
+    ['not complete', left.length === 0 ? undefined : listed(left)],
+    ...(resources?.files ?? []).map(
+      (file, number) => [number === 0 ? 'written' : '', near(file)] as const,
+    ),
   ];
 }
 
-function partRows({ kind, label, isWhole, named }: DeliveredPart): Rows {
+function partRows({ kind, label, isWhole, named }: DeliveredPart, screen: Screen): Rows {
   if (isWhole !== true) return [[kind, `${label}: NO TAG, since a part of it is missing`]];
   return named.flatMap(({ tagged, pinned }): Rows => [
     [kind, tagged],
-    ['by digest', pinned],
+    [
+      'by digest',
+      screen.isVerbose ? pinned : shortened(pinned.slice(pinned.indexOf('@') + 1), screen),
+    ],
   ]);
 }
 
-function partlyDone(parts: readonly DeliveredPart[]): string {
-  const whole = parts.filter(({ isWhole }) => isWhole);
-  const missing = parts.filter(({ isWhole }) => !isWhole).map(({ label }) => label);
-  const done = whole.length === 0 ? '' : `; ${whole.map(({ label }) => label).join(', ')} complete`;
-  return `PARTLY DONE: ${missing.join(', ')} has no tag${done}`;
-}
-
-function planText({ copied, images }: DeliveryReport): string[] {
+/** Where each image goes: for somebody who wants all of it. */
+function planText({ copied, images }: DeliveryReport, { isVerbose }: Screen): Section {
   if (copied !== undefined) return [];
-  return [
-    '',
-    columns(images.map(({ name, destination }) => [name, destination])),
-    '',
-    'Dry run: nothing was written.',
-  ];
-}
-
-function nextSteps({ resources }: DeliveryReport): string[] {
-  return resources === undefined ? [] : ['', ...resources.nextSteps];
+  if (!isVerbose) return [{ text: `--verbose lists where each of ${images.length} images goes.` }];
+  return [{ table: { rows: images.map(({ name, destination }) => [name, destination]) } }];
 }

@@ -1,5 +1,7 @@
 import { BundleError } from '../../core/errors.ts';
 import { printable } from '../units.ts';
+import { type Screen, styled } from './screen.ts';
+import { hanging } from './wrap.ts';
 
 const BUG_STATUS = 1;
 
@@ -9,18 +11,25 @@ export function statusOf(error: unknown): number {
 }
 
 /** What failed, the fact, and what to do next; the stack only where it is a bug of ours. */
-export function failureText(error: unknown): string {
+export function failureText(error: unknown, screen: Screen): string {
   if (!(error instanceof BundleError)) {
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return `bundle: this is a bug in bundle, please report it with the lines below\n${stack}`;
   }
-  const lines = [`bundle: ${error.message}`];
-  const told = (fact: string | undefined): boolean =>
-    fact === undefined || error.message.includes(fact);
-  if (!told(error.expected)) lines.push(`  expected: ${error.expected ?? ''}`);
-  if (!told(error.got)) lines.push(`  got:      ${error.got ?? ''}`);
-  if (error.hint !== undefined) lines.push(`  next:     ${error.hint}`);
-  return printable(lines.join('\n'));
+  const line = (lead: string, style: 'red' | 'dim', text: string): readonly string[] => {
+    const [first = '', ...more] = hanging(lead, printable(text), screen.columns);
+    return [styled(style, lead, screen) + first.slice(lead.length), ...more];
+  };
+  const lines = [...line('bundle: ', 'red', error.message)];
+  const add = (label: string, fact: string | undefined): void => {
+    if (fact !== undefined) lines.push(...line(`  ${label}`.padEnd(12), 'dim', fact));
+  };
+  const untold = (fact: string | undefined): string | undefined =>
+    fact === undefined || error.message.includes(fact) ? undefined : fact;
+  add('expected:', untold(error.expected));
+  add('got:', untold(error.got));
+  add('next:', error.hint);
+  return lines.join('\n');
 }
 
 /** The same for a machine. */

@@ -1,5 +1,6 @@
 import type { Notice } from '../../core/events.ts';
 import { formatBytes } from '../units.ts';
+import { counted, listed, partsText } from './shown.ts';
 
 /** The sentence for people about a notice. */
 export function noticeText(notice: Notice): string {
@@ -11,8 +12,7 @@ export function noticeText(notice: Notice): string {
       );
     case 'made-signing-key':
       return (
-        `made a signing key for you: ${notice.path} ` +
-        `(${notice.algorithm}, key id ${notice.keyId})`
+        `made a signing key for you (${notice.algorithm}): ${notice.path}; ` + 'keep a copy of it'
       );
     case 'split-for-fat32':
       return (
@@ -42,9 +42,9 @@ export function noticeText(notice: Notice): string {
         notice.cause
       );
     case 'bundle-opened':
-      return `bundle ${notice.bundle} holds ${notice.parts.join(', ')}`;
+      return `the bundle holds ${partsText(notice.parts)}`;
     case 'signer-not-trusted':
-      return `release signature OK; bundle signer ${notice.signer} is not trusted on this host`;
+      return 'release signature OK; the signer of the bundle is not trusted on this host';
     case 'bundle-damaged':
       return `${notice.bundle} is damaged: ${notice.cause}`;
     case 'fault-found':
@@ -56,7 +56,7 @@ export function noticeText(notice: Notice): string {
     case 'newer-not-known':
       return `cannot tell whether ${notice.target} holds a newer release: ${notice.cause}`;
     case 'newer-at-target':
-      return `${notice.target} already holds a newer ${notice.kind}: ${notice.names.join(', ')}`;
+      return `${notice.target} already holds a newer ${notice.kind}: ${listed(notice.names)}`;
     case 'attached-not-asked':
       return (
         `${notice.what} of ${notice.repository} that its mirrors do not have are left out: ` +
@@ -87,7 +87,9 @@ function auditText({
   goodBytes,
   lost,
 }: Notice & { readonly code: 'audit-failed' }): string {
-  const found = faults === 1 ? '1 fault' : `${faults} faults`;
   const bad = lost === 1 ? '1 is not' : `${lost} are not`;
-  return `${found}; ${good} configs and layers (${formatBytes(goodBytes)}) are good, ${bad}`;
+  return (
+    `${counted(faults, 'fault')}; ${good} configs and layers ` +
+    `(${formatBytes(goodBytes)}) are good, ${bad}`
+  );
 }

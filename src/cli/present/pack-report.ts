@@ -4,81 +4,163 @@ import { hexOf } from '../../core/digest.ts';
 import { labelsOf } from '../../kinds/closure.ts';
 import type { PackReport } from '../../packing/report.ts';
 import { BUNDLE_SUFFIX, PATCH_SUFFIX } from '../../bundle/format/names.ts';
+import { namesItsPart } from '../../transfer/image.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes } from '../units.ts';
+import type { Block, Rows, Section } from './layout.ts';
 import { partsFacts, partsJson } from './part-facts.ts';
 import { shellWord } from '../../core/text.ts';
-import { columns, facts } from './table.ts';
+import type { Screen } from './screen.ts';
+import { counted, labelsIn, partsText, shortened, size as sizeText } from './shown.ts';
+
+/** Options that a bundle cannot be verified without, where it was packed. */
+export interface VerifyNeeds {
+  readonly releaseKeyFiles: readonly string[];
+  /** Whether the user's own key has signed, which is accepted here by itself. */
+  readonly signedWith: 'own' | 'another';
+}
 
 /** Of a bundle that went into a pipe. */
 export function pipedReport(report: PackReport): Outcome {
-  const { size, bundleDigest, volumes, signer, closure } = report;
-  const text = facts([
-    ['packed', `into the pipe (${formatBytes(size)}, ${size} bytes)`],
-    ['sha256 of the stream', volumes[0]?.digest && hexOf(volumes[0].digest)],
-    ...partsFacts(closure),
-    ['bundle digest', hexOf(bundleDigest)],
-    ['signer', `${signer.id ?? ''} (${signer.algorithm})`],
-  ]);
-  return { text, json: json(report) };
+  const { size, volumes } = report;
+  return {
+    report: (screen) => [
+      [
+        {
+          verdict: `Packed ${whatOf(report)} into the pipe: ${formatBytes(size)}, signed`,
+          mood: moodOf(report),
+        },
+      ],
+      form(report, 'Tell the closed side out of band:'),
+      [
+        {
+          facts: [
+            ['stream', `${size} bytes`],
+            ['sha256 of it', volumes[0]?.digest && { hex: hexOf(volumes[0].digest) }],
+            ['signer', signerText(report, screen)],
+            ...partsFacts(report.closure, screen),
+          ],
+        },
+      ],
+    ],
+    json: json(report),
+  };
 }
 
-export function packReport(report: PackReport): Outcome {
-  const text = report.dryRun ? dryRunText(report) : packedText(report);
-  return { text, json: json(report), ...(report.left > 0 && { status: PARTLY_DONE }) };
+export function packReport(report: PackReport, needs: VerifyNeeds): Outcome {
+  return {
+    report: (screen) => (report.dryRun ? dryRun(report, screen) : packed(report, needs, screen)),
+    json: json(report),
+    ...(report.left > 0 && { status: PARTLY_DONE }),
+  };
 }
 
-function packedText(report: PackReport): string {
-  const { path, size, bundleDigest, signer, closure, kept, before, left } = report;
-  const verify = `bundle verify ${shellWord(dirname(path))} --bundle-digest ${hexOf(bundleDigest)}`;
-  const sums = shellWord(`${basename(path, BUNDLE_SUFFIX)}.sha256`);
-  const checkSums = `(cd ${shellWord(dirname(path))} && sha256sum -c ${sums})`;
+function packed(report: PackReport, needs: VerifyNeeds, screen: Screen): readonly Section[] {
+  const { path, size, kept, before, left, volumes } = report;
+  const count = before + volumes.length + left;
+  const inVolumes = count === 1 ? '' : `, ${counted(count, 'volume')}`;
+  const verdict = `Packed ${whatOf(report)}: ${formatBytes(size)}, signed${inVolumes}`;
   return [
-    facts([
-      ['packed', `${path} (${formatBytes(size)}, ${size} bytes)`],
-      ...volumeFacts(report),
-      ['of an earlier run', keptText(kept)],
-      ...partsFacts(closure),
-      ['bundle digest', hexOf(bundleDigest)],
-      ['signer', `${signer.id ?? ''} (${signer.algorithm})`],
-    ]),
-    '',
-    ...(left > 0
+    left > 0
       ? [
-          `${left === 1 ? '1 volume is' : `${left} volumes are`} left to write: ` +
-            'put in another medium, and run the same command again.',
-          '',
+          { verdict: `NOT COMPLETE, ${counted(left, 'volume')} left to write`, mood: 'warning' },
+          { text: `${verdict}.` },
+          { text: 'Put in another medium, and run the same command again.' },
         ]
-      : []),
-    'Write this on the form that travels with the medium, or tell the closed side out of band:',
-    `  bundle digest  ${hexOf(bundleDigest)}`,
-    `  signer         ${signer.id ?? ''}`,
-    'Then unmount the medium, put it in again, and verify it. Without unmounting, ' +
-      'the host reads the',
-    'file from its memory, which proves nothing about the medium:',
-    ...(path.endsWith(PATCH_SUFFIX)
-      ? [
-          `  ${checkSums}`,
-          'On the closed side, use the patch together with the damaged bundle:',
-          '  bundle unpack DAMAGED PATCH --to REGISTRY, or bundle repair DAMAGED PATCH -o DIR',
-        ]
-      : before + left > 0
-        ? [
-            `  ${checkSums}`,
-            `When you have all volumes: ${verify}, with the folders of the other volumes.`,
-          ]
-        : [`  ${verify}`]),
-  ].join('\n');
+      : [{ verdict, mood: moodOf(report) }],
+    path.endsWith(PATCH_SUFFIX) ? patchSteps(report) : checkSteps(report, needs),
+    form(
+      report,
+      'Write this on the form that travels with the medium, or tell the closed side out of band:',
+    ),
+    [
+      {
+        facts: [
+          ...volumeFacts(report, screen),
+          ['of an earlier run', keptText(kept)],
+          ['signer', signerText(report, screen)],
+          ...partsFacts(report.closure, screen),
+        ],
+      },
+    ],
+  ];
 }
 
-function volumeFacts({ volumes }: PackReport): readonly (readonly [string, string | undefined])[] {
-  const [only, ...more] = volumes;
-  if (more.length === 0 && only?.path.endsWith(BUNDLE_SUFFIX))
-    return [['sha256 of the file', only.digest && hexOf(only.digest)]];
-  return volumes.map(({ path, size, digest }) => {
-    const sum = digest === undefined ? '' : `, sha256 ${hexOf(digest)}`;
-    return ['volume', `${basename(path)} (${size} bytes)${sum}`];
-  });
+/** What the bundle holds. */
+function whatOf({ closure, path }: PackReport): string {
+  const what = partsText(labelsIn(closure));
+  return path.endsWith(PATCH_SUFFIX) ? `a patch for ${what}` : what;
+}
+
+function moodOf({ closure }: PackReport): 'good' | 'warning' {
+  const named = closure.content.images.filter(namesItsPart);
+  return named.every(({ proof }) => proof === 'publisher') ? 'good' : 'warning';
+}
+
+const REMOUNT =
+  'Next, unmount the medium and put it in again: otherwise the host reads the file from its ' +
+  'memory, which proves nothing about the medium. Then check it:';
+
+function checkSteps(report: PackReport, needs: VerifyNeeds): Section {
+  const { path, before, left, volumes } = report;
+  if (left > 0) return [{ text: REMOUNT }, { commands: [sumsCommand(report)] }];
+  const first = volumes[0]?.path ?? path;
+  const folders = before > 0 ? ` OTHER_FOLDERS` : '';
+  const verify = `bundle verify ${shellWord(first)}${folders}${verifyOptions(report, needs)}`;
+  if (before === 0) return [{ text: REMOUNT }, { commands: [verify] }];
+  return [
+    { text: REMOUNT },
+    { commands: [sumsCommand(report)] },
+    { text: 'When you have all volumes, check them together:' },
+    { commands: [verify] },
+  ];
+}
+
+/** What `verify` needs here to accept this very bundle. */
+function verifyOptions({ path }: PackReport, needs: VerifyNeeds): string {
+  const key = `${path.slice(0, -BUNDLE_SUFFIX.length)}.pub`;
+  return [
+    ...needs.releaseKeyFiles.map((file) => ` --release-key ${shellWord(file)}`),
+    ...(needs.signedWith === 'own' ? [] : [` --trusted-key ${shellWord(key)}`]),
+  ].join('');
+}
+
+function sumsCommand({ path }: PackReport): string {
+  const sums = shellWord(`${basename(path, BUNDLE_SUFFIX)}.sha256`);
+  return `(cd ${shellWord(dirname(path))} && sha256sum -c ${sums})`;
+}
+
+function patchSteps(report: PackReport): Section {
+  const patch = basename(report.path);
+  return [
+    { text: REMOUNT },
+    { commands: [sumsCommand(report)] },
+    { text: 'On the closed side, use the patch together with the damaged bundle:' },
+    {
+      commands: [
+        `bundle unpack DAMAGED ${shellWord(patch)} --to REGISTRY`,
+        `bundle repair DAMAGED ${shellWord(patch)} -o FOLDER`,
+      ],
+    },
+  ];
+}
+
+/** What the closed side compares: in groups of digits, as they are written and read aloud. */
+function form({ bundleDigest, signer }: PackReport, text: string): Section {
+  const signedBy: Block[] = signer.id === undefined ? [] : hexBlock('signer', signer.id);
+  return [{ text }, ...hexBlock('bundle digest', hexOf(bundleDigest)), ...signedBy];
+}
+
+function hexBlock(label: string, hex: string): Block[] {
+  return [{ text: `  ${label}` }, { hex }];
+}
+
+function volumeFacts({ volumes }: PackReport, screen: Screen): Rows {
+  const { isVerbose } = screen;
+  return volumes.flatMap(({ path, size, digest }): Rows => [
+    ['file', `${path} (${sizeText(size, screen)})`],
+    ['sha256', isVerbose && digest !== undefined ? { hex: hexOf(digest) } : undefined],
+  ]);
 }
 
 function keptText({ layers, bytes, finished }: PackReport['kept']): string | undefined {
@@ -90,33 +172,49 @@ function keptText({ layers, bytes, finished }: PackReport['kept']): string | und
   return layers === 0 ? undefined : `${layers} layers (${formatBytes(bytes)}) were kept`;
 }
 
-function dryRunText(report: PackReport): string {
-  const { path, size, bundleDigest, signer, closure, space } = report;
+function signerText({ signer: { id, algorithm } }: PackReport, screen: Screen): string {
+  if (id === undefined) return `a new key of your own (${algorithm})`;
+  return `${shortened(id, screen)} (${algorithm})`;
+}
+
+function dryRun(report: PackReport, screen: Screen): readonly Section[] {
+  const { path, size, bundleDigest, closure, space, volumes } = report;
+  const count = volumes.length === 1 ? '' : ` in ${counted(volumes.length, 'volume')}`;
+  return [
+    [
+      {
+        verdict:
+          `Dry run: ${whatOf(report)} would take ${formatBytes(size)}${count}. ` +
+          'Nothing was written.',
+        mood: moodOf(report),
+      },
+    ],
+    [
+      {
+        facts: [
+          ['would pack', path],
+          ['size', `${size} bytes (${formatBytes(size)})`],
+          ...(volumes.length > 1 ? volumeFacts(report, screen) : []),
+          ['free space', space && `${space.free} bytes (${formatBytes(space.free)})`],
+          ['bundle digest', { hex: hexOf(bundleDigest) }],
+          ['signer', signerText(report, screen)],
+          ...partsFacts(closure, screen),
+        ],
+      },
+    ],
+    imagesOf(report, screen),
+  ];
+}
+
+function imagesOf({ closure }: PackReport, { isVerbose }: Screen): Section {
+  const { images } = closure.content;
+  if (!isVerbose) return [{ text: `--verbose lists all ${images.length} images.` }];
   const isOne = closure.parts.length === 1;
-  const images = closure.content.images.map((image) => [
+  const rows = images.map((image) => [
     ...[image.name, image.descriptor.digest],
     ...(isOne ? [] : [labelsOf(image, closure).join(', ')]),
   ]);
-  return [
-    facts([
-      ['would pack', path],
-      ['size', `${size} bytes (${formatBytes(size)})`],
-      ...volumeFacts(report),
-      ['free space', space && `${space.free} bytes (${formatBytes(space.free)})`],
-      ...partsFacts(closure),
-      ['bundle digest', hexOf(bundleDigest)],
-      [
-        'signer',
-        signer.id === undefined
-          ? `a new key of your own (${signer.algorithm})`
-          : `${signer.id} (${signer.algorithm})`,
-      ],
-    ]),
-    '',
-    columns(images),
-    '',
-    'Dry run: nothing was written.',
-  ].join('\n');
+  return [{ table: { rows } }];
 }
 
 function json({
@@ -131,10 +229,10 @@ function json({
   closure,
   space,
   kept,
-  dryRun,
+  dryRun: isDryRun,
 }: PackReport): object {
   return {
-    dryRun,
+    dryRun: isDryRun,
     name,
     path,
     size,

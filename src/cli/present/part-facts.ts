@@ -1,8 +1,10 @@
 import { type Closure, labelsOf } from '../../kinds/closure.ts';
 import { type PartSize, partSizes } from '../../kinds/part-sizes.ts';
 import { formatBytes } from '../units.ts';
-import { type PartReport, plainReport, type Rows } from './part-report.ts';
+import type { Rows } from './layout.ts';
+import { type PartReport, plainReport } from './part-report.ts';
 import { releaseReport } from './release-report.ts';
+import type { Screen } from './screen.ts';
 
 /** The kinds that have words of their own in reports. */
 const REPORTS: Readonly<Record<string, PartReport>> = {
@@ -10,11 +12,11 @@ const REPORTS: Readonly<Record<string, PartReport>> = {
 };
 
 /** The lines of a report about each part; if there are several, with the size of each. */
-export function partsFacts(closure: Closure): Rows {
+export function partsFacts(closure: Closure, screen: Screen): Rows {
   const sizes = partSizes(closure);
   return closure.parts.flatMap((part, number): Rows => {
     const images = closure.content.images.filter(({ parts }) => parts.includes(number));
-    const rows = (REPORTS[part.kind] ?? plainReport).rows(part, images);
+    const rows = (REPORTS[part.kind] ?? plainReport).rows(part, images, screen);
     if (closure.parts.length === 1) return rows;
     return [['', ''], ...rows, ['size', sizeText(sizes[number]!)]];
   });

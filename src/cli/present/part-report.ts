@@ -1,11 +1,11 @@
 import type { Part } from '../../kinds/kind.ts';
 import type { PlannedImage } from '../../transfer/image.ts';
-
-export type Rows = readonly (readonly [string, string | undefined])[];
+import type { Rows } from './layout.ts';
+import type { Screen } from './screen.ts';
 
 /** The lines of reports about a part of one kind. */
 export interface PartReport<Facts = unknown> {
-  rows(part: Part<Facts>, images: readonly PlannedImage[]): Rows;
+  rows(part: Part<Facts>, images: readonly PlannedImage[], screen: Screen): Rows;
   json(part: Part<Facts>): object;
 }
 

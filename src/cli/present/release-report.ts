@@ -2,30 +2,40 @@ import type { Part } from '../../kinds/kind.ts';
 import type { ReleaseFacts } from '../../kinds/release/expand.ts';
 import type { PlannedImage } from '../../transfer/image.ts';
 import type { ReleaseSignature } from '../../trust/release-signature.ts';
-import type { PartReport, Rows } from './part-report.ts';
+import type { Rows } from './layout.ts';
+import type { PartReport } from './part-report.ts';
+import type { Screen } from './screen.ts';
+import { counted, shortened } from './shown.ts';
 
 /** The lines of reports about a release. */
 export const releaseReport: PartReport<ReleaseFacts> = { rows, json };
 
-function rows({ facts }: Part<ReleaseFacts>, images: readonly PlannedImage[]): Rows {
+function rows(
+  { facts }: Part<ReleaseFacts>,
+  images: readonly PlannedImage[],
+  screen: Screen,
+): Rows {
   const number = (role: string): number => images.filter((image) => image.role === role).length;
-  const attached = [
-    [number('signature'), 'cosign signature images'],
-    [number('referrer'), 'referrers'],
-  ] as const;
-  const listed = attached.flatMap(([count, what]) => (count > 0 ? [`, ${count} ${what}`] : []));
-  const unchecked = listed.length > 0 ? ' (carried, not checked)' : '';
   const { version, architecture, created, reference, signatures } = facts;
+  const made = screen.isVerbose ? created : created.slice(0, 'YYYY-MM-DD'.length);
+  const attached = [
+    [number('signature'), 'cosign signature image'],
+    [number('referrer'), 'referrer'],
+  ] as const;
+  const carried = attached.flatMap(([count, what]) => (count > 0 ? [counted(count, what)] : []));
   return [
-    ['release', `${version} for ${architecture}, made ${created}`],
-    ['release image', reference],
+    ['release', `${version} for ${architecture}, made ${made}`],
+    ['release image', shortened(reference, screen)],
+    ...(signatures.length === 0
+      ? ([['release signature', 'NONE: the release is not proven']] as const)
+      : signatures.map(
+          (signature) => ['release signature', signatureText(signature, screen)] as const,
+        )),
+    ['images', `1 release image, ${counted(number('component'), 'component')}`],
     [
-      'release signature',
-      signatures.length === 0
-        ? 'NONE: the release is not proven'
-        : signatures.map(signatureText).join('; '),
+      'not checked',
+      carried.length === 0 ? undefined : `${carried.join(', ')}, carried as they are`,
     ],
-    ['images', `1 release image, ${number('component')} components${listed.join('')}${unchecked}`],
   ];
 }
 
@@ -43,6 +53,10 @@ function json({ facts }: Part<ReleaseFacts>): object {
   };
 }
 
-function signatureText({ keyName, fingerprint, created }: ReleaseSignature): string {
-  return `good, by ${keyName} (${fingerprint}), ${created.toISOString().slice(0, 10)}`;
+function signatureText(
+  { keyName, fingerprint, created }: ReleaseSignature,
+  { isVerbose }: Screen,
+): string {
+  const key = isVerbose ? `${keyName} (${fingerprint})` : keyName;
+  return `good, by ${key}, ${created.toISOString().slice(0, 10)}`;
 }

@@ -27,24 +27,30 @@ describe('nextSteps', () => {
       ['two is at the target', '  oc use cluster-resources/two'],
     ]);
     expect(text).toContain('--cluster-authfile');
+    expect(text).not.toContain('WARNING');
+  });
+
+  it('warns of what the registry holds already before the first command', () => {
+    const newer = [{ kind: 'release', names: ['4.17.5-x86_64', '4.17.9-x86_64'] }];
+    const [before = ''] = nextSteps([part('one')], paths, newer).split('====');
+    expect(before).toContain('holds a newer release: 4.17.5-x86_64, 4.17.9-x86_64.');
   });
 });
 
 describe('firstSteps', () => {
   it('lets the mirror set follow what has to be there first, and what uses it follow that', () => {
-    expect(firstSteps([part('one'), part('two')], paths, 'next-steps.txt')).toEqual([
-      'Next (all of it is in next-steps.txt):',
-      '  oc before cluster-resources/one',
-      '  oc before cluster-resources/two',
-      '  oc diff -f cluster-resources/idms.yaml',
-      '  oc apply -f cluster-resources/idms.yaml',
-      '  oc after install/image-digest-sources.yaml',
-      '  oc after install/image-digest-sources.yaml',
+    expect(firstSteps([part('one'), part('two')], paths)).toEqual([
+      'oc before cluster-resources/one',
+      'oc before cluster-resources/two',
+      'oc diff -f cluster-resources/idms.yaml',
+      'oc apply -f cluster-resources/idms.yaml',
+      'oc after install/image-digest-sources.yaml',
+      'oc after install/image-digest-sources.yaml',
     ]);
   });
 
   it('gives paths as a shell takes them', () => {
     const odd = { ...paths, mirrorSet: "it's here/idms.yaml" };
-    expect(firstSteps([], odd, 'x')).toContain(`  oc apply -f 'it'\\''s here/idms.yaml'`);
+    expect(firstSteps([], odd)).toContain(`oc apply -f 'it'\\''s here/idms.yaml'`);
   });
 });

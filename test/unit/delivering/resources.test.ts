@@ -24,7 +24,7 @@ describe('what is written for a cluster', () => {
   afterEach(() => rm(folder, { recursive: true }));
 
   const planned = (named?: string): PlannedResources =>
-    planResources(closureOf([]), [], destinations, named);
+    planResources(closureOf([]), [], destinations, { named, newer: [] });
   const pathsOf = ({ files, steps }: PlannedResources): readonly string[] =>
     [...files, steps].map(({ path }) => path);
 

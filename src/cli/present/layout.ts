@@ -1,0 +1,131 @@
+import { printable } from '../units.ts';
+import { type Screen, styled } from './screen.ts';
+import { cut, wrapped } from './wrap.ts';
+
+/** The value of a fact: words, or hex digits that somebody compares with others. */
+export type Value = string | { readonly hex: string };
+
+/** Facts with their labels; one without a value is left out. A label may say how it stands. */
+export type Rows = readonly (readonly [string, Value | undefined, Mood?])[];
+
+/** A row of words for each thing. A column may be cut to what the screen has left for it. */
+export interface Table {
+  readonly heads?: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  /** The number of the column that is cut. */
+  readonly cut?: number;
+}
+
+/** A piece of a report. */
+export type Block =
+  /** The outcome, in a sentence: the first thing that is read. */
+  | { readonly verdict: string; readonly mood: Mood }
+  | { readonly text: string }
+  /** Each on a line of its own, as it is to be typed, however long it is. */
+  | { readonly commands: readonly string[] }
+  /** Hex digits that somebody copies by hand, with no words beside them. */
+  | { readonly hex: string }
+  | { readonly facts: Rows }
+  | { readonly table: Table };
+
+export type Mood = 'good' | 'warning' | 'bad';
+
+/** Blocks that stand together. There is an empty line between two sections. */
+export type Section = readonly Block[];
+
+/** What a command has to say to people. Sections without blocks are left out. */
+export type Report = readonly Section[];
+
+const INDENT = 2;
+/** Between two columns. */
+const GAP = 2;
+/** Below this a value stands under its label. */
+const LEAST_VALUE = 24;
+/** Below this a column is not cut: the terminal breaks the lines then. */
+const LEAST_CUT = 16;
+const COLORS = { good: 'green', warning: 'yellow', bad: 'red' } as const;
+
+/** The lines of a report, none of which is longer than the screen is wide, except commands. */
+export function laidOut(report: Report, screen: Screen): string {
+  return report
+    .filter((section) => section.length > 0)
+    .map((section) => section.flatMap((block) => linesOf(block, screen)).join('\n'))
+    .join('\n\n');
+}
+
+function linesOf(block: Block, screen: Screen): readonly string[] {
+  if ('verdict' in block) {
+    const style = ['bold', COLORS[block.mood]] as const;
+    return paragraphs(block.verdict, screen).map((line) => styled([...style], line, screen));
+  }
+  if ('text' in block) return paragraphs(block.text, screen);
+  if ('commands' in block) {
+    return block.commands.map(
+      (command) => ' '.repeat(INDENT) + styled('cyan', printable(command), screen),
+    );
+  }
+  if ('hex' in block) {
+    const margin = ' '.repeat(2 * INDENT);
+    return hexLines(block, screen.columns - margin.length).map((line) => margin + line);
+  }
+  return 'facts' in block ? factLines(block.facts, screen) : tableLines(block.table, screen);
+}
+
+function paragraphs(text: string, { columns }: Screen): readonly string[] {
+  return printable(text)
+    .split('\n')
+    .flatMap((line) => wrapped(line, columns));
+}
+
+/** `label  value` lines with the values under each other. */
+function factLines(rows: Rows, screen: Screen): readonly string[] {
+  const shown = rows.flatMap(([label, value, mood]) =>
+    value === undefined ? [] : [{ label: printable(label), value, mood }],
+  );
+  const labels = Math.max(0, ...shown.map(({ label }) => label.length)) + GAP;
+  const isNarrow = screen.columns - labels < LEAST_VALUE;
+  const indent = isNarrow ? INDENT : labels;
+  return shown.flatMap(({ label, value, mood }) => {
+    const lines = valueLines(value, screen.columns - indent);
+    const style = mood === undefined ? 'dim' : COLORS[mood];
+    const first = styled(style, isNarrow ? label : label.padEnd(labels), screen);
+    const margin = ' '.repeat(indent);
+    if (isNarrow) return [first, ...lines.map((line) => margin + line)];
+    return lines.map((line, number) => ((number === 0 ? first : margin) + line).trimEnd());
+  });
+}
+
+function valueLines(value: Value, columns: number): readonly string[] {
+  return typeof value === 'string' ? wrapped(printable(value), columns) : hexLines(value, columns);
+}
+
+/**
+ * Hex digits as they are read aloud, written on a form and compared: in groups of eight, and as
+ * many groups in each line.
+ */
+function hexLines({ hex }: { readonly hex: string }, columns: number): readonly string[] {
+  const groups = printable(hex).match(/.{1,8}/gs) ?? [];
+  const fitting = [8, 4, 2].find((count) => count * 9 - 1 <= columns) ?? 1;
+  return Array.from({ length: Math.ceil(groups.length / fitting) }, (_, line) =>
+    groups.slice(line * fitting, (line + 1) * fitting).join(' '),
+  );
+}
+
+/** Columns under each other; the last one is not padded. */
+function tableLines({ heads, rows, cut: shrinking }: Table, screen: Screen): readonly string[] {
+  const all = [...(heads === undefined ? [] : [heads]), ...rows].map((row) => row.map(printable));
+  const widths: number[] = [];
+  for (const row of all)
+    row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)));
+  const excess = widths.reduce((sum, width) => sum + width + GAP, -GAP) - screen.columns;
+  if (shrinking !== undefined && excess > 0) {
+    widths[shrinking] = Math.max(LEAST_CUT, (widths[shrinking] ?? 0) - excess);
+  }
+  return all.map((row, number) => {
+    const line = row
+      .map((cell, index) => cut(cell, widths[index]!).padEnd(widths[index]!))
+      .join(' '.repeat(GAP))
+      .trimEnd();
+    return number === 0 && heads !== undefined ? styled('dim', line, screen) : line;
+  });
+}

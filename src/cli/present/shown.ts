@@ -1,0 +1,45 @@
+import type { Closure } from '../../kinds/closure.ts';
+import { formatBytes } from '../units.ts';
+import type { Screen } from './screen.ts';
+
+/** Enough of a digest to tell it from all others that somebody has to do with. */
+const SHOWN_DIGITS = 12;
+/** More labels than these make a sentence that nobody reads. */
+const SHOWN_LABELS = 3;
+
+/**
+ * A digest or the id of a key, or a text that has some in it: with their first digits, where nobody
+ * copies them from; whole for somebody who wants everything.
+ */
+export function shortened(text: string, { isVerbose }: Screen): string {
+  if (isVerbose) return text;
+  return text.replace(/\b([0-9a-f]{12})[0-9a-f]{52}\b/g, (_, digits: string) =>
+    digits.slice(0, SHOWN_DIGITS),
+  );
+}
+
+/** A size for people; with every byte for somebody who wants everything. */
+export function size(bytes: number, { isVerbose }: Screen): string {
+  return isVerbose ? `${formatBytes(bytes)}, ${bytes} bytes` : formatBytes(bytes);
+}
+
+/** The parts in a sentence. */
+export function partsText(labels: readonly string[]): string {
+  if (labels.length <= SHOWN_LABELS + 1) return listed(labels);
+  return listed([...labels.slice(0, SHOWN_LABELS), `${labels.length - SHOWN_LABELS} more`]);
+}
+
+export function labelsIn({ parts }: Closure): readonly string[] {
+  return parts.map(({ label }) => label);
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+export function listed(words: readonly string[]): string {
+  if (words.length < 2) return words.join('');
+  return `${words.slice(0, -1).join(', ')} and ${words.at(-1)!}`;
+}
+
+/** `1 volume`, `2 volumes`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
