@@ -2,6 +2,7 @@ import { join } from 'node:path';
 
 import { BundleError } from '../core/errors.ts';
 import { MAX_KEY_BYTES } from '../core/limits.ts';
+import { isDropping } from '../files/droppings.ts';
 import { listFolder, prepareFolder } from '../files/folder.ts';
 import { ifThere } from '../files/look.ts';
 import { removeFile } from '../files/own-file.ts';
@@ -18,7 +19,8 @@ export class TrustedKeys {
   }
 
   /**
-   * All of them, sorted by id. A file that cannot be read or is no key is an error, never skipped.
+   * All of them, sorted by id. A file that cannot be read or is no key is an error, never skipped,
+   * unless a system has left it there.
    */
   async list(): Promise<readonly SignerKey[]> {
     return (await this.#entries()).map(({ key }) => key);
@@ -27,7 +29,8 @@ export class TrustedKeys {
   async #entries(): Promise<readonly { readonly path: string; readonly key: SignerKey }[]> {
     const names = (await ifThere(listFolder(this.folder))) ?? [];
     const entries: { path: string; key: SignerKey }[] = [];
-    for (const name of names.filter((candidate) => candidate.endsWith('.pub'))) {
+    const isKey = (name: string): boolean => name.endsWith('.pub') && !isDropping(name);
+    for (const name of names.filter(isKey)) {
       const path = join(this.folder, name);
       entries.push({ path, key: SignerKey.parse(await readSmallFile(path, MAX_KEY_BYTES), path) });
     }

@@ -4,10 +4,60 @@ import { basename, join } from 'node:path';
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { type DamageTrial, prepareTrial } from '../../scripts/lib/damage.ts';
+import { type DamageTrial, prepareTrial, unpackTo } from '../../scripts/lib/damage.ts';
 import { compressedFrame } from '../../src/bundle/format/frames.ts';
 import { pack } from '../../src/workflows/pack.ts';
 import { repair } from '../../src/workflows/repair.ts';
+import { verify } from '../../src/workflows/verify.ts';
+
+describe('what systems leave on a medium is nobody’s bundle', () => {
+  let folder: string;
+  let trial: DamageTrial;
+  let medium: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bundle-droppings-'));
+    trial = await prepareTrial(folder);
+    medium = join(folder, 'medium');
+    await mkdir(medium);
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  /** A Mac writes 4096 bytes beside each file; Windows has folders that nobody may read. */
+  const litter = async (): Promise<readonly string[]> => {
+    const beside = (await readdir(medium)).map((name) => `._${name}`);
+    const folders = ['System Volume Information', '$RECYCLE.BIN', '.Trashes', 'lost+found'];
+    for (const name of folders) await mkdir(join(medium, name), { recursive: true, mode: 0 });
+    const files = ['Thumbs.db', 'desktop.ini', '.DS_Store', '._.Trashes', ...beside];
+    for (const name of files) await writeFile(join(medium, name), Buffer.alloc(4096, 7));
+    return [...folders, ...files];
+  };
+
+  it.each([
+    ['one file', undefined],
+    ['volumes', 3],
+  ])('for pack, verify, unpack and repair of %s', async (_, parts) => {
+    await rm(medium, { recursive: true });
+    await mkdir(medium);
+    await litter();
+    const volumeSize = parts === undefined ? undefined : Math.ceil(trial.genuine.length / parts);
+    const request = { ...trial.packRequest, output: medium, ...(volumeSize && { volumeSize }) };
+    await pack(request, trial.context);
+    const left = await litter();
+    // A second run finds its own bundle there, and continues nothing else.
+    await pack(request, trial.context);
+    const bundle = trial.request(medium);
+    expect((await verify(bundle, trial.context)).blobs).toBeGreaterThan(0);
+    const target = await mkdtemp(join(folder, 'layout-'));
+    for (const name of ['.DS_Store', 'System Volume Information'])
+      await writeFile(join(target, name), '');
+    const { delivery } = await unpackTo(trial, [medium], target, false);
+    expect(delivery.images.length).toBeGreaterThan(0);
+    const output = await mkdtemp(join(folder, 'repaired-'));
+    await repair({ bundle, output, restart: false }, trial.context);
+    expect((await verify(trial.request(output), trial.context)).blobs).toBeGreaterThan(0);
+    expect(await readdir(medium)).toEqual(expect.arrayContaining([...left]));
+  });
+});
 
 describe('a file of somebody else under a name that a pack would write', () => {
   let folder: string;

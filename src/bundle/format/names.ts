@@ -42,12 +42,13 @@ export function volumeNames(path: string, count: number): readonly string[] {
 
 /**
  * The bundle that a file is called as a volume of, with the number of the volume; `undefined` for
- * other names.
+ * other names. No bundle has a name that begins with a dot: `._NAME` is what a Mac leaves beside
+ * each file NAME.
  */
 export function bundleOfName(
   name: string,
 ): { readonly bundle: string; readonly number: number | undefined } | undefined {
-  const [, bundle, number] = /^(.+\.tar\.zst)(?:\.([0-9]{3}))?$/.exec(name) ?? [];
+  const [, bundle, number] = /^([^.].*\.tar\.zst)(?:\.([0-9]{3}))?$/.exec(name) ?? [];
   if (bundle === undefined) return undefined;
   return { bundle, number: number === undefined ? undefined : Number(number) };
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { streamOf } from '../../core/bytes.ts';
 import { BundleError, hasCode, systemCode } from '../../core/errors.ts';
 import { asObject, parseStrictJson } from '../../core/json.ts';
+import { isDropping } from '../../files/droppings.ts';
 import { checkFolderPath, listFolder, prepareFolder } from '../../files/folder.ts';
 import { isThere } from '../../files/look.ts';
 import { isFileThere, refuseLinkedFolders } from '../../files/own-file.ts';
@@ -68,7 +69,7 @@ export async function hasLayout(dir: string): Promise<boolean> {
 
 function isMarked(dir: string, entries: readonly string[]): boolean {
   if (entries.includes('oci-layout')) return true;
-  if (entries.every((name) => name === INGEST)) return false;
+  if (entries.every((name) => name === INGEST || isDropping(name))) return false;
   throw new BundleError('USAGE', `${dir} is not empty, and is not an image layout`, {
     hint: 'Name an empty folder, or one that does not exist yet.',
   });

@@ -34,6 +34,17 @@ describe('findBundleFiles', () => {
     expect(files).toEqual([at('set.tar.zst.001')]);
   });
 
+  it('takes nothing for a bundle that a system has left there', async () => {
+    for (const name of ['._z.tar.zst', '.z.tar.zst', '._z.tar.zst.partial', '._set.tar.zst.001'])
+      await writeFile(at(name), '');
+    await expect(findBundleFiles([folder])).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      hint: expect.not.stringContaining('._z') as string,
+    });
+    await writeFile(at('z.tar.zst'), '');
+    expect((await findBundleFiles([folder])).files).toEqual([at('z.tar.zst')]);
+  });
+
   it('finds no bundle where there is no file', async () => {
     await expect(findBundleFiles([folder])).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
