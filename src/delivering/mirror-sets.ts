@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 
+import { digestOf, hexOf } from '../core/digest.ts';
 import { formatRepository, parseReference } from '../core/reference.ts';
 import { type Destinations, repositoryAt } from '../kinds/destinations.ts';
 import type { ResourceFile } from '../kinds/kind.ts';
@@ -13,6 +14,7 @@ export interface MirroredRepository {
 
 /** Kubernetes names are DNS labels here: 63 characters, as in RFC 1123. */
 const MAX_NAME_LENGTH = 63;
+const MARK_LENGTH = 8;
 
 /**
  * Lists the repositories that clusters ask for, and that need a mirror. Where their content was
@@ -36,16 +38,19 @@ export function mirroredRepositories(
 }
 
 /**
- * The ImageDigestMirrorSet for a running cluster, named after the registry so that it never
- * replaces one of the site's own.
+ * The ImageDigestMirrorSet for a running cluster. It is named after the registry and what it says:
+ * so it never replaces one of the site's own, nor one for another path of the same registry, nor
+ * one that has other sources. A cluster adds up the mirrors of all of them.
  */
 export function imageDigestMirrorSet(
   registry: string,
   repositories: readonly MirroredRepository[],
 ): ResourceFile {
-  const name = `idms-${registry.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`
-    .slice(0, MAX_NAME_LENGTH)
+  const mark = `-${hexOf(digestOf(JSON.stringify(repositories))).slice(0, MARK_LENGTH)}`;
+  const named = `idms-${registry.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`
+    .slice(0, MAX_NAME_LENGTH - mark.length)
     .replace(/-+$/, '');
+  const name = `${named}${mark}`;
   const object = {
     apiVersion: 'config.openshift.io/v1',
     kind: 'ImageDigestMirrorSet',

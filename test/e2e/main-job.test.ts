@@ -138,11 +138,10 @@ describeWith(['docker-registry'], 'a release of all components', () => {
     const hex = made.release.digest.slice('sha256:'.length, 'sha256:'.length + 16);
     const resources = join(operator.folder, 'cluster-resources');
     const registry = target.host.replace(/[^0-9]/g, '-');
-    expect((await readdir(resources)).sort()).toEqual([
-      `idms-${registry}.yaml`,
-      `signature-sha256-${hex}.yaml`,
-    ]);
-    expect(await readFile(join(resources, `idms-${registry}.yaml`), 'utf8')).toContain(
+    const [mirrorSet = '', ...others] = (await readdir(resources)).sort();
+    expect(mirrorSet).toMatch(new RegExp(`^idms-${registry}-[0-9a-f]{8}\\.yaml$`));
+    expect(others).toEqual([`signature-sha256-${hex}.yaml`]);
+    expect(await readFile(join(resources, mirrorSet), 'utf8')).toContain(
       `- ${target.host}/ocp4/openshift/release-images`,
     );
     const steps = await readFile(join(operator.folder, 'next-steps.txt'), 'utf8');

@@ -67,11 +67,11 @@ describe('mirroredRepositories', () => {
 describe('imageDigestMirrorSet', () => {
   it('is the object that oc prints, without a policy, named after the registry', () => {
     const { name, text } = imageDigestMirrorSet('r.example.com:5000', mirrored);
-    expect(name).toBe('idms-r-example-com-5000.yaml');
+    expect(name).toMatch(/^idms-r-example-com-5000-[0-9a-f]{8}\.yaml$/);
     expect(parse(String(text))).toEqual({
       apiVersion: 'config.openshift.io/v1',
       kind: 'ImageDigestMirrorSet',
-      metadata: { name: 'idms-r-example-com-5000' },
+      metadata: { name: name.replace(/\.yaml$/, '') },
       spec: { imageDigestMirrors: mirrored },
     });
   });
@@ -87,6 +87,31 @@ describe('imageDigestMirrorSet', () => {
       metadata: { name: string };
     };
     expect(metadata.name).toMatch(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
+  });
+
+  it('has another name for each registry, path and set of sources, and the same for the same', () => {
+    const long = 'a-very-long-label-of-a-site.'.repeat(4);
+    const at = (to: string): string => {
+      const target = parseTarget(to);
+      const places = planDestinations({ to: target });
+      const images = [release, known(ART_DEV, 'content')];
+      const { registry } = places.releaseImages;
+      return imageDigestMirrorSet(registry, mirroredRepositories(images, places)).name;
+    };
+    const targets = [
+      'r.example.com/ocp4',
+      'r.example.com/ocp5',
+      'r.example.com:5000/ocp4',
+      'r-example-com-5000.io/ocp4',
+      `${long}one.example.com/ocp4`,
+      `${long}two.example.com/ocp4`,
+    ];
+    const names = targets.map(at);
+    expect(new Set(names).size).toBe(targets.length);
+    expect(targets.map(at)).toEqual(names);
+    const other = [{ source: 'quay.io/other', mirrors: ['r.example.com/ocp4'] }];
+    const nameOf = (sets: typeof mirrored): string => imageDigestMirrorSet('r.io', sets).name;
+    expect(nameOf(other)).not.toBe(nameOf(mirrored));
   });
 
   it('has no anchors where one list of mirrors is used twice', () => {

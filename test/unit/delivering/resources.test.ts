@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { imageDigestMirrorSet } from '../../../src/delivering/mirror-sets.ts';
 import {
   planResources,
   type PlannedResources,
@@ -14,7 +15,7 @@ import { closureOf } from '../../../src/kinds/closure.ts';
 import { parseTarget, planDestinations } from '../../../src/kinds/destinations.ts';
 
 const destinations = planDestinations({ to: parseTarget('r.example.com/ocp4') });
-const IDMS = 'idms-r-example-com.yaml';
+const IDMS = imageDigestMirrorSet('r.example.com', []).name;
 
 describe('what is written for a cluster', () => {
   let folder: string;
