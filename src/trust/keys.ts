@@ -9,6 +9,7 @@ import {
 } from 'node:crypto';
 
 import { BundleError } from '../core/errors.ts';
+import { hasEd25519, isEd25519, isPrivateEd25519, notAvailable } from './ed25519.ts';
 
 /** Kinds of bundle keys, as `keygen --type` calls them. */
 export const KEY_TYPES = ['ecdsa-p256', 'ecdsa-p384', 'rsa-3072', 'rsa-4096', 'ed25519'] as const;
@@ -34,10 +35,13 @@ export class SignerKey {
   readonly id: string;
   /** `ECDSA P-256`, `RSA 3072`, … */
   readonly algorithm: string;
-  readonly #key: KeyObject;
+  readonly #der: Buffer;
+  /** `undefined` for an Ed25519 key on a host that cannot use it. */
+  readonly #key: KeyObject | undefined;
 
-  private constructor(key: KeyObject, algorithm: string, der: Buffer) {
+  private constructor(key: KeyObject | undefined, algorithm: string, der: Buffer) {
     this.#key = key;
+    this.#der = der;
     this.algorithm = algorithm;
     this.id = createHash('sha256').update(der).digest('hex');
   }
@@ -56,14 +60,17 @@ export class SignerKey {
       )?.[1];
     if (body === undefined)
       throw unusableKey(what, 'it is not one PEM public key (BEGIN PUBLIC KEY)');
+    const der = Buffer.from(body, 'base64');
     let key: KeyObject;
     try {
       key = createPublicKey(text);
     } catch (cause) {
+      // Such a key can be known and listed all the same.
+      if (isEd25519(der) && !hasEd25519()) return new SignerKey(undefined, 'Ed25519', der);
       throw unusableKey(what, 'it cannot be read', cause);
     }
     const signer = SignerKey.of(key, what);
-    if (!signer.#key.export({ type: 'spki', format: 'der' }).equals(Buffer.from(body, 'base64'))) {
+    if (!signer.#der.equals(der)) {
       throw unusableKey(
         what,
         'it is not in the canonical encoding (named curve, uncompressed point)',
@@ -86,20 +93,26 @@ export class SignerKey {
 
   /** PEM SubjectPublicKeyInfo. */
   get pem(): string {
-    return this.#key.export({ type: 'spki', format: 'pem' }).toString();
+    const lines = this.#der.toString('base64').replace(/.{64}(?=.)/g, '$&\n');
+    return `-----BEGIN PUBLIC KEY-----\n${lines}\n-----END PUBLIC KEY-----\n`;
   }
 
-  /** @throws BundleError SIGNATURE_INVALID */
+  /**
+   * @throws BundleError SIGNATURE_INVALID; CONFIGURATION where this host cannot check signatures of
+   * this kind at all.
+   */
   verify(message: Uint8Array, signature: Uint8Array): void {
     let good: boolean;
     try {
-      good = verify(hashFor(this.#key), message, this.#key, signature);
+      good = this.#key !== undefined && verify(hashFor(this.#key), message, this.#key, signature);
     } catch (cause) {
+      this.#refuseUnavailable(cause);
       throw new BundleError('SIGNATURE_INVALID', 'the signature of the bundle cannot be checked', {
         cause,
       });
     }
     if (!good) {
+      this.#refuseUnavailable();
       throw new BundleError(
         'SIGNATURE_INVALID',
         'the signature of the bundle was not made with the key that the bundle names',
@@ -108,6 +121,12 @@ export class SignerKey {
         },
       );
     }
+  }
+
+  /** A signature that cannot be checked is not a bad one. */
+  #refuseUnavailable(cause?: unknown): void {
+    if (this.algorithm === 'Ed25519' && !hasEd25519())
+      throw notAvailable('the signature of the bundle cannot be checked', cause);
   }
 }
 
@@ -135,6 +154,8 @@ export class SigningKey {
     try {
       key = createPrivateKey({ key: pem, ...(passphrase !== undefined && { passphrase }) });
     } catch (cause) {
+      if (mayBeEd25519(pem, cause) && !hasEd25519())
+        throw notAvailable(`${what} cannot be used as a bundle key`, cause);
       if (!SigningKey.isEncrypted(pem))
         throw unusableKey(what, 'it is not a PEM private key', cause);
       throw new BundleError(
@@ -150,7 +171,9 @@ export class SigningKey {
     return new SigningKey(key, what);
   }
 
+  /** @throws BundleError CONFIGURATION where this host has no keys of the type. */
   static generate(type: KeyType): SigningKey {
+    if (type === 'ed25519' && !hasEd25519()) throw notAvailable('no key can be made');
     const { privateKey } =
       type === 'ed25519'
         ? generateKeyPairSync('ed25519')
@@ -174,8 +197,18 @@ export class SigningKey {
   sign(message: Uint8Array): Uint8Array {
     const planned = PLANNED_DER_BYTES[curveOf(this.#key) ?? ''];
     for (;;) {
-      const signature = sign(hashFor(this.#key), message, this.#key);
+      const signature = this.#signOnce(message);
       if (planned === undefined || planned.includes(signature.length)) return signature;
+    }
+  }
+
+  #signOnce(message: Uint8Array): Uint8Array {
+    try {
+      return sign(hashFor(this.#key), message, this.#key);
+    } catch (cause) {
+      if (this.public.algorithm === 'Ed25519' && !hasEd25519())
+        throw notAvailable('the bundle cannot be signed', cause);
+      throw cause;
     }
   }
 
@@ -226,6 +259,13 @@ function curveOf(key: KeyObject): string | undefined {
 /** Ed25519 hashes by itself (RFC 8032); everything else signs SHA-256. */
 function hashFor(key: KeyObject): 'sha256' | null {
   return key.asymmetricKeyType === 'ed25519' ? null : 'sha256';
+}
+
+/** Of an encrypted key that could be decrypted, only OpenSSL's word tells that it has no use for it. */
+function mayBeEd25519(pem: string, cause: unknown): boolean {
+  if (SigningKey.isEncrypted(pem))
+    return cause instanceof Error && 'code' in cause && String(cause.code).includes('UNSUPPORTED');
+  return isPrivateEd25519(Buffer.from(pem.replace(/-----[A-Z ]+-----/g, ''), 'base64'));
 }
 
 function unusableKey(what: string, why: string, cause?: unknown): BundleError {
