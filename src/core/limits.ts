@@ -55,3 +55,5 @@ export const MAX_REFERRER_DEPTH = 4;
 export const MAX_PARTS = 1000;
 /** All manifests of a bundle together; they are held in memory. 20,000 images take about 60 MiB. */
 export const MAX_METADATA_BYTES = 256 * MiB;
+/** The answer of an update service: a channel of two minor versions takes about 1 MiB. */
+export const MAX_GRAPH_BYTES = 64 * MiB;

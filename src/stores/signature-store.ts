@@ -71,7 +71,7 @@ async function readStore(
       const bytes =
         url.protocol === 'file:'
           ? await readStored(pathOf(url))
-          : await fetchPublicFile(http, url, MAX_SIGNATURE_BYTES, signal);
+          : await fetchPublicFile(http, url, { limit: MAX_SIGNATURE_BYTES, signal });
       if (bytes === undefined) break;
       signatures.push(bytes);
     }

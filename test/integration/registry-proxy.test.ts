@@ -140,7 +140,7 @@ describeWith(['docker-registry', 'openssl'], 'a registry behind a proxy', () => 
     const file = await fetchPublicFile(
       transport,
       new URL('http://signatures.example.com/sha256=00/signature-1'),
-      100,
+      { limit: 100 },
     );
     expect(Buffer.from(file!).toString()).toBe('{"tags":["one"]}');
     const authorization = `Basic ${Buffer.from('packer:secret').toString('base64')}`;

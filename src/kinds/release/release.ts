@@ -14,7 +14,7 @@ import {
   upgradeCommand,
 } from './next-steps.ts';
 import type { ReleaseRequest } from './request.ts';
-import { compareVersions } from './version.ts';
+import { compareVersions } from '../../updates/version-order.ts';
 
 /** OpenShift and OKD releases: a release image, the components that it names, its signatures. */
 export const releaseKind: Kind<ReleaseRequest, ReleaseSeed, ReleaseFacts> = {

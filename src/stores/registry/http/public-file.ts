@@ -5,6 +5,14 @@ import { readWhole } from './whole.ts';
 
 const MAX_REDIRECTS = 10;
 
+export interface PublicFileOptions {
+  /** Bytes of it at most. */
+  readonly limit: number;
+  /** Media types that are asked for. */
+  readonly accept?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * A small public file, whole, or `undefined` where the server says that there is none (404). Sends
  * no credentials; follows redirects.
@@ -14,12 +22,12 @@ const MAX_REDIRECTS = 10;
 export async function fetchPublicFile(
   transport: Transport,
   url: URL,
-  limit: number,
-  signal?: AbortSignal,
+  { limit, accept, signal }: PublicFileOptions,
 ): Promise<Uint8Array | undefined> {
   let current = url;
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-    const request: HttpRequest = { method: 'GET', url: current, signal };
+    const headers = accept === undefined ? {} : { accept };
+    const request: HttpRequest = { method: 'GET', url: current, headers, signal };
     const { response, body } = await readWhole(async () => transport.sendRepeatedly(request), {
       transport,
       limit,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compareVersions } from '../../../../src/kinds/release/version.ts';
+import { compareVersions } from '../../../src/updates/version-order.ts';
 
 describe('compareVersions', () => {
   it('orders as semver.org does', () => {

@@ -1,4 +1,4 @@
-import { compareText } from '../../core/text.ts';
+import { compareText } from '../core/text.ts';
 
 /**
  * Orders versions as Semantic Versioning 2.0.0 section 11 does; build metadata (after `+`, or `_`
@@ -38,4 +38,9 @@ function compareIdentifiers(a: string, b: string): number {
   if (numeric[0] === true && numeric[1] === true) return Number(a) - Number(b);
   if (numeric[0] !== numeric[1]) return numeric[0] === true ? -1 : 1;
   return compareText(a, b);
+}
+
+/** The major and minor numbers of a version: `4.17` of 4.17.3. */
+export function minorOf(version: string): string {
+  return version.split('.', 2).join('.');
 }

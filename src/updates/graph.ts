@@ -1,0 +1,189 @@
+import { BundleError } from '../core/errors.ts';
+import { asArray, asObject, asString, isObject, type Json, parseStrictJson } from '../core/json.ts';
+import { compareText } from '../core/text.ts';
+import { compareVersions } from './version-order.ts';
+
+/** A release as the update service knows it. */
+export interface GraphRelease {
+  readonly version: string;
+  /** A reference by digest. */
+  readonly payload: string;
+  /** The channels that have it. */
+  readonly channels: readonly string[];
+  /** The page of its errata. */
+  readonly url: string | undefined;
+}
+
+/** Why an update may be wrong for some clusters. */
+export interface Risk {
+  readonly name: string;
+  readonly message: string;
+  readonly url: string;
+  /**
+   * Whether a cluster without telemetry can find out if the risk concerns it. It can where the
+   * risk concerns all clusters; else a query decides, and the result is `Unknown`.
+   */
+  readonly evaluable: boolean;
+}
+
+/** A possible update. Without risks it is recommended to every cluster. */
+export interface UpdateEdge {
+  readonly from: string;
+  readonly to: string;
+  /** Sorted by name. */
+  readonly risks: readonly Risk[];
+}
+
+/**
+ * What an update service answers for one channel and architecture. Everything is sorted, since the
+ * service sends it in the order of a hash table: two graphs with the same content are equal.
+ */
+export class UpdateGraph {
+  /** By version, the oldest first. */
+  readonly releases: readonly GraphRelease[];
+  /** By the version that they lead from, then by the one that they lead to. */
+  readonly edges: readonly UpdateEdge[];
+  readonly #byVersion: ReadonlyMap<string, GraphRelease>;
+  readonly #leadingFrom = new Map<string, UpdateEdge[]>();
+  readonly #leadingTo = new Map<string, UpdateEdge[]>();
+
+  constructor(releases: readonly GraphRelease[], edges: readonly UpdateEdge[]) {
+    this.releases = releases.toSorted((a, b) => compareReleases(a.version, b.version));
+    this.edges = edges.toSorted(
+      (a, b) => compareReleases(a.from, b.from) || compareReleases(a.to, b.to),
+    );
+    this.#byVersion = new Map(this.releases.map((release) => [release.version, release]));
+    for (const edge of this.edges) {
+      append(this.#leadingFrom, edge.from, edge);
+      append(this.#leadingTo, edge.to, edge);
+    }
+  }
+
+  release(version: string): GraphRelease | undefined {
+    return this.#byVersion.get(version);
+  }
+
+  /** The updates that a cluster of that version may make, by the version that they lead to. */
+  updatesFrom(version: string): readonly UpdateEdge[] {
+    return this.#leadingFrom.get(version) ?? [];
+  }
+
+  /** The updates that lead to a version, by the version that they lead from. */
+  updatesTo(version: string): readonly UpdateEdge[] {
+    return this.#leadingTo.get(version) ?? [];
+  }
+}
+
+/**
+ * Reads the answer of an update service (Cincinnati, version 1 of its graph). Of an update that is
+ * both recommended and conditional the conditions count, as for a cluster. A risk without a rule
+ * that is known makes an update impossible, as for a cluster.
+ * @throws BundleError UNSUPPORTED_CONTENT for what is no graph; CONTENT_MISMATCH for one that
+ * contradicts itself.
+ */
+export function parseGraph(bytes: Uint8Array, what: string): UpdateGraph {
+  const document = asObject(parseStrictJson(bytes, what), what);
+  const releases = asArray(document['nodes'], `the releases of ${what}`).map((node, index) =>
+    parseRelease(node, `release ${index} of ${what}`),
+  );
+  const versions = new Set<string>();
+  for (const { version } of releases) {
+    if (versions.has(version)) throw contradiction(what, `release ${version} is in it twice`);
+    versions.add(version);
+  }
+  const edges = new Map<string, UpdateEdge>();
+  const add = (edge: UpdateEdge): void => void edges.set(`${edge.from} ${edge.to}`, edge);
+  for (const pair of asArray(document['edges'], `the updates of ${what}`)) {
+    const [from, to] = asArray(pair, `an update of ${what}`).map(
+      (index) => typeof index === 'number' && releases[index],
+    );
+    if (!from || !to)
+      throw contradiction(what, `an update leads from or to a release that is not in it`);
+    add({ from: from.version, to: to.version, risks: [] });
+  }
+  const conditional = document['conditionalEdges'] ?? [];
+  const merged = new Map<string, Risk[] | 'impossible'>();
+  for (const entry of asArray(conditional, `the conditional updates of ${what}`)) {
+    const group = asObject(entry, `a conditional update of ${what}`);
+    const risks = asArray(group['risks'], `the risks of a conditional update of ${what}`).map(
+      (risk) => parseRisk(risk, `a risk of ${what}`),
+    );
+    for (const pair of asArray(group['edges'], `a conditional update of ${what}`)) {
+      const edge = asObject(pair, `a conditional update of ${what}`);
+      const [from, to] = ['from', 'to'].map((end) =>
+        asString(edge[end], `an end of a conditional update of ${what}`),
+      ) as [string, string];
+      if (!versions.has(to))
+        throw contradiction(what, `a conditional update leads to ${to}, which is not in it`);
+      const key = `${from} ${to}`;
+      const before = merged.get(key) ?? [];
+      if (before === 'impossible') continue;
+      const isPossible = risks.every((risk) => risk !== undefined);
+      merged.set(key, isPossible ? [...before, ...risks] : 'impossible');
+    }
+  }
+  for (const [key, risks] of merged) {
+    const [from = '', to = ''] = key.split(' ');
+    if (risks === 'impossible') edges.delete(key);
+    else add({ from, to, risks: sortedOnce(risks) });
+  }
+  return new UpdateGraph(releases, [...edges.values()]);
+}
+
+function parseRelease(value: Json, what: string): GraphRelease {
+  const node = asObject(value, what);
+  const metadata = isObject(node['metadata']) ? node['metadata'] : {};
+  const known = (key: string): string | undefined => {
+    const text = metadata[key];
+    return typeof text === 'string' && text !== '' ? text : undefined;
+  };
+  return {
+    version: asString(node['version'], `the version of ${what}`),
+    payload: asString(node['payload'], `the payload of ${what}`),
+    channels: (known('io.openshift.upgrades.graph.release.channels') ?? '')
+      .split(',')
+      .filter((channel) => channel !== '')
+      .toSorted(compareText),
+    url: known('url'),
+  };
+}
+
+/** `undefined` for a risk whose rules are all of types that clusters do not know. */
+function parseRisk(value: Json, what: string): Risk | undefined {
+  const risk = asObject(value, what);
+  const name = asString(risk['name'], `the name of ${what}`);
+  const types = asArray(risk['matchingRules'], `the rules of ${name}`).flatMap((rule) => {
+    const { type } = asObject(rule, `a rule of ${name}`);
+    return type === 'Always' || type === 'PromQL' ? type : [];
+  });
+  if (types.length === 0) return undefined;
+  return {
+    name,
+    message: asString(risk['message'], `the message of ${name}`),
+    url: asString(risk['url'], `the URL of ${name}`),
+    // The first rule that can be evaluated decides.
+    evaluable: types.includes('Always'),
+  };
+}
+
+function sortedOnce(risks: readonly Risk[]): readonly Risk[] {
+  const byName = new Map(risks.map((risk) => [risk.name, risk]));
+  return [...byName.values()].toSorted((a, b) => compareText(a.name, b.name));
+}
+
+/** Versions that count as equal differ in their text: `4.17.3` and `4.17.3+amd64`. */
+function compareReleases(a: string, b: string): number {
+  return compareVersions(a, b) || compareText(a, b);
+}
+
+function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
+}
+
+function contradiction(what: string, why: string): BundleError {
+  return new BundleError('CONTENT_MISMATCH', `${what} contradicts itself: ${why}`, {
+    hint: 'Fetch the graph again; if it stays so, tell whoever runs the update service.',
+  });
+}
