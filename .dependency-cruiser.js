@@ -1,6 +1,6 @@
 /** Packages that one room alone may know, so that another can take their place without a search. */
 const OWNED_PACKAGES = [
-  { packages: ['yargs', 'ora'], owner: '^src/cli/' },
+  { packages: ['yargs', 'ora', '@dagrejs/dagre'], owner: '^src/cli/' },
   { packages: ['undici'], owner: '^src/stores/registry/' },
   { packages: ['tar-stream', 'zstd-napi'], owner: '^src/(bundle/format|kinds/release/payload)/' },
   { packages: ['yaml'], owner: '^src/(mirrors|kinds|delivering)/' },
@@ -47,7 +47,7 @@ export const FLOORS = [
     reason: 'A kind says what a part consists of, wherever the part is read from or written to.',
   },
   {
-    rooms: ['bundle', 'stores', 'trust', 'credentials', 'mirrors'],
+    rooms: ['bundle', 'stores', 'trust', 'credentials', 'mirrors', 'updates'],
     reason:
       'Each knows one outside format or protocol, and no kind: a new kind changes none of them.',
   },

@@ -9,6 +9,8 @@ import type { Screen } from './present/screen.ts';
 export interface Outcome {
   readonly report: (screen: Screen) => Report;
   readonly json: unknown;
+  /** Takes the place of both, where --output asks for another format: a drawing. */
+  readonly document?: string;
   /**
    * The exit status, where it is not 0 though there is a result: a part of the work is done, or the
    * result is that something is wrong.

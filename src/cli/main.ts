@@ -47,8 +47,9 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     const outcome = await command.run(args, contextOf(args, progress, io), io);
     stop();
     const screen = screenOf(result, io.environment, wishes);
+    const { document, report } = outcome;
     await writeResult(
-      json ? JSON.stringify(outcome.json, null, 2) : laidOut(outcome.report(screen), screen),
+      json ? JSON.stringify(outcome.json, null, 2) : (document ?? laidOut(report(screen), screen)),
       result,
     );
     return outcome.status ?? 0;

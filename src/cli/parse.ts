@@ -9,6 +9,8 @@ import { keygenCommand } from './commands/keygen.ts';
 import { loginCommand, logoutCommand } from './commands/login.ts';
 import { mirrorCommand } from './commands/mirror.ts';
 import { packCommand } from './commands/pack.ts';
+import { pathCommand } from './commands/path.ts';
+import { releasesCommand } from './commands/releases.ts';
 import { repairCommand } from './commands/repair.ts';
 import { trustAddCommand, trustListCommand, trustRemoveCommand } from './commands/trust.ts';
 import { signCommand } from './commands/sign.ts';
@@ -30,6 +32,8 @@ const COMMANDS: readonly Command[] = [
   unpackCommand,
   mirrorCommand,
   repairCommand,
+  pathCommand,
+  releasesCommand,
   loginCommand,
   logoutCommand,
   checkRegistryCommand,
@@ -86,7 +90,7 @@ export async function parseCommandLine(
         sub.usage(introduce(`${path} ${command.usage}`, command.summary, command.examples));
         for (const [name, positional] of Object.entries(command.positionals))
           sub.positional(name, positional);
-        return sub.options({ ...command.options, ...commonOptions });
+        return sub.options({ ...commonOptions, ...command.options });
       },
       () => {
         chosen = command;

@@ -6,9 +6,6 @@ import { Transport } from '../stores/registry/http/transport.ts';
 import { parseGraph, type UpdateGraph } from '../updates/graph.ts';
 import { type ConnectionOptions, transportOptions } from './network.ts';
 
-/** The service of Red Hat; clusters ask it too. */
-export const OFFICIAL_UPDATE_SERVICE = 'https://api.openshift.com/api/upgrades_info/v1/graph';
-
 /** What a graph is asked for. */
 export interface GraphQuery {
   readonly channel: string;
@@ -34,7 +31,7 @@ export class UpdateService {
   ): Promise<UpdateService> {
     if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) {
       throw new BundleError('USAGE', `not the URL of an update service: ${url}`, {
-        hint: `Give one that begins with https:// or http://, such as ${OFFICIAL_UPDATE_SERVICE}.`,
+        hint: 'Give one that begins with https:// or http://.',
       });
     }
     return new UpdateService(new Transport(await transportOptions(options, context)), new URL(url));

@@ -16,9 +16,12 @@ import { compareVersions, minorOf } from '../updates/version-order.ts';
 
 /** Where the update graph comes from, and which part of it is meant. */
 export interface GraphRequest {
-  readonly channel: string;
-  /** As in image configs: `amd64`; or `multi`. */
+  /** Of a file, everything is meant if it is left out. */
+  readonly channel: string | undefined;
+  /** As in the tags of releases: `x86_64`. */
   readonly architecture: string;
+  /** The same as update services call it: `amd64`. */
+  readonly serviceArchitecture: string;
   readonly serviceUrl: string;
   /** The answer of a service in a file, in place of the service. */
   readonly file?: string | undefined;
@@ -26,7 +29,7 @@ export interface GraphRequest {
 }
 
 export interface ReleasesReport {
-  readonly channel: string;
+  readonly channel: string | undefined;
   readonly architecture: string;
   readonly graph: UpdateGraph;
 }
@@ -39,7 +42,7 @@ export interface PathRequest extends GraphRequest {
 }
 
 export interface PathReport {
-  readonly channel: string;
+  readonly channel: string | undefined;
   readonly architecture: string;
   readonly graph: UpdateGraph;
   readonly path: UpdatePath;
@@ -56,6 +59,7 @@ export interface PathRisk extends Risk {
   readonly accepted: boolean;
 }
 
+const CHANNELS = 'A channel is called like stable-4.17, eus-4.16, fast-4.17 or candidate-4.17.';
 /** How channels are called, in the order in which sites trust them. */
 const CHANNEL_KINDS = ['stable', 'eus', 'fast', 'candidate'] as const;
 /** Versions that are named where one is not known. */
@@ -82,6 +86,7 @@ export async function listReleases(
  */
 export async function planPath(request: PathRequest, context: Context): Promise<PathReport> {
   const { channel, architecture, from, to, acceptedRisks } = request;
+  const place = channel ?? request.file ?? 'the graph';
   return withGraphs(request, context, async (graphOf) => {
     const graph = await graphOf(channel);
     if (graph.releases.length === 0) throw unknownChannel(request);
@@ -119,7 +124,7 @@ export async function planPath(request: PathRequest, context: Context): Promise<
         break;
       }
       const nearest = nearestTo(version, graph.releases);
-      return new BundleError('NOT_FOUND', `${channel} has no release ${version}`, {
+      return new BundleError('NOT_FOUND', `${place} has no release ${version}`, {
         expected: `one such as ${nearest.join(', ')}`,
         got: version,
         hint:
@@ -130,7 +135,7 @@ export async function planPath(request: PathRequest, context: Context): Promise<
     }
 
     async function noPath(known: UpdateGraph): Promise<BundleError> {
-      const why = `${channel} has no path from ${from} to ${to}`;
+      const why = `${place} has no path from ${from} to ${to}`;
       if (compareVersions(from, to) >= 0) {
         return new BundleError('NOT_FOUND', `${why}: an update never leads to an older release`, {
           hint: 'Name the release that the cluster runs first.',
@@ -160,18 +165,19 @@ export async function planPath(request: PathRequest, context: Context): Promise<
 async function withGraphs<T>(
   request: GraphRequest,
   context: Context,
-  work: (graphOf: (channel: string) => Promise<UpdateGraph>) => Promise<T>,
+  work: (graphOf: (channel: string | undefined) => Promise<UpdateGraph>) => Promise<T>,
 ): Promise<T> {
-  const { file, architecture } = request;
+  const { file, serviceArchitecture: architecture } = request;
   if (file !== undefined) {
     const bytes = await readGivenFile(file, MAX_GRAPH_BYTES);
     const whole = parseGraph(bytes, file);
-    return work(async (channel) => inChannel(whole, channel));
+    return work(async (channel) => (channel === undefined ? whole : inChannel(whole, channel)));
   }
   const service = await UpdateService.open(request.serviceUrl, request.connection, context);
   const { signal, observe } = context;
   try {
     return await work(async (channel) => {
+      if (channel === undefined) throw noChannel();
       observe({ type: 'phase', what: `asking for the releases of ${channel}` });
       return service.graph({ channel, architecture }, signal);
     });
@@ -217,12 +223,16 @@ function requireRisk({ edges }: UpdateGraph, name: string): void {
   });
 }
 
+function noChannel(): BundleError {
+  return new BundleError('USAGE', '--channel is missing', {
+    hint: `${CHANNELS} With --graph FILE, everything in the file is listed.`,
+  });
+}
+
 function unknownChannel({ channel, architecture, file, serviceUrl }: GraphRequest): BundleError {
   return new BundleError(
     'NOT_FOUND',
-    `${file ?? serviceUrl} has no release of ${channel} for ${architecture}`,
-    {
-      hint: 'A channel is called like stable-4.17, eus-4.16, fast-4.17 or candidate-4.17.',
-    },
+    `${file ?? serviceUrl} has no release of ${channel ?? 'any channel'} for ${architecture}`,
+    { hint: CHANNELS },
   );
 }

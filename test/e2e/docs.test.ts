@@ -11,6 +11,7 @@ import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
 import { commandBlocks, linksOf } from '../support/documents.ts';
 import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
+import { startUpdateService, type UpdateServer } from '../support/update-service.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
@@ -57,11 +58,16 @@ describeWith(['docker-registry'], 'the commands of', () => {
   let source: TestRegistry;
   let target: TestRegistry;
   /** What a release that was made on the spot needs, and Red Hat's does not. */
+  let updates: UpdateServer;
   let madeOptions: readonly string[];
 
   beforeAll(async () => {
     temporary = await temporaryFolder('docs');
-    [source, target] = await Promise.all([startRegistry(), startRegistry()]);
+    [source, target, updates] = await Promise.all([
+      startRegistry(),
+      startRegistry(),
+      startUpdateService({ 'stable-4.17 amd64': GRAPH }),
+    ]);
     const signer = await makeReleaseSigner();
     const made = [];
     for (const [version, architecture] of [
@@ -87,10 +93,12 @@ describeWith(['docker-registry'], 'the commands of', () => {
       ...stores,
       '--release-key',
       made[0]!.releaseKey,
+      '--graph-url',
+      updates.url,
     ];
   });
   afterAll(async () => {
-    await Promise.all([source.stop(), target.stop()]);
+    await Promise.all([source.stop(), target.stop(), updates.stop()]);
     await temporary.remove();
   });
 
@@ -110,6 +118,15 @@ describeWith(['docker-registry'], 'the commands of', () => {
       },
     );
   });
+});
+
+/** The updates that the pages speak of. */
+const GRAPH = JSON.stringify({
+  nodes: ['4.16.20', '4.17.3'].map((version, index) => ({
+    version,
+    payload: `quay.io/openshift-release-dev/ocp-release@sha256:${String(index).repeat(64)}`,
+  })),
+  edges: [[0, 1]],
 });
 
 /**
@@ -146,6 +163,7 @@ class World {
     await chmod(program, 0o755);
     const connected = await User.new(join(folder, 'connected'));
     await writeFile(join(connected.home, 'site-ca.pem'), rootCertificates[0]!);
+    await writeFile(join(connected.home, 'graph.json'), GRAPH);
     const closed = await User.new(join(folder, 'closed'));
     return new World(folder, { source, target }, { connected, closed });
   }

@@ -14,7 +14,7 @@ const authfileOption: OptionTable = {
 };
 
 /** How hosts are reached, and what proves who they are. */
-const connectionOptions: OptionTable = {
+export const connectionOptions: OptionTable = {
   'ca-file': many('PEM file of a CA to trust in addition to those of this host (repeatable)', {
     group,
   }),

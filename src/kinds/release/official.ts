@@ -20,3 +20,6 @@ export const DEFAULT_SIGNATURE_STORES: readonly string[] = [
   'https://storage.googleapis.com/openshift-release/official/signatures/openshift/release',
   'https://mirror.openshift.com/pub/openshift-v4/signatures/openshift/release',
 ];
+
+/** The update service of Red Hat; clusters with a connection ask it too. */
+export const OFFICIAL_UPDATE_SERVICE = 'https://api.openshift.com/api/upgrades_info/v1/graph';

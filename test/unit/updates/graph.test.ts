@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
 import { projectPath } from '../../../scripts/lib/project-root.ts';
-import { parseGraph, UpdateGraph } from '../../../src/updates/graph.ts';
+import { parseGraph, type UpdateGraph } from '../../../src/updates/graph.ts';
 
 interface ServiceGraph {
   nodes: { version: string; payload: string; metadata: Record<string, string> }[];

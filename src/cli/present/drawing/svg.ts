@@ -32,6 +32,21 @@ const STYLE = `
   path.path.risky { stroke: var(--risk); stroke-width: 3; }
   .head { fill: var(--faint); } .head-path { fill: var(--path); }`;
 
+/** What is used of dagre, whose own types cannot be resolved in a package of ES modules. */
+interface Layout {
+  readonly graphlib: { readonly Graph: new () => LayoutGraph };
+  readonly layout: (graph: LayoutGraph) => void;
+}
+interface LayoutGraph {
+  setGraph(label: object): void;
+  setNode(name: string, label: object): void;
+  setEdge(from: string, to: string, label: object): void;
+  graph(): { readonly width?: number; readonly height?: number };
+  node(name: string): Point & { readonly width: number; readonly height: number };
+  edge(from: string, to: string): Point & { readonly points: readonly Point[] };
+}
+const { graphlib, layout } = dagre as unknown as Layout;
+
 interface Point {
   readonly x: number;
   readonly y: number;
@@ -40,7 +55,7 @@ interface Point {
 /** A drawing of the path among the releases around it, for a browser. */
 export function svgOf(drawing: PathDrawing): string {
   const { excerpt, versions, controlPlaneOnly, title } = drawing;
-  const graph = new dagre.graphlib.Graph({ multigraph: false });
+  const graph = new graphlib.Graph();
   graph.setGraph({ rankdir: 'TB', nodesep: 36, edgesep: 14, ranksep: 46, marginx: 0, marginy: 0 });
   for (const version of excerpt.versions)
     graph.setNode(version, { width: widthOf(version, FONT) + 24, height: NODE_HEIGHT });
@@ -53,7 +68,7 @@ export function svgOf(drawing: PathDrawing): string {
       weight: edge.isOnPath ? 8 : 1,
     });
   }
-  dagre.layout(graph);
+  layout(graph);
   const { width = 0, height = 0 } = graph.graph();
   const note = noteOf(drawing);
   const whole = Math.max(width, widthOf(title, FONT) * 1.1, widthOf(note, LABEL_FONT)) + 2 * MARGIN;

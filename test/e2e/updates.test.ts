@@ -1,0 +1,196 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { projectPath } from '../../scripts/lib/project-root.ts';
+import { startUpdateService, type UpdateServer } from '../support/update-service.ts';
+import { temporaryFolder, User } from '../support/user.ts';
+
+const FILE = projectPath('fixtures/graphs/amd64-stable-4.13.json');
+
+interface PathJson {
+  channel?: string;
+  path: string[];
+  risks: { from: string; to: string; name: string; evaluable: boolean; accepted: boolean }[];
+  controlPlaneOnly: string[];
+  alternatives: { path: string[]; risks: string[] }[];
+}
+
+describe('the update graph', () => {
+  let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
+  let user: User;
+  let service: UpdateServer;
+  let url: string;
+
+  beforeAll(async () => {
+    temporary = await temporaryFolder('updates');
+    user = await User.new(temporary.path);
+    service = await startUpdateService({
+      'stable-4.13 amd64': await readFile(FILE, 'utf8'),
+      'fast-4.8 amd64': await readFile(
+        projectPath('fixtures/graphs/amd64-stable-4.9.json'),
+        'utf8',
+      ),
+    });
+    ({ url } = service);
+  });
+  afterAll(async () => {
+    await service.stop();
+    await temporary.remove();
+  });
+
+  const path = async (...args: readonly string[]) => user.bundle(['path', ...args]);
+
+  it('is asked for the channel and the architecture, in the one media type that services take', async () => {
+    service.asked.splice(0);
+    const found = (await user.json([
+      'path',
+      ...['4.12.20', '4.13.43', '--graph-url', url],
+    ])) as PathJson;
+    expect(service.asked).toEqual([
+      { url: '/graph?channel=stable-4.13&arch=amd64', accept: 'application/json' },
+    ]);
+    expect(found).toMatchObject({ channel: 'stable-4.13', risks: [], controlPlaneOnly: [] });
+    expect(found.path[0]).toBe('4.12.20');
+    expect(found.path.at(-1)).toBe('4.13.43');
+  });
+
+  it('is asked again where the service is busy', async () => {
+    service.failures.push({ status: 503, body: '' });
+    expect(await path('4.12.20', '4.13.43', '--graph-url', url)).toMatchObject({ status: 0 });
+  });
+
+  it('tells the risks of a path, and which a disconnected cluster cannot judge', async () => {
+    const found = (await user.json([
+      'path',
+      ...['4.12.20', '4.13.36', '--graph', FILE, '--accept-risk', 'CephCapDropPanic'],
+    ])) as PathJson;
+    expect(found.path).toEqual(['4.12.20', '4.13.36']);
+    const told = found.risks.map(({ name, evaluable, accepted }) => [name, evaluable, accepted]);
+    expect(told).toEqual([
+      ['AcceleratedNetworkingRace', false, false],
+      ['CephCapDropPanic', false, true],
+      ['HighNodeStatusReportFrequency', true, false],
+    ]);
+    const { stdout } = await path('4.12.20', '4.13.36', '--graph', FILE);
+    expect(stdout).toMatch(/^4\.12\.20 to 4\.13\.36 for x86_64: 1 update, 3 risks\n/);
+    expect(stdout).toContain('bundle pack 4.13.36 --arch x86_64 -o FOLDER');
+    expect(stdout).toContain('https://issues.redhat.com/browse/COS-2781');
+    expect(stdout).toContain('--include-not-recommended');
+  });
+
+  it.each([
+    ['svg', /^<svg [\s\S]*4\.13\.36[\s\S]*<\/svg>\n$/],
+    ['dot', /^digraph updates \{[\s\S]*"4\.12\.20" -> "4\.13\.36" \[penwidth=3[\s\S]*\}\n$/],
+    ['mermaid', /^flowchart TB\n[\s\S]*\["4\.13\.36"\]/],
+  ])('draws a path as %s', async (format, pattern) => {
+    const { status, stdout } = await path(
+      ...['4.12.20', '4.13.36', '--graph', FILE, '--output', format],
+    );
+    expect(status).toBe(0);
+    expect(stdout).toMatch(pattern);
+  });
+
+  it('lists the releases of a channel, with the risks of getting there', async () => {
+    const args = ['releases', '--channel', 'stable-4.13', '--graph-url', url];
+    const { releases } = (await user.json(args)) as {
+      releases: { version: string; risks: { name: string; from: string[] }[] }[];
+    };
+    expect(releases).toHaveLength(98);
+    expect(releases.find(({ version }) => version === '4.13.41')!.risks).toMatchObject([
+      { name: 'CephCapDropPanic', from: expect.arrayContaining(['4.13.0']) as string[] },
+    ]);
+    const { stdout } = await user.bundle(args);
+    expect(stdout).toMatch(/^98 releases in stable-4\.13 for x86_64\n/);
+    expect(stdout).toMatch(/4\.13\.41 +RHSA-2024:2047 +CephCapDropPanic\n/);
+  });
+
+  it.each([
+    {
+      what: 'a release that another channel has',
+      args: ['4.8.2', '4.9.33', '--channel', 'stable-4.13'],
+      status: 23,
+      says: /has no release 4\.8\.2[\s\S]*channels have it: .*stable-4\.9/,
+    },
+    {
+      what: 'a release that nobody has',
+      args: ['4.12.20', '4.13.999'],
+      status: 23,
+      says: /4\.13\.43[\s\S]*--channel/,
+    },
+    {
+      what: 'a channel that nobody has',
+      args: ['4.12.20', '4.13.36', '--channel', 'stable-9.9'],
+      status: 23,
+      says: /stable-9\.9[\s\S]*called like/,
+    },
+    {
+      what: 'the way back',
+      args: ['4.13.36', '4.12.20', '--channel', 'stable-4.13'],
+      status: 23,
+      says: /never leads to an older release/,
+    },
+    {
+      what: 'a release that nothing leads to',
+      args: ['4.13.42', '4.13.43', '--channel', 'stable-4.13', '--accept-risk', 'Moon'],
+      status: 2,
+      says: /--accept-risk Moon[\s\S]*CephCapDropPanic/,
+    },
+    {
+      what: 'an architecture that is none',
+      args: ['4.13.42', '4.13.43', '--arch', 'vax'],
+      status: 2,
+      says: /vax/,
+    },
+  ])('refuses $what', async ({ args, status, says }) => {
+    const ended = await path(...args, '--graph-url', url);
+    expect(ended.stderr).toMatch(says);
+    expect(ended).toMatchObject({ status, stdout: '' });
+  });
+
+  it('that nobody serves ends with 25, and the way out', async () => {
+    const nobody = 'http://updates.invalid/graph';
+    const ended = await path('4.12.20', '4.13.36', '--graph-url', nobody);
+    expect(ended).toMatchObject({ status: 25, stdout: '' });
+    expect(ended.stderr).toContain('--graph');
+    expect(await path('4.12.20', '4.13.36', '--graph-url', 'ftp://x')).toMatchObject({ status: 2 });
+  });
+
+  it.each([
+    [404, '', 25],
+    [406, '{"kind":"invalid_content_type"}', 25],
+    [200, '<html>log in</html>', 20],
+    [200, '{"nodes":[{"version":"1","payload":"x"},{"version":"1","payload":"y"}],"edges":[]}', 20],
+  ])('is refused where the service answers %d %j', async (status, body, expected) => {
+    service.failures.push({ status, body });
+    const ended = await path('4.12.20', '4.13.36', '--graph-url', url);
+    expect(ended).toMatchObject({ status: expected, stdout: '' });
+    expect(ended.stderr).toContain(service.host);
+  });
+
+  it('may come from a file of more than the channel that is asked for', async () => {
+    const file = join(temporary.path, 'some.json');
+    const releases = { 'io.openshift.upgrades.graph.release.channels': 'stable-4.13' };
+    const nodes = ['4.13.1', '4.13.2', '4.13.3'].map((version, index) => ({
+      ...{ version, payload: `r@sha256:${String(index).repeat(64)}` },
+      metadata:
+        index < 2
+          ? releases
+          : { ...releases, 'io.openshift.upgrades.graph.release.channels': 'fast-4.13' },
+    }));
+    await writeFile(
+      file,
+      JSON.stringify({
+        nodes,
+        edges: [
+          [0, 1],
+          [1, 2],
+        ],
+      }),
+    );
+    const args = ['4.13.1', '4.13.3', '--graph', file];
+    expect(await path(...args)).toMatchObject({ status: 0 });
+    expect(await path(...args, '--channel', 'stable-4.13')).toMatchObject({ status: 23 });
+  });
+});

@@ -1,0 +1,42 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+const EMPTY = JSON.stringify({ version: 1, nodes: [], edges: [], conditionalEdges: [] });
+
+/** An update service on this machine. */
+export interface UpdateServer {
+  readonly url: string;
+  readonly host: string;
+  /** What it was asked, in order. */
+  readonly asked: { readonly url: string; readonly accept: string | undefined }[];
+  /** Answers that it gives instead of the next graphs. */
+  readonly failures: { readonly status: number; readonly body: string }[];
+  stop(): Promise<void>;
+}
+
+/** @param graphs answers by channel and architecture: `stable-4.17 amd64`. */
+export async function startUpdateService(
+  graphs: Readonly<Record<string, string>>,
+): Promise<UpdateServer> {
+  const asked: UpdateServer['asked'] = [];
+  const failures: UpdateServer['failures'] = [];
+  const server = createServer((request, response) => {
+    const { searchParams } = new URL(request.url!, 'http://service');
+    asked.push({ url: request.url!, accept: request.headers.accept });
+    const failure = failures.shift();
+    const key = `${searchParams.get('channel')!} ${searchParams.get('arch')!}`;
+    response.statusCode = failure?.status ?? 200;
+    response.end(failure?.body ?? graphs[key] ?? EMPTY);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    ...{ url: `http://${host}/graph`, host, asked, failures },
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+      }),
+  };
+}
