@@ -137,6 +137,16 @@ export type Notice =
   | { readonly code: 'auth-file-not-read'; readonly path: string; readonly cause: string }
   /** An auth file cannot be replaced where it is, so it was written to. */
   | { readonly code: 'auth-file-in-place'; readonly path: string }
+  /**
+   * A registry redirects to a storage that cannot be asked from here: what it redirects for counts
+   * as there, unchecked.
+   */
+  | {
+      readonly code: 'storage-not-asked';
+      readonly registry: string;
+      readonly storage: string;
+      readonly cause: string;
+    }
   /** Something that cannot be had is left out of a copy that may leave things out. */
   | { readonly code: 'left-out'; readonly cause: string }
   /** So many requests have failed that the run retries no more. */

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
 import { forEachLimited, Pace } from '../../src/core/concurrency.ts';
 import { anonymous } from '../../src/core/credentials.ts';
-import { digestOf } from '../../src/core/digest.ts';
+import { type Digest, digestOf } from '../../src/core/digest.ts';
 import { OCI_LAYER_GZIP } from '../../src/core/media-types.ts';
 import { RegistryClient } from '../../src/stores/registry/client.ts';
 import { type Fault, startFaultProxy } from '../support/fault-proxy.ts';
@@ -30,20 +30,28 @@ describe('the width of small requests', () => {
 
   /** Asks for many blobs, small requests all, through a proxy that refuses some. */
   async function askForMany(takes: number, fault: Fault): Promise<Run> {
+    const contents = new Map<string, Buffer>(
+      Array.from({ length: ITEMS }, (_, index) => Buffer.from(`blob ${index}`)).map((content) => [
+        digestOf(content),
+        content,
+      ]),
+    );
     const [small, large] = [new Pace(32, 8), new Pace(8)];
-    const held: ServerResponse[] = [];
+    const held: { response: ServerResponse; content: Buffer }[] = [];
     const widths: number[] = [];
-    let [inRound, refused, done] = [0, 0, 0];
+    let [refused, done] = [0, 0];
+    /** One that is refused and asks again in the same round makes it no wider. */
+    const inRound = new Set<string>();
 
     const registry = createServer(({ url = '' }, response) => {
-      if (isBlob(url)) held.push(response);
-      else response.end();
+      if (!isBlob(url)) response.end();
+      else held.push({ response, content: contents.get(url.split('/').at(-1)!)! });
     });
     const address = await listenOnLoopback(registry);
     const proxy = await startFaultProxy(`http://${address}`, ({ url }) => {
       if (!isBlob(url)) return undefined;
-      inRound += 1;
-      if (inRound <= takes) return undefined;
+      inRound.add(url);
+      if (inRound.size <= takes) return undefined;
       refused += 1;
       return fault;
     });
@@ -60,18 +68,18 @@ describe('the width of small requests', () => {
     const answering = (async (): Promise<void> => {
       while (!over.signal.aborted) {
         await turn();
-        if (inRound < Math.min(small.now, ITEMS - done)) continue;
-        if (held.length < Math.min(inRound, takes)) continue; // some are on their way
-        widths.push(inRound);
-        inRound = 0;
+        if (inRound.size < Math.min(small.now, ITEMS - done)) continue;
+        if (held.length < Math.min(inRound.size, takes)) continue; // some are on their way
+        widths.push(inRound.size);
+        inRound.clear();
         done += held.length;
-        for (const response of held.splice(0)) response.end();
+        for (const { response, content } of held.splice(0)) response.end(content);
       }
     })();
-    const items = Array.from({ length: ITEMS }, (_, index) => ({
+    const items = [...contents].map(([digest, content]) => ({
       mediaType: OCI_LAYER_GZIP,
-      digest: digestOf(Buffer.from(`blob ${index}`)),
-      size: 1,
+      digest: digest as Digest,
+      size: content.length,
     }));
     let asked = 0;
     try {

@@ -12,6 +12,8 @@ export const USER = { username: 'packer', password: 'correct horse' } as const;
 const HTPASSWD = `${USER.username}:$2b$05$9kaejoJOhRblUJYdZiq3.ONCfvjrN6PVnX8Jq2kb7Pxh54.SzcPh2\n`;
 
 export interface RegistryOptions {
+  /** Remember the sizes of blobs in memory, as the registry's own image does. */
+  readonly caches?: boolean;
   /** Let in {@link USER} only. */
   readonly htpasswd?: boolean;
   /**
@@ -60,13 +62,14 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Test
   }
 }
 
-function configuration(root: string, { htpasswd, tls, token }: RegistryOptions): object {
+function configuration(root: string, { caches = false, htpasswd, tls, token }: RegistryOptions): object {
   return {
     version: 0.1,
     log: { level: 'info', accesslog: { disabled: true } },
     storage: {
       filesystem: { rootdirectory: join(root, 'storage') },
       delete: { enabled: true },
+      ...(caches && { cache: { blobdescriptor: 'inmemory' } }),
       maintenance: { uploadpurging: { enabled: false } },
     },
     http: {

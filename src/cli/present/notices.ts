@@ -69,6 +69,11 @@ export function noticeText(notice: Notice): string {
         `${notice.path} is mounted by itself and cannot be replaced: it was written in place, ` +
         'so a power cut at that moment would have lost it'
       );
+    case 'storage-not-asked':
+      return (
+        `${notice.registry} keeps its content at ${notice.storage}, which cannot be asked from ` +
+        `here (${notice.cause}): content that ${notice.registry} says it has is not checked`
+      );
     case 'left-out':
       return `left out: ${notice.cause}`;
     case 'retry-budget-exhausted':

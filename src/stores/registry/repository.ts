@@ -16,11 +16,11 @@ import { oneLine } from '../../core/text.ts';
 import { readVerified } from '../../transfer/verified.ts';
 import { pathOf, type RepositoryAccess } from './auth/access.ts';
 import { download } from './blobs/download.ts';
+import { isHeld } from './blobs/held.ts';
 import { ManifestCache } from './manifests/manifest-cache.ts';
 import { listTags } from './manifests/tag-list.ts';
 import { getManifest, manifestPath, putManifest } from './manifests/manifests.ts';
 import { Referrers } from './manifests/referrers.ts';
-import { discard } from './http/transport.ts';
 import { uploadBlob } from './blobs/upload.ts';
 import { mountBlob } from './blobs/upload-session.ts';
 
@@ -94,19 +94,13 @@ export class RegistryRepository implements Store {
   }
 
   async exists(descriptor: Descriptor, { signal }: StoreOptions = {}): Promise<boolean> {
-    const action = `ask ${this.name} for ${descriptor.digest}`;
-    const response = await this.#access.send({
-      method: 'HEAD',
-      to: this.#pathTo(descriptor),
-      action,
-      access: 'pull',
-      headers: { accept: acceptFor(descriptor) },
+    return isHeld(this.#access, {
+      descriptor,
+      path: this.#pathTo(descriptor),
+      accept: acceptFor(descriptor),
+      action: `ask ${this.name} for ${descriptor.digest}`,
       signal,
     });
-    await discard(response);
-    if (response.status === 404) return false;
-    if (response.status !== 200) throw await this.#access.failure(response, action);
-    return true;
   }
 
   /**
@@ -206,12 +200,14 @@ export class RegistryRepository implements Store {
       return false;
     if (isManifestType(descriptor.mediaType)) return false;
     try {
-      return await mountBlob(this.#access, {
+      const isMounted = await mountBlob(this.#access, {
         digest: descriptor.digest,
         from: pathOf(from.#repository),
         action: `mount ${descriptor.digest} into ${this.name}`,
         signal,
       });
+      // A registry may mount from its cache what its storage does not hold any more.
+      return isMounted && (await this.exists(descriptor, { ...(signal && { signal }) }));
     } catch (error) {
       if (hasCode(error, 'NOT_ALLOWED')) return false; // a token server refused the pair of scopes
       throw error;

@@ -5,8 +5,10 @@ import { oneLine } from '../../../core/text.ts';
 import { answerError } from '../http/answers.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { Contact, RegistryHost } from '../host/host.ts';
+import type { Storages } from '../host/storages.ts';
 import type { UploadLimits } from '../host/upload-limits.ts';
 import {
+  abandon,
   discard,
   headerOf,
   type HttpRequest,
@@ -34,6 +36,10 @@ export interface AccessRequest {
    */
   readonly body?: Uint8Array | ByteStream;
   readonly answerWithin?: number;
+  /** A redirect to another host is the answer; it is not followed. */
+  readonly staysHere?: boolean;
+  /** How often it is sent at most, instead of as often as others. */
+  readonly attempts?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -73,6 +79,11 @@ export class RepositoryAccess {
     return this.#host.limits;
   }
 
+  /** Where the registry keeps its content, as far as that cannot be asked from here. */
+  get storages(): Storages {
+    return this.#host.storages;
+  }
+
   /**
    * The answer, after at most one renewal of the authorization and ten redirects (of GET and HEAD),
    * whatever its status.
@@ -87,17 +98,36 @@ export class RepositoryAccess {
         url.origin === origin.origin
           ? await this.#sendAuthorized(request, url)
           : await this.#sendBare(request, url);
-      const location = redirectOf(request, response);
-      if (location === undefined) return response;
+      const next = this.#redirectOf(request, response);
+      if (next === undefined) return response;
+      if (request.staysHere === true && next.origin !== origin.origin) return response;
       await discard(response);
       if (redirects === MAX_REDIRECTS)
         throw this.#misled(`more than ${MAX_REDIRECTS} redirects`, request);
-      if (!URL.canParse(location, url.href))
-        throw this.#misled(`a redirect to ${shown(location)}, which is no address`, request);
-      const next = new URL(location, url);
-      this.#refuseDowngrade(url, next, request);
       url = next;
     }
+  }
+
+  /** Where an answer leads that was not followed; `undefined` where it is no redirect. */
+  redirectOut(response: HttpResponse, action: string): URL | undefined {
+    return this.#redirectOf({ method: 'GET', action }, response);
+  }
+
+  /** @throws BundleError for a redirect that must not be followed, or cannot be. */
+  #redirectOf(
+    request: Pick<AccessRequest, 'method' | 'action'>,
+    response: HttpResponse,
+  ): URL | undefined {
+    const location = locationOf(request, response);
+    if (location === undefined) return undefined;
+    const { url } = response;
+    if (!URL.canParse(location, url.href)) {
+      abandon(response);
+      throw this.#misled(`a redirect to ${shown(location)}, which is no address`, request);
+    }
+    const next = new URL(location, url);
+    this.#refuseDowngrade(url, next, request);
+    return next;
   }
 
   /** The answer as an error that names repository and credentials. Takes its body. */
@@ -160,7 +190,9 @@ export class RepositoryAccess {
       signal,
       ...(answerWithin !== undefined && { answerWithin }),
     };
-    return isStream(body) ? this.transport.send(bare) : this.transport.sendRepeatedly(bare);
+    return isStream(body)
+      ? this.transport.send(bare)
+      : this.transport.sendRepeatedly(bare, request.attempts);
   }
 
   #scopes({ access, alsoPull }: AccessRequest): readonly string[] {
@@ -194,7 +226,7 @@ export class RepositoryAccess {
     );
   }
 
-  #misled(why: string, { action }: AccessRequest): BundleError {
+  #misled(why: string, { action }: Pick<AccessRequest, 'action'>): BundleError {
     return new BundleError(
       'REGISTRY',
       `cannot ${action}: ${this.name.registry} answered with ${why}`,
@@ -226,7 +258,10 @@ function shown(address: string): string {
   return oneLine(address.replace(/[?#].*$/s, ''));
 }
 
-function redirectOf({ method }: AccessRequest, response: HttpResponse): string | undefined {
+function locationOf(
+  { method }: Pick<AccessRequest, 'method'>,
+  response: HttpResponse,
+): string | undefined {
   const redirected =
     [301, 302, 303, 307, 308].includes(response.status) && (method === 'GET' || method === 'HEAD');
   return redirected ? headerOf(response, 'location') : undefined;

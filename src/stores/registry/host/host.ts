@@ -10,6 +10,7 @@ import {
 import { isLoopbackAddress } from '../http/proxy.ts';
 import { discard, type HttpResponse, type Peer, type Transport } from '../http/transport.ts';
 import { type Quirk, quirkOf } from './quirks.ts';
+import { Storages } from './storages.ts';
 import { UploadLimits } from './upload-limits.ts';
 
 /**
@@ -36,6 +37,7 @@ export class RegistryHost implements Peer {
   readonly name: string;
   readonly insecure: boolean;
   readonly limits = new UploadLimits();
+  readonly storages: Storages;
   readonly #address: string;
   readonly #transport: Transport;
   #contact: Promise<Contact> | undefined;
@@ -45,6 +47,9 @@ export class RegistryHost implements Peer {
     this.insecure = insecure;
     this.#address = DOCKER_HUB.has(name) ? 'registry-1.docker.io' : name;
     this.#transport = transport;
+    this.storages = new Storages((storage, cause) => {
+      transport.notice({ code: 'storage-not-asked', registry: name, storage, cause });
+    });
   }
 
   /**

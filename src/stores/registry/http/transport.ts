@@ -4,7 +4,7 @@ import type { Dispatcher } from 'undici';
 import { type ByteStream, readAll } from '../../../core/bytes.ts';
 import { anySignal, type Limit, Pace } from '../../../core/concurrency.ts';
 import { BundleError, isTemporary } from '../../../core/errors.ts';
-import type { Observe } from '../../../core/events.ts';
+import type { Notice, Observe } from '../../../core/events.ts';
 import { isRegistry } from '../../../core/reference.ts';
 import { Agents } from './agents.ts';
 import { isPassingStatus, retryAfter } from './backoff.ts';
@@ -231,6 +231,11 @@ export class Transport {
    */
   broke(error: unknown, begun: number): void {
     this.#went(isReset(error) ? 'pressed' : 'badly', begun);
+  }
+
+  /** Something that the user has to see. */
+  notice(notice: Notice): void {
+    this.#options.observe?.({ type: 'noticed', ...notice });
   }
 
   #went(how: 'well' | 'badly' | 'pressed', begun: number): void {
