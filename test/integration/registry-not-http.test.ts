@@ -5,9 +5,12 @@ import { readAll } from '../../src/core/bytes.ts';
 import { anonymous } from '../../src/core/credentials.ts';
 import { MAX_TAGS_BYTES } from '../../src/core/limits.ts';
 import { OCI_LAYER_GZIP } from '../../src/core/media-types.ts';
+import { proxyFromEnvironment } from '../../src/stores/registry/http/proxy.ts';
 import { RegistryClient } from '../../src/stores/registry/client.ts';
 import type { RegistryRepository } from '../../src/stores/registry/repository.ts';
 import { digestOf } from '../../src/core/digest.ts';
+
+const CHUNKED = 'Transfer-Encoding: chunked\r\n\r\n';
 
 /** What answers in place of a registry. */
 describe('a server that does not keep to HTTP', () => {
@@ -45,12 +48,64 @@ describe('a server that does not keep to HTTP', () => {
     ['a negative length', 'HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n'],
     ['a zero byte in a header', 'HTTP/1.1 200 OK\r\nX-A: \0\r\n\r\n'],
     ['a header without a colon', 'HTTP/1.1 200 OK\r\nnothing\r\n\r\n'],
-  ])('is said to be none: %s', async (_, answer) => {
-    const repository = await served((socket) => socket.write(answer));
+    ['a status of 000', 'HTTP/1.1 000 OK\r\nContent-Length: 0\r\n\r\n'],
+    ['headers without end', `HTTP/1.1 200 OK\r\nX-A: ${'a'.repeat(100_000)}`],
+    ['HTTP/2', '\0\0\x12\x04\0\0\0\0\0'],
+  ])('is said to be none, after three attempts: %s', async (_, answer) => {
+    let asked = 0;
+    const repository = await served((socket, request) => {
+      if (request.startsWith('GET ')) asked += 1; // a greeting in TLS comes first
+      socket.end(answer);
+    });
     await expect(repository.resolve('4.17.3')).rejects.toMatchObject({
       code: 'NETWORK',
       message: expect.stringContaining('its answer is not HTTP') as string,
     });
+    expect(asked).toBe(3);
+  });
+
+  it('is a failure of the network where it gives a length and chunks', async () => {
+    const answer = `HTTP/1.1 200 OK\r\nContent-Length: 5\r\n${CHUNKED}0\r\n\r\n`;
+    const repository = await served((socket) => socket.end(answer));
+    await expect(repository.resolve('4.17.3')).rejects.toMatchObject({ code: 'NETWORK' });
+  });
+
+  it('is asked again where a chunk is broken once', async () => {
+    let broken = 0;
+    const content = 'blob';
+    const repository = await served((socket, request) => {
+      if (request.startsWith('GET /v2/ '))
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+      else if (broken++ === 0) socket.end(`HTTP/1.1 200 OK\r\n${CHUNKED}2\r\nblXX`);
+      else socket.write(`HTTP/1.1 200 OK\r\n${CHUNKED}4\r\n${content}\r\n0\r\n\r\n`);
+    });
+    const blob = { mediaType: OCI_LAYER_GZIP, digest: digestOf(content), size: 4 };
+    expect((await readAll(repository.fetch(blob), 100, 'blob')).toString()).toBe(
+      Buffer.from(content).toString(),
+    );
+  });
+
+  it.each([
+    ['in place of the answer to CONNECT', ''],
+    ['after it', 'HTTP/1.1 200 OK\r\n\r\n'],
+  ])('is a failure of the network where a proxy writes it %s', async (_, first) => {
+    const server: Server = createServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.once('data', () => socket.end(`${first}220 mail.example.com ESMTP\r\n`));
+    });
+    const proxy = await listenOnLoopback(server);
+    const client = new RegistryClient({
+      credentials: anonymous,
+      ca: [],
+      backoffMs: 1,
+      proxy: proxyFromEnvironment({ HTTPS_PROXY: `http://${proxy}` }),
+    });
+    cleanUp.push(async () => {
+      await client.close();
+      await new Promise((resolve) => server.close(resolve));
+    });
+    const repository = client.repository({ registry: 'registry.invalid', repository: 'a/b' });
+    await expect(repository.resolve('4.17.3')).rejects.toMatchObject({ code: 'NETWORK' });
   });
 
   it('is said to be none where it begins as one and goes on otherwise', async () => {

@@ -1,6 +1,6 @@
 import type { ByteStream } from '../../../core/bytes.ts';
 import { BundleError, isTemporary } from '../../../core/errors.ts';
-import { networkError } from '../http/faults.ts';
+import { attemptsAt, networkError } from '../http/faults.ts';
 import { abandon, headerOf, type HttpResponse, type Transport } from '../http/transport.ts';
 
 /** A transfer has got further if it moved this many bytes. */
@@ -50,6 +50,7 @@ export async function* download({
     const begun = performance.now();
     const response = await open(rangeHeader(position, part.end));
     let cause: string;
+    let most: number | undefined;
     try {
       for await (const chunk of bodyFrom(response, position, part, action)) {
         position += chunk.length;
@@ -69,13 +70,14 @@ export async function* download({
       if (position >= end) return;
       transport.broke(error, begun);
       cause = error.message;
+      most = attemptsAt(error);
     } finally {
       // A consumer that stops early leaves a body that would hold its connection.
       abandon(response);
     }
     if (position - lastBreak >= PROGRESS) patience.restore();
     lastBreak = position;
-    if (!(await patience.again({ what: `${action}, from byte ${position}`, cause, signal })))
+    if (!(await patience.again({ what: `${action}, from byte ${position}`, cause, most, signal })))
       throw broken(action, cause);
   }
 }

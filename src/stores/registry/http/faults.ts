@@ -4,21 +4,44 @@ import { oneLine } from '../../../core/text.ts';
 
 /** Failures of a connection that may pass: another attempt is worth it. */
 const PASSING = new Set([
+  'EADDRNOTAVAIL',
   'EAI_AGAIN',
   'ECONNABORTED',
   'ECONNREFUSED',
   'ECONNRESET',
+  'EHOSTDOWN',
   'EHOSTUNREACH',
   'ENETDOWN',
+  'ENETRESET',
   'ENETUNREACH',
+  'ENOBUFS',
+  'ENOTCONN',
   'EPIPE',
+  'ERR_SOCKET_CLOSED',
+  'ERR_SSL_BAD_RECORD_TYPE',
+  'ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC',
+  'ERR_SSL_UNEXPECTED_EOF_WHILE_READING',
+  'ERR_STREAM_DESTROYED',
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'ERR_TLS_HANDSHAKE_TIMEOUT',
+  'ESHUTDOWN',
   'ETIMEDOUT',
   'UND_ERR_BODY_TIMEOUT',
   'UND_ERR_CONNECT_TIMEOUT',
   'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_INFO',
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
   'UND_ERR_SOCKET',
 ]);
+
+/**
+ * How undici says that an answer is no HTTP, beside the errors of its parser: it has no error for
+ * each case, and stumbles over some (a status of 000).
+ */
+const NOT_HTTP = new Set(['ERR_ASSERTION', 'UND_ERR_HEADERS_OVERFLOW']);
+
+/** What is no HTTP is another server more often than a disturbance on the way. */
+const NOT_HTTP_ATTEMPTS = 3;
 
 const NOT_TLS = new Set([
   'ERR_SSL_WRONG_VERSION_NUMBER',
@@ -122,8 +145,8 @@ export function networkError(cause: unknown, url: URL): unknown {
   const refused = /^Proxy response \(([0-9]+)\)/.exec(cause.message)?.[1];
   if (refused !== undefined) return proxyRefused(url, refused, cause);
   if (cause.name === 'AbortError') return cause;
-  if (cause.name === 'HTTPParserError') return notHttp(cause, url);
   const code = systemCode(cause);
+  if (isNotHttp(cause)) return notHttp(cause, url);
   if (code === undefined || OURS.test(code)) return cause;
   return new BundleError('NETWORK', `${url.host}: ${oneLine(reason(cause, code, url.hostname))}`, {
     cause,
@@ -132,12 +155,26 @@ export function networkError(cause: unknown, url: URL): unknown {
   });
 }
 
-/** undici's parser could make nothing of an answer: it does not have a code for every case. */
+/** undici's parser does not have a code for every case. */
+function isNotHttp(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    (error.name === 'HTTPParserError' || NOT_HTTP.has(systemCode(error) ?? ''))
+  );
+}
+
+/** Nothing could be made of an answer. */
 function notHttp(cause: Error, { host }: URL): BundleError {
   return new BundleError('NETWORK', `${host}: its answer is not HTTP: ${oneLine(cause.message)}`, {
     cause,
     hint: `Check the host and the port: something else than a registry answers at ${host}.`,
+    temporary: true,
   });
+}
+
+/** How often a request is sent in all that fails so, where that is less often than others. */
+export function attemptsAt(error: BundleError): number | undefined {
+  return isNotHttp(error.cause) ? NOT_HTTP_ATTEMPTS : undefined;
 }
 
 /** A server that only ever says that its answer will come. */
@@ -178,6 +215,7 @@ function reason(cause: Error, code: string, host: string): string {
     ECONNREFUSED: 'connection refused',
     ECONNRESET: 'connection broken by the other end',
     ENOTFOUND: 'no such host',
+    EMFILE: 'this process has too many files and connections open',
     EAI_AGAIN: 'the host name cannot be resolved at present',
     UND_ERR_SOCKET: 'connection closed by the other end',
     UND_ERR_CONNECT_TIMEOUT: 'no connection within 30 s',
@@ -240,6 +278,8 @@ function hintFor(code: string, host: string): string {
   if (CERTIFICATE.test(code))
     return `Look at the certificate: openssl s_client -connect ${withPort(host)} -showcerts.`;
   if (NOT_TLS.has(code)) return plainHint(host);
+  if (code === 'EMFILE')
+    return 'Raise the limit of open files (ulimit -n), or lower --concurrency.';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
     return 'Check the name and the name servers of this host.';
   return `Check that ${host} can be reached from here.`;

@@ -71,6 +71,8 @@ export interface Setback {
   readonly error?: BundleError | undefined;
   /** Milliseconds that the server asks for. */
   readonly askedMs?: number | undefined;
+  /** Attempts in all, where such a failure is worth fewer than others. */
+  readonly most?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -100,13 +102,15 @@ export class Patience {
     cause,
     error,
     askedMs,
+    most = Number.POSITIVE_INFINITY,
     signal = this.#options.signal,
   }: Setback): Promise<boolean> {
     const { attempts = ATTEMPTS, budget, backoffMs, observe } = this.#options;
     this.#attempts += 1;
     this.#deadline ??= performance.now() + LONGEST_MS;
     const delayMs = askedMs ?? backoff(this.#attempts, backoffMs);
-    if (this.#attempts >= attempts || performance.now() + delayMs > this.#deadline) return false;
+    if (this.#attempts >= Math.min(attempts, most) || performance.now() + delayMs > this.#deadline)
+      return false;
     if (!budget.spend()) {
       budget.tell(observe);
       throw usedUp(what, cause, error);

@@ -8,7 +8,7 @@ import type { Notice, Observe } from '../../../core/events.ts';
 import { isRegistry } from '../../../core/reference.ts';
 import { Agents } from './agents.ts';
 import { isPassingStatus, retryAfter } from './backoff.ts';
-import { isReset, networkError, neverAnswers, stalled } from './faults.ts';
+import { attemptsAt, isReset, networkError, neverAnswers, stalled } from './faults.ts';
 import type { CertificateFolders } from './host-certificates.ts';
 import { Patience, RetryBudget } from './patience.ts';
 import { portOf, type ProxySettings } from './proxy.ts';
@@ -213,8 +213,9 @@ export class Transport {
           return response;
         await discard(response);
       } catch (error) {
-        if (!isTemporary(error) || !(await patience.again({ ...setback, cause: error.message })))
-          throw error;
+        if (!isTemporary(error)) throw error;
+        const failed = { ...setback, cause: error.message, most: attemptsAt(error) };
+        if (!(await patience.again(failed))) throw error;
       }
     }
   }

@@ -1,4 +1,5 @@
 import { isTemporary } from '../../../core/errors.ts';
+import { attemptsAt } from './faults.ts';
 import { type HttpResponse, readBody, type Transport } from './transport.ts';
 
 export interface WholeOptions {
@@ -29,8 +30,13 @@ export async function readWhole(
     } catch (error) {
       if (!isTemporary(error)) throw error;
       transport.broke(error, begun);
-      if (!(await patience.again({ what: `read ${what}`, cause: error.message, signal })))
-        throw error;
+      const setback = {
+        what: `read ${what}`,
+        cause: error.message,
+        most: attemptsAt(error),
+        signal,
+      };
+      if (!(await patience.again(setback))) throw error;
     }
   }
 }
