@@ -54,6 +54,8 @@ export type TransferEvent =
       readonly attempt: number;
       readonly delayMs: number;
     }
+  /** Nothing has come from the other end for so long; a transfer or a request is waiting for it. */
+  | { readonly type: 'waiting'; readonly what: string; readonly silentMs: number }
   /** A mirror does not have it, or failed: the next place is asked. */
   | {
       readonly type: 'passed-over';

@@ -28,6 +28,8 @@ export interface ConnectionOptions {
   /** Another `certs.d` folder, or one whose files are for all registries. */
   readonly certificateFolder?: string | undefined;
   readonly insecureRegistries: readonly string[];
+  /** How long the answer to a small request may take, in milliseconds; two minutes unless told. */
+  readonly answerMs?: number | undefined;
 }
 
 export interface NetworkOptions extends ConnectionOptions {
@@ -172,6 +174,7 @@ export async function transportOptions(
       ],
     }),
     insecure: options.insecureRegistries,
+    answerMs: options.answerMs,
     proxy: proxyFromEnvironment(env),
     userAgent: `bundle/${VERSION}`,
     limits: [concurrency, lookups],

@@ -6,6 +6,9 @@ import type { Context } from '../core/context.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
 import { namingAll } from '../delivering/target-refusal.ts';
 
+/** Somebody waits for the report: a registry that takes longer than this is not usable. */
+const ANSWER_MS = 30_000;
+
 export interface CheckRegistryRequest {
   readonly destinations: Destinations;
   /**
@@ -63,7 +66,8 @@ export async function checkRegistry(
   request: CheckRegistryRequest,
   context: Context,
 ): Promise<CheckRegistryReport> {
-  const { destinations, network: options, clusterAuthfile } = request;
+  const { destinations, clusterAuthfile } = request;
+  const options = { ...request.network, answerMs: ANSWER_MS };
   const { releaseImages, components } = destinations;
   const names =
     releaseImages.repository === components.repository

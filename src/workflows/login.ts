@@ -33,6 +33,21 @@ export interface LoginReport {
   readonly checked: boolean;
 }
 
+/**
+ * Meets the registry before anybody is asked for a password: what answers has to be a registry, and
+ * TLS has to be right.
+ * @throws BundleError USAGE, NETWORK, REGISTRY
+ */
+export async function meetRegistry(
+  place: string,
+  connection: ConnectionOptions,
+  context: Context,
+): Promise<void> {
+  await withClient(connection, context, async (client) => {
+    await client.meet(registryOf(parsePlace(place)));
+  });
+}
+
 /** Shows credentials to a registry, and keeps them where podman would if they are accepted. */
 export async function login(
   { username, password, authfile, connection, ...request }: LoginRequest,
@@ -40,7 +55,9 @@ export async function login(
 ): Promise<LoginReport> {
   const place = parsePlace(request.place);
   const credentials = new Credentials(username, password);
-  const checked = await check(place.split('/')[0]!, credentials, connection, context);
+  const checked = await withClient(connection, context, async (client) =>
+    check(client, registryOf(place), credentials),
+  );
   const { environment, signal, observe } = context;
   const options = { authfile, environment, signal, observe };
   await prepare(placesOf(options)[0]!.path);
@@ -69,16 +86,10 @@ export async function logout(
 }
 
 async function check(
+  client: RegistryClient,
   registry: string,
   credentials: Credentials,
-  connection: ConnectionOptions,
-  context: Context,
 ): Promise<boolean> {
-  const nobody = { lookup: async () => undefined, places: [] };
-  const client = new RegistryClient({
-    ...(await transportOptions(connection, context)),
-    credentials: nobody,
-  });
   try {
     return await client.tryCredentials(registry, credentials);
   } catch (error) {
@@ -88,6 +99,19 @@ async function check(
         'Check user name and password; nothing was stored. ' +
         'Some registries want a token or a robot account instead of the password.',
     });
+  }
+}
+
+async function withClient<T>(
+  connection: ConnectionOptions,
+  context: Context,
+  work: (client: RegistryClient) => Promise<T>,
+): Promise<T> {
+  const nobody = { lookup: async () => undefined, places: [] };
+  const transport = await transportOptions(connection, context);
+  const client = new RegistryClient({ ...transport, credentials: nobody });
+  try {
+    return await work(client);
   } finally {
     await client.close();
   }
@@ -101,6 +125,10 @@ async function prepare(file: string): Promise<void> {
     if (!hasCode(error, 'DISK')) throw error;
     throw error.withHint('Name an auth file in a folder that you may write to: --authfile FILE.');
   }
+}
+
+function registryOf(place: string): string {
+  return place.split('/')[0]!;
 }
 
 /** As it stands in an auth file; people write `https://` and `docker://` before it. */

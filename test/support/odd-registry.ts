@@ -107,7 +107,7 @@ export function digestOfBytes(bytes: Uint8Array): string {
 
 /** An answer with content, or the part of it that a Range header asks for. */
 export function contentAnswer(bytes: Buffer, { headers, method }: OddRequest): OddAnswer {
-  const range = /^bytes=([0-9]+)-([0-9]*)$/.exec(String(headers.range ?? ''));
+  const range = /^bytes=([0-9]+)-([0-9]*)$/.exec(headers.range ?? '');
   if (range === null || method === 'HEAD') return { status: 200, body: bytes };
   const start = Number(range[1]);
   if (start >= bytes.length) return { status: 416 };

@@ -62,7 +62,10 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Test
   }
 }
 
-function configuration(root: string, { caches = false, htpasswd, tls, token }: RegistryOptions): object {
+function configuration(
+  root: string,
+  { caches = false, htpasswd, tls, token }: RegistryOptions,
+): object {
   return {
     version: 0.1,
     log: { level: 'info', accesslog: { disabled: true } },

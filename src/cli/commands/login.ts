@@ -46,15 +46,17 @@ export const loginCommand: Command = {
   },
   async run(args, context, io) {
     const place = requiredText(args, 'REGISTRY');
-    const { username, password } = await credentials(args, io, place);
-    const { login } = await import('../../workflows/login.ts');
+    const { login, meetRegistry } = await import('../../workflows/login.ts');
+    const connection = connectionRequest(args);
+    const meet = async (): Promise<void> => meetRegistry(place, connection, context);
+    const { username, password } = await credentials(args, io, place, meet);
     const report = await login(
       {
         place,
         username,
         password,
         authfile: text(args, 'authfile'),
-        connection: connectionRequest(args),
+        connection,
       },
       context,
     );
@@ -112,10 +114,12 @@ export const logoutCommand: Command = {
   },
 };
 
+/** @param meet is awaited before somebody is asked for anything. */
 async function credentials(
   args: Arguments,
   io: Io,
   place: string,
+  meet: () => Promise<void>,
 ): Promise<{ username: string; password: string }> {
   const given = text(args, 'username');
   if (flag(args, 'password-stdin')) {
@@ -130,6 +134,7 @@ async function credentials(
       hint: 'Write --username USER --password-stdin < FILE.',
     });
   }
+  await meet();
   const username = given ?? (await ask(io, `user name at ${place}: `));
   return checked(username, await askHidden(io, `password of ${username}: `));
 }

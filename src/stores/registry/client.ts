@@ -2,10 +2,11 @@ import type { Credentials, CredentialSource } from '../../core/credentials.ts';
 import { formatRepository, type RepositoryName } from '../../core/reference.ts';
 import { RepositoryAccess } from './auth/access.ts';
 import { Authorizer } from './auth/authorizer.ts';
+import { challengesIn } from './host/greeting.ts';
 import { RegistryHost } from './host/host.ts';
 import { RepositoryProbe } from './probe.ts';
 import { RegistryRepository } from './repository.ts';
-import { discard, Transport, type TransportOptions } from './http/transport.ts';
+import { Transport, type TransportOptions } from './http/transport.ts';
 
 export interface RegistryClientOptions extends TransportOptions {
   readonly credentials: CredentialSource;
@@ -61,9 +62,18 @@ export class RegistryClient {
   }
 
   /**
+   * Meets a registry, without credentials.
+   * @throws BundleError NETWORK; REGISTRY for what is no registry.
+   */
+  async meet(registry: string): Promise<void> {
+    await this.#host(registry, false).contact();
+  }
+
+  /**
    * Shows credentials to a registry. `false` where it asked for none, so that nothing is known of
    * them.
-   * @throws BundleError NOT_ALLOWED where they are refused; NETWORK, REGISTRY.
+   * @throws BundleError NOT_ALLOWED where they are refused; NETWORK; REGISTRY, also for what is no
+   * registry.
    */
   async tryCredentials(registry: string, credentials: Credentials): Promise<boolean> {
     const access = this.#access(
@@ -73,9 +83,9 @@ export class RegistryClient {
     );
     const action = `log in to ${registry}`;
     const response = await access.send({ method: 'GET', to: '/v2/', action, access: 'login' });
-    if (response.status === 401 || response.status === 403)
+    if (response.status < 200 || response.status > 299)
       throw await access.failure(response, action);
-    await discard(response);
+    await challengesIn(response, registry);
     return (await this.#host(registry, false).contact()).challenges.length > 0;
   }
 

@@ -22,6 +22,8 @@ export function lineAbout(
       return at('warn', () => noticeText(event));
     case 'retried':
       return at(isLive ? 'debug' : 'warn', () => retryText(event));
+    case 'waiting':
+      return at(isLive ? 'debug' : 'warn', () => waitingText(event));
     case 'passed-over':
       return at(passedOverLevel(event), () => passedOverText(event));
     case 'finished':
@@ -35,6 +37,13 @@ export function lineAbout(
 function retryText({ what, cause, attempt, delayMs }: TransferEvent & { type: 'retried' }): string {
   const wait = delayMs > 0 ? ` in ${formatDuration(delayMs / 1000)}` : '';
   return `retry ${attempt}${wait}: ${what}: ${cause}`;
+}
+
+function waitingText({
+  what,
+  silentMs,
+}: TransferEvent & { readonly type: 'waiting' }): string {
+  return `nothing has come for ${formatDuration(silentMs / 1000)}: ${what}`;
 }
 
 /** That a mirror lacks something is normal; that it fails is worth a warning. */

@@ -51,10 +51,12 @@ export async function* download({
     const response = await open(rangeHeader(position, part.end));
     let cause: string;
     let most: number | undefined;
+    const watch = transport.watch(action);
     try {
       for await (const chunk of bodyFrom(response, position, part, action)) {
         position += chunk.length;
         yield chunk;
+        watch.moved(); // whoever reads it may have taken its time
       }
       // Content that ends twice at the same byte is that long, and whoever checks it says what that
       // means.
@@ -72,6 +74,7 @@ export async function* download({
       cause = error.message;
       most = attemptsAt(error);
     } finally {
+      watch.end();
       // A consumer that stops early leaves a body that would hold its connection.
       abandon(response);
     }

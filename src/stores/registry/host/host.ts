@@ -1,5 +1,7 @@
 import { lookup } from 'node:dns/promises';
-import { type Challenge, parseChallenges } from './challenge.ts';
+import { BundleError } from '../../../core/errors.ts';
+import type { Challenge } from './challenge.ts';
+import { challengesIn } from './greeting.ts';
 import {
   hungUp,
   isConnectionRefused,
@@ -8,7 +10,15 @@ import {
   plainRefused,
 } from '../http/faults.ts';
 import { isLoopbackAddress } from '../http/proxy.ts';
-import { discard, type HttpResponse, type Peer, type Transport } from '../http/transport.ts';
+import {
+  abandon,
+  discard,
+  headerOf,
+  type HttpResponse,
+  type Peer,
+  type Transport,
+  withoutQuery,
+} from '../http/transport.ts';
 import { type Quirk, quirkOf } from './quirks.ts';
 import { Storages } from './storages.ts';
 import { UploadLimits } from './upload-limits.ts';
@@ -18,6 +28,8 @@ import { UploadLimits } from './upload-limits.ts';
  * soon is better than sure.
  */
 const CONTACT_ATTEMPTS = 4;
+const REDIRECTS = [301, 302, 303, 307, 308];
+const MAX_REDIRECTS = 10;
 
 /** How a registry is spoken to, found out once. */
 export interface Contact {
@@ -75,7 +87,7 @@ export class RegistryHost implements Peer {
   async #connect(): Promise<Contact> {
     const secure = new URL(`https://${this.#address}`);
     try {
-      return contactOf(secure, await this.#ping(secure));
+      return await this.#contactAt(secure, await this.#ping(secure));
     } catch (error) {
       // Without a port, TLS and plain HTTP are two ports: nobody listening on one says nothing of
       // the other.
@@ -90,8 +102,11 @@ export class RegistryHost implements Peer {
         throw isHandshakeBroken(failure) && !isNotTls(error) ? this.#explained(error) : failure;
       });
       // How a port with TLS answers to plain HTTP: it was the TLS that failed.
-      if (response.status === 400) throw this.#explained(error);
-      return contactOf(plain, response);
+      if (response.status === 400) {
+        await discard(response);
+        throw this.#explained(error);
+      }
+      return await this.#contactAt(plain, response);
     }
   }
 
@@ -101,19 +116,52 @@ export class RegistryHost implements Peer {
     return isHandshakeBroken(error) ? hungUp(this.name, error) : error;
   }
 
+  /** The answer to a greeting, redirects followed. */
   async #ping(origin: URL): Promise<HttpResponse> {
-    const response = await this.#transport.sendRepeatedly(
-      { method: 'GET', url: new URL('/v2/', origin), registry: this },
-      CONTACT_ATTEMPTS,
-    );
-    await discard(response);
-    return response;
+    let url = new URL('/v2/', origin);
+    for (let redirects = 0; ; redirects++) {
+      const response = await this.#transport.sendRepeatedly(
+        {
+          method: 'GET',
+          url,
+          registry: this,
+          answerWithin: this.#transport.contactMs,
+        },
+        CONTACT_ATTEMPTS,
+      );
+      const location = REDIRECTS.includes(response.status)
+        ? headerOf(response, 'location')
+        : undefined;
+      if (location === undefined || !URL.canParse(location, url.href)) return response;
+      const next = new URL(location, url);
+      abandon(response);
+      if (redirects === MAX_REDIRECTS) throw this.#misled(`redirects ${redirects} times`);
+      if (!this.#mayFollow(url, next))
+        throw this.#misled(`redirects to ${withoutQuery(next)}, which is not protected by TLS`);
+      url = next;
+    }
   }
-}
 
-function contactOf(origin: URL, { status, headers }: HttpResponse): Contact {
-  const challenges = status === 401 ? parseChallenges(headers['www-authenticate']) : [];
-  return { origin, challenges, quirk: quirkOf({ headers, challenges }) };
+  #mayFollow(from: URL, to: URL): boolean {
+    if (to.protocol === 'https:') return true;
+    return (
+      to.protocol === 'http:' && (from.protocol === 'http:' || this.#transport.isInsecure(to, this))
+    );
+  }
+
+  #misled(why: string): BundleError {
+    return new BundleError('REGISTRY', `${this.name} is no container registry: it ${why}`, {
+      hint:
+        'Check the name and the port. If they are right, something on the way answers in its ' +
+        'place: a login page of the network, or a proxy.',
+    });
+  }
+
+  async #contactAt(origin: URL, response: HttpResponse): Promise<Contact> {
+    const { headers } = response;
+    const challenges = await challengesIn(response, this.name);
+    return { origin, challenges, quirk: quirkOf({ headers, challenges }) };
+  }
 }
 
 /**

@@ -119,7 +119,7 @@ async function explanation(
  * The first bytes of a body as text; the rest is dropped. A body that cannot be read gives an empty
  * text, so that the status is not lost.
  */
-async function readStart(response: HttpResponse, limit: number): Promise<string> {
+export async function readStart(response: HttpResponse, limit: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {

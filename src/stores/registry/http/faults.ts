@@ -42,6 +42,8 @@ const NOT_HTTP = new Set(['ERR_ASSERTION', 'UND_ERR_HEADERS_OVERFLOW']);
 
 /** What is no HTTP is another server more often than a disturbance on the way. */
 const NOT_HTTP_ATTEMPTS = 3;
+/** Each of them takes as long as an answer may: minutes. */
+const SILENT_ATTEMPTS = 3;
 
 const NOT_TLS = new Set([
   'ERR_SSL_WRONG_VERSION_NUMBER',
@@ -174,7 +176,8 @@ function notHttp(cause: Error, { host }: URL): BundleError {
 
 /** How often a request is sent in all that fails so, where that is less often than others. */
 export function attemptsAt(error: BundleError): number | undefined {
-  return isNotHttp(error.cause) ? NOT_HTTP_ATTEMPTS : undefined;
+  if (isNotHttp(error.cause)) return NOT_HTTP_ATTEMPTS;
+  return systemCode(error.cause) === 'UND_ERR_HEADERS_TIMEOUT' ? SILENT_ATTEMPTS : undefined;
 }
 
 /** A server that only ever says that its answer will come. */

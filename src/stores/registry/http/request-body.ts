@@ -3,6 +3,14 @@ import type { ByteStream } from '../../../core/bytes.ts';
 /** The chunk size that undici writes to a socket without TLS; with TLS it is 16 KiB. */
 const SOCKET_BUFFER_BYTES = 64 * 1024;
 
+/** Is told how a stream goes. */
+export interface Watcher {
+  /** A chunk was taken, or there is one to take. */
+  readonly moved: () => void;
+  /** A chunk was not taken for too long; waiting for the producer does not count. */
+  readonly stalled: () => void;
+}
+
 /**
  * A stream on its way into a socket, which keeps chunks that it could not write at once, while the
  * producer may use a chunk's memory again as soon as it is asked for the next one. A socket whose
@@ -13,17 +21,14 @@ const SOCKET_BUFFER_BYTES = 64 * 1024;
 export class RequestBody implements ByteStream {
   readonly #content: ByteStream;
   readonly #stalledMs: number;
-  readonly #stalled: () => void;
+  readonly #watcher: Watcher;
   #failure: { readonly error: unknown } | undefined;
 
-  /**
-   * @param stalled is called when a chunk has not been taken after `stalledMs`; waiting for the
-   * producer does not count.
-   */
-  constructor(content: ByteStream, stalledMs: number, stalled: () => void) {
+  /** @param stalledMs after how long a chunk should have been taken. */
+  constructor(content: ByteStream, stalledMs: number, watcher: Watcher) {
     this.#content = content;
     this.#stalledMs = stalledMs;
-    this.#stalled = stalled;
+    this.#watcher = watcher;
   }
 
   get failed(): boolean {
@@ -38,7 +43,8 @@ export class RequestBody implements ByteStream {
     let timer: NodeJS.Timeout | undefined;
     try {
       for await (const chunk of this.#content) {
-        timer = setTimeout(this.#stalled, this.#stalledMs);
+        this.#watcher.moved();
+        timer = setTimeout(this.#watcher.stalled, this.#stalledMs);
         yield chunk.length < SOCKET_BUFFER_BYTES ? new Uint8Array(chunk) : chunk;
         clearTimeout(timer);
       }

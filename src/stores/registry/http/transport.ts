@@ -13,6 +13,7 @@ import type { CertificateFolders } from './host-certificates.ts';
 import { Patience, RetryBudget } from './patience.ts';
 import { portOf, type ProxySettings } from './proxy.ts';
 import { RequestBody } from './request-body.ts';
+import { Watch } from './watch.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -32,6 +33,8 @@ const STALLED_MS = 90 * SECOND;
 /** Answers with a status of 1xx before the real one. */
 const MAX_ANNOUNCEMENTS = 100;
 const BACKOFF_MS = 500;
+/** A registry that says nothing for so long to a greeting is not there for us. */
+const CONTACT_MS = 20 * SECOND;
 /** Requests at a time of a client that was given no limit. */
 const CONCURRENCY = 8;
 /** How registries and the proxies before them say that they are asked too much at once. */
@@ -64,6 +67,12 @@ export interface TransportOptions {
   readonly signal?: AbortSignal | undefined;
   /** The first backoff in milliseconds; 500 unless told. */
   readonly backoffMs?: number | undefined;
+  /** How long the answer to a small request may take, in milliseconds; two minutes unless told. */
+  readonly answerMs?: number | undefined;
+  /** How long the answer to the greeting of a registry may take; 20 s unless told. */
+  readonly contactMs?: number | undefined;
+  /** After how long without a sign of the other end that is reported; 15 s unless told. */
+  readonly watchMs?: number | undefined;
   /** How long a transfer under way may move no byte, in milliseconds; 90 s unless told. */
   readonly stalledMs?: number | undefined;
 }
@@ -138,6 +147,17 @@ export class Transport {
     });
   }
 
+  /** How long the answer to a greeting may take, in milliseconds. */
+  get contactMs(): number {
+    return this.#options.contactMs ?? CONTACT_MS;
+  }
+
+  /** Reports when nothing moves for long; to be ended. */
+  watch(what: string): Watch {
+    const { observe, watchMs } = this.#options;
+    return new Watch({ observe, what, everyMs: watchMs });
+  }
+
   /**
    * One attempt. @throws BundleError NETWORK; what the body's stream throws; the reason of an
    * abort.
@@ -150,9 +170,15 @@ export class Transport {
     const source =
       body === undefined || body instanceof Uint8Array
         ? undefined
-        : new RequestBody(body, stalledMs, () => {
-            stall.abort(stalled(url, stalledMs));
+        : new RequestBody(body, stalledMs, {
+            moved: () => {
+              watch.moved();
+            },
+            stalled: () => {
+              stall.abort(stalled(url, stalledMs));
+            },
           });
+    const watch = this.watch(`${method} ${withoutQuery(url)}`);
     const begun = performance.now();
     let announcements = 0;
     try {
@@ -168,7 +194,7 @@ export class Transport {
         headers: { 'user-agent': this.#options.userAgent ?? 'bundle', ...headers },
         body:
           body === undefined ? null : source === undefined ? (body as Uint8Array) : asBody(source),
-        headersTimeout: request.answerWithin ?? ANSWER_MS,
+        headersTimeout: request.answerWithin ?? this.#options.answerMs ?? ANSWER_MS,
         // Each of them begins that time anew.
         onInfo: () => {
           announcements += 1;
@@ -190,6 +216,8 @@ export class Transport {
       const failure = networkError(error, url);
       this.#went(isReset(failure) ? 'pressed' : 'badly', begun);
       throw failure;
+    } finally {
+      watch.end();
     }
   }
 

@@ -11,10 +11,10 @@ const URL_ASKED = new URL('https://registry.example.com:5000/v2/');
 
 /**
  * What becomes of an error: `retried` and `once` are failures of the network (25), with and without
- * further attempts; `not HTTP` is retried twice. A mistake of ours stays as it is, and ends as a
+ * further attempts; `not HTTP` and `silent` are retried twice. A mistake of ours stays as it is, and ends as a
  * bug; so does an abort, whose reason is reported by whoever aborted.
  */
-type Fate = 'retried' | 'once' | 'not HTTP' | 'ours';
+type Fate = 'retried' | 'once' | 'not HTTP' | 'silent' | 'ours';
 
 const UNDICI: Readonly<Record<string, Fate>> = {
   AbortError: 'ours',
@@ -25,7 +25,7 @@ const UNDICI: Readonly<Record<string, Fate>> = {
   ConnectTimeoutError: 'retried',
   HTTPParserError: 'not HTTP',
   HeadersOverflowError: 'not HTTP',
-  HeadersTimeoutError: 'retried',
+  HeadersTimeoutError: 'silent',
   InformationalError: 'retried',
   InvalidArgumentError: 'ours',
   InvalidReturnValueError: 'once',
@@ -93,7 +93,7 @@ function fateOf(error: Error): Fate {
   const most = attemptsAt(made);
   if (most === undefined) return made.temporary ? 'retried' : 'once';
   expect({ most, temporary: made.temporary }).toEqual({ most: 3, temporary: true });
-  return 'not HTTP';
+  return made.message.includes('not HTTP') ? 'not HTTP' : 'silent';
 }
 
 describe('an error of the connection', () => {
