@@ -119,6 +119,8 @@ export type Notice =
   | { readonly code: 'damage-map-not-written'; readonly cause: string }
   /** The tags of the target could not be listed, so nobody knows whether it has newer things. */
   | { readonly code: 'newer-not-known'; readonly target: string; readonly cause: string }
+  /** The target may be written to, but its tags not read: nobody knows what they name now. */
+  | { readonly code: 'tags-not-known'; readonly targets: readonly string[]; readonly cause: string }
   /** The target holds newer things of a kind than what is delivered. */
   | {
       readonly code: 'newer-at-target';

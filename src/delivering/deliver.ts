@@ -26,6 +26,7 @@ import {
   type ResourcesReport,
   writeResources,
 } from './resources.ts';
+import type { RepositoryProbe } from '../stores/registry/probe.ts';
 import { namingAll } from './target-refusal.ts';
 
 /** Where parts go, and what is written beside them. */
@@ -139,13 +140,15 @@ async function deliverTo(
   const targetOf = ({ place }: PlannedImage): Store => places[place];
 
   observe({ type: 'phase', what: 'asking the target for its tags' });
-  const tags = await surveyTags(content.images, targetOf, {
-    concurrency: context.lookups,
-    signal: context.signal,
-    observe,
-  }).catch((error: unknown) => {
-    throw namingAll(error, [...new Set([places.entry.name, places.content.name])]);
-  });
+  const survey = async (): Promise<readonly TagState[]> =>
+    surveyTags(content.images, targetOf, {
+      concurrency: context.lookups,
+      signal: context.signal,
+      observe,
+    }).catch((error: unknown) => {
+      throw namingAll(error, [...new Set([places.entry.name, places.content.name])]);
+    });
+  const tags = await readableTags(await survey(), survey, { places, request, context });
   const replaced = conflictsIn(tags, request.replaceTags);
   const newer = await newerAt(delivery, places.entry, context);
   const report = {
@@ -179,6 +182,33 @@ async function deliverTo(
     whole.length > 0 ? plannedFor(closureOf(whole), delivery, places, newer) : undefined;
   const resources = arrived && (await writeResources(arrived));
   return { ...report, parts: deliveredParts(closure, places, copied), copied, resources };
+}
+
+/**
+ * Some registries refuse to be read where a repository does not exist yet, and make it when somebody
+ * may push there. So where tags were refused, the push is tried, and they are asked for again.
+ */
+async function readableTags(
+  tags: readonly TagState[],
+  survey: () => Promise<readonly TagState[]>,
+  { places, request, context }: { places: Places; request: DeliveryRequest; context: Context },
+): Promise<readonly TagState[]> {
+  if (tags.every(({ refusal }) => refusal === undefined)) return tags;
+  if (request.dryRun) {
+    // Nothing may be made there: that the credentials are good is all that can be found out.
+    for (const probe of probesOf(places)) await probe.login(context.signal);
+    return tags;
+  }
+  await checkWritable(places, context);
+  const again = await survey();
+  const refused = again.filter(({ refusal }) => refusal !== undefined);
+  const [first] = refused;
+  if (first?.refusal !== undefined) {
+    const targets = [...new Set(refused.map(({ target }) => target.name))];
+    const cause = first.refusal.message;
+    context.observe({ type: 'noticed', code: 'tags-not-known', targets, cause });
+  }
+  return again;
 }
 
 /** Nothing for an image layout: no cluster reads from there. */
@@ -251,20 +281,23 @@ function refuseSharedTags(images: readonly PlannedImage[]): void {
  * Asks both repositories before the first upload, so that the second is not found closed when the
  * first is full.
  */
-async function checkWritable(
-  { destinations, network }: Places,
-  { signal }: Context,
-): Promise<void> {
-  if (destinations === undefined || network === undefined) return;
-  const probes = [destinations.releaseImages, destinations.components].map((name) =>
-    network.probe(name),
-  );
-  const names = [...new Set(probes.map(({ name }) => name))];
-  for (const probe of probes.slice(0, names.length)) {
+async function checkWritable(places: Places, { signal }: Context): Promise<void> {
+  const probes = probesOf(places);
+  const names = probes.map(({ name }) => name);
+  for (const probe of probes) {
     await probe.push(signal).catch((error: unknown) => {
       throw namingAll(error, names);
     });
   }
+}
+
+/** One for each repository; none for an image layout. */
+function probesOf({ destinations, network }: Places): readonly RepositoryProbe[] {
+  if (destinations === undefined || network === undefined) return [];
+  const probes = [destinations.releaseImages, destinations.components].map((name) =>
+    network.probe(name),
+  );
+  return probes.filter(({ name }, index) => probes.findIndex((one) => one.name === name) === index);
 }
 
 /** A dry run makes no folder: one that is not there yet is as good as an empty one. */

@@ -245,11 +245,14 @@ export class MirroredStore implements ReadOnlyStore {
 
   /**
    * A signature or referrer that the mirrors do not have counts as missing where the source cannot
-   * be asked: that is the network that mirrors are made for. It is told once.
+   * be asked: that is the network that mirrors are made for. It is told once. A mirror that refuses
+   * it does not have it: so registries answer for a tag or a repository that does not exist.
    */
   #without(what: string, failures: Failures): BundleError {
-    const absent = failures.list.find(({ error }) => error.code === 'NOT_FOUND')?.error;
-    const rest = failures.list.filter(({ error }) => error.code !== 'NOT_FOUND');
+    const isAbsent = ({ place, error: { code } }: Failure): boolean =>
+      code === 'NOT_FOUND' || (code === 'NOT_ALLOWED' && place !== this.name);
+    const absent = failures.list.find(isAbsent)?.error;
+    const rest = failures.list.filter((failure) => !isAbsent(failure));
     if (
       absent === undefined ||
       rest.some(({ error }) => !['NETWORK', 'BLOCKED'].includes(error.code))
@@ -261,13 +264,19 @@ export class MirroredStore implements ReadOnlyStore {
       const facts = { what, repository: this.name, places };
       this.#options.observe({ type: 'noticed', code: 'attached-not-asked', ...facts });
     }
-    return absent;
+    if (absent.code === 'NOT_FOUND') return absent;
+    return new BundleError('NOT_FOUND', absent.message, { hint: absent.hint, cause: absent });
   }
+}
+
+interface Failure {
+  readonly place: string;
+  readonly error: BundleError;
 }
 
 /** The failure at each place. */
 class Failures {
-  readonly list: { readonly place: string; readonly error: BundleError }[] = [];
+  readonly list: Failure[] = [];
   readonly #name: string;
 
   constructor(name: string) {

@@ -120,7 +120,7 @@ export class Network implements Sources {
 
   /** A repository to write to. @throws BundleError BLOCKED */
   target(name: RepositoryName): Store {
-    return this.#client.repository(name, this.#targetOptions(name));
+    return this.#client.repository(name, { ...this.#targetOptions(name), willPush: true });
   }
 
   /** For finding out what can be done with a repository to write to. @throws BundleError BLOCKED */

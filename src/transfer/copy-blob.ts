@@ -98,10 +98,14 @@ export class BlobCopier {
     // In a pipe it is read where the pipe keeps it: that costs no request.
     const isPipe = this.#options.pass !== undefined;
     const [holder] = isPipe ? [] : this.#holders.of(descriptor.digest);
-    const side = holder === undefined ? 'source' : 'target';
-    const from = holder ?? source;
-    const again = this.#contentOf(descriptor, from, side, signal);
-    const { isSteady } = from;
+    let side: Side = holder === undefined ? 'source' : 'target';
+    const origin = this.#reader(descriptor, source, signal);
+    const read =
+      holder === undefined
+        ? origin
+        : heldOr(this.#reader(descriptor, holder, signal), origin, () => (side = 'source'));
+    const again = this.#contentOf(descriptor, read, () => side);
+    const { isSteady } = holder ?? source;
     try {
       await target.push(descriptor, again(0), { signal, again, isSteady, isAbsent: true });
     } catch (error) {
@@ -114,13 +118,11 @@ export class BlobCopier {
   /** Gives the content from a byte on, as often as it is asked for. */
   #contentOf(
     descriptor: Descriptor,
-    store: ReadOnlyStore,
-    side: Side,
-    signal: AbortSignal,
+    read: (start: number) => ByteStream,
+    side: () => Side,
   ): (start: number) => AsyncGenerator<Uint8Array> {
     const { observe } = this.#options;
     const passes = this.#passes(descriptor);
-    const read = this.#reader(descriptor, store, signal);
     let wrong: BundleError | undefined;
     let sent = 0;
     return async function* from(start) {
@@ -134,7 +136,7 @@ export class BlobCopier {
           yield chunk;
         }
       } catch (error) {
-        const failure = onSide(error, side);
+        const failure = onSide(error, side());
         if (passes && hasCode(failure, 'CONTENT_MISMATCH')) wrong = failure;
         throw failure;
       }
@@ -161,4 +163,34 @@ export class BlobCopier {
     const { pass } = this.#options;
     return pass !== undefined && !pass.keepsWhole(descriptor);
   }
+}
+
+/**
+ * What another target holds is read from there, unless it does not give it after all: a registry
+ * may lose it, or let it only be written. Then it is read where it came from.
+ */
+function heldOr(
+  held: (start: number) => ByteStream,
+  origin: (start: number) => ByteStream,
+  lost: () => void,
+): (start: number) => AsyncGenerator<Uint8Array> {
+  let isGiven = true;
+  return async function* from(start) {
+    let isBegun = false;
+    if (isGiven) {
+      try {
+        for await (const chunk of held(start)) {
+          isBegun = true;
+          yield chunk;
+        }
+        return;
+      } catch (error) {
+        const refusals = ['NOT_ALLOWED', 'NOT_FOUND', 'REGISTRY'] as const;
+        if (isBegun || !refusals.some((code) => hasCode(error, code))) throw error;
+        isGiven = false;
+        lost();
+      }
+    }
+    yield* origin(start);
+  };
 }

@@ -1,6 +1,6 @@
 import { type Limit, mapLimited } from '../core/concurrency.ts';
 import type { Digest } from '../core/digest.ts';
-import { hasCode } from '../core/errors.ts';
+import { type BundleError, hasCode } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
 import type { Store } from '../core/store.ts';
 import type { PlannedImage } from './image.ts';
@@ -13,6 +13,11 @@ export interface TagState {
   readonly target: Store;
   /** The digest that the tag names now; `undefined` if the tag does not exist. */
   readonly current: Digest | undefined;
+  /**
+   * The refusal, where the target lets nobody look. Some refuse what is not there yet, so it counts
+   * as not there until a push was allowed.
+   */
+  readonly refusal?: BundleError | undefined;
 }
 
 /**
@@ -48,7 +53,9 @@ export async function surveyTags(
           current: (await target.resolve(tag, { signal: combined })).digest,
         };
       } catch (error) {
-        if (hasCode(error, 'NOT_FOUND')) return { image, tag, target, current: undefined };
+        const absent = { image, tag, target, current: undefined };
+        if (hasCode(error, 'NOT_FOUND')) return absent;
+        if (hasCode(error, 'NOT_ALLOWED')) return { ...absent, refusal: error };
         throw onSide(error, 'target');
       } finally {
         done += 1;

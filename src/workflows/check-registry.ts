@@ -147,22 +147,7 @@ async function checksOf(
   });
   for (const probe of probes)
     await find('credentials', probe.name, async () => credentialsOf(probe));
-  for (const probe of probes) {
-    await find('pull', probe.name, async () => {
-      return {
-        verdict: 'good',
-        fact: (await probe.pull(signal)) ? 'can be read' : 'does not exist yet; access is allowed',
-      };
-    });
-  }
-  let isWritable = true;
-  for (const probe of probes) {
-    const push = await find('push', probe.name, async () => {
-      await probe.push(signal);
-      return { verdict: 'good', fact: 'an upload was started and cancelled' };
-    });
-    isWritable &&= push === 'good';
-  }
+  const isWritable = await findAccess(probes, checks, names, signal);
   if (!isWritable) return { product, checks };
 
   await find('mount', second!.name, async () => {
@@ -189,6 +174,56 @@ async function checksOf(
     };
   });
   return { product, checks };
+}
+
+/**
+ * Whether the repositories may be read and written to. Some registries refuse to be read where a
+ * repository does not exist, and make it when somebody may push there. So one that cannot be read
+ * is asked again after the push.
+ */
+async function findAccess(
+  probes: readonly RepositoryProbe[],
+  checks: Check[],
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const pulls = new Map<RepositoryProbe, Finding>();
+  const pushes = new Map<RepositoryProbe, Finding>();
+  const pull = async (probe: RepositoryProbe): Promise<Finding> =>
+    caught(
+      async () => ({
+        verdict: 'good',
+        fact: (await probe.pull(signal)) ? 'can be read' : 'does not exist yet; access is allowed',
+      }),
+      names,
+      signal,
+    );
+  for (const probe of probes) pulls.set(probe, await pull(probe));
+  for (const probe of probes) {
+    const push = await caught(
+      async () => {
+        await probe.push(signal);
+        return { verdict: 'good', fact: 'an upload was started and cancelled' };
+      },
+      names,
+      signal,
+    );
+    pushes.set(probe, push);
+    const isRefused = hasCode(pulls.get(probe)!.error, 'NOT_ALLOWED');
+    if (isRefused && push.verdict === 'good') pulls.set(probe, unlessRefused(await pull(probe)));
+  }
+  for (const [check, found] of [
+    ['pull', pulls],
+    ['push', pushes],
+  ] as const)
+    for (const [{ name }, finding] of found) checks.push({ check, subject: name, ...finding });
+  return [...pushes.values()].every(({ verdict }) => verdict === 'good');
+}
+
+/** A push was allowed: what may not be read is not there yet, or can only be written to. */
+function unlessRefused(finding: Finding): Finding {
+  if (!hasCode(finding.error, 'NOT_ALLOWED')) return finding;
+  return { verdict: 'unknown', fact: `can be written to, but not read: ${finding.fact}` };
 }
 
 async function credentialsOf(probe: RepositoryProbe): Promise<Finding> {

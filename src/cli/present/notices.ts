@@ -55,6 +55,11 @@ export function noticeText(notice: Notice): string {
       return `the file for --damage was not written: ${notice.cause}`;
     case 'newer-not-known':
       return `cannot tell whether ${notice.target} holds a newer release: ${notice.cause}`;
+    case 'tags-not-known':
+      return (
+        `${notice.targets.join(' and ')} can be written to, but not read with these ` +
+        `credentials (${notice.cause}): tags that exist there are replaced`
+      );
     case 'newer-at-target':
       return `${notice.target} already holds a newer ${notice.kind}: ${listed(notice.names)}`;
     case 'attached-not-asked':

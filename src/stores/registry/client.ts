@@ -18,6 +18,8 @@ export interface RepositoryOptions {
   readonly credentials?: CredentialSource | undefined;
   /** Trusted without a certificate, for this repository's sake. */
   readonly insecure?: boolean;
+  /** It is about to be written to: what may not be read there counts as not there yet. */
+  readonly willPush?: boolean;
 }
 
 /**
@@ -42,13 +44,13 @@ export class RegistryClient {
     { registry, repository }: RepositoryName,
     options: RepositoryOptions = {},
   ): RegistryRepository {
-    const { credentials = this.#credentials, insecure = false } = options;
+    const { credentials = this.#credentials, insecure = false, willPush = false } = options;
     const name: RepositoryName = { registry, repository };
     const known = this.#repositories.get(credentials) ?? new Map<string, RegistryRepository>();
     this.#repositories.set(credentials, known);
-    const key = `${formatRepository(name)} ${String(insecure)}`;
+    const key = `${formatRepository(name)} ${String(insecure)} ${String(willPush)}`;
     const made =
-      known.get(key) ?? new RegistryRepository(this.#access(name, credentials, insecure));
+      known.get(key) ?? new RegistryRepository(this.#access(name, credentials, insecure), willPush);
     known.set(key, made);
     return made;
   }

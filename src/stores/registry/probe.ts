@@ -62,6 +62,19 @@ export class RepositoryProbe {
     return { tls, product: quirk?.product, asks };
   }
 
+  /**
+   * Whether the credentials are good, whatever they allow. @throws BundleError NOT_ALLOWED,
+   * REGISTRY, NETWORK.
+   */
+  async login(signal: AbortSignal): Promise<void> {
+    const action = `log in for ${this.name}`;
+    const request = { method: 'GET', to: '/v2/', action, access: 'login', signal } as const;
+    const response = await this.#access.send(request);
+    if (response.status < 200 || response.status > 299)
+      throw await this.#access.failure(response, action);
+    await discard(response);
+  }
+
   /** Whether credentials are known, and where they were looked for. */
   async credentials(): Promise<{ known: boolean; places: readonly string[] }> {
     return this.#access.credentials();

@@ -15,6 +15,7 @@ import type {
 import { oneLine } from '../../core/text.ts';
 import { readVerified } from '../../transfer/verified.ts';
 import { pathOf, type RepositoryAccess } from './auth/access.ts';
+import { isOfTokenServer } from './http/answers.ts';
 import { download } from './blobs/download.ts';
 import { isHeld } from './blobs/held.ts';
 import { ManifestCache } from './manifests/manifest-cache.ts';
@@ -37,12 +38,16 @@ export class RegistryRepository implements Store {
   readonly #referrers: Referrers;
   /** What the registry said that it has stored. */
   readonly #accepted = new Set<Digest>();
+  readonly #willPush: boolean;
+  #listed: Promise<ReadonlySet<string>> | undefined;
 
-  constructor(access: RepositoryAccess) {
+  /** @param willPush it is about to be written to: what may not be read there is not there yet. */
+  constructor(access: RepositoryAccess, willPush = false) {
+    this.#willPush = willPush;
     this.#repository = access.name;
     this.name = formatRepository(access.name);
     this.#access = access;
-    this.#referrers = new Referrers(access);
+    this.#referrers = new Referrers(access, async (tag, signal) => this.#isUnlisted(tag, signal));
   }
 
   /**
@@ -94,13 +99,19 @@ export class RegistryRepository implements Store {
   }
 
   async exists(descriptor: Descriptor, { signal }: StoreOptions = {}): Promise<boolean> {
-    return isHeld(this.#access, {
-      descriptor,
-      path: this.#pathTo(descriptor),
-      accept: acceptFor(descriptor),
-      action: `ask ${this.name} for ${descriptor.digest}`,
-      signal,
-    });
+    try {
+      return await isHeld(this.#access, {
+        descriptor,
+        path: this.#pathTo(descriptor),
+        accept: acceptFor(descriptor),
+        action: `ask ${this.name} for ${descriptor.digest}`,
+        signal,
+      });
+    } catch (error) {
+      // The push decides: it is refused too, if the credentials are to blame.
+      if (this.#willPush && hasCode(error, 'NOT_ALLOWED')) return false;
+      throw error;
+    }
   }
 
   /**
@@ -112,6 +123,21 @@ export class RegistryRepository implements Store {
   async resolve(reference: string, { signal }: StoreOptions = {}): Promise<Descriptor> {
     if (!isDigest(reference) && !isTag(reference)) throw notATag(reference);
     const action = `resolve ${this.name}${isDigest(reference) ? '@' : ':'}${reference}`;
+    try {
+      return await this.#resolve(reference, action, signal);
+    } catch (error) {
+      if (!hasCode(error, 'NOT_ALLOWED') || isOfTokenServer(error) || isDigest(reference))
+        throw error;
+      if (!(await this.#isUnlisted(reference, signal))) throw error;
+      throw new BundleError('NOT_FOUND', error.message, { cause: error, hint: error.hint });
+    }
+  }
+
+  async #resolve(
+    reference: string,
+    action: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Descriptor> {
     const patience = this.#access.transport.patience(WRONG_CONTENT_ATTEMPTS);
     let { bytes, mediaType: announced } = await getManifest(
       this.#access,
@@ -136,13 +162,33 @@ export class RegistryRepository implements Store {
     return { mediaType, digest, size: bytes.length };
   }
 
+  /**
+   * Whether the list of tags, which may be read, does not have this one: some registries refuse
+   * what does not exist. The list is asked for once.
+   */
+  async #isUnlisted(tag: string, signal: AbortSignal | undefined): Promise<boolean> {
+    this.#listed ??= listTags(this.#access, signal).then((tags) => new Set(tags));
+    try {
+      return !(await this.#listed).has(tag);
+    } catch (error) {
+      this.#listed = undefined;
+      if (hasCode(error, 'NOT_ALLOWED')) return false;
+      throw error;
+    }
+  }
+
   /** A repository that does not exist has no tags. */
   async tags({ signal }: StoreOptions = {}): Promise<readonly string[]> {
     return listTags(this.#access, signal);
   }
 
   async referrers(subject: Digest, { signal }: StoreOptions = {}): Promise<readonly Descriptor[]> {
-    return this.#referrers.list(subject, signal);
+    try {
+      return await this.#referrers.list(subject, signal);
+    } catch (error) {
+      if (this.#willPush && hasCode(error, 'NOT_ALLOWED')) return [];
+      throw error;
+    }
   }
 
   /**
@@ -158,6 +204,7 @@ export class RegistryRepository implements Store {
     const action = `push ${descriptor.digest} to ${this.name}${tag === undefined ? '' : `:${tag}`}`;
     if (isManifestType(descriptor.mediaType)) {
       if (tag !== undefined && !isTag(tag)) throw notATag(tag);
+      this.#listed = undefined;
       const bytes = await readVerified(content, descriptor);
       const noted = await putManifest(
         this.#access,

@@ -59,6 +59,7 @@ export async function requestToken(transport: Transport, request: TokenRequest):
   if (body === undefined) {
     throw await answerError(response, {
       ...attempt,
+      atTokenServer: true,
       action: `get a token from ${withoutQuery(realm)} to ${attempt.action}`,
     });
   }

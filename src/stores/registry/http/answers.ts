@@ -18,22 +18,31 @@ export interface Attempt {
   readonly known: boolean;
   /** What looks wrong about them. */
   readonly oddity?: string | undefined;
+  /** It was not the registry that was asked, but the token server that it names. */
+  readonly atTokenServer?: boolean;
 }
 
 /** The cause of an error that an answer was made into: what the registry called it. */
 class Refusal extends Error {
   /** As in its body (distribution-spec, "Error Codes"). */
   readonly codes: readonly string[];
+  readonly byTokenServer: boolean;
 
-  constructor(codes: readonly string[]) {
+  constructor(codes: readonly string[], byTokenServer: boolean) {
     super(codes.join(', '));
     this.codes = codes;
+    this.byTokenServer = byTokenServer;
   }
 }
 
 /** The codes of the distribution-spec for failures of the registry itself. */
 export function registryCodes(error: BundleError): readonly string[] {
   return error.cause instanceof Refusal ? error.cause.codes : [];
+}
+
+/** Whether the token server refused, so that the registry was never asked. */
+export function isOfTokenServer(error: BundleError): boolean {
+  return error.cause instanceof Refusal && error.cause.byTokenServer;
 }
 
 /**
@@ -48,7 +57,7 @@ export async function answerError(response: HttpResponse, attempt: Attempt): Pro
     code,
     `cannot ${attempt.action}: ${response.url.host} answered ${status}${text === '' ? '' : `, ${text}`}`,
     {
-      cause: new Refusal(codes),
+      cause: new Refusal(codes, attempt.atTokenServer === true),
       hint: hintFor(status, attempt),
       temporary: isPassingStatus(status),
     },

@@ -46,8 +46,15 @@ export class Referrers {
   /** Changes of a subject's list that wait for each other, so that none is lost. */
   readonly #changes = new Map<Digest, Promise<unknown>>();
 
-  constructor(access: RepositoryAccess) {
+  readonly #isUnlisted: (tag: string, signal: AbortSignal | undefined) => Promise<boolean>;
+
+  /** @param isUnlisted whether a tag that was refused is known not to exist. */
+  constructor(
+    access: RepositoryAccess,
+    isUnlisted: (tag: string, signal: AbortSignal | undefined) => Promise<boolean>,
+  ) {
     this.#access = access;
+    this.#isUnlisted = isUnlisted;
     this.#name = formatRepository(access.name);
   }
 
@@ -156,6 +163,7 @@ export class Referrers {
       return listing;
     } catch (error) {
       if (hasCode(error, 'NOT_FOUND')) return undefined;
+      if (hasCode(error, 'NOT_ALLOWED') && (await this.#isUnlisted(tag, signal))) return undefined;
       throw error;
     }
   }
