@@ -39,10 +39,7 @@ function retryText({ what, cause, attempt, delayMs }: TransferEvent & { type: 'r
   return `retry ${attempt}${wait}: ${what}: ${cause}`;
 }
 
-function waitingText({
-  what,
-  silentMs,
-}: TransferEvent & { readonly type: 'waiting' }): string {
+function waitingText({ what, silentMs }: TransferEvent & { readonly type: 'waiting' }): string {
   return `nothing has come for ${formatDuration(silentMs / 1000)}: ${what}`;
 }
 
