@@ -116,6 +116,8 @@ export type Notice =
       readonly goodBytes: number;
       readonly lost: number;
     }
+  /** The file that says what is damaged, for a patch. */
+  | { readonly code: 'damage-map-written'; readonly path: string }
   | { readonly code: 'damage-map-not-written'; readonly cause: string }
   /** The tags of the target could not be listed, so nobody knows whether it has newer things. */
   | { readonly code: 'newer-not-known'; readonly target: string; readonly cause: string }

@@ -42,6 +42,8 @@ export interface Kind<Request = unknown, Seed = unknown, Facts = unknown> {
   read(claim: JsonObject, files: BundleFiles, options: ReadOptions): Promise<Seed>;
   /** How a row of `bundle.json` is called that nobody has checked: for reports of damage. */
   labelOf(claim: JsonObject): string;
+  /** The names by which users may select the part of such a row: to choose among bundles. */
+  namesOf(claim: JsonObject): readonly string[];
   /** Two seeds with one digest are one part. */
   digestOf(seed: Seed): Digest;
   /**

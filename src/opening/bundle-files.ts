@@ -1,6 +1,6 @@
 import { basename, dirname, join, resolve } from 'node:path';
 
-import { bundleOfName, PATCH_SUFFIX } from '../bundle/format/names.ts';
+import { bundleOfName, PATCH_SUFFIX, stemOf } from '../bundle/format/names.ts';
 import { PARTIAL_SUFFIX } from '../files/own-file.ts';
 import { BundleError } from '../core/errors.ts';
 import { listFolder } from '../files/folder.ts';
@@ -20,15 +20,24 @@ export interface FoundFiles extends BundleFiles {
   readonly patches: readonly BundleFiles[];
 }
 
+/** Those of several bundles in one folder that a command line means. */
+export type Choose = (bundles: readonly BundleFiles[]) => Promise<readonly BundleFiles[]>;
+
 /**
  * The files that paths mean: a bundle, any volume of one, or folders that hold one or some of its
  * volumes.
- * @throws BundleError NOT_FOUND; USAGE when a folder holds several bundles.
+ * @param choose is asked where a folder holds several bundles.
+ * @throws BundleError NOT_FOUND; USAGE when more than one of several bundles is meant, or none.
  */
-export async function findBundleFiles(paths: readonly string[]): Promise<FoundFiles> {
+export async function findBundleFiles(
+  paths: readonly string[],
+  choose: Choose,
+): Promise<FoundFiles> {
   const found: BundleFiles[] = [];
-  for (const path of paths)
-    found.push(...((await isFolder(path)) ? await bundlesIn(path) : [await volumesBeside(path)]));
+  for (const path of paths) {
+    const isIn = await isFolder(path);
+    found.push(...(isIn ? await bundlesIn(path, choose) : [await volumesBeside(path)]));
+  }
   const whole = found.filter(({ path }) => !path.endsWith(PATCH_SUFFIX));
   const patches = found.filter(({ path }) => path.endsWith(PATCH_SUFFIX));
   const [first, ...more] = whole.length > 0 ? whole : patches;
@@ -44,8 +53,8 @@ export async function findBundleFiles(paths: readonly string[]): Promise<FoundFi
   };
 }
 
-/** The one bundle in a folder, and patches for it. */
-async function bundlesIn(folder: string): Promise<readonly BundleFiles[]> {
+/** The one bundle in a folder, or the one that is meant, and patches for it. */
+async function bundlesIn(folder: string, choose: Choose): Promise<readonly BundleFiles[]> {
   const names = await listFolder(folder);
   const volumes = await groups(folder, names);
   const found = [...volumes].map(([name, files]) => ({
@@ -54,12 +63,17 @@ async function bundlesIn(folder: string): Promise<readonly BundleFiles[]> {
   }));
   const bundles = found.filter(({ path }) => !path.endsWith(PATCH_SUFFIX));
   if (bundles.length > 1) {
+    const meant = await choose(bundles);
+    const [one] = meant;
+    if (one !== undefined && meant.length === 1) {
+      const isFor = `${stemOf(one.path)}.`;
+      const patches = found.filter((each) => !bundles.includes(each));
+      return [one, ...patches.filter(({ path }) => basename(path).startsWith(isFor))];
+    }
     throw new BundleError(
       'USAGE',
       `${folder} holds several bundles: ${[...volumes.keys()].join(', ')}`,
-      {
-        hint: 'Name one of them.',
-      },
+      { hint: 'Name the file of one of them, or choose one with --expect or --bundle-digest.' },
     );
   }
   if (found.length > 0) return found;

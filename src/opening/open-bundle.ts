@@ -12,6 +12,7 @@ import type { Digest } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import { type Closure, missingParts } from '../kinds/closure.ts';
 import { type BundleFiles, findBundleFiles } from './bundle-files.ts';
+import { chooser } from './choose.ts';
 import { type Derivation, deriveParts, labelOf, refusedPatch, unknownParts } from './derive.ts';
 import { type CheckedPatch, checkedPatch, checkPatch, PatchedBundle } from './patched.ts';
 import { checkSigners, type SignerRequest, type Signers } from './signers.ts';
@@ -87,7 +88,7 @@ export async function surveyBundle(
   const onFault = input === undefined ? onDamage : refuseFault;
   const found =
     input === undefined
-      ? await findBundleFiles(request.paths)
+      ? await findBundleFiles(request.paths, chooser(request, context))
       : { path: STDIN, files: [], patches: [] };
   const { path, patches } = found;
   context.observe({ type: 'phase', what: `opening ${basename(path)}` });

@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 
 import type { SealedBundle } from '../bundle/reading/sealed.ts';
 import { decodeSignatureFile } from '../bundle/format/signature-file.ts';
-import { BundleError } from '../core/errors.ts';
+import { BundleError, hasCode } from '../core/errors.ts';
 import { MAX_KEY_BYTES } from '../core/limits.ts';
 import { listFolder } from '../files/folder.ts';
 import { ifThere } from '../files/look.ts';
@@ -157,15 +157,42 @@ async function readCountersigners(
     for (const name of await signatureFiles(folder, prefix)) {
       const key = known.find(({ shortId }) => name === `${prefix}${shortId}.sig`);
       if (key === undefined) continue;
-      const signature = decodeSignatureFile(await readSmallFile(join(folder, name), MAX_KEY_BYTES));
-      if (signature === undefined)
-        throw new BundleError('SIGNATURE_INVALID', `${name} is not base64 on one line`);
-      key.verify(sealed.sums, signature);
+      const file = join(folder, name);
+      checkCountersignature(await readSmallFile(file, MAX_KEY_BYTES), file, key, sealed);
       found.set(key.id, key);
     }
   }
   return [...found.values()];
 }
+
+/** The bundle may be good: what is wrong is a file beside it. */
+function checkCountersignature(
+  content: Uint8Array,
+  path: string,
+  key: SignerKey,
+  sealed: SealedBundle,
+): void {
+  const signature = decodeSignatureFile(content);
+  if (signature === undefined) {
+    throw new BundleError('SIGNATURE_INVALID', `${path} is not base64 on one line`, {
+      hint: REMOVE_SIGNATURE,
+    });
+  }
+  try {
+    key.verify(sealed.sums, signature);
+  } catch (error) {
+    if (!hasCode(error, 'SIGNATURE_INVALID')) throw error;
+    throw new BundleError(
+      'SIGNATURE_INVALID',
+      `${path} is no signature of this bundle by the key ${key.id}`,
+      { cause: error, hint: REMOVE_SIGNATURE },
+    );
+  }
+}
+
+const REMOVE_SIGNATURE =
+  'The file is not a part of the bundle. It may belong to another one, or be damaged: move it ' +
+  'away, or have the bundle signed again with `bundle sign`.';
 
 async function signatureFiles(folder: string, prefix: string): Promise<readonly string[]> {
   const names = await listFolder(folder);

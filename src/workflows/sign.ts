@@ -6,6 +6,7 @@ import { BundleError } from '../core/errors.ts';
 import type { SignerKey } from '../trust/keys.ts';
 import type { Context } from '../core/context.ts';
 import { findBundleFiles } from '../opening/bundle-files.ts';
+import { chooser } from '../opening/choose.ts';
 import { checkSigners, countersignaturePath } from '../opening/signers.ts';
 import { type KeySource, loadSigningKey } from '../packing/signing-key.ts';
 
@@ -39,7 +40,7 @@ export async function sign(request: SignRequest, context: Context): Promise<Sign
       hint: 'Make a key with `bundle keygen`, or name one with --key.',
     });
   }
-  const { path, files } = await findBundleFiles(request.paths);
+  const { path, files } = await findBundleFiles(request.paths, chooser(request, context));
   const sealed = await SealedBundle.open(...files);
   try {
     await checkSigners(sealed, path, request, context);

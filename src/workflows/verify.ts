@@ -184,6 +184,7 @@ async function writeDamageMap(
 ): Promise<boolean> {
   try {
     await writeWhole(file, formatDamageMap(damageMapOf(bundle, damage)));
+    observe({ type: 'noticed', code: 'damage-map-written', path: file });
     return true;
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;

@@ -61,6 +61,7 @@ const posterKind: Kind<PosterSeed & { readonly layout: string }, PosterSeed, Pos
     return { digest, word: Buffer.from(text).toString() };
   },
   labelOf: ({ word }) => `the poster ${asString(word, 'word')}`,
+  namesOf: ({ word }) => [asString(word, 'word')],
   digestOf: ({ digest }) => digest,
   async expand(
     { digest, word }: PosterSeed,

@@ -36,6 +36,7 @@ export const sampleKind: Kind<SampleRequest, SampleSeed, SampleSeed> = {
     proof: proof === 'publisher' ? 'publisher' : 'signer',
   }),
   labelOf: ({ name }) => `sample ${asString(name, 'name')}`,
+  namesOf: ({ name }) => [asString(name, 'name')],
   digestOf: ({ digest }) => digest,
   expand: async (seed, content, { walker, attached, signal }) => {
     const { name, digest, place, proof } = seed;

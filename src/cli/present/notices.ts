@@ -51,6 +51,8 @@ export function noticeText(notice: Notice): string {
       return notice.cause;
     case 'audit-failed':
       return auditText(notice);
+    case 'damage-map-written':
+      return `what is damaged is listed in ${notice.path}`;
     case 'damage-map-not-written':
       return `the file for --damage was not written: ${notice.cause}`;
     case 'newer-not-known':

@@ -22,6 +22,9 @@ export const releaseKind: Kind<ReleaseRequest, ReleaseSeed, ReleaseFacts> = {
   find: findRelease,
   read: readReleaseSeed,
   labelOf: ({ version, architecture }) => releaseLabel(shown(version), shown(architecture)),
+  namesOf: ({ version, architecture, digest }) => [
+    ...[shown(version), `${shown(version)}-${shown(architecture)}`, shown(digest)],
+  ],
   digestOf: ({ digest }) => digest,
   expand: expandRelease,
   compare: compareReleases,

@@ -1,0 +1,133 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { projectPath } from '../../scripts/lib/project-root.ts';
+import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
+import { describeWith } from '../support/needs.ts';
+import { makeReleaseIn } from '../support/packable-release.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
+import { temporaryFolder, User } from '../support/user.ts';
+
+/** The commands that a report prints, and several bundles in one folder. */
+describeWith(['docker-registry'], 'the commands that a report prints', () => {
+  let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
+  let source: TestRegistry;
+  let user: User;
+  let medium: string;
+  let fetching: readonly string[];
+  let trust: readonly string[];
+
+  beforeAll(async () => {
+    temporary = await temporaryFolder('printed');
+    source = await startRegistry();
+    user = await User.new(join(temporary.path, 'user'));
+    medium = join(temporary.path, "the stick's folder");
+    const signer = await makeReleaseSigner();
+    const made = [];
+    for (const version of ['4.17.3', '4.17.5']) {
+      const folder = join(temporary.path, `release ${version}`);
+      const options = { version, signer, components: 2, scale: 0.0001 };
+      made.push(await makeReleaseIn(source, folder, options));
+    }
+    trust = ['--release-key', made[0]!.releaseKey];
+    fetching = [
+      ...['--mirror', `quay.io=${source.host}`],
+      ...made.flatMap(({ signatureStore }) => ['--signature-store', signatureStore]),
+      ...trust,
+    ];
+    await mkdir(join(temporary.path, 'bin'));
+    const launcher = join(temporary.path, 'bin/bundle');
+    const program = projectPath('dist/bin.js');
+    await writeFile(launcher, `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`);
+    await chmod(launcher, 0o755);
+  });
+  afterAll(async () => {
+    await source.stop();
+    await temporary.remove();
+  });
+
+  /** Runs as printed what a report prints. */
+  const printed = async (report: string, beginning: string): Promise<number | undefined> => {
+    const lines = report.split('\n').filter((line) => line.startsWith(`  ${beginning}`));
+    expect(lines).toHaveLength(1);
+    const { exitCode } = await execa('bash', ['--norc', '-c', lines[0]!], {
+      cwd: user.folder,
+      env: {
+        HOME: user.home,
+        XDG_RUNTIME_DIR: join(user.folder, 'run'),
+        PATH: `${join(temporary.path, 'bin')}:${process.env['PATH'] ?? ''}`,
+      },
+      extendEnv: false,
+      reject: false,
+    });
+    return exitCode;
+  };
+
+  const digests: string[] = [];
+
+  it('by pack verify the bundle, with whatever else there is in the folder', async () => {
+    for (const version of ['4.17.3', '4.17.5']) {
+      const packing = ['pack', version, '-o', medium, ...fetching];
+      const { status, stdout } = await user.bundle(packing);
+      expect(status).toBe(0);
+      expect(await printed(stdout, 'bundle verify ')).toBe(0);
+      const again = (await user.json(packing)) as { bundleDigest: string };
+      digests.push(again.bundleDigest);
+    }
+  });
+
+  it('by pack name the key of a bundle that the user has signed with another key than their own', async () => {
+    await user.bundle(['keygen', '--out', join(user.folder, 'team.pem')]);
+    await user.bundle(['keygen', '--out', join(user.folder, 'boss.pem')]);
+    await user.bundle(['trust', 'add', join(user.folder, 'boss.pub')]);
+    const folder = join(temporary.path, 'by team');
+    const key = ['--key', join(user.folder, 'team.pem')];
+    const { stdout } = await user.bundle(['pack', '4.17.3', '-o', folder, ...key, ...fetching]);
+    expect(await printed(stdout, 'bundle verify ')).toBe(0);
+    await user.bundle(['trust', 'remove', await idOf('boss.pem')]);
+  });
+
+  it('by pack verify a set of volumes, and the volumes of a part of it', async () => {
+    const folder = join(temporary.path, 'volumes');
+    const cut = ['--volume-size', '100k'];
+    const whole = await user.bundle(['pack', '4.17.3', '-o', folder, ...cut, ...fetching]);
+    expect(whole.status).toBe(0);
+    expect(await printed(whole.stdout, 'bundle verify ')).toBe(0);
+    const first = ['pack', '4.17.5', '-o', folder, ...cut, '--stop-after', '1', ...fetching];
+    const { status, stdout } = await user.bundle(first);
+    expect(status).toBe(30);
+    expect(await printed(stdout, '(cd ')).toBe(0);
+  });
+
+  const idOf = async (key: string): Promise<string> => {
+    const { stdout } = await user.bundle(['trust', 'list']);
+    expect(key).toBe('boss.pem');
+    return stdout.split(' ', 1)[0]!;
+  };
+
+  it('choose among the bundles of a folder by what is expected of one', async () => {
+    expect((await user.bundle(['verify', medium, ...trust])).status).toBe(2);
+    for (const [index, choice] of [
+      ['--expect', '4.17.3'],
+      ['--expect', '4.17.5-x86_64'],
+    ].entries()) {
+      const byName = await user.json(['verify', medium, ...choice, ...trust]);
+      const byDigest = ['verify', medium, '--bundle-digest', digests[index]!, ...trust];
+      for (const report of [byName, await user.json(byDigest)])
+        expect(report).toMatchObject({ bundle: { digest: digests[index]! } });
+    }
+    for (const none of [
+      ['--expect', '4.17.4'],
+      ['--bundle-digest', '0'.repeat(64)],
+    ]) {
+      const { status, stderr } = await user.bundle(['verify', medium, ...none, ...trust]);
+      expect(status).toBe(2);
+      expect(stderr).toContain('--expect or --bundle-digest');
+    }
+    const sign = ['sign', medium, '--bundle-digest', digests[0]!];
+    expect((await user.bundle(sign)).stdout).toContain('ocp-4.17.3-x86_64');
+  });
+});
