@@ -70,7 +70,9 @@ describeWith(['docker-registry'], 'what a pack says is to be done with its mediu
 
   it('finds a patch whole, and damaged where it is', async () => {
     const map = join(release.folder, 'damage.json');
-    expect((await bundle(['verify', medium, ...release.trust, '--damage', map])).status).toBe(20);
+    const found = await bundle(['verify', medium, ...release.trust, '--damage', map]);
+    expect(found.status).toBe(20);
+    expect(found.stderr).toContain(`what is damaged is listed in ${map}\n`);
     const patched = await bundle([
       ...release.packing(),
       '-o',
@@ -80,7 +82,7 @@ describeWith(['docker-registry'], 'what a pack says is to be done with its mediu
     ]);
     expect(patched.status).toBe(0);
     expect(await follow(patched, 'sha256sum')).toBe(0);
-    const [, patch] = /^packed +(.+) \(/m.exec(patched.stdout) ?? [];
+    const [, patch] = /^file +(.+) \(/m.exec(patched.stdout) ?? [];
     await damage(patch!);
     expect(await follow(patched, 'sha256sum')).toBe(1);
   });

@@ -249,9 +249,13 @@ describeWith(['docker-registry'], 'a bundle of several releases', () => {
       sectionsIn(await readFile(path('ocp4', 'cluster-resources', 'next-steps.txt'), 'utf8')),
     ).toEqual([NEW]);
 
-    const { status, stderr } = await operator.bundle(unpacking('ocp4', '--release', OLD));
+    const { status, stdout, stderr } = await operator.bundle(unpacking('ocp4', '--release', OLD));
     expect(status).toBe(0);
     expect(stderr).toContain(`already holds a newer release: ${NEW}`);
+    expect(stdout).toContain(`already holds a newer release:\n  ${NEW}\n`);
+    expect(await readFile(path('ocp4', 'cluster-resources', 'next-steps.txt'), 'utf8')).toContain(
+      `WARNING: the registry already holds a newer release: ${NEW}.`,
+    );
     await expectAt('ocp4', made.old, made.new);
 
     expect((await operator.bundle(unpacking('all'))).status).toBe(0);

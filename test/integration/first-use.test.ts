@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
 import { madeReleasePart } from '../../scripts/lib/made-release-part.ts';
 import { makeRelease } from '../../scripts/lib/make-release.ts';
+import { encodeSignatureFile } from '../../src/bundle/format/signature-file.ts';
+import { countersignaturePath } from '../../src/opening/signers.ts';
 import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import { SigningKey } from '../../src/trust/keys.ts';
 import type { Context } from '../../src/core/context.ts';
@@ -106,5 +108,23 @@ describe('a packer whom nobody knows', () => {
     await mkdir(packer.configFolder, { recursive: true });
     await writeFile(join(packer.configFolder, 'signing-key.pub'), key.public.pem);
     expect(await open(genuine, [pub], packer)).toBe('own');
+  });
+
+  it('is told which file beside the bundle is no signature of it', async () => {
+    const other = SigningKey.generate('ed25519');
+    const pub = join(folder, 'third.pub');
+    await writeFile(pub, other.public.pem);
+    const path = countersignaturePath(genuine, other.public);
+    const ofAnother = encodeSignatureFile(other.sign(Buffer.from('another bundle')));
+    for (const content of [ofAnother, Buffer.from('no signature')]) {
+      await writeFile(path, content);
+      const failure = await open(genuine, [pub]).catch((error: unknown) => error);
+      expect(failure).toMatchObject({
+        code: 'SIGNATURE_INVALID',
+        message: expect.stringContaining(path) as string,
+        hint: expect.stringContaining('move it away') as string,
+      });
+    }
+    await rm(path);
   });
 });
