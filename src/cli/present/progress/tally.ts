@@ -1,4 +1,5 @@
 import type { TransferEvent } from '../../../core/events.ts';
+import { formatDuration } from '../../units.ts';
 
 /** Seconds that the rate looks back, more or less: long enough that it does not jump. */
 const RATE_SECONDS = 8;
@@ -52,7 +53,10 @@ export class Tally {
     else if (event.type === 'started') this.#start(event);
     else if (event.type === 'advanced') this.#advance(event.bytes);
     else if (event.type === 'skipped' || event.type === 'finished') this.#finish(event);
-    else if (event.type === 'retried') {
+    else if (event.type === 'waiting') {
+      const text = `nothing has come for ${formatDuration(event.silentMs / 1000)}: ${event.what}`;
+      this.#retry = { text, until: Number.POSITIVE_INFINITY };
+    } else if (event.type === 'retried') {
       const text = `retry ${event.attempt}: ${event.what}: ${event.cause}`;
       this.#retry = { text, until: this.#now() + event.delayMs / 1000 + STALL_SECONDS };
     }
@@ -127,7 +131,7 @@ export class Tally {
     return image === undefined ? undefined : { image, others: this.#underWay.size - 1 };
   }
 
-  /** The request that is made again, until something comes, or long after. */
+  /** The request that is made again, or waited for, until something comes, or long after. */
   get retry(): string | undefined {
     return this.#retry !== undefined && this.#now() < this.#retry.until
       ? this.#retry.text
