@@ -153,6 +153,13 @@ export type Notice =
       readonly storage: string;
       readonly cause: string;
     }
+  /** The updates that were chosen, and the names of their risks. */
+  | {
+      readonly code: 'update-path';
+      readonly versions: readonly string[];
+      readonly architecture: string;
+      readonly risks: readonly string[];
+    }
   /** Something that cannot be had is left out of a copy that may leave things out. */
   | { readonly code: 'left-out'; readonly cause: string }
   /** So many requests have failed that the run retries no more. */

@@ -58,16 +58,13 @@ describeWith(['docker-registry'], 'the commands of', () => {
   let source: TestRegistry;
   let target: TestRegistry;
   /** What a release that was made on the spot needs, and Red Hat's does not. */
+  let graph: string;
   let updates: UpdateServer;
   let madeOptions: readonly string[];
 
   beforeAll(async () => {
     temporary = await temporaryFolder('docs');
-    [source, target, updates] = await Promise.all([
-      startRegistry(),
-      startRegistry(),
-      startUpdateService({ 'stable-4.17 amd64': GRAPH }),
-    ]);
+    [source, target] = await Promise.all([startRegistry(), startRegistry()]);
     const signer = await makeReleaseSigner();
     const made = [];
     for (const [version, architecture] of [
@@ -86,6 +83,8 @@ describeWith(['docker-registry'], 'the commands of', () => {
         }),
       );
     }
+    graph = graphTo(made[0]!.release.digest);
+    updates = await startUpdateService({ 'stable-4.17 amd64': graph });
     const stores = made.flatMap(({ signatureStore }) => ['--signature-store', signatureStore]);
     madeOptions = [
       '--mirror',
@@ -110,6 +109,7 @@ describeWith(['docker-registry'], 'the commands of', () => {
           source,
           target,
           madeOptions,
+          graph,
         });
         // README begins with nothing; every other page takes up where a bundle was packed.
         if (page !== 'README.md')
@@ -120,14 +120,17 @@ describeWith(['docker-registry'], 'the commands of', () => {
   });
 });
 
-/** The updates that the pages speak of. */
-const GRAPH = JSON.stringify({
-  nodes: ['4.16.20', '4.17.3'].map((version, index) => ({
+/** The update that the pages speak of. @param digest of its last release. */
+function graphTo(digest: string): string {
+  const nodes = [
+    ['4.16.20', `sha256:${'0'.repeat(64)}`],
+    ['4.17.3', digest],
+  ].map(([version, own]) => ({
     version,
-    payload: `quay.io/openshift-release-dev/ocp-release@sha256:${String(index).repeat(64)}`,
-  })),
-  edges: [[0, 1]],
-});
+    payload: `quay.io/openshift-release-dev/ocp-release@${own!}`,
+  }));
+  return JSON.stringify({ nodes, edges: [[0, 1]] });
+}
 
 /**
  * Two sides and a medium between them, in a folder of their own, where the places that pages name
@@ -154,7 +157,13 @@ class World {
       source,
       target,
       madeOptions,
-    }: { source: TestRegistry; target: TestRegistry; madeOptions: readonly string[] },
+      graph,
+    }: {
+      source: TestRegistry;
+      target: TestRegistry;
+      madeOptions: readonly string[];
+      graph: string;
+    },
   ): Promise<World> {
     for (const place of ['media', 'srv', 'tmp', 'bin'])
       await mkdir(join(folder, place), { recursive: true });
@@ -163,7 +172,7 @@ class World {
     await chmod(program, 0o755);
     const connected = await User.new(join(folder, 'connected'));
     await writeFile(join(connected.home, 'site-ca.pem'), rootCertificates[0]!);
-    await writeFile(join(connected.home, 'graph.json'), GRAPH);
+    await writeFile(join(connected.home, 'graph.json'), graph);
     const closed = await User.new(join(folder, 'closed'));
     return new World(folder, { source, target }, { connected, closed });
   }
@@ -229,8 +238,11 @@ function launcher(madeOptions: readonly string[]): string {
   return `#!/bin/bash
 set -eu
 options=$(${program} "$1" --help 2>/dev/null || true)
+asked="$*"
 add() { if [[ $options == *" $1 "* ]]; then made+=("$1" "$2"); fi; }
 made=()
+# Of the commands that carry releases, only those for an update ask for a graph.
+if [[ $1 =~ ^(pack|mirror)$ && $asked != *--from-version* ]]; then options=\${options/--graph-url/}; fi
 ${pairs.map((pair) => `add ${pair}`).join('\n')}
 exec ${program} "$@" "\${made[@]}"
 `;

@@ -1,9 +1,13 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { projectPath } from '../../scripts/lib/project-root.ts';
+import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
+import { describeWith } from '../support/needs.ts';
+import { makeReleaseIn } from '../support/packable-release.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { startUpdateService, type UpdateServer } from '../support/update-service.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
@@ -192,5 +196,110 @@ describe('the update graph', () => {
     const args = ['4.13.1', '4.13.3', '--graph', file];
     expect(await path(...args)).toMatchObject({ status: 0 });
     expect(await path(...args, '--channel', 'stable-4.13')).toMatchObject({ status: 23 });
+  });
+});
+
+describeWith(['docker-registry'], 'a pack of an update', () => {
+  const versions = ['4.17.3', '4.17.4', '4.17.5'] as const;
+  let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
+  let user: User;
+  let registry: TestRegistry;
+  let service: UpdateServer;
+  let options: readonly string[];
+  let releaseKey: readonly string[];
+  const digests = new Map<string, string>();
+
+  beforeAll(async () => {
+    temporary = await temporaryFolder('update-path');
+    user = await User.new(temporary.path);
+    registry = await startRegistry();
+    const signer = await makeReleaseSigner();
+    const keys = [];
+    for (const version of versions) {
+      const made = await makeReleaseIn(registry, join(temporary.path, version), {
+        ...{ version, signer, components: 2, scale: 0.0001 },
+      });
+      digests.set(version, made.release.digest);
+      keys.push('--release-key', made.releaseKey, '--signature-store', made.signatureStore);
+    }
+    const graph = (more: Readonly<Record<string, string>> = {}): string => {
+      const all = ['4.17.2', ...versions];
+      const nodes = all.map((version) => ({
+        version,
+        payload: `quay.io/r@${more[version] ?? digests.get(version) ?? `sha256:${'0'.repeat(64)}`}`,
+      }));
+      const risks = [{ name: 'Bad', message: 'm', url: 'u', matchingRules: [{ type: 'Always' }] }];
+      return JSON.stringify({
+        nodes,
+        edges: [
+          [0, 1],
+          [1, 3],
+        ],
+        conditionalEdges: [{ edges: [{ from: '4.17.2', to: '4.17.5' }], risks }],
+      });
+    };
+    service = await startUpdateService({
+      'stable-4.17 amd64': graph(),
+      'fast-4.17 amd64': graph({ '4.17.5': `sha256:${'1'.repeat(64)}` }),
+      'candidate-4.17 amd64': graph({ '4.17.5': '' }).replaceAll('r@"', 'r"'),
+    });
+    releaseKey = keys.slice(0, 2);
+    const mirror = ['--mirror', `quay.io=${registry.host}`];
+    options = [...mirror, ...releaseKey, ...stores(keys), '--graph-url', service.url];
+  });
+  afterAll(async () => {
+    await Promise.all([registry.stop(), service.stop()]);
+    await temporary.remove();
+  });
+
+  const stores = (keys: readonly string[]): readonly string[] =>
+    keys.flatMap((word, index) => (word === '--signature-store' ? [word, keys[index + 1]!] : []));
+  const update = ['--from-version', '4.17.2', '--to-version', '4.17.5'];
+  const packed = async (output: string, ...more: readonly string[]) =>
+    user.bundle(['pack', ...update, '-o', join(temporary.path, output), ...options, ...more]);
+
+  it('holds the releases of the path, without the one that the cluster runs', async () => {
+    const { status, stderr } = await packed('path');
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain('4.17.2 > 4.17.3 > 4.17.5, no risk');
+    const file = join(temporary.path, 'path', 'ocp-4.17.3..4.17.5-x86_64.tar.zst');
+    const { bundle } = (await user.json(['inspect', file, ...releaseKey])) as {
+      bundle: { parts: { version: string }[] };
+    };
+    expect(bundle.parts.map(({ version }) => version)).toEqual(['4.17.3', '4.17.5']);
+  });
+
+  it('takes the shorter way where its risk is accepted', async () => {
+    const { status, stderr } = await packed('accepted', '--accept-risk', 'Bad');
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain('4.17.2 > 4.17.5, no risk');
+    expect(await readdir(join(temporary.path, 'accepted'))).toContain('ocp-4.17.5-x86_64.tar.zst');
+  });
+
+  it('stops where the registry has another release than the graph names: 20', async () => {
+    const ended = await packed('another', '--channel', 'fast-4.17');
+    expect(ended).toMatchObject({ status: 20, stdout: '' });
+    expect(ended.stderr).toContain('4.17.5 is another release than the graph names');
+    expect(ended.stderr).toContain(digests.get('4.17.5'));
+    expect(await packed('none', '--channel', 'candidate-4.17')).toMatchObject({ status: 20 });
+  });
+
+  it.each([
+    [['pack', '--from-version', '4.17.2', '-o', 'x'], /--to-version is missing/],
+    [['pack', '--to-version', '4.17.5', '-o', 'x'], /--from-version is missing/],
+    [['pack', '4.17.3', ...update, '-o', 'x'], /Leave the versions/],
+    [['pack', '4.17.3', '--channel', 'stable-4.17', '-o', 'x'], /only with --from-version/],
+    [['pack', '4.17.3', '--graph-url', 'http://x', '-o', 'x'], /only with --from-version/],
+  ])('refuses %j', async (args, says) => {
+    const ended = await user.bundle(args);
+    expect(ended.stderr).toMatch(says);
+    expect(ended).toMatchObject({ status: 2, stdout: '' });
+  });
+
+  it('of nothing is refused', async () => {
+    const args = ['--from-version', '4.17.5', '--to-version', '4.17.5', '--graph-url', service.url];
+    const ended = await user.bundle(['pack', ...args, '-o', 'x']);
+    expect(ended).toMatchObject({ status: 2, stdout: '' });
+    expect(ended.stderr).toContain('runs 4.17.5 already');
   });
 });

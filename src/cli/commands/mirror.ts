@@ -25,7 +25,7 @@ export const mirrorCommand: Command = {
   },
   async run(args, context) {
     const request = {
-      parts: await releaseParts(args),
+      parts: await releaseParts(args, context),
       referrers: flag(args, 'referrers'),
       delivery: deliveryRequest(args),
       network: networkRequest(args),

@@ -20,6 +20,10 @@ export const packCommand: Command = {
     ['$0 pack 4.17.3 -o /media/usb', 'x86_64, signed with your own key'],
     ['$0 pack 4.17.3 4.17.5 -o /media/usb', 'two releases; what they share is carried once'],
     [
+      '$0 pack --from-version 4.16.20 --to-version 4.17.3 -o /media/usb',
+      'all that a cluster with 4.16.20 has to pass',
+    ],
+    [
       '$0 pack 4.17.3 --arch x86_64,aarch64 -o /media/usb --dry-run',
       'print the exact size, and what each release adds; write nothing',
     ],
@@ -63,7 +67,7 @@ export const packCommand: Command = {
   async run(args, context, io) {
     const output = requiredText(args, 'out');
     const common = {
-      parts: await releaseParts(args),
+      parts: await releaseParts(args, context),
       name: text(args, 'name'),
       referrers: flag(args, 'referrers'),
       key: keySource(args, io),

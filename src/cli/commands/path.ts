@@ -1,8 +1,8 @@
 import { minorOf } from '../../updates/version-order.ts';
 import { requiredText, texts } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { graphOptions, graphRequest } from '../options/graph.ts';
-import { many, one } from '../options/table.ts';
+import { acceptRiskOption, graphOptions, graphRequest } from '../options/graph.ts';
+import { one } from '../options/table.ts';
 import { pathReport } from '../present/path-report.ts';
 
 export const pathCommand: Command = {
@@ -19,9 +19,7 @@ export const pathCommand: Command = {
   },
   options: {
     ...graphOptions,
-    'accept-risk': many('name of a risk that does not count (repeatable)', {
-      group: 'Update graph:',
-    }),
+    ...acceptRiskOption,
     output: one('format of the result on stdout', {
       choices: ['text', 'json', 'svg', 'dot', 'mermaid'],
       default: 'text',

@@ -4,19 +4,28 @@ import type { GraphRequest } from '../../workflows/updates.ts';
 import { requiredText, text } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
 import { connectionOptions, connectionRequest } from './network.ts';
-import { one, type OptionTable } from './table.ts';
+import { many, one, type OptionTable } from './table.ts';
 
 const group = 'Update graph:';
 
-/** Where the update graph comes from. */
-export const graphOptions: OptionTable = {
+/** Which update graph, and what counts in it. */
+export const graphSourceOptions: OptionTable = {
   channel: one('channel of the update service, such as stable-4.17 or eus-4.16', { group }),
+  'graph-url': one(`update service to ask (default ${OFFICIAL_UPDATE_SERVICE})`, { group }),
+  graph: one('file with the answer of an update service, instead of asking one', { group }),
+};
+
+export const acceptRiskOption: OptionTable = {
+  'accept-risk': many('name of a risk that does not count (repeatable)', { group }),
+};
+
+/** For commands that ask for nothing but the graph. */
+export const graphOptions: OptionTable = {
   arch: one('architecture of the cluster: x86_64, aarch64, s390x, ppc64le or multi', {
     default: 'x86_64',
     group,
   }),
-  'graph-url': one('update service to ask', { default: OFFICIAL_UPDATE_SERVICE, group }),
-  graph: one('file with the answer of an update service, instead of asking one', { group }),
+  ...graphSourceOptions,
   ...connectionOptions,
 };
 
@@ -24,14 +33,17 @@ export const graphOptions: OptionTable = {
  * @param usual the channel that is asked for if none is named; of a file all is meant then.
  * @throws BundleError USAGE
  */
-export function graphRequest(args: Arguments, usual: string | undefined): GraphRequest {
-  const architecture = parseArchitecture(requiredText(args, 'arch'));
+export function graphRequest(
+  args: Arguments,
+  usual: string | undefined,
+  architecture = parseArchitecture(requiredText(args, 'arch')),
+): GraphRequest {
   const file = text(args, 'graph');
   return {
     channel: text(args, 'channel') ?? (file === undefined ? usual : undefined),
     architecture,
     serviceArchitecture: ociArchitecture(architecture) ?? architecture,
-    serviceUrl: requiredText(args, 'graph-url'),
+    serviceUrl: text(args, 'graph-url') ?? OFFICIAL_UPDATE_SERVICE,
     file,
     connection: connectionRequest(args),
   };

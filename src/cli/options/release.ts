@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
+import type { Context } from '../../core/context.ts';
 import { isDigest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { formatRepository, isTag } from '../../core/reference.ts';
@@ -12,6 +13,7 @@ import type { ReleaseRequest } from '../../kinds/release/request.ts';
 import { flag, text, texts } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
 import { many, one, type OptionTable, yes } from './table.ts';
+import { asksForUpdate, passedReleases, updatePathOptions } from './update-path.ts';
 
 export const releaseKeyOption: OptionTable = {
   'release-key': many(
@@ -32,6 +34,7 @@ export const releaseOptions: OptionTable = {
     'where the release image is: REPOSITORY, a full reference, ' +
       'or oci:DIR (default quay.io/openshift-release-dev/ocp-release)',
   ),
+  ...updatePathOptions,
   ...releaseKeyOption,
   'signature-store': many(
     'folder or URL (http, https, file) with release signatures, ' +
@@ -53,19 +56,29 @@ export const versionPositional = {
 } as const;
 
 /**
- * The releases that a command line asks for: each version for each architecture.
+ * The releases that a command line asks for: each version for each architecture, or all that an
+ * update passes.
  * @throws BundleError USAGE
  */
-export async function releaseParts(args: Arguments): Promise<readonly PartRequest[]> {
+export async function releaseParts(
+  args: Arguments,
+  context: Context,
+): Promise<readonly PartRequest[]> {
   // Imported here and not at the start: a kind needs libraries that take time to load.
   const { releaseKind } = await import('../../kinds/release/release.ts');
   const versions = texts(args, 'VERSION');
   const architectures = texts(args, 'arch').flatMap((list) => list.split(','));
+  const chosen = [...new Set(architectures.map(parseArchitecture))];
+  if (asksForUpdate(args)) {
+    return (await passedReleases(args, chosen, context)).map(({ expected, ...release }) =>
+      partRequest(releaseKind, { ...releaseRequest(args, release), expected }),
+    );
+  }
   const asked = versions.length === 0 ? [undefined] : versions;
   for (const version of versions) checkVersion(version);
   return [...new Set(asked)].flatMap((version) =>
-    [...new Set(architectures.map(parseArchitecture))].map((architecture) =>
-      partRequest(releaseKind, releaseRequest(args, version, architecture)),
+    chosen.map((architecture) =>
+      partRequest(releaseKind, releaseRequest(args, { version, architecture })),
     ),
   );
 }
@@ -90,8 +103,7 @@ function checkVersion(version: string): void {
 
 function releaseRequest(
   args: Arguments,
-  version: string | undefined,
-  architecture: ReleaseRequest['architecture'],
+  { version, architecture }: Pick<ReleaseRequest, 'version' | 'architecture'>,
 ): ReleaseRequest {
   const stores = texts(args, 'signature-store').map(storeUrl);
   const from = text(args, 'from');

@@ -81,6 +81,11 @@ export function noticeText(notice: Notice): string {
         `${notice.registry} keeps its content at ${notice.storage}, which cannot be asked from ` +
         `here (${notice.cause}): content that ${notice.registry} says it has is not checked`
       );
+    case 'update-path':
+      return (
+        `update for ${notice.architecture}: ${notice.versions.join(' > ')}, ` +
+        (notice.risks.length === 0 ? 'no risk' : `risks: ${listed(notice.risks)}`)
+      );
     case 'left-out':
       return `left out: ${notice.cause}`;
     case 'retry-budget-exhausted':

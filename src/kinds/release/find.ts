@@ -10,7 +10,7 @@ import type { ReleaseRequest } from './request.ts';
 
 /**
  * Finds the digest of a release, and the signatures that prove it.
- * @throws BundleError NOT_FOUND, USAGE, SIGNATURE_MISSING, SIGNATURE_INVALID, SIGNER_UNKNOWN, and
+ * @throws BundleError NOT_FOUND, USAGE, CONTENT_MISMATCH, SIGNATURE_MISSING, SIGNATURE_INVALID, SIGNER_UNKNOWN, and
  * of the network
  */
 export async function findRelease(
@@ -25,6 +25,16 @@ export async function findRelease(
   if (from === undefined && version !== undefined) await askOfficialSources(sources, signal);
   const { descriptor, content, repository } = await locateRelease(request, sources);
   const { digest } = descriptor;
+  if (request.expected !== undefined && request.expected !== digest) {
+    throw new BundleError('CONTENT_MISMATCH', `${called} is another release than the graph names`, {
+      expected: request.expected,
+      got: digest,
+      side: 'source',
+      hint:
+        'The registry, or a mirror of it, has something else under this version. Ask whoever ' +
+        'keeps it; or ask the update service again, if the graph is from a file.',
+    });
+  }
   observe({ type: 'phase', what: `checking the signature of ${called}` });
   const { signatures: messages, failures } = await sources.signatures(signatureStores, digest);
   let signatures: readonly ReleaseSignature[] = [];

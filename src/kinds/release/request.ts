@@ -1,3 +1,4 @@
+import type { Digest } from '../../core/digest.ts';
 import type { Architecture } from './architecture.ts';
 
 /** Which release, from where, and what proves it. */
@@ -5,6 +6,8 @@ export interface ReleaseRequest {
   /** May be left out where `from` names one image. */
   readonly version: string | undefined;
   readonly architecture: Architecture;
+  /** The digest that it has to have, where something else names it too: an update graph. */
+  readonly expected?: Digest | undefined;
   /** A reference or `oci:DIR`; the official repository if it is left out. */
   readonly from: string | undefined;
   readonly releaseKeyFiles: readonly string[];

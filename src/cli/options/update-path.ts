@@ -1,0 +1,95 @@
+import type { Context } from '../../core/context.ts';
+import type { Digest } from '../../core/digest.ts';
+import { BundleError } from '../../core/errors.ts';
+import { parseReference } from '../../core/reference.ts';
+import type { Architecture } from '../../kinds/release/architecture.ts';
+import { minorOf } from '../../updates/version-order.ts';
+import { text, texts } from '../arguments.ts';
+import type { Arguments } from '../command.ts';
+import { acceptRiskOption, graphRequest, graphSourceOptions } from './graph.ts';
+import { one, type OptionTable } from './table.ts';
+
+/** The releases of an update, instead of their versions. */
+export const updatePathOptions: OptionTable = {
+  'from-version': one('release that the cluster runs: all that it has to pass is taken', {
+    group: 'Update graph:',
+  }),
+  'to-version': one('release that the cluster is to run', { group: 'Update graph:' }),
+  ...graphSourceOptions,
+  ...acceptRiskOption,
+};
+
+/** A release that an update passes. */
+export interface PassedRelease {
+  readonly version: string;
+  readonly architecture: Architecture;
+  /** The digest that the graph names. */
+  readonly expected: Digest;
+}
+
+/** Whether a command line asks for an update, and not for versions. @throws BundleError USAGE */
+export function asksForUpdate(args: Arguments): boolean {
+  const ends = ['from-version', 'to-version'] as const;
+  const given = ends.filter((name) => text(args, name) !== undefined);
+  const [missing] = ends.filter((name) => !given.includes(name));
+  if (given.length === 0) {
+    const idle = ['channel', 'graph', 'graph-url', 'accept-risk'].find(
+      (name) => args[name] !== undefined,
+    );
+    if (idle === undefined) return false;
+    throw new BundleError('USAGE', `--${idle} has a meaning only with --from-version`, {
+      hint: 'Give --from-version and --to-version, or leave it out.',
+    });
+  }
+  if (missing !== undefined) throw new BundleError('USAGE', `--${missing} is missing`);
+  if (texts(args, 'VERSION').length > 0 || args['from'] !== undefined) {
+    throw new BundleError('USAGE', '--from-version and --to-version say which releases are meant', {
+      hint: 'Leave the versions, and --from, out.',
+    });
+  }
+  return true;
+}
+
+/**
+ * The releases that a cluster passes from one version to another, without the one that it runs.
+ * @throws BundleError as planning a path does; USAGE where there is nothing to carry.
+ */
+export async function passedReleases(
+  args: Arguments,
+  architectures: readonly Architecture[],
+  context: Context,
+): Promise<readonly PassedRelease[]> {
+  // Imported here and not at the start: it needs libraries that take time to load.
+  const { planPath } = await import('../../workflows/updates.ts');
+  const [from, to] = [text(args, 'from-version')!, text(args, 'to-version')!];
+  const passed: PassedRelease[] = [];
+  for (const architecture of architectures) {
+    const { path, graph, risks } = await planPath(
+      {
+        ...graphRequest(args, `stable-${minorOf(to)}`, architecture),
+        ...{ from, to, acceptedRisks: texts(args, 'accept-risk') },
+      },
+      context,
+    );
+    if (path.steps.length === 0) {
+      throw new BundleError('USAGE', `the cluster runs ${to} already: there is nothing to carry`, {
+        hint: 'To carry that release all the same, name it without --from-version.',
+      });
+    }
+    context.observe({
+      ...{ type: 'noticed', code: 'update-path', versions: path.versions, architecture },
+      risks: [...new Set(risks.flatMap(({ name, accepted }) => (accepted ? [] : name)))],
+    });
+    for (const version of path.versions.slice(1))
+      passed.push({ version, architecture, expected: digestIn(graph.release(version)!.payload) });
+  }
+  return passed;
+}
+
+function digestIn(payload: string): Digest {
+  const { digest } = parseReference(payload);
+  if (digest !== undefined) return digest;
+  throw new BundleError('CONTENT_MISMATCH', `the graph names ${payload} without a digest`, {
+    hint: 'Without it nobody can tell whether the release is the one that is meant.',
+  });
+}
