@@ -139,6 +139,19 @@ export type Notice =
       readonly repository: string;
       readonly places: readonly string[];
     }
+  /**
+   * Signatures that refer to images of a repository cannot be listed, or one of them cannot be read:
+   * it is left out.
+   */
+  | { readonly code: 'signatures-not-read'; readonly repository: string; readonly cause: string }
+  /** Images that only the packer proves: hosts that do not trust their key refuse the bundle. */
+  | {
+      readonly code: 'needs-trusted-packer';
+      readonly images: number;
+      /** One of them. */
+      readonly image: string;
+      readonly cause: string;
+    }
   /** A file that may hold credentials, and that nobody named, cannot be read. */
   | { readonly code: 'auth-file-not-read'; readonly path: string; readonly cause: string }
   /** An auth file cannot be replaced where it is, so it was written to. */

@@ -62,7 +62,7 @@ export function parseManifest(bytes: Uint8Array, announced?: string): Manifest {
   const mediaType = mediaTypeOf(document, announced);
   const subject = subjectIn(document, mediaType);
   if (isIndexType(mediaType)) {
-    const manifests = asArray(document['manifests'], 'manifests').map((entry, index) => {
+    const manifests = listIn(document, 'manifests').map((entry, index) => {
       const what = `manifests[${index}]`;
       const platform = parsePlatform(asObject(entry, what)['platform']);
       const { mediaType: type, digest, size } = parseDescriptor(entry, what);
@@ -71,10 +71,15 @@ export function parseManifest(bytes: Uint8Array, announced?: string): Manifest {
     return { kind: 'index', mediaType, manifests, ...(subject && { subject }) };
   }
   const config = parseDescriptor(document['config'], 'config');
-  const layers = asArray(document['layers'], 'layers').map((entry, index) =>
+  const layers = listIn(document, 'layers').map((entry, index) =>
     parseDescriptor(entry, `layers[${index}]`),
   );
   return { kind: 'manifest', mediaType, config, layers, ...(subject && { subject }) };
+}
+
+/** Programs in Go, as BuildKit, write an empty list as null. */
+function listIn(document: JsonObject, name: string): readonly Json[] {
+  return document[name] === null ? [] : asArray(document[name], name);
 }
 
 /** The descriptors in a manifest: children of an index; config, then layers of an image. */

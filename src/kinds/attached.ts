@@ -1,13 +1,14 @@
 import { mapLimited } from '../core/concurrency.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import type { Digest } from '../core/digest.ts';
-import { BundleError, hasCode } from '../core/errors.ts';
+import { BundleError, type ErrorCode, hasCode } from '../core/errors.ts';
 import { MAX_ALL_REFERRERS, MAX_REFERRER_DEPTH, MAX_REFERRERS } from '../core/limits.ts';
 import { signatureTagOf } from '../core/manifest.ts';
-import { isManifestType } from '../core/media-types.ts';
+import { isIndexType, isManifestType } from '../core/media-types.ts';
 import { formatReference, parseReference } from '../core/reference.ts';
 import type { ReadOnlyStore } from '../core/store.ts';
 import { type ImageRequest, manifestsOf, type WalkedImage } from '../transfer/image.ts';
+import { isSignature } from '../trust/image-statements.ts';
 import type { ManifestWalker, WalkOptions } from '../transfer/walk.ts';
 
 /** A manifest that something may be attached to, and the image that it belongs to. */
@@ -16,18 +17,41 @@ interface Subject {
   readonly image: WalkedImage;
 }
 
+/** What is looked for beside images. */
+export interface AttachedOptions {
+  /** All that refers to them, and what refers to that: SBOMs and attestations too. */
+  readonly referrers: boolean;
+  /** `false` where nothing is looked for at all, signatures neither. */
+  readonly signatures?: boolean | undefined;
+}
+
+/** What may be wrong with a signature that refers to an image, or with the list of them. */
+const LEFT_OUT: readonly ErrorCode[] = [
+  'BLOCKED',
+  'CONTENT_MISMATCH',
+  'NOT_ALLOWED',
+  'NOT_FOUND',
+  'REGISTRY',
+  'UNSUPPORTED_CONTENT',
+];
+
 /**
- * Finds what is attached to images: the signature images that cosign keeps under tags and, where
- * they are wanted, referrers. Stores are asked once for each manifest, whichever parts have it.
+ * Finds what is attached to images: their signatures, under cosign's tags and among what refers to
+ * them, and where they are wanted all other referrers. Stores are asked once for each manifest,
+ * whichever parts have it.
  */
 export class AttachedImages {
   readonly #walker: ManifestWalker;
-  readonly #options: WalkOptions & { readonly referrers: boolean };
+  readonly #options: WalkOptions & AttachedOptions;
   readonly #signatures = new Map<Digest, Promise<Descriptor | undefined>>();
   readonly #referrers = new Map<Digest, Promise<readonly Descriptor[]>>();
+  /** The signatures among the referrers. */
+  readonly #signing = new Map<Digest, Promise<readonly Descriptor[]>>();
+  /** Repositories that it was told of. */
+  readonly #told = new Set<string>();
 
-  /** @param options whether referrers are looked for, beside how many requests run at a time. */
-  constructor(walker: ManifestWalker, options: WalkOptions & { readonly referrers: boolean }) {
+  /** @param options what is looked for, beside how many requests run at a time. */
+  constructor(walker: ManifestWalker, options: WalkOptions & AttachedOptions) {
     this.#walker = walker;
     this.#options = options;
   }
@@ -37,12 +61,15 @@ export class AttachedImages {
    * {@link addTo} says.
    */
   async lookAhead(image: WalkedImage, signal: AbortSignal): Promise<void> {
+    if (this.#options.signatures === false) return;
     for (const { descriptor } of manifestsOf(image.tree)) {
       const subject = { digest: descriptor.digest, image };
       for (const { request } of await this.#signatureRequests(subject, signal)) {
         await this.#walker.walkOne(request);
       }
-      if (this.#options.referrers) await this.#referrersOf(subject, signal);
+      await (this.#options.referrers
+        ? this.#referrersOf(subject, signal)
+        : this.#signingReferrers(subject, signal));
     }
   }
 
@@ -54,7 +81,8 @@ export class AttachedImages {
    * is listed for; UNSUPPORTED_CONTENT for what cannot be carried, or does not end.
    */
   async addTo(images: readonly WalkedImage[]): Promise<WalkedImage[]> {
-    const { concurrency, signal, referrers: wanted } = this.#options;
+    const { concurrency, signal, referrers: wanted, signatures: signed } = this.#options;
+    if (signed === false) return [...images];
     const attached = new Map<WalkedImage, WalkedImage[]>();
     const asked = new Set<Digest>();
     let count = 0;
@@ -62,9 +90,7 @@ export class AttachedImages {
     for (let depth = 0; bearers.length > 0; depth += 1) {
       const subjects = subjectsIn(bearers, asked);
       const signatures = await mapLimited(subjects, concurrency, this.#signatureRequests, signal);
-      const referrers = wanted
-        ? await mapLimited(subjects, concurrency, this.#referrerRequests, signal)
-        : [];
+      const referrers = await mapLimited(subjects, concurrency, this.#referrerRequests, signal);
       const found = [...signatures.flat(), ...referrers.flat()];
       const first = referrers.flat()[0];
       count += referrers.flat().length;
@@ -83,8 +109,10 @@ export class AttachedImages {
         if (others === undefined) attached.set(owner, [image]);
         else others.push(image);
       }
-      bearers = walked.slice(signatures.flat().length);
-      bearers.forEach(checkSubject);
+      const referring = walked.slice(signatures.flat().length);
+      referring.forEach(checkSubject);
+      // A signature of a signature is one of what refers to referrers.
+      bearers = wanted ? referring : [];
     }
     const withAll = (image: WalkedImage): WalkedImage[] => [
       image,
@@ -107,15 +135,51 @@ export class AttachedImages {
     subject: Subject,
     signal: AbortSignal,
   ): Promise<Request[]> => {
-    const referrers = await this.#referrersOf(subject, signal);
-    return referrers.map((descriptor) =>
-      requestFor(subject, descriptor, {
-        name: descriptor.digest,
-        role: 'referrer',
-        attachment: 'referrer',
-      }),
-    );
+    const referrers = await (this.#options.referrers
+      ? this.#referrersOf(subject, signal)
+      : this.#signingReferrers(subject, signal));
+    return referrers.map((descriptor) => referrerRequest(subject, descriptor));
   };
+
+  /**
+   * Those of the referrers that are signatures. What else refers to an image is not wanted, and
+   * ends no run: a list that cannot be read, or what it lists, is told and left out.
+   */
+  #signingReferrers(subject: Subject, signal: AbortSignal): Promise<readonly Descriptor[]> {
+    return once(this.#signing, subject.digest, async () => {
+      const signing: Descriptor[] = [];
+      try {
+        for (const descriptor of await this.#referrersOf(subject, signal))
+          if (await this.#isSigning(subject, descriptor)) signing.push(descriptor);
+      } catch (error) {
+        this.#leaveOut(subject, error);
+      }
+      return signing;
+    });
+  }
+
+  async #isSigning(subject: Subject, descriptor: Descriptor): Promise<boolean> {
+    if (isIndexType(descriptor.mediaType)) return false;
+    const { request } = referrerRequest(subject, descriptor);
+    try {
+      const image = await this.#walker.walkOne(request);
+      if (!isSignature(image.tree.bytes)) return false;
+      checkSubject(image);
+      return true;
+    } catch (error) {
+      this.#leaveOut(subject, error);
+      return false;
+    }
+  }
+
+  #leaveOut({ image }: Subject, error: unknown): void {
+    if (!(error instanceof BundleError) || !LEFT_OUT.includes(error.code)) throw error;
+    const { name: repository } = image.request.store;
+    if (this.#told.has(repository)) return;
+    this.#told.add(repository);
+    const cause = error.message;
+    this.#options.observe?.({ type: 'noticed', code: 'signatures-not-read', repository, cause });
+  }
 
   #signatureOf({ digest, image }: Subject, signal: AbortSignal): Promise<Descriptor | undefined> {
     const { store, name } = image.request;
@@ -134,7 +198,8 @@ export class AttachedImages {
     const { store, name } = image.request;
     return once(this.#referrers, digest, async () => {
       try {
-        return await listedReferrers(store, digest, signal);
+        const { referrers } = this.#options;
+        return await listedReferrers(store, digest, signal, referrers);
       } catch (error) {
         throw error instanceof BundleError ? error.about(`referrers of image ${name}`) : error;
       }
@@ -196,10 +261,17 @@ function requestFor(
   return { owner: image, request };
 }
 
+function referrerRequest(subject: Subject, descriptor: Descriptor): Request {
+  const { digest: name } = descriptor;
+  return requestFor(subject, descriptor, { name, role: 'referrer', attachment: 'referrer' });
+}
+
+/** @param isAll whether something that cannot be carried is an error, or is left out. */
 async function listedReferrers(
   store: ReadOnlyStore,
   subject: Digest,
   signal: AbortSignal,
+  isAll: boolean,
 ): Promise<readonly Descriptor[]> {
   const listed = await store.referrers(subject, { signal });
   if (listed.length > MAX_REFERRERS) {
@@ -208,6 +280,8 @@ async function listedReferrers(
   const distinct = new Map(listed.map((descriptor) => [descriptor.digest, descriptor]));
   for (const { digest, mediaType } of distinct.values()) {
     if (isManifestType(mediaType)) continue;
+    distinct.delete(digest);
+    if (!isAll) continue;
     throw new BundleError(
       'UNSUPPORTED_CONTENT',
       `${digest}, which refers to ${subject}, is of type ${mediaType}`,

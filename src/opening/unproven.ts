@@ -4,26 +4,17 @@ import type { Descriptor } from '../core/descriptor.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { MAX_SIGNATURE_BYTES } from '../core/limits.ts';
-import { parseManifest } from '../core/manifest.ts';
 import type { FetchOptions, ReadOnlyStore } from '../core/store.ts';
 import { readVerified } from '../transfer/verified.ts';
-import { checkCosignPayload, SIMPLE_SIGNING } from '../trust/cosign-payload.ts';
+import { checkStatement } from '../trust/image-statements.ts';
 import type { SignerKey } from '../trust/keys.ts';
 import type { Closure } from '../kinds/closure.ts';
-
-/** A layer that has to be a statement about a manifest. */
-interface Statement {
-  readonly layer: Descriptor;
-  readonly subject: Digest;
-  /** The image that it belongs to. */
-  readonly name: string;
-  readonly store: ReadOnlyStore;
-}
+import { attachedStatements, type Statement } from '../kinds/statements.ts';
 
 /**
- * No publisher's signature covers cosign signature images and referrers. From a packer whom nobody
- * knows they are taken only if they are what they should be: small statements about their
- * subject, whose signatures clusters check with keys of their own.
+ * No publisher's signature covers signature images and referrers. From a packer whom nobody knows
+ * they are taken only if they are what they should be: small statements about their subject, of
+ * cosign or notation, whose signatures clusters check with keys of their own.
  *
  * @returns the closure; out of a pipe, whose layers are yet to come, it gives no such layer out
  * that has not been checked.
@@ -36,7 +27,7 @@ export async function checkUnproven(
 ): Promise<Closure> {
   const statements = statementsIn(closure, signer);
   if (reader.pass === undefined) {
-    for (const statement of statements) await checkStatement(statement, signer);
+    for (const statement of statements) await checkOne(statement, signer);
     return closure;
   }
   const store = new CheckedStatements(reader, statements, signer);
@@ -47,32 +38,20 @@ export async function checkUnproven(
 }
 
 function statementsIn({ content }: Closure, signer: SignerKey): readonly Statement[] {
-  const manifests = new Map(
-    content.manifests.map(({ descriptor, bytes }) => [descriptor.digest, bytes]),
-  );
-  return content.images.flatMap(({ attachment, name, subject, descriptor, store }): Statement[] => {
-    if (attachment === undefined) return [];
-    const manifest = parseManifest(manifests.get(descriptor.digest)!);
-    if (subject === undefined || manifest.kind === 'index')
-      throw unproven(name, signer, 'it is not a signature image');
-    if (manifest.config.size > MAX_SIGNATURE_BYTES)
-      throw unproven(name, signer, 'its config is too large');
-    return manifest.layers.map((layer) => {
-      if (layer.mediaType !== SIMPLE_SIGNING)
-        throw unproven(name, signer, `it holds ${layer.mediaType}`);
-      return { layer, subject, name, store };
-    });
-  });
+  const { statements, unproven: others } = attachedStatements(content);
+  const [first] = others;
+  if (first !== undefined) throw unproven(first.name, signer, first.why);
+  return statements;
 }
 
-async function checkStatement(
+async function checkOne(
   { layer, subject, name, store }: Statement,
   signer: SignerKey,
   options: Pick<FetchOptions, 'signal'> = {},
 ): Promise<void> {
   try {
     const bytes = await readVerified(store.fetch(layer, options), layer, MAX_SIGNATURE_BYTES);
-    checkCosignPayload(bytes, subject);
+    checkStatement(bytes, layer.mediaType, subject);
   } catch (cause) {
     if (!(cause instanceof BundleError) || cause.code === 'BUNDLE_UNUSABLE') throw cause;
     throw unproven(name, signer, cause.message, cause);
@@ -119,7 +98,7 @@ class CheckedStatements implements ReadOnlyStore {
   ): ByteStream & AsyncGenerator<Uint8Array> {
     const { signal } = options;
     for (const statement of this.#statements.get(descriptor.digest) ?? []) {
-      await checkStatement(statement, this.#signer, { ...(signal && { signal }) });
+      await checkOne(statement, this.#signer, { ...(signal && { signal }) });
     }
     yield* this.#reader.fetch(descriptor, options);
   }

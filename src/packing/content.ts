@@ -35,7 +35,7 @@ export async function patchContent(closure: Closure, damageFile: string): Promis
         got: hexOf(wanted.bundleDigest),
         hint:
           'Name the releases of the damaged bundle, with the same --arch, --signature-store, ' +
-          '--release-key and --referrers. If they have changed since, pack a new bundle.',
+          '--release-key, --referrers and --no-signatures. If they have changed since, pack a new bundle.',
       },
     );
   }

@@ -13,6 +13,8 @@ export interface PartsRequest {
   readonly parts: readonly PartRequest[];
   /** Whether what refers to the images is looked for too. */
   readonly referrers: boolean;
+  /** `false` where no signatures are looked for either. */
+  readonly signatures?: boolean | undefined;
 }
 
 interface FoundPart extends Found {
@@ -39,10 +41,12 @@ export async function findParts(
   const found = [...new Map(all.map((part) => [keyText(part), part])).values()];
   observe({ type: 'phase', what: 'reading the manifests' });
   const walker = new ManifestWalker({ concurrency: lookups, signal, observe });
-  const { referrers } = request;
-  const attached = new AttachedImages(walker, { concurrency: lookups, signal, referrers });
+  const { referrers, signatures } = request;
+  const asking = { concurrency: lookups, signal, observe };
+  const attached = new AttachedImages(walker, { ...asking, referrers, signatures });
   const begun = await begunOf?.(found.map(keyOf));
-  const from = (content: ContentSource): ContentSource => begun?.before(content) ?? content;
+  const from = (content: ContentSource): ContentSource =>
+    begun?.before(content, referrers) ?? content;
   const walk = { walker, attached, lookups, signal, observe };
   try {
     const parts: ExpandedPart[] = [];

@@ -3,6 +3,8 @@ import type { Writable } from 'node:stream';
 import type { Context } from '../core/context.ts';
 import { prepareFolder } from '../files/folder.ts';
 import { withLock } from '../files/lock.ts';
+import type { Closure } from '../kinds/closure.ts';
+import { needsTrustedPacker } from '../kinds/statements.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
 import { patchContent, wholeContent } from '../packing/content.ts';
 import { findParts, type PartsRequest } from '../packing/find-parts.ts';
@@ -55,6 +57,7 @@ export async function pack(request: PackRequest, context: Context): Promise<Pack
       ? await patchContent(closure, repairFile)
       : wholeContent(closure, nameOf(request, output, closure));
     checkFileName(output, content.fileName);
+    if (!isPatch) tellNeeds(closure, context);
     const signing = own
       ? { key: own, made: undefined }
       : await firstKey(request.key, dryRun, context);
@@ -75,9 +78,18 @@ export async function packIntoPipe(
     const own = await loadSigningKey(request.key, context.configFolder);
     const closure = await findParts(request, network, context);
     const { described } = wholeContent(closure, nameOf(request, NO_FILE, closure));
+    tellNeeds(closure, context);
     const key = own ?? (await firstKey(request.key, false, context)).key;
     return packToPipe({ described, key, closure, limitRate: request.limitRate }, output, context);
   });
+}
+
+/** What first use on the closed side will refuse is better told on this side. */
+function tellNeeds({ content }: Closure, { observe }: Context): void {
+  const [first, ...more] = needsTrustedPacker(content);
+  if (first === undefined) return;
+  const facts = { images: more.length + 1, image: first.name, cause: first.why };
+  observe({ type: 'noticed', code: 'needs-trusted-packer', ...facts });
 }
 
 const NO_FILE: Output = { folder: '', name: undefined };

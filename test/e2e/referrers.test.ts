@@ -1,20 +1,22 @@
-import { copyFile, mkdir, readFile, stat, truncate } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { copyFile, mkdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
-import { SBOM } from '../../scripts/lib/referrers.ts';
+import { SBOM, SIGSTORE_BUNDLE } from '../../scripts/lib/referrers.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { referrersTagOf } from '../../src/core/manifest.ts';
 import { MANIFEST_TYPES, OCI_INDEX } from '../../src/core/media-types.ts';
+import { runBundle } from '../support/bundle-process.ts';
 import { describeWith } from '../support/needs.ts';
 import { type ReferrersApi, startReferrersApi } from '../support/referrers-api.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { type TwoSides, twoSides } from '../support/two-sides.ts';
-import type { User } from '../support/user.ts';
+import { User } from '../support/user.ts';
 
 const VERSION = '4.17.3';
 const RELEASES = 'ocp4/openshift/release-images';
@@ -119,15 +121,78 @@ describeWith(['docker-registry'], 'what refers to a release', () => {
     expect((await operator.bundle(args)).stdout).toContain('nothing was uploaded');
   };
 
-  it('is left where it is, unless it is asked for', async () => {
+  const attachedIn = async (folder: string): Promise<readonly string[]> => {
+    const { images } = (await packer.json(['inspect', folder, ...trust])) as Inspected;
+    return images
+      .filter(({ role }) => ['referrer', 'signature'].includes(role))
+      .map(({ digest }) => digest)
+      .toSorted();
+  };
+
+  it('is left where it is unless it is asked for, but for signatures of images', async () => {
     const bare = join(sides.folder, 'bare');
-    const { stdout } = await packer.bundle(['pack', VERSION, '-o', bare, ...fetching]);
-    expect(stdout).not.toMatch(/\d+ referrers/);
-    expect(
-      ((await packer.json(['inspect', bare, ...trust])) as Inspected).images.filter(
-        ({ role }) => role === 'referrer',
-      ),
-    ).toEqual([]);
+    const packed = await packer.bundle(['pack', VERSION, '-o', bare, ...fetching]);
+    expect(packed.status).toBe(0);
+    expect(packed.stderr).not.toContain('will refuse this bundle');
+    const isReferrer = new Set<string>(made.referrers.map(({ digest }) => digest));
+    const signing = made.referrers.filter(
+      ({ artifactType, subject }) => artifactType === SIGSTORE_BUNDLE && !isReferrer.has(subject),
+    );
+    expect(signing.length).toBeGreaterThan(2);
+    const expected = [...signing, ...made.signatureImages].map(({ digest }) => digest);
+    expect(await attachedIn(bare)).toEqual(expected.toSorted());
+    // Nobody is trusted there yet: signatures of all forms are small statements about the images.
+    const stranger = await User.new(join(sides.folder, 'stranger'));
+    expect(await stranger.bundle(['verify', bare, ...trust])).toMatchObject({ status: 0 });
+    const into = ['--to', `oci:${join(sides.folder, 'first-use')}`, ...trust];
+    expect(await stranger.bundle(['unpack', bare, ...into])).toMatchObject({ status: 0 });
+    const piped = await runBundle(['verify', '-', ...trust], {
+      folder: stranger.folder,
+      input: createReadStream(join(bare, `ocp-${VERSION}-x86_64.tar.zst`)),
+    });
+    expect(piped).toMatchObject({ status: 0 });
+  });
+
+  it('is left out with all signatures where that is wanted', async () => {
+    const none = join(sides.folder, 'none');
+    const args = ['pack', VERSION, '-o', none, '--no-signatures'];
+    expect(await packer.bundle([...args, ...fetching])).toMatchObject({ status: 0 });
+    expect(await attachedIn(none)).toEqual([]);
+    const both = await packer.bundle([...args, '--referrers', ...fetching]);
+    expect(both.status).toBe(2);
+    expect(both.stderr).toContain('--referrers and --no-signatures exclude each other');
+  });
+
+  it('is told of by pack where first use would refuse it', async () => {
+    const told = join(sides.folder, 'told');
+    const packing = ['pack', VERSION, '-o', told, '--referrers', '--dry-run', ...fetching];
+    const { stderr, status } = await packer.bundle(packing);
+    expect(status).toBe(0);
+    expect(stderr).toContain('hosts that do not trust your key will refuse this bundle');
+    expect(stderr).toContain(SBOM);
+    expect(stderr).toContain('bundle trust add');
+  });
+
+  it.each([
+    ['signatures', [], ['--referrers']],
+    ['nothing', ['--no-signatures'], []],
+  ])('is asked for again where an earlier run looked for %s', async (_, before, after) => {
+    const folder = join(sides.folder, `begun-with-${before.length}`);
+    const path = join(folder, `ocp-${VERSION}-x86_64.tar.zst`);
+    const packing = ['pack', VERSION, '-o', folder, ...fetching];
+    expect(await packer.bundle([...packing, ...before])).toMatchObject({ status: 0 });
+    await copyFile(path, `${path}.partial`);
+    await rm(path);
+    const whole = await packer.bundle([...packing, ...after, '--restart']);
+    expect(whole).toMatchObject({ status: 0 });
+    const wanted = await attachedIn(folder);
+    await rm(folder, { recursive: true });
+    expect(await packer.bundle([...packing, ...before])).toMatchObject({ status: 0 });
+    await rename(path, `${path}.partial`);
+    const again = await packer.bundle([...packing, ...after]);
+    // The file cannot be continued with other content: that is said, and nothing is left out.
+    if (again.status === 0) expect(await attachedIn(folder)).toEqual(wanted);
+    else expect(again.stderr).toContain('--restart');
   });
 
   it('is in the bundle, and told of', async () => {

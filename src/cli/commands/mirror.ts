@@ -1,9 +1,13 @@
-import { flag } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { dryRunOption } from '../options/common.ts';
 import { deliveryOptions, deliveryRequest } from '../options/delivery.ts';
 import { bothSidesOptions, networkRequest, sourceOptions } from '../options/network.ts';
-import { releaseOptions, releaseParts, versionPositional } from '../options/release.ts';
+import {
+  attachedRequest,
+  releaseOptions,
+  releaseParts,
+  versionPositional,
+} from '../options/release.ts';
 import { mirrorReport } from '../present/delivery-report.ts';
 
 export const mirrorCommand: Command = {
@@ -26,7 +30,7 @@ export const mirrorCommand: Command = {
   async run(args, context) {
     const request = {
       parts: await releaseParts(args, context),
-      referrers: flag(args, 'referrers'),
+      ...attachedRequest(args),
       delivery: deliveryRequest(args),
       network: networkRequest(args),
     };

@@ -4,7 +4,12 @@ import type { Command } from '../command.ts';
 import { dryRunOption } from '../options/common.ts';
 import { mediaOptions, restartOption, stopAfter } from '../options/media.ts';
 import { networkRequest, sourceOptions } from '../options/network.ts';
-import { releaseOptions, releaseParts, versionPositional } from '../options/release.ts';
+import {
+  attachedRequest,
+  releaseOptions,
+  releaseParts,
+  versionPositional,
+} from '../options/release.ts';
 import { one } from '../options/table.ts';
 import { keySource } from '../passphrase.ts';
 import { outputPipe, PIPE } from '../pipes.ts';
@@ -69,7 +74,7 @@ export const packCommand: Command = {
     const common = {
       parts: await releaseParts(args, context),
       name: text(args, 'name'),
-      referrers: flag(args, 'referrers'),
+      ...attachedRequest(args),
       key: keySource(args, io),
       network: networkRequest(args),
       limitRate: byteCount(args, 'limit-rate'),

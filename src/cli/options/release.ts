@@ -41,11 +41,30 @@ export const releaseOptions: OptionTable = {
       'instead of the official stores (repeatable)',
     { group: 'Trust:' },
   ),
-  referrers: yes('also carry the referrers of the images: signatures, attestations, SBOMs'),
+  referrers: yes(
+    'also carry what refers to the images beside signatures: attestations, SBOMs and all else',
+  ),
+  'no-signatures': yes('leave out the signatures of images, which are carried otherwise'),
   'allow-unsigned-release': yes('continue if no signature proves a release; every report says so', {
     group: 'Trust:',
   }),
 };
+
+/**
+ * What is carried beside images. @throws BundleError USAGE for all and nothing at once.
+ */
+export function attachedRequest(args: Arguments): { referrers: boolean; signatures: boolean } {
+  const request = {
+    referrers: flag(args, 'referrers'),
+    signatures: !flag(args, 'no-signatures'),
+  };
+  if (request.signatures || !request.referrers) return request;
+  throw new BundleError('USAGE', '--referrers and --no-signatures exclude each other', {
+    hint:
+      '--referrers carries all that refers to the images, signatures among it; ' +
+      '--no-signatures carries nothing of it.',
+  });
+}
 
 export const versionPositional = {
   VERSION: {

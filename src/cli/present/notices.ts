@@ -69,6 +69,17 @@ export function noticeText(notice: Notice): string {
         `${notice.what} of ${notice.repository} that its mirrors do not have are left out: ` +
         `${notice.places.join(', ')} could not be asked`
       );
+    case 'signatures-not-read':
+      return (
+        `signatures that refer to images of ${notice.repository} are left out where they cannot ` +
+        `be read: ${notice.cause}`
+      );
+    case 'needs-trusted-packer':
+      return (
+        'hosts that do not trust your key will refuse this bundle, since only you prove ' +
+        `${notice.images === 1 ? '1 image' : `${notice.images} images`} in it ` +
+        `(${notice.image}: ${notice.cause}): give them your .pub file for bundle trust add`
+      );
     case 'auth-file-not-read':
       return `continuing without the auth file ${notice.path}: ${notice.cause}`;
     case 'auth-file-in-place':

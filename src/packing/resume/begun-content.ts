@@ -9,6 +9,8 @@ import { isSignatureTag } from '../../mirrors/rules.ts';
 import type { SigningKey } from '../../trust/keys.ts';
 import { checkedSeal } from './begun.ts';
 import { continued } from './continued.ts';
+import { readVerified } from '../../transfer/verified.ts';
+import { isSignature } from '../../trust/image-statements.ts';
 import type { ContentSource } from '../../kinds/sources.ts';
 
 /** The identity of a part: its kind, and the digest of its seed. */
@@ -27,6 +29,9 @@ export class BegunContent {
   readonly path: string;
   #reader: BundleReader | undefined;
   readonly #layers: ReadonlySet<Digest>;
+  /** What is attached to images, under a tag or as a referrer. */
+  readonly #rows: readonly { readonly isTagged: boolean; readonly descriptor: Descriptor }[];
+  #hasOthers: Promise<boolean> | undefined;
   /** Layers that were given from the file: whoever asks for one again has found it wrong. */
   readonly #given = new Set<Digest>();
 
@@ -34,6 +39,12 @@ export class BegunContent {
     this.path = reader.name;
     this.#reader = reader;
     this.#layers = new Set(reader.layerDigests);
+    this.#rows = reader.manifest.images
+      .filter(({ subject }) => subject !== undefined)
+      .map(({ tags, mediaType, digest, size }) => ({
+        isTagged: tags.length > 0,
+        descriptor: { mediaType, digest, size },
+      }));
   }
 
   /**
@@ -62,11 +73,14 @@ export class BegunContent {
     return undefined;
   }
 
-  /** A source that asks here before it asks `origin`, until this is closed. */
-  before(origin: ContentSource): ContentSource {
+  /**
+   * A source that asks here before it asks `origin`, until this is closed.
+   * @param referrers whether all that refers to an image is wanted, or its signatures alone.
+   */
+  before(origin: ContentSource, referrers: boolean): ContentSource {
     const stores = new Map<ReadOnlyStore, ReadOnlyStore>();
     const wrapped = (store: ReadOnlyStore): ReadOnlyStore => {
-      const known = stores.get(store) ?? new ContinuedStore(this, store);
+      const known = stores.get(store) ?? new ContinuedStore(this, store, referrers);
       stores.set(store, known);
       return known;
     };
@@ -89,6 +103,8 @@ export class BegunContent {
   async resolve(reference: string): Promise<Descriptor | undefined> {
     if (this.#reader === undefined || !(isDigest(reference) || isSignatureTag(reference)))
       return undefined;
+    // An earlier run that has found nothing may have been told to look for nothing.
+    if (!isDigest(reference) && this.#rows.length === 0) return undefined;
     try {
       return await this.#reader.resolve(reference);
     } catch (error) {
@@ -101,13 +117,22 @@ export class BegunContent {
 
   /**
    * The referrers of a manifest. @returns `undefined` where only the registry knows: the earlier
-   * run may not have asked.
+   * run may not have asked, or for signatures alone. A run that looks for one form of signatures
+   * looks for all.
+   * @param all whether all of them are wanted.
    */
-  async referrers(subject: Digest): Promise<readonly Descriptor[] | undefined> {
-    const hasAsked = this.#reader?.manifest.images.some(
-      ({ subject: of, tags }) => of !== undefined && tags.length === 0,
-    );
-    return hasAsked === true ? this.#reader?.referrers(subject) : undefined;
+  async referrers(subject: Digest, all: boolean): Promise<readonly Descriptor[] | undefined> {
+    const hasAsked = all ? await (this.#hasOthers ??= this.#findOthers()) : this.#rows.length > 0;
+    return hasAsked ? this.#reader?.referrers(subject) : undefined;
+  }
+
+  /** Whether any referrer is something else than a signature. */
+  async #findOthers(): Promise<boolean> {
+    for (const { isTagged, descriptor } of this.#rows) {
+      if (isTagged || this.#reader === undefined) continue;
+      if (!isSignature(await readVerified(this.#reader.fetch(descriptor), descriptor))) return true;
+    }
+    return false;
   }
 
   /** The content of a blob, as far as it is here, and the rest of it from `origin`. */
@@ -142,9 +167,11 @@ class ContinuedStore implements ReadOnlyStore {
   readonly name: string;
   readonly #begun: BegunContent;
   readonly #origin: ReadOnlyStore;
+  readonly #referrers: boolean;
 
-  constructor(begun: BegunContent, origin: ReadOnlyStore) {
+  constructor(begun: BegunContent, origin: ReadOnlyStore, referrers: boolean) {
     this.name = origin.name;
+    this.#referrers = referrers;
     this.#begun = begun;
     this.#origin = origin;
   }
@@ -159,7 +186,8 @@ class ContinuedStore implements ReadOnlyStore {
   }
 
   async referrers(subject: Digest, options?: StoreOptions): Promise<readonly Descriptor[]> {
-    return (await this.#begun.referrers(subject)) ?? this.#origin.referrers(subject, options);
+    const begun = await this.#begun.referrers(subject, this.#referrers);
+    return begun ?? this.#origin.referrers(subject, options);
   }
 
   exists: ReadOnlyStore['exists'] = (descriptor, options) =>

@@ -9,9 +9,10 @@ import {
   type ImageIndex,
   type ImageManifest,
   parseManifest,
+  referrersTagOf,
   subjectOf,
 } from '../../core/manifest.ts';
-import { isManifestType } from '../../core/media-types.ts';
+import { isManifestType, OCI_INDEX } from '../../core/media-types.ts';
 import type { FetchOptions, PushOptions, Store, StoreOptions } from '../../core/store.ts';
 import { sizeOf } from '../../files/look.ts';
 import { readVerified, verified } from '../../transfer/verified.ts';
@@ -113,8 +114,8 @@ export class ImageLayout implements Store {
   }
 
   /**
-   * Those among the manifests that index.json lists, as with other programs that keep referrers in
-   * a layout.
+   * Those among the manifests that index.json lists, as oras and others keep referrers in a layout,
+   * and those in the list under the fallback tag, as regclient keeps them.
    */
   async referrers(subject: Digest, { signal }: StoreOptions = {}): Promise<readonly Descriptor[]> {
     const found = new Map<Digest, Descriptor>();
@@ -122,6 +123,7 @@ export class ImageLayout implements Store {
       signal?.throwIfAborted();
       if ((await this.#subjectOf(descriptor)) === subject) found.set(descriptor.digest, descriptor);
     }
+    for (const descriptor of await this.#tagged(subject)) found.set(descriptor.digest, descriptor);
     return [...found.values()];
   }
 
@@ -149,6 +151,20 @@ export class ImageLayout implements Store {
   ): Promise<void> {
     signal?.throwIfAborted();
     await this.#index.name(await this.#describe(digest, mediaType), tag);
+  }
+
+  /**
+   * The list that the fallback tag of a subject names (distribution-spec, "Referrers Tag Schema").
+   * What is no index, or the subject itself, is no list: some keep images under such tags.
+   */
+  async #tagged(subject: Digest): Promise<readonly Descriptor[]> {
+    const list = await this.#index.find(referrersTagOf(subject));
+    if (list === undefined || list.digest === subject || list.mediaType !== OCI_INDEX) return [];
+    const bytes = await readVerified(this.fetch(list), list, MAX_MANIFEST_BYTES);
+    const index = parseManifest(bytes, list.mediaType);
+    return index.kind === 'index'
+      ? index.manifests.map(({ mediaType, digest, size }) => ({ mediaType, digest, size }))
+      : [];
   }
 
   /** The subject of a manifest; `undefined` for a manifest that is listed but does not exist. */

@@ -76,6 +76,11 @@ describe('parseManifest of real images', () => {
     expect(images).toBeGreaterThan(0);
   });
 
+  it('takes a list that is null for an empty one, as programs in Go write it', () => {
+    expect(parseManifest(bytes({ ...ociManifest, layers: null }))).toMatchObject({ layers: [] });
+    expect(parseManifest(bytes({ ...ociIndex, manifests: null }))).toMatchObject({ manifests: [] });
+  });
+
   it('finds the children of every index among the manifests', async () => {
     for (const image of ['hello-manifest-list', 'multi-platform']) {
       const held = await readdir(blobs(image));

@@ -1,7 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 
 import type { Descriptor } from '../../../src/core/descriptor.ts';
+import type { TransferEvent } from '../../../src/core/events.ts';
 import { type Digest, digestOf } from '../../../src/core/digest.ts';
+import { BundleError } from '../../../src/core/errors.ts';
 import {
   MAX_MANIFEST_BYTES,
   MAX_METADATA_BYTES,
@@ -28,24 +30,37 @@ import {
 } from '../../contract/content.ts';
 import { fill } from '../../contract/store.ts';
 
+const SIGSTORE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+const signatureOf = (subject: Held): Held =>
+  referrerManifest(subject, SIGSTORE, [], { of: subject.descriptor.digest });
+const aboutNothing = (): Held => referrerManifest(sample.oci, 'application/x', []);
+
 const { oci, docker, sbom, signature, overSbom } = sample;
 
 /** A store that lists what it is told to. */
 class Liar extends MemoryStore {
-  readonly lies = new Map<Digest, readonly Descriptor[]>();
+  readonly lies = new Map<Digest, readonly Descriptor[] | Error>();
 
   override async referrers(subject: Digest): Promise<readonly Descriptor[]> {
-    return this.lies.get(subject) ?? super.referrers(subject);
+    const lie = this.lies.get(subject);
+    if (lie instanceof Error) throw lie;
+    return lie ?? super.referrers(subject);
   }
 }
+
+let told: TransferEvent[];
+beforeEach(() => {
+  told = [];
+});
 
 async function attached(
   store: MemoryStore,
   roots: readonly Held[],
   referrers = true,
-  concurrency = 3,
+  { concurrency = 3, signatures = true } = {},
 ): Promise<WalkedImage[]> {
-  const options = { concurrency, referrers };
+  const observe = (event: TransferEvent): void => void told.push(event);
+  const options = { concurrency, referrers, signatures, observe };
   const walker = new ManifestWalker(options);
   const requests = roots.map(({ descriptor }, index) => ({
     ...{ name: `image-${index}`, role: 'component', tags: [], descriptor, store },
@@ -99,13 +114,17 @@ describe('AttachedImages', () => {
     expect(namesOf(await attached(store, [oci]))).toEqual(expected);
   });
 
-  it('looks for none unless they are wanted, but for cosign signatures always', async () => {
+  it('looks for signatures alone unless more is wanted, and for nothing where not', async () => {
     const store = await filled();
     await store.tag(signature.descriptor, signatureTagOf(oci.descriptor.digest));
     await store.tag(signature.descriptor, signatureTagOf(sbom.descriptor.digest));
     expect(namesOf(await attached(store, [oci], false))).toEqual([
       'image-0',
       signatureTagOf(oci.descriptor.digest),
+      signature.descriptor.digest,
+    ]);
+    expect(namesOf(await attached(store, [oci], false, { signatures: false }))).toEqual([
+      'image-0',
     ]);
     const all = namesOf(await attached(store, [oci]));
     expect(all).toHaveLength(6);
@@ -113,6 +132,42 @@ describe('AttachedImages', () => {
     expect(all[all.indexOf(sbom.descriptor.digest) + 1]).toBe(
       signatureTagOf(sbom.descriptor.digest),
     );
+  });
+
+  it.each<[string, Held | Error, string]>([
+    ['a list that cannot be read', new BundleError('REGISTRY', 'it answered 405'), '405'],
+    ['a list that may not be read', new BundleError('NOT_ALLOWED', 'it answered 403'), '403'],
+    ['a signature of something else', signatureOf(docker), 'names another subject'],
+    ['a signature that is not there', signatureOf(oci), 'does not hold'],
+    ['something else', aboutNothing(), ''],
+    ['what is no manifest', held('application/x', '{}'), ''],
+  ])('leaves %s out of signatures, and tells it once', async (_, wrong, cause) => {
+    const store = new Liar();
+    const isThere = !(wrong instanceof Error) && cause !== 'does not hold';
+    await filled(store, isThere && wrong.descriptor.mediaType === OCI_MANIFEST ? [wrong] : []);
+    for (const { descriptor } of [oci, docker]) {
+      const list = wrong instanceof Error ? wrong : [wrong.descriptor, signature.descriptor];
+      store.lies.set(descriptor.digest, list);
+    }
+    const images = await attached(store, [oci], false);
+    const rest = wrong instanceof Error ? [] : [signature.descriptor.digest];
+    expect(namesOf(images)).toEqual(['image-0', ...rest]);
+    const notices = told.filter(({ type }) => type === 'noticed');
+    expect(notices).toHaveLength(cause === '' ? 0 : 1);
+    if (cause !== '')
+      expect(notices[0]).toMatchObject({
+        code: 'signatures-not-read',
+        cause: expect.stringContaining(cause) as string,
+      });
+    await attached(store, [oci, docker], false);
+    expect(told.filter(({ type }) => type === 'noticed').length).toBeLessThanOrEqual(2);
+  });
+
+  it('does not take a failure of the network for the lack of signatures', async () => {
+    const store = new Liar();
+    await filled(store);
+    store.lies.set(oci.descriptor.digest, new BundleError('NETWORK', 'no answer'));
+    await expect(attached(store, [oci], false)).rejects.toMatchObject({ code: 'NETWORK' });
   });
 
   it('takes an index for a referrer, with what refers to its images', async () => {
@@ -205,7 +260,7 @@ describe('AttachedImages', () => {
       oci.descriptor.digest,
       Array.from({ length: count }, (__, index) => entry(index)),
     );
-    await expect(attached(store, [oci], true, count)).rejects.toMatchObject({
+    await expect(attached(store, [oci], true, { concurrency: count })).rejects.toMatchObject({
       code: 'UNSUPPORTED_CONTENT',
     });
   });

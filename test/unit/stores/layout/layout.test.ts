@@ -16,10 +16,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { streamOf } from '../../../../src/core/bytes.ts';
 import type { BundleError } from '../../../../src/core/errors.ts';
 import { hexOf } from '../../../../src/core/digest.ts';
-import { OCTET_STREAM } from '../../../../src/core/media-types.ts';
+import { referrersTagOf } from '../../../../src/core/manifest.ts';
+import { OCI_INDEX, OCTET_STREAM } from '../../../../src/core/media-types.ts';
 import { readVerified } from '../../../../src/transfer/verified.ts';
 import { ImageLayout } from '../../../../src/stores/layout/layout.ts';
-import { held, sample } from '../../../contract/content.ts';
+import { type Held, held, sample } from '../../../contract/content.ts';
 import { fill, storeContract } from '../../../contract/store.ts';
 
 const temporaryFolder = async (): Promise<string> => mkdtemp(join(tmpdir(), 'layout-'));
@@ -36,7 +37,48 @@ describe('ImageLayout', () => {
     dir = await temporaryFolder();
     return async () => remove(dir);
   });
-  const pathOf = ({ descriptor }: typeof sample.small): string =>
+
+  describe('with lists of referrers under fallback tags, as regclient writes them', () => {
+    const { oci, docker, sbom, signature } = sample;
+    /** The layout with the blobs of referrers that index.json does not list. */
+    const withTag = async (under: Held, list: Held): Promise<ImageLayout> => {
+      const layout = await ImageLayout.create(dir);
+      await fill(layout, { ...sample, manifests: [oci, docker], tags: {} });
+      for (const { descriptor, bytes } of [sbom, signature])
+        await writeFile(pathOf({ descriptor }), bytes);
+      await fill(layout, { blobs: [], manifests: [list], tags: {} });
+      await layout.tag(list.descriptor, referrersTagOf(under.descriptor.digest));
+      return layout;
+    };
+    const indexOf = (mediaType: string, held_: readonly Held[] | null): Held => {
+      const manifests = held_?.map(({ descriptor }) => ({ ...descriptor, artifactType: 'a/b' }));
+      return held(
+        mediaType,
+        JSON.stringify({ schemaVersion: 2, mediaType, manifests: manifests ?? null }),
+      );
+    };
+    const found = async (layout: ImageLayout, { descriptor }: Held): Promise<string[]> =>
+      (await layout.referrers(descriptor.digest)).map(({ digest }) => digest);
+
+    it('finds them, each once, for their subject alone', async () => {
+      const layout = await withTag(oci, indexOf(OCI_INDEX, [sbom, signature]));
+      const expected = [sbom, signature].map(({ descriptor }) => descriptor.digest);
+      expect(await found(layout, oci)).toEqual(expected);
+      expect(await found(layout, docker)).toEqual([]);
+      await fill(layout, { blobs: [], manifests: [sbom], tags: {} });
+      expect((await found(layout, oci)).toSorted()).toEqual(expected.toSorted());
+    });
+
+    it('finds none in a list that is empty, the image itself, or another image', async () => {
+      expect(await found(await withTag(oci, indexOf(OCI_INDEX, null)), oci)).toEqual([]);
+      const layout = await ImageLayout.open(dir);
+      for (const image of [oci, docker]) {
+        await layout.tag(image.descriptor, referrersTagOf(oci.descriptor.digest));
+        expect(await found(layout, oci)).toEqual([]);
+      }
+    });
+  });
+  const pathOf = ({ descriptor }: Pick<Held, 'descriptor'>): string =>
     join(dir, 'blobs', 'sha256', hexOf(descriptor.digest));
 
   it('is made in a folder that does not exist yet, and read again', async () => {
