@@ -301,5 +301,7 @@ function uploadedBlob(url: string): string | undefined {
  */
 async function resourcesIn(folder: string): Promise<string[]> {
   const names = await readdir(folder, { recursive: true });
-  return names.map((name) => name.replace(/127-0-0-1-[0-9]+/, 'registry')).toSorted();
+  return names
+    .map((name) => name.replace(/127-0-0-1-[0-9]+(-[0-9a-f]{8})?/, 'registry'))
+    .toSorted();
 }
