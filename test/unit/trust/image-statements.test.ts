@@ -1,7 +1,11 @@
+import { readFileSync } from 'node:fs';
+
 import { describe, expect, it } from 'vitest';
 
-import { digestOf, hexOf } from '../../../src/core/digest.ts';
+import { projectPath } from '../../../scripts/lib/project-root.ts';
+import { digestOf, hexOf, parseDigest } from '../../../src/core/digest.ts';
 import { MAX_SIGNATURE_BYTES } from '../../../src/core/limits.ts';
+import { parseManifest } from '../../../src/core/manifest.ts';
 import {
   checkStatement,
   isSignature,
@@ -152,6 +156,32 @@ describe('checkStatement', () => {
         checkStatement(deep, COSE, subject);
       }),
     ).toBe('SIGNATURE_INVALID');
+  });
+});
+
+describe('what cosign 2.6 attaches', () => {
+  const read = (name: string): Buffer =>
+    readFileSync(projectPath('fixtures', 'image-signatures', name));
+  const about = parseDigest(read('subject').toString().trim());
+
+  it.each([
+    ['sign', true],
+    ['sign-oci-1-1', true],
+    ['attest', false],
+  ])('with %s is a signature: %s', (name, expected) => {
+    const bytesOf = read(`${name}.manifest.json`);
+    expect(isSignature(bytesOf)).toBe(expected);
+    const manifest = parseManifest(bytesOf);
+    expect(manifest.subject).toBe(about);
+    const [layer] = manifest.kind === 'manifest' ? manifest.layers : [];
+    const content = read(`${name}.layer.json`);
+    expect(digestOf(content)).toBe(layer!.digest);
+    expect(isStatementType(layer!.mediaType)).toBe(true);
+    // An attestation is a small statement about the image too.
+    checkStatement(content, layer!.mediaType, about);
+    expect(() => {
+      checkStatement(content, layer!.mediaType, other);
+    }).toThrow('is about something else');
   });
 });
 
