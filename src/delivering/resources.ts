@@ -1,5 +1,6 @@
 import { dirname, join, relative, resolve } from 'node:path';
 
+import { hasCode } from '../core/errors.ts';
 import { prepareFolder } from '../files/folder.ts';
 import { refuseForeignFile } from '../files/foreign.ts';
 import { isFileThere, refuseLinkedFolders } from '../files/own-file.ts';
@@ -86,7 +87,7 @@ export async function prepareResources(planned: PlannedResources): Promise<void>
   const { files, steps } = planned;
   await refuseLinkedFolders(planned.folders);
   const paths = [...files, steps].map(({ path }) => path);
-  for (const folder of new Set(paths.map((path) => dirname(path)))) await prepareFolder(folder);
+  for (const folder of new Set(paths.map((path) => dirname(path)))) await prepare(folder);
   for (const { path } of files) await isFileThere(path);
   await refuseForeignFile({
     path: steps.path,
@@ -94,6 +95,16 @@ export async function prepareResources(planned: PlannedResources): Promise<void>
     limit: MAX_STEPS_BYTES,
     isOwn: (text) => text === '' || text.startsWith(BEGINNING),
   });
+}
+
+async function prepare(folder: string): Promise<void> {
+  try {
+    await prepareFolder(folder);
+  } catch (error) {
+    if (!hasCode(error, 'DISK')) throw error;
+    const hint = 'Name a folder that you may write to for the files of the cluster';
+    throw error.withHint(`${hint}: --resources-dir DIR.`);
+  }
 }
 
 /**

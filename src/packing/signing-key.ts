@@ -66,6 +66,10 @@ async function refuseLink(path: string): Promise<void> {
 /** The kind of key that is made on first use; a dry run plans with it and makes none. */
 const OWN_KEY_TYPE: KeyType = 'ecdsa-p256';
 
+const NO_HOME =
+  'The first pack makes a signing key in your home folder. Name a key with --key FILE, or set HOME ' +
+  'to a folder that you may write to.';
+
 /** A key to sign with. */
 export interface Signing {
   readonly key: SigningKey;
@@ -93,7 +97,7 @@ export async function firstKey(
     await saveKeyPair(key, path, undefined);
   } catch (error) {
     const other = hasCode(error, 'USAGE') ? await loadSigningKey(source, configFolder) : undefined;
-    if (other === undefined) throw error;
+    if (other === undefined) throw hasCode(error, 'DISK') ? error.withHint(NO_HOME) : error;
     return { key: other, made: undefined };
   }
   const { algorithm, id: keyId } = key.public;

@@ -1,3 +1,4 @@
+import { hasCode } from '../core/errors.ts';
 import { MAX_KEY_BYTES } from '../core/limits.ts';
 import { readGivenFile } from '../files/small-file.ts';
 import { type KeyType, SignerKey, SigningKey } from '../trust/keys.ts';
@@ -26,7 +27,12 @@ export async function keygen(
 ): Promise<KeyReport> {
   const key = SigningKey.generate(request.type);
   const privatePath = request.output ?? ownKeyPath(configFolder);
-  const publicPath = await saveKeyPair(key, privatePath, request.passphrase);
+  const publicPath = await saveKeyPair(key, privatePath, request.passphrase).catch(
+    (error: unknown) => {
+      const isHome = request.output === undefined && hasCode(error, 'DISK');
+      throw isHome ? error.withHint('Name a file that you may write to: --out FILE.') : error;
+    },
+  );
   return { id: key.public.id, algorithm: key.public.algorithm, privatePath, publicPath };
 }
 

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { makeRelease } from '../../scripts/lib/make-release.ts';
 import { startBundle } from '../support/bundle-process.ts';
 import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
@@ -47,6 +48,53 @@ describe('keys are kept', () => {
     expect(
       (await user.bundle(['trust', 'add', user.publicKey], { env: { HOME: '/proc/none' } })).status,
     ).toBe(23);
+  });
+
+  it('is told how to do without a home folder: each message names its option', async () => {
+    const user = await User.new(join(temporary.path, 'roaming'));
+    const env = { HOME: '/proc/none', XDG_RUNTIME_DIR: '/proc/none' };
+    const says = async (args: readonly string[], option: string, cwd?: string): Promise<void> => {
+      const { status, stderr } = await user.bundle(args, { env, ...(cwd && { cwd }) });
+      expect({ status, stderr }).toEqual({ status: 26, stderr });
+      expect(stderr).toContain(option);
+    };
+    await says(['keygen'], '--out');
+    const folder = join(temporary.path, 'made');
+    const made = await makeRelease({ out: folder, components: 1, scale: 0.0001 });
+    const { layout = '', signatureStore, releaseKey, version } = made;
+    const trust = ['--release-key', releaseKey];
+    const from = ['--from', `oci:${layout}`, '--signature-store', signatureStore, ...trust];
+    const packing = ['pack', version, ...from, '-o', join(temporary.path, 'homeless-bundle')];
+    await says(packing, '--key');
+    const key = join(temporary.path, 'given.pem');
+    expect((await user.bundle(['keygen', '--out', key], { env })).status).toBe(0);
+    expect((await user.bundle([...packing, '--key', key], { env })).status).toBe(0);
+  });
+
+  describeWith(['docker-registry'], 'by registries', () => {
+    it('are told of --authfile and --resources-dir', async () => {
+      const target = await startRegistry();
+      try {
+        const user = await User.new(join(temporary.path, 'resourceless'));
+        const folder = join(temporary.path, 'for-resources');
+        const made = await makeRelease({ out: folder, components: 1, scale: 0.0001 });
+        const trust = ['--release-key', made.releaseKey];
+        const from = ['--from', `oci:${made.layout!}`, '--signature-store', made.signatureStore];
+        const bundle = join(folder, 'medium');
+        await user.json(['pack', made.version, '-o', bundle, ...from, ...trust]);
+        const unpacking = ['unpack', bundle, '--to', `${target.host}/ocp4`, ...trust];
+        const refused = await user.bundle(unpacking, { cwd: '/proc' });
+        expect(refused.status).toBe(26);
+        expect(refused.stderr).toContain('--resources-dir');
+        const env = { XDG_RUNTIME_DIR: '/proc/none' };
+        const login = ['login', target.host, '--username', 'u', '--password-stdin'];
+        const { status, stderr } = await user.bundle(login, { env, input: 'p' });
+        expect({ status, stderr }).toEqual({ status: 26, stderr });
+        expect(stderr).toContain('--authfile');
+      } finally {
+        await target.stop();
+      }
+    });
   });
 
   describeWith(['docker-registry'], 'by packs', () => {
