@@ -53,8 +53,11 @@ export class Credentials {
 
 /** Where registry clients get credentials from. */
 export interface CredentialSource {
-  /** The credentials for a repository, or `undefined` where none are known. */
-  lookup(name: RepositoryName): Promise<Credentials | undefined>;
+  /**
+   * The credentials for a repository, or `undefined` where none are known.
+   * @param refused those that a registry does not take any more: a helper is asked for others.
+   */
+  lookup(name: RepositoryName, refused?: Credentials): Promise<Credentials | undefined>;
   /** Every place that is looked at, in order, for the message of a refusal. */
   readonly places: readonly string[];
 }

@@ -93,16 +93,16 @@ class AuthFiles implements CredentialSource {
    * A helper that the configuration names for all registries may fail, as long as another place has
    * the credentials.
    */
-  async lookup(name: RepositoryName): Promise<Credentials | undefined> {
+  async lookup(name: RepositoryName, refused?: Credentials): Promise<Credentials | undefined> {
     let failure: BundleError | undefined;
     for (const helper of this.#helpers) {
       if (helper === AUTH_FILES) {
-        const found = await this.#inFiles(name);
+        const found = await this.#inFiles(name, refused);
         if (found) return found;
         continue;
       }
       try {
-        const found = await this.#ask({ helper, server: name.registry });
+        const found = await this.#ask({ helper, server: name.registry }, refused);
         if (found) return found;
       } catch (error) {
         if (!hasCode(error, 'CONFIGURATION')) throw error;
@@ -113,13 +113,16 @@ class AuthFiles implements CredentialSource {
     return undefined;
   }
 
-  async #inFiles(name: RepositoryName): Promise<Credentials | undefined> {
+  async #inFiles(
+    name: RepositoryName,
+    refused: Credentials | undefined,
+  ): Promise<Credentials | undefined> {
     for (const file of this.#files) {
       const found = findEntry(file, name);
       if (found instanceof Credentials) return found;
       if (found === undefined) continue;
       try {
-        const answer = await this.#ask(found);
+        const answer = await this.#ask(found, refused);
         if (answer) return answer;
       } catch (error) {
         // A helper for this very registry is meant; a store for all of them may be left over from
@@ -130,9 +133,12 @@ class AuthFiles implements CredentialSource {
     return undefined;
   }
 
-  /** Each helper is asked once for each registry. */
-  async #ask(call: HelperCall): Promise<Credentials | undefined> {
+  /** Each helper is asked once for each registry, and again when what it gave is refused. */
+  async #ask(call: HelperCall, refused: Credentials | undefined): Promise<Credentials | undefined> {
     const key = `${call.helper} ${call.server}`;
+    const before = this.#asked.get(key);
+    if (refused !== undefined && (await before) === refused && this.#asked.get(key) === before)
+      this.#asked.delete(key);
     const asked = this.#asked.get(key) ?? getFromHelper(call, this.#env);
     this.#asked.set(key, asked);
     try {

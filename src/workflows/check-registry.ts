@@ -1,6 +1,7 @@
 import { BundleError, gravest, hasCode } from '../core/errors.ts';
 import { formatRepository } from '../core/reference.ts';
 import type { Destinations } from '../kinds/destinations.ts';
+import { dockerTypesHint } from '../stores/registry/manifests/manifests.ts';
 import type { RepositoryProbe } from '../stores/registry/probe.ts';
 import type { Context } from '../core/context.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
@@ -34,6 +35,7 @@ export interface Check {
     | 'mount'
     | 'chunks'
     | 'largest request'
+    | 'manifests'
     | 'referrers'
     | 'cluster';
   /** The registry or repository that it is about. */
@@ -164,6 +166,7 @@ async function checksOf(
   });
   observe({ type: 'phase', what: `checking the largest request at ${first!.name}` });
   await findChunks(first!, checks, names, signal);
+  await find('manifests', first!.name, async () => manifestsOf(first!, signal));
   await find('referrers', first!.name, async () => {
     const has = await first!.referrers(signal);
     return {
@@ -269,6 +272,31 @@ async function findChunks(
     signal,
   );
   checks.push({ check: 'chunks', subject, ...finding });
+}
+
+/** Which manifests the registry takes: the images of OpenShift have types of Docker. */
+async function manifestsOf(probe: RepositoryProbe, signal: AbortSignal): Promise<Finding> {
+  const { taken, refused, left } = await probe.manifestTypes(signal);
+  const rest =
+    left === undefined
+      ? ''
+      : `; ${left.digests.length} tiny manifests or blobs without a tag stay there (${left.why})`;
+  const isDocker = refused.find(({ what }) => what.startsWith('Docker'));
+  const image = refused.find(({ isList }) => !isList);
+  if (image !== undefined) {
+    const { what, error } = image;
+    const told =
+      image === isDocker && error.hint === undefined ? error.withHint(dockerTypesHint) : error;
+    return { verdict: 'bad', fact: `${what}: ${error.message}${rest}`, error: told };
+  }
+  const names = refused.map(({ what }) => what).join(' and ');
+  if (refused.length > 0) {
+    return {
+      verdict: 'lacking',
+      fact: `${names} refused: no release for several architectures can be pushed${rest}`,
+    };
+  }
+  return { verdict: 'good', fact: `accepted: ${taken.join(', ')}${rest}` };
 }
 
 /** A cluster that can write to its mirror could be made to replace its own images. */

@@ -95,6 +95,7 @@ describeWith(['docker-registry'], 'bundle check-registry', () => {
       'mount ocp4/openshift/release': 'good',
       'largest request ocp4/openshift/release-images': 'good',
       'chunks ocp4/openshift/release-images': 'good',
+      'manifests ocp4/openshift/release-images': 'good',
       'referrers ocp4/openshift/release-images': 'lacking',
     });
     expect(await kept(open)).toEqual([]);
@@ -108,7 +109,7 @@ describeWith(['docker-registry'], 'bundle check-registry', () => {
       'ocp4/openshift/release',
     ]);
     expect(status).toBe(0);
-    expect(stdout.split('\n').filter((line) => line.startsWith('  ok '))).toHaveLength(7);
+    expect(stdout.split('\n').filter((line) => line.startsWith('  ok '))).toHaveLength(8);
   });
 
   it('tells that a push is not allowed, and names both repositories', async () => {

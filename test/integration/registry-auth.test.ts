@@ -8,6 +8,7 @@ import { sample } from '../contract/content.ts';
 import { fill } from '../contract/store.ts';
 import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { describeWith } from '../support/needs.ts';
+import { errors, startOddRegistry } from '../support/odd-registry.ts';
 import { makePrivateCa, type PrivateCa } from '../support/private-ca.ts';
 import { startRegistry, type TestRegistry, USER } from '../support/registry.ts';
 import {
@@ -83,6 +84,80 @@ describeWith(['docker-registry'], 'a registry that asks for a password', () => {
         expect((thrown as { hint: string }).hint).toContain(fact);
       expect(JSON.stringify(thrown) + String(thrown)).not.toContain('horse');
     }
+  });
+});
+
+describe('credentials that expire in the run', () => {
+  /** Gives another password each time it is asked after a refusal, up to the last one. */
+  function helper(...passwords: readonly string[]): CredentialSource & { asked: number } {
+    const given = passwords.map((password) => new Credentials('AWS', password));
+    const source = {
+      asked: 0,
+      places,
+      lookup: async (_: unknown, refused?: Credentials) => {
+        source.asked += 1;
+        const next = refused === undefined ? 0 : given.indexOf(refused) + 1;
+        return given[Math.min(next, given.length - 1)];
+      },
+    };
+    return source;
+  }
+  const basic = (password: string): string =>
+    `Basic ${Buffer.from(`AWS:${password}`).toString('base64')}`;
+
+  /** Takes one password from a request on, and answers others with that status. */
+  async function expiring(status: 401 | 403, valid: () => string): Promise<string> {
+    const registry = await startOddRegistry(({ headers }) =>
+      headers.authorization === basic(valid())
+        ? undefined
+        : {
+            status: headers.authorization === undefined ? 401 : status,
+            headers: { 'www-authenticate': 'Basic realm="aws",service="ecr.amazonaws.com"' },
+            body: errors('DENIED', 'Your authorization token has expired.'),
+          },
+    );
+    cleanUp.push(registry.stop);
+    return registry.host;
+  }
+
+  it.each([401, 403] as const)('are asked for once more after %i', async (status) => {
+    let valid = 'first';
+    const host = await expiring(status, () => valid);
+    const source = helper('first', 'second');
+    const store = open(host, source);
+    await store.push(small.descriptor, streamOf(small.bytes), { isAbsent: true });
+    valid = 'second';
+    expect(await Promise.all([1, 2, 3].map(async () => store.exists(small.descriptor)))).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect(source.asked).toBe(2);
+  });
+
+  it.each([401, 403] as const)('in the middle of an upload too (%i)', async (status) => {
+    const passwords = ['first', 'second'];
+    let puts = 0;
+    const host = await expiring(status, () => passwords[puts > 0 ? 1 : 0]!);
+    const source = helper('first', 'second');
+    const proxy = await startFaultProxy(`http://${host}`, ({ method }) => {
+      if (method === 'PUT') puts += 1;
+      return undefined;
+    });
+    cleanUp.push(proxy.stop);
+    const store = open(proxy.host, source);
+    const again = (start: number) => streamOf(small.bytes.subarray(start));
+    await store.push(small.descriptor, again(0), { isAbsent: true, again });
+    expect(await store.exists(small.descriptor)).toBe(true);
+  });
+
+  it('are asked for no third time where the same come again', async () => {
+    const host = await expiring(403, () => 'nobody knows');
+    const source = helper('only');
+    const store = open(host, source);
+    for (let count = 0; count < 3; count++)
+      await expect(store.resolve('multi')).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
+    expect(source.asked).toBe(2);
   });
 });
 

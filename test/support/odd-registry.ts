@@ -21,6 +21,8 @@ export interface OddAnswer {
   readonly body?: string | Uint8Array;
   /** The connection ends after so many bytes of the body, whatever the head says. */
   readonly cutAfter?: number;
+  /** The body stands still after so many bytes, until that comes about. */
+  readonly pause?: { readonly after: number; readonly until: Promise<void> };
 }
 
 export interface StoredManifest {
@@ -241,7 +243,11 @@ function send(outgoing: ServerResponse, { method }: OddRequest, answer: OddAnswe
   };
   outgoing.writeHead(answer.status, headers);
   if (method === 'HEAD') outgoing.end();
-  else if (answer.cutAfter === undefined) outgoing.end(body);
+  else if (answer.pause !== undefined) {
+    const { after, until } = answer.pause;
+    outgoing.write(body.subarray(0, after));
+    void until.then(() => outgoing.end(body.subarray(after)));
+  } else if (answer.cutAfter === undefined) outgoing.end(body);
   else {
     outgoing.flushHeaders();
     outgoing.write(body.subarray(0, answer.cutAfter), () => outgoing.socket?.destroySoon());

@@ -1,4 +1,10 @@
-import { errors, type Odd, type OddRegistry, type OddRequest } from './odd-registry.ts';
+import {
+  digestOfBytes,
+  errors,
+  type Odd,
+  type OddRegistry,
+  type OddRequest,
+} from './odd-registry.ts';
 
 /** What one command makes of a peculiarity. */
 export interface Expectation {
@@ -48,6 +54,8 @@ const moving = (expectation: Expectation): Row['at'] => ({
   unpack: expectation,
   mirror: expectation,
 });
+
+const moved = (url: string): string => `${url}${url.includes('?') ? '&' : '?'}moved=yes`;
 
 const isWhole = ({ state }: OddRegistry): void => {
   const names = [...state.tags.keys()].map((key) => key.replace(/:.*/, ''));
@@ -198,5 +206,284 @@ export const PECULIARITIES: readonly Row[] = [
       isRead(request) ? undefined : { status: 403, body: errors('DENIED', 'read only') },
     at: atTarget({ status: 24, says: [/DENIED: read only/, /Both ocp4|Both [^ ]*ocp4/] }),
     skips: AT_TARGET,
+  },
+
+  // Redirects.
+  {
+    name: 'a POST that begins an upload is redirected',
+    source: 'opencontainers/distribution-spec#607',
+    odd: () => (request) =>
+      request.method === 'POST' && !request.url.includes('moved=')
+        ? { status: 307, headers: { location: moved(request.url) } }
+        : undefined,
+    at: moving({ then: isWhole }),
+    skips: AT_TARGET,
+  },
+  {
+    name: 'every write is redirected',
+    odd: () => (request) =>
+      !isRead(request) && !request.url.includes('moved=')
+        ? { status: 308, headers: { location: moved(request.url) } }
+        : undefined,
+    at: moving({ then: isWhole }),
+    skips: AT_TARGET,
+  },
+  {
+    name: 'a POST is redirected as browsers do it',
+    odd: () => (request) =>
+      request.method === 'POST'
+        ? { status: 301, headers: { location: 'https://other.example.com/v2/?secret' } }
+        : undefined,
+    at: atTarget({
+      status: 25,
+      says: /answered 301, a redirect to https:\/\/other\.example\.com\/v2\//,
+      not: /secret/,
+    }),
+    skips: AT_TARGET,
+  },
+  {
+    name: 'the token server redirects within its host',
+    credentials: true,
+    odd: (url) => {
+      const tokens = withTokens(url, () => false);
+      return (request, state) =>
+        request.url.startsWith('/v2/auth') && !request.url.includes('moved=')
+          ? { status: 302, headers: { location: moved(request.url) } }
+          : tokens(request, state);
+    },
+    at: moving({ then: isWhole }),
+    skips: AT_TARGET,
+  },
+  {
+    name: 'the token server redirects to another host',
+    credentials: true,
+    odd: (url) => {
+      const tokens = withTokens(url, () => false);
+      return (request, state) =>
+        request.url.startsWith('/v2/auth')
+          ? { status: 302, headers: { location: 'https://other.example.com/token' } }
+          : tokens(request, state);
+    },
+    at: {
+      ...atTarget({ status: 25, says: /302, a redirect to https:\/\/other\.example\.com\/token/ }),
+      login: { status: 25, says: /302, a redirect to https:\/\/other\.example\.com\/token/ },
+    },
+    skips: AT_TARGET,
+  },
+  {
+    name: 'blobs are given by a storage whose URLs are signed for GET alone',
+    source: 'pulp/pulp_container#579',
+    odd: () => (request) => {
+      if (request.method === 'HEAD') return { status: 403 };
+      return request.method === 'GET' &&
+        request.url.includes('/blobs/sha256:') &&
+        !request.url.includes('moved=')
+        ? { status: 302, headers: { location: moved(request.url) } }
+        : undefined;
+    },
+    at: moving({ then: isWhole }),
+  },
+
+  // What a registry has, and says.
+  {
+    name: 'what was pushed lacks for a moment',
+    source: 'Azure/acr#588, goharbor/harbor#15234',
+    odd: () => {
+      let lacking = 3;
+      return (request, { blobs }) => {
+        if (request.method !== 'PUT' || !request.url.includes('/manifests/')) return undefined;
+        if (request.url.includes('/release/') && lacking-- > 0) {
+          for (const key of blobs.keys()) if (key.includes('/release@')) blobs.delete(key);
+        }
+        return undefined;
+      };
+    },
+    at: moving({ then: isWhole }),
+    skips: AT_TARGET,
+  },
+  {
+    name: 'the disk of the registry is full',
+    source: 'distribution/distribution#4896',
+    odd:
+      () =>
+      ({ method, url }) =>
+        method === 'PUT' && url.includes('/blobs/uploads/')
+          ? {
+              status: 500,
+              body: errors('UNKNOWN', 'unknown error', {
+                DriverName: 'filesystem',
+                Enclosed: { Op: 'write', Path: '/var/lib/registry/data', Err: 28 },
+              }),
+            }
+          : undefined,
+    at: moving({
+      status: 25,
+      says: [/"Err":28/, /storage of the registry is full: free some space/],
+      not: /retry/,
+    }),
+    skips: AT_TARGET,
+  },
+  {
+    name: 'the storage is full, by its status',
+    odd:
+      () =>
+      ({ method }) =>
+        method === 'PUT' ? { status: 507 } : undefined,
+    at: atTarget({ status: 25, says: /storage of the registry is full/, not: /retry/ }),
+    skips: AT_TARGET,
+  },
+  {
+    name: 'Harbor: the quota is used up',
+    source: 'goharbor/harbor#17390',
+    odd:
+      () =>
+      ({ method }) =>
+        method === 'PUT'
+          ? {
+              status: 403,
+              body: errors(
+                'DENIED',
+                'adding 29.0 MiB of storage resource, which when updated to current usage of 152.4 ' +
+                  'MiB will exceed the configured upper limit of 160.0 MiB.',
+              ),
+            }
+          : undefined,
+    at: atTarget({
+      status: 25,
+      says: [/exceed the configured upper limit/, /quota is used up/],
+      not: /Check the credentials|have to exist/,
+    }),
+    skips: AT_TARGET,
+  },
+  {
+    name: 'zot without the types of Docker',
+    source: 'project-zot/zot#622, project-zot/zot#724',
+    odd:
+      () =>
+      ({ method, url, headers }) =>
+        method === 'PUT' &&
+        url.includes('/manifests/') &&
+        (headers['content-type'] ?? '').includes('docker')
+          ? { status: 415, body: errors('MANIFEST_INVALID', 'manifest invalid') }
+          : undefined,
+    at: atTarget({ status: 25, says: /"compat": \["docker2s2"\]/ }),
+    skips: AT_TARGET,
+  },
+  {
+    name: 'Nexus with "Disable redeploy"',
+    source: 'GoogleContainerTools/jib#3057',
+    odd:
+      () =>
+      ({ method, url }) =>
+        method === 'PUT' && url.includes('/manifests/')
+          ? {
+              status: 400,
+              body: errors(
+                'BLOB_UPLOAD_INVALID',
+                'blob upload invalid',
+                'Repository does not allow updating assets: ocp4',
+              ),
+            }
+          : undefined,
+    at: atTarget({ status: 25, says: [/does not allow updating assets/, /"Allow redeploy"/] }),
+    skips: AT_TARGET,
+  },
+  {
+    name: 'a registry that does not look whether it has what a manifest names, and deletes nothing',
+    odd:
+      () =>
+      (request, { manifests, tags }) => {
+        const { method, url, headers, body } = request;
+        if (method === 'DELETE') return { status: 405, body: errors('UNSUPPORTED') };
+        const [, repository = '', name = ''] = /^\/v2\/(.+)\/manifests\/(.+)$/.exec(url) ?? [];
+        if (method !== 'PUT' || name === '') return undefined;
+        const digest = digestOfBytes(body);
+        manifests.set(`${repository}@${digest}`, {
+          type: headers['content-type'] ?? '',
+          bytes: body,
+        });
+        if (!name.startsWith('sha256:')) tags.set(`${repository}:${name}`, digest);
+        return { status: 201 };
+      },
+    at: {
+      ...moving({ then: isWhole }),
+      'check-registry': {
+        says: /4 tiny manifests or blobs .*stay there \(DELETE was answered 405/,
+      },
+    },
+    skips: AT_TARGET,
+  },
+  {
+    name: 'a firewall refuses the storage that the registry leads to',
+    odd: (url) => (request) => {
+      const storage = url.replace('127.0.0.1', 'localhost');
+      if ((request.headers.host ?? '').startsWith('localhost'))
+        return { status: 403, headers: HTML, body: PAGE };
+      return request.method === 'GET' && request.url.includes('/blobs/sha256:')
+        ? { status: 307, headers: { location: `${storage}${request.url}` } }
+        : undefined;
+    },
+    at: {
+      pack: {
+        status: 24,
+        says: [/localhost:\d+ answered 403, a web page/, /have localhost:\d+ allowed/],
+      },
+    },
+    skips: ['unpack', 'mirror', 'check-registry', 'login'],
+  },
+  {
+    name: 'nothing where content should be',
+    odd: () => (request) =>
+      request.method === 'GET' && request.url.includes('/manifests/') ? { status: 204 } : undefined,
+    at: {
+      pack: { status: 25, says: [/answered 204/, /answers without content/] },
+      ...moving({ status: 25, says: [/answered 204/, /answers without content/] }),
+    },
+  },
+  {
+    name: 'another protocol is wanted',
+    odd: () => (request) =>
+      isGreeting(request) ? undefined : { status: 426, headers: { upgrade: 'TLS/1.3' } },
+    at: {
+      pack: { status: 25, says: /wants TLS\/1\.3 instead of HTTP\/1\.1/ },
+      ...atTarget({ status: 25, says: /wants TLS\/1\.3 instead of HTTP\/1\.1/ }),
+    },
+  },
+  {
+    name: 'a token that is no JSON',
+    credentials: true,
+    odd: (url) => {
+      const tokens = withTokens(url, () => false);
+      return (request, state) =>
+        request.url.startsWith('/v2/auth') ? { status: 200, body: PAGE } : tokens(request, state);
+    },
+    at: {
+      ...atTarget({ status: 25, says: [/it is not JSON/, /is the token server of the registry/] }),
+      login: { status: 25, says: [/it is not JSON/, /is the token server of the registry/] },
+    },
+    skips: AT_TARGET,
+  },
+  {
+    name: 'a mirror of the site refuses',
+    odd: () => (request) =>
+      isGreeting(request) ? undefined : { status: 403, body: errors('DENIED', 'not yours') },
+    at: {
+      pack: {
+        status: 24,
+        says: [/not yours/, /No credentials for 127/],
+        not: /Red Hat's registries/,
+      },
+    },
+    skips: ['unpack', 'mirror', 'check-registry', 'login'],
+  },
+  {
+    name: 'a mirror refuses signatures that it does not have',
+    source: 'containers/image#1299',
+    odd: () => (request) =>
+      request.url.includes('/manifests/sha256-') || request.url.includes('/tags/list')
+        ? { status: 401, body: errors('UNAUTHORIZED') }
+        : undefined,
+    at: { pack: { says: /Packed/ } },
+    skips: ['unpack', 'mirror', 'check-registry', 'login'],
   },
 ];

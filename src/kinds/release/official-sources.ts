@@ -3,6 +3,7 @@ import { BundleError, hasCode } from '../../core/errors.ts';
 import { OCI_MANIFEST } from '../../core/media-types.ts';
 import { OFFICIAL_COMPONENTS, OFFICIAL_RELEASES } from './official.ts';
 import type { ReadOnlyStore } from '../../core/store.ts';
+import { answeredBy } from '../../stores/registry/http/answers.ts';
 import type { Sources } from '../sources.ts';
 
 const PULL_SECRET = 'https://console.redhat.com/openshift/install/pull-secret';
@@ -30,11 +31,10 @@ async function askSource(store: ReadOnlyStore, signal: AbortSignal): Promise<voi
   try {
     await store.exists(NOTHING, { signal });
   } catch (error) {
-    if (
-      !hasCode(error, 'NOT_ALLOWED') ||
-      !store.name.startsWith(`${OFFICIAL_COMPONENTS.registry}/`)
-    )
-      throw error;
+    if (!hasCode(error, 'NOT_ALLOWED')) throw error;
+    // A mirror of the site has credentials of its own.
+    const registry = answeredBy(error) ?? store.name.split('/')[0];
+    if (registry !== OFFICIAL_COMPONENTS.registry) throw error;
     throw new BundleError('NOT_ALLOWED', error.message, {
       hint: (
         `Red Hat's registries want a pull secret: get it from ${PULL_SECRET}, ` +

@@ -3,6 +3,7 @@ import { digestOf } from '../../core/digest.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
 import { formatRepository } from '../../core/reference.ts';
 import { pathOf, type RepositoryAccess } from './auth/access.ts';
+import { probeTypes, type TypeFindings } from './manifests/probe-types.ts';
 import { discard, headerOf, uploadAnswerMs } from './http/transport.ts';
 import { askSession, cancelSession, mountRequest, startSession } from './blobs/upload-session.ts';
 
@@ -182,6 +183,13 @@ export class RepositoryProbe {
     if (response.status === 202)
       await cancelSession(this.#access, await this.#access.uploadUrl(response, action), action);
     return response.status;
+  }
+
+  /**
+   * Which manifests it takes. @throws BundleError where not even a blob can be pushed.
+   */
+  async manifestTypes(signal: AbortSignal): Promise<TypeFindings> {
+    return probeTypes(this.#access, signal);
   }
 
   /** Whether the registry answers the referrers API (distribution-spec, "Listing Referrers"). */

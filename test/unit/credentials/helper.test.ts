@@ -117,6 +117,22 @@ describe('a source with helpers', () => {
     });
   });
 
+  it('runs it once more for what is refused, for all who are refused at once', async () => {
+    await helper(
+      'hourly',
+      `echo x >> "${root}/ran"; echo "{\\"Username\\":\\"u\\",\\"Secret\\":\\"$(wc -l < "${root}/ran")\\"}"`,
+    );
+    const document = { credHelpers: { 'a.io': 'hourly' } };
+    await writeFile(join(root, 'config.json'), JSON.stringify(document));
+    const env = { ...environment(), XDG_RUNTIME_DIR: root, DOCKER_CONFIG: root };
+    const source = await openAuthFiles({ observe, environment: { env, home: root, uid: 0 } });
+    const name = parseReference('a.io/x');
+    const first = await source.lookup(name);
+    const again = await Promise.all([1, 2, 3].map(async () => source.lookup(name, first)));
+    expect(again.map((found) => found?.password.trim())).toEqual(['2', '2', '2']);
+    expect((await source.lookup(name))?.password.trim()).toBe('2');
+  });
+
   it('goes on without a store for all registries that does not work, and tells', async () => {
     expect(await lookup({ credsStore: 'not-installed' }, 'a.io/x')).toBe(
       'nobody, after docker-credential-not-installed (which failed)',

@@ -19,6 +19,9 @@ import {
 
 const MAX_REDIRECTS = 10;
 
+/** What a token is asked for. */
+const ACTIONS = { pull: 'pull', push: 'pull,push', delete: 'delete,pull,push' } as const;
+
 export interface AccessRequest {
   readonly method: HttpRequest['method'];
   /** A path at the registry, or a URL that the registry named. */
@@ -26,7 +29,7 @@ export interface AccessRequest {
   /** In the infinitive, for messages: `fetch sha256:… from quay.io/a/b`. */
   readonly action: string;
   /** `login` asks for no repository: it is about the credentials alone. */
-  readonly access: 'pull' | 'push' | 'login';
+  readonly access: 'pull' | 'push' | 'delete' | 'login';
   /** Repositories to be pulled from besides, for a mount. */
   readonly alsoPull?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -79,14 +82,19 @@ export class RepositoryAccess {
     return this.#host.limits;
   }
 
+  /** How often other credentials have been found in place of refused ones. */
+  get replacements(): number {
+    return this.#authorizer.replacements;
+  }
+
   /** Where the registry keeps its content, as far as that cannot be asked from here. */
   get storages(): Storages {
     return this.#host.storages;
   }
 
   /**
-   * The answer, after at most one renewal of the authorization and ten redirects (of GET and HEAD),
-   * whatever its status.
+   * The answer, after at most one renewal of the authorization and ten redirects, whatever its
+   * status.
    * @throws BundleError NETWORK, NOT_ALLOWED (by a token server), REGISTRY (redirects that lead
    * nowhere).
    */
@@ -115,7 +123,7 @@ export class RepositoryAccess {
 
   /** @throws BundleError for a redirect that must not be followed, or cannot be. */
   #redirectOf(
-    request: Pick<AccessRequest, 'method' | 'action'>,
+    request: Pick<AccessRequest, 'method' | 'action' | 'body'>,
     response: HttpResponse,
   ): URL | undefined {
     const location = locationOf(request, response);
@@ -172,8 +180,11 @@ export class RepositoryAccess {
     const scopes = this.#scopes(request);
     const authorization = await this.#authorizer.authorization(scopes, action);
     const response = await this.#sendBare(request, url, authorization);
-    if (response.status !== 401) return response;
-    const renewed = await this.#authorizer.renewed(response, authorization, scopes, action);
+    if (response.status !== 401 && response.status !== 403) return response;
+    const renewed =
+      response.status === 401
+        ? await this.#authorizer.renewed(response, authorization, scopes, action)
+        : await this.#authorizer.replaced(authorization, scopes, action);
     if (renewed === undefined || isStream(body)) return response;
     await discard(response);
     return this.#sendBare(request, url, renewed);
@@ -197,7 +208,7 @@ export class RepositoryAccess {
 
   #scopes({ access, alsoPull }: AccessRequest): readonly string[] {
     if (access === 'login') return [];
-    const own = `repository:${pathOf(this.name)}:${access === 'push' ? 'pull,push' : 'pull'}`;
+    const own = `repository:${pathOf(this.name)}:${ACTIONS[access]}`;
     return alsoPull === undefined ? [own] : [own, `repository:${alsoPull}:pull`];
   }
 
@@ -258,11 +269,16 @@ function shown(address: string): string {
   return oneLine(address.replace(/[?#].*$/s, ''));
 }
 
+/**
+ * Where a redirect leads that is followed: any for GET and HEAD. Of others only those that keep
+ * method and body (RFC 9110 section 15.4), where the body can be sent again.
+ */
 function locationOf(
-  { method }: Pick<AccessRequest, 'method'>,
+  { method, body }: Pick<AccessRequest, 'method' | 'body'>,
   response: HttpResponse,
 ): string | undefined {
-  const redirected =
-    [301, 302, 303, 307, 308].includes(response.status) && (method === 'GET' || method === 'HEAD');
+  const isRead = method === 'GET' || method === 'HEAD';
+  const followed = isRead ? [301, 302, 303, 307, 308] : [307, 308];
+  const redirected = followed.includes(response.status) && !isStream(body);
   return redirected ? headerOf(response, 'location') : undefined;
 }

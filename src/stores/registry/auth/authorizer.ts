@@ -1,5 +1,5 @@
 import type { Credentials, CredentialSource } from '../../../core/credentials.ts';
-import { BundleError } from '../../../core/errors.ts';
+import { BundleError, hasCode } from '../../../core/errors.ts';
 import { formatRepository, type RepositoryName } from '../../../core/reference.ts';
 import type { Attempt } from '../http/answers.ts';
 import { type Challenge, parseChallenges } from '../host/challenge.ts';
@@ -32,6 +32,10 @@ export class Authorizer {
   /** Scopes that the registry named beyond those asked for, by the latter. */
   readonly #demanded = new Map<string, Set<string>>();
   readonly #tokens = new Set<KeptToken>();
+  #asking: Promise<Credentials | undefined> | undefined;
+  /** Those in place of which the source has no others. */
+  #final: Credentials | undefined;
+  #replacements = 0;
 
   constructor(
     name: RepositoryName,
@@ -80,7 +84,28 @@ export class Authorizer {
       await this.#forget(refused);
     }
     const authorization = await this.authorization(scopes, action);
-    return authorization === refused ? undefined : authorization;
+    if (authorization !== refused) return authorization;
+    return (await this.#askAgain()) ? this.authorization(scopes, action) : undefined;
+  }
+
+  /**
+   * After a 403: the header to try once more with, where the password itself was shown and another
+   * one is known by now. So some registries answer once a password has expired (Amazon ECR).
+   */
+  async replaced(
+    refused: string | undefined,
+    scopes: Scopes,
+    action: string,
+  ): Promise<string | undefined> {
+    if (refused?.startsWith('Basic ') !== true) return undefined;
+    const now = await this.authorization(scopes, action);
+    if (now !== refused) return now; // another request has seen to it
+    return (await this.#askAgain()) ? this.authorization(scopes, action) : undefined;
+  }
+
+  /** How often other credentials have been found in place of refused ones. */
+  get replacements(): number {
+    return this.#replacements;
   }
 
   /** The facts about credentials for an error message. */
@@ -89,6 +114,31 @@ export class Authorizer {
     const { places } = this.#source;
     const known = credentials !== undefined;
     return { action, name: this.#name, places, known, oddity: credentials?.oddity };
+  }
+
+  /**
+   * Asks the source once more after credentials were refused: what a helper gives may last for an
+   * hour only. `true` where others are known now.
+   */
+  async #askAgain(): Promise<boolean> {
+    const refused = await this.#lookup();
+    if (refused === undefined || this.#final === refused) return false;
+    this.#asking ??= this.#source
+      .lookup(this.#name, refused)
+      .catch((error: unknown) => {
+        if (error instanceof BundleError) return undefined; // the refusal is reported
+        throw error;
+      })
+      .finally(() => (this.#asking = undefined));
+    const found = await this.#asking;
+    if ((await this.#lookup()) !== refused) return true; // another request was told the same
+    if (found === undefined || isSame(found, refused)) {
+      this.#final = refused;
+      return false;
+    }
+    this.#credentials = Promise.resolve(found);
+    this.#replacements += 1;
+    return true;
   }
 
   async #lookup(): Promise<Credentials | undefined> {
@@ -140,14 +190,26 @@ export class Authorizer {
         },
       );
     }
-    return requestToken(this.#transport, {
+    const request = {
       registry: this.#host,
       realm,
       service: challenge.parameters.get('service'),
       scopes,
-      credentials,
-      attempt: await this.attempt(action),
-    });
+    };
+    try {
+      return await requestToken(this.#transport, {
+        ...request,
+        credentials,
+        attempt: await this.attempt(action),
+      });
+    } catch (error) {
+      if (!hasCode(error, 'NOT_ALLOWED') || !(await this.#askAgain())) throw error;
+      return requestToken(this.#transport, {
+        ...request,
+        credentials: await this.#lookup(),
+        attempt: await this.attempt(action),
+      });
+    }
   }
 
   /**
@@ -185,4 +247,12 @@ function realmOf(challenge: Challenge, registry: string): URL {
   throw new BundleError('REGISTRY', `${registry} names no token server in its challenge`, {
     hint: `Check that ${registry} is a container registry.`,
   });
+}
+
+function isSame(one: Credentials, other: Credentials): boolean {
+  return (
+    one.username === other.username &&
+    one.password === other.password &&
+    one.identityToken === other.identityToken
+  );
 }

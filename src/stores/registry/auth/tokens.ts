@@ -6,6 +6,7 @@ import { MAX_TOKEN_BODY_BYTES } from '../../../core/limits.ts';
 import { answerError, type Attempt } from '../http/answers.ts';
 import {
   discard,
+  headerOf,
   type HttpRequest,
   type HttpResponse,
   type Peer,
@@ -41,6 +42,7 @@ const SHORTEST_LIFE_S = 60;
  * Artifactory does.
  */
 const NO_POST = [405, 404, 401];
+const MAX_REDIRECTS = 10;
 
 /**
  * Gets a bearer token: GET with Basic credentials (distribution, "Token Authentication"), or POST
@@ -77,15 +79,36 @@ export async function requestToken(transport: Transport, request: TokenRequest):
   return { value, renewAt: started + life * 0.8 * 1000 };
 }
 
+/**
+ * Redirects are followed within the host of the token server: its credentials go nowhere else. A
+ * POST is sent again only where the redirect keeps method and body.
+ */
+async function send(transport: Transport, request: HttpRequest): Promise<HttpResponse> {
+  let { url } = request;
+  for (let redirects = 0; ; redirects++) {
+    const response = await transport.sendRepeatedly({ ...request, url });
+    const followed = request.method === 'GET' ? [301, 302, 303, 307, 308] : [307, 308];
+    const location = headerOf(response, 'location');
+    if (!followed.includes(response.status) || location === undefined) return response;
+    if (redirects === MAX_REDIRECTS || !URL.canParse(location, url.href)) return response;
+    const next = new URL(location, url);
+    const isSafe =
+      next.protocol === 'https:' || (next.protocol === 'http:' && url.protocol === 'http:');
+    if (next.hostname !== url.hostname || !isSafe) return response;
+    await discard(response);
+    url = next;
+  }
+}
+
 async function ask(transport: Transport, request: TokenRequest): Promise<HttpResponse> {
   const { credentials } = request;
-  if (credentials?.identityToken === undefined)
-    return transport.sendRepeatedly(basic(request, credentials));
+  if (credentials?.identityToken === undefined) return send(transport, basic(request, credentials));
   const { username, password, identityToken } = credentials;
-  const response = await transport.sendRepeatedly(refresh(request, identityToken));
+  const response = await send(transport, refresh(request, identityToken));
   if (!NO_POST.includes(response.status) || username === '') return response;
   await discard(response);
-  return transport.sendRepeatedly(
+  return send(
+    transport,
     basic(request, new Credentials(username, password === '' ? identityToken : password)),
   );
 }

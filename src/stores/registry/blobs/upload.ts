@@ -11,6 +11,7 @@ import { askSession, cancelSession, heldBy, type Session, startSession } from '.
 
 /** A transfer has got further if it moved this many bytes. */
 const PROGRESS = 1024 * 1024;
+const MAX_REDIRECTS = 10;
 /** How registries answer the first chunk who take none. */
 const NO_CHUNKS_STATUS = [400, 404, 405, 501];
 
@@ -73,11 +74,14 @@ class Upload {
   #isFirstRead = true;
   #lastBreak = 0;
   #askedMs: number | undefined;
+  /** Of refused credentials, as far as they were noticed here. */
+  #replacements: number;
   /** Failures after which the upload may be tried in another way, once for each of them. */
   readonly #secondChances = new Set(['content', 'answer 400', 'answer 401']);
 
   constructor(job: UploadJob) {
     this.#job = job;
+    this.#replacements = job.access.replacements;
     this.#content = new RepeatableContent(job.descriptor, (start) => this.#read(start));
   }
 
@@ -219,21 +223,32 @@ class Upload {
       'content-range': `${this.#offset}-${this.#offset + bytes - 1}`,
     };
     const hasBody = bytes > 0 || this.#offset === 0;
-    if (hasBody) this.#portions ??= new Portions(this.#content.from(this.#offset));
-    const response = await access.send({
-      method,
-      to,
-      action,
-      access: 'push',
-      headers: {
-        'content-type': 'application/octet-stream',
-        'content-length': String(bytes),
-        ...range,
-      },
-      ...(hasBody && { body: this.#counted(this.#portions!.next(bytes)) }),
-      answerWithin: uploadAnswerMs(descriptor.size),
-      signal,
-    });
+    const send = async (url: URL): Promise<HttpResponse> => {
+      if (hasBody) this.#portions ??= new Portions(this.#content.from(this.#offset));
+      return access.send({
+        method,
+        to: url,
+        action,
+        access: 'push',
+        headers: {
+          'content-type': 'application/octet-stream',
+          'content-length': String(bytes),
+          ...range,
+        },
+        ...(hasBody && { body: this.#counted(this.#portions!.next(bytes)) }),
+        answerWithin: uploadAnswerMs(descriptor.size),
+        signal,
+      });
+    };
+    let response = await send(to);
+    // The body begins again at the other address, if it can be read again.
+    for (let redirects = 0; redirects < MAX_REDIRECTS && again !== undefined; redirects++) {
+      if (![307, 308].includes(response.status)) break;
+      const next = await access.uploadUrl(response, action);
+      await discard(response);
+      await this.release();
+      response = await send(next);
+    }
     if (response.status >= 200 && response.status <= 299) return response;
     const isSmallerWorthIt = response.status === 413 && bytes > 0 && access.limits.refused(bytes);
     if (isSmallerWorthIt && again !== undefined) {
@@ -282,7 +297,9 @@ class Upload {
       return mayPass(new BundleError('REGISTRY', error.message, { hint: error.hint }));
     // The token ran out, which it may do again and again; the registry did not find in the bytes
     // what we had found.
-    const isAnother = status === 401 && this.#hasGotFurther;
+    const isReplaced = status === 403 && access.replacements > this.#replacements;
+    this.#replacements = access.replacements;
+    const isAnother = isReplaced || (status === 401 && this.#hasGotFurther);
     if (
       isAnother ||
       ([400, 401].includes(status) && this.#secondChances.delete(`answer ${status}`))

@@ -1,7 +1,7 @@
 import { BundleError } from '../../../core/errors.ts';
 import { isObject, type Json } from '../../../core/json.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import { readStart } from '../http/answers.ts';
+import { readStart } from '../http/explanation.ts';
 import { discard, type HttpResponse, withoutQuery } from '../http/transport.ts';
 
 /** Enough to tell a web page from the answer of a registry. */

@@ -28,6 +28,8 @@ import { UploadLimits } from './upload-limits.ts';
  * soon is better than sure.
  */
 const CONTACT_ATTEMPTS = 4;
+/** Each of them takes as long as somebody would wait. */
+const SILENT_ATTEMPTS = 2;
 const REDIRECTS = [301, 302, 303, 307, 308];
 const MAX_REDIRECTS = 10;
 
@@ -128,6 +130,7 @@ export class RegistryHost implements Peer {
           answerWithin: this.#transport.contactMs,
         },
         CONTACT_ATTEMPTS,
+        SILENT_ATTEMPTS,
       );
       const location = REDIRECTS.includes(response.status)
         ? headerOf(response, 'location')

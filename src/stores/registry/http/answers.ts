@@ -1,11 +1,9 @@
-import type { ByteStream } from '../../../core/bytes.ts';
 import { BundleError, type ErrorCode } from '../../../core/errors.ts';
-import { isObject, type Json } from '../../../core/json.ts';
-import { MAX_ERROR_BODY_BYTES } from '../../../core/limits.ts';
 import { formatRepository, type RepositoryName } from '../../../core/reference.ts';
 import { oneLine } from '../../../core/text.ts';
 import { isPassingStatus } from './backoff.ts';
-import type { HttpResponse } from './transport.ts';
+import { explain, type Explanation, type Lasting } from './explanation.ts';
+import { headerOf, type HttpResponse } from './transport.ts';
 
 /** The request that was answered, for the error message. */
 export interface Attempt {
@@ -27,17 +25,25 @@ class Refusal extends Error {
   /** As in its body (distribution-spec, "Error Codes"). */
   readonly codes: readonly string[];
   readonly byTokenServer: boolean;
+  /** Where it was asked for. */
+  readonly registry: string;
 
-  constructor(codes: readonly string[], byTokenServer: boolean) {
+  constructor(codes: readonly string[], { atTokenServer = false, name }: Attempt) {
     super(codes.join(', '));
     this.codes = codes;
-    this.byTokenServer = byTokenServer;
+    this.byTokenServer = atTokenServer;
+    this.registry = name.registry;
   }
 }
 
 /** The codes of the distribution-spec for failures of the registry itself. */
 export function registryCodes(error: BundleError): readonly string[] {
   return error.cause instanceof Refusal ? error.cause.codes : [];
+}
+
+/** The registry that an error is an answer of, which may be a mirror of the one that was meant. */
+export function answeredBy(error: BundleError): string | undefined {
+  return error.cause instanceof Refusal ? error.cause.registry : undefined;
 }
 
 /** Whether the token server refused, so that the registry was never asked. */
@@ -50,38 +56,108 @@ export function isOfTokenServer(error: BundleError): boolean {
  * REGISTRY. Takes the body for the message, up to 64 KiB.
  */
 export async function answerError(response: HttpResponse, attempt: Attempt): Promise<BundleError> {
-  const { status } = response;
-  const { text, codes } = await explanation(response);
-  const code = codeOf(status);
+  const { status, url } = response;
+  const explanation = await explain(response);
+  const { text, codes, lasting } = explanation;
+  const leads = redirectTo(response);
+  const told = leads === undefined ? text : `a redirect to ${leads}`;
   return new BundleError(
-    code,
-    `cannot ${attempt.action}: ${response.url.host} answered ${status}${text === '' ? '' : `, ${text}`}`,
+    codeOf(status, lasting),
+    `cannot ${attempt.action}: ${url.host} answered ${status}${told === '' ? '' : `, ${told}`}`,
     {
-      cause: new Refusal(codes, attempt.atTokenServer === true),
-      hint: hintFor(status, attempt),
-      temporary: isPassingStatus(status),
+      cause: new Refusal(codes, attempt),
+      hint: hintFor(response, explanation, attempt),
+      temporary: isPassingStatus(status) && lasting === undefined,
     },
   );
 }
 
-function codeOf(status: number): ErrorCode {
-  if (status === 404) return 'NOT_FOUND';
-  return status === 401 || status === 403 ? 'NOT_ALLOWED' : 'REGISTRY';
+function redirectTo(response: HttpResponse): string | undefined {
+  const isRedirect = response.status >= 300 && response.status <= 399;
+  const location = isRedirect ? headerOf(response, 'location') : undefined;
+  // What comes after `?` may be a secret.
+  return location === undefined ? undefined : oneLine(location.replace(/[?#].*$/s, ''));
 }
 
-function hintFor(status: number, attempt: Attempt): string | undefined {
+function codeOf(status: number, lasting: Lasting | undefined): ErrorCode {
+  if (status === 404) return 'NOT_FOUND';
+  // A quota and a full storage are nothing that other credentials would change.
+  return lasting === undefined && (status === 401 || status === 403) ? 'NOT_ALLOWED' : 'REGISTRY';
+}
+
+const AGAIN = 'Then run the same command again: finished work is kept.';
+
+/** What to do about a refusal that would come again. */
+const LASTING_HINTS: Readonly<Record<Lasting, string>> = {
+  'storage-full': `The storage of the registry is full: free some space there. ${AGAIN}`,
+  quota: `The quota is used up: have it raised, or delete what nobody needs there. ${AGAIN}`,
+  'read-only': `The registry takes no content now, it is read-only: have that changed. ${AGAIN}`,
+  'storage-refused':
+    'The registry must not write to, or read from, its own storage: show this to those who run it.',
+  'no-overwriting':
+    'The repository is set to "Disable redeploy", as in Nexus. An image is pushed by its digest ' +
+    'and under its tags, which Nexus takes for an update: set the deployment policy to ' +
+    '"Allow redeploy".',
+  lacking:
+    'The registry lacks content that was pushed. If another run pushes to it, or if it collects ' +
+    `garbage, wait until that has ended. ${AGAIN}`,
+};
+
+function hintFor(
+  response: HttpResponse,
+  { isPage, lasting }: Explanation,
+  attempt: Attempt,
+): string | undefined {
+  const { status, url } = response;
+  const { registry } = attempt.name;
+  if (status === 507) return LASTING_HINTS['storage-full'];
+  if (lasting !== undefined && status !== 404) return LASTING_HINTS[lasting];
+  if (isPage || (status === 403 && !isRegistry(url, registry, attempt)))
+    return foreignHint(url, registry);
   if (status === 401 || status === 403) return credentialsHint(attempt);
   if (status === 404) return `Check the name, and that it is in ${formatRepository(attempt.name)}.`;
   if (status === 413)
     return 'The registry, or a proxy in front of it, limits uploads: raise the limit.';
+  if (status === 204) {
+    return (
+      `${url.host}, or a proxy in front of it, answers without content where there has to be some. ` +
+      `Show this to those who run ${registry}.`
+    );
+  }
+  if (status === 426) {
+    const wanted = oneLine(headerOf(response, 'upgrade') ?? 'another protocol');
+    return (
+      `${url.host}, or a proxy in front of it, wants ${wanted} instead of HTTP/1.1: ` +
+      `have HTTP/1.1 allowed there.`
+    );
+  }
   if (status >= 300 && status <= 399) {
     return (
       'This redirect cannot be followed: the registry, or a proxy in front of it, is set up ' +
-      `wrongly. Show this to those who run ${attempt.name.registry}.`
+      `wrongly. Show this to those who run ${registry}.`
     );
   }
   if (isPassingStatus(status)) return 'Try again later.';
   return undefined;
+}
+
+/** Whether that host is the registry, or its token server. */
+function isRegistry(
+  { host, hostname }: URL,
+  registry: string,
+  { atTokenServer }: Attempt,
+): boolean {
+  const isHub = registry === 'docker.io' && hostname.endsWith('.docker.io');
+  return atTokenServer === true || isHub || [host, hostname].includes(registry);
+}
+
+/** Somebody else answered: a firewall or a proxy, or the storage of the registry. */
+function foreignHint({ host }: URL, registry: string): string {
+  return host === registry
+    ? `Something between here and ${registry} answers in its place, such as a firewall or a ` +
+        `proxy: have ${registry} allowed there.`
+    : `${registry} leads to ${host} for this. A firewall or a proxy on the way, or ${host} itself, ` +
+        `refuses the request: have ${host} allowed for this host too.`;
 }
 
 /** Where the credentials came from, or where they were looked for. */
@@ -99,46 +175,4 @@ function credentialsHint({ name, places, known, oddity }: Omit<Attempt, 'action'
         'Some registries give the same answer for a repository that does not exist.'
     : `No credentials for ${formatRepository(name)} are known (${looked}): ` +
         'log in, or name an auth file with --authfile FILE.';
-}
-
-/** The text of an error body of a registry (distribution-spec, "Error Codes"), as one line. */
-async function explanation(
-  response: HttpResponse,
-): Promise<{ readonly text: string; readonly codes: readonly string[] }> {
-  const body = await readStart(response, MAX_ERROR_BODY_BYTES);
-  let document: Json;
-  try {
-    document = JSON.parse(body) as Json;
-  } catch {
-    const isText = String(response.headers['content-type'] ?? '').startsWith('text/plain');
-    return { text: isText ? oneLine(body) : '', codes: [] };
-  }
-  const errors =
-    isObject(document) && Array.isArray(document['errors'])
-      ? (document['errors'] as readonly Json[]).filter(isObject)
-      : [];
-  const lines = errors.map(({ code, message }) =>
-    [code, message].filter((part) => typeof part === 'string').join(': '),
-  );
-  const codes = errors.map(({ code }) => code).filter((code) => typeof code === 'string');
-  return { text: oneLine(lines.join('; ')), codes };
-}
-
-/**
- * The first bytes of a body as text; the rest is dropped. A body that cannot be read gives an empty
- * text, so that the status is not lost.
- */
-export async function readStart(response: HttpResponse, limit: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of response.body as ByteStream) {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size >= limit) break;
-    }
-  } catch {
-    // The message stays shorter.
-  }
-  return Buffer.concat(chunks).subarray(0, limit).toString('utf8');
 }

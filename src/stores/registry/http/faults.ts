@@ -174,6 +174,13 @@ function notHttp(cause: Error, { host }: URL): BundleError {
   });
 }
 
+/** Nothing came from the other end, for as long as was waited. */
+export function isSilence(error: BundleError): boolean {
+  return ['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT'].includes(
+    systemCode(error.cause) ?? '',
+  );
+}
+
 /** How often a request is sent in all that fails so, where that is less often than others. */
 export function attemptsAt(error: BundleError): number | undefined {
   if (isNotHttp(error.cause)) return NOT_HTTP_ATTEMPTS;

@@ -7,8 +7,9 @@ import { BundleError, isTemporary } from '../../../core/errors.ts';
 import type { Notice, Observe } from '../../../core/events.ts';
 import { isRegistry } from '../../../core/reference.ts';
 import { Agents } from './agents.ts';
+import { explain, type Explanation } from './explanation.ts';
 import { isPassingStatus, retryAfter } from './backoff.ts';
-import { attemptsAt, isReset, networkError, neverAnswers, stalled } from './faults.ts';
+import { attemptsAt, isReset, isSilence, networkError, neverAnswers, stalled } from './faults.ts';
 import type { CertificateFolders } from './host-certificates.ts';
 import { Patience, RetryBudget } from './patience.ts';
 import { portOf, type ProxySettings } from './proxy.ts';
@@ -33,6 +34,8 @@ const STALLED_MS = 90 * SECOND;
 /** Answers with a status of 1xx before the real one. */
 const MAX_ANNOUNCEMENTS = 100;
 const BACKOFF_MS = 500;
+/** A PUT that can be repeated is that of a manifest. */
+const EXPLAINED_ATTEMPTS = 4;
 /** A registry that says nothing for so long to a greeting is not there for us. */
 const CONTACT_MS = 20 * SECOND;
 /** Requests at a time of a client that was given no limit. */
@@ -109,6 +112,8 @@ export interface HttpResponse {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Dispatcher.ResponseData['body'];
   readonly url: URL;
+  /** What the body said, where it was read already. */
+  readonly explanation?: Explanation;
 }
 
 /**
@@ -225,8 +230,13 @@ export class Transport {
    * Sends a request that can be repeated, again where the connection breaks or the answer is one
    * that may pass (408, 425, 429, 500, 502, 503, 504), after the time the server asks for or a
    * growing random one. The last answer is returned whatever it is.
+   * @param atSilence attempts in all where nothing comes from the other end.
    */
-  async sendRepeatedly(request: HttpRequest, attempts?: number): Promise<HttpResponse> {
+  async sendRepeatedly(
+    request: HttpRequest,
+    attempts?: number,
+    atSilence?: number,
+  ): Promise<HttpResponse> {
     const patience = this.patience(attempts);
     const setback = {
       what: `${request.method} ${withoutQuery(request.url)}`,
@@ -236,13 +246,20 @@ export class Transport {
       try {
         const response = await this.send(request);
         if (!isPassingStatus(response.status)) return response;
+        const explanation = await explain(response);
+        if (explanation.lasting !== undefined) return { ...response, explanation };
         const askedMs = retryAfter(headerOf(response, 'retry-after'));
-        if (!(await patience.again({ ...setback, cause: `status ${response.status}`, askedMs })))
-          return response;
-        await discard(response);
+        const { text, isPage } = explanation;
+        const said = text === '' || isPage ? '' : `, ${text}`;
+        const cause = `status ${response.status}${said}`;
+        // A registry that says what is wrong with a manifest means the manifest.
+        const most = request.method === 'PUT' && said !== '' ? EXPLAINED_ATTEMPTS : undefined;
+        if (!(await patience.again({ ...setback, cause, askedMs, most })))
+          return { ...response, explanation };
       } catch (error) {
         if (!isTemporary(error)) throw error;
-        const failed = { ...setback, cause: error.message, most: attemptsAt(error) };
+        const most = (isSilence(error) ? atSilence : undefined) ?? attemptsAt(error);
+        const failed = { ...setback, cause: error.message, most };
         if (!(await patience.again(failed))) throw error;
       }
     }

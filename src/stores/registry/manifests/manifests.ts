@@ -1,5 +1,6 @@
 import type { Digest } from '../../../core/digest.ts';
 import { BundleError } from '../../../core/errors.ts';
+import { asObject, isObject, type Json, parseStrictJson } from '../../../core/json.ts';
 import { MAX_MANIFEST_BYTES } from '../../../core/limits.ts';
 import { MANIFEST_TYPES } from '../../../core/media-types.ts';
 import { formatRepository } from '../../../core/reference.ts';
@@ -14,7 +15,7 @@ const LACKING_ATTEMPTS = 5;
  * How registries say that they lack what a manifest points to. distribution says DIGEST_INVALID
  * where it reads the link to a blob while another upload of the blob writes that link anew.
  */
-const LACKING_CODES = [
+export const LACKING_CODES: readonly string[] = [
   'BLOB_UNKNOWN',
   'DIGEST_INVALID',
   'MANIFEST_BLOB_UNKNOWN',
@@ -100,7 +101,10 @@ export async function putManifest(
   while (response.status < 200 || response.status > 299) {
     const error = await access.failure(response, action);
     const codes = registryCodes(error).filter((code) => LACKING_CODES.includes(code));
-    if (codes.length === 0) throw error;
+    const foreign = foreignLayerIn(bytes);
+    if (foreign !== undefined && response.status === 500)
+      throw error.withHint(foreignLayerHint(foreign));
+    if (codes.length === 0) throw refusedType(error, mediaType, response.status);
     const cause = `status ${response.status}, ${codes.join(', ')}`;
     if (!(await patience.again({ what: action, cause, error, signal }))) throw lacking(error);
     await restore?.();
@@ -117,6 +121,37 @@ export async function putManifest(
 function mediaTypeOf(response: HttpResponse): string | undefined {
   return headerOf(response, 'content-type')?.split(';')[0]?.trim().toLowerCase();
 }
+
+/** A layer that is meant to stay where its URLs lead (OCI image-spec, "Non-Distributable Layers"). */
+function foreignLayerIn(bytes: Uint8Array): string | undefined {
+  const { layers } = asObject(parseStrictJson(bytes, 'manifest'), 'manifest');
+  const found = Array.isArray(layers)
+    ? (layers as readonly Json[]).filter(isObject).find(({ urls }) => Array.isArray(urls))
+    : undefined;
+  return typeof found?.['digest'] === 'string' ? found['digest'] : undefined;
+}
+
+function foreignLayerHint(digest: string): string {
+  return (
+    `The layer ${digest} names addresses of its own to be fetched from ("foreign layer"), and ` +
+    'registries take such images only if they are told to: distribution by ' +
+    '`validation.manifests.urls.allow` in its configuration.'
+  );
+}
+
+/** Registries that know only the media types of OCI say little about it. */
+function refusedType(error: BundleError, mediaType: string, status: number): BundleError {
+  const isInvalid = registryCodes(error).includes('MANIFEST_INVALID');
+  const isDocker = mediaType.startsWith('application/vnd.docker.');
+  if (!isDocker || (status !== 415 && !(status === 400 && isInvalid))) return error;
+  return error.withHint(dockerTypesHint);
+}
+
+/** What lets a registry take the manifests of OpenShift. */
+export const dockerTypesHint =
+  'The images of OpenShift have media types of Docker, and this registry seems to take only those ' +
+  'of OCI. zot takes them with "compat": ["docker2s2"] in the section "http" of its ' +
+  'configuration, from version 2.1.2 on.';
 
 function lacking(error: BundleError): BundleError {
   return error.withHint(
