@@ -1,6 +1,6 @@
 import { BundleError } from '../core/errors.ts';
 import { asArray, asObject, asString, isObject, type Json, parseStrictJson } from '../core/json.ts';
-import { compareText } from '../core/text.ts';
+import { compareText, oneLine } from '../core/text.ts';
 import { compareVersions } from './version-order.ts';
 
 /** A release as the update service knows it. */
@@ -111,7 +111,7 @@ export function parseGraph(bytes: Uint8Array, what: string): UpdateGraph {
     for (const pair of asArray(group['edges'], `a conditional update of ${what}`)) {
       const edge = asObject(pair, `a conditional update of ${what}`);
       const [from, to] = ['from', 'to'].map((end) =>
-        asString(edge[end], `an end of a conditional update of ${what}`),
+        asVersion(edge[end], `an end of a conditional update of ${what}`),
       ) as [string, string];
       if (!versions.has(to))
         throw contradiction(what, `a conditional update leads to ${to}, which is not in it`);
@@ -138,7 +138,7 @@ function parseRelease(value: Json, what: string): GraphRelease {
     return typeof text === 'string' && text !== '' ? text : undefined;
   };
   return {
-    version: asString(node['version'], `the version of ${what}`),
+    version: asVersion(node['version'], `the version of ${what}`),
     payload: asString(node['payload'], `the payload of ${what}`),
     channels: (known('io.openshift.upgrades.graph.release.channels') ?? '')
       .split(',')
@@ -146,6 +146,13 @@ function parseRelease(value: Json, what: string): GraphRelease {
       .toSorted(compareText),
     url: known('url'),
   };
+}
+
+/** @throws BundleError UNSUPPORTED_CONTENT for words that a command line could not have. */
+function asVersion(value: Json | undefined, what: string): string {
+  const version = asString(value, what);
+  if (/^[0-9][0-9A-Za-z.+_-]*$/.test(version)) return version;
+  throw new BundleError('UNSUPPORTED_CONTENT', `${what} is none: ${oneLine(version, 60)}`);
 }
 
 /** `undefined` for a risk whose rules are all of types that clusters do not know. */

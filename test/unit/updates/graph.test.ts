@@ -156,6 +156,13 @@ describe('an update graph', () => {
     });
   });
 
+  it.each(['4.17.3; reboot', '$(id)', '-o', '', '\u001b[2J'])(
+    'has no release that is called %j',
+    (version) => {
+      expect(() => parse(made([version]))).toThrow(/the version of release 0 of the graph is none/);
+    },
+  );
+
   it.each(['[]', '{}', '{"nodes":[{}],"edges":[]}', 'hello', '{"nodes":[],"edges":{}}'])(
     'is not %s',
     (text) => {

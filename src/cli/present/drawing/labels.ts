@@ -1,3 +1,4 @@
+import { oneLine } from '../../../core/text.ts';
 import type { Excerpt } from '../../../updates/excerpt.ts';
 import type { Risk } from '../../../updates/graph.ts';
 
@@ -13,10 +14,11 @@ export interface PathDrawing {
 
 /** An arrow has room for that many names. */
 const SHOWN_RISKS = 3;
+const LONGEST_NAME = 60;
 
 /** The names of the risks of an update, a line each. */
 export function riskLabel(risks: readonly Risk[]): readonly string[] {
-  const names = risks.map(({ name }) => name);
+  const names = risks.map(({ name }) => oneLine(name, LONGEST_NAME));
   return names.length <= SHOWN_RISKS
     ? names
     : [...names.slice(0, SHOWN_RISKS - 1), `and ${names.length - SHOWN_RISKS + 1} more`];

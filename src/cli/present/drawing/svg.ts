@@ -1,5 +1,6 @@
 import dagre from '@dagrejs/dagre';
 
+import { oneLine } from '../../../core/text.ts';
 import type { ExcerptEdge } from '../../../updates/excerpt.ts';
 import { type PathDrawing, riskLabel } from './labels.ts';
 
@@ -127,7 +128,7 @@ function box(
 function arrow(edge: ExcerptEdge, { points }: { readonly points: readonly Point[] }): string {
   const classes = ['update', ...(edge.risks.length > 0 ? ['risky'] : [])];
   if (edge.isOnPath) classes.push('path');
-  const messages = edge.risks.map(({ name, message }) => `${name}: ${message}`).join('\n');
+  const messages = edge.risks.map(({ name, message }) => oneLine(`${name}: ${message}`)).join('\n');
   const title = `${edge.from} → ${edge.to}${messages === '' ? '' : `\n${messages}`}`;
   return (
     `<path class="${classes.join(' ')}" d="${curve(points)}">` +
