@@ -45,7 +45,7 @@ export function usageError(argv: readonly string[], message: string, words: Word
 function noCommand(of: string, word: string, names: readonly string[]): BundleError {
   const meant = nearest(word, names);
   const hint = meant === undefined ? '' : `Did you mean ${of} ${meant}? `;
-  return new BundleError('USAGE', `${of} has no command ${word}`, {
+  return new BundleError('USAGE', `there is no command ${of} ${word}`, {
     hint: `${hint}${of} --help lists the commands.`,
   });
 }

@@ -195,7 +195,10 @@ export function mismatch(
 ): BundleError {
   return new BundleError(
     'CONTENT_MISMATCH',
-    `wrong ${what} of ${blob.digest}: expected ${expected}, got ${got}`,
+    // A blob is called by the digest that it should have.
+    expected === blob.digest
+      ? `wrong ${what} of ${blob.digest}: got ${got}`
+      : `wrong ${what} of ${blob.digest}: expected ${expected}, got ${got}`,
     {
       expected,
       got,

@@ -58,3 +58,48 @@ export async function runOnTerminal(
   });
   return JSON.parse(stdout) as EndedOnTerminal;
 }
+
+/** What a run wrote to a terminal. */
+export interface ShownOnTerminal {
+  readonly status: number;
+  readonly written: string;
+}
+
+export interface TerminalOptions {
+  /** 0 for a terminal that nobody has given a size. */
+  readonly columns: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+/** COLUMNS PROGRAM ARGUMENT... */
+const SHOW = `
+import base64, errno, fcntl, json, os, pty, struct, subprocess, sys, termios
+columns, command = int(sys.argv[1]), sys.argv[2:]
+master, slave = pty.openpty()
+fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 200 if columns else 0, columns, 0, 0))
+child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=slave, stderr=slave)
+os.close(slave)
+written = b""
+while True:
+  try: data = os.read(master, 65536)
+  except OSError as error:
+    if error.errno != errno.EIO: raise
+    break
+  if not data: break
+  written += data
+print(json.dumps({"status": child.wait(), "written": base64.b64encode(written).decode()}))
+`;
+
+/** Runs the built program on a terminal, and keeps everything that it writes there. */
+export async function showOnTerminal(
+  args: readonly string[],
+  { columns, env, cwd }: TerminalOptions,
+): Promise<ShownOnTerminal> {
+  const command = [process.execPath, projectPath('dist/bin.js'), ...args];
+  const { stdout } = await execa('python3', ['-c', SHOW, String(columns), ...command], {
+    ...{ env, cwd, extendEnv: false },
+  });
+  const { status, written } = JSON.parse(stdout) as ShownOnTerminal;
+  return { status, written: Buffer.from(written, 'base64').toString() };
+}

@@ -70,7 +70,8 @@ export const repairCommand: Command = {
           {
             facts: [
               ...files.flatMap(({ path: file, size: bytes, digest }): Rows => [
-                ['file', `${file} (${sizeText(bytes, screen)})`],
+                ['file', file],
+                ['size', sizeText(bytes, screen)],
                 ['sha256', screen.isVerbose ? { hex: digest } : undefined],
               ]),
               ...partsFacts(closure, screen),

@@ -24,7 +24,8 @@ export function bundleFacts(bundle: BundleFacts, screen: Screen): Rows {
   const named = ({ id, algorithm }: typeof signer): string =>
     `${shortened(id, screen)} (${algorithm})`;
   return [
-    ['bundle', `${path} (${sizeText(size, screen)})`],
+    ['bundle', path],
+    ['size', sizeText(size, screen)],
     ['bundle digest', { hex: hexOf(digest) }],
     // The id of a key that is not known yet is compared with the one on the form.
     ...(standing === 'unknown'

@@ -45,14 +45,14 @@ export function inspectReport(inspected: InspectReport, all: boolean): Outcome {
   return {
     report: (screen) => [
       [inspectVerdict(inspected)],
-      missingText(missing),
+      missingText(inspected, all, screen),
       trustAdvice(bundle),
       [
         {
           facts: [
             ...bundleFacts(bundle, screen),
             ...(bundle.closure === undefined
-              ? underived(bundle, unknownKinds)
+              ? underived(bundle, unknownKinds, missing.volumes)
               : partsFacts(bundle.closure, screen)),
             ['blobs', `${blobs}, of which layers ${size(layerBytes, screen)}`],
             ['volumes', volumesText(bundle, missing.volumes)],
@@ -121,11 +121,15 @@ function imagesText({ bundle, images }: InspectReport, all: boolean, screen: Scr
 }
 
 /** The labels of the parts from `bundle.json`, for a bundle whose parts cannot be derived. */
-function underived({ labels }: InspectReport['bundle'], unknownKinds: readonly string[]): Rows {
+function underived(
+  { labels }: InspectReport['bundle'],
+  unknownKinds: readonly string[],
+  missing: readonly number[],
+): Rows {
   const why =
     unknownKinds.length > 0
       ? `NOT PROVEN: this program does not know the kind ${unknownKinds.join(', ')}`
-      : 'NOT PROVEN: the manifests and signatures are in volume 1, which is missing';
+      : `NOT PROVEN: what proves them is in ${volumesNamed(missing)}, which ${isOrAre(missing)} missing`;
   return [
     ['parts', labels.join(', ')],
     ['', why],
@@ -142,15 +146,27 @@ function volumesText(
     : `${reader.volumeCount}; ${volumesNamed(missing)} ${isOrAre(missing)} MISSING`;
 }
 
-function missingText({ volumes, images }: InspectReport['missing']): Section {
+function missingText(
+  { bundle, missing: { volumes, images } }: InspectReport,
+  all: boolean,
+  screen: Screen,
+): Section {
   if (volumes.length === 0) return [];
+  const shown = all ? images : images.slice(0, LARGEST);
+  const withParts = bundle.labels.length > 1;
+  const rows = shown.map(({ name, parts }) => [
+    `  ${shortened(name, screen)}`,
+    ...(withParts ? [parts.join(', ')] : []),
+  ]);
+  const more = images.length - shown.length;
   return [
     {
       text:
         `${counted(images.length, 'image needs', 'images need')} what is in ` +
         `${volumesNamed(volumes)}:`,
     },
-    { table: { rows: images.map(({ name, parts }) => [`  ${name}`, parts.join(', ')]), cut: 0 } },
+    { table: { rows, cut: 0 } },
+    ...(more > 0 ? [{ text: `  and ${more} more (--images lists all)` }] : []),
   ];
 }
 

@@ -137,7 +137,7 @@ function deliveryFacts(
 function partRows({ kind, label, isWhole, named }: DeliveredPart, screen: Screen): Rows {
   if (isWhole !== true) return [[kind, `${label}: NO TAG, since a part of it is missing`]];
   return named.flatMap(({ tagged, pinned }): Rows => [
-    [kind, tagged],
+    ['tag', tagged],
     [
       'by digest',
       screen.isVerbose ? pinned : shortened(pinned.slice(pinned.indexOf('@') + 1), screen),

@@ -1,6 +1,6 @@
 import { BundleError } from '../../core/errors.ts';
 import { printable } from '../units.ts';
-import { type Screen, styled } from './screen.ts';
+import { type Screen, showable, styled } from './screen.ts';
 import { hanging } from './wrap.ts';
 
 const BUG_STATUS = 1;
@@ -29,7 +29,7 @@ export function failureText(error: unknown, screen: Screen): string {
   add('expected:', untold(error.expected));
   add('got:', untold(error.got));
   add('next:', error.hint);
-  return lines.join('\n');
+  return showable(lines.join('\n'), screen);
 }
 
 /** The same for a machine. */

@@ -1,6 +1,6 @@
 import { printable } from '../units.ts';
-import { type Screen, styled } from './screen.ts';
-import { cut, wrapped } from './wrap.ts';
+import { type Screen, showable, styled } from './screen.ts';
+import { broken, cut, wrapped } from './wrap.ts';
 
 /** The value of a fact: words, or hex digits that somebody compares with others. */
 export type Value = string | { readonly hex: string };
@@ -47,10 +47,11 @@ const COLORS = { good: 'green', warning: 'yellow', bad: 'red' } as const;
 
 /** The lines of a report, none of which is longer than the screen is wide, except commands. */
 export function laidOut(report: Report, screen: Screen): string {
-  return report
+  const text = report
     .filter((section) => section.length > 0)
     .map((section) => section.flatMap((block) => linesOf(block, screen)).join('\n'))
     .join('\n\n');
+  return showable(text, screen);
 }
 
 function linesOf(block: Block, screen: Screen): readonly string[] {
@@ -96,7 +97,7 @@ function factLines(rows: Rows, screen: Screen): readonly string[] {
 }
 
 function valueLines(value: Value, columns: number): readonly string[] {
-  return typeof value === 'string' ? wrapped(printable(value), columns) : hexLines(value, columns);
+  return typeof value === 'string' ? broken(printable(value), columns) : hexLines(value, columns);
 }
 
 /**

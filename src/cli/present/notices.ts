@@ -1,6 +1,6 @@
 import type { Notice } from '../../core/events.ts';
 import { formatBytes } from '../units.ts';
-import { counted, listed, partsText } from './shown.ts';
+import { counted, listed, partsText, withShortDigests } from './shown.ts';
 
 /** The sentence for people about a notice. */
 export function noticeText(notice: Notice): string {
@@ -48,7 +48,7 @@ export function noticeText(notice: Notice): string {
     case 'bundle-damaged':
       return `${notice.bundle} is damaged: ${notice.cause}`;
     case 'fault-found':
-      return notice.cause;
+      return withShortDigests(notice.cause);
     case 'audit-failed':
       return auditText(notice);
     case 'damage-map-written':

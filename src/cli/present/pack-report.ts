@@ -59,15 +59,18 @@ function packed(report: PackReport, needs: VerifyNeeds, screen: Screen): readonl
   const { path, size, kept, before, left, volumes } = report;
   const count = before + volumes.length + left;
   const inVolumes = count === 1 ? '' : `, ${counted(count, 'volume')}`;
-  const verdict = `Packed ${whatOf(report)}: ${formatBytes(size)}, signed${inVolumes}`;
+  const what = `${whatOf(report)}: ${formatBytes(size)}, signed${inVolumes}`;
   return [
     left > 0
       ? [
-          { verdict: `NOT COMPLETE, ${counted(left, 'volume')} left to write`, mood: 'warning' },
-          { text: `${verdict}.` },
+          {
+            verdict: `NOT COMPLETE: ${count - left} of ${count} volumes written, ${left} left`,
+            mood: 'warning',
+          },
+          { text: what },
           { text: 'Put in another medium, and run the same command again.' },
         ]
-      : [{ verdict, mood: moodOf(report) }],
+      : [{ verdict: `Packed ${what}`, mood: moodOf(report) }],
     path.endsWith(PATCH_SUFFIX) ? patchSteps(report) : checkSteps(report, needs),
     form(
       report,
@@ -155,12 +158,15 @@ function hexBlock(label: string, hex: string): Block[] {
   return [{ text: `  ${label}` }, { hex }];
 }
 
-function volumeFacts({ volumes }: PackReport, screen: Screen): Rows {
+function volumeFacts({ path, volumes }: PackReport, screen: Screen): Rows {
   const { isVerbose } = screen;
-  return volumes.flatMap(({ path, size, digest }): Rows => [
-    ['file', `${path} (${sizeText(size, screen)})`],
-    ['sha256', isVerbose && digest !== undefined ? { hex: hexOf(digest) } : undefined],
-  ]);
+  return [
+    ['folder', dirname(path)],
+    ...volumes.flatMap(({ path: file, size, digest }): Rows => [
+      ['file', `${basename(file)} (${sizeText(size, screen)})`],
+      ['sha256', isVerbose && digest !== undefined ? { hex: hexOf(digest) } : undefined],
+    ]),
+  ];
 }
 
 function keptText({ layers, bytes, finished }: PackReport['kept']): string | undefined {

@@ -65,3 +65,8 @@ type Style = Parameters<typeof styleText>[0];
 export function styled(style: Style, text: string, { hasColor }: Pick<Screen, 'hasColor'>): string {
   return hasColor ? styleText(style, text, { validateStream: false }) : text;
 }
+
+/** Text in characters that the screen can show; our own are ASCII but for this one. */
+export function showable(text: string, { hasUnicode }: Pick<Screen, 'hasUnicode'>): string {
+  return hasUnicode ? text : text.replaceAll('\u2026', '...');
+}

@@ -12,7 +12,11 @@ const SHOWN_LABELS = 3;
  * copies them from; whole for somebody who wants everything.
  */
 export function shortened(text: string, { isVerbose }: Screen): string {
-  if (isVerbose) return text;
+  return isVerbose ? text : withShortDigests(text);
+}
+
+/** The same for what is the same on every screen. */
+export function withShortDigests(text: string): string {
   return text.replace(/\b([0-9a-f]{12})[0-9a-f]{52}\b/g, (_, digits: string) =>
     digits.slice(0, SHOWN_DIGITS),
   );

@@ -20,6 +20,22 @@ export function wrapped(text: string, columns: number): readonly string[] {
   return [...lines, line];
 }
 
+/** The same for text that nobody copies: long words are broken too, behind a mark if there is one. */
+export function broken(text: string, columns: number): readonly string[] {
+  return wrapped(text, columns).flatMap((line) => {
+    const pieces: string[] = [];
+    let rest = line;
+    while (rest.length > columns) {
+      const fitting = rest.slice(0, columns);
+      const mark = Math.max(...['/', '@', ':', '-', '.'].map((each) => fitting.lastIndexOf(each)));
+      const end = mark < columns / 2 ? columns : mark + 1;
+      pieces.push(rest.slice(0, end));
+      rest = rest.slice(end);
+    }
+    return [...pieces, rest];
+  });
+}
+
 /** Lines whose later ones stand under the text behind `lead`. */
 export function hanging(lead: string, text: string, columns: number): readonly string[] {
   const [first = '', ...more] = wrapped(text, Math.max(columns - lead.length, 1));

@@ -11,10 +11,10 @@ async function refusal(line: string): Promise<unknown> {
 
 describe('a command line with a slip in it', () => {
   it.each([
-    ['pcak 4.17.3 -o x', 'bundle has no command pcak', 'Did you mean bundle pack? '],
-    ['unpak x --to y', 'bundle has no command unpak', 'Did you mean bundle unpack? '],
-    ['trust ad x.pub', 'bundle trust has no command ad', 'Did you mean bundle trust add? '],
-    ['frobnicate', 'bundle has no command frobnicate', 'bundle --help lists'],
+    ['pcak 4.17.3 -o x', 'there is no command bundle pcak', 'Did you mean bundle pack? '],
+    ['unpak x --to y', 'there is no command bundle unpak', 'Did you mean bundle unpack? '],
+    ['trust ad x.pub', 'there is no command bundle trust ad', 'Did you mean bundle trust add? '],
+    ['frobnicate', 'there is no command bundle frobnicate', 'bundle --help lists'],
     ['pack 4.17.3 -o x --dryrun', 'bundle pack has no option --dryrun', 'Did you mean --dry-run? '],
     ['verify x --ouput=json', 'bundle verify has no option --ouput', 'Did you mean --output? '],
     ['verify x --zzzzzz', 'bundle verify has no option --zzzzzz', 'bundle verify --help'],

@@ -1,6 +1,6 @@
 import type { Options, Ora } from 'ora';
 
-import { styled } from '../screen.ts';
+import { showable, styled } from '../screen.ts';
 import { wrapped } from '../wrap.ts';
 import { progressLines } from './bar.ts';
 import type { Drawing, Progress } from './drawing.ts';
@@ -55,7 +55,7 @@ export async function liveProgress(drawing: Drawing): Promise<Progress> {
       if (isStopped) return;
       tally.add(event);
       const line = lineAbout(event, shows, { isLive: true });
-      if (line !== undefined) lines.add(wrapped(line, stream.columns).join('\n'));
+      if (line !== undefined) lines.add(showable(wrapped(line, stream.columns).join('\n'), screen));
       if (!spinner.isSpinning) spinner.start();
     },
     stop: () => {

@@ -1,6 +1,7 @@
 import type { Environment } from '../../../core/context.ts';
 import type { TransferEvent } from '../../../core/events.ts';
 import { printable } from '../../units.ts';
+import { showable } from '../screen.ts';
 import { wrapped } from '../wrap.ts';
 import { statusText } from './bar.ts';
 import type { Drawing, Progress } from './drawing.ts';
@@ -53,7 +54,8 @@ function plainProgress({ stream, screen, shows }: Drawing, showsProgress: boolea
   const tally = new Tally();
   const line = (text: string): void => {
     timer?.refresh();
-    stream.write(`${wrapped(printable(text), screen.columns).join('\n')}\n`);
+    const lines = wrapped(printable(text), screen.columns).join('\n');
+    stream.write(`${showable(lines, screen)}\n`);
   };
   const timer = showsProgress
     ? setInterval(() => {

@@ -44,17 +44,18 @@ describe('a report', () => {
     expect(lines.join('').replaceAll(' ', '')).toBe(HEX);
   });
 
-  it('never breaks a command, and cuts a name only in a table', () => {
+  it('never breaks a command, breaks the long word of a fact, and cuts a name only in a table', () => {
     const long = `registry.example.com/${'x'.repeat(90)}`;
     const table = { rows: [[long, '1 GB']], cut: 0 };
-    const [command, row, fact] = laidOut(
+    const [command, row, ...fact] = laidOut(
       [[{ commands: [long] }, { table }, { facts: [['a', long]] }]],
       screen(60),
     ).split('\n');
     expect(command).toBe(`  ${long}`);
     expect(row).toMatch(/^registry\.example\.com\/x+\.\.x+ {2}1 GB$/);
     expect(row).toHaveLength(60);
-    expect(fact).toBe(`a  ${long}`);
+    expect(fact.map((line) => line.slice(3)).join('')).toBe(long);
+    expect(fact.filter((line) => line.length > 60)).toEqual([]);
   });
 
   it('lets no control character of a registry through, whatever colours it has itself', () => {
