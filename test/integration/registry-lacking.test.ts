@@ -149,4 +149,31 @@ describeWith(['docker-registry'], 'a registry that loses what has been pushed', 
     await expect(copy('refused', image)).rejects.toMatchObject({ code: 'REGISTRY' });
     expect(manifests()).toHaveLength(1);
   });
+
+  it('takes the same images of two runs at once', async () => {
+    beforePut = () => undefined;
+    const images = await Promise.all(
+      Array.from({ length: 12 }, async (_, index) => ({
+        name: `shared-${index}`,
+        image: await imageOf(`shared ${index % 3}`),
+      })),
+    );
+    const other = new RegistryClient({ credentials: anonymous, ca: [], backoffMs: 1 });
+    const run = async (to: RegistryRepository): Promise<void> => {
+      const plan = await planOf(images.map(({ name, image }) => requestFor(name, image, source)));
+      const { signal } = new AbortController();
+      const options = { concurrency: 8, signal, observe: () => undefined };
+      await copyImages(plan, [], () => to, options);
+    };
+    try {
+      await Promise.all([
+        run(target),
+        run(other.repository({ registry: proxy.host, repository: REPOSITORY })),
+      ]);
+    } finally {
+      await other.close();
+    }
+    for (const { name, image } of images)
+      expect((await target.resolve(name)).digest).toBe(image.descriptor.digest);
+  });
 });
