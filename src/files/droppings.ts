@@ -1,3 +1,11 @@
+/** How such a file begins (AppleDouble, RFC 1740). */
+const APPLE_DOUBLE = Buffer.from('00051607', 'hex');
+
+/** Whether this is what a Mac puts beside a file, and neither the file nor anybody's text. */
+export function isAppleDouble(content: Uint8Array): boolean {
+  return APPLE_DOUBLE.equals(content.subarray(0, APPLE_DOUBLE.length));
+}
+
 /** Without regard to case: file systems of media have none. */
 const LEFT_BEHIND = new Set([
   '$recycle.bin',

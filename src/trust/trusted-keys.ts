@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import { BundleError } from '../core/errors.ts';
 import { MAX_KEY_BYTES } from '../core/limits.ts';
-import { isDropping } from '../files/droppings.ts';
+import { isAppleDouble } from '../files/droppings.ts';
 import { listFolder, prepareFolder } from '../files/folder.ts';
 import { ifThere } from '../files/look.ts';
 import { removeFile } from '../files/own-file.ts';
@@ -20,7 +20,7 @@ export class TrustedKeys {
 
   /**
    * All of them, sorted by id. A file that cannot be read or is no key is an error, never skipped,
-   * unless a system has left it there.
+   * unless it is what a Mac leaves beside each file.
    */
   async list(): Promise<readonly SignerKey[]> {
     return (await this.#entries()).map(({ key }) => key);
@@ -29,10 +29,11 @@ export class TrustedKeys {
   async #entries(): Promise<readonly { readonly path: string; readonly key: SignerKey }[]> {
     const names = (await ifThere(listFolder(this.folder))) ?? [];
     const entries: { path: string; key: SignerKey }[] = [];
-    const isKey = (name: string): boolean => name.endsWith('.pub') && !isDropping(name);
-    for (const name of names.filter(isKey)) {
+    for (const name of names.filter((candidate) => candidate.endsWith('.pub'))) {
       const path = join(this.folder, name);
-      entries.push({ path, key: SignerKey.parse(await readSmallFile(path, MAX_KEY_BYTES), path) });
+      const content = await readSmallFile(path, MAX_KEY_BYTES);
+      if (name.startsWith('._') && isAppleDouble(content)) continue;
+      entries.push({ path, key: SignerKey.parse(content, path) });
     }
     return entries;
   }

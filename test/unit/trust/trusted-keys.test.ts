@@ -72,6 +72,16 @@ describe('the keys that are trusted', () => {
     await expect(trusted.list()).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
+  it('do not come from what a Mac leaves beside each of them, but from any other name', async () => {
+    await trusted.add(alice);
+    const left = Buffer.concat([Buffer.from('0005160700020000', 'hex'), Buffer.alloc(4088)]);
+    await writeFile(join(trusted.folder, `._${alice.id}.pub`), left);
+    await writeFile(join(trusted.folder, '.hidden.pub'), bob.pem);
+    expect(new Set(await ids())).toEqual(new Set([alice.id, bob.id]));
+    await writeFile(join(trusted.folder, '._other.pub'), 'no key');
+    await expect(trusted.list()).rejects.toMatchObject({ code: 'CONFIGURATION' });
+  });
+
   it('are an error, never none, where the folder is a file', async () => {
     await mkdir(join(root, 'config'));
     await writeFile(trusted.folder, '');
