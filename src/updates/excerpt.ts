@@ -1,9 +1,12 @@
+import { BundleError } from '../core/errors.ts';
 import type { UpdateEdge, UpdateGraph } from './graph.ts';
 import type { UpdatePath } from './path.ts';
 import { compareVersions, minorOf } from './version-order.ts';
 
 /** More releases than that cannot be told apart in a drawing. */
 const MAX_RELEASES = 30;
+/** A path is drawn whole up to that many. */
+const MAX_PATH = 100;
 
 /** The part of a graph that a drawing shows. */
 export interface Excerpt {
@@ -22,8 +25,15 @@ export interface ExcerptEdge extends UpdateEdge {
  * What lies between the ends of a path: its releases, and the newest of the others through which
  * the last one can be reached. An update that only skips releases which are shown is left out,
  * since nearly every release can be updated to every later one: the arrows of the path stand out.
+ * @throws BundleError USAGE for a path that is too long for a drawing.
  */
 export function excerptAround(graph: UpdateGraph, { versions, steps }: UpdatePath): Excerpt {
+  if (versions.length > MAX_PATH) {
+    throw new BundleError('USAGE', `a path of ${versions.length} releases cannot be drawn`, {
+      expected: `${MAX_PATH} releases at most`,
+      hint: 'Leave --output out, or use --output json.',
+    });
+  }
   const [from, to] = [versions[0]!, versions.at(-1)!];
   const ahead = reached(from, (version) => graph.updatesFrom(version).map((edge) => edge.to));
   const behind = reached(to, (version) => graph.updatesTo(version).map((edge) => edge.from));

@@ -14,7 +14,7 @@ export interface GraphRelease {
   readonly url: string | undefined;
 }
 
-/** Why an update may be wrong for some clusters. */
+/** Why an update may be wrong for some clusters. Each text is one line, for a terminal. */
 export interface Risk {
   readonly name: string;
   readonly message: string;
@@ -137,6 +137,7 @@ function parseRelease(value: Json, what: string): GraphRelease {
     const text = metadata[key];
     return typeof text === 'string' && text !== '' ? text : undefined;
   };
+  const url = known('url');
   return {
     version: asVersion(node['version'], `the version of ${what}`),
     payload: asString(node['payload'], `the payload of ${what}`),
@@ -144,7 +145,7 @@ function parseRelease(value: Json, what: string): GraphRelease {
       .split(',')
       .filter((channel) => channel !== '')
       .toSorted(compareText),
-    url: known('url'),
+    url: url === undefined ? undefined : oneLine(url),
   };
 }
 
@@ -158,7 +159,9 @@ function asVersion(value: Json | undefined, what: string): string {
 /** `undefined` for a risk whose rules are all of types that clusters do not know. */
 function parseRisk(value: Json, what: string): Risk | undefined {
   const risk = asObject(value, what);
-  const name = asString(risk['name'], `the name of ${what}`);
+  const words = (key: string): string =>
+    oneLine(asString(risk[key], `the ${key} of ${what}`), 1000);
+  const name = words('name');
   const types = asArray(risk['matchingRules'], `the rules of ${name}`).flatMap((rule) => {
     const { type } = asObject(rule, `a rule of ${name}`);
     return type === 'Always' || type === 'PromQL' ? type : [];
@@ -166,8 +169,8 @@ function parseRisk(value: Json, what: string): Risk | undefined {
   if (types.length === 0) return undefined;
   return {
     name,
-    message: asString(risk['message'], `the message of ${name}`),
-    url: asString(risk['url'], `the URL of ${name}`),
+    message: words('message'),
+    url: words('url'),
     // The first rule that can be evaluated decides.
     evaluable: types.includes('Always'),
   };

@@ -11,7 +11,7 @@ import { counted, listed } from './shown.ts';
 /** A way from one release to another: its steps, what is risky about them, and the next command. */
 export async function pathReport(report: PathReport, format: string): Promise<Outcome> {
   const { channel, architecture, path, risks } = report;
-  const document = await drawn(drawingOf(report), format);
+  const document = await drawn(report, format);
   return {
     report: () => textOf(report),
     json: {
@@ -27,10 +27,11 @@ export async function pathReport(report: PathReport, format: string): Promise<Ou
 }
 
 /** The library that lays a drawing out is loaded for that alone. */
-async function drawn(drawing: PathDrawing, format: string): Promise<string | undefined> {
+async function drawn(report: PathReport, format: string): Promise<string | undefined> {
+  if (format === 'text' || format === 'json') return undefined;
+  const drawing = drawingOf(report);
   if (format === 'dot') return dotOf(drawing);
   if (format === 'mermaid') return mermaidOf(drawing);
-  if (format !== 'svg') return undefined;
   const { svgOf } = await import('./drawing/svg.ts');
   return svgOf(drawing);
 }

@@ -38,6 +38,11 @@ describe('the part of a graph that is drawn', () => {
       ).toBe(true);
   });
 
+  it('is refused for a path that nobody could read', () => {
+    const versions = Array.from({ length: 101 }, (_, index) => `4.1.${index}`);
+    expect(() => excerptAround(graph, { versions, steps: [] })).toThrow(/cannot be drawn/);
+  });
+
   it('of a release alone is that release', () => {
     const path = findPath(graph, '4.13.36', '4.13.36')!;
     expect(excerptAround(graph, path)).toEqual({ versions: ['4.13.36'], edges: [], left: 0 });

@@ -71,7 +71,7 @@ describe('an update graph', () => {
             .find((edge) => edge.to === to)!
             .risks.find((one) => one.name === name);
           const evaluable = matchingRules.some(({ type }) => type === 'Always');
-          expect(found).toEqual({ name, url, message, evaluable });
+          expect(found).toEqual({ name, url, message: message.replaceAll(/\n/g, ' '), evaluable });
         }
   });
 
@@ -162,6 +162,18 @@ describe('an update graph', () => {
       expect(() => parse(made([version]))).toThrow(/the version of release 0 of the graph is none/);
     },
   );
+
+  it('has words of one line, whatever the service says', () => {
+    const bad = { ...risk('A\n\nNext:\n  rm -rf /'), message: 'x\u0007\ny', url: 'u\n\u001b[2J' };
+    const graph = parse(
+      made(['4.1.1', '4.1.2'], {
+        conditionalEdges: [{ edges: [{ from: '4.1.1', to: '4.1.2' }], risks: [bad] }],
+      }),
+    );
+    expect(graph.edges[0]!.risks).toEqual([
+      { name: 'A Next:   rm -rf /', message: 'x y', url: 'u [2J', evaluable: true },
+    ]);
+  });
 
   it.each(['[]', '{}', '{"nodes":[{}],"edges":[]}', 'hello', '{"nodes":[],"edges":{}}'])(
     'is not %s',
