@@ -149,7 +149,15 @@ async function checksOf(
   });
   for (const probe of probes)
     await find('credentials', probe.name, async () => credentialsOf(probe));
-  const isWritable = await findAccess(probes, checks, names, signal);
+  const isWritable = await findAccess(
+    probes,
+    checks,
+    async (check, subject, task) => {
+      observe({ type: 'phase', what: `checking ${check} at ${subject}` });
+      return caught(task, names, signal);
+    },
+    signal,
+  );
   if (!isWritable) return { product, checks };
 
   await find('mount', second!.name, async () => {
@@ -187,30 +195,22 @@ async function checksOf(
 async function findAccess(
   probes: readonly RepositoryProbe[],
   checks: Check[],
-  names: readonly string[],
+  look: (check: Check['check'], subject: string, task: () => Promise<Finding>) => Promise<Finding>,
   signal: AbortSignal,
 ): Promise<boolean> {
   const pulls = new Map<RepositoryProbe, Finding>();
   const pushes = new Map<RepositoryProbe, Finding>();
   const pull = async (probe: RepositoryProbe): Promise<Finding> =>
-    caught(
-      async () => ({
-        verdict: 'good',
-        fact: (await probe.pull(signal)) ? 'can be read' : 'does not exist yet; access is allowed',
-      }),
-      names,
-      signal,
-    );
+    look('pull', probe.name, async () => ({
+      verdict: 'good',
+      fact: (await probe.pull(signal)) ? 'can be read' : 'does not exist yet; access is allowed',
+    }));
   for (const probe of probes) pulls.set(probe, await pull(probe));
   for (const probe of probes) {
-    const push = await caught(
-      async () => {
-        await probe.push(signal);
-        return { verdict: 'good', fact: 'an upload was started and cancelled' };
-      },
-      names,
-      signal,
-    );
+    const push = await look('push', probe.name, async () => {
+      await probe.push(signal);
+      return { verdict: 'good', fact: 'an upload was started and cancelled' };
+    });
     pushes.set(probe, push);
     const isRefused = hasCode(pulls.get(probe)!.error, 'NOT_ALLOWED');
     if (isRefused && push.verdict === 'good') pulls.set(probe, unlessRefused(await pull(probe)));
