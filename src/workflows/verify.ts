@@ -163,7 +163,9 @@ function withWayOut(
   { lost }: Audited,
   { input, paths, damageFile }: VerifyRequest,
 ): BundleError {
-  if (input !== undefined || closure === undefined) return error;
+  if (input !== undefined) return error;
+  if (closure === undefined)
+    return damageFile === undefined ? error : error.withHint(copyOrPatch(damageFile));
   if (lost.length > 0 || reader.missingVolumes.length > 0)
     return error.withHint(copyOrPatch(damageFile));
   const bundle = paths.map(shellWord).join(' ');
