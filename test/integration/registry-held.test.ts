@@ -320,8 +320,16 @@ describeWith(['docker-registry'], 'a blob whose file the registry lost', () => {
     ['with a cache of sizes', true],
     ['without one', false],
   ])('a part of is not taken for it: %s', async (_, caches) => {
-    const { store, layer, file } = await pushed(caches);
+    const { store, again, layer, file } = await pushed(caches);
     truncateSync(file, 60_000);
     expect(await store.exists(layer.descriptor)).toBe(false);
+    // distribution takes the upload, and keeps the file that it has.
+    await expect(again()).rejects.toMatchObject({
+      ...{ code: 'REGISTRY', exitStatus: 25, side: 'target' },
+      message: expect.stringContaining('keeps a damaged copy') as string,
+    });
+    unlinkSync(file);
+    await again();
+    expect(await store.exists(layer.descriptor)).toBe(true);
   });
 });

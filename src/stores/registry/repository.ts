@@ -17,10 +17,10 @@ import { readVerified } from '../../transfer/verified.ts';
 import { pathOf, type RepositoryAccess } from './auth/access.ts';
 import { isOfTokenServer } from './http/answers.ts';
 import { download } from './blobs/download.ts';
-import { isHeld } from './blobs/held.ts';
+import { holding } from './blobs/held.ts';
 import { ManifestCache } from './manifests/manifest-cache.ts';
 import { listTags } from './manifests/tag-list.ts';
-import { getManifest, manifestPath, putManifest } from './manifests/manifests.ts';
+import { confirmManifest, getManifest, manifestPath, putManifest } from './manifests/manifests.ts';
 import { Referrers } from './manifests/referrers.ts';
 import { uploadBlob } from './blobs/upload.ts';
 import { mountBlob } from './blobs/upload-session.ts';
@@ -38,6 +38,8 @@ export class RegistryRepository implements Store {
   readonly #referrers: Referrers;
   /** What the registry said that it has stored. */
   readonly #accepted = new Set<Digest>();
+  /** Blobs that it gave cut off, or as something else. */
+  readonly #damaged = new Set<Digest>();
   readonly #willPush: boolean;
   #listed: Promise<ReadonlySet<string>> | undefined;
 
@@ -100,13 +102,15 @@ export class RegistryRepository implements Store {
 
   async exists(descriptor: Descriptor, { signal }: StoreOptions = {}): Promise<boolean> {
     try {
-      return await isHeld(this.#access, {
+      const found = await holding(this.#access, {
         descriptor,
         path: this.#pathTo(descriptor),
         accept: acceptFor(descriptor),
         action: `ask ${this.name} for ${descriptor.digest}`,
         signal,
       });
+      if (found === 'damaged') this.#damaged.add(descriptor.digest);
+      return found === 'held';
     } catch (error) {
       // The push decides: it is refused too, if the credentials are to blame.
       if (this.#willPush && hasCode(error, 'NOT_ALLOWED')) return false;
@@ -222,6 +226,10 @@ export class RegistryRepository implements Store {
     if (!isAbsent && (await exists())) return;
     const job = { access: this.#access, descriptor, content, again, isSteady, exists };
     await uploadBlob({ ...job, action, signal });
+    // Some registries take an upload, and keep what they had under its digest.
+    if (this.#damaged.has(descriptor.digest) && !(await exists()))
+      throw keptDamaged(this.name, descriptor.digest);
+    this.#damaged.delete(descriptor.digest);
     this.#accepted.add(descriptor.digest);
   }
 
@@ -232,7 +240,10 @@ export class RegistryRepository implements Store {
       descriptor,
     );
     const action = `tag ${descriptor.digest} as ${this.name}:${tag}`;
-    await putManifest(this.#access, { ...descriptor, bytes }, { under: tag, action, signal });
+    const manifest = { ...descriptor, bytes };
+    await putManifest(this.#access, manifest, { under: tag, action, signal });
+    // With such a tag a release counts as delivered: what it names is read once more.
+    await confirmManifest(this.#access, manifest, { under: tag, action, signal });
   }
 
   /** Only from another repository of the same registry, of the same client. */
@@ -309,6 +320,18 @@ function noManifest(
     got,
     expected: 'the manifest of an image',
     hint: hint ?? (got === 'text/html' ? page : damaged),
+  });
+}
+
+function keptDamaged(name: string, digest: Digest): BundleError {
+  return new BundleError('REGISTRY', `${name} keeps a damaged copy of ${digest}`, {
+    expected: 'the content that was pushed',
+    got: 'what the registry had before',
+    hint:
+      'It takes the upload, and does not replace what its storage has under this digest: a disk ' +
+      'that was full, or a crash, leaves such files. Remove the blob from its storage (for ' +
+      'distribution: the folder of that digest in docker/registry/v2/blobs), restart it, and run ' +
+      'the same command again.',
   });
 }
 

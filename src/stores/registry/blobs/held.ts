@@ -16,6 +16,9 @@ const STORAGE_ATTEMPTS = 2;
 /** How registries and storages say that there is nothing, or nothing at this byte. */
 const ABSENT = [404, 410, 416];
 
+/** Whether a registry gives content. What it gives may be cut off, or something else. */
+export type Holding = 'held' | 'absent' | 'damaged';
+
 export interface HeldRequest {
   readonly descriptor: Descriptor;
   /** The path at the registry. */
@@ -35,26 +38,26 @@ export interface HeldRequest {
  * Some storages behind a registry cannot be reached from here, though the registry can. Then the
  * redirect to the storage counts as a yes, and a notice says so.
  */
-export async function isHeld(access: RepositoryAccess, request: HeldRequest): Promise<boolean> {
+export async function holding(access: RepositoryAccess, request: HeldRequest): Promise<Holding> {
   const { action, signal } = request;
   const patience = access.transport.patience(BODY_ATTEMPTS);
   for (;;) {
     const response = await answerOf(access, request);
-    if (response === 'behind a redirect') return true;
+    if (response === 'behind a redirect') return 'held';
     const { status } = response;
     if (ABSENT.includes(status)) {
       await discard(response);
-      return false;
+      return status === 416 ? 'damaged' : 'absent';
     }
     if (status !== 200 && status !== 206) throw await access.failure(response, action);
     const begun = performance.now();
     try {
-      return await isRight(response, request.descriptor);
+      return (await isRight(response, request.descriptor)) ? 'held' : 'damaged';
     } catch (thrown) {
       const error = networkError(thrown, response.url);
       if (!isTemporary(error)) throw error;
       access.transport.broke(error, begun);
-      if (!(await patience.again({ what: action, cause: error.message, signal }))) return false;
+      if (!(await patience.again({ what: action, cause: error.message, signal }))) return 'damaged';
     } finally {
       abandon(response);
     }

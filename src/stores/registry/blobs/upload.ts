@@ -7,6 +7,7 @@ import { retryAfter } from '../http/backoff.ts';
 import type { Patience } from '../http/patience.ts';
 import { Portions } from './portions.ts';
 import { discard, headerOf, type HttpResponse, uploadAnswerMs } from '../http/transport.ts';
+import { CREATED } from '../manifests/manifests.ts';
 import { askSession, cancelSession, heldBy, type Session, startSession } from './upload-session.ts';
 
 /** A transfer has got further if it moved this many bytes. */
@@ -180,15 +181,18 @@ class Upload {
    * request.
    */
   async #put(bytes: number): Promise<boolean> {
-    const { descriptor } = this.#job;
+    const { descriptor, exists } = this.#job;
     const to = new URL(this.#session!.url);
     to.search += `${to.search === '' ? '?' : '&'}digest=${encodeURIComponent(descriptor.digest)}`;
     const response = await this.#send('PUT', to, bytes);
     if (response === undefined) return false;
     const stored = headerOf(response, 'docker-content-digest');
     await discard(response);
-    if (stored === undefined || stored === descriptor.digest) return true;
-    throw storedOtherwise(this.#job, stored);
+    if (stored !== undefined && stored !== descriptor.digest)
+      throw storedOtherwise(this.#job, stored);
+    // A proxy or a login page may have answered in place of the registry.
+    if (response.status !== CREATED && !(await exists())) throw notStored(this.#job, response);
+    return true;
   }
 
   async #patch(): Promise<void> {
@@ -323,6 +327,21 @@ function cannotRepeat(action: string): BundleError {
     `cannot ${action}: the upload broke, and its bytes cannot be re-read`,
     {
       temporary: true,
+    },
+  );
+}
+
+function notStored({ access, descriptor }: UploadJob, { status }: HttpResponse): BundleError {
+  const { registry } = access.name;
+  return new BundleError(
+    'REGISTRY',
+    `${registry} said ${status} to the upload of ${descriptor.digest}, and does not have it`,
+    {
+      expected: 'status 201, and the blob',
+      got: `status ${status}, and nothing`,
+      hint:
+        'A proxy or login page before the registry may have answered in its place: look at what ' +
+        'is between here and the registry.',
     },
   );
 }

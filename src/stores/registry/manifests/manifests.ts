@@ -1,5 +1,5 @@
-import type { Digest } from '../../../core/digest.ts';
-import { BundleError } from '../../../core/errors.ts';
+import { type Digest, digestOf } from '../../../core/digest.ts';
+import { BundleError, hasCode } from '../../../core/errors.ts';
 import { asObject, isObject, type Json, parseStrictJson } from '../../../core/json.ts';
 import { MAX_MANIFEST_BYTES } from '../../../core/limits.ts';
 import { MANIFEST_TYPES } from '../../../core/media-types.ts';
@@ -9,6 +9,12 @@ import { registryCodes } from '../http/answers.ts';
 import { discard, headerOf, type HttpResponse } from '../http/transport.ts';
 import { readWhole } from '../http/whole.ts';
 
+/** How registries say that they have stored something (distribution-spec, "Pushing Manifests"). */
+export const CREATED = 201;
+/** Stands for the digest of what the credentials may not read. */
+const NOT_TO_BE_READ = 'not to be read';
+/** So often it is looked whether what was pushed is there. */
+const CONFIRMING_ATTEMPTS = 3;
 /** A manifest is refused so often in all for something that it lacks. */
 const LACKING_ATTEMPTS = 5;
 /**
@@ -115,7 +121,52 @@ export async function putManifest(
   await discard(response);
   if (stored !== undefined && stored !== digest)
     throw alteredByRegistry(formatRepository(access.name), digest, stored);
+  // A proxy or a login page may have answered in place of the registry.
+  if (response.status !== CREATED || stored === undefined)
+    await confirmManifest(access, { mediaType, digest, bytes }, { under, action, signal });
   return subject;
+}
+
+/**
+ * Makes sure that a manifest can be had under the name that it was put under. Credentials that may
+ * only write are believed.
+ * @throws BundleError REGISTRY where it cannot, or something else is there.
+ */
+export async function confirmManifest(
+  access: RepositoryAccess,
+  { digest }: Manifest,
+  { under, action, signal }: PutOptions,
+): Promise<void> {
+  const patience = access.transport.patience(CONFIRMING_ATTEMPTS);
+  let got: string;
+  do {
+    got = await digestUnder(access, under, action, signal);
+    if (got === digest || got === NOT_TO_BE_READ) return;
+    // Replicas learn of it a moment later.
+  } while (await patience.again({ what: action, cause: `${got} is there yet`, signal }));
+  const name = formatRepository(access.name);
+  throw new BundleError('REGISTRY', `${name} does not have what was pushed as ${under}`, {
+    expected: digest,
+    got,
+    hint:
+      'The registry, or a proxy or login page before it, says yes to an upload and does not keep ' +
+      'it. Look at what is between here and the registry, and at its log.',
+  });
+}
+
+async function digestUnder(
+  access: RepositoryAccess,
+  under: string,
+  action: string,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  try {
+    return digestOf((await getManifest(access, under, action, signal)).bytes);
+  } catch (error) {
+    if (hasCode(error, 'NOT_ALLOWED')) return NOT_TO_BE_READ;
+    if (hasCode(error, 'NOT_FOUND')) return 'nothing';
+    throw error;
+  }
 }
 
 function mediaTypeOf(response: HttpResponse): string | undefined {
