@@ -146,7 +146,9 @@ describeWith(
           const { method, url, headers } = request;
           request.resume().on('end', () => {
             if (method === 'PUT') put.push(url);
-            const status = { GET: 200, HEAD: 404, POST: 202, PUT: 201 }[method ?? ''] ?? 500;
+            const isGreeting = url === '/v2/';
+            const status =
+              { GET: isGreeting ? 200 : 404, POST: 202, PUT: 201 }[method ?? ''] ?? 500;
             answer
               .writeHead(status, {
                 location: `http://${(headers.host ?? '').replace(/:.*/, '')}/session?_state=1`,
