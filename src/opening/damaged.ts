@@ -1,3 +1,5 @@
+import { basename } from 'node:path';
+
 import { shellWord } from '../core/text.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 
@@ -22,8 +24,9 @@ export function inBundle(error: BundleError): BundleError {
 export function copyOrPatch(damageFile?: string): string {
   const patch =
     damageFile === undefined
-      ? 'list what is damaged with bundle verify BUNDLE --damage FILE, and pack that with ' +
-        'bundle pack … --repair FILE.'
-      : `pack what ${damageFile} lists: bundle pack … --repair ${shellWord(damageFile)}`;
+      ? 'list what is damaged with bundle verify BUNDLE --damage FILE, and pack that on the ' +
+        'connected side with bundle pack VERSION --repair FILE -o FOLDER.'
+      : `take ${damageFile} to the connected side, and pack what it lists: ` +
+        `bundle pack VERSION --repair ${shellWord(basename(damageFile))} -o FOLDER`;
   return `Copy the bundle again from where it was made. If that cannot be done, ${patch}`;
 }

@@ -153,6 +153,10 @@ export function refusedPatch({ name, manifest }: BundleContent): BundleError {
   return new BundleError(
     'BUNDLE_UNUSABLE',
     `${name} is a patch for the bundle ${hexOf(manifest.repairs!)}, not a whole bundle`,
-    { hint: 'Name the damaged bundle, and the patch with it.' },
+    {
+      hint:
+        'Use it together with the damaged bundle: bundle unpack BUNDLE PATCH --to REGISTRY, or ' +
+        'bundle repair BUNDLE PATCH -o FOLDER.',
+    },
   );
 }

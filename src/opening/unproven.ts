@@ -53,10 +53,17 @@ async function checkOne(
     const bytes = await readVerified(store.fetch(layer, options), layer, MAX_SIGNATURE_BYTES);
     checkStatement(bytes, layer.mediaType, subject);
   } catch (cause) {
-    if (!(cause instanceof BundleError) || cause.code === 'BUNDLE_UNUSABLE') throw cause;
+    if (!(cause instanceof BundleError)) throw cause;
+    if (cause.code === 'BUNDLE_UNUSABLE') throw cause.withHint(UNCHECKED);
     throw unproven(name, signer, cause.message, cause);
   }
 }
+
+/** A trusted signer vouches for signatures that cannot be looked at. */
+const UNCHECKED =
+  'No key is trusted on this host, so the signatures of images in the bundle have to be checked, ' +
+  'and this one cannot be. Give the whole bundle; or trust the packer first, with ' +
+  'bundle trust add KEY.pub: then what is there can be used.';
 
 function unproven(name: string, signer: SignerKey, why: string, cause?: BundleError): BundleError {
   return new BundleError(

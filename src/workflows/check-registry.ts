@@ -304,7 +304,7 @@ async function clusterCheck(probe: RepositoryProbe, signal: AbortSignal): Promis
   const subject = probe.name;
   const finding = await caught(
     async () => {
-      const isThere = await probe.pull(signal);
+      const isThere = await readable(probe, signal);
       try {
         await probe.push(signal);
       } catch (error) {
@@ -322,21 +322,34 @@ async function clusterCheck(probe: RepositoryProbe, signal: AbortSignal): Promis
           'anybody who reads the pull secret can replace what clusters install.',
       });
     },
-    [subject],
+    undefined,
     signal,
   );
   return { check: 'cluster', subject, ...finding };
 }
 
+/** Whether the repository exists; the advice is for a pull secret, which is to read alone. */
+async function readable(probe: RepositoryProbe, signal: AbortSignal): Promise<boolean> {
+  try {
+    return await probe.pull(signal);
+  } catch (error) {
+    if (!hasCode(error, 'NOT_ALLOWED')) throw error;
+    throw error.withHint(
+      `The pull secret needs an account that may read ${probe.name}, and must not be able to ` +
+        'write to it. Add such an account to the file.',
+    );
+  }
+}
+
 async function caught(
   task: () => Promise<Finding>,
-  names: readonly string[],
+  names: readonly string[] | undefined,
   signal: AbortSignal,
 ): Promise<Finding> {
   try {
     return await task();
   } catch (thrown) {
-    const error = namingAll(thrown, names);
+    const error = names === undefined ? thrown : namingAll(thrown, names);
     if (!(error instanceof BundleError) || signal.aborted) throw error;
     return { verdict: 'bad', fact: error.message, error };
   }

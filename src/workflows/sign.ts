@@ -1,5 +1,7 @@
 import { SealedBundle } from '../bundle/reading/sealed.ts';
-import { encodeSignatureFile } from '../bundle/format/signature-file.ts';
+import { decodeSignatureFile, encodeSignatureFile } from '../bundle/format/signature-file.ts';
+import { MAX_KEY_BYTES } from '../core/limits.ts';
+import { refuseForeignFile } from '../files/foreign.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
@@ -46,6 +48,12 @@ export async function sign(request: SignRequest, context: Context): Promise<Sign
     await checkSigners(sealed, path, request, context);
     sealed.expect(request.expectedDigest);
     const signaturePath = countersignaturePath(path, key.public);
+    await refuseForeignFile({
+      path: signaturePath,
+      what: 'no signature of a bundle',
+      limit: MAX_KEY_BYTES,
+      isOwn: (text) => text === '' || decodeSignatureFile(Buffer.from(text)) !== undefined,
+    });
     await writeWhole(signaturePath, encodeSignatureFile(key.sign(sealed.sums)));
     return { path, signaturePath, bundleDigest: sealed.digest, signer: key.public };
   } finally {

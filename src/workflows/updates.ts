@@ -19,9 +19,9 @@ export interface GraphRequest {
   /** Of a file, everything is meant if it is left out. */
   readonly channel: string | undefined;
   /** As in the tags of releases: `x86_64`. */
-  readonly architecture: string;
+  readonly architecture: string | undefined;
   /** The same as update services call it: `amd64`. */
-  readonly serviceArchitecture: string;
+  readonly serviceArchitecture: string | undefined;
   readonly serviceUrl: string;
   /** The answer of a service in a file, in place of the service. */
   readonly file?: string | undefined;
@@ -30,7 +30,7 @@ export interface GraphRequest {
 
 export interface ReleasesReport {
   readonly channel: string | undefined;
-  readonly architecture: string;
+  readonly architecture: string | undefined;
   readonly graph: UpdateGraph;
 }
 
@@ -43,12 +43,14 @@ export interface PathRequest extends GraphRequest {
 
 export interface PathReport {
   readonly channel: string | undefined;
-  readonly architecture: string;
+  readonly architecture: string | undefined;
   readonly graph: UpdateGraph;
   readonly path: UpdatePath;
   readonly risks: readonly PathRisk[];
   /** Releases of the path that only the control plane has to pass. */
   readonly controlPlaneOnly: readonly string[];
+  /** The file that the graph is from. */
+  readonly file: string | undefined;
   /** Other ways, which are shorter and have more risks. */
   readonly alternatives: readonly UpdatePath[];
 }
@@ -104,6 +106,7 @@ export async function planPath(request: PathRequest, context: Context): Promise<
         ...{ from: step.from, to: step.to, accepted: accepted.has(step.risk.name) },
       })),
       controlPlaneOnly: controlPlaneOnly(path),
+      file: request.file,
       alternatives: shortest.steps.length < path.steps.length ? [shortest] : [],
     };
 
@@ -167,7 +170,7 @@ async function withGraphs<T>(
   context: Context,
   work: (graphOf: (channel: string | undefined) => Promise<UpdateGraph>) => Promise<T>,
 ): Promise<T> {
-  const { file, serviceArchitecture: architecture } = request;
+  const { file, serviceArchitecture: architecture = 'amd64' } = request;
   if (file !== undefined) {
     const bytes = await readGivenFile(file, MAX_GRAPH_BYTES);
     const whole = parseGraph(bytes, file);
@@ -232,7 +235,7 @@ function noChannel(): BundleError {
 function unknownChannel({ channel, architecture, file, serviceUrl }: GraphRequest): BundleError {
   return new BundleError(
     'NOT_FOUND',
-    `${file ?? serviceUrl} has no release of ${channel ?? 'any channel'} for ${architecture}`,
+    `${file ?? serviceUrl} has no release of ${channel ?? 'any channel'}${architecture === undefined ? '' : ` for ${architecture}`}`,
     { hint: CHANNELS },
   );
 }

@@ -37,6 +37,8 @@ export interface VerifyReport {
  * map has all.
  */
 const SHOWN_FAULTS = 20;
+/** A layer that all images share is needed by hundreds: the damage map has all of them. */
+const SHOWN_IMAGES = 5;
 /** Exit statuses of what is wrong with a bundle, not with the run. */
 const OF_BUNDLE: readonly number[] = [20, 21, 22];
 
@@ -140,7 +142,9 @@ function aboutImages(fault: Fault, bundle: SurveyedBundle): BundleError {
   if (images.length === 0) return error;
   const isOne = bundle.labels.length === 1;
   const names = images.map(({ name, parts }) => (isOne ? name : `${name} (${parts.join(', ')})`));
-  return error.about(`images ${names.join(', ')}`);
+  const more = names.length - SHOWN_IMAGES;
+  const shown = more > 1 ? [...names.slice(0, SHOWN_IMAGES), `${more} more`] : names;
+  return error.about(`${names.length === 1 ? 'image' : 'images'} ${shown.join(', ')}`);
 }
 
 function reportFailures(
@@ -166,8 +170,8 @@ function withWayOut(
   if (input !== undefined) return error;
   if (closure === undefined)
     return damageFile === undefined ? error : error.withHint(copyOrPatch(damageFile));
-  if (lost.length > 0 || reader.missingVolumes.length > 0)
-    return error.withHint(copyOrPatch(damageFile));
+  if (reader.missingVolumes.length > 0 && damageFile === undefined) return error;
+  if (lost.length > 0) return error.withHint(copyOrPatch(damageFile));
   const bundle = paths.map(shellWord).join(' ');
   return error.withHint(
     `No image is damaged. This writes the bundle again as it was: bundle repair ${bundle} -o FOLDER`,

@@ -78,8 +78,10 @@ describe('the update graph', () => {
       ['HighNodeStatusReportFrequency', true, false],
     ]);
     const { stdout } = await path('4.12.20', '4.13.36', '--graph', FILE);
-    expect(stdout).toMatch(/^4\.12\.20 to 4\.13\.36 for x86_64: 1 update, 3 risks\n/);
-    expect(stdout).toContain('bundle pack 4.13.36 --arch x86_64 -o FOLDER');
+    expect(stdout).toMatch(/^4\.12\.20 to 4\.13\.36: 1 update, 3 risks\n/);
+    expect(stdout).toContain(
+      `bundle pack --from-version 4.12.20 --to-version 4.13.36 --graph ${FILE} -o FOLDER`,
+    );
     expect(stdout).toContain('https://issues.redhat.com/browse/COS-2781');
     expect(stdout).toContain('--include-not-recommended');
   });

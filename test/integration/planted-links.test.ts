@@ -128,6 +128,12 @@ describe('a link under the name of a file that is to be written', () => {
       sign({ ...trial.request(path), key: { ...trial.packRequest.key, keyFile } }, trial.context),
     ).rejects.toMatchObject(refusedFor(name) as object);
     expect(await readFile(victim, 'utf8')).toBe('not yours');
+
+    await rm(join(output, name));
+    await writeFile(join(output, name), 'a note of mine');
+    const signing = { ...trial.request(path), key: { ...trial.packRequest.key, keyFile } };
+    await expect(sign(signing, trial.context)).rejects.toMatchObject({ code: 'USAGE' });
+    expect(await readFile(join(output, name), 'utf8')).toBe('a note of mine');
   });
 
   it('is refused in the folder of the user, by trust add and by keygen', async () => {

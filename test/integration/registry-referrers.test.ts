@@ -258,6 +258,23 @@ describeWith(['docker-registry'], 'a hostile list of referrers', () => {
     await close();
   });
 
+  it.each(['', 'text/plain', 'application/octet-stream'])(
+    'under a tag is one by its own words, where its header is %j',
+    async (type) => {
+      const tagged = listing(entries(0, 2)) as Fault & { kind: 'answer' };
+      const proxy = await startFaultProxy(registry.url, ({ url }) =>
+        url.endsWith(`/manifests/${tag}`)
+          ? { ...tagged, headers: type === '' ? {} : { 'content-type': type } }
+          : undefined,
+      );
+      const client = new RegistryClient({ credentials: anonymous, ca: [], backoffMs: 1 });
+      const store = client.repository({ registry: proxy.host, repository: 'a' });
+      expect(await store.referrers(subject)).toHaveLength(2);
+      await client.close();
+      await proxy.stop();
+    },
+  );
+
   it('that is null is one of the kind that some registries write for an empty one', async () => {
     const { outcome, close } = await asked(() => answer('{"schemaVersion":2,"manifests":null}'));
     expect(await outcome).toEqual([]);

@@ -88,6 +88,19 @@ describe('what a registry says that it has stored', () => {
     await store.tag(manifest.descriptor, '4.17.4');
   });
 
+  it('is not believed by check-registry', async () => {
+    const registry = await startOddRegistry(({ method }) =>
+      method === 'PUT' ? { status: 200, headers: PAGE, body: '<html>' } : undefined,
+    );
+    cleanUp.push(registry.stop);
+    const client = new RegistryClient({ credentials: anonymous, ca: [], backoffMs: 1 });
+    cleanUp.push(async () => client.close());
+    const probe = client.probe({ registry: registry.host, repository: REPOSITORY });
+    const { taken, refused } = await probe.manifestTypes(new AbortController().signal);
+    expect(taken).toEqual([]);
+    expect(refused.map(({ error }) => error.code)).toEqual(Array(4).fill('REGISTRY'));
+  });
+
   it('is waited for where a replica has it a moment later', async () => {
     let asked = 0;
     const { store } = await open(({ method, url }) =>

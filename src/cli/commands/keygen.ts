@@ -1,6 +1,5 @@
 import { flag, requiredText, text } from '../arguments.ts';
 import { BundleError } from '../../core/errors.ts';
-import { shellWord } from '../../core/text.ts';
 import type { Command } from '../command.ts';
 import { askPassphrase } from '../passphrase.ts';
 import { KEY_TYPES } from '../../trust/keys.ts';
@@ -58,7 +57,7 @@ export const keygenCommand: Command = {
               'Give the public key to the closed side out of band, not on the medium. ' +
               'There, run:',
           },
-          { commands: [`bundle trust add ${shellWord(key.publicPath ?? 'KEY.pub')}`] },
+          { commands: ['bundle trust add KEY.pub'] },
         ],
         [
           {

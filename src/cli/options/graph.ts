@@ -1,7 +1,11 @@
-import { ociArchitecture, parseArchitecture } from '../../kinds/release/architecture.ts';
+import {
+  type Architecture,
+  ociArchitecture,
+  parseArchitecture,
+} from '../../kinds/release/architecture.ts';
 import { OFFICIAL_UPDATE_SERVICE } from '../../kinds/release/official.ts';
 import type { GraphRequest } from '../../workflows/updates.ts';
-import { requiredText, text } from '../arguments.ts';
+import { text } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
 import { connectionOptions, connectionRequest } from './network.ts';
 import { many, one, type OptionTable } from './table.ts';
@@ -21,13 +25,19 @@ export const acceptRiskOption: OptionTable = {
 
 /** For commands that ask for nothing but the graph. */
 export const graphOptions: OptionTable = {
-  arch: one('architecture of the cluster: x86_64, aarch64, s390x, ppc64le or multi', {
-    default: 'x86_64',
+  arch: one('architecture of the cluster: x86_64 (default), aarch64, s390x, ppc64le or multi', {
     group,
   }),
   ...graphSourceOptions,
   ...connectionOptions,
 };
+
+/** A file says nothing of its architecture: none is meant unless one is named. */
+function architectureIn(args: Arguments): Architecture | undefined {
+  const named = text(args, 'arch');
+  if (named !== undefined) return parseArchitecture(named);
+  return text(args, 'graph') === undefined ? 'x86_64' : undefined;
+}
 
 /**
  * @param usual the channel that is asked for if none is named; of a file all is meant then.
@@ -36,13 +46,13 @@ export const graphOptions: OptionTable = {
 export function graphRequest(
   args: Arguments,
   usual: string | undefined,
-  architecture = parseArchitecture(requiredText(args, 'arch')),
+  architecture = architectureIn(args),
 ): GraphRequest {
   const file = text(args, 'graph');
   return {
     channel: text(args, 'channel') ?? (file === undefined ? usual : undefined),
     architecture,
-    serviceArchitecture: ociArchitecture(architecture) ?? architecture,
+    serviceArchitecture: architecture && (ociArchitecture(architecture) ?? architecture),
     serviceUrl: text(args, 'graph-url') ?? OFFICIAL_UPDATE_SERVICE,
     file,
     connection: connectionRequest(args),

@@ -146,7 +146,11 @@ function withDigest(from: string | undefined, digest: string): string {
   return `${from ?? formatRepository(OFFICIAL_RELEASES)}@${digest}`;
 }
 
-/** A folder that exists is as good as its file URL. */
+/** A folder that exists is as good as its file URL. @throws BundleError NOT_FOUND */
 function storeUrl(store: string): string {
-  return !store.includes('://') && existsSync(store) ? pathToFileURL(resolve(store)).href : store;
+  if (store.includes('://')) return store;
+  if (existsSync(store)) return pathToFileURL(resolve(store)).href;
+  throw new BundleError('NOT_FOUND', `--signature-store ${store}: no such folder`, {
+    hint: 'Check the path; or give a URL that begins with https://, http:// or file:///.',
+  });
 }

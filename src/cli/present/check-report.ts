@@ -29,13 +29,20 @@ export function checkRegistryReport({
     report: () => [
       failure === undefined
         ? [{ verdict: `unpack can use ${registry}`, mood: 'good' }]
-        : [{ verdict: `unpack cannot use ${registry} as it is`, mood: 'bad' }],
+        : [{ verdict: refusal(registry, checks), mood: 'bad' }],
       hints.map((hint) => ({ text: `Next: ${hint}` })),
       ...subjectsOf(checks).map((subject) => section(subject, checks)),
     ],
     json,
     ...(failure !== undefined && { status: statusOf(failure) }),
   };
+}
+
+function refusal(registry: string, checks: readonly Check[]): string {
+  const isUsable = checks.every(({ check, verdict }) => check === 'cluster' || verdict !== 'bad');
+  return isUsable
+    ? `unpack can use ${registry}, but the pull secret of the clusters is not as it has to be`
+    : `unpack cannot use ${registry} as it is`;
 }
 
 function subjectsOf(checks: readonly Check[]): readonly string[] {

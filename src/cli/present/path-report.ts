@@ -1,3 +1,4 @@
+import { shellWord } from '../../core/text.ts';
 import { excerptAround } from '../../updates/excerpt.ts';
 import type { UpdatePath } from '../../updates/path.ts';
 import type { PathReport, PathRisk } from '../../workflows/updates.ts';
@@ -15,7 +16,9 @@ export async function pathReport(report: PathReport, format: string): Promise<Ou
   return {
     report: () => textOf(report),
     json: {
-      ...{ ...(channel !== undefined && { channel }), architecture, path: path.versions, risks },
+      ...(channel !== undefined && { channel }),
+      ...(architecture !== undefined && { architecture }),
+      ...{ path: path.versions, risks },
       controlPlaneOnly: report.controlPlaneOnly,
       alternatives: report.alternatives.map((other) => ({
         path: other.versions,
@@ -46,7 +49,7 @@ function drawingOf({
   const { versions } = path;
   const where = channel === undefined ? '' : ` in ${channel}`;
   return {
-    title: `${versions[0]!} to ${versions.at(-1)!}${where} for ${architecture}`,
+    title: `${versions[0]!} to ${versions.at(-1)!}${where}${forArchitecture(architecture)}`,
     ...{ versions, controlPlaneOnly },
     excerpt: excerptAround(graph, path),
   };
@@ -61,11 +64,11 @@ function textOf(report: PathReport): Report {
   const verdict =
     steps.length === 0
       ? `The cluster runs ${to} already`
-      : `${from} to ${to}${where} for ${architecture}: ${counted(steps.length, 'update')}, ` +
+      : `${from} to ${to}${where}${forArchitecture(architecture)}: ${counted(steps.length, 'update')}, ` +
         (open.length === 0 ? 'no risk' : counted(open.length, 'risk'));
   return [
     [{ verdict, mood: open.length === 0 ? 'good' : 'warning' }],
-    steps.length === 0 ? [] : nextOf(versions.slice(1), architecture),
+    steps.length === 0 ? [] : nextOf(report),
     stepsOf(report),
     ...risks.map(riskSection),
     evaluationOf(risks),
@@ -85,11 +88,22 @@ function textOf(report: PathReport): Report {
   ];
 }
 
-function nextOf(versions: readonly string[], architecture: string): Section {
-  return [
-    { text: 'Next:' },
-    { commands: [`bundle pack ${versions.join(' ')} --arch ${architecture} -o FOLDER`] },
+/** The same path once more, and not its versions: the graph names their digests. */
+function nextOf({ path: { versions }, channel, architecture, risks, file }: PathReport): Section {
+  const accepted = new Set(risks.flatMap((risk) => (risk.accepted ? risk.name : [])));
+  const words = [
+    ...['bundle', 'pack', '--from-version', versions[0]!, '--to-version', versions.at(-1)!],
+    ...(channel === undefined ? [] : ['--channel', channel]),
+    ...(architecture === undefined ? [] : ['--arch', architecture]),
+    ...(file === undefined ? [] : ['--graph', file]),
+    ...[...accepted].flatMap((name) => ['--accept-risk', name]),
+    ...['-o', 'FOLDER'],
   ];
+  return [{ text: 'Next:' }, { commands: [words.map(shellWord).join(' ')] }];
+}
+
+export function forArchitecture(architecture: string | undefined): string {
+  return architecture === undefined ? '' : ` for ${architecture}`;
 }
 
 function stepsOf({ graph, path, controlPlaneOnly }: PathReport): Section {
@@ -127,7 +141,7 @@ function evaluationOf(risks: readonly PathRisk[]): Section {
         `${unknown.length === 1 ? 'concerns' : 'concern'} it, and says Unknown. `;
   return [
     {
-      text: `${told}It shows these updates, and takes them, only with these options:`,
+      text: `${told}A cluster shows updates with risks, and takes them, only with these options:`,
     },
     {
       commands: [

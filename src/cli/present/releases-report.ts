@@ -2,7 +2,8 @@ import { compareText } from '../../core/text.ts';
 import type { UpdateGraph } from '../../updates/graph.ts';
 import type { ReleasesReport } from '../../workflows/updates.ts';
 import type { Outcome } from '../command.ts';
-import { counted, listed } from './shown.ts';
+import { forArchitecture } from './path-report.ts';
+import { counted } from './shown.ts';
 
 /** The releases of a channel, the oldest first: the newest is the last line of a terminal. */
 export function releasesReport(report: ReleasesReport): Outcome {
@@ -14,7 +15,7 @@ export function releasesReport(report: ReleasesReport): Outcome {
     report: ({ isVerbose }) => [
       [
         {
-          verdict: `${counted(releases.length, 'release')}${where} for ${architecture}`,
+          verdict: `${counted(releases.length, 'release')}${where}${forArchitecture(architecture)}`,
           mood: 'good',
         },
         { text: first === last ? first : `${first} to ${last}` },
@@ -27,16 +28,18 @@ export function releasesReport(report: ReleasesReport): Outcome {
               version,
               url?.split('/').at(-1) ?? '-',
               ...(isVerbose ? [channels.join(' ')] : []),
-              listed(risksTo(graph, version).map(({ name }) => name)),
+              // Whole, since --accept-risk takes these names.
+              risksTo(graph, version)
+                .map(({ name }) => name)
+                .join(' '),
             ]),
-            cut: isVerbose ? 3 : 2,
           },
         },
       ],
     ],
     json: {
       ...(channel !== undefined && { channel }),
-      architecture,
+      ...(architecture !== undefined && { architecture }),
       releases: releases.map(({ version, payload, url, channels }) => ({
         ...{ version, payload, ...(url !== undefined && { url }), channels },
         risks: risksTo(graph, version),

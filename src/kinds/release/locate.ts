@@ -1,6 +1,7 @@
 import type { Descriptor } from '../../core/descriptor.ts';
 import { parseDigest } from '../../core/digest.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
+import { ARCHITECTURES } from './architecture.ts';
 import { OFFICIAL_RELEASES } from './official.ts';
 import {
   parseReference,
@@ -101,6 +102,13 @@ async function openLayout(from: string): Promise<Place> {
   };
 }
 
+/** A tag as versions are asked for: `4.17.3 (x86_64)`. */
+function versionIn(tag: string): string {
+  const architecture = ARCHITECTURES.find((word) => tag.endsWith(`-${word}`));
+  if (architecture === undefined) return tag;
+  return `${tag.slice(0, -architecture.length - 1)} (${architecture})`;
+}
+
 /**
  * The tags that are nearest to what was asked for: those of the same minor version, else the
  * newest-looking ones.
@@ -120,5 +128,6 @@ async function tagHint(store: ReadOnlyStore, version: string): Promise<string> {
     b.localeCompare(a, 'en', { numeric: true }),
   );
   const more = shown.length > LISTED_TAGS ? `, and ${shown.length - LISTED_TAGS} more` : '';
-  return `These exist: ${shown.slice(0, LISTED_TAGS).join(', ')}${more}.`;
+  const named = shown.slice(0, LISTED_TAGS).map(versionIn);
+  return `These exist: ${named.join(', ')}${more}.`;
 }

@@ -17,7 +17,7 @@ const NOTHING = { mediaType: OCI_MANIFEST, digest: digestOf(''), size: 0 };
 /**
  * Asks both repositories of official releases, or the mirrors of them, whether they may be read,
  * before anything is planned: release images are for everybody, components are not.
- * @throws BundleError NOT_ALLOWED, which says where a pull secret comes from; NETWORK, REGISTRY.
+ * @throws BundleError NOT_ALLOWED, which says where a pull secret comes from; REGISTRY.
  */
 export async function askOfficialSources(
   network: Pick<Sources, 'source'>,
@@ -31,6 +31,9 @@ async function askSource(store: ReadOnlyStore, signal: AbortSignal): Promise<voi
   try {
     await store.exists(NOTHING, { signal });
   } catch (error) {
+    // The place itself may be out of reach, and a mirror have all of it: the digest that is asked
+    // for here no mirror has.
+    if (hasCode(error, 'NETWORK')) return;
     if (!hasCode(error, 'NOT_ALLOWED')) throw error;
     // A mirror of the site has credentials of its own.
     const registry = answeredBy(error) ?? store.name.split('/')[0];

@@ -39,13 +39,20 @@ describe('nextSteps', () => {
 
 describe('firstSteps', () => {
   it('lets the mirror set follow what has to be there first, and what uses it follow that', () => {
+    expect(firstSteps([part('one')], paths)).toEqual([
+      'oc before cluster-resources/one',
+      'oc diff -f cluster-resources/idms.yaml',
+      'oc apply -f cluster-resources/idms.yaml',
+      'oc after install/image-digest-sources.yaml',
+    ]);
+  });
+
+  it('starts no update where there are several to choose from', () => {
     expect(firstSteps([part('one'), part('two')], paths)).toEqual([
       'oc before cluster-resources/one',
       'oc before cluster-resources/two',
       'oc diff -f cluster-resources/idms.yaml',
       'oc apply -f cluster-resources/idms.yaml',
-      'oc after install/image-digest-sources.yaml',
-      'oc after install/image-digest-sources.yaml',
     ]);
   });
 

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { digestOf, type Digest } from '../../../core/digest.ts';
-import type { BundleError } from '../../../core/errors.ts';
+import { type BundleError, hasCode } from '../../../core/errors.ts';
 import {
   DOCKER_CONFIG,
   DOCKER_LAYER,
@@ -16,7 +16,7 @@ import { pathOf, type RepositoryAccess } from '../auth/access.ts';
 import { startSession } from '../blobs/upload-session.ts';
 import { registryCodes } from '../http/answers.ts';
 import { discard } from '../http/transport.ts';
-import { LACKING_CODES, manifestPath } from './manifests.ts';
+import { confirmManifest, LACKING_CODES, manifestPath } from './manifests.ts';
 
 /** A family of media types, and what a release needs it for. */
 interface Family {
@@ -171,6 +171,17 @@ async function put(
   });
   if (response.status < 200 || response.status > 299) return access.failure(response, action);
   await discard(response);
+  try {
+    // A proxy or a login page may have answered in place of the registry.
+    await confirmManifest(
+      access,
+      { digest, mediaType: type, bytes },
+      { under: digest, action, signal },
+    );
+  } catch (error) {
+    if (!hasCode(error, 'REGISTRY')) throw error;
+    return error;
+  }
   kept.push(digest);
   return undefined;
 }

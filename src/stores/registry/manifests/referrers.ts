@@ -9,7 +9,12 @@ import {
   parseStrictJson,
 } from '../../../core/json.ts';
 import { MAX_MANIFEST_BYTES, MAX_REFERRERS } from '../../../core/limits.ts';
-import { artifactTypeOf, parseDescriptor, referrersTagOf } from '../../../core/manifest.ts';
+import {
+  artifactTypeOf,
+  parseDescriptor,
+  parseManifest,
+  referrersTagOf,
+} from '../../../core/manifest.ts';
 import { OCI_INDEX } from '../../../core/media-types.ts';
 import { formatRepository } from '../../../core/reference.ts';
 import { pathOf, type RepositoryAccess } from '../auth/access.ts';
@@ -157,7 +162,8 @@ export class Referrers {
     const action = `read the list of referrers of ${subject} at ${this.#name}:${tag}`;
     try {
       const { bytes, mediaType } = await getManifest(this.#access, tag, action, signal);
-      if (mediaType !== OCI_INDEX || digestOf(bytes) === subject) return 'something else';
+      if (digestOf(bytes) === subject || typeOf(bytes, mediaType) !== OCI_INDEX)
+        return 'something else';
       const listing = parseListing(bytes, action);
       if (listing.entries.length > MAX_REFERRERS) throw endless(action);
       return listing;
@@ -208,6 +214,19 @@ function entryOf({ mediaType, digest, size }: Descriptor, bytes: Uint8Array): Js
     ...(artifactType !== undefined && { artifactType }),
     ...(isObject(annotations) && { annotations }),
   };
+}
+
+/**
+ * What it is by its own words, else by those of the answer: some that stand before a registry drop
+ * or change the header.
+ */
+function typeOf(bytes: Uint8Array, announced: string | undefined): string | undefined {
+  try {
+    return parseManifest(bytes, announced).mediaType;
+  } catch (error) {
+    if (hasCode(error, 'UNSUPPORTED_CONTENT')) return announced;
+    throw error;
+  }
 }
 
 function parseListing(bytes: Uint8Array, action: string): Listing {

@@ -47,6 +47,18 @@ describe('askOfficialSources', () => {
     },
   );
 
+  it('leaves a source that is out of reach to those who need it: mirrors may have everything', async () => {
+    const out = network([]);
+    const source = (name: RepositoryName): ReadOnlyStore => {
+      const store = out.source(name);
+      store.exists = async () => {
+        throw new BundleError('NETWORK', 'no such host');
+      };
+      return store;
+    };
+    await expect(askOfficialSources({ source }, signal)).resolves.toBeUndefined();
+  });
+
   it('sends nobody to Red Hat whose own mirror refuses', async () => {
     await expect(
       askOfficialSources(network([COMPONENTS], 'mirror.example.com'), signal),
