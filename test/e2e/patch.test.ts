@@ -83,7 +83,7 @@ describeWith(['docker-registry'], 'what a pack says is to be done with its mediu
     expect(patched.status).toBe(0);
     expect(await follow(patched, 'sha256sum')).toBe(0);
     const [, patch] = /^file +(.+) \(/m.exec(patched.stdout) ?? [];
-    await damage(patch!);
+    await damage(join(medium, 'patch', patch!));
     expect(await follow(patched, 'sha256sum')).toBe(1);
   });
 });
