@@ -32,15 +32,13 @@ export async function checkSpace(
   let free = bavail * bsize;
   for (const path of replaced) free += (await sizeOf(path)) ?? 0;
   if (free < needed) {
-    throw new BundleError(
-      'DISK',
-      `not enough space in ${folder}: ${needed} bytes are needed, ${free} are free`,
-      {
-        expected: `${needed} bytes`,
-        got: `${free} bytes`,
-        hint: 'Free some space, or choose another folder.',
-      },
-    );
+    throw new BundleError('DISK', `not enough space in ${folder}`, {
+      expected: `${needed} bytes`,
+      got: `${free} bytes that are free`,
+      hint:
+        'Free some space, or choose another folder. A bundle may go onto several media: ' +
+        '--volume-size and --stop-after.',
+    });
   }
   return { needed, free };
 }

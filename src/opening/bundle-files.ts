@@ -27,7 +27,8 @@ export type Choose = (bundles: readonly BundleFiles[]) => Promise<readonly Bundl
  * The files that paths mean: a bundle, any volume of one, or folders that hold one or some of its
  * volumes.
  * @param choose is asked where a folder holds several bundles.
- * @throws BundleError NOT_FOUND; USAGE when more than one of several bundles is meant, or none.
+ * @throws BundleError NOT_FOUND; USAGE when more than one of several bundles is
+ * meant, NOT_THE_EXPECTED_BUNDLE when none is.
  */
 export async function findBundleFiles(
   paths: readonly string[],
@@ -70,11 +71,22 @@ async function bundlesIn(folder: string, choose: Choose): Promise<readonly Bundl
       const patches = found.filter((each) => !bundles.includes(each));
       return [one, ...patches.filter(({ path }) => basename(path).startsWith(isFor))];
     }
-    throw new BundleError(
-      'USAGE',
-      `${folder} holds several bundles: ${[...volumes.keys()].join(', ')}`,
-      { hint: 'Name the file of one of them, or choose one with --expect or --bundle-digest.' },
-    );
+    const held = [...volumes.keys()].join(', ');
+    if (meant.length === 0) {
+      throw new BundleError(
+        'NOT_THE_EXPECTED_BUNDLE',
+        `no bundle in ${folder} is the one asked for`,
+        {
+          got: held,
+          hint:
+            'Compare what --expect or --bundle-digest asks for with what came with the medium. ' +
+            'A bundle that cannot be read, or whose signer is not trusted here, is not chosen.',
+        },
+      );
+    }
+    throw new BundleError('USAGE', `${folder} holds several bundles: ${held}`, {
+      hint: 'Name the file of one of them, or choose one with --expect or --bundle-digest.',
+    });
   }
   if (found.length > 0) return found;
   const partial = names.find(

@@ -184,7 +184,7 @@ describeWith(['docker-registry'], 'bad input to', () => {
       const { status, hint } = await failure(['pack', ...args, '-o', path('none'), ...fetching]);
       expect({ status, hint }).toEqual({
         status: 23,
-        hint: expect.stringContaining(`${VERSION}-x86_64`) as string,
+        hint: expect.stringContaining(`${VERSION} (x86_64)`) as string,
       });
     });
 

@@ -319,7 +319,7 @@ describeWith(['docker-registry'], 'a bundle of several releases', () => {
     const args = ['pack', OLD, '4.17.99', NEW, ...from(proxy.host, made.old, made.new)];
     const { status, error } = await failureOf(packer, [...args, '-o', path('none')]);
     expect({ status, error }).toMatchObject({ status: 23, error: { code: 'NOT_FOUND' } });
-    expect(error.hint).toContain(`${NEW}-x86_64`);
+    expect(error.hint).toContain(`${NEW} (x86_64)`);
     expect(proxy.seen(/\/blobs\//)).toEqual([]);
     await proxy.stop();
     expect(await readdir(path('none'))).toEqual([]);
@@ -417,7 +417,7 @@ describeWith(['docker-registry'], 'a bundle of several releases', () => {
     const { status, stderr } = await operator.bundle(verify);
     expect(status).toBe(20);
     const component = `${NEW}-x86_64-${made.new.components[OWN]!.name}`;
-    expect(stderr).toContain(`images ${component} (${NEW_LABEL})`);
+    expect(stderr).toContain(`image ${component} (${NEW_LABEL})`);
     const damage = JSON.parse(await readFile(map, 'utf8')) as object;
     expect(damage).toMatchObject({
       name: NAME,

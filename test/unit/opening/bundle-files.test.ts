@@ -52,7 +52,8 @@ describe('findBundleFiles', () => {
       await writeFile(at(`${name}.tar.zst`), '');
     await expect(findBundleFiles([folder], all)).rejects.toMatchObject({ code: 'USAGE' });
     await expect(findBundleFiles([folder], () => Promise.resolve([]))).rejects.toMatchObject({
-      code: 'USAGE',
+      code: 'NOT_THE_EXPECTED_BUNDLE',
+      exitStatus: 21,
     });
     const second: Choose = (bundles) =>
       Promise.resolve(bundles.filter(({ path }) => path === at('two.tar.zst')));
