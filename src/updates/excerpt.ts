@@ -35,8 +35,8 @@ export function excerptAround(graph: UpdateGraph, { versions, steps }: UpdatePat
     });
   }
   const [from, to] = [versions[0]!, versions.at(-1)!];
-  const ahead = reached(from, (version) => graph.updatesFrom(version).map((edge) => edge.to));
-  const behind = reached(to, (version) => graph.updatesTo(version).map((edge) => edge.from));
+  const ahead = graph.reachableFrom(from);
+  const behind = graph.leadingTo(to);
   const own = new Set(versions);
   const between = graph.releases
     .map(({ version }) => version)
@@ -75,10 +75,4 @@ function newestOfEach(versions: readonly string[], room: number): readonly strin
 function isShortcut({ from, to }: UpdateEdge, edges: readonly UpdateEdge[]): boolean {
   const middles = new Set(edges.filter((edge) => edge.from === from).map((edge) => edge.to));
   return edges.some((edge) => edge.to === to && middles.has(edge.from));
-}
-
-function reached(start: string, next: (version: string) => readonly string[]): Set<string> {
-  const found = new Set([start]);
-  for (const version of found) for (const other of next(version)) found.add(other);
-  return found;
 }

@@ -68,6 +68,16 @@ export class UpdateGraph {
     return this.#leadingFrom.get(version) ?? [];
   }
 
+  /** All releases that updates lead to from this one, and itself. */
+  reachableFrom(version: string): ReadonlySet<string> {
+    return reached(version, (at) => this.updatesFrom(at).map(({ to }) => to));
+  }
+
+  /** All releases from which updates lead to this one, and itself. */
+  leadingTo(version: string): ReadonlySet<string> {
+    return reached(version, (at) => this.updatesTo(at).map(({ from }) => from));
+  }
+
   /** The updates that lead to a version, by the version that they lead from. */
   updatesTo(version: string): readonly UpdateEdge[] {
     return this.#leadingTo.get(version) ?? [];
@@ -184,6 +194,12 @@ function sortedOnce(risks: readonly Risk[]): readonly Risk[] {
 /** Versions that count as equal differ in their text: `4.17.3` and `4.17.3+amd64`. */
 function compareReleases(a: string, b: string): number {
   return compareVersions(a, b) || compareText(a, b);
+}
+
+function reached(start: string, next: (version: string) => readonly string[]): ReadonlySet<string> {
+  const found = new Set([start]);
+  for (const version of found) for (const other of next(version)) found.add(other);
+  return found;
 }
 
 function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {

@@ -16,8 +16,8 @@ interface Cost {
 
 /**
  * The shortest path without a risk; where there is none, the one with the fewest risks, counted at
- * each step, and of those the shortest. Of equal ones it takes the newest release first, so that the answer is the
- * same every time.
+ * each step, and of those the shortest. Of equal ones it takes the newest release first, so that
+ * the answer is the same every time.
  * @param accepted names of risks that do not count.
  * @returns `undefined` where no path exists.
  */

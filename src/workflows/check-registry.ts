@@ -105,6 +105,13 @@ export async function checkRegistry(
   }
 }
 
+/** Says what is looked at, and makes a finding of a failure. */
+type Look = (
+  check: Check['check'],
+  subject: string,
+  task: () => Promise<Finding>,
+) => Promise<Finding>;
+
 async function checksOf(
   registry: string,
   probes: readonly RepositoryProbe[],
@@ -114,13 +121,12 @@ async function checksOf(
   const names = probes.map(({ name }) => name);
   const checks: Check[] = [];
   let product: string | undefined;
-  const find = async (
-    check: Check['check'],
-    subject: string,
-    task: () => Promise<Finding>,
-  ): Promise<Verdict> => {
+  const look: Look = async (check, subject, task) => {
     observe({ type: 'phase', what: `checking ${check} at ${subject}` });
-    const finding = await caught(task, names, signal);
+    return caught(task, names, signal);
+  };
+  const find = async (...[check, subject, task]: Parameters<Look>): Promise<Verdict> => {
+    const finding = await look(check, subject, task);
     checks.push({ check, subject, ...finding });
     return finding.verdict;
   };
@@ -149,15 +155,7 @@ async function checksOf(
   });
   for (const probe of probes)
     await find('credentials', probe.name, async () => credentialsOf(probe));
-  const isWritable = await findAccess(
-    probes,
-    checks,
-    async (check, subject, task) => {
-      observe({ type: 'phase', what: `checking ${check} at ${subject}` });
-      return caught(task, names, signal);
-    },
-    signal,
-  );
+  const isWritable = await findAccess(probes, checks, look, signal);
   if (!isWritable) return { product, checks };
 
   await find('mount', second!.name, async () => {
@@ -195,7 +193,7 @@ async function checksOf(
 async function findAccess(
   probes: readonly RepositoryProbe[],
   checks: Check[],
-  look: (check: Check['check'], subject: string, task: () => Promise<Finding>) => Promise<Finding>,
+  look: Look,
   signal: AbortSignal,
 ): Promise<boolean> {
   const pulls = new Map<RepositoryProbe, Finding>();

@@ -210,10 +210,8 @@ function nearestTo(version: string, releases: readonly GraphRelease[]): readonly
 }
 
 function newestReachable(graph: UpdateGraph, from: string): string | undefined {
-  const reached = new Set([from]);
-  for (const version of reached) for (const { to } of graph.updatesFrom(version)) reached.add(to);
-  reached.delete(from);
-  return [...reached].toSorted(compareVersions).at(-1);
+  const others = [...graph.reachableFrom(from)].filter((version) => version !== from);
+  return others.toSorted(compareVersions).at(-1);
 }
 
 function requireRisk({ edges }: UpdateGraph, name: string): void {

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+
+import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
 
 const EMPTY = JSON.stringify({ version: 1, nodes: [], edges: [], conditionalEdges: [] });
 
@@ -28,8 +29,7 @@ export async function startUpdateService(
     response.statusCode = failure?.status ?? 200;
     response.end(failure?.body ?? graphs[key] ?? EMPTY);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const host = await listenOnLoopback(server);
   return {
     ...{ url: `http://${host}/graph`, host, asked, failures },
     stop: () =>

@@ -7,7 +7,7 @@ import { dotOf } from './drawing/dot.ts';
 import type { PathDrawing } from './drawing/labels.ts';
 import { mermaidOf } from './drawing/mermaid.ts';
 import type { Report, Section } from './layout.ts';
-import { counted, listed } from './shown.ts';
+import { counted, listed, scope } from './shown.ts';
 
 /** A way from one release to another: its steps, what is risky about them, and the next command. */
 export async function pathReport(report: PathReport, format: string): Promise<Outcome> {
@@ -47,9 +47,8 @@ function drawingOf({
   architecture,
 }: PathReport): PathDrawing {
   const { versions } = path;
-  const where = channel === undefined ? '' : ` in ${channel}`;
   return {
-    title: `${versions[0]!} to ${versions.at(-1)!}${where}${forArchitecture(architecture)}`,
+    title: `${versions[0]!} to ${versions.at(-1)!}${scope({ channel, architecture })}`,
     ...{ versions, controlPlaneOnly },
     excerpt: excerptAround(graph, path),
   };
@@ -60,11 +59,10 @@ function textOf(report: PathReport): Report {
   const { versions, steps } = path;
   const [from, to] = [versions[0]!, versions.at(-1)!];
   const open = risks.filter(({ accepted }) => !accepted);
-  const where = channel === undefined ? '' : ` in ${channel}`;
   const verdict =
     steps.length === 0
       ? `The cluster runs ${to} already`
-      : `${from} to ${to}${where}${forArchitecture(architecture)}: ${counted(steps.length, 'update')}, ` +
+      : `${from} to ${to}${scope({ channel, architecture })}: ${counted(steps.length, 'update')}, ` +
         (open.length === 0 ? 'no risk' : counted(open.length, 'risk'));
   return [
     [{ verdict, mood: open.length === 0 ? 'good' : 'warning' }],
@@ -100,10 +98,6 @@ function nextOf({ path: { versions }, channel, architecture, risks, file }: Path
     ...['-o', 'FOLDER'],
   ];
   return [{ text: 'Next:' }, { commands: [words.map(shellWord).join(' ')] }];
-}
-
-export function forArchitecture(architecture: string | undefined): string {
-  return architecture === undefined ? '' : ` for ${architecture}`;
 }
 
 function stepsOf({ graph, path, controlPlaneOnly }: PathReport): Section {

@@ -2,20 +2,18 @@ import { compareText } from '../../core/text.ts';
 import type { UpdateGraph } from '../../updates/graph.ts';
 import type { ReleasesReport } from '../../workflows/updates.ts';
 import type { Outcome } from '../command.ts';
-import { forArchitecture } from './path-report.ts';
-import { counted } from './shown.ts';
+import { counted, scope } from './shown.ts';
 
 /** The releases of a channel, the oldest first: the newest is the last line of a terminal. */
 export function releasesReport(report: ReleasesReport): Outcome {
   const { channel, architecture, graph } = report;
   const { releases } = graph;
-  const where = channel === undefined ? '' : ` in ${channel}`;
   const [first, last] = [releases[0]!.version, releases.at(-1)!.version];
   return {
     report: ({ isVerbose }) => [
       [
         {
-          verdict: `${counted(releases.length, 'release')}${where}${forArchitecture(architecture)}`,
+          verdict: `${counted(releases.length, 'release')}${scope(report)}`,
           mood: 'good',
         },
         { text: first === last ? first : `${first} to ${last}` },

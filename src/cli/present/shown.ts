@@ -47,3 +47,15 @@ export function listed(words: readonly string[]): string {
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
+
+/** ` in stable-4.17 for x86_64`, as far as that is known of a graph. */
+export function scope({
+  channel,
+  architecture,
+}: {
+  readonly channel: string | undefined;
+  readonly architecture: string | undefined;
+}): string {
+  const where = channel === undefined ? '' : ` in ${channel}`;
+  return architecture === undefined ? where : `${where} for ${architecture}`;
+}
