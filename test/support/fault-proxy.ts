@@ -5,10 +5,9 @@ import {
   request as httpRequest,
   type ServerResponse,
 } from 'node:http';
-import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
-import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
 import { RateLimit } from '../../src/transfer/rate.ts';
+import { serve } from './served.ts';
 
 const NEVER = new AbortController().signal;
 
@@ -105,7 +104,6 @@ export async function startFaultProxy(
   const rate = bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond);
   const requests: SeenRequest[] = [];
   const counts = new Map<string, number>();
-  const sockets = new Set<Socket>();
   const sessions = new Sessions();
   const server = createServer((incoming, outgoing) => {
     const { method = '', url = '', headers } = incoming;
@@ -122,21 +120,12 @@ export async function startFaultProxy(
       decide({ method, url, nth, headers }),
     );
   });
-  server.on('connection', (socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-  });
-  const host = await listenOnLoopback(server);
+  const served = await serve(server);
   return {
-    host,
-    url: `http://${host}`,
+    ...served,
     requests,
     seen: (pattern = /./) =>
       requests.map(({ method, url }) => `${method} ${url}`).filter((line) => pattern.test(line)),
-    stop: async () => {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
   };
 }
 

@@ -1,7 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
+import { serve } from './served.ts';
 
 /** A request as a peculiarity sees it, with what it came with. */
 export interface OddRequest {
@@ -66,7 +65,6 @@ export async function startOddRegistry(odd: Odd = () => undefined): Promise<OddR
   const sessions = new Map<string, Buffer>();
   const requests: string[] = [];
   const counts = new Map<string, number>();
-  const sockets = new Set<Socket>();
   let decide = odd;
   const server = createServer((incoming, outgoing) => {
     void (async () => {
@@ -80,21 +78,12 @@ export async function startOddRegistry(odd: Odd = () => undefined): Promise<OddR
       if (answer !== 'never') send(outgoing, request, answer);
     })().catch(() => outgoing.destroy());
   });
-  server.on('connection', (socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-  });
-  const host = await listenOnLoopback(server);
+  const served = await serve(server);
   return {
-    host,
-    url: `http://${host}`,
+    ...served,
     state,
     requests,
     be: (next) => (decide = next),
-    stop: async () => {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
   };
 }
 

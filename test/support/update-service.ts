@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 
-import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
+import { serve } from './served.ts';
 
 const EMPTY = JSON.stringify({ version: 1, nodes: [], edges: [], conditionalEdges: [] });
 
@@ -29,14 +29,6 @@ export async function startUpdateService(
     response.statusCode = failure?.status ?? 200;
     response.end(failure?.body ?? graphs[key] ?? EMPTY);
   });
-  const host = await listenOnLoopback(server);
-  return {
-    ...{ url: `http://${host}/graph`, host, asked, failures },
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-      }),
-  };
+  const { host, url, stop } = await serve(server);
+  return { url: `${url}/graph`, host, asked, failures, stop };
 }
