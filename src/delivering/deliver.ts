@@ -9,14 +9,14 @@ import { withLock } from '../files/lock.ts';
 import { isThere } from '../files/look.ts';
 import { checkSpace } from '../files/space.ts';
 import { type Closure, closureOf, labelsOf } from '../kinds/closure.ts';
-import { type Destinations, repositoryAt } from '../kinds/destinations.ts';
+import type { Destinations } from '../kinds/destinations.ts';
 import type { Kind, Part } from '../kinds/kind.ts';
 import type { Network } from '../network/network.ts';
 import { ImageLayout } from '../stores/layout/layout.ts';
 import { MemoryStore } from '../stores/memory.ts';
 import { copyImages } from '../transfer/copy.ts';
 import type { CopyOptions, CopyReport } from '../transfer/copy-options.ts';
-import { namesItsPart, type PlannedImage } from '../transfer/image.ts';
+import { namesItsPart, type Place, PLACES, type PlannedImage } from '../transfer/image.ts';
 import { surveyTags, type TagState } from '../transfer/tags.ts';
 import type { DeliveryTarget } from './delivery-target.ts';
 import {
@@ -90,10 +90,11 @@ export interface Newer {
   readonly names: readonly string[];
 }
 
-/** The two ends that parts are written to; they are the same store for an image layout. */
+/** The ends that parts are written to; they are the same store for an image layout. */
 interface Places {
-  readonly entry: Store;
-  readonly content: Store;
+  readonly stores: Readonly<Record<Place, Store>>;
+  /** Those that an image goes to, release images first. */
+  readonly used: readonly Place[];
   /** `undefined` for an image layout, as is the next. */
   readonly destinations: Destinations | undefined;
   readonly network: Network | undefined;
@@ -137,7 +138,7 @@ async function deliverTo(
   const { closure, request } = delivery;
   const { content } = closure;
   const places = await openPlaces(delivery, network);
-  const targetOf = ({ place }: PlannedImage): Store => places[place];
+  const targetOf = ({ place }: PlannedImage): Store => places.stores[place];
 
   observe({ type: 'phase', what: 'asking the target for its tags' });
   const survey = async (): Promise<readonly TagState[]> =>
@@ -146,11 +147,11 @@ async function deliverTo(
       signal: context.signal,
       observe,
     }).catch((error: unknown) => {
-      throw namingAll(error, [...new Set([places.entry.name, places.content.name])]);
+      throw namingAll(error, [...new Set(places.used.map((place) => places.stores[place].name))]);
     });
   const tags = await readableTags(await survey(), survey, { places, request, context });
   const replaced = conflictsIn(tags, request.replaceTags);
-  const newer = await newerAt(delivery, places.entry, context);
+  const newer = await newerAt(delivery, places.stores.entry, context);
   const report = {
     target: request.to.name,
     content: sumOf(content),
@@ -238,20 +239,26 @@ async function openPlaces(
   { closure, request: { to, dryRun } }: Delivery,
   network: () => Promise<Network>,
 ): Promise<Places> {
+  // Release images and components are always looked at: a registry that refuses one is told early.
+  const used = PLACES.filter(
+    (place) => place !== 'graph' || closure.content.images.some((image) => image.place === place),
+  );
   if (to.kind === 'registry') {
     const { destinations } = to;
     const opened = await network();
-    return {
-      entry: opened.target(destinations.releaseImages),
-      content: opened.target(destinations.components),
-      destinations,
-      network: opened,
+    const { entry, content, graph } = destinations;
+    const stores = {
+      entry: opened.target(entry),
+      content: opened.target(content),
+      graph: opened.target(graph),
     };
+    return { stores, used, destinations, network: opened };
   }
   const { folder } = to;
   const layout = dryRun ? await layoutForDryRun(folder) : await ImageLayout.open(folder);
   if (!dryRun) await checkSpace(resolve(folder), await missingBytes(layout, closure));
-  return { entry: layout, content: layout, destinations: undefined, network: undefined };
+  const stores = { entry: layout, content: layout, graph: layout };
+  return { stores, used, destinations: undefined, network: undefined };
 }
 
 /**
@@ -278,8 +285,8 @@ function refuseSharedTags(images: readonly PlannedImage[]): void {
 }
 
 /**
- * Asks both repositories before the first upload, so that the second is not found closed when the
- * first is full.
+ * Asks all repositories before the first upload, so that no other is found closed when the first is
+ * full.
  */
 async function checkWritable(places: Places, { signal }: Context): Promise<void> {
   const probes = probesOf(places);
@@ -292,11 +299,9 @@ async function checkWritable(places: Places, { signal }: Context): Promise<void>
 }
 
 /** One for each repository; none for an image layout. */
-function probesOf({ destinations, network }: Places): readonly RepositoryProbe[] {
+function probesOf({ used, destinations, network }: Places): readonly RepositoryProbe[] {
   if (destinations === undefined || network === undefined) return [];
-  const probes = [destinations.releaseImages, destinations.components].map((name) =>
-    network.probe(name),
-  );
+  const probes = used.map((place) => network.probe(destinations[place]));
   return probes.filter(({ name }, index) => probes.findIndex((one) => one.name === name) === index);
 }
 
@@ -412,7 +417,7 @@ function deliveredParts(
   }));
 }
 
-function nameOfPlace({ destinations, entry, content }: Places, { place }: PlannedImage): string {
-  if (destinations === undefined) return { entry, content }[place].name;
-  return formatRepository(repositoryAt(destinations, place));
+function nameOfPlace({ destinations, stores }: Places, { place }: PlannedImage): string {
+  if (destinations === undefined) return stores[place].name;
+  return formatRepository(destinations[place]);
 }

@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 
 import { digestOf, hexOf } from '../core/digest.ts';
 import { formatRepository, parseReference } from '../core/reference.ts';
-import { type Destinations, repositoryAt } from '../kinds/destinations.ts';
+import type { Destinations } from '../kinds/destinations.ts';
 import type { ResourceFile } from '../kinds/kind.ts';
 import type { PlannedImage } from '../transfer/image.ts';
 
@@ -18,7 +18,8 @@ const MARK_LENGTH = 8;
 
 /**
  * Lists the repositories that clusters ask for, and that need a mirror. Where their content was
- * fetched from does not matter to a cluster, and what is attached to an image has its repository.
+ * fetched from does not matter to a cluster, what is attached to an image has its repository, and
+ * images of an update service are named by their new place.
  * @returns one line for each source, sorted.
  */
 export function mirroredRepositories(
@@ -27,9 +28,9 @@ export function mirroredRepositories(
 ): readonly MirroredRepository[] {
   const mirrors = new Map<string, Set<string>>();
   for (const { source, place, attachment } of images) {
-    if (attachment !== undefined) continue;
+    if (attachment !== undefined || place === 'graph') continue;
     const name = formatRepository(parseReference(source));
-    const mirror = formatRepository(repositoryAt(destinations, place));
+    const mirror = formatRepository(destinations[place]);
     mirrors.set(name, (mirrors.get(name) ?? new Set()).add(mirror));
   }
   return [...mirrors]

@@ -52,7 +52,7 @@ export function planResources(
     return kind.resources(part, destinations);
   });
   const repositories = mirroredRepositories(content.images, destinations);
-  const mirrorSet = imageDigestMirrorSet(destinations.releaseImages.registry, repositories);
+  const mirrorSet = imageDigestMirrorSet(destinations.entry.registry, repositories);
   const sources = imageDigestSources(repositories);
 
   const folder = resolve(named ?? 'cluster-resources');

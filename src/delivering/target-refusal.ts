@@ -7,7 +7,10 @@ import { BundleError, hasCode } from '../core/errors.ts';
  */
 export function namingAll(error: unknown, repositories: readonly string[]): unknown {
   if (!hasCode(error, 'NOT_ALLOWED') && !hasCode(error, 'NOT_FOUND')) return error;
-  const [what, verb] = repositories.length > 1 ? ['Both', 'have'] : ['The repository', 'has'];
+  const [what, verb] =
+    repositories.length === 1
+      ? ['The repository', 'has']
+      : [repositories.length === 2 ? 'Both' : 'All of', 'have'];
   const need =
     `${what} ${repositories.join(' and ')} ${verb} to exist or to be created by a push, ` +
     'and the credentials have to allow that.';

@@ -22,21 +22,10 @@ export interface DestinationOptions {
 }
 
 /**
- * The two repositories of a target: release images apart from components, as the update service
- * needs them.
+ * The repository of a target for each place: release images apart from components, and from the
+ * graph image, as the update service needs them.
  */
-export interface Destinations {
-  readonly releaseImages: RepositoryName;
-  readonly components: RepositoryName;
-}
-
-/** The repository of a target that a place stands for. */
-export function repositoryAt(
-  { releaseImages, components }: Destinations,
-  place: Place,
-): RepositoryName {
-  return { entry: releaseImages, content: components }[place];
-}
+export type Destinations = Readonly<Record<Place, RepositoryName>>;
 
 /**
  * `HOST[:PORT]` or `HOST[:PORT]/NAMESPACE`, with or without `docker://` in front.
@@ -70,12 +59,9 @@ export function planDestinations(options: DestinationOptions): Destinations {
     });
   }
   return {
-    releaseImages: repositoryOf(
-      options,
-      options.releaseImagesRepository,
-      'openshift/release-images',
-    ),
-    components: repositoryOf(options, options.releaseRepository, 'openshift/release'),
+    entry: repositoryOf(options, options.releaseImagesRepository, 'openshift/release-images'),
+    content: repositoryOf(options, options.releaseRepository, 'openshift/release'),
+    graph: repositoryOf(options, undefined, 'openshift/graph-image'),
   };
 }
 

@@ -5,9 +5,11 @@ import type { ReadOnlyStore } from '../core/store.ts';
 
 /**
  * Which repository of a target an image goes to. `entry` holds the images that clusters are pointed
- * at and that services list; `content` holds the images that are only ever pulled by digest.
+ * at and that services list; `content` holds the images that are only ever pulled by digest; `graph`
+ * holds the images of an update service, which no cluster asks for by the name of their source.
  */
-export type Place = 'entry' | 'content';
+export const PLACES = ['entry', 'content', 'graph'] as const;
+export type Place = (typeof PLACES)[number];
 
 /**
  * The proof of an image: a signature of its publisher, from which its digest follows, or the signer

@@ -70,7 +70,7 @@ export async function checkRegistry(
 ): Promise<CheckRegistryReport> {
   const { destinations, clusterAuthfile } = request;
   const options = { ...request.network, answerMs: ANSWER_MS };
-  const { releaseImages, components } = destinations;
+  const { entry: releaseImages, content: components } = destinations;
   const names =
     releaseImages.repository === components.repository
       ? [releaseImages]

@@ -93,9 +93,9 @@ const posterKind: Kind<PosterSeed & { readonly layout: string }, PosterSeed, Pos
   compare: (a, b) => compareText(a.word, b.word),
   bundleName: (posters) => `posters-${posters.map(({ word }) => word).join('-')}`,
   newerThan: () => [],
-  resources: ({ facts }: Part<PosterSeed>, { components }: Destinations): PartResources => ({
+  resources: ({ facts }: Part<PosterSeed>, { content }: Destinations): PartResources => ({
     files: [{ name: `poster-${facts.word}.txt`, text: facts.word }],
-    section: () => [`Hang ${facts.word} up beside ${components.repository}.`],
+    section: () => [`Hang ${facts.word} up beside ${content.repository}.`],
     before: () => [],
     after: () => [],
   }),

@@ -94,7 +94,7 @@ function resources({ facts, files }: Part<ReleaseFacts>, at: Destinations): Part
   const delivered = (paths: DeliveredPaths): DeliveredRelease => ({
     version: facts.version,
     architecture: facts.architecture,
-    pinned: `${formatRepository(at.releaseImages)}@${facts.digest}`,
+    pinned: `${formatRepository(at.entry)}@${facts.digest}`,
     signatureFile: name === undefined ? undefined : paths.of(name),
     mirrorSetFile: paths.mirrorSet,
     installFile: paths.install,

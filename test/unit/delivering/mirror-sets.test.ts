@@ -95,7 +95,7 @@ describe('imageDigestMirrorSet', () => {
       const target = parseTarget(to);
       const places = planDestinations({ to: target });
       const images = [release, known(ART_DEV, 'content')];
-      const { registry } = places.releaseImages;
+      const { registry } = places.entry;
       return imageDigestMirrorSet(registry, mirroredRepositories(images, places)).name;
     };
     const targets = [

@@ -3,17 +3,13 @@ import {
   type DestinationOptions,
   parseTarget,
   planDestinations,
-  repositoryAt,
 } from '../../../src/kinds/destinations.ts';
 
 const usage = expect.objectContaining({ code: 'USAGE' }) as unknown as Error;
 
 function paths(to: string, more: Partial<DestinationOptions> = {}): [string, string] {
-  const { releaseImages, components } = planDestinations({ to: parseTarget(to), ...more });
-  return [
-    `${releaseImages.registry}/${releaseImages.repository}`,
-    `${components.registry}/${components.repository}`,
-  ];
+  const { entry, content } = planDestinations({ to: parseTarget(to), ...more });
+  return [`${entry.registry}/${entry.repository}`, `${content.registry}/${content.repository}`];
 }
 
 describe('parseTarget', () => {
@@ -75,18 +71,11 @@ describe('planDestinations', () => {
   it('does not change a path that was written out', () => {
     expect(() => paths('r.io', { releaseRepository: 'a/b/c', maxNestedPaths: 2 })).toThrow(usage);
   });
-});
 
-describe('repositoryAt', () => {
   it('keeps what clusters are pointed at apart from what is only pulled by digest', () => {
-    const destinations = planDestinations({ to: parseTarget('r.io/ocp4') });
-    expect(repositoryAt(destinations, 'entry')).toEqual({
-      registry: 'r.io',
-      repository: 'ocp4/openshift/release-images',
-    });
-    expect(repositoryAt(destinations, 'content')).toEqual({
-      registry: 'r.io',
-      repository: 'ocp4/openshift/release',
-    });
+    const { entry, content, graph } = planDestinations({ to: parseTarget('r.io/ocp4') });
+    expect(entry).toEqual({ registry: 'r.io', repository: 'ocp4/openshift/release-images' });
+    expect(content).toEqual({ registry: 'r.io', repository: 'ocp4/openshift/release' });
+    expect(graph).toEqual({ registry: 'r.io', repository: 'ocp4/openshift/graph-image' });
   });
 });
