@@ -33,9 +33,9 @@ describe('ManifestWalker', () => {
       ...manifest,
       descriptor: { ...manifest.descriptor, size: manifest.descriptor.size - 1 },
     };
-    await expect(walk([request('etcd', wrong)])).rejects.toMatchObject({
+    await expect(walk([request('oauth-proxy', wrong)])).rejects.toMatchObject({
       code: 'CONTENT_MISMATCH',
-      subject: 'image etcd',
+      subject: 'image oauth-proxy',
     });
   });
 
@@ -45,7 +45,7 @@ describe('ManifestWalker', () => {
       ...manifest,
       descriptor: { ...manifest.descriptor, size: MAX_MANIFEST_BYTES + 1 },
     };
-    await expect(walk([request('etcd', huge)])).rejects.toMatchObject({
+    await expect(walk([request('oauth-proxy', huge)])).rejects.toMatchObject({
       code: 'UNSUPPORTED_CONTENT',
     });
   });
@@ -141,9 +141,9 @@ describe('ManifestWalker', () => {
   it('refuses more bytes of manifests than a bundle may hold, before it reads them', async () => {
     const manifest = await image('one', []);
     const descriptor = { ...manifest.descriptor, size: MAX_METADATA_BYTES + 1 };
-    await expect(walk([request('etcd', { ...manifest, descriptor })])).rejects.toMatchObject({
+    await expect(walk([request('oauth-proxy', { ...manifest, descriptor })])).rejects.toMatchObject({
       code: 'UNSUPPORTED_CONTENT',
-      subject: 'image etcd',
+      subject: 'image oauth-proxy',
     });
     expect(store.calls).toEqual([]);
   });
