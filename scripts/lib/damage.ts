@@ -324,7 +324,7 @@ export function unpackTo(
       delivery: {
         to: { kind: 'layout', folder: target, name: `oci:${target}` },
         replaceTags: false,
-        resourcesFolder: join(trial.folder, 'resources'),
+        resources: { folder: join(trial.folder, 'resources') },
         dryRun: false,
       },
       network: trial.packRequest.network,

@@ -25,7 +25,8 @@ import {
   prepareResources,
   type ResourcesReport,
   writeResources,
-} from './resources.ts';
+} from './resources/resources.ts';
+import type { ResourceRequest } from './resources/request.ts';
 import type { RepositoryProbe } from '../stores/registry/probe.ts';
 import { namingAll } from './target-refusal.ts';
 
@@ -34,8 +35,7 @@ export interface DeliveryRequest {
   readonly to: DeliveryTarget;
   /** Lets tags that name something else be overwritten. */
   readonly replaceTags: boolean;
-  /** Where everything for the cluster is written, and nothing beside it; else in usual places. */
-  readonly resourcesFolder: string | undefined;
+  readonly resources: ResourceRequest;
   readonly dryRun: boolean;
 }
 
@@ -220,10 +220,7 @@ function plannedFor(
   newer: readonly Newer[],
 ): PlannedResources | undefined {
   if (destinations === undefined) return undefined;
-  return planResources(closure, kinds, destinations, {
-    named: request.resourcesFolder,
-    newer,
-  });
+  return planResources(closure, kinds, destinations, { ...request.resources, newer });
 }
 
 /**

@@ -25,7 +25,10 @@ export interface DestinationOptions {
  * The repository of a target for each place: release images apart from components, and from the
  * graph image, as the update service needs them.
  */
-export type Destinations = Readonly<Record<Place, RepositoryName>>;
+export interface Destinations extends Readonly<Record<Place, RepositoryName>> {
+  /** What `--to` named. */
+  readonly target: Target;
+}
 
 /**
  * `HOST[:PORT]` or `HOST[:PORT]/NAMESPACE`, with or without `docker://` in front.
@@ -59,6 +62,7 @@ export function planDestinations(options: DestinationOptions): Destinations {
     });
   }
   return {
+    target: options.to,
     entry: repositoryOf(options, options.releaseImagesRepository, 'openshift/release-images'),
     content: repositoryOf(options, options.releaseRepository, 'openshift/release'),
     graph: repositoryOf(options, undefined, 'openshift/graph-image'),

@@ -7,6 +7,8 @@ import type { Limit } from '../core/concurrency.ts';
 import type { WalkedImage } from '../transfer/image.ts';
 import type { AttachedImages } from './attached.ts';
 import type { Destinations } from './destinations.ts';
+import type { MirrorRow } from './mirror-row.ts';
+import type { ResourceFile } from './resource-file.ts';
 import type { ContentSource, Sources } from './sources.ts';
 import type { ManifestWalker } from '../transfer/walk.ts';
 
@@ -133,16 +135,11 @@ export interface Walk {
   readonly observe: Observe;
 }
 
-/** A file for the cluster or the installer. */
-export interface ResourceFile {
-  readonly name: string;
-  readonly text: string | Uint8Array;
-}
-
 /** What a cluster or an operator is given for a part that is at its target. */
 export interface PartResources {
-  /** Files for `oc apply -f FOLDER/`. */
   readonly files: readonly ResourceFile[];
+  /** What mirror sets have to list. An image that is asked for at its target has none. */
+  readonly mirrors: readonly MirrorRow[];
   /** The lines of its section in `next-steps.txt`. */
   section(paths: DeliveredPaths): readonly string[];
   /** The commands that matter at once, before and after the mirror set is applied. */

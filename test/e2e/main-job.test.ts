@@ -139,7 +139,7 @@ describeWith(['docker-registry'], 'a release of all components', () => {
     const resources = join(operator.folder, 'cluster-resources');
     const registry = target.host.replace(/[^0-9]/g, '-');
     const [mirrorSet = '', ...others] = (await readdir(resources)).sort();
-    expect(mirrorSet).toMatch(new RegExp(`^idms-${registry}-[0-9a-f]{8}\\.yaml$`));
+    expect(mirrorSet).toMatch(new RegExp(`^idms-${registry}-ocp4-[0-9a-f]{8}\\.yaml$`));
     expect(others).toEqual([`signature-sha256-${hex}.yaml`]);
     expect(await readFile(join(resources, mirrorSet), 'utf8')).toContain(
       `- ${target.host}/ocp4/openshift/release-images`,

@@ -275,7 +275,7 @@ describeWith(['docker-registry'], 'a bundle of several releases', () => {
     const written = await readdir(path('all', 'cluster-resources'));
     expect(written.map((name) => name.replace(/-[0-9a-f]{8}\.yaml$/, '.yaml')).toSorted()).toEqual(
       [
-        `idms-${registry}.yaml`,
+        `idms-${registry}-all.yaml`,
         `signature-sha256-${hexOf(made.old)}.yaml`,
         `signature-sha256-${hexOf(made.new)}.yaml`,
         'install',

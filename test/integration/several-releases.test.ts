@@ -67,7 +67,11 @@ describe('a bundle of two releases', () => {
         ...{ bundle, select: [], partial: false },
         delivery: {
           to: { kind: 'layout', folder: target, name: `oci:${target}` },
-          ...{ replaceTags: false, dryRun: false, resourcesFolder: join(folder, 'resources') },
+          ...{
+            replaceTags: false,
+            dryRun: false,
+            resources: { folder: join(folder, 'resources') },
+          },
         },
         network: packRequest('', []).network,
         ...more,

@@ -11,6 +11,7 @@ import { BundleError } from '../../src/core/errors.ts';
 import { asString, type JsonObject } from '../../src/core/json.ts';
 import { DOCKER_LAYER, DOCKER_MANIFEST } from '../../src/core/media-types.ts';
 import { KINDS } from '../../src/kinds/all.ts';
+import type { ClusterObject } from '../../src/kinds/cluster-object.ts';
 import type { Destinations } from '../../src/kinds/destinations.ts';
 import {
   type BundleFiles,
@@ -22,6 +23,8 @@ import {
   type PartResources,
   type Walk,
 } from '../../src/kinds/kind.ts';
+import { mirrorRows } from '../../src/kinds/mirror-row.ts';
+import { EFFECTS, resourceFile } from '../../src/kinds/resource-file.ts';
 import type { ContentSource } from '../../src/kinds/sources.ts';
 import type { OpenRequest } from '../../src/opening/open-bundle.ts';
 import { ImageLayout } from '../../src/stores/layout/layout.ts';
@@ -93,13 +96,18 @@ const posterKind: Kind<PosterSeed & { readonly layout: string }, PosterSeed, Pos
   compare: (a, b) => compareText(a.word, b.word),
   bundleName: (posters) => `posters-${posters.map(({ word }) => word).join('-')}`,
   newerThan: () => [],
-  resources: ({ facts }: Part<PosterSeed>, { content }: Destinations): PartResources => ({
-    files: [{ name: `poster-${facts.word}.txt`, text: facts.word }],
-    section: () => [`Hang ${facts.word} up beside ${content.repository}.`],
+  resources: ({ facts, images }: Part<PosterSeed>, at: Destinations): PartResources => ({
+    files: [resourceFile(`poster-${facts.word}.yaml`, posterObject(facts), EFFECTS.service)],
+    mirrors: mirrorRows(images, at, 'generic'),
+    section: () => [`Hang ${facts.word} up beside ${at.content.repository}.`],
     before: () => [],
     after: () => [],
   }),
 };
+
+function posterObject({ word }: PosterSeed): ClusterObject {
+  return { apiVersion: 'example.com/v1', kind: 'Poster', metadata: { name: word } };
+}
 
 function pathOf(digest: Digest): string {
   return `config/word-${hexOf(digest).slice(0, 16)}.txt`;
@@ -141,7 +149,7 @@ describe('a kind that only its own file and the list of kinds know', () => {
         delivery: {
           to: { kind: 'layout', folder: target, name: `oci:${target}` },
           replaceTags: false,
-          resourcesFolder: join(folder, 'resources'),
+          resources: { folder: join(folder, 'resources') },
           dryRun: false,
         },
         network: packRequest([]).network,

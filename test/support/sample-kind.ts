@@ -60,7 +60,10 @@ export const sampleKind: Kind<SampleRequest, SampleSeed, SampleSeed> = {
   compare: (a, b) => COUNTED.indexOf(a.name) - COUNTED.indexOf(b.name),
   bundleName: (parts) => (parts.length === 1 ? parts[0]!.name : 'samples'),
   newerThan: () => [],
-  resources: () => ({ files: [], section: () => [], before: () => [], after: () => [] }),
+  resources: () => ({
+    ...{ files: [], mirrors: [] },
+    ...{ section: () => [], before: () => [], after: () => [] },
+  }),
 };
 
 export function samplePart(request: SampleRequest): PartRequest {

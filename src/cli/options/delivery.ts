@@ -2,6 +2,7 @@ import type { DeliveryRequest } from '../../delivering/deliver.ts';
 import { parseDeliveryTarget } from '../../delivering/delivery-target.ts';
 import { count, flag, requiredText, text } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
+import { resourceOptions, resourceRequest } from './resources.ts';
 import { one, type OptionTable, yes } from './table.ts';
 
 /** How repositories are called at a target. */
@@ -21,10 +22,7 @@ export const deliveryOptions: OptionTable = {
   to: one('target: REGISTRY[/NAMESPACE], or oci:DIR for an image layout', { demandOption: true }),
   ...repositoryOptions,
   'replace-tags': yes('overwrite tags that name something else at the target'),
-  'resources-dir': one(
-    'folder for all files that the cluster needs (default ./cluster-resources, and beside it ' +
-      './install and ./next-steps.txt)',
-  ),
+  ...resourceOptions,
 };
 
 export function deliveryRequest(args: Arguments): DeliveryRequest {
@@ -35,7 +33,7 @@ export function deliveryRequest(args: Arguments): DeliveryRequest {
       maxNestedPaths: count(args, 'max-nested-paths'),
     }),
     replaceTags: flag(args, 'replace-tags'),
-    resourcesFolder: text(args, 'resources-dir'),
+    resources: resourceRequest(args),
     dryRun: flag(args, 'dry-run'),
   };
 }

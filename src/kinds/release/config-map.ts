@@ -4,11 +4,13 @@ import { utf8 } from '../../core/bytes.ts';
 import { type Digest, digestFromHex, hexOf } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { MAX_PAYLOAD_FILE_BYTES } from '../../core/limits.ts';
+import type { ClusterObject } from '../cluster-object.ts';
 
-/** A file of the config map that carries release signatures to a cluster. */
+/** The config map that carries release signatures to a cluster. */
 export interface SignatureConfigMap {
-  /** `signature-sha256-<first 16 hex>.yaml`, as in the OpenShift manual. */
+  /** Of its file: `signature-sha256-<first 16 hex>.yaml`, as in the OpenShift manual. */
   readonly name: string;
+  readonly object: ClusterObject;
   readonly text: Uint8Array;
 }
 
@@ -22,7 +24,7 @@ export function signatureConfigMap(
   messages: readonly Uint8Array[],
 ): SignatureConfigMap {
   const name = `sha256-${hexOf(digest)}`;
-  const document = {
+  const object = {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: {
@@ -37,8 +39,9 @@ export function signatureConfigMap(
       ]),
     ),
   };
-  const text = Buffer.from(stringify(document, { lineWidth: 0 }));
-  return { name: configMapName(digest), text };
+  // In this order of keys bundles hold it: another one would be another file.
+  const text = Buffer.from(stringify(object, { lineWidth: 0 }));
+  return { name: configMapName(digest), object, text };
 }
 
 function configMapName(digest: Digest): string {

@@ -3,8 +3,11 @@ import { formatRepository } from '../../core/reference.ts';
 import { compareText } from '../../core/text.ts';
 import type { Destinations } from '../destinations.ts';
 import type { DeliveredPaths, Kind, Part, PartResources } from '../kind.ts';
+import { mirrorRows } from '../mirror-row.ts';
+import { EFFECTS, resourceFile } from '../resource-file.ts';
 import { ARCHITECTURES } from './architecture.ts';
 import { type ReleaseSeed, readReleaseSeed } from './claim.ts';
+import { signatureConfigMap } from './config-map.ts';
 import { expandRelease, RELEASE, type ReleaseFacts, releaseLabel } from './expand.ts';
 import { findRelease } from './find.ts';
 import {
@@ -88,19 +91,22 @@ function newerThan(
   return [...new Set(newer)].sort(compareVersions);
 }
 
-function resources({ facts, files }: Part<ReleaseFacts>, at: Destinations): PartResources {
-  const [configMap] = files;
-  const name = configMap?.path.replace(/^config\//, '');
+function resources({ facts, images }: Part<ReleaseFacts>, at: Destinations): PartResources {
+  const messages = facts.signatures.map(({ message }) => message);
+  const signed = messages.length > 0 ? signatureConfigMap(facts.digest, messages) : undefined;
   const delivered = (paths: DeliveredPaths): DeliveredRelease => ({
     version: facts.version,
     architecture: facts.architecture,
     pinned: `${formatRepository(at.entry)}@${facts.digest}`,
-    signatureFile: name === undefined ? undefined : paths.of(name),
+    signatureFile: signed && paths.of(signed.name),
     mirrorSetFile: paths.mirrorSet,
     installFile: paths.install,
   });
   return {
-    files: configMap && name !== undefined ? [{ name, text: configMap.bytes }] : [],
+    files: signed
+      ? [resourceFile(signed.name, signed.object, EFFECTS.releaseSignature, { text: signed.text })]
+      : [],
+    mirrors: mirrorRows(images, at, 'release'),
     section: (paths) => nextSteps(delivered(paths)),
     before: (paths) => signatureCommand(delivered(paths)),
     after: (paths) => [upgradeCommand(delivered(paths))],

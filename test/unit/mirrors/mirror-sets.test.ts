@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadMirrorSets, withMirrorSets } from '../../../src/mirrors/mirror-sets.ts';
 import { parseRegistriesConf } from '../../../src/mirrors/registries-conf-file.ts';
-import { imageDigestMirrorSet } from '../../../src/delivering/mirror-sets.ts';
+import { imageDigestMirrorSet } from '../../../src/delivering/resources/mirror-sets.ts';
+import { parseTarget } from '../../../src/kinds/destinations.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -47,7 +48,8 @@ kind: Secret
 describe('loadMirrorSets', () => {
   it('reads what unpack writes', async () => {
     const repositories = [{ source: 'quay.io/a/b', mirrors: ['m.io:5000/x'] }];
-    expect(await load(String(imageDigestMirrorSet('m.io:5000', repositories).text))).toEqual([
+    const { text } = imageDigestMirrorSet(parseTarget('m.io:5000'), repositories);
+    expect(await load(String(text))).toEqual([
       { prefix: 'quay.io/a/b', blocked: false, mirrors: ['m.io:5000/x digest-only'] },
     ]);
   });

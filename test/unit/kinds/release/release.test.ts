@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 
 import { digestOf } from '../../../../src/core/digest.ts';
 import { parseTarget, planDestinations } from '../../../../src/kinds/destinations.ts';
 import type { DeliveredPaths, Part } from '../../../../src/kinds/kind.ts';
 import type { Architecture } from '../../../../src/kinds/release/architecture.ts';
+import { signatureConfigMap } from '../../../../src/kinds/release/config-map.ts';
 import { RELEASE, type ReleaseFacts } from '../../../../src/kinds/release/expand.ts';
 import { releaseKind } from '../../../../src/kinds/release/release.ts';
 import type { ReleaseRequest } from '../../../../src/kinds/release/request.ts';
+import type { ReleaseSignature } from '../../../../src/trust/release-signature.ts';
 
 function request(
   version: string | undefined,
@@ -21,16 +24,16 @@ function request(
 function part(
   version: string,
   architecture: Architecture = 'x86_64',
-  files: Part['files'] = [],
+  signatures: ReleaseFacts['signatures'] = [],
 ): Part<ReleaseFacts> {
   const digest = digestOf(`${version} ${architecture}`);
   const facts: ReleaseFacts = {
     ...{ version, architecture, digest, reference: `quay.io/a@${digest}` },
-    ...{ created: '2024-10-01T12:00:00Z', signatures: [] },
+    ...{ created: '2024-10-01T12:00:00Z', signatures },
   };
   return {
     ...{ kind: RELEASE, label: `${version} for ${architecture}`, names: [version], facts },
-    ...{ claim: {}, images: [], files, leading: [] },
+    ...{ claim: {}, images: [], files: [], leading: [] },
   };
 }
 
@@ -142,14 +145,18 @@ describe('a release', () => {
   };
 
   it('gives the cluster its signature, and the command that upgrades by digest', () => {
-    const bytes = Buffer.from('kind: ConfigMap\n');
-    const file = { path: 'config/signature-sha256-0.yaml', role: 'release-signature', bytes };
-    const release = part('4.17.3', 'x86_64', [file]);
+    const message = Buffer.from('a signed message');
+    const release = part('4.17.3', 'x86_64', [{ message } as unknown as ReleaseSignature]);
     const resources = releaseKind.resources(release, at);
-    expect(resources.files).toEqual([{ name: 'signature-sha256-0.yaml', text: bytes }]);
-    expect(resources.before(paths)).toEqual([
-      'oc apply -f cluster-resources/signature-sha256-0.yaml',
+    const { name, object, text } = signatureConfigMap(release.facts.digest, [message]);
+    expect(resources.files).toEqual([
+      {
+        ...{ name, objects: [object], text, audience: 'every-cluster' },
+        effect: { stage: 'signatures', whenNew: 'nothing', whenChanged: 'nothing' },
+      },
     ]);
+    expect(parse(Buffer.from(text).toString())).toEqual(object);
+    expect(resources.before(paths)).toEqual([`oc apply -f cluster-resources/${name}`]);
     const pinned = `r.io/ocp4/openshift/release-images@${release.facts.digest}`;
     expect(resources.after(paths)).toEqual([
       `oc adm upgrade --allow-explicit-upgrade --to-image ${pinned}`,

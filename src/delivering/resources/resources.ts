@@ -1,15 +1,17 @@
 import { dirname, join, relative, resolve } from 'node:path';
 
-import { hasCode } from '../core/errors.ts';
-import { prepareFolder } from '../files/folder.ts';
-import { refuseForeignFile } from '../files/foreign.ts';
-import { isFileThere, refuseLinkedFolders } from '../files/own-file.ts';
-import { writeWhole } from '../files/write-whole.ts';
-import type { Closure } from '../kinds/closure.ts';
-import type { Destinations } from '../kinds/destinations.ts';
-import type { DeliveredPaths, Kind, PartResources } from '../kinds/kind.ts';
+import { hasCode } from '../../core/errors.ts';
+import { prepareFolder } from '../../files/folder.ts';
+import { refuseForeignFile } from '../../files/foreign.ts';
+import { isFileThere, refuseLinkedFolders } from '../../files/own-file.ts';
+import { writeWhole } from '../../files/write-whole.ts';
+import type { Closure } from '../../kinds/closure.ts';
+import type { Destinations } from '../../kinds/destinations.ts';
+import type { DeliveredPaths, Kind, PartResources } from '../../kinds/kind.ts';
+import { type ResourceFile, STAGES } from '../../kinds/resource-file.ts';
 import { imageDigestMirrorSet, imageDigestSources, mirroredRepositories } from './mirror-sets.ts';
 import { BEGINNING, firstSteps, type NewerNames, nextSteps } from './next-steps.ts';
+import type { ResourceRequest } from './request.ts';
 
 /** More than the steps of any number of parts. */
 const MAX_STEPS_BYTES = 16 * 1024 * 1024;
@@ -22,11 +24,20 @@ export interface ResourcesReport {
   readonly stepsFile: string;
 }
 
+/** A file that is about to be written. */
+interface PlannedFile {
+  readonly path: string;
+  readonly text: string | Uint8Array;
+}
+
 /** Files for a cluster and an installer that are about to be written. */
 export interface PlannedResources {
-  readonly files: readonly { readonly path: string; readonly text: string | Uint8Array }[];
+  /** The objects, in the order in which a cluster takes them. */
+  readonly objects: readonly (ResourceFile & PlannedFile)[];
+  /** All files but the steps. */
+  readonly files: readonly PlannedFile[];
   /** Says what to do with them. */
-  readonly steps: { readonly path: string; readonly text: string };
+  readonly steps: PlannedFile;
   /** The folders that this program makes for them; not one that the user has named. */
   readonly folders: readonly string[];
   /** The commands that are printed in the end. */
@@ -37,44 +48,42 @@ export interface PlannedResources {
  * Plans what a cluster and an installer need to use parts from their new place. One folder gets the
  * objects, and nothing else that `oc apply -f FOLDER/` would take.
  * @param kinds of the parts.
- * @param options `named` is where the user wants all of it; `undefined` for the usual places in the
- * current folder: `cluster-resources/` for the objects, and beside it `install/` and
- * `next-steps.txt`. `newer` is what the target holds already, which the steps warn of.
+ * @param newer is what the target holds already, which the steps warn of.
  */
 export function planResources(
-  { parts, content }: Closure,
+  { parts }: Closure,
   kinds: readonly Kind[],
   destinations: Destinations,
-  { named, newer }: { readonly named: string | undefined; readonly newer: readonly NewerNames[] },
+  { folder: named, newer }: ResourceRequest & { readonly newer: readonly NewerNames[] },
 ): PlannedResources {
   const ofParts = parts.map((part): PartResources => {
     const kind = kinds.find(({ name }) => name === part.kind)!;
     return kind.resources(part, destinations);
   });
-  const repositories = mirroredRepositories(content.images, destinations);
-  const mirrorSet = imageDigestMirrorSet(destinations.entry.registry, repositories);
-  const sources = imageDigestSources(repositories);
+  const repositories = mirroredRepositories(ofParts.flatMap(({ mirrors }) => mirrors));
+  const mirrorSet = imageDigestMirrorSet(destinations.target, repositories);
 
   const folder = resolve(named ?? 'cluster-resources');
   const beside = resolve(named ?? '');
-  const steps = join(beside, 'next-steps.txt');
-  const mirrorSetPath = join(folder, mirrorSet.name);
-  const installPath = join(beside, 'install', sources.name);
+  const pathOf = (name: string): string => join(folder, name);
+  const objects = [...ofParts.flatMap(({ files }) => files), mirrorSet]
+    .toSorted((a, b) => STAGES.indexOf(a.effect.stage) - STAGES.indexOf(b.effect.stage))
+    .map((file) => ({ ...file, path: pathOf(file.name) }));
+  const install = {
+    path: join(beside, 'install', 'image-digest-sources.yaml'),
+    text: imageDigestSources(repositories),
+  };
   const pathsFrom = (from: string): DeliveredPaths => ({
-    mirrorSet: relative(from, mirrorSetPath),
-    install: relative(from, installPath),
-    of: (name) => relative(from, join(folder, name)),
+    mirrorSet: relative(from, pathOf(mirrorSet.name)),
+    install: relative(from, install.path),
+    of: (name) => relative(from, pathOf(name)),
   });
+  const steps = join(beside, 'next-steps.txt');
   return {
-    files: [
-      ...ofParts.flatMap(({ files }) =>
-        files.map(({ name, text }) => ({ path: join(folder, name), text })),
-      ),
-      { path: mirrorSetPath, text: mirrorSet.text },
-      { path: installPath, text: sources.text },
-    ],
+    objects,
+    files: [...objects, install],
     steps: { path: steps, text: nextSteps(ofParts, pathsFrom(beside), newer) },
-    folders: [...(named === undefined ? [folder] : []), dirname(installPath)],
+    folders: [...(named === undefined ? [folder] : []), dirname(install.path)],
     firstSteps: firstSteps(ofParts, pathsFrom('')),
   };
 }

@@ -1,5 +1,5 @@
-import { shellWord } from '../core/text.ts';
-import type { DeliveredPaths, PartResources } from '../kinds/kind.ts';
+import { shellWord } from '../../core/text.ts';
+import type { DeliveredPaths, PartResources } from '../../kinds/kind.ts';
 
 const RULE = '='.repeat(72);
 /** The first line of every such text. */

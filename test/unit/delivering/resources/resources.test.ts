@@ -4,18 +4,18 @@ import { dirname, join, resolve } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { imageDigestMirrorSet } from '../../../src/delivering/mirror-sets.ts';
+import { imageDigestMirrorSet } from '../../../../src/delivering/resources/mirror-sets.ts';
 import {
   planResources,
   type PlannedResources,
   prepareResources,
   writeResources,
-} from '../../../src/delivering/resources.ts';
-import { closureOf } from '../../../src/kinds/closure.ts';
-import { parseTarget, planDestinations } from '../../../src/kinds/destinations.ts';
+} from '../../../../src/delivering/resources/resources.ts';
+import { closureOf } from '../../../../src/kinds/closure.ts';
+import { parseTarget, planDestinations } from '../../../../src/kinds/destinations.ts';
 
 const destinations = planDestinations({ to: parseTarget('r.example.com/ocp4') });
-const IDMS = imageDigestMirrorSet('r.example.com', []).name;
+const IDMS = imageDigestMirrorSet(destinations.target, []).name;
 
 describe('what is written for a cluster', () => {
   let folder: string;
@@ -25,7 +25,7 @@ describe('what is written for a cluster', () => {
   afterEach(() => rm(folder, { recursive: true }));
 
   const planned = (named?: string): PlannedResources =>
-    planResources(closureOf([]), [], destinations, { named, newer: [] });
+    planResources(closureOf([]), [], destinations, { folder: named, newer: [] });
   const pathsOf = ({ files, steps }: PlannedResources): readonly string[] =>
     [...files, steps].map(({ path }) => path);
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { firstSteps, nextSteps } from '../../../src/delivering/next-steps.ts';
-import type { DeliveredPaths, PartResources } from '../../../src/kinds/kind.ts';
+import { firstSteps, nextSteps } from '../../../../src/delivering/resources/next-steps.ts';
+import type { DeliveredPaths, PartResources } from '../../../../src/kinds/kind.ts';
 
 const paths: DeliveredPaths = {
   mirrorSet: 'cluster-resources/idms.yaml',
@@ -11,6 +11,7 @@ const paths: DeliveredPaths = {
 function part(name: string): PartResources {
   return {
     files: [],
+    mirrors: [],
     section: (at) => [`${name} is at the target`, `  oc use ${at.of(name)}`],
     before: (at) => [`oc before ${at.of(name)}`],
     after: (at) => [`oc after ${at.install}`],

@@ -1,0 +1,56 @@
+import { type ClusterObject, yamlOf } from './cluster-object.ts';
+
+/** The stages in which a cluster takes objects, in this order. */
+export const STAGES = ['signatures', 'trust', 'mirrors', 'images', 'services'] as const;
+export type Stage = (typeof STAGES)[number];
+
+/**
+ * What the nodes of a cluster do about an object: `reload` is a new registries.conf, which CRI-O
+ * reads without a restart of anything; `drain` moves the pods off one node after the other; `pull`
+ * fetches images.
+ */
+export type NodeWork = 'nothing' | 'reload' | 'drain' | 'pull';
+
+/** What applying an object does: nodes may do more for a change than for an object that is new. */
+export interface Effect {
+  readonly stage: Stage;
+  readonly whenNew: NodeWork;
+  readonly whenChanged: NodeWork;
+}
+
+/**
+ * What each type of object does to a cluster. The Machine Config Operator drains for every change of
+ * registries.conf but mirrors for digests that are added.
+ */
+export const EFFECTS = {
+  releaseSignature: { stage: 'signatures', whenNew: 'nothing', whenChanged: 'nothing' },
+  digestMirrors: { stage: 'mirrors', whenNew: 'reload', whenChanged: 'drain' },
+  service: { stage: 'services', whenNew: 'nothing', whenChanged: 'nothing' },
+} as const satisfies Readonly<Record<string, Effect>>;
+
+/** Whom a file is for: any cluster that can use its objects, or only one of a certain sort. */
+export type Audience = 'every-cluster' | 'before-4.13' | 'hub';
+
+/** A file of objects for a cluster. */
+export interface ResourceFile {
+  /**
+   * Its path in the folder for objects, folders divided by `/`. The folder itself holds what every
+   * cluster can take; what needs something of a cluster has a folder in it.
+   */
+  readonly name: string;
+  readonly objects: readonly ClusterObject[];
+  readonly text: string | Uint8Array;
+  readonly effect: Effect;
+  readonly audience: Audience;
+}
+
+/** A file of one object that every cluster can take, written as {@link yamlOf} writes it. */
+export function resourceFile(
+  name: string,
+  object: ClusterObject,
+  effect: Effect,
+  more: Partial<Pick<ResourceFile, 'text' | 'audience'>> = {},
+): ResourceFile {
+  const text = more.text ?? yamlOf(object);
+  return { name, objects: [object], text, effect, audience: more.audience ?? 'every-cluster' };
+}
