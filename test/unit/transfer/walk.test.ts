@@ -141,10 +141,12 @@ describe('ManifestWalker', () => {
   it('refuses more bytes of manifests than a bundle may hold, before it reads them', async () => {
     const manifest = await image('one', []);
     const descriptor = { ...manifest.descriptor, size: MAX_METADATA_BYTES + 1 };
-    await expect(walk([request('oauth-proxy', { ...manifest, descriptor })])).rejects.toMatchObject({
-      code: 'UNSUPPORTED_CONTENT',
-      subject: 'image oauth-proxy',
-    });
+    await expect(walk([request('oauth-proxy', { ...manifest, descriptor })])).rejects.toMatchObject(
+      {
+        code: 'UNSUPPORTED_CONTENT',
+        subject: 'image oauth-proxy',
+      },
+    );
     expect(store.calls).toEqual([]);
   });
 
