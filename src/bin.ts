@@ -2,7 +2,6 @@
 import { homedir } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 
-import { endAtOnce, interruption, main } from './cli/main.ts';
 import { neverWaitFor } from './cli/present/progress/terminal.ts';
 
 // Each chunk from a socket is a small object with 64 KiB behind it. A young generation that grows
@@ -30,7 +29,12 @@ const WIND_UP_MS = 4000;
  */
 const ON_A_THREAD = /^(?:FSReq|CloseReq|GetAddrInfoReq|GetNameInfoReq)/;
 
-const environment = { env: process.env, home: homeFolder(), uid: process.getuid?.() ?? 0 };
+const environment = { env: { ...process.env }, home: homeFolder(), uid: process.getuid?.() ?? 0 };
+settleColors(process.env);
+const folderFault = leaveLostFolder();
+// Packages look at the working folder while they are loaded.
+const { endAtOnce, interruption, main } = await import('./cli/main.ts');
+
 const controller = new AbortController();
 let isReported = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -80,6 +84,32 @@ process.on('exit', () => {
 });
 
 /**
+ * Leaves one wish for colours of several: Node prints a warning for two that differ. An empty
+ * NO_COLOR counts as unset.
+ */
+function settleColors(env: NodeJS.ProcessEnv): void {
+  if (env['NO_COLOR']) delete env['FORCE_COLOR'];
+  if (env['FORCE_COLOR'] === undefined) return;
+  delete env['NO_COLOR'];
+  delete env['NODE_DISABLE_COLORS'];
+}
+
+/**
+ * Goes elsewhere if the working folder does not exist any more, since Node would end in the middle
+ * of anything that asks for it.
+ * @returns what the system said.
+ */
+function leaveLostFolder(): unknown {
+  try {
+    process.cwd();
+    return undefined;
+  } catch (error) {
+    process.chdir('/');
+    return error;
+  }
+}
+
+/**
  * A container may run under a user id that nobody has named, and without HOME: then there is no
  * home to look into.
  */
@@ -96,6 +126,7 @@ process.exitCode = await main(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   stdin: process.stdin,
+  folderFault,
   signal: controller.signal,
 });
 isReported = true;

@@ -6,5 +6,7 @@ export interface Io {
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
   readonly stdin: NodeJS.ReadStream;
+  /** What the system said to the question for the working folder; `undefined` if there is one. */
+  readonly folderFault: unknown;
   readonly signal: AbortSignal;
 }

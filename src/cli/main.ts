@@ -1,6 +1,7 @@
 import { isAbsolute, join } from 'node:path';
 
-import { BundleError, diskError, systemCode } from '../core/errors.ts';
+import { BundleError, systemCode } from '../core/errors.ts';
+import { diskError, writeError } from '../files/disk-error.ts';
 import type { Context } from '../core/context.ts';
 import { count, flag, requiredText } from './arguments.ts';
 import type { Arguments } from './command.ts';
@@ -32,6 +33,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     }
     const { command, args } = invocation;
     json = requiredText(args, 'output') === 'json';
+    if (io.folderFault !== undefined) throw lostFolder(io.folderFault);
     wishes = { color: requiredText(args, 'color') as ColorMode, isVerbose: flag(args, 'verbose') };
     if (command.takesStdout?.(args)) result = io.stderr;
     progress = await createProgress(
@@ -47,12 +49,14 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     const outcome = await command.run(args, contextOf(args, progress, io), io);
     stop();
     const screen = screenOf(result, io.environment, wishes);
-    const { document, report } = outcome;
-    await writeResult(
-      json ? JSON.stringify(outcome.json, null, 2) : (document ?? laidOut(report(screen), screen)),
-      result,
-    );
-    return outcome.status ?? 0;
+    const { document, report, status = 0 } = outcome;
+    const text = json
+      ? JSON.stringify(outcome.json, null, 2)
+      : (document ?? laidOut(report(screen), screen));
+    await writeResult(text, result).catch((error: unknown) => {
+      throw error instanceof BundleError ? error.withHint(untold(status)) : error;
+    });
+    return status;
   } catch (error) {
     stop();
     const failure: unknown = io.signal.aborted ? io.signal.reason : error;
@@ -99,11 +103,25 @@ function configFolder({ env, home }: Io['environment']): string {
   return join(isAbsolute(named) ? named : join(home, '.config'), 'bundle');
 }
 
+function untold(status: number): string {
+  return (
+    `The command itself has ended with status ${status}; only its result could not be printed. ` +
+    'Send stdout elsewhere, and run the same command again to see it.'
+  );
+}
+
 /** A command line that cannot be parsed still says how it wants its failure. */
 function wantsJson(argv: readonly string[]): boolean {
   return argv.some(
     (word, index) =>
       word === '--output=json' || (word === '--output' && argv[index + 1] === 'json'),
+  );
+}
+
+/** Paths that were given could mean anything then. */
+function lostFolder(cause: unknown): BundleError {
+  return writeError('find', 'the folder that this command was started in', cause).withHint(
+    'It was removed or unmounted: change to another one (cd /), and run the same command again.',
   );
 }
 

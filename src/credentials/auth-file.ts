@@ -2,10 +2,11 @@ import { join } from 'node:path';
 import { utf8 } from '../core/bytes.ts';
 import type { Environment } from '../core/context.ts';
 import { Credentials, type CredentialSource } from '../core/credentials.ts';
-import { BundleError, diskError, hasCode, systemCode } from '../core/errors.ts';
+import { BundleError, hasCode } from '../core/errors.ts';
 import { MAX_AUTH_FILE_BYTES } from '../core/limits.ts';
 import type { Observe } from '../core/events.ts';
 import type { RepositoryName } from '../core/reference.ts';
+import { diskError, systemWords } from '../files/disk-error.ts';
 import { ifThere } from '../files/look.ts';
 import { readGivenFile, readSmallFile } from '../files/small-file.ts';
 import { type AuthFile, findEntry, type HelperCall, parseAuthFile } from './auth-entries.ts';
@@ -42,7 +43,7 @@ export async function openAuthFiles(options: AuthFileOptions): Promise<Credentia
   for (const { path, named, legacy } of places) {
     const text = await readAuthFile(path, { mayBePipe: named }).catch((error: unknown) => {
       if (named || !hasCode(error, 'DISK')) throw error;
-      const cause = systemCode(error.cause) ?? error.message;
+      const cause = systemWords(error.cause);
       options.observe({ type: 'noticed', code: 'auth-file-not-read', path, cause });
       unread.set(path, cause);
       return undefined;

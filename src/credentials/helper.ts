@@ -4,6 +4,7 @@ import { BundleError, systemCode } from '../core/errors.ts';
 import { isObject, type Json } from '../core/json.ts';
 import { MAX_HELPER_BYTES } from '../core/limits.ts';
 import { oneLine } from '../core/text.ts';
+import { systemWords } from '../files/disk-error.ts';
 import type { HelperCall } from './auth-entries.ts';
 
 /** Some ask their cloud, or a person to unlock a keyring. */
@@ -108,7 +109,7 @@ async function run(
         const why =
           systemCode(cause) === 'ENOENT'
             ? 'it is not installed'
-            : `it cannot be started (${systemCode(cause) ?? cause.message})`;
+            : `it cannot be started: ${systemWords(cause)}`;
         reject(failed(helper, why, cause));
       });
       child.on('close', (code, killedBy) => {

@@ -1,7 +1,8 @@
 import { access, constants, mkdir, readdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
-import { BundleError, diskError, systemCode } from '../core/errors.ts';
+import { BundleError, systemCode } from '../core/errors.ts';
+import { diskError, writeError } from './disk-error.ts';
 import { isFolder, isThere } from './look.ts';
 
 /**
@@ -52,18 +53,21 @@ export async function checkFolderPath(folder: string): Promise<void> {
   let path = resolve(folder);
   while (!(await isThere(path)) && path !== dirname(path)) path = dirname(path);
   if (await isFolder(path)) return;
-  throw unwritable(folder, Object.assign(new Error(`${path} is no folder`), { code: 'EEXIST' }));
+  throw unwritable(folder, noFolder(new Error(`${path} is no folder`)));
 }
 
 function unwritable(folder: string, cause: unknown): BundleError {
-  const code = systemCode(cause) ?? 'unknown error';
-  return new BundleError('DISK', `cannot write to ${folder}: ${code}`, {
-    cause,
-    hint:
-      code === 'EEXIST' || code === 'ENOTDIR'
-        ? 'A part of the path is a file where a folder is needed.'
-        : 'Name a folder that you may write to, or mount the medium first.',
-  });
+  // To make a folder where a file is, is answered so.
+  const isFile = systemCode(cause) === 'EEXIST' || systemCode(cause) === 'ENOTDIR';
+  return isFile
+    ? writeError('write to', folder, noFolder(cause))
+    : writeError('write to', folder, cause).withHint(
+        'Name a folder that you may write to, or mount the medium first.',
+      );
+}
+
+function noFolder(cause: unknown): Error {
+  return Object.assign(new Error('no folder', { cause }), { code: 'ENOTDIR' });
 }
 
 /** The folder, or the nearest one above it that is there already. */

@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { utf8 } from '../core/bytes.ts';
 import { anySignal } from '../core/concurrency.ts';
-import { BundleError, diskError, hasCode, systemCode, writeError } from '../core/errors.ts';
+import { BundleError, hasCode, systemCode } from '../core/errors.ts';
+import { diskError, writeError } from './disk-error.ts';
 import { createFile, isFileThere } from './own-file.ts';
 import { readSmallFile } from './small-file.ts';
 

@@ -1,7 +1,8 @@
 import type { BigIntStats } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
 
-import { BundleError, diskError, systemCode } from '../core/errors.ts';
+import { BundleError, systemCode } from '../core/errors.ts';
+import { diskError } from './disk-error.ts';
 
 /** The error codes of the system for a name that does not exist. */
 const NOTHING_THERE: readonly string[] = ['ENOENT', 'ENOTDIR'];

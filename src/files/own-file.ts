@@ -1,6 +1,7 @@
 import { constants, type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 
-import { BundleError, diskError, systemCode, writeError } from '../core/errors.ts';
+import { BundleError, systemCode } from '../core/errors.ts';
+import { diskError, writeError } from './disk-error.ts';
 import { isLink } from './look.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, O_NONBLOCK } = constants;

@@ -2,7 +2,8 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 
-import { BundleError, diskError } from '../core/errors.ts';
+import { BundleError } from '../core/errors.ts';
+import { diskError } from './disk-error.ts';
 import { openRegular } from './open-regular.ts';
 
 /** How much of a pipe is read at first; more is asked for where there is more. */

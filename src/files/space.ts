@@ -1,7 +1,8 @@
 import type { StatsFs } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 
-import { BundleError, diskError } from '../core/errors.ts';
+import { BundleError } from '../core/errors.ts';
+import { diskError } from './disk-error.ts';
 import { existingFolder } from './folder.ts';
 import { sizeOf } from './look.ts';
 

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, link, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { BundleError, systemCode, writeError } from '../core/errors.ts';
+import { BundleError, systemCode } from '../core/errors.ts';
+import { writeError } from './disk-error.ts';
 import { createFile, isFileThere, PARTIAL_SUFFIX, renameFile, reopenFile } from './own-file.ts';
 
 /**

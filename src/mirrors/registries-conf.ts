@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { utf8 } from '../core/bytes.ts';
-import { diskError, hasCode } from '../core/errors.ts';
+import { hasCode } from '../core/errors.ts';
+import { diskError } from '../files/disk-error.ts';
 import { MAX_CONFIGURATION_BYTES } from '../core/limits.ts';
 import { listFolder } from '../files/folder.ts';
 import { ifThere, isThere } from '../files/look.ts';

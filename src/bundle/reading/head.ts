@@ -37,7 +37,13 @@ export interface CopiedHead extends FoundHead, FoundRecord {
 
 /** @throws BundleError BUNDLE_UNUSABLE for a file that does not begin as a bundle does. */
 export async function readFrontHead({ file, start }: VolumeSource): Promise<FrontHead> {
-  const listingLength = storedContentSize(await file.readUpTo(start, FRAME_HEADER_BYTES));
+  const first = await file.readUpTo(start, FRAME_HEADER_BYTES);
+  if (first.length === 0) {
+    throw unusable(`${file.path} is not a bundle: it is empty`, {
+      hint: 'If it was to come through a pipe, see what the program says that sends it.',
+    });
+  }
+  const listingLength = storedContentSize(first);
   if (listingLength === undefined)
     throw unusable(`${file.path} is not a bundle`, {
       hint: 'A bundle is what `bundle pack` writes.',

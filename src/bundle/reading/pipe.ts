@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 
-import { diskError } from '../../core/errors.ts';
+import { diskError } from '../../files/disk-error.ts';
 import { type ByteSource, endsAt } from './file.ts';
 
 /**

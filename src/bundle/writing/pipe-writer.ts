@@ -3,7 +3,8 @@ import type { Writable } from 'node:stream';
 
 import type { Descriptor } from '../../core/descriptor.ts';
 import { type Digest, digestFromHex } from '../../core/digest.ts';
-import { diskError, hasCode } from '../../core/errors.ts';
+import { hasCode } from '../../core/errors.ts';
+import { diskError } from '../../files/disk-error.ts';
 import type { VerifiedStream } from '../../transfer/verified.ts';
 import type { BundlePlan, VolumePlan } from '../format/plan.ts';
 import { framed } from './writer.ts';

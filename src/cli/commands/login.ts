@@ -1,4 +1,4 @@
-import { readAll, utf8 } from '../../core/bytes.ts';
+import { utf8 } from '../../core/bytes.ts';
 import { BundleError } from '../../core/errors.ts';
 import { MAX_PASSWORD_BYTES } from '../../core/limits.ts';
 import { flag, requiredText, text } from '../arguments.ts';
@@ -6,7 +6,7 @@ import { ask, askHidden, canAsk } from '../ask.ts';
 import type { Arguments, Command } from '../command.ts';
 import type { Io } from '../io.ts';
 import { connectionRequest, loginOptions } from '../options/network.ts';
-import { endingStdin } from '../pipes.ts';
+import { emptyStdin, readStdin } from '../pipes.ts';
 
 const REGISTRY = {
   REGISTRY: {
@@ -124,9 +124,16 @@ async function credentials(
   const given = text(args, 'username');
   if (flag(args, 'password-stdin')) {
     if (given === undefined) throw new BundleError('USAGE', '--password-stdin needs --username');
-    const password = utf8(
-      await readAll(endingStdin(io), MAX_PASSWORD_BYTES, 'the password'),
-    ).replace(/\r?\n$/, '');
+    const found = emptyStdin();
+    if (found !== undefined) {
+      throw new BundleError('USAGE', `cannot read the password from stdin, which is ${found}`, {
+        hint: 'Write, for example: bundle login … --password-stdin < FILE',
+      });
+    }
+    const password = utf8(await readStdin(io, MAX_PASSWORD_BYTES, 'the password')).replace(
+      /\r?\n$/,
+      '',
+    );
     return checked(given, password);
   }
   if (!canAsk(io)) {

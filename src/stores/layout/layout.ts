@@ -3,7 +3,8 @@ import { join, resolve as absolute } from 'node:path';
 import type { ByteStream } from '../../core/bytes.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
 import { type Digest, hexOf, isDigest } from '../../core/digest.ts';
-import { BundleError, diskError, hasCode, systemCode } from '../../core/errors.ts';
+import { BundleError, hasCode, systemCode } from '../../core/errors.ts';
+import { diskError } from '../../files/disk-error.ts';
 import { MAX_MANIFEST_BYTES } from '../../core/limits.ts';
 import {
   type ImageIndex,

@@ -1,14 +1,11 @@
-import { writeFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   BundleError,
-  diskError,
   type ErrorCode,
   gravest,
   hasCode,
   systemCode,
-  writeError,
 } from '../../../src/core/errors.ts';
 
 /** Exit statuses are a contract: this list is changed only together with the documentation. */
@@ -93,39 +90,6 @@ describe('gravest', () => {
     expect(gravest([one, two])).toBe(one);
     expect(gravest([two, one])).toBe(two);
     expect(gravest([])).toBeUndefined();
-  });
-});
-
-describe('diskError', () => {
-  it('tells absence from other failures', async () => {
-    const absent: unknown = await writeFile('/proc/no/such/folder/file', '').catch(
-      (error: unknown) => error,
-    );
-    expect(systemCode(absent)).toBe('ENOENT');
-    expect(diskError('write', '/a', absent)).toMatchObject({ code: 'NOT_FOUND', cause: absent });
-    for (const code of ['ENOSPC', 'EACCES', 'EROFS', 'EIO', 'EMFILE']) {
-      const cause = Object.assign(new Error('x'), { code });
-      expect(diskError('write', '/a', cause)).toMatchObject({
-        code: 'DISK',
-        cause,
-        exitStatus: 26,
-      });
-    }
-    expect(diskError('write', '/a', 'no error at all')).toMatchObject({ code: 'DISK' });
-  });
-});
-
-describe('writeError', () => {
-  it.each([
-    ['EISDIR', 'cannot read /a: it is a folder; a file is needed (EISDIR)'],
-    ['ENOTDIR', 'cannot read /a: a part of the path is a file; a folder is needed (ENOTDIR)'],
-    ['EIO', 'cannot read /a: EIO'],
-  ])('says in words what %s means', (code, message) => {
-    expect(writeError('read', '/a', Object.assign(new Error('x'), { code }))).toMatchObject({
-      code: 'DISK',
-      message,
-      hint: expect.any(String) as string,
-    });
   });
 });
 

@@ -106,11 +106,12 @@ describe('openAuthFiles', () => {
     await write('.docker/config.json', { 'a.io': 'docker' });
     expect(await user('a.io/b')).toBe('docker');
     const path = join(root, '.config/containers/auth.json');
-    expect(told).toEqual([{ type: 'noticed', code: 'auth-file-not-read', path, cause: 'EISDIR' }]);
+    const cause = 'it is a folder; a file is needed (EISDIR)';
+    expect(told).toEqual([{ type: 'noticed', code: 'auth-file-not-read', path, cause }]);
     await expect(user('a.io/b', {}, path)).rejects.toMatchObject({ code: 'DISK' });
     const environment = { env: {}, home: root, uid: 987654 };
     const { places } = await openAuthFiles({ environment, observe });
-    expect(places).toContain(`${path} (which cannot be read: EISDIR)`);
+    expect(places).toContain(`${path} (which cannot be read: ${cause})`);
   });
 
   it('fails where a default file is malformed', async () => {

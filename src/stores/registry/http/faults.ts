@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { BundleError, systemCode } from '../../../core/errors.ts';
 import { oneLine } from '../../../core/text.ts';
+import { wordsOfSystem } from '../../../files/disk-error.ts';
 
 /** Failures of a connection that may pass: another attempt is worth it. */
 const PASSING = new Set([
@@ -240,7 +241,10 @@ function reason(cause: Error, code: string, host: string): string {
   if (UNKNOWN_AUTHORITY.has(code))
     return `its certificate is of an authority that is not trusted on this host (${code})`;
   if (CLIENT_CERTIFICATE.test(code)) return 'it does not accept the client certificate';
-  const text = texts[code] ?? (cause.message === '' ? code : cause.message);
+  const said = cause.message === '' ? code : cause.message;
+  // With what Node says, which has the address; of EPROTO it says what TLS did not like.
+  const words = code === 'EPROTO' ? undefined : wordsOfSystem(code);
+  const text = texts[code] ?? (words === undefined ? said : `${words} (${said})`);
   return CERTIFICATE.test(code) && texts[code] === undefined
     ? `its certificate was refused: ${text} (${code})`
     : text;
