@@ -2,8 +2,11 @@
 const OWNED_PACKAGES = [
   { packages: ['yargs', 'ora', '@dagrejs/dagre'], owner: '^src/cli/' },
   { packages: ['undici'], owner: '^src/stores/registry/' },
-  { packages: ['tar-stream', 'zstd-napi'], owner: '^src/(bundle/format|kinds/release/payload)/' },
-  { packages: ['yaml'], owner: '^src/(mirrors|kinds|delivering)/' },
+  {
+    packages: ['tar-stream', 'zstd-napi'],
+    owner: '^src/(bundle/format|kinds/release/payload|updates/graph-data)/',
+  },
+  { packages: ['yaml'], owner: '^src/(mirrors|kinds|delivering|updates/graph-data)/' },
   { packages: ['smol-toml'], owner: '^src/mirrors/' },
   { packages: ['openpgp'], owner: '^src/trust/' },
 ];

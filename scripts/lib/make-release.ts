@@ -39,6 +39,8 @@ export interface MakeReleaseOptions {
    * real ones if left out.
    */
   readonly components?: number;
+  /** Releases that can be updated to this one; those of the real 4.12.0 if left out. */
+  readonly previous?: readonly string[];
   /** The same seed gives the same bytes, whatever the version. */
   readonly seed?: string;
   /**
@@ -102,7 +104,7 @@ export async function makeRelease(options: MakeReleaseOptions): Promise<MadeRele
   }));
   const metadata =
     architecture === 'multi' ? { 'release.openshift.io/architecture': 'multi' } : undefined;
-  const top = payload.layer(version, named, { ...metadata });
+  const top = payload.layer(version, named, { ...metadata, previous: options.previous });
   const release = releaseImage(version, ingredients, base, top);
   const tag = `${version}-${architecture}`;
   await publisher.publish(releases, release, tag);

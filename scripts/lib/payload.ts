@@ -28,6 +28,14 @@ export interface NamedComponent {
   readonly reference: string;
 }
 
+/** What release-metadata says beside the version. */
+export interface PayloadMetadata {
+  /** Releases that can be updated to this one; those of the real 4.12.0 if left out. */
+  readonly previous?: readonly string[] | undefined;
+  readonly url?: string;
+  readonly 'release.openshift.io/architecture'?: string;
+}
+
 /** The `release-manifests/` of the real 4.12.0, to be told of another release. */
 export class Payload {
   readonly #files: ReadonlyMap<string, Uint8Array>;
@@ -68,7 +76,7 @@ export class Payload {
   layer(
     version: string,
     components: readonly NamedComponent[],
-    metadata: Readonly<Record<string, string>>,
+    { previous, ...metadata }: PayloadMetadata,
   ): Layer {
     const files = new Map(this.#files);
     files.set(pathOf('image-references'), json(this.#imageReferences(version, components)));
@@ -78,6 +86,7 @@ export class Payload {
       json({
         ...old,
         version,
+        ...(previous !== undefined && { previous }),
         metadata: { ...asObject(old['metadata'], 'metadata'), ...metadata },
       }),
     );

@@ -46,18 +46,41 @@ export class UpdateService {
     const url = new URL(this.#url);
     url.searchParams.set('channel', channel);
     url.searchParams.set('arch', architecture);
-    const what = `the graph of ${channel} (${architecture}) from ${this.#url.host}`;
     // One type alone: the service does not read a list of them.
-    const bytes = await fetchPublicFile(this.#http, url, {
-      ...{ limit: MAX_GRAPH_BYTES, accept: 'application/json', signal },
-    }).catch((error: unknown): never => {
-      const isUnreachable = hasCode(error, 'NETWORK') || hasCode(error, 'REGISTRY');
-      throw isUnreachable ? error.withHint(OFFLINE) : error;
-    });
+    const bytes = await this.#ask(url, 'application/json', signal);
+    const what = `the graph of ${channel} (${architecture}) from ${this.#url.host}`;
     if (bytes !== undefined) return parseGraph(bytes, what);
     throw new BundleError('REGISTRY', `${this.#url.host} has no update service (404)`, {
       hint: 'Check --graph-url: it ends with /graph for most services.',
     });
+  }
+
+  /**
+   * The graph data that the service decides with: a tarball.
+   * @throws BundleError NETWORK, REGISTRY
+   */
+  async graphData(signal: AbortSignal): Promise<Uint8Array> {
+    const url = graphDataUrl(this.#url);
+    const bytes = await this.#ask(url, undefined, signal);
+    if (bytes !== undefined) return bytes;
+    throw new BundleError('REGISTRY', `${url.href} does not exist (404)`, {
+      hint:
+        'Name a folder or a tarball with graph data: with --graph for bundle releases, with ' +
+        '--graph-data for bundle pack.',
+    });
+  }
+
+  async #ask(
+    url: URL,
+    accept: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | undefined> {
+    return fetchPublicFile(this.#http, url, { limit: MAX_GRAPH_BYTES, accept, signal }).catch(
+      (error: unknown): never => {
+        const isUnreachable = hasCode(error, 'NETWORK') || hasCode(error, 'REGISTRY');
+        throw isUnreachable ? error.withHint(OFFLINE) : error;
+      },
+    );
   }
 
   async close(): Promise<void> {
@@ -68,3 +91,12 @@ export class UpdateService {
 const OFFLINE =
   'Check --graph-url and the proxy. Without a connection, save the answer of an update service ' +
   'elsewhere, and name the file with --graph.';
+
+/** Beside the graph, without its version: `…/upgrades_info/graph-data`. */
+export function graphDataUrl(service: URL): URL {
+  const url = new URL(service);
+  url.pathname =
+    url.pathname.replace(/(?:\/v1)?\/graph\/?$/, '').replace(/\/$/, '') + '/graph-data';
+  url.search = '';
+  return url;
+}

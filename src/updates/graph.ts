@@ -12,6 +12,8 @@ export interface GraphRelease {
   readonly channels: readonly string[];
   /** The page of its errata. */
   readonly url: string | undefined;
+  /** A pattern of the releases from which no update leads to it. */
+  readonly blockedFrom: string | undefined;
 }
 
 /** Why an update may be wrong for some clusters. Each text is one line, for a terminal. */
@@ -148,6 +150,7 @@ function parseRelease(value: Json, what: string): GraphRelease {
     return typeof text === 'string' && text !== '' ? text : undefined;
   };
   const url = known('url');
+  const blocked = known('io.openshift.upgrades.graph.previous.remove_regex');
   return {
     version: asVersion(node['version'], `the version of ${what}`),
     payload: asString(node['payload'], `the payload of ${what}`),
@@ -156,6 +159,7 @@ function parseRelease(value: Json, what: string): GraphRelease {
       .filter((channel) => channel !== '')
       .toSorted(compareText),
     url: url === undefined ? undefined : oneLine(url),
+    blockedFrom: blocked === undefined ? undefined : oneLine(blocked),
   };
 }
 
@@ -167,7 +171,7 @@ function asVersion(value: Json | undefined, what: string): string {
 }
 
 /** `undefined` for a risk whose rules are all of types that clusters do not know. */
-function parseRisk(value: Json, what: string): Risk | undefined {
+export function parseRisk(value: Json, what: string): Risk | undefined {
   const risk = asObject(value, what);
   const words = (key: string): string =>
     oneLine(asString(risk[key], `the ${key} of ${what}`), 1000);

@@ -1,10 +1,18 @@
 import type { Context } from '../core/context.ts';
 import { BundleError } from '../core/errors.ts';
-import { MAX_GRAPH_BYTES } from '../core/limits.ts';
-import { readGivenFile } from '../files/small-file.ts';
-import type { ConnectionOptions } from '../network/network.ts';
+import { compareText, oneLine } from '../core/text.ts';
+import type { Architecture } from '../kinds/release/architecture.ts';
+import {
+  type GraphRequest,
+  type Graphs,
+  serviceName,
+  versionsIn,
+  withGraphs,
+} from '../network/graph-source.ts';
 import { UpdateService } from '../network/update-service.ts';
-import { type GraphRelease, parseGraph, type Risk, UpdateGraph } from '../updates/graph.ts';
+import { channelsOf, type GraphData, parseGraphData } from '../updates/graph-data/data.ts';
+import { readGraphDataTar } from '../updates/graph-data/files.ts';
+import { parseRisk, type Risk, type UpdateGraph } from '../updates/graph.ts';
 import {
   controlPlaneOnly,
   findPath,
@@ -14,24 +22,29 @@ import {
 } from '../updates/path.ts';
 import { compareVersions, minorOf } from '../updates/version-order.ts';
 
-/** Where the update graph comes from, and which part of it is meant. */
-export interface GraphRequest {
-  /** Of a file, everything is meant if it is left out. */
-  readonly channel: string | undefined;
-  /** As in the tags of releases: `x86_64`. */
-  readonly architecture: string | undefined;
-  /** The same as update services call it: `amd64`. */
-  readonly serviceArchitecture: string | undefined;
-  readonly serviceUrl: string;
-  /** The answer of a service in a file, in place of the service. */
-  readonly file?: string | undefined;
-  readonly connection: ConnectionOptions;
-}
-
 export interface ReleasesReport {
   readonly channel: string | undefined;
-  readonly architecture: string | undefined;
-  readonly graph: UpdateGraph;
+  readonly architecture: Architecture | undefined;
+  /** At least one, the oldest first. */
+  readonly releases: readonly ListedRelease[];
+}
+
+export interface ListedRelease {
+  readonly version: string;
+  /** A reference by digest; `undefined` where only the graph data is known. */
+  readonly payload: string | undefined;
+  readonly channels: readonly string[];
+  readonly url: string | undefined;
+  readonly created: Date | undefined;
+  readonly risks: readonly ListedRisk[];
+  /** Patterns of releases from which no update leads to it. */
+  readonly blockedFrom: readonly string[];
+}
+
+/** A risk, and the releases that it is a risk for: by name, or as a pattern. */
+export interface ListedRisk extends Risk {
+  readonly from?: readonly string[];
+  readonly fromPattern?: string;
 }
 
 export interface PathRequest extends GraphRequest {
@@ -43,14 +56,15 @@ export interface PathRequest extends GraphRequest {
 
 export interface PathReport {
   readonly channel: string | undefined;
-  readonly architecture: string | undefined;
+  readonly architecture: Architecture | undefined;
   readonly graph: UpdateGraph;
   readonly path: UpdatePath;
   readonly risks: readonly PathRisk[];
   /** Releases of the path that only the control plane has to pass. */
   readonly controlPlaneOnly: readonly string[];
-  /** The file that the graph is from. */
+  /** The file that the graph is from, and the place of the release images, as they were named. */
   readonly file: string | undefined;
+  readonly images: string | undefined;
   /** Other ways, which are shorter and have more risks. */
   readonly alternatives: readonly UpdatePath[];
 }
@@ -61,24 +75,94 @@ export interface PathRisk extends Risk {
   readonly accepted: boolean;
 }
 
-const CHANNELS = 'A channel is called like stable-4.17, eus-4.16, fast-4.17 or candidate-4.17.';
 /** How channels are called, in the order in which sites trust them. */
 const CHANNEL_KINDS = ['stable', 'eus', 'fast', 'candidate'] as const;
 /** Versions that are named where one is not known. */
 const NEAREST = 5;
 
 /**
- * The releases of a channel, with the updates that lead to them.
+ * The releases of a channel, with what is known of the updates that lead to them. Without a channel,
+ * a service is asked for its graph data, which names the releases of all channels. Graph data says
+ * which releases there are, and what blocks updates to them; release images are looked at only
+ * where the request names them.
  * @throws BundleError NETWORK, REGISTRY, NOT_FOUND, CONTENT_MISMATCH, UNSUPPORTED_CONTENT
  */
 export async function listReleases(
   request: GraphRequest,
   context: Context,
 ): Promise<ReleasesReport> {
-  const { channel, architecture } = request;
-  const graph = await withGraphs(request, context, (graphOf) => graphOf(channel));
-  if (graph.releases.length === 0) throw unknownChannel(request);
-  return { channel, architecture, graph };
+  if (request.file === undefined && request.channel === undefined) {
+    const { architecture = 'x86_64' } = request;
+    const data = await serviceData(request, context);
+    return { channel: undefined, architecture, releases: listedData(data, request) };
+  }
+  return withGraphs(request, context, async (graphs) => {
+    const { channel, architecture, data } = graphs;
+    const releases =
+      data !== undefined && request.images === undefined
+        ? listedData(data, request)
+        : await listedGraph(graphs);
+    if (releases.length === 0) throw unknownChannel(graphs);
+    return { channel, architecture, releases };
+  });
+}
+
+async function serviceData(request: GraphRequest, context: Context): Promise<GraphData> {
+  const { serviceUrl, network } = request;
+  const service = await UpdateService.open(serviceUrl, network, context);
+  try {
+    context.observe({ type: 'phase', what: 'asking for the releases of all channels' });
+    const tarball = await service.graphData(context.signal);
+    return parseGraphData(await readGraphDataTar(tarball, `the graph data of ${serviceUrl}`));
+  } finally {
+    await service.close();
+  }
+}
+
+function listedData(
+  data: GraphData,
+  { channel, architecture = 'x86_64' }: Pick<GraphRequest, 'channel' | 'architecture'>,
+): readonly ListedRelease[] {
+  const word = serviceName(architecture);
+  return versionsIn(data, channel, word).map((version) => {
+    const own = data.blocks.filter(({ to }) => to === version || to === `${version}+${word}`);
+    return {
+      ...{ version, payload: undefined, url: undefined, created: undefined },
+      channels: channelsOf(data, version, word),
+      risks: own.flatMap(({ risk, from }) => {
+        const known = risk && parseRisk({ ...risk }, `a risk of ${version}`);
+        return known === undefined ? [] : { ...known, fromPattern: oneLine(from.source) };
+      }),
+      blockedFrom: own.flatMap(({ risk, from }) => (risk ? [] : oneLine(from.source))).slice(-1),
+    };
+  });
+}
+
+async function listedGraph(graphs: Graphs): Promise<readonly ListedRelease[]> {
+  const { graph, dates } = await graphs.of(graphs.channel);
+  return graph.releases.map((release) => {
+    const { version, payload, channels, url, blockedFrom } = release;
+    const risks = risksTo(graph, version);
+    // Some services put the patterns of risks there too.
+    const isBlocked = blockedFrom !== undefined && risks.length === 0;
+    return {
+      ...{ version, payload, channels, url, created: dates.get(version), risks },
+      blockedFrom: isBlocked ? [blockedFrom] : [],
+    };
+  });
+}
+
+/** The risks of updates to a release, each with the releases that it is a risk for. */
+function risksTo(graph: UpdateGraph, version: string): readonly ListedRisk[] {
+  const byName = new Map<string, Risk & { from: string[] }>();
+  for (const { from, risks } of graph.updatesTo(version)) {
+    for (const risk of risks) {
+      const known = byName.get(risk.name);
+      if (known === undefined) byName.set(risk.name, { ...risk, from: [from] });
+      else known.from.push(from);
+    }
+  }
+  return [...byName.values()].toSorted((a, b) => compareText(a.name, b.name));
 }
 
 /**
@@ -87,13 +171,23 @@ export async function listReleases(
  * leads to it; USAGE for an accepted risk that no update has; as {@link listReleases}
  */
 export async function planPath(request: PathRequest, context: Context): Promise<PathReport> {
-  const { channel, architecture, from, to, acceptedRisks } = request;
-  const place = channel ?? request.file ?? 'the graph';
-  return withGraphs(request, context, async (graphOf) => {
+  const { from, to, acceptedRisks } = request;
+  return withGraphs(request, context, async (graphs) => {
+    const { channel, architecture, data } = graphs;
+    const place = channel ?? graphs.name;
+    const graphOf = async (name: string | undefined): Promise<UpdateGraph> =>
+      (await graphs.of(name, { from, to })).graph;
+    const word = serviceName(architecture ?? 'x86_64');
+    if (data !== undefined) {
+      if (versionsIn(data, channel, word).length === 0) throw unknownChannel(graphs);
+      for (const version of [from, to])
+        if (!versionsIn(data, channel, word).includes(version)) throw await unknownVersion(version);
+    }
     const graph = await graphOf(channel);
-    if (graph.releases.length === 0) throw unknownChannel(request);
+    if (graph.releases.length === 0 && data === undefined) throw unknownChannel(graphs);
     for (const version of [from, to])
-      if (graph.release(version) === undefined) throw await unknownVersion(version);
+      if (graph.release(version) === undefined)
+        throw data === undefined ? await unknownVersion(version) : noImage(version);
     const accepted = new Set(acceptedRisks);
     for (const name of accepted) requireRisk(graph, name);
     const path = findPath(graph, from, to, accepted);
@@ -106,27 +200,41 @@ export async function planPath(request: PathRequest, context: Context): Promise<
         ...{ from: step.from, to: step.to, accepted: accepted.has(step.risk.name) },
       })),
       controlPlaneOnly: controlPlaneOnly(path),
-      file: request.file,
+      ...{ file: request.file, images: request.images },
       alternatives: shortest.steps.length < path.steps.length ? [shortest] : [],
     };
 
+    /** Of graph data: the release is known, but nobody has its image. */
+    function noImage(version: string): BundleError {
+      const where = request.images ?? 'the repository of official releases';
+      return new BundleError('NOT_FOUND', `${where} has no release image of ${version}`, {
+        hint:
+          'Graph data names no updates: the images of the releases do. Name the repository that ' +
+          'has them with --from.',
+      });
+    }
+
     /** Every channel that may have a release of that minor version, but the one that was asked. */
     function otherChannels(version: string): readonly string[] {
-      if (request.file !== undefined) return [];
+      if (!graphs.hasOthers) return [];
       return CHANNEL_KINDS.map((kind) => `${kind}-${minorOf(version)}`).filter(
         (name) => name !== channel,
       );
     }
 
     async function unknownVersion(version: string): Promise<BundleError> {
-      let channels: readonly string[] = [];
+      let channels = data === undefined ? [] : channelsOf(data, version, word);
       for (const other of otherChannels(version)) {
         const release = (await graphOf(other)).release(version);
         if (release === undefined) continue;
         channels = release.channels.length > 0 ? release.channels : [other];
         break;
       }
-      const nearest = nearestTo(version, graph.releases);
+      const known =
+        data === undefined
+          ? (await graphOf(channel)).releases.map((release) => release.version)
+          : versionsIn(data, channel, word);
+      const nearest = nearestTo(version, known);
       return new BundleError('NOT_FOUND', `${place} has no release ${version}`, {
         expected: `one such as ${nearest.join(', ')}`,
         got: version,
@@ -164,49 +272,12 @@ export async function planPath(request: PathRequest, context: Context): Promise<
   });
 }
 
-/** Runs `work` with a way to get the graph of any channel; of a file there is one graph. */
-async function withGraphs<T>(
-  request: GraphRequest,
-  context: Context,
-  work: (graphOf: (channel: string | undefined) => Promise<UpdateGraph>) => Promise<T>,
-): Promise<T> {
-  const { file, serviceArchitecture: architecture = 'amd64' } = request;
-  if (file !== undefined) {
-    const bytes = await readGivenFile(file, MAX_GRAPH_BYTES);
-    const whole = parseGraph(bytes, file);
-    return work(async (channel) => (channel === undefined ? whole : inChannel(whole, channel)));
-  }
-  const service = await UpdateService.open(request.serviceUrl, request.connection, context);
-  const { signal, observe } = context;
-  try {
-    return await work(async (channel) => {
-      if (channel === undefined) throw noChannel();
-      observe({ type: 'phase', what: `asking for the releases of ${channel}` });
-      return service.graph({ channel, architecture }, signal);
-    });
-  } finally {
-    await service.close();
-  }
-}
-
-/** A service drops what a channel does not have; a file may hold more. */
-function inChannel({ releases, edges }: UpdateGraph, channel: string): UpdateGraph {
-  const isIn = ({ channels }: GraphRelease): boolean =>
-    channels.length === 0 || channels.includes(channel);
-  const kept = releases.filter(isIn);
-  const versions = new Set(kept.map(({ version }) => version));
-  return new UpdateGraph(
-    kept,
-    edges.filter(({ from, to }) => versions.has(from) && versions.has(to)),
-  );
-}
-
 /** The releases next to a version, in their order. */
-function nearestTo(version: string, releases: readonly GraphRelease[]): readonly string[] {
-  const behind = releases.findIndex((release) => compareVersions(release.version, version) > 0);
-  const at = behind === -1 ? releases.length : behind;
-  const first = Math.max(0, Math.min(at - Math.floor(NEAREST / 2), releases.length - NEAREST));
-  return releases.slice(first, first + NEAREST).map((release) => release.version);
+function nearestTo(version: string, versions: readonly string[]): readonly string[] {
+  const behind = versions.findIndex((other) => compareVersions(other, version) > 0);
+  const at = behind === -1 ? versions.length : behind;
+  const first = Math.max(0, Math.min(at - Math.floor(NEAREST / 2), versions.length - NEAREST));
+  return versions.slice(first, first + NEAREST);
 }
 
 function newestReachable(graph: UpdateGraph, from: string): string | undefined {
@@ -224,16 +295,10 @@ function requireRisk({ edges }: UpdateGraph, name: string): void {
   });
 }
 
-function noChannel(): BundleError {
-  return new BundleError('USAGE', '--channel is missing', {
-    hint: `${CHANNELS} With --graph FILE, everything in the file is listed.`,
+function unknownChannel({ channel, architecture, name }: Graphs): BundleError {
+  const of = channel ?? 'any channel';
+  const what = architecture === undefined ? of : `${of} for ${architecture}`;
+  return new BundleError('NOT_FOUND', `${name} has no release of ${what}`, {
+    hint: 'A channel is called like stable-4.17, eus-4.16, fast-4.17 or candidate-4.17.',
   });
-}
-
-function unknownChannel({ channel, architecture, file, serviceUrl }: GraphRequest): BundleError {
-  return new BundleError(
-    'NOT_FOUND',
-    `${file ?? serviceUrl} has no release of ${channel ?? 'any channel'}${architecture === undefined ? '' : ` for ${architecture}`}`,
-    { hint: CHANNELS },
-  );
 }

@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, writeFile, readFile } from 'node:fs/promises';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { rootCertificates } from 'node:tls';
@@ -53,6 +53,8 @@ describe('docs/scripts.md', () => {
   });
 });
 
+const GRAPH_DATA = projectPath('fixtures/graphs/graph-data-731d0424.tar.gz');
+
 describeWith(['docker-registry'], 'the commands of', () => {
   let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
   let source: TestRegistry;
@@ -84,7 +86,7 @@ describeWith(['docker-registry'], 'the commands of', () => {
       );
     }
     graph = graphTo(made[0]!.release.digest);
-    updates = await startUpdateService({ 'stable-4.17 amd64': graph });
+    updates = await startUpdateService({ 'stable-4.17 amd64': graph }, await readFile(GRAPH_DATA));
     const stores = made.flatMap(({ signatureStore }) => ['--signature-store', signatureStore]);
     madeOptions = [
       '--mirror',
@@ -173,6 +175,7 @@ class World {
     const connected = await User.new(join(folder, 'connected'));
     await writeFile(join(connected.home, 'site-ca.pem'), rootCertificates[0]!);
     await writeFile(join(connected.home, 'graph.json'), graph);
+    await copyFile(GRAPH_DATA, join(connected.home, 'graph-data.tar.gz'));
     const closed = await User.new(join(folder, 'closed'));
     return new World(folder, { source, target }, { connected, closed });
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { projectPath } from '../../scripts/lib/project-root.ts';
+import { makeRelease } from '../../scripts/lib/make-release.ts';
 import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
 import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
@@ -12,6 +13,8 @@ import { startUpdateService, type UpdateServer } from '../support/update-service
 import { temporaryFolder, User } from '../support/user.ts';
 
 const FILE = projectPath('fixtures/graphs/amd64-stable-4.13.json');
+
+const GRAPH_DATA = projectPath('fixtures/graphs/graph-data-731d0424.tar.gz');
 
 interface PathJson {
   channel?: string;
@@ -30,13 +33,16 @@ describe('the update graph', () => {
   beforeAll(async () => {
     temporary = await temporaryFolder('updates');
     user = await User.new(temporary.path);
-    service = await startUpdateService({
-      'stable-4.13 amd64': await readFile(FILE, 'utf8'),
-      'fast-4.8 amd64': await readFile(
-        projectPath('fixtures/graphs/amd64-stable-4.9.json'),
-        'utf8',
-      ),
-    });
+    service = await startUpdateService(
+      {
+        'stable-4.13 amd64': await readFile(FILE, 'utf8'),
+        'fast-4.8 amd64': await readFile(
+          projectPath('fixtures/graphs/amd64-stable-4.9.json'),
+          'utf8',
+        ),
+      },
+      await readFile(GRAPH_DATA),
+    );
     ({ url } = service);
   });
   afterAll(async () => {
@@ -110,6 +116,77 @@ describe('the update graph', () => {
     const { stdout } = await user.bundle(args);
     expect(stdout).toMatch(/^98 releases in stable-4\.13 for x86_64\n/);
     expect(stdout).toMatch(/4\.13\.41 +RHSA-2024:2047 +CephCapDropPanic\n/);
+  });
+
+  interface Listed {
+    releases: {
+      version: string;
+      channels: string[];
+      payload?: string;
+      risks: { name: string; fromPattern?: string }[];
+      blockedFrom: string[];
+    }[];
+  }
+
+  it('lists the releases of all channels, out of the graph data of the service', async () => {
+    service.asked.splice(0);
+    const args = ['releases', '--graph-url', url];
+    const { releases } = (await user.json(args)) as Listed;
+    expect(service.asked).toEqual([{ url: '/graph-data', accept: undefined }]);
+    expect(releases.length).toBeGreaterThan(1300);
+    const old = releases.find(({ version }) => version === '4.9.6')!;
+    expect(old.channels).toContain('stable-4.9');
+    expect(old.blockedFrom).toEqual([String.raw`4\.8\..*`]);
+    expect(old.payload).toBeUndefined();
+    const { stdout } = await user.bundle(args);
+    expect(stdout).toMatch(/^\d+ releases for x86_64\n/);
+    expect(stdout).toMatch(/4\.9\.6 .*stable-4\.9.* no update from 4\\\.8/);
+  });
+
+  it('lists the releases of a channel out of graph data in a file', async () => {
+    const args = ['releases', '--channel', 'stable-4.13', '--graph', GRAPH_DATA];
+    const { releases } = (await user.json(args)) as Listed;
+    const { risks } = releases.find(({ version }) => version === '4.13.33')!;
+    expect(risks).toContainEqual(
+      expect.objectContaining({ name: 'AcceleratedNetworkingRace', fromPattern: '4[.]12[.].*' }),
+    );
+    expect(await user.bundle([...args, '--channel', 'stable-9.9'])).toMatchObject({ status: 2 });
+    const none = ['releases', '--channel', 'stable-9.9', '--graph', GRAPH_DATA];
+    expect(await user.bundle(none)).toMatchObject({ status: 23, stdout: '' });
+  });
+
+  it('out of graph data needs the release images for a path, and says so', async () => {
+    const layout = join(temporary.path, 'releases');
+    const signer = await makeReleaseSigner();
+    for (const [version, ...previous] of [
+      ['4.13.40'],
+      ['4.13.41', '4.13.40'],
+      ['4.13.42', '4.13.41', '4.13.39'],
+      ['4.13.43', '4.13.40', '4.13.42'],
+    ] as const) {
+      const out = join(temporary.path, `made-${version}`);
+      await makeRelease({ out, layout, version, previous, signer, components: 1, scale: 0.0001 });
+    }
+    const from = ['--graph', GRAPH_DATA, '--from', `oci:${layout}`];
+    const found = (await user.json(['path', '4.13.41', '4.13.43', ...from])) as PathJson;
+    expect(found).toMatchObject({ channel: 'stable-4.13' });
+    expect(found.path).toEqual(['4.13.41', '4.13.42', '4.13.43']);
+    const { stdout } = await path('4.13.41', '4.13.43', ...from);
+    expect(stdout).toContain(`--graph ${GRAPH_DATA} --from oci:${layout} -o FOLDER`);
+    const { stdout: listed } = await user.bundle([
+      ...['releases', '--channel', 'stable-4.13', ...from],
+    ]);
+    expect(listed).toMatch(/^4 releases in stable-4\.13 for x86_64\n/);
+    expect(listed).toMatch(/4\.13\.43 +\d{4}-\d\d-\d\d /);
+
+    const absent = await path('4.13.39', '4.13.43', ...from);
+    expect(absent).toMatchObject({ status: 23, stdout: '' });
+    expect(absent.stderr).toMatch(/has no release image of 4\.13\.39[\s\S]*--from/);
+    const unknown = await path('4.13.40', '4.13.999', ...from);
+    expect(unknown).toMatchObject({ status: 23, stdout: '' });
+    expect(unknown.stderr).toContain('stable-4.13 has no release 4.13.999');
+    const elsewhere = await path('4.12.1', '4.13.43', '--channel', 'stable-4.18', ...from);
+    expect(elsewhere.stderr).toMatch(/These channels have it: .*stable-4\.12/);
   });
 
   it.each([

@@ -1,13 +1,9 @@
-import {
-  type Architecture,
-  ociArchitecture,
-  parseArchitecture,
-} from '../../kinds/release/architecture.ts';
+import { type Architecture, parseArchitecture } from '../../kinds/release/architecture.ts';
 import { OFFICIAL_UPDATE_SERVICE } from '../../kinds/release/official.ts';
-import type { GraphRequest } from '../../workflows/updates.ts';
+import type { GraphRequest } from '../../network/graph-source.ts';
 import { text } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
-import { connectionOptions, connectionRequest } from './network.ts';
+import { networkRequest, sourceOptions } from './network.ts';
 import { many, one, type OptionTable } from './table.ts';
 
 const group = 'Update graph:';
@@ -16,7 +12,10 @@ const group = 'Update graph:';
 export const graphSourceOptions: OptionTable = {
   channel: one('channel of the update service, such as stable-4.17 or eus-4.16', { group }),
   'graph-url': one(`update service to ask (default ${OFFICIAL_UPDATE_SERVICE})`, { group }),
-  graph: one('file with the answer of an update service, instead of asking one', { group }),
+  graph: one(
+    'instead of asking a service: its answer in a file, or graph data in a folder or a tarball',
+    { group },
+  ),
 };
 
 export const acceptRiskOption: OptionTable = {
@@ -29,32 +28,31 @@ export const graphOptions: OptionTable = {
     group,
   }),
   ...graphSourceOptions,
-  ...connectionOptions,
+  from: one(
+    'where the release images are that graph data is for: REPOSITORY or oci:DIR ' +
+      '(default quay.io/openshift-release-dev/ocp-release)',
+    { group },
+  ),
+  ...sourceOptions,
 };
 
-/** A file says nothing of its architecture: none is meant unless one is named. */
-function architectureIn(args: Arguments): Architecture | undefined {
-  const named = text(args, 'arch');
-  if (named !== undefined) return parseArchitecture(named);
-  return text(args, 'graph') === undefined ? 'x86_64' : undefined;
-}
-
 /**
- * @param usual the channel that is asked for if none is named; of a file all is meant then.
+ * @param usual the channel that is asked for if none is named; of an answer in a file all is meant.
  * @throws BundleError USAGE
  */
 export function graphRequest(
   args: Arguments,
   usual: string | undefined,
-  architecture = architectureIn(args),
+  architecture?: Architecture,
 ): GraphRequest {
-  const file = text(args, 'graph');
+  const named = text(args, 'arch');
   return {
-    channel: text(args, 'channel') ?? (file === undefined ? usual : undefined),
-    architecture,
-    serviceArchitecture: architecture && (ociArchitecture(architecture) ?? architecture),
+    channel: text(args, 'channel'),
+    usualChannel: usual,
+    architecture: architecture ?? (named === undefined ? undefined : parseArchitecture(named)),
     serviceUrl: text(args, 'graph-url') ?? OFFICIAL_UPDATE_SERVICE,
-    file,
-    connection: connectionRequest(args),
+    file: text(args, 'graph'),
+    images: text(args, 'from'),
+    network: networkRequest(args),
   };
 }

@@ -42,9 +42,10 @@ export function asksForUpdate(args: Arguments): boolean {
     });
   }
   if (missing !== undefined) throw new BundleError('USAGE', `--${missing} is missing`);
-  if (texts(args, 'VERSION').length > 0 || args['from'] !== undefined) {
+  const place = text(args, 'from') ?? '';
+  if (texts(args, 'VERSION').length > 0 || /@|:[^/:]*$/.test(place.replace(/^oci:/, ''))) {
     throw new BundleError('USAGE', '--from-version and --to-version say which releases are meant', {
-      hint: 'Leave the versions, and --from, out.',
+      hint: 'Leave the versions out, and name a repository with --from, without tag and digest.',
     });
   }
   return true;

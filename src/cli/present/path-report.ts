@@ -87,13 +87,21 @@ function textOf(report: PathReport): Report {
 }
 
 /** The same path once more, and not its versions: the graph names their digests. */
-function nextOf({ path: { versions }, channel, architecture, risks, file }: PathReport): Section {
+function nextOf({
+  path: { versions },
+  channel,
+  architecture,
+  risks,
+  file,
+  images,
+}: PathReport): Section {
   const accepted = new Set(risks.flatMap((risk) => (risk.accepted ? risk.name : [])));
   const words = [
     ...['bundle', 'pack', '--from-version', versions[0]!, '--to-version', versions.at(-1)!],
     ...(channel === undefined ? [] : ['--channel', channel]),
     ...(architecture === undefined ? [] : ['--arch', architecture]),
     ...(file === undefined ? [] : ['--graph', file]),
+    ...(images === undefined ? [] : ['--from', images]),
     ...[...accepted].flatMap((name) => ['--accept-risk', name]),
     ...['-o', 'FOLDER'],
   ];

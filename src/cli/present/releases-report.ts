@@ -1,60 +1,69 @@
-import { compareText } from '../../core/text.ts';
-import type { UpdateGraph } from '../../updates/graph.ts';
-import type { ReleasesReport } from '../../workflows/updates.ts';
+import type { ListedRelease, ReleasesReport } from '../../workflows/updates.ts';
 import type { Outcome } from '../command.ts';
 import { counted, scope } from './shown.ts';
 
 /** The releases of a channel, the oldest first: the newest is the last line of a terminal. */
 export function releasesReport(report: ReleasesReport): Outcome {
-  const { channel, architecture, graph } = report;
-  const { releases } = graph;
+  const { channel, architecture, releases } = report;
   const [first, last] = [releases[0]!.version, releases.at(-1)!.version];
+  const isDated = releases.some(({ created }) => created !== undefined);
+  const hasErrata = releases.some(({ url }) => url !== undefined);
   return {
-    report: ({ isVerbose }) => [
-      [
-        {
-          verdict: `${counted(releases.length, 'release')}${scope(report)}`,
-          mood: 'good',
-        },
-        { text: first === last ? first : `${first} to ${last}` },
-      ],
-      [
-        {
-          table: {
-            heads: ['release', 'errata', ...(isVerbose ? ['channels'] : []), 'risks'],
-            rows: releases.map(({ version, url, channels }) => [
-              version,
-              url?.split('/').at(-1) ?? '-',
-              ...(isVerbose ? [channels.join(' ')] : []),
-              // Whole, since --accept-risk takes these names.
-              risksTo(graph, version)
-                .map(({ name }) => name)
-                .join(' '),
-            ]),
+    report: ({ isVerbose }) => {
+      const columns: readonly (readonly [string, (release: ListedRelease) => string])[] = [
+        ['release', ({ version }) => version],
+        ...(isDated ? [['made', dateOf] as const] : []),
+        ...(hasErrata ? [['errata', errataOf] as const] : []),
+        ...(isVerbose || channel === undefined
+          ? [['channels', ({ channels }: ListedRelease) => channels.join(' ')] as const]
+          : []),
+        ['risks', againstOf],
+      ];
+      return [
+        [
+          {
+            verdict: `${counted(releases.length, 'release')}${scope(report)}`,
+            mood: 'good',
           },
-        },
-      ],
-    ],
+          { text: first === last ? first : `${first} to ${last}` },
+        ],
+        [
+          {
+            table: {
+              heads: columns.map(([head]) => head),
+              rows: releases.map((release) => columns.map(([, cell]) => cell(release))),
+            },
+          },
+        ],
+      ];
+    },
     json: {
       ...(channel !== undefined && { channel }),
       ...(architecture !== undefined && { architecture }),
-      releases: releases.map(({ version, payload, url, channels }) => ({
-        ...{ version, payload, ...(url !== undefined && { url }), channels },
-        risks: risksTo(graph, version),
-      })),
+      releases: releases.map((release) => {
+        const { version, payload, url, created, channels, risks, blockedFrom } = release;
+        return {
+          version,
+          ...(payload !== undefined && { payload }),
+          ...(url !== undefined && { url }),
+          ...(created !== undefined && { created }),
+          ...{ channels, risks, blockedFrom },
+        };
+      }),
     },
   };
 }
 
-/** The risks of updates to a release, each with the releases that it is a risk for. */
-function risksTo(graph: UpdateGraph, version: string): readonly (object & { name: string })[] {
-  const byName = new Map<string, { name: string; from: string[] }>();
-  for (const { from, risks } of graph.updatesTo(version)) {
-    for (const risk of risks) {
-      const known = byName.get(risk.name);
-      if (known === undefined) byName.set(risk.name, { ...risk, from: [from] });
-      else known.from.push(from);
-    }
-  }
-  return [...byName.values()].toSorted((a, b) => compareText(a.name, b.name));
+function dateOf({ created }: ListedRelease): string {
+  return created?.toISOString().slice(0, 'YYYY-MM-DD'.length) ?? '-';
+}
+
+function errataOf({ url }: ListedRelease): string {
+  return url?.split('/').at(-1) ?? '-';
+}
+
+/** Names of risks are whole, since --accept-risk takes them. */
+function againstOf({ risks, blockedFrom }: ListedRelease): string {
+  const names = new Set(risks.map(({ name }) => name));
+  return [...blockedFrom.map((pattern) => `no update from ${pattern}`), ...names].join(' ');
 }

@@ -105,7 +105,7 @@ export function releaseLabel(version: string, architecture: string): string {
  * The images in a release image, the payload image first: the amd64 child of an index, else the
  * first.
  */
-function payloadFirst(tree: ManifestTree): readonly ManifestTree[] {
+export function payloadFirst(tree: ManifestTree): readonly ManifestTree[] {
   if (tree.manifest.kind === 'manifest') return [tree];
   const preferred = tree.manifest.manifests.findIndex(
     ({ platform }) => platform?.os === 'linux' && platform.architecture === 'amd64',

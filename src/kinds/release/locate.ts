@@ -36,8 +36,7 @@ export async function locateRelease(
   { from, version, architecture }: Pick<ReleaseRequest, 'from' | 'version' | 'architecture'>,
   sources: Sources,
 ): Promise<LocatedRelease> {
-  const place = from?.startsWith('oci:') ? await openLayout(from) : openRepository(from, sources);
-  const { store, exact, content, repository } = place;
+  const { store, exact, content, repository } = await releasePlace(from, sources);
   if (exact !== undefined) return { descriptor: await store.resolve(exact), content, repository };
   if (version === undefined) {
     throw new BundleError('USAGE', 'no version was asked for', {
@@ -65,12 +64,21 @@ export async function locateRelease(
   );
 }
 
+/** A place that holds release images. */
 interface Place {
   readonly store: ReadOnlyStore;
   readonly content: ContentSource;
   readonly repository: RepositoryName;
   /** The tag or digest that was written out. */
   readonly exact: string | undefined;
+}
+
+/**
+ * @param from a repository, a reference, or `oci:DIR`; the official repository if it is left out.
+ * @throws BundleError USAGE, NOT_FOUND
+ */
+export async function releasePlace(from: string | undefined, sources: Sources): Promise<Place> {
+  return from?.startsWith('oci:') ? openLayout(from) : openRepository(from, sources);
 }
 
 function openRepository(from: string | undefined, sources: Sources): Place {

@@ -22,7 +22,13 @@ function graphOf(...updates: readonly string[]): UpdateGraph {
   });
   const versions = new Set(edges.flatMap(({ from, to }) => [from, to]));
   return new UpdateGraph(
-    [...versions].map((version) => ({ version, payload: '', channels: [], url: undefined })),
+    [...versions].map((version) => ({
+      version,
+      payload: '',
+      channels: [],
+      url: undefined,
+      blockedFrom: undefined,
+    })),
     edges,
   );
 }

@@ -1,0 +1,102 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { pack } from 'tar-stream';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { projectPath } from '../../../../scripts/lib/project-root.ts';
+import {
+  looksLikeTar,
+  readGraphDataFolder,
+  readGraphDataTar,
+} from '../../../../src/updates/graph-data/files.ts';
+
+const unsupported = expect.objectContaining({ code: 'UNSUPPORTED_CONTENT' }) as Error;
+
+async function tarOf(files: readonly (readonly [string, string])[]): Promise<Buffer> {
+  const tar = pack();
+  for (const [name, text] of files) tar.entry({ name }, text);
+  tar.finalize();
+  const chunks: Buffer[] = [];
+  for await (const chunk of tar) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+describe('the files of graph data', () => {
+  const WANTED = [
+    ['version', '1.1.0'],
+    ['channels/stable-4.17.yaml', 'name: stable-4.17'],
+    ['blocked-edges/4.17.3-A.yaml', 'to: 4.17.3'],
+    ['raw/metadata.json', '{}'],
+    ['LICENSE', 'Apache'],
+  ] as const;
+  const OTHERS = [
+    ['README.md', 'no'],
+    ['channels/OWNERS', 'no'],
+    ['build-suggestions/4.17.yaml', 'no'],
+    ['blocked-edges/4.17.3.yml', 'no'],
+    ['channels/deep/er.yaml', 'no'],
+  ] as const;
+  const SORTED = [...WANTED.map(([path]) => path)].sort();
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bundle-graph-data-'));
+    for (const [path, text] of [...WANTED, ...OTHERS]) {
+      await mkdir(join(folder, path, '..'), { recursive: true });
+      await writeFile(join(folder, path), text);
+    }
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it('are those that a service reads, in one order, from a folder and from a tarball', async () => {
+    const read = await readGraphDataFolder(folder);
+    expect([...read.keys()]).toEqual(SORTED);
+    for (const tar of [
+      await tarOf([...WANTED, ...OTHERS]),
+      gzipSync(await tarOf([...OTHERS, ...WANTED].map(([path, text]) => [`./${path}`, text]))),
+      await tarOf([...WANTED, ...OTHERS].map(([path, text]) => [`data-main/${path}`, text])),
+    ]) {
+      expect(looksLikeTar(tar)).toBe(true);
+      expect(await readGraphDataTar(tar, 'it')).toEqual(read);
+    }
+  });
+
+  it('are told from the answer of a service', async () => {
+    expect(looksLikeTar(await readFile(projectPath('fixtures/graphs/amd64-stable-4.9.json')))).toBe(
+      false,
+    );
+  });
+
+  it.each([
+    ['without channels', [['version', '1.1.0']]],
+    ['without a version', [['channels/a.yaml', '']]],
+    ['with one name twice', [...WANTED, ['version', '1.2.0']]],
+  ] as const)('are refused %s', async (_, files) => {
+    await expect(readGraphDataTar(await tarOf(files), 'it')).rejects.toThrow(unsupported);
+  });
+
+  it('are refused from a tarball that was cut anywhere, and from what is none', async () => {
+    const archive = await readFile(projectPath('fixtures/graphs/graph-data-731d0424.tar.gz'));
+    const bare = gunzipSync(archive);
+    for (const cut of [
+      archive.subarray(0, archive.length - 1),
+      archive.subarray(0, 50_000),
+      bare.subarray(0, bare.length - 512 * 40),
+      bare.subarray(0, 512 * 100),
+      Buffer.alloc(0),
+      Buffer.from('{"nodes": []}'),
+    ]) {
+      await expect(readGraphDataTar(cut, 'it')).rejects.toThrow(unsupported);
+    }
+  });
+
+  it('are refused from a folder of something else', async () => {
+    await expect(readGraphDataFolder(join(folder, 'channels'))).rejects.toThrow(unsupported);
+    await expect(readGraphDataFolder(join(folder, 'nowhere'))).rejects.toThrow(
+      expect.objectContaining({ code: 'NOT_FOUND' }) as Error,
+    );
+  });
+});
