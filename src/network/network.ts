@@ -30,6 +30,8 @@ export interface ConnectionOptions {
   readonly insecureRegistries: readonly string[];
   /** How long the answer to a small request may take, in milliseconds; two minutes unless told. */
   readonly answerMs?: number | undefined;
+  /** How often a request is tried; ten times unless told. */
+  readonly attempts?: number | undefined;
 }
 
 export interface NetworkOptions extends ConnectionOptions {
@@ -123,6 +125,11 @@ export class Network implements Sources {
     return this.#client.repository(name, { ...this.#targetOptions(name), willPush: true });
   }
 
+  /** A repository that was written to, to read what it holds now. @throws BundleError BLOCKED */
+  written(name: RepositoryName): ReadOnlyStore {
+    return this.#client.repository(name, this.#targetOptions(name));
+  }
+
   /** For finding out what can be done with a repository to write to. @throws BundleError BLOCKED */
   probe(name: RepositoryName): RepositoryProbe {
     return this.#client.probe(name, this.#targetOptions(name));
@@ -175,6 +182,7 @@ export async function transportOptions(
     }),
     insecure: options.insecureRegistries,
     answerMs: options.answerMs,
+    attempts: options.attempts,
     proxy: proxyFromEnvironment(env),
     userAgent: `bundle/${VERSION}`,
     limits: [concurrency, lookups],

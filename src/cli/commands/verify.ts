@@ -1,7 +1,10 @@
-import { text } from '../arguments.ts';
+import { shellWord } from '../../core/text.ts';
+import { text, texts } from '../arguments.ts';
 import type { Command } from '../command.ts';
+import { asUnpackTakes, atOptions, atRequest } from '../options/at.ts';
 import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
 import { verifyReport } from '../present/bundle-report.ts';
+import { verifyAtReport } from '../present/comparison-report.ts';
 
 export const verifyCommand: Command = {
   usage: 'verify <PATH..>',
@@ -17,6 +20,10 @@ export const verifyCommand: Command = {
       '$0 verify ocp-4.17.3-x86_64.tar.zst --trusted-key packer.pub --expect 4.17.3',
       'trust this signer for this run, and demand this version',
     ],
+    [
+      '$0 verify /media/usb --at registry.example.com:5000/ocp4',
+      'what the registry lacks of the bundle that was unpacked there',
+    ],
   ],
   positionals: pipedPositional,
   options: {
@@ -26,8 +33,15 @@ export const verifyCommand: Command = {
       describe: 'write what is damaged or missing to this file, for bundle pack --repair',
     },
     ...trustOptions,
+    ...atOptions,
   },
   async run(args, context, io) {
+    const at = atRequest(args);
+    if (at !== undefined) {
+      const { verifyAt } = await import('../../workflows/verify-at.ts');
+      const found = await verifyAt({ ...at, bundle: await openRequest(args) }, context);
+      return verifyAtReport(found, [...texts(args, 'PATH').map(shellWord), ...asUnpackTakes(args)]);
+    }
     const { verify } = await import('../../workflows/verify.ts');
     return verifyReport(
       await verify({ ...(await openRequest(args, io)), damageFile: text(args, 'damage') }, context),

@@ -70,6 +70,8 @@ export interface TransportOptions {
   readonly signal?: AbortSignal | undefined;
   /** The first backoff in milliseconds; 500 unless told. */
   readonly backoffMs?: number | undefined;
+  /** How often a request is tried, where its caller does not say; ten times unless told. */
+  readonly attempts?: number | undefined;
   /** How long the answer to a small request may take, in milliseconds; two minutes unless told. */
   readonly answerMs?: number | undefined;
   /** How long the answer to the greeting of a registry may take; 20 s unless told. */
@@ -268,7 +270,8 @@ export class Transport {
   /** For something that may have to be tried several times. */
   patience(attempts?: number): Patience {
     const { backoffMs = BACKOFF_MS, observe, signal } = this.#options;
-    return new Patience({ budget: this.#budget, backoffMs, observe, signal, attempts });
+    const most = attempts ?? this.#options.attempts;
+    return new Patience({ budget: this.#budget, backoffMs, observe, signal, attempts: most });
   }
 
   /**

@@ -1,0 +1,108 @@
+import { basename } from 'node:path';
+
+import type { Fault } from '../bundle/reading/fault.ts';
+import { volumesMissing } from '../bundle/reading/found-volumes.ts';
+import type { Context } from '../core/context.ts';
+import { BundleError, gravest } from '../core/errors.ts';
+import type { ReadOnlyStore } from '../core/store.ts';
+import { type Compared, compareImages, type Difference } from '../delivering/compare.ts';
+import type { DeliveryTarget } from '../delivering/delivery-target.ts';
+import { selectParts } from '../kinds/closure.ts';
+import { repositoryAt } from '../kinds/destinations.ts';
+import { Network, type NetworkOptions } from '../network/network.ts';
+import {
+  type OpenedFacts,
+  type OpenRequest,
+  surveyBundle,
+  type SurveyedBundle,
+} from '../opening/open-bundle.ts';
+import { ImageLayout } from '../stores/layout/layout.ts';
+import type { PlannedImage } from '../transfer/image.ts';
+
+/**
+ * What a registry cannot read in its own storage it refuses each time with a status that might
+ * pass. Waiting long for each of many such things would help nobody.
+ */
+const ATTEMPTS = 4;
+
+export interface VerifyAtRequest {
+  readonly bundle: OpenRequest;
+  /** Where the bundle was unpacked to. */
+  readonly at: DeliveryTarget;
+  readonly network: NetworkOptions;
+  /** The parts that should be there, by any of their names; all of them if none is named. */
+  readonly select: readonly string[];
+  /** Reads and hashes every byte at the target. */
+  readonly deep: boolean;
+}
+
+export interface VerifyAtReport {
+  readonly bundle: OpenedFacts;
+  readonly target: string;
+  readonly deep: boolean;
+  readonly compared: Compared;
+  /** The gravest of the differences; `undefined` where there is none. */
+  readonly failure: BundleError | undefined;
+}
+
+/**
+ * Compares a target with what a bundle has brought there: every tag, manifest and blob. Of the
+ * bundle only the metadata is read: its volumes with layers may be elsewhere. Differences are in
+ * the report, not thrown.
+ * @throws BundleError as opening a bundle does; NOT_ALLOWED, NETWORK where the target cannot be
+ * asked; NOT_FOUND where there is no image layout.
+ */
+export async function verifyAt(
+  request: VerifyAtRequest,
+  context: Context,
+): Promise<VerifyAtReport> {
+  const { at, deep, select } = request;
+  const faults: Fault[] = [];
+  const bundle = await surveyBundle(request.bundle, context, (fault) => faults.push(fault));
+  try {
+    if (bundle.closure === undefined) throw withoutMetadata(bundle, faults);
+    const closure = selectParts(bundle.closure, select);
+    const { placeOf, close } = await openTarget(at, request.network, context);
+    try {
+      const compared = await compareImages(closure.content.images, placeOf, { ...context, deep });
+      const failures = compared.differences.map(failureOf);
+      const failure = failures.length === 0 ? undefined : (gravest(failures) as BundleError);
+      return { bundle: { ...bundle, closure }, target: at.name, deep, compared, failure };
+    } finally {
+      await close();
+    }
+  } finally {
+    await bundle.close();
+  }
+}
+
+/** The stores of a target, to be read only; nothing is made there. */
+async function openTarget(
+  at: DeliveryTarget,
+  options: NetworkOptions,
+  context: Context,
+): Promise<{ placeOf: (image: PlannedImage) => ReadOnlyStore; close: () => Promise<void> }> {
+  if (at.kind === 'layout') {
+    const layout = await ImageLayout.open(at.folder);
+    return { placeOf: () => layout, close: async () => undefined };
+  }
+  const network = await Network.open({ ...options, attempts: ATTEMPTS }, context);
+  const places = {
+    entry: network.written(repositoryAt(at.destinations, 'entry')),
+    content: network.written(repositoryAt(at.destinations, 'content')),
+  };
+  return { placeOf: ({ place }) => places[place], close: async () => network.close() };
+}
+
+/** The list of images is in the metadata, which is damaged, or in a volume that is not here. */
+function withoutMetadata({ path, reader }: SurveyedBundle, faults: readonly Fault[]): unknown {
+  if (faults.length > 0) return gravest(faults.map(({ error }) => error));
+  return volumesMissing(basename(path), reader.missingVolumes, reader.volumeCount);
+}
+
+function failureOf({ flaw, subject, digest, got }: Difference): BundleError {
+  if (flaw === 'absent') return new BundleError('NOT_FOUND', `${subject} is not there`);
+  if (flaw === 'unreadable') return new BundleError('REGISTRY', got ?? `${subject} is not given`);
+  const detail = { expected: digest, got };
+  return new BundleError('CONTENT_MISMATCH', `${subject} is not what it should be`, detail);
+}
