@@ -8,7 +8,6 @@ import type { ReadOnlyStore } from '../core/store.ts';
 import { type Compared, compareImages, type Difference } from '../delivering/compare.ts';
 import type { DeliveryTarget } from '../delivering/delivery-target.ts';
 import { selectParts } from '../kinds/closure.ts';
-import { repositoryAt } from '../kinds/destinations.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
 import {
   type OpenedFacts,
@@ -87,9 +86,11 @@ async function openTarget(
     return { placeOf: () => layout, close: async () => undefined };
   }
   const network = await Network.open({ ...options, attempts: ATTEMPTS }, context);
+  const { entry, content, graph } = at.destinations;
   const places = {
-    entry: network.written(repositoryAt(at.destinations, 'entry')),
-    content: network.written(repositoryAt(at.destinations, 'content')),
+    entry: network.written(entry),
+    content: network.written(content),
+    graph: network.written(graph),
   };
   return { placeOf: ({ place }) => places[place], close: async () => network.close() };
 }

@@ -2,7 +2,7 @@ import { BundleError } from '../../core/errors.ts';
 import { shellWord } from '../../core/text.ts';
 import { parseDeliveryTarget } from '../../delivering/delivery-target.ts';
 import type { VerifyAtRequest } from '../../workflows/verify-at.ts';
-import { count, flag, partNames, text } from '../arguments.ts';
+import { count, flag, partNames, text, texts } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
 import { trustOptions } from './bundle.ts';
 import { repositoryOptions } from './delivery.ts';
@@ -63,9 +63,7 @@ export function atRequest(args: Arguments): Omit<VerifyAtRequest, 'bundle'> | un
 export function asUnpackTakes(args: Arguments): readonly string[] {
   const shared = { ...trustOptions, ...repositoryOptions, ...registryOptions };
   return [...Object.keys(shared), 'release'].flatMap((name) => {
-    const value = args[name];
-    if (value === undefined) return [];
-    return [value].flat().flatMap((word) => [`--${name}`, shellWord(String(word))]);
+    return texts(args, name).flatMap((word) => [`--${name}`, shellWord(word)]);
   });
 }
 

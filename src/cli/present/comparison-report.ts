@@ -108,9 +108,9 @@ function nextSteps(
     { commands: [`bundle unpack ${again.join(' ')} --to ${shellWord(target)}${replace}`] },
   ];
   const others: Section = has('other')
-    ? [{ text: 'Look first who set the tags that name another image: they are overwritten.' }]
+    ? [{ text: 'Find out first who set the tags that name another image: unpack overwrites them.' }]
     : [];
-  return differences.length === 0 ? [] : [...damaged, ...unpack, ...others];
+  return differences.length === 0 ? [] : [...damaged, ...others, ...unpack];
 }
 
 function differencesText(differences: readonly Difference[], screen: Screen): Section {
