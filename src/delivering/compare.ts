@@ -62,7 +62,10 @@ interface Check {
   readonly look: (signal: AbortSignal) => Promise<Finding | undefined>;
 }
 
-type Finding = Pick<Difference, 'flaw' | 'got'>;
+type Finding = Pick<Difference, 'flaw' | 'got'> & {
+  /** Only of what is `unreadable`. */
+  readonly error?: BundleError;
+};
 
 /**
  * Compares places with the images that should be there: every tag, manifest, blob, and every
@@ -122,18 +125,26 @@ export async function compareImages(
   const bytes = [...blobs.values()].reduce((sum, { descriptor }) => sum + descriptor.size, 0);
   observe({ type: 'phase', what: 'asking for manifests and tags' });
   const found = await lookAll([...small.values()], 'manifests', lookups, options);
+  refuseUnreadable(found);
   observe({ type: 'phase', what: deep ? 'reading every blob' : 'asking for blobs' });
   if (deep) observe({ type: 'planned', blobs: blobs.size, bytes, images: images.length });
   const counts = deep ? undefined : 'blobs';
-  found.push(
-    ...(await lookAll([...blobs.values()], counts, deep ? concurrency : lookups, options)),
-  );
+  const limit = deep ? concurrency : lookups;
+  found.push(...(await lookAll([...blobs.values()], counts, limit, options)));
   const number = (what: Check['what']): number =>
     [...small.values()].filter((check) => check.what === what).length;
   return {
     ...{ tags: number('tag'), manifests: number('manifest'), blobs: blobs.size },
-    ...{ bytes, bytesRead, differences: found },
+    ...{ bytes, bytesRead, differences: found.flatMap(({ difference }) => difference ?? []) },
   };
+}
+
+/** What came of a check. */
+interface Looked {
+  readonly place: ReadOnlyStore;
+  /** `undefined` where the place gives what it should. */
+  readonly difference: Difference | undefined;
+  readonly error: BundleError | undefined;
 }
 
 /** @param counted what the progress counts; nothing where bytes are counted. */
@@ -142,22 +153,23 @@ async function lookAll(
   counted: string | undefined,
   limit: Limit,
   { signal, observe }: CompareOptions,
-): Promise<Difference[]> {
+): Promise<Looked[]> {
   let done = 0;
-  const found = await mapLimited(
+  return mapLimited(
     checks,
     limit,
-    async ({ look, what, subject, descriptor, images }, combined) => {
+    async ({ look, what, place, subject, descriptor, images }, combined) => {
       const finding = await look(combined).catch(unreadable);
       done += 1;
       if (counted !== undefined)
         observe({ type: 'counted', what: counted, done, total: checks.length });
+      if (finding === undefined) return { place, difference: undefined, error: undefined };
+      const { flaw, got, error } = finding;
       const { digest } = descriptor;
-      return finding === undefined ? [] : [{ what, subject, digest, images, ...finding }];
+      return { place, difference: { what, flaw, subject, digest, got, images }, error };
     },
     signal,
   );
-  return found.flat();
 }
 
 /**
@@ -165,8 +177,19 @@ async function lookAll(
  * lets nobody ask, or cannot be reached, ends the comparison.
  */
 function unreadable(error: unknown): Finding {
-  if (hasCode(error, 'REGISTRY')) return { flaw: 'unreadable', got: error.message };
+  if (hasCode(error, 'REGISTRY')) return { flaw: 'unreadable', got: error.message, error };
   throw onSide(error, 'target');
+}
+
+/**
+ * A place of which nothing can be read has not lost its content: it is no registry, or it fails.
+ * @throws BundleError what it said first.
+ */
+function refuseUnreadable(found: readonly Looked[]): void {
+  for (const place of new Set(found.map((one) => one.place))) {
+    const errors = found.filter((one) => one.place === place).map(({ error }) => error);
+    if (errors[0] !== undefined && !errors.includes(undefined)) throw onSide(errors[0], 'target');
+  }
 }
 
 async function flawOfTag(

@@ -9,7 +9,7 @@ import { type Expectation, PECULIARITIES, type Row } from '../support/peculiarit
 import { type Ran, temporaryFolder, User } from '../support/user.ts';
 
 const VERSION = '4.17.3';
-const COMMANDS = ['pack', 'unpack', 'mirror', 'check-registry', 'login'] as const;
+const COMMANDS = ['pack', 'unpack', 'mirror', 'check-registry', 'login', 'verify --at'] as const;
 type CommandName = (typeof COMMANDS)[number];
 
 /**
@@ -58,8 +58,6 @@ describe('the peculiarities of registries', () => {
     count += 1;
     const { credentials } = row;
     const registry = command === 'pack' ? source : await startOddRegistry();
-    const begin = (): Odd => row.odd(registry.url);
-    registry.be(begin());
     const authfile = join(temporary.path, `auth-${count}.json`);
     const auth = Buffer.from('packer:correct horse').toString('base64');
     const auths = credentials === true ? { [registry.host]: { auth } } : {};
@@ -72,7 +70,12 @@ describe('the peculiarities of registries', () => {
       mirror: ['mirror', VERSION, '--to', to, ...fetching],
       'check-registry': ['check-registry', to],
       login: ['login', registry.host, '--username', 'packer', '--password-stdin'],
+      'verify --at': ['verify', medium, '--at', to, '--release-key', made.releaseKey],
     };
+    if (command === 'verify --at')
+      expect((await user.bundle([...lines.unpack, ...own])).status).toBe(0);
+    const begin = (): Odd => row.odd(registry.url);
+    registry.be(begin());
     const input = command === 'login' ? { input: 'correct horse' } : {};
     try {
       const ran = await user.bundle([...lines[command], ...own], input);

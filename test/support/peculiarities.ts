@@ -43,7 +43,10 @@ const repositoryIn = ({ url }: OddRequest): string =>
 /** Whatever it asks, a command ends so. */
 const all = (expectation: Expectation): Row['at'] =>
   Object.fromEntries(
-    ['pack', 'unpack', 'mirror', 'check-registry', 'login'].map((name) => [name, expectation]),
+    ['pack', 'unpack', 'mirror', 'check-registry', 'login', 'verify --at'].map((name) => [
+      name,
+      expectation,
+    ]),
   );
 const atTarget = (expectation: Expectation): Row['at'] => ({
   unpack: expectation,
@@ -141,6 +144,7 @@ export const PECULIARITIES: readonly Row[] = [
       unpack: { status: 25, says: /redirects to file:\/\/\/etc\/passwd/ },
       mirror: { status: 25, says: /redirects to file:\/\/\/etc\/passwd/ },
       'check-registry': { status: 25, says: /redirects to file:\/\/\/etc\/passwd/ },
+      'verify --at': { status: 25, says: /redirects to file:\/\/\/etc\/passwd/ },
     },
   },
   {
@@ -171,6 +175,7 @@ export const PECULIARITIES: readonly Row[] = [
     at: {
       ...atTarget({ not: /cannot|NO / }),
       ...moving({ then: isWhole, not: /cannot/ }),
+      'verify --at': { status: 24, says: /same answer for a repository that does not exist/ },
     },
     skips: AT_TARGET,
   },
@@ -197,6 +202,7 @@ export const PECULIARITIES: readonly Row[] = [
     at: {
       ...moving({ then: isWhole, says: /can be written to, but not read/ }),
       'check-registry': { says: /can be written to, but not read/ },
+      'verify --at': { status: 24, says: /DENIED/ },
     },
     skips: AT_TARGET,
   },
@@ -267,6 +273,7 @@ export const PECULIARITIES: readonly Row[] = [
     at: {
       ...atTarget({ status: 25, says: /302, a redirect to https:\/\/other\.example\.com\/token/ }),
       login: { status: 25, says: /302, a redirect to https:\/\/other\.example\.com\/token/ },
+      'verify --at': { status: 25, says: /302, a redirect to https:\/\/other\.example\.com/ },
     },
     skips: AT_TARGET,
   },
@@ -438,6 +445,7 @@ export const PECULIARITIES: readonly Row[] = [
     at: {
       pack: { status: 25, says: [/answered 204/, /answers without content/] },
       ...moving({ status: 25, says: [/answered 204/, /answers without content/] }),
+      'verify --at': { status: 25, says: [/answered 204/, /answers without content/] },
     },
   },
   {
@@ -447,6 +455,7 @@ export const PECULIARITIES: readonly Row[] = [
     at: {
       pack: { status: 25, says: /wants TLS\/1\.3 instead of HTTP\/1\.1/ },
       ...atTarget({ status: 25, says: /wants TLS\/1\.3 instead of HTTP\/1\.1/ }),
+      'verify --at': { status: 25, says: /wants TLS\/1\.3 instead of HTTP\/1\.1/ },
     },
   },
   {
@@ -460,6 +469,7 @@ export const PECULIARITIES: readonly Row[] = [
     at: {
       ...atTarget({ status: 25, says: [/it is not JSON/, /is the token server of the registry/] }),
       login: { status: 25, says: [/it is not JSON/, /is the token server of the registry/] },
+      'verify --at': { status: 25, says: [/it is not JSON/, /is the token server/] },
     },
     skips: AT_TARGET,
   },
@@ -473,6 +483,7 @@ export const PECULIARITIES: readonly Row[] = [
         says: [/not yours/, /No credentials for 127/],
         not: /Red Hat's registries/,
       },
+      'verify --at': { status: 24, says: [/not yours/, /No credentials for 127/] },
     },
     skips: ['unpack', 'mirror', 'check-registry', 'login'],
   },
