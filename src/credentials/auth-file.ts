@@ -8,7 +8,7 @@ import type { Observe } from '../core/events.ts';
 import type { RepositoryName } from '../core/reference.ts';
 import { diskError, systemWords } from '../files/disk-error.ts';
 import { ifThere } from '../files/look.ts';
-import { readGivenFile, readSmallFile } from '../files/small-file.ts';
+import { readGivenFile, readSmallFile, withoutMark } from '../files/small-file.ts';
 import { type AuthFile, findEntry, type HelperCall, parseAuthFile } from './auth-entries.ts';
 import { getFromHelper } from './helper.ts';
 
@@ -195,7 +195,7 @@ export async function readAuthFile(
   try {
     const reading = mayBePipe
       ? readGivenFile(path, MAX_AUTH_FILE_BYTES, 'the auth file')
-      : readSmallFile(path, MAX_AUTH_FILE_BYTES, 'the auth file');
+      : readSmallFile(path, MAX_AUTH_FILE_BYTES, 'the auth file').then(withoutMark);
     const content = await ifThere(reading, ['ENOENT', 'ENOTDIR']);
     return content && utf8(content);
   } catch (error) {

@@ -8,6 +8,8 @@ import { openRegular } from './open-regular.ts';
 
 /** How much of a pipe is read at first; more is asked for where there is more. */
 const FIRST = 64 * 1024;
+/** U+FEFF in UTF-8. */
+const MARK = [0xef, 0xbb, 0xbf];
 
 /**
  * A small file, whole, from a place that this program or others have filled. Nothing is read of a
@@ -37,7 +39,7 @@ export async function readSmallFile(
 
 /**
  * A small file, whole, that somebody has named. It may be a pipe, as in
- * `--authfile <(vault read …)`.
+ * `--authfile <(vault read …)`, and is given without a byte order mark.
  * @param what it is, for messages: `the auth file`.
  * @throws BundleError NOT_FOUND, DISK; CONFIGURATION when it is larger than `limit` bytes.
  */
@@ -48,12 +50,21 @@ export async function readGivenFile(
 ): Promise<Uint8Array> {
   const named = nameOf(path, what);
   try {
-    if ((await stat(path)).isFIFO()) return await readPipe(path, named, limit);
+    if ((await stat(path)).isFIFO()) return withoutMark(await readPipe(path, named, limit));
     const file = await open(path, 'r');
-    return await readToEnd(file, { path: named, limit, size: FIRST });
+    return withoutMark(await readToEnd(file, { path: named, limit, size: FIRST }));
   } catch (error) {
     throw error instanceof BundleError ? error : diskError('read', named, error);
   }
+}
+
+/**
+ * A text without the byte order mark that editors of Windows put before it. Readers of YAML and of
+ * TOML skip it, and those of JSON may (RFC 8259, section 8.1).
+ */
+export function withoutMark(content: Uint8Array): Uint8Array {
+  const isMarked = MARK.every((byte, index) => content[index] === byte);
+  return isMarked ? content.subarray(MARK.length) : content;
 }
 
 function nameOf(path: string, what: string | undefined): string {

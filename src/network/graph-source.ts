@@ -195,15 +195,14 @@ function isIn(version: string, between: Between | undefined): boolean {
 }
 
 /** A service drops what a channel does not have; a file may hold more. */
-function inChannel({ releases, edges }: UpdateGraph, channel: string): UpdateGraph {
+function inChannel({ releases, edges, withheld }: UpdateGraph, channel: string): UpdateGraph {
   const kept = releases.filter(
     ({ channels }: GraphRelease) => channels.length === 0 || channels.includes(channel),
   );
   const versions = new Set(kept.map(({ version }) => version));
-  return new UpdateGraph(
-    kept,
-    edges.filter(({ from, to }) => versions.has(from) && versions.has(to)),
-  );
+  const isKept = ({ from, to }: { readonly from: string; readonly to: string }): boolean =>
+    versions.has(from) && versions.has(to);
+  return new UpdateGraph(kept, edges.filter(isKept), withheld.filter(isKept));
 }
 
 function noChannel(): BundleError {

@@ -1,5 +1,13 @@
 import { BundleError } from '../core/errors.ts';
-import { asArray, asObject, asString, isObject, type Json, parseStrictJson } from '../core/json.ts';
+import {
+  asArray,
+  asObject,
+  asString,
+  isObject,
+  type Json,
+  type JsonObject,
+  parseStrictJson,
+} from '../core/json.ts';
 import { compareText, oneLine } from '../core/text.ts';
 import { compareVersions } from './version-order.ts';
 
@@ -37,6 +45,17 @@ export interface UpdateEdge {
 }
 
 /**
+ * An update that clusters are never offered, since they know no rule by which they could find out
+ * whether its risks concern them.
+ */
+export interface WithheldUpdate {
+  readonly from: string;
+  readonly to: string;
+  /** The risk, and the types of its rules; one line. */
+  readonly why: string;
+}
+
+/**
  * What an update service answers for one channel and architecture. Everything is sorted, since the
  * service sends it in the order of a hash table: two graphs with the same content are equal.
  */
@@ -45,11 +64,17 @@ export class UpdateGraph {
   readonly releases: readonly GraphRelease[];
   /** By the version that they lead from, then by the one that they lead to. */
   readonly edges: readonly UpdateEdge[];
+  readonly withheld: readonly WithheldUpdate[];
   readonly #byVersion: ReadonlyMap<string, GraphRelease>;
   readonly #leadingFrom = new Map<string, UpdateEdge[]>();
   readonly #leadingTo = new Map<string, UpdateEdge[]>();
 
-  constructor(releases: readonly GraphRelease[], edges: readonly UpdateEdge[]) {
+  constructor(
+    releases: readonly GraphRelease[],
+    edges: readonly UpdateEdge[],
+    withheld: readonly WithheldUpdate[] = [],
+  ) {
+    this.withheld = withheld;
     this.releases = releases.toSorted((a, b) => compareReleases(a.version, b.version));
     this.edges = edges.toSorted(
       (a, b) => compareReleases(a.from, b.from) || compareReleases(a.to, b.to),
@@ -114,12 +139,13 @@ export function parseGraph(bytes: Uint8Array, what: string): UpdateGraph {
     add({ from: from.version, to: to.version, risks: [] });
   }
   const conditional = document['conditionalEdges'] ?? [];
-  const merged = new Map<string, Risk[] | 'impossible'>();
+  const merged = new Map<string, Risk[]>();
+  const withheld = new Map<string, WithheldUpdate>();
   for (const entry of asArray(conditional, `the conditional updates of ${what}`)) {
     const group = asObject(entry, `a conditional update of ${what}`);
-    const risks = asArray(group['risks'], `the risks of a conditional update of ${what}`).map(
-      (risk) => parseRisk(risk, `a risk of ${what}`),
-    );
+    const given = asArray(group['risks'], `the risks of a conditional update of ${what}`);
+    const risks = given.map((risk) => parseRisk(risk, `a risk of ${what}`));
+    const unknown = given.find((_, index) => risks[index] === undefined);
     for (const pair of asArray(group['edges'], `a conditional update of ${what}`)) {
       const edge = asObject(pair, `a conditional update of ${what}`);
       const [from, to] = ['from', 'to'].map((end) =>
@@ -128,18 +154,18 @@ export function parseGraph(bytes: Uint8Array, what: string): UpdateGraph {
       if (!versions.has(to))
         throw contradiction(what, `a conditional update leads to ${to}, which is not in it`);
       const key = `${from} ${to}`;
-      const before = merged.get(key) ?? [];
-      if (before === 'impossible') continue;
-      const isPossible = risks.every((risk) => risk !== undefined);
-      merged.set(key, isPossible ? [...before, ...risks] : 'impossible');
+      if (unknown !== undefined)
+        withheld.set(key, { from, to, why: unknownRules(unknown, `a risk of ${what}`) });
+      const known = risks.filter((risk) => risk !== undefined);
+      merged.set(key, [...(merged.get(key) ?? []), ...known]);
     }
   }
   for (const [key, risks] of merged) {
     const [from = '', to = ''] = key.split(' ');
-    if (risks === 'impossible') edges.delete(key);
+    if (withheld.has(key)) edges.delete(key);
     else add({ from, to, risks: sortedOnce(risks) });
   }
-  return new UpdateGraph(releases, [...edges.values()]);
+  return new UpdateGraph(releases, [...edges.values()], [...withheld.values()]);
 }
 
 function parseRelease(value: Json, what: string): GraphRelease {
@@ -176,10 +202,7 @@ export function parseRisk(value: Json, what: string): Risk | undefined {
   const words = (key: string): string =>
     oneLine(asString(risk[key], `the ${key} of ${what}`), 1000);
   const name = words('name');
-  const types = asArray(risk['matchingRules'], `the rules of ${name}`).flatMap((rule) => {
-    const { type } = asObject(rule, `a rule of ${name}`);
-    return type === 'Always' || type === 'PromQL' ? type : [];
-  });
+  const types = rulesOf(risk, name).filter((type) => type === 'Always' || type === 'PromQL');
   if (types.length === 0) return undefined;
   return {
     name,
@@ -188,6 +211,24 @@ export function parseRisk(value: Json, what: string): Risk | undefined {
     // The first rule that can be evaluated decides.
     evaluable: types.includes('Always'),
   };
+}
+
+/** The types of its rules, in their order. */
+function rulesOf(risk: JsonObject, name: string): readonly (Json | undefined)[] {
+  return asArray(risk['matchingRules'], `the rules of ${name}`).map(
+    (rule) => asObject(rule, `a rule of ${name}`)['type'],
+  );
+}
+
+/** Why {@link parseRisk} makes nothing of a risk. */
+function unknownRules(value: Json, what: string): string {
+  const risk = asObject(value, what);
+  const name = oneLine(asString(risk['name'], `the name of ${what}`), 100);
+  const types = rulesOf(risk, name).map((type) => (typeof type === 'string' ? type : 'none'));
+  return types.length === 0
+    ? `its risk ${name} has no rule`
+    : `the rules of its risk ${name} are of types that are not known: ` +
+        oneLine(types.join(', '), 100);
 }
 
 function sortedOnce(risks: readonly Risk[]): readonly Risk[] {

@@ -12,7 +12,7 @@ import {
 import { UpdateService } from '../network/update-service.ts';
 import { channelsOf, type GraphData, parseGraphData } from '../updates/graph-data/data.ts';
 import { readGraphDataTar } from '../updates/graph-data/files.ts';
-import { parseRisk, type Risk, type UpdateGraph } from '../updates/graph.ts';
+import { parseRisk, type Risk, type UpdateGraph, type WithheldUpdate } from '../updates/graph.ts';
 import {
   controlPlaneOnly,
   findPath,
@@ -259,6 +259,19 @@ export async function planPath(request: PathRequest, context: Context): Promise<
           hint: `${other} has one: ${found.versions.join(' → ')}. Name it with --channel ${other}.`,
         });
       }
+      const withheld = withheldBetween(known, from, to);
+      if (withheld !== undefined) {
+        const { from: before, to: after, why: cause } = withheld;
+        return new BundleError(
+          'NOT_FOUND',
+          `${why}: clusters are not offered the update from ${before} to ${after}, since ${cause}`,
+          {
+            hint:
+              'No cluster can find out whether that risk concerns it. Take another release, ' +
+              'or wait until the update service says more.',
+          },
+        );
+      }
       const newest = newestReachable(known, from);
       return new BundleError(
         'NOT_FOUND',
@@ -283,6 +296,13 @@ function nearestTo(version: string, versions: readonly string[]): readonly strin
 function newestReachable(graph: UpdateGraph, from: string): string | undefined {
   const others = [...graph.reachableFrom(from)].filter((version) => version !== from);
   return others.toSorted(compareVersions).at(-1);
+}
+
+/** An update that a path could take if clusters were offered it. */
+function withheldBetween(graph: UpdateGraph, from: string, to: string): WithheldUpdate | undefined {
+  const before = graph.reachableFrom(from);
+  const behind = graph.leadingTo(to);
+  return graph.withheld.find((update) => before.has(update.from) && behind.has(update.to));
 }
 
 function requireRisk({ edges }: UpdateGraph, name: string): void {

@@ -232,6 +232,62 @@ describe('the update graph', () => {
     expect(ended).toMatchObject({ status, stdout: '' });
   });
 
+  it('may be in a file with a byte order mark', async () => {
+    const file = join(temporary.path, 'marked.json');
+    await writeFile(file, `\ufeff${await readFile(FILE, 'utf8')}`);
+    expect(await path('4.12.20', '4.13.36', '--graph', file)).toMatchObject({ status: 0 });
+  });
+
+  it('says which update a path lacks because no cluster can judge its risk', async () => {
+    const payload = 'quay.io/r@sha256:'.padEnd(81, 'a');
+    const metadata = { 'io.openshift.upgrades.graph.release.channels': 'stable-4.13' };
+    const risk = {
+      name: 'Phase',
+      url: 'https://x',
+      message: 'm',
+      matchingRules: [{ type: 'Moon' }],
+    };
+    const file = join(temporary.path, 'withheld.json');
+    const graph = {
+      nodes: ['4.13.1', '4.13.2', '4.13.3', '4.13.4'].map((version) => ({
+        ...{ version, payload, metadata },
+      })),
+      edges: [
+        [0, 1],
+        [2, 3],
+      ],
+      conditionalEdges: [{ edges: [{ from: '4.13.2', to: '4.13.3' }], risks: [risk] }],
+    };
+    await writeFile(file, JSON.stringify(graph));
+    for (const more of [[], ['--channel', 'stable-4.13']]) {
+      const ended = await path('4.13.1', '4.13.4', '--graph', file, ...more);
+      expect(ended).toMatchObject({ status: 23, stdout: '' });
+      expect(ended.stderr).toContain(
+        'clusters are not offered the update from 4.13.2 to 4.13.3, since the rules of its risk ' +
+          'Phase are of types that are not known: Moon',
+      );
+    }
+    expect(await path('4.13.1', '4.13.2', '--graph', file)).toMatchObject({ status: 0 });
+  });
+
+  it.each(['', '@', 'quay.io/r:4.13.2', 'quay.io/r@sha256:abc'])(
+    'is no ground to pack on where it has a release image without a digest: %j',
+    async (payload) => {
+      const file = join(temporary.path, 'no-digest.json');
+      const nodes = ['4.13.1', '4.13.2'].map((version) => ({ version, payload }));
+      await writeFile(file, JSON.stringify({ nodes, edges: [[0, 1]] }));
+      const ended = await user.bundle([
+        ...['pack', '--from-version', '4.13.1', '--to-version', '4.13.2', '--graph', file],
+        ...['-o', join(temporary.path, 'out')],
+      ]);
+      expect(ended).toMatchObject({ status: 20, stdout: '' });
+      expect(ended.stderr).toContain(
+        'the update graph has no digest for the release image of 4.13.2',
+      );
+      expect(ended.stderr).toContain(payload === '' ? 'nothing' : payload);
+    },
+  );
+
   it('that nobody serves ends with 25, and the way out', async () => {
     const nobody = 'http://updates.invalid/graph';
     const ended = await path('4.12.20', '4.13.36', '--graph-url', nobody);

@@ -2,7 +2,9 @@ import type { Context } from '../../core/context.ts';
 import type { Digest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { parseReference } from '../../core/reference.ts';
+import { oneLine } from '../../core/text.ts';
 import type { Architecture } from '../../kinds/release/architecture.ts';
+import type { GraphRelease } from '../../updates/graph.ts';
 import { minorOf } from '../../updates/version-order.ts';
 import { text, texts } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
@@ -82,15 +84,26 @@ export async function passedReleases(
       risks: [...new Set(risks.flatMap(({ name, accepted }) => (accepted ? [] : name)))],
     });
     for (const version of path.versions.slice(1))
-      passed.push({ version, architecture, expected: digestIn(graph.release(version)!.payload) });
+      passed.push({ version, architecture, expected: digestIn(graph.release(version)!) });
   }
   return passed;
 }
 
-function digestIn(payload: string): Digest {
-  const { digest } = parseReference(payload);
+function digestIn({ version, payload }: GraphRelease): Digest {
+  let digest: Digest | undefined;
+  try {
+    ({ digest } = parseReference(payload));
+  } catch (error) {
+    if (!(error instanceof BundleError)) throw error;
+  }
   if (digest !== undefined) return digest;
-  throw new BundleError('CONTENT_MISMATCH', `the graph names ${payload} without a digest`, {
-    hint: 'Without it nobody can tell whether the release is the one that is meant.',
-  });
+  throw new BundleError(
+    'CONTENT_MISMATCH',
+    `the update graph has no digest for the release image of ${version}`,
+    {
+      expected: 'a reference by digest: quay.io/openshift-release-dev/ocp-release@sha256:…',
+      got: payload === '' ? 'nothing' : oneLine(payload),
+      hint: 'Without it nobody can tell whether the release is the one that is meant.',
+    },
+  );
 }

@@ -114,6 +114,15 @@ describe('openAuthFiles', () => {
     expect(places).toContain(`${path} (which cannot be read: ${cause})`);
   });
 
+  it('reads a file with a byte order mark, wherever it is', async () => {
+    const marked = join(root, 'marked.json');
+    const text = `\ufeff${JSON.stringify({ auths: { 'a.io': { auth: btoa('marked:x') } } })}`;
+    await mkdir(join(root, '.docker'));
+    for (const path of [marked, join(root, '.docker/config.json')]) await writeFile(path, text);
+    expect(await user('a.io/b', {}, marked)).toBe('marked');
+    expect(await user('a.io/b')).toBe('marked');
+  });
+
   it('fails where a default file is malformed', async () => {
     await mkdir(join(root, '.docker'));
     await writeFile(join(root, '.docker/config.json'), 'not JSON');

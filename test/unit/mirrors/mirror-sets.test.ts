@@ -26,6 +26,8 @@ async function load(...texts: string[]): Promise<unknown[]> {
   }));
 }
 
+const MARK = '\ufeff';
+
 const POLICY = `
 apiVersion: operator.openshift.io/v1alpha1
 kind: ImageContentSourcePolicy
@@ -52,6 +54,15 @@ describe('loadMirrorSets', () => {
     expect(await load(String(text))).toEqual([
       { prefix: 'quay.io/a/b', blocked: false, mirrors: ['m.io:5000/x digest-only'] },
     ]);
+  });
+
+  it('reads YAML and JSON with a byte order mark, as Kubernetes does', async () => {
+    const set = {
+      kind: 'ImageDigestMirrorSet',
+      spec: { imageDigestMirrors: [{ source: 'a.io' }] },
+    };
+    for (const text of [POLICY, JSON.stringify(set)])
+      expect(await load(MARK + text)).toEqual(await load(text));
   });
 
   it('reads sets of all kinds, and adds up the mirrors of one source', async () => {

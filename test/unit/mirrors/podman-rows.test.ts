@@ -368,6 +368,12 @@ describe('the files of a host', () => {
     expect(await shown()).toBe('');
   });
 
+  it('are read with a byte order mark', async () => {
+    await put('etc/registries.conf', `\ufeff${registry('main.net')}`);
+    await put('etc/registries.conf.d/1.conf', `\ufeff${registry('more.net')}`);
+    expect(await shown()).toBe('main.net, more.net');
+  });
+
   it('the main file is the one that was named, else the user’s, else the system’s', async () => {
     await put('etc/registries.conf', registry('system.net'));
     expect(await shown()).toBe('system.net');

@@ -128,6 +128,21 @@ describe('an update graph', () => {
       }),
     );
     expect(graph.edges).toEqual([]);
+    const why = 'the rules of its risk A are of types that are not known: Moon';
+    expect(graph.withheld).toEqual([{ from: '4.1.1', to: '4.1.2', why }]);
+  });
+
+  it('has no update of which one group of several has such a risk', () => {
+    const edges = [{ from: '4.1.1', to: '4.1.2' }];
+    const groups = [
+      { edges, risks: [risk('A')] },
+      { edges, risks: [risk('B'), risk('C', [])] },
+    ];
+    for (const conditionalEdges of [groups, groups.toReversed()]) {
+      const graph = parse(made(['4.1.1', '4.1.2'], { edges: [[0, 1]], conditionalEdges }));
+      expect(graph.edges).toEqual([]);
+      expect(graph.withheld).toMatchObject([{ why: 'its risk C has no rule' }]);
+    }
   });
 
   it.each([
