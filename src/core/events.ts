@@ -106,8 +106,8 @@ export type Notice =
   | { readonly code: 'signer-not-trusted'; readonly signer: string }
   /** A bundle is damaged, but its good content is used. */
   | { readonly code: 'bundle-damaged'; readonly bundle: string; readonly cause: string }
-  /** One of the faults that an audit has found. */
-  | { readonly code: 'fault-found'; readonly cause: string }
+  /** One of the faults that an audit has found; the run ends with the gravest. */
+  | { readonly code: 'fault-found'; readonly cause: string; readonly gravest: boolean }
   /** The totals of an audit. */
   | {
       readonly code: 'audit-failed';

@@ -7,7 +7,9 @@ import {
 } from '../bundle/reading/fault.ts';
 import { blobPath, isFilePath } from '../bundle/format/paths.ts';
 import { drain } from '../core/bytes.ts';
+import type { Descriptor } from '../core/descriptor.ts';
 import { type Digest, digestFromHex } from '../core/digest.ts';
+import { BundleError } from '../core/errors.ts';
 import type { OnePass } from '../transfer/one-pass.ts';
 import type { PlannedImage } from '../transfer/image.ts';
 import { verified } from '../transfer/verified.ts';
@@ -24,7 +26,7 @@ export interface Audited {
 }
 
 /** The members of a bundle that an audit needs. */
-type Auditable = Pick<SurveyedBundle, 'reader' | 'closure' | 'size' | 'path'>;
+type Auditable = Pick<SurveyedBundle, 'reader' | 'closure' | 'unchecked' | 'size' | 'path'>;
 
 /**
  * Hashes every config and layer that is there. Damage is reported to `onFault`; layers in missing
@@ -35,7 +37,7 @@ export async function auditLayers(
   onFault: OnFault,
   context: Context,
 ): Promise<Audited> {
-  const { reader, closure } = bundle;
+  const { reader, closure, unchecked } = bundle;
   const { observe, signal } = context;
   const { layers } = reader;
   const imageOf = new Map(
@@ -62,7 +64,8 @@ export async function auditLayers(
   for (const [index, layer] of layers.entries()) {
     const { digest, size } = layer;
     const image = imageOf.get(digest) ?? 'an image';
-    if (!(await reader.exists(layer))) {
+    // What could not be read when the bundle was opened has been told, and was never looked at.
+    if (unchecked.has(digest) || !(await reader.exists(layer))) {
       lost.push(digest);
       continue;
     }
@@ -79,12 +82,14 @@ export async function auditLayers(
     } catch (error) {
       if (!isDamage(error)) throw error;
       lost.push(digest);
-      for (const place of reader.placesOf(digest))
-        onFault({ ...place, entries: [blobPath(digest)], error });
+      // Behind the failure of a pipe nothing comes any more.
+      const gone = error === pass?.failure ? layers.slice(index) : [layer];
+      const entries = gone.map((each) => blobPath(each.digest));
+      const told = error === pass?.failure ? withLost(error, gone) : error;
+      for (const place of reader.placesOf(digest)) onFault({ ...place, entries, error: told });
       if (error === pass?.failure) {
         hasBrokenOff = true;
-        // Nothing comes any more.
-        lost.push(...layers.slice(index + 1).map((behind) => behind.digest));
+        lost.push(...gone.slice(1).map((behind) => behind.digest));
         break;
       }
     }
@@ -112,6 +117,17 @@ async function checkEndOfPass(
     const start = (last && reader.placesOf(last)[0]?.end) ?? 0;
     onFault({ path, start, end: Math.max(start, size), entries: ['the end of the bundle'], error });
   }
+}
+
+/** The failure that ended a pipe, with what has not come. */
+function withLost(error: BundleError, gone: readonly Descriptor[]): BundleError {
+  const { code, message, hint, expected, got, side } = error;
+  const bytes = gone.reduce((total, { size }) => total + size, 0);
+  const lost = `${gone.length} ${gone.length === 1 ? 'blob' : 'blobs'} (${bytes} bytes)`;
+  const verb = gone.length === 1 ? 'is' : 'are';
+  return new BundleError(code, `${message}; ${lost} ${verb} missing`, {
+    ...{ hint, expected, got, side, cause: error },
+  });
 }
 
 /** An image that something is wrong with, and the parts that it belongs to. */

@@ -1,32 +1,39 @@
 import { basename } from 'node:path';
 
+import { METADATA, type Fault } from '../bundle/reading/fault.ts';
+import { volumesMissing } from '../bundle/reading/found-volumes.ts';
+import type { BundleError } from '../core/errors.ts';
 import { shellWord } from '../core/text.ts';
-import { BundleError, hasCode } from '../core/errors.ts';
+import type { SurveyedBundle } from './open-bundle.ts';
 
-/**
- * A failure while a bundle was read: where its bytes are wrong, with what to do about a bundle.
- * What is no `BundleError` stays as it is.
- */
-export function ofBundle(error: unknown): unknown {
-  return error instanceof BundleError ? inBundle(error) : error;
-}
-
-/** The same for a failure that is known to be of this program. */
-export function inBundle(error: BundleError): BundleError {
-  if (!hasCode(error, 'CONTENT_MISMATCH') || error.side !== 'source') return error;
-  return error.withHint(copyOrPatch());
-}
+/** Where a damage map goes that nobody has named yet. */
+const DAMAGE_FILE = 'damage.json';
 
 /**
  * What to do where images are damaged.
+ * @param paths of the bundle, as the command line has them.
  * @param damageFile that lists what is damaged, if there is one.
  */
-export function copyOrPatch(damageFile?: string): string {
-  const patch =
-    damageFile === undefined
-      ? 'list what is damaged with bundle verify BUNDLE --damage FILE, and pack that on the ' +
-        'connected side with bundle pack VERSION --repair FILE -o FOLDER.'
-      : `take ${damageFile} to the connected side, and pack what it lists: ` +
-        `bundle pack VERSION --repair ${shellWord(basename(damageFile))} -o FOLDER`;
-  return `Copy the bundle again from where it was made. If that cannot be done, ${patch}`;
+export function copyOrPatch(paths: readonly string[], damageFile?: string): string {
+  const list = ['bundle', 'verify', ...paths, '--damage', DAMAGE_FILE].map(shellWord).join(' ');
+  const file = damageFile ?? `the file that this writes (${list})`;
+  const pack = `bundle pack VERSION --repair ${shellWord(basename(damageFile ?? DAMAGE_FILE))}`;
+  return (
+    'Copy the bundle again from where it was made. If that cannot be done, make a patch: ' +
+    `take ${file} to the connected side, and pack what it lists: ${pack} -o FOLDER`
+  );
+}
+
+/**
+ * The failure of volumes that are not there. A first volume whose manifests are useless counts as
+ * missing, but that has been told as a fault.
+ */
+export function missingVolumesOf(
+  { path, reader }: Pick<SurveyedBundle, 'path' | 'reader'>,
+  faults: readonly Fault[],
+): BundleError | undefined {
+  const isToldOfFirst = faults.some(({ entries }) => entries.includes(METADATA));
+  const missing = reader.missingVolumes.filter((number) => number > 1 || !isToldOfFirst);
+  if (missing.length === 0) return undefined;
+  return volumesMissing(basename(path), missing, reader.volumeCount);
 }

@@ -50,6 +50,8 @@ export interface SurveyedBundle extends Signers {
    * derived from are damaged or missing, or a kind is not known.
    */
   readonly closure: Closure | undefined;
+  /** Layers that an unknown packer alone stands for, and that cannot be read to be checked. */
+  readonly unchecked: ReadonlySet<Digest>;
   /** The labels of the parts, in their order; they are unchecked if the closure is `undefined`. */
   readonly labels: readonly string[];
   /** The bundle itself. */
@@ -117,14 +119,16 @@ export async function surveyBundle(
       !(request.allowsUnknownKinds && unknownParts(reader.manifest, request.kinds).length > 0);
     const derived = canDerive ? await derivedUnlessDamaged(derive, reader, onFault) : undefined;
     const isUnproven = derived !== undefined && signers.standing === 'unknown';
-    const closure = isUnproven ? await checkUnproven(derived, reader, signers.signer) : derived;
+    const { closure, unchecked } = isUnproven
+      ? await checkUnproven(derived, { reader, content, signer: signers.signer }, onFault)
+      : { closure: derived, unchecked: new Set<Digest>() };
     if (closure !== undefined) checkExpected(closure, request.expected ?? []);
     const { digest, seal, size, paths: files } = sealed;
     const patchFiles = patches.flatMap((patch) => patch.files);
     const isPatched = opened.length > 0;
     const labels = reader.manifest.parts.map((part) => labelOf(part, request.kinds));
     return {
-      ...{ path, files, size, digest, seal, closure, labels, reader, content },
+      ...{ path, files, size, digest, seal, closure, unchecked, labels, reader, content },
       ...{ isPatched, patchFiles, close },
       ...signers,
     };

@@ -95,7 +95,7 @@ export async function checkSigners(
 export function unknownSigner(signer: SignerKey, why: string): BundleError {
   return new BundleError(
     'SIGNER_UNKNOWN',
-    `the bundle is signed by ${signer.id} (${signer.algorithm}), which ${why}`,
+    `the signer of the bundle (${signer.algorithm}) ${why}`,
     {
       got: signer.id,
       hint:

@@ -1,4 +1,6 @@
-import type { BundleReader } from '../bundle/reading/reader.ts';
+import { blobPath } from '../bundle/format/paths.ts';
+import { isDamage, type OnFault } from '../bundle/reading/fault.ts';
+import type { BundleContent, BundleReader } from '../bundle/reading/reader.ts';
 import type { ByteStream } from '../core/bytes.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import type { Digest } from '../core/digest.ts';
@@ -11,30 +13,56 @@ import type { SignerKey } from '../trust/keys.ts';
 import type { Closure } from '../kinds/closure.ts';
 import { attachedStatements, type Statement } from '../kinds/statements.ts';
 
+/** A bundle that nobody has vouched for. */
+export interface UnknownPacker {
+  readonly reader: BundleReader;
+  /** What is in it, or in patches for it. */
+  readonly content: BundleContent;
+  readonly signer: SignerKey;
+}
+
+/** A closure of which nothing is given out that an unknown packer alone stands for. */
+export interface CheckedClosure {
+  readonly closure: Closure;
+  /** Layers that could not be checked, since they are damaged or not there. */
+  readonly unchecked: ReadonlySet<Digest>;
+}
+
 /**
  * No publisher's signature covers signature images and referrers. From a packer whom nobody knows
  * they are taken only if they are what they should be: small statements about their subject, of
  * cosign or notation, whose signatures clusters check with keys of their own.
  *
- * @returns the closure; out of a pipe, whose layers are yet to come, it gives no such layer out
- * that has not been checked.
+ * One that is damaged or missing keeps nobody from using the rest. It is checked when it is asked
+ * for, as all of them are that come through a pipe.
+ * @param onFault is told of the damaged ones; of the missing ones it has been told.
  * @throws BundleError SIGNER_UNKNOWN
  */
 export async function checkUnproven(
   closure: Closure,
-  reader: BundleReader,
-  signer: SignerKey,
-): Promise<Closure> {
+  { reader, content: store, signer }: UnknownPacker,
+  onFault: OnFault,
+): Promise<CheckedClosure> {
   const statements = statementsIn(closure, signer);
+  const unchecked = new Set<Digest>();
   if (reader.pass === undefined) {
-    for (const statement of statements) await checkOne(statement, signer);
-    return closure;
+    for (const statement of statements) {
+      const { digest } = statement.layer;
+      if (unchecked.has(digest)) continue;
+      const damage = await checkUnlessDamaged(statement, signer);
+      if (damage === undefined) continue;
+      unchecked.add(digest);
+      if (!(await store.exists(statement.layer))) continue;
+      for (const place of reader.placesOf(digest))
+        onFault({ ...place, entries: [blobPath(digest)], error: damage });
+    }
+    if (unchecked.size === 0) return { closure, unchecked };
   }
-  const store = new CheckedStatements(reader, statements, signer);
+  const checking = new CheckedStatements(store, statements, signer);
   const { content } = closure;
-  const images = content.images.map((image) => ({ ...image, store }));
-  const blobs = content.blobs.map((blob) => ({ ...blob, store }));
-  return { ...closure, content: { ...content, images, blobs } };
+  const images = content.images.map((image) => ({ ...image, store: checking }));
+  const blobs = content.blobs.map((blob) => ({ ...blob, store: checking }));
+  return { closure: { ...closure, content: { ...content, images, blobs } }, unchecked };
 }
 
 function statementsIn({ content }: Closure, signer: SignerKey): readonly Statement[] {
@@ -44,26 +72,41 @@ function statementsIn({ content }: Closure, signer: SignerKey): readonly Stateme
   return statements;
 }
 
-async function checkOne(
-  { layer, subject, name, store }: Statement,
+/** @returns why it cannot be read, if it cannot. */
+async function checkUnlessDamaged(
+  statement: Statement,
   signer: SignerKey,
-  options: Pick<FetchOptions, 'signal'> = {},
-): Promise<void> {
+): Promise<BundleError | undefined> {
+  let bytes: Uint8Array;
   try {
-    const bytes = await readVerified(store.fetch(layer, options), layer, MAX_SIGNATURE_BYTES);
+    bytes = await readStatement(statement);
+  } catch (error) {
+    if (isDamage(error)) return error;
+    throw error;
+  }
+  checkBytes(bytes, statement, signer);
+  return undefined;
+}
+
+async function readStatement(
+  { layer, store }: Statement,
+  options: Pick<FetchOptions, 'signal'> = {},
+): Promise<Uint8Array> {
+  return readVerified(store.fetch(layer, options), layer, MAX_SIGNATURE_BYTES);
+}
+
+function checkBytes(
+  bytes: Uint8Array,
+  { layer, subject, name }: Statement,
+  signer: SignerKey,
+): void {
+  try {
     checkStatement(bytes, layer.mediaType, subject);
   } catch (cause) {
     if (!(cause instanceof BundleError)) throw cause;
-    if (cause.code === 'BUNDLE_UNUSABLE') throw cause.withHint(UNCHECKED);
     throw unproven(name, signer, cause.message, cause);
   }
 }
-
-/** A trusted signer vouches for signatures that cannot be looked at. */
-const UNCHECKED =
-  'No key is trusted on this host, so the signatures of images in the bundle have to be checked, ' +
-  'and this one cannot be. Give the whole bundle; or trust the packer first, with ' +
-  'bundle trust add KEY.pub: then what is there can be used.';
 
 function unproven(name: string, signer: SignerKey, why: string, cause?: BundleError): BundleError {
   return new BundleError(
@@ -82,12 +125,12 @@ function unproven(name: string, signer: SignerKey, why: string, cause?: BundleEr
 /** A bundle that gives out no statement before it has been checked. */
 class CheckedStatements implements ReadOnlyStore {
   readonly isSteady = true;
-  readonly #reader: BundleReader;
+  readonly #store: ReadOnlyStore;
   readonly #statements = new Map<Digest, Statement[]>();
   readonly #signer: SignerKey;
 
-  constructor(reader: BundleReader, statements: readonly Statement[], signer: SignerKey) {
-    this.#reader = reader;
+  constructor(store: ReadOnlyStore, statements: readonly Statement[], signer: SignerKey) {
+    this.#store = store;
     this.#signer = signer;
     for (const statement of statements) {
       const { digest } = statement.layer;
@@ -96,7 +139,7 @@ class CheckedStatements implements ReadOnlyStore {
   }
 
   get name(): string {
-    return this.#reader.name;
+    return this.#store.name;
   }
 
   async *fetch(
@@ -105,13 +148,14 @@ class CheckedStatements implements ReadOnlyStore {
   ): ByteStream & AsyncGenerator<Uint8Array> {
     const { signal } = options;
     for (const statement of this.#statements.get(descriptor.digest) ?? []) {
-      await checkOne(statement, this.#signer, { ...(signal && { signal }) });
+      const bytes = await readStatement(statement, { ...(signal && { signal }) });
+      checkBytes(bytes, statement, this.#signer);
     }
-    yield* this.#reader.fetch(descriptor, options);
+    yield* this.#store.fetch(descriptor, options);
   }
 
-  exists: ReadOnlyStore['exists'] = (descriptor) => this.#reader.exists(descriptor);
-  resolve: ReadOnlyStore['resolve'] = (reference) => this.#reader.resolve(reference);
-  tags: ReadOnlyStore['tags'] = () => this.#reader.tags();
-  referrers: ReadOnlyStore['referrers'] = (subject) => this.#reader.referrers(subject);
+  exists: ReadOnlyStore['exists'] = (descriptor) => this.#store.exists(descriptor);
+  resolve: ReadOnlyStore['resolve'] = (reference) => this.#store.resolve(reference);
+  tags: ReadOnlyStore['tags'] = () => this.#store.tags();
+  referrers: ReadOnlyStore['referrers'] = (subject) => this.#store.referrers(subject);
 }

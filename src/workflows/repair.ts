@@ -1,8 +1,5 @@
-import { basename } from 'node:path';
-
 import { volumeNames } from '../bundle/format/names.ts';
-import type { Fault } from '../bundle/reading/fault.ts';
-import { volumesMissing } from '../bundle/reading/found-volumes.ts';
+import { type Fault, VOLUME_END } from '../bundle/reading/fault.ts';
 import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError, gravest, hasCode } from '../core/errors.ts';
@@ -11,6 +8,7 @@ import { identityOf } from '../files/look.ts';
 import { withLock } from '../files/lock.ts';
 import { PARTIAL_SUFFIX } from '../files/own-file.ts';
 import type { Closure } from '../kinds/closure.ts';
+import { copyOrPatch, missingVolumesOf } from '../opening/damaged.ts';
 import { type OpenRequest, surveyBundle, type SurveyedBundle } from '../opening/open-bundle.ts';
 import { type PackedContent, wholeContent } from '../packing/content.ts';
 import { bundlePath, checkFileName, parseOutput } from '../packing/output.ts';
@@ -18,10 +16,6 @@ import { planVolumes } from '../packing/plan-volumes.ts';
 import { findBegun, refuseForeign, sealOf } from '../packing/resume/begun.ts';
 import { announce } from '../packing/to-files.ts';
 import { writeBundle } from '../packing/write-bundle.ts';
-
-const NO_PATCH =
-  'None of the patches holds it. Run bundle verify --damage MAP here, ' +
-  'and bundle pack --repair MAP on the connected side.';
 
 export interface RepairRequest {
   /** The damaged bundle, and patches for it. */
@@ -68,22 +62,49 @@ export async function repair(request: RepairRequest, context: Context): Promise<
     if (content.described.bundleDigest !== broken.digest) {
       throw new RangeError('the derived bundle is another than the one that was opened');
     }
+    await refuseLack(broken, faults, request.bundle.paths);
     const path = bundlePath(output, name);
     const written = await withLock(path, context.signal, (signal) =>
       rewrite({ ...content, closure, path, broken }, request, { ...context, signal }),
     );
     return { ...written, path, closure, faults: faults.length };
   } catch (error) {
-    throw hasCode(error, 'CONTENT_MISMATCH') ? error.withHint(NO_PATCH) : error;
+    const isDamaged = hasCode(error, 'CONTENT_MISMATCH') || hasCode(error, 'BUNDLE_UNUSABLE');
+    throw isDamaged && error.side === 'source'
+      ? error.withHint(needsPatch(broken, request.bundle.paths))
+      : error;
   } finally {
     await broken.close();
   }
 }
 
-function derived({ closure, path, reader }: SurveyedBundle, faults: readonly Fault[]): Closure {
-  if (closure !== undefined) return closure;
+function derived(bundle: SurveyedBundle, faults: readonly Fault[]): Closure {
+  if (bundle.closure !== undefined) return bundle.closure;
   if (faults.length > 0) throw gravest(faults.map(({ error }) => error));
-  throw volumesMissing(basename(path), reader.missingVolumes, reader.volumeCount);
+  throw missingVolumesOf(bundle, faults) ?? new RangeError('nothing explains what is missing');
+}
+
+/** Before anything is written: what neither the bundle nor a patch has cannot be written. */
+async function refuseLack(
+  broken: SurveyedBundle,
+  faults: readonly Fault[],
+  paths: readonly string[],
+): Promise<void> {
+  const { content, reader } = broken;
+  let isWhole = true;
+  for (const layer of reader.layers) isWhole &&= await content.exists(layer);
+  if (isWhole) return;
+  const missing = missingVolumesOf(broken, faults);
+  const cutOff = faults.find(({ entries }) => entries.length > 1 && entries.includes(VOLUME_END));
+  const error = cutOff?.error ?? missing;
+  if (error !== undefined) throw error.withHint(needsPatch(broken, paths));
+}
+
+function needsPatch({ isPatched }: SurveyedBundle, paths: readonly string[]): string {
+  const given = isPatched
+    ? 'The patches do not hold what is missing: one that was made for all of it is needed. '
+    : 'A patch is needed, and none was given. ';
+  return given + copyOrPatch(paths);
 }
 
 interface Rewriting extends PackedContent {

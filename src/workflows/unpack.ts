@@ -1,13 +1,12 @@
 import { basename } from 'node:path';
 
 import type { Fault } from '../bundle/reading/fault.ts';
-import { volumesMissing } from '../bundle/reading/found-volumes.ts';
 import type { Context } from '../core/context.ts';
-import { type BundleError, gravest, systemCode } from '../core/errors.ts';
+import { type BundleError, gravest, hasCode, systemCode } from '../core/errors.ts';
 import { deliver, type DeliveryReport, type DeliveryRequest } from '../delivering/deliver.ts';
 import { type Closure, selectParts } from '../kinds/closure.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
-import { ofBundle } from '../opening/damaged.ts';
+import { copyOrPatch, missingVolumesOf } from '../opening/damaged.ts';
 import { incompleteParts } from '../opening/audit.ts';
 import {
   type OpenedFacts,
@@ -47,7 +46,7 @@ export async function unpack(request: UnpackRequest, context: Context): Promise<
   const { reader, isPatched } = bundle;
   let network: Network | undefined;
   try {
-    const held = usable(bundle, faults, partial);
+    const held = usable(bundle, faults, request);
     announce(bundle, faults, held, context);
     const closure = selectParts(held, select);
     const incomplete = isPatched ? new Set<number>() : incompleteParts(closure, bundle, faults);
@@ -63,7 +62,7 @@ export async function unpack(request: UnpackRequest, context: Context): Promise<
     await reader.pass?.finish(); // a dry run sends nothing, and says no less
     return { bundle: { ...bundle, closure }, delivery };
   } catch (error) {
-    throw reader.pass === undefined ? ofBundle(error) : error;
+    throw reader.pass === undefined ? withWayOut(error, request) : error;
   } finally {
     await network?.close();
     await bundle.close();
@@ -74,13 +73,40 @@ export async function unpack(request: UnpackRequest, context: Context): Promise<
  * The closure of the bundle. @throws BundleError if the bundle is not whole, unless the user
  * accepts that.
  */
-function usable(bundle: SurveyedBundle, faults: readonly Fault[], partial: boolean): Closure {
-  const { reader, path, closure, isPatched } = bundle;
-  const { missingVolumes, volumeCount } = reader;
+function usable(
+  bundle: SurveyedBundle,
+  faults: readonly Fault[],
+  { partial, bundle: { paths } }: UnpackRequest,
+): Closure {
+  const { closure, isPatched } = bundle;
   if (closure !== undefined && (partial || isPatched)) return closure;
-  if (faults.length > 0) throw gravest(faults.map(({ error }) => error));
-  if (closure !== undefined && missingVolumes.length === 0) return closure;
-  throw volumesMissing(basename(path), missingVolumes, volumeCount);
+  if (faults.length > 0) {
+    const error = gravest(faults.map((fault) => fault.error)) as BundleError;
+    throw error.withHint(wayOut(paths, { canBePartial: closure !== undefined }));
+  }
+  const missing = missingVolumesOf(bundle, faults);
+  if (missing !== undefined) throw missing;
+  if (closure === undefined) throw new RangeError('a bundle without a fault has its manifests');
+  return closure;
+}
+
+/**
+ * Where bytes of the bundle are wrong, what to do about that; what was found before the copy began
+ * says it already.
+ */
+function withWayOut(error: unknown, { partial, bundle: { paths } }: UnpackRequest): unknown {
+  const isDamage = hasCode(error, 'CONTENT_MISMATCH') || hasCode(error, 'BUNDLE_UNUSABLE');
+  if (!isDamage || error.side !== 'source') return error;
+  const isTold = error.hint?.endsWith(copyOrPatch(paths)) === true;
+  return isTold ? error : error.withHint(wayOut(paths, { canBePartial: !partial }));
+}
+
+function wayOut(
+  paths: readonly string[],
+  { canBePartial }: { readonly canBePartial: boolean },
+): string {
+  const pushWhole = 'To push the images that are whole now, add --partial. ';
+  return (canBePartial ? pushWhole : '') + copyOrPatch(paths);
 }
 
 function announce(

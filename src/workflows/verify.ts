@@ -1,15 +1,14 @@
-import { basename, dirname, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 import { formatDamageMap, MAX_DAMAGE_BYTES, parseDamageMap } from '../bundle/format/damage-map.ts';
-import type { Fault } from '../bundle/reading/fault.ts';
-import { volumesMissing } from '../bundle/reading/found-volumes.ts';
+import { type Fault, PART_ROOT } from '../bundle/reading/fault.ts';
 import type { Context } from '../core/context.ts';
 import { BundleError, gravest, hasCode } from '../core/errors.ts';
 import { shellWord } from '../core/text.ts';
 import { refuseForeignFile } from '../files/foreign.ts';
 import { isFolder } from '../files/look.ts';
 import { writeWhole } from '../files/write-whole.ts';
-import { copyOrPatch, inBundle } from '../opening/damaged.ts';
+import { copyOrPatch, missingVolumesOf } from '../opening/damaged.ts';
 import { type Audited, auditLayers, imagesHitBy } from '../opening/audit.ts';
 import { damageMapOf } from '../opening/damage.ts';
 import {
@@ -50,16 +49,17 @@ const OF_BUNDLE: readonly number[] = [20, 21, 22];
 export async function verify(request: VerifyRequest, context: Context): Promise<VerifyReport> {
   const { damageFile } = request;
   if (damageFile !== undefined) await checkDamageFile(damageFile);
-  const faults: Fault[] = [];
+  const found: Fault[] = [];
   const onFault = (fault: Fault): void => {
-    faults.push(fault);
+    found.push(fault);
   };
   const bundle = await surveyBundle(request, context, onFault).catch((error: unknown): never => {
-    throw withFaults(error, faults, context);
+    throw withFaults(error, found, context);
   });
   const { closure } = bundle;
   try {
     const audited = await auditLayers(bundle, onFault, context);
+    const faults = withoutEcho(found);
     const failures = failuresOf(bundle, faults);
     if (failures.length > 0) {
       reportFailures(failures, audited, context);
@@ -70,6 +70,7 @@ export async function verify(request: VerifyRequest, context: Context): Promise<
       throw withWayOut(gravest(failures) as BundleError, bundle, audited, {
         ...request,
         damageFile: listed,
+        isIncomplete: missingVolumesOf(bundle, faults) !== undefined,
       });
     }
     if (closure === undefined) throw new RangeError('a bundle without a fault has its manifests');
@@ -117,34 +118,59 @@ function isDamageMap(text: string, path: string): boolean {
 function withFaults(error: unknown, faults: readonly Fault[], { observe }: Context): unknown {
   const isOfBundle = error instanceof BundleError && OF_BUNDLE.includes(error.exitStatus);
   if (!isOfBundle || faults.length === 0) return error;
-  const failures = [...faults.map((fault) => inBundle(fault.error)), error];
+  const failures = [...faults.map((fault) => fault.error), error];
   tellFirst(failures, observe);
   return gravest(failures);
 }
 
+/** The gravest is what the run ends with: people are told of it then. */
 function tellFirst(failures: readonly BundleError[], observe: Context['observe']): void {
-  for (const { message: cause } of failures.slice(0, SHOWN_FAULTS))
-    observe({ type: 'noticed', code: 'fault-found', cause });
+  const last = gravest(failures);
+  for (const failure of failures.slice(0, SHOWN_FAULTS)) {
+    const { message: cause } = failure;
+    observe({ type: 'noticed', code: 'fault-found', cause, gravest: failure === last });
+  }
+}
+
+/** A part that could not be derived is no fault beside that of the blob which is the reason. */
+function withoutEcho(faults: readonly Fault[]): readonly Fault[] {
+  const isOfBlob = ({ entries }: Fault): boolean =>
+    entries.some((entry) => entry.startsWith('blobs/'));
+  if (!faults.some(isOfBlob)) return faults;
+  return faults.filter(({ entries }) => !entries.includes(PART_ROOT));
 }
 
 function failuresOf(bundle: SurveyedBundle, faults: readonly Fault[]): readonly BundleError[] {
-  const { path, reader } = bundle;
-  const { missingVolumes, volumeCount } = reader;
+  const missing = missingVolumesOf(bundle, faults);
   const found = faults.map((fault) => aboutImages(fault, bundle));
-  if (missingVolumes.length === 0) return found;
-  return [...found, volumesMissing(basename(path), missingVolumes, volumeCount)];
+  return missing === undefined ? found : [...found, missing];
 }
 
 /** Where there are several parts, an image is called by its own as well. */
 function aboutImages(fault: Fault, bundle: SurveyedBundle): BundleError {
   const images = imagesHitBy(fault, bundle);
-  const error = inBundle(fault.error);
+  const { error } = fault;
   if (images.length === 0) return error;
   const isOne = bundle.labels.length === 1;
   const names = images.map(({ name, parts }) => (isOne ? name : `${name} (${parts.join(', ')})`));
+  if (names.length === 1) return error.about(`image ${names[0]!}`);
+  // Signatures are called by the digests of what they sign: the others say more.
+  const told = names.toSorted((a, b) => Number(isSignature(a)) - Number(isSignature(b)));
   const more = names.length - SHOWN_IMAGES;
-  const shown = more > 1 ? [...names.slice(0, SHOWN_IMAGES), `${more} more`] : names;
-  return error.about(`${names.length === 1 ? 'image' : 'images'} ${shown.join(', ')}`);
+  const shown = more > 1 ? [...told.slice(0, SHOWN_IMAGES), `${more} more`] : told;
+  const { code, message, hint, expected, got, side } = error;
+  return new BundleError(
+    code,
+    `${message}; ${names.length} images need that: ${shown.join(', ')}`,
+    {
+      ...{ hint, expected, got, side, cause: error },
+      subject: `images ${shown.join(', ')}`,
+    },
+  );
+}
+
+function isSignature(name: string): boolean {
+  return name.startsWith('sha256-');
 }
 
 function reportFailures(
@@ -163,15 +189,14 @@ function reportFailures(
  */
 function withWayOut(
   error: BundleError,
-  { closure, reader }: SurveyedBundle,
+  { closure }: Pick<SurveyedBundle, 'closure'>,
   { lost }: Audited,
-  { input, paths, damageFile }: VerifyRequest,
+  { input, paths, damageFile, isIncomplete }: VerifyRequest & { readonly isIncomplete: boolean },
 ): BundleError {
   if (input !== undefined) return error;
-  if (closure === undefined)
-    return damageFile === undefined ? error : error.withHint(copyOrPatch(damageFile));
-  if (reader.missingVolumes.length > 0 && damageFile === undefined) return error;
-  if (lost.length > 0) return error.withHint(copyOrPatch(damageFile));
+  if (isIncomplete && damageFile === undefined) return error;
+  if (closure === undefined || lost.length > 0)
+    return error.withHint(copyOrPatch(paths, damageFile));
   const bundle = paths.map(shellWord).join(' ');
   return error.withHint(
     `No image is damaged. This writes the bundle again as it was: bundle repair ${bundle} -o FOLDER`,

@@ -134,7 +134,7 @@ describe('a damaged bundle', () => {
     const layer = trial.layers.toSorted((a, b) => b.end - b.start - (a.end - a.start))[0]!;
     const path = await broken(middle(layer));
     const { hint } = await refusal(verify(trial.request(path), trial.context));
-    expect(hint).toContain('bundle verify BUNDLE --damage FILE');
+    expect(hint).toContain(`bundle verify ${path} --damage damage.json`);
     const patch = await patchFor(await mapOf(path));
     expect(patch.size).toBeLessThan(layer.end - layer.start + MiB);
     const target = join(await ownFolder(), 'target');
@@ -306,6 +306,58 @@ describe('a damaged bundle', () => {
       trial.context,
     );
     expect((await readFile(repaired.path)).equals(trial.genuine)).toBe(true);
+  });
+
+  it('that is cut off has one fault, with the numbers of what is missing', async () => {
+    const path = await broken();
+    const at = middle(trial.layers.at(-3)!);
+    await truncate(path, at);
+    const events: TransferEvent[] = [];
+    const observe: Observe = (event) => void events.push(event);
+    const cutOff = `${path} ends at byte ${at} of ${trial.genuine.length}; 3 blobs (`;
+    const refused = await refusal(verify(trial.request(path), { ...trial.context, observe }));
+    expect(refused.message).toContain(cutOff);
+    expect(refused.hint).toContain(`bundle verify ${path} --damage damage.json`);
+    expect(refused.exitStatus).toBe(22);
+    const told = events.filter((event) => event.type === 'noticed');
+    expect(told).toMatchObject([
+      { code: 'fault-found', cause: refused.message, gravest: true },
+      { code: 'audit-failed', faults: 1, good: trial.layers.length - 3, lost: 3 },
+    ]);
+    const map = JSON.parse(await readFile(await mapOf(path), 'utf8')) as {
+      faults: { start: number; end: number; entries: string[] }[];
+    };
+    expect(map.faults).toMatchObject([{ start: at, end: trial.genuine.length }]);
+    expect(map.faults[0]!.entries).toHaveLength(1 + 3);
+    for (const work of [
+      unpackTo(trial, [path], join(await ownFolder(), 'target'), false),
+      repair({ bundle: trial.request(path), output: await ownFolder() }, trial.context),
+    ]) {
+      const { message, hint } = await refusal(work);
+      expect(message).toContain(cutOff);
+      expect(hint).toContain(`bundle verify ${path} --damage damage.json`);
+      expect(hint).not.toContain('None of the patches');
+    }
+  });
+
+  it('that is cut off within its last bytes lacks no blob, and is repaired without a patch', async () => {
+    const path = await broken();
+    await truncate(path, trial.genuine.length - 1);
+    const refused = await refusal(verify(trial.request(path), trial.context));
+    expect(refused.message).toContain('; no config or layer is missing');
+    expect(refused.hint).toContain(`bundle repair ${path} -o`);
+  });
+
+  it('that is cut off within a volume has one fault, of that volume', async () => {
+    const folder = await ownFolder();
+    const volumeSize = Math.ceil(trial.genuine.length / 3);
+    await pack({ ...trial.packRequest, output: folder, volumeSize }, trial.context);
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.002'));
+    const path = join(folder, names[0]!);
+    const { size } = await stat(path);
+    await truncate(path, Math.floor(size / 2));
+    const { message } = await refusal(verify(trial.request(folder), trial.context));
+    expect(message).toContain(`${path} ends at byte ${Math.floor(size / 2)} of ${size}; `);
   });
 
   it('is not needed where the target has its bad blob already', async () => {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -7,14 +7,20 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
 import { madeReleasePart } from '../../scripts/lib/made-release-part.ts';
 import { makeRelease } from '../../scripts/lib/make-release.ts';
+import { SealedBundle } from '../../src/bundle/reading/sealed.ts';
 import { encodeSignatureFile } from '../../src/bundle/format/signature-file.ts';
 import { countersignaturePath } from '../../src/opening/signers.ts';
 import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import { SigningKey } from '../../src/trust/keys.ts';
+import { readAll } from '../../src/core/bytes.ts';
 import type { Context } from '../../src/core/context.ts';
+import type { TransferEvent } from '../../src/core/events.ts';
+import { parseManifest } from '../../src/core/manifest.ts';
 import { KINDS } from '../../src/kinds/all.ts';
 import { pack } from '../../src/workflows/pack.ts';
 import { sign } from '../../src/workflows/sign.ts';
+import { unpack, type UnpackRequest } from '../../src/workflows/unpack.ts';
+import { verify } from '../../src/workflows/verify.ts';
 import { contextIn } from '../support/context.ts';
 import { openedBundle } from '../support/opened-bundle.ts';
 
@@ -24,10 +30,17 @@ describe('a packer whom nobody knows', () => {
   let made: MadeRelease;
   let genuine: string;
   let swapped: string;
+  /** The tag of a signature, and a byte of its statement in the bundle. */
+  let statementTag: string;
+  let statementAt: number;
 
   const newUser = async (): Promise<Context> => contextIn(await mkdtemp(join(folder, 'user-')));
 
-  const packInto = async (output: string): Promise<string> => {
+  const releaseKeys = (): { releaseKeyFiles: readonly string[] } => ({
+    releaseKeyFiles: [made.releaseKey],
+  });
+
+  const packInto = async (output: string, volumeSize?: number): Promise<string> => {
     const { path } = await pack(
       {
         parts: [madeReleasePart(made)],
@@ -35,12 +48,22 @@ describe('a packer whom nobody knows', () => {
         output: join(folder, output),
         key: { keyFile: join(folder, 'packer.pem'), passphrase: async () => undefined },
         network: { caFiles: [], insecureRegistries: [], mirrors: [], mirrorSetFiles: [] },
+        volumeSize,
         restart: false,
         dryRun: false,
       },
       await newUser(),
     );
     return path;
+  };
+
+  /** Makes the bundle with another image under the tag of a signature, which is then restored. */
+  const pushSwapped = async (): Promise<void> => {
+    const layout = await ImageLayout.open(made.layout!);
+    const genuineImage = await layout.resolve(statementTag);
+    await layout.tag(await layout.resolve('4.17.3-x86_64'), statementTag);
+    swapped = await packInto('swapped');
+    await layout.tag(genuineImage, statementTag);
   };
 
   const open = async (
@@ -70,9 +93,15 @@ describe('a packer whom nobody knows', () => {
     // signature's tag.
     const layout = await ImageLayout.open(made.layout!);
     const tag = (await layout.tags()).find((name) => name.endsWith('.sig'))!;
-    const release = await layout.resolve('4.17.3-x86_64');
-    await layout.tag(release, tag);
-    swapped = await packInto('swapped');
+    statementTag = tag;
+    const manifest = await layout.resolve(tag);
+    const parsed = parseManifest(await readAll(layout.fetch(manifest), manifest.size, tag));
+    if (parsed.kind === 'index') throw new Error('a signature image is no index');
+    const reader = await (await SealedBundle.open(genuine)).unseal();
+    const [place] = reader.placesOf(parsed.layers[0]!.digest);
+    statementAt = place!.end - 500;
+    await reader.close();
+    await pushSwapped();
   });
   afterAll(() => rm(folder, { recursive: true }));
 
@@ -82,6 +111,60 @@ describe('a packer whom nobody knows', () => {
 
   it('is refused for anything else that they put beside it', async () => {
     await expect(open(swapped, [])).rejects.toMatchObject({ code: 'SIGNER_UNKNOWN' });
+  });
+
+  it('is no reason to leave the rest unchecked where a signature is damaged or missing', async () => {
+    const cut = await packInto('cut');
+    const { length } = await readFile(cut);
+    await truncate(cut, length - 100_000);
+    const flipped = await packInto('flipped');
+    const bytes = await readFile(flipped);
+    bytes[statementAt]! ^= 1;
+    await writeFile(flipped, bytes);
+    const volumes = await packInto('volumes', Math.ceil(length / 3));
+    await rm(`${volumes}.003`);
+    for (const [path, code, message] of [
+      [cut, 'BUNDLE_UNUSABLE', `${cut} ends at byte ${length - 100_000} of ${length}; `],
+      [flipped, 'CONTENT_MISMATCH', 'image sha256-'],
+      [`${volumes}.001`, 'BUNDLE_UNUSABLE', 'volume 3 is missing'],
+    ] as const) {
+      const events: TransferEvent[] = [];
+      const request = { paths: [path], kinds: KINDS, trustedKeyFiles: [], ...releaseKeys() };
+      const context = {
+        ...(await newUser()),
+        observe: (event: TransferEvent) => events.push(event),
+      };
+      const failure: unknown = await verify(request, context).catch((error: unknown) => error);
+      expect(failure).toMatchObject({ code, message: expect.stringContaining(message) as string });
+      const faults = events.filter((event) => 'code' in event && event.code === 'fault-found');
+      expect(faults).toHaveLength(1);
+      expect(events.at(-1)).toMatchObject({ code: 'audit-failed', faults: 1 });
+    }
+  });
+
+  it('is given nothing out that was not checked: a signature that cannot be read is left out', async () => {
+    const flipped = await packInto('left-out');
+    const bytes = await readFile(flipped);
+    bytes[statementAt]! ^= 1;
+    await writeFile(flipped, bytes);
+    const to = join(folder, 'target');
+    const request = (partial: boolean): UnpackRequest => ({
+      bundle: { paths: [flipped], kinds: KINDS, trustedKeyFiles: [], ...releaseKeys() },
+      delivery: {
+        to: { kind: 'layout', folder: to, name: `oci:${to}` },
+        ...{ replaceTags: false, resources: { folder: join(folder, 'resources') }, dryRun: false },
+      },
+      network: { caFiles: [], insecureRegistries: [], mirrors: [], mirrorSetFiles: [] },
+      select: [],
+      partial,
+    });
+    await expect(unpack(request(false), await newUser())).rejects.toMatchObject({
+      code: 'CONTENT_MISMATCH',
+      hint: expect.stringContaining('--partial') as string,
+    });
+    const { delivery } = await unpack(request(true), await newUser());
+    expect(delivery.copied?.left).toContain(statementTag);
+    expect(await (await ImageLayout.open(to)).tags()).not.toContain(statementTag);
   });
 
   it('is believed once they are trusted', async () => {

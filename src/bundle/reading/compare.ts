@@ -1,4 +1,3 @@
-import type { BundleError } from '../../core/errors.ts';
 import { isDamage, type OnFault } from './fault.ts';
 import type { BundleFile } from './file.ts';
 import { unusable } from '../format/unusable.ts';
@@ -32,15 +31,4 @@ export async function compare(
     `wrong bytes in ${entries.join(', ')}, from byte ${start} of ${file.path} on`,
   );
   onFault({ path: file.path, start, end, entries, error });
-}
-
-/** The failure of a volume that is shorter or longer than its content takes. */
-export function wrongSize(path: string, planned: number, size: number): BundleError {
-  const difference = Math.abs(size - planned);
-  return unusable(
-    size < planned
-      ? `${path} is truncated: ${difference} of ${planned} bytes are missing`
-      : `${path} is ${difference} bytes too long for its content`,
-    { expected: `${planned} bytes`, got: `${size} bytes` },
-  );
 }

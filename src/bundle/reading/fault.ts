@@ -18,6 +18,9 @@ export const METADATA = 'the manifests';
 /** The entry that a fault names when a part cannot be derived from its first image. */
 export const PART_ROOT = 'the image that a part begins with';
 
+/** The entry that a fault names when a volume does not end where it has to, or as it has to. */
+export const VOLUME_END = 'the end of a volume';
+
 /** Called with each fault; when it returns, reading continues as well as it can. */
 export type OnFault = (fault: Fault) => void;
 

@@ -177,7 +177,8 @@ class DiskSource implements ByteSource {
       } catch (error) {
         throw diskError('read', `${this.path} at byte ${offset + filled}`, error);
       }
-      if (bytesRead === 0) throw endsAt(this.path, offset + filled);
+      // What is asked for may begin far behind the end, and the file be shorter than it was.
+      if (bytesRead === 0) throw endsAt(this.path, (await this.#handle.stat()).size);
       filled += bytesRead;
     }
   }
@@ -191,9 +192,9 @@ class DiskSource implements ByteSource {
   }
 }
 
-/** The failure of a file or pipe that is shorter than what it began. */
-export function endsAt(path: string, byte: number): BundleError {
-  return unusable(`${path} is truncated: it ends at byte ${byte}`);
+/** The failure of a file that is shorter than what it began. */
+function endsAt(path: string, byte: number): BundleError {
+  return unusable(`${path} is cut off: it ends at byte ${byte}`);
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { BundleError } from '../../core/errors.ts';
 import { MAX_LISTING_BYTES } from '../../core/limits.ts';
 import type { BundleFile, VolumeSource } from './file.ts';
-import { isDamage, type OnFault } from './fault.ts';
+import { type Fault, isDamage, VOLUME_END } from './fault.ts';
 import {
   type FrameExtent,
   readSeekTable,
@@ -31,6 +31,8 @@ export interface Piece extends VolumeSource {
   readonly length: number;
   /** The record and seek table at its end; `undefined` if they are damaged. */
   readonly ending: Ending | undefined;
+  /** Why there is no ending. It may be told once more is known: of a cut, how much is missing. */
+  readonly fault?: Fault | undefined;
 }
 
 export interface Ending extends FoundRecord {
@@ -42,11 +44,10 @@ export interface Ending extends FoundRecord {
 
 /**
  * The volumes that a file consists of, in its order: mostly one. Each says in its last bytes where
- * it begins, so that the way goes from the end to the start.
- * @param onFault is told when a file does not end, or begin, with a volume; what is left is then
- * the last piece.
+ * it begins, so that the way goes from the end to the start. Where a file does not end, or begin,
+ * with a volume, what is left is the first piece, and has a fault.
  */
-export async function piecesIn(file: BundleFile, onFault: OnFault): Promise<readonly Piece[]> {
+export async function piecesIn(file: BundleFile): Promise<readonly Piece[]> {
   const found: Piece[] = [];
   for (let end = file.size; end > 0 || found.length === 0; end = found[0]!.start) {
     if (found.length === MAX_VOLUMES)
@@ -55,14 +56,14 @@ export async function piecesIn(file: BundleFile, onFault: OnFault): Promise<read
       found.unshift(await pieceBefore(file, end));
     } catch (error) {
       if (!isDamage(error)) throw error;
-      onFault({
+      const fault = {
         path: file.path,
         start: Math.max(end - RECORD_FRAME_BYTES, 0),
         end,
-        entries: ['the end of a volume'],
+        entries: [VOLUME_END],
         error,
-      });
-      found.unshift({ file, start: 0, length: end, ending: undefined });
+      };
+      found.unshift({ file, start: 0, length: end, ending: undefined, fault });
       break;
     }
   }

@@ -309,7 +309,7 @@ class CompressedPart {
         throw unusable(`the compressed part of the bundle cannot be decoded at byte ${this.#end}`);
       if ('content' in found) return found;
       if (bytes.length < available)
-        throw unusable(`${file.path} is truncated within its manifests`);
+        throw unusable(`${file.path} is cut off: it ends within its manifests`);
       available = Math.max(found.needed + BLOCK_SIZE, available * 2);
     }
   }

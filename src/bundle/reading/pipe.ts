@@ -1,7 +1,9 @@
 import type { Readable } from 'node:stream';
 
+import type { BundleError } from '../../core/errors.ts';
 import { diskError } from '../../files/disk-error.ts';
-import { type ByteSource, endsAt } from './file.ts';
+import { unusable } from '../format/unusable.ts';
+import type { ByteSource } from './file.ts';
 
 /**
  * The bytes of a pipe: they come once, and what lies before the last offset that was asked for is
@@ -31,8 +33,7 @@ export class PipeSource implements ByteSource {
   }
 
   async fill(buffer: Uint8Array, offset: number): Promise<void> {
-    if ((await this.available(offset, buffer.length)) < buffer.length)
-      throw endsAt(this.path, this.#end);
+    if ((await this.available(offset, buffer.length)) < buffer.length) throw this.#endedEarly();
     let at = this.#start;
     let filled = 0;
     for (const chunk of this.#chunks) {
@@ -53,6 +54,14 @@ export class PipeSource implements ByteSource {
       this.#forgetBefore(offset);
     }
     return Math.max(Math.min(this.#end - offset, length), 0);
+  }
+
+  #endedEarly(): BundleError {
+    return unusable(`${this.path} ends at byte ${this.#end}, before the bundle does`, {
+      hint:
+        'Send the bundle again from its beginning. Why the stream ended may be told by the ' +
+        'program that sends it; or the file that it reads is cut off itself.',
+    });
   }
 
   /** Lets go of the pipe, wherever it is. */

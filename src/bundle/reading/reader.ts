@@ -150,15 +150,18 @@ export class BundleReader implements BundleContent {
     return readLayer(volumes, place, { start, end: Math.min(end, place.size) }, signal);
   }
 
-  /** Whether all of it is in volumes that are there. */
+  /** Whether all of it is in volumes that are there, and not cut off before its end. */
   async exists({ digest }: Descriptor): Promise<boolean> {
-    const { metadata, layers } = this.#parts;
+    const { metadata, layers, volumes } = this.#parts;
     if (metadata.has(digest)) return true;
     const place = layers.get(digest);
     if (place === undefined) return false;
-    return (
-      place.portions.reduce((total, { length }) => total + length, 0) === entryLength(place.size)
-    );
+    const held = place.portions.filter(({ volume, offset, length }) => {
+      const source = volumes[volume];
+      const end = (source?.start ?? 0) + offset + storedSectionLength(length);
+      return source !== undefined && end <= source.file.size;
+    });
+    return held.reduce((total, { length }) => total + length, 0) === entryLength(place.size);
   }
 
   /**

@@ -3,12 +3,13 @@ import type { Readable } from 'node:stream';
 import { type Digest, digestOf, hexOf } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { BundleFile } from './file.ts';
-import { compare, wrongSize } from './compare.ts';
+import { compare } from './compare.ts';
 import { isDamage, type OnFault, refuseFault } from './fault.ts';
 import { type FoundVolume, inOrder, type Piece, piecesIn } from './found-volumes.ts';
 import { storedFrame } from '../format/frames.ts';
 import { distinct, type FoundHeads, readHeads } from './found-heads.ts';
 import { type FoundHead, readFrontHead } from './head.ts';
+import type { LayerPlace } from '../format/layer.ts';
 import { type Entry, sectionsOf, storedSectionLength } from '../format/layout.ts';
 import { type BundleManifest, tarTime } from '../format/manifest.ts';
 import { checkedManifest, type Metadata, readMetadata, salvageMetadata } from './metadata.ts';
@@ -23,7 +24,7 @@ import { parseSums, type Sum } from '../format/sums.ts';
 import { headCopy, headCopyLength, type Head, type VolumeRecord } from '../format/tail.ts';
 import { entryLength } from '../format/tar.ts';
 import { unusable } from '../format/unusable.ts';
-import { checkEnd } from './volume-end.ts';
+import { checkEnd, wrongSize } from './volume-end.ts';
 import {
   layerPortions,
   layOutVolume,
@@ -73,12 +74,18 @@ export class SealedBundle implements FoundHead {
    */
   static async open(...paths: readonly string[]): Promise<SealedBundle> {
     const [first] = await SealedBundle.survey(paths, refuseFault);
-    return first!;
+    try {
+      for (const { fault } of first!.#found.pieces) if (fault !== undefined) refuseFault(fault);
+      return first!;
+    } catch (error) {
+      await first!.close();
+      throw error;
+    }
   }
 
   /**
    * Opens a bundle that may be damaged.
-   * @param onFault is told of what is damaged, now and when it is unsealed.
+   * @param onFault is told of what is damaged, when it is unsealed.
    * @returns one for each head that can be read, the first of which has a good signature is the
    * bundle. They share their files.
    * @throws BundleError as {@link open}, for what is no damage, and when no head can be read.
@@ -93,7 +100,7 @@ export class SealedBundle implements FoundHead {
       for (const path of paths) {
         const file = await BundleFile.open(path);
         files.push(file);
-        pieces.push(...(await piecesIn(file, onFault)));
+        pieces.push(...(await piecesIn(file)));
       }
       const found = await readHeads(pieces);
       const heads = distinct([...(found.front ? [found.front] : []), ...found.copies]);
@@ -205,9 +212,10 @@ export class SealedBundle implements FoundHead {
     const [first] = volumes;
     if (first === undefined)
       throw unusable(`${this.paths.join(', ')}: no volume of the bundle can be read`);
+    this.#reportUnused(volumes, metadata !== undefined);
     const layouts = new Map<number, VolumeLayout>();
     for (const volume of volumes)
-      layouts.set(volume.record.number - 1, await this.#checkVolume(volume, uncut, head, mtime));
+      layouts.set(volume.record.number - 1, layoutOf(volume, uncut, this.#recordOf(volume.record)));
     const passing = this.#isPipe
       ? this.#passing(first.file, layouts.get(0)!, uncut, head)
       : undefined;
@@ -217,6 +225,11 @@ export class SealedBundle implements FoundHead {
       mtime,
       portions: portions[index]!,
     }));
+    // Out of a pipe the front of a volume was compared when it came, and its end is yet to come.
+    for (const volume of this.#isPipe ? [] : volumes) {
+      const layout = layouts.get(volume.record.number - 1)!;
+      await this.#checkVolume(volume, { layout, uncut, head, mtime, places });
+    }
     return new BundleReader({
       name: first.file.path,
       manifest,
@@ -314,40 +327,35 @@ export class SealedBundle implements FoundHead {
     return storedSectionLength(entryLength(this.sums.length)) + storedSectionLength(sealing);
   }
 
-  /** Compares everything in a volume that is neither metadata nor layer with what it has to be. */
-  async #checkVolume(
-    volume: FoundVolume,
-    uncut: Uncut,
-    head: Head,
-    mtime: number,
-  ): Promise<VolumeLayout> {
-    const { file, start, length, record: said } = volume;
-    const record = this.#recordOf(said);
-    const layout = layOutVolume(uncut, record);
-    const holdsEnd = record.tarOffset + record.tarLength === wholeTar(uncut.sections).tarLength;
-    if (layout === undefined || holdsEnd !== (record.number === record.count)) {
-      throw unusable(
-        `${file.path} is not cut as volume ${record.number} of ${record.count} has to be`,
-      );
+  /**
+   * Tells of pieces that nothing could be made of. Where the first volume is useless for its
+   * manifests, that has been told.
+   */
+  #reportUnused(volumes: readonly FoundVolume[], hasMetadata: boolean): void {
+    for (const { file, start, isFirst, fault } of this.#found.pieces) {
+      const isUsed = volumes.some((volume) => volume.file === file && volume.start === start);
+      if (fault !== undefined && !isUsed && (hasMetadata || !isFirst)) this.#onFault(fault);
     }
-    // Its front was compared when it came, and its end is yet to come.
-    if (this.#isPipe) return layout;
+  }
+
+  /**
+   * Compares everything in a volume that is neither metadata nor layer with what it has to be. One
+   * that is cut off has one fault, which says what is missing.
+   */
+  async #checkVolume(volume: FoundVolume, expected: ExpectedFile): Promise<void> {
+    const { file, start, length, record } = volume;
+    const { layout, uncut, head, mtime, places } = expected;
+    let told = 0;
+    const onFault: OnFault = (fault) => {
+      told += 1;
+      this.#onFault(fault);
+    };
     const expect = (
       offset: number,
       bytes: Uint8Array,
       ...entries: readonly string[]
-    ): Promise<void> => compare(file, { offset: start + offset, bytes, entries }, this.#onFault);
-    if (layout.size !== length) {
-      const [from, to] = [Math.min(length, layout.size), Math.max(length, layout.size)];
-      const error = wrongSize(file.path, layout.size, length);
-      this.#onFault({
-        path: file.path,
-        start: start + from,
-        end: start + to,
-        entries: ['the end of a volume'],
-        error,
-      });
-    }
+    ): Promise<void> => compare(file, { offset: start + offset, bytes, entries }, onFault);
+    if (layout.size !== length) onFault(wrongSize(volume, layout.size, places));
     const listing = storedFrame(tarOf([{ path: 'SHA256SUMS', bytes: head.sums }], mtime));
     if (record.number === 1) {
       await expect(0, listing, 'SHA256SUMS');
@@ -357,11 +365,12 @@ export class SealedBundle implements FoundHead {
         'SHA256SUMS.sig',
         'SHA256SUMS.pub',
       );
-    } else await expect(0, headCopy(record, head), 'the copy of the head in front');
-    if (layout.size > length) return layout;
+    } else await expect(0, headCopy(this.#recordOf(record), head), 'the copy of the head in front');
+    if (layout.size > length) return;
     // Only now is it known that there are no more frames to list than the file has room for.
-    await checkEnd(volume, { record, layout, uncut, head }, this.#onFault);
-    return layout;
+    await checkEnd(volume, { record: this.#recordOf(record), layout, uncut, head }, onFault);
+    const piece = this.#found.pieces.find((each) => each.file === file && each.start === start);
+    if (piece?.fault !== undefined && told === 0) onFault(piece.fault);
   }
 
   get #isPipe(): boolean {
@@ -375,6 +384,27 @@ export class SealedBundle implements FoundHead {
   get #rawDigest(): Uint8Array {
     return Buffer.from(hexOf(this.digest), 'hex');
   }
+}
+
+/** What a volume is compared with. */
+interface ExpectedFile {
+  readonly layout: VolumeLayout;
+  readonly uncut: Uncut;
+  readonly head: Head;
+  readonly mtime: number;
+  readonly places: readonly LayerPlace[];
+}
+
+/** @throws BundleError BUNDLE_UNUSABLE */
+function layoutOf({ file }: FoundVolume, uncut: Uncut, record: VolumeRecord): VolumeLayout {
+  const layout = layOutVolume(uncut, record);
+  const holdsEnd = record.tarOffset + record.tarLength === wholeTar(uncut.sections).tarLength;
+  if (layout === undefined || holdsEnd !== (record.number === record.count)) {
+    throw unusable(
+      `${file.path} is not cut as volume ${record.number} of ${record.count} has to be`,
+    );
+  }
+  return layout;
 }
 
 /**

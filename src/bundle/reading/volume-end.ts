@@ -1,7 +1,10 @@
 import { compare } from './compare.ts';
-import type { OnFault } from './fault.ts';
+import { type Fault, type OnFault, VOLUME_END } from './fault.ts';
 import type { VolumeSource } from './file.ts';
+import type { FoundVolume } from './found-volumes.ts';
 import { storedFrame } from '../format/frames.ts';
+import type { LayerPlace } from '../format/layer.ts';
+import { storedSectionLength } from '../format/layout.ts';
 import {
   copiesIn,
   formatTail,
@@ -10,6 +13,7 @@ import {
   type VolumeRecord,
 } from '../format/tail.ts';
 import { TAR_END_BYTES } from '../format/tar.ts';
+import { unusable } from '../format/unusable.ts';
 import { frameExtents, type Uncut, type VolumeLayout } from '../format/volumes.ts';
 
 /** A volume as it has to be. */
@@ -44,4 +48,45 @@ export async function checkEnd(
     await expect(layout.tailOffset + at, part, name);
     at += part.length;
   }
+}
+
+/**
+ * The fault of a volume that is shorter or longer than its content takes. Of one that is cut off it
+ * names every config and layer that is not there whole.
+ * @param planned bytes that it has to have.
+ */
+export function wrongSize(
+  volume: FoundVolume,
+  planned: number,
+  layers: readonly LayerPlace[],
+): Fault {
+  const { file, start, length } = volume;
+  if (length > planned) {
+    const facts = { expected: `${planned} bytes`, got: `${length} bytes` };
+    const tooLong = `${file.path} is ${length - planned} bytes too long for its content`;
+    return {
+      ...{ path: file.path, start: start + planned, end: start + length, entries: [VOLUME_END] },
+      error: unusable(tooLong, facts),
+    };
+  }
+  const lost = layers.filter(({ portions }) =>
+    portions.some(
+      (portion) =>
+        portion.volume === volume.record.number - 1 &&
+        portion.offset + storedSectionLength(portion.length) > length,
+    ),
+  );
+  const bytes = lost.reduce((total, { size }) => total + size, 0);
+  const missing =
+    lost.length === 0
+      ? 'no config or layer is missing'
+      : `${lost.length} ${lost.length === 1 ? 'blob' : 'blobs'} (${bytes} bytes) ` +
+        `${lost.length === 1 ? 'is' : 'are'} missing`;
+  const entries = [VOLUME_END, ...lost.map(({ path }) => path)];
+  return {
+    ...{ path: file.path, start: start + length, end: start + planned, entries },
+    error: unusable(
+      `${file.path} ends at byte ${start + length} of ${start + planned}; ${missing}`,
+    ),
+  };
 }

@@ -1,6 +1,7 @@
 import { BundleError } from '../../core/errors.ts';
 import { printable } from '../units.ts';
 import { type Screen, showable, styled } from './screen.ts';
+import { withShortDigests } from './shown.ts';
 import { hanging } from './wrap.ts';
 
 const BUG_STATUS = 1;
@@ -20,9 +21,12 @@ export function failureText(error: unknown, screen: Screen): string {
     const [first = '', ...more] = hanging(lead, printable(text), screen.columns);
     return [styled(style, lead, screen) + first.slice(lead.length), ...more];
   };
-  const lines = [...line('bundle: ', 'red', error.message)];
+  // What is printed to be read has short digests; a file or a program gets them whole.
+  const isRead = Number.isFinite(screen.columns) && !screen.isVerbose;
+  const message = isRead ? withShortDigests(error.message) : error.message;
+  const lines = [...line('bundle: ', 'red', message)];
   const add = (label: string, fact: string | undefined): void => {
-    if (fact !== undefined) lines.push(...line(`  ${label}`.padEnd(12), 'dim', fact));
+    if (fact !== undefined) lines.push(...line(`  ${label}`.padEnd(12), 'dim', inGroups(fact)));
   };
   const untold = (fact: string | undefined): string | undefined =>
     fact === undefined || error.message.includes(fact) ? undefined : fact;
@@ -30,6 +34,11 @@ export function failureText(error: unknown, screen: Screen): string {
   add('got:', untold(error.got));
   add('next:', error.hint);
   return showable(lines.join('\n'), screen);
+}
+
+/** The id of a key, or a bundle digest, as it stands in reports and on a form. */
+function inGroups(fact: string): string {
+  return /^[0-9a-f]{64}$/.test(fact) ? fact.replace(/.{8}(?!$)/g, '$& ') : fact;
 }
 
 /** The same for a machine. */

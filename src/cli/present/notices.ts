@@ -2,8 +2,8 @@ import type { Notice } from '../../core/events.ts';
 import { formatBytes } from '../units.ts';
 import { counted, listed, partsText, withShortDigests } from './shown.ts';
 
-/** The sentence for people about a notice. */
-export function noticeText(notice: Notice): string {
+/** The sentence for people about a notice; `undefined` where they are told otherwise. */
+export function noticeText(notice: Notice): string | undefined {
   switch (notice.code) {
     case 'release-not-proven':
       return (
@@ -48,7 +48,7 @@ export function noticeText(notice: Notice): string {
     case 'bundle-damaged':
       return `${notice.bundle} is damaged: ${notice.cause}`;
     case 'fault-found':
-      return withShortDigests(notice.cause);
+      return notice.gravest ? undefined : withShortDigests(notice.cause);
     case 'audit-failed':
       return auditText(notice);
     case 'damage-map-written':

@@ -1,7 +1,6 @@
 import { basename, dirname, join } from 'node:path';
 
 import { BundleFile } from '../../bundle/reading/file.ts';
-import { refuseFault } from '../../bundle/reading/fault.ts';
 import { piecesIn } from '../../bundle/reading/found-volumes.ts';
 import { type FoundHead, readFrontHead, readHeadCopy } from '../../bundle/reading/head.ts';
 import { bundleOfName, volumeNames } from '../../bundle/format/names.ts';
@@ -187,7 +186,7 @@ async function headOf(path: string, number: number): Promise<FoundHead | undefin
 async function cutOf({ path, number, isFinished }: BegunFile): Promise<Cut | undefined> {
   return readFrom(path, async (file) => {
     if (number > 1) return (await readHeadCopy({ file, start: 0 }, 0)).record;
-    return isFinished ? (await piecesIn(file, refuseFault))[0]?.ending?.record : undefined;
+    return isFinished ? (await piecesIn(file))[0]?.ending?.record : undefined;
   });
 }
 

@@ -72,7 +72,7 @@ describe.each([
     try {
       const reader = await sealed.unseal();
       const { good } = await auditLayers(
-        { reader, closure: undefined, size: sealed.size, path: 'stdin' },
+        { reader, closure: undefined, unchecked: new Set(), size: sealed.size, path: 'stdin' },
         (fault) => faults.push(fault),
         context,
       );

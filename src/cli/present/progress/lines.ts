@@ -15,8 +15,10 @@ export function lineAbout(
   shows: Shows,
   { isLive }: { readonly isLive: boolean },
 ): string | undefined {
-  const at = (level: LogLevel, text: () => string): string | undefined =>
-    shows(level) ? printable(text()) : undefined;
+  const at = (level: LogLevel, text: () => string | undefined): string | undefined => {
+    const line = shows(level) ? text() : undefined;
+    return line === undefined ? undefined : printable(line);
+  };
   switch (event.type) {
     case 'noticed':
       return at('warn', () => noticeText(event));
