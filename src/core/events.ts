@@ -74,6 +74,8 @@ export type TransferEvent =
 export type Notice =
   /** No signature of its publisher proves a release, and the user allowed that. */
   | { readonly code: 'release-not-proven'; readonly release: string; readonly cause: string }
+  /** Where the signatures are from that prove something, if there are two kinds of places. */
+  | { readonly code: 'proof-found'; readonly what: string; readonly places: readonly string[] }
   /** A key was made, since the user had none. */
   | {
       readonly code: 'made-signing-key';

@@ -2,6 +2,8 @@ import type { Digest } from '../core/digest.ts';
 import type { BundleError } from '../core/errors.ts';
 import type { RepositoryName } from '../core/reference.ts';
 import type { ReadOnlyStore } from '../core/store.ts';
+import type { HeldContent } from '../stores/oc/held-content.ts';
+import type { HeldPlace } from '../stores/oc/open.ts';
 
 /** Signatures that were collected for a digest. */
 export interface CollectedSignatures {
@@ -17,6 +19,8 @@ export interface Sources {
    * A repository to read from, through the mirrors of the site. The same store for the same name.
    */
   source(name: RepositoryName): ReadOnlyStore;
+  /** A folder that `oc` or oc-mirror has written. The same store for the same folder. */
+  held(place: HeldPlace): Promise<HeldContent>;
   /** The signatures that stores of signatures have of a digest. */
   signatures(stores: readonly string[], digest: Digest): Promise<CollectedSignatures>;
 }

@@ -18,6 +18,8 @@ import { CertificateFolders } from '../stores/registry/http/host-certificates.ts
 import type { RepositoryProbe } from '../stores/registry/probe.ts';
 import { proxyFromEnvironment } from '../stores/registry/http/proxy.ts';
 import type { TransportOptions } from '../stores/registry/http/transport.ts';
+import type { HeldContent } from '../stores/oc/held-content.ts';
+import { type HeldPlace, openHeldPlace } from '../stores/oc/open.ts';
 import { fetchSignatures } from '../stores/signature-store.ts';
 import type { Context } from '../core/context.ts';
 import type { CollectedSignatures, Sources } from '../kinds/sources.ts';
@@ -71,6 +73,7 @@ export class Network implements Sources {
   readonly #observe: Observe;
   readonly #unreachable = new Map<string, BundleError>();
   readonly #sources = new Map<string, ReadOnlyStore>();
+  readonly #held = new Map<string, Promise<HeldContent>>();
 
   private constructor(parts: NetworkParts) {
     this.#client = parts.client;
@@ -117,6 +120,14 @@ export class Network implements Sources {
       this.#sources.get(key) ??
       this.#openSource({ registry: name.registry, repository: name.repository });
     this.#sources.set(key, store);
+    return store;
+  }
+
+  /** @throws BundleError NOT_FOUND, CONTENT_MISMATCH, UNSUPPORTED_CONTENT, DISK */
+  held(place: HeldPlace): Promise<HeldContent> {
+    const key = `${place.writer}:${place.folder}`;
+    const store = this.#held.get(key) ?? openHeldPlace(place, this.#transport.signal);
+    this.#held.set(key, store);
     return store;
   }
 

@@ -6,6 +6,7 @@ import { type Closure, closureOf } from '../kinds/closure.ts';
 import type { Found, Kind, Part, PartRequest } from '../kinds/kind.ts';
 import type { ContentSource, Sources } from '../kinds/sources.ts';
 import { ManifestWalker } from '../transfer/walk.ts';
+import { requirePresent } from './check-present.ts';
 import type { BegunContent, PartKey } from './resume/begun-content.ts';
 
 /** The parts that are to be packed or mirrored. */
@@ -55,7 +56,9 @@ export async function findParts(
       const part = await one.kind.expand(one.seed, from(one.content), walk);
       parts.push({ ...keyOf(one), of: one.kind, part });
     }
-    return closureOf(parts.toSorted(inBundle).map(({ part }) => part));
+    const closure = closureOf(parts.toSorted(inBundle).map(({ part }) => part));
+    await requirePresent(closure.content.blobs, lookups, signal);
+    return closure;
   } finally {
     await begun?.close();
   }

@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, readdir, writeFile, readFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { rootCertificates } from 'node:tls';
@@ -8,10 +8,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { projectPath } from '../../scripts/lib/project-root.ts';
 import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
+import type { Digest } from '../../src/core/digest.ts';
 import { commandBlocks, linksOf } from '../support/documents.ts';
 import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
 import { startUpdateService, type UpdateServer } from '../support/update-service.ts';
+import { ocFolderOf, putArchive, storedEntries, tarOf } from '../support/peer-forms.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
@@ -63,6 +65,8 @@ describeWith(['docker-registry'], 'the commands of', () => {
   let graph: string;
   let updates: UpdateServer;
   let madeOptions: readonly string[];
+  /** A folder that oc has written, and archives of two runs of oc-mirror. */
+  let written: { readonly oc: string; readonly archives: string };
 
   beforeAll(async () => {
     temporary = await temporaryFolder('docs');
@@ -87,6 +91,13 @@ describeWith(['docker-registry'], 'the commands of', () => {
     }
     graph = graphTo(made[0]!.release.digest);
     updates = await startUpdateService({ 'stable-4.17 amd64': graph }, await readFile(GRAPH_DATA));
+    written = { oc: join(temporary.path, 'oc'), archives: join(temporary.path, 'oc-mirror') };
+    const tagged = made.map((one) => [`${one.version}-${one.architecture}`, one.release.digest]);
+    const storage = join(source.root, 'storage');
+    await ocFolderOf(written.oc, storage, Object.fromEntries(tagged) as Record<string, Digest>);
+    const entries = await storedEntries(storage);
+    await putArchive(join(written.archives, 'november'), await tarOf(entries));
+    await putArchive(join(written.archives, 'december'), await tarOf(entries.slice(1)));
     const stores = made.flatMap(({ signatureStore }) => ['--signature-store', signatureStore]);
     madeOptions = [
       '--mirror',
@@ -112,6 +123,7 @@ describeWith(['docker-registry'], 'the commands of', () => {
           target,
           madeOptions,
           graph,
+          written,
         });
         // README begins with nothing; every other page takes up where a bundle was packed.
         if (page !== 'README.md')
@@ -160,15 +172,19 @@ class World {
       target,
       madeOptions,
       graph,
+      written,
     }: {
       source: TestRegistry;
       target: TestRegistry;
       madeOptions: readonly string[];
       graph: string;
+      written: { readonly oc: string; readonly archives: string };
     },
   ): Promise<World> {
     for (const place of ['media', 'srv', 'tmp', 'bin'])
       await mkdir(join(folder, place), { recursive: true });
+    await symlink(written.oc, join(folder, 'srv/oc'));
+    await symlink(written.archives, join(folder, 'srv/oc-mirror'));
     const program = join(folder, 'bin/bundle');
     await writeFile(program, launcher(madeOptions));
     await chmod(program, 0o755);

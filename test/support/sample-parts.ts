@@ -11,6 +11,7 @@ import { samplePart, type SampleRequest } from './sample-kind.ts';
 
 const NO_SOURCES: Sources = {
   source: ({ repository }) => new MemoryStore(repository),
+  held: () => Promise.reject(new Error('there are no folders')),
   signatures: async () => ({ signatures: [], failures: [] }),
 };
 

@@ -7,11 +7,16 @@ import { isDigest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { formatRepository, isTag } from '../../core/reference.ts';
 import { type PartRequest, partRequest } from '../../kinds/kind.ts';
-import { ARCHITECTURES, parseArchitecture } from '../../kinds/release/architecture.ts';
+import {
+  type Architecture,
+  ARCHITECTURES,
+  parseArchitecture,
+} from '../../kinds/release/architecture.ts';
 import { DEFAULT_SIGNATURE_STORES, OFFICIAL_RELEASES } from '../../kinds/release/official.ts';
 import type { ReleaseRequest } from '../../kinds/release/request.ts';
 import { flag, text, texts } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
+import { heldRequests } from './held.ts';
 import { many, one, type OptionTable, yes } from './table.ts';
 import { asksForUpdate, passedReleases, updatePathOptions } from './update-path.ts';
 
@@ -22,17 +27,18 @@ export const releaseKeyOption: OptionTable = {
   ),
 };
 
+/** Of a folder, all architectures are meant if none is named. */
+const USUAL_ARCHITECTURE: Architecture = 'x86_64';
+
 /** Which releases, from where, and what proves them. */
 export const releaseOptions: OptionTable = {
   arch: many(
-    `architecture: ${ARCHITECTURES.join(', ')}; for several, use commas or repeat the option`,
-    {
-      default: 'x86_64',
-    },
+    `architecture: ${ARCHITECTURES.join(', ')}; for several, use commas or repeat the option ` +
+      '(default x86_64)',
   ),
   from: one(
-    'where the release image is: REPOSITORY, a full reference, ' +
-      'or oci:DIR (default quay.io/openshift-release-dev/ocp-release)',
+    'where the release image is: REPOSITORY, a full reference, oci:DIR, file:DIR as oc writes it, ' +
+      'or oc-mirror:DIR (default quay.io/openshift-release-dev/ocp-release)',
   ),
   ...updatePathOptions,
   ...releaseKeyOption,
@@ -87,12 +93,19 @@ export async function releaseParts(
   const { releaseKind } = await import('../../kinds/release/release.ts');
   const versions = texts(args, 'VERSION');
   const architectures = texts(args, 'arch').flatMap((list) => list.split(','));
-  const chosen = [...new Set(architectures.map(parseArchitecture))];
+  const named = [...new Set(architectures.map(parseArchitecture))];
+  const chosen = named.length > 0 ? named : [USUAL_ARCHITECTURE];
   if (asksForUpdate(args)) {
     return (await passedReleases(args, chosen, context)).map(({ expected, ...release }) =>
       partRequest(releaseKind, { ...releaseRequest(args, release), expected }),
     );
   }
+  const held =
+    versions.length === 0 ? await heldRequests(text(args, 'from'), named, context) : undefined;
+  if (held !== undefined)
+    return held.map((release) =>
+      partRequest(releaseKind, { ...releaseRequest(args, release), ...release }),
+    );
   const asked = versions.length === 0 ? [undefined] : versions;
   for (const version of versions) checkVersion(version);
   return [...new Set(asked)].flatMap((version) =>

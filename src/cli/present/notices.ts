@@ -10,6 +10,8 @@ export function noticeText(notice: Notice): string | undefined {
         `NO PROOF OF ${notice.release}, continuing because of --allow-unsigned-release: ` +
         notice.cause
       );
+    case 'proof-found':
+      return `the signature of ${notice.what} is from ${notice.places.join(', ')}`;
     case 'made-signing-key':
       return (
         `made a signing key for you (${notice.algorithm}): ${notice.path}; ` + 'keep a copy of it'

@@ -5,7 +5,8 @@ import type { Sources } from '../sources.ts';
 import { canonicalRepository, type ReleaseSeed } from './claim.ts';
 import { locateRelease } from './locate.ts';
 import { askOfficialSources } from './official-sources.ts';
-import { loadReleaseKeys, proveRelease } from './prove.ts';
+import { findProof } from './find-proof.ts';
+import { loadReleaseKeys } from './prove.ts';
 import type { ReleaseRequest } from './request.ts';
 
 /**
@@ -23,7 +24,7 @@ export async function findRelease(
   const called = version ?? from ?? 'the release';
   observe({ type: 'phase', what: `finding ${called}` });
   if (from === undefined && version !== undefined) await askOfficialSources(sources, signal);
-  const { descriptor, content, repository } = await locateRelease(request, sources);
+  const { descriptor, content, repository, held } = await locateRelease(request, sources, signal);
   const { digest } = descriptor;
   if (request.expected !== undefined && request.expected !== digest) {
     throw new BundleError('CONTENT_MISMATCH', `${called} is another release than the graph names`, {
@@ -36,10 +37,14 @@ export async function findRelease(
     });
   }
   observe({ type: 'phase', what: `checking the signature of ${called}` });
-  const { signatures: messages, failures } = await sources.signatures(signatureStores, digest);
   let signatures: readonly ReleaseSignature[] = [];
   try {
-    signatures = await proveRelease(digest, { messages, failures }, keys, now);
+    const stores = signatureStores;
+    const proof = await findProof(digest, { sources, stores, held, keys, now });
+    signatures = proof.signatures;
+    // A registry has no signatures of releases: then it is clear that they are from the stores.
+    if (held !== undefined)
+      observe({ type: 'noticed', code: 'proof-found', what: called, places: proof.places });
   } catch (error) {
     if (!request.allowUnsignedRelease || !(error instanceof BundleError)) throw error;
     const { message: cause } = error;

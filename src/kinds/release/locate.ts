@@ -12,6 +12,9 @@ import {
 import type { ReadOnlyStore } from '../../core/store.ts';
 import type { ReleaseRequest } from './request.ts';
 import { ImageLayout } from '../../stores/layout/layout.ts';
+import type { HeldContent } from '../../stores/oc/held-content.ts';
+import { type HeldPlace, parseHeldPlace } from '../../stores/oc/open.ts';
+import { locateHeld } from './held/locate.ts';
 import type { ContentSource, Sources } from '../sources.ts';
 
 /** A release image that was found, and the places its parts come from. */
@@ -20,6 +23,8 @@ export interface LocatedRelease {
   readonly content: ContentSource;
   /** The reference of the release image if no signature names it. */
   readonly repository: RepositoryName;
+  /** The folder that it was found in, where another program has filled that: it may have proofs. */
+  readonly held?: HeldContent;
 }
 
 const LISTED_TAGS = 12;
@@ -28,22 +33,30 @@ const LISTED_TAGS = 12;
  * Finds the release image of a version: the tag `<version>-<arch>`, then the plain version, as OKD
  * tags. A tag is resolved here and nowhere else; from here on everything goes by digest.
  *
- * @param from a repository, a reference with a tag or digest, or `oci:DIR`; with a tag or digest
- * the version may be left out.
+ * @param from a repository, a reference with a tag or digest, `oci:DIR`, `file:DIR` or
+ * `oc-mirror:DIR`; with a tag or digest the version may be left out.
  * @throws BundleError NOT_FOUND with the tags that do exist; USAGE.
  */
 export async function locateRelease(
   { from, version, architecture }: Pick<ReleaseRequest, 'from' | 'version' | 'architecture'>,
   sources: Sources,
+  signal: AbortSignal,
 ): Promise<LocatedRelease> {
-  const { store, exact, content, repository } = await releasePlace(from, sources);
-  if (exact !== undefined) return { descriptor: await store.resolve(exact), content, repository };
+  const { store, exact, content, repository, held } = await releasePlace(from, sources);
+  if (exact !== undefined) {
+    const descriptor = await store.resolve(exact);
+    return { descriptor, content, repository, ...(held && { held }) };
+  }
   if (version === undefined) {
     throw new BundleError('USAGE', 'no version was asked for', {
       hint:
         'Give a version, as in `bundle pack 4.17.3`, ' +
         'or --from REPOSITORY@sha256:… for a release that is known by its digest.',
     });
+  }
+  if (held !== undefined) {
+    const descriptor = await locateHeld({ version, architecture }, held, signal);
+    return { descriptor, content, repository, held };
   }
   const plain = version.replaceAll('+', '_');
   const wanted = [`${plain}-${architecture}`, plain];
@@ -71,14 +84,28 @@ interface Place {
   readonly repository: RepositoryName;
   /** The tag or digest that was written out. */
   readonly exact: string | undefined;
+  /** The store, if it is a folder that `oc` or oc-mirror has written. */
+  readonly held?: HeldContent;
 }
 
 /**
- * @param from a repository, a reference, or `oci:DIR`; the official repository if it is left out.
+ * @param from a repository, a reference, `oci:DIR`, `file:DIR` or `oc-mirror:DIR`; the official
+ * repository if it is left out.
  * @throws BundleError USAGE, NOT_FOUND
  */
 export async function releasePlace(from: string | undefined, sources: Sources): Promise<Place> {
+  const place = from === undefined ? undefined : parseHeldPlace(from);
+  if (place !== undefined) return openHeld(place, sources);
   return from?.startsWith('oci:') ? openLayout(from) : openRepository(from, sources);
+}
+
+async function openHeld(place: HeldPlace, sources: Sources): Promise<Place> {
+  const store = await sources.held(place);
+  return {
+    ...{ store, held: store, content: { root: store, storeOf: () => store } },
+    repository: OFFICIAL_RELEASES,
+    exact: place.digest === undefined ? undefined : parseDigest(place.digest),
+  };
 }
 
 function openRepository(from: string | undefined, sources: Sources): Place {
