@@ -9,6 +9,15 @@ export function shellWord(text: string): string {
   return /^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
+/** More words than these make a list that nobody reads. */
+const FEW = 3;
+
+/** The first few words of a list, and how many more it has. */
+export function few(words: readonly string[]): readonly string[] {
+  if (words.length <= FEW + 1) return words;
+  return [...words.slice(0, FEW), `${words.length - FEW} more`];
+}
+
 /** Orders text by its characters, the same on every machine: for `sort`. */
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;

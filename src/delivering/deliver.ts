@@ -204,12 +204,30 @@ async function readableTags(
   const again = await survey();
   const refused = again.filter(({ refusal }) => refusal !== undefined);
   const [first] = refused;
-  if (first?.refusal !== undefined) {
-    const targets = [...new Set(refused.map(({ target }) => target.name))];
-    const cause = first.refusal.message;
-    context.observe({ type: 'noticed', code: 'tags-not-known', targets, cause });
-  }
+  if (first?.refusal === undefined) return again;
+  const targets = [...new Set(refused.map(({ target }) => target.name))];
+  if (!request.replaceTags) throw unreadable(targets, refused.length, first.refusal);
+  const cause = first.refusal.message;
+  context.observe({ type: 'noticed', code: 'tags-not-known', targets, cause });
   return again;
+}
+
+/** Nobody could tell what a push would overwrite. */
+function unreadable(targets: readonly string[], tags: number, cause: BundleError): BundleError {
+  const where = targets.join(' and ');
+  return new BundleError(
+    'NOT_ALLOWED',
+    `${where} can be written to, but not read with these credentials: ` +
+      `nobody can tell whether ${tags === 1 ? 'a tag' : `one of ${tags} tags`} names something else`,
+    {
+      cause,
+      expected: 'credentials that may pull and push',
+      got: cause.message,
+      hint:
+        'Nothing was written. Use credentials that may pull, too. If the repository is new, ' +
+        'or its tags may be overwritten, repeat the command with --replace-tags.',
+    },
+  );
 }
 
 /** Nothing for an image layout: no cluster reads from there. */

@@ -224,7 +224,8 @@ async function findAccess(
 /** A push was allowed: what may not be read is not there yet, or can only be written to. */
 function unlessRefused(finding: Finding): Finding {
   if (!hasCode(finding.error, 'NOT_ALLOWED')) return finding;
-  return { verdict: 'unknown', fact: `can be written to, but not read: ${finding.fact}` };
+  const fact = `can be written to, but not read, so only with --replace-tags: ${finding.fact}`;
+  return { verdict: 'unknown', fact };
 }
 
 async function credentialsOf(probe: RepositoryProbe): Promise<Finding> {

@@ -56,7 +56,7 @@ describe('the peculiarities of registries', () => {
     row: Row,
   ): Promise<{ ran: Ran; registry: OddRegistry; authfile: string }> {
     count += 1;
-    const { credentials } = row;
+    const { credentials, options = [] } = row;
     const registry = command === 'pack' ? source : await startOddRegistry();
     const authfile = join(temporary.path, `auth-${count}.json`);
     const auth = Buffer.from('packer:correct horse').toString('base64');
@@ -66,8 +66,8 @@ describe('the peculiarities of registries', () => {
     const own = ['--authfile', authfile, '--progress', 'plain'];
     const lines: Record<CommandName, readonly string[]> = {
       pack: ['pack', VERSION, '-o', join(temporary.path, `pack-${count}`), ...fetching],
-      unpack: ['unpack', medium, '--to', to, '--release-key', made.releaseKey],
-      mirror: ['mirror', VERSION, '--to', to, ...fetching],
+      unpack: ['unpack', medium, '--to', to, '--release-key', made.releaseKey, ...options],
+      mirror: ['mirror', VERSION, '--to', to, ...fetching, ...options],
       'check-registry': ['check-registry', to],
       login: ['login', registry.host, '--username', 'packer', '--password-stdin'],
       'verify --at': ['verify', medium, '--at', to, '--release-key', made.releaseKey],

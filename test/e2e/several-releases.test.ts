@@ -239,6 +239,29 @@ describeWith(['docker-registry'], 'a bundle of several releases', () => {
     expect(stdout).toContain('PART');
   });
 
+  it('is unpacked beside many newer releases with a warning that names few', async () => {
+    await operator.json(unpacking('many', '--release', NEW));
+    const at = `${target.url}/v2/many/${RELEASES}/manifests`;
+    const type = MANIFEST_TYPES.join(', ');
+    const release = await fetch(`${at}/${NEW}-x86_64`, { headers: { accept: type } });
+    const headers = { 'content-type': release.headers.get('content-type')! };
+    const body = Buffer.from(await release.arrayBuffer());
+    const names = Array.from({ length: 12 }, (_, index) => `4.99.${index}`);
+    for (const name of names)
+      expect((await fetch(`${at}/${name}-x86_64`, { method: 'PUT', headers, body })).ok).toBe(true);
+    const older = unpacking('many', '--release', OLD);
+    const { stdout, stderr } = await operator.bundle(older);
+    expect(stderr).toContain('a newer release: 4.99.11, 4.99.10, 4.99.9 and 10 more\n');
+    expect(stdout).toContain('a newer release:\n  4.99.11\n  4.99.10\n  4.99.9\n  10 more\n');
+    expect(await readFile(path('many', 'cluster-resources', 'next-steps.txt'), 'utf8')).toContain(
+      'a newer release: 4.99.11, 4.99.10, 4.99.9, 10 more.',
+    );
+    expect((await operator.bundle([...older, '--verbose'])).stdout).toContain('\n  4.99.4\n');
+    expect(await operator.json(older)).toMatchObject({
+      delivery: { newer: [{ names: [NEW, ...names] }] },
+    });
+  });
+
   it('is unpacked one release at a time, or as a whole, and never twice', async () => {
     const one = (await operator.json(unpacking('ocp4', '--release', NEW))) as Unpacked;
     expect(labels(one.delivery.parts)).toEqual([NEW_LABEL]);

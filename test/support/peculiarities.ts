@@ -25,6 +25,8 @@ export interface Row {
   readonly odd: (url: string) => Odd;
   /** The user has some. */
   readonly credentials?: true;
+  /** Of commands that bring something to a registry. */
+  readonly options?: readonly string[];
   readonly at: Readonly<Record<string, Expectation>>;
   /** Commands that it does not concern. */
   readonly skips?: readonly string[];
@@ -64,6 +66,15 @@ const isWhole = ({ state }: OddRegistry): void => {
   const names = [...state.tags.keys()].map((key) => key.replace(/:.*/, ''));
   if (names.length < 2) throw new Error(`tags: ${[...state.tags.keys()].join(' ')}`);
 };
+
+const isUntouched = ({ state }: OddRegistry): void => {
+  if (state.tags.size > 0) throw new Error(`tags: ${[...state.tags.keys()].join(' ')}`);
+};
+
+const writeOnly: Row['odd'] = () => (request) =>
+  isRead(request) && !isGreeting(request) && !request.url.includes('/uploads/')
+    ? { status: 403, body: errors('DENIED') }
+    : undefined;
 
 /** A registry that asks for tokens, and how far each token reaches. */
 function withTokens(
@@ -195,13 +206,24 @@ export const PECULIARITIES: readonly Row[] = [
   },
   {
     name: 'credentials that may write and not read',
-    odd: () => (request) =>
-      isRead(request) && !isGreeting(request) && !request.url.includes('/uploads/')
-        ? { status: 403, body: errors('DENIED') }
-        : undefined,
+    odd: writeOnly,
+    at: {
+      ...moving({
+        status: 24,
+        says: [/can be written to, but not read .* one of \d+ tags/, /DENIED/, /--replace-tags/],
+        then: isUntouched,
+      }),
+      'check-registry': { says: /can be written to, but not read, so only with --replace-tags/ },
+      'verify --at': { status: 24, says: /DENIED/ },
+    },
+    skips: AT_TARGET,
+  },
+  {
+    name: 'credentials that may write and not read, where tags may be replaced',
+    odd: writeOnly,
+    options: ['--replace-tags'],
     at: {
       ...moving({ then: isWhole, says: /can be written to, but not read/ }),
-      'check-registry': { says: /can be written to, but not read/ },
       'verify --at': { status: 24, says: /DENIED/ },
     },
     skips: AT_TARGET,

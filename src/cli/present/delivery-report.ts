@@ -4,6 +4,7 @@ import type { DeliveredPart, DeliveryReport } from '../../delivering/deliver.ts'
 import type { MirrorReport } from '../../workflows/mirror.ts';
 import type { UnpackReport } from '../../workflows/unpack.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
+import { few } from '../../core/text.ts';
 import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import type { Block, Rows, Section } from './layout.ts';
@@ -16,7 +17,7 @@ export function unpackReport({ bundle, delivery }: UnpackReport): Outcome {
   return {
     report: (screen) => [
       [verdict(delivery, { done: 'Unpacked', planned: 'unpacked' })],
-      warnings(delivery),
+      warnings(delivery, screen),
       nextSteps(delivery),
       trustAdvice(bundle),
       [
@@ -39,7 +40,7 @@ export function mirrorReport({ closure, delivery }: MirrorReport): Outcome {
   return {
     report: (screen) => [
       [verdict(delivery, { done: 'Mirrored', planned: 'mirrored' })],
-      warnings(delivery),
+      warnings(delivery, screen),
       nextSteps(delivery),
       [{ facts: [...deliveryFacts(delivery, screen), ...partsFacts(closure, screen)] }],
       planText(delivery, screen),
@@ -79,10 +80,10 @@ function verdict(
   return { verdict: `${done} ${labels(parts)} to ${target}: ${sent}`, mood: 'good' };
 }
 
-function warnings({ newer }: DeliveryReport): Section {
+function warnings({ newer }: DeliveryReport, { isVerbose }: Screen): Section {
   return newer.flatMap(({ target, kind, names }): Section => [
     { verdict: `WARNING: ${target} already holds a newer ${kind}:`, mood: 'warning' },
-    ...names.map((name): Block => ({ text: `  ${name}` })),
+    ...(isVerbose ? names : few(names.toReversed())).map((name): Block => ({ text: `  ${name}` })),
     { text: 'A cluster that runs the newer one must not be taken back to the older one.' },
   ]);
 }

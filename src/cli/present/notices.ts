@@ -62,10 +62,10 @@ export function noticeText(notice: Notice): string | undefined {
     case 'tags-not-known':
       return (
         `${notice.targets.join(' and ')} can be written to, but not read with these ` +
-        `credentials (${notice.cause}): tags that exist there are replaced`
+        `credentials (${notice.cause}): with --replace-tags, tags that exist there are replaced`
       );
     case 'newer-at-target':
-      return `${notice.target} already holds a newer ${notice.kind}: ${listed(notice.names)}`;
+      return `${notice.target} already holds a newer ${notice.kind}: ${partsText(notice.names.toReversed())}`;
     case 'attached-not-asked':
       return (
         `${notice.what} of ${notice.repository} that its mirrors do not have are left out: ` +

@@ -1,11 +1,10 @@
+import { few } from '../../core/text.ts';
 import type { Closure } from '../../kinds/closure.ts';
 import { formatBytes } from '../units.ts';
 import type { Screen } from './screen.ts';
 
 /** Enough of a digest to tell it from all others that somebody has to do with. */
 const SHOWN_DIGITS = 12;
-/** More labels than these make a sentence that nobody reads. */
-const SHOWN_LABELS = 3;
 
 /**
  * A digest or the id of a key, or a text that has some in it: with their first digits, where nobody
@@ -29,8 +28,7 @@ export function size(bytes: number, { isVerbose }: Screen): string {
 
 /** The parts in a sentence. */
 export function partsText(labels: readonly string[]): string {
-  if (labels.length <= SHOWN_LABELS + 1) return listed(labels);
-  return listed([...labels.slice(0, SHOWN_LABELS), `${labels.length - SHOWN_LABELS} more`]);
+  return listed(few(labels));
 }
 
 export function labelsIn({ parts }: Closure): readonly string[] {

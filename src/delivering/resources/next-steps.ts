@@ -1,4 +1,4 @@
-import { shellWord } from '../../core/text.ts';
+import { few, shellWord } from '../../core/text.ts';
 import type { DeliveredPaths, PartResources } from '../../kinds/kind.ts';
 
 const RULE = '='.repeat(72);
@@ -35,7 +35,7 @@ export function nextSteps(
 
 function warning({ kind, names }: NewerNames): readonly string[] {
   return [
-    `WARNING: the registry already holds a newer ${kind}: ${names.join(', ')}.`,
+    `WARNING: the registry already holds a newer ${kind}: ${few(names.toReversed()).join(', ')}.`,
     'Do not use the commands below for a cluster that runs a newer version already:',
     'OpenShift does not support going back to an older one. "oc get clusterversion" tells which',
     'version a cluster runs.',

@@ -34,7 +34,7 @@ describe('nextSteps', () => {
   it('warns of what the registry holds already before the first command', () => {
     const newer = [{ kind: 'release', names: ['4.17.5-x86_64', '4.17.9-x86_64'] }];
     const [before = ''] = nextSteps([part('one')], paths, newer).split('====');
-    expect(before).toContain('holds a newer release: 4.17.5-x86_64, 4.17.9-x86_64.');
+    expect(before).toContain('holds a newer release: 4.17.9-x86_64, 4.17.5-x86_64.');
   });
 });
 
