@@ -6,7 +6,7 @@ import { ManifestWalker } from '../../transfer/walk.ts';
 import type { KnownRelease } from '../../updates/graph-data/evaluate.ts';
 import type { Sources } from '../sources.ts';
 import type { Architecture } from './architecture.ts';
-import { payloadFirst } from './expand.ts';
+import { payloadFirst } from './release-image.ts';
 import { releasePlace } from './locate.ts';
 import { parsePayload } from './payload/image-references.ts';
 import { readPayload } from './payload/payload.ts';

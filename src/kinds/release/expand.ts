@@ -2,36 +2,20 @@ import { mapLimited } from '../../core/concurrency.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
 import type { Digest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
-import { asString, isObject, parseStrictJson } from '../../core/json.ts';
 import { formatReference } from '../../core/reference.ts';
 import type { ReadOnlyStore } from '../../core/store.ts';
-import type { ReleaseSignature } from '../../trust/release-signature.ts';
-import type { ImageRequest, ManifestTree, Proof, WalkedImage } from '../../transfer/image.ts';
-import { readVerified, twiceIfWrong } from '../../transfer/verified.ts';
+import type { ImageRequest, Proof, WalkedImage } from '../../transfer/image.ts';
 import type { Part, Walk } from '../kind.ts';
 import type { ContentSource } from '../sources.ts';
-import { type Architecture, architectureOfOci } from './architecture.ts';
+import type { Architecture } from './architecture.ts';
 import type { ReleaseSeed } from './claim.ts';
 import { signatureConfigMap } from './config-map.ts';
-import { type ImageReferences, parsePayload } from './payload/image-references.ts';
-import { readPayload } from './payload/payload.ts';
+import type { Component, ImageReferences } from './payload/image-references.ts';
+import { readReleaseImage, type ReleaseFacts } from './release-image.ts';
 import { tagOf } from './tags.ts';
 
 /** The kind of a release in rows of `bundle.json`. */
 export const RELEASE = 'release';
-
-/** The facts about a release that are known when all of it has been found. */
-export interface ReleaseFacts {
-  readonly version: string;
-  readonly architecture: Architecture;
-  readonly digest: Digest;
-  /** `registry/repository@digest`, as the signature knows it. */
-  readonly reference: string;
-  /** RFC 3339 in UTC, whole seconds. */
-  readonly created: string;
-  /** None only where an unsigned release was allowed. */
-  readonly signatures: readonly ReleaseSignature[];
-}
 
 /**
  * Follows the chain from a release digest to the manifest of every component: release image,
@@ -46,47 +30,20 @@ export async function expandRelease(
   content: ContentSource,
   walk: Walk,
 ): Promise<Part<ReleaseFacts>> {
-  const { architecture, signatures, canonical, digest } = seed;
-  const proof = signatures.length > 0 ? 'publisher' : 'signer';
-  const unnamed: ImageRequest = {
-    name: seed.version === undefined ? digest : `${seed.version}-${architecture}`,
-    role: 'release',
-    descriptor: seed.descriptor ?? (await content.root.resolve(digest, { signal: walk.signal })),
-    source: formatReference({ ...canonical, digest }),
-    tags: [],
-    place: 'entry',
-    proof,
-    order: 'last',
-    store: content.root,
-  };
-  const { tree } = await walk.walker.walkOne(unnamed);
-  const images = payloadFirst(tree);
-  const config = await imageConfig(images, content.root, walk);
-  checkArchitecture(tree, config.architecture, architecture);
-  const references = await payloadOf(images[0]!, unnamed, walk);
-  const { version } = references;
-  checkVersion(version, seed.version);
-
-  const tag = tagOf(version, architecture);
-  const release: WalkedImage = { request: { ...unnamed, name: tag, tags: [tag] }, tree };
-  const components = await walkComponents(references, { architecture, proof }, content, walk);
+  const { facts, image, images, references } = await readReleaseImage(seed, content, walk);
+  const { version, architecture, digest, signatures } = facts;
+  const { proof } = image.request;
+  const of = { version, architecture, proof };
+  const components = await walkComponents(references, of, content, walk);
   const messages = signatures.map(({ message }) => message);
   const configMap = messages.length > 0 ? signatureConfigMap(digest, messages) : undefined;
-  const facts: ReleaseFacts = {
-    version,
-    architecture,
-    digest,
-    reference: unnamed.source,
-    created: wholeSeconds(references.created ?? config.created ?? new Date(0)),
-    signatures,
-  };
   return {
     kind: RELEASE,
     label: releaseLabel(version, architecture),
     names: [version, `${version}-${architecture}`, digest],
     facts,
     claim: { ...facts, signatures: signatures.map((signature) => signature.digest) },
-    images: await walk.attached.addTo([release, ...components]),
+    images: await walk.attached.addTo([image, ...components]),
     files: configMap
       ? [{ path: `config/${configMap.name}`, role: 'release-signature', bytes: configMap.text }]
       : [],
@@ -101,79 +58,37 @@ export function releaseLabel(version: string, architecture: string): string {
   return `${version} for ${architecture}`;
 }
 
-/**
- * The images in a release image, the payload image first: the amd64 child of an index, else the
- * first.
- */
-export function payloadFirst(tree: ManifestTree): readonly ManifestTree[] {
-  if (tree.manifest.kind === 'manifest') return [tree];
-  const preferred = tree.manifest.manifests.findIndex(
-    ({ platform }) => platform?.os === 'linux' && platform.architecture === 'amd64',
-  );
-  const first = tree.children[Math.max(preferred, 0)];
-  if (first?.manifest.kind !== 'manifest') {
-    throw new BundleError(
-      'UNSUPPORTED_CONTENT',
-      `the release image ${tree.descriptor.digest} is an index without images`,
-    );
-  }
-  return [first, ...tree.children.filter((child) => child !== first)];
+/** The facts about a release that its components share. */
+export interface ComponentsOf {
+  readonly version: string;
+  readonly architecture: Architecture;
+  readonly proof: Proof;
 }
 
-async function payloadOf(
-  { manifest }: ManifestTree,
-  { name, store }: ImageRequest,
-  { signal, observe }: Walk,
-): Promise<ImageReferences> {
-  const layers = manifest.kind === 'manifest' ? manifest.layers : [];
-  const read = (): ReturnType<typeof readPayload> => readPayload(layers, store, { signal });
-  return parsePayload(await twiceIfWrong(store, read, `payload of ${name}`, observe)).references;
-}
-
-function checkVersion(found: string, asked: string | undefined): void {
-  if (asked === undefined || asked === found) return;
-  throw new BundleError('CONTENT_MISMATCH', `the release image is version ${found}, not ${asked}`, {
-    expected: asked,
-    got: found,
-    hint:
-      'The tag and the release image name different versions: ' +
-      'ask for the version in the release image, or for another tag.',
-  });
-}
-
-function checkArchitecture(tree: ManifestTree, found: string, asked: Architecture): void {
-  const got = tree.manifest.kind === 'index' ? 'multi' : (architectureOfOci(found) ?? found);
-  if (got === asked) return;
-  throw new BundleError('CONTENT_MISMATCH', `the release image is for ${got}, not for ${asked}`, {
-    expected: asked,
-    got,
-    hint: `Ask for --arch ${got}, or for another release image.`,
-  });
-}
-
-/** The config of the payload image. */
-async function imageConfig(
-  [image]: readonly ManifestTree[],
+/** The image of a component, before anything of it was read. */
+export function componentRequest(
+  { name, reference }: Component,
+  { version, architecture, proof }: ComponentsOf,
+  descriptor: Descriptor,
   store: ReadOnlyStore,
-  { signal, observe }: Walk,
-): Promise<{ architecture: string; created: Date | undefined }> {
-  if (image?.manifest.kind !== 'manifest') throw new RangeError('the first image is no index');
-  const descriptor: Descriptor = image.manifest.config;
-  const read = async (): Promise<Uint8Array> =>
-    readVerified(store.fetch(descriptor, { signal }), descriptor);
-  const bytes = await twiceIfWrong(store, read, descriptor.digest, observe);
-  const config = parseStrictJson(bytes, 'image config');
-  if (!isObject(config)) return { architecture: '', created: undefined };
-  const created = typeof config['created'] === 'string' ? new Date(config['created']) : undefined;
+): ImageRequest {
+  const tag = tagOf(version, architecture, name);
   return {
-    architecture: asString(config['architecture'], 'architecture of the image config'),
-    created: created && Number.isNaN(created.getTime()) ? undefined : created,
+    name: tag,
+    role: 'component',
+    descriptor,
+    source: formatReference(reference),
+    tags: [tag],
+    place: 'content',
+    proof,
+    order: 'first',
+    store,
   };
 }
 
 async function walkComponents(
   references: ImageReferences,
-  { architecture, proof }: { readonly architecture: Architecture; readonly proof: Proof },
+  release: ComponentsOf,
   content: ContentSource,
   { walker, attached, lookups, signal }: Walk,
 ): Promise<readonly WalkedImage[]> {
@@ -189,31 +104,18 @@ async function walkComponents(
     lookups,
     async ({ name, reference }, combined): Promise<WalkedImage> => {
       const store = content.storeOf(reference);
-      const tag = tagOf(references.version, architecture, name);
+      const tag = tagOf(release.version, release.architecture, name);
       let descriptor: Descriptor;
       try {
         descriptor = await resolve(store, reference.digest);
       } catch (error) {
         throw error instanceof BundleError ? error.about(`image ${tag}`) : error;
       }
-      const image = await walker.walkOne({
-        name: tag,
-        role: 'component',
-        descriptor,
-        source: formatReference(reference),
-        tags: [tag],
-        place: 'content',
-        proof,
-        order: 'first',
-        store,
-      });
+      const request = componentRequest({ name, reference }, release, descriptor, store);
+      const image = await walker.walkOne(request);
       await attached.lookAhead(image, combined);
       return image;
     },
     signal,
   );
-}
-
-function wholeSeconds(date: Date): string {
-  return date.toISOString().replace(/\.\d+Z$/, 'Z');
 }

@@ -8,7 +8,7 @@ import { EFFECTS, resourceFile } from '../resource-file.ts';
 import { ARCHITECTURES } from './architecture.ts';
 import { type ReleaseSeed, readReleaseSeed } from './claim.ts';
 import { signatureConfigMap } from './config-map.ts';
-import { expandRelease, RELEASE, type ReleaseFacts, releaseLabel } from './expand.ts';
+import { expandRelease, RELEASE, releaseLabel } from './expand.ts';
 import { findRelease } from './find.ts';
 import {
   type DeliveredRelease,
@@ -16,6 +16,7 @@ import {
   signatureCommand,
   upgradeCommand,
 } from './next-steps.ts';
+import type { ReleaseFacts } from './release-image.ts';
 import type { ReleaseRequest } from './request.ts';
 import { compareVersions } from '../../updates/version-order.ts';
 

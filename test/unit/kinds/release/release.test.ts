@@ -6,7 +6,8 @@ import { parseTarget, planDestinations } from '../../../../src/kinds/destination
 import type { DeliveredPaths, Part } from '../../../../src/kinds/kind.ts';
 import type { Architecture } from '../../../../src/kinds/release/architecture.ts';
 import { signatureConfigMap } from '../../../../src/kinds/release/config-map.ts';
-import { RELEASE, type ReleaseFacts } from '../../../../src/kinds/release/expand.ts';
+import { RELEASE } from '../../../../src/kinds/release/expand.ts';
+import type { ReleaseFacts } from '../../../../src/kinds/release/release-image.ts';
 import { releaseKind } from '../../../../src/kinds/release/release.ts';
 import type { ReleaseRequest } from '../../../../src/kinds/release/request.ts';
 import type { ReleaseSignature } from '../../../../src/trust/release-signature.ts';
