@@ -18,6 +18,8 @@ export interface Ingredients {
   /** Architectures of the images; with more than one, each component is an index. */
   readonly platforms: readonly string[];
   readonly rebuild?: Rebuild;
+  /** Makes the layer of client programs that a component has for an architecture, if any. */
+  readonly programs?: (component: string, platform: string) => Layer | undefined;
 }
 
 export interface Component {
@@ -64,7 +66,9 @@ export async function makeComponents(
   base: BaseLayers,
   publish: (image: Image) => Promise<void>,
 ): Promise<readonly Component[]> {
-  const isTwin = (index: number): boolean => index % TWIN_EVERY === FIRST_TWIN;
+  const { platforms, programs } = ingredients;
+  const isTwin = (index: number): boolean =>
+    index % TWIN_EVERY === FIRST_TWIN && programs?.(names[index]!, platforms[0]!) === undefined;
   const made = await mapLimited(
     [...names.entries()],
     PARALLEL,
@@ -73,7 +77,7 @@ export async function makeComponents(
       const component = await makeComponent(
         { name, kind: kindOf(index), size: ingredients.shape.own(index) },
         seedOf(index, ingredients),
-        ingredients.platforms,
+        ingredients,
         base,
       );
       await publish(component.image);
@@ -95,15 +99,14 @@ function seedOf(index: number, { seed, rebuild }: Ingredients): string {
 async function makeComponent(
   { name, kind, size }: { readonly name: string; readonly kind: ImageKind; readonly size: number },
   seed: string,
-  platforms: readonly string[],
+  { platforms, programs }: Ingredients,
   base: BaseLayers,
 ): Promise<Component> {
   const images = await mapLimited(platforms, 1, async (architecture) => {
     const own = await randomLayer(`${seed} ${name} ${architecture}`, `usr/share/${name}`, size);
-    return {
-      architecture,
-      image: makeImage(kind, architecture, [...base.get(architecture)!, own], labelsOf(name)),
-    };
+    const tools = programs?.(name, architecture);
+    const layers = [...base.get(architecture)!, own, ...(tools === undefined ? [] : [tools])];
+    return { architecture, image: makeImage(kind, architecture, layers, labelsOf(name)) };
   });
   if (images.length === 1) return { name, image: images[0]!.image, children: [] };
   return { name, image: makeIndex(kind, images), children: images.map(({ image }) => image) };
