@@ -9,6 +9,7 @@ const OWNED_PACKAGES = [
   { packages: ['yaml'], owner: '^src/(mirrors|kinds|delivering|updates/graph-data)/' },
   { packages: ['smol-toml'], owner: '^src/mirrors/' },
   { packages: ['openpgp'], owner: '^src/trust/' },
+  { packages: ['yazl'], owner: '^src/extracting/' },
 ];
 
 /** Node's modules that compute and touch nothing outside the process. */
@@ -37,7 +38,7 @@ export const FLOORS = [
       'A workflow is told what to do in plain values, so tests call it without a command line.',
   },
   {
-    rooms: ['opening', 'packing', 'delivering'],
+    rooms: ['opening', 'packing', 'delivering', 'extracting'],
     reason:
       'They are the steps of the workflows: a step that knew its command would serve that one alone.',
   },

@@ -4,6 +4,8 @@ import { VERSION } from '../core/version.ts';
 import type { Arguments, Command } from './command.ts';
 import { checkRegistryCommand } from './commands/check-registry.ts';
 import { completions } from './completion.ts';
+import { extractCommand } from './commands/extract.ts';
+import { extractToolsCommand } from './commands/extract-tools.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { keygenCommand } from './commands/keygen.ts';
 import { loginCommand, logoutCommand } from './commands/login.ts';
@@ -31,6 +33,8 @@ const COMMANDS: readonly Command[] = [
   inspectCommand,
   unpackCommand,
   mirrorCommand,
+  extractToolsCommand,
+  extractCommand,
   repairCommand,
   pathCommand,
   releasesCommand,

@@ -177,6 +177,10 @@ export type Notice =
     }
   /** Something that cannot be had is left out of a copy that may leave things out. */
   | { readonly code: 'left-out'; readonly cause: string }
+  /** A program has no place for a fact that should be written into it. */
+  | { readonly code: 'marker-not-found'; readonly archive: string; readonly marker: string }
+  /** A program was changed, and cannot be signed again as it was: macOS may refuse to run it. */
+  | { readonly code: 'code-signature-broken'; readonly archive: string }
   /** So many requests have failed that the run retries no more. */
   | { readonly code: 'retry-budget-exhausted'; readonly retries: number };
 

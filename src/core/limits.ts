@@ -25,6 +25,12 @@ export const MAX_TAGS_BYTES = 64 * MiB;
 export const MAX_PAYLOAD_FILE_BYTES = 16 * MiB;
 /** Unpacked bytes of release image layers that are read in search of `release-manifests/`. */
 export const MAX_PAYLOAD_LAYER_BYTES = 8 * 1024 * MiB;
+/** Unpacked bytes of the layers of one image that programs are taken out of: real ones have 5 GiB. */
+export const MAX_TOOLS_LAYER_BYTES = 64 * 1024 * MiB;
+/** Files in such a layer: a base layer has some ten thousand. */
+export const MAX_LAYER_ENTRIES = 1_000_000;
+/** A program: the largest real one is under 1 GiB, and a zip holds no larger file without Zip64. */
+export const MAX_PROGRAM_BYTES = 4 * 1024 * MiB - 2;
 /** A key file, public or private. */
 export const MAX_KEY_BYTES = 64 * KiB;
 /** A file of CA certificates: a distribution's own bundle has 220 KiB. */

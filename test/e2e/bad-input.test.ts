@@ -126,7 +126,7 @@ describe('a command line that is wrong', () => {
     expect(await readdir(user.home)).toEqual([]);
   });
 
-  it.each(['pack', 'verify', 'inspect', 'unpack', 'mirror', 'keygen', 'sign', 'trust'])(
+  it.each(['pack', 'verify', 'inspect', 'unpack', 'mirror', 'extract', 'keygen', 'sign', 'trust'])(
     'is helped by %s --help',
     async (command) => {
       const { status, stdout } = await user.bundle([command, '-h']);

@@ -86,6 +86,7 @@ describeWith(['docker-registry'], 'the commands of', () => {
           signer,
           components: 2,
           scale: 0.0001,
+          programs: version === '4.17.3' && architecture === 'x86_64',
         }),
       );
     }
@@ -260,6 +261,11 @@ options=$(${program} "$1" --help 2>/dev/null || true)
 asked="$*"
 add() { if [[ $options == *" $1 "* ]]; then made+=("$1" "$2"); fi; }
 made=()
+# A bundle brings everything with it; a registry of the closed side has the mirror set.
+if [[ $1 == extract* ]]; then options=\${options//--mirror/}; fi
+if [[ $1 == extract* && $asked != *release-images* ]]; then
+  options=\${options//--signature-store/}
+fi
 # Of the commands that carry releases, only those for an update ask for a graph.
 if [[ $1 =~ ^(pack|mirror)$ && $asked != *--from-version* ]]; then options=\${options/--graph-url/}; fi
 ${pairs.map((pair) => `add ${pair}`).join('\n')}

@@ -26,6 +26,15 @@ export function entryLength(size: number): number {
   return headerLength(size) + size + paddingLength(size);
 }
 
+/** What a header says beside path, size and time. */
+interface HeaderOptions {
+  readonly type: '0' | '1' | 'x';
+  /** Seven octal digits. */
+  readonly mode?: string;
+  /** The entry that a hard link shares. */
+  readonly target?: string;
+}
+
 /**
  * The header of a regular file, every byte fixed: mode 0644, user and group 0, no names.
  * An entry over 8 GiB has a pax header with `size=` alone before it, and 0 in the ustar field.
@@ -34,27 +43,39 @@ export function entryLength(size: number): number {
  * @param mtime seconds since 1970.
  */
 export function tarHeader(path: string, size: number, mtime: number): Uint8Array {
-  if (size <= MAX_USTAR_SIZE) return ustar(path, size, mtime, '0');
+  if (size <= MAX_USTAR_SIZE) return ustar(path, size, mtime, { type: '0' });
   const record = Buffer.alloc(TAR_BLOCK);
   const length = record.write(paxRecord('size', String(size)));
   return Buffer.concat([
-    ustar('PaxHeader', length, mtime, 'x'),
+    ustar('PaxHeader', length, mtime, { type: 'x' }),
     record,
-    ustar(path, 0, mtime, '0'),
+    ustar(path, 0, mtime, { type: '0' }),
   ]);
 }
 
-function ustar(path: string, size: number, mtime: number, type: '0' | 'x'): Uint8Array {
+/** The header of a file that can be run, below 8 GiB: mode 0755. */
+export function programHeader(path: string, size: number, mtime: number): Uint8Array {
+  return ustar(path, size, mtime, { type: '0', mode: '0000755' });
+}
+
+/** A second name for an entry that came before: a hard link, of mode 0755. */
+export function hardLinkHeader(path: string, target: string, mtime: number): Uint8Array {
+  return ustar(path, 0, mtime, { type: '1', mode: '0000755', target });
+}
+
+function ustar(path: string, size: number, mtime: number, options: HeaderOptions): Uint8Array {
+  const { type, mode = '0000644', target = '' } = options;
   const header = Buffer.alloc(TAR_BLOCK);
   if (!/^[\x21-\x7e]{1,99}$/.test(path)) throw new RangeError(`not a tar path: ${path}`);
   header.write(path, 0, 'ascii');
-  header.write('0000644\0', 100, 'ascii');
+  header.write(`${mode}\0`, 100, 'ascii');
   header.write('0000000\0', 108, 'ascii');
   header.write('0000000\0', 116, 'ascii');
   header.write(`${octal(size)}\0`, 124, 'ascii');
   header.write(`${octal(mtime)}\0`, 136, 'ascii');
   header.write('        ', 148, 'ascii'); // the checksum counts its own field as spaces
   header.write(type, 156, 'ascii');
+  header.write(target, 157, 99, 'ascii');
   header.write('ustar\0', 257, 'ascii');
   header.write('00', 263, 'ascii');
   header.write('0000000\0', 329, 'ascii');

@@ -30,6 +30,23 @@ export const releaseKeyOption: OptionTable = {
 /** Of a folder, all architectures are meant if none is named. */
 const USUAL_ARCHITECTURE: Architecture = 'x86_64';
 
+const signatureStoreOption: OptionTable = {
+  'signature-store': many(
+    'folder or URL (http, https, file) with release signatures, ' +
+      'instead of the official stores (repeatable)',
+    { group: 'Trust:' },
+  ),
+};
+
+const unsignedOption: OptionTable = {
+  'allow-unsigned-release': yes('continue if no signature proves a release; every report says so', {
+    group: 'Trust:',
+  }),
+};
+
+/** What proves a release image that is named. */
+export const proofOptions: OptionTable = { ...signatureStoreOption, ...unsignedOption };
+
 /** Which releases, from where, and what proves them. */
 export const releaseOptions: OptionTable = {
   arch: many(
@@ -42,18 +59,12 @@ export const releaseOptions: OptionTable = {
   ),
   ...updatePathOptions,
   ...releaseKeyOption,
-  'signature-store': many(
-    'folder or URL (http, https, file) with release signatures, ' +
-      'instead of the official stores (repeatable)',
-    { group: 'Trust:' },
-  ),
+  ...signatureStoreOption,
   referrers: yes(
     'also carry what refers to the images beside signatures: attestations, SBOMs and all else',
   ),
   'no-signatures': yes('leave out the signatures of images, which are carried otherwise'),
-  'allow-unsigned-release': yes('continue if no signature proves a release; every report says so', {
-    group: 'Trust:',
-  }),
+  ...unsignedOption,
 };
 
 /**
@@ -137,13 +148,22 @@ function releaseRequest(
   args: Arguments,
   { version, architecture }: Pick<ReleaseRequest, 'version' | 'architecture'>,
 ): ReleaseRequest {
-  const stores = texts(args, 'signature-store').map(storeUrl);
   const from = text(args, 'from');
   const byDigest = version !== undefined && isDigest(version);
   return {
     version: byDigest ? undefined : version,
     architecture,
     from: byDigest ? withDigest(from, version) : from,
+    ...proofRequest(args),
+  };
+}
+
+/** What proves a release. @throws BundleError NOT_FOUND */
+export function proofRequest(
+  args: Arguments,
+): Pick<ReleaseRequest, 'releaseKeyFiles' | 'signatureStores' | 'allowUnsignedRelease'> {
+  const stores = texts(args, 'signature-store').map(storeUrl);
+  return {
     releaseKeyFiles: texts(args, 'release-key'),
     signatureStores: stores.length > 0 ? stores : DEFAULT_SIGNATURE_STORES,
     allowUnsignedRelease: flag(args, 'allow-unsigned-release'),

@@ -101,6 +101,16 @@ export function noticeText(notice: Notice): string | undefined {
       );
     case 'left-out':
       return `left out: ${notice.cause}`;
+    case 'marker-not-found':
+      return (
+        `${notice.archive}: the program has no place for the ${notice.marker.replace('-', ' ')}, ` +
+        'and does not name it'
+      );
+    case 'code-signature-broken':
+      return (
+        `${notice.archive}: the code signature of the program does not fit any more, and only its ` +
+        'makers can renew it; on a Mac, run: codesign --force --sign - PROGRAM'
+      );
     case 'retry-budget-exhausted':
       return (
         `retry budget exhausted: ${notice.retries} retries used; more than a third of all ` +

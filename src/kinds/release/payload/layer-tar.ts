@@ -13,6 +13,8 @@ export type TarEntry = Extract extends AsyncIterable<infer Entry> ? Entry : neve
 /** How much may be unpacked; counted down while it is. */
 export interface UnpackBudget {
   bytes: number;
+  /** Whose layers these are, for a message; a release image's unless told. */
+  readonly of?: string;
 }
 
 /**
@@ -136,10 +138,8 @@ async function* counted(
     if (budget.bytes < 0) {
       throw new BundleError(
         'UNSUPPORTED_CONTENT',
-        'it unpacks to more bytes than any release image',
-        {
-          hint: 'Check that the image is an OpenShift release image.',
-        },
+        `it unpacks to more bytes than any ${budget.of ?? 'release image'}`,
+        { hint: 'Check that this is an OpenShift release: its publisher makes no such layers.' },
       );
     }
     yield chunk;

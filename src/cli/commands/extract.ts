@@ -1,0 +1,55 @@
+import { BundleError, systemCode } from '../../core/errors.ts';
+import { diskError } from '../../files/disk-error.ts';
+import { requiredText, text } from '../arguments.ts';
+import type { Arguments, Command } from '../command.ts';
+import type { Io } from '../io.ts';
+import { releasePositional, releaseSource, sourceOfReleaseOptions } from '../options/extraction.ts';
+import { one } from '../options/table.ts';
+import { PIPE } from '../pipes.ts';
+import { extractFileReport } from '../present/extract/report.ts';
+
+export const extractCommand: Command = {
+  usage: 'extract <PATH..>',
+  summary: 'write one file out of the payload of a release',
+  examples: [
+    ['$0 extract /media/usb --file release-metadata', 'to stdout; the report goes to stderr'],
+    ['$0 extract /media/usb --file image-references -o images.json', 'into a file'],
+  ],
+  positionals: releasePositional,
+  options: {
+    file: one('name of a file in release-manifests/ of the release image', { demandOption: true }),
+    out: one('file to write (default stdout)', { alias: 'o' }),
+    ...sourceOfReleaseOptions,
+  },
+  takesStdout: (args) => pathOf(args) === undefined,
+  async run(args, context, io) {
+    const request = { name: requiredText(args, 'file'), path: pathOf(args) };
+    const source = await releaseSource(args);
+    const { extractFileOf } = await import('../../workflows/extract.ts');
+    const report = await extractFileOf(source, request, context);
+    if (request.path === undefined) await writeOut(report.bytes, io);
+    return extractFileReport(report);
+  },
+};
+
+function pathOf(args: Arguments): string | undefined {
+  const path = text(args, 'out');
+  return path === PIPE ? undefined : path;
+}
+
+/** Characters that a terminal may act on: all controls but tab and line feed. */
+// eslint-disable-next-line no-control-regex -- they are what is looked for
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
+
+/** @throws BundleError USAGE for what is not for a terminal; DISK where it cannot be written. */
+async function writeOut(bytes: Uint8Array, { stdout }: Io): Promise<void> {
+  if (stdout.isTTY && CONTROLS.test(Buffer.from(bytes).toString('utf8'))) {
+    throw new BundleError('USAGE', 'the file has characters that a terminal would act on', {
+      hint: 'Write it into a file with -o FILE.',
+    });
+  }
+  const error = await new Promise<Error | null | undefined>((resolve) =>
+    stdout.write(bytes, resolve),
+  );
+  if (error && systemCode(error) !== 'EPIPE') throw diskError('write', 'the file', error);
+}

@@ -1,0 +1,264 @@
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { execa } from 'execa';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+
+import { describeWith } from '../support/needs.ts';
+import { makeReleaseIn } from '../support/packable-release.ts';
+import { type TwoSides, twoSides } from '../support/two-sides.ts';
+
+const VERSION = '4.17.3';
+
+const ALL = [
+  'ccoctl-linux-4.17.3.tar.gz',
+  'ccoctl-linux-rhel8-4.17.3.tar.gz',
+  'ccoctl-linux-rhel9-4.17.3.tar.gz',
+  'openshift-client-linux-4.17.3.tar.gz',
+  'openshift-client-linux-amd64-rhel8-4.17.3.tar.gz',
+  'openshift-client-linux-amd64-rhel9-4.17.3.tar.gz',
+  'openshift-client-linux-arm64-4.17.3.tar.gz',
+  'openshift-client-linux-arm64-rhel8-4.17.3.tar.gz',
+  'openshift-client-linux-arm64-rhel9-4.17.3.tar.gz',
+  'openshift-client-linux-ppc64le-4.17.3.tar.gz',
+  'openshift-client-linux-ppc64le-rhel8-4.17.3.tar.gz',
+  'openshift-client-linux-ppc64le-rhel9-4.17.3.tar.gz',
+  'openshift-client-linux-s390x-4.17.3.tar.gz',
+  'openshift-client-linux-s390x-rhel8-4.17.3.tar.gz',
+  'openshift-client-linux-s390x-rhel9-4.17.3.tar.gz',
+  'openshift-client-mac-4.17.3.tar.gz',
+  'openshift-client-mac-arm64-4.17.3.tar.gz',
+  'openshift-client-windows-4.17.3.zip',
+  'openshift-install-linux-4.17.3.tar.gz',
+  'openshift-install-linux-arm64-4.17.3.tar.gz',
+  'openshift-install-mac-4.17.3.tar.gz',
+  'openshift-install-mac-arm64-4.17.3.tar.gz',
+  'openshift-install-rhel9-amd64.tar.gz',
+];
+
+interface Tools {
+  release: { version: string; digest: string };
+  releaseImage: string;
+  archives: { file: string; sha256: string; os: string; commands: string[]; names: string[] }[];
+  left: string[];
+}
+
+describeWith(['docker-registry', 'unzip'], 'the client programs of a release', () => {
+  let sides: TwoSides;
+  let out: string;
+  let number = 0;
+
+  beforeAll(async () => {
+    sides = await twoSides('tools', { version: VERSION, components: 3, programs: true });
+    const { packer, fetching, medium } = sides;
+    await mkdir(medium);
+    const packed = await packer.bundle(['pack', VERSION, ...fetching, '-o', medium]);
+    expect(packed.status, packed.stderr).toBe(0);
+  });
+  afterAll(async () => sides.remove());
+  beforeEach(() => {
+    number += 1;
+    out = join(sides.folder, `tools-${number}`);
+  });
+
+  const extract = async (...more: readonly string[]) =>
+    sides.operator.bundle(['extract-tools', ...more, ...sides.trust, '-o', out]);
+  const tar = async (archive: string): Promise<string> => {
+    const folder = `${archive}.d`;
+    await mkdir(folder);
+    await execa('tar', ['-xzf', archive, '-C', folder]);
+    return folder;
+  };
+  const run = async (program: string): Promise<string> => (await execa(program)).stdout;
+
+  it('become archives with the names of the official download site', async () => {
+    const found = (await sides.operator.json([
+      ...['extract-tools', sides.medium, ...sides.trust, '-o', out],
+    ])) as Tools;
+    expect(found.archives.map(({ file }) => file)).toEqual(ALL);
+    expect(found.left).toEqual([]);
+    expect(await readdir(out)).toEqual([...ALL, 'release.txt', 'sha256sum.txt'].sort());
+    const { stdout } = await execa('sha256sum', ['-c', 'sha256sum.txt'], { cwd: out });
+    expect(stdout.split('\n')).toHaveLength(ALL.length + 1);
+
+    const { reference } = sides.made.release;
+    const pinned = `${reference.slice(0, reference.lastIndexOf(':'))}@${found.release.digest}`;
+    expect(found.releaseImage).toBe(pinned);
+    const text = await readFile(join(out, 'release.txt'), 'utf8');
+    expect(text).toContain(`Pull From:      ${pinned}\n`);
+
+    const install = await tar(join(out, 'openshift-install-linux-4.17.3.tar.gz'));
+    expect((await readdir(install)).sort()).toEqual(['README.md', 'openshift-install']);
+    expect(await run(join(install, 'openshift-install'))).toBe(
+      `openshift-install for linux/amd64\nversion 4.17.3\nrelease image ${pinned}`,
+    );
+    const fips = await tar(join(out, 'openshift-install-rhel9-amd64.tar.gz'));
+    expect(await run(join(fips, 'openshift-install-fips'))).toContain(`image ${pinned}`);
+
+    const client = await tar(join(out, 'openshift-client-linux-amd64-rhel9-4.17.3.tar.gz'));
+    expect(await run(join(client, 'oc'))).toContain('oc.rhel9 for linux/amd64\nversion 4.17.3\n');
+    expect(await run(join(client, 'kubectl'))).toBe(await run(join(client, 'oc')));
+
+    const windows = join(out, 'openshift-client-windows-4.17.3.zip');
+    await execa('unzip', ['-q', windows, '-d', `${windows}.d`]);
+    const program = await readFile(join(`${windows}.d`, 'oc.exe'));
+    expect(program.includes('4.17.3\0')).toBe(true);
+    const listed = await execa('unzip', ['-Z', windows]);
+    expect(listed.stdout).toMatch(/-rwxr-xr-x .* oc\.exe$/m);
+  });
+
+  it('are the same bytes whenever and wherever they are written', async () => {
+    const first = await extract(sides.medium, '--os', 'windows,mac');
+    expect(first.status, first.stderr).toBe(0);
+    const sums = await readFile(join(out, 'sha256sum.txt'), 'utf8');
+    const again = await sides.operator.bundle(
+      ['extract-tools', sides.medium, '--os=mac', '--os=windows', ...sides.trust, '-o', out],
+      { env: { TZ: 'Pacific/Auckland' } },
+    );
+    expect(again.status, again.stderr).toBe(0);
+    expect(await readFile(join(out, 'sha256sum.txt'), 'utf8')).toBe(sums);
+    expect(sums.match(/\n/g)).toHaveLength(6);
+  });
+
+  it('are chosen by system, architecture and RHEL', async () => {
+    const files = async (...more: readonly string[]): Promise<readonly string[]> => {
+      await rm(out, { recursive: true, force: true });
+      const { status, stderr } = await extract(sides.medium, ...more);
+      expect(status, stderr).toBe(0);
+      return (await readdir(out)).filter((name) => !name.endsWith('.txt'));
+    };
+    expect(await files('--os', 'mac', '--arch', 'aarch64')).toEqual([
+      'openshift-client-mac-arm64-4.17.3.tar.gz',
+      'openshift-install-mac-arm64-4.17.3.tar.gz',
+    ]);
+    expect(await files('--os', 'linux', '--arch', 'x86_64', '--rhel9')).toEqual([
+      'ccoctl-linux-rhel9-4.17.3.tar.gz',
+      'openshift-client-linux-amd64-rhel9-4.17.3.tar.gz',
+      'openshift-install-linux-4.17.3.tar.gz',
+      'openshift-install-rhel9-amd64.tar.gz',
+    ]);
+    expect(await files('--os', 'linux', '--arch', 'x86_64', '--rhel8')).toEqual([
+      'ccoctl-linux-rhel8-4.17.3.tar.gz',
+      'openshift-client-linux-amd64-rhel8-4.17.3.tar.gz',
+      'openshift-install-linux-4.17.3.tar.gz',
+    ]);
+  });
+
+  it('that a release lacks are named beside those that it has, and nothing is left behind', async () => {
+    const { status, stderr } = await extract(
+      ...[sides.medium, '--os', 'windows', '--arch', 'aarch64'],
+    );
+    expect(status).toBe(23);
+    expect(stderr).toContain('the release has no programs for');
+    expect(await readdir(out).catch(() => [])).toEqual([]);
+
+    const lacking = await extract(sides.medium, '--os', 'windows,linux', '--arch', 's390x,x86_64');
+    expect(lacking.status, lacking.stderr).toBe(0);
+  });
+
+  it('come out of a registry too, whose installer asks that registry', async () => {
+    const { source, fetching, operator, made } = sides;
+    const repository = `${source.host}/openshift-release-dev/ocp-release`;
+    const ran = (await operator.json([
+      ...['extract-tools', `${repository}@${made.release.digest}`, '--os', 'linux'],
+      ...['--arch', 'x86_64', ...fetching, '-o', out],
+    ])) as Tools;
+    expect(ran.releaseImage).toBe(`${repository}@${made.release.digest}`);
+    const install = await tar(join(out, 'openshift-install-linux-4.17.3.tar.gz'));
+    expect(await run(join(install, 'openshift-install'))).toContain(`image ${repository}@sha256:`);
+
+    const unsigned = await operator.bundle([
+      ...['extract-tools', `${repository}:4.17.3-x86_64`, '--mirror', `quay.io=${source.host}`],
+      ...['--signature-store', sides.folder, ...sides.trust, '-o', join(out, 'unsigned')],
+    ]);
+    expect(unsigned.status).toBe(21);
+    expect((await readdir(out)).includes('unsigned')).toBe(false);
+  });
+
+  it('are not written through links', async () => {
+    await mkdir(out);
+    const victim = join(sides.folder, 'victim');
+    await writeFile(victim, 'mine');
+    for (const name of ['openshift-client-windows-4.17.3.zip', 'sha256sum.txt']) {
+      await symlink(victim, join(out, name));
+      const { status } = await extract(sides.medium, '--os', 'windows');
+      expect(status).toBe(26);
+      expect(await readdir(out)).toEqual([name]);
+      await rm(join(out, name));
+    }
+    expect(await readFile(victim, 'utf8')).toBe('mine');
+  });
+
+  it('are not written out of a damaged bundle', async () => {
+    const copy = join(sides.folder, 'damaged');
+    await mkdir(copy);
+    const [name] = (await readdir(sides.medium)).filter((file) => file.endsWith('.tar.zst'));
+    const bytes = await readFile(join(sides.medium, name!));
+    const marker = bytes.lastIndexOf(Buffer.from([0x1f, 0x8b, 0x08]));
+    for (let at = marker + 64; at < marker + 128; at += 1) bytes[at] = bytes[at]! ^ 0x55;
+    await writeFile(join(copy, name!), bytes);
+    const { status } = await extract(copy);
+    expect([20, 22]).toContain(status);
+    expect(await readdir(out).catch(() => [])).toEqual([]);
+  });
+
+  it('of several releases are asked for one by one', async () => {
+    const { packer, source, folder, fetching, made, trust, operator } = sides;
+    const other = await makeReleaseIn(source, join(folder, 'other'), {
+      ...{ version: '4.17.5', components: 3, programs: true },
+    });
+    const both = join(folder, 'both');
+    await mkdir(both);
+    const packed = await packer.bundle([
+      ...['pack', VERSION, '4.17.5', ...fetching, '--release-key', other.releaseKey],
+      ...['--signature-store', other.signatureStore, '-o', both],
+    ]);
+    expect(packed.status, packed.stderr).toBe(0);
+    const trusted = [...trust, '--release-key', other.releaseKey];
+    const vague = await operator.bundle(['extract-tools', both, ...trusted, '-o', out]);
+    expect(vague.status).toBe(2);
+    expect(vague.stderr).toContain('--release 4.17.5-x86_64');
+    const { release } = (await operator.json([
+      ...['extract-tools', both, ...trusted, '--release', VERSION, '--os=windows', '-o', out],
+    ])) as Tools;
+    expect(release.digest).toBe(made.release.digest);
+  });
+
+  it('refuse what has no meaning for them', async () => {
+    const refused = async (...args: readonly string[]): Promise<string> => {
+      const { status, stderr } = await extract(...args);
+      expect(status).toBe(2);
+      return stderr;
+    };
+    expect(await refused(sides.medium, '--os', 'beos')).toContain('linux, mac, windows');
+    expect(await refused(sides.medium, '--arch', 'multi')).toContain('x86_64, aarch64');
+    expect(await refused(sides.medium, '--mirror', 'a.b=c.d')).toContain('--mirror is for');
+    const reference = `${sides.source.host}/a/b:1`;
+    expect(await refused(reference, '--expect', '4.17.3')).toContain('--expect is for');
+    const { status, stderr } = await extract(`${sides.source.host}/a/b`);
+    expect(status).toBe(23);
+    expect(stderr).toContain('add a tag or a digest');
+  });
+
+  it('leave the payload to another command, which writes one file as it is', async () => {
+    const { operator, medium, trust } = sides;
+    const one = async (...args: readonly string[]) =>
+      operator.bundle(['extract', medium, ...trust, ...args]);
+    const metadata = await one('--file', 'release-metadata');
+    expect(metadata.status, metadata.stderr).toBe(0);
+    expect(JSON.parse(metadata.stdout)).toMatchObject({ version: VERSION });
+    expect(metadata.stderr).toContain('release-metadata of 4.17.3 for x86_64');
+
+    const file = join(out, 'references.json');
+    const written = (await operator.json([
+      ...['extract', medium, ...trust, '--file', 'image-references', '-o', file],
+    ])) as { sha256: string };
+    const { stdout } = await execa('sha256sum', [file]);
+    expect(stdout.split(' ')[0]).toBe(written.sha256);
+
+    const lacking = await one('--file', 'release-metedata');
+    expect(lacking.status).toBe(23);
+    expect(lacking.stderr).toContain('It has release-metadata, ');
+    expect((await one('--file', '../etc/passwd')).status).toBe(2);
+  });
+});
