@@ -180,6 +180,22 @@ describeWith(['docker-registry'], 'what oc and oc-mirror have written', () => {
     expect(await readdir(join(work, 'out')).catch(() => [])).toEqual([]);
   });
 
+  it.each([
+    ['file://openshift/release:4.99.1-x86_64', 2, '--to-dir'],
+    ['file:', 2, '--to-dir'],
+    ['oc-mirror:', 2, 'mirror_000001.tar'],
+    ['/srv/oc', 2, 'file:/srv/oc'],
+    ['./oc', 2, 'oc-mirror:./oc'],
+    ['file:/nowhere', 23, 'path'],
+    ['oc-mirror:/nowhere', 23, 'path'],
+  ])('from %s: %i, and a hint that helps', async (from, status, hint) => {
+    for (const versions of [[FIRST], []]) {
+      const error = await failure(packing(...versions, '--from', from, ...stores));
+      expect(error).toMatchObject({ status });
+      if (versions.length > 0) expect(error.hint).toContain(hint);
+    }
+  });
+
   it('is found by its digest, and by what its config says where the tags are lost', async () => {
     const { digest } = await peerRelease(FIRST);
     const lost = join(work, 'lost');

@@ -36,6 +36,10 @@ export const packCommand: Command = {
       '$0 pack --from quay.io/openshift-release-dev/ocp-release@sha256:… -o .',
       'a release that is known by its digest',
     ],
+    [
+      '$0 pack --from oc-mirror:/srv/archives -o /media/usb',
+      'the releases in archives of oc-mirror; with file:DIR, those that oc has mirrored',
+    ],
     ['$0 pack 4.17.3 --volume-size dvd -o /data/discs', 'in volumes that fit on DVDs'],
     [
       '$0 pack 4.17.3 -o - | ssh gateway bundle unpack - --to registry:5000/ocp4',

@@ -117,6 +117,13 @@ function openRepository(from: string | undefined, sources: Sources): Place {
 }
 
 function parseFrom(from: string): Reference {
+  if (/^(?:\/|\.{1,2}(?:\/|$)|~)/.test(from)) {
+    throw new BundleError('USAGE', `--from ${from} is a folder, and does not say of what kind`, {
+      hint:
+        `Write oci:${from} for an image layout, file:${from} for what oc adm release mirror ` +
+        `wrote, or oc-mirror:${from} for archives of oc-mirror.`,
+    });
+  }
   return from.includes('@') || /:[^/]*$/.test(from)
     ? parseReference(from)
     : parseRepositoryName(from);

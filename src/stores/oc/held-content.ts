@@ -1,10 +1,11 @@
 import { readAll } from '../../core/bytes.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
-import { type Digest, isDigest } from '../../core/digest.ts';
+import { type Digest, hexOf, isDigest } from '../../core/digest.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
 import { MAX_MANIFEST_BYTES, MAX_SIGNATURE_BYTES } from '../../core/limits.ts';
 import { type Manifest, parseManifest } from '../../core/manifest.ts';
 import type { FetchOptions, ReadOnlyStore, StoreOptions } from '../../core/store.ts';
+import { compareText } from '../../core/text.ts';
 import { type Piece, readPiece, sizeOfPiece } from '../../files/piece.ts';
 import { readVerified } from '../../transfer/verified.ts';
 import { MAX_CONFIG_MAP_BYTES, messagesInConfigMap } from './config-map-file.ts';
@@ -17,6 +18,12 @@ const ATTACHED = /^sha256-[0-9a-f]{64}\./;
 export interface HeldManifest {
   readonly descriptor: Descriptor;
   readonly manifest: Manifest;
+}
+
+/** A manifest that is about another one. */
+interface Referrer {
+  readonly subject: Digest;
+  readonly descriptor: Descriptor;
 }
 
 /** Signatures that stand in one file, unchecked. */
@@ -33,7 +40,8 @@ export class HeldContent implements ReadOnlyStore {
   readonly name: string;
   readonly isSteady = true;
   readonly #holdings: Holdings;
-  #referrers: Promise<ReadonlyMap<Digest, readonly Descriptor[]>> | undefined;
+  /** What refers to what, in the repositories that were looked through. */
+  readonly #referrers = new Map<string, Promise<readonly Referrer[]>>();
 
   constructor(holdings: Holdings) {
     this.name = holdings.name;
@@ -70,11 +78,21 @@ export class HeldContent implements ReadOnlyStore {
     return [...this.#holdings.tags.keys()];
   }
 
-  /** Those that say so themselves: none of the programs that write here keeps a list of them. */
+  /**
+   * Those that say so themselves, in the repositories that hold the subject: none of the programs
+   * that write here keeps a list of them.
+   */
   async referrers(subject: Digest, { signal }: StoreOptions = {}): Promise<readonly Descriptor[]> {
     signal?.throwIfAborted();
-    this.#referrers ??= this.#readReferrers(signal);
-    return (await this.#referrers).get(subject) ?? [];
+    const found = new Map<Digest, Descriptor>();
+    for (const [repository, digests] of this.#holdings.manifests) {
+      if (!digests.has(subject)) continue;
+      const known = this.#referrers.get(repository) ?? this.#readReferrers(digests, signal);
+      this.#referrers.set(repository, known);
+      for (const { subject: other, descriptor } of await known)
+        if (other === subject) found.set(descriptor.digest, descriptor);
+    }
+    return [...found.values()];
   }
 
   /**
@@ -118,7 +136,15 @@ export class HeldContent implements ReadOnlyStore {
    * @throws BundleError CONTENT_MISMATCH for one with other bytes than its digest says.
    */
   async *manifests(signal?: AbortSignal): AsyncGenerator<HeldManifest> {
-    for (const digest of this.#holdings.manifests) {
+    const all = [...this.#holdings.manifests.values()].flatMap((digests) => [...digests]);
+    yield* this.#present(new Set(all), signal);
+  }
+
+  async *#present(
+    digests: ReadonlySet<Digest>,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<HeldManifest> {
+    for (const digest of this.#inOrder(digests)) {
       signal?.throwIfAborted();
       try {
         yield await this.manifest(digest);
@@ -138,9 +164,9 @@ export class HeldContent implements ReadOnlyStore {
     const found: FoundSignatures[] = [];
     const failures: BundleError[] = [];
     for (const held of this.#holdings.signatures) {
-      if (held.digest !== digest) continue;
+      if (!hexOf(digest).startsWith(held.hex)) continue;
       try {
-        found.push({ place: held.place, messages: await messagesIn(held) });
+        found.push({ place: held.place, messages: await messagesIn(held, digest) });
       } catch (error) {
         if (!(error instanceof BundleError)) throw error;
         failures.push(error.about(held.place));
@@ -155,16 +181,23 @@ export class HeldContent implements ReadOnlyStore {
     return piece;
   }
 
+  /** As they lie on the disk: to read here and there takes a slow one a hundred times as long. */
+  #inOrder(digests: ReadonlySet<Digest>): readonly Digest[] {
+    const pieces = [...digests].flatMap((digest) => {
+      const piece = this.#holdings.blobs.get(digest);
+      return piece === undefined ? [] : { digest, ...piece };
+    });
+    pieces.sort((a, b) => compareText(a.path, b.path) || a.start - b.start);
+    return pieces.map(({ digest }) => digest);
+  }
+
   async #readReferrers(
+    digests: ReadonlySet<Digest>,
     signal: AbortSignal | undefined,
-  ): Promise<ReadonlyMap<Digest, readonly Descriptor[]>> {
-    const referrers = new Map<Digest, Descriptor[]>();
-    for await (const { descriptor, manifest } of this.manifests(signal)) {
-      if (manifest.subject === undefined) continue;
-      const others = referrers.get(manifest.subject);
-      if (others === undefined) referrers.set(manifest.subject, [descriptor]);
-      else others.push(descriptor);
-    }
+  ): Promise<readonly Referrer[]> {
+    const referrers: Referrer[] = [];
+    for await (const { descriptor, manifest } of this.#present(digests, signal))
+      if (manifest.subject !== undefined) referrers.push({ subject: manifest.subject, descriptor });
     return referrers;
   }
 
@@ -174,7 +207,10 @@ export class HeldContent implements ReadOnlyStore {
   }
 }
 
-async function messagesIn({ digest, piece, place, form }: HeldSignatures): Promise<Uint8Array[]> {
+async function messagesIn(
+  { piece, place, form }: HeldSignatures,
+  digest: Digest,
+): Promise<Uint8Array[]> {
   if (form === 'message') return [await readAll(readPiece(piece), MAX_SIGNATURE_BYTES, place)];
   return messagesInConfigMap(await readAll(readPiece(piece), MAX_CONFIG_MAP_BYTES, place), digest);
 }

@@ -15,7 +15,7 @@ const OF_VERSION_1 = /^mirror_seq\d+_\d{6}\.tar$/;
 const STORAGE = String.raw`(?:^|/)docker/registry/v2`;
 const BLOB = new RegExp(`${STORAGE}/blobs/sha256/([0-9a-f]{2})/([0-9a-f]{64})/data$`);
 const REVISION = new RegExp(
-  `${STORAGE}/repositories/.+/_manifests/revisions/sha256/([0-9a-f]{64})/link$`,
+  `${STORAGE}/repositories/(.+)/_manifests/revisions/sha256/([0-9a-f]{64})/link$`,
 );
 const TAG = new RegExp(`${STORAGE}/repositories/(.+)/_manifests/tags/([^/]+)/current/link$`);
 /** A release signature; what stands before the digest is the tag of the release. */
@@ -120,9 +120,9 @@ async function addFile(file: TarFile, archive: WindowedFile, list: HoldingsList)
     if (hex!.startsWith(folder!)) list.addBlob(digestFromHex(hex!), piece);
     return;
   }
-  const revision = REVISION.exec(name)?.[1];
-  if (revision !== undefined) {
-    list.manifests.add(digestFromHex(revision));
+  const [, holder, revision] = REVISION.exec(name) ?? [];
+  if (holder !== undefined) {
+    list.addManifest(holder, digestFromHex(revision!));
     return;
   }
   const [, repository, tag] = TAG.exec(name) ?? [];
@@ -134,7 +134,7 @@ async function addFile(file: TarFile, archive: WindowedFile, list: HoldingsList)
   const signed = SIGNATURE.exec(name)?.[1];
   if (signed === undefined) return;
   const place = `${archive.path}: ${name}`;
-  list.signatures.push({ digest: digestFromHex(signed), piece, place, form: 'message' });
+  list.signatures.push({ hex: signed, piece, place, form: 'message' });
 }
 
 function noArchives(dir: string, entries: readonly FolderEntry[]): BundleError {

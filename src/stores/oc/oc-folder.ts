@@ -2,8 +2,7 @@ import { basename } from 'node:path';
 
 import { readAll, utf8 } from '../../core/bytes.ts';
 import { type Digest, digestFromHex, digestOf, isDigest } from '../../core/digest.ts';
-import { BundleError, hasCode } from '../../core/errors.ts';
-import { asObject, asString, parseStrictJson } from '../../core/json.ts';
+import { BundleError } from '../../core/errors.ts';
 import { MAX_MANIFEST_BYTES } from '../../core/limits.ts';
 import { isTag } from '../../core/reference.ts';
 import { type Piece, readPiece, sizeOfPiece } from '../../files/piece.ts';
@@ -15,7 +14,6 @@ import {
   textOfLink,
 } from '../../files/within.ts';
 import { isFolder } from '../../files/look.ts';
-import { MAX_CONFIG_MAP_BYTES } from './config-map-file.ts';
 import { type Holdings, HoldingsList } from './holdings.ts';
 
 /** `oc` writes while it downloads under a name that ends so. */
@@ -28,7 +26,7 @@ const UNFINISHED = '.download';
 const DIGEST_NAME = /^sha256(?:.|%3A)([0-9a-f]{64})$/iu;
 
 /** The name of a config map: half of the digest is enough for `oc`. */
-const CONFIG_MAP_NAME = /^signature-sha256-[0-9a-f]{16}\.(?:json|yaml)$/;
+const CONFIG_MAP_NAME = /^signature-sha256-([0-9a-f]{16})\.(?:json|yaml)$/;
 
 const HINT =
   'The folder is not complete: copy it again, or write it again with oc adm release mirror.';
@@ -104,10 +102,9 @@ async function readRepositories(
     }
   }
   const manifests = entries.find(({ name }) => name === 'manifests');
-  const before = reading.list.manifests.size;
   if (manifests !== undefined)
     await readManifests(await within(manifests, reading), repository, reading);
-  if (reading.list.manifests.size === before) await guessManifests(found, reading);
+  if (!reading.list.manifests.has(repository)) await guessManifests(found, repository, reading);
 }
 
 async function readBlobs(
@@ -135,12 +132,12 @@ async function readManifests(
     const digest = digestIn(entry.name);
     if (digest === undefined) continue;
     list.addBlob(digest, await pieceOf(entry, reading));
-    list.manifests.add(digest);
+    list.addManifest(repository, digest);
   }
   for (const entry of entries) {
     const { name } = entry;
     if (digestIn(name) !== undefined || !isTag(name) || name.endsWith(UNFINISHED)) continue;
-    const digest = await digestOfTag(entry, list);
+    const digest = await digestOfTag(entry, repository, list);
     if (digest !== undefined) list.addTag(name, repository, digest);
   }
 }
@@ -149,7 +146,11 @@ async function readManifests(
  * The digest that a tag names. Of a link only the text counts, as for `oc` itself: nothing that it
  * leads to is read.
  */
-async function digestOfTag(entry: FolderEntry, list: HoldingsList): Promise<Digest | undefined> {
+async function digestOfTag(
+  entry: FolderEntry,
+  repository: string,
+  list: HoldingsList,
+): Promise<Digest | undefined> {
   if (entry.type === 'link') return digestIn(basename(await textOfLink(entry.path)));
   if (entry.type !== 'file') return undefined;
   const piece = { path: entry.path, start: 0 };
@@ -159,18 +160,22 @@ async function digestOfTag(entry: FolderEntry, list: HoldingsList): Promise<Dige
   if (text !== undefined) return text;
   const digest = digestOf(bytes);
   list.addBlob(digest, piece);
-  list.manifests.add(digest);
+  list.addManifest(repository, digest);
   return digest;
 }
 
 /** Where the links of manifests are lost, they are among the blobs: small, and JSON. */
-async function guessManifests(digests: readonly Digest[], { list }: Reading): Promise<void> {
+async function guessManifests(
+  digests: readonly Digest[],
+  repository: string,
+  { list }: Reading,
+): Promise<void> {
   for (const digest of digests) {
     const piece = list.blobs.get(digest)!;
     try {
       if (((await sizeOfPiece(piece)) ?? Infinity) > MAX_MANIFEST_BYTES) continue;
       for await (const first of readPiece(piece, { range: { start: 0, end: 1 } }))
-        if (first[0] === 0x7b) list.manifests.add(digest);
+        if (first[0] === 0x7b) list.addManifest(repository, digest);
     } catch (error) {
       if (!(error instanceof BundleError)) throw error; // who needs it will hear of it
     }
@@ -180,24 +185,10 @@ async function guessManifests(digests: readonly Digest[], { list }: Reading): Pr
 /** @param entries of `config/`: of other files there is nothing to tell. */
 async function readConfigMaps(entries: readonly FolderEntry[], reading: Reading): Promise<void> {
   for (const entry of entries) {
-    if (!CONFIG_MAP_NAME.test(entry.name)) continue;
+    const hex = CONFIG_MAP_NAME.exec(entry.name)?.[1];
+    if (hex === undefined) continue;
     const piece = await pieceOf(entry, reading);
-    const digest = await digestOfConfigMap(piece);
-    if (digest === undefined) continue;
-    reading.list.signatures.push({ digest, piece, place: entry.path, form: 'config-map' });
-  }
-}
-
-/** The release that a config map is for: its own name says so, and no more than that. */
-async function digestOfConfigMap(piece: Piece): Promise<Digest | undefined> {
-  try {
-    const bytes = await readAll(readPiece(piece), MAX_CONFIG_MAP_BYTES, piece.path);
-    const { metadata } = asObject(parseStrictJson(bytes, piece.path), piece.path);
-    return digestIn(asString(asObject(metadata, 'metadata')['name'], 'its name'));
-  } catch (error) {
-    if (hasCode(error, 'UNSUPPORTED_CONTENT') || hasCode(error, 'CONTENT_MISMATCH'))
-      return undefined;
-    throw error;
+    reading.list.signatures.push({ hex, piece, place: entry.path, form: 'config-map' });
   }
 }
 

@@ -241,6 +241,13 @@ describe('a folder that oc has written', () => {
     const unreadable = await (await open(dir)).signatures(digest);
     expect(unreadable.found).toEqual([]);
     expect(unreadable.failures.map(({ message }) => message)[0]).toContain(path);
+
+    await rm(path);
+    execFileSync('mkfifo', [path]);
+    const pipe = await (await open(dir)).signatures(digest);
+    expect(pipe.failures).toMatchObject([
+      { code: 'UNSUPPORTED_CONTENT', got: 'a pipe or a device' },
+    ]);
   });
 
   it.each([
