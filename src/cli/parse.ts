@@ -14,6 +14,7 @@ import { packCommand } from './commands/pack.ts';
 import { pathCommand } from './commands/path.ts';
 import { releasesCommand } from './commands/releases.ts';
 import { repairCommand } from './commands/repair.ts';
+import { resourcesCommand } from './commands/resources.ts';
 import { trustAddCommand, trustListCommand, trustRemoveCommand } from './commands/trust.ts';
 import { signCommand } from './commands/sign.ts';
 import { unpackCommand } from './commands/unpack.ts';
@@ -33,6 +34,7 @@ const COMMANDS: readonly Command[] = [
   inspectCommand,
   unpackCommand,
   mirrorCommand,
+  resourcesCommand,
   extractToolsCommand,
   extractCommand,
   repairCommand,

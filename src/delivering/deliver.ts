@@ -19,14 +19,10 @@ import type { CopyOptions, CopyReport } from '../transfer/copy-options.ts';
 import { namesItsPart, type Place, PLACES, type PlannedImage } from '../transfer/image.ts';
 import { surveyTags, type TagState } from '../transfer/tags.ts';
 import type { DeliveryTarget } from './delivery-target.ts';
-import {
-  type PlannedResources,
-  planResources,
-  prepareResources,
-  type ResourcesReport,
-  writeResources,
-} from './resources/resources.ts';
+import { type PlannedResources, planResources } from './resources/plan.ts';
 import type { ResourceRequest } from './resources/request.ts';
+import { certificatesIn } from './resources/trust.ts';
+import { prepareResources, type ResourcesReport, writeResources } from './resources/write.ts';
 import type { RepositoryProbe } from '../stores/registry/probe.ts';
 import { namingAll } from './target-refusal.ts';
 
@@ -170,7 +166,10 @@ async function deliverTo(
     return { ...report, parts, copied: undefined, resources: undefined };
   }
   // Before the first upload: what cannot be written in the end should not have been begun.
-  const planned = plannedFor(closure, delivery, places, newer);
+  const certificates = await certificatesIn(request.resources.caFiles ?? []);
+  const plan = (some: Closure): PlannedResources | undefined =>
+    plannedFor(some, delivery, places, { newer, certificates });
+  const planned = plan(closure);
   if (planned !== undefined) await prepareResources(planned);
   if (tags.some(({ image, current }) => current !== image.descriptor.digest)) {
     await checkWritable(places, context);
@@ -179,8 +178,7 @@ async function deliverTo(
   observe({ type: 'phase', what: `copying to ${request.to.name}` });
   const copied = await copyImages(content, tags, targetOf, { ...context, ...options });
   const whole = closure.parts.filter((_, part) => isWhole(part, closure, copied));
-  const arrived =
-    whole.length > 0 ? plannedFor(closureOf(whole), delivery, places, newer) : undefined;
+  const arrived = whole.length > 0 ? plan(closureOf(whole)) : undefined;
   const resources = arrived && (await writeResources(arrived));
   return { ...report, parts: deliveredParts(closure, places, copied), copied, resources };
 }
@@ -235,10 +233,10 @@ function plannedFor(
   closure: Closure,
   { kinds, request }: Delivery,
   { destinations }: Places,
-  newer: readonly Newer[],
+  known: { readonly newer: readonly Newer[]; readonly certificates: readonly string[] },
 ): PlannedResources | undefined {
   if (destinations === undefined) return undefined;
-  return planResources(closure, kinds, destinations, { ...request.resources, newer });
+  return planResources(closure, kinds, destinations, { ...request.resources, ...known });
 }
 
 /**

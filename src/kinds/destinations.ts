@@ -28,6 +28,8 @@ export interface DestinationOptions {
 export interface Destinations extends Readonly<Record<Place, RepositoryName>> {
   /** What `--to` named. */
   readonly target: Target;
+  /** Whether components of paths may have been joined. */
+  readonly isNested: boolean;
 }
 
 /**
@@ -63,6 +65,7 @@ export function planDestinations(options: DestinationOptions): Destinations {
   }
   return {
     target: options.to,
+    isNested: maxNestedPaths !== undefined,
     entry: repositoryOf(options, options.releaseImagesRepository, 'openshift/release-images'),
     content: repositoryOf(options, options.releaseRepository, 'openshift/release'),
     graph: repositoryOf(options, undefined, 'openshift/graph-image'),

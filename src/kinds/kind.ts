@@ -140,18 +140,17 @@ export interface PartResources {
   readonly files: readonly ResourceFile[];
   /** What mirror sets have to list. An image that is asked for at its target has none. */
   readonly mirrors: readonly MirrorRow[];
-  /** The lines of its section in `next-steps.txt`. */
+  /** The minor version of OpenShift that it is; `undefined` for what clusters of any version use. */
+  readonly minor?: number | undefined;
+  /** The lines of its section in `next-steps.txt`, for a cluster that was prepared for all parts. */
   section(paths: DeliveredPaths): readonly string[];
-  /** The commands that matter at once, before and after the mirror set is applied. */
-  before(paths: DeliveredPaths): readonly string[];
-  after(paths: DeliveredPaths): readonly string[];
+  /** The commands that matter at once, when the cluster is prepared. */
+  commands(paths: DeliveredPaths): readonly string[];
 }
 
 /** Files that were written, as the reader of a text would type their paths. */
 export interface DeliveredPaths {
   readonly mirrorSet: string;
   /** For `install-config.yaml`. */
-  readonly install: string;
-  /** @param name of a resource file of the part. */
-  of(name: string): string;
+  readonly install: readonly string[];
 }

@@ -1,9 +1,12 @@
 import { formatRepository, parseReference } from '../core/reference.ts';
-import type { WalkedImage } from '../transfer/image.ts';
+import { namesItsPart, type WalkedImage } from '../transfer/image.ts';
 import type { Destinations } from './destinations.ts';
 
-/** How clusters ask for an image: which of the two sorts of mirror sets has to list it. */
-export type AskedBy = 'digest' | 'tag' | 'both';
+/**
+ * How images of a repository are known: which of the two sorts of mirror sets can list it. An image
+ * that has both is asked for by its digest.
+ */
+export type KnownBy = 'digest' | 'tag' | 'both';
 
 /** The groups that mirror sets have: what belongs to releases, to operators, and all else. */
 export type MirrorGroup = 'release' | 'operator' | 'generic';
@@ -12,13 +15,14 @@ export type MirrorGroup = 'release' | 'operator' | 'generic';
 export interface MirrorRow {
   readonly source: string;
   readonly mirror: string;
-  readonly askedBy: AskedBy;
+  readonly knownBy: KnownBy;
   readonly group: MirrorGroup;
 }
 
 /**
- * The rows of images that clusters ask for by digest. Where their content was fetched from does not
- * matter to a cluster, and what is attached to an image has its repository.
+ * The rows of images that clusters ask for by digest; what names a part has a tag too. Where their
+ * content was fetched from does not matter to a cluster, and what is attached to an image has its
+ * repository.
  */
 export function mirrorRows(
   images: readonly WalkedImage[],
@@ -26,10 +30,10 @@ export function mirrorRows(
   group: MirrorGroup,
 ): readonly MirrorRow[] {
   const asked = images.filter(({ request }) => request.attachment === undefined);
-  return asked.map(({ request: { source, place } }) => ({
-    source: formatRepository(parseReference(source)),
-    mirror: formatRepository(at[place]),
-    askedBy: 'digest',
+  return asked.map(({ request }) => ({
+    source: formatRepository(parseReference(request.source)),
+    mirror: formatRepository(at[request.place]),
+    knownBy: namesItsPart(request) ? 'both' : 'digest',
     group,
   }));
 }

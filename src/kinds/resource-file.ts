@@ -24,12 +24,14 @@ export interface Effect {
  */
 export const EFFECTS = {
   releaseSignature: { stage: 'signatures', whenNew: 'nothing', whenChanged: 'nothing' },
+  trustedCa: { stage: 'trust', whenNew: 'nothing', whenChanged: 'nothing' },
   digestMirrors: { stage: 'mirrors', whenNew: 'reload', whenChanged: 'drain' },
+  tagMirrors: { stage: 'mirrors', whenNew: 'drain', whenChanged: 'drain' },
   service: { stage: 'services', whenNew: 'nothing', whenChanged: 'nothing' },
 } as const satisfies Readonly<Record<string, Effect>>;
 
-/** Whom a file is for: any cluster that can use its objects, or only one of a certain sort. */
-export type Audience = 'every-cluster' | 'before-4.13' | 'hub';
+/** Whom a file is for: any cluster, or only one of a certain sort. */
+export type Audience = 'every-cluster' | 'before-4.13';
 
 /** A file of objects for a cluster. */
 export interface ResourceFile {
@@ -44,13 +46,13 @@ export interface ResourceFile {
   readonly audience: Audience;
 }
 
-/** A file of one object that every cluster can take, written as {@link yamlOf} writes it. */
+/** A file of objects, written as {@link yamlOf} writes them. */
 export function resourceFile(
   name: string,
-  object: ClusterObject,
+  objects: readonly ClusterObject[],
   effect: Effect,
   more: Partial<Pick<ResourceFile, 'text' | 'audience'>> = {},
 ): ResourceFile {
-  const text = more.text ?? yamlOf(object);
-  return { name, objects: [object], text, effect, audience: more.audience ?? 'every-cluster' };
+  const { text = yamlOf(...objects), audience = 'every-cluster' } = more;
+  return { name, objects, text, effect, audience };
 }

@@ -301,8 +301,7 @@ describeWith(['docker-registry'], 'a bundle of several releases', () => {
         `idms-${registry}-all.yaml`,
         `signature-sha256-${hexOf(made.old)}.yaml`,
         `signature-sha256-${hexOf(made.new)}.yaml`,
-        'install',
-        'next-steps.txt',
+        ...['for-4.12', 'install', 'kustomization.yaml', 'next-steps.txt'],
       ].toSorted(),
     );
     const steps = await readFile(path('all', 'cluster-resources', 'next-steps.txt'), 'utf8');

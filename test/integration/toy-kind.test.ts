@@ -97,11 +97,10 @@ const posterKind: Kind<PosterSeed & { readonly layout: string }, PosterSeed, Pos
   bundleName: (posters) => `posters-${posters.map(({ word }) => word).join('-')}`,
   newerThan: () => [],
   resources: ({ facts, images }: Part<PosterSeed>, at: Destinations): PartResources => ({
-    files: [resourceFile(`poster-${facts.word}.yaml`, posterObject(facts), EFFECTS.service)],
+    files: [resourceFile(`poster-${facts.word}.yaml`, [posterObject(facts)], EFFECTS.service)],
     mirrors: mirrorRows(images, at, 'generic'),
     section: () => [`Hang ${facts.word} up beside ${at.content.repository}.`],
-    before: () => [],
-    after: () => [],
+    commands: () => [],
   }),
 };
 

@@ -62,7 +62,7 @@ export const sampleKind: Kind<SampleRequest, SampleSeed, SampleSeed> = {
   newerThan: () => [],
   resources: () => ({
     ...{ files: [], mirrors: [] },
-    ...{ section: () => [], before: () => [], after: () => [] },
+    ...{ section: () => [], commands: () => [] },
   }),
 };
 

@@ -1,5 +1,7 @@
+import type { Options } from 'yargs';
+
 import type { DeliveryRequest } from '../../delivering/deliver.ts';
-import { parseDeliveryTarget } from '../../delivering/delivery-target.ts';
+import { type DeliveryTarget, parseDeliveryTarget } from '../../delivering/delivery-target.ts';
 import { count, flag, requiredText, text } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
 import { resourceOptions, resourceRequest } from './resources.ts';
@@ -18,22 +20,30 @@ export const repositoryOptions: OptionTable = {
   ),
 };
 
+export const targetOption = (describe: string): Options => one(describe, { demandOption: true });
+
 export const deliveryOptions: OptionTable = {
-  to: one('target: REGISTRY[/NAMESPACE], or oci:DIR for an image layout', { demandOption: true }),
+  to: targetOption('target: REGISTRY[/NAMESPACE], or oci:DIR for an image layout'),
   ...repositoryOptions,
   'replace-tags': yes('overwrite tags that name something else at the target'),
   ...resourceOptions,
 };
 
+/** Where parts go, as `--to` and the options for repositories say. */
+export function deliveryTarget(args: Arguments): DeliveryTarget {
+  return parseDeliveryTarget(requiredText(args, 'to'), {
+    releaseRepository: text(args, 'release-repository'),
+    releaseImagesRepository: text(args, 'release-images-repository'),
+    maxNestedPaths: count(args, 'max-nested-paths'),
+  });
+}
+
 export function deliveryRequest(args: Arguments): DeliveryRequest {
+  const to = deliveryTarget(args);
   return {
-    to: parseDeliveryTarget(requiredText(args, 'to'), {
-      releaseRepository: text(args, 'release-repository'),
-      releaseImagesRepository: text(args, 'release-images-repository'),
-      maxNestedPaths: count(args, 'max-nested-paths'),
-    }),
+    to,
     replaceTags: flag(args, 'replace-tags'),
-    resources: resourceRequest(args),
+    resources: resourceRequest(args, to),
     dryRun: flag(args, 'dry-run'),
   };
 }

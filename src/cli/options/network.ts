@@ -13,6 +13,13 @@ const authfileOption: OptionTable = {
   }),
 };
 
+/** For commands that connect to nothing: what clusters shall trust. */
+export const caFileOption: OptionTable = {
+  'ca-file': many('PEM file of the CA of the registry, which clusters shall trust (repeatable)', {
+    group,
+  }),
+};
+
 /** How hosts are reached, and what proves who they are. */
 export const connectionOptions: OptionTable = {
   'ca-file': many('PEM file of a CA to trust in addition to those of this host (repeatable)', {

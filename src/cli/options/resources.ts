@@ -1,16 +1,51 @@
-import type { ResourceRequest } from '../../delivering/resources/request.ts';
-import { text } from '../arguments.ts';
+import { BundleError } from '../../core/errors.ts';
+import type { DeliveryTarget } from '../../delivering/delivery-target.ts';
+import {
+  RESOURCE_NAMES,
+  type ResourceNames,
+  type ResourceRequest,
+  SOURCE_POLICIES,
+  type SourcePolicy,
+} from '../../delivering/resources/request.ts';
+import { text, texts } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
 import { one, type OptionTable } from './table.ts';
+
+const group = 'Cluster resources:';
 
 /** What is written for clusters. */
 export const resourceOptions: OptionTable = {
   'resources-dir': one(
     'folder for all files that the cluster needs (default ./cluster-resources, and beside it ' +
       './install and ./next-steps.txt)',
+    { group },
+  ),
+  'resource-names': one(
+    'names of files and objects: those of this program (the default) or of oc-mirror',
+    { choices: RESOURCE_NAMES, group },
+  ),
+  'mirror-source-policy': one(
+    'whether clusters may ask the source of an image that the registry lacks (default: they may)',
+    { choices: SOURCE_POLICIES, group },
   ),
 };
 
-export function resourceRequest(args: Arguments): ResourceRequest {
-  return { folder: text(args, 'resources-dir') };
+/**
+ * @param to where the parts go.
+ * @throws BundleError USAGE for wishes about files that are not written, since no cluster reads an
+ * image layout.
+ */
+export function resourceRequest(args: Arguments, to: DeliveryTarget): ResourceRequest {
+  const wished = Object.keys(resourceOptions).find((name) => args[name] !== undefined);
+  if (to.kind === 'layout' && wished !== undefined) {
+    throw new BundleError('USAGE', `--${wished} needs a registry as target, not ${to.name}`, {
+      hint: 'Leave it out: nothing is written for clusters beside an image layout.',
+    });
+  }
+  return {
+    folder: text(args, 'resources-dir'),
+    names: text(args, 'resource-names') as ResourceNames | undefined,
+    sourcePolicy: text(args, 'mirror-source-policy') as SourcePolicy | undefined,
+    caFiles: texts(args, 'ca-file'),
+  };
 }

@@ -2,6 +2,8 @@ import { relative } from 'node:path';
 
 import type { DeliveredPart, DeliveryReport } from '../../delivering/deliver.ts';
 import type { MirrorReport } from '../../workflows/mirror.ts';
+import type { ResourcesReport } from '../../delivering/resources/write.ts';
+import type { ResourcesOutcome } from '../../workflows/resources.ts';
 import type { UnpackReport } from '../../workflows/unpack.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { few } from '../../core/text.ts';
@@ -17,8 +19,8 @@ export function unpackReport({ bundle, delivery }: UnpackReport): Outcome {
   return {
     report: (screen) => [
       [verdict(delivery, { done: 'Unpacked', planned: 'unpacked' })],
-      warnings(delivery, screen),
-      nextSteps(delivery),
+      [...warnings(delivery, screen), ...loopbackWarning(delivery.target, delivery.resources)],
+      nextSteps(delivery.resources),
       trustAdvice(bundle),
       [
         {
@@ -40,12 +42,39 @@ export function mirrorReport({ closure, delivery }: MirrorReport): Outcome {
   return {
     report: (screen) => [
       [verdict(delivery, { done: 'Mirrored', planned: 'mirrored' })],
-      warnings(delivery, screen),
-      nextSteps(delivery),
+      [...warnings(delivery, screen), ...loopbackWarning(delivery.target, delivery.resources)],
+      nextSteps(delivery.resources),
       [{ facts: [...deliveryFacts(delivery, screen), ...partsFacts(closure, screen)] }],
       planText(delivery, screen),
     ],
     json: { parts: partsJson(closure), delivery },
+  };
+}
+
+export function resourcesReport({ bundle, target, resources }: ResourcesOutcome): Outcome {
+  const labels = partsText(bundle.closure.parts.map(({ label }) => label));
+  return {
+    report: (screen) => [
+      [
+        {
+          verdict: `Wrote the files for clusters that get ${labels} from ${target}`,
+          mood: 'good',
+        },
+      ],
+      loopbackWarning(target, resources),
+      nextSteps(resources),
+      trustAdvice(bundle),
+      [
+        {
+          facts: [
+            ...writtenFacts(resources),
+            ...bundleFacts(bundle, screen),
+            ...partsFacts(bundle.closure, screen),
+          ],
+        },
+      ],
+    ],
+    json: { bundle: bundleJson(bundle), target, resources },
   };
 }
 
@@ -88,7 +117,18 @@ function warnings({ newer }: DeliveryReport, { isVerbose }: Screen): Section {
   ]);
 }
 
-function nextSteps({ resources }: DeliveryReport): Section {
+function loopbackWarning(target: string, resources: ResourcesReport | undefined): Section {
+  if (resources?.isLoopback !== true) return [];
+  return [
+    {
+      verdict: `WARNING: ${target} is an address of this machine: no cluster can use these files.`,
+      mood: 'warning',
+    },
+    { text: 'Name the registry as the nodes of the clusters reach it: bundle resources PATH --to' },
+  ];
+}
+
+function nextSteps(resources: ResourcesReport | undefined): Section {
   if (resources === undefined) return [];
   const { nextSteps: commands, stepsFile } = resources;
   return [{ text: `Next (all of it is in ${near(stepsFile)}):` }, { commands }];
@@ -129,10 +169,14 @@ function deliveryFacts(
     ['tags', `${tags.set} set, ${tags.kept} correct already`],
     ...replaced.map((tag) => ['replaced', tag] as const),
     ['not complete', left.length === 0 ? undefined : listed(left)],
-    ...(resources?.files ?? []).map(
-      (file, number) => [number === 0 ? 'written' : '', near(file)] as const,
-    ),
+    ...writtenFacts(resources),
   ];
+}
+
+function writtenFacts(resources: ResourcesReport | undefined): Rows {
+  return (resources?.files ?? []).map(
+    (file, number) => [number === 0 ? 'written' : '', near(file)] as const,
+  );
 }
 
 function partRows({ kind, label, isWhole, named }: DeliveredPart, screen: Screen): Rows {

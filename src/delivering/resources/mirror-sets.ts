@@ -1,9 +1,11 @@
 import { digestOf, hexOf } from '../../core/digest.ts';
 import { compareText } from '../../core/text.ts';
-import { yamlOf } from '../../kinds/cluster-object.ts';
+import type { ClusterObject } from '../../kinds/cluster-object.ts';
 import type { Target } from '../../kinds/destinations.ts';
-import type { MirrorRow } from '../../kinds/mirror-row.ts';
+import type { KnownBy, MirrorRow } from '../../kinds/mirror-row.ts';
 import { EFFECTS, resourceFile, type ResourceFile } from '../../kinds/resource-file.ts';
+import { marked } from './object-name.ts';
+import type { SourcePolicy } from './request.ts';
 
 /** A repository that clusters ask for, and where they shall ask instead. */
 export interface MirroredRepository {
@@ -11,14 +13,17 @@ export interface MirroredRepository {
   readonly mirrors: readonly string[];
 }
 
-/** Kubernetes names are DNS labels here: 63 characters, as in RFC 1123. */
-const MAX_NAME_LENGTH = 63;
-const MARK_LENGTH = 8;
-
-/** @returns one entry for each source, sorted, with its mirrors in the order of the rows. */
-export function mirroredRepositories(rows: readonly MirrorRow[]): readonly MirroredRepository[] {
+/**
+ * The repositories of some rows.
+ * @param knownBy of the rows that count.
+ * @returns one entry for each source, sorted, with its mirrors in the order of the rows.
+ */
+export function mirroredRepositories(
+  rows: readonly Pick<MirrorRow, 'source' | 'mirror' | 'knownBy'>[],
+  knownBy: readonly KnownBy[],
+): readonly MirroredRepository[] {
   const mirrors = new Map<string, Set<string>>();
-  for (const { source, mirror } of rows) {
+  for (const { source, mirror } of rows.filter((row) => knownBy.includes(row.knownBy))) {
     mirrors.set(source, (mirrors.get(source) ?? new Set()).add(mirror));
   }
   return [...mirrors]
@@ -26,35 +31,117 @@ export function mirroredRepositories(rows: readonly MirrorRow[]): readonly Mirro
     .toSorted((a, b) => compareText(a.source, b.source));
 }
 
-/**
- * The ImageDigestMirrorSet for a running cluster. It is named after the target and what it says: so
- * it never replaces one of the site's own, nor one for another path of the same registry, nor one
- * that has other sources. A cluster adds up the mirrors of all of them. One that is new adds mirrors
- * without a drain, which a change of the old one would not.
- */
-export function imageDigestMirrorSet(
-  { registry, namespace }: Target,
-  repositories: readonly MirroredRepository[],
-): ResourceFile {
-  const place = namespace === undefined ? registry : `${registry}/${namespace}`;
-  const mark = `-${hexOf(digestOf(JSON.stringify([place, repositories]))).slice(0, MARK_LENGTH)}`;
-  const named = `idms-${place.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`
-    .slice(0, MAX_NAME_LENGTH - mark.length)
-    .replace(/-+$/, '');
-  const name = `${named}${mark}`;
-  const object = {
-    apiVersion: 'config.openshift.io/v1',
-    kind: 'ImageDigestMirrorSet',
-    metadata: { name },
-    spec: { imageDigestMirrors: repositories.map((repository) => ({ ...repository })) },
-  };
-  return resourceFile(`${name}.yaml`, object, EFFECTS.digestMirrors);
+/** The sets for a target, each with the name of its file. */
+export interface MirrorSets {
+  readonly digests: ResourceFile;
+  /** For images that clusters ask for by tag alone: none if there is no such image. */
+  readonly tags: ResourceFile | undefined;
+  /** The same as `digests`, for clusters that have no such objects yet. */
+  readonly policy: ResourceFile;
 }
 
 /**
- * The same for `install-config.yaml`, where a new cluster is told before there is anything to apply
- * to.
+ * The mirror sets for running clusters, one of a sort for each target namespace. They are named
+ * after the target and what they say: so they never replace one of the site's own, nor one for
+ * another namespace, nor one that has other sources, whose mirrors would be gone. A cluster adds up
+ * the mirrors of all of them. One that is new adds mirrors without a drain, which a change of an old
+ * one would not. The policy for the source is no part of the name: a cluster takes only one for each
+ * source.
  */
-export function imageDigestSources(repositories: readonly MirroredRepository[]): string {
-  return yamlOf({ imageDigestSources: repositories });
+export function mirrorSets(
+  rows: readonly MirrorRow[],
+  target: Target,
+  sourcePolicy: SourcePolicy | undefined,
+): MirrorSets {
+  const digests = mirroredRepositories(rows, ['digest', 'both']);
+  const tags = mirroredRepositories(rows, ['tag']);
+  const policy = imageContentSourcePolicy(nameFor('icsp', target, digests), digests);
+  return {
+    digests: digestMirrorFile(nameFor('idms', target, digests), digests, sourcePolicy),
+    tags:
+      tags.length === 0
+        ? undefined
+        : tagMirrorFile(nameFor('itms', target, tags), tags, sourcePolicy),
+    policy: resourceFile(`for-4.12/${policy.metadata.name}.yaml`, [policy], EFFECTS.digestMirrors, {
+      audience: 'before-4.13',
+    }),
+  };
+}
+
+function digestMirrorFile(
+  name: string,
+  repositories: readonly MirroredRepository[],
+  sourcePolicy: SourcePolicy | undefined,
+): ResourceFile {
+  const object = imageDigestMirrorSet(name, repositories, sourcePolicy);
+  return resourceFile(`${name}.yaml`, [object], EFFECTS.digestMirrors);
+}
+
+function tagMirrorFile(
+  name: string,
+  repositories: readonly MirroredRepository[],
+  sourcePolicy: SourcePolicy | undefined,
+): ResourceFile {
+  const object = imageTagMirrorSet(name, repositories, sourcePolicy);
+  return resourceFile(`${name}.yaml`, [object], EFFECTS.tagMirrors);
+}
+
+/** A prefix, host, port and namespace, and a mark of both: no two of them share a name. */
+function nameFor(
+  prefix: string,
+  { registry, namespace }: Target,
+  repositories: readonly MirroredRepository[],
+): string {
+  const place = namespace === undefined ? registry : `${registry}/${namespace}`;
+  const mark = hexOf(digestOf(JSON.stringify([place, repositories])));
+  return marked(`${prefix}-${place}`, mark);
+}
+
+export function imageDigestMirrorSet(
+  name: string,
+  repositories: readonly MirroredRepository[],
+  sourcePolicy: SourcePolicy | undefined,
+): ClusterObject {
+  return {
+    apiVersion: 'config.openshift.io/v1',
+    kind: 'ImageDigestMirrorSet',
+    metadata: { name },
+    spec: { imageDigestMirrors: withPolicy(repositories, sourcePolicy) },
+  };
+}
+
+export function imageTagMirrorSet(
+  name: string,
+  repositories: readonly MirroredRepository[],
+  sourcePolicy: SourcePolicy | undefined,
+): ClusterObject {
+  return {
+    apiVersion: 'config.openshift.io/v1',
+    kind: 'ImageTagMirrorSet',
+    metadata: { name },
+    spec: { imageTagMirrors: withPolicy(repositories, sourcePolicy) },
+  };
+}
+
+/** It knows no policy for the source. */
+function imageContentSourcePolicy(
+  name: string,
+  repositories: readonly MirroredRepository[],
+): ClusterObject {
+  return {
+    apiVersion: 'operator.openshift.io/v1alpha1',
+    kind: 'ImageContentSourcePolicy',
+    metadata: { name },
+    spec: { repositoryDigestMirrors: withPolicy(repositories, undefined) },
+  };
+}
+
+function withPolicy(
+  repositories: readonly MirroredRepository[],
+  sourcePolicy: SourcePolicy | undefined,
+): { source: string; mirrors: readonly string[]; mirrorSourcePolicy?: SourcePolicy }[] {
+  return repositories.map(({ source, mirrors }) => ({
+    ...{ source, mirrors },
+    ...(sourcePolicy !== undefined && { mirrorSourcePolicy: sourcePolicy }),
+  }));
 }

@@ -1,5 +1,9 @@
+import { formatRepository } from '../../core/reference.ts';
 import { few, shellWord } from '../../core/text.ts';
+import type { Destinations } from '../../kinds/destinations.ts';
 import type { DeliveredPaths, PartResources } from '../../kinds/kind.ts';
+import type { ResourceFile } from '../../kinds/resource-file.ts';
+import type { SourcePolicy } from './request.ts';
 
 const RULE = '='.repeat(72);
 /** The first line of every such text. */
@@ -13,24 +17,188 @@ export interface NewerNames {
   readonly names: readonly string[];
 }
 
+/** What is done once on a cluster for all parts: a heading, the commands, and what to know. */
+export interface Step {
+  readonly title: string;
+  /** In the order in which they are typed. */
+  readonly commands: readonly string[];
+  readonly after: readonly string[];
+}
+
+/** A file of objects, and its path as the reader would type it. */
+type TypedFile = ResourceFile & { readonly typed: string };
+
 /**
- * The exact commands for what has arrived in a local registry, a section for each part.
- * @param newer comes first, as a warning: a cluster may have it already.
+ * The steps that prepare a cluster, from what the files do to it: first what lets it check releases,
+ * so that it is the cluster that refuses one, and then what its nodes notice.
+ * @param versions minor versions of OpenShift that have arrived.
+ */
+export function stepsFor(
+  files: readonly TypedFile[],
+  known: { readonly versions: readonly number[]; readonly sourcePolicy: SourcePolicy | undefined },
+): readonly Step[] {
+  const taken = files.filter(({ audience }) => audience === 'every-cluster');
+  const of = (stage: string): readonly TypedFile[] =>
+    taken.filter(({ effect, objects }) => effect.stage === stage && objects.length > 0);
+  const old = files.filter(({ audience }) => audience === 'before-4.13');
+  return [
+    ...signatureSteps(of('signatures')),
+    ...trustSteps(of('trust')),
+    ...mirrorSteps(of('mirrors'), old, known),
+  ];
+}
+
+function signatureSteps(files: readonly TypedFile[]): readonly Step[] {
+  if (files.length === 0) return [];
+  return [
+    {
+      title: 'Let the cluster check the release signatures. Nodes do nothing for it:',
+      commands: files.map(({ typed }) => applying(typed)),
+      after: [],
+    },
+  ];
+}
+
+function trustSteps([configMap, patch]: readonly TypedFile[]): readonly Step[] {
+  if (configMap === undefined || patch === undefined) return [];
+  return [
+    {
+      title: 'Let the cluster trust the certificate of the registry. No node is drained for it:',
+      commands: [
+        "oc get image.config cluster -o jsonpath='{.spec.additionalTrustedCA.name}'",
+        applying(configMap.typed),
+        'oc patch image.config.openshift.io cluster --type=merge ' +
+          `--patch-file=${shellWord(patch.typed)}`,
+      ],
+      after: [
+        'A cluster takes one such config map. If the first command prints a name, yours has one',
+        'already: leave the other two out, and add the keys of the file to that config map. It is in',
+        'the namespace openshift-config.',
+      ],
+    },
+  ];
+}
+
+function mirrorSteps(
+  files: readonly TypedFile[],
+  old: readonly TypedFile[],
+  {
+    versions,
+    sourcePolicy,
+  }: { readonly versions: readonly number[]; readonly sourcePolicy: SourcePolicy | undefined },
+): readonly Step[] {
+  if (files.length === 0) return [];
+  const drains = files.some(({ effect }) => effect.whenNew === 'drain');
+  return [
+    {
+      title: 'Tell the cluster where its images are now. Look first at what would change:',
+      commands: files.flatMap(({ typed }) => [`oc diff -f ${shellWord(typed)}`, applying(typed)]),
+      after: [
+        'The Machine Config Operator writes registries.conf on every node. It drains no node for',
+        'mirrors for digests that are new (ImageDigestMirrorSet). It drains one node after the other',
+        'when a mirror set is changed or removed' +
+          (drains ? ', and for every ImageTagMirrorSet.' : '.'),
+        'Wait until all pools are up to date:',
+        '  oc get mcp',
+        ...(sourcePolicy === 'NeverContactSource' ? NEVER_CONTACT : []),
+        ...oldClusters(old, versions),
+      ],
+    },
+  ];
+}
+
+const NEVER_CONTACT: readonly string[] = [
+  'With NeverContactSource a node pulls nothing of these sources that the registry does not hold.',
+];
+
+/** A cluster updates from one minor version before, at least. */
+function oldClusters(old: readonly TypedFile[], versions: readonly number[]): readonly string[] {
+  const lowest = Math.min(...versions);
+  const [file] = old;
+  if (file === undefined || lowest > 15) return [];
+  return [
+    ...(lowest > 13
+      ? []
+      : [
+          'A cluster of version 4.12 has no ImageDigestMirrorSet. Use this file there instead:',
+          `  ${applying(file.typed)}`,
+        ]),
+    'A cluster that has an ImageContentSourcePolicy takes an ImageDigestMirrorSet beside it only',
+    'from 4.13.27 and 4.14.3 on. This tells whether yours has one:',
+    '  oc get imagecontentsourcepolicy',
+    'If it has, and its version is a lower one, use this file instead:',
+    `  ${applying(file.typed)}`,
+  ];
+}
+
+function applying(path: string): string {
+  return `oc apply -f ${shellWord(path)}`;
+}
+
+/** What the text says beside the sections of parts. */
+export interface StepsText {
+  /** Where the text lies: all paths start there. */
+  readonly folder: string;
+  readonly destinations: Destinations;
+  readonly newer: readonly NewerNames[];
+  readonly steps: readonly Step[];
+  readonly paths: DeliveredPaths;
+}
+
+/**
+ * The exact commands for what has arrived in a local registry: first what is done once, then a
+ * section for each part. What the registry holds that is newer comes before all, as a warning: a
+ * cluster may have it already.
  */
 export function nextSteps(
   parts: readonly PartResources[],
-  paths: DeliveredPaths,
-  newer: readonly NewerNames[] = [],
+  { folder, destinations, newer, steps, paths }: StepsText,
 ): string {
-  const sections = parts.map((part) => part.section(paths));
-  return [
+  const { entry, content, target } = destinations;
+  const place =
+    target.namespace === undefined ? target.registry : `${target.registry}/${target.namespace}`;
+  const repositories = new Set([formatRepository(entry), formatRepository(content)]);
+  const lines = [
     BEGINNING,
-    'write to them. This command tells whether that is so:',
-    '  bundle check-registry REGISTRY/NAMESPACE --cluster-authfile PULL_SECRET.json',
+    'write to them:',
+    ...[...repositories].map((repository) => `  ${repository}`),
+    'This command tells whether that is so:',
+    `  bundle check-registry ${shellWord(place)} --cluster-authfile PULL_SECRET.json`,
     '',
+    'All paths below start in the folder of this file:',
+    `  cd ${shellWord(folder)}`,
+    '',
+    ...(isLoopback(target.registry) ? loopbackWarning(target.registry) : []),
     ...newer.flatMap(warning),
-    ...sections.flatMap((section) => [RULE, ...section]),
-  ].join('\n');
+    ...(steps.length > 0 ? [RULE, 'ON EACH CLUSTER, BEFORE ANYTHING ELSE', ''] : []),
+    ...steps.flatMap(numbered),
+    ...parts.flatMap((part) => [RULE, ...part.section(paths)]),
+  ];
+  return `${lines.join('\n').trimEnd()}\n`;
+}
+
+function numbered({ title, commands, after }: Step, index: number): readonly string[] {
+  return [
+    `${index + 1}. ${title}`,
+    ...commands.map((command) => `     ${command}`),
+    ...after.map((line) => `   ${line}`),
+    '',
+  ];
+}
+
+/** Whether a registry is named by an address that means another machine on each machine. */
+export function isLoopback(registry: string): boolean {
+  const host = registry.replace(/:[0-9]+$/, '').toLowerCase();
+  return host === 'localhost' || host.endsWith('.localhost') || /^127\.|^\[::1\]$/.test(host);
+}
+
+function loopbackWarning(registry: string): readonly string[] {
+  return [
+    `WARNING: ${registry} is an address of one machine. No cluster reaches the registry by it, so`,
+    'these files are of no use to one. Give --to the name that nodes reach the registry by. The',
+    'command "bundle resources" writes the files for that name, and pushes nothing again.',
+    '',
+  ];
 }
 
 function warning({ kind, names }: NewerNames): readonly string[] {
@@ -40,20 +208,5 @@ function warning({ kind, names }: NewerNames): readonly string[] {
     'OpenShift does not support going back to an older one. "oc get clusterversion" tells which',
     'version a cluster runs.',
     '',
-  ];
-}
-
-/** The commands that matter at once: what `unpack` prints in the end. */
-export function firstSteps(
-  parts: readonly PartResources[],
-  paths: DeliveredPaths,
-): readonly string[] {
-  const mirrorSet = shellWord(paths.mirrorSet);
-  return [
-    ...parts.flatMap((part) => part.before(paths)),
-    `oc diff -f ${mirrorSet}`,
-    `oc apply -f ${mirrorSet}`,
-    // Of several releases only one is wanted next: the text that is named below them says which.
-    ...(parts.length === 1 ? parts.flatMap((part) => part.after(paths)) : []),
   ];
 }

@@ -17,6 +17,9 @@ import { tagOf } from './tags.ts';
 /** The kind of a release in rows of `bundle.json`. */
 export const RELEASE = 'release';
 
+/** The role of the images that a release image names. */
+export const COMPONENT = 'component';
+
 /**
  * Follows the chain from a release digest to the manifest of every component: release image,
  * payload, components by digest, their manifests, and what is attached to them. All that can be
@@ -75,7 +78,7 @@ export function componentRequest(
   const tag = tagOf(version, architecture, name);
   return {
     name: tag,
-    role: 'component',
+    role: COMPONENT,
     descriptor,
     source: formatReference(reference),
     tags: [tag],

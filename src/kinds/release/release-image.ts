@@ -15,6 +15,9 @@ import { type ImageReferences, parsePayload } from './payload/image-references.t
 import { readPayload } from './payload/payload.ts';
 import { tagOf } from './tags.ts';
 
+/** Its role in its part. */
+export const RELEASE_IMAGE = 'release';
+
 /** The facts about a release that are known when its release image has been read. */
 export interface ReleaseFacts {
   readonly version: string;
@@ -60,7 +63,7 @@ export async function readReleaseImage(
   const isNamed = seed.version !== undefined && asked !== undefined;
   const unnamed: ImageRequest = {
     name: isNamed ? `${seed.version}-${asked}` : digest,
-    role: 'release',
+    role: RELEASE_IMAGE,
     descriptor: seed.descriptor ?? (await content.root.resolve(digest, { signal: walk.signal })),
     source: formatReference({ ...canonical, digest }),
     tags: [],

@@ -8,16 +8,12 @@ import { EFFECTS, resourceFile } from '../resource-file.ts';
 import { ARCHITECTURES } from './architecture.ts';
 import { type ReleaseSeed, readReleaseSeed } from './claim.ts';
 import { signatureConfigMap } from './config-map.ts';
-import { expandRelease, RELEASE, releaseLabel } from './expand.ts';
+import { COMPONENT, expandRelease, RELEASE, RELEASE_IMAGE, releaseLabel } from './expand.ts';
 import { findRelease } from './find.ts';
-import {
-  type DeliveredRelease,
-  nextSteps,
-  signatureCommand,
-  upgradeCommand,
-} from './next-steps.ts';
-import type { ReleaseFacts } from './release-image.ts';
+import { type DeliveredRelease, nextSteps, upgradeCommands } from './next-steps.ts';
+import { RELEASE_IMAGE, type ReleaseFacts } from './release-image.ts';
 import type { ReleaseRequest } from './request.ts';
+import { signedImages } from './sigstore.ts';
 import { compareVersions } from '../../updates/version-order.ts';
 
 /** OpenShift and OKD releases: a release image, the components that it names, its signatures. */
@@ -95,21 +91,35 @@ function newerThan(
 function resources({ facts, images }: Part<ReleaseFacts>, at: Destinations): PartResources {
   const messages = facts.signatures.map(({ message }) => message);
   const signed = messages.length > 0 ? signatureConfigMap(facts.digest, messages) : undefined;
+  const minor = minorOf(facts.version);
   const delivered = (paths: DeliveredPaths): DeliveredRelease => ({
-    version: facts.version,
-    architecture: facts.architecture,
+    ...{ version: facts.version, minor, architecture: facts.architecture },
     pinned: `${formatRepository(at.entry)}@${facts.digest}`,
-    signatureFile: signed && paths.of(signed.name),
+    isSigned: signed !== undefined,
+    sigstore: {
+      release: signedImages(images, RELEASE_IMAGE),
+      components: signedImages(images, COMPONENT),
+    },
     mirrorSetFile: paths.mirrorSet,
-    installFile: paths.install,
+    installFiles: paths.install,
   });
   return {
     files: signed
-      ? [resourceFile(signed.name, signed.object, EFFECTS.releaseSignature, { text: signed.text })]
+      ? [
+          resourceFile(signed.name, [signed.object], EFFECTS.releaseSignature, {
+            text: signed.text,
+          }),
+        ]
       : [],
     mirrors: mirrorRows(images, at, 'release'),
+    minor,
     section: (paths) => nextSteps(delivered(paths)),
-    before: (paths) => signatureCommand(delivered(paths)),
-    after: (paths) => [upgradeCommand(delivered(paths))],
+    commands: (paths) => upgradeCommands(delivered(paths)),
   };
+}
+
+/** The minor version of a version of OpenShift 4. */
+function minorOf(version: string): number | undefined {
+  const minor = /^4\.(\d{1,3})\./.exec(version)?.[1];
+  return minor === undefined ? undefined : Number(minor);
 }

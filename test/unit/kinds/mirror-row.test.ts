@@ -10,7 +10,9 @@ const at = planDestinations({ to: parseTarget('r.example.com:5000/ocp4') });
 /** An image as the world knows it. */
 function known(repository: string, place: Place, attachment?: 'tag'): WalkedImage {
   const source = `${repository}@${digestOf(repository)}`;
-  return { request: { source, place, attachment } } as WalkedImage;
+  return {
+    request: { source, place, attachment, order: place === 'entry' ? 'last' : 'first' },
+  } as WalkedImage;
 }
 
 describe('mirrorRows', () => {
@@ -18,11 +20,11 @@ describe('mirrorRows', () => {
     const images = [known('quay.io/a/releases', 'entry'), known('quay.io/a/b', 'content')];
     expect(mirrorRows(images, at, 'release')).toEqual([
       {
-        ...{ source: 'quay.io/a/releases', askedBy: 'digest', group: 'release' },
+        ...{ source: 'quay.io/a/releases', knownBy: 'both', group: 'release' },
         mirror: 'r.example.com:5000/ocp4/openshift/release-images',
       },
       {
-        ...{ source: 'quay.io/a/b', askedBy: 'digest', group: 'release' },
+        ...{ source: 'quay.io/a/b', knownBy: 'digest', group: 'release' },
         mirror: 'r.example.com:5000/ocp4/openshift/release',
       },
     ]);

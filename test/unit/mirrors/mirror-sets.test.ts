@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadMirrorSets, withMirrorSets } from '../../../src/mirrors/mirror-sets.ts';
 import { parseRegistriesConf } from '../../../src/mirrors/registries-conf-file.ts';
-import { imageDigestMirrorSet } from '../../../src/delivering/resources/mirror-sets.ts';
+import { mirrorSets } from '../../../src/delivering/resources/mirror-sets.ts';
 import { parseTarget } from '../../../src/kinds/destinations.ts';
 
 let folder: string;
@@ -49,8 +49,9 @@ kind: Secret
 
 describe('loadMirrorSets', () => {
   it('reads what unpack writes', async () => {
-    const repositories = [{ source: 'quay.io/a/b', mirrors: ['m.io:5000/x'] }];
-    const { text } = imageDigestMirrorSet(parseTarget('m.io:5000'), repositories);
+    const row = { source: 'quay.io/a/b', mirror: 'm.io:5000/x', knownBy: 'digest' } as const;
+    const target = parseTarget('m.io:5000');
+    const { text } = mirrorSets([{ ...row, group: 'release' }], target, undefined).digests;
     expect(await load(String(text))).toEqual([
       { prefix: 'quay.io/a/b', blocked: false, mirrors: ['m.io:5000/x digest-only'] },
     ]);

@@ -1,64 +1,135 @@
 import { describe, expect, it } from 'vitest';
-import { firstSteps, nextSteps } from '../../../../src/delivering/resources/next-steps.ts';
+
+import { nextSteps, type Step, stepsFor } from '../../../../src/delivering/resources/next-steps.ts';
+import { parseTarget, planDestinations } from '../../../../src/kinds/destinations.ts';
 import type { DeliveredPaths, PartResources } from '../../../../src/kinds/kind.ts';
+import {
+  EFFECTS,
+  type Effect,
+  resourceFile,
+  type ResourceFile,
+} from '../../../../src/kinds/resource-file.ts';
 
 const paths: DeliveredPaths = {
   mirrorSet: 'cluster-resources/idms.yaml',
-  install: 'install/image-digest-sources.yaml',
-  of: (name) => `cluster-resources/${name}`,
+  install: ['install/image-digest-sources.yaml'],
 };
+const destinations = planDestinations({ to: parseTarget('r.example.com:5000/ocp4') });
 
 function part(name: string): PartResources {
   return {
-    files: [],
-    mirrors: [],
-    section: (at) => [`${name} is at the target`, `  oc use ${at.of(name)}`],
-    before: (at) => [`oc before ${at.of(name)}`],
-    after: (at) => [`oc after ${at.install}`],
+    ...{ files: [], mirrors: [] },
+    section: (at) => [`${name} is at the target`, `  oc use ${at.mirrorSet}`],
+    commands: () => [],
   };
+}
+
+function text(
+  parts: readonly PartResources[],
+  more: { newer?: { kind: string; names: string[] }[]; steps?: readonly Step[] } = {},
+): string {
+  const { newer = [], steps = [] } = more;
+  return nextSteps(parts, { folder: "/srv/it's here", destinations, newer, steps, paths });
+}
+
+type Typed = ResourceFile & { typed: string };
+function file(
+  name: string,
+  effect: Effect,
+  audience: ResourceFile['audience'] = 'every-cluster',
+): Typed {
+  const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } };
+  return { ...resourceFile(name, [object], effect, { audience }), typed: name };
+}
+const signature = file('signature.yaml', EFFECTS.releaseSignature);
+const idms = file('idms.yaml', EFFECTS.digestMirrors);
+const icsp = file('for-4.12/icsp.yaml', EFFECTS.digestMirrors, 'before-4.13');
+const configMap = file('trust/ca.yaml', EFFECTS.trustedCa);
+const patch = file('trust/image-config.yaml', EFFECTS.trustedCa);
+
+function steps(
+  files: readonly Typed[],
+  versions: readonly number[] = [17],
+  sourcePolicy?: 'NeverContactSource',
+): readonly Step[] {
+  return stepsFor(files, { versions, sourcePolicy });
 }
 
 describe('nextSteps', () => {
   it('has a section for each part, in their order, each behind a rule', () => {
-    const text = nextSteps([part('one'), part('two')], paths);
-    const lines = text.split('\n');
+    const lines = text([part('one'), part('two')]).split('\n');
     const rules = [...lines.keys()].filter((at) => /^={20,}$/.test(lines[at]!));
     expect(rules.map((at) => lines.slice(at + 1, at + 3))).toEqual([
-      ['one is at the target', '  oc use cluster-resources/one'],
-      ['two is at the target', '  oc use cluster-resources/two'],
+      ['one is at the target', '  oc use cluster-resources/idms.yaml'],
+      ['two is at the target', '  oc use cluster-resources/idms.yaml'],
     ]);
-    expect(text).toContain('--cluster-authfile');
-    expect(text).not.toContain('WARNING');
+    expect(lines.join('\n')).not.toContain('WARNING');
+  });
+
+  it('has the commands with the names of this registry and this folder, and no placeholder', () => {
+    const all = text([part('one')]);
+    expect(all).toContain('bundle check-registry r.example.com:5000/ocp4 --cluster-authfile');
+    expect(all).toContain(`cd '/srv/it'\\''s here'`);
+    expect(all).toContain('r.example.com:5000/ocp4/openshift/release-images');
+    expect(all).not.toContain('REGISTRY');
   });
 
   it('warns of what the registry holds already before the first command', () => {
     const newer = [{ kind: 'release', names: ['4.17.5-x86_64', '4.17.9-x86_64'] }];
-    const [before = ''] = nextSteps([part('one')], paths, newer).split('====');
+    const [before = ''] = text([part('one')], { newer }).split('====');
     expect(before).toContain('holds a newer release: 4.17.9-x86_64, 4.17.5-x86_64.');
+  });
+
+  it('numbers what is done once on a cluster, before all parts', () => {
+    const all = text([part('one')], { steps: steps([signature, idms]) });
+    expect(all.indexOf('1. Let the cluster check')).toBeGreaterThan(0);
+    expect(all.indexOf('2. Tell the cluster')).toBeGreaterThan(
+      all.indexOf('oc apply -f signature'),
+    );
+    expect(all.indexOf('one is at the target')).toBeGreaterThan(all.indexOf('oc apply -f idms'));
   });
 });
 
-describe('firstSteps', () => {
-  it('lets the mirror set follow what has to be there first, and what uses it follow that', () => {
-    expect(firstSteps([part('one')], paths)).toEqual([
-      'oc before cluster-resources/one',
-      'oc diff -f cluster-resources/idms.yaml',
-      'oc apply -f cluster-resources/idms.yaml',
-      'oc after install/image-digest-sources.yaml',
+describe('stepsFor', () => {
+  const commandsOf = (some: readonly Step[]): readonly string[] =>
+    some.flatMap(({ commands }) => commands);
+  const wordsOf = (some: readonly Step[]): string => some.flatMap(({ after }) => after).join('\n');
+
+  it('lets the cluster check releases first, then trust the registry, then find its images', () => {
+    expect(
+      commandsOf(steps([idms, icsp, patch, signature].toReversed().concat(configMap))),
+    ).toEqual([
+      'oc apply -f signature.yaml',
+      expect.stringContaining('trust/'),
+      expect.stringContaining('oc patch image.config.openshift.io cluster --type=merge'),
+      'oc diff -f idms.yaml',
+      'oc apply -f idms.yaml',
     ]);
   });
 
-  it('starts no update where there are several to choose from', () => {
-    expect(firstSteps([part('one'), part('two')], paths)).toEqual([
-      'oc before cluster-resources/one',
-      'oc before cluster-resources/two',
-      'oc diff -f cluster-resources/idms.yaml',
-      'oc apply -f cluster-resources/idms.yaml',
-    ]);
+  it('says what drains nodes and what does not', () => {
+    expect(wordsOf(steps([idms]))).toContain('drains no node for');
+    expect(wordsOf(steps([idms]))).not.toContain('ImageTagMirrorSet');
+    expect(wordsOf(steps([idms, file('itms.yaml', EFFECTS.tagMirrors)]))).toContain(
+      'for every ImageTagMirrorSet',
+    );
+  });
+
+  it('tells clusters before 4.13 what they can take, where there may be some', () => {
+    expect(wordsOf(steps([idms, icsp], [13]))).toContain('4.12 has no ImageDigestMirrorSet');
+    expect(wordsOf(steps([idms, icsp], [14, 17]))).not.toContain('4.12 has no');
+    expect(wordsOf(steps([idms, icsp], [15]))).toContain('from 4.13.27 and 4.14.3 on');
+    expect(wordsOf(steps([idms, icsp], [16]))).not.toContain('4.14.3');
+    expect(commandsOf(steps([idms, icsp], [13]))).toHaveLength(2);
+  });
+
+  it('says that a source is never asked where that was wanted', () => {
+    expect(wordsOf(steps([idms], [17], 'NeverContactSource'))).toContain('NeverContactSource');
   });
 
   it('gives paths as a shell takes them', () => {
-    const odd = { ...paths, mirrorSet: "it's here/idms.yaml" };
-    expect(firstSteps([], odd)).toContain(`oc apply -f 'it'\\''s here/idms.yaml'`);
+    expect(commandsOf(steps([{ ...idms, typed: "it's here/idms.yaml" }]))).toContain(
+      `oc apply -f 'it'\\''s here/idms.yaml'`,
+    );
   });
 });

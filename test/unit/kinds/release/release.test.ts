@@ -1,16 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
-import { digestOf } from '../../../../src/core/digest.ts';
 import { parseTarget, planDestinations } from '../../../../src/kinds/destinations.ts';
 import type { DeliveredPaths, Part } from '../../../../src/kinds/kind.ts';
 import type { Architecture } from '../../../../src/kinds/release/architecture.ts';
 import { signatureConfigMap } from '../../../../src/kinds/release/config-map.ts';
-import { RELEASE } from '../../../../src/kinds/release/expand.ts';
 import type { ReleaseFacts } from '../../../../src/kinds/release/release-image.ts';
 import { releaseKind } from '../../../../src/kinds/release/release.ts';
 import type { ReleaseRequest } from '../../../../src/kinds/release/request.ts';
-import type { ReleaseSignature } from '../../../../src/trust/release-signature.ts';
+import { releasePart } from '../../../support/release-part.ts';
 
 function request(
   version: string | undefined,
@@ -22,20 +20,8 @@ function request(
   };
 }
 
-function part(
-  version: string,
-  architecture: Architecture = 'x86_64',
-  signatures: ReleaseFacts['signatures'] = [],
-): Part<ReleaseFacts> {
-  const digest = digestOf(`${version} ${architecture}`);
-  const facts: ReleaseFacts = {
-    ...{ version, architecture, digest, reference: `quay.io/a@${digest}` },
-    ...{ created: '2024-10-01T12:00:00Z', signatures },
-  };
-  return {
-    ...{ kind: RELEASE, label: `${version} for ${architecture}`, names: [version], facts },
-    ...{ claim: {}, images: [], files: [], leading: [] },
-  };
+function part(version: string, architecture: Architecture = 'x86_64'): Part<ReleaseFacts> {
+  return releasePart(version, { architecture });
 }
 
 describe('the name of a bundle of releases', () => {
@@ -141,15 +127,15 @@ describe('a release', () => {
   const at = planDestinations({ to: parseTarget('r.io/ocp4') });
   const paths: DeliveredPaths = {
     mirrorSet: 'cluster-resources/idms.yaml',
-    install: 'install/image-digest-sources.yaml',
-    of: (name) => `cluster-resources/${name}`,
+    install: ['install/image-digest-sources.yaml'],
   };
 
   it('gives the cluster its signature, and the command that upgrades by digest', () => {
-    const message = Buffer.from('a signed message');
-    const release = part('4.17.3', 'x86_64', [{ message } as unknown as ReleaseSignature]);
+    const release = releasePart('4.17.3', { signatures: ['a signed message'] });
     const resources = releaseKind.resources(release, at);
-    const { name, object, text } = signatureConfigMap(release.facts.digest, [message]);
+    const { name, object, text } = signatureConfigMap(release.facts.digest, [
+      Buffer.from('a signed message'),
+    ]);
     expect(resources.files).toEqual([
       {
         ...{ name, objects: [object], text, audience: 'every-cluster' },
@@ -157,17 +143,25 @@ describe('a release', () => {
       },
     ]);
     expect(parse(Buffer.from(text).toString())).toEqual(object);
-    expect(resources.before(paths)).toEqual([`oc apply -f cluster-resources/${name}`]);
     const pinned = `r.io/ocp4/openshift/release-images@${release.facts.digest}`;
-    expect(resources.after(paths)).toEqual([
+    expect(resources.commands(paths)).toEqual([
       `oc adm upgrade --allow-explicit-upgrade --to-image ${pinned}`,
     ]);
     expect(resources.section(paths).join('\n')).toContain(pinned);
   });
 
-  it('without a signature is forced, and nothing is said to be applied first', () => {
-    const resources = releaseKind.resources(part('4.17.3'), at);
-    expect([resources.files, resources.before(paths)]).toEqual([[], []]);
-    expect(resources.after(paths)[0]).toMatch(/ --force$/);
+  it('without a signature has nothing to apply, and no command that upgrades to it', () => {
+    const resources = releaseKind.resources(releasePart('4.17.3', { signatures: [] }), at);
+    expect([resources.files, resources.commands(paths)]).toEqual([[], []]);
+    expect(resources.section(paths).join('\n')).not.toContain('--force');
+  });
+
+  it.each([
+    ['4.17.3', 17],
+    ['4.9.0-rc.1', 9],
+    ['4.19.0-okd-scos.2', 19],
+    ['5.0.0', undefined],
+  ])('%s is of the minor version %s', (version, minor) => {
+    expect(releaseKind.resources(releasePart(version), at).minor).toBe(minor);
   });
 });

@@ -1,0 +1,50 @@
+import { BundleError } from '../../core/errors.ts';
+import { partNames } from '../arguments.ts';
+import type { Command } from '../command.ts';
+import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
+import { deliveryTarget, repositoryOptions, targetOption } from '../options/delivery.ts';
+import { caFileOption } from '../options/network.ts';
+import { resourceOptions, resourceRequest } from '../options/resources.ts';
+import { many } from '../options/table.ts';
+import { resourcesReport } from '../present/delivery-report.ts';
+
+export const resourcesCommand: Command = {
+  usage: 'resources <PATH..>',
+  summary: 'write the files that clusters need for a bundle, and contact no registry',
+  examples: [
+    [
+      '$0 resources /media/usb --to registry.example.com:5000/ocp4',
+      'what unpack writes, for any name of the registry',
+    ],
+    [
+      '$0 resources /media/usb --to registry.example.com:5000/ocp4 --resource-names oc-mirror',
+      'under the names that oc-mirror uses',
+    ],
+  ],
+  positionals: pipedPositional,
+  options: {
+    to: targetOption('registry that the clusters pull from: REGISTRY[/NAMESPACE]'),
+    ...repositoryOptions,
+    release: many(
+      'only for this release: VERSION, VERSION-ARCH or its digest (repeatable; default all)',
+    ),
+    ...resourceOptions,
+    ...trustOptions,
+    ...caFileOption,
+  },
+  async run(args, context, io) {
+    const to = deliveryTarget(args);
+    if (to.kind !== 'registry') {
+      throw new BundleError('USAGE', `--to needs a registry here, not ${to.name}`, {
+        hint: 'Write HOST[:PORT] or HOST[:PORT]/NAMESPACE, as in registry.example.com:5000/ocp4.',
+      });
+    }
+    const job = {
+      bundle: await openRequest(args, io),
+      ...{ to, resources: resourceRequest(args, to) },
+      select: partNames(args, 'release'),
+    };
+    const { writeForClusters } = await import('../../workflows/resources.ts');
+    return resourcesReport(await writeForClusters(job, context));
+  },
+};

@@ -1,0 +1,138 @@
+import { dirname, join, relative, resolve } from 'node:path';
+
+import type { Closure } from '../../kinds/closure.ts';
+import type { Destinations } from '../../kinds/destinations.ts';
+import type { DeliveredPaths, Kind, PartResources } from '../../kinds/kind.ts';
+import type { MirrorRow } from '../../kinds/mirror-row.ts';
+import { type ResourceFile, STAGES } from '../../kinds/resource-file.ts';
+import { type InstallBlock, installBlocks } from './install-config.ts';
+import { KUSTOMIZATION, kustomizationOf } from './kustomization.ts';
+import { mirroredRepositories, mirrorSets } from './mirror-sets.ts';
+import { isLoopback, type NewerNames, nextSteps, type Step, stepsFor } from './next-steps.ts';
+import { ocMirrorSets, withOcMirrorNames } from './oc-mirror-names.ts';
+import type { ResourceRequest } from './request.ts';
+import { trustFiles } from './trust.ts';
+
+/** A file that is about to be written. */
+export interface PlannedFile {
+  readonly path: string;
+  readonly text: string | Uint8Array;
+}
+
+/** Files for a cluster and an installer that are about to be written. */
+export interface PlannedResources {
+  /** The files of objects, in the order in which a cluster takes them. */
+  readonly objects: readonly (ResourceFile & PlannedFile)[];
+  /** All files but the steps. */
+  readonly files: readonly PlannedFile[];
+  /** Says what to do with them. */
+  readonly steps: PlannedFile;
+  /** The folders that this program makes for them; not one that the user has named. */
+  readonly folders: readonly string[];
+  /** The commands that are printed in the end. */
+  readonly firstSteps: readonly string[];
+  /** Whether the files name the registry by an address of one machine. */
+  readonly isLoopback: boolean;
+}
+
+/** What is known beside the parts. */
+export interface PlanOptions extends ResourceRequest {
+  /** What the target holds already, which the steps warn of. */
+  readonly newer: readonly NewerNames[];
+  /** Of the CA that clusters shall trust for the target, in PEM. */
+  readonly certificates: readonly string[];
+}
+
+/**
+ * Plans what a cluster and an installer need to use parts from their new place: a pure function, so
+ * the same parts and options give the same bytes.
+ * @param kinds of the parts.
+ */
+export function planResources(
+  { parts }: Pick<Closure, 'parts'>,
+  kinds: readonly Kind[],
+  destinations: Destinations,
+  options: PlanOptions,
+): PlannedResources {
+  const ofParts = parts.map((part): PartResources => {
+    const kind = kinds.find(({ name }) => name === part.kind)!;
+    return kind.resources(part, destinations);
+  });
+  const rows = ofParts.flatMap(({ mirrors }) => mirrors);
+  const { folder: named, certificates, sourcePolicy } = options;
+  const folder = resolve(named ?? 'cluster-resources');
+  const beside = resolve(named ?? '');
+  const pathOf = (name: string): string => join(folder, name);
+
+  const files = objectFiles(ofParts, rows, destinations, options);
+  const objects = files.map((file) => ({ ...file, path: pathOf(file.name) }));
+  const versions = ofParts.flatMap(({ minor }) => minor ?? []);
+  const repositories = mirroredRepositories(rows, ['digest', 'both']);
+  const install = installBlocks(repositories, certificates, { versions, sourcePolicy }).map(
+    ({ name, text }): PlannedFile & InstallBlock => {
+      return { name, text, path: join(beside, 'install', name) };
+    },
+  );
+  const kustomization =
+    options.names === 'oc-mirror'
+      ? []
+      : [{ path: pathOf(KUSTOMIZATION), text: kustomizationOf(files) }];
+  const stepsFrom = (from: string): readonly Step[] =>
+    stepsFor(
+      objects.map((file) => ({ ...file, typed: relative(from, file.path) })),
+      { versions, sourcePolicy },
+    );
+  const pathsFrom = (from: string): DeliveredPaths => ({
+    mirrorSet: relative(from, pathOf(mirrorSetOf(files))),
+    install: install.map(({ path }) => relative(from, path)),
+  });
+  const text = nextSteps(ofParts, {
+    ...{ folder: beside, destinations, newer: options.newer },
+    ...{ steps: stepsFrom(beside), paths: pathsFrom(beside) },
+  });
+  const all = [...objects, ...kustomization, ...install];
+  return {
+    objects,
+    files: all.map(({ path, text: content }) => ({ path, text: content })),
+    steps: { path: join(beside, 'next-steps.txt'), text },
+    folders: [...new Set(all.map(({ path }) => dirname(path)))].filter(
+      (made) => named === undefined || made !== folder,
+    ),
+    isLoopback: isLoopback(destinations.target.registry),
+    firstSteps: [
+      ...stepsFrom('').flatMap(({ commands }) => commands),
+      // Of several parts only one is wanted next: the text that is named below them says which.
+      ...(ofParts.length === 1 ? ofParts[0]!.commands(pathsFrom('')) : []),
+    ],
+  };
+}
+
+/** In the order of stages. */
+function objectFiles(
+  parts: readonly PartResources[],
+  rows: readonly MirrorRow[],
+  { target, isNested }: Destinations,
+  { names, sourcePolicy, certificates }: PlanOptions,
+): readonly ResourceFile[] {
+  const ofParts = parts.flatMap(({ files }) => files);
+  const trusted = certificates.length > 0 ? trustFiles(target.registry, certificates) : undefined;
+  const trust = trusted === undefined ? [] : [trusted.configMap, trusted.patch];
+  if (names === 'oc-mirror') {
+    const sets = ocMirrorSets(rows, isNested ? 'repository' : 'namespace', sourcePolicy);
+    return inStages([...withOcMirrorNames(ofParts), ...trust, ...sets]);
+  }
+  const { digests, tags, policy } = mirrorSets(rows, target, sourcePolicy);
+  return inStages([...ofParts, ...trust, digests, ...(tags === undefined ? [] : [tags]), policy]);
+}
+
+function inStages(files: readonly ResourceFile[]): readonly ResourceFile[] {
+  return files.toSorted((a, b) => STAGES.indexOf(a.effect.stage) - STAGES.indexOf(b.effect.stage));
+}
+
+/** The file that `oc` is told of mirrors by. */
+function mirrorSetOf(files: readonly ResourceFile[]): string {
+  const sets = files.filter(
+    ({ effect, audience }) => effect.stage === 'mirrors' && audience === 'every-cluster',
+  );
+  return sets[0]?.name ?? '';
+}

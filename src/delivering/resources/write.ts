@@ -1,0 +1,66 @@
+import { dirname } from 'node:path';
+
+import { hasCode } from '../../core/errors.ts';
+import { prepareFolder } from '../../files/folder.ts';
+import { refuseForeignFile } from '../../files/foreign.ts';
+import { isFileThere, refuseLinkedFolders } from '../../files/own-file.ts';
+import { writeWhole } from '../../files/write-whole.ts';
+import { BEGINNING } from './next-steps.ts';
+import type { PlannedResources } from './plan.ts';
+
+/** More than the steps of any number of parts. */
+const MAX_STEPS_BYTES = 16 * 1024 * 1024;
+
+export interface ResourcesReport {
+  /** Paths of what was written. */
+  readonly files: readonly string[];
+  /** The commands that come first, and the file that says everything. */
+  readonly nextSteps: readonly string[];
+  readonly stepsFile: string;
+  /** Whether the files name the registry by an address of one machine: no cluster can use them. */
+  readonly isLoopback: boolean;
+}
+
+/**
+ * Makes the folders of planned files, and makes sure that each of the files can take its name.
+ * @throws BundleError USAGE for a text of somebody else in place of the steps; DISK
+ */
+export async function prepareResources(planned: PlannedResources): Promise<void> {
+  const { files, steps } = planned;
+  await refuseLinkedFolders(planned.folders);
+  const paths = [...files, steps].map(({ path }) => path);
+  for (const folder of new Set(paths.map((path) => dirname(path)))) await prepare(folder);
+  for (const { path } of files) await isFileThere(path);
+  await refuseForeignFile({
+    path: steps.path,
+    what: 'no text of this program',
+    limit: MAX_STEPS_BYTES,
+    isOwn: (text) => text === '' || text.startsWith(BEGINNING),
+  });
+}
+
+async function prepare(folder: string): Promise<void> {
+  try {
+    await prepareFolder(folder);
+  } catch (error) {
+    if (!hasCode(error, 'DISK')) throw error;
+    const hint = 'Name a folder that you may write to for the files of the cluster';
+    throw error.withHint(`${hint}: --resources-dir DIR.`);
+  }
+}
+
+/**
+ * Writes planned files; the folders have to be there: {@link prepareResources}. The steps come last,
+ * since they name the others.
+ * @throws BundleError DISK
+ */
+export async function writeResources(planned: PlannedResources): Promise<ResourcesReport> {
+  const files = [...planned.files, planned.steps];
+  for (const { path, text } of files) await writeWhole(path, text);
+  return {
+    files: files.map(({ path }) => path),
+    nextSteps: planned.firstSteps,
+    stepsFile: planned.steps.path,
+    isLoopback: planned.isLoopback,
+  };
+}

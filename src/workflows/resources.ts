@@ -1,0 +1,61 @@
+import { basename } from 'node:path';
+
+import { refuseFault } from '../bundle/reading/fault.ts';
+import { volumesMissing } from '../bundle/reading/found-volumes.ts';
+import type { Context } from '../core/context.ts';
+import type { DeliveryTarget } from '../delivering/delivery-target.ts';
+import { planResources } from '../delivering/resources/plan.ts';
+import type { ResourceRequest } from '../delivering/resources/request.ts';
+import { certificatesIn } from '../delivering/resources/trust.ts';
+import {
+  prepareResources,
+  type ResourcesReport,
+  writeResources,
+} from '../delivering/resources/write.ts';
+import { selectParts } from '../kinds/closure.ts';
+import { type OpenedFacts, type OpenRequest, surveyBundle } from '../opening/open-bundle.ts';
+
+export interface ResourcesJob {
+  readonly bundle: OpenRequest;
+  readonly to: Extract<DeliveryTarget, { kind: 'registry' }>;
+  readonly resources: ResourceRequest;
+  /** The parts that count, by any of their names; all of them if none is named. */
+  readonly select: readonly string[];
+}
+
+export interface ResourcesOutcome {
+  readonly bundle: OpenedFacts;
+  readonly target: string;
+  readonly resources: ResourcesReport;
+}
+
+/**
+ * Writes for a bundle what unpack writes for clusters, and asks no registry: for another name of
+ * the registry, or in other forms. The bundle is checked as for opening it; its layers are not
+ * hashed, and volumes with nothing but layers may be missing.
+ * @throws BundleError as opening a bundle does; NOT_FOUND, CONFIGURATION, USAGE, DISK
+ */
+export async function writeForClusters(
+  { bundle: open, to, resources: request, select }: ResourcesJob,
+  context: Context,
+): Promise<ResourcesOutcome> {
+  const bundle = await surveyBundle(open, context, refuseFault);
+  try {
+    const { reader, path } = bundle;
+    if (bundle.closure === undefined)
+      throw volumesMissing(basename(path), reader.missingVolumes, reader.volumeCount);
+    const closure = selectParts(bundle.closure, select);
+    const certificates = await certificatesIn(request.caFiles ?? []);
+    await reader.pass?.finish(); // of a pipe only its end tells that it is whole
+    const known = { newer: [], certificates };
+    const planned = planResources(closure, open.kinds, to.destinations, { ...request, ...known });
+    await prepareResources(planned);
+    return {
+      bundle: { ...bundle, closure },
+      target: to.name,
+      resources: await writeResources(planned),
+    };
+  } finally {
+    await bundle.close();
+  }
+}

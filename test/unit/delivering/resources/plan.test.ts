@@ -1,0 +1,188 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+
+import { mirrorSets } from '../../../../src/delivering/resources/mirror-sets.ts';
+import {
+  type PlanOptions,
+  planResources,
+  type PlannedResources,
+} from '../../../../src/delivering/resources/plan.ts';
+import { prepareResources, writeResources } from '../../../../src/delivering/resources/write.ts';
+import { closureOf } from '../../../../src/kinds/closure.ts';
+import { parseTarget, planDestinations } from '../../../../src/kinds/destinations.ts';
+import { releaseKind } from '../../../../src/kinds/release/release.ts';
+import { releasePart } from '../../../support/release-part.ts';
+
+const destinations = planDestinations({ to: parseTarget('r.example.com/ocp4') });
+const { digests, policy } = mirrorSets([], destinations.target, undefined);
+const IDMS = digests.name;
+const ICSP = policy.name;
+const RELEASES = ['4.16.20', '4.17.3'].map((version) => releasePart(version));
+const WRITTEN = ['for-4.12', IDMS, 'install', 'kustomization.yaml', 'next-steps.txt'];
+
+describe('what is written for a cluster', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bundle-resources-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const planned = (named?: string): PlannedResources =>
+    planResources(closureOf([]), [], destinations, { folder: named, newer: [], certificates: [] });
+  const pathsOf = ({ files, steps }: PlannedResources): readonly string[] =>
+    [...files, steps].map(({ path }) => path);
+
+  it('lies in the current folder, with the objects in one of their own, if none is named', () => {
+    expect(pathsOf(planned())).toEqual(
+      [
+        ...[`cluster-resources/${IDMS}`, `cluster-resources/${ICSP}`],
+        ...['cluster-resources/kustomization.yaml', 'install/image-digest-sources.yaml'],
+        'next-steps.txt',
+      ].map((path) => resolve(path)),
+    );
+  });
+
+  it('lies within the folder that is named, and nothing beside it', async () => {
+    const named = join(folder, 'mine', 'resources');
+    await mkdir(join(folder, 'mine'));
+    const note = join(folder, 'mine', 'next-steps.txt');
+    await writeFile(note, 'a note of mine\n');
+    const plan = planned(named);
+    await prepareResources(plan);
+    const { files } = await writeResources(plan);
+    expect(files).toEqual(pathsOf(plan));
+    expect(await readdir(named)).toEqual(WRITTEN);
+    expect(await readdir(join(folder, 'mine'))).toEqual(['next-steps.txt', 'resources']);
+    expect(await readFile(note, 'utf8')).toBe('a note of mine\n');
+    await prepareResources(plan); // what it wrote itself is replaced
+  });
+
+  it.each([IDMS, 'install/image-digest-sources.yaml', 'next-steps.txt'])(
+    'is refused beforehand where a folder is called %s',
+    async (name) => {
+      await mkdir(join(folder, name), { recursive: true });
+      await expect(prepareResources(planned(folder))).rejects.toMatchObject({
+        ...{ code: 'DISK', exitStatus: 26 },
+        message: expect.stringContaining(join(folder, name)) as string,
+      });
+    },
+  );
+
+  it.each([IDMS, 'for-4.12', 'install/image-digest-sources.yaml', 'next-steps.txt', 'install'])(
+    'is refused beforehand where %s is a link, and nothing lands where that leads',
+    async (name) => {
+      const [own, other] = [join(folder, 'own'), join(folder, 'other')];
+      await mkdir(other);
+      const path = join(own, name);
+      await mkdir(dirname(path), { recursive: true });
+      await symlink(other, path);
+      await expect(prepareResources(planned(own))).rejects.toMatchObject({
+        ...{ code: 'DISK', exitStatus: 26, got: 'a symbolic link' },
+        message: expect.stringContaining(path) as string,
+      });
+      expect(await readdir(other)).toEqual([]);
+    },
+  );
+
+  it('goes where a link leads that the user has named', async () => {
+    const [own, other] = [join(folder, 'own'), join(folder, 'other')];
+    await mkdir(other);
+    await symlink(other, own);
+    const plan = planned(own);
+    await prepareResources(plan);
+    await writeResources(plan);
+    expect(await readdir(other)).toEqual(WRITTEN);
+  });
+
+  it('is refused beforehand where somebody else has a next-steps.txt, which stays', async () => {
+    const path = join(folder, 'next-steps.txt');
+    await writeFile(path, 'call the site first\n');
+    await expect(prepareResources(planned(folder))).rejects.toMatchObject({
+      ...{ code: 'USAGE', exitStatus: 2 },
+      message: expect.stringContaining(path) as string,
+    });
+    expect(await readFile(path, 'utf8')).toBe('call the site first\n');
+  });
+});
+
+describe('the files of releases', () => {
+  const planned = (more: Partial<PlanOptions> = {}, parts = RELEASES): PlannedResources =>
+    planResources({ parts }, [releaseKind], destinations, {
+      ...{ folder: '/srv/resources', newer: [], certificates: [] },
+      ...more,
+    });
+  const namesOf = ({ files }: PlannedResources): readonly string[] =>
+    files.map(({ path }) => path.replace('/srv/resources/', ''));
+
+  it('are the same bytes in 100 runs', () => {
+    const first = planned({ certificates: ['a PEM'] });
+    for (let run = 0; run < 100; run += 1)
+      expect(planned({ certificates: ['a PEM'] })).toEqual(first);
+    const texts = first.files.map(({ text }) => Buffer.from(text).toString());
+    expect(texts.join()).not.toMatch(/creationTimestamp|createdAt/);
+  });
+
+  it('come in the order in which a cluster takes them', () => {
+    const { objects } = planned({ certificates: ['a PEM'] });
+    expect(objects.map(({ effect }) => effect.stage)).toEqual([
+      ...['signatures', 'signatures', 'trust', 'trust', 'mirrors', 'mirrors'],
+    ]);
+  });
+
+  it('are listed for oc apply -k, but for those that need a thought first', () => {
+    const { files } = planned({ certificates: ['a PEM'] });
+    const list = files.find(({ path }) => path.endsWith('/kustomization.yaml'))!;
+    const { resources } = parse(String(list.text)) as { resources: string[] };
+    expect(resources).toEqual(resources.toSorted());
+    expect(resources.map((name) => name.replace(/-[0-9a-f]{8,}\.yaml$/, ''))).toEqual([
+      ...['idms-r-example-com-ocp4', 'signature-sha256', 'signature-sha256'],
+    ]);
+  });
+
+  it('are those of oc-mirror under its names, and no others', () => {
+    expect(namesOf(planned({ names: 'oc-mirror' }))).toEqual([
+      ...['signature-configmap.yaml', 'signature-configmap.json'],
+      ...['idms-oc-mirror.yaml', 'itms-oc-mirror.yaml', 'install/image-digest-sources.yaml'],
+    ]);
+  });
+
+  it('make folders of their own for what is not for every cluster', () => {
+    expect(planned({ certificates: ['a PEM'] }).folders).toEqual(
+      ['trust', 'for-4.12', 'install'].map((name) => `/srv/resources/${name}`),
+    );
+  });
+
+  it('are applied before the release is asked for, the signature first', () => {
+    const [release] = RELEASES;
+    const { firstSteps } = planned({}, [release!]);
+    const words = firstSteps.map((line) => line.replace(/ \S*resources\/| --to-image \S+/g, ' '));
+    expect(words.map((line) => line.replace(/-[0-9a-f]{8,}\.yaml$/, ''))).toEqual([
+      'oc apply -f signature-sha256',
+      'oc diff -f idms-r-example-com-ocp4',
+      'oc apply -f idms-r-example-com-ocp4',
+      'oc adm upgrade --allow-explicit-upgrade ',
+    ]);
+    expect(planned().firstSteps.filter((line) => line.includes('upgrade'))).toEqual([]);
+  });
+
+  it('are warned of where the registry is an address of one machine', () => {
+    const at = (to: string): PlannedResources =>
+      planResources({ parts: RELEASES }, [releaseKind], planDestinations({ to: parseTarget(to) }), {
+        folder: '/srv/resources',
+        newer: [],
+        certificates: [],
+      });
+    for (const to of ['localhost:5000/a', '127.0.0.1:5000', '[::1]:5000', 'a.localhost']) {
+      expect(at(to).isLoopback).toBe(true);
+      expect(at(to).steps.text).toContain('WARNING: ');
+    }
+    for (const to of ['r.example.com', '10.0.0.1:5000', 'localhost.example.com']) {
+      expect(at(to).isLoopback).toBe(false);
+      expect(at(to).steps.text).not.toContain('WARNING: ');
+    }
+  });
+});
