@@ -96,12 +96,12 @@ describe('stepsFor', () => {
   const wordsOf = (some: readonly Step[]): string => some.flatMap(({ after }) => after).join('\n');
 
   it('lets the cluster check releases first, then trust the registry, then find its images', () => {
-    expect(
-      commandsOf(steps([idms, icsp, patch, signature].toReversed().concat(configMap))),
-    ).toEqual([
+    expect(commandsOf(steps([icsp, idms, configMap, patch, signature]))).toEqual([
       'oc apply -f signature.yaml',
-      expect.stringContaining('trust/'),
-      expect.stringContaining('oc patch image.config.openshift.io cluster --type=merge'),
+      "oc get image.config cluster -o jsonpath='{.spec.additionalTrustedCA.name}'",
+      'oc apply -f trust/ca.yaml',
+      'oc patch image.config.openshift.io cluster --type=merge ' +
+        '--patch-file=trust/image-config.yaml',
       'oc diff -f idms.yaml',
       'oc apply -f idms.yaml',
     ]);
