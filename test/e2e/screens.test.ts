@@ -197,8 +197,9 @@ function normal(written: string, folder: string): string {
     .replaceAll(folder, '/tmp/bundle-000000')
     .replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:50000')
     .replace(
-      /127-0-0-1-\d+(-held)?(-[0-9a-f]{8})?/g,
-      (_, held = '', hash?: string) => `127-0-0-1-50000${held}${hash ? '-00000000' : ''}`,
+      /127-0-0-(\s*)1-\d+(-held)?(-[0-9a-f]{8})?/g,
+      (_, end: string, held = '', hash?: string) =>
+        `127-0-0-${end}1-50000${held}${hash ? '-00000000' : ''}`,
     )
     .replace(/\b20\d\d-\d\d-\d\d\b/g, '2024-10-09')
     .replace(/\d{5,} bytes/g, (bytes) => bytes.replace(/\d/g, '9'));

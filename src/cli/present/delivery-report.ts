@@ -124,7 +124,8 @@ function loopbackWarning(target: string, resources: ResourcesReport | undefined)
       verdict: `WARNING: ${target} is an address of this machine: no cluster can use these files.`,
       mood: 'warning',
     },
-    { text: 'Name the registry as the nodes of the clusters reach it: bundle resources PATH --to' },
+    { text: 'To write them for the name by which nodes reach the registry:' },
+    { commands: ['bundle resources PATH --to REGISTRY/NAMESPACE'] },
   ];
 }
 
