@@ -266,7 +266,7 @@ describeWith(['docker-registry'], 'a bundle of several releases', () => {
     const one = (await operator.json(unpacking('ocp4', '--release', NEW))) as Unpacked;
     expect(labels(one.delivery.parts)).toEqual([NEW_LABEL]);
     await expectAt('ocp4', made.new);
-    expect(await readdir(path('ocp4', 'cluster-resources'))).toHaveLength(4);
+    expect(await readdir(path('ocp4', 'cluster-resources'))).toHaveLength(6);
     expect(await readdir(path('ocp4'))).toEqual(['cluster-resources']);
     expect(
       sectionsIn(await readFile(path('ocp4', 'cluster-resources', 'next-steps.txt'), 'utf8')),
