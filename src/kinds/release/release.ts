@@ -8,7 +8,7 @@ import { EFFECTS, resourceFile } from '../resource-file.ts';
 import { ARCHITECTURES } from './architecture.ts';
 import { type ReleaseSeed, readReleaseSeed } from './claim.ts';
 import { signatureConfigMap } from './config-map.ts';
-import { COMPONENT, expandRelease, RELEASE, RELEASE_IMAGE, releaseLabel } from './expand.ts';
+import { COMPONENT, expandRelease, RELEASE, releaseLabel } from './expand.ts';
 import { findRelease } from './find.ts';
 import { type DeliveredRelease, nextSteps, upgradeCommands } from './next-steps.ts';
 import { RELEASE_IMAGE, type ReleaseFacts } from './release-image.ts';
