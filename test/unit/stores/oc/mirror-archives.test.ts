@@ -102,6 +102,25 @@ describe('archives that oc-mirror has written', () => {
     expect((await open(dir)).named('latest')).toBe(newer);
   });
 
+  it('give signatures of an image, of which each repository may have its own', async () => {
+    const { oci, docker, ociIndex } = sample;
+    const tag = `sha256-${ociIndex.descriptor.digest.slice(7)}.sig`;
+    const blobs = { blobs: sample.blobs, manifests: sample.manifests };
+    await putArchive(
+      dir,
+      await tarOf([
+        ...storageEntries({ ...blobs, tags: { [tag]: oci.descriptor, own: oci.descriptor } }, 'a'),
+        ...storageEntries(
+          { ...blobs, tags: { [tag]: docker.descriptor, own: docker.descriptor } },
+          'b',
+        ),
+      ]),
+    );
+    const store = await open(dir);
+    expect(await store.resolve(tag)).toEqual(oci.descriptor);
+    await expect(store.resolve('own')).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
+  });
+
   it('of which one is missing between others are refused, naming it', async () => {
     for (const number of [1, 3]) await putArchive(dir, await tarOf([]), number);
     await expect(open(dir)).rejects.toMatchObject({
