@@ -27,25 +27,23 @@ export function findPath(
   to: string,
   accepted: ReadonlySet<string> = new Set(),
 ): UpdatePath | undefined {
-  const costOf = ({ risks }: UpdateEdge): Cost => ({
-    risks: risks.filter(({ name }) => !accepted.has(name)).length,
-    steps: 1,
-  });
-  return cheapestPath(graph, from, to, costOf);
+  const risksIn = ({ risks }: UpdateEdge): number =>
+    risks.filter(({ name }) => !accepted.has(name)).length;
+  return cheapestPath(graph, from, to, risksIn);
 }
 
 /** The path of the fewest steps, whatever its risks are. */
 export function shortestPath(graph: UpdateGraph, from: string, to: string): UpdatePath | undefined {
-  return cheapestPath(graph, from, to, () => ({ risks: 0, steps: 1 }));
+  return cheapestPath(graph, from, to, () => 0);
 }
 
 function cheapestPath(
   graph: UpdateGraph,
   from: string,
   to: string,
-  costOf: (edge: UpdateEdge) => Cost,
+  risksIn: (edge: UpdateEdge) => number,
 ): UpdatePath | undefined {
-  const costs = costsTo(graph, to, costOf);
+  const costs = costsTo(graph, to, risksIn);
   if (!costs.has(from)) return undefined;
   const steps: UpdateEdge[] = [];
   for (let at = from; at !== to;) {
@@ -60,7 +58,7 @@ function cheapestPath(
   return { versions: [from, ...steps.map((step) => step.to)], steps };
 
   function total(edge: UpdateEdge): Cost {
-    return plus(costOf(edge), costs.get(edge.to)!);
+    return withStep(costs.get(edge.to)!, risksIn(edge));
   }
 }
 
@@ -68,7 +66,7 @@ function cheapestPath(
 function costsTo(
   graph: UpdateGraph,
   to: string,
-  costOf: (edge: UpdateEdge) => Cost,
+  risksIn: (edge: UpdateEdge) => number,
 ): ReadonlyMap<string, Cost> {
   const known = new Map<string, Cost>();
   const open = new Map<string, Cost>([[to, { risks: 0, steps: 0 }]]);
@@ -80,7 +78,7 @@ function costsTo(
     known.set(version, cost);
     for (const edge of graph.updatesTo(version)) {
       if (known.has(edge.from)) continue;
-      const through = plus(costOf(edge), cost);
+      const through = withStep(cost, risksIn(edge));
       const before = open.get(edge.from);
       if (before === undefined || isLess(through, before)) open.set(edge.from, through);
     }
@@ -88,8 +86,9 @@ function costsTo(
   return known;
 }
 
-function plus(a: Cost, b: Cost): Cost {
-  return { risks: a.risks + b.risks, steps: a.steps + b.steps };
+/** What a path costs that has one step more. */
+function withStep(cost: Cost, risks: number): Cost {
+  return { risks: cost.risks + risks, steps: cost.steps + 1 };
 }
 
 function isLess(a: Cost, b: Cost): boolean {

@@ -64,9 +64,7 @@ export async function verify(request: VerifyRequest, context: Context): Promise<
     if (failures.length > 0) {
       reportFailures(failures, audited, context);
       const damage = { faults, lost: audited.lost };
-      const isMapped =
-        damageFile !== undefined && (await writeDamageMap(damageFile, bundle, damage, context));
-      const listed = isMapped ? damageFile : undefined;
+      const listed = await writeDamageMap(damageFile, bundle, damage, context);
       throw withWayOut(gravest(failures) as BundleError, bundle, audited, {
         ...request,
         damageFile: listed,
@@ -205,21 +203,22 @@ function withWayOut(
 
 /**
  * The faults decide the exit status, even if the damage map cannot be written.
- * @returns whether it was.
+ * @returns its path, if it was asked for and written.
  */
 async function writeDamageMap(
-  file: string,
+  file: string | undefined,
   bundle: SurveyedBundle,
   damage: Parameters<typeof damageMapOf>[1],
   { observe }: Context,
-): Promise<boolean> {
+): Promise<string | undefined> {
+  if (file === undefined) return undefined;
   try {
     await writeWhole(file, formatDamageMap(damageMapOf(bundle, damage)));
     observe({ type: 'noticed', code: 'damage-map-written', path: file });
-    return true;
+    return file;
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
     observe({ type: 'noticed', code: 'damage-map-not-written', cause: error.message });
-    return false;
+    return undefined;
   }
 }

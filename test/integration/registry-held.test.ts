@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { truncateSync, unlinkSync } from 'node:fs';
+import { readFileSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { seededBytes } from '../../scripts/lib/seeded-bytes.ts';
@@ -22,7 +22,7 @@ import {
   type OddRegistry,
   startOddRegistry,
 } from '../support/odd-registry.ts';
-import { startRegistry } from '../support/registry.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { keep, manifestOf, planOf, requestFor, WatchedStore } from '../unit/transfer/images.ts';
 
 const REPOSITORY = 'some/images';
@@ -273,6 +273,8 @@ describe('whether a registry holds a blob', () => {
 
 describeWith(['docker-registry'], 'a blob whose file the registry lost', () => {
   async function pushed(caches: boolean): Promise<{
+    registry: TestRegistry;
+    image: Held;
     store: RegistryRepository;
     again: () => Promise<void>;
     layer: Held;
@@ -296,12 +298,8 @@ describeWith(['docker-registry'], 'a blob whose file the registry lost', () => {
       });
     };
     await again();
-    const hex = layer.descriptor.digest.slice('sha256:'.length);
-    const file = join(
-      registry.root,
-      `storage/docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}/data`,
-    );
-    return { store: open(registry.host), again, layer, file };
+    const file = dataOf(registry, layer.descriptor);
+    return { registry, store: open(registry.host), again, image, layer, file };
   }
 
   it.each([
@@ -332,4 +330,48 @@ describeWith(['docker-registry'], 'a blob whose file the registry lost', () => {
     await again();
     expect(await store.exists(layer.descriptor)).toBe(true);
   });
+
+  it.each(['blob', 'config'])('has a small %s that is damaged told by its digest', async (what) => {
+    const registry = await startRegistry();
+    cleanUp.push(registry.stop);
+    const config = held('application/vnd.oci.image.config.v1+json', '{"of":"small"}');
+    const image = manifestOf('small', [BLOBS[0]!]);
+    const source = new MemoryStore('source');
+    await keep(source, config, BLOBS[0]!, image);
+    const plan = await planOf([requestFor('small', image, source)]);
+    const copy = async (): Promise<unknown> => {
+      const target = open(registry.host);
+      const options = { concurrency: 2, signal: new AbortController().signal };
+      return copyImages(plan, [], () => target, { ...options, observe: () => undefined });
+    };
+    await copy();
+    const { descriptor } = what === 'blob' ? BLOBS[0]! : config;
+    const file = dataOf(registry, descriptor);
+    const bytes = readFileSync(file);
+    for (const damaged of [bytes.subarray(1), Buffer.alloc(0), bytes.map((byte) => byte ^ 1)]) {
+      writeFileSync(file, damaged);
+      await expect(copy()).rejects.toMatchObject({
+        ...{ code: 'REGISTRY', side: 'target' },
+        message: expect.stringContaining(`keeps a damaged copy of ${descriptor.digest}`) as string,
+      });
+    }
+    writeFileSync(file, bytes);
+    await copy();
+  });
+
+  it('and is that of a manifest ends with a word on the storage, not on patience alone', async () => {
+    const { registry, image, store } = await pushed(false);
+    writeFileSync(dataOf(registry, image.descriptor), '{');
+    await expect(store.resolve('lost')).rejects.toMatchObject({
+      code: 'REGISTRY',
+      message: expect.stringContaining('answered 500') as string,
+      hint: expect.stringContaining('its own storage') as string,
+    });
+  });
 });
+
+/** The file in which distribution keeps content. */
+function dataOf({ root }: TestRegistry, { digest }: Descriptor): string {
+  const hex = digest.slice('sha256:'.length);
+  return join(root, `storage/docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}/data`);
+}

@@ -137,6 +137,12 @@ function hintFor(
       `wrongly. Show this to those who run ${registry}.`
     );
   }
+  if (status === 500) {
+    return (
+      `Try again later. If it stays so, ${registry} cannot read or write its own storage ` +
+      '(a full disk, a damaged file): its log says why.'
+    );
+  }
   if (isPassingStatus(status)) return 'Try again later.';
   return undefined;
 }
