@@ -1,5 +1,6 @@
+import { graphKind } from './graph/graph.ts';
 import type { Kind } from './kind.ts';
 import { releaseKind } from './release/release.ts';
 
 /** Every kind of part that this program knows. */
-export const KINDS: readonly Kind[] = [releaseKind];
+export const KINDS: readonly Kind[] = [graphKind, releaseKind];

@@ -29,6 +29,11 @@ export interface Kind<Request = unknown, Seed = unknown, Facts = unknown> {
   /** As rows of `bundle.json` have it. */
   readonly name: string;
   /**
+   * Parts of this kind go along with others: beside parts of another kind they do not count for the
+   * name of the bundle.
+   */
+  readonly accompanies?: boolean;
+  /**
    * Settles at registries what was asked for: names become digests, proofs are fetched and checked.
    * @throws BundleError NOT_FOUND, SIGNATURE_MISSING, SIGNATURE_INVALID, SIGNER_UNKNOWN, USAGE, and
    * of the network
@@ -153,4 +158,6 @@ export interface DeliveredPaths {
   readonly mirrorSet: string;
   /** For `install-config.yaml`. */
   readonly install: readonly string[];
+  /** @param name of a resource file of the part. */
+  of(name: string): string;
 }

@@ -31,7 +31,7 @@ export const EFFECTS = {
 } as const satisfies Readonly<Record<string, Effect>>;
 
 /** Whom a file is for: any cluster, or only one of a certain sort. */
-export type Audience = 'every-cluster' | 'before-4.13';
+export type Audience = 'every-cluster' | 'before-4.13' | 'update-service';
 
 /** A file of objects for a cluster. */
 export interface ResourceFile {

@@ -23,6 +23,11 @@ export interface Sources {
   held(place: HeldPlace): Promise<HeldContent>;
   /** The signatures that stores of signatures have of a digest. */
   signatures(stores: readonly string[], digest: Digest): Promise<CollectedSignatures>;
+  /**
+   * A public file, whole, that is asked for without credentials. @returns `undefined` where there is
+   * none (404). @throws BundleError NETWORK, REGISTRY; CONTENT_MISMATCH above `limit` bytes
+   */
+  publicFile(url: string, limit: number): Promise<Uint8Array | undefined>;
 }
 
 /** Where the content of one part is read from: registries, an image layout, or a bundle. */
@@ -31,4 +36,6 @@ export interface ContentSource {
   readonly root: ReadOnlyStore;
   /** The place of a repository that the part names; a mirror of it may answer. */
   storeOf(name: RepositoryName): ReadOnlyStore;
+  /** Whether what is made for the part is there too, and no registry has it: true of a bundle. */
+  readonly holdsMade?: boolean;
 }

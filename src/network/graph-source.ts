@@ -9,7 +9,7 @@ import {
   architectureOfOci,
   ociArchitecture,
 } from '../kinds/release/architecture.ts';
-import { describeReleases } from '../kinds/release/describe.ts';
+import { describeReleases } from '../kinds/graph/describe-releases.ts';
 import { type GraphData, parseGraphData } from '../updates/graph-data/data.ts';
 import { serviceAnswer } from '../updates/graph-data/evaluate.ts';
 import {

@@ -17,9 +17,10 @@ import { RegistryClient, type RepositoryOptions } from '../stores/registry/clien
 import { CertificateFolders } from '../stores/registry/http/host-certificates.ts';
 import type { RepositoryProbe } from '../stores/registry/probe.ts';
 import { proxyFromEnvironment } from '../stores/registry/http/proxy.ts';
-import type { TransportOptions } from '../stores/registry/http/transport.ts';
 import type { HeldContent } from '../stores/oc/held-content.ts';
 import { type HeldPlace, openHeldPlace } from '../stores/oc/open.ts';
+import { fetchPublicFile } from '../stores/registry/http/public-file.ts';
+import { Transport, type TransportOptions } from '../stores/registry/http/transport.ts';
 import { fetchSignatures } from '../stores/signature-store.ts';
 import type { Context } from '../core/context.ts';
 import type { CollectedSignatures, Sources } from '../kinds/sources.ts';
@@ -149,6 +150,15 @@ export class Network implements Sources {
   /** The release signatures that the stores have, unchecked. */
   async signatures(stores: readonly string[], digest: Digest): Promise<CollectedSignatures> {
     return fetchSignatures(stores, digest, this.#transport);
+  }
+
+  async publicFile(url: string, limit: number): Promise<Uint8Array | undefined> {
+    const http = new Transport(this.#transport);
+    try {
+      return await fetchPublicFile(http, new URL(url), { limit, signal: this.#transport.signal });
+    } finally {
+      await http.close();
+    }
   }
 
   async close(): Promise<void> {

@@ -29,12 +29,8 @@ export class UpdateService {
     options: ConnectionOptions,
     context: Context,
   ): Promise<UpdateService> {
-    if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) {
-      throw new BundleError('USAGE', `not the URL of an update service: ${url}`, {
-        hint: 'Give one that begins with https:// or http://.',
-      });
-    }
-    return new UpdateService(new Transport(await transportOptions(options, context)), new URL(url));
+    const parsed = serviceUrl(url);
+    return new UpdateService(new Transport(await transportOptions(options, context)), parsed);
   }
 
   /**
@@ -91,6 +87,14 @@ export class UpdateService {
 const OFFLINE =
   'Check --graph-url and the proxy. Without a connection, save the answer of an update service ' +
   'elsewhere, and name the file with --graph.';
+
+/** @throws BundleError USAGE for what is no URL. */
+export function serviceUrl(url: string): URL {
+  if (/^https?:\/\//i.test(url) && URL.canParse(url)) return new URL(url);
+  throw new BundleError('USAGE', `not the URL of an update service: ${url}`, {
+    hint: 'Give one that begins with https:// or http://.',
+  });
+}
 
 /** Beside the graph, without its version: `…/upgrades_info/graph-data`. */
 export function graphDataUrl(service: URL): URL {

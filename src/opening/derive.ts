@@ -52,7 +52,9 @@ export async function deriveParts(
       const { releaseKeyFiles } = derivation;
       const seed = await kind.read(claim, files, { releaseKeyFiles, now });
       refuseTwice(`${name} ${kind.digestOf(seed)}`, seen);
-      parts.push(await kind.expand(seed, { root: bundle, storeOf: () => bundle }, walk));
+      parts.push(
+        await kind.expand(seed, { root: bundle, storeOf: () => bundle, holdsMade: true }, walk),
+      );
     }
     const closure = closureOf(parts);
     checkClosure(closure, bundle);

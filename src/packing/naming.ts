@@ -15,8 +15,9 @@ export interface NameRequest {
  * chose, else one that follows from the request.
  */
 export function nameBefore({ parts, name }: NameRequest, output: Output): string | undefined {
-  const kind = onlyKind(parts);
-  return output.name ?? name ?? kind?.bundleName(parts.map(({ request }) => request));
+  const kind = namingKind(parts);
+  const own = parts.filter((part) => part.kind === kind);
+  return output.name ?? name ?? kind?.bundleName(own.map(({ request }) => request));
 }
 
 /**
@@ -33,7 +34,9 @@ export function nameOf(request: NameRequest, output: Output, { parts }: Closure)
       hint: 'A bundle has the name of its file: give -o a folder, or leave --name out.',
     });
   }
-  const usual = onlyKind(request.parts)?.bundleName(parts.map(({ facts }) => facts));
+  const kind = namingKind(request.parts);
+  const own = parts.filter((part) => part.kind === kind?.name);
+  const usual = kind?.bundleName(own.map(({ facts }) => facts));
   const name = output.name ?? asked ?? usual;
   if (name === undefined) {
     throw new BundleError('USAGE', 'the bundle needs a name', {
@@ -66,7 +69,10 @@ function looksLikeAnother(name: string, usual: string | undefined): boolean {
   return !(name.startsWith(usual) && /^[-._]/.test(name.slice(usual.length)));
 }
 
-function onlyKind(parts: readonly PartRequest[]): Kind | undefined {
-  const [kind, ...more] = new Set(parts.map((part) => part.kind));
+/** The one kind that the name follows from; `undefined` where there are several. */
+function namingKind(parts: readonly PartRequest[]): Kind | undefined {
+  const kinds = [...new Set(parts.map((part) => part.kind))];
+  const leading = kinds.filter(({ accompanies = false }) => !accompanies);
+  const [kind, ...more] = leading.length > 0 ? leading : kinds;
   return more.length === 0 ? kind : undefined;
 }

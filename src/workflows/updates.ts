@@ -62,9 +62,8 @@ export interface PathReport {
   readonly risks: readonly PathRisk[];
   /** Releases of the path that only the control plane has to pass. */
   readonly controlPlaneOnly: readonly string[];
-  /** The file that the graph is from, and the place of the release images, as they were named. */
-  readonly file: string | undefined;
-  readonly images: string | undefined;
+  /** The channel, the file of the graph and the place of the release images, as they were named. */
+  readonly asked: Pick<GraphRequest, 'channel' | 'file' | 'images'>;
   /** Other ways, which are shorter and have more risks. */
   readonly alternatives: readonly UpdatePath[];
 }
@@ -200,7 +199,7 @@ export async function planPath(request: PathRequest, context: Context): Promise<
         ...{ from: step.from, to: step.to, accepted: accepted.has(step.risk.name) },
       })),
       controlPlaneOnly: controlPlaneOnly(path),
-      ...{ file: request.file, images: request.images },
+      asked: request,
       alternatives: shortest.steps.length < path.steps.length ? [shortest] : [],
     };
 

@@ -10,6 +10,7 @@ import { projectPath } from '../../scripts/lib/project-root.ts';
 import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
 import type { Digest } from '../../src/core/digest.ts';
 import { commandBlocks, linksOf } from '../support/documents.ts';
+import { publishBaseImage } from '../support/base-image.ts';
 import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
 import { startUpdateService, type UpdateServer } from '../support/update-service.ts';
@@ -90,6 +91,7 @@ describeWith(['docker-registry'], 'the commands of', () => {
         }),
       );
     }
+    await publishBaseImage(source.host);
     graph = graphTo(made[0]!.release.digest);
     updates = await startUpdateService({ 'stable-4.17 amd64': graph }, await readFile(GRAPH_DATA));
     written = { oc: join(temporary.path, 'oc'), archives: join(temporary.path, 'oc-mirror') };
@@ -103,6 +105,8 @@ describeWith(['docker-registry'], 'the commands of', () => {
     madeOptions = [
       '--mirror',
       `quay.io=${source.host}`,
+      '--mirror',
+      `registry.access.redhat.com=${source.host}`,
       ...stores,
       '--release-key',
       made[0]!.releaseKey,

@@ -412,18 +412,20 @@ describeWith(['docker-registry'], 'a pack of an update', () => {
   });
 
   it('stops where the registry has another release than the graph names: 20', async () => {
-    const ended = await packed('another', '--channel', 'fast-4.17');
+    const ended = await packed('another', '--channel', 'fast-4.17', '--no-graph-data');
     expect(ended).toMatchObject({ status: 20, stdout: '' });
     expect(ended.stderr).toContain('4.17.5 is another release than the graph names');
     expect(ended.stderr).toContain(digests.get('4.17.5'));
-    expect(await packed('none', '--channel', 'candidate-4.17')).toMatchObject({ status: 20 });
+    const none = await packed('none', '--channel', 'candidate-4.17', '--no-graph-data');
+    expect(none).toMatchObject({ status: 20 });
   });
 
   it.each([
     [['pack', '--from-version', '4.17.2', '-o', 'x'], /--to-version is missing/],
     [['pack', '--to-version', '4.17.5', '-o', 'x'], /--from-version is missing/],
     [['pack', '4.17.3', ...update, '-o', 'x'], /Leave the versions/],
-    [['pack', '4.17.3', '--channel', 'stable-4.17', '-o', 'x'], /only with --from-version/],
+    [['pack', '4.17.3', '--accept-risk', 'Bad', '-o', 'x'], /only with --from-version/],
+    [['pack', '4.17.3', '--graph-data-base', 'x/y', '-o', 'x'], /only with graph data/],
     [['pack', '4.17.3', '--graph-url', 'http://x', '-o', 'x'], /only with --from-version/],
   ])('refuses %j', async (args, says) => {
     const ended = await user.bundle(args);

@@ -13,6 +13,7 @@ const NO_SOURCES: Sources = {
   source: ({ repository }) => new MemoryStore(repository),
   held: () => Promise.reject(new Error('there are no folders')),
   signatures: async () => ({ signatures: [], failures: [] }),
+  publicFile: async () => undefined,
 };
 
 /** Parts of the sample kind, and all that follows from them. */

@@ -1,6 +1,7 @@
 import type { Command } from '../command.ts';
 import { dryRunOption } from '../options/common.ts';
 import { deliveryOptions, deliveryRequest } from '../options/delivery.ts';
+import { graphDataOptions, graphParts } from '../options/graph-data.ts';
 import { bothSidesOptions, networkRequest, sourceOptions } from '../options/network.ts';
 import {
   attachedRequest,
@@ -23,13 +24,15 @@ export const mirrorCommand: Command = {
   options: {
     ...deliveryOptions,
     ...releaseOptions,
+    ...graphDataOptions,
     ...sourceOptions,
     ...bothSidesOptions,
     ...dryRunOption,
   },
   async run(args, context) {
+    const releases = await releaseParts(args, context);
     const request = {
-      parts: await releaseParts(args, context),
+      parts: [...releases, ...(await graphParts(args, releases))],
       ...attachedRequest(args),
       delivery: deliveryRequest(args),
       network: networkRequest(args),

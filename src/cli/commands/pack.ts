@@ -2,6 +2,7 @@ import { BundleError } from '../../core/errors.ts';
 import { byteCount, flag, requiredText, text, texts, volumeSize } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { dryRunOption } from '../options/common.ts';
+import { graphDataOptions, graphParts } from '../options/graph-data.ts';
 import { mediaOptions, restartOption, stopAfter } from '../options/media.ts';
 import { networkRequest, sourceOptions } from '../options/network.ts';
 import {
@@ -58,6 +59,7 @@ export const packCommand: Command = {
     }),
     name: one('name of the bundle, and of its file without .tar.zst (default ocp-VERSION-ARCH)'),
     ...releaseOptions,
+    ...graphDataOptions,
     key: one(
       'PEM key to sign with (default $BUNDLE_KEY, else your own, which the first pack makes)',
       {
@@ -75,8 +77,9 @@ export const packCommand: Command = {
   takesStdout: (args) => args['out'] === PIPE,
   async run(args, context, io) {
     const output = requiredText(args, 'out');
+    const releases = await releaseParts(args, context);
     const common = {
-      parts: await releaseParts(args, context),
+      parts: [...releases, ...(await graphParts(args, releases))],
       name: text(args, 'name'),
       ...attachedRequest(args),
       key: keySource(args, io),

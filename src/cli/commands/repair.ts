@@ -3,7 +3,7 @@ import { flag, requiredText, volumeSize } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { openRequest, pathsPositional, trustOptions } from '../options/bundle.ts';
 import { restartOption, volumeSizeOption } from '../options/media.ts';
-import { partsFacts, partsJson } from '../present/part-facts.ts';
+import { partsFacts, partsJson } from '../present/parts/part-facts.ts';
 import type { Rows } from '../present/layout.ts';
 import { labelsIn, partsText, size as sizeText } from '../present/shown.ts';
 import { formatBytes } from '../units.ts';

@@ -35,9 +35,8 @@ export function asksForUpdate(args: Arguments): boolean {
   const given = ends.filter((name) => text(args, name) !== undefined);
   const [missing] = ends.filter((name) => !given.includes(name));
   if (given.length === 0) {
-    const idle = ['channel', 'graph', 'graph-url', 'accept-risk'].find(
-      (name) => args[name] !== undefined,
-    );
+    const names = ['accept-risk', ...(args['channel'] === undefined ? ['graph', 'graph-url'] : [])];
+    const idle = names.find((name) => args[name] !== undefined);
     if (idle === undefined) return false;
     throw new BundleError('USAGE', `--${idle} has a meaning only with --from-version`, {
       hint: 'Give --from-version and --to-version, or leave it out.',

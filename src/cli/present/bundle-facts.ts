@@ -1,7 +1,7 @@
 import { hexOf } from '../../core/digest.ts';
 import type { SurveyedBundle } from '../../opening/open-bundle.ts';
 import type { SignerStanding } from '../../opening/signers.ts';
-import { partsJson } from './part-facts.ts';
+import { partsJson } from './parts/part-facts.ts';
 import type { Rows, Section } from './layout.ts';
 import type { Screen } from './screen.ts';
 import { shortened, size as sizeText } from './shown.ts';

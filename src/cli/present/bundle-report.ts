@@ -5,7 +5,7 @@ import type { Outcome } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import type { Block, Rows, Section } from './layout.ts';
-import { partsFacts } from './part-facts.ts';
+import { partsFacts } from './parts/part-facts.ts';
 import type { Screen } from './screen.ts';
 import { counted, labelsIn, listed, partsText, shortened, size } from './shown.ts';
 

@@ -8,7 +8,7 @@ import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import { statusOf } from './failure.ts';
 import type { Block, Section } from './layout.ts';
-import { partsFacts } from './part-facts.ts';
+import { partsFacts } from './parts/part-facts.ts';
 import type { Screen } from './screen.ts';
 import { counted, labelsIn, listed, partsText, shortened, size } from './shown.ts';
 

@@ -10,7 +10,7 @@ import { few } from '../../core/text.ts';
 import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import type { Block, Rows, Section } from './layout.ts';
-import { partsFacts, partsJson } from './part-facts.ts';
+import { partsFacts, partsJson } from './parts/part-facts.ts';
 import type { Screen } from './screen.ts';
 import { counted, listed, partsText, shortened, size } from './shown.ts';
 

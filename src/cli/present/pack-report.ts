@@ -8,7 +8,7 @@ import { namesItsPart } from '../../transfer/image.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import type { Block, Rows, Section } from './layout.ts';
-import { partsFacts, partsJson } from './part-facts.ts';
+import { partsFacts, partsJson } from './parts/part-facts.ts';
 import { shellWord } from '../../core/text.ts';
 import type { Screen } from './screen.ts';
 import { counted, labelsIn, partsText, shortened, size as sizeText } from './shown.ts';

@@ -87,21 +87,14 @@ function textOf(report: PathReport): Report {
 }
 
 /** The same path once more, and not its versions: the graph names their digests. */
-function nextOf({
-  path: { versions },
-  channel,
-  architecture,
-  risks,
-  file,
-  images,
-}: PathReport): Section {
+function nextOf({ path: { versions }, architecture, risks, asked }: PathReport): Section {
   const accepted = new Set(risks.flatMap((risk) => (risk.accepted ? risk.name : [])));
   const words = [
     ...['bundle', 'pack', '--from-version', versions[0]!, '--to-version', versions.at(-1)!],
-    ...(channel === undefined ? [] : ['--channel', channel]),
+    ...(asked.channel === undefined ? [] : ['--channel', asked.channel]),
     ...(architecture === undefined ? [] : ['--arch', architecture]),
-    ...(file === undefined ? [] : ['--graph', file]),
-    ...(images === undefined ? [] : ['--from', images]),
+    ...(asked.file === undefined ? [] : ['--graph', asked.file]),
+    ...(asked.images === undefined ? [] : ['--from', asked.images]),
     ...[...accepted].flatMap((name) => ['--accept-risk', name]),
     ...['-o', 'FOLDER'],
   ];

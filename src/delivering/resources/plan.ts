@@ -85,12 +85,16 @@ export function planResources(
   const pathsFrom = (from: string): DeliveredPaths => ({
     mirrorSet: relative(from, pathOf(mirrorSetOf(files))),
     install: install.map(({ path }) => relative(from, path)),
+    of: (name) => relative(from, pathOf(name)),
   });
   const text = nextSteps(ofParts, {
     ...{ folder: beside, destinations, newer: options.newer },
     ...{ steps: stepsFrom(beside), paths: pathsFrom(beside) },
   });
   const all = [...objects, ...kustomization, ...install];
+  const last = ofParts
+    .map((part) => part.commands(pathsFrom('')))
+    .filter((commands) => commands.length > 0);
   return {
     objects,
     files: all.map(({ path, text: content }) => ({ path, text: content })),
@@ -102,7 +106,7 @@ export function planResources(
     firstSteps: [
       ...stepsFrom('').flatMap(({ commands }) => commands),
       // Of several parts only one is wanted next: the text that is named below them says which.
-      ...(ofParts.length === 1 ? ofParts[0]!.commands(pathsFrom('')) : []),
+      ...(last.length === 1 ? last.flat() : []),
     ],
   };
 }

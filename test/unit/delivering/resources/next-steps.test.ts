@@ -13,6 +13,7 @@ import {
 const paths: DeliveredPaths = {
   mirrorSet: 'cluster-resources/idms.yaml',
   install: ['install/image-digest-sources.yaml'],
+  of: (name: string) => name,
 };
 const destinations = planDestinations({ to: parseTarget('r.example.com:5000/ocp4') });
 

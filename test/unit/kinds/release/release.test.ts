@@ -128,6 +128,7 @@ describe('a release', () => {
   const paths: DeliveredPaths = {
     mirrorSet: 'cluster-resources/idms.yaml',
     install: ['install/image-digest-sources.yaml'],
+    of: (name: string) => name,
   };
 
   it('gives the cluster its signature, and the command that upgrades by digest', () => {

@@ -1,13 +1,15 @@
-import { type Closure, labelsOf } from '../../kinds/closure.ts';
-import { type PartSize, partSizes } from '../../kinds/part-sizes.ts';
-import { formatBytes } from '../units.ts';
-import type { Rows } from './layout.ts';
+import { type Closure, labelsOf } from '../../../kinds/closure.ts';
+import { type PartSize, partSizes } from '../../../kinds/part-sizes.ts';
+import { formatBytes } from '../../units.ts';
+import { graphReport } from './graph-report.ts';
+import type { Rows } from '../layout.ts';
 import { type PartReport, plainReport } from './part-report.ts';
 import { releaseReport } from './release-report.ts';
-import type { Screen } from './screen.ts';
+import type { Screen } from '../screen.ts';
 
 /** The kinds that have words of their own in reports. */
 const REPORTS: Readonly<Record<string, PartReport>> = {
+  graph: graphReport,
   release: releaseReport,
 };
 

@@ -1,7 +1,7 @@
-import type { Part } from '../../kinds/kind.ts';
-import type { PlannedImage } from '../../transfer/image.ts';
-import type { Rows } from './layout.ts';
-import type { Screen } from './screen.ts';
+import type { Part } from '../../../kinds/kind.ts';
+import type { PlannedImage } from '../../../transfer/image.ts';
+import type { Rows } from '../layout.ts';
+import type { Screen } from '../screen.ts';
 
 /** The lines of reports about a part of one kind. */
 export interface PartReport<Facts = unknown> {

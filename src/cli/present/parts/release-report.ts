@@ -1,11 +1,11 @@
-import type { Part } from '../../kinds/kind.ts';
-import type { ReleaseFacts } from '../../kinds/release/release-image.ts';
-import type { PlannedImage } from '../../transfer/image.ts';
-import type { ReleaseSignature } from '../../trust/release-signature.ts';
-import type { Rows } from './layout.ts';
+import type { Part } from '../../../kinds/kind.ts';
+import type { ReleaseFacts } from '../../../kinds/release/release-image.ts';
+import type { PlannedImage } from '../../../transfer/image.ts';
+import type { ReleaseSignature } from '../../../trust/release-signature.ts';
+import type { Rows } from '../layout.ts';
 import type { PartReport } from './part-report.ts';
-import type { Screen } from './screen.ts';
-import { counted, shortened } from './shown.ts';
+import type { Screen } from '../screen.ts';
+import { counted, shortened } from '../shown.ts';
 
 /** The lines of reports about a release. */
 export const releaseReport: PartReport<ReleaseFacts> = { rows, json };

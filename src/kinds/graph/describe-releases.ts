@@ -5,11 +5,11 @@ import { formatReference, formatRepository } from '../../core/reference.ts';
 import { ManifestWalker } from '../../transfer/walk.ts';
 import type { KnownRelease } from '../../updates/graph-data/evaluate.ts';
 import type { Sources } from '../sources.ts';
-import type { Architecture } from './architecture.ts';
-import { payloadFirst } from './release-image.ts';
-import { releasePlace } from './locate.ts';
-import { parsePayload } from './payload/image-references.ts';
-import { readPayload } from './payload/payload.ts';
+import type { Architecture } from '../release/architecture.ts';
+import { payloadFirst } from '../release/release-image.ts';
+import { releasePlace } from '../release/locate.ts';
+import { parsePayload } from '../release/payload/image-references.ts';
+import { readPayload } from '../release/payload/payload.ts';
 
 /** What a release image says of itself. No signature was looked at. */
 export interface DescribedRelease extends KnownRelease {

@@ -1,0 +1,74 @@
+import { BundleError } from '../../core/errors.ts';
+import { DEFAULT_GRAPH_BASE } from '../../kinds/graph/request.ts';
+import { type PartRequest, partRequest } from '../../kinds/kind.ts';
+import { ociArchitecture } from '../../kinds/release/architecture.ts';
+import { OFFICIAL_UPDATE_SERVICE } from '../../kinds/release/official.ts';
+import type { ReleaseRequest } from '../../kinds/release/request.ts';
+import { flag, text } from '../arguments.ts';
+import type { Arguments } from '../command.ts';
+import { one, type OptionTable, yes } from './table.ts';
+
+const group = 'Update graph:';
+
+/** The graph that the closed side gets. */
+export const graphDataOptions: OptionTable = {
+  'graph-data': one(
+    'graph data to carry: a folder, a tarball or its URL (default with --channel: that of --graph, ' +
+      'else that of the update service)',
+    { group },
+  ),
+  'graph-data-base': one(`image to lay the graph data onto (default ${DEFAULT_GRAPH_BASE})`, {
+    group,
+  }),
+  'no-graph-data': yes('carry no graph data, though --channel is given', { group }),
+};
+
+/**
+ * The graph data that a command line asks for: at most one part.
+ * @param releases that it is carried with: the graph image is for their architectures.
+ * @throws BundleError USAGE
+ */
+export async function graphParts(
+  args: Arguments,
+  releases: readonly PartRequest[],
+): Promise<readonly PartRequest[]> {
+  const isRefused = flag(args, 'no-graph-data');
+  const named = text(args, 'graph-data');
+  const base = text(args, 'graph-data-base');
+  if (isRefused && (named !== undefined || base !== undefined)) {
+    throw new BundleError('USAGE', '--no-graph-data excludes --graph-data and --graph-data-base');
+  }
+  if (named === undefined && (text(args, 'channel') === undefined || isRefused)) {
+    if (base === undefined) return [];
+    throw new BundleError('USAGE', '--graph-data-base has a meaning only with graph data', {
+      hint: 'Name the graph data with --graph-data, or its channel with --channel.',
+    });
+  }
+  // Imported here and not at the start: a kind needs libraries that take time to load.
+  const { graphKind } = await import('../../kinds/graph/graph.ts');
+  const request = {
+    data: named ?? (await usualData(args)),
+    base: base ?? DEFAULT_GRAPH_BASE,
+    architectures: architecturesOf(releases),
+  };
+  return [partRequest(graphKind, request)];
+}
+
+/** What `--graph` names, if that is graph data; else what the service has. */
+async function usualData(args: Arguments): Promise<string> {
+  const file = text(args, 'graph');
+  const { readGraphFile } = await import('../../network/graph-source.ts');
+  if (file !== undefined && (await readGraphFile(file)).files !== undefined) return file;
+  const { graphDataUrl, serviceUrl } = await import('../../network/update-service.ts');
+  return graphDataUrl(serviceUrl(text(args, 'graph-url') ?? OFFICIAL_UPDATE_SERVICE)).href;
+}
+
+/** As in image configs, sorted; those of all machines for `multi`. */
+function architecturesOf(releases: readonly PartRequest[]): readonly string[] {
+  const all = ['amd64', 'arm64', 'ppc64le', 's390x'];
+  const names = releases.flatMap(({ request }) => {
+    const { architecture } = request as ReleaseRequest;
+    return ociArchitecture(architecture) ?? all;
+  });
+  return all.filter((name) => names.includes(name));
+}
