@@ -21,7 +21,7 @@ import { type Image, makeImage, makeIndex } from './image.ts';
 import type { Layer } from './layer.ts';
 import type { MadeRelease } from './made-release.ts';
 import { Payload } from './payload.ts';
-import { PROGRAM_COMPONENTS, programLayer } from './programs.ts';
+import { programComponents, programLayer } from './programs.ts';
 import { SBOM, sbomOf, SIGSTORE_BUNDLE, sigstoreBundleOf } from './referrers.ts';
 import { makeReleaseSigner, type ReleaseSigner } from './release-signer.ts';
 import { realShape, type Shape } from './shape.ts';
@@ -57,8 +57,8 @@ export interface MakeReleaseOptions {
   readonly cosign?: boolean;
   /** Adds SBOMs, and signatures as cosign 3 makes them, over images and SBOMs. */
   readonly referrers?: boolean;
-  /** Adds client programs, and the components whose images have them. */
-  readonly programs?: boolean;
+  /** Adds client programs, and the components whose images have them: all, or those named. */
+  readonly programs?: boolean | readonly string[];
   /** Signs the release; a key made on the spot if left out. */
   readonly signer?: ReleaseSigner;
 }
@@ -86,7 +86,8 @@ export async function makeRelease(options: MakeReleaseOptions): Promise<MadeRele
     options.destination ?? (await layoutDestination(layout));
   const payload = await Payload.read();
   const some = payload.componentNames(options.components);
-  const names = options.programs ? [...new Set([...some, ...PROGRAM_COMPONENTS])] : some;
+  const withPrograms = programComponents(options.programs);
+  const names = [...new Set([...some, ...withPrograms])];
 
   const publisher = new Publisher();
   const ingredients: Ingredients = {
@@ -94,7 +95,8 @@ export async function makeRelease(options: MakeReleaseOptions): Promise<MadeRele
     shape: options.shape ?? realShape(scale),
     platforms: platformsOf(architecture),
     ...(options.rebuild && { rebuild: options.rebuild }),
-    ...(options.programs && { programs: programLayer }),
+    programs: (component, platform) =>
+      withPrograms.includes(component) ? programLayer(component, platform) : undefined,
   };
   const base = await makeBaseLayers(ingredients);
   // Before the components, that no two of them push the same layer at once.

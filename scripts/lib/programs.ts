@@ -14,7 +14,7 @@ const FOLDER = 'usr/share/openshift';
 const LINUX = ['amd64', 'arm64', 'ppc64le', 's390x'];
 
 /** Components whose images have client programs. */
-export const PROGRAM_COMPONENTS = [
+const PROGRAM_COMPONENTS = [
   'baremetal-installer',
   'cli',
   'cli-artifacts',
@@ -22,6 +22,14 @@ export const PROGRAM_COMPONENTS = [
   'installer',
   'installer-artifacts',
 ] as const;
+
+/** Those that are asked for. */
+export function programComponents(
+  asked: boolean | readonly string[] | undefined,
+): readonly string[] {
+  if (asked === true) return PROGRAM_COMPONENTS;
+  return asked === false || asked === undefined ? [] : asked;
+}
 
 /** A layer with the programs of a component, or none. */
 export function programLayer(component: string, platform: string): Layer | undefined {

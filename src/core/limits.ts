@@ -27,8 +27,8 @@ export const MAX_PAYLOAD_FILE_BYTES = 16 * MiB;
 export const MAX_PAYLOAD_LAYER_BYTES = 8 * 1024 * MiB;
 /** Unpacked bytes of the layers of one image that programs are taken out of: real ones have 5 GiB. */
 export const MAX_TOOLS_LAYER_BYTES = 64 * 1024 * MiB;
-/** Files in such a layer: a base layer has some ten thousand. */
-export const MAX_LAYER_ENTRIES = 1_000_000;
+/** Characters of all names in such a layer: the names of a base layer have 2 MiB. */
+export const MAX_LAYER_NAMES = 128 * MiB;
 /** A program: the largest real one is under 1 GiB, and a zip holds no larger file without Zip64. */
 export const MAX_PROGRAM_BYTES = 4 * 1024 * MiB - 2;
 /** A key file, public or private. */

@@ -1,6 +1,6 @@
 import type { TarEntry } from '../kinds/release/payload/layer-tar.ts';
 import { BundleError } from '../core/errors.ts';
-import { MAX_LAYER_ENTRIES } from '../core/limits.ts';
+import { MAX_LAYER_NAMES } from '../core/limits.ts';
 
 /** What a layer has under a name. A hard link and a symbolic link have a `target`. */
 export type LayerNode =
@@ -8,6 +8,8 @@ export type LayerNode =
   | { readonly type: 'link' | 'hard-link'; readonly target: string };
 
 const WHITEOUT = '.wh.';
+/** An entry takes memory beside its name, about that of so many characters. */
+const ENTRY = 64;
 const OPAQUE = '.wh..wh..opq';
 
 /** The names in one layer, and the names that it hides in the layers below. */
@@ -15,16 +17,19 @@ export class LayerIndex {
   readonly #nodes = new Map<string, LayerNode>();
   readonly #hidden = new Set<string>();
   readonly #emptied = new Set<string>();
+  /** Of all names that are kept. */
+  #characters = 0;
 
   /**
    * Notes an entry. Names are compared, never used as paths of this host: one that is absolute, or
    * leads upwards, is passed over.
    * @returns the name, for an entry that counts.
-   * @throws BundleError UNSUPPORTED_CONTENT for too many entries.
+   * @throws BundleError UNSUPPORTED_CONTENT for too many names.
    */
   add(entry: TarEntry): string | undefined {
     const name = plainName(entry.header.name);
     if (name === undefined || name === '') return undefined;
+    this.#count(name.length + targetOf(entry).length + ENTRY);
     const slash = name.lastIndexOf('/') + 1;
     const folder = name.slice(0, Math.max(slash - 1, 0));
     const base = name.slice(slash);
@@ -34,11 +39,6 @@ export class LayerIndex {
     else {
       this.#nodes.set(name, nodeOf(entry));
       this.#addFoldersOf(name);
-    }
-    if (this.#nodes.size + this.#hidden.size + this.#emptied.size > MAX_LAYER_ENTRIES) {
-      throw new BundleError('UNSUPPORTED_CONTENT', `it has more than ${MAX_LAYER_ENTRIES} files`, {
-        hint: 'No genuine layer has as many: do not trust this content.',
-      });
     }
     return name;
   }
@@ -69,8 +69,23 @@ export class LayerIndex {
   /** Many tars do not list the folders above a file. */
   #addFoldersOf(name: string): void {
     for (const folder of foldersOf(name)) {
-      if (!this.#nodes.has(folder)) this.#nodes.set(folder, { type: 'folder' });
+      if (this.#nodes.has(folder)) continue;
+      this.#count(folder.length + ENTRY);
+      this.#nodes.set(folder, { type: 'folder' });
     }
+  }
+
+  #count(characters: number): void {
+    this.#characters += characters;
+    if (this.#characters <= MAX_LAYER_NAMES) return;
+    throw new BundleError(
+      'UNSUPPORTED_CONTENT',
+      'the names of its files are too many or too long',
+      {
+        expected: `${MAX_LAYER_NAMES} characters at most`,
+        hint: 'No genuine layer has as many: do not trust this content.',
+      },
+    );
   }
 }
 
@@ -88,13 +103,18 @@ function plainName(name: string): string | undefined {
   return parts.includes('..') ? undefined : parts.join('/');
 }
 
-function nodeOf({ header }: TarEntry): LayerNode {
-  const { type } = header;
+function nodeOf(entry: TarEntry): LayerNode {
+  const { type } = entry.header;
   if (type === 'file' || type === 'contiguous-file') return { type: 'file' };
   if (type === 'directory') return { type: 'folder' };
-  const linkname: unknown = header.linkname; // null where it is empty
-  const target = typeof linkname === 'string' ? linkname : '';
+  const target = targetOf(entry);
   if (type === 'symlink') return { type: 'link', target };
   const linked = type === 'link' ? plainName(target) : undefined;
   return linked === undefined ? { type: 'other' } : { type: 'hard-link', target: linked };
+}
+
+/** Where a link leads. */
+function targetOf({ header }: TarEntry): string {
+  const linkname: unknown = header.linkname; // null where it is empty
+  return typeof linkname === 'string' ? linkname : '';
 }

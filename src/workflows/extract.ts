@@ -179,6 +179,8 @@ async function withImage<T>(
       ? facts.reference
       : `${formatRepository(parseReference(request.from))}@${facts.digest}`;
     return await work({ release, content, walk, pinned }, { release: facts, pinned });
+  } catch (error) {
+    throw withMirrorHint(error, options);
   } finally {
     await network.close();
   }
@@ -187,4 +189,18 @@ async function withImage<T>(
 /** A folder is no place that an installer could ask. */
 function isFolder(from: string): boolean {
   return /^(?:oci|file|oc-mirror):/.test(from);
+}
+
+/**
+ * A release image names its components at the registry that they were published in, which the
+ * closed side cannot reach.
+ */
+function withMirrorHint(error: unknown, { mirrors, mirrorSetFiles }: NetworkOptions): unknown {
+  const isAway = hasCode(error, 'NETWORK') || hasCode(error, 'NOT_ALLOWED');
+  if (!isAway || mirrors.length + mirrorSetFiles.length > 0) return error;
+  const hint = error.hint === undefined ? '' : `${error.hint} `;
+  return error.withHint(
+    `${hint}If the images are in a registry of yours, name the mirror set that unpack wrote for ` +
+      'it, with --idms-file FILE.',
+  );
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 
+import { makeRelease } from '../../scripts/lib/make-release.ts';
 import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
 import { type TwoSides, twoSides } from '../support/two-sides.ts';
@@ -222,6 +223,47 @@ describeWith(['docker-registry', 'unzip'], 'the client programs of a release', (
       ...['extract-tools', both, ...trusted, '--release', VERSION, '--os=windows', '-o', out],
     ])) as Tools;
     expect(release.digest).toBe(made.release.digest);
+  });
+
+  it('of a release for several architectures are there for each of them', async () => {
+    const { folder, operator } = sides;
+    const multi = join(folder, 'multi');
+    const made = await makeRelease({
+      ...{ out: multi, architecture: 'multi', components: 2, programs: true },
+    });
+    const { releaseImage } = (await operator.json([
+      ...['extract-tools', `oci:${made.layout!}@${made.release.digest}`, '--os', 'linux'],
+      ...['--signature-store', made.signatureStore, '--release-key', made.releaseKey, '-o', out],
+    ])) as Tools;
+    const files = await readdir(out);
+    for (const part of ['openshift-install-linux', 'ccoctl-linux', 'openshift-client-linux']) {
+      expect(files).toContain(`${part}-4.17.3.tar.gz`);
+      expect(files).toContain(`${part}-arm64-4.17.3.tar.gz`);
+    }
+    const install = await tar(join(out, 'openshift-install-linux-arm64-4.17.3.tar.gz'));
+    expect(await run(join(install, 'openshift-install'))).toBe(
+      `openshift-install for linux/arm64\nversion 4.17.3\nrelease image ${releaseImage}`,
+    );
+    expect(releaseImage).toBe(`quay.io/openshift-release-dev/ocp-release@${made.release.digest}`);
+    const text = await readFile(join(out, 'release.txt'), 'utf8');
+    expect(text).toContain('OS/Arch:        multi (linux/amd64)\n');
+  });
+
+  it('of a release without its installer are written, and the rest is named', async () => {
+    const { folder, operator } = sides;
+    const made = await makeRelease({
+      ...{ out: join(folder, 'lacking'), components: 2, programs: ['cli', 'cli-artifacts'] },
+    });
+    const { status, stdout, stderr } = await operator.bundle([
+      ...['extract-tools', `oci:${made.layout!}@${made.release.digest}`, '--output', 'json'],
+      ...['--signature-store', made.signatureStore, '--release-key', made.releaseKey, '-o', out],
+    ]);
+    expect(status, stderr).toBe(30);
+    expect((JSON.parse(stdout) as Tools).left.toSorted()).toEqual([
+      'openshift-install-linux-4.17.3.tar.gz',
+      'openshift-install-mac-4.17.3.tar.gz',
+    ]);
+    expect(stderr).toContain('left out: openshift-install-linux-4.17.3.tar.gz');
   });
 
   it('refuse what has no meaning for them', async () => {

@@ -170,6 +170,19 @@ describe('makeRelease', () => {
     expect(new Set(components.map(({ name }) => name)).size).toBe(185);
   });
 
+  it('has client programs where they are asked for, and is the same otherwise', async () => {
+    const all = await make('programs', { programs: true });
+    const added = all.components.slice(small.components).map(({ name }) => name);
+    expect(added).toEqual(expect.arrayContaining(['cli', 'cli-artifacts', 'installer-artifacts']));
+    const plain = all.components.slice(0, small.components);
+    expect(plain.map(({ digest }) => digest)).toEqual(made.components.map(({ digest }) => digest));
+    const one = await make('one-program', { programs: ['cli'] });
+    expect(one.components.map(({ name }) => name)).toEqual([
+      ...made.components.map(({ name }) => name),
+      'cli',
+    ]);
+  });
+
   it('makes no part of a component', async () => {
     await expect(make('many', { components: 2.5 })).rejects.toThrow(RangeError);
   });

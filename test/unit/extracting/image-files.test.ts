@@ -217,6 +217,15 @@ describe('files of an image', () => {
     await expect(image.find([OC], 100_000)).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
   });
 
+  it('are refused of a layer whose names would take too much memory', async () => {
+    const deep = `${'d/'.repeat(100_000)}f`;
+    const image = await new Image().add([{ name: deep, content: 'deep' }]);
+    await expect(image.find([OC])).rejects.toMatchObject({
+      code: 'UNSUPPORTED_CONTENT',
+      message: expect.stringContaining('names of its files') as string,
+    });
+  });
+
   it('hand on the failure of what takes them', async () => {
     const image = await new Image().add([{ name: OC, content: 'x'.repeat(100_000) }]);
     const failure = new RangeError('full');
