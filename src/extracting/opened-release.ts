@@ -1,4 +1,4 @@
-import type { ImageWalk, ReleaseImage } from '../kinds/release/release-image.ts';
+import type { ImageWalk, ReleaseImage } from '../kinds/release/payload/release-image.ts';
 import type { ContentSource } from '../kinds/sources.ts';
 
 /** A release that is proven, and the place of its images. */

@@ -22,7 +22,7 @@ import {
   type ImageWalk,
   readReleaseImage,
   type ReleaseFacts,
-} from '../kinds/release/release-image.ts';
+} from '../kinds/release/payload/release-image.ts';
 import type { ReleaseRequest } from '../kinds/release/request.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
 import { copyOrPatch, missingVolumesOf } from '../opening/damaged.ts';

@@ -2,7 +2,7 @@ import { type Digest, digestOf } from '../../src/core/digest.ts';
 import type { Part } from '../../src/kinds/kind.ts';
 import type { Architecture } from '../../src/kinds/release/architecture.ts';
 import { RELEASE } from '../../src/kinds/release/expand.ts';
-import type { ReleaseFacts } from '../../src/kinds/release/release-image.ts';
+import type { ReleaseFacts } from '../../src/kinds/release/payload/release-image.ts';
 import type { ImageRequest, WalkedImage } from '../../src/transfer/image.ts';
 import type { ReleaseSignature } from '../../src/trust/release-signature.ts';
 

@@ -6,7 +6,7 @@ import { ManifestWalker } from '../../transfer/walk.ts';
 import type { KnownRelease } from '../../updates/graph-data/evaluate.ts';
 import type { Sources } from '../sources.ts';
 import type { Architecture } from '../release/architecture.ts';
-import { payloadFirst } from '../release/release-image.ts';
+import { payloadFirst } from '../release/payload/release-image.ts';
 import { releasePlace } from '../release/locate.ts';
 import { parsePayload } from '../release/payload/image-references.ts';
 import { readPayload } from '../release/payload/payload.ts';

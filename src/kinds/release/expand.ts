@@ -11,7 +11,7 @@ import type { Architecture } from './architecture.ts';
 import type { ReleaseSeed } from './claim.ts';
 import { signatureConfigMap } from './config-map.ts';
 import type { Component, ImageReferences } from './payload/image-references.ts';
-import { readReleaseImage, type ReleaseFacts } from './release-image.ts';
+import { readReleaseImage, type ReleaseFacts } from './payload/release-image.ts';
 import { tagOf } from './tags.ts';
 
 /** The kind of a release in rows of `bundle.json`. */

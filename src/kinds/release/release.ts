@@ -11,7 +11,7 @@ import { signatureConfigMap } from './config-map.ts';
 import { COMPONENT, expandRelease, RELEASE, releaseLabel } from './expand.ts';
 import { findRelease } from './find.ts';
 import { type DeliveredRelease, nextSteps, upgradeCommands } from './next-steps.ts';
-import { RELEASE_IMAGE, type ReleaseFacts } from './release-image.ts';
+import { RELEASE_IMAGE, type ReleaseFacts } from './payload/release-image.ts';
 import type { ReleaseRequest } from './request.ts';
 import { signedImages } from './sigstore.ts';
 import { compareVersions } from '../../updates/version-order.ts';

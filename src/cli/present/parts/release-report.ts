@@ -1,5 +1,5 @@
 import type { Part } from '../../../kinds/kind.ts';
-import type { ReleaseFacts } from '../../../kinds/release/release-image.ts';
+import type { ReleaseFacts } from '../../../kinds/release/payload/release-image.ts';
 import type { PlannedImage } from '../../../transfer/image.ts';
 import type { ReleaseSignature } from '../../../trust/release-signature.ts';
 import type { Rows } from '../layout.ts';

@@ -5,7 +5,7 @@ import type { ManifestTree } from '../../../transfer/image.ts';
 import type { ContentSource } from '../../sources.ts';
 import { ociArchitecture } from '../architecture.ts';
 import { componentRequest } from '../expand.ts';
-import type { ImageWalk, ReleaseImage } from '../release-image.ts';
+import type { ImageWalk, ReleaseImage } from '../payload/release-image.ts';
 
 /** An image whose layers can be read. */
 export interface ComponentImage {

@@ -5,7 +5,7 @@ import { parseTarget, planDestinations } from '../../../../src/kinds/destination
 import type { DeliveredPaths, Part } from '../../../../src/kinds/kind.ts';
 import type { Architecture } from '../../../../src/kinds/release/architecture.ts';
 import { signatureConfigMap } from '../../../../src/kinds/release/config-map.ts';
-import type { ReleaseFacts } from '../../../../src/kinds/release/release-image.ts';
+import type { ReleaseFacts } from '../../../../src/kinds/release/payload/release-image.ts';
 import { releaseKind } from '../../../../src/kinds/release/release.ts';
 import type { ReleaseRequest } from '../../../../src/kinds/release/request.ts';
 import { releasePart } from '../../../support/release-part.ts';

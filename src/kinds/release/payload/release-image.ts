@@ -1,19 +1,19 @@
-import type { Descriptor } from '../../core/descriptor.ts';
-import type { Digest } from '../../core/digest.ts';
-import { BundleError } from '../../core/errors.ts';
-import { asString, isObject, parseStrictJson } from '../../core/json.ts';
-import { formatReference } from '../../core/reference.ts';
-import type { ReadOnlyStore } from '../../core/store.ts';
-import type { ImageRequest, ManifestTree, WalkedImage } from '../../transfer/image.ts';
-import { readVerified, twiceIfWrong } from '../../transfer/verified.ts';
-import type { ReleaseSignature } from '../../trust/release-signature.ts';
-import type { Walk } from '../kind.ts';
-import type { ContentSource } from '../sources.ts';
-import { type Architecture, architectureOfOci } from './architecture.ts';
-import type { ReleaseSeed } from './claim.ts';
-import { type ImageReferences, parsePayload } from './payload/image-references.ts';
-import { readPayload } from './payload/payload.ts';
-import { tagOf } from './tags.ts';
+import type { Descriptor } from '../../../core/descriptor.ts';
+import type { Digest } from '../../../core/digest.ts';
+import { BundleError } from '../../../core/errors.ts';
+import { asString, isObject, parseStrictJson } from '../../../core/json.ts';
+import { formatReference } from '../../../core/reference.ts';
+import type { ReadOnlyStore } from '../../../core/store.ts';
+import type { ImageRequest, ManifestTree, WalkedImage } from '../../../transfer/image.ts';
+import { readVerified, twiceIfWrong } from '../../../transfer/verified.ts';
+import type { ReleaseSignature } from '../../../trust/release-signature.ts';
+import type { Walk } from '../../kind.ts';
+import type { ContentSource } from '../../sources.ts';
+import { type Architecture, architectureOfOci } from '../architecture.ts';
+import type { ReleaseSeed } from '../claim.ts';
+import { type ImageReferences, parsePayload } from './image-references.ts';
+import { readPayload } from './payload.ts';
+import { tagOf } from '../tags.ts';
 
 /** Its role in its part. */
 export const RELEASE_IMAGE = 'release';
