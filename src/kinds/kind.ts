@@ -8,7 +8,7 @@ import type { WalkedImage } from '../transfer/image.ts';
 import type { AttachedImages } from './attached.ts';
 import type { Destinations } from './destinations.ts';
 import type { MirrorRow } from './mirror-row.ts';
-import type { ResourceFile } from './resource-file.ts';
+import type { Extras, ResourceFile, WantedExtras } from './resource-file.ts';
 import type { ContentSource, Sources } from './sources.ts';
 import type { ManifestWalker } from '../transfer/walk.ts';
 
@@ -75,6 +75,11 @@ export interface Kind<Request = unknown, Seed = unknown, Facts = unknown> {
   newerThan(parts: readonly Part<Facts>[], tags: readonly string[]): readonly string[];
   /** The files that a cluster or its operator needs for a part that is at its target. */
   resources(part: Part<Facts>, at: Destinations): PartResources;
+  /**
+   * More files, for all parts of the kind, where somebody wants them.
+   * @throws BundleError USAGE for wishes that these parts cannot fulfil.
+   */
+  extras?(parts: readonly Part<Facts>[], at: Destinations, wanted: WantedExtras): Extras;
 }
 
 /** A seed, and the place that its content comes from. */

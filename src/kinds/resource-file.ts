@@ -27,11 +27,12 @@ export const EFFECTS = {
   trustedCa: { stage: 'trust', whenNew: 'nothing', whenChanged: 'nothing' },
   digestMirrors: { stage: 'mirrors', whenNew: 'reload', whenChanged: 'drain' },
   tagMirrors: { stage: 'mirrors', whenNew: 'drain', whenChanged: 'drain' },
+  pinnedImages: { stage: 'images', whenNew: 'pull', whenChanged: 'pull' },
   service: { stage: 'services', whenNew: 'nothing', whenChanged: 'nothing' },
 } as const satisfies Readonly<Record<string, Effect>>;
 
-/** Whom a file is for: any cluster, or only one of a certain sort. */
-export type Audience = 'every-cluster' | 'before-4.13' | 'update-service';
+/** Whom a file is for: any cluster, or only one of a certain sort, or one that makes clusters. */
+export type Audience = 'every-cluster' | 'before-4.13' | 'update-service' | 'hub';
 
 /** A file of objects for a cluster. */
 export interface ResourceFile {
@@ -56,3 +57,24 @@ export function resourceFile(
   const { text = yamlOf(...objects), audience = 'every-cluster' } = more;
   return { name, objects, text, effect, audience };
 }
+
+/** What is written only where somebody wants it. */
+export interface WantedExtras {
+  /** Objects by which Advanced Cluster Management offers what has arrived. */
+  readonly clusterImageSets: boolean;
+  /** The release that the clusters run, where nodes shall pull what they lack for the next one. */
+  readonly runningRelease: string | undefined;
+}
+
+/** Files that were wanted, and what to say about them. */
+export interface Extras {
+  readonly files: readonly ResourceFile[];
+  /** Facts that have to be known at once, a sentence each. */
+  readonly notes: readonly string[];
+  /** The commands that matter at once, before an update. @param typed path of a file by its name */
+  commands(typed: (name: string) => string): readonly string[];
+  /** Lines for `next-steps.txt`. */
+  section(typed: (name: string) => string): readonly string[];
+}
+
+export const NO_EXTRAS: Extras = { files: [], notes: [], commands: () => [], section: () => [] };

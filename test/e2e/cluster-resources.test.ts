@@ -15,6 +15,7 @@ interface Written {
   readonly resources: {
     readonly files: readonly string[];
     readonly nextSteps: readonly string[];
+    readonly notes: readonly string[];
     readonly isLoopback: boolean;
   };
 }
@@ -139,6 +140,32 @@ describeWith(['docker-registry', 'openssl'], 'the files for clusters', () => {
     expect(steps.indexOf('oc apply -f idms-')).toBeGreaterThan(steps.indexOf(`apply -f ${name}`));
   });
 
+  it('let nodes pull beforehand, and ACM offer the release, where that is wanted', async () => {
+    const { resources } = await written(
+      'wanted',
+      ...['--pinned-image-sets', '--running-release', '4.16.20', '--cluster-image-sets'],
+    );
+    const files = await inFolder('wanted');
+    const names = Object.keys(files);
+    expect(names).toContain('for-acm/img4.17.3-x86-64-appsub.yaml');
+    for (const role of ['master', 'worker'])
+      expect(names).toContain(`pinned-images/ocp-4-17-3-x86-64-${role}.yaml`);
+    const { spec } = parse(files['pinned-images/ocp-4-17-3-x86-64-master.yaml']!) as {
+      spec: { pinnedImages: { name: string }[] };
+    };
+    const digests = [sides.made.release, ...sides.made.components].map(({ digest }) => digest);
+    expect(new Set(spec.pinnedImages.map(({ name }) => name.replace(/^.*@/, '')))).toEqual(
+      new Set(digests),
+    );
+    expect(resources.notes.join('\n')).toContain('GiB free for all sets together');
+    expect(resources.notes.join('\n')).toContain('4.16.20 is not held here');
+    const apply = resources.nextSteps.findIndex((line) => line.includes('pinned-images/'));
+    const upgrade = resources.nextSteps.findIndex((line) => line.includes('oc adm upgrade'));
+    expect(apply).toBeGreaterThan(0);
+    expect(upgrade).toBeGreaterThan(apply);
+    expect(files['kustomization.yaml']).not.toMatch(/pinned|acm/);
+  });
+
   it.each<[string, number, string, (medium: string) => string[]]>([
     ['an image layout as target', 2, 'USAGE', (m) => ['resources', m, '--to', 'oci:layout']],
     [
@@ -151,6 +178,20 @@ describeWith(['docker-registry', 'openssl'], 'the files for clusters', () => {
     ['an unknown policy', 2, 'USAGE', (m) => [...to(m), '--mirror-source-policy', 'Never']],
     ['a CA file that is missing', 2, 'CONFIGURATION', (m) => [...to(m), '--ca-file', 'none.pem']],
     ['a release that is not in it', 23, 'NOT_FOUND', (m) => [...to(m), '--release', '4.1.0']],
+    ['pinned images, without what runs', 2, 'USAGE', (m) => [...to(m), '--pinned-image-sets']],
+    ['what runs, for nothing', 2, 'USAGE', (m) => [...to(m), '--running-release', '4.16.20']],
+    [
+      'pinned images of what runs already',
+      2,
+      'USAGE',
+      (m) => [...to(m), '--pinned-image-sets', '--running-release', '4.17.3'],
+    ],
+    [
+      'pinned images for no version',
+      2,
+      'USAGE',
+      (m) => [...to(m), '--pinned-image-sets', '--running-release', 'latest'],
+    ],
     ['no target', 2, 'USAGE', (m) => ['resources', m]],
   ])('are refused for %s: %i, and nothing is written', async (_, status, code, args) => {
     const before = await readdir(sides.operator.folder);

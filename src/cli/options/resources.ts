@@ -7,9 +7,9 @@ import {
   SOURCE_POLICIES,
   type SourcePolicy,
 } from '../../delivering/resources/request.ts';
-import { text, texts } from '../arguments.ts';
+import { flag, partNames, text, texts } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
-import { one, type OptionTable } from './table.ts';
+import { one, type OptionTable, yes } from './table.ts';
 
 const group = 'Cluster resources:';
 
@@ -27,6 +27,19 @@ export const resourceOptions: OptionTable = {
   'mirror-source-policy': one(
     'whether clusters may ask the source of an image that the registry lacks (default: they may)',
     { choices: SOURCE_POLICIES, group },
+  ),
+  'cluster-image-sets': yes(
+    'write a ClusterImageSet for each release: Advanced Cluster Management offers these',
+    { group },
+  ),
+  'pinned-image-sets': yes(
+    'write PinnedImageSets: nodes pull the release with the highest version before they are ' +
+      'updated to it',
+    { group },
+  ),
+  'running-release': one(
+    'release that the clusters run: --pinned-image-sets leaves out what it has already',
+    { group },
   ),
 };
 
@@ -47,5 +60,29 @@ export function resourceRequest(args: Arguments, to: DeliveryTarget): ResourceRe
     names: text(args, 'resource-names') as ResourceNames | undefined,
     sourcePolicy: text(args, 'mirror-source-policy') as SourcePolicy | undefined,
     caFiles: texts(args, 'ca-file'),
+    extras: {
+      clusterImageSets: flag(args, 'cluster-image-sets'),
+      runningRelease: runningRelease(args),
+    },
   };
+}
+
+/** @throws BundleError USAGE for one of two options that need each other. */
+function runningRelease(args: Arguments): string | undefined {
+  const isWanted = flag(args, 'pinned-image-sets');
+  const [running, second] = partNames(args, 'running-release');
+  if (second !== undefined)
+    throw new BundleError('USAGE', '--running-release was given more than once');
+  if (isWanted === (running !== undefined)) return running;
+  throw new BundleError(
+    'USAGE',
+    isWanted
+      ? '--pinned-image-sets needs --running-release VERSION'
+      : '--running-release is for --pinned-image-sets',
+    {
+      hint:
+        'Give both, or none: nodes pull only what the release that they run lacks, ' +
+        'and its version decides the form of the objects.',
+    },
+  );
 }

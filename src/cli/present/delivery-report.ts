@@ -131,8 +131,12 @@ function loopbackWarning(target: string, resources: ResourcesReport | undefined)
 
 function nextSteps(resources: ResourcesReport | undefined): Section {
   if (resources === undefined) return [];
-  const { nextSteps: commands, stepsFile } = resources;
-  return [{ text: `Next (all of it is in ${near(stepsFile)}):` }, { commands }];
+  const { nextSteps: commands, notes, stepsFile } = resources;
+  return [
+    ...notes.map((text): Block => ({ text })),
+    { text: `Next (all of it is in ${near(stepsFile)}):` },
+    { commands },
+  ];
 }
 
 /** As somebody types it in the folder that they are in. */

@@ -142,6 +142,8 @@ export interface StepsText {
   readonly destinations: Destinations;
   readonly newer: readonly NewerNames[];
   readonly steps: readonly Step[];
+  /** Sections about what was wanted besides. */
+  readonly extras: readonly (readonly string[])[];
   readonly paths: DeliveredPaths;
 }
 
@@ -152,13 +154,13 @@ export interface StepsText {
  */
 export function nextSteps(
   parts: readonly PartResources[],
-  { folder, destinations, newer, steps, paths }: StepsText,
+  { folder, destinations, newer, steps, extras, paths }: StepsText,
 ): string {
   const { entry, content, target } = destinations;
   const place =
     target.namespace === undefined ? target.registry : `${target.registry}/${target.namespace}`;
   const repositories = new Set([formatRepository(entry), formatRepository(content)]);
-  const lines = [
+  const text = [
     BEGINNING,
     'write to them:',
     ...[...repositories].map((repository) => `  ${repository}`),
@@ -172,9 +174,10 @@ export function nextSteps(
     ...newer.flatMap(warning),
     ...(steps.length > 0 ? [RULE, 'ON EACH CLUSTER, BEFORE ANYTHING ELSE', ''] : []),
     ...steps.flatMap(numbered),
+    ...extras.flatMap((lines) => (lines.length === 0 ? [] : [RULE, ...lines])),
     ...parts.flatMap((part) => [RULE, ...part.section(paths)]),
   ];
-  return `${lines.join('\n').trimEnd()}\n`;
+  return `${text.join('\n').trimEnd()}\n`;
 }
 
 function numbered({ title, commands, after }: Step, index: number): readonly string[] {

@@ -2,9 +2,14 @@ import { dirname, join, relative, resolve } from 'node:path';
 
 import type { Closure } from '../../kinds/closure.ts';
 import type { Destinations } from '../../kinds/destinations.ts';
-import type { DeliveredPaths, Kind, PartResources } from '../../kinds/kind.ts';
+import type { DeliveredPaths, Kind, Part, PartResources } from '../../kinds/kind.ts';
 import type { MirrorRow } from '../../kinds/mirror-row.ts';
-import { type ResourceFile, STAGES } from '../../kinds/resource-file.ts';
+import {
+  type Extras,
+  type ResourceFile,
+  STAGES,
+  type WantedExtras,
+} from '../../kinds/resource-file.ts';
 import { type InstallBlock, installBlocks } from './install-config.ts';
 import { KUSTOMIZATION, kustomizationOf } from './kustomization.ts';
 import { mirroredRepositories, mirrorSets } from './mirror-sets.ts';
@@ -31,6 +36,8 @@ export interface PlannedResources {
   readonly folders: readonly string[];
   /** The commands that are printed in the end. */
   readonly firstSteps: readonly string[];
+  /** Facts that are printed before the commands. */
+  readonly notes: readonly string[];
   /** Whether the files name the registry by an address of one machine. */
   readonly isLoopback: boolean;
 }
@@ -64,7 +71,9 @@ export function planResources(
   const beside = resolve(named ?? '');
   const pathOf = (name: string): string => join(folder, name);
 
-  const files = objectFiles(ofParts, rows, destinations, options);
+  const extras = extrasFor(parts, kinds, destinations, options.extras);
+  const extraFiles = extras.flatMap(({ files: some }) => some);
+  const files = objectFiles([...ofParts, { files: extraFiles }], rows, destinations, options);
   const objects = files.map((file) => ({ ...file, path: pathOf(file.name) }));
   const versions = ofParts.flatMap(({ minor }) => minor ?? []);
   const repositories = mirroredRepositories(rows, ['digest', 'both']);
@@ -87,7 +96,9 @@ export function planResources(
     install: install.map(({ path }) => relative(from, path)),
     of: (name) => relative(from, pathOf(name)),
   });
+  const typedFrom = (from: string) => (name: string) => relative(from, pathOf(name));
   const text = nextSteps(ofParts, {
+    extras: extras.map(({ section }) => section(typedFrom(beside))),
     ...{ folder: beside, destinations, newer: options.newer },
     ...{ steps: stepsFrom(beside), paths: pathsFrom(beside) },
   });
@@ -102,18 +113,33 @@ export function planResources(
     folders: [...new Set(all.map(({ path }) => dirname(path)))].filter(
       (made) => named === undefined || made !== folder,
     ),
+    notes: extras.flatMap(({ notes }) => notes),
     isLoopback: isLoopback(destinations.target.registry),
     firstSteps: [
       ...stepsFrom('').flatMap(({ commands }) => commands),
+      ...extras.flatMap(({ commands }) => commands(typedFrom(''))),
       // Of several parts only one is wanted next: the text that is named below them says which.
       ...(last.length === 1 ? last.flat() : []),
     ],
   };
 }
 
+function extrasFor(
+  parts: readonly Part[],
+  kinds: readonly Kind[],
+  destinations: Destinations,
+  wanted: WantedExtras | undefined,
+): readonly Extras[] {
+  if (wanted === undefined) return [];
+  return kinds.flatMap((kind) => {
+    const ofKind = parts.filter((part) => part.kind === kind.name);
+    return kind.extras?.(ofKind, destinations, wanted) ?? [];
+  });
+}
+
 /** In the order of stages. */
 function objectFiles(
-  parts: readonly PartResources[],
+  parts: readonly Pick<PartResources, 'files'>[],
   rows: readonly MirrorRow[],
   { target, isNested }: Destinations,
   { names, sourcePolicy, certificates }: PlanOptions,

@@ -1,3 +1,5 @@
+import type { WantedExtras } from '../../kinds/resource-file.ts';
+
 /** Whether a cluster may ask the source of an image when no mirror has it. */
 export const SOURCE_POLICIES = ['AllowContactingSource', 'NeverContactSource'] as const;
 export type SourcePolicy = (typeof SOURCE_POLICIES)[number];
@@ -18,4 +20,5 @@ export interface ResourceRequest {
   readonly sourcePolicy?: SourcePolicy | undefined;
   /** PEM files with the CA of the target, which clusters shall trust. */
   readonly caFiles?: readonly string[] | undefined;
+  readonly extras?: WantedExtras | undefined;
 }

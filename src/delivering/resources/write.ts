@@ -17,6 +17,8 @@ export interface ResourcesReport {
   /** The commands that come first, and the file that says everything. */
   readonly nextSteps: readonly string[];
   readonly stepsFile: string;
+  /** Facts about them that have to be known at once, a sentence each. */
+  readonly notes: readonly string[];
   /** Whether the files name the registry by an address of one machine: no cluster can use them. */
   readonly isLoopback: boolean;
 }
@@ -61,6 +63,7 @@ export async function writeResources(planned: PlannedResources): Promise<Resourc
     files: files.map(({ path }) => path),
     nextSteps: planned.firstSteps,
     stepsFile: planned.steps.path,
+    notes: planned.notes,
     isLoopback: planned.isLoopback,
   };
 }

@@ -9,11 +9,13 @@ import { ARCHITECTURES } from './architecture.ts';
 import { type ReleaseSeed, readReleaseSeed } from './claim.ts';
 import { signatureConfigMap } from './config-map.ts';
 import { COMPONENT, expandRelease, RELEASE, releaseLabel } from './expand.ts';
+import { releaseExtras } from './resources/extras.ts';
 import { findRelease } from './find.ts';
-import { type DeliveredRelease, nextSteps, upgradeCommands } from './next-steps.ts';
+import { minorOf } from './resources/minor.ts';
+import { type DeliveredRelease, nextSteps, upgradeCommands } from './resources/next-steps.ts';
 import { RELEASE_IMAGE, type ReleaseFacts } from './payload/release-image.ts';
 import type { ReleaseRequest } from './request.ts';
-import { signedImages } from './sigstore.ts';
+import { signedImages } from './resources/sigstore.ts';
 import { compareVersions } from '../../updates/version-order.ts';
 
 /** OpenShift and OKD releases: a release image, the components that it names, its signatures. */
@@ -31,6 +33,7 @@ export const releaseKind: Kind<ReleaseRequest, ReleaseSeed, ReleaseFacts> = {
   bundleName,
   newerThan,
   resources,
+  extras: releaseExtras,
 };
 
 /** A value of a row that nobody has checked. */
@@ -116,10 +119,4 @@ function resources({ facts, images }: Part<ReleaseFacts>, at: Destinations): Par
     section: (paths) => nextSteps(delivered(paths)),
     commands: (paths) => upgradeCommands(delivered(paths)),
   };
-}
-
-/** The minor version of a version of OpenShift 4. */
-function minorOf(version: string): number | undefined {
-  const minor = /^4\.(\d{1,3})\./.exec(version)?.[1];
-  return minor === undefined ? undefined : Number(minor);
 }

@@ -30,7 +30,14 @@ function text(
   more: { newer?: { kind: string; names: string[] }[]; steps?: readonly Step[] } = {},
 ): string {
   const { newer = [], steps = [] } = more;
-  return nextSteps(parts, { folder: "/srv/it's here", destinations, newer, steps, paths });
+  return nextSteps(parts, {
+    folder: "/srv/it's here",
+    destinations,
+    newer,
+    steps,
+    extras: [],
+    paths,
+  });
 }
 
 type Typed = ResourceFile & { typed: string };

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
+import { projectPath } from '../../../../scripts/lib/project-root.ts';
 import { mirrorSets } from '../../../../src/delivering/resources/mirror-sets.ts';
 import {
   type PlanOptions,
@@ -185,4 +186,44 @@ describe('the files of releases', () => {
       expect(at(to).steps.text).not.toContain('WARNING: ');
     }
   });
+});
+
+describe('what is written', () => {
+  const WANTED: PlanOptions = {
+    folder: '/srv/resources',
+    newer: [],
+    certificates: ['a PEM\n'],
+    sourcePolicy: 'NeverContactSource',
+    extras: { clusterImageSets: true, runningRelease: '4.16.20' },
+  };
+
+  it.each(['bundle', 'oc-mirror'] as const)(
+    'is what is kept in fixtures, to the byte, under the names of %s',
+    async (names) => {
+      const options = { ...WANTED, names };
+      const { files, steps } = planResources(
+        { parts: RELEASES },
+        [releaseKind],
+        destinations,
+        options,
+      );
+      const kept = projectPath('fixtures/cluster-resources', names);
+      const texts = Object.fromEntries(
+        [...files, steps].map(({ path, text }) => [
+          path.replace('/srv/resources/', ''),
+          Buffer.from(text).toString(),
+        ]),
+      );
+      const found = await readdir(kept, { recursive: true, withFileTypes: true });
+      const expected = await Promise.all(
+        found
+          .filter((entry) => entry.isFile())
+          .map((entry) => join(entry.parentPath, entry.name))
+          .map(
+            async (path) => [path.slice(kept.length + 1), await readFile(path, 'utf8')] as const,
+          ),
+      );
+      expect(texts).toEqual(Object.fromEntries(expected));
+    },
+  );
 });

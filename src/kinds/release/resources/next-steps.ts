@@ -1,4 +1,4 @@
-import { shellWord } from '../../core/text.ts';
+import { shellWord } from '../../../core/text.ts';
 import { acknowledgementsOf } from './acknowledgements.ts';
 import type { SignedImages } from './sigstore.ts';
 

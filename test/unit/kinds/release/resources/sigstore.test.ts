@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { signedImages } from '../../../../src/kinds/release/sigstore.ts';
-import { releasePart } from '../../../support/release-part.ts';
+import { signedImages } from '../../../../../src/kinds/release/resources/sigstore.ts';
+import { releasePart } from '../../../../support/release-part.ts';
 
 describe('signedImages', () => {
   const { images } = releasePart('4.21.0', {

@@ -1,6 +1,6 @@
-import type { Digest } from '../../core/digest.ts';
-import type { WalkedImage } from '../../transfer/image.ts';
-import { isSignature } from '../../trust/image-statements.ts';
+import type { Digest } from '../../../core/digest.ts';
+import type { WalkedImage } from '../../../transfer/image.ts';
+import { isSignature } from '../../../trust/image-statements.ts';
 
 /** How many of some images have a sigstore signature that is carried with them. */
 export interface SignedImages {

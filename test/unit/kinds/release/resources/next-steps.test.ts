@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
-import { digestOf } from '../../../../src/core/digest.ts';
+import { digestOf } from '../../../../../src/core/digest.ts';
 import {
   type DeliveredRelease,
   nextSteps,
   upgradeCommands,
-} from '../../../../src/kinds/release/next-steps.ts';
+} from '../../../../../src/kinds/release/resources/next-steps.ts';
 
 const signed: DeliveredRelease = {
   version: '4.17.3',

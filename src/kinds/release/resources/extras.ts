@@ -1,0 +1,174 @@
+import { BundleError } from '../../../core/errors.ts';
+import { formatRepository } from '../../../core/reference.ts';
+import { shellWord } from '../../../core/text.ts';
+import { compareVersions } from '../../../updates/version-order.ts';
+import type { Destinations } from '../../destinations.ts';
+import type { Part } from '../../kind.ts';
+import {
+  type Extras,
+  NO_EXTRAS,
+  type ResourceFile,
+  type WantedExtras,
+} from '../../resource-file.ts';
+import { clusterImageSetFile } from './cluster-image-set.ts';
+import type { ReleaseFacts } from '../payload/release-image.ts';
+import { minorOf } from './minor.ts';
+import { type PinnedImageSets, pinnedImageSets } from './pinned-image-sets.ts';
+
+const GIB = 2 ** 30;
+const MIB = 2 ** 20;
+
+/**
+ * What is written for releases only where somebody wants it.
+ * @throws BundleError USAGE for sets of which it is not clear what they are for.
+ */
+export function releaseExtras(
+  releases: readonly Part<ReleaseFacts>[],
+  at: Destinations,
+  { clusterImageSets, runningRelease }: WantedExtras,
+): Extras {
+  const all: Extras[] = [];
+  if (runningRelease !== undefined && releases.length > 0)
+    all.push(pinnedExtras(releases, runningRelease));
+  if (clusterImageSets && releases.length > 0) all.push(imageSetExtras(releases, at));
+  return all.length === 0
+    ? NO_EXTRAS
+    : {
+        files: all.flatMap(({ files }) => files),
+        notes: all.flatMap(({ notes }) => notes),
+        commands: (typed) => all.flatMap(({ commands }) => commands(typed)),
+        section: (typed) => all.flatMap(({ section }) => section(typed)),
+      };
+}
+
+function imageSetExtras(releases: readonly Part<ReleaseFacts>[], at: Destinations): Extras {
+  const files = releases.map(({ facts: { version, architecture, digest } }) =>
+    clusterImageSetFile(version, architecture, `${formatRepository(at.entry)}@${digest}`),
+  );
+  return {
+    ...NO_EXTRAS,
+    files,
+    section: (typed) => [
+      'OFFER THE RELEASES FOR NEW CLUSTERS WITH ADVANCED CLUSTER MANAGEMENT',
+      '',
+      'On the hub cluster, which has to find the images in the registry too:',
+      ...files.map(({ name }) => `     oc apply -f ${shellWord(typed(name))}`),
+      '',
+    ],
+  };
+}
+
+function pinnedExtras(releases: readonly Part<ReleaseFacts>[], runningRelease: string): Extras {
+  const running = releases.find(({ names }) => names.includes(runningRelease));
+  const minor = minorOf(running?.facts.version ?? runningRelease);
+  if (minor === undefined) {
+    throw new BundleError('USAGE', `not a version of OpenShift 4: ${runningRelease}`, {
+      expected: 'a version, as in 4.16.20, or the name of a release that is held',
+      got: runningRelease,
+      hint: '"oc get clusterversion" on the cluster tells which version it runs.',
+    });
+  }
+  const target = targetOf(releases, running, runningRelease);
+  const { version, architecture } = target.facts;
+  const name = `ocp-${`${version}-${architecture}`.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`;
+  const sets = pinnedImageSets(target.images, running?.images ?? [], { name, minor });
+  const commands = (typed: (file: string) => string): string[] => [
+    ...sets.files.map((file) => applying(file, typed)),
+    ...(sets.files.length > 0 ? WAITING : []),
+  ];
+  return {
+    files: sets.files,
+    notes: notesOn(sets, version, running === undefined ? runningRelease : undefined),
+    commands,
+    section: (typed) => [
+      `PULL THE IMAGES OF ${version} BEFORE THE UPDATE TO IT`,
+      '',
+      ...notesOn(sets, version, running === undefined ? runningRelease : undefined),
+      '',
+      ...(sets.files.length === 0 ? [] : stepsOf(sets, minor, typed)),
+    ],
+  };
+}
+
+/** The highest version; of one version only one architecture, since pools do not tell them apart. */
+function targetOf(
+  releases: readonly Part<ReleaseFacts>[],
+  running: Part<ReleaseFacts> | undefined,
+  runningRelease: string,
+): Part<ReleaseFacts> {
+  const others = releases
+    .filter((part) => part !== running)
+    .filter(
+      ({ facts }) => running === undefined || facts.architecture === running.facts.architecture,
+    )
+    .toSorted((a, b) => compareVersions(b.facts.version, a.facts.version));
+  const [target, second] = others;
+  if (target === undefined) {
+    throw new BundleError('USAGE', `there is no release to update to from ${runningRelease}`, {
+      hint: 'Name with --running-release the release that the clusters run now.',
+    });
+  }
+  if (second?.facts.version === target.facts.version) {
+    throw new BundleError(
+      'USAGE',
+      `images can be pinned for one release: ${target.label}, or ${second.label}`,
+      { hint: 'Choose one with --release VERSION-ARCH.' },
+    );
+  }
+  return target;
+}
+
+const WAITING: readonly string[] = [
+  'oc wait machineconfignode --all --for=condition=PinnedImageSetsProgressing=False --timeout=2h',
+  'oc wait machineconfignode --all --for=condition=PinnedImageSetsDegraded=False --timeout=1m',
+];
+
+function notesOn(
+  { images, compressedBytes, bytesPerNode, files }: PinnedImageSets,
+  version: string,
+  unknown: string | undefined,
+): readonly string[] {
+  if (files.length === 0) return [`Nodes have all images of ${version} already.`];
+  return [
+    `Nodes pull ${images === 1 ? '1 image' : `${images} images`} of ${version}, ` +
+      `${Math.ceil(compressedBytes / MIB)} MiB compressed.`,
+    `Each node needs ${Math.ceil(bytesPerNode / GIB)} GiB free for all sets together: ` +
+      'twice that size, and 16 GiB.',
+    ...(unknown === undefined
+      ? []
+      : [`The release ${unknown} is not held here, so images that it has too are pinned as well.`]),
+  ];
+}
+
+function stepsOf(
+  { files }: PinnedImageSets,
+  minor: number,
+  typed: (name: string) => string,
+): readonly string[] {
+  return [
+    '1. Look how much space a node has:',
+    '     oc debug node/NODE -- chroot /host df -h /var/lib/containers',
+    ...(minor < 22
+      ? [
+          `   On 4.${minor} the API is v1alpha1, which not every cluster has. This tells whether yours has:`,
+          '     oc get crd pinnedimagesets.machineconfiguration.openshift.io',
+        ]
+      : []),
+    '',
+    '2. Let the nodes pull. They are not drained for it:',
+    ...files.map((file) => `     ${applying(file, typed)}`),
+    '',
+    '3. Wait until all nodes have pulled, and look that none of them failed:',
+    ...WAITING.map((command) => `     ${command}`),
+    '   From then on the update needs nothing that a node does not have: a node may reboot while the',
+    '   registry is away.',
+    '',
+    '4. When the cluster is updated, let the nodes clean up again:',
+    ...files.map(({ name }) => `     oc delete -f ${shellWord(typed(name))}`),
+    '',
+  ];
+}
+
+function applying({ name }: ResourceFile, typed: (name: string) => string): string {
+  return `oc apply -f ${shellWord(typed(name))}`;
+}
