@@ -66,15 +66,18 @@ export interface WantedExtras {
   readonly runningRelease: string | undefined;
 }
 
+/** The path of a file by its name, as the reader of a text would type it. */
+export type TypedPath = (name: string) => string;
+
 /** Files that were wanted, and what to say about them. */
 export interface Extras {
   readonly files: readonly ResourceFile[];
   /** Facts that have to be known at once, a sentence each. */
   readonly notes: readonly string[];
-  /** The commands that matter at once, before an update. @param typed path of a file by its name */
-  commands(typed: (name: string) => string): readonly string[];
+  /** The commands that matter at once, before an update. */
+  readonly commands: (typed: TypedPath) => readonly string[];
   /** Lines for `next-steps.txt`. */
-  section(typed: (name: string) => string): readonly string[];
+  readonly section: (typed: TypedPath) => readonly string[];
 }
 
 export const NO_EXTRAS: Extras = { files: [], notes: [], commands: () => [], section: () => [] };

@@ -8,6 +8,7 @@ import {
   type Extras,
   NO_EXTRAS,
   type ResourceFile,
+  type TypedPath,
   type WantedExtras,
 } from '../../resource-file.ts';
 import { clusterImageSetFile } from './cluster-image-set.ts';
@@ -72,7 +73,7 @@ function pinnedExtras(releases: readonly Part<ReleaseFacts>[], runningRelease: s
   const { version, architecture } = target.facts;
   const name = `ocp-${`${version}-${architecture}`.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`;
   const sets = pinnedImageSets(target.images, running?.images ?? [], { name, minor });
-  const commands = (typed: (file: string) => string): string[] => [
+  const commands = (typed: TypedPath): string[] => [
     ...sets.files.map((file) => applying(file, typed)),
     ...(sets.files.length > 0 ? WAITING : []),
   ];
@@ -140,11 +141,7 @@ function notesOn(
   ];
 }
 
-function stepsOf(
-  { files }: PinnedImageSets,
-  minor: number,
-  typed: (name: string) => string,
-): readonly string[] {
+function stepsOf({ files }: PinnedImageSets, minor: number, typed: TypedPath): readonly string[] {
   return [
     '1. Look how much space a node has:',
     '     oc debug node/NODE -- chroot /host df -h /var/lib/containers',
@@ -169,6 +166,6 @@ function stepsOf(
   ];
 }
 
-function applying({ name }: ResourceFile, typed: (name: string) => string): string {
+function applying({ name }: ResourceFile, typed: TypedPath): string {
   return `oc apply -f ${shellWord(typed(name))}`;
 }
