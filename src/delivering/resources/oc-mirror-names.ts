@@ -92,9 +92,11 @@ export function withOcMirrorNames(files: readonly ResourceFile[]): readonly Reso
   ];
 }
 
-function renamed(file: ResourceFile): ResourceFile {
+/** A file of a part under its name there; the signatures of all releases are in one. */
+export function renamed(file: ResourceFile): ResourceFile {
   const [object] = file.objects;
   if (object?.kind !== 'UpdateService') return file;
+  const { effect, audience } = file;
   const metadata = { ...object.metadata, name: 'update-service-oc-mirror' };
-  return resourceFile('updateService.yaml', [{ ...object, metadata }], file.effect);
+  return resourceFile('updateService.yaml', [{ ...object, metadata }], effect, { audience });
 }

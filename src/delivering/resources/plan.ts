@@ -14,7 +14,7 @@ import { type InstallBlock, installBlocks } from './install-config.ts';
 import { KUSTOMIZATION, kustomizationOf } from './kustomization.ts';
 import { mirroredRepositories, mirrorSets } from './mirror-sets.ts';
 import { isLoopback, type NewerNames, nextSteps, type Step, stepsFor } from './next-steps.ts';
-import { ocMirrorSets, withOcMirrorNames } from './oc-mirror-names.ts';
+import { ocMirrorSets, renamed, withOcMirrorNames } from './oc-mirror-names.ts';
 import type { ResourceRequest } from './request.ts';
 import { trustFiles } from './trust.ts';
 
@@ -91,10 +91,18 @@ export function planResources(
       objects.map((file) => ({ ...file, typed: relative(from, file.path) })),
       { versions, sourcePolicy },
     );
+  // What a part calls a file, and how it is called that is written.
+  const writtenAs = new Map(
+    options.names === 'oc-mirror'
+      ? ofParts.flatMap((part) =>
+          part.files.map((file) => [file.name, renamed(file).name] as const),
+        )
+      : [],
+  );
   const pathsFrom = (from: string): DeliveredPaths => ({
     mirrorSet: relative(from, pathOf(mirrorSetOf(files))),
     install: install.map(({ path }) => relative(from, path)),
-    of: (name) => relative(from, pathOf(name)),
+    of: (name) => relative(from, pathOf(writtenAs.get(name) ?? name)),
   });
   const typedFrom = (from: string) => (name: string) => relative(from, pathOf(name));
   const text = nextSteps(ofParts, {

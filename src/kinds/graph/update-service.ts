@@ -65,7 +65,7 @@ function steps(
     '2. Let it serve this graph; do this for every graph that arrives:',
     `     oc apply -f ${shellWord(paths.of(FILE))}`,
     '3. Point each cluster at it, once:',
-    `     URL=$(oc -n ${NAMESPACE} get updateservice ${NAME} -o jsonpath='{.status.policyEngineURI}')`,
+    `     URL=$(oc -n ${NAMESPACE} get updateservice -o jsonpath='{.items[0].status.policyEngineURI}')`,
     `     oc patch clusterversion version --type merge -p '{"spec":{"upstream":"'$URL/api/upgrades_info/v1/graph'"}}'`,
     '     oc adm upgrade channel CHANNEL',
     '',

@@ -174,8 +174,10 @@ describe('files of parts under the names of oc-mirror', () => {
     const object: ClusterObject = {
       ...{ apiVersion, kind: 'UpdateService', metadata: { name: 'bundle', namespace }, spec },
     };
-    const [renamed] = withOcMirrorNames([resourceFile('us.yaml', [object], EFFECTS.service)]);
-    expect(renamed!.name).toBe(file);
+    const audience = 'update-service';
+    const own = resourceFile('us.yaml', [object], EFFECTS.service, { audience });
+    const [renamed] = withOcMirrorNames([own]);
+    expect(renamed).toMatchObject({ name: file, audience });
     expect(renamed!.objects).toEqual([{ ...object, metadata: { name, namespace } }]);
   });
 });

@@ -15,7 +15,9 @@ import {
 import { prepareResources, writeResources } from '../../../../src/delivering/resources/write.ts';
 import { closureOf } from '../../../../src/kinds/closure.ts';
 import { parseTarget, planDestinations } from '../../../../src/kinds/destinations.ts';
+import type { DeliveredPaths } from '../../../../src/kinds/kind.ts';
 import { releaseKind } from '../../../../src/kinds/release/release.ts';
+import { EFFECTS, resourceFile } from '../../../../src/kinds/resource-file.ts';
 import { releasePart } from '../../../support/release-part.ts';
 
 const destinations = planDestinations({ to: parseTarget('r.example.com/ocp4') });
@@ -149,6 +151,24 @@ describe('the files of releases', () => {
       ...['signature-configmap.yaml', 'signature-configmap.json'],
       ...['idms-oc-mirror.yaml', 'itms-oc-mirror.yaml', 'install/image-digest-sources.yaml'],
     ]);
+  });
+
+  it('are called in the steps as they are written', () => {
+    const service = { apiVersion: 'v1', kind: 'UpdateService', metadata: { name: 'a' } };
+    const kind = {
+      ...releaseKind,
+      resources: () => ({
+        files: [resourceFile('mine.yaml', [service], EFFECTS.service)],
+        ...{ mirrors: [], commands: () => [] },
+        section: (paths: DeliveredPaths) => [`oc apply -f ${paths.of('mine.yaml')}`],
+      }),
+    };
+    const stepsFor = (names: 'bundle' | 'oc-mirror'): unknown =>
+      planResources({ parts: RELEASES }, [kind], destinations, {
+        ...{ folder: '/srv/resources', names, newer: [], certificates: [] },
+      }).steps.text;
+    expect(stepsFor('bundle')).toContain('oc apply -f mine.yaml');
+    expect(stepsFor('oc-mirror')).toContain('oc apply -f updateService.yaml');
   });
 
   it('make folders of their own for what is not for every cluster', () => {
