@@ -393,18 +393,21 @@ describeWith(['docker-registry'], 'bad input to', () => {
     });
 
     it.each(['folder', '.', 'x.tar.zst'])(
-      'below a file, to %s: 26, and a hint says so',
+      'below a file, to %s: 26, and the message says so in words',
       async (name) => {
-        const { status, hint } = await failure([
+        const { status, message, hint } = await failure([
           'pack',
           VERSION,
           '-o',
           `${medium}/${NAME}.pub/${name}`,
           ...fetching,
         ]);
-        expect({ status, hint }).toEqual({
+        expect({ status, message, hint }).toEqual({
           status: 26,
-          hint: expect.stringContaining('file') as string,
+          message: expect.stringMatching(
+            /: a part of the path is a file; a folder is needed \(ENOTDIR\)$/,
+          ) as string,
+          hint: expect.stringContaining('a folder is needed before each slash') as string,
         });
       },
     );
