@@ -266,6 +266,31 @@ describeWith(['docker-registry', 'unzip'], 'the client programs of a release', (
     expect(stderr).toContain('left out: openshift-install-linux-4.17.3.tar.gz');
   });
 
+  it('are not written where the last layer that is read turns out to be wrong', async () => {
+    const { folder, operator } = sides;
+    const made = await makeRelease({
+      ...{ out: join(folder, 'wrong'), components: 2, programs: ['cli', 'cli-artifacts'] },
+    });
+    const blob = (digest: string): string =>
+      join(made.layout!, 'blobs/sha256', digest.replace('sha256:', ''));
+    const artifacts = made.components.find(({ name }) => name === 'cli-artifacts')!;
+    const { layers } = JSON.parse(await readFile(blob(artifacts.digest), 'utf8')) as {
+      layers: { digest: string }[];
+    };
+    const programs = blob(layers.at(-1)!.digest);
+    const bytes = await readFile(programs);
+    // Behind the last program: all of them have been taken out when this byte comes.
+    bytes[bytes.length - 5]! ^= 1;
+    await writeFile(programs, bytes);
+    const { status, stderr } = await operator.bundle([
+      ...['extract-tools', `oci:${made.layout!}@${made.release.digest}`],
+      ...['--signature-store', made.signatureStore, '--release-key', made.releaseKey, '-o', out],
+    ]);
+    expect(status).toBe(20);
+    expect(stderr).toContain(`image cli-artifacts, layer ${layers.at(-1)!.digest}`);
+    expect(await readdir(out)).toEqual([]);
+  });
+
   it('refuse what has no meaning for them', async () => {
     const refused = async (...args: readonly string[]): Promise<string> => {
       const { status, stderr } = await extract(...args);
