@@ -1,5 +1,6 @@
 import type { Digest } from '../core/digest.ts';
 import type { Space } from '../files/space.ts';
+import type { Offers } from '../kinds/graph/offers.ts';
 import type { Closure } from '../kinds/closure.ts';
 import type { SigningKey } from '../trust/keys.ts';
 import type { Kept } from './write-bundle.ts';
@@ -29,6 +30,8 @@ export interface PackReport {
   readonly space: Space | undefined;
   /** The work that an earlier run had done already. */
   readonly kept: Kept;
+  /** What the update service of the closed side will offer; none without graph data. */
+  readonly offers?: readonly Offers[] | undefined;
   readonly dryRun: boolean;
 }
 

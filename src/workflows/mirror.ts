@@ -1,17 +1,22 @@
 import type { Context } from '../core/context.ts';
 import { deliver, type DeliveryReport, type DeliveryRequest } from '../delivering/deliver.ts';
 import type { Closure } from '../kinds/closure.ts';
+import { type Offers, offersOf, type OffersRequest } from '../kinds/graph/offers.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
 import { findParts, type PartsRequest } from '../packing/find-parts.ts';
 
 export interface MirrorRequest extends PartsRequest {
   readonly delivery: DeliveryRequest;
   readonly network: NetworkOptions;
+  /** Which updates the update service of the closed side has to offer. */
+  readonly offers?: OffersRequest | undefined;
 }
 
 export interface MirrorReport {
   readonly closure: Closure;
   readonly delivery: DeliveryReport;
+  /** What that update service will offer; none without graph data. */
+  readonly offers?: readonly Offers[] | undefined;
 }
 
 /**
@@ -22,9 +27,10 @@ export async function mirror(request: MirrorRequest, context: Context): Promise<
   const network = await Network.open(request.network, context);
   try {
     const closure = await findParts(request, network, context);
+    const offers = request.offers && offersOf(closure.parts, request.offers);
     const kinds = [...new Set(request.parts.map(({ kind }) => kind))];
     const to = { closure, kinds, request: request.delivery };
-    return { closure, delivery: await deliver(to, async () => network, context) };
+    return { closure, delivery: await deliver(to, async () => network, context), offers };
   } finally {
     await network.close();
   }

@@ -4,6 +4,7 @@ import type { Context } from '../core/context.ts';
 import { prepareFolder } from '../files/folder.ts';
 import { withLock } from '../files/lock.ts';
 import type { Closure } from '../kinds/closure.ts';
+import { offersOf, type OffersRequest } from '../kinds/graph/offers.ts';
 import { needsTrustedPacker } from '../kinds/statements.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
 import { patchContent, wholeContent } from '../packing/content.ts';
@@ -23,6 +24,8 @@ export interface PackIntoPipeRequest extends PartsRequest, NameRequest {
   readonly network: NetworkOptions;
   /** Bytes per second at which blobs are fetched at most. */
   readonly limitRate?: number | undefined;
+  /** Which updates the update service of the closed side has to offer. */
+  readonly offers?: OffersRequest | undefined;
 }
 
 export interface PackRequest
@@ -57,14 +60,17 @@ export async function pack(request: PackRequest, context: Context): Promise<Pack
       ? await patchContent(closure, repairFile)
       : wholeContent(closure, nameOf(request, output, closure));
     checkFileName(output, content.fileName);
+    const offers = request.offers && offersOf(closure.parts, request.offers);
     if (!isPatch) tellNeeds(closure, context);
     const signing = own
       ? { key: own, made: undefined }
       : await firstKey(request.key, dryRun, context);
     const path = bundlePath(output, content.fileName);
     const job: FileJob = { ...request, ...content, ...signing, path, closure };
-    if (dryRun) return planFiles(job, context);
-    return withLock(path, context.signal, (signal) => packToFiles(job, { ...context, signal }));
+    const report = dryRun
+      ? await planFiles(job, context)
+      : await withLock(path, context.signal, (signal) => packToFiles(job, { ...context, signal }));
+    return { ...report, offers };
   });
 }
 
@@ -78,9 +84,12 @@ export async function packIntoPipe(
     const own = await loadSigningKey(request.key, context.configFolder);
     const closure = await findParts(request, network, context);
     const { described } = wholeContent(closure, nameOf(request, NO_FILE, closure));
+    const offers = request.offers && offersOf(closure.parts, request.offers);
     tellNeeds(closure, context);
     const key = own ?? (await firstKey(request.key, false, context)).key;
-    return packToPipe({ described, key, closure, limitRate: request.limitRate }, output, context);
+    const { limitRate } = request;
+    const report = await packToPipe({ described, key, closure, limitRate }, output, context);
+    return { ...report, offers };
   });
 }
 

@@ -84,6 +84,7 @@ describeWith(['docker-registry'], 'the commands of', () => {
         await makeReleaseIn(source, join(temporary.path, `${version}-${architecture}`), {
           version,
           architecture,
+          previous: ['4.16.20'],
           signer,
           components: 2,
           scale: 0.0001,

@@ -285,3 +285,118 @@ describeWith(['docker-registry', 'skopeo'], 'a bundle with graph data', () => {
     expect(ended).toMatchObject({ status, stdout: '' });
   });
 });
+
+describeWith(['docker-registry'], 'the update service of the closed side', () => {
+  let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
+  let source: TestRegistry;
+  let user: User;
+  let options: readonly string[];
+  const place = (name: string): string => join(temporary.path, name);
+
+  /** Graph data in which one channel has some releases. */
+  const dataOf = async (
+    name: string,
+    versions: readonly string[],
+    blocked: Readonly<Record<string, string>> = {},
+  ): Promise<string> => {
+    const folder = place(name);
+    const channel = `name: stable-4.17\nversions: [${versions.join(', ')}]\n`;
+    const files = { version: '1.1.0', 'channels/stable-4.17.yaml': channel, ...blocked };
+    for (const [path, text] of Object.entries(files)) {
+      await mkdir(join(folder, path, '..'), { recursive: true });
+      await writeFile(join(folder, path), text);
+    }
+    return folder;
+  };
+  const packed = async (data: string, ...more: readonly string[]) =>
+    user.bundle([
+      ...['pack', '--dry-run', '-o', place('out'), ...options, '--graph', data],
+      ...['--from-version', '4.17.2', '--to-version', '4.17.5', '--channel', 'stable-4.17'],
+      ...more,
+    ]);
+  const ALL = ['4.17.2', '4.17.3', '4.17.4', '4.17.5'];
+  const RISK =
+    'to: 4.17.5\nfrom: 4[.]17[.]4[+]\nname: Slow\nmessage: m\nurl: u\n' +
+    'matchingRules: [{type: PromQL, promql: {promql: x}}]\n';
+
+  beforeAll(async () => {
+    temporary = await temporaryFolder('offers');
+    source = await startRegistry();
+    user = await User.new(place('user'));
+    await publishBaseImage(source.host);
+    const signer = await makeReleaseSigner();
+    const stores: string[] = [];
+    let key = '';
+    for (const [version, ...previous] of [
+      ['4.17.2'],
+      ['4.17.3', '4.17.2'],
+      ['4.17.4', '4.17.3'],
+      ['4.17.5', '4.17.4'],
+    ] as const) {
+      const made = await makeReleaseIn(source, place(version), {
+        ...{ version, previous, signer, components: 1, scale: 0.0001 },
+      });
+      stores.push('--signature-store', made.signatureStore);
+      key = made.releaseKey;
+    }
+    const mirrors = ['quay.io', 'registry.access.redhat.com'].flatMap((name) => [
+      ...['--mirror', `${name}=${source.host}`],
+    ]);
+    options = [...mirrors, ...stores, '--release-key', key];
+  });
+  afterAll(async () => {
+    await source.stop();
+    await temporary.remove();
+  });
+
+  it('offers each step of the path, by an independent reading of the rules', async () => {
+    const data = await dataOf('whole', ALL, { 'blocked-edges/4.17.5.yaml': RISK });
+    const { offers, parts } = (await user.json([
+      ...['pack', '--dry-run', '-o', place('out'), ...options, '--graph', data],
+      ...['--from-version', '4.17.2', '--to-version', '4.17.5', '--channel', 'stable-4.17'],
+    ])) as { offers: { offers: object[]; assumed: string }[]; parts: { kind: string }[] };
+    expect(parts.map(({ kind }) => kind)).toEqual(['graph', 'release', 'release', 'release']);
+    expect(offers).toEqual([
+      {
+        ...{ channel: 'stable-4.17', architecture: 'x86_64', assumed: '4.17.2' },
+        offers: [
+          { from: '4.17.2', to: '4.17.3', risks: [], standing: 'recommended' },
+          { from: '4.17.3', to: '4.17.4', risks: [], standing: 'recommended' },
+          { from: '4.17.4', to: '4.17.5', risks: ['Slow'], standing: 'unknown' },
+        ],
+      },
+    ]);
+    const { stdout } = await packed(data);
+    expect(stdout).toContain('4.17.5: unknown (Slow)');
+    expect(stdout).toContain('The release image of 4.17.2 is not in the bundle');
+  });
+
+  it('refuses a bundle whose graph lacks its newest release: 23', async () => {
+    const whole = await dataOf('planned', ALL);
+    const old = await dataOf('old', ALL.slice(0, 3));
+    const ended = await packed(whole, '--graph-data', old);
+    expect(ended).toMatchObject({ status: 23, stdout: '' });
+    expect(ended.stderr).toMatch(/would not know 4\.17\.5[\s\S]*--graph-data/);
+    const versions = await user.bundle([
+      ...['pack', '4.17.4', '4.17.5', '--dry-run', '-o', place('out'), ...options],
+      ...['--graph-data', old, '--channel', 'stable-4.17'],
+    ]);
+    expect(versions).toMatchObject({ status: 23, stdout: '' });
+  });
+
+  it('refuses a path that cannot be walked there: 23', async () => {
+    const whole = await dataOf('possible', ALL);
+    const blocked = await dataOf('blocked', ALL, {
+      'blocked-edges/4.17.4.yaml': 'to: 4.17.4\nfrom: .*\n',
+    });
+    const ended = await packed(whole, '--graph-data', blocked);
+    expect(ended).toMatchObject({ status: 23, stdout: '' });
+    expect(ended.stderr).toContain(
+      'no way from 4.17.2 to 4.17.5: the newest release that it leads to is 4.17.3',
+    );
+    expect(await packed(whole, '--graph-data', blocked, '--no-graph-data')).toMatchObject({
+      status: 2,
+    });
+    expect(await packed(whole, '--no-graph-data')).toMatchObject({ status: 0 });
+  });
+});

@@ -32,6 +32,7 @@ export function releasePart(
   const facts: ReleaseFacts = {
     ...{ version, architecture, digest, reference: `${OCP}/ocp-release@${digest}` },
     created: '2024-10-01T12:00:00Z',
+    previous: [],
     signatures: signatures.map(
       (message) => ({ message: Buffer.from(message) }) as unknown as ReleaseSignature,
     ),

@@ -1,7 +1,7 @@
 import type { Command } from '../command.ts';
 import { dryRunOption } from '../options/common.ts';
 import { deliveryOptions, deliveryRequest } from '../options/delivery.ts';
-import { graphDataOptions, graphParts } from '../options/graph-data.ts';
+import { graphDataOptions, graphParts, offersRequest } from '../options/graph-data.ts';
 import { bothSidesOptions, networkRequest, sourceOptions } from '../options/network.ts';
 import {
   attachedRequest,
@@ -33,6 +33,7 @@ export const mirrorCommand: Command = {
     const releases = await releaseParts(args, context);
     const request = {
       parts: [...releases, ...(await graphParts(args, releases))],
+      offers: offersRequest(args),
       ...attachedRequest(args),
       delivery: deliveryRequest(args),
       network: networkRequest(args),

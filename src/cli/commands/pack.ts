@@ -2,7 +2,7 @@ import { BundleError } from '../../core/errors.ts';
 import { byteCount, flag, requiredText, text, texts, volumeSize } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { dryRunOption } from '../options/common.ts';
-import { graphDataOptions, graphParts } from '../options/graph-data.ts';
+import { graphDataOptions, graphParts, offersRequest } from '../options/graph-data.ts';
 import { mediaOptions, restartOption, stopAfter } from '../options/media.ts';
 import { networkRequest, sourceOptions } from '../options/network.ts';
 import {
@@ -80,6 +80,7 @@ export const packCommand: Command = {
     const releases = await releaseParts(args, context);
     const common = {
       parts: [...releases, ...(await graphParts(args, releases))],
+      offers: offersRequest(args),
       name: text(args, 'name'),
       ...attachedRequest(args),
       key: keySource(args, io),

@@ -1,9 +1,11 @@
 import { BundleError } from '../../core/errors.ts';
 import { DEFAULT_GRAPH_BASE } from '../../kinds/graph/request.ts';
+import type { OffersRequest } from '../../kinds/graph/offers.ts';
 import { type PartRequest, partRequest } from '../../kinds/kind.ts';
 import { ociArchitecture } from '../../kinds/release/architecture.ts';
 import { OFFICIAL_UPDATE_SERVICE } from '../../kinds/release/official.ts';
 import type { ReleaseRequest } from '../../kinds/release/request.ts';
+import { minorOf } from '../../updates/version-order.ts';
 import { flag, text } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
 import { one, type OptionTable, yes } from './table.ts';
@@ -52,6 +54,14 @@ export async function graphParts(
     architectures: architecturesOf(releases),
   };
   return [partRequest(graphKind, request)];
+}
+
+/** The updates that the update service of the closed side has to offer; none without a channel. */
+export function offersRequest(args: Arguments): OffersRequest | undefined {
+  const [from, to] = [text(args, 'from-version'), text(args, 'to-version')];
+  const update = from === undefined || to === undefined ? undefined : { from, to };
+  const channel = text(args, 'channel') ?? (update && `stable-${minorOf(update.to)}`);
+  return channel === undefined ? undefined : { channel, update };
 }
 
 /** What `--graph` names, if that is graph data; else what the service has. */

@@ -10,6 +10,7 @@ import { few } from '../../core/text.ts';
 import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import type { Block, Rows, Section } from './layout.ts';
+import { offersText } from './parts/offers.ts';
 import { partsFacts, partsJson } from './parts/part-facts.ts';
 import type { Screen } from './screen.ts';
 import { counted, listed, partsText, shortened, size } from './shown.ts';
@@ -38,16 +39,17 @@ export function unpackReport({ bundle, delivery }: UnpackReport): Outcome {
   };
 }
 
-export function mirrorReport({ closure, delivery }: MirrorReport): Outcome {
+export function mirrorReport({ closure, delivery, offers }: MirrorReport): Outcome {
   return {
     report: (screen) => [
       [verdict(delivery, { done: 'Mirrored', planned: 'mirrored' })],
       [...warnings(delivery, screen), ...loopbackWarning(delivery.target, delivery.resources)],
       nextSteps(delivery.resources),
+      offersText(offers),
       [{ facts: [...deliveryFacts(delivery, screen), ...partsFacts(closure, screen)] }],
       planText(delivery, screen),
     ],
-    json: { parts: partsJson(closure), delivery },
+    json: { ...(offers !== undefined && { offers }), parts: partsJson(closure), delivery },
   };
 }
 

@@ -8,6 +8,7 @@ import { namesItsPart } from '../../transfer/image.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import type { Block, Rows, Section } from './layout.ts';
+import { offersText } from './parts/offers.ts';
 import { partsFacts, partsJson } from './parts/part-facts.ts';
 import { shellWord } from '../../core/text.ts';
 import type { Screen } from './screen.ts';
@@ -32,6 +33,7 @@ export function pipedReport(report: PackReport): Outcome {
         },
       ],
       form(report, 'Tell the closed side out of band:'),
+      offersText(report.offers),
       [
         {
           facts: [
@@ -76,6 +78,7 @@ function packed(report: PackReport, needs: VerifyNeeds, screen: Screen): readonl
       report,
       'Write this on the form that travels with the medium, or tell the closed side out of band:',
     ),
+    offersText(report.offers),
     [
       {
         facts: [
@@ -208,6 +211,7 @@ function dryRun(report: PackReport, screen: Screen): readonly Section[] {
         ],
       },
     ],
+    offersText(report.offers),
     imagesOf(report, screen),
   ];
 }
@@ -235,6 +239,7 @@ function json({
   closure,
   space,
   kept,
+  offers,
   dryRun: isDryRun,
 }: PackReport): object {
   return {
@@ -254,6 +259,7 @@ function json({
     signer: { id: signer.id, algorithm: signer.algorithm },
     freeSpace: space?.free,
     kept,
+    ...(offers !== undefined && { offers }),
     parts: partsJson(closure),
   };
 }

@@ -7,7 +7,7 @@ import type { ReleaseSignature } from '../../trust/release-signature.ts';
 import type { BundleFiles, ReadOptions } from '../kind.ts';
 import { type Architecture, parseArchitecture } from './architecture.ts';
 import { readSignatureConfigMap, signatureConfigMapPath } from './config-map.ts';
-import { loadReleaseKeys, proveRelease } from './prove.ts';
+import { loadReleaseKeys, proveRelease } from './proof/prove.ts';
 
 /**
  * A release image with a known digest, which a release signature proves unless the user waived

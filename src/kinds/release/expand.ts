@@ -40,12 +40,14 @@ export async function expandRelease(
   const components = await walkComponents(references, of, content, walk);
   const messages = signatures.map(({ message }) => message);
   const configMap = messages.length > 0 ? signatureConfigMap(digest, messages) : undefined;
+  const { reference, created } = facts;
+  const claimed = { version, architecture, digest, reference, created };
   return {
     kind: RELEASE,
     label: releaseLabel(version, architecture),
     names: [version, `${version}-${architecture}`, digest],
     facts,
-    claim: { ...facts, signatures: signatures.map((signature) => signature.digest) },
+    claim: { ...claimed, signatures: signatures.map((signature) => signature.digest) },
     images: await walk.attached.addTo([image, ...components]),
     files: configMap
       ? [{ path: `config/${configMap.name}`, role: 'release-signature', bytes: configMap.text }]

@@ -5,8 +5,8 @@ import type { Sources } from '../sources.ts';
 import { canonicalRepository, type ReleaseSeed } from './claim.ts';
 import { locateRelease } from './locate.ts';
 import { askOfficialSources } from './official-sources.ts';
-import { findProof } from './find-proof.ts';
-import { loadReleaseKeys } from './prove.ts';
+import { findProof } from './proof/find-proof.ts';
+import { loadReleaseKeys } from './proof/prove.ts';
 import type { ReleaseRequest } from './request.ts';
 
 /**

@@ -29,6 +29,8 @@ export interface ReleaseFacts {
   readonly created: string;
   /** None only where an unsigned release was allowed. */
   readonly signatures: readonly ReleaseSignature[];
+  /** The releases that it says it can be updated from. */
+  readonly previous: readonly string[];
 }
 
 /** A release image whose payload was read. */
@@ -76,13 +78,16 @@ export async function readReleaseImage(
   const images = payloadFirst(tree);
   const config = await imageConfig(images, content.root, walk);
   const architecture = architectureOf(tree, config.architecture, asked);
-  const references = await payloadOf(images[0]!, unnamed, walk);
+  const { references, metadata } = await payloadOf(images[0]!, unnamed, walk);
   const { version } = references;
   checkVersion(version, seed.version);
   const tag = tagOf(version, architecture);
   const created = wholeSeconds(references.created ?? config.created ?? new Date(0));
   return {
-    facts: { version, architecture, digest, reference: unnamed.source, created, signatures },
+    facts: {
+      ...{ version, architecture, digest, reference: unnamed.source, created, signatures },
+      previous: metadata.previous,
+    },
     image: { request: { ...unnamed, name: tag, tags: [tag] }, tree },
     images,
     references,
@@ -112,10 +117,10 @@ async function payloadOf(
   { manifest }: ManifestTree,
   { name, store }: ImageRequest,
   { signal, observe }: ImageWalk,
-): Promise<ImageReferences> {
+): Promise<ReturnType<typeof parsePayload>> {
   const layers = manifest.kind === 'manifest' ? manifest.layers : [];
   const read = (): ReturnType<typeof readPayload> => readPayload(layers, store, { signal });
-  return parsePayload(await twiceIfWrong(store, read, `payload of ${name}`, observe)).references;
+  return parsePayload(await twiceIfWrong(store, read, `payload of ${name}`, observe));
 }
 
 function checkVersion(found: string, asked: string | undefined): void {

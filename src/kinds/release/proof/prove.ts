@@ -1,10 +1,13 @@
-import type { Digest } from '../../core/digest.ts';
-import { BundleError } from '../../core/errors.ts';
-import { MAX_KEY_BYTES } from '../../core/limits.ts';
-import { readGivenFile } from '../../files/small-file.ts';
-import { PINNED_RELEASE_KEYS } from '../../trust/pinned-release-keys.ts';
-import { readReleaseKeys, type ReleaseKeys } from '../../trust/release-keys.ts';
-import { type ReleaseSignature, verifyReleaseSignatures } from '../../trust/release-signature.ts';
+import type { Digest } from '../../../core/digest.ts';
+import { BundleError } from '../../../core/errors.ts';
+import { MAX_KEY_BYTES } from '../../../core/limits.ts';
+import { readGivenFile } from '../../../files/small-file.ts';
+import { PINNED_RELEASE_KEYS } from '../../../trust/pinned-release-keys.ts';
+import { readReleaseKeys, type ReleaseKeys } from '../../../trust/release-keys.ts';
+import {
+  type ReleaseSignature,
+  verifyReleaseSignatures,
+} from '../../../trust/release-signature.ts';
 
 /**
  * The pinned Red Hat keys and those of the operator. @throws BundleError CONFIGURATION, NOT_FOUND,

@@ -1,9 +1,9 @@
-import type { Digest } from '../../core/digest.ts';
-import { BundleError } from '../../core/errors.ts';
-import type { HeldContent } from '../../stores/oc/held-content.ts';
-import type { ReleaseKeys } from '../../trust/release-keys.ts';
-import type { ReleaseSignature } from '../../trust/release-signature.ts';
-import type { Sources } from '../sources.ts';
+import type { Digest } from '../../../core/digest.ts';
+import { BundleError } from '../../../core/errors.ts';
+import type { HeldContent } from '../../../stores/oc/held-content.ts';
+import type { ReleaseKeys } from '../../../trust/release-keys.ts';
+import type { ReleaseSignature } from '../../../trust/release-signature.ts';
+import type { Sources } from '../../sources.ts';
 import { proveRelease } from './prove.ts';
 
 /** What is asked for the signatures of a release, and how they are judged. */
