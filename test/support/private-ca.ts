@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -86,7 +87,9 @@ export async function makePrivateCa(names = LOOPBACK): Promise<PrivateCa> {
         '-CAkey',
         file('ca.key'),
       ],
-      ...['-CAcreateserial', '-extfile', `${base}.ext`, '-out', `${base}.crt`],
+      // Its own file of serial numbers is written by two at once.
+      ...['-set_serial', `0x${randomBytes(8).toString('hex')}`],
+      ...['-extfile', `${base}.ext`, '-out', `${base}.crt`],
     );
     return { certificate: `${base}.crt`, key: `${base}.key` };
   };
