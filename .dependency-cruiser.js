@@ -6,7 +6,8 @@ const OWNED_PACKAGES = [
     packages: ['tar-stream', 'zstd-napi'],
     owner: '^src/(bundle/format|kinds/release/payload|updates/graph-data)/',
   },
-  { packages: ['yaml'], owner: '^src/(mirrors|kinds|delivering|updates/graph-data)/' },
+  { packages: ['yaml'], owner: '^src/(mirrors|kinds|delivering|cluster|updates/graph-data)/' },
+  { packages: ['@kubernetes/client-node'], owner: '^src/cluster/' },
   { packages: ['smol-toml'], owner: '^src/mirrors/' },
   { packages: ['openpgp'], owner: '^src/trust/' },
   { packages: ['yazl'], owner: '^src/extracting/' },
@@ -51,7 +52,7 @@ export const FLOORS = [
     reason: 'A kind says what a part consists of, wherever the part is read from or written to.',
   },
   {
-    rooms: ['bundle', 'stores', 'trust', 'credentials', 'mirrors', 'updates'],
+    rooms: ['bundle', 'stores', 'trust', 'credentials', 'mirrors', 'updates', 'cluster'],
     reason:
       'Each knows one outside format or protocol, and no kind: a new kind changes none of them.',
   },

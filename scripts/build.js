@@ -27,6 +27,7 @@ const { metafile } = await build({
   plugins: [
     { name: 'column-count', setup: countColumns },
     { name: 'undici-agents', setup: takeAgentsAlone },
+    { name: 'kube-client', setup: takeObjectsAlone },
   ],
   // Packages in CommonJS ask for Node's own modules with it.
   banner: {
@@ -54,6 +55,18 @@ function countColumns({ onResolve }) {
 /** Of undici the program needs the connections: see there what the rest would cost. */
 function takeAgentsAlone({ onResolve }) {
   onResolve({ filter: /^undici$/ }, () => ({ path: join(root, 'scripts/lib/undici-agents.js') }));
+}
+
+/** Of the client for Kubernetes the program needs what asks about objects: see there, too. */
+function takeObjectsAlone({ onResolve }) {
+  onResolve({ filter: /^@kubernetes\/client-node$/ }, () => ({
+    path: join(root, 'scripts/lib/kube-client.js'),
+  }));
+  onResolve({ filter: /^(?:js-yaml|jsonpath-plus|node-fetch|openid-client|rfc4648)$/ }, (asked) =>
+    /\/node_modules\/@kubernetes\/client-node\//.test(asked.importer)
+      ? { path: join(root, 'scripts/lib/kube-left-out.js') }
+      : undefined,
+  );
 }
 
 /** Folders of the packages of which something went into the program, sorted. */

@@ -20,6 +20,7 @@ import { signCommand } from './commands/sign.ts';
 import { unpackCommand } from './commands/unpack.ts';
 import { verifyCommand } from './commands/verify.ts';
 import type { Io } from './io.ts';
+import { withApplyScope } from './options/cluster.ts';
 import { commonOptions } from './options/common.ts';
 import { usageError } from './suggest.ts';
 
@@ -133,7 +134,7 @@ export async function parseCommandLine(
     output: string;
   }>((settle) => {
     void parser.parse(
-      argv.map((word) => (word === '-' ? DASH : word)),
+      withApplyScope(argv).map((word) => (word === '-' ? DASH : word)),
       {},
       (error: Error | undefined | null, parsed: unknown, text: string) => {
         settle({

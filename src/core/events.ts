@@ -64,6 +64,8 @@ export type TransferEvent =
       readonly code: ErrorCode;
       readonly cause: string;
     }
+  /** The user is asked something: nothing may be drawn until they have answered. */
+  | { readonly type: 'asking' }
   /** Something the user has to see, that is no failure. */
   | ({ readonly type: 'noticed' } & Notice);
 

@@ -63,3 +63,9 @@ export const MAX_PARTS = 1000;
 export const MAX_METADATA_BYTES = 256 * MiB;
 /** The answer of an update service: a channel of two minor versions takes about 1 MiB. */
 export const MAX_GRAPH_BYTES = 64 * MiB;
+/** A kubeconfig of somebody with hundreds of clusters, with certificates in it. */
+export const MAX_KUBECONFIG_BYTES = 16 * MiB;
+/** A token or a certificate that a kubeconfig names by its file. */
+export const MAX_KUBE_CREDENTIAL_BYTES = MiB;
+/** An answer of an API server: no object is larger than 3 MiB, a list has 500 at most. */
+export const MAX_KUBE_ANSWER_BYTES = 64 * MiB;

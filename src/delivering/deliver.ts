@@ -18,6 +18,8 @@ import { copyImages } from '../transfer/copy.ts';
 import type { CopyOptions, CopyReport } from '../transfer/copy-options.ts';
 import { namesItsPart, type Place, PLACES, type PlannedImage } from '../transfer/image.ts';
 import { surveyTags, type TagState } from '../transfer/tags.ts';
+import { Applying } from './applying/applying.ts';
+import type { ApplyReport, ApplyRequest } from './applying/request.ts';
 import type { DeliveryTarget } from './delivery-target.ts';
 import { type PlannedResources, planResources } from './resources/plan.ts';
 import type { ResourceRequest } from './resources/request.ts';
@@ -32,6 +34,8 @@ export interface DeliveryRequest {
   /** Lets tags that name something else be overwritten. */
   readonly replaceTags: boolean;
   readonly resources: ResourceRequest;
+  /** What is applied to a cluster, if anything. */
+  readonly apply?: ApplyRequest | undefined;
   readonly dryRun: boolean;
 }
 
@@ -77,6 +81,8 @@ export interface DeliveryReport {
    * The files that were written for the cluster; `undefined` on a dry run and for image layouts.
    */
   readonly resources: ResourcesReport | undefined;
+  /** What was applied, or would be; `undefined` where nothing was asked for or nothing arrived. */
+  readonly cluster: ApplyReport | undefined;
 }
 
 /** What a target holds that is newer than all that is delivered of its kind. */
@@ -161,15 +167,18 @@ async function deliverTo(
     })),
     replacedTags: replaced.map(nameOfTag),
   };
-  if (request.dryRun) {
-    const parts = deliveredParts(closure, places, undefined);
-    return { ...report, parts, copied: undefined, resources: undefined };
-  }
-  // Before the first upload: what cannot be written in the end should not have been begun.
   const certificates = await certificatesIn(request.resources.caFiles ?? []);
   const plan = (some: Closure): PlannedResources | undefined =>
     plannedFor(some, delivery, places, { newer, certificates });
   const planned = plan(closure);
+  const applying = planned && (await planApplying(planned, delivery, places, context));
+  if (request.dryRun) {
+    const parts = deliveredParts(closure, places, undefined);
+    const cluster = applying?.planned;
+    return { ...report, parts, copied: undefined, resources: undefined, cluster };
+  }
+  await applying?.confirm();
+  // Before the first upload: what cannot be written in the end should not have been begun.
   if (planned !== undefined) await prepareResources(planned);
   if (tags.some(({ image, current }) => current !== image.descriptor.digest)) {
     await checkWritable(places, context);
@@ -180,7 +189,19 @@ async function deliverTo(
   const whole = closure.parts.filter((_, part) => isWhole(part, closure, copied));
   const arrived = whole.length > 0 ? plan(closureOf(whole)) : undefined;
   const resources = arrived && (await writeResources(arrived));
-  return { ...report, parts: deliveredParts(closure, places, copied), copied, resources };
+  const cluster = arrived && (await applying?.apply(arrived.objects));
+  return { ...report, parts: deliveredParts(closure, places, copied), copied, resources, cluster };
+}
+
+/** Nothing, where nothing is to be applied. */
+async function planApplying(
+  { objects }: PlannedResources,
+  { closure, kinds, request }: Delivery,
+  { destinations }: Places,
+  context: Context,
+): Promise<Applying | undefined> {
+  if (request.apply === undefined || destinations === undefined) return undefined;
+  return Applying.plan(request.apply, { closure, kinds, destinations, files: objects }, context);
 }
 
 /**

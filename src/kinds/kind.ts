@@ -1,10 +1,12 @@
 import type { PartFile } from '../bundle/format/plan.ts';
+import type { ClusterFacts } from '../cluster/facts.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import type { Digest } from '../core/digest.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Observe } from '../core/events.ts';
 import type { Limit } from '../core/concurrency.ts';
 import type { WalkedImage } from '../transfer/image.ts';
+import type { PartAtCluster } from './at-cluster.ts';
 import type { AttachedImages } from './attached.ts';
 import type { Destinations } from './destinations.ts';
 import type { MirrorRow } from './mirror-row.ts';
@@ -80,6 +82,8 @@ export interface Kind<Request = unknown, Seed = unknown, Facts = unknown> {
    * @throws BundleError USAGE for wishes that these parts cannot fulfil.
    */
   extras?(parts: readonly Part<Facts>[], at: Destinations, wanted: WantedExtras): Extras;
+  /** How a part stands to a cluster, for a kind that a cluster knows something about. */
+  atCluster?(part: Part<Facts>, cluster: ClusterFacts, at: Destinations): PartAtCluster | undefined;
 }
 
 /** A seed, and the place that its content comes from. */

@@ -3,6 +3,8 @@ import { basename } from 'node:path';
 import { refuseFault } from '../bundle/reading/fault.ts';
 import { volumesMissing } from '../bundle/reading/found-volumes.ts';
 import type { Context } from '../core/context.ts';
+import { Applying } from '../delivering/applying/applying.ts';
+import type { ApplyReport, ApplyRequest } from '../delivering/applying/request.ts';
 import type { DeliveryTarget } from '../delivering/delivery-target.ts';
 import { planResources } from '../delivering/resources/plan.ts';
 import type { ResourceRequest } from '../delivering/resources/request.ts';
@@ -21,22 +23,29 @@ export interface ResourcesJob {
   readonly resources: ResourceRequest;
   /** The parts that count, by any of their names; all of them if none is named. */
   readonly select: readonly string[];
+  /** What is applied to a cluster, if anything. */
+  readonly apply: ApplyRequest | undefined;
+  readonly dryRun: boolean;
 }
 
 export interface ResourcesOutcome {
   readonly bundle: OpenedFacts;
   readonly target: string;
-  readonly resources: ResourcesReport;
+  /** `undefined` on a dry run. */
+  readonly resources: ResourcesReport | undefined;
+  /** What was applied, or would be; `undefined` where nothing was asked for. */
+  readonly cluster: ApplyReport | undefined;
 }
 
 /**
  * Writes for a bundle what unpack writes for clusters, and asks no registry: for another name of
  * the registry, or in other forms. The bundle is checked as for opening it; its layers are not
  * hashed, and volumes with nothing but layers may be missing.
- * @throws BundleError as opening a bundle does; NOT_FOUND, CONFIGURATION, USAGE, DISK
+ * Applies them too, where that is asked for.
+ * @throws BundleError as opening a bundle and applying do; NOT_FOUND, CONFIGURATION, USAGE, DISK
  */
 export async function writeForClusters(
-  { bundle: open, to, resources: request, select }: ResourcesJob,
+  { bundle: open, to, resources: request, select, apply, dryRun }: ResourcesJob,
   context: Context,
 ): Promise<ResourcesOutcome> {
   const bundle = await surveyBundle(open, context, refuseFault);
@@ -49,12 +58,15 @@ export async function writeForClusters(
     await reader.pass?.finish(); // of a pipe only its end tells that it is whole
     const known = { newer: [], certificates };
     const planned = planResources(closure, open.kinds, to.destinations, { ...request, ...known });
+    const { destinations } = to;
+    const what = { closure, kinds: open.kinds, destinations, files: planned.objects };
+    const applying = apply && (await Applying.plan(apply, what, context));
+    const outcome = { bundle: { ...bundle, closure }, target: to.name };
+    if (dryRun) return { ...outcome, resources: undefined, cluster: applying?.planned };
+    await applying?.confirm();
     await prepareResources(planned);
-    return {
-      bundle: { ...bundle, closure },
-      target: to.name,
-      resources: await writeResources(planned),
-    };
+    const resources = await writeResources(planned);
+    return { ...outcome, resources, cluster: await applying?.apply(planned.objects) };
   } finally {
     await bundle.close();
   }

@@ -263,7 +263,7 @@ describeWith(['docker-registry'], 'what oc and oc-mirror have written', () => {
   });
 
   /** The digests of a layer that only this component has, of its config and of its manifest. */
-  const partsOf = async (component: string, store: HeldContent): Promise<readonly Digest[]> => {
+  const partsOf = async (store: HeldContent, component: string): Promise<readonly Digest[]> => {
     const digest = (await peerRelease(FIRST)).components[component]!;
     const { manifest } = await store.manifest(digest);
     if (manifest.kind === 'index') throw new Error('it is an image');
@@ -272,7 +272,7 @@ describeWith(['docker-registry'], 'what oc and oc-mirror have written', () => {
 
   it('in a folder is named where a blob is changed, cut or missing: 20 or 23', async () => {
     const store = await openHeldPlace({ writer: 'file', folder: oc(), digest: undefined });
-    const digests = await partsOf('etcd', store);
+    const digests = await partsOf(store, 'etcd');
     const folder = join(work, 'oc');
     const blobs = join(folder, 'v2/openshift/release/blobs');
     const manifests = join(folder, 'v2/openshift/release/manifests');
@@ -310,7 +310,7 @@ describeWith(['docker-registry'], 'what oc and oc-mirror have written', () => {
     const at = await putArchive(work, tar);
     const from = ['--from', `oc-mirror:${work}`];
     const place = { writer: 'oc-mirror', folder: work, digest: undefined } as const;
-    for (const digest of await partsOf('etcd', await openHeldPlace(place))) {
+    for (const digest of await partsOf(await openHeldPlace(place), 'etcd')) {
       const hex = hexOf(digest);
       // Where the name stands in the header, before its content.
       const named = tar.indexOf(`docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}`);

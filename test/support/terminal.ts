@@ -70,15 +70,18 @@ export interface TerminalOptions {
   readonly columns: number;
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  /** What is typed as soon as the program has written `after`. */
+  readonly answer?: { readonly after: string; readonly text: string };
 }
 
-/** COLUMNS PROGRAM ARGUMENT... */
+/** COLUMNS AFTER TEXT PROGRAM ARGUMENT... */
 const SHOW = `
 import base64, errno, fcntl, json, os, pty, struct, subprocess, sys, termios
-columns, command = int(sys.argv[1]), sys.argv[2:]
+columns, after, text, command = int(sys.argv[1]), sys.argv[2].encode(), sys.argv[3], sys.argv[4:]
 master, slave = pty.openpty()
 fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 200 if columns else 0, columns, 0, 0))
-child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=slave, stderr=slave)
+stdin = slave if after else subprocess.DEVNULL
+child = subprocess.Popen(command, stdin=stdin, stdout=slave, stderr=slave)
 os.close(slave)
 written = b""
 while True:
@@ -88,16 +91,18 @@ while True:
     break
   if not data: break
   written += data
+  if after and after in written: after = os.write(master, text.encode()) and b""
 print(json.dumps({"status": child.wait(), "written": base64.b64encode(written).decode()}))
 `;
 
 /** Runs the built program on a terminal, and keeps everything that it writes there. */
 export async function showOnTerminal(
   args: readonly string[],
-  { columns, env, cwd }: TerminalOptions,
+  { columns, env, cwd, answer = { after: '', text: '' } }: TerminalOptions,
 ): Promise<ShownOnTerminal> {
   const command = [process.execPath, projectPath('dist/bin.js'), ...args];
-  const { stdout } = await execa('python3', ['-c', SHOW, String(columns), ...command], {
+  const typing = [answer.after, answer.text];
+  const { stdout } = await execa('python3', ['-c', SHOW, String(columns), ...typing, ...command], {
     ...{ env, cwd, extendEnv: false },
   });
   const { status, written } = JSON.parse(stdout) as ShownOnTerminal;

@@ -29,13 +29,13 @@ export const mirrorCommand: Command = {
     ...bothSidesOptions,
     ...dryRunOption,
   },
-  async run(args, context) {
+  async run(args, context, io) {
     const releases = await releaseParts(args, context);
     const request = {
       parts: [...releases, ...(await graphParts(args, releases))],
       offers: offersRequest(args),
       ...attachedRequest(args),
-      delivery: deliveryRequest(args),
+      delivery: deliveryRequest(args, io),
       network: networkRequest(args),
     };
     const { mirror } = await import('../../workflows/mirror.ts');

@@ -1,7 +1,9 @@
 import { BundleError } from '../../core/errors.ts';
-import { partNames } from '../arguments.ts';
+import { flag, partNames } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
+import { applyRequest, clusterOptions } from '../options/cluster.ts';
+import { dryRunOption } from '../options/common.ts';
 import { deliveryTarget, repositoryOptions, targetOption } from '../options/delivery.ts';
 import { caFileOption } from '../options/network.ts';
 import { resourceOptions, resourceRequest } from '../options/resources.ts';
@@ -20,6 +22,10 @@ export const resourcesCommand: Command = {
       '$0 resources /media/usb --to registry.example.com:5000/ocp4 --resource-names oc-mirror',
       'under the names that oc-mirror uses',
     ],
+    [
+      '$0 resources /media/usb --to registry.example.com:5000/ocp4 --apply all --dry-run',
+      'show what applying them would change in the cluster',
+    ],
   ],
   positionals: pipedPositional,
   options: {
@@ -29,8 +35,10 @@ export const resourcesCommand: Command = {
       'only for this release: VERSION, VERSION-ARCH or its digest (repeatable; default all)',
     ),
     ...resourceOptions,
+    ...clusterOptions,
     ...trustOptions,
     ...caFileOption,
+    ...dryRunOption,
   },
   async run(args, context, io) {
     const to = deliveryTarget(args);
@@ -43,6 +51,8 @@ export const resourcesCommand: Command = {
       bundle: await openRequest(args, io),
       ...{ to, resources: resourceRequest(args, to) },
       select: partNames(args, 'release'),
+      apply: applyRequest(args, io),
+      dryRun: flag(args, 'dry-run'),
     };
     const { writeForClusters } = await import('../../workflows/resources.ts');
     return resourcesReport(await writeForClusters(job, context));

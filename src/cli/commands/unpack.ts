@@ -46,7 +46,7 @@ export const unpackCommand: Command = {
     ...dryRunOption,
   },
   async run(args, context, io) {
-    const delivery = deliveryRequest(args);
+    const delivery = deliveryRequest(args, io);
     const request = {
       bundle: await openRequest(args, io),
       delivery,

@@ -1,9 +1,12 @@
 import type { Options } from 'yargs';
 
+import { BundleError } from '../../core/errors.ts';
 import type { DeliveryRequest } from '../../delivering/deliver.ts';
 import { type DeliveryTarget, parseDeliveryTarget } from '../../delivering/delivery-target.ts';
 import { count, flag, requiredText, text } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
+import type { Io } from '../io.ts';
+import { applyRequest, clusterOptions } from './cluster.ts';
 import { resourceOptions, resourceRequest } from './resources.ts';
 import { one, type OptionTable, yes } from './table.ts';
 
@@ -27,6 +30,7 @@ export const deliveryOptions: OptionTable = {
   ...repositoryOptions,
   'replace-tags': yes('overwrite tags that name something else at the target'),
   ...resourceOptions,
+  ...clusterOptions,
 };
 
 /** Where parts go, as `--to` and the options for repositories say. */
@@ -38,10 +42,17 @@ export function deliveryTarget(args: Arguments): DeliveryTarget {
   });
 }
 
-export function deliveryRequest(args: Arguments): DeliveryRequest {
+export function deliveryRequest(args: Arguments, io: Io): DeliveryRequest {
   const to = deliveryTarget(args);
+  const apply = applyRequest(args, io);
+  if (apply !== undefined && to.kind !== 'registry') {
+    throw new BundleError('USAGE', '--apply needs a registry: no cluster reads an image layout', {
+      hint: 'Give --to REGISTRY[/NAMESPACE], or leave --apply out.',
+    });
+  }
   return {
     to,
+    apply,
     replaceTags: flag(args, 'replace-tags'),
     resources: resourceRequest(args, to),
     dryRun: flag(args, 'dry-run'),

@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 
+import type { ApplyReport } from '../../delivering/applying/request.ts';
 import type { DeliveredPart, DeliveryReport } from '../../delivering/deliver.ts';
 import type { MirrorReport } from '../../workflows/mirror.ts';
 import type { ResourcesReport } from '../../delivering/resources/write.ts';
@@ -9,7 +10,8 @@ import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { few } from '../../core/text.ts';
 import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
-import type { Block, Rows, Section } from './layout.ts';
+import { clusterCommands, clusterSections } from './cluster/apply-report.ts';
+import type { Block, Report, Rows, Section } from './layout.ts';
 import { offersText } from './parts/offers.ts';
 import { partsFacts, partsJson } from './parts/part-facts.ts';
 import type { Screen } from './screen.ts';
@@ -21,7 +23,8 @@ export function unpackReport({ bundle, delivery }: UnpackReport): Outcome {
     report: (screen) => [
       [verdict(delivery, { done: 'Unpacked', planned: 'unpacked' })],
       [...warnings(delivery, screen), ...loopbackWarning(delivery.target, delivery.resources)],
-      nextSteps(delivery.resources),
+      ...clusterText(delivery, screen),
+      nextSteps(delivery),
       trustAdvice(bundle),
       [
         {
@@ -44,7 +47,8 @@ export function mirrorReport({ closure, delivery, offers }: MirrorReport): Outco
     report: (screen) => [
       [verdict(delivery, { done: 'Mirrored', planned: 'mirrored' })],
       [...warnings(delivery, screen), ...loopbackWarning(delivery.target, delivery.resources)],
-      nextSteps(delivery.resources),
+      ...clusterText(delivery, screen),
+      nextSteps(delivery),
       offersText(offers),
       [{ facts: [...deliveryFacts(delivery, screen), ...partsFacts(closure, screen)] }],
       planText(delivery, screen),
@@ -53,18 +57,19 @@ export function mirrorReport({ closure, delivery, offers }: MirrorReport): Outco
   };
 }
 
-export function resourcesReport({ bundle, target, resources }: ResourcesOutcome): Outcome {
+export function resourcesReport(outcome: ResourcesOutcome): Outcome {
+  const { bundle, target, resources, cluster } = outcome;
   const labels = partsText(bundle.closure.parts.map(({ label }) => label));
+  const verdict =
+    resources === undefined
+      ? `Dry run: the files for clusters that get ${labels} from ${target} were not written`
+      : `Wrote the files for clusters that get ${labels} from ${target}`;
   return {
     report: (screen) => [
-      [
-        {
-          verdict: `Wrote the files for clusters that get ${labels} from ${target}`,
-          mood: 'good',
-        },
-      ],
+      [{ verdict, mood: 'good' }],
       loopbackWarning(target, resources),
-      nextSteps(resources),
+      ...clusterText(outcome, screen),
+      nextSteps(outcome),
       trustAdvice(bundle),
       [
         {
@@ -76,7 +81,7 @@ export function resourcesReport({ bundle, target, resources }: ResourcesOutcome)
         },
       ],
     ],
-    json: { bundle: bundleJson(bundle), target, resources },
+    json: { bundle: bundleJson(bundle), target, resources, cluster },
   };
 }
 
@@ -131,14 +136,28 @@ function loopbackWarning(target: string, resources: ResourcesReport | undefined)
   ];
 }
 
-function nextSteps(resources: ResourcesReport | undefined): Section {
+function clusterText({ cluster }: Pick<DeliveryReport, 'cluster'>, screen: Screen): Report {
+  return cluster === undefined ? [] : clusterSections(cluster, screen);
+}
+
+function nextSteps({ resources, cluster }: Pick<DeliveryReport, 'resources' | 'cluster'>): Section {
   if (resources === undefined) return [];
   const { nextSteps: commands, notes, stepsFile } = resources;
-  return [
-    ...notes.map((text): Block => ({ text })),
-    { text: `Next (all of it is in ${near(stepsFile)}):` },
-    { commands },
-  ];
+  const left = cluster === undefined ? commands : commandsLeft(commands, cluster);
+  const told = notes.map((text): Block => ({ text }));
+  if (left.length === 0) return [...told, { text: `All about it is in ${near(stepsFile)}.` }];
+  return [...told, { text: `Next (all of it is in ${near(stepsFile)}):` }, { commands: left }];
+}
+
+/** The commands for what was not applied, and those that update the cluster as it is. */
+function commandsLeft(commands: readonly string[], cluster: ApplyReport): readonly string[] {
+  const applied = (cluster.applied ?? []).map(({ file }) => file);
+  const isDone = (command: string): boolean => applied.some((file) => command.includes(file));
+  const isUpdate = (command: string): boolean => command.startsWith('oc adm upgrade ');
+  const others = commands.filter((command) => !isDone(command) && !isUpdate(command));
+  const updates =
+    cluster.cluster.version === undefined ? commands.filter(isUpdate) : clusterCommands(cluster);
+  return [...others, ...updates];
 }
 
 /** As somebody types it in the folder that they are in. */

@@ -7,6 +7,7 @@ import { mirrorRows } from '../mirror-row.ts';
 import { EFFECTS, resourceFile } from '../resource-file.ts';
 import { ARCHITECTURES } from './architecture.ts';
 import { type ReleaseSeed, readReleaseSeed } from './claim.ts';
+import { releaseAtCluster } from './cluster/standing.ts';
 import { signatureConfigMap } from './config-map.ts';
 import { COMPONENT, expandRelease, RELEASE, releaseLabel } from './expand.ts';
 import { releaseExtras } from './resources/extras.ts';
@@ -34,6 +35,14 @@ export const releaseKind: Kind<ReleaseRequest, ReleaseSeed, ReleaseFacts> = {
   newerThan,
   resources,
   extras: releaseExtras,
+  atCluster: ({ facts }, cluster, at) => {
+    const isSigned = facts.signatures.length > 0;
+    return releaseAtCluster(
+      facts,
+      cluster,
+      upgradeCommands({ isSigned, pinned: pinnedAt(facts, at) }),
+    );
+  },
 };
 
 /** A value of a row that nobody has checked. */
@@ -91,13 +100,18 @@ function newerThan(
   return [...new Set(newer)].sort(compareVersions);
 }
 
+/** The release image at its target. */
+function pinnedAt({ digest }: ReleaseFacts, at: Destinations): string {
+  return `${formatRepository(at.entry)}@${digest}`;
+}
+
 function resources({ facts, images }: Part<ReleaseFacts>, at: Destinations): PartResources {
   const messages = facts.signatures.map(({ message }) => message);
   const signed = messages.length > 0 ? signatureConfigMap(facts.digest, messages) : undefined;
   const minor = minorOf(facts.version);
   const delivered = (paths: DeliveredPaths): DeliveredRelease => ({
     ...{ version: facts.version, minor, architecture: facts.architecture },
-    pinned: `${formatRepository(at.entry)}@${facts.digest}`,
+    pinned: pinnedAt(facts, at),
     isSigned: signed !== undefined,
     sigstore: {
       release: signedImages(images, RELEASE_IMAGE),

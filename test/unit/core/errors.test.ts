@@ -26,6 +26,7 @@ const STATUSES: Record<ErrorCode, number> = {
   BLOCKED: 24,
   NETWORK: 25,
   REGISTRY: 25,
+  CLUSTER: 25,
   DISK: 26,
   TAG_CONFLICT: 27,
   NOT_REPLAYABLE: 30,

@@ -54,6 +54,11 @@ export async function liveProgress(drawing: Drawing): Promise<Progress> {
     observe: (event) => {
       if (isStopped) return;
       tally.add(event);
+      if (event.type === 'asking') {
+        lines.flush();
+        spinner.stop();
+        return;
+      }
       const line = lineAbout(event, shows, { isLive: true });
       if (line !== undefined) lines.add(showable(wrapped(line, stream.columns).join('\n'), screen));
       if (!spinner.isSpinning) spinner.start();

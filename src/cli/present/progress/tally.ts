@@ -48,6 +48,8 @@ export class Tally {
 
   add(event: TransferEvent): void {
     if (event.type === 'phase') this.#begin(event.what);
+    else if (event.type === 'asking')
+      this.#begin(''); // the next line is about the next phase
     else if (event.type === 'counted') this.#countTo(event);
     else if (event.type === 'planned') this.#plan(event);
     else if (event.type === 'started') this.#start(event);

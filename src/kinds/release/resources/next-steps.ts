@@ -39,7 +39,10 @@ export function nextSteps(release: DeliveredRelease): readonly string[] {
 }
 
 /** The command that upgrades a cluster; none to a release that a cluster refuses. */
-export function upgradeCommands({ isSigned, pinned }: DeliveredRelease): readonly string[] {
+export function upgradeCommands({
+  isSigned,
+  pinned,
+}: Pick<DeliveredRelease, 'isSigned' | 'pinned'>): readonly string[] {
   return isSigned ? [`oc adm upgrade --allow-explicit-upgrade --to-image ${pinned}`] : [];
 }
 

@@ -1,0 +1,120 @@
+import type { IncomingMessage, RequestOptions } from 'node:http';
+import { request as plainRequest } from 'node:http';
+import { request as tlsRequest } from 'node:https';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { readAll, utf8 } from '../core/bytes.ts';
+import type { Json } from '../core/json.ts';
+import { isObject } from '../core/json.ts';
+import { MAX_KUBE_ANSWER_BYTES } from '../core/limits.ts';
+
+/** A field that an API server complains of. */
+export interface FieldFault {
+  readonly field: string;
+  readonly message: string;
+}
+
+/** An answer of an API server that is no success: what its Status says. */
+export class ApiRefusal extends Error {
+  readonly status: number;
+  readonly reason: string;
+  readonly said: string;
+  readonly faults: readonly FieldFault[];
+  /** Of what the request was about. */
+  readonly path: string;
+
+  constructor(path: string, status: number, body: string) {
+    const document = parsed(body);
+    const said = textIn(document, 'message') ?? body.trim();
+    super(`status ${status}`);
+    this.path = path;
+    this.status = status;
+    this.reason = textIn(document, 'reason') ?? '';
+    this.said = said;
+    this.faults = faultsIn(document);
+  }
+}
+
+/** Nothing came for so long. */
+const SILENCE_MS = 60_000;
+const ATTEMPTS = 4;
+/** How long is waited before a request is sent again, at most. */
+const MAX_WAIT_MS = 10_000;
+
+export interface ApiRequest {
+  readonly url: URL;
+  readonly method: string;
+  readonly headers: RequestOptions['headers'];
+  readonly body: string | undefined;
+  readonly agent: RequestOptions['agent'];
+}
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/**
+ * Sends a request, and again where the API server says that it is busy: all of ours may be repeated.
+ * An API server never redirects, so nothing is followed: credentials stay with it.
+ * @throws ApiRefusal; an error of Node's for a broken connection
+ */
+export async function ask(request: ApiRequest, signal: AbortSignal): Promise<ApiAnswer> {
+  for (let attempt = 1; ; attempt += 1) {
+    const { status, headers, body } = await askOnce(request, signal);
+    if (status >= 200 && status < 300) return { status, headers, body };
+    const isBusy = status === 429 || status === 503;
+    if (!isBusy || attempt === ATTEMPTS) throw new ApiRefusal(request.url.pathname, status, body);
+    const asked = Number(headers['retry-after'] ?? 1) * 1000;
+    await delay(Math.min(Number.isFinite(asked) ? asked : 1000, MAX_WAIT_MS), undefined, {
+      signal,
+    });
+  }
+}
+
+async function askOnce(
+  { url, method, headers, body, agent }: ApiRequest,
+  signal: AbortSignal,
+): Promise<ApiAnswer> {
+  const send = url.protocol === 'https:' ? tlsRequest : plainRequest;
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    const asking = send(url, { method, headers, agent, signal, timeout: SILENCE_MS }, resolve);
+    asking.on('timeout', () => {
+      asking.destroy(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
+    });
+    asking.on('error', reject);
+    asking.end(body);
+  });
+  const bytes = await readAll(answer, MAX_KUBE_ANSWER_BYTES, `the answer of ${url.host}`);
+  return {
+    status: answer.statusCode ?? 0,
+    headers: Object.fromEntries(
+      Object.entries(answer.headers).map(([name, value]) => [name, String(value)]),
+    ),
+    body: utf8(bytes),
+  };
+}
+
+function parsed(body: string): Json | undefined {
+  try {
+    return JSON.parse(body) as Json;
+  } catch {
+    return undefined;
+  }
+}
+
+function textIn(document: Json | undefined, key: string): string | undefined {
+  const value = isObject(document) ? document[key] : undefined;
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function faultsIn(document: Json | undefined): readonly FieldFault[] {
+  const details = isObject(document) ? document['details'] : undefined;
+  const causes = isObject(details) ? details['causes'] : undefined;
+  if (!Array.isArray(causes)) return [];
+  return (causes as readonly Json[]).flatMap((cause) => {
+    const field = textIn(cause, 'field');
+    return field === undefined ? [] : [{ field, message: textIn(cause, 'message') ?? '' }];
+  });
+}

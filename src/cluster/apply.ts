@@ -1,0 +1,97 @@
+import { BundleError } from '../core/errors.ts';
+import type { ClusterClient } from './client.ts';
+import { differences, type FieldChange } from './difference.ts';
+import { type ApiObject, called, type ObjectName } from './object.ts';
+
+/** The fields that an object is called by. */
+const IDENTITY = new Set(['.apiVersion', '.kind', '.metadata.name', '.metadata.namespace']);
+
+/** What applying an object does, or has done. */
+export type Change = 'new' | 'changed' | 'same';
+
+export interface ObjectChange {
+  /** `ConfigMap openshift-config-managed/sha256-…` */
+  readonly object: string;
+  readonly change: Change;
+  /** The fields that differ; of a new object all but its name. */
+  readonly fields: readonly FieldChange[];
+}
+
+/**
+ * Lets the API server compute what applying would do. It checks everything then that it would
+ * check: permissions, the schema, and whether somebody else has set a field.
+ * @throws BundleError the first refusal, naming all others.
+ */
+export async function planApply(
+  client: ClusterClient,
+  objects: readonly ObjectName[],
+): Promise<readonly ObjectChange[]> {
+  const planned: ObjectChange[] = [];
+  const refused: BundleError[] = [];
+  for (const object of objects) {
+    try {
+      planned.push(await changeOf(client, object, true));
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      refused.push(error);
+    }
+  }
+  const [first, ...others] = refused;
+  if (first === undefined) return planned;
+  const more = others.length === 0 ? '' : `; ${others.map(({ message }) => message).join('; ')}`;
+  throw retold(first, `${first.message}${more}`);
+}
+
+/**
+ * Applies objects, one after the other, and only those that are not as wanted already.
+ * @throws BundleError for the first that fails, saying what was applied before it and what was not.
+ */
+export async function applyObjects(
+  client: ClusterClient,
+  objects: readonly ObjectName[],
+): Promise<readonly ObjectChange[]> {
+  const done: ObjectChange[] = [];
+  for (const [index, object] of objects.entries()) {
+    try {
+      const planned = await changeOf(client, object, true);
+      done.push(planned.change === 'same' ? planned : await changeOf(client, object, false));
+    } catch (error) {
+      if (!(error instanceof BundleError)) throw error;
+      const applied = done.filter(({ change }) => change !== 'same').map((some) => some.object);
+      const left = objects.slice(index).map(called);
+      const before = applied.length === 0 ? 'nothing' : applied.join(', ');
+      throw retold(error, `${error.message}. Applied: ${before}. Not applied: ${left.join(', ')}`);
+    }
+  }
+  return done;
+}
+
+async function changeOf(
+  client: ClusterClient,
+  object: ObjectName,
+  dryRun: boolean,
+): Promise<ObjectChange> {
+  const before = await client.read(object);
+  const after = await client.apply(object, dryRun);
+  const fields = differences(before, after);
+  const change = before === undefined ? 'new' : fields.length === 0 ? 'same' : 'changed';
+  // What the API server adds to a new object of itself is none of what is applied.
+  const own = before === undefined ? differences(undefined, object as ApiObject) : fields;
+  const told = own.filter(({ field }) => !IDENTITY.has(field));
+  return { object: called(object), change, fields: told };
+}
+
+/** A refusal of one object says nothing of the others; a broken connection does. */
+function isRefusal(error: unknown): error is BundleError {
+  return error instanceof BundleError && error.code !== 'NETWORK' && !isUnknownUser(error);
+}
+
+function isUnknownUser({ cause }: BundleError): boolean {
+  return cause instanceof Error && cause.message === 'status 401';
+}
+
+/** The same failure in other words. */
+export function retold(error: BundleError, message: string): BundleError {
+  const { code, hint, subject } = error;
+  return new BundleError(code, message, { hint, subject, cause: error });
+}

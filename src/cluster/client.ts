@@ -1,0 +1,162 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { Agent, RequestOptions } from 'node:https';
+
+import type { KubernetesObjectApi, RequestContext, ResponseContext } from '@kubernetes/client-node';
+import type * as Package from './client-node.ts';
+
+import type { ClusterAccess } from './access.ts';
+import { ask } from './api-http.ts';
+import { failureOf, isUnknownKind, isUnknownObject } from './failure.ts';
+import type { ApiObject, ObjectName } from './object.ts';
+
+/** The name under which an API server remembers which fields are this program's. */
+export const FIELD_MANAGER = 'ocp-bundle';
+/** More objects than this of a sort that is looked at here, no cluster has. */
+const PAGE = 500;
+
+/** The API server of one cluster. What it throws is what {@link failureOf} makes of it. */
+export interface ClusterClient {
+  /** The context, and `HOST:PORT` of the API server. */
+  readonly context: string;
+  readonly host: string;
+  /** @returns `undefined` where there is no such object, or not even its kind. */
+  read(name: ObjectName): Promise<ApiObject | undefined>;
+  /** @returns `undefined` where the cluster does not know this kind. */
+  list(apiVersion: string, kind: string): Promise<readonly ApiObject[] | undefined>;
+  /**
+   * Makes the fields that the object has what they are in it, and leaves all others alone
+   * (server-side apply). A field that somebody else has set to another value is a conflict.
+   * @param dryRun lets the API server check and compute everything, and keep nothing.
+   * @returns the object as it is then, or would be.
+   */
+  apply(object: ObjectName, dryRun: boolean): Promise<ApiObject>;
+}
+
+/**
+ * Makes a client; nothing is asked yet. The package is loaded here, and not before: it takes a
+ * tenth of a second, which every other command would take longer to start.
+ */
+export async function connect(access: ClusterAccess, signal: AbortSignal): Promise<ClusterClient> {
+  const node = await import('./client-node.ts');
+  const agent = await agentOf(access, node);
+  const send = async (request: RequestContext): Promise<ResponseContext> => {
+    const { status, headers, body } = await ask(
+      {
+        url: new URL(request.getUrl()),
+        method: request.getHttpMethod().toString(),
+        headers: { ...request.getHeaders(), ...access.headers } as OutgoingHttpHeaders,
+        body: request.getBody() as string | undefined,
+        agent,
+      },
+      signal,
+    );
+    return new node.ResponseContext(status, { ...headers }, bodyOf(body));
+  };
+  const api = new node.KubernetesObjectApi(
+    node.createConfiguration({
+      baseServer: new node.ServerConfiguration(access.server.href.replace(/\/$/, ''), {}),
+      httpApi: node.wrapHttpLibrary({ send }),
+    }),
+  );
+  const { context, server, user } = access;
+  const about = { context, host: server.host, user };
+  return {
+    context,
+    host: server.host,
+    async read(name) {
+      try {
+        return asSaid(await api.read<Spec>(specOf(name)));
+      } catch (error) {
+        if (isUnknownKind(error) || isUnknownObject(error)) return undefined;
+        throw failureOf(error, { ...about, verb: 'read', object: name });
+      }
+    },
+    async list(apiVersion, kind) {
+      try {
+        const { items } = await listed(api, apiVersion, kind);
+        return items.map((item) => asSaid({ ...item, apiVersion, kind }));
+      } catch (error) {
+        if (isUnknownKind(error)) return undefined;
+        const object = { apiVersion, kind, metadata: { name: '' } };
+        throw failureOf(error, { ...about, verb: 'list', object });
+      }
+    },
+    async apply(object, dryRun) {
+      try {
+        return asSaid(
+          await api.patch(
+            specOf(object),
+            ...([undefined, dryRun ? 'All' : undefined, FIELD_MANAGER, false] as const),
+            node.PatchStrategy.ServerSideApply,
+          ),
+        );
+      } catch (error) {
+        throw failureOf(error, { ...about, verb: 'apply', object });
+      }
+    },
+  };
+}
+
+/** An object as the package wants it, which always asks for a namespace. */
+interface Spec {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { name: string; namespace: string };
+}
+
+/** The package writes into what it is given. */
+function specOf(name: ObjectName): Spec {
+  return structuredClone(name) as Spec;
+}
+
+async function listed(
+  api: KubernetesObjectApi,
+  apiVersion: string,
+  kind: string,
+): Promise<{ readonly items: readonly object[] }> {
+  const all = [undefined, undefined, undefined, undefined, undefined, undefined] as const;
+  return api.list(apiVersion, kind, ...all, PAGE);
+}
+
+/** The package makes classes and dates of some members: here they are as the API server said. */
+function asSaid(object: object): ApiObject {
+  return JSON.parse(JSON.stringify(object)) as ApiObject;
+}
+
+function bodyOf(body: string): ResponseContext['body'] {
+  return { text: async () => body, binary: async () => Buffer.from(body) };
+}
+
+/**
+ * What connections are made with: TLS, client certificate and proxy. The package knows how to go
+ * through proxies of all sorts; what a kubeconfig says is read by {@link accessOf}, since the
+ * package reads some of it in another way than oc and kubectl.
+ */
+async function agentOf(
+  { server, tls, proxy, context }: ClusterAccess,
+  { KubeConfig }: Pick<typeof Package, 'KubeConfig'>,
+): Promise<Agent | undefined> {
+  const config = new KubeConfig();
+  const base64 = (data: Buffer | undefined): string | undefined => data?.toString('base64');
+  const cluster = {
+    name: context,
+    server: server.href,
+    // Of a server without TLS the package wants to hear that nothing is to be checked.
+    skipTLSVerify: tls.isUnchecked || server.protocol === 'http:',
+    caData: base64(tls.ca),
+    tlsServerName: tls.serverName,
+    proxyUrl: proxy,
+  };
+  const user = { name: context, certData: base64(tls.certificate), keyData: base64(tls.key) };
+  config.loadFromClusterAndUser(withoutGaps(cluster), withoutGaps(user));
+  const options: RequestOptions = {};
+  await config.applyToHTTPSOptions(options);
+  return options.agent as Agent | undefined;
+}
+
+/** The same object without members that are `undefined`. */
+function withoutGaps<T extends object>(object: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}

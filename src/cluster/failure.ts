@@ -1,0 +1,190 @@
+import { BundleError, systemCode } from '../core/errors.ts';
+import { oneLine, shellWord } from '../core/text.ts';
+import { ApiRefusal, type FieldFault } from './api-http.ts';
+import { called, type ObjectName } from './object.ts';
+
+/** What was done when it failed. */
+export interface Doing {
+  readonly context: string;
+  readonly host: string;
+  /** `undefined` where the context names nobody. */
+  readonly user: string | undefined;
+  readonly verb: 'read' | 'list' | 'apply';
+  readonly object: ObjectName;
+}
+
+/** The path of the list of what a group of the API has: `/apis/GROUP/VERSION`. */
+const GROUP_PATH = /^(?:\/[^/]+)*?\/(?:api|apis\/[^/]+)\/[^/]+$/;
+
+/** The cluster does not know the kind of an object. */
+export function isUnknownKind(error: unknown): boolean {
+  if (error instanceof ApiRefusal) return error.status === 404 && GROUP_PATH.test(error.path);
+  return error instanceof Error && error.message.includes('Unrecognized API version and kind');
+}
+
+/** The cluster knows the kind, and has no object of that name. */
+export function isUnknownObject(error: unknown): boolean {
+  return error instanceof ApiRefusal && error.status === 404 && !GROUP_PATH.test(error.path);
+}
+
+/**
+ * Turns a failure of a request to an API server into one of this program: NOT_ALLOWED for what it
+ * refuses to this user, NOT_FOUND for what it does not have, CLUSTER for what it does not take as it
+ * is, NETWORK for what did not reach it. Neither the credentials nor the object are in any message.
+ */
+export function failureOf(error: unknown, doing: Doing): unknown {
+  if (error instanceof BundleError) return error;
+  if (isUnknownKind(error)) return unknownKind(doing);
+  if (error instanceof ApiRefusal) return refusal(error, doing);
+  return connectionFailure(error, doing);
+}
+
+function refusal(error: ApiRefusal, doing: Doing): BundleError {
+  const { host, context, object, verb } = doing;
+  const what = called(object);
+  const said = oneLine(error.said);
+  const subject = what;
+  switch (error.status) {
+    case 401:
+      return new BundleError(
+        'NOT_ALLOWED',
+        `${host} does not know who asks: the credentials of the context ${context} are wrong, ` +
+          'or have expired',
+        { cause: error, hint: `Log in again: oc login https://${host}.`, subject: host },
+      );
+    case 403:
+      return new BundleError('NOT_ALLOWED', `${host} does not let you ${verb} ${what}: ${said}`, {
+        cause: error,
+        hint: `${canI(doing)} tells what this user may do; an administrator of the cluster may.`,
+        subject,
+      });
+    case 404:
+      return new BundleError('NOT_FOUND', `${host} cannot ${verb} ${what}: ${said}`, {
+        cause: error,
+        hint: `Check the context: ${context} may be another cluster than you mean.`,
+        subject,
+      });
+    case 409:
+      return new BundleError(
+        'CLUSTER',
+        `${what} is not changed: somebody else has set ${fieldsText(error, said)}`,
+        { cause: error, hint: conflictHint(object), subject },
+      );
+    case 422:
+    case 400:
+      return new BundleError(
+        'CLUSTER',
+        `${host} does not take ${what}: ${faultsText(error.faults, said)}`,
+        {
+          cause: error,
+          hint: 'The cluster may be too old for this object: compare it with oc explain.',
+          subject,
+        },
+      );
+    default:
+      return new BundleError('CLUSTER', `${host} cannot ${verb} ${what}: ${error.status} ${said}`, {
+        cause: error,
+        hint: 'Look at the state of the cluster with oc get clusteroperators, then try again.',
+        subject,
+        temporary: error.status >= 500 || error.status === 429,
+      });
+  }
+}
+
+/** `.binaryData.x (set by kubectl-edit)`, for each field of a conflict. */
+function fieldsText({ faults }: ApiRefusal, said: string): string {
+  if (faults.length === 0) return `it: ${said}`;
+  return faults
+    .map(({ field, message }) => {
+      const manager = /conflict with "([^"]+)"/.exec(message)?.[1];
+      return `${oneLine(field)}${manager === undefined ? '' : ` (${oneLine(manager)})`}`;
+    })
+    .join(', ');
+}
+
+function faultsText(faults: readonly FieldFault[], said: string): string {
+  if (faults.length === 0) return said;
+  return faults.map(({ field, message }) => `${oneLine(field)}: ${oneLine(message)}`).join('; ');
+}
+
+function conflictHint(object: ObjectName): string {
+  const namespace =
+    object.metadata.namespace === undefined ? '' : ` -n ${object.metadata.namespace}`;
+  return (
+    'Look who it is, and whether their value is right: ' +
+    `oc get ${object.kind.toLowerCase()} ${object.metadata.name}${namespace} -o yaml ` +
+    '--show-managed-fields. To replace it: oc apply --server-side --force-conflicts -f FILE, ' +
+    'with its file of the cluster resources.'
+  );
+}
+
+function unknownKind({ host, object }: Doing): BundleError {
+  const { kind, apiVersion } = object;
+  return new BundleError('NOT_FOUND', `${host} has no ${kind} (${apiVersion})`, {
+    hint: HINTS_OF_KIND[kind] ?? `Check which cluster this is, and what it has: oc api-resources.`,
+    subject: kind,
+  });
+}
+
+/** What a cluster needs that does not know a kind. */
+const HINTS_OF_KIND: Readonly<Record<string, string>> = {
+  ClusterVersion: 'This is no OpenShift cluster: choose another one with --context.',
+  ImageDigestMirrorSet:
+    'OpenShift has it from 4.13 on; an older cluster takes an ImageContentSourcePolicy. ' +
+    '--apply signatures leaves mirrors alone.',
+  ImageTagMirrorSet: 'OpenShift has it from 4.13 on. --apply signatures leaves mirrors alone.',
+  UpdateService: 'Install the OpenShift Update Service operator first.',
+  CatalogSource: 'This cluster has no Operator Lifecycle Manager.',
+  ClusterCatalog: 'OpenShift has it from 4.18 on; an older cluster takes a CatalogSource.',
+  ConfigMap: 'This is no API server of Kubernetes: check the server in the kubeconfig.',
+};
+
+/** The command that tells whether this user may do it. */
+function canI({ object, verb, context }: Doing): string {
+  const { namespace } = object.metadata;
+  const where = namespace === undefined ? '' : ` -n ${namespace}`;
+  const verbs = { read: 'get', list: 'list', apply: 'patch' };
+  return (
+    `oc auth can-i ${verbs[verb]} ${object.kind.toLowerCase()}${where} ` +
+    `--context ${shellWord(context)}`
+  );
+}
+
+function connectionFailure(error: unknown, { host, context }: Doing): unknown {
+  if (!(error instanceof Error)) return error;
+  const code = systemCode(error) ?? systemCode(error.cause);
+  if (error.name === 'AbortError') return error;
+  // hpagent has no code for a proxy that says no.
+  const refused = /^Bad response: ([0-9]+)/.exec(error.message)?.[1];
+  if (code === undefined && refused === undefined) return error;
+  const reason =
+    refused === undefined
+      ? (REASONS[code!] ?? oneLine(error.message))
+      : `the proxy on the way refuses: it answered ${refused}`;
+  return new BundleError('NETWORK', `cannot ask ${host}: ${reason}`, {
+    cause: error,
+    hint: CERTIFICATE.test(code ?? '')
+      ? `Check the certificate of ${host}, and the CA in the kubeconfig; ` +
+        `oc get clusterversion --context ${shellWord(context)} has to work.`
+      : `Check that ${host} can be reached from here, and the proxy: ` +
+        `oc get clusterversion --context ${shellWord(context)} has to work.`,
+    temporary: true,
+  });
+}
+
+const CERTIFICATE =
+  /^(?:CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_|ERR_SSL_|INVALID_)/;
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection broken by the other end',
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'the host name cannot be resolved at present',
+  ETIMEDOUT: 'no answer in time',
+  CERT_HAS_EXPIRED: 'its certificate, or one of those above it, has expired',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is of an authority that is not trusted',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is of an authority that is not trusted',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is of an authority that is not trusted',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is of an authority that is not trusted',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
+};

@@ -1,0 +1,41 @@
+import type { ClusterFacts } from '../../../cluster/facts.ts';
+import { compareVersions } from '../../../updates/version-order.ts';
+import type { PartAtCluster } from '../../at-cluster.ts';
+import { ociArchitecture } from '../architecture.ts';
+import type { ReleaseFacts } from '../payload/release-image.ts';
+
+/**
+ * How a release stands to a cluster. Releases are compared by digest: where they were mirrored to
+ * does not matter, and one version has another release image for each architecture.
+ * @param explicit the commands that name the release image by digest.
+ * @returns `undefined` where the user may not read the version of the cluster.
+ */
+export function releaseAtCluster(
+  { version, architecture, digest }: ReleaseFacts,
+  { version: said, architectures }: ClusterFacts,
+  explicit: readonly string[],
+): PartAtCluster | undefined {
+  if (said === undefined) return undefined;
+  const isIt = ({ image }: { readonly image: string }): boolean => image.endsWith(`@${digest}`);
+  if (isIt(said.desired)) {
+    return {
+      standing: said.version === said.desired.version ? 'running' : 'updating',
+      commands: [],
+    };
+  }
+  if (compareVersions(version, said.desired.version) < 0)
+    return { standing: 'older', commands: [] };
+  const nodes = ociArchitecture(architecture);
+  if (nodes !== undefined && architectures.some((name) => name !== nodes)) {
+    return { standing: 'other-architecture', commands: [] };
+  }
+  const update = `oc adm upgrade --to ${version}`;
+  if (said.updates.some(isIt)) return { standing: 'recommended', commands: [update] };
+  const risk = said.risky.find(isIt);
+  if (risk !== undefined) {
+    const { reason, message } = risk;
+    const commands = [`${update} --allow-not-recommended`];
+    return { standing: 'risky', risk: { reason, message }, commands };
+  }
+  return { standing: 'not-offered', commands: explicit };
+}
