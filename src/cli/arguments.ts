@@ -60,7 +60,9 @@ export function digest(args: Arguments, name: string): Digest | undefined {
 
 function notADigest(name: string, value: string): BundleError {
   return new BundleError('USAGE', `--${name}: ${value} is not a SHA-256 digest`, {
-    hint: 'Give its 64 hex digits, with sha256: in front or without.',
+    hint:
+      'Give its 64 hex digits, with sha256: in front or without; or the eight groups of the form ' +
+      'in quotes.',
   });
 }
 

@@ -1,5 +1,6 @@
 import yargs, { type Argv } from 'yargs';
 
+import { BundleError } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
 import type { Arguments, Command } from './command.ts';
 import { checkRegistryCommand } from './commands/check-registry.ts';
@@ -15,7 +16,12 @@ import { pathCommand } from './commands/path.ts';
 import { releasesCommand } from './commands/releases.ts';
 import { repairCommand } from './commands/repair.ts';
 import { resourcesCommand } from './commands/resources.ts';
-import { trustAddCommand, trustListCommand, trustRemoveCommand } from './commands/trust.ts';
+import {
+  trustAddCommand,
+  trustListCommand,
+  trustRemoveCommand,
+  trustShowCommand,
+} from './commands/trust.ts';
 import { signCommand } from './commands/sign.ts';
 import { unpackCommand } from './commands/unpack.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -47,20 +53,24 @@ const COMMANDS: readonly Command[] = [
   keygenCommand,
   signCommand,
 ];
-const TRUST_COMMANDS: readonly Command[] = [trustAddCommand, trustListCommand, trustRemoveCommand];
+const TRUST_COMMANDS: readonly Command[] = [
+  trustAddCommand,
+  trustShowCommand,
+  trustListCommand,
+  trustRemoveCommand,
+];
 const HELP_WIDTH = 100;
 /**
- * yargs calls an option by its bare name, and counts "non-option arguments". Its types know only
- * texts without a plural.
+ * What `usageError` knows again. The types of yargs know only texts without a plural.
  */
 const YARGS_TEXTS = {
   'Missing required argument: %s': {
-    one: 'a required option is missing: --%s',
-    other: 'required options are missing: %s',
+    one: 'required option missing: %s',
+    other: 'required options missing: %s',
   },
   'Not enough non-option arguments: got %s, need at least %s': {
-    one: 'an argument is missing: %s given, at least %s needed',
-    other: 'an argument is missing: %s given, at least %s needed',
+    one: 'an argument is missing',
+    other: 'an argument is missing',
   },
 };
 /** Stands for a lone `-` while yargs reads the command line: it loses one among positionals. */
@@ -125,7 +135,7 @@ export async function parseCommandLine(
   for (const command of COMMANDS) register(parser, command);
   parser.command('trust', 'choose whose bundles are accepted on this host', (trust) => {
     for (const command of TRUST_COMMANDS) register(trust, command, 'bundle trust');
-    return trust.demandCommand(1, 'trust needs a command: add, list or remove');
+    return trust.demandCommand(1, 'trust needs a command: add, show, list or remove');
   });
 
   const { failure, args, output } = await new Promise<{
@@ -134,7 +144,7 @@ export async function parseCommandLine(
     output: string;
   }>((settle) => {
     void parser.parse(
-      withApplyScope(argv).map((word) => (word === '-' ? DASH : word)),
+      withApplyScope(joinedGroups(argv)).map((word) => (word === '-' ? DASH : word)),
       {},
       (error: Error | undefined | null, parsed: unknown, text: string) => {
         settle({
@@ -156,6 +166,34 @@ export async function parseCommandLine(
   const text = `${introductions.get(usage) ?? usage}${output.slice(usage.length)}`;
   return chosen === undefined || output !== '' ? { output: text } : { command: chosen, args };
 }
+
+/**
+ * A digest in eight groups, as reports print it and as it stands on a form, is eight words where
+ * nobody has put it in quotes.
+ * @throws BundleError USAGE for another number of groups.
+ */
+function joinedGroups(argv: readonly string[]): readonly string[] {
+  const isGroup = (word: string): boolean => /^[0-9a-f]{8}$/i.test(word);
+  const at = argv.findIndex((word) => /^--bundle-digest(?:=|$)/.test(word));
+  if (at === -1) return argv;
+  const [, inWord] = /^--bundle-digest=(.*)$/.exec(argv[at]!) ?? [];
+  const first = inWord === undefined ? at + 1 : at;
+  const words = [...(inWord === undefined ? [] : [inWord]), ...argv.slice(at + 1)];
+  const end = words.findIndex((word) => !isGroup(word));
+  const groups = end === -1 ? words : words.slice(0, end);
+  if (groups.length < 2) return argv;
+  if (groups.length !== GROUPS) {
+    throw new BundleError(
+      'USAGE',
+      `--bundle-digest: ${groups.length} groups of 8 digits are given, and it has ${GROUPS}`,
+      { got: groups.join(' '), hint: 'Compare them with the form.' },
+    );
+  }
+  const rest = argv.slice(first + groups.length);
+  return [...argv.slice(0, at), `--bundle-digest=${groups.join('')}`, ...rest];
+}
+
+const GROUPS = 8;
 
 /** The beginning of a help: the command line, its purpose, and examples. */
 function introduction(usage: string, summary: string, examples: Command['examples']): string {

@@ -18,8 +18,8 @@ export interface Words {
  * The error for a command line that yargs refused, which knows of words that are unknown no more
  * than that. @param message of yargs.
  */
-export function usageError(argv: readonly string[], message: string, words: Words): BundleError {
-  const { commands, groups } = words;
+export function usageError(argv: readonly string[], message: string, known: Words): BundleError {
+  const { commands, groups } = known;
   const names = [...commands.map(nameOf), ...Object.keys(groups)];
   const name = argv.find((word) => names.includes(word));
   const unknown = /^Unknown (?:arguments?|commands?): (.*)$/s.exec(message)?.[1]?.split(', ');
@@ -32,14 +32,63 @@ export function usageError(argv: readonly string[], message: string, words: Word
   const within = groups[name];
   if (within !== undefined) {
     const word = argv.slice(argv.indexOf(name) + 1).find((each) => !each.startsWith('-'));
-    const known = within.map(nameOf);
-    if (word !== undefined && !known.includes(word))
-      return noCommand(`bundle ${name}`, word, known);
+    const names = within.map(nameOf);
+    if (word !== undefined && !names.includes(word))
+      return noCommand(`bundle ${name}`, word, names);
   }
-  const command = commands.find((each) => nameOf(each) === name);
-  if (unknown === undefined || command === undefined)
-    return new BundleError('USAGE', message, { hint: helpFor(name) });
-  return unknownWords(argv, unknown, [...optionsOf(command), ...words.common], name);
+  const words = argv.slice(argv.indexOf(name) + 1).filter((each) => !each.startsWith('-'));
+  const command =
+    within === undefined
+      ? commands.find((each) => nameOf(each) === name)
+      : within.find((each) => nameOf(each) === words[0]);
+  const called = within === undefined ? name : `${name} ${words[0] ?? ''}`.trim();
+  if (command === undefined) return new BundleError('USAGE', message, { hint: helpFor(called) });
+  if (unknown === undefined) return refused(message, command, called);
+  return unknownWords(argv, unknown, [...optionsOf(command), ...known.common], called);
+}
+
+/** What yargs says of a word that is missing, or that is none of a few, in words of this program. */
+function refused(message: string, command: Command, called: string): BundleError {
+  const choice = /^Invalid values: Argument: (\S+), Given: (.*), Choices: (.*)$/.exec(message);
+  if (choice !== null) {
+    const [, option = '', given = '', all = ''] = choice;
+    const choices = all.split(', ').map((each) => each.replaceAll('"', ''));
+    const meant = nearest(given.replaceAll('"', ''), choices);
+    const hint = meant === undefined ? '' : `Did you mean --${option} ${meant}? `;
+    return new BundleError('USAGE', `--${option}: ${given} is none of ${listed(choices)}`, {
+      hint: `${hint}${helpFor(called)}`,
+    });
+  }
+  const valueless = /^Not enough arguments following: (\S+)$/.exec(message)?.[1];
+  if (valueless !== undefined) {
+    const option = valueless.length === 1 ? `-${valueless}` : `--${valueless}`;
+    const what = describedAs(command, valueless);
+    return new BundleError('USAGE', `${option} needs a value${what}`, { hint: helpFor(called) });
+  }
+  const options = MISSING_OPTIONS.exec(message)?.[1]?.split(', ');
+  const missing = options?.map((option) => `--${option}${describedAs(command, option)}`);
+  const wanted = message.startsWith('an argument is missing')
+    ? Object.entries(command.positionals).flatMap(([positional, { demandOption, describe }]) =>
+        demandOption === true ? [`${positional}: ${describe ?? ''}`] : [],
+      )
+    : missing;
+  if (wanted === undefined || wanted.length === 0)
+    return new BundleError('USAGE', message, { hint: helpFor(called) });
+  const example = command.examples[0]?.[0] ?? '';
+  return new BundleError('USAGE', `bundle ${called} needs ${wanted.join('; and ')}`, {
+    hint: `For example: ${example.replaceAll('$0', 'bundle')}. ${helpFor(called)}`,
+  });
+}
+
+const MISSING_OPTIONS = /^required options? missing: (.*)$/;
+
+/** `, which is …` where an option is described. */
+function describedAs({ options }: Command, name: string): string {
+  const found = Object.entries(options).find(
+    ([option, { alias }]) => option === name || [alias ?? []].flat().includes(name),
+  );
+  const describe = found?.[1].describe;
+  return describe === undefined ? '' : `: ${describe}`;
 }
 
 function noCommand(of: string, word: string, names: readonly string[]): BundleError {

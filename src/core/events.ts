@@ -110,6 +110,21 @@ export type Notice =
   | { readonly code: 'signer-not-trusted'; readonly signer: string }
   /** A bundle is damaged, but its good content is used. */
   | { readonly code: 'bundle-damaged'; readonly bundle: string; readonly cause: string }
+  /** The folder to write to was not there; it may be where a medium was to be mounted. */
+  | {
+      readonly code: 'made-folder';
+      readonly folder: string;
+      readonly mountPoint: string;
+      readonly free: number;
+      readonly isUnmounted: boolean;
+    }
+  /** The folder to write to is empty, and is where media are mounted, but on none. */
+  | {
+      readonly code: 'nothing-mounted';
+      readonly folder: string;
+      readonly mountPoint: string;
+      readonly free: number;
+    }
   /** One of the faults that an audit has found; the run ends with the gravest. */
   | { readonly code: 'fault-found'; readonly cause: string; readonly gravest: boolean }
   /** The totals of an audit. */

@@ -76,3 +76,12 @@ async function lookAt(path: string): Promise<BigIntStats | undefined> {
     throw diskError('look at', path, error);
   }
 }
+
+/** When a file was last written. @throws BundleError DISK, NOT_FOUND */
+export async function modifiedAt(path: string): Promise<Date> {
+  try {
+    return (await stat(path)).mtime;
+  } catch (error) {
+    throw diskError('look at', path, error);
+  }
+}

@@ -1,5 +1,6 @@
 import type { StatsFs } from 'node:fs';
-import { statfs } from 'node:fs/promises';
+import { realpath, stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 import { BundleError } from '../core/errors.ts';
 import { diskError } from './disk-error.ts';
@@ -47,6 +48,34 @@ export async function checkSpace(
 /** Whether a folder is on FAT, which holds no large files. @throws BundleError DISK */
 export async function isOnFat(folder: string): Promise<boolean> {
   return (await fileSystemOf(folder)).type === FAT;
+}
+
+/** The file system that a folder is on. */
+export interface Ground {
+  /** The folder at which it is mounted. */
+  readonly mountPoint: string;
+  /** Bytes that are free for this user. */
+  readonly free: number;
+}
+
+/** @param folder that exists. @throws BundleError DISK */
+export async function groundOf(folder: string): Promise<Ground> {
+  const { bavail, bsize } = await fileSystemOf(folder);
+  return { mountPoint: await mountPointOf(folder), free: bavail * bsize };
+}
+
+/** Where the device changes on the way up. */
+async function mountPointOf(folder: string): Promise<string> {
+  try {
+    let path = await realpath(folder);
+    for (let above = dirname(path); above !== path; above = dirname(path)) {
+      if ((await stat(above)).dev !== (await stat(path)).dev) break;
+      path = above;
+    }
+    return path;
+  } catch (error) {
+    throw diskError('look at', folder, error);
+  }
 }
 
 async function fileSystemOf(folder: string): Promise<StatsFs> {

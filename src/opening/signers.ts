@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import type { SealedBundle } from '../bundle/reading/sealed.ts';
 import { decodeSignatureFile } from '../bundle/format/signature-file.ts';
@@ -29,6 +29,15 @@ export interface Signers {
   readonly standing: SignerStanding;
   /** Trusted keys that have signed the same listing afterwards, in files beside the bundle. */
   readonly countersigners: readonly SignerKey[];
+  /** Signature files beside the bundle that nobody could check, since their keys are not known. */
+  readonly uncheckedSignatures: readonly UncheckedSignature[];
+}
+
+/** A signature beside a bundle, by a key that is not known here. */
+export interface UncheckedSignature {
+  readonly path: string;
+  /** The first 16 digits of the key id, as the name of the file says. */
+  readonly shortId: string;
 }
 
 export interface SignerRequest {
@@ -60,9 +69,12 @@ export async function checkSigners(
   const own = await ownPublicKey(context);
   const isTrusted = trusted.some(({ id }) => id === signer.id);
   const known = [...trusted, ...(own ? [own] : [])];
-  const countersigners = (
-    path === undefined ? [] : await readCountersigners(sealed, path, known)
-  ).filter(({ id }) => id !== signer.id);
+  const beside =
+    path === undefined
+      ? { signers: [], unchecked: [] }
+      : await readCountersigners(sealed, path, known);
+  const countersigners = beside.signers.filter(({ id }) => id !== signer.id);
+  const unchecked = beside.unchecked.filter(({ shortId }) => shortId !== signer.shortId);
   const believed = new Set([
     ...(isTrusted || own?.id === signer.id ? [signer.id] : []),
     ...countersigners.map(({ id }) => id),
@@ -72,24 +84,32 @@ export async function checkSigners(
   if (request.signatures !== undefined && believed.size < request.signatures) {
     throw new BundleError(
       'TOO_FEW_SIGNERS',
-      `the bundle has ${believed.size} trusted signers, ` +
+      `the bundle has ${believed.size} trusted ${believed.size === 1 ? 'signer' : 'signers'}, ` +
         `but --signatures asks for ${request.signatures}`,
       {
         expected: String(request.signatures),
         got: String(believed.size),
         hint:
+          toldOf(unchecked) +
           'Other people sign the bundle with `bundle sign`. ' +
           'Put their .sig files beside the bundle, and trust their keys with `bundle trust add`.',
       },
     );
   }
-  return { signer, standing: standingOf(), countersigners };
+  const uncheckedSignatures = unchecked;
+  return { signer, standing: standingOf(), countersigners, uncheckedSignatures };
 
   function standingOf(): SignerStanding {
     if (isTrusted) return 'trusted';
     if (own?.id === signer.id) return 'own';
     return believed.size > 0 ? 'countersigned' : 'unknown';
   }
+}
+
+function toldOf(unchecked: readonly UncheckedSignature[]): string {
+  if (unchecked.length === 0) return '';
+  const files = unchecked.map(({ path }) => basename(path)).join(', ');
+  return `Not counted, since their keys are not trusted here: ${files}. `;
 }
 
 export function unknownSigner(signer: SignerKey, why: string): BundleError {
@@ -150,19 +170,27 @@ async function readCountersigners(
   sealed: SealedBundle,
   path: string,
   known: readonly SignerKey[],
-): Promise<readonly SignerKey[]> {
+): Promise<{
+  readonly signers: readonly SignerKey[];
+  readonly unchecked: readonly UncheckedSignature[];
+}> {
   const prefix = `${stemOf(path)}.`;
   const found = new Map<string, SignerKey>();
+  const unchecked = new Map<string, UncheckedSignature>();
   for (const folder of new Set([path, ...sealed.paths].map(dirname))) {
     for (const name of await signatureFiles(folder, prefix)) {
       const key = known.find(({ shortId }) => name === `${prefix}${shortId}.sig`);
-      if (key === undefined) continue;
       const file = join(folder, name);
+      const shortId = name.slice(prefix.length, -'.sig'.length);
+      if (key === undefined) {
+        if (/^[0-9a-f]{16}$/.test(shortId)) unchecked.set(shortId, { path: file, shortId });
+        continue;
+      }
       checkCountersignature(await readSmallFile(file, MAX_KEY_BYTES), file, key, sealed);
       found.set(key.id, key);
     }
   }
-  return [...found.values()];
+  return { signers: [...found.values()], unchecked: [...unchecked.values()] };
 }
 
 /** The bundle may be good: what is wrong is a file beside it. */

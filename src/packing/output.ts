@@ -3,8 +3,10 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { BUNDLE_SUFFIX, isBundleName, stemOf } from '../bundle/format/names.ts';
 import { FAT32_MAX_FILE } from '../bundle/format/volume-sizes.ts';
 import { BundleError } from '../core/errors.ts';
+import type { Context } from '../core/context.ts';
+import { listFolder, prepareFolder } from '../files/folder.ts';
 import { isFolder } from '../files/look.ts';
-import { isOnFat } from '../files/space.ts';
+import { groundOf, isOnFat } from '../files/space.ts';
 
 /**
  * Where a bundle is written: a folder, or the file itself, whose name is then that of the bundle.
@@ -28,6 +30,34 @@ export async function parseOutput(output: string): Promise<Output> {
   const name = stemOf(output);
   checkName(name);
   return { folder: dirname(resolve(output)), name };
+}
+
+/** Where systems mount media, each in a folder of its own. */
+const OF_MEDIA = /^\/(?:media|mnt|run\/media)(?:\/|$)/;
+
+/**
+ * Makes sure that there is a folder to write to, and tells of one that is not what it seems: a
+ * medium that is not mounted is an empty folder of the host, or none. Neither is refused, since
+ * somebody may keep bundles in a folder of the host under any name; but nobody should find out only
+ * when the stick is empty.
+ * @throws BundleError DISK
+ */
+export async function prepareOutput(
+  { folder }: Output,
+  { observe }: Pick<Context, 'observe'>,
+): Promise<void> {
+  const wasThere = await isFolder(folder);
+  await prepareFolder(folder);
+  const ground = await groundOf(folder);
+  const isUnmounted = isForMedium(folder, ground.mountPoint);
+  if (!wasThere) observe({ type: 'noticed', code: 'made-folder', folder, ...ground, isUnmounted });
+  else if (isUnmounted && (await listFolder(folder)).length === 0)
+    observe({ type: 'noticed', code: 'nothing-mounted', folder, ...ground });
+}
+
+/** Whether a folder is where media are mounted, and on no medium. */
+export function isForMedium(folder: string, mountPoint: string): boolean {
+  return OF_MEDIA.test(folder) && !OF_MEDIA.test(mountPoint);
 }
 
 /** What is called like a file of another format is meant as a file, and would become a folder. */

@@ -14,6 +14,8 @@ export interface PackReport {
   /** Bytes of all volumes. */
   readonly size: number;
   readonly bundleDigest: Digest;
+  /** Of a patch: the digest of the bundle that it repairs. */
+  readonly repairs?: Digest | undefined;
   /** The files of this run; without a digest where nothing was written. */
   readonly volumes: readonly {
     readonly path: string;

@@ -113,10 +113,10 @@ function reportOf(
   { path, described, key, closure }: FileJob,
   { size, bundleDigest }: BundlePlan,
 ): Omit<PackReport, 'volumes' | 'left' | 'space'> {
-  const { name } = described.manifest;
+  const { name, repairs } = described.manifest;
   const signer = signerOf(key);
   const common = { before: 0, kept: NOTHING_KEPT, dryRun: false };
-  return { name, path, size, bundleDigest, signer, closure, ...common };
+  return { name, path, size, bundleDigest, repairs, signer, closure, ...common };
 }
 
 /** Tells what will be fetched. */

@@ -4,11 +4,19 @@ import { BundleError } from '../core/errors.ts';
 import { MAX_KEY_BYTES } from '../core/limits.ts';
 import { isAppleDouble } from '../files/droppings.ts';
 import { listFolder, prepareFolder } from '../files/folder.ts';
-import { ifThere } from '../files/look.ts';
+import { ifThere, modifiedAt } from '../files/look.ts';
 import { removeFile } from '../files/own-file.ts';
 import { readSmallFile } from '../files/small-file.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import { SignerKey } from './keys.ts';
+
+/** A trusted key in its file. */
+export interface TrustedKey {
+  readonly path: string;
+  readonly key: SignerKey;
+  /** When the file was written. */
+  readonly added: Date;
+}
 
 /** The keys whose bundles this user accepts: a folder of `<key id>.pub` files. */
 export class TrustedKeys {
@@ -23,17 +31,18 @@ export class TrustedKeys {
    * unless it is what a Mac leaves beside each file.
    */
   async list(): Promise<readonly SignerKey[]> {
-    return (await this.#entries()).map(({ key }) => key);
+    return (await this.entries()).map(({ key }) => key);
   }
 
-  async #entries(): Promise<readonly { readonly path: string; readonly key: SignerKey }[]> {
+  /** The same, each with its file and the time when it was written. */
+  async entries(): Promise<readonly TrustedKey[]> {
     const names = (await ifThere(listFolder(this.folder))) ?? [];
-    const entries: { path: string; key: SignerKey }[] = [];
+    const entries: TrustedKey[] = [];
     for (const name of names.filter((candidate) => candidate.endsWith('.pub'))) {
       const path = join(this.folder, name);
       const content = await readSmallFile(path, MAX_KEY_BYTES);
       if (name.startsWith('._') && isAppleDouble(content)) continue;
-      entries.push({ path, key: SignerKey.parse(content, path) });
+      entries.push({ path, key: SignerKey.parse(content, path), added: await modifiedAt(path) });
     }
     return entries;
   }
@@ -55,7 +64,7 @@ export class TrustedKeys {
       throw new BundleError('USAGE', `not a key id: ${id}`, {
         hint: '`bundle trust list` shows the ids.',
       });
-    const entries = (await this.#entries()).filter(({ key }) => key.id.startsWith(prefix));
+    const entries = (await this.entries()).filter(({ key }) => key.id.startsWith(prefix));
     const [found] = entries;
     if (found === undefined)
       throw new BundleError('NOT_FOUND', `no trusted key begins with ${prefix}`, {

@@ -18,6 +18,12 @@ export interface KeyReport {
   readonly algorithm: string;
   readonly privatePath?: string;
   readonly publicPath?: string;
+  /** The file that the key was read from. */
+  readonly file?: string;
+  /** Whether it is trusted on this host. */
+  readonly isTrusted?: boolean;
+  /** ISO 8601: when it was trusted. */
+  readonly added?: string;
 }
 
 /** Makes a key pair; nothing is ever overwritten. */
@@ -42,15 +48,35 @@ export async function trustAdd(
   context: Context,
 ): Promise<readonly KeyReport[]> {
   const trusted = trustedKeysOf(context);
+  const keys = await readKeys(paths);
+  for (const { key } of keys) await trusted.add(key);
+  return keys.map(({ key, file }) => ({ ...described(key), file }));
+}
+
+/** What public keys are called, and whether they are trusted. Nothing is changed. */
+export async function trustShow(
+  paths: readonly string[],
+  context: Context,
+): Promise<readonly KeyReport[]> {
+  const trusted = new Set((await trustedKeysOf(context).list()).map(({ id }) => id));
+  const keys = await readKeys(paths);
+  return keys.map(({ key, file }) => ({
+    ...{ ...described(key), file, isTrusted: trusted.has(key.id) },
+  }));
+}
+
+async function readKeys(
+  paths: readonly string[],
+): Promise<readonly { readonly file: string; readonly key: SignerKey }[]> {
   const keys = [];
-  for (const path of paths)
-    keys.push(SignerKey.parse(await readGivenFile(path, MAX_KEY_BYTES), path));
-  for (const key of keys) await trusted.add(key);
-  return keys.map(described);
+  for (const file of paths)
+    keys.push({ file, key: SignerKey.parse(await readGivenFile(file, MAX_KEY_BYTES), file) });
+  return keys;
 }
 
 export async function trustList(context: Context): Promise<readonly KeyReport[]> {
-  return (await trustedKeysOf(context).list()).map(described);
+  const entries = await trustedKeysOf(context).entries();
+  return entries.map(({ key, added }) => ({ ...described(key), added: added.toISOString() }));
 }
 
 /** @param id the key id, or its first 8 or more hex digits. */

@@ -1,7 +1,6 @@
 import type { Writable } from 'node:stream';
 
 import type { Context } from '../core/context.ts';
-import { prepareFolder } from '../files/folder.ts';
 import { withLock } from '../files/lock.ts';
 import type { Closure } from '../kinds/closure.ts';
 import { offersOf, type OffersRequest } from '../kinds/graph/offers.ts';
@@ -10,7 +9,13 @@ import { Network, type NetworkOptions } from '../network/network.ts';
 import { patchContent, wholeContent } from '../packing/content.ts';
 import { findParts, type PartsRequest } from '../packing/find-parts.ts';
 import { nameBefore, nameOf, type NameRequest } from '../packing/naming.ts';
-import { bundlePath, checkFileName, type Output, parseOutput } from '../packing/output.ts';
+import {
+  bundlePath,
+  checkFileName,
+  type Output,
+  parseOutput,
+  prepareOutput,
+} from '../packing/output.ts';
 import type { PackReport } from '../packing/report.ts';
 import type { BegunContent, PartKey } from '../packing/resume/begun-content.ts';
 import { findBegunContent } from '../packing/resume/find-begun-content.ts';
@@ -44,7 +49,7 @@ export interface PackRequest
 export async function pack(request: PackRequest, context: Context): Promise<PackReport> {
   const { repairFile, dryRun } = request;
   const output = await parseOutput(request.output);
-  if (!dryRun) await prepareFolder(output.folder);
+  if (!dryRun) await prepareOutput(output, context);
   return withNetwork(request, context, async (network) => {
     const own = await loadSigningKey(request.key, context.configFolder);
     const begunOf = async (parts: readonly PartKey[]): Promise<BegunContent | undefined> => {

@@ -3,7 +3,6 @@ import { type Fault, VOLUME_END } from '../bundle/reading/fault.ts';
 import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError, gravest, hasCode } from '../core/errors.ts';
-import { prepareFolder } from '../files/folder.ts';
 import { identityOf } from '../files/look.ts';
 import { withLock } from '../files/lock.ts';
 import { PARTIAL_SUFFIX } from '../files/own-file.ts';
@@ -11,7 +10,7 @@ import type { Closure } from '../kinds/closure.ts';
 import { copyOrPatch, missingVolumesOf } from '../opening/damaged.ts';
 import { type OpenRequest, surveyBundle, type SurveyedBundle } from '../opening/open-bundle.ts';
 import { type PackedContent, wholeContent } from '../packing/content.ts';
-import { bundlePath, checkFileName, parseOutput } from '../packing/output.ts';
+import { bundlePath, checkFileName, parseOutput, prepareOutput } from '../packing/output.ts';
 import { planVolumes } from '../packing/plan-volumes.ts';
 import { findBegun, refuseForeign, sealOf } from '../packing/resume/begun.ts';
 import { announce } from '../packing/to-files.ts';
@@ -51,7 +50,7 @@ export interface RepairReport {
  */
 export async function repair(request: RepairRequest, context: Context): Promise<RepairReport> {
   const output = await parseOutput(request.output);
-  await prepareFolder(output.folder);
+  await prepareOutput(output, context);
   const faults: Fault[] = [];
   const broken = await surveyBundle(request.bundle, context, (fault) => faults.push(fault));
   try {

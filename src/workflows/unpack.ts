@@ -28,6 +28,8 @@ export interface UnpackRequest {
 export interface UnpackReport {
   readonly bundle: OpenedFacts;
   readonly delivery: DeliveryReport;
+  /** Numbers of the volumes that were not there. */
+  readonly missingVolumes: readonly number[];
 }
 
 /**
@@ -60,7 +62,7 @@ export async function unpack(request: UnpackRequest, context: Context): Promise<
       },
     );
     await reader.pass?.finish(); // a dry run sends nothing, and says no less
-    return { bundle: { ...bundle, closure }, delivery };
+    return { bundle: { ...bundle, closure }, delivery, missingVolumes: reader.missingVolumes };
   } catch (error) {
     throw reader.pass === undefined ? withWayOut(error, request) : error;
   } finally {
@@ -85,7 +87,7 @@ function usable(
     throw error.withHint(wayOut(paths, { canBePartial: closure !== undefined }));
   }
   const missing = missingVolumesOf(bundle, faults);
-  if (missing !== undefined) throw missing;
+  if (missing !== undefined) throw closure === undefined ? missing.withHint(NO_MANIFESTS) : missing;
   if (closure === undefined) throw new RangeError('a bundle without a fault has its manifests');
   return closure;
 }
@@ -100,6 +102,10 @@ function withWayOut(error: unknown, { partial, bundle: { paths } }: UnpackReques
   const isTold = error.hint?.endsWith(copyOrPatch(paths)) === true;
   return isTold ? error : error.withHint(wayOut(paths, { canBePartial: !partial }));
 }
+
+const NO_MANIFESTS =
+  'Name the folders of all volumes: without them nobody knows which images the releases have, so ' +
+  'that nothing can be pushed, not even with --partial.';
 
 function wayOut(
   paths: readonly string[],

@@ -103,9 +103,9 @@ describeWith(['docker-registry'], 'the commands that a report prints', () => {
   });
 
   const idOf = async (key: string): Promise<string> => {
-    const { stdout } = await user.bundle(['trust', 'list']);
+    const { keys } = (await user.json(['trust', 'list'])) as { keys: { id: string }[] };
     expect(key).toBe('boss.pem');
-    return stdout.split(' ', 1)[0]!;
+    return keys[0]!.id;
   };
 
   it('choose among the bundles of a folder by what is expected of one', async () => {

@@ -63,6 +63,7 @@ describeWith(['docker-registry', 'python3'], 'the screen of', () => {
     ];
     await mkdir(at('ready'));
     await run('keygen', '--out', at('key.pem'));
+    await run('keygen', '--out', at('other.pem'));
     const key = ['--key', at('key.pem')];
     await run('pack', '4.17.3', '-o', at('usb'), ...key, ...fetching);
     await run('pack', '4.17.5', '-o', at('newer'), ...key, ...fetching);
@@ -74,6 +75,9 @@ describeWith(['docker-registry', 'python3'], 'the screen of', () => {
     const bytes = await readFile(at('usb', 'ocp-4.17.3-x86_64.tar.zst'));
     bytes[Math.floor(bytes.length / 2)]! ^= 1;
     await writeFile(at('bad', 'ocp-4.17.3-x86_64.tar.zst'), bytes);
+    await mkdir(at('cut'));
+    const whole = await readFile(at('usb', 'ocp-4.17.3-x86_64.tar.zst'));
+    await writeFile(at('cut', 'ocp-4.17.3-x86_64.tar.zst'), whole.subarray(0, -100_000));
     await run('unpack', at('newer'), '--to', `${target.host}/held`, ...trust);
   });
   afterAll(async () => {
@@ -109,6 +113,21 @@ describeWith(['docker-registry', 'python3'], 'the screen of', () => {
     {
       ...{ name: 'verify-damaged', status: 20 },
       args: () => ['verify', at('bad'), '--damage', at('user', 'damage.json'), ...trust],
+    },
+    {
+      ...{ name: 'verify-cut-off', status: 22 },
+      args: () => ['verify', at('cut'), ...trust],
+    },
+    {
+      ...{ name: 'unpack-partial', status: 30 },
+      args: () => ['unpack', at('cut'), '--to', `oci:${at('user', 'l')}`, '--partial', ...trust],
+    },
+    { ...{ name: 'trust-show', status: 0 }, args: () => ['trust', 'show', at('key.pub')] },
+    { ...{ name: 'trust-add', status: 0 }, args: () => ['trust', 'add', at('key.pub')] },
+    { ...{ name: 'failure-missing', status: 2 }, args: () => ['unpack', at('usb')] },
+    {
+      ...{ name: 'failure-untrusted', status: 21 },
+      args: () => ['verify', at('usb'), '--trusted-key', at('other.pub'), ...trust],
     },
     { ...{ name: 'inspect', status: 0 }, args: () => ['inspect', at('usb'), ...trust] },
     {
@@ -146,6 +165,7 @@ describeWith(['docker-registry', 'python3'], 'the screen of', () => {
     const shownOn = async ({ columns, env }: Look): Promise<string> => {
       await rm(at('user'), { recursive: true, force: true });
       await mkdir(at('user', 'home'), { recursive: true });
+      await mkdir(at('user', 'stick'));
       const shown = await showOnTerminal(args(), {
         ...{ columns, cwd: at('user') },
         env: { HOME: at('user', 'home'), XDG_RUNTIME_DIR: at('user', 'run'), ...env },

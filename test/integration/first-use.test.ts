@@ -186,6 +186,15 @@ describe('a packer whom nobody knows', () => {
       await newUser(),
     );
     expect(await open(genuine, [pub])).toBe('countersigned');
+    const { uncheckedSignatures } = await openedBundle(
+      {
+        ...{ paths: [genuine], kinds: KINDS, ...releaseKeys() },
+        trustedKeyFiles: [join(folder, 'packer.pub')],
+      },
+      await newUser(),
+    );
+    const path = countersignaturePath(genuine, other.public);
+    expect(uncheckedSignatures).toEqual([{ path, shortId: other.public.shortId }]);
     expect(await open(genuine, [pub, join(folder, 'packer.pub')])).toBe('trusted');
     const packer = await newUser();
     await mkdir(packer.configFolder, { recursive: true });

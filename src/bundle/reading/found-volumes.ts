@@ -141,8 +141,11 @@ export function volumesMissing(
   missing: readonly number[],
   count: number,
 ): BundleError {
+  const last = missing.at(-1)!;
   const list =
-    missing.length === 1 ? `volume ${missing[0]!} is` : `volumes ${missing.join(', ')} are`;
+    missing.length === 1
+      ? `volume ${last} is`
+      : `volumes ${missing.slice(0, -1).join(', ')} and ${last} are`;
   return unusable(`${name}: ${list} missing; the bundle has ${count} volumes`, {
     hint:
       'Name the folders of all volumes. bundle inspect lists the images that need the ' +

@@ -1,3 +1,4 @@
+import type { BundleError } from '../../core/errors.ts';
 import { MAX_LISTING_BYTES } from '../../core/limits.ts';
 import type { VolumeSource } from './file.ts';
 import { FRAME_HEADER_BYTES, storedContentSize } from '../format/frames.ts';
@@ -44,14 +45,13 @@ export async function readFrontHead({ file, start }: VolumeSource): Promise<Fron
     });
   }
   const listingLength = storedContentSize(first);
-  if (listingLength === undefined)
-    throw unusable(`${file.path} is not a bundle`, {
-      hint: 'A bundle is what `bundle pack` writes.',
-    });
+  if (listingLength === undefined) throw await notABundle(file, start);
   const listing = await file.readStored(start, listingLength, 'SHA256SUMS');
   const claimed = claimedSizeAndTime(listing.subarray(0, TAR_BLOCK));
   if (claimed === undefined)
-    throw unusable(`${file.path} is not a bundle: it does not begin with SHA256SUMS`);
+    throw unusable(`${file.path} is not a bundle: it does not begin with SHA256SUMS`, {
+      hint: NAMED,
+    });
   const { mtime } = claimed;
   const [sums] = entriesOf(listing, ['SHA256SUMS'], mtime, MAX_LISTING_BYTES);
 
@@ -73,6 +73,37 @@ export async function readFrontHead({ file, start }: VolumeSource): Promise<Fron
   };
 }
 
+const NAMED =
+  'A bundle is what bundle pack writes, a file such as ocp-4.17.3-x86_64.tar.zst: name that, or ' +
+  'its folder.';
+
+/** What files begin with that are given in place of a bundle. */
+const BEGINNINGS: readonly (readonly [string, string])[] = [
+  ['1f8b', 'a gzip file'],
+  ['28b52ffd', 'a zstd file that bundle pack has not written'],
+  ['fd377a585a00', 'an xz file'],
+  ['425a68', 'a bzip2 file'],
+  ['504b0304', 'a zip file'],
+  ['89504e47', 'a PNG image'],
+  ['25504446', 'a PDF file'],
+  ['7f454c46', 'a program (ELF)'],
+  ['2d2d2d2d2d424547494e', 'a PEM file: a key or a certificate'],
+  ['7b', 'a text, as JSON is'],
+  ['53514c697465', 'an SQLite database'],
+];
+
+/** Of a file that does not begin as a bundle does: what it is in its place. */
+async function notABundle(file: VolumeSource['file'], start: number): Promise<BundleError> {
+  const bytes = Buffer.from(await file.readUpTo(start, TAR_BLOCK));
+  const hex = bytes.toString('hex');
+  const isTar = bytes.toString('latin1', 257, 262) === 'ustar';
+  const known = BEGINNINGS.find(([beginning]) => hex.startsWith(beginning))?.[1];
+  const isText = bytes.every((byte) => byte >= 32 || [9, 10, 13].includes(byte));
+  const what = isTar ? 'a tar without compression' : (known ?? (isText ? 'a text' : undefined));
+  const told = what === undefined ? 'it does not begin as one does' : `it is ${what}`;
+  return unusable(`${file.path} is not a bundle: ${told}`, { hint: NAMED });
+}
+
 /**
  * A copy of the head. @param offset where its frame begins in the volume.
  * @throws BundleError BUNDLE_UNUSABLE where there is none.
@@ -88,9 +119,7 @@ export async function readHeadCopy(
       )
     : undefined;
   if (found === undefined)
-    throw unusable(`${file.path} is not a volume of a bundle`, {
-      hint: 'A bundle is what `bundle pack` writes.',
-    });
+    throw unusable(`${file.path} is not a volume of a bundle`, { hint: NAMED });
   const limits = [MAX_LISTING_BYTES, MAX_SEAL_FILE_BYTES, MAX_SEAL_FILE_BYTES, MAX_LISTING_BYTES];
   const parts: Uint8Array[] = [];
   let at = start + offset + RECORD_FRAME_BYTES;

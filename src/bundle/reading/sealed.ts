@@ -167,7 +167,9 @@ export class SealedBundle implements FoundHead {
       {
         expected: hexOf(digest),
         got: hexOf(this.digest),
-        hint: 'This is not the bundle that you asked for with --bundle-digest.',
+        hint:
+          'Compare the digits with the form again. If they are right, this is another bundle than ' +
+          'the one on the form: do not use it.',
       },
     );
   }

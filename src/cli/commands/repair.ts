@@ -1,4 +1,5 @@
 import { hexOf } from '../../core/digest.ts';
+import { shellWord } from '../../core/text.ts';
 import { flag, requiredText, volumeSize } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { openRequest, pathsPositional, trustOptions } from '../options/bundle.ts';
@@ -43,6 +44,9 @@ export const repairCommand: Command = {
       restart: flag(args, 'restart'),
     };
     const { path, volumes, size, bundleDigest, closure, faults } = await repair(request, context);
+    const releaseKeys = request.bundle.releaseKeyFiles
+      .map((file) => ` --release-key ${shellWord(file)}`)
+      .join('');
     const files = volumes.map((volume) => ({
       path: volume.path,
       size: volume.size,
@@ -67,6 +71,15 @@ export const repairCommand: Command = {
           },
         ],
         [
+          { text: 'Next, check it where it will be used, and unpack it there:' },
+          {
+            commands: [
+              `bundle verify ${shellWord(files[0]?.path ?? path)}${releaseKeys}`,
+              `bundle unpack ${shellWord(files[0]?.path ?? path)}${releaseKeys} --to REGISTRY`,
+            ],
+          },
+        ],
+        [
           {
             facts: [
               ...files.flatMap(({ path: file, size: bytes, digest }): Rows => [
@@ -76,6 +89,7 @@ export const repairCommand: Command = {
               ]),
               ...partsFacts(closure, screen),
               ['bundle digest', { hex: hexOf(bundleDigest) }],
+              ['', 'that of the damaged bundle: the same to the byte'],
             ],
           },
         ],

@@ -1,28 +1,56 @@
-import { requiredText, texts } from '../arguments.ts';
+import { texts } from '../arguments.ts';
 import type { Command } from '../command.ts';
+import type { Rows, Section } from '../present/layout.ts';
+import type { KeyReport } from '../../workflows/keys.ts';
+
+const KEYS = {
+  KEYS: { type: 'string', array: true, demandOption: true, describe: 'PEM public keys' },
+} as const;
 
 export const trustAddCommand: Command = {
   usage: 'add <KEYS..>',
   summary: 'accept bundles signed with these keys, and from then on no others',
   examples: [['$0 trust add packer.pub', 'a public key that you got out of band']],
-  positionals: {
-    KEYS: { type: 'string', array: true, demandOption: true, describe: 'PEM public keys' },
-  },
+  positionals: KEYS,
   options: {},
   async run(args, context) {
     const { trustAdd } = await import('../../workflows/keys.ts');
     const keys = await trustAdd(texts(args, 'KEYS'), context);
     return {
       json: { added: keys },
-      report: () => [keys.map(({ id, algorithm }) => ({ text: `trusted  ${id} (${algorithm})` }))],
+      report: () => [
+        [
+          {
+            verdict: `Trusted from now on: ${keys.length === 1 ? 'this key' : 'these keys'}`,
+            mood: 'good',
+          },
+        ],
+        ...keys.map(keySection),
+      ],
     };
+  },
+};
+
+export const trustShowCommand: Command = {
+  usage: 'show <KEYS..>',
+  summary: 'show the id of a public key, to compare it before you trust the key',
+  examples: [['$0 trust show packer.pub', 'compare the id with the one on the form']],
+  positionals: KEYS,
+  options: {},
+  async run(args, context) {
+    const { trustShow } = await import('../../workflows/keys.ts');
+    const keys = await trustShow(texts(args, 'KEYS'), context);
+    return { json: { keys }, report: () => keys.map(keySection) };
   },
 };
 
 export const trustListCommand: Command = {
   usage: 'list',
   summary: 'show the keys whose bundles are accepted',
-  examples: [['$0 trust list', 'prints one key id per line']],
+  examples: [
+    ['$0 trust list', 'the ids in groups, as on the form'],
+    ['$0 trust list --output json', 'in a script'],
+  ],
   positionals: {},
   options: {},
   async run(_args, context) {
@@ -32,27 +60,42 @@ export const trustListCommand: Command = {
       'No key is trusted yet: a bundle is accepted if release signatures cover its content.';
     return {
       json: { keys },
-      report: () => [
-        keys.length === 0
-          ? [{ text: none }]
-          : keys.map(({ id, algorithm }) => ({ text: `${id} (${algorithm})` })),
-      ],
+      report: () => (keys.length === 0 ? [[{ text: none }]] : keys.map(keySection)),
     };
   },
 };
 
 export const trustRemoveCommand: Command = {
-  usage: 'remove <ID>',
+  usage: 'remove <ID..>',
   summary: 'stop accepting bundles signed with a key',
   examples: [['$0 trust remove 0a1b2c3d4e5f6071', 'the id, or its first digits']],
   positionals: {
-    ID: { type: 'string', demandOption: true, describe: 'key id, or its first 8 or more digits' },
+    ID: {
+      type: 'string',
+      array: true,
+      demandOption: true,
+      describe: 'key id, or its first 8 or more digits; in groups too',
+    },
   },
   options: {},
   async run(args, context) {
     const { trustRemove } = await import('../../workflows/keys.ts');
-    const key = await trustRemove(requiredText(args, 'ID'), context);
-    const text = `no longer trusted  ${key.id} (${key.algorithm})`;
-    return { json: { removed: key }, report: () => [[{ text }]] };
+    const key = await trustRemove(texts(args, 'ID').join('').replaceAll(' ', ''), context);
+    return {
+      json: { removed: key },
+      report: () => [[{ verdict: 'No longer trusted: this key', mood: 'good' }], keySection(key)],
+    };
   },
 };
+
+/** A key, as somebody compares it with a form or over the telephone. */
+function keySection({ id, algorithm, file, added, isTrusted }: KeyReport): Section {
+  const facts: Rows = [
+    ['file', file],
+    ['key id', { hex: id }],
+    ['', algorithm],
+    ['trusted', added === undefined ? undefined : `since ${added.slice(0, 10)}`],
+    ['trusted', isTrusted === undefined ? undefined : isTrusted ? 'yes, on this host' : 'no'],
+  ];
+  return [{ facts }];
+}

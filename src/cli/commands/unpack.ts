@@ -1,4 +1,4 @@
-import { flag, partNames } from '../arguments.ts';
+import { flag, partNames, requiredText } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
 import { dryRunOption } from '../options/common.ts';
@@ -55,6 +55,10 @@ export const unpackCommand: Command = {
       partial: flag(args, 'partial'),
     };
     const { unpack } = await import('../../workflows/unpack.ts');
-    return unpackReport(await unpack(request, context));
+    return unpackReport(await unpack(request, context), {
+      paths: request.bundle.paths,
+      isPiped: request.bundle.input !== undefined,
+      to: requiredText(args, 'to'),
+    });
   },
 };

@@ -1,3 +1,5 @@
+import { basename } from 'node:path';
+
 import { hexOf } from '../../core/digest.ts';
 import type { SurveyedBundle } from '../../opening/open-bundle.ts';
 import type { SignerStanding } from '../../opening/signers.ts';
@@ -9,7 +11,14 @@ import { shortened, size as sizeText } from './shown.ts';
 /** The lines of a report about a bundle. */
 export type BundleFacts = Pick<
   SurveyedBundle,
-  'path' | 'size' | 'digest' | 'signer' | 'standing' | 'countersigners' | 'closure'
+  | 'path'
+  | 'size'
+  | 'digest'
+  | 'signer'
+  | 'standing'
+  | 'countersigners'
+  | 'uncheckedSignatures'
+  | 'closure'
 >;
 
 const STANDINGS: Readonly<Record<SignerStanding, string>> = {
@@ -20,7 +29,7 @@ const STANDINGS: Readonly<Record<SignerStanding, string>> = {
 };
 
 export function bundleFacts(bundle: BundleFacts, screen: Screen): Rows {
-  const { path, size, digest, signer, standing, countersigners } = bundle;
+  const { path, size, digest, signer, standing, countersigners, uncheckedSignatures } = bundle;
   const named = ({ id, algorithm }: typeof signer): string =>
     `${shortened(id, screen)} (${algorithm})`;
   return [
@@ -35,6 +44,14 @@ export function bundleFacts(bundle: BundleFacts, screen: Screen): Rows {
         ] as const)
       : ([['signer', `${named(signer)}, ${STANDINGS[standing]}`]] as const)),
     ...countersigners.map((key) => ['also signed by', named(key)] as const),
+    ...uncheckedSignatures.map(
+      ({ shortId, path: file }) =>
+        [
+          'also signed by',
+          `${shortId.slice(0, 8)} ${shortId.slice(8)}, says ${basename(file)}: NOT CHECKED, ` +
+            'the key is not trusted here',
+        ] as const,
+    ),
   ];
 }
 
@@ -45,6 +62,7 @@ export function bundleJson({
   signer,
   standing,
   countersigners,
+  uncheckedSignatures,
   closure,
 }: BundleFacts): object {
   return {
@@ -53,6 +71,9 @@ export function bundleJson({
     digest: hexOf(digest),
     signer: { id: signer.id, algorithm: signer.algorithm, standing },
     countersigners: countersigners.map(({ id, algorithm }) => ({ id, algorithm })),
+    uncheckedSignatures: uncheckedSignatures.map(({ path: file, shortId }) => ({
+      ...{ path: file, shortId },
+    })),
     parts: closure && partsJson(closure),
   };
 }

@@ -159,6 +159,13 @@ function missingText(
     ...(withParts ? [parts.join(', ')] : []),
   ]);
   const more = images.length - shown.length;
+  if (images.length === 0) {
+    return [
+      {
+        text: `No image needs what is in ${volumesNamed(volumes)}: only the end of the bundle is.`,
+      },
+    ];
+  }
   return [
     {
       text:

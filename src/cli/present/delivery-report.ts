@@ -1,4 +1,4 @@
-import { relative } from 'node:path';
+import { dirname, relative } from 'node:path';
 
 import type { ApplyReport } from '../../delivering/applying/request.ts';
 import type { DeliveredPart, DeliveryReport } from '../../delivering/deliver.ts';
@@ -6,23 +6,33 @@ import type { MirrorReport } from '../../workflows/mirror.ts';
 import type { ResourcesReport } from '../../delivering/resources/write.ts';
 import type { ResourcesOutcome } from '../../workflows/resources.ts';
 import type { UnpackReport } from '../../workflows/unpack.ts';
+import { few, shellWord } from '../../core/text.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
-import { few } from '../../core/text.ts';
 import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import { clusterCommands, clusterSections } from './cluster/apply-report.ts';
 import type { Block, Report, Rows, Section } from './layout.ts';
 import { offersText } from './parts/offers.ts';
-import { partsFacts, partsJson } from './parts/part-facts.ts';
+import { partsBrief, partsFacts, partsJson } from './parts/part-facts.ts';
 import type { Screen } from './screen.ts';
 import { counted, listed, partsText, shortened, size } from './shown.ts';
 
-export function unpackReport({ bundle, delivery }: UnpackReport): Outcome {
+/** What somebody wrote on the command line, so that it can be said what to write next. */
+export interface Asked {
+  readonly paths: readonly string[];
+  readonly isPiped: boolean;
+  readonly to: string;
+}
+
+export function unpackReport(unpacked: UnpackReport, asked: Asked): Outcome {
+  const { bundle, delivery } = unpacked;
   const isPartial = (delivery.copied?.left.length ?? 0) > 0;
   return {
     report: (screen) => [
       [verdict(delivery, { done: 'Unpacked', planned: 'unpacked' })],
       [...warnings(delivery, screen), ...loopbackWarning(delivery.target, delivery.resources)],
+      leftOut(delivery, screen),
+      isPartial ? completingSteps(unpacked, asked) : [],
       ...clusterText(delivery, screen),
       nextSteps(delivery),
       trustAdvice(bundle),
@@ -31,7 +41,7 @@ export function unpackReport({ bundle, delivery }: UnpackReport): Outcome {
           facts: [
             ...deliveryFacts(delivery, screen),
             ...bundleFacts(bundle, screen),
-            ...partsFacts(bundle.closure, screen),
+            ...(screen.isVerbose ? partsFacts : partsBrief)(bundle.closure, screen),
           ],
         },
       ],
@@ -50,7 +60,14 @@ export function mirrorReport({ closure, delivery, offers }: MirrorReport): Outco
       ...clusterText(delivery, screen),
       nextSteps(delivery),
       offersText(offers),
-      [{ facts: [...deliveryFacts(delivery, screen), ...partsFacts(closure, screen)] }],
+      [
+        {
+          facts: [
+            ...deliveryFacts(delivery, screen),
+            ...(screen.isVerbose ? partsFacts : partsBrief)(closure, screen),
+          ],
+        },
+      ],
       planText(delivery, screen),
     ],
     json: { ...(offers !== undefined && { offers }), parts: partsJson(closure), delivery },
@@ -104,7 +121,7 @@ function verdict(
     const lacking = parts.filter(({ isWhole }) => !isWhole);
     const complete = whole.length === 0 ? '' : `; ${labels(whole)} complete`;
     return {
-      verdict: `PARTLY DONE: ${labels(lacking)} has no tag${complete}`,
+      verdict: `PARTLY DONE: ${labels(lacking)} ${lacking.length === 1 ? 'has' : 'have'} no tag${complete}`,
       mood: 'warning',
     };
   }
@@ -160,6 +177,68 @@ function commandsLeft(commands: readonly string[], cluster: ApplyReport): readon
   return [...others, ...updates];
 }
 
+/** How many images of each part were left out: for somebody who wants everything, which. */
+function leftOut({ copied, images, parts }: DeliveryReport, screen: Screen): Section {
+  const left = new Set(copied?.left);
+  if (left.size === 0) return [];
+  const rows = parts.flatMap(({ label }): Rows => {
+    const own = images.filter((image) => image.parts.includes(label));
+    const lacking = own.filter(({ name }) => left.has(name));
+    if (lacking.length === 0) return [];
+    // Signatures are called by the digests of what they sign: the others say more.
+    const names = lacking
+      .toSorted((a, b) => Number(a.role === 'signature') - Number(b.role === 'signature'))
+      .map(({ name }) => name);
+    const more = screen.isVerbose ? 0 : names.length - SHOWN_LEFT;
+    const shown = more > 1 ? [...names.slice(0, SHOWN_LEFT), `${more} more`] : names;
+    return [
+      [`  ${label}`, `${lacking.length} of ${counted(own.length, 'image')}: ${listed(shown)}`],
+    ];
+  });
+  const all = screen.isVerbose ? '' : ' (--verbose lists all)';
+  return [
+    { text: `Left out, since what they need is damaged, missing or could not be pushed${all}:` },
+    { facts: rows },
+  ];
+}
+
+const SHOWN_LEFT = 3;
+const DAMAGE_FILE = 'damage.json';
+
+/** How to have the rest too. */
+function completingSteps({ missingVolumes }: UnpackReport, { paths, isPiped, to }: Asked): Section {
+  const again = ['bundle', 'unpack', ...paths].map(shellWord).join(' ');
+  const where = `--to ${shellWord(to)}`;
+  if (isPiped) return [{ text: 'Next, send the stream again: what is at the target is kept.' }];
+  const byPatch: Section = [
+    {
+      commands: [
+        `${['bundle', 'verify', ...paths].map(shellWord).join(' ')} --damage ${DAMAGE_FILE}`,
+      ],
+    },
+    { text: `On the connected side, with ${DAMAGE_FILE} from here:` },
+    { commands: [`bundle pack VERSION --repair ${DAMAGE_FILE} -o FOLDER`] },
+    { text: 'Here, with the patch that it makes:' },
+    { commands: [`${again} PATCH ${where}`] },
+  ];
+  const kept = 'What is at the target already is not sent again.';
+  if (missingVolumes.length > 0) {
+    return [
+      { text: `Next, name the folders of all volumes. ${kept}` },
+      { commands: [`${again} OTHER_FOLDERS ${where}`] },
+      { text: 'If a volume is lost, list what it held, and make a patch:' },
+      ...byPatch,
+    ];
+  }
+  return [
+    {
+      text: `Next, copy the bundle again from where it was made, and run the same command. ${kept}`,
+    },
+    { text: 'If that cannot be done, list what is damaged, and make a patch:' },
+    ...byPatch,
+  ];
+}
+
 /** As somebody types it in the folder that they are in. */
 function near(path: string): string {
   const from = relative('', path);
@@ -183,7 +262,7 @@ function deliveryFacts(
       ],
     ];
   }
-  const { blobs, manifests, tags, left } = copied;
+  const { blobs, manifests, tags } = copied;
   return [
     ...parts.flatMap((part) => partRows(part, screen)),
     [
@@ -191,12 +270,23 @@ function deliveryFacts(
       `${blobs.pushed} pushed (${size(blobs.pushedBytes, screen)}), ${blobs.mounted} mounted, ` +
         `${blobs.skipped} there already`,
     ],
-    ['manifests', `${manifests.pushed} pushed, ${manifests.skipped} there already`],
-    ['tags', `${tags.set} set, ${tags.kept} correct already`],
+    ...(screen.isVerbose
+      ? ([
+          ['manifests', `${manifests.pushed} pushed, ${manifests.skipped} there already`],
+          ['tags', `${tags.set} set, ${tags.kept} correct already`],
+        ] as const)
+      : []),
     ...replaced.map((tag) => ['replaced', tag] as const),
-    ['not complete', left.length === 0 ? undefined : listed(left)],
-    ...writtenFacts(resources),
+    ...writtenRows(resources, screen),
   ];
+}
+
+/** The steps name the files that matter. */
+function writtenRows(resources: ResourcesReport | undefined, screen: Screen): Rows {
+  if (resources === undefined || screen.isVerbose) return writtenFacts(resources);
+  const { files, stepsFile } = resources;
+  const folder = near(dirname(stepsFile));
+  return [['written', `${counted(files.length, 'file')} in ${folder === '' ? '.' : folder}`]];
 }
 
 function writtenFacts(resources: ResourcesReport | undefined): Rows {

@@ -1,5 +1,6 @@
 import { BundleError } from '../../core/errors.ts';
 import { printable } from '../units.ts';
+import { hexLines } from './layout.ts';
 import { type Screen, showable, styled } from './screen.ts';
 import { withShortDigests } from './shown.ts';
 import { hanging } from './wrap.ts';
@@ -26,7 +27,14 @@ export function failureText(error: unknown, screen: Screen): string {
   const message = isRead ? withShortDigests(error.message) : error.message;
   const lines = [...line('bundle: ', 'red', message)];
   const add = (label: string, fact: string | undefined): void => {
-    if (fact !== undefined) lines.push(...line(`  ${label}`.padEnd(12), 'dim', inGroups(fact)));
+    if (fact === undefined) return;
+    const lead = `  ${label}`.padEnd(12);
+    if (!isHex(fact)) lines.push(...line(lead, 'dim', fact));
+    else {
+      const [first = '', ...more] = hexLines({ hex: fact }, screen.columns - lead.length);
+      lines.push(styled('dim', lead, screen) + first);
+      lines.push(...more.map((groups) => ' '.repeat(lead.length) + groups));
+    }
   };
   const untold = (fact: string | undefined): string | undefined =>
     fact === undefined || error.message.includes(fact) ? undefined : fact;
@@ -37,8 +45,8 @@ export function failureText(error: unknown, screen: Screen): string {
 }
 
 /** The id of a key, or a bundle digest, as it stands in reports and on a form. */
-function inGroups(fact: string): string {
-  return /^[0-9a-f]{64}$/.test(fact) ? fact.replace(/.{8}(?!$)/g, '$& ') : fact;
+function isHex(fact: string): boolean {
+  return /^[0-9a-f]{64}$/.test(fact);
 }
 
 /** The same for a machine. */

@@ -104,7 +104,7 @@ function valueLines(value: Value, columns: number): readonly string[] {
  * Hex digits as they are read aloud, written on a form and compared: in groups of eight, and as
  * many groups in each line.
  */
-function hexLines({ hex }: { readonly hex: string }, columns: number): readonly string[] {
+export function hexLines({ hex }: { readonly hex: string }, columns: number): readonly string[] {
   const groups = printable(hex).match(/.{1,8}/gs) ?? [];
   const fitting = [8, 4, 2].find((count) => count * 9 - 1 <= columns) ?? 1;
   return Array.from({ length: Math.ceil(groups.length / fitting) }, (_, line) =>

@@ -2,6 +2,8 @@ import type { Notice } from '../../core/events.ts';
 import { formatBytes } from '../units.ts';
 import { counted, listed, partsText, withShortDigests } from './shown.ts';
 
+const MOUNT_FIRST = 'if one was to be there, stop this run, mount it, and run the command again';
+
 /** The sentence for people about a notice; `undefined` where they are told otherwise. */
 export function noticeText(notice: Notice): string | undefined {
   switch (notice.code) {
@@ -35,7 +37,8 @@ export function noticeText(notice: Notice): string | undefined {
       return `finished work is kept in ${notice.folder}: run the same command again to continue`;
     case 'volumes-written-earlier':
       return (
-        `volumes 1 to ${notice.done} of ${notice.count} were written earlier, ` +
+        `${notice.done === 1 ? 'volume 1' : `volumes 1 to ${notice.done}`} of ${notice.count} ` +
+        `${notice.done === 1 ? 'was' : 'were'} written earlier, ` +
         `to ${notice.folders.join(', ')}; --restart starts over`
       );
     case 'patch-damaged':
@@ -49,6 +52,17 @@ export function noticeText(notice: Notice): string | undefined {
       return 'release signature OK; the signer of the bundle is not trusted on this host';
     case 'bundle-damaged':
       return `${notice.bundle} is damaged: ${notice.cause}`;
+    case 'made-folder':
+      return (
+        `made the folder ${notice.folder}, on the file system of ${notice.mountPoint} ` +
+        `(${formatBytes(notice.free)} free)` +
+        (notice.isUnmounted ? `: no medium is mounted there; ${MOUNT_FIRST}` : '')
+      );
+    case 'nothing-mounted':
+      return (
+        `no medium is mounted at ${notice.folder}: the files go to the file system of ` +
+        `${notice.mountPoint} (${formatBytes(notice.free)} free); ${MOUNT_FIRST}`
+      );
     case 'fault-found':
       return notice.gravest ? undefined : withShortDigests(notice.cause);
     case 'audit-failed':
@@ -127,7 +141,7 @@ function auditText({
   goodBytes,
   lost,
 }: Notice & { readonly code: 'audit-failed' }): string {
-  const bad = lost === 1 ? '1 is not' : `${lost} are not`;
+  const bad = lost === 1 ? '1 is damaged or missing' : `${lost} are damaged or missing`;
   return (
     `${counted(faults, 'fault')}; ${good} configs and layers ` +
     `(${formatBytes(goodBytes)}) are good, ${bad}`

@@ -70,7 +70,6 @@ function packed(report: PackReport, needs: VerifyNeeds, screen: Screen): readonl
             mood: 'warning',
           },
           { text: what },
-          { text: 'Put in another medium, and run the same command again.' },
         ]
       : [{ verdict: `Packed ${what}`, mood: moodOf(report) }],
     path.endsWith(PATCH_SUFFIX) ? patchSteps(report) : checkSteps(report, needs),
@@ -109,7 +108,17 @@ const REMOUNT =
 
 function checkSteps(report: PackReport, needs: VerifyNeeds): Section {
   const { path, before, left, volumes } = report;
-  if (left > 0) return [{ text: REMOUNT }, { commands: [sumsCommand(report)] }];
+  if (left > 0) {
+    return [
+      { text: REMOUNT },
+      { commands: [sumsCommand(report)] },
+      {
+        text:
+          `Then put in another medium, and run the same command again: it writes ` +
+          `volume ${before + volumes.length + 1}.`,
+      },
+    ];
+  }
   const first = volumes[0]?.path ?? path;
   const folders = before > 0 ? ` OTHER_FOLDERS` : '';
   const verify = `bundle verify ${shellWord(first)}${folders}${verifyOptions(report, needs)}`;
@@ -141,7 +150,11 @@ function patchSteps(report: PackReport): Section {
   return [
     { text: REMOUNT },
     { commands: [sumsCommand(report)] },
-    { text: 'On the closed side, use the patch together with the damaged bundle:' },
+    {
+      text:
+        'On the closed side, use the patch together with the damaged bundle. unpack pushes what ' +
+        'is in both; repair writes the whole bundle again:',
+    },
     {
       commands: [
         `bundle unpack DAMAGED ${shellWord(patch)} --to REGISTRY`,
@@ -152,9 +165,19 @@ function patchSteps(report: PackReport): Section {
 }
 
 /** What the closed side compares: in groups of digits, as they are written and read aloud. */
-function form({ bundleDigest, signer }: PackReport, text: string): Section {
+function form({ bundleDigest, repairs, signer }: PackReport, text: string): Section {
   const signedBy: Block[] = signer.id === undefined ? [] : hexBlock('signer', signer.id);
-  return [{ text }, ...hexBlock('bundle digest', hexOf(bundleDigest)), ...signedBy];
+  const digests: Block[] =
+    repairs === undefined
+      ? hexBlock('bundle digest', hexOf(bundleDigest))
+      : [
+          ...hexBlock('patch digest', hexOf(bundleDigest)),
+          ...hexBlock(
+            'bundle digest of the damaged bundle, and of the repaired one',
+            hexOf(repairs),
+          ),
+        ];
+  return [{ text }, ...digests, ...signedBy];
 }
 
 function hexBlock(label: string, hex: string): Block[] {
@@ -187,7 +210,7 @@ function signerText({ signer: { id, algorithm } }: PackReport, screen: Screen): 
 }
 
 function dryRun(report: PackReport, screen: Screen): readonly Section[] {
-  const { path, size, bundleDigest, closure, space, volumes } = report;
+  const { path, size, bundleDigest, repairs, closure, space, volumes } = report;
   const count = volumes.length === 1 ? '' : ` in ${counted(volumes.length, 'volume')}`;
   return [
     [
@@ -205,7 +228,8 @@ function dryRun(report: PackReport, screen: Screen): readonly Section[] {
           ['size', `${size} bytes (${formatBytes(size)})`],
           ...(volumes.length > 1 ? volumeFacts(report, screen) : []),
           ['free space', space && `${space.free} bytes (${formatBytes(space.free)})`],
-          ['bundle digest', { hex: hexOf(bundleDigest) }],
+          [repairs === undefined ? 'bundle digest' : 'patch digest', { hex: hexOf(bundleDigest) }],
+          ['for the bundle', repairs && { hex: hexOf(repairs) }],
           ['signer', signerText(report, screen)],
           ...partsFacts(closure, screen),
         ],
@@ -232,6 +256,7 @@ function json({
   path,
   size,
   bundleDigest,
+  repairs,
   volumes,
   before,
   left,
@@ -248,6 +273,7 @@ function json({
     path,
     size,
     bundleDigest: hexOf(bundleDigest),
+    ...(repairs !== undefined && { repairs: hexOf(repairs) }),
     fileDigest: volumes.length === 1 ? volumes[0]!.digest && hexOf(volumes[0]!.digest) : undefined,
     volumes: volumes.map((volume) => ({
       path: volume.path,

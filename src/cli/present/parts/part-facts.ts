@@ -24,6 +24,14 @@ export function partsFacts(closure: Closure, screen: Screen): Rows {
   });
 }
 
+/** The same, as far as it has to be seen where other facts matter more: what proves each part. */
+export function partsBrief({ parts }: Closure, screen: Screen): Rows {
+  return parts.flatMap((part): Rows => {
+    const report = REPORTS[part.kind] ?? plainReport;
+    return report.brief?.(part, screen) ?? [[part.kind, part.label]];
+  });
+}
+
 /** The same for a machine. */
 export function partsJson(closure: Closure): readonly object[] {
   const sizes = partSizes(closure);

@@ -6,6 +6,8 @@ import type { Screen } from '../screen.ts';
 /** The lines of reports about a part of one kind. */
 export interface PartReport<Facts = unknown> {
   rows(part: Part<Facts>, images: readonly PlannedImage[], screen: Screen): Rows;
+  /** The lines that matter most; its label where it is left out. */
+  brief?(part: Part<Facts>, screen: Screen): Rows;
   json(part: Part<Facts>): object;
 }
 

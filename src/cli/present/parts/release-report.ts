@@ -8,7 +8,7 @@ import type { Screen } from '../screen.ts';
 import { counted, shortened } from '../shown.ts';
 
 /** The lines of reports about a release. */
-export const releaseReport: PartReport<ReleaseFacts> = { rows, json };
+export const releaseReport: PartReport<ReleaseFacts> = { rows, brief, json };
 
 function rows(
   { facts }: Part<ReleaseFacts>,
@@ -26,17 +26,23 @@ function rows(
   return [
     ['release', `${version} for ${architecture}, made ${made}`],
     ['release image', shortened(reference, screen)],
-    ...(signatures.length === 0
-      ? ([['release signature', 'NONE: the release is not proven']] as const)
-      : signatures.map(
-          (signature) => ['release signature', signatureText(signature, screen)] as const,
-        )),
+    ...signatureRows(signatures, screen),
     ['images', `1 release image, ${counted(number('component'), 'component')}`],
     [
       'not checked',
       carried.length === 0 ? undefined : `${carried.join(', ')}, carried as they are`,
     ],
   ];
+}
+
+function brief({ facts }: Part<ReleaseFacts>, screen: Screen): Rows {
+  const { version, architecture, signatures } = facts;
+  return [['release', `${version} for ${architecture}`], ...signatureRows(signatures, screen)];
+}
+
+function signatureRows(signatures: readonly ReleaseSignature[], screen: Screen): Rows {
+  if (signatures.length === 0) return [['release signature', 'NONE: the release is not proven']];
+  return signatures.map((signature) => ['release signature', signatureText(signature, screen)]);
 }
 
 function json({ facts }: Part<ReleaseFacts>): object {

@@ -14,6 +14,7 @@ export type ProgressMode = 'auto' | 'plain' | 'json' | 'none';
 const LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug'];
 /** Without a terminal, a line every so often shows that the run is alive. */
 const LINE_INTERVAL_MS = 10_000;
+const SHOWN_LEFT_OUT = 3;
 
 export async function createProgress(
   { mode, level }: { readonly mode: ProgressMode; readonly level: LogLevel },
@@ -31,9 +32,28 @@ export async function createProgress(
   }
   const drawing = { stream, screen, shows };
   const canDraw = stream.isTTY && env['TERM'] !== 'dumb' && !isCi(env);
-  return mode === 'auto' && canDraw && shows('info')
-    ? liveProgress(drawing)
-    : plainProgress(drawing, mode !== 'none' && shows('info'));
+  const progress =
+    mode === 'auto' && canDraw && shows('info')
+      ? await liveProgress(drawing)
+      : plainProgress(drawing, mode !== 'none' && shows('info'));
+  return shows('debug') ? progress : withFewLeftOut(progress);
+}
+
+/** A bundle of which much is missing leaves out hundreds of images: the report counts them. */
+function withFewLeftOut(progress: Progress): Progress {
+  const told = new Set<string>();
+  return {
+    observe: (event) => {
+      if (event.type === 'noticed' && event.code === 'left-out') {
+        if (told.has(event.cause) || told.size === SHOWN_LEFT_OUT) return;
+        told.add(event.cause);
+      }
+      progress.observe(event);
+    },
+    stop: () => {
+      progress.stop();
+    },
+  };
 }
 
 /** Logs of a CI keep what is drawn over, each time. */

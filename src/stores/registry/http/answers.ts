@@ -168,8 +168,10 @@ function foreignHint({ host }: URL, registry: string): string {
 
 /** Where the credentials came from, or where they were looked for. */
 function credentialsHint({ name, places, known, oddity }: Omit<Attempt, 'action'>): string {
-  const looked =
-    places.length === 0 ? 'no auth file was looked at' : `looked at ${places.join(', ')}`;
+  // The usual places are four, and the first is the one that login writes to.
+  const [first, ...others] = places;
+  const more = others.length === 0 ? '' : ` and ${others.length} other auth files`;
+  const looked = first === undefined ? 'no auth file was looked at' : `looked at ${first}${more}`;
   if (oddity !== undefined)
     return (
       `For ${formatRepository(name)}, ${oddity} (${looked}): ` +
@@ -180,5 +182,5 @@ function credentialsHint({ name, places, known, oddity }: Omit<Attempt, 'action'
     ? `Check the credentials for ${formatRepository(name)} and what they allow (${looked}). ` +
         'Some registries give the same answer for a repository that does not exist.'
     : `No credentials for ${formatRepository(name)} are known (${looked}): ` +
-        'log in, or name an auth file with --authfile FILE.';
+        `log in with bundle login ${name.registry}, or name an auth file with --authfile FILE.`;
 }

@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+
+import { parseCommandLine } from '../../../src/cli/parse.ts';
+import { BundleError } from '../../../src/core/errors.ts';
+
+const parse = (...argv: readonly string[]): ReturnType<typeof parseCommandLine> =>
+  parseCommandLine(argv, { stdout: { columns: 80 } });
+
+async function refusal(...argv: readonly string[]): Promise<BundleError> {
+  const error: unknown = await parse(...argv).catch((reason: unknown) => reason);
+  if (!(error instanceof BundleError)) throw new Error(`${argv.join(' ')} is not refused`);
+  return error;
+}
+
+/** Words of yargs that say nothing to somebody who has not read its manual. */
+const RAW = /non-option|Invalid values|following:|Argument:|Missing required/;
+
+describe('a command line', () => {
+  it.each([
+    ['pack 4.17.3', ['bundle pack needs --out'], 'bundle pack 4.17.3 -o /media/usb'],
+    ['verify', ['bundle verify needs PATH'], 'bundle verify /media/usb'],
+    ['inspect', ['bundle inspect needs PATH'], 'bundle inspect /media/usb'],
+    ['unpack', ['needs PATH'], 'bundle unpack /media/usb --to registry'],
+    ['unpack /media/usb', ['needs --to'], 'bundle unpack /media/usb --to registry'],
+    ['mirror 4.17.3', ['needs --to'], 'bundle mirror 4.17.3'],
+    ['repair', ['needs PATH'], 'bundle repair /media/usb'],
+    ['repair /media/usb', ['needs --out'], 'bundle repair /media/usb'],
+    ['path 4.16.20', ['FROM', 'TO'], 'bundle path 4.16.20 4.17.3'],
+    ['login', ['needs REGISTRY'], 'bundle login quay.io'],
+    ['logout', ['needs REGISTRY'], 'bundle logout quay.io'],
+    ['check-registry', ['needs TARGET'], 'bundle check-registry registry'],
+    ['sign', ['needs PATH'], 'bundle sign /media/usb'],
+    ['trust add', ['bundle trust add needs KEYS'], 'bundle trust add packer.pub'],
+    ['trust show', ['bundle trust show needs KEYS'], 'bundle trust show packer.pub'],
+    ['trust remove', ['bundle trust remove needs ID'], 'bundle trust remove '],
+  ] as const)(
+    'that lacks a word says which, and gives an example: %s',
+    async (line, names, example) => {
+      const { code, message, hint } = await refusal(...line.split(' '));
+      expect(code).toBe('USAGE');
+      for (const name of names) expect(message).toContain(name);
+      expect(message).not.toMatch(RAW);
+      expect(hint).toContain(example);
+    },
+  );
+
+  it.each([
+    ['keygen --type ecdsa-p265', '--type', 'Did you mean --type ecdsa-p256?'],
+    ['keygen --type dsa', '--type', 'bundle keygen --help'],
+    ['verify x --output yaml', '--output', 'bundle verify --help'],
+    ['verify x --output jsno', '--output', 'Did you mean --output json?'],
+    ['verify x --color alway', '--color', 'Did you mean --color always?'],
+    ['verify x --progress bar', '--progress', 'bundle verify --help'],
+    ['verify x --log-level all', '--log-level', 'bundle verify --help'],
+    ['path 4.16.20 4.17.3 --output sgv', '--output', 'Did you mean --output svg?'],
+    ['trust list --output yaml', '--output', 'bundle trust list --help'],
+  ] as const)('with a word that is none of a few says of which: %s', async (line, option, hint) => {
+    const refused = await refusal(...line.split(' '));
+    expect(refused.message).toMatch(new RegExp(`^${option}: ".*" is none of .* and `));
+    expect(refused.message).not.toMatch(RAW);
+    expect(refused.hint).toContain(hint);
+  });
+
+  it.each(['pack 4.17.3 -o', 'pack 4.17.3 -o x --arch', 'unpack x --to', 'keygen --out'])(
+    'with an option that lacks its value says what it takes: %s',
+    async (line) => {
+      const { message } = await refusal(...line.split(' '));
+      expect(message).toMatch(/^--?\w+ needs a value: ./);
+      expect(message).not.toMatch(RAW);
+    },
+  );
+});
+
+describe('a bundle digest in the groups of the form', () => {
+  const groups = Array.from({ length: 8 }, (_, index) => `0123abc${index}`);
+
+  it('is one value without quotes too, wherever it stands', async () => {
+    const [first = '', ...others] = groups;
+    for (const words of [
+      ['verify', '/media/usb', '--bundle-digest', ...groups],
+      ['verify', '--bundle-digest', ...groups, '/media/usb'],
+      ['verify', `--bundle-digest=${first}`, ...others, '/media/usb'],
+    ]) {
+      const parsed = await parse(...words);
+      const args = { PATH: ['/media/usb'], 'bundle-digest': groups.join('') };
+      expect(parsed).toMatchObject({ args });
+    }
+  });
+
+  it('is refused with the number of groups where one is missing or too many', async () => {
+    for (const given of [groups.slice(1), [...groups, '01234567']]) {
+      const { message } = await refusal('verify', '/media/usb', '--bundle-digest', ...given);
+      expect(message).toContain(`${given.length} groups of 8 digits`);
+    }
+  });
+
+  it('leaves a path alone that stands behind a digest in one word', async () => {
+    const digest = groups.join('');
+    const parsed = await parse('verify', '--bundle-digest', digest, 'deadbeef');
+    expect(parsed).toMatchObject({ args: { PATH: ['deadbeef'], 'bundle-digest': digest } });
+  });
+});

@@ -1,0 +1,52 @@
+import { mkdir, mkdtemp, realpath, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import type { TransferEvent } from '../../../src/core/events.ts';
+import { isForMedium, parseOutput, prepareOutput } from '../../../src/packing/output.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bundle-output-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function noticesFor(output: string): Promise<readonly TransferEvent[]> {
+  const events: TransferEvent[] = [];
+  await prepareOutput(await parseOutput(output), { observe: (event) => events.push(event) });
+  return events;
+}
+
+it('a folder that had to be made is told, with its file system and what is free there', async () => {
+  const made = join(folder, 'not/there');
+  const [notice, ...more] = await noticesFor(made);
+  expect((await stat(made)).isDirectory()).toBe(true);
+  expect(notice).toMatchObject({ code: 'made-folder', folder: made, isUnmounted: false });
+  const { mountPoint, free } = notice as unknown as { mountPoint: string; free: number };
+  expect((await stat(mountPoint)).dev).toBe((await stat(made)).dev);
+  expect((await realpath(made)).startsWith(mountPoint)).toBe(true);
+  expect(free).toBeGreaterThan(0);
+  expect(more).toEqual([]);
+});
+
+it('a folder that was there is not told', async () => {
+  const there = join(folder, 'there');
+  await mkdir(there);
+  expect(await noticesFor(there)).toEqual([]);
+  expect(await noticesFor(join(there, 'ocp-4.17.3-x86_64.tar.zst'))).toEqual([]);
+});
+
+it.each([
+  ['/media/usb', '/', true],
+  ['/mnt/stick/bundles', '/', true],
+  ['/run/media/op/STICK', '/run', true],
+  ['/media/usb', '/media/usb', false],
+  ['/mnt/stick/bundles', '/mnt/stick', false],
+  ['/mnt/share', '/mnt', false],
+  ['/srv/bundles', '/', false],
+  ['/mnt2/bundles', '/', false],
+])('%s on the file system of %s is a place for media without one: %s', (path, mount, expected) => {
+  expect(isForMedium(path, mount)).toBe(expected);
+});
