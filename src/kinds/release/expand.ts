@@ -12,7 +12,7 @@ import type { ReleaseSeed } from './claim.ts';
 import { signatureConfigMap } from './config-map.ts';
 import type { Component, ImageReferences } from './payload/image-references.ts';
 import { readReleaseImage, type ReleaseFacts } from './payload/release-image.ts';
-import { tagOf } from './tags.ts';
+import { releaseLabel, tagOf } from './tags.ts';
 
 /** The kind of a release in rows of `bundle.json`. */
 export const RELEASE = 'release';
@@ -56,11 +56,6 @@ export async function expandRelease(
       manifest.kind === 'manifest' ? [manifest.config, ...manifest.layers.toReversed()] : [],
     ),
   };
-}
-
-/** How reports call a release. */
-export function releaseLabel(version: string, architecture: string): string {
-  return `${version} for ${architecture}`;
 }
 
 /** The facts about a release that its components share. */

@@ -9,7 +9,7 @@ import { ARCHITECTURES } from './architecture.ts';
 import { type ReleaseSeed, readReleaseSeed } from './claim.ts';
 import { releaseAtCluster } from './cluster/standing.ts';
 import { signatureConfigMap } from './config-map.ts';
-import { COMPONENT, expandRelease, RELEASE, releaseLabel } from './expand.ts';
+import { COMPONENT, expandRelease, RELEASE } from './expand.ts';
 import { releaseExtras } from './resources/extras.ts';
 import { findRelease } from './find.ts';
 import { minorOf } from './resources/minor.ts';
@@ -17,6 +17,7 @@ import { type DeliveredRelease, nextSteps, upgradeCommands } from './resources/n
 import { RELEASE_IMAGE, type ReleaseFacts } from './payload/release-image.ts';
 import type { ReleaseRequest } from './request.ts';
 import { signedImages } from './resources/sigstore.ts';
+import { releaseLabel } from './tags.ts';
 import { compareVersions } from '../../updates/version-order.ts';
 
 /** OpenShift and OKD releases: a release image, the components that it names, its signatures. */

@@ -15,3 +15,8 @@ export function tagOf(version: string, architecture: Architecture, component?: s
     hint: 'A tag has at most 128 letters, digits, dots, dashes and underscores.',
   });
 }
+
+/** How reports call a release. */
+export function releaseLabel(version: string, architecture: string): string {
+  return `${version} for ${architecture}`;
+}

@@ -1,7 +1,7 @@
 import { hexOf } from '../../../core/digest.ts';
 import type { WrittenArchive } from '../../../extracting/extract-tools.ts';
 import { architectureOfOci } from '../../../kinds/release/architecture.ts';
-import { releaseLabel } from '../../../kinds/release/expand.ts';
+import { releaseLabel } from '../../../kinds/release/tags.ts';
 import type {
   ExtractedFrom,
   ExtractFileReport,
