@@ -160,8 +160,8 @@ async function unpackOnTheClosedSide({ trust }, registries) {
     MEDIUM,
     '--to',
     to,
-    '--resources-dir',
-    `${CLOSED}/cluster-resources`,
+    // An image layout is for no cluster: nothing is written for one beside it.
+    ...(registry ? ['--resources-dir', `${CLOSED}/cluster-resources`] : []),
     ...trust,
   ]);
   proved.push(['unpack', `the release is at ${to}, its tag set last`]);
