@@ -3,7 +3,6 @@ import { count, requiredText, text } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { repositoryOptions } from '../options/delivery.ts';
 import { networkRequest, registryOptions } from '../options/network.ts';
-import { checkRegistryReport } from '../present/check-report.ts';
 
 export const checkRegistryCommand: Command = {
   usage: 'check-registry <TARGET>',
@@ -36,6 +35,7 @@ export const checkRegistryCommand: Command = {
   },
   async run(args, context) {
     const { checkRegistry } = await import('../../workflows/check-registry.ts');
+    const { checkRegistryReport } = await import('../present/check-report.ts');
     const destinations = planDestinations({
       to: parseTarget(requiredText(args, 'TARGET')),
       releaseRepository: text(args, 'release-repository'),

@@ -8,7 +8,6 @@ import {
   sourceOfReleaseOptions,
 } from '../options/extraction.ts';
 import { one } from '../options/table.ts';
-import { extractToolsReport } from '../present/extract/report.ts';
 
 export const extractToolsCommand: Command = {
   usage: 'extract-tools <PATH..>',
@@ -38,6 +37,7 @@ export const extractToolsCommand: Command = {
     const request = { ...programChoice(args), folder: requiredText(args, 'out') };
     const source = await releaseSource(args);
     const { extractToolsOf } = await import('../../workflows/extract.ts');
+    const { extractToolsReport } = await import('../present/extract/report.ts');
     return extractToolsReport(await extractToolsOf(source, request, context));
   },
 };

@@ -6,7 +6,6 @@ import type { Io } from '../io.ts';
 import { releasePositional, releaseSource, sourceOfReleaseOptions } from '../options/extraction.ts';
 import { one } from '../options/table.ts';
 import { PIPE } from '../pipes.ts';
-import { extractFileReport } from '../present/extract/report.ts';
 
 export const extractCommand: Command = {
   usage: 'extract <PATH..>',
@@ -26,6 +25,7 @@ export const extractCommand: Command = {
     const request = { name: requiredText(args, 'file'), path: pathOf(args) };
     const source = await releaseSource(args);
     const { extractFileOf } = await import('../../workflows/extract.ts');
+    const { extractFileReport } = await import('../present/extract/report.ts');
     const report = await extractFileOf(source, request, context);
     if (request.path === undefined) await writeOut(report.bytes, io);
     return extractFileReport(report);

@@ -1,7 +1,6 @@
 import { flag } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
-import { inspectReport } from '../present/bundle-report.ts';
 
 export const inspectCommand: Command = {
   usage: 'inspect <PATH..>',
@@ -15,6 +14,7 @@ export const inspectCommand: Command = {
   options: { images: { type: 'boolean', describe: 'list every image' }, ...trustOptions },
   async run(args, context, io) {
     const { inspect } = await import('../../workflows/inspect.ts');
+    const { inspectReport } = await import('../present/bundle-report.ts');
     return inspectReport(await inspect(await openRequest(args, io), context), flag(args, 'images'));
   },
 };

@@ -9,7 +9,6 @@ import {
   releaseParts,
   versionPositional,
 } from '../options/release.ts';
-import { mirrorReport } from '../present/delivery-report.ts';
 
 export const mirrorCommand: Command = {
   usage: 'mirror [VERSION..]',
@@ -39,6 +38,7 @@ export const mirrorCommand: Command = {
       network: networkRequest(args),
     };
     const { mirror } = await import('../../workflows/mirror.ts');
+    const { mirrorReport } = await import('../present/delivery-report.ts');
     return mirrorReport(await mirror(request, context));
   },
 };

@@ -14,7 +14,6 @@ import {
 import { one } from '../options/table.ts';
 import { keySource } from '../passphrase.ts';
 import { outputPipe, PIPE } from '../pipes.ts';
-import { packReport, pipedReport } from '../present/pack-report.ts';
 
 /** Options that have no meaning for a pipe. */
 const FOR_FILES = ['volume-size', 'stop-after', 'repair', 'restart', 'dry-run'] as const;
@@ -88,6 +87,7 @@ export const packCommand: Command = {
       limitRate: byteCount(args, 'limit-rate'),
     };
     const { pack, packIntoPipe } = await import('../../workflows/pack.ts');
+    const { packReport, pipedReport } = await import('../present/pack-report.ts');
     if (output === PIPE) {
       const forFiles = FOR_FILES.find((name) => args[name] !== undefined);
       if (forFiles !== undefined) {

@@ -3,7 +3,6 @@ import { requiredText, texts } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { acceptRiskOption, graphOptions, graphRequest } from '../options/graph.ts';
 import { one } from '../options/table.ts';
-import { pathReport } from '../present/path-report.ts';
 
 export const pathCommand: Command = {
   usage: 'path <FROM> <TO>',
@@ -28,6 +27,7 @@ export const pathCommand: Command = {
   },
   async run(args, context) {
     const { planPath } = await import('../../workflows/updates.ts');
+    const { pathReport } = await import('../present/path-report.ts');
     const to = requiredText(args, 'TO');
     const report = await planPath(
       {

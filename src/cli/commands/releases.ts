@@ -1,6 +1,5 @@
 import type { Command } from '../command.ts';
 import { graphOptions, graphRequest } from '../options/graph.ts';
-import { releasesReport } from '../present/releases-report.ts';
 
 export const releasesCommand: Command = {
   usage: 'releases',
@@ -13,6 +12,7 @@ export const releasesCommand: Command = {
   options: graphOptions,
   async run(args, context) {
     const { listReleases } = await import('../../workflows/updates.ts');
+    const { releasesReport } = await import('../present/releases-report.ts');
     return releasesReport(await listReleases(graphRequest(args, undefined), context));
   },
 };

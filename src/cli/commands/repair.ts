@@ -1,13 +1,7 @@
-import { hexOf } from '../../core/digest.ts';
-import { shellWord } from '../../core/text.ts';
 import { flag, requiredText, volumeSize } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { openRequest, pathsPositional, trustOptions } from '../options/bundle.ts';
 import { restartOption, volumeSizeOption } from '../options/media.ts';
-import { partsFacts, partsJson } from '../present/parts/part-facts.ts';
-import type { Rows } from '../present/layout.ts';
-import { labelsIn, partsText, size as sizeText } from '../present/shown.ts';
-import { formatBytes } from '../units.ts';
 
 export const repairCommand: Command = {
   usage: 'repair <PATH..>',
@@ -37,63 +31,13 @@ export const repairCommand: Command = {
   },
   async run(args, context) {
     const { repair } = await import('../../workflows/repair.ts');
+    const { repairReport } = await import('../present/repair-report.ts');
     const request = {
       bundle: await openRequest(args),
       output: requiredText(args, 'out'),
       volumeSize: volumeSize(args, 'volume-size'),
       restart: flag(args, 'restart'),
     };
-    const { path, volumes, size, bundleDigest, closure, faults } = await repair(request, context);
-    const releaseKeys = request.bundle.releaseKeyFiles
-      .map((file) => ` --release-key ${shellWord(file)}`)
-      .join('');
-    const files = volumes.map((volume) => ({
-      path: volume.path,
-      size: volume.size,
-      digest: hexOf(volume.digest),
-    }));
-    return {
-      json: {
-        path,
-        size,
-        bundleDigest: hexOf(bundleDigest),
-        volumes: files,
-        parts: partsJson(closure),
-        faults,
-      },
-      report: (screen) => [
-        [
-          {
-            verdict:
-              `Repaired ${partsText(labelsIn(closure))}: ${formatBytes(size)}, ` +
-              'every config and layer hashed',
-            mood: 'good',
-          },
-        ],
-        [
-          { text: 'Next, check it where it will be used, and unpack it there:' },
-          {
-            commands: [
-              `bundle verify ${shellWord(files[0]?.path ?? path)}${releaseKeys}`,
-              `bundle unpack ${shellWord(files[0]?.path ?? path)}${releaseKeys} --to REGISTRY`,
-            ],
-          },
-        ],
-        [
-          {
-            facts: [
-              ...files.flatMap(({ path: file, size: bytes, digest }): Rows => [
-                ['file', file],
-                ['size', sizeText(bytes, screen)],
-                ['sha256', screen.isVerbose ? { hex: digest } : undefined],
-              ]),
-              ...partsFacts(closure, screen),
-              ['bundle digest', { hex: hexOf(bundleDigest) }],
-              ['', 'that of the damaged bundle: the same to the byte'],
-            ],
-          },
-        ],
-      ],
-    };
+    return repairReport(await repair(request, context), request.bundle.releaseKeyFiles);
   },
 };

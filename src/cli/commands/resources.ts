@@ -8,7 +8,6 @@ import { deliveryTarget, repositoryOptions, targetOption } from '../options/deli
 import { caFileOption } from '../options/network.ts';
 import { resourceOptions, resourceRequest } from '../options/resources.ts';
 import { many } from '../options/table.ts';
-import { resourcesReport } from '../present/delivery-report.ts';
 
 export const resourcesCommand: Command = {
   usage: 'resources <PATH..>',
@@ -55,6 +54,7 @@ export const resourcesCommand: Command = {
       dryRun: flag(args, 'dry-run'),
     };
     const { writeForClusters } = await import('../../workflows/resources.ts');
+    const { resourcesReport } = await import('../present/delivery-report.ts');
     return resourcesReport(await writeForClusters(job, context));
   },
 };

@@ -5,7 +5,6 @@ import { dryRunOption } from '../options/common.ts';
 import { deliveryOptions, deliveryRequest } from '../options/delivery.ts';
 import { networkRequest, registryOptions } from '../options/network.ts';
 import { many, yes } from '../options/table.ts';
-import { unpackReport } from '../present/delivery-report.ts';
 
 export const unpackCommand: Command = {
   usage: 'unpack <PATH..>',
@@ -55,6 +54,7 @@ export const unpackCommand: Command = {
       partial: flag(args, 'partial'),
     };
     const { unpack } = await import('../../workflows/unpack.ts');
+    const { unpackReport } = await import('../present/delivery-report.ts');
     return unpackReport(await unpack(request, context), {
       paths: request.bundle.paths,
       isPiped: request.bundle.input !== undefined,

@@ -3,8 +3,6 @@ import { text, texts } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { asUnpackTakes, atOptions, atRequest } from '../options/at.ts';
 import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
-import { verifyReport } from '../present/bundle-report.ts';
-import { verifyAtReport } from '../present/comparison-report.ts';
 
 export const verifyCommand: Command = {
   usage: 'verify <PATH..>',
@@ -39,10 +37,12 @@ export const verifyCommand: Command = {
     const at = atRequest(args);
     if (at !== undefined) {
       const { verifyAt } = await import('../../workflows/verify-at.ts');
+      const { verifyAtReport } = await import('../present/comparison-report.ts');
       const found = await verifyAt({ ...at, bundle: await openRequest(args) }, context);
       return verifyAtReport(found, [...texts(args, 'PATH').map(shellWord), ...asUnpackTakes(args)]);
     }
     const { verify } = await import('../../workflows/verify.ts');
+    const { verifyReport } = await import('../present/bundle-report.ts');
     return verifyReport(
       await verify({ ...(await openRequest(args, io)), damageFile: text(args, 'damage') }, context),
     );

@@ -4,7 +4,6 @@ import { flag, requiredText, text } from '../arguments.ts';
 import { ask, canAsk } from '../ask.ts';
 import type { Arguments } from '../command.ts';
 import type { Io } from '../io.ts';
-import { planText } from '../present/cluster/apply-report.ts';
 import { laidOut } from '../present/layout.ts';
 import { type ColorMode, screenOf } from '../present/screen.ts';
 import { one, type OptionTable, yes } from './table.ts';
@@ -68,6 +67,7 @@ export function applyRequest(args: Arguments, io: Io): ApplyRequest | undefined 
     canAsk: canAsk(io),
     confirm: async (plan) => {
       if (isAgreed) return true;
+      const { planText } = await import('../present/cluster/apply-report.ts');
       const wishes = { color: requiredText(args, 'color') as ColorMode, isVerbose: false };
       const screen = screenOf(io.stderr, io.environment, wishes);
       io.stderr.write(`${laidOut(planText(plan), screen)}\n`);

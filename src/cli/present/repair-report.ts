@@ -1,0 +1,64 @@
+import { hexOf } from '../../core/digest.ts';
+import { shellWord } from '../../core/text.ts';
+import type { RepairReport } from '../../workflows/repair.ts';
+import type { Outcome } from '../command.ts';
+import { formatBytes } from '../units.ts';
+import type { Rows } from './layout.ts';
+import { partsFacts, partsJson } from './parts/part-facts.ts';
+import { labelsIn, partsText, size as sizeText } from './shown.ts';
+
+/** @param releaseKeyFiles that were needed, and that the commands after it need too. */
+export function repairReport(
+  { path, volumes, size, bundleDigest, closure, faults }: RepairReport,
+  releaseKeyFiles: readonly string[],
+): Outcome {
+  const releaseKeys = releaseKeyFiles.map((file) => ` --release-key ${shellWord(file)}`).join('');
+  const files = volumes.map((volume) => ({
+    path: volume.path,
+    size: volume.size,
+    digest: hexOf(volume.digest),
+  }));
+  return {
+    json: {
+      path,
+      size,
+      bundleDigest: hexOf(bundleDigest),
+      volumes: files,
+      parts: partsJson(closure),
+      faults,
+    },
+    report: (screen) => [
+      [
+        {
+          verdict:
+            `Repaired ${partsText(labelsIn(closure))}: ${formatBytes(size)}, ` +
+            'every config and layer hashed',
+          mood: 'good',
+        },
+      ],
+      [
+        { text: 'Next, check it where it will be used, and unpack it there:' },
+        {
+          commands: [
+            `bundle verify ${shellWord(files[0]?.path ?? path)}${releaseKeys}`,
+            `bundle unpack ${shellWord(files[0]?.path ?? path)}${releaseKeys} --to REGISTRY`,
+          ],
+        },
+      ],
+      [
+        {
+          facts: [
+            ...files.flatMap(({ path: file, size: bytes, digest }): Rows => [
+              ['file', file],
+              ['size', sizeText(bytes, screen)],
+              ['sha256', screen.isVerbose ? { hex: digest } : undefined],
+            ]),
+            ...partsFacts(closure, screen),
+            ['bundle digest', { hex: hexOf(bundleDigest) }],
+            ['', 'that of the damaged bundle: the same to the byte'],
+          ],
+        },
+      ],
+    ],
+  };
+}
