@@ -89,17 +89,7 @@ describe('the program with its own Node', () => {
       await run(launcher, 'verify', bundle, ...trust, '--output', 'json'),
     ) as object;
     expect(JSON.stringify(report)).toContain(made.release.digest);
-    const resources = join(folder, 'resources');
-    await run(
-      launcher,
-      'unpack',
-      bundle,
-      '--to',
-      `oci:${target}`,
-      '--resources-dir',
-      resources,
-      ...trust,
-    );
+    await run(launcher, 'unpack', bundle, '--to', `oci:${target}`, ...trust);
     const layout = await ImageLayout.open(target);
     for (const { digest, mediaType, size } of [made.release, ...made.components]) {
       expect(await layout.exists({ digest, mediaType, size })).toBe(true);
