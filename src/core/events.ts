@@ -93,6 +93,8 @@ export type Notice =
   | { readonly code: 'kept-of-earlier-run'; readonly layers: number; readonly bytes: number }
   /** The run was interrupted: the same command continues what it left in the folder. */
   | { readonly code: 'can-be-continued'; readonly folder: string }
+  /** A delivery failed: what it has pushed stays at the target, and is not sent again. */
+  | { readonly code: 'delivery-can-be-continued'; readonly target: string }
   /** Earlier runs have finished volumes 1 to `done` of `count`, in these folders. */
   | {
       readonly code: 'volumes-written-earlier';

@@ -185,7 +185,16 @@ async function deliverTo(
   }
   observe({ type: 'planned', ...report.content, images: content.images.length });
   observe({ type: 'phase', what: `copying to ${request.to.name}` });
-  const copied = await copyImages(content, tags, targetOf, { ...context, ...options });
+  const copying = { ...context, ...options };
+  const copied = await copyImages(content, tags, targetOf, copying).catch((error: unknown) => {
+    const isForeseen = error instanceof BundleError && !context.signal.aborted;
+    // A pipe has a message of its own: it has to be sent again.
+    if (isForeseen && options.pass === undefined) {
+      const { name: target } = request.to;
+      observe({ type: 'noticed', code: 'delivery-can-be-continued', target });
+    }
+    throw error;
+  });
   const whole = closure.parts.filter((_, part) => isWhole(part, closure, copied));
   const arrived = whole.length > 0 ? plan(closureOf(whole)) : undefined;
   const resources = arrived && (await writeResources(arrived));

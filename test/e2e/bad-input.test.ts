@@ -222,7 +222,7 @@ describeWith(['docker-registry'], 'bad input to', () => {
       );
       try {
         for (const [file, args] of [
-          [join(user.home, '.docker/config.json'), []],
+          [join(user.folder, 'run/containers/auth.json'), []],
           [wrong, ['--authfile', wrong]],
         ] as const) {
           const { status, message, hint } = await failure([

@@ -347,7 +347,10 @@ export const PECULIARITIES: readonly Row[] = [
           : undefined,
     at: moving({
       status: 25,
-      says: [/"Err":28/, /storage of the registry is full: free some space/],
+      says: [
+        ...[/"Err":28/, /storage of the registry is full: free some space/],
+        /stays there: when the cause is mended, run the same command again/,
+      ],
       not: /retry/,
     }),
     skips: AT_TARGET,

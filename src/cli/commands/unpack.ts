@@ -1,10 +1,14 @@
-import { flag, partNames, requiredText } from '../arguments.ts';
+import { shellWord } from '../../core/text.ts';
+import { asTyped, flag, partNames, requiredText } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
 import { dryRunOption } from '../options/common.ts';
-import { deliveryOptions, deliveryRequest } from '../options/delivery.ts';
+import { deliveryOptions, deliveryRequest, repositoryOptions } from '../options/delivery.ts';
 import { networkRequest, registryOptions } from '../options/network.ts';
 import { many, yes } from '../options/table.ts';
+
+/** Options that say which parts go where, and how the place is reached. */
+const PLACES = ['release', ...Object.keys({ ...repositoryOptions, ...registryOptions })];
 
 export const unpackCommand: Command = {
   usage: 'unpack <PATH..>',
@@ -58,7 +62,8 @@ export const unpackCommand: Command = {
     return unpackReport(await unpack(request, context), {
       paths: request.bundle.paths,
       isPiped: request.bundle.input !== undefined,
-      to: requiredText(args, 'to'),
+      trust: asTyped(args, Object.keys(trustOptions)),
+      where: ['--to', shellWord(requiredText(args, 'to')), ...asTyped(args, PLACES)],
     });
   },
 };

@@ -1,8 +1,7 @@
 import { BundleError } from '../../core/errors.ts';
-import { shellWord } from '../../core/text.ts';
 import { parseDeliveryTarget } from '../../delivering/delivery-target.ts';
 import type { VerifyAtRequest } from '../../workflows/verify-at.ts';
-import { count, flag, partNames, text, texts } from '../arguments.ts';
+import { asTyped, count, flag, partNames, text } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
 import { trustOptions } from './bundle.ts';
 import { repositoryOptions } from './delivery.ts';
@@ -62,9 +61,7 @@ export function atRequest(args: Arguments): Omit<VerifyAtRequest, 'bundle'> | un
 /** The options that `unpack` takes too, as words of its command line. */
 export function asUnpackTakes(args: Arguments): readonly string[] {
   const shared = { ...trustOptions, ...repositoryOptions, ...registryOptions };
-  return [...Object.keys(shared), 'release'].flatMap((name) => {
-    return texts(args, name).flatMap((word) => [`--${name}`, shellWord(word)]);
-  });
+  return asTyped(args, [...Object.keys(shared), 'release']);
 }
 
 function inGroup(options: OptionTable): OptionTable {

@@ -21,7 +21,9 @@ import { counted, listed, partsText, shortened, size } from './shown.ts';
 export interface Asked {
   readonly paths: readonly string[];
   readonly isPiped: boolean;
-  readonly to: string;
+  /** Options about trust, as words for a shell; and those that say where what goes. */
+  readonly trust: readonly string[];
+  readonly where: readonly string[];
 }
 
 export function unpackReport(unpacked: UnpackReport, asked: Asked): Outcome {
@@ -206,15 +208,16 @@ const SHOWN_LEFT = 3;
 const DAMAGE_FILE = 'damage.json';
 
 /** How to have the rest too. */
-function completingSteps({ missingVolumes }: UnpackReport, { paths, isPiped, to }: Asked): Section {
-  const again = ['bundle', 'unpack', ...paths].map(shellWord).join(' ');
-  const where = `--to ${shellWord(to)}`;
+function completingSteps({ missingVolumes }: UnpackReport, asked: Asked): Section {
+  const { isPiped } = asked;
+  const paths = asked.paths.map(shellWord).join(' ');
+  const trust = asked.trust.map((word) => ` ${word}`).join('');
+  const again = `bundle unpack ${paths}`;
+  const where = `${asked.where.join(' ')}${trust}`;
   if (isPiped) return [{ text: 'Next, send the stream again: what is at the target is kept.' }];
   const byPatch: Section = [
     {
-      commands: [
-        `${['bundle', 'verify', ...paths].map(shellWord).join(' ')} --damage ${DAMAGE_FILE}`,
-      ],
+      commands: [`bundle verify ${paths}${trust} --damage ${DAMAGE_FILE}`],
     },
     { text: `On the connected side, with ${DAMAGE_FILE} from here:` },
     { commands: [`bundle pack VERSION --repair ${DAMAGE_FILE} -o FOLDER`] },

@@ -35,6 +35,11 @@ export function noticeText(notice: Notice): string | undefined {
       );
     case 'can-be-continued':
       return `finished work is kept in ${notice.folder}: run the same command again to continue`;
+    case 'delivery-can-be-continued':
+      return (
+        `what was pushed to ${notice.target} stays there: when the cause is mended, ` +
+        'run the same command again to continue'
+      );
     case 'volumes-written-earlier':
       return (
         `${notice.done === 1 ? 'volume 1' : `volumes 1 to ${notice.done}`} of ${notice.count} ` +

@@ -170,7 +170,8 @@ function foreignHint({ host }: URL, registry: string): string {
 function credentialsHint({ name, places, known, oddity }: Omit<Attempt, 'action'>): string {
   // The usual places are four, and the first is the one that login writes to.
   const [first, ...others] = places;
-  const more = others.length === 0 ? '' : ` and ${others.length} other auth files`;
+  const many = others.length === 1 ? 'file' : 'files';
+  const more = others.length === 0 ? '' : ` and ${others.length} other auth ${many}`;
   const looked = first === undefined ? 'no auth file was looked at' : `looked at ${first}${more}`;
   if (oddity !== undefined)
     return (
