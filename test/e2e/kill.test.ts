@@ -302,6 +302,6 @@ function uploadedBlob(url: string): string | undefined {
 async function resourcesIn(folder: string): Promise<string[]> {
   const names = await readdir(folder, { recursive: true });
   return names
-    .map((name) => name.replace(/127-0-0-1-[0-9]+(-[0-9a-f]{8})?/, 'registry'))
+    .map((name) => name.replace(/127-0-0-1-[0-9]+(-ocp4)?(-[0-9a-f]{8})?/, 'registry'))
     .toSorted();
 }
