@@ -130,7 +130,9 @@ export async function compareImages(
   if (deep) observe({ type: 'planned', blobs: blobs.size, bytes, images: images.length });
   const counts = deep ? undefined : 'blobs';
   const limit = deep ? concurrency : lookups;
-  found.push(...(await lookAll([...blobs.values()], counts, limit, options)));
+  const foundBlobs = await lookAll([...blobs.values()], counts, limit, options);
+  refuseUnreadable(foundBlobs);
+  found.push(...foundBlobs);
   const number = (what: Check['what']): number =>
     [...small.values()].filter((check) => check.what === what).length;
   return {
@@ -220,16 +222,23 @@ async function flawOfListing(
   return { flaw: 'absent', got: `${subject} does not list it` };
 }
 
-/** Something that the place does not hold is asked for once more: its content tells why not. */
+/**
+ * Something that the place does not hold is asked for once more: its content tells why not. Content
+ * that is right then came by another way, as that of a manifest by its tag: what the place gives for
+ * the digest decides.
+ */
 async function flawUnlessHeld(
   place: ReadOnlyStore,
   descriptor: Descriptor,
   options: ReadOptions,
 ): Promise<Finding | undefined> {
   const { signal } = options;
-  if (await place.exists(descriptor, { signal })) return undefined;
+  const isHeld = async (): Promise<boolean> => place.exists(descriptor, { signal });
+  if (await isHeld()) return undefined;
   try {
-    return await flawOfContent(place, descriptor, options);
+    const finding = await flawOfContent(place, descriptor, options);
+    if (finding !== undefined || (await isHeld())) return finding;
+    return { flaw: 'damaged', got: 'other content when it is asked for by its digest' };
   } catch (error) {
     // The place has just answered: it breaks off when it gives this.
     if (hasCode(error, 'NETWORK')) return { flaw: 'damaged', got: error.message };

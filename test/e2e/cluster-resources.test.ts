@@ -179,6 +179,7 @@ describeWith(['docker-registry', 'openssl'], 'the files for clusters', () => {
     ['a CA file that is missing', 2, 'CONFIGURATION', (m) => [...to(m), '--ca-file', 'none.pem']],
     ['a release that is not in it', 23, 'NOT_FOUND', (m) => [...to(m), '--release', '4.1.0']],
     ['pinned images, without what runs', 2, 'USAGE', (m) => [...to(m), '--pinned-image-sets']],
+    ['an address of IPv6', 2, 'USAGE', (m) => ['resources', m, '--to', '[2001:db8::1]:5000/x']],
     ['what runs, for nothing', 2, 'USAGE', (m) => [...to(m), '--running-release', '4.16.20']],
     [
       'pinned images of what runs already',

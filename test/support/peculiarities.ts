@@ -474,6 +474,24 @@ export const PECULIARITIES: readonly Row[] = [
     },
   },
   {
+    name: 'manifests are given by their tags, and something else by their digests',
+    odd: () => (request) =>
+      request.method === 'GET' && request.url.includes('/manifests/sha256:')
+        ? { status: 200, headers: { 'content-type': 'application/json' }, body: '{}' }
+        : undefined,
+    at: { 'verify --at': { status: 20, says: [/2 images are not whole/, /is damaged/] } },
+    skips: ['pack', 'unpack', 'mirror', 'check-registry', 'login'],
+  },
+  {
+    name: 'blobs are redirected in a circle',
+    odd: () => (request) =>
+      request.url.includes('/blobs/sha256:')
+        ? { status: 307, headers: { location: request.url } }
+        : undefined,
+    at: { 'verify --at': { status: 25, says: /more than 10 redirects/, not: /not whole/ } },
+    skips: ['pack', 'unpack', 'mirror', 'check-registry', 'login'],
+  },
+  {
     name: 'another protocol is wanted',
     odd: () => (request) =>
       isGreeting(request) ? undefined : { status: 426, headers: { upgrade: 'TLS/1.3' } },

@@ -46,6 +46,12 @@ export const resourcesCommand: Command = {
         hint: 'Write HOST[:PORT] or HOST[:PORT]/NAMESPACE, as in registry.example.com:5000/ocp4.',
       });
     }
+    const { registry } = to.destinations.target;
+    if (registry.startsWith('[')) {
+      throw new BundleError('USAGE', `mirror sets cannot name an address of IPv6: ${registry}`, {
+        hint: 'Give the registry by a name that nodes can resolve.',
+      });
+    }
     const job = {
       bundle: await openRequest(args, io),
       ...{ to, resources: resourceRequest(args, to) },

@@ -14,6 +14,7 @@ import { counted, labelsIn, listed, partsText, shortened, size } from './shown.t
 
 /** Images and differences that are listed without --verbose. */
 const SHOWN = 10;
+const SHOWN_CAUSES = 3;
 
 const WORDS: Readonly<Record<Flaw, string>> = {
   absent: 'is not there',
@@ -130,7 +131,14 @@ function differencesText(differences: readonly Difference[], screen: Screen): Se
       },
     },
     ...(more > 0 ? [{ text: `and ${more} more (--verbose lists all)` }] : []),
+    ...causes(differences),
   ];
+}
+
+/** What the target says of what cannot be read; each thing once. */
+function causes(differences: readonly Difference[]): Section {
+  const said = differences.flatMap(({ flaw, got }) => (flaw === 'unreadable' ? (got ?? []) : []));
+  return [...new Set(said)].slice(0, SHOWN_CAUSES).map((text) => ({ text }));
 }
 
 /** The tag or digest alone: the repository is the same for most. */

@@ -118,9 +118,12 @@ function tableLines({ heads, rows, cut: shrinking }: Table, screen: Screen): rea
   const widths: number[] = [];
   for (const row of all)
     row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)));
-  const excess = widths.reduce((sum, width) => sum + width + GAP, -GAP) - screen.columns;
-  if (shrinking !== undefined && excess > 0) {
-    widths[shrinking] = Math.max(LEAST_CUT, (widths[shrinking] ?? 0) - excess);
+  let excess = widths.reduce((sum, width) => sum + width + GAP, -GAP) - screen.columns;
+  // The first column gives up something too, where that of the longest words cannot give enough.
+  for (const index of shrinking === undefined ? [] : [shrinking, 0]) {
+    const less = Math.max(0, Math.min(excess, widths[index]! - LEAST_CUT));
+    widths[index]! -= less;
+    excess -= less;
   }
   return all.map((row, number) => {
     const line = row

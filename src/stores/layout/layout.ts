@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { join, resolve as absolute } from 'node:path';
 import type { ByteStream } from '../../core/bytes.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
@@ -16,6 +15,7 @@ import {
 import { isManifestType, OCI_INDEX } from '../../core/media-types.ts';
 import type { FetchOptions, PushOptions, Store, StoreOptions } from '../../core/store.ts';
 import { sizeOf } from '../../files/look.ts';
+import { openRegular } from '../../files/open-regular.ts';
 import { readVerified, verified } from '../../transfer/verified.ts';
 import { ingest } from './ingest.ts';
 import { hasLayout, initialiseLayout, requireLayout } from './folder.ts';
@@ -82,15 +82,15 @@ export class ImageLayout implements Store {
     const path = this.#blobPath(digest);
     const part = range && { start: range.start, end: range.end - 1 };
     try {
-      for await (const chunk of createReadStream(path, {
-        ...part,
-        ...(signal && { signal }),
-        highWaterMark: CHUNK_BYTES,
-      })) {
+      const opened = await openRegular(path);
+      if (opened === undefined) throw this.#absent(digest);
+      const options = { ...part, ...(signal && { signal }), highWaterMark: CHUNK_BYTES };
+      for await (const chunk of opened.file.createReadStream(options)) {
         yield chunk as Uint8Array;
       }
     } catch (cause) {
       signal?.throwIfAborted();
+      if (cause instanceof BundleError) throw cause;
       if (systemCode(cause) === 'ENOENT') throw this.#absent(digest, cause);
       throw diskError('read', path, cause);
     }

@@ -104,8 +104,10 @@ function targetOf(
     )
     .toSorted((a, b) => compareVersions(b.facts.version, a.facts.version));
   const [target, second] = others;
-  if (target === undefined) {
+  const runs = running?.facts.version ?? runningRelease.replace(/^v/, '');
+  if (target === undefined || compareVersions(target.facts.version, runs) <= 0) {
     throw new BundleError('USAGE', `there is no release to update to from ${runningRelease}`, {
+      got: target?.label,
       hint: 'Name with --running-release the release that the clusters run now.',
     });
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmod,
   mkdir,
@@ -13,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { streamOf } from '../../../../src/core/bytes.ts';
+import { drain, streamOf } from '../../../../src/core/bytes.ts';
 import type { BundleError } from '../../../../src/core/errors.ts';
 import { hexOf } from '../../../../src/core/digest.ts';
 import { referrersTagOf } from '../../../../src/core/manifest.ts';
@@ -171,6 +172,16 @@ describe('ImageLayout', () => {
       layout.push(sample.large.descriptor, streamOf(sample.small.bytes)),
     ).rejects.toMatchObject({ code: 'CONTENT_MISMATCH' });
     expect(await readdir(join(dir, 'ingest'))).toEqual([]);
+  });
+
+  it('does not wait for a pipe in the place of a blob', async () => {
+    const layout = await ImageLayout.create(dir);
+    await layout.push(sample.small.descriptor, streamOf(sample.small.bytes));
+    await rm(pathOf(sample.small));
+    execFileSync('mkfifo', [pathOf(sample.small)]);
+    await expect(drain(layout.fetch(sample.small.descriptor))).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
   });
 
   it('writes blobs that cannot be changed by accident', async () => {

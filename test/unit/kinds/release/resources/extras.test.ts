@@ -57,6 +57,11 @@ describe('what is written for releases where it is wanted', () => {
     expect(section((name) => name).join('\n')).toContain('v1alpha1');
   });
 
+  it('are refused where clusters run a newer release than those that are held', () => {
+    expect(() => extras(undefined, '4.19.0')).toThrow(usage);
+    expect(() => extras([old, middle], '4.17.3')).toThrow(usage);
+  });
+
   it('are all images where the running release is not held, and that is said', () => {
     const { files, notes } = extras([target], '4.17.9');
     const { pinnedImages } = files[0]!.objects[0]!['spec'] as { pinnedImages: unknown[] };
