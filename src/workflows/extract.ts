@@ -1,10 +1,9 @@
-import { dirname } from 'node:path';
-
 import { refuseFault } from '../bundle/reading/fault.ts';
 import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import { digestOf } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
+import { MAX_PAYLOAD_FILE_BYTES } from '../core/limits.ts';
 import { formatRepository, parseReference } from '../core/reference.ts';
 import {
   type ExtractedTools,
@@ -13,8 +12,7 @@ import {
 } from '../extracting/extract-tools.ts';
 import type { OpenedRelease } from '../extracting/opened-release.ts';
 import { readPayloadFile } from '../extracting/payload-file.ts';
-import { prepareFolder } from '../files/folder.ts';
-import { writeWhole } from '../files/write-whole.ts';
+import { refuseTakenName, writeOnce } from '../files/write-once.ts';
 import { selectParts } from '../kinds/closure.ts';
 import { RELEASE } from '../kinds/release/expand.ts';
 import { findRelease } from '../kinds/release/find.ts';
@@ -61,6 +59,8 @@ export interface ExtractFileReport extends ExtractedFrom {
   readonly digest: Digest;
   /** The file that was written, if any. */
   readonly path: string | undefined;
+  /** Whether it was written now: a file that holds the same bytes already is left alone. */
+  readonly written: boolean;
 }
 
 /** Makes archives of the client programs of a release. @throws BundleError */
@@ -76,20 +76,19 @@ export async function extractToolsOf(
 }
 
 /**
- * Reads a file of the payload of a release, and writes it, if a path is given. @throws BundleError
+ * Reads a file of the payload of a release, and writes it, if a path is given.
+ * @throws BundleError USAGE where another file has that path, and others.
  */
 export async function extractFileOf(
   source: ReleaseSource,
   { name, path }: { readonly name: string; readonly path: string | undefined },
   context: Context,
 ): Promise<ExtractFileReport> {
+  if (path !== undefined) await refuseTakenName(path, MAX_PAYLOAD_FILE_BYTES);
   return withRelease(source, context, async (opened, from) => {
     const bytes = await readPayloadFile(name, opened, context);
-    if (path !== undefined) {
-      await prepareFolder(dirname(path));
-      await writeWhole(path, bytes);
-    }
-    return { ...from, name, bytes, digest: digestOf(bytes), path };
+    const written = path === undefined ? true : await writeOnce(path, bytes);
+    return { ...from, name, bytes, digest: digestOf(bytes), path, written };
   });
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { execa } from 'execa';
@@ -327,5 +327,40 @@ describeWith(['docker-registry', 'unzip'], 'the client programs of a release', (
     expect(lacking.status).toBe(23);
     expect(lacking.stderr).toContain('It has release-metadata, ');
     expect((await one('--file', '../etc/passwd')).status).toBe(2);
+  });
+
+  it('never replace a file that somebody has, as long as it holds something else', async () => {
+    const { operator, medium, trust } = sides;
+    const to = async (file: string, name = 'release-metadata') =>
+      operator.bundle(['extract', medium, ...trust, '--file', name, '-o', file]);
+    const file = join(out, 'metadata.json');
+    expect((await to(file)).status).toBe(0);
+    const before = await stat(file);
+    const again = await to(file);
+    expect(again.status, again.stderr).toBe(0);
+    expect(again.stdout + again.stderr).toContain(`${file} holds release-metadata of`);
+    expect((await stat(file)).ino).toBe(before.ino);
+
+    const bytes = await readFile(file);
+    const other = await to(file, 'image-references');
+    expect(other.status).toBe(2);
+    expect(other.stderr).toContain(`${file} exists already, and holds something else`);
+    expect(other.stderr).toContain('choose another name');
+    expect(await readFile(file)).toEqual(bytes);
+    // As many bytes, and not the same.
+    await writeFile(file, Buffer.alloc(bytes.length));
+    expect((await to(file)).status).toBe(2);
+    expect(await readFile(file)).toEqual(Buffer.alloc(bytes.length));
+
+    const [volume] = (await readdir(medium)).filter((name) => name.endsWith('.tar.zst'));
+    const bundle = await readFile(join(medium, volume!));
+    expect((await to(join(medium, volume!))).status).toBe(2);
+    expect(bundle.equals(await readFile(join(medium, volume!)))).toBe(true);
+    expect((await readdir(out)).sort()).toEqual(['metadata.json']);
+
+    const link = join(out, 'link');
+    await symlink('nothing', link);
+    expect((await to(link)).status).toBe(26);
+    expect((await readdir(out)).sort()).toEqual(['link', 'metadata.json']);
   });
 });

@@ -52,12 +52,13 @@ export function extractToolsReport(report: ExtractToolsReport): Outcome {
 }
 
 export function extractFileReport(report: ExtractFileReport): Outcome {
-  const { release, name, bytes, digest, path } = report;
-  const label = releaseLabel(release.version, release.architecture);
+  const { release, name, bytes, digest, path, written } = report;
+  const content = `${name} of ${releaseLabel(release.version, release.architecture)}`;
   const where = path === undefined ? '' : ` to ${path}`;
+  const verdict = written ? `Wrote ${content}${where}` : `${path!} holds ${content} already`;
   return {
     report: (screen) => [
-      [{ verdict: `Wrote ${name} of ${label}${where}`, mood: 'good' }],
+      [{ verdict, mood: 'good' }],
       [
         {
           facts: [
@@ -72,6 +73,7 @@ export function extractFileReport(report: ExtractFileReport): Outcome {
       ...sourceJson(report),
       file: name,
       path: path ?? null,
+      written,
       bytes: bytes.length,
       sha256: hexOf(digest),
     },
