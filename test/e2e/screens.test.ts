@@ -222,7 +222,7 @@ function normal(written: string, folder: string): string {
         `127-0-0-${end}1-50000${held}${hash ? '-00000000' : ''}`,
     )
     .replace(/\b20\d\d-\d\d-\d\d\b/g, '2024-10-09')
-    .replace(/\d{5,} bytes/g, (bytes) => bytes.replace(/\d/g, '9'));
+    .replace(/\d{5,}\s+bytes|(?:byte|of)\s+\d{5,}/g, (bytes) => bytes.replace(/\d/g, '9'));
 }
 
 /** What a colour's code may stand before, which must not be taken for a part of it. */
