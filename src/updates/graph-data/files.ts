@@ -5,9 +5,9 @@ import { extract } from 'tar-stream';
 import { BundleError } from '../../core/errors.ts';
 import { MAX_GRAPH_BYTES } from '../../core/limits.ts';
 import { compareText, oneLine } from '../../core/text.ts';
-import { listFolder } from '../../files/folder.ts';
 import { isFolder } from '../../files/look.ts';
 import { readSmallFile } from '../../files/small-file.ts';
+import { entriesOf, type FolderEntry, linkWithin, realFolder } from '../../files/within.ts';
 
 /** The files of graph data, by path, in the order of paths: `channels/stable-4.17.yaml`. */
 export type GraphDataFiles = ReadonlyMap<string, Uint8Array>;
@@ -28,19 +28,38 @@ const HINT =
   'service answers under /graph-data.';
 
 /**
- * Graph data in a folder: `version`, `channels/`, `blocked-edges/` and `raw/metadata.json`.
- * @throws BundleError NOT_FOUND, DISK; UNSUPPORTED_CONTENT for a folder of something else
+ * Graph data in a folder: `version`, `channels/`, `blocked-edges/` and `raw/metadata.json`. Links
+ * are followed as long as they stay in it: all that is read is carried to others.
+ * @throws BundleError NOT_FOUND, DISK; UNSUPPORTED_CONTENT for a folder of something else, and for
+ * a link that leads out of it
  */
 export async function readGraphDataFolder(folder: string): Promise<GraphDataFiles> {
-  const paths = [...(await listFolder(folder))];
-  for (const name of FOLDERS) {
-    if (!(await isFolder(join(folder, name)))) continue;
-    for (const file of await listFolder(join(folder, name))) paths.push(`${name}/${file}`);
+  const root = await realFolder(folder);
+  const places = new Map<string, string>();
+  const add = async (path: string, entry: FolderEntry): Promise<void> => {
+    if (OWN.test(path)) places.set(path, await placeOf(root, entry));
+  };
+  for (const entry of await entriesOf(root)) {
+    const { name } = entry;
+    await add(name, entry);
+    if (!FOLDERS.some((own) => own === name)) continue;
+    const place = await placeOf(root, entry);
+    if (!(await isFolder(place))) continue;
+    for (const inner of await entriesOf(place)) await add(`${name}/${inner.name}`, inner);
   }
   const files = new Map<string, Uint8Array>();
-  for (const path of paths.filter((name) => OWN.test(name)))
-    files.set(path, await readSmallFile(join(folder, path), MAX_GRAPH_BYTES));
+  for (const [path, place] of places) files.set(path, await readSmallFile(place, MAX_GRAPH_BYTES));
   return checked(files, folder);
+}
+
+/** Where an entry is, which may be a link. */
+async function placeOf(root: string, { path, type }: FolderEntry): Promise<string> {
+  const place = type === 'link' ? await linkWithin(root, path) : path;
+  if (place !== undefined) return place;
+  throw new BundleError('UNSUPPORTED_CONTENT', `${path} is a link that leads out of ${root}`, {
+    expected: 'a file, a folder, or a link to one in the same folder of graph data',
+    hint: 'Nothing outside of the graph data is read. Put the file itself there.',
+  });
 }
 
 /** Whether bytes may be a tar, bare or compressed with gzip: anything else is read as JSON. */
@@ -55,6 +74,7 @@ export function looksLikeTar(bytes: Uint8Array): boolean {
  */
 export async function readGraphDataTar(archive: Uint8Array, what: string): Promise<GraphDataFiles> {
   const all = new Map<string, Uint8Array>();
+  const others = new Map<string, string>();
   const tar = unzipped(archive, what);
   if (tar.length % TAR_BLOCK !== 0 || tar.subarray(-2 * TAR_BLOCK).some((byte) => byte !== 0))
     throw refused(`${what} is no tar, or was cut`);
@@ -62,11 +82,16 @@ export async function readGraphDataTar(archive: Uint8Array, what: string): Promi
   reading.end(tar);
   try {
     for await (const entry of reading) {
+      const { type } = entry.header;
       const name = entry.header.name.replace(/^\.\//, '');
       const chunks: Buffer[] = [];
       for await (const chunk of entry)
         if (chunk instanceof Uint8Array) chunks.push(Buffer.from(chunk));
-      if (entry.header.type !== 'file') continue;
+      if (type !== 'file') {
+        if (type !== 'directory') others.set(name.replace(/\/+$/, ''), type ?? 'unknown');
+        if (others.size > MAX_FILES) throw refused(`${what} holds more than ${MAX_FILES} links`);
+        continue;
+      }
       if (all.has(name)) throw refused(`${what} holds ${oneLine(name, 200)} twice`);
       all.set(name, Buffer.concat(chunks));
       if (all.size > MAX_FILES) throw refused(`${what} holds more than ${MAX_FILES} files`);
@@ -75,13 +100,28 @@ export async function readGraphDataTar(archive: Uint8Array, what: string): Promi
     if (error instanceof BundleError) throw error;
     throw refused(`${what} cannot be read as a tar`, error);
   }
-  const root = rootOf([...all.keys()]);
-  const files = new Map<string, Uint8Array>();
-  for (const [name, bytes] of all) {
-    const path = name.startsWith(root) ? name.slice(root.length) : '';
-    if (OWN.test(path)) files.set(path, bytes);
+  const root = rootOf([...all.keys(), ...others.keys()]);
+  const within = (name: string): string => (name.startsWith(root) ? name.slice(root.length) : '');
+  for (const [name, type] of others) {
+    const path = within(name);
+    if (OWN.test(path) || FOLDERS.some((own) => own === path)) throw noFile(what, name, type);
   }
+  const files = new Map<string, Uint8Array>();
+  for (const [name, bytes] of all) if (OWN.test(within(name))) files.set(within(name), bytes);
   return checked(files, what);
+}
+
+/** To leave it out would be to carry other graph data than its publisher has made. */
+function noFile(what: string, name: string, type: string): BundleError {
+  const isLink = type === 'symlink' || type === 'link';
+  return new BundleError(
+    'UNSUPPORTED_CONTENT',
+    `${what} holds ${oneLine(name, 200)} as ${isLink ? 'a link' : 'something else than a file'}`,
+    {
+      expected: 'files: links in a tarball are not followed',
+      hint: 'Pack it with the files themselves: tar --dereference --hard-dereference.',
+    },
+  );
 }
 
 /** The folder that `version` lies in: tarballs of GitHub have one around everything. */

@@ -1,10 +1,10 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { pack } from 'tar-stream';
+import { type Headers, pack } from 'tar-stream';
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { projectPath } from '../../../../scripts/lib/project-root.ts';
 import {
@@ -15,8 +15,12 @@ import {
 
 const unsupported = expect.objectContaining({ code: 'UNSUPPORTED_CONTENT' }) as Error;
 
-async function tarOf(files: readonly (readonly [string, string])[]): Promise<Buffer> {
+async function tarOf(
+  files: readonly (readonly [string, string])[],
+  link?: Headers,
+): Promise<Buffer> {
   const tar = pack();
+  if (link !== undefined) tar.entry(link);
   for (const [name, text] of files) tar.entry({ name }, text);
   tar.finalize();
   const chunks: Buffer[] = [];
@@ -91,6 +95,67 @@ describe('the files of graph data', () => {
     ]) {
       await expect(readGraphDataTar(cut, 'it')).rejects.toThrow(unsupported);
     }
+  });
+
+  describe('that are links', () => {
+    const SECRET = 'of nobody else';
+    let place: string;
+
+    beforeEach(async () => {
+      place = await mkdtemp(join(tmpdir(), 'bundle-graph-links-'));
+      await mkdir(join(place, 'outside'));
+      for (const name of ['outside/secret', 'outside/a.yaml', 'outside/metadata.json'])
+        await writeFile(join(place, name), SECRET);
+      for (const [path, text] of WANTED) {
+        await mkdir(join(place, 'data', path, '..'), { recursive: true });
+        await writeFile(join(place, 'data', path), text);
+      }
+    });
+    afterEach(() => rm(place, { recursive: true }));
+
+    it.each([
+      ['LICENSE', '../outside/secret'],
+      ['version', '../outside/secret'],
+      ['raw/metadata.json', '../../outside/secret'],
+      ['channels/stable-4.17.yaml', '../../outside/secret'],
+      ['blocked-edges/4.17.3-A.yaml', '/etc/hostname'],
+      ['channels', '../outside'],
+      ['raw', '../outside'],
+      ['LICENSE', 'nowhere'],
+    ])('out of the folder are refused: %s to %s', async (path, target) => {
+      await rm(join(place, 'data', path), { recursive: true });
+      await symlink(target, join(place, 'data', path));
+      await expect(readGraphDataFolder(join(place, 'data'))).rejects.toThrow(
+        expect.objectContaining({
+          code: 'UNSUPPORTED_CONTENT',
+          message: expect.stringContaining(join('data', path)) as string,
+        }) as Error,
+      );
+    });
+
+    it('within it are followed, as is one to the whole folder', async () => {
+      const plain = await readGraphDataFolder(join(place, 'data'));
+      await rename(join(place, 'data/LICENSE'), join(place, 'data/LICENSE.txt'));
+      await symlink('LICENSE.txt', join(place, 'data/LICENSE'));
+      await rename(join(place, 'data/channels'), join(place, 'data/all'));
+      await symlink('all', join(place, 'data/channels'));
+      await symlink('data', join(place, 'link'));
+      expect(await readGraphDataFolder(join(place, 'link'))).toEqual(plain);
+    });
+
+    it.each(['symlink', 'link'] as const)('are not lost out of a tarball: %s', async (type) => {
+      for (const name of ['channels/fast-4.17.yaml', 'raw', 'LICENSE', 'blocked-edges/b.yaml']) {
+        const tar = await tarOf(WANTED, { name: `data-main/${name}`, type, linkname: 'version' });
+        await expect(readGraphDataTar(tar, 'it')).resolves.toBeInstanceOf(Map);
+        const inside = await tarOf(WANTED, { name, type, linkname: 'version' });
+        await expect(readGraphDataTar(inside, 'it')).rejects.toThrow(
+          expect.objectContaining({
+            code: 'UNSUPPORTED_CONTENT',
+            message: `it holds ${name} as a link`,
+          }) as Error,
+        );
+      }
+    });
   });
 
   it('are refused from a folder of something else', async () => {
