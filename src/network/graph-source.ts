@@ -195,13 +195,15 @@ function isIn(version: string, between: Between | undefined): boolean {
 }
 
 /** A service drops what a channel does not have; a file may hold more. */
-function inChannel({ releases, edges, withheld }: UpdateGraph, channel: string): UpdateGraph {
+function inChannel(graph: UpdateGraph, channel: string): UpdateGraph {
+  const { releases, withheld } = graph;
   const kept = releases.filter(
     ({ channels }: GraphRelease) => channels.length === 0 || channels.includes(channel),
   );
   const versions = new Set(kept.map(({ version }) => version));
   const isKept = ({ from, to }: { readonly from: string; readonly to: string }): boolean =>
     versions.has(from) && versions.has(to);
+  const edges = [...graph.edges, ...graph.downward];
   return new UpdateGraph(kept, edges.filter(isKept), withheld.filter(isKept));
 }
 

@@ -64,21 +64,26 @@ export class UpdateGraph {
   readonly releases: readonly GraphRelease[];
   /** By the version that they lead from, then by the one that they lead to. */
   readonly edges: readonly UpdateEdge[];
+  /** Those that lead to an older release, in the same order: no cluster may make them. */
+  readonly downward: readonly UpdateEdge[];
   readonly withheld: readonly WithheldUpdate[];
   readonly #byVersion: ReadonlyMap<string, GraphRelease>;
   readonly #leadingFrom = new Map<string, UpdateEdge[]>();
   readonly #leadingTo = new Map<string, UpdateEdge[]>();
 
+  /** @param edges those that lead down among them. */
   constructor(
     releases: readonly GraphRelease[],
     edges: readonly UpdateEdge[],
     withheld: readonly WithheldUpdate[] = [],
   ) {
-    this.withheld = withheld;
+    this.withheld = withheld.filter((update) => !leadsDown(update));
     this.releases = releases.toSorted((a, b) => compareReleases(a.version, b.version));
-    this.edges = edges.toSorted(
+    const sorted = edges.toSorted(
       (a, b) => compareReleases(a.from, b.from) || compareReleases(a.to, b.to),
     );
+    this.edges = sorted.filter((edge) => !leadsDown(edge));
+    this.downward = sorted.filter(leadsDown);
     this.#byVersion = new Map(this.releases.map((release) => [release.version, release]));
     for (const edge of this.edges) {
       append(this.#leadingFrom, edge.from, edge);
@@ -103,6 +108,20 @@ export class UpdateGraph {
   /** All releases from which updates lead to this one, and itself. */
   leadingTo(version: string): ReadonlySet<string> {
     return reached(version, (at) => this.updatesTo(at).map(({ from }) => from));
+  }
+
+  /**
+   * The first update to an older release on a way from one release to another, if there is a way
+   * with such updates.
+   */
+  downwardBetween(from: string, to: string): UpdateEdge | undefined {
+    const before = this.reachableFrom(from);
+    const behind = reached(to, (at) =>
+      [...this.updatesTo(at), ...this.downward.filter((edge) => edge.to === at)].map(
+        (edge) => edge.from,
+      ),
+    );
+    return this.downward.find((edge) => before.has(edge.from) && behind.has(edge.to));
   }
 
   /** The updates that lead to a version, by the version that they lead from. */
@@ -239,6 +258,10 @@ function sortedOnce(risks: readonly Risk[]): readonly Risk[] {
 /** Versions that count as equal differ in their text: `4.17.3` and `4.17.3+amd64`. */
 function compareReleases(a: string, b: string): number {
   return compareVersions(a, b) || compareText(a, b);
+}
+
+function leadsDown({ from, to }: { readonly from: string; readonly to: string }): boolean {
+  return compareVersions(from, to) > 0;
 }
 
 function reached(start: string, next: (version: string) => readonly string[]): ReadonlySet<string> {

@@ -271,6 +271,15 @@ export async function planPath(request: PathRequest, context: Context): Promise<
           },
         );
       }
+      const down = known.downwardBetween(from, to);
+      if (down !== undefined) {
+        return new BundleError(
+          'NOT_FOUND',
+          `${why} but over the update from ${down.from} to ${down.to}, ` +
+            'and an update never leads to an older release',
+          { hint: 'Take another release, or wait until the channel has a release in between.' },
+        );
+      }
       const newest = newestReachable(known, from);
       return new BundleError(
         'NOT_FOUND',

@@ -238,6 +238,28 @@ describe('the update graph', () => {
     expect(await path('4.12.20', '4.13.36', '--graph', file)).toMatchObject({ status: 0 });
   });
 
+  it('says where the only way goes over an update to an older release', async () => {
+    const payload = 'quay.io/r@sha256:'.padEnd(81, 'a');
+    const file = join(temporary.path, 'down.json');
+    const risks = [
+      { name: 'R', url: 'https://x', message: 'm', matchingRules: [{ type: 'Always' }] },
+    ];
+    const graph = {
+      nodes: ['4.13.2', '4.13.4', '4.13.3'].map((version) => ({ version, payload })),
+      edges: [[0, 1]],
+      conditionalEdges: [{ edges: [{ from: '4.13.4', to: '4.13.3' }], risks }],
+    };
+    for (const edges of [[[0, 1]], graph.edges.concat([[1, 2]])]) {
+      await writeFile(file, JSON.stringify({ ...graph, edges }));
+      const ended = await path('4.13.2', '4.13.3', '--graph', file);
+      expect(ended).toMatchObject({ status: 23, stdout: '' });
+      expect(ended.stderr).toContain(
+        'over the update from 4.13.4 to 4.13.3, and an update never leads to an older release',
+      );
+      expect((await path('4.13.4', '4.13.3', '--graph', file)).status).toBe(23);
+    }
+  });
+
   it('says which update a path lacks because no cluster can judge its risk', async () => {
     const payload = 'quay.io/r@sha256:'.padEnd(81, 'a');
     const metadata = { 'io.openshift.upgrades.graph.release.channels': 'stable-4.13' };

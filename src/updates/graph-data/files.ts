@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { extract } from 'tar-stream';
 
@@ -88,7 +87,7 @@ export async function readGraphDataTar(archive: Uint8Array, what: string): Promi
       for await (const chunk of entry)
         if (chunk instanceof Uint8Array) chunks.push(Buffer.from(chunk));
       if (type !== 'file') {
-        if (type !== 'directory') others.set(name.replace(/\/+$/, ''), type ?? 'unknown');
+        if (type !== 'directory') others.set(name.replace(/\/+$/, ''), type);
         if (others.size > MAX_FILES) throw refused(`${what} holds more than ${MAX_FILES} links`);
         continue;
       }

@@ -127,6 +127,22 @@ describe('an update path', () => {
     expect(findPath(graph, '1.0.1', '1.0.0')).toBeUndefined();
   });
 
+  it('never leads to an older release, even where nothing else leads on', () => {
+    const graph = graphOf(
+      ...['4.17.2>4.17.4', '4.17.4>4.17.3:Bad', '4.17.3>4.17.1', '4.17.1>4.17.9'],
+      ...['4.17.10>4.17.9-rc.1', '4.17.9-rc.1>4.17.9'],
+    );
+    expect(findPath(graph, '4.17.2', '4.17.3')).toBeUndefined();
+    expect(shortestPath(graph, '4.17.2', '4.17.9')).toBeUndefined();
+    expect(findPath(graph, '4.17.10', '4.17.9')).toBeUndefined();
+    expect(graph.downward.map(({ from, to }) => `${from}>${to}`)).toEqual([
+      ...['4.17.3>4.17.1', '4.17.4>4.17.3', '4.17.10>4.17.9-rc.1'],
+    ]);
+    expect(graph.downwardBetween('4.17.2', '4.17.9')).toMatchObject({ from: '4.17.4' });
+    expect(graph.downwardBetween('4.17.2', '4.17.4')).toBeUndefined();
+    expect(graph.downwardBetween('4.17.1', '4.17.10')).toBeUndefined();
+  });
+
   it.each([
     [['4.16.20', '4.16.30', '4.17.9', '4.18.3'], ['4.17.9']],
     [

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { type Headers, pack } from 'tar-stream';
+import { type Header, pack } from 'tar-stream';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
@@ -17,7 +17,7 @@ const unsupported = expect.objectContaining({ code: 'UNSUPPORTED_CONTENT' }) as 
 
 async function tarOf(
   files: readonly (readonly [string, string])[],
-  link?: Headers,
+  link?: Pick<Header, 'name'> & Partial<Header>,
 ): Promise<Buffer> {
   const tar = pack();
   if (link !== undefined) tar.entry(link);
