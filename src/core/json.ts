@@ -22,12 +22,9 @@ export function parseStrictJson(bytes: Uint8Array, what: string): Json {
   let value: Json;
   try {
     value = JSON.parse(text) as Json;
-  } catch (cause) {
-    throw new BundleError(
-      'UNSUPPORTED_CONTENT',
-      `${what} is not valid JSON: ${(cause as Error).message}`,
-      { cause },
-    );
+  } catch {
+    // The parser's own message quotes the text, which may be a secret that was named by mistake.
+    throw new BundleError('UNSUPPORTED_CONTENT', `${what} ${notJson(text)}`);
   }
   refuseAmbiguity(text, what);
   return value;
@@ -106,10 +103,12 @@ function refuseAmbiguity(text: string, what: string): void {
   const token = /["{}[\]:]|-?[0-9][0-9.eE+-]*/g;
   const open: (Set<string> | undefined)[] = [];
   let lastString = '';
+  let keyAt = 0;
   for (let match = token.exec(text); match !== null; match = token.exec(text)) {
     const [found] = match;
     if (found === '"') {
       token.lastIndex = endOfString(text, match.index);
+      keyAt = match.index;
       lastString = text.slice(match.index, token.lastIndex);
     } else if (found === '{') open.push(new Set());
     else if (found === '[') open.push(undefined);
@@ -120,14 +119,15 @@ function refuseAmbiguity(text: string, what: string): void {
       if (keys?.has(key) === true) {
         throw new BundleError(
           'UNSUPPORTED_CONTENT',
-          `${what} has the key ${shown(lastString)} twice in one object`,
+          `${what} has a key twice in one object, at ${placeIn(text, keyAt)}`,
         );
       }
       keys?.add(key);
     } else if (/^-?[0-9]+$/.test(found) && !Number.isSafeInteger(Number(found))) {
       throw new BundleError(
         'UNSUPPORTED_CONTENT',
-        `${what} holds the integer ${shown(found)}, which cannot be represented exactly`,
+        `${what} holds an integer that cannot be represented exactly, ` +
+          `at ${placeIn(text, match.index)}`,
       );
     }
   }
@@ -143,6 +143,73 @@ function endOfString(text: string, start: number): number {
   return text.length;
 }
 
-function shown(token: string): string {
-  return token.length > 100 ? `${token.slice(0, 100)}…` : token;
+/** What is wrong with a text that is no JSON, without a word of it. */
+export function notJson(text: string): string {
+  return `is not valid JSON from ${placeIn(text, jsonFault(text))} on`;
+}
+
+const JSON_TOKEN =
+  /[ \t\r\n]*(?:(")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)|([{}[\],:]))/y;
+const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
+
+type Expected =
+  'value' | 'value or end' | 'key' | 'key or end' | 'colon' | 'comma or end' | 'nothing';
+
+/**
+ * Where a text stops being JSON: the end of the text where only its rest is missing, the start of a
+ * string that is none.
+ */
+export function jsonFault(text: string): number {
+  const token = new RegExp(JSON_TOKEN);
+  const open: ('{' | '[')[] = [];
+  let expected: Expected = 'value';
+  let end = 0;
+  const after = (): Expected => (open.length === 0 ? 'nothing' : 'comma or end');
+  for (;;) {
+    token.lastIndex = end;
+    const match = token.exec(text);
+    if (match === null) break;
+    const [, quote, scalar, mark] = match;
+    const next = quote === undefined ? token.lastIndex : endOfValidString(text, token.lastIndex);
+    if (next === undefined) break;
+    const isKey: boolean = quote !== undefined && expected.startsWith('key');
+    if (isKey) expected = 'colon';
+    else if (expected.startsWith('value') && (quote !== undefined || scalar !== undefined))
+      expected = after();
+    else if (expected.startsWith('value') && (mark === '{' || mark === '[')) {
+      open.push(mark);
+      expected = mark === '{' ? 'key or end' : 'value or end';
+    } else if (expected === 'colon' && mark === ':') expected = 'value';
+    else if (expected === 'comma or end' && mark === ',')
+      expected = open.at(-1) === '{' ? 'key' : 'value';
+    else if (expected.endsWith('or end') && mark === (open.at(-1) === '{' ? '}' : ']')) {
+      open.pop();
+      expected = after();
+    } else break;
+    end = next;
+  }
+  while (end < text.length && ' \t\r\n'.includes(text[end]!)) end += 1;
+  return end;
+}
+
+/** Behind the closing quote. By hand: one expression for it all tires of a string without an end. */
+function endOfValidString(text: string, start: number): number | undefined {
+  const escape = new RegExp(ESCAPE);
+  for (let at = start; at < text.length;) {
+    const character = text[at]!;
+    if (character === '"') return at + 1;
+    if (character < ' ') return undefined;
+    if (character === '\\') {
+      escape.lastIndex = at;
+      if (!escape.test(text)) return undefined;
+      at = escape.lastIndex;
+    } else at += 1;
+  }
+  return undefined;
+}
+
+/** As editors count them: from 1. */
+function placeIn(text: string, at: number): string {
+  const before = text.slice(0, at).split('\n');
+  return `line ${before.length}, column ${before.at(-1)!.length + 1}`;
 }

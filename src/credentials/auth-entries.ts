@@ -1,7 +1,6 @@
 import { Credentials } from '../core/credentials.ts';
 import { BundleError } from '../core/errors.ts';
-import { jsonFault } from './json-fault.ts';
-import { isObject, type Json, type JsonObject } from '../core/json.ts';
+import { isObject, type Json, type JsonObject, notJson } from '../core/json.ts';
 import type { RepositoryName } from '../core/reference.ts';
 
 /**
@@ -67,8 +66,7 @@ export function parseDocument(text: string, path: string): JsonObject {
   try {
     document = JSON.parse(text) as Json;
   } catch {
-    const { line, column } = jsonFault(text);
-    throw malformed(path, `it is not valid JSON from line ${line}, column ${column} on`);
+    throw malformed(path, `it ${notJson(text)}`);
   }
   if (document === null) return {};
   if (!isObject(document)) throw malformed(path, 'it is not a JSON object');
