@@ -21,7 +21,7 @@ import { type Image, makeImage, makeIndex } from './image.ts';
 import type { Layer } from './layer.ts';
 import type { MadeRelease } from './made-release.ts';
 import { Payload } from './payload.ts';
-import { programComponents, programLayer } from './programs.ts';
+import { programComponents, type ProgramFlaw, programLayer } from './programs.ts';
 import { SBOM, sbomOf, SIGSTORE_BUNDLE, sigstoreBundleOf } from './referrers.ts';
 import { makeReleaseSigner, type ReleaseSigner } from './release-signer.ts';
 import { realShape, type Shape } from './shape.ts';
@@ -59,6 +59,8 @@ export interface MakeReleaseOptions {
   readonly referrers?: boolean;
   /** Adds client programs, and the components whose images have them: all, or those named. */
   readonly programs?: boolean | readonly string[];
+  /** What is wrong with the programs of a component, by its name. */
+  readonly programFlaws?: Readonly<Partial<Record<string, ProgramFlaw>>>;
   /** Signs the release; a key made on the spot if left out. */
   readonly signer?: ReleaseSigner;
 }
@@ -96,7 +98,9 @@ export async function makeRelease(options: MakeReleaseOptions): Promise<MadeRele
     platforms: platformsOf(architecture),
     ...(options.rebuild && { rebuild: options.rebuild }),
     programs: (component, platform) =>
-      withPrograms.includes(component) ? programLayer(component, platform) : undefined,
+      withPrograms.includes(component)
+        ? programLayer(component, platform, options.programFlaws?.[component])
+        : undefined,
   };
   const base = await makeBaseLayers(ingredients);
   // Before the components, that no two of them push the same layer at once.

@@ -31,12 +31,27 @@ export function programComponents(
   return asked === false || asked === undefined ? [] : asked;
 }
 
+/** What is wrong with the programs of a component. */
+export type ProgramFlaw = 'empty' | 'without-image-marker';
+
 /** A layer with the programs of a component, or none. */
-export function programLayer(component: string, platform: string): Layer | undefined {
-  const files = filesOf(component, platform);
+export function programLayer(
+  component: string,
+  platform: string,
+  flaw?: ProgramFlaw,
+): Layer | undefined {
+  const files = filesOf(component, platform).map(
+    ([path, bytes]) => [path, flawed(bytes, flaw)] as const,
+  );
   return files.length === 0
     ? undefined
     : textLayer(files.map(([path, bytes]) => file(path, bytes)));
+}
+
+function flawed(bytes: Buffer, flaw: ProgramFlaw | undefined): Buffer {
+  if (flaw === 'empty') return Buffer.alloc(0);
+  if (flaw === undefined) return bytes;
+  return Buffer.from(bytes.toString('latin1').replaceAll('_IMAGE_LOCATION_', '_'), 'latin1');
 }
 
 function filesOf(component: string, platform: string): readonly (readonly [string, Buffer])[] {

@@ -17,6 +17,14 @@ import {
 import { type Program, programsOf } from '../kinds/release/tools/programs.ts';
 import { readmeOf } from '../kinds/release/tools/readme.ts';
 import { type Packed, type Write, writeTarGz, writeZip } from './archive.ts';
+import {
+  type Beside,
+  readBeside,
+  refuseOtherRelease,
+  RELEASE,
+  SUMS,
+  sumsText,
+} from './beside-tools.ts';
 import { resigned, type SignatureState } from './code-signature.ts';
 import { findFiles, type ImageFile } from './image-files.ts';
 import {
@@ -45,6 +53,8 @@ export interface WrittenArchive extends Pick<Program, 'system' | 'architecture' 
   readonly commands: readonly string[];
   /** What of the release is written into the program. */
   readonly names: readonly Marker['name'][];
+  /** What should be written into the program, which has no place for it. */
+  readonly lacking: readonly Marker['name'][];
 }
 
 export interface ExtractedTools {
@@ -54,10 +64,10 @@ export interface ExtractedTools {
   readonly files: readonly string[];
   /** Archives that the release should have programs for, and has not. */
   readonly left: readonly string[];
+  /** Archives with an installer that the release image could not be written into. */
+  readonly unpinned: readonly string[];
 }
 
-const SUMS = 'sha256sum.txt';
-const RELEASE = 'release.txt';
 /** Programs become archives of at least this share of their size. */
 const LEAST_SHARE = 0.25;
 
@@ -65,7 +75,8 @@ const LEAST_SHARE = 0.25;
  * Makes archives of the client programs of a release. Nothing has its final name before all layers
  * that were read had the right digest.
  * @throws BundleError NOT_FOUND when there is nothing of something that was asked for; DISK,
- * CONTENT_MISMATCH, UNSUPPORTED_CONTENT, and of the store.
+ * CONTENT_MISMATCH, UNSUPPORTED_CONTENT, and of the store; USAGE for a folder with programs of
+ * another release, or files of somebody else.
  */
 export async function extractTools(
   opened: OpenedRelease,
@@ -81,6 +92,8 @@ export async function extractTools(
   const wanted = choosePrograms(all, request);
   await prepareFolder(folder);
   return withLock(join(folder, SUMS), context.signal, async (signal) => {
+    const before = await readBeside(folder);
+    refuseOtherRelease(before, opened, folder);
     const staged = new StagedFiles(folder);
     try {
       const job = new ToolsJob(opened, staged, folder, { ...context, signal });
@@ -89,16 +102,11 @@ export async function extractTools(
       checkFound(job.found, job.there, request);
       const left = job.left(wanted);
       const archives = job.archives();
-      const text = releaseText(opened);
-      await writeText(staged, RELEASE, text);
-      const sums: (readonly [string, Digest])[] = [
-        ...archives.map(({ file, sha256 }) => [file, sha256] as const),
-        [RELEASE, digestOfText(text)],
-      ];
-      await writeText(staged, SUMS, sums.map(([file, sum]) => `${hexOf(sum)}  ${file}\n`).join(''));
+      const unpinned = unpinnedOf(archives);
+      await writeBeside(staged, opened, before, archives);
       signal.throwIfAborted();
       await staged.finish();
-      return { folder, archives, files: [RELEASE, SUMS], left };
+      return { folder, archives, files: [RELEASE, SUMS], left, unpinned };
     } finally {
       await staged.discard();
     }
@@ -124,6 +132,8 @@ class ToolsJob {
   readonly #folder: string;
   readonly #context: Context;
   readonly #written = new Map<string, WrittenArchive>();
+  /** Programs without a single byte. */
+  readonly #empty = new Set<Program>();
 
   constructor(opened: OpenedRelease, staged: StagedFiles, folder: string, context: Context) {
     this.#opened = opened;
@@ -167,12 +177,20 @@ class ToolsJob {
       { signal, observe },
     );
     for (const program of programs) {
-      if (files.has(program.path)) this.found.push(program);
-      else await this.#staged.drop(program.archive);
+      if (!files.has(program.path)) {
+        this.#empty.delete(program);
+        await this.#staged.drop(program.archive);
+      } else if (this.#empty.has(program)) {
+        const cause = `${program.archive}: ${program.path} in the image ${component} is empty`;
+        observe({ type: 'noticed', code: 'left-out', cause });
+      } else this.found.push(program);
     }
-    const isOfImage = (program: Program): boolean =>
-      program.component === component && program.imageArchitecture === imageArchitecture;
-    this.there.push(...all.filter((program) => isOfImage(program) && files.has(program.path)));
+    const isThere = (program: Program): boolean =>
+      program.component === component &&
+      program.imageArchitecture === imageArchitecture &&
+      files.has(program.path) &&
+      !this.#empty.has(program);
+    this.there.push(...all.filter(isThere));
   }
 
   /** The archives that were made, in the order of their names. */
@@ -181,13 +199,16 @@ class ToolsJob {
     return names.map((name) => this.#written.get(name)!);
   }
 
-  /** What a release always has, and this one has not. Each is reported. */
+  /** What a release always has, and this one has not, and what is empty. Each is reported. */
   left(wanted: readonly Program[]): readonly string[] {
     const { observe } = this.#context;
     const lacking = wanted.filter(
-      (program) => !program.isOptional && !this.found.includes(program),
+      (program) =>
+        this.#empty.has(program) || (!program.isOptional && !this.found.includes(program)),
     );
-    for (const { archive, component, path } of lacking) {
+    for (const program of lacking) {
+      if (this.#empty.has(program)) continue; // reported when it was found
+      const { archive, component, path } = program;
       const cause = `${archive}: the release has no ${path} in an image ${component}`;
       observe({ type: 'noticed', code: 'left-out', cause });
     }
@@ -202,6 +223,12 @@ class ToolsJob {
         got: `${size} bytes`,
         hint: 'No genuine program is that large: do not trust this release.',
       });
+    }
+    this.#empty.delete(program);
+    if (size === 0) {
+      this.#empty.add(program);
+      await this.#staged.drop(program.archive);
+      return;
     }
     await this.#checkSpace(size);
     const values = this.#valuesFor(program);
@@ -225,14 +252,16 @@ class ToolsJob {
       };
       await (system === 'windows' ? writeZip : writeTarGz)(packed, hashing, signal);
     });
-    const lacking = [...values.keys()].map(({ name }) => name);
+    const unfilled = [...values.keys()].map(({ name }) => name);
+    const lacking = unfilled.filter((name) => name !== RELEASE_ARCHITECTURE.name);
     this.#tell(archive, lacking, signature);
     this.#written.set(archive, {
       ...{ file: archive, bytes: digester.size, sha256: digester.digest() },
       ...{ system, architecture },
       ...(rhel && { rhel }),
       commands: [packed.name, ...(alias === undefined ? [] : [alias])],
-      names: asked.filter((name) => !lacking.includes(name)),
+      names: asked.filter((name) => !unfilled.includes(name)),
+      lacking,
     });
   }
 
@@ -253,8 +282,7 @@ class ToolsJob {
 
   #tell(archive: string, lacking: readonly Marker['name'][], signature: SignatureState): void {
     const { observe } = this.#context;
-    const missing = lacking.filter((name) => name !== RELEASE_ARCHITECTURE.name);
-    for (const marker of missing) {
+    for (const marker of lacking) {
       observe({ type: 'noticed', code: 'marker-not-found', archive, marker });
     }
     if (signature.outcome === 'broken') {
@@ -272,6 +300,29 @@ class ToolsJob {
         : error;
     }
   }
+}
+
+/** Writes what describes the archives, those of earlier runs included. */
+async function writeBeside(
+  staged: StagedFiles,
+  opened: OpenedRelease,
+  before: Beside,
+  archives: readonly WrittenArchive[],
+): Promise<void> {
+  const sums = new Map(before.sums);
+  for (const { file, sha256 } of archives) sums.set(file, hexOf(sha256));
+  const isKept = (name: string): boolean =>
+    before.sums.has(name) && archives.every(({ file }) => file !== name);
+  const unpinned = [...(before.release?.unpinned ?? []).filter(isKept), ...unpinnedOf(archives)];
+  const text = releaseText(opened, { archives: [...sums.keys()], unpinned: unpinned.sort() });
+  await writeText(staged, RELEASE, text);
+  await writeText(staged, SUMS, sumsText(sums, [[RELEASE, digestOfText(text)]]));
+}
+
+function unpinnedOf(archives: readonly WrittenArchive[]): readonly string[] {
+  return archives
+    .filter(({ lacking }) => lacking.includes(RELEASE_IMAGE.name))
+    .map(({ file }) => file);
 }
 
 async function writeText(staged: StagedFiles, name: string, text: string): Promise<void> {

@@ -5,6 +5,7 @@ import { digestOf } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import { MAX_PAYLOAD_FILE_BYTES } from '../core/limits.ts';
 import { formatRepository, parseReference } from '../core/reference.ts';
+import { readBeside } from '../extracting/beside-tools.ts';
 import {
   type ExtractedTools,
   extractTools,
@@ -12,6 +13,7 @@ import {
 } from '../extracting/extract-tools.ts';
 import type { OpenedRelease } from '../extracting/opened-release.ts';
 import { readPayloadFile } from '../extracting/payload-file.ts';
+import { isFolder as isFolderThere } from '../files/look.ts';
 import { refuseTakenName, writeOnce } from '../files/write-once.ts';
 import { selectParts } from '../kinds/closure.ts';
 import { RELEASE } from '../kinds/release/expand.ts';
@@ -69,6 +71,7 @@ export async function extractToolsOf(
   request: ToolsRequest,
   context: Context,
 ): Promise<ExtractToolsReport> {
+  if (await isFolderThere(request.folder)) await readBeside(request.folder);
   return withRelease(source, context, async (opened, from) => ({
     ...from,
     tools: await extractTools(opened, request, context),

@@ -42,6 +42,7 @@ interface Tools {
   releaseImage: string;
   archives: { file: string; sha256: string; os: string; commands: string[]; names: string[] }[];
   left: string[];
+  unpinned: string[];
 }
 
 describeWith(['docker-registry', 'unzip'], 'the client programs of a release', () => {
@@ -71,6 +72,11 @@ describeWith(['docker-registry', 'unzip'], 'the client programs of a release', (
     return folder;
   };
   const run = async (program: string): Promise<string> => (await execa(program)).stdout;
+  const contents = async (): Promise<ReadonlyMap<string, string>> => {
+    const names = (await readdir(out)).sort();
+    const texts = names.map(async (name) => readFile(join(out, name), 'latin1'));
+    return new Map((await Promise.all(texts)).map((text, index) => [names[index]!, text]));
+  };
 
   it('become archives with the names of the official download site', async () => {
     const found = (await sides.operator.json([
@@ -264,6 +270,129 @@ describeWith(['docker-registry', 'unzip'], 'the client programs of a release', (
       'openshift-install-mac-4.17.3.tar.gz',
     ]);
     expect(stderr).toContain('left out: openshift-install-linux-4.17.3.tar.gz');
+  });
+
+  it('that cannot do what they should are named, and nothing is claimed of them', async () => {
+    const { folder, operator } = sides;
+    const made = await makeRelease({
+      ...{ out: join(folder, 'flawed'), components: 2, programs: true },
+      programFlaws: { installer: 'without-image-marker', 'cloud-credential-operator': 'empty' },
+    });
+    const tools = async (...more: readonly string[]) =>
+      operator.bundle([
+        ...['extract-tools', `oci:${made.layout!}@${made.release.digest}`, ...more],
+        ...['--signature-store', made.signatureStore, '--release-key', made.releaseKey, '-o', out],
+      ]);
+    const only = 'openshift-install-linux-4.17.3.tar.gz';
+    const ran = await tools('--os=linux', '--arch=x86_64', '--output=json');
+    expect(ran.status, ran.stderr).toBe(30);
+    const found = JSON.parse(ran.stdout) as Tools;
+    expect(found.unpinned).toEqual([only]);
+    expect(found.archives.find(({ file }) => file === only)).toMatchObject({
+      names: ['release-version'],
+      lacking: ['release-image'],
+    });
+    expect(found.left.toSorted()).toEqual([
+      'ccoctl-linux-4.17.3.tar.gz',
+      'ccoctl-linux-rhel8-4.17.3.tar.gz',
+      'ccoctl-linux-rhel9-4.17.3.tar.gz',
+    ]);
+    expect(ran.stderr).toContain(
+      'left out: ccoctl-linux-4.17.3.tar.gz: ' +
+        'usr/bin/ccoctl in the image cloud-credential-operator is empty',
+    );
+    expect((await readdir(out)).filter((name) => name.startsWith('ccoctl'))).toEqual([]);
+    const text = await readFile(join(out, 'release.txt'), 'utf8');
+    expect(text).not.toContain('installs this release');
+    expect(text.endsWith(`\n${only}\n`)).toBe(true);
+
+    // Programs for another system lack nothing, and the installer from before is still there.
+    const more = await tools('--os=mac');
+    expect(more.status, more.stderr).toBe(0);
+    expect(await readFile(join(out, 'release.txt'), 'utf8')).toBe(text);
+
+    const shown = await tools('--os=linux', '--arch=x86_64');
+    expect(shown.status).toBe(30);
+    expect(shown.stdout).toContain(`without the release image: ${only}`);
+    expect(await readFile(join(out, 'release.txt'), 'utf8')).toBe(text);
+  });
+
+  it('of one release come into one folder in several runs, with one list', async () => {
+    const sums = async (...more: readonly string[]): Promise<string> => {
+      const { status, stderr } = await extract(sides.medium, ...more);
+      expect(status, stderr).toBe(0);
+      return readFile(join(out, 'sha256sum.txt'), 'utf8');
+    };
+    await sums('--os', 'windows');
+    expect(await readFile(join(out, 'release.txt'), 'utf8')).not.toContain('installer');
+    await sums('--os', 'mac', '--arch', 'aarch64');
+    expect(await readFile(join(out, 'release.txt'), 'utf8')).toContain('installs this release');
+    const { stdout } = await execa('sha256sum', ['-c', '--strict', 'sha256sum.txt'], { cwd: out });
+    expect(stdout.split('\n')).toEqual([
+      'openshift-client-mac-arm64-4.17.3.tar.gz: OK',
+      'openshift-client-windows-4.17.3.zip: OK',
+      'openshift-install-mac-arm64-4.17.3.tar.gz: OK',
+      'release.txt: OK',
+    ]);
+    await rm(join(out, 'openshift-client-windows-4.17.3.zip'));
+    expect(await sums('--os', 'mac', '--arch', 'aarch64')).not.toContain('windows');
+  });
+
+  it('of two releases never come into one folder', async () => {
+    const { folder, operator } = sides;
+    const other = await makeRelease({
+      ...{ out: join(folder, 'another'), version: '4.17.5', components: 2, programs: ['cli'] },
+    });
+    expect((await extract(sides.medium, '--os', 'windows')).status).toBe(0);
+    const before = await contents();
+    const mixed = await operator.bundle([
+      ...['extract-tools', `oci:${other.layout!}@${other.release.digest}`, '-o', out],
+      ...['--signature-store', other.signatureStore, '--release-key', other.releaseKey],
+    ]);
+    expect(mixed.status).toBe(2);
+    expect(mixed.stderr).toContain(`${out} has the programs of another release, 4.17.3`);
+    expect(mixed.stderr).toContain('choose another folder');
+    expect(mixed.stderr).not.toContain('reading the manifests');
+    expect(await contents()).toEqual(before);
+
+    // The same release at another place: its installer would ask somewhere else.
+    const { source, fetching, made } = sides;
+    const repository = `${source.host}/openshift-release-dev/ocp-release`;
+    const elsewhere = await operator.bundle([
+      ...['extract-tools', `${repository}@${made.release.digest}`, '--os', 'linux'],
+      ...[...fetching, '-o', out],
+    ]);
+    expect(elsewhere.status).toBe(2);
+    expect(elsewhere.stderr).toContain('4.17.3 from another place');
+    expect(await contents()).toEqual(before);
+  });
+
+  it('leave files of others alone, and fetch nothing where they are', async () => {
+    await mkdir(out);
+    const sum = 'a'.repeat(64);
+    const foreign = [
+      ['release.txt', 'my notes\n', 'is no text of this program'],
+      ['release.txt', 'Client programs of OpenShift\n\nmy notes\n', 'is no text of this program'],
+      ['sha256sum.txt', 'my notes\n', 'is no list of checksums'],
+      ['sha256sum.txt', `${sum}  ../other\n`, 'is no list of checksums'],
+      ['sha256sum.txt', `${sum}  mine.tar\n${sum}  mine.tar\n`, 'is no list of checksums'],
+      ['sha256sum.txt', `${sum}  mine.tar`, 'is no list of checksums'],
+      ['sha256sum.txt', `${sum}  mine.tar\n`, 'lists files of an unknown release'],
+    ] as const;
+    for (const [name, text, cause] of foreign) {
+      await writeFile(join(out, 'mine.tar'), 'mine');
+      await writeFile(join(out, name), text);
+      const before = await contents();
+      // Nothing listens there: what is refused has not been looked for.
+      const { status, stderr } = await extract('127.0.0.1:1/a/b:4.17.3');
+      expect(status, stderr).toBe(2);
+      expect(stderr).toContain(cause);
+      expect(await contents()).toEqual(before);
+      await rm(join(out, name));
+    }
+    await writeFile(join(out, 'release.txt'), '');
+    await writeFile(join(out, 'sha256sum.txt'), '');
+    expect((await extract(sides.medium, '--os', 'windows')).status).toBe(0);
   });
 
   it('are not written where the last layer that is read turns out to be wrong', async () => {

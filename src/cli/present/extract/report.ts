@@ -13,19 +13,28 @@ import type { Rows, Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
 import { counted, listed, shortened, size } from '../shown.ts';
 
+const UNPINNED =
+  'An installer without the release image may install another release: do not install with it, ' +
+  'and find out where this release comes from.';
+
 export function extractToolsReport(report: ExtractToolsReport): Outcome {
   const { release, tools } = report;
-  const { folder, archives, files, left } = tools;
+  const { folder, archives, files, left, unpinned } = tools;
   const label = releaseLabel(release.version, release.architecture);
   const done = `${counted(archives.length, 'archive')} of ${label} in ${folder}`;
-  const isPartial = left.length > 0;
+  const isPartial = left.length + unpinned.length > 0;
+  const rest = [
+    ...(left.length === 0 ? [] : [`left out: ${listed(left)}`]),
+    ...(unpinned.length === 0 ? [] : [`without the release image: ${listed(unpinned)}`]),
+  ];
   return {
     report: (screen) => [
       [
         isPartial
-          ? { verdict: `PARTLY DONE: ${done}; left out: ${listed(left)}`, mood: 'warning' }
+          ? { verdict: `PARTLY DONE: ${[done, ...rest].join('; ')}`, mood: 'warning' }
           : { verdict: `Wrote ${done}`, mood: 'good' },
       ],
+      ...(unpinned.length === 0 ? [] : [[{ text: UNPINNED }]]),
       [
         { text: 'To check them wherever they are copied to:' },
         { commands: [`sha256sum -c ${files.at(-1)!}`] },
@@ -46,6 +55,7 @@ export function extractToolsReport(report: ExtractToolsReport): Outcome {
       archives: archives.map(archiveJson),
       files,
       left,
+      unpinned,
     },
     ...(isPartial && { status: PARTLY_DONE }),
   };
