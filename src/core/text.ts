@@ -9,6 +9,19 @@ export function shellWord(text: string): string {
   return /^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
+/**
+ * A URL for messages, without what may be a secret: user and password, and all behind the path.
+ * @param url what somebody has written; it may be none.
+ */
+export function shownUrl(url: string): string {
+  const isUrl = /^[a-z][a-z0-9+.-]*:\/\//i.test(url) && URL.canParse(url);
+  if (isUrl) {
+    const { protocol, host, pathname } = new URL(url);
+    return `${protocol}//${host}${pathname}`;
+  }
+  return /[@?#]/.test(url) ? 'a text with @, ? or # in it, which may be a secret' : oneLine(url);
+}
+
 /** More words than these make a list that nobody reads. */
 const FEW = 3;
 

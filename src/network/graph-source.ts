@@ -2,6 +2,7 @@ import type { Context } from '../core/context.ts';
 import { BundleError } from '../core/errors.ts';
 import { formatJson } from '../core/json.ts';
 import { MAX_GRAPH_BYTES } from '../core/limits.ts';
+import { shownUrl } from '../core/text.ts';
 import { isFolder } from '../files/look.ts';
 import { readGivenFile } from '../files/small-file.ts';
 import {
@@ -115,7 +116,7 @@ async function withService<T>(
   const { signal, observe } = context;
   try {
     return await work({
-      ...{ channel: channel ?? usualChannel, architecture, name: serviceUrl },
+      ...{ channel: channel ?? usualChannel, architecture, name: shownUrl(serviceUrl) },
       ...{ hasOthers: true, data: undefined },
       of: async (wanted) => {
         if (wanted === undefined) throw noChannel();

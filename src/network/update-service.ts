@@ -1,6 +1,7 @@
 import type { Context } from '../core/context.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import { MAX_GRAPH_BYTES } from '../core/limits.ts';
+import { shownUrl } from '../core/text.ts';
 import { fetchPublicFile } from '../stores/registry/http/public-file.ts';
 import { Transport } from '../stores/registry/http/transport.ts';
 import { parseGraph, type UpdateGraph } from '../updates/graph.ts';
@@ -59,7 +60,7 @@ export class UpdateService {
     const url = graphDataUrl(this.#url);
     const bytes = await this.#ask(url, undefined, signal);
     if (bytes !== undefined) return bytes;
-    throw new BundleError('REGISTRY', `${url.href} does not exist (404)`, {
+    throw new BundleError('REGISTRY', `${shownUrl(url.href)} does not exist (404)`, {
       hint:
         'Name a folder or a tarball with graph data: with --graph for bundle releases, with ' +
         '--graph-data for bundle pack.',
@@ -91,7 +92,7 @@ const OFFLINE =
 /** @throws BundleError USAGE for what is no URL. */
 export function serviceUrl(url: string): URL {
   if (/^https?:\/\//i.test(url) && URL.canParse(url)) return new URL(url);
-  throw new BundleError('USAGE', `not the URL of an update service: ${url}`, {
+  throw new BundleError('USAGE', `not the URL of an update service: ${shownUrl(url)}`, {
     hint: 'Give one that begins with https:// or http://.',
   });
 }

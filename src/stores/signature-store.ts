@@ -3,6 +3,7 @@ import { mapLimited } from '../core/concurrency.ts';
 import { type Digest, digestOf, hexOf } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import { MAX_SIGNATURE_BYTES } from '../core/limits.ts';
+import { shownUrl } from '../core/text.ts';
 import { ifThere } from '../files/look.ts';
 import { readSmallFile } from '../files/small-file.ts';
 import { fetchPublicFile } from './registry/http/public-file.ts';
@@ -50,7 +51,7 @@ export async function fetchSignatures(
 /** The folder of one digest in a store. */
 function parseStore(store: string, digest: Digest): URL {
   if (!/^(?:https?|file):\/\//i.test(store) || !URL.canParse(store)) {
-    throw new BundleError('CONFIGURATION', `not a signature store: ${store}`, {
+    throw new BundleError('CONFIGURATION', `not a signature store: ${shownUrl(store)}`, {
       hint: 'A signature store is a URL that begins with https://, http:// or file:///.',
     });
   }
@@ -96,7 +97,7 @@ function pathOf(url: URL): string {
   try {
     return fileURLToPath(url);
   } catch (cause) {
-    throw new BundleError('CONFIGURATION', `not a signature store: ${url.href}`, {
+    throw new BundleError('CONFIGURATION', `not a signature store: ${shownUrl(url.href)}`, {
       cause,
       hint: 'Write file:///FOLDER, without a host.',
     });

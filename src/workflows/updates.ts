@@ -1,6 +1,6 @@
 import type { Context } from '../core/context.ts';
 import { BundleError } from '../core/errors.ts';
-import { compareText, oneLine } from '../core/text.ts';
+import { compareText, oneLine, shownUrl } from '../core/text.ts';
 import type { Architecture } from '../kinds/release/architecture.ts';
 import {
   type GraphRequest,
@@ -112,7 +112,9 @@ async function serviceData(request: GraphRequest, context: Context): Promise<Gra
   try {
     context.observe({ type: 'phase', what: 'asking for the releases of all channels' });
     const tarball = await service.graphData(context.signal);
-    return parseGraphData(await readGraphDataTar(tarball, `the graph data of ${serviceUrl}`));
+    return parseGraphData(
+      await readGraphDataTar(tarball, `the graph data of ${shownUrl(serviceUrl)}`),
+    );
   } finally {
     await service.close();
   }

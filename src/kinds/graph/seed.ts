@@ -5,6 +5,7 @@ import { asArray, asString, type JsonObject } from '../../core/json.ts';
 import { MAX_GRAPH_BYTES, MAX_MANIFEST_BYTES } from '../../core/limits.ts';
 import { isIndexType } from '../../core/media-types.ts';
 import { parseReference, type Reference } from '../../core/reference.ts';
+import { shownUrl } from '../../core/text.ts';
 import { isFolder } from '../../files/look.ts';
 import { readGivenFile } from '../../files/small-file.ts';
 import { readVerified, twiceIfWrong } from '../../transfer/verified.ts';
@@ -79,9 +80,15 @@ export async function findGraph(
 
 async function filesAt(where: string, sources: Sources): Promise<GraphDataFiles> {
   if (/^https?:\/\//i.test(where)) {
+    const shown = shownUrl(where);
+    if (!URL.canParse(where)) {
+      throw new BundleError('USAGE', `not the URL of graph data: ${shown}`, {
+        hint: 'Check the value of --graph-data.',
+      });
+    }
     const bytes = await sources.publicFile(where, MAX_GRAPH_BYTES);
-    if (bytes !== undefined) return readGraphDataTar(bytes, where);
-    throw new BundleError('NOT_FOUND', `there is no graph data at ${where} (404)`, {
+    if (bytes !== undefined) return readGraphDataTar(bytes, shown);
+    throw new BundleError('NOT_FOUND', `there is no graph data at ${shown} (404)`, {
       hint:
         'Name a folder, a tarball or another URL with --graph-data; ' +
         'or leave the graph out with --no-graph-data.',

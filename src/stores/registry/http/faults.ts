@@ -127,6 +127,18 @@ export function stalled(url: URL, afterMs: number): BundleError {
   );
 }
 
+const TOO_SLOW = 'ERR_ANSWER_TOO_SLOW';
+
+/** A small answer of which a little comes again and again, and never all. */
+export function tooSlow({ host }: URL, afterMs: number): BundleError {
+  const seconds = Math.round(afterMs / 1000);
+  return new BundleError('NETWORK', `${host}: its answer was not whole after ${seconds} s`, {
+    cause: Object.assign(new Error('too slow'), { code: TOO_SLOW }),
+    hint: `Check the connection to ${host}, and what answers there: the answer is a small one.`,
+    temporary: true,
+  });
+}
+
 /** The proxy itself could not be reached. */
 export class ProxyFailure extends Error {
   /** `HOST[:PORT]`. */
@@ -185,7 +197,9 @@ export function isSilence(error: BundleError): boolean {
 /** How often a request is sent in all that fails so, where that is less often than others. */
 export function attemptsAt(error: BundleError): number | undefined {
   if (isNotHttp(error.cause)) return NOT_HTTP_ATTEMPTS;
-  return systemCode(error.cause) === 'UND_ERR_HEADERS_TIMEOUT' ? SILENT_ATTEMPTS : undefined;
+  return ['UND_ERR_HEADERS_TIMEOUT', TOO_SLOW].includes(systemCode(error.cause) ?? '')
+    ? SILENT_ATTEMPTS
+    : undefined;
 }
 
 /** A server that only ever says that its answer will come. */

@@ -1,5 +1,5 @@
 import { BundleError } from '../../../core/errors.ts';
-import { oneLine } from '../../../core/text.ts';
+import { shownUrl } from '../../../core/text.ts';
 import { discard, headerOf, type HttpRequest, type Transport, withoutQuery } from './transport.ts';
 import { readWhole } from './whole.ts';
 
@@ -15,7 +15,8 @@ export interface PublicFileOptions {
 
 /**
  * A small public file, whole, or `undefined` where the server says that there is none (404). Sends
- * no credentials; follows redirects.
+ * no credentials but those in the URL, as Basic authentication and to its server alone; follows
+ * redirects.
  * @throws BundleError NETWORK; REGISTRY for other answers; CONTENT_MISMATCH for a file above
  * `limit` bytes.
  */
@@ -24,9 +25,13 @@ export async function fetchPublicFile(
   url: URL,
   { limit, accept, signal }: PublicFileOptions,
 ): Promise<Uint8Array | undefined> {
+  const authorization = basicOf(url);
   let current = url;
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-    const headers = accept === undefined ? {} : { accept };
+    const headers = {
+      ...(accept !== undefined && { accept }),
+      ...(authorization !== undefined && current.origin === url.origin && { authorization }),
+    };
     const request: HttpRequest = { method: 'GET', url: current, headers, signal };
     const { response, body } = await readWhole(async () => transport.sendRepeatedly(request), {
       transport,
@@ -51,7 +56,7 @@ export async function fetchPublicFile(
     if (!/^https?:$/.test(next.protocol))
       throw new BundleError(
         'REGISTRY',
-        `cannot fetch ${withoutQuery(url)}: it redirects to ${oneLine(location)}`,
+        `cannot fetch ${withoutQuery(url)}: it redirects to ${shownUrl(location)}`,
       );
     current = next;
   }
@@ -59,4 +64,19 @@ export async function fetchPublicFile(
     'REGISTRY',
     `cannot fetch ${withoutQuery(url)}: more than ${MAX_REDIRECTS} redirects`,
   );
+}
+
+/** The user and the password of a URL, for its server. */
+function basicOf({ username, password }: URL): string | undefined {
+  if (username === '' && password === '') return undefined;
+  return `Basic ${Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64')}`;
+}
+
+/** As in `curl`, a percent sign that begins no escape stands for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

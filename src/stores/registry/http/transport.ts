@@ -30,6 +30,7 @@ export function uploadAnswerMs(bytes: number): number {
 /** Long enough for a registry with slow storage: 10 GB in half an hour. */
 const STORED_PER_SECOND = 5_000_000;
 const ANSWER_MS = 2 * MINUTE;
+const WHOLE_MS = 2 * MINUTE;
 const STALLED_MS = 90 * SECOND;
 /** Answers with a status of 1xx before the real one. */
 const MAX_ANNOUNCEMENTS = 100;
@@ -74,6 +75,8 @@ export interface TransportOptions {
   readonly attempts?: number | undefined;
   /** How long the answer to a small request may take, in milliseconds; two minutes unless told. */
   readonly answerMs?: number | undefined;
+  /** How long the body of a small answer may take to its end; two minutes unless told. */
+  readonly wholeMs?: number | undefined;
   /** How long the answer to the greeting of a registry may take; 20 s unless told. */
   readonly contactMs?: number | undefined;
   /** After how long without a sign of the other end that is reported; 15 s unless told. */
@@ -157,6 +160,11 @@ export class Transport {
   /** How long the answer to a greeting may take, in milliseconds. */
   get contactMs(): number {
     return this.#options.contactMs ?? CONTACT_MS;
+  }
+
+  /** How long the body of a small answer may take, in milliseconds. */
+  get wholeMs(): number {
+    return this.#options.wholeMs ?? WHOLE_MS;
   }
 
   /** Reports when nothing moves for long; to be ended. */

@@ -1,5 +1,5 @@
 import { isTemporary } from '../../../core/errors.ts';
-import { attemptsAt } from './faults.ts';
+import { attemptsAt, tooSlow } from './faults.ts';
 import { type HttpResponse, readBody, type Transport } from './transport.ts';
 
 export interface WholeOptions {
@@ -12,8 +12,9 @@ export interface WholeOptions {
 }
 
 /**
- * Asks for something small until its body came whole. The body is `undefined` where the answer is
- * not 200: it is the caller's then.
+ * Asks for something small until its body came whole. A body that comes drop by drop is waited for
+ * as long as an answer may take: it never stalls, and might never end. The body is `undefined`
+ * where the answer is not 200: it is the caller's then.
  * @throws BundleError CONTENT_MISMATCH above the limit; NETWORK; what `ask` throws.
  */
 export async function readWhole(
@@ -25,6 +26,9 @@ export async function readWhole(
     const begun = performance.now();
     const response = await ask();
     if (response.status !== 200) return { response, body: undefined };
+    const deadline = setTimeout(() => {
+      response.body.destroy(tooSlow(response.url, transport.wholeMs));
+    }, transport.wholeMs);
     try {
       return { response, body: await readBody(response, limit, what) };
     } catch (error) {
@@ -37,6 +41,8 @@ export async function readWhole(
         signal,
       };
       if (!(await patience.again(setback))) throw error;
+    } finally {
+      clearTimeout(deadline);
     }
   }
 }
