@@ -105,7 +105,7 @@ export async function extractTools(
       const unpinned = unpinnedOf(archives);
       await writeBeside(staged, opened, before, archives);
       signal.throwIfAborted();
-      await staged.finish();
+      await staged.finish(RELEASE);
       return { folder, archives, files: [RELEASE, SUMS], left, unpinned };
     } finally {
       await staged.discard();

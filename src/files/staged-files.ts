@@ -44,9 +44,15 @@ export class StagedFiles {
     if (this.#names.delete(name)) await removeFile(join(this.#folder, `${name}${PARTIAL_SUFFIX}`));
   }
 
-  /** Gives all files their names. @throws BundleError DISK */
-  async finish(): Promise<void> {
-    for (const name of this.#names) {
+  /**
+   * Gives all files their names.
+   * @param first the file that gets its name before the others: what says of them what they are,
+   * also where a run ends between two of them.
+   * @throws BundleError DISK
+   */
+  async finish(first?: string): Promise<void> {
+    const names = [...this.#names].sort((a, b) => Number(b === first) - Number(a === first));
+    for (const name of names) {
       const path = join(this.#folder, name);
       await onDisk('write', path, async () => renameFile(`${path}${PARTIAL_SUFFIX}`, path));
       this.#names.delete(name);
