@@ -62,8 +62,8 @@ export interface PathReport {
   readonly risks: readonly PathRisk[];
   /** Releases of the path that only the control plane has to pass. */
   readonly controlPlaneOnly: readonly string[];
-  /** The channel, the file of the graph and the place of the release images, as they were named. */
-  readonly asked: Pick<GraphRequest, 'channel' | 'file' | 'images'>;
+  /** The channel, the source of the graph and the place of the release images, as they were named. */
+  readonly asked: Pick<GraphRequest, 'channel' | 'file' | 'serviceUrl' | 'images'>;
   /** Other ways, which are shorter and have more risks. */
   readonly alternatives: readonly UpdatePath[];
 }

@@ -238,6 +238,28 @@ describe('the update graph', () => {
     expect(await path('4.12.20', '4.13.36', '--graph', file)).toMatchObject({ status: 0 });
   });
 
+  it('is asked of the same service by the command that is printed, without its secrets', async () => {
+    const ends = ['4.12.20', '4.13.43'];
+    const plain = await path(...ends, '--graph-url', url);
+    const pack = 'bundle pack --from-version 4.12.20 --to-version 4.13.43 --arch x86_64';
+    expect(plain.stdout).toContain(`${pack} --graph-url ${url} -o FOLDER`);
+    const secret = `${url.replace('://', '://user:SECRET@')}?sig=SECRET`;
+    const hidden = await path(...ends, '--graph-url', secret);
+    expect(hidden.status).toBe(0);
+    expect(hidden.stdout).toContain(`${url.replace('://', '://USER:PASSWORD@')}?QUERY`);
+    expect(hidden.stdout + hidden.stderr).not.toContain('SECRET');
+  });
+
+  it('comes from a file or from a service, not from both', async () => {
+    const both = ['--graph', FILE, '--graph-url', url];
+    for (const command of [
+      ['path', '4.12.20', '4.13.43'],
+      ['releases', '--channel', 'stable-4.13'],
+      ['pack', '--from-version', '4.12.20', '--to-version', '4.13.43', '-o', temporary.path],
+    ])
+      expect(await user.bundle([...command, ...both])).toMatchObject({ status: 2, stdout: '' });
+  });
+
   it('says where the only way goes over an update to an older release', async () => {
     const payload = 'quay.io/r@sha256:'.padEnd(81, 'a');
     const file = join(temporary.path, 'down.json');

@@ -3,11 +3,11 @@ import { DEFAULT_GRAPH_BASE } from '../../kinds/graph/request.ts';
 import type { OffersRequest } from '../../kinds/graph/offers.ts';
 import { type PartRequest, partRequest } from '../../kinds/kind.ts';
 import { ociArchitecture } from '../../kinds/release/architecture.ts';
-import { OFFICIAL_UPDATE_SERVICE } from '../../kinds/release/official.ts';
 import type { ReleaseRequest } from '../../kinds/release/request.ts';
 import { minorOf } from '../../updates/version-order.ts';
 import { flag, text } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
+import { graphSource } from './graph.ts';
 import { one, type OptionTable, yes } from './table.ts';
 
 const group = 'Update graph:';
@@ -66,11 +66,11 @@ export function offersRequest(args: Arguments): OffersRequest | undefined {
 
 /** What `--graph` names, if that is graph data; else what the service has. */
 async function usualData(args: Arguments): Promise<string> {
-  const file = text(args, 'graph');
+  const { file, serviceUrl: service } = graphSource(args);
   const { readGraphFile } = await import('../../network/graph-source.ts');
   if (file !== undefined && (await readGraphFile(file)).files !== undefined) return file;
   const { graphDataUrl, serviceUrl } = await import('../../network/update-service.ts');
-  return graphDataUrl(serviceUrl(text(args, 'graph-url') ?? OFFICIAL_UPDATE_SERVICE)).href;
+  return graphDataUrl(serviceUrl(service)).href;
 }
 
 /** As in image configs, sorted; those of all machines for `multi`. */

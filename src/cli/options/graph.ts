@@ -1,3 +1,4 @@
+import { BundleError } from '../../core/errors.ts';
 import { type Architecture, parseArchitecture } from '../../kinds/release/architecture.ts';
 import { OFFICIAL_UPDATE_SERVICE } from '../../kinds/release/official.ts';
 import type { GraphRequest } from '../../network/graph-source.ts';
@@ -37,6 +38,22 @@ export const graphOptions: OptionTable = {
 };
 
 /**
+ * Where the graph comes from: a file takes the place of the service.
+ * @throws BundleError USAGE for both
+ */
+export function graphSource(args: Arguments): Pick<GraphRequest, 'serviceUrl' | 'file'> {
+  const [file, url] = [text(args, 'graph'), text(args, 'graph-url')];
+  if (file !== undefined && url !== undefined) {
+    throw new BundleError('USAGE', '--graph and --graph-url exclude each other', {
+      hint:
+        'Leave out the one that is not meant. bundle pack takes the graph data that it carries ' +
+        'from another place with --graph-data.',
+    });
+  }
+  return { serviceUrl: url ?? OFFICIAL_UPDATE_SERVICE, file };
+}
+
+/**
  * @param usual the channel that is asked for if none is named; of an answer in a file all is meant.
  * @throws BundleError USAGE
  */
@@ -50,8 +67,7 @@ export function graphRequest(
     channel: text(args, 'channel'),
     usualChannel: usual,
     architecture: architecture ?? (named === undefined ? undefined : parseArchitecture(named)),
-    serviceUrl: text(args, 'graph-url') ?? OFFICIAL_UPDATE_SERVICE,
-    file: text(args, 'graph'),
+    ...graphSource(args),
     images: text(args, 'from'),
     network: networkRequest(args),
   };

@@ -1,4 +1,5 @@
 import { shellWord } from '../../core/text.ts';
+import { OFFICIAL_UPDATE_SERVICE } from '../../kinds/release/official.ts';
 import { excerptAround } from '../../updates/excerpt.ts';
 import type { UpdatePath } from '../../updates/path.ts';
 import type { PathReport, PathRisk } from '../../workflows/updates.ts';
@@ -93,12 +94,25 @@ function nextOf({ path: { versions }, architecture, risks, asked }: PathReport):
     ...['bundle', 'pack', '--from-version', versions[0]!, '--to-version', versions.at(-1)!],
     ...(asked.channel === undefined ? [] : ['--channel', asked.channel]),
     ...(architecture === undefined ? [] : ['--arch', architecture]),
-    ...(asked.file === undefined ? [] : ['--graph', asked.file]),
+    ...sourceOf(asked),
     ...(asked.images === undefined ? [] : ['--from', asked.images]),
     ...[...accepted].flatMap((name) => ['--accept-risk', name]),
     ...['-o', 'FOLDER'],
   ];
   return [{ text: 'Next:' }, { commands: [words.map(shellWord).join(' ')] }];
+}
+
+function sourceOf({ file, serviceUrl }: PathReport['asked']): readonly string[] {
+  if (file !== undefined) return ['--graph', file];
+  return serviceUrl === OFFICIAL_UPDATE_SERVICE ? [] : ['--graph-url', withoutSecrets(serviceUrl)];
+}
+
+/** Words in the place of what may be a secret: the command is for screens and logs. */
+function withoutSecrets(url: string): string {
+  const { username, password, protocol, host, pathname, search, hash } = new URL(url);
+  if (username + password + search + hash === '') return url;
+  const user = username + password === '' ? '' : 'USER:PASSWORD@';
+  return `${protocol}//${user}${host}${pathname}${search === '' ? '' : '?QUERY'}`;
 }
 
 function stepsOf({ graph, path, controlPlaneOnly }: PathReport): Section {

@@ -1,6 +1,6 @@
 import type { Descriptor } from '../../core/descriptor.ts';
 import { type Digest, digestOf, hexOf, parseDigest } from '../../core/digest.ts';
-import { BundleError } from '../../core/errors.ts';
+import { BundleError, hasCode } from '../../core/errors.ts';
 import { asArray, asString, type JsonObject } from '../../core/json.ts';
 import { MAX_GRAPH_BYTES, MAX_MANIFEST_BYTES } from '../../core/limits.ts';
 import { isIndexType } from '../../core/media-types.ts';
@@ -86,16 +86,30 @@ async function filesAt(where: string, sources: Sources): Promise<GraphDataFiles>
         hint: 'Check the value of --graph-data.',
       });
     }
-    const bytes = await sources.publicFile(where, MAX_GRAPH_BYTES);
+    const bytes = await sources.publicFile(where, MAX_GRAPH_BYTES).catch((error: unknown) => {
+      throw unreachable(error);
+    });
     if (bytes !== undefined) return readGraphDataTar(bytes, shown);
     throw new BundleError('NOT_FOUND', `there is no graph data at ${shown} (404)`, {
-      hint:
-        'Name a folder, a tarball or another URL with --graph-data; ' +
-        'or leave the graph out with --no-graph-data.',
+      hint: WAYS_OUT,
     });
   }
   if (await isFolder(where)) return readGraphDataFolder(where);
   return readGraphDataTar(await readGivenFile(where, MAX_GRAPH_BYTES), where);
+}
+
+const WAYS_OUT =
+  'Name a folder, a tarball or another URL with --graph-data; ' +
+  'or leave the graph out with --no-graph-data.';
+
+/** The failure of a host alone does not tell what was wanted of it. */
+function unreachable(error: unknown): unknown {
+  if (!hasCode(error, 'NETWORK') && !hasCode(error, 'REGISTRY')) return error;
+  const { code, message, temporary } = error;
+  return new BundleError(code, `the graph data cannot be fetched: ${message}`, {
+    ...{ cause: error, temporary },
+    hint: `${error.hint ?? ''} ${WAYS_OUT}`.trim(),
+  });
 }
 
 const FOREIGN = 'This program did not make the bundle from this graph data: do not use it.';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { BundleError } from '../../../../src/core/errors.ts';
 import { findGraph } from '../../../../src/kinds/graph/seed.ts';
 import type { Sources } from '../../../../src/kinds/sources.ts';
 
@@ -23,6 +24,22 @@ describe('graph data at a URL', () => {
     expect((failure as Error).message).toContain('http://example.com/graph-data');
     expect(JSON.stringify([failure, (failure as Error).message])).not.toContain('SECRET');
     expect(asked).toEqual([data]);
+  });
+
+  it('that cannot be reached says what was wanted, and the ways out', async () => {
+    const publicFile: Sources['publicFile'] = async () => {
+      throw new BundleError('NETWORK', 'example.com: no such host', { hint: 'Check the name.' });
+    };
+    const failing = findGraph(
+      { data: 'http://example.com/', base: 'example.com/base:1', architectures: ['amd64'] },
+      { publicFile } as Sources,
+      { signal: new AbortController().signal, observe: () => undefined, now: new Date() },
+    );
+    await expect(failing).rejects.toMatchObject({
+      code: 'NETWORK',
+      message: 'the graph data cannot be fetched: example.com: no such host',
+      hint: expect.stringMatching(/^Check the name\. .*--graph-data.*--no-graph-data/) as string,
+    });
   });
 
   it('has to be one', async () => {
