@@ -19,15 +19,21 @@ export function keySource(args: Arguments, io: Io): KeySource {
 
 /**
  * The passphrase of a key: `$BUNDLE_KEY_PASSPHRASE`, else asked for in a terminal without showing
- * it.
+ * it. An empty variable is an unset one.
+ * @param options `twice` is for a key that is made.
  * @returns `undefined` where there is neither.
  */
 export async function askPassphrase(io: Io, { twice = false } = {}): Promise<string | undefined> {
   const given = io.environment.env['BUNDLE_KEY_PASSPHRASE'];
-  if (given !== undefined) return given;
+  if (given) return given;
   if (!canAsk(io)) return undefined;
   const passphrase = await askHidden(io, 'passphrase of the key: ');
   if (twice && passphrase !== (await askHidden(io, 'the same again: ')))
     throw new BundleError('USAGE', 'the two passphrases differ');
+  if (twice && passphrase === '') {
+    throw new BundleError('USAGE', 'the passphrase is empty, and would protect nothing', {
+      hint: 'Choose one, or leave --encrypt out.',
+    });
+  }
   return passphrase;
 }

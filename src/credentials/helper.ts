@@ -91,9 +91,9 @@ async function run(
   const child = spawn(program, [action], {
     env,
     stdio: ['pipe', 'pipe', 'ignore'],
-    timeout: HELPER_MS,
-    killSignal: 'SIGKILL',
   });
+  // Not spawn's own timeout: that goes on, and keeps the program, where a helper cannot be started.
+  const timer = setTimeout(() => child.kill('SIGKILL'), HELPER_MS);
   const chunks: Buffer[] = [];
   let size = 0;
   child.stdout.on('data', (chunk: Buffer) => {
@@ -116,7 +116,9 @@ async function run(
         resolve({ status: code, signal: killedBy });
       });
     },
-  );
+  ).finally(() => {
+    clearTimeout(timer);
+  });
   if (size > MAX_HELPER_BYTES) throw failed(helper, `it says more than ${MAX_HELPER_BYTES} bytes`);
   if (signal !== null) throw failed(helper, `it did not end within ${HELPER_MS / 1000} s`);
   return { succeeded: status === 0, output: Buffer.concat(chunks).toString('utf8') };

@@ -85,6 +85,14 @@ describe('a command line that is wrong', () => {
     expect(await readdir(user.home)).toEqual([]);
   });
 
+  it('protects no key with an empty passphrase', async () => {
+    const env = { BUNDLE_KEY_PASSPHRASE: '' };
+    const ran = await user.bundle(['keygen', '--encrypt'], { env });
+    expect(ran).toMatchObject({ status: 2, stdout: '' });
+    expect(ran.stderr).toContain('--encrypt needs a passphrase');
+    expect(await readdir(user.home)).toEqual([]);
+  });
+
   it.each(['x.tar.gz', 'x.tgz', 'x.tar', 'X.ZIP', 'x.zst', 'x.iso'])(
     'makes no folder that is called like a file: -o %s',
     async (name) => {

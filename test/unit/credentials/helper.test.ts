@@ -64,6 +64,15 @@ describe('getFromHelper', () => {
     expect(`${String(thrown)} ${JSON.stringify(thrown)}`).not.toContain('hunter2');
   });
 
+  it('leaves no timer behind a helper that cannot be started', async () => {
+    const timers = (): number =>
+      process.getActiveResourcesInfo().filter((what) => what === 'Timeout').length;
+    const before = timers();
+    const asked = getFromHelper({ helper: 'absent', server: 'a.io' }, environment());
+    await expect(asked).rejects.toMatchObject({ code: 'CONFIGURATION' });
+    expect(timers()).toBe(before);
+  });
+
   it('gives the name as input, not as a word of a command', async () => {
     await helper('echo', `read server; printf '{"Username":"%s","Secret":"%s"}' "$*" "$server"`);
     const found = await getFromHelper({ helper: 'echo', server: '$(touch x);a.io' }, environment());
