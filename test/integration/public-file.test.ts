@@ -52,6 +52,18 @@ describe('a public file', () => {
     );
   });
 
+  it('that is not there is not waited for, where that is said drop by drop', async () => {
+    const host = await served((_, response) => {
+      response.writeHead(404);
+      const drops = setInterval(() => response.write(' '), 10);
+      response.on('close', () => {
+        clearInterval(drops);
+      });
+    });
+    const url = new URL(`http://${host}/a`);
+    expect(await fetchPublicFile(transport(), url, { limit: 100 })).toBeUndefined();
+  }, 60_000);
+
   it('is not waited for without end where it comes drop by drop', async () => {
     let closed = 0;
     const host = await served((_, response) => {

@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+
 import type { ByteStream } from '../../../core/bytes.ts';
 import { isObject, type Json, type JsonObject } from '../../../core/json.ts';
 import { MAX_ERROR_BODY_BYTES } from '../../../core/limits.ts';
@@ -41,6 +43,8 @@ const LASTING: readonly (readonly [Lasting, RegExp])[] = [
 /** Details say more than their messages, and some say much. */
 const DETAIL_CHARACTERS = 300;
 const TEXT_CHARACTERS = 600;
+/** For a message nobody waits longer. */
+const START_MS = 20_000;
 
 /**
  * What an answer says about itself. Takes its body, up to 64 KiB. A body that cannot be read says
@@ -115,12 +119,16 @@ function joined(parts: readonly unknown[], by: string): string {
 
 /**
  * The first bytes of a body as text; the rest is dropped. A body that cannot be read gives an empty
- * text.
+ * text, and one that comes drop by drop what came in time.
  */
 export async function readStart(
   { body }: Pick<Explaining, 'body'>,
   limit: number,
+  withinMs = START_MS,
 ): Promise<string> {
+  const late = setTimeout(() => {
+    if (body instanceof Readable) body.destroy();
+  }, withinMs);
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
@@ -131,6 +139,8 @@ export async function readStart(
     }
   } catch {
     // The message stays shorter.
+  } finally {
+    clearTimeout(late);
   }
   return Buffer.concat(chunks).subarray(0, limit).toString('utf8');
 }

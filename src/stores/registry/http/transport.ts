@@ -48,6 +48,8 @@ const PRESSED_STATUS = [429, 503];
  * can be used again.
  */
 const DISCARDED_BYTES = 128 * 1024;
+/** A new connection takes less than that. */
+const DISCARD_MS = 5 * SECOND;
 
 export interface TransportOptions {
   /** PEM certificates of every CA that is trusted: the complete set. */
@@ -332,7 +334,7 @@ export function headerOf(response: HttpResponse, name: string): string | undefin
 /** Gets rid of a body that nobody reads; the connection is closed where that is cheaper. */
 export async function discard(response: HttpResponse): Promise<void> {
   try {
-    await response.body.dump({ limit: DISCARDED_BYTES });
+    await response.body.dump({ limit: DISCARDED_BYTES, signal: AbortSignal.timeout(DISCARD_MS) });
   } catch {
     abandon(response);
   }
