@@ -4,18 +4,26 @@ import { METADATA, type Fault } from '../bundle/reading/fault.ts';
 import { volumesMissing } from '../bundle/reading/found-volumes.ts';
 import type { BundleError } from '../core/errors.ts';
 import { shellWord } from '../core/text.ts';
-import type { SurveyedBundle } from './open-bundle.ts';
+import type { OpenRequest, SurveyedBundle } from './open-bundle.ts';
 
 /** Where a damage map goes that nobody has named yet. */
 const DAMAGE_FILE = 'damage.json';
 
+/** The bundle and the keys, as the command line has them. */
+type Asked = Pick<OpenRequest, 'paths' | 'trustedKeyFiles' | 'releaseKeyFiles'>;
+
 /**
  * What to do where images are damaged.
- * @param paths of the bundle, as the command line has them.
  * @param damageFile that lists what is damaged, if there is one.
  */
-export function copyOrPatch(paths: readonly string[], damageFile?: string): string {
-  const list = ['bundle', 'verify', ...paths, '--damage', DAMAGE_FILE].map(shellWord).join(' ');
+export function copyOrPatch(asked: Asked, damageFile?: string): string {
+  const { paths, trustedKeyFiles, releaseKeyFiles } = asked;
+  const keys = [
+    ...trustedKeyFiles.flatMap((file) => ['--trusted-key', file]),
+    ...releaseKeyFiles.flatMap((file) => ['--release-key', file]),
+  ];
+  const words = ['bundle', 'verify', ...paths, ...keys, '--damage', DAMAGE_FILE];
+  const list = words.map(shellWord).join(' ');
   const file = damageFile ?? `the file that this writes (${list})`;
   const pack = `bundle pack VERSION --repair ${shellWord(basename(damageFile ?? DAMAGE_FILE))}`;
   return (

@@ -61,7 +61,7 @@ export async function repair(request: RepairRequest, context: Context): Promise<
     if (content.described.bundleDigest !== broken.digest) {
       throw new RangeError('the derived bundle is another than the one that was opened');
     }
-    await refuseLack(broken, faults, request.bundle.paths);
+    await refuseLack(broken, faults, request.bundle);
     const path = bundlePath(output, name);
     const written = await withLock(path, context.signal, (signal) =>
       rewrite({ ...content, closure, path, broken }, request, { ...context, signal }),
@@ -70,7 +70,7 @@ export async function repair(request: RepairRequest, context: Context): Promise<
   } catch (error) {
     const isDamaged = hasCode(error, 'CONTENT_MISMATCH') || hasCode(error, 'BUNDLE_UNUSABLE');
     throw isDamaged && error.side === 'source'
-      ? error.withHint(needsPatch(broken, request.bundle.paths))
+      ? error.withHint(needsPatch(broken, request.bundle))
       : error;
   } finally {
     await broken.close();
@@ -87,7 +87,7 @@ function derived(bundle: SurveyedBundle, faults: readonly Fault[]): Closure {
 async function refuseLack(
   broken: SurveyedBundle,
   faults: readonly Fault[],
-  paths: readonly string[],
+  asked: OpenRequest,
 ): Promise<void> {
   const { content, reader } = broken;
   let isWhole = true;
@@ -96,14 +96,14 @@ async function refuseLack(
   const missing = missingVolumesOf(broken, faults);
   const cutOff = faults.find(({ entries }) => entries.length > 1 && entries.includes(VOLUME_END));
   const error = cutOff?.error ?? missing;
-  if (error !== undefined) throw error.withHint(needsPatch(broken, paths));
+  if (error !== undefined) throw error.withHint(needsPatch(broken, asked));
 }
 
-function needsPatch({ isPatched }: SurveyedBundle, paths: readonly string[]): string {
+function needsPatch({ isPatched }: SurveyedBundle, asked: OpenRequest): string {
   const given = isPatched
     ? 'The patches do not hold what is missing: one that was made for all of it is needed. '
     : 'A patch is needed, and none was given. ';
-  return given + copyOrPatch(paths);
+  return given + copyOrPatch(asked);
 }
 
 interface Rewriting extends PackedContent {

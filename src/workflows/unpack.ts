@@ -78,13 +78,13 @@ export async function unpack(request: UnpackRequest, context: Context): Promise<
 function usable(
   bundle: SurveyedBundle,
   faults: readonly Fault[],
-  { partial, bundle: { paths } }: UnpackRequest,
+  { partial, bundle: asked }: UnpackRequest,
 ): Closure {
   const { closure, isPatched } = bundle;
   if (closure !== undefined && (partial || isPatched)) return closure;
   if (faults.length > 0) {
     const error = gravest(faults.map((fault) => fault.error)) as BundleError;
-    throw error.withHint(wayOut(paths, { canBePartial: closure !== undefined }));
+    throw error.withHint(wayOut(asked, { canBePartial: closure !== undefined }));
   }
   const missing = missingVolumesOf(bundle, faults);
   if (missing !== undefined) throw closure === undefined ? missing.withHint(NO_MANIFESTS) : missing;
@@ -96,23 +96,20 @@ function usable(
  * Where bytes of the bundle are wrong, what to do about that; what was found before the copy began
  * says it already.
  */
-function withWayOut(error: unknown, { partial, bundle: { paths } }: UnpackRequest): unknown {
+function withWayOut(error: unknown, { partial, bundle: asked }: UnpackRequest): unknown {
   const isDamage = hasCode(error, 'CONTENT_MISMATCH') || hasCode(error, 'BUNDLE_UNUSABLE');
   if (!isDamage || error.side !== 'source') return error;
-  const isTold = error.hint?.endsWith(copyOrPatch(paths)) === true;
-  return isTold ? error : error.withHint(wayOut(paths, { canBePartial: !partial }));
+  const isTold = error.hint?.endsWith(copyOrPatch(asked)) === true;
+  return isTold ? error : error.withHint(wayOut(asked, { canBePartial: !partial }));
 }
 
 const NO_MANIFESTS =
   'Name the folders of all volumes: without them nobody knows which images the releases have, so ' +
   'that nothing can be pushed, not even with --partial.';
 
-function wayOut(
-  paths: readonly string[],
-  { canBePartial }: { readonly canBePartial: boolean },
-): string {
+function wayOut(asked: OpenRequest, { canBePartial }: { readonly canBePartial: boolean }): string {
   const pushWhole = 'To push the images that are whole now, add --partial. ';
-  return (canBePartial ? pushWhole : '') + copyOrPatch(paths);
+  return (canBePartial ? pushWhole : '') + copyOrPatch(asked);
 }
 
 function announce(

@@ -189,12 +189,13 @@ function withWayOut(
   error: BundleError,
   { closure }: Pick<SurveyedBundle, 'closure'>,
   { lost }: Audited,
-  { input, paths, damageFile, isIncomplete }: VerifyRequest & { readonly isIncomplete: boolean },
+  request: VerifyRequest & { readonly isIncomplete: boolean },
 ): BundleError {
+  const { input, paths, damageFile, isIncomplete } = request;
   if (input !== undefined) return error;
   if (isIncomplete && damageFile === undefined) return error;
   if (closure === undefined || lost.length > 0)
-    return error.withHint(copyOrPatch(paths, damageFile));
+    return error.withHint(copyOrPatch(request, damageFile));
   const bundle = paths.map(shellWord).join(' ');
   return error.withHint(
     `No image is damaged. This writes the bundle again as it was: bundle repair ${bundle} -o FOLDER`,

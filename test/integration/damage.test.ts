@@ -130,11 +130,19 @@ describe('a damaged bundle', () => {
     );
   }, 180_000);
 
+  /** As hints print it. */
+  const verifyCommand = (path: string): string => {
+    const { trustedKeyFiles, releaseKeyFiles } = trial.request(path);
+    const trusted = trustedKeyFiles.map((file) => ` --trusted-key ${file}`).join('');
+    const keys = releaseKeyFiles.map((file) => ` --release-key ${file}`).join('');
+    return `bundle verify ${path}${trusted}${keys} --damage damage.json`;
+  };
+
   it('with one bad layer is unpacked with a patch hardly larger than that layer, and repaired to the same byte', async () => {
     const layer = trial.layers.toSorted((a, b) => b.end - b.start - (a.end - a.start))[0]!;
     const path = await broken(middle(layer));
     const { hint } = await refusal(verify(trial.request(path), trial.context));
-    expect(hint).toContain(`bundle verify ${path} --damage damage.json`);
+    expect(hint).toContain(verifyCommand(path));
     const patch = await patchFor(await mapOf(path));
     expect(patch.size).toBeLessThan(layer.end - layer.start + MiB);
     const target = join(await ownFolder(), 'target');
@@ -317,7 +325,7 @@ describe('a damaged bundle', () => {
     const cutOff = `${path} ends at byte ${at} of ${trial.genuine.length}; 3 blobs (`;
     const refused = await refusal(verify(trial.request(path), { ...trial.context, observe }));
     expect(refused.message).toContain(cutOff);
-    expect(refused.hint).toContain(`bundle verify ${path} --damage damage.json`);
+    expect(refused.hint).toContain(verifyCommand(path));
     expect(refused.exitStatus).toBe(22);
     const told = events.filter((event) => event.type === 'noticed');
     expect(told).toMatchObject([
@@ -335,7 +343,7 @@ describe('a damaged bundle', () => {
     ]) {
       const { message, hint } = await refusal(work);
       expect(message).toContain(cutOff);
-      expect(hint).toContain(`bundle verify ${path} --damage damage.json`);
+      expect(hint).toContain(verifyCommand(path));
       expect(hint).not.toContain('None of the patches');
     }
   });
