@@ -63,6 +63,7 @@ export async function accessOf(
       hint: 'Remove insecure-skip-tls-verify from the kubeconfig: the CA is enough.',
     });
   }
+  if (server.protocol === 'http:' && user !== undefined) refusePlainToken(server, user);
   const credential = user === undefined ? {} : await credentialOf(user, cluster, options);
   const proxy = textOf(cluster, 'proxy-url');
   if (proxy !== undefined && !/^(?:https?|socks5h?):\/\/./.test(proxy)) {
@@ -98,6 +99,28 @@ function serverOf(cluster: KubeEntry): URL {
   throw wrong(cluster, 'its server is no URL of an API server', {
     hint: 'It has to be of the form https://HOST:PORT.',
   });
+}
+
+/** What an entry of a user may have that would be sent in a header. */
+const SENT_AS_HEADER = ['token', 'tokenFile', 'username', 'exec', 'auth-provider'];
+
+/**
+ * Anybody on the way reads a header that is not encrypted, and could then act as this user. oc and
+ * kubectl leave such credentials out, so that the server would not know who asks: this says why.
+ */
+function refusePlainToken(server: URL, user: KubeEntry): void {
+  const given = SENT_AS_HEADER.find((key) => (user.said[key] ?? '') !== '');
+  if (given === undefined) return;
+  throw wrong(
+    user,
+    `the kubeconfig would send a token or password (${given}) over plain HTTP to ${server.host}, ` +
+      'where anybody on the way can read it',
+    {
+      hint:
+        `Give the server of the cluster as https://${server.host}; for a server that asks for ` +
+        'no login, remove the user from the context.',
+    },
+  );
 }
 
 async function credentialOf(

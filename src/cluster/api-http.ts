@@ -4,6 +4,7 @@ import { request as tlsRequest } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { readAll, utf8 } from '../core/bytes.ts';
+import { hasCode } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
 import { isObject } from '../core/json.ts';
 import { MAX_KUBE_ANSWER_BYTES } from '../core/limits.ts';
@@ -32,6 +33,20 @@ export class ApiRefusal extends Error {
     this.reason = textIn(document, 'reason') ?? '';
     this.said = said;
     this.faults = faultsIn(document);
+  }
+}
+
+/** Of an object that was applied; an API server changes such a one, and removes it then. */
+export const BEING_DELETED = 'an object that is being deleted';
+
+/** An answer that is a success, and yet not what was asked for. */
+export class OddAnswer extends Error {
+  /** What came in place of it; nothing of its content, which may be a secret. */
+  readonly found: string;
+
+  constructor(found: string) {
+    super(`odd answer: ${found}`);
+    this.found = found;
   }
 }
 
@@ -86,7 +101,12 @@ async function askOnce(
     asking.on('error', reject);
     asking.end(body);
   });
-  const bytes = await readAll(answer, MAX_KUBE_ANSWER_BYTES, `the answer of ${url.host}`);
+  const bytes = await readAll(answer, MAX_KUBE_ANSWER_BYTES, 'the answer').catch(
+    (error: unknown) => {
+      if (!hasCode(error, 'CONTENT_MISMATCH')) throw error;
+      throw new OddAnswer(`more than ${MAX_KUBE_ANSWER_BYTES} bytes`);
+    },
+  );
   return {
     status: answer.statusCode ?? 0,
     headers: Object.fromEntries(
@@ -96,7 +116,8 @@ async function askOnce(
   };
 }
 
-function parsed(body: string): Json | undefined {
+/** @returns `undefined` for what is no JSON. */
+export function parsed(body: string): Json | undefined {
   try {
     return JSON.parse(body) as Json;
   } catch {

@@ -1,4 +1,5 @@
 import { BundleError } from '../core/errors.ts';
+import { OddAnswer } from './api-http.ts';
 import type { ClusterClient } from './client.ts';
 import { differences, type FieldChange } from './difference.ts';
 import { type ApiObject, called, type ObjectName } from './object.ts';
@@ -52,18 +53,30 @@ export async function applyObjects(
 ): Promise<readonly ObjectChange[]> {
   const done: ObjectChange[] = [];
   for (const [index, object] of objects.entries()) {
+    let isSent = false;
     try {
       const planned = await changeOf(client, object, true);
-      done.push(planned.change === 'same' ? planned : await changeOf(client, object, false));
+      isSent = planned.change !== 'same';
+      done.push(isSent ? await changeOf(client, object, false) : planned);
     } catch (error) {
       if (!(error instanceof BundleError)) throw error;
       const applied = done.filter(({ change }) => change !== 'same').map((some) => some.object);
-      const left = objects.slice(index).map(called);
-      const before = applied.length === 0 ? 'nothing' : applied.join(', ');
-      throw retold(error, `${error.message}. Applied: ${before}. Not applied: ${left.join(', ')}`);
+      // An answer that is none does not say what the API server has done.
+      const isOpen = isSent && error.cause instanceof OddAnswer;
+      const left = objects.slice(isOpen ? index + 1 : index).map(called);
+      const told = [
+        `Applied: ${listText(applied)}`,
+        ...(isOpen ? [`Perhaps applied: ${called(object)}`] : []),
+        `Not applied: ${listText(left)}`,
+      ];
+      throw retold(error, `${error.message}. ${told.join('. ')}`);
     }
   }
   return done;
+}
+
+function listText(names: readonly string[]): string {
+  return names.length === 0 ? 'nothing' : names.join(', ');
 }
 
 async function changeOf(

@@ -5,8 +5,9 @@ import type { KubernetesObjectApi, RequestContext, ResponseContext } from '@kube
 import type * as Package from './client-node.ts';
 
 import type { ClusterAccess } from './access.ts';
+import { checkApplied, checkForm, checkList, checkName } from './answer.ts';
 import { ask } from './api-http.ts';
-import { failureOf, isUnknownKind, isUnknownObject } from './failure.ts';
+import { failureOf, isDiscovery, isUnknownKind, isUnknownObject } from './failure.ts';
 import type { ApiObject, ObjectName } from './object.ts';
 
 /** The name under which an API server remembers which fields are this program's. */
@@ -40,9 +41,10 @@ export async function connect(access: ClusterAccess, signal: AbortSignal): Promi
   const node = await import('./client-node.ts');
   const agent = await agentOf(access, node);
   const send = async (request: RequestContext): Promise<ResponseContext> => {
+    const url = new URL(request.getUrl());
     const { status, headers, body } = await ask(
       {
-        url: new URL(request.getUrl()),
+        url,
         method: request.getHttpMethod().toString(),
         headers: { ...request.getHeaders(), ...access.headers } as OutgoingHttpHeaders,
         body: request.getBody() as string | undefined,
@@ -50,7 +52,10 @@ export async function connect(access: ClusterAccess, signal: AbortSignal): Promi
       },
       signal,
     );
-    return new node.ResponseContext(status, { ...headers }, bodyOf(body));
+    checkForm(body, isDiscovery(url.pathname));
+    // It is JSON, whatever the server calls it: the package does without no Content-Type.
+    const known = { ...headers, 'content-type': 'application/json' };
+    return new node.ResponseContext(status, known, bodyOf(body));
   };
   const api = new node.KubernetesObjectApi(
     node.createConfiguration({
@@ -65,7 +70,9 @@ export async function connect(access: ClusterAccess, signal: AbortSignal): Promi
     host: server.host,
     async read(name) {
       try {
-        return asSaid(await api.read<Spec>(specOf(name)));
+        const got = asSaid(await api.read<Spec>(specOf(name)));
+        checkName(got, name);
+        return got;
       } catch (error) {
         if (isUnknownKind(error) || isUnknownObject(error)) return undefined;
         throw failureOf(error, { ...about, verb: 'read', object: name });
@@ -73,8 +80,9 @@ export async function connect(access: ClusterAccess, signal: AbortSignal): Promi
     },
     async list(apiVersion, kind) {
       try {
-        const { items } = await listed(api, apiVersion, kind);
-        return items.map((item) => asSaid({ ...item, apiVersion, kind }));
+        const list = await listed(api, apiVersion, kind);
+        checkList(list, kind);
+        return list.items.map((item) => asSaid({ ...item, apiVersion, kind }));
       } catch (error) {
         if (isUnknownKind(error)) return undefined;
         const object = { apiVersion, kind, metadata: { name: '' } };
@@ -83,13 +91,15 @@ export async function connect(access: ClusterAccess, signal: AbortSignal): Promi
     },
     async apply(object, dryRun) {
       try {
-        return asSaid(
+        const got = asSaid(
           await api.patch(
             specOf(object),
             ...([undefined, dryRun ? 'All' : undefined, FIELD_MANAGER, false] as const),
             node.PatchStrategy.ServerSideApply,
           ),
         );
+        checkApplied(got, object);
+        return got;
       } catch (error) {
         throw failureOf(error, { ...about, verb: 'apply', object });
       }
@@ -113,7 +123,7 @@ async function listed(
   api: KubernetesObjectApi,
   apiVersion: string,
   kind: string,
-): Promise<{ readonly items: readonly object[] }> {
+): Promise<{ readonly kind?: string; readonly items: readonly object[] }> {
   const all = [undefined, undefined, undefined, undefined, undefined, undefined] as const;
   return api.list(apiVersion, kind, ...all, PAGE);
 }

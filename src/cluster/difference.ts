@@ -52,6 +52,29 @@ function members(field: string, old: Members, now: Members): readonly FieldChang
   );
 }
 
+/**
+ * The fields that were sent, and that an object does not hold as they were sent. It may have more:
+ * others set fields too, and add members to lists.
+ */
+export function missing(sent: ApiObject, got: ApiObject): readonly string[] {
+  return lacking('', sent, got);
+}
+
+function lacking(field: string, sent: Json, got: Json | undefined): readonly string[] {
+  // An API server leaves out what is empty.
+  if (OF_THE_SERVER.has(field) || isEmpty(sent)) return [];
+  const wanted = membersOf(sent);
+  if (wanted === undefined) return sent === got ? [] : [field];
+  if (Array.isArray(sent)) {
+    const items = Array.isArray(got) ? (got as readonly Json[]) : [];
+    const isHeld = (item: Json): boolean =>
+      items.some((some) => lacking(`${field}[]`, item, some).length === 0);
+    return [...wanted].flatMap(([key, item]) => (isHeld(item) ? [] : [`${field}${key}`]));
+  }
+  const held = isObject(got) ? membersOf(got) : undefined;
+  return [...wanted].flatMap(([key, item]) => lacking(`${field}${key}`, item, held?.get(key)));
+}
+
 type Members = ReadonlyMap<string, Json>;
 
 /** The members of an object or a list under what is added to the path for them. */

@@ -1,6 +1,6 @@
 import { BundleError } from '../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../core/json.ts';
-import { oneLine } from '../core/text.ts';
+import { oneLine, shellWord } from '../core/text.ts';
 import { ApiRefusal } from './api-http.ts';
 import type { ClusterClient } from './client.ts';
 import type { ApiObject } from './object.ts';
@@ -102,11 +102,48 @@ export async function readFacts(client: ClusterClient): Promise<ClusterFacts> {
 async function readVersion(client: ClusterClient): Promise<VersionFacts> {
   const name = { apiVersion: CONFIG, kind: 'ClusterVersion', metadata: { name: 'version' } };
   const object = await client.read(name);
-  if (object !== undefined) return versionFacts(object);
+  if (object !== undefined) {
+    const fault = faultOf(object);
+    if (fault === undefined) return versionFacts(object);
+    throw new BundleError(
+      'CLUSTER',
+      `${client.host} is no API server of OpenShift: it answered a ClusterVersion ${fault}`,
+      {
+        hint:
+          'A proxy may stand before the API server, and change what it says: look at ' +
+          `oc get clusterversion version -o yaml --context ${shellWord(client.context)}.`,
+        subject: client.host,
+      },
+    );
+  }
   throw new BundleError('NOT_FOUND', `${client.host} has no ClusterVersion: it is no OpenShift`, {
     hint: `Choose another cluster with --context: this is ${client.context}.`,
     subject: client.host,
   });
+}
+
+/** The members of a ClusterVersion that are lists, where they are there. */
+const LISTS = ['history', 'availableUpdates', 'conditionalUpdates', 'conditions'];
+
+/** What a ClusterVersion has that the schema of OpenShift does not allow. */
+function faultOf({ spec, status }: ApiObject): string | undefined {
+  if (!isObject(spec)) return 'without spec';
+  if (!isObject(status)) return 'without status';
+  const { desired } = status;
+  if (!isObject(desired)) return 'without status.desired';
+  const texts = {
+    'spec.channel': spec['channel'],
+    'spec.upstream': spec['upstream'],
+    'status.desired.version': desired['version'],
+    'status.desired.image': desired['image'],
+  };
+  const text = Object.entries(texts).find(([, value]) => typeof (value ?? '') !== 'string');
+  if (text !== undefined) return `whose ${text[0]} is not a text`;
+  const odd = LISTS.find((key) => {
+    const list = status[key] ?? [];
+    return !Array.isArray(list) || !(list as readonly Json[]).every(isObject);
+  });
+  return odd === undefined ? undefined : `whose status.${odd} is not a list of objects`;
 }
 
 function isForbidden(error: unknown): error is BundleError {

@@ -1,6 +1,6 @@
 import { BundleError, systemCode } from '../core/errors.ts';
 import { oneLine, shellWord } from '../core/text.ts';
-import { ApiRefusal, type FieldFault } from './api-http.ts';
+import { ApiRefusal, BEING_DELETED, type FieldFault, OddAnswer } from './api-http.ts';
 import { called, type ObjectName } from './object.ts';
 
 /** What was done when it failed. */
@@ -15,6 +15,10 @@ export interface Doing {
 
 /** The path of the list of what a group of the API has: `/apis/GROUP/VERSION`. */
 const GROUP_PATH = /^(?:\/[^/]+)*?\/(?:api|apis\/[^/]+)\/[^/]+$/;
+
+export function isDiscovery(path: string): boolean {
+  return GROUP_PATH.test(path);
+}
 
 /** The cluster does not know the kind of an object. */
 export function isUnknownKind(error: unknown): boolean {
@@ -36,7 +40,39 @@ export function failureOf(error: unknown, doing: Doing): unknown {
   if (error instanceof BundleError) return error;
   if (isUnknownKind(error)) return unknownKind(doing);
   if (error instanceof ApiRefusal) return refusal(error, doing);
+  if (isWrongAnswer(error)) return wrongAnswer(error, doing);
   return connectionFailure(error, doing);
+}
+
+/**
+ * What has no code of the system comes from reading an answer: the package throws errors of many
+ * sorts for one that it does not expect.
+ */
+function isWrongAnswer(error: unknown): error is Error {
+  if (!(error instanceof Error) || error.name === 'AbortError') return false;
+  if (error instanceof OddAnswer) return true;
+  const code = systemCode(error) ?? systemCode(error.cause);
+  return code === undefined && !PROXY_REFUSAL.test(error.message);
+}
+
+/** The message of the package is left out: it may quote the answer. */
+function wrongAnswer(error: Error, { host, context, verb, object }: Doing): BundleError {
+  const what = called(object);
+  const found = error instanceof OddAnswer ? error.found : 'what cannot be understood';
+  const kind = object.kind === 'ClusterVersion' ? 'no API server of OpenShift' : 'no API server';
+  const message =
+    found === BEING_DELETED
+      ? `${host} has ${what}, but it is being deleted`
+      : `${host} answers as ${kind} does: asked to ${verb} ${what}, it answered ${found}`;
+  return new BundleError('CLUSTER', message, {
+    cause: error,
+    hint:
+      found === BEING_DELETED
+        ? 'Wait until the cluster has deleted it, then try again.'
+        : 'A proxy or a login page may stand before the API server: check the server in the ' +
+          `kubeconfig; oc get clusterversion --context ${shellWord(context)} has to work.`,
+    subject: what,
+  });
 }
 
 function refusal(error: ApiRefusal, doing: Doing): BundleError {
@@ -150,12 +186,14 @@ function canI({ object, verb, context }: Doing): string {
   );
 }
 
+/** hpagent has no code for a proxy that says no. */
+const PROXY_REFUSAL = /^Bad response: ([0-9]+)/;
+
 function connectionFailure(error: unknown, { host, context }: Doing): unknown {
   if (!(error instanceof Error)) return error;
   const code = systemCode(error) ?? systemCode(error.cause);
   if (error.name === 'AbortError') return error;
-  // hpagent has no code for a proxy that says no.
-  const refused = /^Bad response: ([0-9]+)/.exec(error.message)?.[1];
+  const refused = PROXY_REFUSAL.exec(error.message)?.[1];
   if (code === undefined && refused === undefined) return error;
   const reason =
     refused === undefined

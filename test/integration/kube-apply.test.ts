@@ -145,6 +145,18 @@ describeWithKubeApi('applying to a real API server', () => {
       expect(String(error)).toContain('spec.imageDigestMirrors[0].mirrors[0]');
     });
 
+    it('takes no object for applied that is being deleted', async () => {
+      const own = configMap(name, ['x']) as { metadata: object };
+      const metadata = { ...own.metadata, finalizers: ['example.com/wait'] };
+      await api.ask('POST', `${CONFIG_MAPS}?fieldManager=ocp-bundle`, { ...own, metadata });
+      await api.ask('DELETE', `${CONFIG_MAPS}/${name}`);
+      for (const doing of [plan, apply]) {
+        const error = await doing(await admin(), own).catch((e: unknown) => e);
+        expect(error).toMatchObject({ code: 'CLUSTER', subject: `ConfigMap ${NAMESPACE}/${name}` });
+        expect(String(error)).toContain(`ConfigMap ${NAMESPACE}/${name}, but it is being deleted`);
+      }
+    });
+
     it('says what was applied where it fails half way', async () => {
       const wrong = mirrorSet(name, ['not a registry!']);
       const later = configMap(`${name}-later`, ['x']);

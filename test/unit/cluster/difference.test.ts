@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { differences } from '../../../src/cluster/difference.ts';
+import { differences, missing } from '../../../src/cluster/difference.ts';
 import type { ApiObject } from '../../../src/cluster/object.ts';
 
 const object = (more: object): ApiObject => ({
@@ -41,6 +41,24 @@ describe('differences', () => {
       '.data.a',
       '.kind',
       '.metadata.name',
+    ]);
+  });
+});
+
+describe('missing', () => {
+  const sent = object({ data: { a: '1', b: '2' }, spec: { list: ['x', { y: ['z'] }], none: {} } });
+
+  it('is nothing where the object holds all, and more, in whatever order', () => {
+    const list = ['other', { y: ['w', 'z'], more: 1 }, 'x'];
+    const got = { data: { a: '1', b: '2', c: '3' }, spec: { list }, status: {} };
+    expect(missing(sent, object(got))).toEqual([]);
+  });
+
+  it('is what the object has not, or has otherwise', () => {
+    const got = { data: { a: '1', b: 2 }, spec: { list: ['x', { y: 'z' }] } };
+    expect(missing(sent, object(got))).toEqual(['.data.b', '.spec.list[1]']);
+    expect(missing(sent, object({ data: [] }))).toEqual([
+      ...['.data.a', '.data.b', '.spec.list[0]', '.spec.list[1]'],
     ]);
   });
 });

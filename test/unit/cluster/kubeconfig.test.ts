@@ -205,4 +205,25 @@ describe('a kubeconfig', () => {
       message: expect.stringContaining('session expired') as string,
     });
   });
+
+  it.each([
+    ['token', { token: 's3cr3t' }],
+    ['tokenFile', { tokenFile: 'gone' }],
+    ['username', { username: 'somebody', password: 's3cr3t' }],
+    ['exec', { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: './gone' } }],
+    ['auth-provider', { 'auth-provider': { name: 'oidc', config: { 'id-token': 's3cr3t' } } }],
+  ])('sends no credential over plain HTTP: %s', async (key, user) => {
+    const error: unknown = await access({ server: 'http://api.example.com:8080' }, user).catch(
+      (e: unknown) => e,
+    );
+    expect(error).toMatchObject({ code: 'CONFIGURATION', exitStatus: 2 });
+    expect(String(error)).toContain(`a token or password (${key}) over plain HTTP`);
+    expect(String(error) + JSON.stringify(error)).not.toContain('s3cr3t');
+  });
+
+  it('asks over plain HTTP where nobody in particular asks', async () => {
+    const found = await access({ server: 'http://127.0.0.1:8001' }, {});
+    expect(found.server.href).toBe('http://127.0.0.1:8001/');
+    expect(found.headers).toEqual({});
+  });
 });
