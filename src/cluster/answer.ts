@@ -1,5 +1,5 @@
 import { isObject, type Json } from '../core/json.ts';
-import { BEING_DELETED, OddAnswer, parsed } from './api-http.ts';
+import { BEING_DELETED, isPage, OddAnswer, parsed } from './api-http.ts';
 import { missing } from './difference.ts';
 import type { ApiObject, ObjectName } from './object.ts';
 
@@ -60,7 +60,7 @@ export function checkList(list: { readonly kind?: string }, kind: string): void 
 
 function sortOf(body: string, answer: Json | undefined): string {
   if (body.trim() === '') return 'nothing';
-  if (answer === undefined) return /^\s*</.test(body) ? 'an HTML page' : 'a text that is no JSON';
+  if (answer === undefined) return isPage(body) ? 'an HTML page' : 'a text that is no JSON';
   return Array.isArray(answer) ? 'a bare list' : answer === null ? 'null' : `a ${typeof answer}`;
 }
 

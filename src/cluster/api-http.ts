@@ -26,7 +26,7 @@ export class ApiRefusal extends Error {
 
   constructor(path: string, status: number, body: string) {
     const document = parsed(body);
-    const said = textIn(document, 'message') ?? body.trim();
+    const said = textIn(document, 'message') ?? (isPage(body) ? 'an HTML page' : body.trim());
     super(`status ${status}`);
     this.path = path;
     this.status = status;
@@ -123,6 +123,11 @@ export function parsed(body: string): Json | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What a proxy or a login page says for people with a browser. */
+export function isPage(body: string): boolean {
+  return /^\s*</.test(body);
 }
 
 function textIn(document: Json | undefined, key: string): string | undefined {

@@ -184,6 +184,15 @@ describe('an API server that lies', () => {
     });
   });
 
+  it('is quoted with no page where it refuses', async () => {
+    const odd = { status: 502, type: 'text/html', body: `\n<html>${SECRET}</html>` };
+    for (const [, to, act] of REQUESTS) {
+      const error = await failing(to, odd, act);
+      expect(error).toMatchObject({ code: 'CLUSTER', exitStatus: 25 });
+      expect((error as Error).message).toContain('502 an HTML page');
+    }
+  });
+
   it.each(WRONG)('of what it applies is found out: %s', async (message, change) => {
     const odd = json({ ...KEPT, ...change, metadata: { ...KEPT.metadata, ...change.metadata } });
     const tried = await failing(`DRY ${SETS}/a`, odd, plan);
