@@ -138,13 +138,14 @@ export async function parseCommandLine(
     return trust.demandCommand(1, 'trust needs a command: add, show, list or remove');
   });
 
+  const words = await withApplyScope(joinedGroups(argv));
   const { failure, args, output } = await new Promise<{
     failure: Error | undefined;
     args: Arguments;
     output: string;
   }>((settle) => {
     void parser.parse(
-      withApplyScope(joinedGroups(argv)).map((word) => (word === '-' ? DASH : word)),
+      words.map((word) => (word === '-' ? DASH : word)),
       {},
       (error: Error | undefined | null, parsed: unknown, text: string) => {
         settle({

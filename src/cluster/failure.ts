@@ -148,10 +148,16 @@ function conflictHint(object: ObjectName): string {
     object.metadata.namespace === undefined ? '' : ` -n ${object.metadata.namespace}`;
   return (
     'Look who it is, and whether their value is right: ' +
-    `oc get ${object.kind.toLowerCase()} ${object.metadata.name}${namespace} -o yaml ` +
+    `oc get ${resourceOf(object)} ${object.metadata.name}${namespace} -o yaml ` +
     '--show-managed-fields. To replace it: oc apply --server-side --force-conflicts -f FILE, ' +
     'with its file of the cluster resources.'
   );
+}
+
+/** A kind as oc takes it, with its group: several groups have an Image. */
+function resourceOf({ kind, apiVersion }: ObjectName): string {
+  const [group] = apiVersion.includes('/') ? apiVersion.split('/', 1) : [];
+  return group === undefined ? kind.toLowerCase() : `${kind.toLowerCase()}.${group}`;
 }
 
 function unknownKind({ host, object }: Doing): BundleError {
@@ -181,7 +187,7 @@ function canI({ object, verb, context }: Doing): string {
   const where = namespace === undefined ? '' : ` -n ${namespace}`;
   const verbs = { read: 'get', list: 'list', apply: 'patch' };
   return (
-    `oc auth can-i ${verbs[verb]} ${object.kind.toLowerCase()}${where} ` +
+    `oc auth can-i ${verbs[verb]} ${resourceOf(object)}${where} ` +
     `--context ${shellWord(context)}`
   );
 }

@@ -210,7 +210,8 @@ async function planApplying(
   context: Context,
 ): Promise<Applying | undefined> {
   if (request.apply === undefined || destinations === undefined) return undefined;
-  return Applying.plan(request.apply, { closure, kinds, destinations, files: objects }, context);
+  const what = { closure, kinds, destinations, files: objects, by: 'delivery' } as const;
+  return Applying.plan(request.apply, what, context);
 }
 
 /**

@@ -5,6 +5,8 @@ export interface PartAtCluster {
   readonly risk?: { readonly reason: string; readonly message: string } | undefined;
   /** The commands that take the cluster to it. */
   readonly commands: readonly string[];
+  /** Whether a cluster refuses it as an update, since no release signature came with it. */
+  readonly isUnsigned?: true;
 }
 
 export type Standing =
@@ -21,4 +23,6 @@ export type Standing =
   /** The cluster has a newer one. */
   | 'older'
   /** It is for other nodes than those of the cluster. */
-  | 'other-architecture';
+  | 'other-architecture'
+  /** The cluster does not say which version it runs, or this user may not read it. */
+  | 'not-known';

@@ -59,7 +59,8 @@ export async function writeForClusters(
     const known = { newer: [], certificates };
     const planned = planResources(closure, open.kinds, to.destinations, { ...request, ...known });
     const { destinations } = to;
-    const what = { closure, kinds: open.kinds, destinations, files: planned.objects };
+    const { kinds } = open;
+    const what = { closure, kinds, destinations, files: planned.objects, by: 'writing' } as const;
     const applying = apply && (await Applying.plan(apply, what, context));
     const outcome = { bundle: { ...bundle, closure }, target: to.name };
     if (dryRun) return { ...outcome, resources: undefined, cluster: applying?.planned };

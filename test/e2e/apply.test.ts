@@ -75,6 +75,15 @@ describeWithKubeApi('a bundle that is applied to a cluster', () => {
         };
         return delivery.cluster;
       };
+      /** For a registry that nodes could reach; it is not asked. */
+      const writing = (): readonly string[] => {
+        const to = ['--to', 'registry.example.com:5000/ocp4'];
+        return ['resources', sides.medium, ...to, ...sides.trust, '--apply', 'all'];
+      };
+      const writeJson = async (...more: readonly string[]): Promise<Cluster> => {
+        const report = await sides.operator.json([...writing(), ...more]);
+        return (report as { readonly cluster: Cluster }).cluster;
+      };
       const names = async (path: string): Promise<readonly string[]> => {
         const { body } = await api.ask('GET', path);
         return body.items!.map(({ metadata }) => metadata.name);
@@ -118,12 +127,37 @@ describeWithKubeApi('a bundle that is applied to a cluster', () => {
         expect(await targetIsEmpty()).toBe(true);
       });
 
+      it('sends no mirrors to a cluster that name an address of this machine', async () => {
+        const more = ['--apply', 'all', '--yes', '--kubeconfig', kubeconfig];
+        const ran = await unpack(...more);
+        expect(ran.status).toBe(2);
+        expect(ran.stderr).toContain('the name that nodes reach the registry by');
+        const elsewhere = ['--to', sides.target.host, ...sides.trust, ...more];
+        const written = await sides.operator.bundle(['resources', sides.medium, ...elsewhere]);
+        expect([written.status, written.stderr]).toEqual([2, ran.stderr.replace('/ocp4', '')]);
+        expect(await names(MIRROR_SETS)).toEqual([]);
+        expect(await targetIsEmpty()).toBe(true);
+      });
+
+      it.each(['al', 'ALL', 'sig'])(
+        'takes no path for what it is meant to be: %s',
+        async (word) => {
+          const ran = await unpack('--apply', word, '--kubeconfig', kubeconfig);
+          expect([ran.status, ran.stderr]).toEqual([
+            2,
+            expect.stringContaining('none of signatures'),
+          ]);
+        },
+      );
+
       it('shows on a dry run what would change, and changes nothing', async () => {
-        const more = ['--apply', 'all', '--dry-run', '--kubeconfig', kubeconfig];
-        const planned = await unpackJson(...more);
+        const more = ['--dry-run', '--kubeconfig', kubeconfig];
+        const planned = await writeJson(...more);
+        const update = `oc adm upgrade --to ${VERSION} --kubeconfig ${kubeconfig}`;
         expect(planned).toMatchObject({
+          ocOptions: ['--kubeconfig', kubeconfig],
           cluster: { version: { version: '4.16.20', channel: 'stable-4.17' } },
-          parts: [{ standing: 'recommended', commands: [`oc adm upgrade --to ${VERSION}`] }],
+          parts: [{ standing: 'recommended', commands: [update] }],
           mirrored: { sources: 2, pointing: 0 },
         });
         expect(planned.changes.map(({ change, nodes }) => [change, nodes])).toEqual([
@@ -131,7 +165,7 @@ describeWithKubeApi('a bundle that is applied to a cluster', () => {
           ['new', 'reload'],
         ]);
         expect(planned.applied).toBeUndefined();
-        const { stdout } = await unpack(...more);
+        const { stdout } = await sides.operator.bundle([...writing(), ...more]);
         expect(stdout).toContain('Dry run: 2 objects would change');
         expect(stdout).toContain('+ .spec.imageDigestMirrors[0].source: quay.io/');
         expect(await names(CONFIG_MAPS)).toEqual([]);
@@ -152,9 +186,10 @@ describeWithKubeApi('a bundle that is applied to a cluster', () => {
         expect(stdout).toMatch(/recommended +4\.17\.3/);
         expect(stdout).toMatch(/Upgradeable +False: AdminAckRequired: An API will be removed\./);
         // What is done is no next step; what is not done, is.
-        expect(stdout).toMatch(/oc apply -f \S*idms-/);
+        expect(stdout).toMatch(/oc diff -f \S*idms-\S+ --kubeconfig \S+/);
+        expect(stdout).toMatch(/oc apply -f \S*idms-\S+ --kubeconfig \S+/);
         expect(stdout).not.toMatch(/oc apply -f \S*signature/);
-        expect(stdout).toContain(`oc adm upgrade --to ${VERSION}`);
+        expect(stdout).toContain(`oc adm upgrade --to ${VERSION} --kubeconfig ${kubeconfig}`);
         expect(stdout).not.toContain('--allow-explicit-upgrade');
         const { body } = await api.ask('GET', `${CONFIG_MAPS}/${name}`);
         const signature = await readFile(
@@ -179,8 +214,8 @@ describeWithKubeApi('a bundle that is applied to a cluster', () => {
       });
 
       it('asks on a terminal, and takes no for an answer', async () => {
-        const more = ['--apply', 'all', '--kubeconfig', kubeconfig];
-        const { status, written } = await showOnTerminal([...unpacking, ...more], {
+        const more = ['--kubeconfig', kubeconfig];
+        const { status, written } = await showOnTerminal([...writing(), ...more], {
           columns: 100,
           env: { HOME: sides.operator.home, PATH: process.env['PATH'] ?? '', TERM: 'xterm' },
           cwd: sides.operator.folder,
@@ -192,15 +227,15 @@ describeWithKubeApi('a bundle that is applied to a cluster', () => {
       });
 
       it('applies all that is there with --yes, and says what nodes do', async () => {
-        const more = ['--apply', 'all', '--yes', '--kubeconfig', kubeconfig];
-        const report = await unpackJson(...more);
+        const more = ['--yes', '--kubeconfig', kubeconfig];
+        const report = await writeJson(...more);
         expect(report.applied?.map(({ change, nodes }) => [change, nodes])).toEqual([
           ['same', 'nothing'],
           ['new', 'reload'],
         ]);
         expect(report.after?.updates).toMatchObject([{ version: VERSION }]);
         expect(await names(MIRROR_SETS)).toHaveLength(1);
-        const again = await unpackJson(...more);
+        const again = await writeJson(...more);
         expect(again).toMatchObject({ mirrored: { sources: 2, pointing: 2 } });
         expect(again.applied?.map(({ change }) => change)).toEqual(['same', 'same']);
       });
@@ -229,15 +264,15 @@ describeWithKubeApi('a bundle that is applied to a cluster', () => {
         await api.ask('DELETE', `${CONFIG_MAPS}/${name}`);
         const to = `${sides.target.host}/elsewhere`;
         const more = ['--apply', '--kubeconfig', kubeconfig];
-        const writing = ['resources', sides.medium, '--to', to, ...sides.trust, ...more];
-        const planned = (await sides.operator.json([...writing, '--dry-run'])) as {
+        const elsewhere = ['resources', sides.medium, '--to', to, ...sides.trust, ...more];
+        const planned = (await sides.operator.json([...elsewhere, '--dry-run'])) as {
           readonly resources?: object;
           readonly cluster: Cluster;
         };
         expect(planned.resources).toBeUndefined();
         expect(planned.cluster.changes).toMatchObject([{ change: 'new' }]);
         expect(await names(CONFIG_MAPS)).toEqual([]);
-        const { status, stdout } = await sides.operator.bundle(writing);
+        const { status, stdout } = await sides.operator.bundle(elsewhere);
         expect([status, stdout]).toEqual([0, expect.stringContaining('Applied 1 object')]);
         expect(await names(CONFIG_MAPS)).toEqual([name]);
       });

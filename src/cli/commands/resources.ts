@@ -2,7 +2,7 @@ import { BundleError } from '../../core/errors.ts';
 import { flag, partNames } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
-import { applyRequest, clusterOptions } from '../options/cluster.ts';
+import { applyRequest, clusterOptions, refuseLoopback } from '../options/cluster.ts';
 import { dryRunOption } from '../options/common.ts';
 import { deliveryTarget, repositoryOptions, targetOption } from '../options/delivery.ts';
 import { caFileOption } from '../options/network.ts';
@@ -52,11 +52,13 @@ export const resourcesCommand: Command = {
         hint: 'Give the registry by a name that nodes can resolve.',
       });
     }
+    const apply = applyRequest(args, io);
+    if (apply !== undefined) refuseLoopback(apply, registry);
     const job = {
       bundle: await openRequest(args, io),
       ...{ to, resources: resourceRequest(args, to) },
       select: partNames(args, 'release'),
-      apply: applyRequest(args, io),
+      apply,
       dryRun: flag(args, 'dry-run'),
     };
     const { writeForClusters } = await import('../../workflows/resources.ts');

@@ -1,5 +1,7 @@
 import { BundleError } from '../../core/errors.ts';
 import type { ApplyRequest, ApplyScope } from '../../delivering/applying/request.ts';
+import { isLoopback } from '../../delivering/resources/next-steps.ts';
+import { isThere } from '../../files/look.ts';
 import { flag, requiredText, text } from '../arguments.ts';
 import { ask, canAsk } from '../ask.ts';
 import type { Arguments } from '../command.ts';
@@ -33,11 +35,37 @@ export const clusterOptions: OptionTable = {
  * Gives `--apply` its usual value where none follows, so that it takes no other word of the command
  * line for one.
  */
-export function withApplyScope(argv: readonly string[]): readonly string[] {
-  return argv.map((word, index) =>
-    word === '--apply' && !SCOPES.some((scope) => scope === argv[index + 1])
-      ? `--apply=${SCOPES[0]!}`
-      : word,
+export async function withApplyScope(argv: readonly string[]): Promise<readonly string[]> {
+  return Promise.all(
+    argv.map(async (word, index) => {
+      const isAlone = word === '--apply' && !(await isMeantAsScope(argv[index + 1]));
+      return isAlone ? `--apply=${SCOPES[0]!}` : word;
+    }),
+  );
+}
+
+/** A word that is nearly a scope is one that is refused, and not a path that nobody meant. */
+async function isMeantAsScope(word: string | undefined): Promise<boolean> {
+  if (word === undefined || word === '') return false;
+  if (SCOPES.some((scope) => scope === word)) return true;
+  const isNear = SCOPES.some((scope) => scope.startsWith(word.toLowerCase()));
+  return isNear && !(await isThere(word));
+}
+
+/**
+ * Refuses to send mirrors to a cluster that name a registry which no node can reach.
+ * @throws BundleError USAGE
+ */
+export function refuseLoopback({ scope }: ApplyRequest, registry: string): void {
+  if (scope !== 'all' || !isLoopback(registry)) return;
+  throw new BundleError(
+    'USAGE',
+    `--apply all would tell nodes to pull from ${registry}, which is an address of this machine`,
+    {
+      hint:
+        'Give --to the name that nodes reach the registry by. ' +
+        '--apply signatures can be done with this one.',
+    },
   );
 }
 
@@ -82,7 +110,7 @@ function scopeOf(args: Arguments): ApplyScope | undefined {
   if (named !== 'all') return 'signatures';
   throw new BundleError(
     'USAGE',
-    '--apply all and --apply-release-image-signature exclude another',
+    '--apply all and --apply-release-image-signature exclude each other',
     {
       hint: 'Give one of them: all has the signatures in it.',
     },

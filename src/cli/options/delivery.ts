@@ -6,7 +6,7 @@ import { type DeliveryTarget, parseDeliveryTarget } from '../../delivering/deliv
 import { count, flag, requiredText, text } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
 import type { Io } from '../io.ts';
-import { applyRequest, clusterOptions } from './cluster.ts';
+import { applyRequest, clusterOptions, refuseLoopback } from './cluster.ts';
 import { resourceOptions, resourceRequest } from './resources.ts';
 import { one, type OptionTable, yes } from './table.ts';
 
@@ -50,6 +50,8 @@ export function deliveryRequest(args: Arguments, io: Io): DeliveryRequest {
       hint: 'Give --to REGISTRY[/NAMESPACE], or leave --apply out.',
     });
   }
+  if (apply !== undefined && to.kind === 'registry')
+    refuseLoopback(apply, to.destinations.target.registry);
   return {
     to,
     apply,

@@ -1,5 +1,6 @@
 import { dirname, relative } from 'node:path';
 
+import { withOcOptions } from '../../delivering/applying/oc-options.ts';
 import type { ApplyReport } from '../../delivering/applying/request.ts';
 import type { DeliveredPart, DeliveryReport } from '../../delivering/deliver.ts';
 import type { MirrorReport } from '../../workflows/mirror.ts';
@@ -163,7 +164,11 @@ function nextSteps({ resources, cluster }: Pick<DeliveryReport, 'resources' | 'c
   if (resources === undefined) return [];
   const { nextSteps: commands, notes, stepsFile } = resources;
   const left = cluster === undefined ? commands : commandsLeft(commands, cluster);
-  const told = notes.map((text): Block => ({ text }));
+  const options = (cluster?.ocOptions ?? []).map(shellWord).join(' ');
+  const told = [
+    ...notes.map((text): Block => ({ text })),
+    ...(options === '' ? [] : [{ text: `For this cluster, each oc command needs ${options}.` }]),
+  ];
   if (left.length === 0) return [...told, { text: `All about it is in ${near(stepsFile)}.` }];
   return [...told, { text: `Next (all of it is in ${near(stepsFile)}):` }, { commands: left }];
 }
@@ -174,9 +179,12 @@ function commandsLeft(commands: readonly string[], cluster: ApplyReport): readon
   const isDone = (command: string): boolean => applied.some((file) => command.includes(file));
   const isUpdate = (command: string): boolean => command.startsWith('oc adm upgrade ');
   const others = commands.filter((command) => !isDone(command) && !isUpdate(command));
+  const own = (command: string): string => withOcOptions(command, cluster.ocOptions);
   const updates =
-    cluster.cluster.version === undefined ? commands.filter(isUpdate) : clusterCommands(cluster);
-  return [...others, ...updates];
+    cluster.cluster.version === undefined
+      ? commands.filter(isUpdate).map(own)
+      : clusterCommands(cluster);
+  return [...others.map(own), ...updates];
 }
 
 /** How many images of each part were left out: for somebody who wants everything, which. */

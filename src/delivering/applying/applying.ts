@@ -10,6 +10,7 @@ import type { Audience, ResourceFile } from '../../kinds/resource-file.ts';
 import { openCluster } from '../../network/cluster.ts';
 import { mirroredAlready } from './mirrored.ts';
 import { mostOf } from './node-work.ts';
+import { hintedFor, ocOptions, withOcOptions } from './oc-options.ts';
 import type { ApplyPlan, ApplyReport, ApplyRequest, PlannedChange } from './request.ts';
 
 /** What is applied: the objects of some parts that go to a target. */
@@ -20,7 +21,20 @@ export interface Appliable {
   readonly destinations: Destinations;
   /** The files with the objects, in the order in which a cluster takes them. */
   readonly files: readonly ResourceFile[];
+  /** What is done before anything is applied: parts go to a target, or only files are written. */
+  readonly by: 'delivery' | 'writing';
 }
+
+const NOTHING = {
+  delivery: 'Nothing was pushed or applied',
+  writing: 'Nothing was written or applied',
+} as const;
+
+/** What has been done already where applying fails, and need not be done again. */
+const DONE = {
+  delivery: 'Everything is at the target: the same command, run again, only applies.',
+  writing: 'The files are written, and nothing was pushed: run the same command again.',
+} as const;
 
 /**
  * One application to one cluster. It begins before anything is sent anywhere: a user who is not
@@ -31,18 +45,28 @@ export class Applying {
   readonly #client: ClusterClient;
   readonly #plan: ApplyPlan;
   readonly #known: ReadonlySet<string>;
+  readonly #by: Appliable['by'];
   readonly #observe: Context['observe'];
 
   private constructor(
     request: ApplyRequest,
     client: ClusterClient,
-    { plan, known }: { readonly plan: ApplyPlan; readonly known: ReadonlySet<string> },
+    {
+      plan,
+      known,
+      by,
+    }: {
+      readonly plan: ApplyPlan;
+      readonly known: ReadonlySet<string>;
+      readonly by: Appliable['by'];
+    },
     { observe }: Context,
   ) {
     this.#request = request;
     this.#client = client;
     this.#plan = plan;
     this.#known = known;
+    this.#by = by;
     this.#observe = observe;
   }
 
@@ -56,7 +80,7 @@ export class Applying {
       return await Applying.#planned(request, what, context);
     } catch (error) {
       if (!(error instanceof BundleError)) throw error;
-      throw retold(error, `${error.message}. Nothing was pushed or applied`);
+      throw hintedFor(retold(error, `${error.message}. ${NOTHING[what.by]}`), request);
     }
   }
 
@@ -76,13 +100,14 @@ export class Applying {
     );
     const plan = {
       scope: request.scope,
+      ocOptions: ocOptions(request),
       cluster,
-      parts: partsAt(cluster, what),
+      parts: partsAt(cluster, what, ocOptions(request)),
       mirrored: mirroredAlready(what.files, cluster.mirrors),
       changes: withFiles(changes, taken),
       left: left.map(({ name }) => name),
     };
-    return new Applying(request, client, { plan, known }, context);
+    return new Applying(request, client, { plan, known, by: what.by }, context);
   }
 
   /** The report of a dry run. */
@@ -114,9 +139,16 @@ export class Applying {
       client,
       taken.flatMap(({ objects }) => objects),
     ).catch((error: unknown) => {
-      throw afterDelivery(error);
+      throw error instanceof BundleError ? this.#afterDoing(error) : error;
     });
     return { ...this.#plan, ...(await this.#after(files)), applied: withFiles(applied, taken) };
+  }
+
+  /** What comes before is done, and its report will not be shown. */
+  #afterDoing(error: BundleError): BundleError {
+    const { hint } = hintedFor(error, this.#request);
+    const done = DONE[this.#by];
+    return error.withHint(hint === undefined ? done : `${hint} ${done}`);
   }
 
   /** What is there now. That it cannot be read takes nothing back: then it is told. */
@@ -196,17 +228,13 @@ function withFiles(
 function partsAt(
   cluster: ClusterFacts,
   { closure, kinds, destinations }: Appliable,
+  options: readonly string[],
 ): ApplyPlan['parts'] {
   return closure.parts.flatMap((part) => {
     const kind = kinds.find(({ name }) => name === part.kind);
     const at = kind?.atCluster?.(part, cluster, destinations);
-    return at === undefined ? [] : [{ kind: part.kind, label: part.label, ...at }];
+    if (at === undefined) return [];
+    const commands = at.commands.map((command) => withOcOptions(command, options));
+    return [{ kind: part.kind, label: part.label, ...at, commands }];
   });
-}
-
-/** The delivery is done, and its report will not be shown. */
-function afterDelivery(error: unknown): unknown {
-  if (!(error instanceof BundleError)) return error;
-  const again = 'Everything is at the target: the same command, run again, only applies.';
-  return error.withHint(error.hint === undefined ? again : `${error.hint} ${again}`);
 }

@@ -27,6 +27,8 @@ export interface PlannedChange extends ObjectChange {
 /** What is known before anything is applied. */
 export interface ApplyPlan {
   readonly scope: ApplyScope;
+  /** The words with which `oc` asks this cluster, as far as the user has chosen one. */
+  readonly ocOptions: readonly string[];
   readonly cluster: ClusterFacts;
   /** How each part stands to the cluster, where that can be told. */
   readonly parts: readonly (PartAtCluster & { readonly kind: string; readonly label: string })[];

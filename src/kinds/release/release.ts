@@ -38,11 +38,10 @@ export const releaseKind: Kind<ReleaseRequest, ReleaseSeed, ReleaseFacts> = {
   extras: releaseExtras,
   atCluster: ({ facts }, cluster, at) => {
     const isSigned = facts.signatures.length > 0;
-    return releaseAtCluster(
-      facts,
-      cluster,
-      upgradeCommands({ isSigned, pinned: pinnedAt(facts, at) }),
-    );
+    const commands = upgradeCommands({ isSigned, pinned: pinnedAt(facts, at) });
+    const found = releaseAtCluster(facts, cluster, commands);
+    // No command for what the cluster refuses.
+    return isSigned ? found : { ...found, commands: [], isUnsigned: true };
   },
 };
 

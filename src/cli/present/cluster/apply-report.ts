@@ -1,6 +1,7 @@
 import type { FieldChange } from '../../../cluster/difference.ts';
 import type { Json } from '../../../core/json.ts';
 import { mostOf } from '../../../delivering/applying/node-work.ts';
+import { withOcOptions } from '../../../delivering/applying/oc-options.ts';
 import type {
   ApplyPlan,
   ApplyReport,
@@ -34,12 +35,12 @@ export function clusterSections(report: ApplyReport, { isVerbose }: Screen): Rep
     applied !== undefined && change === 'new' && !isVerbose;
   const done = applied?.filter(({ change }) => change !== 'same') ?? [];
   return [
-    [outcome(report), { facts: planFacts(report) }],
+    [outcome(report), ...unsignedText(report), { facts: planFacts(report) }],
     // What is new is told whole before, and for somebody who wants everything.
     ...(applied ?? changes).map((change) =>
       changeText(change, { limit: isShort(change) ? 0 : limit, isVerbose }),
     ),
-    workText(applied === undefined ? changes : done, applied !== undefined),
+    applied === undefined ? workText(changes) : workText(done, report.ocOptions),
     after === undefined ? [] : upgradeText(after),
   ];
 }
@@ -49,8 +50,17 @@ export function clusterCommands({ parts }: ApplyPlan): readonly string[] {
   return parts.flatMap(({ commands }) => commands);
 }
 
-function outcome({ applied, changes, cluster }: ApplyReport): Block {
+function outcome(report: ApplyReport): Block {
+  const { applied, changes, cluster } = report;
   const where = `the cluster at ${cluster.host}`;
+  const isEmpty = (applied ?? changes).length === 0;
+  if (isEmpty && unsignedIn(report).length > 0) {
+    const verdict =
+      `No release signature: there is nothing to apply to ${where}, ` +
+      'and the cluster will refuse the release.';
+    return { verdict, mood: 'warning' };
+  }
+  if (isEmpty) return { verdict: `There is nothing to apply to ${where}.`, mood: 'good' };
   const different = (some: readonly PlannedChange[]): number =>
     some.filter(({ change }) => change !== 'same').length;
   if (applied === undefined) {
@@ -65,13 +75,34 @@ function outcome({ applied, changes, cluster }: ApplyReport): Block {
   return { verdict, mood: 'good' };
 }
 
+/** The releases that a cluster refuses, beside those that it gets signatures of. */
+function unsignedText(report: ApplyReport): Section {
+  if ((report.applied ?? report.changes).length === 0) return [];
+  return unsignedIn(report).map(({ label }) => ({
+    verdict: `WARNING: ${label} has no release signature: the cluster will refuse it.`,
+    mood: 'warning',
+  }));
+}
+
+/** What a cluster runs it has accepted already. */
+function unsignedIn({ parts }: ApplyPlan): ApplyPlan['parts'] {
+  return parts.filter(
+    ({ isUnsigned, standing }) =>
+      isUnsigned === true && standing !== 'running' && standing !== 'updating',
+  );
+}
+
 function planFacts({ cluster, parts, mirrored, left }: ApplyPlan): Rows {
   const { context, host, version, architectures, unread } = cluster;
+  const runs = version?.version ?? version?.desired.version ?? '';
   const nodes = architectures.length === 0 ? '' : ` for ${listed(architectures)}`;
   const channel = version?.channel === undefined ? 'no channel' : `channel ${version.channel}`;
   return [
     ['cluster', `${context}, at ${host}`],
-    ['runs', version && `${version.version ?? version.desired.version}${nodes}, ${channel}`],
+    [
+      'runs',
+      version && `${runs === '' ? 'a version that is not known' : runs}${nodes}, ${channel}`,
+    ],
     ...parts.map(({ label, ...part }) => [label, standingText(part)] as const),
     ['mirrors', mirrored && mirroredText(mirrored)],
     ...unread.map((sentence) => ['not known', sentence] as const),
@@ -95,6 +126,8 @@ function standingText({ standing, risk }: Omit<ApplyPlan['parts'][number], 'labe
       return 'is older than what the cluster runs: it must not be taken back';
     case 'other-architecture':
       return 'is for nodes of another architecture';
+    case 'not-known':
+      return 'not known: which version the cluster runs cannot be told';
   }
 }
 
@@ -141,9 +174,11 @@ const NODE_TEXTS: Readonly<Record<NodeWork, string>> = {
     'NODES ARE DRAINED, one after the other: their pods move to other nodes, and some restart.',
 };
 
-function workText(changes: readonly PlannedChange[], isDone: boolean): Section {
+/** @param options of `oc` for the cluster, where the work is under way. */
+function workText(changes: readonly PlannedChange[], options?: readonly string[]): Section {
   const work = mostOf(changes);
   if (work === 'nothing') return [];
-  const watch = isDone ? ' Watch them with: oc get mcp' : '';
+  const watch =
+    options === undefined ? '' : ` Watch them with: ${withOcOptions('oc get mcp', options)}`;
   return [{ verdict: `${NODE_TEXTS[work]}${watch}`, mood: 'warning' }];
 }

@@ -18,7 +18,7 @@ export function upgradeText(version: VersionFacts): Section {
     { text: 'oc adm upgrade would say now:' },
     {
       facts: [
-        ['version', progressing?.message ?? desired.version],
+        ['version', (progressing?.message ?? desired.version) || 'not known'],
         ['Failing', told('Failing', (status) => status !== 'False'), 'bad'],
         ['Invalid', told('Invalid', (status) => status === 'True'), 'bad'],
         ['Upgradeable', told('Upgradeable', (status) => status === 'False'), 'warning'],

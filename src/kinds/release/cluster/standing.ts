@@ -8,14 +8,13 @@ import type { ReleaseFacts } from '../payload/release-image.ts';
  * How a release stands to a cluster. Releases are compared by digest: where they were mirrored to
  * does not matter, and one version has another release image for each architecture.
  * @param explicit the commands that name the release image by digest.
- * @returns `undefined` where the user may not read the version of the cluster.
  */
 export function releaseAtCluster(
   { version, architecture, digest }: ReleaseFacts,
   { version: said, architectures }: ClusterFacts,
   explicit: readonly string[],
-): PartAtCluster | undefined {
-  if (said === undefined) return undefined;
+): PartAtCluster {
+  if (said === undefined) return { standing: 'not-known', commands: explicit };
   const isIt = ({ image }: { readonly image: string }): boolean => image.endsWith(`@${digest}`);
   if (isIt(said.desired)) {
     return {
@@ -23,7 +22,9 @@ export function releaseAtCluster(
       commands: [],
     };
   }
-  if (compareVersions(version, said.desired.version) < 0)
+  // While a cluster installs, its ClusterVersion may say nothing yet.
+  const runs = [said.desired.version, said.version].find(isVersion);
+  if (runs !== undefined && compareVersions(version, runs) < 0)
     return { standing: 'older', commands: [] };
   const nodes = ociArchitecture(architecture);
   if (nodes !== undefined && architectures.some((name) => name !== nodes)) {
@@ -37,5 +38,10 @@ export function releaseAtCluster(
     const commands = [`${update} --allow-not-recommended`];
     return { standing: 'risky', risk: { reason, message }, commands };
   }
-  return { standing: 'not-offered', commands: explicit };
+  return { standing: runs === undefined ? 'not-known' : 'not-offered', commands: explicit };
+}
+
+/** As far as versions of releases are compared. */
+function isVersion(text: string | undefined): text is string {
+  return text !== undefined && /^[0-9]+\.[0-9]+\.[0-9]+(?:[-+]|$)/.test(text);
 }

@@ -68,6 +68,19 @@ describe('releaseAtCluster', () => {
 
   it('is not known where the version of the cluster cannot be read', () => {
     const facts = { ...cluster({}), version: undefined };
-    expect(releaseAtCluster(release('4.17.3'), facts, explicit)).toBeUndefined();
+    expect(releaseAtCluster(release('4.17.3'), facts, explicit)).toEqual({
+      standing: 'not-known',
+      commands: explicit,
+    });
+  });
+
+  it.each(['', 'unknown', '4'])('is not known where the cluster says it runs "%s"', (runs) => {
+    const facts = cluster({ version: undefined, desired: { version: runs, image: '' } });
+    expect(releaseAtCluster(release('4.17.3'), facts, explicit).standing).toBe('not-known');
+  });
+
+  it('is older than what the cluster has completed, where it says nothing else', () => {
+    const facts = cluster({ version: '4.18.0', desired: { version: '', image: '' } });
+    expect(releaseAtCluster(release('4.17.3'), facts, explicit).standing).toBe('older');
   });
 });
