@@ -1,7 +1,7 @@
 import { VOLUME_SIZES, type VolumeSizeName } from '../bundle/format/volume-sizes.ts';
 import { type Digest, isDigest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
-import { shellWord } from '../core/text.ts';
+import { optionWords } from '../core/text.ts';
 import type { Arguments } from './command.ts';
 
 /**
@@ -35,9 +35,7 @@ export function texts(args: Arguments, name: string): readonly string[] {
 
 /** Options that have values, as they are typed on a command line: words for a shell. */
 export function asTyped(args: Arguments, names: readonly string[]): readonly string[] {
-  return names.flatMap((name) =>
-    texts(args, name).flatMap((word) => [`--${name}`, shellWord(word)]),
-  );
+  return names.flatMap((name) => optionWords(name, texts(args, name)));
 }
 
 function needsValue(name: string): BundleError {

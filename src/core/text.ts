@@ -31,6 +31,11 @@ export function few(words: readonly string[]): readonly string[] {
   return [...words.slice(0, FEW), `${words.length - FEW} more`];
 }
 
+/** An option with each of its values, as words of a command line for a shell. */
+export function optionWords(name: string, values: readonly string[]): readonly string[] {
+  return values.flatMap((value) => [`--${name}`, shellWord(value)]);
+}
+
 /** Orders text by its characters, the same on every machine: for `sort`. */
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;

@@ -5,6 +5,7 @@ import type { Digest } from '../core/digest.ts';
 import { type BundleError, hasCode } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
 import type { ReadOnlyStore } from '../core/store.ts';
+import { isListed } from '../transfer/copy-manifests.ts';
 import type { PlannedImage } from '../transfer/image.ts';
 import { onSide } from '../transfer/sides.ts';
 import { twiceIfWrong, verified } from '../transfer/verified.ts';
@@ -108,10 +109,9 @@ export async function compareImages(
         flawOfManifest(place, descriptor, { signal, observe });
       add(small, { ...of(descriptor), what: 'manifest', look });
     }
-    const { attachment, subject } = image;
-    if (attachment === 'referrer' && subject !== undefined) {
+    if (image.attachment === 'referrer') {
       const look = (signal: AbortSignal): Promise<Finding | undefined> =>
-        flawOfListing(place, subject, image.descriptor.digest, signal);
+        flawOfListing(place, image, signal);
       add(small, { ...of(image.descriptor), what: 'listing', look });
     }
     for (const descriptor of image.blobs) {
@@ -210,16 +210,13 @@ async function flawOfTag(
   }
 }
 
-/** A referrer that its subject does not list is as good as none. */
 async function flawOfListing(
   place: ReadOnlyStore,
-  subject: Digest,
-  expected: Digest,
+  image: PlannedImage,
   signal: AbortSignal,
 ): Promise<Finding | undefined> {
-  const listed = await place.referrers(subject, { signal });
-  if (listed.some(({ digest }) => digest === expected)) return undefined;
-  return { flaw: 'absent', got: `${subject} does not list it` };
+  if (await isListed(image, place, signal)) return undefined;
+  return { flaw: 'absent', got: `${image.subject ?? 'its subject'} does not list it` };
 }
 
 /**

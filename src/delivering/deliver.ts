@@ -9,7 +9,7 @@ import { withLock } from '../files/lock.ts';
 import { isThere } from '../files/look.ts';
 import { checkSpace } from '../files/space.ts';
 import { type Closure, closureOf, labelsOf } from '../kinds/closure.ts';
-import type { Destinations } from '../kinds/destinations.ts';
+import { atEachPlace, type Destinations } from '../kinds/destinations.ts';
 import type { Kind, Part } from '../kinds/kind.ts';
 import type { Network } from '../network/network.ts';
 import { ImageLayout } from '../stores/layout/layout.ts';
@@ -290,12 +290,7 @@ async function openPlaces(
   if (to.kind === 'registry') {
     const { destinations } = to;
     const opened = await network();
-    const { entry, content, graph } = destinations;
-    const stores = {
-      entry: opened.target(entry),
-      content: opened.target(content),
-      graph: opened.target(graph),
-    };
+    const stores = atEachPlace(destinations, (name) => opened.target(name));
     return { stores, used, destinations, network: opened };
   }
   const { folder } = to;

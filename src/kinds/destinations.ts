@@ -32,6 +32,15 @@ export interface Destinations extends Readonly<Record<Place, RepositoryName>> {
   readonly isNested: boolean;
 }
 
+/** Something for the repository of each place. */
+export function atEachPlace<T>(
+  destinations: Destinations,
+  make: (repository: RepositoryName) => T,
+): Readonly<Record<Place, T>> {
+  const { entry, content, graph } = destinations;
+  return { entry: make(entry), content: make(content), graph: make(graph) };
+}
+
 /**
  * `HOST[:PORT]` or `HOST[:PORT]/NAMESPACE`, with or without `docker://` in front.
  * @throws BundleError USAGE

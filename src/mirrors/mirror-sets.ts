@@ -11,11 +11,12 @@ import { findRule, isPlace, type PullKind, type RegistryRule } from './rules.ts'
  * The objects by which clusters are told of mirrors: where each keeps its list, and what its
  * mirrors are asked for.
  */
-const KINDS: Readonly<Record<string, { readonly list: string; readonly pull: PullKind }>> = {
+export const MIRROR_SETS = {
   ImageDigestMirrorSet: { list: 'imageDigestMirrors', pull: 'digest-only' },
   ImageTagMirrorSet: { list: 'imageTagMirrors', pull: 'tag-only' },
   ImageContentSourcePolicy: { list: 'repositoryDigestMirrors', pull: 'digest-only' },
-};
+} as const satisfies Readonly<Record<string, { list: string; pull: PullKind }>>;
+export type MirrorSetKind = keyof typeof MIRROR_SETS;
 
 /**
  * Reads ImageDigestMirrorSets, ImageTagMirrorSets and ImageContentSourcePolicies from files in YAML
@@ -90,11 +91,15 @@ function parseMirrorSets(text: string, path: string): readonly RegistryRule[] {
   );
   const sets = listed
     .filter((object) => object !== null)
-    .filter((object) => KINDS[kindOf(object)] !== undefined);
+    .filter((object) => isMirrorSet(kindOf(object)));
   if (sets.length === 0) {
-    throw refused(path, `it holds none of ${Object.keys(KINDS).join(', ')}`);
+    throw refused(path, `it holds none of ${Object.keys(MIRROR_SETS).join(', ')}`);
   }
   return sets.flatMap((set) => rulesOf(set as JsonObject, path));
+}
+
+function isMirrorSet(kind: string): kind is MirrorSetKind {
+  return Object.hasOwn(MIRROR_SETS, kind);
 }
 
 function kindOf(object: Json): string {
@@ -102,7 +107,7 @@ function kindOf(object: Json): string {
 }
 
 function rulesOf(set: JsonObject, path: string): readonly RegistryRule[] {
-  const { list, pull } = KINDS[kindOf(set)]!;
+  const { list, pull } = MIRROR_SETS[kindOf(set) as MirrorSetKind];
   const spec = set['spec'] ?? {};
   if (!isObject(spec)) throw refused(path, 'spec is not an object');
   return listIn(spec, list, path).map((entry, index): RegistryRule => {

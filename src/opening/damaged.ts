@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { METADATA, type Fault } from '../bundle/reading/fault.ts';
 import { volumesMissing } from '../bundle/reading/found-volumes.ts';
 import type { BundleError } from '../core/errors.ts';
-import { shellWord } from '../core/text.ts';
+import { optionWords, shellWord } from '../core/text.ts';
 import type { OpenRequest, SurveyedBundle } from './open-bundle.ts';
 
 /** Where a damage map goes that nobody has named yet. */
@@ -18,12 +18,12 @@ type Asked = Pick<OpenRequest, 'paths' | 'trustedKeyFiles' | 'releaseKeyFiles'>;
  */
 export function copyOrPatch(asked: Asked, damageFile?: string): string {
   const { paths, trustedKeyFiles, releaseKeyFiles } = asked;
-  const keys = [
-    ...trustedKeyFiles.flatMap((file) => ['--trusted-key', file]),
-    ...releaseKeyFiles.flatMap((file) => ['--release-key', file]),
-  ];
-  const words = ['bundle', 'verify', ...paths, ...keys, '--damage', DAMAGE_FILE];
-  const list = words.map(shellWord).join(' ');
+  const list = [
+    ...['bundle', 'verify', ...paths.map(shellWord)],
+    ...optionWords('trusted-key', trustedKeyFiles),
+    ...optionWords('release-key', releaseKeyFiles),
+    ...optionWords('damage', [DAMAGE_FILE]),
+  ].join(' ');
   const file = damageFile ?? `the file that this writes (${list})`;
   const pack = `bundle pack VERSION --repair ${shellWord(basename(damageFile ?? DAMAGE_FILE))}`;
   return (

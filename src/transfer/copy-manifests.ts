@@ -1,12 +1,26 @@
 import { streamOf } from '../core/bytes.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import type { Digest } from '../core/digest.ts';
-import type { Store } from '../core/store.ts';
+import type { ReadOnlyStore, Store } from '../core/store.ts';
 import type { BlobCopier } from './copy-blob.ts';
 import type { CopyCounts } from './copy-options.ts';
 import { Holders } from './holders.ts';
 import { namesItsPart, type PlannedImage } from './image.ts';
 import type { TagState } from './tags.ts';
+
+/**
+ * Whether a place lists an image under its subject, if it is a referrer: one that is not listed is
+ * as good as none.
+ */
+export async function isListed(
+  { attachment, subject, descriptor }: PlannedImage,
+  place: ReadOnlyStore,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (attachment !== 'referrer' || subject === undefined) return true;
+  const listed = await place.referrers(subject, { signal });
+  return listed.some(({ digest }) => digest === descriptor.digest);
+}
 
 /** Brings the manifests of images to targets whose blobs are there, and names them. */
 export class ManifestCopier {
@@ -48,7 +62,7 @@ export class ManifestCopier {
       const isThere = this.#holders.of(digest).has(target) || (isItself && isNamed);
       const named = isItself && tag !== undefined && { tag };
       const isHeld = !named && (isThere || (await target.exists(descriptor, { signal })));
-      if (isHeld && (!isItself || (await this.#isListed(image, target, signal)))) {
+      if (isHeld && (!isItself || (await isListed(image, target, signal)))) {
         this.#counts.manifests.skipped += 1;
       } else {
         const content = streamOf(this.#bytes.get(digest)!);
@@ -85,17 +99,6 @@ export class ManifestCopier {
       if (await target.exists(manifest, { signal })) continue;
       await target.push(manifest, streamOf(this.#bytes.get(manifest.digest)!), { signal });
     }
-  }
-
-  /** A referrer that its subject does not list is as good as none. */
-  async #isListed(
-    { attachment, subject, descriptor }: PlannedImage,
-    target: Store,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    if (attachment !== 'referrer' || subject === undefined) return true;
-    const listed = await target.referrers(subject, { signal });
-    return listed.some(({ digest }) => digest === descriptor.digest);
   }
 
   /** Those of its tags that name something else at the target, or nothing. */

@@ -8,6 +8,7 @@ import type { ReadOnlyStore } from '../core/store.ts';
 import { type Compared, compareImages, type Difference } from '../delivering/compare.ts';
 import type { DeliveryTarget } from '../delivering/delivery-target.ts';
 import { selectParts } from '../kinds/closure.ts';
+import { atEachPlace } from '../kinds/destinations.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
 import {
   type OpenedFacts,
@@ -86,12 +87,7 @@ async function openTarget(
     return { placeOf: () => layout, close: async () => undefined };
   }
   const network = await Network.open({ ...options, attempts: ATTEMPTS }, context);
-  const { entry, content, graph } = at.destinations;
-  const places = {
-    entry: network.written(entry),
-    content: network.written(content),
-    graph: network.written(graph),
-  };
+  const places = atEachPlace(at.destinations, (name) => network.written(name));
   return { placeOf: ({ place }) => places[place], close: async () => network.close() };
 }
 

@@ -1,7 +1,7 @@
 import { parseTarget, planDestinations } from '../../kinds/destinations.ts';
-import { count, requiredText, text } from '../arguments.ts';
+import { requiredText, text } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { repositoryOptions } from '../options/delivery.ts';
+import { repositoryNames, repositoryOptions } from '../options/delivery.ts';
 import { networkRequest, registryOptions } from '../options/network.ts';
 
 export const checkRegistryCommand: Command = {
@@ -38,9 +38,7 @@ export const checkRegistryCommand: Command = {
     const { checkRegistryReport } = await import('../present/check-report.ts');
     const destinations = planDestinations({
       to: parseTarget(requiredText(args, 'TARGET')),
-      releaseRepository: text(args, 'release-repository'),
-      releaseImagesRepository: text(args, 'release-images-repository'),
-      maxNestedPaths: count(args, 'max-nested-paths'),
+      ...repositoryNames(args),
     });
     const request = {
       destinations,

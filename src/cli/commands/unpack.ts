@@ -3,12 +3,9 @@ import { asTyped, flag, partNames, requiredText } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
 import { dryRunOption } from '../options/common.ts';
-import { deliveryOptions, deliveryRequest, repositoryOptions } from '../options/delivery.ts';
+import { deliveryOptions, deliveryRequest, PLACE_OPTIONS } from '../options/delivery.ts';
 import { networkRequest, registryOptions } from '../options/network.ts';
 import { many, yes } from '../options/table.ts';
-
-/** Options that say which parts go where, and how the place is reached. */
-const PLACES = ['release', ...Object.keys({ ...repositoryOptions, ...registryOptions })];
 
 export const unpackCommand: Command = {
   usage: 'unpack <PATH..>',
@@ -63,7 +60,7 @@ export const unpackCommand: Command = {
       paths: request.bundle.paths,
       isPiped: request.bundle.input !== undefined,
       trust: asTyped(args, Object.keys(trustOptions)),
-      where: ['--to', shellWord(requiredText(args, 'to')), ...asTyped(args, PLACES)],
+      where: ['--to', shellWord(requiredText(args, 'to')), ...asTyped(args, PLACE_OPTIONS)],
     });
   },
 };

@@ -1,10 +1,10 @@
 import { BundleError } from '../../core/errors.ts';
 import { parseDeliveryTarget } from '../../delivering/delivery-target.ts';
 import type { VerifyAtRequest } from '../../workflows/verify-at.ts';
-import { asTyped, count, flag, partNames, text } from '../arguments.ts';
+import { asTyped, flag, partNames, text } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
 import { trustOptions } from './bundle.ts';
-import { repositoryOptions } from './delivery.ts';
+import { PLACE_OPTIONS, repositoryNames, repositoryOptions } from './delivery.ts';
 import { networkRequest, registryOptions } from './network.ts';
 import { many, one, type OptionTable, yes } from './table.ts';
 
@@ -47,11 +47,7 @@ export function atRequest(args: Arguments): Omit<VerifyAtRequest, 'bundle'> | un
     });
   }
   return {
-    at: parseDeliveryTarget(at, {
-      releaseRepository: text(args, 'release-repository'),
-      releaseImagesRepository: text(args, 'release-images-repository'),
-      maxNestedPaths: count(args, 'max-nested-paths'),
-    }),
+    at: parseDeliveryTarget(at, repositoryNames(args)),
     network: networkRequest(args),
     select: partNames(args, 'release'),
     deep: flag(args, 'deep'),
@@ -60,8 +56,7 @@ export function atRequest(args: Arguments): Omit<VerifyAtRequest, 'bundle'> | un
 
 /** The options that `unpack` takes too, as words of its command line. */
 export function asUnpackTakes(args: Arguments): readonly string[] {
-  const shared = { ...trustOptions, ...repositoryOptions, ...registryOptions };
-  return asTyped(args, [...Object.keys(shared), 'release']);
+  return asTyped(args, [...Object.keys(trustOptions), ...PLACE_OPTIONS]);
 }
 
 function inGroup(options: OptionTable): OptionTable {

@@ -2,11 +2,13 @@ import type { Options } from 'yargs';
 
 import { BundleError } from '../../core/errors.ts';
 import type { DeliveryRequest } from '../../delivering/deliver.ts';
+import type { DestinationOptions } from '../../kinds/destinations.ts';
 import { type DeliveryTarget, parseDeliveryTarget } from '../../delivering/delivery-target.ts';
 import { count, flag, requiredText, text } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
 import type { Io } from '../io.ts';
 import { applyRequest, clusterOptions, refuseLoopback } from './cluster.ts';
+import { registryOptions } from './network.ts';
 import { resourceOptions, resourceRequest } from './resources.ts';
 import { one, type OptionTable, yes } from './table.ts';
 
@@ -33,13 +35,24 @@ export const deliveryOptions: OptionTable = {
   ...clusterOptions,
 };
 
-/** Where parts go, as `--to` and the options for repositories say. */
-export function deliveryTarget(args: Arguments): DeliveryTarget {
-  return parseDeliveryTarget(requiredText(args, 'to'), {
+/** Options of `unpack` that say which parts go where, and how the place is reached. */
+export const PLACE_OPTIONS = [
+  'release',
+  ...Object.keys({ ...repositoryOptions, ...registryOptions }),
+];
+
+/** What the options say of repositories, for a target that is named otherwise. */
+export function repositoryNames(args: Arguments): Omit<DestinationOptions, 'to'> {
+  return {
     releaseRepository: text(args, 'release-repository'),
     releaseImagesRepository: text(args, 'release-images-repository'),
     maxNestedPaths: count(args, 'max-nested-paths'),
-  });
+  };
+}
+
+/** Where parts go, as `--to` and the options for repositories say. */
+export function deliveryTarget(args: Arguments): DeliveryTarget {
+  return parseDeliveryTarget(requiredText(args, 'to'), repositoryNames(args));
 }
 
 export function deliveryRequest(args: Arguments, io: Io): DeliveryRequest {

@@ -10,7 +10,7 @@ import { formatBytes } from '../units.ts';
 import type { Block, Rows, Section } from './layout.ts';
 import { offersText } from './parts/offers.ts';
 import { partsFacts, partsJson } from './parts/part-facts.ts';
-import { shellWord } from '../../core/text.ts';
+import { optionWords, shellWord } from '../../core/text.ts';
 import type { Screen } from './screen.ts';
 import { counted, labelsIn, partsText, shortened, size as sizeText } from './shown.ts';
 
@@ -135,9 +135,10 @@ function checkSteps(report: PackReport, needs: VerifyNeeds): Section {
 function verifyOptions({ path }: PackReport, needs: VerifyNeeds): string {
   const key = `${path.slice(0, -BUNDLE_SUFFIX.length)}.pub`;
   return [
-    ...needs.releaseKeyFiles.map((file) => ` --release-key ${shellWord(file)}`),
-    ...(needs.signedWith === 'own' ? [] : [` --trusted-key ${shellWord(key)}`]),
-  ].join('');
+    '',
+    ...optionWords('release-key', needs.releaseKeyFiles),
+    ...optionWords('trusted-key', needs.signedWith === 'own' ? [] : [key]),
+  ].join(' ');
 }
 
 function sumsCommand({ path }: PackReport): string {

@@ -1,5 +1,5 @@
 import { hexOf } from '../../core/digest.ts';
-import { shellWord } from '../../core/text.ts';
+import { optionWords, shellWord } from '../../core/text.ts';
 import type { RepairReport } from '../../workflows/repair.ts';
 import type { Outcome } from '../command.ts';
 import { formatBytes } from '../units.ts';
@@ -12,7 +12,8 @@ export function repairReport(
   { path, volumes, size, bundleDigest, closure, faults }: RepairReport,
   releaseKeyFiles: readonly string[],
 ): Outcome {
-  const releaseKeys = releaseKeyFiles.map((file) => ` --release-key ${shellWord(file)}`).join('');
+  const keys = optionWords('release-key', releaseKeyFiles);
+  const repaired = [shellWord(volumes[0]?.path ?? path), ...keys].join(' ');
   const files = volumes.map((volume) => ({
     path: volume.path,
     size: volume.size,
@@ -39,10 +40,7 @@ export function repairReport(
       [
         { text: 'Next, check it where it will be used, and unpack it there:' },
         {
-          commands: [
-            `bundle verify ${shellWord(files[0]?.path ?? path)}${releaseKeys}`,
-            `bundle unpack ${shellWord(files[0]?.path ?? path)}${releaseKeys} --to REGISTRY`,
-          ],
+          commands: [`bundle verify ${repaired}`, `bundle unpack ${repaired} --to REGISTRY`],
         },
       ],
       [

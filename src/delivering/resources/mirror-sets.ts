@@ -4,6 +4,7 @@ import type { ClusterObject } from '../../kinds/cluster-object.ts';
 import type { Target } from '../../kinds/destinations.ts';
 import type { KnownBy, MirrorRow } from '../../kinds/mirror-row.ts';
 import { EFFECTS, resourceFile, type ResourceFile } from '../../kinds/resource-file.ts';
+import { MIRROR_SETS, type MirrorSetKind } from '../../mirrors/mirror-sets.ts';
 import { marked } from './object-name.ts';
 import type { SourcePolicy } from './request.ts';
 
@@ -55,35 +56,31 @@ export function mirrorSets(
 ): MirrorSets {
   const digests = mirroredRepositories(rows, ['digest', 'both']);
   const tags = mirroredRepositories(rows, ['tag']);
-  const policy = imageContentSourcePolicy(nameFor('icsp', target, digests), digests);
+  const idms = nameFor('idms', target, digests);
+  const itms = nameFor('itms', target, tags);
+  const icsp = nameFor('icsp', target, digests);
   return {
-    digests: digestMirrorFile(nameFor('idms', target, digests), digests, sourcePolicy),
+    digests: resourceFile(
+      `${idms}.yaml`,
+      [mirrorSet('ImageDigestMirrorSet', idms, digests, sourcePolicy)],
+      EFFECTS.digestMirrors,
+    ),
     tags:
       tags.length === 0
         ? undefined
-        : tagMirrorFile(nameFor('itms', target, tags), tags, sourcePolicy),
-    policy: resourceFile(`for-4.12/${policy.metadata.name}.yaml`, [policy], EFFECTS.digestMirrors, {
-      audience: 'before-4.13',
-    }),
+        : resourceFile(
+            `${itms}.yaml`,
+            [mirrorSet('ImageTagMirrorSet', itms, tags, sourcePolicy)],
+            EFFECTS.tagMirrors,
+          ),
+    policy: resourceFile(
+      `for-4.12/${icsp}.yaml`,
+      // It knows no policy for the source.
+      [mirrorSet('ImageContentSourcePolicy', icsp, digests, undefined)],
+      EFFECTS.digestMirrors,
+      { audience: 'before-4.13' },
+    ),
   };
-}
-
-function digestMirrorFile(
-  name: string,
-  repositories: readonly MirroredRepository[],
-  sourcePolicy: SourcePolicy | undefined,
-): ResourceFile {
-  const object = imageDigestMirrorSet(name, repositories, sourcePolicy);
-  return resourceFile(`${name}.yaml`, [object], EFFECTS.digestMirrors);
-}
-
-function tagMirrorFile(
-  name: string,
-  repositories: readonly MirroredRepository[],
-  sourcePolicy: SourcePolicy | undefined,
-): ResourceFile {
-  const object = imageTagMirrorSet(name, repositories, sourcePolicy);
-  return resourceFile(`${name}.yaml`, [object], EFFECTS.tagMirrors);
 }
 
 /** A prefix, host, port and namespace, and a mark of both: no two of them share a name. */
@@ -97,42 +94,21 @@ function nameFor(
   return marked(`${prefix}-${place}`, mark);
 }
 
-export function imageDigestMirrorSet(
+/** An object that tells clusters of mirrors. */
+export function mirrorSet(
+  kind: MirrorSetKind,
   name: string,
   repositories: readonly MirroredRepository[],
   sourcePolicy: SourcePolicy | undefined,
 ): ClusterObject {
   return {
-    apiVersion: 'config.openshift.io/v1',
-    kind: 'ImageDigestMirrorSet',
+    apiVersion:
+      kind === 'ImageContentSourcePolicy'
+        ? 'operator.openshift.io/v1alpha1'
+        : 'config.openshift.io/v1',
+    kind,
     metadata: { name },
-    spec: { imageDigestMirrors: withPolicy(repositories, sourcePolicy) },
-  };
-}
-
-export function imageTagMirrorSet(
-  name: string,
-  repositories: readonly MirroredRepository[],
-  sourcePolicy: SourcePolicy | undefined,
-): ClusterObject {
-  return {
-    apiVersion: 'config.openshift.io/v1',
-    kind: 'ImageTagMirrorSet',
-    metadata: { name },
-    spec: { imageTagMirrors: withPolicy(repositories, sourcePolicy) },
-  };
-}
-
-/** It knows no policy for the source. */
-function imageContentSourcePolicy(
-  name: string,
-  repositories: readonly MirroredRepository[],
-): ClusterObject {
-  return {
-    apiVersion: 'operator.openshift.io/v1alpha1',
-    kind: 'ImageContentSourcePolicy',
-    metadata: { name },
-    spec: { repositoryDigestMirrors: withPolicy(repositories, undefined) },
+    spec: { [MIRROR_SETS[kind].list]: withPolicy(repositories, sourcePolicy) },
   };
 }
 

@@ -2,7 +2,8 @@ import { formatJson } from '../../core/json.ts';
 import { type ClusterObject, yamlOf } from '../../kinds/cluster-object.ts';
 import type { KnownBy, MirrorGroup, MirrorRow } from '../../kinds/mirror-row.ts';
 import { EFFECTS, resourceFile, type ResourceFile } from '../../kinds/resource-file.ts';
-import { imageDigestMirrorSet, imageTagMirrorSet, mirroredRepositories } from './mirror-sets.ts';
+import type { MirrorSetKind } from '../../mirrors/mirror-sets.ts';
+import { mirroredRepositories, mirrorSet } from './mirror-sets.ts';
 import type { SourcePolicy } from './request.ts';
 
 /** In the order in which objects come in a file. */
@@ -24,16 +25,16 @@ export function ocMirrorSets(
   const sets = (
     prefix: string,
     knownBy: readonly KnownBy[],
-    make: typeof imageDigestMirrorSet,
+    kind: MirrorSetKind,
   ): readonly ClusterObject[] =>
     GROUPS.flatMap((group) => {
       const ofGroup = scoped.filter((row) => row.group === group);
       const repositories = mirroredRepositories(ofGroup, knownBy);
       if (repositories.length === 0) return [];
-      return [make(`${prefix}-${group}-0`, repositories, sourcePolicy)];
+      return [mirrorSet(kind, `${prefix}-${group}-0`, repositories, sourcePolicy)];
     });
-  const digests = sets('idms', ['digest', 'both'], imageDigestMirrorSet);
-  const tags = sets('itms', ['tag', 'both'], imageTagMirrorSet);
+  const digests = sets('idms', ['digest', 'both'], 'ImageDigestMirrorSet');
+  const tags = sets('itms', ['tag', 'both'], 'ImageTagMirrorSet');
   return [
     ...(digests.length > 0
       ? [ocMirrorFile('idms-oc-mirror.yaml', digests, EFFECTS.digestMirrors)]
