@@ -31,7 +31,7 @@ export async function planApply(
   const refused: BundleError[] = [];
   for (const object of objects) {
     try {
-      planned.push(await changeOf(client, object, true));
+      planned.push(changeOf(object, await client.read(object), await client.apply(object, true)));
     } catch (error) {
       if (!isRefusal(error)) throw error;
       refused.push(error);
@@ -55,9 +55,10 @@ export async function applyObjects(
   for (const [index, object] of objects.entries()) {
     let isSent = false;
     try {
-      const planned = await changeOf(client, object, true);
+      const before = await client.read(object);
+      const planned = changeOf(object, before, await client.apply(object, true));
       isSent = planned.change !== 'same';
-      done.push(isSent ? await changeOf(client, object, false) : planned);
+      done.push(isSent ? changeOf(object, before, await client.apply(object, false)) : planned);
     } catch (error) {
       if (!(error instanceof BundleError)) throw error;
       const applied = done.filter(({ change }) => change !== 'same').map((some) => some.object);
@@ -79,13 +80,12 @@ function listText(names: readonly string[]): string {
   return names.length === 0 ? 'nothing' : names.join(', ');
 }
 
-async function changeOf(
-  client: ClusterClient,
+/** @param before what the cluster has; `undefined` where there is no such object. */
+function changeOf(
   object: ObjectName,
-  dryRun: boolean,
-): Promise<ObjectChange> {
-  const before = await client.read(object);
-  const after = await client.apply(object, dryRun);
+  before: ApiObject | undefined,
+  after: ApiObject,
+): ObjectChange {
   const fields = differences(before, after);
   const change = before === undefined ? 'new' : fields.length === 0 ? 'same' : 'changed';
   // What the API server adds to a new object of itself is none of what is applied.

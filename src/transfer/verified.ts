@@ -70,6 +70,17 @@ export async function twiceIfWrong<T>(
   }
 }
 
+/** The whole of a small blob of a store, checked, and asked for twice if it is wrong. */
+export async function fetchVerified(
+  store: ReadOnlyStore,
+  descriptor: Descriptor,
+  { signal, observe }: { readonly signal: AbortSignal; readonly observe: Observe | undefined },
+): Promise<Uint8Array> {
+  const read = async (): Promise<Uint8Array> =>
+    readVerified(store.fetch(descriptor, { signal }), descriptor);
+  return twiceIfWrong(store, read, descriptor.digest, observe);
+}
+
 /** After a break, at most this much more is re-read than was lost. */
 const CHECKPOINT_BYTES = 8 * 1024 * 1024;
 

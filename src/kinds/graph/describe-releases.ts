@@ -10,6 +10,7 @@ import { payloadFirst } from '../release/payload/release-image.ts';
 import { releasePlace } from '../release/locate.ts';
 import { parsePayload } from '../release/payload/image-references.ts';
 import { readPayload } from '../release/payload/payload.ts';
+import { tagsFor } from '../release/tags.ts';
 
 /** What a release image says of itself. No signature was looked at. */
 export interface DescribedRelease extends KnownRelease {
@@ -39,8 +40,7 @@ export async function describeReleases(
   const { store, repository } = await releasePlace(from, sources);
   const tags = new Set(await store.tags({ signal }));
   const wanted = versions.flatMap((version) => {
-    const plain = version.replaceAll('+', '_');
-    const tag = [`${plain}-${architecture}`, plain].find((name) => tags.has(name));
+    const tag = tagsFor(version, architecture).find((name) => tags.has(name));
     return tag === undefined ? [] : [{ version, tag }];
   });
   const walker = new ManifestWalker({ concurrency: lookups, signal });

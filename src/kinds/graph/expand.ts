@@ -3,12 +3,11 @@ import type { Digest } from '../../core/digest.ts';
 import { hexOf } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { asObject, parseStrictJson } from '../../core/json.ts';
-import { MAX_MANIFEST_BYTES } from '../../core/limits.ts';
 import { parseManifest } from '../../core/manifest.ts';
 import { formatReference } from '../../core/reference.ts';
 import type { ReadOnlyStore } from '../../core/store.ts';
 import type { WalkedImage } from '../../transfer/image.ts';
-import { readVerified, twiceIfWrong } from '../../transfer/verified.ts';
+import { fetchVerified } from '../../transfer/verified.ts';
 import { compareVersions } from '../../updates/version-order.ts';
 import type { Part, Walk } from '../kind.ts';
 import type { ContentSource } from '../sources.ts';
@@ -57,7 +56,7 @@ export async function expandGraph(
     const { manifest } = image.tree;
     if (manifest.kind === 'index')
       throw unusable(`the image for ${architecture} is an index itself`);
-    const config = await configOf(manifest.config, store, walk);
+    const config = await fetchVerified(store, manifest.config, walk);
     bases.push({ architecture, manifest, config });
     images.push(image);
     configs.push(manifest.config);
@@ -148,24 +147,11 @@ async function onlyArchitecture(
   store: ReadOnlyStore,
   walk: Walk,
 ): Promise<string> {
-  const { signal, observe } = walk;
-  const read = async (): Promise<Uint8Array> =>
-    readVerified(store.fetch(descriptor, { signal }), descriptor);
-  const manifest = parseManifest(await twiceIfWrong(store, read, descriptor.digest, observe));
+  const manifest = parseManifest(await fetchVerified(store, descriptor, walk));
   if (manifest.kind === 'index') throw unusable('it is an index, and the bundle does not hold it');
-  const config = await configOf(manifest.config, store, walk);
+  const config = await fetchVerified(store, manifest.config, walk);
   const { architecture } = asObject(parseStrictJson(config, 'config'), 'config');
   return typeof architecture === 'string' ? architecture : 'an unknown architecture';
-}
-
-async function configOf(
-  descriptor: Descriptor,
-  store: ReadOnlyStore,
-  { signal, observe }: Walk,
-): Promise<Uint8Array> {
-  const read = async (): Promise<Uint8Array> =>
-    readVerified(store.fetch(descriptor, { signal }), descriptor, MAX_MANIFEST_BYTES);
-  return twiceIfWrong(store, read, descriptor.digest, observe);
 }
 
 function newestOf(versions: readonly string[]): string | undefined {

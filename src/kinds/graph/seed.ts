@@ -2,13 +2,13 @@ import type { Descriptor } from '../../core/descriptor.ts';
 import { type Digest, digestOf, hexOf, parseDigest } from '../../core/digest.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
 import { asArray, asString, type JsonObject } from '../../core/json.ts';
-import { MAX_GRAPH_BYTES, MAX_MANIFEST_BYTES } from '../../core/limits.ts';
+import { MAX_GRAPH_BYTES } from '../../core/limits.ts';
 import { isIndexType } from '../../core/media-types.ts';
 import { parseReference, type Reference } from '../../core/reference.ts';
 import { shownUrl } from '../../core/text.ts';
 import { isFolder } from '../../files/look.ts';
 import { readGivenFile } from '../../files/small-file.ts';
-import { readVerified, twiceIfWrong } from '../../transfer/verified.ts';
+import { fetchVerified } from '../../transfer/verified.ts';
 import { type GraphData, parseGraphData } from '../../updates/graph-data/data.ts';
 import {
   type GraphDataFiles,
@@ -66,10 +66,8 @@ export async function findGraph(
   const root = sources.source({ registry, repository });
   const baseDescriptor = await root.resolve(named.digest ?? named.tag ?? 'latest', { signal });
   const base = { registry, repository, digest: baseDescriptor.digest };
-  const read = async (): Promise<Uint8Array> =>
-    readVerified(root.fetch(baseDescriptor, { signal }), baseDescriptor, MAX_MANIFEST_BYTES);
   const baseIndex = isIndexType(baseDescriptor.mediaType)
-    ? await twiceIfWrong(root, read, base.digest, observe)
+    ? await fetchVerified(root, baseDescriptor, { signal, observe })
     : undefined;
   const digest = digestOf(archive);
   return {

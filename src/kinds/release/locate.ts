@@ -15,6 +15,7 @@ import { ImageLayout } from '../../stores/layout/layout.ts';
 import type { HeldContent } from '../../stores/oc/held-content.ts';
 import { type HeldPlace, parseHeldPlace } from '../../stores/oc/open.ts';
 import { locateHeld } from './held/locate.ts';
+import { plainTag, tagsFor } from './tags.ts';
 import type { ContentSource, Sources } from '../sources.ts';
 
 /** A release image that was found, and the places its parts come from. */
@@ -58,8 +59,7 @@ export async function locateRelease(
     const descriptor = await locateHeld({ version, architecture }, held, signal);
     return { descriptor, content, repository, held };
   }
-  const plain = version.replaceAll('+', '_');
-  const wanted = [`${plain}-${architecture}`, plain];
+  const wanted = tagsFor(version, architecture);
   for (const tag of wanted) {
     try {
       return { descriptor: await store.resolve(tag), content, repository };
@@ -72,7 +72,7 @@ export async function locateRelease(
     `${store.name} has no release ${version} for ${architecture}: ` +
       `neither ${wanted.join(' nor ')} is a tag there`,
     {
-      hint: await tagHint(store, plain),
+      hint: await tagHint(store, plainTag(version)),
     },
   );
 }

@@ -3,6 +3,7 @@ import { BundleError } from '../../../core/errors.ts';
 import type { HeldContent } from '../../../stores/oc/held-content.ts';
 import type { Architecture } from '../architecture.ts';
 import { listed, releasesIn } from './releases.ts';
+import { tagsFor } from '../tags.ts';
 
 /** Which of the release images in a folder is meant. */
 export interface WantedRelease {
@@ -20,8 +21,7 @@ export async function locateHeld(
   store: HeldContent,
   signal: AbortSignal,
 ): Promise<Descriptor> {
-  const plain = version.replaceAll('+', '_');
-  for (const tag of [`${plain}-${architecture}`, plain]) {
+  for (const tag of tagsFor(version, architecture)) {
     const digest = store.named(tag);
     if (digest !== undefined) return store.resolve(digest, { signal });
   }

@@ -8,6 +8,7 @@ import type { HeldContent, HeldManifest } from '../../../stores/oc/held-content.
 import { readVerified } from '../../../transfer/verified.ts';
 import { compareVersions } from '../../../updates/version-order.ts';
 import { type Architecture, ARCHITECTURES, architectureOfOci } from '../architecture.ts';
+import { plainTag } from '../tags.ts';
 
 /** The label that the config of each release image has: its version. */
 const VERSION_LABEL = 'io.openshift.release';
@@ -74,7 +75,7 @@ async function namedBy(
     const { Labels: labels } = document['config'];
     const version = isObject(labels) ? labels[VERSION_LABEL] : undefined;
     const architecture = architectureOfOci(asString(document['architecture'], 'architecture'));
-    if (typeof version !== 'string' || !isTag(version.replaceAll('+', '_'))) return undefined;
+    if (typeof version !== 'string' || !isTag(plainTag(version))) return undefined;
     return architecture === undefined ? undefined : { version, architecture };
   } catch (error) {
     if (hasCode(error, 'NOT_FOUND') || hasCode(error, 'UNSUPPORTED_CONTENT')) return undefined;

@@ -5,7 +5,7 @@ import { asString, isObject, parseStrictJson } from '../../../core/json.ts';
 import { formatReference } from '../../../core/reference.ts';
 import type { ReadOnlyStore } from '../../../core/store.ts';
 import type { ImageRequest, ManifestTree, WalkedImage } from '../../../transfer/image.ts';
-import { readVerified, twiceIfWrong } from '../../../transfer/verified.ts';
+import { fetchVerified, twiceIfWrong } from '../../../transfer/verified.ts';
 import type { ReleaseSignature } from '../../../trust/release-signature.ts';
 import type { Walk } from '../../kind.ts';
 import type { ContentSource } from '../../sources.ts';
@@ -162,13 +162,11 @@ function architectureOf(
 async function imageConfig(
   [image]: readonly ManifestTree[],
   store: ReadOnlyStore,
-  { signal, observe }: ImageWalk,
+  walk: ImageWalk,
 ): Promise<{ architecture: string; created: Date | undefined }> {
   if (image?.manifest.kind !== 'manifest') throw new RangeError('the first image is no index');
   const descriptor: Descriptor = image.manifest.config;
-  const read = async (): Promise<Uint8Array> =>
-    readVerified(store.fetch(descriptor, { signal }), descriptor);
-  const bytes = await twiceIfWrong(store, read, descriptor.digest, observe);
+  const bytes = await fetchVerified(store, descriptor, walk);
   const config = parseStrictJson(bytes, 'image config');
   if (!isObject(config)) return { architecture: '', created: undefined };
   const created = typeof config['created'] === 'string' ? new Date(config['created']) : undefined;
