@@ -337,11 +337,13 @@ describe('a damaged bundle', () => {
     };
     expect(map.faults).toMatchObject([{ start: at, end: trial.genuine.length }]);
     expect(map.faults[0]!.entries).toHaveLength(1 + 3);
+    const target = join(await ownFolder(), 'target');
+    const output = await ownFolder();
     for (const work of [
-      unpackTo(trial, [path], join(await ownFolder(), 'target'), false),
-      repair({ bundle: trial.request(path), output: await ownFolder() }, trial.context),
+      () => unpackTo(trial, [path], target, false),
+      () => repair({ bundle: trial.request(path), output }, trial.context),
     ]) {
-      const { message, hint } = await refusal(work);
+      const { message, hint } = await refusal(work());
       expect(message).toContain(cutOff);
       expect(hint).toContain(verifyCommand(path));
       expect(hint).not.toContain('None of the patches');
