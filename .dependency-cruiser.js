@@ -52,7 +52,16 @@ export const FLOORS = [
     reason: 'A kind says what a part consists of, wherever the part is read from or written to.',
   },
   {
-    rooms: ['bundle', 'stores', 'trust', 'credentials', 'mirrors', 'updates', 'cluster'],
+    rooms: [
+      'bundle',
+      'stores',
+      'trust',
+      'credentials',
+      'mirrors',
+      'updates',
+      'catalogs',
+      'cluster',
+    ],
     reason:
       'Each knows one outside format or protocol, and no kind: a new kind changes none of them.',
   },
