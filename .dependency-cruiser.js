@@ -52,6 +52,10 @@ export const FLOORS = [
     reason: 'A kind says what a part consists of, wherever the part is read from or written to.',
   },
   {
+    rooms: ['building'],
+    reason: 'It makes images out of files, for every kind that needs one.',
+  },
+  {
     rooms: [
       'bundle',
       'stores',

@@ -28,9 +28,12 @@ export function entryLength(size: number): number {
 
 /** What a header says beside path, size and time. */
 interface HeaderOptions {
-  readonly type: '0' | '1' | 'x';
+  /** File, hard link, folder, or a record for the next entry. */
+  readonly type: '0' | '1' | '5' | 'x';
   /** Seven octal digits. */
   readonly mode?: string;
+  /** The folders of a path that is divided. */
+  readonly prefix?: string;
   /** The entry that a hard link shares. */
   readonly target?: string;
 }
@@ -63,26 +66,49 @@ export function hardLinkHeader(path: string, target: string, mtime: number): Uin
   return ustar(path, 0, mtime, { type: '1', mode: '0000755', target });
 }
 
+/** A path in the two pieces that a header has for it. */
+export interface DividedPath {
+  /** ASCII, at most 100 bytes. */
+  readonly name: string;
+  /** The folders in front of the name: ASCII, at most 155 bytes, without a slash at the end. */
+  readonly prefix: string;
+}
+
+/** The header of a file (`0`) or of a folder (`5`, mode 0755), below 8 GiB and of the time 0. */
+export function dividedHeader(
+  { name, prefix }: DividedPath,
+  size: number,
+  type: '0' | '5',
+): Uint8Array {
+  const mode = type === '5' ? '0000755' : '0000644';
+  return header(name, size, 0, { type, mode, prefix });
+}
+
 function ustar(path: string, size: number, mtime: number, options: HeaderOptions): Uint8Array {
-  const { type, mode = '0000644', target = '' } = options;
-  const header = Buffer.alloc(TAR_BLOCK);
   if (!/^[\x21-\x7e]{1,99}$/.test(path)) throw new RangeError(`not a tar path: ${path}`);
-  header.write(path, 0, 'ascii');
-  header.write(`${mode}\0`, 100, 'ascii');
-  header.write('0000000\0', 108, 'ascii');
-  header.write('0000000\0', 116, 'ascii');
-  header.write(`${octal(size)}\0`, 124, 'ascii');
-  header.write(`${octal(mtime)}\0`, 136, 'ascii');
-  header.write('        ', 148, 'ascii'); // the checksum counts its own field as spaces
-  header.write(type, 156, 'ascii');
-  header.write(target, 157, 99, 'ascii');
-  header.write('ustar\0', 257, 'ascii');
-  header.write('00', 263, 'ascii');
-  header.write('0000000\0', 329, 'ascii');
-  header.write('0000000\0', 337, 'ascii');
-  const sum = header.reduce((total, byte) => total + byte, 0);
-  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'ascii');
-  return header;
+  return header(path, size, mtime, options);
+}
+
+function header(name: string, size: number, mtime: number, options: HeaderOptions): Uint8Array {
+  const { type, mode = '0000644', prefix = '', target = '' } = options;
+  const block = Buffer.alloc(TAR_BLOCK);
+  block.write(name, 0, 100, 'ascii');
+  block.write(`${mode}\0`, 100, 'ascii');
+  block.write('0000000\0', 108, 'ascii');
+  block.write('0000000\0', 116, 'ascii');
+  block.write(`${octal(size)}\0`, 124, 'ascii');
+  block.write(`${octal(mtime)}\0`, 136, 'ascii');
+  block.write('        ', 148, 'ascii'); // the checksum counts its own field as spaces
+  block.write(type, 156, 'ascii');
+  block.write(target, 157, 99, 'ascii');
+  block.write('ustar\0', 257, 'ascii');
+  block.write('00', 263, 'ascii');
+  block.write('0000000\0', 329, 'ascii');
+  block.write('0000000\0', 337, 'ascii');
+  block.write(prefix, 345, 155, 'ascii');
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'ascii');
+  return block;
 }
 
 function octal(value: number): string {

@@ -1,21 +1,27 @@
+import { plainTar, type TarEntry } from '../../building/tar.ts';
 import { BundleError } from '../../core/errors.ts';
 import { type GraphDataFiles, readGraphDataTar } from '../../updates/graph-data/files.ts';
-import { plainTar, type TarEntry } from './tar.ts';
 
 /**
  * The one form that graph data has in a bundle: a tar of what an update service reads, sorted. The
  * same files make the same bytes, from whatever folder or tarball they come.
+ */
+export function graphDataTar(files: GraphDataFiles): Uint8Array {
+  return plainTar(graphDataEntries(files));
+}
+
+/**
+ * Graph data as the entries of a tar.
  * @param root the folder of the files in the tar, without a slash at its end.
  */
-export function graphDataTar(files: GraphDataFiles, root = ''): Uint8Array {
+export function graphDataEntries(files: GraphDataFiles, root = ''): readonly TarEntry[] {
   const within = (path: string): string => (root === '' ? path : `${root}/${path}`);
   const folders = new Set([...files.keys()].flatMap((path) => path.split('/').slice(0, -1)));
-  const entries: TarEntry[] = [
+  return [
     ...(root === '' ? [] : [{ path: root }]),
     ...[...folders].toSorted().map((path) => ({ path: within(path) })),
     ...[...files].map(([path, bytes]) => ({ path: within(path), bytes })),
   ];
-  return plainTar(entries);
 }
 
 /**

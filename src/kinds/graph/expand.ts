@@ -1,3 +1,5 @@
+import type { BaseImage } from '../../building/image.ts';
+import { MadeStore } from '../../building/made-store.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
 import type { Digest } from '../../core/digest.ts';
 import { hexOf } from '../../core/digest.ts';
@@ -11,8 +13,7 @@ import { fetchVerified } from '../../transfer/verified.ts';
 import { compareVersions } from '../../updates/version-order.ts';
 import type { Part, Walk } from '../kind.ts';
 import type { ContentSource } from '../sources.ts';
-import { type BaseImage, buildGraphImage } from './image.ts';
-import { MadeStore } from './made-store.ts';
+import { buildGraphImage } from './image.ts';
 import { type GraphSeed, pathsOf } from './seed.ts';
 
 /** The kind of graph data in rows of `bundle.json`. */

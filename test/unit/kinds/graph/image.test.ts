@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { gunzipSync } from 'node:zlib';
-import { extract } from 'tar-stream';
 
 import { describe, expect, it } from 'vitest';
 
+import { gzipStored } from '../../../../src/building/gzip.ts';
+import type { BaseImage } from '../../../../src/building/image.ts';
 import { digestOf } from '../../../../src/core/digest.ts';
 import { type ImageManifest, parseManifest } from '../../../../src/core/manifest.ts';
 import {
@@ -17,10 +17,9 @@ import {
   OCI_MANIFEST,
 } from '../../../../src/core/media-types.ts';
 import { graphDataTar, readGraphDataOf } from '../../../../src/kinds/graph/archive.ts';
-import { storedGzip } from '../../../../src/kinds/graph/gzip.ts';
-import { type BaseImage, buildGraphImage } from '../../../../src/kinds/graph/image.ts';
-import { plainTar } from '../../../../src/kinds/graph/tar.ts';
+import { buildGraphImage } from '../../../../src/kinds/graph/image.ts';
 import { held, imageManifest } from '../../../contract/content.ts';
+import { entriesOf } from '../../building/tar-entries.ts';
 
 const FILES = new Map(
   Object.entries({
@@ -51,62 +50,11 @@ function base(architecture: string, kind: 'docker' | 'oci' = 'docker'): BaseImag
   return { architecture, manifest, config: config.bytes };
 }
 
-async function entriesOf(tar: Uint8Array): Promise<Map<string, string>> {
-  const reading = extract();
-  reading.end(tar);
-  const entries = new Map<string, string>();
-  for await (const entry of reading) {
-    const { type, mode, uid, gid, mtime, uname } = entry.header;
-    const chunks: Buffer[] = [];
-    for await (const chunk of entry) chunks.push(chunk as Buffer);
-    const facts = [type, mode.toString(8), uid, gid, mtime.getTime(), uname].join(' ');
-    entries.set(
-      entry.header.name.replace(/\/$/, ''),
-      `${facts} ${Buffer.concat(chunks).toString()}`.trim(),
-    );
-  }
-  return entries;
-}
-
-describe('a tar in which nothing but names and bytes makes a difference', () => {
-  it('is read by other programs, long paths too', async () => {
-    const long = `${'a'.repeat(90)}/${'b'.repeat(60)}/${'c'.repeat(99)}`;
-    const tar = plainTar([
-      { path: 'folder' },
-      { path: 'folder/x', bytes: Buffer.from('xyz') },
-      { path: long, bytes: Buffer.alloc(600, 'l') },
-    ]);
-    const entries = await entriesOf(tar);
-    expect([...entries.keys()]).toEqual(['folder', 'folder/x', long]);
-    expect(entries.get('folder/x')).toBe('file 644 0 0 0  xyz');
-    expect(entries.get('folder')).toBe('directory 755 0 0 0');
-    const listed = execFileSync('tar', ['-tvf', '-'], {
-      input: tar,
-      env: { TZ: 'UTC' },
-    }).toString();
-    expect(listed).toContain(long);
-    expect(listed).toMatch(/^drwxr-xr-x 0\/0 +0 1970-01-01 00:00 folder\/\n-rw-r--r-- 0\/0 +3 /);
-  });
-
-  it('refuses a path that a plain header cannot have', () => {
-    expect(() => plainTar([{ path: 'x'.repeat(101) }])).toThrow(RangeError);
-  });
-});
-
-describe('gzip without compression', () => {
-  it.each([0, 1, 65_535, 65_536, 200_000])('holds %d bytes', (size) => {
-    const content = Buffer.alloc(size, 'content ');
-    const packed = storedGzip(content);
-    expect(gunzipSync(packed).equals(content)).toBe(true);
-    expect(packed.length).toBe(size + 18 + 5 * Math.max(1, Math.ceil(size / 65_535)));
-  });
-});
-
 describe('graph data in a bundle', () => {
   it('has one form, which is read back, and no other', async () => {
     const tar = graphDataTar(FILES);
     expect(await readGraphDataOf(tar)).toEqual(FILES);
-    const others = [storedGzip(tar), Buffer.concat([tar, new Uint8Array(512)])];
+    const others = [gzipStored(tar), Buffer.concat([tar, new Uint8Array(512)])];
     for (const other of others) {
       await expect(readGraphDataOf(other)).rejects.toMatchObject({ code: 'CLOSURE_MISMATCH' });
     }

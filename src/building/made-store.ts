@@ -1,7 +1,7 @@
-import type { ByteStream } from '../../core/bytes.ts';
-import type { Descriptor } from '../../core/descriptor.ts';
-import type { Digest } from '../../core/digest.ts';
-import type { FetchOptions, ReadOnlyStore, StoreOptions } from '../../core/store.ts';
+import type { ByteStream } from '../core/bytes.ts';
+import type { Descriptor } from '../core/descriptor.ts';
+import type { Digest } from '../core/digest.ts';
+import type { FetchOptions, ReadOnlyStore, StoreOptions } from '../core/store.ts';
 import type { MadeContent } from './image.ts';
 
 /** A place that holds what was made here beside all that another place holds. */

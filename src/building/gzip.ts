@@ -7,7 +7,7 @@ const MAX_STORED = 0xffff;
  * A gzip file (RFC 1952) whose content is stored, not compressed. What a compressor makes of some
  * bytes depends on its version, and so on that of Node: these bytes are the same everywhere.
  */
-export function storedGzip(content: Uint8Array): Uint8Array {
+export function gzipStored(content: Uint8Array): Uint8Array {
   // Deflate, no flags, no time, no extra flags, system unknown.
   const parts: Uint8Array[] = [Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff])];
   for (let at = 0; at === 0 || at < content.length; at += MAX_STORED) {
