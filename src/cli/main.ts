@@ -1,6 +1,6 @@
 import { isAbsolute, join } from 'node:path';
 
-import { BundleError, systemCode } from '../core/errors.ts';
+import { BundleError, hasCode, systemCode } from '../core/errors.ts';
 import { diskError, writeError } from '../files/disk-error.ts';
 import type { Context } from '../core/context.ts';
 import { count, flag, requiredText } from './arguments.ts';
@@ -59,7 +59,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return status;
   } catch (error) {
     stop();
-    const failure: unknown = io.signal.aborted ? io.signal.reason : error;
+    const failure: unknown = io.signal.aborted ? interruptionOf(error, io.signal) : error;
     const screen = screenOf(io.stderr, io.environment, wishes);
     io.stderr.write(`${failureText(failure, screen)}\n`);
     if (json)
@@ -132,6 +132,14 @@ export function interruption(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): BundleErr
     status,
     hint: 'To continue, run the same command again: finished work is not repeated.',
   });
+}
+
+/**
+ * What is reported of a run that was interrupted: whatever failed because of that is not worth a
+ * word, unless it says how far the run has come.
+ */
+function interruptionOf(error: unknown, { reason }: AbortSignal): unknown {
+  return hasCode(error, 'INTERRUPTED') && error.cause === reason ? error : reason;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { isObject, type Json } from '../core/json.ts';
+import { isObject, type Json, type JsonObject } from '../core/json.ts';
 import { BEING_DELETED, isPage, OddAnswer, parsed } from './api-http.ts';
 import { missing } from './difference.ts';
 import type { ApiObject, ObjectName } from './object.ts';
@@ -9,22 +9,24 @@ const NAMED_FIELDS = 3;
 /**
  * Checks that the text of an answer is what an API server says at all: a proxy before it may answer
  * a login page with status 200. The package does not look, and fails in odd ways.
+ * @returns what the text says.
  * @param isDiscovery for the list of what a group of the API has.
  * @throws OddAnswer
  */
-export function checkForm(body: string, isDiscovery: boolean): void {
+export function checkForm(body: string, isDiscovery: boolean): JsonObject {
   const answer = parsed(body);
   if (!isObject(answer)) throw new OddAnswer(sortOf(body, answer));
   const { kind, items, resources } = answer;
   if (isDiscovery) {
     if (kind !== 'APIResourceList') throw new OddAnswer(kindText(kind));
     if (!isListOf(resources, isResource)) throw new OddAnswer('a list without its resources');
-    return;
+    return answer;
   }
   if (typeof kind !== 'string' || kind === 'Status') throw new OddAnswer(kindText(kind));
   if (!isObject(answer['metadata'])) throw new OddAnswer('an object without metadata');
   if ((kind.endsWith('List') || items !== undefined) && !isListOf(items, isNamed))
     throw new OddAnswer('a list without its items');
+  return answer;
 }
 
 /** @throws OddAnswer for another object than the one that was asked for. */

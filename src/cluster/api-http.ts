@@ -50,8 +50,15 @@ export class OddAnswer extends Error {
   }
 }
 
-/** Nothing came for so long. */
-const SILENCE_MS = 60_000;
+/** How long an API server may take. */
+export interface ApiPatience {
+  /** Without a byte of it. */
+  readonly silenceMs: number;
+  /** For one whole answer: one byte a second is no silence, and never comes to an end. */
+  readonly answerMs: number;
+}
+
+export const API_PATIENCE: ApiPatience = { silenceMs: 60_000, answerMs: 300_000 };
 const ATTEMPTS = 4;
 /** How long is waited before a request is sent again, at most. */
 const MAX_WAIT_MS = 10_000;
@@ -62,6 +69,7 @@ export interface ApiRequest {
   readonly headers: RequestOptions['headers'];
   readonly body: string | undefined;
   readonly agent: RequestOptions['agent'];
+  readonly patience: ApiPatience;
 }
 
 export interface ApiAnswer {
@@ -88,15 +96,33 @@ export async function ask(request: ApiRequest, signal: AbortSignal): Promise<Api
   }
 }
 
-async function askOnce(
-  { url, method, headers, body, agent }: ApiRequest,
+async function askOnce(request: ApiRequest, signal: AbortSignal): Promise<ApiAnswer> {
+  const late = new AbortController();
+  const { answerMs } = request.patience;
+  const timer = setTimeout(() => {
+    late.abort();
+  }, answerMs);
+  try {
+    return await answerTo(request, AbortSignal.any([signal, late.signal]));
+  } catch (error) {
+    if (!late.signal.aborted || signal.aborted) throw error;
+    const seconds = Math.ceil(answerMs / 1000);
+    throw failure('LATE', `no whole answer within ${seconds} seconds`);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function answerTo(
+  { url, method, headers, body, agent, patience }: ApiRequest,
   signal: AbortSignal,
 ): Promise<ApiAnswer> {
   const send = url.protocol === 'https:' ? tlsRequest : plainRequest;
+  const options = { method, headers, agent, signal, timeout: patience.silenceMs };
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    const asking = send(url, { method, headers, agent, signal, timeout: SILENCE_MS }, resolve);
+    const asking = send(url, options, resolve);
     asking.on('timeout', () => {
-      asking.destroy(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
+      asking.destroy(failure('ETIMEDOUT', 'no answer in time'));
     });
     asking.on('error', reject);
     asking.end(body);
@@ -114,6 +140,10 @@ async function askOnce(
     ),
     body: utf8(bytes),
   };
+}
+
+function failure(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
 }
 
 /** @returns `undefined` for what is no JSON. */

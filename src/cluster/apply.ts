@@ -61,19 +61,40 @@ export async function applyObjects(
       done.push(isSent ? changeOf(object, before, await client.apply(object, false)) : planned);
     } catch (error) {
       if (!(error instanceof BundleError)) throw error;
-      const applied = done.filter(({ change }) => change !== 'same').map((some) => some.object);
-      // An answer that is none does not say what the API server has done.
-      const isOpen = isSent && error.cause instanceof OddAnswer;
-      const left = objects.slice(isOpen ? index + 1 : index).map(called);
-      const told = [
-        `Applied: ${listText(applied)}`,
-        ...(isOpen ? [`Perhaps applied: ${called(object)}`] : []),
-        `Not applied: ${listText(left)}`,
-      ];
-      throw retold(error, `${error.message}. ${told.join('. ')}`);
+      const isOpen = isSent && isWithoutAnswer(error);
+      throw withProgress(error, {
+        done,
+        open: isOpen ? object : undefined,
+        left: objects.slice(isOpen ? index + 1 : index),
+      });
     }
   }
   return done;
+}
+
+/** An answer that is none, or that never came, does not say what the API server has done. */
+function isWithoutAnswer(error: BundleError): boolean {
+  const isCut = error.code === 'NETWORK' || error.code === 'INTERRUPTED';
+  return isCut || error.cause instanceof OddAnswer;
+}
+
+/** How far applying has come. */
+export interface Progress {
+  readonly done: readonly ObjectChange[];
+  /** Was sent, and nothing is known of it. */
+  readonly open?: ObjectName | undefined;
+  readonly left: readonly ObjectName[];
+}
+
+/** The same failure, with what was applied before it and what was not. */
+export function withProgress(error: BundleError, { done, open, left }: Progress): BundleError {
+  const applied = done.filter(({ change }) => change !== 'same').map((some) => some.object);
+  const told = [
+    `Applied: ${listText(applied)}`,
+    ...(open === undefined ? [] : [`Perhaps applied: ${called(open)}`]),
+    `Not applied: ${listText(left.map(called))}`,
+  ];
+  return retold(error, `${error.message}. ${told.join('. ')}`);
 }
 
 function listText(names: readonly string[]): string {
@@ -96,7 +117,8 @@ function changeOf(
 
 /** A refusal of one object says nothing of the others; a broken connection does. */
 function isRefusal(error: unknown): error is BundleError {
-  return error instanceof BundleError && error.code !== 'NETWORK' && !isUnknownUser(error);
+  if (!(error instanceof BundleError) || isUnknownUser(error)) return false;
+  return error.code !== 'NETWORK' && error.code !== 'INTERRUPTED';
 }
 
 function isUnknownUser({ cause }: BundleError): boolean {
@@ -105,6 +127,6 @@ function isUnknownUser({ cause }: BundleError): boolean {
 
 /** The same failure in other words. */
 export function retold(error: BundleError, message: string): BundleError {
-  const { code, hint, subject } = error;
-  return new BundleError(code, message, { hint, subject, cause: error });
+  const { code, hint, subject, exitStatus } = error;
+  return new BundleError(code, message, { hint, subject, cause: error, status: exitStatus });
 }

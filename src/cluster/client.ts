@@ -4,16 +4,26 @@ import type { Agent, RequestOptions } from 'node:https';
 import type { KubernetesObjectApi, RequestContext, ResponseContext } from '@kubernetes/client-node';
 import type * as Package from './client-node.ts';
 
+import { isObject, type JsonObject } from '../core/json.ts';
 import type { ClusterAccess } from './access.ts';
 import { checkApplied, checkForm, checkList, checkName } from './answer.ts';
-import { ask } from './api-http.ts';
-import { failureOf, isDiscovery, isUnknownKind, isUnknownObject } from './failure.ts';
+import { API_PATIENCE, ask, OddAnswer } from './api-http.ts';
+import {
+  type Doing,
+  failureOf,
+  isDiscovery,
+  isExpired,
+  isUnknownKind,
+  isUnknownObject,
+} from './failure.ts';
 import type { ApiObject, ObjectName } from './object.ts';
 
 /** The name under which an API server remembers which fields are this program's. */
 export const FIELD_MANAGER = 'ocp-bundle';
-/** More objects than this of a sort that is looked at here, no cluster has. */
+/** So many objects a page of a list has, as `kubectl` asks for them. */
 const PAGE = 500;
+/** More objects than this of a sort that is looked at here, no cluster has. */
+const MAX_OBJECTS = 100_000;
 
 /** The API server of one cluster. What it throws is what {@link failureOf} makes of it. */
 export interface ClusterClient {
@@ -37,7 +47,11 @@ export interface ClusterClient {
  * Makes a client; nothing is asked yet. The package is loaded here, and not before: it takes a
  * tenth of a second, which every other command would take longer to start.
  */
-export async function connect(access: ClusterAccess, signal: AbortSignal): Promise<ClusterClient> {
+export async function connect(
+  access: ClusterAccess,
+  signal: AbortSignal,
+  patience = API_PATIENCE,
+): Promise<ClusterClient> {
   const node = await import('./client-node.ts');
   const agent = await agentOf(access, node);
   const send = async (request: RequestContext): Promise<ResponseContext> => {
@@ -49,13 +63,14 @@ export async function connect(access: ClusterAccess, signal: AbortSignal): Promi
         headers: { ...request.getHeaders(), ...access.headers } as OutgoingHttpHeaders,
         body: request.getBody() as string | undefined,
         agent,
+        patience,
       },
       signal,
     );
-    checkForm(body, isDiscovery(url.pathname));
+    const said = checkForm(body, isDiscovery(url.pathname));
     // It is JSON, whatever the server calls it: the package does without no Content-Type.
     const known = { ...headers, 'content-type': 'application/json' };
-    return new node.ResponseContext(status, known, bodyOf(body));
+    return new node.ResponseContext(status, known, bodyOf(keepingNext(said, body)));
   };
   const api = new node.KubernetesObjectApi(
     node.createConfiguration({
@@ -65,6 +80,9 @@ export async function connect(access: ClusterAccess, signal: AbortSignal): Promi
   );
   const { context, server, user } = access;
   const about = { context, host: server.host, user };
+  /** An interruption stays one, whatever a broken connection looks like. */
+  const failure = (error: unknown, doing: Pick<Doing, 'verb' | 'object'>): unknown =>
+    signal.aborted ? signal.reason : failureOf(error, { ...about, ...doing });
   return {
     context,
     host: server.host,
@@ -75,18 +93,17 @@ export async function connect(access: ClusterAccess, signal: AbortSignal): Promi
         return got;
       } catch (error) {
         if (isUnknownKind(error) || isUnknownObject(error)) return undefined;
-        throw failureOf(error, { ...about, verb: 'read', object: name });
+        throw failure(error, { verb: 'read', object: name });
       }
     },
     async list(apiVersion, kind) {
       try {
-        const list = await listed(api, apiVersion, kind);
-        checkList(list, kind);
-        return list.items.map((item) => asSaid({ ...item, apiVersion, kind }));
+        const items = await listed(api, apiVersion, kind);
+        return items.map((item) => asSaid({ ...item, apiVersion, kind }));
       } catch (error) {
         if (isUnknownKind(error)) return undefined;
         const object = { apiVersion, kind, metadata: { name: '' } };
-        throw failureOf(error, { ...about, verb: 'list', object });
+        throw failure(error, { verb: 'list', object });
       }
     },
     async apply(object, dryRun) {
@@ -101,7 +118,7 @@ export async function connect(access: ClusterAccess, signal: AbortSignal): Promi
         checkApplied(got, object);
         return got;
       } catch (error) {
-        throw failureOf(error, { ...about, verb: 'apply', object });
+        throw failure(error, { verb: 'apply', object });
       }
     },
   };
@@ -119,13 +136,49 @@ function specOf(name: ObjectName): Spec {
   return structuredClone(name) as Spec;
 }
 
+/** A list as the package gives it, with what {@link keepingNext} adds. */
+interface Page {
+  readonly kind?: string;
+  readonly items: readonly object[];
+  readonly next?: string;
+}
+
+/** All objects of a kind. A server may end a page early, and name what comes next. */
 async function listed(
   api: KubernetesObjectApi,
   apiVersion: string,
   kind: string,
-): Promise<{ readonly kind?: string; readonly items: readonly object[] }> {
+): Promise<readonly object[]> {
   const all = [undefined, undefined, undefined, undefined, undefined, undefined] as const;
-  return api.list(apiVersion, kind, ...all, PAGE);
+  const items: object[] = [];
+  let next: string | undefined;
+  do {
+    let page: Page;
+    try {
+      page = await api.list(apiVersion, kind, ...all, PAGE, next);
+    } catch (error) {
+      if (next === undefined || !isExpired(error)) throw error;
+      // The list has changed too much for further pages of it: then it is asked for whole.
+      page = await api.list(apiVersion, kind);
+      items.length = 0;
+    }
+    checkList(page, kind);
+    items.push(...page.items);
+    if (page.next === next && next !== undefined) throw new OddAnswer('the same page twice');
+    if (items.length > MAX_OBJECTS) throw new OddAnswer(`more than ${MAX_OBJECTS} objects`);
+    next = page.next;
+  } while (next !== undefined);
+  return items;
+}
+
+/**
+ * The package makes the metadata of an object of the metadata of a list, and loses what names the
+ * next page. What it does not know at the top it leaves as it is.
+ */
+function keepingNext(said: JsonObject, body: string): string {
+  const { metadata, items } = said;
+  const next = items !== undefined && isObject(metadata) ? metadata['continue'] : undefined;
+  return typeof next === 'string' && next !== '' ? JSON.stringify({ ...said, next }) : body;
 }
 
 /** The package makes classes and dates of some members: here they are as the API server said. */

@@ -12,6 +12,8 @@ import { type KubeEntry, textOf } from './kubeconfig.ts';
 const VERSIONS = ['client.authentication.k8s.io/v1', 'client.authentication.k8s.io/v1beta1'];
 /** The end of what a plugin says when it fails. */
 const MAX_SAID = 2000;
+/** Somebody may have to log in in a browser first: plugins wait three minutes for that. */
+const PLUGIN_MS = 600_000;
 
 export interface PluginOptions {
   readonly cluster: KubeEntry;
@@ -19,6 +21,8 @@ export interface PluginOptions {
   readonly signal: AbortSignal;
   /** Whether the plugin may ask the user something, and be answered. */
   readonly canAsk: boolean;
+  /** How long the plugin may take. */
+  readonly patienceMs?: number;
 }
 
 /** What a plugin hands out. */
@@ -66,7 +70,10 @@ export async function askPlugin(
   };
   const env = { ...options.environment.env, ...variablesOf(entry) };
   const { status, output, said } = await run(
-    { program, args: listOf(entry, 'args'), entry, isInteractive },
+    {
+      ...{ program, args: listOf(entry, 'args'), entry, isInteractive },
+      patienceMs: options.patienceMs ?? PLUGIN_MS,
+    },
     { ...env, KUBERNETES_EXEC_INFO: JSON.stringify(info) },
     options.signal,
   );
@@ -85,10 +92,11 @@ interface Call {
   readonly args: readonly string[];
   readonly entry: KubeEntry;
   readonly isInteractive: boolean;
+  readonly patienceMs: number;
 }
 
 async function run(
-  { program, args, entry, isInteractive }: Call,
+  { program, args, entry, isInteractive, patienceMs }: Call,
   env: Environment['env'],
   signal: AbortSignal,
 ): Promise<{ readonly status: number | null; readonly output: string; readonly said: string }> {
@@ -98,18 +106,37 @@ async function run(
     stdio: [isInteractive ? 'inherit' : 'ignore', 'pipe', isInteractive ? 'inherit' : 'pipe'],
     killSignal: 'SIGKILL',
   });
-  const stop = (): void => void child.kill('SIGKILL');
+  // Programs that the plugin has started hold its pipes open: they are not waited for.
+  const stop = (): void => {
+    child.kill('SIGKILL');
+    child.stdout!.destroy();
+    child.stderr?.destroy();
+  };
   signal.addEventListener('abort', stop);
-  let size = 0;
+  let fault: string | undefined;
+  const giveUp = (why: string): void => {
+    fault ??= why;
+    stop();
+  };
+  const timer = setTimeout(() => {
+    const seconds = Math.ceil(patienceMs / 1000);
+    giveUp(`${program} has not ended within ${seconds} seconds`);
+  }, patienceMs);
+  const counted = (stream: string): ((chunk: Buffer) => void) => {
+    let size = 0;
+    return ({ length }) => {
+      size += length;
+      if (size <= MAX_KUBE_CREDENTIAL_BYTES) return;
+      giveUp(`${program} writes more than ${MAX_KUBE_CREDENTIAL_BYTES} bytes to ${stream}`);
+    };
+  };
   const chunks: Buffer[] = [];
-  child.stdout!.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size <= MAX_KUBE_CREDENTIAL_BYTES) chunks.push(chunk);
-    else stop();
+  child.stdout!.on('data', counted('stdout')).on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
   });
-  let said = '';
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    said = `${said}${text}`.slice(-MAX_SAID);
+  let said = Buffer.alloc(0);
+  child.stderr?.on('data', counted('stderr')).on('data', (chunk: Buffer) => {
+    said = Buffer.concat([said, chunk]).subarray(-MAX_SAID);
   });
   try {
     const status = await new Promise<number | null>((resolve, reject) => {
@@ -123,10 +150,11 @@ async function run(
       child.on('close', resolve);
     });
     signal.throwIfAborted();
-    if (size > MAX_KUBE_CREDENTIAL_BYTES)
-      throw broken(entry, `${program} says more than ${MAX_KUBE_CREDENTIAL_BYTES} bytes`);
-    return { status, output: Buffer.concat(chunks).toString('utf8'), said: said.trim() };
+    if (fault !== undefined) throw broken(entry, fault, 'Run it by hand to see what it does.');
+    const output = Buffer.concat(chunks).toString('utf8');
+    return { status, output, said: said.toString('utf8').trim() };
   } finally {
+    clearTimeout(timer);
     signal.removeEventListener('abort', stop);
   }
 }

@@ -31,6 +31,11 @@ export function isUnknownObject(error: unknown): boolean {
   return error instanceof ApiRefusal && error.status === 404 && !GROUP_PATH.test(error.path);
 }
 
+/** What names the next page of a list holds for some minutes. */
+export function isExpired(error: unknown): boolean {
+  return error instanceof ApiRefusal && error.status === 410;
+}
+
 /**
  * Turns a failure of a request to an API server into one of this program: NOT_ALLOWED for what it
  * refuses to this user, NOT_FOUND for what it does not have, CLUSTER for what it does not take as it

@@ -92,14 +92,19 @@ async function run(
     env,
     stdio: ['pipe', 'pipe', 'ignore'],
   });
+  // Programs that the helper has started hold its pipe open: they are not waited for.
+  const stop = (): void => {
+    child.kill('SIGKILL');
+    child.stdout.destroy();
+  };
   // Not spawn's own timeout: that goes on, and keeps the program, where a helper cannot be started.
-  const timer = setTimeout(() => child.kill('SIGKILL'), HELPER_MS);
+  const timer = setTimeout(stop, HELPER_MS);
   const chunks: Buffer[] = [];
   let size = 0;
   child.stdout.on('data', (chunk: Buffer) => {
     size += chunk.length;
     if (size <= MAX_HELPER_BYTES) chunks.push(chunk);
-    else child.kill('SIGKILL');
+    else stop();
   });
   child.stdin.on('error', () => undefined); // it ended without reading: its status tells
   child.stdin.end(`${input}\n`);

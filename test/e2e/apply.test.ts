@@ -1,9 +1,13 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
+import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
 import { hexOf } from '../../src/core/digest.ts';
+import { startBundle } from '../support/bundle-process.ts';
 import { addClusterVersion } from '../support/cluster-version.ts';
 import { describeWithKubeApi, type KubeApi, startKubeApi, TOKENS } from '../support/kube-api.ts';
 import { describeWith } from '../support/needs.ts';
@@ -125,6 +129,53 @@ describeWithKubeApi('a bundle that is applied to a cluster', () => {
         const ran = await sides.operator.bundle([...layout, ...sides.trust, '--apply']);
         expect([ran.status, ran.stderr]).toEqual([2, expect.stringContaining('image layout')]);
         expect(await targetIsEmpty()).toBe(true);
+      });
+
+      it('that is interrupted says what was applied, and what may be', async () => {
+        let arrived: () => void;
+        const isSent = new Promise<void>((resolve) => (arrived = resolve));
+        // It hands everything on but what is to be applied, of which nothing is heard again.
+        const front = createServer((request, response) => {
+          const { method = '', url = '', headers } = request;
+          if (method === 'PATCH' && !url.includes('dryRun=All')) {
+            arrived();
+            return;
+          }
+          void (async () => {
+            const body = await text(request);
+            const said = body === '' ? undefined : (JSON.parse(body) as object);
+            const answer = await api.ask(method, url, said, headers['content-type']);
+            response.writeHead(answer.status).end(JSON.stringify(answer.body));
+          })();
+        });
+        const server = `http://${await listenOnLoopback(front)}`;
+        const held = join(sides.folder, 'held.kubeconfig');
+        const config = {
+          'current-context': 'held',
+          contexts: [{ name: 'held', context: { cluster: 'held' } }],
+          clusters: [{ name: 'held', cluster: { server } }],
+        };
+        await writeFile(held, JSON.stringify(config));
+        const out = ['--resources-dir', join(sides.folder, 'held'), '--kubeconfig', held, '--yes'];
+        const { child, ended } = await startBundle([...writing(), ...out], {
+          folder: sides.operator.folder,
+        });
+        try {
+          expect(await Promise.race([isSent, ended])).toBeUndefined();
+          child.kill('SIGTERM');
+          const { status, stderr } = await ended;
+          expect(status).toBe(143);
+          const said = stderr.replace(/\s+/g, ' ');
+          expect(said).toMatch(
+            /interrupted by SIGTERM\. Applied: nothing\. Perhaps applied: ConfigMap \S+\. Not applied: Image/,
+          );
+          expect(said).toContain('The files are written, and nothing was pushed');
+        } finally {
+          child.kill('SIGKILL');
+          front.closeAllConnections();
+          front.close();
+        }
+        expect(await names(CONFIG_MAPS)).toEqual([]);
       });
 
       it('sends no mirrors to a cluster that name an address of this machine', async () => {

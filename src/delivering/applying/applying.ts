@@ -1,4 +1,10 @@
-import { applyObjects, type ObjectChange, planApply, retold } from '../../cluster/apply.ts';
+import {
+  applyObjects,
+  type ObjectChange,
+  planApply,
+  retold,
+  withProgress,
+} from '../../cluster/apply.ts';
 import type { ClusterClient } from '../../cluster/client.ts';
 import { type ClusterFacts, readFacts } from '../../cluster/facts.ts';
 import type { Context } from '../../core/context.ts';
@@ -141,13 +147,18 @@ export class Applying {
     ).catch((error: unknown) => {
       throw error instanceof BundleError ? this.#afterDoing(error) : error;
     });
-    return { ...this.#plan, ...(await this.#after(files)), applied: withFiles(applied, taken) };
+    const after = await this.#after(files).catch((error: unknown) => {
+      if (!hasCode(error, 'INTERRUPTED')) throw error;
+      throw this.#afterDoing(withProgress(error, { done: applied, left: [] }));
+    });
+    return { ...this.#plan, ...after, applied: withFiles(applied, taken) };
   }
 
   /** What comes before is done, and its report will not be shown. */
   #afterDoing(error: BundleError): BundleError {
-    const { hint } = hintedFor(error, this.#request);
     const done = DONE[this.#by];
+    if (error.code === 'INTERRUPTED') return error.withHint(done);
+    const { hint } = hintedFor(error, this.#request);
     return error.withHint(hint === undefined ? done : `${hint} ${done}`);
   }
 
@@ -157,7 +168,7 @@ export class Applying {
       const { version, mirrors } = await readFacts(this.#client);
       return { ...this.#plan, mirrored: mirroredAlready(files, mirrors), after: version };
     } catch (error) {
-      if (!(error instanceof BundleError)) throw error;
+      if (!(error instanceof BundleError) || error.code === 'INTERRUPTED') throw error;
       const { cluster } = this.#plan;
       const unread = [...cluster.unread, error.message];
       return { ...this.#plan, cluster: { ...cluster, unread }, after: undefined };

@@ -7,6 +7,7 @@ import { listenOnLoopback } from '../../../scripts/lib/loopback.ts';
 import { applyObjects, planApply } from '../../../src/cluster/apply.ts';
 import { type ClusterClient, connect } from '../../../src/cluster/client.ts';
 import { readFacts } from '../../../src/cluster/facts.ts';
+import { BundleError } from '../../../src/core/errors.ts';
 import { CLUSTER_VERSION, CLUSTER_VERSION_STATUS } from '../../support/cluster-version.ts';
 
 const SECRET = 's3cr3t-of-the-answer';
@@ -109,9 +110,12 @@ describe('an API server that lies', () => {
   let host: string;
   let lie: { readonly to: string; readonly odd: Odd } | undefined;
   const asked: string[] = [];
+  /** What answers in place of everything else. */
+  let stranger: ((url: URL, response: ServerResponse) => boolean) | undefined;
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     await text(request);
+    if (stranger?.(new URL(request.url!, 'http://localhost'), response)) return;
     const url = new URL(request.url!, 'http://localhost');
     const method = url.searchParams.get('dryRun') === 'All' ? 'DRY' : request.method!;
     const key = `${method} ${url.pathname}`;
@@ -132,7 +136,10 @@ describe('an API server that lies', () => {
     return new Promise((resolve) => server.close(resolve));
   });
 
-  const open = async (): Promise<ClusterClient> => {
+  const open = async (
+    signal = new AbortController().signal,
+    patience?: Parameters<typeof connect>[2],
+  ): Promise<ClusterClient> => {
     const tls = { ca: undefined, certificate: undefined, key: undefined, serverName: undefined };
     return connect(
       {
@@ -140,7 +147,8 @@ describe('an API server that lies', () => {
         ...{ tls: { ...tls, isUnchecked: false }, proxy: undefined },
         headers: { authorization: `Bearer ${TOKEN}` },
       },
-      new AbortController().signal,
+      signal,
+      patience,
     );
   };
   const failing = async (
@@ -183,6 +191,96 @@ describe('an API server that lies', () => {
       expect(message + hint).not.toContain(TOKEN);
     });
   });
+
+  describe('with a list of several pages', () => {
+    const named = (name: string): object => ({ ...KEPT, metadata: { ...KEPT.metadata, name } });
+    const page = (next: string, ...items: readonly object[]): object => ({
+      ...{ apiVersion: 'config.openshift.io/v1', kind: 'ImageDigestMirrorSetList' },
+      ...{ metadata: { continue: next, remainingItemCount: 1 }, items },
+    });
+    /** @param pages by what names them; what is no object is a status. */
+    const listing = async (pages: Readonly<Record<string, object | number>>): Promise<unknown> => {
+      const seen: string[] = [];
+      stranger = ({ pathname, searchParams }, response) => {
+        if (pathname !== SETS) return false;
+        const key = searchParams.get('continue') ?? (searchParams.has('limit') ? '' : 'whole');
+        seen.push(key);
+        const said = pages[key]!;
+        response.writeHead(typeof said === 'number' ? said : 200);
+        response.end(JSON.stringify(typeof said === 'number' ? status : said));
+        return true;
+      };
+      try {
+        const items = await (await open()).list('config.openshift.io/v1', 'ImageDigestMirrorSet');
+        return { seen, names: items!.map(({ metadata }) => metadata.name) };
+      } finally {
+        stranger = undefined;
+      }
+    };
+
+    it('is asked for all of them', async () => {
+      const pages = { '': page('p/2', named('a')), 'p/2': page('3', named('b')), 3: page('') };
+      expect(await listing(pages)).toEqual({ seen: ['', 'p/2', '3'], names: ['a', 'b'] });
+    });
+
+    it('is asked for the whole list where a page is gone', async () => {
+      const pages = { '': page('2', named('a')), 2: 410, whole: page('', named('b')) };
+      expect(await listing(pages)).toEqual({ seen: ['', '2', 'whole'], names: ['b'] });
+    });
+
+    it('that never ends is found out', async () => {
+      await expect(listing({ '': page('2'), 2: page('2') })).rejects.toMatchObject({
+        code: 'CLUSTER',
+        message: expect.stringContaining('the same page twice') as string,
+      });
+    });
+  });
+
+  it('that never comes to the end of an answer is given up', async () => {
+    const timers: NodeJS.Timeout[] = [];
+    stranger = (_, response) => {
+      response.writeHead(200);
+      timers.push(setInterval(() => response.write(' '), 1));
+      return true;
+    };
+    try {
+      const client = await open(undefined, { silenceMs: 60_000, answerMs: 100 });
+      await expect(client.list('v1', 'Node')).rejects.toMatchObject({
+        code: 'NETWORK',
+        message: expect.stringContaining('no whole answer within 1 seconds') as string,
+      });
+    } finally {
+      stranger = undefined;
+      timers.forEach(clearInterval);
+    }
+  });
+
+  it.each(['before its answer', 'within its answer'])(
+    'that is left by an interruption %s has perhaps applied what it was sent',
+    async (when) => {
+      const controller = new AbortController();
+      const reason = new BundleError('INTERRUPTED', 'interrupted by SIGTERM', { status: 143 });
+      stranger = ({ pathname, searchParams }, response) => {
+        if (pathname !== `${SETS}/a` || !searchParams.has('fieldManager')) return false;
+        if (searchParams.has('dryRun')) return false;
+        if (when === 'before its answer') controller.abort(reason);
+        else response.write('{', () => setImmediate(() => controller.abort(reason)));
+        return true;
+      };
+      try {
+        const client = await open(controller.signal);
+        const other = { ...MIRROR_SET, metadata: { name: 'b' } };
+        await expect(applyObjects(client, [MIRROR_SET, other])).rejects.toMatchObject({
+          ...{ code: 'INTERRUPTED', exitStatus: 143, cause: reason },
+          message:
+            'interrupted by SIGTERM. Applied: nothing. ' +
+            'Perhaps applied: ImageDigestMirrorSet a. Not applied: ImageDigestMirrorSet b',
+        });
+      } finally {
+        stranger = undefined;
+      }
+    },
+  );
 
   it('is quoted with no page where it refuses', async () => {
     const odd = { status: 502, type: 'text/html', body: `\n<html>${SECRET}</html>` };

@@ -53,6 +53,7 @@ describe('getFromHelper', () => {
     ['says something else', `echo '["hunter2"]'`],
     ['says a number', `echo '{"Username":"hunter2","Secret":1}'`],
     ['says too much', 'head -c 2000000 /dev/zero'],
+    ['says too much through a program of its own, without an end', 'cat /dev/zero; wait'],
     ['is killed', 'kill -9 $$'],
   ])('that %s is a failure of the configuration, without its secret', async (_, script) => {
     if (script !== undefined) await helper('broken', script);
