@@ -4,10 +4,11 @@ const OWNED_PACKAGES = [
   { packages: ['undici'], owner: '^src/stores/registry/' },
   {
     packages: ['tar-stream', 'zstd-napi'],
-    owner: '^src/(bundle/format|kinds/release/payload|updates/graph-data)/',
+    owner: '^src/(bundle/format|kinds/chart/files|kinds/release/payload|updates/graph-data)/',
   },
   { packages: ['yaml'], owner: '^src/(mirrors|kinds|delivering|cluster|updates/graph-data)/' },
   { packages: ['@kubernetes/client-node'], owner: '^src/cluster/' },
+  { packages: ['jsonpath-plus'], owner: '^src/kinds/chart/' },
   { packages: ['smol-toml'], owner: '^src/mirrors/' },
   { packages: ['openpgp'], owner: '^src/trust/' },
   { packages: ['yazl'], owner: '^src/extracting/' },

@@ -4,18 +4,22 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-import { KUBE_APISERVER_MODULE, kubeApiServerPath } from './lib/kube-apiserver.ts';
+import { type GoPeer, HELM, KUBE_APISERVER, pathOfPeer } from './lib/go-peers.ts';
 
-const path = kubeApiServerPath();
-if (existsSync(path)) {
-  process.stdout.write(`there already: ${path}\n`);
-} else {
+for (const peer of [HELM, KUBE_APISERVER]) make(peer);
+
+function make(peer: GoPeer): void {
+  const path = pathOfPeer(peer);
+  if (existsSync(path)) {
+    process.stdout.write(`there already: ${path}\n`);
+    return;
+  }
   const begun = `${path}.${process.pid}`;
   mkdirSync(dirname(path), { recursive: true });
   try {
     process.stdout.write(`making ${path}: this takes some minutes\n`);
-    execFileSync('go', ['build', '-trimpath', '-ldflags=-s -w', '-o', begun, '.'], {
-      cwd: KUBE_APISERVER_MODULE,
+    execFileSync('go', ['build', '-trimpath', '-ldflags=-s -w', '-o', begun, peer.target], {
+      cwd: peer.folder,
       stdio: ['ignore', 'inherit', 'inherit'],
     });
     renameSync(begun, path);

@@ -69,3 +69,8 @@ export const MAX_KUBECONFIG_BYTES = 16 * MiB;
 export const MAX_KUBE_CREDENTIAL_BYTES = MiB;
 /** An answer of an API server: no object is larger than 3 MiB, a list has 500 at most. */
 export const MAX_KUBE_ANSWER_BYTES = 64 * MiB;
+/** The files of a chart, unpacked, and one of them: what Helm takes. */
+export const MAX_CHART_BYTES = 100 * MiB;
+export const MAX_CHART_FILE_BYTES = 5 * MiB;
+/** What a chart renders to: its custom resource definitions may have some MiB. */
+export const MAX_RENDERED_BYTES = 64 * MiB;

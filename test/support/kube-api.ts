@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 
 import { parse } from 'yaml';
 
-import { kubeApiServerPath } from '../../scripts/lib/kube-apiserver.ts';
+import { KUBE_APISERVER, pathOfPeer } from '../../scripts/lib/go-peers.ts';
 import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
 import { projectPath } from '../../scripts/lib/project-root.ts';
 import { describeWhere } from './needs.ts';
@@ -66,7 +66,12 @@ export interface KubeApi {
 
 /** `describe` for tests that need a real API server: `npm run peers` makes it. */
 export function describeWithKubeApi(name: string, body: () => void): void {
-  describeWhere(existsSync(kubeApiServerPath()), 'kube-apiserver: npm run peers', name, body);
+  describeWhere(
+    existsSync(pathOfPeer(KUBE_APISERVER)),
+    'kube-apiserver: npm run peers',
+    name,
+    body,
+  );
 }
 
 /** Starts an API server and the etcd behind it, on loopback, in a folder of its own. */
@@ -147,7 +152,7 @@ async function startServer(
     const url = `https://127.0.0.1:${port}`;
     const said: string[] = [];
     const child = kept(
-      spawn(kubeApiServerPath(), argumentsOf(port, folder, ca), {
+      spawn(pathOfPeer(KUBE_APISERVER), argumentsOf(port, folder, ca), {
         cwd: folder,
         stdio: ['ignore', 'ignore', 'pipe'],
       }),

@@ -1,0 +1,180 @@
+import { describe, expect, it } from 'vitest';
+
+import { readChart } from '../../../../src/kinds/chart/chart.ts';
+import { readChartArchive } from '../../../../src/kinds/chart/files/chart-files.ts';
+import {
+  type ChartImages,
+  imagesOfChart,
+} from '../../../../src/kinds/chart/images/chart-images.ts';
+import { CHART_YAML, chartArchive, type ChartText } from '../../../support/chart.ts';
+
+const D = `sha256:${'a'.repeat(64)}`;
+
+/** The images of a chart whose templates render to a text. */
+async function imagesOf(
+  rendered: string | undefined,
+  files: ChartText = {},
+  imagePaths: readonly string[] = [],
+): Promise<ChartImages> {
+  const archive = await chartArchive({ 'Chart.yaml': CHART_YAML, ...files });
+  const chart = readChart(await readChartArchive(archive, 'web.tgz'), 'web.tgz');
+  return imagesOfChart(chart, { rendered, imagePaths, listed: [] });
+}
+
+const names = ({ images }: ChartImages): readonly string[] =>
+  images.map(({ reference }) => reference);
+
+describe('the images of rendered manifests', () => {
+  it('are those of every container of every pod, whatever it is in', async () => {
+    const rendered = `---
+# Source: web/templates/all.yaml
+kind: Deployment
+metadata: { name: d }
+spec: { template: { spec: {
+  initContainers: [{ image: r.io/init:1 }],
+  containers: [{ image: 'r.io/main:1' }, { image: "r.io/side@${D}" }],
+  ephemeralContainers: [{ image: r.io/debug:1 }],
+  volumes: [{ image: { reference: r.io/volume:1 } }, { emptyDir: {} }] } } }
+---
+kind: CronJob
+spec: { jobTemplate: { spec: { template: { spec: { containers: [{ image: r.io/cron:1 }] } } } } }
+---
+kind: Job
+metadata: { annotations: { helm.sh/hook: pre-install } }
+spec: { template: { spec: { containers: [{ image: r.io/hook:1 }] } } }
+---
+kind: Thanos
+apiVersion: example.com/v1
+spec: { store: { podTemplate: { containers: [{ name: a, image: r.io/custom:1 }] } } }
+---
+kind: List
+items: [{ kind: Pod, spec: { containers: [{ image: r.io/listed:1 }] } }]
+---
+kind: CustomResourceDefinition
+spec: { versions: [{ schema: { properties: { containers: { type: array, items: {} } } } }] }
+---
+# only a comment
+---
+kind: ConfigMap
+data: { containers: "image: r.io/no:1" }
+`;
+    const found = await imagesOf(rendered);
+    expect(names(found)).toEqual([
+      'r.io/cron:1',
+      'r.io/custom:1',
+      'r.io/debug:1',
+      'r.io/hook:1',
+      'r.io/init:1',
+      'r.io/listed:1',
+      'r.io/main:1',
+      `r.io/side@${D}`,
+      'r.io/volume:1',
+    ]);
+    expect(found.images.find(({ reference }) => reference === 'r.io/main:1')).toEqual({
+      ...{
+        reference: 'r.io/main:1',
+        how: 'manifest',
+        where: 'web/templates/all.yaml (Deployment d)',
+      },
+    });
+  });
+
+  it('are refused where they are no YAML', async () => {
+    await expect(imagesOf('a: [')).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
+  });
+});
+
+describe('the images that a publisher lists', () => {
+  it('are taken from annotations and lock files, and need no helm', async () => {
+    const found = await imagesOf(undefined, {
+      'Chart.yaml': `${CHART_YAML}annotations:
+  artifacthub.io/images: |
+    - name: a
+      image: r.io/a:1
+  helm.sh/images: "[r.io/b:1]"
+`,
+      'Images.lock': `images: [{ name: c, image: 'r.io/c:1', digests: [] }, { image: 'r.io/a:1' }]`,
+    });
+    expect(found.images.map(({ reference, how, where }) => [reference, how, where])).toEqual([
+      ['r.io/a:1', 'annotation', 'artifacthub.io/images'],
+      ['r.io/b:1', 'annotation', 'helm.sh/images'],
+      ['r.io/c:1', 'lock file', 'Images.lock'],
+    ]);
+  });
+
+  it('are refused where the list cannot be read', async () => {
+    const files = { 'images-lock.yaml': 'images: [' };
+    await expect(imagesOf('', files)).rejects.toMatchObject({
+      message: expect.stringContaining('images-lock.yaml of the chart web') as string,
+    });
+  });
+
+  it('are needed where there is no helm: nothing is carried by a guess', async () => {
+    await expect(imagesOf(undefined)).rejects.toMatchObject({
+      ...{ code: 'CONFIGURATION', message: expect.stringContaining('there is no helm') as string },
+      hint: expect.stringContaining('--helm-images FILE') as string,
+    });
+  });
+});
+
+describe('paths of images', () => {
+  const rendered = `kind: Deployment
+spec:
+  template:
+    spec:
+      containers:
+        - env:
+            - { name: A, value: 'r.io/env:1' }
+            - { name: B, value: 'localhost:8080' }
+            - { name: C, value: 'some words: here' }
+            - { name: D, value: 'nginx:1.16.0' }
+            - { name: E, value: 'r.io/bare' }
+            - { name: F, value: 7 }
+`;
+
+  it('lead to images in manifests, and to nothing that is none', async () => {
+    for (const path of [
+      '{.spec.template.spec.containers[*].env[*].value}',
+      '.spec.template.spec.containers[*].env[*].value',
+      '{$.spec..env[*].value}',
+    ])
+      expect(names(await imagesOf(rendered, {}, [path]))).toEqual(['nginx:1.16.0', 'r.io/env:1']);
+    const only = `{.spec.template.spec.containers[*].env[?(@.name=='A')].value}`;
+    expect(names(await imagesOf(rendered, {}, [only]))).toEqual(['r.io/env:1']);
+  });
+
+  it('are no code', async () => {
+    const path = `{.spec[?(process.exit(7))]}`;
+    await expect(imagesOf(rendered, {}, [path])).rejects.toMatchObject({ code: 'USAGE' });
+  });
+
+  it('need helm', async () => {
+    const files = { 'Images.lock': 'images: [r.io/a:1]' };
+    await expect(imagesOf(undefined, files, ['{.a}'])).rejects.toMatchObject({
+      message: expect.stringContaining('has imagePaths, and there is no helm') as string,
+    });
+  });
+});
+
+describe('images that only default values name', () => {
+  it('are reported', async () => {
+    const { unused } = await imagesOf(
+      'kind: Pod\nspec: { containers: [{ image: r.io/team/app:1 }] }\n',
+      {
+        'values.yaml': `
+image: { registry: r.io, repository: team/app, tag: "" }
+sidecar: { image: { repository: team/app } }
+backup: { image: { registry: r.io, repository: team/backup, tag: 3 } }
+metrics: { image: "r.io/metrics:2" }
+resources: { name: nothing, size: 1 }
+cache: { enabled: false, repository: r.io/cache, digest: ${D} }
+`,
+      },
+    );
+    expect(unused).toEqual([
+      { reference: 'r.io/team/backup:3', key: 'backup.image' },
+      { reference: `r.io/cache:4.5@${D}`, key: 'cache' },
+      { reference: 'r.io/metrics:2', key: 'metrics.image' },
+    ]);
+  });
+});
