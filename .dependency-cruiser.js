@@ -6,9 +6,13 @@ const OWNED_PACKAGES = [
     packages: ['tar-stream', 'zstd-napi'],
     owner: '^src/(bundle/format|kinds/chart/files|kinds/release/payload|updates/graph-data)/',
   },
-  { packages: ['yaml'], owner: '^src/(mirrors|kinds|delivering|cluster|updates/graph-data)/' },
+  {
+    packages: ['yaml'],
+    owner: '^src/(mirrors|kinds|delivering|cluster|image-sets|updates/graph-data)/',
+  },
   { packages: ['@kubernetes/client-node'], owner: '^src/cluster/' },
   { packages: ['jsonpath-plus'], owner: '^src/kinds/chart/' },
+  { packages: ['re2js'], owner: '^src/image-sets/' },
   { packages: ['smol-toml'], owner: '^src/mirrors/' },
   { packages: ['openpgp'], owner: '^src/trust/' },
   { packages: ['yazl'], owner: '^src/extracting/' },
@@ -55,6 +59,10 @@ export const FLOORS = [
   {
     rooms: ['building'],
     reason: 'It makes images out of files, for every kind that needs one.',
+  },
+  {
+    rooms: ['image-sets'],
+    reason: 'It reads what somebody asks for, and knows nothing of how that is found or carried.',
   },
   {
     rooms: [

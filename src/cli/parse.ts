@@ -2,11 +2,13 @@ import yargs, { type Argv } from 'yargs';
 
 import { BundleError } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
-import type { Arguments, Command } from './command.ts';
+import { type Arguments, type Command, nameOf } from './command.ts';
 import { checkRegistryCommand } from './commands/check-registry.ts';
 import { completions } from './completion.ts';
 import { extractCommand } from './commands/extract.ts';
 import { extractToolsCommand } from './commands/extract-tools.ts';
+import { imagesetCheckCommand } from './commands/imageset/check.ts';
+import { imagesetInitCommand } from './commands/imageset/init.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { keygenCommand } from './commands/keygen.ts';
 import { loginCommand, logoutCommand } from './commands/login.ts';
@@ -35,6 +37,11 @@ export type Invocation =
   | { readonly command: Command; readonly args: Arguments; readonly output?: undefined }
   | { readonly command?: undefined; readonly output: string };
 
+interface CommandGroup {
+  readonly summary: string;
+  readonly commands: readonly Command[];
+}
+
 const COMMANDS: readonly Command[] = [
   packCommand,
   verifyCommand,
@@ -53,12 +60,20 @@ const COMMANDS: readonly Command[] = [
   keygenCommand,
   signCommand,
 ];
-const TRUST_COMMANDS: readonly Command[] = [
-  trustAddCommand,
-  trustShowCommand,
-  trustListCommand,
-  trustRemoveCommand,
-];
+/** Commands of two words, by the first one. */
+const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
+  trust: {
+    summary: 'choose whose bundles are accepted on this host',
+    commands: [trustAddCommand, trustShowCommand, trustListCommand, trustRemoveCommand],
+  },
+  imageset: {
+    summary: 'check or write a file that says what to carry',
+    commands: [imagesetCheckCommand, imagesetInitCommand],
+  },
+};
+const COMMANDS_OF_GROUPS = Object.fromEntries(
+  Object.entries(COMMAND_GROUPS).map(([name, { commands }]) => [name, commands]),
+);
 const HELP_WIDTH = 100;
 /**
  * What `usageError` knows again. The types of yargs know only texts without a plural.
@@ -89,7 +104,7 @@ export async function parseCommandLine(
   argv: readonly string[],
   { stdout }: { readonly stdout: Pick<Io['stdout'], 'columns'> },
 ): Promise<Invocation> {
-  const completed = completions(argv, { '': COMMANDS, trust: TRUST_COMMANDS }, commonOptions);
+  const completed = completions(argv, { '': COMMANDS, ...COMMANDS_OF_GROUPS }, commonOptions);
   if (completed !== undefined) return { output: completed };
   let chosen: Command | undefined;
   // yargs puts examples last, and would wrap and trim them elsewhere: so they are put in when it is
@@ -133,10 +148,14 @@ export async function parseCommandLine(
     .wrap(Math.min(HELP_WIDTH, stdout.columns || HELP_WIDTH))
     .completion('completion', 'print a completion script for bash or zsh');
   for (const command of COMMANDS) register(parser, command);
-  parser.command('trust', 'choose whose bundles are accepted on this host', (trust) => {
-    for (const command of TRUST_COMMANDS) register(trust, command, 'bundle trust');
-    return trust.demandCommand(1, 'trust needs a command: add, show, list or remove');
-  });
+  for (const [name, { summary, commands }] of Object.entries(COMMAND_GROUPS)) {
+    parser.command(name, summary, (group) => {
+      for (const command of commands) register(group, command, `bundle ${name}`);
+      const names = commands.map(nameOf);
+      const all = [names.slice(0, -1).join(', '), names.at(-1)!].join(' or ');
+      return group.demandCommand(1, `${name} needs a command: ${all}`);
+    });
+  }
 
   const words = await withApplyScope(joinedGroups(argv));
   const { failure, args, output } = await new Promise<{
@@ -159,7 +178,7 @@ export async function parseCommandLine(
   if (failure !== undefined) {
     throw usageError(argv, failure.message.replace(/\s*\n\s*/g, ' ').trim(), {
       commands: COMMANDS,
-      groups: { trust: TRUST_COMMANDS },
+      groups: COMMANDS_OF_GROUPS,
       common: Object.keys(commonOptions),
     });
   }

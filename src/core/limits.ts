@@ -43,6 +43,8 @@ export const MAX_HELPER_BYTES = MiB;
 export const MAX_PASSWORD_BYTES = 64 * KiB;
 /** A registries.conf, or a file of mirror sets. */
 export const MAX_CONFIGURATION_BYTES = 4 * MiB;
+/** An ImageSetConfiguration: 20,000 images take 1 MiB. */
+export const MAX_IMAGE_SET_BYTES = MiB;
 /** How deep an index may hold indexes. */
 export const MAX_INDEX_DEPTH = 4;
 /** Referrers of one manifest: signatures, attestations and SBOMs of real images are a handful. */

@@ -40,3 +40,41 @@ export function optionWords(name: string, values: readonly string[]): readonly s
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
+
+/** More slips than these make another word. */
+const MOST_SLIPS = 2;
+
+/** The word that somebody meant who made a slip or two; `undefined` where there is none. */
+export function nearest(word: string, words: readonly string[]): string | undefined {
+  const allowed = Math.min(MOST_SLIPS, Math.floor(word.length / 2));
+  const [best] = words
+    .map((known) => ({ known, slips: slips(word, known) }))
+    .toSorted((a, b) => a.slips - b.slips);
+  return best !== undefined && best.slips <= allowed ? best.known : undefined;
+}
+
+/**
+ * How many letters are left out, put in, exchanged for another, or exchanged with their neighbour:
+ * the distance of Damerau and Levenshtein.
+ */
+function slips(a: string, b: string): number {
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, column) => column)];
+  for (let i = 1; i <= a.length; i += 1) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const above = rows[i - 1]!;
+      const isSame = a[i - 1] === b[j - 1];
+      const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      row.push(
+        Math.min(
+          above[j]! + 1,
+          row[j - 1]! + 1,
+          above[j - 1]! + (isSame ? 0 : 1),
+          isSwapped ? rows[i - 2]![j - 2]! + 1 : Number.POSITIVE_INFINITY,
+        ),
+      );
+    }
+    rows.push(row);
+  }
+  return rows[a.length]![b.length]!;
+}

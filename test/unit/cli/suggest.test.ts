@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { parseCommandLine } from '../../../src/cli/parse.ts';
-import { nearest } from '../../../src/cli/suggest.ts';
+import { nearest } from '../../../src/core/text.ts';
 
 async function refusal(line: string): Promise<unknown> {
   return parseCommandLine(line.split(' '), { stdout: { columns: 80 } }).catch(

@@ -1,0 +1,36 @@
+import { utf8 } from '../core/bytes.ts';
+import { BundleError } from '../core/errors.ts';
+import { MAX_IMAGE_SET_BYTES } from '../core/limits.ts';
+import { readGivenFile } from '../files/small-file.ts';
+import { refuseTakenName, writeOnce } from '../files/write-once.ts';
+import { readImageSet, type ReadImageSet } from '../image-sets/read.ts';
+import { type ImageSetDraft, writeImageSet } from '../image-sets/write.ts';
+
+/**
+ * Reads a file for oc-mirror v2, and says what is wrong with it. It fetches nothing.
+ * @throws BundleError NOT_FOUND, DISK, CONFIGURATION for what is no text of that size
+ */
+export async function checkImageSet(path: string): Promise<ReadImageSet> {
+  return readImageSet(utf8(await readGivenFile(path, MAX_IMAGE_SET_BYTES)));
+}
+
+/**
+ * Tells early that a file is there already: nobody wants to be asked for nothing.
+ * @throws BundleError USAGE, DISK
+ */
+export async function requireNoFile(path: string): Promise<void> {
+  await refuseTakenName(path, 0);
+}
+
+/**
+ * Writes a new file for oc-mirror v2, and never over another one.
+ * @throws BundleError USAGE for what makes no usable file, or one that is there; DISK
+ */
+export async function makeImageSet(path: string, draft: ImageSetDraft): Promise<ReadImageSet> {
+  const text = writeImageSet(draft);
+  const read = readImageSet(text);
+  const fault = read.findings.find(({ level }) => level === 'error');
+  if (fault !== undefined) throw new BundleError('USAGE', fault.message, { hint: fault.hint });
+  await writeOnce(path, Buffer.from(text));
+  return read;
+}

@@ -1,0 +1,99 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { imagesetInitCommand } from '../../../src/cli/commands/imageset/init.ts';
+import type { Io } from '../../../src/cli/io.ts';
+import type { Context } from '../../../src/core/context.ts';
+
+let folder: string;
+let file: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bundle-imageset-'));
+  file = join(folder, 'imageset.yaml');
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+/** A terminal with somebody who answers each question that holds a word, and the others not. */
+function terminalWith(answers: Readonly<Record<string, string>>, asked: string[] = []): Io {
+  const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => undefined });
+  const stderr = Object.assign(new PassThrough(), { isTTY: true, columns: 200 });
+  stderr.on('data', (chunk: Buffer) => {
+    const text = chunk.toString();
+    if (!/[:\]] $/.test(text)) return;
+    asked.push(text);
+    const known = Object.keys(answers).find((word) => text.includes(word));
+    setImmediate(() => stdin.write(`${known === undefined ? '' : answers[known]!}\r`));
+  });
+  return { stdin, stderr, signal: new AbortController().signal } as unknown as Io;
+}
+
+const run = (io: Io, args: Readonly<Record<string, unknown>> = {}) =>
+  imagesetInitCommand.run({ FILE: file, ...args }, {} as Context, io);
+
+describe('imageset init', () => {
+  it('asks on a terminal, and writes what was answered', async () => {
+    const io = terminalWith({
+      'Channel of releases': 'stable-4.17',
+      'Oldest release': '4.16.20',
+      'an update passes': 'y',
+      Architectures: 'amd64 arm64',
+      'Operators of it': 'foo, bar',
+      'Operator catalog': 'r.example.com/index:v4.17',
+      'More images': 'quay.io/a/b:1',
+    });
+    await run(io);
+    expect(await readFile(file, 'utf8')).toBe(
+      [
+        'apiVersion: mirror.openshift.io/v2alpha1',
+        'kind: ImageSetConfiguration',
+        'mirror:',
+        '  platform:',
+        '    architectures:',
+        '      - amd64',
+        '      - arm64',
+        '    channels:',
+        '      - name: stable-4.17',
+        '        minVersion: 4.16.20',
+        '        shortestPath: true',
+        '  operators:',
+        '    - catalog: r.example.com/index:v4.17',
+        '      packages:',
+        '        - name: foo',
+        '        - name: bar',
+        '  additionalImages:',
+        '    - name: quay.io/a/b:1',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('asks nothing where options say what the file shall hold', async () => {
+    const asked: string[] = [];
+    await run(terminalWith({}, asked), { 'min-version': '4.17.1', channel: 'stable-4.17' });
+    expect(asked).toEqual([]);
+    expect(await readFile(file, 'utf8')).toContain('minVersion: 4.17.1');
+  });
+
+  it('asks nothing where the file is there, and leaves it alone', async () => {
+    await writeFile(file, 'mine');
+    const asked: string[] = [];
+    await expect(run(terminalWith({}, asked))).rejects.toMatchObject({ code: 'USAGE' });
+    expect(asked).toEqual([]);
+    expect(await readFile(file, 'utf8')).toBe('mine');
+  });
+
+  it.each([
+    ['answers that ask for nothing', {}],
+    ['a range that is empty', { channel: 'a', 'min-version': '4.17.5', 'max-version': '4.17.3' }],
+    ['a version without its channel', { 'min-version': '4.17.5' }],
+    ['operators without their catalog', { package: 'foo' }],
+    ['an architecture without releases', { arch: 'amd64' }],
+  ])('writes nothing for %s', async (_, args) => {
+    await expect(run(terminalWith({}), args)).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(readFile(file)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
