@@ -23,15 +23,13 @@ const STYLE = `
   text { font-family: system-ui, sans-serif; font-size: ${FONT}px; fill: var(--ink); }
   .title { font-weight: 600; }
   .note { font-size: ${LABEL_FONT}px; fill: var(--faint); }
-  .label { font-size: ${LABEL_FONT}px; fill: var(--risk); paint-order: stroke;
-    stroke: var(--paper); stroke-width: 4px; }
+  .label { font-size: ${LABEL_FONT}px; fill: var(--risk); }
   rect.release { fill: var(--box); stroke: var(--faint); }
   rect.path { fill: var(--chosen); stroke: var(--path); stroke-width: 2.5; }
   path.update { fill: none; stroke: var(--faint); stroke-width: 1.2; marker-end: url(#to); }
-  path.risky { stroke: var(--risk); stroke-dasharray: 5 4; }
   path.path { stroke: var(--path); stroke-width: 3; marker-end: url(#to-path); }
-  path.path.risky { stroke: var(--risk); stroke-width: 3; }
-  .head { fill: var(--faint); } .head-path { fill: var(--path); }`;
+  path.risky { stroke: var(--risk); stroke-dasharray: 5 4; marker-end: url(#to-risky); }
+  .head { fill: var(--faint); } .head-path { fill: var(--path); } .head-risky { fill: var(--risk); }`;
 
 /** What is used of dagre, whose own types cannot be resolved in a package of ES modules. */
 interface Layout {
@@ -81,7 +79,7 @@ export function svgOf(drawing: PathDrawing): string {
       `width="${round(whole)}" height="${round(tall)}" role="img">`,
     `<title>${escaped(title)}</title>`,
     `<style>${STYLE}\n</style>`,
-    `<defs>${arrowHead('to', 'head')}${arrowHead('to-path', 'head-path')}</defs>`,
+    `<defs>${['', '-path', '-risky'].map(arrowHead).join('')}</defs>`,
     `<rect class="paper" width="100%" height="100%"/>`,
     `<text class="title" x="${MARGIN}" y="${MARGIN + 4}">${escaped(title)}</text>`,
     `<text class="note" x="${MARGIN}" y="${MARGIN + 22}">${escaped(note)}</text>`,
@@ -148,22 +146,29 @@ function curve(points: readonly Point[]): string {
   return `M${at(first!)}${bends.length === 0 ? `L${at(last)}` : bends.join('')}`;
 }
 
+/** The names of the risks, on paper of their own: the line of the arrow goes through there. */
 function label({ risks }: ExcerptEdge, { x, y }: Point): string {
   const lines = riskLabel(risks);
-  const top = y - ((lines.length - 1) * LINE) / 2 + LABEL_FONT / 3;
+  const top = y - (lines.length * LINE) / 2;
   return lines
-    .map(
-      (line, index) =>
+    .map((line, index) => {
+      const width = widthOf(line, LABEL_FONT);
+      const from = top + index * LINE;
+      return (
+        `<rect class="paper" x="${round(x - width / 2)}" y="${round(from)}" ` +
+        `width="${round(width)}" height="${LINE}"/>` +
         `<text class="label" text-anchor="middle" x="${round(x)}" ` +
-        `y="${round(top + index * LINE)}">${escaped(line)}</text>`,
-    )
+        `y="${round(from + LINE / 2 + LABEL_FONT / 3)}">${escaped(line)}</text>`
+      );
+    })
     .join('');
 }
 
-function arrowHead(id: string, className: string): string {
+function arrowHead(of: string): string {
   return (
-    `<marker id="${id}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="9" markerHeight="9" ` +
-    `markerUnits="userSpaceOnUse" orient="auto"><path class="${className}" d="M0 0L10 5L0 10z"/></marker>`
+    `<marker id="to${of}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="9" markerHeight="9" ` +
+    `markerUnits="userSpaceOnUse" orient="auto">` +
+    `<path class="head${of}" d="M0 0L10 5L0 10z"/></marker>`
   );
 }
 

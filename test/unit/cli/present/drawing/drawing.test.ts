@@ -38,7 +38,12 @@ describe('a drawing', () => {
   it('has an arrow for each update, and a box for each release', () => {
     const svg = svgOf(drawing([]));
     expect(svg.match(/<rect class="release/g)).toHaveLength(2);
-    expect(svg.match(/<path class="update/g)).toHaveLength(1);
+    expect(svg.match(/<path class="update path"/g)).toHaveLength(1);
+    expect(svg.match(/<rect class="paper"/g)).toHaveLength(1);
+    const risky = svgOf(drawing(['A', 'B']));
+    expect(risky.match(/<path class="update risky path"/g)).toHaveLength(1);
+    // The drawing's own, and one behind each name.
+    expect(risky.match(/<rect class="paper"/g)).toHaveLength(3);
     expect(mermaidOf(drawing([]))).toContain('  r0 --> r1\n');
     expect(dotOf(drawing([]))).toContain('  "4.1.1" -> "4.1.2" [penwidth=3];\n');
   });
