@@ -180,6 +180,9 @@ export function versionsIn(
 ): readonly string[] {
   const lists = channel === undefined ? [...channels.values()] : [channels.get(channel) ?? []];
   const versions = lists.flat().flatMap((entry) => {
+    // Some releases of 2020 have their architecture in the version: `4.2.11-s390x`.
+    const own = /-([a-z0-9]+)$/.exec(entry)?.[1] ?? architecture;
+    if (own !== architecture && architectureOfOci(own) !== undefined) return [];
     const [version = '', build] = entry.split('+');
     if (build === undefined || build === architecture) return version;
     // What is no architecture belongs to the version.

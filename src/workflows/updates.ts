@@ -11,6 +11,7 @@ import {
 } from '../network/graph-source.ts';
 import { UpdateService } from '../network/update-service.ts';
 import { channelsOf, type GraphData, parseGraphData } from '../updates/graph-data/data.ts';
+import { concerns } from '../updates/graph-data/evaluate.ts';
 import { readGraphDataTar } from '../updates/graph-data/files.ts';
 import { parseRisk, type Risk, type UpdateGraph, type WithheldUpdate } from '../updates/graph.ts';
 import {
@@ -126,7 +127,7 @@ function listedData(
 ): readonly ListedRelease[] {
   const word = serviceName(architecture);
   return versionsIn(data, channel, word).map((version) => {
-    const own = data.blocks.filter(({ to }) => to === version || to === `${version}+${word}`);
+    const own = data.blocks.filter((block) => concerns(block, version, word));
     return {
       ...{ version, payload: undefined, url: undefined, created: undefined },
       channels: channelsOf(data, version, word),

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -153,6 +153,28 @@ describe('the update graph', () => {
     expect(await user.bundle([...args, '--channel', 'stable-9.9'])).toMatchObject({ status: 2 });
     const none = ['releases', '--channel', 'stable-9.9', '--graph', GRAPH_DATA];
     expect(await user.bundle(none)).toMatchObject({ status: 23, stdout: '' });
+  });
+
+  it('knows that files of 2020 have their architecture in the version', async () => {
+    const data = join(temporary.path, 'graph-data-of-2020');
+    for (const [path, text] of [
+      ['version', '1.1.0'],
+      ['channels/stable-4.2.yaml', 'name: stable-4.2\nversions: [4.2.13, 4.2.13-s390x]'],
+      ['blocked-edges/4.2.13-s390x.yaml', 'to: 4.2.13-s390x\nfrom: .*'],
+    ] as const) {
+      await mkdir(join(data, path, '..'), { recursive: true });
+      await writeFile(join(data, path), text);
+    }
+    const listed = async (architecture: string) => {
+      const args = ['releases', '--channel', 'stable-4.2', '--arch', architecture];
+      const { releases } = (await user.json([...args, '--graph', data])) as Listed;
+      return releases.map(({ version, blockedFrom }) => [version, ...blockedFrom]);
+    };
+    expect(await listed('s390x')).toEqual([
+      ['4.2.13-s390x', '.*'],
+      ['4.2.13', '.*'],
+    ]);
+    expect(await listed('x86_64')).toEqual([['4.2.13']]);
   });
 
   it('out of graph data needs the release images for a path, and says so', async () => {

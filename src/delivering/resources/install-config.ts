@@ -8,10 +8,13 @@ export interface InstallBlock {
   readonly text: string;
 }
 
-/** The first minor version whose installer knows `imageDigestSources`. */
+/** The first minor version whose installer knows `imageDigestSources` (openshift/installer#6235). */
 const DIGEST_SOURCES_SINCE = 14;
-/** The first minor version whose installer knows `sourcePolicy` of them. */
-const SOURCE_POLICY_SINCE = 19;
+/**
+ * The first minor version whose installer knows `sourcePolicy` of them (openshift/installer#10050,
+ * of November 2025). `imageContentSources` never had it.
+ */
+const SOURCE_POLICY_SINCE = 21;
 
 /**
  * The blocks for `install-config.yaml`, by which a new cluster is told what a running one is told by

@@ -102,8 +102,11 @@ export function serviceAnswer(
   };
 }
 
-/** Some files of 2020 write the architecture as if it were a pre-release: `4.2.11-s390x`. */
-function concerns({ to }: Block, version: string, architecture: string): boolean {
+/**
+ * Whether a file blocks updates to a release. Some files of 2020 write the architecture as if it
+ * were a pre-release: `4.2.11-s390x`.
+ */
+export function concerns({ to }: Block, version: string, architecture: string): boolean {
   return (
     to === version || to === `${version}+${architecture}` || to === `${version}-${architecture}`
   );

@@ -27,10 +27,10 @@ describe('the blocks for install-config.yaml', () => {
 
   it('have the policy for the source only where each installer knows it', () => {
     const sourcePolicy = 'NeverContactSource';
-    expect(blocks([20], sourcePolicy)['image-digest-sources.yaml']).toEqual({
+    expect(blocks([21], sourcePolicy)['image-digest-sources.yaml']).toEqual({
       imageDigestSources: [{ ...repositories[0], sourcePolicy }],
     });
-    expect(blocks([18, 20], sourcePolicy)['image-digest-sources.yaml']).toEqual({
+    expect(blocks([20, 21], sourcePolicy)['image-digest-sources.yaml']).toEqual({
       imageDigestSources: repositories,
     });
   });
