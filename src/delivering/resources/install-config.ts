@@ -14,7 +14,7 @@ const DIGEST_SOURCES_SINCE = 14;
  * The first minor version whose installer knows `sourcePolicy` of them (openshift/installer#10050,
  * of November 2025). `imageContentSources` never had it.
  */
-const SOURCE_POLICY_SINCE = 21;
+export const SOURCE_POLICY_SINCE = 21;
 
 /**
  * The blocks for `install-config.yaml`, by which a new cluster is told what a running one is told by

@@ -3,6 +3,7 @@ import { few, shellWord } from '../../core/text.ts';
 import type { Destinations } from '../../kinds/destinations.ts';
 import type { DeliveredPaths, PartResources } from '../../kinds/kind.ts';
 import type { ResourceFile } from '../../kinds/resource-file.ts';
+import { SOURCE_POLICY_SINCE } from './install-config.ts';
 import type { SourcePolicy } from './request.ts';
 
 const RULE = '='.repeat(72);
@@ -100,16 +101,29 @@ function mirrorSteps(
           (drains ? ', and for every ImageTagMirrorSet.' : '.'),
         'Wait until all pools are up to date:',
         '  oc get mcp',
-        ...(sourcePolicy === 'NeverContactSource' ? NEVER_CONTACT : []),
+        ...(sourcePolicy === undefined ? [] : policyLines(sourcePolicy, versions)),
         ...oldClusters(old, versions),
       ],
     },
   ];
 }
 
-const NEVER_CONTACT: readonly string[] = [
-  'With NeverContactSource a node pulls nothing of these sources that the registry does not hold.',
-];
+function policyLines(policy: SourcePolicy, versions: readonly number[]): readonly string[] {
+  const isKnown = versions.every((minor) => minor >= SOURCE_POLICY_SINCE);
+  return [
+    ...(policy === 'NeverContactSource'
+      ? [
+          'With NeverContactSource a node pulls nothing of these sources that the registry does not hold.',
+        ]
+      : []),
+    ...(isKnown
+      ? []
+      : [
+          `The installers of versions before 4.${SOURCE_POLICY_SINCE} do not take the policy for the source.`,
+          'A cluster that one of them has installed gets it by this step.',
+        ]),
+  ];
+}
 
 /** A cluster updates from one minor version before, at least. */
 function oldClusters(old: readonly TypedFile[], versions: readonly number[]): readonly string[] {

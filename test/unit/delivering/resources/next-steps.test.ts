@@ -135,6 +135,13 @@ describe('stepsFor', () => {
     expect(wordsOf(steps([idms], [17], 'NeverContactSource'))).toContain('NeverContactSource');
   });
 
+  it('says which installers do not take the policy for the source', () => {
+    const words = (minors: readonly number[]): string =>
+      wordsOf(steps([idms], minors, 'NeverContactSource'));
+    expect(words([20, 21])).toContain('before 4.21');
+    expect(words([21, 22])).not.toContain('before 4.21');
+  });
+
   it('gives paths as a shell takes them', () => {
     expect(commandsOf(steps([{ ...idms, typed: "it's here/idms.yaml" }]))).toContain(
       `oc apply -f 'it'\\''s here/idms.yaml'`,
