@@ -17,6 +17,11 @@ export interface DestinationOptions {
    * `<namespace>/openshift/release-images`. May be equal to the other.
    */
   readonly releaseImagesRepository?: string | undefined;
+  /**
+   * Full path of the repository for graph images, instead of `<namespace>/openshift/graph-image`.
+   * Not that of release images.
+   */
+  readonly graphRepository?: string | undefined;
   /** How many path components the registry takes at most; the rest is joined with `-`. */
   readonly maxNestedPaths?: number | undefined;
 }
@@ -72,13 +77,21 @@ export function planDestinations(options: DestinationOptions): Destinations {
       hint: 'Give --max-nested-paths 1 or more.',
     });
   }
-  return {
-    target: options.to,
-    isNested: maxNestedPaths !== undefined,
-    entry: repositoryOf(options, options.releaseImagesRepository, 'openshift/release-images'),
-    content: repositoryOf(options, options.releaseRepository, 'openshift/release'),
-    graph: repositoryOf(options, undefined, 'openshift/graph-image'),
-  };
+  const entry = repositoryOf(options, options.releaseImagesRepository, 'openshift/release-images');
+  const content = repositoryOf(options, options.releaseRepository, 'openshift/release');
+  const graph = repositoryOf(options, options.graphRepository, 'openshift/graph-image');
+  if (graph.repository === entry.repository) {
+    throw new BundleError(
+      'USAGE',
+      `graph images and release images cannot be in one repository: ${graph.repository}`,
+      {
+        hint:
+          'An update service takes every tag beside release images for a release. ' +
+          'Give --graph-repository another path.',
+      },
+    );
+  }
+  return { target: options.to, isNested: maxNestedPaths !== undefined, entry, content, graph };
 }
 
 function repositoryOf(

@@ -1,5 +1,5 @@
 import { BundleError, gravest, hasCode } from '../core/errors.ts';
-import { formatRepository } from '../core/reference.ts';
+import { formatRepository, type RepositoryName } from '../core/reference.ts';
 import type { Destinations } from '../kinds/destinations.ts';
 import { dockerTypesHint } from '../stores/registry/manifests/manifests.ts';
 import type { RepositoryProbe } from '../stores/registry/probe.ts';
@@ -12,6 +12,11 @@ const ANSWER_MS = 30_000;
 
 export interface CheckRegistryRequest {
   readonly destinations: Destinations;
+  /**
+   * Whether a graph image has to fit too. Otherwise its repository is looked at all the same, and
+   * what is wrong there is told as something that not every bundle needs.
+   */
+  readonly needsGraph: boolean;
   /**
    * The pull secret that clusters will have: has to be able to read, and must not be able to write.
    */
@@ -50,7 +55,7 @@ type Finding = Pick<Check, 'verdict' | 'fact'> & { readonly error?: BundleError 
 
 export interface CheckRegistryReport {
   readonly registry: string;
-  /** The one for release images, and the one for components where it is another. */
+  /** Those for release images, for components and for graph images, as far as they differ. */
   readonly repositories: readonly string[];
   /** The kind of registry, where it is one with peculiarities. */
   readonly product: string | undefined;
@@ -68,13 +73,11 @@ export async function checkRegistry(
   request: CheckRegistryRequest,
   context: Context,
 ): Promise<CheckRegistryReport> {
-  const { destinations, clusterAuthfile } = request;
+  const { destinations, clusterAuthfile, needsGraph } = request;
   const options = { ...request.network, answerMs: ANSWER_MS };
-  const { entry: releaseImages, content: components } = destinations;
-  const names =
-    releaseImages.repository === components.repository
-      ? [releaseImages]
-      : [releaseImages, components];
+  const { entry, content, graph } = destinations;
+  const names = different([entry, content]);
+  const all = different([...names, graph]);
   const network = await Network.open(options, context);
   const cluster =
     clusterAuthfile === undefined
@@ -82,19 +85,21 @@ export async function checkRegistry(
       : await Network.open({ ...options, authfile: clusterAuthfile }, context);
   try {
     const probes = names.map((name) => network.probe(name));
-    const { product, checks } = await checksOf(releaseImages.registry, probes, context);
-    if (
-      cluster &&
-      checks.every(({ check, verdict }) => check !== 'reachable' || verdict === 'good')
-    ) {
-      for (const name of names)
-        checks.push(await clusterCheck(cluster.probe(name), context.signal));
+    const { product, checks } = await checksOf(entry.registry, probes, context);
+    if (checks.every(({ check, verdict }) => check !== 'reachable' || verdict === 'good')) {
+      const { signal } = context;
+      for (const name of cluster === undefined ? [] : names)
+        checks.push(await clusterCheck(cluster!.probe(name), signal));
+      for (const name of all.slice(names.length)) {
+        const found = await graphChecks(network.probe(name), cluster?.probe(name), context);
+        checks.push(...(needsGraph ? found : found.map(forSomeBundles)));
+      }
     }
     const failures = checks.flatMap(({ error }) => error ?? []);
     const failure = failures.length === 0 ? undefined : (gravest(failures) as BundleError);
     return {
-      registry: releaseImages.registry,
-      repositories: names.map(formatRepository),
+      registry: entry.registry,
+      repositories: all.map(formatRepository),
       product,
       checks,
       failure,
@@ -103,6 +108,41 @@ export async function checkRegistry(
     await network.close();
     await cluster?.close();
   }
+}
+
+/** Each repository once. */
+function different(names: readonly RepositoryName[]): readonly RepositoryName[] {
+  return [...new Map(names.map((name) => [name.repository, name])).values()];
+}
+
+/** The repository for graph images: it is a repository more, which may have to be made first. */
+async function graphChecks(
+  probe: RepositoryProbe,
+  ofCluster: RepositoryProbe | undefined,
+  { signal, observe }: Context,
+): Promise<readonly Check[]> {
+  const checks: Check[] = [];
+  const look: Look = async (check, subject, task) => {
+    observe({ type: 'phase', what: `checking ${check} at ${subject}` });
+    return caught(task, [probe.name], signal);
+  };
+  await findAccess([probe], checks, look, signal);
+  if (ofCluster !== undefined) checks.push(await clusterCheck(ofCluster, signal));
+  return checks;
+}
+
+/**
+ * What is wrong, as something that only bundles with an update graph need. That clusters can write
+ * there is wrong for all.
+ */
+function forSomeBundles(found: Check): Check {
+  const { error, ...check } = found;
+  if (error === undefined || error.code === 'CONFIGURATION') return found;
+  return {
+    ...check,
+    verdict: 'lacking',
+    fact: `${check.fact} (only a bundle with an update graph needs this repository)`,
+  };
 }
 
 /** Says what is looked at, and makes a finding of a failure. */

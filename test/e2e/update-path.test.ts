@@ -134,7 +134,10 @@ describeWithKubeApi('a path of three releases', () => {
           ]),
           ...made.flatMap(({ signatureStore }) => ['--signature-store', signatureStore]),
         ];
-        unpacking = ['--to', `${REGISTRY}/ocp4`, '--ca-file', ca.caFile, ...releaseKey];
+        unpacking = [
+          ...['--to', `${REGISTRY}/ocp4`, '--ca-file', ca.caFile],
+          ...['--graph-repository', 'ocp4/updates/graph', ...releaseKey],
+        ];
         env = { HTTPS_PROXY: proxy.url, NO_PROXY: '127.0.0.1' };
         const [first, next] = made;
         await addClusterVersion(api, {
@@ -211,6 +214,7 @@ describeWithKubeApi('a path of three releases', () => {
         const { graphDataImage, releases } = body.spec as Readonly<Record<string, string>>;
         const repository = (reference: string): string => reference.slice(`${REGISTRY}/`.length);
         const [graph = '', digest = ''] = repository(graphDataImage!).split('@');
+        expect(graph).toBe('ocp4/updates/graph');
         const site = { get, releases: repository(releases!), graph: { repository: graph, digest } };
         const found = await offeredBySite(site, CHANNEL);
         expect(found).toEqual([

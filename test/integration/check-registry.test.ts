@@ -92,6 +92,8 @@ describeWith(['docker-registry'], 'bundle check-registry', () => {
       'pull ocp4/openshift/release': 'good',
       'push ocp4/openshift/release-images': 'good',
       'push ocp4/openshift/release': 'good',
+      'pull ocp4/openshift/graph-image': 'good',
+      'push ocp4/openshift/graph-image': 'good',
       'mount ocp4/openshift/release': 'good',
       'largest request ocp4/openshift/release-images': 'good',
       'chunks ocp4/openshift/release-images': 'good',
@@ -109,7 +111,7 @@ describeWith(['docker-registry'], 'bundle check-registry', () => {
       'ocp4/openshift/release',
     ]);
     expect(status).toBe(0);
-    expect(stdout.split('\n').filter((line) => line.startsWith('  ok '))).toHaveLength(8);
+    expect(stdout.split('\n').filter((line) => line.startsWith('  ok '))).toHaveLength(10);
   });
 
   it('tells that a push is not allowed, and names both repositories', async () => {
@@ -120,8 +122,25 @@ describeWith(['docker-registry'], 'bundle check-registry', () => {
     expect(refused.map(({ check: name, code }) => `${name} ${code ?? ''}`)).toEqual(
       ['pull', 'pull', 'push', 'push'].map((name) => `${name} NOT_ALLOWED`),
     );
+    const [releaseImages, components] = report.repositories;
     for (const { hint } of refused)
-      for (const repository of report.repositories) expect(hint).toContain(repository);
+      for (const repository of [releaseImages, components]) expect(hint).toContain(repository);
+  });
+
+  it('tells what is wrong with the repository for graph images as what some bundles need', async () => {
+    const proxy = await startFaultProxy(open.url, ({ method, url }) =>
+      method === 'POST' && url.includes('graph') ? { kind: 'answer', status: 403 } : undefined,
+    );
+    cleanUp.push(proxy.stop);
+    const { status, report } = await check(`${proxy.host}/ocp4`);
+    expect([status, report.ready]).toEqual([0, true]);
+    expect(verdicts(report)['push ocp4/openshift/graph-image']).toBe('lacking');
+    const named = await check(`${proxy.host}/ocp4`, '--graph-repository', 'ocp4/graph');
+    expect(named.status).toBe(24);
+    expect(verdicts(named.report)['push ocp4/graph']).toBe('bad');
+    const releases = ['--graph-repository', 'ocp4/openshift/release-images'];
+    const shared = await user.bundle(['check-registry', `${proxy.host}/ocp4`, ...releases]);
+    expect([shared.status, shared.stderr]).toEqual([2, expect.stringContaining('one repository')]);
   });
 
   it('tells what has to be made first where it knows the kind of registry', async () => {
@@ -135,7 +154,9 @@ describeWith(['docker-registry'], 'bundle check-registry', () => {
     expect(status).toBe(23);
     expect(report.product).toBe('Harbor');
     expect(
-      report.checks.filter(({ check: name }) => name === 'push').map(({ hint }) => hint),
+      report.checks
+        .filter(({ check: name, verdict }) => name === 'push' && verdict === 'bad')
+        .map(({ hint }) => hint),
     ).toEqual([
       expect.stringContaining('project') as unknown,
       expect.stringContaining('project') as unknown,
@@ -167,6 +188,7 @@ describeWith(['docker-registry'], 'bundle check-registry', () => {
     ).toEqual([
       ['cluster', 'CONFIGURATION'],
       ['cluster', 'CONFIGURATION'],
+      ['cluster', 'CONFIGURATION'],
     ]);
     // The reader gets through to GET alone, as a registry with roles lets it.
     const reader = await authfile('reader.json', locked.host, USER.password);
@@ -185,7 +207,7 @@ describeWith(['docker-registry'], 'bundle check-registry', () => {
       reading.report.checks
         .filter(({ check: name }) => name === 'cluster')
         .map(({ verdict }) => verdict),
-    ).toEqual(['good', 'good']);
+    ).toEqual(['good', 'good', 'good']);
     expect(await kept(locked)).toEqual([]);
   });
 

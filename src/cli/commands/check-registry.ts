@@ -42,6 +42,7 @@ export const checkRegistryCommand: Command = {
     });
     const request = {
       destinations,
+      needsGraph: text(args, 'graph-repository') !== undefined,
       clusterAuthfile: text(args, 'cluster-authfile'),
       network: networkRequest(args),
     };

@@ -20,6 +20,9 @@ export const repositoryOptions: OptionTable = {
   'release-images-repository': one(
     'path of the repository for release images (default NAMESPACE/openshift/release-images)',
   ),
+  'graph-repository': one(
+    'path of the repository for the graph image (default NAMESPACE/openshift/graph-image)',
+  ),
   'max-nested-paths': one(
     'how many path components the registry allows; further ones are joined with -',
   ),
@@ -46,6 +49,7 @@ export function repositoryNames(args: Arguments): Omit<DestinationOptions, 'to'>
   return {
     releaseRepository: text(args, 'release-repository'),
     releaseImagesRepository: text(args, 'release-images-repository'),
+    graphRepository: text(args, 'graph-repository'),
     maxNestedPaths: count(args, 'max-nested-paths'),
   };
 }

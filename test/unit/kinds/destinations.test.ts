@@ -54,6 +54,16 @@ describe('planDestinations', () => {
     expect(() => paths('r.io', { releaseRepository: 'r.io:5000/all' })).toThrow(usage);
   });
 
+  it('takes a path for graph images, but not that of release images', () => {
+    const to = parseTarget('r.io/ocp4');
+    const repository = 'ocp4/graph';
+    expect(planDestinations({ to, graphRepository: repository }).graph).toEqual({
+      ...{ registry: 'r.io', repository },
+    });
+    const both = { graphRepository: repository, releaseImagesRepository: repository };
+    expect(() => planDestinations({ to, ...both })).toThrow(usage);
+  });
+
   it.each([
     [1, 'r.io/a-b-openshift-release-images', 'r.io/a-b-openshift-release'],
     [2, 'r.io/a/b-openshift-release-images', 'r.io/a/b-openshift-release'],
