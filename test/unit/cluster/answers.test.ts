@@ -264,7 +264,13 @@ describe('an API server that lies', () => {
         if (pathname !== `${SETS}/a` || !searchParams.has('fieldManager')) return false;
         if (searchParams.has('dryRun')) return false;
         if (when === 'before its answer') controller.abort(reason);
-        else response.write('{', () => setImmediate(() => controller.abort(reason)));
+        else {
+          response.write('{', () => {
+            setImmediate(() => {
+              controller.abort(reason);
+            });
+          });
+        }
         return true;
       };
       try {
