@@ -8,7 +8,7 @@ const OWNED_PACKAGES = [
   },
   {
     packages: ['yaml'],
-    owner: '^src/(mirrors|kinds|delivering|cluster|image-sets|updates/graph-data)/',
+    owner: '^src/(mirrors|kinds|delivering|cluster|catalogs|image-sets|updates/graph-data)/',
   },
   { packages: ['@kubernetes/client-node'], owner: '^src/cluster/' },
   { packages: ['jsonpath-plus'], owner: '^src/kinds/chart/' },

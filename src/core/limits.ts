@@ -76,3 +76,13 @@ export const MAX_CHART_BYTES = 100 * MiB;
 export const MAX_CHART_FILE_BYTES = 5 * MiB;
 /** What a chart renders to: its custom resource definitions may have some MiB. */
 export const MAX_RENDERED_BYTES = 64 * MiB;
+/** One document of an operator catalog: a bundle with its manifests has some MiB at most. */
+export const MAX_CATALOG_DOCUMENT_BYTES = 64 * MiB;
+/** A file of a catalog in YAML: it is parsed document by document, which takes many times its size. */
+export const MAX_CATALOG_YAML_BYTES = 16 * MiB;
+/** Documents of a catalog: the index of all operators of Red Hat has some 10,000. */
+export const MAX_CATALOG_DOCUMENTS = 1_000_000;
+/** Files of a catalog, in whatever layout. */
+export const MAX_CATALOG_FILES = 100_000;
+/** How deep a document of a catalog may be nested: Go reads as many. */
+export const MAX_CATALOG_DEPTH = 10_000;
