@@ -78,6 +78,8 @@ export type Notice =
   | { readonly code: 'release-not-proven'; readonly release: string; readonly cause: string }
   /** Where the signatures are from that prove something, if there are two kinds of places. */
   | { readonly code: 'proof-found'; readonly what: string; readonly places: readonly string[] }
+  /** The folder in which manifests are kept for later runs cannot be used: they are fetched. */
+  | { readonly code: 'cache-unusable'; readonly folder: string; readonly cause: string }
   /** A key was made, since the user had none. */
   | {
       readonly code: 'made-signing-key';

@@ -20,6 +20,11 @@ export interface WriteOptions {
    * of two that write at once, none finds the other's file gone, or names it while it is not whole.
    */
   readonly isLocked?: boolean;
+  /**
+   * It can be made again, and nobody relies on it after a power cut: nothing waits until it is on
+   * the disk.
+   */
+  readonly isReplaceable?: boolean;
 }
 
 /**
@@ -28,12 +33,12 @@ export interface WriteOptions {
 export async function writeWhole(
   path: string,
   content: Uint8Array | string,
-  { mode = 0o644, isLocked = false }: WriteOptions = {},
+  { mode = 0o644, isLocked = false, isReplaceable = false }: WriteOptions = {},
 ): Promise<void> {
   const temporary = isLocked ? `${path}${PARTIAL_SUFFIX}` : `${path}.${randomUUID()}`;
   await isFileThere(path);
   await onDisk('write', path, async () => {
-    await fill(await createFile(temporary, mode), temporary, content);
+    await fill(await createFile(temporary, mode), temporary, content, isReplaceable);
     try {
       await renameFile(temporary, path);
     } catch (error) {
@@ -41,7 +46,7 @@ export async function writeWhole(
       throw error;
     }
   });
-  await syncFolder(dirname(path));
+  if (!isReplaceable) await syncFolder(dirname(path));
 }
 
 /**
@@ -86,10 +91,15 @@ export async function writeNew(
 }
 
 /** Writes a file that was just made, and closes it; what cannot be written whole is removed. */
-async function fill(file: FileHandle, path: string, content: Uint8Array | string): Promise<void> {
+async function fill(
+  file: FileHandle,
+  path: string,
+  content: Uint8Array | string,
+  isReplaceable = false,
+): Promise<void> {
   try {
     await file.writeFile(content);
-    await file.sync();
+    if (!isReplaceable) await file.sync();
   } catch (error) {
     await rm(path, { force: true }).catch(() => undefined);
     throw error;

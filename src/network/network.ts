@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 
 import type { CredentialSource } from '../core/credentials.ts';
 import type { Digest } from '../core/digest.ts';
@@ -12,6 +12,8 @@ import { loadMirrorSets, withMirrorSets } from '../mirrors/mirror-sets.ts';
 import { blocked, MirroredStore } from '../mirrors/mirrored-store.ts';
 import { loadRegistriesConf } from '../mirrors/registries-conf.ts';
 import { pullPlaces, pushPlace, type RegistryRule } from '../mirrors/rules.ts';
+import { KeepingStore } from '../stores/kept/keeping-store.ts';
+import { KeptManifests } from '../stores/kept/kept-manifests.ts';
 import { systemCertificates } from '../stores/registry/http/certificates.ts';
 import { RegistryClient, type RepositoryOptions } from '../stores/registry/client.ts';
 import { CertificateFolders } from '../stores/registry/http/host-certificates.ts';
@@ -22,7 +24,7 @@ import { type HeldPlace, openHeldPlace } from '../stores/oc/open.ts';
 import { fetchPublicFile } from '../stores/registry/http/public-file.ts';
 import { Transport, type TransportOptions } from '../stores/registry/http/transport.ts';
 import { fetchSignatures } from '../stores/signature-store.ts';
-import type { Context } from '../core/context.ts';
+import type { Context, Environment } from '../core/context.ts';
 import type { CollectedSignatures, Sources } from '../kinds/sources.ts';
 
 /** How hosts are reached, and what proves who they are. */
@@ -63,6 +65,7 @@ interface NetworkParts {
   readonly transport: TransportOptions;
   readonly site: SiteRules;
   readonly observe: Observe;
+  readonly kept: KeptManifests;
 }
 
 /** The registries and signature stores that a run may talk to. */
@@ -72,6 +75,7 @@ export class Network implements Sources {
   readonly #targetCredentials: CredentialSource;
   readonly #site: SiteRules;
   readonly #observe: Observe;
+  readonly #kept: KeptManifests;
   readonly #unreachable = new Map<string, BundleError>();
   readonly #sources = new Map<string, ReadOnlyStore>();
   readonly #held = new Map<string, Promise<HeldContent>>();
@@ -82,6 +86,7 @@ export class Network implements Sources {
     this.#transport = parts.transport;
     this.#site = parts.site;
     this.#observe = parts.observe;
+    this.#kept = parts.kept;
   }
 
   /**
@@ -108,7 +113,8 @@ export class Network implements Sources {
         : await open(options.targetAuthfile);
     const client = new RegistryClient({ ...transport, credentials: sources });
     const site = { options: options.mirrors, rules };
-    return new Network({ client, targetCredentials, transport, site, observe });
+    const kept = new KeptManifests(manifestFolder(environment), observe);
+    return new Network({ client, targetCredentials, transport, site, observe, kept });
   }
 
   /**
@@ -119,7 +125,10 @@ export class Network implements Sources {
     const key = `${name.registry}/${name.repository}`;
     const store =
       this.#sources.get(key) ??
-      this.#openSource({ registry: name.registry, repository: name.repository });
+      new KeepingStore(
+        this.#openSource({ registry: name.registry, repository: name.repository }),
+        this.#kept,
+      );
     this.#sources.set(key, store);
     return store;
   }
@@ -162,6 +171,7 @@ export class Network implements Sources {
   }
 
   async close(): Promise<void> {
+    await this.#kept.close();
     await this.#client.close();
   }
 
@@ -182,6 +192,13 @@ export class Network implements Sources {
       unreachable: this.#unreachable,
     });
   }
+}
+
+/** Where manifests are kept between runs: the folder for what can be fetched again (XDG). */
+export function manifestFolder({ env, home }: Environment): string {
+  const { XDG_CACHE_HOME: named } = env;
+  const caches = named !== undefined && isAbsolute(named) ? named : join(home, '.cache');
+  return join(caches, 'bundle', 'manifests');
 }
 
 /** @throws BundleError CONFIGURATION for certificates or a proxy that cannot be used. */

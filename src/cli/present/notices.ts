@@ -14,6 +14,8 @@ export function noticeText(notice: Notice): string | undefined {
       );
     case 'proof-found':
       return `the signature of ${notice.what} is from ${notice.places.join(', ')}`;
+    case 'cache-unusable':
+      return `the cache of manifests cannot be used, so all of them are fetched: ${notice.cause}`;
     case 'made-signing-key':
       return (
         `made a signing key for you (${notice.algorithm}): ${notice.path}; ` + 'keep a copy of it'
