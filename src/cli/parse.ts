@@ -3,6 +3,7 @@ import yargs, { type Argv } from 'yargs';
 import { BundleError } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
 import { type Arguments, type Command, nameOf } from './command.ts';
+import { cacheClearCommand } from './commands/cache/clear.ts';
 import { checkRegistryCommand } from './commands/check-registry.ts';
 import { completions } from './completion.ts';
 import { extractCommand } from './commands/extract.ts';
@@ -69,6 +70,10 @@ const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
   imageset: {
     summary: 'check or write a file that says what to carry',
     commands: [imagesetCheckCommand, imagesetInitCommand],
+  },
+  cache: {
+    summary: 'what earlier runs have kept',
+    commands: [cacheClearCommand],
   },
 };
 const COMMANDS_OF_GROUPS = Object.fromEntries(

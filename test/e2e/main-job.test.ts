@@ -67,7 +67,8 @@ describeWith(['docker-registry'], 'a release of all components', () => {
     };
     expect(planned.signer.id).toBeUndefined();
     expect(await readdir(sides.folder)).not.toContain('medium');
-    expect(await readdir(packer.home)).toEqual([]);
+    // What was read is kept for the run that packs.
+    expect(await readdir(packer.home)).toEqual(['.cache']);
     const packed = (await packer.json([
       'pack',
       VERSION,

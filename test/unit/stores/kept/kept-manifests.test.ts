@@ -15,7 +15,7 @@ import { buffer as collect } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { type Digest, digestOf, hexOf } from '../../../../src/core/digest.ts';
-import type { Notice } from '../../../../src/core/events.ts';
+import type { Notice, Observe } from '../../../../src/core/events.ts';
 import { OCI_MANIFEST } from '../../../../src/core/media-types.ts';
 import { KeepingStore } from '../../../../src/stores/kept/keeping-store.ts';
 import { clearKept, KeptManifests } from '../../../../src/stores/kept/kept-manifests.ts';
@@ -35,12 +35,10 @@ describe('manifests that are kept', () => {
   });
   afterEach(() => rm(join(folder, '..'), { recursive: true }));
 
-  const kept = (limit?: number): KeptManifests =>
-    new KeptManifests(
-      folder,
-      (event) => void (event.type === 'noticed' && notices.push(event)),
-      limit,
-    );
+  const observe: Observe = (event) => {
+    if (event.type === 'noticed') notices.push(event);
+  };
+  const kept = (limit?: number): KeptManifests => new KeptManifests(folder, observe, limit);
 
   /** A run, which asks the registry only for what is not kept. */
   const run = (cache = kept()): KeepingStore => {

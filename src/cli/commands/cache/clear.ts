@@ -1,0 +1,24 @@
+import type { Command } from '../../command.ts';
+import { counted } from '../../present/shown.ts';
+import { formatBytes } from '../../units.ts';
+
+export const cacheClearCommand: Command = {
+  usage: 'clear',
+  summary: 'remove what earlier runs have kept of registries',
+  examples: [['$0 cache clear', 'the next pack asks for everything again']],
+  positionals: {},
+  options: {},
+  async run(_args, context) {
+    const { clearCache } = await import('../../../workflows/clear-cache.ts');
+    const { folder, files, bytes } = await clearCache(context);
+    return {
+      json: { folder, files, bytes },
+      report: () => [
+        [
+          { verdict: `Removed ${counted(files, 'manifest')}, ${formatBytes(bytes)}`, mood: 'good' },
+          { facts: [['cache', folder]] },
+        ],
+      ],
+    };
+  },
+};
