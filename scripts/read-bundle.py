@@ -14,6 +14,7 @@ import sys
 # The modules lie beside this file, wherever it is called from.
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "read_bundle"))
 
+import closure  # noqa: E402
 import container  # noqa: E402
 import pgp  # noqa: E402
 import release  # noqa: E402
@@ -79,10 +80,10 @@ def check(asked, trusted, keys, verdict):
     bundle = None
     try:
         volumes = container.find_volumes(asked.files, verdict)
-        kinds = None if asked.format_only else ["release"]
+        kinds = None if asked.format_only else ["release", "graph"]
         bundle = container.check_container(volumes, trusted, verdict, kinds)
         if not asked.format_only and bundle.has_metadata:
-            release.check_parts(bundle, verdict, release.ReleaseKeys(keys), bool(trusted))
+            closure.check_parts(bundle, verdict, release.ReleaseKeys(keys), bool(trusted))
     except Refused as error:
         if (error.status, str(error)) not in verdict.faults:
             verdict.faults.append((error.status, str(error)))

@@ -380,11 +380,92 @@ def created_of(references, config):
     return utc(stamp, "") or wrong("creationTimestamp of the payload is no time")
 
 
-# ---------------------------------------------------------------- a release
+# ---------------------------------------------------------------- a part
 
 
 def repository(reference):
     return reference.split("@")[0]
+
+
+def index_attachments(images):
+    """Rows by name, and referrers by subject."""
+    by_name, by_subject = {}, {}
+    for row in images:
+        by_name.setdefault(row["name"], []).append(row)
+        if not row["tags"] and "subject" in row:
+            by_subject.setdefault(row["subject"], []).append(row)
+    return by_name, by_subject
+
+
+class Image:
+    """A row of images, what is attached to it, and whether it belongs to a release image, to a
+    component or to a graph (its place)."""
+
+    def __init__(self, row, place):
+        self.row, self.place, self.attached = row, place, []
+
+    def with_attached(self):
+        return [self] + [other for image in self.attached for other in image.with_attached()]
+
+
+class Part:
+    """What every kind of part has: images with what is attached to them, files, leading blobs."""
+
+    def __init__(self, index, claim, bundle, manifests):
+        self.index, self.claim, self.bundle, self.manifests = index, claim, bundle, manifests
+        self.by_name, self.by_subject = index_attachments(bundle.bundle["images"])
+        self.images, self.places = [], set()
+        self.files = []  # (path, role)
+        self.leading = []  # digests
+        self.counted = set()  # manifests whose attachments were looked for
+        self.referrers = 0
+
+    def take(self, images):
+        """These are all images of the part, in their order."""
+        self.images = [image.row for image in images]
+        self.places = {(image.row["digest"], image.place) for image in images}
+
+    def make_row(self, role, name, tags, source, subject):
+        manifest = self.manifests.get(source.split("@")[1])
+        row = {"name": name, "role": role, "digest": manifest.digest, "size": manifest.size,
+               "mediaType": manifest.kind, "source": source, "tags": tags}
+        if subject:
+            row["subject"] = subject
+        row["parts"] = [self.index]
+        return row
+
+    def attach(self, bearers):
+        """Depth by depth: all images of the part, then their referrers, and so on. A manifest
+        counts for the first image that has it."""
+        for depth in range(6):
+            subjects, referrers = [], []
+            for image in bearers:
+                for manifest in self.manifests.tree(image.row["digest"]):
+                    if manifest.digest not in self.counted:
+                        self.counted.add(manifest.digest)
+                        subjects.append((manifest.digest, image))
+            for digest, image in subjects:
+                tag = "sha256-%s.sig" % digest[7:]
+                for row in self.by_name.get(tag, [])[:1]:
+                    source = repository(image.row["source"]) + "@" + row["digest"]
+                    image.attached.append(
+                        Image(self.make_row("signature", tag, [tag], source, digest), image.place))
+            for digest, image in subjects:
+                rows = self.by_subject.get(digest, [])
+                self.referrers += len(rows)
+                if len(rows) > 1000 or self.referrers > 10000 or (rows and depth == 4):
+                    wrong("too many referrers")
+                for found in sorted({row["digest"] for row in rows}):
+                    if self.manifests.get(found).subject != digest:
+                        wrong("%s does not refer to what it is attached to" % found)
+                    source = repository(image.row["source"]) + "@" + found
+                    row = self.make_row("referrer", found, [], source, digest)
+                    referrers.append(Image(row, image.place))
+                    image.attached.append(referrers[-1])
+            bearers = referrers
+
+
+# ---------------------------------------------------------------- a release
 
 
 def without_tag(reference):
@@ -392,16 +473,12 @@ def without_tag(reference):
     return re.sub(r":[^/:]*$", "", reference.split("@")[0])
 
 
-class Release:
+class Release(Part):
     """One part, derived from its claim."""
 
     def __init__(self, index, claim, bundle, manifests, signed):
-        self.index, self.claim, self.bundle, self.manifests = index, claim, bundle, manifests
+        super().__init__(index, claim, bundle, manifests)
         self.signed = signed
-        self.by_name, self.by_subject = index_attachments(bundle.bundle["images"])
-        self.images, self.files = [], []
-        self.counted = set()  # manifests whose attachments were looked for
-        self.referrers = 0
         self.derive()
 
     def derive(self):
@@ -420,7 +497,7 @@ class Release:
             wrong("the claim has another time than the payload")
         self.check_reference()
         if claim["signatures"]:
-            self.files.append(config_path(digest))
+            self.files.append((config_path(digest), "release-signature"))
         self.collect_images(references, release)
         self.leading = self.find_leading(release, payload)
 
@@ -483,48 +560,7 @@ class Release:
                 wrong("%s is no tag" % name)
             images.append(Image(self.make_row(role, name, [name], source, None), role))
         self.attach(images)
-        everything = [other for image in images for other in image.with_attached()]
-        self.images = [image.row for image in everything]
-        self.places = {(image.row["digest"], image.place) for image in everything}
-
-    def make_row(self, role, name, tags, source, subject):
-        manifest = self.manifests.get(source.split("@")[1])
-        row = {"name": name, "role": role, "digest": manifest.digest, "size": manifest.size,
-               "mediaType": manifest.kind, "source": source, "tags": tags}
-        if subject:
-            row["subject"] = subject
-        row["parts"] = [self.index]
-        return row
-
-    def attach(self, bearers):
-        """Depth by depth: all images of the part, then their referrers, and so on. A manifest
-        counts for the first image that has it."""
-        for depth in range(6):
-            subjects, referrers = [], []
-            for image in bearers:
-                for manifest in self.manifests.tree(image.row["digest"]):
-                    if manifest.digest not in self.counted:
-                        self.counted.add(manifest.digest)
-                        subjects.append((manifest.digest, image))
-            for digest, image in subjects:
-                tag = "sha256-%s.sig" % digest[7:]
-                for row in self.by_name.get(tag, [])[:1]:
-                    source = repository(image.row["source"]) + "@" + row["digest"]
-                    image.attached.append(
-                        Image(self.make_row("signature", tag, [tag], source, digest), image.place))
-            for digest, image in subjects:
-                rows = self.by_subject.get(digest, [])
-                self.referrers += len(rows)
-                if len(rows) > 1000 or self.referrers > 10000 or (rows and depth == 4):
-                    wrong("too many referrers")
-                for found in sorted({row["digest"] for row in rows}):
-                    if self.manifests.get(found).subject != digest:
-                        wrong("%s does not refer to what it is attached to" % found)
-                    source = repository(image.row["source"]) + "@" + found
-                    row = self.make_row("referrer", found, [], source, digest)
-                    referrers.append(Image(row, image.place))
-                    image.attached.append(referrers[-1])
-            bearers = referrers
+        self.take([other for image in images for other in image.with_attached()])
 
     def find_leading(self, release, payload):
         """Config and layers, the top layer first, of the payload image, then of its siblings."""
@@ -535,144 +571,3 @@ class Release:
                 chosen.append(manifest)
         return [blob["digest"] for manifest in chosen
                 for blob in [manifest.config] + manifest.layers[::-1]]
-
-
-class Image:
-    """A row of images, what is attached to it, and whether it belongs to a release image or to a
-    component (its place)."""
-
-    def __init__(self, row, place):
-        self.row, self.place, self.attached = row, place, []
-
-    def with_attached(self):
-        return [self] + [other for image in self.attached for other in image.with_attached()]
-
-
-# ---------------------------------------------------------------- the whole bundle
-
-
-def index_attachments(images):
-    """Rows by name, and referrers by subject."""
-    by_name, by_subject = {}, {}
-    for row in images:
-        by_name.setdefault(row["name"], []).append(row)
-        if not row["tags"] and "subject" in row:
-            by_subject.setdefault(row["subject"], []).append(row)
-    return by_name, by_subject
-
-
-def merge_images(parts):
-    """All images of the first part, then those of the second that are new, and so on."""
-    merged, digests, proven = {}, {}, {}
-    places = {place for part in parts for place in part.places}
-    if len(places) != len({digest for digest, _ in places}):
-        wrong("one digest is an image of a release, and of a component")
-    for part in parts:
-        for row in part.images:
-            key = (row["name"], row["digest"])
-            if key not in merged:
-                merged[key] = dict(row, tags=[], parts=[])
-            proof = "subject" not in row and bool(part.claim["signatures"])
-            if proven.setdefault(key, proof) != proof:
-                wrong("%s is proven in one part only" % row["name"])
-            own = merged[key]
-            own["tags"] += [tag for tag in row["tags"] if tag not in own["tags"]]
-            own["parts"] += [number for number in row["parts"] if number not in own["parts"]]
-            digests.setdefault(row["name"], set()).add(row["digest"])
-    for row in merged.values():
-        if len(digests[row["name"]]) > 1:
-            row["name"] += "@" + row["digest"][7:19]
-    return list(merged.values())
-
-
-def interleave(lists):
-    """The first of each list, then the second of each, until all are used up."""
-    for place in range(max(map(len, lists), default=0)):
-        for one in lists:
-            if place < len(one):
-                yield one[place]
-
-
-def derive_blobs(parts, images, manifests):
-    """(all manifests, all configs and layers), each once and in order."""
-    trees = {}
-    for row in images:
-        for manifest in manifests.tree(row["digest"]):
-            trees[manifest.digest] = manifest
-    others = list(interleave([part.leading for part in parts]))
-    for manifest in trees.values():
-        others += [blob["digest"] for blob in manifest.blobs()]
-    return list(trees), [digest for digest in dict.fromkeys(others) if digest not in trees]
-
-
-def derive_files(parts, bundle):
-    paths = ["oci-layout", "index.json"]
-    paths += dict.fromkeys(path for part in parts for path in part.files)
-    rows = []
-    for number, path in enumerate(paths):
-        if path not in bundle.contents:
-            raise Unreachable(path)
-        content = bundle.contents[path]
-        rows.append({"path": path, "role": "layout" if number < 2 else "release-signature",
-                     "digest": sha256(content), "size": len(content)})
-    return rows
-
-
-def check_cosign(row, bundle, manifests):
-    """An image that is attached is a cosign signature of its subject (else 21)."""
-    manifest = manifests.get(row["digest"])
-    if row["role"] != "signature" or manifest.is_index or manifest.config["size"] > 50 * KIB:
-        untrusted("of an unknown signer: %s is no signature image" % row["name"])
-    for layer in manifest.layers:
-        if layer["mediaType"] != COSIGN or layer["size"] > 50 * KIB:
-            untrusted("of an unknown signer: %s is no cosign signature" % row["name"])
-        content = bundle.content(layer["digest"], 50 * KIB)
-        value = read_json(content, "a cosign signature", TRUST)
-        if field(value, "critical", "image", "docker-manifest-digest") != row["subject"]:
-            untrusted("of an unknown signer: %s signs something else" % row["name"])
-
-
-def check_parts(bundle, verdict, keys, known_signer):
-    """Derives all parts. A fault is noted, so that one of a later part may still decide."""
-    claims = bundle.bundle["parts"]
-    if not known_signer and not all(claim.get("signatures") for claim in claims):
-        untrusted("of an unknown signer: a release is not proven by a signature")
-    signed, parts = [], []
-    manifests = Manifests(bundle)
-    for step in (lambda n, c: signed.append(check_config_map(c, bundle, keys)),
-                 lambda n, c: parts.append(Release(n, c, bundle, manifests, signed[n]))):
-        for number, claim in enumerate(claims):
-            try:
-                step(number, claim)
-            except Refused as error:
-                verdict.note(error.status, str(error))
-            except Unreachable:
-                pass  # the fault of that blob is noted already
-        if len(signed) < len(claims):
-            return
-    if len({part.claim["digest"] for part in parts}) < len(parts):
-        wrong("a release is there twice")
-    if len(parts) < len(claims):
-        return
-    try:
-        compare(bundle, parts, manifests)
-        if not known_signer:
-            for row in bundle.bundle["images"]:
-                if "subject" in row:
-                    check_cosign(row, bundle, manifests)
-    except Unreachable:
-        pass
-
-
-def compare(bundle, parts, manifests):
-    """bundle.json lists exactly what the parts lead to (20)."""
-    images = merge_images(parts)
-    if images != bundle.bundle["images"]:
-        wrong("images is not what the parts lead to")
-    heads, others = derive_blobs(parts, images, manifests)
-    if heads != [row["digest"] for row in bundle.manifests]:
-        wrong("the manifests in the metadata are not what the parts lead to")
-    if heads + others != [row["digest"] for row in bundle.bundle["blobs"]]:
-        wrong("blobs is not what the parts lead to")
-    if derive_files(parts, bundle) != bundle.bundle["files"]:
-        wrong("files is not what the parts lead to")

@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 
 import { execa } from 'execa';
+import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { type DamageTrial, prepareTrial } from '../../scripts/lib/damage.ts';
@@ -25,6 +26,7 @@ import { type SecondVerdict, secondVerdict } from '../support/second-reader.ts';
 
 const GOOD: SecondVerdict = { status: 0, message: '' };
 const DAMAGES = 40;
+const READER_FOLDER = projectPath('scripts/read_bundle');
 
 /** The exit status of `verify`. */
 async function statusOf(request: VerifyRequest, context: DamageTrial['context']): Promise<number> {
@@ -148,6 +150,36 @@ describeWith(['python3', 'openssl'], 'the second reader', () => {
       ...{ trustedKeyFiles: [], releaseKeyFiles: [made.releaseKey] },
     };
     expect(await statusOf(request, stranger)).toBe(21);
+  });
+
+  it('writes JSON as ECMAScript does: of it the configs of graph images are made', async () => {
+    const values = fc.sample(
+      fc.jsonValue({ stringUnit: 'binary' }).filter((value) => value !== null),
+      { numRuns: 300, seed: 1 },
+    );
+    const odd = [
+      { b: 1, 10: 2, 2: 3, '01': 4, 4294967295: 5, 4294967294: 6, a: 7, '-1': 8 },
+      [1e21, 1e20, 123456789.125, 0.1, 1e-6, 1e-7, 1.5e-10, -2.5, 1.7976931348623157e308, 5e-324],
+      'a"\\\b\f\n\r\t\u0000\u001f\u007f\u2028\ud800 \udc00 \ud83d\ude00',
+    ];
+    const written = [...odd, ...values].map((value) => JSON.stringify(value));
+    const script =
+      'import json, sys\nsys.path.insert(0, sys.argv[1])\nfrom graph import compact\n' +
+      'for line in sys.stdin.buffer:\n' +
+      '    print(compact(json.loads(line)).encode("ascii", "backslashreplace").decode())';
+    const { stdout } = await execa('python3', ['-B', '-c', script, READER_FOLDER], {
+      input: written.join('\n'),
+    });
+    const expected = written.map((text) =>
+      text.replace(/[\u{80}-\u{10ffff}]/gu, (character) => {
+        const code = character.codePointAt(0)!;
+        if (code < 0x100) return `\\x${code.toString(16).padStart(2, '0')}`;
+        return code < 0x10000
+          ? `\\u${code.toString(16).padStart(4, '0')}`
+          : `\\U${code.toString(16).padStart(8, '0')}`;
+      }),
+    );
+    expect(stdout.split('\n')).toEqual(expected);
   });
 
   it('takes volumes in any order, in one file, and joined in a pipe', async () => {

@@ -15,6 +15,7 @@ export interface BaseImageOptions {
   readonly architectures?: readonly string[];
   /** The same seed gives the same image. */
   readonly seed?: string;
+  readonly tag?: string;
 }
 
 /**
@@ -24,8 +25,9 @@ export interface BaseImageOptions {
  */
 export async function publishBaseImage(
   registry: string,
-  { kind = 'docker', architectures = ['amd64', 'arm64'], seed = 'ubi' }: BaseImageOptions = {},
+  options: BaseImageOptions = {},
 ): Promise<Digest> {
+  const { kind = 'docker', architectures = ['amd64', 'arm64'], seed = 'ubi' } = options;
   const images = [];
   for (const architecture of architectures) {
     const layers = [await randomLayer(`${seed} ${architecture}`, 'usr', 30_000)];
@@ -36,7 +38,7 @@ export async function publishBaseImage(
   try {
     const store = client.repository({ registry, repository: REPOSITORY });
     const publisher = new Publisher();
-    await publisher.publish(store, index, 'latest');
+    await publisher.publish(store, index, options.tag ?? 'latest');
     for (const { image } of images) {
       const { digest } = image.descriptor;
       const signature = cosignSignature(digest, `registry.access.redhat.com/${REPOSITORY}`);

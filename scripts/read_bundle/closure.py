@@ -1,0 +1,130 @@
+"""Derives all parts of a bundle again, and compares them with bundle.json (20, 21)."""
+
+from container import COSIGN, KIB, TRUST, Refused, Unreachable, read_json, sha256
+from graph import Graph
+from release import Manifests, Release, check_config_map, field, untrusted, wrong
+
+
+def merge_images(parts):
+    """All images of the first part, then those of the second that are new, and so on."""
+    merged, digests, proven = {}, {}, {}
+    places = {place for part in parts for place in part.places}
+    if len(places) != len({digest for digest, _ in places}):
+        wrong("one digest is an image of two of: a release, a component, a graph")
+    for part in parts:
+        for row in part.images:
+            key = (row["name"], row["digest"])
+            if key not in merged:
+                merged[key] = dict(row, tags=[], parts=[])
+            proof = "subject" not in row and bool(part.claim.get("signatures"))
+            if proven.setdefault(key, proof) != proof:
+                wrong("%s is proven in one part only" % row["name"])
+            own = merged[key]
+            own["tags"] += [tag for tag in row["tags"] if tag not in own["tags"]]
+            own["parts"] += [number for number in row["parts"] if number not in own["parts"]]
+            digests.setdefault(row["name"], set()).add(row["digest"])
+    for row in merged.values():
+        if len(digests[row["name"]]) > 1:
+            row["name"] += "@" + row["digest"][7:19]
+    return list(merged.values())
+
+
+def interleave(lists):
+    """The first of each list, then the second of each, until all are used up."""
+    for place in range(max(map(len, lists), default=0)):
+        for one in lists:
+            if place < len(one):
+                yield one[place]
+
+
+def derive_blobs(parts, images, manifests):
+    """(all manifests, all configs and layers), each once and in order."""
+    trees = {}
+    for row in images:
+        for manifest in manifests.tree(row["digest"]):
+            trees[manifest.digest] = manifest
+    others = list(interleave([part.leading for part in parts]))
+    for manifest in trees.values():
+        others += [blob["digest"] for blob in manifest.blobs()]
+    return list(trees), [digest for digest in dict.fromkeys(others) if digest not in trees]
+
+
+def derive_files(parts, bundle):
+    paths = [("oci-layout", "layout"), ("index.json", "layout")]
+    paths += dict.fromkeys(row for part in parts for row in part.files)
+    rows = []
+    for path, role in paths:
+        if path not in bundle.contents:
+            raise Unreachable(path)
+        content = bundle.contents[path]
+        rows.append({"path": path, "role": role, "digest": sha256(content), "size": len(content)})
+    return rows
+
+
+def check_cosign(row, bundle, manifests):
+    """An image that is attached is a cosign signature of its subject (else 21)."""
+    manifest = manifests.get(row["digest"])
+    if row["role"] != "signature" or manifest.is_index or manifest.config["size"] > 50 * KIB:
+        untrusted("of an unknown signer: %s is no signature image" % row["name"])
+    for layer in manifest.layers:
+        if layer["mediaType"] != COSIGN or layer["size"] > 50 * KIB:
+            untrusted("of an unknown signer: %s is no cosign signature" % row["name"])
+        content = bundle.content(layer["digest"], 50 * KIB)
+        value = read_json(content, "a cosign signature", TRUST)
+        if field(value, "critical", "image", "docker-manifest-digest") != row["subject"]:
+            untrusted("of an unknown signer: %s signs something else" % row["name"])
+
+
+def check_parts(bundle, verdict, keys, known_signer):
+    """Derives all parts. A fault is noted, so that one of a later part may still decide."""
+    claims = bundle.bundle["parts"]
+    if not known_signer and not all(claim.get("signatures") for claim in claims):
+        untrusted("of an unknown signer: a part is not proven by a signature")
+    signed, parts = [], []
+    manifests = Manifests(bundle)
+
+    def derive(number, claim):
+        if claim["kind"] == "graph":
+            return Graph(number, claim, bundle, manifests)
+        return Release(number, claim, bundle, manifests, signed[number])
+
+    def check_signatures(claim):
+        return check_config_map(claim, bundle, keys) if claim["kind"] == "release" else None
+
+    for step in (lambda n, c: signed.append(check_signatures(c)),
+                 lambda n, c: parts.append(derive(n, c))):
+        for number, claim in enumerate(claims):
+            try:
+                step(number, claim)
+            except Refused as error:
+                verdict.note(error.status, str(error))
+            except Unreachable:
+                pass  # the fault of that blob is noted already
+        if len(signed) < len(claims):
+            return
+    if len({(part.claim["kind"], part.claim["digest"]) for part in parts}) < len(parts):
+        wrong("a part is there twice")
+    if len(parts) < len(claims):
+        return
+    try:
+        compare(bundle, parts, manifests)
+        if not known_signer:
+            for row in bundle.bundle["images"]:
+                if "subject" in row:
+                    check_cosign(row, bundle, manifests)
+    except Unreachable:
+        pass
+
+
+def compare(bundle, parts, manifests):
+    """bundle.json lists exactly what the parts lead to (20)."""
+    images = merge_images(parts)
+    if images != bundle.bundle["images"]:
+        wrong("images is not what the parts lead to")
+    heads, others = derive_blobs(parts, images, manifests)
+    if heads != [row["digest"] for row in bundle.manifests]:
+        wrong("the manifests in the metadata are not what the parts lead to")
+    if heads + others != [row["digest"] for row in bundle.bundle["blobs"]]:
+        wrong("blobs is not what the parts lead to")
+    if derive_files(parts, bundle) != bundle.bundle["files"]:
+        wrong("files is not what the parts lead to")
