@@ -31,9 +31,21 @@ export type ErrorCode = keyof typeof STATUS_OF_CODE;
 /** The two ends of a copy. */
 export type Side = 'source' | 'target';
 
+/** A list below a message, as the faults of a bundle. */
+export interface Detail {
+  /** A word. */
+  readonly label: string;
+  readonly items: readonly string[];
+}
+
 export interface ErrorDetail {
-  /** One sentence on what to do next. */
+  /**
+   * What to do next: sentences, and commands to be typed, each on a line of its own that begins
+   * with two blanks.
+   */
   readonly hint?: string | undefined;
+  /** What else is known: lists that stand below the message. */
+  readonly details?: readonly Detail[] | undefined;
   readonly cause?: unknown;
   /** The expected and the found value, if the failure is a comparison. */
   readonly expected?: string | undefined;
@@ -52,6 +64,7 @@ export interface ErrorDetail {
 export class BundleError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  readonly details: readonly Detail[];
   readonly expected: string | undefined;
   readonly got: string | undefined;
   readonly subject: string | undefined;
@@ -64,6 +77,7 @@ export class BundleError extends Error {
     this.name = 'BundleError';
     this.code = code;
     this.hint = detail.hint;
+    this.details = detail.details ?? [];
     this.expected = detail.expected;
     this.got = detail.got;
     this.subject = detail.subject;
@@ -85,9 +99,21 @@ export class BundleError extends Error {
       : this;
   }
 
+  /** The same failure, as one of content that a place has given, if it does not name the place. */
+  from(place: string): BundleError {
+    return this.message.includes(place)
+      ? this
+      : this.#with(`${this.message}; it came from ${place}`, {});
+  }
+
   /** The same failure with another way out: for somebody who knows a better one. */
   withHint(hint: string): BundleError {
     return this.#with(this.message, { hint });
+  }
+
+  /** The same failure, with lists below its message. */
+  withDetails(details: readonly Detail[]): BundleError {
+    return this.#with(this.message, { details });
   }
 
   /** The same failure, as one of this end of the copy: for a layer that knows whom it asked. */
@@ -95,10 +121,14 @@ export class BundleError extends Error {
     return this.side === side ? this : this.#with(this.message, { side });
   }
 
-  #with(message: string, other: Pick<ErrorDetail, 'hint' | 'subject' | 'side'>): BundleError {
-    const { hint, cause, expected, got, subject, side, temporary } = this;
+  #with(
+    message: string,
+    other: Pick<ErrorDetail, 'hint' | 'details' | 'subject' | 'side'>,
+  ): BundleError {
+    const { hint, details, cause, expected, got, subject, side, temporary } = this;
     return new BundleError(this.code, message, {
       hint,
+      details,
       cause,
       expected,
       got,

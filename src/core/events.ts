@@ -96,7 +96,15 @@ export type Notice =
   /** The run was interrupted: the same command continues what it left in the folder. */
   | { readonly code: 'can-be-continued'; readonly folder: string }
   /** A delivery failed: what it has pushed stays at the target, and is not sent again. */
-  | { readonly code: 'delivery-can-be-continued'; readonly target: string }
+  | {
+      readonly code: 'delivery-can-be-continued';
+      readonly target: string;
+      /** Images that are there with all that belongs to them, of how many. */
+      readonly done: number;
+      readonly images: number;
+      /** Whether a part has its tag there, by which it is found. */
+      readonly isNamed: boolean;
+    }
   /** Earlier runs have finished volumes 1 to `done` of `count`, in these folders. */
   | {
       readonly code: 'volumes-written-earlier';
@@ -141,6 +149,8 @@ export type Notice =
     }
   /** The file that says what is damaged, for a patch. */
   | { readonly code: 'damage-map-written'; readonly path: string }
+  /** The bundle is good, and a file of that name is from an earlier run: it was left as it is. */
+  | { readonly code: 'damage-map-left'; readonly path: string }
   | { readonly code: 'damage-map-not-written'; readonly cause: string }
   /** The tags of the target could not be listed, so nobody knows whether it has newer things. */
   | { readonly code: 'newer-not-known'; readonly target: string; readonly cause: string }
@@ -196,8 +206,20 @@ export type Notice =
       readonly architecture: string;
       readonly risks: readonly string[];
     }
-  /** Something that cannot be had is left out of a copy that may leave things out. */
+  /** Something that cannot be had is left out. */
   | { readonly code: 'left-out'; readonly cause: string }
+  /**
+   * An image is left out of a copy that may leave things out: for so many blobs, the first of which
+   * cannot be had for this cause. It is the one with this number, of so many images.
+   */
+  | {
+      readonly code: 'image-left-out';
+      readonly image: string;
+      readonly cause: string;
+      readonly blobs: number;
+      readonly number: number;
+      readonly images: number;
+    }
   /** A program has no place for a fact that should be written into it. */
   | { readonly code: 'marker-not-found'; readonly archive: string; readonly marker: string }
   /** A program was changed, and cannot be signed again as it was: macOS may refuse to run it. */

@@ -39,6 +39,8 @@ export interface ReadOnlyStore {
    * It gives the same bytes each time, as a disk does: what was wrong is not asked for once more.
    */
   readonly isSteady?: boolean;
+  /** Where it has taken a blob or manifest from, if that is another place than its name says. */
+  placeOf?(digest: Digest): string | undefined;
   /**
    * The bytes of a blob or manifest, as the place gives them: **not** checked, wrap them in
    * `verified()`.

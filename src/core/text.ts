@@ -36,6 +36,11 @@ export function optionWords(name: string, values: readonly string[]): readonly s
   return values.flatMap((value) => [`--${name}`, shellWord(value)]);
 }
 
+/** `1 volume`, `2 volumes`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
 /** Orders text by its characters, the same on every machine: for `sort`. */
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;

@@ -15,7 +15,7 @@ import type { Network } from '../network/network.ts';
 import { ImageLayout } from '../stores/layout/layout.ts';
 import { MemoryStore } from '../stores/memory.ts';
 import { copyImages } from '../transfer/copy.ts';
-import type { CopyOptions, CopyReport } from '../transfer/copy-options.ts';
+import type { CopyOptions, CopyReport, CopyStanding } from '../transfer/copy-options.ts';
 import { namesItsPart, type Place, PLACES, type PlannedImage } from '../transfer/image.ts';
 import { surveyTags, type TagState } from '../transfer/tags.ts';
 import { Applying } from './applying/applying.ts';
@@ -185,13 +185,17 @@ async function deliverTo(
   }
   observe({ type: 'planned', ...report.content, images: content.images.length });
   observe({ type: 'phase', what: `copying to ${request.to.name}` });
-  const copying = { ...context, ...options };
+  let standing: CopyStanding | undefined;
+  const onFailure = (reached: CopyStanding): void => {
+    standing = reached;
+  };
+  const copying = { ...context, ...options, onFailure };
   const copied = await copyImages(content, tags, targetOf, copying).catch((error: unknown) => {
     const isForeseen = error instanceof BundleError && !context.signal.aborted;
     // A pipe has a message of its own: it has to be sent again.
-    if (isForeseen && options.pass === undefined) {
+    if (isForeseen && options.pass === undefined && standing !== undefined) {
       const { name: target } = request.to;
-      observe({ type: 'noticed', code: 'delivery-can-be-continued', target });
+      observe({ type: 'noticed', code: 'delivery-can-be-continued', target, ...standing });
     }
     throw error;
   });

@@ -37,7 +37,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
     words: 'the file would be larger than is allowed there',
     hint:
       'The file system, or the limit of this user (ulimit -f), holds no file of this size: ' +
-      'use another file system, raise the limit, or write smaller volumes with --volume-size.',
+      'use another file system, or raise the limit.',
   },
   EIO: {
     words: 'the medium reports an error',

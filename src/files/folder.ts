@@ -1,4 +1,4 @@
-import { access, constants, mkdir, readdir } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, rmdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
 import { BundleError, systemCode } from '../core/errors.ts';
@@ -68,6 +68,22 @@ function unwritable(folder: string, cause: unknown): BundleError {
 
 function noFolder(cause: unknown): Error {
   return Object.assign(new Error('no folder', { cause }), { code: 'ENOTDIR' });
+}
+
+/**
+ * Removes a folder, and those above it up to one that stays, as far as they are empty. What cannot
+ * be removed stays: an empty folder is no reason to fail.
+ * @param above is a folder above it, or the folder itself.
+ */
+export async function removeEmpty(folder: string, above: string): Promise<void> {
+  for (let path = resolve(folder); path !== resolve(above); path = dirname(path)) {
+    try {
+      await rmdir(path);
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+      return;
+    }
+  }
 }
 
 /** The folder, or the nearest one above it that is there already. */

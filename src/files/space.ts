@@ -20,15 +20,21 @@ export interface Space {
   readonly free: number;
 }
 
+export interface SpaceOptions {
+  /** Files that will be written over: what they take counts as free. */
+  readonly replaced?: readonly string[];
+  /** A sentence on what else the command offers where there is too little. */
+  readonly otherWay?: string | undefined;
+}
+
 /**
- * Compares what is needed with what is free in a folder, counting files that will be written over
- * as free.
+ * Compares what is needed with what is free in a folder.
  * @throws BundleError DISK
  */
 export async function checkSpace(
   folder: string,
   needed: number,
-  replaced: readonly string[] = [],
+  { replaced = [], otherWay = '' }: SpaceOptions = {},
 ): Promise<Space> {
   const { bavail, bsize } = await fileSystemOf(folder);
   let free = bavail * bsize;
@@ -37,9 +43,7 @@ export async function checkSpace(
     throw new BundleError('DISK', `not enough space in ${folder}`, {
       expected: `${needed} bytes`,
       got: `${free} bytes that are free`,
-      hint:
-        'Free some space, or choose another folder. A bundle may go onto several media: ' +
-        '--volume-size and --stop-after.',
+      hint: `Free some space, or choose another folder. ${otherWay}`.trim(),
     });
   }
   return { needed, free };

@@ -53,6 +53,8 @@ export class MirroredStore implements ReadOnlyStore {
   readonly #options: MirroredStoreOptions;
   /** The place that is known to hold a digest; manifests are kept there for a moment. */
   readonly #holders = new Map<Digest, string>();
+  /** The last place that gave something under a digest. */
+  readonly #givers = new Map<Digest, string>();
   /** Places that gave something else under a digest. */
   readonly #wrong = new Map<Digest, Set<string>>();
   /** What was left out, that it was told of. */
@@ -61,6 +63,10 @@ export class MirroredStore implements ReadOnlyStore {
   constructor(options: MirroredStoreOptions) {
     this.name = formatRepository(options.name);
     this.#options = options;
+  }
+
+  placeOf(digest: Digest): string | undefined {
+    return this.#givers.get(digest);
   }
 
   /**
@@ -84,6 +90,7 @@ export class MirroredStore implements ReadOnlyStore {
         const part = whole ? {} : { range: { start: position, end } };
         const content = store.fetch(descriptor, { ...part, ...(signal && { signal }) });
         for await (const chunk of whole && !isLast ? verified(content, descriptor) : content) {
+          if (position === start) this.#givers.set(digest, name);
           position += chunk.length;
           yield chunk;
         }
@@ -95,7 +102,10 @@ export class MirroredStore implements ReadOnlyStore {
       } catch (error) {
         if (signal?.aborted === true || !(error instanceof BundleError)) throw error;
         const isWrong = error.code === 'CONTENT_MISMATCH' && whole;
-        if (isWrong) this.#wrong.set(digest, (this.#wrong.get(digest) ?? new Set()).add(name));
+        if (isWrong) {
+          this.#wrong.set(digest, (this.#wrong.get(digest) ?? new Set()).add(name));
+          this.#givers.set(digest, name);
+        }
         this.#passOver(place, error, {
           what: `fetch ${digest}`,
           isLast,

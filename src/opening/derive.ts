@@ -8,6 +8,7 @@ import { AttachedImages } from '../kinds/attached.ts';
 import { type Closure, closureOf, contentsOf } from '../kinds/closure.ts';
 import type { Kind, Part, Walk } from '../kinds/kind.ts';
 import { ManifestWalker } from '../transfer/walk.ts';
+import { type Asked, commandOn } from './commands.ts';
 import { type Signers, unknownSigner } from './signers.ts';
 
 /** The hint for a bundle that contradicts itself, even if its signer is trusted. */
@@ -47,7 +48,10 @@ export async function deriveParts(
   try {
     for (const row of manifest.parts) {
       const { kind: name, claim } = row;
-      observe({ type: 'phase', what: `deriving ${labelOf(row, derivation.kinds)} again` });
+      observe({
+        type: 'phase',
+        what: `checking what belongs to ${labelOf(row, derivation.kinds)}`,
+      });
       const kind = derivation.kinds.find((candidate) => candidate.name === name)!;
       const { releaseKeyFiles } = derivation;
       const seed = await kind.read(claim, files, { releaseKeyFiles, now });
@@ -151,14 +155,19 @@ function checkClosure(closure: Closure, { manifest, metadataDigests }: BundleCon
 }
 
 /** The refusal of a patch where a whole bundle is needed. */
-export function refusedPatch({ name, manifest }: BundleContent): BundleError {
+export function refusedPatch({ name, manifest }: BundleContent, asked: Asked): BundleError {
+  const of = (verb: string, ...more: readonly string[]): string =>
+    `  ${commandOn(verb, { ...asked, paths: ['DAMAGED', ...asked.paths] }, ...more)}`;
   return new BundleError(
     'BUNDLE_UNUSABLE',
     `${name} is a patch for the bundle ${hexOf(manifest.repairs!)}, not a whole bundle`,
     {
-      hint:
-        'Use it together with the damaged bundle: bundle unpack BUNDLE PATCH --to REGISTRY, or ' +
-        'bundle repair BUNDLE PATCH -o FOLDER.',
+      hint: [
+        'Use it together with the damaged bundle. This pushes what is in both:',
+        of('unpack', '--to', 'REGISTRY'),
+        'This writes the whole bundle again:',
+        of('repair', '-o', 'FOLDER'),
+      ].join('\n'),
     },
   );
 }

@@ -59,6 +59,7 @@ export interface SurveyedBundle extends Signers {
   /** The bundle, with what patches hold in place of what it holds. */
   readonly content: BundleContent;
   readonly isPatched: boolean;
+  readonly patches: readonly CheckedPatch[];
   /** The physical files of the patches. */
   readonly patchFiles: readonly string[];
   /** Closes the bundle and its patches. */
@@ -66,7 +67,10 @@ export interface SurveyedBundle extends Signers {
 }
 
 /** The facts about an opened bundle for a report. */
-export type OpenedFacts = Omit<SurveyedBundle, 'reader' | 'content' | 'close' | 'closure'> & {
+export type OpenedFacts = Omit<
+  SurveyedBundle,
+  'reader' | 'content' | 'patches' | 'close' | 'closure'
+> & {
   readonly closure: Closure;
 };
 
@@ -108,7 +112,7 @@ export async function surveyBundle(
     const { sealed, signers } = await firstSigned(heads, beside, request, context);
     sealed.expect(request.expectedDigest);
     const reader = await sealed.unseal();
-    if (reader.manifest.repairs !== undefined) throw refusedPatch(reader);
+    if (reader.manifest.repairs !== undefined) throw refusedPatch(reader, request);
     if (beside !== undefined) checkName(beside, reader.manifest.name);
     const broken = { reader, digest: sealed.digest };
     for (const patch of patches) opened.push(await openPatch(patch, broken, request, context));
@@ -129,7 +133,7 @@ export async function surveyBundle(
     const labels = reader.manifest.parts.map((part) => labelOf(part, request.kinds));
     return {
       ...{ path, files, size, digest, seal, closure, unchecked, labels, reader, content },
-      ...{ isPatched, patchFiles, close },
+      ...{ isPatched, patches: opened, patchFiles, close },
       ...signers,
     };
   } catch (error) {

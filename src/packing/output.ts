@@ -4,7 +4,7 @@ import { BUNDLE_SUFFIX, isBundleName, stemOf } from '../bundle/format/names.ts';
 import { FAT32_MAX_FILE } from '../bundle/format/volume-sizes.ts';
 import { BundleError } from '../core/errors.ts';
 import type { Context } from '../core/context.ts';
-import { listFolder, prepareFolder } from '../files/folder.ts';
+import { existingFolder, listFolder, prepareFolder, removeEmpty } from '../files/folder.ts';
 import { isFolder } from '../files/look.ts';
 import { groundOf, isOnFat } from '../files/space.ts';
 
@@ -53,6 +53,26 @@ export async function prepareOutput(
   if (!wasThere) observe({ type: 'noticed', code: 'made-folder', folder, ...ground, isUnmounted });
   else if (isUnmounted && (await listFolder(folder)).length === 0)
     observe({ type: 'noticed', code: 'nothing-mounted', folder, ...ground });
+}
+
+/**
+ * Prepares a folder to write to, and works in it. Work that is refused leaves no empty folder
+ * behind: those that were made for it go again.
+ * @throws BundleError DISK, and what the work throws.
+ */
+export async function inOutput<T>(
+  output: Output,
+  context: Pick<Context, 'observe'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const above = await existingFolder(output.folder);
+  await prepareOutput(output, context);
+  try {
+    return await work();
+  } catch (error) {
+    await removeEmpty(output.folder, above);
+    throw error;
+  }
 }
 
 /** Whether a folder is where media are mounted, and on no medium. */

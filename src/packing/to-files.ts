@@ -37,17 +37,16 @@ export interface FileJob extends PackedContent, Signing {
   readonly restart: boolean;
 }
 
+const SEVERAL_MEDIA = 'A bundle may go onto several media: --volume-size and --stop-after.';
+
 /** The exact result that {@link packToFiles} would have. */
 export async function planFiles(job: FileJob, { observe }: Context): Promise<PackReport> {
   const { path, described, key, made } = job;
   const seal = sealWith(key, key.placeholder);
   const { plan } = await planVolumes(described, seal, { path, asked: job.volumeSize }, observe);
   const begun = await findBegun(path);
-  const space = await checkSpace(
-    dirname(path),
-    plan.size,
-    begun.map((file) => file.path),
-  );
+  const replaced = begun.map((file) => file.path);
+  const space = await checkSpace(dirname(path), plan.size, { replaced, otherWay: SEVERAL_MEDIA });
   const volumes = volumeNames(path, plan.volumes.length).map((name, index) => ({
     path: name,
     size: plan.volumes[index]!.size,
@@ -92,6 +91,7 @@ export async function packToFiles(job: FileJob, context: Context): Promise<PackR
       ...{ path, plan, volumeSize, begun, restart, limitRate },
       starting: remember,
       publicKey: key.public.pem,
+      otherWay: SEVERAL_MEDIA,
       only: { start, end: until },
       before: [...done],
       finished: async (volume) => {

@@ -4,7 +4,7 @@ import { stemOf, volumeNames } from '../bundle/format/names.ts';
 import type { BundlePlan } from '../bundle/format/plan.ts';
 import type { FinishedVolume } from '../bundle/writing/writer.ts';
 import { utf8 } from '../core/bytes.ts';
-import { BundleError } from '../core/errors.ts';
+import { BundleError, hasCode, systemCode } from '../core/errors.ts';
 import { RateLimit } from '../transfer/rate.ts';
 import { readAhead } from '../transfer/read-ahead.ts';
 import { type OwnForm, refuseForeignFile } from '../files/foreign.ts';
@@ -45,6 +45,8 @@ export interface WriteRequest {
   readonly finished?: (volume: FinishedVolume) => Promise<void>;
   /** Bytes per second at which layers are fetched at most. */
   readonly limitRate?: number | undefined;
+  /** A sentence on what else the command offers where space is short. */
+  readonly otherWay?: string;
 }
 
 export interface Written {
@@ -80,13 +82,11 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
   const needed = plan.volumes
     .slice(only.start, only.end)
     .reduce((total, { size }) => total + size, 0);
-  const space = await checkSpace(
-    dirname(path),
-    needed,
-    there
-      .filter(({ number }) => restart || (number > only.start && number <= only.end))
-      .map((file) => file.path),
-  );
+  const replaced = there
+    .filter(({ number }) => restart || (number > only.start && number <= only.end))
+    .map((file) => file.path);
+  const { otherWay } = request;
+  const space = await checkSpace(dirname(path), needed, { replaced, otherWay });
   if (restart) await dropBegun(path, there);
   await request.starting?.();
   await rememberVolumeSize(request);
@@ -117,7 +117,9 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
     if (signal.aborted) {
       observe({ type: 'noticed', code: 'can-be-continued', folder: dirname(path) });
     }
-    throw error;
+    throw isTooLarge(error)
+      ? error.withHint(`${error.hint ?? ''} Or write smaller volumes with --volume-size.`)
+      : error;
   } finally {
     await close();
   }
@@ -125,6 +127,11 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
   const isWhole =
     volumes.length === names.length && volumes.every(({ wasFinished }) => wasFinished);
   return { volumes, space, kept: { ...kept, finished: isWhole } };
+}
+
+/** The file system, or a limit of the user, allows no file of that size. */
+function isTooLarge(error: unknown): error is BundleError {
+  return hasCode(error, 'DISK') && systemCode(error.cause) === 'EFBIG';
 }
 
 /** The first volume does not say how long it will be while it is unfinished: this file does. */

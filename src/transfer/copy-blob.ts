@@ -7,7 +7,7 @@ import type { CopyCounts, CopyOptions } from './copy-options.ts';
 import { Holders } from './holders.ts';
 import type { PlannedImage } from './image.ts';
 import { onSide, streamOn } from './sides.ts';
-import { verified } from './verified.ts';
+import { givenBy, verified } from './verified.ts';
 
 /**
  * Brings blobs to targets. What a target holds already is not sent; what another target holds is
@@ -111,7 +111,9 @@ export class BlobCopier {
     } catch (error) {
       // The error of the content itself already names its side, and so does that of a failed check.
       const isSource = side === 'source' && error instanceof BundleError && error.side === side;
-      throw isSource ? error : onSide(error, 'target');
+      throw isSource
+        ? givenBy(holder ?? source, descriptor.digest, error)
+        : onSide(error, 'target');
     }
   }
 

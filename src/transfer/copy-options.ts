@@ -15,6 +15,17 @@ export interface CopyOptions {
   readonly leaves?: Leaves | undefined;
   /** The blobs, where they come through a pipe. */
   readonly pass?: OnePass | undefined;
+  /** Is told, when the copy fails, how far it has come. */
+  readonly onFailure?: (standing: CopyStanding) => void;
+}
+
+/** How far a copy has come that failed. */
+export interface CopyStanding {
+  /** Images that are at the target with their manifests, of how many. */
+  readonly done: number;
+  readonly images: number;
+  /** Whether it has set a tag that names a part. */
+  readonly isNamed: boolean;
 }
 
 /** Content that a copy may leave out. */

@@ -52,6 +52,9 @@ class CopyRun {
   /** Images whose turn has come, and how many of them have been begun. */
   readonly #ready: PlannedImage[];
   #begun = 0;
+  #isNamed = false;
+  /** What images lack that are left out for it: the first failure, and the number of blobs. */
+  readonly #lost = new Map<string, { readonly cause: string; readonly blobs: number }>();
   /** Blobs and images that are being copied, and the moment when the next of them is done. */
   #underWay = 0;
   #nextEnd = deferred();
@@ -78,10 +81,21 @@ class CopyRun {
   }
 
   async run(): Promise<CopyReport> {
+    try {
+      return await this.#copyAll();
+    } catch (error) {
+      const { finishedCount: done, imageCount: images } = this.#schedule;
+      this.#options.onFailure?.({ done, images, isNamed: this.#isNamed });
+      throw error;
+    }
+  }
+
+  async #copyAll(): Promise<CopyReport> {
     const { concurrency, signal, leaves, pass } = this.#options;
     const needed = new Set(this.#schedule.jobs.map(({ blob }) => blob.digest));
     pass?.beginSettling((digest) => needed.has(digest));
     await forEachLimited(this.#work(), concurrency, (task, combined) => task(combined), signal);
+    this.#tellLost();
     await this.#finishPass();
     const { wholeParts, naming, left } = this.#schedule.outcome({
       allOrNothing: leaves === undefined,
@@ -89,8 +103,10 @@ class CopyRun {
     await forEachLimited(
       naming,
       concurrency,
-      (image, combined) =>
-        this.#atTarget(image, (target) => this.#manifests.name(image, target, combined)),
+      async (image, combined) => {
+        await this.#atTarget(image, (target) => this.#manifests.name(image, target, combined));
+        this.#isNamed = true;
+      },
       signal,
     );
     return { ...this.#counts, wholeParts, left: left.map(({ name }) => name) };
@@ -131,6 +147,7 @@ class CopyRun {
 
   async #copyBlob({ blob, uses }: Job, signal: AbortSignal): Promise<void> {
     let lost: unknown;
+    const waiting: PlannedImage[] = [];
     for (const use of uses) {
       if (!this.#schedule.isNeeded(use)) continue;
       const [image] = use.images;
@@ -140,15 +157,34 @@ class CopyRun {
         if (!this.#isLoss(error)) throw about(image, error);
         this.#schedule.lost(use);
         lost = error;
+        waiting.push(...use.images);
         continue;
       }
       for (const next of this.#schedule.arrived(use)) this.#ready.push(next);
     }
-    const { pass, observe } = this.#options;
+    const { pass } = this.#options;
     pass?.settle(blob.digest);
     // The failure that ended a pipe is reported once at the end, for all blobs that did not come.
-    if (lost instanceof Error && lost !== pass?.failure)
-      observe({ type: 'noticed', code: 'left-out', cause: lost.message });
+    if (!(lost instanceof Error) || lost === pass?.failure) return;
+    for (const { name } of waiting) {
+      const { cause, blobs } = this.#lost.get(name) ?? { cause: lost.message, blobs: 0 };
+      this.#lost.set(name, { cause, blobs: blobs + 1 });
+    }
+  }
+
+  /** Each image once, whatever it lacks. */
+  #tellLost(): void {
+    const { size: images } = this.#lost;
+    for (const [index, [image, facts]] of [...this.#lost].entries()) {
+      const position = { number: index + 1, images };
+      this.#options.observe({
+        type: 'noticed',
+        code: 'image-left-out',
+        image,
+        ...facts,
+        ...position,
+      });
+    }
   }
 
   async #copyManifests(image: PlannedImage, signal: AbortSignal): Promise<void> {

@@ -7,7 +7,7 @@ import type { PlannedBlob } from './plan.ts';
 import type { RateLimit } from './rate.ts';
 import { BufferRing, type Lent } from './ring.ts';
 import { aboutImage, onSide, streamOn } from './sides.ts';
-import { mismatch, verified, verifiedWhole, type VerifiedStream } from './verified.ts';
+import { givenBy, mismatch, verified, verifiedWhole, type VerifiedStream } from './verified.ts';
 
 const MiB = 1024 * 1024;
 /**
@@ -129,7 +129,8 @@ async function consumeOne(
         ),
       );
     }
-  } catch (error) {
+  } catch (thrown) {
+    const error = givenBy(store, descriptor.digest, thrown);
     if (!(error instanceof BundleError)) throw error;
     throw aboutImage(error.onSide(error.side ?? 'target'), image);
   }

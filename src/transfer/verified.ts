@@ -1,4 +1,5 @@
 import { type ByteStream, readAll } from '../core/bytes.ts';
+import type { Digest } from '../core/digest.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import { Digester } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
@@ -70,6 +71,16 @@ export async function twiceIfWrong<T>(
   }
 }
 
+/** A failure of wrong content, with the place that the content came from. */
+export function givenBy(
+  store: Pick<ReadOnlyStore, 'name' | 'placeOf'>,
+  digest: Digest,
+  error: unknown,
+): unknown {
+  if (!hasCode(error, 'CONTENT_MISMATCH')) return error;
+  return error.from(store.placeOf?.(digest) ?? store.name);
+}
+
 /** The whole of a small blob of a store, checked, and asked for twice if it is wrong. */
 export async function fetchVerified(
   store: ReadOnlyStore,
@@ -78,7 +89,10 @@ export async function fetchVerified(
 ): Promise<Uint8Array> {
   const read = async (): Promise<Uint8Array> =>
     readVerified(store.fetch(descriptor, { signal }), descriptor);
-  return twiceIfWrong(store, read, descriptor.digest, observe);
+  const { digest } = descriptor;
+  return twiceIfWrong(store, read, digest, observe).catch((error: unknown) => {
+    throw givenBy(store, digest, error);
+  });
 }
 
 /** After a break, at most this much more is re-read than was lost. */
@@ -206,10 +220,7 @@ export function mismatch(
 ): BundleError {
   return new BundleError(
     'CONTENT_MISMATCH',
-    // A blob is called by the digest that it should have.
-    expected === blob.digest
-      ? `wrong ${what} of ${blob.digest}: got ${got}`
-      : `wrong ${what} of ${blob.digest}: expected ${expected}, got ${got}`,
+    `the blob ${blob.digest} has a wrong ${what}: expected ${expected}, got ${got}`,
     {
       expected,
       got,

@@ -11,7 +11,7 @@ import { isManifestType } from '../core/media-types.ts';
 import type { ReadOnlyStore } from '../core/store.ts';
 import type { ImageRequest, ManifestTree, WalkedImage } from './image.ts';
 import { checkMetadataSize } from './plan.ts';
-import { mismatch, readVerified, twiceIfWrong } from './verified.ts';
+import { givenBy, mismatch, readVerified, twiceIfWrong } from './verified.ts';
 
 /** Bytes of a block of manifests, which are all kept equally long. */
 const BLOCK = 1024 * 1024;
@@ -98,7 +98,11 @@ export class ManifestWalker {
     const { signal, observe } = this.#options;
     const read = async (): Promise<Uint8Array> =>
       readVerified(store.fetch(descriptor, { ...(signal && { signal }) }), descriptor);
-    const bytes = this.#packed(await twiceIfWrong(store, read, descriptor.digest, observe));
+    const { digest } = descriptor;
+    const checked = await twiceIfWrong(store, read, digest, observe).catch((error: unknown) => {
+      throw givenBy(store, digest, error);
+    });
+    const bytes = this.#packed(checked);
     this.#read += 1;
     const total = Math.max(this.#expected, this.#seen.size);
     observe?.({ type: 'counted', what: 'manifests', done: this.#read, total });

@@ -143,7 +143,7 @@ async function withBundled<T>(
     });
   } catch (error) {
     throw hasCode(error, 'CONTENT_MISMATCH') && error.side === 'source'
-      ? error.withHint(copyOrPatch(open))
+      ? error.withHint(copyOrPatch(open, bundle))
       : error;
   } finally {
     await bundle.close();

@@ -12,9 +12,9 @@ import { nameBefore, nameOf, type NameRequest } from '../packing/naming.ts';
 import {
   bundlePath,
   checkFileName,
+  inOutput,
   type Output,
   parseOutput,
-  prepareOutput,
 } from '../packing/output.ts';
 import type { PackReport } from '../packing/report.ts';
 import type { BegunContent, PartKey } from '../packing/resume/begun-content.ts';
@@ -47,9 +47,17 @@ export interface PackRequest
  * appends every blob once.
  */
 export async function pack(request: PackRequest, context: Context): Promise<PackReport> {
-  const { repairFile, dryRun } = request;
   const output = await parseOutput(request.output);
-  if (!dryRun) await prepareOutput(output, context);
+  const work = (): Promise<PackReport> => packInto(output, request, context);
+  return request.dryRun ? work() : inOutput(output, context, work);
+}
+
+async function packInto(
+  output: Output,
+  request: PackRequest,
+  context: Context,
+): Promise<PackReport> {
+  const { repairFile, dryRun } = request;
   return withNetwork(request, context, async (network) => {
     const own = await loadSigningKey(request.key, context.configFolder);
     const begunOf = async (parts: readonly PartKey[]): Promise<BegunContent | undefined> => {

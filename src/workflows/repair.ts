@@ -7,10 +7,21 @@ import { identityOf } from '../files/look.ts';
 import { withLock } from '../files/lock.ts';
 import { PARTIAL_SUFFIX } from '../files/own-file.ts';
 import type { Closure } from '../kinds/closure.ts';
-import { copyOrPatch, missingVolumesOf } from '../opening/damaged.ts';
+import {
+  copyOrPatch,
+  missingVolumesOf,
+  missingVolumesWay,
+  needsOtherPatch,
+} from '../opening/damaged.ts';
 import { type OpenRequest, surveyBundle, type SurveyedBundle } from '../opening/open-bundle.ts';
 import { type PackedContent, wholeContent } from '../packing/content.ts';
-import { bundlePath, checkFileName, parseOutput, prepareOutput } from '../packing/output.ts';
+import {
+  bundlePath,
+  checkFileName,
+  inOutput,
+  type Output,
+  parseOutput,
+} from '../packing/output.ts';
 import { planVolumes } from '../packing/plan-volumes.ts';
 import { findBegun, refuseForeign, sealOf } from '../packing/resume/begun.ts';
 import { announce } from '../packing/to-files.ts';
@@ -50,11 +61,18 @@ export interface RepairReport {
  */
 export async function repair(request: RepairRequest, context: Context): Promise<RepairReport> {
   const output = await parseOutput(request.output);
-  await prepareOutput(output, context);
+  return inOutput(output, context, () => repairInto(output, request, context));
+}
+
+async function repairInto(
+  output: Output,
+  request: RepairRequest,
+  context: Context,
+): Promise<RepairReport> {
   const faults: Fault[] = [];
   const broken = await surveyBundle(request.bundle, context, (fault) => faults.push(fault));
   try {
-    const closure = derived(broken, faults);
+    const closure = await derived(broken, faults, request.bundle);
     const { name } = broken.reader.manifest;
     checkFileName(output, name);
     const content = wholeContent(closure, name);
@@ -64,23 +82,32 @@ export async function repair(request: RepairRequest, context: Context): Promise<
     await refuseLack(broken, faults, request.bundle);
     const path = bundlePath(output, name);
     const written = await withLock(path, context.signal, (signal) =>
-      rewrite({ ...content, closure, path, broken }, request, { ...context, signal }),
+      rewrite({ ...content, closure, path, broken }, request, { ...context, signal }).catch(
+        async (error: unknown) => {
+          const isDamaged = hasCode(error, 'CONTENT_MISMATCH') || hasCode(error, 'BUNDLE_UNUSABLE');
+          throw isDamaged && error.side === 'source'
+            ? error.withHint(await needsPatch(broken, request.bundle))
+            : error;
+        },
+      ),
     );
     return { ...written, path, closure, faults: faults.length };
-  } catch (error) {
-    const isDamaged = hasCode(error, 'CONTENT_MISMATCH') || hasCode(error, 'BUNDLE_UNUSABLE');
-    throw isDamaged && error.side === 'source'
-      ? error.withHint(needsPatch(broken, request.bundle))
-      : error;
   } finally {
     await broken.close();
   }
 }
 
-function derived(bundle: SurveyedBundle, faults: readonly Fault[]): Closure {
+async function derived(
+  bundle: SurveyedBundle,
+  faults: readonly Fault[],
+  asked: OpenRequest,
+): Promise<Closure> {
   if (bundle.closure !== undefined) return bundle.closure;
-  if (faults.length > 0) throw gravest(faults.map(({ error }) => error));
-  throw missingVolumesOf(bundle, faults) ?? new RangeError('nothing explains what is missing');
+  const missing = missingVolumesOf(bundle, faults);
+  const error =
+    faults.length > 0 ? (gravest(faults.map((fault) => fault.error)) as BundleError) : missing;
+  if (error === undefined) throw new RangeError('nothing explains what is missing');
+  throw error.withHint(await needsPatch(bundle, asked, missing !== undefined));
 }
 
 /** Before anything is written: what neither the bundle nor a patch has cannot be written. */
@@ -96,14 +123,18 @@ async function refuseLack(
   const missing = missingVolumesOf(broken, faults);
   const cutOff = faults.find(({ entries }) => entries.length > 1 && entries.includes(VOLUME_END));
   const error = cutOff?.error ?? missing;
-  if (error !== undefined) throw error.withHint(needsPatch(broken, asked));
+  if (error !== undefined)
+    throw error.withHint(await needsPatch(broken, asked, cutOff === undefined));
 }
 
-function needsPatch({ isPatched }: SurveyedBundle, asked: OpenRequest): string {
-  const given = isPatched
-    ? 'The patches do not hold what is missing: one that was made for all of it is needed. '
-    : 'A patch is needed, and none was given. ';
-  return given + copyOrPatch(asked);
+async function needsPatch(
+  bundle: SurveyedBundle,
+  asked: OpenRequest,
+  lacksVolumes = false,
+): Promise<string> {
+  if (bundle.isPatched) return needsOtherPatch(asked, bundle);
+  if (lacksVolumes) return missingVolumesWay(asked, bundle);
+  return `A patch is needed, and none was given. ${copyOrPatch(asked, bundle)}`;
 }
 
 interface Rewriting extends PackedContent {

@@ -6,7 +6,16 @@ import { type BundleError, gravest, hasCode, systemCode } from '../core/errors.t
 import { deliver, type DeliveryReport, type DeliveryRequest } from '../delivering/deliver.ts';
 import { type Closure, selectParts } from '../kinds/closure.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
-import { copyOrPatch, missingVolumesOf } from '../opening/damaged.ts';
+import { packCommand } from '../opening/commands.ts';
+import {
+  breaksImages,
+  copyOrPatch,
+  DAMAGE_FILE,
+  missingVolumesOf,
+  missingVolumesWay,
+  needsOtherPatch,
+  noImageDamaged,
+} from '../opening/damaged.ts';
 import { incompleteParts } from '../opening/audit.ts';
 import {
   type OpenedFacts,
@@ -30,6 +39,8 @@ export interface UnpackReport {
   readonly delivery: DeliveryReport;
   /** Numbers of the volumes that were not there. */
   readonly missingVolumes: readonly number[];
+  /** What makes a patch on the connected side, once what is damaged is listed. */
+  readonly patchCommand: string;
 }
 
 /**
@@ -47,11 +58,13 @@ export async function unpack(request: UnpackRequest, context: Context): Promise<
   const bundle = await surveyBundle(open, context, (fault) => faults.push(fault));
   const { reader, isPatched } = bundle;
   let network: Network | undefined;
+  let isCopying = false;
   try {
-    const held = usable(bundle, faults, request);
+    const held = await usable(bundle, faults, request);
     announce(bundle, faults, held, context);
     const closure = selectParts(held, select);
     const incomplete = isPatched ? new Set<number>() : incompleteParts(closure, bundle, faults);
+    isCopying = true;
     const delivery = await deliver(
       { closure, kinds: open.kinds, request: to },
       async () => (network = await Network.open(request.network, context)),
@@ -62,9 +75,12 @@ export async function unpack(request: UnpackRequest, context: Context): Promise<
       },
     );
     await reader.pass?.finish(); // a dry run sends nothing, and says no less
-    return { bundle: { ...bundle, closure }, delivery, missingVolumes: reader.missingVolumes };
+    const { missingVolumes, manifest } = reader;
+    const patchCommand = packCommand(manifest, open.kinds, DAMAGE_FILE);
+    return { bundle: { ...bundle, closure }, delivery, missingVolumes, patchCommand };
   } catch (error) {
-    throw reader.pass === undefined ? withWayOut(error, request) : error;
+    const canGoOn = isCopying && reader.pass === undefined;
+    throw canGoOn ? withWayOut(error, bundle, request) : error;
   } finally {
     await network?.close();
     await bundle.close();
@@ -75,41 +91,52 @@ export async function unpack(request: UnpackRequest, context: Context): Promise<
  * The closure of the bundle. @throws BundleError if the bundle is not whole, unless the user
  * accepts that.
  */
-function usable(
+async function usable(
   bundle: SurveyedBundle,
   faults: readonly Fault[],
   { partial, bundle: asked }: UnpackRequest,
-): Closure {
+): Promise<Closure> {
   const { closure, isPatched } = bundle;
   if (closure !== undefined && (partial || isPatched)) return closure;
   if (faults.length > 0) {
     const error = gravest(faults.map((fault) => fault.error)) as BundleError;
-    throw error.withHint(wayOut(asked, { canBePartial: closure !== undefined }));
+    throw error.withHint(await wayOut(asked, bundle, faults));
   }
   const missing = missingVolumesOf(bundle, faults);
-  if (missing !== undefined) throw closure === undefined ? missing.withHint(NO_MANIFESTS) : missing;
+  if (missing !== undefined) throw missing.withHint(await missingVolumesWay(asked, bundle));
   if (closure === undefined) throw new RangeError('a bundle without a fault has its manifests');
   return closure;
 }
 
-/**
- * Where bytes of the bundle are wrong, what to do about that; what was found before the copy began
- * says it already.
- */
-function withWayOut(error: unknown, { partial, bundle: asked }: UnpackRequest): unknown {
-  const isDamage = hasCode(error, 'CONTENT_MISMATCH') || hasCode(error, 'BUNDLE_UNUSABLE');
-  if (!isDamage || error.side !== 'source') return error;
-  const isTold = error.hint?.endsWith(copyOrPatch(asked)) === true;
-  return isTold ? error : error.withHint(wayOut(asked, { canBePartial: !partial }));
+/** What to do about what was found before the copy began. */
+async function wayOut(
+  asked: OpenRequest,
+  bundle: SurveyedBundle,
+  faults: readonly Fault[],
+): Promise<string> {
+  if (bundle.isPatched) return needsOtherPatch(asked, bundle);
+  if (await breaksImages(bundle, faults)) {
+    const canBePartial = bundle.closure !== undefined;
+    return (canBePartial ? PUSH_WHOLE : '') + copyOrPatch(asked, bundle);
+  }
+  return noImageDamaged(
+    asked,
+    'No image is damaged, as far as is known: with --partial, all that are whole are pushed.',
+  );
 }
 
-const NO_MANIFESTS =
-  'Name the folders of all volumes: without them nobody knows which images the releases have, so ' +
-  'that nothing can be pushed, not even with --partial.';
+const PUSH_WHOLE = 'To push the images that are whole now, add --partial. ';
 
-function wayOut(asked: OpenRequest, { canBePartial }: { readonly canBePartial: boolean }): string {
-  const pushWhole = 'To push the images that are whole now, add --partial. ';
-  return (canBePartial ? pushWhole : '') + copyOrPatch(asked);
+/** Where bytes of the bundle turn out to be wrong, what to do about that. */
+function withWayOut(
+  error: unknown,
+  bundle: SurveyedBundle,
+  { partial, bundle: asked }: UnpackRequest,
+): unknown {
+  const isDamage = hasCode(error, 'CONTENT_MISMATCH') || hasCode(error, 'BUNDLE_UNUSABLE');
+  if (!isDamage || error.side !== 'source') return error;
+  const way = bundle.isPatched ? needsOtherPatch(asked, bundle) : copyOrPatch(asked, bundle);
+  return error.withHint((partial ? '' : PUSH_WHOLE) + way);
 }
 
 function announce(

@@ -1,15 +1,29 @@
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 
-import { formatDamageMap, MAX_DAMAGE_BYTES, parseDamageMap } from '../bundle/format/damage-map.ts';
+import {
+  type DamageMap,
+  formatDamageMap,
+  MAX_DAMAGE_BYTES,
+  parseDamageMap,
+} from '../bundle/format/damage-map.ts';
 import { type Fault, PART_ROOT } from '../bundle/reading/fault.ts';
 import type { Context } from '../core/context.ts';
+import type { Digest } from '../core/digest.ts';
 import { BundleError, gravest, hasCode } from '../core/errors.ts';
-import { shellWord } from '../core/text.ts';
+import { counted } from '../core/text.ts';
 import { refuseForeignFile } from '../files/foreign.ts';
-import { isFolder } from '../files/look.ts';
+import { isFolder, isThere } from '../files/look.ts';
 import { writeWhole } from '../files/write-whole.ts';
-import { copyOrPatch, missingVolumesOf } from '../opening/damaged.ts';
-import { type Audited, auditLayers, imagesHitBy } from '../opening/audit.ts';
+import {
+  copyOrPatch,
+  missingVolumesOf,
+  missingVolumesWay,
+  needsOtherPatch,
+  noImageDamaged,
+  notInPatches,
+  patchHoldsAll,
+} from '../opening/damaged.ts';
+import { auditLayers } from '../opening/audit.ts';
 import { damageMapOf } from '../opening/damage.ts';
 import {
   type OpenedFacts,
@@ -32,12 +46,10 @@ export interface VerifyReport {
 }
 
 /**
- * A damaged bundle has one fault or few; of a heap of them the first ones are shown, and the damage
- * map has all.
+ * A damaged bundle has one fault or few; of a heap of them the first ones are events, and the
+ * damage map has all.
  */
-const SHOWN_FAULTS = 20;
-/** A layer that all images share is needed by hundreds: the damage map has all of them. */
-const SHOWN_IMAGES = 5;
+const MAX_TOLD = 20;
 /** Exit statuses of what is wrong with a bundle, not with the run. */
 const OF_BUNDLE: readonly number[] = [20, 21, 22];
 
@@ -62,15 +74,18 @@ export async function verify(request: VerifyRequest, context: Context): Promise<
     const faults = withoutEcho(found);
     const failures = failuresOf(bundle, faults);
     if (failures.length > 0) {
-      reportFailures(failures, audited, context);
-      const damage = { faults, lost: audited.lost };
-      const listed = await writeDamageMap(damageFile, bundle, damage, context);
-      throw withWayOut(gravest(failures) as BundleError, bundle, audited, {
-        ...request,
-        damageFile: listed,
-        isIncomplete: missingVolumesOf(bundle, faults) !== undefined,
-      });
+      tellEach(failures, gravestOf(failures), context.observe);
+      const { good, goodBytes, lost } = audited;
+      const facts = { faults: failures.length, good, goodBytes, lost: lost.length };
+      context.observe({ type: 'noticed', code: 'audit-failed', ...facts });
+      const map = damageMapOf(bundle, { faults, lost });
+      const listed = await writeDamageMap(damageFile, map, context);
+      const error = damagedBundle(bundle, { failures, map });
+      const hint = await wayOut(bundle, { faults, lost }, { ...request, damageFile: listed });
+      throw hint === undefined ? error : error.withHint(hint);
     }
+    if (damageFile !== undefined && (await isThere(damageFile)))
+      context.observe({ type: 'noticed', code: 'damage-map-left', path: damageFile });
     if (closure === undefined) throw new RangeError('a bundle without a fault has its manifests');
     const { manifests } = closure.content;
     const metadata = manifests.reduce((total, { descriptor }) => total + descriptor.size, 0);
@@ -116,18 +131,39 @@ function isDamageMap(text: string, path: string): boolean {
 function withFaults(error: unknown, faults: readonly Fault[], { observe }: Context): unknown {
   const isOfBundle = error instanceof BundleError && OF_BUNDLE.includes(error.exitStatus);
   if (!isOfBundle || faults.length === 0) return error;
-  const failures = [...faults.map((fault) => fault.error), error];
-  tellFirst(failures, observe);
-  return gravest(failures);
+  const found = [...faults.map(toldOf), { error, text: error.message }];
+  const worst = gravestOf(found);
+  tellEach(found, worst, observe);
+  return worst.withDetails([{ label: 'faults', items: found.map(({ text }) => text) }]);
 }
 
-/** The gravest is what the run ends with: people are told of it then. */
-function tellFirst(failures: readonly BundleError[], observe: Context['observe']): void {
-  const last = gravest(failures);
-  for (const failure of failures.slice(0, SHOWN_FAULTS)) {
-    const { message: cause } = failure;
-    observe({ type: 'noticed', code: 'fault-found', cause, gravest: failure === last });
-  }
+/** A failure, and the sentence that says where it is too. */
+interface Told {
+  readonly error: BundleError;
+  readonly text: string;
+}
+
+/** A fault, with its place and its size as far as its own words do not have them. */
+function toldOf({ path, start, end, error }: Fault): Told {
+  const { message, expected, got } = error;
+  const hasPlace = message.includes(path) || end === start;
+  const place = `${basename(path)}, ${counted(end - start, 'byte')} from byte ${start}: `;
+  const untold = [
+    ...(expected === undefined || message.includes(expected) ? [] : [`expected ${expected}`]),
+    ...(got === undefined || message.includes(got) ? [] : [`got ${got}`]),
+  ];
+  const text = [hasPlace ? message : `${place}${message}`, ...untold].join(', ');
+  return { error, text };
+}
+
+function gravestOf(found: readonly Told[]): BundleError {
+  return gravest(found.map(({ error }) => error)) as BundleError;
+}
+
+/** For programs: people are told of them all when the run ends. */
+function tellEach(found: readonly Told[], worst: BundleError, observe: Context['observe']): void {
+  for (const { error, text: cause } of found.slice(0, MAX_TOLD))
+    observe({ type: 'noticed', code: 'fault-found', cause, gravest: error === worst });
 }
 
 /** A part that could not be derived is no fault beside that of the blob which is the reason. */
@@ -138,68 +174,81 @@ function withoutEcho(faults: readonly Fault[]): readonly Fault[] {
   return faults.filter(({ entries }) => !entries.includes(PART_ROOT));
 }
 
-function failuresOf(bundle: SurveyedBundle, faults: readonly Fault[]): readonly BundleError[] {
+function failuresOf(bundle: SurveyedBundle, faults: readonly Fault[]): readonly Told[] {
   const missing = missingVolumesOf(bundle, faults);
-  const found = faults.map((fault) => aboutImages(fault, bundle));
-  return missing === undefined ? found : [...found, missing];
+  const found = faults.map(toldOf);
+  return missing === undefined ? found : [...found, { error: missing, text: missing.message }];
 }
 
-/** Where there are several parts, an image is called by its own as well. */
-function aboutImages(fault: Fault, bundle: SurveyedBundle): BundleError {
-  const images = imagesHitBy(fault, bundle);
-  const { error } = fault;
-  if (images.length === 0) return error;
-  const isOne = bundle.labels.length === 1;
-  const names = images.map(({ name, parts }) => (isOne ? name : `${name} (${parts.join(', ')})`));
-  if (names.length === 1) return error.about(`image ${names[0]!}`);
-  // Signatures are called by the digests of what they sign: the others say more.
-  const told = names.toSorted((a, b) => Number(isSignature(a)) - Number(isSignature(b)));
-  const more = names.length - SHOWN_IMAGES;
-  const shown = more > 1 ? [...told.slice(0, SHOWN_IMAGES), `${more} more`] : told;
-  const { code, message, hint, expected, got, side } = error;
-  return new BundleError(
-    code,
-    `${message}; ${names.length} images need that: ${shown.join(', ')}`,
-    {
-      ...{ hint, expected, got, side, cause: error },
-      subject: `images ${shown.join(', ')}`,
-    },
-  );
+/**
+ * The failure that an audit ends with: the verdict, then each fault once, and each image that one
+ * of them breaks once.
+ */
+function damagedBundle(
+  bundle: SurveyedBundle,
+  { failures, map }: { readonly failures: readonly Told[]; readonly map: DamageMap },
+): BundleError {
+  const { path, reader, closure, labels } = bundle;
+  const worst = gravestOf(failures);
+  const { faults, missingImages, patch } = map;
+  const images = [...faults.flatMap((fault) => fault.images), ...missingImages];
+  const isOne = labels.length === 1;
+  const names = [
+    ...new Set(
+      images
+        .toSorted((a, b) => Number(isSignature(a.name)) - Number(isSignature(b.name)))
+        .map(({ name, parts }) => (isOne ? name : `${name} (${parts.join(', ')})`)),
+    ),
+  ];
+  const all = (closure?.content.images ?? reader.manifest.images).length;
+  const { length: blobs } = reader.manifest.blobs;
+  const lost = patch.blobs.length;
+  const need = names.length === 1 ? 'needs' : 'need';
+  const what =
+    lost === 0
+      ? `its ${counted(blobs, 'blob')} are good, but other bytes are not`
+      : `${lost} of ${counted(blobs, 'blob')} ${lost === 1 ? 'is' : 'are'} damaged or missing, ` +
+        `and ${names.length} of ${counted(all, 'image')} ${need} ${lost === 1 ? 'it' : 'them'}`;
+  const flaw = faults.length === 0 ? 'NOT COMPLETE' : 'DAMAGED';
+  const { code, hint, expected, got, side } = worst;
+  return new BundleError(code, `the bundle is ${flaw}: ${basename(path)}: ${what}`, {
+    ...{ hint, expected, got, side, cause: worst },
+    subject: names.length === 1 ? `image ${names[0]!}` : undefined,
+    details: [
+      { label: 'faults', items: failures.map(({ text }) => text) },
+      ...(names.length === 0 ? [] : [{ label: 'images', items: names }]),
+    ],
+  });
 }
 
+/** Signatures are called by the digests of what they sign: the others say more. */
 function isSignature(name: string): boolean {
   return name.startsWith('sha256-');
-}
-
-function reportFailures(
-  failures: readonly BundleError[],
-  { good, goodBytes, lost }: Audited,
-  { observe }: Context,
-): void {
-  tellFirst(failures, observe);
-  const facts = { faults: failures.length, good, goodBytes, lost: lost.length };
-  observe({ type: 'noticed', code: 'audit-failed', ...facts });
 }
 
 /**
  * What to do about damage, which is known only when all of it is. A pipe cannot be read again, so
  * that it has to be sent again in any case.
  */
-function withWayOut(
-  error: BundleError,
-  { closure }: Pick<SurveyedBundle, 'closure'>,
-  { lost }: Audited,
-  request: VerifyRequest & { readonly isIncomplete: boolean },
-): BundleError {
-  const { input, paths, damageFile, isIncomplete } = request;
-  if (input !== undefined) return error;
-  if (isIncomplete && damageFile === undefined) return error;
-  if (closure === undefined || lost.length > 0)
-    return error.withHint(copyOrPatch(request, damageFile));
-  const bundle = paths.map(shellWord).join(' ');
-  return error.withHint(
-    `No image is damaged. This writes the bundle again as it was: bundle repair ${bundle} -o FOLDER`,
-  );
+async function wayOut(
+  bundle: SurveyedBundle,
+  { faults, lost }: { readonly faults: readonly Fault[]; readonly lost: readonly Digest[] },
+  request: VerifyRequest,
+): Promise<string | undefined> {
+  const { input, damageFile } = request;
+  const { closure, isPatched } = bundle;
+  if (input !== undefined) return undefined;
+  if (closure !== undefined && lost.length === 0) return noImageDamaged(request);
+  if (isPatched) {
+    const lacking = notInPatches(bundle, lost);
+    return closure !== undefined && lacking === 0
+      ? patchHoldsAll(request)
+      : needsOtherPatch(request, bundle, { lacking, damageFile });
+  }
+  const isIncomplete = missingVolumesOf(bundle, faults) !== undefined;
+  return isIncomplete
+    ? missingVolumesWay(request, bundle, damageFile)
+    : copyOrPatch(request, bundle, damageFile);
 }
 
 /**
@@ -208,13 +257,12 @@ function withWayOut(
  */
 async function writeDamageMap(
   file: string | undefined,
-  bundle: SurveyedBundle,
-  damage: Parameters<typeof damageMapOf>[1],
+  map: DamageMap,
   { observe }: Context,
 ): Promise<string | undefined> {
   if (file === undefined) return undefined;
   try {
-    await writeWhole(file, formatDamageMap(damageMapOf(bundle, damage)));
+    await writeWhole(file, formatDamageMap(map));
     observe({ type: 'noticed', code: 'damage-map-written', path: file });
     return file;
   } catch (error) {

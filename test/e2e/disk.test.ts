@@ -188,14 +188,23 @@ describeWith(['docker-registry'], 'a disk', () => {
       const verified = await bundle(['verify', file, ...release.trust, '--output', 'json'], env);
       expect(verified.status).toBe(26);
       const { error } = JSON.parse(verified.stdout) as {
-        error: { code: string; subject: string; message: string };
+        error: { code: string; details: { label: string; items: string[] }[] };
       };
       expect(error).toMatchObject({
         code: 'DISK',
-        subject: expect.stringContaining('4.17.3-x86_64') as string,
+        details: [
+          { label: 'faults' },
+          {
+            label: 'images',
+            items: expect.arrayContaining([
+              expect.stringContaining('4.17.3-x86_64') as string,
+            ]) as string[],
+          },
+        ],
       });
-      const named = Number(/ at byte ([0-9]+)/.exec(error.message)?.[1]);
-      expect(error.message.includes(file) && named <= at && at < named + 1024 * 1024).toBe(true);
+      const fault = error.details[0]!.items.join();
+      const named = Number(/ at byte ([0-9]+)/.exec(fault)?.[1]);
+      expect(fault.includes(file) && named <= at && at < named + 1024 * 1024).toBe(true);
 
       const bad = join(folder, 'bad', NAME);
       const map = join(folder, 'damage.json');

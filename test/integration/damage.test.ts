@@ -135,7 +135,7 @@ describe('a damaged bundle', () => {
     const { trustedKeyFiles, releaseKeyFiles } = trial.request(path);
     const trusted = trustedKeyFiles.map((file) => ` --trusted-key ${file}`).join('');
     const keys = releaseKeyFiles.map((file) => ` --release-key ${file}`).join('');
-    return `bundle verify ${path}${trusted}${keys} --damage damage.json`;
+    return `\n  bundle verify ${path} --damage damage.json${trusted}${keys}\n`;
   };
 
   it('with one bad layer is unpacked with a patch hardly larger than that layer, and repaired to the same byte', async () => {
@@ -324,12 +324,16 @@ describe('a damaged bundle', () => {
     const observe: Observe = (event) => void events.push(event);
     const cutOff = `${path} ends at byte ${at} of ${trial.genuine.length}; 3 blobs (`;
     const refused = await refusal(verify(trial.request(path), { ...trial.context, observe }));
-    expect(refused.message).toContain(cutOff);
+    expect(refused.message).toContain(`DAMAGED: ${basename(path)}: 3 of `);
+    const [faults, images] = refused.details;
+    expect(faults).toMatchObject({ label: 'faults', items: [expect.stringContaining(cutOff)] });
+    expect(images?.label).toBe('images');
+    expect(new Set(images?.items).size).toBe(images?.items.length);
     expect(refused.hint).toContain(verifyCommand(path));
     expect(refused.exitStatus).toBe(22);
     const told = events.filter((event) => event.type === 'noticed');
     expect(told).toMatchObject([
-      { code: 'fault-found', cause: refused.message, gravest: true },
+      { code: 'fault-found', cause: faults!.items[0]!, gravest: true },
       { code: 'audit-failed', faults: 1, good: trial.layers.length - 3, lost: 3 },
     ]);
     const map = JSON.parse(await readFile(await mapOf(path), 'utf8')) as {
@@ -354,7 +358,18 @@ describe('a damaged bundle', () => {
     const path = await broken();
     await truncate(path, trial.genuine.length - 1);
     const refused = await refusal(verify(trial.request(path), trial.context));
-    expect(refused.message).toContain('; no config or layer is missing');
+    expect(refused.message).toContain('blobs are good, but other bytes are not');
+    expect(refused.details[0]?.items.join()).toContain('; no blob is missing');
+    const { hint, code } = await refusal(
+      unpackTo(trial, [path], join(await ownFolder(), 'target'), false),
+    );
+    expect(code).toBe('BUNDLE_UNUSABLE');
+    expect(hint).toContain('No image is damaged, as far as is known');
+    expect(hint).toContain(`\n  bundle repair ${path} -o FOLDER`);
+    expect(hint).not.toContain('patch');
+    const whole = join(await ownFolder(), 'target');
+    const { delivery } = await unpackTo(trial, [path], whole, true);
+    expect(delivery.parts.map(({ isWhole }) => isWhole)).toEqual([true]);
     expect(refused.hint).toContain(`bundle repair ${path} -o`);
   });
 
@@ -366,8 +381,10 @@ describe('a damaged bundle', () => {
     const path = join(folder, names[0]!);
     const { size } = await stat(path);
     await truncate(path, Math.floor(size / 2));
-    const { message } = await refusal(verify(trial.request(folder), trial.context));
-    expect(message).toContain(`${path} ends at byte ${Math.floor(size / 2)} of ${size}; `);
+    const { details } = await refusal(verify(trial.request(folder), trial.context));
+    expect(details[0]?.items.join()).toContain(
+      `${path} ends at byte ${Math.floor(size / 2)} of ${size}; `,
+    );
   });
 
   it('is not needed where the target has its bad blob already', async () => {

@@ -125,7 +125,7 @@ describe('a packer whom nobody knows', () => {
     await rm(`${volumes}.003`);
     for (const [path, code, message] of [
       [cut, 'BUNDLE_UNUSABLE', `${cut} ends at byte ${length - 100_000} of ${length}; `],
-      [flipped, 'CONTENT_MISMATCH', 'image sha256-'],
+      [flipped, 'CONTENT_MISMATCH', 'has a wrong digest'],
       [`${volumes}.001`, 'BUNDLE_UNUSABLE', 'volume 3 is missing'],
     ] as const) {
       const events: TransferEvent[] = [];
@@ -135,7 +135,10 @@ describe('a packer whom nobody knows', () => {
         observe: (event: TransferEvent) => events.push(event),
       };
       const failure: unknown = await verify(request, context).catch((error: unknown) => error);
-      expect(failure).toMatchObject({ code, message: expect.stringContaining(message) as string });
+      expect(failure).toMatchObject({
+        code,
+        details: [{ items: [expect.stringContaining(message) as string] }, { label: 'images' }],
+      });
       const faults = events.filter((event) => 'code' in event && event.code === 'fault-found');
       expect(faults).toHaveLength(1);
       expect(events.at(-1)).toMatchObject({ code: 'audit-failed', faults: 1 });

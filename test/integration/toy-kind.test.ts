@@ -65,6 +65,7 @@ const posterKind: Kind<PosterSeed & { readonly layout: string }, PosterSeed, Pos
   },
   labelOf: ({ word }) => `the poster ${asString(word, 'word')}`,
   namesOf: ({ word }) => [asString(word, 'word')],
+  packWords: (claims) => claims.map(({ word }) => asString(word, 'word')),
   digestOf: ({ digest }) => digest,
   async expand(
     { digest, word }: PosterSeed,
@@ -216,9 +217,10 @@ describe('a kind that only its own file and the list of kinds know', () => {
     await file.write(Buffer.alloc(16), 0, 16, size - 120_000); // within the poster's own layer
     await file.close();
     const damageFile = join(folder, 'damage.json');
-    await expect(verify({ ...openRequest(broken), damageFile }, context)).rejects.toThrow(
-      'poster-peace (the poster peace)',
-    );
+    await expect(verify({ ...openRequest(broken), damageFile }, context)).rejects.toMatchObject({
+      details: [{ label: 'faults' }, { items: ['poster-peace (the poster peace)'] }],
+      hint: expect.stringContaining('bundle pack ') as string,
+    });
     const target = join(folder, 'partial');
     const { delivery } = await unpackTo(broken, target, { partial: true });
     expect(delivery.parts.map(({ label, isWhole }) => [label, isWhole])).toEqual([

@@ -37,6 +37,7 @@ export const sampleKind: Kind<SampleRequest, SampleSeed, SampleSeed> = {
   }),
   labelOf: ({ name }) => `sample ${asString(name, 'name')}`,
   namesOf: ({ name }) => [asString(name, 'name')],
+  packWords: (claims) => claims.map(({ name }) => asString(name, 'name')),
   digestOf: ({ digest }) => digest,
   expand: async (seed, content, { walker, attached, signal }) => {
     const { name, digest, place, proof } = seed;

@@ -28,7 +28,7 @@ export async function compare(
   const start = offset + found.findIndex((byte, index) => byte !== expected[index]);
   const end = offset + found.findLastIndex((byte, index) => byte !== expected[index]) + 1;
   const error = unusable(
-    `wrong bytes in ${entries.join(', ')}, from byte ${start} of ${file.path} on`,
+    `wrong bytes in ${entries.join(', ')}: ${end - start} from byte ${start} of ${file.path} on`,
   );
   onFault({ path: file.path, start, end, entries, error });
 }

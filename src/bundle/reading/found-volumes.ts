@@ -147,8 +147,6 @@ export function volumesMissing(
       ? `volume ${last} is`
       : `volumes ${missing.slice(0, -1).join(', ')} and ${last} are`;
   return unusable(`${name}: ${list} missing; the bundle has ${count} volumes`, {
-    hint:
-      'Name the folders of all volumes. bundle inspect lists the images that need the ' +
-      'missing ones; unpack --partial pushes the images that are whole.',
+    hint: 'Name the folders of all volumes.',
   });
 }

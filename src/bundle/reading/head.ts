@@ -41,7 +41,9 @@ export async function readFrontHead({ file, start }: VolumeSource): Promise<Fron
   const first = await file.readUpTo(start, FRAME_HEADER_BYTES);
   if (first.length === 0) {
     throw unusable(`${file.path} is not a bundle: it is empty`, {
-      hint: 'If it was to come through a pipe, see what the program says that sends it.',
+      hint: Number.isFinite(file.size)
+        ? 'It was copied badly, or not at all: copy the bundle again from where it was made.'
+        : 'Nothing came through the pipe: see what the program says that sends it.',
     });
   }
   const listingLength = storedContentSize(first);

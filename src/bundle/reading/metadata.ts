@@ -339,7 +339,7 @@ function checkDigest(path: string, bytes: Uint8Array, expected: Digest): void {
   if (got === expected) return;
   throw new BundleError(
     'CONTENT_MISMATCH',
-    `wrong digest of ${path}: expected ${expected}, got ${got}`,
+    `${path} has a wrong digest: expected ${expected}, got ${got}`,
     {
       expected,
       got,

@@ -79,7 +79,7 @@ export function wrongSize(
   const bytes = lost.reduce((total, { size }) => total + size, 0);
   const missing =
     lost.length === 0
-      ? 'no config or layer is missing'
+      ? 'no blob is missing'
       : `${lost.length} ${lost.length === 1 ? 'blob' : 'blobs'} (${bytes} bytes) ` +
         `${lost.length === 1 ? 'is' : 'are'} missing`;
   const entries = [VOLUME_END, ...lost.map(({ path }) => path)];

@@ -1,4 +1,4 @@
-import { flag, requiredText, volumeSize } from '../arguments.ts';
+import { asTyped, flag, requiredText, volumeSize } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { openRequest, pathsPositional, trustOptions } from '../options/bundle.ts';
 import { restartOption, volumeSizeOption } from '../options/media.ts';
@@ -38,6 +38,6 @@ export const repairCommand: Command = {
       volumeSize: volumeSize(args, 'volume-size'),
       restart: flag(args, 'restart'),
     };
-    return repairReport(await repair(request, context), request.bundle.releaseKeyFiles);
+    return repairReport(await repair(request, context), asTyped(args, Object.keys(trustOptions)));
   },
 };

@@ -1,5 +1,5 @@
 import { BundleError } from '../../core/errors.ts';
-import { flag, partNames } from '../arguments.ts';
+import { asTyped, flag, partNames } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
 import { applyRequest, clusterOptions, refuseLoopback } from '../options/cluster.ts';
@@ -63,6 +63,9 @@ export const resourcesCommand: Command = {
     };
     const { writeForClusters } = await import('../../workflows/resources.ts');
     const { resourcesReport } = await import('../present/delivery-report.ts');
-    return resourcesReport(await writeForClusters(job, context));
+    return resourcesReport(await writeForClusters(job, context), {
+      paths: job.bundle.paths,
+      trust: asTyped(args, Object.keys(trustOptions)),
+    });
   },
 };

@@ -1,3 +1,4 @@
+import { counted } from '../../core/text.ts';
 import type { Digest } from '../../core/digest.ts';
 import type { InspectedImage, InspectReport } from '../../workflows/inspect.ts';
 import type { VerifyReport } from '../../workflows/verify.ts';
@@ -7,7 +8,7 @@ import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import type { Block, Rows, Section } from './layout.ts';
 import { partsFacts } from './parts/part-facts.ts';
 import type { Screen } from './screen.ts';
-import { counted, labelsIn, listed, partsText, shortened, size } from './shown.ts';
+import { labelsIn, listed, partsText, shortened, size } from './shown.ts';
 
 const LARGEST = 10;
 

@@ -1,4 +1,4 @@
-import { shellWord } from '../../core/text.ts';
+import { counted, shellWord } from '../../core/text.ts';
 import type { Difference, Flaw } from '../../delivering/compare.ts';
 import { labelsOf } from '../../kinds/closure.ts';
 import type { PlannedImage } from '../../transfer/image.ts';
@@ -10,7 +10,7 @@ import { statusOf } from './failure.ts';
 import type { Block, Section } from './layout.ts';
 import { partsFacts } from './parts/part-facts.ts';
 import type { Screen } from './screen.ts';
-import { counted, labelsIn, listed, partsText, shortened, size } from './shown.ts';
+import { labelsIn, listed, partsText, shortened, size } from './shown.ts';
 
 /** Images and differences that are listed without --verbose. */
 const SHOWN = 10;

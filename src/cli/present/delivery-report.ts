@@ -7,7 +7,7 @@ import type { MirrorReport } from '../../workflows/mirror.ts';
 import type { ResourcesReport } from '../../delivering/resources/write.ts';
 import type { ResourcesOutcome } from '../../workflows/resources.ts';
 import type { UnpackReport } from '../../workflows/unpack.ts';
-import { few, shellWord } from '../../core/text.ts';
+import { counted, few, shellWord } from '../../core/text.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
@@ -16,7 +16,7 @@ import type { Block, Report, Rows, Section } from './layout.ts';
 import { offersText } from './parts/offers.ts';
 import { partsBrief, partsFacts, partsJson } from './parts/part-facts.ts';
 import type { Screen } from './screen.ts';
-import { counted, listed, partsText, shortened, size } from './shown.ts';
+import { listed, partsText, shortened, size } from './shown.ts';
 
 /** What somebody wrote on the command line, so that it can be said what to write next. */
 export interface Asked {
@@ -33,7 +33,10 @@ export function unpackReport(unpacked: UnpackReport, asked: Asked): Outcome {
   return {
     report: (screen) => [
       [verdict(delivery, { done: 'Unpacked', planned: 'unpacked' })],
-      [...warnings(delivery, screen), ...loopbackWarning(delivery.target, delivery.resources)],
+      [
+        ...warnings(delivery, screen),
+        ...loopbackWarning(delivery.target, delivery.resources, resourcesAgain(asked)),
+      ],
       leftOut(delivery, screen),
       isPartial ? completingSteps(unpacked, asked) : [],
       ...clusterText(delivery, screen),
@@ -59,7 +62,10 @@ export function mirrorReport({ closure, delivery, offers }: MirrorReport): Outco
   return {
     report: (screen) => [
       [verdict(delivery, { done: 'Mirrored', planned: 'mirrored' })],
-      [...warnings(delivery, screen), ...loopbackWarning(delivery.target, delivery.resources)],
+      [
+        ...warnings(delivery, screen),
+        ...loopbackWarning(delivery.target, delivery.resources, undefined),
+      ],
       ...clusterText(delivery, screen),
       nextSteps(delivery),
       offersText(offers),
@@ -77,7 +83,16 @@ export function mirrorReport({ closure, delivery, offers }: MirrorReport): Outco
   };
 }
 
-export function resourcesReport(outcome: ResourcesOutcome): Outcome {
+/** Where files for clusters are written again; of a pipe, as far as can be told. */
+function resourcesAgain({ paths, trust }: Pick<Asked, 'paths' | 'trust'>): readonly string[] {
+  const words = paths.map(shellWord);
+  return ['bundle', 'resources', ...words, '--to', 'REGISTRY/NAMESPACE', ...trust];
+}
+
+export function resourcesReport(
+  outcome: ResourcesOutcome,
+  asked: Pick<Asked, 'paths' | 'trust'>,
+): Outcome {
   const { bundle, target, resources, cluster } = outcome;
   const labels = partsText(bundle.closure.parts.map(({ label }) => label));
   const verdict =
@@ -87,7 +102,7 @@ export function resourcesReport(outcome: ResourcesOutcome): Outcome {
   return {
     report: (screen) => [
       [{ verdict, mood: 'good' }],
-      loopbackWarning(target, resources),
+      loopbackWarning(target, resources, resourcesAgain(asked)),
       ...clusterText(outcome, screen),
       nextSteps(outcome),
       trustAdvice(bundle),
@@ -144,15 +159,24 @@ function warnings({ newer }: DeliveryReport, { isVerbose }: Screen): Section {
   ]);
 }
 
-function loopbackWarning(target: string, resources: ResourcesReport | undefined): Section {
+/** @param again writes the files, without the registry: it is to be named otherwise. */
+function loopbackWarning(
+  target: string,
+  resources: ResourcesReport | undefined,
+  again: readonly string[] | undefined,
+): Section {
   if (resources?.isLoopback !== true) return [];
   return [
     {
       verdict: `WARNING: ${target} is an address of this machine: no cluster can use these files.`,
       mood: 'warning',
     },
-    { text: 'To write them for the name by which nodes reach the registry:' },
-    { commands: ['bundle resources PATH --to REGISTRY/NAMESPACE'] },
+    ...(again === undefined
+      ? [{ text: 'Give --to the name by which nodes reach the registry: nothing is sent again.' }]
+      : [
+          { text: 'To write them for the name by which nodes reach the registry:' },
+          { commands: [again.join(' ')] },
+        ]),
   ];
 }
 
@@ -216,7 +240,7 @@ const SHOWN_LEFT = 3;
 const DAMAGE_FILE = 'damage.json';
 
 /** How to have the rest too. */
-function completingSteps({ missingVolumes }: UnpackReport, asked: Asked): Section {
+function completingSteps({ missingVolumes, patchCommand }: UnpackReport, asked: Asked): Section {
   const { isPiped } = asked;
   const paths = asked.paths.map(shellWord).join(' ');
   const trust = asked.trust.map((word) => ` ${word}`).join('');
@@ -227,8 +251,12 @@ function completingSteps({ missingVolumes }: UnpackReport, asked: Asked): Sectio
     {
       commands: [`bundle verify ${paths}${trust} --damage ${DAMAGE_FILE}`],
     },
-    { text: `On the connected side, with ${DAMAGE_FILE} from here:` },
-    { commands: [`bundle pack VERSION --repair ${DAMAGE_FILE} -o FOLDER`] },
+    {
+      text:
+        `On the connected side, with ${DAMAGE_FILE} from here, and with the same mirrors, keys ` +
+        'and signature options as the bundle:',
+    },
+    { commands: [patchCommand] },
     { text: 'Here, with the patch that it makes:' },
     { commands: [`${again} PATCH ${where}`] },
   ];

@@ -7,6 +7,9 @@ import { hanging } from './wrap.ts';
 
 const BUG_STATUS = 1;
 
+/** Items of a list that are shown to somebody who does not want everything. */
+const SHOWN_ITEMS = 5;
+
 /** The exit status of a failure: its own, or 1 for a bug of ours. */
 export function statusOf(error: unknown): number {
   return error instanceof BundleError ? error.exitStatus : BUG_STATUS;
@@ -28,7 +31,7 @@ export function failureText(error: unknown, screen: Screen): string {
   const lines = [...line('bundle: ', 'red', message)];
   const add = (label: string, fact: string | undefined): void => {
     if (fact === undefined) return;
-    const lead = `  ${label}`.padEnd(12);
+    const lead = leadOf(label);
     if (!isHex(fact)) lines.push(...line(lead, 'dim', fact));
     else {
       const [first = '', ...more] = hexLines({ hex: fact }, screen.columns - lead.length);
@@ -38,10 +41,40 @@ export function failureText(error: unknown, screen: Screen): string {
   };
   const untold = (fact: string | undefined): string | undefined =>
     fact === undefined || error.message.includes(fact) ? undefined : fact;
-  add('expected:', untold(error.expected));
-  add('got:', untold(error.got));
-  add('next:', error.hint);
+  for (const { label, items } of error.details) {
+    const all = isRead ? items.map(withShortDigests) : items;
+    const shown = screen.isVerbose ? all : all.slice(0, SHOWN_ITEMS);
+    const more = all.length - shown.length;
+    const rest = more > 0 ? [`and ${more} more (--verbose lists all)`] : [];
+    for (const [index, item] of [...shown, ...rest].entries())
+      lines.push(...line(index === 0 ? leadOf(`${label}:`) : leadOf(''), 'dim', item));
+  }
+  // The list of what is wrong has it already, with what it is about.
+  if (error.details.length === 0) {
+    add('expected:', untold(error.expected));
+    add('got:', untold(error.got));
+  }
+  const { hint } = error;
+  if (hint !== undefined) lines.push(...hintLines(hint, line));
   return showable(lines.join('\n'), screen);
+}
+
+function leadOf(label: string): string {
+  return `  ${label}`.padEnd(12);
+}
+
+/** A command is not broken into lines, so that it can be copied. */
+function hintLines(
+  hint: string,
+  line: (lead: string, style: 'dim', text: string) => readonly string[],
+): readonly string[] {
+  return hint
+    .split('\n')
+    .flatMap((text, index) =>
+      text.startsWith('  ')
+        ? [printable(text)]
+        : line(leadOf(index === 0 ? 'next:' : ''), 'dim', text),
+    );
 }
 
 /** The id of a key, or a bundle digest, as it stands in reports and on a form. */
@@ -54,6 +87,7 @@ export function failureJson(error: unknown): unknown {
   const status = statusOf(error);
   if (!(error instanceof BundleError))
     return { error: { code: 'BUG', status, message: String(error) } };
-  const { code, message, subject, expected, got, hint } = error;
-  return { error: { code, status, message, subject, expected, got, hint } };
+  const { code, message, subject, expected, got, hint, details } = error;
+  const lists = details.length === 0 ? undefined : details;
+  return { error: { code, status, message, subject, expected, got, hint, details: lists } };
 }

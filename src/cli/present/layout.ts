@@ -112,7 +112,10 @@ export function hexLines({ hex }: { readonly hex: string }, columns: number): re
   );
 }
 
-/** Columns under each other; the last one is not padded. */
+/**
+ * Columns under each other; the last one is not padded. A column is not cut where two of its cells
+ * could not be told apart any more.
+ */
 function tableLines({ heads, rows, cut: shrinking }: Table, screen: Screen): readonly string[] {
   const all = [...(heads === undefined ? [] : [heads]), ...rows].map((row) => row.map(printable));
   const widths: number[] = [];
@@ -125,9 +128,15 @@ function tableLines({ heads, rows, cut: shrinking }: Table, screen: Screen): rea
     widths[index]! -= less;
     excess -= less;
   }
+  const isCut = widths.map((width, index) => {
+    const cells = new Set(rows.map((row) => printable(row[index] ?? '')));
+    return new Set([...cells].map((cell) => cut(cell, width))).size === cells.size;
+  });
   return all.map((row, number) => {
     const line = row
-      .map((cell, index) => cut(cell, widths[index]!).padEnd(widths[index]!))
+      .map((cell, index) =>
+        (isCut[index] === true ? cut(cell, widths[index]!) : cell).padEnd(widths[index]!),
+      )
       .join(' '.repeat(GAP))
       .trimEnd();
     return number === 0 && heads !== undefined ? styled('dim', line, screen) : line;

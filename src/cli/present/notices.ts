@@ -1,6 +1,7 @@
 import type { Notice } from '../../core/events.ts';
 import { formatBytes } from '../units.ts';
-import { counted, listed, partsText, withShortDigests } from './shown.ts';
+import { counted } from '../../core/text.ts';
+import { listed, partsText, withShortDigests } from './shown.ts';
 
 const MOUNT_FIRST = 'if one was to be there, stop this run, mount it, and run the command again';
 
@@ -32,14 +33,15 @@ export function noticeText(notice: Notice): string | undefined {
       );
     case 'kept-of-earlier-run':
       return (
-        `kept ${formatBytes(notice.bytes)} of an earlier run: ` +
-        `${notice.layers} configs and layers`
+        `kept ${formatBytes(notice.bytes)} of an earlier run: ` + counted(notice.layers, 'blob')
       );
     case 'can-be-continued':
       return `finished work is kept in ${notice.folder}: run the same command again to continue`;
     case 'delivery-can-be-continued':
       return (
-        `what was pushed to ${notice.target} stays there: when the cause is mended, ` +
+        `${notice.done} of ${counted(notice.images, 'image')} ${notice.done === 1 ? 'is' : 'are'} ` +
+        `at ${notice.target} and ${notice.done === 1 ? 'stays' : 'stay'} there` +
+        `${notice.isNamed ? '' : '; no release tag was set'}: when the cause is mended, ` +
         'run the same command again to continue'
       );
     case 'volumes-written-earlier':
@@ -58,7 +60,9 @@ export function noticeText(notice: Notice): string | undefined {
     case 'signer-not-trusted':
       return 'release signature OK; the signer of the bundle is not trusted on this host';
     case 'bundle-damaged':
-      return `${notice.bundle} is damaged: ${notice.cause}`;
+      return notice.cause.includes(notice.bundle)
+        ? `the bundle is damaged: ${notice.cause}`
+        : `${notice.bundle} is damaged: ${notice.cause}`;
     case 'made-folder':
       return (
         `made the folder ${notice.folder}, on the file system of ${notice.mountPoint} ` +
@@ -71,11 +75,12 @@ export function noticeText(notice: Notice): string | undefined {
         `${notice.mountPoint} (${formatBytes(notice.free)} free); ${MOUNT_FIRST}`
       );
     case 'fault-found':
-      return notice.gravest ? undefined : withShortDigests(notice.cause);
     case 'audit-failed':
-      return auditText(notice);
+      return undefined; // the failure that the run ends with says it all
     case 'damage-map-written':
       return `what is damaged is listed in ${notice.path}`;
+    case 'damage-map-left':
+      return `this bundle is not damaged: ${notice.path} is of an earlier run, and was left as it is`;
     case 'damage-map-not-written':
       return `the file for --damage was not written: ${notice.cause}`;
     case 'newer-not-known':
@@ -122,6 +127,8 @@ export function noticeText(notice: Notice): string | undefined {
       );
     case 'left-out':
       return `left out: ${notice.cause}`;
+    case 'image-left-out':
+      return leftOutText(notice);
     case 'marker-not-found':
       return (
         `${notice.archive}: the program has no place for the ${notice.marker.replace('-', ' ')}, ` +
@@ -142,15 +149,19 @@ export function noticeText(notice: Notice): string | undefined {
   }
 }
 
-function auditText({
-  faults,
-  good,
-  goodBytes,
-  lost,
-}: Notice & { readonly code: 'audit-failed' }): string {
-  const bad = lost === 1 ? '1 is damaged or missing' : `${lost} are damaged or missing`;
-  return (
-    `${counted(faults, 'fault')}; ${good} configs and layers ` +
-    `(${formatBytes(goodBytes)}) are good, ${bad}`
-  );
+/** More images than these are told of by number: the report that follows names them. */
+const SHOWN_LEFT = 5;
+
+function leftOutText({
+  image,
+  cause,
+  blobs,
+  number,
+  images,
+}: Notice & { readonly code: 'image-left-out' }): string | undefined {
+  const more = images - SHOWN_LEFT;
+  if (number > SHOWN_LEFT && more > 1)
+    return number === SHOWN_LEFT + 1 ? `left out: ${more} more images` : undefined;
+  const others = blobs === 1 ? '' : `; and ${counted(blobs - 1, 'more blob')}`;
+  return withShortDigests(`left out: ${image}: ${cause}${others}`);
 }

@@ -10,9 +10,9 @@ import { formatBytes } from '../units.ts';
 import type { Block, Rows, Section } from './layout.ts';
 import { offersText } from './parts/offers.ts';
 import { partsFacts, partsJson } from './parts/part-facts.ts';
-import { optionWords, shellWord } from '../../core/text.ts';
+import { counted, optionWords, shellWord } from '../../core/text.ts';
 import type { Screen } from './screen.ts';
-import { counted, labelsIn, partsText, shortened, size as sizeText } from './shown.ts';
+import { labelsIn, partsText, shortened, size as sizeText } from './shown.ts';
 
 /** Options that a bundle cannot be verified without, where it was packed. */
 export interface VerifyNeeds {
@@ -72,7 +72,7 @@ function packed(report: PackReport, needs: VerifyNeeds, screen: Screen): readonl
           { text: what },
         ]
       : [{ verdict: `Packed ${what}`, mood: moodOf(report) }],
-    path.endsWith(PATCH_SUFFIX) ? patchSteps(report) : checkSteps(report, needs),
+    path.endsWith(PATCH_SUFFIX) ? patchSteps(report, needs) : checkSteps(report, needs),
     form(
       report,
       'Write this on the form that travels with the medium, or tell the closed side out of band:',
@@ -146,8 +146,9 @@ function sumsCommand({ path }: PackReport): string {
   return `(cd ${shellWord(dirname(path))} && sha256sum -c ${sums})`;
 }
 
-function patchSteps(report: PackReport): Section {
-  const patch = basename(report.path);
+function patchSteps(report: PackReport, needs: VerifyNeeds): Section {
+  const patch = shellWord(basename(report.path));
+  const options = verifyOptions(report, needs);
   return [
     { text: REMOUNT },
     { commands: [sumsCommand(report)] },
@@ -158,8 +159,8 @@ function patchSteps(report: PackReport): Section {
     },
     {
       commands: [
-        `bundle unpack DAMAGED ${shellWord(patch)} --to REGISTRY`,
-        `bundle repair DAMAGED ${shellWord(patch)} -o FOLDER`,
+        `bundle unpack DAMAGED ${patch} --to REGISTRY${options}`,
+        `bundle repair DAMAGED ${patch} -o FOLDER${options}`,
       ],
     },
   ];
@@ -202,7 +203,9 @@ function keptText({ layers, bytes, finished }: PackReport['kept']): string | und
       'the bundle was finished already: every byte was re-read and is correct, ' +
       'nothing was fetched'
     );
-  return layers === 0 ? undefined : `${layers} layers (${formatBytes(bytes)}) were kept`;
+  return layers === 0
+    ? undefined
+    : `${counted(layers, 'blob')} (${formatBytes(bytes)}) ${layers === 1 ? 'was' : 'were'} kept`;
 }
 
 function signerText({ signer: { id, algorithm } }: PackReport, screen: Screen): string {

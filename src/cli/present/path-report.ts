@@ -1,4 +1,4 @@
-import { shellWord } from '../../core/text.ts';
+import { counted, shellWord } from '../../core/text.ts';
 import { OFFICIAL_UPDATE_SERVICE } from '../../kinds/release/official.ts';
 import { excerptAround } from '../../updates/excerpt.ts';
 import type { UpdatePath } from '../../updates/path.ts';
@@ -8,7 +8,7 @@ import { dotOf } from './drawing/dot.ts';
 import type { PathDrawing } from './drawing/labels.ts';
 import { mermaidOf } from './drawing/mermaid.ts';
 import type { Report, Section } from './layout.ts';
-import { counted, listed, scope } from './shown.ts';
+import { listed, scope } from './shown.ts';
 
 /** A way from one release to another: its steps, what is risky about them, and the next command. */
 export async function pathReport(report: PathReport, format: string): Promise<Outcome> {

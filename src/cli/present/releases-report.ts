@@ -1,6 +1,7 @@
+import { counted } from '../../core/text.ts';
 import type { ListedRelease, ReleasesReport } from '../../workflows/updates.ts';
 import type { Outcome } from '../command.ts';
-import { counted, scope } from './shown.ts';
+import { scope } from './shown.ts';
 
 /** The releases of a channel, the oldest first: the newest is the last line of a terminal. */
 export function releasesReport(report: ReleasesReport): Outcome {

@@ -1,5 +1,5 @@
 import { hexOf } from '../../core/digest.ts';
-import { optionWords, shellWord } from '../../core/text.ts';
+import { shellWord } from '../../core/text.ts';
 import type { RepairReport } from '../../workflows/repair.ts';
 import type { Outcome } from '../command.ts';
 import { formatBytes } from '../units.ts';
@@ -7,13 +7,12 @@ import type { Rows } from './layout.ts';
 import { partsFacts, partsJson } from './parts/part-facts.ts';
 import { labelsIn, partsText, size as sizeText } from './shown.ts';
 
-/** @param releaseKeyFiles that were needed, and that the commands after it need too. */
+/** @param trust options about trust, as they were typed: the commands after it need them too. */
 export function repairReport(
   { path, volumes, size, bundleDigest, closure, faults }: RepairReport,
-  releaseKeyFiles: readonly string[],
+  trust: readonly string[],
 ): Outcome {
-  const keys = optionWords('release-key', releaseKeyFiles);
-  const repaired = [shellWord(volumes[0]?.path ?? path), ...keys].join(' ');
+  const repaired = [shellWord(volumes[0]?.path ?? path), ...trust].join(' ');
   const files = volumes.map((volume) => ({
     path: volume.path,
     size: volume.size,
@@ -33,7 +32,7 @@ export function repairReport(
         {
           verdict:
             `Repaired ${partsText(labelsIn(closure))}: ${formatBytes(size)}, ` +
-            'every config and layer hashed',
+            'every blob hashed',
           mood: 'good',
         },
       ],

@@ -41,11 +41,6 @@ export function listed(words: readonly string[]): string {
   return `${words.slice(0, -1).join(', ')} and ${words.at(-1)!}`;
 }
 
-/** `1 volume`, `2 volumes`. */
-export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`;
-}
-
 /** ` in stable-4.17 for x86_64`, as far as that is known of a graph. */
 export function scope({
   channel,

@@ -13,6 +13,11 @@ export const graphKind: Kind<GraphPartRequest, GraphSeed, GraphFacts> = {
   read: readGraphSeed,
   labelOf: ({ digest }) => graphLabel(typeof digest === 'string' ? digest.slice(7, 19) : '?'),
   namesOf: ({ digest }) => [GRAPH, ...(typeof digest === 'string' ? [digest] : [])],
+  // Where the graph data came from is not known any more.
+  packWords: (claims) => [
+    ...['--graph-data', 'GRAPH_DATA'],
+    ...claims.flatMap(({ base }) => (typeof base === 'string' ? ['--graph-data-base', base] : [])),
+  ],
   digestOf: ({ digest }) => digest,
   expand: expandGraph,
   compare: (a, b) => compareText(a.digest, b.digest),

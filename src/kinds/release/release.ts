@@ -1,4 +1,4 @@
-import type { Json } from '../../core/json.ts';
+import type { Json, JsonObject } from '../../core/json.ts';
 import { formatRepository } from '../../core/reference.ts';
 import { compareText } from '../../core/text.ts';
 import type { Destinations } from '../destinations.ts';
@@ -29,6 +29,7 @@ export const releaseKind: Kind<ReleaseRequest, ReleaseSeed, ReleaseFacts> = {
   namesOf: ({ version, architecture, digest }) => [
     ...[shown(version), `${shown(version)}-${shown(architecture)}`, shown(digest)],
   ],
+  packWords,
   digestOf: ({ digest }) => digest,
   expand: expandRelease,
   compare: compareReleases,
@@ -44,6 +45,20 @@ export const releaseKind: Kind<ReleaseRequest, ReleaseSeed, ReleaseFacts> = {
     return isSigned ? found : { ...found, commands: [], isUnsigned: true };
   },
 };
+
+/**
+ * `pack` makes each version for each architecture: where not all of these were asked for, digests
+ * name those that were.
+ */
+function packWords(claims: readonly JsonObject[]): readonly string[] {
+  const distinct = (name: string): readonly string[] => [
+    ...new Set(claims.map((claim) => shown(claim[name]))),
+  ];
+  const [versions, architectures] = [distinct('version'), distinct('architecture')];
+  return versions.length * architectures.length === claims.length
+    ? [...versions, '--arch', architectures.join(',')]
+    : distinct('digest');
+}
 
 /** A value of a row that nobody has checked. */
 function shown(value: Json | undefined): string {

@@ -190,6 +190,7 @@ class ContinuedStore implements ReadOnlyStore {
     return begun ?? this.#origin.referrers(subject, options);
   }
 
+  placeOf = (digest: Digest): string | undefined => this.#origin.placeOf?.(digest);
   exists: ReadOnlyStore['exists'] = (descriptor, options) =>
     this.#origin.exists(descriptor, options);
   tags: ReadOnlyStore['tags'] = (options) => this.#origin.tags(options);

@@ -11,6 +11,7 @@ import { VolumeWriter } from '../../bundle/writing/volume-writer.ts';
 import { BundleWriter, type WriterOptions } from '../../bundle/writing/writer.ts';
 import type { ByteStream } from '../../core/bytes.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
+import type { Digest } from '../../core/digest.ts';
 import { hasCode } from '../../core/errors.ts';
 import type { FetchOptions, ReadOnlyStore } from '../../core/store.ts';
 import { verified } from '../../transfer/verified.ts';
@@ -208,6 +209,7 @@ class ContinuedLayer implements ReadOnlyStore {
     );
   }
 
+  placeOf = (digest: Digest): string | undefined => this.#origin.placeOf?.(digest);
   exists: ReadOnlyStore['exists'] = (descriptor, options) =>
     this.#origin.exists(descriptor, options);
   resolve: ReadOnlyStore['resolve'] = (reference, options) =>

@@ -1,3 +1,4 @@
+import { counted } from '../../../core/text.ts';
 import type { FieldChange } from '../../../cluster/difference.ts';
 import type { Json } from '../../../core/json.ts';
 import { mostOf } from '../../../delivering/applying/node-work.ts';
@@ -10,7 +11,7 @@ import type {
 import type { NodeWork } from '../../../kinds/resource-file.ts';
 import type { Block, Report, Rows, Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
-import { counted, listed, withShortDigests } from '../shown.ts';
+import { listed, withShortDigests } from '../shown.ts';
 import { upgradeText } from './upgrade-text.ts';
 
 /** More fields of one object than these are for --verbose. */

@@ -1,3 +1,4 @@
+import { counted } from '../../../core/text.ts';
 import { hexOf } from '../../../core/digest.ts';
 import type { WrittenArchive } from '../../../extracting/extract-tools.ts';
 import { architectureOfOci } from '../../../kinds/release/architecture.ts';
@@ -11,7 +12,7 @@ import { type Outcome, PARTLY_DONE } from '../../command.ts';
 import { bundleFacts, bundleJson, trustAdvice } from '../bundle-facts.ts';
 import type { Rows, Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
-import { counted, listed, shortened, size } from '../shown.ts';
+import { listed, shortened, size } from '../shown.ts';
 
 const UNPINNED =
   'An installer without the release image may install another release: do not install with it, ' +

@@ -1,10 +1,11 @@
+import { counted } from '../../../core/text.ts';
 import type { GraphFacts } from '../../../kinds/graph/expand.ts';
 import type { Part } from '../../../kinds/kind.ts';
 import type { PlannedImage } from '../../../transfer/image.ts';
 import type { Rows } from '../layout.ts';
 import type { PartReport } from './part-report.ts';
 import type { Screen } from '../screen.ts';
-import { counted, shortened } from '../shown.ts';
+import { shortened } from '../shown.ts';
 
 /** The lines of reports about graph data. */
 export const graphReport: PartReport<GraphFacts> = { rows, json };

@@ -57,6 +57,6 @@ export function partsJson(closure: Closure): readonly object[] {
 function sizeText({ bytes, own, added }: PartSize): string {
   return (
     `${formatBytes(bytes)}, of which it adds ${formatBytes(added)}; ` +
-    `${formatBytes(own)} are needed by no other part`
+    `without it the bundle would have ${formatBytes(own)} less`
   );
 }

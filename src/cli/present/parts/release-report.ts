@@ -1,3 +1,4 @@
+import { counted } from '../../../core/text.ts';
 import type { Part } from '../../../kinds/kind.ts';
 import type { ReleaseFacts } from '../../../kinds/release/payload/release-image.ts';
 import type { PlannedImage } from '../../../transfer/image.ts';
@@ -5,7 +6,7 @@ import type { ReleaseSignature } from '../../../trust/release-signature.ts';
 import type { Rows } from '../layout.ts';
 import type { PartReport } from './part-report.ts';
 import type { Screen } from '../screen.ts';
-import { counted, shortened } from '../shown.ts';
+import { shortened } from '../shown.ts';
 
 /** The lines of reports about a release. */
 export const releaseReport: PartReport<ReleaseFacts> = { rows, brief, json };

@@ -1,0 +1,49 @@
+import { basename } from 'node:path';
+
+import type { BundleManifest } from '../bundle/format/manifest.ts';
+import { type Digest, hexOf } from '../core/digest.ts';
+import { optionWords, shellWord } from '../core/text.ts';
+import type { Kind } from '../kinds/kind.ts';
+
+/** What a command line said of a bundle: a command that is printed for the bundle says it too. */
+export interface Asked {
+  readonly paths: readonly string[];
+  readonly kinds: readonly Kind[];
+  readonly trustedKeyFiles: readonly string[];
+  readonly signatures?: number | undefined;
+  readonly releaseKeyFiles: readonly string[];
+  readonly expected?: readonly string[] | undefined;
+  readonly expectedDigest?: Digest | undefined;
+}
+
+/** A command on the same bundle, which works as it is printed. */
+export function commandOn(verb: string, asked: Asked, ...more: readonly string[]): string {
+  const paths = asked.paths.map(shellWord);
+  return ['bundle', verb, ...paths, ...more, ...trustWords(asked)].join(' ');
+}
+
+/** Who is believed about a bundle, and which one it is: as words of a command line. */
+function trustWords(asked: Asked): readonly string[] {
+  const { trustedKeyFiles, signatures, releaseKeyFiles, expected, expectedDigest } = asked;
+  return [
+    ...optionWords('trusted-key', trustedKeyFiles),
+    ...optionWords('signatures', signatures === undefined ? [] : [String(signatures)]),
+    ...optionWords('release-key', releaseKeyFiles),
+    ...optionWords('expect', expected ?? []),
+    ...optionWords('bundle-digest', expectedDigest === undefined ? [] : [hexOf(expectedDigest)]),
+  ];
+}
+
+/** The command that packs what a damage map lists, on the connected side. */
+export function packCommand(
+  { parts }: Pick<BundleManifest, 'parts'>,
+  kinds: readonly Kind[],
+  damageFile: string,
+): string {
+  const words = kinds.flatMap((kind) => {
+    const claims = parts.filter((part) => part.kind === kind.name).map(({ claim }) => claim);
+    return claims.length === 0 ? [] : kind.packWords(claims);
+  });
+  const asked = words.map(shellWord).join(' ');
+  return `bundle pack ${asked} --repair ${shellWord(basename(damageFile))} -o FOLDER`;
+}

@@ -1,0 +1,200 @@
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { projectPath } from '../../scripts/lib/project-root.ts';
+import { type Ended, runBundle } from '../support/bundle-process.ts';
+import { describeWith } from '../support/needs.ts';
+import { type PackableRelease, packableRelease } from '../support/packable-release.ts';
+
+const NAME = 'ocp-4.17.3-x86_64.tar.zst';
+
+/** What somebody reads who has a bundle that is not as it was packed, and does as they are told. */
+describeWith(['docker-registry'], 'a damaged bundle', () => {
+  let release: PackableRelease;
+  let whole: Buffer;
+  const at = (...path: string[]): string => join(release.folder, ...path);
+  const bundle = (...args: string[]): Promise<Ended> =>
+    runBundle([...args, ...(args[0] === 'pack' ? [] : release.trust)], { folder: release.folder });
+  const made = async (name: string, change: (bytes: Buffer) => Uint8Array): Promise<string> => {
+    await execa('mkdir', ['-p', at(name)]);
+    await writeFile(at(name, NAME), change(Buffer.from(whole)));
+    return at(name);
+  };
+  const flipped = (bytes: Buffer, ...shares: number[]): Buffer => {
+    for (const share of shares) bytes[Math.floor(bytes.length * share)]! ^= 1;
+    return bytes;
+  };
+  /** The one command of a message that begins so, run as it is printed but for what it leaves open. */
+  const follow = async (
+    message: string,
+    beginning: string,
+    open: Readonly<Record<string, string>> = {},
+  ): Promise<Ended['status']> => {
+    const lines = message.split('\n').filter((line) => line.startsWith(`  ${beginning}`));
+    expect(lines).toHaveLength(1);
+    const typed = Object.entries(open).reduce(
+      (line, [word, value]) => line.replace(` ${word}`, ` ${value}`),
+      lines[0]!,
+    );
+    const program = `bundle() { "${process.execPath}" "${projectPath('dist/bin.js')}" "$@"; }`;
+    const env = { HOME: at('home'), PATH: process.env['PATH'] ?? '' };
+    const ran = await execa('sh', ['-c', `${program}\n${typed}`], {
+      ...{ cwd: release.folder, env, extendEnv: false, reject: false },
+    });
+    return ran.exitCode ?? null;
+  };
+  /** Options of the pack that no message on the closed side can know. */
+  const asPacked = (folder: string): string =>
+    [folder, ...release.packing().slice(2)].map((word) => `'${word}'`).join(' ');
+
+  beforeAll(async () => {
+    release = await packableRelease('words', { components: 12, scale: 0.0005 });
+    const packed = await bundle(...release.packing(), '-o', at('usb'));
+    expect(packed.status).toBe(0);
+    whole = await readFile(at('usb', NAME));
+  });
+  afterAll(() => release.remove());
+
+  it('has a verdict first, each fault and each image once, and all of them with --verbose', async () => {
+    const folder = await made('bad', (bytes) => flipped(bytes, 0.4, 0.6, 0.8));
+    const { status, stderr } = await bundle('verify', folder);
+    expect(status).toBe(20);
+    const lines = stderr.slice(stderr.indexOf('bundle: ')).split('\n');
+    expect(lines[0]).toMatch(/^bundle: the bundle is DAMAGED: .* of [0-9]+ blobs are damaged /);
+    expect(lines[1]).toMatch(/^ {2}faults: .*[0-9]+ bytes from byte [0-9]+: .*expected .*, got /);
+    const brief = stderr.split('\n').filter((line) => line.includes(' 4.17.3-x86_64'));
+    expect(brief).toHaveLength(5);
+    expect(stderr).toContain('(--verbose lists all)');
+    const all = (await bundle('verify', folder, '--verbose')).stderr;
+    const images = all.split('\n').filter((line) => /^ {2}(images:| {7}) {2,}4\.17\.3-/.test(line));
+    expect(images.length).toBeGreaterThan(5);
+    expect(new Set(images.map((line) => line.slice(12))).size).toBe(images.length);
+    expect(all).not.toContain('more (');
+  });
+
+  it('is mended by the commands that are printed, from the list of damage to the push', async () => {
+    const folder = await made('journey', (bytes) => flipped(bytes, 0.85));
+    const unpacked = await bundle('unpack', folder, '--to', `oci:${at('half')}`);
+    expect(unpacked.status).toBe(20);
+    expect(unpacked.stderr).toMatch(
+      /[0-9]+ of 13 images (is|are) at oci:.*; no release tag was set:/,
+    );
+    expect(unpacked.stderr).toContain(`; it came from ${join(folder, NAME)}`);
+    expect(await follow(unpacked.stderr, 'bundle verify ')).toBe(20);
+    const pack = { FOLDER: asPacked(at('patch')) };
+    expect(await follow(unpacked.stderr, 'bundle pack 4.17.3 --arch x86_64 ', pack)).toBe(0);
+    const patch = at(
+      'patch',
+      (await readdir(at('patch'))).find((name) => name.endsWith('.zst'))!,
+    );
+    const good = await bundle('verify', folder, patch);
+    expect(good.status).toBe(20);
+    expect(good.stderr).toContain('What is damaged is in the patch that was given.');
+    expect(good.stderr).not.toContain('bundle pack');
+    expect(await follow(good.stderr, 'bundle repair ', { FOLDER: at('mended') })).toBe(0);
+    expect((await readFile(at('mended', NAME))).equals(whole)).toBe(true);
+    expect(await follow(good.stderr, 'bundle unpack ', { REGISTRY: `oci:${at('half')}` })).toBe(0);
+
+    const more = await made('more', (bytes) => flipped(bytes, 0.85, 0.92, 0.97));
+    const lacking = await bundle('verify', more, patch);
+    expect(lacking.stderr).toMatch(
+      /holds 1 blob of this bundle, but not [12] others? that (is|are)/,
+    );
+    for (const args of [
+      ['unpack', more, patch, '--to', `oci:${at('more-target')}`],
+      ['repair', more, patch, '-o', at('deep', 'more-mended')],
+    ]) {
+      const { status, stderr } = await bundle(...args);
+      expect(status).toBe(20);
+      expect(stderr).toContain('holds 1 blob of this bundle, but not all that is damaged');
+      expect(await follow(stderr, 'bundle verify ')).toBe(20);
+    }
+  });
+
+  it('of which no image is damaged is repaired or pushed as it is, and needs no patch', async () => {
+    for (const [name, change] of [
+      ['short', (bytes: Buffer) => bytes.subarray(0, -10)],
+      ['long', (bytes: Buffer) => Buffer.concat([bytes, Buffer.alloc(100)])],
+      ['head', (bytes: Buffer) => ((bytes[100]! ^= 1), bytes)],
+    ] as const) {
+      const folder = await made(name, change);
+      const target = `oci:${at(`${name}-target`)}`;
+      for (const args of [
+        ['verify', folder],
+        ['unpack', folder, '--to', target],
+      ]) {
+        const { status, stderr } = await bundle(...args);
+        expect(status).toBe(22);
+        expect(stderr).toContain('No image is damaged');
+        expect(stderr).not.toContain('patch');
+        const mended = at(`${name}-${args[0]!}`);
+        expect(await follow(stderr, 'bundle repair ', { FOLDER: mended })).toBe(0);
+        expect((await readFile(join(mended, NAME))).equals(whole)).toBe(true);
+      }
+      expect((await bundle('unpack', folder, '--to', target, '--partial')).status).toBe(0);
+    }
+  });
+
+  it('that lacks a volume says what that volume is needed for', async () => {
+    const size = ['--volume-size', String(Math.ceil(whole.length / 8))];
+    expect((await bundle(...release.packing(), '-o', at('set'), ...size)).status).toBe(0);
+    for (const [number, said, unsaid] of [
+      ['007', 'unpack --partial pushes what is complete', 'not even with --partial'],
+      ['001', 'not even with --partial', 'pushes what is complete'],
+    ] as const) {
+      const folder = at(`without-${number}`);
+      await execa('cp', ['-r', at('set'), folder]);
+      await rm(join(folder, `${NAME}.${number}`));
+      for (const args of [
+        ['verify', folder],
+        ['unpack', folder, '--to', `oci:${at(`target-${number}`)}`],
+        ['repair', folder, '-o', at('none')],
+      ]) {
+        const { status, stderr } = await bundle(...args);
+        expect(status).toBe(22);
+        expect(stderr).toContain(said);
+        expect(stderr).not.toContain(unsaid);
+      }
+      await expect(readdir(at('none'))).rejects.toMatchObject({ code: 'ENOENT' });
+      const { stderr } = await bundle('verify', folder);
+      expect(stderr).toContain('NOT COMPLETE');
+      await follow(stderr, 'bundle verify ');
+      const patches = at(`patch-${number}`);
+      expect(await follow(stderr, 'bundle pack ', { FOLDER: asPacked(patches) })).toBe(0);
+      expect((await bundle('repair', folder, patches, '-o', at(`mended-${number}`))).status).toBe(
+        0,
+      );
+      expect((await readFile(at(`mended-${number}`, NAME))).equals(whole)).toBe(true);
+    }
+  });
+
+  it('leaves no empty folder behind, and a file of earlier damage as it is', async () => {
+    const { status } = await bundle(
+      'pack',
+      '4.99.0',
+      ...release.packing().slice(2),
+      '-o',
+      at('a/b'),
+    );
+    expect(status).toBe(23);
+    await expect(readdir(at('a'))).rejects.toMatchObject({ code: 'ENOENT' });
+    const folder = await made('earlier', (bytes) => flipped(bytes, 0.5));
+    const map = at('earlier.json');
+    expect((await bundle('verify', folder, '--damage', map)).status).toBe(20);
+    const before = await readFile(map);
+    const { status: good, stderr } = await bundle('verify', at('usb'), '--damage', map);
+    expect(good).toBe(0);
+    expect(stderr).toContain(`${map} is of an earlier run, and was left as it is`);
+    expect((await readFile(map)).equals(before)).toBe(true);
+  });
+
+  it('that is empty is no matter of a pipe', async () => {
+    const { status, stderr } = await bundle('verify', await made('nothing', () => Buffer.alloc(0)));
+    expect(status).toBe(22);
+    expect(stderr).toContain('copy the bundle again');
+    expect(stderr).not.toContain('pipe');
+  });
+});
