@@ -209,14 +209,13 @@ export type Notice =
   /** Something that cannot be had is left out. */
   | { readonly code: 'left-out'; readonly cause: string }
   /**
-   * An image is left out of a copy that may leave things out: for so many blobs, the first of which
-   * cannot be had for this cause. It is the one with this number, of so many images.
+   * An image is left out of a copy that may leave things out: the first of its blobs that cannot be
+   * had is so for this cause. It is the one with this number, of so many images.
    */
   | {
       readonly code: 'image-left-out';
       readonly image: string;
       readonly cause: string;
-      readonly blobs: number;
       readonly number: number;
       readonly images: number;
     }

@@ -2,7 +2,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 
 import { bundleOfName, PATCH_SUFFIX, stemOf } from '../bundle/format/names.ts';
 import { PARTIAL_SUFFIX } from '../files/own-file.ts';
-import { BundleError } from '../core/errors.ts';
+import { BundleError, type Detail } from '../core/errors.ts';
+import { shellWord } from '../core/text.ts';
 import { listFolder } from '../files/folder.ts';
 import { isFolder, isRegular } from '../files/look.ts';
 
@@ -21,7 +22,11 @@ export interface FoundFiles extends BundleFiles {
 }
 
 /** Those of several bundles in one folder that a command line means. */
-export type Choose = (bundles: readonly BundleFiles[]) => Promise<readonly BundleFiles[]>;
+export interface Choose {
+  (bundles: readonly BundleFiles[]): Promise<readonly BundleFiles[]>;
+  /** What it asks for, as words of a command line. */
+  readonly asked?: string;
+}
 
 /**
  * The files that paths mean: a bundle, any volume of one, or folders that hold one or some of its
@@ -71,22 +76,9 @@ async function bundlesIn(folder: string, choose: Choose): Promise<readonly Bundl
       const patches = found.filter((each) => !bundles.includes(each));
       return [one, ...patches.filter(({ path }) => basename(path).startsWith(isFor))];
     }
-    const held = [...volumes.keys()].join(', ');
-    if (meant.length === 0) {
-      throw new BundleError(
-        'NOT_THE_EXPECTED_BUNDLE',
-        `no bundle in ${folder} is the one asked for`,
-        {
-          got: held,
-          hint:
-            'Compare what --expect or --bundle-digest asks for with what came with the medium. ' +
-            'A bundle that cannot be read, or whose signer is not trusted here, is not chosen.',
-        },
-      );
-    }
-    throw new BundleError('USAGE', `${folder} holds several bundles: ${held}`, {
-      hint: 'Name the file of one of them, or choose one with --expect or --bundle-digest.',
-    });
+    throw meant.length === 0
+      ? noneMeant(folder, bundles, choose.asked)
+      : severalMeant(folder, meant, meant.length < bundles.length ? choose.asked : undefined);
   }
   if (found.length > 0) return found;
   const partial = names.find(
@@ -97,6 +89,44 @@ async function bundlesIn(folder: string, choose: Choose): Promise<readonly Bundl
       partial === undefined
         ? 'The file of a bundle has a name such as ocp-4.17.3-x86_64.tar.zst.'
         : `${partial} was not finished: run the same bundle pack again.`,
+  });
+}
+
+/** Bundles of a folder, each with the path to type. */
+function listOf(bundles: readonly BundleFiles[]): readonly Detail[] {
+  return [{ label: 'bundles', items: bundles.map(({ files }) => shellWord(files[0]!)) }];
+}
+
+function noneMeant(
+  folder: string,
+  bundles: readonly BundleFiles[],
+  asked = 'what is asked for',
+): BundleError {
+  return new BundleError(
+    'NOT_THE_EXPECTED_BUNDLE',
+    `none of the ${bundles.length} bundles in ${folder} is the one asked for: ${asked} fits none`,
+    {
+      details: listOf(bundles),
+      hint:
+        'Compare what --expect or --bundle-digest asks for with what came with the medium. A ' +
+        'bundle that cannot be read, or whose signer is not trusted here, is not chosen: to see ' +
+        'why, name one of these files in place of the folder.',
+    },
+  );
+}
+
+function severalMeant(
+  folder: string,
+  meant: readonly BundleFiles[],
+  asked: string | undefined,
+): BundleError {
+  const fits = asked === undefined ? 'holds' : `holds, for ${asked},`;
+  return new BundleError('USAGE', `${folder} ${fits} ${meant.length} bundles: name one`, {
+    details: listOf(meant),
+    hint:
+      'Name one of these files in place of the folder. Or choose by what a bundle holds: --expect ' +
+      'VERSION; or by the form that came with it: --bundle-digest HEX. (--release chooses among ' +
+      'the releases of one bundle.)',
   });
 }
 

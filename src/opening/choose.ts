@@ -1,7 +1,8 @@
 import { SealedBundle } from '../bundle/reading/sealed.ts';
 import type { Context } from '../core/context.ts';
-import type { Digest } from '../core/digest.ts';
+import { type Digest, hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
+import { optionWords } from '../core/text.ts';
 import type { Kind } from '../kinds/kind.ts';
 import type { BundleFiles, Choose } from './bundle-files.ts';
 import { checkSigners, type SignerRequest } from './signers.ts';
@@ -19,12 +20,17 @@ export interface Choice extends SignerRequest {
  */
 export function chooser(choice: Choice, context: Context): Choose {
   const { expected = [], expectedDigest } = choice;
-  return async (bundles) => {
+  const choose = async (bundles: readonly BundleFiles[]): Promise<readonly BundleFiles[]> => {
     if (expected.length === 0 && expectedDigest === undefined) return bundles;
     const meant: BundleFiles[] = [];
     for (const bundle of bundles) if (await isMeant(bundle, choice, context)) meant.push(bundle);
     return meant;
   };
+  const asked = [
+    ...optionWords('expect', expected),
+    ...optionWords('bundle-digest', expectedDigest === undefined ? [] : [hexOf(expectedDigest)]),
+  ].join(' ');
+  return Object.assign(choose, { asked });
 }
 
 /** What cannot be read is not meant, and nothing is read of what the signer is not believed for. */

@@ -3,12 +3,14 @@ import type { Readable } from 'node:stream';
 
 import { BUNDLE_SUFFIX, patchName, stemOf } from '../bundle/format/names.ts';
 import type { Seal } from '../bundle/format/plan.ts';
+import { parseSums } from '../bundle/format/sums.ts';
 import { isDamage, type OnFault, PART_ROOT, refuseFault } from '../bundle/reading/fault.ts';
 import { volumesMissing } from '../bundle/reading/found-volumes.ts';
 import type { BundleContent, BundleReader } from '../bundle/reading/reader.ts';
 import { SealedBundle } from '../bundle/reading/sealed.ts';
 import type { Context } from '../core/context.ts';
-import type { Digest } from '../core/digest.ts';
+import { type Digest, hexOf } from '../core/digest.ts';
+import { counted } from '../core/text.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import { type Closure, missingParts } from '../kinds/closure.ts';
 import { type BundleFiles, findBundleFiles } from './bundle-files.ts';
@@ -111,7 +113,9 @@ export async function surveyBundle(
     const beside = input === undefined ? path : undefined;
     const { sealed, signers } = await firstSigned(heads, beside, request, context);
     sealed.expect(request.expectedDigest);
-    const reader = await sealed.unseal();
+    const reader = await sealed.unseal().catch((error: unknown): never => {
+      throw isDamage(error) && input === undefined ? withHead(error, sealed, signers) : error;
+    });
     if (reader.manifest.repairs !== undefined) throw refusedPatch(reader, request);
     if (beside !== undefined) checkName(beside, reader.manifest.name);
     const broken = { reader, digest: sealed.digest };
@@ -140,6 +144,25 @@ export async function surveyBundle(
     await close();
     throw error;
   }
+}
+
+/** Where all else is lost: what the head of a bundle says, whose signature is good. */
+function withHead(
+  error: BundleError,
+  { digest, sums }: SealedBundle,
+  { signer }: Signers,
+): BundleError {
+  const { length } = parseSums(sums);
+  return error.withDetails([
+    {
+      label: 'head',
+      items: [
+        `the bundle digest is ${hexOf(digest)}`,
+        `${signer.id} (${signer.algorithm}) has signed it`,
+        `it lists ${counted(length, 'file')}; which releases they are is NOT PROVEN, and not told`,
+      ],
+    },
+  ]);
 }
 
 /**

@@ -71,7 +71,7 @@ export async function packToFiles(job: FileJob, context: Context): Promise<PackR
       : await recallSet({ path, volumeSize: asked }, described, key, context);
   const seal: Seal =
     set?.seal ??
-    (restart ? undefined : await sealOf(begun, described.bundleDigest, key.public)) ??
+    (restart ? undefined : await sealOf(begun, described, key.public)) ??
     sealWith(key, key.sign(described.sums));
   const { plan, volumeSize } = await planVolumes(described, seal, { path, asked }, context.observe);
   announce(closure, plan, context);

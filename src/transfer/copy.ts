@@ -53,8 +53,9 @@ class CopyRun {
   readonly #ready: PlannedImage[];
   #begun = 0;
   #isNamed = false;
-  /** What images lack that are left out for it: the first failure, and the number of blobs. */
-  readonly #lost = new Map<string, { readonly cause: string; readonly blobs: number }>();
+  readonly #images: readonly PlannedImage[];
+  /** What images lack that are left out for it: the failure of each blob, by its digest. */
+  readonly #lost = new Map<PlannedImage, Map<string, string>>();
   /** Blobs and images that are being copied, and the moment when the next of them is done. */
   #underWay = 0;
   #nextEnd = deferred();
@@ -66,6 +67,7 @@ class CopyRun {
     options: CopyOptions,
   ) {
     this.#targetOf = targetOf;
+    this.#images = plan.images;
     this.#options = options;
     this.#schedule = new Schedule(plan.images, targetOf, {
       blobOrder: options.pass?.digests,
@@ -166,24 +168,21 @@ class CopyRun {
     pass?.settle(blob.digest);
     // The failure that ended a pipe is reported once at the end, for all blobs that did not come.
     if (!(lost instanceof Error) || lost === pass?.failure) return;
-    for (const { name } of waiting) {
-      const { cause, blobs } = this.#lost.get(name) ?? { cause: lost.message, blobs: 0 };
-      this.#lost.set(name, { cause, blobs: blobs + 1 });
+    for (const image of waiting) {
+      const causes = this.#lost.get(image) ?? new Map<string, string>();
+      this.#lost.set(image, causes.set(blob.digest, lost.message));
     }
   }
 
-  /** Each image once, whatever it lacks. */
+  /** Each image once, whatever it lacks, and in one order however the blobs were copied. */
   #tellLost(): void {
-    const { size: images } = this.#lost;
-    for (const [index, [image, facts]] of [...this.#lost].entries()) {
-      const position = { number: index + 1, images };
-      this.#options.observe({
-        type: 'noticed',
-        code: 'image-left-out',
-        image,
-        ...facts,
-        ...position,
-      });
+    const { observe } = this.#options;
+    const lost = this.#images.filter((image) => this.#lost.has(image));
+    for (const [index, image] of lost.entries()) {
+      const causes = this.#lost.get(image)!;
+      const cause = image.blobs.flatMap(({ digest }) => causes.get(digest) ?? [])[0]!;
+      const facts = { image: image.name, cause, number: index + 1, images: lost.length };
+      observe({ type: 'noticed', code: 'image-left-out', ...facts });
     }
   }
 

@@ -1,6 +1,7 @@
-import { refuseFault } from '../bundle/reading/fault.ts';
+import type { Fault } from '../bundle/reading/fault.ts';
 import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
+import { type BundleError, gravest } from '../core/errors.ts';
 import { asObject, parseStrictJson } from '../core/json.ts';
 import { artifactTypeOf } from '../core/manifest.ts';
 import type { Closure } from '../kinds/closure.ts';
@@ -28,6 +29,10 @@ export interface InspectedImage {
 
 export interface InspectReport {
   readonly bundle: Omit<SurveyedBundle, 'content' | 'close'>;
+  /** What is damaged of that which was read; the layers were not. */
+  readonly faults: readonly string[];
+  /** The gravest of the faults. */
+  readonly failure: BundleError | undefined;
   /** Kinds of parts that this program does not know. */
   readonly unknownKinds: readonly string[];
   /** Without sizes where the manifests are in a volume that is missing. */
@@ -41,12 +46,14 @@ export interface InspectReport {
 
 /**
  * Says what a bundle holds, and what volumes that are missing hold. Everything that is said has
- * been checked as for opening a bundle; the layers are not hashed. A pipe is followed to its end.
+ * been checked as for opening a bundle; the layers are not hashed. Of a damaged bundle it says what
+ * can be read. A pipe is followed to its end.
  * Parts of a kind that this program does not know are named, and nothing of them is derived.
  */
 export async function inspect(request: OpenRequest, context: Context): Promise<InspectReport> {
   const open = { ...request, allowsUnknownKinds: true };
-  const bundle = await surveyBundle(open, context, refuseFault);
+  const found: Fault[] = [];
+  const bundle = await surveyBundle(open, context, (fault) => found.push(fault));
   const { reader, closure, labels } = bundle;
   try {
     const { manifest, missingVolumes, layers } = reader;
@@ -57,8 +64,11 @@ export async function inspect(request: OpenRequest, context: Context): Promise<I
     await reader.pass?.finish(); // of a pipe only its end tells that it is whole
     const unknown = unknownParts(manifest, request.kinds).map(({ kind }) => kind);
     const images = closure === undefined ? manifest.images : inspectedImages(closure);
+    const failures = found.map(({ error }) => error);
     return {
       bundle,
+      faults: failures.map(({ message }) => message),
+      failure: failures.length === 0 ? undefined : (gravest(failures) as BundleError),
       unknownKinds: [...new Set(unknown)],
       images: images.map((image) => ({
         ...image,

@@ -160,7 +160,7 @@ async function rewrite(
     [...targets, ...there.map((file) => file.path)],
   );
   await refuseForeign(there);
-  if (!restart) await sealOf(there, described.bundleDigest, signer);
+  if (!restart) await sealOf(there, described, signer);
   announce(closure, plan, context);
   const only = { start: 0, end: plan.volumes.length };
   const job = { path, plan, volumeSize, publicKey: signer.pem, only, before: [] };

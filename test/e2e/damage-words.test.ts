@@ -5,15 +5,21 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { projectPath } from '../../scripts/lib/project-root.ts';
+import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
 import { type Ended, runBundle } from '../support/bundle-process.ts';
 import { describeWith } from '../support/needs.ts';
-import { type PackableRelease, packableRelease } from '../support/packable-release.ts';
+import {
+  makeReleaseIn,
+  type PackableRelease,
+  packableRelease,
+} from '../support/packable-release.ts';
 
 const NAME = 'ocp-4.17.3-x86_64.tar.zst';
 
 /** What somebody reads who has a bundle that is not as it was packed, and does as they are told. */
 describeWith(['docker-registry'], 'a damaged bundle', () => {
   let release: PackableRelease;
+  let options: Parameters<typeof packableRelease>[1];
   let whole: Buffer;
   const at = (...path: string[]): string => join(release.folder, ...path);
   const bundle = (...args: string[]): Promise<Ended> =>
@@ -51,7 +57,8 @@ describeWith(['docker-registry'], 'a damaged bundle', () => {
     [folder, ...release.packing().slice(2)].map((word) => `'${word}'`).join(' ');
 
   beforeAll(async () => {
-    release = await packableRelease('words', { components: 12, scale: 0.0005 });
+    options = { components: 12, scale: 0.0005, signer: await makeReleaseSigner() };
+    release = await packableRelease('words', options);
     const packed = await bundle(...release.packing(), '-o', at('usb'));
     expect(packed.status).toBe(0);
     whole = await readFile(at('usb', NAME));
@@ -189,6 +196,38 @@ describeWith(['docker-registry'], 'a damaged bundle', () => {
     expect(good).toBe(0);
     expect(stderr).toContain(`${map} is of an earlier run, and was left as it is`);
     expect((await readFile(map)).equals(before)).toBe(true);
+  });
+
+  it('is shown by inspect as far as it can be read, with its status', async () => {
+    const half = await made('cut-off', (bytes) => bytes.subarray(0, bytes.length - 100_000));
+    const { status, stdout } = await bundle('inspect', half);
+    expect(status).toBe(22);
+    expect(stdout).toMatch(/^4\.17\.3 for x86_64: .*; DAMAGED\n/);
+    expect(stdout).toContain(`ends at byte ${whole.length - 100_000} of ${whole.length}`);
+    expect(stdout).toContain('4.17.3-x86_64-');
+    // Somewhere behind the listing and before the last manifest.
+    let stderr = '';
+    for (let size = 5_000; !stderr.includes('  head:') && size < 15_000; size += 1_000) {
+      const early = await made('early', (bytes) => bytes.subarray(0, size));
+      const inspected = await bundle('inspect', early);
+      expect(inspected.status).toBe(22);
+      ({ stderr } = inspected);
+      expect(stderr).toContain('cut off: it ends');
+    }
+    expect(stderr).toMatch(/ {2}head: +the bundle digest is [0-9a-f]{64}\n/);
+    expect(stderr).toContain('NOT PROVEN');
+  });
+
+  it('that was begun with another signature of the release says that only this differs', async () => {
+    const folder = at('begun');
+    expect((await bundle(...release.packing(), '-o', folder)).status).toBe(0);
+    const again = await makeReleaseIn(release.source, at('again'), options);
+    const args = release
+      .packing()
+      .map((word) => (word === release.made.signatureStore ? again.signatureStore : word));
+    const { status, stderr } = await bundle(...args, '-o', folder);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/was begun with other content: the images are the same, but not .*sig/);
   });
 
   it('that is empty is no matter of a pipe', async () => {

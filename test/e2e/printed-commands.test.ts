@@ -53,7 +53,12 @@ describeWith(['docker-registry'], 'the commands that a report prints', () => {
   const printed = async (report: string, beginning: string): Promise<number | undefined> => {
     const lines = report.split('\n').filter((line) => line.startsWith(`  ${beginning}`));
     expect(lines).toHaveLength(1);
-    const { exitCode } = await execa('bash', ['--norc', '-c', lines[0]!], {
+    return run(lines[0]!);
+  };
+  const typed = (command: string): Promise<number | undefined> =>
+    run([command, ...trust.map((word) => `'${word}'`)].join(' '));
+  const run = async (line: string): Promise<number | undefined> => {
+    const { exitCode } = await execa('bash', ['--norc', '-c', line], {
       cwd: user.folder,
       env: {
         HOME: user.home,
@@ -109,7 +114,11 @@ describeWith(['docker-registry'], 'the commands that a report prints', () => {
   };
 
   it('choose among the bundles of a folder by what is expected of one', async () => {
-    expect((await user.bundle(['verify', medium, ...trust])).status).toBe(2);
+    const open = await user.bundle(['verify', medium, ...trust]);
+    expect(open.status).toBe(2);
+    expect(open.stderr).toContain('holds 2 bundles: name one');
+    const listed = /bundles: +('.*4\.17\.3.*')\n +('.*4\.17\.5.*')\n/.exec(open.stderr)!;
+    for (const name of listed.slice(1)) expect(await typed(`bundle verify ${name}`)).toBe(0);
     for (const [index, choice] of [
       ['--expect', '4.17.3'],
       ['--expect', '4.17.5-x86_64'],
@@ -125,7 +134,7 @@ describeWith(['docker-registry'], 'the commands that a report prints', () => {
     ]) {
       const { status, stderr } = await user.bundle(['verify', medium, ...none, ...trust]);
       expect(status).toBe(21);
-      expect(stderr).toContain('is the one asked for');
+      expect(stderr).toContain(`is the one asked for: ${none.join(' ')} fits none`);
     }
     const sign = ['sign', medium, '--bundle-digest', digests[0]!];
     expect((await user.bundle(sign)).stdout).toContain('ocp-4.17.3-x86_64');

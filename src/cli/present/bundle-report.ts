@@ -5,6 +5,7 @@ import type { VerifyReport } from '../../workflows/verify.ts';
 import type { Outcome } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
+import { statusOf } from './failure.ts';
 import type { Block, Rows, Section } from './layout.ts';
 import { partsFacts } from './parts/part-facts.ts';
 import type { Screen } from './screen.ts';
@@ -42,10 +43,10 @@ export function verifyReport({ bundle, blobs, bytes }: VerifyReport): Outcome {
 }
 
 export function inspectReport(inspected: InspectReport, all: boolean): Outcome {
-  const { bundle, unknownKinds, images, blobs, layerBytes, missing } = inspected;
+  const { bundle, unknownKinds, images, blobs, layerBytes, missing, faults, failure } = inspected;
   return {
     report: (screen) => [
-      [inspectVerdict(inspected)],
+      [inspectVerdict(inspected), ...damageText(inspected)],
       missingText(inspected, all, screen),
       trustAdvice(bundle),
       [
@@ -53,7 +54,7 @@ export function inspectReport(inspected: InspectReport, all: boolean): Outcome {
           facts: [
             ...bundleFacts(bundle, screen),
             ...(bundle.closure === undefined
-              ? underived(bundle, unknownKinds, missing.volumes)
+              ? underived(inspected)
               : partsFacts(bundle.closure, screen)),
             ['blobs', `${blobs}, of which layers ${size(layerBytes, screen)}`],
             ['volumes', volumesText(bundle, missing.volumes)],
@@ -64,13 +65,23 @@ export function inspectReport(inspected: InspectReport, all: boolean): Outcome {
       imagesText(inspected, all, screen),
     ],
     json: {
-      ...{ bundle: bundleJson(bundle), labels: bundle.labels, unknownKinds },
+      ...{ bundle: bundleJson(bundle), labels: bundle.labels, faults, unknownKinds },
       ...{ blobs, layerBytes, missing, images },
     },
+    ...(failure !== undefined && { status: statusOf(failure) }),
   };
 }
 
-function inspectVerdict({ bundle, images, missing }: InspectReport): Block {
+/** The faults, and what to do to know all of them. */
+function damageText({ faults }: InspectReport): Section {
+  if (faults.length === 0) return [];
+  return [
+    ...faults.map((fault): Block => ({ text: `  ${fault}` })),
+    { text: 'bundle verify looks for more, names the images, and says what to do.' },
+  ];
+}
+
+function inspectVerdict({ bundle, images, missing, faults }: InspectReport): Block {
   const { volumes } = missing;
   const lacking =
     volumes.length === 0
@@ -80,8 +91,14 @@ function inspectVerdict({ bundle, images, missing }: InspectReport): Block {
     verdict:
       `${partsText(bundle.labels)}: ${formatBytes(bundle.size)}, ` +
       counted(images.length, 'image') +
+      (faults.length === 0 ? '' : '; DAMAGED') +
       lacking,
-    mood: volumes.length > 0 ? 'bad' : bundle.closure === undefined ? 'warning' : 'good',
+    mood:
+      volumes.length + faults.length > 0
+        ? 'bad'
+        : bundle.closure === undefined
+          ? 'warning'
+          : 'good',
   };
 }
 
@@ -122,15 +139,17 @@ function imagesText({ bundle, images }: InspectReport, all: boolean, screen: Scr
 }
 
 /** The labels of the parts from `bundle.json`, for a bundle whose parts cannot be derived. */
-function underived(
-  { labels }: InspectReport['bundle'],
-  unknownKinds: readonly string[],
-  missing: readonly number[],
-): Rows {
+function underived({
+  bundle: { labels },
+  unknownKinds,
+  missing: { volumes: missing },
+}: InspectReport): Rows {
   const why =
     unknownKinds.length > 0
       ? `NOT PROVEN: this program does not know the kind ${unknownKinds.join(', ')}`
-      : `NOT PROVEN: what proves them is in ${volumesNamed(missing)}, which ${isOrAre(missing)} missing`;
+      : missing.length === 0
+        ? 'NOT PROVEN: what proves them is damaged'
+        : `NOT PROVEN: what proves them is in ${volumesNamed(missing)}, which ${isOrAre(missing)} missing`;
   return [
     ['parts', labels.join(', ')],
     ['', why],

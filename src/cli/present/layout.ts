@@ -112,9 +112,31 @@ export function hexLines({ hex }: { readonly hex: string }, columns: number): re
   );
 }
 
+/** Each name on a line of its own, and the other cells below it, for a screen that is narrow. */
+function underNames(
+  all: readonly (readonly string[])[],
+  { heads, rows }: Pick<Table, 'heads' | 'rows'>,
+  screen: Screen,
+): readonly string[] {
+  const others = tableLines(
+    {
+      ...(heads !== undefined && { heads: heads.slice(1) }),
+      rows: rows.map((row) => row.slice(1)),
+    },
+    { ...screen, columns: screen.columns - 2 * INDENT },
+  );
+  return all.flatMap(([name = ''], number) => {
+    const isHead = number === 0 && heads !== undefined;
+    const below = others[number] ?? '';
+    const margin = ' '.repeat(2 * INDENT);
+    const first = isHead ? styled('dim', name, screen) : name;
+    return below.trim() === '' ? [first] : [first, margin + below];
+  });
+}
+
 /**
- * Columns under each other; the last one is not padded. A column is not cut where two of its cells
- * could not be told apart any more.
+ * Columns under each other; the last one is not padded. Where names could not be told apart any
+ * more that are cut, they stand above the other columns.
  */
 function tableLines({ heads, rows, cut: shrinking }: Table, screen: Screen): readonly string[] {
   const all = [...(heads === undefined ? [] : [heads]), ...rows].map((row) => row.map(printable));
@@ -128,15 +150,12 @@ function tableLines({ heads, rows, cut: shrinking }: Table, screen: Screen): rea
     widths[index]! -= less;
     excess -= less;
   }
-  const isCut = widths.map((width, index) => {
-    const cells = new Set(rows.map((row) => printable(row[index] ?? '')));
-    return new Set([...cells].map((cell) => cut(cell, width))).size === cells.size;
-  });
+  const firsts = new Set(rows.map(([first = '']) => printable(first)));
+  const isTold = new Set([...firsts].map((first) => cut(first, widths[0]!))).size === firsts.size;
+  if (!isTold) return underNames(all, { rows, ...(heads !== undefined && { heads }) }, screen);
   return all.map((row, number) => {
     const line = row
-      .map((cell, index) =>
-        (isCut[index] === true ? cut(cell, widths[index]!) : cell).padEnd(widths[index]!),
-      )
+      .map((cell, index) => cut(cell, widths[index]!).padEnd(widths[index]!))
       .join(' '.repeat(GAP))
       .trimEnd();
     return number === 0 && heads !== undefined ? styled('dim', line, screen) : line;

@@ -149,19 +149,17 @@ export function noticeText(notice: Notice): string | undefined {
   }
 }
 
-/** More images than these are told of by number: the report that follows names them. */
-const SHOWN_LEFT = 5;
+/** Of more images than these only the number is told: the report that follows names them. */
+const SHOWN_LEFT = 2;
 
 function leftOutText({
   image,
   cause,
-  blobs,
   number,
   images,
 }: Notice & { readonly code: 'image-left-out' }): string | undefined {
   const more = images - SHOWN_LEFT;
   if (number > SHOWN_LEFT && more > 1)
     return number === SHOWN_LEFT + 1 ? `left out: ${more} more images` : undefined;
-  const others = blobs === 1 ? '' : `; and ${counted(blobs - 1, 'more blob')}`;
-  return withShortDigests(`left out: ${image}: ${cause}${others}`);
+  return withShortDigests(`left out: ${image}: ${cause}`);
 }

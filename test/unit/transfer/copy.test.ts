@@ -564,7 +564,8 @@ describe('copyImages', () => {
       const isAsked = (): boolean =>
         source.digestsOf('fetch').includes(layerOf('y').descriptor.digest);
       const isUnderWay = (): boolean => target.digestsOf('push').includes(manifests[0]!);
-      const isLost = (): boolean => events.some(({ type }) => type === 'noticed');
+      let hasFailed = false;
+      const isLost = (): boolean => hasFailed;
       const until = (what: () => boolean): Promise<void> =>
         vi.waitFor(() => {
           expect(what()).toBe(true);
@@ -572,6 +573,7 @@ describe('copyImages', () => {
       source.fault = async (call) => {
         if (!isFetchOf(layerOf('y'))(call)) return;
         await until(isUnderWay);
+        hasFailed = true;
         unreadable(layerOf('y'))(call);
       };
       target.fault = async ({ digest, what }) => {

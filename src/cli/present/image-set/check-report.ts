@@ -1,8 +1,8 @@
+import { counted } from '../../../core/text.ts';
 import type { Finding } from '../../../image-sets/findings.ts';
 import type { ReadImageSet } from '../../../image-sets/read.ts';
 import type { Outcome } from '../../command.ts';
 import type { Report, Section } from '../layout.ts';
-import { counted } from '../shown.ts';
 import { askedFor } from './summary.ts';
 
 /** More findings than these are counted. */

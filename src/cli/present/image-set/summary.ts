@@ -1,7 +1,7 @@
-import { few } from '../../../core/text.ts';
+import { counted, few } from '../../../core/text.ts';
 import type { ImageSet, ReleaseChannel } from '../../../image-sets/image-set.ts';
 import type { Rows } from '../layout.ts';
-import { counted, listed } from '../shown.ts';
+import { listed } from '../shown.ts';
 
 /** What a file asks for. */
 export function askedFor(set: ImageSet): Rows {
