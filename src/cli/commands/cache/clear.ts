@@ -1,5 +1,5 @@
+import { counted } from '../../../core/text.ts';
 import type { Command } from '../../command.ts';
-import { counted } from '../../present/shown.ts';
 import { formatBytes } from '../../units.ts';
 
 export const cacheClearCommand: Command = {
