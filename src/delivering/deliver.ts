@@ -21,6 +21,7 @@ import { surveyTags, type TagState } from '../transfer/tags.ts';
 import { Applying } from './applying/applying.ts';
 import type { ApplyReport, ApplyRequest } from './applying/request.ts';
 import type { DeliveryTarget } from './delivery-target.ts';
+import { ocOptions } from './applying/oc-options.ts';
 import { type PlannedResources, planResources } from './resources/plan.ts';
 import type { ResourceRequest } from './resources/request.ts';
 import { certificatesIn } from './resources/trust.ts';
@@ -271,7 +272,8 @@ function plannedFor(
   known: { readonly newer: readonly Newer[]; readonly certificates: readonly string[] },
 ): PlannedResources | undefined {
   if (destinations === undefined) return undefined;
-  return planResources(closure, kinds, destinations, { ...request.resources, ...known });
+  const options = { ...known, ocOptions: request.apply ? ocOptions(request.apply) : [] };
+  return planResources(closure, kinds, destinations, { ...request.resources, ...options });
 }
 
 /**

@@ -4,7 +4,7 @@ import { type Digest, digestOf, hexOf } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import { MAX_SIGNATURE_BYTES } from '../core/limits.ts';
 import { shownUrl } from '../core/text.ts';
-import { ifThere } from '../files/look.ts';
+import { ifThere, isFolder } from '../files/look.ts';
 import { readSmallFile } from '../files/small-file.ts';
 import { fetchPublicFile } from './registry/http/public-file.ts';
 import { Transport, type TransportOptions } from './registry/http/transport.ts';
@@ -76,6 +76,8 @@ async function readStore(
       if (bytes === undefined) break;
       signatures.push(bytes);
     }
+    const store = new URL('..', folder);
+    if (store.protocol === 'file:' && signatures.length === 0) await checkThere(pathOf(store));
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
     return { signatures, failures: [error] };
@@ -91,6 +93,15 @@ async function readStored(path: string): Promise<Uint8Array | undefined> {
     if (!hasCode(error, 'CONFIGURATION')) throw error;
     throw new BundleError('CONTENT_MISMATCH', error.message, { cause: error, hint: error.hint });
   }
+}
+
+/** A folder that is not there says nothing about signatures: it is misspelt, or not mounted. */
+async function checkThere(folder: string): Promise<void> {
+  if (await isFolder(folder)) return;
+  throw new BundleError('NOT_FOUND', `there is no signature store at ${folder}`, {
+    hint: 'Check the path, and that the file system is mounted.',
+    subject: folder,
+  });
 }
 
 function pathOf(url: URL): string {

@@ -6,6 +6,7 @@ import type { Context } from '../core/context.ts';
 import { Applying } from '../delivering/applying/applying.ts';
 import type { ApplyReport, ApplyRequest } from '../delivering/applying/request.ts';
 import type { DeliveryTarget } from '../delivering/delivery-target.ts';
+import { ocOptions } from '../delivering/applying/oc-options.ts';
 import { planResources } from '../delivering/resources/plan.ts';
 import type { ResourceRequest } from '../delivering/resources/request.ts';
 import { certificatesIn } from '../delivering/resources/trust.ts';
@@ -56,7 +57,7 @@ export async function writeForClusters(
     const closure = selectParts(bundle.closure, select);
     const certificates = await certificatesIn(request.caFiles ?? []);
     await reader.pass?.finish(); // of a pipe only its end tells that it is whole
-    const known = { newer: [], certificates };
+    const known = { newer: [], certificates, ocOptions: apply ? ocOptions(apply) : [] };
     const planned = planResources(closure, open.kinds, to.destinations, { ...request, ...known });
     const { destinations } = to;
     const { kinds } = open;

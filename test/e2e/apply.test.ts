@@ -236,12 +236,9 @@ describeWithKubeApi('a bundle that is applied to a cluster', () => {
         expect(stdout).toContain('oc adm upgrade would say now:');
         expect(stdout).toMatch(/recommended +4\.17\.3/);
         expect(stdout).toMatch(/Upgradeable +False: AdminAckRequired: An API will be removed\./);
-        // What is done is no next step; what is not done, is.
-        expect(stdout).toMatch(/oc diff -f \S*idms-\S+ --kubeconfig \S+/);
-        expect(stdout).toMatch(/oc apply -f \S*idms-\S+ --kubeconfig \S+/);
-        expect(stdout).not.toMatch(/oc apply -f \S*signature/);
-        expect(stdout).toContain(`oc adm upgrade --to ${VERSION} --kubeconfig ${kubeconfig}`);
-        expect(stdout).not.toContain('--allow-explicit-upgrade');
+        // No cluster reaches the registry by an address of this machine.
+        expect(stdout).toContain('is an address of this machine');
+        expect(stdout).not.toMatch(/oc (?:diff|apply|adm upgrade --)/);
         const { body } = await api.ask('GET', `${CONFIG_MAPS}/${name}`);
         const signature = await readFile(
           join(sides.made.signatureStore, `sha256=${name.slice('sha256-'.length)}`, 'signature-1'),
@@ -250,6 +247,23 @@ describeWithKubeApi('a bundle that is applied to a cluster', () => {
         expect(body.metadata.labels).toEqual({
           'release.openshift.io/verification-signatures': '',
         });
+      });
+
+      it('leads to what is not applied yet, by commands that ask the same cluster', async () => {
+        const folder = join(sides.folder, 'named');
+        const more = ['--apply', 'signatures', '--kubeconfig', kubeconfig];
+        const where = ['--resources-dir', folder];
+        const ran = await sides.operator.bundle([...writing().slice(0, -2), ...more, ...where]);
+        const { stdout } = ran;
+        expect(stdout).toMatch(/oc diff -f \S*idms-\S+ --kubeconfig \S+/);
+        expect(stdout).toMatch(/oc apply -f \S*idms-\S+ --kubeconfig \S+/);
+        expect(stdout).not.toMatch(/oc apply -f \S*signature/);
+        expect(stdout).toContain(`oc adm upgrade --to ${VERSION} --kubeconfig ${kubeconfig}`);
+        expect(stdout).not.toContain('--allow-explicit-upgrade');
+        const steps = await readFile(join(folder, 'next-steps.txt'), 'utf8');
+        const asking = steps.split('\n').filter((line) => /^ +oc (?!adm release )/.test(line));
+        expect(asking.length).toBeGreaterThan(5);
+        for (const line of asking) expect(line).toContain(` --kubeconfig ${kubeconfig}`);
       });
 
       it('changes nothing the second time, by the name that oc has for it', async () => {

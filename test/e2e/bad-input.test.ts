@@ -1,10 +1,13 @@
 import { copyFile, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
+import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
 import { registryDestination } from '../../scripts/lib/registry-destination.ts';
 import { parseManifest } from '../../src/core/manifest.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
@@ -276,6 +279,26 @@ describeWith(['docker-registry'], 'bad input to', () => {
         });
         expect(proxy.seen(/\/blobs\//)).toEqual([]);
       });
+    });
+
+    it('of a release whose signature store cannot be read: what it is that fails, and no way around it', async () => {
+      const refusing = createServer((_, response) => response.writeHead(403).end());
+      const stores = [
+        [`http://${await listenOnLoopback(refusing)}/signatures`, 25],
+        [pathToFileURL(path('release/no-such-store')).href, 23],
+      ] as const;
+      try {
+        for (const [store, status] of stores) {
+          const from = ['--mirror', `quay.io=${source.host}`, '--signature-store', store];
+          const error = await failure(['pack', VERSION, '-o', path('none'), ...from]);
+          expect(error.status).toBe(status);
+          expect(error.message).toContain('could not be looked up');
+          expect(error.message).not.toContain('not signed');
+          expect(error.hint).not.toContain('--allow-unsigned-release');
+        }
+      } finally {
+        refusing.close();
+      }
     });
 
     it('from a registry that gives wrong bytes: 20, with the image, and nothing of them is kept', async () => {

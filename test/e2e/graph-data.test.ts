@@ -205,7 +205,10 @@ describeWith(
       expect(await operator.bundle(['verify', packed, ...at, ...trust])).toMatchObject({
         status: 0,
       });
-      expect(stdout).toContain('oc adm upgrade'); // the release is the only one
+      expect(stdout).not.toContain('oc adm upgrade'); // no cluster reaches this address
+      const real = ['--to', 'registry.example.com:5000/ocp4', '--resources-dir', place('real')];
+      const named = await operator.bundle(['resources', packed, ...real, ...trust]);
+      expect(named.stdout).toContain('oc adm upgrade'); // the release is the only one
       const [graph] = await partsOf(packed);
       const repository = `${target.host}/ocp4/openshift/graph-image`;
       const service = parse(

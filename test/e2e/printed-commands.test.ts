@@ -113,6 +113,17 @@ describeWith(['docker-registry'], 'the commands that a report prints', () => {
     return keys[0]!.id;
   };
 
+  it('by unpack lead from an address of this machine to the name that nodes know', async () => {
+    const folder = join(temporary.path, "the nodes' bundle");
+    await user.bundle(['pack', '4.17.3', '-o', folder, ...fetching]);
+    const to = ['--to', `${source.host}/ocp4`];
+    const { stdout } = await user.bundle(['unpack', folder, ...to, ...trust]);
+    expect(stdout).toContain('is an address of this machine');
+    expect(stdout).not.toMatch(/^  oc /m);
+    const named = stdout.replace('REGISTRY', 'registry.example.com:5000');
+    expect(await printed(named, 'bundle resources ')).toBe(0);
+  });
+
   it('choose among the bundles of a folder by what is expected of one', async () => {
     const open = await user.bundle(['verify', medium, ...trust]);
     expect(open.status).toBe(2);

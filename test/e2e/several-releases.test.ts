@@ -274,7 +274,7 @@ describeWith(['docker-registry'], 'a bundle of several releases', () => {
 
     const { status, stdout, stderr } = await operator.bundle(unpacking('ocp4', '--release', OLD));
     expect(status).toBe(0);
-    expect(stderr).toContain(`already holds a newer release: ${NEW}`);
+    expect(stderr).not.toContain('already holds');
     expect(stdout).toContain(`already holds a newer release:\n  ${NEW}\n`);
     expect(await readFile(path('ocp4', 'cluster-resources', 'next-steps.txt'), 'utf8')).toContain(
       `WARNING: the registry already holds a newer release: ${NEW}.`,

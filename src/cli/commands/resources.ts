@@ -65,7 +65,9 @@ export const resourcesCommand: Command = {
     const { resourcesReport } = await import('../present/delivery-report.ts');
     return resourcesReport(await writeForClusters(job, context), {
       paths: job.bundle.paths,
+      isPiped: job.bundle.input !== undefined,
       trust: asTyped(args, Object.keys(trustOptions)),
+      names: asTyped(args, ['release', ...Object.keys(repositoryOptions)]),
     });
   },
 };

@@ -3,7 +3,12 @@ import { asTyped, flag, partNames, requiredText } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
 import { dryRunOption } from '../options/common.ts';
-import { deliveryOptions, deliveryRequest, PLACE_OPTIONS } from '../options/delivery.ts';
+import {
+  deliveryOptions,
+  deliveryRequest,
+  PLACE_OPTIONS,
+  repositoryOptions,
+} from '../options/delivery.ts';
 import { networkRequest, registryOptions } from '../options/network.ts';
 import { many, yes } from '../options/table.ts';
 
@@ -61,6 +66,7 @@ export const unpackCommand: Command = {
       isPiped: request.bundle.input !== undefined,
       trust: asTyped(args, Object.keys(trustOptions)),
       where: ['--to', shellWord(requiredText(args, 'to')), ...asTyped(args, PLACE_OPTIONS)],
+      names: asTyped(args, ['release', ...Object.keys(repositoryOptions)]),
     });
   },
 };

@@ -25,6 +25,8 @@ export interface Asked {
   /** Options about trust, as words for a shell; and those that say where what goes. */
   readonly trust: readonly string[];
   readonly where: readonly string[];
+  /** Options that say which parts get which names, as `resources` takes them. */
+  readonly names: readonly string[];
 }
 
 export function unpackReport(unpacked: UnpackReport, asked: Asked): Outcome {
@@ -33,14 +35,11 @@ export function unpackReport(unpacked: UnpackReport, asked: Asked): Outcome {
   return {
     report: (screen) => [
       [verdict(delivery, { done: 'Unpacked', planned: 'unpacked' })],
-      [
-        ...warnings(delivery, screen),
-        ...loopbackWarning(delivery.target, delivery.resources, resourcesAgain(asked)),
-      ],
+      warnings(delivery, screen),
       leftOut(delivery, screen),
       isPartial ? completingSteps(unpacked, asked) : [],
       ...clusterText(delivery, screen),
-      nextSteps(delivery),
+      nextSteps(delivery, renaming(delivery, asked)),
       trustAdvice(bundle),
       [
         {
@@ -62,12 +61,9 @@ export function mirrorReport({ closure, delivery, offers }: MirrorReport): Outco
   return {
     report: (screen) => [
       [verdict(delivery, { done: 'Mirrored', planned: 'mirrored' })],
-      [
-        ...warnings(delivery, screen),
-        ...loopbackWarning(delivery.target, delivery.resources, undefined),
-      ],
+      warnings(delivery, screen),
       ...clusterText(delivery, screen),
-      nextSteps(delivery),
+      nextSteps(delivery, SAME_COMMAND),
       offersText(offers),
       [
         {
@@ -83,16 +79,7 @@ export function mirrorReport({ closure, delivery, offers }: MirrorReport): Outco
   };
 }
 
-/** Where files for clusters are written again; of a pipe, as far as can be told. */
-function resourcesAgain({ paths, trust }: Pick<Asked, 'paths' | 'trust'>): readonly string[] {
-  const words = paths.map(shellWord);
-  return ['bundle', 'resources', ...words, '--to', 'REGISTRY/NAMESPACE', ...trust];
-}
-
-export function resourcesReport(
-  outcome: ResourcesOutcome,
-  asked: Pick<Asked, 'paths' | 'trust'>,
-): Outcome {
+export function resourcesReport(outcome: ResourcesOutcome, asked: Known): Outcome {
   const { bundle, target, resources, cluster } = outcome;
   const labels = partsText(bundle.closure.parts.map(({ label }) => label));
   const verdict =
@@ -102,9 +89,8 @@ export function resourcesReport(
   return {
     report: (screen) => [
       [{ verdict, mood: 'good' }],
-      loopbackWarning(target, resources, resourcesAgain(asked)),
       ...clusterText(outcome, screen),
-      nextSteps(outcome),
+      nextSteps(outcome, renaming(outcome, asked)),
       trustAdvice(bundle),
       [
         {
@@ -159,42 +145,65 @@ function warnings({ newer }: DeliveryReport, { isVerbose }: Screen): Section {
   ]);
 }
 
-/** @param again writes the files, without the registry: it is to be named otherwise. */
-function loopbackWarning(
-  target: string,
-  resources: ResourcesReport | undefined,
-  again: readonly string[] | undefined,
-): Section {
-  if (resources?.isLoopback !== true) return [];
-  return [
-    {
-      verdict: `WARNING: ${target} is an address of this machine: no cluster can use these files.`,
-      mood: 'warning',
-    },
-    ...(again === undefined
-      ? [{ text: 'Give --to the name by which nodes reach the registry: nothing is sent again.' }]
-      : [
-          { text: 'To write them for the name by which nodes reach the registry:' },
-          { commands: [again.join(' ')] },
-        ]),
-  ];
-}
-
 function clusterText({ cluster }: Pick<DeliveryReport, 'cluster'>, screen: Screen): Report {
   return cluster === undefined ? [] : clusterSections(cluster, screen);
 }
 
-function nextSteps({ resources, cluster }: Pick<DeliveryReport, 'resources' | 'cluster'>): Section {
+/** How the files are written again for another name of the registry. */
+type Renaming = Section;
+
+const SAME_COMMAND: Renaming = [
+  {
+    text:
+      'Run the same command again, and give --to the name by which nodes reach the registry. ' +
+      'It prints the commands for the cluster. What is in the registry is not sent again.',
+  },
+];
+
+/** What is needed of a command line to write the files again. */
+type Known = Pick<Asked, 'paths' | 'isPiped' | 'trust' | 'names'>;
+
+function renaming(
+  { target }: { readonly target: string },
+  { paths, isPiped, trust, names }: Known,
+): Renaming {
+  const path = isPiped ? 'PATH' : paths.map(shellWord).join(' ');
+  const to = target.replace(/^[^/]+/, 'REGISTRY');
+  return [
+    {
+      text:
+        'Write them again for the name by which nodes reach the registry. ' +
+        'This prints the commands for the cluster:',
+    },
+    { commands: [['bundle resources', path, '--to', to, ...names, ...trust].join(' ')] },
+  ];
+}
+
+/**
+ * What to do on a cluster. Nothing of it is ready to be typed where the files name the registry by
+ * an address that means another machine there.
+ */
+function nextSteps(
+  {
+    target,
+    resources,
+    cluster,
+    newer = [],
+  }: Pick<DeliveryReport, 'target' | 'resources' | 'cluster'> & Partial<DeliveryReport>,
+  again: Renaming,
+): Section {
   if (resources === undefined) return [];
+  if (resources.isLoopback) {
+    const verdict = `WARNING: ${target} is an address of this machine: no cluster can use these files.`;
+    return [{ verdict, mood: 'warning' }, ...again];
+  }
   const { nextSteps: commands, notes, stepsFile } = resources;
   const left = cluster === undefined ? commands : commandsLeft(commands, cluster);
-  const options = (cluster?.ocOptions ?? []).map(shellWord).join(' ');
-  const told = [
-    ...notes.map((text): Block => ({ text })),
-    ...(options === '' ? [] : [{ text: `For this cluster, each oc command needs ${options}.` }]),
-  ];
+  const told = notes.map((text): Block => ({ text }));
   if (left.length === 0) return [...told, { text: `All about it is in ${near(stepsFile)}.` }];
-  return [...told, { text: `Next (all of it is in ${near(stepsFile)}):` }, { commands: left }];
+  const kinds = newer.map(({ kind }) => `newer ${kind}`).join(' and no ');
+  const where = kinds === '' ? 'Next' : `Next, on a cluster that has no ${kinds} yet`;
+  return [...told, { text: `${where} (all of it is in ${near(stepsFile)}):` }, { commands: left }];
 }
 
 /** The commands for what was not applied, and those that update the cluster as it is. */

@@ -91,7 +91,7 @@ export function noticeText(notice: Notice): string | undefined {
         `credentials (${notice.cause}): with --replace-tags, tags that exist there are replaced`
       );
     case 'newer-at-target':
-      return `${notice.target} already holds a newer ${notice.kind}: ${partsText(notice.names.toReversed())}`;
+      return undefined; // the report says it, beside the commands that it is about
     case 'attached-not-asked':
       return (
         `${notice.what} of ${notice.repository} that its mirrors do not have are left out: ` +

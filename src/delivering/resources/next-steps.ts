@@ -4,6 +4,7 @@ import type { Destinations } from '../../kinds/destinations.ts';
 import type { DeliveredPaths, PartResources } from '../../kinds/kind.ts';
 import type { ResourceFile } from '../../kinds/resource-file.ts';
 import { SOURCE_POLICY_SINCE } from './install-config.ts';
+import { withOcOptions } from '../applying/oc-options.ts';
 import type { SourcePolicy } from './request.ts';
 
 const RULE = '='.repeat(72);
@@ -159,6 +160,7 @@ export interface StepsText {
   /** Sections about what was wanted besides. */
   readonly extras: readonly (readonly string[])[];
   readonly paths: DeliveredPaths;
+  readonly ocOptions?: readonly string[] | undefined;
 }
 
 /**
@@ -168,7 +170,7 @@ export interface StepsText {
  */
 export function nextSteps(
   parts: readonly PartResources[],
-  { folder, destinations, newer, steps, extras, paths }: StepsText,
+  { folder, destinations, newer, steps, extras, paths, ocOptions = [] }: StepsText,
 ): string {
   const { entry, content, target } = destinations;
   const place =
@@ -191,7 +193,14 @@ export function nextSteps(
     ...extras.flatMap((lines) => (lines.length === 0 ? [] : [RULE, ...lines])),
     ...parts.flatMap((part) => [RULE, ...part.section(paths)]),
   ];
-  return `${text.join('\n').trimEnd()}\n`;
+  const typed = text.map((line) => forCluster(line, ocOptions));
+  return `${typed.join('\n').trimEnd()}\n`;
+}
+
+/** A line that is a command asks the cluster that was chosen; one about a release asks none. */
+function forCluster(line: string, options: readonly string[]): string {
+  const [, indent, command] = /^( +)(oc (?!adm release ).+)$/.exec(line) ?? [];
+  return command === undefined ? line : `${indent}${withOcOptions(command, options)}`;
 }
 
 function numbered({ title, commands, after }: Step, index: number): readonly string[] {

@@ -48,6 +48,8 @@ export interface PlanOptions extends ResourceRequest {
   readonly newer: readonly NewerNames[];
   /** Of the CA that clusters shall trust for the target, in PEM. */
   readonly certificates: readonly string[];
+  /** With which `oc` asks the cluster that the user has chosen; none for its usual one. */
+  readonly ocOptions?: readonly string[] | undefined;
 }
 
 /**
@@ -107,7 +109,7 @@ export function planResources(
   const typedFrom = (from: string) => (name: string) => relative(from, pathOf(name));
   const text = nextSteps(ofParts, {
     extras: extras.map(({ section }) => section(typedFrom(beside))),
-    ...{ folder: beside, destinations, newer: options.newer },
+    ...{ folder: beside, destinations, newer: options.newer, ocOptions: options.ocOptions },
     ...{ steps: stepsFrom(beside), paths: pathsFrom(beside) },
   });
   const all = [...objects, ...kustomization, ...install];

@@ -85,10 +85,19 @@ describe('fetchSignatures', () => {
 
   it('has none where there is none', async () => {
     const http = await httpStore(() => [404]);
-    const stores = [http.url, pathToFileURL(join(root, 'absent')).href];
+    await mkdir(join(root, 'empty'));
+    const stores = [http.url, pathToFileURL(join(root, 'empty')).href];
     expect(await fetchSignatures(stores, digest, options)).toEqual({
       signatures: [],
       failures: [],
+    });
+  });
+
+  it('knows nothing where its folder is not there', async () => {
+    const store = pathToFileURL(join(root, 'absent')).href;
+    expect(await fetchSignatures([store], digest, options)).toMatchObject({
+      signatures: [],
+      failures: [{ code: 'NOT_FOUND' }],
     });
   });
 

@@ -26,7 +26,8 @@ export interface FoundProof {
 /**
  * The signatures that prove a release. Those in its own folder are enough if one of them does; only
  * otherwise the signature stores are asked, so that a folder with a proof needs no connection.
- * @throws BundleError SIGNATURE_MISSING, SIGNATURE_INVALID, SIGNER_UNKNOWN
+ * @throws BundleError SIGNATURE_MISSING, SIGNATURE_INVALID, SIGNER_UNKNOWN; of a store that could not
+ * be asked
  */
 export async function findProof(digest: Digest, search: ProofSearch): Promise<FoundProof> {
   const { sources, stores, held, keys, now } = search;
@@ -54,7 +55,7 @@ export async function findProof(digest: Digest, search: ProofSearch): Promise<Fo
   } catch (error) {
     // What is beside the release and refused says more than that a store has nothing.
     const isSaid = own.length > 0 || failures.length > 0;
-    if (!(error instanceof BundleError) || error.code !== 'SIGNATURE_MISSING') throw error;
+    if (!(error instanceof BundleError) || asked.signatures.length > 0) throw error;
     throw isSaid ? refusal : error.withHint(`${held.name} has no signature of it. ${error.hint}`);
   }
 }

@@ -23,7 +23,8 @@ export async function loadReleaseKeys(files: readonly string[]): Promise<Release
 /**
  * The signatures among those that were found that prove a release digest.
  * @param found messages, and stores that could not be asked.
- * @throws BundleError SIGNATURE_MISSING, SIGNATURE_INVALID or SIGNER_UNKNOWN when none does.
+ * @throws BundleError SIGNATURE_MISSING, SIGNATURE_INVALID or SIGNER_UNKNOWN when none does; the
+ * failure of a store that could not be asked, if no other has anything.
  */
 export async function proveRelease(
   digest: Digest,
@@ -36,15 +37,28 @@ export async function proveRelease(
   if (good.length > 0) return good;
   const [reason] = refused;
   if (reason !== undefined) throw reason;
-  const [failure] = failures;
-  const why =
-    failure === undefined
-      ? 'no signature store has a signature of it'
-      : `a signature store could not be asked: ${failure.message}`;
+  if (failures.length > 0) throw notLookedUp(digest, failures);
+  const why = 'no signature store has a signature of it';
   throw new BundleError('SIGNATURE_MISSING', `the release ${digest} is not signed: ${why}`, {
-    cause: failure,
     hint:
       'Name the store that has the signature with --signature-store URL; ' +
       '--allow-unsigned-release continues without a proof, and every report says so.',
   });
+}
+
+/** Nobody knows then whether the release is signed: to do without a proof is no way out. */
+function notLookedUp(digest: Digest, failures: readonly BundleError[]): BundleError {
+  const [first] = failures;
+  const why = failures.map(({ message }) => message).join('; ');
+  return new BundleError(
+    first!.code,
+    `the signatures of the release ${digest} could not be looked up: ${why}`,
+    {
+      cause: first,
+      hint:
+        'Nothing is known about the release yet. Try again when the signature store can be read, ' +
+        'or name another one that has the signatures: --signature-store URL.',
+      temporary: first!.temporary,
+    },
+  );
 }
