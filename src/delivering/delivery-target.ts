@@ -18,7 +18,7 @@ export type DeliveryTarget = {
 /**
  * @param to `REGISTRY[/NAMESPACE]` or `oci:DIR`.
  * @param options how repositories are called at a registry.
- * @throws BundleError USAGE
+ * @throws BundleError USAGE, also for such an option beside an image layout
  */
 export function parseDeliveryTarget(
   to: string,
@@ -34,5 +34,15 @@ export function parseDeliveryTarget(
   const folder = to.slice('oci:'.length);
   if (folder === '')
     throw new BundleError('USAGE', 'oci: needs a folder', { hint: 'Write --to oci:DIR.' });
+  const idle = Object.entries(options).find(([, value]) => value !== undefined);
+  if (idle !== undefined) {
+    throw new BundleError('USAGE', `an image layout has no repositories to be called otherwise`, {
+      expected: 'REGISTRY[/NAMESPACE]',
+      got: to,
+      hint:
+        'Leave out --release-repository, --release-images-repository and --max-nested-paths, ' +
+        'or name a registry.',
+    });
+  }
   return { name: to, kind: 'layout', folder };
 }

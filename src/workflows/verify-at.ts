@@ -6,6 +6,7 @@ import type { Context } from '../core/context.ts';
 import { BundleError, gravest } from '../core/errors.ts';
 import type { ReadOnlyStore } from '../core/store.ts';
 import { type Compared, compareImages, type Difference } from '../delivering/compare.ts';
+import { type PartAtTarget, partsAtTarget } from '../delivering/part-at-target.ts';
 import type { DeliveryTarget } from '../delivering/delivery-target.ts';
 import { selectParts } from '../kinds/closure.ts';
 import { atEachPlace } from '../kinds/destinations.ts';
@@ -41,6 +42,8 @@ export interface VerifyAtReport {
   readonly target: string;
   readonly deep: boolean;
   readonly compared: Compared;
+  /** How much of each part is there, in the order of the parts. */
+  readonly parts: readonly PartAtTarget[];
   /** The gravest of the differences; `undefined` where there is none. */
   readonly failure: BundleError | undefined;
 }
@@ -67,7 +70,8 @@ export async function verifyAt(
       const compared = await compareImages(closure.content.images, placeOf, { ...context, deep });
       const failures = compared.differences.map(failureOf);
       const failure = failures.length === 0 ? undefined : (gravest(failures) as BundleError);
-      return { bundle: { ...bundle, closure }, target: at.name, deep, compared, failure };
+      const parts = partsAtTarget(closure, compared.differences);
+      return { bundle: { ...bundle, closure }, target: at.name, deep, compared, parts, failure };
     } finally {
       await close();
     }

@@ -1,4 +1,14 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import {
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -79,6 +89,21 @@ describeWith(['docker-registry', 'python3'], 'the screen of', () => {
     const whole = await readFile(at('usb', 'ocp-4.17.3-x86_64.tar.zst'));
     await writeFile(at('cut', 'ocp-4.17.3-x86_64.tar.zst'), whole.subarray(0, -100_000));
     await run('unpack', at('newer'), '--to', `${target.host}/held`, ...trust);
+    await run('pack', '4.17.3', '4.17.5', '-o', at('both'), ...key, ...fetching);
+    await run('unpack', at('newer'), '--to', `oci:${at('hurt')}`, ...trust);
+    const blobs = at('hurt', 'blobs/sha256');
+    const sizes = await Promise.all(
+      (await readdir(blobs)).toSorted().map(async (name) => {
+        return { path: join(blobs, name), size: (await stat(join(blobs, name))).size };
+      }),
+    );
+    const [large, second] = sizes.toSorted((a, b) => b.size - a.size);
+    await rm(large!.path);
+    await truncate(second!.path, 10);
+    const programs = { version: '4.16.9', signer, components: 3, programs: true, scale: 0.0005 };
+    const tools = await makeReleaseIn(source, at('4.16.9'), programs);
+    const stores = ['--signature-store', tools.signatureStore];
+    await run('pack', '4.16.9', '-o', at('programs'), ...key, ...fetching, ...stores);
   });
   afterAll(async () => {
     await Promise.all([source.stop(), target.stop()]);
@@ -151,6 +176,26 @@ describeWith(['docker-registry', 'python3'], 'the screen of', () => {
       args: () => ['unpack', at('usb'), '--to', `${target.host}/ocp4`, '--dry-run', ...trust],
     },
     {
+      ...{ name: 'verify-at', status: 0 },
+      args: () => ['verify', at('newer'), '--at', `${target.host}/held`, ...trust],
+    },
+    {
+      ...{ name: 'verify-at-some', status: 20 },
+      args: () => ['verify', at('both'), '--at', `oci:${at('hurt')}`, ...trust],
+    },
+    {
+      ...{ name: 'verify-at-nothing', status: 23 },
+      args: () => ['verify', at('both'), '--at', `${target.host}/empty`, ...trust],
+    },
+    {
+      ...{ name: 'extract-tools', status: 0 },
+      args: () => ['extract-tools', at('programs'), '-o', at('user', 'tools'), ...trust],
+    },
+    {
+      ...{ name: 'resources', status: 0 },
+      args: () => ['resources', at('usb'), '--to', 'registry.example.com:5000/ocp4', ...trust],
+    },
+    {
       ...{ name: 'check-registry', status: 0 },
       args: () => ['check-registry', `${target.host}/ocp4`],
     },
@@ -221,6 +266,7 @@ function normal(written: string, folder: string): string {
       (_, end: string, held = '', hash?: string) =>
         `127-0-0-${end}1-50000${held}${hash ? '-00000000' : ''}`,
     )
+    .replace(/\b\d{3} bytes/g, '999 bytes')
     .replace(/\b20\d\d-\d\d-\d\d\b/g, '2024-10-09')
     .replace(/\d{5,}\s+bytes|(?:byte|of)\s+\d{5,}/g, (bytes) => bytes.replace(/\d/g, '9'));
 }

@@ -24,6 +24,7 @@ interface Found {
   readonly blobs: number;
   readonly bytes: number;
   readonly bytesRead: number;
+  readonly parts: readonly { readonly label: string; readonly presence: string }[];
   readonly differences: readonly {
     readonly what: string;
     readonly flaw: string;
@@ -64,6 +65,7 @@ describeWith(['docker-registry'], 'verify --at', () => {
 
   it('finds nothing at a target that holds everything, nor in a layout', async () => {
     expect(await compare()).toMatchObject([0, { result: 'good', bytesRead: 0, differences: [] }]);
+    expect((await compare())[1].parts).toMatchObject([{ presence: 'complete' }]);
     const [status, deep] = await compare('--deep');
     expect([status, deep]).toMatchObject([0, { result: 'good', deep: true, differences: [] }]);
     expect(deep.bytesRead).toBe(deep.bytes);
@@ -187,6 +189,20 @@ describeWith(['docker-registry'], 'verify --at', () => {
     expect(await compare()).toMatchObject([0, { result: 'good' }]);
   });
 
+  it('says of an empty place that nothing is there, in a few lines', async () => {
+    const { operator, medium, trust, target } = sides;
+    const args = ['verify', medium, '--at', `${target.host}/empty`, ...trust];
+    const { status, stdout } = await operator.bundle(args);
+    expect(status).toBe(23);
+    const lines = stdout.split('\n');
+    expect(lines[0]).toMatch(/^NOT THERE: .* holds nothing of 4\.17\.3 for x86_64$/);
+    expect(lines.length).toBeLessThan(40);
+    const { parts } = JSON.parse(
+      (await operator.bundle([...args, '--output', 'json'])).stdout,
+    ) as Found;
+    expect(parts).toMatchObject([{ label: '4.17.3 for x86_64', presence: 'absent' }]);
+  });
+
   it('says which tag names another image, and that it would be replaced', async () => {
     const tags = join(storage, 'repositories/ocp4/openshift/release/_manifests/tags');
     const [one, other] = await readdir(tags);
@@ -196,7 +212,7 @@ describeWith(['docker-registry'], 'verify --at', () => {
     const { operator, medium, trust } = sides;
     const ran = await operator.bundle(['verify', medium, '--at', at, ...trust]);
     expect(ran.status).toBe(20);
-    expect(ran.stdout).toContain('names another image');
+    expect(ran.stdout).toContain('of another image');
     expect(ran.stdout).toMatch(/^ {2}bundle unpack .* --replace-tags$/m);
     await writeFile(link(one!), before);
   });
@@ -210,6 +226,11 @@ describeWith(['docker-registry'], 'verify --at', () => {
     expect(await status('-', '--at', at)).toBe(2);
     expect(await status(medium, '--at', at, '--damage', 'd.json')).toBe(2);
     expect(await status(medium, '--at', 'oci:/nowhere')).toBe(23);
+    const renamed = ['--release-repository', 'x', '--max-nested-paths', '2'];
+    for (const option of [renamed.slice(0, 2), renamed.slice(2)])
+      expect(await status(medium, '--at', `oci:${join(sides.folder, 'layout')}`, ...option)).toBe(
+        2,
+      );
     expect(await status(medium, '--at', '127.0.0.1:1/ocp4')).toBe(25);
     expect(await status(medium, '--at', at, '--release', '4.17.4')).toBe(23);
   });

@@ -7,10 +7,10 @@ import type { Outcome } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import { statusOf } from './failure.ts';
-import type { Block, Section } from './layout.ts';
+import type { Block, Rows, Section } from './layout.ts';
 import { partsFacts } from './parts/part-facts.ts';
 import type { Screen } from './screen.ts';
-import { labelsIn, listed, partsText, shortened, size } from './shown.ts';
+import { labelsIn, listed, partsText, shortened, size, withShortDigests } from './shown.ts';
 
 /** Images and differences that are listed without --verbose. */
 const SHOWN = 10;
@@ -25,13 +25,14 @@ const WORDS: Readonly<Record<Flaw, string>> = {
 
 /** @param again the bundle, and options, as words for a command line of `unpack`. */
 export function verifyAtReport(found: VerifyAtReport, again: readonly string[]): Outcome {
-  const { bundle, target, deep, compared, failure } = found;
+  const { bundle, target, deep, compared, parts, failure } = found;
   const { tags, manifests, blobs, bytes, bytesRead, differences } = compared;
   return {
     report: (screen) => [
       [verdict(found)],
+      presenceText(found),
       nextSteps(found, again),
-      differencesText(differences, screen),
+      differencesText(found, screen),
       trustAdvice(bundle),
       [
         {
@@ -55,6 +56,7 @@ export function verifyAtReport(found: VerifyAtReport, again: readonly string[]):
       target,
       deep,
       bundle: bundleJson(bundle),
+      parts,
       ...{ tags, manifests, blobs, bytes, bytesRead },
       differences: differences.map(({ images, ...facts }) => ({
         ...facts,
@@ -69,26 +71,40 @@ export function verifyAtReport(found: VerifyAtReport, again: readonly string[]):
   };
 }
 
-function verdict({ bundle, target, deep, compared }: VerifyAtReport): Block {
-  const parts = partsText(labelsIn(bundle.closure));
+function verdict({ bundle, target, deep, compared, parts }: VerifyAtReport): Block {
+  const labels = partsText(labelsIn(bundle.closure));
   const { differences, bytes } = compared;
   if (differences.length === 0) {
     const how = deep ? `every byte read (${formatBytes(bytes)})` : 'nothing is missing';
-    return { verdict: `Good: ${target} holds ${parts}, ${how}`, mood: 'good' };
+    return { verdict: `Good: ${target} holds ${labels}, ${how}`, mood: 'good' };
   }
-  const images = hitImages(differences);
-  const verb = images.length === 1 ? 'is' : 'are';
+  if (parts.every(({ presence }) => presence === 'absent')) {
+    return { verdict: `NOT THERE: ${target} holds nothing of ${labels}`, mood: 'bad' };
+  }
+  const lacking = parts.filter(({ presence }) => presence !== 'complete').map(({ label }) => label);
   return {
-    verdict:
-      `${target} does not hold ${parts} as the bundle does: ` +
-      `${counted(images.length, 'image')} ${verb} not whole`,
+    verdict: `NOT COMPLETE: ${target} does not hold all of ${partsText(lacking)}`,
     mood: 'bad',
   };
 }
 
+/** How much of each part is there; the verdict says it of a single one that is. */
+function presenceText({ parts, compared }: VerifyAtReport): Section {
+  if (compared.differences.length === 0) return [];
+  const rows = parts.map(({ label, presence, images, lacking }): Rows[number] => {
+    const words = {
+      complete: 'complete',
+      absent: 'nothing of it is there',
+      incomplete: `${lacking} of ${counted(images, 'image')} not whole`,
+    };
+    return [label, words[presence], presence === 'complete' ? 'good' : 'bad'];
+  });
+  return [{ facts: rows }];
+}
+
 /** What unpack can mend, and what it cannot. */
 function nextSteps(
-  { target, compared: { differences } }: VerifyAtReport,
+  { target, parts, compared: { differences } }: VerifyAtReport,
   again: readonly string[],
 ): Section {
   const has = (...flaws: readonly Flaw[]): boolean =>
@@ -97,42 +113,90 @@ function nextSteps(
   const damaged: Section = has('damaged', 'unreadable')
     ? [
         {
-          text:
-            'Most registries do not replace a blob or a manifest that is damaged in their ' +
-            'storage. Remove each damaged one from the storage first (for distribution: the ' +
-            'folder of its digest in docker/registry/v2/blobs), and restart the registry.',
+          text: target.startsWith('oci:')
+            ? 'Remove each damaged file first; --verbose shows its digest, which is its name in ' +
+              'blobs/sha256 of the layout.'
+            : 'Most registries do not replace a blob or a manifest that is damaged in their ' +
+              'storage. Remove each damaged one from the storage first (for distribution: the ' +
+              'folder of its digest in docker/registry/v2/blobs), and restart the registry. ' +
+              '--verbose shows the digests.',
         },
       ]
     : [];
   const unpack: Section = [
-    { text: 'To push again what is missing:' },
+    { text: 'To push what is missing:' },
     { commands: [`bundle unpack ${again.join(' ')} --to ${shellWord(target)}${replace}`] },
   ];
   const others: Section = has('other')
     ? [{ text: 'Find out first who set the tags that name another image: unpack overwrites them.' }]
     : [];
-  return differences.length === 0 ? [] : [...damaged, ...others, ...unpack];
+  const isPart = new Set(parts.map(({ presence }) => presence)).size > 1;
+  const some: Section =
+    isPart && parts.some(({ presence }) => presence === 'absent')
+      ? [{ text: 'If not all of them were to be there, name those that were: --release VERSION.' }]
+      : [];
+  return differences.length === 0 ? [] : [...damaged, ...others, ...unpack, ...some];
 }
 
-function differencesText(differences: readonly Difference[], screen: Screen): Section {
-  if (differences.length === 0) return [];
-  const shown = screen.isVerbose ? differences : differences.slice(0, SHOWN);
-  const more = differences.length - shown.length;
+/** What is wrong with each image; of parts of which nothing is there, that has been said. */
+function differencesText(found: VerifyAtReport, screen: Screen): Section {
+  const { differences } = found.compared;
+  if (screen.isVerbose) return [...everyDifference(differences, screen), ...causes(differences)];
+  const absent = found.parts.map(({ presence }) => presence === 'absent');
+  const images = hitImages(differences).filter((image) => !image.parts.every((at) => absent[at]));
+  if (images.length === 0) return causes(differences);
+  const shown = images.slice(0, SHOWN);
+  const more = images.length - shown.length;
   return [
     {
       table: {
-        heads: ['WHAT', '', 'IMAGE'],
-        rows: shown.map(({ what, subject, flaw, images }) => [
-          `${what} ${shortened(nameIn(subject), screen)}`,
-          what === 'listing' ? 'is not listed by its subject' : WORDS[flaw],
-          needing(images, screen),
+        heads: ['IMAGE', 'WHAT IS WRONG'],
+        rows: shown.map((image) => [
+          withShortDigests(image.name),
+          flawsText(differences.filter((difference) => difference.images.includes(image))),
         ]),
-        cut: 2,
+        cut: 0,
       },
     },
     ...(more > 0 ? [{ text: `and ${more} more (--verbose lists all)` }] : []),
     ...causes(differences),
   ];
+}
+
+/** `manifest and 2 blobs not there; 1 blob damaged` */
+function flawsText(differences: readonly Difference[]): string {
+  const flaws = [...new Set(differences.map(wordOf))];
+  return flaws
+    .map((word) => {
+      const those = differences.filter((difference) => wordOf(difference) === word);
+      const kinds = [...new Set(those.map(({ what }) => what))].map((what) => {
+        const count = those.filter((difference) => difference.what === what).length;
+        return count === 1 ? what : counted(count, what);
+      });
+      return `${listed(kinds)} ${word}`;
+    })
+    .join('; ');
+}
+
+function wordOf({ what, flaw }: Difference): string {
+  return what === 'listing' ? 'missing at its subject' : SHORT_WORDS[flaw];
+}
+
+const SHORT_WORDS: Readonly<Record<Flaw, string>> = {
+  absent: 'not there',
+  other: 'of another image',
+  damaged: 'damaged',
+  unreadable: 'not readable',
+};
+
+function everyDifference(differences: readonly Difference[], screen: Screen): Section {
+  if (differences.length === 0) return [];
+  const rows = differences.map(({ what, subject, flaw, images }) => [
+    `${what} ${shortened(nameIn(subject), screen)}`,
+    what === 'listing' ? 'is not listed by its subject' : WORDS[flaw],
+    listed(images.map(({ name }) => name)),
+  ]);
+  return [{ table: { heads: ['WHAT', '', 'IMAGE'], rows, cut: 2 } }];
 }
 
 /** What the target says of what cannot be read; each thing once. */
@@ -145,12 +209,6 @@ function causes(differences: readonly Difference[]): Section {
 function nameIn(subject: string): string {
   const digest = subject.lastIndexOf('@');
   return digest === -1 ? subject.slice(subject.lastIndexOf(':') + 1) : subject.slice(digest + 1);
-}
-
-function needing(images: readonly PlannedImage[], { isVerbose }: Screen): string {
-  const names = images.map(({ name }) => name);
-  if (isVerbose || names.length < 3) return listed(names);
-  return `${names[0]!} and ${names.length - 1} more`;
 }
 
 function hitImages(differences: readonly Difference[]): readonly PlannedImage[] {

@@ -334,7 +334,7 @@ function writtenRows(resources: ResourcesReport | undefined, screen: Screen): Ro
   if (resources === undefined || screen.isVerbose) return writtenFacts(resources);
   const { files, stepsFile } = resources;
   const folder = near(dirname(stepsFile));
-  return [['written', `${counted(files.length, 'file')} in ${folder === '' ? '.' : folder}`]];
+  return [['written', `${counted(files.length, 'file')} in ${folder || 'the current folder'}`]];
 }
 
 function writtenFacts(resources: ResourcesReport | undefined): Rows {

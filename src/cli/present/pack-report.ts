@@ -12,7 +12,7 @@ import { offersText } from './parts/offers.ts';
 import { partsFacts, partsJson } from './parts/part-facts.ts';
 import { counted, optionWords, shellWord } from '../../core/text.ts';
 import type { Screen } from './screen.ts';
-import { labelsIn, partsText, shortened, size as sizeText } from './shown.ts';
+import { checking, labelsIn, partsText, shortened, size as sizeText } from './shown.ts';
 
 /** Options that a bundle cannot be verified without, where it was packed. */
 export interface VerifyNeeds {
@@ -142,8 +142,7 @@ function verifyOptions({ path }: PackReport, needs: VerifyNeeds): string {
 }
 
 function sumsCommand({ path }: PackReport): string {
-  const sums = shellWord(`${basename(path, BUNDLE_SUFFIX)}.sha256`);
-  return `(cd ${shellWord(dirname(path))} && sha256sum -c ${sums})`;
+  return checking(dirname(path), `${basename(path, BUNDLE_SUFFIX)}.sha256`);
 }
 
 function patchSteps(report: PackReport, needs: VerifyNeeds): Section {

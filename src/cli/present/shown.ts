@@ -1,4 +1,4 @@
-import { few } from '../../core/text.ts';
+import { few, shellWord } from '../../core/text.ts';
 import type { Closure } from '../../kinds/closure.ts';
 import { formatBytes } from '../units.ts';
 import type { Screen } from './screen.ts';
@@ -39,6 +39,12 @@ export function labelsIn({ parts }: Closure): readonly string[] {
 export function listed(words: readonly string[]): string {
   if (words.length < 2) return words.join('');
   return `${words.slice(0, -1).join(', ')} and ${words.at(-1)!}`;
+}
+
+/** Checks the files that a list of checksums names, from wherever it is typed. */
+export function checking(folder: string, sums: string): string {
+  const check = `sha256sum -c ${shellWord(sums)}`;
+  return folder === '.' ? check : `(cd ${shellWord(folder)} && ${check})`;
 }
 
 /** ` in stable-4.17 for x86_64`, as far as that is known of a graph. */

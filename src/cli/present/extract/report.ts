@@ -12,7 +12,8 @@ import { type Outcome, PARTLY_DONE } from '../../command.ts';
 import { bundleFacts, bundleJson, trustAdvice } from '../bundle-facts.ts';
 import type { Rows, Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
-import { listed, shortened, size } from '../shown.ts';
+import { formatBytes } from '../../units.ts';
+import { checking, listed, shortened, size } from '../shown.ts';
 
 const UNPINNED =
   'An installer without the release image may install another release: do not install with it, ' +
@@ -38,12 +39,12 @@ export function extractToolsReport(report: ExtractToolsReport): Outcome {
       ...(unpinned.length === 0 ? [] : [[{ text: UNPINNED }]]),
       [
         { text: 'To check them wherever they are copied to:' },
-        { commands: [`sha256sum -c ${files.at(-1)!}`] },
+        { commands: [checking(folder, files.at(-1)!)] },
       ],
       [
         {
           table: {
-            heads: ['archive', 'size', 'system', 'SHA-256'],
+            heads: ['archive', 'size', ...(screen.isVerbose ? ['system', 'SHA-256'] : [])],
             rows: archives.map((archive) => archiveRow(archive, screen)),
           },
         },
@@ -95,8 +96,10 @@ function archiveRow(
   { file, bytes, system, architecture, rhel, sha256 }: WrittenArchive,
   screen: Screen,
 ): readonly string[] {
+  // The name says the system, and the file of checksums has the other.
+  if (!screen.isVerbose) return [file, formatBytes(bytes)];
   const builtFor = [system, wordOf(architecture), ...(rhel ? [rhel] : [])].join(' ');
-  return [file, size(bytes, screen), builtFor, shortened(hexOf(sha256), screen)];
+  return [file, size(bytes, screen), builtFor, hexOf(sha256)];
 }
 
 function archiveJson({ system, architecture, sha256, ...facts }: WrittenArchive): object {
