@@ -67,7 +67,7 @@ function refused(message: string, command: Command, called: string): BundleError
   const missing = options?.map((option) => `--${option}${describedAs(command, option)}`);
   const wanted = message.startsWith('an argument is missing')
     ? Object.entries(command.positionals).flatMap(([positional, { demandOption, describe }]) =>
-        demandOption === true ? [`${positional}: ${describe ?? ''}`] : [],
+        demandOption === true ? [`${positional} (${describe ?? ''})`] : [],
       )
     : missing;
   if (wanted === undefined || wanted.length === 0)
@@ -80,13 +80,13 @@ function refused(message: string, command: Command, called: string): BundleError
 
 const MISSING_OPTIONS = /^required options? missing: (.*)$/;
 
-/** `, which is …` where an option is described. */
+/** What an option is, behind its name: a description may have a colon of its own. */
 function describedAs({ options }: Command, name: string): string {
   const found = Object.entries(options).find(
     ([option, { alias }]) => option === name || [alias ?? []].flat().includes(name),
   );
   const describe = found?.[1].describe;
-  return describe === undefined ? '' : `: ${describe}`;
+  return describe === undefined ? '' : ` (${describe})`;
 }
 
 function noCommand(of: string, word: string, names: readonly string[]): BundleError {

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 
 import { BundleError, systemCode } from '../core/errors.ts';
 import { diskError, writeError } from './disk-error.ts';
-import { isFolder, isThere } from './look.ts';
+import { isFolder, isLink, isThere } from './look.ts';
 
 /**
  * Makes a folder, and those above it that are missing. Node's own recursive mkdir never ends where
@@ -41,8 +41,17 @@ export async function prepareFolder(folder: string, mode = 0o777): Promise<void>
     await makeFolder(folder, mode);
     await access(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw error instanceof BundleError ? error : unwritable(folder, error);
+    if (error instanceof BundleError) throw error;
+    throw (await leadingNowhere(folder)) ?? unwritable(folder, error);
   }
+}
+
+/** Makes sure that a file can be made where a user has named one. @throws BundleError DISK */
+export async function refuseMissingFolder(path: string): Promise<void> {
+  if (await isFolder(dirname(resolve(path)))) return;
+  throw new BundleError('DISK', `cannot write ${path}: its folder does not exist`, {
+    hint: 'Create the folder first.',
+  });
 }
 
 /**
@@ -50,10 +59,27 @@ export async function prepareFolder(folder: string, mode = 0o777): Promise<void>
  * @throws BundleError DISK, the same as {@link prepareFolder}.
  */
 export async function checkFolderPath(folder: string): Promise<void> {
+  const lost = await leadingNowhere(folder);
+  if (lost !== undefined) throw lost;
   let path = resolve(folder);
   while (!(await isThere(path)) && path !== dirname(path)) path = dirname(path);
   if (await isFolder(path)) return;
   throw unwritable(folder, noFolder(new Error(`${path} is no folder`)));
+}
+
+/** A link to nothing is nothing that a folder could be made beside, and looks like no file either. */
+async function leadingNowhere(folder: string): Promise<BundleError | undefined> {
+  let path = resolve(folder);
+  while (!(await isThere(path)) && path !== dirname(path)) {
+    if (await isLink(path)) {
+      const why = `${path} is a symbolic link to something that does not exist`;
+      return new BundleError('DISK', `cannot write to ${folder}: ${why}`, {
+        hint: 'Mount or make what the link leads to, or remove the link.',
+      });
+    }
+    path = dirname(path);
+  }
+  return undefined;
 }
 
 function unwritable(folder: string, cause: unknown): BundleError {

@@ -236,7 +236,7 @@ async function openPatch(
 }
 
 /** One key has one way to be written, so that one bundle has one file. */
-function checkKeyFile({ publicKey }: SealedBundle, { signer }: Signers): void {
+export function checkKeyFile({ publicKey }: SealedBundle, { signer }: Signers): void {
   if (Buffer.from(signer.pem).equals(publicKey)) return;
   throw new BundleError(
     'BUNDLE_UNUSABLE',
@@ -250,7 +250,7 @@ function checkKeyFile({ publicKey }: SealedBundle, { signer }: Signers): void {
 }
 
 /** A genuine bundle under another bundle's name must not pass for it. */
-function checkName(path: string, name: string): void {
+export function checkName(path: string, name: string): void {
   if (stemOf(path) === name) return;
   throw new BundleError(
     'NOT_THE_EXPECTED_BUNDLE',

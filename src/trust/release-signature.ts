@@ -311,14 +311,18 @@ function refused(why: string, hint: string, cause?: unknown): BundleError {
   });
 }
 
+/** A signature names its key by these digits of the fingerprint, the last ones. */
+const ID_DIGITS = 16;
+
 function unknownSigner(keyId: string, keys: ReleaseKeys): BundleError {
   return new BundleError(
     'SIGNER_UNKNOWN',
     `the release signature was made with the key ${keyId}, which is not trusted`,
     {
       expected:
-        keys.map(({ name, fingerprint }) => `${fingerprint} (${name})`).join(', ') ||
-        'no key at all',
+        keys
+          .map(({ name, fingerprint }) => `${fingerprint.slice(-ID_DIGITS)} (${name})`)
+          .join(', ') || 'no key at all',
       got: keyId,
       hint: 'If you trust that key, name its public key file with --release-key.',
     },

@@ -7,6 +7,7 @@ import { artifactTypeOf } from '../core/manifest.ts';
 import type { Closure } from '../kinds/closure.ts';
 import { type HitImage, imagesNeeding } from '../opening/audit.ts';
 import { unknownParts } from '../opening/derive.ts';
+import { type SurveyedPatch, surveyPatch } from '../opening/survey-patch.ts';
 import { type OpenRequest, surveyBundle, type SurveyedBundle } from '../opening/open-bundle.ts';
 
 export interface InspectedImage {
@@ -42,6 +43,28 @@ export interface InspectReport {
   readonly layerBytes: number;
   /** Numbers of volumes that are missing, and the images that need something out of them. */
   readonly missing: { readonly volumes: readonly number[]; readonly images: readonly HitImage[] };
+}
+
+export interface PatchReport {
+  readonly patch: Omit<SurveyedPatch, 'reader' | 'close'>;
+  readonly blobs: number;
+  readonly layerBytes: number;
+}
+
+/** Says what a patch alone is, and for which bundle; `undefined` where the paths name a bundle. */
+export async function inspectPatch(
+  request: OpenRequest,
+  context: Context,
+): Promise<PatchReport | undefined> {
+  const patch = await surveyPatch(request, context);
+  if (patch === undefined) return undefined;
+  try {
+    const { manifest, layers } = patch.reader;
+    const layerBytes = layers.reduce((total, { size }) => total + size, 0);
+    return { patch, blobs: manifest.blobs.length, layerBytes };
+  } finally {
+    await patch.close();
+  }
 }
 
 /**

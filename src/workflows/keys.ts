@@ -1,6 +1,7 @@
 import { hasCode } from '../core/errors.ts';
 import { MAX_KEY_BYTES } from '../core/limits.ts';
 import { readGivenFile } from '../files/small-file.ts';
+import { refuseMissingFolder } from '../files/folder.ts';
 import { type KeyType, SignerKey, SigningKey } from '../trust/keys.ts';
 import type { Context } from '../core/context.ts';
 import { trustedKeysOf } from '../opening/signers.ts';
@@ -31,6 +32,7 @@ export async function keygen(
   request: KeygenRequest,
   { configFolder }: Context,
 ): Promise<KeyReport> {
+  if (request.output !== undefined) await refuseMissingFolder(request.output);
   const key = SigningKey.generate(request.type);
   const privatePath = request.output ?? ownKeyPath(configFolder);
   const publicPath = await saveKeyPair(key, privatePath, request.passphrase).catch(

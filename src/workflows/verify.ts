@@ -1,4 +1,4 @@
-import { basename, dirname, resolve } from 'node:path';
+import { basename } from 'node:path';
 
 import {
   type DamageMap,
@@ -11,8 +11,9 @@ import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError, gravest, hasCode } from '../core/errors.ts';
 import { counted } from '../core/text.ts';
+import { refuseMissingFolder } from '../files/folder.ts';
 import { refuseForeignFile } from '../files/foreign.ts';
-import { isFolder, isThere } from '../files/look.ts';
+import { isThere } from '../files/look.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import {
   copyOrPatch,
@@ -105,11 +106,7 @@ export async function verify(request: VerifyRequest, context: Context): Promise<
  * @throws BundleError USAGE, DISK
  */
 async function checkDamageFile(path: string): Promise<void> {
-  if (!(await isFolder(dirname(resolve(path))))) {
-    throw new BundleError('DISK', `cannot write ${path}: its folder does not exist`, {
-      hint: 'Create the folder first.',
-    });
-  }
+  await refuseMissingFolder(path);
   const isOwn = (text: string): boolean => text === '' || isDamageMap(text, path);
   await refuseForeignFile({ path, what: 'no damage map', limit: MAX_DAMAGE_BYTES, isOwn });
 }

@@ -1,4 +1,13 @@
-import { copyFile, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import {
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -20,6 +29,7 @@ const VERSION = '4.17.3';
 const NAME = `ocp-${VERSION}-x86_64`;
 
 interface Failure {
+  readonly expected?: string;
   readonly status: number;
   readonly code: string;
   readonly message: string;
@@ -273,10 +283,11 @@ describeWith(['docker-registry'], 'bad input to', () => {
           '--signature-store',
           path('release', store),
         ];
-        expect(await failure(['pack', VERSION, '-o', path('none'), ...args])).toMatchObject({
-          status: 21,
-          code,
-        });
+        const error = await failure(['pack', VERSION, '-o', path('none'), ...args]);
+        expect(error).toMatchObject({ status: 21, code });
+        expect(error.message).toContain(VERSION);
+        // Keys are called alike in all that is said of them.
+        if (code === 'SIGNER_UNKNOWN') expect(error.expected).toMatch(/^[0-9A-F]{16} \(/);
         expect(proxy.seen(/\/blobs\//)).toEqual([]);
       });
     });
@@ -299,6 +310,25 @@ describeWith(['docker-registry'], 'bad input to', () => {
       } finally {
         refusing.close();
       }
+    });
+
+    it('makes no folder for a key, and says of a link that leads nowhere what it is', async () => {
+      const key = path('no-such-folder', 'k.pem');
+      const made = await failure(['keygen', '--out', key]);
+      expect(made).toMatchObject({
+        status: 26,
+        message: expect.stringContaining('does not exist'),
+      });
+      const link = path('dangling');
+      await symlink(path('nowhere'), link);
+      for (const folder of [link, join(link, 'below')]) {
+        const error = await failure(['pack', VERSION, '-o', folder, ...from(source.host)]);
+        expect(error).toMatchObject({ status: 26 });
+        expect(error.message).toContain(
+          `${link} is a symbolic link to something that does not exist`,
+        );
+      }
+      await rm(link);
     });
 
     it('from a registry that gives wrong bytes: 20, with the image, and nothing of them is kept', async () => {

@@ -83,6 +83,23 @@ describeWith(['docker-registry'], 'what a pack says is to be done with its mediu
     expect(patched.status).toBe(0);
     expect(await follow(patched, 'sha256sum')).toBe(0);
     const [, patch] = /^file +(.+) \(/m.exec(patched.stdout) ?? [];
+    // Somebody who has the patch alone can compare it with the form.
+    const inspect = ['inspect', join(medium, 'patch', patch!), ...release.trust];
+    const inspected = await bundle([...inspect, '--output', 'json']);
+    expect(inspected.status).toBe(0);
+    const report = JSON.parse(inspected.stdout) as {
+      patch: { digest: string; repairs: string; labels: readonly string[] };
+    };
+    const grouped = (hex: string): string => hex.replace(/.{8}(?=.)/g, '$& ');
+    expect(patched.stdout.replace(/\s+/g, ' ')).toContain(
+      `patch digest ${grouped(report.patch.digest)}`,
+    );
+    expect(report.patch.labels).toEqual(['4.17.3 for x86_64']);
+    const shown = (await bundle(inspect)).stdout.replace(/\s+/g, ' ');
+    expect(shown).toContain(`patch digest ${grouped(report.patch.digest)}`);
+    expect(shown).toContain(grouped(report.patch.repairs));
+    const other = ['--bundle-digest', '0'.repeat(64)];
+    expect((await bundle([...inspect, ...other])).status).toBe(21);
     await damage(join(medium, 'patch', patch!));
     expect(await follow(patched, 'sha256sum')).toBe(1);
   });

@@ -79,6 +79,7 @@ describeWith(['docker-registry'], 'the commands that a report prints', () => {
       const { status, stdout } = await user.bundle(packing);
       expect(status).toBe(0);
       expect(await printed(stdout, 'bundle verify ')).toBe(0);
+      expect(stdout).toContain('as --release-key FILE:');
       const again = (await user.json(packing)) as { bundleDigest: string };
       digests.push(again.bundleDigest);
     }
@@ -112,6 +113,20 @@ describeWith(['docker-registry'], 'the commands that a report prints', () => {
     expect(key).toBe('boss.pem');
     return keys[0]!.id;
   };
+
+  it('by verify push a bundle that is good', async () => {
+    const { stdout } = await user.bundle([...['verify', medium, '--expect', '4.17.3', ...trust]]);
+    const registry = stdout.replace('REGISTRY/NAMESPACE', `${source.host}/verified`);
+    expect(await printed(registry, 'bundle unpack ')).toBe(0);
+  });
+
+  it('by trust add withdraw the trust again', async () => {
+    await user.bundle(['keygen', '--out', join(user.folder, 'wrong.pem')]);
+    const { stdout } = await user.bundle(['trust', 'add', join(user.folder, 'wrong.pub')]);
+    expect(stdout).toContain('refuses the bundles of all signers who are not trusted');
+    expect(await printed(stdout, 'bundle trust remove ')).toBe(0);
+    expect(await user.json(['trust', 'list'])).toEqual({ keys: [] });
+  });
 
   it('by unpack lead from an address of this machine to the name that nodes know', async () => {
     const folder = join(temporary.path, "the nodes' bundle");

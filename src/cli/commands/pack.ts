@@ -95,7 +95,8 @@ export const packCommand: Command = {
           hint: 'Name a folder or a file with -o.',
         });
       }
-      return pipedReport(await packIntoPipe(common, outputPipe(io), context));
+      const releaseKeyFiles = texts(args, 'release-key');
+      return pipedReport(await packIntoPipe(common, outputPipe(io), context), { releaseKeyFiles });
     }
     const request = {
       ...common,

@@ -26,10 +26,29 @@ export const trustAddCommand: Command = {
           },
         ],
         ...keys.map(keySection),
+        [
+          {
+            text:
+              'Compare each key id with the one that its owner reads out over the telephone, or ' +
+              'that came by mail. A form or a file on the medium proves nothing. If one differs, ' +
+              'withdraw the trust:',
+          },
+          { commands: keys.map(({ id }) => `bundle trust remove ${id.slice(0, REMOVED_DIGITS)}`) },
+        ],
+        [
+          {
+            text:
+              'From now on this host refuses the bundles of all signers who are not trusted here, ' +
+              'except those that you sign with your own key. bundle trust list shows whom it trusts.',
+          },
+        ],
       ],
     };
   },
 };
+
+/** Enough of a key id to tell it from all others. */
+const REMOVED_DIGITS = 16;
 
 export const trustShowCommand: Command = {
   usage: 'show <KEYS..>',

@@ -1,5 +1,5 @@
 import { shellWord } from '../../core/text.ts';
-import { text, texts } from '../arguments.ts';
+import { asTyped, text, texts } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { asUnpackTakes, atOptions, atRequest } from '../options/at.ts';
 import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
@@ -43,8 +43,10 @@ export const verifyCommand: Command = {
     }
     const { verify } = await import('../../workflows/verify.ts');
     const { verifyReport } = await import('../present/bundle-report.ts');
-    return verifyReport(
-      await verify({ ...(await openRequest(args, io)), damageFile: text(args, 'damage') }, context),
-    );
+    const request = await openRequest(args, io);
+    const paths = request.input === undefined ? texts(args, 'PATH').map(shellWord) : [];
+    const again = paths.length === 0 ? [] : [...paths, ...asTyped(args, Object.keys(trustOptions))];
+    const verified = await verify({ ...request, damageFile: text(args, 'damage') }, context);
+    return verifyReport(verified, again);
   },
 };

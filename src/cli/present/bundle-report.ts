@@ -13,7 +13,11 @@ import { labelsIn, listed, partsText, shortened, size } from './shown.ts';
 
 const LARGEST = 10;
 
-export function verifyReport({ bundle, blobs, bytes }: VerifyReport): Outcome {
+/** @param again the bundle, and options about trust, as words for a command line; none of a pipe. */
+export function verifyReport(
+  { bundle, blobs, bytes }: VerifyReport,
+  again: readonly string[] = [],
+): Outcome {
   return {
     report: (screen) => [
       [
@@ -25,6 +29,12 @@ export function verifyReport({ bundle, blobs, bytes }: VerifyReport): Outcome {
         },
       ],
       trustAdvice(bundle),
+      again.length === 0
+        ? []
+        : [
+            { text: 'Next, push it to the registry that the clusters pull from:' },
+            { commands: [`bundle unpack ${again.join(' ')} --to REGISTRY/NAMESPACE`] },
+          ],
       [
         {
           facts: [

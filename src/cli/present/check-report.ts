@@ -56,7 +56,9 @@ function section(subject: string, checks: readonly Check[]): Section {
     .filter((check) => check.subject === subject)
     .map(({ check, verdict, fact }): Rows[number] => {
       const [word, mood] = WORDS[verdict];
-      return [`  ${word.padEnd(2)}  ${check.padEnd(widest)}`, fact, mood];
+      const before = checks.find((other) => other.check === check && other.fact === fact);
+      const isSaid = check === 'credentials' && before?.subject !== subject;
+      return [`  ${word.padEnd(2)}  ${check.padEnd(widest)}`, isSaid ? 'as above' : fact, mood];
     });
   return [{ text: subject }, { facts: rows }];
 }

@@ -32,7 +32,7 @@ export function failureText(error: unknown, screen: Screen): string {
   const add = (label: string, fact: string | undefined): void => {
     if (fact === undefined) return;
     const lead = leadOf(label);
-    if (!isHex(fact)) lines.push(...line(lead, 'dim', fact));
+    if (!isHex(fact)) lines.push(...line(lead, 'dim', isRead ? withShortDigests(fact) : fact));
     else {
       const [first = '', ...more] = hexLines({ hex: fact }, screen.columns - lead.length);
       lines.push(styled('dim', lead, screen) + first);

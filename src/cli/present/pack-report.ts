@@ -22,7 +22,10 @@ export interface VerifyNeeds {
 }
 
 /** Of a bundle that went into a pipe. */
-export function pipedReport(report: PackReport): Outcome {
+export function pipedReport(
+  report: PackReport,
+  needs: Pick<VerifyNeeds, 'releaseKeyFiles'>,
+): Outcome {
   const { size, volumes } = report;
   return {
     report: (screen) => [
@@ -33,6 +36,7 @@ export function pipedReport(report: PackReport): Outcome {
         },
       ],
       form(report, 'Tell the closed side out of band:'),
+      keysToHand(needs),
       offersText(report.offers),
       [
         {
@@ -77,6 +81,7 @@ function packed(report: PackReport, needs: VerifyNeeds, screen: Screen): readonl
       report,
       'Write this on the form that travels with the medium, or tell the closed side out of band:',
     ),
+    keysToHand(needs),
     offersText(report.offers),
     [
       {
@@ -179,6 +184,19 @@ function form({ bundleDigest, repairs, signer }: PackReport, text: string): Sect
           ),
         ];
   return [{ text }, ...digests, ...signedBy];
+}
+
+/** The closed side does not take the word of the packer for a release key. */
+function keysToHand({ releaseKeyFiles }: Pick<VerifyNeeds, 'releaseKeyFiles'>): Section {
+  if (releaseKeyFiles.length === 0) return [];
+  return [
+    {
+      text:
+        'Hand over out of band too, since every command there that opens the bundle needs it as ' +
+        '--release-key FILE:',
+    },
+    ...releaseKeyFiles.map((file): Block => ({ text: `  ${file}` })),
+  ];
 }
 
 function hexBlock(label: string, hex: string): Block[] {

@@ -44,7 +44,13 @@ export async function readReleaseSeed(
   const signatures =
     claimed === 0
       ? []
-      : await proveRelease(digest, { messages: messagesIn(files, digest) }, keys, now);
+      : await proveRelease(digest, { messages: messagesIn(files, digest) }, keys, now).catch(
+          (error: unknown) => {
+            const which = `release ${asString(claim['version'], 'version')}`;
+            const where = `${signatureConfigMapPath(digest)} in the bundle`;
+            throw error instanceof BundleError ? error.about(`${which}, ${where}`) : error;
+          },
+        );
   if (signatures.length !== claimed) {
     throw new BundleError(
       'SIGNATURE_INVALID',

@@ -46,7 +46,8 @@ export async function findRelease(
     if (held !== undefined)
       observe({ type: 'noticed', code: 'proof-found', what: called, places: proof.places });
   } catch (error) {
-    if (!request.allowUnsignedRelease || !(error instanceof BundleError)) throw error;
+    if (!(error instanceof BundleError)) throw error;
+    if (!request.allowUnsignedRelease) throw error.about(`release ${called}`);
     const { message: cause } = error;
     observe({ type: 'noticed', code: 'release-not-proven', release: called, cause });
   }
