@@ -317,7 +317,7 @@ describeWith(['docker-registry'], 'bad input to', () => {
       const made = await failure(['keygen', '--out', key]);
       expect(made).toMatchObject({
         status: 26,
-        message: expect.stringContaining('does not exist'),
+        message: expect.stringContaining('does not exist') as string,
       });
       const link = path('dangling');
       await symlink(path('nowhere'), link);

@@ -134,7 +134,7 @@ describeWith(['docker-registry'], 'the commands that a report prints', () => {
     const to = ['--to', `${source.host}/ocp4`];
     const { stdout } = await user.bundle(['unpack', folder, ...to, ...trust]);
     expect(stdout).toContain('is an address of this machine');
-    expect(stdout).not.toMatch(/^  oc /m);
+    expect(stdout).not.toMatch(/^ {2}oc /m);
     const named = stdout.replace('REGISTRY', 'registry.example.com:5000');
     expect(await printed(named, 'bundle resources ')).toBe(0);
   });

@@ -65,7 +65,7 @@ describe('a command line', () => {
     'with an option that lacks its value says what it takes: %s',
     async (line) => {
       const { message } = await refusal(...line.split(' '));
-      expect(message).toMatch(/^--?\w+ needs a value: ./);
+      expect(message).toMatch(/^--?\w+ needs a value \(./);
       expect(message).not.toMatch(RAW);
     },
   );
