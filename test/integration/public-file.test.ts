@@ -62,7 +62,7 @@ describe('a public file', () => {
     });
     const url = new URL(`http://${host}/a`);
     expect(await fetchPublicFile(transport(), url, { limit: 100 })).toBeUndefined();
-  }, 60_000);
+  });
 
   it('is not waited for without end where it comes drop by drop', async () => {
     let closed = 0;

@@ -71,7 +71,7 @@ describe('a registry that accepts and never answers', () => {
     registry.be(() => ({ status: 200, body: bytes, pause: { after: 10, until } }));
     const reading = readAll(repository.fetch(descriptor), 100_000, 'blob');
     await expect
-      .poll(() => events.some(({ type }) => type === 'waiting'), { timeout: 30_000 })
+      .poll(() => events.some(({ type }) => type === 'waiting'), { timeout: 60_000 })
       .toBe(true);
     go();
     expect((await reading).length).toBe(50_000);
