@@ -124,6 +124,12 @@ export function isRegistry(text: string): boolean {
   return match !== null && (port === undefined || (Number(port) >= 1 && Number(port) <= MAX_PORT));
 }
 
+/** Whether a registry is named by an address that means another machine on each machine. */
+export function isLoopback(registry: string): boolean {
+  const host = registry.replace(/:[0-9]+$/, '').toLowerCase();
+  return host === 'localhost' || host.endsWith('.localhost') || /^127\.|^\[::1\]$/.test(host);
+}
+
 export function isRepository(text: string): boolean {
   return REPOSITORY.test(text);
 }

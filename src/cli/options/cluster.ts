@@ -1,6 +1,6 @@
 import { BundleError } from '../../core/errors.ts';
 import type { ApplyRequest, ApplyScope } from '../../delivering/applying/request.ts';
-import { isLoopback } from '../../delivering/resources/next-steps.ts';
+import { isLoopback } from '../../core/reference.ts';
 import { isThere } from '../../files/look.ts';
 import { flag, requiredText, text } from '../arguments.ts';
 import { ask, canAsk } from '../ask.ts';

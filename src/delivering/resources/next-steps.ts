@@ -1,4 +1,4 @@
-import { formatRepository } from '../../core/reference.ts';
+import { formatRepository, isLoopback } from '../../core/reference.ts';
 import { few, shellWord } from '../../core/text.ts';
 import type { Destinations } from '../../kinds/destinations.ts';
 import type { DeliveredPaths, PartResources } from '../../kinds/kind.ts';
@@ -210,12 +210,6 @@ function numbered({ title, commands, after }: Step, index: number): readonly str
     ...after.map((line) => `   ${line}`),
     '',
   ];
-}
-
-/** Whether a registry is named by an address that means another machine on each machine. */
-export function isLoopback(registry: string): boolean {
-  const host = registry.replace(/:[0-9]+$/, '').toLowerCase();
-  return host === 'localhost' || host.endsWith('.localhost') || /^127\.|^\[::1\]$/.test(host);
 }
 
 function loopbackWarning(registry: string): readonly string[] {

@@ -1,3 +1,4 @@
+import { isLoopback } from '../../core/reference.ts';
 import { dirname, join, relative, resolve } from 'node:path';
 
 import type { Closure } from '../../kinds/closure.ts';
@@ -13,7 +14,7 @@ import {
 import { type InstallBlock, installBlocks } from './install-config.ts';
 import { KUSTOMIZATION, kustomizationOf } from './kustomization.ts';
 import { mirroredRepositories, mirrorSets } from './mirror-sets.ts';
-import { isLoopback, type NewerNames, nextSteps, type Step, stepsFor } from './next-steps.ts';
+import { type NewerNames, nextSteps, type Step, stepsFor } from './next-steps.ts';
 import { ocMirrorSets, renamed, withOcMirrorNames } from './oc-mirror-names.ts';
 import type { ResourceRequest } from './request.ts';
 import { trustFiles } from './trust.ts';
