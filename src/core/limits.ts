@@ -80,6 +80,8 @@ export const MAX_RENDERED_BYTES = 64 * MiB;
 export const MAX_CATALOG_DOCUMENT_BYTES = 64 * MiB;
 /** A file of a catalog in YAML: it is parsed document by document, which takes many times its size. */
 export const MAX_CATALOG_YAML_BYTES = 16 * MiB;
+/** All files of a catalog: the index of all operators of Red Hat has 200 MiB. */
+export const MAX_CATALOG_BYTES = 4 * 1024 * MiB;
 /** Documents of a catalog: the index of all operators of Red Hat has some 10,000. */
 export const MAX_CATALOG_DOCUMENTS = 1_000_000;
 /** Files of a catalog, in whatever layout. */
