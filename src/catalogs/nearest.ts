@@ -9,7 +9,7 @@ export function nearestNames(name: string, names: Iterable<string>): readonly st
   const wanted = name.toLowerCase();
   return [...new Set(names)]
     .map((own) => ({ own, rank: rankOf(wanted, own.toLowerCase()) }))
-    .filter(({ rank }) => rank <= FAR)
+    .filter(({ rank }) => rank <= Math.min(FAR, Math.ceil(wanted.length / 3)))
     .sort((a, b) => a.rank - b.rank || compareText(a.own, b.own))
     .slice(0, MOST)
     .map(({ own }) => own);

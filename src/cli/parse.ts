@@ -4,6 +4,12 @@ import { BundleError } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
 import { type Arguments, type Command, nameOf } from './command.ts';
 import { cacheClearCommand } from './commands/cache/clear.ts';
+import { catalogCheckCommand } from './commands/catalog/check.ts';
+import { catalogDiffCommand } from './commands/catalog/diff.ts';
+import { catalogFilterCommand } from './commands/catalog/filter.ts';
+import { catalogListCommand } from './commands/catalog/list.ts';
+import { catalogShowCommand } from './commands/catalog/show.ts';
+import { catalogWhyCommand } from './commands/catalog/why.ts';
 import { checkRegistryCommand } from './commands/check-registry.ts';
 import { completions } from './completion.ts';
 import { extractCommand } from './commands/extract.ts';
@@ -66,6 +72,17 @@ const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
   trust: {
     summary: 'choose whose bundles are accepted on this host',
     commands: [trustAddCommand, trustShowCommand, trustListCommand, trustRemoveCommand],
+  },
+  catalog: {
+    summary: 'look at a catalog of operators, check it, filter it',
+    commands: [
+      catalogListCommand,
+      catalogShowCommand,
+      catalogWhyCommand,
+      catalogDiffCommand,
+      catalogCheckCommand,
+      catalogFilterCommand,
+    ],
   },
   imageset: {
     summary: 'check or write a file that says what to carry',

@@ -11,6 +11,7 @@ import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
 import type { Digest } from '../../src/core/digest.ts';
 import { commandBlocks, linksOf } from '../support/documents.ts';
 import { publishBaseImage } from '../support/base-image.ts';
+import { publishCatalogAt } from '../support/catalog-image.ts';
 import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
 import { startUpdateService, type UpdateServer } from '../support/update-service.ts';
@@ -93,6 +94,8 @@ describeWith(['docker-registry'], 'the commands of', () => {
       );
     }
     await publishBaseImage(source.host);
+    const index = 'redhat/redhat-operator-index:v4.17';
+    await publishCatalogAt(source.host, 'oc-mirror/test-catalog-latest', index);
     graph = graphTo(made[0]!.release.digest);
     updates = await startUpdateService({ 'stable-4.17 amd64': graph }, await readFile(GRAPH_DATA));
     written = { oc: join(temporary.path, 'oc'), archives: join(temporary.path, 'oc-mirror') };

@@ -39,8 +39,9 @@ export class ChannelWalk {
     return this.#chain[0];
   }
 
-  has(name: string): boolean {
-    return this.#entries.has(name);
+  /** The chain of replacements from the head down. */
+  get chain(): readonly string[] {
+    return this.#chain;
   }
 
   /**

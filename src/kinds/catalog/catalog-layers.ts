@@ -107,6 +107,8 @@ class LayerContent {
   readonly #cache: string | undefined;
   /** Files by their path below the folder of the documents. */
   readonly #files = new Map<string, string>();
+  /** Folders below it: they take the place of files that lower layers have there. */
+  readonly #folders: string[] = [];
   /** Paths below that folder that are hidden, each with all that is below it. */
   readonly #hidden: string[] = [];
   /** Folders whose content in lower layers is hidden. */
@@ -147,12 +149,15 @@ class LayerContent {
       return;
     } else {
       this.#hasConfigs = true;
-      if (isFolder) return;
+      if (isFolder) {
+        this.#folders.push(name.slice(this.#configs.length + 1));
+        return;
+      }
       if (name === this.#configs || (type !== 'file' && type !== 'contiguous-file'))
         throw noFile(written, type);
       const path = name.slice(this.#configs.length + 1);
       if (this.#files.has(path)) throw twice(written);
-      spool.left -= size ?? 0;
+      spool.left -= size;
       if (spool.left < 0 || base === '') throw tooLarge();
       this.#files.set(path, await spool.folder.write(chunksOf(entry)));
     }
@@ -168,6 +173,7 @@ class LayerContent {
         foldersOf(path).some((folder) => this.#files.has(folder));
       if (isHidden) places.delete(path);
     }
+    for (const folder of this.#folders) places.delete(folder);
     for (const [path, place] of this.#files) {
       for (const folder of foldersOf(path)) places.delete(folder);
       places.set(path, place);

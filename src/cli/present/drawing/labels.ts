@@ -5,6 +5,8 @@ import type { Risk } from '../../../updates/graph.ts';
 /** What a drawing of a path shows. */
 export interface PathDrawing {
   readonly title: string;
+  /** A line under the title, in place of that for releases. */
+  readonly note?: string;
   /** The releases of the path. */
   readonly versions: readonly string[];
   /** Of these, those that only the control plane has to pass. */

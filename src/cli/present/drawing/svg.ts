@@ -69,7 +69,7 @@ export function svgOf(drawing: PathDrawing): string {
   }
   layout(graph);
   const { width = 0, height = 0 } = graph.graph();
-  const note = noteOf(drawing);
+  const note = drawing.note ?? noteOf(drawing);
   const whole = Math.max(width, widthOf(title, FONT) * 1.1, widthOf(note, LABEL_FONT)) + 2 * MARGIN;
   const tall = height + HEADING + 2 * MARGIN;
   const left = MARGIN + (whole - 2 * MARGIN - width) / 2;
