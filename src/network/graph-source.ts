@@ -1,6 +1,5 @@
 import type { Context } from '../core/context.ts';
 import { BundleError } from '../core/errors.ts';
-import { formatJson } from '../core/json.ts';
 import { MAX_GRAPH_BYTES } from '../core/limits.ts';
 import { shownUrl } from '../core/text.ts';
 import { isFolder } from '../files/look.ts';
@@ -19,7 +18,7 @@ import {
   readGraphDataFolder,
   readGraphDataTar,
 } from '../updates/graph-data/files.ts';
-import { type GraphRelease, parseGraph, UpdateGraph } from '../updates/graph.ts';
+import { graphOf, type GraphRelease, parseGraph, UpdateGraph } from '../updates/graph.ts';
 import { compareVersions } from '../updates/version-order.ts';
 import { Network, type NetworkOptions } from './network.ts';
 import { UpdateService } from './update-service.ts';
@@ -153,9 +152,8 @@ async function withData<T>(
           context,
         );
         const scope = { channel: wanted, architecture: word };
-        const answer = formatJson(serviceAnswer(data, described, scope));
         return {
-          graph: parseGraph(answer, file),
+          graph: graphOf(serviceAnswer(data, described, scope), file),
           dates: new Map(
             described.flatMap(({ version, created }) => (created ? [[version, created]] : [])),
           ),

@@ -138,7 +138,11 @@ export class UpdateGraph {
  * contradicts itself.
  */
 export function parseGraph(bytes: Uint8Array, what: string): UpdateGraph {
-  const document = asObject(parseStrictJson(bytes, what), what);
+  return graphOf(asObject(parseStrictJson(bytes, what), what), what);
+}
+
+/** The same of the document itself. */
+export function graphOf(document: JsonObject, what: string): UpdateGraph {
   const releases = asArray(document['nodes'], `the releases of ${what}`).map((node, index) =>
     parseRelease(node, `release ${index} of ${what}`),
   );

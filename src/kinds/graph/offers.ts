@@ -1,7 +1,6 @@
 import { BundleError } from '../../core/errors.ts';
-import { formatJson } from '../../core/json.ts';
 import { type KnownRelease, serviceAnswer } from '../../updates/graph-data/evaluate.ts';
-import { parseGraph, type UpdateEdge, type UpdateGraph } from '../../updates/graph.ts';
+import { graphOf, type UpdateEdge, type UpdateGraph } from '../../updates/graph.ts';
 import { findPath } from '../../updates/path.ts';
 import { compareVersions } from '../../updates/version-order.ts';
 import type { Part } from '../kind.ts';
@@ -74,8 +73,7 @@ function offersFor(
   const all =
     assumed === undefined ? known : [...known, { version: assumed, payload: '-', previous: [] }];
   const scope = { channel, architecture: ociArchitecture(architecture) ?? architecture };
-  const answer = formatJson(serviceAnswer(data, all, scope));
-  const graph = parseGraph(answer, 'the answer of the update service');
+  const graph = graphOf(serviceAnswer(data, all, scope), 'the answer of the update service');
   const where = `the update service of the closed side, in ${channel} for ${architecture},`;
   for (const version of newestFirst([
     ...known.map((one) => one.version),

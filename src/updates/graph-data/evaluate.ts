@@ -1,4 +1,4 @@
-import type { Json } from '../../core/json.ts';
+import type { JsonObject } from '../../core/json.ts';
 import { compareText } from '../../core/text.ts';
 import { type Block, type BlockRisk, channelsOf, type GraphData } from './data.ts';
 
@@ -22,18 +22,11 @@ export interface AnswerTo {
 }
 
 /** The JSON document of an update service, sorted. */
-export interface ServiceAnswer {
+export interface ServiceAnswer extends JsonObject {
   readonly version: 1;
-  readonly nodes: readonly {
-    readonly version: string;
-    readonly payload: string;
-    readonly metadata: Readonly<Record<string, string>>;
-  }[];
+  readonly nodes: readonly JsonObject[];
   readonly edges: readonly (readonly [number, number])[];
-  readonly conditionalEdges: readonly {
-    readonly edges: readonly { readonly from: string; readonly to: string }[];
-    readonly risks: readonly Json[];
-  }[];
+  readonly conditionalEdges: readonly JsonObject[];
 }
 
 /**
