@@ -1,9 +1,6 @@
 import type { Context } from '../core/context.ts';
 import { BundleError } from '../core/errors.ts';
-import { MAX_GRAPH_BYTES } from '../core/limits.ts';
 import { shownUrl } from '../core/text.ts';
-import { isFolder } from '../files/look.ts';
-import { readGivenFile } from '../files/small-file.ts';
 import {
   type Architecture,
   architectureOfOci,
@@ -12,12 +9,7 @@ import {
 import { describeReleases } from '../kinds/graph/describe-releases.ts';
 import { type GraphData, parseGraphData } from '../updates/graph-data/data.ts';
 import { serviceAnswer } from '../updates/graph-data/evaluate.ts';
-import {
-  type GraphDataFiles,
-  looksLikeTar,
-  readGraphDataFolder,
-  readGraphDataTar,
-} from '../updates/graph-data/files.ts';
+import { readGraphFile } from '../updates/graph-data/files.ts';
 import { graphOf, type GraphRelease, parseGraph, UpdateGraph } from '../updates/graph.ts';
 import { compareVersions } from '../updates/version-order.ts';
 import { Network, type NetworkOptions } from './network.ts';
@@ -88,21 +80,6 @@ export async function withGraphs<T>(
       dates: NO_DATES,
     }),
   });
-}
-
-/**
- * A file or folder that `--graph` names.
- * @throws BundleError NOT_FOUND, DISK; UNSUPPORTED_CONTENT
- */
-export async function readGraphFile(
-  path: string,
-): Promise<
-  | { readonly files: GraphDataFiles; readonly answer?: undefined }
-  | { readonly answer: Uint8Array; readonly files?: undefined }
-> {
-  if (await isFolder(path)) return { files: await readGraphDataFolder(path) };
-  const bytes = await readGivenFile(path, MAX_GRAPH_BYTES);
-  return looksLikeTar(bytes) ? { files: await readGraphDataTar(bytes, path) } : { answer: bytes };
 }
 
 async function withService<T>(

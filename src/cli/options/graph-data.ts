@@ -1,5 +1,5 @@
 import { BundleError } from '../../core/errors.ts';
-import { DEFAULT_GRAPH_BASE } from '../../kinds/graph/request.ts';
+import { DEFAULT_GRAPH_BASE, type GraphPartRequest } from '../../kinds/graph/request.ts';
 import type { OffersRequest } from '../../kinds/graph/offers.ts';
 import { type PartRequest, partRequest } from '../../kinds/kind.ts';
 import { ociArchitecture } from '../../kinds/release/architecture.ts';
@@ -65,10 +65,11 @@ export function offersRequest(args: Arguments): OffersRequest | undefined {
 }
 
 /** What `--graph` names, if that is graph data; else what the service has. */
-async function usualData(args: Arguments): Promise<string> {
+async function usualData(args: Arguments): Promise<GraphPartRequest['data']> {
   const { file, serviceUrl: service } = graphSource(args);
-  const { readGraphFile } = await import('../../network/graph-source.ts');
-  if (file !== undefined && (await readGraphFile(file)).files !== undefined) return file;
+  const { readGraphFile } = await import('../../updates/graph-data/files.ts');
+  const files = file === undefined ? undefined : (await readGraphFile(file)).files;
+  if (files !== undefined) return files;
   const { graphDataUrl, serviceUrl } = await import('../../network/update-service.ts');
   return graphDataUrl(serviceUrl(service)).href;
 }

@@ -6,14 +6,12 @@ import { MAX_GRAPH_BYTES } from '../../core/limits.ts';
 import { isIndexType } from '../../core/media-types.ts';
 import { parseReference, type Reference } from '../../core/reference.ts';
 import { shownUrl } from '../../core/text.ts';
-import { isFolder } from '../../files/look.ts';
-import { readGivenFile } from '../../files/small-file.ts';
 import { fetchVerified } from '../../transfer/verified.ts';
 import { type GraphData, parseGraphData } from '../../updates/graph-data/data.ts';
 import {
   type GraphDataFiles,
-  readGraphDataFolder,
   readGraphDataTar,
+  readGraphFile,
 } from '../../updates/graph-data/files.ts';
 import type { BundleFiles, FindOptions, Found } from '../kind.ts';
 import type { Sources } from '../sources.ts';
@@ -58,7 +56,7 @@ export async function findGraph(
   { signal, observe }: FindOptions,
 ): Promise<Found<GraphSeed>> {
   observe({ type: 'phase', what: 'reading the graph data' });
-  const files = await filesAt(where, sources);
+  const files = typeof where === 'string' ? await filesAt(where, sources) : where;
   const data = parseGraphData(files);
   const archive = graphDataTar(files);
   const named = parseReference(asked);
@@ -92,8 +90,8 @@ async function filesAt(where: string, sources: Sources): Promise<GraphDataFiles>
       hint: WAYS_OUT,
     });
   }
-  if (await isFolder(where)) return readGraphDataFolder(where);
-  return readGraphDataTar(await readGivenFile(where, MAX_GRAPH_BYTES), where);
+  const given = await readGraphFile(where);
+  return given.files ?? readGraphDataTar(given.answer, where);
 }
 
 const WAYS_OUT =

@@ -5,7 +5,7 @@ import { BundleError } from '../../core/errors.ts';
 import { MAX_GRAPH_BYTES } from '../../core/limits.ts';
 import { compareText, oneLine } from '../../core/text.ts';
 import { isFolder } from '../../files/look.ts';
-import { readSmallFile } from '../../files/small-file.ts';
+import { readGivenFile, readSmallFile } from '../../files/small-file.ts';
 import { entriesOf, type FolderEntry, linkWithin, realFolder } from '../../files/within.ts';
 
 /** The files of graph data, by path, in the order of paths: `channels/stable-4.17.yaml`. */
@@ -25,6 +25,21 @@ const TAR_BLOCK = 512;
 const HINT =
   'Give a checkout of the repository cincinnati-graph-data, a tarball of it, or what an update ' +
   'service answers under /graph-data.';
+
+/**
+ * A folder or a tarball of graph data, or a file with the answer of an update service.
+ * @throws BundleError NOT_FOUND, DISK; UNSUPPORTED_CONTENT
+ */
+export async function readGraphFile(
+  path: string,
+): Promise<
+  | { readonly files: GraphDataFiles; readonly answer?: undefined }
+  | { readonly answer: Uint8Array; readonly files?: undefined }
+> {
+  if (await isFolder(path)) return { files: await readGraphDataFolder(path) };
+  const bytes = await readGivenFile(path, MAX_GRAPH_BYTES);
+  return looksLikeTar(bytes) ? { files: await readGraphDataTar(bytes, path) } : { answer: bytes };
+}
 
 /**
  * Graph data in a folder: `version`, `channels/`, `blocked-edges/` and `raw/metadata.json`. Links
