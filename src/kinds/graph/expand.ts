@@ -58,6 +58,7 @@ export async function expandGraph(
     if (manifest.kind === 'index')
       throw unusable(`the image for ${architecture} is an index itself`);
     const config = await fetchVerified(store, manifest.config, walk);
+    if (baseIndex === undefined) checkArchitecture(config, seed);
     bases.push({ architecture, manifest, config });
     images.push(image);
     configs.push(manifest.config);
@@ -112,15 +113,7 @@ async function basesOf(
   if (baseIndex === undefined) {
     const descriptor =
       baseDescriptor ?? (await store.resolve(base.digest, { signal: walk.signal }));
-    return [{ architecture: await onlyArchitecture(descriptor, store, walk), descriptor }].map(
-      (one) => {
-        if (architectures.length === 1 && architectures[0] === one.architecture) return one;
-        throw lacking(
-          base,
-          architectures.find((name) => name !== one.architecture)!,
-        );
-      },
-    );
+    return [{ architecture: architectures[0]!, descriptor }];
   }
   const manifest = parseManifest(baseIndex);
   if (manifest.kind !== 'index') throw unusable(`${formatReference(base)} is no index`);
@@ -143,16 +136,11 @@ function checkArchitectures(architectures: readonly string[]): void {
   });
 }
 
-async function onlyArchitecture(
-  descriptor: Descriptor,
-  store: ReadOnlyStore,
-  walk: Walk,
-): Promise<string> {
-  const manifest = parseManifest(await fetchVerified(store, descriptor, walk));
-  if (manifest.kind === 'index') throw unusable('it is an index, and the bundle does not hold it');
-  const config = await fetchVerified(store, manifest.config, walk);
+/** A base image that is no index tells by its config alone what it is for. */
+function checkArchitecture(config: Uint8Array, { base, architectures }: GraphSeed): void {
   const { architecture } = asObject(parseStrictJson(config, 'config'), 'config');
-  return typeof architecture === 'string' ? architecture : 'an unknown architecture';
+  const missing = architectures.find((name) => name !== architecture);
+  if (missing !== undefined) throw lacking(base, missing);
 }
 
 function newestOf(versions: readonly string[]): string | undefined {
