@@ -4,7 +4,7 @@ import { isObject, type Json } from '../core/json.ts';
 import { MAX_KUBE_CREDENTIAL_BYTES } from '../core/limits.ts';
 import { readGivenFile } from '../files/small-file.ts';
 import { askPlugin } from './exec-plugin.ts';
-import { type KubeContext, type KubeEntry, pathOf, textOf } from './kubeconfig.ts';
+import { entryFault, type KubeContext, type KubeEntry, pathOf, textOf } from './kubeconfig.ts';
 
 /** How an API server is reached, and as who. */
 export interface ClusterAccess {
@@ -59,17 +59,21 @@ export async function accessOf(
   const isUnchecked = cluster.said['insecure-skip-tls-verify'] === true;
   const ca = await dataOf(cluster, 'certificate-authority');
   if (isUnchecked && ca !== undefined) {
-    throw wrong(cluster, 'it names a CA, and says that none is to be checked', {
-      hint: 'Remove insecure-skip-tls-verify from the kubeconfig: the CA is enough.',
-    });
+    throw entryFault(
+      cluster,
+      'it names a CA, and says that none is to be checked',
+      'Remove insecure-skip-tls-verify from the kubeconfig: the CA is enough.',
+    );
   }
   if (server.protocol === 'http:' && user !== undefined) refusePlainToken(server, user);
   const credential = user === undefined ? {} : await credentialOf(user, cluster, options);
   const proxy = textOf(cluster, 'proxy-url');
   if (proxy !== undefined && !/^(?:https?|socks5h?):\/\/./.test(proxy)) {
-    throw wrong(cluster, 'its proxy-url is no URL of a proxy', {
-      hint: 'It has to be of the form http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT.',
-    });
+    throw entryFault(
+      cluster,
+      'its proxy-url is no URL of a proxy',
+      'It has to be of the form http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT.',
+    );
   }
   return {
     context: name,
@@ -92,13 +96,15 @@ export async function accessOf(
 
 function serverOf(cluster: KubeEntry): URL {
   const server = textOf(cluster, 'server');
-  if (server === undefined) throw wrong(cluster, 'it has no server');
+  if (server === undefined) throw entryFault(cluster, 'it has no server');
   const full = server.includes('://') ? server : `https://${server}`;
   const url = URL.canParse(full) ? new URL(full) : undefined;
   if (url !== undefined && /^https?:$/.test(url.protocol) && url.username === '') return url;
-  throw wrong(cluster, 'its server is no URL of an API server', {
-    hint: 'It has to be of the form https://HOST:PORT.',
-  });
+  throw entryFault(
+    cluster,
+    'its server is no URL of an API server',
+    'It has to be of the form https://HOST:PORT.',
+  );
 }
 
 /** What an entry of a user may have that would be sent in a header. */
@@ -111,15 +117,12 @@ const SENT_AS_HEADER = ['token', 'tokenFile', 'username', 'exec', 'auth-provider
 function refusePlainToken(server: URL, user: KubeEntry): void {
   const given = SENT_AS_HEADER.find((key) => (user.said[key] ?? '') !== '');
   if (given === undefined) return;
-  throw wrong(
+  throw entryFault(
     user,
     `the kubeconfig would send a token or password (${given}) over plain HTTP to ${server.host}, ` +
       'where anybody on the way can read it',
-    {
-      hint:
-        `Give the server of the cluster as https://${server.host}; for a server that asks for ` +
-        'no login, remove the user from the context.',
-    },
+    `Give the server of the cluster as https://${server.host}; for a server that asks for ` +
+      'no login, remove the user from the context.',
   );
 }
 
@@ -133,7 +136,7 @@ async function credentialOf(
     key: await dataOf(user, 'client-key'),
   };
   if ((pair.certificate === undefined) !== (pair.key === undefined)) {
-    throw wrong(user, 'of client certificate and key, it has only one');
+    throw entryFault(user, 'of client certificate and key, it has only one');
   }
   const token = await tokenOf(user);
   if (token !== undefined) return { ...pair, header: `Bearer ${token}` };
@@ -144,7 +147,7 @@ async function credentialOf(
   }
   const plugin = user.said['exec'] ?? null;
   if (plugin !== null) {
-    if (!isObject(plugin)) throw wrong(user, 'exec is not an object');
+    if (!isObject(plugin)) throw entryFault(user, 'exec is not an object');
     const answer = await askPlugin(plugin, user, { cluster, ...options });
     return { ...pair, ...answer };
   }
@@ -164,7 +167,7 @@ async function tokenOf(user: KubeEntry): Promise<string | undefined> {
     } catch (error) {
       if (token === undefined) throw error;
     }
-    if (token === undefined) throw wrong(user, `the file of its token is empty: ${path}`);
+    if (token === undefined) throw entryFault(user, `the file of its token is empty: ${path}`);
   }
   if (token !== undefined) return sendable(token, user);
   const provider = user.said['auth-provider'] ?? null;
@@ -173,17 +176,21 @@ async function tokenOf(user: KubeEntry): Promise<string | undefined> {
   const id = isObject(config) ? config['id-token'] : undefined;
   if (isObject(provider) && provider['name'] === 'oidc' && typeof id === 'string')
     return sendable(id, user);
-  throw wrong(user, 'its auth-provider is none that this program knows', {
-    hint: 'Log in with oc login, or use a plugin (exec), as kubectl 1.26 and later ask for.',
-  });
+  throw entryFault(
+    user,
+    'its auth-provider is none that this program knows',
+    'Log in with oc login, or use a plugin (exec), as kubectl 1.26 and later ask for.',
+  );
 }
 
 /** A line feed in a token would end the header that carries it. */
 function sendable(token: string, user: KubeEntry): string {
   if (/^[\x21-\x7e]+$/.test(token)) return token;
-  throw wrong(user, 'its token has characters that no token has', {
-    hint: 'Log in again with oc login.',
-  });
+  throw entryFault(
+    user,
+    'its token has characters that no token has',
+    'Log in again with oc login.',
+  );
 }
 
 /** `key-data` in base64, or the file that `key` names; PEM. */
@@ -192,7 +199,7 @@ async function dataOf(entry: KubeEntry, key: string): Promise<Buffer | undefined
   if (data !== undefined) {
     const decoded = Buffer.from(data, 'base64');
     if (decoded.includes('-----BEGIN ')) return decoded;
-    throw wrong(entry, `${key}-data is not PEM in base64`);
+    throw entryFault(entry, `${key}-data is not PEM in base64`);
   }
   const path = pathOf(entry, key);
   return path === undefined ? undefined : Buffer.from(await credentialFile(path));
@@ -214,7 +221,7 @@ function actingFor(user: KubeEntry): Record<string, string | readonly string[]> 
   const uid = textOf(user, 'as-uid');
   const groups = textsOf(user, user.said['as-groups'], 'as-groups');
   const extra = user.said['as-user-extra'] ?? {};
-  if (!isObject(extra)) throw wrong(user, 'as-user-extra is not an object');
+  if (!isObject(extra)) throw entryFault(user, 'as-user-extra is not an object');
   if (as === undefined) return {};
   return {
     'impersonate-user': as,
@@ -233,14 +240,6 @@ function textsOf(user: KubeEntry, value: Json | undefined, key: string): readonl
   const list: readonly Json[] = Array.isArray(value ?? []) ? ((value ?? []) as Json[]) : [null];
   return list.map((item) => {
     if (typeof item === 'string') return item;
-    throw wrong(user, `${key} is not a list of texts`);
+    throw entryFault(user, `${key} is not a list of texts`);
   });
-}
-
-function wrong(
-  { name, file }: KubeEntry,
-  why: string,
-  { hint = 'Correct the kubeconfig.' }: { readonly hint?: string } = {},
-): BundleError {
-  return new BundleError('CONFIGURATION', `${file}: ${name}: ${why}`, { hint, subject: name });
 }

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { readAll, utf8 } from '../core/bytes.ts';
 import { hasCode } from '../core/errors.ts';
+import { retryAfter } from '../core/http/backoff.ts';
 import type { Json } from '../core/json.ts';
 import { isObject } from '../core/json.ts';
 import { MAX_KUBE_ANSWER_BYTES } from '../core/limits.ts';
@@ -62,6 +63,8 @@ export const API_PATIENCE: ApiPatience = { silenceMs: 60_000, answerMs: 300_000 
 const ATTEMPTS = 4;
 /** How long is waited before a request is sent again, at most. */
 const MAX_WAIT_MS = 10_000;
+/** Where it does not say how long. */
+const USUAL_WAIT_MS = 1000;
 
 export interface ApiRequest {
   readonly url: URL;
@@ -89,10 +92,8 @@ export async function ask(request: ApiRequest, signal: AbortSignal): Promise<Api
     if (status >= 200 && status < 300) return { status, headers, body };
     const isBusy = status === 429 || status === 503;
     if (!isBusy || attempt === ATTEMPTS) throw new ApiRefusal(request.url.pathname, status, body);
-    const asked = Number(headers['retry-after'] ?? 1) * 1000;
-    await delay(Math.min(Number.isFinite(asked) ? asked : 1000, MAX_WAIT_MS), undefined, {
-      signal,
-    });
+    const asked = retryAfter(headers['retry-after']) ?? USUAL_WAIT_MS;
+    await delay(Math.min(asked, MAX_WAIT_MS), undefined, { signal });
   }
 }
 

@@ -40,7 +40,7 @@ export async function planApply(
   const [first, ...others] = refused;
   if (first === undefined) return planned;
   const more = others.length === 0 ? '' : `; ${others.map(({ message }) => message).join('; ')}`;
-  throw retold(first, `${first.message}${more}`);
+  throw first.retold(`${first.message}${more}`);
 }
 
 /**
@@ -94,7 +94,7 @@ export function withProgress(error: BundleError, { done, open, left }: Progress)
     ...(open === undefined ? [] : [`Perhaps applied: ${called(open)}`]),
     `Not applied: ${listText(left.map(called))}`,
   ];
-  return retold(error, `${error.message}. ${told.join('. ')}`);
+  return error.retold(`${error.message}. ${told.join('. ')}`);
 }
 
 function listText(names: readonly string[]): string {
@@ -123,10 +123,4 @@ function isRefusal(error: unknown): error is BundleError {
 
 function isUnknownUser({ cause }: BundleError): boolean {
   return cause instanceof Error && cause.message === 'status 401';
-}
-
-/** The same failure in other words. */
-export function retold(error: BundleError, message: string): BundleError {
-  const { code, hint, subject, exitStatus } = error;
-  return new BundleError(code, message, { hint, subject, cause: error, status: exitStatus });
 }

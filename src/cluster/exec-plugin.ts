@@ -6,7 +6,7 @@ import { BundleError, systemCode } from '../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../core/json.ts';
 import { MAX_KUBE_CREDENTIAL_BYTES } from '../core/limits.ts';
 import { oneLine } from '../core/text.ts';
-import { type KubeEntry, textOf } from './kubeconfig.ts';
+import { entryFault, type KubeEntry, textOf } from './kubeconfig.ts';
 
 /** The versions of the protocol that kubectl still knows. */
 const VERSIONS = ['client.authentication.k8s.io/v1', 'client.authentication.k8s.io/v1beta1'];
@@ -45,9 +45,12 @@ export async function askPlugin(
   const entry: KubeEntry = { name: `exec of ${user.name}`, said: plugin, file: user.file };
   const command = textOf(entry, 'command');
   const version = textOf(entry, 'apiVersion');
-  if (command === undefined) throw broken(entry, 'it names no command');
+  if (command === undefined) throw entryFault(entry, 'it names no command');
   if (version === undefined || !VERSIONS.includes(version)) {
-    throw broken(entry, `its apiVersion is ${version ?? 'missing'}, not ${VERSIONS.join(' or ')}`);
+    throw entryFault(
+      entry,
+      `its apiVersion is ${version ?? 'missing'}, not ${VERSIONS.join(' or ')}`,
+    );
   }
   const mode = textOf(entry, 'interactiveMode') ?? 'IfAvailable';
   if (mode === 'Always' && !options.canAsk) {
@@ -145,12 +148,12 @@ async function run(
         const why = isMissing
           ? `${program} is not installed`
           : `${program} cannot be started (${systemCode(cause) ?? cause.message})`;
-        reject(broken(entry, why, textOf(entry, 'installHint')));
+        reject(entryFault(entry, why, installHintOf(entry)));
       });
       child.on('close', resolve);
     });
     signal.throwIfAborted();
-    if (fault !== undefined) throw broken(entry, fault, 'Run it by hand to see what it does.');
+    if (fault !== undefined) throw entryFault(entry, fault, 'Run it by hand to see what it does.');
     const output = Buffer.concat(chunks).toString('utf8');
     return { status, output, said: said.toString('utf8').trim() };
   } finally {
@@ -159,19 +162,25 @@ async function run(
   }
 }
 
+/** Of whoever has written the kubeconfig. */
+function installHintOf(entry: KubeEntry): string | undefined {
+  const hint = textOf(entry, 'installHint');
+  return hint === undefined ? undefined : oneLine(hint);
+}
+
 /** The answer is in no message: it holds a token. */
 function credentialIn(output: string, version: string, entry: KubeEntry): PluginCredential {
   let answer: Json;
   try {
     answer = JSON.parse(output) as Json;
   } catch {
-    throw broken(entry, 'its answer is not JSON');
+    throw entryFault(entry, 'its answer is not JSON');
   }
   const status = isObject(answer) ? answer['status'] : undefined;
   if (!isObject(answer) || answer['kind'] !== 'ExecCredential' || !isObject(status))
-    throw broken(entry, 'its answer is no ExecCredential with a status');
+    throw entryFault(entry, 'its answer is no ExecCredential with a status');
   if (answer['apiVersion'] !== version)
-    throw broken(entry, `its answer is not of ${version}, which was asked for`);
+    throw entryFault(entry, `its answer is not of ${version}, which was asked for`);
   const text = (key: string): string | undefined => {
     const value = status[key];
     return typeof value === 'string' && value !== '' ? value : undefined;
@@ -180,11 +189,11 @@ function credentialIn(output: string, version: string, entry: KubeEntry): Plugin
   const certificate = text('clientCertificateData');
   const key = text('clientKeyData');
   if ((certificate === undefined) !== (key === undefined))
-    throw broken(entry, 'of client certificate and key, its answer has only one');
+    throw entryFault(entry, 'of client certificate and key, its answer has only one');
   if (token === undefined && certificate === undefined)
-    throw broken(entry, 'its answer holds neither a token nor a client certificate');
+    throw entryFault(entry, 'its answer holds neither a token nor a client certificate');
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token))
-    throw broken(entry, 'its token has characters that no token has');
+    throw entryFault(entry, 'its token has characters that no token has');
   return {
     ...(token !== undefined && { header: `Bearer ${token}` }),
     ...(certificate !== undefined && {
@@ -215,12 +224,12 @@ function infoOf({ said }: KubeEntry): object {
 
 function variablesOf(entry: KubeEntry): Record<string, string> {
   const list = entry.said['env'] ?? [];
-  if (!Array.isArray(list)) throw broken(entry, 'env is not a list');
+  if (!Array.isArray(list)) throw entryFault(entry, 'env is not a list');
   return Object.fromEntries(
     (list as readonly Json[]).map((item) => {
       const { name, value = '' } = isObject(item) ? item : {};
       if (typeof name === 'string' && typeof value === 'string') return [name, value];
-      throw broken(entry, 'an entry of env has no name and value');
+      throw entryFault(entry, 'an entry of env has no name and value');
     }),
   );
 }
@@ -228,17 +237,6 @@ function variablesOf(entry: KubeEntry): Record<string, string> {
 function listOf(entry: KubeEntry, key: string): readonly string[] {
   const list = entry.said[key] ?? [];
   if (!Array.isArray(list) || list.some((item) => typeof item !== 'string'))
-    throw broken(entry, `${key} is not a list of texts`);
+    throw entryFault(entry, `${key} is not a list of texts`);
   return list as readonly string[];
-}
-
-function broken(
-  { name, file }: KubeEntry,
-  why: string,
-  hint = 'Correct the kubeconfig.',
-): BundleError {
-  return new BundleError('CONFIGURATION', `${file}: ${name}: ${why}`, {
-    hint: oneLine(hint),
-    subject: name,
-  });
 }

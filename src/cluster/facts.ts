@@ -50,18 +50,22 @@ export interface VersionFacts {
   readonly conditions: readonly ClusterCondition[];
 }
 
-/** What matters of a cluster before something is applied to it. */
-export interface ClusterFacts {
-  readonly context: string;
-  readonly host: string;
+/** What applying something to a cluster may change. */
+export interface ClusterState {
   /** `undefined` where the user may not read it. */
   readonly version: VersionFacts | undefined;
-  /** Of the nodes, as Kubernetes names them: `amd64`; none where the user may not look. */
-  readonly architectures: readonly string[];
   /** `undefined` where the user may not read them. */
   readonly mirrors: readonly ClusterMirror[] | undefined;
   /** Whether there may be an ImageDigestMirrorSet: OpenShift has them from 4.13 on. */
   readonly knowsDigestMirrors: boolean;
+}
+
+/** What matters of a cluster before something is applied to it. */
+export interface ClusterFacts extends ClusterState {
+  readonly context: string;
+  readonly host: string;
+  /** Of the nodes, as Kubernetes names them: `amd64`; none where the user may not look. */
+  readonly architectures: readonly string[];
   /** Sentences of the API server about what this user may not read. */
   readonly unread: readonly string[];
 }
@@ -81,22 +85,37 @@ const MIRROR_SETS = [
  */
 export async function readFacts(client: ClusterClient): Promise<ClusterFacts> {
   const unread: string[] = [];
-  const ifAllowed = async <T>(reading: Promise<T>): Promise<T | undefined> =>
-    reading.catch((error: unknown) => {
-      if (!isForbidden(error)) throw error;
-      unread.push(error.message);
-      return undefined;
-    });
-  const version = await ifAllowed(readVersion(client));
-  const nodes = await ifAllowed(client.list('v1', 'Node'));
-  const sets = await ifAllowed(readMirrors(client));
+  const state = await readState(client, unread);
+  const nodes = await ifAllowed(client.list('v1', 'Node'), unread);
   const { context, host } = client;
   const architectures = [...new Set((nodes ?? []).flatMap(architectureOf))].sort();
+  return { context, host, ...state, architectures, unread };
+}
+
+/**
+ * The part of it that applying something may change.
+ * @param unread gets a sentence for all that the user may not read.
+ * @throws BundleError as {@link readFacts}
+ */
+export async function readState(
+  client: ClusterClient,
+  unread: string[] = [],
+): Promise<ClusterState> {
+  const version = await ifAllowed(readVersion(client), unread);
+  const sets = await ifAllowed(readMirrors(client), unread);
   return {
-    ...{ context, host, version, architectures, unread },
+    version,
     mirrors: sets?.mirrors,
     knowsDigestMirrors: sets?.known.includes('ImageDigestMirrorSet') ?? true,
   };
+}
+
+async function ifAllowed<T>(reading: Promise<T>, unread: string[]): Promise<T | undefined> {
+  return reading.catch((error: unknown) => {
+    if (!isForbidden(error)) throw error;
+    unread.push(error.message);
+    return undefined;
+  });
 }
 
 async function readVersion(client: ClusterClient): Promise<VersionFacts> {

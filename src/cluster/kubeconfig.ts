@@ -104,12 +104,19 @@ export async function findContext(
 }
 
 /** A text in an entry; an empty one is as good as none. @throws BundleError CONFIGURATION */
-export function textOf({ name, said, file }: KubeEntry, key: string): string | undefined {
-  const value = said[key] ?? '';
+export function textOf(entry: KubeEntry, key: string): string | undefined {
+  const value = entry.said[key] ?? '';
   if (typeof value === 'string') return value === '' ? undefined : value;
-  throw new BundleError('CONFIGURATION', `${file}: ${key} of ${name} is not a text`, {
-    hint: 'Correct the kubeconfig.',
-  });
+  throw entryFault(entry, `${key} is not a text`);
+}
+
+/** What is wrong with an entry of a kubeconfig. */
+export function entryFault(
+  { name, file }: KubeEntry,
+  why: string,
+  hint = 'Correct the kubeconfig.',
+): BundleError {
+  return new BundleError('CONFIGURATION', `${file}: ${name}: ${why}`, { hint, subject: name });
 }
 
 /** The path of a file that an entry names: beside its kubeconfig, where it is relative. */

@@ -106,6 +106,14 @@ export class BundleError extends Error {
       : this.#with(`${this.message}; it came from ${place}`, {});
   }
 
+  /**
+   * The same failure in other words, of which this one is the cause: for a layer that knows what
+   * else is to be told.
+   */
+  retold(message: string): BundleError {
+    return this.#with(message, { cause: this });
+  }
+
   /** The same failure with another way out: for somebody who knows a better one. */
   withHint(hint: string): BundleError {
     return this.#with(this.message, { hint });
@@ -123,7 +131,7 @@ export class BundleError extends Error {
 
   #with(
     message: string,
-    other: Pick<ErrorDetail, 'hint' | 'details' | 'subject' | 'side'>,
+    other: Pick<ErrorDetail, 'hint' | 'cause' | 'details' | 'subject' | 'side'>,
   ): BundleError {
     const { hint, details, cause, expected, got, subject, side, temporary } = this;
     return new BundleError(this.code, message, {

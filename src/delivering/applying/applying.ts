@@ -1,12 +1,6 @@
-import {
-  applyObjects,
-  type ObjectChange,
-  planApply,
-  retold,
-  withProgress,
-} from '../../cluster/apply.ts';
+import { applyObjects, type ObjectChange, planApply, withProgress } from '../../cluster/apply.ts';
 import type { ClusterClient } from '../../cluster/client.ts';
-import { type ClusterFacts, readFacts } from '../../cluster/facts.ts';
+import { type ClusterFacts, readFacts, readState } from '../../cluster/facts.ts';
 import type { Context } from '../../core/context.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
 import type { Closure } from '../../kinds/closure.ts';
@@ -50,7 +44,8 @@ export class Applying {
   readonly #request: ApplyRequest;
   readonly #client: ClusterClient;
   readonly #plan: ApplyPlan;
-  readonly #known: ReadonlySet<string>;
+  /** The names of the files that this cluster takes. */
+  readonly #taken: ReadonlySet<string>;
   readonly #by: Appliable['by'];
   readonly #observe: Context['observe'];
 
@@ -59,11 +54,11 @@ export class Applying {
     client: ClusterClient,
     {
       plan,
-      known,
+      taken,
       by,
     }: {
       readonly plan: ApplyPlan;
-      readonly known: ReadonlySet<string>;
+      readonly taken: ReadonlySet<string>;
       readonly by: Appliable['by'];
     },
     { observe }: Context,
@@ -71,7 +66,7 @@ export class Applying {
     this.#request = request;
     this.#client = client;
     this.#plan = plan;
-    this.#known = known;
+    this.#taken = taken;
     this.#by = by;
     this.#observe = observe;
   }
@@ -86,7 +81,7 @@ export class Applying {
       return await Applying.#planned(request, what, context);
     } catch (error) {
       if (!(error instanceof BundleError)) throw error;
-      throw hintedFor(retold(error, `${error.message}. ${NOTHING[what.by]}`), request);
+      throw hintedFor(error.retold(`${error.message}. ${NOTHING[what.by]}`), request);
     }
   }
 
@@ -113,7 +108,8 @@ export class Applying {
       changes: withFiles(changes, taken),
       left: left.map(({ name }) => name),
     };
-    return new Applying(request, client, { plan, known, by: what.by }, context);
+    const names = new Set(taken.map(({ name }) => name));
+    return new Applying(request, client, { plan, taken: names, by: what.by }, context);
   }
 
   /** The report of a dry run. */
@@ -139,8 +135,7 @@ export class Applying {
   async apply(files: readonly ResourceFile[]): Promise<ApplyReport> {
     const client = this.#client;
     this.#observe({ type: 'phase', what: `applying to the cluster at ${client.host}` });
-    const known = this.#known;
-    const { taken } = chosen(files, this.#request, { ...this.#plan.cluster, known });
+    const taken = files.filter(({ name }) => this.#taken.has(name));
     const applied = await applyObjects(
       client,
       taken.flatMap(({ objects }) => objects),
@@ -165,7 +160,7 @@ export class Applying {
   /** What is there now. That it cannot be read takes nothing back: then it is told. */
   async #after(files: readonly ResourceFile[]): Promise<Omit<ApplyReport, 'applied'>> {
     try {
-      const { version, mirrors } = await readFacts(this.#client);
+      const { version, mirrors } = await readState(this.#client);
       return { ...this.#plan, mirrored: mirroredAlready(files, mirrors), after: version };
     } catch (error) {
       if (!(error instanceof BundleError) || error.code === 'INTERRUPTED') throw error;

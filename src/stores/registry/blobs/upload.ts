@@ -1,9 +1,9 @@
 import type { ByteStream } from '../../../core/bytes.ts';
 import type { Descriptor } from '../../../core/descriptor.ts';
 import { BundleError, hasCode, isTemporary } from '../../../core/errors.ts';
+import { retryAfter } from '../../../core/http/backoff.ts';
 import { RepeatableContent } from '../../../transfer/verified.ts';
 import type { RepositoryAccess } from '../auth/access.ts';
-import { retryAfter } from '../http/backoff.ts';
 import type { Patience } from '../http/patience.ts';
 import { Portions } from './portions.ts';
 import { discard, headerOf, type HttpResponse, uploadAnswerMs } from '../http/transport.ts';

@@ -1,7 +1,7 @@
 import { BundleError, type ErrorCode } from '../../../core/errors.ts';
+import { isPassingStatus } from '../../../core/http/backoff.ts';
 import { formatRepository, type RepositoryName } from '../../../core/reference.ts';
 import { oneLine } from '../../../core/text.ts';
-import { isPassingStatus } from './backoff.ts';
 import { explain, type Explanation, type Lasting } from './explanation.ts';
 import { headerOf, type HttpResponse } from './transport.ts';
 

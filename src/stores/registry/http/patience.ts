@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BundleError } from '../../../core/errors.ts';
 import type { Observe } from '../../../core/events.ts';
-import { backoff } from './backoff.ts';
+import { backoff } from '../../../core/http/backoff.ts';
 
 /**
  * Enough that one failure in five, at random, ends no run: the tenth in a row comes once in ten

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { backoff, retryAfter } from '../../../../../src/stores/registry/http/backoff.ts';
+import { backoff, retryAfter } from '../../../../src/core/http/backoff.ts';
 
 const NOW = Date.parse('2024-10-21T07:28:00Z');
 
