@@ -44,8 +44,8 @@ def show(bundle, whole):
     value = bundle.bundle
     print("name    %s" % value["name"])
     for part in value["parts"]:
-        print("part    %s" % " ".join(str(part.get(key, "")) for key in
-                                      ("kind", "version", "architecture", "digest")))
+        own = ["reference"] if part["kind"] == "image" else ["version", "architecture"]
+        print("part    %s" % " ".join(str(part.get(key, "")) for key in ["kind"] + own + ["digest"]))
     print("images  %d" % len(value["images"]))
     print("blobs   %d, %d bytes" % (len(value["blobs"]), sum(b["size"] for b in value["blobs"])))
     if whole:
@@ -80,7 +80,7 @@ def check(asked, trusted, keys, verdict):
     bundle = None
     try:
         volumes = container.find_volumes(asked.files, verdict)
-        kinds = None if asked.format_only else ["release", "graph"]
+        kinds = None if asked.format_only else list(closure.KINDS)
         bundle = container.check_container(volumes, trusted, verdict, kinds)
         if not asked.format_only and bundle.has_metadata:
             closure.check_parts(bundle, verdict, release.ReleaseKeys(keys), bool(trusted))

@@ -3,17 +3,21 @@
 from container import COSIGN, KIB, TRUST, Refused, Unreachable, read_json, sha256
 from graph import Graph
 from release import Manifests, Release, check_config_map, field, untrusted, wrong
+from single import Single
+
+# The kinds of parts that this reader derives.
+KINDS = {"release": Release, "graph": Graph, "image": Single}
 
 
 def merge_images(parts):
     """All images of the first part, then those of the second that are new, and so on."""
     merged, digests, proven = {}, {}, {}
-    places = {place for part in parts for place in part.places}
+    places = {place for part in parts for place in part.places if not place[1].startswith("/")}
     if len(places) != len({digest for digest, _ in places}):
         wrong("one digest is an image of two of: a release, a component, a graph")
     for part in parts:
-        for row in part.images:
-            key = (row["name"], row["digest"])
+        for row, place in zip(part.images, part.image_places):
+            key = (row["name"], row["digest"], place)
             if key not in merged:
                 merged[key] = dict(row, tags=[], parts=[])
             proof = "subject" not in row and bool(part.claim.get("signatures"))
@@ -23,10 +27,20 @@ def merge_images(parts):
             own["tags"] += [tag for tag in row["tags"] if tag not in own["tags"]]
             own["parts"] += [number for number in row["parts"] if number not in own["parts"]]
             digests.setdefault(row["name"], set()).add(row["digest"])
+    refuse_shared_targets(merged)
     for row in merged.values():
         if len(digests[row["name"]]) > 1:
             row["name"] += "@" + row["digest"][7:19]
     return list(merged.values())
+
+
+def refuse_shared_targets(merged):
+    """Different images do not go to one path under one tag (20)."""
+    targets = {}
+    for (_, digest, place), row in merged.items():
+        for tag in row["tags"] if place.startswith("/") else []:
+            if targets.setdefault((place, tag), digest) != digest:
+                wrong("two images would go to %s:%s" % (place[1:], tag))
 
 
 def interleave(lists):
@@ -84,9 +98,9 @@ def check_parts(bundle, verdict, keys, known_signer):
     manifests = Manifests(bundle)
 
     def derive(number, claim):
-        if claim["kind"] == "graph":
-            return Graph(number, claim, bundle, manifests)
-        return Release(number, claim, bundle, manifests, signed[number])
+        kind = KINDS[claim["kind"]]
+        own = [signed[number]] if kind is Release else []
+        return kind(number, claim, bundle, manifests, *own)
 
     def check_signatures(claim):
         return check_config_map(claim, bundle, keys) if claim["kind"] == "release" else None
@@ -102,7 +116,7 @@ def check_parts(bundle, verdict, keys, known_signer):
                 pass  # the fault of that blob is noted already
         if len(signed) < len(claims):
             return
-    if len({(part.claim["kind"], part.claim["digest"]) for part in parts}) < len(parts):
+    if len({part.key() for part in parts}) < len(parts):
         wrong("a part is there twice")
     if len(parts) < len(claims):
         return

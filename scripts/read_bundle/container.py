@@ -36,6 +36,13 @@ CREATED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.A)
 REFERENCE = re.compile(
     r"[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+@sha256:[0-9a-f]{64}"
 )
+COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+PATH = re.compile(r"{0}(?:/{0})*".format(COMPONENT))
+IMAGE_REFERENCE = re.compile(
+    r"(?P<name>[A-Za-z0-9.-]+(?::[0-9]+)?(?:/{0})+)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}}))?"
+    r"(?:@(?P<digest>sha256:[0-9a-f]{{64}}))?".format(COMPONENT)
+)
 NUMBER = r"(?:0|[1-9]\d*)"
 VERSION = re.compile(
     r"{0}\.{0}\.{0}(?:-{1}(?:\.{1})*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?".format(

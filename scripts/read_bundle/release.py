@@ -414,7 +414,7 @@ class Part:
     def __init__(self, index, claim, bundle, manifests):
         self.index, self.claim, self.bundle, self.manifests = index, claim, bundle, manifests
         self.by_name, self.by_subject = index_attachments(bundle.bundle["images"])
-        self.images, self.places = [], set()
+        self.images, self.image_places, self.places = [], [], set()
         self.files = []  # (path, role)
         self.leading = []  # digests
         self.counted = set()  # manifests whose attachments were looked for
@@ -423,7 +423,12 @@ class Part:
     def take(self, images):
         """These are all images of the part, in their order."""
         self.images = [image.row for image in images]
+        self.image_places = [image.place for image in images]
         self.places = {(image.row["digest"], image.place) for image in images}
+
+    def key(self):
+        """What no other part has."""
+        return (self.claim["kind"], self.claim["digest"])
 
     def make_row(self, role, name, tags, source, subject):
         manifest = self.manifests.get(source.split("@")[1])

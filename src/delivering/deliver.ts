@@ -2,31 +2,35 @@ import { join, resolve } from 'node:path';
 
 import type { Context } from '../core/context.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
-import { formatRepository } from '../core/reference.ts';
 import type { Store } from '../core/store.ts';
 import { prepareFolder } from '../files/folder.ts';
 import { withLock } from '../files/lock.ts';
-import { isThere } from '../files/look.ts';
-import { checkSpace } from '../files/space.ts';
 import { type Closure, closureOf, labelsOf } from '../kinds/closure.ts';
-import { atEachPlace, type Destinations } from '../kinds/destinations.ts';
 import type { Kind, Part } from '../kinds/kind.ts';
 import type { Network } from '../network/network.ts';
 import { ImageLayout } from '../stores/layout/layout.ts';
-import { MemoryStore } from '../stores/memory.ts';
 import { copyImages } from '../transfer/copy.ts';
 import type { CopyOptions, CopyReport, CopyStanding } from '../transfer/copy-options.ts';
-import { namesItsPart, type Place, PLACES, type PlannedImage } from '../transfer/image.ts';
+import { namesItsPart, type PlannedImage } from '../transfer/image.ts';
 import { surveyTags, type TagState } from '../transfer/tags.ts';
 import { Applying } from './applying/applying.ts';
 import type { ApplyReport, ApplyRequest } from './applying/request.ts';
 import type { DeliveryTarget } from './delivery-target.ts';
 import { ocOptions } from './applying/oc-options.ts';
+import {
+  checkSpaceForNew,
+  nameOfPlace,
+  namesOfPlaces,
+  openPlaces,
+  type Places,
+  probesOf,
+  refuseBesideReleases,
+  refuseSharedTags,
+} from './places.ts';
 import { type PlannedResources, planResources } from './resources/plan.ts';
 import type { ResourceRequest } from './resources/request.ts';
 import { certificatesIn } from './resources/trust.ts';
 import { prepareResources, type ResourcesReport, writeResources } from './resources/write.ts';
-import type { RepositoryProbe } from '../stores/registry/probe.ts';
 import { namingAll } from './target-refusal.ts';
 
 /** Where parts go, and what is written beside them. */
@@ -93,16 +97,6 @@ export interface Newer {
   readonly names: readonly string[];
 }
 
-/** The ends that parts are written to; they are the same store for an image layout. */
-interface Places {
-  readonly stores: Readonly<Record<Place, Store>>;
-  /** Those that an image goes to, release images first. */
-  readonly used: readonly Place[];
-  /** `undefined` for an image layout, as is the next. */
-  readonly destinations: Destinations | undefined;
-  readonly network: Network | undefined;
-}
-
 /**
  * Brings parts to their target. All tags are asked first: what names another digest is refused
  * before the first upload, unless it may be replaced. The tags that name a part are set when
@@ -119,7 +113,9 @@ export async function deliver(
   options: Pick<CopyOptions, 'leaves' | 'pass'> = {},
 ): Promise<DeliveryReport> {
   const { to, dryRun } = delivery.request;
-  refuseSharedTags(delivery.closure.content.images);
+  const { images } = delivery.closure.content;
+  refuseBesideReleases(images, to);
+  refuseSharedTags(images, to);
   if (to.kind === 'registry' || dryRun) return deliverTo(delivery, network, context, options);
   await checkSpaceForNew(to.folder, delivery.closure);
   await prepareFolder(to.folder);
@@ -140,8 +136,8 @@ async function deliverTo(
   const { observe } = context;
   const { closure, request } = delivery;
   const { content } = closure;
-  const places = await openPlaces(delivery, network);
-  const targetOf = ({ place }: PlannedImage): Store => places.stores[place];
+  const places = await openPlaces(request.to, closure, { dryRun: request.dryRun, network });
+  const targetOf = ({ place }: PlannedImage): Store => places.storeAt(place);
 
   observe({ type: 'phase', what: 'asking the target for its tags' });
   const survey = async (): Promise<readonly TagState[]> =>
@@ -150,11 +146,11 @@ async function deliverTo(
       signal: context.signal,
       observe,
     }).catch((error: unknown) => {
-      throw namingAll(error, [...new Set(places.used.map((place) => places.stores[place].name))]);
+      throw namingAll(error, namesOfPlaces(places));
     });
   const tags = await readableTags(await survey(), survey, { places, request, context });
   const replaced = conflictsIn(tags, request.replaceTags);
-  const newer = await newerAt(delivery, places.stores.entry, context);
+  const newer = await newerAt(delivery, places, context);
   const report = {
     target: request.to.name,
     content: sumOf(content),
@@ -285,50 +281,6 @@ function sumOf({ blobs }: Closure['content']): DeliveryReport['content'] {
   return { blobs: blobs.length, bytes };
 }
 
-async function openPlaces(
-  { closure, request: { to, dryRun } }: Delivery,
-  network: () => Promise<Network>,
-): Promise<Places> {
-  // Release images and components are always looked at: a registry that refuses one is told early.
-  const used = PLACES.filter(
-    (place) => place !== 'graph' || closure.content.images.some((image) => image.place === place),
-  );
-  if (to.kind === 'registry') {
-    const { destinations } = to;
-    const opened = await network();
-    const stores = atEachPlace(destinations, (name) => opened.target(name));
-    return { stores, used, destinations, network: opened };
-  }
-  const { folder } = to;
-  const layout = dryRun ? await layoutForDryRun(folder) : await ImageLayout.open(folder);
-  if (!dryRun) await checkSpace(resolve(folder), await missingBytes(layout, closure));
-  const stores = { entry: layout, content: layout, graph: layout };
-  return { stores, used, destinations: undefined, network: undefined };
-}
-
-/**
- * Refuses two images with the same tag, for example a hotfix and the release that it was made from.
- */
-function refuseSharedTags(images: readonly PlannedImage[]): void {
-  const owners = new Map<string, PlannedImage>();
-  for (const image of images) {
-    for (const tag of image.tags) {
-      const key = `${image.place} ${tag}`;
-      const other = owners.get(key) ?? image;
-      owners.set(key, other);
-      if (other.descriptor.digest === image.descriptor.digest) continue;
-      throw new BundleError(
-        'USAGE',
-        `${other.descriptor.digest} and ${image.descriptor.digest} would both be tagged ${tag}`,
-        {
-          subject: `${other.name}, ${image.name}`,
-          hint: 'Push one of the two with --release DIGEST, or push them to two namespaces.',
-        },
-      );
-    }
-  }
-}
-
 /**
  * Asks all repositories before the first upload, so that no other is found closed when the first is
  * full.
@@ -341,42 +293,6 @@ async function checkWritable(places: Places, { signal }: Context): Promise<void>
       throw namingAll(error, names);
     });
   }
-}
-
-/** One for each repository; none for an image layout. */
-function probesOf({ used, destinations, network }: Places): readonly RepositoryProbe[] {
-  if (destinations === undefined || network === undefined) return [];
-  const probes = used.map((place) => network.probe(destinations[place]));
-  return probes.filter(({ name }, index) => probes.findIndex((one) => one.name === name) === index);
-}
-
-/** A dry run makes no folder: one that is not there yet is as good as an empty one. */
-async function layoutForDryRun(folder: string): Promise<Store> {
-  try {
-    return (await ImageLayout.find(folder)) ?? new MemoryStore(`oci:${folder}`);
-  } catch (error) {
-    // A layout that was only begun: it has no index yet.
-    if (hasCode(error, 'NOT_FOUND')) return new MemoryStore(`oci:${folder}`);
-    throw error;
-  }
-}
-
-/**
- * Where there is no layout yet, no file of one is made for want of space. A layout that is there is
- * looked at under its lock, since another run may be writing it.
- */
-async function checkSpaceForNew(folder: string, { content }: Closure): Promise<void> {
-  if (await isThere(join(folder, 'oci-layout'))) return;
-  const needed = content.blobs.reduce((total, { descriptor }) => total + descriptor.size, 0);
-  await checkSpace(resolve(folder), needed);
-}
-
-async function missingBytes(store: Store, { content }: Closure): Promise<number> {
-  let bytes = 0;
-  for (const { descriptor } of content.blobs) {
-    if (!(await store.exists(descriptor))) bytes += descriptor.size;
-  }
-  return bytes;
 }
 
 function conflictsIn(tags: readonly TagState[], replaceTags: boolean): readonly TagState[] {
@@ -414,9 +330,11 @@ function nameOfTag({ target, tag }: TagState): string {
 /** Going back to something older is allowed, but nobody should do it without knowing. */
 async function newerAt(
   { closure: { parts }, kinds }: Delivery,
-  target: Store,
+  { used, storeAt }: Places,
   { observe, signal }: Context,
 ): Promise<readonly Newer[]> {
+  if (!used.includes('entry')) return [];
+  const target = storeAt('entry');
   let tags: readonly string[];
   try {
     tags = await target.tags({ signal });
@@ -454,15 +372,10 @@ function deliveredParts(
     named: content.images
       .filter((image) => image.parts.includes(number) && namesItsPart(image))
       .map((image) => {
-        const place = nameOfPlace(places, image);
+        const place = nameOfPlace(places, image.place);
         const [tag] = image.tags;
         const pinned = `${place}@${image.descriptor.digest}`;
         return { tagged: tag === undefined ? pinned : `${place}:${tag}`, pinned };
       }),
   }));
-}
-
-function nameOfPlace({ destinations, stores }: Places, { place }: PlannedImage): string {
-  if (destinations === undefined) return stores[place].name;
-  return formatRepository(destinations[place]);
 }

@@ -1,6 +1,7 @@
 import { graphKind } from './graph/graph.ts';
+import { imageKind } from './image/image.ts';
 import type { Kind } from './kind.ts';
 import { releaseKind } from './release/release.ts';
 
 /** Every kind of part that this program knows. */
-export const KINDS: readonly Kind[] = [graphKind, releaseKind];
+export const KINDS: readonly Kind[] = [graphKind, imageKind, releaseKind];

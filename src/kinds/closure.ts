@@ -1,7 +1,7 @@
 import type { BundleContents } from '../bundle/format/plan.ts';
 import type { BundledImage } from '../bundle/format/manifest.ts';
 import { BundleError } from '../core/errors.ts';
-import type { PlannedImage } from '../transfer/image.ts';
+import { isFixed, type PlannedImage } from '../transfer/image.ts';
 import { type ContentPlan, planContent } from '../transfer/plan.ts';
 import type { Part } from './kind.ts';
 
@@ -11,9 +11,43 @@ export interface Closure {
   readonly content: ContentPlan;
 }
 
-/** @throws BundleError UNSUPPORTED_CONTENT for parts that contradict each other. */
+/**
+ * @throws BundleError UNSUPPORTED_CONTENT for parts that contradict each other; USAGE for two images
+ * that would overwrite each other at every target.
+ */
 export function closureOf(parts: readonly Part[]): Closure {
-  return { parts, content: planContent(parts) };
+  const content = planContent(parts);
+  refuseSharedNames(content.images);
+  return { parts, content };
+}
+
+/**
+ * Refuses different images that go to one path under one tag. Places with a purpose are another
+ * matter: a bundle may hold a hotfix and the release that it was made from, and one is chosen.
+ */
+function refuseSharedNames(images: readonly PlannedImage[]): void {
+  const owners = new Map<string, PlannedImage>();
+  for (const image of images) {
+    if (isFixed(image.place)) continue;
+    for (const tag of image.tags) {
+      const target = `${image.place.slice(1)}:${tag}`;
+      const other = owners.get(target) ?? image;
+      owners.set(target, other);
+      if (other.descriptor.digest === image.descriptor.digest) continue;
+      throw new BundleError(
+        'USAGE',
+        `${other.name} and ${image.name} are different images, and both would go to ${target}`,
+        {
+          subject: `${other.name}, ${image.name}`,
+          expected: other.descriptor.digest,
+          got: image.descriptor.digest,
+          hint:
+            'Give one of them another path or tag: with targetRepo or targetTag in the file, or ' +
+            'with --image REFERENCE=PATH:TAG.',
+        },
+      );
+    }
+  }
 }
 
 /**

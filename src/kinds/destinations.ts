@@ -1,6 +1,6 @@
 import { BundleError } from '../core/errors.ts';
 import { isRegistry, isRepository, type RepositoryName } from '../core/reference.ts';
-import type { Place } from '../transfer/image.ts';
+import { type FixedPlace, isFixed, type Place } from '../transfer/image.ts';
 
 /** Where `--to` points: a registry, and the path in front of every repository there. */
 export interface Target {
@@ -27,23 +27,39 @@ export interface DestinationOptions {
 }
 
 /**
- * The repository of a target for each place: release images apart from components, and from the
- * graph image, as the update service needs them.
+ * The repositories of a target: release images apart from components, and from the graph image, as
+ * the update service needs them. {@link repositoryAt} has those of all other images.
  */
-export interface Destinations extends Readonly<Record<Place, RepositoryName>> {
+export interface Destinations extends Readonly<Record<FixedPlace, RepositoryName>> {
   /** What `--to` named. */
   readonly target: Target;
-  /** Whether components of paths may have been joined. */
-  readonly isNested: boolean;
+  /** How many components a path has at most; `undefined` where none is joined. */
+  readonly maxNestedPaths: number | undefined;
 }
 
-/** Something for the repository of each place. */
-export function atEachPlace<T>(
+/** The repository of a target for a place. */
+export function repositoryAt(destinations: Destinations, place: Place): RepositoryName {
+  if (isFixed(place)) return destinations[place];
+  const { target, maxNestedPaths } = destinations;
+  const { registry } = target;
+  return { registry, repository: nested(below(target, place.slice(1)), maxNestedPaths) };
+}
+
+/**
+ * Something for the repository of each place, made once for each repository: places that have one
+ * repository share it.
+ */
+export function forEachRepository<T>(
   destinations: Destinations,
   make: (repository: RepositoryName) => T,
-): Readonly<Record<Place, T>> {
-  const { entry, content, graph } = destinations;
-  return { entry: make(entry), content: make(content), graph: make(graph) };
+): (place: Place) => T {
+  const made = new Map<string, T>();
+  return (place) => {
+    const name = repositoryAt(destinations, place);
+    const key = name.repository;
+    if (!made.has(key)) made.set(key, make(name));
+    return made.get(key)!;
+  };
 }
 
 /**
@@ -91,7 +107,7 @@ export function planDestinations(options: DestinationOptions): Destinations {
       },
     );
   }
-  return { target: options.to, isNested: maxNestedPaths !== undefined, entry, content, graph };
+  return { target: options.to, maxNestedPaths, entry, content, graph };
 }
 
 function repositoryOf(
@@ -101,8 +117,11 @@ function repositoryOf(
 ): RepositoryName {
   if (wanted !== undefined)
     return { registry: to.registry, repository: checkedPath(wanted, maxNestedPaths) };
-  const path = to.namespace === undefined ? usual : `${to.namespace}/${usual}`;
-  return { registry: to.registry, repository: nested(path, maxNestedPaths) };
+  return { registry: to.registry, repository: nested(below(to, usual), maxNestedPaths) };
+}
+
+function below({ namespace }: Target, path: string): string {
+  return namespace === undefined ? path : `${namespace}/${path}`;
 }
 
 /** A path that was written out is taken as it is, or not at all. */

@@ -58,6 +58,11 @@ export interface Kind<Request = unknown, Seed = unknown, Facts = unknown> {
   /** Two seeds with one digest are one part. */
   digestOf(seed: Seed): Digest;
   /**
+   * The same for a row of `bundle.json`, where it is not the `digest` of the row. @returns
+   * `undefined` for a row that is none.
+   */
+  digestOfClaim?(claim: JsonObject): Digest | undefined;
+  /**
    * Everything that a part consists of. The order of its images follows from the content alone.
    * @throws BundleError naming the image
    */

@@ -1,6 +1,6 @@
 import { formatRepository, parseReference } from '../core/reference.ts';
 import { namesItsPart, type WalkedImage } from '../transfer/image.ts';
-import type { Destinations } from './destinations.ts';
+import { type Destinations, repositoryAt } from './destinations.ts';
 
 /**
  * How images of a repository are known: which of the two sorts of mirror sets can list it. An image
@@ -20,7 +20,8 @@ export interface MirrorRow {
 }
 
 /**
- * The rows of images that clusters ask for by digest; what names a part has a tag too. Where their
+ * The rows of images that clusters ask for by digest, unless `knownBy` says otherwise; what names a
+ * part has a tag too. Where their
  * content was fetched from does not matter to a cluster, and what is attached to an image has its
  * repository.
  */
@@ -28,12 +29,13 @@ export function mirrorRows(
   images: readonly WalkedImage[],
   at: Destinations,
   group: MirrorGroup,
+  knownBy?: KnownBy,
 ): readonly MirrorRow[] {
   const asked = images.filter(({ request }) => request.attachment === undefined);
   return asked.map(({ request }) => ({
     source: formatRepository(parseReference(request.source)),
-    mirror: formatRepository(at[request.place]),
-    knownBy: namesItsPart(request) ? 'both' : 'digest',
+    mirror: formatRepository(repositoryAt(at, request.place)),
+    knownBy: knownBy ?? (namesItsPart(request) ? 'both' : 'digest'),
     group,
   }));
 }

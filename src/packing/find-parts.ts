@@ -1,5 +1,6 @@
 import type { Context } from '../core/context.ts';
 import { mapLimited } from '../core/concurrency.ts';
+import type { JsonObject } from '../core/json.ts';
 import { compareText } from '../core/text.ts';
 import { AttachedImages } from '../kinds/attached.ts';
 import { type Closure, closureOf } from '../kinds/closure.ts';
@@ -80,7 +81,10 @@ function inBundle(a: ExpandedPart, b: ExpandedPart): number {
 }
 
 function keyOf({ kind, seed }: FoundPart): PartKey {
-  return { kind: kind.name, digest: kind.digestOf(seed) };
+  const digest = kind.digestOf(seed);
+  const ofClaim = (claim: JsonObject): unknown =>
+    kind.digestOfClaim === undefined ? claim['digest'] : kind.digestOfClaim(claim);
+  return { kind: kind.name, digest, isClaim: (claim) => ofClaim(claim) === digest };
 }
 
 function keyText(part: FoundPart): string {

@@ -40,7 +40,7 @@ export function nameOf(request: NameRequest, output: Output, { parts }: Closure)
   const name = output.name ?? asked ?? usual;
   if (name === undefined) {
     throw new BundleError('USAGE', 'the bundle needs a name', {
-      hint: 'It holds parts of several kinds: choose a name with --name.',
+      hint: 'Its parts are several, and none of them gives it a name: choose one with --name.',
     });
   }
   if (/\.patch$/i.test(name)) {

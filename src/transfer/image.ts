@@ -4,12 +4,19 @@ import type { Manifest } from '../core/manifest.ts';
 import type { ReadOnlyStore } from '../core/store.ts';
 
 /**
- * Which repository of a target an image goes to. `entry` holds the images that clusters are pointed
- * at and that services list; `content` holds the images that are only ever pulled by digest; `graph`
- * holds the images of an update service, which no cluster asks for by the name of their source.
+ * The repositories of a target that have a purpose: `entry` holds the images that clusters are
+ * pointed at and that services list; `content` holds the images that are only ever pulled by digest;
+ * `graph` holds the images of an update service, which no cluster asks for by the name of their
+ * source.
  */
-export const PLACES = ['entry', 'content', 'graph'] as const;
-export type Place = (typeof PLACES)[number];
+export const FIXED_PLACES = ['entry', 'content', 'graph'] as const;
+export type FixedPlace = (typeof FIXED_PLACES)[number];
+
+/**
+ * Which repository of a target an image goes to: one that has a purpose, or the one with a path
+ * below all that is delivered, as in `/team/tool`.
+ */
+export type Place = FixedPlace | `/${string}`;
 
 /**
  * The proof of an image: a signature of its publisher, from which its digest follows, or the signer
@@ -90,4 +97,8 @@ export function namesItsPart({
   attachment,
 }: Pick<ImageRequest, 'order' | 'attachment'>): boolean {
   return order === 'last' && attachment === undefined;
+}
+
+export function isFixed(place: Place): place is FixedPlace {
+  return !place.startsWith('/');
 }

@@ -5,6 +5,7 @@ import { MAX_METADATA_BYTES } from '../core/limits.ts';
 import type { ReadOnlyStore } from '../core/store.ts';
 import {
   type ImageRequest,
+  isFixed,
   type ManifestTree,
   manifestsOf,
   type PlannedImage,
@@ -45,10 +46,11 @@ export interface PartContent {
 
 /**
  * Puts the content of all parts into one list, each digest once. An image that several parts have
- * under one name is one image. Nothing is fetched.
+ * under one name for one place is one image. Nothing is fetched.
  *
  * @throws BundleError UNSUPPORTED_CONTENT when one digest is given with two sizes, or goes to two
- * places, or one image has two proofs; or when the manifests take more than a bundle may hold.
+ * places that have a purpose, or one image has two proofs; or when the manifests take more than a
+ * bundle may hold.
  */
 export function planContent(parts: readonly PartContent[]): ContentPlan {
   const images = joined(parts);
@@ -111,7 +113,9 @@ interface JoinedImage extends WalkedImage {
   readonly parts: number[];
 }
 
-/** The images of all parts, those of the first part first; each name and digest once. */
+/**
+ * The images of all parts, those of the first part first; each name and digest once for each place.
+ */
 function joined(parts: readonly PartContent[]): readonly JoinedImage[] {
   const found = new Map<string, JoinedImage>();
   const namesakes = new Map<string, Set<Digest>>();
@@ -120,11 +124,13 @@ function joined(parts: readonly PartContent[]): readonly JoinedImage[] {
     for (const { request, tree } of images) {
       const { name, descriptor, place } = request;
       const { digest } = descriptor;
-      const elsewhere = placeOf.get(digest) ?? request;
-      if (elsewhere.place !== place)
-        throw contradiction(digest, [elsewhere.name, name], 'belong into two repositories');
-      placeOf.set(digest, request);
-      const key = `${name} ${digest}`;
+      if (isFixed(place)) {
+        const elsewhere = placeOf.get(digest) ?? request;
+        if (elsewhere.place !== place)
+          throw contradiction(digest, [elsewhere.name, name], 'belong into two repositories');
+        placeOf.set(digest, request);
+      }
+      const key = `${name} ${digest} ${place}`;
       const known = found.get(key);
       if (known === undefined) found.set(key, { request, tree, parts: [part] });
       else {

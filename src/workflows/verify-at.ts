@@ -9,7 +9,7 @@ import { type Compared, compareImages, type Difference } from '../delivering/com
 import { type PartAtTarget, partsAtTarget } from '../delivering/part-at-target.ts';
 import type { DeliveryTarget } from '../delivering/delivery-target.ts';
 import { selectParts } from '../kinds/closure.ts';
-import { atEachPlace } from '../kinds/destinations.ts';
+import { forEachRepository } from '../kinds/destinations.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
 import {
   type OpenedFacts,
@@ -17,6 +17,7 @@ import {
   surveyBundle,
   type SurveyedBundle,
 } from '../opening/open-bundle.ts';
+import { placesInLayout } from '../delivering/places.ts';
 import { ImageLayout } from '../stores/layout/layout.ts';
 import type { PlannedImage } from '../transfer/image.ts';
 
@@ -88,11 +89,12 @@ async function openTarget(
 ): Promise<{ placeOf: (image: PlannedImage) => ReadOnlyStore; close: () => Promise<void> }> {
   if (at.kind === 'layout') {
     const layout = await ImageLayout.open(at.folder);
-    return { placeOf: () => layout, close: async () => undefined };
+    const inLayout = placesInLayout(layout);
+    return { placeOf: ({ place }) => inLayout(place), close: async () => undefined };
   }
   const network = await Network.open({ ...options, attempts: ATTEMPTS }, context);
-  const places = atEachPlace(at.destinations, (name) => network.written(name));
-  return { placeOf: ({ place }) => places[place], close: async () => network.close() };
+  const written = forEachRepository(at.destinations, (name) => network.written(name));
+  return { placeOf: ({ place }) => written(place), close: async () => network.close() };
 }
 
 /** The list of images is in the metadata, which is damaged, or in a volume that is not here. */

@@ -10,7 +10,7 @@ import { projectPath } from '../../scripts/lib/project-root.ts';
 import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
 import type { Digest } from '../../src/core/digest.ts';
 import { commandBlocks, linksOf } from '../support/documents.ts';
-import { publishBaseImage } from '../support/base-image.ts';
+import { publishBaseImage, publishImage } from '../support/base-image.ts';
 import { publishCatalogAt } from '../support/catalog-image.ts';
 import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
@@ -96,6 +96,8 @@ describeWith(['docker-registry'], 'the commands of', () => {
     await publishBaseImage(source.host);
     const index = 'redhat/redhat-operator-index:v4.17';
     await publishCatalogAt(source.host, 'oc-mirror/test-catalog-latest', index);
+    const tool = { registry: 'quay.io', repository: 'team/tool', tag: '1.4' };
+    await publishImage(source.host, tool);
     graph = graphTo(made[0]!.release.digest);
     updates = await startUpdateService({ 'stable-4.17 amd64': graph }, await readFile(GRAPH_DATA));
     written = { oc: join(temporary.path, 'oc'), archives: join(temporary.path, 'oc-mirror') };

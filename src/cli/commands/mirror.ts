@@ -2,6 +2,7 @@ import type { Command } from '../command.ts';
 import { dryRunOption } from '../options/common.ts';
 import { deliveryOptions, deliveryRequest } from '../options/delivery.ts';
 import { graphDataOptions, graphParts, offersRequest } from '../options/graph-data.ts';
+import { imageOptions, imageParts } from '../options/parts/images.ts';
 import { bothSidesOptions, networkRequest, sourceOptions } from '../options/network.ts';
 import {
   attachedRequest,
@@ -24,6 +25,7 @@ export const mirrorCommand: Command = {
     ...deliveryOptions,
     ...releaseOptions,
     ...graphDataOptions,
+    ...imageOptions,
     ...sourceOptions,
     ...bothSidesOptions,
     ...dryRunOption,
@@ -31,7 +33,7 @@ export const mirrorCommand: Command = {
   async run(args, context, io) {
     const releases = await releaseParts(args, context);
     const request = {
-      parts: [...releases, ...(await graphParts(args, releases))],
+      parts: [...releases, ...(await graphParts(args, releases)), ...(await imageParts(args))],
       offers: offersRequest(args),
       ...attachedRequest(args),
       delivery: deliveryRequest(args, io),

@@ -3,6 +3,7 @@ import { byteCount, flag, requiredText, text, texts, volumeSize } from '../argum
 import type { Command } from '../command.ts';
 import { dryRunOption } from '../options/common.ts';
 import { graphDataOptions, graphParts, offersRequest } from '../options/graph-data.ts';
+import { imageOptions, imageParts } from '../options/parts/images.ts';
 import { mediaOptions, restartOption, stopAfter } from '../options/media.ts';
 import { networkRequest, sourceOptions } from '../options/network.ts';
 import {
@@ -40,6 +41,7 @@ export const packCommand: Command = {
       '$0 pack --from oc-mirror:/srv/archives -o /media/usb',
       'the releases in archives of oc-mirror; with file:DIR, those that oc has mirrored',
     ],
+    ['$0 pack 4.17.3 --image quay.io/team/tool:1.4 -o /media/usb', 'a release, and one image more'],
     ['$0 pack 4.17.3 --volume-size dvd -o /data/discs', 'in volumes that fit on DVDs'],
     [
       '$0 pack 4.17.3 -o - | ssh gateway bundle unpack - --to registry:5000/ocp4',
@@ -59,6 +61,7 @@ export const packCommand: Command = {
     name: one('name of the bundle, and of its file without .tar.zst (default ocp-VERSION-ARCH)'),
     ...releaseOptions,
     ...graphDataOptions,
+    ...imageOptions,
     key: one(
       'PEM key to sign with (default $BUNDLE_KEY, else your own, which the first pack makes)',
       {
@@ -78,7 +81,7 @@ export const packCommand: Command = {
     const output = requiredText(args, 'out');
     const releases = await releaseParts(args, context);
     const common = {
-      parts: [...releases, ...(await graphParts(args, releases))],
+      parts: [...releases, ...(await graphParts(args, releases)), ...(await imageParts(args))],
       offers: offersRequest(args),
       name: text(args, 'name'),
       ...attachedRequest(args),

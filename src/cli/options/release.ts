@@ -102,6 +102,7 @@ export async function releaseParts(
 ): Promise<readonly PartRequest[]> {
   // Imported here and not at the start: a kind needs libraries that take time to load.
   const { releaseKind } = await import('../../kinds/release/release.ts');
+  if (!asksForReleases(args)) return [];
   const versions = texts(args, 'VERSION');
   const architectures = texts(args, 'arch').flatMap((list) => list.split(','));
   const named = [...new Set(architectures.map(parseArchitecture))];
@@ -124,6 +125,23 @@ export async function releaseParts(
       partRequest(releaseKind, releaseRequest(args, { version, architecture })),
     ),
   );
+}
+
+/**
+ * Whether releases are asked for. Without a word of them something else may be wanted alone; else it
+ * is missing that says which.
+ * @throws BundleError USAGE for options about releases where none is asked for.
+ */
+function asksForReleases(args: Arguments): boolean {
+  const isNamed = ['from', 'from-version', 'to-version'].some((name) => args[name] !== undefined);
+  if (isNamed || texts(args, 'VERSION').length > 0 || args['image'] === undefined) return true;
+  const idle = ['arch', 'allow-unsigned-release', 'accept-risk', 'channel'].find(
+    (name) => args[name] !== undefined,
+  );
+  if (idle === undefined) return false;
+  throw new BundleError('USAGE', `--${idle} is about releases, and none is asked for`, {
+    hint: 'Name a version, or leave the option out.',
+  });
 }
 
 /** @throws BundleError USAGE for what is neither a version nor a digest, or is a tag. */

@@ -1,6 +1,8 @@
 import { BundleError } from '../../core/errors.ts';
 import type { DeliveryTarget } from '../../delivering/delivery-target.ts';
 import {
+  MIRROR_SCOPES,
+  type MirrorScope,
   RESOURCE_NAMES,
   type ResourceNames,
   type ResourceRequest,
@@ -27,6 +29,11 @@ export const resourceOptions: OptionTable = {
   'mirror-source-policy': one(
     'whether clusters may ask the source of an image that the registry lacks (default: they may)',
     { choices: SOURCE_POLICIES, group },
+  ),
+  'mirror-scope': one(
+    'whether a mirror stands for one repository (the default), or for its whole namespace, as those ' +
+      'of oc-mirror do',
+    { choices: MIRROR_SCOPES, group },
   ),
   'cluster-image-sets': yes(
     'write a ClusterImageSet for each release: Advanced Cluster Management offers these',
@@ -58,6 +65,7 @@ export function resourceRequest(args: Arguments, to: DeliveryTarget): ResourceRe
   return {
     folder: text(args, 'resources-dir'),
     names: text(args, 'resource-names') as ResourceNames | undefined,
+    scope: text(args, 'mirror-scope') as MirrorScope | undefined,
     sourcePolicy: text(args, 'mirror-source-policy') as SourcePolicy | undefined,
     caFiles: texts(args, 'ca-file'),
     extras: {

@@ -1,4 +1,4 @@
-import { formatRepository, isLoopback } from '../../core/reference.ts';
+import { isLoopback } from '../../core/reference.ts';
 import { few, shellWord } from '../../core/text.ts';
 import type { Destinations } from '../../kinds/destinations.ts';
 import type { DeliveredPaths, PartResources } from '../../kinds/kind.ts';
@@ -9,9 +9,7 @@ import type { SourcePolicy } from './request.ts';
 
 const RULE = '='.repeat(72);
 /** The first line of every such text. */
-export const BEGINNING =
-  'The pull secret of the clusters must be able to read both repositories, ' +
-  'and must not be able to';
+export const BEGINNING = 'The pull secret of the clusters must be able to read ';
 
 /** What the registry holds that is newer than what has arrived. */
 export interface NewerNames {
@@ -155,6 +153,8 @@ export interface StepsText {
   /** Where the text lies: all paths start there. */
   readonly folder: string;
   readonly destinations: Destinations;
+  /** Those that clusters have to be able to read. */
+  readonly repositories: readonly string[];
   readonly newer: readonly NewerNames[];
   readonly steps: readonly Step[];
   /** Sections about what was wanted besides. */
@@ -170,16 +170,15 @@ export interface StepsText {
  */
 export function nextSteps(
   parts: readonly PartResources[],
-  { folder, destinations, newer, steps, extras, paths, ocOptions = [] }: StepsText,
+  { folder, destinations, repositories, newer, steps, extras, paths, ocOptions = [] }: StepsText,
 ): string {
-  const { entry, content, target } = destinations;
+  const { target } = destinations;
   const place =
     target.namespace === undefined ? target.registry : `${target.registry}/${target.namespace}`;
-  const repositories = new Set([formatRepository(entry), formatRepository(content)]);
   const text = [
-    BEGINNING,
+    `${BEGINNING}these repositories, and must not be able to`,
     'write to them:',
-    ...[...repositories].map((repository) => `  ${repository}`),
+    ...repositories.map((repository) => `  ${repository}`),
     'This command tells whether that is so:',
     `  bundle check-registry ${shellWord(place)} --cluster-authfile PULL_SECRET.json`,
     '',
@@ -191,7 +190,9 @@ export function nextSteps(
     ...(steps.length > 0 ? [RULE, 'ON EACH CLUSTER, BEFORE ANYTHING ELSE', ''] : []),
     ...steps.flatMap(numbered),
     ...extras.flatMap((lines) => (lines.length === 0 ? [] : [RULE, ...lines])),
-    ...parts.flatMap((part) => [RULE, ...part.section(paths)]),
+    ...parts
+      .map((part) => part.section(paths))
+      .flatMap((lines) => (lines.length === 0 ? [] : [RULE, ...lines])),
   ];
   const typed = text.map((line) => forCluster(line, ocOptions));
   return `${typed.join('\n').trimEnd()}\n`;

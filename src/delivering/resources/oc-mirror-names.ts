@@ -4,16 +4,13 @@ import type { KnownBy, MirrorGroup, MirrorRow } from '../../kinds/mirror-row.ts'
 import { EFFECTS, resourceFile, type ResourceFile } from '../../kinds/resource-file.ts';
 import type { MirrorSetKind } from '../../mirrors/mirror-sets.ts';
 import { mirroredRepositories, mirrorSet } from './mirror-sets.ts';
-import type { SourcePolicy } from './request.ts';
+import type { MirrorScope, SourcePolicy } from './request.ts';
 
 /** In the order in which objects come in a file. */
 const GROUPS: readonly MirrorGroup[] = ['generic', 'operator', 'release'];
 
 const SIGNATURES = 'mirrored-release-signatures';
 const SIGNATURE_LABEL = 'release.openshift.io/verification-signatures';
-
-/** How much of a source a mirror stands for. */
-export type MirrorScope = 'repository' | 'namespace';
 
 /** The mirror sets under the names of oc-mirror: one file of a sort, an object for each group. */
 export function ocMirrorSets(
@@ -44,7 +41,7 @@ export function ocMirrorSets(
 }
 
 /** A mirror that keeps the path of its source stands for the whole namespace, or host. */
-function widened(row: MirrorRow): MirrorRow {
+export function widened(row: MirrorRow): MirrorRow {
   const path = row.source.slice(row.source.indexOf('/'));
   if (!row.mirror.endsWith(path)) return row;
   const parent = (repository: string): string => repository.slice(0, repository.lastIndexOf('/'));

@@ -1,6 +1,7 @@
 import { isLoopback } from '../../core/reference.ts';
 import { dirname, join, relative, resolve } from 'node:path';
 
+import { formatRepository } from '../../core/reference.ts';
 import type { Closure } from '../../kinds/closure.ts';
 import type { Destinations } from '../../kinds/destinations.ts';
 import type { DeliveredPaths, Kind, Part, PartResources } from '../../kinds/kind.ts';
@@ -15,7 +16,7 @@ import { type InstallBlock, installBlocks } from './install-config.ts';
 import { KUSTOMIZATION, kustomizationOf } from './kustomization.ts';
 import { mirroredRepositories, mirrorSets } from './mirror-sets.ts';
 import { type NewerNames, nextSteps, type Step, stepsFor } from './next-steps.ts';
-import { ocMirrorSets, renamed, withOcMirrorNames } from './oc-mirror-names.ts';
+import { ocMirrorSets, renamed, widened, withOcMirrorNames } from './oc-mirror-names.ts';
 import type { ResourceRequest } from './request.ts';
 import { trustFiles } from './trust.ts';
 
@@ -79,7 +80,7 @@ export function planResources(
   const files = objectFiles([...ofParts, { files: extraFiles }], rows, destinations, options);
   const objects = files.map((file) => ({ ...file, path: pathOf(file.name) }));
   const versions = ofParts.flatMap(({ minor }) => minor ?? []);
-  const repositories = mirroredRepositories(rows, ['digest', 'both']);
+  const repositories = mirroredRepositories(scopedRows(rows, options), ['digest', 'both']);
   const install = installBlocks(repositories, certificates, { versions, sourcePolicy }).map(
     ({ name, text }): PlannedFile & InstallBlock => {
       return { name, text, path: join(beside, 'install', name) };
@@ -111,6 +112,7 @@ export function planResources(
   const text = nextSteps(ofParts, {
     extras: extras.map(({ section }) => section(typedFrom(beside))),
     ...{ folder: beside, destinations, newer: options.newer, ocOptions: options.ocOptions },
+    repositories: repositoriesOf(rows, versions.length > 0, destinations),
     ...{ steps: stepsFrom(beside), paths: pathsFrom(beside) },
   });
   const all = [...objects, ...kustomization, ...install];
@@ -135,6 +137,29 @@ export function planResources(
   };
 }
 
+/**
+ * Mirrors for namespaces, where they are wanted. One for a whole host would take all that it has,
+ * though the target has next to nothing of it: that is never made.
+ */
+function scopedRows(rows: readonly MirrorRow[], { scope }: PlanOptions): readonly MirrorRow[] {
+  if (scope !== 'namespace') return rows;
+  return rows.map((row) => {
+    const wide = widened(row);
+    return wide.source.includes('/') ? wide : row;
+  });
+}
+
+/** Those that clusters have to be able to read. */
+function repositoriesOf(
+  rows: readonly MirrorRow[],
+  hasReleases: boolean,
+  { entry, content }: Destinations,
+): readonly string[] {
+  const ofReleases =
+    hasReleases || rows.length === 0 ? [formatRepository(entry), formatRepository(content)] : [];
+  return [...new Set([...ofReleases, ...rows.map(({ mirror }) => mirror)])];
+}
+
 function extrasFor(
   parts: readonly Part[],
   kinds: readonly Kind[],
@@ -152,18 +177,26 @@ function extrasFor(
 function objectFiles(
   parts: readonly Pick<PartResources, 'files'>[],
   rows: readonly MirrorRow[],
-  { target, isNested }: Destinations,
-  { names, sourcePolicy, certificates }: PlanOptions,
+  { target, maxNestedPaths }: Destinations,
+  options: PlanOptions,
 ): readonly ResourceFile[] {
+  const { names, sourcePolicy, certificates } = options;
   const ofParts = parts.flatMap(({ files }) => files);
   const trusted = certificates.length > 0 ? trustFiles(target.registry, certificates) : undefined;
   const trust = trusted === undefined ? [] : [trusted.configMap, trusted.patch];
   if (names === 'oc-mirror') {
-    const sets = ocMirrorSets(rows, isNested ? 'repository' : 'namespace', sourcePolicy);
+    const scope = options.scope ?? (maxNestedPaths === undefined ? 'namespace' : 'repository');
+    const sets = ocMirrorSets(rows, scope, sourcePolicy);
     return inStages([...withOcMirrorNames(ofParts), ...trust, ...sets]);
   }
-  const { digests, tags, policy } = mirrorSets(rows, target, sourcePolicy);
-  return inStages([...ofParts, ...trust, digests, ...(tags === undefined ? [] : [tags]), policy]);
+  const { digests, tags, policy } = mirrorSets(scopedRows(rows, options), target, sourcePolicy);
+  const hasDigests = rows.every(({ knownBy }) => knownBy === 'tag') ? rows.length === 0 : true;
+  const sets = [
+    ...(hasDigests ? [digests] : []),
+    ...(tags === undefined ? [] : [tags]),
+    ...(hasDigests ? [policy] : []),
+  ];
+  return inStages([...ofParts, ...trust, ...sets]);
 }
 
 function inStages(files: readonly ResourceFile[]): readonly ResourceFile[] {

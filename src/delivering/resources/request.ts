@@ -8,6 +8,10 @@ export type SourcePolicy = (typeof SOURCE_POLICIES)[number];
 export const RESOURCE_NAMES = ['bundle', 'oc-mirror'] as const;
 export type ResourceNames = (typeof RESOURCE_NAMES)[number];
 
+/** How much of a source a mirror stands for: one repository, or all that are beside it. */
+export const MIRROR_SCOPES = ['repository', 'namespace'] as const;
+export type MirrorScope = (typeof MIRROR_SCOPES)[number];
+
 /** What is written for clusters. */
 export interface ResourceRequest {
   /**
@@ -16,6 +20,8 @@ export interface ResourceRequest {
    */
   readonly folder: string | undefined;
   readonly names?: ResourceNames | undefined;
+  /** `repository` if it is left out; with the names of oc-mirror, as oc-mirror does it. */
+  readonly scope?: MirrorScope | undefined;
   /** What mirror sets say of it; nothing if it is left out, which allows it. */
   readonly sourcePolicy?: SourcePolicy | undefined;
   /** PEM files with the CA of the target, which clusters shall trust. */

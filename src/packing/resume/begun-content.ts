@@ -4,6 +4,7 @@ import type { ByteStream } from '../../core/bytes.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
 import { type Digest, isDigest } from '../../core/digest.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
+import type { JsonObject } from '../../core/json.ts';
 import type { FetchOptions, ReadOnlyStore, StoreOptions } from '../../core/store.ts';
 import { isSignatureTag } from '../../mirrors/rules.ts';
 import type { SigningKey } from '../../trust/keys.ts';
@@ -17,6 +18,8 @@ import type { ContentSource } from '../../kinds/sources.ts';
 export interface PartKey {
   readonly kind: string;
   readonly digest: Digest;
+  /** Whether a row of `bundle.json`, of that kind, is this part. */
+  readonly isClaim: (claim: JsonObject) => boolean;
 }
 
 /**
@@ -64,8 +67,8 @@ export class BegunContent {
       const { repairs, parts: held } = reader.manifest;
       const isSame =
         held.length === parts.length &&
-        parts.every(({ kind: wanted, digest }) =>
-          held.some(({ kind, claim }) => kind === wanted && claim['digest'] === digest),
+        parts.every(({ kind: wanted, isClaim }) =>
+          held.some(({ kind, claim }) => kind === wanted && isClaim(claim)),
         );
       if (repairs === undefined && isSame) return new BegunContent(reader);
       await reader.close();

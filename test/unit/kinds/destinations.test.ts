@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import {
   type DestinationOptions,
+  forEachRepository,
   parseTarget,
   planDestinations,
+  repositoryAt,
 } from '../../../src/kinds/destinations.ts';
 
 const usage = expect.objectContaining({ code: 'USAGE' }) as unknown as Error;
@@ -87,5 +89,41 @@ describe('planDestinations', () => {
     expect(entry).toEqual({ registry: 'r.io', repository: 'ocp4/openshift/release-images' });
     expect(content).toEqual({ registry: 'r.io', repository: 'ocp4/openshift/release' });
     expect(graph).toEqual({ registry: 'r.io', repository: 'ocp4/openshift/graph-image' });
+  });
+});
+
+describe('repositoryAt', () => {
+  const at = (to: string, more: Partial<DestinationOptions> = {}): readonly string[] => {
+    const destinations = planDestinations({ to: parseTarget(to), ...more });
+    return (['entry', '/team/a/tool', '/tool'] as const).map(
+      (place) => repositoryAt(destinations, place).repository,
+    );
+  };
+
+  it('is below the namespace for a path', () => {
+    expect(at('r.io/ns')).toEqual(['ns/openshift/release-images', 'ns/team/a/tool', 'ns/tool']);
+    expect(at('r.io')).toEqual(['openshift/release-images', 'team/a/tool', 'tool']);
+  });
+
+  it('has the components of a path joined like those of the others', () => {
+    expect(at('r.io/ns', { maxNestedPaths: 2 })).toEqual([
+      'ns/openshift-release-images',
+      'ns/team-a-tool',
+      'ns/tool',
+    ]);
+  });
+
+  it('is opened once, whichever places have it', () => {
+    const both = { releaseRepository: 'x', releaseImagesRepository: 'x' };
+    const destinations = planDestinations({ to: parseTarget('r.io'), ...both });
+    const opened: string[] = [];
+    const storeAt = forEachRepository(destinations, ({ repository }) => {
+      opened.push(repository);
+      return { repository };
+    });
+    expect(storeAt('entry')).toBe(storeAt('content'));
+    expect(storeAt('/x')).toBe(storeAt('entry'));
+    expect(storeAt('/y')).not.toBe(storeAt('entry'));
+    expect(opened).toEqual(['x', 'y']);
   });
 });

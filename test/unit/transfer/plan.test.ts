@@ -53,6 +53,28 @@ async function planLed(...parts: readonly Part[]): Promise<ContentPlan> {
 }
 
 describe('planContent', () => {
+  it('lets one digest go to several paths, and to a place with a purpose as well', async () => {
+    const one = await image('one', [layerOf('base')]);
+    const to = (place: ImageRequest['place'], tag: string): Part => ({
+      requests: [request('one', one, { place, tags: [tag] })],
+      leading: [],
+    });
+    const { images, manifests } = await planLed(to('/a', '1'), to('/b', '1'), to('/a', '2'));
+    expect(images.map(({ place, tags, parts }) => [place, tags, parts])).toEqual([
+      ['/a', ['1', '2'], [0, 2]],
+      ['/b', ['1'], [1]],
+    ]);
+    expect(manifests).toHaveLength(1);
+    const both = await planLed(to('content', '1'), to('/a', '1'));
+    expect(both.images.map(({ name, place }) => [name, place])).toEqual([
+      ['one', 'content'],
+      ['one', '/a'],
+    ]);
+    await expect(planLed(to('content', '1'), to('entry', '1'))).rejects.toMatchObject({
+      code: 'UNSUPPORTED_CONTENT',
+    });
+  });
+
   it('lists manifests, and configs and layers, each once, in the order of use', async () => {
     const [base, one, two] = [layerOf('base'), layerOf('one'), layerOf('two')];
     const first = await image('first', [base, one]);

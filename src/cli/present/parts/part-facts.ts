@@ -2,6 +2,7 @@ import { type Closure, labelsOf } from '../../../kinds/closure.ts';
 import { type PartSize, partSizes } from '../../../kinds/part-sizes.ts';
 import { formatBytes } from '../../units.ts';
 import { graphReport } from './graph-report.ts';
+import { imageReport } from './image-report.ts';
 import type { Rows } from '../layout.ts';
 import { type PartReport, plainReport } from './part-report.ts';
 import { releaseReport } from './release-report.ts';
@@ -10,6 +11,7 @@ import type { Screen } from '../screen.ts';
 /** The kinds that have words of their own in reports. */
 const REPORTS: Readonly<Record<string, PartReport>> = {
   graph: graphReport,
+  image: imageReport,
   release: releaseReport,
 };
 
@@ -18,8 +20,11 @@ export function partsFacts(closure: Closure, screen: Screen): Rows {
   const sizes = partSizes(closure);
   return closure.parts.flatMap((part, number): Rows => {
     const images = closure.content.images.filter(({ parts }) => parts.includes(number));
-    const rows = (REPORTS[part.kind] ?? plainReport).rows(part, images, screen);
+    const report = REPORTS[part.kind] ?? plainReport;
+    const rows = report.rows(part, images, screen);
     if (closure.parts.length === 1) return rows;
+    if (report.isShort === true)
+      return closure.parts[number - 1]?.kind === part.kind ? rows : [['', ''], ...rows];
     return [['', ''], ...rows, ['size', sizeText(sizes[number]!)]];
   });
 }

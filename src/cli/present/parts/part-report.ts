@@ -9,6 +9,8 @@ export interface PartReport<Facts = unknown> {
   /** The lines that matter most; its label where it is left out. */
   brief?(part: Part<Facts>, screen: Screen): Rows;
   json(part: Part<Facts>): object;
+  /** Parts of the kind stand together, without their sizes. */
+  readonly isShort?: boolean;
 }
 
 /** For kinds that need no words of their own. */

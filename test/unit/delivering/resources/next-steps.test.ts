@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { nextSteps, type Step, stepsFor } from '../../../../src/delivering/resources/next-steps.ts';
+import { formatRepository } from '../../../../src/core/reference.ts';
 import { parseTarget, planDestinations } from '../../../../src/kinds/destinations.ts';
 import type { DeliveredPaths, PartResources } from '../../../../src/kinds/kind.ts';
 import {
@@ -33,6 +34,7 @@ function text(
   return nextSteps(parts, {
     folder: "/srv/it's here",
     destinations,
+    repositories: [destinations.entry, destinations.content].map(formatRepository),
     newer,
     steps,
     extras: [],

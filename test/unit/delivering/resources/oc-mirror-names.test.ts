@@ -6,9 +6,9 @@ import { parseAllDocuments } from 'yaml';
 import { projectPath } from '../../../../scripts/lib/project-root.ts';
 import {
   ocMirrorSets,
-  type MirrorScope,
   withOcMirrorNames,
 } from '../../../../src/delivering/resources/oc-mirror-names.ts';
+import type { MirrorScope } from '../../../../src/delivering/resources/request.ts';
 import { parseDigest } from '../../../../src/core/digest.ts';
 import type { ClusterObject } from '../../../../src/kinds/cluster-object.ts';
 import type { KnownBy, MirrorGroup, MirrorRow } from '../../../../src/kinds/mirror-row.ts';

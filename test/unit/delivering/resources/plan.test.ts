@@ -15,7 +15,7 @@ import {
 import { prepareResources, writeResources } from '../../../../src/delivering/resources/write.ts';
 import { closureOf } from '../../../../src/kinds/closure.ts';
 import { parseTarget, planDestinations } from '../../../../src/kinds/destinations.ts';
-import type { DeliveredPaths } from '../../../../src/kinds/kind.ts';
+import type { DeliveredPaths, Kind, Part } from '../../../../src/kinds/kind.ts';
 import { releaseKind } from '../../../../src/kinds/release/release.ts';
 import { EFFECTS, resourceFile } from '../../../../src/kinds/resource-file.ts';
 import { releasePart } from '../../../support/release-part.ts';
@@ -246,4 +246,55 @@ describe('what is written', () => {
       expect(texts).toEqual(Object.fromEntries(expected));
     },
   );
+});
+
+describe('the mirrors of a plan', () => {
+  const kind = {
+    name: 'sample',
+    resources: () => ({
+      files: [],
+      mirrors: [
+        ['quay.io/team/tool', 'r.example.com/ocp4/team/tool', 'digest'],
+        ['registry.redhat.io/ubi8', 'r.example.com/ocp4/ubi8', 'digest'],
+        ['docker.io/library/nginx', 'r.example.com/ocp4/nginx', 'tag'],
+      ].map(([source, mirror, knownBy]) => ({ source, mirror, knownBy, group: 'generic' })),
+      section: () => [],
+      commands: () => [],
+    }),
+  } as unknown as Kind;
+  const part = { kind: 'sample', label: 'a', names: [], images: [], files: [], leading: [] };
+  const sourcesIn = (options: Partial<PlanOptions>): readonly (readonly string[])[] => {
+    const closure = { parts: [part as unknown as Part] };
+    const plan = planResources(closure, [kind], destinations, {
+      ...{ folder: '/srv/x', newer: [], certificates: [] },
+      ...options,
+    });
+    return plan.objects.map(({ objects }) =>
+      objects.flatMap(({ spec }) =>
+        Object.values(spec as Record<string, { source: string; mirrors: string[] }[]>).flatMap(
+          (list) => list.map(({ source, mirrors }) => `${source} ${mirrors.join(' ')}`),
+        ),
+      ),
+    );
+  };
+  const digests = [
+    'quay.io/team/tool r.example.com/ocp4/team/tool',
+    'registry.redhat.io/ubi8 r.example.com/ocp4/ubi8',
+  ];
+  const tags = ['docker.io/library/nginx r.example.com/ocp4/nginx'];
+
+  it('stand for one repository each', () => {
+    expect(sourcesIn({})).toEqual([digests, tags, digests]);
+    expect(sourcesIn({ names: 'oc-mirror', scope: 'repository' })).toEqual([digests, tags]);
+  });
+
+  it('stand for namespaces where they are wanted, and never for a whole host', () => {
+    const wide = ['quay.io/team r.example.com/ocp4/team', digests[1]!];
+    expect(sourcesIn({ scope: 'namespace' })).toEqual([wide, tags, wide]);
+  });
+
+  it('stand for namespaces and hosts under the names of oc-mirror, as there', () => {
+    const wide = ['quay.io/team r.example.com/ocp4/team', 'registry.redhat.io r.example.com/ocp4'];
+    expect(sourcesIn({ names: 'oc-mirror' })).toEqual([wide, tags]);
+  });
 });

@@ -1,0 +1,26 @@
+import { imageRequest } from '../../../kinds/image/request.ts';
+import { type PartRequest, partRequest } from '../../../kinds/kind.ts';
+import { texts } from '../../arguments.ts';
+import type { Arguments } from '../../command.ts';
+import { many, type OptionTable } from '../table.ts';
+
+/** Images that are no part of a release. */
+export const imageOptions: OptionTable = {
+  image: many(
+    'one image more, by tag or digest; =PATH[:TAG] behind it says where it goes (repeatable)',
+  ),
+};
+
+/** The images that a command line asks for. @throws BundleError USAGE */
+export async function imageParts(args: Arguments): Promise<readonly PartRequest[]> {
+  const names = texts(args, 'image');
+  if (names.length === 0) return [];
+  // Imported here and not at the start: a kind needs libraries that take time to load.
+  const { imageKind } = await import('../../../kinds/image/image.ts');
+  return names.map((name) => partRequest(imageKind, requestOf(name)));
+}
+
+function requestOf(text: string) {
+  const [, name = '', path, tag] = /^([^=]*)(?:=([^:]*)(?::(.*))?)?$/s.exec(text) ?? [];
+  return imageRequest(name, { path, tag });
+}

@@ -1,0 +1,58 @@
+import { hexOf } from '../../core/digest.ts';
+import { BundleError } from '../../core/errors.ts';
+import {
+  formatReference,
+  isRepository,
+  isTag,
+  parseShortReference,
+  type Reference,
+} from '../../core/reference.ts';
+
+/** One image more, and where it goes. */
+export interface ImagePartRequest {
+  /** With its registry, and with a tag or a digest or both. */
+  readonly reference: Reference;
+  /** The path at a target, below all that is delivered. */
+  readonly path: string;
+  readonly tag: string;
+}
+
+/** Where an image goes, if not to the path and tag of its own name. */
+export interface ImageTarget {
+  readonly path?: string | undefined;
+  readonly tag?: string | undefined;
+}
+
+/**
+ * Understands the name of an image as container engines do, and chooses its place after the rules of
+ * oc-mirror: the path without the registry; an image that has a digest alone gets a tag made of it.
+ * @throws BundleError USAGE
+ */
+export function imageRequest(name: string, target: ImageTarget = {}): ImagePartRequest {
+  const { reference, path: own } = parseShortReference(name);
+  const { tag, digest } = reference;
+  if (tag === undefined && digest === undefined) {
+    throw new BundleError('USAGE', `${name} has neither a tag nor a digest`, {
+      hint: `No tag is assumed. Write the one that you want, as in ${name}:latest.`,
+    });
+  }
+  const path = target.path ?? own;
+  if (!isRepository(path)) {
+    throw new BundleError('USAGE', `${name}: ${path} is not a repository path`, {
+      hint: 'Write the path without registry and tag, as in team/tool.',
+    });
+  }
+  const usual = tag ?? `sha256-${hexOf(digest!)}`;
+  const chosen = target.tag ?? usual;
+  if (!isTag(chosen)) {
+    throw new BundleError('USAGE', `${name}: ${chosen} is not a tag`, {
+      hint: 'A tag has letters, digits, dots, dashes and underscores, 128 at most.',
+    });
+  }
+  return { reference, path, tag: chosen };
+}
+
+/** How an image is called everywhere: with its registry, so that nobody has to guess it. */
+export function nameOfImage({ reference }: Pick<ImagePartRequest, 'reference'>): string {
+  return formatReference(reference);
+}
