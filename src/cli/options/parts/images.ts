@@ -1,4 +1,3 @@
-import { imageRequest } from '../../../kinds/image/request.ts';
 import { type PartRequest, partRequest } from '../../../kinds/kind.ts';
 import { texts } from '../../arguments.ts';
 import type { Arguments } from '../../command.ts';
@@ -17,10 +16,9 @@ export async function imageParts(args: Arguments): Promise<readonly PartRequest[
   if (names.length === 0) return [];
   // Imported here and not at the start: a kind needs libraries that take time to load.
   const { imageKind } = await import('../../../kinds/image/image.ts');
-  return names.map((name) => partRequest(imageKind, requestOf(name)));
-}
-
-function requestOf(text: string) {
-  const [, name = '', path, tag] = /^([^=]*)(?:=([^:]*)(?::(.*))?)?$/s.exec(text) ?? [];
-  return imageRequest(name, { path, tag });
+  const { imageRequest } = await import('../../../kinds/image/request.ts');
+  return names.map((text) => {
+    const [, name = '', path, tag] = /^([^=]*)(?:=([^:]*)(?::(.*))?)?$/s.exec(text) ?? [];
+    return partRequest(imageKind, imageRequest(name, { path, tag }));
+  });
 }
