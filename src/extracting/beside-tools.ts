@@ -2,6 +2,7 @@ import { join } from 'node:path';
 
 import { type Digest, hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
+import { compareText } from '../core/text.ts';
 import { refuseForeignFile } from '../files/foreign.ts';
 import { isFileThere } from '../files/own-file.ts';
 import type { OpenedRelease } from './opened-release.ts';
@@ -68,7 +69,7 @@ export function sumsText(
   archives: ReadonlyMap<string, string>,
   others: readonly (readonly [string, Digest])[],
 ): string {
-  const sorted = [...archives].sort(([a], [b]) => (a < b ? -1 : 1));
+  const sorted = [...archives].sort(([a], [b]) => compareText(a, b));
   const all = [...sorted, ...others.map(([name, digest]) => [name, hexOf(digest)] as const)];
   return all.map(([name, sum]) => `${sum}  ${name}\n`).join('');
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import type { Context } from '../core/context.ts';
-import { type Digest, Digester, hexOf } from '../core/digest.ts';
+import { type Digest, Digester, digestOf, hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { MAX_PROGRAM_BYTES } from '../core/limits.ts';
 import { prepareFolder } from '../files/folder.ts';
@@ -13,8 +13,9 @@ import {
   type ComponentImage,
   imageArchitectures,
   openComponent,
+  platformOf,
 } from '../kinds/release/tools/component-image.ts';
-import { type Program, programsOf } from '../kinds/release/tools/programs.ts';
+import { fileNameOf, type Program, programsOf } from '../kinds/release/tools/programs.ts';
 import { readmeOf } from '../kinds/release/tools/readme.ts';
 import { type Packed, type Write, writeTarGz, writeZip } from './archive.ts';
 import {
@@ -236,9 +237,9 @@ class ToolsJob {
     const signature: SignatureState = { outcome: 'none' };
     const patched = withValues(file.content, values);
     const { facts } = this.#opened.release;
-    const { system, architecture, rhel, archive, command, alias } = program;
+    const { system, architecture, rhel, archive, alias } = program;
     const packed: Packed = {
-      name: system === 'windows' ? `${command}.exe` : command,
+      name: fileNameOf(program),
       ...{ alias, size, mtime },
       readme: readmeOf(program, facts.version),
       content: system === 'mac' ? resigned(patched, signature) : patched,
@@ -271,12 +272,10 @@ class ToolsJob {
     const { version } = release.facts;
     if (command === 'ccoctl') return new Map();
     if (command === 'oc') return new Map([[RELEASE_VERSION, version]]);
-    const [first] = imageArchitectures(release);
-    const isMulti = release.facts.architecture === 'multi';
     return new Map([
       [RELEASE_IMAGE, pinned],
       [RELEASE_VERSION, version],
-      [RELEASE_ARCHITECTURE, isMulti ? `multi (linux/${first})` : `linux/${first}`],
+      [RELEASE_ARCHITECTURE, platformOf(release)],
     ]);
   }
 
@@ -316,7 +315,7 @@ async function writeBeside(
   const unpinned = [...(before.release?.unpinned ?? []).filter(isKept), ...unpinnedOf(archives)];
   const text = releaseText(opened, { archives: [...sums.keys()], unpinned: unpinned.sort() });
   await writeText(staged, RELEASE, text);
-  await writeText(staged, SUMS, sumsText(sums, [[RELEASE, digestOfText(text)]]));
+  await writeText(staged, SUMS, sumsText(sums, [[RELEASE, digestOf(text)]]));
 }
 
 function unpinnedOf(archives: readonly WrittenArchive[]): readonly string[] {
@@ -327,10 +326,4 @@ function unpinnedOf(archives: readonly WrittenArchive[]): readonly string[] {
 
 async function writeText(staged: StagedFiles, name: string, text: string): Promise<void> {
   await staged.write(name, async (write) => write(Buffer.from(text)));
-}
-
-function digestOfText(text: string): Digest {
-  const digester = new Digester();
-  digester.update(Buffer.from(text));
-  return digester.digest();
 }

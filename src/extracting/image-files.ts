@@ -4,7 +4,7 @@ import { BundleError } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
 import { MAX_TOOLS_LAYER_BYTES } from '../core/limits.ts';
 import type { ReadOnlyStore } from '../core/store.ts';
-import { forEachTarEntry, type TarEntry } from '../kinds/release/payload/layer-tar.ts';
+import { chunksOf, forEachTarEntry, type TarEntry } from '../kinds/release/payload/layer-tar.ts';
 import { twiceIfWrong, verified } from '../transfer/verified.ts';
 import { LayerIndex } from './layer-index.ts';
 import { type Resolved, resolvePath } from './resolve-path.ts';
@@ -204,10 +204,4 @@ function fileOf(entry: TarEntry): ImageFile {
 function wholeSeconds(time: Date): number {
   const seconds = Math.floor(time.getTime() / 1000);
   return seconds >= 0 && seconds <= MAX_SECONDS ? seconds : 0;
-}
-
-async function* chunksOf(entry: TarEntry): AsyncGenerator<Uint8Array> {
-  for await (const chunk of entry) {
-    if (chunk instanceof Uint8Array) yield chunk;
-  }
 }

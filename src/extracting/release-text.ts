@@ -1,4 +1,4 @@
-import { imageArchitectures } from '../kinds/release/tools/component-image.ts';
+import { platformOf } from '../kinds/release/tools/component-image.ts';
 import type { OpenedRelease } from './opened-release.ts';
 
 const BEGINNING = 'Client programs of OpenShift';
@@ -39,9 +39,7 @@ export function releaseText(
   { release, pinned }: OpenedRelease,
   { archives, unpinned }: Described,
 ): string {
-  const { version, digest, created, architecture } = release.facts;
-  const [first] = imageArchitectures(release);
-  const platform = architecture === 'multi' ? `multi (linux/${first})` : `linux/${first}`;
+  const { version, digest, created } = release.facts;
   const hasInstaller = archives.some((name) => name.startsWith('openshift-install-'));
   return [
     BEGINNING,
@@ -51,7 +49,7 @@ export function releaseText(
     `Name:           ${version}`,
     `Digest:         ${digest}`,
     `Created:        ${created}`,
-    `OS/Arch:        ${platform}`,
+    `OS/Arch:        ${platformOf(release)}`,
     `Pull From:      ${pinned}`,
     ...(unpinned.length === 0 ? [] : ['', UNPINNED, ...unpinned]),
     '',

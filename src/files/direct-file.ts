@@ -165,13 +165,18 @@ async function openPastCache(path: string): Promise<FileHandle | undefined> {
   return open(path, O_WRONLY | O_DIRECT | O_NOFOLLOW).catch(() => undefined);
 }
 
-async function writeAll(
+/**
+ * Writes all of some bytes, however many the system takes at once.
+ * @param position of the first in the file; behind what was written last where it is left out.
+ */
+export async function writeAll(
   file: Pick<FileHandle, 'write'>,
   bytes: Uint8Array,
-  position: number,
+  position?: number,
 ): Promise<void> {
   for (let at = 0; at < bytes.length;) {
-    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, position + at);
+    const place = position === undefined ? null : position + at;
+    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, place);
     at += bytesWritten;
   }
 }

@@ -1,6 +1,6 @@
-import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { writeAll } from './direct-file.ts';
 import { createFile, isFileThere, PARTIAL_SUFFIX, removeFile, renameFile } from './own-file.ts';
 import { onDisk, syncFolder } from './write-whole.ts';
 
@@ -63,12 +63,5 @@ export class StagedFiles {
   /** Removes what has no name yet. @throws BundleError DISK */
   async discard(): Promise<void> {
     for (const name of [...this.#names]) await this.drop(name);
-  }
-}
-
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.length;) {
-    const { bytesWritten } = await file.write(chunk, at, chunk.length - at);
-    at += bytesWritten;
   }
 }

@@ -2,6 +2,7 @@ import { readdir, readlink, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 
 import { BundleError, systemCode } from '../core/errors.ts';
+import { compareText } from '../core/text.ts';
 import { diskError } from './disk-error.ts';
 import { isFolder } from './look.ts';
 
@@ -22,7 +23,7 @@ export async function entriesOf(folder: string): Promise<readonly FolderEntry[]>
         const path = join(folder, entry.name);
         return { name: entry.name, path, type: entry.isSymbolicLink() ? 'link' : type };
       })
-      .sort((a, b) => (a.name < b.name ? -1 : 1));
+      .sort((a, b) => compareText(a.name, b.name));
   } catch (error) {
     throw diskError('read the folder', folder, error);
   }
@@ -46,6 +47,17 @@ export async function realFolder(folder: string): Promise<string> {
   } catch (error) {
     throw error instanceof BundleError ? error : diskError('read the folder', folder, error);
   }
+}
+
+/**
+ * Where something in a folder is, links followed; `undefined` as with {@link linkWithin}.
+ * @param root that {@link realFolder} gave. @throws BundleError DISK
+ */
+export async function placeWithin(
+  root: string,
+  { path, type }: FolderEntry,
+): Promise<string | undefined> {
+  return type === 'link' ? linkWithin(root, path) : path;
 }
 
 /**

@@ -72,15 +72,16 @@ function offersFor(
   const assumed = update === undefined || isHeld ? undefined : update.from;
   const all =
     assumed === undefined ? known : [...known, { version: assumed, payload: '-', previous: [] }];
+  const versions = newestFirst(all.map(({ version }) => version));
   const scope = { channel, architecture: ociArchitecture(architecture) ?? architecture };
   const graph = graphOf(serviceAnswer(data, all, scope), 'the answer of the update service');
   const where = `the update service of the closed side, in ${channel} for ${architecture},`;
-  for (const version of newestFirst([
-    ...known.map((one) => one.version),
-    ...(assumed === undefined ? [] : [assumed]),
-  ]))
-    if (graph.release(version) === undefined && isNeeded(version, known, update))
-      throw lacking(`${where} would not know ${version}: the graph data does not have it there`);
+  // Of a path every release is needed; of others the newest.
+  const missing = (update === undefined ? versions.slice(0, 1) : versions).find(
+    (version) => graph.release(version) === undefined,
+  );
+  if (missing !== undefined)
+    throw lacking(`${where} would not know ${missing}: the graph data does not have it there`);
   if (update !== undefined && findPath(graph, update.from, update.to) === undefined) {
     throw lacking(
       `${where} would offer no way from ${update.from} to ${update.to}: ` +
@@ -88,16 +89,6 @@ function offersFor(
     );
   }
   return { channel, architecture, offers: graph.edges.map(offerOf), assumed };
-}
-
-/** Of a path every release is; of others the newest. */
-function isNeeded(
-  version: string,
-  releases: readonly KnownRelease[],
-  update: OffersRequest['update'],
-): boolean {
-  if (update !== undefined) return true;
-  return version === newestFirst(releases.map((release) => release.version))[0];
 }
 
 function newestFirst(versions: readonly string[]): readonly string[] {

@@ -6,7 +6,7 @@ import { MAX_GRAPH_BYTES } from '../../core/limits.ts';
 import { compareText, oneLine } from '../../core/text.ts';
 import { isFolder } from '../../files/look.ts';
 import { readGivenFile, readSmallFile } from '../../files/small-file.ts';
-import { entriesOf, type FolderEntry, linkWithin, realFolder } from '../../files/within.ts';
+import { entriesOf, type FolderEntry, placeWithin, realFolder } from '../../files/within.ts';
 
 /** The files of graph data, by path, in the order of paths: `channels/stable-4.17.yaml`. */
 export type GraphDataFiles = ReadonlyMap<string, Uint8Array>;
@@ -67,13 +67,17 @@ export async function readGraphDataFolder(folder: string): Promise<GraphDataFile
 }
 
 /** Where an entry is, which may be a link. */
-async function placeOf(root: string, { path, type }: FolderEntry): Promise<string> {
-  const place = type === 'link' ? await linkWithin(root, path) : path;
+async function placeOf(root: string, entry: FolderEntry): Promise<string> {
+  const place = await placeWithin(root, entry);
   if (place !== undefined) return place;
-  throw new BundleError('UNSUPPORTED_CONTENT', `${path} is a link that leads out of ${root}`, {
-    expected: 'a file, a folder, or a link to one in the same folder of graph data',
-    hint: 'Nothing outside of the graph data is read. Put the file itself there.',
-  });
+  throw new BundleError(
+    'UNSUPPORTED_CONTENT',
+    `${entry.path} is a link that leads out of ${root}`,
+    {
+      expected: 'a file, a folder, or a link to one in the same folder of graph data',
+      hint: 'Nothing outside of the graph data is read. Put the file itself there.',
+    },
+  );
 }
 
 /** Whether bytes may be a tar, bare or compressed with gzip: anything else is read as JSON. */

@@ -7,7 +7,7 @@ import { MAX_CHART_BYTES, MAX_CHART_FILE_BYTES } from '../../../core/limits.ts';
 import { compareText, oneLine } from '../../../core/text.ts';
 import { isFolder, isRegular } from '../../../files/look.ts';
 import { readGivenFile, readSmallFile } from '../../../files/small-file.ts';
-import { entriesOf, linkWithin, realFolder } from '../../../files/within.ts';
+import { entriesOf, placeWithin, realFolder } from '../../../files/within.ts';
 import { type Ignored, ignoreNothing, readHelmIgnore } from './helm-ignore.ts';
 
 /** The files of a chart by their paths in it, in the order of paths: `templates/deployment.yaml`. */
@@ -72,7 +72,7 @@ export async function readChartFolder(folder: string): Promise<ChartFiles> {
   const take = async (place: string, within: string): Promise<void> => {
     for (const entry of await entriesOf(place)) {
       const path = `${within}${entry.name}`;
-      const target = entry.type === 'link' ? await linkWithin(root, entry.path) : entry.path;
+      const target = await placeWithin(root, entry);
       if (target === undefined) {
         throw refused(folder, `${path} is a link that leads out of the chart`);
       }

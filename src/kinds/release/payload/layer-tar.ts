@@ -10,6 +10,13 @@ import { WholeSource } from './whole-source.ts';
 /** A header and, read as a stream, its content. */
 export type TarEntry = Extract extends AsyncIterable<infer Entry> ? Entry : never;
 
+/** The content of an entry. */
+export async function* chunksOf(entry: TarEntry): AsyncGenerator<Uint8Array> {
+  for await (const chunk of entry) {
+    if (chunk instanceof Uint8Array) yield chunk;
+  }
+}
+
 /** How much may be unpacked; counted down while it is. */
 export interface UnpackBudget {
   bytes: number;

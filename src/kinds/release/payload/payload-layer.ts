@@ -1,7 +1,7 @@
 import { type ByteStream, readAll } from '../../../core/bytes.ts';
 import { BundleError } from '../../../core/errors.ts';
 import { MAX_PAYLOAD_FILE_BYTES } from '../../../core/limits.ts';
-import { forEachTarEntry, type TarEntry, type UnpackBudget } from './layer-tar.ts';
+import { chunksOf, forEachTarEntry, type TarEntry, type UnpackBudget } from './layer-tar.ts';
 
 export type PayloadFileName = 'image-references' | 'release-metadata';
 
@@ -70,10 +70,4 @@ function refused(message: string): BundleError {
   return new BundleError('UNSUPPORTED_CONTENT', message, {
     hint: 'Check that the image is an OpenShift release image.',
   });
-}
-
-async function* chunksOf(entry: TarEntry): AsyncGenerator<Uint8Array> {
-  for await (const chunk of entry) {
-    if (chunk instanceof Uint8Array) yield chunk;
-  }
 }

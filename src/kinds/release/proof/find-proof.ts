@@ -31,31 +31,28 @@ export interface FoundProof {
  */
 export async function findProof(digest: Digest, search: ProofSearch): Promise<FoundProof> {
   const { sources, stores, held, keys, now } = search;
-  if (held === undefined) {
-    const { signatures: messages, failures } = await sources.signatures(stores, digest);
-    return {
-      signatures: await proveRelease(digest, { messages, failures }, keys, now),
-      places: stores,
-    };
-  }
-  const { found, failures } = await held.signatures(digest);
-  const own = found.flatMap(({ messages }) => messages);
+  const own = await held?.signatures(digest);
+  const messages = own?.found.flatMap((beside) => beside.messages) ?? [];
   let refusal: BundleError | undefined;
-  try {
-    const signatures = await proveRelease(digest, { messages: own, failures }, keys, now);
-    return { signatures, places: found.map(({ place }) => place) };
-  } catch (error) {
-    if (!(error instanceof BundleError)) throw error;
-    refusal = error;
+  if (own !== undefined) {
+    try {
+      const given = { messages, failures: own.failures };
+      const signatures = await proveRelease(digest, given, keys, now);
+      return { signatures, places: own.found.map(({ place }) => place) };
+    } catch (error) {
+      if (!(error instanceof BundleError)) throw error;
+      refusal = error;
+    }
   }
   const asked = await sources.signatures(stores, digest);
   try {
     const given = { messages: asked.signatures, failures: asked.failures };
     return { signatures: await proveRelease(digest, given, keys, now), places: stores };
   } catch (error) {
+    if (own === undefined || !(error instanceof BundleError) || asked.signatures.length > 0)
+      throw error;
     // What is beside the release and refused says more than that a store has nothing.
-    const isSaid = own.length > 0 || failures.length > 0;
-    if (!(error instanceof BundleError) || asked.signatures.length > 0) throw error;
-    throw isSaid ? refusal : error.withHint(`${held.name} has no signature of it. ${error.hint}`);
+    const isSaid = messages.length > 0 || own.failures.length > 0;
+    throw isSaid ? refusal! : error.withHint(`${held!.name} has no signature of it. ${error.hint}`);
   }
 }

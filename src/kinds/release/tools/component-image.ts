@@ -24,6 +24,12 @@ export function imageArchitectures({ facts, image }: ReleaseImage): readonly str
   return [...new Set([...named.filter((name) => name === 'amd64'), ...named])];
 }
 
+/** The platform of a release, as `oc` has it: `linux/amd64`, `multi (linux/amd64)`. */
+export function platformOf(release: ReleaseImage): string {
+  const [first] = imageArchitectures(release);
+  return release.facts.architecture === 'multi' ? `multi (linux/${first})` : `linux/${first}`;
+}
+
 /**
  * The image of a component, for one architecture where it has several.
  * @param architecture GOARCH.

@@ -28,6 +28,11 @@ export interface Program {
   readonly isOptional: boolean;
 }
 
+/** Its name in the archive. */
+export function fileNameOf({ system, command }: Pick<Program, 'system' | 'command'>): string {
+  return system === 'windows' ? `${command}.exe` : command;
+}
+
 /** What the programs of a release depend on. */
 export interface ProgramsOf {
   readonly version: string;
@@ -116,7 +121,7 @@ function clientPrograms(version: string): readonly Program[] {
   ): Omit<Program, 'isOptional'> => ({
     ...{ system, architecture, component: 'cli-artifacts', command: 'oc' },
     ...(system !== 'windows' && { alias: 'kubectl' }),
-    path: `usr/share/openshift/${folder}/${system === 'windows' ? 'oc.exe' : 'oc'}`,
+    path: `usr/share/openshift/${folder}/${fileNameOf({ system, command: 'oc' })}`,
     archive: `openshift-client-${called}-${version}.${system === 'windows' ? 'zip' : 'tar.gz'}`,
   });
   return [

@@ -1,4 +1,4 @@
-import type { Program } from './programs.ts';
+import { fileNameOf, type Program } from './programs.ts';
 
 /** What each command is for, and where its source is. */
 const COMMANDS: Readonly<Record<Program['command'], readonly [string, string]>> = {
@@ -18,7 +18,7 @@ const COMMANDS: Readonly<Record<Program['command'], readonly [string, string]>> 
 export function readmeOf(program: Program, release: string): string {
   const { system, command, alias } = program;
   const [purpose, source] = COMMANDS[command];
-  const file = system === 'windows' ? `${command}.exe` : command;
+  const file = fileNameOf(program);
   const lines = [
     `# ${command} of OpenShift ${release}`,
     '',
