@@ -35,9 +35,11 @@ export interface LayerFacts {
   readonly layer: Descriptor;
   /** It has nothing but documents or cache, and the folders above them. */
   readonly isPure: boolean;
-  /** It has documents, or hides some. */
-  readonly hasConfigs: boolean;
+  /** The documents that it has: their paths below the folder of the documents. */
+  readonly documents: readonly string[];
   readonly hasCache: boolean;
+  /** It says what the folder above the cache is like, such as /tmp, which everybody may write to. */
+  readonly hasCacheParent: boolean;
 }
 
 export interface ReadLayers {
@@ -47,7 +49,8 @@ export interface ReadLayers {
 }
 
 interface SpoolOptions {
-  readonly folder: TemporaryFolder;
+  /** Where the documents go; left out where only the layers are looked at. */
+  readonly folder: TemporaryFolder | undefined;
   readonly signal: AbortSignal;
   readonly observe: Observe;
 }
@@ -98,7 +101,7 @@ export async function readCatalogLayers(
     }
     if (places.size > MAX_CATALOG_FILES) throw tooMany();
   }
-  return { files: await withoutIgnored(places), layers };
+  return { files: folder === undefined ? [] : await withoutIgnored(places), layers };
 }
 
 /** What a layer brings to the documents of a catalog. */
@@ -116,6 +119,7 @@ class LayerContent {
   #isPure = true;
   #hasConfigs = false;
   #hasCache = false;
+  #hasCacheParent = false;
 
   constructor({ configs, cache }: Pick<CatalogConfig, 'configs' | 'cache'>) {
     this.#configs = configs;
@@ -125,14 +129,15 @@ class LayerContent {
   get facts(): Omit<LayerFacts, 'layer'> {
     return {
       isPure: this.#isPure && (this.#hasConfigs || this.#hasCache),
-      hasConfigs: this.#hasConfigs,
+      documents: [...this.#files.keys()],
       hasCache: this.#hasCache,
+      hasCacheParent: this.#hasCacheParent,
     };
   }
 
   async add(
     entry: TarEntry,
-    spool: { readonly folder: TemporaryFolder; left: number },
+    spool: { readonly folder: TemporaryFolder | undefined; left: number },
   ): Promise<void> {
     const { name: written, type, size } = entry.header;
     const parts = written.split('/').filter((part) => part !== '' && part !== '.');
@@ -143,6 +148,7 @@ class LayerContent {
     if (this.#addWhiteout(parts)) return;
     if (this.#cache !== undefined && isBelow(name, this.#cache)) this.#hasCache = true;
     else if (!isBelow(name, this.#configs)) {
+      if (this.#cache?.startsWith(`${name}/`) === true) this.#hasCacheParent = true;
       const isAbove = [this.#configs, this.#cache].some((own) => own?.startsWith(`${name}/`));
       if (isAbove && !isFolder && isBelow(this.#configs, name)) throw noFile(written, type);
       if (!isFolder || !(isAbove || name === '')) this.#isPure = false;
@@ -159,7 +165,7 @@ class LayerContent {
       if (this.#files.has(path)) throw twice(written);
       spool.left -= size;
       if (spool.left < 0 || base === '') throw tooLarge();
-      this.#files.set(path, await spool.folder.write(chunksOf(entry)));
+      this.#files.set(path, (await spool.folder?.write(chunksOf(entry))) ?? '');
     }
   }
 

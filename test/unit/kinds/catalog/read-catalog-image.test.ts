@@ -184,13 +184,11 @@ describe('the catalog in an image', () => {
         layerOf({ 'configs/b': '{}', 'etc/x': 'x' }),
       ]),
     );
-    expect(
-      layers.map(({ isPure, hasConfigs, hasCache }) => [isPure, hasConfigs, hasCache]),
-    ).toEqual([
-      [false, false, false],
-      [true, true, false],
-      [true, false, true],
-      [false, true, false],
+    expect(layers.map(({ isPure, documents, hasCache }) => [isPure, documents, hasCache])).toEqual([
+      [false, [], false],
+      [true, ['a'], false],
+      [true, [], true],
+      [false, ['b'], false],
     ]);
   });
 
