@@ -349,7 +349,7 @@ export const PECULIARITIES: readonly Row[] = [
       status: 25,
       says: [
         ...[/"Err":28/, /storage of the registry is full: free some space/],
-        /stays there: when the cause is mended, run the same command again/,
+        /stays? there.*: when the cause is mended, run the same command again/,
       ],
       not: /retry/,
     }),
@@ -479,7 +479,7 @@ export const PECULIARITIES: readonly Row[] = [
       request.method === 'GET' && request.url.includes('/manifests/sha256:')
         ? { status: 200, headers: { 'content-type': 'application/json' }, body: '{}' }
         : undefined,
-    at: { 'verify --at': { status: 20, says: [/2 images are not whole/, /is damaged/] } },
+    at: { 'verify --at': { status: 20, says: [/2 of 2 images not whole/, /manifest damaged/] } },
     skips: ['pack', 'unpack', 'mirror', 'check-registry', 'login'],
   },
   {
