@@ -86,6 +86,10 @@ export const FLOORS = [
     rooms: ['files'],
     reason: 'What every room does with files, it does here; files have no digests to check.',
   },
+  {
+    rooms: ['programs'],
+    reason: 'It runs a program of somebody else to its end, whatever it is asked for.',
+  },
   { rooms: ['core'], reason: 'Words that every room shares: they depend on nothing.' },
 ];
 

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { dirname, isAbsolute, join } from 'node:path';
 
 import type { Environment } from '../core/context.ts';
@@ -6,12 +5,11 @@ import { BundleError, systemCode } from '../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../core/json.ts';
 import { MAX_KUBE_CREDENTIAL_BYTES } from '../core/limits.ts';
 import { oneLine } from '../core/text.ts';
+import { type ProgramEnd, runProgram } from '../programs/run.ts';
 import { entryFault, type KubeEntry, textOf } from './kubeconfig.ts';
 
 /** The versions of the protocol that kubectl still knows. */
 const VERSIONS = ['client.authentication.k8s.io/v1', 'client.authentication.k8s.io/v1beta1'];
-/** The end of what a plugin says when it fails. */
-const MAX_SAID = 2000;
 /** Somebody may have to log in in a browser first: plugins wait three minutes for that. */
 const PLUGIN_MS = 600_000;
 
@@ -102,64 +100,27 @@ async function run(
   { program, args, entry, isInteractive, patienceMs }: Call,
   env: Environment['env'],
   signal: AbortSignal,
-): Promise<{ readonly status: number | null; readonly output: string; readonly said: string }> {
-  signal.throwIfAborted();
-  const child = spawn(program, args, {
-    env,
-    stdio: [isInteractive ? 'inherit' : 'ignore', 'pipe', isInteractive ? 'inherit' : 'pipe'],
-    killSignal: 'SIGKILL',
+): Promise<ProgramEnd> {
+  const limit = MAX_KUBE_CREDENTIAL_BYTES;
+  const ended = await runProgram({
+    ...{ program, args, env, limit, patienceMs, signal },
+    input: isInteractive ? 'terminal' : 'nothing',
+    stderr: isInteractive ? 'terminal' : 'caller',
+  }).catch((cause: unknown) => {
+    if (signal.aborted || !(cause instanceof Error)) throw cause;
+    const isMissing = systemCode(cause) === 'ENOENT';
+    const why = isMissing
+      ? `${program} is not installed`
+      : `${program} cannot be started (${systemCode(cause) ?? cause.message})`;
+    throw entryFault(entry, why, installHintOf(entry));
   });
-  // Programs that the plugin has started hold its pipes open: they are not waited for.
-  const stop = (): void => {
-    child.kill('SIGKILL');
-    child.stdout!.destroy();
-    child.stderr?.destroy();
-  };
-  signal.addEventListener('abort', stop);
-  let fault: string | undefined;
-  const giveUp = (why: string): void => {
-    fault ??= why;
-    stop();
-  };
-  const timer = setTimeout(() => {
-    const seconds = Math.ceil(patienceMs / 1000);
-    giveUp(`${program} has not ended within ${seconds} seconds`);
-  }, patienceMs);
-  const counted = (stream: string): ((chunk: Buffer) => void) => {
-    let size = 0;
-    return ({ length }) => {
-      size += length;
-      if (size <= MAX_KUBE_CREDENTIAL_BYTES) return;
-      giveUp(`${program} writes more than ${MAX_KUBE_CREDENTIAL_BYTES} bytes to ${stream}`);
-    };
-  };
-  const chunks: Buffer[] = [];
-  child.stdout!.on('data', counted('stdout')).on('data', (chunk: Buffer) => {
-    chunks.push(chunk);
-  });
-  let said = Buffer.alloc(0);
-  child.stderr?.on('data', counted('stderr')).on('data', (chunk: Buffer) => {
-    said = Buffer.concat([said, chunk]).subarray(-MAX_SAID);
-  });
-  try {
-    const status = await new Promise<number | null>((resolve, reject) => {
-      child.on('error', (cause) => {
-        const isMissing = systemCode(cause) === 'ENOENT';
-        const why = isMissing
-          ? `${program} is not installed`
-          : `${program} cannot be started (${systemCode(cause) ?? cause.message})`;
-        reject(entryFault(entry, why, installHintOf(entry)));
-      });
-      child.on('close', resolve);
-    });
-    signal.throwIfAborted();
-    if (fault !== undefined) throw entryFault(entry, fault, 'Run it by hand to see what it does.');
-    const output = Buffer.concat(chunks).toString('utf8');
-    return { status, output, said: said.toString('utf8').trim() };
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', stop);
-  }
+  const { fault } = ended;
+  if (fault === undefined) return ended;
+  const why =
+    fault === 'late'
+      ? `has not ended within ${Math.ceil(patienceMs / 1000)} seconds`
+      : `writes more than ${limit} bytes to ${fault}`;
+  throw entryFault(entry, `${program} ${why}`, 'Run it by hand to see what it does.');
 }
 
 /** Of whoever has written the kubeconfig. */

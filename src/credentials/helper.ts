@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process';
 import { Credentials } from '../core/credentials.ts';
 import { BundleError, systemCode } from '../core/errors.ts';
 import { isObject, type Json } from '../core/json.ts';
 import { MAX_HELPER_BYTES } from '../core/limits.ts';
 import { oneLine } from '../core/text.ts';
 import { systemWords } from '../files/disk-error.ts';
+import { runProgram } from '../programs/run.ts';
 import type { HelperCall } from './auth-entries.ts';
 
 /** Some ask their cloud, or a person to unlock a keyring. */
@@ -79,7 +79,7 @@ export async function eraseFromHelper(
 }
 
 /**
- * Runs one action, without a shell. Its stderr is nobody's: what it says there could be anything.
+ * Runs one action. What a helper says on stderr is nobody's: it could be anything.
  */
 async function run(
   helper: string,
@@ -87,46 +87,25 @@ async function run(
   input: string,
   env: Environment,
 ): Promise<Ended> {
-  const program = `docker-credential-${helper}`;
-  const child = spawn(program, [action], {
+  const { status, output, fault } = await runProgram({
+    program: `docker-credential-${helper}`,
+    args: [action],
     env,
-    stdio: ['pipe', 'pipe', 'ignore'],
+    input: { text: `${input}\n` },
+    stderr: 'nobody',
+    limit: MAX_HELPER_BYTES,
+    patienceMs: HELPER_MS,
+  }).catch((cause: unknown) => {
+    const why =
+      systemCode(cause) === 'ENOENT'
+        ? 'it is not installed'
+        : `it cannot be started: ${systemWords(cause)}`;
+    throw failed(helper, why, cause);
   });
-  // Programs that the helper has started hold its pipe open: they are not waited for.
-  const stop = (): void => {
-    child.kill('SIGKILL');
-    child.stdout.destroy();
-  };
-  // Not spawn's own timeout: that goes on, and keeps the program, where a helper cannot be started.
-  const timer = setTimeout(stop, HELPER_MS);
-  const chunks: Buffer[] = [];
-  let size = 0;
-  child.stdout.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size <= MAX_HELPER_BYTES) chunks.push(chunk);
-    else stop();
-  });
-  child.stdin.on('error', () => undefined); // it ended without reading: its status tells
-  child.stdin.end(`${input}\n`);
-  const { status, signal } = await new Promise<{ status: number | null; signal: string | null }>(
-    (resolve, reject) => {
-      child.on('error', (cause) => {
-        const why =
-          systemCode(cause) === 'ENOENT'
-            ? 'it is not installed'
-            : `it cannot be started: ${systemWords(cause)}`;
-        reject(failed(helper, why, cause));
-      });
-      child.on('close', (code, killedBy) => {
-        resolve({ status: code, signal: killedBy });
-      });
-    },
-  ).finally(() => {
-    clearTimeout(timer);
-  });
-  if (size > MAX_HELPER_BYTES) throw failed(helper, `it says more than ${MAX_HELPER_BYTES} bytes`);
-  if (signal !== null) throw failed(helper, `it did not end within ${HELPER_MS / 1000} s`);
-  return { succeeded: status === 0, output: Buffer.concat(chunks).toString('utf8') };
+  if (fault === 'late') throw failed(helper, `it did not end within ${HELPER_MS / 1000} s`);
+  if (fault !== undefined) throw failed(helper, `it says more than ${MAX_HELPER_BYTES} bytes`);
+  if (status === null) throw failed(helper, 'a signal ended it');
+  return { succeeded: status === 0, output };
 }
 
 function parse(text: string): Json | undefined {
