@@ -10,7 +10,8 @@ import type { Descriptor } from '../src/core/descriptor.ts';
 import { digestOf, hexOf } from '../src/core/digest.ts';
 import { OCI_CONFIG, OCI_LAYER_GZIP, OCI_MANIFEST } from '../src/core/media-types.ts';
 import { verified } from '../src/transfer/verified.ts';
-import { type KeyType, SigningKey } from '../src/trust/keys.ts';
+import type { KeyType } from '../src/trust/key-types.ts';
+import { SigningKey } from '../src/trust/keys.ts';
 import { MemoryStore } from '../src/stores/memory.ts';
 import { seededBytes } from './lib/seeded-bytes.ts';
 

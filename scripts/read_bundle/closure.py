@@ -1,12 +1,13 @@
 """Derives all parts of a bundle again, and compares them with bundle.json (20, 21)."""
 
+from chart import Chart
 from container import COSIGN, KIB, TRUST, Refused, Unreachable, read_json, sha256
 from graph import Graph
 from release import Manifests, Release, check_config_map, field, untrusted, wrong
 from single import Single
 
 # The kinds of parts that this reader derives.
-KINDS = {"release": Release, "graph": Graph, "image": Single}
+KINDS = {"release": Release, "graph": Graph, "image": Single, "chart": Chart}
 
 
 def merge_images(parts):

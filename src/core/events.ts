@@ -80,6 +80,14 @@ export type Notice =
   | { readonly code: 'proof-found'; readonly what: string; readonly places: readonly string[] }
   /** The folder in which manifests are kept for later runs cannot be used: they are fetched. */
   | { readonly code: 'cache-unusable'; readonly folder: string; readonly cause: string }
+  /** The default values of a chart name an image that nothing of it runs: it is not carried. */
+  | {
+      readonly code: 'chart-image-unused';
+      readonly chart: string;
+      readonly reference: string;
+      /** Where it stands in the values. */
+      readonly key: string;
+    }
   /** A key was made, since the user had none. */
   | {
       readonly code: 'made-signing-key';

@@ -74,6 +74,8 @@ export const MAX_KUBE_ANSWER_BYTES = 64 * MiB;
 /** The files of a chart, unpacked, and one of them: what Helm takes. */
 export const MAX_CHART_BYTES = 100 * MiB;
 export const MAX_CHART_FILE_BYTES = 5 * MiB;
+/** The index of a chart repository: that of a large one has 30 MiB. */
+export const MAX_CHART_INDEX_BYTES = 64 * MiB;
 /** What a chart renders to: its custom resource definitions may have some MiB. */
 export const MAX_RENDERED_BYTES = 64 * MiB;
 /** One document of an operator catalog: a bundle with its manifests has some MiB at most. */

@@ -10,10 +10,7 @@ import {
 
 import { BundleError } from '../core/errors.ts';
 import { hasEd25519, isEd25519, isPrivateEd25519, notAvailable } from './ed25519.ts';
-
-/** Kinds of bundle keys, as `keygen --type` calls them. */
-export const KEY_TYPES = ['ecdsa-p256', 'ecdsa-p384', 'rsa-3072', 'rsa-4096', 'ed25519'] as const;
-export type KeyType = (typeof KEY_TYPES)[number];
+import type { KeyType } from './key-types.ts';
 
 const MIN_RSA_BITS = 2048;
 const CURVES: Readonly<Record<string, string>> = {

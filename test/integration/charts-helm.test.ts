@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { HELM, pathOfPeer } from '../../scripts/lib/go-peers.ts';
 import { projectPath } from '../../scripts/lib/project-root.ts';
-import { readChart } from '../../src/kinds/chart/chart.ts';
+import { readChart } from '../../src/kinds/chart/files/chart.ts';
 import { readChartArchive } from '../../src/kinds/chart/files/chart-files.ts';
 import { imagesOfChart } from '../../src/kinds/chart/images/chart-images.ts';
 import {

@@ -2,7 +2,7 @@ import { flag, requiredText, text } from '../arguments.ts';
 import { BundleError } from '../../core/errors.ts';
 import type { Command } from '../command.ts';
 import { askPassphrase } from '../passphrase.ts';
-import { KEY_TYPES } from '../../trust/keys.ts';
+import { KEY_TYPES } from '../../trust/key-types.ts';
 
 export const keygenCommand: Command = {
   usage: 'keygen',

@@ -2,6 +2,7 @@ import type { Command } from '../command.ts';
 import { dryRunOption } from '../options/common.ts';
 import { deliveryOptions, deliveryRequest } from '../options/delivery.ts';
 import { graphDataOptions, graphParts, offersRequest } from '../options/graph-data.ts';
+import { chartOptions } from '../options/parts/chart-options.ts';
 import { imageOptions, imageParts } from '../options/parts/images.ts';
 import { bothSidesOptions, networkRequest, sourceOptions } from '../options/network.ts';
 import {
@@ -26,14 +27,21 @@ export const mirrorCommand: Command = {
     ...releaseOptions,
     ...graphDataOptions,
     ...imageOptions,
+    ...chartOptions,
     ...sourceOptions,
     ...bothSidesOptions,
     ...dryRunOption,
   },
   async run(args, context, io) {
+    const { chartParts, wantedCharts } = await import('../options/parts/charts.ts');
     const releases = await releaseParts(args, context);
     const request = {
-      parts: [...releases, ...(await graphParts(args, releases)), ...(await imageParts(args))],
+      parts: [
+        ...releases,
+        ...(await graphParts(args, releases)),
+        ...(await imageParts(args)),
+        ...(await chartParts(wantedCharts(args), args, context)),
+      ],
       offers: offersRequest(args),
       ...attachedRequest(args),
       delivery: deliveryRequest(args, io),

@@ -3,6 +3,7 @@ import { byteCount, flag, requiredText, text, texts, volumeSize } from '../argum
 import type { Command } from '../command.ts';
 import { dryRunOption } from '../options/common.ts';
 import { graphDataOptions, graphParts, offersRequest } from '../options/graph-data.ts';
+import { chartOptions } from '../options/parts/chart-options.ts';
 import { imageOptions, imageParts } from '../options/parts/images.ts';
 import { mediaOptions, restartOption, stopAfter } from '../options/media.ts';
 import { networkRequest, sourceOptions } from '../options/network.ts';
@@ -62,6 +63,7 @@ export const packCommand: Command = {
     ...releaseOptions,
     ...graphDataOptions,
     ...imageOptions,
+    ...chartOptions,
     key: one(
       'PEM key to sign with (default $BUNDLE_KEY, else your own, which the first pack makes)',
       {
@@ -79,9 +81,15 @@ export const packCommand: Command = {
   takesStdout: (args) => args['out'] === PIPE,
   async run(args, context, io) {
     const output = requiredText(args, 'out');
+    const { chartParts, wantedCharts } = await import('../options/parts/charts.ts');
     const releases = await releaseParts(args, context);
     const common = {
-      parts: [...releases, ...(await graphParts(args, releases)), ...(await imageParts(args))],
+      parts: [
+        ...releases,
+        ...(await graphParts(args, releases)),
+        ...(await imageParts(args)),
+        ...(await chartParts(wantedCharts(args), args, context)),
+      ],
       offers: offersRequest(args),
       name: text(args, 'name'),
       ...attachedRequest(args),

@@ -3,7 +3,7 @@ import { parseReference, type Reference } from '../../core/reference.ts';
 import { isThere } from '../../files/look.ts';
 import { ociArchitecture, parseArchitecture } from '../../kinds/release/architecture.ts';
 import type { ProgramChoice } from '../../kinds/release/tools/choose.ts';
-import { type Rhel, type System, SYSTEMS } from '../../kinds/release/tools/programs.ts';
+import { type Rhel, type System, SYSTEMS } from '../../kinds/release/tools/systems.ts';
 import type { ReleaseSource } from '../../workflows/extract.ts';
 import { flag, partNames, texts } from '../arguments.ts';
 import type { Arguments } from '../command.ts';

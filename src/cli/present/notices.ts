@@ -17,6 +17,11 @@ export function noticeText(notice: Notice): string | undefined {
       return `the signature of ${notice.what} is from ${notice.places.join(', ')}`;
     case 'cache-unusable':
       return `the cache of manifests cannot be used, so all of them are fetched: ${notice.cause}`;
+    case 'chart-image-unused':
+      return (
+        `the values of the chart ${notice.chart} name ${notice.reference} (${notice.key}), ` +
+        'which nothing of it runs: it is not carried'
+      );
     case 'made-signing-key':
       return (
         `made a signing key for you (${notice.algorithm}): ${notice.path}; ` + 'keep a copy of it'

@@ -1,58 +1,67 @@
 import { BundleError } from '../../core/errors.ts';
-import { asString, isObject, type Json, type JsonObject } from '../../core/json.ts';
-import { oneLine } from '../../core/text.ts';
-import type { ChartFiles } from './files/chart-files.ts';
-import { yamlValue } from './yaml-value.ts';
+import { formatRepository } from '../../core/reference.ts';
+import { compareText } from '../../core/text.ts';
+import { type Destinations, repositoryAt } from '../destinations.ts';
+import type { Kind, Part, PartResources } from '../kind.ts';
+import { type KnownBy, mirrorRows } from '../mirror-row.ts';
+import { type ChartFacts, type ChartSeed, identityOf, readChartClaim } from './claim.ts';
+import { CHART, chartLabel, expandChart } from './expand.ts';
+import { findChart } from './find.ts';
+import type { ChartRequest } from './request.ts';
 
-/** A Helm chart: its files, and what its `Chart.yaml` says. */
-export interface Chart {
-  readonly name: string;
-  readonly version: string;
-  /** The version of what the chart installs: the tag of images that have none of their own. */
-  readonly appVersion: string | undefined;
-  /** A library has templates for other charts, and installs nothing. */
-  readonly isLibrary: boolean;
-  readonly annotations: Readonly<Record<string, string>>;
-  /** `Chart.yaml` as Helm writes it into the config of a chart's artifact. */
-  readonly metadata: JsonObject;
-  readonly files: ChartFiles;
+/** Helm charts with the images that they run. */
+export const chartKind: Kind<ChartRequest, ChartSeed, ChartFacts> = {
+  name: CHART,
+  accompanies: true,
+  find: findChart,
+  read: async (claim) => readChartClaim(claim),
+  labelOf: ({ name, version }) => chartLabel(text(name), text(version)),
+  namesOf: ({ name, version }) => [text(name), `${text(name)}-${text(version)}`],
+  packWords: (claims) =>
+    claims.flatMap(({ origin }) => (typeof origin === 'string' ? ['--chart', origin] : [])),
+  digestOf: identityOf,
+  digestOfClaim: (claim) => {
+    try {
+      return identityOf(readChartClaim(claim));
+    } catch (error) {
+      if (error instanceof BundleError) return undefined;
+      throw error;
+    }
+  },
+  expand: expandChart,
+  compare: (a, b) => compareText(a.name, b.name) || compareText(a.version, b.version),
+  bundleName: (parts) => {
+    const [only, ...others] = parts;
+    if (only === undefined || others.length > 0 || !('artifact' in only)) return undefined;
+    return `chart-${only.name}-${only.tag}`;
+  },
+  newerThan: () => [],
+  resources,
+};
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '?';
 }
 
-/** Names of charts become file names and repositories. */
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
-const VERSION = /^v?\d+(?:\.\d+){0,2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$/;
-
-/**
- * Reads what a chart says of itself.
- * @param what the chart is, for messages.
- * @throws BundleError UNSUPPORTED_CONTENT for a `Chart.yaml` that Helm would refuse.
- */
-export function readChart(files: ChartFiles, what: string): Chart {
-  const where = `Chart.yaml of ${what}`;
-  const metadata = yamlValue(files.get('Chart.yaml') ?? new Uint8Array(0), where);
-  if (!isObject(metadata)) throw refused(`${where} is not a map`);
-  const name = asString(metadata['name'], `the name in ${where}`);
-  const version = asString(metadata['version'], `the version in ${where}`);
-  if (!NAME.test(name)) throw refused(`${where} names the chart ${oneLine(name, 100)}`);
-  if (!VERSION.test(version)) throw refused(`${where} has no version: ${oneLine(version, 100)}`);
-  const { appVersion, annotations } = metadata;
-  return {
-    ...{ name, version, metadata, files },
-    appVersion: appVersion === undefined || appVersion === null ? undefined : textOf(appVersion),
-    isLibrary: metadata['type'] === 'library',
-    annotations: isObject(annotations)
-      ? Object.fromEntries(Object.entries(annotations).map(([key, value]) => [key, textOf(value)]))
-      : {},
-  };
-}
-
-/** Go reads an unquoted 1.0 as a number, and then as no version; people write it all the same. */
-function textOf(value: Json): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
-}
-
-function refused(message: string): BundleError {
-  return new BundleError('UNSUPPORTED_CONTENT', message, {
-    hint: 'Check the chart with `helm lint`.',
+function resources({ facts, images }: Part<ChartFacts>, at: Destinations): PartResources {
+  const { name, version, path } = facts;
+  const mirrors = facts.images.flatMap(({ reference, digest }) => {
+    const knownBy: KnownBy =
+      reference.digest === undefined ? 'tag' : reference.tag === undefined ? 'digest' : 'both';
+    const walked = images.filter(({ request }) => request.descriptor.digest === digest);
+    return mirrorRows(walked, at, 'generic', knownBy);
   });
+  const repository = formatRepository(repositoryAt(at, `/${path}`));
+  const parent = repository.slice(0, repository.lastIndexOf('/'));
+  return {
+    files: [],
+    mirrors,
+    section: () => [
+      `The chart ${name} ${version} is in the local registry, with its images. To install it:`,
+      '',
+      `     helm install ${name} oci://${parent}/${repository.slice(parent.length + 1)} --version ${version}`,
+      '',
+    ],
+    commands: () => [],
+  };
 }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { type KeyType, SigningKey } from '../../../src/trust/keys.ts';
+import type { KeyType } from '../../../src/trust/key-types.ts';
+import { SigningKey } from '../../../src/trust/keys.ts';
 import { type SampleBundle, writeSampleBundle } from '../../support/sample-bundle.ts';
 
 const SIZES = [1, 512, 130 * 1024 + 5];

@@ -6,7 +6,8 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { entryLength, TAR_END_BYTES, tarHeader } from '../../../src/bundle/format/tar.ts';
-import { type KeyType, SigningKey } from '../../../src/trust/keys.ts';
+import type { KeyType } from '../../../src/trust/key-types.ts';
+import { SigningKey } from '../../../src/trust/keys.ts';
 import { writeCrafted, sampleIngredients } from '../../support/crafted-bundle.ts';
 import { tarEntry } from '../../support/crafted-tar.ts';
 import { describeWith, type Program } from '../../support/needs.ts';

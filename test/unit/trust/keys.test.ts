@@ -4,7 +4,8 @@ import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 
 import { BundleError } from '../../../src/core/errors.ts';
-import { KEY_TYPES, SignerKey, SigningKey } from '../../../src/trust/keys.ts';
+import { KEY_TYPES } from '../../../src/trust/key-types.ts';
+import { SignerKey, SigningKey } from '../../../src/trust/keys.ts';
 import { describeWith } from '../../support/needs.ts';
 
 const ALGORITHMS = {

@@ -1,6 +1,6 @@
 import { BundleError } from '../../../core/errors.ts';
 import { few } from '../../../core/text.ts';
-import type { Chart } from '../chart.ts';
+import type { Chart } from '../files/chart.ts';
 import { declaredImages } from './declared-images.ts';
 import { eachOnce, type FoundImage } from './found-image.ts';
 import { manifestImages, readManifests } from './manifest-images.ts';

@@ -1,4 +1,4 @@
-import type { Chart } from '../chart.ts';
+import type { Chart } from '../files/chart.ts';
 import { type FoundImage, imagesOfList } from './found-image.ts';
 import { yamlValue } from '../yaml-value.ts';
 

@@ -1,5 +1,5 @@
 import { isObject, type Json, type JsonObject } from '../../../core/json.ts';
-import type { Chart } from '../chart.ts';
+import type { Chart } from '../files/chart.ts';
 import { yamlValue } from '../yaml-value.ts';
 
 /** An image that default values name, and the key that it stands at: `sidecar.image`. */

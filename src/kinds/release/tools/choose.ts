@@ -1,6 +1,7 @@
 import { BundleError } from '../../../core/errors.ts';
 import { architectureOfOci } from '../architecture.ts';
-import type { Program, Rhel, System } from './programs.ts';
+import type { Program } from './programs.ts';
+import type { Rhel, System } from './systems.ts';
 
 /** Which programs are wanted; all of them where a list is empty. */
 export interface ProgramChoice {

@@ -1,10 +1,5 @@
 import { compareVersions } from '../../../updates/version-order.ts';
-
-export const SYSTEMS = ['linux', 'mac', 'windows'] as const;
-export type System = (typeof SYSTEMS)[number];
-
-/** Which RHEL a program was built on, where there are several builds of it. */
-export type Rhel = 'rhel8' | 'rhel9';
+import type { Rhel, System } from './systems.ts';
 
 /** A program of a release: where it is, and the archive that it goes into. */
 export interface Program {

@@ -5,7 +5,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { readChart } from '../../../../src/kinds/chart/chart.ts';
+import { readChart } from '../../../../src/kinds/chart/files/chart.ts';
 import {
   readChartArchive,
   readChartFolder,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { readChart } from '../../../../src/kinds/chart/chart.ts';
+import { readChart } from '../../../../src/kinds/chart/files/chart.ts';
 import { readChartArchive } from '../../../../src/kinds/chart/files/chart-files.ts';
 import {
   type ChartImages,

@@ -1,0 +1,131 @@
+import { streamOf } from '../../core/bytes.ts';
+import { mapLimited } from '../../core/concurrency.ts';
+import { BundleError } from '../../core/errors.ts';
+import { MAX_KEY_BYTES } from '../../core/limits.ts';
+import { parseReference } from '../../core/reference.ts';
+import { readGivenFile } from '../../files/small-file.ts';
+import { TemporaryFolder } from '../../files/temporary/folder.ts';
+import { MemoryStore } from '../../stores/memory.ts';
+import { readKeyring } from '../../trust/signed-text.ts';
+import { imageRequest } from '../image/request.ts';
+import type { FindOptions, Found } from '../kind.ts';
+import type { Sources } from '../sources.ts';
+import { chartArtifact, tagOfVersion } from './artifact.ts';
+import type { ChartImage, ChartSeed } from './claim.ts';
+import { findHelm, renderChart } from './helm.ts';
+import { type ChartImages, imagesOfChart } from './images/chart-images.ts';
+import type { FoundImage } from './images/found-image.ts';
+import { locateChart, type LocatedChart } from './locate.ts';
+import { checkProvenance } from './provenance.ts';
+import { type ChartRequest, nameOfSource } from './request.ts';
+
+/** Images whose digests are asked for at a time. */
+const AT_ONCE = 8;
+
+/**
+ * Fetches a chart, checks its provenance where there is a keyring, and finds its images.
+ * @throws BundleError as {@link locateChart}, `checkProvenance` and `imagesOfChart` do; NOT_FOUND
+ * for an image that is not there
+ */
+export async function findChart(
+  request: ChartRequest,
+  sources: Sources,
+  options: FindOptions,
+): Promise<Found<ChartSeed>> {
+  const { observe, signal, now } = options;
+  const called = nameOfSource(request.source);
+  observe({ type: 'phase', what: `reading the chart ${called}` });
+  const located = await locateChart(request.source, sources, options);
+  const { chart, archive, provenance, origin } = located;
+  if (request.keyring !== undefined) await checkSigned(located, request.keyring, now);
+  observe({ type: 'phase', what: `finding the images of the chart ${called}` });
+  const { images, unused } = await imagesOf(located, request, signal);
+  for (const { reference, key } of unused)
+    observe({ type: 'noticed', code: 'chart-image-unused', chart: chart.name, reference, key });
+  const resolve = async (found: FoundImage): Promise<ChartImage> =>
+    digestOf(found, chart.name, sources, signal);
+  const resolved = await mapLimited(images, AT_ONCE, resolve, signal);
+  const artifact =
+    located.artifact === undefined
+      ? chartArtifact({ chart, archive, provenance })
+      : { descriptor: located.artifact.descriptor, content: [] };
+  const { name, version } = chart;
+  return {
+    seed: {
+      ...{ name, version, origin, artifact: artifact.descriptor.digest, images: resolved },
+      path: source(request, name),
+      tag: tagOfVersion(version),
+      descriptor: artifact.descriptor,
+      made: artifact.content,
+    },
+    content: {
+      // A chart that no registry has is made here.
+      root: located.artifact?.store ?? new MemoryStore('charts that are made here'),
+      storeOf: (repository) => sources.source(repository),
+    },
+  };
+}
+
+/** A chart of a registry keeps its path; all others go below `charts/`. */
+function source({ source: from }: ChartRequest, name: string): string {
+  return from.type === 'registry'
+    ? parseReference(from.reference).repository
+    : `charts/${name.toLowerCase()}`;
+}
+
+async function checkSigned(
+  { chart, fileName, archive, provenance }: LocatedChart,
+  keyring: string,
+  now: Date,
+): Promise<void> {
+  const { name, version } = chart;
+  if (provenance === undefined) {
+    throw new BundleError('SIGNATURE_MISSING', `the chart ${name} ${version} is not signed`, {
+      hint: 'It has no provenance file (.prov). Leave its keyring out to carry it without a check.',
+    });
+  }
+  const keys = await readKeyring(await readGivenFile(keyring, MAX_KEY_BYTES), keyring);
+  await checkProvenance({ fileName, archive, provenance }, keys, now);
+}
+
+async function imagesOf(
+  { chart, archive }: LocatedChart,
+  { imagePaths, values, images, rendering }: ChartRequest,
+  signal: AbortSignal,
+): Promise<ChartImages> {
+  const scratch = await TemporaryFolder.make();
+  let rendered: string | undefined;
+  try {
+    const run = { scratch: scratch.path, env: rendering.env, signal };
+    const helm = await findHelm(rendering.helm, run);
+    if (helm !== undefined) {
+      const path = await scratch.write(streamOf(archive));
+      const what = `${chart.name} ${chart.version}`;
+      rendered = await renderChart(helm, { archive: path, what }, { ...rendering, values }, run);
+    }
+  } finally {
+    await scratch.remove();
+  }
+  const listed = images.map((reference): FoundImage => ({
+    ...{ reference, how: 'list', where: 'the user' },
+  }));
+  return imagesOfChart(chart, { rendered, imagePaths, listed });
+}
+
+async function digestOf(
+  { reference, how, where }: FoundImage,
+  chart: string,
+  sources: Sources,
+  signal: AbortSignal,
+): Promise<ChartImage> {
+  try {
+    // Without tag and digest, engines take latest, and so does a chart that names an image so.
+    const request = imageRequest(/[:@][^/]*$/.test(reference) ? reference : `${reference}:latest`);
+    const { registry, repository, tag, digest } = request.reference;
+    const found =
+      digest ?? (await sources.source({ registry, repository }).resolve(tag!, { signal })).digest;
+    return { ...request, digest: found, how, where };
+  } catch (error) {
+    throw error instanceof BundleError ? error.about(`image ${reference} of ${chart}`) : error;
+  }
+}

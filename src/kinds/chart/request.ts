@@ -1,0 +1,44 @@
+/** Where a chart is fetched from. */
+export type ChartSource =
+  /** A classic repository with an `index.yaml`. */
+  | {
+      readonly type: 'repository';
+      readonly url: string;
+      readonly name: string;
+      /** The newest release without one. */
+      readonly version?: string | undefined;
+    }
+  /** A registry: `registry.example.com/charts/web:1.2.3`. */
+  | { readonly type: 'registry'; readonly reference: string }
+  /** A folder or an archive of this machine. */
+  | { readonly type: 'local'; readonly path: string };
+
+/** A chart that somebody asks for, and how its images are found. */
+export interface ChartRequest {
+  readonly source: ChartSource;
+  /** Paths in its manifests that lead to images, beside those of pods. */
+  readonly imagePaths: readonly string[];
+  /** Paths of values files, the later ones over the earlier. */
+  readonly values: readonly string[];
+  /** Images that the user lists for it. */
+  readonly images: readonly string[];
+  readonly rendering: Rendering;
+  /** Path of a keyring: then its provenance file is fetched and has to be good. */
+  readonly keyring?: string | undefined;
+}
+
+/** What all charts of a run are rendered with and for. */
+export interface Rendering {
+  /** The helm program, by its path or its name on PATH. */
+  readonly helm: string;
+  readonly kubeVersion: string;
+  readonly apiVersions: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** How messages call a chart before anybody has seen it. */
+export function nameOfSource(source: ChartSource): string {
+  if (source.type === 'local') return source.path;
+  if (source.type === 'registry') return source.reference;
+  return source.version === undefined ? source.name : `${source.name} ${source.version}`;
+}
