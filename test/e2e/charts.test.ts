@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 import { execa } from 'execa';
 import { createCleartextMessage, generateKey, sign } from 'openpgp';
@@ -240,7 +240,7 @@ describeWhere(existsSync(helm), 'helm: npm run peers', 'charts that helm renders
       await chartArchive({ 'Chart.yaml': CHART_YAML, 'templates/a.yaml': template }),
     );
     await writeFile(place('own.yaml'), 'name: web\n');
-    const values = ['--helm-values', `web=${place('own.yaml')}`];
+    const values = ['--helm-values', `web=${relative(site.packer.folder, place('own.yaml'))}`];
     const packed = await pack('rendered', '--chart', place('web.tgz'), '--helm', helm, ...values);
     expect(packed.status, packed.stderr).toBe(0);
     expect(packed.stdout).toContain('quay.io/team/web:4.5 (manifest)');

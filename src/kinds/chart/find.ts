@@ -1,7 +1,7 @@
 import { streamOf } from '../../core/bytes.ts';
 import { mapLimited } from '../../core/concurrency.ts';
 import { BundleError } from '../../core/errors.ts';
-import { MAX_KEY_BYTES } from '../../core/limits.ts';
+import { MAX_CHART_FILE_BYTES, MAX_KEY_BYTES } from '../../core/limits.ts';
 import { parseReference } from '../../core/reference.ts';
 import { readGivenFile } from '../../files/small-file.ts';
 import { TemporaryFolder } from '../../files/temporary/folder.ts';
@@ -100,8 +100,17 @@ async function imagesOf(
     const helm = await findHelm(rendering.helm, run);
     if (helm !== undefined) {
       const path = await scratch.write(streamOf(archive));
+      const files: string[] = [];
+      // Copies: helm would take a URL for a file, and read it from the network.
+      for (const file of values)
+        files.push(await scratch.write(streamOf(await readGivenFile(file, MAX_CHART_FILE_BYTES))));
       const what = `${chart.name} ${chart.version}`;
-      rendered = await renderChart(helm, { archive: path, what }, { ...rendering, values }, run);
+      rendered = await renderChart(
+        helm,
+        { archive: path, what },
+        { ...rendering, values: files },
+        run,
+      );
     }
   } finally {
     await scratch.remove();

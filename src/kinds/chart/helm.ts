@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 
 import { BundleError, systemCode } from '../../core/errors.ts';
 import { MAX_RENDERED_BYTES } from '../../core/limits.ts';
 import { oneLine } from '../../core/text.ts';
+import { systemWords } from '../../files/disk-error.ts';
+import { type ProgramEnd, runProgram } from '../../programs/run.ts';
 
 /** The helm program. */
 export interface Helm {
@@ -38,8 +39,10 @@ interface Run {
 }
 
 const MAX_VERSION_BYTES = 4096;
-/** Its complaints, the first of them. */
+/** Its own words in a message. */
 const MAX_COMPLAINT = 2000;
+/** Far more than any chart takes. */
+const PATIENCE_MS = 10 * 60_000;
 
 /**
  * The helm program of that name or path, if there is one that answers.
@@ -54,7 +57,7 @@ export async function findHelm(program: string, run: Run): Promise<Helm | undefi
   if (ended.status === 0 && /^v[3-9]\./.test(version)) return { program, version };
   throw new BundleError('CONFIGURATION', `${program} cannot be used to render charts`, {
     expected: 'helm 3 or newer',
-    got: oneLine(version === '' ? ended.complaint : version, 200),
+    got: oneLine(version === '' ? ended.said : version, 200),
     hint: 'Name another one with --helm PATH.',
   });
 }
@@ -82,7 +85,7 @@ export async function renderChart(
   ];
   const ended = await runHelm(helm.program, words, { ...run, limit: MAX_RENDERED_BYTES });
   if (ended?.status === 0) return ended.output;
-  const complaint = (ended?.complaint ?? '').replace(/^Error: /, '');
+  const complaint = (ended?.said ?? '').replace(/^Error: /, '');
   throw new BundleError(
     'UNSUPPORTED_CONTENT',
     `the chart ${what} does not render: ${oneLine(complaint, MAX_COMPLAINT)}`,
@@ -95,65 +98,37 @@ export async function renderChart(
   );
 }
 
-interface Ended {
-  readonly status: number | null;
-  readonly output: string;
-  readonly complaint: string;
-}
-
 /** @returns `undefined` where there is no such program. */
 async function runHelm(
   program: string,
-  words: readonly string[],
+  args: readonly string[],
   { scratch, env, signal, limit }: Run & { readonly limit: number },
-): Promise<Ended | undefined> {
-  signal.throwIfAborted();
-  const child = spawn(program, words, {
-    cwd: scratch,
-    env: {
-      ...{ PATH: env['PATH'], HOME: scratch, TMPDIR: scratch, KUBECONFIG: join(scratch, 'none') },
-      HELM_CACHE_HOME: join(scratch, 'cache'),
-      HELM_CONFIG_HOME: join(scratch, 'config'),
-      HELM_DATA_HOME: join(scratch, 'data'),
+): Promise<ProgramEnd | undefined> {
+  const own = {
+    ...{ PATH: env['PATH'], HOME: scratch, TMPDIR: scratch, KUBECONFIG: join(scratch, 'none') },
+    HELM_CACHE_HOME: join(scratch, 'cache'),
+    HELM_CONFIG_HOME: join(scratch, 'config'),
+    HELM_DATA_HOME: join(scratch, 'data'),
+  };
+  const call = { program, args, env: own, limit, patienceMs: PATIENCE_MS, signal };
+  const ended = await runProgram({ ...call, input: 'nothing', stderr: 'caller' }).catch(
+    (error: unknown) => {
+      if (systemCode(error) === 'ENOENT') return undefined;
+      throw systemCode(error) === undefined ? error : cannotStart(program, error);
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+  );
+  if (ended?.fault === undefined) return ended;
+  const why =
+    ended.fault === 'late'
+      ? `did not end within ${PATIENCE_MS / 60_000} minutes`
+      : `writes more than ${limit} bytes`;
+  throw new BundleError('UNSUPPORTED_CONTENT', `${program} ${why}`, {
+    hint: 'No chart needs that: check it.',
   });
-  const kill = (): void => void child.kill('SIGKILL');
-  signal.addEventListener('abort', kill, { once: true });
-  const output: Buffer[] = [];
-  let size = 0;
-  child.stdout.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size <= limit) output.push(chunk);
-    else kill();
-  });
-  let complaint = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    if (complaint.length < MAX_COMPLAINT) complaint += chunk.toString('utf8');
-  });
-  try {
-    const status = await new Promise<number | null | undefined>((resolve, reject) => {
-      child.on('close', resolve);
-      child.on('error', (error) => {
-        if (systemCode(error) === 'ENOENT') resolve(undefined);
-        else reject(cannotStart(program, error));
-      });
-    });
-    signal.throwIfAborted();
-    if (size > limit) {
-      throw new BundleError('UNSUPPORTED_CONTENT', `${program} writes more than ${limit} bytes`, {
-        hint: 'No chart is that large: check it.',
-      });
-    }
-    if (status === undefined) return undefined;
-    return { status, output: Buffer.concat(output).toString('utf8'), complaint };
-  } finally {
-    signal.removeEventListener('abort', kill);
-  }
 }
 
-function cannotStart(program: string, cause: Error): BundleError {
-  return new BundleError('CONFIGURATION', `${program} cannot be started: ${cause.message}`, {
+function cannotStart(program: string, cause: unknown): BundleError {
+  return new BundleError('CONFIGURATION', `${program} cannot be started: ${systemWords(cause)}`, {
     cause,
     hint: 'Name another helm with --helm PATH.',
   });
