@@ -1,3 +1,4 @@
+import { catalogKind } from './catalog/catalog.ts';
 import { chartKind } from './chart/chart.ts';
 import { graphKind } from './graph/graph.ts';
 import { imageKind } from './image/image.ts';
@@ -5,4 +6,4 @@ import type { Kind } from './kind.ts';
 import { releaseKind } from './release/release.ts';
 
 /** Every kind of part that this program knows. */
-export const KINDS: readonly Kind[] = [chartKind, graphKind, imageKind, releaseKind];
+export const KINDS: readonly Kind[] = [catalogKind, chartKind, graphKind, imageKind, releaseKind];

@@ -32,7 +32,7 @@ export const EFFECTS = {
 } as const satisfies Readonly<Record<string, Effect>>;
 
 /** Whom a file is for: any cluster, or only one of a certain sort, or one that makes clusters. */
-export type Audience = 'every-cluster' | 'before-4.13' | 'update-service' | 'hub';
+export type Audience = 'every-cluster' | 'before-4.13' | 'update-service' | 'olm' | 'hub';
 
 /** A file of objects for a cluster. */
 export interface ResourceFile {

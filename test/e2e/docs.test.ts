@@ -11,6 +11,7 @@ import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
 import type { Digest } from '../../src/core/digest.ts';
 import { commandBlocks, linksOf } from '../support/documents.ts';
 import { publishBaseImage, publishImage } from '../support/base-image.ts';
+import { publishOperators } from '../support/operators.ts';
 import { publishCatalogAt } from '../support/catalog-image.ts';
 import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
@@ -98,6 +99,7 @@ describeWith(['docker-registry'], 'the commands of', () => {
     await publishCatalogAt(source.host, 'oc-mirror/test-catalog-latest', index);
     const tool = { registry: 'quay.io', repository: 'team/tool', tag: '1.4' };
     await publishImage(source.host, tool);
+    await publishOperators(source.host);
     graph = graphTo(made[0]!.release.digest);
     updates = await startUpdateService({ 'stable-4.17 amd64': graph }, await readFile(GRAPH_DATA));
     written = { oc: join(temporary.path, 'oc'), archives: join(temporary.path, 'oc-mirror') };

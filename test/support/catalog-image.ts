@@ -19,22 +19,37 @@ const LABEL = 'operators.operatorframework.io.index.configs.v1';
  * @returns the digest of the index.
  */
 export async function publishCatalog(store: Store, path: string, tag: string): Promise<Digest> {
+  return publishDocuments(store, await documentsIn(path), tag);
+}
+
+/** The files of a catalog of `fixtures/catalogs`, as entries of a layer. */
+async function documentsIn(path: string): Promise<readonly TarEntry[]> {
   const folder = join(CATALOGS, path);
   const names = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = names
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
-  const documents = await Promise.all(
+  return Promise.all(
     files.sort().map(async (file): Promise<TarEntry> => {
-      const bytes = await readFile(file);
-      return {
-        name: `configs/${relative(folder, file)}`,
-        type: 'file',
-        size: bytes.length,
-        ...{ mode: 0o644, mtime: 0, content: [bytes] },
-      };
+      return documentEntry(relative(folder, file), await readFile(file));
     }),
   );
+}
+
+/** A file of a catalog as an entry of a layer. */
+export function documentEntry(path: string, bytes: Uint8Array): TarEntry {
+  return {
+    ...{ name: `configs/${path}`, type: 'file', size: bytes.length },
+    ...{ mode: 0o644, mtime: 0, content: [bytes] },
+  };
+}
+
+/** The same for documents that were just made. */
+export async function publishDocuments(
+  store: Store,
+  documents: readonly TarEntry[],
+  tag: string,
+): Promise<Digest> {
   const layers = [
     await randomLayer('opm', 'bin', 5000),
     textLayer(documents),

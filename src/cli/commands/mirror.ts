@@ -2,6 +2,7 @@ import type { Command } from '../command.ts';
 import { dryRunOption } from '../options/common.ts';
 import { deliveryOptions, deliveryRequest } from '../options/delivery.ts';
 import { graphDataOptions, graphParts, offersRequest } from '../options/graph-data.ts';
+import { catalogPartOptions, catalogParts } from '../options/parts/catalogs.ts';
 import { chartOptions } from '../options/parts/chart-options.ts';
 import { imageOptions, imageParts } from '../options/parts/images.ts';
 import { bothSidesOptions, networkRequest, sourceOptions } from '../options/network.ts';
@@ -27,6 +28,7 @@ export const mirrorCommand: Command = {
     ...releaseOptions,
     ...graphDataOptions,
     ...imageOptions,
+    ...catalogPartOptions,
     ...chartOptions,
     ...sourceOptions,
     ...bothSidesOptions,
@@ -40,6 +42,7 @@ export const mirrorCommand: Command = {
         ...releases,
         ...(await graphParts(args, releases)),
         ...(await imageParts(args)),
+        ...(await catalogParts(args)),
         ...(await chartParts(wantedCharts(args), args, context)),
       ],
       offers: offersRequest(args),

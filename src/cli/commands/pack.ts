@@ -3,6 +3,7 @@ import { byteCount, flag, requiredText, text, texts, volumeSize } from '../argum
 import type { Command } from '../command.ts';
 import { dryRunOption } from '../options/common.ts';
 import { graphDataOptions, graphParts, offersRequest } from '../options/graph-data.ts';
+import { catalogPartOptions, catalogParts } from '../options/parts/catalogs.ts';
 import { chartOptions } from '../options/parts/chart-options.ts';
 import { imageOptions, imageParts } from '../options/parts/images.ts';
 import { mediaOptions, restartOption, stopAfter } from '../options/media.ts';
@@ -43,6 +44,10 @@ export const packCommand: Command = {
       'the releases in archives of oc-mirror; with file:DIR, those that oc has mirrored',
     ],
     ['$0 pack 4.17.3 --image quay.io/team/tool:1.4 -o /media/usb', 'a release, and one image more'],
+    [
+      '$0 pack --catalog registry.redhat.io/redhat/redhat-operator-index:v4.17 --operator web-terminal -o /media/usb',
+      'the newest versions of an operator, and a catalog that has it alone',
+    ],
     ['$0 pack 4.17.3 --volume-size dvd -o /data/discs', 'in volumes that fit on DVDs'],
     [
       '$0 pack 4.17.3 -o - | ssh gateway bundle unpack - --to registry:5000/ocp4',
@@ -63,6 +68,7 @@ export const packCommand: Command = {
     ...releaseOptions,
     ...graphDataOptions,
     ...imageOptions,
+    ...catalogPartOptions,
     ...chartOptions,
     key: one(
       'PEM key to sign with (default $BUNDLE_KEY, else your own, which the first pack makes)',
@@ -88,6 +94,7 @@ export const packCommand: Command = {
         ...releases,
         ...(await graphParts(args, releases)),
         ...(await imageParts(args)),
+        ...(await catalogParts(args)),
         ...(await chartParts(wantedCharts(args), args, context)),
       ],
       offers: offersRequest(args),

@@ -133,7 +133,9 @@ export async function releaseParts(
  * @throws BundleError USAGE for options about releases where none is asked for.
  */
 function asksForReleases(args: Arguments): boolean {
-  const isOtherwise = ['image', 'chart'].some((name) => args[name] !== undefined);
+  const isOtherwise = ['image', 'catalog', 'operator', 'chart'].some(
+    (name) => args[name] !== undefined,
+  );
   const isNamed = ['from', 'from-version', 'to-version'].some((name) => args[name] !== undefined);
   if (isNamed || texts(args, 'VERSION').length > 0 || !isOtherwise) return true;
   const idle = ['arch', 'allow-unsigned-release', 'accept-risk', 'channel'].find(

@@ -196,7 +196,7 @@ function chosen(
 
 /** Whether a file is for clusters with a certain operator: they know what others do not. */
 function isForOperators(audience: Audience): boolean {
-  return audience === 'update-service' || audience === 'hub';
+  return audience === 'update-service' || audience === 'olm' || audience === 'hub';
 }
 
 /** The kinds of such files that the cluster knows, as far as the user may look. */

@@ -1,6 +1,7 @@
 import { type Closure, labelsOf } from '../../../kinds/closure.ts';
 import { type PartSize, partSizes } from '../../../kinds/part-sizes.ts';
 import { formatBytes } from '../../units.ts';
+import { catalogReport } from './catalog-report.ts';
 import { chartReport } from './chart-report.ts';
 import { graphReport } from './graph-report.ts';
 import { imageReport } from './image-report.ts';
@@ -11,6 +12,7 @@ import type { Screen } from '../screen.ts';
 
 /** The kinds that have words of their own in reports. */
 const REPORTS: Readonly<Record<string, PartReport>> = {
+  catalog: catalogReport,
   chart: chartReport,
   graph: graphReport,
   image: imageReport,

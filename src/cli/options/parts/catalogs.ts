@@ -1,0 +1,57 @@
+import { BundleError } from '../../../core/errors.ts';
+import { type PartRequest, partRequest } from '../../../kinds/kind.ts';
+import { flag, text, texts } from '../../arguments.ts';
+import type { Arguments } from '../../command.ts';
+import { many, one, type OptionTable, yes } from '../table.ts';
+
+const group = 'Operators:';
+
+/** A catalog of operators, and which of them. */
+export const catalogPartOptions: OptionTable = {
+  catalog: one(
+    'catalog of operators, by tag or digest, or oci:DIR; =PATH[:TAG] behind it says where it goes',
+    { group },
+  ),
+  operator: many('operator of the catalog, with the newest versions (repeatable; default: all)', {
+    group,
+  }),
+  'whole-catalog': yes('every version of every operator, and the catalog as it is', { group }),
+  'allow-missing': yes('leave out operators that the catalog lacks', { group }),
+  'with-dependencies': yes('also what these operators require, where one operator has it', {
+    group,
+  }),
+};
+
+/** The catalog that a command line asks for. @throws BundleError USAGE */
+export async function catalogParts(args: Arguments): Promise<readonly PartRequest[]> {
+  const named = text(args, 'catalog');
+  const operators = texts(args, 'operator');
+  const isWhole = flag(args, 'whole-catalog');
+  if (named === undefined) {
+    const other = Object.keys(catalogPartOptions).find((name) => args[name] !== undefined);
+    if (other === undefined) return [];
+    throw new BundleError('USAGE', `--${other} has a meaning only with --catalog`, {
+      hint: `Give --catalog, or leave --${other} out.`,
+    });
+  }
+  if (isWhole && operators.length > 0)
+    throw new BundleError('USAGE', '--whole-catalog and --operator exclude each other', {
+      hint: 'Leave out the one that is not meant.',
+    });
+  const [, catalog = '', path, tag] = /^([^=]*)(?:=([^:]*)(?::(.*))?)?$/s.exec(named) ?? [];
+  // Imported here and not at the start: a kind needs libraries that take time to load.
+  const { catalogKind } = await import('../../../kinds/catalog/catalog.ts');
+  return [
+    partRequest(catalogKind, {
+      catalog: {
+        ...{ catalog, full: isWhole },
+        packages: operators.map((name) => ({ name, channels: [] })),
+        ...(path !== undefined && { targetCatalog: path }),
+        ...(tag !== undefined && { targetTag: tag }),
+      },
+      mode: 'strict',
+      allowMissing: flag(args, 'allow-missing'),
+      withDependencies: flag(args, 'with-dependencies'),
+    }),
+  ];
+}

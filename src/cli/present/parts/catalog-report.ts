@@ -1,0 +1,44 @@
+import { counted } from '../../../core/text.ts';
+import type { CatalogFacts } from '../../../kinds/catalog/expand.ts';
+import type { Part } from '../../../kinds/kind.ts';
+import type { PlannedImage } from '../../../transfer/image.ts';
+import type { Rows } from '../layout.ts';
+import type { Screen } from '../screen.ts';
+import { shortened } from '../shown.ts';
+import type { PartReport } from './part-report.ts';
+
+/** More operators than these are counted. */
+const SHOWN = 20;
+
+/** The lines of reports about a catalog: its operators, with their versions. */
+export const catalogReport: PartReport<CatalogFacts> = { rows, brief, json };
+
+function rows(
+  { facts }: Part<CatalogFacts>,
+  _images: readonly PlannedImage[],
+  screen: Screen,
+): Rows {
+  const { reference, path, tag, packages, relatedImages, digest, from } = facts;
+  const shown = screen.isVerbose ? packages : packages.slice(0, SHOWN);
+  const rest = packages.length - shown.length;
+  return [
+    ['catalog', shortened(reference, screen)],
+    ['goes to', shortened(`${path}:${tag}`, screen)],
+    ['image', digest === from ? 'as it is' : 'made of the operators that were asked for'],
+    ['images', `${counted(relatedImages, 'image')} of ${counted(packages.length, 'operator')}`],
+    ...shown.map(({ name, bundles }): readonly [string, string] => [
+      name,
+      bundles.map(({ version }) => version).join(', '),
+    ]),
+    ['', rest > 0 ? `${counted(rest, 'operator')} more with --verbose` : undefined],
+  ];
+}
+
+function brief({ facts }: Part<CatalogFacts>, screen: Screen): Rows {
+  const { reference, packages } = facts;
+  return [['catalog', `${shortened(reference, screen)}: ${counted(packages.length, 'operator')}`]];
+}
+
+function json({ facts }: Part<CatalogFacts>): object {
+  return facts;
+}

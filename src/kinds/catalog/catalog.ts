@@ -1,0 +1,46 @@
+import { BundleError } from '../../core/errors.ts';
+import { compareText } from '../../core/text.ts';
+import type { Kind } from '../kind.ts';
+import { CATALOG, type CatalogFacts, catalogLabel, expandCatalog } from './expand.ts';
+import { findCatalog } from './find.ts';
+import type { CatalogPartRequest } from './request.ts';
+import { catalogResources } from './resources.ts';
+import { type CatalogSeed, identityOf, readClaim } from './seed.ts';
+
+/** A catalog of operators, whole or filtered, with the images of its bundles. */
+export const catalogKind: Kind<CatalogPartRequest, CatalogSeed, CatalogFacts> = {
+  name: CATALOG,
+  accompanies: true,
+  find: findCatalog,
+  read: async (claim) => readClaim(claim),
+  labelOf: ({ reference }) => catalogLabel(typeof reference === 'string' ? reference : '?'),
+  namesOf: ({ reference, digest }) =>
+    [reference, digest].filter((name) => typeof name === 'string'),
+  // Which operators were asked for is not known any more.
+  packWords: (claims) =>
+    claims.flatMap(({ reference }) =>
+      typeof reference === 'string' ? ['--catalog', reference] : [],
+    ),
+  digestOf: identityOf,
+  digestOfClaim: (claim) => {
+    try {
+      return identityOf(readClaim(claim));
+    } catch (error) {
+      if (error instanceof BundleError) return undefined;
+      throw error;
+    }
+  },
+  expand: expandCatalog,
+  compare: (a, b) =>
+    compareText(a.path, b.path) ||
+    compareText(a.tag, b.tag) ||
+    compareText(a.reference, b.reference),
+  bundleName: (parts) => {
+    const [first, ...others] = parts;
+    if (first === undefined || !('path' in first) || others.length > 0) return undefined;
+    const { path, tag } = first;
+    return `${path.slice(path.lastIndexOf('/') + 1)}-${tag.replace(/^(sha256-.{12}).*$/, '$1')}`;
+  },
+  newerThan: () => [],
+  resources: catalogResources,
+};

@@ -1,0 +1,178 @@
+import { type Catalog, imagesOf, versionOf } from '../../catalogs/catalog.ts';
+import { readCatalog } from '../../catalogs/reading/read-catalog.ts';
+import { mapLimited } from '../../core/concurrency.ts';
+import type { Descriptor } from '../../core/descriptor.ts';
+import type { Digest } from '../../core/digest.ts';
+import { BundleError } from '../../core/errors.ts';
+import { formatReference, parseReference, type RepositoryName } from '../../core/reference.ts';
+import { compareText } from '../../core/text.ts';
+import { TemporaryFolder } from '../../files/temporary/folder.ts';
+import type { ImageRequest, ManifestTree, WalkedImage } from '../../transfer/image.ts';
+import type { Part, Walk } from '../kind.ts';
+import type { ContentSource } from '../sources.ts';
+import { bundleImage } from './bundle-images.ts';
+import { readCatalogImage } from './read-catalog-image.ts';
+import { type CatalogSeed, claimOf } from './seed.ts';
+
+/** The kind of catalogs of operators in rows of `bundle.json`. */
+export const CATALOG = 'catalog';
+
+/** What reports say of a catalog. */
+export interface CatalogFacts extends Pick<
+  CatalogSeed,
+  'digest' | 'reference' | 'from' | 'path' | 'tag'
+> {
+  readonly packages: readonly PackageFacts[];
+  /** Images of bundles. */
+  readonly relatedImages: number;
+}
+
+export interface PackageFacts {
+  readonly name: string;
+  readonly defaultChannel: string;
+  readonly bundles: readonly { readonly name: string; readonly version: string }[];
+}
+
+/**
+ * The image of a catalog, and all images of its bundles. What is in the catalog is read from its
+ * image, on both sides of the air gap, so that nothing is believed that a bundle says of it.
+ * @throws BundleError naming the image
+ */
+export async function expandCatalog(
+  seed: CatalogSeed,
+  content: ContentSource,
+  walk: Walk,
+): Promise<Part<CatalogFacts>> {
+  const { digest, reference, from, path, tag } = seed;
+  const { root } = content;
+  const { registry, repository } = parseReference(reference);
+  const image = await walk.walker.walkOne({
+    ...{ name: reference, role: CATALOG, tags: [tag], store: root },
+    descriptor: await root.resolve(digest, { signal: walk.signal }),
+    source: formatReference({ registry, repository, digest }),
+    ...{ place: `/${path}`, proof: 'signer', order: 'last' },
+  });
+  const catalog = seed.known ?? (await readContent(image, walk));
+  const requests = await requestsOf(catalog, seed, { content, walk });
+  const related = await walk.walker.walk(requests);
+  const isAsNamed = digest === from;
+  const images = [
+    ...(await walk.attached.addTo(related)),
+    // Nobody has signed what was made here.
+    ...(isAsNamed ? await walk.attached.addTo([image]) : [image]),
+  ];
+  const claim = claimOf(seed);
+  return {
+    ...{ kind: CATALOG, label: catalogLabel(reference), names: [reference, digest] },
+    facts: {
+      ...{ digest, reference, from, path, tag },
+      packages: packagesIn(catalog),
+      relatedImages: related.length,
+    },
+    ...{ claim, images, files: [] },
+    leading: leadingOf(image.tree),
+  };
+}
+
+/** How reports call a catalog. */
+export function catalogLabel(reference: string): string {
+  return `catalog ${reference}`;
+}
+
+async function readContent({ request }: WalkedImage, { signal, observe }: Walk): Promise<Catalog> {
+  const folder = await TemporaryFolder.make();
+  try {
+    const { name, descriptor, store } = request;
+    // Its layers are counted when they are moved, and not when they are looked at.
+    const options = {
+      ...{ folder, signal },
+      observe: (event: Parameters<typeof observe>[0]) => {
+        if (event.type === 'noticed') observe(event);
+      },
+    };
+    const { files } = await readCatalogImage({ name, descriptor, store }, options);
+    return await readCatalog(files);
+  } finally {
+    await folder.remove();
+  }
+}
+
+/** An image of bundles, which several of them may name in several ways. */
+interface Wanted {
+  readonly name: RepositoryName;
+  readonly digest: Digest;
+  readonly path: string;
+  readonly tags: Set<string>;
+  /** Who names it, for messages. */
+  readonly by: string;
+}
+
+async function requestsOf(
+  catalog: Catalog,
+  seed: CatalogSeed,
+  { content, walk }: { readonly content: ContentSource; readonly walk: Walk },
+): Promise<readonly ImageRequest[]> {
+  const wanted = new Map<string, Wanted>();
+  const unused = new Set(seed.pinned.keys());
+  for (const bundle of catalog.bundles)
+    for (const text of imagesOf(bundle)) {
+      const { reference, path, tag } = bundleImage(text, bundle);
+      const digest = reference.digest ?? seed.pinned.get(text);
+      if (digest === undefined) throw foreign(`it does not say which image ${text} was`);
+      if (reference.digest === undefined) unused.delete(text);
+      const { registry, repository } = reference;
+      const source = formatReference({ registry, repository, digest });
+      const by = `${text} of bundle ${bundle.name} of package ${bundle.package}`;
+      const known = wanted.get(source) ?? {
+        ...{ name: { registry, repository }, digest, path, tags: new Set<string>(), by },
+      };
+      known.tags.add(tag);
+      wanted.set(source, known);
+    }
+  const [odd] = unused;
+  if (odd !== undefined) throw foreign(`no bundle of it names ${odd} by a tag alone`);
+  const sorted = [...wanted].sort(([a], [b]) => compareText(a, b));
+  return mapLimited(
+    sorted,
+    walk.lookups,
+    async ([source, { name, digest, path, tags, by }]): Promise<ImageRequest> => {
+      const store = content.storeOf(name);
+      try {
+        return {
+          ...{ name: source, role: 'operator-image', tags: [...tags].sort(), store, source },
+          descriptor: await store.resolve(digest, { signal: walk.signal }),
+          ...{ place: `/${path}`, proof: 'signer', order: 'first' },
+        };
+      } catch (error) {
+        throw error instanceof BundleError ? error.about(`image ${by}`) : error;
+      }
+    },
+    walk.signal,
+  );
+}
+
+function packagesIn({ packages, bundles }: Catalog): readonly PackageFacts[] {
+  return packages
+    .map(({ name, defaultChannel }) => ({
+      ...{ name, defaultChannel },
+      bundles: bundles
+        .filter((bundle) => bundle.package === name)
+        .map((bundle) => ({ name: bundle.name, version: versionOf(bundle) }))
+        .sort((a, b) => compareText(a.name, b.name)),
+    }))
+    .sort((a, b) => compareText(a.name, b.name));
+}
+
+/** The config and the layers of the image that the catalog is read from. */
+function leadingOf({ manifest, children }: ManifestTree): readonly Descriptor[] {
+  if (manifest.kind === 'manifest') return [manifest.config, ...manifest.layers];
+  const usual = manifest.manifests.findIndex(({ platform }) => platform?.architecture === 'amd64');
+  const child = children[Math.max(usual, 0)];
+  return child === undefined ? [] : leadingOf(child);
+}
+
+function foreign(why: string): BundleError {
+  return new BundleError('CLOSURE_MISMATCH', `the row of the catalog is not that of it: ${why}`, {
+    hint: 'This program did not make the bundle from this catalog: do not use it.',
+  });
+}

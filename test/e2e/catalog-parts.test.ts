@@ -1,0 +1,188 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { type Digest, hexOf } from '../../src/core/digest.ts';
+import { MANIFEST_TYPES } from '../../src/core/media-types.ts';
+import { startBundle } from '../support/bundle-process.ts';
+import { describeWith } from '../support/needs.ts';
+import { publishOperators } from '../support/operators.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
+import { temporaryFolder, User } from '../support/user.ts';
+
+interface InspectJson {
+  readonly bundle: {
+    readonly parts: readonly {
+      readonly kind: string;
+      readonly digest: Digest;
+      readonly from: Digest;
+      readonly tag: string;
+      readonly packages: readonly { readonly name: string; readonly bundles: readonly object[] }[];
+      readonly images: readonly { readonly name: string; readonly role: string }[];
+    }[];
+  };
+}
+
+/** Catalogs of operators in a bundle. */
+describeWith(['docker-registry'], 'a bundle with a catalog', () => {
+  let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
+  let source: TestRegistry;
+  let target: TestRegistry;
+  let packer: User;
+  let operator: User;
+  let index: Digest;
+  /** Digests of images by their repository. */
+  let images: ReadonlyMap<string, Digest>;
+
+  const place = (name: string): string => join(temporary.path, name);
+  const trust = (): readonly string[] => ['--trusted-key', place('packer.pub')];
+  const pack = (output: string, ...more: readonly string[]) =>
+    packer.bundle([
+      ...['pack', '-o', place(output), '--key', place('packer.pem')],
+      ...['--mirror', `quay.io=${source.host}`, ...more],
+    ]);
+  const inspect = async (output: string): Promise<InspectJson['bundle']['parts']> => {
+    const { bundle } = (await operator.json(['inspect', place(output), ...trust()])) as InspectJson;
+    return bundle.parts;
+  };
+  const digestAt = async (repository: string, reference: string): Promise<string | null> => {
+    const answer = await fetch(`${target.url}/v2/${repository}/manifests/${reference}`, {
+      method: 'HEAD',
+      headers: { accept: MANIFEST_TYPES.join(', ') },
+    });
+    return answer.status === 200 ? answer.headers.get('docker-content-digest') : null;
+  };
+
+  beforeAll(async () => {
+    temporary = await temporaryFolder('catalog-parts');
+    [source, target] = await Promise.all([startRegistry(), startRegistry()]);
+    packer = await User.new(place('connected'));
+    operator = await User.new(place('closed'));
+    ({ index, images } = await publishOperators(source.host));
+    await packer.bundle(['keygen', '--type', 'ed25519', '-o', place('packer.pem')]);
+  });
+  afterAll(async () => {
+    await Promise.all([source.stop(), target.stop()]);
+    await temporary.remove();
+  });
+
+  it('has the operator that was asked for, with its images and a catalog of it alone', async () => {
+    const { status, stdout, stderr } = await pack(
+      ...['one', '--catalog', 'quay.io/ops/index:v4.22', '--operator', 'foo'],
+    );
+    expect(status, stderr).toBe(0);
+    expect(stdout).toMatch(/foo +1\.1\.0/);
+    const [part] = await inspect('one');
+    expect(part).toMatchObject({
+      ...{ kind: 'catalog', from: index, path: 'ops/index', tag: 'v4.22' },
+      packages: [{ name: 'foo', bundles: [{ name: 'foo.v1.1.0', version: '1.1.0' }] }],
+    });
+    expect(part!.digest).not.toBe(index);
+    const names = part!.images.filter(({ role }) => role === 'operator-image');
+    expect(names.map(({ name }) => name)).toEqual([
+      `quay.io/ops/foo-bundle@${images.get('foo-bundle')!}`,
+      `quay.io/ops/foo-operator@${images.get('foo-operator')!}`,
+    ]);
+    expect(await operator.bundle(['verify', place('one'), ...trust()])).toMatchObject({
+      status: 0,
+    });
+  });
+
+  it('is the same for the same catalog and operators', async () => {
+    const again = await pack(
+      ...['again', '--catalog', 'quay.io/ops/index:v4.22', '--operator', 'foo'],
+    );
+    expect(again.status, again.stderr).toBe(0);
+    const [[one], [two]] = [await inspect('one'), await inspect('again')];
+    expect(two!.digest).toBe(one!.digest);
+  });
+
+  it('arrives: the catalog, its images with their signatures, and objects for OLM', async () => {
+    const to = `${target.host}/site`;
+    const files = place('files');
+    const args = ['unpack', place('one'), '--to', to, '--resources-dir', files, ...trust()];
+    const { status, stderr } = await operator.bundle(args);
+    expect(status, stderr).toBe(0);
+    const [part] = await inspect('one');
+    expect(await digestAt('site/ops/index', 'v4.22')).toBe(part!.digest);
+    const own = images.get('foo-bundle')!;
+    expect(await digestAt('site/ops/foo-bundle', `sha256-${hexOf(own)}`)).toBe(own);
+    expect(await digestAt('site/ops/foo-operator', 'v1')).toBe(images.get('foo-operator'));
+    expect(await digestAt('site/ops/bar-bundle', 'v1')).toBeNull();
+    const image = `${to}/ops/index@${part!.digest}`;
+    const object = await readFile(join(files, 'operators/cs-index-v4-22.yaml'), 'utf8');
+    expect(object).toContain('kind: CatalogSource');
+    expect(object).toContain(`image: ${image}`);
+    const clusterCatalog = await readFile(join(files, 'operators/cc-index-v4-22.yaml'), 'utf8');
+    expect(clusterCatalog).toContain(`ref: ${image}`);
+    const list = (await operator.json(['catalog', 'list', image])) as { packages: object[] };
+    expect(list.packages).toMatchObject([{ name: 'foo', newest: '1.1.0' }]);
+    expect(await operator.bundle(['catalog', 'check', image])).toMatchObject({ status: 0 });
+    const at = ['verify', place('one'), '--at', to, ...trust()];
+    expect(await operator.bundle(at)).toMatchObject({ status: 0 });
+  });
+
+  it('goes from registry to registry without a file', async () => {
+    const { status, stderr } = await packer.bundle([
+      ...['mirror', '--to', `${target.host}/mirrored`, '--mirror', `quay.io=${source.host}`],
+      ...['--catalog', 'quay.io/ops/index:v4.22', '--operator', 'foo'],
+    ]);
+    expect(status, stderr).toBe(0);
+    const [part] = await inspect('one');
+    expect(await digestAt('mirrored/ops/index', 'v4.22')).toBe(part!.digest);
+    const own = images.get('foo-bundle')!;
+    expect(await digestAt('mirrored/ops/foo-bundle', own)).toBe(own);
+  });
+
+  it('has the catalog as it is, where all of it is wanted', async () => {
+    const { status, stderr } = await pack(
+      ...['whole', '--catalog', 'quay.io/ops/index:v4.22=mirrored/index:all', '--whole-catalog'],
+    );
+    expect(status, stderr).toBe(0);
+    const [part] = await inspect('whole');
+    expect(part).toMatchObject({ digest: index, from: index, path: 'mirrored/index', tag: 'all' });
+    expect(part!.packages.map(({ name, bundles }) => [name, bundles.length])).toEqual([
+      ['bar', 1],
+      ['foo', 2],
+    ]);
+  });
+
+  it('goes through a pipe, and is derived from what has come first', async () => {
+    const through = new PassThrough();
+    const packing = await startBundle(
+      [
+        ...['pack', '-o', '-', '--key', place('packer.pem'), '--mirror', `quay.io=${source.host}`],
+        ...['--catalog', 'quay.io/ops/index:v4.22', '--operator', 'bar'],
+      ],
+      { folder: packer.folder, output: (stdout) => stdout.pipe(through) },
+    );
+    const unpacking = await startBundle(
+      ['unpack', '-', '--to', `${target.host}/piped`, ...trust()],
+      { folder: operator.folder, input: through },
+    );
+    const packed = await packing.ended;
+    const unpacked = await unpacking.ended;
+    expect(packed.status, packed.stderr).toBe(0);
+    expect(unpacked.status, unpacked.stderr).toBe(0);
+    expect(await digestAt('piped/ops/index', 'v4.22')).not.toBeNull();
+    const own = images.get('bar-bundle')!;
+    expect(await digestAt('piped/ops/bar-bundle', own)).toBe(own);
+  });
+
+  it.each<[string, readonly string[], number, string]>([
+    ['an operator that is not there', ['--operator', 'fooo'], 23, 'Did you mean foo?'],
+    ['both ways to ask', ['--operator', 'foo', '--whole-catalog'], 2, '--whole-catalog'],
+  ])('is refused with %s', async (_, more, expected, text) => {
+    const { status, stderr } = await pack('no', '--catalog', 'quay.io/ops/index:v4.22', ...more);
+    expect(status).toBe(expected);
+    expect(stderr).toContain(text);
+  });
+
+  it('is refused with operators of no catalog', async () => {
+    const { status, stderr } = await pack('no', '--operator', 'foo');
+    expect(status).toBe(2);
+    expect(stderr).toContain('--operator has a meaning only with --catalog');
+  });
+});

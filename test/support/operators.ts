@@ -1,0 +1,76 @@
+import { anonymous } from '../../src/core/credentials.ts';
+import type { Digest } from '../../src/core/digest.ts';
+import { RegistryClient } from '../../src/stores/registry/client.ts';
+import { publishImage } from './base-image.ts';
+import { documentEntry, publishDocuments } from './catalog-image.ts';
+
+export interface PublishedOperators {
+  /** The digest of the catalog. */
+  readonly index: Digest;
+  /** The digests of the images of its bundles, by the last part of their repository. */
+  readonly images: ReadonlyMap<string, Digest>;
+}
+
+/**
+ * Puts a catalog of two operators, foo and bar, and all of their images where they are at `quay.io`:
+ * the catalog is `ops/index:v4.22`.
+ */
+export async function publishOperators(host: string): Promise<PublishedOperators> {
+  const images = new Map<string, Digest>();
+  for (const name of ['foo-bundle', 'foo-old', 'foo-operator', 'bar-bundle'])
+    images.set(
+      name,
+      await publishImage(
+        host,
+        { registry: 'quay.io', repository: `ops/${name}`, tag: 'v1' },
+        { seed: name },
+      ),
+    );
+  const byDigest = (name: string): string => `quay.io/ops/${name}@${images.get(name)!}`;
+  const bundle = (name: string, version: string, own: string, related: readonly string[]) => ({
+    ...{ schema: 'olm.bundle', package: name, name: `${name}.v${version}`, image: own },
+    properties: [{ type: 'olm.package', value: { packageName: name, version } }],
+    relatedImages: related.map((image) => ({ name: '', image })),
+  });
+  const channel = (name: string, versions: readonly string[]) => ({
+    ...{ schema: 'olm.channel', package: name, name: 'stable' },
+    entries: versions.map((version, at) => ({
+      name: `${name}.v${version}`,
+      ...(at > 0 && { replaces: `${name}.v${versions[at - 1]!}` }),
+    })),
+  });
+  const documents = (name: string, more: readonly object[]): Uint8Array =>
+    Buffer.from(
+      [{ schema: 'olm.package', name, defaultChannel: 'stable' }, ...more]
+        .map((document) => `${JSON.stringify(document)}\n`)
+        .join(''),
+    );
+  const client = new RegistryClient({ credentials: anonymous, ca: [] });
+  try {
+    const index = await publishDocuments(
+      client.repository({ registry: host, repository: 'ops/index' }),
+      [
+        documentEntry(
+          'foo/catalog.json',
+          documents('foo', [
+            channel('foo', ['1.0.0', '1.1.0']),
+            bundle('foo', '1.0.0', byDigest('foo-old'), []),
+            // Its own image is among the related ones or not; one of these has a tag alone.
+            bundle('foo', '1.1.0', byDigest('foo-bundle'), ['quay.io/ops/foo-operator:v1']),
+          ]),
+        ),
+        documentEntry(
+          'bar/catalog.json',
+          documents('bar', [
+            channel('bar', ['0.1.0']),
+            bundle('bar', '0.1.0', byDigest('bar-bundle'), [byDigest('bar-bundle')]),
+          ]),
+        ),
+      ],
+      'v4.22',
+    );
+    return { index, images };
+  } finally {
+    await client.close();
+  }
+}
