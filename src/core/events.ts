@@ -88,6 +88,30 @@ export type Notice =
       /** Where it stands in the values. */
       readonly key: string;
     }
+  /** The default channel of an operator is another one than in its catalog. */
+  | {
+      readonly code: 'operator-default-channel';
+      readonly package: string;
+      readonly was: string;
+      readonly is: string;
+    }
+  /** An operator, or a channel of it, is not carried though it was asked for. */
+  | {
+      readonly code: 'operator-left-out';
+      readonly package: string;
+      readonly channel?: string;
+      readonly cause: string;
+    }
+  /** What an operator requires is not carried; these operators of the catalog would satisfy it. */
+  | {
+      readonly code: 'operator-requires';
+      readonly package: string;
+      readonly bundle: string;
+      readonly requires: string;
+      readonly providers: readonly string[];
+    }
+  /** A catalog names an image by a tag, which moves: this digest is carried. */
+  | { readonly code: 'image-by-tag'; readonly image: string; readonly digest: Digest }
   /** A key was made, since the user had none. */
   | {
       readonly code: 'made-signing-key';

@@ -73,11 +73,20 @@ describeWith(['docker-registry'], 'a bundle with a catalog', () => {
       ...['one', '--catalog', 'quay.io/ops/index:v4.22', '--operator', 'foo'],
     );
     expect(status, stderr).toBe(0);
-    expect(stdout).toMatch(/foo +1\.1\.0/);
+    expect(stdout).toMatch(/foo +1\.1\.0 \(head of stable\)/);
+    expect(stderr).toContain('quay.io/ops/foo-operator:v1 is a tag, which moves');
+    expect(stderr).toContain(
+      'foo.v1.1.0 requires package bar >=0.1.0, which is not carried; the catalog has it: bar',
+    );
     const [part] = await inspect('one');
     expect(part).toMatchObject({
       ...{ kind: 'catalog', from: index, path: 'ops/index', tag: 'v4.22' },
-      packages: [{ name: 'foo', bundles: [{ name: 'foo.v1.1.0', version: '1.1.0' }] }],
+      packages: [
+        {
+          name: 'foo',
+          bundles: [{ name: 'foo.v1.1.0', version: '1.1.0', reasons: ['head of stable'] }],
+        },
+      ],
     });
     expect(part!.digest).not.toBe(index);
     const names = part!.images.filter(({ role }) => role === 'operator-image');
@@ -86,6 +95,19 @@ describeWith(['docker-registry'], 'a bundle with a catalog', () => {
       `quay.io/ops/foo-operator@${images.get('foo-operator')!}`,
     ]);
     expect(await operator.bundle(['verify', place('one'), ...trust()])).toMatchObject({
+      status: 0,
+    });
+  });
+
+  it('has what an operator requires, where that is wanted', async () => {
+    const { status, stdout, stderr } = await pack(
+      ...['two', '--catalog', 'quay.io/ops/index:v4.22', '--operator', 'foo'],
+      '--with-dependencies',
+    );
+    expect(status, stderr).toBe(0);
+    expect(stderr).not.toContain('which is not carried');
+    expect(stdout).toMatch(/bar +0\.1\.0 \(required by foo\)/);
+    expect(await operator.bundle(['verify', place('two'), ...trust()])).toMatchObject({
       status: 0,
     });
   });

@@ -29,7 +29,18 @@ export async function publishOperators(host: string): Promise<PublishedOperators
   const byDigest = (name: string): string => `quay.io/ops/${name}@${images.get(name)!}`;
   const bundle = (name: string, version: string, own: string, related: readonly string[]) => ({
     ...{ schema: 'olm.bundle', package: name, name: `${name}.v${version}`, image: own },
-    properties: [{ type: 'olm.package', value: { packageName: name, version } }],
+    properties: [
+      { type: 'olm.package', value: { packageName: name, version } },
+      // The newest foo needs bar beside it.
+      ...(version === '1.1.0'
+        ? [
+            {
+              type: 'olm.package.required',
+              value: { packageName: 'bar', versionRange: '>=0.1.0' },
+            },
+          ]
+        : []),
+    ],
     relatedImages: related.map((image) => ({ name: '', image })),
   });
   const channel = (name: string, versions: readonly string[]) => ({

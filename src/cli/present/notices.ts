@@ -22,6 +22,25 @@ export function noticeText(notice: Notice): string | undefined {
         `the values of the chart ${notice.chart} name ${notice.reference} (${notice.key}), ` +
         'which nothing of it runs: it is not carried'
       );
+    case 'operator-default-channel':
+      return (
+        `${notice.package}: its default channel is ${notice.is}` +
+        (notice.was === '' ? '' : `; in the catalog it was ${notice.was}`)
+      );
+    case 'operator-left-out':
+      return (
+        `${notice.package}${notice.channel === undefined ? '' : `, channel ${notice.channel}`} ` +
+        `is left out: ${notice.cause}`
+      );
+    case 'operator-requires':
+      return (
+        `${notice.bundle} requires ${notice.requires}, which is not carried; ` +
+        (notice.providers.length === 0
+          ? 'the catalog does not have it'
+          : `the catalog has it: ${notice.providers.join(', ')}`)
+      );
+    case 'image-by-tag':
+      return `${notice.image} is a tag, which moves: it is carried as ${notice.digest}`;
     case 'made-signing-key':
       return (
         `made a signing key for you (${notice.algorithm}): ${notice.path}; ` + 'keep a copy of it'

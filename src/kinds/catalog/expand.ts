@@ -30,7 +30,14 @@ export interface CatalogFacts extends Pick<
 export interface PackageFacts {
   readonly name: string;
   readonly defaultChannel: string;
-  readonly bundles: readonly { readonly name: string; readonly version: string }[];
+  readonly bundles: readonly BundleFacts[];
+}
+
+export interface BundleFacts {
+  readonly name: string;
+  readonly version: string;
+  /** Why the packer has kept it, in words; empty in a catalog that was not filtered. */
+  readonly reasons: readonly string[];
 }
 
 /**
@@ -66,7 +73,7 @@ export async function expandCatalog(
     ...{ kind: CATALOG, label: catalogLabel(reference), names: [reference, digest] },
     facts: {
       ...{ digest, reference, from, path, tag },
-      packages: packagesIn(catalog),
+      packages: packagesIn(catalog, seed),
       relatedImages: related.length,
     },
     ...{ claim, images, files: [] },
@@ -151,13 +158,20 @@ async function requestsOf(
   );
 }
 
-function packagesIn({ packages, bundles }: Catalog): readonly PackageFacts[] {
+function packagesIn({ packages, bundles }: Catalog, { why }: CatalogSeed): readonly PackageFacts[] {
+  const names = new Set(bundles.map((bundle) => `${bundle.package}/${bundle.name}`));
+  const odd = [...why.keys()].find((name) => !names.has(name));
+  if (odd !== undefined) throw foreign(`it has no bundle ${odd}`);
   return packages
     .map(({ name, defaultChannel }) => ({
       ...{ name, defaultChannel },
       bundles: bundles
         .filter((bundle) => bundle.package === name)
-        .map((bundle) => ({ name: bundle.name, version: versionOf(bundle) }))
+        .map((bundle) => ({
+          name: bundle.name,
+          version: versionOf(bundle),
+          reasons: why.get(`${name}/${bundle.name}`) ?? [],
+        }))
         .sort((a, b) => compareText(a.name, b.name)),
     }))
     .sort((a, b) => compareText(a.name, b.name));

@@ -2,8 +2,9 @@ import { basename } from 'node:path';
 
 import { MadeStore } from '../../building/made-store.ts';
 import { type Catalog, imagesOf } from '../../catalogs/catalog.ts';
+import { dependenciesOf } from '../../catalogs/dependencies.ts';
 import { filterAsOcMirror } from '../../catalogs/filter/oc-mirror.ts';
-import { asCatalog, type FilterResult } from '../../catalogs/filter/result.ts';
+import { asCatalog, describeReason, type FilterResult } from '../../catalogs/filter/result.ts';
 import { filterStrictly } from '../../catalogs/filter/strict.ts';
 import { readCatalog } from '../../catalogs/reading/read-catalog.ts';
 import { filteredFiles, type WrittenFile } from '../../catalogs/writing/write-catalog.ts';
@@ -11,6 +12,7 @@ import { mapLimited } from '../../core/concurrency.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
 import { type Digest, hexOf } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
+import type { Observe } from '../../core/events.ts';
 import { formatReference, isRepository, parseReference } from '../../core/reference.ts';
 import type { ReadOnlyStore } from '../../core/store.ts';
 import { TemporaryFolder } from '../../files/temporary/folder.ts';
@@ -49,8 +51,9 @@ export async function findCatalog(
   const common = { reference, from: named.digest };
   if (asked.full && asked.packages.length === 0) {
     const known = await contentOf(named, { name: reference, store }, options);
-    const pinned = await pinnedOf(known, sources, signal);
-    const seed = { ...common, digest: named.digest, ...target(named.digest), pinned, known };
+    const pinned = await pinnedOf(known, sources, options);
+    const settled = { pinned, known, why: new Map<string, readonly string[]>() };
+    const seed = { ...common, digest: named.digest, ...target(named.digest), ...settled };
     return { seed, content: { root: store, storeOf: (name) => sources.source(name) } };
   }
   const { result, files, bases } = await filtered(
@@ -63,9 +66,10 @@ export async function findCatalog(
   );
   const { index, made } = rebuildCatalog(files, bases, named.digest);
   const known = asCatalog(result);
-  const pinned = await pinnedOf(known, sources, signal);
+  const pinned = await pinnedOf(known, sources, options);
+  const why = whyOf(result);
   return {
-    seed: { ...common, digest: index.digest, ...target(index.digest), pinned, known },
+    seed: { ...common, digest: index.digest, ...target(index.digest), pinned, why, known },
     content: { root: new MadeStore(store, made), storeOf: (name) => sources.source(name) },
   };
 }
@@ -108,6 +112,7 @@ async function filtered(
       request.mode === 'strict'
         ? filterStrictly(catalog, request.catalog, request)
         : filterAsOcMirror(catalog, request.catalog);
+    tell(result, catalog, options.observe);
     const files: WrittenFile[] = [];
     for await (const file of filteredFiles(result, read.files)) files.push(file);
     return { result, files, bases: read.bases };
@@ -120,7 +125,7 @@ async function filtered(
 async function pinnedOf(
   { bundles }: Catalog,
   sources: Sources,
-  signal: AbortSignal,
+  { signal, observe }: FindOptions,
 ): Promise<ReadonlyMap<string, Digest>> {
   const tagged = new Map<string, () => Promise<Digest>>();
   for (const bundle of bundles)
@@ -144,7 +149,44 @@ async function pinnedOf(
     async ([text, resolve]) => [text, await resolve()] as const,
     signal,
   );
+  for (const [image, digest] of found)
+    observe({ type: 'noticed', code: 'image-by-tag', image, digest });
   return new Map(found);
+}
+
+function whyOf({ bundles }: FilterResult): ReadonlyMap<string, readonly string[]> {
+  return new Map(
+    bundles.map(({ bundle, reasons }) => [
+      `${bundle.package}/${bundle.name}`,
+      [...new Set(reasons.map(describeReason))],
+    ]),
+  );
+}
+
+/** What somebody has to know who expects what was asked for. */
+function tell(result: FilterResult, catalog: Catalog, observe: Observe): void {
+  for (const note of result.notes) {
+    const { package: own } = note;
+    if (note.type === 'default-channel') {
+      const { was, is } = note;
+      observe({ type: 'noticed', code: 'operator-default-channel', package: own, was, is });
+    } else if (note.type !== 'prereleases') {
+      const left = { type: 'noticed', code: 'operator-left-out', package: own } as const;
+      if (note.type === 'package-missing') observe({ ...left, cause: note.why });
+      else if (note.type === 'channel-missing')
+        observe({ ...left, channel: note.channel, cause: 'the catalog does not have it' });
+      else observe({ ...left, channel: note.channel, cause: 'it has no version in range' });
+    }
+  }
+  const kept = result.bundles.map(({ bundle }) => bundle);
+  for (const own of dependenciesOf(kept, catalog.bundles)) {
+    const { package: ofPackage, bundle, requires, state, providers } = own;
+    if (state === 'available' || state === 'missing')
+      observe({
+        ...{ type: 'noticed', code: 'operator-requires' },
+        ...{ package: ofPackage, bundle, requires, providers },
+      });
+  }
 }
 
 interface Place {

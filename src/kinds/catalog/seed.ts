@@ -1,7 +1,7 @@
 import type { Catalog } from '../../catalogs/catalog.ts';
 import { type Digest, digestOf, parseDigest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
-import { asObject, asString, type JsonObject } from '../../core/json.ts';
+import { asArray, asObject, asString, type Json, type JsonObject } from '../../core/json.ts';
 import { formatReference, isRepository, isTag, parseReference } from '../../core/reference.ts';
 import { compareText } from '../../core/text.ts';
 
@@ -18,6 +18,8 @@ export interface CatalogSeed {
   readonly tag: string;
   /** The digests of images that bundles name by a tag alone, as they were when it was packed. */
   readonly pinned: ReadonlyMap<string, Digest>;
+  /** Why the packer kept each bundle, by `package/bundle`; empty for a catalog as it is. */
+  readonly why: ReadonlyMap<string, readonly string[]>;
   /** Where it was just filtered: what is in the image. It is read from there otherwise. */
   readonly known?: Catalog;
 }
@@ -29,9 +31,13 @@ export function identityOf({ digest, reference, path, tag }: CatalogSeed): Diges
 
 /** Its row in `bundle.json`. */
 export function claimOf(seed: CatalogSeed): JsonObject {
-  const { reference, digest, from, path, tag, pinned } = seed;
-  const sorted = [...pinned].sort(([a], [b]) => compareText(a, b));
-  return { reference, digest, from, path, tag, pinned: Object.fromEntries(sorted) };
+  const { reference, digest, from, path, tag } = seed;
+  const [pinned, why] = [objectOf(seed.pinned), objectOf(seed.why)];
+  return { reference, digest, from, path, tag, pinned, why };
+}
+
+function objectOf<T extends Json>(map: ReadonlyMap<string, T>): Readonly<Record<string, T>> {
+  return Object.fromEntries([...map].sort(([a], [b]) => compareText(a, b)));
 }
 
 /** @throws BundleError UNSUPPORTED_CONTENT, USAGE for a row that packing would not write. */
@@ -45,7 +51,13 @@ export function readClaim(claim: JsonObject): CatalogSeed {
       parseDigest(own),
     ]),
   );
-  if (isRepository(path) && isTag(tag)) return { reference, digest, from, path, tag, pinned };
+  const why = new Map(
+    Object.entries(asObject(claim['why'], 'why')).map(([name, own]) => [
+      name,
+      asArray(own, 'reasons').map((reason) => asString(reason, 'a reason')),
+    ]),
+  );
+  if (isRepository(path) && isTag(tag)) return { reference, digest, from, path, tag, pinned, why };
   throw new BundleError('UNSUPPORTED_CONTENT', `the row of the catalog ${reference} is wrong`, {
     expected: 'a repository path and a tag',
     got: `${path}:${tag}`,

@@ -1,5 +1,5 @@
 import { counted } from '../../../core/text.ts';
-import type { CatalogFacts } from '../../../kinds/catalog/expand.ts';
+import type { BundleFacts, CatalogFacts } from '../../../kinds/catalog/expand.ts';
 import type { Part } from '../../../kinds/kind.ts';
 import type { PlannedImage } from '../../../transfer/image.ts';
 import type { Rows } from '../layout.ts';
@@ -28,10 +28,14 @@ function rows(
     ['images', `${counted(relatedImages, 'image')} of ${counted(packages.length, 'operator')}`],
     ...shown.map(({ name, bundles }): readonly [string, string] => [
       name,
-      bundles.map(({ version }) => version).join(', '),
+      bundles.map(versionText).join(', '),
     ]),
     ['', rest > 0 ? `${counted(rest, 'operator')} more with --verbose` : undefined],
   ];
+}
+
+function versionText({ version, reasons }: BundleFacts): string {
+  return reasons.length === 0 ? version : `${version} (${reasons.join(', ')})`;
 }
 
 function brief({ facts }: Part<CatalogFacts>, screen: Screen): Rows {
