@@ -251,7 +251,7 @@ describeWith(['docker-registry'], 'a bundle of several releases', () => {
       expect((await fetch(`${at}/${name}-x86_64`, { method: 'PUT', headers, body })).ok).toBe(true);
     const older = unpacking('many', '--release', OLD);
     const { stdout, stderr } = await operator.bundle(older);
-    expect(stderr).toContain('a newer release: 4.99.11, 4.99.10, 4.99.9 and 10 more\n');
+    expect(stderr).not.toContain('newer release'); // the report says it
     expect(stdout).toContain('a newer release:\n  4.99.11\n  4.99.10\n  4.99.9\n  10 more\n');
     expect(await readFile(path('many', 'cluster-resources', 'next-steps.txt'), 'utf8')).toContain(
       'a newer release: 4.99.11, 4.99.10, 4.99.9, 10 more.',
