@@ -238,6 +238,30 @@ export type Notice =
       readonly architecture: string;
       readonly risks: readonly string[];
     }
+  /** Versions that were chosen out of a channel; risks of the updates between them, if any. */
+  | {
+      readonly code: 'channel-chosen';
+      readonly channel: string;
+      readonly architecture: string;
+      readonly versions: readonly string[];
+      readonly risks: readonly string[];
+    }
+  /** Of several channels: no update leads from the first to the last of what was chosen. */
+  | {
+      readonly code: 'no-update-path';
+      readonly channel: string;
+      readonly from: string;
+      readonly to: string;
+    }
+  /** The file with what is wanted has something that its author should look at. */
+  | {
+      readonly code: 'image-set-warning';
+      readonly path: string;
+      readonly line: number;
+      readonly message: string;
+    }
+  /** All platforms of something are carried, though a file names some of them. */
+  | { readonly code: 'platforms-not-cut'; readonly what: string }
   /** Something that cannot be had is left out. */
   | { readonly code: 'left-out'; readonly cause: string }
   /**

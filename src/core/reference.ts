@@ -54,34 +54,6 @@ export function parseReference(text: string): Reference {
   };
 }
 
-/** A reference, and the path that somebody has written in it. */
-export interface WrittenReference {
-  readonly reference: Reference;
-  /** Without the registry, and without what a short name leaves out: `nginx`. */
-  readonly path: string;
-}
-
-/** Where container engines look for a name without a registry. */
-const DOCKER_HUB = 'docker.io';
-
-/**
- * Parses a reference as container engines do: a name without a registry is one of Docker Hub, and a
- * single word is below `library` there.
- * @throws BundleError USAGE naming the part that is wrong.
- */
-export function parseShortReference(text: string): WrittenReference {
-  const bare = text.startsWith('docker://') ? text.slice('docker://'.length) : text;
-  const slash = bare.indexOf('/');
-  const isFull = slash !== -1 && looksLikeHost(bare.slice(0, slash));
-  if (isFull) {
-    const reference = parseReference(bare);
-    return { reference, path: reference.repository };
-  }
-  const library = slash === -1 ? 'library/' : '';
-  const reference = parseReference(`${DOCKER_HUB}/${library}${bare}`);
-  return { reference, path: reference.repository.slice(library.length) };
-}
-
 /**
  * `registry/path`, without tag or digest. A leading `docker://` is understood here too.
  * @throws BundleError USAGE, telling of `whole` where the name is a part of it.
@@ -114,7 +86,7 @@ function readRepositoryName(bare: string, whole: string): RepositoryName {
  * A name without dot, port or brackets is a path component on Docker Hub to other tools;
  * `localhost` alone is a host.
  */
-function looksLikeHost(registry: string): boolean {
+export function looksLikeHost(registry: string): boolean {
   return /[.:[]/.test(registry) || registry === 'localhost';
 }
 

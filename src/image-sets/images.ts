@@ -1,9 +1,10 @@
 import { hexOf } from '../core/digest.ts';
-import { parseShortReference, type WrittenReference } from '../core/reference.ts';
+import { formatReference } from '../core/reference.ts';
 import type { Fields } from './fields.ts';
 import type { ExtraImage } from './image-set.ts';
 import { readTarget } from './operators.ts';
 import { readPlatforms } from './platform.ts';
+import { parseShortReference, type WrittenReference } from './short-reference.ts';
 
 export function readImages(entries: readonly Fields[]): readonly ExtraImage[] {
   const names = new Map<string, number>();
@@ -29,6 +30,12 @@ export function readImages(entries: readonly Fields[]): readonly ExtraImage[] {
     if (taken === undefined) targets.set(target, { line: image.extra.line, digest });
     return image.extra;
   });
+}
+
+/** Everything by which patterns may know an image: as it was written, in full, and its target. */
+export function namesOf(image: ExtraImage): readonly string[] {
+  const written = parseShortReference(image.name);
+  return [image.name, formatReference(written.reference), targetOf(image, written)];
 }
 
 /** Path and tag at a target, after the rules of oc-mirror. */

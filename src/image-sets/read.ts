@@ -7,7 +7,7 @@ import { readCharts } from './charts.ts';
 import { Fields } from './fields.ts';
 import type { Finding } from './findings.ts';
 import { IMAGE_SET_KINDS, type ImageSet, type ImageSetKind } from './image-set.ts';
-import { readImages } from './images.ts';
+import { namesOf, readImages } from './images.ts';
 import { readOperators } from './operators.ts';
 import { readPlatform } from './platform.ts';
 import { Reading, Unreadable, Value } from './reading.ts';
@@ -120,9 +120,9 @@ function readRoot(root: Value): ImageSet | undefined {
   checkVersion(fields);
   if (reading.findings.hasErrors) return undefined;
   const blockedBy = blocker(set.blocked);
-  for (const [index, { name }] of set.images.entries()) {
-    const blocked = blockedBy([name]);
-    const message = `${name} is left out: line ${blocked?.line ?? 0} blocks it`;
+  for (const [index, image] of set.images.entries()) {
+    const blocked = blockedBy(namesOf(image));
+    const message = `${image.name} is left out: line ${blocked?.line ?? 0} blocks it`;
     if (blocked !== undefined) images[index]!.value('name')!.warn('no-effect', message);
   }
   return set;

@@ -8,16 +8,21 @@ export interface NameRequest {
   readonly parts: readonly PartRequest[];
   /** `--name`. */
   readonly name?: string | undefined;
+  /** Of what asks for the parts, where neither says one: it comes before a name made from them. */
+  readonly usualName?: string | undefined;
 }
 
 /**
  * The name of a bundle, as far as it is known before its parts are found: the one that the user
  * chose, else one that follows from the request.
  */
-export function nameBefore({ parts, name }: NameRequest, output: Output): string | undefined {
+export function nameBefore(
+  { parts, name, usualName }: NameRequest,
+  output: Output,
+): string | undefined {
   const kind = namingKind(parts);
   const own = parts.filter((part) => part.kind === kind);
-  return output.name ?? name ?? kind?.bundleName(own.map(({ request }) => request));
+  return output.name ?? name ?? usualName ?? kind?.bundleName(own.map(({ request }) => request));
 }
 
 /**
@@ -28,7 +33,8 @@ export function nameBefore({ parts, name }: NameRequest, output: Output): string
  */
 export function nameOf(request: NameRequest, output: Output, { parts }: Closure): string {
   const { name: asked } = request;
-  if (asked !== undefined) checkName(asked);
+  const chosen = asked ?? (output.name === undefined ? request.usualName : undefined);
+  if (chosen !== undefined) checkName(chosen);
   if (asked !== undefined && output.name !== undefined && asked !== output.name) {
     throw new BundleError('USAGE', `--name is ${asked}, but the file would be ${output.name}`, {
       hint: 'A bundle has the name of its file: give -o a folder, or leave --name out.',
@@ -37,7 +43,7 @@ export function nameOf(request: NameRequest, output: Output, { parts }: Closure)
   const kind = namingKind(request.parts);
   const own = parts.filter((part) => part.kind === kind?.name);
   const usual = kind?.bundleName(own.map(({ facts }) => facts));
-  const name = output.name ?? asked ?? usual;
+  const name = output.name ?? asked ?? request.usualName ?? usual;
   if (name === undefined) {
     throw new BundleError('USAGE', 'the bundle needs a name', {
       hint: 'Its parts are several, and none of them gives it a name: choose one with --name.',

@@ -279,7 +279,9 @@ if [[ $1 == extract* && $asked != *release-images* ]]; then
   options=\${options//--signature-store/}
 fi
 # Of the commands that carry releases, only those for an update ask for a graph.
-if [[ $1 =~ ^(pack|mirror)$ && $asked != *--from-version* ]]; then options=\${options/--graph-url/}; fi
+if [[ $1 =~ ^(pack|mirror)$ && ! $asked =~ --(from-version|config) ]]; then
+  options=\${options/--graph-url/}
+fi
 # A graph in a file takes the place of the service.
 if [[ $asked == *'--graph '* ]]; then options=\${options/--graph-url/}; fi
 ${pairs.map((pair) => `add ${pair}`).join('\n')}

@@ -1,17 +1,10 @@
 import type { Command } from '../command.ts';
 import { dryRunOption } from '../options/common.ts';
 import { deliveryOptions, deliveryRequest } from '../options/delivery.ts';
-import { graphDataOptions, graphParts, offersRequest } from '../options/graph-data.ts';
-import { catalogPartOptions, catalogParts } from '../options/parts/catalogs.ts';
-import { chartOptions } from '../options/parts/chart-options.ts';
-import { imageOptions, imageParts } from '../options/parts/images.ts';
+import { graphDataOptions } from '../options/graph-data.ts';
+import { askedOptions, askedParts } from '../options/parts/asked.ts';
 import { bothSidesOptions, networkRequest, sourceOptions } from '../options/network.ts';
-import {
-  attachedRequest,
-  releaseOptions,
-  releaseParts,
-  versionPositional,
-} from '../options/release.ts';
+import { attachedRequest, releaseOptions, versionPositional } from '../options/release.ts';
 
 export const mirrorCommand: Command = {
   usage: 'mirror [VERSION..]',
@@ -27,25 +20,16 @@ export const mirrorCommand: Command = {
     ...deliveryOptions,
     ...releaseOptions,
     ...graphDataOptions,
-    ...imageOptions,
-    ...catalogPartOptions,
-    ...chartOptions,
+    ...askedOptions,
     ...sourceOptions,
     ...bothSidesOptions,
     ...dryRunOption,
   },
   async run(args, context, io) {
-    const { chartParts, wantedCharts } = await import('../options/parts/charts.ts');
-    const releases = await releaseParts(args, context);
+    const { parts, offers } = await askedParts(args, context);
     const request = {
-      parts: [
-        ...releases,
-        ...(await graphParts(args, releases)),
-        ...(await imageParts(args)),
-        ...(await catalogParts(args)),
-        ...(await chartParts(wantedCharts(args), args, context)),
-      ],
-      offers: offersRequest(args),
+      parts,
+      offers,
       ...attachedRequest(args),
       delivery: deliveryRequest(args, io),
       network: networkRequest(args),

@@ -2,18 +2,11 @@ import { BundleError } from '../../core/errors.ts';
 import { byteCount, flag, requiredText, text, texts, volumeSize } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { dryRunOption } from '../options/common.ts';
-import { graphDataOptions, graphParts, offersRequest } from '../options/graph-data.ts';
-import { catalogPartOptions, catalogParts } from '../options/parts/catalogs.ts';
-import { chartOptions } from '../options/parts/chart-options.ts';
-import { imageOptions, imageParts } from '../options/parts/images.ts';
+import { graphDataOptions } from '../options/graph-data.ts';
+import { askedOptions, askedParts } from '../options/parts/asked.ts';
 import { mediaOptions, restartOption, stopAfter } from '../options/media.ts';
 import { networkRequest, sourceOptions } from '../options/network.ts';
-import {
-  attachedRequest,
-  releaseOptions,
-  releaseParts,
-  versionPositional,
-} from '../options/release.ts';
+import { attachedRequest, releaseOptions, versionPositional } from '../options/release.ts';
 import { one } from '../options/table.ts';
 import { keySource } from '../passphrase.ts';
 import { outputPipe, PIPE } from '../pipes.ts';
@@ -67,9 +60,7 @@ export const packCommand: Command = {
     name: one('name of the bundle, and of its file without .tar.zst (default ocp-VERSION-ARCH)'),
     ...releaseOptions,
     ...graphDataOptions,
-    ...imageOptions,
-    ...catalogPartOptions,
-    ...chartOptions,
+    ...askedOptions,
     key: one(
       'PEM key to sign with (default $BUNDLE_KEY, else your own, which the first pack makes)',
       {
@@ -87,18 +78,12 @@ export const packCommand: Command = {
   takesStdout: (args) => args['out'] === PIPE,
   async run(args, context, io) {
     const output = requiredText(args, 'out');
-    const { chartParts, wantedCharts } = await import('../options/parts/charts.ts');
-    const releases = await releaseParts(args, context);
+    const { parts, offers, config } = await askedParts(args, context);
     const common = {
-      parts: [
-        ...releases,
-        ...(await graphParts(args, releases)),
-        ...(await imageParts(args)),
-        ...(await catalogParts(args)),
-        ...(await chartParts(wantedCharts(args), args, context)),
-      ],
-      offers: offersRequest(args),
+      parts,
+      offers,
       name: text(args, 'name'),
+      usualName: config?.name,
       ...attachedRequest(args),
       key: keySource(args, io),
       network: networkRequest(args),
@@ -119,8 +104,8 @@ export const packCommand: Command = {
     const request = {
       ...common,
       output,
-      volumeSize: volumeSize(args, 'volume-size'),
-      stopAfter: stopAfter(args),
+      volumeSize: volumeSize(args, 'volume-size') ?? config?.volumeSize,
+      stopAfter: stopAfter(args, config?.volumeSize),
       repairFile: text(args, 'repair'),
       restart: flag(args, 'restart'),
       dryRun: flag(args, 'dry-run'),

@@ -28,11 +28,13 @@ export const graphDataOptions: OptionTable = {
 /**
  * The graph data that a command line asks for: at most one part.
  * @param releases that it is carried with: the graph image is for their architectures.
+ * @param isWanted whether it is wanted where no option names it.
  * @throws BundleError USAGE
  */
 export async function graphParts(
   args: Arguments,
   releases: readonly PartRequest[],
+  isWanted = text(args, 'channel') !== undefined,
 ): Promise<readonly PartRequest[]> {
   const isRefused = flag(args, 'no-graph-data');
   const named = text(args, 'graph-data');
@@ -40,7 +42,7 @@ export async function graphParts(
   if (isRefused && (named !== undefined || base !== undefined)) {
     throw new BundleError('USAGE', '--no-graph-data excludes --graph-data and --graph-data-base');
   }
-  if (named === undefined && (text(args, 'channel') === undefined || isRefused)) {
+  if (named === undefined && (!isWanted || isRefused)) {
     if (base === undefined) return [];
     throw new BundleError('USAGE', '--graph-data-base has a meaning only with graph data', {
       hint: 'Name the graph data with --graph-data, or its channel with --channel.',

@@ -30,10 +30,14 @@ export const mediaOptions: OptionTable = {
   }),
 };
 
-/** @throws BundleError USAGE without a volume size */
-export function stopAfter(args: Arguments): number | undefined {
+/**
+ * @param size of a volume, if something else than an option says it.
+ * @throws BundleError USAGE without a volume size
+ */
+export function stopAfter(args: Arguments, size?: number): number | undefined {
   const volumes = count(args, 'stop-after');
-  if (volumes === undefined || text(args, 'volume-size') !== undefined) return volumes;
+  const isSized = size !== undefined || text(args, 'volume-size') !== undefined;
+  if (volumes === undefined || isSized) return volumes;
   throw new BundleError(
     'USAGE',
     '--stop-after needs --volume-size: without it there are no volumes',

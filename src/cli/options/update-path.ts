@@ -88,7 +88,8 @@ export async function passedReleases(
   return passed;
 }
 
-function digestIn({ version, payload }: GraphRelease): Digest {
+/** The digest of a release image, as a graph names it. @throws BundleError CONTENT_MISMATCH */
+export function digestIn({ version, payload }: Pick<GraphRelease, 'version' | 'payload'>): Digest {
   let digest: Digest | undefined;
   try {
     ({ digest } = parseReference(payload));

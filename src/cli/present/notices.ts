@@ -74,6 +74,21 @@ export function noticeText(notice: Notice): string | undefined {
         `${notice.done === 1 ? 'was' : 'were'} written earlier, ` +
         `to ${notice.folders.join(', ')}; --restart starts over`
       );
+    case 'channel-chosen': {
+      const { channel, architecture, versions, risks } = notice;
+      const risky =
+        risks.length === 0 ? '' : `; the updates between them have risks: ${listed(risks)}`;
+      return `${channel} for ${architecture}: ${listed(versions)}${risky}`;
+    }
+    case 'no-update-path':
+      return (
+        `${notice.channel} has no update path from ${notice.from} to ${notice.to}: ` +
+        'no cluster gets from one to the other with this bundle alone'
+      );
+    case 'image-set-warning':
+      return `${notice.path}, line ${notice.line}: ${notice.message}`;
+    case 'platforms-not-cut':
+      return `all platforms of ${notice.what} are carried: this program does not cut images down`;
     case 'patch-damaged':
       return (
         `the patch ${notice.patch} is damaged itself; its damaged blobs are not used: ` +

@@ -1,12 +1,7 @@
 import { hexOf } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
-import {
-  formatReference,
-  isRepository,
-  isTag,
-  parseShortReference,
-  type Reference,
-} from '../../core/reference.ts';
+import { formatReference, isRepository, isTag, type Reference } from '../../core/reference.ts';
+import { parseShortReference } from '../../image-sets/short-reference.ts';
 
 /** One image more, and where it goes. */
 export interface ImagePartRequest {

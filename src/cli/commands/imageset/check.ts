@@ -17,7 +17,7 @@ export const imagesetCheckCommand: Command = {
   },
   options: {},
   async run(args) {
-    const { checkImageSet } = await import('../../../workflows/image-set.ts');
+    const { checkImageSet } = await import('../../../workflows/image-set/file.ts');
     const { checkReport } = await import('../../present/image-set/check-report.ts');
     const file = requiredText(args, 'FILE');
     return checkReport(file, await checkImageSet(file));

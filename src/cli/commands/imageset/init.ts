@@ -30,7 +30,7 @@ export const imagesetInitCommand: Command = {
   positionals: { FILE: { type: 'string', describe: `new file (default ${USUAL_FILE})` } },
   options: draftOptions,
   async run(args, _context, io) {
-    const { makeImageSet, requireNoFile } = await import('../../../workflows/image-set.ts');
+    const { makeImageSet, requireNoFile } = await import('../../../workflows/image-set/file.ts');
     const { askedFor } = await import('../../present/image-set/summary.ts');
     const file = text(args, 'FILE') ?? USUAL_FILE;
     await requireNoFile(file);

@@ -1,3 +1,4 @@
+import type { CatalogRequest } from '../../../catalogs/filter/request.ts';
 import { BundleError } from '../../../core/errors.ts';
 import { type PartRequest, partRequest } from '../../../kinds/kind.ts';
 import { flag, text, texts } from '../../arguments.ts';
@@ -22,14 +23,41 @@ export const catalogPartOptions: OptionTable = {
   }),
 };
 
-/** The catalog that a command line asks for. @throws BundleError USAGE */
-export async function catalogParts(args: Arguments): Promise<readonly PartRequest[]> {
+/**
+ * The catalogs that a command line asks for.
+ * @param ofFile those that a file asks for.
+ * @throws BundleError USAGE
+ */
+export async function catalogParts(
+  args: Arguments,
+  ofFile: readonly CatalogRequest[] = [],
+): Promise<readonly PartRequest[]> {
+  const named = namedCatalog(args, ofFile.length > 0);
+  const asked = [...ofFile, ...(named === undefined ? [] : [named])];
+  if (asked.length === 0) return [];
+  // Imported here and not at the start: a kind needs libraries that take time to load.
+  const { catalogKind } = await import('../../../kinds/catalog/catalog.ts');
+  return asked.map((catalog) =>
+    partRequest(catalogKind, {
+      ...{ catalog, mode: 'strict' },
+      allowMissing: flag(args, 'allow-missing'),
+      withDependencies: flag(args, 'with-dependencies'),
+    }),
+  );
+}
+
+/** Options that concern catalogs of a file, too. */
+const FOR_ALL = ['allow-missing', 'with-dependencies'];
+
+function namedCatalog(args: Arguments, hasOthers: boolean): CatalogRequest | undefined {
   const named = text(args, 'catalog');
   const operators = texts(args, 'operator');
   const isWhole = flag(args, 'whole-catalog');
   if (named === undefined) {
-    const other = Object.keys(catalogPartOptions).find((name) => args[name] !== undefined);
-    if (other === undefined) return [];
+    const other = Object.keys(catalogPartOptions).find(
+      (name) => args[name] !== undefined && !(hasOthers && FOR_ALL.includes(name)),
+    );
+    if (other === undefined) return undefined;
     throw new BundleError('USAGE', `--${other} has a meaning only with --catalog`, {
       hint: `Give --catalog, or leave --${other} out.`,
     });
@@ -39,19 +67,10 @@ export async function catalogParts(args: Arguments): Promise<readonly PartReques
       hint: 'Leave out the one that is not meant.',
     });
   const [, catalog = '', path, tag] = /^([^=]*)(?:=([^:]*)(?::(.*))?)?$/s.exec(named) ?? [];
-  // Imported here and not at the start: a kind needs libraries that take time to load.
-  const { catalogKind } = await import('../../../kinds/catalog/catalog.ts');
-  return [
-    partRequest(catalogKind, {
-      catalog: {
-        ...{ catalog, full: isWhole },
-        packages: operators.map((name) => ({ name, channels: [] })),
-        ...(path !== undefined && { targetCatalog: path }),
-        ...(tag !== undefined && { targetTag: tag }),
-      },
-      mode: 'strict',
-      allowMissing: flag(args, 'allow-missing'),
-      withDependencies: flag(args, 'with-dependencies'),
-    }),
-  ];
+  return {
+    ...{ catalog, full: isWhole },
+    packages: operators.map((name) => ({ name, channels: [] })),
+    ...(path !== undefined && { targetCatalog: path }),
+    ...(tag !== undefined && { targetTag: tag }),
+  };
 }

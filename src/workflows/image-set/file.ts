@@ -1,10 +1,12 @@
-import { utf8 } from '../core/bytes.ts';
-import { BundleError } from '../core/errors.ts';
-import { MAX_IMAGE_SET_BYTES } from '../core/limits.ts';
-import { readGivenFile } from '../files/small-file.ts';
-import { refuseTakenName, writeOnce } from '../files/write-once.ts';
-import { readImageSet, type ReadImageSet } from '../image-sets/read.ts';
-import { type ImageSetDraft, writeImageSet } from '../image-sets/write.ts';
+import { utf8 } from '../../core/bytes.ts';
+import type { Context } from '../../core/context.ts';
+import { BundleError } from '../../core/errors.ts';
+import { MAX_IMAGE_SET_BYTES } from '../../core/limits.ts';
+import { readGivenFile } from '../../files/small-file.ts';
+import { refuseTakenName, writeOnce } from '../../files/write-once.ts';
+import type { ImageSet } from '../../image-sets/image-set.ts';
+import { readImageSet, type ReadImageSet, requireImageSet } from '../../image-sets/read.ts';
+import { type ImageSetDraft, writeImageSet } from '../../image-sets/write.ts';
 
 /**
  * Reads a file for oc-mirror v2, and says what is wrong with it. It fetches nothing.
@@ -12,6 +14,18 @@ import { type ImageSetDraft, writeImageSet } from '../image-sets/write.ts';
  */
 export async function checkImageSet(path: string): Promise<ReadImageSet> {
   return readImageSet(utf8(await readGivenFile(path, MAX_IMAGE_SET_BYTES)));
+}
+
+/**
+ * What a file without errors asks for; its warnings are told.
+ * @throws BundleError CONFIGURATION with the first error; as {@link checkImageSet}
+ */
+export async function usableImageSet(path: string, { observe }: Context): Promise<ImageSet> {
+  const read = await checkImageSet(path);
+  for (const { level, line, message } of read.findings)
+    if (level === 'warning')
+      observe({ type: 'noticed', code: 'image-set-warning', path, line, message });
+  return requireImageSet(read, path);
 }
 
 /**
