@@ -110,8 +110,11 @@ const YARGS_TEXTS = {
     other: 'an argument is missing',
   },
 };
-/** Stands for a lone `-` while yargs reads the command line: it loses one among positionals. */
-const DASH = '\0-';
+/**
+ * Stands before a word that is no option, though it begins with a dash, while yargs reads the command
+ * line: a lone `-`, and what comes after `--`. No argument of a program can have such a character.
+ */
+const NO_OPTION = '\0';
 const EXAMPLES: Command['examples'] = [
   ['$0 pack 4.17.3 -o /media/usb', 'on the connected side'],
   ['$0 verify /media/usb', 'check every byte, on either side'],
@@ -186,7 +189,7 @@ export async function parseCommandLine(
     output: string;
   }>((settle) => {
     void parser.parse(
-      words.map((word) => (word === '-' ? DASH : word)),
+      withoutDashes(words),
       {},
       (error: Error | undefined | null, parsed: unknown, text: string) => {
         settle({
@@ -246,8 +249,23 @@ function introduction(usage: string, summary: string, examples: Command['example
   return [usage, '', summary, '', 'Examples:', ...lines].join('\n');
 }
 
+/**
+ * yargs loses a lone `-` among positionals, and takes no positional from behind `--`: both reach it
+ * as words that do not begin with a dash.
+ */
+function withoutDashes(words: readonly string[]): readonly string[] {
+  const end = words.indexOf('--');
+  const [before, behind] = end === -1 ? [words, []] : [words.slice(0, end), words.slice(end + 1)];
+  return [
+    ...before.map((word) => (word === '-' ? `${NO_OPTION}-` : word)),
+    ...behind.map((word) => (word.startsWith('-') ? `${NO_OPTION}${word}` : word)),
+  ];
+}
+
 function withDashes(args: Arguments): Arguments {
-  const dashed = (value: unknown): unknown =>
-    Array.isArray(value) ? value.map(dashed) : value === DASH ? '-' : value;
+  const dashed = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(dashed);
+    return typeof value === 'string' && value.startsWith(NO_OPTION) ? value.slice(1) : value;
+  };
   return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, dashed(value)]));
 }

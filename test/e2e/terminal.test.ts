@@ -25,6 +25,11 @@ describeWith(['python3'], 'on a terminal', () => {
     expect(bytes).toBeGreaterThan(100);
   });
 
+  it.each(['verify', 'inspect'])('that has one column a run ends: %s', async (command) => {
+    const args = [command, trial.path, '--release-key', trial.made.releaseKey];
+    expect(await runOnTerminal(args, 'narrow', folder)).toMatchObject({ status: 0 });
+  });
+
   it('that takes nothing a run still hears a signal', async () => {
     expect(await runOnTerminal(['verify', '-'], 'stopped', folder)).toMatchObject({ status: 129 });
   });

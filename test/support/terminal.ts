@@ -12,9 +12,10 @@ export interface EndedOnTerminal {
 
 /** What Python does for it, since Node makes no terminals: KIND LIMIT PROGRAM ARGUMENT... */
 const RUN = `
-import errno, json, os, pty, signal, subprocess, sys, termios
+import errno, fcntl, json, os, pty, signal, struct, subprocess, sys, termios
 stopped, limit, command = sys.argv[1] == "stopped", int(sys.argv[2]), sys.argv[3:]
 master, slave = pty.openpty()
+if sys.argv[1] == "narrow": fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 1, 0, 0))
 if stopped: termios.tcflow(slave, termios.TCOOFF)
 child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=slave, stderr=slave)
 signal.signal(signal.SIGTERM, lambda *_: (child.kill(), sys.exit(1)))
@@ -42,12 +43,12 @@ print(json.dumps({"status": child.wait(), "bytes": count}))
 const MOST_BYTES = 1_000_000;
 
 /**
- * Runs the built program on a terminal that nobody has given a size. One that is `stopped` takes
- * nothing, as after Ctrl-S: the program is sent SIGHUP as soon as it hears signals.
+ * Runs the built program on a terminal that nobody has given a size; a `narrow` one has one column.
+ * One that is `stopped` takes nothing, as after Ctrl-S: the program is sent SIGHUP as soon as it hears signals.
  */
 export async function runOnTerminal(
   args: readonly string[],
-  kind: 'open' | 'stopped',
+  kind: 'open' | 'narrow' | 'stopped',
   home: string,
 ): Promise<EndedOnTerminal> {
   const command = [process.execPath, projectPath('dist/bin.js'), ...args];

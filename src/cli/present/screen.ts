@@ -4,6 +4,7 @@ import type { Environment } from '../../core/context.ts';
 
 /** Columns of a terminal that does not say how many it has. */
 export const USUAL_COLUMNS = 80;
+const MIN_COLUMNS = 10;
 
 export type ColorMode = 'auto' | 'always' | 'never';
 
@@ -47,9 +48,12 @@ function localeOf(env: Environment['env']): string {
   return [env['LC_ALL'], env['LC_CTYPE'], env['LANG']].find((set) => set) ?? '';
 }
 
-/** Serial consoles, and terminals that scripts make, often have 0 columns. */
+/**
+ * Serial consoles, and terminals that scripts make, often have 0 columns. In very few nobody can read
+ * anything, and what breaks lines would have no room for a word.
+ */
 export function columnsOf(said: number): number {
-  return Number.isSafeInteger(said) && said > 0 ? said : USUAL_COLUMNS;
+  return Number.isSafeInteger(said) && said >= MIN_COLUMNS ? said : USUAL_COLUMNS;
 }
 
 /** https://no-color.org and https://force-color.org: an empty variable counts as unset. */

@@ -4,6 +4,7 @@ import { type Digest, digestOf, hexOf } from '../../core/digest.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
 import type { Observe } from '../../core/events.ts';
 import { MAX_MANIFEST_BYTES } from '../../core/limits.ts';
+import { parseManifest } from '../../core/manifest.ts';
 import { isManifestType } from '../../core/media-types.ts';
 import { listFolder, prepareFolder } from '../../files/folder.ts';
 import { ifThere, isFolder, modifiedAt, sizeOf } from '../../files/look.ts';
@@ -57,7 +58,8 @@ export class KeptManifests {
       const file = await ifThere(readSmallFile(path, MAX_MANIFEST_BYTES + MAX_TYPE));
       if (file === undefined) return undefined;
       const found = split(file);
-      if (found !== undefined && digestOf(found.bytes) === digest) return found;
+      if (found !== undefined && digestOf(found.bytes) === digest && isOfItsType(found))
+        return found;
       await removeFile(path);
     } catch (error) {
       this.#giveUp(error);
@@ -122,6 +124,17 @@ function split(file: Uint8Array): KeptManifest | undefined {
   const end = file.subarray(0, MAX_TYPE).indexOf(0x0a);
   const mediaType = Buffer.from(file.subarray(0, Math.max(end, 0))).toString('latin1');
   return isManifestType(mediaType) ? { mediaType, bytes: file.subarray(end + 1) } : undefined;
+}
+
+/** The digest does not cover the type: a manifest that says another one was not kept so. */
+function isOfItsType({ mediaType, bytes }: KeptManifest): boolean {
+  try {
+    parseManifest(bytes, mediaType);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'UNSUPPORTED_CONTENT')) return false;
+    throw error;
+  }
 }
 
 interface KeptFile {

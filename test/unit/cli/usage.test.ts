@@ -6,6 +6,12 @@ import { BundleError } from '../../../src/core/errors.ts';
 const parse = (...argv: readonly string[]): ReturnType<typeof parseCommandLine> =>
   parseCommandLine(argv, { stdout: { columns: 80 } });
 
+/** The arguments of a command. */
+async function parsed(...argv: readonly string[]): Promise<unknown> {
+  const invocation = await parse(...argv);
+  return 'args' in invocation ? invocation.args : undefined;
+}
+
 async function refusal(...argv: readonly string[]): Promise<BundleError> {
   const error: unknown = await parse(...argv).catch((reason: unknown) => reason);
   if (!(error instanceof BundleError)) throw new Error(`${argv.join(' ')} is not refused`);
@@ -16,6 +22,16 @@ async function refusal(...argv: readonly string[]): Promise<BundleError> {
 const RAW = /non-option|Invalid values|following:|Argument:|Missing required/;
 
 describe('a command line', () => {
+  it('takes what comes after -- for arguments, whatever it begins with', async () => {
+    const args = await parsed('verify', '--release-key', 'key.asc', '--', 'one', '--expect', '-');
+    expect(args).toMatchObject({ PATH: ['one', '--expect', '-'], 'release-key': 'key.asc' });
+    expect(await parsed('pack', '-o', 'x', '--', '4.17.3', '4.17.5')).toMatchObject({
+      ...{ VERSION: ['4.17.3', '4.17.5'], out: 'x' },
+    });
+    expect((await refusal('cache', 'clear', '--', 'foo')).message).toContain('foo');
+    expect((await refusal('verify', '--')).message).toContain('needs PATH');
+  });
+
   it.each([
     ['pack 4.17.3', ['bundle pack needs --out'], 'bundle pack 4.17.3 -o /media/usb'],
     ['verify', ['bundle verify needs PATH'], 'bundle verify /media/usb'],

@@ -102,6 +102,17 @@ describe('the screen', () => {
     expect(screenOf(terminal, { env }, auto).hasUnicode).toBe(expected);
   });
 
+  it.each([
+    [0, 80],
+    [1, 80],
+    [9, 80],
+    [10, 10],
+    [120, 120],
+    [Number.NaN, 80],
+  ])('takes a terminal of %s columns for one of %s', (columns, expected) => {
+    expect(screenOf({ isTTY: true, columns }, { env: {} }, auto).columns).toBe(expected);
+  });
+
   it('breaks no lines in a file', () => {
     expect(screenOf(file, { env: {} }, auto).columns).toBe(Number.POSITIVE_INFINITY);
   });

@@ -16,10 +16,20 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { type Digest, digestOf, hexOf } from '../../../../src/core/digest.ts';
 import type { Notice, Observe } from '../../../../src/core/events.ts';
-import { OCI_MANIFEST } from '../../../../src/core/media-types.ts';
+import { OCI_CONFIG, OCI_INDEX, OCI_MANIFEST } from '../../../../src/core/media-types.ts';
 import { KeepingStore } from '../../../../src/stores/kept/keeping-store.ts';
 import { clearKept, KeptManifests } from '../../../../src/stores/kept/kept-manifests.ts';
 import { MemoryStore } from '../../../../src/stores/memory.ts';
+
+/** A manifest that differs from others by its name, of one character. */
+const textOf = (name = 'a'): string =>
+  JSON.stringify({
+    ...{ schemaVersion: 2, mediaType: OCI_MANIFEST },
+    config: { mediaType: OCI_CONFIG, size: 2, digest: digestOf('{}') },
+    layers: [],
+    annotations: { name },
+  });
+const FILE_BYTES = OCI_MANIFEST.length + 1 + textOf().length;
 
 describe('manifests that are kept', () => {
   let folder: string;
@@ -58,8 +68,8 @@ describe('manifests that are kept', () => {
     }) as MemoryStore;
     return new KeepingStore(watched, cache);
   };
-  const put = async (text: string) => {
-    const bytes = Buffer.from(text);
+  const put = async (name = 'a') => {
+    const bytes = Buffer.from(textOf(name));
     const descriptor = { mediaType: OCI_MANIFEST, size: bytes.length, digest: digestOf(bytes) };
     await origin.push(
       descriptor,
@@ -72,43 +82,47 @@ describe('manifests that are kept', () => {
   const place = (digest: Digest): string => join(folder, hexOf(digest).slice(0, 2), hexOf(digest));
 
   it('are fetched once, whatever runs ask for them', async () => {
-    const descriptor = await put('{}');
+    const descriptor = await put();
     for (let runs = 0; runs < 3; runs += 1)
-      expect(Buffer.from(await collect(run().fetch(descriptor))).toString()).toBe('{}');
+      expect(Buffer.from(await collect(run().fetch(descriptor))).toString()).toBe(textOf());
     expect(await run().resolve(descriptor.digest)).toEqual(descriptor);
     expect(asked).toEqual(['fetch']);
   });
 
   it('are not believed: what was changed is fetched again, and replaced', async () => {
-    const descriptor = await put('{}');
+    const descriptor = await put();
     await collect(run().fetch(descriptor));
-    for (const content of ['', '{}', `${OCI_MANIFEST}\n{ }`, `text/html\n{}`, 'x'.repeat(300)]) {
+    for (const content of [
+      '',
+      textOf(),
+      `${OCI_MANIFEST}\n${textOf('b')}`,
+      `text/html\n${textOf()}`,
+      `${OCI_INDEX}\n${textOf()}`,
+      'x'.repeat(300),
+    ]) {
       await writeFile(place(descriptor.digest), content);
       asked = [];
-      expect(Buffer.from(await collect(run().fetch(descriptor))).toString()).toBe('{}');
+      expect(Buffer.from(await collect(run().fetch(descriptor))).toString()).toBe(textOf());
       expect(asked).toEqual(['fetch']);
-      expect(await readFile(place(descriptor.digest), 'utf8')).toBe(`${OCI_MANIFEST}\n{}`);
+      expect(await readFile(place(descriptor.digest), 'utf8')).toBe(`${OCI_MANIFEST}\n${textOf()}`);
     }
   });
 
   it('are not kept where they are not what their digest says', async () => {
-    const descriptor = await put('{}');
+    const descriptor = await put();
     const wrong = { ...descriptor, digest: digestOf('other') };
     const lying = Object.create(origin, {
       fetch: { value: () => origin.fetch(descriptor) },
     }) as MemoryStore;
     await collect(new KeepingStore(lying, kept()).fetch(wrong));
     await collect(
-      new KeepingStore(origin, kept()).fetch(
-        { ...descriptor, size: 2 },
-        { range: { start: 0, end: 1 } },
-      ),
+      new KeepingStore(origin, kept()).fetch(descriptor, { range: { start: 0, end: 1 } }),
     );
     expect(await readdir(folder).catch(() => [])).toEqual([]);
   });
 
   it('never go through a link, and a folder that cannot be used is reported once', async () => {
-    const descriptor = await put('{}');
+    const descriptor = await put();
     const outside = join(folder, '../outside');
     await writeFile(outside, 'precious');
     await mkdir(join(place(descriptor.digest), '..'), { recursive: true });
@@ -120,13 +134,13 @@ describe('manifests that are kept', () => {
     notices = [];
     const one = run();
     await collect(one.fetch(descriptor));
-    await collect(one.fetch(await put('{"a":1}')));
+    await collect(one.fetch(await put('b')));
     expect(notices).toMatchObject([{ code: 'cache-unusable', folder }]);
   });
 
   it('make room for new ones, the oldest first, and can all be removed', async () => {
-    const cache = kept(220);
-    const manifests = await Promise.all([1, 2, 3, 4, 5].map((n) => put(`{"n":${n}}`)));
+    const cache = kept(4 * FILE_BYTES + 1);
+    const manifests = await Promise.all([1, 2, 3, 4, 5].map((n) => put(`${n}`)));
     for (const [at, manifest] of manifests.entries()) {
       await collect(run(cache).fetch(manifest));
       await utimes(place(manifest.digest), at + 1, at + 1);
