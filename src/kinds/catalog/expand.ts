@@ -10,6 +10,7 @@ import { TemporaryFolder } from '../../files/temporary/folder.ts';
 import type { ImageRequest, ManifestTree, WalkedImage } from '../../transfer/image.ts';
 import type { Part, Walk } from '../kind.ts';
 import type { ContentSource } from '../sources.ts';
+import { imageRequest } from '../image/request.ts';
 import { bundleImage } from './bundle-images.ts';
 import { readCatalogImage } from './read-catalog-image.ts';
 import { type CatalogSeed, claimOf } from './seed.ts';
@@ -23,6 +24,8 @@ export interface CatalogFacts extends Pick<
   'digest' | 'reference' | 'from' | 'path' | 'tag'
 > {
   readonly packages: readonly PackageFacts[];
+  /** The sources of images that bundles name by a tag alone: clusters ask for them so. */
+  readonly askedByTag: readonly string[];
   /** Images of bundles. */
   readonly relatedImages: number;
 }
@@ -73,6 +76,10 @@ export async function expandCatalog(
     ...{ kind: CATALOG, label: catalogLabel(reference), names: [reference, digest] },
     facts: {
       ...{ digest, reference, from, path, tag },
+      askedByTag: [...seed.pinned].map(([name, own]) => {
+        const { registry: host, repository: ofImage } = imageRequest(name).reference;
+        return formatReference({ registry: host, repository: ofImage, digest: own });
+      }),
       packages: packagesIn(catalog, seed),
       relatedImages: related.length,
     },

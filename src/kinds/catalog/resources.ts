@@ -49,17 +49,18 @@ export function catalogResources(
       resourceFile(files.source, [source], EFFECTS.service, { audience: 'olm' }),
       resourceFile(files.catalog, [catalog], EFFECTS.service, { audience: 'olm' }),
     ],
-    mirrors: related.flatMap((image) =>
-      mirrorRows([image], at, 'operator', image.request.tags.every(isOfDigest) ? 'digest' : 'both'),
-    ),
+    mirrors: related.flatMap((image) => {
+      const { source, tags } = image.request;
+      const isByTag = facts.askedByTag.includes(source);
+      return [
+        ...(isByTag ? mirrorRows([image], at, 'operator', 'tag') : []),
+        // Other names of the image than that tag have its digest.
+        ...(!isByTag || tags.length > 1 ? mirrorRows([image], at, 'operator', 'digest') : []),
+      ];
+    }),
     section: (paths) => steps(paths, { facts, name: source.metadata.name, files }),
     commands: () => [],
   };
-}
-
-/** The tag of an image that is known by its digest alone. */
-function isOfDigest(tag: string): boolean {
-  return /^sha256-[0-9a-f]{64}$/.test(tag);
 }
 
 function steps(

@@ -44,5 +44,6 @@ function brief({ facts }: Part<CatalogFacts>, screen: Screen): Rows {
 }
 
 function json({ facts }: Part<CatalogFacts>): object {
-  return facts;
+  const { reference, digest, from, path, tag, packages, relatedImages } = facts;
+  return { reference, digest, from, path, tag, packages, relatedImages };
 }
