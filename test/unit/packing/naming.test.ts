@@ -125,6 +125,25 @@ describe('a bundle is called', () => {
       closure = { parts: [...found('4.17.3').parts, ...samples], content };
     });
 
+    it('what asks for them, unless the user says another one', () => {
+      const asked = { ...mixed, usualName: 'november' };
+      expect(nameOf(asked, folder, closure)).toBe('november');
+      expect(nameBefore(asked, folder)).toBe('november');
+      expect(nameOf({ ...asked, name: 'site' }, folder, closure)).toBe('site');
+      expect(nameOf(asked, file('site'), closure)).toBe('site');
+      expect(nameBefore(asked, file('site'))).toBe('site');
+    });
+
+    it('but no name that a bundle cannot have, or that is one of another bundle', () => {
+      const refused = (usualName: string): void => {
+        expect(() => nameOf({ ...mixed, usualName }, folder, closure)).toThrow(usage);
+      };
+      refused('a b');
+      expect(nameOf({ ...mixed, usualName: 'a b' }, file('site'), closure)).toBe('site');
+      const alone = { ...found('4.17.3') };
+      expect(() => nameOf({ parts, usualName: 'ocp-4.18' }, folder, alone)).toThrow(usage);
+    });
+
     it('what the user says, who has to say it', () => {
       expect(nameOf({ ...mixed, name: 'site' }, folder, closure)).toBe('site');
       expect(nameOf(mixed, file('site'), closure)).toBe('site');

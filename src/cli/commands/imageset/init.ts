@@ -45,6 +45,8 @@ export const imagesetInitCommand: Command = {
         [{ facts: askedFor(set!) }],
         [{ text: 'Check it again after each change:' }],
         [{ commands: [`bundle imageset check ${shellWord(file)}`] }],
+        [{ text: 'Pack what it asks for:' }],
+        [{ commands: [`bundle pack --config ${shellWord(file)} -o FOLDER`] }],
       ],
     };
   },
