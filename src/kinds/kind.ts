@@ -36,6 +36,11 @@ export interface Kind<Request = unknown, Seed = unknown, Facts = unknown> {
    */
   readonly accompanies?: boolean;
   /**
+   * The requests for one part each that a request stands for, where one may stand for several.
+   * @throws BundleError of the network
+   */
+  divide?(request: Request, sources: Sources, options: FindOptions): Promise<readonly Request[]>;
+  /**
    * Settles at registries what was asked for: names become digests, proofs are fetched and checked.
    * @throws BundleError NOT_FOUND, SIGNATURE_MISSING, SIGNATURE_INVALID, SIGNER_UNKNOWN, USAGE, and
    * of the network

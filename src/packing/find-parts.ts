@@ -4,7 +4,7 @@ import type { JsonObject } from '../core/json.ts';
 import { compareText } from '../core/text.ts';
 import { AttachedImages } from '../kinds/attached.ts';
 import { type Closure, closureOf } from '../kinds/closure.ts';
-import type { Found, Kind, Part, PartRequest } from '../kinds/kind.ts';
+import { type Found, type Kind, type Part, type PartRequest, partRequest } from '../kinds/kind.ts';
 import type { ContentSource, Sources } from '../kinds/sources.ts';
 import { ManifestWalker } from '../transfer/walk.ts';
 import { requirePresent } from './check-present.ts';
@@ -35,11 +35,16 @@ export async function findParts(
   begunOf?: (parts: readonly PartKey[]) => Promise<BegunContent | undefined>,
 ): Promise<Closure> {
   const { observe, signal, lookups, now } = context;
+  const divide = async ({ kind, request: asked }: PartRequest): Promise<readonly PartRequest[]> => {
+    const requests = await kind.divide?.(asked, sources, { now, signal, observe });
+    return requests?.map((one) => partRequest(kind, one)) ?? [partRequest(kind, asked)];
+  };
+  const wanted = (await mapLimited(request.parts, lookups, divide, signal)).flat();
   const find = async ({ kind, request: asked }: PartRequest): Promise<FoundPart> => ({
     kind,
     ...(await kind.find(asked, sources, { now, signal, observe })),
   });
-  const all = await mapLimited(request.parts, lookups, find, signal);
+  const all = await mapLimited(wanted, lookups, find, signal);
   const found = [...new Map(all.map((part) => [keyText(part), part])).values()];
   observe({ type: 'phase', what: 'reading the manifests' });
   const walker = new ManifestWalker({ concurrency: lookups, signal, observe });

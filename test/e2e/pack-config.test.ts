@@ -233,6 +233,9 @@ describeWith(['docker-registry'], 'a bundle of what a file asks for', () => {
       const charts = `repositories: [{name: a, url: "${url}", charts: [{name: web, version: 1.2.3}]}]`;
       const remote = await configOf('remote.yaml', `mirror: {helm: {${charts}}}`);
       expect(await planned(remote)).toEqual(['chart 1.2.3']);
+      const all = `repositories: [{name: a, url: "${url}"}]`;
+      const every = await configOf('every.yaml', `mirror: {helm: {${all}}}`);
+      expect(await planned(every)).toEqual(['chart 1.2.3']);
     } finally {
       server.close();
     }
@@ -320,10 +323,10 @@ describeWith(['docker-registry'], 'a bundle of what a file asks for', () => {
       'fooo',
     ],
     [
-      'a repository of which all charts are wanted',
-      'mirror: {helm: {repositories: [{name: a, url: "https://charts.example.com"}]}}',
+      'a repository in a registry of which all charts are wanted',
+      'mirror: {helm: {repositories: [{name: a, url: "oci://r.io/charts"}]}}',
       2,
-      'line 3: a repository of charts needs a list',
+      'line 3: a repository of charts in a registry needs a list',
     ],
     [
       'a chart of a registry without its version',

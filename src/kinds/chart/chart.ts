@@ -7,12 +7,19 @@ import { type KnownBy, mirrorRows } from '../mirror-row.ts';
 import { type ChartFacts, type ChartSeed, identityOf, readChartClaim } from './claim.ts';
 import { CHART, chartLabel, expandChart } from './expand.ts';
 import { findChart } from './find.ts';
+import { chartsOf } from './locate.ts';
 import type { ChartRequest } from './request.ts';
 
 /** Helm charts with the images that they run. */
 export const chartKind: Kind<ChartRequest, ChartSeed, ChartFacts> = {
   name: CHART,
   accompanies: true,
+  divide: async (request, sources) => {
+    const { source } = request;
+    if (source.type !== 'all') return [request];
+    const found = await chartsOf(source.url, sources);
+    return found.map((one) => ({ ...request, source: one }));
+  },
   find: findChart,
   read: async (claim) => readChartClaim(claim),
   labelOf: ({ name, version }) => chartLabel(text(name), text(version)),

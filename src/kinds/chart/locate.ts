@@ -18,7 +18,12 @@ import type { Sources } from '../sources.ts';
 import { CHART_CONFIG, CHART_LAYER, PROVENANCE_LAYER } from './artifact.ts';
 import { type Chart, readChart } from './files/chart.ts';
 import { type ChartFiles, readChartArchive, readChartFolder } from './files/chart-files.ts';
-import { chooseChart, type OfferedChart, readChartIndex } from './repository-index.ts';
+import {
+  type ChartIndex,
+  chooseChart,
+  type OfferedChart,
+  readChartIndex,
+} from './repository-index.ts';
 import { type ChartSource, nameOfSource } from './request.ts';
 
 /** A chart as it was found, with the bytes that it travels as. */
@@ -45,14 +50,47 @@ export async function locateChart(
   options: FindOptions,
 ): Promise<LocatedChart> {
   if (source.type === 'repository') return fromRepository(source, sources);
+  if (source.type === 'all') throw new TypeError('a request for many charts is divided first');
   if (source.type === 'registry') return fromRegistry(source.reference, sources, options);
   return fromMachine(source.path);
+}
+
+/**
+ * Every version of every chart of a classic repository, but for libraries: what oc-mirror takes where
+ * a repository is named without charts.
+ * @throws BundleError NOT_FOUND, UNSUPPORTED_CONTENT, USAGE, and of the network
+ */
+export async function chartsOf(
+  url: string,
+  sources: Sources,
+): Promise<readonly RepositorySource[]> {
+  const index = await indexOf(url, sources);
+  return [...index.values()].flatMap((offered) =>
+    offered
+      .filter(({ isLibrary }) => !isLibrary)
+      .map(({ name, version }): RepositorySource => ({ type: 'repository', url, name, version })),
+  );
 }
 
 type RepositorySource = Extract<ChartSource, { type: 'repository' }>;
 
 async function fromRepository(source: RepositorySource, sources: Sources): Promise<LocatedChart> {
   const { url, name, version } = source;
+  const index = await indexOf(url, sources);
+  const offered = chooseChart(index, { name, version, repository: url });
+  if (offered.isLibrary) throw library(name);
+  const archive = await needed(sources, offered.url, MAX_CHART_BYTES);
+  checkDigest(offered, archive);
+  const provenance = await sources.publicFile(`${offered.url}.prov`, MAX_SIGNATURE_BYTES);
+  const chart = await chartIn(archive, nameOfSource(source));
+  if (chart.name !== name || chart.version !== offered.version) throw another(source, chart);
+  const fileName = basename(new URL(offered.url).pathname);
+  const origin = `${url}#${name}@${chart.version}`;
+  return { chart, fileName, archive, provenance, origin, artifact: undefined };
+}
+
+/** @throws BundleError */
+async function indexOf(url: string, sources: Sources): Promise<ChartIndex> {
   const base = url.endsWith('/') ? url : `${url}/`;
   if (!/^https?:\/\//i.test(url) || !URL.canParse(base)) {
     throw new BundleError('USAGE', `not the URL of a chart repository: ${shownUrl(url)}`, {
@@ -70,16 +108,7 @@ async function fromRepository(source: RepositorySource, sources: Sources): Promi
     );
   }
   const listing = await needed(sources, `${base}index.yaml`, MAX_CHART_INDEX_BYTES);
-  const offered = chooseChart(readChartIndex(listing, base), { name, version, repository: url });
-  if (offered.isLibrary) throw library(name);
-  const archive = await needed(sources, offered.url, MAX_CHART_BYTES);
-  checkDigest(offered, archive);
-  const provenance = await sources.publicFile(`${offered.url}.prov`, MAX_SIGNATURE_BYTES);
-  const chart = await chartIn(archive, nameOfSource(source));
-  if (chart.name !== name || chart.version !== offered.version) throw another(source, chart);
-  const fileName = basename(new URL(offered.url).pathname);
-  const origin = `${url}#${name}@${chart.version}`;
-  return { chart, fileName, archive, provenance, origin, artifact: undefined };
+  return readChartIndex(listing, base);
 }
 
 async function needed(sources: Sources, url: string, limit: number): Promise<Uint8Array> {

@@ -11,7 +11,9 @@ export type ChartSource =
   /** A registry: `registry.example.com/charts/web:1.2.3`. */
   | { readonly type: 'registry'; readonly reference: string }
   /** A folder or an archive of this machine. */
-  | { readonly type: 'local'; readonly path: string };
+  | { readonly type: 'local'; readonly path: string }
+  /** Every version of every chart of a classic repository but libraries: it stands for many. */
+  | { readonly type: 'all'; readonly url: string };
 
 /** A chart that somebody asks for, and how its images are found. */
 export interface ChartRequest {
@@ -39,6 +41,7 @@ export interface Rendering {
 /** How messages call a chart before anybody has seen it. */
 export function nameOfSource(source: ChartSource): string {
   if (source.type === 'local') return source.path;
+  if (source.type === 'all') return source.url;
   if (source.type === 'registry') return source.reference;
   return source.version === undefined ? source.name : `${source.name} ${source.version}`;
 }

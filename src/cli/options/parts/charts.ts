@@ -72,6 +72,7 @@ function sourceOf(written: string): ChartSource {
 /** The last name of a path or a reference, without version and ending. */
 function nameOf(source: ChartSource): string {
   if (source.type === 'repository') return source.name;
+  if (source.type === 'all') return source.url;
   const whole = source.type === 'local' ? source.path : source.reference;
   const last = whole.replace(/\/+$/, '').replace(/^.*\//, '');
   return source.type === 'local'

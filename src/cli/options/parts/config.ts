@@ -158,7 +158,9 @@ function chartsOf({ charts }: ImageSet, file: string, context: Context): readonl
   };
   const ofRepositories = charts.repositories.flatMap(({ url, line, charts: named }) => {
     if (named.length === 0) {
-      const what = 'a repository of charts needs a list of those that are wanted';
+      if (!/^oci:/i.test(url))
+        return [{ name: url, source: { type: 'all', url }, imagePaths: [] } satisfies WantedChart];
+      const what = 'a repository of charts in a registry needs a list of those that are wanted';
       throw refusal(file, line, what, 'Write charts, and the name and version of each.');
     }
     return named.map(({ name, version, imagePaths, platforms, line: at }): WantedChart => {
