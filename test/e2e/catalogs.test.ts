@@ -1,5 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -195,14 +194,17 @@ mirror:
       'oc-mirror/test-catalog-latest',
       'v4.22',
     );
-    const before = (await readdir(tmpdir())).filter((name) => name.startsWith('bundle-'));
-    const list = (await user.json(['catalog', 'list', `oci:${folder}`])) as ListJson;
+    // A folder of its own: other runs make folders in the usual one meanwhile.
+    const own = join(temporary.path, 'tmp');
+    await mkdir(own);
+    const listed = await user.bundle(['catalog', 'list', `oci:${folder}`, '--output', 'json'], {
+      env: { TMPDIR: own },
+    });
+    expect(listed.status, listed.stderr).toBe(0);
+    const list = JSON.parse(listed.stdout) as ListJson;
     expect(list).toMatchObject({ image: digest });
     expect(list.packages.map(({ name }) => name)).toEqual(['bar', 'baz', 'foo']);
-    const after = (await readdir(tmpdir())).filter((name) => name.startsWith('bundle-'));
-    expect(after.filter((name) => !before.includes(name) && /^bundle-\w{6}$/.test(name))).toEqual(
-      [],
-    );
+    expect(await readdir(own)).toEqual([]);
     const { status, stderr } = await user.bundle(['catalog', 'list', folder]);
     expect(status).toBe(2);
     expect(stderr).toContain(`Write oci:${folder}.`);
