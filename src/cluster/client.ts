@@ -4,6 +4,7 @@ import type { Agent, RequestOptions } from 'node:https';
 import type { KubernetesObjectApi, RequestContext, ResponseContext } from '@kubernetes/client-node';
 import type * as Package from './client-node.ts';
 
+import { keepAuthorization } from '../core/http/secrets.ts';
 import { isObject, type JsonObject } from '../core/json.ts';
 import type { ClusterAccess } from './access.ts';
 import { checkApplied, checkForm, checkList, checkName } from './answer.ts';
@@ -53,6 +54,8 @@ export async function connect(
   patience = API_PATIENCE,
 ): Promise<ClusterClient> {
   const node = await import('./client-node.ts');
+  const { authorization } = access.headers;
+  if (typeof authorization === 'string') keepAuthorization(authorization);
   const agent = await agentOf(access, node);
   const send = async (request: RequestContext): Promise<ResponseContext> => {
     const url = new URL(request.getUrl());

@@ -4,7 +4,7 @@ import type { Environment } from '../core/context.ts';
 import { BundleError, systemCode } from '../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../core/json.ts';
 import { MAX_KUBE_CREDENTIAL_BYTES } from '../core/limits.ts';
-import { oneLine } from '../core/text.ts';
+import { serverText } from '../core/http/secrets.ts';
 import { type ProgramEnd, runProgram } from '../programs/run.ts';
 import { entryFault, type KubeEntry, textOf } from './kubeconfig.ts';
 
@@ -79,7 +79,7 @@ export async function askPlugin(
     options.signal,
   );
   if (status !== 0) {
-    const why = said === '' ? `status ${status ?? 'unknown'}` : oneLine(said);
+    const why = said === '' ? `status ${status ?? 'unknown'}` : serverText(said);
     throw new BundleError('NOT_ALLOWED', `${command} has no credentials: ${why}`, {
       hint: `Run it by hand, or log in again; ${entry.file} names it.`,
       subject: command,
@@ -126,7 +126,7 @@ async function run(
 /** Of whoever has written the kubeconfig. */
 function installHintOf(entry: KubeEntry): string | undefined {
   const hint = textOf(entry, 'installHint');
-  return hint === undefined ? undefined : oneLine(hint);
+  return hint === undefined ? undefined : serverText(hint);
 }
 
 /** The answer is in no message: it holds a token. */

@@ -1,5 +1,6 @@
 import { BundleError } from '../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../core/json.ts';
+import { serverText } from '../core/http/secrets.ts';
 import { oneLine, shellWord } from '../core/text.ts';
 import { ApiRefusal } from './api-http.ts';
 import type { ClusterClient } from './client.ts';
@@ -236,7 +237,7 @@ function conditionOf(value: Json): ClusterCondition {
     type: textOf(type),
     status: textOf(status),
     reason: textOf(reason),
-    message: oneLine(textOf(message), 2000),
+    message: serverText(textOf(message), 2000),
   };
 }
 

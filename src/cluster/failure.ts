@@ -1,5 +1,6 @@
 import { BundleError, systemCode } from '../core/errors.ts';
-import { oneLine, shellWord } from '../core/text.ts';
+import { serverText } from '../core/http/secrets.ts';
+import { shellWord } from '../core/text.ts';
 import { ApiRefusal, BEING_DELETED, type FieldFault, OddAnswer } from './api-http.ts';
 import { called, type ObjectName } from './object.ts';
 
@@ -83,7 +84,8 @@ function wrongAnswer(error: Error, { host, context, verb, object }: Doing): Bund
 function refusal(error: ApiRefusal, doing: Doing): BundleError {
   const { host, context, object, verb } = doing;
   const what = called(object);
-  const said = oneLine(error.said);
+  const told = serverText(error.said);
+  const said = told === '' ? 'it gives no reason' : told;
   const subject = what;
   switch (error.status) {
     case 401:
@@ -123,12 +125,20 @@ function refusal(error: ApiRefusal, doing: Doing): BundleError {
         },
       );
     default:
-      return new BundleError('CLUSTER', `${host} cannot ${verb} ${what}: ${error.status} ${said}`, {
-        cause: error,
-        hint: 'Look at the state of the cluster with oc get clusteroperators, then try again.',
-        subject,
-        temporary: error.status >= 500 || error.status === 429,
-      });
+      if (error.status >= 300 && error.status <= 399) {
+        const found = `a redirect (${error.status})`;
+        return wrongAnswer(new OddAnswer(found), doing);
+      }
+      return new BundleError(
+        'CLUSTER',
+        `${host} cannot ${verb} ${what}: ${error.status} ${told === '' ? '(no reason given)' : told}`,
+        {
+          cause: error,
+          hint: 'Look at the state of the cluster with oc get clusteroperators, then try again.',
+          subject,
+          temporary: error.status >= 500 || error.status === 429,
+        },
+      );
   }
 }
 
@@ -138,14 +148,16 @@ function fieldsText({ faults }: ApiRefusal, said: string): string {
   return faults
     .map(({ field, message }) => {
       const manager = /conflict with "([^"]+)"/.exec(message)?.[1];
-      return `${oneLine(field)}${manager === undefined ? '' : ` (${oneLine(manager)})`}`;
+      return `${serverText(field)}${manager === undefined ? '' : ` (${serverText(manager)})`}`;
     })
     .join(', ');
 }
 
 function faultsText(faults: readonly FieldFault[], said: string): string {
   if (faults.length === 0) return said;
-  return faults.map(({ field, message }) => `${oneLine(field)}: ${oneLine(message)}`).join('; ');
+  return faults
+    .map(({ field, message }) => `${serverText(field)}: ${serverText(message)}`)
+    .join('; ');
 }
 
 function conflictHint(object: ObjectName): string {
@@ -208,7 +220,7 @@ function connectionFailure(error: unknown, { host, context }: Doing): unknown {
   if (code === undefined && refused === undefined) return error;
   const reason =
     refused === undefined
-      ? (REASONS[code!] ?? oneLine(error.message))
+      ? (REASONS[code!] ?? serverText(error.message))
       : `the proxy on the way refuses: it answered ${refused}`;
   return new BundleError('NETWORK', `cannot ask ${host}: ${reason}`, {
     cause: error,

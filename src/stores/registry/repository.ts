@@ -12,7 +12,7 @@ import type {
   Store,
   StoreOptions,
 } from '../../core/store.ts';
-import { oneLine } from '../../core/text.ts';
+import { serverText } from '../../core/http/secrets.ts';
 import { readVerified } from '../../transfer/verified.ts';
 import { pathOf, type RepositoryAccess } from './auth/access.ts';
 import { isOfTokenServer } from './http/answers.ts';
@@ -314,7 +314,7 @@ function noManifest(
   const damaged =
     'The registry, or something on the way, gives wrong content: ' +
     'look at its log, or fetch the image from another registry.';
-  return new BundleError(code, `${image} cannot be read: ${oneLine(message)}`, {
+  return new BundleError(code, `${image} cannot be read: ${serverText(message)}`, {
     cause,
     subject: image,
     got,

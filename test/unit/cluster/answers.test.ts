@@ -297,6 +297,34 @@ describe('an API server that lies', () => {
     }
   });
 
+  it('is found out where it redirects, as to a login page', async () => {
+    for (const [, to, act] of REQUESTS) {
+      const error = await failing(to, { status: 302, body: '' }, act);
+      expect(error).toMatchObject({ code: 'CLUSTER', exitStatus: 25 });
+      expect((error as BundleError).message).toContain('it answered a redirect (302)');
+      expect((error as BundleError).hint).toContain('a login page may stand before');
+    }
+  });
+
+  it.each([400, 403, 404, 409, 500])('that gives no reason with %i is told so', async (code) => {
+    const error = await failing(`PATCH ${SETS}/a`, { status: code, body: '' }, apply);
+    expect((error as Error).message).toMatch(/no reason/);
+  });
+
+  it.each([400, 403, 404, 409, 500])(
+    'that repeats the token with %i shows it to nobody',
+    async (code) => {
+      const odd = {
+        ...json({ ...status, code, message: `you sent Bearer ${TOKEN}` }),
+        status: code,
+      };
+      const error = await failing(`PATCH ${SETS}/a`, odd, apply);
+      const { message, hint } = error as BundleError;
+      expect(message).toContain('[redacted]');
+      expect(`${message}${hint}`).not.toContain(TOKEN);
+    },
+  );
+
   it.each(WRONG)('of what it applies is found out: %s', async (message, change) => {
     const odd = json({ ...KEPT, ...change, metadata: { ...KEPT.metadata, ...change.metadata } });
     const tried = await failing(`DRY ${SETS}/a`, odd, plan);

@@ -1,7 +1,7 @@
 import { BundleError } from '../../../core/errors.ts';
 import type { ByteStream } from '../../../core/bytes.ts';
 import type { RepositoryName } from '../../../core/reference.ts';
-import { oneLine } from '../../../core/text.ts';
+import { serverText } from '../../../core/http/secrets.ts';
 import { answerError } from '../http/answers.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { Contact, RegistryHost } from '../host/host.ts';
@@ -266,7 +266,7 @@ function isStream(body: AccessRequest['body']): body is ByteStream {
 
 /** An address that a registry gave, for messages: what comes after `?` may be a secret. */
 function shown(address: string): string {
-  return oneLine(address.replace(/[?#].*$/s, ''));
+  return serverText(address.replace(/[?#].*$/s, ''));
 }
 
 /**

@@ -1,6 +1,7 @@
 import { utf8 } from '../../../core/bytes.ts';
 import { Credentials } from '../../../core/credentials.ts';
 import { BundleError } from '../../../core/errors.ts';
+import { keepSecret } from '../../../core/http/secrets.ts';
 import { isObject, type Json, type JsonObject } from '../../../core/json.ts';
 import { MAX_TOKEN_BODY_BYTES } from '../../../core/limits.ts';
 import { answerError, type Attempt } from '../http/answers.ts';
@@ -80,8 +81,9 @@ export async function requestToken(transport: Transport, request: TokenRequest):
 }
 
 /**
- * Redirects are followed within the host of the token server: its credentials go nowhere else. A
- * POST is sent again only where the redirect keeps method and body.
+ * Redirects are followed within the origin of the token server: its credentials go nowhere else,
+ * not to another port either, where somebody else may listen. A POST is sent again only where the
+ * redirect keeps method and body.
  */
 async function send(transport: Transport, request: HttpRequest): Promise<HttpResponse> {
   let { url } = request;
@@ -92,12 +94,16 @@ async function send(transport: Transport, request: HttpRequest): Promise<HttpRes
     if (!followed.includes(response.status) || location === undefined) return response;
     if (redirects === MAX_REDIRECTS || !URL.canParse(location, url.href)) return response;
     const next = new URL(location, url);
-    const isSafe =
-      next.protocol === 'https:' || (next.protocol === 'http:' && url.protocol === 'http:');
-    if (next.hostname !== url.hostname || !isSafe) return response;
+    if (next.origin !== url.origin && !isWithTls(next, url)) return response;
     await discard(response);
     url = next;
   }
+}
+
+/** The same server at the same port, or at the usual one of either protocol, now with TLS. */
+function isWithTls(next: URL, url: URL): boolean {
+  const isUpgrade = url.protocol === 'http:' && next.protocol === 'https:';
+  return isUpgrade && next.hostname === url.hostname && next.port === url.port;
 }
 
 async function ask(transport: Transport, request: TokenRequest): Promise<HttpResponse> {
@@ -134,6 +140,7 @@ function refresh(
   { registry, realm, service, scopes }: TokenRequest,
   identityToken: string,
 ): HttpRequest {
+  keepSecret(identityToken);
   const form = new URLSearchParams({
     grant_type: 'refresh_token',
     service: service ?? '',

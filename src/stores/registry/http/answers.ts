@@ -1,7 +1,7 @@
 import { BundleError, type ErrorCode } from '../../../core/errors.ts';
 import { isPassingStatus } from '../../../core/http/backoff.ts';
+import { serverText } from '../../../core/http/secrets.ts';
 import { formatRepository, type RepositoryName } from '../../../core/reference.ts';
-import { oneLine } from '../../../core/text.ts';
 import { explain, type Explanation, type Lasting } from './explanation.ts';
 import { headerOf, type HttpResponse } from './transport.ts';
 
@@ -76,7 +76,7 @@ function redirectTo(response: HttpResponse): string | undefined {
   const isRedirect = response.status >= 300 && response.status <= 399;
   const location = isRedirect ? headerOf(response, 'location') : undefined;
   // What comes after `?` may be a secret.
-  return location === undefined ? undefined : oneLine(location.replace(/[?#].*$/s, ''));
+  return location === undefined ? undefined : serverText(location.replace(/[?#].*$/s, ''));
 }
 
 function codeOf(status: number, lasting: Lasting | undefined): ErrorCode {
@@ -125,7 +125,7 @@ function hintFor(
     );
   }
   if (status === 426) {
-    const wanted = oneLine(headerOf(response, 'upgrade') ?? 'another protocol');
+    const wanted = serverText(headerOf(response, 'upgrade') ?? 'another protocol');
     return (
       `${url.host}, or a proxy in front of it, wants ${wanted} instead of HTTP/1.1: ` +
       `have HTTP/1.1 allowed there.`

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 
 import type { ByteStream } from '../../../core/bytes.ts';
+import { serverText } from '../../../core/http/secrets.ts';
 import { isObject, type Json, type JsonObject } from '../../../core/json.ts';
 import { MAX_ERROR_BODY_BYTES } from '../../../core/limits.ts';
-import { oneLine } from '../../../core/text.ts';
 
 /** An answer whose body says why it is no success. */
 export interface Explaining {
@@ -56,7 +56,7 @@ export async function explain(response: Explaining): Promise<Explanation> {
   const type = String(response.headers['content-type'] ?? '');
   const { text, codes, isPage } = read(body, type);
   const lasting = lastingOf(text, response.status);
-  return { text: oneLine(text, TEXT_CHARACTERS), codes, isPage, lasting };
+  return { text: serverText(text, TEXT_CHARACTERS), codes, isPage, lasting };
 }
 
 /** The words for a full storage are clear; others are also said of a moment, or of an account. */
@@ -110,7 +110,7 @@ function detailOf(detail: Json | undefined, told: string): string | undefined {
   if (detail === undefined || detail === null || Array.isArray(detail)) return undefined;
   if (isObject(detail) && Object.keys(detail).length === 0) return undefined;
   const text = typeof detail === 'string' ? detail : JSON.stringify(detail);
-  return text === '' || told.includes(text) ? undefined : oneLine(text, DETAIL_CHARACTERS);
+  return text === '' || told.includes(text) ? undefined : serverText(text, DETAIL_CHARACTERS);
 }
 
 function joined(parts: readonly unknown[], by: string): string {

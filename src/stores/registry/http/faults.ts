@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { BundleError, systemCode } from '../../../core/errors.ts';
-import { oneLine } from '../../../core/text.ts';
+import { serverText } from '../../../core/http/secrets.ts';
 import { wordsOfSystem } from '../../../files/disk-error.ts';
 
 /** Failures of a connection that may pass: another attempt is worth it. */
@@ -163,11 +163,15 @@ export function networkError(cause: unknown, url: URL): unknown {
   const code = systemCode(cause);
   if (isNotHttp(cause)) return notHttp(cause, url);
   if (code === undefined || OURS.test(code)) return cause;
-  return new BundleError('NETWORK', `${url.host}: ${oneLine(reason(cause, code, url.hostname))}`, {
-    cause,
-    hint: hintFor(code, url.host),
-    temporary: PASSING.has(code),
-  });
+  return new BundleError(
+    'NETWORK',
+    `${url.host}: ${serverText(reason(cause, code, url.hostname))}`,
+    {
+      cause,
+      hint: hintFor(code, url.host),
+      temporary: PASSING.has(code),
+    },
+  );
 }
 
 /** undici's parser does not have a code for every case. */
@@ -180,11 +184,15 @@ function isNotHttp(error: unknown): boolean {
 
 /** Nothing could be made of an answer. */
 function notHttp(cause: Error, { host }: URL): BundleError {
-  return new BundleError('NETWORK', `${host}: its answer is not HTTP: ${oneLine(cause.message)}`, {
-    cause,
-    hint: `Check the host and the port: something else than a registry answers at ${host}.`,
-    temporary: true,
-  });
+  return new BundleError(
+    'NETWORK',
+    `${host}: its answer is not HTTP: ${serverText(cause.message)}`,
+    {
+      cause,
+      hint: `Check the host and the port: something else than a registry answers at ${host}.`,
+      temporary: true,
+    },
+  );
 }
 
 /** Nothing came from the other end, for as long as was waited. */
@@ -226,7 +234,7 @@ function proxyUnreachable({ proxy, cause }: ProxyFailure): unknown {
   const code = systemCode(cause) ?? '';
   return new BundleError(
     'NETWORK',
-    `the proxy ${proxy}: ${oneLine(reason(cause, code, proxy.replace(/:[0-9]+$/, '')))}`,
+    `the proxy ${proxy}: ${serverText(reason(cause, code, proxy.replace(/:[0-9]+$/, '')))}`,
     {
       cause,
       hint: CERTIFICATE.test(code) ? hintFor(code, proxy) : 'Check HTTPS_PROXY and HTTP_PROXY.',

@@ -6,6 +6,7 @@ import { anySignal, type Limit, Pace } from '../../../core/concurrency.ts';
 import { BundleError, isTemporary } from '../../../core/errors.ts';
 import type { Notice, Observe } from '../../../core/events.ts';
 import { isPassingStatus, retryAfter } from '../../../core/http/backoff.ts';
+import { keepAuthorization, withoutSecrets } from '../../../core/http/secrets.ts';
 import { isRegistry } from '../../../core/reference.ts';
 import { Agents } from './agents.ts';
 import { explain, type Explanation } from './explanation.ts';
@@ -181,6 +182,7 @@ export class Transport {
    */
   async send(request: HttpRequest): Promise<HttpResponse> {
     const { url, method, headers, body, registry } = request;
+    if (headers?.['authorization'] !== undefined) keepAuthorization(headers['authorization']);
     const stall = new AbortController();
     const signal = anySignal(this.#listened(request.signal), stall.signal);
     const stalledMs = this.#options.stalledMs ?? STALLED_MS;
@@ -359,9 +361,9 @@ export async function readBody(
   }
 }
 
-/** A URL for messages: what comes after `?` may be a secret. */
+/** A URL for messages: what comes after `?` may be a secret, and servers name most of them. */
 export function withoutQuery(url: URL): string {
-  return `${url.origin}${url.pathname}`;
+  return withoutSecrets(`${url.origin}${url.pathname}`);
 }
 
 function notAHost(entry: string): BundleError {

@@ -3,7 +3,7 @@ import { BundleError } from '../../../core/errors.ts';
 import { isObject, type Json } from '../../../core/json.ts';
 import { MAX_TAG_PAGE_BYTES, MAX_TAGS_BYTES } from '../../../core/limits.ts';
 import { formatRepository, isTag } from '../../../core/reference.ts';
-import { oneLine } from '../../../core/text.ts';
+import { serverText } from '../../../core/http/secrets.ts';
 import { pathOf, type RepositoryAccess } from '../auth/access.ts';
 import { nextPage } from '../http/next-page.ts';
 import { discard } from '../http/transport.ts';
@@ -77,7 +77,7 @@ function parseTags(bytes: Uint8Array, action: string): readonly string[] {
   if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string')) {
     throw new BundleError(
       'REGISTRY',
-      `cannot ${action}: the answer is no list of tags: ${oneLine(utf8(bytes), 80)}`,
+      `cannot ${action}: the answer is no list of tags: ${serverText(utf8(bytes), 80)}`,
     );
   }
   return tags;
