@@ -33,9 +33,13 @@ export function texts(args: Arguments, name: string): readonly string[] {
   });
 }
 
-/** Options that have values, as they are typed on a command line: words for a shell. */
+/** Options as they are typed on a command line, with their values: words for a shell. */
 export function asTyped(args: Arguments, names: readonly string[]): readonly string[] {
-  return names.flatMap((name) => optionWords(name, texts(args, name)));
+  return names.flatMap((name) => {
+    const value = args[name];
+    if (typeof value === 'boolean') return value ? [`--${name}`] : [];
+    return optionWords(name, texts(args, name));
+  });
 }
 
 function needsValue(name: string): BundleError {

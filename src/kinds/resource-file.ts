@@ -69,15 +69,27 @@ export interface WantedExtras {
 /** The path of a file by its name, as the reader of a text would type it. */
 export type TypedPath = (name: string) => string;
 
+/**
+ * Commands that a report shows at once. All of them can be typed one after the other where the
+ * condition holds; without commands, the condition says what is to be read elsewhere.
+ */
+export interface ShownStep {
+  /** A sentence that leads to the commands; none where they are right for every cluster. */
+  readonly condition?: string;
+  readonly commands: readonly string[];
+  /** The names of the files that it is about: it is done when all of them are applied. */
+  readonly files: readonly string[];
+}
+
 /** Files that were wanted, and what to say about them. */
 export interface Extras {
   readonly files: readonly ResourceFile[];
   /** Facts that have to be known at once, a sentence each. */
   readonly notes: readonly string[];
-  /** The commands that matter at once, before an update. */
-  readonly commands: (typed: TypedPath) => readonly string[];
+  /** What matters at once, before an update. */
+  readonly shown: (typed: TypedPath) => readonly ShownStep[];
   /** Lines for `next-steps.txt`. */
   readonly section: (typed: TypedPath) => readonly string[];
 }
 
-export const NO_EXTRAS: Extras = { files: [], notes: [], commands: () => [], section: () => [] };
+export const NO_EXTRAS: Extras = { files: [], notes: [], shown: () => [], section: () => [] };

@@ -57,7 +57,7 @@ export async function writeForClusters(
     const closure = selectParts(bundle.closure, select);
     const certificates = await certificatesIn(request.caFiles ?? []);
     await reader.pass?.finish(); // of a pipe only its end tells that it is whole
-    const known = { newer: [], certificates, ocOptions: apply ? ocOptions(apply) : [] };
+    const known = { newer: undefined, certificates, ocOptions: apply ? ocOptions(apply) : [] };
     const planned = planResources(closure, open.kinds, to.destinations, { ...request, ...known });
     const { destinations } = to;
     const { kinds } = open;

@@ -14,7 +14,7 @@ interface Written {
   readonly target: string;
   readonly resources: {
     readonly files: readonly string[];
-    readonly nextSteps: readonly string[];
+    readonly nextSteps: readonly { condition?: string; commands: readonly string[] }[];
     readonly notes: readonly string[];
     readonly isLoopback: boolean;
   };
@@ -73,12 +73,14 @@ describeWith(['docker-registry', 'openssl'], 'the files for clusters', () => {
     ]);
     expect(resources.isLoopback).toBe(false);
     const { release } = sides.made;
-    expect(resources.nextSteps.at(-1)).toBe(
+    expect(resources.nextSteps.at(-1)!.commands.join()).toBe(
       'oc adm upgrade --allow-explicit-upgrade --to-image ' +
         `${TO}/openshift/release-images@${release.digest}`,
     );
     const steps = files['next-steps.txt']!;
     expect(steps).toContain(`bundle check-registry ${TO} --cluster-authfile`);
+    expect(steps).toContain('nobody has looked whether the registry holds a newer release');
+    expect(steps).toMatch(/^ {2}oc get clusterversion$/m);
     expect(steps).not.toMatch(/--force|REGISTRY/);
   });
 
@@ -102,7 +104,11 @@ describeWith(['docker-registry', 'openssl'], 'the files for clusters', () => {
     const { 'next-steps.txt': told, ...files } = await inFolder('same');
     const { 'next-steps.txt': expected, ...unpacked } = await inFolder('unpacked');
     expect(files).toEqual(unpacked);
-    expect(told!.replace(folder('same'), folder('unpacked'))).toBe(expected);
+    // Only unpack has asked the registry.
+    const notAsked = /^The registry was not asked [^]+?going back to an older one\.\n\n/m;
+    expect(expected).not.toMatch(notAsked);
+    expect(told).toMatch(notAsked);
+    expect(told!.replace(folder('same'), folder('unpacked')).replace(notAsked, '')).toBe(expected);
   });
 
   it('have the names of oc-mirror where they are wanted, and no others', async () => {
@@ -159,8 +165,9 @@ describeWith(['docker-registry', 'openssl'], 'the files for clusters', () => {
     );
     expect(resources.notes.join('\n')).toContain('GiB free for all sets together');
     expect(resources.notes.join('\n')).toContain('4.16.20 is not held here');
-    const apply = resources.nextSteps.findIndex((line) => line.includes('pinned-images/'));
-    const upgrade = resources.nextSteps.findIndex((line) => line.includes('oc adm upgrade'));
+    const shown = resources.nextSteps.flatMap(({ commands }) => commands);
+    const apply = shown.findIndex((line) => line.includes('pinned-images/'));
+    const upgrade = shown.findIndex((line) => line.includes('oc adm upgrade'));
     expect(apply).toBeGreaterThan(0);
     expect(upgrade).toBeGreaterThan(apply);
     expect(files['kustomization.yaml']).not.toMatch(/pinned|acm/);

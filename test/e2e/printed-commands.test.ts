@@ -1,4 +1,4 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { execa } from 'execa';
@@ -131,12 +131,21 @@ describeWith(['docker-registry'], 'the commands that a report prints', () => {
   it('by unpack lead from an address of this machine to the name that nodes know', async () => {
     const folder = join(temporary.path, "the nodes' bundle");
     await user.bundle(['pack', '4.17.3', '-o', folder, ...fetching]);
-    const to = ['--to', `${source.host}/ocp4`];
+    const wishes = [
+      ...['--resources-dir', join(user.folder, 'the files'), '--cluster-image-sets'],
+      ...['--mirror-source-policy', 'NeverContactSource', '--resource-names', 'oc-mirror'],
+    ];
+    const to = ['--to', `${source.host}/ocp4`, ...wishes];
     const { stdout } = await user.bundle(['unpack', folder, ...to, ...trust]);
     expect(stdout).toContain('is an address of this machine');
     expect(stdout).not.toMatch(/^ {2}oc /m);
     const named = stdout.replace('REGISTRY', 'registry.example.com:5000');
     expect(await printed(named, 'bundle resources ')).toBe(0);
+    const idms = await readFile(join(user.folder, 'the files/idms-oc-mirror.yaml'), 'utf8');
+    expect(idms).toContain('registry.example.com:5000/ocp4');
+    expect(idms).toContain('NeverContactSource');
+    const images = join(user.folder, 'the files/for-acm/img4.17.3-x86-64-appsub.yaml');
+    expect(await readFile(images, 'utf8').catch(String)).toContain('registry.example.com:5000/ocp4');
   });
 
   it('choose among the bundles of a folder by what is expected of one', async () => {

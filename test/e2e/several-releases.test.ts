@@ -561,7 +561,7 @@ describeWith(['docker-registry'], 'a bundle of several releases', () => {
 
 /** The versions that a text of next steps has sections for, in its order. */
 function sectionsIn(steps: string): readonly string[] {
-  return [...steps.matchAll(/^OpenShift (\S+) \(\S+\) is in the local registry:$/gm)].map(
+  return [...steps.matchAll(/^OpenShift (\S+) \(\S+\), in the local registry:$/gm)].map(
     ([, version]) => version!,
   );
 }

@@ -4,7 +4,12 @@ import type { Command } from '../command.ts';
 import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
 import { applyRequest, clusterOptions, refuseLoopback } from '../options/cluster.ts';
 import { dryRunOption } from '../options/common.ts';
-import { deliveryTarget, repositoryOptions, targetOption } from '../options/delivery.ts';
+import {
+  deliveryTarget,
+  repositoryOptions,
+  targetOption,
+  WRITING_OPTIONS,
+} from '../options/delivery.ts';
 import { caFileOption } from '../options/network.ts';
 import { resourceOptions, resourceRequest } from '../options/resources.ts';
 import { many } from '../options/table.ts';
@@ -67,7 +72,7 @@ export const resourcesCommand: Command = {
       paths: job.bundle.paths,
       isPiped: job.bundle.input !== undefined,
       trust: asTyped(args, Object.keys(trustOptions)),
-      names: asTyped(args, ['release', ...Object.keys(repositoryOptions)]),
+      names: asTyped(args, WRITING_OPTIONS),
     });
   },
 };

@@ -3,14 +3,15 @@ import { asTyped, flag, partNames, requiredText } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
 import { dryRunOption } from '../options/common.ts';
-import {
-  deliveryOptions,
-  deliveryRequest,
-  PLACE_OPTIONS,
-  repositoryOptions,
-} from '../options/delivery.ts';
+import { deliveryOptions, deliveryRequest, WRITING_OPTIONS } from '../options/delivery.ts';
 import { networkRequest, registryOptions } from '../options/network.ts';
 import { many, yes } from '../options/table.ts';
+
+/** Options that the same command with a patch repeats; those about trust stand last. */
+const REPEATED: readonly string[] = [
+  'release',
+  ...Object.keys({ ...deliveryOptions, ...registryOptions }).filter((name) => name !== 'to'),
+];
 
 export const unpackCommand: Command = {
   usage: 'unpack <PATH..>',
@@ -65,8 +66,8 @@ export const unpackCommand: Command = {
       paths: request.bundle.paths,
       isPiped: request.bundle.input !== undefined,
       trust: asTyped(args, Object.keys(trustOptions)),
-      where: ['--to', shellWord(requiredText(args, 'to')), ...asTyped(args, PLACE_OPTIONS)],
-      names: asTyped(args, ['release', ...Object.keys(repositoryOptions)]),
+      where: ['--to', shellWord(requiredText(args, 'to')), ...asTyped(args, REPEATED)],
+      names: asTyped(args, WRITING_OPTIONS),
     });
   },
 };

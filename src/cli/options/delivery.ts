@@ -8,7 +8,7 @@ import { count, flag, requiredText, text } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
 import type { Io } from '../io.ts';
 import { applyRequest, clusterOptions, refuseLoopback } from './cluster.ts';
-import { registryOptions } from './network.ts';
+import { caFileOption, registryOptions } from './network.ts';
 import { resourceOptions, resourceRequest } from './resources.ts';
 import { one, type OptionTable, yes } from './table.ts';
 
@@ -27,6 +27,15 @@ export const repositoryOptions: OptionTable = {
     'how many path components the registry allows; further ones are joined with -',
   ),
 };
+
+/**
+ * Options that change what is written for clusters, or for which parts: a command that is printed to
+ * write the same for another name of the registry repeats them.
+ */
+export const WRITING_OPTIONS: readonly string[] = [
+  'release',
+  ...Object.keys({ ...repositoryOptions, ...resourceOptions, ...caFileOption }),
+];
 
 export const targetOption = (describe: string): Options => one(describe, { demandOption: true });
 

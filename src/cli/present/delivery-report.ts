@@ -6,6 +6,7 @@ import type { DeliveredPart, DeliveryReport } from '../../delivering/deliver.ts'
 import type { MirrorReport } from '../../workflows/mirror.ts';
 import type { ResourcesReport } from '../../delivering/resources/write.ts';
 import type { ResourcesOutcome } from '../../workflows/resources.ts';
+import type { ShownStep } from '../../kinds/resource-file.ts';
 import type { UnpackReport } from '../../workflows/unpack.ts';
 import { counted, few, shellWord } from '../../core/text.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
@@ -25,7 +26,7 @@ export interface Asked {
   /** Options about trust, as words for a shell; and those that say where what goes. */
   readonly trust: readonly string[];
   readonly where: readonly string[];
-  /** Options that say which parts get which names, as `resources` takes them. */
+  /** Options that change what is written for clusters, as `resources` takes them. */
   readonly names: readonly string[];
 }
 
@@ -167,12 +168,13 @@ function renaming(
   { target }: { readonly target: string },
   { paths, isPiped, trust, names }: Known,
 ): Renaming {
-  const path = isPiped ? 'PATH' : paths.map(shellWord).join(' ');
+  const path = isPiped ? '-' : paths.map(shellWord).join(' ');
   const to = target.replace(/^[^/]+/, 'REGISTRY');
   return [
     {
       text:
-        'Write them again for the name by which nodes reach the registry. ' +
+        'Write them again for the name by which nodes reach the registry' +
+        (isPiped ? ', and send the bundle through a pipe again. ' : '. ') +
         'This prints the commands for the cluster:',
     },
     { commands: [['bundle resources', path, '--to', to, ...names, ...trust].join(' ')] },
@@ -193,31 +195,50 @@ function nextSteps(
   again: Renaming,
 ): Section {
   if (resources === undefined) return [];
+  const { nextSteps: steps, notes, stepsFile } = resources;
   if (resources.isLoopback) {
-    const verdict = `WARNING: ${target} is an address of this machine: no cluster can use these files.`;
+    const { files } = resources;
+    const folder = near(dirname(stepsFile)) || 'the current folder';
+    const verdict =
+      `WARNING: ${target} is an address of this machine: no cluster can use the ` +
+      `${counted(files.length, 'file')} for clusters that were written into ${folder}.`;
     return [{ verdict, mood: 'warning' }, ...again];
   }
-  const { nextSteps: commands, notes, stepsFile } = resources;
-  const left = cluster === undefined ? commands : commandsLeft(commands, cluster);
+  const left = cluster === undefined ? steps : stepsLeft(steps, cluster);
   const told = notes.map((text): Block => ({ text }));
   if (left.length === 0) return [...told, { text: `All about it is in ${near(stepsFile)}.` }];
   const kinds = newer.map(({ kind }) => `newer ${kind}`).join(' and no ');
   const where = kinds === '' ? 'Next' : `Next, on a cluster that has no ${kinds} yet`;
-  return [...told, { text: `${where} (all of it is in ${near(stepsFile)}):` }, { commands: left }];
+  return [
+    ...told,
+    { text: `${where} (all of it is in ${near(stepsFile)}):` },
+    ...left.flatMap(shownStep),
+  ];
 }
 
-/** The commands for what was not applied, and those that update the cluster as it is. */
-function commandsLeft(commands: readonly string[], cluster: ApplyReport): readonly string[] {
+function shownStep({ condition, commands }: ShownStep): Section {
+  return [
+    ...(condition === undefined ? [] : [{ text: condition }]),
+    ...(commands.length === 0 ? [] : [{ commands }]),
+  ];
+}
+
+/** The steps for what was not applied, and the commands that update the cluster as it is. */
+function stepsLeft(steps: readonly ShownStep[], cluster: ApplyReport): readonly ShownStep[] {
   const applied = (cluster.applied ?? []).map(({ file }) => file);
-  const isDone = (command: string): boolean => applied.some((file) => command.includes(file));
   const isUpdate = (command: string): boolean => command.startsWith('oc adm upgrade ');
-  const others = commands.filter((command) => !isDone(command) && !isUpdate(command));
   const own = (command: string): string => withOcOptions(command, cluster.ocOptions);
-  const updates =
-    cluster.cluster.version === undefined
-      ? commands.filter(isUpdate).map(own)
-      : clusterCommands(cluster);
-  return [...others.map(own), ...updates];
+  return steps.flatMap((step): readonly ShownStep[] => {
+    const { commands, files } = step;
+    if (commands.some(isUpdate)) {
+      const isKnown = cluster.cluster.version !== undefined;
+      const updates = isKnown ? clusterCommands(cluster) : commands.map(own);
+      return updates.length === 0 ? [] : [{ ...step, commands: updates }];
+    }
+    if (files.every((file) => applied.includes(file))) return [];
+    const isDone = (command: string): boolean => applied.some((file) => command.includes(file));
+    return [{ ...step, commands: commands.filter((command) => !isDone(command)).map(own) }];
+  });
 }
 
 /** How many images of each part were left out: for somebody who wants everything, which. */

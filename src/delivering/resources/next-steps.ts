@@ -2,7 +2,7 @@ import { isLoopback } from '../../core/reference.ts';
 import { few, shellWord } from '../../core/text.ts';
 import type { Destinations } from '../../kinds/destinations.ts';
 import type { DeliveredPaths, PartResources } from '../../kinds/kind.ts';
-import type { ResourceFile } from '../../kinds/resource-file.ts';
+import type { ResourceFile, ShownStep } from '../../kinds/resource-file.ts';
 import { SOURCE_POLICY_SINCE } from './install-config.ts';
 import { withOcOptions } from '../applying/oc-options.ts';
 import type { SourcePolicy } from './request.ts';
@@ -23,6 +23,8 @@ export interface Step {
   /** In the order in which they are typed. */
   readonly commands: readonly string[];
   readonly after: readonly string[];
+  /** The same for a report, which has no place for all that has to be known. */
+  readonly shown: readonly ShownStep[];
 }
 
 /** A file of objects, and its path as the reader would type it. */
@@ -55,8 +57,13 @@ function signatureSteps(files: readonly TypedFile[]): readonly Step[] {
       title: 'Let the cluster check the release signatures. Nodes do nothing for it:',
       commands: files.map(({ typed }) => applying(typed)),
       after: [],
+      shown: [{ commands: files.map(({ typed }) => applying(typed)), files: namesOf(files) }],
     },
   ];
+}
+
+function namesOf(files: readonly TypedFile[]): readonly string[] {
+  return files.map(({ name }) => name);
 }
 
 function trustSteps([configMap, patch]: readonly TypedFile[]): readonly Step[] {
@@ -74,6 +81,15 @@ function trustSteps([configMap, patch]: readonly TypedFile[]): readonly Step[] {
         'A cluster takes one such config map. If the first command prints a name, yours has one',
         'already: leave the other two out, and add the keys of the file to that config map. It is in',
         'the namespace openshift-config.',
+      ],
+      shown: [
+        {
+          condition:
+            'To let the cluster trust the certificate of the registry depends on what it trusts ' +
+            'already: do that step as next-steps.txt says.',
+          commands: [],
+          files: namesOf([configMap, patch]),
+        },
       ],
     },
   ];
@@ -102,6 +118,21 @@ function mirrorSteps(
         '  oc get mcp',
         ...(sourcePolicy === undefined ? [] : policyLines(sourcePolicy, versions)),
         ...oldClusters(old, versions),
+      ],
+      shown: [
+        {
+          condition: 'Look at what would change for the nodes:',
+          commands: files.map(({ typed }) => `oc diff -f ${shellWord(typed)}`),
+          files: namesOf(files),
+        },
+        {
+          condition:
+            'If that is right (nodes are drained one after the other when a mirror set is changed' +
+            (drains ? ', and for every ImageTagMirrorSet' : '') +
+            '):',
+          commands: files.map(({ typed }) => applying(typed)),
+          files: namesOf(files),
+        },
       ],
     },
   ];
@@ -155,7 +186,8 @@ export interface StepsText {
   readonly destinations: Destinations;
   /** Those that clusters have to be able to read. */
   readonly repositories: readonly string[];
-  readonly newer: readonly NewerNames[];
+  /** `undefined` where the registry was not asked. */
+  readonly newer: readonly NewerNames[] | undefined;
   readonly steps: readonly Step[];
   /** Sections about what was wanted besides. */
   readonly extras: readonly (readonly string[])[];
@@ -186,7 +218,7 @@ export function nextSteps(
     `  cd ${shellWord(folder)}`,
     '',
     ...(isLoopback(target.registry) ? loopbackWarning(target.registry) : []),
-    ...newer.flatMap(warning),
+    ...(newer?.flatMap(warning) ?? NOT_ASKED),
     ...(steps.length > 0 ? [RULE, 'ON EACH CLUSTER, BEFORE ANYTHING ELSE', ''] : []),
     ...steps.flatMap(numbered),
     ...extras.flatMap((lines) => (lines.length === 0 ? [] : [RULE, ...lines])),
@@ -221,6 +253,16 @@ function loopbackWarning(registry: string): readonly string[] {
     '',
   ];
 }
+
+const NOT_ASKED: readonly string[] = [
+  'The registry was not asked for these files: "bundle unpack" has to have pushed there what they',
+  'name, and nobody has looked whether the registry holds a newer release already. Ask each cluster',
+  'first which version it runs:',
+  '  oc get clusterversion',
+  'Do not use the commands below for a cluster that runs a newer version already: OpenShift does not',
+  'support going back to an older one.',
+  '',
+];
 
 function warning({ kind, names }: NewerNames): readonly string[] {
   return [

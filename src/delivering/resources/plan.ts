@@ -9,6 +9,7 @@ import type { MirrorRow } from '../../kinds/mirror-row.ts';
 import {
   type Extras,
   type ResourceFile,
+  type ShownStep,
   STAGES,
   type WantedExtras,
 } from '../../kinds/resource-file.ts';
@@ -36,8 +37,8 @@ export interface PlannedResources {
   readonly steps: PlannedFile;
   /** The folders that this program makes for them; not one that the user has named. */
   readonly folders: readonly string[];
-  /** The commands that are printed in the end. */
-  readonly firstSteps: readonly string[];
+  /** The commands that are printed in the end, with what has to be true for them. */
+  readonly firstSteps: readonly ShownStep[];
   /** Facts that are printed before the commands. */
   readonly notes: readonly string[];
   /** Whether the files name the registry by an address of one machine. */
@@ -46,13 +47,17 @@ export interface PlannedResources {
 
 /** What is known beside the parts. */
 export interface PlanOptions extends ResourceRequest {
-  /** What the target holds already, which the steps warn of. */
-  readonly newer: readonly NewerNames[];
+  /** What the target holds already, which the steps warn of; `undefined` where nobody has looked. */
+  readonly newer: readonly NewerNames[] | undefined;
   /** Of the CA that clusters shall trust for the target, in PEM. */
   readonly certificates: readonly string[];
   /** With which `oc` asks the cluster that the user has chosen; none for its usual one. */
   readonly ocOptions?: readonly string[] | undefined;
 }
+
+const UPDATE_WHEN =
+  'When "oc get mcp" says that all pools are updated, and "oc get clusterversion" that the cluster ' +
+  'runs an older version:';
 
 /**
  * Plans what a cluster and an installer need to use parts from their new place: a pure function, so
@@ -129,10 +134,10 @@ export function planResources(
     notes: extras.flatMap(({ notes }) => notes),
     isLoopback: isLoopback(destinations.target.registry),
     firstSteps: [
-      ...stepsFrom('').flatMap(({ commands }) => commands),
-      ...extras.flatMap(({ commands }) => commands(typedFrom(''))),
+      ...stepsFrom('').flatMap(({ shown }) => shown),
+      ...extras.flatMap(({ shown }) => shown(typedFrom(''))),
       // Of several parts only one is wanted next: the text that is named below them says which.
-      ...(last.length === 1 ? last.flat() : []),
+      ...(last.length === 1 ? [{ condition: UPDATE_WHEN, commands: last.flat(), files: [] }] : []),
     ],
   };
 }

@@ -5,6 +5,7 @@ import { prepareFolder } from '../../files/folder.ts';
 import { refuseForeignFile } from '../../files/foreign.ts';
 import { isFileThere, refuseLinkedFolders } from '../../files/own-file.ts';
 import { writeWhole } from '../../files/write-whole.ts';
+import type { ShownStep } from '../../kinds/resource-file.ts';
 import { BEGINNING } from './next-steps.ts';
 import type { PlannedResources } from './plan.ts';
 
@@ -14,8 +15,8 @@ const MAX_STEPS_BYTES = 16 * 1024 * 1024;
 export interface ResourcesReport {
   /** Paths of what was written. */
   readonly files: readonly string[];
-  /** The commands that come first, and the file that says everything. */
-  readonly nextSteps: readonly string[];
+  /** What comes first, in this order, and the file that says everything. */
+  readonly nextSteps: readonly ShownStep[];
   readonly stepsFile: string;
   /** Facts about them that have to be known at once, a sentence each. */
   readonly notes: readonly string[];

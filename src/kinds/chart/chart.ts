@@ -64,7 +64,7 @@ function resources({ facts, images }: Part<ChartFacts>, at: Destinations): PartR
     files: [],
     mirrors,
     section: () => [
-      `The chart ${name} ${version} is in the local registry, with its images. To install it:`,
+      `The chart ${name} ${version}, in the local registry with its images. To install it:`,
       '',
       `     helm install ${name} oci://${parent}/${repository.slice(parent.length + 1)} --version ${version}`,
       '',

@@ -50,7 +50,7 @@ function steps(
   { entry, graph }: Destinations,
 ): readonly string[] {
   return [
-    'The update graph is in the local registry:',
+    'The update graph, in the local registry:',
     `  ${formatRepository(graph)}@${image}`,
     'The pull secret of the cluster with the update service has to be able to read it, too.',
     '',

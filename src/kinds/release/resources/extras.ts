@@ -8,13 +8,14 @@ import {
   type Extras,
   NO_EXTRAS,
   type ResourceFile,
+  type ShownStep,
   type TypedPath,
   type WantedExtras,
 } from '../../resource-file.ts';
 import { clusterImageSetFile } from './cluster-image-set.ts';
 import type { ReleaseFacts } from '../payload/release-image.ts';
 import { minorOf } from './minor.ts';
-import { type PinnedImageSets, pinnedImageSets } from './pinned-image-sets.ts';
+import { type PinnedImageSets, pinnedImageSets, STABLE_SINCE } from './pinned-image-sets.ts';
 
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
@@ -37,7 +38,7 @@ export function releaseExtras(
     : {
         files: all.flatMap(({ files }) => files),
         notes: all.flatMap(({ notes }) => notes),
-        commands: (typed) => all.flatMap(({ commands }) => commands(typed)),
+        shown: (typed) => all.flatMap(({ shown }) => shown(typed)),
         section: (typed) => all.flatMap(({ section }) => section(typed)),
       };
 }
@@ -73,14 +74,19 @@ function pinnedExtras(releases: readonly Part<ReleaseFacts>[], runningRelease: s
   const { version, architecture } = target.facts;
   const name = `ocp-${`${version}-${architecture}`.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`;
   const sets = pinnedImageSets(target.images, running?.images ?? [], { name, minor });
-  const commands = (typed: TypedPath): string[] => [
-    ...sets.files.map((file) => applying(file, typed)),
-    ...(sets.files.length > 0 ? WAITING : []),
-  ];
+  const shown = (typed: TypedPath): ShownStep => ({
+    condition:
+      minor < STABLE_SINCE
+        ? `Where the cluster has PinnedImageSets ("${CRD_COMMAND}" finds them), and its nodes have ` +
+          'the space:'
+        : 'Where the nodes have the space:',
+    commands: [...sets.files.map((file) => applying(file, typed)), ...WAITING],
+    files: sets.files.map(({ name: file }) => file),
+  });
   return {
     files: sets.files,
     notes: notesOn(sets, version, running === undefined ? runningRelease : undefined),
-    commands,
+    shown: (typed) => (sets.files.length > 0 ? [shown(typed)] : []),
     section: (typed) => [
       `PULL THE IMAGES OF ${version} BEFORE THE UPDATE TO IT`,
       '',
@@ -121,6 +127,8 @@ function targetOf(
   return target;
 }
 
+const CRD_COMMAND = 'oc get crd pinnedimagesets.machineconfiguration.openshift.io';
+
 const WAITING: readonly string[] = [
   'oc wait machineconfignode --all --for=condition=PinnedImageSetsProgressing=False --timeout=2h',
   'oc wait machineconfignode --all --for=condition=PinnedImageSetsDegraded=False --timeout=1m',
@@ -147,10 +155,10 @@ function stepsOf({ files }: PinnedImageSets, minor: number, typed: TypedPath): r
   return [
     '1. Look how much space a node has:',
     '     oc debug node/NODE -- chroot /host df -h /var/lib/containers',
-    ...(minor < 22
+    ...(minor < STABLE_SINCE
       ? [
           `   On 4.${minor} the API is v1alpha1, which not every cluster has. This tells whether yours has:`,
-          '     oc get crd pinnedimagesets.machineconfiguration.openshift.io',
+          `     ${CRD_COMMAND}`,
         ]
       : []),
     '',

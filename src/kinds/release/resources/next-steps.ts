@@ -26,7 +26,7 @@ const SIGSTORE_SINCE = 21;
 export function nextSteps(release: DeliveredRelease): readonly string[] {
   const { version, architecture, pinned } = release;
   return [
-    `OpenShift ${version} (${architecture}) is in the local registry:`,
+    `OpenShift ${version} (${architecture}), in the local registry:`,
     `  ${pinned}`,
     '',
     'UPGRADE A CLUSTER',

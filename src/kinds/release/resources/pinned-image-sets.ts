@@ -8,7 +8,7 @@ import { EFFECTS, resourceFile, type ResourceFile } from '../../resource-file.ts
 const ROLES = ['master', 'worker'];
 const MAX_IMAGES = 500;
 /** The first minor version of OpenShift 4 that has the API as stable. */
-const STABLE_SINCE = 22;
+export const STABLE_SINCE = 22;
 /** Nodes keep this much free besides, and need twice the compressed size while they unpack. */
 const RESERVED_BYTES = 16 * 2 ** 30;
 const UNPACKED = 2;

@@ -180,14 +180,30 @@ describe('the files of releases', () => {
   it('are applied before the release is asked for, the signature first', () => {
     const [release] = RELEASES;
     const { firstSteps } = planned({}, [release!]);
-    const words = firstSteps.map((line) => line.replace(/ \S*resources\/| --to-image \S+/g, ' '));
+    const commands = firstSteps.flatMap((step) => step.commands);
+    const words = commands.map((line) => line.replace(/ \S*resources\/| --to-image \S+/g, ' '));
     expect(words.map((line) => line.replace(/-[0-9a-f]{8,}\.yaml$/, ''))).toEqual([
       'oc apply -f signature-sha256',
       'oc diff -f idms-r-example-com-ocp4',
       'oc apply -f idms-r-example-com-ocp4',
       'oc adm upgrade --allow-explicit-upgrade ',
     ]);
-    expect(planned().firstSteps.filter((line) => line.includes('upgrade'))).toEqual([]);
+    const { firstSteps: ofSeveral } = planned();
+    expect(ofSeveral.flatMap((step) => step.commands).join('\n')).not.toContain('upgrade');
+  });
+
+  it('are shown at once without a condition only where they are right for every cluster', () => {
+    const { firstSteps } = planned({ certificates: ['a PEM'] }, [RELEASES[0]!]);
+    const without = firstSteps.filter(({ condition }) => condition === undefined);
+    expect(without.flatMap(({ commands }) => commands)).toEqual([
+      expect.stringMatching(/^oc apply -f \S*signature-/),
+    ]);
+    const all = firstSteps.flatMap(({ commands }) => commands).join('\n');
+    expect(all).not.toMatch(/image-config|trust\//);
+    const trust = firstSteps.find(({ files }) => files.some((file) => file.includes('trust/')));
+    expect(trust!.condition).toContain('next-steps.txt');
+    expect(firstSteps.at(-1)!.condition).toContain('oc get mcp');
+    expect(firstSteps.at(-1)!.commands.join()).toContain('oc adm upgrade');
   });
 
   it('are warned of where the registry is an address of one machine', () => {

@@ -41,7 +41,7 @@ describe('what is written for releases where it is wanted', () => {
   });
 
   it('are pinned images of the highest version, less what the running release has', () => {
-    const { files, notes, commands, section } = extras(undefined, '4.16.20');
+    const { files, notes, shown, section } = extras(undefined, '4.16.20');
     const [master] = files;
     expect(master!.name).toBe('pinned-images/ocp-4-18-1-x86-64-master.yaml');
     expect(master!.effect).toEqual({ stage: 'images', whenNew: 'pull', whenChanged: 'pull' });
@@ -49,11 +49,15 @@ describe('what is written for releases where it is wanted', () => {
       2,
     );
     expect(notes.join('\n')).toMatch(/2 images of 4\.18\.1.*\n.*17 GiB free for all sets together/);
-    expect(commands((name) => name).slice(0, 2)).toEqual([
+    const [step, ...others] = shown((name) => name);
+    expect(others).toEqual([]);
+    expect(step!.condition).toContain('oc get crd pinnedimagesets');
+    expect(step!.files).toEqual(files.map(({ name }) => name));
+    expect(step!.commands.slice(0, 2)).toEqual([
       'oc apply -f pinned-images/ocp-4-18-1-x86-64-master.yaml',
       'oc apply -f pinned-images/ocp-4-18-1-x86-64-worker.yaml',
     ]);
-    expect(commands((name) => name).join('\n')).toContain('PinnedImageSetsProgressing=False');
+    expect(step!.commands.join('\n')).toContain('PinnedImageSetsProgressing=False');
     expect(section((name) => name).join('\n')).toContain('v1alpha1');
   });
 
