@@ -37,6 +37,7 @@ import { verifyCommand } from './commands/verify.ts';
 import type { Io } from './io.ts';
 import { withApplyScope } from './options/cluster.ts';
 import { commonOptions } from './options/common.ts';
+import { refusePatterns } from './patterns.ts';
 import { usageError } from './suggest.ts';
 
 /** A command to run with its arguments, or text to print (help, version, completion). */
@@ -177,11 +178,13 @@ export async function parseCommandLine(
     parser.command(name, summary, (group) => {
       for (const command of commands) register(group, command, `bundle ${name}`);
       const names = commands.map(nameOf);
-      const all = [names.slice(0, -1).join(', '), names.at(-1)!].join(' or ');
+      const last = names.at(-1)!;
+      const all = names.length === 1 ? last : `${names.slice(0, -1).join(', ')} or ${last}`;
       return group.demandCommand(1, `${name} needs a command: ${all}`);
     });
   }
 
+  refusePatterns(argv);
   const words = await withApplyScope(joinedGroups(argv));
   const { failure, args, output } = await new Promise<{
     failure: Error | undefined;

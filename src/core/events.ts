@@ -154,15 +154,14 @@ export type Notice =
   | { readonly code: 'signer-not-trusted'; readonly signer: string }
   /** A bundle is damaged, but its good content is used. */
   | { readonly code: 'bundle-damaged'; readonly bundle: string; readonly cause: string }
-  /** The folder to write to was not there; it may be where a medium was to be mounted. */
+  /** The folder to write to was not there, and was made. */
   | {
       readonly code: 'made-folder';
       readonly folder: string;
       readonly mountPoint: string;
       readonly free: number;
-      readonly isUnmounted: boolean;
     }
-  /** The folder to write to is empty, and is where media are mounted, but on none. */
+  /** The folder to write to is empty or new, and is where media are mounted, but on none. */
   | {
       readonly code: 'nothing-mounted';
       readonly folder: string;

@@ -2,7 +2,7 @@ import { BundleError, hasCode } from '../core/errors.ts';
 
 /**
  * A refusal of a target (401, 403, 404) may mean that a project or a repository has to be made
- * first: its hint names all of the repositories, so that the second is not found out after the
+ * first: behind the cause its hint names all of the repositories, so that the second is not found out after the
  * first.
  */
 export function namingAll(error: unknown, repositories: readonly string[]): unknown {
@@ -16,7 +16,7 @@ export function namingAll(error: unknown, repositories: readonly string[]): unkn
     'and the credentials have to allow that.';
   const { code, message, cause, expected, got, subject } = error;
   return new BundleError(code, message, {
-    hint: `${need} ${error.hint ?? ''}`.trim(),
+    hint: `${error.hint ?? ''} ${need}`.trim(),
     cause,
     expected,
     got,

@@ -78,7 +78,7 @@ export function selectParts({ parts, content }: Closure, wanted: readonly string
     throw new BundleError('NOT_FOUND', `the bundle does not hold ${missing}`, {
       expected: missing,
       got: parts.map(({ label }) => label).join(', '),
-      hint: 'Name one of the parts that it holds, by version, version and architecture, or digest.',
+      hint: 'Name one that it holds, by version, version and architecture, or digest.',
     });
   }
   return closureOf(parts.filter(({ names }) => wanted.some((name) => names.includes(name))));

@@ -125,7 +125,7 @@ export async function missingVolumesWay(
 export function patchHoldsAll(asked: Asked): string {
   return (
     'What is damaged is in the patch that was given. This pushes the whole bundle:\n' +
-    `  ${commandOn('unpack', asked, '--to', 'REGISTRY')}\n` +
+    `  ${commandOn('unpack', asked, '--to', 'REGISTRY/NAMESPACE')}\n` +
     'This writes it again as it was:\n' +
     `  ${commandOn('repair', asked, '-o', 'FOLDER')}`
   );

@@ -157,14 +157,14 @@ function checkClosure(closure: Closure, { manifest, metadataDigests }: BundleCon
 /** The refusal of a patch where a whole bundle is needed. */
 export function refusedPatch({ name, manifest }: BundleContent, asked: Asked): BundleError {
   const of = (verb: string, ...more: readonly string[]): string =>
-    `  ${commandOn(verb, { ...asked, paths: ['DAMAGED', ...asked.paths] }, ...more)}`;
+    `  ${commandOn(verb, { ...asked, paths: ['BUNDLE', ...asked.paths] }, ...more)}`;
   return new BundleError(
     'BUNDLE_UNUSABLE',
     `${name} is a patch for the bundle ${hexOf(manifest.repairs!)}, not a whole bundle`,
     {
       hint: [
         'Use it together with the damaged bundle. This pushes what is in both:',
-        of('unpack', '--to', 'REGISTRY'),
+        of('unpack', '--to', 'REGISTRY/NAMESPACE'),
         'This writes the whole bundle again:',
         of('repair', '-o', 'FOLDER'),
       ].join('\n'),

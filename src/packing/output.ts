@@ -4,6 +4,7 @@ import { BUNDLE_SUFFIX, isBundleName, stemOf } from '../bundle/format/names.ts';
 import { FAT32_MAX_FILE } from '../bundle/format/volume-sizes.ts';
 import { BundleError } from '../core/errors.ts';
 import type { Context } from '../core/context.ts';
+import type { Notice } from '../core/events.ts';
 import { existingFolder, listFolder, prepareFolder, removeEmpty } from '../files/folder.ts';
 import { isFolder } from '../files/look.ts';
 import { groundOf, isOnFat } from '../files/space.ts';
@@ -39,20 +40,22 @@ const OF_MEDIA = /^\/(?:media|mnt|run\/media)(?:\/|$)/;
  * Makes sure that there is a folder to write to, and tells of one that is not what it seems: a
  * medium that is not mounted is an empty folder of the host, or none. Neither is refused, since
  * somebody may keep bundles in a folder of the host under any name; but nobody should find out only
- * when the stick is empty.
+ * when the stick is empty. A folder that had to be made is told when it is known that it stays.
+ * @returns what is to be told then.
  * @throws BundleError DISK
  */
 export async function prepareOutput(
   { folder }: Output,
   { observe }: Pick<Context, 'observe'>,
-): Promise<void> {
+): Promise<Notice | undefined> {
   const wasThere = await isFolder(folder);
   await prepareFolder(folder);
   const ground = await groundOf(folder);
   const isUnmounted = isForMedium(folder, ground.mountPoint);
-  if (!wasThere) observe({ type: 'noticed', code: 'made-folder', folder, ...ground, isUnmounted });
-  else if (isUnmounted && (await listFolder(folder)).length === 0)
+  if (isUnmounted && (await listFolder(folder)).length === 0)
     observe({ type: 'noticed', code: 'nothing-mounted', folder, ...ground });
+  if (wasThere || isUnmounted) return undefined;
+  return { code: 'made-folder', folder, ...ground };
 }
 
 /**
@@ -66,12 +69,15 @@ export async function inOutput<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const above = await existingFolder(output.folder);
-  await prepareOutput(output, context);
+  const made = await prepareOutput(output, context);
   try {
     return await work();
   } catch (error) {
     await removeEmpty(output.folder, above);
     throw error;
+  } finally {
+    if (made !== undefined && (await isFolder(output.folder)))
+      context.observe({ type: 'noticed', ...made });
   }
 }
 

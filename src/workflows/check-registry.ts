@@ -277,6 +277,8 @@ async function credentialsOf(probe: RepositoryProbe): Promise<Finding> {
   return { verdict: asks === 'nothing' ? 'good' : 'unknown', fact: `none known (${looked})` };
 }
 
+const MIB = 2 ** 20;
+
 /** Two lines of one upload: whether a blob can go up in chunks, and how large a request may be. */
 async function findChunks(
   probe: RepositoryProbe,
@@ -288,12 +290,15 @@ async function findChunks(
   const finding = await caught(
     async () => {
       const { largest, refusal, tells } = await probe.chunks(signal);
-      const size = `${largest / 2 ** 20} MiB`;
+      const size = largest < MIB ? `${largest / 2 ** 10} KiB` : `${largest / MIB} MiB`;
       const passed =
         refusal === undefined
           ? `${size} accepted, the largest size that is tried`
           : `${size} accepted, more refused: ${refusal.message}`;
       if (largest === 0) {
+        const unknown =
+          'not found out: no chunk is accepted, so each blob has to fit into one request';
+        checks.push({ check: 'largest request', subject, verdict: 'unknown', fact: unknown });
         return {
           verdict: 'lacking',
           fact: `not accepted, only whole blobs: ${refusal?.message ?? ''}`,

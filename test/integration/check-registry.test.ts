@@ -235,14 +235,18 @@ describeWith(['docker-registry'], 'bundle check-registry', () => {
   });
 
   describeWith(['nginx'], 'behind nginx', () => {
-    it('tells the largest request that passes', async () => {
-      const nginx = await startNginx(open.url, '5m');
+    it.each([
+      ['5m', /^4 MiB accepted.*413/],
+      ['100k', /^64 KiB accepted.*413/],
+    ])('tells the largest request that passes below %s', async (limit, fact) => {
+      const nginx = await startNginx(open.url, limit);
       cleanUp.push(nginx.stop);
       const { status, report } = await check(`${nginx.host}/ocp4`);
       expect(status).toBe(0);
       expect(report.checks.find(({ check: name }) => name === 'largest request')?.fact).toMatch(
-        /^4 MiB accepted.*413/,
+        fact,
       );
+      expect(report.checks.find(({ check: name }) => name === 'chunks')?.verdict).toBe('good');
       expect(await kept(open)).toEqual([]);
     });
   });

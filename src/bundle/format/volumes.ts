@@ -62,6 +62,32 @@ export function wholeTar(sections: readonly Section[]): Cut {
  * needed.
  */
 export function cutIntoVolumes(uncut: Uncut, limit: number): readonly Cut[] {
+  const cuts = tryToCut(uncut, limit);
+  if (typeof cuts !== 'string') return cuts;
+  throw new BundleError('USAGE', `volumes of ${limit} bytes are too small: ${cuts}`, {
+    hint: `Ask for volumes of at least ${leastLimit(uncut, limit)} bytes.`,
+  });
+}
+
+/** The least limit that will do, in whole kilobytes, above one that will not. */
+function leastLimit(uncut: Uncut, tooSmall: number): number {
+  const will = (kilobytes: number): boolean =>
+    typeof tryToCut(uncut, kilobytes * KILOBYTE) !== 'string';
+  let low = Math.floor(tooSmall / KILOBYTE);
+  let high = low + 1;
+  while (!will(high)) [low, high] = [high, 2 * high];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (will(middle)) high = middle;
+    else low = middle;
+  }
+  return high * KILOBYTE;
+}
+
+const KILOBYTE = 1000;
+
+/** The cuts, or why there are none. */
+function tryToCut(uncut: Uncut, limit: number): readonly Cut[] | string {
   const { sections, copyLength } = uncut;
   const costs = sections.map((section) => costOf(section, section.tarLength, uncut));
   const cuts: Cut[] = [];
@@ -71,7 +97,7 @@ export function cutIntoVolumes(uncut: Uncut, limit: number): readonly Cut[] {
   let tarOffset = 0;
   for (;;) {
     if (cuts.length === MAX_VOLUMES)
-      throw tooSmall(limit, `the bundle would need more than ${MAX_VOLUMES} volumes`);
+      return `the bundle would need more than ${MAX_VOLUMES} volumes`;
     const leading = cuts.length > 0;
     const roomFor = (trailing: boolean): number =>
       limit - (leading ? copyLength : 0) - tailLength({ leading, trailing }, copyLength, 0);
@@ -99,7 +125,7 @@ export function cutIntoVolumes(uncut: Uncut, limit: number): readonly Cut[] {
       started = 0;
     }
     if (tarLength === 0 || (sections[at]!.kind !== 'layer' && sections[at]!.kind !== 'end')) {
-      throw tooSmall(limit, 'the head of the bundle does not fit into a volume');
+      return 'the head of the bundle does not fit into a volume';
     }
     cuts.push({ tarOffset, tarLength });
     tarOffset += tarLength;
@@ -207,10 +233,4 @@ function fitting(section: Section, started: number, room: number): number {
     blocks * BLOCK_SIZE +
     Math.max(Math.floor(inBlock / TAR_BLOCK), 0) * TAR_BLOCK;
   return started > 0 || taken >= headerLength(section.entries[0]!.size) ? taken : 0;
-}
-
-function tooSmall(limit: number, why: string): BundleError {
-  return new BundleError('USAGE', `volumes of ${limit} bytes are too small: ${why}`, {
-    hint: 'Ask for larger volumes.',
-  });
 }

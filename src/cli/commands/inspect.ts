@@ -22,7 +22,7 @@ export const inspectCommand: Command = {
     const patch = await inspectPatch(request, context);
     if (patch !== undefined) {
       const { patchReport } = await import('../present/patch-report.ts');
-      return patchReport(patch);
+      return patchReport(patch, request);
     }
     const { inspectReport } = await import('../present/bundle-report.ts');
     return inspectReport(await inspect(request, context), flag(args, 'images'));

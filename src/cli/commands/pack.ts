@@ -1,4 +1,5 @@
 import { BundleError } from '../../core/errors.ts';
+import type { PackReport } from '../../packing/report.ts';
 import { byteCount, flag, requiredText, text, texts, volumeSize } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { dryRunOption } from '../options/common.ts';
@@ -91,6 +92,10 @@ export const packCommand: Command = {
     };
     const { pack, packIntoPipe } = await import('../../workflows/pack.ts');
     const { packReport, pipedReport } = await import('../present/pack-report.ts');
+    const keysFor = async ({ closure }: PackReport): Promise<readonly string[]> => {
+      const { neededKeyFiles } = await import('../../kinds/release/proof/needed-keys.ts');
+      return neededKeyFiles(texts(args, 'release-key'), closure.parts);
+    };
     if (output === PIPE) {
       const forFiles = FOR_FILES.find((name) => args[name] !== undefined);
       if (forFiles !== undefined) {
@@ -98,8 +103,8 @@ export const packCommand: Command = {
           hint: 'Name a folder or a file with -o.',
         });
       }
-      const releaseKeyFiles = texts(args, 'release-key');
-      return pipedReport(await packIntoPipe(common, outputPipe(io), context), { releaseKeyFiles });
+      const piped = await packIntoPipe(common, outputPipe(io), context);
+      return pipedReport(piped, { releaseKeyFiles: await keysFor(piped) });
     }
     const request = {
       ...common,
@@ -110,8 +115,9 @@ export const packCommand: Command = {
       restart: flag(args, 'restart'),
       dryRun: flag(args, 'dry-run'),
     };
-    return packReport(await pack(request, context), {
-      releaseKeyFiles: texts(args, 'release-key'),
+    const packed = await pack(request, context);
+    return packReport(packed, {
+      releaseKeyFiles: await keysFor(packed),
       signedWith: common.key.keyFile === undefined ? 'own' : 'another',
     });
   },

@@ -17,7 +17,7 @@ export function checkRegistryReport({
   checks,
   failure,
 }: CheckRegistryReport): Outcome {
-  const hints = [...new Set(checks.flatMap(({ error }) => error?.hint ?? []))];
+  const hints = differentHints(checks, repositories);
   const json = {
     registry,
     repositories,
@@ -36,6 +36,18 @@ export function checkRegistryReport({
     json,
     ...(failure !== undefined && { status: statusOf(failure) }),
   };
+}
+
+/** What is said of one repository is not said again of another. */
+function differentHints(checks: readonly Check[], names: readonly string[]): readonly string[] {
+  const longestFirst = names.toSorted((a, b) => b.length - a.length);
+  const anyOf = (hint: string): string =>
+    longestFirst.reduce((text, name) => text.replaceAll(name, 'it'), hint);
+  const different = new Map<string, string>();
+  for (const hint of checks.flatMap(({ error }) => error?.hint ?? [])) {
+    if (!different.has(anyOf(hint))) different.set(anyOf(hint), hint);
+  }
+  return [...different.values()];
 }
 
 function refusal(registry: string, checks: readonly Check[]): string {

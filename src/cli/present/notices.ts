@@ -105,8 +105,7 @@ export function noticeText(notice: Notice): string | undefined {
     case 'made-folder':
       return (
         `made the folder ${notice.folder}, on the file system of ${notice.mountPoint} ` +
-        `(${formatBytes(notice.free)} free)` +
-        (notice.isUnmounted ? `: no medium is mounted there; ${MOUNT_FIRST}` : '')
+        `(${formatBytes(notice.free)} free)`
       );
     case 'nothing-mounted':
       return (

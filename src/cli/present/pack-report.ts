@@ -163,8 +163,8 @@ function patchSteps(report: PackReport, needs: VerifyNeeds): Section {
     },
     {
       commands: [
-        `bundle unpack DAMAGED ${patch} --to REGISTRY${options}`,
-        `bundle repair DAMAGED ${patch} -o FOLDER${options}`,
+        `bundle unpack BUNDLE ${patch} --to REGISTRY/NAMESPACE${options}`,
+        `bundle repair BUNDLE ${patch} -o FOLDER${options}`,
       ],
     },
   ];
@@ -192,8 +192,8 @@ function keysToHand({ releaseKeyFiles }: Pick<VerifyNeeds, 'releaseKeyFiles'>): 
   return [
     {
       text:
-        'Hand over out of band too, since every command there that opens the bundle needs it as ' +
-        '--release-key FILE:',
+        'Hand over out of band too: there, the commands that check the releases of the bundle ' +
+        '(verify, inspect, unpack, resources and others) need --release-key FILE with it:',
     },
     ...releaseKeyFiles.map((file): Block => ({ text: `  ${file}` })),
   ];

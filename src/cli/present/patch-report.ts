@@ -1,15 +1,23 @@
 import { hexOf } from '../../core/digest.ts';
 import { counted } from '../../core/text.ts';
+import { type Asked, commandOn } from '../../opening/commands.ts';
 import type { PatchReport } from '../../workflows/inspect.ts';
 import type { Outcome } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import { partsText, size } from './shown.ts';
 
-/** What a patch alone is, and for which bundle. */
-export function patchReport({ patch, blobs, layerBytes }: PatchReport): Outcome {
+/**
+ * What a patch alone is, and for which bundle.
+ * @param asked what the command line said of the patch.
+ */
+export function patchReport({ patch, blobs, layerBytes }: PatchReport, asked: Asked): Outcome {
   const { labels, repairs } = patch;
   const bundle = { ...patch, closure: undefined };
+  // What was expected is the patch, and not the bundle.
+  const { paths, kinds, trustedKeyFiles, signatures, releaseKeyFiles } = asked;
+  const both = { paths: ['BUNDLE', ...paths], kinds, trustedKeyFiles, signatures, releaseKeyFiles };
+  const unpacking = commandOn('unpack', both, '--to', 'REGISTRY/NAMESPACE');
   return {
     report: (screen) => [
       [
@@ -22,7 +30,7 @@ export function patchReport({ patch, blobs, layerBytes }: PatchReport): Outcome 
         { text: 'The patch digest is the one on the form that came with it. It is for a bundle:' },
         { hex: hexOf(repairs) },
         { text: 'Use it together with that bundle:' },
-        { commands: ['bundle unpack BUNDLE PATCH --to REGISTRY'] },
+        { commands: [unpacking] },
       ],
       trustAdvice(bundle),
       [

@@ -39,7 +39,10 @@ export function repairReport(
       [
         { text: 'Next, check it where it will be used, and unpack it there:' },
         {
-          commands: [`bundle verify ${repaired}`, `bundle unpack ${repaired} --to REGISTRY`],
+          commands: [
+            `bundle verify ${repaired}`,
+            `bundle unpack ${repaired} --to REGISTRY/NAMESPACE`,
+          ],
         },
       ],
       [

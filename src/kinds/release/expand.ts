@@ -1,7 +1,7 @@
 import { mapLimited } from '../../core/concurrency.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
 import type { Digest } from '../../core/digest.ts';
-import { BundleError } from '../../core/errors.ts';
+import { BundleError, hasCode } from '../../core/errors.ts';
 import { formatReference } from '../../core/reference.ts';
 import type { ReadOnlyStore } from '../../core/store.ts';
 import type { ImageRequest, Proof, WalkedImage } from '../../transfer/image.ts';
@@ -37,7 +37,13 @@ export async function expandRelease(
   const { version, architecture, digest, signatures } = facts;
   const { proof } = image.request;
   const of = { version, architecture, proof };
-  const components = await walkComponents(references, of, content, walk);
+  let carried: readonly WalkedImage[];
+  try {
+    const components = await walkComponents(references, of, content, walk);
+    carried = await walk.attached.addTo([image, ...components]);
+  } catch (error) {
+    throw componentAway(error, references, content.root.name);
+  }
   const messages = signatures.map(({ message }) => message);
   const configMap = messages.length > 0 ? signatureConfigMap(digest, messages) : undefined;
   const { reference, created } = facts;
@@ -48,7 +54,7 @@ export async function expandRelease(
     names: [version, `${version}-${architecture}`, digest],
     facts,
     claim: { ...claimed, signatures: signatures.map((signature) => signature.digest) },
-    images: await walk.attached.addTo([image, ...components]),
+    images: carried,
     files: configMap
       ? [{ path: `config/${configMap.name}`, role: 'release-signature', bytes: configMap.text }]
       : [],
@@ -84,6 +90,23 @@ export function componentRequest(
     order: 'first',
     store,
   };
+}
+
+/**
+ * A release that was copied somewhere still names its components where they were published: that is
+ * what is asked, unless the user says where else they are.
+ * @param root the repository that the release image comes from.
+ */
+function componentAway(error: unknown, { components }: ImageReferences, root: string): unknown {
+  const other = components.find(({ reference: { registry } }) => !root.startsWith(`${registry}/`));
+  const isAway = hasCode(error, 'NETWORK') || hasCode(error, 'NOT_ALLOWED');
+  if (!isAway || other === undefined) return error;
+  const { registry, repository } = other.reference;
+  const hint =
+    `The release names its components at ${registry}, so they are asked for there. If a registry ` +
+    `of yours has them, say so with --mirror ${registry}/${repository}=REGISTRY/REPOSITORY, or ` +
+    'give its mirror set with --idms-file FILE.';
+  return error.withHint(error.hint === undefined ? hint : `${hint} Otherwise: ${error.hint}`);
 }
 
 async function walkComponents(

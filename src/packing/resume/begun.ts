@@ -5,15 +5,15 @@ import { piecesIn } from '../../bundle/reading/found-volumes.ts';
 import { type FoundHead, readFrontHead, readHeadCopy } from '../../bundle/reading/head.ts';
 import { bundleOfName, volumeNames } from '../../bundle/format/names.ts';
 import type { BundlePlan, DescribedBundle, Seal } from '../../bundle/format/plan.ts';
-import { parseSums } from '../../bundle/format/sums.ts';
 import { beginsAsVolume, type Cut, VOLUME_START_BYTES } from '../../bundle/format/tail.ts';
 import { listFolder } from '../../files/folder.ts';
 import { ifThere } from '../../files/look.ts';
 import { isFileThere, PARTIAL_SUFFIX, removeFile } from '../../files/own-file.ts';
-import { type Digest, digestOf, hexOf } from '../../core/digest.ts';
+import { digestOf } from '../../core/digest.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
 import { counted } from '../../core/text.ts';
 import type { SignerKey } from '../../trust/keys.ts';
+import { otherContent } from './other-content.ts';
 
 const HINT = '--restart deletes it and starts over; with another folder you keep both.';
 
@@ -89,7 +89,7 @@ async function startOf(path: string): Promise<Uint8Array> {
  */
 export async function sealOf(
   files: readonly BegunFile[],
-  { bundleDigest, sums }: Pick<DescribedBundle, 'bundleDigest' | 'sums'>,
+  asked: Pick<DescribedBundle, 'bundleDigest' | 'manifest' | 'sums'>,
   key: SignerKey,
 ): Promise<Seal | undefined> {
   for (const { path, number, isFinished } of files) {
@@ -101,46 +101,13 @@ export async function sealOf(
         });
       continue;
     }
-    if (digestOf(head.sums) !== bundleDigest) {
-      throw new BundleError(
-        'USAGE',
-        `${basename(path)} was begun with other content: ${differenceOf(head.sums, sums)}`,
-        {
-          expected: hexOf(bundleDigest),
-          got: hexOf(digestOf(head.sums)),
-          hint: HINT,
-        },
-      );
+    if (digestOf(head.sums) !== asked.bundleDigest) {
+      throw await otherContent({ path, isFinished, sums: head.sums }, asked);
     }
     return checkedSeal(head, basename(path), key);
   }
   return undefined;
 }
-
-/** What differs between two listings: a signature that was made since is no other image. */
-function differenceOf(begun: Uint8Array, planned: Uint8Array): string {
-  const [before, now] = [begun, planned].map(
-    (sums) => new Map(parseSums(sums).map(({ path, digest }) => [path, digest])),
-  ) as [Map<string, Digest>, Map<string, Digest>];
-  const isBlob = (path: string): boolean => path.startsWith('blobs/');
-  const gone = [...before.keys()].filter((path) => isBlob(path) && !now.has(path)).length;
-  const added = [...now.keys()].filter((path) => isBlob(path) && !before.has(path)).length;
-  if (gone + added > 0) {
-    return (
-      `${counted(gone, 'blob')} of it ${gone === 1 ? 'is' : 'are'} not in what is packed now, ` +
-      `and ${counted(added, 'blob')} of that ${added === 1 ? 'is' : 'are'} not in it`
-    );
-  }
-  const files = [...new Set([...before.keys(), ...now.keys()])].filter(
-    (path) => !DERIVED.includes(path) && before.get(path) !== now.get(path),
-  );
-  return files.length === 0
-    ? 'the images are the same, but bundle.json describes them otherwise'
-    : `the images are the same, but not ${files.join(', ')}`;
-}
-
-/** Files that differ whenever others do. */
-const DERIVED: readonly string[] = ['bundle.json', 'index.json'];
 
 /** A seal that this key has made. @throws BundleError USAGE, SIGNATURE_INVALID */
 export function checkedSeal(
@@ -188,14 +155,30 @@ export async function checkCut(
       (cut === undefined || isSame(cut, planned.record))
     )
       continue;
-    throw new BundleError(
-      'USAGE',
-      `${basename(file.path)} was started with another --volume-size`,
-      {
-        hint: `Give the same --volume-size as before. ${HINT}`,
-      },
+    throw new BundleError('USAGE', `${basename(file.path)} ${otherCut(path, file, plan)}`, {
+      hint: cutHint(path, file),
+    });
+  }
+}
+
+/** How what is there is cut, and how it would be cut now. */
+function otherCut(path: string, { volumePath }: BegunFile, { volumes }: BundlePlan): string {
+  if (volumePath === path) {
+    return (
+      'is a bundle in one file, and --volume-size now asks for ' + counted(volumes.length, 'volume')
     );
   }
+  return volumes.length === 1
+    ? 'belongs to a bundle in volumes, and one file is asked for now'
+    : 'belongs to a bundle in volumes of another size than --volume-size now asks for';
+}
+
+function cutHint(path: string, { volumePath }: BegunFile): string {
+  const keep =
+    volumePath === path
+      ? 'To continue or keep it, leave out --volume-size. '
+      : 'To continue or keep it, give the same --volume-size as before. ';
+  return keep + HINT;
 }
 
 export async function removeBegun(files: readonly BegunFile[]): Promise<void> {

@@ -13,6 +13,8 @@ const MiB = 1024 * 1024;
  * chunks.
  */
 const REQUEST_SIZES = [1, 4, 16, 64].map((size) => size * MiB);
+/** Tried, the larger one first, where not even the least of the others passes. */
+const SMALL_SIZES = [MiB / 4, MiB / 16];
 
 /** How the registry is spoken to, before any repository comes into it. */
 export interface Meeting {
@@ -121,16 +123,26 @@ export class RepositoryProbe {
   }
 
   /**
-   * Requests of growing size in one upload, until one is refused. @throws BundleError where no
-   * upload can be started.
+   * Requests of growing size in one upload, until one is refused; smaller ones where that is the
+   * first. @throws BundleError where no upload can be started.
    */
   async chunks(signal: AbortSignal): Promise<ChunkFindings> {
+    const found = await this.#growing(REQUEST_SIZES, signal);
+    if (found.largest > 0) return found;
+    for (const size of SMALL_SIZES) {
+      const small = await this.#growing([size], signal);
+      if (small.largest > 0) return { ...small, refusal: found.refusal };
+    }
+    return found;
+  }
+
+  async #growing(sizes: readonly number[], signal: AbortSignal): Promise<ChunkFindings> {
     const action = `upload to ${this.name}`;
     let session = await startSession(this.#access, action, signal);
     let [largest, sent] = [0, 0];
     let refusal: BundleError | undefined;
     try {
-      for (const size of REQUEST_SIZES) {
+      for (const size of sizes) {
         const response = await this.#access.send({
           method: 'PATCH',
           to: session.url,

@@ -61,6 +61,25 @@ describe('a command line', () => {
   );
 
   it.each([
+    ['cache', 'cache needs a command: clear'],
+    ['imageset', 'imageset needs a command: check or init'],
+    ['trust', 'trust needs a command: add, show, list or remove'],
+  ])('that lacks a command of a group names all: %s', async (line, message) => {
+    expect((await refusal(line)).message).toBe(message);
+  });
+
+  it('with several files from a pattern of the shell says how each is given', async () => {
+    const { message, hint } = await refusal(
+      ...['extract-tools', 'r.example.com/a:1', '--idms-file', 'some/idms-a.yaml'],
+      ...['some/idms-b.yaml', '-o', 'tools'],
+    );
+    expect(message).toContain('--idms-file takes one file, and 2 follow it');
+    expect(hint).toContain('--idms-file some/idms-a.yaml --idms-file some/idms-b.yaml');
+    const line = ['verify', '--release-key', 'keys/a.asc', 'keys/usb.tar.zst'];
+    expect(await parse(...line)).toHaveProperty('command');
+  });
+
+  it.each([
     ['keygen --type ecdsa-p265', '--type', 'Did you mean --type ecdsa-p256?'],
     ['keygen --type dsa', '--type', 'bundle keygen --help'],
     ['verify x --output yaml', '--output', 'bundle verify --help'],

@@ -1,11 +1,11 @@
-import { mkdir, mkdtemp, realpath, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import type { TransferEvent } from '../../../src/core/events.ts';
-import { isForMedium, parseOutput, prepareOutput } from '../../../src/packing/output.ts';
+import { inOutput, isForMedium, parseOutput, prepareOutput } from '../../../src/packing/output.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -15,20 +15,38 @@ afterAll(() => rm(folder, { recursive: true }));
 
 async function noticesFor(output: string): Promise<readonly TransferEvent[]> {
   const events: TransferEvent[] = [];
-  await prepareOutput(await parseOutput(output), { observe: (event) => events.push(event) });
-  return events;
+  const observe = (event: TransferEvent): void => void events.push(event);
+  const made = await prepareOutput(await parseOutput(output), { observe });
+  return made === undefined ? events : [...events, { type: 'noticed', ...made }];
 }
 
 it('a folder that had to be made is told, with its file system and what is free there', async () => {
   const made = join(folder, 'not/there');
   const [notice, ...more] = await noticesFor(made);
   expect((await stat(made)).isDirectory()).toBe(true);
-  expect(notice).toMatchObject({ code: 'made-folder', folder: made, isUnmounted: false });
+  expect(notice).toMatchObject({ code: 'made-folder', folder: made });
   const { mountPoint, free } = notice as unknown as { mountPoint: string; free: number };
   expect((await stat(mountPoint)).dev).toBe((await stat(made)).dev);
   expect((await realpath(made)).startsWith(mountPoint)).toBe(true);
   expect(free).toBeGreaterThan(0);
   expect(more).toEqual([]);
+});
+
+it('a folder that had to be made is told only when it stays', async () => {
+  const events: string[] = [];
+  const observe = (event: TransferEvent): void =>
+    void events.push(event.type === 'noticed' ? event.code : event.type);
+  const output = await parseOutput(join(folder, 'new'));
+  await expect(
+    inOutput(output, { observe }, () => Promise.reject(new Error('no'))),
+  ).rejects.toThrow();
+  expect(events).toEqual([]);
+  const failing = async (): Promise<never> => {
+    await writeFile(join(folder, 'new/begun'), '');
+    throw new Error('later');
+  };
+  await expect(inOutput(output, { observe }, failing)).rejects.toThrow('later');
+  expect(events).toEqual(['made-folder']);
 });
 
 it('a folder that was there is not told', async () => {
