@@ -145,7 +145,9 @@ describeWith(['docker-registry'], 'the commands that a report prints', () => {
     expect(idms).toContain('registry.example.com:5000/ocp4');
     expect(idms).toContain('NeverContactSource');
     const images = join(user.folder, 'the files/for-acm/img4.17.3-x86-64-appsub.yaml');
-    expect(await readFile(images, 'utf8').catch(String)).toContain('registry.example.com:5000/ocp4');
+    expect(await readFile(images, 'utf8').catch(String)).toContain(
+      'registry.example.com:5000/ocp4',
+    );
   });
 
   it('choose among the bundles of a folder by what is expected of one', async () => {
