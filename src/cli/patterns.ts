@@ -34,7 +34,7 @@ export function refusePatterns(argv: readonly string[]): void {
         got: files.join(' '),
         hint:
           `Write --${option} before each: ` +
-          `${files.map((file) => `--${option} ${shellWord(file)}`).join(' ')}`,
+          files.map((file) => `--${option} ${shellWord(file)}`).join(' '),
       },
     );
   }
