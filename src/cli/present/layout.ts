@@ -14,6 +14,8 @@ export interface Table {
   readonly rows: readonly (readonly string[])[];
   /** The number of the column that is cut. */
   readonly cut?: number;
+  /** Whether the last column is broken into lines under each other; its cells may have several. */
+  readonly wraps?: boolean;
 }
 
 /** A piece of a report. */
@@ -134,11 +136,41 @@ function underNames(
   });
 }
 
+/** The last column takes what the others leave; where that is too little, it stands below them. */
+function wrappedTable({ heads, rows }: Table, screen: Screen): readonly string[] {
+  const all = [...(heads === undefined ? [] : [heads]), ...rows].map((row) => row.map(printable));
+  const widths: number[] = [];
+  for (const row of all)
+    row
+      .slice(0, -1)
+      .forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)));
+  const before = widths.reduce((sum, width) => sum + width + GAP, 0);
+  const isNarrow = screen.columns - before < LEAST_VALUE;
+  const margin = ' '.repeat(isNarrow ? 2 * INDENT : before);
+  return all.flatMap((row, number) => {
+    const names = row.slice(0, -1).map((cell, index) => cell.padEnd(widths[index]! + GAP));
+    const room = screen.columns - margin.length;
+    const cells = row
+      .at(-1)!
+      .split('\n')
+      .flatMap((line) => wrapped(line, room));
+    const lines = cells.filter((line) => line !== '').map((line) => margin + line);
+    const first = names.join('');
+    const together = isNarrow
+      ? [first.trimEnd(), ...lines]
+      : [(first + (lines[0] ?? '').slice(margin.length)).trimEnd(), ...lines.slice(1)];
+    const isHead = number === 0 && heads !== undefined;
+    return isHead ? together.map((line) => styled('dim', line, screen)) : together;
+  });
+}
+
 /**
  * Columns under each other; the last one is not padded. Where names could not be told apart any
  * more that are cut, they stand above the other columns.
  */
-function tableLines({ heads, rows, cut: shrinking }: Table, screen: Screen): readonly string[] {
+function tableLines(table: Table, screen: Screen): readonly string[] {
+  const { heads, rows, cut: shrinking } = table;
+  if (table.wraps === true) return wrappedTable(table, screen);
   const all = [...(heads === undefined ? [] : [heads]), ...rows].map((row) => row.map(printable));
   const widths: number[] = [];
   for (const row of all)

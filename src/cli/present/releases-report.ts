@@ -15,10 +15,12 @@ export function releasesReport(report: ReleasesReport): Outcome {
         ['release', ({ version }) => version],
         ...(isDated ? [['made', dateOf] as const] : []),
         ...(hasErrata ? [['errata', errataOf] as const] : []),
-        ...(isVerbose || channel === undefined
-          ? [['channels', ({ channels }: ListedRelease) => channels.join(' ')] as const]
-          : []),
-        ['risks', againstOf],
+        isVerbose || channel === undefined
+          ? [
+              'channels, and risks',
+              (release) => `${release.channels.join(' ')}\n${againstOf(release)}`,
+            ]
+          : ['risks', againstOf],
       ];
       return [
         [
@@ -32,6 +34,7 @@ export function releasesReport(report: ReleasesReport): Outcome {
           {
             table: {
               heads: columns.map(([head]) => head),
+              wraps: true,
               rows: releases.map((release) => columns.map(([, cell]) => cell(release))),
             },
           },
@@ -66,5 +69,21 @@ function errataOf({ url }: ListedRelease): string {
 /** Names of risks are whole, since --accept-risk takes them. */
 function againstOf({ risks, blockedFrom }: ListedRelease): string {
   const names = new Set(risks.map(({ name }) => name));
-  return [...blockedFrom.map((pattern) => `no update from ${pattern}`), ...names].join(' ');
+  return [...blockedFrom.map((pattern) => `no update from ${inWords(pattern)}`), ...names].join(
+    ' ',
+  );
+}
+
+/** A pattern of versions as people write them, as far as it is as simple as those usually are. */
+export function inWords(pattern: string): string {
+  const plain = pattern.replace(/^\^|\$$/g, '').replace(/\[\.\]|\\\./g, '.');
+  const [, before = '', alternatives, after = ''] =
+    /^([^()]*)\(([^()]*)\)([^()]*)$/.exec(plain) ?? [];
+  const each = (alternatives ?? plain).split('|').map((some) => {
+    const text = alternatives === undefined ? some : before + some + after;
+    return text.replace(/(?:\.|-)?\.[*+]$/, (rest) => (rest.startsWith('-') ? '' : '.*'));
+  });
+  const isPlain = each.every((text) => /^[0-9A-Za-z.+-]+(?:\.\*)?$/.test(text));
+  if (!isPlain) return `versions that match ${pattern}`;
+  return each.map((text) => (text.endsWith('.*') ? `any ${text.slice(0, -2)}` : text)).join(' or ');
 }
