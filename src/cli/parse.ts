@@ -127,9 +127,10 @@ const EXAMPLES: Command['examples'] = [
  * @throws BundleError USAGE
  */
 export async function parseCommandLine(
-  argv: readonly string[],
+  given: readonly string[],
   { stdout }: { readonly stdout: Pick<Io['stdout'], 'columns'> },
 ): Promise<Invocation> {
+  const argv = forShell(given);
   const completed = completions(argv, { '': COMMANDS, ...COMMANDS_OF_GROUPS }, commonOptions);
   if (completed !== undefined) return { output: completed };
   let chosen: Command | undefined;
@@ -213,6 +214,18 @@ export async function parseCommandLine(
   const [usage = ''] = output.split('\n', 1);
   const text = `${introductions.get(usage) ?? usage}${output.slice(usage.length)}`;
   return chosen === undefined || output !== '' ? { output: text } : { command: chosen, args };
+}
+
+/**
+ * `completion bash` and `completion zsh`: yargs takes the shell from the environment alone.
+ */
+function forShell(argv: readonly string[]): readonly string[] {
+  const [command, shell, ...more] = argv;
+  const isNamed = command === 'completion' && ['bash', 'zsh'].includes(shell ?? '');
+  if (!isNamed || more.length > 0) return argv;
+  process.env['SHELL'] = shell;
+  delete process.env['ZSH_NAME'];
+  return [command];
 }
 
 /**

@@ -15,6 +15,11 @@ export interface Text {
 const YES = ['true', 'yes', 'on', 'y'];
 const NO = ['false', 'no', 'off', 'n'];
 
+/** What else is no text in YAML 1.1, which oc-mirror reads; the reader here reads YAML 1.2. */
+const NUMBER =
+  /^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[\da-f_]+|(?=[\d.]*\d)[\d_]*\.?[\d_]*(?:e[-+]?\d+)?)$/i;
+const DATE = /^\d{4}-\d\d?-\d\d?(?:$|[Tt\s])/;
+
 /** A mapping of the file, read key by key: in any case, as the decoder of oc-mirror does. */
 export class Fields {
   readonly at: Value;
@@ -136,9 +141,19 @@ export class Fields {
 
 function textOf(at: Value): Text | undefined {
   const { node } = at;
-  if (isScalar(node) && typeof node.value === 'string')
+  const other = otherType(at);
+  if (isScalar(node) && typeof node.value === 'string' && other === undefined)
     return node.value === '' ? undefined : { value: node.value, at };
   const key = named(at.path);
+  if (isScalar(node) && other !== undefined) {
+    const written = oneLine(node.source ?? String(node.value), 60);
+    at.error(
+      'unquoted',
+      `${key}: ${written} without quotes is ${other} for oc-mirror, and ${key} is a text`,
+      `Write it with quotes: "${written}".`,
+    );
+    return undefined;
+  }
   if (isScalar(node) && ['number', 'boolean', 'bigint'].includes(typeof node.value)) {
     const written = oneLine(node.source ?? String(node.value), 60);
     const read = String(node.value);
@@ -150,6 +165,22 @@ function textOf(at: Value): Text | undefined {
     );
   } else at.error('wrong-type', `${key} is a text, and is ${typeOf(at)}`);
   return undefined;
+}
+
+/** What YAML 1.1 takes a text without quotes for; `undefined` for a text. */
+function otherType({ node }: Value): string | undefined {
+  if (!isScalar(node) || node.type !== Scalar.PLAIN || typeof node.value !== 'string')
+    return undefined;
+  const { value } = node;
+  if ([...YES, ...NO].some((word) => isInOneCase(value, word))) return 'a truth value';
+  if (NUMBER.test(value)) return 'a number';
+  return DATE.test(value) ? 'a date' : undefined;
+}
+
+/** `yes`, `Yes` and `YES`, but not `yEs`. */
+function isInOneCase(text: string, word: string): boolean {
+  const upper = word.toUpperCase();
+  return [word, upper, `${upper[0]!}${word.slice(1)}`].includes(text);
 }
 
 /** The pairs of a mapping, with those that it merges from others (`<<`) behind its own. */

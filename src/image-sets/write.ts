@@ -36,7 +36,7 @@ export function writeImageSet(draft: ImageSetDraft): string {
     catalog,
     ...(packages.length > 0 && { packages: packages.map((name) => ({ name })) }),
   };
-  return stringify({
+  const file = {
     apiVersion: 'mirror.openshift.io/v2alpha1',
     kind: 'ImageSetConfiguration',
     mirror: {
@@ -44,5 +44,7 @@ export function writeImageSet(draft: ImageSetDraft): string {
       ...(catalog !== undefined && { operators: [operator] }),
       ...(images.length > 0 && { additionalImages: images.map((name) => ({ name })) }),
     },
-  });
+  };
+  // oc-mirror reads YAML 1.1: yes, on or 1_0 without quotes is no text there.
+  return stringify(file, { compat: 'yaml-1.1' });
 }

@@ -5,6 +5,7 @@ import { anonymous } from '../../src/core/credentials.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { referrersTagOf } from '../../src/core/manifest.ts';
 import { OCI_INDEX, OCI_MANIFEST } from '../../src/core/media-types.ts';
+import { MAX_MANIFEST_BYTES } from '../../src/core/limits.ts';
 import { RegistryClient } from '../../src/stores/registry/client.ts';
 import type { RegistryRepository } from '../../src/stores/registry/repository.ts';
 import { EMPTY, type Held, referrerManifest, sample } from '../contract/content.ts';
@@ -255,6 +256,12 @@ describeWith(['docker-registry'], 'a hostile list of referrers', () => {
     const { outcome, requests, close } = await asked(decide);
     await expect(outcome).rejects.toMatchObject({ code });
     expect(requests()).toBeLessThan(1100);
+    await close();
+  });
+
+  it('that is larger than a manifest may be names the repository', async () => {
+    const { outcome, close } = await asked(() => answer(' '.repeat(MAX_MANIFEST_BYTES + 1)));
+    await expect(outcome).rejects.toThrow(/referrers of sha256:\S+ in 127\.0\.0\.1:\d+\//);
     await close();
   });
 

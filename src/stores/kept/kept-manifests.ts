@@ -7,7 +7,7 @@ import { MAX_MANIFEST_BYTES } from '../../core/limits.ts';
 import { parseManifest } from '../../core/manifest.ts';
 import { isManifestType } from '../../core/media-types.ts';
 import { listFolder, prepareFolder } from '../../files/folder.ts';
-import { ifThere, isFolder, modifiedAt, sizeOf } from '../../files/look.ts';
+import { ifThere, isFolder, isRegular, isThere, modifiedAt, sizeOf } from '../../files/look.ts';
 import { removeFile } from '../../files/own-file.ts';
 import { readSmallFile } from '../../files/small-file.ts';
 import { writeWhole } from '../../files/write-whole.ts';
@@ -115,6 +115,14 @@ export class KeptManifests {
 
 /** Removes all manifests that are kept in a folder. @throws BundleError DISK */
 export async function clearKept(folder: string): Promise<KeptSize> {
+  if ((await isThere(folder)) && !(await isFolder(folder))) {
+    throw new BundleError('DISK', `${folder} is no folder: no manifest can be kept there`, {
+      expected: 'a folder',
+      got: (await isRegular(folder)) ? 'a file' : 'a pipe, a device or a socket',
+      hint: 'Find out who has put it there, and remove it.',
+      subject: folder,
+    });
+  }
   const files = await filesIn(folder);
   for (const { path } of files) await removeFile(path);
   return { files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) };

@@ -9,7 +9,6 @@ import { asCatalog, type FilterResult } from '../../catalogs/filter/result.ts';
 import { filterStrictly, type StrictOptions } from '../../catalogs/filter/strict.ts';
 import { type PackageContent, packagesOf } from '../../catalogs/packages.ts';
 import { filteredFiles } from '../../catalogs/writing/write-catalog.ts';
-import { utf8 } from '../../core/bytes.ts';
 import type { Context } from '../../core/context.ts';
 import { BundleError } from '../../core/errors.ts';
 import { MAX_IMAGE_SET_BYTES } from '../../core/limits.ts';
@@ -24,6 +23,7 @@ import { isThere } from '../../files/look.ts';
 import { readGivenFile } from '../../files/small-file.ts';
 import { onDisk, writeWhole } from '../../files/write-whole.ts';
 import { readImageSet, requireImageSet } from '../../image-sets/read.ts';
+import { textOfFile } from '../image-set/encoding.ts';
 import { type CatalogFacts, requirePackage } from './look.ts';
 
 export const FILTER_MODES = ['strict', 'oc-mirror'] as const;
@@ -129,7 +129,8 @@ async function requestOf(
       full: false,
       packages: packages.map((name) => ({ name, channels: [] })),
     };
-  const text = utf8(await readGivenFile(config, MAX_IMAGE_SET_BYTES, 'the file'));
+  const bytes = await readGivenFile(config, MAX_IMAGE_SET_BYTES, 'the file');
+  const text = textOfFile(bytes, config);
   const { operators } = requireImageSet(readImageSet(text), config);
   const wanted = entry ?? (operators.length === 1 ? operators[0]!.catalog : source);
   const found = operators.find(({ catalog }) => catalog === wanted);

@@ -1,4 +1,3 @@
-import { utf8 } from '../../core/bytes.ts';
 import type { Context } from '../../core/context.ts';
 import { BundleError } from '../../core/errors.ts';
 import { MAX_IMAGE_SET_BYTES } from '../../core/limits.ts';
@@ -7,13 +6,14 @@ import { refuseTakenName, writeOnce } from '../../files/write-once.ts';
 import type { ImageSet } from '../../image-sets/image-set.ts';
 import { readImageSet, type ReadImageSet, requireImageSet } from '../../image-sets/read.ts';
 import { type ImageSetDraft, writeImageSet } from '../../image-sets/write.ts';
+import { textOfFile } from './encoding.ts';
 
 /**
  * Reads a file for oc-mirror v2, and says what is wrong with it. It fetches nothing.
  * @throws BundleError NOT_FOUND, DISK, CONFIGURATION for what is no text of that size
  */
 export async function checkImageSet(path: string): Promise<ReadImageSet> {
-  return readImageSet(utf8(await readGivenFile(path, MAX_IMAGE_SET_BYTES)));
+  return readImageSet(textOfFile(await readGivenFile(path, MAX_IMAGE_SET_BYTES), path));
 }
 
 /**
@@ -33,6 +33,10 @@ export async function usableImageSet(path: string, { observe }: Context): Promis
  * @throws BundleError USAGE, DISK
  */
 export async function requireNoFile(path: string): Promise<void> {
+  if (path === '-')
+    throw new BundleError('USAGE', 'init writes a file, and - is no name for one', {
+      hint: 'Name a file, or write ./- for one that is called so.',
+    });
   await refuseTakenName(path, 0);
 }
 

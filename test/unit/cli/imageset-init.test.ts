@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { imagesetInitCommand } from '../../../src/cli/commands/imageset/init.ts';
 import type { Io } from '../../../src/cli/io.ts';
 import type { Context } from '../../../src/core/context.ts';
+import { checkImageSet } from '../../../src/workflows/image-set/file.ts';
 
 let folder: string;
 let file: string;
@@ -95,5 +96,65 @@ describe('imageset init', () => {
   ])('writes nothing for %s', async (_, args) => {
     await expect(run(terminalWith({}), args)).rejects.toMatchObject({ code: 'USAGE' });
     await expect(readFile(file)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+describe('imageset init, told by options', () => {
+  const nobody = {} as Io;
+
+  it.each(['yes', 'On', 'n', '1_0', '0b11', '0o7', '4.10'])('quotes the name %s', async (name) => {
+    await run(nobody, { catalog: 'r.example.com/index:v4.17', package: [name] });
+    expect(await readFile(file, 'utf8')).toContain(`- name: "${name}"`);
+  });
+
+  it.each(['a\nb', 'a b', '"a"'])('takes no name such as %j', async (name) => {
+    const options = { catalog: 'r.example.com/index:v4.17', package: [name] };
+    await expect(run(nobody, options)).rejects.toMatchObject({ exitStatus: 2 });
+    await expect(run(nobody, { channel: name })).rejects.toMatchObject({ exitStatus: 2 });
+    await expect(readFile(file)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('takes - for no file', async () => {
+    const refused = run(nobody, { FILE: '-', channel: 'stable-4.17' });
+    await expect(refused).rejects.toMatchObject({ code: 'USAGE' });
+  });
+});
+
+describe('imageset check', () => {
+  const content = 'kind: ImageSetConfiguration\n# \u00e9\n';
+  const swapped = (bytes: Buffer): Buffer => Buffer.from(bytes).swap16();
+  const wide = (text: string, isBig: boolean): Buffer =>
+    Buffer.concat(
+      Array.from(text, (character) => {
+        const four = Buffer.alloc(4);
+        if (isBig) four.writeUInt32BE(character.codePointAt(0)!);
+        else four.writeUInt32LE(character.codePointAt(0)!);
+        return four;
+      }),
+    );
+
+  it.each([
+    ['UTF-16', Buffer.from(content, 'utf16le')],
+    ['UTF-16', Buffer.from(`\ufeff${content}`, 'utf16le')],
+    ['UTF-16', swapped(Buffer.from(content, 'utf16le'))],
+    ['UTF-16', swapped(Buffer.from(`\ufeff${content}`, 'utf16le'))],
+    ['UTF-32', wide(content, false)],
+    ['UTF-32', wide(`\ufeff${content}`, false)],
+    ['UTF-32', wide(content, true)],
+    ['UTF-32', wide(`\ufeff${content}`, true)],
+    ['another encoding, such as ISO 8859-1', Buffer.from(content, 'latin1')],
+  ])('refuses a file in %s', async (encoding, bytes) => {
+    await writeFile(file, bytes);
+    const error: unknown = await checkImageSet(file).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ exitStatus: 2 });
+    expect((error as Error).message).toContain(`is no text in UTF-8, but in ${encoding}`);
+  });
+
+  it('takes UTF-8, with its mark too', async () => {
+    for (const mark of ['', '\ufeff']) {
+      await writeFile(file, `${mark}${content}`);
+      const { findings } = await checkImageSet(file);
+      expect(findings.map(({ code }) => code)).not.toContain('syntax');
+    }
   });
 });

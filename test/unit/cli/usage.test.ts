@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { parseCommandLine } from '../../../src/cli/parse.ts';
 import { BundleError } from '../../../src/core/errors.ts';
@@ -133,5 +133,26 @@ describe('a bundle digest in the groups of the form', () => {
     const digest = groups.join('');
     const parsed = await parse('verify', '--bundle-digest', digest, 'deadbeef');
     expect(parsed).toMatchObject({ args: { PATH: ['deadbeef'], 'bundle-digest': digest } });
+  });
+});
+
+describe('completion', () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  it('is for the shell that is named, whatever shell runs it', async () => {
+    for (const own of ['/bin/zsh', '/bin/bash']) {
+      vi.stubEnv('SHELL', own);
+      vi.stubEnv('ZSH_NAME', 'zsh');
+      expect(await parse('completion', 'zsh')).toMatchObject({
+        output: expect.stringContaining('compdef') as string,
+      });
+      vi.stubEnv('ZSH_NAME', 'zsh');
+      expect(await parse('completion', 'bash')).toMatchObject({
+        output: expect.stringContaining('COMPREPLY') as string,
+      });
+    }
+    expect((await refusal('completion', 'fish')).exitStatus).toBe(2);
   });
 });

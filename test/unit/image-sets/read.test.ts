@@ -401,3 +401,55 @@ describe('requireImageSet', () => {
     );
   });
 });
+
+describe('names', () => {
+  const channel = (name: string): string =>
+    isc('mirror:', '  platform:', '    channels:', `      - name: ${name}`);
+  const catalog = (name: string): string =>
+    isc(
+      ...['mirror:', '  operators:', '    - catalog: r.example.com/index:v4.17'],
+      ...['      packages:', `        - name: ${name}`],
+    );
+
+  it.each([
+    'yes',
+    'No',
+    'ON',
+    'off',
+    'y',
+    'N',
+    '1_0',
+    '0b11',
+    '0o7',
+    '017',
+    '1_000.5',
+    '2024-01-02',
+  ])('are no texts for oc-mirror without quotes: %s', (word) => {
+    for (const [file, line] of [
+      [channel, 6],
+      [catalog, 7],
+    ] as const) {
+      expect(codesIn(file(word))).toEqual([`${line} unquoted`]);
+      expect(codesIn(file(`"${word}"`))).toEqual([]);
+    }
+    expect(readImageSet(channel(word)).findings[0]?.hint).toBe(`Write it with quotes: "${word}".`);
+  });
+
+  it.each(['yEs', 'onward', '0b', 'stable-4.17', '1.2.3', '1_0x', '3scale'])(
+    'are texts without quotes: %s',
+    (word) => {
+      expect(codesIn(channel(word))).toEqual([]);
+    },
+  );
+
+  it.each([
+    String.raw`"stable\n4.17"`,
+    '"stable 4.17"',
+    `'"stable"'`,
+    `"it's"`,
+    String.raw`"a\tb"`,
+  ])('hold no blanks, line feeds or quotes: %s', (word) => {
+    expect(codesIn(channel(word))).toEqual(['6 invalid-value']);
+    expect(codesIn(catalog(word))).toEqual(['7 invalid-value']);
+  });
+});

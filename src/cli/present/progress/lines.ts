@@ -37,8 +37,13 @@ export function lineAbout(
 }
 
 function retryText({ what, cause, attempt, delayMs }: TransferEvent & { type: 'retried' }): string {
-  const wait = delayMs > 0 ? ` in ${formatDuration(delayMs / 1000)}` : '';
-  return `retry ${attempt}${wait}: ${what}: ${cause}`;
+  const wait = delayMs < 50 ? 'at once' : `in ${waitOf(delayMs)}`;
+  return `retry ${attempt} ${wait}: ${what}: ${cause}`;
+}
+
+/** The first waits are shorter than a second. */
+function waitOf(ms: number): string {
+  return ms < 950 ? `${(ms / 1000).toFixed(1)} s` : formatDuration(ms / 1000);
 }
 
 function waitingText({ what, silentMs }: TransferEvent & { readonly type: 'waiting' }): string {

@@ -126,7 +126,7 @@ export class Referrers {
         {
           transport: this.#access.transport,
           limit: MAX_MANIFEST_BYTES,
-          what: `the referrers of ${subject}`,
+          what: `the referrers of ${subject} in ${this.#name}`,
           signal,
         },
       );

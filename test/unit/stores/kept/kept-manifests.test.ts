@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import {
   mkdir,
   mkdtemp,
@@ -11,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer as collect } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -157,5 +159,15 @@ describe('manifests that are kept', () => {
     expect((await clearKept(folder)).files).toBe(4);
     expect(await clearKept(folder)).toEqual({ files: 0, bytes: 0 });
     expect(await readFile(join(folder, 'not-ours'), 'utf8')).toBe('x');
+  });
+
+  it('are not said to be removed where no folder of them is', async () => {
+    const [file, pipe] = [join(folder, 'file'), join(folder, 'pipe')];
+    await mkdir(folder, { recursive: true });
+    await writeFile(file, 'x');
+    await promisify(execFile)('mkfifo', [pipe]);
+    await expect(clearKept(file)).rejects.toMatchObject({ exitStatus: 26, got: 'a file' });
+    await expect(clearKept(pipe)).rejects.toMatchObject({ exitStatus: 26 });
+    expect(await clearKept(join(folder, 'nothing'))).toEqual({ files: 0, bytes: 0 });
   });
 });
