@@ -49,7 +49,7 @@ export async function patchContent(closure: Closure, damageFile: string): Promis
   }
   if (blobs.length === 0 && !wanted.metadata) {
     throw new BundleError('USAGE', 'no patch is needed: the damaged bytes can be computed', {
-      hint: 'Run bundle repair BUNDLE -o DIR, which writes a whole bundle without a patch.',
+      hint: 'Run bundle repair BUNDLE -o FOLDER, which writes a whole bundle without a patch.',
     });
   }
   const described = describeBundle({

@@ -48,7 +48,7 @@ async function prepare(folder: string): Promise<void> {
   } catch (error) {
     if (!hasCode(error, 'DISK')) throw error;
     const hint = 'Name a folder that you may write to for the files of the cluster';
-    throw error.withHint(`${hint}: --resources-dir DIR.`);
+    throw error.withHint(`${hint}: --resources-dir FOLDER.`);
   }
 }
 
