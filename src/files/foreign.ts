@@ -12,6 +12,8 @@ export interface OwnForm {
   readonly limit: number;
   /** Whether this program may have written so. */
   readonly isOwn: (text: string) => boolean;
+  /** What else can be chosen: `folder` where it is left out. */
+  readonly other?: 'folder' | 'file name';
 }
 
 /**
@@ -19,10 +21,10 @@ export interface OwnForm {
  * program. @throws BundleError USAGE for a file of somebody else, DISK for what is no file.
  */
 export async function refuseForeignFile(form: OwnForm): Promise<void> {
-  const { path, what } = form;
+  const { path, what, other = 'folder' } = form;
   if (!(await isFileThere(path)) || (await isOwnFile(form))) return;
   throw new BundleError('USAGE', `${path} exists already, and is ${what}`, {
-    hint: 'It would be overwritten: move it away, or choose another folder.',
+    hint: `It would be overwritten: move it away, or choose another ${other}.`,
   });
 }
 

@@ -16,6 +16,7 @@ import { verified } from '../transfer/verified.ts';
 import type { Context } from '../core/context.ts';
 import type { Closure } from '../kinds/closure.ts';
 import type { SurveyedBundle } from './open-bundle.ts';
+import type { DerivedParts } from './some-parts.ts';
 
 export interface Audited {
   /** Layers that were hashed and are right, and their bytes. */
@@ -143,28 +144,62 @@ export interface HitImage {
  */
 export function imagesHitBy(
   { entries }: Pick<Fault, 'entries'>,
-  bundle: Pick<SurveyedBundle, 'closure' | 'reader' | 'labels'>,
+  bundle: Derived,
 ): readonly HitImage[] {
   const digests = entries.flatMap((entry) => {
     const hex = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(entry)?.[1];
     return hex === undefined ? [] : [digestFromHex(hex)];
   });
-  return imagesNeeding(digests, bundle, entries.some(isMetadataFile));
+  const isPart = entries.includes(PART_ROOT) && bundle.some !== undefined;
+  return isPart
+    ? imagesOfLost(bundle, bundle.some)
+    : imagesNeeding(digests, bundle, entries.some(isMetadataFile));
 }
+
+/** The members of a bundle that say which image needs what. */
+type Derived = Pick<SurveyedBundle, 'closure' | 'some' | 'reader' | 'labels'>;
 
 /** The images that need one of the blobs. */
 export function imagesNeeding(
   digests: readonly Digest[],
-  { closure, reader, labels }: Pick<SurveyedBundle, 'closure' | 'reader' | 'labels'>,
+  bundle: Derived,
   isAll = false,
 ): readonly HitImage[] {
+  const { closure, some, reader, labels } = bundle;
   if (digests.length === 0 && !isAll) return [];
+  if (closure === undefined && some !== undefined && !isAll)
+    return imagesOfSome(digests, bundle, some);
   const listed = closure?.content.images ?? reader.manifest.images;
   const wanted = new Set(digests);
   const isHit = (image: PlannedImage): boolean =>
     [...image.manifests, ...image.blobs].some(({ digest }) => wanted.has(digest));
   const hit = closure === undefined || isAll ? listed : closure.content.images.filter(isHit);
   return hit.map(({ name, parts }) => ({ name, parts: parts.map((part) => labels[part]!) }));
+}
+
+/** All images of the parts that could not be derived: nobody can tell which blobs they have. */
+function imagesOfLost(
+  { reader, labels }: Derived,
+  { lost }: Pick<DerivedParts, 'lost'>,
+): readonly HitImage[] {
+  const numbers = lost.map(({ number }) => number);
+  return reader.manifest.images
+    .filter(({ parts }) => parts.some((part) => numbers.includes(part)))
+    .map(({ name, parts }) => ({ name, parts: parts.map((part) => labels[part]!) }));
+}
+
+/** Where only some parts could be derived: their images that need a blob, and all of the others. */
+function imagesOfSome(
+  digests: readonly Digest[],
+  bundle: Derived,
+  some: DerivedParts,
+): readonly HitImage[] {
+  const { closure } = some;
+  const labels = closure.parts.map(({ label }) => label);
+  const hit = imagesNeeding(digests, { ...bundle, closure, some: undefined, labels });
+  const lost = imagesOfLost(bundle, some);
+  const names = new Set(lost.map(({ name }) => name));
+  return [...lost, ...hit.filter(({ name }) => !names.has(name))];
 }
 
 /**
@@ -176,10 +211,13 @@ export function incompleteParts(
   { reader }: Pick<SurveyedBundle, 'reader'>,
   faults: readonly Fault[],
 ): ReadonlySet<number> {
-  const named = { closure, reader, labels: closure.parts.map((_, number) => String(number)) };
+  const labels = closure.parts.map((_, number) => String(number));
+  const named = { closure, some: undefined, reader, labels };
   const isHit = reader.missingVolumes.includes(1);
   const hit = isHit ? closure.content.images.flatMap(({ parts }) => parts) : [];
-  for (const fault of faults) {
+  // What these parts begin with is whole: that of another part is none of theirs.
+  const own = faults.filter(({ entries }) => !entries.includes(PART_ROOT));
+  for (const fault of own) {
     for (const { parts } of imagesHitBy(fault, named)) hit.push(...parts.map(Number));
   }
   return new Set(hit);

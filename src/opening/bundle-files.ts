@@ -44,7 +44,7 @@ export async function findBundleFiles(
     const isIn = await isFolder(path);
     found.push(...(isIn ? await bundlesIn(path, choose) : [await volumesBeside(path)]));
   }
-  const whole = found.filter(({ path }) => !path.endsWith(PATCH_SUFFIX));
+  const whole = await onlyOne(found.filter(isWhole), choose);
   const patches = found.filter(({ path }) => path.endsWith(PATCH_SUFFIX));
   const [first, ...more] = whole.length > 0 ? whole : patches;
   const files = new Map(
@@ -59,6 +59,27 @@ export async function findBundleFiles(
   };
 }
 
+function isWhole({ path }: BundleFiles): boolean {
+  return !path.endsWith(PATCH_SUFFIX);
+}
+
+/** Files that are called as those of several bundles are of several: one of these is meant. */
+async function onlyOne(
+  found: readonly BundleFiles[],
+  choose: Choose,
+): Promise<readonly BundleFiles[]> {
+  const named = found.filter(({ path }) => bundleOfName(basename(path)) !== undefined);
+  const names = [...new Set(named.map(({ path }) => basename(path)))];
+  if (names.length < 2) return found;
+  const bundles = names.map((name) => {
+    const its = named.filter(({ path }) => basename(path) === name);
+    return { path: its[0]!.path, files: its.flatMap(({ files }) => files) };
+  });
+  const meant = await choose(bundles);
+  if (meant.length === 1) return meant;
+  throw refusedChoice(undefined, bundles, meant, choose.asked);
+}
+
 /** The one bundle in a folder, or the one that is meant, and patches for it. */
 async function bundlesIn(folder: string, choose: Choose): Promise<readonly BundleFiles[]> {
   const names = await listFolder(folder);
@@ -67,7 +88,7 @@ async function bundlesIn(folder: string, choose: Choose): Promise<readonly Bundl
     path: join(folder, nameOf(name)),
     files: files.map((file) => join(folder, file)),
   }));
-  const bundles = found.filter(({ path }) => !path.endsWith(PATCH_SUFFIX));
+  const bundles = found.filter(isWhole);
   if (bundles.length > 1) {
     const meant = await choose(bundles);
     const [one] = meant;
@@ -76,9 +97,7 @@ async function bundlesIn(folder: string, choose: Choose): Promise<readonly Bundl
       const patches = found.filter((each) => !bundles.includes(each));
       return [one, ...patches.filter(({ path }) => basename(path).startsWith(isFor))];
     }
-    throw meant.length === 0
-      ? noneMeant(folder, bundles, choose.asked)
-      : severalMeant(folder, meant, meant.length < bundles.length ? choose.asked : undefined);
+    throw refusedChoice(folder, bundles, meant, choose.asked);
   }
   if (found.length > 0) return found;
   const partial = names.find(
@@ -92,39 +111,55 @@ async function bundlesIn(folder: string, choose: Choose): Promise<readonly Bundl
   });
 }
 
+/**
+ * None or several of some bundles are meant. @param folder that holds them; none where each was
+ * named.
+ */
+function refusedChoice(
+  folder: string | undefined,
+  bundles: readonly BundleFiles[],
+  meant: readonly BundleFiles[],
+  asked: string | undefined,
+): BundleError {
+  return meant.length === 0
+    ? noneMeant(folder, bundles, asked)
+    : severalMeant(folder, meant, meant.length < bundles.length ? asked : undefined);
+}
+
 /** Bundles of a folder, each with the path to type. */
 function listOf(bundles: readonly BundleFiles[]): readonly Detail[] {
   return [{ label: 'bundles', items: bundles.map(({ files }) => shellWord(files[0]!)) }];
 }
 
 function noneMeant(
-  folder: string,
+  folder: string | undefined,
   bundles: readonly BundleFiles[],
   asked = 'what is asked for',
 ): BundleError {
   return new BundleError(
     'NOT_THE_EXPECTED_BUNDLE',
-    `none of the ${bundles.length} bundles in ${folder} is the one asked for: ${asked} fits none`,
+    `none of the ${bundles.length} bundles ${folder === undefined ? 'that are named' : `in ${folder}`} is the one asked for: ${asked} fits none`,
     {
       details: listOf(bundles),
       hint:
         'Compare what --expect or --bundle-digest asks for with what came with the medium. A ' +
         'bundle that cannot be read, or whose signer is not trusted here, is not chosen: to see ' +
-        'why, name one of these files in place of the folder.',
+        'why, name one of these files alone.',
     },
   );
 }
 
 function severalMeant(
-  folder: string,
+  folder: string | undefined,
   meant: readonly BundleFiles[],
   asked: string | undefined,
 ): BundleError {
-  const fits = asked === undefined ? 'holds' : `holds, for ${asked},`;
-  return new BundleError('USAGE', `${folder} ${fits} ${meant.length} bundles: name one`, {
+  const holds = folder === undefined ? 'the command line names' : `${folder} holds`;
+  const fits = asked === undefined ? holds : `${holds}, for ${asked},`;
+  return new BundleError('USAGE', `${fits} ${meant.length} bundles: name one`, {
     details: listOf(meant),
     hint:
-      'Name one of these files in place of the folder. Or choose by what a bundle holds: --expect ' +
+      `Name one of these files${folder === undefined ? '' : ' in place of the folder'}. Or choose by what a bundle holds: --expect ` +
       'VERSION; or by the form that came with it: --bundle-digest HEX. (--release chooses among ' +
       'the releases of one bundle.)',
   });

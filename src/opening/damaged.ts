@@ -1,11 +1,12 @@
 import { basename } from 'node:path';
 
+import { volumeNames } from '../bundle/format/names.ts';
 import { METADATA, type Fault } from '../bundle/reading/fault.ts';
 import { volumesMissing } from '../bundle/reading/found-volumes.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import type { Digest } from '../core/digest.ts';
 import type { BundleError } from '../core/errors.ts';
-import { counted } from '../core/text.ts';
+import { counted, few, optionWords } from '../core/text.ts';
 import { imagesHitBy, imagesNeeding } from './audit.ts';
 import { type Asked, commandOn, packCommand } from './commands.ts';
 import type { SurveyedBundle } from './open-bundle.ts';
@@ -13,13 +14,57 @@ import type { SurveyedBundle } from './open-bundle.ts';
 /** Where a damage map goes that nobody has named yet. */
 export const DAMAGE_FILE = 'damage.json';
 
+/** What is known of the damage of a bundle. */
+export interface KnownDamage {
+  readonly faults?: readonly Fault[];
+  /** The file that lists what is damaged, if there is one. */
+  readonly damageFile?: string | undefined;
+}
+
+/** What to do where images are damaged. */
+export function copyOrPatch(
+  asked: Asked,
+  bundle: SurveyedBundle,
+  { faults = [], damageFile }: KnownDamage = {},
+): string {
+  const again = `${copyAgain(bundle, faults)}. If that cannot be done, `;
+  return again + patchWay(asked, bundle, damageFile);
+}
+
+/** Of a bundle in volumes only those in which damage was found. */
+function copyAgain({ reader }: SurveyedBundle, faults: readonly Fault[]): string {
+  const files = [...new Set(faults.filter(hasPlace).map(({ path }) => basename(path)))].toSorted();
+  const isKnown = reader.volumeCount > 1 && files.length > 0;
+  return `Copy ${isKnown ? few(files).join(', ') : 'the bundle'} again from where it was made`;
+}
+
+/** Whether a fault is known to be in the file that it names. */
+function hasPlace({ start, end }: Fault): boolean {
+  return end > start;
+}
+
 /**
- * What to do where images are damaged.
- * @param damageFile that lists what is damaged, if there is one.
+ * What stands in the way of parts that cannot be derived, and how the others are pushed; nothing
+ * where all can be.
  */
-export function copyOrPatch(asked: Asked, bundle: SurveyedBundle, damageFile?: string): string {
-  const before = 'Copy the bundle again from where it was made. If that cannot be done, ';
-  return before + patchWay(asked, bundle, damageFile);
+export function notDerived(asked: Asked, bundle: SurveyedBundle): string {
+  const { closure, some, reader, labels } = bundle;
+  if (closure !== undefined) return '';
+  if (some === undefined && (reader.missingVolumes.includes(1) || !reader.hasMetadata)) {
+    return (
+      'Nothing can be unpacked, not even with --partial: manifests of the images are damaged or ' +
+      'missing, and without them nothing proves which images belong to a release. '
+    );
+  }
+  const lost = some === undefined ? labels : some.lost.map(({ label }) => label);
+  const whose = lost.length === 1 ? 'its first image' : 'the first image of each';
+  const why =
+    `${lost.join(' and ')} cannot be unpacked, not even with --partial: ${whose} (of a release: ` +
+    'the release image) names all others, and a layer of it is damaged or missing. ';
+  if (some === undefined) return why;
+  const names = some.closure.parts.flatMap(({ names: all }) => all.at(-2) ?? []);
+  const others = commandOn('unpack', asked, ...optionWords('release', names), '--partial');
+  return `${why}This pushes the others:\n  ${others} --to REGISTRY/NAMESPACE\n`;
 }
 
 /** How a patch is made, from the middle of a sentence on. */
@@ -38,9 +83,21 @@ export function patchWay(asked: Asked, bundle: SurveyedBundle, damageFile?: stri
 }
 
 /** Where images are as they should be, and other bytes are not. */
-export function noImageDamaged(asked: Asked, fact = 'No image is damaged.'): string {
-  const repair = commandOn('repair', asked, '-o', 'FOLDER');
-  return `${fact} This writes the bundle again as it was:\n  ${repair}`;
+export function noImageDamaged(
+  asked: Asked,
+  bundle: SurveyedBundle,
+  fact = 'No image is damaged.',
+): string {
+  return `${fact} ${repairWay(asked, bundle)}`;
+}
+
+/** Volumes are written only where they are asked for again. */
+function repairWay(asked: Asked, { reader }: SurveyedBundle): string {
+  const form =
+    reader.volumeCount === 1
+      ? 'again as it was'
+      : 'again, as one file; --volume-size cuts it into volumes';
+  return `This writes the whole bundle ${form}:\n  ${commandOn('repair', asked, '-o', 'FOLDER')}`;
 }
 
 /** Whether a fault or a missing volume is known to break an image. */
@@ -64,7 +121,7 @@ async function layersAbsent({ reader, content }: SurveyedBundle): Promise<readon
 export function needsOtherPatch(
   asked: Asked,
   bundle: SurveyedBundle,
-  { lacking, damageFile }: { lacking?: number; damageFile?: string | undefined } = {},
+  { lacking, damageFile }: KnownDamage & { readonly lacking?: number } = {},
 ): string {
   const { patches } = bundle;
   const names = patches.map(({ reader }) => basename(reader.name)).join(' and ');
@@ -98,20 +155,19 @@ export function missingVolumesOf(
 export async function missingVolumesWay(
   asked: Asked,
   bundle: SurveyedBundle,
-  damageFile?: string,
+  { faults = [], damageFile }: KnownDamage = {},
 ): Promise<string> {
   const { reader, closure } = bundle;
-  const all = 'Name the folders of all volumes.';
+  const all = faults.some(hasPlace)
+    ? `${copyAgain(bundle, faults)}. Find ${missingNames(bundle)}, and name the folders of all volumes.`
+    : 'Name the folders of all volumes.';
   const lost = reader.missingVolumes.length === 1 ? 'the volume is lost' : 'the volumes are lost';
   const orPatch = `If ${lost}, ${patchWay(asked, bundle, damageFile)}`;
   if (closure === undefined) {
-    return (
-      `${all} Without what is missing, nobody knows which images the releases have, so that ` +
-      `nothing can be unpacked, not even with --partial. ${orPatch}`
-    );
+    return `${all} ${notDerived(asked, bundle)}${orPatch}`;
   }
   const absent = await layersAbsent(bundle);
-  if (absent.length === 0) return `${all} ${noImageDamaged(asked)}`;
+  if (absent.length === 0) return `${all} ${noImageDamaged(asked, bundle)}`;
   const digests = absent.map(({ digest }) => digest);
   const needing = imagesNeeding(digests, bundle).length;
   const { length: images } = closure.content.images;
@@ -121,13 +177,18 @@ export async function missingVolumesWay(
   );
 }
 
+/** The files of the volumes that are not there. */
+function missingNames({ path, reader }: SurveyedBundle): string {
+  const names = volumeNames(basename(path), reader.volumeCount);
+  return few(reader.missingVolumes.map((number) => names[number - 1]!)).join(', ');
+}
+
 /** What to do where everything that is damaged is in the patches that were given. */
-export function patchHoldsAll(asked: Asked): string {
+export function patchHoldsAll(asked: Asked, bundle: SurveyedBundle): string {
   return (
     'What is damaged is in the patch that was given. This pushes the whole bundle:\n' +
     `  ${commandOn('unpack', asked, '--to', 'REGISTRY/NAMESPACE')}\n` +
-    'This writes it again as it was:\n' +
-    `  ${commandOn('repair', asked, '-o', 'FOLDER')}`
+    repairWay(asked, bundle)
   );
 }
 

@@ -2,13 +2,15 @@ import { describeBundle } from '../bundle/format/plan.ts';
 import type { BundledPart, BundleManifest } from '../bundle/format/manifest.ts';
 import type { BundleContent } from '../bundle/reading/reader.ts';
 import type { Context } from '../core/context.ts';
-import { BundleError } from '../core/errors.ts';
+import { BundleError, hasCode } from '../core/errors.ts';
+import { isDamage } from '../bundle/reading/fault.ts';
 import { hexOf } from '../core/digest.ts';
 import { AttachedImages } from '../kinds/attached.ts';
 import { type Closure, closureOf, contentsOf } from '../kinds/closure.ts';
 import type { Kind, Part, Walk } from '../kinds/kind.ts';
 import { ManifestWalker } from '../transfer/walk.ts';
 import { type Asked, commandOn } from './commands.ts';
+import { type DerivedParts, type LostPart, onlyParts, type Listed } from './some-parts.ts';
 import { type Signers, unknownSigner } from './signers.ts';
 
 /** The hint for a bundle that contradicts itself, even if its signer is trusted. */
@@ -18,11 +20,14 @@ const FOREIGN = 'This program did not make the bundle from this content: do not 
 export interface Derivation {
   readonly kinds: readonly Kind[];
   readonly releaseKeyFiles: readonly string[];
+  /** Damage of one part ends the reading of all: nothing of a pipe can be read again. */
+  readonly needsAll?: boolean;
 }
 
 /**
  * Derives the parts of a bundle again from their digests, and compares the result with everything
- * that the bundle says.
+ * that the bundle says of them. A part that cannot be derived for damage does not hinder others.
+ * @throws the damage, where no part can be derived.
  * @throws BundleError SIGNER_UNKNOWN, SIGNATURE_MISSING, SIGNATURE_INVALID, BUNDLE_UNUSABLE,
  * CLOSURE_MISMATCH, UNSUPPORTED_CONTENT
  */
@@ -31,7 +36,7 @@ export async function deriveParts(
   { signer, standing }: Signers,
   derivation: Derivation,
   context: Context,
-): Promise<Closure> {
+): Promise<DerivedParts> {
   const { lookups, signal, now, observe } = context;
   const { manifest, files } = bundle;
   refuseUnknownKinds(manifest, derivation.kinds);
@@ -44,9 +49,11 @@ export async function deriveParts(
   const attached = new AttachedImages(walker, { concurrency: lookups, signal, referrers: true });
   const walk: Walk = { walker, attached, lookups, signal, observe: () => undefined };
   const parts: Part[] = [];
+  const rows: number[] = [];
+  const lost: LostPart[] = [];
   const seen = new Set<string>();
   try {
-    for (const row of manifest.parts) {
+    for (const [number, row] of manifest.parts.entries()) {
       const { kind: name, claim } = row;
       observe({
         type: 'phase',
@@ -54,17 +61,26 @@ export async function deriveParts(
       });
       const kind = derivation.kinds.find((candidate) => candidate.name === name)!;
       const { releaseKeyFiles } = derivation;
-      const seed = await kind.read(claim, files, { releaseKeyFiles, now });
+      const seed = await kind.read(claim, files, { releaseKeyFiles, now }).catch(asItIs);
       refuseTwice(`${name} ${kind.digestOf(seed)}`, seen);
-      parts.push(
-        await kind.expand(seed, { root: bundle, storeOf: () => bundle, holdsMade: true }, walk),
-      );
+      const place = { root: bundle, storeOf: () => bundle, holdsMade: true };
+      try {
+        parts.push(await kind.expand(seed, place, walk));
+        rows.push(number);
+      } catch (error) {
+        if (!isDamage(error) || derivation.needsAll === true) throw error;
+        const label = labelOf(row, derivation.kinds);
+        lost.push({ number, label, error: error.retold(`${label}: ${error.message}`) });
+      }
     }
+    const [first] = lost;
+    if (first !== undefined && parts.length === 0) throw first.error;
     const closure = closureOf(parts);
-    checkClosure(closure, bundle);
+    checkClosure(closure, first === undefined ? bundle : onlyParts(rows, bundle, closure));
     if (standing === 'unknown') refuseUncovered(closure, signer);
-    return closure;
+    return { closure, lost };
   } catch (error) {
+    if (error instanceof NotGiven) throw error.failure;
     if (!(error instanceof BundleError) || !['NOT_FOUND', 'USAGE'].includes(error.code))
       throw error;
     throw new BundleError(
@@ -73,6 +89,21 @@ export async function deriveParts(
       { cause: error, hint: FOREIGN },
     );
   }
+}
+
+/** A file that the command line names is not there: the bundle is not to blame. */
+class NotGiven extends Error {
+  readonly failure: BundleError;
+
+  constructor(failure: BundleError) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+/** While a claim is read, nothing is looked for but what the command line names. */
+function asItIs(error: unknown): never {
+  throw hasCode(error, 'NOT_FOUND') ? new NotGiven(error) : error;
 }
 
 /** Packing makes one part of what is asked for twice: a bundle has one form. */
@@ -127,7 +158,7 @@ function refuseUncovered({ content }: Closure, signer: Signers['signer']): void 
 }
 
 /** The lists in the bundle must be exactly those that a pack of the same parts would make. */
-function checkClosure(closure: Closure, { manifest, metadataDigests }: BundleContent): void {
+function checkClosure(closure: Closure, { manifest, metadataDigests }: Listed): void {
   const derived = describeBundle(contentsOf(manifest.name, closure)).manifest;
   const differs = (what: string, expected: readonly unknown[], got: readonly unknown[]): void => {
     const [expectedTexts, gotTexts] = [expected, got].map((list) =>

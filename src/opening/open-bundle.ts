@@ -4,7 +4,13 @@ import type { Readable } from 'node:stream';
 import { BUNDLE_SUFFIX, patchName, stemOf } from '../bundle/format/names.ts';
 import type { Seal } from '../bundle/format/plan.ts';
 import { parseSums } from '../bundle/format/sums.ts';
-import { isDamage, type OnFault, PART_ROOT, refuseFault } from '../bundle/reading/fault.ts';
+import {
+  isDamage,
+  NotOneBundle,
+  type OnFault,
+  PART_ROOT,
+  refuseFault,
+} from '../bundle/reading/fault.ts';
 import { volumesMissing } from '../bundle/reading/found-volumes.ts';
 import type { BundleContent, BundleReader } from '../bundle/reading/reader.ts';
 import { SealedBundle } from '../bundle/reading/sealed.ts';
@@ -18,6 +24,7 @@ import { chooser } from './choose.ts';
 import { type Derivation, deriveParts, labelOf, refusedPatch, unknownParts } from './derive.ts';
 import { type CheckedPatch, checkedPatch, checkPatch, PatchedBundle } from './patched.ts';
 import { checkSigners, type SignerRequest, type Signers } from './signers.ts';
+import type { DerivedParts } from './some-parts.ts';
 import { checkUnproven } from './unproven.ts';
 
 /** The name of a pipe. */
@@ -52,6 +59,11 @@ export interface SurveyedBundle extends Signers {
    * derived from are damaged or missing, or a kind is not known.
    */
   readonly closure: Closure | undefined;
+  /**
+   * Where some parts can be derived, and others not for damage: the two. Each of the former has
+   * been checked as it is checked in a whole bundle.
+   */
+  readonly some: DerivedParts | undefined;
   /** Layers that an unknown packer alone stands for, and that cannot be read to be checked. */
   readonly unchecked: ReadonlySet<Digest>;
   /** The labels of the parts, in their order; they are unchecked if the closure is `undefined`. */
@@ -71,7 +83,7 @@ export interface SurveyedBundle extends Signers {
 /** The facts about an opened bundle for a report. */
 export type OpenedFacts = Omit<
   SurveyedBundle,
-  'reader' | 'content' | 'patches' | 'close' | 'closure'
+  'reader' | 'content' | 'patches' | 'close' | 'closure' | 'some'
 > & {
   readonly closure: Closure;
 };
@@ -114,29 +126,35 @@ export async function surveyBundle(
     const { sealed, signers } = await firstSigned(heads, beside, request, context);
     sealed.expect(request.expectedDigest);
     const reader = await sealed.unseal().catch((error: unknown): never => {
-      throw isDamage(error) && input === undefined ? withHead(error, sealed, signers) : error;
+      throw isDamage(error) && !(error instanceof NotOneBundle) && input === undefined
+        ? withHead(error, sealed, signers)
+        : error;
     });
     if (reader.manifest.repairs !== undefined) throw refusedPatch(reader, request);
     if (beside !== undefined) checkName(beside, reader.manifest.name);
     const broken = { reader, digest: sealed.digest };
     for (const patch of patches) opened.push(await openPatch(patch, broken, request, context));
     const content: BundleContent = opened.length > 0 ? new PatchedBundle(reader, opened) : reader;
-    const derive = (): Promise<Closure> => deriveParts(content, signers, request, context);
+    const derive = async (): Promise<DerivedParts> =>
+      deriveParts(content, signers, { ...request, needsAll: input !== undefined }, context);
     const canDerive =
       (reader.hasMetadata || opened.length > 0) &&
       !(request.allowsUnknownKinds && unknownParts(reader.manifest, request.kinds).length > 0);
     const derived = canDerive ? await derivedUnlessDamaged(derive, reader, onFault) : undefined;
     const isUnproven = derived !== undefined && signers.standing === 'unknown';
-    const { closure, unchecked } = isUnproven
-      ? await checkUnproven(derived, { reader, content, signer: signers.signer }, onFault)
-      : { closure: derived, unchecked: new Set<Digest>() };
+    const { closure: proven, unchecked } = isUnproven
+      ? await checkUnproven(derived.closure, { reader, content, signer: signers.signer }, onFault)
+      : { closure: derived?.closure, unchecked: new Set<Digest>() };
+    const lost = derived?.lost ?? [];
+    const closure = lost.length === 0 ? proven : undefined;
+    const some = proven && lost.length > 0 ? { closure: proven, lost } : undefined;
     if (closure !== undefined) checkExpected(closure, request.expected ?? []);
     const { digest, seal, size, paths: files } = sealed;
     const patchFiles = patches.flatMap((patch) => patch.files);
     const isPatched = opened.length > 0;
     const labels = reader.manifest.parts.map((part) => labelOf(part, request.kinds));
     return {
-      ...{ path, files, size, digest, seal, closure, unchecked, labels, reader, content },
+      ...{ path, files, size, digest, seal, closure, some, unchecked, labels, reader, content },
       ...{ isPatched, patches: opened, patchFiles, close },
       ...signers,
     };
@@ -159,7 +177,7 @@ function withHead(
       items: [
         `the bundle digest is ${hexOf(digest)}`,
         `${signer.id} (${signer.algorithm}) has signed it`,
-        `it lists ${counted(length, 'file')}; which releases they are is NOT PROVEN, and not told`,
+        `it lists ${counted(length, 'file')}; which releases they are cannot be read: NOT PROVEN`,
       ],
     },
   ]);
@@ -170,19 +188,22 @@ function withHead(
  * blobs belong to which images.
  */
 async function derivedUnlessDamaged(
-  derive: () => Promise<Closure>,
+  derive: () => Promise<DerivedParts>,
   reader: BundleReader,
   onFault: OnFault,
-): Promise<Closure | undefined> {
+): Promise<DerivedParts | undefined> {
+  // A blob in a volume that is missing is no damage; that the volume is missing is reported anyway.
+  const tell = (error: BundleError): void => {
+    if (reader.missingVolumes.length > 0) return;
+    onFault({ path: reader.name, start: 0, end: 0, entries: [PART_ROOT], error });
+  };
   try {
-    return await derive();
+    const derived = await derive();
+    for (const { error } of derived.lost) tell(error);
+    return derived;
   } catch (error) {
     if (!isDamage(error)) throw error;
-    // A blob in a volume that is missing is no damage; that the volume is missing is reported
-    // anyway.
-    if (reader.missingVolumes.length === 0) {
-      onFault({ path: reader.name, start: 0, end: 0, entries: [PART_ROOT], error });
-    }
+    tell(error);
     return undefined;
   }
 }

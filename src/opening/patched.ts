@@ -77,6 +77,13 @@ export class PatchedBundle implements BundleContent {
     return undefined;
   }
 
+  placeOf(digest: Digest): string | undefined {
+    const patch = this.#patches.find(
+      ({ reader, damaged }) => !damaged.has(digest) && reader.layerDigests.includes(digest),
+    );
+    return (patch?.reader ?? this.#broken).placeOf(digest);
+  }
+
   tags(): Promise<readonly string[]> {
     return this.#broken.tags();
   }

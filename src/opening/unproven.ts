@@ -154,6 +154,7 @@ class CheckedStatements implements ReadOnlyStore {
     yield* this.#store.fetch(descriptor, options);
   }
 
+  placeOf = (digest: Digest): string | undefined => this.#store.placeOf?.(digest);
   exists: ReadOnlyStore['exists'] = (descriptor) => this.#store.exists(descriptor);
   resolve: ReadOnlyStore['resolve'] = (reference) => this.#store.resolve(reference);
   tags: ReadOnlyStore['tags'] = () => this.#store.tags();

@@ -57,4 +57,6 @@ export interface CopyReport extends CopyCounts {
   readonly wholeParts: readonly number[];
   /** Names of the images that are not there, or that nothing names, since something is lost. */
   readonly left: readonly string[];
+  /** Those of them that are whole, and wait for others. */
+  readonly held: readonly string[];
 }

@@ -99,7 +99,7 @@ class CopyRun {
     await forEachLimited(this.#work(), concurrency, (task, combined) => task(combined), signal);
     this.#tellLost();
     await this.#finishPass();
-    const { wholeParts, naming, left } = this.#schedule.outcome({
+    const { wholeParts, naming, left, held } = this.#schedule.outcome({
       allOrNothing: leaves === undefined,
     });
     await forEachLimited(
@@ -111,7 +111,9 @@ class CopyRun {
       },
       signal,
     );
-    return { ...this.#counts, wholeParts, left: left.map(({ name }) => name) };
+    const namesOf = (images: readonly PlannedImage[]): readonly string[] =>
+      images.map(({ name }) => name);
+    return { ...this.#counts, wholeParts, left: namesOf(left), held: namesOf(held) };
   }
 
   /**

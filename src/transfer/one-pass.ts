@@ -326,17 +326,17 @@ function passed({ digest }: Descriptor): BundleError {
 
 /** The failure that ended a pipe, and how far the copy got. */
 export function cutOff(error: BundleError, whole: number, all: number): BundleError {
-  return new BundleError(
-    error.code,
-    `${error.message}; ${whole} of ${all} images are at the target`,
-    {
-      expected: error.expected,
-      got: error.got,
-      side: error.side,
-      cause: error,
-      hint:
-        'Nothing that is incomplete has got a tag. Send the stream again: content that is at the ' +
-        'target is not pushed there again.',
-    },
-  );
+  const there =
+    whole === all
+      ? `the content of all ${all} images is at the target, but no release tag was set`
+      : `${whole} of ${all} images ${whole === 1 ? 'is' : 'are'} at the target`;
+  return new BundleError(error.code, `${error.message}; ${there}`, {
+    expected: error.expected,
+    got: error.got,
+    side: error.side,
+    cause: error,
+    hint:
+      'Nothing that is incomplete has got a tag. Send the stream again: content that is at the ' +
+      'target is not pushed there again.',
+  });
 }

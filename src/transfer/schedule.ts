@@ -37,6 +37,8 @@ export interface Outcome<Image> {
   readonly naming: readonly Image[];
   /** Images that are not there, or that nothing will name, in the order of the table. */
   readonly left: readonly Image[];
+  /** Those of them that lack nothing themselves: they wait for others. */
+  readonly held: readonly Image[];
 }
 
 interface Node<Image> {
@@ -49,6 +51,8 @@ interface Node<Image> {
   waits: number;
   isFinished: boolean;
   isLost: boolean;
+  /** A blob of its own cannot be had. */
+  isBroken: boolean;
 }
 
 interface Part<Image> {
@@ -162,6 +166,7 @@ export class Schedule<Image extends ScheduledImage, Target> {
   /** A blob cannot be had: the images that wait for it, and what follows them, never get ready. */
   lost({ images }: BlobUse<Image, Target>): void {
     const nodes = images.map((image) => this.#nodeOf(image));
+    for (const node of nodes) node.isBroken = true;
     for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
       if (node.isLost) continue;
       node.isLost = true;
@@ -186,12 +191,14 @@ export class Schedule<Image extends ScheduledImage, Target> {
     const counts = (number: number): boolean => !nothing && isWhole(this.#partOf(number));
     const isNamed = (image: Image): boolean => image.parts.every(counts);
     const images = [...this.#nodes.keys()];
+    const left = images.filter(
+      (image) => !this.#nodeOf(image).isFinished || (namesItsPart(image) && !isNamed(image)),
+    );
     return {
       wholeParts: [...this.#parts.keys()].filter(counts).sort((a, b) => a - b),
       naming: images.filter((image) => namesItsPart(image) && isNamed(image)),
-      left: images.filter(
-        (image) => !this.#nodeOf(image).isFinished || (namesItsPart(image) && !isNamed(image)),
-      ),
+      left,
+      held: left.filter((image) => !this.#nodeOf(image).isBroken),
     };
   }
 
@@ -210,6 +217,7 @@ export class Schedule<Image extends ScheduledImage, Target> {
         waits: image.blobs.length + (owner === undefined ? 0 : 1),
         isFinished: false,
         isLost: false,
+        isBroken: false,
       };
       owner?.attached.push(node);
       there.add(node);

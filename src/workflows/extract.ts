@@ -1,4 +1,3 @@
-import { refuseFault } from '../bundle/reading/fault.ts';
 import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import { digestOf } from '../core/digest.ts';
@@ -25,8 +24,9 @@ import {
 } from '../kinds/release/payload/release-image.ts';
 import type { ReleaseRequest } from '../kinds/release/request.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
-import { copyOrPatch, missingVolumesOf } from '../opening/damaged.ts';
-import { type OpenedFacts, type OpenRequest, surveyBundle } from '../opening/open-bundle.ts';
+import { copyOrPatch } from '../opening/damaged.ts';
+import type { OpenedFacts, OpenRequest } from '../opening/open-bundle.ts';
+import { openToRead } from '../opening/open-to-read.ts';
 import { ManifestWalker } from '../transfer/walk.ts';
 
 /** A release in a bundle, or the image of one. */
@@ -117,11 +117,9 @@ async function withBundled<T>(
   { context, walk }: Run,
   work: Work<T>,
 ): Promise<T> {
-  const bundle = await surveyBundle(open, context, refuseFault);
-  const { content, closure, signer, standing } = bundle;
+  const { bundle, closure } = await openToRead(open, select, context);
+  const { content, signer, standing } = bundle;
   try {
-    // Damage was refused: only a missing volume can leave the parts unknown.
-    if (closure === undefined) throw missingVolumesOf(bundle, [])!;
     if (standing === 'unknown') {
       context.observe({ type: 'noticed', code: 'signer-not-trusted', signer: signer.id });
     }

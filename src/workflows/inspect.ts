@@ -6,6 +6,7 @@ import { asObject, parseStrictJson } from '../core/json.ts';
 import { artifactTypeOf } from '../core/manifest.ts';
 import type { Closure } from '../kinds/closure.ts';
 import { type HitImage, imagesNeeding } from '../opening/audit.ts';
+import { missingVolumesOf } from '../opening/damaged.ts';
 import { unknownParts } from '../opening/derive.ts';
 import { type SurveyedPatch, surveyPatch } from '../opening/survey-patch.ts';
 import { type OpenRequest, surveyBundle, type SurveyedBundle } from '../opening/open-bundle.ts';
@@ -32,7 +33,7 @@ export interface InspectReport {
   readonly bundle: Omit<SurveyedBundle, 'content' | 'close'>;
   /** What is damaged of that which was read; the layers were not. */
   readonly faults: readonly string[];
-  /** The gravest of the faults. */
+  /** The gravest of the faults; a volume that is missing is one. */
   readonly failure: BundleError | undefined;
   /** Kinds of parts that this program does not know. */
   readonly unknownKinds: readonly string[];
@@ -87,11 +88,13 @@ export async function inspect(request: OpenRequest, context: Context): Promise<I
     await reader.pass?.finish(); // of a pipe only its end tells that it is whole
     const unknown = unknownParts(manifest, request.kinds).map(({ kind }) => kind);
     const images = closure === undefined ? manifest.images : inspectedImages(closure);
+    const lacking = missingVolumesOf(bundle, found);
     const failures = found.map(({ error }) => error);
+    const all = lacking === undefined ? failures : [...failures, lacking];
     return {
       bundle,
       faults: failures.map(({ message }) => message),
-      failure: failures.length === 0 ? undefined : (gravest(failures) as BundleError),
+      failure: all.length === 0 ? undefined : (gravest(all) as BundleError),
       unknownKinds: [...new Set(unknown)],
       images: images.map((image) => ({
         ...image,

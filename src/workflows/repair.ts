@@ -48,6 +48,8 @@ export interface RepairReport {
   readonly size: number;
   readonly bundleDigest: Digest;
   readonly closure: Closure;
+  /** How many volumes the damaged one was cut into. */
+  readonly was: number;
   /** Faults that were found in the damaged one, blobs apart. */
   readonly faults: number;
 }
@@ -91,7 +93,8 @@ async function repairInto(
         },
       ),
     );
-    return { ...written, path, closure, faults: faults.length };
+    const was = broken.reader.volumeCount;
+    return { ...written, path, closure, was, faults: faults.length };
   } finally {
     await broken.close();
   }
@@ -107,7 +110,7 @@ async function derived(
   const error =
     faults.length > 0 ? (gravest(faults.map((fault) => fault.error)) as BundleError) : missing;
   if (error === undefined) throw new RangeError('nothing explains what is missing');
-  throw error.withHint(await needsPatch(bundle, asked, missing !== undefined));
+  throw error.withHint(await needsPatch(bundle, asked, { faults, missing }));
 }
 
 /** Before anything is written: what neither the bundle nor a patch has cannot be written. */
@@ -124,17 +127,17 @@ async function refuseLack(
   const cutOff = faults.find(({ entries }) => entries.length > 1 && entries.includes(VOLUME_END));
   const error = cutOff?.error ?? missing;
   if (error !== undefined)
-    throw error.withHint(await needsPatch(broken, asked, cutOff === undefined));
+    throw error.withHint(await needsPatch(broken, asked, { faults, missing }));
 }
 
 async function needsPatch(
   bundle: SurveyedBundle,
   asked: OpenRequest,
-  lacksVolumes = false,
+  known: { readonly faults?: readonly Fault[]; readonly missing?: BundleError | undefined } = {},
 ): Promise<string> {
   if (bundle.isPatched) return needsOtherPatch(asked, bundle);
-  if (lacksVolumes) return missingVolumesWay(asked, bundle);
-  return `A patch is needed, and none was given. ${copyOrPatch(asked, bundle)}`;
+  if (known.missing !== undefined) return missingVolumesWay(asked, bundle, known);
+  return `A patch is needed, and none was given. ${copyOrPatch(asked, bundle, known)}`;
 }
 
 interface Rewriting extends PackedContent {

@@ -1,7 +1,3 @@
-import { basename } from 'node:path';
-
-import { refuseFault } from '../bundle/reading/fault.ts';
-import { volumesMissing } from '../bundle/reading/found-volumes.ts';
 import type { Context } from '../core/context.ts';
 import { Applying } from '../delivering/applying/applying.ts';
 import type { ApplyReport, ApplyRequest } from '../delivering/applying/request.ts';
@@ -16,7 +12,8 @@ import {
   writeResources,
 } from '../delivering/resources/write.ts';
 import { selectParts } from '../kinds/closure.ts';
-import { type OpenedFacts, type OpenRequest, surveyBundle } from '../opening/open-bundle.ts';
+import type { OpenedFacts, OpenRequest } from '../opening/open-bundle.ts';
+import { openToRead } from '../opening/open-to-read.ts';
 
 export interface ResourcesJob {
   readonly bundle: OpenRequest;
@@ -41,7 +38,7 @@ export interface ResourcesOutcome {
 /**
  * Writes for a bundle what unpack writes for clusters, and asks no registry: for another name of
  * the registry, or in other forms. The bundle is checked as for opening it; its layers are not
- * hashed, and volumes with nothing but layers may be missing.
+ * hashed: they may be damaged, and volumes with nothing but layers may be missing.
  * Applies them too, where that is asked for.
  * @throws BundleError as opening a bundle and applying do; NOT_FOUND, CONFIGURATION, USAGE, DISK
  */
@@ -49,12 +46,10 @@ export async function writeForClusters(
   { bundle: open, to, resources: request, select, apply, dryRun }: ResourcesJob,
   context: Context,
 ): Promise<ResourcesOutcome> {
-  const bundle = await surveyBundle(open, context, refuseFault);
+  const { bundle, closure: held } = await openToRead(open, select, context);
   try {
-    const { reader, path } = bundle;
-    if (bundle.closure === undefined)
-      throw volumesMissing(basename(path), reader.missingVolumes, reader.volumeCount);
-    const closure = selectParts(bundle.closure, select);
+    const { reader } = bundle;
+    const closure = selectParts(held, select);
     const certificates = await certificatesIn(request.caFiles ?? []);
     await reader.pass?.finish(); // of a pipe only its end tells that it is whole
     const known = { newer: undefined, certificates, ocOptions: apply ? ocOptions(apply) : [] };

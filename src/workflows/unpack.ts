@@ -1,5 +1,3 @@
-import { basename } from 'node:path';
-
 import type { Fault } from '../bundle/reading/fault.ts';
 import type { Context } from '../core/context.ts';
 import { type BundleError, gravest, hasCode, systemCode } from '../core/errors.ts';
@@ -15,8 +13,11 @@ import {
   missingVolumesWay,
   needsOtherPatch,
   noImageDamaged,
+  notDerived,
 } from '../opening/damaged.ts';
 import { incompleteParts } from '../opening/audit.ts';
+import { tellDamage } from '../opening/open-to-read.ts';
+import { derivedOf } from '../opening/some-parts.ts';
 import {
   type OpenedFacts,
   type OpenRequest,
@@ -94,16 +95,20 @@ export async function unpack(request: UnpackRequest, context: Context): Promise<
 async function usable(
   bundle: SurveyedBundle,
   faults: readonly Fault[],
-  { partial, bundle: asked }: UnpackRequest,
+  { partial, select, bundle: asked }: UnpackRequest,
 ): Promise<Closure> {
   const { closure, isPatched } = bundle;
   if (closure !== undefined && (partial || isPatched)) return closure;
-  if (faults.length > 0) {
-    const error = gravest(faults.map((fault) => fault.error)) as BundleError;
-    throw error.withHint(await wayOut(asked, bundle, faults));
-  }
+  const derived = partial || isPatched ? derivedOf(bundle, select, asked.expected) : undefined;
+  if (derived !== undefined) return derived;
   const missing = missingVolumesOf(bundle, faults);
-  if (missing !== undefined) throw missing.withHint(await missingVolumesWay(asked, bundle));
+  const failures = [...faults.map(({ error }) => error), ...(missing ? [missing] : [])];
+  if (failures.length > 0) {
+    const error = gravest(failures) as BundleError;
+    const items = failures.map(({ message }) => message);
+    const told = items.length === 1 ? error : error.withDetails([{ label: 'faults', items }]);
+    throw told.withHint(await wayOut(asked, bundle, faults));
+  }
   if (closure === undefined) throw new RangeError('a bundle without a fault has its manifests');
   return closure;
 }
@@ -115,13 +120,18 @@ async function wayOut(
   faults: readonly Fault[],
 ): Promise<string> {
   if (bundle.isPatched) return needsOtherPatch(asked, bundle);
+  if (missingVolumesOf(bundle, faults) !== undefined)
+    return missingVolumesWay(asked, bundle, { faults });
   if (await breaksImages(bundle, faults)) {
     const canBePartial = bundle.closure !== undefined;
-    return (canBePartial ? PUSH_WHOLE : '') + copyOrPatch(asked, bundle);
+    const before = canBePartial ? PUSH_WHOLE : notDerived(asked, bundle);
+    return before + copyOrPatch(asked, bundle, { faults });
   }
   return noImageDamaged(
     asked,
-    'No image is damaged, as far as is known: with --partial, all that are whole are pushed.',
+    bundle,
+    'No image is damaged in what was read so far; the layers are read only when they are pushed. ' +
+      'With --partial, the images that prove to be whole are pushed.',
   );
 }
 
@@ -143,17 +153,15 @@ function announce(
   { path, digest, signer, standing }: SurveyedBundle,
   faults: readonly Fault[],
   { parts }: Closure,
-  { observe }: Context,
+  context: Context,
 ): void {
+  const { observe } = context;
   const labels = parts.map(({ label }) => label);
   observe({ type: 'noticed', code: 'bundle-opened', bundle: digest, parts: labels });
   if (standing === 'unknown') {
     observe({ type: 'noticed', code: 'signer-not-trusted', signer: signer.id });
   }
-  const bundle = basename(path);
-  for (const { error } of faults) {
-    observe({ type: 'noticed', code: 'bundle-damaged', bundle, cause: error.message });
-  }
+  tellDamage({ path }, faults, context);
 }
 
 /** Whether a failure of the bundle is one of its bytes: anything else ends the run. */

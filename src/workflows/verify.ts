@@ -21,10 +21,11 @@ import {
   missingVolumesWay,
   needsOtherPatch,
   noImageDamaged,
+  notDerived,
   notInPatches,
   patchHoldsAll,
 } from '../opening/damaged.ts';
-import { auditLayers } from '../opening/audit.ts';
+import { auditLayers, imagesHitBy } from '../opening/audit.ts';
 import { damageMapOf } from '../opening/damage.ts';
 import {
   type OpenedFacts,
@@ -108,7 +109,13 @@ export async function verify(request: VerifyRequest, context: Context): Promise<
 async function checkDamageFile(path: string): Promise<void> {
   await refuseMissingFolder(path);
   const isOwn = (text: string): boolean => text === '' || isDamageMap(text, path);
-  await refuseForeignFile({ path, what: 'no damage map', limit: MAX_DAMAGE_BYTES, isOwn });
+  await refuseForeignFile({
+    path,
+    what: 'no damage map',
+    limit: MAX_DAMAGE_BYTES,
+    isOwn,
+    other: 'file name',
+  });
 }
 
 function isDamageMap(text: string, path: string): boolean {
@@ -201,11 +208,14 @@ function damagedBundle(
   const { length: blobs } = reader.manifest.blobs;
   const lost = patch.blobs.length;
   const need = names.length === 1 ? 'needs' : 'need';
+  const isOfManifests = patch.metadata && closure === undefined;
   const what =
-    lost === 0
-      ? `its ${counted(blobs, 'blob')} are good, but other bytes are not`
-      : `${lost} of ${counted(blobs, 'blob')} ${lost === 1 ? 'is' : 'are'} damaged or missing, ` +
-        `and ${names.length} of ${counted(all, 'image')} ${need} ${lost === 1 ? 'it' : 'them'}`;
+    lost === 0 && isOfManifests
+      ? `manifests in it are damaged, and ${names.length} of ${counted(all, 'image')} ${need} them`
+      : lost === 0
+        ? `its ${counted(blobs, 'blob')} are good, but other bytes are not`
+        : `${lost} of ${counted(blobs, 'blob')} ${lost === 1 ? 'is' : 'are'} damaged or missing, ` +
+          `and ${names.length} of ${counted(all, 'image')} ${need} ${lost === 1 ? 'it' : 'them'}`;
   const flaw = faults.length === 0 ? 'NOT COMPLETE' : 'DAMAGED';
   const { code, hint, expected, got, side } = worst;
   return new BundleError(code, `the bundle is ${flaw}: ${basename(path)}: ${what}`, {
@@ -235,17 +245,20 @@ async function wayOut(
   const { input, damageFile } = request;
   const { closure, isPatched } = bundle;
   if (input !== undefined) return undefined;
-  if (closure !== undefined && lost.length === 0) return noImageDamaged(request);
+  const isUnharmed = faults.every((fault) => imagesHitBy(fault, bundle).length === 0);
+  if (closure !== undefined && lost.length === 0 && isUnharmed)
+    return noImageDamaged(request, bundle);
   if (isPatched) {
     const lacking = notInPatches(bundle, lost);
     return closure !== undefined && lacking === 0
-      ? patchHoldsAll(request)
+      ? patchHoldsAll(request, bundle)
       : needsOtherPatch(request, bundle, { lacking, damageFile });
   }
   const isIncomplete = missingVolumesOf(bundle, faults) !== undefined;
+  const known = { faults, damageFile };
   return isIncomplete
-    ? missingVolumesWay(request, bundle, damageFile)
-    : copyOrPatch(request, bundle, damageFile);
+    ? missingVolumesWay(request, bundle, known)
+    : notDerived(request, bundle) + copyOrPatch(request, bundle, known);
 }
 
 /**

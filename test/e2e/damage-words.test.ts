@@ -103,7 +103,9 @@ describeWith(['docker-registry'], 'a damaged bundle', () => {
     expect(good.stderr).not.toContain('bundle pack');
     expect(await follow(good.stderr, 'bundle repair ', { FOLDER: at('mended') })).toBe(0);
     expect((await readFile(at('mended', NAME))).equals(whole)).toBe(true);
-    expect(await follow(good.stderr, 'bundle unpack ', { REGISTRY: `oci:${at('half')}` })).toBe(0);
+    expect(
+      await follow(good.stderr, 'bundle unpack ', { 'REGISTRY/NAMESPACE': `oci:${at('half')}` }),
+    ).toBe(0);
 
     const more = await made('more', (bytes) => flipped(bytes, 0.85, 0.92, 0.97));
     const lacking = await bundle('verify', more, patch);
@@ -142,7 +144,115 @@ describeWith(['docker-registry'], 'a damaged bundle', () => {
         expect((await readFile(join(mended, NAME))).equals(whole)).toBe(true);
       }
       expect((await bundle('unpack', folder, '--to', target, '--partial')).status).toBe(0);
+      // What unpack has taken, the commands that only read take too.
+      const resources = await bundle(
+        ...['resources', folder, '--to', 'registry.example.com/ocp', '--dry-run'],
+      );
+      expect(resources.status).toBe(0);
+      expect(resources.stderr).toContain('the bundle is damaged: ');
+      const extracted = await bundle('extract', folder, '--file', 'release-metadata');
+      expect(extracted.status).toBe(0);
+      expect(extracted.stdout).toContain('4.17.3');
     }
+  });
+
+  it('whose list of images is damaged says so, and what that means for --partial', async () => {
+    const folder = await made('metadata', (bytes) => bytes.fill(0x5a, 4, 12_000));
+    const verified = await bundle('verify', folder);
+    expect(verified.status).toBe(22);
+    expect(verified.stderr).toMatch(/: manifests in it are damaged, and 13 of 13 images need them/);
+    expect(verified.stderr).not.toMatch(/are good|No image is damaged/);
+    const map = at('metadata.json');
+    expect((await bundle('verify', folder, '--damage', map)).status).toBe(22);
+    const { status } = await bundle(...release.packing(), '--repair', map, '-o', at('listing'));
+    expect(status).toBe(0);
+    const patched = await bundle('verify', folder, at('listing'));
+    expect(patched.status).toBe(22);
+    expect(patched.stderr).toContain('What is damaged is in the patch that was given.');
+    expect(
+      await follow(patched.stderr, 'bundle unpack ', { 'REGISTRY/NAMESPACE': `oci:${at('l')}` }),
+    ).toBe(0);
+    for (const verb of [['unpack', '--to', `oci:${at('none')}`, '--partial'], ['resources']]) {
+      const more = verb[0] === 'resources' ? ['--to', 'registry.example.com/ocp'] : [];
+      const refused = await bundle(verb[0]!, folder, ...verb.slice(1), ...more);
+      expect(refused.status).toBe(22);
+      expect(refused.stderr).toContain('not even with --partial: manifests of the images are');
+    }
+  });
+
+  it('with one damaged release gives out the others, and says which one it is', async () => {
+    const newer = await makeReleaseIn(release.source, at('newer'), {
+      ...{ ...options, version: '4.17.4', seed: 'another' },
+    });
+    const [verb, version, ...rest] = release.packing();
+    const { status } = await bundle(
+      ...[verb!, version!, '4.17.4', ...rest, '--signature-store', newer.signatureStore],
+      ...['-o', at('pair')],
+    );
+    expect(status).toBe(0);
+    const name = (await readdir(at('pair'))).find((file) => file.endsWith('.zst'))!;
+    const bytes = await readFile(at('pair', name));
+    // The payload of the second release is behind that of the first.
+    await writeFile(at('pair', name), flipped(bytes, 0.5));
+    const target = `oci:${at('pair-target')}`;
+    const verified = await bundle('verify', at('pair'));
+    expect(verified.status).toBe(20);
+    expect(verified.stderr).toContain('1 of 82 blobs is damaged or missing, and 13 of 26 images');
+    for (const more of [['--partial'], ['--partial', '--release', '4.17.4'], []]) {
+      const refused = await bundle('unpack', at('pair'), '--to', target, ...more);
+      expect(refused.status).toBe(20);
+      expect(refused.stderr).toContain('4.17.4 for x86_64 cannot be unpacked, not even with');
+    }
+    const all = await bundle('unpack', at('pair'), '--to', target, '--partial');
+    expect(await follow(all.stderr, 'bundle unpack ', { 'REGISTRY/NAMESPACE': target })).toBe(0);
+    expect((await bundle('verify', at('usb'), '--at', target)).status).toBe(0);
+    for (const [release_, expected] of [
+      ['4.17.3', 0],
+      ['4.17.4', 20],
+    ] as const) {
+      const { status: ended } = await bundle(
+        ...['resources', at('pair'), '--to', 'registry.example.com/ocp', '--dry-run'],
+        ...['--release', release_],
+      );
+      expect(ended).toBe(expected);
+    }
+    const shown = await bundle('inspect', at('pair'));
+    expect(shown.stdout).toContain('NOT PROVEN: what proves 4.17.4 for x86_64 is damaged');
+    expect(
+      (await bundle('unpack', at('pair'), '--to', target, ...['--partial', '--expect', '4.17.4']))
+        .status,
+    ).toBe(20);
+  });
+
+  it('is not told from others by guessing: each that is named once', async () => {
+    await execa('mkdir', ['-p', at('two')]);
+    const other = at('two', 'ocp-4.17.9-x86_64.tar.zst');
+    await writeFile(other, whole);
+    const two = await bundle('verify', at('usb'), other);
+    expect(two.status).toBe(2);
+    expect(two.stderr).toContain('the command line names 2 bundles: name one');
+    const twice = await bundle('verify', at('usb'), await made('copy', (bytes) => bytes));
+    expect(twice.status).toBe(22);
+    expect(twice.stderr).toContain('are both volume 1');
+    expect(twice.stderr).not.toContain('head:');
+    const none = await bundle('verify', await made('zeros', (bytes) => bytes.fill(0, 0, 5_000)));
+    expect(none.stderr).not.toContain('is not a bundle');
+    const cut = await made('zeros-cut', (bytes) => bytes.fill(0, 0, 5_000).subarray(0, -100_000));
+    const { status, stderr } = await bundle('verify', cut);
+    expect(status).toBe(22);
+    expect(stderr).toContain('is not a bundle, or is damaged');
+    expect(stderr).toContain('copy it again');
+  });
+
+  it('is not blamed for a key file that is not there', async () => {
+    const { status, stderr } = await bundle('verify', at('usb'), '--release-key', at('nowhere'));
+    expect(status).toBe(23);
+    expect(stderr).toContain(`cannot read ${at('nowhere')}: no such file`);
+    const ca = ['--ca-file', at('nowhere')];
+    expect((await bundle('unpack', at('usb'), '--to', 'localhost:1/ocp', ...ca)).status).toBe(23);
+    const taken = await bundle('verify', at('usb'), '--damage', release.made.releaseKey);
+    expect(taken.status).toBe(2);
+    expect(taken.stderr).toContain('choose another file name');
   });
 
   it('that lacks a volume says what that volume is needed for', async () => {
@@ -166,6 +276,7 @@ describeWith(['docker-registry'], 'a damaged bundle', () => {
         expect(stderr).not.toContain(unsaid);
       }
       await expect(readdir(at('none'))).rejects.toMatchObject({ code: 'ENOENT' });
+      expect((await bundle('inspect', folder)).status).toBe(22);
       const { stderr } = await bundle('verify', folder);
       expect(stderr).toContain('NOT COMPLETE');
       await follow(stderr, 'bundle verify ');
@@ -176,6 +287,36 @@ describeWith(['docker-registry'], 'a damaged bundle', () => {
       );
       expect((await readFile(at(`mended-${number}`, NAME))).equals(whole)).toBe(true);
     }
+  });
+
+  it('of which a volume is missing and another is damaged says what to do about each', async () => {
+    const folder = at('several');
+    await execa('cp', ['-r', at('set'), folder]);
+    await rm(join(folder, `${NAME}.007`));
+    const cut = join(folder, `${NAME}.008`);
+    const bytes = await readFile(cut);
+    await writeFile(cut, bytes.subarray(0, bytes.length / 2));
+    for (const args of [
+      ['verify', folder],
+      ['unpack', folder, '--to', `oci:${at('several-target')}`],
+    ]) {
+      const { status, stderr } = await bundle(...args);
+      expect(status).toBe(22);
+      expect(stderr).toContain(
+        `Copy ${NAME}.008 again from where it was made. Find ${NAME}.007, and name the folders`,
+      );
+      expect(stderr).toMatch(/ {2}faults:[^]*\.008 ends at byte[^]*volume 7 is missing/);
+    }
+    await execa('cp', [at('set', `${NAME}.007`), folder]);
+    await writeFile(cut, flipped(bytes, 0.5));
+    const { stderr } = await bundle('unpack', folder, '--to', `oci:${at('several-target')}`);
+    expect(stderr).toMatch(/; it came from .*\.008/);
+    const args = ['--to', `oci:${at('several-target')}`, '--partial'];
+    const partly = await bundle('unpack', folder, ...args);
+    expect(partly.status).toBe(30);
+    expect(partly.stdout + partly.stderr).toMatch(
+      / of 13 images \(1 of these is whole, and pushed last\)/,
+    );
   });
 
   it('leaves no empty folder behind, and a file of earlier damage as it is', async () => {

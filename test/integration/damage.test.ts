@@ -364,7 +364,7 @@ describe('a damaged bundle', () => {
       unpackTo(trial, [path], join(await ownFolder(), 'target'), false),
     );
     expect(code).toBe('BUNDLE_UNUSABLE');
-    expect(hint).toContain('No image is damaged, as far as is known');
+    expect(hint).toContain('No image is damaged in what was read so far');
     expect(hint).toContain(`\n  bundle repair ${path} -o FOLDER`);
     expect(hint).not.toContain('patch');
     const whole = join(await ownFolder(), 'target');

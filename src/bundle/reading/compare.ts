@@ -27,8 +27,11 @@ export async function compare(
   if (Buffer.compare(found, expected) === 0) return;
   const start = offset + found.findIndex((byte, index) => byte !== expected[index]);
   const end = offset + found.findLastIndex((byte, index) => byte !== expected[index]) + 1;
-  const error = unusable(
-    `wrong bytes in ${entries.join(', ')}: ${end - start} from byte ${start} of ${file.path} on`,
-  );
+  const places = entries.join(', ');
+  const what =
+    end - start === 1
+      ? `1 byte in ${places} is wrong, at byte ${start}`
+      : `${end - start} bytes in ${places} are wrong, from byte ${start} on`;
+  const error = unusable(`${what}: ${file.path}`);
   onFault({ path: file.path, start, end, entries, error });
 }

@@ -24,6 +24,17 @@ export const VOLUME_END = 'the end of a volume';
 /** Called with each fault; when it returns, reading continues as well as it can. */
 export type OnFault = (fault: Fault) => void;
 
+/** Files that are not those of one bundle: none of them need be damaged. */
+export class NotOneBundle extends BundleError {
+  constructor(message: string) {
+    super('BUNDLE_UNUSABLE', message, {
+      hint:
+        'Name the volumes of one bundle only, each once. All volumes in the folder of one that is ' +
+        'named are taken too.',
+    });
+  }
+}
+
 /** For whoever needs a bundle that is right to the byte. @throws BundleError of the first fault. */
 export function refuseFault({ error }: Fault): void {
   throw error;

@@ -1,7 +1,7 @@
 import type { BundleError } from '../../core/errors.ts';
 import { MAX_LISTING_BYTES } from '../../core/limits.ts';
 import type { BundleFile, VolumeSource } from './file.ts';
-import { type Fault, isDamage, VOLUME_END } from './fault.ts';
+import { type Fault, isDamage, NotOneBundle, VOLUME_END } from './fault.ts';
 import {
   type FrameExtent,
   readSeekTable,
@@ -106,9 +106,9 @@ export function inOrder(found: readonly FoundVolume[]): readonly FoundVolume[] {
   for (const [index, { record, file }] of ordered.entries()) {
     const { number, count, tarOffset, bundleDigest } = record;
     if (Buffer.compare(bundleDigest, first!.record.bundleDigest) !== 0) {
-      throw unusable(`${first!.file.path} and ${file.path} are volumes of different bundles`, {
-        hint: 'Name the volumes of one bundle only.',
-      });
+      throw new NotOneBundle(
+        `${first!.file.path} and ${file.path} are volumes of different bundles`,
+      );
     }
     const wrong = unusable(
       `${file.path} says that it is volume ${number} of ${count}, which does not fit the others`,
@@ -123,9 +123,8 @@ export function inOrder(found: readonly FoundVolume[]): readonly FoundVolume[] {
     const before = ordered[index - 1]?.record;
     if (before === undefined) continue;
     if (before.number === number) {
-      throw unusable(
+      throw new NotOneBundle(
         `${ordered[index - 1]!.file.path} and ${file.path} are both volume ${number}`,
-        { hint: 'Name each volume once.' },
       );
     }
     const missing = number - before.number - 1;

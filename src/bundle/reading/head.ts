@@ -102,8 +102,11 @@ async function notABundle(file: VolumeSource['file'], start: number): Promise<Bu
   const known = BEGINNINGS.find(([beginning]) => hex.startsWith(beginning))?.[1];
   const isText = bytes.every((byte) => byte >= 32 || [9, 10, 13].includes(byte));
   const what = isTar ? 'a tar without compression' : (known ?? (isText ? 'a text' : undefined));
-  const told = what === undefined ? 'it does not begin as one does' : `it is ${what}`;
-  return unusable(`${file.path} is not a bundle: ${told}`, { hint: NAMED });
+  if (what !== undefined)
+    return unusable(`${file.path} is not a bundle: it is ${what}`, { hint: NAMED });
+  return unusable(`${file.path} is not a bundle, or is damaged: it does not begin as one does`, {
+    hint: `If it was a bundle, copy it again from where it was made, and verify it there first. ${NAMED}`,
+  });
 }
 
 /**

@@ -127,6 +127,15 @@ export class BundleReader implements BundleContent {
     });
   }
 
+  /** The files that a layer is in; of one in many files, the first and the last. */
+  placeOf(digest: Digest): string | undefined {
+    const paths = [...new Set(this.placesOf(digest).map(({ path }) => path))];
+    if (paths.length < 2) return paths[0];
+    return paths.length === 2
+      ? paths.join(' and ')
+      : `one of ${paths[0]!} to ${paths.at(-1)!} (${paths.length} volumes)`;
+  }
+
   /** How many volumes the bundle has been cut into. */
   get volumeCount(): number {
     return this.#parts.volumes.length;

@@ -4,7 +4,7 @@ import { type Digest, digestOf, hexOf } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { BundleFile } from './file.ts';
 import { compare } from './compare.ts';
-import { isDamage, type OnFault, refuseFault } from './fault.ts';
+import { isDamage, NotOneBundle, type OnFault, refuseFault } from './fault.ts';
 import { type FoundVolume, inOrder, type Piece, piecesIn } from './found-volumes.ts';
 import { storedFrame } from '../format/frames.ts';
 import { distinct, type FoundHeads, readHeads } from './found-heads.ts';
@@ -271,9 +271,7 @@ export class SealedBundle implements FoundHead {
         listing && hexOf(listing),
       ];
       if (said.includes(hex) || said.every((digest) => digest === undefined)) continue;
-      throw unusable(`${file.path} is a volume of another bundle than ${this.paths[0]!}`, {
-        hint: 'Name the volumes of one bundle only.',
-      });
+      throw new NotOneBundle(`${file.path} is of another bundle than ${this.paths[0]!}`);
     }
   }
 

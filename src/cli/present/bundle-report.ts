@@ -150,16 +150,18 @@ function imagesText({ bundle, images }: InspectReport, all: boolean, screen: Scr
 
 /** The labels of the parts from `bundle.json`, for a bundle whose parts cannot be derived. */
 function underived({
-  bundle: { labels },
+  bundle: { labels, some },
   unknownKinds,
   missing: { volumes: missing },
 }: InspectReport): Rows {
+  const lost = some?.lost.map(({ label }) => label);
   const why =
     unknownKinds.length > 0
       ? `NOT PROVEN: this program does not know the kind ${unknownKinds.join(', ')}`
-      : missing.length === 0
-        ? 'NOT PROVEN: what proves them is damaged'
-        : `NOT PROVEN: what proves them is in ${volumesNamed(missing)}, which ${isOrAre(missing)} missing`;
+      : `NOT PROVEN: what proves ${lost === undefined ? 'them' : listed(lost)} is ` +
+        (missing.length === 0
+          ? 'damaged'
+          : `in ${volumesNamed(missing)}, which ${isOrAre(missing)} missing`);
   return [
     ['parts', labels.join(', ')],
     ['', why],

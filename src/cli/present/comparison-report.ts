@@ -82,6 +82,13 @@ function verdict({ bundle, target, deep, compared, parts }: VerifyAtReport): Blo
     return { verdict: `NOT THERE: ${target} holds nothing of ${labels}`, mood: 'bad' };
   }
   const lacking = parts.filter(({ presence }) => presence !== 'complete').map(({ label }) => label);
+  const flaws = new Set(differences.map(({ flaw }) => flaw));
+  if (flaws.size === 1 && flaws.has('damaged')) {
+    return {
+      verdict: `DAMAGED: ${target} holds ${partsText(lacking)}, but not undamaged`,
+      mood: 'bad',
+    };
+  }
   return {
     verdict: `NOT COMPLETE: ${target} does not hold all of ${partsText(lacking)}`,
     mood: 'bad',
@@ -123,8 +130,11 @@ function nextSteps(
         },
       ]
     : [];
+  const what = !has('absent', 'other')
+    ? 'To push it again, once it is removed:'
+    : 'To push what is missing:';
   const unpack: Section = [
-    { text: 'To push what is missing:' },
+    { text: what },
     { commands: [`bundle unpack ${again.join(' ')} --to ${shellWord(target)}${replace}`] },
   ];
   const others: Section = has('other')

@@ -253,11 +253,13 @@ function leftOut({ copied, images, parts }: DeliveryReport, screen: Screen): Sec
     const names = lacking
       .toSorted((a, b) => Number(a.role === 'signature') - Number(b.role === 'signature'))
       .map(({ name }) => name);
+    const held = lacking.filter(({ name }) => copied?.held.includes(name)).length;
     const more = screen.isVerbose ? 0 : names.length - SHOWN_LEFT;
     const shown = more > 1 ? [...names.slice(0, SHOWN_LEFT), `${more} more`] : names;
-    return [
-      [`  ${label}`, `${lacking.length} of ${counted(own.length, 'image')}: ${listed(shown)}`],
-    ];
+    const count =
+      `${lacking.length} of ${counted(own.length, 'image')}` +
+      (held === 0 ? '' : ` (${held} of these ${held === 1 ? 'is' : 'are'} whole, and pushed last)`);
+    return [[`  ${label}`, `${count}: ${listed(shown.map((name) => shortened(name, screen)))}`]];
   });
   const all = screen.isVerbose ? '' : ' (--verbose lists all)';
   return [

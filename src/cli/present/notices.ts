@@ -63,8 +63,11 @@ export function noticeText(notice: Notice): string | undefined {
       return `finished work is kept in ${notice.folder}: run the same command again to continue`;
     case 'delivery-can-be-continued':
       return (
-        `${notice.done} of ${counted(notice.images, 'image')} ${notice.done === 1 ? 'is' : 'are'} ` +
-        `at ${notice.target} and ${notice.done === 1 ? 'stays' : 'stay'} there` +
+        (notice.done === 0
+          ? `no image is complete at ${notice.target} yet`
+          : `${notice.done} of ${counted(notice.images, 'image')} ` +
+            `${notice.done === 1 ? 'is' : 'are'} at ${notice.target} and ` +
+            `${notice.done === 1 ? 'stays' : 'stay'} there`) +
         `${notice.isNamed ? '' : '; no release tag was set'}: when the cause is mended, ` +
         'run the same command again to continue'
       );

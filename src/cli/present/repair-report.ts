@@ -9,7 +9,7 @@ import { labelsIn, partsText, size as sizeText } from './shown.ts';
 
 /** @param trust options about trust, as they were typed: the commands after it need them too. */
 export function repairReport(
-  { path, volumes, size, bundleDigest, closure, faults }: RepairReport,
+  { path, volumes, size, bundleDigest, closure, faults, was }: RepairReport,
   trust: readonly string[],
 ): Outcome {
   const repaired = [shellWord(volumes[0]?.path ?? path), ...trust].join(' ');
@@ -55,10 +55,18 @@ export function repairReport(
             ]),
             ...partsFacts(closure, screen),
             ['bundle digest', { hex: hexOf(bundleDigest) }],
-            ['', 'that of the damaged bundle: the same to the byte'],
+            ['', 'that of the damaged bundle: the content is the same to the byte'],
+            ['cut', form(was, volumes.length)],
           ],
         },
       ],
     ],
   };
+}
+
+/** What is written has as many files as were asked for, whatever the damaged one had. */
+function form(was: number, now: number): string | undefined {
+  if (was === now) return undefined;
+  const files = (count: number): string => (count === 1 ? 'one file' : `${count} volumes`);
+  return `${files(now)}, and the damaged one ${files(was)}: --volume-size cuts it again`;
 }

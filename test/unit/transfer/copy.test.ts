@@ -122,6 +122,7 @@ describe('copyImages', () => {
       tags: { set: 2, kept: 0 },
       wholeParts: [0],
       left: [],
+      held: [],
     });
     for (const { descriptor } of [...blobs, amd, arm, multi])
       expect(await target.inner.exists(descriptor)).toBe(true);
@@ -145,6 +146,7 @@ describe('copyImages', () => {
       manifests: { pushed: 0, skipped: 3 },
       tags: { set: 0, kept: 4 },
       left: [],
+      held: [],
     });
     const skipped = events.filter(({ type }) => type === 'skipped');
     expect(skipped).toHaveLength(5);

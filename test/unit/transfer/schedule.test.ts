@@ -421,10 +421,13 @@ class Model {
     return this.#rows.filter(({ parts }) => parts.includes(part));
   }
 
+  #lacksBlob({ blobs, at }: Row): boolean {
+    return blobs.some(({ digest }) => this.lost.has(`${digest}@${at}`));
+  }
+
   #isLost(image: Row): boolean {
     const subject = this.#subjectOf(image);
-    const isLost = image.blobs.some(({ digest }) => this.lost.has(`${digest}@${image.at}`));
-    return isLost || (subject !== undefined && this.#isLost(subject));
+    return this.#lacksBlob(image) || (subject !== undefined && this.#isLost(subject));
   }
 
   #isBroken(part: number): boolean {
@@ -461,12 +464,14 @@ class Model {
     const whole = [...parts].filter(isWhole).sort();
     const wholeParts = allOrNothing && whole.length < parts.size ? [] : whole;
     const isNamed = (image: Row): boolean => image.parts.every((part) => wholeParts.includes(part));
+    const left = this.#rows.filter(
+      (image) => !this.finished.has(image) || (namesItsPart(image) && !isNamed(image)),
+    );
     return {
       wholeParts,
       naming: this.#rows.filter((image) => namesItsPart(image) && isNamed(image)),
-      left: this.#rows.filter(
-        (image) => !this.finished.has(image) || (namesItsPart(image) && !isNamed(image)),
-      ),
+      left,
+      held: left.filter((image) => !this.#lacksBlob(image)),
     };
   }
 }

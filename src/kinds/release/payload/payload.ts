@@ -2,7 +2,7 @@ import type { Descriptor } from '../../../core/descriptor.ts';
 import { BundleError } from '../../../core/errors.ts';
 import { MAX_PAYLOAD_LAYER_BYTES } from '../../../core/limits.ts';
 import type { ReadOnlyStore } from '../../../core/store.ts';
-import { verified } from '../../../transfer/verified.ts';
+import { givenBy, verified } from '../../../transfer/verified.ts';
 import { type LayerFindings, searchLayer } from './payload-layer.ts';
 
 /** The two files of a release image that say what the release is, as they are in it. */
@@ -63,7 +63,8 @@ async function readLayer(
       signal,
     );
   } catch (error) {
-    throw error instanceof BundleError ? error.about(`release image layer ${layer.digest}`) : error;
+    const told = givenBy(store, layer.digest, error);
+    throw told instanceof BundleError ? told.about(`release image layer ${layer.digest}`) : told;
   }
 }
 

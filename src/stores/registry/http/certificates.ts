@@ -69,7 +69,8 @@ export async function readPem(path: string): Promise<string> {
     return await readText(path);
   } catch (cause) {
     if (!(cause instanceof BundleError)) throw cause;
-    throw new BundleError('CONFIGURATION', `cannot use ${path}: ${cause.message}`, {
+    const code = cause.code === 'NOT_FOUND' ? cause.code : 'CONFIGURATION';
+    throw new BundleError(code, `cannot use ${path}: ${cause.message}`, {
       cause,
       hint: 'Check --ca-file, --cert-dir and the certs.d folders.',
       subject: path,
