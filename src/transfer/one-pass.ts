@@ -328,7 +328,7 @@ function passed({ digest }: Descriptor): BundleError {
 export function cutOff(error: BundleError, whole: number, all: number): BundleError {
   const there =
     whole === all
-      ? `the content of all ${all} images is at the target, but no release tag was set`
+      ? `the content of all ${all} images is at the target, but the last tags are not set`
       : `${whole} of ${all} images ${whole === 1 ? 'is' : 'are'} at the target`;
   return new BundleError(error.code, `${error.message}; ${there}`, {
     expected: error.expected,

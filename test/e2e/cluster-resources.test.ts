@@ -183,7 +183,7 @@ describeWith(['docker-registry', 'openssl'], 'the files for clusters', () => {
     ],
     ['names that nobody has', 2, 'USAGE', (m) => [...to(m), '--resource-names', 'oc']],
     ['an unknown policy', 2, 'USAGE', (m) => [...to(m), '--mirror-source-policy', 'Never']],
-    ['a CA file that is missing', 2, 'CONFIGURATION', (m) => [...to(m), '--ca-file', 'none.pem']],
+    ['a CA file that is missing', 23, 'NOT_FOUND', (m) => [...to(m), '--ca-file', 'none.pem']],
     ['a release that is not in it', 23, 'NOT_FOUND', (m) => [...to(m), '--release', '4.1.0']],
     ['pinned images, without what runs', 2, 'USAGE', (m) => [...to(m), '--pinned-image-sets']],
     ['an address of IPv6', 2, 'USAGE', (m) => ['resources', m, '--to', '[2001:db8::1]:5000/x']],

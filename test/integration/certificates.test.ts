@@ -62,7 +62,7 @@ describeWith(['openssl'], 'systemCertificates', () => {
   ])('refuses a CA file that is %s', async (name, text) => {
     const path = text === undefined ? join(folder, name) : await file(name, text);
     await expect(systemCertificates({}, [path])).rejects.toMatchObject({
-      code: 'CONFIGURATION',
+      code: text === undefined ? 'NOT_FOUND' : 'CONFIGURATION',
       subject: path,
     });
   });

@@ -11,7 +11,7 @@ const UPDATE_SERVICE = 'updateservice-registry';
 /**
  * The certificates of some files, each once, and nothing else of them: a key that somebody keeps
  * beside its certificate must not get into a cluster.
- * @throws BundleError CONFIGURATION for a file that is missing or holds no certificate.
+ * @throws BundleError NOT_FOUND, or CONFIGURATION for a file that holds no certificate.
  */
 export async function certificatesIn(files: readonly string[]): Promise<readonly string[]> {
   const found = await Promise.all(files.map(readCertificates));

@@ -51,7 +51,7 @@ function keyOf(pem: string): string {
  * or holds something else.
  */
 export async function readCertificates(path: string): Promise<readonly string[]> {
-  const found = (await readPem(path)).match(CERTIFICATE) ?? [];
+  const found = (await readPem(path, 'NOT_FOUND')).match(CERTIFICATE) ?? [];
   if (found.length > 0 && found.every(isCertificate)) return found;
   throw new BundleError(
     'CONFIGURATION',
@@ -63,13 +63,21 @@ export async function readCertificates(path: string): Promise<readonly string[]>
   );
 }
 
-/** The text of a file of certificates or of a key. @throws BundleError CONFIGURATION */
-export async function readPem(path: string): Promise<string> {
+/**
+ * The text of a file of certificates or of a key.
+ * @param missing the code for one that is not there: a command line has named another than exists,
+ * or a folder of certificates refers to it.
+ * @throws BundleError CONFIGURATION, or `missing`.
+ */
+export async function readPem(
+  path: string,
+  missing: 'NOT_FOUND' | 'CONFIGURATION' = 'CONFIGURATION',
+): Promise<string> {
   try {
     return await readText(path);
   } catch (cause) {
     if (!(cause instanceof BundleError)) throw cause;
-    const code = cause.code === 'NOT_FOUND' ? cause.code : 'CONFIGURATION';
+    const code = cause.code === 'NOT_FOUND' ? missing : 'CONFIGURATION';
     throw new BundleError(code, `cannot use ${path}: ${cause.message}`, {
       cause,
       hint: 'Check --ca-file, --cert-dir and the certs.d folders.',
