@@ -79,7 +79,7 @@ describeWith(['docker-registry'], 'the commands that a report prints', () => {
       const { status, stdout } = await user.bundle(packing);
       expect(status).toBe(0);
       expect(await printed(stdout, 'bundle verify ')).toBe(0);
-      expect(stdout).toContain('as --release-key FILE:');
+      expect(stdout).toContain('--release-key FILE with it:');
       const again = (await user.json(packing)) as { bundleDigest: string };
       digests.push(again.bundleDigest);
     }
