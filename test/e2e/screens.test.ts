@@ -160,7 +160,7 @@ describeWith(['docker-registry', 'python3'], 'the screen of', () => {
       args: () => ['inspect', at('usb'), '--images', ...trust],
     },
     {
-      ...{ name: 'inspect-volume-missing', status: 0 },
+      ...{ name: 'inspect-volume-missing', status: 22 },
       args: () => ['inspect', at('disc'), ...trust],
     },
     {
