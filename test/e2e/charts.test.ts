@@ -223,41 +223,47 @@ describeWith(['docker-registry', 'python3'], 'a bundle with charts', () => {
   });
 });
 
-describeWhere(existsSync(helm), 'helm: npm run peers', 'charts that helm renders', () => {
-  let site: Site;
+describeWith(['docker-registry'], 'charts and the real helm', () => {
+  describeWhere(existsSync(helm), 'helm: npm run peers', 'rendered by it', () => {
+    let site: Site;
 
-  beforeAll(async () => {
-    site = await makeSite('charts-helm');
-  });
-  afterAll(() => site.remove());
+    beforeAll(async () => {
+      site = await makeSite('charts-helm');
+    });
+    afterAll(() => site.remove());
 
-  it('are carried with what their manifests run, and pulled by helm on the other side', async () => {
-    const { place, pack, operator, target } = site;
-    const template =
-      'kind: Pod\nspec: { containers: [{ image: "quay.io/team/{{ .Values.name }}:4.5" }] }\n';
-    await writeFile(
-      place('web.tgz'),
-      await chartArchive({ 'Chart.yaml': CHART_YAML, 'templates/a.yaml': template }),
-    );
-    await writeFile(place('own.yaml'), 'name: web\n');
-    const values = ['--helm-values', `web=${relative(site.packer.folder, place('own.yaml'))}`];
-    const packed = await pack('rendered', '--chart', place('web.tgz'), '--helm', helm, ...values);
-    expect(packed.status, packed.stderr).toBe(0);
-    expect(packed.stdout).toContain('quay.io/team/web:4.5 (manifest)');
-    const to = ['--to', `${target.host}/site`, '--trusted-key', place('packer.pub')];
-    const unpacked = await operator.bundle(['unpack', place('rendered'), ...to], {
-      cwd: place('.'),
+    it('are carried with what their manifests run, and pulled by helm on the other side', async () => {
+      const { place, pack, operator, target } = site;
+      const template =
+        'kind: Pod\nspec: { containers: [{ image: "quay.io/team/{{ .Values.name }}:4.5" }] }\n';
+      await writeFile(
+        place('web.tgz'),
+        await chartArchive({ 'Chart.yaml': CHART_YAML, 'templates/a.yaml': template }),
+      );
+      await writeFile(place('own.yaml'), 'name: web\n');
+      const values = ['--helm-values', `web=${relative(site.packer.folder, place('own.yaml'))}`];
+      const packed = await pack('rendered', '--chart', place('web.tgz'), '--helm', helm, ...values);
+      expect(packed.status, packed.stderr).toBe(0);
+      expect(packed.stdout).toContain('quay.io/team/web:4.5 (manifest)');
+      const to = ['--to', `${target.host}/site`, '--trusted-key', place('packer.pub')];
+      const unpacked = await operator.bundle(['unpack', place('rendered'), ...to], {
+        cwd: place('.'),
+      });
+      expect(unpacked.status, unpacked.stderr).toBe(0);
+      const env = { HOME: place('.'), PATH: process.env['PATH'] ?? '' };
+      const from = `oci://${target.host}/site/charts/web`;
+      const shown = await execa(
+        helm,
+        ['show', 'chart', from, '--version', '1.2.3', '--plain-http'],
+        {
+          env,
+          extendEnv: false,
+        },
+      );
+      expect(shown.stdout).toContain('appVersion: "4.5"');
+      const missing = await pack('refused', '--chart', place('web.tgz'), '--helm', helm);
+      expect(missing.stderr).toContain('image quay.io/team/:4.5 of web');
+      expect(missing.status).toBe(2);
     });
-    expect(unpacked.status, unpacked.stderr).toBe(0);
-    const env = { HOME: place('.'), PATH: process.env['PATH'] ?? '' };
-    const from = `oci://${target.host}/site/charts/web`;
-    const shown = await execa(helm, ['show', 'chart', from, '--version', '1.2.3', '--plain-http'], {
-      env,
-      extendEnv: false,
-    });
-    expect(shown.stdout).toContain('appVersion: "4.5"');
-    const missing = await pack('refused', '--chart', place('web.tgz'), '--helm', helm);
-    expect(missing.stderr).toContain('image quay.io/team/:4.5 of web');
-    expect(missing.status).toBe(2);
   });
 });

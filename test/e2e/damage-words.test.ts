@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { execa } from 'execa';
@@ -263,7 +263,7 @@ describeWith(['docker-registry'], 'a damaged bundle', () => {
       ['001', 'not even with --partial', 'pushes what is complete'],
     ] as const) {
       const folder = at(`without-${number}`);
-      await execa('cp', ['-r', at('set'), folder]);
+      await cp(at('set'), folder, { recursive: true });
       await rm(join(folder, `${NAME}.${number}`));
       for (const args of [
         ['verify', folder],
@@ -291,7 +291,7 @@ describeWith(['docker-registry'], 'a damaged bundle', () => {
 
   it('of which a volume is missing and another is damaged says what to do about each', async () => {
     const folder = at('several');
-    await execa('cp', ['-r', at('set'), folder]);
+    await cp(at('set'), folder, { recursive: true });
     await rm(join(folder, `${NAME}.007`));
     const cut = join(folder, `${NAME}.008`);
     const bytes = await readFile(cut);
@@ -307,7 +307,7 @@ describeWith(['docker-registry'], 'a damaged bundle', () => {
       );
       expect(stderr).toMatch(/ {2}faults:[^]*\.008 ends at byte[^]*volume 7 is missing/);
     }
-    await execa('cp', [at('set', `${NAME}.007`), folder]);
+    await copyFile(at('set', `${NAME}.007`), join(folder, `${NAME}.007`));
     await writeFile(cut, flipped(bytes, 0.5));
     const { stderr } = await bundle('unpack', folder, '--to', `oci:${at('several-target')}`);
     expect(stderr).toMatch(/; it came from .*\.008/);
