@@ -349,7 +349,7 @@ export const PECULIARITIES: readonly Row[] = [
       status: 25,
       says: [
         ...[/"Err":28/, /storage of the registry is full: free some space/],
-        /stays? there.*: when the cause is mended, run the same command again/,
+        /(?:stays? there|no image is complete at \S+ yet).*: when the cause is mended, run the same command again/,
       ],
       not: /retry/,
     }),
