@@ -1,4 +1,4 @@
-import { formatRepository, parseReference } from '../core/reference.ts';
+import { formatRepository, parseReference, type Reference } from '../core/reference.ts';
 import { namesItsPart, type WalkedImage } from '../transfer/image.ts';
 import { type Destinations, repositoryAt } from './destinations.ts';
 
@@ -7,6 +7,12 @@ import { type Destinations, repositoryAt } from './destinations.ts';
  * that has both is asked for by its digest.
  */
 export type KnownBy = 'digest' | 'tag' | 'both';
+
+/** How clusters ask for an image that they know by this name. */
+export function knownBy({ tag, digest }: Reference): KnownBy {
+  if (digest === undefined) return 'tag';
+  return tag === undefined ? 'digest' : 'both';
+}
 
 /** The groups that mirror sets have: what belongs to releases, to operators, and all else. */
 export type MirrorGroup = 'release' | 'operator' | 'generic';
@@ -20,7 +26,7 @@ export interface MirrorRow {
 }
 
 /**
- * The rows of images that clusters ask for by digest, unless `knownBy` says otherwise; what names a
+ * The rows of images that clusters ask for by digest, unless `known` says otherwise; what names a
  * part has a tag too. Where their
  * content was fetched from does not matter to a cluster, and what is attached to an image has its
  * repository.
@@ -29,13 +35,13 @@ export function mirrorRows(
   images: readonly WalkedImage[],
   at: Destinations,
   group: MirrorGroup,
-  knownBy?: KnownBy,
+  known?: KnownBy,
 ): readonly MirrorRow[] {
   const asked = images.filter(({ request }) => request.attachment === undefined);
   return asked.map(({ request }) => ({
     source: formatRepository(parseReference(request.source)),
     mirror: formatRepository(repositoryAt(at, request.place)),
-    knownBy: knownBy ?? (namesItsPart(request) ? 'both' : 'digest'),
+    knownBy: known ?? (namesItsPart(request) ? 'both' : 'digest'),
     group,
   }));
 }

@@ -45,16 +45,13 @@ export async function withCatalog<T>(
   }
   const { signal, observe } = context;
   observe({ type: 'phase', what: `reading the catalog ${source}` });
-  const folder = await TemporaryFolder.make();
-  try {
-    return await withImage(source, { network, context }, async (image) => {
+  return TemporaryFolder.during(async (folder) =>
+    withImage(source, { network, context }, async (image) => {
       const read = await readCatalogImage({ name: source, ...image }, { folder, signal, observe });
       const catalog = await readCatalog(read.files);
       return work({ name: source, catalog, files: read.files, image: image.descriptor.digest });
-    });
-  } finally {
-    await folder.remove();
-  }
+    }),
+  );
 }
 
 /** What exists is a path; so is what can only be one. */

@@ -23,6 +23,19 @@ export class TemporaryFolder {
   }
 
   /**
+   * Gives `work` such a folder, and removes it afterwards.
+   * @throws BundleError DISK; what `work` throws
+   */
+  static async during<T>(work: (folder: TemporaryFolder) => Promise<T>): Promise<T> {
+    const folder = await TemporaryFolder.make();
+    try {
+      return await work(folder);
+    } finally {
+      await folder.remove();
+    }
+  }
+
+  /**
    * Writes a new file, named by a number.
    * @returns its path. @throws BundleError DISK; what the content throws
    */

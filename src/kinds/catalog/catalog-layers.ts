@@ -1,7 +1,7 @@
 import { fileAt } from '../../catalogs/reading/catalog-folder.ts';
 import { IgnoredFiles } from '../../catalogs/reading/ignore.ts';
 import type { CatalogFile } from '../../catalogs/reading/read-catalog.ts';
-import { type ByteStream, readAll, streamOf, utf8 } from '../../core/bytes.ts';
+import { readAll, utf8 } from '../../core/bytes.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
 import { BundleError } from '../../core/errors.ts';
 import type { Observe } from '../../core/events.ts';
@@ -15,7 +15,7 @@ import type { ReadOnlyStore } from '../../core/store.ts';
 import { compareText, oneLine } from '../../core/text.ts';
 import type { TemporaryFolder } from '../../files/temporary/folder.ts';
 import { twiceIfWrong, verified } from '../../transfer/verified.ts';
-import { forEachTarEntry, type TarEntry } from '../release/payload/layer-tar.ts';
+import { chunksOf, forEachTarEntry, type TarEntry } from '../release/payload/layer-tar.ts';
 import type { CatalogConfig } from './catalog-config.ts';
 
 const WHITEOUT = '.wh.';
@@ -227,10 +227,6 @@ async function withoutIgnored(
     } else files.push(file);
   }
   return files.filter(({ path }) => !ignored.has(path));
-}
-
-async function* chunksOf(entry: TarEntry): ByteStream & AsyncGenerator<Uint8Array> {
-  for await (const chunk of entry) if (chunk instanceof Uint8Array) yield* streamOf(chunk);
 }
 
 const DISTRUST = 'No genuine catalog has that: do not trust this content.';

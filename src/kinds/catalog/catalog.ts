@@ -1,5 +1,5 @@
-import { BundleError } from '../../core/errors.ts';
 import { compareText } from '../../core/text.ts';
+import { claimDigest } from '../claim-digest.ts';
 import type { Kind } from '../kind.ts';
 import { CATALOG, type CatalogFacts, catalogLabel, expandCatalog } from './expand.ts';
 import { findCatalog } from './find.ts';
@@ -22,14 +22,7 @@ export const catalogKind: Kind<CatalogPartRequest, CatalogSeed, CatalogFacts> = 
       typeof reference === 'string' ? ['--catalog', reference] : [],
     ),
   digestOf: identityOf,
-  digestOfClaim: (claim) => {
-    try {
-      return identityOf(readClaim(claim));
-    } catch (error) {
-      if (error instanceof BundleError) return undefined;
-      throw error;
-    }
-  },
+  digestOfClaim: claimDigest(readClaim, identityOf),
   expand: expandCatalog,
   compare: (a, b) =>
     compareText(a.path, b.path) ||

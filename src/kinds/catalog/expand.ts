@@ -94,8 +94,7 @@ export function catalogLabel(reference: string): string {
 }
 
 async function readContent({ request }: WalkedImage, { signal, observe }: Walk): Promise<Catalog> {
-  const folder = await TemporaryFolder.make();
-  try {
+  return TemporaryFolder.during(async (folder) => {
     const { name, descriptor, store } = request;
     // Its layers are counted when they are moved, and not when they are looked at.
     const options = {
@@ -105,10 +104,8 @@ async function readContent({ request }: WalkedImage, { signal, observe }: Walk):
       },
     };
     const { files } = await readCatalogImage({ name, descriptor, store }, options);
-    return await readCatalog(files);
-  } finally {
-    await folder.remove();
-  }
+    return readCatalog(files);
+  });
 }
 
 /** An image of bundles, which several of them may name in several ways. */

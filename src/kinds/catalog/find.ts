@@ -84,13 +84,10 @@ async function contentOf(
   image: NamedStore,
   options: FindOptions,
 ): Promise<Catalog> {
-  const folder = await TemporaryFolder.make();
-  try {
+  return TemporaryFolder.during(async (folder) => {
     const { files } = await basesOf(descriptor, image, { ...options, folder, isOne: true });
-    return await readCatalog(files);
-  } finally {
-    await folder.remove();
-  }
+    return readCatalog(files);
+  });
 }
 
 interface Filtered {
@@ -104,8 +101,7 @@ async function filtered(
   image: NamedStore,
   { request, options }: { readonly request: CatalogPartRequest; readonly options: FindOptions },
 ): Promise<Filtered> {
-  const folder = await TemporaryFolder.make();
-  try {
+  return TemporaryFolder.during(async (folder) => {
     const read = await basesOf(descriptor, image, { ...options, folder, isOne: false });
     const catalog = await readCatalog(read.files);
     const result =
@@ -116,9 +112,7 @@ async function filtered(
     const files: WrittenFile[] = [];
     for await (const file of filteredFiles(result, read.files)) files.push(file);
     return { result, files, bases: read.bases };
-  } finally {
-    await folder.remove();
-  }
+  });
 }
 
 /** The digests of images that are named by a tag alone. Tags move: they are settled here. */

@@ -1,9 +1,9 @@
-import { BundleError } from '../../core/errors.ts';
 import { formatRepository } from '../../core/reference.ts';
 import { compareText } from '../../core/text.ts';
+import { claimDigest } from '../claim-digest.ts';
 import { type Destinations, repositoryAt } from '../destinations.ts';
 import type { Kind, Part, PartResources } from '../kind.ts';
-import { type KnownBy, mirrorRows } from '../mirror-row.ts';
+import { knownBy, mirrorRows } from '../mirror-row.ts';
 import { type ChartFacts, type ChartSeed, identityOf, readChartClaim } from './claim.ts';
 import { CHART, chartLabel, expandChart } from './expand.ts';
 import { findChart } from './find.ts';
@@ -27,14 +27,7 @@ export const chartKind: Kind<ChartRequest, ChartSeed, ChartFacts> = {
   packWords: (claims) =>
     claims.flatMap(({ origin }) => (typeof origin === 'string' ? ['--chart', origin] : [])),
   digestOf: identityOf,
-  digestOfClaim: (claim) => {
-    try {
-      return identityOf(readChartClaim(claim));
-    } catch (error) {
-      if (error instanceof BundleError) return undefined;
-      throw error;
-    }
-  },
+  digestOfClaim: claimDigest(readChartClaim, identityOf),
   expand: expandChart,
   compare: (a, b) => compareText(a.name, b.name) || compareText(a.version, b.version),
   bundleName: (parts) => {
@@ -53,10 +46,8 @@ function text(value: unknown): string {
 function resources({ facts, images }: Part<ChartFacts>, at: Destinations): PartResources {
   const { name, version, path } = facts;
   const mirrors = facts.images.flatMap(({ reference, digest }) => {
-    const knownBy: KnownBy =
-      reference.digest === undefined ? 'tag' : reference.tag === undefined ? 'digest' : 'both';
     const walked = images.filter(({ request }) => request.descriptor.digest === digest);
-    return mirrorRows(walked, at, 'generic', knownBy);
+    return mirrorRows(walked, at, 'generic', knownBy(reference));
   });
   const repository = formatRepository(repositoryAt(at, `/${path}`));
   const parent = repository.slice(0, repository.lastIndexOf('/'));

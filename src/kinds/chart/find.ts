@@ -93,28 +93,18 @@ async function imagesOf(
   { imagePaths, values, images, rendering }: ChartRequest,
   signal: AbortSignal,
 ): Promise<ChartImages> {
-  const scratch = await TemporaryFolder.make();
-  let rendered: string | undefined;
-  try {
+  const rendered = await TemporaryFolder.during(async (scratch) => {
     const run = { scratch: scratch.path, env: rendering.env, signal };
     const helm = await findHelm(rendering.helm, run);
-    if (helm !== undefined) {
-      const path = await scratch.write(streamOf(archive));
-      const files: string[] = [];
-      // Copies: helm would take a URL for a file, and read it from the network.
-      for (const file of values)
-        files.push(await scratch.write(streamOf(await readGivenFile(file, MAX_CHART_FILE_BYTES))));
-      const what = `${chart.name} ${chart.version}`;
-      rendered = await renderChart(
-        helm,
-        { archive: path, what },
-        { ...rendering, values: files },
-        run,
-      );
-    }
-  } finally {
-    await scratch.remove();
-  }
+    if (helm === undefined) return undefined;
+    const path = await scratch.write(streamOf(archive));
+    const files: string[] = [];
+    // Copies: helm would take a URL for a file, and read it from the network.
+    for (const file of values)
+      files.push(await scratch.write(streamOf(await readGivenFile(file, MAX_CHART_FILE_BYTES))));
+    const packaged = { archive: path, what: `${chart.name} ${chart.version}` };
+    return renderChart(helm, packaged, { ...rendering, values: files }, run);
+  });
   const listed = images.map((reference): FoundImage => ({
     ...{ reference, how: 'list', where: 'the user' },
   }));

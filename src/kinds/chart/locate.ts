@@ -89,8 +89,19 @@ async function fromRepository(source: RepositorySource, sources: Sources): Promi
   return { chart, fileName, archive, provenance, origin, artifact: undefined };
 }
 
-/** @throws BundleError */
+/** The indexes of a run, by URL: many charts of one repository read it once. */
+const indexes = new WeakMap<Sources, Map<string, Promise<ChartIndex>>>();
+
+/** @throws BundleError NOT_FOUND, UNSUPPORTED_CONTENT, USAGE, and of the network */
 async function indexOf(url: string, sources: Sources): Promise<ChartIndex> {
+  const known = indexes.get(sources) ?? new Map<string, Promise<ChartIndex>>();
+  indexes.set(sources, known);
+  const index = known.get(url) ?? fetchIndex(url, sources);
+  known.set(url, index);
+  return index;
+}
+
+async function fetchIndex(url: string, sources: Sources): Promise<ChartIndex> {
   const base = url.endsWith('/') ? url : `${url}/`;
   if (!/^https?:\/\//i.test(url) || !URL.canParse(base)) {
     throw new BundleError('USAGE', `not the URL of a chart repository: ${shownUrl(url)}`, {

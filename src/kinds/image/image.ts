@@ -3,9 +3,10 @@ import { BundleError } from '../../core/errors.ts';
 import { asString, type JsonObject } from '../../core/json.ts';
 import { formatReference, isRepository, isTag, parseReference } from '../../core/reference.ts';
 import { compareText } from '../../core/text.ts';
+import { claimDigest } from '../claim-digest.ts';
 import type { Destinations } from '../destinations.ts';
 import type { Found, Kind, Part, PartResources, Walk } from '../kind.ts';
-import { type KnownBy, mirrorRows } from '../mirror-row.ts';
+import { knownBy, mirrorRows } from '../mirror-row.ts';
 import type { ContentSource, Sources } from '../sources.ts';
 import { type ImagePartRequest, nameOfImage } from './request.ts';
 
@@ -38,14 +39,7 @@ export const imageKind: Kind<ImagePartRequest, ImageFacts, ImageFacts> = {
         : [],
     ),
   digestOf: identityOf,
-  digestOfClaim: (claim) => {
-    try {
-      return identityOf(readClaim(claim));
-    } catch (error) {
-      if (error instanceof BundleError) return undefined;
-      throw error;
-    }
-  },
+  digestOfClaim: claimDigest(readClaim, identityOf),
   expand,
   compare: (a, b) =>
     compareText(a.path, b.path) ||
@@ -138,11 +132,9 @@ async function expand(
 
 /** Clusters ask for an image as its name says: by its digest where it has one. */
 function resources({ facts, images }: Part<ImageFacts>, at: Destinations): PartResources {
-  const { tag, digest } = facts.reference;
-  const knownBy: KnownBy = digest === undefined ? 'tag' : tag === undefined ? 'digest' : 'both';
   return {
     files: [],
-    mirrors: mirrorRows(images, at, 'generic', knownBy),
+    mirrors: mirrorRows(images, at, 'generic', knownBy(facts.reference)),
     section: () => [],
     commands: () => [],
   };
