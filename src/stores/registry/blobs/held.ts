@@ -33,7 +33,8 @@ export interface HeldRequest {
  * Whether the registry gives the content when it is asked for it. HEAD is not asked: registries
  * answer it from a cache after a garbage collection took the blob away, and storages refuse it
  * where a URL is signed for GET. Manifests and small blobs are fetched and hashed. Of others the
- * last byte is fetched, so a blob that was cut off, or has another size, does not count.
+ * last byte is fetched, so a blob that was cut off, or has another size, does not count. A registry
+ * that gives no parts of its blobs has to give the whole of them.
  *
  * Some storages behind a registry cannot be reached from here, though the registry can. Then the
  * redirect to the storage counts as a yes, and a notice says so.
@@ -105,20 +106,15 @@ async function isRight(response: HttpResponse, descriptor: Descriptor): Promise<
   const start = startOf(descriptor);
   const isPart = response.status === 206;
   if (isPart && !isRangeOf(headerOf(response, 'content-range'), start, size)) return false;
-  if (start === 0) {
-    const digester = new Digester();
-    for await (const chunk of response.body as ByteStream) {
-      digester.update(chunk);
-      if (digester.size > size) return false;
-    }
-    return digester.size === size && digester.digest() === digest;
+  if (isPart && start > 0) return (await countBytes(response.body as ByteStream, 1)) === 1;
+  // A registry that gives no parts is read to the end: the size that it tells may be remembered
+  // from before it lost the rest.
+  const digester = new Digester();
+  for await (const chunk of response.body as ByteStream) {
+    digester.update(chunk);
+    if (digester.size > size) return false;
   }
-  if (isPart) return (await countBytes(response.body as ByteStream, 1)) === 1;
-  // This registry gives no parts: all that can be had without all of it is its size.
-  const length = headerOf(response, 'content-length');
-  if (length !== undefined && response.headers['content-encoding'] === undefined)
-    return Number(length) === size && (await countBytes(response.body as ByteStream, 0)) > 0;
-  return (await countBytes(response.body as ByteStream, size)) === size;
+  return digester.size === size && digester.digest() === digest;
 }
 
 function isRangeOf(header: string | undefined, start: number, size: number): boolean {
