@@ -27,10 +27,8 @@ export const PARTLY_DONE = 30;
 /** Arguments as yargs leaves them; commands read them with the functions of arguments.ts. */
 export type Arguments = Readonly<Record<string, unknown>>;
 
+/** What a command takes, and does. Its name and purpose stand in command-table.ts. */
 export interface Command {
-  /** As yargs wants it: `pack [version]`. */
-  readonly usage: string;
-  readonly summary: string;
   /** Shown first in the help. Command line and what it does. */
   readonly examples: readonly (readonly [string, string])[];
   readonly positionals: Readonly<Record<string, PositionalOptions>>;
@@ -38,9 +36,4 @@ export interface Command {
   /** Whether stdout is taken by something else than the result, which goes to stderr then. */
   takesStdout?(args: Arguments): boolean;
   run(args: Arguments, context: Context, io: Io): Promise<Outcome>;
-}
-
-/** The word that a command is called by. */
-export function nameOf({ usage }: Command): string {
-  return usage.split(' ', 1)[0]!;
 }

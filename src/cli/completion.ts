@@ -1,12 +1,9 @@
 import type { Options } from 'yargs';
 
-import { type Command, nameOf } from './command.ts';
+import type { KnownCommands } from './suggest.ts';
 
 /** How the completion script of yargs asks what may come next. */
 const REQUEST = '--get-yargs-completions';
-
-/** Commands by the word before them: `''` for the first ones, `trust` for those below it. */
-export type CommandTable = Readonly<Record<string, readonly Command[]>>;
 
 /** The words that can follow at some place on a command line. */
 interface Place {
@@ -24,14 +21,14 @@ interface Place {
  */
 export function completions(
   argv: readonly string[],
-  commands: CommandTable,
+  known: KnownCommands,
   common: Readonly<Record<string, Options>>,
 ): string | undefined {
   if (argv[0] !== REQUEST) return undefined;
   const words = argv.slice(2);
   const current = words.at(-1) ?? '';
   const previous = words.at(-2) ?? '';
-  const place = placeOf(words.slice(0, -1), commands, common);
+  const place = placeOf(words.slice(0, -1), known, common);
   const choices = place.options[previous.replace(/^--/, '')]?.choices;
   const possible = choices
     ? choices.map(String)
@@ -43,15 +40,16 @@ export function completions(
 
 function placeOf(
   words: readonly string[],
-  commands: CommandTable,
+  known: KnownCommands,
   common: Readonly<Record<string, Options>>,
 ): Place {
   const [first = '', second = ''] = words.filter((word) => !word.startsWith('-'));
-  const group = first === '' ? undefined : commands[first];
+  const group = Object.hasOwn(known.groups, first) ? known.groups[first] : undefined;
   const name = group === undefined ? first : second;
-  const candidates = group ?? commands[''] ?? [];
-  const chosen = candidates.find((command) => nameOf(command) === name);
+  const candidates = group ?? known.commands;
+  const chosen = candidates.find((each) => each.name === name)?.command;
   if (chosen !== undefined) return { commands: [], options: { ...chosen.options, ...common } };
-  const groups = group === undefined ? Object.keys(commands).filter((word) => word !== '') : [];
-  return { commands: name === '' ? [...candidates.map(nameOf), ...groups] : [], options: {} };
+  const names = candidates.map((each) => each.name);
+  const groups = group === undefined ? Object.keys(known.groups) : [];
+  return { commands: name === '' ? [...names, ...groups] : [], options: {} };
 }

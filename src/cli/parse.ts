@@ -2,38 +2,9 @@ import yargs, { type Argv } from 'yargs';
 
 import { BundleError } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
-import { type Arguments, type Command, nameOf } from './command.ts';
-import { cacheClearCommand } from './commands/cache/clear.ts';
-import { catalogCheckCommand } from './commands/catalog/check.ts';
-import { catalogDiffCommand } from './commands/catalog/diff.ts';
-import { catalogFilterCommand } from './commands/catalog/filter.ts';
-import { catalogListCommand } from './commands/catalog/list.ts';
-import { catalogShowCommand } from './commands/catalog/show.ts';
-import { catalogWhyCommand } from './commands/catalog/why.ts';
-import { checkRegistryCommand } from './commands/check-registry.ts';
+import type { Arguments, Command } from './command.ts';
+import { COMMAND_GROUPS, COMMANDS, type CommandEntry, nameOf } from './command-table.ts';
 import { completions } from './completion.ts';
-import { extractCommand } from './commands/extract.ts';
-import { extractToolsCommand } from './commands/extract-tools.ts';
-import { imagesetCheckCommand } from './commands/imageset/check.ts';
-import { imagesetInitCommand } from './commands/imageset/init.ts';
-import { inspectCommand } from './commands/inspect.ts';
-import { keygenCommand } from './commands/keygen.ts';
-import { loginCommand, logoutCommand } from './commands/login.ts';
-import { mirrorCommand } from './commands/mirror.ts';
-import { packCommand } from './commands/pack.ts';
-import { pathCommand } from './commands/path.ts';
-import { releasesCommand } from './commands/releases.ts';
-import { repairCommand } from './commands/repair.ts';
-import { resourcesCommand } from './commands/resources.ts';
-import {
-  trustAddCommand,
-  trustListCommand,
-  trustRemoveCommand,
-  trustShowCommand,
-} from './commands/trust.ts';
-import { signCommand } from './commands/sign.ts';
-import { unpackCommand } from './commands/unpack.ts';
-import { verifyCommand } from './commands/verify.ts';
 import type { Io } from './io.ts';
 import { withApplyScope } from './options/cluster.ts';
 import { commonOptions } from './options/common.ts';
@@ -45,58 +16,6 @@ export type Invocation =
   | { readonly command: Command; readonly args: Arguments; readonly output?: undefined }
   | { readonly command?: undefined; readonly output: string };
 
-interface CommandGroup {
-  readonly summary: string;
-  readonly commands: readonly Command[];
-}
-
-const COMMANDS: readonly Command[] = [
-  packCommand,
-  verifyCommand,
-  inspectCommand,
-  unpackCommand,
-  mirrorCommand,
-  resourcesCommand,
-  extractToolsCommand,
-  extractCommand,
-  repairCommand,
-  pathCommand,
-  releasesCommand,
-  loginCommand,
-  logoutCommand,
-  checkRegistryCommand,
-  keygenCommand,
-  signCommand,
-];
-/** Commands of two words, by the first one. */
-const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
-  trust: {
-    summary: 'choose whose bundles are accepted on this host',
-    commands: [trustAddCommand, trustShowCommand, trustListCommand, trustRemoveCommand],
-  },
-  catalog: {
-    summary: 'look at a catalog of operators, check it, filter it',
-    commands: [
-      catalogListCommand,
-      catalogShowCommand,
-      catalogWhyCommand,
-      catalogDiffCommand,
-      catalogCheckCommand,
-      catalogFilterCommand,
-    ],
-  },
-  imageset: {
-    summary: 'check or write a file that says what to carry',
-    commands: [imagesetCheckCommand, imagesetInitCommand],
-  },
-  cache: {
-    summary: 'what earlier runs have kept',
-    commands: [cacheClearCommand],
-  },
-};
-const COMMANDS_OF_GROUPS = Object.fromEntries(
-  Object.entries(COMMAND_GROUPS).map(([name, { commands }]) => [name, commands]),
-);
 const HELP_WIDTH = 100;
 /**
  * What `usageError` knows again. The types of yargs know only texts without a plural.
@@ -131,7 +50,8 @@ export async function parseCommandLine(
   { stdout }: { readonly stdout: Pick<Io['stdout'], 'columns'> },
 ): Promise<Invocation> {
   const argv = forShell(given);
-  const completed = completions(argv, { '': COMMANDS, ...COMMANDS_OF_GROUPS }, commonOptions);
+  const called = await commandsCalled(argv);
+  const completed = completions(argv, called, commonOptions);
   if (completed !== undefined) return { output: completed };
   let chosen: Command | undefined;
   // yargs puts examples last, and would wrap and trim them elsewhere: so they are put in when it is
@@ -141,14 +61,16 @@ export async function parseCommandLine(
     introductions.set(usage, introduction(usage, summary, examples));
     return usage;
   };
-  const register = (parent: Argv, command: Command, path = 'bundle'): Argv =>
+  const register = (parent: Argv, { name, entry, command }: Called, group = ''): Argv =>
     parent.command(
-      command.usage,
-      command.summary,
+      entry.usage,
+      entry.summary,
       (sub) => {
-        sub.usage(introduce(`${path} ${command.usage}`, command.summary, command.examples));
-        for (const [name, positional] of Object.entries(command.positionals))
-          sub.positional(name, positional);
+        if (command === undefined) throw new Error(`${name} is chosen, and not loaded`);
+        const usage = `bundle ${group}${entry.usage}`;
+        sub.usage(introduce(usage, entry.summary, command.examples));
+        for (const [word, positional] of Object.entries(command.positionals))
+          sub.positional(word, positional);
         return sub.options({ ...commonOptions, ...command.options });
       },
       () => {
@@ -174,11 +96,11 @@ export async function parseCommandLine(
     .exitProcess(false)
     .wrap(Math.min(HELP_WIDTH, stdout.columns || HELP_WIDTH))
     .completion('completion', 'print a completion script for bash or zsh');
-  for (const command of COMMANDS) register(parser, command);
-  for (const [name, { summary, commands }] of Object.entries(COMMAND_GROUPS)) {
-    parser.command(name, summary, (group) => {
-      for (const command of commands) register(group, command, `bundle ${name}`);
-      const names = commands.map(nameOf);
+  for (const command of called.commands) register(parser, command);
+  for (const [name, commands] of Object.entries(called.groups)) {
+    parser.command(name, COMMAND_GROUPS[name]!.summary, (group) => {
+      for (const command of commands) register(group, command, `${name} `);
+      const names = commands.map((command) => command.name);
       const last = names.at(-1)!;
       const all = names.length === 1 ? last : `${names.slice(0, -1).join(', ')} or ${last}`;
       return group.demandCommand(1, `${name} needs a command: ${all}`);
@@ -206,14 +128,41 @@ export async function parseCommandLine(
   });
   if (failure !== undefined) {
     throw usageError(argv, failure.message.replace(/\s*\n\s*/g, ' ').trim(), {
-      commands: COMMANDS,
-      groups: COMMANDS_OF_GROUPS,
+      ...called,
       common: Object.keys(commonOptions),
     });
   }
   const [usage = ''] = output.split('\n', 1);
   const text = `${introductions.get(usage) ?? usage}${output.slice(usage.length)}`;
   return chosen === undefined || output !== '' ? { output: text } : { command: chosen, args };
+}
+
+/** A command that may be meant. */
+interface Called {
+  readonly name: string;
+  readonly entry: CommandEntry;
+  /** Loaded where its name is among the words, wherever: options may stand before it. */
+  readonly command: Command | undefined;
+}
+
+async function commandsCalled(argv: readonly string[]): Promise<{
+  readonly commands: readonly Called[];
+  readonly groups: Readonly<Record<string, readonly Called[]>>;
+}> {
+  const called = async (entries: readonly CommandEntry[]): Promise<readonly Called[]> =>
+    Promise.all(
+      entries.map(async (entry) => {
+        const name = nameOf(entry);
+        return { name, entry, command: argv.includes(name) ? await entry.load() : undefined };
+      }),
+    );
+  const groups = Object.entries(COMMAND_GROUPS).map(
+    async ([name, { commands }]) => [name, await called(commands)] as const,
+  );
+  return {
+    commands: await called(COMMANDS),
+    groups: Object.fromEntries(await Promise.all(groups)),
+  };
 }
 
 /**

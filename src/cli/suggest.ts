@@ -1,13 +1,23 @@
 import { BundleError } from '../core/errors.ts';
 import { nearest } from '../core/text.ts';
-import { type Command, nameOf } from './command.ts';
+import type { Command } from './command.ts';
 import { listed } from './present/shown.ts';
 
-/** What can be written on a command line. */
-export interface Words {
-  readonly commands: readonly Command[];
+/** A command by its name. What it takes is known where its name is on the command line. */
+export interface NamedCommand {
+  readonly name: string;
+  readonly command: Command | undefined;
+}
+
+/** The commands that there are. */
+export interface KnownCommands {
+  readonly commands: readonly NamedCommand[];
   /** The commands behind a word that is no command itself. */
-  readonly groups: Readonly<Record<string, readonly Command[]>>;
+  readonly groups: Readonly<Record<string, readonly NamedCommand[]>>;
+}
+
+/** What can be written on a command line. */
+export interface Words extends KnownCommands {
   /** The names of options that every command has. */
   readonly common: readonly string[];
 }
@@ -18,7 +28,7 @@ export interface Words {
  */
 export function usageError(argv: readonly string[], message: string, known: Words): BundleError {
   const { commands, groups } = known;
-  const names = [...commands.map(nameOf), ...Object.keys(groups)];
+  const names = [...commands.map((each) => each.name), ...Object.keys(groups)];
   const name = argv.find((word) => names.includes(word));
   const unknown = /^Unknown (?:arguments?|commands?): (.*)$/s.exec(message)?.[1]?.split(', ');
   if (name === undefined) {
@@ -30,15 +40,16 @@ export function usageError(argv: readonly string[], message: string, known: Word
   const within = groups[name];
   if (within !== undefined) {
     const word = argv.slice(argv.indexOf(name) + 1).find((each) => !each.startsWith('-'));
-    const names = within.map(nameOf);
+    const names = within.map((each) => each.name);
     if (word !== undefined && !names.includes(word))
       return noCommand(`bundle ${name}`, word, names);
   }
   const words = argv.slice(argv.indexOf(name) + 1).filter((each) => !each.startsWith('-'));
-  const command =
+  const named =
     within === undefined
-      ? commands.find((each) => nameOf(each) === name)
-      : within.find((each) => nameOf(each) === words[0]);
+      ? commands.find((each) => each.name === name)
+      : within.find((each) => each.name === words[0]);
+  const command = named?.command;
   const called = within === undefined ? name : `${name} ${words[0] ?? ''}`.trim();
   if (command === undefined) return new BundleError('USAGE', message, { hint: helpFor(called) });
   if (unknown === undefined) return refused(message, command, called);

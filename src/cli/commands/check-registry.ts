@@ -5,8 +5,6 @@ import { repositoryNames, repositoryOptions } from '../options/delivery.ts';
 import { networkRequest, registryOptions } from '../options/network.ts';
 
 export const checkRegistryCommand: Command = {
-  usage: 'check-registry <TARGET>',
-  summary: 'check that unpack can use a registry, before the media travel',
   examples: [
     [
       '$0 check-registry registry.example.com:5000/ocp4',

@@ -10,8 +10,6 @@ import {
 import { one } from '../options/table.ts';
 
 export const extractToolsCommand: Command = {
-  usage: 'extract-tools <PATH..>',
-  summary: 'write archives of oc, openshift-install and ccoctl of exactly one release',
   examples: [
     ['$0 extract-tools /media/usb -o /srv/tools', 'all programs of the release in a bundle'],
     [

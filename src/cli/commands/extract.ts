@@ -8,8 +8,6 @@ import { one } from '../options/table.ts';
 import { PIPE } from '../pipes.ts';
 
 export const extractCommand: Command = {
-  usage: 'extract <PATH..>',
-  summary: 'write one file out of the payload of a release',
   examples: [
     ['$0 extract /media/usb --file release-metadata', 'to stdout; the report goes to stderr'],
     ['$0 extract /media/usb --file image-references -o images.json', 'into a file'],

@@ -3,8 +3,6 @@ import type { Command } from '../command.ts';
 import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
 
 export const inspectCommand: Command = {
-  usage: 'inspect <PATH..>',
-  summary: 'show what a bundle holds: releases, images, sizes, signer',
   examples: [
     ['$0 inspect /media/usb', 'releases, signer and the largest images'],
     ['$0 inspect /media/usb --images', 'every image with its digest'],

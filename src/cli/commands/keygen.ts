@@ -5,8 +5,6 @@ import { askPassphrase } from '../passphrase.ts';
 import { KEY_TYPES } from '../../trust/key-types.ts';
 
 export const keygenCommand: Command = {
-  usage: 'keygen',
-  summary: 'make a key to sign bundles with',
   examples: [
     ['$0 keygen', 'your own key, in ~/.config/bundle'],
     [

@@ -17,8 +17,6 @@ const REGISTRY = {
 } as const;
 
 export const loginCommand: Command = {
-  usage: 'login <REGISTRY>',
-  summary: 'check credentials at a registry, and store them where podman does',
   examples: [
     ['$0 login quay.io', 'asks for user name and password'],
     [
@@ -98,8 +96,6 @@ export const loginCommand: Command = {
 };
 
 export const logoutCommand: Command = {
-  usage: 'logout <REGISTRY>',
-  summary: 'remove credentials that login stored',
   examples: [['$0 logout quay.io', 'from the file that login writes']],
   positionals: REGISTRY,
   options: { authfile: loginOptions['authfile']! },

@@ -7,8 +7,6 @@ import { bothSidesOptions, networkRequest, sourceOptions } from '../options/netw
 import { attachedRequest, releaseOptions, versionPositional } from '../options/release.ts';
 
 export const mirrorCommand: Command = {
-  usage: 'mirror [VERSION..]',
-  summary: 'copy releases from registry to registry, without a file in between',
   examples: [
     [
       '$0 mirror 4.17.3 --to registry.example.com:5000/ocp4',

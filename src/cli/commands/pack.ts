@@ -16,8 +16,6 @@ import { outputPipe, PIPE } from '../pipes.ts';
 const FOR_FILES = ['volume-size', 'stop-after', 'repair', 'restart', 'dry-run'] as const;
 
 export const packCommand: Command = {
-  usage: 'pack [VERSION..]',
-  summary: 'make a bundle of one or several releases',
   examples: [
     ['$0 pack 4.17.3 -o /media/usb', 'x86_64, signed with your own key'],
     ['$0 pack 4.17.3 4.17.5 -o /media/usb', 'two releases; what they share is carried once'],

@@ -5,8 +5,6 @@ import { acceptRiskOption, graphOptions, graphRequest } from '../options/graph.t
 import { one } from '../options/table.ts';
 
 export const pathCommand: Command = {
-  usage: 'path <FROM> <TO>',
-  summary: 'find the updates that lead from one release to another',
   examples: [
     ['$0 path 4.16.20 4.17.3', 'the shortest way without a risk, in stable-4.17'],
     ['$0 path 4.16.20 4.18.3 --channel eus-4.18', 'from one release with long support to the next'],

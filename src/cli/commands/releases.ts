@@ -2,8 +2,6 @@ import type { Command } from '../command.ts';
 import { graphOptions, graphRequest } from '../options/graph.ts';
 
 export const releasesCommand: Command = {
-  usage: 'releases',
-  summary: 'list the releases of a channel, and the risks of updating to them',
   examples: [
     ['$0 releases --channel stable-4.17', 'what the update service has'],
     ['$0 releases --graph answer.json', 'what a file has that was saved elsewhere'],

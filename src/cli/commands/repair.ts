@@ -4,8 +4,6 @@ import { openRequest, pathsPositional, trustOptions } from '../options/bundle.ts
 import { restartOption, volumeSizeOption } from '../options/media.ts';
 
 export const repairCommand: Command = {
-  usage: 'repair <PATH..>',
-  summary: 'write a whole bundle from a damaged one and its patches',
   examples: [
     [
       '$0 repair /media/usb ocp-4.17.3-x86_64.1a2b3c4d.patch.tar.zst -o /data',

@@ -15,8 +15,6 @@ import { resourceOptions, resourceRequest } from '../options/resources.ts';
 import { many } from '../options/table.ts';
 
 export const resourcesCommand: Command = {
-  usage: 'resources <PATH..>',
-  summary: 'write the files that clusters need for a bundle, and contact no registry',
   examples: [
     [
       '$0 resources /media/usb --to registry.example.com:5000/ocp4',

@@ -6,8 +6,6 @@ import { keySource } from '../passphrase.ts';
 import { shortened } from '../present/shown.ts';
 
 export const signCommand: Command = {
-  usage: 'sign <PATH..>',
-  summary: 'add a signature to a bundle, in a file beside it',
   examples: [
     [
       '$0 verify /media/usb && $0 sign /media/usb --key reviewer.pem',

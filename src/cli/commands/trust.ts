@@ -8,8 +8,6 @@ const KEYS = {
 } as const;
 
 export const trustAddCommand: Command = {
-  usage: 'add <KEYS..>',
-  summary: 'accept bundles signed with these keys, and from then on no others',
   examples: [['$0 trust add packer.pub', 'a public key that you got out of band']],
   positionals: KEYS,
   options: {},
@@ -51,8 +49,6 @@ export const trustAddCommand: Command = {
 const REMOVED_DIGITS = 16;
 
 export const trustShowCommand: Command = {
-  usage: 'show <KEYS..>',
-  summary: 'show the id of a public key, to compare it before you trust the key',
   examples: [['$0 trust show packer.pub', 'compare the id with the one on the form']],
   positionals: KEYS,
   options: {},
@@ -64,8 +60,6 @@ export const trustShowCommand: Command = {
 };
 
 export const trustListCommand: Command = {
-  usage: 'list',
-  summary: 'show the keys whose bundles are accepted',
   examples: [
     ['$0 trust list', 'the ids in groups, as on the form'],
     ['$0 trust list --output json', 'in a script'],
@@ -85,8 +79,6 @@ export const trustListCommand: Command = {
 };
 
 export const trustRemoveCommand: Command = {
-  usage: 'remove <ID..>',
-  summary: 'stop accepting bundles signed with a key',
   examples: [['$0 trust remove 0a1b2c3d4e5f6071', 'the id, or its first digits']],
   positionals: {
     ID: {

@@ -14,8 +14,6 @@ const REPEATED: readonly string[] = [
 ];
 
 export const unpackCommand: Command = {
-  usage: 'unpack <PATH..>',
-  summary: 'verify a bundle and push it into a registry',
   examples: [
     ['$0 unpack /media/usb --to registry.example.com:5000/ocp4', 'into the local registry'],
     [

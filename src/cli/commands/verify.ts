@@ -5,8 +5,6 @@ import { asUnpackTakes, atOptions, atRequest } from '../options/at.ts';
 import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
 
 export const verifyCommand: Command = {
-  usage: 'verify <PATH..>',
-  summary: 'audit a bundle: signatures, release signature, every byte',
   examples: [
     ['$0 verify /media/usb', 'the bundle in a folder'],
     ['$0 verify /media/disc1 /media/disc2', 'a bundle in volumes, on two media'],

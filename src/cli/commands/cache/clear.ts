@@ -3,8 +3,6 @@ import type { Command } from '../../command.ts';
 import { formatBytes } from '../../units.ts';
 
 export const cacheClearCommand: Command = {
-  usage: 'clear',
-  summary: 'remove what earlier runs have kept of registries',
   examples: [['$0 cache clear', 'the next pack asks for everything again']],
   positionals: {},
   options: {},

@@ -2,8 +2,6 @@ import type { Command } from '../../command.ts';
 import { catalogOptions, catalogPositional, catalogSource } from '../../options/catalog.ts';
 
 export const catalogCheckCommand: Command = {
-  usage: 'check <CATALOG>',
-  summary: 'check whether OLM can serve a catalog, as opm validate does',
   examples: [
     ['$0 catalog check ./catalog', 'all that is wrong with it'],
     ['$0 catalog check ./catalog --output json', 'in a script: status 20 for a finding'],

@@ -2,8 +2,6 @@ import type { Command } from '../../command.ts';
 import { catalogOptions, catalogPositional, catalogSource } from '../../options/catalog.ts';
 
 export const catalogDiffCommand: Command = {
-  usage: 'diff <OLD> <NEW>',
-  summary: 'compare two catalogs: operators, channels, versions, images',
   examples: [['$0 catalog diff ./catalog-march ./catalog-april', 'what a month has brought']],
   positionals: {
     ...catalogPositional('OLD', 'the older catalog, as for bundle catalog list'),

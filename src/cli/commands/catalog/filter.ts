@@ -10,8 +10,6 @@ import {
 import { one } from '../../options/table.ts';
 
 export const catalogFilterCommand: Command = {
-  usage: 'filter <CATALOG>',
-  summary: 'write the part of a catalog that would be carried, as files',
   examples: [
     ['$0 catalog filter ./catalog --config imageset.yaml -o filtered', 'by what a file asks for'],
     ['$0 catalog filter ./catalog --package foo -o filtered', 'the newest versions of an operator'],

@@ -2,8 +2,6 @@ import type { Command } from '../../command.ts';
 import { catalogOptions, catalogPositional, catalogSource } from '../../options/catalog.ts';
 
 export const catalogListCommand: Command = {
-  usage: 'list <CATALOG>',
-  summary: 'list the operators of a catalog',
   examples: [
     ['$0 catalog list registry.redhat.io/redhat/redhat-operator-index:v4.17', 'of a registry'],
     ['$0 catalog list ./catalog', 'of a folder'],

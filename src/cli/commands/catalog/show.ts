@@ -4,8 +4,6 @@ import { catalogOptions, catalogPositional, catalogSource } from '../../options/
 import { one } from '../../options/table.ts';
 
 export const catalogShowCommand: Command = {
-  usage: 'show <CATALOG> <PACKAGE>',
-  summary: 'show the channels of an operator, with their updates and what it requires',
   examples: [
     ['$0 catalog show ./catalog foo', 'all of its channels'],
     ['$0 catalog show ./catalog foo --channel stable --output svg >foo.svg', 'a drawing'],

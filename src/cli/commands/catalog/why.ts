@@ -9,8 +9,6 @@ import {
 } from '../../options/catalog.ts';
 
 export const catalogWhyCommand: Command = {
-  usage: 'why <CATALOG> <PACKAGE>',
-  summary: 'say why each version of an operator would be carried, or not',
   examples: [
     ['$0 catalog why ./catalog foo --config imageset.yaml', 'by what the file asks for'],
     ['$0 catalog why ./catalog foo', 'where nothing but the operator is asked for'],

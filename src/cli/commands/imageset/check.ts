@@ -2,8 +2,6 @@ import { requiredText } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
 
 export const imagesetCheckCommand: Command = {
-  usage: 'check <FILE>',
-  summary: 'check a file for oc-mirror v2, without fetching anything',
   examples: [
     ['$0 imageset check imageset.yaml', 'what it asks for, and what is wrong with it'],
     ['$0 imageset check imageset.yaml --output json', 'in a script: status 2 for an error'],

@@ -18,8 +18,6 @@ const draftOptions: OptionTable = {
 };
 
 export const imagesetInitCommand: Command = {
-  usage: 'init [FILE]',
-  summary: 'write a new file for oc-mirror v2: the program asks, or options say what it shall hold',
   examples: [
     ['$0 imageset init', 'asks, and writes imageset.yaml'],
     [
