@@ -5,6 +5,7 @@ import { BundleError, hasCode } from '../core/errors.ts';
 import type { Store } from '../core/store.ts';
 import { prepareFolder } from '../files/folder.ts';
 import { withLock } from '../files/lock.ts';
+import { refuseUnmetWishes } from '../kinds/catalog/wishes.ts';
 import { type Closure, closureOf, labelsOf } from '../kinds/closure.ts';
 import type { Kind, Part } from '../kinds/kind.ts';
 import type { Network } from '../network/network.ts';
@@ -116,6 +117,7 @@ export async function deliver(
   const { images } = delivery.closure.content;
   refuseBesideReleases(images, to);
   refuseSharedTags(images, to);
+  refuseUnmetWishes(delivery.closure.parts, delivery.request.resources.catalogs);
   if (to.kind === 'registry' || dryRun) return deliverTo(delivery, network, context, options);
   await checkSpaceForNew(to.folder, delivery.closure);
   await prepareFolder(to.folder);

@@ -10,7 +10,7 @@ import type { PartAtCluster } from './at-cluster.ts';
 import type { AttachedImages } from './attached.ts';
 import type { Destinations } from './destinations.ts';
 import type { MirrorRow } from './mirror-row.ts';
-import type { Extras, ResourceFile, WantedExtras } from './resource-file.ts';
+import type { Extras, ResourceFile, ResourceWishes, WantedExtras } from './resource-file.ts';
 import type { ContentSource, Sources } from './sources.ts';
 import type { ManifestWalker } from '../transfer/walk.ts';
 
@@ -87,8 +87,11 @@ export interface Kind<Request = unknown, Seed = unknown, Facts = unknown> {
    * since the user may not want to install an older release.
    */
   newerThan(parts: readonly Part<Facts>[], tags: readonly string[]): readonly string[];
-  /** The files that a cluster or its operator needs for a part that is at its target. */
-  resources(part: Part<Facts>, at: Destinations): PartResources;
+  /**
+   * The files that a cluster or its operator needs for a part that is at its target.
+   * @throws BundleError USAGE for a part that cannot be called as it is wished.
+   */
+  resources(part: Part<Facts>, at: Destinations, wishes?: ResourceWishes): PartResources;
   /**
    * More files, for all parts of the kind, where somebody wants them.
    * @throws BundleError USAGE for wishes that these parts cannot fulfil.

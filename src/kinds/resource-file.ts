@@ -58,6 +58,26 @@ export function resourceFile(
   return { name, objects, text, effect, audience };
 }
 
+/** Something that is wished for one catalog of operators. */
+export interface CatalogWish<T> {
+  /** A name of the catalog; `undefined` means the only one that there is. */
+  readonly catalog: string | undefined;
+  readonly value: T;
+}
+
+/** What is wished for the objects that offer catalogs to clusters. */
+export interface CatalogWishes {
+  /** The names of these objects. */
+  readonly names: readonly CatalogWish<string>[];
+}
+
+/** How the files of parts shall look. */
+export interface ResourceWishes {
+  /** Files and objects have the names and the forms that oc-mirror gives them. */
+  readonly asOcMirror?: boolean;
+  readonly catalogs?: CatalogWishes | undefined;
+}
+
 /** What is written only where somebody wants it. */
 export interface WantedExtras {
   /** Objects by which Advanced Cluster Management offers what has arrived. */

@@ -11,6 +11,7 @@ import {
   type ResourcesReport,
   writeResources,
 } from '../delivering/resources/write.ts';
+import { refuseUnmetWishes } from '../kinds/catalog/wishes.ts';
 import { selectParts } from '../kinds/closure.ts';
 import type { OpenedFacts, OpenRequest } from '../opening/open-bundle.ts';
 import { openToRead } from '../opening/open-to-read.ts';
@@ -50,6 +51,7 @@ export async function writeForClusters(
   try {
     const { reader } = bundle;
     const closure = selectParts(held, select);
+    refuseUnmetWishes(closure.parts, request.catalogs);
     const certificates = await certificatesIn(request.caFiles ?? []);
     await reader.pass?.finish(); // of a pipe only its end tells that it is whole
     const known = { newer: undefined, certificates, ocOptions: apply ? ocOptions(apply) : [] };

@@ -146,6 +146,41 @@ describeWith(['docker-registry'], 'a bundle with a catalog', () => {
     expect(await operator.bundle(at)).toMatchObject({ status: 0 });
   });
 
+  it('is offered under the name that Subscriptions use, or as oc-mirror offers it', async () => {
+    const to = ['--to', `${target.host}/site`, ...trust()];
+    const write = (name: string, ...more: readonly string[]) =>
+      operator.bundle([
+        ...['resources', place('one'), ...to, '--resources-dir', place(name), ...more],
+      ]);
+    const own = await write('named', '--catalog-name', 'quay.io/ops/index=redhat-operators');
+    expect(own.status, own.stderr).toBe(0);
+    for (const kind of ['cs', 'cc'])
+      expect(
+        await readFile(join(place('named'), `operators/${kind}-redhat-operators.yaml`), 'utf8'),
+      ).toMatch(/^ {2}name: redhat-operators$/m);
+    const theirs = await write('theirs', '--resource-names', 'oc-mirror');
+    expect(theirs.status, theirs.stderr).toBe(0);
+    expect(await readFile(join(place('theirs'), 'cs-index-v4-22.yaml'), 'utf8')).toContain(
+      `image: ${target.host}/site/ops/index:v4.22`,
+    );
+    const steps = await readFile(join(place('theirs'), 'next-steps.txt'), 'utf8');
+    expect(steps).toContain('oc apply -f cs-index-v4-22.yaml');
+  });
+
+  it.each([
+    ['Red_Hat', 'no name for the objects'],
+    ['quay.io/ops/other=redhat', 'no such catalog'],
+    ['quay.io/ops/index=', 'no name for the objects'],
+  ])('is refused with the name %j before anything is pushed', async (name, text) => {
+    const { status, stderr } = await operator.bundle([
+      ...['unpack', place('one'), '--to', `${target.host}/refused`, ...trust()],
+      ...['--resources-dir', place('refused'), `--catalog-name=${name}`],
+    ]);
+    expect(status, stderr).toBe(2);
+    expect(stderr).toContain(text);
+    expect(await digestAt('refused/ops/index', 'v4.22')).toBeNull();
+  });
+
   it('goes from registry to registry without a file', async () => {
     const { status, stderr } = await packer.bundle([
       ...['mirror', '--to', `${target.host}/mirrored`, '--mirror', `quay.io=${source.host}`],

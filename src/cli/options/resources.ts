@@ -9,9 +9,11 @@ import {
   SOURCE_POLICIES,
   type SourcePolicy,
 } from '../../delivering/resources/request.ts';
+import { isObjectName } from '../../kinds/object-name.ts';
+import type { CatalogWish } from '../../kinds/resource-file.ts';
 import { flag, partNames, text, texts } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
-import { one, type OptionTable, yes } from './table.ts';
+import { many, one, type OptionTable, yes } from './table.ts';
 
 const group = 'Cluster resources:';
 
@@ -34,6 +36,11 @@ export const resourceOptions: OptionTable = {
     'whether a mirror stands for one repository (the default), or for its whole namespace, as those ' +
       'of oc-mirror do',
     { choices: MIRROR_SCOPES, group },
+  ),
+  'catalog-name': many(
+    'name of the CatalogSource and the ClusterCatalog, so that Subscriptions keep theirs; ' +
+      'CATALOG=NAME where there are several catalogs (repeatable)',
+    { group },
   ),
   'cluster-image-sets': yes(
     'write a ClusterImageSet for each release: Advanced Cluster Management offers these',
@@ -72,7 +79,27 @@ export function resourceRequest(args: Arguments, to: DeliveryTarget): ResourceRe
       clusterImageSets: flag(args, 'cluster-image-sets'),
       runningRelease: runningRelease(args),
     },
+    catalogs: { names: catalogNames(args) },
   };
+}
+
+/** @throws BundleError USAGE for what is no name of an object */
+function catalogNames(args: Arguments): readonly CatalogWish<string>[] {
+  return texts(args, 'catalog-name').map((given) => {
+    const { catalog, value } = wishIn(given);
+    if (isObjectName(value)) return { catalog, value };
+    throw new BundleError('USAGE', `no name for the objects of a catalog: ${given}`, {
+      expected: 'at most 63 small letters, digits and dashes; a letter first, and no dash last',
+      got: value === '' ? 'nothing' : value,
+      hint: 'Write it as Subscriptions name their source, as in redhat-operators.',
+    });
+  });
+}
+
+/** `CATALOG=VALUE`, or the value alone. No catalog has an equals sign in its name. */
+function wishIn(given: string): CatalogWish<string> {
+  const [, catalog, value = ''] = /^(?:([^=]*)=)?(.*)$/s.exec(given) ?? [];
+  return { catalog, value };
 }
 
 /** @throws BundleError USAGE for one of two options that need each other. */

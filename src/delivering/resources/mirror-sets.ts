@@ -5,7 +5,7 @@ import type { Target } from '../../kinds/destinations.ts';
 import type { KnownBy, MirrorRow } from '../../kinds/mirror-row.ts';
 import { EFFECTS, resourceFile, type ResourceFile } from '../../kinds/resource-file.ts';
 import { MIRROR_SETS, type MirrorSetKind } from '../../mirrors/mirror-sets.ts';
-import { marked } from './object-name.ts';
+import { marked } from '../../kinds/object-name.ts';
 import type { SourcePolicy } from './request.ts';
 
 /** A repository that clusters ask for, and where they shall ask instead. */

@@ -19,6 +19,7 @@ import { mirroredRepositories, mirrorSets } from './mirror-sets.ts';
 import { type NewerNames, nextSteps, type Step, stepsFor } from './next-steps.ts';
 import { ocMirrorSets, renamed, widened, withOcMirrorNames } from './oc-mirror-names.ts';
 import type { ResourceRequest } from './request.ts';
+import { refuseSharedNames } from './shared-names.ts';
 import { trustFiles } from './trust.ts';
 
 /** A file that is about to be written. */
@@ -70,10 +71,12 @@ export function planResources(
   destinations: Destinations,
   options: PlanOptions,
 ): PlannedResources {
+  const wishes = { asOcMirror: options.names === 'oc-mirror', catalogs: options.catalogs };
   const ofParts = parts.map((part): PartResources => {
     const kind = kinds.find(({ name }) => name === part.kind)!;
-    return kind.resources(part, destinations);
+    return kind.resources(part, destinations, wishes);
   });
+  refuseSharedNames(parts, ofParts);
   const rows = ofParts.flatMap(({ mirrors }) => mirrors);
   const { folder: named, certificates, sourcePolicy } = options;
   const folder = resolve(named ?? 'cluster-resources');

@@ -1,4 +1,4 @@
-import type { WantedExtras } from '../../kinds/resource-file.ts';
+import type { CatalogWishes, WantedExtras } from '../../kinds/resource-file.ts';
 
 /** Whether a cluster may ask the source of an image when no mirror has it. */
 export const SOURCE_POLICIES = ['AllowContactingSource', 'NeverContactSource'] as const;
@@ -27,4 +27,6 @@ export interface ResourceRequest {
   /** PEM files with the CA of the target, which clusters shall trust. */
   readonly caFiles?: readonly string[] | undefined;
   readonly extras?: WantedExtras | undefined;
+  /** For the objects of catalogs. */
+  readonly catalogs?: CatalogWishes | undefined;
 }

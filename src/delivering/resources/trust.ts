@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { digestOf, hexOf } from '../../core/digest.ts';
 import { EFFECTS, resourceFile, type ResourceFile } from '../../kinds/resource-file.ts';
 import { readCertificates } from '../../stores/registry/http/certificates.ts';
-import { marked } from './object-name.ts';
+import { marked } from '../../kinds/object-name.ts';
 
 /** What the update service looks its CA up by. */
 const UPDATE_SERVICE = 'updateservice-registry';

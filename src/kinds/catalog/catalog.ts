@@ -4,7 +4,7 @@ import type { Kind } from '../kind.ts';
 import { CATALOG, type CatalogFacts, catalogLabel, expandCatalog } from './expand.ts';
 import { findCatalog } from './find.ts';
 import type { CatalogPartRequest } from './request.ts';
-import { catalogResources } from './resources.ts';
+import { catalogExtras, catalogResources } from './resources.ts';
 import { type CatalogSeed, identityOf, readClaim } from './seed.ts';
 
 /** A catalog of operators, whole or filtered, with the images of its bundles. */
@@ -36,4 +36,5 @@ export const catalogKind: Kind<CatalogPartRequest, CatalogSeed, CatalogFacts> = 
   },
   newerThan: () => [],
   resources: catalogResources,
+  extras: catalogExtras,
 };

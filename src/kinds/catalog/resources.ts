@@ -1,54 +1,28 @@
-import { formatReference } from '../../core/reference.ts';
 import { shellWord } from '../../core/text.ts';
-import type { ClusterObject } from '../cluster-object.ts';
-import { type Destinations, repositoryAt } from '../destinations.ts';
+import type { Destinations } from '../destinations.ts';
 import type { DeliveredPaths, Part, PartResources } from '../kind.ts';
 import { mirrorRows } from '../mirror-row.ts';
-import { EFFECTS, resourceFile } from '../resource-file.ts';
+import {
+  EFFECTS,
+  type Extras,
+  NO_EXTRAS,
+  resourceFile,
+  type ResourceWishes,
+} from '../resource-file.ts';
+import { type CatalogObjects, catalogObjects } from './catalog-objects.ts';
 import type { CatalogFacts } from './expand.ts';
-
-/** The name of an object, of the last part of the path and the tag: `cs-index-v4-17`. */
-function nameOf({ path, tag }: CatalogFacts): string {
-  const short = `${path.slice(path.lastIndexOf('/') + 1)}-${tag.replace(/^(sha256-.{12}).*$/, '$1')}`;
-  return short.toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-');
-}
-
-/** The catalog for a cluster, by digest: a tag would be asked for again and again. */
-function objectsOf(facts: CatalogFacts, at: Destinations): readonly [ClusterObject, ClusterObject] {
-  const image = formatReference({ ...repositoryAt(at, `/${facts.path}`), digest: facts.digest });
-  const name = nameOf(facts);
-  return [
-    {
-      apiVersion: 'operators.coreos.com/v1alpha1',
-      kind: 'CatalogSource',
-      metadata: { name: `cs-${name}`, namespace: 'openshift-marketplace' },
-      spec: { image, sourceType: 'grpc' },
-    },
-    {
-      apiVersion: 'olm.operatorframework.io/v1',
-      kind: 'ClusterCatalog',
-      metadata: { name: `cc-${name}` },
-      spec: { source: { type: 'Image', image: { ref: image } } },
-    },
-  ];
-}
 
 export function catalogResources(
   { facts, images }: Part<CatalogFacts>,
   at: Destinations,
+  wishes: ResourceWishes = {},
 ): PartResources {
-  const [source, catalog] = objectsOf(facts, at);
-  const name = nameOf(facts);
-  const files = {
-    source: `operators/cs-${name}.yaml`,
-    catalog: `operators/cc-${name}.yaml`,
-  };
+  const objects = catalogObjects(facts, at, wishes);
   const related = images.filter(({ request }) => request.role === 'operator-image');
   return {
-    files: [
-      resourceFile(files.source, [source], EFFECTS.service, { audience: 'olm' }),
-      resourceFile(files.catalog, [catalog], EFFECTS.service, { audience: 'olm' }),
-    ],
+    files: [objects.source, objects.catalog].map(({ file, object }) =>
+      resourceFile(file, [object], EFFECTS.service, { audience: 'olm' }),
+    ),
     mirrors: related.flatMap((image) => {
       const { source, tags } = image.request;
       const isByTag = facts.askedByTag.includes(source);
@@ -58,38 +32,75 @@ export function catalogResources(
         ...(!isByTag || tags.length > 1 ? mirrorRows([image], at, 'operator', 'digest') : []),
       ];
     }),
-    section: (paths) => steps(paths, { facts, name: source.metadata.name, files }),
+    section: (paths) => steps(paths, facts, objects),
     commands: () => [],
   };
 }
 
 function steps(
   paths: DeliveredPaths,
-  {
-    facts,
-    name,
-    files,
-  }: {
-    readonly facts: CatalogFacts;
-    readonly name: string;
-    readonly files: { readonly source: string; readonly catalog: string };
-  },
+  { reference, packages }: CatalogFacts,
+  { source, catalog, isNamed }: CatalogObjects,
 ): readonly string[] {
+  const { name } = source.object.metadata;
   return [
-    `The catalog ${facts.reference} is in the local registry, with these operators:`,
-    ...facts.packages.map(
+    `The catalog ${reference} is in the local registry, with these operators:`,
+    ...packages.map(
       ({ name: own, bundles }) => `  ${own}: ${bundles.map(({ version }) => version).join(', ')}`,
     ),
     '',
     'OFFER THE OPERATORS',
     '',
-    '1. Turn off the catalogs that a cluster without a connection cannot reach, once:',
-    `     oc patch operatorhub cluster --type merge -p '{"spec":{"disableAllDefaultSources":true}}'`,
-    '2. Add this one; do this again for every catalog that arrives:',
-    `     oc apply -f ${shellWord(paths.of(files.source))}`,
-    `   Subscriptions name it as their source: ${name}.`,
-    '3. Only on a cluster with OLM v1:',
-    `     oc apply -f ${shellWord(paths.of(files.catalog))}`,
+    '1. Add this catalog; do this again for every one that arrives:',
+    `     oc apply -f ${shellWord(paths.of(source.file))}`,
+    '2. Only on a cluster with OLM v1:',
+    `     oc apply -f ${shellWord(paths.of(catalog.file))}`,
+    `3. Subscriptions name this catalog as their source: ${name}. To change one of them:`,
+    '     oc -n NAMESPACE patch subscriptions.operators.coreos.com NAME --type merge ' +
+      `-p '{"spec":{"source":"${name}"}}'`,
+    ...(isNamed
+      ? []
+      : [
+          '   The name has the tag of the catalog in it, so the next catalog may have another one.',
+          '   --catalog-name NAME of "bundle resources" gives it one that stays.',
+        ]),
     '',
   ];
 }
+
+/** What has to be known once for all catalogs. */
+export function catalogExtras(catalogs: readonly Part<CatalogFacts>[]): Extras {
+  return catalogs.length === 0 ? NO_EXTRAS : { ...NO_EXTRAS, section: () => ONCE };
+}
+
+/** Those that OpenShift brings along for OLM v1. */
+const DEFAULT_CATALOGS = [
+  'openshift-certified-operators',
+  'openshift-community-operators',
+  'openshift-redhat-marketplace',
+  'openshift-redhat-operators',
+];
+
+const ONCE: readonly string[] = [
+  'OPERATORS: ONCE ON EACH CLUSTER THAT TAKES THEM FROM THE LOCAL REGISTRY',
+  '',
+  '1. Turn off the catalogs that OpenShift brings along: a cluster without a connection cannot',
+  '   reach them.',
+  `     oc patch operatorhub cluster --type merge -p '{"spec":{"disableAllDefaultSources":true}}'`,
+  '   Do this first: while they are on, a cluster overwrites a catalog that has the name of one of',
+  '   them, such as redhat-operators.',
+  '2. Every version of OpenShift has OLM v0: it takes a CatalogSource. From 4.18 on a cluster may',
+  '   have OLM v1 beside it: that takes a ClusterCatalog. This fails on a cluster without OLM v1:',
+  '     oc get clustercatalogs.olm.operatorframework.io',
+  '3. Only with OLM v1: turn off those catalogs there, as far as the list above has them.',
+  ...DEFAULT_CATALOGS.map(
+    (name) =>
+      `     oc patch clustercatalogs.olm.operatorframework.io ${name} --type merge ` +
+      `-p '{"spec":{"availabilityMode":"Unavailable"}}'`,
+  ),
+  '4. A Subscription names its catalog, and gets no updates while no catalog has that name. This',
+  '   lists the names:',
+  '     oc get subscriptions.operators.coreos.com -A -o custom-columns=' +
+    'NAMESPACE:.metadata.namespace,NAME:.metadata.name,SOURCE:.spec.source',
+  '',
+];

@@ -14,6 +14,9 @@ import type { ClusterObject } from '../../../../src/kinds/cluster-object.ts';
 import type { KnownBy, MirrorGroup, MirrorRow } from '../../../../src/kinds/mirror-row.ts';
 import { signatureConfigMap } from '../../../../src/kinds/release/config-map.ts';
 import { EFFECTS, resourceFile, type ResourceFile } from '../../../../src/kinds/resource-file.ts';
+import { catalogKind } from '../../../../src/kinds/catalog/catalog.ts';
+import { planDestinations } from '../../../../src/kinds/destinations.ts';
+import { catalogPart } from '../../../support/catalog-part.ts';
 import { violations } from '../../../support/crds.ts';
 
 interface Listed {
@@ -41,6 +44,8 @@ const golden = JSON.parse(
     namespace: string;
     spec: { replicas: number; releases: string; graphDataImage: string };
   };
+  catalogSource: readonly CatalogRow[];
+  clusterCatalog: readonly CatalogRow[];
   signatureConfigMap: {
     name: string;
     namespace: string;
@@ -49,6 +54,15 @@ const golden = JSON.parse(
     keys: readonly string[];
   };
 };
+
+/** `file` is null for a catalog in the cache of oc-mirror: there is no such thing here. */
+interface CatalogRow {
+  readonly dest: string;
+  readonly file: string | null;
+  readonly namespace?: string;
+  readonly template?: string;
+  readonly spec?: object;
+}
 
 /** The types of oc-mirror's images; those of services and catalogs are in no mirror set. */
 const GROUPS: Readonly<Record<string, MirrorGroup>> = {
@@ -144,6 +158,34 @@ describe('the mirror sets of oc-mirror', () => {
       files,
     );
   });
+});
+
+describe('the objects of catalogs under the names of oc-mirror', () => {
+  const at = planDestinations({ to: { registry: 'myregistry', namespace: 'mynamespace' } });
+  /** The files that a catalog gets that goes to a place of the list. */
+  const filesFor = ({ dest }: CatalogRow): readonly ResourceFile[] => {
+    const [, path = '', tag = ''] = /^myregistry\/mynamespace\/(.*):(.*)$/.exec(dest)!;
+    const part = catalogPart('quay.io/any/index:v1', { place: `${path}:${tag}` });
+    return withOcMirrorNames(catalogKind.resources(part, at, { asOcMirror: true }).files);
+  };
+  const rows = (['catalogSource', 'clusterCatalog'] as const).flatMap((sort) =>
+    golden[sort]
+      .filter(({ file }) => file !== null)
+      .map((row): [string, string, CatalogRow] => [sort, row.file!, row]),
+  );
+
+  it.each(rows.filter(([, , { template }]) => template === undefined))(
+    '%s: %s',
+    (sort, name, row) => {
+      const file = filesFor(row).find((one) => one.name === name)!;
+      const { kind, metadata, spec } = file.objects[0]!;
+      expect(kind.toLowerCase()).toBe(sort.toLowerCase());
+      expect(metadata.name).toBe(name.replace('.yaml', ''));
+      if (row.namespace !== undefined) expect(metadata.namespace).toBe(row.namespace);
+      if (row.spec !== undefined) expect(spec).toEqual(row.spec);
+      expect(violations(file.objects[0]!)).toEqual([]);
+    },
+  );
 });
 
 describe('files of parts under the names of oc-mirror', () => {

@@ -16,3 +16,11 @@ export function marked(text: string, checksum: string): string {
     .replace(/-+$/, '');
   return `${name}${mark}`;
 }
+
+/**
+ * Whether an object can be called so, and what a cluster makes for it and calls after it: the name
+ * of a service begins with a letter.
+ */
+export function isObjectName(text: string): boolean {
+  return /^[a-z](?:[-a-z0-9]*[a-z0-9])?$/.test(text) && text.length <= MAX_NAME_LENGTH;
+}
