@@ -12,6 +12,7 @@ import {
 } from './floors.ts';
 import { interruptedRound } from './interrupted.ts';
 import { lookupsRound } from './lookups.ts';
+import { measureOperators } from './many-operators.ts';
 import { measurePlanning } from './many-images.ts';
 import { Measurements, median } from './measurements.ts';
 import type { ShapeResult } from './report.ts';
@@ -42,7 +43,11 @@ const RELEASES = 'ocp4/openshift/release-images';
  * the end.
  */
 export async function measure(name: ShapeName, options: MeasureOptions): Promise<ShapeResult> {
-  const { about, kind, shape, components }: BenchShape = SHAPES[name];
+  const chosen: BenchShape = SHAPES[name];
+  const { about } = chosen;
+  if (chosen.kind === 'operators')
+    return measureOperators({ name, about, shape: chosen.operators }, options);
+  const { kind, shape, components } = chosen;
   const { folder, rounds, tell } = options;
   if (kind === 'many images')
     return measurePlanning({ name, about, shape, components: components! }, options);

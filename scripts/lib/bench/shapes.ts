@@ -1,8 +1,18 @@
+import type { OperatorsShape } from '../made-operators.ts';
 import { realShape, type Shape } from '../shape.ts';
 
 const MiB = 1024 * 1024;
 
-export interface BenchShape {
+export type BenchShape = ReleaseShape | OperatorShape;
+
+/** A catalog of operators to measure with. */
+interface OperatorShape {
+  readonly kind: 'operators';
+  readonly operators: OperatorsShape;
+  readonly about: string;
+}
+
+interface ReleaseShape {
   readonly shape: Shape;
   /** All of a real release if left out. */
   readonly components?: number;
@@ -55,6 +65,14 @@ export const SHAPES = {
     shape: { base: [512, 512, 512], own: () => 512 },
     components: 13_333,
     about: '13,333 images for two architectures, 40,000 manifests: what planning takes',
+  },
+  operators: {
+    kind: 'operators',
+    operators: {
+      ...{ operators: 500, versions: 1, related: 6, ownBytes: 400, sharedBytes: 2000 },
+      architectures: ['amd64', 'arm64', 's390x', 'ppc64le'],
+    },
+    about: '3,000 images of 500 operators for four architectures: what planning takes',
   },
   interrupted: {
     kind: 'interrupted',
