@@ -1,14 +1,18 @@
-import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { digestOf, hexOf } from '../../src/core/digest.ts';
-import { MANIFEST_TYPES } from '../../src/core/media-types.ts';
 import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
-import { type Ended, runBundle, startBundle } from '../support/bundle-process.ts';
+import { type Ended, runBundle } from '../support/bundle-process.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
+import {
+  differsAt,
+  expectPrefixes,
+  killedRun,
+  storedBlobs,
+  wholeTags,
+} from '../support/killed-runs.ts';
 import { describeWith } from '../support/needs.ts';
 import {
   makeReleaseIn,
@@ -56,31 +60,6 @@ describeWith(['docker-registry'], 'killed at any moment', () => {
     ],
     ...release.trust,
   ];
-  /**
-   * Runs until `done` in pieces, each killed at a random moment of the time that a whole run takes.
-   */
-  const killedRun = async (
-    args: readonly string[],
-    wholeMs: number,
-    afterKill: () => Promise<void>,
-    kills: number,
-  ): Promise<number> => {
-    for (let killed = 0; ; killed += 1) {
-      const { child, ended } = await startBundle(args, { folder });
-      const last = killed >= kills;
-      const timer = last
-        ? undefined
-        : sleep(Math.random() * wholeMs).then(() => child.kill('SIGKILL'));
-      const { status, signal, stderr } = await ended;
-      await timer;
-      if (signal !== 'SIGKILL') {
-        expect({ status, stderr }).toEqual({ status: 0, stderr });
-        return killed;
-      }
-      await afterKill();
-    }
-  };
-
   beforeAll(async () => {
     // One layer of 80 MB, more than the window: it is written while it comes.
     const of = { components: 3, cosign: true, signer: await makeReleaseSigner() };
@@ -116,12 +95,10 @@ describeWith(['docker-registry'], 'killed at any moment', () => {
         for (let left = KILLS; left > 0;) {
           await rm(output, { recursive: true, force: true });
           const before = fetched();
-          const killed = await killedRun(
-            packArgs(proxy.host, output),
-            wholeMs,
-            () => expectPrefixes(output, finished),
-            left,
-          );
+          const killed = await killedRun({
+            ...{ args: packArgs(proxy.host, output), folder, wholeMs, kills: left },
+            afterKill: () => expectPrefixes(output, finished),
+          });
           left -= Math.max(killed, 1);
           expect(await differsAt(join(output, `${NAME}.tar.zst`), finished)).toBeUndefined();
           expect((await readdir(output)).toSorted()).toEqual((await readdir(whole)).toSorted());
@@ -166,7 +143,13 @@ describeWith(['docker-registry'], 'killed at any moment', () => {
                   expect(tagsOf(version, tags)).toEqual(tagsOf(version, wanted));
               }
             };
-            const killed = await killedRun(args, wholeMs, check, left);
+            const killed = await killedRun({
+              args,
+              folder,
+              wholeMs,
+              kills: left,
+              afterKill: check,
+            });
             left -= Math.max(killed, 1);
             expect(await wholeTags(target)).toEqual(wanted);
             expect(await storedBlobs(target)).toEqual(await storedBlobs(reference));
@@ -189,93 +172,9 @@ describeWith(['docker-registry'], 'killed at any moment', () => {
   );
 });
 
-/** Whatever carries the bundle's name in a folder has to begin as the finished bundle does. */
-async function expectPrefixes(folder: string, finished: string): Promise<void> {
-  const names = await readdir(folder).catch(() => []);
-  for (const name of names.filter(
-    (candidate) => candidate.includes('.tar.zst') && !/\.lock\b/.test(candidate),
-  )) {
-    expect(await differsAt(join(folder, name), finished)).toBeUndefined();
-    if (!name.endsWith('.partial'))
-      expect((await stat(join(folder, name))).size).toBe((await stat(finished)).size);
-  }
-}
-
-/** Where a file is no prefix of another; `undefined` if it is one. */
-async function differsAt(path: string, finished: string): Promise<number | undefined> {
-  const files = [await open(path), await open(finished)] as const;
-  const buffers = [Buffer.alloc(1024 * 1024), Buffer.alloc(1024 * 1024)] as const;
-  try {
-    for (let at = 0; ;) {
-      const { bytesRead } = await files[0].read(buffers[0], 0, buffers[0].length, at);
-      if (bytesRead === 0) return undefined;
-      const other = await files[1].read(buffers[1], 0, bytesRead, at);
-      if (!buffers[0].subarray(0, bytesRead).equals(buffers[1].subarray(0, other.bytesRead)))
-        return at;
-      at += bytesRead;
-    }
-  } finally {
-    for (const file of files) await file.close();
-  }
-}
-
-/**
- * Every tag of a registry with the digest it names. @throws Error where something that a tag leads
- * to is not there.
- */
-async function wholeTags({ url }: TestRegistry): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  const json = async (path: string): Promise<unknown> => {
-    const answer = await fetch(`${url}/v2/${path}`, {
-      headers: { accept: MANIFEST_TYPES.join(', ') },
-    });
-    if (answer.status === 404) return {};
-    return JSON.parse(await answer.text());
-  };
-  const { repositories = [] } = (await json('_catalog')) as { repositories?: string[] };
-  for (const repository of repositories) {
-    const { tags } = (await json(`${repository}/tags/list`)) as { tags?: string[] | null };
-    for (const tag of tags ?? []) {
-      const answer = await fetch(`${url}/v2/${repository}/manifests/${tag}`, {
-        headers: { accept: MANIFEST_TYPES.join(', ') },
-      });
-      const bytes = Buffer.from(await answer.arrayBuffer());
-      if (answer.status !== 200) continue; // the registry was still setting it
-      const { config, layers } = JSON.parse(bytes.toString()) as {
-        config: { digest: string };
-        layers: { digest: string }[];
-      };
-      for (const { digest } of [config, ...layers]) {
-        const { status } = await fetch(`${url}/v2/${repository}/blobs/${digest}`, {
-          method: 'HEAD',
-        });
-        if (status !== 200)
-          throw new Error(`${repository}:${tag} needs ${digest}, which answers ${status}`);
-      }
-      found.set(`${repository}:${tag}`, digestOf(bytes));
-    }
-  }
-  return new Map([...found].toSorted());
-}
-
 /** Those that name the images of one release. */
 function tagsOf(version: string, tags: ReadonlyMap<string, string>): (readonly string[])[] {
   return [...tags].filter(([tag]) => tag.includes(`:${version}-`));
-}
-
-/** Digests of everything that a registry has stored, checked against the bytes. */
-async function storedBlobs({ root }: TestRegistry): Promise<string[]> {
-  const blobs = join(root, 'storage/docker/registry/v2/blobs/sha256');
-  const paths = (await readdir(blobs, { recursive: true })).filter((path) =>
-    path.endsWith('/data'),
-  );
-  return Promise.all(
-    paths.toSorted().map(async (path) => {
-      const digest = digestOf(await readFile(join(blobs, path)));
-      if (!path.includes(hexOf(digest))) throw new Error(`${path} holds ${digest}`);
-      return digest;
-    }),
-  );
 }
 
 /** `REPOSITORY HEX` of every blob that a registry would say it has. */
