@@ -44,7 +44,8 @@ def show(bundle, whole):
     value = bundle.bundle
     print("name    %s" % value["name"])
     for part in value["parts"]:
-        own = ["reference"] if part["kind"] == "image" else ["version", "architecture"]
+        named = part["kind"] in ("catalog", "image")
+        own = ["reference"] if named else ["version", "architecture"]
         print("part    %s" % " ".join(str(part.get(key, "")) for key in ["kind"] + own + ["digest"]))
     print("images  %d" % len(value["images"]))
     print("blobs   %d, %d bytes" % (len(value["blobs"]), sum(b["size"] for b in value["blobs"])))

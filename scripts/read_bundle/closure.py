@@ -1,5 +1,6 @@
 """Derives all parts of a bundle again, and compares them with bundle.json (20, 21)."""
 
+from catalog import Catalog
 from chart import Chart
 from container import COSIGN, KIB, TRUST, Refused, Unreachable, read_json, sha256
 from graph import Graph
@@ -7,7 +8,8 @@ from release import Manifests, Release, check_config_map, field, untrusted, wron
 from single import Single
 
 # The kinds of parts that this reader derives.
-KINDS = {"release": Release, "graph": Graph, "image": Single, "chart": Chart}
+KINDS = {"release": Release, "graph": Graph, "image": Single, "chart": Chart,
+         "catalog": Catalog}
 
 
 def merge_images(parts):

@@ -295,7 +295,7 @@ class Unpacked:
                 break
             self.budget[0] -= len(piece)
             if self.budget[0] < 0:
-                wrong("the layers unpack to more than 8 GiB")
+                wrong("the layers unpack to more than they may")
             self.ready += piece
         taken = bytes(self.ready[:count])
         del self.ready[:count]

@@ -10,6 +10,7 @@ import { startBundle } from '../support/bundle-process.ts';
 import { describeWith } from '../support/needs.ts';
 import { publishOperators } from '../support/operators.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
+import { secondVerdict } from '../support/second-reader.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
 interface InspectJson {
@@ -26,7 +27,7 @@ interface InspectJson {
 }
 
 /** Catalogs of operators in a bundle. */
-describeWith(['docker-registry'], 'a bundle with a catalog', () => {
+describeWith(['docker-registry', 'openssl', 'python3'], 'a bundle with a catalog', () => {
   let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
   let source: TestRegistry;
   let target: TestRegistry;
@@ -97,6 +98,8 @@ describeWith(['docker-registry'], 'a bundle with a catalog', () => {
     expect(await operator.bundle(['verify', place('one'), ...trust()])).toMatchObject({
       status: 0,
     });
+    const file = join(place('one'), 'index-v4.22.tar.zst');
+    expect(await secondVerdict([...trust(), file])).toEqual({ status: 0, message: '' });
   });
 
   it('has what an operator requires, where that is wanted', async () => {

@@ -123,7 +123,8 @@ class LayerContent {
 
   constructor({ configs, cache }: Pick<CatalogConfig, 'configs' | 'cache'>) {
     this.#configs = configs;
-    this.#cache = cache;
+    // opm reads all that is below the documents: what is there is no cache.
+    this.#cache = cache === undefined || isBelow(cache, configs) ? undefined : cache;
   }
 
   get facts(): Omit<LayerFacts, 'layer'> {

@@ -156,6 +156,13 @@ describe('the catalog in an image', () => {
     expect((await read(descriptor)).files.map(({ path }) => path)).toEqual(['a']);
   });
 
+  it('has what lies in a cache below its folder: opm reads that, too', async () => {
+    const descriptor = await image([layerOf({ 'configs/a': '{}', 'configs/.cache/b': '{}' })], {
+      cmd: ['serve', '/configs', '--cache-dir=/configs/.cache'],
+    });
+    expect((await read(descriptor)).files.map(({ path }) => path)).toEqual(['.cache/b', 'a']);
+  });
+
   it('of an index is that for amd64', async () => {
     const [arm, amd] = [
       await image([layerOf({ 'configs/arm': '{}' })]),
