@@ -49,6 +49,10 @@ export const FLOORS = [
       'They are the steps of the workflows: a step that knew its command would serve that one alone.',
   },
   {
+    rooms: ['receipts'],
+    reason: 'It says what a receipt is and who has signed it, wherever it is kept.',
+  },
+  {
     rooms: ['network'],
     reason: 'Steps are handed the registries of a run; it knows none of the steps.',
   },

@@ -10,6 +10,8 @@ export interface CommandEntry {
 
 export interface CommandGroup {
   readonly summary: string;
+  /** The command that is meant where only options follow the name of the group. */
+  readonly otherwise?: string;
   readonly commands: readonly CommandEntry[];
 }
 
@@ -177,6 +179,21 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
         summary:
           'write a new file for oc-mirror v2: the program asks, or options say what it shall hold',
         load: async () => (await import('./commands/imageset/init.ts')).imagesetInitCommand,
+      },
+    ],
+  },
+  receipt: {
+    summary: 'look at what a site says has arrived, and check it',
+    commands: [
+      {
+        usage: 'show <FILE>',
+        summary: 'show what a receipt says, and who signed it',
+        load: async () => (await import('./commands/receipt/show.ts')).receiptShowCommand,
+      },
+      {
+        usage: 'check <FILE..>',
+        summary: 'check receipts: form, signature, signer',
+        load: async () => (await import('./commands/receipt/check.ts')).receiptCheckCommand,
       },
     ],
   },

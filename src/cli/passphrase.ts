@@ -6,13 +6,13 @@ import type { Arguments } from './command.ts';
 import type { Io } from './io.ts';
 
 /**
- * Which key signs: that of `--key`, else of `$BUNDLE_KEY`, else the user's own. An empty variable
- * is an unset one.
+ * Which key signs: that of `--key` (or of another option), else of `$BUNDLE_KEY`, else the user's
+ * own. An empty variable is an unset one.
  */
-export function keySource(args: Arguments, io: Io): KeySource {
+export function keySource(args: Arguments, io: Io, option = 'key'): KeySource {
   const fromEnvironment = io.environment.env['BUNDLE_KEY'];
   return {
-    keyFile: text(args, 'key') ?? (fromEnvironment === '' ? undefined : fromEnvironment),
+    keyFile: text(args, option) ?? (fromEnvironment === '' ? undefined : fromEnvironment),
     passphrase: () => askPassphrase(io),
   };
 }

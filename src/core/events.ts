@@ -261,6 +261,8 @@ export type Notice =
     }
   /** All platforms of something are carried, though a file names some of them. */
   | { readonly code: 'platforms-not-cut'; readonly what: string }
+  /** No part of a bundle has arrived whole, so there is nothing that a receipt could say. */
+  | { readonly code: 'no-receipt'; readonly bundle: Digest }
   /** Something that cannot be had is left out. */
   | { readonly code: 'left-out'; readonly cause: string }
   /**

@@ -130,6 +130,15 @@ export function countersignaturePath(bundle: string, key: SignerKey): string {
   return join(dirname(bundle), `${stemOf(bundle)}.${key.shortId}.sig`);
 }
 
+/** All keys that are believed here: those that are trusted, and the user's own. */
+export async function believedKeys(
+  files: readonly string[],
+  context: Context,
+): Promise<readonly SignerKey[]> {
+  const own = await ownPublicKey(context);
+  return [...(await trustedKeys(files, context)), ...(own ? [own] : [])];
+}
+
 /** The signer that the bundle names, whose signature must be good whoever they are. */
 function readSigner(sealed: SealedBundle): SignerKey {
   let signer: SignerKey;

@@ -1,6 +1,6 @@
 import type { Fault } from '../bundle/reading/fault.ts';
 import type { Context } from '../core/context.ts';
-import { type BundleError, gravest, hasCode, systemCode } from '../core/errors.ts';
+import { BundleError, gravest, hasCode, systemCode } from '../core/errors.ts';
 import { deliver, type DeliveryReport, type DeliveryRequest } from '../delivering/deliver.ts';
 import { type Closure, selectParts } from '../kinds/closure.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
@@ -18,6 +18,11 @@ import {
 import { incompleteParts } from '../opening/audit.ts';
 import { tellDamage } from '../opening/open-to-read.ts';
 import { derivedOf } from '../opening/some-parts.ts';
+import { firstKey, type KeySource, loadSigningKey } from '../packing/signing-key.ts';
+import { prepareReceiptFolder, receiptsIn, writeReceipt } from '../receipts/file.ts';
+import { issueReceipt, receiptTarget, siteOf } from '../receipts/issue.ts';
+import { checkSiteName, type ReceiptPart } from '../receipts/receipt.ts';
+import type { CheckedReceipt } from '../receipts/signed.ts';
 import {
   type OpenedFacts,
   type OpenRequest,
@@ -33,6 +38,16 @@ export interface UnpackRequest {
   readonly select: readonly string[];
   /** Pushes what is whole of a bundle that is damaged or lacks volumes. */
   readonly partial: boolean;
+  /** The receipt that is written when something has arrived whole, if one is wanted. */
+  readonly receipt?: ReceiptRequest | undefined;
+}
+
+/** A receipt of a delivery: where it is written, and who signs it. */
+export interface ReceiptRequest {
+  readonly folder: string;
+  readonly key: KeySource;
+  /** The name of the site; that of its registry unless told. */
+  readonly site?: string | undefined;
 }
 
 export interface UnpackReport {
@@ -42,6 +57,12 @@ export interface UnpackReport {
   readonly missingVolumes: readonly number[];
   /** What makes a patch on the connected side, once what is damaged is listed. */
   readonly patchCommand: string;
+  /** `undefined` where none was wanted, or nothing has arrived whole. */
+  readonly receipt: WrittenReceipt | undefined;
+}
+
+export interface WrittenReceipt extends CheckedReceipt {
+  readonly path: string;
 }
 
 /**
@@ -60,6 +81,7 @@ export async function unpack(request: UnpackRequest, context: Context): Promise<
   const { reader, isPatched } = bundle;
   let network: Network | undefined;
   let isCopying = false;
+  const issuing = await prepareReceipt(request, context);
   try {
     const held = await usable(bundle, faults, request);
     announce(bundle, faults, held, context);
@@ -78,7 +100,9 @@ export async function unpack(request: UnpackRequest, context: Context): Promise<
     await reader.pass?.finish(); // a dry run sends nothing, and says no less
     const { missingVolumes, manifest } = reader;
     const patchCommand = packCommand(manifest, open.kinds, DAMAGE_FILE);
-    return { bundle: { ...bundle, closure }, delivery, missingVolumes, patchCommand };
+    const opened = { ...bundle, closure };
+    const receipt = await issuing?.(opened, delivery);
+    return { bundle: opened, delivery, missingVolumes, patchCommand, receipt };
   } catch (error) {
     const canGoOn = isCopying && reader.pass === undefined;
     throw canGoOn ? withWayOut(error, bundle, request) : error;
@@ -86,6 +110,60 @@ export async function unpack(request: UnpackRequest, context: Context): Promise<
     await network?.close();
     await bundle.close();
   }
+}
+
+type Issuing = (
+  bundle: SurveyedBundle & { readonly closure: Closure },
+  delivery: DeliveryReport,
+) => Promise<WrittenReceipt | undefined>;
+
+/**
+ * Finds out before the first upload whether a receipt can be signed and written in the end.
+ * @throws BundleError USAGE, CONFIGURATION, NOT_FOUND, DISK
+ */
+async function prepareReceipt(
+  { receipt: wanted, delivery: { to, dryRun } }: UnpackRequest,
+  context: Context,
+): Promise<Issuing | undefined> {
+  if (wanted === undefined) return undefined;
+  if (to.kind !== 'registry') {
+    throw new BundleError('USAGE', '--receipt needs a registry: an image layout is no site', {
+      hint: 'Give --to REGISTRY[/NAMESPACE], or leave --receipt out.',
+    });
+  }
+  const target = receiptTarget(to.destinations);
+  const site = checkSiteName(siteOf(wanted.site, target));
+  const loaded = await loadSigningKey(wanted.key, context.configFolder);
+  if (dryRun) return undefined;
+  const key = loaded ?? (await firstKey(wanted.key, false, context)).key;
+  await prepareReceiptFolder(wanted.folder);
+  return async ({ reader, closure, digest }, { parts: delivered }) => {
+    const { name, parts: rows } = reader.manifest;
+    const parts = closure.parts.flatMap(({ label, claim }, index): ReceiptPart[] => {
+      const text = JSON.stringify(claim);
+      const number = rows.findIndex((row) => JSON.stringify(row.claim) === text);
+      return delivered[index]?.isWhole === true && number !== -1 ? [{ number, label }] : [];
+    });
+    if (parts.length === 0) {
+      context.observe({ type: 'noticed', code: 'no-receipt', bundle: digest });
+      return undefined;
+    }
+    const whole = parts.length === rows.length;
+    const bundles = [{ name, digest, whole, known: 'delivered' as const, parts }];
+    const issue = { site, target, bundles, replaces: false };
+    const earlier = await receiptsIn(wanted.folder);
+    const signed = issueReceipt(issue, earlier, key, context.now);
+    return { ...signed, path: await writeReceipt(wanted.folder, signed).catch(receiptLost) };
+  };
+}
+
+function receiptLost(error: unknown): never {
+  if (!(error instanceof BundleError)) throw error;
+  throw error
+    .retold(`everything was delivered, but the receipt was not written: ${error.message}`)
+    .withHint(
+      `${error.hint ?? ''} Then run the same command again: what is there is not sent twice.`.trim(),
+    );
 }
 
 /**

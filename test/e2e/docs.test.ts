@@ -217,7 +217,7 @@ class World {
     readonly script: string;
   }): Promise<void> {
     const { home } = this.#users[side];
-    if (side === 'closed') await this.#passKeysOn();
+    await (side === 'closed' ? this.#passKeysOn() : this.#passSiteKeys());
     const env = {
       HOME: home,
       XDG_RUNTIME_DIR: join(home, 'run'),
@@ -248,6 +248,13 @@ class World {
       .replace(/(?<![\w./-])\/(?=(?:media|srv|tmp)\/)/g, `${this.#folder}/`)
       .replaceAll('registry.example.com:5000', target.host)
       .replaceAll('mirror.example.com:5000', source.host);
+  }
+
+  /** Those that the site has made itself come back by another way than the medium, too. */
+  async #passSiteKeys(): Promise<void> {
+    const { connected, closed } = this.#users;
+    const names = (await readdir(closed.home)).filter((file) => /^plant-.*\.pub$/.test(file));
+    for (const name of names) await copyFile(join(closed.home, name), join(connected.home, name));
   }
 
   /** Public keys go from one side to the other by another way than the medium. */

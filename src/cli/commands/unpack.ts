@@ -4,13 +4,16 @@ import type { Command } from '../command.ts';
 import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
 import { dryRunOption } from '../options/common.ts';
 import { deliveryOptions, deliveryRequest, WRITING_OPTIONS } from '../options/delivery.ts';
+import { receiptOptions, receiptRequest } from '../options/receipt.ts';
 import { networkRequest, registryOptions } from '../options/network.ts';
 import { many, yes } from '../options/table.ts';
 
 /** Options that the same command with a patch repeats; those about trust stand last. */
 const REPEATED: readonly string[] = [
   'release',
-  ...Object.keys({ ...deliveryOptions, ...registryOptions }).filter((name) => name !== 'to'),
+  ...Object.keys({ ...deliveryOptions, ...receiptOptions, ...registryOptions }).filter(
+    (name) => name !== 'to',
+  ),
 ];
 
 export const unpackCommand: Command = {
@@ -30,6 +33,10 @@ export const unpackCommand: Command = {
       'a bundle in volumes, on two media',
     ],
     [
+      '$0 unpack /media/usb --to registry.example.com:5000/ocp4 --receipt /media/usb --site plant-a',
+      'with a signed receipt, to be carried back',
+    ],
+    [
       '$0 unpack /media/usb ocp-4.17.3-x86_64.1a2b3c4d.patch.tar.zst --to ' +
         'registry.example.com:5000/ocp4',
       'a damaged bundle with a patch for it',
@@ -45,6 +52,7 @@ export const unpackCommand: Command = {
         'a release that is not whole gets no tag',
     ),
     ...deliveryOptions,
+    ...receiptOptions,
     ...trustOptions,
     ...registryOptions,
     ...dryRunOption,
@@ -57,6 +65,7 @@ export const unpackCommand: Command = {
       network: networkRequest(args),
       select: partNames(args, 'release'),
       partial: flag(args, 'partial'),
+      receipt: receiptRequest(args, io),
     };
     const { unpack } = await import('../../workflows/unpack.ts');
     const { unpackReport } = await import('../present/delivery-report.ts');

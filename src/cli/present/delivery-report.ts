@@ -16,6 +16,7 @@ import { clusterCommands, clusterSections } from './cluster/apply-report.ts';
 import type { Block, Report, Rows, Section } from './layout.ts';
 import { offersText } from './parts/offers.ts';
 import { partsBrief, partsFacts, partsJson } from './parts/part-facts.ts';
+import { receiptRows, writtenJson } from './receipts/receipt-report.ts';
 import type { Screen } from './screen.ts';
 import { listed, partsText, shortened, size } from './shown.ts';
 
@@ -46,6 +47,7 @@ export function unpackReport(unpacked: UnpackReport, asked: Asked): Outcome {
         {
           facts: [
             ...deliveryFacts(delivery, screen),
+            ...receiptRows(unpacked.receipt),
             ...bundleFacts(bundle, screen),
             ...(screen.isVerbose ? partsFacts : partsBrief)(bundle.closure, screen),
           ],
@@ -53,7 +55,7 @@ export function unpackReport(unpacked: UnpackReport, asked: Asked): Outcome {
       ],
       planText(delivery, screen),
     ],
-    json: { bundle: bundleJson(bundle), delivery },
+    json: { bundle: bundleJson(bundle), delivery, receipt: writtenJson(unpacked.receipt) },
     ...(isPartial && { status: PARTLY_DONE }),
   };
 }

@@ -166,6 +166,8 @@ export function noticeText(notice: Notice): string | undefined {
         `update for ${notice.architecture}: ${notice.versions.join(' > ')}, ` +
         (notice.risks.length === 0 ? 'no risk' : `risks: ${listed(notice.risks)}`)
       );
+    case 'no-receipt':
+      return 'no receipt is written, since no part of the bundle has arrived whole';
     case 'left-out':
       return `left out: ${notice.cause}`;
     case 'image-left-out':

@@ -1,0 +1,47 @@
+import { BundleError } from '../../core/errors.ts';
+import { checkSiteName } from '../../receipts/receipt.ts';
+import type { ReceiptRequest } from '../../workflows/unpack.ts';
+import { text } from '../arguments.ts';
+import type { Arguments } from '../command.ts';
+import type { Io } from '../io.ts';
+import { keySource } from '../passphrase.ts';
+import { many, one, type OptionTable } from './table.ts';
+
+const group = 'Receipt:';
+
+export const siteOption: OptionTable = {
+  site: one('name of this site in receipts (default the host name of the registry)', { group }),
+};
+
+/** Whose receipts are believed. */
+export const receiptKeyOption: OptionTable = {
+  'trusted-key': many('PEM public key of a site to trust for this run (repeatable)', {
+    group: 'Trust:',
+  }),
+};
+
+/** Options of `unpack`. */
+export const receiptOptions: OptionTable = {
+  receipt: one('folder to write a signed receipt to, once everything has arrived', { group }),
+  'receipt-key': one('PEM key to sign the receipt with (default $BUNDLE_KEY, else your own)', {
+    group,
+  }),
+  ...siteOption,
+};
+
+/** @throws BundleError USAGE for an option about a receipt that is not wanted. */
+export function receiptRequest(args: Arguments, io: Io): ReceiptRequest | undefined {
+  const folder = text(args, 'receipt');
+  const site = siteName(args);
+  if (folder !== undefined) return { folder, key: keySource(args, io, 'receipt-key'), site };
+  const idle = ['receipt-key', 'site'].find((name) => args[name] !== undefined);
+  if (idle === undefined) return undefined;
+  throw new BundleError('USAGE', `--${idle} is about a receipt, and none is asked for`, {
+    hint: 'Name a folder for it with --receipt DIR.',
+  });
+}
+
+export function siteName(args: Arguments): string | undefined {
+  const name = text(args, 'site');
+  return name === undefined ? undefined : checkSiteName(name);
+}

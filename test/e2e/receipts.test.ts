@@ -1,0 +1,201 @@
+import { copyFile, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { parseSigned } from '../../src/receipts/signed.ts';
+import { publishImage } from '../support/base-image.ts';
+import { describeWith } from '../support/needs.ts';
+import { twoSides, type TwoSides } from '../support/two-sides.ts';
+import type { User } from '../support/user.ts';
+
+const TOOL = { registry: 'quay.io', repository: 'team/tool', tag: '1.4' };
+const SITE = ['--site', 'plant-a'];
+
+describeWith(['docker-registry'], 'a receipt', () => {
+  let sides: TwoSides;
+  let receipts: string;
+  let digest: string;
+  let trust: readonly string[];
+  beforeAll(async () => {
+    sides = await twoSides('receipts', { version: '4.17.3', components: 2, scale: 0.0001 });
+    const { packer, medium, fetching } = sides;
+    receipts = join(sides.folder, 'receipts');
+    await publishImage(sides.source.host, TOOL);
+    const asked = ['4.17.3', '--image', 'quay.io/team/tool:1.4'];
+    const packed = await packer.json(['pack', ...asked, '-o', medium, ...fetching]);
+    trust = [...sides.trust, '--trusted-key', packer.publicKey];
+    digest = (packed as { bundleDigest: string }).bundleDigest;
+  });
+  afterAll(() => sides.remove());
+
+  const unpack = (...more: readonly string[]): readonly string[] => [
+    ...['unpack', sides.medium, '--to', `${sides.target.host}/ocp4`, ...trust],
+    ...['--resources-dir', join(sides.folder, 'resources'), ...more],
+  ];
+  const delivered = async (...more: readonly string[]): Promise<string> => {
+    const report = (await sides.operator.json(unpack('--receipt', receipts, ...more))) as {
+      readonly receipt: { readonly path: string };
+    };
+    return report.receipt.path;
+  };
+  const check = (...args: readonly string[]): ReturnType<User['bundle']> =>
+    sides.packer.bundle(['receipt', 'check', ...args]);
+
+  it('is not written by a dry run, and for an image layout refused', async () => {
+    const { operator } = sides;
+    const dry = await operator.bundle(unpack('--receipt', receipts, '--dry-run'));
+    expect(dry.status).toBe(0);
+    await expect(readdir(receipts)).rejects.toThrow('ENOENT');
+    const layout = ['--to', `oci:${join(sides.folder, 'layout')}`, '--receipt', receipts];
+    const refused = await operator.bundle(['unpack', sides.medium, ...layout, ...trust]);
+    expect(refused.status).toBe(2);
+  });
+
+  it('says what has arrived', async () => {
+    const path = await delivered(...SITE);
+    const { receipt } = parseSigned(await readFile(path), path);
+    expect(receipt).toMatchObject({
+      site: 'plant-a',
+      previous: null,
+      replaces: false,
+      target: { registry: sides.target.host, namespace: 'ocp4' },
+    });
+    expect(receipt.bundles).toEqual([
+      {
+        name: 'ocp-4.17.3-x86_64',
+        digest: `sha256:${digest}`,
+        whole: true,
+        known: 'delivered',
+        parts: [
+          { number: 0, label: 'image quay.io/team/tool:1.4' },
+          { number: 1, label: '4.17.3 for x86_64' },
+        ],
+      },
+    ]);
+  });
+
+  it('names only the parts that were asked for', async () => {
+    const path = await delivered('--site', 'plant-c', '--release', '4.17.3');
+    const { receipt } = parseSigned(await readFile(path), path);
+    expect(receipt.bundles[0]).toMatchObject({
+      whole: false,
+      parts: [{ number: 1, label: '4.17.3 for x86_64' }],
+    });
+  });
+
+  it('follows the one before it', async () => {
+    const before = (await readdir(receipts)).length;
+    const path = await delivered(...SITE);
+    const { receipt } = parseSigned(await readFile(path), path);
+    expect(receipt.previous).toMatch(/^sha256:/);
+    expect((await readdir(receipts)).length).toBe(before + 1);
+  });
+
+  it('is good for those who trust its key, and for nobody else', async () => {
+    const path = await delivered(...SITE);
+    const unknown = await check(path);
+    expect(unknown.status).toBe(21);
+    expect(unknown.stderr).toContain('plant-a');
+    const { publicKey } = sides.operator;
+    const trusted = ['--trusted-key', publicKey];
+    expect((await check(path, ...trusted, ...SITE)).status).toBe(0);
+    const other = await check(path, ...trusted, '--site', 'plant-b');
+    expect(other.status).toBe(21);
+    expect(other.stderr).toContain('another site');
+
+    const text = await readFile(path, 'utf8');
+    const edited = join(sides.folder, 'edited.json');
+    await writeFile(edited, text.replace('plant-a', 'plant-b'));
+    const changed = await check(edited, ...trusted);
+    expect(changed.status).toBe(21);
+    expect(changed.stderr).toContain('changed after signing');
+    await writeFile(edited, text.slice(0, -20));
+    expect((await check(edited, ...trusted)).status).toBe(20);
+    expect((await check(join(sides.folder, 'none.json'), ...trusted)).status).toBe(23);
+
+    const shown = await sides.packer.bundle(['receipt', 'show', path]);
+    expect(shown.status).toBe(0);
+    expect(shown.stdout).toContain('NOT PROVEN');
+    expect(shown.stdout).toContain('ocp-4.17.3-x86_64');
+    const bad = await sides.packer.bundle(['receipt', 'show', edited]);
+    expect(bad.status).toBe(20);
+  });
+
+  it('is never written through a link or into a file', async () => {
+    const beside = join(sides.folder, 'a-file');
+    await writeFile(beside, 'somebody else');
+    const refused = await sides.operator.bundle(unpack('--receipt', beside));
+    expect(refused.status).toBe(26);
+    expect(await readFile(beside, 'utf8')).toBe('somebody else');
+    const dead = join(sides.folder, 'dead');
+    await symlink(join(sides.folder, 'nowhere'), dead);
+    expect((await sides.operator.bundle(unpack('--receipt', dead))).status).toBe(26);
+  });
+
+  it('is asked for by name: its other options alone are refused', async () => {
+    const refused = await sides.operator.bundle(unpack(...SITE));
+    expect(refused.status).toBe(2);
+    const slash = await sides.operator.bundle(unpack('--receipt', receipts, '--site', 'a/b'));
+    expect(slash.status).toBe(2);
+  });
+
+  it('takes another key', async () => {
+    const key = join(sides.folder, 'site.pem');
+    await sides.operator.json(['keygen', '--out', key]);
+    const path = await delivered('--receipt-key', key);
+    const pub = key.replace('.pem', '.pub');
+    expect((await check(path, '--trusted-key', pub)).status).toBe(0);
+    const { receipt } = parseSigned(await readFile(path), path);
+    expect(receipt.site).toBe(sides.target.host);
+  });
+
+  it('names only the parts that arrived whole', async () => {
+    const broken = join(sides.folder, 'broken');
+    await mkdir(broken);
+    const [name] = (await readdir(sides.medium)).filter((file) => file.endsWith('.tar.zst'));
+    await copyFile(join(sides.medium, name!), join(broken, name!));
+    const file = await readFile(join(broken, name!));
+    // The header of the last layer, and some bytes of the layer behind it.
+    const at = file.lastIndexOf('ustar') - 257 + 512 + 20;
+    file[at] = file[at]! ^ 1;
+    await writeFile(join(broken, name!), file);
+    const other = join(sides.folder, 'part-receipts');
+    const ran = await sides.operator.bundle([
+      ...['unpack', broken, '--to', `${sides.target.host}/partial`, ...trust, '--partial'],
+      ...['--resources-dir', join(sides.folder, 'resources'), '--receipt', other],
+    ]);
+    expect(ran.status).toBe(30);
+    const [written] = await readdir(other);
+    const { receipt } = parseSigned(await readFile(join(other, written!)), written!);
+    expect(receipt.bundles).toMatchObject([{ whole: false, parts: [{ number: 0 }] }]);
+  });
+
+  it('is not written where no part arrived whole', async () => {
+    const other = join(sides.folder, 'no-receipts');
+    const ran = await sides.operator.bundle([
+      ...['unpack', join(sides.folder, 'broken'), '--to', `${sides.target.host}/part`, ...trust],
+      ...['--partial', '--release', '4.17.3', '--receipt', other],
+      ...['--resources-dir', join(sides.folder, 'resources')],
+    ]);
+    expect(ran.stderr).toContain('no receipt is written');
+    expect(ran.status).toBe(30);
+    expect(await readdir(other)).toEqual([]);
+  });
+
+  describeWith(['openssl'], 'by hand', () => {
+    it.each(['ecdsa-p256', 'rsa-3072'])('is checked by openssl, with a key of %s', async (type) => {
+      const key = join(sides.folder, `${type}.pem`);
+      await sides.operator.json(['keygen', '--type', type, '--out', key]);
+      const path = await delivered('--receipt-key', key, '--site', type);
+      const script =
+        `sed '1d;$d' "$1" > said && ` +
+        `sed -n '$s/.*"signature":"\\(.*\\)"}/\\1/p' "$1" | openssl base64 -d -A > signature && ` +
+        `openssl dgst -sha256 -verify "$2" -signature signature said`;
+      const pub = key.replace('.pem', '.pub');
+      const { stdout } = await execa('sh', ['-c', script, 'sh', path, pub], { cwd: sides.folder });
+      expect(stdout).toBe('Verified OK');
+    });
+  });
+});
