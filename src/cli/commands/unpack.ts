@@ -4,7 +4,7 @@ import type { Command } from '../command.ts';
 import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
 import { dryRunOption } from '../options/common.ts';
 import { deliveryOptions, deliveryRequest, WRITING_OPTIONS } from '../options/delivery.ts';
-import { receiptOptions, receiptRequest } from '../options/receipt.ts';
+import { receiptOptions, receiptRequest } from '../options/receipts/receipt.ts';
 import { networkRequest, registryOptions } from '../options/network.ts';
 import { many, yes } from '../options/table.ts';
 

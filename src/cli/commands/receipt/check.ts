@@ -1,6 +1,6 @@
 import { texts } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
-import { receiptKeyOption, siteName } from '../../options/receipt.ts';
+import { receiptKeyOption, siteName } from '../../options/receipts/receipt.ts';
 import { one } from '../../options/table.ts';
 
 export const receiptCheckCommand: Command = {

@@ -1,6 +1,6 @@
 import { requiredText, texts } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
-import { receiptKeyOption } from '../../options/receipt.ts';
+import { receiptKeyOption } from '../../options/receipts/receipt.ts';
 
 export const receiptShowCommand: Command = {
   examples: [['$0 receipt show receipt-plant-a-2026-11-28T230500Z.json', 'what a site has']],

@@ -1,11 +1,11 @@
-import { BundleError } from '../../core/errors.ts';
-import { checkSiteName } from '../../receipts/receipt.ts';
-import type { ReceiptRequest } from '../../workflows/unpack.ts';
-import { text } from '../arguments.ts';
-import type { Arguments } from '../command.ts';
-import type { Io } from '../io.ts';
-import { keySource } from '../passphrase.ts';
-import { many, one, type OptionTable } from './table.ts';
+import { BundleError } from '../../../core/errors.ts';
+import { checkSiteName } from '../../../receipts/receipt.ts';
+import type { ReceiptRequest } from '../../../workflows/unpack.ts';
+import { text } from '../../arguments.ts';
+import type { Arguments } from '../../command.ts';
+import type { Io } from '../../io.ts';
+import { keySource } from '../../passphrase.ts';
+import { many, one, type OptionTable } from '../table.ts';
 
 const group = 'Receipt:';
 
