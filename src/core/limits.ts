@@ -47,6 +47,8 @@ export const MAX_PASSWORD_BYTES = 64 * KiB;
 export const MAX_CONFIGURATION_BYTES = 4 * MiB;
 /** An ImageSetConfiguration: 20,000 images take 1 MiB. */
 export const MAX_IMAGE_SET_BYTES = MiB;
+/** A CatalogSource as a template: one with an icon has some KiB. */
+export const MAX_SOURCE_TEMPLATE_BYTES = 256 * KiB;
 /** How deep an index may hold indexes. */
 export const MAX_INDEX_DEPTH = 4;
 /** Referrers of one manifest: signatures, attestations and SBOMs of real images are a handful. */

@@ -5,9 +5,10 @@ import { BundleError, hasCode } from '../core/errors.ts';
 import type { Store } from '../core/store.ts';
 import { prepareFolder } from '../files/folder.ts';
 import { withLock } from '../files/lock.ts';
-import { refuseUnmetWishes } from '../kinds/catalog/wishes.ts';
+import { NO_WISHES, readWishes, refuseUnmetWishes } from '../kinds/catalog/wishes.ts';
 import { type Closure, closureOf, labelsOf } from '../kinds/closure.ts';
 import type { Kind, Part } from '../kinds/kind.ts';
+import type { CatalogWishes } from '../kinds/resource-file.ts';
 import type { Network } from '../network/network.ts';
 import { ImageLayout } from '../stores/layout/layout.ts';
 import { copyImages } from '../transfer/copy.ts';
@@ -51,6 +52,11 @@ export interface Delivery {
   /** Of the parts. */
   readonly kinds: readonly Kind[];
   readonly request: DeliveryRequest;
+}
+
+/** The same, with the files read that are named for it. */
+interface SettledDelivery extends Delivery {
+  readonly catalogs: CatalogWishes;
 }
 
 /** The outcome for one part. */
@@ -108,16 +114,18 @@ export interface Newer {
  * want one tag; and whatever the source of the content throws.
  */
 export async function deliver(
-  delivery: Delivery,
+  asked: Delivery,
   network: () => Promise<Network>,
   context: Context,
   options: Pick<CopyOptions, 'leaves' | 'pass'> = {},
 ): Promise<DeliveryReport> {
-  const { to, dryRun } = delivery.request;
-  const { images } = delivery.closure.content;
+  const { to, dryRun, resources } = asked.request;
+  const { images } = asked.closure.content;
   refuseBesideReleases(images, to);
   refuseSharedTags(images, to);
-  refuseUnmetWishes(delivery.closure.parts, delivery.request.resources.catalogs);
+  const catalogs = await readWishes(resources.catalogs ?? NO_WISHES);
+  refuseUnmetWishes(asked.closure.parts, catalogs);
+  const delivery = { ...asked, catalogs };
   if (to.kind === 'registry' || dryRun) return deliverTo(delivery, network, context, options);
   await checkSpaceForNew(to.folder, delivery.closure);
   await prepareFolder(to.folder);
@@ -130,7 +138,7 @@ export async function deliver(
 }
 
 async function deliverTo(
-  delivery: Delivery,
+  delivery: SettledDelivery,
   network: () => Promise<Network>,
   context: Context,
   options: Pick<CopyOptions, 'leaves' | 'pass'>,
@@ -265,13 +273,14 @@ function unreadable(targets: readonly string[], tags: number, cause: BundleError
 /** Nothing for an image layout: no cluster reads from there. */
 function plannedFor(
   closure: Closure,
-  { kinds, request }: Delivery,
+  { kinds, request, catalogs }: SettledDelivery,
   { destinations }: Places,
   known: { readonly newer: readonly Newer[]; readonly certificates: readonly string[] },
 ): PlannedResources | undefined {
   if (destinations === undefined) return undefined;
   const options = { ...known, ocOptions: request.apply ? ocOptions(request.apply) : [] };
-  return planResources(closure, kinds, destinations, { ...request.resources, ...options });
+  const { resources } = request;
+  return planResources(closure, kinds, destinations, { ...resources, ...options, catalogs });
 }
 
 /**

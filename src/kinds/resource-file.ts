@@ -1,3 +1,4 @@
+import type { JsonObject } from '../core/json.ts';
 import { type ClusterObject, yamlOf } from './cluster-object.ts';
 
 /** The stages in which a cluster takes objects, in this order. */
@@ -65,10 +66,20 @@ export interface CatalogWish<T> {
   readonly value: T;
 }
 
+/** What a CatalogSource has beside its name and its image. */
+export interface SourceTemplate {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Without `image` and `sourceType`. */
+  readonly spec: JsonObject;
+}
+
 /** What is wished for the objects that offer catalogs to clusters. */
 export interface CatalogWishes {
   /** The names of these objects. */
   readonly names: readonly CatalogWish<string>[];
+  /** They take the place of templates that catalogs came with. */
+  readonly templates: readonly CatalogWish<SourceTemplate>[];
 }
 
 /** How the files of parts shall look. */

@@ -11,7 +11,7 @@ import {
   type ResourcesReport,
   writeResources,
 } from '../delivering/resources/write.ts';
-import { refuseUnmetWishes } from '../kinds/catalog/wishes.ts';
+import { NO_WISHES, readWishes, refuseUnmetWishes } from '../kinds/catalog/wishes.ts';
 import { selectParts } from '../kinds/closure.ts';
 import type { OpenedFacts, OpenRequest } from '../opening/open-bundle.ts';
 import { openToRead } from '../opening/open-to-read.ts';
@@ -51,11 +51,14 @@ export async function writeForClusters(
   try {
     const { reader } = bundle;
     const closure = selectParts(held, select);
-    refuseUnmetWishes(closure.parts, request.catalogs);
+    const catalogs = await readWishes(request.catalogs ?? NO_WISHES);
+    refuseUnmetWishes(closure.parts, catalogs);
     const certificates = await certificatesIn(request.caFiles ?? []);
     await reader.pass?.finish(); // of a pipe only its end tells that it is whole
     const known = { newer: undefined, certificates, ocOptions: apply ? ocOptions(apply) : [] };
-    const planned = planResources(closure, open.kinds, to.destinations, { ...request, ...known });
+    const planned = planResources(closure, open.kinds, to.destinations, {
+      ...{ ...request, ...known, catalogs },
+    });
     const { destinations } = to;
     const { kinds } = open;
     const what = { closure, kinds, destinations, files: planned.objects, by: 'writing' } as const;

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 
@@ -168,6 +168,50 @@ describeWith(['docker-registry', 'openssl', 'python3'], 'a bundle with a catalog
     );
     const steps = await readFile(join(place('theirs'), 'next-steps.txt'), 'utf8');
     expect(steps).toContain('oc apply -f cs-index-v4-22.yaml');
+  });
+
+  it('is offered by the CatalogSource of the image set, or by another one', async () => {
+    const head = 'apiVersion: operators.coreos.com/v1alpha1\nkind: CatalogSource\n';
+    await writeFile(place('own.yaml'), `${head}spec: {publisher: of the image set}\n`);
+    await writeFile(place('other.yaml'), `${head}spec: {publisher: of the option}\n`);
+    await writeFile(place('wrong.yaml'), `${head}spec: {sourceType: internal}\n`);
+    const config = (template: string): Promise<void> =>
+      writeFile(
+        place('set.yaml'),
+        `kind: ImageSetConfiguration
+apiVersion: mirror.openshift.io/v2alpha1
+mirror:
+  operators:
+    - catalog: quay.io/ops/index:v4.22
+      targetCatalogSourceTemplate: ${place(template)}
+      packages: [{name: foo}]
+`,
+      );
+    await config('wrong.yaml');
+    const refused = await pack('templated', '--config', place('set.yaml'));
+    expect(refused.status).toBe(2);
+    expect(refused.stderr).toContain('spec.sourceType is "internal"');
+    await config('own.yaml');
+    const packed = await pack('templated', '--config', place('set.yaml'));
+    expect(packed.status, packed.stderr).toBe(0);
+    const write = (name: string, ...more: readonly string[]) =>
+      operator.bundle([
+        ...['resources', place('templated'), '--to', `${target.host}/site`, ...trust()],
+        ...['--resources-dir', place(name), ...more],
+      ]);
+    const option = '--catalog-source-template';
+    for (const [name, more] of [
+      ['of the image set', []],
+      ['of the option', [option, `ops/index=${place('other.yaml')}`]],
+    ] as const) {
+      const { status, stderr } = await write(name, ...more);
+      expect(status, stderr).toBe(0);
+      const object = await readFile(join(place(name), 'operators/cs-index-v4-22.yaml'), 'utf8');
+      expect(object).toContain(`publisher: ${name}`);
+      expect(object).toMatch(/image: \S+\/site\/ops\/index@sha256:/);
+    }
+    expect(await write('bad', option, place('wrong.yaml'))).toMatchObject({ status: 2 });
+    expect(await write('bad', option, place('missing.yaml'))).toMatchObject({ status: 23 });
   });
 
   it.each([

@@ -12,6 +12,8 @@ export interface CatalogRequest {
   /** The path at the target, in place of the catalog's own. */
   readonly targetCatalog?: string;
   readonly targetTag?: string;
+  /** The path of a file with a CatalogSource, of which the object that offers it is made. */
+  readonly sourceTemplate?: string;
 }
 
 /** Versions from `minVersion` to `maxVersion`, both included; a missing end is open. */

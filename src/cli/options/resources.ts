@@ -42,6 +42,11 @@ export const resourceOptions: OptionTable = {
       'CATALOG=NAME where there are several catalogs (repeatable)',
     { group },
   ),
+  'catalog-source-template': many(
+    'CatalogSource in a file, of which all is taken but name, namespace and image; CATALOG=FILE ' +
+      'where there are several catalogs (repeatable)',
+    { group },
+  ),
   'cluster-image-sets': yes(
     'write a ClusterImageSet for each release: Advanced Cluster Management offers these',
     { group },
@@ -79,7 +84,10 @@ export function resourceRequest(args: Arguments, to: DeliveryTarget): ResourceRe
       clusterImageSets: flag(args, 'cluster-image-sets'),
       runningRelease: runningRelease(args),
     },
-    catalogs: { names: catalogNames(args) },
+    catalogs: {
+      names: catalogNames(args),
+      templateFiles: texts(args, 'catalog-source-template').map(wishIn),
+    },
   };
 }
 

@@ -7,6 +7,7 @@ import type { Destinations } from '../../kinds/destinations.ts';
 import type { DeliveredPaths, Kind, Part, PartResources } from '../../kinds/kind.ts';
 import type { MirrorRow } from '../../kinds/mirror-row.ts';
 import {
+  type CatalogWishes,
   type Extras,
   type ResourceFile,
   type ShownStep,
@@ -47,7 +48,8 @@ export interface PlannedResources {
 }
 
 /** What is known beside the parts. */
-export interface PlanOptions extends ResourceRequest {
+export interface PlanOptions extends Omit<ResourceRequest, 'catalogs'> {
+  readonly catalogs?: CatalogWishes | undefined;
   /** What the target holds already, which the steps warn of; `undefined` where nobody has looked. */
   readonly newer: readonly NewerNames[] | undefined;
   /** Of the CA that clusters shall trust for the target, in PEM. */

@@ -1,4 +1,5 @@
-import type { CatalogWishes, WantedExtras } from '../../kinds/resource-file.ts';
+import type { CatalogWishesRequest } from '../../kinds/catalog/wishes.ts';
+import type { WantedExtras } from '../../kinds/resource-file.ts';
 
 /** Whether a cluster may ask the source of an image when no mirror has it. */
 export const SOURCE_POLICIES = ['AllowContactingSource', 'NeverContactSource'] as const;
@@ -28,5 +29,5 @@ export interface ResourceRequest {
   readonly caFiles?: readonly string[] | undefined;
   readonly extras?: WantedExtras | undefined;
   /** For the objects of catalogs. */
-  readonly catalogs?: CatalogWishes | undefined;
+  readonly catalogs?: CatalogWishesRequest | undefined;
 }

@@ -6,9 +6,10 @@ import { type Destinations, repositoryAt } from '../destinations.ts';
 import { isObjectName, marked } from '../object-name.ts';
 import type { ResourceWishes } from '../resource-file.ts';
 import type { CatalogFacts } from './expand.ts';
+import { refuseCache } from './source-template.ts';
 import { wishFor } from './wishes.ts';
 
-type Placed = Pick<CatalogFacts, 'digest' | 'reference' | 'path' | 'tag'>;
+type Placed = Pick<CatalogFacts, 'digest' | 'reference' | 'from' | 'path' | 'tag' | 'template'>;
 
 /** An object that offers a catalog, and its file. */
 export interface CatalogObject {
@@ -38,6 +39,8 @@ export function catalogObjects(
   const folder = asOcMirror ? '' : 'operators/';
   const { digest, tag } = facts;
   // A tag would be asked for again and again: oc-mirror takes it all the same.
+  const template = (catalogs && wishFor(catalogs.templates, facts)) ?? facts.template;
+  if (template !== undefined && digest !== facts.from) refuseCache(template, facts.reference);
   const image = formatReference({ ...repository, ...(asOcMirror ? { tag } : { digest }) });
   return {
     source: {
@@ -45,8 +48,12 @@ export function catalogObjects(
       object: {
         apiVersion: 'operators.coreos.com/v1alpha1',
         kind: 'CatalogSource',
-        metadata: { name: wished ?? source, namespace: 'openshift-marketplace' },
-        spec: { image, sourceType: 'grpc' },
+        metadata: {
+          ...{ name: wished ?? source, namespace: 'openshift-marketplace' },
+          ...filled('labels', template?.labels),
+          ...filled('annotations', template?.annotations),
+        },
+        spec: { ...template?.spec, image, sourceType: 'grpc' },
       },
     },
     catalog: {
@@ -63,6 +70,11 @@ export function catalogObjects(
     },
     isNamed: wished !== undefined,
   };
+}
+
+/** Under their key, unless there are none. */
+function filled(key: 'labels' | 'annotations', texts: Readonly<Record<string, string>> = {}) {
+  return Object.keys(texts).length === 0 ? {} : { [key]: texts };
 }
 
 /** Of the last part of the path and the tag: `index-v4-17`. */

@@ -21,7 +21,7 @@ export const CATALOG = 'catalog';
 /** What reports say of a catalog. */
 export interface CatalogFacts extends Pick<
   CatalogSeed,
-  'digest' | 'reference' | 'from' | 'path' | 'tag'
+  'digest' | 'reference' | 'from' | 'path' | 'tag' | 'template'
 > {
   readonly packages: readonly PackageFacts[];
   /** The sources of images that bundles name by a tag alone: clusters ask for them so. */
@@ -53,7 +53,7 @@ export async function expandCatalog(
   content: ContentSource,
   walk: Walk,
 ): Promise<Part<CatalogFacts>> {
-  const { digest, reference, from, path, tag } = seed;
+  const { digest, reference, from, path, tag, template } = seed;
   const { root } = content;
   const { registry, repository } = parseReference(reference);
   const image = await walk.walker.walkOne({
@@ -75,7 +75,7 @@ export async function expandCatalog(
   return {
     ...{ kind: CATALOG, label: catalogLabel(reference), names: [reference, digest] },
     facts: {
-      ...{ digest, reference, from, path, tag },
+      ...{ digest, reference, from, path, tag, template },
       askedByTag: [...seed.pinned].map(([name, own]) => {
         const { registry: host, repository: ofImage } = imageRequest(name).reference;
         return formatReference({ registry: host, repository: ofImage, digest: own });

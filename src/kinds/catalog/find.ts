@@ -24,6 +24,7 @@ import { bundleImage } from './bundle-images.ts';
 import { rebuildCatalog } from './rebuild.ts';
 import type { CatalogPartRequest } from './request.ts';
 import type { CatalogSeed } from './seed.ts';
+import { readTemplateFile, refuseCache } from './source-template.ts';
 
 /** Requests for tags at a time. */
 const LOOKUPS = 8;
@@ -42,14 +43,18 @@ export async function findCatalog(
   const { signal, observe } = options;
   const place = await placeOf(asked.catalog, sources);
   const { store, reference } = place;
+  const template =
+    asked.sourceTemplate === undefined ? undefined : await readTemplateFile(asked.sourceTemplate);
+  const isWhole = asked.full && asked.packages.length === 0;
+  if (template !== undefined && !isWhole) refuseCache(template, reference);
   observe({ type: 'phase', what: `reading the catalog ${reference}` });
   const named = await store.resolve(place.named, { signal });
   const target = (digest: Digest): Pick<CatalogSeed, 'path' | 'tag'> => ({
     path: asked.targetCatalog ?? place.path,
     tag: asked.targetTag ?? place.tag ?? `sha256-${hexOf(digest)}`,
   });
-  const common = { reference, from: named.digest };
-  if (asked.full && asked.packages.length === 0) {
+  const common = { reference, from: named.digest, template };
+  if (isWhole) {
     const known = await contentOf(named, { name: reference, store }, options);
     const pinned = await pinnedOf(known, sources, options);
     const settled = { pinned, known, why: new Map<string, readonly string[]>() };

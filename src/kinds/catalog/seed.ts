@@ -4,6 +4,8 @@ import { BundleError } from '../../core/errors.ts';
 import { asArray, asObject, asString, type Json, type JsonObject } from '../../core/json.ts';
 import { formatReference, isRepository, isTag, parseReference } from '../../core/reference.ts';
 import { compareText } from '../../core/text.ts';
+import type { SourceTemplate } from '../resource-file.ts';
+import { checkedTemplate } from './source-template.ts';
 
 /** What a catalog and the images of its bundles follow from. */
 export interface CatalogSeed {
@@ -20,6 +22,8 @@ export interface CatalogSeed {
   readonly pinned: ReadonlyMap<string, Digest>;
   /** Why the packer kept each bundle, by `package/bundle`; empty for a catalog as it is. */
   readonly why: ReadonlyMap<string, readonly string[]>;
+  /** Of the object that offers it; a catalog need not have one. */
+  readonly template?: SourceTemplate | undefined;
   /** Where it was just filtered: what is in the image. It is read from there otherwise. */
   readonly known?: Catalog;
 }
@@ -31,9 +35,10 @@ export function identityOf({ digest, reference, path, tag }: CatalogSeed): Diges
 
 /** Its row in `bundle.json`. */
 export function claimOf(seed: CatalogSeed): JsonObject {
-  const { reference, digest, from, path, tag } = seed;
+  const { reference, digest, from, path, tag, template } = seed;
   const [pinned, why] = [objectOf(seed.pinned), objectOf(seed.why)];
-  return { reference, digest, from, path, tag, pinned, why };
+  const claim = { reference, digest, from, path, tag, pinned, why };
+  return template === undefined ? claim : { ...claim, template: { ...template } };
 }
 
 function objectOf<T extends Json>(map: ReadonlyMap<string, T>): Readonly<Record<string, T>> {
@@ -57,9 +62,35 @@ export function readClaim(claim: JsonObject): CatalogSeed {
       asArray(own, 'reasons').map((reason) => asString(reason, 'a reason')),
     ]),
   );
-  if (isRepository(path) && isTag(tag)) return { reference, digest, from, path, tag, pinned, why };
+  const template = readTemplate(claim['template'], reference);
+  if (isRepository(path) && isTag(tag))
+    return { reference, digest, from, path, tag, pinned, why, template };
   throw new BundleError('UNSUPPORTED_CONTENT', `the row of the catalog ${reference} is wrong`, {
     expected: 'a repository path and a tag',
     got: `${path}:${tag}`,
   });
+}
+
+/** @throws BundleError UNSUPPORTED_CONTENT, CONFIGURATION */
+function readTemplate(value: Json | undefined, reference: string): SourceTemplate | undefined {
+  if (value === undefined) return undefined;
+  const { labels, annotations, spec, ...others } = asObject(value, 'template');
+  const [odd] = Object.keys(others);
+  if (odd !== undefined)
+    throw new BundleError('UNSUPPORTED_CONTENT', `the row of ${reference} is wrong`, {
+      expected: 'a template with labels, annotations and spec',
+      got: odd,
+    });
+  const mappings = {
+    labels: asObject(labels, 'labels'),
+    annotations: asObject(annotations, 'annotations'),
+    spec: asObject(spec, 'spec'),
+  };
+  try {
+    return checkedTemplate(mappings, `the row of the catalog ${reference}`);
+  } catch (error) {
+    // Packing would have refused it: it is the bundle that is wrong, and no file of the user.
+    const { message } = error as BundleError;
+    throw new BundleError('UNSUPPORTED_CONTENT', message, { cause: error });
+  }
 }

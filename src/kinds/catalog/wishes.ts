@@ -3,6 +3,23 @@ import { formatReference, formatRepository, parseReference } from '../../core/re
 import type { Part } from '../kind.ts';
 import type { CatalogWish, CatalogWishes } from '../resource-file.ts';
 import { CATALOG, type CatalogFacts } from './expand.ts';
+import { readTemplateFile } from './source-template.ts';
+
+/** What somebody has wished, with files that are not read yet. */
+export interface CatalogWishesRequest {
+  readonly names: readonly CatalogWish<string>[];
+  readonly templateFiles: readonly CatalogWish<string>[];
+}
+
+export const NO_WISHES: CatalogWishesRequest = { names: [], templateFiles: [] };
+
+/** @throws BundleError CONFIGURATION, NOT_FOUND, DISK for a template that is none */
+export async function readWishes(request: CatalogWishesRequest): Promise<CatalogWishes> {
+  const templates = [];
+  for (const { catalog, value } of request.templateFiles)
+    templates.push({ catalog, value: await readTemplateFile(value) });
+  return { names: request.names, templates };
+}
 
 type Named = Pick<CatalogFacts, 'reference' | 'path' | 'tag'>;
 
@@ -25,12 +42,15 @@ export function wishFor<T>(wishes: readonly CatalogWish<T>[], facts: Named): T |
  * Refuses wishes for catalogs that are not there, and those of which it is not clear which catalog
  * they mean. @throws BundleError USAGE
  */
-export function refuseUnmetWishes(parts: readonly Part[], wishes: CatalogWishes | undefined): void {
-  if (wishes === undefined) return;
+export function refuseUnmetWishes(
+  parts: readonly Part[],
+  { names, templates }: CatalogWishes,
+): void {
   const catalogs = parts
     .filter(({ kind }) => kind === CATALOG)
     .map(({ facts }) => facts as CatalogFacts);
-  refuseUnmet(catalogs, wishes.names, '--catalog-name');
+  refuseUnmet(catalogs, names, '--catalog-name');
+  refuseUnmet(catalogs, templates, '--catalog-source-template');
 }
 
 function refuseUnmet(

@@ -63,7 +63,7 @@ export async function configuredParts(
   const set = await usableImageSet(file, context);
   refuseUncarried(set, file);
   const images = imagesOf(set, context);
-  const catalogs = catalogsOf(set, file, context);
+  const catalogs = catalogsOf(set, context);
   const charts = chartsOf(set, file, context);
   tellOfPatterns(set, file, context);
   const releases = set.platform === undefined ? [] : await releasesOf(set.platform, args, context);
@@ -115,19 +115,12 @@ function tellOfPatterns(
 }
 
 /** The catalogs of a file, without the lines that they are from: these are no part of what is asked. */
-function catalogsOf(
-  { operators }: ImageSet,
-  path: string,
-  { observe }: Context,
-): readonly CatalogRequest[] {
+function catalogsOf({ operators }: ImageSet, { observe }: Context): readonly CatalogRequest[] {
   return operators.map((set) => {
-    const { catalog, full, targetCatalog, targetTag, platforms, line } = set;
+    const { catalog, full, targetCatalog, targetTag, platforms } = set;
+    const { targetCatalogSourceTemplate: sourceTemplate } = set;
     if (platforms.length > 0)
       observe({ type: 'noticed', code: 'platforms-not-cut', what: catalog });
-    if (set.targetCatalogSourceTemplate !== undefined) {
-      const message = 'targetCatalogSourceTemplate is not used: the CatalogSource is a plain one';
-      observe({ type: 'noticed', code: 'image-set-warning', path, line, message });
-    }
     return {
       catalog: catalog.replace(/^oci:\/\//, 'oci:'),
       full,
@@ -139,6 +132,7 @@ function catalogsOf(
       })),
       ...(targetCatalog !== undefined && { targetCatalog }),
       ...(targetTag !== undefined && { targetTag }),
+      ...(sourceTemplate !== undefined && { sourceTemplate }),
     };
   });
 }

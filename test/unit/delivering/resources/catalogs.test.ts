@@ -31,7 +31,9 @@ function planned(parts: readonly Part[], more: Partial<PlanOptions> = {}): Plann
   });
 }
 
-const named = (...names: readonly CatalogWish<string>[]) => ({ catalogs: { names } });
+const named = (...names: readonly CatalogWish<string>[]) => ({
+  catalogs: { names, templates: [] },
+});
 
 /** By the name of the file: kind and name of the object. */
 function objectsOf({ objects }: PlannedResources): Readonly<Record<string, string>> {
@@ -126,7 +128,7 @@ describe('the objects of catalogs', () => {
     ],
   ])('are refused: %s', (_, parts, names) => {
     expect(() => {
-      refuseUnmetWishes(parts, { names });
+      refuseUnmetWishes(parts, { names, templates: [] });
     }).toThrow(expect.objectContaining({ code: 'USAGE' }));
   });
 

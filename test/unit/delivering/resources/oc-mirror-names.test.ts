@@ -15,6 +15,7 @@ import type { KnownBy, MirrorGroup, MirrorRow } from '../../../../src/kinds/mirr
 import { signatureConfigMap } from '../../../../src/kinds/release/config-map.ts';
 import { EFFECTS, resourceFile, type ResourceFile } from '../../../../src/kinds/resource-file.ts';
 import { catalogKind } from '../../../../src/kinds/catalog/catalog.ts';
+import { readWishes } from '../../../../src/kinds/catalog/wishes.ts';
 import { planDestinations } from '../../../../src/kinds/destinations.ts';
 import { catalogPart } from '../../../support/catalog-part.ts';
 import { violations } from '../../../support/crds.ts';
@@ -163,10 +164,15 @@ describe('the mirror sets of oc-mirror', () => {
 describe('the objects of catalogs under the names of oc-mirror', () => {
   const at = planDestinations({ to: { registry: 'myregistry', namespace: 'mynamespace' } });
   /** The files that a catalog gets that goes to a place of the list. */
-  const filesFor = ({ dest }: CatalogRow): readonly ResourceFile[] => {
+  const filesFor = async ({ dest, template }: CatalogRow): Promise<readonly ResourceFile[]> => {
     const [, path = '', tag = ''] = /^myregistry\/mynamespace\/(.*):(.*)$/.exec(dest)!;
     const part = catalogPart('quay.io/any/index:v1', { place: `${path}:${tag}` });
-    return withOcMirrorNames(catalogKind.resources(part, at, { asOcMirror: true }).files);
+    const files =
+      template === undefined ? [] : [projectPath('fixtures/cluster-resources', template)];
+    const templateFiles = files.map((value) => ({ catalog: undefined, value }));
+    const catalogs = await readWishes({ names: [], templateFiles });
+    const wishes = { asOcMirror: true, catalogs };
+    return withOcMirrorNames(catalogKind.resources(part, at, wishes).files);
   };
   const rows = (['catalogSource', 'clusterCatalog'] as const).flatMap((sort) =>
     golden[sort]
@@ -174,18 +180,15 @@ describe('the objects of catalogs under the names of oc-mirror', () => {
       .map((row): [string, string, CatalogRow] => [sort, row.file!, row]),
   );
 
-  it.each(rows.filter(([, , { template }]) => template === undefined))(
-    '%s: %s',
-    (sort, name, row) => {
-      const file = filesFor(row).find((one) => one.name === name)!;
-      const { kind, metadata, spec } = file.objects[0]!;
-      expect(kind.toLowerCase()).toBe(sort.toLowerCase());
-      expect(metadata.name).toBe(name.replace('.yaml', ''));
-      if (row.namespace !== undefined) expect(metadata.namespace).toBe(row.namespace);
-      if (row.spec !== undefined) expect(spec).toEqual(row.spec);
-      expect(violations(file.objects[0]!)).toEqual([]);
-    },
-  );
+  it.each(rows)('%s: %s', async (sort, name, row) => {
+    const file = (await filesFor(row)).find((one) => one.name === name)!;
+    const { kind, metadata, spec } = file.objects[0]!;
+    expect(kind.toLowerCase()).toBe(sort.toLowerCase());
+    expect(metadata.name).toBe(name.replace('.yaml', ''));
+    if (row.namespace !== undefined) expect(metadata.namespace).toBe(row.namespace);
+    if (row.spec !== undefined) expect(spec).toEqual(row.spec);
+    expect(violations(file.objects[0]!)).toEqual([]);
+  });
 });
 
 describe('files of parts under the names of oc-mirror', () => {

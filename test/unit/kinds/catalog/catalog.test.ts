@@ -106,6 +106,21 @@ describe('a catalog in a bundle', () => {
     expect(part.leading.map(({ mediaType }) => mediaType)).toEqual([OCI_CONFIG, OCI_LAYER_GZIP]);
   });
 
+  it('keeps the template of the object that offers it', async () => {
+    const { claim } = await made();
+    const template = { labels: {}, annotations: { note: 'ours' }, spec: { priority: 10 } };
+    const part = await derived({ ...claim, template });
+    expect(part.claim).toEqual({ ...claim, template });
+    const { files } = catalogKind.resources(
+      part,
+      planDestinations({ to: parseTarget('r.example.com/site') }),
+    );
+    expect(files[0]!.objects[0]).toMatchObject({
+      metadata: { annotations: { note: 'ours' } },
+      spec: { priority: 10, sourceType: 'grpc' },
+    });
+  });
+
   it.each<[string, (claim: JsonObject) => JsonObject]>([
     ['a tag that is not pinned', (claim) => ({ ...claim, pinned: {} })],
     [
@@ -163,6 +178,11 @@ describe('the row of a catalog', () => {
     { pinned: [] },
     { pinned: { 'quay.io/a/b:1': 'x' } },
     { why: { 'foo/foo.v1.0.0': 'text' } },
+    { template: 'text' },
+    { template: { labels: {}, annotations: {} } },
+    { template: { labels: {}, annotations: {}, spec: {}, name: 'x' } },
+    { template: { labels: { a: 1 }, annotations: {}, spec: {} } },
+    { template: { labels: {}, annotations: {}, spec: { configMap: 'x' } } },
   ])('is refused with %j', async (wrong) => {
     const { claim } = await made();
     const other = { ...claim, ...wrong } as JsonObject;
