@@ -103,7 +103,14 @@ def check_parts(bundle, verdict, keys, known_signer):
     def derive(number, claim):
         kind = KINDS[claim["kind"]]
         own = [signed[number]] if kind is Release else []
-        return kind(number, claim, bundle, manifests, *own)
+        # The signatures beside images are no matter of a kind: its claim is what is left.
+        bare = {key: value for key, value in claim.items() if key != "lookaside"}
+        part = kind(number, bare, bundle, manifests, *own)
+        if "lookaside" in claim:
+            if list(claim)[-1] != "lookaside":
+                wrong("lookaside is not the last key of its row")
+            part.add_lookaside(claim["lookaside"])
+        return part
 
     def check_signatures(claim):
         return check_config_map(claim, bundle, keys) if claim["kind"] == "release" else None

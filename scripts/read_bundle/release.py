@@ -3,6 +3,7 @@
 import base64
 import binascii
 import datetime
+import json
 import re
 import tarfile
 import zlib
@@ -387,6 +388,16 @@ def repository(reference):
     return reference.split("@")[0]
 
 
+def in_order(digests):
+    """A list of digests, ascending, none twice, not empty."""
+    good = isinstance(digests, list) and digests and all(map(is_digest, digests))
+    return good and digests == sorted(set(digests))
+
+
+def json_bytes(value):
+    return json.dumps(value).encode()
+
+
 def index_attachments(images):
     """Rows by name, and referrers by subject."""
     by_name, by_subject = {}, {}
@@ -425,6 +436,45 @@ class Part:
         self.images = [image.row for image in images]
         self.image_places = [image.place for image in images]
         self.places = {(image.row["digest"], image.place) for image in images}
+
+    def add_lookaside(self, rows):
+        """The files with signatures that are kept beside images, as the row lists them."""
+        subjects = set()
+        for row in self.images:
+            if "subject" not in row and not row["source"].startswith("localhost/"):
+                subjects |= {manifest.digest for manifest in self.manifests.tree(row["digest"])}
+        rows = rows if isinstance(rows, list) else []
+        good = all(isinstance(row, dict) and list(row) == ["digest", "signatures"] for row in rows)
+        if not rows or not good or not in_order([row["digest"] for row in rows]):
+            wrong("lookaside is malformed")
+        for row in rows:
+            if row["digest"] not in subjects or not in_order(row["signatures"]):
+                wrong("lookaside has signatures of something else, or not in order")
+            for digest in row["signatures"]:
+                self.add_signature(row["digest"], digest)
+
+    def add_signature(self, subject, digest):
+        path = "signatures/%s/%s" % (subject[7:], digest[7:23])
+        if path not in {row["path"] for row in self.bundle.bundle["files"]}:
+            wrong("%s is not there" % path)
+        if path not in self.bundle.contents:
+            raise Unreachable(path)
+        message = self.bundle.contents[path]
+        if sha256(message) != digest or len(message) > 50 * KIB:
+            wrong("%s is not the signature of the claim" % path)
+        try:
+            content, _ = pgp.parse_message(message)
+        except pgp.PgpError as error:
+            wrong("%s: %s" % (path, error))
+        claim = read_json(content, path, CONTENT)
+        optional = claim.pop("optional", None) if isinstance(claim, dict) else None
+        try:
+            if not isinstance(optional, dict):
+                untrusted("it has no optional")
+            signed_reference(json_bytes(claim), subject)
+        except Refused as error:
+            wrong("%s: %s" % (path, error))
+        self.files.append((path, "lookaside-signature"))
 
     def key(self):
         """What no other part has."""

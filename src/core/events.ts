@@ -208,6 +208,16 @@ export type Notice =
    * it is left out.
    */
   | { readonly code: 'signatures-not-read'; readonly repository: string; readonly cause: string }
+  /** Signatures that are kept beside images could not be read at a place: they are left out. */
+  | { readonly code: 'lookaside-not-read'; readonly place: string; readonly cause: string }
+  /** What is kept beside an image is no signature of it, and is left out. */
+  | {
+      readonly code: 'lookaside-left-out';
+      readonly image: string;
+      /** The manifest of it that it is kept for. */
+      readonly digest: Digest;
+      readonly cause: string;
+    }
   /** Images that only the packer proves: hosts that do not trust their key refuse the bundle. */
   | {
       readonly code: 'needs-trusted-packer';

@@ -121,6 +121,21 @@ export interface Part<Facts = unknown> {
   readonly files: readonly PartFile[];
   /** Blobs that a reader of a pipe needs before all others, in the order in which it needs them. */
   readonly leading: readonly Descriptor[];
+  /** Signatures of its images that are kept beside registries: they are among its files, too. */
+  readonly lookaside?: readonly LookasideSignature[];
+  /**
+   * Signatures that prove the part, and travel in another form: they may be kept beside a registry,
+   * too.
+   */
+  readonly proofs?: readonly LookasideSignature[];
+}
+
+/** An OpenPGP message that is about a manifest, and is kept beside the registry of its image. */
+export interface LookasideSignature {
+  readonly subject: Digest;
+  readonly message: Uint8Array;
+  /** Of the message. */
+  readonly digest: Digest;
 }
 
 /** Something that a user asked for. */

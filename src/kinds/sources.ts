@@ -13,6 +13,14 @@ export interface CollectedSignatures {
   readonly failures: readonly BundleError[];
 }
 
+/** What is kept beside a registry for a digest. */
+export interface LookasideAnswer {
+  /** **Not** checked. */
+  readonly signatures: readonly Uint8Array[];
+  /** The places that could not be read. */
+  readonly failures: readonly { readonly place: string; readonly error: BundleError }[];
+}
+
 /** Everything that a run may ask for content and proofs. */
 export interface Sources {
   /**
@@ -23,6 +31,8 @@ export interface Sources {
   held(place: HeldPlace): Promise<HeldContent>;
   /** The signatures that stores of signatures have of a digest. */
   signatures(stores: readonly string[], digest: Digest): Promise<CollectedSignatures>;
+  /** The signatures of a manifest that are kept where registries.d says for its repository. */
+  lookaside(name: RepositoryName, digest: Digest): Promise<LookasideAnswer>;
   /**
    * A public file, whole, that is asked for without credentials. @returns `undefined` where there is
    * none (404). @throws BundleError NETWORK, REGISTRY; CONTENT_MISMATCH above `limit` bytes

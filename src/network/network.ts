@@ -2,14 +2,16 @@ import { isAbsolute, join } from 'node:path';
 
 import type { CredentialSource } from '../core/credentials.ts';
 import type { Digest } from '../core/digest.ts';
-import type { BundleError } from '../core/errors.ts';
+import { BundleError } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
 import type { RepositoryName } from '../core/reference.ts';
 import type { ReadOnlyStore, Store } from '../core/store.ts';
+import { shownUrl } from '../core/text.ts';
 import { VERSION } from '../core/version.ts';
 import { openAuthFiles } from '../credentials/auth-file.ts';
 import { loadMirrorSets, withMirrorSets } from '../mirrors/mirror-sets.ts';
 import { blocked, MirroredStore } from '../mirrors/mirrored-store.ts';
+import { loadRegistriesD, lookasideOf, type RegistriesD } from '../mirrors/registries-d.ts';
 import { loadRegistriesConf } from '../mirrors/registries-conf.ts';
 import { pullPlaces, pushPlace, type RegistryRule } from '../mirrors/rules.ts';
 import { KeepingStore } from '../stores/kept/keeping-store.ts';
@@ -23,9 +25,10 @@ import type { HeldContent } from '../stores/oc/held-content.ts';
 import { type HeldPlace, openHeldPlace } from '../stores/oc/open.ts';
 import { fetchPublicFile } from '../stores/registry/http/public-file.ts';
 import { Transport, type TransportOptions } from '../stores/registry/http/transport.ts';
+import { LookasideStores } from '../stores/lookaside.ts';
 import { fetchSignatures } from '../stores/signature-store.ts';
 import type { Context, Environment } from '../core/context.ts';
-import type { CollectedSignatures, Sources } from '../kinds/sources.ts';
+import type { CollectedSignatures, LookasideAnswer, Sources } from '../kinds/sources.ts';
 
 /** How hosts are reached, and what proves who they are. */
 export interface ConnectionOptions {
@@ -48,6 +51,8 @@ export interface NetworkOptions extends ConnectionOptions {
   readonly mirrors: readonly RegistryRule[];
   /** Instead of podman's. */
   readonly registriesConf?: string | undefined;
+  /** The folder that says where signatures are kept beside registries; instead of podman's. */
+  readonly registriesD?: string | undefined;
   /** Files with ImageDigestMirrorSets and their like. */
   readonly mirrorSetFiles: readonly string[];
 }
@@ -56,6 +61,8 @@ export interface NetworkOptions extends ConnectionOptions {
 interface SiteRules {
   readonly options: readonly RegistryRule[];
   readonly rules: readonly RegistryRule[];
+  /** Where signatures are kept beside registries: read when the first are looked for. */
+  readonly registriesD: () => Promise<RegistriesD>;
 }
 
 /** Everything that is read and made before the first request. */
@@ -79,6 +86,7 @@ export class Network implements Sources {
   readonly #unreachable = new Map<string, BundleError>();
   readonly #sources = new Map<string, ReadOnlyStore>();
   readonly #held = new Map<string, Promise<HeldContent>>();
+  #lookaside: LookasideStores | undefined;
 
   private constructor(parts: NetworkParts) {
     this.#client = parts.client;
@@ -98,6 +106,7 @@ export class Network implements Sources {
     const { env, home } = environment;
     const transport = await transportOptions(options, context);
     const conf = await loadRegistriesConf({ file: options.registriesConf, env, home });
+    const registriesD = once(() => loadRegistriesD({ folder: options.registriesD, home }));
     const rules = withMirrorSets(conf.rules, await loadMirrorSets(options.mirrorSetFiles));
     const open = async (authfile: string | undefined): Promise<CredentialSource> =>
       openAuthFiles({
@@ -112,7 +121,7 @@ export class Network implements Sources {
         ? sources
         : await open(options.targetAuthfile);
     const client = new RegistryClient({ ...transport, credentials: sources });
-    const site = { options: options.mirrors, rules };
+    const site = { options: options.mirrors, rules, registriesD };
     const kept = new KeptManifests(manifestFolder(environment), observe);
     return new Network({ client, targetCredentials, transport, site, observe, kept });
   }
@@ -161,6 +170,41 @@ export class Network implements Sources {
     return fetchSignatures(stores, digest, this.#transport);
   }
 
+  /**
+   * What is kept for the names that the image is fetched under, and then for its own: the first
+   * place that has any. A host that the site keeps from being asked is not asked for these either.
+   */
+  async lookaside(name: RepositoryName, digest: Digest): Promise<LookasideAnswer> {
+    const { rules, options, registriesD } = this.#site;
+    const said = await registriesD();
+    const places = pullPlaces(name, digest, rules, options)
+      .filter(({ blockedBy }) => blockedBy === undefined)
+      .map((place) => place.name);
+    const named = [...places, name].map((one) => ({
+      repository: one.repository,
+      base: lookasideOf(one, digest, {
+        ...said,
+        builtIn: places.some((place) => isSame(place, one)),
+      }),
+    }));
+    const failures: LookasideAnswer['failures'][number][] = [];
+    const asked = new Set<string>();
+    for (const { repository, base } of named) {
+      if (base === undefined || asked.has(`${base} ${repository}`)) continue;
+      asked.add(`${base} ${repository}`);
+      this.#lookaside ??= new LookasideStores(this.#transport);
+      try {
+        const signatures = await this.#lookaside.read(base, repository, digest);
+        if (signatures.length > 0) return { signatures, failures };
+      } catch (error) {
+        if (!(error instanceof BundleError) || this.#transport.signal?.aborted === true)
+          throw error;
+        failures.push({ place: shownUrl(base), error });
+      }
+    }
+    return { signatures: [], failures };
+  }
+
   async publicFile(url: string, limit: number): Promise<Uint8Array | undefined> {
     const http = new Transport(this.#transport);
     try {
@@ -172,6 +216,7 @@ export class Network implements Sources {
 
   async close(): Promise<void> {
     await this.#kept.close();
+    await this.#lookaside?.close();
     await this.#client.close();
   }
 
@@ -192,6 +237,15 @@ export class Network implements Sources {
       unreachable: this.#unreachable,
     });
   }
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}
+
+function isSame(one: RepositoryName, other: RepositoryName): boolean {
+  return one.registry === other.registry && one.repository === other.repository;
 }
 
 /** Where manifests are kept between runs: the folder for what can be fetched again (XDG). */

@@ -8,6 +8,7 @@ import { hexOf } from '../core/digest.ts';
 import { AttachedImages } from '../kinds/attached.ts';
 import { type Closure, closureOf, contentsOf } from '../kinds/closure.ts';
 import type { Kind, Part, Walk } from '../kinds/kind.ts';
+import { readLookaside, withLookaside } from '../kinds/signatures/lookaside.ts';
 import { ManifestWalker } from '../transfer/walk.ts';
 import { type Asked, commandOn } from './commands.ts';
 import { type DerivedParts, type LostPart, onlyParts, type Listed } from './some-parts.ts';
@@ -61,11 +62,12 @@ export async function deriveParts(
       });
       const kind = derivation.kinds.find((candidate) => candidate.name === name)!;
       const { releaseKeyFiles } = derivation;
-      const seed = await kind.read(claim, files, { releaseKeyFiles, now }).catch(asItIs);
+      const own = readLookaside(claim, files);
+      const seed = await kind.read(own.claim, files, { releaseKeyFiles, now }).catch(asItIs);
       refuseTwice(`${name} ${kind.digestOf(seed)}`, seen);
       const place = { root: bundle, storeOf: () => bundle, holdsMade: true };
       try {
-        parts.push(await kind.expand(seed, place, walk));
+        parts.push(withLookaside(await kind.expand(seed, place, walk), own.messages));
         rows.push(number);
       } catch (error) {
         if (!isDamage(error) || derivation.needsAll === true) throw error;

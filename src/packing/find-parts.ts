@@ -5,6 +5,7 @@ import { compareText } from '../core/text.ts';
 import { AttachedImages } from '../kinds/attached.ts';
 import { type Closure, closureOf } from '../kinds/closure.ts';
 import { type Found, type Kind, type Part, type PartRequest, partRequest } from '../kinds/kind.ts';
+import { withFoundLookaside } from '../kinds/signatures/lookaside.ts';
 import type { ContentSource, Sources } from '../kinds/sources.ts';
 import { ManifestWalker } from '../transfer/walk.ts';
 import { requirePresent } from './check-present.ts';
@@ -17,6 +18,8 @@ export interface PartsRequest {
   readonly referrers: boolean;
   /** `false` where no signatures are looked for either. */
   readonly signatures?: boolean | undefined;
+  /** OpenPGP keys beside the built-in ones, for reports of who signed what. */
+  readonly releaseKeyFiles?: readonly string[] | undefined;
 }
 
 interface FoundPart extends Found {
@@ -57,9 +60,12 @@ export async function findParts(
   const walk = { walker, attached, lookups, signal, observe };
   try {
     const parts: ExpandedPart[] = [];
+    const told = new Set<string>();
     // One after the other: each asks for as much at once as the registries take.
     for (const one of found) {
-      const part = await one.kind.expand(one.seed, from(one.content), walk);
+      const bare = await one.kind.expand(one.seed, from(one.content), walk);
+      const part =
+        signatures === false ? bare : await withFoundLookaside(bare, sources, walk, told);
       parts.push({ ...keyOf(one), of: one.kind, part });
     }
     const closure = closureOf(parts.toSorted(inBundle).map(({ part }) => part));

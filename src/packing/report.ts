@@ -2,6 +2,7 @@ import type { Digest } from '../core/digest.ts';
 import type { Space } from '../files/space.ts';
 import type { Offers } from '../kinds/graph/offers.ts';
 import type { Closure } from '../kinds/closure.ts';
+import type { SignatureFacts } from '../kinds/signatures/judged.ts';
 import type { SigningKey } from '../trust/keys.ts';
 import type { Kept } from './write-bundle.ts';
 
@@ -34,6 +35,8 @@ export interface PackReport {
   readonly kept: Kept;
   /** What the update service of the closed side will offer; none without graph data. */
   readonly offers?: readonly Offers[] | undefined;
+  /** `undefined` where none were looked for. */
+  readonly signatures?: SignatureFacts | undefined;
   readonly dryRun: boolean;
 }
 

@@ -63,21 +63,7 @@ export async function verifyReleaseSignature(
   keys: ReleaseKeys,
   now: Date,
 ): Promise<ReleaseSignature> {
-  const signed = parseSignedMessage(message);
-  const hash = HASHES.get(signed.hashAlgorithm);
-  if (hash === undefined) {
-    throw refused(
-      `its hash algorithm (number ${signed.hashAlgorithm}) is not trusted`,
-      'Have it signed again with SHA-256 or better.',
-    );
-  }
-  const key = keys.filter(({ publicKey }) =>
-    publicKey.getKeyIDs().some((id) => hexId(id) === signed.keyId),
-  );
-  if (key.length === 0) throw unknownSigner(signed.keyId, keys);
-  const { signer, created } = await firstSuccess(key, (candidate) =>
-    verifyWith(signed, hash, candidate, now),
-  );
+  const { signed, signer, created } = await verifySignedMessage(message, keys, now);
   const statement = readSignedStatement(signed.content);
   if (statement.digest !== digest) {
     throw new BundleError(
@@ -99,6 +85,32 @@ export async function verifyReleaseSignature(
     dockerReference: statement.dockerReference,
     created,
   };
+}
+
+/**
+ * Checks that `message` is a binary OpenPGP signed message, made with one of `keys` that is good at
+ * `now`; what it says is not looked at.
+ * @throws BundleError as {@link verifyReleaseSignature} does.
+ */
+export async function verifySignedMessage(
+  message: Uint8Array,
+  keys: ReleaseKeys,
+  now: Date,
+): Promise<Proof & { readonly signed: SignedMessage }> {
+  const signed = parseSignedMessage(message);
+  const hash = HASHES.get(signed.hashAlgorithm);
+  if (hash === undefined) {
+    throw refused(
+      `its hash algorithm (number ${signed.hashAlgorithm}) is not trusted`,
+      'Have it signed again with SHA-256 or better.',
+    );
+  }
+  const key = keys.filter(({ publicKey }) =>
+    publicKey.getKeyIDs().some((id) => hexId(id) === signed.keyId),
+  );
+  if (key.length === 0) throw unknownSigner(signed.keyId, keys);
+  const proof = await firstSuccess(key, (candidate) => verifyWith(signed, hash, candidate, now));
+  return { ...proof, signed };
 }
 
 /**

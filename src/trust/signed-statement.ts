@@ -15,6 +15,21 @@ export interface SignedStatement {
  * @throws BundleError SIGNATURE_INVALID
  */
 export function readSignedStatement(content: Uint8Array): SignedStatement {
+  return readStatement(content, checkOptional);
+}
+
+/**
+ * The same of an image that is no release: there, others may have added to what is optional.
+ * @throws BundleError SIGNATURE_INVALID
+ */
+export function readImageStatement(content: Uint8Array): SignedStatement {
+  return readStatement(content, () => undefined);
+}
+
+function readStatement(
+  content: Uint8Array,
+  check: (optional: JsonObject) => void,
+): SignedStatement {
   try {
     const statement = fields(parseStrictJson(content, 'the signed JSON'), 'the signed JSON', [
       'critical',
@@ -27,7 +42,7 @@ export function readSignedStatement(content: Uint8Array): SignedStatement {
       throw refused('critical.type is not "atomic container signature"');
     const dockerReference = asString(identity['docker-reference'], 'docker-reference');
     if (dockerReference === '') throw refused('docker-reference is empty');
-    checkOptional(asObject(statement['optional'], 'optional'));
+    check(asObject(statement['optional'], 'optional'));
     return { digest: parseDigest(image['docker-manifest-digest']), dockerReference };
   } catch (cause) {
     if (!(cause instanceof BundleError)) throw cause;

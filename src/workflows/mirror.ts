@@ -2,6 +2,8 @@ import type { Context } from '../core/context.ts';
 import { deliver, type DeliveryReport, type DeliveryRequest } from '../delivering/deliver.ts';
 import type { Closure } from '../kinds/closure.ts';
 import { type Offers, offersOf, type OffersRequest } from '../kinds/graph/offers.ts';
+import type { SignatureFacts } from '../kinds/signatures/judged.ts';
+import { signatureFacts } from '../packing/signature-facts.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
 import { findParts, type PartsRequest } from '../packing/find-parts.ts';
 
@@ -17,6 +19,8 @@ export interface MirrorReport {
   readonly delivery: DeliveryReport;
   /** What that update service will offer; none without graph data. */
   readonly offers?: readonly Offers[] | undefined;
+  /** `undefined` where none were looked for. */
+  readonly signatures?: SignatureFacts | undefined;
 }
 
 /**
@@ -30,7 +34,13 @@ export async function mirror(request: MirrorRequest, context: Context): Promise<
     const offers = request.offers && offersOf(closure.parts, request.offers);
     const kinds = [...new Set(request.parts.map(({ kind }) => kind))];
     const to = { closure, kinds, request: request.delivery };
-    return { closure, delivery: await deliver(to, async () => network, context), offers };
+    const delivery = await deliver(to, async () => network, context);
+    return {
+      closure,
+      delivery,
+      offers,
+      signatures: await signatureFacts(closure, request, context),
+    };
   } finally {
     await network.close();
   }

@@ -4,6 +4,7 @@ import type { Context } from '../core/context.ts';
 import { withLock } from '../files/lock.ts';
 import type { Closure } from '../kinds/closure.ts';
 import { offersOf, type OffersRequest } from '../kinds/graph/offers.ts';
+import { signatureFacts } from '../packing/signature-facts.ts';
 import { needsTrustedPacker } from '../kinds/statements.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
 import { patchContent, wholeContent } from '../packing/content.ts';
@@ -83,7 +84,7 @@ async function packInto(
     const report = dryRun
       ? await planFiles(job, context)
       : await withLock(path, context.signal, (signal) => packToFiles(job, { ...context, signal }));
-    return { ...report, offers };
+    return { ...report, offers, signatures: await signatureFacts(closure, request, context) };
   });
 }
 
@@ -102,7 +103,7 @@ export async function packIntoPipe(
     const key = own ?? (await firstKey(request.key, false, context)).key;
     const { limitRate } = request;
     const report = await packToPipe({ described, key, closure, limitRate }, output, context);
-    return { ...report, offers };
+    return { ...report, offers, signatures: await signatureFacts(closure, request, context) };
   });
 }
 

@@ -15,6 +15,7 @@ import { refuseMissingFolder } from '../files/folder.ts';
 import { refuseForeignFile } from '../files/foreign.ts';
 import { isThere } from '../files/look.ts';
 import { writeWhole } from '../files/write-whole.ts';
+import { judgedSignatures, type SignatureFacts } from '../kinds/signatures/judged.ts';
 import {
   copyOrPatch,
   missingVolumesOf,
@@ -45,6 +46,7 @@ export interface VerifyReport {
   /** Blobs that were hashed, and their bytes. */
   readonly blobs: number;
   readonly bytes: number;
+  readonly signatures: SignatureFacts;
 }
 
 /**
@@ -95,6 +97,7 @@ export async function verify(request: VerifyRequest, context: Context): Promise<
       bundle: { ...bundle, closure },
       blobs: audited.good + manifests.length,
       bytes: audited.goodBytes + metadata,
+      signatures: await judgedSignatures(closure, request.releaseKeyFiles, context.now),
     };
   } finally {
     await bundle.close();

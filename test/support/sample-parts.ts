@@ -13,6 +13,7 @@ const NO_SOURCES: Sources = {
   source: ({ repository }) => new MemoryStore(repository),
   held: () => Promise.reject(new Error('there are no folders')),
   signatures: async () => ({ signatures: [], failures: [] }),
+  lookaside: async () => ({ signatures: [], failures: [] }),
   publicFile: async () => undefined,
 };
 

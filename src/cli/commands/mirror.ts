@@ -3,7 +3,12 @@ import { dryRunOption } from '../options/common.ts';
 import { deliveryOptions, deliveryRequest } from '../options/delivery.ts';
 import { graphDataOptions } from '../options/graph-data.ts';
 import { askedOptions, askedParts } from '../options/parts/asked.ts';
-import { bothSidesOptions, networkRequest, sourceOptions } from '../options/network.ts';
+import {
+  bothSidesOptions,
+  lookasideOptions,
+  networkRequest,
+  sourceOptions,
+} from '../options/network.ts';
 import { attachedRequest, releaseOptions, versionPositional } from '../options/release.ts';
 
 export const mirrorCommand: Command = {
@@ -20,6 +25,7 @@ export const mirrorCommand: Command = {
     ...graphDataOptions,
     ...askedOptions,
     ...sourceOptions,
+    ...lookasideOptions,
     ...bothSidesOptions,
     ...dryRunOption,
   },

@@ -6,7 +6,7 @@ import { dryRunOption } from '../options/common.ts';
 import { graphDataOptions } from '../options/graph-data.ts';
 import { askedOptions, askedParts } from '../options/parts/asked.ts';
 import { mediaOptions, restartOption, stopAfter } from '../options/media.ts';
-import { networkRequest, sourceOptions } from '../options/network.ts';
+import { lookasideOptions, networkRequest, sourceOptions } from '../options/network.ts';
 import { attachedRequest, releaseOptions, versionPositional } from '../options/release.ts';
 import { one } from '../options/table.ts';
 import { keySource } from '../passphrase.ts';
@@ -67,6 +67,7 @@ export const packCommand: Command = {
       },
     ),
     ...sourceOptions,
+    ...lookasideOptions,
     'limit-rate': one('fetch at most so many bytes per second, for example 50M', {
       group: 'Registries:',
     }),

@@ -67,6 +67,15 @@ export const sourceOptions: OptionTable = {
   ),
 };
 
+/** For commands that carry the signatures of images. */
+export const lookasideOptions: OptionTable = {
+  'registries-d': one(
+    'folder with files like those in /etc/containers/registries.d, which say where signatures ' +
+      'are kept beside registries (default: that of podman and skopeo)',
+    { group },
+  ),
+};
+
 /** For commands that have a registry on both sides. */
 export const bothSidesOptions: OptionTable = {
   'src-authfile': one('auth file for the source only', { group }),
@@ -89,6 +98,7 @@ export function networkRequest(args: Arguments): NetworkOptions {
     targetAuthfile: text(args, 'dest-authfile'),
     mirrors: texts(args, 'mirror').map(parseMirrorOption),
     registriesConf: text(args, 'registries-conf'),
+    registriesD: text(args, 'registries-d'),
     mirrorSetFiles: texts(args, 'idms-file'),
   };
 }

@@ -70,11 +70,21 @@ export const releaseOptions: OptionTable = {
 /**
  * What is carried beside images. @throws BundleError USAGE for all and nothing at once.
  */
-export function attachedRequest(args: Arguments): { referrers: boolean; signatures: boolean } {
+export function attachedRequest(args: Arguments): {
+  referrers: boolean;
+  signatures: boolean;
+  releaseKeyFiles: readonly string[];
+} {
   const request = {
     referrers: flag(args, 'referrers'),
     signatures: !flag(args, 'no-signatures'),
+    releaseKeyFiles: texts(args, 'release-key'),
   };
+  if (!request.signatures && args['registries-d'] !== undefined) {
+    throw new BundleError('USAGE', '--registries-d and --no-signatures exclude each other', {
+      hint: 'The folder says where signatures are kept: with --no-signatures none are looked for.',
+    });
+  }
   if (request.signatures || !request.referrers) return request;
   throw new BundleError('USAGE', '--referrers and --no-signatures exclude each other', {
     hint:

@@ -11,6 +11,7 @@ import {
 } from '../../delivering/resources/request.ts';
 import { isObjectName } from '../../kinds/object-name.ts';
 import type { CatalogWish } from '../../kinds/resource-file.ts';
+import { shownUrl } from '../../core/text.ts';
 import { flag, partNames, text, texts } from '../arguments.ts';
 import type { Arguments } from '../command.ts';
 import { many, one, type OptionTable, yes } from './table.ts';
@@ -47,6 +48,11 @@ export const resourceOptions: OptionTable = {
       'where there are several catalogs (repeatable)',
     { group },
   ),
+  'signature-server': one(
+    'URL at which nodes will find the folder signatures/: writes the file for /etc/containers/' +
+      'registries.d of nodes, too',
+    { group },
+  ),
   'cluster-image-sets': yes(
     'write a ClusterImageSet for each release: Advanced Cluster Management offers these',
     { group },
@@ -79,6 +85,7 @@ export function resourceRequest(args: Arguments, to: DeliveryTarget): ResourceRe
     names: text(args, 'resource-names') as ResourceNames | undefined,
     scope: text(args, 'mirror-scope') as MirrorScope | undefined,
     sourcePolicy: text(args, 'mirror-source-policy') as SourcePolicy | undefined,
+    signatureServer: signatureServer(args),
     caFiles: texts(args, 'ca-file'),
     extras: {
       clusterImageSets: flag(args, 'cluster-image-sets'),
@@ -108,6 +115,17 @@ function catalogNames(args: Arguments): readonly CatalogWish<string>[] {
 function wishIn(given: string): CatalogWish<string> {
   const [, catalog, value = ''] = /^(?:([^=]*)=)?(.*)$/s.exec(given) ?? [];
   return { catalog, value };
+}
+
+/** @throws BundleError USAGE for what is no URL that nodes could ask. */
+function signatureServer(args: Arguments): string | undefined {
+  const url = text(args, 'signature-server');
+  if (url === undefined) return undefined;
+  const isUsable = /^(?:https?|file):\/\//i.test(url) && URL.canParse(url) && !/[?#]/.test(url);
+  if (isUsable) return url;
+  throw new BundleError('USAGE', `--signature-server ${shownUrl(url)} is no URL of a folder`, {
+    hint: 'Write it as nodes will reach it: https://web.example.com/signatures',
+  });
 }
 
 /** @throws BundleError USAGE for one of two options that need each other. */

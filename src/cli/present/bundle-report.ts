@@ -8,6 +8,7 @@ import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import { statusOf } from './failure.ts';
 import type { Block, Rows, Section } from './layout.ts';
 import { partsFacts } from './parts/part-facts.ts';
+import { signatureRows, signaturesJson } from './parts/signature-facts.ts';
 import type { Screen } from './screen.ts';
 import { labelsIn, listed, partsText, shortened, size } from './shown.ts';
 
@@ -15,7 +16,7 @@ const LARGEST = 10;
 
 /** @param again the bundle, and options about trust, as words for a command line; none of a pipe. */
 export function verifyReport(
-  { bundle, blobs, bytes }: VerifyReport,
+  { bundle, blobs, bytes, signatures }: VerifyReport,
   again: readonly string[] = [],
 ): Outcome {
   return {
@@ -40,6 +41,7 @@ export function verifyReport(
           facts: [
             ...bundleFacts(bundle, screen),
             ...partsFacts(bundle.closure, screen),
+            ...signatureRows(signatures, screen),
             [
               'checked',
               `${counted(blobs, 'blob')} (${size(bytes, screen)}) hashed; all other bytes recomputed`,
@@ -48,7 +50,10 @@ export function verifyReport(
         },
       ],
     ],
-    json: { result: 'good', bundle: bundleJson(bundle), blobs, bytes },
+    json: {
+      ...{ result: 'good', bundle: bundleJson(bundle), blobs, bytes },
+      ...signaturesJson(signatures),
+    },
   };
 }
 

@@ -17,6 +17,7 @@ import type { Block, Report, Rows, Section } from './layout.ts';
 import { offersText } from './parts/offers.ts';
 import { partsBrief, partsFacts, partsJson } from './parts/part-facts.ts';
 import { receiptRows, writtenJson } from './receipts/receipt-report.ts';
+import { signatureRows as imageSignatureRows, signaturesJson } from './parts/signature-facts.ts';
 import type { Screen } from './screen.ts';
 import { listed, partsText, shortened, size } from './shown.ts';
 
@@ -60,7 +61,7 @@ export function unpackReport(unpacked: UnpackReport, asked: Asked): Outcome {
   };
 }
 
-export function mirrorReport({ closure, delivery, offers }: MirrorReport): Outcome {
+export function mirrorReport({ closure, delivery, offers, signatures }: MirrorReport): Outcome {
   return {
     report: (screen) => [
       [verdict(delivery, { done: 'Mirrored', planned: 'mirrored' })],
@@ -73,12 +74,17 @@ export function mirrorReport({ closure, delivery, offers }: MirrorReport): Outco
           facts: [
             ...deliveryFacts(delivery, screen),
             ...(screen.isVerbose ? partsFacts : partsBrief)(closure, screen),
+            ...imageSignatureRows(signatures, screen),
           ],
         },
       ],
       planText(delivery, screen),
     ],
-    json: { ...(offers !== undefined && { offers }), parts: partsJson(closure), delivery },
+    json: {
+      ...(offers !== undefined && { offers }),
+      ...signaturesJson(signatures),
+      ...{ parts: partsJson(closure), delivery },
+    },
   };
 }
 
@@ -359,13 +365,31 @@ function writtenRows(resources: ResourcesReport | undefined, screen: Screen): Ro
   if (resources === undefined || screen.isVerbose) return writtenFacts(resources);
   const { files, stepsFile } = resources;
   const folder = near(dirname(stepsFile));
-  return [['written', `${counted(files.length, 'file')} in ${folder || 'the current folder'}`]];
+  return [
+    ['written', `${counted(files.length, 'file')} in ${folder || 'the current folder'}`],
+    ...signatureRows(resources),
+  ];
 }
 
 function writtenFacts(resources: ResourcesReport | undefined): Rows {
-  return (resources?.files ?? []).map(
-    (file, number) => [number === 0 ? 'written' : '', near(file)] as const,
-  );
+  if (resources === undefined) return [];
+  const { files } = resources;
+  return [
+    ...files.map((file, number) => [number === 0 ? 'written' : '', near(file)] as const),
+    ...signatureRows(resources),
+  ];
+}
+
+function signatureRows({ signatures: written }: ResourcesReport): Rows {
+  if (written === undefined) return [];
+  const { folder, signatures, manifests, registriesD } = written;
+  return [
+    [
+      'signatures',
+      `${counted(signatures, 'signature')} of ${counted(manifests, 'manifest')} in ${near(folder)}`,
+    ],
+    ['', registriesD && near(registriesD)],
+  ];
 }
 
 function partRows({ kind, label, isWhole, named }: DeliveredPart, screen: Screen): Rows {

@@ -143,6 +143,13 @@ export function noticeText(notice: Notice): string | undefined {
         `signatures that refer to images of ${notice.repository} are left out where they cannot ` +
         `be read: ${notice.cause}`
       );
+    case 'lookaside-not-read':
+      return `signatures that are kept at ${notice.place} are left out: ${notice.cause}`;
+    case 'lookaside-left-out':
+      return withShortDigests(
+        `what is kept beside ${notice.image} as a signature of ${notice.digest} is left out: ` +
+          notice.cause,
+      );
     case 'needs-trusted-packer':
       return (
         'hosts that do not trust your key will refuse this bundle, since only you prove ' +

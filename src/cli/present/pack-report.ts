@@ -10,6 +10,7 @@ import { formatBytes } from '../units.ts';
 import type { Block, Rows, Section } from './layout.ts';
 import { offersText } from './parts/offers.ts';
 import { partsFacts, partsJson } from './parts/part-facts.ts';
+import { signatureRows, signaturesJson } from './parts/signature-facts.ts';
 import { counted, optionWords, shellWord } from '../../core/text.ts';
 import type { Screen } from './screen.ts';
 import { checking, labelsIn, partsText, shortened, size as sizeText } from './shown.ts';
@@ -45,6 +46,7 @@ export function pipedReport(
             ['sha256 of it', volumes[0]?.digest && { hex: hexOf(volumes[0].digest) }],
             ['signer', signerText(report, screen)],
             ...partsFacts(report.closure, screen),
+            ...signatureRows(report.signatures, screen),
           ],
         },
       ],
@@ -90,6 +92,7 @@ function packed(report: PackReport, needs: VerifyNeeds, screen: Screen): readonl
           ['of an earlier run', keptText(kept)],
           ['signer', signerText(report, screen)],
           ...partsFacts(report.closure, screen),
+          ...signatureRows(report.signatures, screen),
         ],
       },
     ],
@@ -253,6 +256,7 @@ function dryRun(report: PackReport, screen: Screen): readonly Section[] {
           ['for the bundle', repairs && { hex: hexOf(repairs) }],
           ['signer', signerText(report, screen)],
           ...partsFacts(closure, screen),
+          ...signatureRows(report.signatures, screen),
         ],
       },
     ],
@@ -286,6 +290,7 @@ function json({
   space,
   kept,
   offers,
+  signatures,
   dryRun: isDryRun,
 }: PackReport): object {
   return {
@@ -307,6 +312,7 @@ function json({
     freeSpace: space?.free,
     kept,
     ...(offers !== undefined && { offers }),
+    ...signaturesJson(signatures),
     parts: partsJson(closure),
   };
 }

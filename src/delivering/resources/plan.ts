@@ -21,6 +21,12 @@ import { type NewerNames, nextSteps, type Step, stepsFor } from './next-steps.ts
 import { ocMirrorSets, renamed, widened, withOcMirrorNames } from './oc-mirror-names.ts';
 import type { ResourceRequest } from './request.ts';
 import { refuseSharedNames } from './shared-names.ts';
+import {
+  type PlannedSignatures,
+  planSignatures,
+  signaturesNote,
+  signaturesSection,
+} from './signatures.ts';
 import { trustFiles } from './trust.ts';
 
 /** A file that is about to be written. */
@@ -41,6 +47,8 @@ export interface PlannedResources {
   readonly folders: readonly string[];
   /** The commands that are printed in the end, with what has to be true for them. */
   readonly firstSteps: readonly ShownStep[];
+  /** Signatures that are kept beside images; none where no image has any. */
+  readonly signatures: PlannedSignatures | undefined;
   /** Facts that are printed before the commands. */
   readonly notes: readonly string[];
   /** Whether the files name the registry by an address of one machine. */
@@ -119,8 +127,14 @@ export function planResources(
     of: (name) => relative(from, pathOf(writtenAs.get(name) ?? name)),
   });
   const typedFrom = (from: string) => (name: string) => relative(from, pathOf(name));
+  const { signatureServer: server } = options;
+  const signatures = planSignatures(parts, destinations, { beside, server });
+  const near = (from: string) => (path: string) => relative(from, path);
   const text = nextSteps(ofParts, {
-    extras: extras.map(({ section }) => section(typedFrom(beside))),
+    extras: [
+      ...extras.map(({ section }) => section(typedFrom(beside))),
+      ...(signatures === undefined ? [] : [signaturesSection(signatures, server, near(beside))]),
+    ],
     ...{ folder: beside, destinations, newer: options.newer, ocOptions: options.ocOptions },
     repositories: repositoriesOf(rows, versions.length > 0, destinations),
     ...{ steps: stepsFrom(beside), paths: pathsFrom(beside) },
@@ -136,7 +150,11 @@ export function planResources(
     folders: [...new Set(all.map(({ path }) => dirname(path)))].filter(
       (made) => named === undefined || made !== folder,
     ),
-    notes: extras.flatMap(({ notes }) => notes),
+    signatures,
+    notes: [
+      ...extras.flatMap(({ notes }) => notes),
+      ...(signatures === undefined ? [] : [signaturesNote(signatures, near(''))]),
+    ],
     isLoopback: isLoopback(destinations.target.registry),
     firstSteps: [
       ...stepsFrom('').flatMap(({ shown }) => shown),

@@ -27,6 +27,8 @@ export interface ResourceRequest {
   readonly sourcePolicy?: SourcePolicy | undefined;
   /** PEM files with the CA of the target, which clusters shall trust. */
   readonly caFiles?: readonly string[] | undefined;
+  /** The URL at which nodes will find the signatures that are kept beside images. */
+  readonly signatureServer?: string | undefined;
   readonly extras?: WantedExtras | undefined;
   /** For the objects of catalogs. */
   readonly catalogs?: CatalogWishesRequest | undefined;

@@ -8,6 +8,7 @@ import { writeWhole } from '../../files/write-whole.ts';
 import type { ShownStep } from '../../kinds/resource-file.ts';
 import { BEGINNING } from './next-steps.ts';
 import type { PlannedResources } from './plan.ts';
+import { prepareSignatures, type SignaturesReport, writeSignatures } from './signatures.ts';
 
 /** More than the steps of any number of parts. */
 const MAX_STEPS_BYTES = 16 * 1024 * 1024;
@@ -18,6 +19,8 @@ export interface ResourcesReport {
   /** What comes first, in this order, and the file that says everything. */
   readonly nextSteps: readonly ShownStep[];
   readonly stepsFile: string;
+  /** Signatures that are kept beside images, for a web server. */
+  readonly signatures?: SignaturesReport;
   /** Facts about them that have to be known at once, a sentence each. */
   readonly notes: readonly string[];
   /** Whether the files name the registry by an address of one machine: no cluster can use them. */
@@ -34,6 +37,7 @@ export async function prepareResources(planned: PlannedResources): Promise<void>
   const paths = [...files, steps].map(({ path }) => path);
   for (const folder of new Set(paths.map((path) => dirname(path)))) await prepare(folder);
   for (const { path } of files) await isFileThere(path);
+  if (planned.signatures !== undefined) await prepareSignatures(planned.signatures);
   await refuseForeignFile({
     path: steps.path,
     what: 'no text of this program',
@@ -59,11 +63,13 @@ async function prepare(folder: string): Promise<void> {
  */
 export async function writeResources(planned: PlannedResources): Promise<ResourcesReport> {
   const files = [...planned.files, planned.steps];
+  const signatures = planned.signatures && (await writeSignatures(planned.signatures));
   for (const { path, text } of files) await writeWhole(path, text);
   return {
     files: files.map(({ path }) => path),
     nextSteps: planned.firstSteps,
     stepsFile: planned.steps.path,
+    ...(signatures !== undefined && { signatures }),
     notes: planned.notes,
     isLoopback: planned.isLoopback,
   };

@@ -61,6 +61,7 @@ export async function expandRelease(
     leading: images.flatMap(({ manifest }) =>
       manifest.kind === 'manifest' ? [manifest.config, ...manifest.layers.toReversed()] : [],
     ),
+    proofs: signatures.map((one) => ({ ...one, subject: digest })),
   };
 }
 
