@@ -49,6 +49,10 @@ export const FLOORS = [
       'They are the steps of the workflows: a step that knew its command would serve that one alone.',
   },
   {
+    rooms: ['history'],
+    reason: 'It keeps listings and receipts for every step, and knows none of them.',
+  },
+  {
     rooms: ['receipts'],
     reason: 'It says what a receipt is and who has signed it, wherever it is kept.',
   },

@@ -197,6 +197,27 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
       },
     ],
   },
+  history: {
+    summary: 'what was packed here, and what sites have of it',
+    otherwise: 'list',
+    commands: [
+      {
+        usage: 'list',
+        summary: 'list the bundles that were packed, and the receipts of their deliveries',
+        load: async () => (await import('./commands/history/list.ts')).historyListCommand,
+      },
+      {
+        usage: 'sites',
+        summary: 'list which bundles are at which site',
+        load: async () => (await import('./commands/history/sites.ts')).historySitesCommand,
+      },
+      {
+        usage: 'import <PATH..>',
+        summary: 'read bundles on media, and receipts, into the history',
+        load: async () => (await import('./commands/history/import.ts')).historyImportCommand,
+      },
+    ],
+  },
   cache: {
     summary: 'what earlier runs have kept',
     commands: [

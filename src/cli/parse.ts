@@ -49,7 +49,7 @@ export async function parseCommandLine(
   given: readonly string[],
   { stdout }: { readonly stdout: Pick<Io['stdout'], 'columns'> },
 ): Promise<Invocation> {
-  const argv = forShell(given);
+  const argv = withCommandOfGroup(forShell(given));
   const called = await commandsCalled(argv);
   const completed = completions(argv, called, commonOptions);
   if (completed !== undefined) return { output: completed };
@@ -163,6 +163,26 @@ async function commandsCalled(argv: readonly string[]): Promise<{
     commands: await called(COMMANDS),
     groups: Object.fromEntries(await Promise.all(groups)),
   };
+}
+
+/**
+ * `bundle history` means one of the commands of its group, where none of them is named: the help is
+ * that of the group all the same.
+ */
+function withCommandOfGroup(argv: readonly string[]): readonly string[] {
+  const [name = '', ...words] = argv;
+  const group = Object.hasOwn(COMMAND_GROUPS, name) ? COMMAND_GROUPS[name] : undefined;
+  if (group?.otherwise === undefined) return argv;
+  const asksHelp = words.some((word) => ['--help', '-h', '--version'].includes(word));
+  const isNamed = words.some((word) => group.commands.some((entry) => nameOf(entry) === word));
+  const mayBeMeant = words.every((word, at) => word.startsWith('-') || isValue(words[at - 1]));
+  if (asksHelp || isNamed || !mayBeMeant) return argv;
+  return [name, group.otherwise, ...words];
+}
+
+/** Whether a word may be the value of the option before it. */
+function isValue(before: string | undefined): boolean {
+  return before?.startsWith('-') === true && !before.includes('=');
 }
 
 /**

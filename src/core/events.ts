@@ -271,6 +271,32 @@ export type Notice =
     }
   /** All platforms of something are carried, though a file names some of them. */
   | { readonly code: 'platforms-not-cut'; readonly what: string }
+  /** The history could not be written: what was packed or delivered is whole all the same. */
+  | {
+      readonly code: 'history-not-kept';
+      readonly folder: string;
+      readonly what: string;
+      readonly cause: string;
+    }
+  /** A receipt counts for nothing here, for this cause. */
+  | { readonly code: 'receipt-left-aside'; readonly receipt: string; readonly cause: string }
+  /** A receipt of the same site and target is later than this one, which was made at `time`. */
+  | {
+      readonly code: 'receipt-older';
+      readonly receipt: string;
+      readonly site: string;
+      readonly time: string;
+      readonly newest: string;
+      /** Whether the later one replaces it, so that it counts for nothing. */
+      readonly isReplaced: boolean;
+    }
+  /** A receipt names a bundle that is not known here. */
+  | {
+      readonly code: 'bundle-not-known';
+      readonly site: string;
+      readonly name: string;
+      readonly bundle: Digest;
+    }
   /** No part of a bundle has arrived whole, so there is nothing that a receipt could say. */
   | { readonly code: 'no-receipt'; readonly bundle: Digest }
   /** Something that cannot be had is left out. */

@@ -1,7 +1,9 @@
 import type { Writable } from 'node:stream';
 
+import type { DescribedBundle } from '../bundle/format/plan.ts';
 import type { Context } from '../core/context.ts';
 import { withLock } from '../files/lock.ts';
+import { History, keepIfPossible } from '../history/history.ts';
 import type { Closure } from '../kinds/closure.ts';
 import { offersOf, type OffersRequest } from '../kinds/graph/offers.ts';
 import { signatureFacts } from '../packing/signature-facts.ts';
@@ -32,6 +34,8 @@ export interface PackIntoPipeRequest extends PartsRequest, NameRequest {
   readonly limitRate?: number | undefined;
   /** Which updates the update service of the closed side has to offer. */
   readonly offers?: OffersRequest | undefined;
+  /** The folder in which it is kept what the bundle lists, if it is to be kept. */
+  readonly history?: string | undefined;
 }
 
 export interface PackRequest
@@ -84,6 +88,8 @@ async function packInto(
     const report = dryRun
       ? await planFiles(job, context)
       : await withLock(path, context.signal, (signal) => packToFiles(job, { ...context, signal }));
+    if (!dryRun && !isPatch && report.left === 0)
+      await keep(content.described, closure, request, context);
     return { ...report, offers, signatures: await signatureFacts(closure, request, context) };
   });
 }
@@ -103,8 +109,23 @@ export async function packIntoPipe(
     const key = own ?? (await firstKey(request.key, false, context)).key;
     const { limitRate } = request;
     const report = await packToPipe({ described, key, closure, limitRate }, output, context);
+    await keep(described, closure, request, context);
     return { ...report, offers, signatures: await signatureFacts(closure, request, context) };
   });
+}
+
+/** A later pack leaves out what is proven to have arrived: it has to know what that was. */
+async function keep(
+  described: DescribedBundle,
+  closure: Closure,
+  { history: folder }: Pick<PackRequest, 'history'>,
+  { observe }: Context,
+): Promise<void> {
+  if (folder === undefined) return;
+  const history = new History(folder);
+  await keepIfPossible(history, described.manifest.name, observe, () =>
+    history.keepBundle(described, closure),
+  );
 }
 
 /** What first use on the closed side will refuse is better told on this side. */

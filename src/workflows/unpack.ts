@@ -19,10 +19,10 @@ import { incompleteParts } from '../opening/audit.ts';
 import { tellDamage } from '../opening/open-to-read.ts';
 import { derivedOf } from '../opening/some-parts.ts';
 import { firstKey, type KeySource, loadSigningKey } from '../packing/signing-key.ts';
-import { prepareReceiptFolder, receiptsIn, writeReceipt } from '../receipts/file.ts';
-import { issueReceipt, receiptTarget, siteOf } from '../receipts/issue.ts';
+import { publishReceipt, type WrittenReceipt } from '../history/publish.ts';
+import { prepareReceiptFolder } from '../receipts/file.ts';
+import { receiptTarget, siteOf } from '../receipts/issue.ts';
 import { checkSiteName, type ReceiptPart } from '../receipts/receipt.ts';
-import type { CheckedReceipt } from '../receipts/signed.ts';
 import {
   type OpenedFacts,
   type OpenRequest,
@@ -48,6 +48,8 @@ export interface ReceiptRequest {
   readonly key: KeySource;
   /** The name of the site; that of its registry unless told. */
   readonly site?: string | undefined;
+  /** The folder of the history that keeps it, too; earlier ones are found there. */
+  readonly history?: string | undefined;
 }
 
 export interface UnpackReport {
@@ -59,10 +61,6 @@ export interface UnpackReport {
   readonly patchCommand: string;
   /** `undefined` where none was wanted, or nothing has arrived whole. */
   readonly receipt: WrittenReceipt | undefined;
-}
-
-export interface WrittenReceipt extends CheckedReceipt {
-  readonly path: string;
 }
 
 /**
@@ -151,9 +149,7 @@ async function prepareReceipt(
     const whole = parts.length === rows.length;
     const bundles = [{ name, digest, whole, known: 'delivered' as const, parts }];
     const issue = { site, target, bundles, replaces: false };
-    const earlier = await receiptsIn(wanted.folder);
-    const signed = issueReceipt(issue, earlier, key, context.now);
-    return { ...signed, path: await writeReceipt(wanted.folder, signed).catch(receiptLost) };
+    return await publishReceipt(issue, { ...wanted, key }, context).catch(receiptLost);
   };
 }
 

@@ -277,6 +277,10 @@ function launcher(madeOptions: readonly string[]): string {
   return `#!/bin/bash
 set -eu
 options=$(${program} "$1" --help 2>/dev/null || true)
+# The commands of this group have options of their own.
+if [[ $1 == history && $# -gt 1 ]]; then
+  options=$(${program} "$1" "$2" --help 2>/dev/null || true)
+fi
 asked="$*"
 add() { if [[ $options == *" $1 "* ]]; then made+=("$1" "$2"); fi; }
 made=()

@@ -6,6 +6,7 @@ import { dryRunOption } from '../options/common.ts';
 import { graphDataOptions } from '../options/graph-data.ts';
 import { askedOptions, askedParts } from '../options/parts/asked.ts';
 import { mediaOptions, restartOption, stopAfter } from '../options/media.ts';
+import { historyFolder, historyOptions } from '../options/receipts/history.ts';
 import { lookasideOptions, networkRequest, sourceOptions } from '../options/network.ts';
 import { attachedRequest, releaseOptions, versionPositional } from '../options/release.ts';
 import { one } from '../options/table.ts';
@@ -73,6 +74,7 @@ export const packCommand: Command = {
     }),
     ...mediaOptions,
     ...restartOption,
+    ...historyOptions,
     ...dryRunOption,
   },
   takesStdout: (args) => args['out'] === PIPE,
@@ -88,6 +90,7 @@ export const packCommand: Command = {
       key: keySource(args, io),
       network: networkRequest(args),
       limitRate: byteCount(args, 'limit-rate'),
+      history: historyFolder(args, context),
     };
     const { pack, packIntoPipe } = await import('../../workflows/pack.ts');
     const { packReport, pipedReport } = await import('../present/pack-report.ts');

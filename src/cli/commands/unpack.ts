@@ -65,7 +65,7 @@ export const unpackCommand: Command = {
       network: networkRequest(args),
       select: partNames(args, 'release'),
       partial: flag(args, 'partial'),
-      receipt: receiptRequest(args, io),
+      receipt: receiptRequest(args, io, context),
     };
     const { unpack } = await import('../../workflows/unpack.ts');
     const { unpackReport } = await import('../present/delivery-report.ts');

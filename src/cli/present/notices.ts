@@ -173,6 +173,24 @@ export function noticeText(notice: Notice): string | undefined {
         `update for ${notice.architecture}: ${notice.versions.join(' > ')}, ` +
         (notice.risks.length === 0 ? 'no risk' : `risks: ${listed(notice.risks)}`)
       );
+    case 'history-not-kept':
+      return (
+        `${notice.what} is not kept in the history ${notice.folder}: ${notice.cause}. ` +
+        'bundle history import adds it later; --no-history leaves it out'
+      );
+    case 'receipt-left-aside':
+      return `${notice.receipt} counts for nothing: ${notice.cause}`;
+    case 'receipt-older':
+      return notice.isReplaced
+        ? `${notice.receipt} is of ${notice.time}, and the receipt of ${notice.newest} replaces ` +
+            `all that ${notice.site} said before: it counts for nothing`
+        : `${notice.receipt} is of ${notice.time}; ${notice.site} has made a later one ` +
+            `(${notice.newest})`;
+    case 'bundle-not-known':
+      return (
+        `${notice.site} has ${notice.name} (${withShortDigests(notice.bundle)}), and nothing is known of ` +
+        'it here: bundle history import PATH reads it from its medium'
+      );
     case 'no-receipt':
       return 'no receipt is written, since no part of the bundle has arrived whole';
     case 'left-out':

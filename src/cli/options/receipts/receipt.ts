@@ -1,3 +1,4 @@
+import type { Context } from '../../../core/context.ts';
 import { BundleError } from '../../../core/errors.ts';
 import { checkSiteName } from '../../../receipts/receipt.ts';
 import type { ReceiptRequest } from '../../../workflows/unpack.ts';
@@ -5,6 +6,7 @@ import { text } from '../../arguments.ts';
 import type { Arguments } from '../../command.ts';
 import type { Io } from '../../io.ts';
 import { keySource } from '../../passphrase.ts';
+import { historyFolder, historyOptions } from './history.ts';
 import { many, one, type OptionTable } from '../table.ts';
 
 const group = 'Receipt:';
@@ -27,14 +29,24 @@ export const receiptOptions: OptionTable = {
     group,
   }),
   ...siteOption,
+  ...historyOptions,
 };
 
 /** @throws BundleError USAGE for an option about a receipt that is not wanted. */
-export function receiptRequest(args: Arguments, io: Io): ReceiptRequest | undefined {
+export function receiptRequest(
+  args: Arguments,
+  io: Io,
+  context: Context,
+): ReceiptRequest | undefined {
   const folder = text(args, 'receipt');
   const site = siteName(args);
-  if (folder !== undefined) return { folder, key: keySource(args, io, 'receipt-key'), site };
-  const idle = ['receipt-key', 'site'].find((name) => args[name] !== undefined);
+  if (folder !== undefined) {
+    const key = keySource(args, io, 'receipt-key');
+    return { folder, key, site, history: historyFolder(args, context) };
+  }
+  const idle = ['receipt-key', 'site', 'history', 'no-history'].find(
+    (name) => args[name] !== undefined,
+  );
   if (idle === undefined) return undefined;
   throw new BundleError('USAGE', `--${idle} is about a receipt, and none is asked for`, {
     hint: 'Name a folder for it with --receipt DIR.',

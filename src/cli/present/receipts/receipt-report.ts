@@ -2,7 +2,7 @@ import { hexOf } from '../../../core/digest.ts';
 import { type Receipt, receiptDigest, targetName } from '../../../receipts/receipt.ts';
 import type { CheckedReceipt } from '../../../receipts/signed.ts';
 import type { ShownReceipt } from '../../../workflows/receipts/look.ts';
-import type { WrittenReceipt } from '../../../workflows/unpack.ts';
+import type { WrittenReceipt } from '../../../history/publish.ts';
 import type { Outcome } from '../../command.ts';
 import type { Report, Rows, Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';

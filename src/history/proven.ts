@@ -1,0 +1,68 @@
+import type { Digest } from '../core/digest.ts';
+import { type Destinations, repositoryAt } from '../kinds/destinations.ts';
+import type { ReceiptTarget } from '../receipts/receipt.ts';
+import type { ProvenBundle, SiteStanding } from '../receipts/standing.ts';
+import type { Place } from '../transfer/image.ts';
+import { blobsOf } from './blobs.ts';
+import type { History } from './history.ts';
+
+/** A blob or manifest that is at a site, and what proves that. */
+export interface ProvenBlob {
+  readonly digest: Digest;
+  readonly size: number;
+  /** Repositories of the target that have it, as full paths; each once. */
+  readonly repositories: readonly string[];
+  /** The bundles that have brought it. */
+  readonly bundles: readonly Digest[];
+}
+
+/** What is proven to be at a site. */
+export interface ProvenContent {
+  readonly blobs: ReadonlyMap<Digest, ProvenBlob>;
+  /** Bundles that receipts name and of which nothing is known here: nothing of them is proven. */
+  readonly unknown: readonly ProvenBundle[];
+}
+
+/**
+ * The blobs that are proven to be at a site: those of the bundles, or of their parts, that its
+ * receipts name and the history knows.
+ * @throws BundleError CONTENT_MISMATCH, UNSUPPORTED_CONTENT for a listing that was damaged; DISK
+ */
+export async function provenAt(
+  { bundles, target }: Pick<SiteStanding, 'bundles' | 'target'>,
+  history: History,
+): Promise<ProvenContent> {
+  const destinations = destinationsOf(target);
+  const repository = (place: Place): string => repositoryAt(destinations, place).repository;
+  const blobs = new Map<Digest, ProvenBlob>();
+  const unknown: ProvenBundle[] = [];
+  for (const bundle of bundles) {
+    const kept = await history.bundle(bundle.digest);
+    if (kept === undefined) {
+      unknown.push(bundle);
+      continue;
+    }
+    const parts = bundle.whole ? undefined : new Set(bundle.parts.keys());
+    for (const [digest, { size, places }] of blobsOf(kept, parts)) {
+      const known = blobs.get(digest);
+      blobs.set(digest, {
+        ...{ digest, size },
+        repositories: [...new Set([...(known?.repositories ?? []), ...places.map(repository)])],
+        bundles: [...(known?.bundles ?? []), bundle.digest],
+      });
+    }
+  }
+  return { blobs, unknown };
+}
+
+/** The repositories that a receipt is about. */
+export function destinationsOf(target: ReceiptTarget): Destinations {
+  const { registry, namespace, places, maxNestedPaths } = target;
+  return {
+    target: { registry, namespace: namespace ?? undefined },
+    maxNestedPaths: maxNestedPaths ?? undefined,
+    entry: { registry, repository: places.entry },
+    content: { registry, repository: places.content },
+    graph: { registry, repository: places.graph },
+  };
+}

@@ -1,0 +1,195 @@
+import { join } from 'node:path';
+
+import { describeBundle } from '../../bundle/format/plan.ts';
+import type { Context } from '../../core/context.ts';
+import type { Digest } from '../../core/digest.ts';
+import { BundleError, gravest } from '../../core/errors.ts';
+import { MAX_RECEIPT_BYTES } from '../../core/limits.ts';
+import { listFolder } from '../../files/folder.ts';
+import { isFolder } from '../../files/look.ts';
+import { readGivenFile } from '../../files/small-file.ts';
+import { isReceiptFile } from '../../history/begins.ts';
+import { believedReceipts } from '../../history/believed.ts';
+import { History } from '../../history/history.ts';
+import { contentsOf } from '../../kinds/closure.ts';
+import { type OpenRequest, surveyBundle } from '../../opening/open-bundle.ts';
+import { believedKeys } from '../../opening/signers.ts';
+import { receiptDigest, targetName } from '../../receipts/receipt.ts';
+import { type CheckedReceipt, checkReceipt, parseSigned } from '../../receipts/signed.ts';
+import { standingsOf } from '../../receipts/standing.ts';
+import type { SignerKey } from '../../trust/keys.ts';
+
+export interface ImportRequest {
+  readonly history: string;
+  readonly paths: readonly string[];
+  /** Who is believed about bundles, and about receipts. */
+  readonly open: Omit<OpenRequest, 'paths'>;
+  /** Lets a site sign with another key than before. */
+  readonly acceptNewKey: boolean;
+}
+
+export interface ImportReport {
+  readonly bundles: readonly {
+    readonly path: string;
+    readonly name: string;
+    readonly digest: Digest;
+  }[];
+  readonly receipts: readonly {
+    readonly path: string;
+    readonly receipt: CheckedReceipt['receipt'];
+    readonly isNew: boolean;
+  }[];
+}
+
+/**
+ * Reads bundles on media, and receipts, into the history. What is good is kept, whatever else fails.
+ * @throws BundleError the gravest, where something was refused
+ */
+export async function importHistory(
+  request: ImportRequest,
+  context: Context,
+): Promise<ImportReport> {
+  const history = new History(request.history);
+  const keys = await believedKeys(request.open.trustedKeyFiles, context);
+  const bundles: ImportReport['bundles'][number][] = [];
+  const receipts: ImportReport['receipts'][number][] = [];
+  const failures: BundleError[] = [];
+  const attempt = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      context.signal.throwIfAborted();
+      if (!(error instanceof BundleError)) throw error;
+      failures.push(error);
+    }
+  };
+  for (const path of request.paths) {
+    await attempt(async () => {
+      const found = await partedPaths(path);
+      for (const receipt of found.receipts)
+        await attempt(async () => {
+          receipts.push(
+            await importReceipt(
+              receipt,
+              { history, keys, acceptNewKey: request.acceptNewKey },
+              context,
+            ),
+          );
+        });
+      if (found.bundle) bundles.push(await importBundle(path, history, request, context));
+    });
+  }
+  if (failures.length > 0) {
+    const worst = gravest(failures) as BundleError;
+    const items = failures.map(({ message }) => message);
+    throw failures.length === 1 ? worst : worst.withDetails([{ label: 'refused', items }]);
+  }
+  return { bundles, receipts };
+}
+
+/** A folder may hold a bundle, receipts, or both: a medium that comes back does. */
+async function partedPaths(
+  path: string,
+): Promise<{ readonly receipts: readonly string[]; readonly bundle: boolean }> {
+  if (!(await isFolder(path))) {
+    return (await isReceiptFile(path))
+      ? { receipts: [path], bundle: false }
+      : { receipts: [], bundle: true };
+  }
+  const names = await listFolder(path);
+  const receipts = names
+    .filter((name) => /^receipt-.*\.json$/.test(name))
+    .map((name) => join(path, name));
+  const hasBundle = names.some((name) => /\.tar\.zst(\.\d{3})?$/.test(name));
+  return { receipts, bundle: hasBundle || receipts.length === 0 };
+}
+
+interface ReceiptImport extends Pick<ImportRequest, 'acceptNewKey'> {
+  readonly history: History;
+  readonly keys: readonly SignerKey[];
+}
+
+async function importReceipt(
+  path: string,
+  { history, keys, acceptNewKey }: ReceiptImport,
+  context: Context,
+): Promise<ImportReport['receipts'][number]> {
+  const signed = parseSigned(await readGivenFile(path, MAX_RECEIPT_BYTES), path);
+  const checked = checkReceipt(signed, keys, path);
+  const { receipt } = checked;
+  return history.locked(context.signal, async () => {
+    const known = await believedReceipts(history, keys, context.observe);
+    const ofSite = known.filter((one) => one.receipt.site === receipt.site);
+    const other = ofSite.find((one) => one.receipt.signer !== receipt.signer);
+    const isKnownKey = ofSite.some((one) => one.receipt.signer === receipt.signer);
+    if (other !== undefined && !isKnownKey && !acceptNewKey)
+      throw anotherKey(path, checked, other.receipt.signer);
+    const isNew = await history.keepReceipt(checked);
+    const all = [...known.map((one) => one.receipt), ...(isNew ? [receipt] : [])];
+    const standing = standingsOf(all).find(
+      ({ site, target }) =>
+        site === receipt.site && targetName(target) === targetName(receipt.target),
+    )!;
+    const { newest, replaced } = standing;
+    if (receiptDigest(newest) !== receiptDigest(receipt)) {
+      const own = receiptDigest(receipt);
+      const isReplaced = replaced.some((one) => receiptDigest(one) === own);
+      const { site, time } = receipt;
+      const facts = { receipt: path, site, time, newest: newest.time, isReplaced };
+      context.observe({ type: 'noticed', code: 'receipt-older', ...facts });
+    }
+    for (const { name, digest } of receipt.bundles) {
+      if ((await history.bundle(digest)) !== undefined) continue;
+      const facts = { site: receipt.site, name, bundle: digest };
+      context.observe({ type: 'noticed', code: 'bundle-not-known', ...facts });
+    }
+    return { path, receipt, isNew };
+  });
+}
+
+function anotherKey(path: string, { receipt }: CheckedReceipt, before: string): BundleError {
+  return new BundleError(
+    'SIGNER_UNKNOWN',
+    `${path}: it says that it is of ${receipt.site}, but is signed with another key than before`,
+    {
+      expected: before,
+      got: receipt.signer,
+      subject: path,
+      hint:
+        'It may be the receipt of another site. If the site has a new key, ask them for its id, ' +
+        'and import the receipt with --accept-new-key.',
+    },
+  );
+}
+
+async function importBundle(
+  path: string,
+  history: History,
+  { open }: ImportRequest,
+  context: Context,
+): Promise<ImportReport['bundles'][number]> {
+  const faults: BundleError[] = [];
+  const request = { ...open, paths: [path] };
+  const bundle = await surveyBundle(request, context, ({ error }) => faults.push(error));
+  try {
+    const { closure, digest, reader } = bundle;
+    const { name } = reader.manifest;
+    if (closure === undefined) {
+      if (faults.length > 0) throw gravest(faults) as BundleError;
+      throw new BundleError('BUNDLE_UNUSABLE', `${path}: what it lists cannot be read`, {
+        hint: 'Give the volume that holds the listing and the manifests: the first one.',
+      });
+    }
+    const described = describeBundle(contentsOf(name, closure));
+    if (described.bundleDigest !== digest) {
+      throw new BundleError('CLOSURE_MISMATCH', `${path} lists something else than its parts`, {
+        expected: digest,
+        got: described.bundleDigest,
+      });
+    }
+    await history.keepBundle(described, closure);
+    return { path, name, digest };
+  } finally {
+    await bundle.close();
+  }
+}

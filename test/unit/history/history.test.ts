@@ -1,0 +1,244 @@
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { type DescribedBundle, describeBundle } from '../../../src/bundle/format/plan.ts';
+import { BundleError } from '../../../src/core/errors.ts';
+import type { Notice, TransferEvent } from '../../../src/core/events.ts';
+import { believedReceipts } from '../../../src/history/believed.ts';
+import { blobsOf } from '../../../src/history/blobs.ts';
+import { formatKept, parseKept } from '../../../src/history/entry.ts';
+import { History, keepIfPossible } from '../../../src/history/history.ts';
+import { provenAt } from '../../../src/history/proven.ts';
+import { type Closure, contentsOf } from '../../../src/kinds/closure.ts';
+import { receiptDigest } from '../../../src/receipts/receipt.ts';
+import { signReceipt } from '../../../src/receipts/signed.ts';
+import { standingsOf } from '../../../src/receipts/standing.ts';
+import { MemoryStore } from '../../../src/stores/memory.ts';
+import { SigningKey } from '../../../src/trust/keys.ts';
+import { bundleRow, receiptOf, siteKey } from '../../support/receipts.ts';
+import { sampleClosure } from '../../support/sample-parts.ts';
+import { temporaryFolder } from '../../support/user.ts';
+import { configOf, keep, layerOf, manifestOf } from '../transfer/images.ts';
+
+interface Made {
+  readonly described: DescribedBundle;
+  readonly closure: Closure;
+}
+
+type Word = 'one' | 'two' | 'three';
+
+/** A bundle whose parts have a layer each, and one that all of them have. */
+async function made(name: string, ...words: readonly Word[]): Promise<Made> {
+  const store = new MemoryStore();
+  const requests = [];
+  for (const word of words) {
+    const layers = [layerOf('shared by all'), layerOf(`of ${word}`)];
+    const image = manifestOf(word, layers);
+    await keep(store, ...layers, configOf(word), image);
+    requests.push({ name: word, image: image.descriptor, store });
+  }
+  const closure = await sampleClosure(requests);
+  return { described: describeBundle(contentsOf(name, closure)), closure };
+}
+
+let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
+let history: History;
+let notices: Notice[];
+const observe = (event: TransferEvent): void => {
+  if (event.type === 'noticed') notices.push(event);
+};
+beforeEach(async () => {
+  temporary = await temporaryFolder('history');
+  history = new History(join(temporary.path, 'history'));
+  notices = [];
+});
+afterEach(() => temporary.remove());
+
+describe('what is kept of a bundle', () => {
+  it('is read back, and is every blob and manifest of it', async () => {
+    const { described, closure } = await made('two', 'one', 'two');
+    await history.keepBundle(described, closure);
+    const kept = await history.bundle(described.bundleDigest);
+    expect(kept?.manifest).toEqual(described.manifest);
+    const all = blobsOf(kept!);
+    expect([...all.keys()].sort()).toEqual(
+      described.manifest.blobs.map(({ digest }) => digest).sort(),
+    );
+    for (const { digest, size } of described.manifest.blobs)
+      expect(all.get(digest)!.size).toBe(size);
+  });
+
+  it('has for each part exactly what its images consist of', async () => {
+    const { described, closure } = await made('two', 'one', 'two');
+    const kept = parseKept(formatKept(described, closure), described.bundleDigest, 'f');
+    for (const number of [0, 1]) {
+      const wanted = new Set(
+        closure.content.images
+          .filter(({ parts }) => parts.includes(number))
+          .flatMap(({ manifests, blobs }) => [...manifests, ...blobs])
+          .map(({ digest }) => digest),
+      );
+      expect(new Set(blobsOf(kept, new Set([number])).keys())).toEqual(wanted);
+    }
+    expect(blobsOf(kept, new Set()).size).toBe(0);
+  });
+
+  it('is refused with an error for any byte that was changed, and any cut', async () => {
+    const { described, closure } = await made('one', 'one');
+    const file = Buffer.from(formatKept(described, closure));
+    const good = parseKept(file, described.bundleDigest, 'f');
+    fc.assert(
+      fc.property(fc.nat(file.length - 1), fc.integer({ min: 1, max: 255 }), (at, by) => {
+        const flipped = Buffer.from(file);
+        flipped[at] = flipped[at]! ^ by;
+        for (const changed of [flipped, file.subarray(0, at)]) {
+          try {
+            // What decodes to the same is the same; only the places are in no digest.
+            const read = parseKept(changed, described.bundleDigest, 'f');
+            expect({ ...read, places: [] }).toEqual({ ...good, places: [] });
+          } catch (error) {
+            expect(error).toBeInstanceOf(BundleError);
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('is another bundle’s under its name: refused, and written again by the next pack', async () => {
+    const one = await made('one', 'one');
+    const other = await made('other', 'two');
+    await history.keepBundle(one.described, one.closure);
+    const folder = join(history.folder, 'bundles');
+    const [name] = await readdir(folder);
+    await writeFile(join(folder, name!), formatKept(other.described, other.closure));
+    await expect(history.bundle(one.described.bundleDigest)).rejects.toMatchObject({
+      code: 'CONTENT_MISMATCH',
+    });
+    await history.keepBundle(one.described, one.closure);
+    expect((await history.bundle(one.described.bundleDigest))?.manifest.name).toBe('one');
+  });
+
+  it.each([
+    ['cut off', (file: Buffer) => file.subarray(0, file.length / 2)],
+    ['empty', () => Buffer.alloc(0)],
+    ['zeros, as after a power cut', (file: Buffer) => Buffer.alloc(file.length)],
+  ])('that is %s is no bundle, and is written again', async (_, damage) => {
+    const { described, closure } = await made('one', 'one');
+    await history.keepBundle(described, closure);
+    const folder = join(history.folder, 'bundles');
+    const path = join(folder, (await readdir(folder))[0]!);
+    await writeFile(path, damage(await readFile(path)));
+    await expect(history.bundle(described.bundleDigest)).rejects.toBeInstanceOf(BundleError);
+    await history.keepBundle(described, closure);
+    expect(await history.bundle(described.bundleDigest)).toBeDefined();
+  });
+
+  it('is left out where the history cannot be written, with a notice', async () => {
+    const { described, closure } = await made('one', 'one');
+    await mkdir(temporary.path, { recursive: true });
+    await writeFile(history.folder, 'somebody else');
+    await keepIfPossible(history, 'one', observe, () => history.keepBundle(described, closure));
+    expect(notices).toMatchObject([{ code: 'history-not-kept', what: 'one' }]);
+    expect(await readFile(history.folder, 'utf8')).toBe('somebody else');
+  });
+
+  it('is written by several at once, and whole', async () => {
+    const { described, closure } = await made('one', 'one');
+    await Promise.all([1, 2, 3].map(() => history.keepBundle(described, closure)));
+    expect(await readdir(join(history.folder, 'bundles'))).toHaveLength(1);
+    expect(await history.bundle(described.bundleDigest)).toBeDefined();
+  });
+});
+
+describe('receipts in a history', () => {
+  const receipt = signReceipt(receiptOf([bundleRow('a')]), siteKey);
+
+  it('are read back once', async () => {
+    expect(await history.keepReceipt(receipt)).toBe(true);
+    expect(await history.keepReceipt(receipt)).toBe(false);
+    const believed = await believedReceipts(history, [siteKey.public], observe);
+    expect(believed.map((one) => one.receipt)).toEqual([receipt.receipt]);
+    expect(notices).toEqual([]);
+  });
+
+  it('count only while their keys are trusted', async () => {
+    await history.keepReceipt(receipt);
+    await history.keepReceipt(
+      signReceipt(receiptOf([bundleRow('b')]), SigningKey.generate('ecdsa-p256')),
+    );
+    const believed = await believedReceipts(history, [siteKey.public], observe);
+    expect(believed.map(({ receipt: { bundles } }) => bundles[0]!.name)).toEqual(['a']);
+    expect(notices).toMatchObject([{ code: 'receipt-left-aside' }]);
+    expect(await believedReceipts(history, [], observe)).toEqual([]);
+  });
+
+  it('that are damaged, or under another name, are left aside with their reason', async () => {
+    await history.keepReceipt(receipt);
+    const folder = join(history.folder, 'receipts');
+    const [name] = await readdir(folder);
+    const content = await readFile(join(folder, name!));
+    await writeFile(join(folder, `${'0'.repeat(64)}.json`), content);
+    await writeFile(join(folder, name!), content.subarray(0, 100));
+    await writeFile(join(folder, 'notes.txt'), 'of somebody else');
+    expect(await history.receipts(observe)).toEqual([]);
+    expect(notices.map(({ code }) => code)).toEqual(['receipt-left-aside', 'receipt-left-aside']);
+  });
+
+  it.skipIf(process.getuid?.() === 0)('are not kept in a folder that is read-only', async () => {
+    await mkdir(history.folder);
+    await chmod(history.folder, 0o500);
+    await keepIfPossible(history, 'a receipt', observe, () => history.keepReceipt(receipt));
+    expect(notices).toMatchObject([{ code: 'history-not-kept' }]);
+    await chmod(history.folder, 0o700);
+  });
+});
+
+describe('what is proven to be at a site', () => {
+  it('is the union of what its receipts name, with what proves each', async () => {
+    const one = await made('first', 'one', 'two');
+    const two = await made('second', 'two', 'three');
+    const lost = await made('lost', 'three');
+    for (const { described, closure } of [one, two]) await history.keepBundle(described, closure);
+    const row = ({ described }: Made, parts: readonly number[]): ReturnType<typeof bundleRow> =>
+      bundleRow(described.manifest.name, {
+        digest: described.bundleDigest,
+        whole: parts.length === described.manifest.parts.length,
+        parts: parts.map((number) => ({ number, label: String(number) })),
+      });
+    const receipts = [
+      receiptOf([row(one, [0, 1])]),
+      receiptOf([row(two, [1]), row(lost, [0])], { time: '2026-12-01T00:00:00Z' }),
+    ].map((unsigned) => signReceipt(unsigned, siteKey).receipt);
+    const [standing] = standingsOf(receipts);
+    const { blobs, unknown } = await provenAt(standing!, history);
+    expect(unknown.map(({ name }) => name)).toEqual(['lost']);
+    const digestsOf = ({ closure }: Made, parts: readonly number[]): readonly string[] =>
+      closure.content.images
+        .filter((image) => image.parts.some((number) => parts.includes(number)))
+        .flatMap(({ manifests, blobs: layers }) => [...manifests, ...layers])
+        .map(({ digest }) => digest);
+    const first = new Set(digestsOf(one, [0, 1]));
+    const second = new Set(digestsOf(two, [1]));
+    expect(new Set(blobs.keys())).toEqual(new Set([...first, ...second]));
+    for (const [digest, { bundles, repositories }] of blobs) {
+      const proofs = [
+        ...(first.has(digest) ? [one.described.bundleDigest] : []),
+        ...(second.has(digest) ? [two.described.bundleDigest] : []),
+      ];
+      expect(bundles).toEqual(proofs);
+      expect(repositories.every((name) => name.startsWith('ocp4/'))).toBe(true);
+    }
+    expect(standing!.bundles[0]!.receipts).toEqual([receiptDigest(receipts[0]!)]);
+  });
+
+  it('is nothing at all where the history is empty', async () => {
+    await rm(history.folder, { recursive: true, force: true });
+    const [standing] = standingsOf([signReceipt(receiptOf([bundleRow('x')]), siteKey).receipt]);
+    const { blobs, unknown } = await provenAt(standing!, history);
+    expect([blobs.size, unknown.length]).toEqual([0, 1]);
+  });
+});
