@@ -161,9 +161,15 @@ function faultsText(faults: readonly FieldFault[], said: string): string {
 }
 
 function conflictHint(object: ObjectName): string {
+  const ofOpenShift =
+    object.kind === 'CatalogSource'
+      ? 'If it is a catalog that OpenShift brings along, turn these off first: oc patch operatorhub ' +
+        `cluster --type merge -p '{"spec":{"disableAllDefaultSources":true}}'. `
+      : '';
   const namespace =
     object.metadata.namespace === undefined ? '' : ` -n ${object.metadata.namespace}`;
   return (
+    ofOpenShift +
     'Look who it is, and whether their value is right: ' +
     `oc get ${resourceOf(object)} ${object.metadata.name}${namespace} -o yaml ` +
     '--show-managed-fields. To replace it: oc apply --server-side --force-conflicts -f FILE, ' +

@@ -257,6 +257,17 @@ async function untilServed(ask: KubeApi['ask'], path: string): Promise<void> {
   }
 }
 
+/** Takes a definition away, and all that was made of it. */
+export async function removeDefinition(
+  { ask }: Pick<KubeApi, 'ask'>,
+  name: string,
+  served: string,
+): Promise<void> {
+  await ask('DELETE', `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`);
+  while ((await ask('GET', served)).status !== 404)
+    await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
 async function made(answer: Promise<Answer>): Promise<void> {
   const { status, body } = await answer;
   if (status !== 201) throw new Error(`${status}: ${JSON.stringify(body)}`);
