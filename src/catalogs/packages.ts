@@ -1,3 +1,4 @@
+import { compareText } from '../core/text.ts';
 import type {
   Catalog,
   CatalogBundle,
@@ -23,6 +24,23 @@ export class PackageContent {
 
   get name(): string {
     return this.package.name;
+  }
+
+  /** The bundle that each channel leads to, if there is one. */
+  heads(): Readonly<Record<string, string>> {
+    const names = [...this.channels.keys()].sort(compareText);
+    const heads = names.map((name) => [name, this.walk(name).head] as const);
+    return Object.fromEntries(
+      heads.flatMap(([name, head]) => (head === undefined ? [] : [[name, head]])),
+    );
+  }
+
+  /** The channels that have a bundle. */
+  channelsWith(bundle: string): readonly string[] {
+    return [...this.channels.values()]
+      .filter(({ entries }) => entries.some(({ name }) => name === bundle))
+      .map(({ name }) => name)
+      .sort(compareText);
   }
 
   /** A channel of the package, seen from its head. */

@@ -51,6 +51,10 @@ export const MAX_CONFIGURATION_BYTES = 4 * MiB;
 export const MAX_IMAGE_SET_BYTES = MiB;
 /** A CatalogSource as a template: one with an icon has some KiB. */
 export const MAX_SOURCE_TEMPLATE_BYTES = 256 * KiB;
+/** A lock of an image set: as a listing, it names every blob; so does a bundle of the largest set. */
+export const MAX_LOCK_BYTES = 64 * MiB;
+/** How deep what a file asks for may be nested in a lock of it. */
+export const MAX_LOCK_DEPTH = 32;
 /** How deep an index may hold indexes. */
 export const MAX_INDEX_DEPTH = 4;
 /** Referrers of one manifest: signatures, attestations and SBOMs of real images are a handful. */

@@ -22,8 +22,14 @@ export interface PartsRequest {
   readonly releaseKeyFiles?: readonly string[] | undefined;
 }
 
+/** Parts that were found, and the request for each of them. */
+export interface FoundParts extends Closure {
+  readonly asked: readonly PartRequest[];
+}
+
 interface FoundPart extends Found {
   readonly kind: Kind;
+  readonly asked: PartRequest;
 }
 
 /**
@@ -36,16 +42,16 @@ export async function findParts(
   sources: Sources,
   context: Context,
   begunOf?: (parts: readonly PartKey[]) => Promise<BegunContent | undefined>,
-): Promise<Closure> {
+): Promise<FoundParts> {
   const { observe, signal, lookups, now } = context;
   const divide = async ({ kind, request: asked }: PartRequest): Promise<readonly PartRequest[]> => {
     const requests = await kind.divide?.(asked, sources, { now, signal, observe });
     return requests?.map((one) => partRequest(kind, one)) ?? [partRequest(kind, asked)];
   };
   const wanted = (await mapLimited(request.parts, lookups, divide, signal)).flat();
-  const find = async ({ kind, request: asked }: PartRequest): Promise<FoundPart> => ({
-    kind,
-    ...(await kind.find(asked, sources, { now, signal, observe })),
+  const find = async (asked: PartRequest): Promise<FoundPart> => ({
+    ...{ kind: asked.kind, asked },
+    ...(await asked.kind.find(asked.request, sources, { now, signal, observe })),
   });
   const all = await mapLimited(wanted, lookups, find, signal);
   const found = [...new Map(all.map((part) => [keyText(part), part])).values()];
@@ -66,18 +72,19 @@ export async function findParts(
       const bare = await one.kind.expand(one.seed, from(one.content), walk);
       const part =
         signatures === false ? bare : await withFoundLookaside(bare, sources, walk, told);
-      parts.push({ ...keyOf(one), of: one.kind, part });
+      parts.push({ ...keyOf(one), asked: one.asked, part });
     }
-    const closure = closureOf(parts.toSorted(inBundle).map(({ part }) => part));
+    const sorted = parts.toSorted(inBundle);
+    const closure = closureOf(sorted.map(({ part }) => part));
     await requirePresent(closure.content.blobs, lookups, signal);
-    return closure;
+    return { ...closure, asked: sorted.map(({ asked }) => asked) };
   } finally {
     await begun?.close();
   }
 }
 
 interface ExpandedPart extends PartKey {
-  readonly of: Kind;
+  readonly asked: PartRequest;
   readonly part: Part;
 }
 
@@ -88,7 +95,7 @@ interface ExpandedPart extends PartKey {
 function inBundle(a: ExpandedPart, b: ExpandedPart): number {
   const byKind = compareText(a.kind, b.kind);
   if (byKind !== 0) return byKind;
-  return a.of.compare(a.part.facts, b.part.facts) || compareText(a.digest, b.digest);
+  return a.asked.kind.compare(a.part.facts, b.part.facts) || compareText(a.digest, b.digest);
 }
 
 function keyOf({ kind, seed }: FoundPart): PartKey {

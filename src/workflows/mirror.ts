@@ -5,9 +5,15 @@ import { type Offers, offersOf, type OffersRequest } from '../kinds/graph/offers
 import type { SignatureFacts } from '../kinds/signatures/judged.ts';
 import { signatureFacts } from '../packing/signature-facts.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
-import { findParts, type PartsRequest } from '../packing/find-parts.ts';
+import {
+  findLocked,
+  type LockableRequest,
+  lockedFacts,
+  refuseForeignLock,
+  writeLock,
+} from '../packing/lock/follow.ts';
 
-export interface MirrorRequest extends PartsRequest {
+export interface MirrorRequest extends LockableRequest {
   readonly delivery: DeliveryRequest;
   readonly network: NetworkOptions;
   /** Which updates the update service of the closed side has to offer. */
@@ -28,10 +34,14 @@ export interface MirrorReport {
  * file between.
  */
 export async function mirror(request: MirrorRequest, context: Context): Promise<MirrorReport> {
+  await refuseForeignLock(request);
   const network = await Network.open(request.network, context);
   try {
-    const closure = await findParts(request, network, context);
-    const offers = request.offers && offersOf(closure.parts, request.offers);
+    const closure = await findLocked(request, network, context);
+    const { offers: wanted } = request;
+    const offers = wanted && offersOf(closure.parts, wanted);
+    const facts = lockedFacts(request, wanted === undefined ? {} : { offers: wanted });
+    await writeLock(request, closure, facts, context);
     const kinds = [...new Set(request.parts.map(({ kind }) => kind))];
     const to = { closure, kinds, request: request.delivery };
     const delivery = await deliver(to, async () => network, context);

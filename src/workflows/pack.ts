@@ -10,7 +10,13 @@ import { signatureFacts } from '../packing/signature-facts.ts';
 import { needsTrustedPacker } from '../kinds/statements.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
 import { patchContent, wholeContent } from '../packing/content.ts';
-import { findParts, type PartsRequest } from '../packing/find-parts.ts';
+import {
+  findLocked,
+  type LockableRequest,
+  lockedFacts,
+  refuseForeignLock,
+  writeLock,
+} from '../packing/lock/follow.ts';
 import { nameBefore, nameOf, type NameRequest } from '../packing/naming.ts';
 import {
   bundlePath,
@@ -19,6 +25,7 @@ import {
   type Output,
   parseOutput,
 } from '../packing/output.ts';
+import type { LockedFacts } from '../packing/lock/lock.ts';
 import type { PackReport } from '../packing/report.ts';
 import type { BegunContent, PartKey } from '../packing/resume/begun-content.ts';
 import { findBegunContent } from '../packing/resume/find-begun-content.ts';
@@ -27,7 +34,7 @@ import { type FileJob, packToFiles, planFiles } from '../packing/to-files.ts';
 import { packToPipe } from '../packing/to-pipe.ts';
 
 /** A pack: which parts, from where, and the key that signs them. */
-export interface PackIntoPipeRequest extends PartsRequest, NameRequest {
+export interface PackIntoPipeRequest extends LockableRequest, NameRequest {
   readonly key: KeySource;
   readonly network: NetworkOptions;
   /** Bytes per second at which blobs are fetched at most. */
@@ -53,6 +60,7 @@ export interface PackRequest
  */
 export async function pack(request: PackRequest, context: Context): Promise<PackReport> {
   const output = await parseOutput(request.output);
+  await refuseForeignLock(request);
   const work = (): Promise<PackReport> => packInto(output, request, context);
   return request.dryRun ? work() : inOutput(output, context, work);
 }
@@ -73,13 +81,17 @@ async function packInto(
       return findBegunContent({ path, parts, key: own, mayBeElsewhere }, context);
     };
     const isPatch = repairFile !== undefined;
-    const closure = await findParts(request, network, context, isPatch ? undefined : begunOf);
+    const closure = await findLocked(request, network, context, isPatch ? undefined : begunOf);
     const content = isPatch
       ? await patchContent(closure, repairFile)
       : wholeContent(closure, nameOf(request, output, closure));
     checkFileName(output, content.fileName);
     const offers = request.offers && offersOf(closure.parts, request.offers);
     if (!isPatch) tellNeeds(closure, context);
+    const { name } = content.described.contents;
+    const { volumeSize } = request;
+    const sized = volumeSize === undefined ? {} : { volumeSize };
+    await writeLock(request, closure, factsOf(request, { name, ...sized }), context);
     const signing = own
       ? { key: own, made: undefined }
       : await firstKey(request.key, dryRun, context);
@@ -100,12 +112,15 @@ export async function packIntoPipe(
   output: Writable,
   context: Context,
 ): Promise<PackReport> {
+  await refuseForeignLock(request);
   return withNetwork(request, context, async (network) => {
     const own = await loadSigningKey(request.key, context.configFolder);
-    const closure = await findParts(request, network, context);
+    const closure = await findLocked(request, network, context);
     const { described } = wholeContent(closure, nameOf(request, NO_FILE, closure));
     const offers = request.offers && offersOf(closure.parts, request.offers);
     tellNeeds(closure, context);
+    const { name } = described.contents;
+    await writeLock(request, closure, factsOf(request, { name }), context);
     const key = own ?? (await firstKey(request.key, false, context)).key;
     const { limitRate } = request;
     const report = await packToPipe({ described, key, closure, limitRate }, output, context);
@@ -126,6 +141,14 @@ async function keep(
   await keepIfPossible(history, described.manifest.name, observe, () =>
     history.keepBundle(described, closure),
   );
+}
+
+function factsOf(
+  request: PackIntoPipeRequest,
+  own: Pick<LockedFacts, 'name' | 'volumeSize'>,
+): LockedFacts {
+  const { offers } = request;
+  return lockedFacts(request, { ...own, ...(offers !== undefined && { offers }) });
 }
 
 /** What first use on the closed side will refuse is better told on this side. */

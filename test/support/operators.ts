@@ -14,16 +14,18 @@ export interface PublishedOperators {
 /**
  * Puts a catalog of two operators, foo and bar, and all of their images where they are at `quay.io`:
  * the catalog is `ops/index:v4.22`.
+ * @param isNext the next month: foo has one version more, and another image under its tag.
  */
-export async function publishOperators(host: string): Promise<PublishedOperators> {
+export async function publishOperators(host: string, isNext = false): Promise<PublishedOperators> {
   const images = new Map<string, Digest>();
-  for (const name of ['foo-bundle', 'foo-old', 'foo-operator', 'bar-bundle'])
+  const names = ['foo-bundle', 'foo-old', 'foo-operator', 'bar-bundle'];
+  for (const name of isNext ? [...names, 'foo-next'] : names)
     images.set(
       name,
       await publishImage(
         host,
         { registry: 'quay.io', repository: `ops/${name}`, tag: 'v1' },
-        { seed: name },
+        { seed: isNext && name === 'foo-operator' ? 'foo-operator of the next month' : name },
       ),
     );
   const byDigest = (name: string): string => `quay.io/ops/${name}@${images.get(name)!}`;
@@ -64,10 +66,13 @@ export async function publishOperators(host: string): Promise<PublishedOperators
         documentEntry(
           'foo/catalog.json',
           documents('foo', [
-            channel('foo', ['1.0.0', '1.1.0']),
+            channel('foo', ['1.0.0', '1.1.0', ...(isNext ? ['1.2.0'] : [])]),
             bundle('foo', '1.0.0', byDigest('foo-old'), []),
             // Its own image is among the related ones or not; one of these has a tag alone.
             bundle('foo', '1.1.0', byDigest('foo-bundle'), ['quay.io/ops/foo-operator:v1']),
+            ...(isNext
+              ? [bundle('foo', '1.2.0', byDigest('foo-next'), ['quay.io/ops/foo-operator:v1'])]
+              : []),
           ]),
         ),
         documentEntry(

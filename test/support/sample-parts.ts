@@ -18,12 +18,13 @@ const NO_SOURCES: Sources = {
 };
 
 /** Parts of the sample kind, and all that follows from them. */
-export function sampleClosure(requests: readonly SampleRequest[]): Promise<Closure> {
-  return findParts(
+export async function sampleClosure(requests: readonly SampleRequest[]): Promise<Closure> {
+  const { parts, content } = await findParts(
     { parts: requests.map(samplePart), referrers: false },
     NO_SOURCES,
     contextIn('/'),
   );
+  return { parts, content };
 }
 
 /** What a bundle of some parts is made of. */

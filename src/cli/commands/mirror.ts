@@ -9,7 +9,7 @@ import {
   networkRequest,
   sourceOptions,
 } from '../options/network.ts';
-import { attachedRequest, releaseOptions, versionPositional } from '../options/release.ts';
+import { releaseOptions, versionPositional } from '../options/release.ts';
 
 export const mirrorCommand: Command = {
   examples: [
@@ -30,11 +30,12 @@ export const mirrorCommand: Command = {
     ...dryRunOption,
   },
   async run(args, context, io) {
-    const { parts, offers } = await askedParts(args, context);
+    const { parts, offers, attached, lock } = await askedParts(args, context);
     const request = {
       parts,
       offers,
-      ...attachedRequest(args),
+      ...attached,
+      lock,
       delivery: deliveryRequest(args, io),
       network: networkRequest(args),
     };

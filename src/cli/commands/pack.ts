@@ -8,7 +8,7 @@ import { askedOptions, askedParts } from '../options/parts/asked.ts';
 import { mediaOptions, restartOption, stopAfter } from '../options/media.ts';
 import { historyFolder, historyOptions } from '../options/receipts/history.ts';
 import { lookasideOptions, networkRequest, sourceOptions } from '../options/network.ts';
-import { attachedRequest, releaseOptions, versionPositional } from '../options/release.ts';
+import { releaseOptions, versionPositional } from '../options/release.ts';
 import { one } from '../options/table.ts';
 import { keySource } from '../passphrase.ts';
 import { outputPipe, PIPE } from '../pipes.ts';
@@ -80,13 +80,14 @@ export const packCommand: Command = {
   takesStdout: (args) => args['out'] === PIPE,
   async run(args, context, io) {
     const output = requiredText(args, 'out');
-    const { parts, offers, config } = await askedParts(args, context);
+    const { parts, offers, set, attached, lock } = await askedParts(args, context);
     const common = {
       parts,
       offers,
       name: text(args, 'name'),
-      usualName: config?.name,
-      ...attachedRequest(args),
+      usualName: set.name,
+      ...attached,
+      lock,
       key: keySource(args, io),
       network: networkRequest(args),
       limitRate: byteCount(args, 'limit-rate'),
@@ -111,8 +112,8 @@ export const packCommand: Command = {
     const request = {
       ...common,
       output,
-      volumeSize: volumeSize(args, 'volume-size') ?? config?.volumeSize,
-      stopAfter: stopAfter(args, config?.volumeSize),
+      volumeSize: volumeSize(args, 'volume-size') ?? set.volumeSize,
+      stopAfter: stopAfter(args, set.volumeSize),
       repairFile: text(args, 'repair'),
       restart: flag(args, 'restart'),
       dryRun: flag(args, 'dry-run'),

@@ -51,7 +51,7 @@ export async function graphParts(
   // Imported here and not at the start: a kind needs libraries that take time to load.
   const { graphKind } = await import('../../kinds/graph/graph.ts');
   const request = {
-    data: named ?? (await usualData(args)),
+    ...(named === undefined ? await usualData(args) : { data: named }),
     base: base ?? DEFAULT_GRAPH_BASE,
     architectures: architecturesOf(releases),
   };
@@ -66,14 +66,26 @@ export function offersRequest(args: Arguments): OffersRequest | undefined {
   return channel === undefined ? undefined : { channel, update };
 }
 
+/**
+ * Where the graph data are that a lock names, if an option says it.
+ * @throws BundleError USAGE
+ */
+export async function graphDataPlace(args: Arguments): Promise<string | undefined> {
+  const named = text(args, 'graph-data');
+  const service = text(args, 'graph-url');
+  if (named !== undefined || service === undefined) return named;
+  const { graphDataUrl, serviceUrl } = await import('../../network/update-service.ts');
+  return graphDataUrl(serviceUrl(service)).href;
+}
+
 /** What `--graph` names, if that is graph data; else what the service has. */
-async function usualData(args: Arguments): Promise<GraphPartRequest['data']> {
+async function usualData(args: Arguments): Promise<Pick<GraphPartRequest, 'data' | 'origin'>> {
   const { file, serviceUrl: service } = graphSource(args);
   const { readGraphFile } = await import('../../updates/graph-data/files.ts');
   const files = file === undefined ? undefined : (await readGraphFile(file)).files;
-  if (files !== undefined) return files;
+  if (files !== undefined) return { data: files, origin: file };
   const { graphDataUrl, serviceUrl } = await import('../../network/update-service.ts');
-  return graphDataUrl(serviceUrl(service)).href;
+  return { data: graphDataUrl(serviceUrl(service)).href };
 }
 
 /** As in image configs, sorted; those of all machines for `multi`. */

@@ -118,6 +118,8 @@ export function noticeText(notice: Notice): string | undefined {
     case 'fault-found':
     case 'audit-failed':
       return undefined; // the failure that the run ends with says it all
+    case 'lock-written':
+      return `the lock is in ${notice.path}`;
     case 'damage-map-written':
       return `what is damaged is listed in ${notice.path}`;
     case 'damage-map-left':

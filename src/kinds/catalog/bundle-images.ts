@@ -1,4 +1,5 @@
 import type { CatalogBundle } from '../../catalogs/catalog.ts';
+import type { Digest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { type ImagePartRequest, imageRequest } from '../image/request.ts';
 
@@ -20,4 +21,15 @@ export function bundleImage(
       { subject: name, cause: error, hint: 'Leave the operator out, or this version of it.' },
     );
   }
+}
+
+/**
+ * The digest of the image of a bundle. An old catalog may have bundles without an image.
+ */
+export function digestIn(
+  bundle: CatalogBundle,
+  pinned: ReadonlyMap<string, Digest>,
+): Digest | undefined {
+  if (bundle.image === '') return undefined;
+  return bundleImage(bundle.image, bundle).reference.digest ?? pinned.get(bundle.image);
 }

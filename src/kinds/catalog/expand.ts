@@ -1,4 +1,5 @@
 import { type Catalog, imagesOf, versionOf } from '../../catalogs/catalog.ts';
+import { packagesOf } from '../../catalogs/packages.ts';
 import { readCatalog } from '../../catalogs/reading/read-catalog.ts';
 import { mapLimited } from '../../core/concurrency.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
@@ -11,7 +12,7 @@ import type { ImageRequest, ManifestTree, WalkedImage } from '../../transfer/ima
 import type { Part, Walk } from '../kind.ts';
 import type { ContentSource } from '../sources.ts';
 import { imageRequest } from '../image/request.ts';
-import { bundleImage } from './bundle-images.ts';
+import { bundleImage, digestIn } from './bundle-images.ts';
 import { readCatalogImage } from './read-catalog-image.ts';
 import { type CatalogSeed, claimOf } from './seed.ts';
 
@@ -33,12 +34,20 @@ export interface CatalogFacts extends Pick<
 export interface PackageFacts {
   readonly name: string;
   readonly defaultChannel: string;
+  /** The one of the catalog that it was filtered from, where that is another one. */
+  readonly defaultWas?: string;
+  /** The bundle that each channel leads to. */
+  readonly heads: Readonly<Record<string, string>>;
   readonly bundles: readonly BundleFacts[];
 }
 
 export interface BundleFacts {
   readonly name: string;
   readonly version: string;
+  readonly channels: readonly string[];
+  /** As the catalog names it, and its digest. */
+  readonly image: string;
+  readonly digest: Digest | undefined;
   /** Why the packer has kept it, in words; empty in a catalog that was not filtered. */
   readonly reasons: readonly string[];
 }
@@ -162,23 +171,36 @@ async function requestsOf(
   );
 }
 
-function packagesIn({ packages, bundles }: Catalog, { why }: CatalogSeed): readonly PackageFacts[] {
+function packagesIn(
+  catalog: Catalog,
+  { why, pinned, defaults }: CatalogSeed,
+): readonly PackageFacts[] {
+  const { packages, bundles } = catalog;
+  const contents = packagesOf(catalog);
   const names = new Set(bundles.map((bundle) => `${bundle.package}/${bundle.name}`));
   const odd = [...why.keys()].find((name) => !names.has(name));
   if (odd !== undefined) throw foreign(`it has no bundle ${odd}`);
   return packages
     .map(({ name, defaultChannel }) => ({
-      ...{ name, defaultChannel },
+      ...{ name, defaultChannel, ...wasOf(defaults?.get(name)) },
+      heads: contents.get(name)!.heads(),
       bundles: bundles
         .filter((bundle) => bundle.package === name)
         .map((bundle) => ({
           name: bundle.name,
           version: versionOf(bundle),
+          channels: contents.get(name)!.channelsWith(bundle.name),
+          image: bundle.image,
+          digest: digestIn(bundle, pinned),
           reasons: why.get(`${name}/${bundle.name}`) ?? [],
         }))
         .sort((a, b) => compareText(a.name, b.name)),
     }))
     .sort((a, b) => compareText(a.name, b.name));
+}
+
+function wasOf(defaultWas: string | undefined): Pick<PackageFacts, 'defaultWas'> {
+  return defaultWas === undefined ? {} : { defaultWas };
 }
 
 /** The config and the layers of the image that the catalog is read from. */

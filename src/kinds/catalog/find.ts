@@ -73,8 +73,9 @@ export async function findCatalog(
   const known = asCatalog(result);
   const pinned = await pinnedOf(known, sources, options);
   const why = whyOf(result);
+  const settled = { pinned, why, known, defaults: defaultsOf(result) };
   return {
-    seed: { ...common, digest: index.digest, ...target(index.digest), pinned, why, known },
+    seed: { ...common, digest: index.digest, ...target(index.digest), ...settled },
     content: { root: new MadeStore(store, made), storeOf: (name) => sources.source(name) },
   };
 }
@@ -159,6 +160,13 @@ function whyOf({ bundles }: FilterResult): ReadonlyMap<string, readonly string[]
       `${bundle.package}/${bundle.name}`,
       [...new Set(reasons.map(describeReason))],
     ]),
+  );
+}
+
+/** The default channels that packages had before. */
+function defaultsOf({ notes }: FilterResult): ReadonlyMap<string, string> {
+  return new Map(
+    notes.flatMap((note) => (note.type === 'default-channel' ? [[note.package, note.was]] : [])),
   );
 }
 

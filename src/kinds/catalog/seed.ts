@@ -24,6 +24,8 @@ export interface CatalogSeed {
   readonly why: ReadonlyMap<string, readonly string[]>;
   /** Of the object that offers it; a catalog need not have one. */
   readonly template?: SourceTemplate | undefined;
+  /** Where it was just filtered: the default channels of its packages that are other ones now. */
+  readonly defaults?: ReadonlyMap<string, string>;
   /** Where it was just filtered: what is in the image. It is read from there otherwise. */
   readonly known?: Catalog;
 }

@@ -5,7 +5,7 @@ import type { Descriptor } from '../../core/descriptor.ts';
 import { formatReference, isRepository, isTag } from '../../core/reference.ts';
 import { imageRequest, type ImagePartRequest } from '../image/request.ts';
 import type { MadeContent } from '../../building/image.ts';
-import type { HowFound } from './images/found-image.ts';
+import { HOW_FOUND, type HowFound } from './images/found-image.ts';
 
 /** An image of a chart, and how it was found. */
 export interface ChartImage extends ImagePartRequest {
@@ -35,8 +35,6 @@ export interface ChartSeed extends ChartFacts {
   /** What was made of a chart that no registry has. */
   readonly made: readonly MadeContent[];
 }
-
-const HOW: readonly HowFound[] = ['annotation', 'lock file', 'manifest', 'image path', 'list'];
 
 /** The row of a chart in `bundle.json`. */
 export function chartClaim(facts: ChartFacts): JsonObject {
@@ -69,7 +67,7 @@ export function readChartClaim(claim: JsonObject): ChartSeed {
 function imageIn(value: Json): ChartImage {
   const row = asObject(value, 'an image of a chart');
   const text = (key: string): string => asString(row[key], `the ${key} of an image of a chart`);
-  const how = HOW.find((one) => one === row['how']);
+  const how = HOW_FOUND.find((one) => one === row['how']);
   const digest = parseDigest(row['digest']);
   const request = imageRequest(text('reference'), { path: text('path'), tag: text('tag') });
   const stated = request.reference.digest;

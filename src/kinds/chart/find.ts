@@ -9,8 +9,8 @@ import { MemoryStore } from '../../stores/memory.ts';
 import { readKeyring } from '../../trust/signed-text.ts';
 import { imageRequest } from '../image/request.ts';
 import type { FindOptions, Found } from '../kind.ts';
-import type { Sources } from '../sources.ts';
-import { chartArtifact, tagOfVersion } from './artifact.ts';
+import type { ContentSource, Sources } from '../sources.ts';
+import { type ChartArtifact, chartArtifact, tagOfVersion } from './artifact.ts';
 import type { ChartImage, ChartSeed } from './claim.ts';
 import { findHelm, renderChart } from './helm.ts';
 import { type ChartImages, imagesOfChart } from './images/chart-images.ts';
@@ -36,8 +36,9 @@ export async function findChart(
   const called = nameOfSource(request.source);
   observe({ type: 'phase', what: `reading the chart ${called}` });
   const located = await locateChart(request.source, sources, options);
-  const { chart, archive, provenance, origin } = located;
+  const { chart, origin } = located;
   if (request.keyring !== undefined) await checkSigned(located, request.keyring, now);
+  if (request.locked !== undefined) return lockedChart(located, request.locked, sources);
   observe({ type: 'phase', what: `finding the images of the chart ${called}` });
   const { images, unused } = await imagesOf(located, request, signal);
   for (const { reference, key } of unused)
@@ -45,10 +46,7 @@ export async function findChart(
   const resolve = async (found: FoundImage): Promise<ChartImage> =>
     digestOf(found, chart.name, sources, signal);
   const resolved = await mapLimited(images, AT_ONCE, resolve, signal);
-  const artifact =
-    located.artifact === undefined
-      ? chartArtifact({ chart, archive, provenance })
-      : { descriptor: located.artifact.descriptor, content: [] };
+  const artifact = artifactOf(located);
   const { name, version } = chart;
   return {
     seed: {
@@ -58,12 +56,38 @@ export async function findChart(
       descriptor: artifact.descriptor,
       made: artifact.content,
     },
-    content: {
-      // A chart that no registry has is made here.
-      root: located.artifact?.store ?? new MemoryStore('charts that are made here'),
-      storeOf: (repository) => sources.source(repository),
-    },
+    content: contentOf(located, sources),
   };
+}
+
+function artifactOf({ artifact, chart, archive, provenance }: LocatedChart): ChartArtifact {
+  return artifact === undefined
+    ? chartArtifact({ chart, archive, provenance })
+    : { descriptor: artifact.descriptor, content: [] };
+}
+
+function contentOf({ artifact }: LocatedChart, sources: Sources): ContentSource {
+  return {
+    // A chart that no registry has is made here.
+    root: artifact?.store ?? new MemoryStore('charts that are made here'),
+    storeOf: (repository) => sources.source(repository),
+  };
+}
+
+/** The chart that an earlier run has found, with the images that it has found for it. */
+function lockedChart(located: LocatedChart, locked: ChartSeed, sources: Sources): Found<ChartSeed> {
+  const { descriptor, content } = artifactOf(located);
+  if (descriptor.digest !== locked.artifact) {
+    const { name, version } = locked;
+    throw new BundleError('CONTENT_MISMATCH', `the chart ${name} ${version} is another one now`, {
+      expected: locked.artifact,
+      got: descriptor.digest,
+      subject: `chart ${name} ${version}`,
+      hint: 'Somebody has published or changed it again under the same version. Look at what is different, and write a new lock.',
+    });
+  }
+  const seed = { ...locked, descriptor, made: content };
+  return { seed, content: contentOf(located, sources) };
 }
 
 /** A chart of a registry keeps its path; all others go below `charts/`. */

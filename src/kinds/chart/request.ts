@@ -1,3 +1,5 @@
+import type { ChartSeed } from './claim.ts';
+
 /** Where a chart is fetched from. */
 export type ChartSource =
   /** A classic repository with an `index.yaml`. */
@@ -27,6 +29,8 @@ export interface ChartRequest {
   readonly rendering: Rendering;
   /** Path of a keyring: then its provenance file is fetched and has to be good. */
   readonly keyring?: string | undefined;
+  /** The chart that it has to be, with images that an earlier run has found: none is looked for. */
+  readonly locked?: ChartSeed | undefined;
 }
 
 /** What all charts of a run are rendered with and for. */

@@ -51,7 +51,7 @@ export function pathsOf({ digest, base }: Pick<GraphSeed, 'digest' | 'base'>): {
  * @throws BundleError NOT_FOUND, USAGE, UNSUPPORTED_CONTENT, CONTENT_MISMATCH, and of the network
  */
 export async function findGraph(
-  { data: where, base: asked, architectures }: GraphPartRequest,
+  { data: where, base: asked, architectures, expected }: GraphPartRequest,
   sources: Sources,
   { signal, observe }: FindOptions,
 ): Promise<Found<GraphSeed>> {
@@ -59,6 +59,8 @@ export async function findGraph(
   const files = typeof where === 'string' ? await filesAt(where, sources) : where;
   const data = parseGraphData(files);
   const archive = graphDataTar(files);
+  const digest = digestOf(archive);
+  if (expected !== undefined && digest !== expected) throw changed(expected, digest);
   const named = parseReference(asked);
   const { registry, repository } = named;
   const root = sources.source({ registry, repository });
@@ -67,11 +69,19 @@ export async function findGraph(
   const baseIndex = isIndexType(baseDescriptor.mediaType)
     ? await fetchVerified(root, baseDescriptor, { signal, observe })
     : undefined;
-  const digest = digestOf(archive);
   return {
     seed: { digest, archive, files, data, base, baseIndex, baseDescriptor, architectures },
     content: { root, storeOf: (name) => sources.source(name) },
   };
+}
+
+function changed(expected: Digest, got: Digest): BundleError {
+  return new BundleError('CONTENT_MISMATCH', 'the graph data are not those of the lock', {
+    ...{ expected, got, subject: 'graph data' },
+    hint:
+      'An update service changes them often. Name a folder or a tarball that has them still with ' +
+      '--graph-data, or write a new lock.',
+  });
 }
 
 async function filesAt(where: string, sources: Sources): Promise<GraphDataFiles> {

@@ -1,3 +1,4 @@
+import type { Digest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import type { ReleaseSignature } from '../../trust/release-signature.ts';
 import type { FindOptions, Found } from '../kind.ts';
@@ -41,7 +42,7 @@ export async function findRelease(
   try {
     const stores = signatureStores;
     const proof = await findProof(digest, { sources, stores, held, keys, now });
-    signatures = proof.signatures;
+    signatures = amongThem(proof.signatures, request.messages);
     // A registry has no signatures of releases: then it is clear that they are from the stores.
     if (held !== undefined)
       observe({ type: 'noticed', code: 'proof-found', what: called, places: proof.places });
@@ -53,4 +54,23 @@ export async function findRelease(
   }
   const canonical = canonicalRepository(signatures, repository);
   return { seed: { digest, descriptor, signatures, architecture, version, canonical }, content };
+}
+
+/**
+ * Those of the signatures that are wanted; all where nobody says which.
+ * @throws BundleError SIGNATURE_MISSING
+ */
+function amongThem(
+  signatures: readonly ReleaseSignature[],
+  wanted: readonly Digest[] = [],
+): readonly ReleaseSignature[] {
+  if (wanted.length === 0) return signatures;
+  const found = signatures.filter(({ digest }) => wanted.includes(digest));
+  const missing = wanted.find((digest) => found.every((own) => own.digest !== digest));
+  if (missing === undefined) return found;
+  throw new BundleError('SIGNATURE_MISSING', 'a signature that proved it is not there any more', {
+    expected: missing,
+    got: signatures.map(({ digest }) => digest).join(', '),
+    hint: 'Name the store that has it with --signature-store, or write a new lock.',
+  });
 }

@@ -8,6 +8,10 @@ export interface ReleaseRequest {
   readonly architecture: Architecture;
   /** The digest that it has to have, where something else names it too: an update graph. */
   readonly expected?: Digest | undefined;
+  /**
+   * The digests of the messages that prove it, where those alone count that an earlier run has found.
+   */
+  readonly messages?: readonly Digest[] | undefined;
   /** A reference or `oci:DIR`; the official repository if it is left out. */
   readonly from: string | undefined;
   readonly releaseKeyFiles: readonly string[];

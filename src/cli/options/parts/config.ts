@@ -1,6 +1,7 @@
 import type { CatalogRequest, VersionBounds } from '../../../catalogs/filter/request.ts';
 import type { Context } from '../../../core/context.ts';
 import { BundleError } from '../../../core/errors.ts';
+import type { JsonObject } from '../../../core/json.ts';
 import { blocker } from '../../../image-sets/blocked.ts';
 import { namesOf } from '../../../image-sets/images.ts';
 import type { ImageSet, PlatformSet } from '../../../image-sets/image-set.ts';
@@ -13,6 +14,7 @@ import {
   parseArchitecture,
 } from '../../../kinds/release/architecture.ts';
 import { releaseKind } from '../../../kinds/release/release.ts';
+import { askedBy } from '../../../packing/lock/asked.ts';
 import { channelReleases } from '../../../workflows/image-set/channel-releases.ts';
 import { usableImageSet } from '../../../workflows/image-set/file.ts';
 import { texts } from '../../arguments.ts';
@@ -32,6 +34,8 @@ export interface ConfiguredParts {
   readonly catalogs: readonly CatalogRequest[];
   readonly charts: readonly WantedChart[];
   readonly wantsGraph: boolean;
+  /** All of it, as locks keep it. */
+  readonly asked: JsonObject;
   /** The channel whose updates the closed side has to offer. */
   readonly channel: string | undefined;
   /** Bytes of a volume at most. */
@@ -75,7 +79,7 @@ export async function configuredParts(
     });
   }
   return {
-    ...{ releases, images, catalogs, charts, wantsGraph },
+    ...{ releases, images, catalogs, charts, wantsGraph, asked: askedBy(set) },
     channel: wantsGraph ? set.platform.channels.at(-1)?.name : undefined,
     volumeSize: set.archiveSize === undefined ? undefined : set.archiveSize * GiB,
     name: file.replace(/^.*[/\\]/s, '').replace(/\.(ya?ml|json)$/i, ''),

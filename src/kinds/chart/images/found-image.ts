@@ -4,7 +4,9 @@ import { isObject, type Json } from '../../../core/json.ts';
  * How an image of a chart was found: its publisher lists it in an annotation or in a lock file; a
  * rendered manifest runs it; a path that the user gave leads to it; the user lists it.
  */
-export type HowFound = 'annotation' | 'lock file' | 'manifest' | 'image path' | 'list';
+export type HowFound = (typeof HOW_FOUND)[number];
+
+export const HOW_FOUND = ['annotation', 'lock file', 'manifest', 'image path', 'list'] as const;
 
 /** An image that a chart needs. */
 export interface FoundImage {

@@ -99,8 +99,14 @@ describe('a catalog in a bundle', () => {
     );
     expect(part.facts.packages).toEqual([
       {
-        ...{ name: 'foo', defaultChannel: 'stable' },
-        bundles: [{ name: 'foo.v1.0.0', version: '1.0.0', reasons: ['head of stable'] }],
+        ...{ name: 'foo', defaultChannel: 'stable', heads: { stable: 'foo.v1.0.0' } },
+        bundles: [
+          {
+            ...{ name: 'foo.v1.0.0', version: '1.0.0', channels: ['stable'] },
+            ...{ image: `quay.io/ops/foo@${operand}`, digest: operand },
+            reasons: ['head of stable'],
+          },
+        ],
       },
     ]);
     expect(part.leading.map(({ mediaType }) => mediaType)).toEqual([OCI_CONFIG, OCI_LAYER_GZIP]);

@@ -1,0 +1,28 @@
+import type { Digest } from '../../core/digest.ts';
+import { formatReference } from '../../core/reference.ts';
+import { digest, objectOf, text } from './fields.ts';
+import type { LockForm } from './lock-form.ts';
+import { type ImageFacts, imageKind } from '../image/image.ts';
+import { imageRequest, type ImagePartRequest } from '../image/request.ts';
+
+/** An image that is no part of a release, in a lock. */
+export interface LockedImage {
+  readonly reference: string;
+  readonly digest: Digest;
+  /** Where it goes at a target. */
+  readonly path: string;
+  readonly tag: string;
+}
+
+export const imageLock: LockForm<LockedImage, ImagePartRequest, ImageFacts> = {
+  kind: imageKind,
+  rowOf: ({ facts }) => ({
+    reference: formatReference(facts.reference),
+    digest: facts.digest,
+    path: facts.path,
+    tag: facts.tag,
+  }),
+  read: objectOf<LockedImage>({ reference: text, digest, path: text, tag: text }),
+  requestOf: ({ reference, path, tag }) => imageRequest(reference, { path, tag }),
+  tagsIn: ({ reference, digest: own }) => [[reference, own]],
+};
