@@ -184,6 +184,8 @@ export interface PartResources {
   readonly files: readonly ResourceFile[];
   /** What mirror sets have to list. An image that is asked for at its target has none. */
   readonly mirrors: readonly MirrorRow[];
+  /** Repositories of the target that its objects name: clusters read these, too. */
+  readonly named?: readonly string[];
   /** The minor version of OpenShift that it is; `undefined` for what clusters of any version use. */
   readonly minor?: number | undefined;
   /** The lines of its section in `next-steps.txt`, for a cluster that was prepared for all parts. */

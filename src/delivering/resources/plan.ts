@@ -136,7 +136,11 @@ export function planResources(
       ...(signatures === undefined ? [] : [signaturesSection(signatures, server, near(beside))]),
     ],
     ...{ folder: beside, destinations, newer: options.newer, ocOptions: options.ocOptions },
-    repositories: repositoriesOf(rows, versions.length > 0, destinations),
+    repositories: repositoriesOf(
+      [...rows.map(({ mirror }) => mirror), ...ofParts.flatMap(({ named = [] }) => named)],
+      versions.length > 0,
+      destinations,
+    ),
     ...{ steps: stepsFrom(beside), paths: pathsFrom(beside) },
   });
   const all = [...objects, ...kustomization, ...install];
@@ -179,13 +183,13 @@ function scopedRows(rows: readonly MirrorRow[], { scope }: PlanOptions): readonl
 
 /** Those that clusters have to be able to read. */
 function repositoriesOf(
-  rows: readonly MirrorRow[],
+  ofParts: readonly string[],
   hasReleases: boolean,
   { entry, content }: Destinations,
 ): readonly string[] {
   const ofReleases =
-    hasReleases || rows.length === 0 ? [formatRepository(entry), formatRepository(content)] : [];
-  return [...new Set([...ofReleases, ...rows.map(({ mirror }) => mirror)])];
+    hasReleases || ofParts.length === 0 ? [formatRepository(entry), formatRepository(content)] : [];
+  return [...new Set([...ofReleases, ...ofParts])];
 }
 
 function extrasFor(

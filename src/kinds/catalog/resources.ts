@@ -1,5 +1,6 @@
+import { formatRepository } from '../../core/reference.ts';
 import { shellWord } from '../../core/text.ts';
-import type { Destinations } from '../destinations.ts';
+import { type Destinations, repositoryAt } from '../destinations.ts';
 import type { DeliveredPaths, Part, PartResources } from '../kind.ts';
 import { mirrorRows } from '../mirror-row.ts';
 import {
@@ -32,6 +33,7 @@ export function catalogResources(
         ...(!isByTag || tags.length > 1 ? mirrorRows([image], at, 'operator', 'digest') : []),
       ];
     }),
+    named: [formatRepository(repositoryAt(at, `/${facts.path}`))],
     section: (paths) => steps(paths, facts, objects),
     commands: () => [],
   };

@@ -171,6 +171,16 @@ describe('the objects of catalogs', () => {
     });
   });
 
+  it('are read from a repository that the pull secret of clusters has to be good for', () => {
+    const related = [`quay.io/ops/foo@${digestOf('x')}`];
+    const steps = String(planned([catalogPart(RED_HAT, { related })]).steps.text);
+    const [, listed = ''] = /write to them:\n((?: {2}\S+\n)+)/.exec(steps) ?? [];
+    expect(listed.trim().split(/\s+/)).toEqual([
+      'r.example.com/site/ops/foo',
+      'r.example.com/site/redhat/redhat-operator-index',
+    ]);
+  });
+
   it('come with what has to be done once, however many there are', () => {
     const steps = String(planned([catalogPart(RED_HAT), catalogPart(COMMUNITY)]).steps.text);
     expect(steps.match(/disableAllDefaultSources/g)).toHaveLength(1);
