@@ -68,6 +68,11 @@ export function digest(args: Arguments, name: string): Digest | undefined {
   throw notADigest(name, value);
 }
 
+/** The same for an option that may be given several times. */
+export function digests(args: Arguments, name: string): readonly Digest[] {
+  return texts(args, name).map((value) => digest({ [name]: value }, name)!);
+}
+
 function notADigest(name: string, value: string): BundleError {
   return new BundleError('USAGE', `--${name}: ${value} is not a SHA-256 digest`, {
     hint:

@@ -183,8 +183,14 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
     ],
   },
   receipt: {
-    summary: 'look at what a site says has arrived, and check it',
+    summary: 'make receipts of what has arrived, look at them, check them',
+    otherwise: 'make',
     commands: [
+      {
+        usage: 'make [PATH..]',
+        summary: 'ask a registry what it has of bundles, and write a receipt of it',
+        load: async () => (await import('./commands/receipt/make.ts')).receiptMakeCommand,
+      },
       {
         usage: 'show <FILE>',
         summary: 'show what a receipt says, and who signed it',

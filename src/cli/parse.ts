@@ -166,8 +166,8 @@ async function commandsCalled(argv: readonly string[]): Promise<{
 }
 
 /**
- * `bundle history` means one of the commands of its group, where none of them is named: the help is
- * that of the group all the same.
+ * `bundle history` and `bundle receipt --to …` mean one of the commands of their group, though none
+ * of them is named. The help is that of the group all the same.
  */
 function withCommandOfGroup(argv: readonly string[]): readonly string[] {
   const [name = '', ...words] = argv;
@@ -175,14 +175,8 @@ function withCommandOfGroup(argv: readonly string[]): readonly string[] {
   if (group?.otherwise === undefined) return argv;
   const asksHelp = words.some((word) => ['--help', '-h', '--version'].includes(word));
   const isNamed = words.some((word) => group.commands.some((entry) => nameOf(entry) === word));
-  const mayBeMeant = words.every((word, at) => word.startsWith('-') || isValue(words[at - 1]));
-  if (asksHelp || isNamed || !mayBeMeant) return argv;
+  if (asksHelp || isNamed || words[0]?.startsWith('-') === false) return argv;
   return [name, group.otherwise, ...words];
-}
-
-/** Whether a word may be the value of the option before it. */
-function isValue(before: string | undefined): boolean {
-  return before?.startsWith('-') === true && !before.includes('=');
 }
 
 /**

@@ -1,8 +1,47 @@
+import type { Descriptor } from '../core/descriptor.ts';
 import type { Digest } from '../core/digest.ts';
 import { parseManifest, successors } from '../core/manifest.ts';
 import { isManifestType } from '../core/media-types.ts';
 import type { Place } from '../transfer/image.ts';
 import type { KeptBundle } from './entry.ts';
+
+/** An image of a bundle, and what of it the bundle holds itself. */
+export interface KeptImage {
+  readonly name: string;
+  readonly role: string;
+  readonly source: string;
+  readonly descriptor: Descriptor;
+  readonly place: Place;
+  readonly parts: readonly number[];
+  readonly manifests: readonly Descriptor[];
+  readonly blobs: readonly Descriptor[];
+}
+
+/** The images of a bundle. What the bundle does not hold is left out: it proves nothing about that. */
+export function imagesOf({ manifest, manifests, places }: KeptBundle): readonly KeptImage[] {
+  const held = new Map(manifest.blobs.map(({ digest, size }) => [digest, size]));
+  return manifest.images.map(({ name, role, source, digest, size, mediaType, parts }, row) => {
+    const descriptor = { digest, size, mediaType };
+    const seen = new Map<Digest, Descriptor>();
+    const blobs: Descriptor[] = [];
+    const waiting: Descriptor[] = [descriptor];
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      if (seen.has(next.digest) || !held.has(next.digest)) continue;
+      seen.set(next.digest, next);
+      const bytes = isManifestType(next.mediaType) ? manifests.get(next.digest) : undefined;
+      if (bytes === undefined) blobs.push(next);
+      else waiting.push(...successors(parseManifest(bytes, next.mediaType)).map(bare));
+    }
+    const leaves = new Set(blobs.map((blob) => blob.digest));
+    const own = [...seen.values()].filter((one) => !leaves.has(one.digest));
+    const at = places[row]!;
+    return { name, role, source, descriptor, place: at, parts, manifests: own, blobs };
+  });
+}
+
+function bare({ digest, size, mediaType }: Descriptor): Descriptor {
+  return { digest, size, mediaType };
+}
 
 /** A blob, manifest or index of a bundle, and what needs it. */
 export interface ListedBlob {
@@ -15,38 +54,28 @@ export interface ListedBlob {
 }
 
 /**
- * All blobs of a bundle, or of some of its parts, with their manifests. What the bundle does not
- * hold itself is not among them: it proves nothing about that.
+ * All blobs of a bundle, or of some of its parts, with their manifests; what the bundle does not
+ * hold itself is not among them.
  * @param parts numbers of the parts; all of them unless told.
  */
 export function blobsOf(
-  { manifest, manifests, places }: KeptBundle,
+  bundle: KeptBundle,
   parts?: ReadonlySet<number>,
 ): ReadonlyMap<Digest, ListedBlob> {
-  const sizes = new Map(manifest.blobs.map(({ digest, size }) => [digest, size]));
   const found = new Map<Digest, { size: number; places: Set<Place>; images: Set<string> }>();
-  for (const [row, image] of manifest.images.entries()) {
+  for (const image of imagesOf(bundle)) {
     if (parts !== undefined && !image.parts.some((part) => parts.has(part))) continue;
-    const seen = new Set<Digest>();
-    const waiting = [{ digest: image.digest, mediaType: image.mediaType }];
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      const { digest, mediaType } = next;
-      if (seen.has(digest)) continue;
-      seen.add(digest);
-      const size = sizes.get(digest);
-      if (size === undefined) continue;
+    for (const { digest, size } of [...image.manifests, ...image.blobs]) {
       const blob = found.get(digest) ?? { size, places: new Set(), images: new Set() };
-      blob.places.add(places[row]!);
+      blob.places.add(image.place);
       blob.images.add(image.name);
       found.set(digest, blob);
-      const bytes = isManifestType(mediaType) ? manifests.get(digest) : undefined;
-      if (bytes !== undefined) waiting.push(...successors(parseManifest(bytes, mediaType)));
     }
   }
   return new Map(
-    [...found].map(([digest, { size, places: at, images }]) => [
+    [...found].map(([digest, { size, places, images }]) => [
       digest,
-      { digest, size, places: [...at], images: [...images] },
+      { digest, size, places: [...places], images: [...images] },
     ]),
   );
 }

@@ -1,3 +1,4 @@
+import type { Digest } from '../core/digest.ts';
 import { hasCode } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
 import type { Destinations } from '../kinds/destinations.ts';
@@ -10,7 +11,7 @@ import {
   timeAfter,
 } from './receipt.ts';
 import { type CheckedReceipt, checkReceipt, type SignedReceipt, signReceipt } from './signed.ts';
-import { standingsOf } from './standing.ts';
+import { type ProvenBundle, standingsOf } from './standing.ts';
 
 /** What a receipt is about to say. */
 export interface Issue {
@@ -18,7 +19,13 @@ export interface Issue {
   readonly target: ReceiptTarget;
   /** What this run knows, and no earlier one. */
   readonly bundles: readonly ReceiptBundle[];
-  readonly replaces: boolean;
+  /** Repeats nothing of earlier receipts, and replaces them. */
+  readonly isAfresh?: boolean;
+  /**
+   * Bundles that are not there any more, or not whole: where an earlier receipt names one, this one
+   * replaces it.
+   */
+  readonly gone?: readonly Digest[];
 }
 
 /**
@@ -27,7 +34,7 @@ export interface Issue {
  * @param earlier of any sites, unchecked.
  */
 export function issueReceipt(
-  { site, target, bundles, replaces }: Issue,
+  { site, target, bundles, isAfresh = false, gone = [] }: Issue,
   earlier: readonly SignedReceipt[],
   key: SigningKey,
   now: Date,
@@ -36,16 +43,9 @@ export function issueReceipt(
     .filter((signed) => isOwn(signed, site, target, key))
     .map(({ receipt }) => receipt);
   const standing = standingsOf(own)[0];
-  const repeated = replaces
-    ? []
-    : (standing?.bundles ?? []).flatMap((known): ReceiptBundle[] => {
-        const { name, digest, whole, parts } = known;
-        const fresh = bundles.find((row) => row.digest === digest);
-        if (fresh !== undefined && (fresh.whole || (!whole && covers(fresh, parts)))) return [];
-        const rows = [...parts].toSorted(([a], [b]) => a - b);
-        const labelled = rows.map(([number, label]) => ({ number, label }));
-        return [{ name, digest, whole, known: 'earlier', parts: labelled }];
-      });
+  const known = standing?.bundles ?? [];
+  const replaces = isAfresh || known.some(({ digest }) => gone.includes(digest));
+  const repeated = (isAfresh ? [] : known).flatMap((one) => rowAgain(one, bundles, gone));
   const previous = standing?.newest;
   return signReceipt(
     {
@@ -59,6 +59,20 @@ export function issueReceipt(
     },
     key,
   );
+}
+
+/** What an earlier receipt has said of a bundle, unless this one knows it better. */
+function rowAgain(
+  { name, digest, whole, parts }: ProvenBundle,
+  bundles: readonly ReceiptBundle[],
+  gone: readonly Digest[],
+): readonly ReceiptBundle[] {
+  const fresh = bundles.find((row) => row.digest === digest);
+  if (gone.includes(digest) || fresh?.whole === true) return [];
+  if (fresh !== undefined && !whole && covers(fresh, parts)) return [];
+  const rows = [...parts].toSorted(([a], [b]) => a - b);
+  const labelled = rows.map(([number, label]) => ({ number, label }));
+  return [{ name, digest, whole, known: 'earlier', parts: labelled }];
 }
 
 function covers({ parts }: ReceiptBundle, known: ReadonlyMap<number, string>): boolean {

@@ -1,8 +1,9 @@
 import type { Fault } from '../bundle/reading/fault.ts';
+import { describeBundle } from '../bundle/format/plan.ts';
 import type { Context } from '../core/context.ts';
 import { BundleError, gravest, hasCode, systemCode } from '../core/errors.ts';
 import { deliver, type DeliveryReport, type DeliveryRequest } from '../delivering/deliver.ts';
-import { type Closure, selectParts } from '../kinds/closure.ts';
+import { type Closure, contentsOf, selectParts } from '../kinds/closure.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
 import { packCommand } from '../opening/commands.ts';
 import {
@@ -19,6 +20,7 @@ import { incompleteParts } from '../opening/audit.ts';
 import { tellDamage } from '../opening/open-to-read.ts';
 import { derivedOf } from '../opening/some-parts.ts';
 import { firstKey, type KeySource, loadSigningKey } from '../packing/signing-key.ts';
+import { History, keepIfPossible } from '../history/history.ts';
 import { publishReceipt, type WrittenReceipt } from '../history/publish.ts';
 import { prepareReceiptFolder } from '../receipts/file.ts';
 import { receiptTarget, siteOf } from '../receipts/issue.ts';
@@ -137,6 +139,7 @@ async function prepareReceipt(
   await prepareReceiptFolder(wanted.folder);
   return async ({ reader, closure, digest }, { parts: delivered }) => {
     const { name, parts: rows } = reader.manifest;
+    if (closure.parts.length === rows.length) await keepListing(name, closure, wanted, context);
     const parts = closure.parts.flatMap(({ label, claim }, index): ReceiptPart[] => {
       const text = JSON.stringify(claim);
       const number = rows.findIndex((row) => JSON.stringify(row.claim) === text);
@@ -148,9 +151,23 @@ async function prepareReceipt(
     }
     const whole = parts.length === rows.length;
     const bundles = [{ name, digest, whole, known: 'delivered' as const, parts }];
-    const issue = { site, target, bundles, replaces: false };
+    const issue = { site, target, bundles };
     return await publishReceipt(issue, { ...wanted, key }, context).catch(receiptLost);
   };
+}
+
+/** So that the registry can be asked for the bundle later, when its medium is gone. */
+async function keepListing(
+  name: string,
+  closure: Closure,
+  { history: folder }: ReceiptRequest,
+  { observe }: Context,
+): Promise<void> {
+  if (folder === undefined) return;
+  const history = new History(folder);
+  await keepIfPossible(history, name, observe, () =>
+    history.keepBundle(describeBundle(contentsOf(name, closure)), closure),
+  );
 }
 
 function receiptLost(error: unknown): never {

@@ -277,11 +277,14 @@ function launcher(madeOptions: readonly string[]): string {
   return `#!/bin/bash
 set -eu
 options=$(${program} "$1" --help 2>/dev/null || true)
-# The commands of this group have options of their own.
+asked="$*"
+# The commands of these groups have options of their own.
 if [[ $1 == history && $# -gt 1 ]]; then
   options=$(${program} "$1" "$2" --help 2>/dev/null || true)
 fi
-asked="$*"
+if [[ $1 == receipt && $asked == 'receipt --'* ]]; then
+  options=$(${program} receipt make --help 2>/dev/null || true)
+fi
 add() { if [[ $options == *" $1 "* ]]; then made+=("$1" "$2"); fi; }
 made=()
 # A bundle brings everything with it; a registry of the closed side has the mirror set.

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { execa } from 'execa';
@@ -9,6 +9,11 @@ import { publishImage } from '../support/base-image.ts';
 import { describeWith } from '../support/needs.ts';
 import { twoSides, type TwoSides } from '../support/two-sides.ts';
 import type { User } from '../support/user.ts';
+
+interface Asked {
+  readonly bundles: readonly { readonly lacking: readonly unknown[] }[];
+  readonly receipt: { readonly path: string };
+}
 
 const TOOL = { registry: 'quay.io', repository: 'team/tool', tag: '1.4' };
 const SITE = ['--site', 'plant-a'];
@@ -182,6 +187,63 @@ describeWith(['docker-registry'], 'a receipt', () => {
     expect(ran.stderr).toContain('no receipt is written');
     expect(ran.status).toBe(30);
     expect(await readdir(other)).toEqual([]);
+  });
+
+  it('is made by asking the registry, of what the history of the host knows', async () => {
+    const folder = join(sides.folder, 'asked');
+    const asking = ['receipt', '--to', `${sides.target.host}/ocp4`, '-o', folder];
+    for (const [known, ...more] of [['asked'], ['read', '--deep']] as const) {
+      const report = (await sides.operator.json([...asking, '--site', known, ...more])) as Asked;
+      const { receipt } = parseSigned(await readFile(report.receipt.path), 'a receipt');
+      expect(receipt.bundles).toMatchObject([{ digest: `sha256:${digest}`, whole: true, known }]);
+    }
+    const named = await sides.operator.bundle([...asking, '--bundle-digest', digest]);
+    expect(named.status).toBe(0);
+    const unknown = await sides.operator.bundle([...asking, '--bundle-digest', 'ab'.repeat(32)]);
+    expect(unknown.status).toBe(23);
+    const empty = [...asking, '--history', join(sides.folder, 'none')];
+    expect((await sides.operator.bundle(empty)).status).toBe(2);
+  });
+
+  it('names no part of which the registry has lost a blob, and replaces the earlier ones', async () => {
+    const { operator, target, folder } = sides;
+    const to = ['--to', `${target.host}/lossy`];
+    const at = join(folder, 'lossy');
+    const site = ['--site', 'lossy'];
+    await operator.json([
+      ...['unpack', sides.medium, ...to, ...trust, '--receipt', at, ...site],
+      ...['--resources-dir', join(folder, 'resources')],
+    ]);
+    // The link of a layer in one repository: what a registry forgets when a blob is deleted there.
+    const layers = join(target.root, 'storage/docker/registry/v2/repositories/lossy');
+    const [link] = (await readdir(layers, { recursive: true })).filter((name) =>
+      /^team\/tool\/_layers\/sha256\/[0-9a-f]{64}$/.test(name),
+    );
+    await rm(join(layers, link!), { recursive: true });
+    const ran = await operator.bundle([
+      ...['receipt', ...to, '-o', at, ...site, sides.medium, ...trust, '--output', 'json'],
+    ]);
+    expect(ran.status).toBe(30);
+    const report = JSON.parse(ran.stdout) as Asked;
+    expect(report.bundles[0]!.lacking).toHaveLength(1);
+    const { receipt } = parseSigned(await readFile(report.receipt.path), 'a receipt');
+    expect(receipt.replaces).toBe(true);
+    expect(receipt.bundles).toMatchObject([
+      { whole: false, known: 'asked', parts: [{ number: 1, label: '4.17.3 for x86_64' }] },
+    ]);
+  });
+
+  it('is not made of a registry that has nothing, but for a site that begins afresh', async () => {
+    const folder = join(sides.folder, 'empty-receipts');
+    const asking = ['receipt', '--to', `${sides.target.host}/empty`, '-o', folder];
+    const refused = await sides.operator.bundle(asking);
+    expect(refused.status).toBe(23);
+    expect(await readdir(folder)).toEqual([]);
+    const afresh = await sides.operator.bundle([...asking, '--afresh']);
+    expect(afresh.status).toBe(30);
+    const [name] = await readdir(folder);
+    const { receipt } = parseSigned(await readFile(join(folder, name!)), name!);
+    expect(receipt).toMatchObject({ replaces: true, bundles: [] });
   });
 
   describeWith(['openssl'], 'by hand', () => {

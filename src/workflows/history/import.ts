@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 
-import { describeBundle } from '../../bundle/format/plan.ts';
 import type { Context } from '../../core/context.ts';
 import type { Digest } from '../../core/digest.ts';
 import { BundleError, gravest } from '../../core/errors.ts';
@@ -11,8 +10,8 @@ import { readGivenFile } from '../../files/small-file.ts';
 import { isReceiptFile } from '../../history/begins.ts';
 import { believedReceipts } from '../../history/believed.ts';
 import { History } from '../../history/history.ts';
-import { contentsOf } from '../../kinds/closure.ts';
-import { type OpenRequest, surveyBundle } from '../../opening/open-bundle.ts';
+import { listedIn } from '../../opening/listed.ts';
+import type { OpenRequest } from '../../opening/open-bundle.ts';
 import { believedKeys } from '../../opening/signers.ts';
 import { receiptDigest, targetName } from '../../receipts/receipt.ts';
 import { type CheckedReceipt, checkReceipt, parseSigned } from '../../receipts/signed.ts';
@@ -168,28 +167,8 @@ async function importBundle(
   { open }: ImportRequest,
   context: Context,
 ): Promise<ImportReport['bundles'][number]> {
-  const faults: BundleError[] = [];
-  const request = { ...open, paths: [path] };
-  const bundle = await surveyBundle(request, context, ({ error }) => faults.push(error));
-  try {
-    const { closure, digest, reader } = bundle;
-    const { name } = reader.manifest;
-    if (closure === undefined) {
-      if (faults.length > 0) throw gravest(faults) as BundleError;
-      throw new BundleError('BUNDLE_UNUSABLE', `${path}: what it lists cannot be read`, {
-        hint: 'Give the volume that holds the listing and the manifests: the first one.',
-      });
-    }
-    const described = describeBundle(contentsOf(name, closure));
-    if (described.bundleDigest !== digest) {
-      throw new BundleError('CLOSURE_MISMATCH', `${path} lists something else than its parts`, {
-        expected: digest,
-        got: described.bundleDigest,
-      });
-    }
-    await history.keepBundle(described, closure);
-    return { path, name, digest };
-  } finally {
-    await bundle.close();
-  }
+  const { described, closure } = await listedIn([path], open, context);
+  await history.keepBundle(described, closure);
+  const { manifest, bundleDigest: digest } = described;
+  return { path, name: manifest.name, digest };
 }

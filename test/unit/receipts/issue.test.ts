@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import type { Digest } from '../../../src/core/digest.ts';
 import { issueReceipt } from '../../../src/receipts/issue.ts';
 import { receiptDigest } from '../../../src/receipts/receipt.ts';
 import { type CheckedReceipt, signReceipt } from '../../../src/receipts/signed.ts';
@@ -13,10 +14,10 @@ const AT = new Date('2026-11-28T23:05:00.700Z');
 function issued(
   name: string,
   earlier: readonly CheckedReceipt[],
-  more: { readonly at?: Date; readonly replaces?: boolean } = {},
+  more: { readonly at?: Date; readonly isAfresh?: boolean; readonly gone?: Digest[] } = {},
 ): CheckedReceipt {
-  const { at = AT, replaces = false } = more;
-  const issue = { site, target, bundles: [bundleRow(name)], replaces };
+  const { at = AT, ...rest } = more;
+  const issue = { site, target, bundles: [bundleRow(name)], ...rest };
   return issueReceipt(issue, earlier, siteKey, at);
 }
 
@@ -43,8 +44,19 @@ describe('a receipt that follows another', () => {
     expect(told(issued('a', [first]))).toEqual(['a delivered']);
   });
 
-  it('repeats nothing when it replaces the earlier ones', () => {
-    expect(told(issued('b', [first], { replaces: true }))).toEqual(['b delivered']);
+  it('repeats nothing when it begins afresh', () => {
+    const second = issued('b', [first], { isAfresh: true });
+    expect(told(second)).toEqual(['b delivered']);
+    expect(second.receipt.replaces).toBe(true);
+  });
+
+  it('replaces the earlier ones when something of them is gone, and repeats the rest', () => {
+    const second = issued('b', [first]);
+    const third = issued('c', [first, second], { gone: [bundleRow('a').digest] });
+    expect(told(third)).toEqual(['c delivered', 'b earlier']);
+    expect(third.receipt.replaces).toBe(true);
+    const other = issued('c', [first, second], { gone: [bundleRow('x').digest] });
+    expect(other.receipt.replaces).toBe(false);
   });
 
   it('repeats nothing of other keys, sites and targets', () => {
@@ -65,7 +77,7 @@ describe('a receipt that follows another', () => {
     const of = (number: number): ReturnType<typeof bundleRow> =>
       bundleRow('m', { whole: false, parts: [{ number, label: `m${number}` }] });
     const one = signReceipt(receiptOf([of(0)]), siteKey);
-    const issue = { site, target, bundles: [of(1)], replaces: false };
+    const issue = { site, target, bundles: [of(1)] };
     const two = issueReceipt(issue, [one], siteKey, AT);
     expect(told(two)).toEqual(['m delivered', 'm earlier']);
     const [standing] = standingsOf([two.receipt]);
