@@ -5,7 +5,8 @@
                  [--list] [--extract DIR] FILE...
 
 FILE is a bundle, or all volumes of one in any order; "-" is a pipe. Ends with the status of the
-page: 0 good, 20 content is wrong, 21 trust is refused, 22 no bundle; 2 for wrong usage."""
+page: 0 good, 20 content is wrong, 21 trust is refused, 22 no bundle, 30 good, but the bundle lists
+images that it does not have; 2 for wrong usage."""
 
 import argparse
 import os
@@ -18,7 +19,7 @@ import closure  # noqa: E402
 import container  # noqa: E402
 import pgp  # noqa: E402
 import release  # noqa: E402
-from container import TRUST, Refused, Verdict  # noqa: E402
+from container import INCOMPLETE, TRUST, Refused, Verdict  # noqa: E402
 
 
 def arguments():
@@ -111,7 +112,7 @@ def main():
         show(bundle, asked.list)
     if status:
         print("%d: %s" % (status, message), file=sys.stderr)
-    elif asked.extract:
+    if asked.extract and status in (0, INCOMPLETE):
         extract(bundle, asked.extract)
     return status
 

@@ -315,15 +315,16 @@ class Catalog(Part):
             name, path, tag, digest = short_reference(text)
             if not digest:
                 used.add(text)
-                digest = pinned.get(text) or wrong("it is not said which image %s was" % text)
-            source = name + "@" + digest
+                digest = pinned.get(text)
+            source = name + ("@" + digest if digest else ":" + (tag or "latest"))
             _, tags = wanted.setdefault(source, (path, set()))
-            tags.add(tag or "sha256-" + digest[7:])
-        if set(pinned) != used:
+            tags.add(tag or "sha256-" + digest[7:] if digest else tag or "latest")
+        if not set(pinned) <= used:
             wrong("the claim of a catalog pins an image that no bundle names so")
         return [
             Image(self.make_row("operator-image", source, sorted(tags), source, None), "/" + path)
             for source, (path, tags) in sorted(wanted.items())
+            if not self.lacks("operator-image", source, source)
         ]
 
     def key(self):

@@ -20,7 +20,7 @@ class Chart(Part):
     def __init__(self, index, claim, bundle, manifests):
         super().__init__(index, claim, bundle, manifests)
         self.check_claim()
-        images = [self.image(row) for row in claim["images"]]
+        images = [image for image in map(self.image, claim["images"]) if image]
         name = "%s-%s" % (claim["name"], claim["version"].replace("+", "_"))
         source = self.source() + "@" + claim["artifact"]
         row = self.make_row("chart", name, [claim["tag"]], source, None)
@@ -41,17 +41,22 @@ class Chart(Part):
         check_place(claim)
 
     def image(self, row):
-        if not isinstance(row, dict) or list(row) != IMAGE_KEYS:
+        keys = [key for key in IMAGE_KEYS if key != "digest" or key in row]
+        if not isinstance(row, dict) or list(row) != keys:
             wrong("an image of a chart does not have its keys")
         if not all(isinstance(value, str) for value in row.values()) or row["how"] not in HOW:
             wrong("an image of a chart does not have its types")
         reference = IMAGE_REFERENCE.fullmatch(row["reference"])
         if not reference or not (reference.group("tag") or reference.group("digest")):
             wrong("the reference of an image is malformed")
-        if not is_digest(row["digest"]) or reference.group("digest") not in (None, row["digest"]):
+        digest = row.get("digest")
+        if "digest" in row and not is_digest(digest) or reference.group("digest") not in (None, digest):
             wrong("the reference of an image has another digest")
         check_place(row)
-        source = reference.group("name") + "@" + row["digest"]
+        name = row["reference"]
+        source = name if digest is None else reference.group("name") + "@" + digest
+        if self.lacks("chart-image", name, source):
+            return None
         own = self.make_row("chart-image", row["reference"], [row["tag"]], source, None)
         return Image(own, "/" + row["path"])
 

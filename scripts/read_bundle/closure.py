@@ -2,7 +2,7 @@
 
 from catalog import Catalog
 from chart import Chart
-from container import COSIGN, KIB, TRUST, Refused, Unreachable, read_json, sha256
+from container import COSIGN, INCOMPLETE, KIB, TRUST, Refused, Unreachable, read_json, sha256
 from graph import Graph
 from release import Manifests, Release, check_config_map, field, untrusted, wrong
 from single import Single
@@ -132,6 +132,8 @@ def check_parts(bundle, verdict, keys, known_signer):
         return
     try:
         compare(bundle, parts, manifests)
+        if bundle.bundle.get("holes"):
+            verdict.note(INCOMPLETE, "%d images are missing" % len(bundle.bundle["holes"]))
         if not known_signer:
             for row in bundle.bundle["images"]:
                 if "subject" in row:
@@ -140,12 +142,31 @@ def check_parts(bundle, verdict, keys, known_signer):
         pass
 
 
+def without_required(bundle, parts, others):
+    """The configs and layers that are not in earlier bundles. What a bundle leaves out is listed in
+    the order that it would have, each digest once, and no part leads with it (20)."""
+    rest = list(others)
+    for row in bundle.bundle.get("requires", []):
+        named = {blob["digest"] for blob in row["blobs"]}
+        own = [digest for digest in rest if digest in named]
+        if [{"digest": digest, "size": bundle.sizes[digest]} for digest in own] != row["blobs"]:
+            wrong("requires is not what the parts lead to")
+        rest = [digest for digest in rest if digest not in named]
+    left_out = set(others) - set(rest)
+    if any(digest in left_out for part in parts for digest in part.leading):
+        wrong("requires has a blob that a part leads with")
+    return rest
+
+
 def compare(bundle, parts, manifests):
     """bundle.json lists exactly what the parts lead to (20)."""
     images = merge_images(parts)
     if images != bundle.bundle["images"]:
         wrong("images is not what the parts lead to")
+    if [hole for part in parts for hole in part.holes] != bundle.bundle.get("holes", []):
+        wrong("holes is not what the parts lack")
     heads, others = derive_blobs(parts, images, manifests)
+    others = without_required(bundle, parts, others)
     if heads != [row["digest"] for row in bundle.manifests]:
         wrong("the manifests in the metadata are not what the parts lead to")
     if heads + others != [row["digest"] for row in bundle.bundle["blobs"]]:

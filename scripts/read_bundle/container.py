@@ -25,8 +25,8 @@ ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 HEAD_MAGIC, SEEK_MAGIC = b"\x5b\x2a\x4d\x18", b"\x5e\x2a\x4d\x18"
 SEEK_END = b"\xb1\xea\x92\x8f"
 RECORD = 104
-CONTENT, TRUST, FORMAT = 20, 21, 22
-GRAVITY = {TRUST: 3, CONTENT: 2, FORMAT: 1}
+CONTENT, TRUST, FORMAT, INCOMPLETE = 20, 21, 22, 30
+GRAVITY = {TRUST: 3, CONTENT: 2, FORMAT: 1, INCOMPLETE: 0}
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+=-]{0,127}")
@@ -525,11 +525,11 @@ def read_sums(data):
 # ---------------------------------------------------------------- bundle.json
 
 
-def is_object(value, keys, optional=None):
-    """value has exactly these keys in this order, one of them perhaps not."""
+def is_object(value, keys, *optional):
+    """value has exactly these keys in this order, some of them perhaps not."""
     if not isinstance(value, dict):
         return False
-    return list(value) in (keys, [key for key in keys if key != optional])
+    return list(value) == [key for key in keys if key in value or key not in optional]
 
 
 def strings(value):
@@ -572,20 +572,55 @@ def is_blob(row):
     return is_object(row, ["digest", "size"]) and is_digest(row["digest"]) and is_size(row["size"])
 
 
+def is_required(row):
+    return (
+        is_object(row, ["bundle", "name", "blobs"])
+        and is_digest(row["bundle"])
+        and isinstance(row["name"], str)
+        and NAME.fullmatch(row["name"])
+        and isinstance(row["blobs"], list)
+        and all(is_blob(blob) for blob in row["blobs"])
+    )
+
+
+def is_hole(row, parts):
+    keys = "part name role source digest reason lacks size".split()
+    return (
+        is_object(row, keys, "digest", "lacks", "size")
+        and is_size(row["part"])
+        and row["part"] < parts
+        and all(isinstance(row[key], str) for key in ("name", "role", "source"))
+        and row["reason"] in ("not-found", "not-allowed", "wrong-content", "unreadable")
+        and all(is_digest(row[key]) for key in ("digest", "lacks") if key in row)
+        and is_size(row.get("size", 0))
+    )
+
+
+def is_some(bundle, key, is_row):
+    """A list that is left out where it would be empty."""
+    if key not in bundle:
+        return True
+    rows = bundle[key]
+    return isinstance(rows, list) and rows != [] and all(is_row(row) for row in rows)
+
+
 def read_bundle(data):
     """bundle.json, checked for its form and types (22)."""
     bundle = read_json(data, "bundle.json", FORMAT)
-    keys = "format name repairs parts images files blobs".split()
+    keys = "format name repairs requires parts images holes files blobs".split()
+    lists = "parts images files blobs".split()
     if isinstance(bundle, dict) and "releases" in bundle:
         raise Refused(FORMAT, "the bundle was made before format 1 had parts")
     good = (
-        is_object(bundle, keys, "repairs")
+        is_object(bundle, keys, "repairs", "requires", "holes")
         and type(bundle["format"]) is int
         and bundle["format"] == 1
         and isinstance(bundle["name"], str)
         and NAME.fullmatch(bundle["name"])
         and is_digest(bundle.get("repairs", "sha256:" + "0" * 64))
-        and all(isinstance(bundle[key], list) for key in keys[3:])
+        and all(isinstance(bundle[key], list) for key in lists)
+        and is_some(bundle, "requires", is_required)
+        and is_some(bundle, "holes", lambda row: is_hole(row, len(bundle["parts"])))
         and 1 <= len(bundle["parts"]) <= 1000
         and all(is_part(part) for part in bundle["parts"])
         and all(is_image(row, len(bundle["parts"])) for row in bundle["images"])
@@ -940,6 +975,9 @@ class Bundle:
         self.head, self.bundle, self.raw, self.contents = head, bundle, raw, contents
         self.manifests = bundle["blobs"][:count]
         self.sizes = {row["digest"]: row["size"] for row in bundle["blobs"]}
+        for earlier in bundle.get("requires", []):  # what earlier bundles have
+            for row in earlier["blobs"]:
+                self.sizes.setdefault(row["digest"], row["size"])
         self.sections = {s.digest: s for s in sections if s.kind == "blob"}
         self.fixed = [s for s in sections if s.kind == "fixed"]
         self.frames = {}

@@ -426,6 +426,10 @@ class Part:
         self.index, self.claim, self.bundle, self.manifests = index, claim, bundle, manifests
         self.by_name, self.by_subject = index_attachments(bundle.bundle["images"])
         self.images, self.image_places, self.places = [], [], set()
+        self.holes, self.listed = [], {}  # images that bundle.json says are missing
+        for row in bundle.bundle.get("holes", []):
+            if row["part"] == index:
+                self.listed[row["name"], row["source"]] = row
         self.files = []  # (path, role)
         self.leading = []  # digests
         self.counted = set()  # manifests whose attachments were looked for
@@ -475,6 +479,19 @@ class Part:
         except Refused as error:
             wrong("%s: %s" % (path, error))
         self.files.append((path, "lookaside-signature"))
+
+    def lacks(self, role, name, source):
+        """Whether the bundle says that it does not have this image. Its row, as it has to be, is
+        noted. An image without a digest can only be one of these."""
+        row = self.listed.get((name, source))
+        if row is None:
+            return False if "@" in source else wrong("nothing says which image %s was" % name)
+        hole = {"part": self.index, "name": name, "role": role, "source": source}
+        if "@" in source:
+            hole["digest"] = source.split("@")[1]
+        hole.update((key, row[key]) for key in ("reason", "lacks", "size") if key in row)
+        self.holes.append(hole)
+        return True
 
     def key(self):
         """What no other part has."""
@@ -613,6 +630,8 @@ class Release(Part):
         for role, name, source in rows:
             if not TAG.fullmatch(name):
                 wrong("%s is no tag" % name)
+            if role == "component" and self.lacks(role, name, source):
+                continue
             images.append(Image(self.make_row(role, name, [name], source, None), role))
         self.attach(images)
         self.take([other for image in images for other in image.with_attached()])

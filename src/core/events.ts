@@ -301,6 +301,21 @@ export type Notice =
     }
   /** No part of a bundle has arrived whole, so there is nothing that a receipt could say. */
   | { readonly code: 'no-receipt'; readonly bundle: Digest }
+  /** An image cannot be had, and the bundle will list it as missing. */
+  | {
+      readonly code: 'image-missing';
+      readonly image: string;
+      readonly reason: string;
+      readonly cause: string;
+    }
+  /** A blob could not be had: the bundle is started again without the images that need it. */
+  | { readonly code: 'packing-without'; readonly blobs: number; readonly images: number }
+  /** An opened bundle lists images that it does not have. */
+  | {
+      readonly code: 'bundle-incomplete';
+      readonly images: number;
+      readonly parts: readonly string[];
+    }
   /** Something that cannot be had is left out. */
   | { readonly code: 'left-out'; readonly cause: string }
   /**

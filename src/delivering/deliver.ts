@@ -12,12 +12,13 @@ import type { CatalogWishes } from '../kinds/resource-file.ts';
 import type { Network } from '../network/network.ts';
 import { ImageLayout } from '../stores/layout/layout.ts';
 import { copyImages } from '../transfer/copy.ts';
-import type { CopyOptions, CopyReport, CopyStanding } from '../transfer/copy-options.ts';
+import type { CopyOptions, CopyReport, CopyStanding, Leaves } from '../transfer/copy-options.ts';
 import { namesItsPart, type PlannedImage } from '../transfer/image.ts';
 import { surveyTags, type TagState } from '../transfer/tags.ts';
 import { Applying } from './applying/applying.ts';
 import type { ApplyReport, ApplyRequest } from './applying/request.ts';
 import type { DeliveryTarget } from './delivery-target.ts';
+import { heldBackParts } from './held-back.ts';
 import { ocOptions } from './applying/oc-options.ts';
 import {
   checkSpaceForNew,
@@ -63,7 +64,10 @@ interface SettledDelivery extends Delivery {
 export interface DeliveredPart {
   readonly kind: string;
   readonly label: string;
-  /** Whether all of it is at the target, and named; `undefined` on a dry run. */
+  /**
+   * Whether all of it is at the target, and named; on a dry run `undefined`, and `false` for a part
+   * that is known to lack something.
+   */
   readonly isWhole: boolean | undefined;
   /** Full references of the images that the part is known by, by tag and by digest. */
   readonly named: readonly { readonly tagged: string; readonly pinned: string }[];
@@ -126,15 +130,26 @@ export async function deliver(
   const catalogs = await readWishes(resources.catalogs ?? NO_WISHES);
   refuseUnmetWishes(asked.closure.parts, catalogs);
   const delivery = { ...asked, catalogs };
-  if (to.kind === 'registry' || dryRun) return deliverTo(delivery, network, context, options);
+  const leaving = { ...options, leaves: leavesOf(delivery, options.leaves) };
+  if (to.kind === 'registry' || dryRun) return deliverTo(delivery, network, context, leaving);
   await checkSpaceForNew(to.folder, delivery.closure);
   await prepareFolder(to.folder);
   await ImageLayout.create(to.folder);
   // Each tag is a new index.json: of two runs that write one layout, the later would lose what the
   // earlier has named.
   return withLock(join(resolve(to.folder), 'index.json'), context.signal, (signal) =>
-    deliverTo(delivery, network, { ...context, signal }, options),
+    deliverTo(delivery, network, { ...context, signal }, leaving),
   );
+}
+
+/**
+ * What may be left out, and the parts that will not be whole: those that are damaged, those that
+ * lack an image by their own listing, and those that speak about one of these.
+ */
+function leavesOf({ closure, kinds }: Delivery, asked: Leaves | undefined): Leaves | undefined {
+  const incomplete = heldBackParts(closure, kinds, asked?.incompleteParts);
+  if (incomplete.size === 0) return asked;
+  return { incompleteParts: incomplete, isLoss: asked?.isLoss ?? (() => false) };
 }
 
 async function deliverTo(
@@ -177,10 +192,12 @@ async function deliverTo(
   const certificates = await certificatesIn(request.resources.caFiles ?? []);
   const plan = (some: Closure): PlannedResources | undefined =>
     plannedFor(some, delivery, places, { newer, certificates });
-  const planned = plan(closure);
-  const applying = planned && (await planApplying(planned, delivery, places, context));
+  const expected = expectedWhole(closure, options.leaves);
+  const planned = expected && plan(expected);
+  const ofExpected = { ...delivery, closure: expected ?? closure };
+  const applying = planned && (await planApplying(planned, ofExpected, places, context));
   if (request.dryRun) {
-    const parts = deliveredParts(closure, places, undefined);
+    const parts = deliveredParts(closure, places, { leaves: options.leaves });
     const cluster = applying?.planned;
     return { ...report, parts, copied: undefined, resources: undefined, cluster };
   }
@@ -206,11 +223,23 @@ async function deliverTo(
     }
     throw error;
   });
-  const whole = closure.parts.filter((_, part) => isWhole(part, closure, copied));
+  const outcome = { copied, leaves: options.leaves };
+  const whole = closure.parts.filter((_, part) => isWhole(part, closure, outcome));
   const arrived = whole.length > 0 ? plan(closureOf(whole)) : undefined;
   const resources = arrived && (await writeResources(arrived));
   const cluster = arrived && (await applying?.apply(arrived.objects));
-  return { ...report, parts: deliveredParts(closure, places, copied), copied, resources, cluster };
+  return {
+    ...{ ...report, parts: deliveredParts(closure, places, outcome) },
+    ...{ copied, resources, cluster },
+  };
+}
+
+/** The parts that may become whole; `undefined` where there is none. */
+function expectedWhole(closure: Closure, leaves: Leaves | undefined): Closure | undefined {
+  const incomplete = leaves?.incompleteParts;
+  if (incomplete === undefined || incomplete.size === 0) return closure;
+  const parts = closure.parts.filter((_, number) => !incomplete.has(number));
+  return parts.length === 0 ? undefined : closureOf(parts);
 }
 
 /** Nothing, where nothing is to be applied. */
@@ -367,19 +396,35 @@ async function newerAt(
 }
 
 /** A part without images has nothing that could be missing. */
-function isWhole(part: number, { content }: Closure, { wholeParts }: CopyReport): boolean {
+function isWhole(
+  part: number,
+  { content }: Closure,
+  { copied: { wholeParts }, leaves }: Standing & { readonly copied: CopyReport },
+): boolean {
+  if (leaves?.incompleteParts.has(part) === true) return false;
   return wholeParts.includes(part) || content.images.every(({ parts }) => !parts.includes(part));
+}
+
+/** What was copied, unless nothing was, and what was known beforehand not to become whole. */
+interface Standing {
+  readonly copied?: CopyReport;
+  readonly leaves: Leaves | undefined;
 }
 
 function deliveredParts(
   { parts, content }: Closure,
   places: Places,
-  copied: CopyReport | undefined,
+  { copied, leaves }: Standing,
 ): readonly DeliveredPart[] {
   return parts.map(({ kind, label }: Part, number) => ({
     kind,
     label,
-    isWhole: copied && isWhole(number, { parts, content }, copied),
+    isWhole:
+      copied === undefined
+        ? leaves?.incompleteParts.has(number) === true
+          ? false
+          : undefined
+        : isWhole(number, { parts, content }, { copied, leaves }),
     named: content.images
       .filter((image) => image.parts.includes(number) && namesItsPart(image))
       .map((image) => {

@@ -1,5 +1,6 @@
 import type { BundleContents } from '../bundle/format/plan.ts';
-import type { BundledImage } from '../bundle/format/manifest.ts';
+import type { BundledHole, BundledImage, RequiredBundle } from '../bundle/format/manifest.ts';
+import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { isFixed, type PlannedImage } from '../transfer/image.ts';
 import { type ContentPlan, planContent } from '../transfer/plan.ts';
@@ -54,16 +55,42 @@ function refuseSharedNames(images: readonly PlannedImage[]): void {
  * The contents of a bundle that holds some parts. `pack` writes them; a reader derives the parts
  * again, and compares them with the bundle.
  */
-export function contentsOf(name: string, { parts, content }: Closure): BundleContents {
+export function contentsOf(
+  name: string,
+  closure: Closure,
+  requires: readonly RequiredBundle[] = [],
+): BundleContents {
+  const { parts, content } = closure;
+  const holes = holesOf(closure);
+  const elsewhere = new Set<Digest>(
+    requires.flatMap(({ blobs }) => blobs.map(({ digest }) => digest)),
+  );
   const files = new Map(parts.flatMap((part) => part.files.map((file) => [file.path, file])));
   return {
     name,
+    ...(requires.length > 0 && { requires }),
     parts: parts.map(({ kind, claim }) => ({ kind, claim })),
     images: content.images.map(bundledImage),
+    ...(holes.length > 0 && { holes }),
     files: [...files.values()],
     manifests: content.manifests,
-    blobs: content.blobs,
+    blobs: content.blobs.filter(({ descriptor }) => !elsewhere.has(descriptor.digest)),
   };
+}
+
+/** The images that parts have and nobody could get, in the order of the parts. */
+export function holesOf({ parts }: Pick<Closure, 'parts'>): readonly BundledHole[] {
+  return parts.flatMap(({ holes = [] }, part) => holes.map((hole) => ({ part, ...hole })));
+}
+
+/** Numbers of the parts that lack an image. */
+export function partsWithHoles(closure: Pick<Closure, 'parts'>): ReadonlySet<number> {
+  return new Set(holesOf(closure).map(({ part }) => part));
+}
+
+/** The blobs that a bundle of some parts has whatever others have: it is derived from these. */
+export function leadingBlobs({ parts }: Pick<Closure, 'parts'>): ReadonlySet<Digest> {
+  return new Set(parts.flatMap(({ leading }) => leading.map(({ digest }) => digest)));
 }
 
 /**

@@ -8,7 +8,9 @@ import type { Limit } from '../core/concurrency.ts';
 import type { WalkedImage } from '../transfer/image.ts';
 import type { PartAtCluster } from './at-cluster.ts';
 import type { AttachedImages } from './attached.ts';
+import type { HoleReason } from '../bundle/format/manifest.ts';
 import type { Destinations } from './destinations.ts';
+import type { Holes, PartHole } from './holes.ts';
 import type { MirrorRow } from './mirror-row.ts';
 import type { Extras, ResourceFile, ResourceWishes, WantedExtras } from './resource-file.ts';
 import type { ContentSource, Sources } from './sources.ts';
@@ -36,6 +38,11 @@ export interface Kind<Request = unknown, Seed = unknown, Facts = unknown> {
    */
   readonly accompanies?: boolean;
   /**
+   * The kind of the parts that its own parts speak about: they are not brought to a target while one
+   * of those is not whole there.
+   */
+  readonly describes?: string;
+  /**
    * The requests for one part each that a request stands for, where one may stand for several.
    * @throws BundleError of the network
    */
@@ -46,6 +53,17 @@ export interface Kind<Request = unknown, Seed = unknown, Facts = unknown> {
    * of the network
    */
   find(request: Request, sources: Sources, options: FindOptions): Promise<Found<Seed>>;
+  /**
+   * Resolves again the tags in a seed that could not be resolved when it was packed: for a bundle
+   * that completes an earlier one. A kind without it has no such seeds.
+   * @throws BundleError as {@link find} does
+   */
+  settle?(
+    seed: Seed,
+    content: ContentSource,
+    sources: Sources,
+    options: FindOptions,
+  ): Promise<Seed>;
   /**
    * Takes a seed out of a row of `bundle.json` and the files of the bundle, and checks its proofs
    * again.
@@ -118,6 +136,8 @@ export interface Part<Facts = unknown> {
   /** Its row of `bundle.json`, without the kind: the same facts will be derived from it. */
   readonly claim: JsonObject;
   readonly images: readonly WalkedImage[];
+  /** The images that it has too, and that nobody could get; none, unless that was allowed. */
+  readonly holes?: readonly PartHole[];
   readonly files: readonly PartFile[];
   /** Blobs that a reader of a pipe needs before all others, in the order in which it needs them. */
   readonly leading: readonly Descriptor[];
@@ -157,6 +177,11 @@ export interface FindOptions {
   readonly now: Date;
   readonly signal: AbortSignal;
   readonly observe: Observe;
+  /**
+   * Where a bundle may lack images: why one is left out whose tag could not be resolved; `undefined`
+   * for a failure that ends the run all the same.
+   */
+  readonly excuse?: ((image: string, error: unknown) => HoleReason | undefined) | undefined;
 }
 
 /** The files of a bundle that are no blobs, by path. */
@@ -177,6 +202,8 @@ export interface Walk {
   readonly lookups: Limit;
   readonly signal: AbortSignal;
   readonly observe: Observe;
+  /** Which images the part may do without; none where it is left out. */
+  readonly holes?: Holes;
 }
 
 /** What a cluster or an operator is given for a part that is at its target. */

@@ -1,16 +1,17 @@
 import { describeBundle } from '../bundle/format/plan.ts';
-import type { BundledPart, BundleManifest } from '../bundle/format/manifest.ts';
+import type { BundledPart, BundleManifest, RequiredBundle } from '../bundle/format/manifest.ts';
 import type { BundleContent } from '../bundle/reading/reader.ts';
 import type { Context } from '../core/context.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import { isDamage } from '../bundle/reading/fault.ts';
 import { hexOf } from '../core/digest.ts';
 import { AttachedImages } from '../kinds/attached.ts';
-import { type Closure, closureOf, contentsOf } from '../kinds/closure.ts';
+import { type Closure, closureOf, contentsOf, leadingBlobs } from '../kinds/closure.ts';
 import type { Kind, Part, Walk } from '../kinds/kind.ts';
 import { readLookaside, withLookaside } from '../kinds/signatures/lookaside.ts';
 import { ManifestWalker } from '../transfer/walk.ts';
 import { type Asked, commandOn } from './commands.ts';
+import { listedHoles } from './listed-holes.ts';
 import { type DerivedParts, type LostPart, onlyParts, type Listed } from './some-parts.ts';
 import { type Signers, unknownSigner } from './signers.ts';
 
@@ -67,7 +68,9 @@ export async function deriveParts(
       refuseTwice(`${name} ${kind.digestOf(seed)}`, seen);
       const place = { root: bundle, storeOf: () => bundle, holdsMade: true };
       try {
-        parts.push(withLookaside(await kind.expand(seed, place, walk), own.messages));
+        const holes = listedHoles(manifest, number);
+        const bare = await kind.expand(seed, place, { ...walk, holes });
+        parts.push(withLookaside(bare, own.messages));
         rows.push(number);
       } catch (error) {
         if (!isDamage(error) || derivation.needsAll === true) throw error;
@@ -78,7 +81,8 @@ export async function deriveParts(
     const [first] = lost;
     if (first !== undefined && parts.length === 0) throw first.error;
     const closure = closureOf(parts);
-    checkClosure(closure, first === undefined ? bundle : onlyParts(rows, bundle, closure));
+    const listed = first === undefined ? bundle : onlyParts(rows, bundle, closure);
+    checkClosure(closure, listed, first === undefined);
     if (standing === 'unknown') refuseUncovered(closure, signer);
     return { closure, lost };
   } catch (error) {
@@ -160,8 +164,13 @@ function refuseUncovered({ content }: Closure, signer: Signers['signer']): void 
 }
 
 /** The lists in the bundle must be exactly those that a pack of the same parts would make. */
-function checkClosure(closure: Closure, { manifest, metadataDigests }: Listed): void {
-  const derived = describeBundle(contentsOf(manifest.name, closure)).manifest;
+function checkClosure(
+  closure: Closure,
+  { manifest, metadataDigests }: Listed,
+  isAll: boolean,
+): void {
+  const { requires = [] } = manifest;
+  const derived = describeBundle(contentsOf(manifest.name, closure, requires)).manifest;
   const differs = (what: string, expected: readonly unknown[], got: readonly unknown[]): void => {
     const [expectedTexts, gotTexts] = [expected, got].map((list) =>
       list.map((entry) => JSON.stringify(entry)),
@@ -181,10 +190,34 @@ function checkClosure(closure: Closure, { manifest, metadataDigests }: Listed): 
   };
   differs('parts', derived.parts, manifest.parts);
   differs('images', derived.images, manifest.images);
+  differs('missing images', derived.holes ?? [], manifest.holes ?? []);
   differs('files', derived.files, manifest.files);
   differs('blobs', derived.blobs, manifest.blobs);
   const manifests = closure.content.manifests.map(({ descriptor }) => descriptor.digest);
   differs('manifests', manifests, metadataDigests);
+  if (isAll) differs('blobs of earlier bundles', requirable(closure, requires), blobsOf(requires));
+}
+
+function blobsOf(requires: readonly RequiredBundle[]): readonly object[] {
+  return requires.flatMap(({ bundle, blobs }) => blobs.map((blob) => ({ bundle, ...blob })));
+}
+
+/** What a bundle with these parts may leave out: each blob once, and none that parts lead with. */
+function requirable(closure: Closure, requires: readonly RequiredBundle[]): readonly object[] {
+  const leading = leadingBlobs(closure);
+  const rest = new Map(
+    closure.content.blobs.flatMap(({ descriptor: { digest, size } }) =>
+      leading.has(digest) ? [] : [[digest, { digest, size }] as const],
+    ),
+  );
+  return requires.flatMap(({ bundle, blobs }) => {
+    const named = new Set(blobs.map(({ digest }) => digest));
+    return [...rest.values()].flatMap((blob) => {
+      if (!named.has(blob.digest)) return [];
+      rest.delete(blob.digest);
+      return { bundle, ...blob };
+    });
+  });
 }
 
 /** The refusal of a patch where a whole bundle is needed. */

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 
 import { BUNDLE_SUFFIX, patchName, stemOf } from '../bundle/format/names.ts';
+import type { BundleManifest } from '../bundle/format/manifest.ts';
 import type { Seal } from '../bundle/format/plan.ts';
 import { parseSums } from '../bundle/format/sums.ts';
 import {
@@ -149,6 +150,7 @@ export async function surveyBundle(
     const closure = lost.length === 0 ? proven : undefined;
     const some = proven && lost.length > 0 ? { closure: proven, lost } : undefined;
     if (closure !== undefined) checkExpected(closure, request.expected ?? []);
+    tellHoles(reader.manifest, request, context);
     const { digest, seal, size, paths: files } = sealed;
     const patchFiles = patches.flatMap((patch) => patch.files);
     const isPatched = opened.length > 0;
@@ -162,6 +164,21 @@ export async function surveyBundle(
     await close();
     throw error;
   }
+}
+
+/** A bundle that lacks images says so to everybody who opens it, whatever for. */
+function tellHoles(
+  { holes = [], parts }: BundleManifest,
+  { kinds }: OpenRequest,
+  { observe }: Context,
+): void {
+  if (holes.length === 0) return;
+  const lacking = [...new Set(holes.map(({ part }) => part))];
+  const labels = lacking.map((part) => labelOf(parts[part]!, kinds));
+  observe({
+    ...{ type: 'noticed', code: 'bundle-incomplete' },
+    ...{ images: holes.length, parts: labels },
+  });
 }
 
 /** Where all else is lost: what the head of a bundle says, whose signature is good. */

@@ -35,7 +35,7 @@ export function onlyParts(
   { manifest, metadataDigests }: Listed,
   closure: Closure,
 ): Listed {
-  const { name, parts } = manifest;
+  const { name, parts, holes = [] } = manifest;
   const derived = describeBundle(contentsOf(name, closure)).manifest;
   const listedFiles = new Map(manifest.files.map((file) => [file.path, file]));
   const listedBlobs = new Map(manifest.blobs.map((blob) => [blob.digest, blob]));
@@ -45,6 +45,10 @@ export function onlyParts(
       name,
       parts: rows.map((row) => parts[row]!),
       images: imagesOf(rows, manifest.images, derived.images),
+      ...(manifest.requires !== undefined && { requires: manifest.requires }),
+      holes: holes.flatMap((hole) =>
+        rows.includes(hole.part) ? { ...hole, part: rows.indexOf(hole.part) } : [],
+      ),
       // oci-layout and index.json are of the whole bundle, and were computed when they were read.
       files: derived.files.flatMap((file) =>
         file.role === 'layout' ? [file] : (listedFiles.get(file.path) ?? []),

@@ -1,5 +1,6 @@
 import { MAX_DAMAGE_BYTES, parseDamageMap } from '../bundle/format/damage-map.ts';
 import { patchName } from '../bundle/format/names.ts';
+import type { RequiredBundle } from '../bundle/format/manifest.ts';
 import { type DescribedBundle, describeBundle } from '../bundle/format/plan.ts';
 import { hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
@@ -12,8 +13,12 @@ export interface PackedContent {
   readonly fileName: string;
 }
 
-export function wholeContent(closure: Closure, name: string): PackedContent {
-  return { described: describeBundle(contentsOf(name, closure)), fileName: name };
+export function wholeContent(
+  closure: Closure,
+  name: string,
+  requires?: readonly RequiredBundle[],
+): PackedContent {
+  return { described: describeBundle(contentsOf(name, closure, requires)), fileName: name };
 }
 
 /**

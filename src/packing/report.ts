@@ -37,6 +37,8 @@ export interface PackReport {
   readonly offers?: readonly Offers[] | undefined;
   /** `undefined` where none were looked for. */
   readonly signatures?: SignatureFacts | undefined;
+  /** Whether it may lack images. */
+  readonly isIncompleteAllowed?: boolean | undefined;
   readonly dryRun: boolean;
 }
 

@@ -6,6 +6,7 @@ import type { FinishedVolume } from '../bundle/writing/writer.ts';
 import type { Context } from '../core/context.ts';
 import { checkSpace } from '../files/space.ts';
 import type { Closure } from '../kinds/closure.ts';
+import type { ReadAheadOptions } from '../transfer/read-ahead.ts';
 import type { PackedContent } from './content.ts';
 import { planVolumes } from './plan-volumes.ts';
 import { NOTHING_KEPT, type PackReport, signerOf } from './report.ts';
@@ -33,6 +34,8 @@ export interface FileJob extends PackedContent, Signing {
   readonly stopAfter?: number | undefined;
   /** Bytes per second at which blobs are fetched at most. */
   readonly limitRate?: number | undefined;
+  /** Is told which blob could not be had, where that ends the run. */
+  readonly onLost?: ReadAheadOptions['onLost'];
   /** Drops what an earlier run has left under the same name. */
   readonly restart: boolean;
 }
@@ -88,7 +91,7 @@ export async function packToFiles(job: FileJob, context: Context): Promise<PackR
   if (start > 0) noticeEarlier(done, count, context);
   const { volumes, space, kept } = await writeBundle(
     {
-      ...{ path, plan, volumeSize, begun, restart, limitRate },
+      ...{ path, plan, volumeSize, begun, restart, limitRate, onLost: job.onLost },
       starting: remember,
       publicKey: key.public.pem,
       otherWay: SEVERAL_MEDIA,

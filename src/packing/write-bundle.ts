@@ -6,7 +6,7 @@ import type { FinishedVolume } from '../bundle/writing/writer.ts';
 import { utf8 } from '../core/bytes.ts';
 import { BundleError, hasCode, systemCode } from '../core/errors.ts';
 import { RateLimit } from '../transfer/rate.ts';
-import { readAhead } from '../transfer/read-ahead.ts';
+import { readAhead, type ReadAheadOptions } from '../transfer/read-ahead.ts';
 import { type OwnForm, refuseForeignFile } from '../files/foreign.ts';
 import { ifThere } from '../files/look.ts';
 import { isFileThere, PARTIAL_SUFFIX, removeFile } from '../files/own-file.ts';
@@ -45,6 +45,7 @@ export interface WriteRequest {
   readonly finished?: (volume: FinishedVolume) => Promise<void>;
   /** Bytes per second at which layers are fetched at most. */
   readonly limitRate?: number | undefined;
+  readonly onLost?: ReadAheadOptions['onLost'];
   /** A sentence on what else the command offers where space is short. */
   readonly otherWay?: string;
 }
@@ -110,6 +111,7 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
       signal,
       observe,
       limit: request.limitRate === undefined ? undefined : new RateLimit(request.limitRate),
+      onLost: request.onLost,
     });
     await writer.finish();
   } catch (error) {

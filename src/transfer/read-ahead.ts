@@ -31,6 +31,8 @@ export interface ReadAheadOptions {
   readonly observe: Observe;
   /** Keeps the fetching to a rate. */
   readonly limit?: RateLimit | undefined;
+  /** Is told which blob could not be had, where a failure of the source ends it. */
+  readonly onLost?: ((blob: PlannedBlob, error: BundleError) => void) | undefined;
 }
 
 /**
@@ -91,7 +93,7 @@ async function consumeOne(
   blob: PlannedBlob,
   segments: readonly Segment[],
   consume: (blob: PlannedBlob, content: VerifiedStream) => Promise<void>,
-  { ring, signal, observe, limit }: ReadAheadOptions & { readonly ring: BufferRing },
+  { ring, signal, observe, limit, onLost }: ReadAheadOptions & { readonly ring: BufferRing },
 ): Promise<void> {
   const { descriptor, store, image } = blob;
   observe({ type: 'started', digest: descriptor.digest, bytes: descriptor.size, image });
@@ -132,6 +134,7 @@ async function consumeOne(
   } catch (thrown) {
     const error = givenBy(store, descriptor.digest, thrown);
     if (!(error instanceof BundleError)) throw error;
+    if (error.side === 'source') onLost?.(blob, error);
     throw aboutImage(error.onSide(error.side ?? 'target'), image);
   }
   // Whatever was not read to its end shall not keep its place.

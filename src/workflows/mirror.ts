@@ -1,4 +1,5 @@
 import type { Context } from '../core/context.ts';
+import type { BundleError } from '../core/errors.ts';
 import { deliver, type DeliveryReport, type DeliveryRequest } from '../delivering/deliver.ts';
 import type { Closure } from '../kinds/closure.ts';
 import { type Offers, offersOf, type OffersRequest } from '../kinds/graph/offers.ts';
@@ -12,6 +13,7 @@ import {
   refuseForeignLock,
   writeLock,
 } from '../packing/lock/follow.ts';
+import { reasonOf } from '../packing/leaving-holes.ts';
 
 export interface MirrorRequest extends LockableRequest {
   readonly delivery: DeliveryRequest;
@@ -44,14 +46,18 @@ export async function mirror(request: MirrorRequest, context: Context): Promise<
     await writeLock(request, closure, facts, context);
     const kinds = [...new Set(request.parts.map(({ kind }) => kind))];
     const to = { closure, kinds, request: request.delivery };
-    const delivery = await deliver(to, async () => network, context);
-    return {
-      closure,
-      delivery,
-      offers,
-      signatures: await signatureFacts(closure, request, context),
-    };
+    const leaves = request.incomplete === true ? { incompleteParts: NONE, isLoss } : undefined;
+    const delivery = await deliver(to, async () => network, context, { leaves });
+    const signatures = await signatureFacts(closure, request, context);
+    return { closure, delivery, offers, signatures };
   } finally {
     await network.close();
   }
+}
+
+const NONE: ReadonlySet<number> = new Set();
+
+/** Whether a failure of the source says no more than that it does not give a blob. */
+function isLoss(error: BundleError): boolean {
+  return reasonOf(error) !== undefined;
 }

@@ -9,7 +9,7 @@ import { offersOf, type OffersRequest } from '../kinds/graph/offers.ts';
 import { signatureFacts } from '../packing/signature-facts.ts';
 import { needsTrustedPacker } from '../kinds/statements.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
-import { patchContent, wholeContent } from '../packing/content.ts';
+import { type PackedContent, patchContent, wholeContent } from '../packing/content.ts';
 import {
   findLocked,
   type LockableRequest,
@@ -17,6 +17,7 @@ import {
   refuseForeignLock,
   writeLock,
 } from '../packing/lock/follow.ts';
+import { type IncompleteJob, packLeavingHoles } from '../packing/incomplete.ts';
 import { nameBefore, nameOf, type NameRequest } from '../packing/naming.ts';
 import {
   bundlePath,
@@ -82,9 +83,8 @@ async function packInto(
     };
     const isPatch = repairFile !== undefined;
     const closure = await findLocked(request, network, context, isPatch ? undefined : begunOf);
-    const content = isPatch
-      ? await patchContent(closure, repairFile)
-      : wholeContent(closure, nameOf(request, output, closure));
+    const contentOf = (of: Closure): PackedContent => wholeContent(of, nameOf(request, output, of));
+    const content = isPatch ? await patchContent(closure, repairFile) : contentOf(closure);
     checkFileName(output, content.fileName);
     const offers = request.offers && offersOf(closure.parts, request.offers);
     if (!isPatch) tellNeeds(closure, context);
@@ -97,12 +97,25 @@ async function packInto(
       : await firstKey(request.key, dryRun, context);
     const path = bundlePath(output, content.fileName);
     const job: FileJob = { ...request, ...content, ...signing, path, closure };
-    const report = dryRun
-      ? await planFiles(job, context)
-      : await withLock(path, context.signal, (signal) => packToFiles(job, { ...context, signal }));
-    if (!dryRun && !isPatch && report.left === 0)
-      await keep(content.described, closure, request, context);
-    return { ...report, offers, signatures: await signatureFacts(closure, request, context) };
+    if (dryRun) {
+      const isIncompleteAllowed = request.incomplete;
+      const signatures = await signatureFacts(closure, request, context);
+      return { ...(await planFiles(job, context)), offers, signatures, isIncompleteAllowed };
+    }
+    const incomplete: IncompleteJob = {
+      ...{ path, key: signing.key, restart: request.restart },
+      isCarriedAway: request.stopAfter !== undefined,
+      jobOf: (of) => ({ ...job, ...contentOf(of), closure: of }),
+    };
+    const report = await withLock(path, context.signal, (signal) =>
+      request.incomplete === true && !isPatch
+        ? packLeavingHoles(closure, incomplete, { ...context, signal })
+        : packToFiles(job, { ...context, signal }),
+    );
+    if (!isPatch && report.left === 0)
+      await keep(contentOf(report.closure).described, report.closure, request, context);
+    const signatures = await signatureFacts(report.closure, request, context);
+    return { ...report, offers, signatures };
   });
 }
 

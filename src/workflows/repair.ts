@@ -75,9 +75,9 @@ async function repairInto(
   const broken = await surveyBundle(request.bundle, context, (fault) => faults.push(fault));
   try {
     const closure = await derived(broken, faults, request.bundle);
-    const { name } = broken.reader.manifest;
+    const { name, requires } = broken.reader.manifest;
     checkFileName(output, name);
-    const content = wholeContent(closure, name);
+    const content = wholeContent(closure, name, requires);
     if (content.described.bundleDigest !== broken.digest) {
       throw new RangeError('the derived bundle is another than the one that was opened');
     }

@@ -1,4 +1,5 @@
 import type { Context } from '../core/context.ts';
+import { BundleError } from '../core/errors.ts';
 import { Applying } from '../delivering/applying/applying.ts';
 import type { ApplyReport, ApplyRequest } from '../delivering/applying/request.ts';
 import type { DeliveryTarget } from '../delivering/delivery-target.ts';
@@ -12,7 +13,7 @@ import {
   writeResources,
 } from '../delivering/resources/write.ts';
 import { NO_WISHES, readWishes, refuseUnmetWishes } from '../kinds/catalog/wishes.ts';
-import { selectParts } from '../kinds/closure.ts';
+import { type Closure, closureOf, partsWithHoles, selectParts } from '../kinds/closure.ts';
 import type { OpenedFacts, OpenRequest } from '../opening/open-bundle.ts';
 import { openToRead } from '../opening/open-to-read.ts';
 
@@ -30,6 +31,8 @@ export interface ResourcesJob {
 export interface ResourcesOutcome {
   readonly bundle: OpenedFacts;
   readonly target: string;
+  /** What was asked for. Files are written for those parts alone that the bundle has whole. */
+  readonly selected: Closure;
   /** `undefined` on a dry run. */
   readonly resources: ResourcesReport | undefined;
   /** What was applied, or would be; `undefined` where nothing was asked for. */
@@ -50,9 +53,10 @@ export async function writeForClusters(
   const { bundle, closure: held } = await openToRead(open, select, context);
   try {
     const { reader } = bundle;
-    const closure = selectParts(held, select);
+    const selected = selectParts(held, select);
+    const closure = wholeParts(selected);
     const catalogs = await readWishes(request.catalogs ?? NO_WISHES);
-    refuseUnmetWishes(closure.parts, catalogs);
+    refuseUnmetWishes(selected.parts, catalogs);
     const certificates = await certificatesIn(request.caFiles ?? []);
     await reader.pass?.finish(); // of a pipe only its end tells that it is whole
     const known = { newer: undefined, certificates, ocOptions: apply ? ocOptions(apply) : [] };
@@ -63,7 +67,7 @@ export async function writeForClusters(
     const { kinds } = open;
     const what = { closure, kinds, destinations, files: planned.objects, by: 'writing' } as const;
     const applying = apply && (await Applying.plan(apply, what, context));
-    const outcome = { bundle: { ...bundle, closure }, target: to.name };
+    const outcome = { bundle: { ...bundle, closure }, target: to.name, selected };
     if (dryRun) return { ...outcome, resources: undefined, cluster: applying?.planned };
     await applying?.confirm();
     await prepareResources(planned);
@@ -72,4 +76,18 @@ export async function writeForClusters(
   } finally {
     await bundle.close();
   }
+}
+
+/** @throws BundleError NOT_FOUND where the bundle lacks images of all parts */
+function wholeParts(closure: Closure): Closure {
+  const lacking = partsWithHoles(closure);
+  if (lacking.size === 0) return closure;
+  const whole = closure.parts.filter((_, number) => !lacking.has(number));
+  if (whole.length > 0) return closureOf(whole);
+  const labels = closure.parts.map(({ label }) => label).join(', ');
+  throw new BundleError('NOT_FOUND', `the bundle lacks images of ${labels}`, {
+    hint:
+      'It is not complete, and says so: no cluster should use these parts. Complete it on the ' +
+      'connected side: bundle pack --complete BUNDLE -o FOLDER. Then name both bundles.',
+  });
 }

@@ -7,6 +7,7 @@ import { BundleError, gravest } from '../core/errors.ts';
 import type { ReadOnlyStore } from '../core/store.ts';
 import { type Compared, compareImages, type Difference } from '../delivering/compare.ts';
 import { type PartAtTarget, partsAtTarget } from '../delivering/part-at-target.ts';
+import { heldBackParts } from '../delivering/held-back.ts';
 import type { DeliveryTarget } from '../delivering/delivery-target.ts';
 import { selectParts } from '../kinds/closure.ts';
 import { forEachRepository } from '../kinds/destinations.ts';
@@ -68,7 +69,12 @@ export async function verifyAt(
     const closure = selectParts(bundle.closure, select);
     const { placeOf, close } = await openTarget(at, request.network, context);
     try {
-      const compared = await compareImages(closure.content.images, placeOf, { ...context, deep });
+      const heldBack = heldBackParts(closure, request.bundle.kinds);
+      // What names a part that lacks images was not brought there.
+      const images = closure.content.images.filter(
+        ({ order, parts }) => order === 'first' || parts.some((part) => !heldBack.has(part)),
+      );
+      const compared = await compareImages(images, placeOf, { ...context, deep });
       const failures = compared.differences.map(failureOf);
       const failure = failures.length === 0 ? undefined : (gravest(failures) as BundleError);
       const parts = partsAtTarget(closure, compared.differences);

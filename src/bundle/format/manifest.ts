@@ -36,6 +36,36 @@ export interface BundledImage extends Descriptor {
   readonly parts: readonly number[];
 }
 
+/** Why an image could not be packed: what its source said, or gave. */
+export const HOLE_REASONS = ['not-found', 'not-allowed', 'wrong-content', 'unreadable'] as const;
+export type HoleReason = (typeof HOLE_REASONS)[number];
+
+/** An image that belongs to a part, and that the bundle does not have. */
+export interface BundledHole {
+  /** The part that lacks it, by its number from 0. */
+  readonly part: number;
+  /** As the row of the image would have these. */
+  readonly name: string;
+  readonly role: string;
+  /** With the tag in place of a digest, where nobody could tell the digest. */
+  readonly source: string;
+  /** Of its manifest or index; left out where it was named by a tag that could not be resolved. */
+  readonly digest?: Digest;
+  readonly reason: HoleReason;
+  /** The config or layer that could not be had, where all of its manifests could be. */
+  readonly lacks?: Digest;
+  /** Bytes of its configs and layers, as far as its manifests have told them. */
+  readonly size?: number;
+}
+
+/** An earlier bundle, and the blobs that this one leaves out since that one has them. */
+export interface RequiredBundle {
+  readonly bundle: Digest;
+  readonly name: string;
+  /** In the order in which a bundle with all of them would have them. */
+  readonly blobs: readonly { readonly digest: Digest; readonly size: number }[];
+}
+
 /** A file of the tar that is no blob. */
 export interface BundledFile {
   readonly path: string;
@@ -50,8 +80,12 @@ export interface BundleManifest {
   readonly name: string;
   /** In a patch only: the digest of the bundle that it repairs. */
   readonly repairs?: Digest;
+  /** In a bundle that completes others only. */
+  readonly requires?: readonly RequiredBundle[];
   readonly parts: readonly BundledPart[];
   readonly images: readonly BundledImage[];
+  /** In a bundle that is not complete only: what it lacks, in the order of its parts. */
+  readonly holes?: readonly BundledHole[];
   readonly files: readonly BundledFile[];
   /** Every blob in tar order. */
   readonly blobs: readonly { readonly digest: Digest; readonly size: number }[];
@@ -59,12 +93,14 @@ export interface BundleManifest {
 
 /** `bundle.json` to the byte: fixed key order, two-space indent, line feed at the end. */
 export function formatBundleManifest(manifest: BundleManifest): Uint8Array {
-  const { name, repairs, parts, images, files, blobs } = manifest;
+  const { name, repairs, requires = [], parts, images, holes = [], files, blobs } = manifest;
   return formatJsonLists(
     { format: FORMAT, name, ...(repairs !== undefined && { repairs }) },
     {
+      ...(requires.length > 0 && { requires: mapped(requires, requiredRow) }),
       parts: mapped(parts, ({ kind, claim }) => ({ kind, ...claim })),
       images: mapped(images, imageRow),
+      ...(holes.length > 0 && { holes: mapped(holes, holeRow) }),
       files: mapped(files, ({ path, role, digest, size }) => ({ path, role, digest, size })),
       blobs: mapped(blobs, ({ digest, size }) => ({ digest, size })),
     },
@@ -78,6 +114,16 @@ function imageRow(image: BundledImage): object {
     ...(subject !== undefined && { subject }),
     parts,
   };
+}
+
+function requiredRow({ bundle, name, blobs }: RequiredBundle): object {
+  return { bundle, name, blobs: blobs.map(({ digest, size }) => ({ digest, size })) };
+}
+
+/** Keys that have no value are left out of the text. */
+function holeRow(hole: BundledHole): object {
+  const { part: number, name, role, source, digest, reason, lacks, size } = hole;
+  return { part: number, name, role, source, digest, reason, lacks, size };
 }
 
 function* mapped<T>(list: readonly T[], row: (entry: T) => object): Generator<object> {
@@ -96,16 +142,17 @@ export function parseBundleManifest(bytes: Uint8Array): BundleManifest {
     checkFormat(document);
     const { repairs } = document;
     const parts = list(document, 'parts', part);
+    const some = <T>(key: string, parse: (entry: JsonObject, what: string) => T) =>
+      document[key] === undefined ? {} : { [key]: list(document, key, parse) };
     manifest = {
       name: bundleName(document['name']),
       ...(repairs !== undefined && { repairs: parseDigest(repairs) }),
+      ...some('requires', required),
       parts,
       images: list(document, 'images', (entry, what) => image(entry, what, parts.length)),
+      ...some('holes', (entry, what) => hole(entry, what, parts.length)),
       files: list(document, 'files', file),
-      blobs: list(document, 'blobs', (entry, what) => ({
-        digest: parseDigest(entry['digest']),
-        size: asSize(entry['size'], `${what}.size`),
-      })),
+      blobs: list(document, 'blobs', blob),
     };
   } catch (error) {
     if (!(error instanceof BundleError) || error.code === 'BUNDLE_UNUSABLE') throw error;
@@ -224,5 +271,35 @@ function file(entry: JsonObject, what: string): BundledFile {
     role: asString(entry['role'], `${what}.role`),
     digest: parseDigest(entry['digest']),
     size: asSize(entry['size'], `${what}.size`),
+  };
+}
+
+function blob(entry: JsonObject, what: string): BundleManifest['blobs'][number] {
+  return { digest: parseDigest(entry['digest']), size: asSize(entry['size'], `${what}.size`) };
+}
+
+function required(entry: JsonObject, what: string): RequiredBundle {
+  return {
+    bundle: parseDigest(entry['bundle']),
+    name: bundleName(entry['name']),
+    blobs: list(entry, 'blobs', (row) => blob(row, `${what}.blobs`)),
+  };
+}
+
+function hole(entry: JsonObject, what: string, count: number): BundledHole {
+  const { digest, lacks, size } = entry;
+  const reason = HOLE_REASONS.find((known) => known === entry['reason']);
+  const number = asSize(entry['part'], `${what}.part`);
+  if (reason === undefined || number >= count)
+    throw unusable(`bundle.json: ${what} does not say what a part lacks, and why`);
+  return {
+    part: number,
+    name: asString(entry['name'], `${what}.name`),
+    role: asString(entry['role'], `${what}.role`),
+    source: asString(entry['source'], `${what}.source`),
+    ...(digest !== undefined && { digest: parseDigest(digest) }),
+    reason,
+    ...(lacks !== undefined && { lacks: parseDigest(lacks) }),
+    ...(size !== undefined && { size: asSize(size, `${what}.size`) }),
   };
 }

@@ -11,12 +11,14 @@ import {
 import type { LayerPlace } from './layer.ts';
 import { type Entry, frameCuts, sectionsOf } from './layout.ts';
 import {
+  type BundledHole,
   type BundledImage,
   type BundledPart,
   type BundleManifest,
   formatBundleManifest,
   formatLayoutIndex,
   OCI_LAYOUT_BYTES,
+  type RequiredBundle,
   tarTime,
 } from './manifest.ts';
 import { blobPath } from './paths.ts';
@@ -38,8 +40,12 @@ export interface BundleContents {
   readonly name: string;
   /** The bundle that these are parts of, if they are a patch for it. */
   readonly repairs?: Digest;
+  /** The earlier bundles whose blobs it leaves out, if it completes them. */
+  readonly requires?: readonly RequiredBundle[];
   readonly parts: readonly BundledPart[];
   readonly images: readonly BundledImage[];
+  /** The images that its parts have, and it has not. */
+  readonly holes?: readonly BundledHole[];
   readonly files: readonly PartFile[];
   readonly manifests: readonly PlannedManifest[];
   /** Configs and layers, in tar order. */
@@ -101,8 +107,10 @@ export function describeBundle(contents: BundleContents): DescribedBundle {
   const manifest: BundleManifest = {
     name: contents.name,
     ...(contents.repairs !== undefined && { repairs: contents.repairs }),
+    ...(contents.requires !== undefined && { requires: contents.requires }),
     parts: contents.parts,
     images: contents.images,
+    ...(contents.holes !== undefined && { holes: contents.holes }),
     files: files.map(({ path, role, bytes }) => ({
       path,
       role,

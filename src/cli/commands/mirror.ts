@@ -1,7 +1,9 @@
+import { flag } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { dryRunOption } from '../options/common.ts';
 import { deliveryOptions, deliveryRequest } from '../options/delivery.ts';
 import { graphDataOptions } from '../options/graph-data.ts';
+import { incompleteOption } from '../options/parts/incomplete.ts';
 import { askedOptions, askedParts } from '../options/parts/asked.ts';
 import {
   bothSidesOptions,
@@ -24,6 +26,7 @@ export const mirrorCommand: Command = {
     ...releaseOptions,
     ...graphDataOptions,
     ...askedOptions,
+    ...incompleteOption,
     ...sourceOptions,
     ...lookasideOptions,
     ...bothSidesOptions,
@@ -36,6 +39,7 @@ export const mirrorCommand: Command = {
       offers,
       ...attached,
       lock,
+      incomplete: flag(args, 'incomplete'),
       delivery: deliveryRequest(args, io),
       network: networkRequest(args),
     };

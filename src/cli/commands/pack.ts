@@ -4,6 +4,7 @@ import { byteCount, flag, requiredText, text, texts, volumeSize } from '../argum
 import type { Command } from '../command.ts';
 import { dryRunOption } from '../options/common.ts';
 import { graphDataOptions } from '../options/graph-data.ts';
+import { incompleteOption } from '../options/parts/incomplete.ts';
 import { askedOptions, askedParts } from '../options/parts/asked.ts';
 import { mediaOptions, restartOption, stopAfter } from '../options/media.ts';
 import { historyFolder, historyOptions } from '../options/receipts/history.ts';
@@ -61,6 +62,7 @@ export const packCommand: Command = {
     ...releaseOptions,
     ...graphDataOptions,
     ...askedOptions,
+    ...incompleteOption,
     key: one(
       'PEM key to sign with (default $BUNDLE_KEY, else your own, which the first pack makes)',
       {
@@ -88,6 +90,7 @@ export const packCommand: Command = {
       usualName: set.name,
       ...attached,
       lock,
+      incomplete: flag(args, 'incomplete'),
       key: keySource(args, io),
       network: networkRequest(args),
       limitRate: byteCount(args, 'limit-rate'),

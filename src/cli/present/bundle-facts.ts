@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { hexOf } from '../../core/digest.ts';
 import type { SurveyedBundle } from '../../opening/open-bundle.ts';
 import type { SignerStanding } from '../../opening/signers.ts';
+import { holesJson, missingWords } from './parts/holes.ts';
 import { partsJson } from './parts/part-facts.ts';
 import type { Rows, Section } from './layout.ts';
 import type { Screen } from './screen.ts';
@@ -75,6 +76,7 @@ export function bundleJson({
       ...{ path: file, shortId },
     })),
     parts: closure && partsJson(closure),
+    ...(closure && missingWords(closure) !== undefined && { holes: holesJson(closure) }),
   };
 }
 

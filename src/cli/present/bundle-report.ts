@@ -2,10 +2,12 @@ import { counted } from '../../core/text.ts';
 import type { Digest } from '../../core/digest.ts';
 import type { InspectedImage, InspectReport } from '../../workflows/inspect.ts';
 import type { VerifyReport } from '../../workflows/verify.ts';
-import type { Outcome } from '../command.ts';
+import type { Closure } from '../../kinds/closure.ts';
+import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import { statusOf } from './failure.ts';
+import { completionSteps, holesText, missingWords } from './parts/holes.ts';
 import type { Block, Rows, Section } from './layout.ts';
 import { partsFacts } from './parts/part-facts.ts';
 import { signatureRows, signaturesJson } from './parts/signature-facts.ts';
@@ -23,12 +25,12 @@ export function verifyReport(
     report: (screen) => [
       [
         {
-          verdict:
-            `Good: ${partsText(labelsIn(bundle.closure))}, ` +
-            `every byte checked (${formatBytes(bundle.size)})`,
-          mood: 'good',
+          verdict: `${goodWords(bundle.closure)}, every byte checked (${formatBytes(bundle.size)})`,
+          mood: missingWords(bundle.closure) === undefined ? 'good' : 'warning',
         },
       ],
+      holesText(bundle.closure, screen),
+      again.length === 0 ? [] : completionSteps(bundle.closure, again[0]!),
       trustAdvice(bundle),
       again.length === 0
         ? []
@@ -51,17 +53,28 @@ export function verifyReport(
       ],
     ],
     json: {
-      ...{ result: 'good', bundle: bundleJson(bundle), blobs, bytes },
+      result: missingWords(bundle.closure) === undefined ? 'good' : 'incomplete',
+      ...{ bundle: bundleJson(bundle), blobs, bytes },
       ...signaturesJson(signatures),
     },
+    ...(missingWords(bundle.closure) !== undefined && { status: PARTLY_DONE }),
   };
 }
 
+function goodWords(closure: Closure): string {
+  const missing = missingWords(closure);
+  const labels = partsText(labelsIn(closure));
+  return missing === undefined
+    ? `Good: ${labels}`
+    : `GOOD, BUT NOT COMPLETE: ${missing} of ${labels}`;
+}
+
 export function inspectReport(inspected: InspectReport, all: boolean): Outcome {
-  const { bundle, unknownKinds, images, blobs, layerBytes, missing, faults, failure } = inspected;
+  const { bundle, unknownKinds, images, blobs, layerBytes, missing, faults } = inspected;
   return {
     report: (screen) => [
       [inspectVerdict(inspected), ...damageText(inspected)],
+      bundle.closure === undefined ? [] : holesText(bundle.closure, screen),
       missingText(inspected, all, screen),
       trustAdvice(bundle),
       [
@@ -83,8 +96,18 @@ export function inspectReport(inspected: InspectReport, all: boolean): Outcome {
       ...{ bundle: bundleJson(bundle), labels: bundle.labels, faults, unknownKinds },
       ...{ blobs, layerBytes, missing, images },
     },
-    ...(failure !== undefined && { status: statusOf(failure) }),
+    ...statusOfInspected(inspected),
   };
+}
+
+/** Damage is graver than what the bundle itself says that it lacks. */
+function statusOfInspected({ bundle, failure }: InspectReport): Pick<Outcome, 'status'> {
+  if (failure !== undefined) return { status: statusOf(failure) };
+  return hasHoles(bundle) ? { status: PARTLY_DONE } : {};
+}
+
+function hasHoles({ reader }: InspectReport['bundle']): boolean {
+  return (reader.manifest.holes ?? []).length > 0;
 }
 
 /** The faults, and what to do to know all of them. */
@@ -98,6 +121,7 @@ function damageText({ faults }: InspectReport): Section {
 
 function inspectVerdict({ bundle, images, missing, faults }: InspectReport): Block {
   const { volumes } = missing;
+  const { reader } = bundle;
   const lacking =
     volumes.length === 0
       ? ''
@@ -106,12 +130,13 @@ function inspectVerdict({ bundle, images, missing, faults }: InspectReport): Blo
     verdict:
       `${partsText(bundle.labels)}: ${formatBytes(bundle.size)}, ` +
       counted(images.length, 'image') +
+      (hasHoles(bundle) ? `; ${counted(reader.manifest.holes!.length, 'more')} MISSING` : '') +
       (faults.length === 0 ? '' : '; DAMAGED') +
       lacking,
     mood:
       volumes.length + faults.length > 0
         ? 'bad'
-        : bundle.closure === undefined
+        : bundle.closure === undefined || hasHoles(bundle)
           ? 'warning'
           : 'good',
   };

@@ -1,12 +1,13 @@
 import { counted, shellWord } from '../../core/text.ts';
 import type { Difference, Flaw } from '../../delivering/compare.ts';
-import { labelsOf } from '../../kinds/closure.ts';
+import { type Closure, labelsOf } from '../../kinds/closure.ts';
 import type { PlannedImage } from '../../transfer/image.ts';
 import type { VerifyAtReport } from '../../workflows/verify-at.ts';
-import type { Outcome } from '../command.ts';
+import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import { statusOf } from './failure.ts';
+import { holesText, missingWords } from './parts/holes.ts';
 import type { Block, Rows, Section } from './layout.ts';
 import { partsFacts } from './parts/part-facts.ts';
 import type { Screen } from './screen.ts';
@@ -33,6 +34,7 @@ export function verifyAtReport(found: VerifyAtReport, again: readonly string[]):
       presenceText(found),
       nextSteps(found, again),
       differencesText(found, screen),
+      holesText(bundle.closure, screen),
       trustAdvice(bundle),
       [
         {
@@ -52,7 +54,7 @@ export function verifyAtReport(found: VerifyAtReport, again: readonly string[]):
       ],
     ],
     json: {
-      result: failure === undefined ? 'good' : 'differs',
+      result: failure !== undefined ? 'differs' : isWhole(bundle.closure) ? 'good' : 'incomplete',
       target,
       deep,
       bundle: bundleJson(bundle),
@@ -67,8 +69,14 @@ export function verifyAtReport(found: VerifyAtReport, again: readonly string[]):
         })),
       })),
     },
-    ...(failure !== undefined && { status: statusOf(failure) }),
+    ...(failure !== undefined
+      ? { status: statusOf(failure) }
+      : missingWords(bundle.closure) !== undefined && { status: PARTLY_DONE }),
   };
+}
+
+function isWhole(closure: Closure): boolean {
+  return missingWords(closure) === undefined;
 }
 
 function verdict({ bundle, target, deep, compared, parts }: VerifyAtReport): Block {
@@ -76,6 +84,14 @@ function verdict({ bundle, target, deep, compared, parts }: VerifyAtReport): Blo
   const { differences, bytes } = compared;
   if (differences.length === 0) {
     const how = deep ? `every byte read (${formatBytes(bytes)})` : 'nothing is missing';
+    const missing = missingWords(bundle.closure);
+    if (missing !== undefined)
+      return {
+        verdict:
+          `NOT COMPLETE: ${target} holds all that the bundle has of ${labels}, but ${missing} ` +
+          'in the bundle itself',
+        mood: 'warning',
+      };
     return { verdict: `Good: ${target} holds ${labels}, ${how}`, mood: 'good' };
   }
   if (parts.every(({ presence }) => presence === 'absent')) {

@@ -6,6 +6,7 @@ import type { DeliveredPart, DeliveryReport } from '../../delivering/deliver.ts'
 import type { MirrorReport } from '../../workflows/mirror.ts';
 import type { ResourcesReport } from '../../delivering/resources/write.ts';
 import type { ResourcesOutcome } from '../../workflows/resources.ts';
+import type { Closure } from '../../kinds/closure.ts';
 import type { ShownStep } from '../../kinds/resource-file.ts';
 import type { UnpackReport } from '../../workflows/unpack.ts';
 import { counted, few, shellWord } from '../../core/text.ts';
@@ -13,6 +14,7 @@ import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import { clusterCommands, clusterSections } from './cluster/apply-report.ts';
+import { completionSteps, holesJson, holesText, missingWords } from './parts/holes.ts';
 import type { Block, Report, Rows, Section } from './layout.ts';
 import { offersText } from './parts/offers.ts';
 import { partsBrief, partsFacts, partsJson } from './parts/part-facts.ts';
@@ -34,13 +36,18 @@ export interface Asked {
 
 export function unpackReport(unpacked: UnpackReport, asked: Asked): Outcome {
   const { bundle, delivery } = unpacked;
-  const isPartial = (delivery.copied?.left.length ?? 0) > 0;
+  const { closure } = bundle;
+  const isDamaged = lacksMoreThanHoles(unpacked);
+  const bundleWords = asked.isPiped ? 'BUNDLE' : shellWord(asked.paths[0] ?? 'BUNDLE');
   return {
     report: (screen) => [
       [verdict(delivery, { done: 'Unpacked', planned: 'unpacked' })],
       warnings(delivery, screen),
       leftOut(delivery, screen),
-      isPartial ? completingSteps(unpacked, asked) : [],
+      holesText(closure, screen),
+      withheldText(delivery, closure),
+      completionSteps(closure, bundleWords),
+      isDamaged ? completingSteps(unpacked, asked) : [],
       ...clusterText(delivery, screen),
       nextSteps(delivery, renaming(delivery, asked)),
       trustAdvice(bundle),
@@ -57,15 +64,50 @@ export function unpackReport(unpacked: UnpackReport, asked: Asked): Outcome {
       planText(delivery, screen),
     ],
     json: { bundle: bundleJson(bundle), delivery, receipt: writtenJson(unpacked.receipt) },
-    ...(isPartial && { status: PARTLY_DONE }),
+    ...partlyDone(delivery, closure),
   };
 }
 
+/** Whether something was left out, or the bundle has not all of it. */
+function partlyDone({ copied }: DeliveryReport, closure: Closure): Pick<Outcome, 'status'> {
+  const isPartial = (copied?.left.length ?? 0) > 0 || missingWords(closure) !== undefined;
+  return isPartial ? { status: PARTLY_DONE } : {};
+}
+
+/** Whether images were left out that the bundle should have. */
+function lacksMoreThanHoles({ delivery, bundle, missingVolumes }: UnpackReport): boolean {
+  const { left = [], held = [] } = delivery.copied ?? {};
+  if (left.length === 0) return false;
+  if (missingVolumes.length > 0 || missingWords(bundle.closure) === undefined) return true;
+  return left.some((name) => !held.includes(name));
+}
+
+/** The parts that nothing at the target names, since they are not whole. */
+function withheldText({ parts, copied }: DeliveryReport, closure: Closure): Section {
+  const withheld = parts.filter(({ isWhole }) => isWhole === false);
+  if (withheld.length === 0 || missingWords(closure) === undefined) return [];
+  const verb = copied === undefined ? 'Would be held back' : 'Held back';
+  return [
+    {
+      text:
+        `${verb}: ${partsText(withheld.map(({ label }) => label))}. No tag names ` +
+        `${withheld.length === 1 ? 'it' : 'them'}, and no files for clusters are written: not even ` +
+        'release signatures, catalogs and update graphs. Images that are whole are pushed.',
+    },
+  ];
+}
+
 export function mirrorReport({ closure, delivery, offers, signatures }: MirrorReport): Outcome {
+  const partly = partlyDone(delivery, closure);
+  const isPartial = partly.status !== undefined;
   return {
     report: (screen) => [
       [verdict(delivery, { done: 'Mirrored', planned: 'mirrored' })],
       warnings(delivery, screen),
+      leftOut(delivery, screen),
+      holesText(closure, screen),
+      withheldText(delivery, closure),
+      isPartial ? [{ text: RUN_AGAIN }] : [],
       ...clusterText(delivery, screen),
       nextSteps(delivery, SAME_COMMAND),
       offersText(offers),
@@ -83,13 +125,18 @@ export function mirrorReport({ closure, delivery, offers, signatures }: MirrorRe
     json: {
       ...(offers !== undefined && { offers }),
       ...signaturesJson(signatures),
-      ...{ parts: partsJson(closure), delivery },
+      ...{ parts: partsJson(closure), delivery, holes: holesJson(closure) },
     },
+    ...partly,
   };
 }
 
+const RUN_AGAIN =
+  'Next, when the sources have what is missing, run the same command again. What is at the target ' +
+  'already is not sent again.';
+
 export function resourcesReport(outcome: ResourcesOutcome, asked: Known): Outcome {
-  const { bundle, target, resources, cluster } = outcome;
+  const { bundle, target, resources, cluster, selected } = outcome;
   const labels = partsText(bundle.closure.parts.map(({ label }) => label));
   const verdict =
     resources === undefined
@@ -98,6 +145,8 @@ export function resourcesReport(outcome: ResourcesOutcome, asked: Known): Outcom
   return {
     report: (screen) => [
       [{ verdict, mood: 'good' }],
+      holesText(selected, screen),
+      completionSteps(selected, asked.isPiped ? 'BUNDLE' : shellWord(asked.paths[0] ?? 'BUNDLE')),
       ...clusterText(outcome, screen),
       nextSteps(outcome, renaming(outcome, asked)),
       trustAdvice(bundle),
@@ -111,7 +160,11 @@ export function resourcesReport(outcome: ResourcesOutcome, asked: Known): Outcom
         },
       ],
     ],
-    json: { bundle: bundleJson(bundle), target, resources, cluster },
+    json: {
+      ...{ bundle: bundleJson(bundle), target, resources, cluster },
+      ...(missingWords(selected) !== undefined && { holes: holesJson(selected) }),
+    },
+    ...(missingWords(selected) !== undefined && { status: PARTLY_DONE }),
   };
 }
 
@@ -129,7 +182,7 @@ function verdict(
       mood: 'good',
     };
   }
-  if (copied.left.length > 0) {
+  if (copied.left.length > 0 || parts.some(({ isWhole }) => isWhole === false)) {
     const whole = parts.filter(({ isWhole }) => isWhole);
     const lacking = parts.filter(({ isWhole }) => !isWhole);
     const complete = whole.length === 0 ? '' : `; ${labels(whole)} complete`;

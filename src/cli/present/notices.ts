@@ -39,6 +39,18 @@ export function noticeText(notice: Notice): string | undefined {
           ? 'the catalog does not have it'
           : `the catalog has it: ${notice.providers.join(', ')}`)
       );
+    case 'image-missing':
+      return `${notice.image} is MISSING from the bundle (${notice.reason}): ${notice.cause}`;
+    case 'packing-without':
+      return (
+        `${counted(notice.blobs, 'blob')} could not be had: packing again without ` +
+        `${counted(notice.images, 'image')}; what was fetched is kept`
+      );
+    case 'bundle-incomplete':
+      return (
+        `the bundle is NOT COMPLETE: it lists ${counted(notice.images, 'image')} that it does not ` +
+        `have, of ${partsText(notice.parts)}`
+      );
     case 'image-by-tag':
       return `${notice.image} is a tag, which moves: it is carried as ${notice.digest}`;
     case 'made-signing-key':

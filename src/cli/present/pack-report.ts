@@ -7,6 +7,7 @@ import { BUNDLE_SUFFIX, PATCH_SUFFIX } from '../../bundle/format/names.ts';
 import { namesItsPart } from '../../transfer/image.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes } from '../units.ts';
+import { completionSteps, holesJson, holesText, missingWords } from './parts/holes.ts';
 import type { Block, Rows, Section } from './layout.ts';
 import { offersText } from './parts/offers.ts';
 import { partsFacts, partsJson } from './parts/part-facts.ts';
@@ -32,10 +33,14 @@ export function pipedReport(
     report: (screen) => [
       [
         {
-          verdict: `Packed ${whatOf(report)} into the pipe: ${formatBytes(size)}, signed`,
+          verdict: packedWords(
+            report,
+            `${whatOf(report)} into the pipe: ${formatBytes(size)}, signed`,
+          ),
           mood: moodOf(report),
         },
       ],
+      holesText(report.closure, screen),
       form(report, 'Tell the closed side out of band:'),
       keysToHand(needs),
       offersText(report.offers),
@@ -52,6 +57,7 @@ export function pipedReport(
       ],
     ],
     json: json(report),
+    ...(missingWords(report.closure) !== undefined && { status: PARTLY_DONE }),
   };
 }
 
@@ -59,7 +65,9 @@ export function packReport(report: PackReport, needs: VerifyNeeds): Outcome {
   return {
     report: (screen) => (report.dryRun ? dryRun(report, screen) : packed(report, needs, screen)),
     json: json(report),
-    ...(report.left > 0 && { status: PARTLY_DONE }),
+    ...((report.left > 0 || missingWords(report.closure) !== undefined) && {
+      status: PARTLY_DONE,
+    }),
   };
 }
 
@@ -77,13 +85,15 @@ function packed(report: PackReport, needs: VerifyNeeds, screen: Screen): readonl
           },
           { text: what },
         ]
-      : [{ verdict: `Packed ${what}`, mood: moodOf(report) }],
+      : [{ verdict: packedWords(report, what), mood: moodOf(report) }],
+    holesText(report.closure, screen),
     path.endsWith(PATCH_SUFFIX) ? patchSteps(report, needs) : checkSteps(report, needs),
     form(
       report,
       'Write this on the form that travels with the medium, or tell the closed side out of band:',
     ),
     keysToHand(needs),
+    left > 0 ? [] : completionSteps(report.closure, shellWord(volumes[0]?.path ?? path)),
     offersText(report.offers),
     [
       {
@@ -99,6 +109,12 @@ function packed(report: PackReport, needs: VerifyNeeds, screen: Screen): readonl
   ];
 }
 
+/** What was packed; that something is missing comes first. */
+function packedWords({ closure }: PackReport, what: string): string {
+  const missing = missingWords(closure);
+  return missing === undefined ? `Packed ${what}` : `NOT COMPLETE: ${missing}. Packed ${what}`;
+}
+
 /** What the bundle holds. */
 function whatOf({ closure, path }: PackReport): string {
   const what = partsText(labelsIn(closure));
@@ -106,6 +122,7 @@ function whatOf({ closure, path }: PackReport): string {
 }
 
 function moodOf({ closure }: PackReport): 'good' | 'warning' {
+  if (missingWords(closure) !== undefined) return 'warning';
   const named = closure.content.images.filter(namesItsPart);
   return named.every(({ proof }) => proof === 'publisher') ? 'good' : 'warning';
 }
@@ -260,10 +277,16 @@ function dryRun(report: PackReport, screen: Screen): readonly Section[] {
         ],
       },
     ],
+    holesText(closure, screen),
+    report.isIncompleteAllowed ? [{ text: BLOBS_LATER }] : [],
     offersText(report.offers),
     imagesOf(report, screen),
   ];
 }
+
+const BLOBS_LATER =
+  'Only the manifests of the images were fetched. Configs and layers are tried when the bundle is ' +
+  'packed: more images may turn out to be missing then.';
 
 function imagesOf({ closure }: PackReport, { isVerbose }: Screen): Section {
   const { images } = closure.content;
@@ -314,5 +337,6 @@ function json({
     ...(offers !== undefined && { offers }),
     ...signaturesJson(signatures),
     parts: partsJson(closure),
+    holes: holesJson(closure),
   };
 }

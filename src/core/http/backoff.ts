@@ -35,3 +35,6 @@ export function retryAfter(
   if (Number.isNaN(delay)) return undefined;
   return Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, delay));
 }
+
+/** How the failure of a request begins that may not be tried again, since the run has failed much. */
+export const BUDGET_EXHAUSTED = 'retry budget exhausted';

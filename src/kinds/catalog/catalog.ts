@@ -2,7 +2,7 @@ import { compareText } from '../../core/text.ts';
 import { claimDigest } from '../claim-digest.ts';
 import type { Kind } from '../kind.ts';
 import { CATALOG, type CatalogFacts, catalogLabel, expandCatalog } from './expand.ts';
-import { findCatalog } from './find.ts';
+import { findCatalog, settleCatalog } from './find.ts';
 import type { CatalogPartRequest } from './request.ts';
 import { catalogExtras, catalogResources } from './resources.ts';
 import { type CatalogSeed, identityOf, readClaim } from './seed.ts';
@@ -12,6 +12,7 @@ export const catalogKind: Kind<CatalogPartRequest, CatalogSeed, CatalogFacts> = 
   name: CATALOG,
   accompanies: true,
   find: findCatalog,
+  settle: settleCatalog,
   read: async (claim) => readClaim(claim),
   labelOf: ({ reference }) => catalogLabel(typeof reference === 'string' ? reference : '?'),
   namesOf: ({ reference, digest }) =>

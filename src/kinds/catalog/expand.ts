@@ -1,15 +1,17 @@
 import { type Catalog, imagesOf, versionOf } from '../../catalogs/catalog.ts';
 import { packagesOf } from '../../catalogs/packages.ts';
 import { readCatalog } from '../../catalogs/reading/read-catalog.ts';
-import { mapLimited } from '../../core/concurrency.ts';
+import type { HoleReason } from '../../bundle/format/manifest.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
 import type { Digest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { formatReference, parseReference, type RepositoryName } from '../../core/reference.ts';
 import { compareText } from '../../core/text.ts';
 import { TemporaryFolder } from '../../files/temporary/folder.ts';
-import type { ImageRequest, ManifestTree, WalkedImage } from '../../transfer/image.ts';
+import type { ManifestTree, WalkedImage } from '../../transfer/image.ts';
+import type { WantedImage } from '../holes.ts';
 import type { Part, Walk } from '../kind.ts';
+import { walkImages } from '../walk-images.ts';
 import type { ContentSource } from '../sources.ts';
 import { imageRequest } from '../image/request.ts';
 import { bundleImage, digestIn } from './bundle-images.ts';
@@ -72,8 +74,8 @@ export async function expandCatalog(
     ...{ place: `/${path}`, proof: 'signer', order: 'last' },
   });
   const catalog = seed.known ?? (await readContent(image, walk));
-  const requests = await requestsOf(catalog, seed, { content, walk });
-  const related = await walk.walker.walk(requests);
+  const requests = requestsOf(catalog, seed, content);
+  const { images: related, holes } = await walkImages(requests, walk);
   const isAsNamed = digest === from;
   const images = [
     ...(await walk.attached.addTo(related)),
@@ -90,9 +92,9 @@ export async function expandCatalog(
         return formatReference({ registry: host, repository: ofImage, digest: own });
       }),
       packages: packagesIn(catalog, seed),
-      relatedImages: related.length,
+      relatedImages: related.length + holes.length,
     },
-    ...{ claim, images, files: [] },
+    ...{ claim, images, holes, files: [] },
     leading: leadingOf(image.tree),
   };
 }
@@ -120,31 +122,35 @@ async function readContent({ request }: WalkedImage, { signal, observe }: Walk):
 /** An image of bundles, which several of them may name in several ways. */
 interface Wanted {
   readonly name: RepositoryName;
-  readonly digest: Digest;
+  readonly digest: Digest | undefined;
+  readonly absent: HoleReason | undefined;
   readonly path: string;
   readonly tags: Set<string>;
   /** Who names it, for messages. */
   readonly by: string;
 }
 
-async function requestsOf(
+/** The images; one that nobody could pin when it was packed has no digest. */
+function requestsOf(
   catalog: Catalog,
   seed: CatalogSeed,
-  { content, walk }: { readonly content: ContentSource; readonly walk: Walk },
-): Promise<readonly ImageRequest[]> {
+  content: ContentSource,
+): readonly WantedImage[] {
   const wanted = new Map<string, Wanted>();
   const unused = new Set(seed.pinned.keys());
   for (const bundle of catalog.bundles)
     for (const text of imagesOf(bundle)) {
       const { reference, path, tag } = bundleImage(text, bundle);
       const digest = reference.digest ?? seed.pinned.get(text);
-      if (digest === undefined) throw foreign(`it does not say which image ${text} was`);
       if (reference.digest === undefined) unused.delete(text);
       const { registry, repository } = reference;
-      const source = formatReference({ registry, repository, digest });
+      const named = digest === undefined ? { tag: reference.tag ?? 'latest' } : { digest };
+      const source = formatReference({ registry, repository, ...named });
+      const absent = seed.absent?.get(text);
       const by = `${text} of bundle ${bundle.name} of package ${bundle.package}`;
       const known = wanted.get(source) ?? {
-        ...{ name: { registry, repository }, digest, path, tags: new Set<string>(), by },
+        ...{ name: { registry, repository }, digest, absent, path },
+        ...{ tags: new Set<string>(), by },
       };
       known.tags.add(tag);
       wanted.set(source, known);
@@ -152,23 +158,11 @@ async function requestsOf(
   const [odd] = unused;
   if (odd !== undefined) throw foreign(`no bundle of it names ${odd} by a tag alone`);
   const sorted = [...wanted].sort(([a], [b]) => compareText(a, b));
-  return mapLimited(
-    sorted,
-    walk.lookups,
-    async ([source, { name, digest, path, tags, by }]): Promise<ImageRequest> => {
-      const store = content.storeOf(name);
-      try {
-        return {
-          ...{ name: source, role: 'operator-image', tags: [...tags].sort(), store, source },
-          descriptor: await store.resolve(digest, { signal: walk.signal }),
-          ...{ place: `/${path}`, proof: 'signer', order: 'first' },
-        };
-      } catch (error) {
-        throw error instanceof BundleError ? error.about(`image ${by}`) : error;
-      }
-    },
-    walk.signal,
-  );
+  return sorted.map(([source, { name, digest, absent, path, tags, by }]) => ({
+    ...{ name: source, role: 'operator-image', tags: [...tags].sort(), source, digest, absent, by },
+    store: content.storeOf(name),
+    ...{ place: `/${path}`, proof: 'signer', order: 'first' },
+  }));
 }
 
 function packagesIn(

@@ -8,6 +8,7 @@ import { asCatalog, describeReason, type FilterResult } from '../../catalogs/fil
 import { filterStrictly } from '../../catalogs/filter/strict.ts';
 import { readCatalog } from '../../catalogs/reading/read-catalog.ts';
 import { filteredFiles, type WrittenFile } from '../../catalogs/writing/write-catalog.ts';
+import type { HoleReason } from '../../bundle/format/manifest.ts';
 import { mapLimited } from '../../core/concurrency.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
 import { type Digest, hexOf } from '../../core/digest.ts';
@@ -18,7 +19,7 @@ import type { ReadOnlyStore } from '../../core/store.ts';
 import { TemporaryFolder } from '../../files/temporary/folder.ts';
 import { ImageLayout } from '../../stores/layout/layout.ts';
 import type { FindOptions, Found } from '../kind.ts';
-import type { Sources } from '../sources.ts';
+import type { ContentSource, Sources } from '../sources.ts';
 import { basesOf } from './bases.ts';
 import { bundleImage } from './bundle-images.ts';
 import { rebuildCatalog } from './rebuild.ts';
@@ -56,8 +57,8 @@ export async function findCatalog(
   const common = { reference, from: named.digest, template };
   if (isWhole) {
     const known = await contentOf(named, { name: reference, store }, options);
-    const pinned = await pinnedOf(known, sources, options);
-    const settled = { pinned, known, why: new Map<string, readonly string[]>() };
+    const pins = await pinnedOf(known, sources, options);
+    const settled = { ...pins, known, why: new Map<string, readonly string[]>() };
     const seed = { ...common, digest: named.digest, ...target(named.digest), ...settled };
     return { seed, content: { root: store, storeOf: (name) => sources.source(name) } };
   }
@@ -71,9 +72,9 @@ export async function findCatalog(
   );
   const { index, made } = rebuildCatalog(files, bases, named.digest);
   const known = asCatalog(result);
-  const pinned = await pinnedOf(known, sources, options);
+  const pins = await pinnedOf(known, sources, options);
   const why = whyOf(result);
-  const settled = { pinned, why, known, defaults: defaultsOf(result) };
+  const settled = { ...pins, why, known, defaults: defaultsOf(result) };
   return {
     seed: { ...common, digest: index.digest, ...target(index.digest), ...settled },
     content: { root: new MadeStore(store, made), storeOf: (name) => sources.source(name) },
@@ -125,13 +126,15 @@ async function filtered(
 async function pinnedOf(
   { bundles }: Catalog,
   sources: Sources,
-  { signal, observe }: FindOptions,
-): Promise<ReadonlyMap<string, Digest>> {
+  { signal, observe, excuse }: FindOptions,
+  before: ReadonlyMap<string, Digest> = new Map(),
+): Promise<Required<Pick<CatalogSeed, 'pinned' | 'absent'>>> {
   const tagged = new Map<string, () => Promise<Digest>>();
+  const absent = new Map<string, HoleReason>();
   for (const bundle of bundles)
     for (const text of imagesOf(bundle)) {
       const { reference } = bundleImage(text, bundle);
-      if (reference.digest !== undefined || tagged.has(text)) continue;
+      if (reference.digest !== undefined || tagged.has(text) || before.has(text)) continue;
       tagged.set(text, async () => {
         try {
           const store = sources.source(reference);
@@ -146,12 +149,36 @@ async function pinnedOf(
   const found = await mapLimited(
     [...tagged],
     LOOKUPS,
-    async ([text, resolve]) => [text, await resolve()] as const,
+    async ([text, resolve]): Promise<readonly (readonly [string, Digest])[]> => {
+      try {
+        return [[text, await resolve()]];
+      } catch (error) {
+        const reason = excuse?.(text, error);
+        if (reason === undefined) throw error;
+        absent.set(text, reason);
+        return [];
+      }
+    },
     signal,
   );
-  for (const [image, digest] of found)
+  const pinned = new Map(found.flat());
+  for (const [image, digest] of pinned)
     observe({ type: 'noticed', code: 'image-by-tag', image, digest });
-  return new Map(found);
+  return { pinned, absent };
+}
+
+/** The seed with the digests of images that could not be pinned when it was packed. */
+export async function settleCatalog(
+  seed: CatalogSeed,
+  { root }: ContentSource,
+  sources: Sources,
+  options: FindOptions,
+): Promise<CatalogSeed> {
+  const { digest, reference } = seed;
+  const descriptor = await root.resolve(digest, { signal: options.signal });
+  const known = await contentOf(descriptor, { name: reference, store: root }, options);
+  const { pinned, absent } = await pinnedOf(known, sources, options, seed.pinned);
+  return { ...seed, pinned: new Map([...seed.pinned, ...pinned]), absent, known };
 }
 
 function whyOf({ bundles }: FilterResult): ReadonlyMap<string, readonly string[]> {

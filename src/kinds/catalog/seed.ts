@@ -1,3 +1,4 @@
+import type { HoleReason } from '../../bundle/format/manifest.ts';
 import type { Catalog } from '../../catalogs/catalog.ts';
 import { type Digest, digestOf, parseDigest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
@@ -20,6 +21,8 @@ export interface CatalogSeed {
   readonly tag: string;
   /** The digests of images that bundles name by a tag alone, as they were when it was packed. */
   readonly pinned: ReadonlyMap<string, Digest>;
+  /** Why those could not be pinned that the bundle may lack. */
+  readonly absent?: ReadonlyMap<string, HoleReason>;
   /** Why the packer kept each bundle, by `package/bundle`; empty for a catalog as it is. */
   readonly why: ReadonlyMap<string, readonly string[]>;
   /** Of the object that offers it; a catalog need not have one. */

@@ -6,7 +6,7 @@ import type { Kind, Part, PartResources } from '../kind.ts';
 import { knownBy, mirrorRows } from '../mirror-row.ts';
 import { type ChartFacts, type ChartSeed, identityOf, readChartClaim } from './claim.ts';
 import { CHART, chartLabel, expandChart } from './expand.ts';
-import { findChart } from './find.ts';
+import { findChart, settleChart } from './find.ts';
 import { chartsOf } from './locate.ts';
 import type { ChartRequest } from './request.ts';
 
@@ -21,6 +21,7 @@ export const chartKind: Kind<ChartRequest, ChartSeed, ChartFacts> = {
     return found.map((one) => ({ ...request, source: one }));
   },
   find: findChart,
+  settle: settleChart,
   read: async (claim) => readChartClaim(claim),
   labelOf: ({ name, version }) => chartLabel(text(name), text(version)),
   namesOf: ({ name, version }) => [text(name), `${text(name)}-${text(version)}`],

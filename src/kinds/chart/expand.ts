@@ -8,7 +8,9 @@ import type { WalkedImage } from '../../transfer/image.ts';
 import { fetchVerified } from '../../transfer/verified.ts';
 import { MadeStore } from '../../building/made-store.ts';
 import { nameOfImage } from '../image/request.ts';
+import type { WantedImage } from '../holes.ts';
 import type { Part, Walk } from '../kind.ts';
+import { walkImages } from '../walk-images.ts';
 import type { ContentSource } from '../sources.ts';
 import { CHART_CONFIG, tagOfVersion } from './artifact.ts';
 import { chartClaim, type ChartFacts, type ChartSeed, identityOf } from './claim.ts';
@@ -37,19 +39,18 @@ export async function expandChart(
     ...{ place: `/${path}`, proof: 'signer', order: 'last' },
   });
   await checkChart(chart, facts, root, walk);
-  const images: WalkedImage[] = [];
-  for (const image of facts.images) {
+  const wanted = facts.images.map((image): WantedImage => {
     const { registry, repository } = image.reference;
+    const { digest, absent, tag: as } = image;
     const store = content.storeOf({ registry, repository });
-    images.push(
-      await walker.walkOne({
-        ...{ name: nameOfImage(image), role: 'chart-image', tags: [image.tag], store },
-        descriptor: await store.resolve(image.digest, { signal }),
-        source: formatReference({ registry, repository, digest: image.digest }),
-        ...{ place: `/${image.path}`, proof: 'signer', order: 'first' },
-      }),
-    );
-  }
+    const own = nameOfImage(image);
+    return {
+      ...{ name: own, role: 'chart-image', tags: [as], store, digest, absent },
+      source: digest === undefined ? own : formatReference({ registry, repository, digest }),
+      ...{ place: `/${image.path}`, proof: 'signer', order: 'first' },
+    };
+  });
+  const { images, holes } = await walkImages(wanted, walk);
   const { manifest } = chart.tree;
   return {
     ...{ kind: CHART, label: chartLabel(name, version), facts },
@@ -59,6 +60,7 @@ export async function expandChart(
     images: isOfRegistry(origin)
       ? await attached.addTo([...images, chart])
       : [...(await attached.addTo(images)), chart],
+    holes,
     files: [],
     leading: manifest.kind === 'index' ? [] : [manifest.config],
   };

@@ -7,7 +7,7 @@ import { readGivenFile } from '../../files/small-file.ts';
 import { TemporaryFolder } from '../../files/temporary/folder.ts';
 import { MemoryStore } from '../../stores/memory.ts';
 import { readKeyring } from '../../trust/signed-text.ts';
-import { imageRequest } from '../image/request.ts';
+import { type ImagePartRequest, imageRequest, nameOfImage } from '../image/request.ts';
 import type { FindOptions, Found } from '../kind.ts';
 import type { ContentSource, Sources } from '../sources.ts';
 import { type ChartArtifact, chartArtifact, tagOfVersion } from './artifact.ts';
@@ -44,7 +44,7 @@ export async function findChart(
   for (const { reference, key } of unused)
     observe({ type: 'noticed', code: 'chart-image-unused', chart: chart.name, reference, key });
   const resolve = async (found: FoundImage): Promise<ChartImage> =>
-    digestOf(found, chart.name, sources, signal);
+    digestOf(found, chart.name, sources, options);
   const resolved = await mapLimited(images, AT_ONCE, resolve, signal);
   const artifact = artifactOf(located);
   const { name, version } = chart;
@@ -139,16 +139,51 @@ async function digestOf(
   { reference, how, where }: FoundImage,
   chart: string,
   sources: Sources,
-  signal: AbortSignal,
+  options: FindOptions,
 ): Promise<ChartImage> {
+  // Without tag and digest, engines take latest, and so does a chart that names an image so.
+  const named = /[:@][^/]*$/.test(reference) ? reference : `${reference}:latest`;
   try {
-    // Without tag and digest, engines take latest, and so does a chart that names an image so.
-    const request = imageRequest(/[:@][^/]*$/.test(reference) ? reference : `${reference}:latest`);
-    const { registry, repository, tag, digest } = request.reference;
-    const found =
-      digest ?? (await sources.source({ registry, repository }).resolve(tag!, { signal })).digest;
-    return { ...request, digest: found, how, where };
+    const request = imageRequest(named);
+    return { ...request, ...(await resolved(request, sources, options)), how, where };
   } catch (error) {
     throw error instanceof BundleError ? error.about(`image ${reference} of ${chart}`) : error;
   }
+}
+
+async function resolved(
+  request: ImagePartRequest,
+  sources: Sources,
+  { signal, excuse }: FindOptions,
+): Promise<Pick<ChartImage, 'digest' | 'absent'>> {
+  const { registry, repository, tag, digest } = request.reference;
+  if (digest !== undefined) return { digest };
+  try {
+    const found = await sources.source({ registry, repository }).resolve(tag!, { signal });
+    return { digest: found.digest };
+  } catch (error) {
+    const absent = excuse?.(nameOfImage(request), error);
+    if (absent === undefined) throw error;
+    return { digest: undefined, absent };
+  }
+}
+
+/** What could not be resolved when it was packed, somebody asks for again. */
+export async function settleChart(
+  seed: ChartSeed,
+  _content: ContentSource,
+  sources: Sources,
+  options: FindOptions,
+): Promise<ChartSeed> {
+  const settled = async (image: ChartImage): Promise<ChartImage> => {
+    if (image.digest !== undefined) return image;
+    try {
+      const { digest, absent } = await resolved(image, sources, options);
+      return { ...image, digest, absent };
+    } catch (error) {
+      const name = `image ${nameOfImage(image)} of ${seed.name}`;
+      throw error instanceof BundleError ? error.about(name) : error;
+    }
+  };
+  return { ...seed, images: await mapLimited(seed.images, AT_ONCE, settled, options.signal) };
 }

@@ -1,5 +1,6 @@
 import { compareText } from '../../core/text.ts';
 import type { Kind } from '../kind.ts';
+import { RELEASE } from '../release/expand.ts';
 import { expandGraph, GRAPH, type GraphFacts, graphLabel } from './expand.ts';
 import type { GraphPartRequest } from './request.ts';
 import { findGraph, type GraphSeed, readGraphSeed } from './seed.ts';
@@ -9,6 +10,7 @@ import { graphResources } from './update-service.ts';
 export const graphKind: Kind<GraphPartRequest, GraphSeed, GraphFacts> = {
   name: GRAPH,
   accompanies: true,
+  describes: RELEASE,
   find: findGraph,
   read: readGraphSeed,
   labelOf: ({ digest }) => graphLabel(typeof digest === 'string' ? digest.slice(7, 19) : '?'),

@@ -1,11 +1,20 @@
 import { type Digest, digestOf, parseDigest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { asString, type JsonObject } from '../../core/json.ts';
-import { formatReference, isRepository, isTag, parseReference } from '../../core/reference.ts';
+import {
+  formatReference,
+  isRepository,
+  isTag,
+  parseReference,
+  type RepositoryName,
+} from '../../core/reference.ts';
 import { compareText } from '../../core/text.ts';
+import type { HoleReason } from '../../bundle/format/manifest.ts';
 import { claimDigest } from '../claim-digest.ts';
 import type { Destinations } from '../destinations.ts';
-import type { Found, Kind, Part, PartResources, Walk } from '../kind.ts';
+import type { WantedImage } from '../holes.ts';
+import type { FindOptions, Found, Kind, Part, PartResources, Walk } from '../kind.ts';
+import { walkImages } from '../walk-images.ts';
 import { knownBy, mirrorRows } from '../mirror-row.ts';
 import type { ContentSource, Sources } from '../sources.ts';
 import { type ImagePartRequest, nameOfImage } from './request.ts';
@@ -15,7 +24,10 @@ const IMAGE = 'image';
 
 /** What an image follows from, and what reports say of it. */
 export interface ImageFacts extends ImagePartRequest {
-  readonly digest: Digest;
+  /** `undefined` where its tag could not be resolved, and the bundle may lack it. */
+  readonly digest: Digest | undefined;
+  /** Why that is so, where it was asked for. */
+  readonly absent?: HoleReason | undefined;
 }
 
 /** One image that is no part of a release. */
@@ -23,6 +35,7 @@ export const imageKind: Kind<ImagePartRequest, ImageFacts, ImageFacts> = {
   name: IMAGE,
   accompanies: true,
   find,
+  settle,
   read: async (claim) => readClaim(claim),
   labelOf: ({ reference, path, tag }) => {
     const [name, ...target] = [reference, path, tag].map((word) =>
@@ -70,22 +83,36 @@ function bundleName({ path, tag }: ImagePartRequest): string {
 async function find(
   request: ImagePartRequest,
   sources: Sources,
-  { signal }: { readonly signal: AbortSignal },
+  { signal, excuse }: Pick<FindOptions, 'signal' | 'excuse'>,
 ): Promise<Found<ImageFacts>> {
   const { registry, repository, tag, digest } = request.reference;
   const root = sources.source({ registry, repository });
-  // A tag beside a digest is for people, and for the target.
-  const found = digest ?? (await root.resolve(tag!, { signal })).digest;
-  return {
-    seed: { ...request, digest: found },
-    content: { root, storeOf: (name) => sources.source(name) },
-  };
+  const content = { root, storeOf: (name: RepositoryName) => sources.source(name) };
+  try {
+    // A tag beside a digest is for people, and for the target.
+    const found = digest ?? (await root.resolve(tag!, { signal })).digest;
+    return { seed: { ...request, digest: found }, content };
+  } catch (error) {
+    const absent = excuse?.(nameOfImage(request), error);
+    if (absent === undefined) throw error;
+    return { seed: { ...request, digest: undefined, absent }, content };
+  }
+}
+
+/** What could not be resolved when it was packed, somebody asks for again. */
+async function settle(
+  seed: ImageFacts,
+  _content: ContentSource,
+  sources: Sources,
+  options: FindOptions,
+): Promise<ImageFacts> {
+  return seed.digest === undefined ? (await find(seed, sources, options)).seed : seed;
 }
 
 /** @throws BundleError UNSUPPORTED_CONTENT, USAGE for a row that packing would not write. */
 function readClaim(claim: JsonObject): ImageFacts {
   const reference = parseReference(asString(claim['reference'], 'reference'));
-  const digest = parseDigest(claim['digest']);
+  const digest = claim['digest'] === undefined ? undefined : parseDigest(claim['digest']);
   const [path, tag] = [asString(claim['path'], 'path'), asString(claim['tag'], 'tag')];
   const isNamed = reference.tag !== undefined || reference.digest !== undefined;
   const isSame = reference.digest === undefined || reference.digest === digest;
@@ -96,7 +123,7 @@ function readClaim(claim: JsonObject): ImageFacts {
     `the row of ${nameOfImage({ reference })} is wrong`,
     {
       expected: 'a reference with a tag or that digest, a path and a tag',
-      got: `${path}:${tag}, ${digest}`,
+      got: `${path}:${tag}, ${digest ?? 'no digest'}`,
     },
   );
 }
@@ -108,23 +135,22 @@ function readClaim(claim: JsonObject): ImageFacts {
 async function expand(
   seed: ImageFacts,
   { root }: ContentSource,
-  { walker, attached, signal }: Walk,
+  walk: Walk,
 ): Promise<Part<ImageFacts>> {
-  const { reference, digest, path, tag } = seed;
+  const { reference, digest, path, tag, absent } = seed;
   const { registry, repository } = reference;
   const name = nameOfImage(seed);
-  const image = await walker.walkOne({
-    ...{ name, role: IMAGE, tags: [tag], store: root },
-    descriptor: await root.resolve(digest, { signal }).catch((error: unknown) => {
-      throw error instanceof BundleError ? error.about(`image ${name}`) : error;
-    }),
-    source: formatReference({ registry, repository, digest }),
+  const wanted: WantedImage = {
+    ...{ name, role: IMAGE, tags: [tag], store: root, digest, absent },
+    source: digest === undefined ? name : formatReference({ registry, repository, digest }),
     ...{ place: `/${path}`, proof: 'signer', order: 'last' },
-  });
+  };
+  const { images, holes } = await walkImages([wanted], walk);
+  const names = digest === undefined ? [name] : [name, digest];
   return {
-    ...{ kind: IMAGE, label: labelOf(name, `${path}:${tag}`), names: [name, digest], facts: seed },
-    claim: { reference: name, digest, path, tag },
-    images: await attached.addTo([image]),
+    ...{ kind: IMAGE, label: labelOf(name, `${path}:${tag}`), names, facts: seed },
+    claim: { reference: name, ...(digest !== undefined && { digest }), path, tag },
+    ...{ images: await walk.attached.addTo(images), holes },
     files: [],
     leading: [],
   };

@@ -2,7 +2,7 @@ import type { Digest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { formatReference, parseReference } from '../../core/reference.ts';
 import type { Part } from '../kind.ts';
-import { byType, digest, listOf, objectOf, oneOf, text } from './fields.ts';
+import { byType, digest, knownDigest, listOf, objectOf, oneOf, text } from './fields.ts';
 import type { LockForm } from './lock-form.ts';
 import { CHART_LAYER } from '../chart/artifact.ts';
 import { chartKind } from '../chart/chart.ts';
@@ -54,7 +54,14 @@ export const chartLock: LockForm<LockedChart, ChartRequest, ChartFacts> = {
       source: sourceOf(request, version),
       rendered: { kubeVersion, apiVersions, values, imagePaths },
       images: images.map(({ reference, digest: own, path: to, tag: as, how, where }) => ({
-        ...{ reference: formatReference(reference), digest: own, path: to, tag: as, how, where },
+        ...{
+          reference: formatReference(reference),
+          digest: knownDigest(own),
+          path: to,
+          tag: as,
+          how,
+          where,
+        },
       })),
     };
   },

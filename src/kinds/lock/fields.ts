@@ -95,3 +95,9 @@ export function byType<T extends { readonly type: string }>(
 function wrong(message: string): BundleError {
   return new BundleError('UNSUPPORTED_CONTENT', message);
 }
+
+/** What is locked has been resolved: an image may be missing only where nothing is locked. */
+export function knownDigest(found: Digest | undefined): Digest {
+  if (found === undefined) throw new RangeError('a lock names an image that nobody has resolved');
+  return found;
+}

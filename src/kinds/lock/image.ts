@@ -1,6 +1,6 @@
 import type { Digest } from '../../core/digest.ts';
 import { formatReference } from '../../core/reference.ts';
-import { digest, objectOf, text } from './fields.ts';
+import { digest, knownDigest, objectOf, text } from './fields.ts';
 import type { LockForm } from './lock-form.ts';
 import { type ImageFacts, imageKind } from '../image/image.ts';
 import { imageRequest, type ImagePartRequest } from '../image/request.ts';
@@ -18,7 +18,7 @@ export const imageLock: LockForm<LockedImage, ImagePartRequest, ImageFacts> = {
   kind: imageKind,
   rowOf: ({ facts }) => ({
     reference: formatReference(facts.reference),
-    digest: facts.digest,
+    digest: knownDigest(facts.digest),
     path: facts.path,
     tag: facts.tag,
   }),

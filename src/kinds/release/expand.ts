@@ -1,11 +1,11 @@
-import { mapLimited } from '../../core/concurrency.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
-import type { Digest } from '../../core/digest.ts';
-import { BundleError, hasCode } from '../../core/errors.ts';
+import { hasCode } from '../../core/errors.ts';
 import { formatReference } from '../../core/reference.ts';
 import type { ReadOnlyStore } from '../../core/store.ts';
 import type { ImageRequest, Proof, WalkedImage } from '../../transfer/image.ts';
+import type { PartHole, WantedImage } from '../holes.ts';
 import type { Part, Walk } from '../kind.ts';
+import { walkImages, type Walked } from '../walk-images.ts';
 import type { ContentSource } from '../sources.ts';
 import type { Architecture } from './architecture.ts';
 import type { ReleaseSeed } from './claim.ts';
@@ -38,9 +38,11 @@ export async function expandRelease(
   const { proof } = image.request;
   const of = { version, architecture, proof };
   let carried: readonly WalkedImage[];
+  let holes: readonly PartHole[];
   try {
     const components = await walkComponents(references, of, content, walk);
-    carried = await walk.attached.addTo([image, ...components]);
+    carried = await walk.attached.addTo([image, ...components.images]);
+    ({ holes } = components);
   } catch (error) {
     throw componentAway(error, references, content.root.name);
   }
@@ -55,6 +57,7 @@ export async function expandRelease(
     facts,
     claim: { ...claimed, signatures: signatures.map((signature) => signature.digest) },
     images: carried,
+    holes,
     files: configMap
       ? [{ path: `config/${configMap.name}`, role: 'release-signature', bytes: configMap.text }]
       : [],
@@ -74,16 +77,25 @@ export interface ComponentsOf {
 
 /** The image of a component, before anything of it was read. */
 export function componentRequest(
-  { name, reference }: Component,
-  { version, architecture, proof }: ComponentsOf,
+  component: Component,
+  of: ComponentsOf,
   descriptor: Descriptor,
   store: ReadOnlyStore,
 ): ImageRequest {
+  const { name, role, source, tags, place, proof, order } = wantedComponent(component, of, store);
+  return { name, role, descriptor, source, tags, place, proof, order, store };
+}
+
+function wantedComponent(
+  { name, reference }: Component,
+  { version, architecture, proof }: ComponentsOf,
+  store: ReadOnlyStore,
+): WantedImage {
   const tag = tagOf(version, architecture, name);
   return {
     name: tag,
     role: COMPONENT,
-    descriptor,
+    digest: reference.digest,
     source: formatReference(reference),
     tags: [tag],
     place: 'content',
@@ -111,35 +123,13 @@ function componentAway(error: unknown, { components }: ImageReferences, root: st
 }
 
 async function walkComponents(
-  references: ImageReferences,
+  { components }: ImageReferences,
   release: ComponentsOf,
   content: ContentSource,
-  { walker, attached, lookups, signal }: Walk,
-): Promise<readonly WalkedImage[]> {
-  walker.expect(references.components.length);
-  const resolved = new Map<Digest, Promise<Descriptor>>();
-  const resolve = (store: ReadOnlyStore, digest: Digest): Promise<Descriptor> => {
-    const descriptor = resolved.get(digest) ?? store.resolve(digest, { signal });
-    resolved.set(digest, descriptor);
-    return descriptor;
-  };
-  return mapLimited(
-    references.components,
-    lookups,
-    async ({ name, reference }, combined): Promise<WalkedImage> => {
-      const store = content.storeOf(reference);
-      const tag = tagOf(release.version, release.architecture, name);
-      let descriptor: Descriptor;
-      try {
-        descriptor = await resolve(store, reference.digest);
-      } catch (error) {
-        throw error instanceof BundleError ? error.about(`image ${tag}`) : error;
-      }
-      const request = componentRequest({ name, reference }, release, descriptor, store);
-      const image = await walker.walkOne(request);
-      await attached.lookAhead(image, combined);
-      return image;
-    },
-    signal,
+  walk: Walk,
+): Promise<Walked> {
+  const wanted = components.map((component) =>
+    wantedComponent(component, release, content.storeOf(component.reference)),
   );
+  return walkImages(wanted, walk);
 }

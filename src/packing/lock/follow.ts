@@ -39,8 +39,13 @@ export interface LockableRequest extends PartsRequest {
  * Makes sure that a lock can be written before anything is asked for: nothing of somebody else's is
  * there. @throws BundleError USAGE, DISK
  */
-export async function refuseForeignLock({ lock }: LockableRequest): Promise<void> {
+export async function refuseForeignLock({ lock, incomplete }: LockableRequest): Promise<void> {
   const path = lock?.file;
+  if (incomplete === true && (path !== undefined || lock?.followed !== undefined)) {
+    throw new BundleError('USAGE', '--incomplete cannot be used with --lock or --locked', {
+      hint: 'A lock names all that belongs to a set by its digest: nothing of it may be missing.',
+    });
+  }
   if (path === undefined) return;
   await refuseForeignFile({
     ...{ path, what: 'no lock of this program', limit: MAX_LOCK_BYTES, other: 'file name' },

@@ -62,7 +62,7 @@ export class BegunContent {
     key: SigningKey,
   ): Promise<BegunContent | undefined> {
     for (const path of paths) {
-      const reader = await openSigned(path, key);
+      const reader = await openSigned([path], key);
       if (reader === undefined) continue;
       const { repairs, parts: held } = reader.manifest;
       const isSame =
@@ -106,8 +106,9 @@ export class BegunContent {
   async resolve(reference: string): Promise<Descriptor | undefined> {
     if (this.#reader === undefined || !(isDigest(reference) || isSignatureTag(reference)))
       return undefined;
-    // An earlier run that has found nothing may have been told to look for nothing.
-    if (!isDigest(reference) && this.#rows.length === 0) return undefined;
+    // An earlier run that has found nothing may have been told to look for nothing, and one that has
+    // left images out lists nothing that is attached to these.
+    if (!isDigest(reference) && (this.#rows.length === 0 || this.#hasHoles())) return undefined;
     try {
       return await this.#reader.resolve(reference);
     } catch (error) {
@@ -125,8 +126,13 @@ export class BegunContent {
    * @param all whether all of them are wanted.
    */
   async referrers(subject: Digest, all: boolean): Promise<readonly Descriptor[] | undefined> {
+    if (this.#hasHoles()) return undefined;
     const hasAsked = all ? await (this.#hasOthers ??= this.#findOthers()) : this.#rows.length > 0;
     return hasAsked ? this.#reader?.referrers(subject) : undefined;
+  }
+
+  #hasHoles(): boolean {
+    return this.#reader?.manifest.holes !== undefined;
   }
 
   /** Whether any referrer is something else than a signature. */
@@ -148,12 +154,16 @@ export class BegunContent {
   }
 }
 
-async function openSigned(path: string, key: SigningKey): Promise<BundleReader | undefined> {
+/** A file of a bundle that a key has signed; `undefined` for any other. */
+export async function openSigned(
+  paths: readonly string[],
+  key: SigningKey,
+): Promise<BundleReader | undefined> {
   try {
-    const heads = await SealedBundle.survey([path], () => undefined);
+    const heads = await SealedBundle.survey(paths, () => undefined);
     try {
       const [sealed] = heads;
-      checkedSeal(sealed!, path, key.public);
+      checkedSeal(sealed!, paths[0]!, key.public);
       return await sealed!.unseal();
     } catch (error) {
       await heads[0]!.close();

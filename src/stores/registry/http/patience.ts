@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BundleError } from '../../../core/errors.ts';
 import type { Observe } from '../../../core/events.ts';
-import { backoff } from '../../../core/http/backoff.ts';
+import { backoff, BUDGET_EXHAUSTED } from '../../../core/http/backoff.ts';
 
 /**
  * Enough that one failure in five, at random, ends no run: the tenth in a row comes once in ten
@@ -19,7 +19,7 @@ const RETRIES_OF_A_RUN = 500;
 const RETRIES_PER_SUCCESS = 0.5;
 
 const USED_UP =
-  `retry budget exhausted: ${RETRIES_OF_A_RUN} retries used; ` +
+  `${BUDGET_EXHAUSTED}: ${RETRIES_OF_A_RUN} retries used; ` +
   'more than a third of all requests fail';
 const NEXT =
   'Look for a proxy, a firewall or an overloaded registry on the way, or try --concurrency 1. ' +

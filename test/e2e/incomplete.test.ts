@@ -1,0 +1,212 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+
+import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
+import type { Digest } from '../../src/core/digest.ts';
+import { MANIFEST_TYPES } from '../../src/core/media-types.ts';
+import { publishImage } from '../support/base-image.ts';
+import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { describeWith } from '../support/needs.ts';
+import { makeReleaseIn } from '../support/packable-release.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
+import { secondVerdict } from '../support/second-reader.ts';
+import { temporaryFolder, User } from '../support/user.ts';
+
+interface Hole {
+  readonly part: string;
+  readonly name: string;
+  readonly reason: string;
+  readonly digest?: Digest;
+  readonly lacks?: Digest;
+}
+
+interface Packed {
+  readonly bundleDigest: string;
+  readonly holes: readonly Hole[];
+}
+
+/** Which registries are asked for to find out how they answer. */
+const EMPTY = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+const NOT_THERE = { kind: 'answer', status: 404 } as const;
+
+/** Sources that do not have, or do not give, all of what is asked for. */
+describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () => {
+  let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
+  let source: TestRegistry;
+  let proxy: FaultProxy;
+  let decide: Decide;
+  let packer: User;
+  let operator: User;
+  let release: readonly string[];
+  let trust: readonly string[];
+  let tool: Digest;
+
+  const place = (name: string): string => join(temporary.path, name);
+  const packing = (output: string, ...more: readonly string[]): readonly string[] => [
+    ...['pack', '-o', place(output), '--key', place('packer.pem'), '--mirror'],
+    ...[`quay.io=${proxy.host}`, ...more],
+  ];
+  const images = [
+    '--image',
+    'quay.io/team/tool:1.4',
+    '--image',
+    'quay.io/team/web:2',
+    '--name',
+    'set',
+  ];
+  const packed = async (...args: readonly string[]): Promise<Packed> => {
+    const { status, stdout, stderr } = await packer.bundle([...args, '--output', 'json']);
+    expect(status, stderr).toBe(30);
+    return JSON.parse(stdout) as Packed;
+  };
+  const digestAt = async (
+    registry: TestRegistry,
+    repository: string,
+    reference: string,
+  ): Promise<string | null> => {
+    const answer = await fetch(`${registry.url}/v2/${repository}/manifests/${reference}`, {
+      method: 'HEAD',
+      headers: { accept: MANIFEST_TYPES.join(', ') },
+    });
+    return answer.status === 200 ? answer.headers.get('docker-content-digest') : null;
+  };
+  const fileIn = async (folder: string): Promise<string> => {
+    const name = (await readdir(place(folder))).find((one) => one.endsWith('.tar.zst'));
+    return join(place(folder), name!);
+  };
+
+  beforeAll(async () => {
+    temporary = await temporaryFolder('incomplete');
+    source = await startRegistry();
+    proxy = await startFaultProxy(source.url, (request) => decide(request));
+    packer = await User.new(place('connected'));
+    operator = await User.new(place('closed'));
+    const at = (repository: string, tag: string) =>
+      publishImage(source.host, { registry: 'quay.io', repository, tag }, { seed: repository });
+    tool = await at('team/tool', '1.4');
+    await at('team/web', '2');
+    const made = await makeReleaseIn(source, place('release'), {
+      ...{ version: '4.17.3', signer: await makeReleaseSigner(), components: 3, scale: 0.0002 },
+    });
+    await packer.bundle(['keygen', '--type', 'ed25519', '-o', place('packer.pem')]);
+    release = [
+      '4.17.3',
+      '--signature-store',
+      made.signatureStore,
+      '--release-key',
+      made.releaseKey,
+    ];
+    trust = ['--release-key', made.releaseKey, '--trusted-key', place('packer.pub')];
+  });
+  beforeEach(async () => {
+    decide = () => undefined;
+    // What an earlier test has fetched would not be asked for again.
+    await packer.bundle(['cache', 'clear']);
+  });
+  afterAll(async () => {
+    await proxy.stop();
+    await source.stop();
+    await temporary.remove();
+  });
+
+  it('is refused, unless that is allowed', async () => {
+    decide = ({ url }) => (url.includes('/team/web/manifests/2') ? NOT_THERE : undefined);
+    const { status, stderr } = await packer.bundle(packing('refused', ...images));
+    expect(status).toBe(23);
+    expect(stderr).toContain('team/web');
+  });
+
+  it('lists an image whose tag is not there, and says so to everybody', async () => {
+    decide = ({ url }) => (url.includes('/team/web/manifests/2') ? NOT_THERE : undefined);
+    const dry = await packed(...packing('tag', ...images, '--incomplete', '--dry-run'));
+    const { bundleDigest, holes } = await packed(...packing('tag', ...images, '--incomplete'));
+    expect(dry).toMatchObject({ bundleDigest, holes });
+    expect(holes).toEqual([
+      {
+        ...{ part: 'image quay.io/team/web:2', name: 'quay.io/team/web:2', role: 'image' },
+        ...{ source: 'quay.io/team/web:2', reason: 'not-found' },
+      },
+    ]);
+    const file = await fileIn('tag');
+    for (const command of ['verify', 'inspect']) {
+      const { status, stdout, stderr } = await operator.bundle([command, file, ...trust]);
+      expect(status, stderr).toBe(30);
+      expect(stdout).toContain('quay.io/team/web:2');
+      expect(stdout).toContain('MISSING');
+    }
+    const keys = ['--trusted-key', place('packer.pub')];
+    expect(await secondVerdict([...keys, file])).toMatchObject({ status: 30 });
+  });
+
+  it('lacks an image whose manifest, config or layer is not there', async () => {
+    decide = ({ url }) => (url.includes('/team/web/blobs/') ? NOT_THERE : undefined);
+    const { holes } = await packed(...packing('blob', ...images, '--incomplete'));
+    expect(holes).toMatchObject([
+      {
+        name: 'quay.io/team/web:2',
+        reason: 'not-found',
+        lacks: expect.stringContaining('sha256:') as string,
+      },
+    ]);
+    expect(await readdir(place('blob'))).not.toContainEqual(expect.stringContaining('partial'));
+    const file = await fileIn('blob');
+    expect(await operator.bundle(['verify', file, ...trust])).toMatchObject({ status: 30 });
+    const keys = ['--trusted-key', place('packer.pub')];
+    expect(await secondVerdict([...keys, file])).toMatchObject({ status: 30 });
+  });
+
+  it('lacks an image of wrong bytes, and continues what it has fetched', async () => {
+    decide = ({ url, method }) =>
+      url.includes('/team/web/blobs/') && method === 'GET' ? { kind: 'flip', at: 5 } : undefined;
+    const { holes } = await packed(...packing('wrong', ...images, '--incomplete'));
+    expect(holes).toMatchObject([{ name: 'quay.io/team/web:2', reason: 'wrong-content' }]);
+    const again = await packed(...packing('wrong', ...images, '--incomplete'));
+    expect(again).toMatchObject({ holes });
+  });
+
+  it('is not packed where a host gives nothing at all, or the release payload is missing', async () => {
+    decide = ({ url }) =>
+      url.includes('/manifests/') ? { kind: 'answer', status: 403 } : undefined;
+    const refused = await packer.bundle(packing('nothing', ...images, '--incomplete'));
+    expect(refused.status).toBe(24);
+    decide = ({ url }) =>
+      url.includes('openshift-release-dev/ocp-release/blobs') ? NOT_THERE : undefined;
+    const payload = await packer.bundle(packing('payload', ...release, '--incomplete'));
+    expect(payload.status, payload.stderr).toBe(23);
+  });
+
+  it('brings what is whole, and names no release that lacks a component', async () => {
+    const target = await startRegistry();
+    try {
+      let component: string | undefined;
+      decide = ({ url }) => {
+        const blob = /ocp-v4.0-art-dev\/manifests\/(sha256:\w+)/.exec(url)?.[1];
+        component ??= blob === EMPTY ? undefined : blob;
+        return blob !== undefined && blob === component ? NOT_THERE : undefined;
+      };
+      const { holes } = await packed(
+        ...packing('release-lacks', ...release, ...images, '--incomplete'),
+      );
+      expect(holes).toMatchObject([{ part: '4.17.3 for x86_64', digest: component }]);
+      const file = await fileIn('release-lacks');
+      const keys = ['--trusted-key', place('packer.pub'), '--release-key', trust[1]!];
+      expect(await secondVerdict([...keys, file])).toMatchObject({ status: 30 });
+      const to = ['--to', `${target.host}/site`, '--resources-dir', place('files'), ...trust];
+      const dry = await operator.bundle(['unpack', file, ...to, '--dry-run']);
+      expect(dry.status, dry.stderr).toBe(30);
+      const { status, stdout, stderr } = await operator.bundle(['unpack', file, ...to]);
+      expect(status, stderr).toBe(30);
+      expect(stdout).toContain('bundle pack --complete');
+      expect(await digestAt(target, 'site/team/tool', '1.4')).toBe(tool);
+      expect(await digestAt(target, 'site/openshift/release-images', '4.17.3-x86_64')).toBeNull();
+      const names = await readdir(place('files'));
+      expect(names).not.toContainEqual(expect.stringContaining('signature'));
+      const at = await operator.bundle(['verify', file, '--at', `${target.host}/site`, ...trust]);
+      expect(at.status, at.stdout).toBe(30);
+    } finally {
+      await target.stop();
+    }
+  });
+});
