@@ -167,8 +167,13 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
     ],
   },
   imageset: {
-    summary: 'check or write a file that says what to carry',
+    summary: 'check or write a file that says what to carry, and compare what it came to',
     commands: [
+      {
+        usage: 'diff <OLD> <NEW>',
+        summary: 'compare two locks: what the next bundle brings (status 0 if they differ, too)',
+        load: async () => (await import('./commands/imageset/diff.ts')).imagesetDiffCommand,
+      },
       {
         usage: 'check <FILE>',
         summary: 'check a file for oc-mirror v2, without fetching anything',

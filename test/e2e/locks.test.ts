@@ -229,6 +229,49 @@ describeWith(['docker-registry'], 'a lock of an image set', () => {
     expect([...new Set(lists)]).toEqual(['parts', 'blobs']);
   });
 
+  it('is compared with that of the next month', async () => {
+    const both = ['imageset', 'diff', place('november.lock'), place('december.lock')];
+    const { status, stdout } = await packer.bundle([...both, '--output', 'json']);
+    expect(status).toBe(0);
+    const difference = JSON.parse(stdout) as { bytes: object };
+    const none = { added: [], removed: [], changed: [] };
+    expect(difference).toMatchObject({
+      releases: { added: ['4.17.5 for x86_64'], removed: ['4.17.3 for x86_64'] },
+      graph: none,
+      images: { ...none, changed: [{ name: 'quay.io/team/tool:1.4', was: oldTool }] },
+      charts: { ...none, changed: [{ name: 'web 1.2.3' }] },
+      catalogs: [
+        {
+          from: { was: operators.index },
+          operators: [
+            {
+              ...{ name: 'foo', state: 'changed', added: ['1.2.0'], removed: ['1.1.0'] },
+              heads: [{ name: 'stable', was: '1.1.0', is: '1.2.0' }],
+            },
+          ],
+        },
+      ],
+    });
+    const sizesIn = async (name: string): Promise<ReadonlyMap<string, number>> => {
+      const { blobs } = JSON.parse(await locked(name)) as LockDocument;
+      return new Map(blobs.map(({ digest, size }) => [digest, size]));
+    };
+    const [old, now] = [await sizesIn('november.lock'), await sizesIn('december.lock')];
+    const added = [...now].filter(([digest]) => !old.has(digest));
+    expect(difference.bytes).toMatchObject({
+      added: added.reduce((sum, [, size]) => sum + size, 0),
+      is: [...now.values()].reduce((sum, size) => sum + size, 0),
+    });
+    const shown = await packer.bundle(both);
+    expect(shown.stdout).toContain('head of stable 1.1.0 to 1.2.0');
+    expect(shown.stdout).toContain('other images: quay.io/team/tool:1.4');
+    const same = await packer.bundle(['imageset', 'diff', both[2]!, both[2]!]);
+    expect(same).toMatchObject({ status: 0 });
+    expect(same.stdout).toContain('carries the same');
+    const refused = await packer.bundle(['imageset', 'diff', both[2]!, config]);
+    expect(refused.status).toBe(2);
+  });
+
   it('takes the file that it was made from beside it, and no other one', async () => {
     const beside = await packed(...november, '--config', config, ...dry);
     expect(beside.bundleDigest).toBe(inNovember.bundleDigest);

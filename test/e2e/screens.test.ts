@@ -103,6 +103,7 @@ describeWith(['docker-registry', 'python3'], 'the screen of', () => {
     const programs = { version: '4.16.9', signer, components: 3, programs: true, scale: 0.0005 };
     const tools = await makeReleaseIn(source, at('4.16.9'), programs);
     const stores = ['--signature-store', tools.signatureStore];
+    await cp(projectPath('fixtures/locks'), at('locks'), { recursive: true });
     await run('pack', '4.16.9', '-o', at('programs'), ...key, ...fetching, ...stores);
   });
   afterAll(async () => {
@@ -194,6 +195,12 @@ describeWith(['docker-registry', 'python3'], 'the screen of', () => {
     {
       ...{ name: 'resources', status: 0 },
       args: () => ['resources', at('usb'), '--to', 'registry.example.com:5000/ocp4', ...trust],
+    },
+    {
+      ...{ name: 'imageset-diff', status: 0 },
+      args: () => [
+        ...['imageset', 'diff', at('locks', 'november.lock'), at('locks', 'december.lock')],
+      ],
     },
     {
       ...{ name: 'check-registry', status: 0 },

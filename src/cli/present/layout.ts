@@ -157,7 +157,7 @@ function wrappedTable({ heads, rows }: Table, screen: Screen): readonly string[]
     const lines = cells.filter((line) => line !== '').map((line) => margin + line);
     const first = names.join('');
     const together = isNarrow
-      ? [first.trimEnd(), ...lines]
+      ? [...broken(first.trimEnd(), screen.columns), ...lines]
       : [(first + (lines[0] ?? '').slice(margin.length)).trimEnd(), ...lines.slice(1)];
     const isHead = number === 0 && heads !== undefined;
     return isHead ? together.map((line) => styled('dim', line, screen)) : together;
