@@ -15,6 +15,7 @@ const OWNED_PACKAGES = [
   { packages: ['re2js'], owner: '^src/image-sets/' },
   { packages: ['smol-toml'], owner: '^src/mirrors/' },
   { packages: ['openpgp'], owner: '^src/trust/' },
+  { packages: ['uqr', 'zxing-wasm'], owner: '^src/receipts/paper/' },
   { packages: ['yazl'], owner: '^src/extracting/' },
 ];
 

@@ -1,6 +1,6 @@
 // Makes the program in dist/, or in the folder that is named: one file for the command line, others
 // for what commands do, which are read when a command runs.
-import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 
@@ -37,6 +37,11 @@ const { metafile } = await build({
   logLevel: 'warning',
 });
 await chmod(join(out, 'bin.js'), 0o755);
+// The reader of QR codes is a program in WebAssembly of its own.
+await copyFile(
+  join(root, 'node_modules/zxing-wasm/dist/reader/zxing_reader.wasm'),
+  join(out, 'zxing_reader.wasm'),
+);
 await writeFile(join(out, 'LICENSES.txt'), await licences(packagesIn(metafile)));
 
 /**
@@ -90,5 +95,6 @@ async function licences(folders) {
       return `${name} ${version}\n\n${(await readFile(join(root, folder, file), 'utf8')).trim()}\n`;
     }),
   );
-  return `The program contains these packages.\n\n${parts.join(`\n${'-'.repeat(80)}\n\n`)}`;
+  return `The program contains these packages. In zxing_reader.wasm, a part of zxing-wasm, is zxing-cpp
+(Apache License 2.0, as in LICENSE) with stb_image (public domain).\n\n${parts.join(`\n${'-'.repeat(80)}\n\n`)}`;
 }

@@ -206,6 +206,16 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
         summary: 'check receipts: form, signature, signer',
         load: async () => (await import('./commands/receipt/check.ts')).receiptCheckCommand,
       },
+      {
+        usage: 'scan <PICTURE..>',
+        summary: 'read the QR codes of a receipt in photographs, and write the receipt',
+        load: async () => (await import('./commands/receipt/scan.ts')).receiptScanCommand,
+      },
+      {
+        usage: 'enter [FILE]',
+        summary: 'read the lines of a receipt as somebody types them, and write the receipt',
+        load: async () => (await import('./commands/receipt/enter.ts')).receiptEnterCommand,
+      },
     ],
   },
   history: {

@@ -2,18 +2,23 @@ import type { Context } from '../core/context.ts';
 import { hasCode } from '../core/errors.ts';
 import { receiptsIn, writeReceipt } from '../receipts/file.ts';
 import { type Issue, issueReceipt } from '../receipts/issue.ts';
+import { writePaper } from '../receipts/paper/paper.ts';
 import type { CheckedReceipt, SignedReceipt } from '../receipts/signed.ts';
 import type { SigningKey } from '../trust/keys.ts';
 import { History, keepIfPossible } from './history.ts';
 
 export interface WrittenReceipt extends CheckedReceipt {
   readonly path: string;
+  /** What was written for paper: pictures of QR codes, and lines to be typed. */
+  readonly paper: readonly string[];
 }
 
 export interface ReceiptPlace {
   readonly folder: string;
   readonly key: SigningKey;
   readonly history?: string | undefined;
+  /** Whether it is written for paper, too. */
+  readonly paper: boolean;
 }
 
 /** Two runs that end in the same second want one name. */
@@ -26,7 +31,7 @@ const ATTEMPTS = 5;
  */
 export async function publishReceipt(
   issue: Issue,
-  { folder, key, history: historyFolder }: ReceiptPlace,
+  { folder, key, history: historyFolder, paper }: ReceiptPlace,
   { now, observe }: Context,
 ): Promise<WrittenReceipt> {
   const history = historyFolder === undefined ? undefined : new History(historyFolder);
@@ -49,6 +54,6 @@ export async function publishReceipt(
       const what = `the receipt ${path}`;
       await keepIfPossible(history, what, observe, () => history.keepReceipt(signed));
     }
-    return { ...signed, path };
+    return { ...signed, path, paper: paper ? await writePaper(folder, signed) : [] };
   }
 }

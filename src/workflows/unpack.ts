@@ -50,6 +50,8 @@ export interface ReceiptRequest {
   readonly key: KeySource;
   /** The name of the site; that of its registry unless told. */
   readonly site?: string | undefined;
+  /** Whether it is written for paper, too. */
+  readonly paper: boolean;
   /** The folder of the history that keeps it, too; earlier ones are found there. */
   readonly history?: string | undefined;
 }

@@ -39,6 +39,8 @@ export interface AskRequest {
   readonly site?: string | undefined;
   /** Reads and hashes every blob. */
   readonly deep: boolean;
+  /** Whether the receipt is written for paper, too. */
+  readonly paper: boolean;
   readonly isAfresh: boolean;
 }
 
@@ -98,7 +100,7 @@ export async function askForReceipt(request: AskRequest, context: Context): Prom
   const gone = bundles.filter(({ parts, of }) => parts.length < of).map(({ digest }) => digest);
   const receipt = await publishReceipt(
     { site, target, bundles: rows, isAfresh, gone },
-    { folder, key, history: keeps ? history : undefined },
+    { folder, key, history: keeps ? history : undefined, paper: request.paper },
     context,
   );
   return { target: to.name, bundles, receipt };

@@ -4,7 +4,7 @@ import { openRequest, trustOptions } from '../../options/bundle.ts';
 import { deliveryTarget, repositoryOptions, targetOption } from '../../options/delivery.ts';
 import { networkRequest, registryOptions } from '../../options/network.ts';
 import { historyOptions, namedHistory } from '../../options/receipts/history.ts';
-import { siteName, siteOption } from '../../options/receipts/receipt.ts';
+import { qrOption, siteName, siteOption } from '../../options/receipts/receipt.ts';
 import { many, one, yes } from '../../options/table.ts';
 import { keySource } from '../../passphrase.ts';
 
@@ -35,6 +35,7 @@ export const receiptMakeCommand: Command = {
       'name only what was asked for, and let earlier receipts of this site count no more',
     ),
     key: one('PEM key to sign the receipt with (default $BUNDLE_KEY, else your own)'),
+    ...qrOption,
     ...siteOption,
     ...historyOptions,
     ...repositoryOptions,
@@ -60,6 +61,7 @@ export const receiptMakeCommand: Command = {
       key: keySource(args, io),
       site: siteName(args),
       deep: flag(args, 'deep'),
+      paper: flag(args, 'qr'),
       isAfresh: flag(args, 'afresh'),
     };
     return askReport(await askForReceipt(request, context));

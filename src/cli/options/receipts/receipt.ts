@@ -2,12 +2,12 @@ import type { Context } from '../../../core/context.ts';
 import { BundleError } from '../../../core/errors.ts';
 import { checkSiteName } from '../../../receipts/receipt.ts';
 import type { ReceiptRequest } from '../../../workflows/unpack.ts';
-import { text } from '../../arguments.ts';
+import { flag, text } from '../../arguments.ts';
 import type { Arguments } from '../../command.ts';
 import type { Io } from '../../io.ts';
 import { keySource } from '../../passphrase.ts';
 import { historyFolder, historyOptions } from './history.ts';
-import { many, one, type OptionTable } from '../table.ts';
+import { many, one, type OptionTable, yes } from '../table.ts';
 
 const group = 'Receipt:';
 
@@ -22,12 +22,24 @@ export const receiptKeyOption: OptionTable = {
   }),
 };
 
+/** Where receipts from paper are written to. */
+export const paperFolderOption: OptionTable = {
+  out: one('folder to write the receipt to (default: the one you are in)', { alias: 'o' }),
+};
+
+export const qrOption: OptionTable = {
+  qr: yes('write the receipt for paper, too: QR codes as PNG files, and lines to be typed', {
+    group,
+  }),
+};
+
 /** Options of `unpack`. */
 export const receiptOptions: OptionTable = {
   receipt: one('folder to write a signed receipt to, once everything has arrived', { group }),
   'receipt-key': one('PEM key to sign the receipt with (default $BUNDLE_KEY, else your own)', {
     group,
   }),
+  ...qrOption,
   ...siteOption,
   ...historyOptions,
 };
@@ -42,9 +54,10 @@ export function receiptRequest(
   const site = siteName(args);
   if (folder !== undefined) {
     const key = keySource(args, io, 'receipt-key');
-    return { folder, key, site, history: historyFolder(args, context) };
+    const history = historyFolder(args, context);
+    return { folder, key, site, history, paper: flag(args, 'qr') };
   }
-  const idle = ['receipt-key', 'site', 'history', 'no-history'].find(
+  const idle = ['receipt-key', 'qr', 'site', 'history', 'no-history'].find(
     (name) => args[name] !== undefined,
   );
   if (idle === undefined) return undefined;

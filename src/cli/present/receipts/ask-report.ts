@@ -5,7 +5,7 @@ import { type Outcome, PARTLY_DONE } from '../../command.ts';
 import type { Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
 import { shortened } from '../shown.ts';
-import { writtenJson } from './receipt-report.ts';
+import { receiptRows, writtenJson } from './receipt-report.ts';
 
 /** Of more than these only the number is shown. */
 const SHOWN = 10;
@@ -29,7 +29,7 @@ export function askReport({ target, bundles, receipt }: AskReport): Outcome {
         isWhole
           ? { verdict: `All of it is at ${target}`, mood: 'good' }
           : { verdict: `${target} has only a part of it`, mood: 'warning' },
-        { facts: [['receipt', receipt.path]] },
+        { facts: receiptRows(receipt) },
       ],
       ...bundles.map((bundle) => bundleSection(bundle, screen)),
     ],

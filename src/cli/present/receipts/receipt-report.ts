@@ -1,5 +1,8 @@
+import { BundleError } from '../../../core/errors.ts';
 import { hexOf } from '../../../core/digest.ts';
 import { type Receipt, receiptDigest, targetName } from '../../../receipts/receipt.ts';
+import { type PaperReceipt, typedText } from '../../../receipts/paper/paper.ts';
+import type { Modules } from '../../../receipts/paper/qr.ts';
 import type { CheckedReceipt } from '../../../receipts/signed.ts';
 import type { ShownReceipt } from '../../../workflows/receipts/look.ts';
 import type { WrittenReceipt } from '../../../history/publish.ts';
@@ -23,26 +26,95 @@ export function receiptJson(receipt: Receipt): object {
 
 /** The lines of `unpack` about a receipt that it has written. */
 export function receiptRows(written: WrittenReceipt | undefined): Rows {
-  return [['receipt', written?.path]];
+  return [['receipt', written?.path], ...paperRows(written?.paper ?? [])];
 }
 
 export function writtenJson(written: WrittenReceipt | undefined): object | undefined {
-  return written && { path: written.path, ...receiptJson(written.receipt) };
+  if (written === undefined) return undefined;
+  const { path, paper, receipt } = written;
+  return { path, paper, ...receiptJson(receipt) };
 }
 
-export function showReport({ path, receipt, signer }: ShownReceipt): Outcome {
+/** @param paper files that were written of it. */
+export function showReport(
+  { path, receipt, signer }: ShownReceipt,
+  paper: readonly string[],
+): Outcome {
   return {
-    json: { path, isProven: signer !== undefined, receipt: receiptJson(receipt) },
+    json: { path, isProven: signer !== undefined, paper, receipt: receiptJson(receipt) },
     report: (screen) => [
       [
         signer === undefined
           ? { verdict: `NOT PROVEN: the signer of ${path} is not known here`, mood: 'warning' }
           : { verdict: `The signature of ${path} is good`, mood: 'good' },
       ],
+      ...(paper.length === 0 ? [] : [[{ facts: paperRows(paper) }]]),
       ...receiptSections(receipt, screen),
     ],
   };
 }
+
+function paperRows(paper: readonly string[]): Rows {
+  return paper.map((path) => ['for paper', path] as const);
+}
+
+/** Receipts that were read from paper, and the files that they are in now. */
+export function paperReport(shown: readonly ShownReceipt[]): Outcome {
+  const reports = shown.map((one) => showReport(one, []));
+  return {
+    json: { receipts: reports.map(({ json }) => json) },
+    report: (screen) => [
+      [{ facts: shown.map(({ path }): [string, string] => ['written', path]) }],
+      ...reports.flatMap(({ report }) => report(screen)),
+    ],
+  };
+}
+
+/**
+ * The QR codes of a receipt in half blocks, two modules in a character, and its lines.
+ * @param columns of the terminal; `undefined` where it is none.
+ * @throws BundleError USAGE for a terminal that is too narrow
+ */
+export function paperText(
+  shown: ShownReceipt,
+  paper: PaperReceipt,
+  columns: number | undefined,
+): string {
+  const widest = Math.max(...paper.codes.map(({ modules }) => modules.length));
+  if (columns !== undefined && columns < widest) {
+    throw new BundleError('USAGE', 'the terminal is too narrow for the codes', {
+      expected: `${widest} columns`,
+      got: `${columns}`,
+      hint: 'Make it wider, or have them written as pictures: -o FOLDER.',
+    });
+  }
+  const codes = paper.codes.map(
+    ({ name, modules }) =>
+      `receipt ${paper.id}, ${name}\n${inHalfBlocks(modules, columns !== undefined)}`,
+  );
+  return [...codes, typedText(shown, paper)].join('\n\n');
+}
+
+/** A dark terminal shows blocks light, so they are the light modules; colours hold for any. */
+function inHalfBlocks(modules: Modules, isTerminal: boolean): string {
+  const lines: string[] = [];
+  for (let at = 0; at < modules.length; at += 2) {
+    const upper = modules[at]!;
+    const lower = modules[at + 1];
+    const line = upper
+      .map((dark, column) => BLOCKS[`${dark} ${lower?.[column] ?? true}`]!)
+      .join('');
+    lines.push(isTerminal ? `\u001B[97;40m${line}\u001B[0m` : line);
+  }
+  return lines.join('\n');
+}
+
+const BLOCKS: Readonly<Record<string, string>> = {
+  'false false': '█',
+  'false true': '▀',
+  'true false': '▄',
+  'true true': ' ',
+};
 
 export function checkReport(
   checked: readonly (CheckedReceipt & { readonly path: string })[],
