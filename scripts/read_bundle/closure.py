@@ -54,11 +54,19 @@ def interleave(lists):
                 yield one[place]
 
 
+def platforms_of(row, parts):
+    """What of an index is there: what all its parts want together, or None for all of it."""
+    wanted = [parts[number].platforms for number in row["parts"]]
+    if "subject" in row or None in wanted:
+        return None
+    return [text for platforms in wanted for text in platforms]
+
+
 def derive_blobs(parts, images, manifests):
     """(all manifests, all configs and layers), each once and in order."""
     trees = {}
     for row in images:
-        for manifest in manifests.tree(row["digest"]):
+        for manifest in manifests.tree(row["digest"], platforms=platforms_of(row, parts)):
             trees[manifest.digest] = manifest
     others = list(interleave([part.leading for part in parts]))
     for manifest in trees.values():

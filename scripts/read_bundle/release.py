@@ -176,6 +176,14 @@ class Manifest:
         return [] if self.is_index else [self.config] + self.layers
 
 
+def is_for(child, text):
+    """A manifest of an index is for this platform: without a variant, for all variants."""
+    own = field(child, "platform") or {}
+    names = [own.get("os"), own.get("architecture"), own.get("variant")]
+    wanted = text.split("/")
+    return names[: len(wanted)] == wanted
+
+
 class Manifests:
     """Reads manifests; a digest has one size throughout the bundle."""
 
@@ -185,7 +193,7 @@ class Manifests:
         self.total = 0
         self.rows = {row["digest"]: row for row in reversed(bundle.bundle["images"])}
 
-    def descriptor(self, value, what):
+    def descriptor(self, value, what, may_lack=False):
         good = (
             isinstance(value, dict)
             and isinstance(value.get("mediaType"), str)
@@ -194,7 +202,8 @@ class Manifests:
         )
         if not good:
             wrong("a malformed descriptor in %s" % what)
-        if self.bundle.sizes.get(value["digest"]) != value["size"]:
+        size = self.bundle.sizes.get(value["digest"])
+        if size != value["size"] and not (may_lack and size is None):
             wrong("%s is not in the bundle with the size that %s says" % (value["digest"], what))
 
     def get(self, digest, listed=None):
@@ -223,14 +232,17 @@ class Manifests:
         if not good:
             wrong("the manifest %s is malformed" % digest)
         manifest = Manifest(digest, kind, value, len(content))
-        for blob in manifest.blobs() + manifest.children:
+        for blob in manifest.blobs():
             self.descriptor(blob, "the manifest " + digest)
+        for child in manifest.children:
+            self.descriptor(child, "the manifest " + digest, may_lack=True)
         if any(child["mediaType"] not in IMAGE_TYPES + INDEX_TYPES for child in manifest.children):
             wrong("the index %s lists something that is no manifest" % digest)
         return manifest
 
-    def tree(self, digest, listed=None, depth=0, seen=None):
-        """The manifest, then all below it, each child with its own before the next one."""
+    def tree(self, digest, listed=None, depth=0, seen=None, platforms=None):
+        """The manifest, then all below it, each child with its own before the next one; of an
+        index only what is for one of the platforms, if there are some."""
         seen = set() if seen is None else seen
         manifest = self.get(digest, listed)
         if manifest.is_index and depth > 4:
@@ -240,7 +252,10 @@ class Manifests:
         seen.add(digest)
         found = [manifest]
         for child in manifest.children:
-            found += self.tree(child["digest"], child["mediaType"], depth + 1, seen)
+            own = platforms if child["mediaType"] in INDEX_TYPES else None
+            if platforms and own is None and not any(is_for(child, text) for text in platforms):
+                continue
+            found += self.tree(child["digest"], child["mediaType"], depth + 1, seen, own)
         return found
 
 
@@ -432,6 +447,7 @@ class Part:
                 self.listed[row["name"], row["source"]] = row
         self.files = []  # (path, role)
         self.leading = []  # digests
+        self.platforms = None  # what of its images is there, if not all of them
         self.counted = set()  # manifests whose attachments were looked for
         self.referrers = 0
 
@@ -446,7 +462,8 @@ class Part:
         subjects = set()
         for row in self.images:
             if "subject" not in row and not row["source"].startswith("localhost/"):
-                subjects |= {manifest.digest for manifest in self.manifests.tree(row["digest"])}
+                tree = self.manifests.tree(row["digest"], platforms=self.platforms)
+                subjects |= {manifest.digest for manifest in tree}
         rows = rows if isinstance(rows, list) else []
         good = all(isinstance(row, dict) and list(row) == ["digest", "signatures"] for row in rows)
         if not rows or not good or not in_order([row["digest"] for row in rows]):
@@ -512,7 +529,8 @@ class Part:
         for depth in range(6):
             subjects, referrers = [], []
             for image in bearers:
-                for manifest in self.manifests.tree(image.row["digest"]):
+                own = None if "subject" in image.row else self.platforms
+                for manifest in self.manifests.tree(image.row["digest"], platforms=own):
                     if manifest.digest not in self.counted:
                         self.counted.add(manifest.digest)
                         subjects.append((manifest.digest, image))

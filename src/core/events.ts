@@ -271,6 +271,13 @@ export type Notice =
       readonly line: number;
       readonly message: string;
     }
+  /** Lists of which some images are left out: not every registry takes them. */
+  | {
+      readonly code: 'lists-cut';
+      readonly images: number;
+      /** One of them. */
+      readonly image: string;
+    }
   /** All platforms of something are carried, though a file names some of them. */
   | { readonly code: 'platforms-not-cut'; readonly what: string }
   /** The history could not be written: what was packed or delivered is whole all the same. */

@@ -24,6 +24,7 @@ import {
 export interface Platform {
   readonly os: string;
   readonly architecture: string;
+  readonly variant?: string;
 }
 
 /**
@@ -197,10 +198,9 @@ function guess(document: JsonObject): string {
 
 function parsePlatform(value: Json | undefined): Platform | undefined {
   if (!isObject(value)) return undefined;
-  const { os, architecture } = value;
-  return typeof os === 'string' && typeof architecture === 'string'
-    ? { os, architecture }
-    : undefined;
+  const { os, architecture, variant } = value;
+  if (typeof os !== 'string' || typeof architecture !== 'string') return undefined;
+  return typeof variant === 'string' ? { os, architecture, variant } : { os, architecture };
 }
 
 /**
@@ -216,4 +216,31 @@ export function signatureTagOf(digest: Digest): string {
  */
 export function referrersTagOf(digest: Digest): string {
   return digest.replace(':', '-');
+}
+
+/** `linux/amd64`, `linux/arm/v7`: what of an image of several platforms is meant. */
+const WRITTEN = /^[a-z0-9]+\/[a-z0-9_]+(?:\/[a-z0-9.]+)?$/;
+
+export function isPlatform(text: string): boolean {
+  return WRITTEN.test(text);
+}
+
+/** Without a variant, all variants are meant. */
+export function isMeant({ os, architecture, variant }: Platform, text: string): boolean {
+  const [wantedOs, wantedArchitecture, wantedVariant = variant] = text.split('/');
+  return os === wantedOs && architecture === wantedArchitecture && variant === wantedVariant;
+}
+
+export function platformText({ os, architecture, variant }: Platform): string {
+  return [os, architecture, ...(variant === undefined ? [] : [variant])].join('/');
+}
+
+/** The manifests of an index that are for one of some platforms. */
+export function chosenOf(
+  { manifests }: ImageIndex,
+  platforms: readonly string[],
+): ImageIndex['manifests'] {
+  return manifests.filter(
+    ({ platform }) => platform !== undefined && platforms.some((text) => isMeant(platform, text)),
+  );
 }

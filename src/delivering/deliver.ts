@@ -34,6 +34,7 @@ import { type PlannedResources, planResources } from './resources/plan.ts';
 import type { ResourceRequest } from './resources/request.ts';
 import { certificatesIn } from './resources/trust.ts';
 import { prepareResources, type ResourcesReport, writeResources } from './resources/write.ts';
+import { refuseSparseLists } from './sparse-lists.ts';
 import { namingAll } from './target-refusal.ts';
 
 /** Where parts go, and what is written beside them. */
@@ -206,6 +207,7 @@ async function deliverTo(
   if (planned !== undefined) await prepareResources(planned);
   if (tags.some(({ image, current }) => current !== image.descriptor.digest)) {
     await checkWritable(places, context);
+    await refuseSparseLists(tags, places, context);
   }
   observe({ type: 'planned', ...report.content, images: content.images.length });
   observe({ type: 'phase', what: `copying to ${request.to.name}` });

@@ -61,8 +61,9 @@ function nameOf({ name, by = name }: WantedImage): string {
 }
 
 function requestOf(image: WantedImage, descriptor: Descriptor): ImageRequest {
-  const { name, role, source, tags, place, proof, order, store } = image;
-  return { name, role, descriptor, source, tags, place, proof, order, store };
+  const { name, role, source, tags, place, proof, order, store, platforms } = image;
+  const request = { name, role, descriptor, source, tags, place, proof, order, store };
+  return platforms === undefined ? request : { ...request, platforms };
 }
 
 function holeOf({ name, role, source, digest }: WantedImage, cause: HoleCause): PartHole {

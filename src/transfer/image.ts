@@ -51,6 +51,8 @@ export interface ImageRequest {
   readonly attachment?: Attachment;
   /** The manifest that it is attached to. */
   readonly subject?: Digest;
+  /** The platforms of an index that are wanted of it; all, if it is left out. */
+  readonly platforms?: readonly string[];
   /** Where it is fetched from. */
   readonly store: ReadOnlyStore;
 }
@@ -75,6 +77,8 @@ export interface PlannedImage extends ImageRequest {
   readonly manifests: readonly Descriptor[];
   /** Its configs and layers in the order of use; each digest once. */
   readonly blobs: readonly Descriptor[];
+  /** Its index lists manifests that are not wanted of it, and that are nowhere beside it. */
+  readonly isSparse?: boolean;
 }
 
 /**
@@ -89,6 +93,38 @@ export function* manifestsOf(
   seen.add(tree.descriptor.digest);
   yield tree;
   for (const child of tree.children) yield* manifestsOf(child, seen);
+}
+
+/** Whether an index lists manifests that the tree leaves out. */
+export function isSparse(tree: ManifestTree): boolean {
+  for (const { manifest, children } of manifestsOf(tree))
+    if (manifest.kind === 'index' && children.length < manifest.manifests.length) return true;
+  return false;
+}
+
+/**
+ * Two trees of one index, of which each may leave something out.
+ * @param joined what was joined already: a tree may list one index over and over.
+ */
+export function joinedTree(
+  one: ManifestTree,
+  other: ManifestTree,
+  joined = new Map<Digest, ManifestTree>(),
+): ManifestTree {
+  const known = joined.get(one.descriptor.digest);
+  if (known !== undefined) return known;
+  if (one === other || one.manifest.kind !== 'index') return one;
+  const [ofOne, ofOther] = [one, other].map(
+    ({ children }) => new Map(children.map((child) => [child.descriptor.digest, child])),
+  ) as [Map<Digest, ManifestTree>, Map<Digest, ManifestTree>];
+  const children = one.manifest.manifests.flatMap(({ digest }): readonly ManifestTree[] => {
+    const first = ofOne.get(digest) ?? ofOther.get(digest);
+    if (first === undefined) return [];
+    return [joinedTree(first, ofOther.get(digest) ?? first, joined)];
+  });
+  const tree = { ...one, children };
+  joined.set(one.descriptor.digest, tree);
+  return tree;
 }
 
 /** Whether an image names its part at a target: nobody may find it there before the rest. */

@@ -6,6 +6,8 @@ import type { ReadOnlyStore } from '../core/store.ts';
 import {
   type ImageRequest,
   isFixed,
+  isSparse,
+  joinedTree,
   type ManifestTree,
   manifestsOf,
   type PlannedImage,
@@ -97,6 +99,7 @@ export function planContent(parts: readonly PartContent[]): ContentPlan {
       parts: its,
       manifests: bottomUp(tree),
       blobs: [...blobs.values()],
+      ...(isSparse(tree) && { isSparse: true }),
       ...(attachment !== undefined && { attachment }),
       ...(subject !== undefined && { subject }),
     };
@@ -135,7 +138,8 @@ function joined(parts: readonly PartContent[]): readonly JoinedImage[] {
       if (known === undefined) found.set(key, { request, tree, parts: [part] });
       else {
         if (known.parts.at(-1) !== part) known.parts.push(part);
-        found.set(key, { ...known, request: both(known.request, request) });
+        const whole = { request: both(known.request, request), tree: joinedTree(known.tree, tree) };
+        found.set(key, { ...known, ...whole });
       }
       namesakes.set(name, (namesakes.get(name) ?? new Set()).add(digest));
     }

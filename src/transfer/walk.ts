@@ -6,10 +6,10 @@ import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
 import { MAX_INDEX_DEPTH } from '../core/limits.ts';
-import { type Manifest, parseManifest } from '../core/manifest.ts';
-import { isManifestType } from '../core/media-types.ts';
+import { isIndexType, isManifestType } from '../core/media-types.ts';
+import { chosenOf, isMeant, type Manifest, parseManifest, platformText } from '../core/manifest.ts';
 import type { ReadOnlyStore } from '../core/store.ts';
-import type { ImageRequest, ManifestTree, WalkedImage } from './image.ts';
+import { type ImageRequest, manifestsOf, type ManifestTree, type WalkedImage } from './image.ts';
 import { checkMetadataSize } from './plan.ts';
 import { givenBy, mismatch, readVerified, twiceIfWrong } from './verified.ts';
 
@@ -18,6 +18,12 @@ const BLOCK = 1024 * 1024;
 
 /** Manifests: several times as many as a usual bundle has. See {@link expectManyObjects}. */
 const MANY = 2000;
+
+/** Where a tree is fetched from, and what of it is wanted; all, if that is left out. */
+interface TreeSource {
+  readonly store: ReadOnlyStore;
+  readonly platforms: readonly string[] | undefined;
+}
 
 export interface WalkOptions {
   /** Requests at a time. */
@@ -32,7 +38,8 @@ export interface WalkOptions {
  */
 export class ManifestWalker {
   readonly #options: WalkOptions;
-  readonly #seen = new Map<Digest, Promise<ManifestTree>>();
+  /** By digest, and by the platforms that are wanted of it. */
+  readonly #seen = new Map<string, Promise<ManifestTree>>();
   /** Configs and layers, each kept once: most images stand on the same few. */
   readonly #blobs = new Map<Digest, Descriptor>();
   /** What is left of the block that manifests are put into. */
@@ -63,27 +70,31 @@ export class ManifestWalker {
   /** The same for one image. */
   async walkOne(request: ImageRequest): Promise<WalkedImage> {
     try {
-      return { request, tree: await this.#tree(request.descriptor, request.store, 0) };
+      const { descriptor, store, platforms } = request;
+      const tree = await this.#tree(descriptor, { store, platforms }, 0);
+      if (platforms !== undefined) checkPlatforms(tree, platforms);
+      return { request, tree };
     } catch (error) {
       throw error instanceof BundleError ? error.about(`image ${request.name}`) : error;
     }
   }
 
-  async #tree(descriptor: Descriptor, store: ReadOnlyStore, depth: number): Promise<ManifestTree> {
-    const known = this.#seen.get(descriptor.digest);
+  async #tree(descriptor: Descriptor, from: TreeSource, depth: number): Promise<ManifestTree> {
+    const key = [descriptor.digest, ...(from.platforms ?? [])].join(' ');
+    const known = this.#seen.get(key);
     if (known !== undefined) {
       const tree = await known;
       checkListing(descriptor, tree);
       return tree;
     }
-    const tree = this.#fetchTree(descriptor, store, depth);
-    this.#seen.set(descriptor.digest, tree);
+    const tree = this.#fetchTree(descriptor, from, depth);
+    this.#seen.set(key, tree);
     return tree;
   }
 
   async #fetchTree(
     descriptor: Descriptor,
-    store: ReadOnlyStore,
+    { store, platforms }: TreeSource,
     depth: number,
   ): Promise<ManifestTree> {
     if (depth > MAX_INDEX_DEPTH) {
@@ -109,6 +120,7 @@ export class ManifestWalker {
     const manifest = this.#sharing(parseManifest(bytes, descriptor.mediaType));
     const children: ManifestTree[] = [];
     if (manifest.kind === 'index') {
+      const wanted = platforms && chosenOf(manifest, platforms);
       for (const child of manifest.manifests) {
         if (!isManifestType(child.mediaType)) {
           throw new BundleError(
@@ -118,7 +130,10 @@ export class ManifestWalker {
         }
         // Depth counts along the path, and a digest below itself cannot exist, so a cached tree is
         // as deep as it is.
-        children.push(await this.#tree(child, store, depth + 1));
+        if (isIndexType(child.mediaType))
+          children.push(await this.#tree(child, { store, platforms }, depth + 1));
+        else if (wanted === undefined || wanted.includes(child))
+          children.push(await this.#tree(child, { store, platforms: undefined }, depth + 1));
       }
     }
     return {
@@ -149,6 +164,21 @@ export class ManifestWalker {
     };
     return { ...manifest, config: shared(manifest.config), layers: manifest.layers.map(shared) };
   }
+}
+
+/** @throws BundleError NOT_FOUND for an index that has nothing for one of the platforms. */
+function checkPlatforms(tree: ManifestTree, platforms: readonly string[]): void {
+  if (tree.manifest.kind !== 'index') return;
+  const offered = [...manifestsOf(tree)].flatMap(({ manifest }) =>
+    manifest.kind === 'index' ? manifest.manifests.flatMap(({ platform }) => platform ?? []) : [],
+  );
+  const missing = platforms.find((text) => !offered.some((platform) => isMeant(platform, text)));
+  if (missing === undefined) return;
+  throw new BundleError('NOT_FOUND', `there is nothing for ${missing}`, {
+    expected: missing,
+    got: [...new Set(offered.map(platformText))].join(', ') || 'no platform at all',
+    hint: 'Name platforms that the image has, or leave them out: then all of it is carried.',
+  });
 }
 
 /**

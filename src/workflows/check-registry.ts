@@ -320,7 +320,7 @@ async function findChunks(
 
 /** Which manifests the registry takes: the images of OpenShift have types of Docker. */
 async function manifestsOf(probe: RepositoryProbe, signal: AbortSignal): Promise<Finding> {
-  const { taken, refused, left } = await probe.manifestTypes(signal);
+  const { taken, takesSparse, refused, left } = await probe.manifestTypes(signal);
   const rest =
     left === undefined
       ? ''
@@ -340,7 +340,8 @@ async function manifestsOf(probe: RepositoryProbe, signal: AbortSignal): Promise
       fact: `${names} refused: no release for several architectures can be pushed${rest}`,
     };
   }
-  return { verdict: 'good', fact: `accepted: ${taken.join(', ')}${rest}` };
+  const sparse = `lists of which some images are absent: ${takesSparse ? 'accepted' : 'refused'}`;
+  return { verdict: 'good', fact: `accepted: ${taken.join(', ')}; ${sparse}${rest}` };
 }
 
 /** A cluster that can write to its mirror could be made to replace its own images. */

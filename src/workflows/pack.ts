@@ -166,6 +166,11 @@ function factsOf(
 
 /** What first use on the closed side will refuse is better told on this side. */
 function tellNeeds({ content }: Closure, { observe }: Context): void {
+  const [cut, ...others] = content.images.filter(({ isSparse }) => isSparse === true);
+  if (cut !== undefined) {
+    const facts = { images: others.length + 1, image: cut.name };
+    observe({ type: 'noticed', code: 'lists-cut', ...facts });
+  }
   const [first, ...more] = needsTrustedPacker(content);
   if (first === undefined) return;
   const facts = { images: more.length + 1, image: first.name, cause: first.why };

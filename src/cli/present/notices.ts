@@ -102,8 +102,14 @@ export function noticeText(notice: Notice): string | undefined {
       );
     case 'image-set-warning':
       return `${notice.path}, line ${notice.line}: ${notice.message}`;
+    case 'lists-cut':
+      return (
+        `of ${counted(notice.images, 'image')} only some platforms are carried (${notice.image}): ` +
+        'not every registry takes a list without all of its images; ' +
+        'bundle check-registry tells whether yours does'
+      );
     case 'platforms-not-cut':
-      return `all platforms of ${notice.what} are carried: this program does not cut images down`;
+      return `all platforms of ${notice.what} are carried: only single images are cut down`;
     case 'patch-damaged':
       return (
         `the patch ${notice.patch} is damaged itself; its damaged blobs are not used: ` +

@@ -1,6 +1,7 @@
 import { type Digest, digestOf, parseDigest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
-import { asString, type JsonObject } from '../../core/json.ts';
+import { asArray, asString, type JsonObject } from '../../core/json.ts';
+import { isPlatform } from '../../core/manifest.ts';
 import {
   formatReference,
   isRepository,
@@ -46,11 +47,13 @@ export const imageKind: Kind<ImagePartRequest, ImageFacts, ImageFacts> = {
   namesOf: ({ reference, digest }) =>
     [reference, digest].filter((name) => typeof name === 'string'),
   packWords: (claims) =>
-    claims.flatMap(({ reference, path, tag }) =>
-      typeof reference === 'string' && typeof path === 'string' && typeof tag === 'string'
-        ? ['--image', `${reference}=${path}:${tag}`]
-        : [],
-    ),
+    claims.flatMap(({ reference, path, tag, platforms }) => {
+      if (typeof reference !== 'string' || typeof path !== 'string' || typeof tag !== 'string')
+        return [];
+      const image = ['--image', `${reference}=${path}:${tag}`];
+      if (!Array.isArray(platforms)) return image;
+      return [...image, '--platforms', `${reference}=${platforms.join(',')}`];
+    }),
   digestOf: identityOf,
   digestOfClaim: claimDigest(readClaim, identityOf),
   expand,
@@ -72,8 +75,8 @@ function labelOf(name: string, target: string): string {
 }
 
 /** One image under two names, or for two places, is two parts. */
-function identityOf({ reference, digest, path, tag }: ImageFacts): Digest {
-  return digestOf(JSON.stringify([formatReference(reference), digest, path, tag]));
+function identityOf({ reference, digest, path, tag, platforms = [] }: ImageFacts): Digest {
+  return digestOf(JSON.stringify([formatReference(reference), digest, path, tag, ...platforms]));
 }
 
 function bundleName({ path, tag }: ImagePartRequest): string {
@@ -117,7 +120,7 @@ function readClaim(claim: JsonObject): ImageFacts {
   const isNamed = reference.tag !== undefined || reference.digest !== undefined;
   const isSame = reference.digest === undefined || reference.digest === digest;
   if (isNamed && isSame && isRepository(path) && isTag(tag))
-    return { reference, digest, path, tag };
+    return { reference, digest, path, tag, ...readPlatforms(claim) };
   throw new BundleError(
     'UNSUPPORTED_CONTENT',
     `the row of ${nameOfImage({ reference })} is wrong`,
@@ -126,6 +129,18 @@ function readClaim(claim: JsonObject): ImageFacts {
       got: `${path}:${tag}, ${digest ?? 'no digest'}`,
     },
   );
+}
+
+/** @throws BundleError UNSUPPORTED_CONTENT */
+function readPlatforms({ platforms }: JsonObject): Pick<ImageFacts, 'platforms'> {
+  if (platforms === undefined) return {};
+  const list = asArray(platforms, 'platforms').map((text) => asString(text, 'platforms'));
+  const isOrdered = list.every((text, at) => isPlatform(text) && text > (list[at - 1] ?? ''));
+  if (isOrdered && list.length > 0) return { platforms: list };
+  throw new BundleError('UNSUPPORTED_CONTENT', 'the platforms of an image are wrong', {
+    expected: 'at least one platform, sorted, none twice',
+    got: list.join(', '),
+  });
 }
 
 /**
@@ -137,11 +152,12 @@ async function expand(
   { root }: ContentSource,
   walk: Walk,
 ): Promise<Part<ImageFacts>> {
-  const { reference, digest, path, tag, absent } = seed;
+  const { reference, digest, path, tag, absent, platforms } = seed;
+  const chosen = platforms === undefined ? {} : { platforms };
   const { registry, repository } = reference;
   const name = nameOfImage(seed);
   const wanted: WantedImage = {
-    ...{ name, role: IMAGE, tags: [tag], store: root, digest, absent },
+    ...{ name, role: IMAGE, tags: [tag], store: root, digest, absent, ...chosen },
     source: digest === undefined ? name : formatReference({ registry, repository, digest }),
     ...{ place: `/${path}`, proof: 'signer', order: 'last' },
   };
@@ -149,7 +165,7 @@ async function expand(
   const names = digest === undefined ? [name] : [name, digest];
   return {
     ...{ kind: IMAGE, label: labelOf(name, `${path}:${tag}`), names, facts: seed },
-    claim: { reference: name, ...(digest !== undefined && { digest }), path, tag },
+    claim: { reference: name, ...(digest !== undefined && { digest }), path, tag, ...chosen },
     ...{ images: await walk.attached.addTo(images), holes },
     files: [],
     leading: [],

@@ -1,5 +1,6 @@
 import { hexOf } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
+import { isPlatform } from '../../core/manifest.ts';
 import { formatReference, isRepository, isTag, type Reference } from '../../core/reference.ts';
 import { parseShortReference } from '../../image-sets/short-reference.ts';
 
@@ -10,12 +11,15 @@ export interface ImagePartRequest {
   /** The path at a target, below all that is delivered. */
   readonly path: string;
   readonly tag: string;
+  /** What of a list is wanted, sorted; all of it, if it is left out. */
+  readonly platforms?: readonly string[] | undefined;
 }
 
 /** Where an image goes, if not to the path and tag of its own name. */
 export interface ImageTarget {
   readonly path?: string | undefined;
   readonly tag?: string | undefined;
+  readonly platforms?: readonly string[] | undefined;
 }
 
 /**
@@ -44,7 +48,18 @@ export function imageRequest(name: string, target: ImageTarget = {}): ImagePartR
       hint: 'A tag has letters, digits, dots, dashes and underscores, 128 at most.',
     });
   }
-  return { reference, path, tag: chosen };
+  const { platforms = [] } = target;
+  if (platforms.length === 0) return { reference, path, tag: chosen };
+  return { reference, path, tag: chosen, platforms: platformList(name, platforms) };
+}
+
+/** @throws BundleError USAGE for what is no platform. */
+function platformList(name: string, platforms: readonly string[]): readonly string[] {
+  const wrong = platforms.find((text) => !isPlatform(text));
+  if (wrong === undefined) return [...new Set(platforms)].sort();
+  throw new BundleError('USAGE', `${name}: ${wrong || 'nothing'} is not a platform`, {
+    hint: 'Write OS/ARCHITECTURE, as in linux/amd64.',
+  });
 }
 
 /** How an image is called everywhere: with its registry, so that nobody has to guess it. */

@@ -1,6 +1,6 @@
 import type { Digest } from '../../core/digest.ts';
 import { formatReference } from '../../core/reference.ts';
-import { digest, knownDigest, objectOf, text } from './fields.ts';
+import { digest, knownDigest, listOf, objectOf, text } from './fields.ts';
 import type { LockForm } from './lock-form.ts';
 import { type ImageFacts, imageKind } from '../image/image.ts';
 import { imageRequest, type ImagePartRequest } from '../image/request.ts';
@@ -12,6 +12,8 @@ export interface LockedImage {
   /** Where it goes at a target. */
   readonly path: string;
   readonly tag: string;
+  /** What of its list is carried; all of it, if it is left out. */
+  readonly platforms?: readonly string[];
 }
 
 export const imageLock: LockForm<LockedImage, ImagePartRequest, ImageFacts> = {
@@ -21,8 +23,13 @@ export const imageLock: LockForm<LockedImage, ImagePartRequest, ImageFacts> = {
     digest: knownDigest(facts.digest),
     path: facts.path,
     tag: facts.tag,
+    ...(facts.platforms !== undefined && { platforms: facts.platforms }),
   }),
-  read: objectOf<LockedImage>({ reference: text, digest, path: text, tag: text }),
-  requestOf: ({ reference, path, tag }) => imageRequest(reference, { path, tag }),
+  read: objectOf<LockedImage>({
+    ...{ reference: text, digest, path: text, tag: text },
+    platforms: { optional: listOf(text) },
+  }),
+  requestOf: ({ reference, path, tag, platforms }) =>
+    imageRequest(reference, { path, tag, platforms }),
   tagsIn: ({ reference, digest: own }) => [[reference, own]],
 };

@@ -3,7 +3,7 @@ import { digestOf } from '../../core/digest.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
 import { formatRepository } from '../../core/reference.ts';
 import { pathOf, type RepositoryAccess } from './auth/access.ts';
-import { probeTypes, type TypeFindings } from './manifests/probe-types.ts';
+import { probeSparse, probeTypes, type TypeFindings } from './manifests/probe-types.ts';
 import { discard, headerOf, uploadAnswerMs } from './http/transport.ts';
 import { askSession, cancelSession, mountRequest, startSession } from './blobs/upload-session.ts';
 
@@ -202,6 +202,14 @@ export class RepositoryProbe {
    */
   async manifestTypes(signal: AbortSignal): Promise<TypeFindings> {
     return probeTypes(this.#access, signal);
+  }
+
+  /**
+   * Why it takes no list of images that are not all there; `undefined` where it does.
+   * @param type of the list. @throws BundleError NETWORK
+   */
+  async sparse(type: string, signal: AbortSignal): Promise<BundleError | undefined> {
+    return probeSparse(this.#access, type, signal);
   }
 
   /** Whether the registry answers the referrers API (distribution-spec, "Listing Referrers"). */

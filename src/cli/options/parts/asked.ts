@@ -64,7 +64,7 @@ export async function askedParts(args: Arguments, context: Context): Promise<Ask
   const config = await configOf(args, context);
   const releases = config?.releases ?? (await releaseParts(args, context));
   const graph = await graphParts(args, releases, config?.wantsGraph);
-  const images = [...(config?.images ?? []), ...(await imageParts(args))];
+  const images = await imageParts(args, config?.images);
   const catalogs = await catalogParts(args, config?.catalogs);
   const charts = await chartsOf(args, config?.charts ?? [], context);
   const offers =

@@ -5,8 +5,6 @@ import type { JsonObject } from '../../../core/json.ts';
 import { blocker } from '../../../image-sets/blocked.ts';
 import { namesOf } from '../../../image-sets/images.ts';
 import type { ImageSet, PlatformSet } from '../../../image-sets/image-set.ts';
-import { imageKind } from '../../../kinds/image/image.ts';
-import { imageRequest } from '../../../kinds/image/request.ts';
 import { type PartRequest, partRequest } from '../../../kinds/kind.ts';
 import {
   type Architecture,
@@ -24,13 +22,14 @@ import { networkRequest } from '../network.ts';
 import { proofRequest } from '../release.ts';
 import { digestIn } from '../update-path.ts';
 import type { WantedChart } from './charts.ts';
+import type { WantedImage } from './images.ts';
 
 const GiB = 1024 ** 3;
 
 /** What a file asks for. */
 export interface ConfiguredParts {
   readonly releases: readonly PartRequest[];
-  readonly images: readonly PartRequest[];
+  readonly images: readonly WantedImage[];
   readonly catalogs: readonly CatalogRequest[];
   readonly charts: readonly WantedChart[];
   readonly wantsGraph: boolean;
@@ -66,7 +65,7 @@ export async function configuredParts(
   }
   const set = await usableImageSet(file, context);
   refuseUncarried(set, file);
-  const images = imagesOf(set, context);
+  const images = imagesOf(set);
   const catalogs = catalogsOf(set, context);
   const charts = chartsOf(set, file, context);
   tellOfPatterns(set, file, context);
@@ -180,14 +179,14 @@ function chartsOf({ charts }: ImageSet, file: string, context: Context): readonl
   return [...ofRepositories, ...local];
 }
 
-function imagesOf(set: ImageSet, { observe }: Context): readonly PartRequest[] {
+function imagesOf(set: ImageSet): readonly WantedImage[] {
   const blockedBy = blocker(set.blocked);
   // The reader has said which of them are blocked.
   const wanted = set.images.filter((image) => blockedBy(namesOf(image)) === undefined);
-  return wanted.map(({ name, targetRepo, targetTag, platforms }) => {
-    if (platforms.length > 0) observe({ type: 'noticed', code: 'platforms-not-cut', what: name });
-    return partRequest(imageKind, imageRequest(name, { path: targetRepo, tag: targetTag }));
-  });
+  return wanted.map(({ name, targetRepo, targetTag, platforms }) => ({
+    ...{ name, path: targetRepo, tag: targetTag },
+    platforms: platforms.map(({ os, architecture }) => `${os}/${architecture}`),
+  }));
 }
 
 async function releasesOf(

@@ -12,16 +12,21 @@ import type { PartReport } from './part-report.ts';
 export const imageReport: PartReport<ImageFacts> = { rows, brief, json, isShort: true };
 
 function rows({ facts }: Part<ImageFacts>, images: readonly PlannedImage[], screen: Screen): Rows {
-  const { path, tag } = facts;
+  const { path, tag, platforms } = facts;
   const name = nameOfImage(facts);
   const attached = (role: string, word: string): readonly string[] => {
     const count = images.filter((image) => image.role === role).length;
     return count === 0 ? [] : [counted(count, word)];
   };
   const all = [...attached('signature', 'signature'), ...attached('referrer', 'referrer')];
+  const cut = images.some(({ isSparse }) => isSparse === true);
+  const only = cut && platforms !== undefined ? `, only ${listed(platforms)}` : '';
   const beside = all.length === 0 ? '' : `, with ${listed(all)}`;
   return [
-    ['image', `${shortened(name, screen)}, to ${shortened(`${path}:${tag}`, screen)}${beside}`],
+    [
+      'image',
+      `${shortened(name, screen)}, to ${shortened(`${path}:${tag}`, screen)}${only}${beside}`,
+    ],
     ['', screen.isVerbose ? facts.digest : undefined],
   ];
 }
@@ -31,6 +36,7 @@ function brief({ facts }: Part<ImageFacts>, screen: Screen): Rows {
 }
 
 function json({ facts, claim }: Part<ImageFacts>): object {
-  const { digest, path, tag } = facts;
-  return { reference: claim['reference'], digest, path, tag };
+  const { digest, path, tag, platforms } = facts;
+  const chosen = platforms === undefined ? {} : { platforms };
+  return { reference: claim['reference'], digest, path, tag, ...chosen };
 }

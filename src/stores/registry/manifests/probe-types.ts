@@ -47,6 +47,8 @@ const FAMILIES: readonly Family[] = [
 /** What a registry makes of the manifests that a release may have. */
 export interface TypeFindings {
   readonly taken: readonly string[];
+  /** Whether it keeps a list of an image that it does not have. */
+  readonly takesSparse: boolean;
   readonly refused: readonly {
     /** `Docker image`, `OCI list`. */
     readonly what: string;
@@ -65,6 +67,8 @@ interface Probe {
   readonly kept: Digest[];
   /** Blobs that it has kept. */
   readonly blobs: Digest[];
+  /** For each family whether it has kept a list of an image that it does not have. */
+  readonly sparse: boolean[];
 }
 
 /**
@@ -78,7 +82,7 @@ export async function probeTypes(
   signal: AbortSignal,
 ): Promise<TypeFindings> {
   const action = `push a manifest to ${formatRepository(access.name)}`;
-  const probe: Probe = { access, action, signal, kept: [], blobs: [] };
+  const probe: Probe = { access, action, signal, kept: [], blobs: [], sparse: [] };
   const taken: string[] = [];
   const refused: { what: string; isList: boolean; error: BundleError }[] = [];
   for (const family of FAMILIES) {
@@ -89,7 +93,30 @@ export async function probeTypes(
       else refused.push({ what, isList: kind === 'list', error });
     }
   }
-  return { taken, refused, left: await removeKept(probe) };
+  const takesSparse = probe.sparse.length === 0 ? false : probe.sparse.every((one) => one);
+  return { taken, takesSparse, refused, left: await removeKept(probe) };
+}
+
+/**
+ * Finds out whether a repository keeps a list of an image that it does not have, and deletes the
+ * list again. @returns the refusal; `undefined` where it keeps such lists. @throws BundleError
+ * NETWORK
+ */
+export async function probeSparse(
+  access: RepositoryAccess,
+  type: string,
+  signal: AbortSignal,
+): Promise<BundleError | undefined> {
+  const family = FAMILIES.find(({ list }) => list === type)!;
+  const action = `push a list of an image that is not there to ${formatRepository(access.name)}`;
+  const probe: Probe = { access, action, signal, kept: [], blobs: [], sparse: [] };
+  const error = await put(probe, family.list, danglingList(access, family));
+  await removeKept(probe);
+  return error;
+}
+
+function danglingList({ name }: RepositoryAccess, family: Family): Buffer {
+  return listOf(family, { digest: digestOf(`${name.repository} ${family.list}`), size: 1 });
 }
 
 async function refusal(
@@ -103,6 +130,7 @@ async function refusal(
       ? imageOf(family, { digest: nowhere, size: 1 }, { digest: nowhere, size: 1 })
       : listOf(family, { digest: nowhere, size: 1 });
   const error = await put(probe, family[kind], dangling);
+  if (kind === 'list') probe.sparse.push(error === undefined);
   if (error === undefined || registryCodes(error).some((code) => LACKING_CODES.includes(code)))
     return undefined;
   // Registries say in many ways that content lacks: only a real image tells.
