@@ -17,6 +17,12 @@ interface Subject {
   readonly image: WalkedImage;
 }
 
+/** What was found beside an image, and where: not every repository with the image has it. */
+interface Attachment {
+  readonly descriptor: Descriptor;
+  readonly store: ReadOnlyStore;
+}
+
 /** What is looked for beside images. */
 export interface AttachedOptions {
   /** All that refers to them, and what refers to that: SBOMs and attestations too. */
@@ -37,16 +43,16 @@ const LEFT_OUT: readonly ErrorCode[] = [
 
 /**
  * Finds what is attached to images: their signatures, under cosign's tags and among what refers to
- * them, and where they are wanted all other referrers. Stores are asked once for each manifest,
- * whichever parts have it.
+ * them, and where they are wanted all other referrers. One store is asked for each manifest,
+ * whichever parts have it: what another repository has beside the same image is not looked for.
  */
 export class AttachedImages {
   readonly #walker: ManifestWalker;
   readonly #options: WalkOptions & AttachedOptions;
-  readonly #signatures = new Map<Digest, Promise<Descriptor | undefined>>();
-  readonly #referrers = new Map<Digest, Promise<readonly Descriptor[]>>();
+  readonly #signatures = new Map<Digest, Promise<Attachment | undefined>>();
+  readonly #referrers = new Map<Digest, Promise<readonly Attachment[]>>();
   /** The signatures among the referrers. */
-  readonly #signing = new Map<Digest, Promise<readonly Descriptor[]>>();
+  readonly #signing = new Map<Digest, Promise<readonly Attachment[]>>();
   /** Repositories that it was told of. */
   readonly #told = new Set<string>();
 
@@ -125,10 +131,10 @@ export class AttachedImages {
     subject: Subject,
     signal: AbortSignal,
   ): Promise<Request[]> => {
-    const descriptor = await this.#signatureOf(subject, signal);
-    if (descriptor === undefined) return [];
+    const attachment = await this.#signatureOf(subject, signal);
+    if (attachment === undefined) return [];
     const tag = signatureTagOf(subject.digest);
-    return [requestFor(subject, descriptor, { name: tag, role: 'signature', attachment: 'tag' })];
+    return [requestFor(subject, attachment, { name: tag, role: 'signature', attachment: 'tag' })];
   };
 
   readonly #referrerRequests = async (
@@ -138,19 +144,19 @@ export class AttachedImages {
     const referrers = await (this.#options.referrers
       ? this.#referrersOf(subject, signal)
       : this.#signingReferrers(subject, signal));
-    return referrers.map((descriptor) => referrerRequest(subject, descriptor));
+    return referrers.map((attachment) => referrerRequest(subject, attachment));
   };
 
   /**
    * Those of the referrers that are signatures. What else refers to an image is not wanted, and
    * ends no run: a list that cannot be read, or what it lists, is told and left out.
    */
-  #signingReferrers(subject: Subject, signal: AbortSignal): Promise<readonly Descriptor[]> {
+  #signingReferrers(subject: Subject, signal: AbortSignal): Promise<readonly Attachment[]> {
     return once(this.#signing, subject.digest, async () => {
-      const signing: Descriptor[] = [];
+      const signing: Attachment[] = [];
       try {
-        for (const descriptor of await this.#referrersOf(subject, signal))
-          if (await this.#isSigning(subject, descriptor)) signing.push(descriptor);
+        for (const attachment of await this.#referrersOf(subject, signal))
+          if (await this.#isSigning(subject, attachment)) signing.push(attachment);
       } catch (error) {
         this.#leaveOut(subject, error);
       }
@@ -158,9 +164,9 @@ export class AttachedImages {
     });
   }
 
-  async #isSigning(subject: Subject, descriptor: Descriptor): Promise<boolean> {
-    if (isIndexType(descriptor.mediaType)) return false;
-    const { request } = referrerRequest(subject, descriptor);
+  async #isSigning(subject: Subject, attachment: Attachment): Promise<boolean> {
+    if (isIndexType(attachment.descriptor.mediaType)) return false;
+    const { request } = referrerRequest(subject, attachment);
     try {
       const image = await this.#walker.walkOne(request);
       if (!isSignature(image.tree.bytes)) return false;
@@ -181,11 +187,11 @@ export class AttachedImages {
     this.#options.observe?.({ type: 'noticed', code: 'signatures-not-read', repository, cause });
   }
 
-  #signatureOf({ digest, image }: Subject, signal: AbortSignal): Promise<Descriptor | undefined> {
+  #signatureOf({ digest, image }: Subject, signal: AbortSignal): Promise<Attachment | undefined> {
     const { store, name } = image.request;
     return once(this.#signatures, digest, async () => {
       try {
-        return await store.resolve(signatureTagOf(digest), { signal });
+        return { descriptor: await store.resolve(signatureTagOf(digest), { signal }), store };
       } catch (error) {
         // It has none; any other failure is one.
         if (hasCode(error, 'NOT_FOUND')) return undefined;
@@ -194,12 +200,13 @@ export class AttachedImages {
     });
   }
 
-  #referrersOf({ digest, image }: Subject, signal: AbortSignal): Promise<readonly Descriptor[]> {
+  #referrersOf({ digest, image }: Subject, signal: AbortSignal): Promise<readonly Attachment[]> {
     const { store, name } = image.request;
     return once(this.#referrers, digest, async () => {
       try {
         const { referrers } = this.#options;
-        return await listedReferrers(store, digest, signal, referrers);
+        const listed = await listedReferrers(store, digest, signal, referrers);
+        return listed.map((descriptor) => ({ descriptor, store }));
       } catch (error) {
         throw error instanceof BundleError ? error.about(`referrers of image ${name}`) : error;
       }
@@ -242,10 +249,10 @@ function subjectsIn(images: readonly WalkedImage[], asked: Set<Digest>): readonl
  */
 function requestFor(
   { digest: subject, image }: Subject,
-  descriptor: Descriptor,
+  { descriptor, store }: Attachment,
   own: Pick<ImageRequest, 'name' | 'role'> & Required<Pick<ImageRequest, 'attachment'>>,
 ): Request {
-  const { source, place, order, store } = image.request;
+  const { source, place, order } = image.request;
   const { registry, repository } = parseReference(source);
   const request: ImageRequest = {
     ...own,
@@ -261,9 +268,9 @@ function requestFor(
   return { owner: image, request };
 }
 
-function referrerRequest(subject: Subject, descriptor: Descriptor): Request {
-  const { digest: name } = descriptor;
-  return requestFor(subject, descriptor, { name, role: 'referrer', attachment: 'referrer' });
+function referrerRequest(subject: Subject, attachment: Attachment): Request {
+  const { digest: name } = attachment.descriptor;
+  return requestFor(subject, attachment, { name, role: 'referrer', attachment: 'referrer' });
 }
 
 /** @param isAll whether something that cannot be carried is an error, or is left out. */

@@ -114,6 +114,25 @@ describe('AttachedImages', () => {
     expect(namesOf(await attached(store, [oci]))).toEqual(expected);
   });
 
+  it('are fetched from where they were found, though another part has the image elsewhere', async () => {
+    const [one, other] = [await filled(), await filled()];
+    await one.tag(signature.descriptor, signatureTagOf(oci.descriptor.digest));
+    const options = { concurrency: 3, referrers: false, signal: new AbortController().signal };
+    const walker = new ManifestWalker({ ...options, observe: () => undefined });
+    const finder = new AttachedImages(walker, options);
+    for (const store of [one, other]) {
+      const request = {
+        ...{ name: 'image', role: 'image', tags: [], descriptor: oci.descriptor, store },
+        source: `example.com/a/b@${oci.descriptor.digest}`,
+        ...({ place: '/a/b', proof: 'signer', order: 'first' } as const),
+      };
+      const images = await finder.addTo(await walker.walk([request]));
+      const tag = signatureTagOf(oci.descriptor.digest);
+      const attachedTo = images.find(({ request: { name } }) => name === tag)!;
+      expect(attachedTo.request.store).toBe(one);
+    }
+  });
+
   it('looks for signatures alone unless more is wanted, and for nothing where not', async () => {
     const store = await filled();
     await store.tag(signature.descriptor, signatureTagOf(oci.descriptor.digest));
