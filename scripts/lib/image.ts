@@ -49,6 +49,23 @@ export function makeImage(
   layers: readonly Layer[],
   labels: Readonly<Record<string, string>>,
 ): Image {
+  return makeStartedImage({ kind, architecture, layers, labels, starts: {} });
+}
+
+/** An image that says what is started. */
+export function makeStartedImage({
+  kind,
+  architecture,
+  layers,
+  labels,
+  starts,
+}: {
+  readonly kind: ImageKind;
+  readonly architecture: string;
+  readonly layers: readonly Layer[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly starts: { readonly Entrypoint?: readonly string[]; readonly Cmd?: readonly string[] };
+}): Image {
   const types = TYPES[kind];
   const config = documentOf(types.config, {
     created: CREATED,
@@ -56,6 +73,7 @@ export function makeImage(
     os: 'linux',
     config: {
       Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'container=oci'],
+      ...starts,
       Labels: labels,
     },
     rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },

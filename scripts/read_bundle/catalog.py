@@ -16,6 +16,7 @@ from indexignore import Ignored
 from release import Image, Part, Unpacked, field, wrong
 
 KEYS = ["kind", "reference", "digest", "from", "path", "tag", "pinned", "why"]
+MORE_KEYS = ["template", "filter", "skipRelated", "skippedBundles"]
 LABEL = "operators.operatorframework.io.index.configs.v1"
 WHITEOUT, OPAQUE, IGNORE = ".wh.", ".wh..wh..opq", ".indexignore"
 DOCUMENT, FILES, DEPTH = 64 * MIB, 100000, 4
@@ -198,15 +199,29 @@ class Operator:
 
     def __init__(self, document):
         self.name = text_of(document, "package") + "/" + text_of(document, "name")
-        images = [text_of(document, "image")]
+        self.image = text_of(document, "image")
+        self.related = []
         related = value_of(document, "relatedImages")
         if not isinstance(related, (list, type(None))):
             wrong("relatedImages of %s is no list" % self.name)
         for row in related or []:
             if not isinstance(row, (dict, type(None))):
                 wrong("a related image of %s is no object" % self.name)
-            images.append(text_of(row or {}, "image"))
-        self.images = [image for image in dict.fromkeys(images) if image]
+            self.related.append((text_of(row or {}, "name"), text_of(row or {}, "image")))
+
+    def images(self, skipped):
+        """Those that are carried, each once; some of the patterns may leave one out."""
+        images = [self.image] + [
+            image for name, image in self.related
+            if not any(is_like(image if "/" in own else name, own) for own in skipped)
+        ]
+        return [image for image in dict.fromkeys(images) if image]
+
+
+def is_like(text, pattern):
+    parts = (".*" if part == "*" else "." if part == "?" else re.escape(part)
+             for part in re.split(r"([*?])", pattern))
+    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
 
 
 def operators_in(files):
@@ -260,6 +275,8 @@ class Catalog(Part):
         operators = operators_in(catalog_files(bundle, manifest, self.folder_in(manifest)))
         if not set(claim["why"]) <= {operator.name for operator in operators}:
             wrong("the claim of a catalog knows why a bundle was kept that is not there")
+        if set(claim.get("skippedBundles", {})) & {operator.name for operator in operators}:
+            wrong("the catalog has a bundle that was left out")
         related = self.related(operators)
         self.attach(related)
         catalog = Image(row, "/" + claim["path"])
@@ -270,7 +287,8 @@ class Catalog(Part):
     def check_claim(self):
         claim = self.claim
         texts = ["reference", "digest", "from", "path", "tag"]
-        if list(claim) != KEYS or not all(isinstance(claim[key], str) for key in texts):
+        keys = KEYS + [key for key in MORE_KEYS if key in claim]
+        if list(claim) != keys or not all(isinstance(claim[key], str) for key in texts):
             wrong("the claim of a catalog does not have its keys and types")
         if not IMAGE_REFERENCE.fullmatch(claim["reference"]):
             wrong("the reference of a catalog is malformed")
@@ -278,8 +296,18 @@ class Catalog(Part):
             wrong("a digest of a catalog is none")
         if not PATH.fullmatch(claim["path"]) or not TAG.fullmatch(claim["tag"]):
             wrong("the path or the tag of a catalog is malformed")
-        for key, good in (("pinned", is_digest), ("why", is_list_of_texts)):
-            value = claim[key]
+        if claim.get("filter", "oc-mirror") != "oc-mirror":
+            wrong("the filter of a catalog is not known")
+        if not isinstance(claim.get("template", {}), dict):
+            wrong("the template of a catalog is no object")
+        patterns = claim.get("skipRelated", ["*"])
+        if not is_list_of_texts(patterns) or not patterns:
+            wrong("skipRelated of a catalog does not have its type")
+        objects = {"pinned": is_digest, "why": is_list_of_texts, "skippedBundles": is_text}
+        for key, good in objects.items():
+            value = claim.get(key, {})
+            if key in claim and not value and key in MORE_KEYS:
+                wrong("%s of a catalog is empty" % key)
             if not isinstance(value, dict) or not all(good(own) for own in value.values()):
                 wrong("%s of a catalog does not have its types" % key)
             if list(value) != sorted(value, key=by_characters):
@@ -311,7 +339,8 @@ class Catalog(Part):
     def related(self, operators):
         """The images of bundles, in the order of their sources."""
         pinned, used, wanted = self.claim["pinned"], set(), {}
-        for text in (text for operator in operators for text in operator.images):
+        skipped = self.claim.get("skipRelated", [])
+        for text in (text for operator in operators for text in operator.images(skipped)):
             name, path, tag, digest = short_reference(text)
             if not digest:
                 used.add(text)
@@ -328,7 +357,12 @@ class Catalog(Part):
         ]
 
     def key(self):
-        return tuple(self.claim[key] for key in ("kind", "reference", "digest", "path", "tag"))
+        names = ("kind", "reference", "digest", "path", "tag")
+        return tuple(self.claim[key] for key in names) + tuple(self.claim.get("skipRelated", []))
+
+
+def is_text(value):
+    return isinstance(value, str)
 
 
 def is_list_of_texts(value):

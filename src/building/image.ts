@@ -1,3 +1,4 @@
+import type { ByteStream } from '../core/bytes.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import { type Digest, digestOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
@@ -36,6 +37,12 @@ export interface Addition {
 export interface MadeContent {
   readonly descriptor: Descriptor;
   readonly bytes: Uint8Array;
+}
+
+/** Content that was made here, and is too large for memory. */
+export interface MadeFile {
+  readonly descriptor: Descriptor;
+  readonly read: (range?: { readonly start: number; readonly end: number }) => ByteStream;
 }
 
 export interface MadeImage {

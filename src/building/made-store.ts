@@ -2,15 +2,15 @@ import type { ByteStream } from '../core/bytes.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import type { Digest } from '../core/digest.ts';
 import type { FetchOptions, ReadOnlyStore, StoreOptions } from '../core/store.ts';
-import type { MadeContent } from './image.ts';
+import type { MadeContent, MadeFile } from './image.ts';
 
 /** A place that holds what was made here beside all that another place holds. */
 export class MadeStore implements ReadOnlyStore {
   readonly name: string;
   readonly #origin: ReadOnlyStore;
-  readonly #made: ReadonlyMap<Digest, MadeContent>;
+  readonly #made: ReadonlyMap<Digest, MadeContent | MadeFile>;
 
-  constructor(origin: ReadOnlyStore, made: readonly MadeContent[]) {
+  constructor(origin: ReadOnlyStore, made: readonly (MadeContent | MadeFile)[]) {
     this.name = origin.name;
     this.#origin = origin;
     this.#made = new Map(made.map((content) => [content.descriptor.digest, content]));
@@ -40,9 +40,17 @@ export class MadeStore implements ReadOnlyStore {
 }
 
 async function* given(
-  { bytes }: MadeContent,
+  content: MadeContent | MadeFile,
   { range, signal }: FetchOptions,
 ): AsyncGenerator<Uint8Array> {
   signal?.throwIfAborted();
+  if ('read' in content) {
+    for await (const chunk of content.read(range)) {
+      signal?.throwIfAborted();
+      yield chunk;
+    }
+    return;
+  }
+  const { bytes } = content;
   yield range === undefined ? bytes : bytes.subarray(range.start, range.end);
 }

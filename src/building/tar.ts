@@ -1,4 +1,5 @@
-import { dividedHeader, paddingLength, TAR_END_BYTES } from '../bundle/format/tar.ts';
+import { dividedHeader, entryLength, paddingLength, TAR_END_BYTES } from '../bundle/format/tar.ts';
+import type { ByteStream } from '../core/bytes.ts';
 
 /** A name, and the folders in front of it, take so many bytes at most. */
 const MAX_NAME = 100;
@@ -11,18 +12,54 @@ export interface TarEntry {
   readonly bytes?: Uint8Array;
 }
 
+/** A file that is too large for memory. Its content has `size` bytes. */
+export interface TarFile {
+  readonly path: string;
+  readonly size: number;
+  readonly read: () => ByteStream;
+}
+
+/** The length of {@link streamTar}. */
+export function tarLength(entries: readonly (TarEntry | TarFile)[]): number {
+  const lengths = entries.map((entry) =>
+    'read' in entry ? entryLength(entry.size) : entryLength(entry.bytes?.length ?? 0),
+  );
+  return lengths.reduce((sum, length) => sum + length, TAR_END_BYTES);
+}
+
+/**
+ * The bytes of {@link plainTar}, piece by piece. A piece is good until the next one is asked for.
+ * @throws RangeError for a path that a plain header cannot have; what reading a file throws.
+ */
+export async function* streamTar(
+  entries: readonly (TarEntry | TarFile)[],
+): AsyncGenerator<Uint8Array> {
+  for (const entry of entries) {
+    if (!('read' in entry)) {
+      yield* blocksOf(entry);
+      continue;
+    }
+    const { path, size, read } = entry;
+    yield dividedHeader(split(path), size, '0');
+    yield* read();
+    yield new Uint8Array(paddingLength(size));
+  }
+  yield new Uint8Array(TAR_END_BYTES);
+}
+
 /**
  * A tar of small files in which nothing but their names and bytes makes a difference: it has the
  * modes 0644 and 0755, user and group 0 without names, and the time 0. The entries keep their order.
  * @throws RangeError for a path that a plain header cannot have.
  */
 export function plainTar(entries: readonly TarEntry[]): Uint8Array {
-  const blocks = entries.flatMap(({ path, bytes }): Uint8Array[] => {
-    if (bytes === undefined) return [dividedHeader(split(`${path}/`), 0, '5')];
-    const size = bytes.length;
-    return [dividedHeader(split(path), size, '0'), bytes, new Uint8Array(paddingLength(size))];
-  });
-  return Buffer.concat([...blocks, new Uint8Array(TAR_END_BYTES)]);
+  return Buffer.concat([...entries.flatMap(blocksOf), new Uint8Array(TAR_END_BYTES)]);
+}
+
+function blocksOf({ path, bytes }: TarEntry): readonly Uint8Array[] {
+  if (bytes === undefined) return [dividedHeader(split(`${path}/`), 0, '5')];
+  const size = bytes.length;
+  return [dividedHeader(split(path), size, '0'), bytes, new Uint8Array(paddingLength(size))];
 }
 
 /** The longest name that is possible stays with the file: the first slash that leaves it divides. */

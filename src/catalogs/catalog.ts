@@ -104,8 +104,15 @@ export function versionOf(bundle: CatalogBundle): string {
   return bundle.versions[0]?.version ?? '';
 }
 
-/** All images of a bundle, each once: related ones, and always its own. */
-export function imagesOf(bundle: CatalogBundle): readonly string[] {
-  const all = [bundle.image, ...bundle.relatedImages.map(({ image }) => image)];
+/**
+ * All images of a bundle, each once: related ones, and always its own.
+ * @param isSkipped whether a related image is left out; its own is needed in any case.
+ */
+export function imagesOf(
+  bundle: CatalogBundle,
+  isSkipped: (related: RelatedImage) => boolean = () => false,
+): readonly string[] {
+  const related = bundle.relatedImages.filter((own) => !isSkipped(own));
+  const all = [bundle.image, ...related.map(({ image }) => image)];
   return [...new Set(all)].filter((image) => image !== '');
 }

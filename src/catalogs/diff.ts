@@ -89,7 +89,7 @@ function headOf(content: PackageContent, channel: string): string {
 }
 
 function allImages({ bundles }: Catalog): Iterable<string> {
-  return bundles.flatMap(imagesOf);
+  return bundles.flatMap((bundle) => imagesOf(bundle));
 }
 
 function changesOf(before: Iterable<string>, after: Iterable<string>): Changes {

@@ -102,6 +102,23 @@ export type Notice =
       readonly channel?: string;
       readonly cause: string;
     }
+  /** A version of an operator is not carried, since somebody said so. */
+  | {
+      readonly code: 'bundle-left-out';
+      readonly package: string;
+      readonly bundle: string;
+      readonly cause: string;
+    }
+  /** What was to be left out of a catalog is not in it: a bundle, or what a pattern is for. */
+  | { readonly code: 'skip-matches-nothing'; readonly catalog: string; readonly value: string }
+  /** OLM would refuse a catalog that is carried: the first of its faults, in words. */
+  | {
+      readonly code: 'catalog-refused';
+      readonly catalog: string;
+      readonly filter: string;
+      readonly count: number;
+      readonly faults: readonly string[];
+    }
   /** What an operator requires is not carried; these operators of the catalog would satisfy it. */
   | {
       readonly code: 'operator-requires';

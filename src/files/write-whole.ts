@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, link, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+import type { ByteStream } from '../core/bytes.ts';
 import { BundleError, systemCode } from '../core/errors.ts';
 import { writeError } from './disk-error.ts';
 import { createFile, isFileThere, PARTIAL_SUFFIX, renameFile, reopenFile } from './own-file.ts';
@@ -28,11 +29,12 @@ export interface WriteOptions {
 }
 
 /**
- * Writes a small file whole or not at all: temporary name, sync, rename. @throws BundleError DISK
+ * Writes a file whole or not at all: temporary name, sync, rename.
+ * @throws BundleError DISK; what the content throws
  */
 export async function writeWhole(
   path: string,
-  content: Uint8Array | string,
+  content: Uint8Array | string | ByteStream,
   { mode = 0o644, isLocked = false, isReplaceable = false }: WriteOptions = {},
 ): Promise<void> {
   const temporary = isLocked ? `${path}${PARTIAL_SUFFIX}` : `${path}.${randomUUID()}`;
@@ -94,11 +96,12 @@ export async function writeNew(
 async function fill(
   file: FileHandle,
   path: string,
-  content: Uint8Array | string,
+  content: Uint8Array | string | ByteStream,
   isReplaceable = false,
 ): Promise<void> {
   try {
-    await file.writeFile(content);
+    if (typeof content === 'string' || content instanceof Uint8Array) await file.writeFile(content);
+    else for await (const chunk of content) await file.writeFile(chunk);
     if (!isReplaceable) await file.sync();
   } catch (error) {
     await rm(path, { force: true }).catch(() => undefined);

@@ -16,6 +16,8 @@ export interface WantedImage extends Omit<ImageRequest, 'descriptor'> {
   readonly absent?: HoleReason | undefined;
   /** How messages call it, if not by its name. */
   readonly by?: string | undefined;
+  /** How somebody can go on without it, where they can. */
+  readonly around?: string | undefined;
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Digest } from '../core/digest.ts';
 import type { BundleError } from '../core/errors.ts';
 import type { RepositoryName } from '../core/reference.ts';
 import type { ReadOnlyStore } from '../core/store.ts';
+import type { TemporaryFolder } from '../files/temporary/folder.ts';
 import type { HeldContent } from '../stores/oc/held-content.ts';
 import type { HeldPlace } from '../stores/oc/open.ts';
 
@@ -29,6 +30,8 @@ export interface Sources {
   source(name: RepositoryName): ReadOnlyStore;
   /** A folder that `oc` or oc-mirror has written. The same store for the same folder. */
   held(place: HeldPlace): Promise<HeldContent>;
+  /** A folder for what is made for the run and too large for memory. It is removed at its end. */
+  scratch(): Promise<TemporaryFolder>;
   /** The signatures that stores of signatures have of a digest. */
   signatures(stores: readonly string[], digest: Digest): Promise<CollectedSignatures>;
   /** The signatures of a manifest that are kept where registries.d says for its repository. */

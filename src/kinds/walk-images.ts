@@ -36,7 +36,7 @@ export async function walkImages(wanted: readonly WantedImage[], walk: Walk): Pr
     if (image.digest === undefined) throw unnamed(image);
     try {
       const descriptor = await resolve(image, image.digest).catch((error: unknown) => {
-        throw error instanceof BundleError ? error.about(`image ${nameOf(image)}`) : error;
+        throw told(error, image);
       });
       const whole = await walker.walkOne(requestOf(image, descriptor));
       await attached.lookAhead(whole, combined);
@@ -54,6 +54,15 @@ export async function walkImages(wanted: readonly WantedImage[], walk: Walk): Pr
     images: found.flatMap((image) => ('tree' in image ? image : [])),
     holes: found.flatMap((image) => ('tree' in image ? [] : image)),
   };
+}
+
+/** The failure, told of the image, with what can be done about it. */
+function told(error: unknown, image: WantedImage): unknown {
+  if (!(error instanceof BundleError)) return error;
+  const about = error.about(`image ${nameOf(image)}`);
+  const { around } = image;
+  if (around === undefined || !['NOT_FOUND', 'NOT_ALLOWED'].includes(error.code)) return about;
+  return about.withHint(error.hint === undefined ? around : `${error.hint} ${around}`);
 }
 
 function nameOf({ name, by = name }: WantedImage): string {

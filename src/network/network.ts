@@ -9,6 +9,7 @@ import type { ReadOnlyStore, Store } from '../core/store.ts';
 import { shownUrl } from '../core/text.ts';
 import { VERSION } from '../core/version.ts';
 import { openAuthFiles } from '../credentials/auth-file.ts';
+import { TemporaryFolder } from '../files/temporary/folder.ts';
 import { loadMirrorSets, withMirrorSets } from '../mirrors/mirror-sets.ts';
 import { blocked, MirroredStore } from '../mirrors/mirrored-store.ts';
 import { loadRegistriesD, lookasideOf, type RegistriesD } from '../mirrors/registries-d.ts';
@@ -87,6 +88,7 @@ export class Network implements Sources {
   readonly #sources = new Map<string, ReadOnlyStore>();
   readonly #held = new Map<string, Promise<HeldContent>>();
   #lookaside: LookasideStores | undefined;
+  #scratch: Promise<TemporaryFolder> | undefined;
 
   private constructor(parts: NetworkParts) {
     this.#client = parts.client;
@@ -165,6 +167,12 @@ export class Network implements Sources {
     return this.#client.probe(name, this.#targetOptions(name));
   }
 
+  /** @throws BundleError DISK */
+  async scratch(): Promise<TemporaryFolder> {
+    this.#scratch ??= TemporaryFolder.make();
+    return this.#scratch;
+  }
+
   /** The release signatures that the stores have, unchecked. */
   async signatures(stores: readonly string[], digest: Digest): Promise<CollectedSignatures> {
     return fetchSignatures(stores, digest, this.#transport);
@@ -218,6 +226,9 @@ export class Network implements Sources {
     await this.#kept.close();
     await this.#lookaside?.close();
     await this.#client.close();
+    // One that could not be made was told of where it was wanted.
+    const scratch = await this.#scratch?.catch(() => undefined);
+    await scratch?.remove();
   }
 
   #targetOptions(name: RepositoryName): RepositoryOptions {

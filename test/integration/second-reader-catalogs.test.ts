@@ -63,6 +63,9 @@ const FOO_LAYER = layerOf({ 'configs/foo/catalog.json': sample.foo });
 const GOOD: Readonly<Record<string, CatalogBundle>> = {
   'that was rebuilt': FOO,
   'that is as it was': WHOLE,
+  'that was filtered as oc-mirror does': { ...FOO, mode: 'oc-mirror' },
+  'without a related image': { ...FOO, skipRelated: ['*/foo-operat?r:*', 'quay.io.ops.*'] },
+  'without a bundle': { ...FOO, skippedBundles: { 'foo/foo.v2.0.0': 'it is broken' } },
   'of several architectures': { ...FOO, architectures: ['arm64', 'amd64', 's390x'] },
   'of other architectures': { ...FOO, architectures: ['s390x', 'arm64'] },
   'in another folder': {
@@ -224,6 +227,18 @@ const CLAIMS: Readonly<Record<string, (claim: JsonObject) => JsonObject>> = {
   }),
   'of another name': (claim) => ({ ...claim, reference: 'quay.io/ops/other:v1' }),
   'of a name that is none': (claim) => ({ ...claim, reference: 'ops' }),
+  'without a bundle that is there': (claim) => ({
+    ...claim,
+    skippedBundles: { 'foo/foo.v1.0.0': 'it is broken' },
+  }),
+  'without a related image that is there': (claim) => ({
+    ...claim,
+    skipRelated: ['*/foo-operator:*'],
+  }),
+  'with an empty list of patterns': (claim) => ({ ...claim, skipRelated: [] }),
+  'with patterns that are none': (claim) => ({ ...claim, skipRelated: [1] }),
+  'without no bundle': (claim) => ({ ...claim, skippedBundles: {} }),
+  'of a filter that is not known': (claim) => ({ ...claim, filter: 'strict' }),
   'with a key more': (claim) => ({ ...claim, odd: 1 }),
   'without a key': (claim) =>
     Object.fromEntries(Object.entries(claim).filter(([name]) => name !== 'why')),

@@ -24,6 +24,9 @@ export interface CatalogBundle {
   readonly isWhole?: boolean;
   readonly label?: string;
   readonly architectures?: readonly string[];
+  readonly skipRelated?: readonly string[];
+  readonly skippedBundles?: Readonly<Record<string, string>>;
+  readonly mode?: 'strict' | 'oc-mirror';
 }
 
 const NAMES = ['foo-bundle', 'foo-operator', 'bar-bundle', 'odd-bundle'] as const;
@@ -77,6 +80,8 @@ export class SampleCatalog {
   /** What a bundle is made of that has the catalog, whatever its layers hold. */
   async ingredients(bundle: CatalogBundle, key: SigningKey): Promise<Ingredients> {
     const { layers, said, isWhole = false, label = '/configs', architectures } = bundle;
+    const { skipRelated = [], skippedBundles = {}, mode = 'strict' } = bundle;
+    const isPinned = said.includes('quay.io/ops/foo-operator:v1') && skipRelated.length === 0;
     const store = new MemoryStore('content');
     const publisher = new Publisher();
     for (const image of this.#images.values()) await publisher.publish(store, image);
@@ -97,9 +102,13 @@ export class SampleCatalog {
       {
         ...{ digest, reference: 'quay.io/ops/index:v1', path: 'ops/index', tag: 'v1' },
         from: isWhole ? digest : digestOf('another'),
-        pinned: new Map(said.includes(tagged) ? [[tagged, this.digest('foo-operator')]] : []),
+        pinned: new Map(isPinned ? [[tagged, this.digest('foo-operator')]] : []),
+        ...{ mode, skipRelated, skippedBundles: new Map(Object.entries(skippedBundles)) },
         why: new Map(isWhole ? [] : [['foo/foo.v1.0.0', ['head of stable']]]),
-        known: await readCatalog([{ path: 'catalog.json', read }]),
+        known: {
+          catalog: await readCatalog([{ path: 'catalog.json', read }]),
+          ...{ configs: 'configs', isRunnable: true },
+        },
       },
       { root: store, storeOf: () => store },
       { walker, attached, lookups: 2, signal, observe: () => undefined },

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 
 import { Publisher } from '../../scripts/lib/destination.ts';
-import { makeImage, makeIndex } from '../../scripts/lib/image.ts';
+import { makeIndex, makeStartedImage } from '../../scripts/lib/image.ts';
 import type { TarEntry } from '../../scripts/lib/tar.ts';
 import { randomLayer, textLayer } from '../../scripts/lib/layer.ts';
 import { anonymous } from '../../src/core/credentials.ts';
@@ -57,7 +57,13 @@ export async function publishDocuments(
   ];
   const images = ['amd64', 'arm64'].map((architecture) => ({
     architecture,
-    image: makeImage('docker', architecture, layers, { [LABEL]: '/configs' }),
+    image: makeStartedImage({
+      ...{ kind: 'docker', architecture, layers, labels: { [LABEL]: '/configs' } },
+      starts: {
+        Entrypoint: ['/bin/opm'],
+        Cmd: ['serve', '/configs', '--cache-dir=/tmp/cache'],
+      },
+    }),
   }));
   const index = makeIndex('docker', images);
   const publisher = new Publisher();

@@ -33,6 +33,8 @@ export function catalogPart(
       ...{ digest, reference, from: digestOf(reference), path, tag: placeTag, packages: [] },
       askedByTag: images.filter(({ isByTag }) => isByTag).map(({ source }) => source),
       relatedImages: images.length,
+      ...{ profile: 'runnable', filter: 'strict', isRunnable: true, configs: '/configs' },
+      ...{ findings: [], skipRelated: [], skippedImages: [], skippedBundles: [] },
     },
     ...{ claim: {}, files: [], leading: [] },
     images: images.map(

@@ -13,7 +13,8 @@ export interface PublishedOperators {
 
 /**
  * Puts a catalog of two operators, foo and bar, and all of their images where they are at `quay.io`:
- * the catalog is `ops/index:v4.22`.
+ * the catalog is `ops/index:v4.22`. Beside it is `ops/odd:v1`, of one operator, whose newest version
+ * names an image that is none, and has a channel of its own.
  * @param isNext the next month: foo has one version more, and another image under its tag.
  */
 export async function publishOperators(host: string, isNext = false): Promise<PublishedOperators> {
@@ -84,6 +85,29 @@ export async function publishOperators(host: string, isNext = false): Promise<Pu
         ),
       ],
       'v4.22',
+    );
+    const odd = (version: string, own: string, related: readonly object[]): object => ({
+      ...{ schema: 'olm.bundle', package: 'odd', name: `odd.v${version}`, image: byDigest(own) },
+      properties: [{ type: 'olm.package', value: { packageName: 'odd', version } }],
+      relatedImages: related,
+    });
+    await publishDocuments(
+      client.repository({ registry: host, repository: 'ops/odd' }),
+      [
+        documentEntry(
+          'odd/catalog.json',
+          documents('odd', [
+            channel('odd', ['1.0.0', '1.1.0']),
+            {
+              ...{ schema: 'olm.channel', package: 'odd', name: 'candidate' },
+              entries: [{ name: 'odd.v1.1.0' }],
+            },
+            odd('1.0.0', 'foo-old', [{ name: 'extra-tool', image: byDigest('bar-bundle') }]),
+            odd('1.1.0', 'foo-bundle', [{ name: 'broken', image: 'quay.io/ops/No Image' }]),
+          ]),
+        ),
+      ],
+      'v1',
     );
     return { index, images };
   } finally {

@@ -12,6 +12,7 @@ import { samplePart, type SampleRequest } from './sample-kind.ts';
 const NO_SOURCES: Sources = {
   source: ({ repository }) => new MemoryStore(repository),
   held: () => Promise.reject(new Error('there are no folders')),
+  scratch: () => Promise.reject(new Error('nothing large is made')),
   signatures: async () => ({ signatures: [], failures: [] }),
   lookaside: async () => ({ signatures: [], failures: [] }),
   publicFile: async () => undefined,

@@ -73,8 +73,22 @@ export type FilterNote =
       readonly was: string;
       readonly is: string;
     }
-  /** Nothing of a channel is in range. */
-  | { readonly type: 'channel-dropped'; readonly package: string; readonly channel: string }
+  /** Nothing of a channel is in range, or what `why` says. */
+  | {
+      readonly type: 'channel-dropped';
+      readonly package: string;
+      readonly channel: string;
+      readonly why?: string;
+    }
+  /** A bundle that is left out by name, or with one that is. */
+  | {
+      readonly type: 'bundle-skipped';
+      readonly package: string;
+      readonly bundle: string;
+      readonly cause: string;
+    }
+  /** A bundle that was to be left out, and is not there. */
+  | { readonly type: 'skip-unknown'; readonly bundle: string }
   | { readonly type: 'package-missing'; readonly package: string; readonly why: string }
   | { readonly type: 'channel-missing'; readonly package: string; readonly channel: string }
   /** Versions that count as prereleases for oc-mirror, so that it would leave them out. */

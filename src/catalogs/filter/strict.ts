@@ -13,7 +13,7 @@ import {
   type ParsedBounds,
   parseBounds,
 } from '../versions/bounds.ts';
-import { formatVersion } from '../versions/version.ts';
+import { formatVersion, parseVersion } from '../versions/version.ts';
 import { addDependencies } from './add-dependencies.ts';
 import {
   boundsOf,
@@ -23,12 +23,20 @@ import {
 } from './request.ts';
 import { asCatalog, type FilterNote, type FilterResult, type Reason } from './result.ts';
 import { Selection } from './selection.ts';
+import {
+  type SkipBundles,
+  type SkippedBundle,
+  type WithoutBundles,
+  withoutBundles,
+} from './skip-bundles.ts';
 
 export interface StrictOptions {
   /** Packages, channels and versions that the catalog does not have are left out, and noted. */
   readonly allowMissing?: boolean;
   /** What kept bundles require is kept, too, as far as the catalog has it from one package. */
   readonly withDependencies?: boolean;
+  /** Bundles that are taken not to be there, each with the reason. */
+  readonly skipBundles?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -39,10 +47,13 @@ export interface StrictOptions {
  * that nothing can match; UNSUPPORTED_CONTENT where the catalog itself is refused by OLM
  */
 export function filterStrictly(
-  catalog: Catalog,
+  given: Catalog,
   request: CatalogRequest,
-  { allowMissing = false, withDependencies = false }: StrictOptions = {},
+  { allowMissing = false, withDependencies = false, skipBundles = {} }: StrictOptions = {},
 ): FilterResult {
+  const skips: SkipBundles = new Map(Object.entries(skipBundles));
+  const without = withoutBundles(given, skips);
+  const { catalog } = without;
   const packages = packagesOf(catalog);
   const selection = new Selection(packages);
   const notes: FilterNote[] = [];
@@ -55,6 +66,7 @@ export function filterStrictly(
     for (const content of packages.values()) keepPackage(content, undefined, context);
   for (const asked of request.packages) {
     const content = packages.get(asked.name);
+    if (without.emptyPackages.includes(asked.name)) throw nothingLeft(asked.name, skips);
     if (content !== undefined) keepPackage(content, asked, context);
     else
       missing(noPackage(asked.name, packages), {
@@ -64,9 +76,52 @@ export function filterStrictly(
       });
   }
   if (withDependencies) addDependencies(selection, packages);
-  const result = selection.result(catalog, notes);
+  notes.push(...skipNotes(without, request));
+  const found = selection.result(catalog, notes);
+  const channels = found.channels.map(({ from, entries }) => ({
+    from: without.from(from),
+    entries,
+  }));
+  const result = { ...found, channels };
   refuseFindings(result);
   return result;
+}
+
+/** What goes with bundles that are left out, as far as it was asked for. */
+function skipNotes(without: WithoutBundles, request: CatalogRequest): readonly FilterNote[] {
+  const { skipped, emptyChannels, unknown } = without;
+  const asked = (name: string): PackageRequest | undefined =>
+    request.packages.find((own) => own.name === name);
+  const isAsked = (name: string): boolean =>
+    request.packages.length === 0 || asked(name) !== undefined;
+  const isTold = ({ package: own, bundle, channel }: SkippedBundle): boolean => {
+    if (channel === undefined) return true;
+    if (!isAsked(own)) return false;
+    if (request.full) return true;
+    const bounds = boundsOf(asked(own), channel);
+    const version = parseVersion(without.versionOf(own, bundle));
+    if (bounds === undefined || version === undefined) return false;
+    return meantRange(parsedBounds(`package ${own}, channel ${channel}`, bounds))(version);
+  };
+  const told = new Map(
+    skipped
+      .filter(isTold)
+      .map(({ package: own, bundle, cause }) => [
+        JSON.stringify([own, bundle]),
+        { type: 'bundle-skipped', package: own, bundle, cause } as const,
+      ]),
+  );
+  const why = 'nothing is left of it';
+  return [
+    ...told.values(),
+    ...emptyChannels
+      .filter((channel) => isAsked(channel.package))
+      .map(
+        ({ package: own, name }) =>
+          ({ type: 'channel-dropped', package: own, channel: name, why }) as const,
+      ),
+    ...unknown.map((bundle) => ({ type: 'skip-unknown', bundle }) as const),
+  ];
 }
 
 interface Context {
@@ -190,6 +245,14 @@ function parsedBounds(what: string, bounds: VersionBounds): ParsedBounds {
   );
 }
 
+function nothingLeft(name: string, skips: SkipBundles): BundleError {
+  const which = few([...skips.keys()]).join(', ');
+  return new BundleError('CONFIGURATION', `package ${name} has no version without ${which}`, {
+    subject: name,
+    hint: 'Leave the package out, or fewer of its bundles.',
+  });
+}
+
 function noPackage(name: string, packages: ReadonlyMap<string, PackageContent>): BundleError {
   return notFound(`the catalog has no package ${oneLine(name)}`, name, packages.keys());
 }
@@ -261,6 +324,10 @@ function refuseFindings(result: FilterResult): void {
   const findings = checkCatalog(asCatalog(result));
   const [first] = findings;
   if (first === undefined) return;
+  const way =
+    first.bundle === undefined
+      ? 'Leave the package out, or'
+      : `Go on without the bundle with --skip-bundle ${first.bundle}, leave the package out, or`;
   const more = findings.length === 1 ? '' : `, and ${findings.length - 1} more`;
   throw new BundleError(
     'UNSUPPORTED_CONTENT',
@@ -269,7 +336,7 @@ function refuseFindings(result: FilterResult): void {
       subject: first.package,
       hint:
         'It is so in the catalog that was given: bundle catalog check says all that is wrong ' +
-        'with it. Leave the package out, or take the catalog from its publisher again.',
+        `with it. ${way} take the catalog from its publisher again.`,
     },
   );
 }

@@ -2,7 +2,7 @@ import { BundleError } from '../../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../../core/json.ts';
 import { MAX_CATALOG_DOCUMENT_BYTES } from '../../core/limits.ts';
 import { compareText, oneLine } from '../../core/text.ts';
-import { readAll } from '../../core/bytes.ts';
+import { type ByteStream, readAll } from '../../core/bytes.ts';
 import type { FilterResult } from '../filter/result.ts';
 import { readDocument } from '../reading/documents.ts';
 import { folded } from '../reading/fields.ts';
@@ -13,8 +13,16 @@ import type { CatalogFile } from '../reading/read-catalog.ts';
 export interface WrittenFile {
   /** `foo/catalog.json`; `catalog.json` for documents of no package. */
   readonly path: string;
-  readonly content: Uint8Array;
+  readonly size: number;
+  /**
+   * Its bytes, as long as the files of the catalog are there. A chunk is good until the next one is
+   * asked for.
+   */
+  readonly read: () => ByteStream;
 }
+
+/** Bytes of a file that is written: some that are known, or those of a document. */
+type Part = Uint8Array | DocumentPlace;
 
 /** A document to be written: as it is, or with other values under some keys. */
 interface Piece {
@@ -42,18 +50,54 @@ export async function* filteredFiles(
   for (const name of [...pieces.keys()].sort(compareText)) {
     if (name !== '' && !LABEL.test(name)) throw noFolder(name);
     const folder = name === '' ? '' : `${name}/`;
-    const json: Uint8Array[] = [];
-    const yaml: Uint8Array[] = [];
-    for (const piece of pieces.get(name)!) {
-      const bytes = await readPlace(piece.place, byPath);
-      if (piece.changes !== undefined)
-        json.push(changed(piece.place, bytes, piece.changes), LINE_FEED);
-      else if (piece.place.format === 'json') json.push(bytes, LINE_FEED);
-      else yaml.push(...asNextDocument(bytes));
+    const json: Part[] = [];
+    const yaml: Part[] = [];
+    for (const { place, changes } of pieces.get(name)!) {
+      if (changes !== undefined)
+        json.push(changed(place, await readPlace(place, byPath), changes), LINE_FEED);
+      else if (place.format === 'json') json.push(place, LINE_FEED);
+      else yaml.push(...(await asNextDocument(place, byPath)));
     }
-    if (json.length > 0) yield { path: `${folder}catalog.json`, content: Buffer.concat(json) };
-    if (yaml.length > 0) yield { path: `${folder}catalog.yaml`, content: Buffer.concat(yaml) };
+    if (json.length > 0) yield fileOf(`${folder}catalog.json`, json, byPath);
+    if (yaml.length > 0) yield fileOf(`${folder}catalog.yaml`, yaml, byPath);
   }
+}
+
+type Files = ReadonlyMap<string, CatalogFile>;
+
+function fileOf(path: string, parts: readonly Part[], files: Files): WrittenFile {
+  const size = parts.reduce((sum, part) => sum + sizeOf(part), 0);
+  return { path, size, read: () => partsOf(parts, files) };
+}
+
+function sizeOf(part: Part): number {
+  return part instanceof Uint8Array ? part.length : part.end - part.start;
+}
+
+async function* partsOf(parts: readonly Part[], files: Files): AsyncGenerator<Uint8Array> {
+  for (const part of parts)
+    if (part instanceof Uint8Array) yield part;
+    else yield* documentAt(part, files);
+}
+
+/** @throws BundleError CONTENT_MISMATCH for a file that has become shorter; as reading it does */
+async function* documentAt(place: DocumentPlace, files: Files): AsyncGenerator<Uint8Array> {
+  const { file, start, end } = place;
+  let read = 0;
+  for await (const chunk of files.get(file)!.read({ start, end })) {
+    read += chunk.length;
+    yield chunk;
+  }
+  if (read === end - start) return;
+  throw new BundleError('CONTENT_MISMATCH', `${nameOf(place)} has changed since it was read`, {
+    expected: `${end - start} bytes`,
+    got: `${read} bytes`,
+    hint: 'Something writes into the catalog: try again when it is done.',
+  });
+}
+
+function nameOf({ file, index }: DocumentPlace): string {
+  return `document ${index + 1} of ${oneLine(file)}`;
 }
 
 const LINE_FEED = Buffer.from('\n');
@@ -62,7 +106,9 @@ const LINE_FEED = Buffer.from('\n');
 function piecesOf(result: FilterResult): ReadonlyMap<string, readonly Piece[]> {
   const pieces = new Map<string, Piece[]>();
   const add = (name: string, piece: Piece): void => {
-    pieces.set(name, [...(pieces.get(name) ?? []), piece]);
+    const known = pieces.get(name);
+    if (known === undefined) pieces.set(name, [piece]);
+    else known.push(piece);
   };
   for (const { from, defaultChannel } of result.packages)
     add(from.name, {
@@ -92,23 +138,8 @@ function sortedBy<T>(items: readonly T[], name: (item: T) => string): readonly T
   return items.toSorted((a, b) => compareText(name(a), name(b)));
 }
 
-async function readPlace(
-  place: DocumentPlace,
-  files: ReadonlyMap<string, CatalogFile>,
-): Promise<Uint8Array> {
-  const { file, start, end } = place;
-  const what = `document ${place.index + 1} of ${oneLine(file)}`;
-  const bytes = await readAll(
-    files.get(file)!.read({ start, end }),
-    MAX_CATALOG_DOCUMENT_BYTES,
-    what,
-  );
-  if (bytes.length === end - start) return bytes;
-  throw new BundleError('CONTENT_MISMATCH', `${what} has changed since it was read`, {
-    expected: `${end - start} bytes`,
-    got: `${bytes.length} bytes`,
-    hint: 'Something writes into the catalog: try again when it is done.',
-  });
+async function readPlace(place: DocumentPlace, files: Files): Promise<Uint8Array> {
+  return readAll(documentAt(place, files), MAX_CATALOG_DOCUMENT_BYTES, nameOf(place));
 }
 
 /**
@@ -149,12 +180,15 @@ function keyOf(entry: Json): string {
 }
 
 /** A document of YAML behind others: it begins with a line of dashes, and ends a line. */
-function asNextDocument(bytes: Uint8Array): readonly Uint8Array[] {
-  const text = Buffer.from(bytes.subarray(0, 4)).toString('latin1');
+async function asNextDocument(place: DocumentPlace, files: Files): Promise<readonly Part[]> {
+  const { start, end } = place;
+  const first = await readPlace({ ...place, end: Math.min(end, start + 4) }, files);
+  const last = await readPlace({ ...place, start: Math.max(start, end - 1) }, files);
+  const text = Buffer.from(first).toString('latin1');
   return [
     ...(/^---(?:\s|$)/.test(text) ? [] : [Buffer.from('---\n')]),
-    bytes,
-    ...(bytes.at(-1) === LINE_FEED[0] ? [] : [LINE_FEED]),
+    place,
+    ...(last.at(-1) === LINE_FEED[0] ? [] : [LINE_FEED]),
   ];
 }
 

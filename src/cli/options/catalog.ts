@@ -1,3 +1,4 @@
+import type { StrictOptions } from '../../catalogs/filter/strict.ts';
 import { BundleError } from '../../core/errors.ts';
 import type { CatalogSource } from '../../extracting/catalog/open-catalog.ts';
 import type { FilterMode, FilterRequest } from '../../workflows/catalog/filter.ts';
@@ -45,6 +46,10 @@ export const filterOptions: OptionTable = {
   'with-dependencies': yes('keep also what kept bundles require, where one package has it', {
     group,
   }),
+  'skip-bundle': many(
+    'version of an operator to go without, as foo.v1.2.3; =REASON behind it (repeatable)',
+    { group },
+  ),
 };
 
 /** @throws BundleError USAGE for options that exclude each other */
@@ -58,14 +63,32 @@ export function filterRequest(args: Arguments, usual: readonly string[] = []): F
     throw new BundleError('USAGE', '--entry has a meaning only with --config', {
       hint: 'Give --config, or leave --entry out.',
     });
-  for (const option of ['allow-missing', 'with-dependencies'])
-    if (mode === 'oc-mirror' && flag(args, option))
-      throw excluded(`--${option}`, '--filter oc-mirror', 'oc-mirror has nothing like it.');
   return {
     ...{ mode, config, entry },
     packages: packages.length > 0 ? packages : usual,
+    ...strictOptions(args, mode),
+  };
+}
+
+/** Options that the filter of oc-mirror has nothing like. */
+const STRICT_ONLY = ['allow-missing', 'with-dependencies', 'skip-bundle'];
+
+/**
+ * What a filter that gives what OLM takes can be told.
+ * @throws BundleError USAGE for the filter of oc-mirror
+ */
+export function strictOptions(args: Arguments, mode: FilterMode): StrictOptions {
+  const other = STRICT_ONLY.find((option) => args[option] !== undefined && args[option] !== false);
+  if (mode === 'oc-mirror' && other !== undefined)
+    throw excluded(`--${other}`, '--filter oc-mirror', 'oc-mirror has nothing like it.');
+  const skipped = texts(args, 'skip-bundle').map((written): readonly [string, string] => {
+    const equals = written.indexOf('=');
+    return equals === -1 ? [written, ''] : [written.slice(0, equals), written.slice(equals + 1)];
+  });
+  return {
     allowMissing: flag(args, 'allow-missing'),
     withDependencies: flag(args, 'with-dependencies'),
+    ...(skipped.length > 0 && { skipBundles: Object.fromEntries(skipped) }),
   };
 }
 

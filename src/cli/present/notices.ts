@@ -32,6 +32,16 @@ export function noticeText(notice: Notice): string | undefined {
         `${notice.package}${notice.channel === undefined ? '' : `, channel ${notice.channel}`} ` +
         `is left out: ${notice.cause}`
       );
+    case 'bundle-left-out':
+      return `${notice.bundle} is left out: ${notice.cause}`;
+    case 'skip-matches-nothing':
+      return `${notice.value} was to be left out of ${notice.catalog}, which has nothing like it`;
+    case 'catalog-refused':
+      return (
+        `OLM WOULD REFUSE ${notice.catalog} AS IT IS CARRIED, and all of its operators: ` +
+        notice.faults.join('; ') +
+        (notice.filter === 'oc-mirror' ? '; --filter strict gives a catalog that OLM takes' : '')
+      );
     case 'operator-requires':
       return (
         `${notice.bundle} requires ${notice.requires}, which is not carried; ` +

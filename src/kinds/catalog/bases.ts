@@ -10,14 +10,17 @@ import type { TemporaryFolder } from '../../files/temporary/folder.ts';
 import { fetchVerified } from '../../transfer/verified.ts';
 import { readCatalogConfig } from './catalog-config.ts';
 import { type LayerFacts, readCatalogLayers } from './catalog-layers.ts';
-import type { CatalogBase } from './rebuild.ts';
+import type { CatalogBase } from './making/rebuild.ts';
 
 interface BaseOptions {
   readonly folder: TemporaryFolder;
   readonly signal: AbortSignal;
   readonly observe: Observe;
-  /** Only the documents are wanted: one platform is enough, that of amd64 or else the first. */
-  readonly isOne: boolean;
+  /**
+   * What is wanted: the documents alone, for which one platform is enough, that of amd64 or else
+   * the first; also what the configs of all platforms say; or also what all layers have.
+   */
+  readonly of: 'documents' | 'configs' | 'layers';
 }
 
 interface Bases {
@@ -37,7 +40,7 @@ export async function basesOf(
   { name, store }: { readonly name: string; readonly store: ReadOnlyStore },
   options: BaseOptions,
 ): Promise<Bases> {
-  const { folder, signal, observe } = options;
+  const { folder, signal, observe, of } = options;
   const known = new Map<Digest, LayerFacts>();
   let files: readonly CatalogFile[] | undefined;
   const bases: CatalogBase[] = [];
@@ -50,6 +53,10 @@ export async function basesOf(
       if (manifest.kind === 'index')
         throw new BundleError('UNSUPPORTED_CONTENT', 'its index lists another index');
       const config = await readCatalogConfig(manifest.config, { store, signal, observe });
+      if (files !== undefined && of === 'configs') {
+        bases.push({ platform, manifest, config, layers: [] });
+        continue;
+      }
       // The documents come from the first; of the others only layers that are new are looked at.
       const unknown = manifest.layers.filter(({ digest }) => !known.has(digest));
       const layers = files === undefined ? manifest.layers : unknown;
@@ -76,7 +83,7 @@ interface PlatformImage {
 async function imagesOf(
   descriptor: Descriptor,
   store: ReadOnlyStore,
-  { signal, observe, isOne }: BaseOptions,
+  { signal, observe, of }: BaseOptions,
 ): Promise<readonly PlatformImage[]> {
   const bytes = await fetchVerified(store, descriptor, { signal, observe });
   const manifest = parseManifest(bytes, descriptor.mediaType);
@@ -98,5 +105,5 @@ async function imagesOf(
     throw new BundleError('UNSUPPORTED_CONTENT', 'it is an index without images for platforms', {
       hint: 'Check the name: a catalog has an image for each platform.',
     });
-  return isOne ? [usual] : [usual, ...images.filter((image) => image !== usual)];
+  return of === 'documents' ? [usual] : [usual, ...images.filter((image) => image !== usual)];
 }

@@ -18,7 +18,7 @@ export function bundleImage(
     throw new BundleError(
       'UNSUPPORTED_CONTENT',
       `bundle ${name} of package ${ofPackage} names an image that is none: ${error.message}`,
-      { subject: name, cause: error, hint: 'Leave the operator out, or this version of it.' },
+      { subject: name, cause: error, hint: wayAround(name) },
     );
   }
 }
@@ -32,4 +32,24 @@ export function digestIn(
 ): Digest | undefined {
   if (bundle.image === '') return undefined;
   return bundleImage(bundle.image, bundle).reference.digest ?? pinned.get(bundle.image);
+}
+
+/** How to go on without a bundle, or without an image of it. */
+export function wayAround(bundle: string): string {
+  return (
+    `Name another version of the operator; or go on without this one: --skip-bundle ${bundle}. ` +
+    'If the operator works without the image, --skip-related leaves that out.'
+  );
+}
+
+/**
+ * A failure to get an image, told of the image.
+ * @param bundle that names the image, where the packer may go without it.
+ */
+export function told(error: unknown, image: string, bundle: string | undefined): unknown {
+  if (!(error instanceof BundleError)) return error;
+  const about = error.about(image);
+  if (bundle === undefined || !['NOT_FOUND', 'NOT_ALLOWED'].includes(error.code)) return about;
+  const way = wayAround(bundle);
+  return about.withHint(error.hint === undefined ? way : `${error.hint} ${way}`);
 }

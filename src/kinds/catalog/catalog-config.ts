@@ -25,6 +25,8 @@ export interface CatalogConfig {
   readonly configs: string;
   /** The folder of opm's cache, if the image is started with one. */
   readonly cache: string | undefined;
+  /** Whether it says what is started. An image of documents alone does not. */
+  readonly isRunnable: boolean;
 }
 
 /**
@@ -52,7 +54,11 @@ export async function readCatalogConfig(
   const labels = isObject(own['Labels']) ? own['Labels'] : {};
   const configs = labels[CONFIGS_LABEL];
   if (typeof configs !== 'string') throw noCatalog(DATABASE_LABEL in labels);
-  return { document, configs: folderIn(configs), cache: cacheOf(own) };
+  const isRunnable = ['Entrypoint', 'Cmd'].some((key) => {
+    const words = own[key];
+    return Array.isArray(words) && words.length > 0;
+  });
+  return { document, configs: folderIn(configs), cache: cacheOf(own), isRunnable };
 }
 
 function folderIn(label: string): string {

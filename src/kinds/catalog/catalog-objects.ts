@@ -1,15 +1,19 @@
 import { digestOf, hexOf } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
+import { isObject, type JsonObject } from '../../core/json.ts';
 import { formatReference } from '../../core/reference.ts';
 import type { ClusterObject } from '../cluster-object.ts';
 import { type Destinations, repositoryAt } from '../destinations.ts';
 import { isObjectName, marked } from '../object-name.ts';
-import type { ResourceWishes } from '../resource-file.ts';
+import type { ResourceWishes, SourceTemplate } from '../resource-file.ts';
 import type { CatalogFacts } from './expand.ts';
 import { refuseCache } from './source-template.ts';
 import { wishFor } from './wishes.ts';
 
-type Placed = Pick<CatalogFacts, 'digest' | 'reference' | 'from' | 'path' | 'tag' | 'template'>;
+type Placed = Pick<
+  CatalogFacts,
+  'digest' | 'reference' | 'from' | 'path' | 'tag' | 'template' | 'isRunnable' | 'configs'
+>;
 
 /** An object that offers a catalog, and its file. */
 export interface CatalogObject {
@@ -53,7 +57,7 @@ export function catalogObjects(
           ...filled('labels', template?.labels),
           ...filled('annotations', template?.annotations),
         },
-        spec: { ...template?.spec, image, sourceType: 'grpc' },
+        spec: { ...template?.spec, ...extraction(facts, template), image, sourceType: 'grpc' },
       },
     },
     catalog: {
@@ -70,6 +74,17 @@ export function catalogObjects(
     },
     isNamed: wished !== undefined,
   };
+}
+
+/** Nothing in an image of documents alone serves them: the cluster has to take them out. */
+function extraction(
+  { isRunnable, configs }: Placed,
+  template: SourceTemplate | undefined,
+): JsonObject {
+  if (isRunnable) return {};
+  const given = template?.spec['grpcPodConfig'];
+  const config = isObject(given) ? given : {};
+  return { grpcPodConfig: { extractContent: { catalogDir: configs }, ...config } };
 }
 
 /** Under their key, unless there are none. */

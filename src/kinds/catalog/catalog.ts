@@ -1,3 +1,4 @@
+import type { Json, JsonObject } from '../../core/json.ts';
 import { compareText } from '../../core/text.ts';
 import { claimDigest } from '../claim-digest.ts';
 import type { Kind } from '../kind.ts';
@@ -17,11 +18,7 @@ export const catalogKind: Kind<CatalogPartRequest, CatalogSeed, CatalogFacts> = 
   labelOf: ({ reference }) => catalogLabel(typeof reference === 'string' ? reference : '?'),
   namesOf: ({ reference, digest }) =>
     [reference, digest].filter((name) => typeof name === 'string'),
-  // Which operators were asked for is not known any more.
-  packWords: (claims) =>
-    claims.flatMap(({ reference }) =>
-      typeof reference === 'string' ? ['--catalog', reference] : [],
-    ),
+  packWords: (claims) => claims.flatMap(wordsOf),
   digestOf: identityOf,
   digestOfClaim: claimDigest(readClaim, identityOf),
   expand: expandCatalog,
@@ -39,3 +36,14 @@ export const catalogKind: Kind<CatalogPartRequest, CatalogSeed, CatalogFacts> = 
   resources: catalogResources,
   extras: catalogExtras,
 };
+
+/** Which operators were asked for is not known any more. */
+function wordsOf({ reference, filter, skipRelated }: JsonObject): readonly string[] {
+  if (typeof reference !== 'string') return [];
+  const patterns = Array.isArray(skipRelated) ? (skipRelated as readonly Json[]) : [];
+  return [
+    ...['--catalog', reference],
+    ...(filter === 'oc-mirror' ? ['--filter', filter] : []),
+    ...patterns.flatMap((own) => (typeof own === 'string' ? ['--skip-related', own] : [])),
+  ];
+}

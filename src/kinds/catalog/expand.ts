@@ -1,6 +1,9 @@
 import { type Catalog, imagesOf, versionOf } from '../../catalogs/catalog.ts';
+import { checkCatalog } from '../../catalogs/check/check.ts';
+import { type Finding, objectOf } from '../../catalogs/check/finding.ts';
 import { packagesOf } from '../../catalogs/packages.ts';
 import { readCatalog } from '../../catalogs/reading/read-catalog.ts';
+import { skipsRelated } from '../../catalogs/skip-related.ts';
 import type { HoleReason } from '../../bundle/format/manifest.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
 import type { Digest } from '../../core/digest.ts';
@@ -14,9 +17,10 @@ import type { Part, Walk } from '../kind.ts';
 import { walkImages } from '../walk-images.ts';
 import type { ContentSource } from '../sources.ts';
 import { imageRequest } from '../image/request.ts';
-import { bundleImage, digestIn } from './bundle-images.ts';
+import { bundleImage, digestIn, wayAround } from './bundle-images.ts';
 import { readCatalogImage } from './read-catalog-image.ts';
-import { type CatalogSeed, claimOf } from './seed.ts';
+import type { CatalogMode, CatalogProfile } from './request.ts';
+import { type CatalogSeed, claimOf, type KnownCatalog } from './seed.ts';
 
 /** The kind of catalogs of operators in rows of `bundle.json`. */
 export const CATALOG = 'catalog';
@@ -24,13 +28,32 @@ export const CATALOG = 'catalog';
 /** What reports say of a catalog. */
 export interface CatalogFacts extends Pick<
   CatalogSeed,
-  'digest' | 'reference' | 'from' | 'path' | 'tag' | 'template'
+  'digest' | 'reference' | 'from' | 'path' | 'tag' | 'template' | 'skipRelated'
 > {
+  readonly profile: CatalogProfile;
+  /** `undefined` for a catalog that is carried as it is. */
+  readonly filter: CatalogMode | undefined;
+  /** Whether the image serves the catalog by itself. If not, a cluster has to take it out. */
+  readonly isRunnable: boolean;
+  /** The folder of its documents in the image: `/configs`. */
+  readonly configs: string;
+  /** Why OLM would refuse the catalog. Never anything of one that was filtered strictly. */
+  readonly findings: readonly Finding[];
+  /** Related images that are left out, as bundles name them. */
+  readonly skippedImages: readonly string[];
+  readonly skippedBundles: readonly SkippedFacts[];
   readonly packages: readonly PackageFacts[];
   /** The sources of images that bundles name by a tag alone: clusters ask for them so. */
   readonly askedByTag: readonly string[];
   /** Images of bundles. */
   readonly relatedImages: number;
+}
+
+/** A bundle that the packer went without. */
+export interface SkippedFacts {
+  readonly package: string;
+  readonly bundle: string;
+  readonly cause: string;
 }
 
 export interface PackageFacts {
@@ -64,7 +87,7 @@ export async function expandCatalog(
   content: ContentSource,
   walk: Walk,
 ): Promise<Part<CatalogFacts>> {
-  const { digest, reference, from, path, tag, template } = seed;
+  const { digest, reference, from, path, tag, template, skipRelated } = seed;
   const { root } = content;
   const { registry, repository } = parseReference(reference);
   const image = await walk.walker.walkOne({
@@ -73,10 +96,13 @@ export async function expandCatalog(
     source: formatReference({ registry, repository, digest }),
     ...{ place: `/${path}`, proof: 'signer', order: 'last' },
   });
-  const catalog = seed.known ?? (await readContent(image, walk));
+  const known = seed.known ?? (await readContent(image, walk));
+  const { catalog, configs, isRunnable } = known;
+  const isAsNamed = digest === from;
+  const profile = isAsNamed ? 'verbatim' : isRunnable ? 'runnable' : 'content';
+  const findings = findingsOf(seed, catalog);
   const requests = requestsOf(catalog, seed, content);
   const { images: related, holes } = await walkImages(requests, walk);
-  const isAsNamed = digest === from;
   const images = [
     ...(await walk.attached.addTo(related)),
     // Nobody has signed what was made here.
@@ -86,7 +112,12 @@ export async function expandCatalog(
   return {
     ...{ kind: CATALOG, label: catalogLabel(reference), names: [reference, digest] },
     facts: {
-      ...{ digest, reference, from, path, tag, template },
+      ...{ digest, reference, from, path, tag, template, skipRelated },
+      ...{ profile, isRunnable, findings },
+      filter: isAsNamed ? undefined : seed.mode,
+      configs: `/${configs}`,
+      skippedImages: skippedImages(catalog, seed),
+      skippedBundles: skippedBundles(catalog, seed),
       askedByTag: [...seed.pinned].map(([name, own]) => {
         const { registry: host, repository: ofImage } = imageRequest(name).reference;
         return formatReference({ registry: host, repository: ofImage, digest: own });
@@ -104,7 +135,10 @@ export function catalogLabel(reference: string): string {
   return `catalog ${reference}`;
 }
 
-async function readContent({ request }: WalkedImage, { signal, observe }: Walk): Promise<Catalog> {
+async function readContent(
+  { request }: WalkedImage,
+  { signal, observe }: Walk,
+): Promise<KnownCatalog> {
   return TemporaryFolder.during(async (folder) => {
     const { name, descriptor, store } = request;
     // Its layers are counted when they are moved, and not when they are looked at.
@@ -114,8 +148,39 @@ async function readContent({ request }: WalkedImage, { signal, observe }: Walk):
         if (event.type === 'noticed') observe(event);
       },
     };
-    const { files } = await readCatalogImage({ name, descriptor, store }, options);
-    return readCatalog(files);
+    const { files, config } = await readCatalogImage({ name, descriptor, store }, options);
+    const { configs, isRunnable } = config;
+    return { catalog: await readCatalog(files), configs, isRunnable };
+  });
+}
+
+/** What the check says of it; the strict filter never gives a catalog with findings. */
+function findingsOf(
+  { digest, from, mode, known }: CatalogSeed,
+  catalog: Catalog,
+): readonly Finding[] {
+  const isStrict = digest !== from && mode === 'strict';
+  if (isStrict && known !== undefined) return [];
+  const findings = checkCatalog(catalog);
+  const [first] = findings;
+  if (!isStrict || first === undefined) return findings;
+  throw foreign(`OLM would refuse it: ${objectOf(first)} ${first.message}`);
+}
+
+function skippedImages({ bundles }: Catalog, { skipRelated }: CatalogSeed): readonly string[] {
+  if (skipRelated.length === 0) return [];
+  const isSkipped = skipsRelated(skipRelated);
+  const carried = new Set(bundles.flatMap((bundle) => imagesOf(bundle, isSkipped)));
+  const all = new Set(bundles.flatMap((bundle) => imagesOf(bundle)));
+  return [...all].filter((image) => !carried.has(image)).sort(compareText);
+}
+
+function skippedBundles({ bundles }: Catalog, seed: CatalogSeed): readonly SkippedFacts[] {
+  const names = new Set(bundles.map((bundle) => `${bundle.package}/${bundle.name}`));
+  return [...seed.skippedBundles].map(([name, cause]) => {
+    if (names.has(name)) throw foreign(`it has the bundle ${name}, which was left out`);
+    const slash = name.indexOf('/');
+    return { package: name.slice(0, slash), bundle: name.slice(slash + 1), cause };
   });
 }
 
@@ -128,6 +193,7 @@ interface Wanted {
   readonly tags: Set<string>;
   /** Who names it, for messages. */
   readonly by: string;
+  readonly bundle: string;
 }
 
 /** The images; one that nobody could pin when it was packed has no digest. */
@@ -138,8 +204,9 @@ function requestsOf(
 ): readonly WantedImage[] {
   const wanted = new Map<string, Wanted>();
   const unused = new Set(seed.pinned.keys());
+  const isSkipped = skipsRelated(seed.skipRelated);
   for (const bundle of catalog.bundles)
-    for (const text of imagesOf(bundle)) {
+    for (const text of imagesOf(bundle, isSkipped)) {
       const { reference, path, tag } = bundleImage(text, bundle);
       const digest = reference.digest ?? seed.pinned.get(text);
       if (reference.digest === undefined) unused.delete(text);
@@ -150,7 +217,7 @@ function requestsOf(
       const by = `${text} of bundle ${bundle.name} of package ${bundle.package}`;
       const known = wanted.get(source) ?? {
         ...{ name: { registry, repository }, digest, absent, path },
-        ...{ tags: new Set<string>(), by },
+        ...{ tags: new Set<string>(), by, bundle: bundle.name },
       };
       known.tags.add(tag);
       wanted.set(source, known);
@@ -158,8 +225,10 @@ function requestsOf(
   const [odd] = unused;
   if (odd !== undefined) throw foreign(`no bundle of it names ${odd} by a tag alone`);
   const sorted = [...wanted].sort(([a], [b]) => compareText(a, b));
-  return sorted.map(([source, { name, digest, absent, path, tags, by }]) => ({
+  return sorted.map(([source, { name, digest, absent, path, tags, by, bundle }]) => ({
     ...{ name: source, role: 'operator-image', tags: [...tags].sort(), source, digest, absent, by },
+    // On the closed side nobody can go without it any more.
+    ...(content.holdsMade !== true && { around: wayAround(bundle) }),
     store: content.storeOf(name),
     ...{ place: `/${path}`, proof: 'signer', order: 'first' },
   }));

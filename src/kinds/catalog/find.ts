@@ -1,38 +1,38 @@
-import { basename } from 'node:path';
-
 import { MadeStore } from '../../building/made-store.ts';
 import { type Catalog, imagesOf } from '../../catalogs/catalog.ts';
-import { dependenciesOf } from '../../catalogs/dependencies.ts';
 import { filterAsOcMirror } from '../../catalogs/filter/oc-mirror.ts';
 import { asCatalog, describeReason, type FilterResult } from '../../catalogs/filter/result.ts';
-import { filterStrictly } from '../../catalogs/filter/strict.ts';
+import { filterStrictly, type StrictOptions } from '../../catalogs/filter/strict.ts';
 import { readCatalog } from '../../catalogs/reading/read-catalog.ts';
+import { skipsRelated, unusedPatterns } from '../../catalogs/skip-related.ts';
 import { filteredFiles, type WrittenFile } from '../../catalogs/writing/write-catalog.ts';
 import type { HoleReason } from '../../bundle/format/manifest.ts';
 import { mapLimited } from '../../core/concurrency.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
 import { type Digest, hexOf } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
-import type { Observe } from '../../core/events.ts';
-import { formatReference, isRepository, parseReference } from '../../core/reference.ts';
+import type { RepositoryName } from '../../core/reference.ts';
 import type { ReadOnlyStore } from '../../core/store.ts';
+import { compareText, oneLine } from '../../core/text.ts';
 import { TemporaryFolder } from '../../files/temporary/folder.ts';
-import { ImageLayout } from '../../stores/layout/layout.ts';
 import type { FindOptions, Found } from '../kind.ts';
 import type { ContentSource, Sources } from '../sources.ts';
 import { basesOf } from './bases.ts';
-import { bundleImage } from './bundle-images.ts';
-import { rebuildCatalog } from './rebuild.ts';
-import type { CatalogPartRequest } from './request.ts';
-import type { CatalogSeed } from './seed.ts';
+import { bundleImage, told } from './bundle-images.ts';
+import { DocumentsLayers } from './making/documents-layer.ts';
+import { rebuildCatalog, type RebuiltCatalog } from './making/rebuild.ts';
+import { placeOf } from './place.ts';
+import type { CatalogPartRequest, CatalogProfile } from './request.ts';
+import type { CatalogSeed, KnownCatalog } from './seed.ts';
 import { readTemplateFile, refuseCache } from './source-template.ts';
+import { tellFindings, tellNotes } from './tell.ts';
 
 /** Requests for tags at a time. */
 const LOOKUPS = 8;
 
 /**
  * Reads a catalog, filters it, and makes an image of what is kept. A catalog of which everything is
- * wanted stays as it is.
+ * wanted stays as it is, unless another image is asked for.
  * @throws BundleError NOT_FOUND, CONFIGURATION, UNSUPPORTED_CONTENT, and of the network
  */
 export async function findCatalog(
@@ -40,45 +40,75 @@ export async function findCatalog(
   sources: Sources,
   options: FindOptions,
 ): Promise<Found<CatalogSeed>> {
-  const { catalog: asked } = request;
+  const { catalog: asked, skipRelated = [] } = request;
   const { signal, observe } = options;
+  const profile = profileOf(request);
   const place = await placeOf(asked.catalog, sources);
   const { store, reference } = place;
   const template =
     asked.sourceTemplate === undefined ? undefined : await readTemplateFile(asked.sourceTemplate);
-  const isWhole = asked.full && asked.packages.length === 0;
-  if (template !== undefined && !isWhole) refuseCache(template, reference);
+  if (template !== undefined && profile !== 'verbatim') refuseCache(template, reference);
   observe({ type: 'phase', what: `reading the catalog ${reference}` });
   const named = await store.resolve(place.named, { signal });
-  const target = (digest: Digest): Pick<CatalogSeed, 'path' | 'tag'> => ({
-    path: asked.targetCatalog ?? place.path,
-    tag: asked.targetTag ?? place.tag ?? `sha256-${hexOf(digest)}`,
-  });
-  const common = { reference, from: named.digest, template };
-  if (isWhole) {
-    const known = await contentOf(named, { name: reference, store }, options);
-    const pins = await pinnedOf(known, sources, options);
-    const settled = { ...pins, known, why: new Map<string, readonly string[]>() };
-    const seed = { ...common, digest: named.digest, ...target(named.digest), ...settled };
-    return { seed, content: { root: store, storeOf: (name) => sources.source(name) } };
-  }
-  const { result, files, bases } = await filtered(
-    named,
-    { name: reference, store },
-    {
-      request,
-      options,
-    },
-  );
-  const { index, made } = rebuildCatalog(files, bases, named.digest);
-  const known = asCatalog(result);
-  const pins = await pinnedOf(known, sources, options);
-  const why = whyOf(result);
-  const settled = { ...pins, why, known, defaults: defaultsOf(result) };
-  return {
-    seed: { ...common, digest: index.digest, ...target(index.digest), ...settled },
-    content: { root: new MadeStore(store, made), storeOf: (name) => sources.source(name) },
+  const image = { name: reference, store };
+  const storeOf = (name: RepositoryName): ReadOnlyStore => sources.source(name);
+  const settled = async (
+    digest: Digest,
+    found: Pick<CatalogSeed, 'mode' | 'why' | 'skippedBundles'> & { readonly known: KnownCatalog },
+  ): Promise<CatalogSeed> => {
+    const patterns = [...new Set(skipRelated)].sort(compareText);
+    const { catalog } = found.known;
+    for (const value of unusedPatterns(patterns, catalog.bundles))
+      observe({ type: 'noticed', code: 'skip-matches-nothing', catalog: reference, value });
+    tellFindings(catalog, found.mode, { reference, observe });
+    return {
+      ...{ reference, from: named.digest, digest, template, ...found, skipRelated: patterns },
+      path: asked.targetCatalog ?? place.path,
+      tag: asked.targetTag ?? place.tag ?? `sha256-${hexOf(digest)}`,
+      ...(await pinnedOf(catalog, patterns, { sources, options })),
+    };
   };
+  if (profile === 'verbatim') {
+    const known = await contentOf(named, image, options);
+    const nothing = { why: new Map<string, never>(), skippedBundles: new Map<string, never>() };
+    const seed = await settled(named.digest, { mode: 'strict', known, ...nothing });
+    return { seed, content: { root: store, storeOf } };
+  }
+  const scratch = await sources.scratch();
+  const { result, rebuilt, known } = await filtered(named, image, {
+    ...{ request, options, profile, scratch },
+  });
+  const skippedBundles = new Map(
+    result.notes.flatMap((note) =>
+      note.type === 'bundle-skipped' ? [[`${note.package}/${note.bundle}`, note.cause]] : [],
+    ),
+  );
+  const own = { mode: request.mode, why: whyOf(result), skippedBundles };
+  const filteredSeed = await settled(rebuilt.index.digest, { known, ...own });
+  const seed = { ...filteredSeed, defaults: defaultsOf(result) };
+  return { seed, content: { root: new MadeStore(store, rebuilt.made), storeOf } };
+}
+
+/**
+ * What image is made; nothing where none is asked for and the base decides.
+ * @throws BundleError USAGE
+ */
+function profileOf({
+  catalog: { catalog, full, packages },
+  profile,
+  skipBundles = {},
+}: CatalogPartRequest): CatalogProfile | undefined {
+  const isAsked = profile === 'verbatim';
+  const isWhole = full && packages.length === 0;
+  if (isAsked && packages.length > 0)
+    throw new BundleError('USAGE', `${catalog}: operators are named, and it is to stay as it is`, {
+      hint: 'Leave out the operators, or --catalog-profile verbatim: it carries all of a catalog.',
+    });
+  if (!isAsked && (profile !== undefined || !isWhole)) return profile;
+  if (Object.keys(skipBundles).length === 0) return 'verbatim';
+  throw new BundleError('USAGE', `${catalog} stays as it is: no bundle can be left out of it`, {
+    hint: 'Give --catalog-profile runnable: then the catalog is made anew without the bundle.',
+  });
 }
 
 interface NamedStore {
@@ -90,49 +120,107 @@ async function contentOf(
   descriptor: Descriptor,
   image: NamedStore,
   options: FindOptions,
-): Promise<Catalog> {
+): Promise<KnownCatalog> {
   return TemporaryFolder.during(async (folder) => {
-    const { files } = await basesOf(descriptor, image, { ...options, folder, isOne: true });
-    return readCatalog(files);
+    const wanted = { ...options, folder, of: 'documents' } as const;
+    const { files, bases } = await basesOf(descriptor, image, wanted);
+    const { configs, isRunnable } = bases[0]!.config;
+    return { catalog: await readCatalog(files), configs, isRunnable };
   });
 }
 
 interface Filtered {
   readonly result: FilterResult;
-  readonly files: readonly WrittenFile[];
-  readonly bases: Awaited<ReturnType<typeof basesOf>>['bases'];
+  readonly rebuilt: RebuiltCatalog;
+  readonly known: KnownCatalog;
 }
 
 async function filtered(
   descriptor: Descriptor,
   image: NamedStore,
-  { request, options }: { readonly request: CatalogPartRequest; readonly options: FindOptions },
+  {
+    request,
+    options,
+    profile,
+    scratch,
+  }: {
+    readonly request: CatalogPartRequest;
+    readonly options: FindOptions;
+    readonly profile: CatalogProfile | undefined;
+    readonly scratch: TemporaryFolder;
+  },
 ): Promise<Filtered> {
   return TemporaryFolder.during(async (folder) => {
-    const read = await basesOf(descriptor, image, { ...options, folder, isOne: false });
+    const of = profile === 'content' ? 'configs' : 'layers';
+    const read = await basesOf(descriptor, image, { ...options, folder, of });
+    const { configs, isRunnable } = read.bases[0]!.config;
+    if (profile === 'runnable' && !isRunnable) throw noProgram(image.name);
     const catalog = await readCatalog(read.files);
     const result =
       request.mode === 'strict'
-        ? filterStrictly(catalog, request.catalog, request)
+        ? filterStrictly(catalog, request.catalog, withReasons(request, catalog))
         : filterAsOcMirror(catalog, request.catalog);
-    tell(result, catalog, options.observe);
+    tellNotes(result, catalog, { reference: image.name, observe: options.observe });
     const files: WrittenFile[] = [];
     for await (const file of filteredFiles(result, read.files)) files.push(file);
-    return { result, files, bases: read.bases };
+    const rebuilt = await rebuildCatalog(read.bases, {
+      from: descriptor.digest,
+      layers: new DocumentsLayers(files, scratch),
+      isContent: profile === 'content',
+    });
+    const known = {
+      ...{ catalog: asCatalog(result), configs },
+      isRunnable: isRunnable && profile !== 'content',
+    };
+    return { result, rebuilt, known };
+  });
+}
+
+/** A reason that nobody gave is what is wrong with the bundle, if something is. */
+function withReasons(
+  { skipBundles, ...options }: CatalogPartRequest,
+  { bundles }: Catalog,
+): StrictOptions {
+  if (skipBundles === undefined) return options;
+  const reasonOf = (name: string): string => {
+    for (const bundle of bundles.filter((own) => own.name === name))
+      for (const text of imagesOf(bundle))
+        try {
+          bundleImage(text, bundle);
+        } catch (error) {
+          if (error instanceof BundleError) return oneLine(error.message);
+          throw error;
+        }
+    return 'it was named to be left out';
+  };
+  const reasons = Object.entries(skipBundles).map(
+    ([name, reason]) => [name, reason === '' ? reasonOf(name) : reason] as const,
+  );
+  return { ...options, skipBundles: Object.fromEntries(reasons) };
+}
+
+function noProgram(catalog: string): BundleError {
+  return new BundleError('CONFIGURATION', `the image ${catalog} has no program that serves it`, {
+    subject: catalog,
+    expected: 'an image that says what is started, as opm makes them',
+    got: 'one of documents alone',
+    hint: 'Give --catalog-profile content, or leave that option out.',
   });
 }
 
 /** The digests of images that are named by a tag alone. Tags move: they are settled here. */
 async function pinnedOf(
   { bundles }: Catalog,
-  sources: Sources,
-  { signal, observe, excuse }: FindOptions,
+  skipRelated: readonly string[],
+  { sources, options }: { readonly sources: Sources; readonly options: FindOptions },
   before: ReadonlyMap<string, Digest> = new Map(),
 ): Promise<Required<Pick<CatalogSeed, 'pinned' | 'absent'>>> {
+  const { signal, observe, excuse } = options;
+  const isSkipped = skipsRelated(skipRelated);
   const tagged = new Map<string, () => Promise<Digest>>();
   const absent = new Map<string, HoleReason>();
   for (const bundle of bundles)
-    for (const text of imagesOf(bundle)) {
+    for (const text of imagesOf(bundle, isSkipped)) {
       const { reference } = bundleImage(text, bundle);
       if (reference.digest !== undefined || tagged.has(text) || before.has(text)) continue;
       tagged.set(text, async () => {
@@ -140,9 +228,8 @@ async function pinnedOf(
           const store = sources.source(reference);
           return (await store.resolve(reference.tag ?? 'latest', { signal })).digest;
         } catch (error) {
-          throw error instanceof BundleError
-            ? error.about(`image ${text} of bundle ${bundle.name} of package ${bundle.package}`)
-            : error;
+          const image = `image ${text} of bundle ${bundle.name} of package ${bundle.package}`;
+          throw told(error, image, bundle.name);
         }
       });
     }
@@ -177,7 +264,9 @@ export async function settleCatalog(
   const { digest, reference } = seed;
   const descriptor = await root.resolve(digest, { signal: options.signal });
   const known = await contentOf(descriptor, { name: reference, store: root }, options);
-  const { pinned, absent } = await pinnedOf(known, sources, options, seed.pinned);
+  const { skipRelated } = seed;
+  const places = { sources, options };
+  const { pinned, absent } = await pinnedOf(known.catalog, skipRelated, places, seed.pinned);
   return { ...seed, pinned: new Map([...seed.pinned, ...pinned]), absent, known };
 }
 
@@ -195,73 +284,4 @@ function defaultsOf({ notes }: FilterResult): ReadonlyMap<string, string> {
   return new Map(
     notes.flatMap((note) => (note.type === 'default-channel' ? [[note.package, note.was]] : [])),
   );
-}
-
-/** What somebody has to know who expects what was asked for. */
-function tell(result: FilterResult, catalog: Catalog, observe: Observe): void {
-  for (const note of result.notes) {
-    const { package: own } = note;
-    if (note.type === 'default-channel') {
-      const { was, is } = note;
-      observe({ type: 'noticed', code: 'operator-default-channel', package: own, was, is });
-    } else if (note.type !== 'prereleases') {
-      const left = { type: 'noticed', code: 'operator-left-out', package: own } as const;
-      if (note.type === 'package-missing') observe({ ...left, cause: note.why });
-      else if (note.type === 'channel-missing')
-        observe({ ...left, channel: note.channel, cause: 'the catalog does not have it' });
-      else observe({ ...left, channel: note.channel, cause: 'it has no version in range' });
-    }
-  }
-  const kept = result.bundles.map(({ bundle }) => bundle);
-  for (const own of dependenciesOf(kept, catalog.bundles)) {
-    const { package: ofPackage, bundle, requires, state, providers } = own;
-    if (state === 'available' || state === 'missing')
-      observe({
-        ...{ type: 'noticed', code: 'operator-requires' },
-        ...{ package: ofPackage, bundle, requires, providers },
-      });
-  }
-}
-
-interface Place {
-  readonly store: ReadOnlyStore;
-  /** With its registry. */
-  readonly reference: string;
-  /** The tag or digest to resolve. */
-  readonly named: string;
-  readonly path: string;
-  readonly tag: string | undefined;
-}
-
-async function placeOf(catalog: string, sources: Sources): Promise<Place> {
-  if (catalog.startsWith('oci:')) return layoutAt(catalog);
-  const reference = parseReference(catalog);
-  const { registry, repository, tag, digest } = reference;
-  const named = digest ?? tag;
-  if (named === undefined)
-    throw new BundleError('USAGE', `${catalog} has neither a tag nor a digest`, {
-      hint: `Write the tag, as in ${catalog}:v4.17.`,
-    });
-  const store = sources.source({ registry, repository });
-  return { store, reference: formatReference(reference), named, path: repository, tag };
-}
-
-/** An image layout has no registry: it is called as podman calls images of its host. */
-async function layoutAt(catalog: string): Promise<Place> {
-  const [, folder = '', digest] =
-    /^oci:(?:\/\/)?(.*?)(?:@(sha256:[0-9a-f]*))?$/s.exec(catalog) ?? [];
-  const path = basename(folder).toLowerCase();
-  if (folder === '' || !isRepository(path))
-    throw new BundleError('USAGE', `not the image layout of a catalog: ${catalog}`, {
-      hint: 'Write oci:DIR, and a targetCatalog where the name of the folder is no repository.',
-    });
-  const store = await ImageLayout.open(folder);
-  const [tag, ...others] = await store.tags();
-  const named = digest ?? (others.length === 0 ? tag : undefined);
-  if (named === undefined)
-    throw new BundleError('USAGE', `${catalog} has no tag, or several`, {
-      hint: `Name the image by its digest: ${catalog}@sha256:….`,
-    });
-  const reference = `localhost/${path}:latest`;
-  return { store, reference, named, path, tag: 'latest' };
 }

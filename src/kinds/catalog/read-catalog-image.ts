@@ -6,7 +6,7 @@ import { type ImageManifest, parseManifest } from '../../core/manifest.ts';
 import type { ReadOnlyStore } from '../../core/store.ts';
 import type { TemporaryFolder } from '../../files/temporary/folder.ts';
 import { readVerified, twiceIfWrong } from '../../transfer/verified.ts';
-import { readCatalogConfig } from './catalog-config.ts';
+import { type CatalogConfig, readCatalogConfig } from './catalog-config.ts';
 import { type ReadLayers, readCatalogLayers } from './catalog-layers.ts';
 
 export interface CatalogImageOptions {
@@ -28,11 +28,12 @@ export async function readCatalogImage(
     store,
   }: { readonly name: string; readonly descriptor: Descriptor; readonly store: ReadOnlyStore },
   { folder, signal, observe }: CatalogImageOptions,
-): Promise<ReadLayers> {
+): Promise<ReadLayers & { readonly config: CatalogConfig }> {
   try {
     const { layers, config } = await oneImageOf(descriptor, { store, signal, observe }, 0);
     const read = await readCatalogConfig(config, { store, signal, observe });
-    return await readCatalogLayers({ layers, store, config: read }, { folder, signal, observe });
+    const content = { layers, store, config: read };
+    return { ...(await readCatalogLayers(content, { folder, signal, observe })), config: read };
   } catch (error) {
     throw error instanceof BundleError ? error.about(`image ${name}`) : error;
   }

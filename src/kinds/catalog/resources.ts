@@ -41,7 +41,7 @@ export function catalogResources(
 
 function steps(
   paths: DeliveredPaths,
-  { reference, packages }: CatalogFacts,
+  { reference, packages, isRunnable, findings }: CatalogFacts,
   { source, catalog, isNamed }: CatalogObjects,
 ): readonly string[] {
   const { name } = source.object.metadata;
@@ -55,6 +55,12 @@ function steps(
     '',
     '1. Add this catalog; do this again for every one that arrives:',
     `     oc apply -f ${shellWord(paths.of(source.file))}`,
+    ...(isRunnable
+      ? []
+      : ['   Its image does not serve itself: this needs OpenShift 4.20 or later.']),
+    ...(findings.length === 0
+      ? []
+      : ['   OLM REFUSES IT as it is, and all of its operators: bundle inspect says why.']),
     '2. Only on a cluster with OLM v1:',
     `     oc apply -f ${shellWord(paths.of(catalog.file))}`,
     `3. Subscriptions name this catalog as their source: ${name}. To change one of them:`,

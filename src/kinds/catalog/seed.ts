@@ -4,8 +4,9 @@ import { type Digest, digestOf, parseDigest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { asArray, asObject, asString, type Json, type JsonObject } from '../../core/json.ts';
 import { formatReference, isRepository, isTag, parseReference } from '../../core/reference.ts';
-import { compareText } from '../../core/text.ts';
+import { compareText, oneLine } from '../../core/text.ts';
 import type { SourceTemplate } from '../resource-file.ts';
+import type { CatalogMode } from './request.ts';
 import { checkedTemplate } from './source-template.ts';
 
 /** What a catalog and the images of its bundles follow from. */
@@ -29,21 +30,48 @@ export interface CatalogSeed {
   readonly template?: SourceTemplate | undefined;
   /** Where it was just filtered: the default channels of its packages that are other ones now. */
   readonly defaults?: ReadonlyMap<string, string>;
+  /** How the packer filtered it. It decides nothing where the catalog is carried as it is. */
+  readonly mode: CatalogMode;
+  /** Patterns of related images that are not carried, sorted. */
+  readonly skipRelated: readonly string[];
+  /** Why the packer went without bundles, by `package/bundle`. */
+  readonly skippedBundles: ReadonlyMap<string, string>;
   /** Where it was just filtered: what is in the image. It is read from there otherwise. */
-  readonly known?: Catalog;
+  readonly known?: KnownCatalog;
 }
 
-/** One catalog for two places, or with other operators, is two parts. */
-export function identityOf({ digest, reference, path, tag }: CatalogSeed): Digest {
-  return digestOf(JSON.stringify([reference, digest, path, tag]));
+/** What is in the image of a catalog. */
+export interface KnownCatalog {
+  readonly catalog: Catalog;
+  /** The folder of the documents, without slashes around it: `configs`. */
+  readonly configs: string;
+  /** Whether it has a program to be started. */
+  readonly isRunnable: boolean;
+}
+
+/** One catalog for two places, or with other operators or images, is two parts. */
+export function identityOf({
+  digest,
+  reference,
+  path,
+  tag,
+  skipRelated,
+}: Pick<CatalogSeed, 'digest' | 'reference' | 'path' | 'tag' | 'skipRelated'>): Digest {
+  const images = skipRelated.length > 0 ? [skipRelated] : [];
+  return digestOf(JSON.stringify([reference, digest, path, tag, ...images]));
 }
 
 /** Its row in `bundle.json`. */
 export function claimOf(seed: CatalogSeed): JsonObject {
-  const { reference, digest, from, path, tag, template } = seed;
+  const { reference, digest, from, path, tag, template, mode, skipRelated, skippedBundles } = seed;
   const [pinned, why] = [objectOf(seed.pinned), objectOf(seed.why)];
-  const claim = { reference, digest, from, path, tag, pinned, why };
-  return template === undefined ? claim : { ...claim, template: { ...template } };
+  return {
+    ...{ reference, digest, from, path, tag, pinned, why },
+    ...(template !== undefined && { template: { ...template } }),
+    ...(mode !== 'strict' && { filter: mode }),
+    ...(skipRelated.length > 0 && { skipRelated }),
+    ...(skippedBundles.size > 0 && { skippedBundles: objectOf(skippedBundles) }),
+  };
 }
 
 function objectOf<T extends Json>(map: ReadonlyMap<string, T>): Readonly<Record<string, T>> {
@@ -67,9 +95,21 @@ export function readClaim(claim: JsonObject): CatalogSeed {
       asArray(own, 'reasons').map((reason) => asString(reason, 'a reason')),
     ]),
   );
+  const skippedBundles = new Map(
+    Object.entries(asObject(claim['skippedBundles'] ?? {}, 'skippedBundles')).map(([name, own]) => [
+      name,
+      asString(own, 'a reason'),
+    ]),
+  );
+  const skipRelated = asArray(claim['skipRelated'] ?? [], 'skipRelated').map((own) =>
+    asString(own, 'a pattern'),
+  );
   const template = readTemplate(claim['template'], reference);
-  if (isRepository(path) && isTag(tag))
-    return { reference, digest, from, path, tag, pinned, why, template };
+  const mode = modeOf(claim['filter'], reference);
+  if (isRepository(path) && isTag(tag)) {
+    const options = { template, mode, skipRelated, skippedBundles };
+    return { reference, digest, from, path, tag, pinned, why, ...options };
+  }
   throw new BundleError('UNSUPPORTED_CONTENT', `the row of the catalog ${reference} is wrong`, {
     expected: 'a repository path and a tag',
     got: `${path}:${tag}`,
@@ -98,4 +138,13 @@ function readTemplate(value: Json | undefined, reference: string): SourceTemplat
     const { message } = error as BundleError;
     throw new BundleError('UNSUPPORTED_CONTENT', message, { cause: error });
   }
+}
+
+function modeOf(filter: Json | undefined, reference: string): CatalogMode {
+  if (filter === undefined) return 'strict';
+  if (filter === 'oc-mirror') return filter;
+  throw new BundleError('UNSUPPORTED_CONTENT', `the row of the catalog ${reference} is wrong`, {
+    expected: 'a filter that is known: oc-mirror, or none',
+    got: oneLine(JSON.stringify(filter)),
+  });
 }

@@ -11,7 +11,7 @@ import { digest, listOf, mapOf, objectOf, oneOf, text, yesOrNo } from './fields.
 import type { LockedTag, LockForm } from './lock-form.ts';
 import { catalogKind } from '../catalog/catalog.ts';
 import { CATALOG, type CatalogFacts } from '../catalog/expand.ts';
-import type { CatalogPartRequest } from '../catalog/request.ts';
+import { CATALOG_PROFILES, type CatalogPartRequest } from '../catalog/request.ts';
 
 /** A catalog in a lock: what it was made of and by which filter, and what came of it. */
 export interface LockedCatalog {
@@ -105,6 +105,9 @@ export const catalogLock: LockForm<LockedCatalog, CatalogPartRequest, CatalogFac
       mode: oneOf(['strict', 'oc-mirror']),
       allowMissing: { optional: yesOrNo },
       withDependencies: { optional: yesOrNo },
+      profile: { optional: oneOf(CATALOG_PROFILES) },
+      skipRelated: { optional: listOf(text) },
+      skipBundles: { optional: mapOf(text) },
     }),
     pinned: mapOf(digest),
     packages: listOf(

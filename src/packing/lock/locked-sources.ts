@@ -6,6 +6,7 @@ import { signatureTagOf } from '../../core/manifest.ts';
 import { formatRepository, parseReference, type RepositoryName } from '../../core/reference.ts';
 import type { FetchOptions, ReadOnlyStore, StoreOptions } from '../../core/store.ts';
 import type { CollectedSignatures, LookasideAnswer, Sources } from '../../kinds/sources.ts';
+import type { TemporaryFolder } from '../../files/temporary/folder.ts';
 import type { HeldContent } from '../../stores/oc/held-content.ts';
 import type { HeldPlace } from '../../stores/oc/open.ts';
 import { type AnyLockForm, type Lock, LOCK_FORMS } from './lock.ts';
@@ -45,6 +46,10 @@ export class LockedSources implements Sources {
 
   held(place: HeldPlace): Promise<HeldContent> {
     return this.#sources.held(place);
+  }
+
+  scratch(): Promise<TemporaryFolder> {
+    return this.#sources.scratch();
   }
 
   signatures(stores: readonly string[], digest: Digest): Promise<CollectedSignatures> {

@@ -92,11 +92,11 @@ export async function writeFilteredCatalog(
   return withCatalog(source, context, async (opened) => {
     const report = filtered(opened, asked, request);
     const files: { path: string; size: number }[] = [];
-    for await (const { path, content } of filteredFiles(report.result, opened.files)) {
+    for await (const { path, size, read } of filteredFiles(report.result, opened.files)) {
       const place = join(folder, path);
       await onDisk('make the folder of', place, async () => makeFolder(join(place, '..')));
-      await writeWhole(place, content);
-      files.push({ path, size: content.length });
+      await writeWhole(place, read());
+      files.push({ path, size });
     }
     return { ...report, folder, files };
   });

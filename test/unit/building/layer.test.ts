@@ -3,8 +3,9 @@ import { gunzipSync } from 'node:zlib';
 
 import { describe, expect, it } from 'vitest';
 
-import { gzipStored } from '../../../src/building/gzip.ts';
-import { plainTar } from '../../../src/building/tar.ts';
+import { gzipStored, streamGzipStored } from '../../../src/building/gzip.ts';
+import { plainTar, streamTar, type TarEntry, tarLength } from '../../../src/building/tar.ts';
+import { readAll, streamOf } from '../../../src/core/bytes.ts';
 import { entriesOf } from './tar-entries.ts';
 
 describe('a tar in which nothing but names and bytes makes a difference', () => {
@@ -42,4 +43,47 @@ describe('gzip without compression', () => {
     expect(gunzipSync(packed).equals(content)).toBe(true);
     expect(packed.length).toBe(size + 18 + 5 * Math.max(1, Math.ceil(size / 65_535)));
   });
+});
+
+describe('the same, piece by piece', () => {
+  const entries: readonly TarEntry[] = [
+    { path: 'folder' },
+    { path: 'folder/large', bytes: Buffer.alloc(150_000, 'large ') },
+    { path: 'folder/none', bytes: new Uint8Array(0) },
+  ];
+  const inPieces = async function* (bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+    // As files are read: into one buffer, again and again.
+    const buffer = Buffer.alloc(size);
+    for (let at = 0; at < bytes.length; at += size) {
+      const piece = bytes.subarray(at, at + size);
+      buffer.set(piece);
+      yield buffer.subarray(0, piece.length);
+    }
+  };
+
+  it.each([1000, 65_535, 65_536, 10 ** 6])('is a tar, read in pieces of %d bytes', async (size) => {
+    const files = entries.map((entry) => {
+      const { path, bytes } = entry;
+      if (bytes === undefined) return entry;
+      return { path, size: bytes.length, read: () => inPieces(bytes, size) };
+    });
+    const tar = plainTar(entries);
+    expect(tarLength(files)).toBe(tar.length);
+    expect(Buffer.from(await readAll(streamTar(files), 10 ** 7, 'tar')).equals(tar)).toBe(true);
+  });
+
+  it.each([0, 1, 65_534, 65_535, 65_536, 131_070, 200_000])(
+    'is a gzip file of %d bytes',
+    async (size) => {
+      const content = Buffer.alloc(size, 'content ');
+      const expected = gzipStored(content);
+      for (const piece of [7000, 65_535, 100_000]) {
+        const packed = streamGzipStored(inPieces(content, piece), size);
+        const bytes = await readAll(packed, 10 ** 7, 'gzip');
+        expect(Buffer.from(bytes).equals(expected)).toBe(true);
+      }
+      const whole = await readAll(streamGzipStored(streamOf(content), size), 10 ** 7, 'gzip');
+      expect(Buffer.from(whole).equals(expected)).toBe(true);
+    },
+  );
 });

@@ -1,8 +1,10 @@
 import type { CatalogRequest } from '../../../catalogs/filter/request.ts';
 import { BundleError } from '../../../core/errors.ts';
 import { type PartRequest, partRequest } from '../../../kinds/kind.ts';
+import type { CatalogMode, CatalogProfile } from '../../../kinds/catalog/request.ts';
 import { flag, text, texts } from '../../arguments.ts';
 import type { Arguments } from '../../command.ts';
+import { strictOptions } from '../catalog.ts';
 import { many, one, type OptionTable, yes } from '../table.ts';
 
 const group = 'Operators:';
@@ -21,6 +23,26 @@ export const catalogPartOptions: OptionTable = {
   'with-dependencies': yes('also what these operators require, where one operator has it', {
     group,
   }),
+  filter: one(
+    'how to filter catalogs: strict gives what OLM takes, oc-mirror what oc-mirror gives ' +
+      '(default: strict)',
+    { choices: ['strict', 'oc-mirror'], group },
+  ),
+  'catalog-profile': one(
+    'image of the catalog: runnable serves itself, content has the documents alone, verbatim is ' +
+      'the whole catalog as it is (default: runnable; verbatim for a whole catalog)',
+    { choices: ['runnable', 'content', 'verbatim'], group },
+  ),
+  'skip-related': many(
+    'related images to leave out: a pattern with * and ? for the name that bundles give to an ' +
+      'image, or, with a slash in it, for the image (repeatable)',
+    { group },
+  ),
+  'skip-bundle': many(
+    'version of an operator to go without, as foo.v1.2.3; =REASON behind it is recorded ' +
+      '(repeatable)',
+    { group },
+  ),
 };
 
 /**
@@ -37,17 +59,23 @@ export async function catalogParts(
   if (asked.length === 0) return [];
   // Imported here and not at the start: a kind needs libraries that take time to load.
   const { catalogKind } = await import('../../../kinds/catalog/catalog.ts');
-  return asked.map((catalog) =>
-    partRequest(catalogKind, {
-      ...{ catalog, mode: 'strict' },
-      allowMissing: flag(args, 'allow-missing'),
-      withDependencies: flag(args, 'with-dependencies'),
-    }),
-  );
+  const mode = (text(args, 'filter') ?? 'strict') as CatalogMode;
+  const profile = text(args, 'catalog-profile') as CatalogProfile | undefined;
+  const skipRelated = texts(args, 'skip-related');
+  const options = {
+    mode,
+    ...(profile !== undefined && { profile }),
+    ...(skipRelated.length > 0 && { skipRelated }),
+    ...strictOptions(args, mode),
+  };
+  return asked.map((catalog) => partRequest(catalogKind, { catalog, ...options }));
 }
 
 /** Options that concern catalogs of a file, too. */
-const FOR_ALL = ['allow-missing', 'with-dependencies'];
+const FOR_ALL = [
+  ...['allow-missing', 'with-dependencies', 'filter', 'catalog-profile'],
+  ...['skip-related', 'skip-bundle'],
+];
 
 function namedCatalog(args: Arguments, hasOthers: boolean): CatalogRequest | undefined {
   const named = text(args, 'catalog');

@@ -67,7 +67,14 @@ function noteText(note: FilterNote): string {
         (note.was === '' ? '' : `; in the catalog it was ${note.was}`)
       );
     case 'channel-dropped':
-      return `${note.package}: channel ${note.channel} has no version in range, and is left out`;
+      return (
+        `${note.package}: channel ${note.channel} is left out: ` +
+        (note.why ?? 'it has no version in range')
+      );
+    case 'bundle-skipped':
+      return `${note.bundle} is left out: ${note.cause}`;
+    case 'skip-unknown':
+      return `${note.bundle}, which was to be left out, is not in the catalog`;
     case 'package-missing':
       return `${note.package} is left out: ${note.why}`;
     case 'channel-missing':

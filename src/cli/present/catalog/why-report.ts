@@ -16,7 +16,9 @@ export function whyReport(report: WhyReport): Outcome {
   const rows = content
     .newestFirst(names.map((name) => ({ name, replaces: '', skips: [], skipRange: '' })))
     .map(({ name }) => ({ name, reasons: kept.get(name) }));
-  const notes = result.notes.filter((note) => note.package === content.name);
+  const notes = result.notes.filter(
+    (note) => note.type === 'skip-unknown' || note.package === content.name,
+  );
   const dependencies = report.dependencies.filter((own) => own.package === content.name);
   return {
     report: ({ isVerbose }) => [

@@ -47,10 +47,10 @@ interface Made {
 }
 
 /** A catalog in a store, with the images that it names, and its row. */
-async function made(): Promise<Made> {
+async function made({ defaultChannel = 'stable' } = {}): Promise<Made> {
   const [operand, tagged] = [await anyImage('operand'), await anyImage('tagged')];
   const documents = [
-    { schema: 'olm.package', name: 'foo', defaultChannel: 'stable' },
+    { schema: 'olm.package', name: 'foo', defaultChannel },
     { schema: 'olm.channel', package: 'foo', name: 'stable', entries: [{ name: 'foo.v1.0.0' }] },
     {
       ...{ schema: 'olm.bundle', package: 'foo', name: 'foo.v1.0.0' },
@@ -142,6 +142,49 @@ describe('a catalog in a bundle', () => {
     await expect(derived(change(claim))).rejects.toMatchObject({ code: 'CLOSURE_MISMATCH' });
   });
 
+  it('is refused where its row says what the catalog is not', async () => {
+    const { claim } = await made();
+    const skippedBundles = { 'foo/foo.v1.0.0': 'it is broken' };
+    await expect(derived({ ...claim, skippedBundles })).rejects.toMatchObject({
+      code: 'CLOSURE_MISMATCH',
+      message: expect.stringContaining('which was left out') as string,
+    });
+    // Nobody has filtered it so that OLM takes it.
+    const bad = await made({ defaultChannel: 'gone' });
+    await expect(derived(bad.claim)).rejects.toMatchObject({
+      code: 'CLOSURE_MISMATCH',
+      message: expect.stringContaining('OLM would refuse it: package foo') as string,
+    });
+  });
+
+  it('may be one that OLM refuses, where that is said', async () => {
+    const { claim } = await made({ defaultChannel: 'gone' });
+    const { facts, claim: again } = await derived({ ...claim, filter: 'oc-mirror' });
+    expect(again).toEqual({ ...claim, filter: 'oc-mirror' });
+    expect(facts).toMatchObject({ filter: 'oc-mirror', profile: 'content', isRunnable: false });
+    expect(facts.findings).toMatchObject([{ rule: 'default-channel', package: 'foo' }]);
+    const whole = await derived({ ...claim, from: claim['digest']! });
+    expect(whole.facts).toMatchObject({ filter: undefined, profile: 'verbatim' });
+    expect(whole.facts.findings).toHaveLength(1);
+  });
+
+  it('goes without related images as its row says, and is another part then', async () => {
+    const { claim, operand } = await made();
+    const other = { ...claim, pinned: {}, skipRelated: ['quay.io/ops/tagged*'] };
+    const { facts, images, claim: again } = await derived(other);
+    expect(again).toEqual(other);
+    expect(images.map(({ request }) => request.source)).toEqual([
+      `quay.io/ops/foo@${operand}`,
+      `quay.io/ops/index@${facts.digest}`,
+    ]);
+    expect(facts.skippedImages).toEqual(['quay.io/ops/tagged:v1']);
+    expect(catalogKind.digestOfClaim!(other)).not.toBe(catalogKind.digestOfClaim!(claim));
+    expect(catalogKind.packWords([{ ...other, filter: 'oc-mirror' }])).toEqual([
+      ...['--catalog', 'quay.io/ops/index:v1', '--filter', 'oc-mirror'],
+      ...['--skip-related', 'quay.io/ops/tagged*'],
+    ]);
+  });
+
   it('is refused where an image that it names is not there', async () => {
     const { claim } = await made();
     const pinned = { 'quay.io/ops/tagged:v1': digestOf('gone') };
@@ -189,6 +232,10 @@ describe('the row of a catalog', () => {
     { template: { labels: {}, annotations: {}, spec: {}, name: 'x' } },
     { template: { labels: { a: 1 }, annotations: {}, spec: {} } },
     { template: { labels: {}, annotations: {}, spec: { configMap: 'x' } } },
+    { filter: 'strict' },
+    { filter: null },
+    { skipRelated: 'x' },
+    { skippedBundles: { 'foo/foo.v1.0.0': 1 } },
   ])('is refused with %j', async (wrong) => {
     const { claim } = await made();
     const other = { ...claim, ...wrong } as JsonObject;

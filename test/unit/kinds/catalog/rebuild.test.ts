@@ -24,7 +24,10 @@ import {
   type CatalogBase,
   FROM_LABEL,
   rebuildCatalog,
-} from '../../../../src/kinds/catalog/rebuild.ts';
+} from '../../../../src/kinds/catalog/making/rebuild.ts';
+import { DocumentsLayers } from '../../../../src/kinds/catalog/making/documents-layer.ts';
+import { TemporaryFolder } from '../../../../src/files/temporary/folder.ts';
+import { readVerified } from '../../../../src/transfer/verified.ts';
 import { MemoryStore } from '../../../../src/stores/memory.ts';
 import { tarEntry, withHeader } from '../../../support/crafted-tar.ts';
 import {
@@ -37,9 +40,13 @@ import {
 
 const FROM = digestOf('the catalog before');
 
+const file = (path: string, text: string): WrittenFile => {
+  const bytes = Buffer.from(text);
+  return { path, size: bytes.length, read: () => streamOf(bytes) };
+};
 const FILES: readonly WrittenFile[] = [
-  { path: 'catalog.json', content: Buffer.from('{"schema":"other"}') },
-  { path: 'foo/catalog.json', content: Buffer.from('{"schema":"olm.package","name":"foo"}') },
+  file('catalog.json', '{"schema":"other"}'),
+  file('foo/catalog.json', '{"schema":"olm.package","name":"foo"}'),
 ];
 const EXPECTED: Flat = {
   'configs/catalog.json': '{"schema":"other"}',
@@ -106,7 +113,7 @@ async function baseOf(
     await store.push(descriptor, streamOf(bytes));
     layers.push(descriptor);
   }
-  const config = { configs: 'configs', cache: 'tmp/cache' };
+  const config = { configs: 'configs', cache: 'tmp/cache', isRunnable: true };
   const read = await readCatalogLayers(
     { layers, store, config },
     { folder: undefined, signal: new AbortController().signal, observe: () => undefined },
@@ -144,9 +151,26 @@ async function baseOf(
   };
 }
 
-async function rebuilt(files: readonly Files[], isDocker = false): Promise<Made> {
+/** As {@link rebuildCatalog}, with all that it makes in memory. */
+async function rebuiltOf(bases: readonly CatalogBase[], isContent = false): Promise<MadeImage> {
+  return TemporaryFolder.during(async (folder) => {
+    const layers = new DocumentsLayers(FILES, folder);
+    const { index, made } = await rebuildCatalog(bases, { from: FROM, layers, isContent });
+    const all = made.map(async (content) => {
+      const { descriptor } = content;
+      if ('bytes' in content) return content;
+      return { descriptor, bytes: await readVerified(content.read(), descriptor) };
+    });
+    return { index, made: await Promise.all(all) };
+  });
+}
+
+async function rebuilt(
+  files: readonly Files[],
+  { isDocker = false, isContent = false } = {},
+): Promise<Made> {
   const { base, blobs } = await baseOf(files, isDocker);
-  const image = rebuildCatalog(FILES, [base], FROM);
+  const image = await rebuiltOf([base], isContent);
   const made = new Map(image.made.map(({ descriptor, bytes }) => [descriptor.digest, bytes]));
   const index = parseManifest(made.get(image.index.digest)!);
   if (index.kind !== 'index') throw new Error('no index');
@@ -243,7 +267,7 @@ describe('a rebuilt catalog', () => {
   });
 
   it('keeps the media types of Docker', async () => {
-    const { image, manifest } = await rebuilt(LAYOUTS['a layer each']!, true);
+    const { image, manifest } = await rebuilt(LAYOUTS['a layer each']!, { isDocker: true });
     expect(image.index.mediaType).toBe(DOCKER_LIST);
     expect(manifest.mediaType).toBe(DOCKER_MANIFEST);
     expect(manifest.layers.map(({ mediaType }) => mediaType)).toEqual([DOCKER_LAYER, DOCKER_LAYER]);
@@ -253,8 +277,35 @@ describe('a rebuilt catalog', () => {
     const { base } = await baseOf(LAYOUTS['a layer each']!);
     const document = { ...base.config.document, rootfs: { diff_ids: [] } };
     const other = { ...base, config: { ...base.config, document } };
-    expect(() => rebuildCatalog(FILES, [other], FROM)).toThrow(
-      expect.objectContaining({ exitStatus: 20 }),
+    await expect(rebuiltOf([other])).rejects.toMatchObject({ exitStatus: 20 });
+  });
+
+  it('is one layer of documents for all platforms, where nothing is to serve it', async () => {
+    const { base } = await baseOf(LAYOUTS['all in one layer']!);
+    const arm = {
+      ...base,
+      platform: { architecture: 'arm64', os: 'linux' },
+      config: { ...base.config, document: { ...base.config.document, architecture: 'arm64' } },
+      layers: [],
+    };
+    const { index, made } = await rebuiltOf([base, arm], true);
+    const bytesOf = (digest: Digest): Uint8Array =>
+      made.find(({ descriptor }) => descriptor.digest === digest)!.bytes;
+    const list = parseManifest(bytesOf(index.digest));
+    if (list.kind !== 'index') throw new Error('no index');
+    const images = list.manifests.map(({ digest }) => parseManifest(bytesOf(digest)));
+    const layers = images.map((own) => (own.kind === 'manifest' ? own.layers : []));
+    expect(layers[0]).toHaveLength(1);
+    expect(layers[1]).toEqual(layers[0]);
+    expect(await flattenAsOverlay([bytesOf(layers[0]![0]!.digest)])).toMatchObject(EXPECTED);
+    const configs = images.map((own) =>
+      own.kind === 'manifest'
+        ? (JSON.parse(Buffer.from(bytesOf(own.config.digest)).toString()) as JsonObject)
+        : {},
     );
+    expect(configs.map(({ architecture }) => architecture)).toEqual(['amd64', 'arm64']);
+    expect(configs[0]!['config']).toEqual({
+      Labels: { [CONFIGS_LABEL]: '/configs', [FROM_LABEL]: FROM },
+    });
   });
 });

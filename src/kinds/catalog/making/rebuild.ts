@@ -1,22 +1,18 @@
-import { gzipStored } from '../../building/gzip.ts';
-import type { MadeContent, MadeImage } from '../../building/image.ts';
-import { plainTar, type TarEntry } from '../../building/tar.ts';
-import type { WrittenFile } from '../../catalogs/writing/write-catalog.ts';
-import type { Descriptor } from '../../core/descriptor.ts';
-import { type Digest, digestOf } from '../../core/digest.ts';
-import { BundleError } from '../../core/errors.ts';
-import { isObject, type Json, type JsonObject } from '../../core/json.ts';
-import type { ImageManifest } from '../../core/manifest.ts';
+import type { MadeContent, MadeFile } from '../../../building/image.ts';
+import type { Descriptor } from '../../../core/descriptor.ts';
+import { type Digest, digestOf } from '../../../core/digest.ts';
+import { isObject, type Json, type JsonObject } from '../../../core/json.ts';
+import type { ImageManifest } from '../../../core/manifest.ts';
 import {
   DOCKER_LAYER,
   DOCKER_LIST,
   DOCKER_MANIFEST,
   OCI_INDEX,
   OCI_LAYER_GZIP,
-} from '../../core/media-types.ts';
-import { compareText } from '../../core/text.ts';
-import { type CatalogConfig, CONFIGS_LABEL } from './catalog-config.ts';
-import type { LayerFacts } from './catalog-layers.ts';
+} from '../../../core/media-types.ts';
+import { type CatalogConfig, CONFIGS_LABEL } from '../catalog-config.ts';
+import type { LayerFacts } from '../catalog-layers.ts';
+import { type DocumentsLayer, type DocumentsLayers, unusable } from './documents-layer.ts';
 
 /** Says of which image a catalog was made, by digest. */
 export const FROM_LABEL = 'io.github.ocp-bundle.catalog.from';
@@ -31,11 +27,18 @@ export interface CatalogBase {
   readonly layers: readonly LayerFacts[];
 }
 
-/** A layer that was made here, in its two forms. */
-interface Layer {
-  readonly bytes: Uint8Array;
-  readonly digest: Digest;
-  readonly diffId: Digest;
+/** What a catalog is rebuilt of and to. */
+export interface Rebuilding {
+  /** The digest of the image that the documents came from. */
+  readonly from: Digest;
+  readonly layers: DocumentsLayers;
+  /** The documents alone, without what serves them. */
+  readonly isContent: boolean;
+}
+
+export interface RebuiltCatalog {
+  readonly index: Descriptor;
+  readonly made: readonly (MadeContent | MadeFile)[];
 }
 
 /**
@@ -44,35 +47,42 @@ interface Layer {
  * others have documents, each of these has a whiteout of its own. Not all who read layers understand
  * more: some look at nothing outside of the folder of the documents, and so see no whiteout of it;
  * others know no opaque folders, and no whiteout of a folder that a higher layer has, too. opm makes
- * its cache anew when it starts.
- * @param from the digest of the image that the documents came from.
- * @throws BundleError UNSUPPORTED_CONTENT for an image that cannot be built on
+ * its cache anew when it starts. An image of documents alone has one layer, the same for all
+ * platforms, and a config for each.
+ * @throws BundleError UNSUPPORTED_CONTENT for an image that cannot be built on; DISK
  */
-export function rebuildCatalog(
-  files: readonly WrittenFile[],
+export async function rebuildCatalog(
   bases: readonly CatalogBase[],
-  from: Digest,
-): MadeImage {
-  const made = new Map<Digest, MadeContent>();
+  { from, layers, isContent }: Rebuilding,
+): Promise<RebuiltCatalog> {
+  const made = new Map<Digest, MadeContent | MadeFile>();
   const add = (mediaType: string, bytes: Uint8Array): Descriptor => {
     const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.length };
     made.set(descriptor.digest, { descriptor, bytes });
     return descriptor;
   };
-  const rows = bases.map((base) => {
-    const { manifest } = base;
-    const kept = keptLayers(base);
-    const added = addedLayer(files, base, kept);
-    const layerType = manifest.mediaType === DOCKER_MANIFEST ? DOCKER_LAYER : OCI_LAYER_GZIP;
-    const config = configOf(base, { kept, added, from });
+  const rows: { descriptor: Descriptor; platform: JsonObject | undefined }[] = [];
+  for (const base of bases) {
+    const { manifest, config, platform } = base;
+    const kept = isContent ? [] : keptLayers(base);
+    const hidesCache = kept.some(({ hasCache }) => hasCache);
+    const { digest, size, diffId, read } = await layers.layer(config.configs, {
+      documents: kept.flatMap(({ documents }) => documents),
+      cache: hidesCache ? config.cache : undefined,
+    });
+    const mediaType = manifest.mediaType === DOCKER_MANIFEST ? DOCKER_LAYER : OCI_LAYER_GZIP;
+    const added = { mediaType, size, digest };
+    made.set(digest, { descriptor: added, read });
+    const change = { kept, added: { digest, diffId }, from };
+    const document = isContent ? contentConfig(base, change) : configOf(base, change);
     const image = {
       schemaVersion: 2,
       mediaType: manifest.mediaType,
-      config: add(manifest.config.mediaType, json(config)),
-      layers: [...kept.map(({ layer }) => ordered(layer)), ordered(add(layerType, added.bytes))],
+      config: add(manifest.config.mediaType, json(document)),
+      layers: [...kept.map(({ layer }) => ordered(layer)), added],
     };
-    return { descriptor: add(manifest.mediaType, json(image)), platform: base.platform };
-  });
+    rows.push({ descriptor: add(manifest.mediaType, json(image)), platform });
+  }
   const [first] = rows;
   if (first === undefined) throw unusable('it has no image for a platform');
   if (first.platform === undefined && rows.length === 1)
@@ -94,67 +104,32 @@ function keptLayers({ layers }: CatalogBase): readonly LayerFacts[] {
   return layers.filter((facts) => !facts.isPure || facts === parent);
 }
 
-/** The documents, and what hides those that lower layers have. */
-function addedLayer(
-  files: readonly WrittenFile[],
-  { config: { configs, cache } }: CatalogBase,
-  kept: readonly LayerFacts[],
-): Layer {
-  const hidesCache = cache !== undefined && kept.some(({ hasCache }) => hasCache);
-  const entries = new Map<string, TarEntry>();
-  const addFolders = (path: string): void => {
-    for (const folder of [...foldersOf(path), path]) entries.set(folder, { path: folder });
-  };
-  const addWhiteout = (name: string): void => {
-    const path = whiteoutOf(name);
-    entries.set(path, { path, bytes: new Uint8Array(0) });
-  };
-  addFolders(configs);
-  for (const { path, content } of files) {
-    const name = `${configs}/${path}`;
-    const slash = name.lastIndexOf('/');
-    addFolders(name.slice(0, slash));
-    entries.set(name, { path: name, bytes: content });
-  }
-  for (const path of new Set(kept.flatMap(({ documents }) => documents))) {
-    const name = `${configs}/${path}`;
-    const isReplaced = entries.has(name) || foldersOf(name).some((own) => isFile(entries.get(own)));
-    if (!isReplaced) addWhiteout(name);
-  }
-  if (hidesCache) addWhiteout(cache);
-  return layerOf([...entries.values()].sort((a, b) => compareText(a.path, b.path)));
-}
-
-function foldersOf(path: string): readonly string[] {
-  const parts = path.split('/');
-  return parts.slice(0, -1).map((_, index) => parts.slice(0, index + 1).join('/'));
-}
-
-function isFile(entry: TarEntry | undefined): boolean {
-  return entry?.bytes !== undefined;
-}
-
-function whiteoutOf(name: string): string {
-  const slash = name.lastIndexOf('/') + 1;
-  return `${name.slice(0, slash)}.wh.${name.slice(slash)}`;
-}
-
-function layerOf(entries: readonly TarEntry[]): Layer {
-  let tar: Uint8Array;
-  try {
-    tar = plainTar(entries);
-  } catch (error) {
-    if (error instanceof RangeError) throw unusable(error.message);
-    throw error;
-  }
-  const bytes = gzipStored(tar);
-  return { bytes, digest: digestOf(bytes), diffId: digestOf(tar) };
-}
-
 interface Change {
   readonly kept: readonly LayerFacts[];
-  readonly added: Layer;
+  readonly added: Pick<DocumentsLayer, 'digest' | 'diffId'>;
   readonly from: Digest;
+}
+
+/** What the config of an image of documents alone says: for whom it is, and what it has. */
+function contentConfig(
+  { config: { document, configs } }: CatalogBase,
+  { added, from }: Pick<Change, 'added' | 'from'>,
+): JsonObject {
+  const told = ['architecture', 'variant', 'os', 'created'].flatMap((key) => {
+    const value = document[key];
+    return value === undefined ? [] : [[key, value] as const];
+  });
+  const created = document['created'];
+  return {
+    ...Object.fromEntries(told),
+    config: { Labels: { [CONFIGS_LABEL]: `/${configs}`, [FROM_LABEL]: from } },
+    rootfs: { type: 'layers', diff_ids: [added.diffId] },
+    history: [{ ...(created !== undefined && { created }), created_by: createdBy(added.digest) }],
+  };
+}
+
+function createdBy(layer: Digest): string {
+  return `bundle: catalog ${layer}`;
 }
 
 /** The config with the layers that are there now, and started without a cache. */
@@ -189,7 +164,7 @@ function configOf(
         ...history,
         {
           ...(created !== undefined && { created }),
-          created_by: `bundle: catalog ${added.digest}`,
+          created_by: createdBy(added.digest),
         },
       ],
     }),
@@ -237,14 +212,4 @@ function ordered({ mediaType, size, digest }: Descriptor): Descriptor {
 /** The same bytes for the same values, by the rules of ECMAScript, and no space. */
 function json(value: unknown): Uint8Array {
   return Buffer.from(JSON.stringify(value));
-}
-
-function unusable(why: string): BundleError {
-  return new BundleError(
-    'UNSUPPORTED_CONTENT',
-    `the image of the catalog cannot be rebuilt: ${why}`,
-    {
-      hint: 'Carry it as it is: full: true without packages.',
-    },
-  );
 }
