@@ -53,6 +53,7 @@ function locked(held: readonly Digest[]): LockedSources {
     held: () => Promise.reject(new Error('there are no folders')),
     signatures: async () => ({ signatures: [], failures: [] }),
     lookaside: async () => ({ signatures: [kept, later], failures: [] }),
+    scratch: () => Promise.reject(new Error('nothing large is made')),
     publicFile: async () => undefined,
   };
   return new LockedSources(sources, LOCK);
