@@ -1,4 +1,10 @@
-import { dividedHeader, entryLength, paddingLength, TAR_END_BYTES } from '../bundle/format/tar.ts';
+import {
+  dividedHeader,
+  entryLength,
+  type FolderMode,
+  paddingLength,
+  TAR_END_BYTES,
+} from '../bundle/format/tar.ts';
 import type { ByteStream } from '../core/bytes.ts';
 
 /** A name, and the folders in front of it, take so many bytes at most. */
@@ -10,6 +16,8 @@ export interface TarEntry {
   /** ASCII, with slashes between the names and none at the ends. */
   readonly path: string;
   readonly bytes?: Uint8Array;
+  /** Of a folder that is not 0755 and of user 0. */
+  readonly folder?: FolderMode;
 }
 
 /** A file that is too large for memory. Its content has `size` bytes. */
@@ -56,8 +64,8 @@ export function plainTar(entries: readonly TarEntry[]): Uint8Array {
   return Buffer.concat([...entries.flatMap(blocksOf), new Uint8Array(TAR_END_BYTES)]);
 }
 
-function blocksOf({ path, bytes }: TarEntry): readonly Uint8Array[] {
-  if (bytes === undefined) return [dividedHeader(split(`${path}/`), 0, '5')];
+function blocksOf({ path, bytes, folder }: TarEntry): readonly Uint8Array[] {
+  if (bytes === undefined) return [dividedHeader(split(`${path}/`), 0, '5', folder)];
   const size = bytes.length;
   return [dividedHeader(split(path), size, '0'), bytes, new Uint8Array(paddingLength(size))];
 }

@@ -32,6 +32,9 @@ interface HeaderOptions {
   readonly type: '0' | '1' | '5' | 'x';
   /** Seven octal digits. */
   readonly mode?: string;
+  /** Seven octal digits. */
+  readonly uid?: string;
+  readonly gid?: string;
   /** The folders of a path that is divided. */
   readonly prefix?: string;
   /** The entry that a hard link shares. */
@@ -74,14 +77,22 @@ export interface DividedPath {
   readonly prefix: string;
 }
 
-/** The header of a file (`0`) or of a folder (`5`, mode 0755), below 8 GiB and of the time 0. */
+/** Who may do what in a folder, and whose it is. */
+export interface FolderMode {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** The header of a file (`0`) or of a folder (`5`), below 8 GiB and of the time 0. */
 export function dividedHeader(
   { name, prefix }: DividedPath,
   size: number,
   type: '0' | '5',
+  { mode = type === '5' ? 0o755 : 0o644, uid = 0, gid = 0 }: Partial<FolderMode> = {},
 ): Uint8Array {
-  const mode = type === '5' ? '0000755' : '0000644';
-  return header(name, size, 0, { type, mode, prefix });
+  const owner = { uid: uid.toString(8).padStart(7, '0'), gid: gid.toString(8).padStart(7, '0') };
+  return header(name, size, 0, { type, mode: mode.toString(8).padStart(7, '0'), prefix, ...owner });
 }
 
 function ustar(path: string, size: number, mtime: number, options: HeaderOptions): Uint8Array {
@@ -91,11 +102,12 @@ function ustar(path: string, size: number, mtime: number, options: HeaderOptions
 
 function header(name: string, size: number, mtime: number, options: HeaderOptions): Uint8Array {
   const { type, mode = '0000644', prefix = '', target = '' } = options;
+  const { uid = '0000000', gid = '0000000' } = options;
   const block = Buffer.alloc(TAR_BLOCK);
   block.write(name, 0, 100, 'ascii');
   block.write(`${mode}\0`, 100, 'ascii');
-  block.write('0000000\0', 108, 'ascii');
-  block.write('0000000\0', 116, 'ascii');
+  block.write(`${uid}\0`, 108, 'ascii');
+  block.write(`${gid}\0`, 116, 'ascii');
   block.write(`${octal(size)}\0`, 124, 'ascii');
   block.write(`${octal(mtime)}\0`, 136, 'ascii');
   block.write('        ', 148, 'ascii'); // the checksum counts its own field as spaces

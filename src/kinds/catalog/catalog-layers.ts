@@ -1,3 +1,4 @@
+import type { FolderMode } from '../../bundle/format/tar.ts';
 import { fileAt } from '../../catalogs/reading/catalog-folder.ts';
 import { IgnoredFiles } from '../../catalogs/reading/ignore.ts';
 import type { CatalogFile } from '../../catalogs/reading/read-catalog.ts';
@@ -21,6 +22,8 @@ import type { CatalogConfig } from './catalog-config.ts';
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 const IGNORE_FILE = '.indexignore';
+/** The largest user or group of a plain header. */
+const MAX_ID = 0o7777777;
 
 /** The layers of the image of a catalog. */
 export interface CatalogLayers {
@@ -37,9 +40,15 @@ export interface LayerFacts {
   readonly isPure: boolean;
   /** The documents that it has: their paths below the folder of the documents. */
   readonly documents: readonly string[];
+  /** The folders there that it names. */
+  readonly folders: readonly string[];
+  /** What it hides there, each with all that is below it; an empty path is the whole folder. */
+  readonly hidden: readonly string[];
   readonly hasCache: boolean;
-  /** It says what the folder above the cache is like, such as /tmp, which everybody may write to. */
-  readonly hasCacheParent: boolean;
+  /** What it says of /tmp, and of the folders above the cache. */
+  readonly workFolders: ReadonlyMap<string, FolderMode | 'gone' | 'no folder'>;
+  /** Leaves of the documents of lower layers what is still there, and adds its own. */
+  readonly applyTo: (documents: Map<string, string>) => void;
 }
 
 export interface ReadLayers {
@@ -119,7 +128,7 @@ class LayerContent {
   #isPure = true;
   #hasConfigs = false;
   #hasCache = false;
-  #hasCacheParent = false;
+  readonly #workFolders = new Map<string, FolderMode | 'gone' | 'no folder'>();
 
   constructor({ configs, cache }: Pick<CatalogConfig, 'configs' | 'cache'>) {
     this.#configs = configs;
@@ -131,8 +140,13 @@ class LayerContent {
     return {
       isPure: this.#isPure && (this.#hasConfigs || this.#hasCache),
       documents: [...this.#files.keys()],
+      folders: this.#folders,
+      hidden: this.#hidden,
       hasCache: this.#hasCache,
-      hasCacheParent: this.#hasCacheParent,
+      workFolders: this.#workFolders,
+      applyTo: (documents) => {
+        this.applyTo(documents);
+      },
     };
   }
 
@@ -149,7 +163,9 @@ class LayerContent {
     if (this.#addWhiteout(parts)) return;
     if (this.#cache !== undefined && isBelow(name, this.#cache)) this.#hasCache = true;
     else if (!isBelow(name, this.#configs)) {
-      if (this.#cache?.startsWith(`${name}/`) === true) this.#hasCacheParent = true;
+      if (this.#isWorkFolder(name)) {
+        this.#workFolders.set(name, isFolder ? modeOf(entry) : 'no folder');
+      }
       const isAbove = [this.#configs, this.#cache].some((own) => own?.startsWith(`${name}/`));
       if (isAbove && !isFolder && isBelow(this.#configs, name)) throw noFile(written, type);
       if (!isFolder || !(isAbove || name === '')) this.#isPure = false;
@@ -196,16 +212,30 @@ class LayerContent {
     const isAll = isBelow(this.#configs, name) || name === '';
     if (isAll || isBelow(name, this.#configs)) {
       this.#hasConfigs = true;
+      // It hides more than documents.
+      if (isAll && name !== this.#configs) this.#isPure = false;
       const path = isAll ? '' : name.slice(this.#configs.length + 1);
       (isOpaque ? this.#emptied : this.#hidden).push(path);
     } else if (this.#cache !== undefined && isBelow(name, this.#cache)) this.#hasCache = true;
     else this.#isPure = false;
+    if (!isOpaque && this.#isWorkFolder(name)) this.#workFolders.set(name, 'gone');
     return true;
+  }
+
+  #isWorkFolder(name: string): boolean {
+    return name === 'tmp' || (name !== '' && this.#cache?.startsWith(`${name}/`) === true);
   }
 }
 
+/** Numbers that no plain header has belong to no user of an image. */
+function modeOf({ header }: TarEntry): FolderMode {
+  const { mode, uid, gid } = header;
+  const idOf = (id: number): number => (id <= MAX_ID ? id : 0);
+  return { mode: mode & 0o7777, uid: idOf(uid), gid: idOf(gid) };
+}
+
 /** Whether a path is that folder, or below it. */
-function isBelow(path: string, folder: string): boolean {
+export function isBelow(path: string, folder: string): boolean {
   return path === folder || path.startsWith(`${folder}/`);
 }
 

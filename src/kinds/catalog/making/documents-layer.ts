@@ -8,6 +8,7 @@ import { type Digest, Digester } from '../../../core/digest.ts';
 import { BundleError } from '../../../core/errors.ts';
 import { compareText } from '../../../core/text.ts';
 import type { TemporaryFolder } from '../../../files/temporary/folder.ts';
+import { foldersAbove, type Hiding } from './lower-layers.ts';
 
 /** A layer that was made here, in its two forms. Its bytes are in a file. */
 export interface DocumentsLayer {
@@ -15,14 +16,6 @@ export interface DocumentsLayer {
   readonly diffId: Digest;
   readonly size: number;
   readonly read: CatalogFile['read'];
-}
-
-/** What of lower layers a layer of documents hides. */
-export interface Hidden {
-  /** Paths of documents below the folder of the documents. */
-  readonly documents: readonly string[];
-  /** The folder of the cache, where it has to be hidden. */
-  readonly cache: string | undefined;
 }
 
 /**
@@ -39,13 +32,18 @@ export class DocumentsLayers {
     this.#folder = folder;
   }
 
+  /** The paths of the documents. */
+  get paths(): readonly string[] {
+    return this.#files.map(({ path }) => path);
+  }
+
   /**
    * @param configs the folder of the documents.
    * @throws BundleError UNSUPPORTED_CONTENT for a path that no tar has; DISK
    */
-  async layer(configs: string, hidden: Hidden): Promise<DocumentsLayer> {
-    const entries = entriesOf(this.#files, configs, hidden);
-    const key = JSON.stringify(entries.map(({ path }) => path));
+  async layer(configs: string, hiding: Hiding): Promise<DocumentsLayer> {
+    const entries = entriesOf(this.#files, configs, hiding);
+    const key = JSON.stringify(entries.map((entry) => ('read' in entry ? entry.path : entry)));
     const layer = this.#made.get(key) ?? writeLayer(entries, this.#folder);
     this.#made.set(key, layer);
     return layer;
@@ -57,34 +55,42 @@ type Entry = TarEntry | TarFile;
 function entriesOf(
   files: readonly WrittenFile[],
   configs: string,
-  { documents, cache }: Hidden,
+  { visible, halfHidden, cache, workFolders }: Hiding,
 ): readonly Entry[] {
   const entries = new Map<string, Entry>();
-  const addFolders = (path: string): void => {
-    for (const folder of [...foldersOf(path), path]) entries.set(folder, { path: folder });
+  const addFolders = (name: string): void => {
+    for (const path of foldersAbove(name)) {
+      const folder = workFolders.get(path);
+      entries.set(path, { path, ...(folder !== undefined && { folder }) });
+    }
   };
-  const addWhiteout = (name: string): void => {
-    const path = whiteoutOf(name);
+  const addEmpty = (path: string): void => {
+    // Each reader makes folders that no entry names in its own way.
+    addFolders(path);
     entries.set(path, { path, bytes: new Uint8Array(0) });
   };
-  addFolders(configs);
+  addFolders(`${configs}/`);
   for (const { path, size, read } of files) {
     const name = `${configs}/${path}`;
-    addFolders(name.slice(0, name.lastIndexOf('/')));
+    addFolders(name);
     entries.set(name, { path: name, size, read });
   }
-  for (const path of new Set(documents)) {
+  for (const [path, folder] of workFolders) entries.set(path, { path, folder });
+  const isReplaced = (name: string): boolean =>
+    entries.has(name) || foldersAbove(name).some((own) => isFile(entries.get(own)));
+  const shown = new Set([...visible].flatMap((path) => [...foldersAbove(path), path]));
+  const hidden = new Set(
+    [...visible, ...halfHidden].filter((path) => !isReplaced(`${configs}/${path}`)),
+  );
+  for (const path of hidden) {
+    // What hides a path hides all that is below it.
+    if (foldersAbove(path).some((own) => hidden.has(own))) continue;
     const name = `${configs}/${path}`;
-    const isReplaced = entries.has(name) || foldersOf(name).some((own) => isFile(entries.get(own)));
-    if (!isReplaced) addWhiteout(name);
+    // Overlayfs shows a whiteout of nothing as a file that cannot be opened.
+    addEmpty(shown.has(path) ? whiteoutOf(name) : name);
   }
-  if (cache !== undefined) addWhiteout(cache);
+  if (cache !== undefined) addEmpty(whiteoutOf(cache));
   return [...entries.values()].sort((a, b) => compareText(a.path, b.path));
-}
-
-function foldersOf(path: string): readonly string[] {
-  const parts = path.split('/');
-  return parts.slice(0, -1).map((_, index) => parts.slice(0, index + 1).join('/'));
 }
 
 function isFile(entry: Entry | undefined): boolean {

@@ -12,6 +12,7 @@ import {
 } from '../../../core/media-types.ts';
 import { type CatalogConfig, CONFIGS_LABEL } from '../catalog-config.ts';
 import type { LayerFacts } from '../catalog-layers.ts';
+import { hidingOf } from './lower-layers.ts';
 import { type DocumentsLayer, type DocumentsLayers, unusable } from './documents-layer.ts';
 
 /** Says of which image a catalog was made, by digest. */
@@ -46,8 +47,9 @@ export interface RebuiltCatalog {
  * every machine. Layers that have nothing but documents or the cache of opm are left out. Where
  * others have documents, each of these has a whiteout of its own. Not all who read layers understand
  * more: some look at nothing outside of the folder of the documents, and so see no whiteout of it;
- * others know no opaque folders, and no whiteout of a folder that a higher layer has, too. opm makes
- * its cache anew when it starts. An image of documents alone has one layer, the same for all
+ * others know no opaque folders, and no whiteout of a folder that a higher layer has, too. A document
+ * that a lower layer hides in such a way is replaced by an empty file. opm makes its cache anew when
+ * it starts, in /tmp: that is as it was before. An image of documents alone has one layer, the same for all
  * platforms, and a config for each.
  * @throws BundleError UNSUPPORTED_CONTENT for an image that cannot be built on; DISK
  */
@@ -64,12 +66,10 @@ export async function rebuildCatalog(
   const rows: { descriptor: Descriptor; platform: JsonObject | undefined }[] = [];
   for (const base of bases) {
     const { manifest, config, platform } = base;
-    const kept = isContent ? [] : keptLayers(base);
-    const hidesCache = kept.some(({ hasCache }) => hasCache);
-    const { digest, size, diffId, read } = await layers.layer(config.configs, {
-      documents: kept.flatMap(({ documents }) => documents),
-      cache: hidesCache ? config.cache : undefined,
-    });
+    const kept = isContent ? [] : base.layers.filter(({ isPure }) => !isPure);
+    const cache = isContent ? undefined : config.cache;
+    const hiding = hidingOf({ layers: base.layers, kept, cache, written: layers.paths });
+    const { digest, size, diffId, read } = await layers.layer(config.configs, hiding);
     const mediaType = manifest.mediaType === DOCKER_MANIFEST ? DOCKER_LAYER : OCI_LAYER_GZIP;
     const added = { mediaType, size, digest };
     made.set(digest, { descriptor: added, read });
@@ -92,16 +92,6 @@ export async function rebuildCatalog(
   const manifests = rows.map(({ descriptor, platform }) => ({ ...ordered(descriptor), platform }));
   const index = add(mediaType, json({ schemaVersion: 2, mediaType, manifests }));
   return { index, made: [...made.values()] };
-}
-
-/** A layer that alone says that everybody may write to /tmp stays: its cache is hidden. */
-function keptLayers({ layers }: CatalogBase): readonly LayerFacts[] {
-  const others = layers.filter(({ isPure }) => !isPure);
-  const needsParent = !others.some(({ hasCacheParent }) => hasCacheParent);
-  const parent = needsParent
-    ? layers.find(({ isPure, hasCacheParent }) => isPure && hasCacheParent)
-    : undefined;
-  return layers.filter((facts) => !facts.isPure || facts === parent);
 }
 
 interface Change {

@@ -189,6 +189,8 @@ describe('the catalog in an image', () => {
         layerOf({ 'configs/': null, 'configs/a': '{}' }),
         layerOf({ 'tmp/': null, 'tmp/cache/digest': 'x' }),
         layerOf({ 'configs/b': '{}', 'etc/x': 'x' }),
+        layerOf({ 'configs/.wh.b': '' }),
+        layerOf({ '.wh..wh..opq': '', 'configs/c': '{}' }),
       ]),
     );
     expect(layers.map(({ isPure, documents, hasCache }) => [isPure, documents, hasCache])).toEqual([
@@ -196,6 +198,8 @@ describe('the catalog in an image', () => {
       [true, ['a'], false],
       [true, [], true],
       [false, ['b'], false],
+      [true, [], false],
+      [false, ['c'], false],
     ]);
   });
 

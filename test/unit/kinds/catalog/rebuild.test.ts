@@ -53,7 +53,7 @@ const EXPECTED: Flat = {
   'configs/foo/catalog.json': '{"schema":"olm.package","name":"foo"}',
 };
 
-/** Files of a layer; a number is the mode of a folder. */
+/** Files of a layer; a number is the mode of a folder, and behind an arrow a link has its target. */
 type Files = Readonly<Record<string, string | number>>;
 
 const layerOf = (files: Files): Uint8Array =>
@@ -64,7 +64,9 @@ const layerOf = (files: Files): Uint8Array =>
           ? withHeader(tarEntry(path, Buffer.alloc(0), 0), {
               ...{ type: '5', mode: value.toString(8).padStart(7, '0') },
             })
-          : tarEntry(path, Buffer.from(value), 0),
+          : value.startsWith('-> ')
+            ? withHeader(tarEntry(path, Buffer.alloc(0), 0), { type: '2', target: value.slice(3) })
+            : tarEntry(path, Buffer.from(value), 0),
       ),
       Buffer.alloc(1024),
     ]),
@@ -213,6 +215,48 @@ describe('a rebuilt catalog', () => {
       }
     },
   );
+
+  it.each<[string, readonly Files[], readonly string[]]>([
+    [
+      'said again where something in it is hidden',
+      [{ ...OPM, ...CACHE }, CONFIGS],
+      ['tmp directory 1777', 'tmp/.wh.cache file 644'],
+    ],
+    [
+      'said again where the layer that has said it is gone',
+      [{ 'bin/opm': 'opm' }, CONFIGS, CACHE],
+      ['tmp directory 1777'],
+    ],
+    [
+      'what the last layer says',
+      [OPM, CONFIGS, { ...CACHE, 'tmp/': 0o1770 }],
+      ['tmp directory 1770'],
+    ],
+    ['made where no layer names it', [{ 'bin/opm': 'opm' }, CONFIGS], ['tmp directory 1777']],
+    ['made where a layer has taken it away', [OPM, { '.wh.tmp': '' }], ['tmp directory 1777']],
+    ['left to layers that say it', [OPM, CONFIGS, CACHE], []],
+    ['left alone where it is a link', [{ 'bin/opm': 'opm', tmp: '-> var/tmp' }, CONFIGS], []],
+  ])('has a folder for all to write to, %s', async (_, own, expected) => {
+    const { layers } = await rebuilt(own);
+    const entries = await entriesIn(layers.at(-1)!);
+    const told = entries.map(({ name, type, mode }) => `${name} ${type} ${mode.toString(8)}`);
+    expect(told.filter((entry) => entry.startsWith('tmp'))).toEqual(expected);
+  });
+
+  it('hides what some readers see, where others would see that it is hidden twice', async () => {
+    const all = [
+      { ...OPM, 'configs/gone/a.json': 'old', 'configs/old/a.json': 'old', 'configs/b': 'old' },
+      { 'etc/x': '', 'configs/.wh.gone': '', 'configs/old/.wh..wh..opq': '', 'configs/.wh.b': '' },
+      { 'etc/y': '', 'configs/gone/b.json': 'old', 'configs/c/d': 'old', 'configs/c': 'old' },
+    ];
+    const { layers } = await rebuilt(all);
+    const entries = await entriesIn(layers.at(-1)!);
+    expect(entries.map(({ name, text }) => `${name} ${text.length}`)).toEqual([
+      ...['configs 0', 'configs/.wh.c 0', 'configs/catalog.json 18', 'configs/foo 0'],
+      ...['configs/foo/catalog.json 37', 'configs/gone 0', 'configs/gone/.wh.b.json 0'],
+      ...['configs/gone/a.json 0', 'configs/old 0', 'configs/old/a.json 0'],
+    ]);
+  });
 
   it('has no layer that holds nothing but old documents or cache', async () => {
     const own = LAYOUTS['a layer each']!;
