@@ -9,14 +9,19 @@ import { contextIn } from './context.ts';
 import type { Ingredients } from './crafted-bundle.ts';
 import { samplePart, type SampleRequest } from './sample-kind.ts';
 
-const NO_SOURCES: Sources = {
-  source: ({ repository }) => new MemoryStore(repository),
-  held: () => Promise.reject(new Error('there are no folders')),
-  scratch: () => Promise.reject(new Error('nothing large is made')),
-  signatures: async () => ({ signatures: [], failures: [] }),
-  lookaside: async () => ({ signatures: [], failures: [] }),
-  publicFile: async () => undefined,
-};
+/** Repositories, and nothing else. */
+export function sourcesOf(source: Sources['source']): Sources {
+  return {
+    source,
+    held: () => Promise.reject(new Error('there are no folders')),
+    scratch: () => Promise.reject(new Error('nothing large is made')),
+    signatures: async () => ({ signatures: [], failures: [] }),
+    lookaside: async () => ({ signatures: [], failures: [] }),
+    publicFile: async () => undefined,
+  };
+}
+
+const NO_SOURCES = sourcesOf(({ repository }) => new MemoryStore(repository));
 
 /** Parts of the sample kind, and all that follows from them. */
 export async function sampleClosure(requests: readonly SampleRequest[]): Promise<Closure> {
