@@ -14,13 +14,25 @@ export interface Choice extends SignerRequest {
   readonly expectedDigest?: Digest | undefined;
 }
 
+/** What is meant of several bundles; of those that one completes, that one. */
+export interface Chooser extends Choose {
+  /** The bundles that the chosen one completes, as far as they were named. */
+  readonly earlier: () => readonly BundleFiles[];
+}
+
 /**
  * Chooses among the bundles of a folder by what a command line expects of one. It only chooses: the
  * bundle is checked as any other when it is opened.
  */
-export function chooser(choice: Choice, context: Context): Choose {
+export function chooser(choice: Choice, context: Context): Chooser {
+  let earlier: readonly BundleFiles[] = [];
   const { expected = [], expectedDigest } = choice;
   const choose = async (bundles: readonly BundleFiles[]): Promise<readonly BundleFiles[]> => {
+    const last = await completing(bundles);
+    if (last !== undefined) {
+      earlier = bundles.filter((bundle) => bundle !== last);
+      return [last];
+    }
     if (expected.length === 0 && expectedDigest === undefined) return bundles;
     const meant: BundleFiles[] = [];
     for (const bundle of bundles) if (await isMeant(bundle, choice, context)) meant.push(bundle);
@@ -30,7 +42,32 @@ export function chooser(choice: Choice, context: Context): Choose {
     ...optionWords('expect', expected),
     ...optionWords('bundle-digest', expectedDigest === undefined ? [] : [hexOf(expectedDigest)]),
   ].join(' ');
-  return Object.assign(choose, { asked });
+  return Object.assign(choose, { asked, earlier: () => earlier });
+}
+
+/** Of bundles of which one completes the others, that one; `undefined` where none does. */
+async function completing(bundles: readonly BundleFiles[]): Promise<BundleFiles | undefined> {
+  const known = new Map<BundleFiles, { digest: Digest; requires: readonly Digest[] }>();
+  for (const bundle of bundles) {
+    try {
+      const heads = await SealedBundle.survey(bundle.files, () => undefined);
+      try {
+        const { manifest } = await heads[0]!.unseal();
+        const requires = (manifest.requires ?? []).map((row) => row.bundle);
+        known.set(bundle, { digest: heads[0]!.digest, requires });
+      } finally {
+        await heads[0]?.close();
+      }
+    } catch (error) {
+      if (!(error instanceof BundleError)) throw error;
+      return undefined; // it is told when it is chosen and opened
+    }
+  }
+  return bundles.find((bundle) =>
+    bundles.every(
+      (other) => other === bundle || known.get(bundle)!.requires.includes(known.get(other)!.digest),
+    ),
+  );
 }
 
 /** What cannot be read is not meant, and nothing is read of what the signer is not believed for. */

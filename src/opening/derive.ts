@@ -11,7 +11,7 @@ import type { Kind, Part, Walk } from '../kinds/kind.ts';
 import { readLookaside, withLookaside } from '../kinds/signatures/lookaside.ts';
 import { ManifestWalker } from '../transfer/walk.ts';
 import { type Asked, commandOn } from './commands.ts';
-import { listedHoles } from './listed-holes.ts';
+import { listedHoles } from './incomplete/listed-holes.ts';
 import { type DerivedParts, type LostPart, onlyParts, type Listed } from './some-parts.ts';
 import { type Signers, unknownSigner } from './signers.ts';
 

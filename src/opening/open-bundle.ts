@@ -24,6 +24,7 @@ import { type BundleFiles, findBundleFiles } from './bundle-files.ts';
 import { chooser } from './choose.ts';
 import { type Derivation, deriveParts, labelOf, refusedPatch, unknownParts } from './derive.ts';
 import { type CheckedPatch, checkedPatch, checkPatch, PatchedBundle } from './patched.ts';
+import { CompletedBundle, checkRequired } from './incomplete/completed.ts';
 import { checkSigners, type SignerRequest, type Signers } from './signers.ts';
 import type { DerivedParts } from './some-parts.ts';
 import { checkUnproven } from './unproven.ts';
@@ -107,9 +108,10 @@ export async function surveyBundle(
 ): Promise<SurveyedBundle> {
   const { input } = request;
   const onFault = input === undefined ? onDamage : refuseFault;
+  const choose = chooser(request, context);
   const found =
     input === undefined
-      ? await findBundleFiles(request.paths, chooser(request, context))
+      ? await findBundleFiles(request.paths, choose)
       : { path: STDIN, files: [], patches: [] };
   const { path, patches } = found;
   context.observe({ type: 'phase', what: `opening ${basename(path)}` });
@@ -118,8 +120,10 @@ export async function surveyBundle(
       ? await SealedBundle.survey(found.files, onFault)
       : [await SealedBundle.receive(input, path)];
   const opened: CheckedPatch[] = [];
+  const earlier = new Map<Digest, BundleReader>();
   const close = async (): Promise<void> => {
     for (const { reader } of opened) await reader.close();
+    for (const reader of earlier.values()) await reader.close();
     await heads[0]!.close();
   };
   try {
@@ -135,7 +139,10 @@ export async function surveyBundle(
     if (beside !== undefined) checkName(beside, reader.manifest.name);
     const broken = { reader, digest: sealed.digest };
     for (const patch of patches) opened.push(await openPatch(patch, broken, request, context));
-    const content: BundleContent = opened.length > 0 ? new PatchedBundle(reader, opened) : reader;
+    for (const files of choose.earlier())
+      await openEarlier(files, reader, earlier, [request, context]);
+    const own: BundleContent = opened.length > 0 ? new PatchedBundle(reader, opened) : reader;
+    const content = earlier.size > 0 ? new CompletedBundle(own, earlier) : own;
     const derive = async (): Promise<DerivedParts> =>
       deriveParts(content, signers, { ...request, needsAll: input !== undefined }, context);
     const canDerive =
@@ -267,6 +274,26 @@ async function openPatch(
     checkName(path, patchName(patch.manifest.name, sealed.digest));
     context.observe({ type: 'phase', what: `hashing ${basename(path)}` });
     return await checkedPatch(patch, context);
+  } catch (error) {
+    await sealed.close();
+    throw error;
+  }
+}
+
+/** A bundle that another one completes, checked like that one for its signer. */
+async function openEarlier(
+  { path, files }: BundleFiles,
+  { manifest }: BundleReader,
+  earlier: Map<Digest, BundleReader>,
+  [request, context]: readonly [OpenRequest, Context],
+): Promise<void> {
+  const sealed = await SealedBundle.open(...files);
+  try {
+    checkKeyFile(sealed, await checkSigners(sealed, path, request, context));
+    const reader = await sealed.unseal();
+    checkRequired(reader, sealed.digest, manifest.requires ?? []);
+    checkName(path, reader.manifest.name);
+    earlier.set(sealed.digest, reader);
   } catch (error) {
     await sealed.close();
     throw error;

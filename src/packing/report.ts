@@ -39,6 +39,8 @@ export interface PackReport {
   readonly signatures?: SignatureFacts | undefined;
   /** Whether it may lack images. */
   readonly isIncompleteAllowed?: boolean | undefined;
+  /** The bundles that it completes. */
+  readonly completes?: readonly string[] | undefined;
   readonly dryRun: boolean;
 }
 

@@ -236,6 +236,15 @@ function withWayOut(
   bundle: SurveyedBundle,
   { partial, bundle: asked }: UnpackRequest,
 ): unknown {
+  const { requires = [] } = bundle.reader.manifest;
+  const isElsewhere = hasCode(error, 'NOT_FOUND') && error.side === 'source' && requires.length > 0;
+  if (isElsewhere) {
+    const names = requires.map(({ name }) => `${name}.tar.zst`).join(' and ');
+    return error.withHint(
+      `This bundle completes ${names}, and leaves out what is there: name all of them together, ` +
+        'or unpack them first, to the same target.',
+    );
+  }
   const isDamage = hasCode(error, 'CONTENT_MISMATCH') || hasCode(error, 'BUNDLE_UNUSABLE');
   if (!isDamage || error.side !== 'source') return error;
   const way = bundle.isPatched ? needsOtherPatch(asked, bundle) : copyOrPatch(asked, bundle);

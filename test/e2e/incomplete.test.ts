@@ -209,4 +209,45 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
       await target.stop();
     }
   });
+
+  it('is completed by a second bundle, and both together bring everything', async () => {
+    const [first, second, whole] = [await startRegistry(), await startRegistry(), 'whole'];
+    try {
+      let component: string | undefined;
+      decide = ({ url }) => {
+        const own = /ocp-v4.0-art-dev\/manifests\/(sha256:\w+)/.exec(url)?.[1];
+        component ??= own === EMPTY ? undefined : own;
+        const isGone = own !== undefined && own === component;
+        return isGone || url.includes('/team/web/manifests/2') ? NOT_THERE : undefined;
+      };
+      const { holes } = await packed(...packing('first', ...release, ...images, '--incomplete'));
+      expect(holes).toHaveLength(2);
+      const file = await fileIn('first');
+      decide = () => undefined;
+      const args = ['--complete', file, ...release.slice(3)];
+      const done = await packer.bundle(packing('second', ...args));
+      expect(done.status, done.stderr).toBe(0);
+      const completion = await fileIn('second');
+      expect(completion).toContain('set-complete.tar.zst');
+      const keys = ['--trusted-key', place('packer.pub'), '--release-key', trust[1]!];
+      expect(await secondVerdict([...keys, completion])).toEqual({ status: 0, message: '' });
+      expect(await operator.bundle(['verify', completion, ...trust])).toMatchObject({ status: 0 });
+      const to = (registry: TestRegistry) => ['--to', `${registry.host}/site`, ...trust];
+      const alone = await operator.bundle(['unpack', completion, ...to(second)]);
+      expect(alone.status, alone.stdout).toBe(23);
+      expect(alone.stderr).toContain('This bundle completes set.tar.zst');
+      const both = await operator.bundle(['unpack', file, completion, ...to(first)]);
+      expect(both.status, both.stderr).toBe(0);
+      const all = await packer.bundle(packing(whole, ...release, ...images));
+      expect(all.status, all.stderr).toBe(0);
+      const at = ['verify', await fileIn(whole), '--at', `${first.host}/site`, '--deep'];
+      const compared = await operator.bundle([...at, ...trust]);
+      expect(compared.status, compared.stdout).toBe(0);
+      const nothing = await packer.bundle(packing('third', '--complete', completion));
+      expect(nothing.status).toBe(2);
+      expect(nothing.stderr).toContain('lacks nothing');
+    } finally {
+      await Promise.all([first.stop(), second.stop()]);
+    }
+  });
 });

@@ -1,15 +1,17 @@
 import { BundleError } from '../../core/errors.ts';
 import type { PackReport } from '../../packing/report.ts';
 import { byteCount, flag, requiredText, text, texts, volumeSize } from '../arguments.ts';
-import type { Command } from '../command.ts';
+import type { Context } from '../../core/context.ts';
+import type { Arguments, Command, Outcome } from '../command.ts';
+import type { Io } from '../io.ts';
 import { dryRunOption } from '../options/common.ts';
 import { graphDataOptions } from '../options/graph-data.ts';
-import { incompleteOption } from '../options/parts/incomplete.ts';
+import { completeOption, incompleteOption, refuseOtherParts } from '../options/parts/incomplete.ts';
 import { askedOptions, askedParts } from '../options/parts/asked.ts';
 import { mediaOptions, restartOption, stopAfter } from '../options/media.ts';
 import { historyFolder, historyOptions } from '../options/receipts/history.ts';
 import { lookasideOptions, networkRequest, sourceOptions } from '../options/network.ts';
-import { releaseOptions, versionPositional } from '../options/release.ts';
+import { attachedRequest, releaseOptions, versionPositional } from '../options/release.ts';
 import { one } from '../options/table.ts';
 import { keySource } from '../passphrase.ts';
 import { outputPipe, PIPE } from '../pipes.ts';
@@ -63,6 +65,7 @@ export const packCommand: Command = {
     ...graphDataOptions,
     ...askedOptions,
     ...incompleteOption,
+    ...completeOption,
     key: one(
       'PEM key to sign with (default $BUNDLE_KEY, else your own, which the first pack makes)',
       {
@@ -82,6 +85,7 @@ export const packCommand: Command = {
   takesStdout: (args) => args['out'] === PIPE,
   async run(args, context, io) {
     const output = requiredText(args, 'out');
+    if (texts(args, 'complete').length > 0) return completeWith(args, context, io);
     const { parts, offers, set, attached, lock } = await askedParts(args, context);
     const common = {
       parts,
@@ -128,3 +132,42 @@ export const packCommand: Command = {
     });
   },
 };
+
+/** Options that have a meaning only where the command line says what is packed. */
+const OF_PARTS = ['VERSION', 'repair', 'lock', 'locked', ...Object.keys(askedOptions)];
+
+/** Packs what earlier bundles lack. */
+async function completeWith(args: Arguments, context: Context, io: Io): Promise<Outcome> {
+  refuseOtherParts(args, OF_PARTS);
+  const output = requiredText(args, 'out');
+  if (output === PIPE) {
+    throw new BundleError('USAGE', '--complete writes files, not into a pipe', {
+      hint: 'Name a folder or a file with -o.',
+    });
+  }
+  const { KINDS } = await import('../../kinds/all.ts');
+  const { complete } = await import('../../workflows/complete.ts');
+  const { packReport } = await import('../present/pack-report.ts');
+  const { neededKeyFiles } = await import('../../kinds/release/proof/needed-keys.ts');
+  const releaseKeyFiles = texts(args, 'release-key');
+  const key = keySource(args, io);
+  const packed = await complete(
+    {
+      ...{ bundles: texts(args, 'complete'), output, key, kinds: KINDS, releaseKeyFiles },
+      ...attachedRequest(args),
+      name: text(args, 'name'),
+      incomplete: flag(args, 'incomplete'),
+      network: networkRequest(args),
+      limitRate: byteCount(args, 'limit-rate'),
+      volumeSize: volumeSize(args, 'volume-size'),
+      stopAfter: stopAfter(args),
+      restart: flag(args, 'restart'),
+      dryRun: flag(args, 'dry-run'),
+    },
+    context,
+  );
+  return packReport(packed, {
+    releaseKeyFiles: await neededKeyFiles(releaseKeyFiles, packed.closure.parts),
+    signedWith: key.keyFile === undefined ? 'own' : 'another',
+  });
+}

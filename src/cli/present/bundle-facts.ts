@@ -20,7 +20,7 @@ export type BundleFacts = Pick<
   | 'countersigners'
   | 'uncheckedSignatures'
   | 'closure'
->;
+> & { readonly reader?: Pick<SurveyedBundle['reader'], 'manifest'> };
 
 const STANDINGS: Readonly<Record<SignerStanding, string>> = {
   trusted: 'trusted here',
@@ -31,11 +31,13 @@ const STANDINGS: Readonly<Record<SignerStanding, string>> = {
 
 export function bundleFacts(bundle: BundleFacts, screen: Screen): Rows {
   const { path, size, digest, signer, standing, countersigners, uncheckedSignatures } = bundle;
+  const { requires = [] } = bundle.reader?.manifest ?? {};
   const named = ({ id, algorithm }: typeof signer): string =>
     `${shortened(id, screen)} (${algorithm})`;
   return [
     ['bundle', path],
     ['size', sizeText(size, screen)],
+    ['completes', requires.length === 0 ? undefined : requires.map(({ name }) => name).join(', ')],
     ['bundle digest', { hex: hexOf(digest) }],
     // The id of a key that is not known yet is compared with the one on the form.
     ...(standing === 'unknown'

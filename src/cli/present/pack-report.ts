@@ -88,6 +88,7 @@ function packed(report: PackReport, needs: VerifyNeeds, screen: Screen): readonl
       : [{ verdict: packedWords(report, what), mood: moodOf(report) }],
     holesText(report.closure, screen),
     path.endsWith(PATCH_SUFFIX) ? patchSteps(report, needs) : checkSteps(report, needs),
+    togetherSteps(report),
     form(
       report,
       'Write this on the form that travels with the medium, or tell the closed side out of band:',
@@ -168,6 +169,16 @@ function verifyOptions({ path }: PackReport, needs: VerifyNeeds): string {
 
 function sumsCommand({ path }: PackReport): string {
   return checking(dirname(path), `${basename(path, BUNDLE_SUFFIX)}.sha256`);
+}
+
+/** The bundle leaves out what those have that it completes. */
+function togetherSteps({ path, completes = [], left, volumes }: PackReport): Section {
+  if (completes.length === 0 || left > 0) return [];
+  const all = [...completes, volumes[0]?.path ?? path].map((one) => shellWord(basename(one)));
+  return [
+    { text: 'It completes an earlier bundle. On the closed side, unpack both together:' },
+    { commands: [`bundle unpack ${all.join(' ')} --to REGISTRY/NAMESPACE`] },
+  ];
 }
 
 function patchSteps(report: PackReport, needs: VerifyNeeds): Section {

@@ -1,5 +1,5 @@
-import type { BundleManifest } from '../bundle/format/manifest.ts';
-import type { Holes } from '../kinds/holes.ts';
+import type { BundleManifest } from '../../bundle/format/manifest.ts';
+import type { Holes } from '../../kinds/holes.ts';
 
 /**
  * The images that a bundle says one of its parts lacks. Nothing else of the part may be missing, and

@@ -1,0 +1,88 @@
+import { basename } from 'node:path';
+
+import type { BundleManifest, RequiredBundle } from '../../bundle/format/manifest.ts';
+import type { BundleContent, BundleReader } from '../../bundle/reading/reader.ts';
+import type { Descriptor } from '../../core/descriptor.ts';
+import { type Digest, hexOf } from '../../core/digest.ts';
+import { BundleError } from '../../core/errors.ts';
+import type { FetchOptions } from '../../core/store.ts';
+import type { ByteStream } from '../../core/bytes.ts';
+
+/**
+ * A bundle that completes earlier ones, with these: the configs and layers that it leaves out are
+ * taken from there. All else is its own.
+ */
+export class CompletedBundle implements BundleContent {
+  readonly manifest: BundleManifest;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly isSteady = true;
+  readonly #content: BundleContent;
+  readonly #earlier: ReadonlyMap<Digest, BundleReader>;
+
+  constructor(content: BundleContent, earlier: ReadonlyMap<Digest, BundleReader>) {
+    this.manifest = content.manifest;
+    this.files = content.files;
+    this.#content = content;
+    const required = content.manifest.requires ?? [];
+    this.#earlier = new Map(
+      required.flatMap(({ bundle, blobs }) => {
+        const reader = earlier.get(bundle);
+        return reader === undefined ? [] : blobs.map(({ digest }) => [digest, reader] as const);
+      }),
+    );
+  }
+
+  get name(): string {
+    return this.#content.name;
+  }
+
+  get metadataDigests(): readonly Digest[] {
+    return this.#content.metadataDigests;
+  }
+
+  fetch(descriptor: Descriptor, options?: FetchOptions): ByteStream {
+    return this.#holderOf(descriptor.digest).fetch(descriptor, options);
+  }
+
+  async exists(descriptor: Descriptor): Promise<boolean> {
+    return this.#holderOf(descriptor.digest).exists(descriptor);
+  }
+
+  resolve = (reference: string): Promise<Descriptor> => this.#content.resolve(reference);
+  tags = (): Promise<readonly string[]> => this.#content.tags();
+  referrers = (subject: Digest): Promise<readonly Descriptor[]> => this.#content.referrers(subject);
+
+  placeOf(digest: Digest): string | undefined {
+    return this.#holderOf(digest).placeOf?.(digest);
+  }
+
+  #holderOf(digest: Digest): BundleContent {
+    return this.#earlier.get(digest) ?? this.#content;
+  }
+}
+
+/**
+ * Makes sure that a bundle is one that another requires, and has what that leaves out.
+ * @throws BundleError BUNDLE_UNUSABLE, CLOSURE_MISMATCH
+ */
+export function checkRequired(
+  earlier: BundleReader,
+  digest: Digest,
+  requires: readonly RequiredBundle[],
+): void {
+  const row = requires.find(({ bundle }) => bundle === digest);
+  const name = basename(earlier.name);
+  if (row === undefined) {
+    throw new BundleError('BUNDLE_UNUSABLE', `${name} is not a bundle that the other completes`, {
+      expected: requires.map(({ bundle }) => hexOf(bundle)).join(', '),
+      got: hexOf(digest),
+      hint: 'Name the bundle that lacked images, and the one that was packed to complete it.',
+    });
+  }
+  const held = new Map(earlier.manifest.blobs.map((blob) => [blob.digest, blob.size]));
+  const foreign = row.blobs.find((blob) => held.get(blob.digest) !== blob.size);
+  if (foreign === undefined) return;
+  throw new BundleError('CLOSURE_MISMATCH', `${name} should have ${foreign.digest}, and has not`, {
+    hint: 'This program did not make the second bundle for this one: do not use it.',
+  });
+}

@@ -1,0 +1,111 @@
+import { SealedBundle } from '../bundle/reading/sealed.ts';
+import type { Context } from '../core/context.ts';
+import { withLock } from '../files/lock.ts';
+import type { Closure } from '../kinds/closure.ts';
+import { Network, type NetworkOptions } from '../network/network.ts';
+import { findBundleFiles } from '../opening/bundle-files.ts';
+import { chooser } from '../opening/choose.ts';
+import {
+  completionName,
+  type CompleteRequest,
+  type Earlier,
+  findCompletion,
+  requiredOf,
+} from '../packing/complete.ts';
+import { type PackedContent, wholeContent } from '../packing/content.ts';
+import { packLeavingHoles } from '../packing/incomplete.ts';
+import {
+  bundlePath,
+  checkFileName,
+  checkName,
+  inOutput,
+  type Output,
+  parseOutput,
+} from '../packing/output.ts';
+import type { PackReport } from '../packing/report.ts';
+import { checkedSeal } from '../packing/resume/begun.ts';
+import { signatureFacts } from '../packing/signature-facts.ts';
+import { firstKey, type KeySource, loadSigningKey } from '../packing/signing-key.ts';
+import { type FileJob, packToFiles, planFiles } from '../packing/to-files.ts';
+import type { SigningKey } from '../trust/keys.ts';
+
+export interface CompletionRequest
+  extends CompleteRequest, Pick<FileJob, 'volumeSize' | 'stopAfter' | 'restart' | 'limitRate'> {
+  /** The bundles that are completed: the one whose parts are wanted is the last. */
+  readonly bundles: readonly string[];
+  readonly output: string;
+  readonly name?: string | undefined;
+  readonly key: KeySource;
+  readonly network: NetworkOptions;
+  readonly dryRun: boolean;
+}
+
+/**
+ * Packs what earlier bundles lack into a bundle that completes them: it has the same parts, and
+ * leaves out the configs and layers that these have. They have to be signed with the same key, since
+ * their claims become those of the new one.
+ * @throws BundleError USAGE where nothing is missing, or another key has signed; as packing does
+ */
+export async function complete(request: CompletionRequest, context: Context): Promise<PackReport> {
+  const output = await parseOutput(request.output);
+  const work = (): Promise<PackReport> => completeInto(output, request, context);
+  return request.dryRun ? work() : inOutput(output, context, work);
+}
+
+async function completeInto(
+  output: Output,
+  request: CompletionRequest,
+  context: Context,
+): Promise<PackReport> {
+  const { dryRun } = request;
+  const own = await loadSigningKey(request.key, context.configFolder);
+  const { key } = own === undefined ? await firstKey(request.key, dryRun, context) : { key: own };
+  const earlier: Earlier[] = [];
+  const network = await Network.open(request.network, context);
+  try {
+    for (const path of request.bundles) earlier.push(await openEarlier(path, key, context));
+    const last = earlier.at(-1)!;
+    const found = await findCompletion(last, request, network, context);
+    const name = output.name ?? request.name ?? completionName(last.reader.manifest.name);
+    checkName(name);
+    const contentOf = (of: Closure): PackedContent =>
+      wholeContent(of, name, requiredOf(of, earlier));
+    const content = contentOf(found);
+    checkFileName(output, content.fileName);
+    const path = bundlePath(output, content.fileName);
+    const job: FileJob = { ...request, ...content, key, made: undefined, path, closure: found };
+    const signatures = await signatureFacts(found, { ...request, parts: [] }, context);
+    if (dryRun) {
+      const isIncompleteAllowed = request.incomplete;
+      return { ...(await planFiles(job, context)), signatures, isIncompleteAllowed };
+    }
+    const incomplete = {
+      ...{ path, key, restart: request.restart, isCarriedAway: request.stopAfter !== undefined },
+      jobOf: (of: Closure): FileJob => ({ ...job, ...contentOf(of), closure: of }),
+    };
+    const report = await withLock(path, context.signal, (signal) =>
+      request.incomplete === true
+        ? packLeavingHoles(found, incomplete, { ...context, signal })
+        : packToFiles(job, { ...context, signal }),
+    );
+    const completes = earlier.map(({ reader }) => reader.name);
+    return { ...report, signatures, completes };
+  } finally {
+    for (const { reader } of earlier) await reader.close();
+    await network.close();
+  }
+}
+
+/** @throws BundleError USAGE for a bundle that another key has signed */
+async function openEarlier(path: string, key: SigningKey, context: Context): Promise<Earlier> {
+  const request = { paths: [path], trustedKeyFiles: [], releaseKeyFiles: [] };
+  const found = await findBundleFiles(request.paths, chooser(request, context));
+  const sealed = await SealedBundle.open(...found.files);
+  try {
+    checkedSeal(sealed, found.path, key.public);
+    return { reader: await sealed.unseal(), digest: sealed.digest };
+  } catch (error) {
+    await sealed.close();
+    throw error;
+  }
+}
