@@ -30,7 +30,8 @@ export async function listedIn(
         hint: 'Give the volume that holds the listing and the manifests: the first one.',
       });
     }
-    const described = describeBundle(contentsOf(reader.manifest.name, closure));
+    const { name, requires } = reader.manifest;
+    const described = describeBundle(contentsOf(name, closure, requires));
     if (described.bundleDigest === digest) return { described, closure };
     throw new BundleError('CLOSURE_MISMATCH', `${path} lists something else than its parts`, {
       expected: digest,

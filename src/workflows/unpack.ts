@@ -1,4 +1,5 @@
 import type { Fault } from '../bundle/reading/fault.ts';
+import type { BundleManifest } from '../bundle/format/manifest.ts';
 import { describeBundle } from '../bundle/format/plan.ts';
 import type { Context } from '../core/context.ts';
 import { BundleError, gravest, hasCode, systemCode } from '../core/errors.ts';
@@ -141,7 +142,8 @@ async function prepareReceipt(
   await prepareReceiptFolder(wanted.folder);
   return async ({ reader, closure, digest }, { parts: delivered }) => {
     const { name, parts: rows } = reader.manifest;
-    if (closure.parts.length === rows.length) await keepListing(name, closure, wanted, context);
+    if (closure.parts.length === rows.length)
+      await keepListing(reader.manifest, closure, wanted, context);
     const parts = closure.parts.flatMap(({ label, claim }, index): ReceiptPart[] => {
       const text = JSON.stringify(claim);
       const number = rows.findIndex((row) => JSON.stringify(row.claim) === text);
@@ -160,7 +162,7 @@ async function prepareReceipt(
 
 /** So that the registry can be asked for the bundle later, when its medium is gone. */
 async function keepListing(
-  name: string,
+  { name, requires }: BundleManifest,
   closure: Closure,
   { history: folder }: ReceiptRequest,
   { observe }: Context,
@@ -168,7 +170,7 @@ async function keepListing(
   if (folder === undefined) return;
   const history = new History(folder);
   await keepIfPossible(history, name, observe, () =>
-    history.keepBundle(describeBundle(contentsOf(name, closure)), closure),
+    history.keepBundle(describeBundle(contentsOf(name, closure, requires)), closure),
   );
 }
 

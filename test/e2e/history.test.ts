@@ -5,9 +5,12 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { signReceipt, formatSigned, parseSigned } from '../../src/receipts/signed.ts';
 import { SigningKey } from '../../src/trust/keys.ts';
+import { publishImage } from '../support/base-image.ts';
 import { describeWith } from '../support/needs.ts';
 import { twoSides, type TwoSides } from '../support/two-sides.ts';
 import { User } from '../support/user.ts';
+
+const TOOL = { registry: 'quay.io', repository: 'team/tool', tag: '1.4' };
 
 interface Listed {
   readonly bundles: readonly { readonly digest: string; readonly sites: readonly string[] }[];
@@ -180,6 +183,28 @@ describeWith(['docker-registry'], 'the history', () => {
     expect((await listed(user)).bundles).toEqual([]);
     const both = await user.bundle([...pack, '--no-history', '--history', sides.folder]);
     expect(both.status).toBe(2);
+  });
+
+  it('has of a bundle that lacks images only what it holds', async () => {
+    await publishImage(sides.source.host, TOOL);
+    const user = await User.new(join(sides.folder, 'lacking'));
+    const medium = join(sides.folder, 'medium-4');
+    const ran = await user.bundle([
+      ...['pack', '--image', 'quay.io/team/tool:1.4', '--image', 'quay.io/team/none:1'],
+      ...['--name', 'set', '--incomplete', '-o', medium, '--output', 'json'],
+      ...['--mirror', `quay.io=${sides.source.host}`],
+    ]);
+    expect(ran).toMatchObject({ status: 30 });
+    const { bundleDigest } = JSON.parse(ran.stdout) as { readonly bundleDigest: string };
+    expect((await listed(user)).bundles).toMatchObject([{ digest: bundleDigest }]);
+    const other = await User.new(join(sides.folder, 'lacking-too'));
+    const imported = await other.json([
+      ...['history', 'import', medium, '--trusted-key', user.publicKey],
+    ]);
+    expect(imported).toMatchObject({ bundles: [{ digest: bundleDigest }] });
+    expect((await listed(other)).bundles).toMatchObject(
+      (await listed(user)).bundles.map(({ digest: own, sites }) => ({ digest: own, sites })),
+    );
   });
 
   it('can be a shared folder, which is told when a listing in it is damaged', async () => {

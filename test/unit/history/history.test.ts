@@ -86,6 +86,16 @@ describe('what is kept of a bundle', () => {
     expect(blobsOf(kept, new Set()).size).toBe(0);
   });
 
+  it('is nothing that the bundle does not hold itself', async () => {
+    const { described, closure } = await made('one', 'one');
+    const kept = parseKept(formatKept(described, closure), described.bundleDigest, 'f');
+    const layer = closure.content.blobs[0]!.descriptor.digest;
+    const blobs = kept.manifest.blobs.filter(({ digest }) => digest !== layer);
+    const lacking = blobsOf({ ...kept, manifest: { ...kept.manifest, blobs } });
+    expect([blobsOf(kept).has(layer), lacking.has(layer)]).toEqual([true, false]);
+    expect(lacking.size).toBe(blobs.length);
+  });
+
   it('is refused with an error for any byte that was changed, and any cut', async () => {
     const { described, closure } = await made('one', 'one');
     const file = Buffer.from(formatKept(described, closure));
