@@ -144,12 +144,17 @@ for (const [reader, met] of readers)
     `a rebuilt catalog, as ${reader} sees it,`,
     () => {
       let folder: string;
+      let scratch: TemporaryFolder;
       let layouts = 0;
 
       beforeAll(async () => {
         folder = await mkdtemp(join(tmpdir(), 'bundle-flattened-'));
+        scratch = await TemporaryFolder.make();
       });
-      afterAll(() => rm(folder, { recursive: true }));
+      afterAll(async () => {
+        await scratch.remove();
+        await rm(folder, { recursive: true });
+      });
 
       /** The images of a catalog that was filtered to foo. */
       const filtered = async (
@@ -172,7 +177,7 @@ for (const [reader, met] of readers)
         const options = { now: new Date(0), signal, observe: () => undefined };
         const { seed, content } = await findCatalog(
           request,
-          { ...sourcesOf(() => store), scratch: async () => TemporaryFolder.make() },
+          { ...sourcesOf(() => store), scratch: async () => scratch },
           options,
         );
         const layout = join(folder, `layout-${(layouts += 1)}`);
