@@ -16,7 +16,7 @@ import { temporaryFolder, User } from '../support/user.ts';
 const ALL = ['amd64', 'arm64', 's390x'];
 
 /** Images of which only some platforms are carried; the index stays as it is. */
-describeWith(['docker-registry', 'skopeo', 'python3'], 'images with some platforms', () => {
+describeWith(['docker-registry', 'skopeo', 'python3', 'zstd'], 'images with some platforms', () => {
   let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
   let source: TestRegistry;
   let strict: TestRegistry;
