@@ -21,6 +21,24 @@ export async function ask({ stdin, stderr, signal }: Terminal, prompt: string): 
   }
 }
 
+/** Asks for several lines, of which some may be pasted before they are asked for. */
+export async function askLines<T>(
+  { stdin, stderr, signal }: Terminal,
+  work: (ask: (prompt: string) => Promise<string>) => Promise<T>,
+): Promise<T> {
+  const terminal = createInterface({ input: stdin, output: stderr, terminal: true });
+  const early: string[] = [];
+  // Only lines that no question waits for come here.
+  terminal.on('line', (line) => early.push(line));
+  try {
+    return await work(
+      async (prompt) => early.shift() ?? answered(terminal.question(prompt, { signal })),
+    );
+  } finally {
+    terminal.close();
+  }
+}
+
 /** A line that is not. */
 export async function askHidden(
   { stdin, stderr, signal }: Terminal,

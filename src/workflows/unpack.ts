@@ -177,7 +177,7 @@ async function keepListing(
 function receiptLost(error: unknown): never {
   if (!(error instanceof BundleError)) throw error;
   throw error
-    .retold(`everything was delivered, but the receipt was not written: ${error.message}`)
+    .retold(`everything was delivered, but its receipt is not complete: ${error.message}`)
     .withHint(
       `${error.hint ?? ''} Then run the same command again: what is there is not sent twice.`.trim(),
     );

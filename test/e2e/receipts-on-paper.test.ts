@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { parseSigned } from '../../src/receipts/signed.ts';
 import { describeWith } from '../support/needs.ts';
+import { showOnTerminal } from '../support/terminal.ts';
 import { twoSides, type TwoSides } from '../support/two-sides.ts';
 
 /** A print of 150 dpi, photographed aslant, a little out of focus, and saved with losses. */
@@ -120,7 +121,28 @@ describeWith(['docker-registry'], 'a receipt on paper', () => {
     expect(cut.status).toBe(23);
   });
 
-  it('is refused if its lines were forged, and not proven if its key is not known', async () => {
+  describeWith(['python3'], 'in a terminal', () => {
+    it('is asked for line by line, and a wrong line again', async () => {
+      const lines = (await readFile(paper.at(-1)!, 'utf8'))
+        .split('\n')
+        .filter((l) => /^\d/.test(l));
+      const [first, second, ...rest] = lines;
+      const wrong = second!.replace(/.$/, (last) => (last === '7' ? '8' : '7'));
+      const bare = rest.map((line) => line.slice(2));
+      const out = path('asked-for');
+      const { status, written } = await showOnTerminal(['receipt', 'enter', '-o', out], {
+        columns: 80,
+        env: {},
+        cwd: sides.folder,
+        answer: { after: 'line 00: ', text: `${[first, wrong, second, ...bare].join('\n')}\n` },
+      });
+      expect(written).toContain('line 01 is mistyped');
+      expect(status).toBe(0);
+      await isTheSame(out);
+    });
+  });
+
+  it('is not proven if its key is not known', async () => {
     const { receipt } = parseSigned(await readFile(original), original);
     expect(receipt.site).toBe('plant-a');
     const out = path('unknown');

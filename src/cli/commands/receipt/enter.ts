@@ -1,8 +1,9 @@
 import { utf8 } from '../../../core/bytes.ts';
+import type { BundleError } from '../../../core/errors.ts';
 import { MAX_RECEIPT_BYTES } from '../../../core/limits.ts';
 import { readGivenFile } from '../../../files/small-file.ts';
 import { text, texts } from '../../arguments.ts';
-import { ask, canAsk } from '../../ask.ts';
+import { askLines, canAsk } from '../../ask.ts';
 import type { Command } from '../../command.ts';
 import { paperFolderOption, receiptKeyOption } from '../../options/receipts/receipt.ts';
 import { PIPE, readStdin } from '../../pipes.ts';
@@ -28,14 +29,10 @@ export const receiptEnterCommand: Command = {
     };
     const file = text(args, 'FILE');
     if (file === undefined && canAsk(io)) {
-      return paperReport(
-        await askForLines(
-          (prompt) => ask(io, prompt),
-          ({ message, hint }) => io.stderr.write(`${message}. ${hint ?? ''}\n`),
-          request,
-          context,
-        ),
-      );
+      const tell = ({ message, hint }: BundleError): void => {
+        io.stderr.write(`${message}. ${hint ?? ''}\n`);
+      };
+      return paperReport(await askLines(io, (ask) => askForLines(ask, tell, request, context)));
     }
     const bytes =
       file === undefined || file === PIPE
