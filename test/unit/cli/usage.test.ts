@@ -62,10 +62,24 @@ describe('a command line', () => {
 
   it.each([
     ['cache', 'cache needs a command: clear'],
-    ['imageset', 'imageset needs a command: check or init'],
+    ['imageset', 'imageset needs a command: diff, check or init'],
     ['trust', 'trust needs a command: add, show, list or remove'],
   ])('that lacks a command of a group names all: %s', async (line, message) => {
     expect((await refusal(line)).message).toBe(message);
+  });
+
+  it.each([
+    ['history', ['history']],
+    ['history', ['history', '--output', 'json']],
+    ['receipt', ['receipt', '--to', 'r.example.com/a', '-o', 'out', 'bundle.tar.zst']],
+  ])('of the group %s alone means its own command', async (_, words) => {
+    const { command } = await parseCommandLine(words, { stdout: { columns: 80 } });
+    expect(command).toBeDefined();
+  });
+
+  it('of a group that means a command has the help of the group', async () => {
+    const { output } = await parseCommandLine(['history', '--help'], { stdout: { columns: 80 } });
+    expect(output).toContain('history import');
   });
 
   it('with several files from a pattern of the shell says how each is given', async () => {
