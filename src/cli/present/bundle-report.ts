@@ -30,7 +30,12 @@ export function verifyReport(
         },
       ],
       holesText(bundle.closure, screen),
-      again.length === 0 ? [] : completionSteps(bundle.closure, again[0]!),
+      again.length === 0
+        ? []
+        : completionSteps(bundle.closure, again[0]!, [
+            ...['--to', 'REGISTRY/NAMESPACE'],
+            ...again.slice(1),
+          ]),
       trustAdvice(bundle),
       again.length === 0
         ? []

@@ -46,7 +46,7 @@ export function unpackReport(unpacked: UnpackReport, asked: Asked): Outcome {
       leftOut(delivery, screen),
       holesText(closure, screen),
       withheldText(delivery, closure),
-      completionSteps(closure, bundleWords),
+      completionSteps(closure, bundleWords, [...asked.where, ...asked.trust]),
       isDamaged ? completingSteps(unpacked, asked) : [],
       ...clusterText(delivery, screen),
       nextSteps(delivery, renaming(delivery, asked)),

@@ -119,20 +119,23 @@ function underNames(
   all: readonly (readonly string[])[],
   { heads, rows }: Pick<Table, 'heads' | 'rows'>,
   screen: Screen,
-): readonly string[] {
-  const others = tableLines(
+): readonly (readonly string[])[] {
+  const margin = ' '.repeat(2 * INDENT);
+  const others = rowLines(
     {
       ...(heads !== undefined && { heads: heads.slice(1) }),
       rows: rows.map((row) => row.slice(1)),
     },
-    { ...screen, columns: screen.columns - 2 * INDENT },
+    { ...screen, columns: screen.columns - margin.length },
   );
-  return all.flatMap(([name = ''], number) => {
+  return all.map(([name = ''], number) => {
     const isHead = number === 0 && heads !== undefined;
-    const below = others[number] ?? '';
-    const margin = ' '.repeat(2 * INDENT);
-    const first = isHead ? styled('dim', name, screen) : name;
-    return below.trim() === '' ? [first] : [first, margin + below];
+    const first = broken(name, screen.columns);
+    const below = (others[number] ?? []).filter((line) => line.trim() !== '');
+    return [
+      ...(isHead ? first.map((line) => styled('dim', line, screen)) : first),
+      ...below.map((line) => margin + line),
+    ];
   });
 }
 
@@ -164,17 +167,25 @@ function wrappedTable({ heads, rows }: Table, screen: Screen): readonly string[]
   });
 }
 
-/**
- * Columns under each other; the last one is not padded. Where names could not be told apart any
- * more that are cut, they stand above the other columns.
- */
 function tableLines(table: Table, screen: Screen): readonly string[] {
-  const { heads, rows, cut: shrinking } = table;
-  if (table.wraps === true) return wrappedTable(table, screen);
+  return table.wraps === true ? wrappedTable(table, screen) : rowLines(table, screen).flat();
+}
+
+/**
+ * Columns under each other; the last one is not padded, and is broken into lines where the others
+ * leave too little. Where names could not be told apart any more that are cut, or too little is
+ * left for the last column, the names stand above the other columns.
+ * @returns the lines of each row, that of the heads first.
+ */
+function rowLines(
+  { heads, rows, cut: shrinking }: Table,
+  screen: Screen,
+): readonly (readonly string[])[] {
   const all = [...(heads === undefined ? [] : [heads]), ...rows].map((row) => row.map(printable));
   const widths: number[] = [];
   for (const row of all)
     row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)));
+  const last = widths.length - 1;
   let excess = widths.reduce((sum, width) => sum + width + GAP, -GAP) - screen.columns;
   // The first column gives up something too, where that of the longest words cannot give enough.
   for (const index of shrinking === undefined ? [] : [shrinking, 0]) {
@@ -184,12 +195,21 @@ function tableLines(table: Table, screen: Screen): readonly string[] {
   }
   const firsts = new Set(rows.map(([first = '']) => printable(first)));
   const isTold = new Set([...firsts].map((first) => cut(first, widths[0]!))).size === firsts.size;
-  if (!isTold) return underNames(all, { rows, ...(heads !== undefined && { heads }) }, screen);
+  const isTooWide = excess > 0 && widths[last]! - excess < LEAST_CUT;
+  if (last > 0 && (!isTold || isTooWide))
+    return underNames(all, { rows, ...(heads !== undefined && { heads }) }, screen);
+  if (excess > 0) widths[last] = Math.max(1, widths[last]! - excess);
   return all.map((row, number) => {
-    const line = row
-      .map((cell, index) => cut(cell, widths[index]!).padEnd(widths[index]!))
-      .join(' '.repeat(GAP))
-      .trimEnd();
-    return number === 0 && heads !== undefined ? styled('dim', line, screen) : line;
+    const before = row
+      .slice(0, last)
+      .map((cell, index) => cut(cell, widths[index]!).padEnd(widths[index]! + GAP))
+      .join('');
+    const end = row[last] ?? '';
+    const ends = excess > 0 ? broken(end, widths[last]!) : [cut(end, widths[last]!)];
+    const lines = ends.map((part, at) =>
+      ((at === 0 ? before : ' '.repeat(before.length)) + part).trimEnd(),
+    );
+    const isHead = number === 0 && heads !== undefined;
+    return isHead ? lines.map((line) => styled('dim', line, screen)) : lines;
   });
 }

@@ -51,8 +51,16 @@ export function holesText(closure: Closure, screen: Screen): Section {
   ];
 }
 
-/** How the bundle gets what it lacks. @param bundle as words of a command line. */
-export function completionSteps(closure: Closure, bundle: string): Section {
+/**
+ * How the bundle gets what it lacks.
+ * @param bundle as words of a command line.
+ * @param options of unpack: where to, and about trust.
+ */
+export function completionSteps(
+  closure: Closure,
+  bundle: string,
+  options: readonly string[] = ['--to', 'REGISTRY/NAMESPACE'],
+): Section {
   if (holesOf(closure).length === 0) return [];
   return [
     {
@@ -62,6 +70,6 @@ export function completionSteps(closure: Closure, bundle: string): Section {
     },
     { commands: [`bundle pack --complete ${bundle} -o FOLDER`] },
     { text: 'On the closed side, unpack both together:' },
-    { commands: [`bundle unpack ${bundle} COMPLETION --to REGISTRY/NAMESPACE`] },
+    { commands: [`bundle unpack ${bundle} COMPLETION ${options.join(' ')}`] },
   ];
 }

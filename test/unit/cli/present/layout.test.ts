@@ -31,6 +31,23 @@ describe('a report', () => {
     );
   });
 
+  it('has no row of a table that the terminal would break, and loses nothing of its last column', () => {
+    const cell = fc.stringMatching(/^[a-z]{1,40}$/);
+    const row = fc.tuple(fc.stringMatching(/^[a-z]{1,30}$/), cell, words);
+    const columns = fc.integer({ min: 20, max: 130 });
+    fc.assert(
+      fc.property(fc.array(row, { minLength: 1, maxLength: 5 }), columns, (rows, width) => {
+        const heads = ['name', 'size', 'part'];
+        const lines = laidOut([[{ table: { heads, rows, cut: 0 } }]], screen(width)).split('\n');
+        expect(lines.filter((line) => line.length > width)).toEqual([]);
+        const shown = lines.join('').replaceAll(' ', '');
+        for (const [, , part] of rows)
+          for (const each of part.split(' ').filter((one) => one.length < 8))
+            expect(shown).toContain(each);
+      }),
+    );
+  });
+
   it.each([
     [120, 1],
     [80, 1],
