@@ -16,7 +16,8 @@ from indexignore import Ignored
 from release import Image, Part, Unpacked, field, wrong
 
 KEYS = ["kind", "reference", "digest", "from", "path", "tag", "pinned", "why"]
-MORE_KEYS = ["template", "filter", "skipRelated", "skippedBundles"]
+REASONS = ("not-found", "not-allowed", "wrong-content", "unreadable")
+MORE_KEYS = ["template", "filter", "skipRelated", "skippedBundles", "droppedBundles"]
 LABEL = "operators.operatorframework.io.index.configs.v1"
 WHITEOUT, OPAQUE, IGNORE = ".wh.", ".wh..wh..opq", ".indexignore"
 DOCUMENT, FILES, DEPTH = 64 * MIB, 100000, 4
@@ -275,8 +276,9 @@ class Catalog(Part):
         operators = operators_in(catalog_files(bundle, manifest, self.folder_in(manifest)))
         if not set(claim["why"]) <= {operator.name for operator in operators}:
             wrong("the claim of a catalog knows why a bundle was kept that is not there")
-        if set(claim.get("skippedBundles", {})) & {operator.name for operator in operators}:
-            wrong("the catalog has a bundle that was left out")
+        for key in ("skippedBundles", "droppedBundles"):
+            if set(claim.get(key, {})) & {operator.name for operator in operators}:
+                wrong("the catalog has a bundle that was left out")
         related = self.related(operators)
         self.attach(related)
         catalog = Image(row, "/" + claim["path"])
@@ -303,7 +305,8 @@ class Catalog(Part):
         patterns = claim.get("skipRelated", ["*"])
         if not is_list_of_texts(patterns) or not patterns:
             wrong("skipRelated of a catalog does not have its type")
-        objects = {"pinned": is_digest, "why": is_list_of_texts, "skippedBundles": is_text}
+        objects = {"pinned": is_digest, "why": is_list_of_texts, "skippedBundles": is_text,
+                   "droppedBundles": is_drop}
         for key, good in objects.items():
             value = claim.get(key, {})
             if key in claim and not value and key in MORE_KEYS:
@@ -359,6 +362,14 @@ class Catalog(Part):
     def key(self):
         names = ("kind", "reference", "digest", "path", "tag")
         return tuple(self.claim[key] for key in names) + tuple(self.claim.get("skipRelated", []))
+
+
+def is_drop(value):
+    """Why a bundle was left out: an image, what happened, and perhaps a blob."""
+    if not isinstance(value, dict) or list(value)[:2] != ["image", "reason"]:
+        return False
+    return (isinstance(value["image"], str) and value["reason"] in REASONS
+            and (len(value) == 2 or list(value)[2:] == ["lacks"] and is_digest(value["lacks"])))
 
 
 def is_text(value):

@@ -102,7 +102,7 @@ export type Notice =
       readonly channel?: string;
       readonly cause: string;
     }
-  /** A version of an operator is not carried, since somebody said so. */
+  /** A version of an operator is not carried, since somebody said so, or an image of it is gone. */
   | {
       readonly code: 'bundle-left-out';
       readonly package: string;
@@ -332,6 +332,8 @@ export type Notice =
       readonly reason: string;
       readonly cause: string;
     }
+  /** Nothing can be left out of a part that lacks images, for this cause: it lacks them still. */
+  | { readonly code: 'part-stays-incomplete'; readonly part: string; readonly cause: string }
   /** A blob could not be had: the bundle is started again without the images that need it. */
   | { readonly code: 'packing-without'; readonly blobs: number; readonly images: number }
   /** An opened bundle lists images that it does not have. */

@@ -4,6 +4,7 @@ import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { isFixed, type PlannedImage } from '../transfer/image.ts';
 import { type ContentPlan, planContent } from '../transfer/plan.ts';
+import type { Drop } from './holes.ts';
 import type { Part } from './kind.ts';
 
 /** Parts, and everything that they consist of together. */
@@ -81,6 +82,11 @@ export function contentsOf(
 /** The images that parts have and nobody could get, in the order of the parts. */
 export function holesOf({ parts }: Pick<Closure, 'parts'>): readonly BundledHole[] {
   return parts.flatMap(({ holes = [] }, part) => holes.map((hole) => ({ part, ...hole })));
+}
+
+/** What was left out of parts, since images of it could not be had. */
+export function dropsOf({ parts }: Pick<Closure, 'parts'>): readonly (readonly [string, Drop])[] {
+  return parts.flatMap(({ drops }) => [...(drops ?? [])]);
 }
 
 /** Numbers of the parts that lack an image. */

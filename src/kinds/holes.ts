@@ -8,6 +8,20 @@ export type PartHole = Omit<BundledHole, 'part'>;
 /** What is known of the reason. */
 export type HoleCause = Pick<PartHole, 'reason' | 'lacks' | 'size'>;
 
+/** Why something of a part was left out of it: an image that it needs could not be had. */
+export interface Drop extends Omit<HoleCause, 'size'> {
+  readonly image: string;
+}
+
+/** The reason in words. */
+export function describeDrop({ image, reason, lacks }: Drop): string {
+  const blob = lacks === undefined ? '' : `, blob ${lacks}`;
+  return `its image ${image} could not be had (${reason}${blob})`;
+}
+
+/** The key of a claim for what was left out, by name. */
+export const DROPS_KEY = 'droppedBundles';
+
 /** An image that a part names, before anybody has asked for it. */
 export interface WantedImage extends Omit<ImageRequest, 'descriptor'> {
   /** `undefined` where it is named by a tag, and nobody could tell what that names. */

@@ -10,7 +10,7 @@ import type { PartAtCluster } from './at-cluster.ts';
 import type { AttachedImages } from './attached.ts';
 import type { HoleReason } from '../bundle/format/manifest.ts';
 import type { Destinations } from './destinations.ts';
-import type { Holes, PartHole } from './holes.ts';
+import type { Drop, Holes, PartHole } from './holes.ts';
 import type { MirrorRow } from './mirror-row.ts';
 import type { Extras, ResourceFile, ResourceWishes, WantedExtras } from './resource-file.ts';
 import type { ContentSource, Sources } from './sources.ts';
@@ -64,6 +64,16 @@ export interface Kind<Request = unknown, Seed = unknown, Facts = unknown> {
     sources: Sources,
     options: FindOptions,
   ): Promise<Seed>;
+  /**
+   * Finds a part again without what needs images that nobody could get. A kind without it has
+   * nothing that could be left out.
+   * @throws BundleError as {@link find} does
+   */
+  drop?(
+    lacking: Lacking<Request, Seed>,
+    sources: Sources,
+    options: FindOptions,
+  ): Promise<Dropped<Seed>>;
   /**
    * Takes a seed out of a row of `bundle.json` and the files of the bundle, and checks its proofs
    * again.
@@ -125,6 +135,16 @@ export interface Found<Seed = unknown> {
   readonly content: ContentSource;
 }
 
+/** A part that lacks images. */
+export interface Lacking<Request = unknown, Seed = unknown> {
+  readonly request: Request;
+  readonly seed: Seed;
+  readonly holes: readonly PartHole[];
+}
+
+/** The part without what needs these, or why it has to stay as it is. */
+export type Dropped<Seed = unknown> = Found<Seed> | { readonly stays: string };
+
 /** One thing that was asked for, with all that follows from it. */
 export interface Part<Facts = unknown> {
   readonly kind: string;
@@ -138,6 +158,8 @@ export interface Part<Facts = unknown> {
   readonly images: readonly WalkedImage[];
   /** The images that it has too, and that nobody could get; none, unless that was allowed. */
   readonly holes?: readonly PartHole[];
+  /** What was left out of it for such images, by name: nothing of the part needs them any more. */
+  readonly drops?: ReadonlyMap<string, Drop>;
   readonly files: readonly PartFile[];
   /** Blobs that a reader of a pipe needs before all others, in the order in which it needs them. */
   readonly leading: readonly Descriptor[];

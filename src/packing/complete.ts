@@ -12,7 +12,8 @@ import { type Closure, leadingBlobs } from '../kinds/closure.ts';
 import { type FindOptions, type Kind, partRequest } from '../kinds/kind.ts';
 import { readLookaside } from '../kinds/signatures/lookaside.ts';
 import type { ContentSource, Sources } from '../kinds/sources.ts';
-import { expandFound, type FoundPart, type FoundParts, type PartsRequest } from './find-parts.ts';
+import type { FoundPart } from './dropping/dropper.ts';
+import { expandFound, type FoundParts, type PartsRequest } from './find-parts.ts';
 import { LeavingHoles } from './leaving-holes.ts';
 
 /** A bundle that lacks images, or that was packed to complete one and lacks some still. */

@@ -6,19 +6,12 @@ import type { JsonObject } from '../core/json.ts';
 import { compareText } from '../core/text.ts';
 import { AttachedImages } from '../kinds/attached.ts';
 import { type Closure, closureOf } from '../kinds/closure.ts';
-import {
-  type FindOptions,
-  type Found,
-  type Kind,
-  type Part,
-  type PartRequest,
-  partRequest,
-  type Walk,
-} from '../kinds/kind.ts';
+import { type FindOptions, type PartRequest, partRequest, type Walk } from '../kinds/kind.ts';
 import { withFoundLookaside } from '../kinds/signatures/lookaside.ts';
 import type { ContentSource, Sources } from '../kinds/sources.ts';
 import { ManifestWalker } from '../transfer/walk.ts';
 import { requirePresent } from './check-present.ts';
+import { Dropper, type Expanded, type FoundPart, ToldOnce } from './dropping/dropper.ts';
 import { LeavingHoles } from './leaving-holes.ts';
 import type { BegunContent, PartKey } from './resume/begun-content.ts';
 
@@ -33,6 +26,8 @@ export interface PartsRequest {
   readonly releaseKeyFiles?: readonly string[] | undefined;
   /** Leaves out, and lists, images that their sources do not give. */
   readonly incomplete?: boolean | undefined;
+  /** Leaves out of parts what needs such images, as far as they can do without it. */
+  readonly dropIncomplete?: boolean | undefined;
 }
 
 /** Parts that were found, and the request for each of them. */
@@ -40,11 +35,6 @@ export interface FoundParts extends Closure {
   readonly asked: readonly PartRequest[];
   /** The same parts without the images that need one of some blobs: these are holes, too. */
   readonly without: (lost: ReadonlyMap<Digest, HoleReason>) => Promise<Closure>;
-}
-
-export interface FoundPart extends Found {
-  readonly kind: Kind;
-  readonly asked: PartRequest;
 }
 
 /** Finds what an earlier run has left of some parts: it is not fetched again. */
@@ -63,9 +53,11 @@ export async function findParts(
   const { observe, signal, lookups, now } = context;
   const leaving = request.incomplete === true ? new LeavingHoles(observe) : undefined;
   const options: FindOptions = {
-    ...{ now, signal, observe },
+    ...{ now, signal },
+    observe: request.dropIncomplete === true ? new ToldOnce(observe).observe : observe,
     ...(leaving !== undefined && { excuse: leaving.excuseTag }),
   };
+  const dropper = request.dropIncomplete === true ? new Dropper(sources, options) : undefined;
   const divide = async ({ kind, request: asked }: PartRequest): Promise<readonly PartRequest[]> => {
     const requests = await kind.divide?.(asked, sources, options);
     return requests?.map((one) => partRequest(kind, one)) ?? [partRequest(kind, asked)];
@@ -76,20 +68,21 @@ export async function findParts(
     ...(await asked.kind.find(asked.request, sources, options)),
   });
   const all = await mapLimited(wanted, lookups, find, signal);
-  const found = [...new Map(all.map((part) => [keyText(part), part])).values()];
-  return expandFound({ found, leaving, sources }, request, context, begunOf);
+  const found = [...new Map(all.map((part) => [keyText(keyOf(part)), part])).values()];
+  return expandFound({ found, leaving, dropper, sources }, request, context, begunOf);
 }
 
 /** Parts whose seeds are found, and what decides whether images of them may be left out. */
 export interface FoundSeeds {
   readonly found: readonly FoundPart[];
   readonly leaving: LeavingHoles | undefined;
+  readonly dropper?: Dropper | undefined;
   readonly sources: Pick<Sources, 'lookaside'>;
 }
 
 /** The second of those steps. */
 export async function expandFound(
-  { found, leaving, sources }: FoundSeeds,
+  { found, leaving, dropper, sources }: FoundSeeds,
   { referrers, signatures }: Pick<PartsRequest, 'referrers' | 'signatures'>,
   context: Context,
   begunOf?: BegunOf,
@@ -102,23 +95,34 @@ export async function expandFound(
   const begun = await begunOf?.(found.map(keyOf));
   const from = (content: ContentSource): ContentSource =>
     begun?.before(content, referrers) ?? content;
+  const walk: Walk = {
+    ...{ walker, attached, lookups, signal, observe },
+    ...(leaving !== undefined && { holes: leaving }),
+  };
   const expandAll = async (): Promise<FoundParts> => {
-    const parts: ExpandedPart[] = [];
     const told = new Set<string>();
-    // One after the other: each asks for as much at once as the registries take.
-    for (const one of found) {
-      const walk: Walk = {
-        ...{ walker, attached, lookups, signal, observe },
-        ...(leaving !== undefined && { holes: leaving }),
-      };
+    const expand = async (one: FoundPart): Promise<Expanded> => {
       const bare = await one.kind.expand(one.seed, from(one.content), walk);
       const part =
         signatures === false ? bare : await withFoundLookaside(bare, sources, walk, told);
-      parts.push({ ...keyOf(one), asked: one.asked, part });
-    }
-    const sorted = parts.toSorted(inBundle);
+      leaving?.look(part);
+      return { found: one, part };
+    };
+    // One after the other: each asks for as much at once as the registries take.
+    const all: Expanded[] = [];
+    for (const one of found) all.push(await expand(dropper?.now(one) ?? one));
+    // Before anything is left out for it: a host that gives nothing is no reason for that.
+    leaving?.refuseHopeless(all.map(({ part }) => part));
+    const settled: Expanded[] = [];
+    for (const [at, one] of all.entries())
+      settled.push((await dropper?.settle(found[at]!, one, expand)) ?? one);
+    const parts = settled.map((one) => ({
+      ...{ ...keyOf(one.found), asked: one.found.asked, part: one.part },
+    }));
+    const different = [...new Map(parts.map((part) => [keyText(part), part])).values()];
+    const sorted = different.toSorted(inBundle);
     const closure = closureOf(sorted.map(({ part }) => part));
-    leaving?.refuseHopeless(closure);
+    leaving?.refuseHopeless(closure.parts);
     return { ...closure, asked: sorted.map(({ asked }) => asked), without };
   };
   const without = async (lost: ReadonlyMap<Digest, HoleReason>): Promise<Closure> => {
@@ -136,7 +140,7 @@ export async function expandFound(
 
 interface ExpandedPart extends PartKey {
   readonly asked: PartRequest;
-  readonly part: Part;
+  readonly part: Expanded['part'];
 }
 
 /**
@@ -156,7 +160,6 @@ function keyOf({ kind, seed }: FoundPart): PartKey {
   return { kind: kind.name, digest, isClaim: (claim) => ofClaim(claim) === digest };
 }
 
-function keyText(part: FoundPart): string {
-  const { kind, digest } = keyOf(part);
+function keyText({ kind, digest }: PartKey): string {
   return `${kind} ${digest}`;
 }

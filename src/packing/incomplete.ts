@@ -4,7 +4,9 @@ import type { Context } from '../core/context.ts';
 import { mapLimited } from '../core/concurrency.ts';
 import type { Digest } from '../core/digest.ts';
 import type { BundleError } from '../core/errors.ts';
-import { type Closure, holesOf } from '../kinds/closure.ts';
+import { isObject, type Json } from '../core/json.ts';
+import { type Closure, dropsOf, holesOf } from '../kinds/closure.ts';
+import { DROPS_KEY } from '../kinds/holes.ts';
 import type { SigningKey } from '../trust/keys.ts';
 import { verified } from '../transfer/verified.ts';
 import type { PlannedBlob } from '../transfer/plan.ts';
@@ -53,7 +55,7 @@ export async function packLeavingHoles(
     if (before !== undefined) {
       if (before.lost.size > 0) closure = await without(before.lost);
       // What is not missing any more belongs in the bundle, and a listing cannot be changed.
-      const isSame = JSON.stringify(holesOf(closure)) === JSON.stringify(before.holes);
+      const isSame = leftOut(closure) === before.leftOut;
       if (!isSame && !before.isFinished) await aside.take();
     }
     for (let restart = job.restart; ; restart = false) {
@@ -76,7 +78,7 @@ export async function packLeavingHoles(
         const { images, blobs } = rest.content;
         const isNeeded = blobs.some(({ descriptor }) => gone.has(descriptor.digest));
         if (isNeeded || images.length === 0) throw error;
-        const facts = { blobs: gone.size, images: holesOf(rest).length };
+        const facts = { blobs: gone.size, images: holesOf(rest).length + dropsOf(rest).length };
         context.observe({ type: 'noticed', code: 'packing-without', ...facts });
         await aside.take();
         closure = rest;
@@ -89,7 +91,8 @@ export async function packLeavingHoles(
 
 /** What an earlier run has left out under the name. */
 interface HolesBefore {
-  readonly holes: readonly object[];
+  /** As {@link leftOut} gives it. */
+  readonly leftOut: string;
   readonly isFinished: boolean;
   /** The blobs of those that cannot be had this time either. */
   readonly lost: ReadonlyMap<Digest, HoleReason>;
@@ -107,10 +110,12 @@ async function holesBefore(
     key,
   );
   if (reader === undefined) return undefined;
-  const { holes } = reader.manifest;
+  const { holes = [], parts } = reader.manifest;
   await reader.close();
-  if (holes === undefined) return undefined;
-  const names = new Set(holes.flatMap(({ lacks }) => (lacks === undefined ? [] : [lacks])));
+  const drops = parts.flatMap(({ claim }) => namedIn(claim[DROPS_KEY]));
+  if (holes.length === 0 && drops.length === 0) return undefined;
+  const lacking = drops.map(([, drop]) => (isObject(drop) ? drop['lacks'] : undefined));
+  const names = new Set<unknown>([...holes.map(({ lacks }) => lacks), ...lacking]);
   observe({ type: 'phase', what: 'trying again what was missing' });
   const lost = await failing(
     content.blobs.filter(({ descriptor }) => names.has(descriptor.digest)),
@@ -120,7 +125,25 @@ async function holesBefore(
     },
     { lookups, signal },
   );
-  return { holes, isFinished: begun.every(({ isFinished }) => isFinished), lost };
+  return {
+    leftOut: textOf(holes, drops),
+    isFinished: begun.every(({ isFinished }) => isFinished),
+    lost,
+  };
+}
+
+/** All that a bundle does without, to be compared. */
+function leftOut(closure: Closure): string {
+  const drops = closure.parts.flatMap(({ claim }) => namedIn(claim[DROPS_KEY]));
+  return textOf(holesOf(closure), drops);
+}
+
+function textOf(holes: readonly object[], drops: readonly unknown[]): string {
+  return JSON.stringify([holes, drops]);
+}
+
+function namedIn(value: Json | undefined): readonly (readonly [string, Json])[] {
+  return isObject(value) ? Object.entries(value) : [];
 }
 
 /**

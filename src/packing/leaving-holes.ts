@@ -4,8 +4,9 @@ import { BundleError, type ErrorCode } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
 import { BUDGET_EXHAUSTED } from '../core/http/backoff.ts';
 import { parseShortReference } from '../image-sets/short-reference.ts';
-import { type Closure, holesOf } from '../kinds/closure.ts';
+import { holesOf } from '../kinds/closure.ts';
 import type { HoleCause, Holes, WantedImage } from '../kinds/holes.ts';
+import type { Part } from '../kinds/kind.ts';
 import { manifestsOf, type WalkedImage } from '../transfer/image.ts';
 
 /**
@@ -40,6 +41,8 @@ export class LeavingHoles implements Holes {
   readonly #suspect = new Map<string, BundleError>();
   /** The first of all failures. */
   #first: BundleError | undefined;
+  /** Hosts that have given an image. */
+  readonly #read = new Set<string>();
   readonly #told = new Set<string>();
 
   constructor(observe: Observe) {
@@ -82,21 +85,26 @@ export class LeavingHoles implements Holes {
     return { ...cause, size: [...blobs.values()].reduce((total, size) => total + size, 0) };
   }
 
+  /** What a part has shown of hosts, whether it stays as it is or not. */
+  look({ images }: Part): void {
+    for (const { request } of images) this.#read.add(hostOf(request.source));
+  }
+
   /**
    * @throws the failure of a host that has given nothing at all, and any failure where no image is
    * whole: a bundle of nothing is none.
    */
-  refuseHopeless(closure: Closure): void {
-    const holes = holesOf(closure);
+  refuseHopeless(parts: readonly Part[]): void {
+    const holes = holesOf({ parts });
     if (holes.length === 0) return;
-    const { images } = closure.content;
-    const read = new Set(images.map(({ source }) => hostOf(source)));
     for (const { reason, source } of holes) {
       const failure = this.#suspect.get(hostOf(source));
-      if (!mayBeTheHost(reason) || read.has(hostOf(source)) || failure === undefined) continue;
+      const hasGiven = this.#read.has(hostOf(source));
+      if (!mayBeTheHost(reason) || hasGiven || failure === undefined) continue;
       throw failure.withHint(hopeless(hostOf(source), failure.hint));
     }
-    if (images.length === 0 && this.#first !== undefined) throw this.#first;
+    const isNothing = parts.every(({ images }) => images.length === 0);
+    if (isNothing && this.#first !== undefined) throw this.#first;
   }
 
   #note(source: string, image: string, error: unknown): HoleReason | undefined {

@@ -1,4 +1,5 @@
 import type { Limit } from '../core/concurrency.ts';
+import type { Digest } from '../core/digest.ts';
 import type { BundleError } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
 import type { OnePass } from './one-pass.ts';
@@ -32,8 +33,8 @@ export interface CopyStanding {
 export interface Leaves {
   /** Numbers of the parts of which it is known beforehand that something is missing. */
   readonly incompleteParts: ReadonlySet<number>;
-  /** Whether a failure of the source only says that it cannot give a blob. */
-  readonly isLoss: (error: BundleError) => boolean;
+  /** Whether a failure of the source only says that it cannot give this blob. */
+  readonly isLoss: (error: BundleError, blob: Digest) => boolean;
 }
 
 /** Counts of what was moved, updated while it is moved. */

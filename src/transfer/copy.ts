@@ -1,4 +1,5 @@
 import { forEachLimited } from '../core/concurrency.ts';
+import type { Digest } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import type { Store } from '../core/store.ts';
 import { BlobCopier } from './copy-blob.ts';
@@ -158,7 +159,7 @@ class CopyRun {
       try {
         await this.#blobs.copy(blob, image, use.target, signal);
       } catch (error) {
-        if (!this.#isLoss(error)) throw about(image, error);
+        if (!this.#isLoss(error, blob.digest)) throw about(image, error);
         this.#schedule.lost(use);
         lost = error;
         waiting.push(...use.images);
@@ -209,12 +210,13 @@ class CopyRun {
    * Whether the copy continues without a blob: one that the source cannot give, or that a pipe no
    * longer gives.
    */
-  #isLoss(error: unknown): boolean {
+  #isLoss(error: unknown, blob: Digest): boolean {
     const { leaves, pass } = this.#options;
     if (pass?.failure !== undefined && error === pass.failure) return true;
     if (!(error instanceof BundleError) || error.side !== 'source') return false;
     return (
-      (pass !== undefined && hasCode(error, 'NOT_REPLAYABLE')) || leaves?.isLoss(error) === true
+      (pass !== undefined && hasCode(error, 'NOT_REPLAYABLE')) ||
+      leaves?.isLoss(error, blob) === true
     );
   }
 

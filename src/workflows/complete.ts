@@ -75,9 +75,10 @@ async function completeInto(
     const path = bundlePath(output, content.fileName);
     const job: FileJob = { ...request, ...content, key, made: undefined, path, closure: found };
     const signatures = await signatureFacts(found, { ...request, parts: [] }, context);
+    const completes = earlier.map(({ reader }) => reader.name);
     if (dryRun) {
       const isIncompleteAllowed = request.incomplete;
-      return { ...(await planFiles(job, context)), signatures, isIncompleteAllowed };
+      return { ...(await planFiles(job, context)), signatures, completes, isIncompleteAllowed };
     }
     const incomplete = {
       ...{ path, key, restart: request.restart, isCarriedAway: request.stopAfter !== undefined },
@@ -88,7 +89,6 @@ async function completeInto(
         ? packLeavingHoles(found, incomplete, { ...context, signal })
         : packToFiles(job, { ...context, signal }),
     );
-    const completes = earlier.map(({ reader }) => reader.name);
     return { ...report, signatures, completes };
   } finally {
     for (const { reader } of earlier) await reader.close();

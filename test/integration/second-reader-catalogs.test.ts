@@ -66,6 +66,16 @@ const GOOD: Readonly<Record<string, CatalogBundle>> = {
   'that was filtered as oc-mirror does': { ...FOO, mode: 'oc-mirror' },
   'without a related image': { ...FOO, skipRelated: ['*/foo-operat?r:*', 'quay.io.ops.*'] },
   'without a bundle': { ...FOO, skippedBundles: { 'foo/foo.v2.0.0': 'it is broken' } },
+  'without a bundle that lacks an image': {
+    ...FOO,
+    droppedBundles: {
+      'foo/foo.v2.0.0': { image: 'quay.io/ops/gone:v1', reason: 'not-found' },
+      'foo/foo.v2.1.0': {
+        ...{ image: 'quay.io/ops/broken:v1', reason: 'wrong-content' },
+        lacks: digestOf('a layer'),
+      },
+    },
+  },
   'of several architectures': { ...FOO, architectures: ['arm64', 'amd64', 's390x'] },
   'of other architectures': { ...FOO, architectures: ['s390x', 'arm64'] },
   'in another folder': {
@@ -231,6 +241,21 @@ const CLAIMS: Readonly<Record<string, (claim: JsonObject) => JsonObject>> = {
     ...claim,
     skippedBundles: { 'foo/foo.v1.0.0': 'it is broken' },
   }),
+  'without a bundle that lacks an image, and is there': (claim) => ({
+    ...claim,
+    droppedBundles: { 'foo/foo.v1.0.0': { image: 'quay.io/ops/foo:v1', reason: 'not-found' } },
+  }),
+  'without a bundle for no known reason': (claim) => ({
+    ...claim,
+    droppedBundles: { 'foo/foo.v2.0.0': { image: 'quay.io/ops/foo:v1', reason: 'mood' } },
+  }),
+  'without a bundle, with a key more': (claim) => ({
+    ...claim,
+    droppedBundles: {
+      'foo/foo.v2.0.0': { image: 'quay.io/ops/foo:v1', reason: 'not-found', odd: 1 },
+    },
+  }),
+  'without no bundle that lacks an image': (claim) => ({ ...claim, droppedBundles: {} }),
   'without a related image that is there': (claim) => ({
     ...claim,
     skipRelated: ['*/foo-operator:*'],

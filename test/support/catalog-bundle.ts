@@ -8,6 +8,7 @@ import { AttachedImages } from '../../src/kinds/attached.ts';
 import { CONFIGS_LABEL } from '../../src/kinds/catalog/catalog-config.ts';
 import { expandCatalog } from '../../src/kinds/catalog/expand.ts';
 import { closureOf } from '../../src/kinds/closure.ts';
+import type { Drop } from '../../src/kinds/holes.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
 import { ManifestWalker } from '../../src/transfer/walk.ts';
 import type { SigningKey } from '../../src/trust/keys.ts';
@@ -26,6 +27,7 @@ export interface CatalogBundle {
   readonly architectures?: readonly string[];
   readonly skipRelated?: readonly string[];
   readonly skippedBundles?: Readonly<Record<string, string>>;
+  readonly droppedBundles?: Readonly<Record<string, Drop>>;
   readonly mode?: 'strict' | 'oc-mirror';
 }
 
@@ -81,6 +83,7 @@ export class SampleCatalog {
   async ingredients(bundle: CatalogBundle, key: SigningKey): Promise<Ingredients> {
     const { layers, said, isWhole = false, label = '/configs', architectures } = bundle;
     const { skipRelated = [], skippedBundles = {}, mode = 'strict' } = bundle;
+    const droppedBundles = new Map(Object.entries(bundle.droppedBundles ?? {}));
     const isPinned = said.includes('quay.io/ops/foo-operator:v1') && skipRelated.length === 0;
     const store = new MemoryStore('content');
     const publisher = new Publisher();
@@ -104,6 +107,7 @@ export class SampleCatalog {
         from: isWhole ? digest : digestOf('another'),
         pinned: new Map(isPinned ? [[tagged, this.digest('foo-operator')]] : []),
         ...{ mode, skipRelated, skippedBundles: new Map(Object.entries(skippedBundles)) },
+        droppedBundles,
         why: new Map(isWhole ? [] : [['foo/foo.v1.0.0', ['head of stable']]]),
         known: {
           catalog: await readCatalog([{ path: 'catalog.json', read }]),

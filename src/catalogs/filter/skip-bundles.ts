@@ -2,7 +2,10 @@ import { compareText } from '../../core/text.ts';
 import { type Catalog, type CatalogChannel, type ChannelEntry, versionOf } from '../catalog.ts';
 import { compareVersions, parseVersion } from '../versions/version.ts';
 
-/** Bundles that a site goes without, by name, each with the reason. */
+/**
+ * Bundles that a site goes without, each with the reason: by name, or by `PACKAGE/NAME` where no
+ * other package is meant that has one of that name.
+ */
 export type SkipBundles = ReadonlyMap<string, string>;
 
 /** A bundle that is not there any more. */
@@ -35,10 +38,15 @@ export interface WithoutBundles {
  */
 export function withoutBundles(catalog: Catalog, skips: SkipBundles): WithoutBundles {
   const originals = new Map<CatalogChannel, CatalogChannel>();
-  const known = new Set(catalog.bundles.map(({ name }) => name));
-  const skipped: SkippedBundle[] = catalog.bundles
-    .filter(({ name }) => skips.has(name))
-    .map(({ package: own, name }) => ({ package: own, bundle: name, cause: skips.get(name)! }));
+  const known = new Set(
+    catalog.bundles.flatMap(({ package: own, name }) => [name, qualified(own, name)]),
+  );
+  const causeOf = (own: string, name: string): string | undefined =>
+    skips.get(qualified(own, name)) ?? skips.get(name);
+  const skipped: SkippedBundle[] = catalog.bundles.flatMap(({ package: own, name }) => {
+    const cause = causeOf(own, name);
+    return cause === undefined ? [] : { package: own, bundle: name, cause };
+  });
   const channels = catalog.channels.map((channel) => {
     const repaired = new RepairedChannel(channel, catalog, skips);
     if (!repaired.isChanged) return channel;
@@ -56,12 +64,12 @@ export function withoutBundles(catalog: Catalog, skips: SkipBundles): WithoutBun
     (name) => !isLeft(name),
   );
   const inChannels = new Set(
-    left.flatMap((own) => own.entries.map(({ name }) => `${own.package}/${name}`)),
+    left.flatMap((own) => own.entries.map(({ name }) => qualified(own.package, name))),
   );
   const isGone = (own: string, name: string): boolean =>
-    skips.has(name) ||
+    causeOf(own, name) !== undefined ||
     (skipped.some(({ package: of, bundle }) => of === own && bundle === name) &&
-      !inChannels.has(`${own}/${name}`));
+      !inChannels.has(qualified(own, name)));
   return {
     catalog: {
       ...catalog,
@@ -82,6 +90,10 @@ export function withoutBundles(catalog: Catalog, skips: SkipBundles): WithoutBun
   };
 }
 
+function qualified(ofPackage: string, bundle: string): string {
+  return `${ofPackage}/${bundle}`;
+}
+
 /** A channel without some of its entries, and without those that are nothing without them. */
 class RepairedChannel {
   readonly isChanged: boolean;
@@ -92,12 +104,14 @@ class RepairedChannel {
   readonly #catalog: Catalog;
 
   constructor(channel: CatalogChannel, catalog: Catalog, skips: SkipBundles) {
-    const gone = channel.entries.filter(({ name }) => skips.has(name)).map(({ name }) => name);
+    const isSkipped = ({ name }: ChannelEntry): boolean =>
+      skips.has(name) || skips.has(qualified(channel.package, name));
+    const gone = channel.entries.filter(isSkipped).map(({ name }) => name);
     this.#channel = channel;
     this.#catalog = catalog;
     this.isChanged = gone.length > 0;
     this.cause = `updates from it led over ${gone.sort(compareText).join(' or ')}`;
-    this.entries = channel.entries.filter(({ name }) => !skips.has(name));
+    this.entries = channel.entries.filter((entry) => !isSkipped(entry));
     if (this.isChanged) while (this.#dropOthers());
   }
 

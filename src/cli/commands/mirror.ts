@@ -1,9 +1,8 @@
-import { flag } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { dryRunOption } from '../options/common.ts';
 import { deliveryOptions, deliveryRequest } from '../options/delivery.ts';
 import { graphDataOptions } from '../options/graph-data.ts';
-import { incompleteOption } from '../options/parts/incomplete.ts';
+import { dropOption, incompleteOption, incompleteRequest } from '../options/parts/incomplete.ts';
 import { askedOptions, askedParts } from '../options/parts/asked.ts';
 import {
   bothSidesOptions,
@@ -27,6 +26,7 @@ export const mirrorCommand: Command = {
     ...graphDataOptions,
     ...askedOptions,
     ...incompleteOption,
+    ...dropOption,
     ...sourceOptions,
     ...lookasideOptions,
     ...bothSidesOptions,
@@ -39,7 +39,7 @@ export const mirrorCommand: Command = {
       offers,
       ...attached,
       lock,
-      incomplete: flag(args, 'incomplete'),
+      ...incompleteRequest(args),
       delivery: deliveryRequest(args, io),
       network: networkRequest(args),
     };

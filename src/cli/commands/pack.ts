@@ -6,7 +6,13 @@ import type { Arguments, Command, Outcome } from '../command.ts';
 import type { Io } from '../io.ts';
 import { dryRunOption } from '../options/common.ts';
 import { graphDataOptions } from '../options/graph-data.ts';
-import { completeOption, incompleteOption, refuseOtherParts } from '../options/parts/incomplete.ts';
+import {
+  completeOption,
+  dropOption,
+  incompleteOption,
+  incompleteRequest,
+  refuseOtherParts,
+} from '../options/parts/incomplete.ts';
 import { askedOptions, askedParts } from '../options/parts/asked.ts';
 import { mediaOptions, restartOption, stopAfter } from '../options/media.ts';
 import { historyFolder, historyOptions } from '../options/receipts/history.ts';
@@ -65,6 +71,7 @@ export const packCommand: Command = {
     ...graphDataOptions,
     ...askedOptions,
     ...incompleteOption,
+    ...dropOption,
     ...completeOption,
     key: one(
       'PEM key to sign with (default $BUNDLE_KEY, else your own, which the first pack makes)',
@@ -94,7 +101,7 @@ export const packCommand: Command = {
       usualName: set.name,
       ...attached,
       lock,
-      incomplete: flag(args, 'incomplete'),
+      ...incompleteRequest(args),
       key: keySource(args, io),
       network: networkRequest(args),
       limitRate: byteCount(args, 'limit-rate'),
@@ -134,7 +141,10 @@ export const packCommand: Command = {
 };
 
 /** Options that have a meaning only where the command line says what is packed. */
-const OF_PARTS = ['VERSION', 'repair', 'lock', 'locked', ...Object.keys(askedOptions)];
+const OF_PARTS = [
+  ...['VERSION', 'repair', 'lock', 'locked', 'drop-incomplete'],
+  ...Object.keys(askedOptions),
+];
 
 /** Packs what earlier bundles lack. */
 async function completeWith(args: Arguments, context: Context, io: Io): Promise<Outcome> {

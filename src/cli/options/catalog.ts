@@ -71,7 +71,7 @@ export function filterRequest(args: Arguments, usual: readonly string[] = []): F
 }
 
 /** Options that the filter of oc-mirror has nothing like. */
-const STRICT_ONLY = ['allow-missing', 'with-dependencies', 'skip-bundle'];
+const STRICT_ONLY = ['allow-missing', 'with-dependencies', 'skip-bundle', 'drop-incomplete'];
 
 /**
  * What a filter that gives what OLM takes can be told.

@@ -14,7 +14,14 @@ import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import { clusterCommands, clusterSections } from './cluster/apply-report.ts';
-import { completionSteps, holesJson, holesText, missingWords } from './parts/holes.ts';
+import {
+  completionSteps,
+  dropsText,
+  holesJson,
+  holesText,
+  missingWords,
+  undoneWords,
+} from './parts/holes.ts';
 import type { Block, Report, Rows, Section } from './layout.ts';
 import { offersText } from './parts/offers.ts';
 import { partsBrief, partsFacts, partsJson } from './parts/part-facts.ts';
@@ -98,7 +105,8 @@ function withheldText({ parts, copied }: DeliveryReport, closure: Closure): Sect
 }
 
 export function mirrorReport({ closure, delivery, offers, signatures }: MirrorReport): Outcome {
-  const partly = partlyDone(delivery, closure);
+  const isUndone = undoneWords(closure) !== undefined;
+  const partly = isUndone ? { status: PARTLY_DONE } : partlyDone(delivery, closure);
   const isPartial = partly.status !== undefined;
   return {
     report: (screen) => [
@@ -106,6 +114,7 @@ export function mirrorReport({ closure, delivery, offers, signatures }: MirrorRe
       warnings(delivery, screen),
       leftOut(delivery, screen),
       holesText(closure, screen),
+      dropsText(closure, screen),
       withheldText(delivery, closure),
       isPartial ? [{ text: RUN_AGAIN }] : [],
       ...clusterText(delivery, screen),

@@ -51,6 +51,8 @@ export function noticeText(notice: Notice): string | undefined {
       );
     case 'image-missing':
       return `${notice.image} is MISSING from the bundle (${notice.reason}): ${notice.cause}`;
+    case 'part-stays-incomplete':
+      return `${notice.part} LACKS IMAGES, and nothing is left out of it: ${notice.cause}`;
     case 'packing-without':
       return (
         `${counted(notice.blobs, 'blob')} could not be had: packing again without ` +

@@ -7,7 +7,14 @@ import { BUNDLE_SUFFIX, PATCH_SUFFIX } from '../../bundle/format/names.ts';
 import { namesItsPart } from '../../transfer/image.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes } from '../units.ts';
-import { completionSteps, holesJson, holesText, missingWords } from './parts/holes.ts';
+import {
+  completionSteps,
+  dropsText,
+  holesJson,
+  holesText,
+  missingWords,
+  undoneWords,
+} from './parts/holes.ts';
 import type { Block, Rows, Section } from './layout.ts';
 import { offersText } from './parts/offers.ts';
 import { partsFacts, partsJson } from './parts/part-facts.ts';
@@ -41,6 +48,7 @@ export function pipedReport(
         },
       ],
       holesText(report.closure, screen),
+      leftOut(report, screen),
       form(report, 'Tell the closed side out of band:'),
       keysToHand(needs),
       offersText(report.offers),
@@ -57,7 +65,7 @@ export function pipedReport(
       ],
     ],
     json: json(report),
-    ...(missingWords(report.closure) !== undefined && { status: PARTLY_DONE }),
+    ...(undone(report) !== undefined && { status: PARTLY_DONE }),
   };
 }
 
@@ -65,7 +73,7 @@ export function packReport(report: PackReport, needs: VerifyNeeds): Outcome {
   return {
     report: (screen) => (report.dryRun ? dryRun(report, screen) : packed(report, needs, screen)),
     json: json(report),
-    ...((report.left > 0 || missingWords(report.closure) !== undefined) && {
+    ...((report.left > 0 || undone(report) !== undefined) && {
       status: PARTLY_DONE,
     }),
   };
@@ -87,6 +95,7 @@ function packed(report: PackReport, needs: VerifyNeeds, screen: Screen): readonl
         ]
       : [{ verdict: packedWords(report, what), mood: moodOf(report) }],
     holesText(report.closure, screen),
+    leftOut(report, screen),
     path.endsWith(PATCH_SUFFIX) ? patchSteps(report, needs) : checkSteps(report, needs),
     togetherSteps(report),
     form(
@@ -111,9 +120,18 @@ function packed(report: PackReport, needs: VerifyNeeds, screen: Screen): readonl
 }
 
 /** What was packed; that something is missing comes first. */
-function packedWords({ closure }: PackReport, what: string): string {
-  const missing = missingWords(closure);
+function packedWords(report: PackReport, what: string): string {
+  const missing = undone(report);
   return missing === undefined ? `Packed ${what}` : `NOT COMPLETE: ${missing}. Packed ${what}`;
+}
+
+/** What is not in the bundle of all that was asked for: of a completion, what the first one has. */
+function undone({ closure, completes }: PackReport): string | undefined {
+  return (completes === undefined ? undoneWords : missingWords)(closure);
+}
+
+function leftOut({ closure, completes }: PackReport, screen: Screen): Section {
+  return completes === undefined ? dropsText(closure, screen) : [];
 }
 
 /** What the bundle holds. */
@@ -122,9 +140,9 @@ function whatOf({ closure, path }: PackReport): string {
   return path.endsWith(PATCH_SUFFIX) ? `a patch for ${what}` : what;
 }
 
-function moodOf({ closure }: PackReport): 'good' | 'warning' {
-  if (missingWords(closure) !== undefined) return 'warning';
-  const named = closure.content.images.filter(namesItsPart);
+function moodOf(report: PackReport): 'good' | 'warning' {
+  if (undone(report) !== undefined) return 'warning';
+  const named = report.closure.content.images.filter(namesItsPart);
   return named.every(({ proof }) => proof === 'publisher') ? 'good' : 'warning';
 }
 
@@ -289,6 +307,7 @@ function dryRun(report: PackReport, screen: Screen): readonly Section[] {
       },
     ],
     holesText(closure, screen),
+    leftOut(report, screen),
     report.isIncompleteAllowed ? [{ text: BLOBS_LATER }] : [],
     offersText(report.offers),
     imagesOf(report, screen),

@@ -1,6 +1,7 @@
 import type { CatalogBundle } from '../../catalogs/catalog.ts';
 import type { Digest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
+import { formatReference } from '../../core/reference.ts';
 import { type ImagePartRequest, imageRequest } from '../image/request.ts';
 
 /**
@@ -32,6 +33,19 @@ export function digestIn(
 ): Digest | undefined {
   if (bundle.image === '') return undefined;
   return bundleImage(bundle.image, bundle).reference.digest ?? pinned.get(bundle.image);
+}
+
+/** Where clusters ask for an image of a bundle: by its tag, if nobody knows the digest. */
+export function sourceIn(
+  text: string,
+  bundle: CatalogBundle,
+  pinned: ReadonlyMap<string, Digest>,
+): string {
+  const { registry, repository, tag = 'latest', digest } = bundleImage(text, bundle).reference;
+  const own = digest ?? pinned.get(text);
+  return formatReference({
+    ...{ registry, repository, ...(own === undefined ? { tag } : { digest: own }) },
+  });
 }
 
 /** How to go on without a bundle, or without an image of it. */

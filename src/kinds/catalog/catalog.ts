@@ -3,6 +3,7 @@ import { compareText } from '../../core/text.ts';
 import { claimDigest } from '../claim-digest.ts';
 import type { Kind } from '../kind.ts';
 import { CATALOG, type CatalogFacts, catalogLabel, expandCatalog } from './expand.ts';
+import { dropBundles } from './dropping/drop-bundles.ts';
 import { findCatalog, settleCatalog } from './find.ts';
 import type { CatalogPartRequest } from './request.ts';
 import { catalogExtras, catalogResources } from './resources.ts';
@@ -12,7 +13,8 @@ import { type CatalogSeed, identityOf, readClaim } from './seed.ts';
 export const catalogKind: Kind<CatalogPartRequest, CatalogSeed, CatalogFacts> = {
   name: CATALOG,
   accompanies: true,
-  find: findCatalog,
+  find: (request, sources, options) => findCatalog(request, sources, options),
+  drop: dropBundles,
   settle: settleCatalog,
   read: async (claim) => readClaim(claim),
   labelOf: ({ reference }) => catalogLabel(typeof reference === 'string' ? reference : '?'),

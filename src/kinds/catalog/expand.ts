@@ -12,12 +12,12 @@ import { formatReference, parseReference, type RepositoryName } from '../../core
 import { compareText } from '../../core/text.ts';
 import { TemporaryFolder } from '../../files/temporary/folder.ts';
 import type { ManifestTree, WalkedImage } from '../../transfer/image.ts';
-import type { WantedImage } from '../holes.ts';
+import { describeDrop, type Drop, type WantedImage } from '../holes.ts';
 import type { Part, Walk } from '../kind.ts';
 import { walkImages } from '../walk-images.ts';
 import type { ContentSource } from '../sources.ts';
 import { imageRequest } from '../image/request.ts';
-import { bundleImage, digestIn, wayAround } from './bundle-images.ts';
+import { bundleImage, digestIn, sourceIn, wayAround } from './bundle-images.ts';
 import { readCatalogImage } from './read-catalog-image.ts';
 import type { CatalogMode, CatalogProfile } from './request.ts';
 import { type CatalogSeed, claimOf, type KnownCatalog } from './seed.ts';
@@ -54,6 +54,8 @@ export interface SkippedFacts {
   readonly package: string;
   readonly bundle: string;
   readonly cause: string;
+  /** What of it could not be had, where it was left out for that. */
+  readonly lacking?: Drop;
 }
 
 export interface PackageFacts {
@@ -126,6 +128,7 @@ export async function expandCatalog(
       relatedImages: related.length + holes.length,
     },
     ...{ claim, images, holes, files: [] },
+    ...(seed.droppedBundles.size > 0 && { drops: seed.droppedBundles }),
     leading: leadingOf(image.tree),
   };
 }
@@ -177,11 +180,17 @@ function skippedImages({ bundles }: Catalog, { skipRelated }: CatalogSeed): read
 
 function skippedBundles({ bundles }: Catalog, seed: CatalogSeed): readonly SkippedFacts[] {
   const names = new Set(bundles.map((bundle) => `${bundle.package}/${bundle.name}`));
-  return [...seed.skippedBundles].map(([name, cause]) => {
+  const factsOf = (name: string): Pick<SkippedFacts, 'package' | 'bundle'> => {
     if (names.has(name)) throw foreign(`it has the bundle ${name}, which was left out`);
     const slash = name.indexOf('/');
-    return { package: name.slice(0, slash), bundle: name.slice(slash + 1), cause };
-  });
+    return { package: name.slice(0, slash), bundle: name.slice(slash + 1) };
+  };
+  return [
+    ...[...seed.skippedBundles].map(([name, cause]) => ({ ...factsOf(name), cause })),
+    ...[...seed.droppedBundles].map(([name, lacking]) => ({
+      ...{ ...factsOf(name), cause: describeDrop(lacking), lacking },
+    })),
+  ];
 }
 
 /** An image of bundles, which several of them may name in several ways. */
@@ -211,8 +220,7 @@ function requestsOf(
       const digest = reference.digest ?? seed.pinned.get(text);
       if (reference.digest === undefined) unused.delete(text);
       const { registry, repository } = reference;
-      const named = digest === undefined ? { tag: reference.tag ?? 'latest' } : { digest };
-      const source = formatReference({ registry, repository, ...named });
+      const source = sourceIn(text, bundle, seed.pinned);
       const absent = seed.absent?.get(text);
       const by = `${text} of bundle ${bundle.name} of package ${bundle.package}`;
       const known = wanted.get(source) ?? {

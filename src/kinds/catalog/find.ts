@@ -30,6 +30,14 @@ import { tellFindings, tellNotes } from './tell.ts';
 /** Requests for tags at a time. */
 const LOOKUPS = 8;
 
+/** What is known of a catalog that is filtered once more. */
+export interface FilteredBefore {
+  /** The image that its name has led to: a tag may have moved in between. */
+  readonly from: Digest;
+  /** What the filter is told to go without since images of it could not be had. */
+  readonly drops: CatalogSeed['droppedBundles'];
+}
+
 /**
  * Reads a catalog, filters it, and makes an image of what is kept. A catalog of which everything is
  * wanted stays as it is, unless another image is asked for.
@@ -39,8 +47,10 @@ export async function findCatalog(
   request: CatalogPartRequest,
   sources: Sources,
   options: FindOptions,
+  before?: FilteredBefore,
 ): Promise<Found<CatalogSeed>> {
   const { catalog: asked, skipRelated = [] } = request;
+  const drops: FilteredBefore['drops'] = before?.drops ?? new Map();
   const { signal, observe } = options;
   const profile = profileOf(request);
   const place = await placeOf(asked.catalog, sources);
@@ -49,7 +59,7 @@ export async function findCatalog(
     asked.sourceTemplate === undefined ? undefined : await readTemplateFile(asked.sourceTemplate);
   if (template !== undefined && profile !== 'verbatim') refuseCache(template, reference);
   observe({ type: 'phase', what: `reading the catalog ${reference}` });
-  const named = await store.resolve(place.named, { signal });
+  const named = await store.resolve(before?.from ?? place.named, { signal });
   const image = { name: reference, store };
   const storeOf = (name: RepositoryName): ReadOnlyStore => sources.source(name);
   const settled = async (
@@ -63,6 +73,7 @@ export async function findCatalog(
     tellFindings(catalog, found.mode, { reference, observe });
     return {
       ...{ reference, from: named.digest, digest, template, ...found, skipRelated: patterns },
+      droppedBundles: drops,
       path: asked.targetCatalog ?? place.path,
       tag: asked.targetTag ?? place.tag ?? `sha256-${hexOf(digest)}`,
       ...(await pinnedOf(catalog, patterns, { sources, options })),
@@ -79,9 +90,11 @@ export async function findCatalog(
     ...{ request, options, profile, scratch },
   });
   const skippedBundles = new Map(
-    result.notes.flatMap((note) =>
-      note.type === 'bundle-skipped' ? [[`${note.package}/${note.bundle}`, note.cause]] : [],
-    ),
+    result.notes.flatMap((note) => {
+      if (note.type !== 'bundle-skipped') return [];
+      const name = `${note.package}/${note.bundle}`;
+      return drops.has(name) ? [] : [[name, note.cause]];
+    }),
   );
   const own = { mode: request.mode, why: whyOf(result), skippedBundles };
   const filteredSeed = await settled(rebuilt.index.digest, { known, ...own });

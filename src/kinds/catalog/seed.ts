@@ -1,10 +1,11 @@
-import type { HoleReason } from '../../bundle/format/manifest.ts';
+import { HOLE_REASONS, type HoleReason } from '../../bundle/format/manifest.ts';
 import type { Catalog } from '../../catalogs/catalog.ts';
 import { type Digest, digestOf, parseDigest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { asArray, asObject, asString, type Json, type JsonObject } from '../../core/json.ts';
 import { formatReference, isRepository, isTag, parseReference } from '../../core/reference.ts';
 import { compareText, oneLine } from '../../core/text.ts';
+import { type Drop, DROPS_KEY } from '../holes.ts';
 import type { SourceTemplate } from '../resource-file.ts';
 import type { CatalogMode } from './request.ts';
 import { checkedTemplate } from './source-template.ts';
@@ -36,6 +37,8 @@ export interface CatalogSeed {
   readonly skipRelated: readonly string[];
   /** Why the packer went without bundles, by `package/bundle`. */
   readonly skippedBundles: ReadonlyMap<string, string>;
+  /** Bundles that it was filtered again without, since images of them could not be had. */
+  readonly droppedBundles: ReadonlyMap<string, Drop>;
   /** Where it was just filtered: what is in the image. It is read from there otherwise. */
   readonly known?: KnownCatalog;
 }
@@ -71,7 +74,17 @@ export function claimOf(seed: CatalogSeed): JsonObject {
     ...(mode !== 'strict' && { filter: mode }),
     ...(skipRelated.length > 0 && { skipRelated }),
     ...(skippedBundles.size > 0 && { skippedBundles: objectOf(skippedBundles) }),
+    ...(seed.droppedBundles.size > 0 && { [DROPS_KEY]: objectOf(dropsOf(seed)) }),
   };
+}
+
+function dropsOf({ droppedBundles }: CatalogSeed): ReadonlyMap<string, JsonObject> {
+  return new Map(
+    [...droppedBundles].map(([name, { image, reason, lacks }]) => [
+      name,
+      { image, reason, ...(lacks !== undefined && { lacks }) },
+    ]),
+  );
 }
 
 function objectOf<T extends Json>(map: ReadonlyMap<string, T>): Readonly<Record<string, T>> {
@@ -101,19 +114,39 @@ export function readClaim(claim: JsonObject): CatalogSeed {
       asString(own, 'a reason'),
     ]),
   );
+  const droppedBundles = new Map(
+    Object.entries(asObject(claim[DROPS_KEY] ?? {}, DROPS_KEY)).map(([name, own]) => [
+      name,
+      readDrop(asObject(own, name)),
+    ]),
+  );
   const skipRelated = asArray(claim['skipRelated'] ?? [], 'skipRelated').map((own) =>
     asString(own, 'a pattern'),
   );
   const template = readTemplate(claim['template'], reference);
   const mode = modeOf(claim['filter'], reference);
   if (isRepository(path) && isTag(tag)) {
-    const options = { template, mode, skipRelated, skippedBundles };
+    const options = { template, mode, skipRelated, skippedBundles, droppedBundles };
     return { reference, digest, from, path, tag, pinned, why, ...options };
   }
   throw new BundleError('UNSUPPORTED_CONTENT', `the row of the catalog ${reference} is wrong`, {
     expected: 'a repository path and a tag',
     got: `${path}:${tag}`,
   });
+}
+
+/** @throws BundleError UNSUPPORTED_CONTENT */
+function readDrop({ image, reason, lacks }: JsonObject): Drop {
+  const known = HOLE_REASONS.find((one) => one === reason);
+  if (known === undefined)
+    throw new BundleError('UNSUPPORTED_CONTENT', 'the row of a catalog is wrong', {
+      expected: `a reason why an image is missing: ${HOLE_REASONS.join(', ')}`,
+      got: oneLine(JSON.stringify(reason)),
+    });
+  return {
+    ...{ image: asString(image, 'image'), reason: known },
+    ...(lacks !== undefined && { lacks: parseDigest(lacks) }),
+  };
 }
 
 /** @throws BundleError UNSUPPORTED_CONTENT, CONFIGURATION */

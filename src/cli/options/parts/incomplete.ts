@@ -1,4 +1,5 @@
 import { BundleError } from '../../../core/errors.ts';
+import { flag } from '../../arguments.ts';
 import type { Arguments } from '../../command.ts';
 import { many, type OptionTable, yes } from '../table.ts';
 
@@ -8,6 +9,29 @@ export const incompleteOption: OptionTable = {
     'leave out images that their sources do not give: list them, do the rest, end with status 30',
   ),
 };
+
+/** For commands that may ask for operators as well. */
+export const dropOption: OptionTable = {
+  'drop-incomplete': yes(
+    'with --incomplete: leave versions of operators that lack an image out of their catalog, so ' +
+      'that it arrives',
+  ),
+};
+
+/**
+ * What the options say of images that cannot be had.
+ * @throws BundleError USAGE
+ */
+export function incompleteRequest(args: Arguments): {
+  readonly incomplete: boolean;
+  readonly dropIncomplete: boolean;
+} {
+  const [incomplete, dropIncomplete] = [flag(args, 'incomplete'), flag(args, 'drop-incomplete')];
+  if (!dropIncomplete || incomplete) return { incomplete, dropIncomplete };
+  throw new BundleError('USAGE', '--drop-incomplete has a meaning only with --incomplete', {
+    hint: 'Without it, an image that cannot be had ends the run. Give both, or neither.',
+  });
+}
 
 export const completeOption: OptionTable = {
   complete: many(

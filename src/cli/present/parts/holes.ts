@@ -1,6 +1,6 @@
 import type { BundledHole } from '../../../bundle/format/manifest.ts';
 import { counted } from '../../../core/text.ts';
-import { type Closure, holesOf } from '../../../kinds/closure.ts';
+import { type Closure, dropsOf, holesOf } from '../../../kinds/closure.ts';
 import type { Block, Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
 import { shortened } from '../shown.ts';
@@ -29,6 +29,44 @@ export function holesJson(closure: Closure): readonly HoleJson[] {
 export function missingWords(closure: Closure): string | undefined {
   const { length } = holesOf(closure);
   return length === 0 ? undefined : counted(length, 'image is missing', 'images are missing');
+}
+
+/**
+ * The same where it is packed, or mirrored: versions of operators that were left out for it are
+ * missing, too. Where it is read, nothing is missing of what it claims to be.
+ */
+export function undoneWords(closure: Closure): string | undefined {
+  const { length } = dropsOf(closure);
+  const dropped =
+    length === 0
+      ? []
+      : [counted(length, 'version of an operator is', 'versions of operators are') + ' left out'];
+  const missing = missingWords(closure);
+  const all = [...(missing === undefined ? [] : [missing]), ...dropped];
+  return all.length === 0 ? undefined : all.join(', ');
+}
+
+/** Which versions of operators were left out, since images of them are missing. */
+export function dropsText(closure: Closure, screen: Screen): Section {
+  const drops = dropsOf(closure);
+  if (drops.length === 0) return [];
+  const shown = screen.isVerbose ? drops : drops.slice(0, SHOWN);
+  const rows = shown.map(([name, { image, reason, lacks }]) => [
+    `  ${name}`,
+    shortened(image, screen),
+    REASONS[reason] + (lacks === undefined ? '' : ` (blob ${shortened(lacks, screen)})`),
+  ]);
+  const more = drops.length - shown.length;
+  const [are, each] =
+    drops.length === 1
+      ? ['This version of an operator is', 'An image of it']
+      : [`These ${drops.length} versions of operators are`, 'An image of each'];
+  return [
+    { text: `${are} LEFT OUT of the catalog. ${each} is missing:` },
+    { table: { rows, cut: 0 } },
+    ...(more > 0 ? [{ text: `  and ${more} more (--verbose lists all)` } satisfies Block] : []),
+    { text: 'When the sources have them, pack the operators again.' },
+  ];
 }
 
 /** Which images are missing, and why. */

@@ -125,6 +125,14 @@ describe('a catalog without some bundles', () => {
     );
   });
 
+  it('goes without a bundle of one package, where it is named with that', async () => {
+    const catalog = await catalogOf({ stable: CHAIN });
+    expect(channelsIn(without(catalog, ['p/v3']))).toEqual({ stable: ['v1', 'v2'] });
+    const other = without(catalog, ['q/v3']);
+    expect(channelsIn(other)).toEqual({ stable: ['v1', 'v2', 'v3'] });
+    expect(other.notes).toEqual([{ type: 'skip-unknown', bundle: 'q/v3' }]);
+  });
+
   it('tells of a name that no bundle has', async () => {
     const result = without(await catalogOf({ stable: CHAIN }), ['v9']);
     expect(result.notes).toEqual([{ type: 'skip-unknown', bundle: 'v9' }]);

@@ -236,6 +236,14 @@ describe('the row of a catalog', () => {
     { filter: null },
     { skipRelated: 'x' },
     { skippedBundles: { 'foo/foo.v1.0.0': 1 } },
+    { droppedBundles: { 'foo/foo.v2.0.0': 'gone' } },
+    { droppedBundles: { 'foo/foo.v2.0.0': { image: 1, reason: 'not-found' } } },
+    { droppedBundles: { 'foo/foo.v2.0.0': { image: 'quay.io/a/b:1', reason: 'mood' } } },
+    {
+      droppedBundles: {
+        'foo/foo.v2.0.0': { image: 'quay.io/a/b:1', reason: 'not-found', lacks: 'x' },
+      },
+    },
   ])('is refused with %j', async (wrong) => {
     const { claim } = await made();
     const other = { ...claim, ...wrong } as JsonObject;
