@@ -45,7 +45,7 @@ export const FLOORS = [
       'A workflow is told what to do in plain values, so tests call it without a command line.',
   },
   {
-    rooms: ['opening', 'packing', 'delivering', 'extracting'],
+    rooms: ['opening', 'packing', 'delivering', 'extracting', 'pruning'],
     reason:
       'They are the steps of the workflows: a step that knew its command would serve that one alone.',
   },

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const REGISTRY_PROGRAM = 'docker-registry';
+export const REGISTRY_PROGRAM = 'docker-registry';
 
 /** None outlives this process, however that ends. */
 const running = new Set<ChildProcess>();

@@ -68,6 +68,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/repair.ts')).repairCommand,
   },
   {
+    usage: 'prune [PATH..]',
+    summary: 'remove releases and other parts from a registry that nothing else needs',
+    load: async () => (await import('./commands/prune/prune.ts')).pruneCommand,
+  },
+  {
     usage: 'path <FROM> <TO>',
     summary: 'find the updates that lead from one release to another',
     load: async () => (await import('./commands/path.ts')).pathCommand,

@@ -84,3 +84,38 @@ export interface Store extends ReadOnlyStore {
    */
   mount?(descriptor: Descriptor, from: ReadOnlyStore, options?: StoreOptions): Promise<boolean>;
 }
+
+/** A manifest as a repository gives it, of whatever type. */
+export interface RawManifest {
+  readonly bytes: Uint8Array;
+  /** By which it came. */
+  readonly mediaType: string | undefined;
+  /** Of the bytes. */
+  readonly digest: Digest;
+}
+
+/** What came of it: it is gone, or was not there, or the registry cannot do such a thing. */
+export type Removal = 'removed' | 'absent' | 'unsupported';
+
+/** A repository, of which manifests and tags can be taken away. */
+export interface RemovableRepository {
+  /** `registry.example.com/team/tool`. */
+  readonly name: string;
+  /** All tags; none where the repository does not exist. */
+  tags(signal?: AbortSignal): Promise<readonly string[]>;
+  /**
+   * What a tag or a digest names; `undefined` where it names nothing.
+   * @throws BundleError CONTENT_MISMATCH where a digest is not that of the bytes.
+   */
+  manifest(reference: string, signal?: AbortSignal): Promise<RawManifest | undefined>;
+  /** What is listed as being about a manifest. */
+  referrers(subject: Digest, signal?: AbortSignal): Promise<readonly Digest[]>;
+  /** Puts a manifest that points to nothing, under a tag or its digest. */
+  put(
+    manifest: RawManifest & { readonly mediaType: string },
+    under: string,
+    signal?: AbortSignal,
+  ): Promise<void>;
+  /** Takes a manifest away, by its digest; or a tag. */
+  remove(reference: string, signal?: AbortSignal): Promise<Removal>;
+}

@@ -10,6 +10,7 @@ import { type Closure, closureOf, labelsOf } from '../kinds/closure.ts';
 import type { Kind, Part } from '../kinds/kind.ts';
 import type { CatalogWishes } from '../kinds/resource-file.ts';
 import type { Network } from '../network/network.ts';
+import { type PruneWatch, watchPrunes } from '../network/prune-lock.ts';
 import { ImageLayout } from '../stores/layout/layout.ts';
 import { copyImages } from '../transfer/copy.ts';
 import type { CopyOptions, CopyReport, CopyStanding, Leaves } from '../transfer/copy-options.ts';
@@ -209,6 +210,7 @@ async function deliverTo(
     await checkWritable(places, context);
     await refuseSparseLists(tags, places, context);
   }
+  const prunes = await watchPrunesAt(places);
   observe({ type: 'planned', ...report.content, images: content.images.length });
   observe({ type: 'phase', what: `copying to ${request.to.name}` });
   let standing: CopyStanding | undefined;
@@ -225,6 +227,7 @@ async function deliverTo(
     }
     throw error;
   });
+  await prunes?.end();
   const outcome = { copied, leaves: options.leaves };
   const whole = closure.parts.filter((_, part) => isWhole(part, closure, outcome));
   const arrived = whole.length > 0 ? plan(closureOf(whole)) : undefined;
@@ -242,6 +245,12 @@ function expectedWhole(closure: Closure, leaves: Leaves | undefined): Closure | 
   if (incomplete === undefined || incomplete.size === 0) return closure;
   const parts = closure.parts.filter((_, number) => !incomplete.has(number));
   return parts.length === 0 ? undefined : closureOf(parts);
+}
+
+/** Nothing for an image layout, of which nothing is ever removed. */
+async function watchPrunesAt({ network, destinations }: Places): Promise<PruneWatch | undefined> {
+  if (network === undefined || destinations === undefined) return undefined;
+  return watchPrunes(network.removal(destinations.content));
 }
 
 /** Nothing, where nothing is to be applied. */

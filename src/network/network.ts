@@ -5,7 +5,7 @@ import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
 import type { RepositoryName } from '../core/reference.ts';
-import type { ReadOnlyStore, Store } from '../core/store.ts';
+import type { ReadOnlyStore, RemovableRepository, Store } from '../core/store.ts';
 import { shownUrl } from '../core/text.ts';
 import { VERSION } from '../core/version.ts';
 import { openAuthFiles } from '../credentials/auth-file.ts';
@@ -171,6 +171,11 @@ export class Network implements Sources {
   async scratch(): Promise<TemporaryFolder> {
     this.#scratch ??= TemporaryFolder.make();
     return this.#scratch;
+  }
+
+  /** For taking away what was written to a repository. @throws BundleError BLOCKED */
+  removal(name: RepositoryName): RemovableRepository {
+    return this.#client.removal(name, this.#targetOptions(name));
   }
 
   /** The release signatures that the stores have, unchecked. */

@@ -1,7 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { serveRegistry } from '../../scripts/lib/registry.ts';
+
+import { execa } from 'execa';
+
+import { REGISTRY_PROGRAM, serveRegistry } from '../../scripts/lib/registry.ts';
 
 /**
  * The one user of a registry with `htpasswd`. The hash is bcrypt, as the registry asks for, made
@@ -14,6 +17,8 @@ const HTPASSWD = `${USER.username}:$2b$05$9kaejoJOhRblUJYdZiq3.ONCfvjrN6PVnX8Jq2
 export interface RegistryOptions {
   /** Remember the sizes of blobs in memory, as the registry's own image does. */
   readonly caches?: boolean;
+  /** Whether it removes manifests; it does unless told. */
+  readonly removes?: boolean;
   /** Let in {@link USER} only. */
   readonly htpasswd?: boolean;
   /**
@@ -64,14 +69,14 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Test
 
 function configuration(
   root: string,
-  { caches = false, htpasswd, tls, token }: RegistryOptions,
+  { caches = false, removes = true, htpasswd, tls, token }: RegistryOptions,
 ): object {
   return {
     version: 0.1,
     log: { level: 'info', accesslog: { disabled: true } },
     storage: {
       filesystem: { rootdirectory: join(root, 'storage') },
-      delete: { enabled: true },
+      delete: { enabled: removes },
       ...(caches && { cache: { blobdescriptor: 'inmemory' } }),
       maintenance: { uploadpurging: { enabled: false } },
     },
@@ -94,4 +99,9 @@ function configuration(
       },
     }),
   };
+}
+
+/** Frees what no manifest names any more, as those who run a registry do; it may be running. */
+export async function collectGarbage({ root }: TestRegistry): Promise<void> {
+  await execa(REGISTRY_PROGRAM, ['garbage-collect', join(root, 'config.json')]);
 }

@@ -4,6 +4,7 @@ import { RepositoryAccess } from './auth/access.ts';
 import { Authorizer } from './auth/authorizer.ts';
 import { challengesIn } from './host/greeting.ts';
 import { RegistryHost } from './host/host.ts';
+import { RegistryRemoval } from './manifests/removal.ts';
 import { RepositoryProbe } from './probe.ts';
 import { RegistryRepository } from './repository.ts';
 import { Transport, type TransportOptions } from './http/transport.ts';
@@ -61,6 +62,14 @@ export class RegistryClient {
     { credentials = this.#credentials, insecure = false }: RepositoryOptions = {},
   ): RepositoryProbe {
     return new RepositoryProbe(this.#access({ registry, repository }, credentials, insecure));
+  }
+
+  /** For taking manifests and tags of a repository away. */
+  removal(
+    { registry, repository }: RepositoryName,
+    { credentials = this.#credentials, insecure = false }: RepositoryOptions = {},
+  ): RegistryRemoval {
+    return new RegistryRemoval(this.#access({ registry, repository }, credentials, insecure));
   }
 
   /**

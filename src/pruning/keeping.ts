@@ -1,0 +1,85 @@
+import { type Digest, hexOf } from '../core/digest.ts';
+import { BundleError } from '../core/errors.ts';
+import { compareVersions } from '../updates/version-order.ts';
+import { type PushedPart, versionOf } from './pushed.ts';
+
+/** What is to stay; everything else goes. */
+export interface Keeping {
+  /** Names of parts. */
+  readonly names: readonly string[];
+  /** So many of the newest releases. */
+  readonly last: number | undefined;
+  readonly bundles: readonly Digest[];
+}
+
+const RELEASE = 'release';
+
+/**
+ * The keys of the parts that stay. Where releases are named or counted, other parts stay as long as
+ * a bundle brought them that has a release which stays, and the newest of each label in any case.
+ * @param isThere whether a release is at the target: only such ones are counted.
+ * @throws BundleError NOT_FOUND for a name that no part has: it would be pruned by a slip of a key.
+ */
+export function staying(
+  parts: readonly PushedPart[],
+  { names, last, bundles }: Keeping,
+  isThere: (part: PushedPart) => boolean,
+): ReadonlySet<string> {
+  refuseUnknown(parts, names, bundles);
+  const stay = new Set<string>();
+  for (const part of parts) {
+    const isNamed = part.names.some((name) => names.includes(name));
+    const isInBundle = part.rows.some(({ bundle }) => bundles.includes(bundle));
+    if (isNamed || isInBundle) stay.add(part.key);
+  }
+  for (const part of newestReleases(parts.filter(isThere), last ?? 0)) stay.add(part.key);
+  if (names.length > 0 || last !== undefined) {
+    for (const part of companions(parts, stay)) stay.add(part.key);
+  }
+  return stay;
+}
+
+function newestReleases(parts: readonly PushedPart[], count: number): readonly PushedPart[] {
+  const releases = parts.filter(({ kind }) => kind === RELEASE);
+  const versions = [...new Set(releases.map(versionOf))].sort((a, b) => compareVersions(b, a));
+  const newest = versions.slice(0, count);
+  return releases.filter((part) => newest.includes(versionOf(part)));
+}
+
+/** Parts that are no releases, and stay with them. */
+function companions(
+  parts: readonly PushedPart[],
+  stay: ReadonlySet<string>,
+): readonly PushedPart[] {
+  const bundles = new Set(
+    parts
+      .filter(({ kind, key }) => kind === RELEASE && stay.has(key))
+      .flatMap(({ rows }) => rows.map(({ bundle }) => bundle)),
+  );
+  const newest = new Map<string, number>();
+  for (const { kind, label, order } of parts)
+    newest.set(`${kind} ${label}`, Math.max(order, newest.get(`${kind} ${label}`) ?? 0));
+  return parts.filter(
+    ({ kind, label, order, rows }) =>
+      kind !== RELEASE &&
+      (newest.get(`${kind} ${label}`) === order || rows.some(({ bundle }) => bundles.has(bundle))),
+  );
+}
+
+function refuseUnknown(
+  parts: readonly PushedPart[],
+  names: readonly string[],
+  bundles: readonly Digest[],
+): void {
+  const [name] = names.filter((one) => parts.every((part) => !part.names.includes(one)));
+  const [bundle] = bundles.filter((one) =>
+    parts.every(({ rows }) => rows.every((row) => row.bundle !== one)),
+  );
+  if (name === undefined && bundle === undefined) return;
+  const what = name ?? `the bundle ${hexOf(bundle!)}`;
+  throw new BundleError('NOT_FOUND', `${what} is to stay, and is not among what was pushed`, {
+    expected: what,
+    got: parts.map(({ label }) => label).join(', '),
+    hint: 'Nothing was removed. Check the name; a bundle that no receipt names is given by its path.',
+  });
+}
