@@ -15,6 +15,8 @@ export const MAX_LISTING_BYTES = 64 * MiB;
 export const MAX_HISTORY_BYTES = 512 * MiB;
 /** A photograph: those of telephones have 20 MiB at most. */
 export const MAX_PICTURE_BYTES = 64 * MiB;
+/** The same when it is unpacked into memory: 64 million pixels of four bytes. */
+export const MAX_PIXEL_BYTES = 256 * MiB;
 /** A receipt: one of a thousand bundles takes less. */
 export const MAX_RECEIPT_BYTES = 4 * MiB;
 /** An OpenPGP release signature is under 2 KiB; the ceiling is the one `oc` announces. */

@@ -12,11 +12,41 @@ const API_VERSION = 'operators.coreos.com/v1alpha1';
 const KIND = 'CatalogSource';
 
 const KEYS = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
+
+const TEXT = { what: 'a text', is: (value: Json): boolean => typeof value === 'string' };
+const MAPPING = { what: 'a mapping', is: isObject };
 /** Of the specification, as its definition has them. */
-const SPEC_KEYS = [
-  ...['address', 'configMap', 'description', 'displayName', 'grpcPodConfig', 'icon', 'image'],
-  ...['priority', 'publisher', 'runAsRoot', 'secrets', 'sourceType', 'updateStrategy'],
-];
+const SPEC: Readonly<Record<string, { what: string; is: (value: Json) => boolean }>> = {
+  address: TEXT,
+  configMap: TEXT,
+  description: TEXT,
+  displayName: TEXT,
+  grpcPodConfig: MAPPING,
+  icon: {
+    what: 'a mapping of base64data and mediatype, both texts',
+    is: (value) =>
+      isObject(value) &&
+      typeof value['base64data'] === 'string' &&
+      typeof value['mediatype'] === 'string' &&
+      Object.keys(value).length === 2,
+  },
+  image: TEXT,
+  priority: {
+    what: 'a whole number of 32 bits',
+    is: (value) => Number.isInteger(value) && Math.abs(value as number) < 2 ** 31,
+  },
+  publisher: TEXT,
+  runAsRoot: { what: 'true or false', is: (value) => typeof value === 'boolean' },
+  secrets: {
+    what: 'a list of texts',
+    is: (value) => Array.isArray(value) && value.every((one) => typeof one === 'string'),
+  },
+  sourceType: TEXT,
+  updateStrategy: MAPPING,
+};
+/** A part of a key of a label or annotation, and the value of a label. */
+const NAME = /^[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+const PREFIX = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/;
 
 /**
  * What a cluster and oc put into an object. The first one tells a cluster that the object is one of
@@ -86,7 +116,11 @@ export function checkedTemplate(
   { labels, annotations, spec }: Readonly<Record<'labels' | 'annotations' | 'spec', JsonObject>>,
   name: string,
 ): SourceTemplate {
-  refuseUnknown(spec, SPEC_KEYS, { name, where: 'spec' });
+  refuseUnknown(spec, Object.keys(SPEC), { name, where: 'spec' });
+  for (const [key, value] of Object.entries(spec)) {
+    const { what, is } = SPEC[key]!;
+    if (!is(value)) throw wrong(name, `spec.${key} is ${shown(value)}`, { expected: what });
+  }
   const { sourceType = '', configMap = '' } = spec;
   if (sourceType !== '' && sourceType !== 'grpc')
     throw wrong(name, `spec.sourceType is ${shown(sourceType)}`, { expected: 'grpc, or none' });
@@ -148,7 +182,17 @@ function texts(object: JsonObject, key: string, name: string): Readonly<Record<s
     throw wrong(name, `${oneLine(odd[0], 60)} of ${key} is ${shown(odd[1])}`, {
       expected: 'a text, in quotes where it looks like a number',
     });
-  return object as Readonly<Record<string, string>>;
+  const entries = object as Readonly<Record<string, string>>;
+  for (const [own, value] of Object.entries(entries)) {
+    const [last = '', prefix, ...more] = own.split('/').reverse();
+    const isKey =
+      NAME.test(last) && (prefix === undefined || PREFIX.test(prefix)) && more.length === 0;
+    if (isKey && (key !== 'labels' || value === '' || NAME.test(value))) continue;
+    throw wrong(name, `${oneLine(own, 60)}: ${shown(value)} can be none of its ${key}`, {
+      expected: 'letters, digits, dots, dashes and underscores, up to 63, as Kubernetes has it',
+    });
+  }
+  return entries;
 }
 
 function without<T extends JsonObject>(object: T, keys: readonly string[]): T {

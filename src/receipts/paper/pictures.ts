@@ -7,6 +7,7 @@ import { BundleError } from '../../core/errors.ts';
 import { MAX_PICTURE_BYTES } from '../../core/limits.ts';
 import { isRegular } from '../../files/look.ts';
 import { readGivenFile, readSmallFile } from '../../files/small-file.ts';
+import { checkPictureSize } from './picture-size.ts';
 
 const READER = 'zxing_reader.wasm';
 const MAX_READER_BYTES = 16 * 1024 * 1024;
@@ -25,7 +26,7 @@ const PICTURES: readonly (readonly [string, string])[] = [
 
 /**
  * The texts of all QR codes in a picture: a PNG or JPEG of any size, as cameras write it.
- * @throws BundleError NOT_FOUND, UNSUPPORTED_CONTENT for what is no picture; DISK
+ * @throws BundleError NOT_FOUND, UNSUPPORTED_CONTENT for what is no picture, or too large a one; DISK
  */
 export async function codesIn(path: string): Promise<readonly string[]> {
   const file = Buffer.from(await readGivenFile(path, MAX_PICTURE_BYTES));
@@ -37,6 +38,7 @@ export async function codesIn(path: string): Promise<readonly string[]> {
       hint: 'Save the picture as JPEG or PNG. Telephones that write HEIC can be told to.',
     });
   }
+  checkPictureSize(file, path);
   await prepared();
   const found = await readBarcodes(file, OPTIONS);
   return found.filter(({ isValid }) => isValid).map(({ text }) => text);

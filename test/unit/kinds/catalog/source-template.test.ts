@@ -96,6 +96,14 @@ status: {message: x}
     ['a key that is none', `${HEAD}specs: {}\n`, 'CatalogSource has no field specs'],
     ['a list', `${HEAD}spec: []\n`, 'spec is []'],
     ['a label that is a number', `${HEAD}metadata: {labels: {a: 1}}\n`, 'a of labels is 1'],
+    ['a word for a number', `${HEAD}spec: {priority: high}\n`, 'spec.priority is "high"'],
+    ['half a number', `${HEAD}spec: {priority: 1.5}\n`, 'spec.priority is 1.5'],
+    ['a number of no size', `${HEAD}spec: {priority: 99999999999}\n`, 'spec.priority is 9999'],
+    ['a list for a name', `${HEAD}spec: {displayName: [1]}\n`, 'spec.displayName is [1]'],
+    ['a mapping of secrets', `${HEAD}spec: {secrets: {a: b}}\n`, 'spec.secrets is {'],
+    ['an icon that is none', `${HEAD}spec: {icon: 5}\n`, 'spec.icon is 5'],
+    ['a key that no label has', `${HEAD}metadata: {labels: {"bad key": v}}\n`, 'bad key'],
+    ['a value that no label has', `${HEAD}metadata: {labels: {a: "b c"}}\n`, 'a: "b c"'],
     ['what JSON lacks', `${HEAD}spec: {priority: .inf}\n`, 'spec.priority'],
   ])('is refused with %s', async (_, text, message) => {
     await expect(read(text)).rejects.toMatchObject({
