@@ -47,16 +47,17 @@ export async function findBundleFiles(
   const whole = await onlyOne(found.filter(isWhole), choose);
   const patches = found.filter(({ path }) => path.endsWith(PATCH_SUFFIX));
   const [first, ...more] = whole.length > 0 ? whole : patches;
-  const files = new Map(
-    [first!, ...(whole.length > 0 ? more : [])].flatMap((bundle) =>
-      bundle.files.map((file) => [resolve(file), file]),
-    ),
-  );
   return {
     path: first!.path,
-    files: [...files.values()],
+    files: filesOf([first!, ...(whole.length > 0 ? more : [])]),
     patches: whole.length > 0 ? patches : [],
   };
+}
+
+/** All files, each once: each volume that is named has the others beside it. */
+function filesOf(bundles: readonly BundleFiles[]): readonly string[] {
+  const all = bundles.flatMap(({ files }) => files);
+  return [...new Map(all.map((file) => [resolve(file), file])).values()];
 }
 
 function isWhole({ path }: BundleFiles): boolean {
@@ -73,7 +74,7 @@ async function onlyOne(
   if (names.length < 2) return found;
   const bundles = names.map((name) => {
     const its = named.filter(({ path }) => basename(path) === name);
-    return { path: its[0]!.path, files: its.flatMap(({ files }) => files) };
+    return { path: its[0]!.path, files: filesOf(its) };
   });
   const meant = await choose(bundles);
   if (meant.length === 1) return meant;
