@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 
+import { seededBytes } from '../../scripts/lib/seeded-bytes.ts';
 import type { Digest } from '../../src/core/digest.ts';
 import { publishImage } from '../support/base-image.ts';
 import { startBundle } from '../support/bundle-process.ts';
@@ -157,6 +158,38 @@ describeWith(['docker-registry'], 'a bundle that lacks images, in several runs',
     const whole = await pack(0, 'drop-back', ...asked);
     expect(whole.bundleDigest).not.toBe(bundleDigest);
   });
+
+  it.each([1, 2, 3])(
+    'is whole with its completion, whatever was missing (seed %i)',
+    async (seed) => {
+      const target = await startRegistry();
+      try {
+        const [turn = 0, which = 0, other = 0] = seededBytes(`holes ${seed}`, 3);
+        const faults: readonly ((name: string) => Decide)[] = [
+          (name) => gone(name),
+          (name) => broken(name),
+          () => () => undefined,
+        ];
+        // One is there in any case: of nothing there is no bundle.
+        const [first, second] = [NAMES[turn % 3]!, NAMES[(turn + 1) % 3]!];
+        const decides = [faults[which % 2]!(first), faults[other % 3]!(second)];
+        decide = (request) =>
+          decides.map((one) => one(request)).find((fault) => fault !== undefined);
+        const packed = await pack(30, `random-${seed}`, ...images, '--incomplete');
+        expect(lacking(packed)).toContain(first);
+        const [file] = await filesIn(`random-${seed}`);
+        decide = () => undefined;
+        await pack(0, `random-${seed}-rest`, '--complete', file!);
+        const [rest] = await filesIn(`random-${seed}-rest`);
+        const to = ['--to', `${target.host}/site`, ...trust()];
+        const both = await operator.bundle(['unpack', file!, rest!, ...to]);
+        expect(both.status, both.stderr).toBe(0);
+        await expectAll(target);
+      } finally {
+        await target.stop();
+      }
+    },
+  );
 
   it('is completed by a second bundle, and that by a third', async () => {
     const target = await startRegistry();
