@@ -23,14 +23,15 @@ export function declaredImages({ annotations, files, name }: Chart): readonly Fo
   for (const key of ANNOTATIONS) {
     const text = annotations[key];
     if (text === undefined) continue;
-    const list = yamlValue(Buffer.from(text), `the annotation ${key} of the chart ${name}`);
-    for (const reference of imagesOfList(list))
+    const what = `the annotation ${key} of the chart ${name}`;
+    for (const reference of imagesOfList(yamlValue(Buffer.from(text), what), what))
       found.push({ reference, how: 'annotation', where: key });
   }
   for (const path of LOCK_FILES) {
     const bytes = files.get(path);
     if (bytes === undefined) continue;
-    for (const reference of imagesOfList(yamlValue(bytes, `${path} of the chart ${name}`)))
+    const what = `${path} of the chart ${name}`;
+    for (const reference of imagesOfList(yamlValue(bytes, what), what))
       found.push({ reference, how: 'lock file', where: path });
   }
   return found;

@@ -109,6 +109,47 @@ describe('the images that a publisher lists', () => {
     });
   });
 
+  it('are refused where an entry names none, beside good ones too', async () => {
+    for (const entry of [
+      'Image: r.io/b:1',
+      'imag: r.io/b:1',
+      'repository: r.io/b\n  tag: 1',
+      'image: 5',
+      'image:',
+      'image: " "',
+      'image: [r.io/b:1]',
+      '7',
+      '[r.io/b:1]',
+      '',
+      '""',
+    ]) {
+      const list = `- image: r.io/a:1\n- ${entry}\n`;
+      const annotation = `annotations:\n  images: ${JSON.stringify(list)}\n`;
+      await expect(imagesOf('', { 'Chart.yaml': CHART_YAML + annotation })).rejects.toMatchObject({
+        code: 'UNSUPPORTED_CONTENT',
+        message: 'entry 2 of the annotation images of the chart web names no image',
+      });
+      await expect(imagesOf('', { 'Images.lock': `images:\n${list}` })).rejects.toMatchObject({
+        code: 'UNSUPPORTED_CONTENT',
+        message: 'entry 2 of Images.lock of the chart web names no image',
+      });
+    }
+  });
+
+  it('are refused where there is something that is no list', async () => {
+    for (const text of ['just words', '5', '', 'images:', 'Images: [r.io/a:1]', 'images: {a: b}']) {
+      const annotation = `annotations: { helm.sh/images: ${JSON.stringify(text)} }\n`;
+      for (const files of [{ 'Chart.yaml': CHART_YAML + annotation }, { 'Images.lock': text }]) {
+        await expect(imagesOf('', files)).rejects.toMatchObject({
+          code: 'UNSUPPORTED_CONTENT',
+          message: expect.stringMatching(/ of the chart web is no list of images$/) as string,
+        });
+      }
+    }
+    const none = await imagesOf('', { 'Images.lock': 'images: []' });
+    expect(names(none)).toEqual([]);
+  });
+
   it('are needed where there is no helm: nothing is carried by a guess', async () => {
     await expect(imagesOf(undefined)).rejects.toMatchObject({
       ...{ code: 'CONFIGURATION', message: expect.stringContaining('there is no helm') as string },
