@@ -574,7 +574,8 @@ def is_blob(row):
 
 def is_required(row):
     return (
-        is_object(row, ["bundle", "name", "blobs"])
+        is_object(row, ["bundle", "name", "assumed", "blobs"], "assumed")
+        and row.get("assumed", True) is True
         and is_digest(row["bundle"])
         and isinstance(row["name"], str)
         and NAME.fullmatch(row["name"])

@@ -31,6 +31,7 @@ import {
   refuseBesideReleases,
   refuseSharedTags,
 } from './places.ts';
+import { findRequired, type Required } from './required.ts';
 import { type PlannedResources, planResources } from './resources/plan.ts';
 import type { ResourceRequest } from './resources/request.ts';
 import { certificatesIn } from './resources/trust.ts';
@@ -55,6 +56,12 @@ export interface Delivery {
   /** Of the parts. */
   readonly kinds: readonly Kind[];
   readonly request: DeliveryRequest;
+}
+
+/** What is known of the source. */
+interface DeliveryOptions extends Pick<CopyOptions, 'leaves' | 'pass'> {
+  /** What it leaves out: that is looked for before the first upload. */
+  readonly required?: Required | undefined;
 }
 
 /** The same, with the files read that are named for it. */
@@ -116,14 +123,14 @@ export interface Newer {
  * everything else is there.
  * @param options lets images be left out that are not whole; then nothing names their parts. Or
  * says what comes through a pipe.
- * @throws BundleError TAG_CONFLICT, NOT_ALLOWED, REGISTRY, NETWORK, DISK; USAGE when two images
+ * @throws BundleError TAG_CONFLICT, BUNDLE_UNUSABLE for what the target lacks, NOT_ALLOWED, REGISTRY, NETWORK, DISK; USAGE when two images
  * want one tag; and whatever the source of the content throws.
  */
 export async function deliver(
   asked: Delivery,
   network: () => Promise<Network>,
   context: Context,
-  options: Pick<CopyOptions, 'leaves' | 'pass'> = {},
+  options: DeliveryOptions = {},
 ): Promise<DeliveryReport> {
   const { to, dryRun, resources } = asked.request;
   const { images } = asked.closure.content;
@@ -158,7 +165,7 @@ async function deliverTo(
   delivery: SettledDelivery,
   network: () => Promise<Network>,
   context: Context,
-  options: Pick<CopyOptions, 'leaves' | 'pass'>,
+  options: DeliveryOptions,
 ): Promise<DeliveryReport> {
   const { observe } = context;
   const { closure, request } = delivery;
@@ -177,6 +184,8 @@ async function deliverTo(
     });
   const tags = await readableTags(await survey(), survey, { places, request, context });
   const replaced = conflictsIn(tags, request.replaceTags);
+  const { required } = options;
+  const held = required && (await findRequired(closure, required, places, context));
   const newer = await newerAt(delivery, places, context);
   const report = {
     target: request.to.name,
@@ -217,7 +226,7 @@ async function deliverTo(
   const onFailure = (reached: CopyStanding): void => {
     standing = reached;
   };
-  const copying = { ...context, ...options, onFailure };
+  const copying = { ...context, ...options, held, onFailure };
   const copied = await copyImages(content, tags, targetOf, copying).catch((error: unknown) => {
     const isForeseen = error instanceof BundleError && !context.signal.aborted;
     // A pipe has a message of its own: it has to be sent again.

@@ -5,7 +5,7 @@ import { isManifestType } from '../core/media-types.ts';
 import type { Place } from '../transfer/image.ts';
 import type { KeptBundle } from './entry.ts';
 
-/** An image of a bundle, and what of it the bundle holds itself. */
+/** An image of a bundle, and what of it the bundle or one that it requires holds. */
 export interface KeptImage {
   readonly name: string;
   readonly role: string;
@@ -17,25 +17,29 @@ export interface KeptImage {
   readonly blobs: readonly Descriptor[];
 }
 
-/** The images of a bundle. What the bundle does not hold is left out: it proves nothing about that. */
+/**
+ * The images of a bundle. What it does not have is left out: it proves nothing about that. But what
+ * it leaves out since earlier bundles have it belongs to it: without that, it cannot be delivered.
+ */
 export function imagesOf({ manifest, manifests, places }: KeptBundle): readonly KeptImage[] {
-  const held = new Map(manifest.blobs.map(({ digest, size }) => [digest, size]));
+  const { blobs: own, requires = [] } = manifest;
+  const all = [...own, ...requires.flatMap(({ blobs }) => blobs)];
+  const held = new Map(all.map(({ digest, size }) => [digest, size]));
   return manifest.images.map(({ name, role, source, digest, size, mediaType, parts }, row) => {
     const descriptor = { digest, size, mediaType };
     const seen = new Map<Digest, Descriptor>();
-    const blobs: Descriptor[] = [];
+    const leaves: Descriptor[] = [];
     const waiting: Descriptor[] = [descriptor];
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       if (seen.has(next.digest) || !held.has(next.digest)) continue;
       seen.set(next.digest, next);
       const bytes = isManifestType(next.mediaType) ? manifests.get(next.digest) : undefined;
-      if (bytes === undefined) blobs.push(next);
+      if (bytes === undefined) leaves.push(next);
       else waiting.push(...successors(parseManifest(bytes, next.mediaType)).map(bare));
     }
-    const leaves = new Set(blobs.map((blob) => blob.digest));
-    const own = [...seen.values()].filter((one) => !leaves.has(one.digest));
+    const heads = [...seen.values()].filter((one) => !leaves.includes(one));
     const at = places[row]!;
-    return { name, role, source, descriptor, place: at, parts, manifests: own, blobs };
+    return { name, role, source, descriptor, place: at, parts, manifests: heads, blobs: leaves };
   });
 }
 
@@ -51,11 +55,18 @@ export interface ListedBlob {
   readonly places: readonly Place[];
   /** Names of the images that consist of it. */
   readonly images: readonly string[];
+  /** The bundle that has it in its file: this one, or one that it requires. */
+  readonly holder: Holder;
+}
+
+/** A bundle that has a blob in its file. */
+export interface Holder {
+  readonly bundle: Digest;
+  readonly name: string;
 }
 
 /**
- * All blobs of a bundle, or of some of its parts, with their manifests; what the bundle does not
- * hold itself is not among them.
+ * All blobs of a bundle, or of some of its parts, with their manifests.
  * @param parts numbers of the parts; all of them unless told.
  */
 export function blobsOf(
@@ -63,6 +74,12 @@ export function blobsOf(
   parts?: ReadonlySet<number>,
 ): ReadonlyMap<Digest, ListedBlob> {
   const found = new Map<Digest, { size: number; places: Set<Place>; images: Set<string> }>();
+  const { digest: own, manifest } = bundle;
+  const elsewhere = new Map(
+    (manifest.requires ?? []).flatMap(({ bundle: earlier, name, blobs }) =>
+      blobs.map(({ digest }) => [digest, { bundle: earlier, name }] as const),
+    ),
+  );
   for (const image of imagesOf(bundle)) {
     if (parts !== undefined && !image.parts.some((part) => parts.has(part))) continue;
     for (const { digest, size } of [...image.manifests, ...image.blobs]) {
@@ -75,7 +92,10 @@ export function blobsOf(
   return new Map(
     [...found].map(([digest, { size, places, images }]) => [
       digest,
-      { digest, size, places: [...places], images: [...images] },
+      {
+        ...{ digest, size, places: [...places], images: [...images] },
+        holder: elsewhere.get(digest) ?? { bundle: own, name: manifest.name },
+      },
     ]),
   );
 }

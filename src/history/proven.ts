@@ -3,8 +3,8 @@ import { type Destinations, repositoryAt } from '../kinds/destinations.ts';
 import type { ReceiptTarget } from '../receipts/receipt.ts';
 import type { ProvenBundle, SiteStanding } from '../receipts/standing.ts';
 import type { Place } from '../transfer/image.ts';
-import { blobsOf } from './blobs.ts';
-import type { History } from './history.ts';
+import { blobsOf, type Holder } from './blobs.ts';
+import type { KeptBundle } from './entry.ts';
 
 /** A blob or manifest that is at a site, and what proves that. */
 export interface ProvenBlob {
@@ -14,6 +14,13 @@ export interface ProvenBlob {
   readonly repositories: readonly string[];
   /** The bundles that have brought it. */
   readonly bundles: readonly Digest[];
+  /** The first of the bundles that have it in their files. */
+  readonly holder: Holder;
+}
+
+/** What knows the listings of bundles: a history, or one with more beside it. */
+export interface Listings {
+  bundle(digest: Digest): Promise<KeptBundle | undefined>;
 }
 
 /** What is proven to be at a site. */
@@ -30,7 +37,7 @@ export interface ProvenContent {
  */
 export async function provenAt(
   { bundles, target }: Pick<SiteStanding, 'bundles' | 'target'>,
-  history: History,
+  history: Listings,
 ): Promise<ProvenContent> {
   const destinations = destinationsOf(target);
   const repository = (place: Place): string => repositoryAt(destinations, place).repository;
@@ -43,12 +50,13 @@ export async function provenAt(
       continue;
     }
     const parts = bundle.whole ? undefined : new Set(bundle.parts.keys());
-    for (const [digest, { size, places }] of blobsOf(kept, parts)) {
+    for (const [digest, { size, places, holder }] of blobsOf(kept, parts)) {
       const known = blobs.get(digest);
       blobs.set(digest, {
         ...{ digest, size },
         repositories: [...new Set([...(known?.repositories ?? []), ...places.map(repository)])],
         bundles: [...(known?.bundles ?? []), bundle.digest],
+        holder: known?.holder ?? holder,
       });
     }
   }

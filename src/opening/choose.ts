@@ -14,9 +14,9 @@ export interface Choice extends SignerRequest {
   readonly expectedDigest?: Digest | undefined;
 }
 
-/** What is meant of several bundles; of those that one completes, that one. */
+/** What is meant of several bundles; of those of which one leaves out what others have, that one. */
 export interface Chooser extends Choose {
-  /** The bundles that the chosen one completes, as far as they were named. */
+  /** The bundles that have what the chosen one leaves out, as far as they were named. */
   readonly earlier: () => readonly BundleFiles[];
 }
 
@@ -28,15 +28,14 @@ export function chooser(choice: Choice, context: Context): Chooser {
   let earlier: readonly BundleFiles[] = [];
   const { expected = [], expectedDigest } = choice;
   const choose = async (bundles: readonly BundleFiles[]): Promise<readonly BundleFiles[]> => {
-    const last = await completing(bundles);
-    if (last !== undefined) {
-      earlier = bundles.filter((bundle) => bundle !== last);
-      return [last];
-    }
-    if (expected.length === 0 && expectedDigest === undefined) return bundles;
+    const isAsked = expected.length > 0 || expectedDigest !== undefined;
     const meant: BundleFiles[] = [];
-    for (const bundle of bundles) if (await isMeant(bundle, choice, context)) meant.push(bundle);
-    return meant;
+    for (const bundle of bundles)
+      if (!isAsked || (await isMeant(bundle, choice, context))) meant.push(bundle);
+    const chain = await chainOf(bundles, meant.length === 1 ? meant[0] : undefined);
+    if (chain === undefined || !meant.includes(chain.last)) return meant;
+    earlier = chain.earlier;
+    return [chain.last];
   };
   const asked = [
     ...optionWords('expect', expected),
@@ -45,8 +44,20 @@ export function chooser(choice: Choice, context: Context): Chooser {
   return Object.assign(choose, { asked, earlier: () => earlier });
 }
 
-/** Of bundles of which one completes the others, that one; `undefined` where none does. */
-async function completing(bundles: readonly BundleFiles[]): Promise<BundleFiles | undefined> {
+interface Chain {
+  readonly last: BundleFiles;
+  /** Those that have what the last one leaves out. */
+  readonly earlier: readonly BundleFiles[];
+}
+
+/**
+ * Of bundles that stand in for each other, the last one, which no other requires, or the one that
+ * was asked for. `undefined` where they are not one chain: then it is one of them that is meant.
+ */
+async function chainOf(
+  bundles: readonly BundleFiles[],
+  asked: BundleFiles | undefined,
+): Promise<Chain | undefined> {
   const known = new Map<BundleFiles, { digest: Digest; requires: readonly Digest[] }>();
   for (const bundle of bundles) {
     try {
@@ -63,11 +74,18 @@ async function completing(bundles: readonly BundleFiles[]): Promise<BundleFiles 
       return undefined; // it is told when it is chosen and opened
     }
   }
-  return bundles.find((bundle) =>
-    bundles.every(
-      (other) => other === bundle || known.get(bundle)!.requires.includes(known.get(other)!.digest),
-    ),
+  const all = [...known];
+  const isRequired = (digest: Digest): boolean =>
+    all.some(([, { requires }]) => requires.includes(digest));
+  const ends = all.filter(([files, { digest }]) =>
+    asked === undefined ? !isRequired(digest) : files === asked,
   );
+  const [end, ...others] = ends;
+  if (end === undefined || others.length > 0) return undefined;
+  const [last, { requires }] = end;
+  if (requires.length === 0) return undefined;
+  const earlier = all.filter(([, { digest }]) => requires.includes(digest));
+  return earlier.length === 0 ? undefined : { last, earlier: earlier.map(([files]) => files) };
 }
 
 /** What cannot be read is not meant, and nothing is read of what the signer is not believed for. */

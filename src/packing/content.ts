@@ -27,9 +27,13 @@ export function wholeContent(
  * @throws BundleError USAGE when the map is of another bundle, or nothing has to be packed for it;
  * CONFIGURATION, NOT_FOUND, DISK.
  */
-export async function patchContent(closure: Closure, damageFile: string): Promise<PackedContent> {
+export async function patchContent(
+  closure: Closure,
+  damageFile: string,
+  requires?: readonly RequiredBundle[],
+): Promise<PackedContent> {
   const wanted = parseDamageMap(await readGivenFile(damageFile, MAX_DAMAGE_BYTES), damageFile);
-  const whole = contentsOf(wanted.name, closure);
+  const whole = contentsOf(wanted.name, closure, requires);
   const { bundleDigest } = describeBundle(whole);
   if (wanted.bundleDigest !== bundleDigest) {
     throw new BundleError(
@@ -59,6 +63,7 @@ export async function patchContent(closure: Closure, damageFile: string): Promis
   }
   const described = describeBundle({
     ...whole,
+    requires: [],
     repairs: bundleDigest,
     images: [],
     ...(!wanted.metadata && { files: [], manifests: [] }),

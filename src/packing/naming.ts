@@ -10,19 +10,20 @@ export interface NameRequest {
   readonly name?: string | undefined;
   /** Of what asks for the parts, where neither says one: it comes before a name made from them. */
   readonly usualName?: string | undefined;
+  /** It leaves out what others have: a name that nobody chose says so. */
+  readonly isIncrement?: boolean | undefined;
 }
 
 /**
  * The name of a bundle, as far as it is known before its parts are found: the one that the user
  * chose, else one that follows from the request.
  */
-export function nameBefore(
-  { parts, name, usualName }: NameRequest,
-  output: Output,
-): string | undefined {
+export function nameBefore(request: NameRequest, output: Output): string | undefined {
+  const { parts, name, usualName } = request;
   const kind = namingKind(parts);
   const own = parts.filter((part) => part.kind === kind);
-  return output.name ?? name ?? usualName ?? kind?.bundleName(own.map(({ request }) => request));
+  const usual = usualName ?? kind?.bundleName(own.map((part) => part.request));
+  return output.name ?? name ?? increment(usual, request);
 }
 
 /**
@@ -43,7 +44,7 @@ export function nameOf(request: NameRequest, output: Output, { parts }: Closure)
   const kind = namingKind(request.parts);
   const own = parts.filter((part) => part.kind === kind?.name);
   const usual = kind?.bundleName(own.map(({ facts }) => facts));
-  const name = output.name ?? asked ?? request.usualName ?? usual;
+  const name = output.name ?? asked ?? increment(request.usualName ?? usual, request);
   if (name === undefined) {
     throw new BundleError('USAGE', 'the bundle needs a name', {
       hint: 'Its parts are several, and none of them gives it a name: choose one with --name.',
@@ -64,6 +65,11 @@ export function nameOf(request: NameRequest, output: Output, { parts }: Closure)
     });
   }
   return name;
+}
+
+/** The name of a bundle with all of the same parts, and what it is. */
+function increment(name: string | undefined, { isIncrement }: NameRequest): string | undefined {
+  return name === undefined || isIncrement !== true ? name : `${name}-increment`;
 }
 
 /**

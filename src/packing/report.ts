@@ -4,6 +4,7 @@ import type { Offers } from '../kinds/graph/offers.ts';
 import type { Closure } from '../kinds/closure.ts';
 import type { SignatureFacts } from '../kinds/signatures/judged.ts';
 import type { SigningKey } from '../trust/keys.ts';
+import type { IncrementFacts } from './increments/leave-out.ts';
 import type { Kept } from './write-bundle.ts';
 
 /** The outcome of a pack. */
@@ -37,6 +38,8 @@ export interface PackReport {
   readonly offers?: readonly Offers[] | undefined;
   /** `undefined` where none were looked for. */
   readonly signatures?: SignatureFacts | undefined;
+  /** What it leaves out, where baselines were named. */
+  readonly increment?: IncrementFacts | undefined;
   /** Whether it may lack images. */
   readonly isIncompleteAllowed?: boolean | undefined;
   /** The bundles that it completes. */

@@ -17,13 +17,14 @@ export class BlobCopier {
   readonly #bytes: ReadonlyMap<Digest, Uint8Array>;
   readonly #counts: CopyCounts;
   readonly #options: CopyOptions;
-  readonly #holders = new Holders();
+  readonly #holders: Holders;
 
   /** @param bytes of blobs that are in memory. */
   constructor(bytes: ReadonlyMap<Digest, Uint8Array>, counts: CopyCounts, options: CopyOptions) {
     this.#bytes = bytes;
     this.#counts = counts;
     this.#options = options;
+    this.#holders = new Holders(options.held);
   }
 
   /**
@@ -96,7 +97,8 @@ export class BlobCopier {
     signal: AbortSignal,
   ): Promise<void> {
     // In a pipe it is read where the pipe keeps it: that costs no request.
-    const isPipe = this.#options.pass !== undefined;
+    const { pass, held } = this.#options;
+    const isPipe = pass !== undefined && held?.has(descriptor.digest) !== true;
     const [holder] = isPipe ? [] : this.#holders.of(descriptor.digest);
     let side: Side = holder === undefined ? 'source' : 'target';
     const origin = this.#reader(descriptor, source, signal);

@@ -2,6 +2,7 @@ import type { Limit } from '../core/concurrency.ts';
 import type { Digest } from '../core/digest.ts';
 import type { BundleError } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
+import type { Held } from './holders.ts';
 import type { OnePass } from './one-pass.ts';
 
 export interface CopyOptions {
@@ -16,6 +17,8 @@ export interface CopyOptions {
   readonly leaves?: Leaves | undefined;
   /** The blobs, where they come through a pipe. */
   readonly pass?: OnePass | undefined;
+  /** Blobs that the source does not have, and where they are. */
+  readonly held?: Held | undefined;
   /** Is told, when the copy fails, how far it has come. */
   readonly onFailure?: (standing: CopyStanding) => void;
 }

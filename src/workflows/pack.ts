@@ -1,8 +1,10 @@
 import type { Writable } from 'node:stream';
 
+import type { RequiredBundle } from '../bundle/format/manifest.ts';
 import type { DescribedBundle } from '../bundle/format/plan.ts';
 import type { Context } from '../core/context.ts';
 import { withLock } from '../files/lock.ts';
+import type { Delivered } from '../history/baselines.ts';
 import { History, keepIfPossible } from '../history/history.ts';
 import type { Closure } from '../kinds/closure.ts';
 import { offersOf, type OffersRequest } from '../kinds/graph/offers.ts';
@@ -17,6 +19,7 @@ import {
   refuseForeignLock,
   writeLock,
 } from '../packing/lock/follow.ts';
+import { type IncrementFacts, incrementFacts, leftOut } from '../packing/increments/leave-out.ts';
 import { type IncompleteJob, packLeavingHoles } from '../packing/incomplete.ts';
 import { nameBefore, nameOf, type NameRequest } from '../packing/naming.ts';
 import {
@@ -33,6 +36,7 @@ import { findBegunContent } from '../packing/resume/find-begun-content.ts';
 import { firstKey, type KeySource, loadSigningKey } from '../packing/signing-key.ts';
 import { type FileJob, packToFiles, planFiles } from '../packing/to-files.ts';
 import { packToPipe } from '../packing/to-pipe.ts';
+import { type BaselineRequest, readBaselines } from '../opening/incomplete/baselines.ts';
 
 /** A pack: which parts, from where, and the key that signs them. */
 export interface PackIntoPipeRequest extends LockableRequest, NameRequest {
@@ -42,6 +46,8 @@ export interface PackIntoPipeRequest extends LockableRequest, NameRequest {
   readonly limitRate?: number | undefined;
   /** Which updates the update service of the closed side has to offer. */
   readonly offers?: OffersRequest | undefined;
+  /** What may be left out, since its site has it. */
+  readonly baselines?: BaselineRequest | undefined;
   /** The folder in which it is kept what the bundle lists, if it is to be kept. */
   readonly history?: string | undefined;
 }
@@ -72,19 +78,28 @@ async function packInto(
   context: Context,
 ): Promise<PackReport> {
   const { repairFile, dryRun } = request;
+  const named = { ...request, isIncrement: request.baselines !== undefined };
   return withNetwork(request, context, async (network) => {
     const own = await loadSigningKey(request.key, context.configFolder);
     const begunOf = async (parts: readonly PartKey[]): Promise<BegunContent | undefined> => {
-      const name = nameBefore(request, output);
+      const name = nameBefore(named, output);
       if (own === undefined || name === undefined || request.restart) return undefined;
       const path = bundlePath(output, name);
       const mayBeElsewhere = request.stopAfter !== undefined;
       return findBegunContent({ path, parts, key: own, mayBeElsewhere }, context);
     };
     const isPatch = repairFile !== undefined;
+    const delivered = await deliveredTo(request, context);
     const closure = await findLocked(request, network, context, isPatch ? undefined : begunOf);
-    const contentOf = (of: Closure): PackedContent => wholeContent(of, nameOf(request, output, of));
-    const content = isPatch ? await patchContent(closure, repairFile) : contentOf(closure);
+    const without = (of: Closure): readonly RequiredBundle[] =>
+      delivered === undefined ? [] : leftOut(of, delivered);
+    const contentOf = (of: Closure): PackedContent =>
+      wholeContent(of, nameOf(named, output, of), without(of));
+    const content = isPatch
+      ? await patchContent(closure, repairFile, without(closure))
+      : contentOf(closure);
+    const increment = (of: Closure): IncrementFacts | undefined =>
+      isPatch ? undefined : factsOfIncrement(contentOf(of), of, delivered);
     checkFileName(output, content.fileName);
     const offers = request.offers && offersOf(closure.parts, request.offers);
     if (!isPatch) tellNeeds(closure, context);
@@ -100,7 +115,8 @@ async function packInto(
     if (dryRun) {
       const isIncompleteAllowed = request.incomplete;
       const signatures = await signatureFacts(closure, request, context);
-      return { ...(await planFiles(job, context)), offers, signatures, isIncompleteAllowed };
+      const facts = { offers, signatures, isIncompleteAllowed, increment: increment(closure) };
+      return { ...(await planFiles(job, context)), ...facts };
     }
     const incomplete: IncompleteJob = {
       ...{ path, key: signing.key, restart: request.restart },
@@ -115,7 +131,7 @@ async function packInto(
     if (!isPatch && report.left === 0)
       await keep(contentOf(report.closure).described, report.closure, request, context);
     const signatures = await signatureFacts(report.closure, request, context);
-    return { ...report, offers, signatures };
+    return { ...report, offers, signatures, increment: increment(report.closure) };
   });
 }
 
@@ -128,18 +144,38 @@ export async function packIntoPipe(
   await refuseForeignLock(request);
   return withNetwork(request, context, async (network) => {
     const own = await loadSigningKey(request.key, context.configFolder);
+    const delivered = await deliveredTo(request, context);
     const closure = await findLocked(request, network, context);
-    const { described } = wholeContent(closure, nameOf(request, NO_FILE, closure));
+    const name = nameOf({ ...request, isIncrement: delivered !== undefined }, NO_FILE, closure);
+    const content = wholeContent(closure, name, delivered && leftOut(closure, delivered));
+    const { described } = content;
     const offers = request.offers && offersOf(closure.parts, request.offers);
     tellNeeds(closure, context);
-    const { name } = described.contents;
     await writeLock(request, closure, factsOf(request, { name }), context);
     const key = own ?? (await firstKey(request.key, false, context)).key;
     const { limitRate } = request;
     const report = await packToPipe({ described, key, closure, limitRate }, output, context);
     await keep(described, closure, request, context);
-    return { ...report, offers, signatures: await signatureFacts(closure, request, context) };
+    const signatures = await signatureFacts(closure, request, context);
+    const increment = factsOfIncrement(content, closure, delivered);
+    return { ...report, offers, signatures, increment };
   });
+}
+
+/** @throws BundleError as {@link readBaselines} does */
+async function deliveredTo(
+  { baselines }: PackIntoPipeRequest,
+  context: Context,
+): Promise<Delivered | undefined> {
+  return baselines && (await readBaselines(baselines, context));
+}
+
+function factsOfIncrement(
+  { described }: PackedContent,
+  closure: Closure,
+  delivered: Delivered | undefined,
+): IncrementFacts | undefined {
+  return delivered && incrementFacts(described.manifest, closure, delivered.sites);
 }
 
 /** A later pack leaves out what is proven to have arrived: it has to know what that was. */

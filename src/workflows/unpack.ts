@@ -24,6 +24,7 @@ import { firstKey, type KeySource, loadSigningKey } from '../packing/signing-key
 import { History, keepIfPossible } from '../history/history.ts';
 import { publishReceipt, type WrittenReceipt } from '../history/publish.ts';
 import { prepareReceiptFolder } from '../receipts/file.ts';
+import { requiredAtTarget } from '../delivering/leaves-out.ts';
 import { receiptTarget, siteOf } from '../receipts/issue.ts';
 import { checkSiteName, type ReceiptPart } from '../receipts/receipt.ts';
 import {
@@ -41,6 +42,8 @@ export interface UnpackRequest {
   readonly select: readonly string[];
   /** Pushes what is whole of a bundle that is damaged or lacks volumes. */
   readonly partial: boolean;
+  /** The folder of the history, which may know where earlier bundles have put what they had. */
+  readonly history?: string | undefined;
   /** The receipt that is written when something has arrived whole, if one is wanted. */
   readonly receipt?: ReceiptRequest | undefined;
 }
@@ -98,6 +101,7 @@ export async function unpack(request: UnpackRequest, context: Context): Promise<
       {
         leaves: partial ? { incompleteParts: incomplete, isLoss: isDamageOfSource } : undefined,
         pass: reader.pass,
+        required: await requiredAtTarget(bundle, request),
       },
     );
     await reader.pass?.finish(); // a dry run sends nothing, and says no less
@@ -243,8 +247,8 @@ function withWayOut(
   if (isElsewhere) {
     const names = requires.map(({ name }) => `${name}.tar.zst`).join(' and ');
     return error.withHint(
-      `This bundle completes ${names}, and leaves out what is there: name all of them together, ` +
-        'or unpack them first, to the same target.',
+      `This bundle leaves out what ${names} has, and the target has lost some of that: name all of ` +
+        'them together, or unpack them first, to the same target.',
     );
   }
   const isDamage = hasCode(error, 'CONTENT_MISMATCH') || hasCode(error, 'BUNDLE_UNUSABLE');

@@ -27,6 +27,7 @@ import {
   patchHoldsAll,
 } from '../opening/damaged.ts';
 import { auditLayers, imagesHitBy } from '../opening/audit.ts';
+import { type AuditedRequired, auditRequired } from '../opening/incomplete/audit-required.ts';
 import { damageMapOf } from '../opening/damage.ts';
 import {
   type OpenedFacts,
@@ -47,6 +48,8 @@ export interface VerifyReport {
   readonly blobs: number;
   readonly bytes: number;
   readonly signatures: SignatureFacts;
+  /** What it leaves out, since earlier bundles have it. */
+  readonly required: readonly AuditedRequired[];
 }
 
 /**
@@ -97,6 +100,7 @@ export async function verify(request: VerifyRequest, context: Context): Promise<
       bundle: { ...bundle, closure },
       blobs: audited.good + manifests.length,
       bytes: audited.goodBytes + metadata,
+      required: await auditRequired(bundle, context),
       signatures: await judgedSignatures(closure, request.releaseKeyFiles, context.now),
     };
   } finally {

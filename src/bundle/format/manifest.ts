@@ -62,6 +62,8 @@ export interface BundledHole {
 export interface RequiredBundle {
   readonly bundle: Digest;
   readonly name: string;
+  /** The packer only assumes that it was delivered, and no receipt has proved it. */
+  readonly assumed?: true;
   /** In the order in which a bundle with all of them would have them. */
   readonly blobs: readonly { readonly digest: Digest; readonly size: number }[];
 }
@@ -116,8 +118,8 @@ function imageRow(image: BundledImage): object {
   };
 }
 
-function requiredRow({ bundle, name, blobs }: RequiredBundle): object {
-  return { bundle, name, blobs: blobs.map(({ digest, size }) => ({ digest, size })) };
+function requiredRow({ bundle, name, assumed, blobs }: RequiredBundle): object {
+  return { bundle, name, assumed, blobs: blobs.map(({ digest, size }) => ({ digest, size })) };
 }
 
 /** Keys that have no value are left out of the text. */
@@ -279,9 +281,13 @@ function blob(entry: JsonObject, what: string): BundleManifest['blobs'][number] 
 }
 
 function required(entry: JsonObject, what: string): RequiredBundle {
+  const { assumed } = entry;
+  if (assumed !== undefined && assumed !== true)
+    throw unusable(`bundle.json: ${what}.assumed is not true`);
   return {
     bundle: parseDigest(entry['bundle']),
     name: bundleName(entry['name']),
+    ...(assumed === true && { assumed }),
     blobs: list(entry, 'blobs', (row) => blob(row, `${what}.blobs`)),
   };
 }

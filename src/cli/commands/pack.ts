@@ -15,6 +15,7 @@ import {
 } from '../options/parts/incomplete.ts';
 import { askedOptions, askedParts } from '../options/parts/asked.ts';
 import { mediaOptions, restartOption, stopAfter } from '../options/media.ts';
+import { baselineOptions, baselineRequest } from '../options/receipts/baselines.ts';
 import { historyFolder, historyOptions } from '../options/receipts/history.ts';
 import { lookasideOptions, networkRequest, sourceOptions } from '../options/network.ts';
 import { attachedRequest, releaseOptions, versionPositional } from '../options/release.ts';
@@ -49,6 +50,10 @@ export const packCommand: Command = {
     [
       '$0 pack --catalog registry.redhat.io/redhat/redhat-operator-index:v4.17 --operator web-terminal -o /media/usb',
       'the newest versions of an operator, and a catalog that has it alone',
+    ],
+    [
+      '$0 pack 4.17.5 --since-last plant-a -o /media/usb',
+      'an increment: without what plant-a has by its receipts',
     ],
     ['$0 pack 4.17.3 --volume-size dvd -o /data/discs', 'in volumes that fit on DVDs'],
     [
@@ -86,6 +91,7 @@ export const packCommand: Command = {
     }),
     ...mediaOptions,
     ...restartOption,
+    ...baselineOptions,
     ...historyOptions,
     ...dryRunOption,
   },
@@ -105,6 +111,7 @@ export const packCommand: Command = {
       key: keySource(args, io),
       network: networkRequest(args),
       limitRate: byteCount(args, 'limit-rate'),
+      baselines: await baselineRequest(args, context),
       history: historyFolder(args, context),
     };
     const { pack, packIntoPipe } = await import('../../workflows/pack.ts');
@@ -143,6 +150,7 @@ export const packCommand: Command = {
 /** Options that have a meaning only where the command line says what is packed. */
 const OF_PARTS = [
   ...['VERSION', 'repair', 'lock', 'locked', 'drop-incomplete'],
+  ...Object.keys(baselineOptions),
   ...Object.keys(askedOptions),
 ];
 

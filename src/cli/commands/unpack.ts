@@ -4,6 +4,7 @@ import type { Command } from '../command.ts';
 import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
 import { dryRunOption } from '../options/common.ts';
 import { deliveryOptions, deliveryRequest, WRITING_OPTIONS } from '../options/delivery.ts';
+import { namedHistory } from '../options/receipts/history.ts';
 import { receiptOptions, receiptRequest } from '../options/receipts/receipt.ts';
 import { networkRequest, registryOptions } from '../options/network.ts';
 import { many, yes } from '../options/table.ts';
@@ -65,6 +66,7 @@ export const unpackCommand: Command = {
       network: networkRequest(args),
       select: partNames(args, 'release'),
       partial: flag(args, 'partial'),
+      history: namedHistory(args, context),
       receipt: receiptRequest(args, io, context),
     };
     const { unpack } = await import('../../workflows/unpack.ts');

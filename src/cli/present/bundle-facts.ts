@@ -4,6 +4,7 @@ import { hexOf } from '../../core/digest.ts';
 import type { SurveyedBundle } from '../../opening/open-bundle.ts';
 import type { SignerStanding } from '../../opening/signers.ts';
 import { holesJson, missingWords } from './parts/holes.ts';
+import { requiresJson, requiresRows } from './parts/increment.ts';
 import { partsJson } from './parts/part-facts.ts';
 import type { Rows, Section } from './layout.ts';
 import type { Screen } from './screen.ts';
@@ -37,7 +38,7 @@ export function bundleFacts(bundle: BundleFacts, screen: Screen): Rows {
   return [
     ['bundle', path],
     ['size', sizeText(size, screen)],
-    ['completes', requires.length === 0 ? undefined : requires.map(({ name }) => name).join(', ')],
+    ...requiresRows(requires, screen),
     ['bundle digest', { hex: hexOf(digest) }],
     // The id of a key that is not known yet is compared with the one on the form.
     ...(standing === 'unknown'
@@ -67,6 +68,7 @@ export function bundleJson({
   countersigners,
   uncheckedSignatures,
   closure,
+  reader,
 }: BundleFacts): object {
   return {
     path,
@@ -77,6 +79,7 @@ export function bundleJson({
     uncheckedSignatures: uncheckedSignatures.map(({ path: file, shortId }) => ({
       ...{ path: file, shortId },
     })),
+    ...(reader && requiresJson(reader.manifest)),
     parts: closure && partsJson(closure),
     ...(closure && missingWords(closure) !== undefined && { holes: holesJson(closure) }),
   };

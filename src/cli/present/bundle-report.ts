@@ -8,6 +8,7 @@ import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import { statusOf } from './failure.ts';
 import { completionSteps, holesText, missingWords } from './parts/holes.ts';
+import { requiredJson, requiredText } from './parts/required.ts';
 import type { Block, Rows, Section } from './layout.ts';
 import { partsFacts } from './parts/part-facts.ts';
 import { signatureRows, signaturesJson } from './parts/signature-facts.ts';
@@ -18,7 +19,7 @@ const LARGEST = 10;
 
 /** @param again the bundle, and options about trust, as words for a command line; none of a pipe. */
 export function verifyReport(
-  { bundle, blobs, bytes, signatures }: VerifyReport,
+  { bundle, blobs, bytes, signatures, required }: VerifyReport,
   again: readonly string[] = [],
 ): Outcome {
   return {
@@ -30,6 +31,7 @@ export function verifyReport(
         },
       ],
       holesText(bundle.closure, screen),
+      requiredText(required, screen),
       again.length === 0
         ? []
         : completionSteps(bundle.closure, again[0]!, [
@@ -60,6 +62,7 @@ export function verifyReport(
     json: {
       result: missingWords(bundle.closure) === undefined ? 'good' : 'incomplete',
       ...{ bundle: bundleJson(bundle), blobs, bytes },
+      ...requiredJson(required),
       ...signaturesJson(signatures),
     },
     ...(missingWords(bundle.closure) !== undefined && { status: PARTLY_DONE }),

@@ -15,6 +15,7 @@ import {
   missingWords,
   undoneWords,
 } from './parts/holes.ts';
+import { incrementJson, incrementText } from './parts/increment.ts';
 import type { Block, Rows, Section } from './layout.ts';
 import { offersText } from './parts/offers.ts';
 import { partsFacts, partsJson } from './parts/part-facts.ts';
@@ -49,6 +50,7 @@ export function pipedReport(
       ],
       holesText(report.closure, screen),
       leftOut(report, screen),
+      incrementText(report.increment, report.closure, screen),
       form(report, 'Tell the closed side out of band:'),
       keysToHand(needs),
       offersText(report.offers),
@@ -96,6 +98,7 @@ function packed(report: PackReport, needs: VerifyNeeds, screen: Screen): readonl
       : [{ verdict: packedWords(report, what), mood: moodOf(report) }],
     holesText(report.closure, screen),
     leftOut(report, screen),
+    incrementText(report.increment, report.closure, screen),
     path.endsWith(PATCH_SUFFIX) ? patchSteps(report, needs) : checkSteps(report, needs),
     togetherSteps(report),
     form(
@@ -308,6 +311,7 @@ function dryRun(report: PackReport, screen: Screen): readonly Section[] {
     ],
     holesText(closure, screen),
     leftOut(report, screen),
+    incrementText(report.increment, closure, screen),
     report.isIncompleteAllowed ? [{ text: BLOBS_LATER }] : [],
     offersText(report.offers),
     imagesOf(report, screen),
@@ -344,6 +348,7 @@ function json({
   kept,
   offers,
   signatures,
+  increment,
   dryRun: isDryRun,
 }: PackReport): object {
   return {
@@ -366,6 +371,7 @@ function json({
     kept,
     ...(offers !== undefined && { offers }),
     ...signaturesJson(signatures),
+    ...incrementJson(increment, closure),
     parts: partsJson(closure),
     holes: holesJson(closure),
   };

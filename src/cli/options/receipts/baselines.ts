@@ -1,0 +1,54 @@
+import type { Context } from '../../../core/context.ts';
+import { BundleError } from '../../../core/errors.ts';
+import { checkSiteName } from '../../../receipts/receipt.ts';
+import type { BaselineRequest } from '../../../opening/incomplete/baselines.ts';
+import { texts } from '../../arguments.ts';
+import type { Arguments } from '../../command.ts';
+import { many, one, type OptionTable } from '../table.ts';
+import { namedHistory } from './history.ts';
+
+const group = 'Increment:';
+
+/** What a pack may leave out. */
+export const baselineOptions: OptionTable = {
+  baseline: many(
+    'leave out what has arrived: RECEIPT, or the path or digest of a bundle that a receipt names ' +
+      '(repeatable)',
+    { group },
+  ),
+  'since-last': one('the same with all receipts of a site that the history has', { group }),
+  'assume-delivered': many(
+    'leave out what a bundle holds, though no receipt says that it has arrived: path or digest ' +
+      '(repeatable)',
+    { group },
+  ),
+  'trusted-key': many(
+    'PEM public key of a site, or of a packer of earlier bundles, to trust for this run ' +
+      '(repeatable)',
+    { group: 'Trust:' },
+  ),
+};
+
+const STARTS = ['baseline', 'since-last', 'assume-delivered'];
+
+/** @throws BundleError USAGE */
+export async function baselineRequest(
+  args: Arguments,
+  context: Context,
+): Promise<BaselineRequest | undefined> {
+  const trustedKeyFiles = texts(args, 'trusted-key');
+  if (STARTS.every((name) => args[name] === undefined)) {
+    if (trustedKeyFiles.length === 0) return undefined;
+    throw new BundleError('USAGE', '--trusted-key is about baselines, and none is named', {
+      hint: 'Name one with --baseline, --since-last or --assume-delivered; --key signs the bundle.',
+    });
+  }
+  const { KINDS } = await import('../../../kinds/all.ts');
+  return {
+    baselines: texts(args, 'baseline'),
+    sinceLast: texts(args, 'since-last').map(checkSiteName),
+    assumed: texts(args, 'assume-delivered'),
+    open: { kinds: KINDS, trustedKeyFiles, releaseKeyFiles: texts(args, 'release-key') },
+    history: namedHistory(args, context),
+  };
+}

@@ -1,0 +1,81 @@
+import type { BundleManifest, RequiredBundle } from '../../../bundle/format/manifest.ts';
+import { hexOf } from '../../../core/digest.ts';
+import { counted } from '../../../core/text.ts';
+import type { Closure } from '../../../kinds/closure.ts';
+import type { IncrementFacts, LeftOut } from '../../../packing/increments/leave-out.ts';
+import { formatBytes } from '../../units.ts';
+import type { Block, Rows, Section } from '../layout.ts';
+import type { Screen } from '../screen.ts';
+import { shortened } from '../shown.ts';
+
+/** What a pack has left out, and what that rests on. */
+export function incrementText(
+  increment: IncrementFacts | undefined,
+  { parts }: Closure,
+  screen: Screen,
+): Section {
+  if (increment === undefined) return [];
+  const { sites, total, ofParts, bundles } = increment;
+  const assumed = bundles.filter(({ isAssumed }) => isAssumed);
+  const by = sites.length === 0 ? '' : `, which ${sites.join(' and ')} has by signed receipts`;
+  if (total.blobs === 0)
+    return [{ text: 'Nothing is left out: the baselines have none of its configs and layers.' }];
+  const ofEach = parts.length === 1 ? [] : parts.map(({ label }, at) => [label, ofParts[at]!]);
+  const rows = [
+    ...(ofEach as [string, LeftOut][]).map(([label, saved]) => [`  ${label}`, words(saved)]),
+    ...bundles.map((one) => [
+      `  in ${one.name} (${shortened(one.bundle, screen)})`,
+      words(one) + (one.isAssumed ? ', ASSUMED to have arrived' : ''),
+    ]),
+  ];
+  return [
+    { text: `An increment: it leaves out ${words(total)}${assumed.length > 0 ? '' : by}.` },
+    { table: { rows, cut: 0 } },
+    ...(assumed.length > 0 ? [{ text: ASSUMED } satisfies Block] : []),
+  ];
+}
+
+const ASSUMED =
+  'NOT PROVEN: some of this is left out only since the command line assumes that it has arrived. ' +
+  'The signed listing says so. Where it has not, unpack refuses the bundle before it pushes anything.';
+
+function words({ blobs, bytes }: LeftOut): string {
+  return `${counted(blobs, 'blob')}, ${formatBytes(bytes)}`;
+}
+
+export function incrementJson(increment: IncrementFacts | undefined, { parts }: Closure): object {
+  if (increment === undefined) return {};
+  const { sites, total, ofParts, bundles } = increment;
+  return {
+    increment: {
+      ...{ sites, leftOut: total },
+      parts: parts.map(({ label }, at) => ({ label, leftOut: ofParts[at] })),
+      bundles: bundles.map(({ bundle, name, isAssumed, blobs, bytes }) => ({
+        ...{ name, digest: hexOf(bundle), assumed: isAssumed, blobs, bytes },
+      })),
+    },
+  };
+}
+
+/** What a bundle leaves out by its own listing; nothing where it is whole alone. */
+export function requiresRows(requires: readonly RequiredBundle[], screen: Screen): Rows {
+  return requires.map(({ bundle, name, assumed, blobs }, at) => {
+    const bytes = blobs.reduce((sum, { size }) => sum + size, 0);
+    const standing = assumed === true ? ', ASSUMED to have arrived' : '';
+    return [
+      at === 0 ? 'leaves out' : '',
+      `${words({ blobs: blobs.length, bytes })} of ${name} (${shortened(bundle, screen)})${standing}`,
+    ];
+  });
+}
+
+/** What a bundle leaves out by its own listing, for programs; nothing where it is whole alone. */
+export function requiresJson({ requires }: Pick<BundleManifest, 'requires'>): object {
+  if (requires === undefined) return {};
+  return {
+    requires: requires.map(({ bundle, name, assumed, blobs }) => ({
+      ...{ name, digest: hexOf(bundle), assumed: assumed === true, blobs: blobs.length },
+      bytes: blobs.reduce((sum, { size }) => sum + size, 0),
+    })),
+  };
+}

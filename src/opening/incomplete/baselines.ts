@@ -1,0 +1,101 @@
+import type { Context } from '../../core/context.ts';
+import { type Digest, digestFromHex, hexOf } from '../../core/digest.ts';
+import { BundleError, hasCode } from '../../core/errors.ts';
+import { isThere } from '../../files/look.ts';
+import { type Baseline, type Delivered, deliveredBy } from '../../history/baselines.ts';
+import { isReceiptFile } from '../../history/begins.ts';
+import { believedReceipts } from '../../history/believed.ts';
+import { formatKept, type KeptBundle, parseKept } from '../../history/entry.ts';
+import { History } from '../../history/history.ts';
+import { listedIn } from '../listed.ts';
+import type { OpenRequest } from '../open-bundle.ts';
+import { believedKeys } from '../signers.ts';
+import { readReceipt } from '../../receipts/file.ts';
+import type { Receipt } from '../../receipts/receipt.ts';
+import { checkReceipt } from '../../receipts/signed.ts';
+
+/** What a pack may leave out, as the command line names it. */
+export interface BaselineRequest {
+  /** Receipts, paths of bundles, and bundle digests. */
+  readonly baselines: readonly string[];
+  /** Sites, for all of their receipts in the history. */
+  readonly sinceLast: readonly string[];
+  /** Paths of bundles, and bundle digests, that are taken for delivered. */
+  readonly assumed: readonly string[];
+  /** Who is believed about receipts and bundles. */
+  readonly open: Omit<OpenRequest, 'paths'>;
+  /** The folder of the history; nothing of it is used where there is none. */
+  readonly history: string | undefined;
+}
+
+const DIGEST = /^(?:sha256:)?([0-9a-f]{64})$/;
+
+/**
+ * Finds out what the site of a bundle has already: receipts are checked, bundles opened and checked
+ * like any other.
+ * @throws BundleError NOT_PROVEN, NOT_FOUND, SIGNER_UNKNOWN, SIGNATURE_INVALID; as opening does
+ */
+export async function readBaselines(
+  { baselines: named, sinceLast, assumed, open, history: folder }: BaselineRequest,
+  context: Context,
+): Promise<Delivered> {
+  const { observe } = context;
+  const keys = await believedKeys(open.trustedKeyFiles, context);
+  const history = folder === undefined ? undefined : new History(folder);
+  const read = new Map<Digest, KeptBundle>();
+  const bundle = async (digest: Digest): Promise<KeptBundle | undefined> =>
+    read.get(digest) ?? history?.bundle(digest);
+  const bundleAt = async (path: string): Promise<KeptBundle> => {
+    const { described, closure } = await listedIn([path], open, context);
+    const { bundleDigest: digest } = described;
+    const kept = parseKept(formatKept(described, closure), digest, path);
+    read.set(digest, kept);
+    return kept;
+  };
+  const receipts: Receipt[] = [];
+  const baselines: Baseline[] = [];
+  for (const what of named) {
+    const digest = await digestNamed(what);
+    if (digest !== undefined) baselines.push({ kind: 'bundle', what: hexOf(digest), digest });
+    else if (await isReceiptFile(what)) {
+      const { receipt } = checkReceipt(await readReceipt(what), keys, what);
+      receipts.push(receipt);
+      baselines.push({ kind: 'receipt', what, receipt });
+    } else baselines.push({ kind: 'bundle', what, digest: (await bundleAt(what)).digest });
+  }
+  for (const site of sinceLast) baselines.push({ kind: 'site', site });
+  const kept: KeptBundle[] = [];
+  for (const what of assumed) kept.push(await assumedBundle(what, bundle, bundleAt));
+  if (history !== undefined && baselines.length > 0) {
+    const believed = await believedReceipts(history, keys, observe);
+    receipts.push(...believed.map(({ receipt }) => receipt));
+  }
+  return deliveredBy(baselines, kept, { receipts, listings: { bundle } }, observe);
+}
+
+async function assumedBundle(
+  what: string,
+  bundle: (digest: Digest) => Promise<KeptBundle | undefined>,
+  bundleAt: (path: string) => Promise<KeptBundle>,
+): Promise<KeptBundle> {
+  const digest = await digestNamed(what);
+  if (digest === undefined) return bundleAt(what);
+  const known = await bundle(digest);
+  if (known !== undefined) return known;
+  throw new BundleError('NOT_FOUND', `nothing is known here of the bundle ${hexOf(digest)}`, {
+    got: hexOf(digest),
+    hint: 'Name its file, or read it in first: bundle history import PATH.',
+  });
+}
+
+/** A digest, unless a file is called so. */
+async function digestNamed(what: string): Promise<Digest | undefined> {
+  const [, hex] = DIGEST.exec(what) ?? [];
+  if (hex === undefined) return undefined;
+  try {
+    if (await isThere(what)) return undefined;
+  } catch (error) {
+    if (!hasCode(error, 'DISK')) throw error;
+  }
+  return digestFromHex(hex);
+}
