@@ -19,6 +19,7 @@ const HELP = `Makes an OpenShift release to try things on: real names, a real pa
                       components, which were built again; another --seed is a mass rebuild
   --cosign            adds signature images as cosign makes them
   --referrers         adds SBOMs and signatures that have images as their subject
+  --kubevirt          adds the images that virtual machines of KubeVirt boot from
   --programs          adds client programs, and the components whose images have them
   -h, --help          shows this
 `;
@@ -37,6 +38,7 @@ const OPTIONS = {
   rebuild: { type: 'string' },
   cosign: { type: 'boolean', default: false },
   referrers: { type: 'boolean', default: false },
+  kubevirt: { type: 'boolean', default: false },
   programs: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
@@ -70,6 +72,7 @@ async function run(): Promise<void> {
     cosign,
     referrers,
     programs: values.programs,
+    kubeVirt: values.kubevirt,
     ...(components !== undefined && { components }),
     ...(values.rebuild !== undefined && {
       rebuild: { name: values.rebuild, share: LIGHT_SHARE },

@@ -15,6 +15,13 @@ export function isReleaseArchitecture(text: string): text is ReleaseArchitecture
   return Object.hasOwn(ARCHITECTURES, text);
 }
 
+/** The names that releases use for the architectures of their images. */
+export function namesOf(architecture: ReleaseArchitecture): readonly ReleaseArchitecture[] {
+  const names = releaseArchitectures().filter(isReleaseArchitecture);
+  const own = platformsOf(architecture);
+  return own.map((platform) => names.find((name) => platformsOf(name)[0] === platform)!);
+}
+
 /** Architectures of the images of a release; more than one where they are indexes. */
 export function platformsOf(architecture: ReleaseArchitecture): readonly string[] {
   return ARCHITECTURES[architecture];

@@ -14,6 +14,11 @@ export interface MadeRelease {
     readonly name: string;
     readonly reference: string;
   })[];
+  /** KubeVirt images, where it has some, under the end of their tags. */
+  readonly kubeVirt?: readonly (Descriptor & {
+    readonly name: string;
+    readonly reference: string;
+  })[];
   /** Images as cosign makes them. */
   readonly signatureImages: readonly (Descriptor & {
     readonly tag: string;

@@ -6,7 +6,7 @@ import { formatJson } from '../../src/core/json.ts';
 import { signatureTagOf } from '../../src/core/manifest.ts';
 import type { Store } from '../../src/core/store.ts';
 import { ImageLayout } from '../../src/stores/layout/layout.ts';
-import { platformsOf, type ReleaseArchitecture } from './architectures.ts';
+import { namesOf, platformsOf, type ReleaseArchitecture } from './architectures.ts';
 import {
   type BaseLayers,
   type Component,
@@ -18,7 +18,7 @@ import {
 import { cosignSignature } from './cosign.ts';
 import { type Destination, Publisher } from './destination.ts';
 import { type Image, makeImage, makeIndex } from './image.ts';
-import type { Layer } from './layer.ts';
+import { type Layer, randomLayer } from './layer.ts';
 import type { MadeRelease } from './made-release.ts';
 import { Payload } from './payload.ts';
 import { programComponents, type ProgramFlaw, programLayer } from './programs.ts';
@@ -61,10 +61,13 @@ export interface MakeReleaseOptions {
   readonly programs?: boolean | readonly string[];
   /** What is wrong with the programs of a component, by its name. */
   readonly programFlaws?: Readonly<Partial<Record<string, ProgramFlaw>>>;
+  /** Adds an image for each architecture that virtual machines of KubeVirt boot from. */
+  readonly kubeVirt?: boolean;
   /** Signs the release; a key made on the spot if left out. */
   readonly signer?: ReleaseSigner;
 }
 
+const DISK_BYTES = 20_000;
 const RELEASE_REPOSITORY = 'quay.io/openshift-release-dev/ocp-release';
 const COMPONENT_REPOSITORY = 'quay.io/openshift-release-dev/ocp-v4.0-art-dev';
 
@@ -82,6 +85,7 @@ export async function makeRelease(options: MakeReleaseOptions): Promise<MadeRele
     scale = 0.002,
     cosign = false,
     referrers: withReferrers = false,
+    kubeVirt: withKubeVirt = false,
   } = options;
   const layout = options.layout ?? join(out, 'layout');
   const { releases, components: componentStore } =
@@ -115,7 +119,21 @@ export async function makeRelease(options: MakeReleaseOptions): Promise<MadeRele
   }));
   const metadata =
     architecture === 'multi' ? { 'release.openshift.io/architecture': 'multi' } : undefined;
-  const top = payload.layer(version, named, { ...metadata, previous: options.previous });
+  const disks: { readonly name: ReleaseArchitecture; readonly image: Image }[] = [];
+  for (const name of withKubeVirt ? namesOf(architecture) : [])
+    disks.push({ name, image: await diskImage(seed, name) });
+  for (const { image } of disks) await publisher.publish(componentStore, image);
+  const kubeVirt = disks.map(({ name, image }) => ({
+    name: `kube-virt-container${disks.length > 1 ? `-${name}` : ''}`,
+    reference: `${COMPONENT_REPOSITORY}@${image.descriptor.digest}`,
+    ...image.descriptor,
+  }));
+  const top = payload.layer(
+    version,
+    named,
+    { ...metadata, previous: options.previous },
+    new Map(disks.map(({ name }, at) => [name, kubeVirt[at]!.reference])),
+  );
   const release = releaseImage(version, ingredients, base, top);
   const tag = `${version}-${architecture}`;
   await publisher.publish(releases, release, tag);
@@ -176,6 +194,7 @@ export async function makeRelease(options: MakeReleaseOptions): Promise<MadeRele
     scale,
     release: { ...release.descriptor, tag, reference },
     components: components.map(({ image }, index) => ({ ...named[index]!, ...image.descriptor })),
+    ...(withKubeVirt && { kubeVirt }),
     signatureImages,
     referrers,
     ...(options.destination ? { registry: options.destination.registry } : { layout }),
@@ -185,6 +204,12 @@ export async function makeRelease(options: MakeReleaseOptions): Promise<MadeRele
   };
   await writeFile(join(out, 'summary.json'), formatJson(made));
   return made;
+}
+
+/** An image of one layer, in which virtual machines have their disk. */
+async function diskImage(seed: string, architecture: ReleaseArchitecture): Promise<Image> {
+  const disk = await randomLayer(`${seed} disk ${architecture}`, 'disk', DISK_BYTES);
+  return makeImage('oci', platformsOf(architecture)[0]!, [disk], { name: 'rhcos-kubevirt' });
 }
 
 async function layoutDestination(dir: string): Promise<Destination> {

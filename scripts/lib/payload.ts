@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { extract } from 'tar-stream';
+import { parse, stringify } from 'yaml';
 import { type ByteStream, readAll } from '../../src/core/bytes.ts';
 import {
   asArray,
   asObject,
   asString,
+  type Json,
   type JsonObject,
   parseStrictJson,
 } from '../../src/core/json.ts';
@@ -14,6 +16,9 @@ import { CREATED, CREATED_SECONDS } from './created.ts';
 import { type Layer, textLayer } from './layer.ts';
 import { projectPath } from './project-root.ts';
 import type { TarEntry } from './tar.ts';
+
+/** What lists the images that machines boot from; the real one has none for KubeVirt. */
+export const BOOT_IMAGES = '0000_50_installer_coreos-bootimages.yaml';
 
 const TOP_LAYER = projectPath(
   'fixtures',
@@ -35,6 +40,9 @@ export interface PayloadMetadata {
   readonly url?: string;
   readonly 'release.openshift.io/architecture'?: string;
 }
+
+/** References of KubeVirt images, by the names that releases use for architectures. */
+export type KubeVirtReferences = ReadonlyMap<string, string>;
 
 /** The `release-manifests/` of the real 4.12.0, to be told of another release. */
 export class Payload {
@@ -77,8 +85,10 @@ export class Payload {
     version: string,
     components: readonly NamedComponent[],
     { previous, ...metadata }: PayloadMetadata,
+    kubeVirt: KubeVirtReferences = new Map(),
   ): Layer {
     const files = new Map(this.#files);
+    if (kubeVirt.size > 0) files.set(pathOf(BOOT_IMAGES), bootImages(files, kubeVirt));
     files.set(pathOf('image-references'), json(this.#imageReferences(version, components)));
     const old = parsed(this.#files, 'release-metadata');
     files.set(
@@ -119,6 +129,30 @@ export class Payload {
       asObject(tag, 'tag'),
     );
   }
+}
+
+/** The config map of the real release, with these images in its stream. */
+function bootImages(
+  files: ReadonlyMap<string, Uint8Array>,
+  kubeVirt: KubeVirtReferences,
+): Uint8Array {
+  const text = Buffer.from(files.get(pathOf(BOOT_IMAGES))!).toString('utf8');
+  const map = asObject(parse(text) as Json, BOOT_IMAGES);
+  const data = asObject(map['data'], 'data');
+  const stream = asObject(
+    parseStrictJson(Buffer.from(asString(data['stream'], 'stream')), 'stream'),
+    'stream',
+  );
+  const architectures = asObject(stream['architectures'], 'architectures');
+  const added = [...kubeVirt].map(([architecture, reference]) => {
+    const own = asObject(architectures[architecture], architecture);
+    const [image] = reference.split('@');
+    const disk = { release: '412.86.0', image: `${image}:rhcos-kubevirt`, 'digest-ref': reference };
+    return [architecture, { ...own, images: { kubevirt: disk } }] as const;
+  });
+  const all = { ...architectures, ...Object.fromEntries(added) };
+  const told = `${JSON.stringify({ ...stream, architectures: all }, null, 2)}\n`;
+  return Buffer.from(stringify({ ...map, data: { ...data, stream: told } }, { lineWidth: 0 }));
 }
 
 function pathOf(name: string): string {

@@ -11,13 +11,16 @@ import zlib
 import pgp
 import unzstd
 from container import (
-    ARCHITECTURES, CONTENT, COSIGN, GIB, IMAGE_TYPES, INDEX_TYPES, KIB, MIB,
+    ARCHITECTURES, CONTENT, COSIGN, FORMAT, GIB, IMAGE_TYPES, INDEX_TYPES, KIB, MIB,
     OCI_IMAGE, OCI_INDEX, REFERENCE, TAG, TRUST, VERSION, ZSTD_MAGIC,
     Refused, Unreachable, is_digest, is_size, read_json, seconds, sha256,
 )
 
 FILES = ("image-references", "release-metadata")
 FOLDER = "release-manifests"
+# The config map with the KubeVirt images; its stream of JSON is a block of lines below this one.
+BOOT_IMAGES = "0000_50_installer_coreos-bootimages.yaml"
+STREAM = re.compile(r"( +)stream: *\|[-+]? *")
 # What YAML 1.2 reads as a number; base64 has none of the other letters of numbers.
 YAML_NUMBER = re.compile(r"[-+]?[0-9]+(e[-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+", re.A | re.I)
 
@@ -127,7 +130,9 @@ class ReleaseKeys:
 def check_claim(claim):
     """The claim of a release has its keys and types (20)."""
     keys = "kind version architecture digest reference created signatures".split()
-    if list(claim) != keys or not all(isinstance(claim[key], str) for key in keys[:-1]):
+    if claim.get("kubeVirt") is True:
+        keys.append("kubeVirt")
+    if list(claim) != keys or not all(isinstance(claim[key], str) for key in keys[:6]):
         wrong("the claim of a release does not have its keys and types")
     if claim["architecture"] not in list(ARCHITECTURES.values()) + ["multi"]:
         wrong("a release is of an unknown architecture")
@@ -318,17 +323,17 @@ class Unpacked:
         return taken
 
 
-def scan_layer(chunks, budget):
+def scan_layer(chunks, budget, files):
     """({name: [content, …]}, {names that this layer hides from those below})."""
-    found, hidden = {name: [] for name in FILES}, set()
+    found, hidden = {name: [] for name in files}, set()
     whole = {FOLDER + "/.wh..wh..opq", ".wh." + FOLDER, ".wh..wh..opq"}
     try:
         with tarfile.open(fileobj=Unpacked(chunks, budget), mode="r|") as tar:
             for member in tar:
                 path = re.sub(r"^(\./+)+", "", member.name).rstrip("/")
                 if path in whole:
-                    hidden |= set(FILES)
-                for name in FILES:
+                    hidden |= set(files)
+                for name in files:
                     if path == FOLDER + "/.wh." + name:
                         hidden.add(name)
                     if path != FOLDER + "/" + name:
@@ -347,21 +352,70 @@ def scan_layer(chunks, budget):
     return found, hidden
 
 
-def read_payload(bundle, manifest):
-    """Both files of the payload, from the topmost layers that have them."""
+def read_payload(bundle, manifest, with_boot_images):
+    """Both files of the payload, from the topmost layers that have them, and the bytes of the
+    config map with boot images, if that is wanted: None where it is not there."""
     known, budget = {}, [8 * GIB]
+    files = FILES + (BOOT_IMAGES,) * with_boot_images
     for layer in reversed(manifest.layers):
-        found, hidden = scan_layer(bundle.chunks(layer["digest"]), budget)
-        for name in set(FILES) - set(known):
+        found, hidden = scan_layer(bundle.chunks(layer["digest"]), budget, files)
+        for name in set(files) - set(known):
             if len(found[name]) > 1:
                 wrong("%s is twice in one layer" % name)
             if found[name]:
                 known[name] = found[name][0]
-            elif name in hidden:
+            elif name in hidden and name in FILES:
                 wrong("%s is hidden by a layer" % name)
-        if len(known) == len(FILES):
-            return [read_json(known[name], name, CONTENT) for name in FILES]
-    return wrong("the payload is in no layer")
+            elif name in hidden:
+                known[name] = None
+        if len(known) == len(files):
+            break
+    if not set(FILES) <= set(known):
+        wrong("the payload is in no layer")
+    return [read_json(known[name], name, CONTENT) for name in FILES] + [known.get(BOOT_IMAGES)]
+
+
+def stream_of(content):
+    """The JSON in the config map. Python's own library has no reader of YAML: this one takes the
+    form in which publishers write it, a block of text, and refuses all others."""
+    try:
+        lines = content.decode().split("\n")
+    except UnicodeDecodeError:
+        wrong("the boot images are no text")
+    tops = [at for at, line in enumerate(lines) if line.rstrip() == "data:"]
+    if len(tops) != 1:
+        raise Refused(FORMAT, "the boot images have another form than this reader reads")
+    rest = lines[tops[0] + 1:]
+    ends = [at for at, line in enumerate(rest) if line and not line.startswith(" ")]
+    data = rest[: ends[0]] if ends else rest
+    heads = [at for at, line in enumerate(data) if STREAM.fullmatch(line)]
+    if len(heads) != 1:
+        raise Refused(FORMAT, "the boot images have another form than this reader reads")
+    indent = STREAM.fullmatch(data[heads[0]]).group(1) + " "
+    block = data[heads[0] + 1:]
+    others = [at for at, line in enumerate(block) if line.strip() and not line.startswith(indent)]
+    text = "\n".join(block[: others[0]] if others else block)
+    return read_json(text.encode(), "the stream of the boot images", CONTENT)
+
+
+def kubevirt_images(content, architecture):
+    """(end of the tag, reference) of each KubeVirt image for the architecture; all for multi."""
+    if content is None:
+        return []
+    stream = stream_of(content)
+    if not isinstance(field(stream, "architectures"), dict):
+        wrong("the boot images have no architectures")
+    found = []
+    for own in ARCHITECTURES.values() if architecture == "multi" else [architecture]:
+        source = field(stream, "architectures", own, "images", "kubevirt", "digest-ref")
+        if source in (None, ""):
+            continue
+        if not isinstance(source, str) or not REFERENCE.fullmatch(source):
+            wrong("the KubeVirt image for %s has no reference by digest" % own)
+        found.append((own, source))
+    name = "kube-virt-container"
+    several = len(found) > 1
+    return [(name + "-" + own if several else name, source) for own, source in found]
 
 
 def utc(text, fraction):
@@ -581,14 +635,16 @@ class Release(Part):
         own = "multi" if release.is_index else ARCHITECTURES.get(field(config, "architecture"))
         if own != claim["architecture"]:
             wrong("the release has another architecture than its claim")
-        references, metadata = read_payload(self.bundle, payload)
+        wanted = claim.get("kubeVirt") is True
+        references, metadata, boot = read_payload(self.bundle, payload, wanted)
+        disks = kubevirt_images(boot, own)
         self.check_payload(references, metadata)
         if created_of(references, config) != claim["created"]:
             wrong("the claim has another time than the payload")
         self.check_reference()
         if claim["signatures"]:
             self.files.append((config_path(digest), "release-signature"))
-        self.collect_images(references, release)
+        self.collect_images(references, disks)
         self.leading = self.find_leading(release, payload)
 
     def payload_image(self, release):
@@ -639,18 +695,22 @@ class Release(Part):
             seen.append(name)
             yield name, source
 
-    def collect_images(self, references, release):
+    def collect_images(self, references, disks):
         prefix = ("%(version)s-%(architecture)s" % self.claim).replace("+", "_")
         rows = [("release", prefix, self.claim["reference"])]
         rows += [("component", prefix + "-" + name, source)
                  for name, source in self.components(references)]
+        rows += [("kubevirt", prefix + "-" + name, source) for name, source in disks]
+        if len({name for _, name, _ in rows}) != len(rows):
+            wrong("a component is called as the KubeVirt image is")
         images = []
         for role, name, source in rows:
             if not TAG.fullmatch(name):
                 wrong("%s is no tag" % name)
-            if role == "component" and self.lacks(role, name, source):
+            if role != "release" and self.lacks(role, name, source):
                 continue
-            images.append(Image(self.make_row(role, name, [name], source, None), role))
+            place = "release" if role == "release" else "component"
+            images.append(Image(self.make_row(role, name, [name], source, None), place))
         self.attach(images)
         self.take([other for image in images for other in image.with_attached()])
 

@@ -76,6 +76,8 @@ export type TransferEvent =
 export type Notice =
   /** No signature of its publisher proves a release, and the user allowed that. */
   | { readonly code: 'release-not-proven'; readonly release: string; readonly cause: string }
+  /** There is no KubeVirt image for an architecture, though one was asked for. */
+  | { readonly code: 'kubevirt-absent'; readonly release: string }
   /** Where the signatures are from that prove something, if there are two kinds of places. */
   | { readonly code: 'proof-found'; readonly what: string; readonly places: readonly string[] }
   /** The folder in which manifests are kept for later runs cannot be used: they are fetched. */

@@ -337,12 +337,6 @@ describeWith(['docker-registry'], 'a bundle of what a file asks for', () => {
       2,
       'line 3: the chart b of a registry needs its version',
     ],
-    [
-      'a virtual machine',
-      'mirror: {platform: {kubeVirtContainer: true, channels: [{name: stable-4.17}]}}',
-      2,
-      'kubeVirtContainer is not carried yet',
-    ],
   ])('is refused for a file with %s', async (_, text, status, message) => {
     const config = await configOf('refused.yaml', text);
     const ended = await pack('--config', config, '-o', place('refused'));

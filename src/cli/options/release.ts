@@ -57,6 +57,10 @@ export const releaseOptions: OptionTable = {
     'where the release image is: REPOSITORY, a full reference, oci:DIR, file:DIR as oc writes it, ' +
       'or oc-mirror:DIR (default quay.io/openshift-release-dev/ocp-release)',
   ),
+  kubevirt: yes(
+    'also carry the image that virtual machines of OpenShift Virtualization boot from as nodes, ' +
+      'where a release names one',
+  ),
   ...updatePathOptions,
   ...releaseKeyOption,
   ...signatureStoreOption,
@@ -148,7 +152,7 @@ function asksForReleases(args: Arguments): boolean {
   );
   const isNamed = ['from', 'from-version', 'to-version'].some((name) => args[name] !== undefined);
   if (isNamed || texts(args, 'VERSION').length > 0 || !isOtherwise) return true;
-  const idle = ['arch', 'allow-unsigned-release', 'accept-risk', 'channel'].find(
+  const idle = ['arch', 'kubevirt', 'allow-unsigned-release', 'accept-risk', 'channel'].find(
     (name) => args[name] !== undefined,
   );
   if (idle === undefined) return false;
@@ -185,6 +189,7 @@ function releaseRequest(
     version: byDigest ? undefined : version,
     architecture,
     from: byDigest ? withDigest(from, version) : from,
+    kubeVirt: flag(args, 'kubevirt'),
     ...proofRequest(args),
   };
 }

@@ -13,6 +13,8 @@ export function noticeText(notice: Notice): string | undefined {
         `NO PROOF OF ${notice.release}, continuing because of --allow-unsigned-release: ` +
         notice.cause
       );
+    case 'kubevirt-absent':
+      return `release ${notice.release} names no KubeVirt image, so none is carried with it`;
     case 'proof-found':
       return `the signature of ${notice.what} is from ${notice.places.join(', ')}`;
     case 'cache-unusable':

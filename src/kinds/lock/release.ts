@@ -1,6 +1,6 @@
 import type { Digest } from '../../core/digest.ts';
 import { formatRepository } from '../../core/reference.ts';
-import { digest, listOf, objectOf, oneOf, text } from './fields.ts';
+import { digest, listOf, objectOf, oneOf, text, yesOrNo } from './fields.ts';
 import type { LockForm } from './lock-form.ts';
 import { type Architecture, ARCHITECTURES } from '../release/architecture.ts';
 import { OFFICIAL_RELEASES } from '../release/official.ts';
@@ -17,6 +17,8 @@ export interface LockedRelease {
   readonly from: string;
   /** The digests of the messages that have proved it. */
   readonly signatures: readonly Digest[];
+  /** Where its KubeVirt image is wanted too: its digest follows from that of the release. */
+  readonly kubeVirt?: boolean;
 }
 
 export const releaseLock: LockForm<LockedRelease, ReleaseRequest, ReleaseFacts> = {
@@ -27,6 +29,7 @@ export const releaseLock: LockForm<LockedRelease, ReleaseRequest, ReleaseFacts> 
     digest: facts.digest,
     from: placeIn(from),
     signatures: facts.signatures.map((signature) => signature.digest),
+    ...(facts.kubeVirt !== undefined && { kubeVirt: true }),
   }),
   read: objectOf<LockedRelease>({
     version: text,
@@ -34,6 +37,7 @@ export const releaseLock: LockForm<LockedRelease, ReleaseRequest, ReleaseFacts> 
     digest,
     from: text,
     signatures: listOf(digest),
+    kubeVirt: { optional: yesOrNo },
   }),
   requestOf: (row, { proof }) => ({
     version: row.version,
@@ -41,6 +45,7 @@ export const releaseLock: LockForm<LockedRelease, ReleaseRequest, ReleaseFacts> 
     from: `${row.from}@${row.digest}`,
     expected: row.digest,
     messages: row.signatures,
+    kubeVirt: row.kubeVirt,
     ...proof,
   }),
   tagsIn: () => [],

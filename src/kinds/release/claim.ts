@@ -24,6 +24,10 @@ export interface ReleaseSeed {
   readonly version?: string | undefined;
   /** The repository that the world knows the release image by. */
   readonly canonical: RepositoryName;
+  /** Whether the images of its payload's boot images for KubeVirt belong to it. */
+  readonly kubeVirt?: boolean | undefined;
+  /** Is told where it should have such an image, and has none; nobody is where a bundle is read. */
+  readonly lacksKubeVirt?: ((release: string) => void) | undefined;
 }
 
 const FOREIGN = 'This program did not make the bundle from this release: do not use it.';
@@ -66,6 +70,8 @@ export async function readReleaseSeed(
     architecture: parseArchitecture(asString(claim['architecture'], 'architecture')),
     version: asString(claim['version'], 'version'),
     canonical: canonicalRepository(signatures, { registry, repository }),
+    // Another value makes another claim than this one.
+    kubeVirt: claim['kubeVirt'] === true,
   };
 }
 

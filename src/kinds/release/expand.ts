@@ -1,15 +1,16 @@
 import type { Descriptor } from '../../core/descriptor.ts';
-import { hasCode } from '../../core/errors.ts';
+import { BundleError, hasCode } from '../../core/errors.ts';
 import { formatReference } from '../../core/reference.ts';
 import type { ReadOnlyStore } from '../../core/store.ts';
 import type { ImageRequest, Proof, WalkedImage } from '../../transfer/image.ts';
 import type { PartHole, WantedImage } from '../holes.ts';
 import type { Part, Walk } from '../kind.ts';
-import { walkImages, type Walked } from '../walk-images.ts';
+import { walkImages } from '../walk-images.ts';
 import type { ContentSource } from '../sources.ts';
 import type { Architecture } from './architecture.ts';
 import type { ReleaseSeed } from './claim.ts';
 import { signatureConfigMap } from './config-map.ts';
+import { KUBEVIRT, type KubeVirtImage } from './payload/boot-images.ts';
 import type { Component, ImageReferences } from './payload/image-references.ts';
 import { readReleaseImage, type ReleaseFacts } from './payload/release-image.ts';
 import { releaseLabel, tagOf } from './tags.ts';
@@ -34,13 +35,13 @@ export async function expandRelease(
   walk: Walk,
 ): Promise<Part<ReleaseFacts>> {
   const { facts, image, images, references } = await readReleaseImage(seed, content, walk);
-  const { version, architecture, digest, signatures } = facts;
-  const { proof } = image.request;
-  const of = { version, architecture, proof };
+  const { version, architecture, digest, signatures, kubeVirt } = facts;
+  const label = releaseLabel(version, architecture);
+  if (kubeVirt?.length === 0) seed.lacksKubeVirt?.(label);
   let carried: readonly WalkedImage[];
   let holes: readonly PartHole[];
   try {
-    const components = await walkComponents(references, of, content, walk);
+    const components = await walkImages(wantedImages(facts, references, content), walk);
     carried = await walk.attached.addTo([image, ...components.images]);
     ({ holes } = components);
   } catch (error) {
@@ -52,10 +53,13 @@ export async function expandRelease(
   const claimed = { version, architecture, digest, reference, created };
   return {
     kind: RELEASE,
-    label: releaseLabel(version, architecture),
+    label,
     names: [version, `${version}-${architecture}`, digest],
     facts,
-    claim: { ...claimed, signatures: signatures.map((signature) => signature.digest) },
+    claim: {
+      ...{ ...claimed, signatures: signatures.map((signature) => signature.digest) },
+      ...(kubeVirt !== undefined && { kubeVirt: true }),
+    },
     images: carried,
     holes,
     files: configMap
@@ -122,14 +126,33 @@ function componentAway(error: unknown, { components }: ImageReferences, root: st
   return error.withHint(error.hint === undefined ? hint : `${hint} Otherwise: ${error.hint}`);
 }
 
-async function walkComponents(
+/**
+ * The components, then the KubeVirt images.
+ * @throws BundleError UNSUPPORTED_CONTENT for two of one name.
+ */
+function wantedImages(
+  { version, architecture, signatures, kubeVirt = [] }: ReleaseFacts,
   { components }: ImageReferences,
-  release: ComponentsOf,
   content: ContentSource,
-  walk: Walk,
-): Promise<Walked> {
-  const wanted = components.map((component) =>
-    wantedComponent(component, release, content.storeOf(component.reference)),
-  );
-  return walkImages(wanted, walk);
+): readonly WantedImage[] {
+  const proof: Proof = signatures.length > 0 ? 'publisher' : 'signer';
+  const of = { version, architecture, proof };
+  const wanted = (image: Component | KubeVirtImage): WantedImage =>
+    wantedComponent(image, of, content.storeOf(image.reference));
+  const namesake = kubeVirt.find(({ name }) => components.some((other) => other.name === name));
+  if (namesake !== undefined) {
+    throw new BundleError(
+      'UNSUPPORTED_CONTENT',
+      `the release has a component ${namesake.name}, which its KubeVirt image is called as well`,
+      { hint: 'Leave the KubeVirt image out, and tell the authors of this program.' },
+    );
+  }
+  return [
+    ...components.map(wanted),
+    ...kubeVirt.map((image) => ({
+      ...wanted(image),
+      role: KUBEVIRT,
+      around: 'The KubeVirt image is carried only where that is asked for: leave it out.',
+    })),
+  ];
 }

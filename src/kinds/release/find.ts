@@ -53,7 +53,21 @@ export async function findRelease(
     observe({ type: 'noticed', code: 'release-not-proven', release: called, cause });
   }
   const canonical = canonicalRepository(signatures, repository);
-  return { seed: { digest, descriptor, signatures, architecture, version, canonical }, content };
+  const proven = { digest, descriptor, signatures, architecture, version, canonical };
+  return { seed: { ...proven, ...kubeVirtOf(request, observe) }, content };
+}
+
+function kubeVirtOf(
+  { kubeVirt }: ReleaseRequest,
+  observe: FindOptions['observe'],
+): Pick<ReleaseSeed, 'kubeVirt' | 'lacksKubeVirt'> {
+  if (kubeVirt !== true) return {};
+  let isTold = false;
+  const lacksKubeVirt = (release: string): void => {
+    if (!isTold) observe({ type: 'noticed', code: 'kubevirt-absent', release });
+    isTold = true;
+  };
+  return { kubeVirt, lacksKubeVirt };
 }
 
 /**

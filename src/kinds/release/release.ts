@@ -55,9 +55,12 @@ function packWords(claims: readonly JsonObject[]): readonly string[] {
     ...new Set(claims.map((claim) => shown(claim[name]))),
   ];
   const [versions, architectures] = [distinct('version'), distinct('architecture')];
-  return versions.length * architectures.length === claims.length
-    ? [...versions, '--arch', architectures.join(',')]
-    : distinct('digest');
+  const wanted =
+    versions.length * architectures.length === claims.length
+      ? [...versions, '--arch', architectures.join(',')]
+      : distinct('digest');
+  const isKubeVirt = claims.some(({ kubeVirt }) => kubeVirt === true);
+  return isKubeVirt ? [...wanted, '--kubevirt'] : wanted;
 }
 
 /** A value of a row that nobody has checked. */

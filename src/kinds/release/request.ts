@@ -17,4 +17,6 @@ export interface ReleaseRequest {
   readonly releaseKeyFiles: readonly string[];
   readonly signatureStores: readonly string[];
   readonly allowUnsignedRelease: boolean;
+  /** Carries the image that virtual machines of KubeVirt boot from, where the release has one. */
+  readonly kubeVirt?: boolean | undefined;
 }

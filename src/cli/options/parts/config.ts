@@ -44,7 +44,7 @@ export interface ConfiguredParts {
 }
 
 /** Options that say the same as the file, or something else. */
-const IN_THE_FILE = ['from', 'from-version', 'to-version', 'arch', 'channel'];
+const IN_THE_FILE = ['from', 'from-version', 'to-version', 'arch', 'channel', 'kubevirt'];
 
 /**
  * What a file asks for.
@@ -86,16 +86,10 @@ export async function configuredParts(
 }
 
 /** What no kind of part carries yet. */
-function refuseUncarried({ kind, platform }: ImageSet, file: string): void {
+function refuseUncarried({ kind }: ImageSet, file: string): void {
   if (kind !== 'ImageSetConfiguration') {
     const what = 'a DeleteImageSetConfiguration lists what is to be removed, and not carried';
     throw refusal(file, 1, what, 'Name an ImageSetConfiguration.');
-  }
-  if (platform?.kubeVirtContainer === true) {
-    const hint =
-      'Write false; bundle extract prints 0000_50_installer_coreos-bootimages.yaml of a release, ' +
-      'which names the image: list it by its digest among additionalImages.';
-    throw refusal(file, platform.line, 'kubeVirtContainer is not carried yet', hint);
   }
 }
 
@@ -195,14 +189,14 @@ async function releasesOf(
   context: Context,
 ): Promise<readonly PartRequest[]> {
   const { release, channels, platforms } = platform;
-  const proof = proofRequest(args);
+  const shared = { ...proofRequest(args), kubeVirt: platform.kubeVirtContainer };
   if (platforms.length > 0 && (release !== undefined || channels.length > 0))
     context.observe({ type: 'noticed', code: 'platforms-not-cut', what: 'the releases' });
   const architectures = architecturesOf(platform);
   if (release !== undefined) {
     const architecture = architectureIn(release) ?? architectures[0]!;
     return [
-      partRequest(releaseKind, { version: undefined, architecture, from: release, ...proof }),
+      partRequest(releaseKind, { version: undefined, architecture, from: release, ...shared }),
     ];
   }
   if (channels.length === 0) return [];
@@ -223,7 +217,7 @@ async function releasesOf(
       for (const { version, payload } of chosen) {
         const expected = digestIn({ version, payload });
         const from = type === 'okd' ? payload : undefined;
-        const request = { version, architecture, from, expected, ...proof };
+        const request = { version, architecture, from, expected, ...shared };
         parts.push(partRequest(releaseKind, request));
       }
     }

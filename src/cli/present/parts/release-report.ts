@@ -1,6 +1,8 @@
 import { counted } from '../../../core/text.ts';
 import type { Part } from '../../../kinds/kind.ts';
+import { KUBEVIRT } from '../../../kinds/release/payload/boot-images.ts';
 import type { ReleaseFacts } from '../../../kinds/release/payload/release-image.ts';
+import { formatReference } from '../../../core/reference.ts';
 import type { PlannedImage } from '../../../transfer/image.ts';
 import type { ReleaseSignature } from '../../../trust/release-signature.ts';
 import type { Rows } from '../layout.ts';
@@ -19,6 +21,11 @@ function rows(
   const number = (role: string): number => images.filter((image) => image.role === role).length;
   const { version, architecture, created, reference, signatures } = facts;
   const made = screen.isVerbose ? created : created.slice(0, 'YYYY-MM-DD'.length);
+  const disks = number(KUBEVIRT);
+  const held = [
+    ...['1 release image', counted(number('component'), 'component')],
+    ...(disks > 0 ? [counted(disks, 'KubeVirt image')] : []),
+  ];
   const attached = [
     [number('signature'), 'cosign signature image'],
     [number('referrer'), 'referrer'],
@@ -28,7 +35,8 @@ function rows(
     ['release', `${version} for ${architecture}, made ${made}`],
     ['release image', shortened(reference, screen)],
     ...signatureRows(signatures, screen),
-    ['images', `1 release image, ${counted(number('component'), 'component')}`],
+    ['images', held.join(', ')],
+    ['KubeVirt image', facts.kubeVirt?.length === 0 ? 'NONE: the release names none' : undefined],
     [
       'not checked',
       carried.length === 0 ? undefined : `${carried.join(', ')}, carried as they are`,
@@ -47,9 +55,15 @@ function signatureRows(signatures: readonly ReleaseSignature[], screen: Screen):
 }
 
 function json({ facts }: Part<ReleaseFacts>): object {
-  const { version, architecture, digest, reference, created, signatures } = facts;
+  const { version, architecture, digest, reference, created, signatures, kubeVirt } = facts;
   return {
     ...{ version, architecture, digest, reference, created },
+    ...(kubeVirt !== undefined && {
+      kubeVirt: kubeVirt.map((image) => ({
+        architecture: image.architecture,
+        reference: formatReference(image.reference),
+      })),
+    }),
     proven: signatures.length > 0,
     signatures: signatures.map(
       ({ digest: message, keyId, fingerprint, keyName, dockerReference, created: signed }) => ({

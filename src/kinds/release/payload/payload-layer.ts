@@ -1,9 +1,10 @@
 import { type ByteStream, readAll } from '../../../core/bytes.ts';
 import { BundleError } from '../../../core/errors.ts';
 import { MAX_PAYLOAD_FILE_BYTES } from '../../../core/limits.ts';
+import type { BOOT_IMAGES } from './boot-images.ts';
 import { chunksOf, forEachTarEntry, type TarEntry, type UnpackBudget } from './layer-tar.ts';
 
-export type PayloadFileName = 'image-references' | 'release-metadata';
+export type PayloadFileName = 'image-references' | 'release-metadata' | typeof BOOT_IMAGES;
 
 /**
  * A file's bytes; `deleted` when the layer hides the file from the layers below; absent when it
@@ -12,15 +13,15 @@ export type PayloadFileName = 'image-references' | 'release-metadata';
 export type LayerFindings = ReadonlyMap<PayloadFileName, Uint8Array | 'deleted'>;
 
 const FOLDER = 'release-manifests';
-const NAMES: readonly PayloadFileName[] = ['image-references', 'release-metadata'];
 
 /**
- * Looks for the payload's files in one layer. Names are compared, never used as paths.
+ * Looks for some of the payload's files in one layer. Names are compared, never used as paths.
  * @throws BundleError what `content` throws; UNSUPPORTED_CONTENT for no layer, one name twice, or a
  * file over the ceiling.
  */
 export async function searchLayer(
   content: ByteStream,
+  names: readonly PayloadFileName[],
   budget: UnpackBudget,
   signal?: AbortSignal,
 ): Promise<LayerFindings> {
@@ -28,8 +29,8 @@ export async function searchLayer(
   const deleted = new Set<PayloadFileName>();
   const visit = async (entry: TarEntry): Promise<void> => {
     const name = plainName(entry);
-    for (const hidden of hiddenBy(name, entry.header.type)) deleted.add(hidden);
-    const wanted = NAMES.find((file) => name === `${FOLDER}/${file}`);
+    for (const hidden of hiddenBy(name, entry.header.type, names)) deleted.add(hidden);
+    const wanted = names.find((file) => name === `${FOLDER}/${file}`);
     if (wanted === undefined || entry.header.type !== 'file') return;
     if (files.has(wanted)) throw refused(`it holds ${name} twice`);
     files.set(wanted, await readFile(entry, name));
@@ -47,10 +48,14 @@ export async function searchLayer(
  * "Whiteouts"), and everything that is neither file nor folder under a name of the payload, which
  * takes that name.
  */
-function hiddenBy(name: string, type: TarEntry['header']['type']): readonly PayloadFileName[] {
-  if ([`.wh.${FOLDER}`, '.wh..wh..opq', `${FOLDER}/.wh..wh..opq`].includes(name)) return NAMES;
-  if (name === FOLDER && type !== 'directory') return NAMES;
-  return NAMES.filter(
+function hiddenBy(
+  name: string,
+  type: TarEntry['header']['type'],
+  names: readonly PayloadFileName[],
+): readonly PayloadFileName[] {
+  if ([`.wh.${FOLDER}`, '.wh..wh..opq', `${FOLDER}/.wh..wh..opq`].includes(name)) return names;
+  if (name === FOLDER && type !== 'directory') return names;
+  return names.filter(
     (file) => name === `${FOLDER}/.wh.${file}` || (name === `${FOLDER}/${file}` && type !== 'file'),
   );
 }

@@ -3,16 +3,21 @@ import { BundleError } from '../../../core/errors.ts';
 import { MAX_PAYLOAD_LAYER_BYTES } from '../../../core/limits.ts';
 import type { ReadOnlyStore } from '../../../core/store.ts';
 import { givenBy, verified } from '../../../transfer/verified.ts';
-import { type LayerFindings, searchLayer } from './payload-layer.ts';
+import { BOOT_IMAGES } from './boot-images.ts';
+import { type LayerFindings, type PayloadFileName, searchLayer } from './payload-layer.ts';
 
-/** The two files of a release image that say what the release is, as they are in it. */
+/** The files of a release image that say what the release is, as they are in it. */
 export interface Payload {
   readonly imageReferences: Uint8Array;
   readonly releaseMetadata: Uint8Array;
+  /** {@link BOOT_IMAGES}, where that was asked for and is there. */
+  readonly bootImages: Uint8Array | undefined;
 }
 
 export interface PayloadOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Whether {@link BOOT_IMAGES} is looked for as well: down to the base layer, if need be. */
+  readonly withBootImages?: boolean;
   /** How many unpacked bytes are read in all before giving up. */
   readonly maxUnpackedBytes?: number;
 }
@@ -35,30 +40,39 @@ export async function readPayload(
   store: ReadOnlyStore,
   options: PayloadOptions = {},
 ): Promise<Payload> {
-  let imageReferences: Finding;
-  let releaseMetadata: Finding;
+  const names: readonly PayloadFileName[] = [
+    ...(['image-references', 'release-metadata'] as const),
+    ...(options.withBootImages === true ? ([BOOT_IMAGES] as const) : []),
+  ];
+  const found = new Map<PayloadFileName, Finding>();
   const budget = { bytes: options.maxUnpackedBytes ?? MAX_PAYLOAD_LAYER_BYTES };
   for (const layer of layers.toReversed()) {
-    const findings = await readLayer(layer, store, budget, options.signal);
-    imageReferences ??= findings.get('image-references');
-    releaseMetadata ??= findings.get('release-metadata');
-    if (imageReferences !== undefined && releaseMetadata !== undefined) break;
+    const wanted = names.filter((name) => !found.has(name));
+    const findings = await readLayer(layer, store, { budget, wanted }, options.signal);
+    for (const name of wanted) {
+      const finding = findings.get(name);
+      if (finding !== undefined) found.set(name, finding);
+    }
+    if (found.size === names.length) break;
   }
+  const bootImages = found.get(BOOT_IMAGES);
   return {
-    imageReferences: present(imageReferences, 'image-references'),
-    releaseMetadata: present(releaseMetadata, 'release-metadata'),
+    imageReferences: present(found.get('image-references'), 'image-references'),
+    releaseMetadata: present(found.get('release-metadata'), 'release-metadata'),
+    bootImages: bootImages instanceof Uint8Array ? bootImages : undefined,
   };
 }
 
 async function readLayer(
   layer: Descriptor,
   store: ReadOnlyStore,
-  budget: { bytes: number },
+  { budget, wanted }: { budget: { bytes: number }; wanted: readonly PayloadFileName[] },
   signal: AbortSignal | undefined,
 ): Promise<LayerFindings> {
   try {
     return await searchLayer(
       verified(store.fetch(layer, signal && { signal }), layer),
+      wanted,
       budget,
       signal,
     );

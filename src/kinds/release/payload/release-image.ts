@@ -11,8 +11,9 @@ import type { Walk } from '../../kind.ts';
 import type { ContentSource } from '../../sources.ts';
 import { type Architecture, architectureOfOci } from '../architecture.ts';
 import type { ReleaseSeed } from '../claim.ts';
+import { type KubeVirtImage, parseKubeVirtImages } from './boot-images.ts';
 import { type ImageReferences, parsePayload } from './image-references.ts';
-import { readPayload } from './payload.ts';
+import { type Payload, readPayload } from './payload.ts';
 import { tagOf } from '../tags.ts';
 
 /** Its role in its part. */
@@ -31,6 +32,8 @@ export interface ReleaseFacts {
   readonly signatures: readonly ReleaseSignature[];
   /** The releases that it says it can be updated from. */
   readonly previous: readonly string[];
+  /** Those that the payload names, none perhaps; left out where they are not carried. */
+  readonly kubeVirt?: readonly KubeVirtImage[] | undefined;
 }
 
 /** A release image whose payload was read. */
@@ -78,7 +81,9 @@ export async function readReleaseImage(
   const images = payloadFirst(tree);
   const config = await imageConfig(images, content.root, walk);
   const architecture = architectureOf(tree, config.architecture, asked);
-  const { references, metadata } = await payloadOf(images[0]!, unnamed, walk);
+  const isWanted = seed.kubeVirt === true;
+  const payload = await payloadOf(images[0]!, unnamed, walk, isWanted);
+  const { references, metadata, bootImages } = payload;
   const { version } = references;
   checkVersion(version, seed.version);
   const tag = tagOf(version, architecture);
@@ -87,6 +92,7 @@ export async function readReleaseImage(
     facts: {
       ...{ version, architecture, digest, reference: unnamed.source, created, signatures },
       previous: metadata.previous,
+      ...(isWanted && { kubeVirt: parseKubeVirtImages(bootImages, architecture) }),
     },
     image: { request: { ...unnamed, name: tag, tags: [tag] }, tree },
     images,
@@ -117,10 +123,12 @@ async function payloadOf(
   { manifest }: ManifestTree,
   { name, store }: ImageRequest,
   { signal, observe }: ImageWalk,
-): Promise<ReturnType<typeof parsePayload>> {
+  withBootImages: boolean,
+): Promise<ReturnType<typeof parsePayload> & Pick<Payload, 'bootImages'>> {
   const layers = manifest.kind === 'manifest' ? manifest.layers : [];
-  const read = (): ReturnType<typeof readPayload> => readPayload(layers, store, { signal });
-  return parsePayload(await twiceIfWrong(store, read, `payload of ${name}`, observe));
+  const read = (): Promise<Payload> => readPayload(layers, store, { signal, withBootImages });
+  const payload = await twiceIfWrong(store, read, `payload of ${name}`, observe);
+  return { ...parsePayload(payload), bootImages: payload.bootImages };
 }
 
 function checkVersion(found: string, asked: string | undefined): void {

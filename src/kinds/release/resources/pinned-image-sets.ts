@@ -2,6 +2,7 @@ import type { Digest } from '../../../core/digest.ts';
 import { BundleError } from '../../../core/errors.ts';
 import { compareText } from '../../../core/text.ts';
 import type { ManifestTree, WalkedImage } from '../../../transfer/image.ts';
+import { KUBEVIRT } from '../payload/boot-images.ts';
 import { EFFECTS, resourceFile, type ResourceFile } from '../../resource-file.ts';
 
 /** The pools of every cluster. Other pools of workers take what is for workers. */
@@ -44,7 +45,10 @@ export function pinnedImageSets(
   const lacking = new Map<Digest, WalkedImage>();
   for (const image of images) {
     const { digest } = image.tree.descriptor;
-    if (image.request.attachment === undefined && !there.has(digest)) lacking.set(digest, image);
+    const { attachment, role } = image.request;
+    // No node runs the disk of another.
+    if (attachment !== undefined || role === KUBEVIRT) continue;
+    if (!there.has(digest)) lacking.set(digest, image);
   }
   const references = [...lacking.values()].map(({ request }) => pinnable(request.source));
   const sorted = references.toSorted(compareText);

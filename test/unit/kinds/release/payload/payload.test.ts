@@ -188,6 +188,22 @@ describe('readPayload', () => {
     });
   });
 
+  it('finds the boot images only where they are wanted, in lower layers as well', async () => {
+    const name = 'release-manifests/0000_50_installer_coreos-bootimages.yaml';
+    const lower = await layer({ name, content: 'boot images' });
+    const top = await layer(...BOTH);
+    const hiding = await layer({ name: name.replace('/', '/.wh.'), content: '' });
+    const found = async (...layers: readonly Descriptor[]): Promise<string | undefined> => {
+      const { bootImages } = await readPayload(layers, shelf, { withBootImages: true });
+      return bootImages === undefined ? undefined : Buffer.from(bootImages).toString();
+    };
+    expect(await found(lower, top)).toBe('boot images');
+    expect(await found(lower, hiding, top)).toBeUndefined();
+    expect(await found(top)).toBeUndefined();
+    const { bootImages } = await readPayload([await layer({ name, content: 'x' }, ...BOTH)], shelf);
+    expect(bootImages).toBeUndefined();
+  });
+
   it('refuses an image without the files', async () => {
     await expect(text(await layer({ name: 'etc/hosts', content: '' }))).rejects.toMatchObject({
       code: 'UNSUPPORTED_CONTENT',

@@ -54,6 +54,13 @@ describe('pinnedImageSets', () => {
     expect(setsFor(target.images, target.images)).toMatchObject({ files: [], images: 0 });
   });
 
+  it('leave out the disk of virtual machines, which no node runs', () => {
+    const [release, ...others] = target.images;
+    const disk = { ...others[0]!, request: { ...others[0]!.request, role: 'kubevirt' } };
+    const sets = setsFor([release!, disk]);
+    expect(referencesIn(sets, 'worker')).toEqual([release!.request.source]);
+  });
+
   it('say how much each node needs: twice the compressed size, and 16 GiB', () => {
     const { compressedBytes, bytesPerNode } = setsFor(target.images);
     expect(compressedBytes).toBe(6 * GIB + 50);
