@@ -243,6 +243,9 @@ describeWith(['docker-registry'], 'a lock of an image set', () => {
       catalogs: [
         {
           from: { was: operators.index },
+          moved: [
+            { name: 'quay.io/ops/foo-operator:v1', was: operators.images.get('foo-operator') },
+          ],
           operators: [
             {
               ...{ name: 'foo', state: 'changed', added: ['1.2.0'], removed: ['1.1.0'] },
@@ -265,6 +268,11 @@ describeWith(['docker-registry'], 'a lock of an image set', () => {
     const shown = await packer.bundle(both);
     expect(shown.stdout).toContain('head of stable 1.1.0 to 1.2.0');
     expect(shown.stdout).toContain('other images: quay.io/team/tool:1.4');
+    expect(shown.stdout).toMatch(/operator image\s+quay\.io\/ops\/foo-operator:v1/);
+    expect(shown.stdout).not.toContain('Images that are gone:');
+    const whole = await packer.bundle([...both, '--verbose']);
+    expect(whole.stdout).toMatch(/New images:[^]*Images that are gone:/);
+    expect(whole.stdout).toContain(operators.images.get('foo-operator'));
     const same = await packer.bundle(['imageset', 'diff', both[2]!, both[2]!]);
     expect(same).toMatchObject({ status: 0 });
     expect(same.stdout).toContain('carries the same');
@@ -280,9 +288,12 @@ describeWith(['docker-registry'], 'a lock of an image set', () => {
     await writeFile(other, text.replace('{name: foo}', '{name: foo, minVersion: 1.0.0}'));
     const { status, stderr } = await pack(...november, '--config', other, ...dry);
     expect(status).toBe(2);
-    expect(stderr).toContain('packages, foo, minVersion');
+    expect(stderr).toContain('minVersion of foo');
     expect(stderr).toMatch(/expected:\s+nothing/);
     expect(stderr).toMatch(/got:\s+1\.0\.0/);
+    // What it advises leaves the lock that was reviewed where it is.
+    expect(stderr).toContain('--lock NEW.lock');
+    expect(stderr).toMatch(/bundle imageset diff \S+november\.lock NEW\.lock/);
     // Comments and lines count for nothing.
     await writeFile(other, `# November\n\n${text}`);
     expect((await pack(...november, '--config', other, ...dry)).status).toBe(0);
@@ -452,7 +463,7 @@ describeWith(['docker-registry'], 'a lock of an image set', () => {
     expect(dash.stderr).toContain('--lock writes a file');
   });
 
-  it('is written for plain options, for a pipe, and for a mirror, and replaces an older lock', async () => {
+  it('is written for plain options, for a pipe, and for a mirror, and replaces no other lock', async () => {
     const image = ['--image', 'quay.io/team/tool:1.4'];
     const file = place('plain.lock');
     const dried = await packed(...image, '--lock', file, ...dry);
@@ -463,14 +474,22 @@ describeWith(['docker-registry'], 'a lock of an image set', () => {
     const beside = await pack('--locked', file, '--config', config, ...dry);
     expect(beside.status).toBe(2);
     expect(beside.stderr).toContain('was not made from a file');
-    const piped = await pack(...image, '--name', 'piped', '--lock', file, '-o', '-');
+    // The same content is no other lock.
+    await packed(...image, '--lock', file, ...dry);
+    const other = await pack(...image, '--name', 'other', '--lock', file, ...dry);
+    expect(other.status).toBe(2);
+    expect(other.stderr).toContain('exists already, and locks other content');
+    expect(other.stderr).toContain(`bundle imageset diff ${file} NEW.lock`);
+    expect(await locked('plain.lock')).toBe(plain);
+    const ofPipe = place('pipe.lock');
+    const piped = await pack(...image, '--name', 'piped', '--lock', ofPipe, '-o', '-');
     expect(piped.status, piped.stderr).toBe(0);
-    expect(piped.stderr).toContain(`the lock is in ${file}`);
-    expect(JSON.parse(await locked('plain.lock'))).toMatchObject({ name: 'piped' });
-    const to = ['--to', `${target.host}/plain`, '--dry-run'];
-    const mirrored = await packer.bundle(['mirror', ...image, '--lock', file, ...to, ...fetching]);
+    expect(piped.stderr).toContain(`the lock is in ${ofPipe}`);
+    expect(JSON.parse(await locked('pipe.lock'))).toMatchObject({ name: 'piped' });
+    const to = ['--to', `${target.host}/plain`, '--dry-run', '--lock', place('mirror.lock')];
+    const mirrored = await packer.bundle(['mirror', ...image, ...to, ...fetching]);
     expect(mirrored.status, mirrored.stderr).toBe(0);
-    expect(JSON.parse(await locked('plain.lock'))).not.toHaveProperty('name');
+    expect(JSON.parse(await locked('mirror.lock'))).not.toHaveProperty('name');
   });
 });
 

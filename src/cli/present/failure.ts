@@ -60,7 +60,7 @@ export function failureText(error: unknown, screen: Screen): string {
 }
 
 function leadOf(label: string): string {
-  return `  ${label}`.padEnd(12);
+  return `  ${label} `.padEnd(12);
 }
 
 /** A command is not broken into lines, so that it can be copied. */

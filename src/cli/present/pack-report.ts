@@ -290,7 +290,7 @@ function dryRun(report: PackReport, screen: Screen): readonly Section[] {
       {
         verdict:
           `Dry run: ${whatOf(report)} would take ${formatBytes(size)}${count}. ` +
-          'Nothing was written.',
+          'No bundle was written.',
         mood: moodOf(report),
       },
     ],

@@ -1,7 +1,8 @@
 import { BundleError } from '../../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../../core/json.ts';
+import { shellWord } from '../../core/text.ts';
 import type { ImageSet } from '../../image-sets/image-set.ts';
-import { differenceDetails, differencesOf } from './difference.ts';
+import { type Difference, differenceDetails, differencesOf } from './difference.ts';
 import type { FollowedLock } from './follow.ts';
 
 /** What a file for oc-mirror asks for, without the lines that it says it on. */
@@ -19,6 +20,12 @@ function withoutLines(value: Json): Json {
   );
 }
 
+/** Where in the file, as people say it: `maxVersion of stable-4.17`. */
+function inWords(difference: Difference): Difference {
+  const [thing = '', key] = difference.what.split(', ').slice(-2);
+  return key === undefined ? difference : { ...difference, what: `${key} of ${thing}` };
+}
+
 /**
  * Makes sure that a file asks for what it asked for when its lock was written.
  * @throws BundleError CONFIGURATION saying what is another one
@@ -30,7 +37,7 @@ export function requireSameFile(set: ImageSet, config: string, { file, lock }: F
       hint: `Leave --config out: ${file} says everything that is to be packed.`,
     });
   }
-  const all = differencesOf(lock.config, askedBy(set), 'the file');
+  const all = differencesOf(lock.config, askedBy(set), 'the file').map(inWords);
   const [first] = all;
   if (first === undefined) return;
   throw new BundleError(
@@ -40,7 +47,9 @@ export function requireSameFile(set: ImageSet, config: string, { file, lock }: F
       ...{ subject: config, expected: first.was, got: first.is },
       details: differenceDetails(all),
       hint:
-        `Write a new lock: bundle pack --config ${config} --lock ${file} --dry-run -o FOLDER; ` +
+        'Write a new lock beside it: bundle pack --config ' +
+        `${shellWord(config)} --lock NEW.lock --dry-run -o FOLDER; and look at what is different: ` +
+        `bundle imageset diff ${shellWord(file)} NEW.lock; ` +
         'or leave --config out, to pack what is locked.',
     },
   );

@@ -3,7 +3,7 @@ import { compareText } from '../../core/text.ts';
 import type { LockedBundle, LockedCatalog, LockedPackage } from '../../kinds/lock/catalog.ts';
 import type { LockedChart } from '../../kinds/lock/chart.ts';
 import type { LockedImage } from '../../kinds/lock/image.ts';
-import { imageDigests } from './image-digests.ts';
+import { digestIn, imageDigests } from './image-digests.ts';
 import type { Lock } from './lock.ts';
 
 /** What a newer lock brings, and what it has no more. */
@@ -16,6 +16,9 @@ export interface LockComparison {
   /** Images of all parts, by digest: signatures and other things that are attached count apart. */
   readonly contents: Counts;
   readonly attached: Counts;
+  /** All images that only one of the two has, whatever they belong to and whatever is attached. */
+  readonly newImages: readonly NamedImage[];
+  readonly goneImages: readonly NamedImage[];
   /** Bytes of manifests, configs and layers, each once. */
   readonly bytes: Counts;
   /** Names and sizes of parts of the newer one that the older one does not have. */
@@ -26,6 +29,12 @@ export interface Changes {
   readonly added: readonly string[];
   readonly removed: readonly string[];
   readonly changed: readonly Change[];
+}
+
+/** An image of any part. */
+export interface NamedImage {
+  readonly name: string;
+  readonly digest: Digest;
 }
 
 /** Something that has the same name, and is another one. */
@@ -51,6 +60,8 @@ export interface CatalogChange {
   readonly isGone: boolean;
   /** The catalog that it is made of, where that is another one. */
   readonly from?: { readonly was: Digest; readonly is: Digest };
+  /** Images that operators name by a tag alone, and that the tag names no more. */
+  readonly moved: readonly Change[];
   readonly operators: readonly OperatorChange[];
 }
 
@@ -85,6 +96,8 @@ export function compareLocks(before: Lock, after: Lock): LockComparison {
       charts.map((chart) => [`${chart.name} ${chart.version}`, toldOf(chart)]),
     ),
     images: named(({ images }) => images.map((image) => [nameOf(image), image.digest])),
+    newImages: imagesOnlyIn(after, before),
+    goneImages: imagesOnlyIn(before, after),
     contents: countsOf(imageDigests(before, false), imageDigests(after, false)),
     attached: countsOf(imageDigests(before, true), imageDigests(after, true)),
     bytes: countsOf(
@@ -122,6 +135,20 @@ function nameOf({ reference, path, tag }: LockedImage): string {
 /** A chart with its images. */
 function toldOf({ artifact, images }: LockedChart): string {
   return [artifact, ...images.map(({ reference, digest }) => `${reference}@${digest}`)].join(' ');
+}
+
+/** Each once, by digest: an image that only has another name is no other one. */
+function imagesOnlyIn(lock: Lock, other: Lock): readonly NamedImage[] {
+  const known = new Set(allImages(other).map(({ digest }) => digest));
+  const only = allImages(lock).filter(({ digest }) => !known.has(digest));
+  const once = new Map(only.toReversed().map((image) => [image.digest, image]));
+  return [...once.values()].sort(
+    (a, b) => compareText(a.name, b.name) || compareText(a.digest, b.digest),
+  );
+}
+
+function allImages({ contents }: Lock): readonly NamedImage[] {
+  return contents.map(({ name, source }) => ({ name, digest: digestIn(source) }));
 }
 
 /** @param sizes of things by their digests: each counts as much. */
@@ -168,17 +195,22 @@ function catalogChange({ old, now }: Pair): readonly CatalogChange[] {
   const { reference } = (now ?? old)!;
   if (old === undefined || now === undefined)
     return [
-      { reference, ...(old && { before: old.reference }), isGone: now === undefined, operators },
+      {
+        ...{ reference, ...(old && { before: old.reference }), isGone: now === undefined },
+        ...{ moved: [], operators },
+      },
     ];
   const isOther = old.from !== now.from;
-  const isSame = !isOther && operators.length === 0 && old.reference === reference;
+  const { changed: moved } = changesOf(Object.entries(old.pinned), Object.entries(now.pinned));
+  const count = operators.length + moved.length;
+  const isSame = !isOther && count === 0 && old.reference === reference;
   return isSame
     ? []
     : [
         {
           ...{ reference, before: old.reference, isGone: false },
           ...(isOther && { from: { was: old.from, is: now.from } }),
-          operators,
+          ...{ moved, operators },
         },
       ];
 }

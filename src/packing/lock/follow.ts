@@ -4,8 +4,11 @@ import type { Context } from '../../core/context.ts';
 import { BundleError } from '../../core/errors.ts';
 import type { Json, JsonObject } from '../../core/json.ts';
 import { MAX_LOCK_BYTES } from '../../core/limits.ts';
+import { shellWord } from '../../core/text.ts';
 import { refuseForeignFile } from '../../files/foreign.ts';
 import { prepareFolder } from '../../files/folder.ts';
+import { isFileThere } from '../../files/own-file.ts';
+import { readSmallFile } from '../../files/small-file.ts';
 import { writeWhole } from '../../files/write-whole.ts';
 import type { Sources } from '../../kinds/sources.ts';
 import { findParts, type FoundParts, type PartsRequest } from '../find-parts.ts';
@@ -96,7 +99,10 @@ function requireLocked(found: FoundParts, { file, lock }: FollowedLock): void {
   );
 }
 
-/** Writes the lock that was asked for, whole or not at all. @throws BundleError DISK */
+/**
+ * Writes the lock that was asked for, whole or not at all. One of other content stays: people may
+ * have reviewed it. @throws BundleError USAGE, DISK
+ */
 export async function writeLock(
   { lock }: LockableRequest,
   found: FoundParts,
@@ -106,8 +112,24 @@ export async function writeLock(
   const path = lock?.file;
   if (path === undefined) return;
   await prepareFolder(dirname(path));
-  await writeWhole(path, formatLock(lockOf(found, facts)));
+  const bytes = formatLock(lockOf(found, facts));
+  if (await isFileThere(path)) await requireSameLock(path, bytes);
+  else await writeWhole(path, bytes);
   observe({ type: 'noticed', code: 'lock-written', path });
+}
+
+/** @throws BundleError USAGE for a lock of other content, DISK */
+async function requireSameLock(path: string, bytes: Uint8Array): Promise<void> {
+  const known = await readSmallFile(path, MAX_LOCK_BYTES);
+  if (Buffer.from(known).equals(bytes)) return;
+  const file = shellWord(path);
+  throw new BundleError('USAGE', `${path} exists already, and locks other content`, {
+    subject: path,
+    hint:
+      `It was not replaced. Write the new lock beside it: --lock NEW.lock; and look at what is ` +
+      `different: bundle imageset diff ${file} NEW.lock. Where nobody needs the old one any ` +
+      `more, delete it first: rm ${file}`,
+  });
 }
 
 /** The facts of a run for its lock. */

@@ -15,7 +15,8 @@ export function imageDigests(
     .map(({ source }) => [digestIn(source), 1]);
 }
 
-function digestIn(source: string): Digest {
+/** @throws BundleError CONFIGURATION for a source without its digest */
+export function digestIn(source: string): Digest {
   try {
     return parseDigest(source.slice(source.indexOf('@') + 1));
   } catch (cause) {

@@ -38,7 +38,9 @@ export async function otherContent(found: Found, asked: Asked): Promise<BundleEr
 }
 
 function wayOut(before: Images | undefined, now: Images): string {
-  const others = 'Name another folder to have both, or delete what is there with --restart.';
+  const others =
+    'To have both, give this one another name with --name, or name another folder. --restart ' +
+    'deletes what is there before anything is fetched.';
   const isAttached = ({ subject }: Images[number]): boolean => subject !== undefined;
   const isUnsigned = before?.some(isAttached) === true && !now.some(isAttached);
   return isUnsigned

@@ -10,19 +10,24 @@ import { shortened } from '../shown.ts';
 /** What the next bundle brings: a row for each thing that is another one. */
 export function lockDiffReport(compared: ComparedLocks): Outcome {
   const { before, after, comparison } = compared;
-  const { releases, graph, catalogs, charts, images, contents, attached, bytes } = comparison;
+  const { releases, graph, catalogs, charts, images } = comparison;
+  const { newImages, goneImages, contents, attached, bytes } = comparison;
   return {
     report: (screen): Report => {
       const rows = rowsOf(compared, screen);
       return [
         [verdictOf(compared, rows.length)],
         rows.length === 0 ? [] : [{ table: { rows, wraps: true } }],
+        ...(screen.isVerbose ? imageLists(compared, screen) : []),
         sizesOf(compared),
         [{ text: `To pack what ${after} names:` }],
         [{ commands: [`bundle pack --locked ${shellWord(after)} -o FOLDER`] }],
       ];
     },
-    json: { before, after, releases, graph, catalogs, charts, images, contents, attached, bytes },
+    json: {
+      ...{ before, after, releases, graph, catalogs, charts, images },
+      ...{ newImages, goneImages, contents, attached, bytes },
+    },
   };
 }
 
@@ -31,7 +36,8 @@ function verdictOf({ before, after, comparison }: ComparedLocks, rows: number): 
   const isSame = rows + bytes.added + bytes.removed + attached.added + attached.removed === 0;
   if (isSame) return { verdict: `${after} carries the same as ${before}`, mood: 'good' };
   const images = counted(contents.added, 'new image');
-  const verdict = `${after} brings ${images}, ${formatBytes(bytes.added)}; ${contents.removed} are gone`;
+  const gone = `${contents.removed} ${contents.removed === 1 ? 'is' : 'are'} gone`;
+  const verdict = `${after} brings ${images}, ${formatBytes(bytes.added)}; ${gone}`;
   return { verdict, mood: 'good' };
 }
 
@@ -40,7 +46,7 @@ function rowsOf({ comparison }: ComparedLocks, screen: Screen): readonly (readon
   const { releases, graph, catalogs, charts, images, sizes } = comparison;
   const sized = (label: string): string => {
     const bytes = sizes.get(label);
-    return bytes === undefined ? 'new' : `new, ${formatBytes(bytes)}`;
+    return bytes === undefined ? 'new' : `new, ${formatBytes(bytes)} in all`;
   };
   const all = (
     sort: string,
@@ -56,16 +62,22 @@ function rowsOf({ comparison }: ComparedLocks, screen: Screen): readonly (readon
   return [
     ...all('release', releases, (name) => name),
     ...all('graph', graph, (name) => name),
-    ...catalogs.flatMap(({ reference, before, isGone, from, operators }) => {
+    ...catalogs.flatMap(({ reference, before, isGone, from, moved, operators }) => {
       const lines = [
         isGone ? 'gone' : before === undefined ? sized(`catalog ${reference}`) : '',
         before === undefined || before === reference ? '' : `was ${shortened(before, screen)}`,
         from === undefined ? '' : `${shortened(from.was, screen)} to ${shortened(from.is, screen)}`,
       ];
       const change = lines.filter((line) => line !== '').join('\n');
+      const others = operators.length > 0 ? 'other operators' : 'other images under the same tags';
       return [
-        ['catalog', shortened(reference, screen), change || 'other operators'],
+        ['catalog', shortened(reference, screen), change || others],
         ...operators.map((own) => ['operator', own.name, operatorText(own, screen)]),
+        ...moved.map(({ name, was, is }) => [
+          'operator image',
+          shortened(name, screen),
+          `${shortened(was, screen)} to ${shortened(is, screen)}`,
+        ]),
       ];
     }),
     ...all('chart', charts, (name) => `chart ${name}`, chartText),
@@ -110,6 +122,34 @@ function chartText({ was, is }: Change): string {
     .join('\n');
 }
 
+/** Every image that only one of the two has: of releases and operators as well. */
+function imageLists(
+  { comparison: { newImages, goneImages } }: ComparedLocks,
+  screen: Screen,
+): readonly Section[] {
+  return [
+    { title: 'New images:', images: newImages },
+    { title: 'Images that are gone:', images: goneImages },
+  ].flatMap(({ title, images }) =>
+    images.length === 0
+      ? []
+      : [
+          [{ text: title }],
+          [
+            {
+              table: {
+                rows: images.map(({ name, digest }) => [
+                  shortened(name, screen),
+                  shortened(digest, screen),
+                ]),
+                wraps: true,
+              },
+            },
+          ],
+        ],
+  );
+}
+
 function sizesOf({ comparison }: ComparedLocks): Section {
   const { contents, attached, bytes } = comparison;
   const text = (images: number, signatures: number, size: number): string =>
@@ -125,7 +165,8 @@ function sizesOf({ comparison }: ComparedLocks): Section {
     },
     {
       text:
-        'Bytes are those of manifests, configs and layers, each once. The next bundle carries all ' +
+        'Bytes are those of manifests, configs and layers, each once. A row above has the size of ' +
+        'the whole thing, with what it shares with others. The next bundle carries all ' +
         'of what stands after; unpack sends what its target does not hold. A lock does not know ' +
         'what that is.',
     },

@@ -63,7 +63,9 @@ export function partsJson(closure: Closure): readonly object[] {
   }));
 }
 
+/** What it adds is said where it is not all of it: where it shares something with others. */
 function sizeText({ bytes, own, added }: PartSize): string {
+  if (own === bytes && added === bytes) return formatBytes(bytes);
   return (
     `${formatBytes(bytes)}, of which it adds ${formatBytes(added)}; ` +
     `without it the bundle would have ${formatBytes(own)} less`

@@ -101,7 +101,7 @@ describe('two locks', () => {
     expect(compareLocks(before, after).catalogs).toEqual([
       {
         ...{ reference: 'quay.io/ops/index:v4.18', before: 'quay.io/ops/index:v4.17' },
-        isGone: false,
+        ...{ isGone: false, moved: [] },
         from: { was: digestOf('v4.17'), is: digestOf('v4.18') },
         operators: [
           {
@@ -123,6 +123,28 @@ describe('two locks', () => {
         ],
       },
     ]);
+  });
+
+  it('differ in an image that an operator names by a tag, though catalog and versions are the same', () => {
+    const tool = 'quay.io/ops/foo-operator:v1';
+    const lockWith = (seed: string): Lock => {
+      const operators = { foo: { versions: [bundle('foo', '1.0')], heads: {} } };
+      const named = { ...content(tool), source: `quay.io/ops/foo-operator@${digestOf(seed)}` };
+      return {
+        ...{ ...EMPTY, contents: [content('a'), named] },
+        catalogs: [{ ...catalog('v1', operators), pinned: { [tool]: digestOf(seed) } }],
+      };
+    };
+    const { catalogs, newImages, goneImages } = compareLocks(lockWith('old'), lockWith('new'));
+    expect(catalogs).toEqual([
+      {
+        ...{ reference: 'quay.io/ops/index:v1', before: 'quay.io/ops/index:v1', isGone: false },
+        moved: [{ name: tool, was: digestOf('old'), is: digestOf('new') }],
+        operators: [],
+      },
+    ]);
+    expect(newImages).toEqual([{ name: tool, digest: digestOf('new') }]);
+    expect(goneImages).toEqual([{ name: tool, digest: digestOf('old') }]);
   });
 
   it('tell a catalog that only one of them has', () => {
