@@ -101,7 +101,10 @@ export interface DeliveryReport {
   }[];
   /** Counts of what was copied; `undefined` on a dry run. */
   readonly copied: CopyReport | undefined;
+  /** Tags that named something else, and name what was delivered now. */
   readonly replacedTags: readonly string[];
+  /** Those that still name something else, since what they are for was left out. */
+  readonly unreplacedTags: readonly string[];
   /**
    * The files that were written for the cluster; `undefined` on a dry run and for image layouts.
    */
@@ -198,7 +201,6 @@ async function deliverTo(
       parts: labelsOf(image, closure),
       destination: namesAt(targetOf(image), image).join(' '),
     })),
-    replacedTags: replaced.map(nameOfTag),
   };
   const certificates = await certificatesIn(request.resources.caFiles ?? []);
   const plan = (some: Closure): PlannedResources | undefined =>
@@ -210,7 +212,8 @@ async function deliverTo(
   if (request.dryRun) {
     const parts = deliveredParts(closure, places, { leaves: options.leaves });
     const cluster = applying?.planned;
-    return { ...report, parts, copied: undefined, resources: undefined, cluster };
+    const tagged = settledTags(replaced, ({ image }) => mayBeNamed(image, options.leaves));
+    return { ...report, ...tagged, parts, copied: undefined, resources: undefined, cluster };
   }
   await applying?.confirm();
   // Before the first upload: what cannot be written in the end should not have been begun.
@@ -242,10 +245,28 @@ async function deliverTo(
   const arrived = whole.length > 0 ? plan(closureOf(whole)) : undefined;
   const resources = arrived && (await writeResources(arrived));
   const cluster = arrived && (await applying?.apply(arrived.objects));
+  const left = new Set(copied.left);
+  const tagged = settledTags(replaced, ({ image }) => !left.has(image.name));
   return {
-    ...{ ...report, parts: deliveredParts(closure, places, outcome) },
+    ...{ ...report, ...tagged, parts: deliveredParts(closure, places, outcome) },
     ...{ copied, resources, cluster },
   };
+}
+
+/** Which of the tags that may be replaced are, and which are not. */
+function settledTags(
+  tags: readonly TagState[],
+  isSet: (tag: TagState) => boolean,
+): Pick<DeliveryReport, 'replacedTags' | 'unreplacedTags'> {
+  return {
+    replacedTags: tags.filter(isSet).map(nameOfTag),
+    unreplacedTags: tags.filter((tag) => !isSet(tag)).map(nameOfTag),
+  };
+}
+
+/** Whether the tags of an image may be set, as far as that is known before anything is copied. */
+function mayBeNamed(image: PlannedImage, leaves: Leaves | undefined): boolean {
+  return !namesItsPart(image) || !image.parts.some((part) => leaves?.incompleteParts.has(part));
 }
 
 /** The parts that may become whole; `undefined` where there is none. */
@@ -361,20 +382,27 @@ function conflictsIn(tags: readonly TagState[], replaceTags: boolean): readonly 
   );
   const [first] = conflicts;
   if (first === undefined || replaceTags) return conflicts;
-  const more =
-    conflicts.length > 1 ? `, and ${conflicts.length - 1} more tags name something else` : '';
-  throw new BundleError(
-    'TAG_CONFLICT',
-    `${nameOfTag(first)} exists already, and names ${first.current ?? ''}${more}`,
-    {
-      expected: first.image.descriptor.digest,
-      got: first.current,
-      hint:
-        'Nothing was written. --replace-tags overwrites such tags; ' +
-        'with another namespace or repository you keep both.',
-    },
+  const details = { expected: first.image.descriptor.digest, got: first.current, hint: MOVED };
+  if (conflicts.length === 1) {
+    const message = `${nameOfTag(first)} exists already, and names ${first.current ?? ''}`;
+    throw new BundleError('TAG_CONFLICT', message, details);
+  }
+  const message = `${conflicts.length} tags exist already, and name something else`;
+  const items = conflicts.map(
+    (tag) =>
+      `${nameOfTag(tag)}: ${tag.current ?? ''}, in the bundle ${tag.image.descriptor.digest}`,
   );
+  throw new BundleError('TAG_CONFLICT', message, {
+    hint: MOVED,
+    details: [{ label: 'tags', items }],
+  });
 }
+
+const MOVED =
+  'Nothing was written. Tags of catalogs and of other images move from month to month: ' +
+  '--replace-tags lets them name what is in the bundle. What they named before stays at the ' +
+  'target, by digest alone: a garbage collection that deletes what no tag names removes it. With ' +
+  'another namespace or repository you keep both.';
 
 /** An image without a tag is found by its digest. */
 function namesAt(target: Store, { tags, descriptor }: PlannedImage): readonly string[] {

@@ -11,6 +11,8 @@ export interface PartAtTarget {
   /** Its images, and those of them that are not whole. */
   readonly images: number;
   readonly lacking: number;
+  /** Its tags that name something else: what they should name may be there all the same. */
+  readonly retagged: number;
 }
 
 /** Says of each part of a closure how much of it is there, from what is not as it should be. */
@@ -19,9 +21,14 @@ export function partsAtTarget(
   differences: readonly Difference[],
 ): readonly PartAtTarget[] {
   const hit = new Set<PlannedImage>();
+  const retagged = new Map<PlannedImage, number>();
   const absent = new Map<PlannedImage, Set<Difference['what']>>();
   for (const { what, flaw, images } of differences) {
     for (const image of images) {
+      if (flaw === 'other') {
+        retagged.set(image, (retagged.get(image) ?? 0) + 1);
+        continue;
+      }
       hit.add(image);
       if (flaw === 'absent') absent.set(image, (absent.get(image) ?? new Set()).add(what));
     }
@@ -35,7 +42,8 @@ export function partsAtTarget(
     const lacking = images.filter((image) => hit.has(image)).length;
     const isNothing = own.length > 0 && own.every(isGone);
     const presence = lacking === 0 ? 'complete' : isNothing ? 'absent' : 'incomplete';
-    return { label, presence, images: images.length, lacking };
+    const moved = images.reduce((sum, image) => sum + (retagged.get(image) ?? 0), 0);
+    return { label, presence, images: images.length, lacking, retagged: moved };
   });
 }
 

@@ -205,6 +205,35 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
       expect(names).not.toContainEqual(expect.stringContaining('signature'));
       const at = await operator.bundle(['verify', file, '--at', `${target.host}/site`, ...trust]);
       expect(at.status, at.stdout).toBe(30);
+      const tag = { registry: 'quay.io', repository: 'old/openshift/release-images' };
+      const before = await publishImage(target.host, { ...tag, tag: '4.17.3-x86_64' }, {});
+      const old = [
+        '--to',
+        `${target.host}/old`,
+        '--replace-tags',
+        '--resources-dir',
+        place('old-files'),
+      ];
+      for (const more of [['--dry-run'], []]) {
+        const ran = await operator.bundle([
+          'unpack',
+          file,
+          ...old,
+          ...trust,
+          ...more,
+          '--output',
+          'json',
+        ]);
+        expect(ran.status, ran.stderr).toBe(30);
+        expect((JSON.parse(ran.stdout) as { delivery: object }).delivery).toMatchObject({
+          replacedTags: [],
+          unreplacedTags: [`${target.host}/${tag.repository}:4.17.3-x86_64`],
+        });
+      }
+      expect(await digestAt(target, tag.repository, '4.17.3-x86_64')).toBe(before);
+      const { stdout: told } = await operator.bundle(['unpack', file, ...old, ...trust]);
+      expect(told).toContain('not replaced');
+      expect(told).not.toMatch(/^ *replaced/m);
     } finally {
       await target.stop();
     }

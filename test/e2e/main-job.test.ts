@@ -184,6 +184,16 @@ describeWith(['docker-registry'], 'a release of all components', () => {
       error: { code: 'TAG_CONFLICT', got: other.digest },
     });
     expect(digestOf(await manifestAt(target, 'ocp4/openshift/release', tag))).toBe(other.digest);
+    const second = `${TAG}-${other.name}`;
+    await fetch(`${target.url}/v2/ocp4/openshift/release/manifests/${second}`, {
+      method: 'PUT',
+      headers: { 'content-type': made.components[0]!.mediaType },
+      body: await manifestAt(target, 'ocp4/openshift/release', made.components[0]!.digest),
+    });
+    const both = await operator.bundle(unpacking);
+    expect(both.status).toBe(27);
+    expect(both.stderr).toContain('2 tags exist already, and name something else');
+    for (const one of [tag, second]) expect(both.stderr).toContain(`/openshift/release:${one}`);
     expect((await operator.bundle([...unpacking, '--replace-tags'])).status).toBe(0);
     expect(digestOf(await manifestAt(target, 'ocp4/openshift/release', tag))).toBe(
       made.components[0]!.digest,

@@ -203,7 +203,7 @@ describeWith(['docker-registry'], 'verify --at', () => {
     expect(parts).toMatchObject([{ label: '4.17.3 for x86_64', presence: 'absent' }]);
   });
 
-  it('says which tag names another image, and that it would be replaced', async () => {
+  it('says which tag names another image, and gives no command that sets it back', async () => {
     const tags = join(storage, 'repositories/ocp4/openshift/release/_manifests/tags');
     const [one, other] = await readdir(tags);
     const link = (tag: string): string => join(tags, tag, 'current/link');
@@ -213,7 +213,20 @@ describeWith(['docker-registry'], 'verify --at', () => {
     const ran = await operator.bundle(['verify', medium, '--at', at, ...trust]);
     expect(ran.status).toBe(20);
     expect(ran.stdout).toContain('of another image');
-    expect(ran.stdout).toMatch(/^ {2}bundle unpack .* --replace-tags$/m);
+    expect(ran.stdout).toMatch(/^OTHER TAGS: .* but 1 tag names something else$/m);
+    expect(ran.stdout).toContain('complete; 1 tag names something else');
+    expect(ran.stdout).toContain('Nothing has to be pushed.');
+    expect(ran.stdout).not.toContain('bundle unpack');
+    const [, { parts }] = await compare();
+    expect(parts).toMatchObject([{ presence: 'complete', lacking: 0, retagged: 1 }]);
+    const layers = join(storage, 'repositories/ocp4/openshift/release/_layers/sha256');
+    const [layer] = await readdir(layers);
+    await rename(join(layers, layer!), join(sides.folder, 'layer'));
+    const both = await operator.bundle(['verify', medium, '--at', at, ...trust]);
+    expect(both.stdout).toMatch(/^NOT COMPLETE: /m);
+    expect(both.stdout).toContain('not whole; 1 tag names something else');
+    expect(both.stdout).toMatch(/^ {2}bundle unpack .* --replace-tags$/m);
+    await rename(join(sides.folder, 'layer'), join(layers, layer!));
     await writeFile(link(one!), before);
   });
 

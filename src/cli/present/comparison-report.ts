@@ -94,6 +94,17 @@ function verdict({ bundle, target, deep, compared, parts }: VerifyAtReport): Blo
       };
     return { verdict: `Good: ${target} holds ${labels}, ${how}`, mood: 'good' };
   }
+  if (onlyRetagged(differences)) {
+    const { length } = differences;
+    const which = counted(length, 'tag names', 'tags name');
+    const missing = missingWords(bundle.closure);
+    const has = missing === undefined ? 'all content' : 'all that the bundle has';
+    const lacks = missing === undefined ? '' : `; ${missing} in the bundle itself`;
+    return {
+      verdict: `OTHER TAGS: ${target} holds ${has} of ${labels}, but ${which} something else${lacks}`,
+      mood: 'warning',
+    };
+  }
   if (parts.every(({ presence }) => presence === 'absent')) {
     return { verdict: `NOT THERE: ${target} holds nothing of ${labels}`, mood: 'bad' };
   }
@@ -111,19 +122,32 @@ function verdict({ bundle, target, deep, compared, parts }: VerifyAtReport): Blo
   };
 }
 
+/** Whether nothing is lacking, and tags have moved: a later bundle does that, and no loss. */
+function onlyRetagged(differences: readonly Difference[]): boolean {
+  return differences.length > 0 && differences.every(({ flaw }) => flaw === 'other');
+}
+
 /** How much of each part is there; the verdict says it of a single one that is. */
 function presenceText({ parts, compared }: VerifyAtReport): Section {
   if (compared.differences.length === 0) return [];
-  const rows = parts.map(({ label, presence, images, lacking }): Rows[number] => {
+  const rows = parts.map(({ label, presence, images, lacking, retagged }): Rows[number] => {
     const words = {
       complete: 'complete',
       absent: 'nothing of it is there',
       incomplete: `${lacking} of ${counted(images, 'image')} not whole`,
     };
-    return [label, words[presence], presence === 'complete' ? 'good' : 'bad'];
+    const moved = counted(retagged, 'tag names', 'tags name');
+    const tags = retagged === 0 ? '' : `; ${moved} something else`;
+    const mood = presence !== 'complete' ? 'bad' : retagged === 0 ? 'good' : 'warning';
+    return [label, `${words[presence]}${tags}`, mood];
   });
   return [{ facts: rows }];
 }
+
+const RETAGGED =
+  'Nothing has to be pushed. A later bundle may have set these tags: then they are right as they ' +
+  'are. Until the tags name them again, the images of this bundle are found by digest. Only if you ' +
+  'want to go back to them, give unpack this bundle and --replace-tags.';
 
 /** What unpack can mend, and what it cannot. */
 function nextSteps(
@@ -153,8 +177,16 @@ function nextSteps(
     { text: what },
     { commands: [`bundle unpack ${again.join(' ')} --to ${shellWord(target)}${replace}`] },
   ];
+  // A command that only sets tags back would undo what a later bundle has brought.
+  if (onlyRetagged(differences)) return [{ text: RETAGGED }];
   const others: Section = has('other')
-    ? [{ text: 'Find out first who set the tags that name another image: unpack overwrites them.' }]
+    ? [
+        {
+          text:
+            'Find out first who set the tags that name another image: if a later bundle did, the ' +
+            'command below sets them back.',
+        },
+      ]
     : [];
   const isPart = new Set(parts.map(({ presence }) => presence)).size > 1;
   const some: Section =

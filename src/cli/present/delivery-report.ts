@@ -387,15 +387,20 @@ function near(path: string): string {
 }
 
 function deliveryFacts(
-  { parts, content, copied, replacedTags, resources }: DeliveryReport,
+  { parts, content, copied, replacedTags, unreplacedTags, resources }: DeliveryReport,
   screen: Screen,
 ): Rows {
   const replaced = replacedTags.map((tag) => shortened(tag, screen));
+  const unreplaced = unreplacedTags.map((tag): Rows[number] => [
+    'not replaced',
+    `${shortened(tag, screen)}, which names what it named before`,
+  ]);
   if (copied === undefined) {
     const named = parts.flatMap((part) => part.named.map(({ tagged }) => tagged));
     return [
       ...named.map((tagged) => ['would go to', tagged] as const),
       ...replaced.map((tag) => ['would replace', tag] as const),
+      ...unreplaced,
       [
         'upload',
         `${counted(content.blobs, 'blob')}, ${size(content.bytes, screen)}; ` +
@@ -418,6 +423,7 @@ function deliveryFacts(
         ] as const)
       : []),
     ...replaced.map((tag) => ['replaced', tag] as const),
+    ...unreplaced,
     ...writtenRows(resources, screen),
   ];
 }
