@@ -306,7 +306,7 @@ export type Notice =
       readonly what: string;
       readonly cause: string;
     }
-  /** A receipt counts for nothing here, for this cause. */
+  /** A receipt is not counted here, for this cause. */
   | { readonly code: 'receipt-left-aside'; readonly receipt: string; readonly cause: string }
   /** A receipt of the same site and target is later than this one, which was made at `time`. */
   | {

@@ -22,7 +22,10 @@ export async function believedReceipts(
       believed.push(checkReceipt(signed, keys, name));
     } catch (error) {
       if (!(error instanceof BundleError)) throw error;
-      const { message: cause } = error;
+      const cause =
+        error.code === 'SIGNER_UNKNOWN'
+          ? `the key of ${signed.receipt.site} is not trusted in this run: name it with --trusted-key FILE`
+          : error.message.replace(`${name}: `, '');
       observe({ type: 'noticed', code: 'receipt-left-aside', receipt: name, cause });
     }
   }

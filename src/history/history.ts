@@ -83,7 +83,7 @@ export class History {
         found.push(signed);
       } catch (error) {
         if (!(error instanceof BundleError)) throw error;
-        const { message: cause } = error;
+        const cause = error.message.replace(`${path}: `, '');
         observe({ type: 'noticed', code: 'receipt-left-aside', receipt: path, cause });
       }
     }

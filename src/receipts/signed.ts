@@ -77,8 +77,8 @@ export function checkReceipt(
         got: receipt.signer,
         subject: what,
         hint:
-          `Get the public key of the site ${receipt.site} out of band, compare its id, and trust ` +
-          'it: bundle trust add KEY.pub. Or name it for this run with --trusted-key.',
+          `Get the public key of the site ${receipt.site} out of band, compare its id, and name ` +
+          'it: --trusted-key KEY.pub. bundle trust add trusts it for good, for bundles too.',
       },
     );
   }

@@ -74,8 +74,14 @@ describeWith(['docker-registry'], 'the history', () => {
     const { packer } = sides;
     const ran = await packer.bundle(['history', 'sites']);
     expect(ran.status).toBe(0);
-    expect(ran.stdout).toContain('No site is known here');
-    expect(ran.stderr).toContain('counts for nothing');
+    expect(ran.stdout).toContain('1 receipt is here, and not counted.');
+    expect(ran.stderr).toContain(
+      'is not counted: the key of plant-a is not trusted in this run: name it with --trusted-key',
+    );
+    expect(ran.stdout).not.toContain('No site is known here');
+    const history = await packer.bundle(['history']);
+    expect(history.stdout).toContain('1 receipt is here, and not counted.');
+    expect(history.stdout).not.toContain('No receipt is known here');
   });
 
   it('leaves a receipt of a bundle that nobody here knows aside, until it is imported', async () => {
@@ -123,9 +129,7 @@ describeWith(['docker-registry'], 'the history', () => {
     await importing(await write('2027-02-01T00:00:00Z', false));
     expect(await importing(await write('2027-01-01T00:00:00Z', false))).toContain('a later one');
     await importing(await write('2027-03-01T00:00:00Z', true));
-    expect(await importing(await write('2027-01-15T00:00:00Z', false))).toContain(
-      'counts for nothing',
-    );
+    expect(await importing(await write('2027-01-15T00:00:00Z', false))).toContain('is not counted');
   });
 
   it('refuses what is forged, edited or of another site, and keeps what is good', async () => {
@@ -205,6 +209,24 @@ describeWith(['docker-registry'], 'the history', () => {
     expect((await listed(other)).bundles).toMatchObject(
       (await listed(user)).bundles.map(({ digest: own, sites }) => ({ digest: own, sites })),
     );
+    // What was lacking arrives with a second bundle: then the first one is there, too.
+    await publishImage(sides.source.host, { ...TOOL, repository: 'team/none', tag: '1' });
+    const completion = join(sides.folder, 'medium-5');
+    const file = join(medium, 'set.tar.zst');
+    await user.json([
+      ...['pack', '--complete', file, '-o', completion],
+      ...['--mirror', `quay.io=${sides.source.host}`],
+    ]);
+    const receipts = join(sides.folder, 'completed');
+    await sides.operator.json([
+      ...['unpack', file, join(completion, 'set-complete.tar.zst'), '--to'],
+      ...[`${sides.target.host}/completed`, '--trusted-key', user.publicKey],
+      ...['--resources-dir', join(sides.folder, 'completed-files')],
+      ...['--receipt', receipts, '--site', 'plant-d'],
+    ]);
+    await user.json(['history', 'import', receipts, ...trusted]);
+    const { bundles } = await listed(user, ...trusted);
+    expect(bundles.map(({ sites }) => sites)).toEqual([['plant-d'], ['plant-d']]);
   });
 
   it('can be a shared folder, which is told when a listing in it is damaged', async () => {

@@ -102,7 +102,10 @@ describeWith(['docker-registry'], 'a receipt', () => {
     const path = await delivered(...SITE);
     const unknown = await check(path);
     expect(unknown.status).toBe(21);
-    expect(unknown.stderr).toContain('plant-a');
+    expect(unknown.stderr).toMatch(/next: .*site plant-a out of band[^]*--trusted-key KEY\.pub/);
+    expect(unknown.stderr.indexOf('--trusted-key')).toBeLessThan(
+      unknown.stderr.indexOf('bundle trust add'),
+    );
     const { publicKey } = sides.operator;
     const trusted = ['--trusted-key', publicKey];
     expect((await check(path, ...trusted, ...SITE)).status).toBe(0);
@@ -124,6 +127,12 @@ describeWith(['docker-registry'], 'a receipt', () => {
     expect(shown.status).toBe(0);
     expect(shown.stdout).toContain('NOT PROVEN');
     expect(shown.stdout).toContain('ocp-4.17.3-x86_64');
+    expect(shown.stdout).toContain('--trusted-key KEY.pub');
+    const twice = ['receipt', 'show', path, path];
+    expect((await sides.packer.bundle(twice)).stdout.match(/NOT PROVEN/g)).toHaveLength(2);
+    expect(await sides.packer.json(twice)).toMatchObject({
+      receipts: [{ isProven: false }, { isProven: false }],
+    });
     const bad = await sides.packer.bundle(['receipt', 'show', edited]);
     expect(bad.status).toBe(20);
   });

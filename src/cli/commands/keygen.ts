@@ -52,10 +52,16 @@ export const keygenCommand: Command = {
         [
           {
             text:
-              'Give the public key to the closed side out of band, not on the medium. ' +
-              'There, run:',
+              'Give the public key to the other side out of band, not on the medium. If the key is ' +
+              'to sign bundles, the closed side runs:',
           },
           { commands: ['bundle trust add KEY.pub'] },
+          {
+            text:
+              'If it is to sign the receipts of a site, those who pack name it where they read ' +
+              'receipts, and trust no bundle by it:',
+          },
+          { commands: ['bundle history import RECEIPT --trusted-key KEY.pub'] },
         ],
         [
           {

@@ -25,7 +25,7 @@ import {
 import type { Block, Report, Rows, Section } from './layout.ts';
 import { offersText } from './parts/offers.ts';
 import { partsBrief, partsFacts, partsJson } from './parts/part-facts.ts';
-import { receiptRows, writtenJson } from './receipts/receipt-report.ts';
+import { receiptRows, receiptSteps, writtenJson } from './receipts/receipt-report.ts';
 import { signatureRows as imageSignatureRows, signaturesJson } from './parts/signature-facts.ts';
 import type { Screen } from './screen.ts';
 import { listed, partsText, shortened, size } from './shown.ts';
@@ -57,6 +57,7 @@ export function unpackReport(unpacked: UnpackReport, asked: Asked): Outcome {
       isDamaged ? completingSteps(unpacked, asked) : [],
       ...clusterText(delivery, screen),
       nextSteps(delivery, renaming(delivery, asked)),
+      receiptSteps(unpacked.receipt),
       trustAdvice(bundle),
       [
         {

@@ -213,11 +213,11 @@ export function noticeText(notice: Notice): string | undefined {
         'bundle history import adds it later; --no-history leaves it out'
       );
     case 'receipt-left-aside':
-      return `${notice.receipt} counts for nothing: ${notice.cause}`;
+      return `${notice.receipt} is not counted: ${notice.cause}`;
     case 'receipt-older':
       return notice.isReplaced
         ? `${notice.receipt} is of ${notice.time}, and the receipt of ${notice.newest} replaces ` +
-            `all that ${notice.site} said before: it counts for nothing`
+            `all that ${notice.site} said before: it is not counted`
         : `${notice.receipt} is of ${notice.time}; ${notice.site} has made a later one ` +
             `(${notice.newest})`;
     case 'bundle-not-known':

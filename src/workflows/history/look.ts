@@ -36,6 +36,8 @@ export interface HistoryReport {
   /** Oldest first. */
   readonly deliveries: readonly CheckedReceipt[];
   readonly sites: readonly SiteReport[];
+  /** How many receipts are here that are not counted: notices have said why. */
+  readonly leftAside: number;
   /** Listings that were damaged: what is wrong with them. */
   readonly damaged: readonly BundleError[];
 }
@@ -55,23 +57,31 @@ export async function readHistory(
 ): Promise<HistoryReport> {
   const history = new History(folder);
   const keys = await believedKeys(trustedKeyFiles, context);
-  const deliveries = await believedReceipts(history, keys, context.observe);
+  let leftAside = 0;
+  const deliveries = await believedReceipts(history, keys, (event) => {
+    if (event.type === 'noticed' && event.code === 'receipt-left-aside') leftAside += 1;
+    context.observe(event);
+  });
   const standings = standingsOf(deliveries.map(({ receipt }) => receipt));
-  const bundles: PackedBundle[] = [];
+  const manifests = new Map<Digest, BundleManifest>();
+  const listed: Omit<PackedBundle, 'sites'>[] = [];
   const damaged: BundleError[] = [];
   for (const { digest, kept } of await history.bundles()) {
     try {
       const known = await history.bundle(digest);
       if (known === undefined) continue; // it was removed meanwhile
-      const has = ({ bundles: there }: SiteStanding): boolean =>
-        there.some((one) => one.digest === digest && one.whole);
-      const sites = standings.filter(has).map(({ site }) => site);
-      bundles.push({ ...factsOf(known.manifest, kinds), digest, kept, sites });
+      manifests.set(digest, known.manifest);
+      listed.push({ ...factsOf(known.manifest, kinds), digest, kept });
     } catch (error) {
       if (!(error instanceof BundleError)) throw error;
       damaged.push(error);
     }
   }
+  const bundles = listed.map((bundle): PackedBundle => {
+    const has = ({ bundles: there }: SiteStanding): boolean =>
+      there.some((one) => one.whole && brings(one.digest, bundle.digest, manifests));
+    return { ...bundle, sites: standings.filter(has).map(({ site }) => site) };
+  });
   const sites: SiteReport[] = [];
   for (const standing of standings) {
     const good = standing.bundles.filter(({ digest }) => bundles.some((b) => b.digest === digest));
@@ -86,7 +96,24 @@ export async function readHistory(
     });
   }
   const inOrder = deliveries.toSorted((a, b) => (a.receipt.time < b.receipt.time ? -1 : 1));
-  return { folder, bundles, deliveries: inOrder, sites, damaged };
+  return { folder, bundles, deliveries: inOrder, sites, leftAside, damaged };
+}
+
+/**
+ * Whether a bundle that is whole at a site stands for another one: it is that one, or completes it
+ * and has all of its images. Of a bundle with holes alone, no receipt says that it is whole.
+ */
+function brings(
+  there: Digest,
+  wanted: Digest,
+  manifests: ReadonlyMap<Digest, BundleManifest>,
+): boolean {
+  if (there === wanted) return true;
+  const completion = manifests.get(there);
+  const required = (completion?.requires ?? []).map(({ bundle }) => bundle);
+  if (completion === undefined || !required.includes(wanted)) return false;
+  const images = new Set(completion.images.map(({ digest }) => digest));
+  return manifests.get(wanted)?.images.every(({ digest }) => images.has(digest)) === true;
 }
 
 function factsOf(

@@ -5,7 +5,7 @@ import { type Outcome, PARTLY_DONE } from '../../command.ts';
 import type { Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
 import { shortened } from '../shown.ts';
-import { receiptRows, writtenJson } from './receipt-report.ts';
+import { receiptRows, receiptSteps, writtenJson } from './receipt-report.ts';
 
 /** Of more than these only the number is shown. */
 const SHOWN = 10;
@@ -31,6 +31,7 @@ export function askReport({ target, bundles, receipt }: AskReport): Outcome {
           : { verdict: `${target} has only a part of it`, mood: 'warning' },
         { facts: receiptRows(receipt) },
       ],
+      receiptSteps(receipt),
       ...bundles.map((bundle) => bundleSection(bundle, screen)),
     ],
     ...(!isWhole && { status: PARTLY_DONE }),

@@ -1,6 +1,6 @@
 import { type Digest, hexOf } from '../../../core/digest.ts';
 import { counted } from '../../../core/text.ts';
-import { receiptDigest, targetName } from '../../../receipts/receipt.ts';
+import { type Receipt, receiptDigest, targetName } from '../../../receipts/receipt.ts';
 import type { ImportReport } from '../../../workflows/history/import.ts';
 import type { HistoryReport, PackedBundle, SiteReport } from '../../../workflows/history/look.ts';
 import type { Outcome } from '../../command.ts';
@@ -31,22 +31,34 @@ export function historyReport(history: HistoryReport): Outcome {
         : bundles.map((bundle) => bundleSection(bundle, screen))),
       ...damagedSections(history),
       deliveries.length === 0
-        ? [{ text: 'No receipt is known here.' }]
+        ? [{ text: noReceiptText(history) }]
         : [
             {
               table: {
-                heads: ['RECEIPT', 'SITE', 'BUNDLES'],
-                rows: deliveries.map(({ receipt: { time, site, bundles: rows } }) => [
-                  time,
-                  site,
-                  rows.map(({ name, whole }) => (whole ? name : `${name} (in part)`)).join(', '),
-                ]),
+                heads: ['RECEIPT', 'SITE', 'BUNDLE'],
+                rows: deliveries.flatMap(({ receipt: { time, site, bundles: rows } }) =>
+                  rowsOf(rows).map((name, at) => (at === 0 ? [time, site, name] : ['', '', name])),
+                ),
                 cut: 2,
               },
             },
           ],
     ],
   };
+}
+
+/** A row for each bundle: a list in one cell would be cut off. */
+function rowsOf(bundles: Receipt['bundles']): readonly string[] {
+  if (bundles.length === 0) return ['none'];
+  return bundles.map(({ name, whole }) => (whole ? name : `${name} (in part)`));
+}
+
+function noReceiptText({ leftAside }: HistoryReport): string {
+  if (leftAside === 0) return 'No receipt is known here.';
+  return (
+    `${counted(leftAside, 'receipt is', 'receipts are')} here, and not counted. If the key of the ` +
+    'site is not trusted in this run, name it: --trusted-key FILE.'
+  );
 }
 
 function bundleSection(
@@ -80,12 +92,14 @@ export function sitesReport(history: HistoryReport): Outcome {
     json: { folder, sites: sites.map(siteJson), damaged: history.damaged.map((e) => e.message) },
     report: (screen) => [
       ...(sites.length === 0
-        ? [[{ text: 'No site is known here: bundle history import reads its receipts.' }]]
+        ? [[{ text: history.leftAside > 0 ? noReceiptText(history) : NO_SITE }]]
         : sites.map((site) => siteSection(site, screen))),
       ...damagedSections(history),
     ],
   };
 }
+
+const NO_SITE = 'No site is known here: bundle history import reads its receipts.';
 
 function siteSection(site: SiteReport, screen: Screen): Section {
   const { target, newest, bundles, blobs, bytes, unknown } = site;

@@ -1,5 +1,8 @@
+import { basename } from 'node:path';
+
 import { BundleError } from '../../../core/errors.ts';
 import { hexOf } from '../../../core/digest.ts';
+import { shellWord } from '../../../core/text.ts';
 import { type Receipt, receiptDigest, targetName } from '../../../receipts/receipt.ts';
 import { type PaperReceipt, typedText } from '../../../receipts/paper/paper.ts';
 import type { Modules } from '../../../receipts/paper/qr.ts';
@@ -13,7 +16,7 @@ import { shortened } from '../shown.ts';
 
 /** How somebody knows that a bundle is there, for people. */
 const KNOWN = {
-  delivered: 'delivered by this run',
+  delivered: 'pushed in this run',
   asked: 'the registry has every blob',
   read: 'every blob was read at the registry',
   earlier: 'as an earlier receipt says',
@@ -47,11 +50,48 @@ export function showReport(
         signer === undefined
           ? { verdict: `NOT PROVEN: the signer of ${path} is not known here`, mood: 'warning' }
           : { verdict: `The signature of ${path} is good`, mood: 'good' },
+        ...(signer === undefined ? UNPROVEN : []),
       ],
       ...(paper.length === 0 ? [] : [[{ facts: paperRows(paper) }]]),
       ...receiptSections(receipt, screen),
     ],
   };
+}
+
+/** Several receipts: a list for programs, and one alone as it is. */
+export function showReports(reports: readonly Outcome[]): Outcome {
+  const [first] = reports;
+  if (first !== undefined && reports.length === 1) return first;
+  return {
+    json: { receipts: reports.map(({ json }) => json) },
+    report: (screen) => reports.flatMap(({ report }) => report(screen)),
+  };
+}
+
+const UNPROVEN: Section = [
+  {
+    text:
+      'Nobody has checked its signature. With the public key of the site, which you got out of ' +
+      'band, name it here and in the commands that read the receipt: --trusted-key KEY.pub.',
+  },
+];
+
+/** What to do with a receipt that was written. */
+export function receiptSteps(written: WrittenReceipt | undefined): Section {
+  if (written === undefined) return [];
+  const by = written.paper.length === 0 ? '' : ', or its paper';
+  return [
+    {
+      text:
+        `The receipt goes back: carry its file${by} to those who pack. With the public key of ` +
+        'this site, they read it:',
+    },
+    {
+      commands: [
+        `bundle history import ${shellWord(basename(written.path))} --trusted-key KEY.pub`,
+      ],
+    },
+  ];
 }
 
 function paperRows(paper: readonly string[]): Rows {
@@ -129,6 +169,8 @@ export function checkReport(
   };
 }
 
+const FIRST = 'none: the first receipt of this site that its host knows';
+
 export function receiptSections(receipt: Receipt, screen: Screen): Report {
   const { site, time, target, bundles, program, previous, replaces, signer } = receipt;
   const facts: Section = [
@@ -138,7 +180,7 @@ export function receiptSections(receipt: Receipt, screen: Screen): Report {
         ['target', targetName(target)],
         ['time', time],
         ['receipt', shortened(hexOf(receiptDigest(receipt)), screen)],
-        ['follows', previous === null ? 'none that is known' : shortened(hexOf(previous), screen)],
+        ['follows', previous === null ? FIRST : shortened(hexOf(previous), screen)],
         ['replaces', replaces ? 'all receipts before it' : undefined],
         ['program', program],
         ['signer', shortened(signer, screen)],
@@ -152,7 +194,7 @@ export function receiptSections(receipt: Receipt, screen: Screen): Report {
         facts: [
           ['bundle', name],
           ['bundle digest', shortened(hexOf(digest), screen)],
-          ['known', KNOWN[known]],
+          ['evidence', KNOWN[known]],
           [whole ? 'whole' : 'in part', parts.map(({ label }) => label).join(', ')],
         ],
       },
