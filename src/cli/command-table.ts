@@ -202,8 +202,8 @@ export const COMMAND_GROUPS: Readonly<Record<string, CommandGroup>> = {
         load: async () => (await import('./commands/receipt/make.ts')).receiptMakeCommand,
       },
       {
-        usage: 'show <FILE>',
-        summary: 'show what a receipt says, and who signed it',
+        usage: 'show <FILE..>',
+        summary: 'show what receipts say, and who signed them',
         load: async () => (await import('./commands/receipt/show.ts')).receiptShowCommand,
       },
       {

@@ -28,6 +28,7 @@ import { signatureFacts } from '../packing/signature-facts.ts';
 import { firstKey, type KeySource, loadSigningKey } from '../packing/signing-key.ts';
 import { type FileJob, packToFiles, planFiles } from '../packing/to-files.ts';
 import type { SigningKey } from '../trust/keys.ts';
+import { keepPacked } from './pack.ts';
 
 export interface CompletionRequest
   extends CompleteRequest, Pick<FileJob, 'volumeSize' | 'stopAfter' | 'restart' | 'limitRate'> {
@@ -38,6 +39,8 @@ export interface CompletionRequest
   readonly key: KeySource;
   readonly network: NetworkOptions;
   readonly dryRun: boolean;
+  /** Where what was packed is kept; `undefined` for nowhere. */
+  readonly history?: string | undefined;
 }
 
 /**
@@ -89,6 +92,8 @@ async function completeInto(
         ? packLeavingHoles(found, incomplete, { ...context, signal })
         : packToFiles(job, { ...context, signal }),
     );
+    if (report.left === 0)
+      await keepPacked(contentOf(report.closure).described, report.closure, request, context);
     return { ...report, signatures, completes };
   } finally {
     for (const { reader } of earlier) await reader.close();

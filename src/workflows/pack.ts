@@ -129,7 +129,7 @@ async function packInto(
         : packToFiles(job, { ...context, signal }),
     );
     if (!isPatch && report.left === 0)
-      await keep(contentOf(report.closure).described, report.closure, request, context);
+      await keepPacked(contentOf(report.closure).described, report.closure, request, context);
     const signatures = await signatureFacts(report.closure, request, context);
     return { ...report, offers, signatures, increment: increment(report.closure) };
   });
@@ -155,7 +155,7 @@ export async function packIntoPipe(
     const key = own ?? (await firstKey(request.key, false, context)).key;
     const { limitRate } = request;
     const report = await packToPipe({ described, key, closure, limitRate }, output, context);
-    await keep(described, closure, request, context);
+    await keepPacked(described, closure, request, context);
     const signatures = await signatureFacts(closure, request, context);
     const increment = factsOfIncrement(content, closure, delivered);
     return { ...report, offers, signatures, increment };
@@ -179,7 +179,7 @@ function factsOfIncrement(
 }
 
 /** A later pack leaves out what is proven to have arrived: it has to know what that was. */
-async function keep(
+export async function keepPacked(
   described: DescribedBundle,
   closure: Closure,
   { history: folder }: Pick<PackRequest, 'history'>,

@@ -181,6 +181,7 @@ async function completeWith(args: Arguments, context: Context, io: Io): Promise<
       stopAfter: stopAfter(args),
       restart: flag(args, 'restart'),
       dryRun: flag(args, 'dry-run'),
+      history: historyFolder(args, context),
     },
     context,
   );

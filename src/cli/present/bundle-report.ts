@@ -50,7 +50,7 @@ export function verifyReport(
           facts: [
             ...bundleFacts(bundle, screen),
             ...partsFacts(bundle.closure, screen),
-            ...signatureRows(signatures, screen),
+            ...signatureRows(signatures, screen, bundle.closure.parts.length),
             [
               'checked',
               `${counted(blobs, 'blob')} (${size(bytes, screen)}) hashed; all other bytes recomputed`,

@@ -188,7 +188,8 @@ export function noticeText(notice: Notice): string | undefined {
       return (
         'hosts that do not trust your key will refuse this bundle, since only you prove ' +
         `${notice.images === 1 ? '1 image' : `${notice.images} images`} in it ` +
-        `(${notice.image}: ${notice.cause}): give them your .pub file for bundle trust add`
+        `(${notice.images === 1 ? '' : 'for example '}${notice.image}: ${notice.cause}): give ` +
+        'them your .pub file out of band, not the one on the medium, for bundle trust add'
       );
     case 'auth-file-not-read':
       return `continuing without the auth file ${notice.path}: ${notice.cause}`;

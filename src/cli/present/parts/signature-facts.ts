@@ -7,8 +7,18 @@ import { shortened } from '../shown.ts';
 /**
  * The lines of a report about signatures that are kept beside images, and about images that have no
  * signature at all. All of these are listed where somebody wants everything.
+ * @param parts that stand above: where there are several, the lines belong to none of them.
  */
-export function signatureRows(facts: SignatureFacts | undefined, screen: Screen): Rows {
+export function signatureRows(
+  facts: SignatureFacts | undefined,
+  screen: Screen,
+  parts = 1,
+): Rows {
+  const rows = rowsOf(facts, screen);
+  return parts > 1 && rows.some(([, value]) => value !== undefined) ? [['', ''], ...rows] : rows;
+}
+
+function rowsOf(facts: SignatureFacts | undefined, screen: Screen): Rows {
   if (facts === undefined) return [];
   const { lookaside, unsigned } = facts;
   const [first, ...others] = unsigned.map(({ name }) => shortened(name, screen));
