@@ -9,11 +9,7 @@ import { shortened } from '../shown.ts';
  * signature at all. All of these are listed where somebody wants everything.
  * @param parts that stand above: where there are several, the lines belong to none of them.
  */
-export function signatureRows(
-  facts: SignatureFacts | undefined,
-  screen: Screen,
-  parts = 1,
-): Rows {
+export function signatureRows(facts: SignatureFacts | undefined, screen: Screen, parts = 1): Rows {
   const rows = rowsOf(facts, screen);
   return parts > 1 && rows.some(([, value]) => value !== undefined) ? [['', ''], ...rows] : rows;
 }
