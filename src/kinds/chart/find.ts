@@ -2,7 +2,6 @@ import { streamOf } from '../../core/bytes.ts';
 import { mapLimited } from '../../core/concurrency.ts';
 import { BundleError } from '../../core/errors.ts';
 import { MAX_CHART_FILE_BYTES, MAX_KEY_BYTES } from '../../core/limits.ts';
-import { parseReference } from '../../core/reference.ts';
 import { readGivenFile } from '../../files/small-file.ts';
 import { TemporaryFolder } from '../../files/temporary/folder.ts';
 import { MemoryStore } from '../../stores/memory.ts';
@@ -10,12 +9,13 @@ import { readKeyring } from '../../trust/signed-text.ts';
 import { type ImagePartRequest, imageRequest, nameOfImage } from '../image/request.ts';
 import type { FindOptions, Found } from '../kind.ts';
 import type { ContentSource, Sources } from '../sources.ts';
-import { type ChartArtifact, chartArtifact, tagOfVersion } from './artifact.ts';
+import { type ChartArtifact, chartArtifact } from './artifact.ts';
 import type { ChartImage, ChartSeed } from './claim.ts';
 import { findHelm, renderChart } from './helm.ts';
 import { type ChartImages, imagesOfChart } from './images/chart-images.ts';
 import type { FoundImage } from './images/found-image.ts';
 import { locateChart, type LocatedChart } from './locate.ts';
+import { placeOfChart } from './place.ts';
 import { checkProvenance } from './provenance.ts';
 import { type ChartRequest, nameOfSource } from './request.ts';
 
@@ -37,6 +37,7 @@ export async function findChart(
   observe({ type: 'phase', what: `reading the chart ${called}` });
   const located = await locateChart(request.source, sources, options);
   const { chart, origin } = located;
+  const place = placeOfChart(chart, request.source);
   if (request.keyring !== undefined) await checkSigned(located, request.keyring, now);
   if (request.locked !== undefined) return lockedChart(located, request.locked, sources);
   observe({ type: 'phase', what: `finding the images of the chart ${called}` });
@@ -51,8 +52,7 @@ export async function findChart(
   return {
     seed: {
       ...{ name, version, origin, artifact: artifact.descriptor.digest, images: resolved },
-      path: source(request, name),
-      tag: tagOfVersion(version),
+      ...place,
       descriptor: artifact.descriptor,
       made: artifact.content,
     },
@@ -88,13 +88,6 @@ function lockedChart(located: LocatedChart, locked: ChartSeed, sources: Sources)
   }
   const seed = { ...locked, descriptor, made: content };
   return { seed, content: contentOf(located, sources) };
-}
-
-/** A chart of a registry keeps its path; all others go below `charts/`. */
-function source({ source: from }: ChartRequest, name: string): string {
-  return from.type === 'registry'
-    ? parseReference(from.reference).repository
-    : `charts/${name.toLowerCase()}`;
 }
 
 async function checkSigned(
