@@ -1,6 +1,7 @@
 import { SealedBundle } from '../bundle/reading/sealed.ts';
 import type { Context } from '../core/context.ts';
 import { withLock } from '../files/lock.ts';
+import { keepPacked } from '../history/keep-packed.ts';
 import type { Closure } from '../kinds/closure.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
 import { findBundleFiles } from '../opening/bundle-files.ts';
@@ -28,7 +29,6 @@ import { signatureFacts } from '../packing/signature-facts.ts';
 import { firstKey, type KeySource, loadSigningKey } from '../packing/signing-key.ts';
 import { type FileJob, packToFiles, planFiles } from '../packing/to-files.ts';
 import type { SigningKey } from '../trust/keys.ts';
-import { keepPacked } from './pack.ts';
 
 export interface CompletionRequest
   extends CompleteRequest, Pick<FileJob, 'volumeSize' | 'stopAfter' | 'restart' | 'limitRate'> {

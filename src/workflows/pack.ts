@@ -1,11 +1,10 @@
 import type { Writable } from 'node:stream';
 
 import type { RequiredBundle } from '../bundle/format/manifest.ts';
-import type { DescribedBundle } from '../bundle/format/plan.ts';
 import type { Context } from '../core/context.ts';
 import { withLock } from '../files/lock.ts';
 import type { Delivered } from '../history/baselines.ts';
-import { History, keepIfPossible } from '../history/history.ts';
+import { keepPacked } from '../history/keep-packed.ts';
 import type { Closure } from '../kinds/closure.ts';
 import { offersOf, type OffersRequest } from '../kinds/graph/offers.ts';
 import { signatureFacts } from '../packing/signature-facts.ts';
@@ -176,20 +175,6 @@ function factsOfIncrement(
   delivered: Delivered | undefined,
 ): IncrementFacts | undefined {
   return delivered && incrementFacts(described.manifest, closure, delivered.sites);
-}
-
-/** A later pack leaves out what is proven to have arrived: it has to know what that was. */
-export async function keepPacked(
-  described: DescribedBundle,
-  closure: Closure,
-  { history: folder }: Pick<PackRequest, 'history'>,
-  { observe }: Context,
-): Promise<void> {
-  if (folder === undefined) return;
-  const history = new History(folder);
-  await keepIfPossible(history, described.manifest.name, observe, () =>
-    history.keepBundle(described, closure),
-  );
 }
 
 function factsOf(
