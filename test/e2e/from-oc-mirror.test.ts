@@ -167,6 +167,13 @@ describeWith(['docker-registry'], 'the image set of a run of oc-mirror', () => {
     mirror(kind, 'quay.io/openshift-release-dev/ocp-release', 'openshift/release-images'),
   ];
   const IN_OC_MIRROR_NAMES: readonly Difference[] = [
+    {
+      row: 'a catalog of documents alone',
+      theirs: [],
+      ours: [
+        'CatalogSource cs-index-v4-99 .spec.grpcPodConfig.extractContent.catalogDir="/configs"',
+      ],
+    },
     EMPTY_STATUS,
     {
       row: 'the mirrors of a release',
@@ -258,6 +265,13 @@ describeWith(['docker-registry'], 'the image set of a run of oc-mirror', () => {
         row: 'the mirrors of a release',
         theirs: [mirror(idms, `${ORIGIN}/openshift-release-dev`, 'openshift-release-dev')],
         ours: ofRelease(idms),
+      },
+      {
+        row: 'a catalog of documents alone',
+        theirs: [],
+        ours: [
+          'CatalogSource cs-index-v4-99 .spec.grpcPodConfig.extractContent.catalogDir="/configs"',
+        ],
       },
       {
         row: 'an object for clusters under 4.13',

@@ -186,6 +186,8 @@ export interface StepsText {
   readonly destinations: Destinations;
   /** Those that clusters have to be able to read. */
   readonly repositories: readonly string[];
+  /** Whether the steps let a cluster trust the certificate of the registry. */
+  readonly trustsCertificate: boolean;
   /** `undefined` where the registry was not asked. */
   readonly newer: readonly NewerNames[] | undefined;
   readonly steps: readonly Step[];
@@ -200,10 +202,8 @@ export interface StepsText {
  * section for each part. What the registry holds that is newer comes before all, as a warning: a
  * cluster may have it already.
  */
-export function nextSteps(
-  parts: readonly PartResources[],
-  { folder, destinations, repositories, newer, steps, extras, paths, ocOptions = [] }: StepsText,
-): string {
+export function nextSteps(parts: readonly PartResources[], given: StepsText): string {
+  const { folder, destinations, repositories, newer, steps, extras, paths, ocOptions = [] } = given;
   const { target } = destinations;
   const place =
     target.namespace === undefined ? target.registry : `${target.registry}/${target.namespace}`;
@@ -214,6 +214,7 @@ export function nextSteps(
     'This command tells whether that is so:',
     `  bundle check-registry ${shellWord(place)} --cluster-authfile PULL_SECRET.json`,
     '',
+    ...(given.trustsCertificate ? [] : CERTIFICATE),
     'All paths below start in the folder of this file:',
     `  cd ${shellWord(folder)}`,
     '',
@@ -253,6 +254,13 @@ function loopbackWarning(registry: string): readonly string[] {
     '',
   ];
 }
+
+const CERTIFICATE: readonly string[] = [
+  'If the certificate of the registry is not from a public CA, every pull ends with x509 until the',
+  'clusters trust that CA. The step for it is missing here: write these files again with',
+  '--ca-file CA.pem.',
+  '',
+];
 
 const NOT_ASKED: readonly string[] = [
   'The registry was not asked for these files: "bundle unpack" has to have pushed there what they',

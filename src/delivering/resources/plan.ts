@@ -67,8 +67,9 @@ export interface PlanOptions extends Omit<ResourceRequest, 'catalogs'> {
 }
 
 const UPDATE_WHEN =
-  'When "oc get mcp" says that all pools are updated, and "oc get clusterversion" that the cluster ' +
-  'runs an older version:';
+  'Before the update, read next-steps.txt: it has what comes before it (the pull secret, the ' +
+  'certificate of the registry, what "oc adm upgrade" still asks for). When "oc get mcp" says that ' +
+  'all pools are updated, and "oc get clusterversion" that the cluster runs an older version:';
 
 /**
  * Plans what a cluster and an installer need to use parts from their new place: a pure function, so
@@ -142,6 +143,7 @@ export function planResources(
       destinations,
     ),
     ...{ steps: stepsFrom(beside), paths: pathsFrom(beside) },
+    trustsCertificate: certificates.length > 0,
   });
   const all = [...objects, ...kustomization, ...install];
   const last = ofParts

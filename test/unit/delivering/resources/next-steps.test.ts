@@ -28,9 +28,13 @@ function part(name: string): PartResources {
 
 function text(
   parts: readonly PartResources[],
-  more: { newer?: { kind: string; names: string[] }[]; steps?: readonly Step[] } = {},
+  more: {
+    newer?: { kind: string; names: string[] }[];
+    steps?: readonly Step[];
+    trustsCertificate?: boolean;
+  } = {},
 ): string {
-  const { newer = [], steps = [] } = more;
+  const { newer = [], steps = [], trustsCertificate = true } = more;
   return nextSteps(parts, {
     folder: "/srv/it's here",
     destinations,
@@ -38,6 +42,7 @@ function text(
     newer,
     steps,
     extras: [],
+    trustsCertificate,
     paths,
   });
 }
@@ -142,6 +147,11 @@ describe('stepsFor', () => {
       wordsOf(steps([idms], minors, 'NeverContactSource'));
     expect(words([20, 21])).toContain('before 4.21');
     expect(words([21, 22])).not.toContain('before 4.21');
+  });
+
+  it('says how a private CA gets into the cluster, where the step for it is missing', () => {
+    expect(text([], { trustsCertificate: false })).toContain('--ca-file CA.pem');
+    expect(text([], { trustsCertificate: true })).not.toContain('--ca-file');
   });
 
   it('gives paths as a shell takes them', () => {
