@@ -5,11 +5,10 @@ import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { type Digest, hexOf } from '../../src/core/digest.ts';
-import { MANIFEST_TYPES } from '../../src/core/media-types.ts';
 import { startBundle } from '../support/bundle-process.ts';
 import { describeWith } from '../support/needs.ts';
 import { publishOperators } from '../support/operators.ts';
-import { startRegistry, type TestRegistry } from '../support/registry.ts';
+import { digestHeld, startRegistry, type TestRegistry } from '../support/registry.ts';
 import { secondVerdict } from '../support/second-reader.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
@@ -48,13 +47,8 @@ describeWith(['docker-registry', 'openssl', 'python3'], 'a bundle with a catalog
     const { bundle } = (await operator.json(['inspect', place(output), ...trust()])) as InspectJson;
     return bundle.parts;
   };
-  const digestAt = async (repository: string, reference: string): Promise<string | null> => {
-    const answer = await fetch(`${target.url}/v2/${repository}/manifests/${reference}`, {
-      method: 'HEAD',
-      headers: { accept: MANIFEST_TYPES.join(', ') },
-    });
-    return answer.status === 200 ? answer.headers.get('docker-content-digest') : null;
-  };
+  const digestAt = (repository: string, reference: string) =>
+    digestHeld(target, repository, reference);
 
   beforeAll(async () => {
     temporary = await temporaryFolder('catalog-parts');

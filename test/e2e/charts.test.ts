@@ -14,7 +14,7 @@ import { MANIFEST_TYPES } from '../../src/core/media-types.ts';
 import { publishImage } from '../support/base-image.ts';
 import { CHART_YAML, chartArchive } from '../support/chart.ts';
 import { describeWhere, describeWith } from '../support/needs.ts';
-import { startRegistry, type TestRegistry } from '../support/registry.ts';
+import { digestHeld, startRegistry, type TestRegistry } from '../support/registry.ts';
 import { secondVerdict } from '../support/second-reader.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
@@ -64,13 +64,7 @@ async function makeSite(name: string): Promise<Site> {
       ...['quay.io', 'docker.io'].flatMap((host) => ['--mirror', `${host}=${source.host}`]),
       ...more,
     ]);
-  const at: Site['at'] = async (repository, reference) => {
-    const answer = await fetch(`${target.url}/v2/${repository}/manifests/${reference}`, {
-      method: 'HEAD',
-      headers: { accept: MANIFEST_TYPES.join(', ') },
-    });
-    return answer.status === 200 ? answer.headers.get('docker-content-digest') : null;
-  };
+  const at: Site['at'] = (repository, reference) => digestHeld(target, repository, reference);
   const remove = async (): Promise<void> => {
     server.close();
     await Promise.all([source.stop(), target.stop()]);

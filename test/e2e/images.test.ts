@@ -10,7 +10,7 @@ import { MANIFEST_TYPES } from '../../src/core/media-types.ts';
 import { publishImage } from '../support/base-image.ts';
 import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
-import { startRegistry, type TestRegistry } from '../support/registry.ts';
+import { digestHeld, startRegistry, type TestRegistry } from '../support/registry.ts';
 import { secondVerdict } from '../support/second-reader.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
@@ -55,13 +55,8 @@ describeWith(['docker-registry', 'skopeo', 'python3'], 'a bundle with images', (
       ...fetching,
       ...more,
     ]);
-  const digestAt = async (repository: string, reference: string): Promise<string | null> => {
-    const answer = await fetch(`${target.url}/v2/${repository}/manifests/${reference}`, {
-      method: 'HEAD',
-      headers: { accept: MANIFEST_TYPES.join(', ') },
-    });
-    return answer.status === 200 ? answer.headers.get('docker-content-digest') : null;
-  };
+  const digestAt = (repository: string, reference: string) =>
+    digestHeld(target, repository, reference);
 
   beforeAll(async () => {
     temporary = await temporaryFolder('images');

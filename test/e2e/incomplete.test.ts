@@ -5,12 +5,11 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 
 import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
 import type { Digest } from '../../src/core/digest.ts';
-import { MANIFEST_TYPES } from '../../src/core/media-types.ts';
 import { publishImage } from '../support/base-image.ts';
 import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
-import { startRegistry, type TestRegistry } from '../support/registry.ts';
+import { digestHeld, startRegistry, type TestRegistry } from '../support/registry.ts';
 import { secondVerdict } from '../support/second-reader.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
@@ -60,17 +59,6 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
     const { status, stdout, stderr } = await packer.bundle([...args, '--output', 'json']);
     expect(status, stderr).toBe(30);
     return JSON.parse(stdout) as Packed;
-  };
-  const digestAt = async (
-    registry: TestRegistry,
-    repository: string,
-    reference: string,
-  ): Promise<string | null> => {
-    const answer = await fetch(`${registry.url}/v2/${repository}/manifests/${reference}`, {
-      method: 'HEAD',
-      headers: { accept: MANIFEST_TYPES.join(', ') },
-    });
-    return answer.status === 200 ? answer.headers.get('docker-content-digest') : null;
   };
   const fileIn = async (folder: string): Promise<string> => {
     const name = (await readdir(place(folder))).find((one) => one.endsWith('.tar.zst'));
@@ -199,8 +187,8 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
       const { status, stdout, stderr } = await operator.bundle(['unpack', file, ...to]);
       expect(status, stderr).toBe(30);
       expect(stdout).toContain('bundle pack --complete');
-      expect(await digestAt(target, 'site/team/tool', '1.4')).toBe(tool);
-      expect(await digestAt(target, 'site/openshift/release-images', '4.17.3-x86_64')).toBeNull();
+      expect(await digestHeld(target, 'site/team/tool', '1.4')).toBe(tool);
+      expect(await digestHeld(target, 'site/openshift/release-images', '4.17.3-x86_64')).toBeNull();
       const names = await readdir(place('files'));
       expect(names).not.toContainEqual(expect.stringContaining('signature'));
       const at = await operator.bundle(['verify', file, '--at', `${target.host}/site`, ...trust]);
@@ -230,7 +218,7 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
           unreplacedTags: [`${target.host}/${tag.repository}:4.17.3-x86_64`],
         });
       }
-      expect(await digestAt(target, tag.repository, '4.17.3-x86_64')).toBe(before);
+      expect(await digestHeld(target, tag.repository, '4.17.3-x86_64')).toBe(before);
       const { stdout: told } = await operator.bundle(['unpack', file, ...old, ...trust]);
       expect(told).toContain('not replaced');
       expect(told).not.toMatch(/^ *replaced/m);

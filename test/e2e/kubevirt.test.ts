@@ -5,13 +5,12 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
 import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
-import { MANIFEST_TYPES } from '../../src/core/media-types.ts';
 import { SigningKey } from '../../src/trust/keys.ts';
 import { craft, partsOf } from '../support/crafted-bundle.ts';
 import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
-import { startRegistry, type TestRegistry } from '../support/registry.ts';
+import { digestHeld, startRegistry, type TestRegistry } from '../support/registry.ts';
 import { secondVerdict } from '../support/second-reader.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
@@ -44,13 +43,8 @@ describeWith(['docker-registry', 'python3'], 'the KubeVirt image of a release', 
   };
   const read = (file: string, ...args: readonly string[]) =>
     secondVerdict([...trust, ...args, file]);
-  const digestAt = async (repository: string, reference: string): Promise<string | null> => {
-    const answer = await fetch(`${target.url}/v2/${repository}/manifests/${reference}`, {
-      method: 'HEAD',
-      headers: { accept: MANIFEST_TYPES.join(', ') },
-    });
-    return answer.status === 200 ? answer.headers.get('docker-content-digest') : null;
-  };
+  const digestAt = (repository: string, reference: string) =>
+    digestHeld(target, repository, reference);
 
   beforeAll(async () => {
     temporary = await temporaryFolder('kubevirt');

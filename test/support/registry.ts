@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 
 import { REGISTRY_PROGRAM, serveRegistry } from '../../scripts/lib/registry.ts';
+import { MANIFEST_TYPES } from '../../src/core/media-types.ts';
 
 /**
  * The one user of a registry with `htpasswd`. The hash is bcrypt, as the registry asks for, made
@@ -46,6 +47,19 @@ export interface TestRegistry {
   /** The folder that holds its storage. */
   readonly root: string;
   readonly stop: () => Promise<void>;
+}
+
+/** The digest that a registry has for a tag or digest; `null` where it has nothing there. */
+export async function digestHeld(
+  { url }: Pick<TestRegistry, 'url'>,
+  repository: string,
+  reference: string,
+): Promise<string | null> {
+  const answer = await fetch(`${url}/v2/${repository}/manifests/${reference}`, {
+    method: 'HEAD',
+    headers: { accept: MANIFEST_TYPES.join(', ') },
+  });
+  return answer.status === 200 ? answer.headers.get('docker-content-digest') : null;
 }
 
 /** Starts an empty registry of its own on a free port of loopback, in a folder of its own. */

@@ -11,13 +11,12 @@ import { VolumeWriter } from '../../bundle/writing/volume-writer.ts';
 import { BundleWriter, type WriterOptions } from '../../bundle/writing/writer.ts';
 import type { ByteStream } from '../../core/bytes.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
-import type { Digest } from '../../core/digest.ts';
 import { hasCode } from '../../core/errors.ts';
-import type { FetchOptions, ReadOnlyStore } from '../../core/store.ts';
+import type { FetchOptions } from '../../core/store.ts';
 import { verified } from '../../transfer/verified.ts';
 import type { BegunFile } from './begun.ts';
 import type { Context } from '../../core/context.ts';
-import { continued } from './continued.ts';
+import { BeforeOrigin, continued } from './continued.ts';
 
 /** A bundle that was begun, with what is left to do. */
 export interface Resumed {
@@ -176,10 +175,9 @@ async function cutBack(
  * everything else from where it comes from. What it gives is checked like anything that is fetched;
  * content that was wrong is asked for again whole, and then comes from the origin alone.
  */
-class ContinuedLayer implements ReadOnlyStore {
+class ContinuedLayer extends BeforeOrigin {
   readonly #sources: readonly (VolumeSource | undefined)[];
   readonly #layer: PlannedLayer;
-  readonly #origin: ReadOnlyStore;
   /**
    * Some of it came from the files. A caller that now asks for all of it has found those bytes
    * wrong.
@@ -187,36 +185,23 @@ class ContinuedLayer implements ReadOnlyStore {
   #hasGiven = false;
 
   constructor(sources: readonly (VolumeSource | undefined)[], layer: PlannedLayer) {
+    super(layer.store);
     this.#sources = sources;
     this.#layer = layer;
-    this.#origin = layer.store;
-  }
-
-  get name(): string {
-    return this.#origin.name;
   }
 
   fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
     const { range = { start: 0, end: descriptor.size }, signal } = options;
     const isAskedAgain = this.#hasGiven && options.range === undefined;
-    if (isAskedAgain || !this.#isHere(range)) return this.#origin.fetch(descriptor, options);
+    if (isAskedAgain || !this.#isHere(range)) return this.origin.fetch(descriptor, options);
     this.#hasGiven = true;
     return continued(
       readLayer(this.#sources, this.#layer, range, signal),
-      this.#origin,
+      this.origin,
       descriptor,
       options,
     );
   }
-
-  placeOf = (digest: Digest): string | undefined => this.#origin.placeOf?.(digest);
-  exists: ReadOnlyStore['exists'] = (descriptor, options) =>
-    this.#origin.exists(descriptor, options);
-  resolve: ReadOnlyStore['resolve'] = (reference, options) =>
-    this.#origin.resolve(reference, options);
-  tags: ReadOnlyStore['tags'] = (options) => this.#origin.tags(options);
-  referrers: ReadOnlyStore['referrers'] = (subject, options) =>
-    this.#origin.referrers(subject, options);
 
   #isHere(range: { readonly start: number; readonly end: number }): boolean {
     const { size, portions } = this.#layer;

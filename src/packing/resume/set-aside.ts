@@ -21,7 +21,7 @@ import type { SigningKey } from '../../trust/keys.ts';
 import type { PlannedBlob } from '../../transfer/plan.ts';
 import { findBegun } from './begun.ts';
 import { openSigned } from './begun-content.ts';
-import { continued } from './continued.ts';
+import { BeforeOrigin, continued } from './continued.ts';
 
 /**
  * A bundle that was begun with images which turned out to be missing. It cannot be continued, since
@@ -114,32 +114,20 @@ async function moveFile(from: string, to: string): Promise<void> {
 }
 
 /** A store behind a file that has some of its blobs. What the file gives is checked like the rest. */
-class StoreBehind implements ReadOnlyStore {
-  readonly name: string;
+class StoreBehind extends BeforeOrigin {
   readonly #reader: BundleReader;
-  readonly #origin: ReadOnlyStore;
   /** Who asks for one of these again, whole, has found the bytes of the file wrong. */
   readonly #given = new Set<Digest>();
 
   constructor(reader: BundleReader, origin: ReadOnlyStore) {
-    this.name = origin.name;
+    super(origin);
     this.#reader = reader;
-    this.#origin = origin;
   }
 
   fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
     const isAgain = this.#given.has(descriptor.digest) && options.range === undefined;
-    if (isAgain) return this.#origin.fetch(descriptor, options);
+    if (isAgain) return this.origin.fetch(descriptor, options);
     this.#given.add(descriptor.digest);
-    return continued(this.#reader.fetch(descriptor, options), this.#origin, descriptor, options);
+    return continued(this.#reader.fetch(descriptor, options), this.origin, descriptor, options);
   }
-
-  placeOf = (digest: Digest): string | undefined => this.#origin.placeOf?.(digest);
-  exists: ReadOnlyStore['exists'] = (descriptor, options) =>
-    this.#origin.exists(descriptor, options);
-  resolve: ReadOnlyStore['resolve'] = (reference, options) =>
-    this.#origin.resolve(reference, options);
-  tags: ReadOnlyStore['tags'] = (options) => this.#origin.tags(options);
-  referrers: ReadOnlyStore['referrers'] = (subject, options) =>
-    this.#origin.referrers(subject, options);
 }
