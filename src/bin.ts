@@ -2,8 +2,6 @@
 import { homedir } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 
-import { neverWaitFor } from './cli/present/progress/terminal.ts';
-
 // Each chunk from a socket is a small object with 64 KiB behind it. A young generation that grows
 // collects so rarely that tens of MiB of them pile up: 237 MiB at the peak of a pack, 190 MiB with
 // this.
@@ -32,8 +30,9 @@ const ON_A_THREAD = /^(?:FSReq|CloseReq|GetAddrInfoReq|GetNameInfoReq)/;
 const environment = { env: { ...process.env }, home: homeFolder(), uid: process.getuid?.() ?? 0 };
 settleColors(process.env);
 const folderFault = leaveLostFolder();
-// Packages look at the working folder while they are loaded.
+// Packages look at the working folder while they are loaded, and parts of Node at colours.
 const { endAtOnce, interruption, main } = await import('./cli/main.ts');
+const { neverWaitFor } = await import('./cli/present/progress/terminal.ts');
 
 const controller = new AbortController();
 let isReported = false;

@@ -22,14 +22,14 @@ function imported(file: string, pattern: RegExp): readonly string[] {
   return [...readFileSync(join(folder, file), 'utf8').matchAll(pattern)].map(([, name]) => name!);
 }
 
-/** What `bin.js` loads first of all, and no more. */
+/** The command line itself, which `bin.js` loads first of all. */
 function commandLine(): string {
-  return join(...(imported('bin.js', DYNAMIC) as [string]));
+  return join(imported('bin.js', DYNAMIC)[0]!);
 }
 
 /** What Node reads before a command line is looked at. */
 function readAtStart(): ReadonlySet<string> {
-  const found = new Set(['bin.js', commandLine()]);
+  const found = new Set(['bin.js', ...imported('bin.js', DYNAMIC).map((name) => join(name))]);
   for (const file of found)
     for (const name of imported(file, STATIC))
       if (name.startsWith('.')) found.add(join(dirname(file), name));
@@ -53,6 +53,10 @@ describe('the built program', () => {
     expect(unknown).toEqual([]);
     expect(files.some((file) => imported(file, STATIC).includes('zstd-napi'))).toBe(true);
     expect(imported(commandLine(), DYNAMIC).join()).toContain('/pack-');
+  });
+
+  it('looks at the environment before it loads anything that could heed it', () => {
+    expect(imported('bin.js', STATIC)).toEqual(['node:os', 'node:v8']);
   });
 
   it('reads what help needs when it starts, and no command', () => {
