@@ -1,13 +1,13 @@
 import { join, resolve } from 'node:path';
 
 import type { Context } from '../core/context.ts';
-import { BundleError, hasCode } from '../core/errors.ts';
+import { BundleError } from '../core/errors.ts';
 import type { Store } from '../core/store.ts';
 import { prepareFolder } from '../files/folder.ts';
 import { withLock } from '../files/lock.ts';
 import { NO_WISHES, readWishes, refuseUnmetWishes } from '../kinds/catalog/wishes.ts';
 import { type Closure, closureOf, labelsOf } from '../kinds/closure.ts';
-import type { Kind, Part } from '../kinds/kind.ts';
+import type { Kind } from '../kinds/kind.ts';
 import type { CatalogWishes } from '../kinds/resource-file.ts';
 import type { Network } from '../network/network.ts';
 import { type PruneWatch, watchPrunes } from '../network/prune-lock.ts';
@@ -15,19 +15,17 @@ import { ImageLayout } from '../stores/layout/layout.ts';
 import { copyImages } from '../transfer/copy.ts';
 import type { CopyOptions, CopyReport, CopyStanding, Leaves } from '../transfer/copy-options.ts';
 import { namesItsPart, type PlannedImage } from '../transfer/image.ts';
-import { surveyTags, type TagState } from '../transfer/tags.ts';
 import { Applying } from './applying/applying.ts';
+import { ocOptions } from './applying/oc-options.ts';
 import type { ApplyReport, ApplyRequest } from './applying/request.ts';
+import { type DeliveredPart, deliveredParts, isWhole } from './delivered-parts.ts';
 import type { DeliveryTarget } from './delivery-target.ts';
 import { heldBackParts } from './held-back.ts';
-import { ocOptions } from './applying/oc-options.ts';
+import { type Newer, newerAt } from './newer.ts';
 import {
   checkSpaceForNew,
-  nameOfPlace,
-  namesOfPlaces,
   openPlaces,
   type Places,
-  probesOf,
   refuseBesideReleases,
   refuseSharedTags,
 } from './places.ts';
@@ -37,7 +35,13 @@ import type { ResourceRequest } from './resources/request.ts';
 import { certificatesIn } from './resources/trust.ts';
 import { prepareResources, type ResourcesReport, writeResources } from './resources/write.ts';
 import { refuseSparseLists } from './sparse-lists.ts';
-import { namingAll } from './target-refusal.ts';
+import {
+  checkWritable,
+  conflictsIn,
+  type SettledTags,
+  settledTags,
+  tagsAt,
+} from './target-tags.ts';
 
 /** Where parts go, and what is written beside them. */
 export interface DeliveryRequest {
@@ -69,20 +73,7 @@ interface SettledDelivery extends Delivery {
   readonly catalogs: CatalogWishes;
 }
 
-/** The outcome for one part. */
-export interface DeliveredPart {
-  readonly kind: string;
-  readonly label: string;
-  /**
-   * Whether all of it is at the target, and named; on a dry run `undefined`, and `false` for a part
-   * that is known to lack something.
-   */
-  readonly isWhole: boolean | undefined;
-  /** Full references of the images that the part is known by, by tag and by digest. */
-  readonly named: readonly { readonly tagged: string; readonly pinned: string }[];
-}
-
-export interface DeliveryReport {
+export interface DeliveryReport extends SettledTags {
   /** The target, as it was asked for. */
   readonly target: string;
   readonly parts: readonly DeliveredPart[];
@@ -101,23 +92,12 @@ export interface DeliveryReport {
   }[];
   /** Counts of what was copied; `undefined` on a dry run. */
   readonly copied: CopyReport | undefined;
-  /** Tags that named something else, and name what was delivered now. */
-  readonly replacedTags: readonly string[];
-  /** Those that still name something else, since what they are for was left out. */
-  readonly unreplacedTags: readonly string[];
   /**
    * The files that were written for the cluster; `undefined` on a dry run and for image layouts.
    */
   readonly resources: ResourcesReport | undefined;
   /** What was applied, or would be; `undefined` where nothing was asked for or nothing arrived. */
   readonly cluster: ApplyReport | undefined;
-}
-
-/** What a target holds that is newer than all that is delivered of its kind. */
-export interface Newer {
-  readonly target: string;
-  readonly kind: string;
-  readonly names: readonly string[];
 }
 
 /**
@@ -177,19 +157,11 @@ async function deliverTo(
   const targetOf = ({ place }: PlannedImage): Store => places.storeAt(place);
 
   observe({ type: 'phase', what: 'asking the target for its tags' });
-  const survey = async (): Promise<readonly TagState[]> =>
-    surveyTags(content.images, targetOf, {
-      concurrency: context.lookups,
-      signal: context.signal,
-      observe,
-    }).catch((error: unknown) => {
-      throw namingAll(error, namesOfPlaces(places));
-    });
-  const tags = await readableTags(await survey(), survey, { places, request, context });
+  const tags = await tagsAt(places, content.images, request, context);
   const replaced = conflictsIn(tags, request.replaceTags);
   const { required } = options;
   const held = required && (await findRequired(closure, required, places, context));
-  const newer = await newerAt(delivery, places, context);
+  const newer = await newerAt(places, closure.parts, delivery.kinds, context);
   const report = {
     target: request.to.name,
     content: sumOf(content),
@@ -253,17 +225,6 @@ async function deliverTo(
   };
 }
 
-/** Which of the tags that may be replaced are, and which are not. */
-function settledTags(
-  tags: readonly TagState[],
-  isSet: (tag: TagState) => boolean,
-): Pick<DeliveryReport, 'replacedTags' | 'unreplacedTags'> {
-  return {
-    replacedTags: tags.filter(isSet).map(nameOfTag),
-    unreplacedTags: tags.filter((tag) => !isSet(tag)).map(nameOfTag),
-  };
-}
-
 /** Whether the tags of an image may be set, as far as that is known before anything is copied. */
 function mayBeNamed(image: PlannedImage, leaves: Leaves | undefined): boolean {
   return !namesItsPart(image) || !image.parts.some((part) => leaves?.incompleteParts.has(part));
@@ -295,51 +256,6 @@ async function planApplying(
   return Applying.plan(request.apply, what, context);
 }
 
-/**
- * Some registries refuse to be read where a repository does not exist yet, and make it when somebody
- * may push there. So where tags were refused, the push is tried, and they are asked for again.
- */
-async function readableTags(
-  tags: readonly TagState[],
-  survey: () => Promise<readonly TagState[]>,
-  { places, request, context }: { places: Places; request: DeliveryRequest; context: Context },
-): Promise<readonly TagState[]> {
-  if (tags.every(({ refusal }) => refusal === undefined)) return tags;
-  if (request.dryRun) {
-    // Nothing may be made there: that the credentials are good is all that can be found out.
-    for (const probe of probesOf(places)) await probe.login(context.signal);
-    return tags;
-  }
-  await checkWritable(places, context);
-  const again = await survey();
-  const refused = again.filter(({ refusal }) => refusal !== undefined);
-  const [first] = refused;
-  if (first?.refusal === undefined) return again;
-  const targets = [...new Set(refused.map(({ target }) => target.name))];
-  if (!request.replaceTags) throw unreadable(targets, refused.length, first.refusal);
-  const cause = first.refusal.message;
-  context.observe({ type: 'noticed', code: 'tags-not-known', targets, cause });
-  return again;
-}
-
-/** Nobody could tell what a push would overwrite. */
-function unreadable(targets: readonly string[], tags: number, cause: BundleError): BundleError {
-  const where = targets.join(' and ');
-  return new BundleError(
-    'NOT_ALLOWED',
-    `${where} can be written to, but not read with these credentials: ` +
-      `nobody can tell whether ${tags === 1 ? 'a tag' : `one of ${tags} tags`} names something else`,
-    {
-      cause,
-      expected: 'credentials that may pull and push',
-      got: cause.message,
-      hint:
-        'Nothing was written. Use credentials that may pull, too. If the repository is new, ' +
-        'or its tags may be overwritten, repeat the command with --replace-tags.',
-    },
-  );
-}
-
 /** Nothing for an image layout: no cluster reads from there. */
 function plannedFor(
   closure: Closure,
@@ -362,124 +278,9 @@ function sumOf({ blobs }: Closure['content']): DeliveryReport['content'] {
   return { blobs: blobs.length, bytes };
 }
 
-/**
- * Asks all repositories before the first upload, so that no other is found closed when the first is
- * full.
- */
-async function checkWritable(places: Places, { signal }: Context): Promise<void> {
-  const probes = probesOf(places);
-  const names = probes.map(({ name }) => name);
-  for (const probe of probes) {
-    await probe.push(signal).catch((error: unknown) => {
-      throw namingAll(error, names);
-    });
-  }
-}
-
-function conflictsIn(tags: readonly TagState[], replaceTags: boolean): readonly TagState[] {
-  const conflicts = tags.filter(
-    ({ image, current }) => current !== undefined && current !== image.descriptor.digest,
-  );
-  const [first] = conflicts;
-  if (first === undefined || replaceTags) return conflicts;
-  const details = { expected: first.image.descriptor.digest, got: first.current, hint: MOVED };
-  if (conflicts.length === 1) {
-    const message = `${nameOfTag(first)} exists already, and names ${first.current ?? ''}`;
-    throw new BundleError('TAG_CONFLICT', message, details);
-  }
-  const message = `${conflicts.length} tags exist already, and name something else`;
-  const items = conflicts.map(
-    (tag) =>
-      `${nameOfTag(tag)}: ${tag.current ?? ''}, in the bundle ${tag.image.descriptor.digest}`,
-  );
-  throw new BundleError('TAG_CONFLICT', message, {
-    hint: MOVED,
-    details: [{ label: 'tags', items }],
-  });
-}
-
-const MOVED =
-  'Nothing was written. Tags of catalogs and of other images move from month to month: ' +
-  '--replace-tags lets them name what is in the bundle. What they named before stays at the ' +
-  'target, by digest alone: a garbage collection that deletes what no tag names removes it. With ' +
-  'another namespace or repository you keep both.';
-
 /** An image without a tag is found by its digest. */
 function namesAt(target: Store, { tags, descriptor }: PlannedImage): readonly string[] {
   return tags.length > 0
     ? tags.map((tag) => `${target.name}:${tag}`)
     : [`${target.name}@${descriptor.digest}`];
-}
-
-function nameOfTag({ target, tag }: TagState): string {
-  return `${target.name}:${tag}`;
-}
-
-/** Going back to something older is allowed, but nobody should do it without knowing. */
-async function newerAt(
-  { closure: { parts }, kinds }: Delivery,
-  { used, storeAt }: Places,
-  { observe, signal }: Context,
-): Promise<readonly Newer[]> {
-  if (!used.includes('entry')) return [];
-  const target = storeAt('entry');
-  let tags: readonly string[];
-  try {
-    tags = await target.tags({ signal });
-  } catch (error) {
-    if (hasCode(error, 'NOT_FOUND')) return [];
-    signal.throwIfAborted();
-    if (!(error instanceof BundleError)) throw error;
-    const { message: cause } = error;
-    observe({ type: 'noticed', code: 'newer-not-known', target: target.name, cause });
-    return [];
-  }
-  const newer = kinds.flatMap((kind): readonly Newer[] => {
-    const ofKind = parts.filter((part) => part.kind === kind.name);
-    const names = kind.newerThan(ofKind, tags);
-    return names.length === 0 ? [] : [{ target: target.name, kind: kind.name, names }];
-  });
-  for (const facts of newer) observe({ type: 'noticed', code: 'newer-at-target', ...facts });
-  return newer;
-}
-
-/** A part without images has nothing that could be missing. */
-function isWhole(
-  part: number,
-  { content }: Closure,
-  { copied: { wholeParts }, leaves }: Standing & { readonly copied: CopyReport },
-): boolean {
-  if (leaves?.incompleteParts.has(part) === true) return false;
-  return wholeParts.includes(part) || content.images.every(({ parts }) => !parts.includes(part));
-}
-
-/** What was copied, unless nothing was, and what was known beforehand not to become whole. */
-interface Standing {
-  readonly copied?: CopyReport;
-  readonly leaves: Leaves | undefined;
-}
-
-function deliveredParts(
-  { parts, content }: Closure,
-  places: Places,
-  { copied, leaves }: Standing,
-): readonly DeliveredPart[] {
-  return parts.map(({ kind, label }: Part, number) => ({
-    kind,
-    label,
-    isWhole:
-      copied === undefined
-        ? leaves?.incompleteParts.has(number) === true
-          ? false
-          : undefined
-        : isWhole(number, { parts, content }, { copied, leaves }),
-    named: content.images
-      .filter((image) => image.parts.includes(number) && namesItsPart(image))
-      .map((image) => {
-        const place = nameOfPlace(places, image.place);
-        const [tag] = image.tags;
-        const pinned = `${place}@${image.descriptor.digest}`;
-        return { tagged: tag === undefined ? pinned : `${place}:${tag}`, pinned };
-      }),
-  }));
 }

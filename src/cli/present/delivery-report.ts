@@ -2,7 +2,8 @@ import { dirname, relative } from 'node:path';
 
 import { withOcOptions } from '../../delivering/applying/oc-options.ts';
 import type { ApplyReport } from '../../delivering/applying/request.ts';
-import type { DeliveredPart, DeliveryReport } from '../../delivering/deliver.ts';
+import type { DeliveryReport } from '../../delivering/deliver.ts';
+import type { DeliveredPart } from '../../delivering/delivered-parts.ts';
 import type { MirrorReport } from '../../workflows/mirror.ts';
 import type { ResourcesReport } from '../../delivering/resources/write.ts';
 import type { ResourcesOutcome } from '../../workflows/resources.ts';
