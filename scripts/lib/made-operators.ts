@@ -9,8 +9,11 @@ import type { TarEntry } from './tar.ts';
 /** How many operators a made catalog has, and what each of them consists of. */
 export interface OperatorsShape {
   readonly operators: number;
-  /** Each version replaces the one before it in the one channel, `stable`. */
-  readonly versions: number;
+  /**
+   * Each version replaces the one before it in the one channel, `stable`. How many an operator has,
+   * by its number, where they differ.
+   */
+  readonly versions: number | ((operator: number) => number);
   /** Images of each version beside its bundle image, all of them lists of all architectures. */
   readonly related: number;
   readonly architectures: readonly string[];
@@ -18,6 +21,8 @@ export interface OperatorsShape {
   readonly ownBytes: number;
   /** Bytes of the layer that all images of an architecture share. */
   readonly sharedBytes: number;
+  /** Names the build of the catalog's own images: each build has other layers. */
+  readonly build?: string;
 }
 
 /** An image of a made operator, where it is at `quay.io`. */
@@ -63,11 +68,13 @@ export async function makeOperators(
   const files: TarEntry[] = [];
   for (let number = 0; number < shape.operators; number += 1) {
     const operator = `op-${String(number).padStart(3, '0')}`;
+    const { versions: all } = shape;
+    const versions = typeof all === 'number' ? all : all(number);
     const documents: object[] = [
       { schema: 'olm.package', name: operator, defaultChannel: 'stable' },
-      channelOf(operator, shape.versions),
+      channelOf(operator, versions),
     ];
-    for (let minor = 0; minor < shape.versions; minor += 1) {
+    for (let minor = 0; minor < versions; minor += 1) {
       const version = `1.${minor}.0`;
       const put = async (name: string, image: Image): Promise<string> => {
         const repository = `ops/${name}`;
@@ -86,7 +93,7 @@ export async function makeOperators(
     }
     files.push(documentsOf(operator, documents));
   }
-  const index = await catalogImage(textLayer(files), shape.architectures);
+  const index = await catalogImage(textLayer(files), shape);
   await publisher.publish(storeOf(INDEX.repository), index, INDEX.tag);
   const { blobs, bytes } = publisher;
   const repositories = [...new Set([INDEX.repository, ...images.map((one) => one.repository)])];
@@ -131,10 +138,13 @@ function documentsOf(operator: string, documents: readonly object[]): TarEntry {
   };
 }
 
-async function catalogImage(documents: Layer, architectures: readonly string[]): Promise<Image> {
+async function catalogImage(
+  documents: Layer,
+  { architectures, build = '' }: OperatorsShape,
+): Promise<Image> {
   const images = [];
   for (const architecture of architectures) {
-    const layers = [await randomLayer(`opm ${architecture}`, 'bin', 5000), documents];
+    const layers = [await randomLayer(`opm ${build}${architecture}`, 'bin', 5000), documents];
     const image = makeImage('docker', architecture, layers, { [LABEL]: '/configs' });
     images.push({ architecture, image });
   }

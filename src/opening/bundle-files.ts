@@ -26,6 +26,13 @@ export interface Choose {
   (bundles: readonly BundleFiles[]): Promise<readonly BundleFiles[]>;
   /** What it asks for, as words of a command line. */
   readonly asked?: string;
+  /**
+   * Files that were named apart and are called alike, by the bundle that each of them is of: next
+   * month's increment may be called as this month's.
+   */
+  readonly apart?: (alike: readonly BundleFiles[]) => Promise<readonly (readonly BundleFiles[])[]>;
+  /** Of several bundles that stand in for each other, those that could be the last one. */
+  readonly ends?: () => readonly BundleFiles[];
 }
 
 /**
@@ -64,21 +71,22 @@ function isWhole({ path }: BundleFiles): boolean {
   return !path.endsWith(PATCH_SUFFIX);
 }
 
-/** Files that are called as those of several bundles are of several: one of these is meant. */
+/** Of files that are of several bundles, by their names or by what they say, one is meant. */
 async function onlyOne(
   found: readonly BundleFiles[],
   choose: Choose,
 ): Promise<readonly BundleFiles[]> {
   const named = found.filter(({ path }) => bundleOfName(basename(path)) !== undefined);
-  const names = [...new Set(named.map(({ path }) => basename(path)))];
-  if (names.length < 2) return found;
-  const bundles = names.map((name) => {
-    const its = named.filter(({ path }) => basename(path) === name);
-    return { path: its[0]!.path, files: filesOf(its) };
-  });
+  const bundles: BundleFiles[] = [];
+  for (const name of new Set(named.map(({ path }) => basename(path)))) {
+    const alike = named.filter(({ path }) => basename(path) === name);
+    const groups = alike.length > 1 ? await choose.apart?.(alike) : undefined;
+    for (const its of groups ?? [alike]) bundles.push({ path: its[0]!.path, files: filesOf(its) });
+  }
+  if (bundles.length < 2) return found;
   const meant = await choose(bundles);
   if (meant.length === 1) return meant;
-  throw refusedChoice(undefined, bundles, meant, choose.asked);
+  throw refusedChoice(undefined, bundles, meant, choose);
 }
 
 /** The one bundle in a folder, or the one that is meant, and patches for it. */
@@ -98,7 +106,7 @@ async function bundlesIn(folder: string, choose: Choose): Promise<readonly Bundl
       const patches = found.filter((each) => !bundles.includes(each));
       return [one, ...patches.filter(({ path }) => basename(path).startsWith(isFor))];
     }
-    throw refusedChoice(folder, bundles, meant, choose.asked);
+    throw refusedChoice(folder, bundles, meant, choose);
   }
   if (found.length > 0) return found;
   const partial = names.find(
@@ -120,11 +128,25 @@ function refusedChoice(
   folder: string | undefined,
   bundles: readonly BundleFiles[],
   meant: readonly BundleFiles[],
-  asked: string | undefined,
+  { asked, ends = () => [] }: Choose,
 ): BundleError {
-  return meant.length === 0
-    ? noneMeant(folder, bundles, asked)
-    : severalMeant(folder, meant, meant.length < bundles.length ? asked : undefined);
+  if (meant.length === 0) return noneMeant(folder, bundles, asked);
+  if (ends().length > 1) return severalEnds(bundles, ends());
+  return severalMeant(folder, meant, meant.length < bundles.length ? asked : undefined);
+}
+
+function severalEnds(bundles: readonly BundleFiles[], ends: readonly BundleFiles[]): BundleError {
+  return new BundleError(
+    'USAGE',
+    `${ends.length} of ${bundles.length} bundles could be the last one: no other requires them`,
+    {
+      details: listOf(ends),
+      hint:
+        'One run takes one bundle, with those that have what it leaves out. Run it for each of ' +
+        'these, with the others beside it, and choose by what it holds: --expect VERSION; or by ' +
+        'the form that came with it: --bundle-digest HEX.',
+    },
+  );
 }
 
 /** Bundles of a folder, each with the path to type. */

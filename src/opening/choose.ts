@@ -26,6 +26,7 @@ export interface Chooser extends Choose {
  */
 export function chooser(choice: Choice, context: Context): Chooser {
   let earlier: readonly BundleFiles[] = [];
+  let ends: readonly BundleFiles[] = [];
   const { expected = [], expectedDigest } = choice;
   const choose = async (bundles: readonly BundleFiles[]): Promise<readonly BundleFiles[]> => {
     const isAsked = expected.length > 0 || expectedDigest !== undefined;
@@ -33,31 +34,36 @@ export function chooser(choice: Choice, context: Context): Chooser {
     for (const bundle of bundles)
       if (!isAsked || (await isMeant(bundle, choice, context))) meant.push(bundle);
     const chain = await chainOf(bundles, meant.length === 1 ? meant[0] : undefined);
-    if (chain === undefined || !meant.includes(chain.last)) return meant;
-    earlier = chain.earlier;
-    return [chain.last];
+    const last = chain.ends.filter((end) => meant.includes(end));
+    if (last.length === 0) return meant;
+    ends = last;
+    earlier = last.length === 1 ? chain.earlierOf(last[0]!) : [];
+    return last;
   };
   const asked = [
     ...optionWords('expect', expected),
     ...optionWords('bundle-digest', expectedDigest === undefined ? [] : [hexOf(expectedDigest)]),
   ].join(' ');
-  return Object.assign(choose, { asked, earlier: () => earlier });
+  return Object.assign(choose, { asked, apart, earlier: () => earlier, ends: () => ends });
 }
 
 interface Chain {
-  readonly last: BundleFiles;
-  /** Those that have what the last one leaves out. */
-  readonly earlier: readonly BundleFiles[];
+  /** Those that no other requires, or the one that was asked for; none where there is no chain. */
+  readonly ends: readonly BundleFiles[];
+  /** Those that have what one of them leaves out. */
+  readonly earlierOf: (end: BundleFiles) => readonly BundleFiles[];
 }
 
+const NO_CHAIN: Chain = { ends: [], earlierOf: () => [] };
+
 /**
- * Of bundles that stand in for each other, the last one, which no other requires, or the one that
- * was asked for. `undefined` where they are not one chain: then it is one of them that is meant.
+ * Which of bundles that stand in for each other could be the last one. There is no chain where none
+ * of them leaves out what another has: then it is one of them that is meant.
  */
 async function chainOf(
   bundles: readonly BundleFiles[],
   asked: BundleFiles | undefined,
-): Promise<Chain | undefined> {
+): Promise<Chain> {
   const known = new Map<BundleFiles, { digest: Digest; requires: readonly Digest[] }>();
   for (const bundle of bundles) {
     try {
@@ -71,21 +77,47 @@ async function chainOf(
       }
     } catch (error) {
       if (!(error instanceof BundleError)) throw error;
-      return undefined; // it is told when it is chosen and opened
+      return NO_CHAIN; // it is told when it is chosen and opened
     }
   }
   const all = [...known];
+  const earlierOf = (end: BundleFiles): readonly BundleFiles[] =>
+    all
+      .filter(([, { digest }]) => known.get(end)!.requires.includes(digest))
+      .map(([files]) => files);
   const isRequired = (digest: Digest): boolean =>
     all.some(([, { requires }]) => requires.includes(digest));
-  const ends = all.filter(([files, { digest }]) =>
-    asked === undefined ? !isRequired(digest) : files === asked,
-  );
-  const [end, ...others] = ends;
-  if (end === undefined || others.length > 0) return undefined;
-  const [last, { requires }] = end;
-  if (requires.length === 0) return undefined;
-  const earlier = all.filter(([, { digest }]) => requires.includes(digest));
-  return earlier.length === 0 ? undefined : { last, earlier: earlier.map(([files]) => files) };
+  const ends = all
+    .filter(([files, { digest }]) => (asked === undefined ? !isRequired(digest) : files === asked))
+    .map(([files]) => files);
+  return ends.some((end) => earlierOf(end).length > 0) ? { ends, earlierOf } : NO_CHAIN;
+}
+
+/** By the bundle that all files of each are of; together where one of them does not say it. */
+async function apart(alike: readonly BundleFiles[]): Promise<readonly (readonly BundleFiles[])[]> {
+  const groups = new Map<Digest, BundleFiles[]>();
+  for (const one of alike) {
+    const [digest, ...others] = await digestsOf(one.files);
+    if (digest === undefined || others.length > 0) return [alike];
+    groups.set(digest, [...(groups.get(digest) ?? []), one]);
+  }
+  return [...groups.values()];
+}
+
+/** What files say they are of; nothing where one of them cannot be read. */
+async function digestsOf(files: readonly string[]): Promise<readonly Digest[]> {
+  const digests = new Set<Digest>();
+  for (const file of files) {
+    try {
+      const heads = await SealedBundle.survey([file], () => undefined);
+      await heads[0]?.close();
+      for (const { digest } of heads) digests.add(digest);
+    } catch (error) {
+      if (!(error instanceof BundleError)) throw error;
+      return []; // it is told when it is opened
+    }
+  }
+  return [...digests];
 }
 
 /** What cannot be read is not meant, and nothing is read of what the signer is not believed for. */
