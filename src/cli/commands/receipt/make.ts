@@ -1,10 +1,10 @@
 import { digests, flag, requiredText, texts } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
-import { openRequest, trustOptions } from '../../options/bundle.ts';
-import { deliveryTarget, repositoryOptions, targetOption } from '../../options/delivery.ts';
-import { networkRequest, registryOptions } from '../../options/network.ts';
-import { historyOptions, namedHistory } from '../../options/receipts/history.ts';
-import { qrOption, siteName, siteOption } from '../../options/receipts/receipt.ts';
+import { openRequest } from '../../options/bundle.ts';
+import { deliveryTarget, targetOption } from '../../options/delivery.ts';
+import { networkRequest } from '../../options/network.ts';
+import { namedHistory } from '../../options/receipts/history.ts';
+import { askingOptions, siteName } from '../../options/receipts/receipt.ts';
 import { many, one, yes } from '../../options/table.ts';
 import { keySource } from '../../passphrase.ts';
 
@@ -35,13 +35,7 @@ export const receiptMakeCommand: Command = {
       'name only what was asked for, and let earlier receipts of this site count no more',
     ),
     key: one('PEM key to sign the receipt with (default $BUNDLE_KEY, else your own)'),
-    ...qrOption,
-    ...siteOption,
-    ...historyOptions,
-    ...repositoryOptions,
-    'trusted-key': trustOptions['trusted-key']!,
-    'release-key': trustOptions['release-key']!,
-    ...registryOptions,
+    ...askingOptions,
   },
   async run(args, context, io) {
     const { KINDS } = await import('../../../kinds/all.ts');

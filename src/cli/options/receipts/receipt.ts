@@ -6,6 +6,9 @@ import { flag, text } from '../../arguments.ts';
 import type { Arguments } from '../../command.ts';
 import type { Io } from '../../io.ts';
 import { keySource } from '../../passphrase.ts';
+import { trustOptions } from '../bundle.ts';
+import { repositoryOptions } from '../delivery.ts';
+import { registryOptions } from '../network.ts';
 import { historyFolder, historyOptions } from './history.ts';
 import { many, one, type OptionTable, yes } from '../table.ts';
 
@@ -42,6 +45,20 @@ export const receiptOptions: OptionTable = {
   ...qrOption,
   ...siteOption,
   ...historyOptions,
+};
+
+/**
+ * Options of commands that ask a registry for what bundles have put there: for a receipt, or to
+ * prune it.
+ */
+export const askingOptions: OptionTable = {
+  ...qrOption,
+  ...siteOption,
+  ...historyOptions,
+  ...repositoryOptions,
+  'trusted-key': trustOptions['trusted-key']!,
+  'release-key': trustOptions['release-key']!,
+  ...registryOptions,
 };
 
 /** @throws BundleError USAGE for an option about a receipt that is not wanted. */
