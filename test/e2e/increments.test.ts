@@ -12,6 +12,7 @@ import { leadingBlobs } from '../../src/kinds/closure.ts';
 import { formatSigned, parseSigned, signReceipt } from '../../src/receipts/signed.ts';
 import { SigningKey } from '../../src/trust/keys.ts';
 import { contextIn } from '../support/context.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
 import { describeWith } from '../support/needs.ts';
 import { openedBundle } from '../support/opened-bundle.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
@@ -217,6 +218,22 @@ describeWith(['docker-registry', 'python3'], 'increments', () => {
     const ran = await operator.bundle(unpacking(together, second!, base!, first!));
     expect(ran.status, ran.stderr).toBe(0);
     await wholeAt(together, '4.17.5');
+  });
+
+  it('ask once for each blob that they leave out, where all are in place', async () => {
+    const target = await newTarget();
+    await operator.json(unpacking(target, await fileIn('inc-4.17.3')));
+    const proxy = await startFaultProxy(target.url);
+    try {
+      await operator.json(unpacking({ ...target, host: proxy.host }, await fileIn('inc-4.17.4')));
+      const { requires = [] } = await listingOf('inc-4.17.4');
+      // What a cache may answer is not asked: it is the last byte that is.
+      const asked = proxy.seen(/^(?:GET|HEAD) .*\/blobs\//);
+      for (const { digest } of requires.flatMap(({ blobs }) => blobs))
+        expect([digest, asked.filter((line) => line.endsWith(digest)).length]).toEqual([digest, 1]);
+    } finally {
+      await proxy.stop();
+    }
   });
 
   it('cost exactly one medium when one is lost', async () => {
