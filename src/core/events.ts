@@ -90,6 +90,8 @@ export type Notice =
       /** Where it stands in the values. */
       readonly key: string;
     }
+  /** Nothing of a chart runs or names an image: it travels alone. */
+  | { readonly code: 'chart-without-images'; readonly chart: string }
   /** The default channel of an operator is another one than in its catalog. */
   | {
       readonly code: 'operator-default-channel';

@@ -217,6 +217,74 @@ describeWith(['docker-registry', 'python3'], 'a bundle with charts', () => {
   });
 });
 
+const podOf = (image: string): string =>
+  `---\n# Source: web/templates/a.yaml\nkind: Pod\napiVersion: v1\nmetadata: { name: x }\n` +
+  `spec: { containers: [{ name: a${image === '' ? '' : `, image: ${image}`} }] }\n`;
+
+describeWith(['docker-registry'], 'what a program that stands for helm writes', () => {
+  let site: Site;
+  let chart: string[];
+
+  /** The program, that writes a text for each chart. */
+  const program = async (rendered: string): Promise<string[]> => {
+    await writeFile(site.place('rendered'), rendered);
+    const script = `#!/bin/sh\nif [ "$1" = version ]; then echo v3.22.0; else cat ${site.place('rendered')}; fi\n`;
+    await writeFile(site.place('helm'), script, { mode: 0o755 });
+    return ['--helm', site.place('helm')];
+  };
+
+  beforeAll(async () => {
+    site = await makeSite('charts-odd-helm');
+    await writeFile(site.place('web.tgz'), await chartArchive({ 'Chart.yaml': CHART_YAML }));
+    chart = ['--chart', site.place('web.tgz')];
+  });
+  afterAll(() => site.remove());
+
+  it('is carried where it names no image at all, and that is said', async () => {
+    const crd = 'kind: CustomResourceDefinition\napiVersion: apiextensions.k8s.io/v1\n';
+    const words = [...chart, ...(await program(crd)), '--progress', 'json'];
+    const { status, stderr } = await site.pack('alone', ...words);
+    expect(status, stderr).toBe(0);
+    const events = stderr.split('\n').filter((line) => line.startsWith('{'));
+    expect(events.map((line) => JSON.parse(line) as unknown)).toContainEqual(
+      expect.objectContaining({ type: 'noticed', code: 'chart-without-images', chart: 'web' }),
+    );
+  });
+
+  it.each([
+    ['a container without an image', podOf(''), 'container a of web/templates/a.yaml (Pod x)'],
+    ['an image that is a number', podOf('5'), 'container a of web/templates/a.yaml (Pod x)'],
+    ['words', 'WARNING: something\n', 'document 1 of what web renders to is no manifest'],
+  ])('is refused with %s', async (_name, rendered, message) => {
+    const good = podOf('quay.io/team/web:4.5');
+    const run = await site.pack('refused', ...chart, ...(await program(rendered + good)));
+    expect(run.stderr).toContain(message);
+    expect(run.status).toBe(20);
+  });
+
+  it('has to have an image at each path of the image set', async () => {
+    const env = 'env: [{ value: "quay.io/team/web:4.5" }]';
+    const rendered = podOf('nginx:1.16.0').replace(' }] }', `, ${env} }] }`);
+    const packed = async (path: string): ReturnType<Site['pack']> => {
+      const local = JSON.stringify([{ name: 'web', path: chart[1]!, imagePaths: [path] }]);
+      await writeFile(
+        site.place('set.yaml'),
+        'apiVersion: mirror.openshift.io/v2alpha1\nkind: ImageSetConfiguration\n' +
+          `mirror: { helm: { local: ${local} } }\n`,
+      );
+      return site.pack('paths', '--config', site.place('set.yaml'), ...(await program(rendered)));
+    };
+    const missed = await packed('{.spec.containers[*].env[*].valu}');
+    expect(missed.stderr).toContain(
+      'the chart web has no image at {.spec.containers[*].env[*].valu}',
+    );
+    expect(missed.status).toBe(23);
+    const good = await packed('{.spec.containers[*].env[*].value}');
+    expect(good.status, good.stderr).toBe(0);
+    expect(good.stdout).toContain('quay.io/team/web:4.5 (image path)');
+  });
+});
+
 describeWith(['docker-registry'], 'charts and the real helm', () => {
   describeWhere(existsSync(helm), 'helm: npm run peers', 'rendered by it', () => {
     let site: Site;

@@ -24,6 +24,8 @@ export function noticeText(notice: Notice): string | undefined {
         `the values of the chart ${notice.chart} name ${notice.reference} (${notice.key}), ` +
         'which nothing of it runs: it is not carried'
       );
+    case 'chart-without-images':
+      return `the chart ${notice.chart} runs no image with these values: it is carried alone`;
     case 'operator-default-channel':
       return (
         `${notice.package}: its default channel is ${notice.is}` +

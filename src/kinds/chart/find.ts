@@ -44,6 +44,8 @@ export async function findChart(
   const { images, unused } = await imagesOf(located, request, signal);
   for (const { reference, key } of unused)
     observe({ type: 'noticed', code: 'chart-image-unused', chart: chart.name, reference, key });
+  if (images.length === 0)
+    observe({ type: 'noticed', code: 'chart-without-images', chart: chart.name });
   const resolve = async (found: FoundImage): Promise<ChartImage> =>
     digestOf(found, chart.name, sources, options);
   const resolved = await mapLimited(images, AT_ONCE, resolve, signal);

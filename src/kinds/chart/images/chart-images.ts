@@ -28,7 +28,7 @@ export interface ImageEvidence {
  * Finds the images that a chart needs, in this order: what its publisher declares, what its
  * manifests run, what is at the paths that the user gave, what the user lists.
  * @throws BundleError CONFIGURATION where nothing could tell: no helm, no declaration, no list;
- * UNSUPPORTED_CONTENT, USAGE
+ * UNSUPPORTED_CONTENT, USAGE; NOT_FOUND for a path that leads to no image
  */
 export function imagesOfChart(
   chart: Chart,
@@ -42,7 +42,7 @@ export function imagesOfChart(
   const images = eachOnce([
     ...declared,
     ...manifestImages(manifests),
-    ...imagesAtPaths(imagePaths, manifests),
+    ...imagesAtPaths(imagePaths, manifests, chart.name),
     ...listed,
   ]);
   return { images, unused: unusedValues(valuesImages(chart), images) };

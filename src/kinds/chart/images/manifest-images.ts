@@ -1,4 +1,6 @@
+import { BundleError } from '../../../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../../../core/json.ts';
+import { oneLine } from '../../../core/text.ts';
 import type { FoundImage } from './found-image.ts';
 import { type YamlDocument, yamlDocuments } from '../yaml-value.ts';
 
@@ -13,38 +15,143 @@ export interface Manifest {
 const CONTAINERS = ['initContainers', 'containers', 'ephemeralContainers'];
 
 /**
- * The manifests of what `helm template` writes, with those in lists.
- * @throws BundleError UNSUPPORTED_CONTENT for what is no YAML.
+ * The manifests of what `helm template` writes. An empty map is none: templates write it where there
+ * is nothing to say.
+ * @throws BundleError UNSUPPORTED_CONTENT for what is no YAML, and for a document that is no
+ * manifest: an image in it would be missed.
  */
 export function readManifests(rendered: string, what: string): readonly Manifest[] {
-  return yamlDocuments(rendered, what).flatMap(({ value, comment }: YamlDocument) => {
+  return yamlDocuments(rendered, what).flatMap(({ value, comment }: YamlDocument, index) => {
     const template = /^ Source: (.+)$/m.exec(comment)?.[1] ?? '';
-    return isObject(value) ? [{ template, object: value }] : [];
+    if (isObject(value) && Object.keys(value).length === 0) return [];
+    if (isObject(value) && isNamed(value['kind'])) return [{ template, object: value }];
+    throw noManifest(value, template, `document ${index + 1} of ${what}`);
   });
+}
+
+function isNamed(kind: Json | undefined): boolean {
+  return typeof kind === 'string' && kind !== '';
 }
 
 /**
  * The images that run: those of every container of every pod's spec at any depth. So hooks, jobs of
  * CronJobs, and pods in custom resources count as well. Volumes that are images count too.
+ * @throws BundleError UNSUPPORTED_CONTENT for a container without an image in a pod of Kubernetes'
+ * own kinds. What only looks like a pod may have none: a patch, or a custom resource with a default.
  */
 export function manifestImages(manifests: readonly Manifest[]): readonly FoundImage[] {
   return manifests.flatMap((manifest) => {
-    const found: FoundImage[] = [];
-    const add = (reference: Json | undefined): void => {
-      if (typeof reference !== 'string' || reference.trim() === '') return;
-      found.push({ reference: reference.trim(), how: 'manifest', where: placeOf(manifest) });
-    };
-    for (const node of nodesOf(manifest.object)) {
-      for (const key of CONTAINERS)
-        for (const container of listAt(node, key))
-          add(isObject(container) ? container['image'] : undefined);
-      for (const volume of listAt(node, 'volumes')) {
-        const image = isObject(volume) ? volume['image'] : undefined;
-        if (isObject(image)) add(image['reference']);
-      }
-    }
-    return found;
+    const where = placeOf(manifest);
+    for (const object of listedIn(manifest.object))
+      checkPods(object, placeOf({ ...manifest, object }));
+    return [...nodesOf(manifest.object)].flatMap((node) =>
+      [...runsIn(node)]
+        .filter(({ image }) => isImage(image))
+        .map(
+          ({ image }) => ({ reference: (image as string).trim(), how: 'manifest', where }) as const,
+        ),
+    );
   });
+}
+
+/** Something of a pod that an image is named for. */
+interface Run {
+  /** `container web`, `volume 2`. */
+  readonly what: string;
+  readonly image: Json | undefined;
+}
+
+function* runsIn(spec: JsonObject): Generator<Run> {
+  for (const key of CONTAINERS) {
+    for (const [index, container] of listAt(spec, key).entries()) {
+      const name = isObject(container) ? container['name'] : undefined;
+      yield {
+        what: typeof name === 'string' ? `container ${name}` : `entry ${index + 1} of ${key}`,
+        image: isObject(container) ? container['image'] : undefined,
+      };
+    }
+  }
+  for (const [index, volume] of listAt(spec, 'volumes').entries()) {
+    const image = isObject(volume) ? volume['image'] : undefined;
+    if (image === undefined || image === null) continue;
+    const what = `volume ${index + 1}`;
+    yield { what, image: isObject(image) ? image['reference'] : image };
+  }
+}
+
+function isImage(image: Json | undefined): boolean {
+  return typeof image === 'string' && image.trim() !== '';
+}
+
+/** The objects of a list of Kubernetes, which may hold lists; an object alone stands for itself. */
+function* listedIn(object: JsonObject): Generator<JsonObject> {
+  const open: JsonObject[] = [object];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (next['kind'] === 'List') open.push(...listAt(next, 'items').filter(isObject));
+    else yield next;
+  }
+}
+
+/** Where kinds of Kubernetes have their pod's spec, and their groups. */
+const TEMPLATE = ['spec', 'template', 'spec'];
+const PODS: Readonly<Record<string, readonly string[]>> = {
+  Pod: ['spec'],
+  PodTemplate: ['template', 'spec'],
+  ReplicationController: TEMPLATE,
+  ReplicaSet: TEMPLATE,
+  Deployment: TEMPLATE,
+  StatefulSet: TEMPLATE,
+  DaemonSet: TEMPLATE,
+  Job: TEMPLATE,
+  CronJob: ['spec', 'jobTemplate', 'spec', 'template', 'spec'],
+};
+/** Other groups have kinds of these names too, which are built otherwise. */
+const OWN_GROUP = /^(?:(?:apps|batch|extensions)\/)?v\d\w*$/;
+/** OpenShift writes the image of a stream into such an object, over what stands there. */
+const TRIGGERS = 'image.openshift.io/triggers';
+
+/** @throws BundleError UNSUPPORTED_CONTENT */
+function checkPods(object: JsonObject, where: string): void {
+  const { kind, apiVersion, metadata } = object;
+  const path = typeof kind === 'string' && Object.hasOwn(PODS, kind) ? PODS[kind]! : undefined;
+  if (path === undefined || (typeof apiVersion === 'string' && !OWN_GROUP.test(apiVersion))) return;
+  const annotations = isObject(metadata) ? metadata['annotations'] : undefined;
+  const isFilledIn = isObject(annotations) && annotations[TRIGGERS] !== undefined;
+  const spec = path.reduce<Json | undefined>(
+    (value, key) => (isObject(value) ? value[key] : undefined),
+    object,
+  );
+  if (!isObject(spec)) return;
+  for (const key of [...CONTAINERS, 'volumes']) {
+    const list = spec[key] ?? null;
+    if (list !== null && !Array.isArray(list)) throw noImage(`${key} of ${where} is no list`, list);
+  }
+  for (const { what, image } of runsIn(spec)) {
+    const text = image ?? '';
+    const isBlank = typeof text === 'string' && text.trim() === '';
+    if (isImage(image) || (isBlank && isFilledIn)) continue;
+    throw noImage(`${what} of ${where} names no image`, image);
+  }
+}
+
+function noImage(message: string, got: Json | undefined): BundleError {
+  return new BundleError('UNSUPPORTED_CONTENT', message, {
+    expected: 'the name of an image, as in quay.io/team/tool:1.4',
+    got: got === undefined ? 'nothing' : oneLine(JSON.stringify(got), 200),
+    hint: 'Kubernetes refuses that too. Check the values: --helm-values CHART=FILE gives others.',
+  });
+}
+
+function noManifest(value: Json, template: string, what: string): BundleError {
+  return new BundleError(
+    'UNSUPPORTED_CONTENT',
+    `${what}${template === '' ? '' : `, of ${template},`} is no manifest of Kubernetes`,
+    {
+      expected: 'a map with a kind',
+      got: oneLine(JSON.stringify(value), 200),
+      hint: 'Look at what `helm template` writes for the chart, and mend it or give other values.',
+    },
+  );
 }
 
 /** Where an image was found: the template, and the object in it. */

@@ -1,33 +1,55 @@
 import { JSONPath } from 'jsonpath-plus';
 
 import { BundleError } from '../../../core/errors.ts';
+import { oneLine } from '../../../core/text.ts';
 import type { FoundImage } from './found-image.ts';
 import { type Manifest, placeOf } from './manifest-images.ts';
 
 /**
  * The images at paths of manifests, as `imagePaths` of an image set names them: JSONPath in braces,
  * as `kubectl` takes it.
- * @throws BundleError USAGE for a path that is none.
+ * @param what the chart is, for messages.
+ * @throws BundleError USAGE for a path that is none; NOT_FOUND for one that leads to no image: what
+ * it was written for would be missed on the other side alone.
  */
 export function imagesAtPaths(
   paths: readonly string[],
   manifests: readonly Manifest[],
+  what: string,
 ): readonly FoundImage[] {
-  const found: FoundImage[] = [];
-  for (const path of paths) {
+  return paths.flatMap((path) => {
+    const found: FoundImage[] = [];
+    const others: unknown[] = [];
     for (const manifest of manifests) {
+      const where = `${path} in ${placeOf(manifest)}`;
       for (const value of valuesAt(path, manifest)) {
-        if (typeof value !== 'string' || !looksLikeImage(value)) continue;
-        found.push({
-          reference: value,
-          how: 'image path',
-          where: `${path} in ${placeOf(manifest)}`,
-        });
+        if (typeof value === 'string' && looksLikeImage(value))
+          found.push({ reference: value, how: 'image path', where });
+        else others.push(value);
       }
     }
-  }
-  return found;
+    if (found.length === 0) throw leadsNowhere(path, what, others);
+    return found;
+  });
 }
+
+function leadsNowhere(path: string, what: string, others: readonly unknown[]): BundleError {
+  const shown = others.slice(0, SHOWN).map((value) => oneLine(JSON.stringify(value), 60));
+  const more = others.length > SHOWN ? ` and ${others.length - SHOWN} more` : '';
+  return new BundleError(
+    'NOT_FOUND',
+    `the chart ${what} has no image at ${path}, which imagePaths names`,
+    {
+      expected: 'the name of an image with a tag or a digest, in at least one manifest',
+      got: others.length === 0 ? 'nothing is there' : `${shown.join(', ')}${more}`,
+      hint: 'Look at what `helm template` writes for the chart. Correct the path, or remove it if the chart has no such image any more.',
+      subject: what,
+    },
+  );
+}
+
+/** As many values as fit into two lines. */
+const SHOWN = 3;
 
 function valuesAt(path: string, { object }: Manifest): readonly unknown[] {
   const inner = /^\{\s*\$?(?<inner>.*?)\s*\}$/s.exec(path.trim())?.groups?.['inner'] ?? path.trim();

@@ -79,8 +79,95 @@ data: { containers: "image: r.io/no:1" }
     });
   });
 
-  it('are refused where they are no YAML', async () => {
+  it('are refused where they are no YAML, or a document is no manifest', async () => {
     await expect(imagesOf('a: [')).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
+    const good = 'kind: Pod\nspec: { containers: [{ image: r.io/a:1 }] }\n';
+    for (const other of ['words', '5', 'true', '[]', '- kind: Pod', 'WARNING: x', 'kind: ""']) {
+      await expect(
+        imagesOf(`${good}---\n# Source: web/templates/b.yaml\n${other}\n`),
+      ).rejects.toMatchObject({
+        code: 'UNSUPPORTED_CONTENT',
+        message:
+          'document 2 of what web renders to, of web/templates/b.yaml, is no manifest of Kubernetes',
+      });
+    }
+    expect(names(await imagesOf(`${good}---\n{}\n---\nnull\n---\n`))).toEqual(['r.io/a:1']);
+  });
+
+  it('are refused where a container of a pod names none, whatever kind of Kubernetes it is in', async () => {
+    const template = (spec: string): string => `spec: { template: { spec: ${spec} } }`;
+    const kinds: Readonly<Record<string, (spec: string) => string>> = {
+      'kind: Pod\napiVersion: v1': (spec) => `spec: ${spec}`,
+      'kind: PodTemplate': (spec) => `template: { spec: ${spec} }`,
+      'kind: ReplicationController': template,
+      'kind: Deployment\napiVersion: apps/v1': template,
+      'kind: StatefulSet\napiVersion: apps/v1beta2': template,
+      'kind: DaemonSet\napiVersion: extensions/v1beta1': template,
+      'kind: ReplicaSet': template,
+      'kind: Job\napiVersion: batch/v1': template,
+      'kind: CronJob': (spec) => `spec: { jobTemplate: { ${template(spec)} } }`,
+    };
+    const bad = [
+      ['{ containers: [{ name: a }] }', 'container a'],
+      ['{ containers: [{ name: a, image: "" }] }', 'container a'],
+      ['{ containers: [{ name: a, image: " " }] }', 'container a'],
+      ['{ containers: [{ name: a, image: null }] }', 'container a'],
+      ['{ containers: [{ name: a, image: 5 }] }', 'container a'],
+      ['{ containers: [{ name: a, image: [r.io/b:1] }] }', 'container a'],
+      ['{ containers: [{ image: r.io/b:1 }, r.io/c:1] }', 'entry 2 of containers'],
+      ['{ initContainers: [{ name: i }], containers: [{ image: r.io/b:1 }] }', 'container i'],
+      ['{ ephemeralContainers: [{ name: e }] }', 'container e'],
+      ['{ volumes: [{ name: v, image: {} }] }', 'volume 1'],
+      ['{ volumes: [{ name: v, image: 5 }] }', 'volume 1'],
+    ] as const;
+    for (const [head, within] of Object.entries(kinds)) {
+      for (const [spec, what] of bad) {
+        const object = `${head}\nmetadata: { name: w }\n${within(spec)}\n`;
+        await expect(
+          imagesOf(`---\n# Source: web/templates/a.yaml\n${object}`),
+          object,
+        ).rejects.toMatchObject({
+          code: 'UNSUPPORTED_CONTENT',
+          message: expect.stringMatching(
+            new RegExp(`^${what} of web/templates/a.yaml \\(\\w+ w\\) names no image$`),
+          ) as string,
+        });
+      }
+    }
+    const listed =
+      'kind: List\nitems: [{ kind: List, items: [{ kind: Pod, spec: { containers: [{}] } }] }]';
+    await expect(imagesOf(listed)).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
+    const noList = 'kind: Pod\nspec: { containers: { image: r.io/b:1 } }';
+    await expect(imagesOf(noList)).rejects.toMatchObject({
+      message: 'containers of Pod is no list',
+    });
+  });
+
+  it('may be absent where something only looks like a pod, or OpenShift fills it in', async () => {
+    const rendered = `kind: Thanos
+apiVersion: example.com/v1
+spec: { containers: [{ name: a }, { name: b, image: "" }, { image: { repository: r.io/c } }] }
+---
+kind: Job
+apiVersion: batch.volcano.sh/v1alpha1
+spec: { template: { spec: { containers: [{ name: a }] } } }
+---
+kind: Patches
+apiVersion: example.com/v1
+spec: { patch: { kind: Deployment, spec: { template: { spec: { containers: [{ name: a }] } } } } }
+---
+kind: DeploymentConfig
+apiVersion: apps.openshift.io/v1
+spec: { template: { spec: { containers: [{ name: a, image: " " }] } } }
+---
+kind: Deployment
+metadata: { annotations: { image.openshift.io/triggers: "[]" } }
+spec: { template: { spec: { containers: [{ image: " " }, { name: b }, { image: r.io/b:1 }] } } }
+---
+kind: Pod
+spec: { volumes: [{ emptyDir: {} }, { image: null }], containers: null }
+`;
+    expect(names(await imagesOf(rendered))).toEqual(['r.io/b:1']);
   });
 });
 
@@ -159,7 +246,7 @@ describe('the images that a publisher lists', () => {
 });
 
 describe('paths of images', () => {
-  const rendered = `kind: Deployment
+  const rendered = `kind: Thanos
 spec:
   template:
     spec:
@@ -182,6 +269,21 @@ spec:
       expect(names(await imagesOf(rendered, {}, [path]))).toEqual(['nginx:1.16.0', 'r.io/env:1']);
     const only = `{.spec.template.spec.containers[*].env[?(@.name=='A')].value}`;
     expect(names(await imagesOf(rendered, {}, [only]))).toEqual(['r.io/env:1']);
+  });
+
+  it('are refused where they lead to no image in the whole chart', async () => {
+    const good = '{.spec.template.spec.containers[*].env[*].value}';
+    for (const [path, got] of [
+      ['{.spec.template.spec.containers[*].imag}', 'nothing is there'],
+      ['{.items[*].spec}', 'nothing is there'],
+      ['{.kind}', '"Thanos"'],
+      ['{.spec.template.spec.containers[*].env[*].name}', '"A", "B", "C" and 3 more'],
+    ] as const)
+      await expect(imagesOf(rendered, {}, [good, path])).rejects.toMatchObject({
+        ...{ code: 'NOT_FOUND', got },
+        message: `the chart web has no image at ${path}, which imagePaths names`,
+      });
+    await expect(imagesOf('', {}, [good])).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
   it('are no code', async () => {
