@@ -170,3 +170,17 @@ async function listOf(
   }
   return makeIndex('oci', images);
 }
+
+/** An image set that takes these operators of the made catalog, each in its newest version. */
+export function operatorSet(operators: readonly string[]): string {
+  return [
+    'apiVersion: mirror.openshift.io/v2alpha1',
+    'kind: ImageSetConfiguration',
+    'mirror:',
+    '  operators:',
+    `    - catalog: quay.io/${INDEX.repository}:${INDEX.tag}`,
+    '      packages:',
+    ...[...new Set(operators)].map((operator) => `        - name: ${operator}`),
+    '',
+  ].join('\n');
+}

@@ -18,7 +18,7 @@ import { namesItsPart, type PlannedImage } from '../transfer/image.ts';
 import { Applying } from './applying/applying.ts';
 import { ocOptions } from './applying/oc-options.ts';
 import type { ApplyReport, ApplyRequest } from './applying/request.ts';
-import { type DeliveredPart, deliveredParts, isWhole } from './delivered-parts.ts';
+import { type DeliveredPart, deliveredParts } from './delivered-parts.ts';
 import type { DeliveryTarget } from './delivery-target.ts';
 import { heldBackParts } from './held-back.ts';
 import { type Newer, newerAt } from './newer.ts';
@@ -212,15 +212,15 @@ async function deliverTo(
     throw error;
   });
   await prunes?.end();
-  const outcome = { copied, leaves: options.leaves };
-  const whole = closure.parts.filter((_, part) => isWhole(part, closure, outcome));
+  const delivered = deliveredParts(closure, places, { copied, leaves: options.leaves });
+  const whole = closure.parts.filter((_, part) => delivered[part]!.isWhole === true);
   const arrived = whole.length > 0 ? plan(closureOf(whole)) : undefined;
   const resources = arrived && (await writeResources(arrived));
   const cluster = arrived && (await applying?.apply(arrived.objects));
   const left = new Set(copied.left);
   const tagged = settledTags(replaced, ({ image }) => !left.has(image.name));
   return {
-    ...{ ...report, ...tagged, parts: deliveredParts(closure, places, outcome) },
+    ...{ ...report, ...tagged, parts: delivered },
     ...{ copied, resources, cluster },
   };
 }

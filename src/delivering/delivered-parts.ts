@@ -24,29 +24,26 @@ interface Standing {
 }
 
 /** A part without images has nothing that could be missing. */
-export function isWhole(
+function isWhole(
   part: number,
   { content }: Closure,
-  { copied: { wholeParts }, leaves }: Standing & { readonly copied: CopyReport },
-): boolean {
+  { copied, leaves }: Standing,
+): boolean | undefined {
   if (leaves?.incompleteParts.has(part) === true) return false;
-  return wholeParts.includes(part) || content.images.every(({ parts }) => !parts.includes(part));
+  if (copied === undefined) return undefined;
+  const needsImages = content.images.some(({ parts }) => parts.includes(part));
+  return copied.wholeParts.includes(part) || !needsImages;
 }
 
 export function deliveredParts(
   { parts, content }: Closure,
   places: Places,
-  { copied, leaves }: Standing,
+  standing: Standing,
 ): readonly DeliveredPart[] {
   return parts.map(({ kind, label }: Part, number) => ({
     kind,
     label,
-    isWhole:
-      copied === undefined
-        ? leaves?.incompleteParts.has(number) === true
-          ? false
-          : undefined
-        : isWhole(number, { parts, content }, { copied, leaves }),
+    isWhole: isWhole(number, { parts, content }, standing),
     named: content.images
       .filter((image) => image.parts.includes(number) && namesItsPart(image))
       .map((image) => {

@@ -67,14 +67,14 @@ async function chainOf(
   const known = new Map<BundleFiles, { digest: Digest; requires: readonly Digest[] }>();
   for (const bundle of bundles) {
     try {
-      const heads = await SealedBundle.survey(bundle.files, () => undefined);
-      try {
-        const { manifest } = await heads[0]!.unseal();
-        const requires = (manifest.requires ?? []).map((row) => row.bundle);
-        known.set(bundle, { digest: heads[0]!.digest, requires });
-      } finally {
-        await heads[0]?.close();
-      }
+      const one = await SealedBundle.peek(bundle.files, async ([head]) => {
+        const { manifest } = await head!.unseal();
+        return {
+          digest: head!.digest,
+          requires: (manifest.requires ?? []).map((row) => row.bundle),
+        };
+      });
+      known.set(bundle, one);
     } catch (error) {
       if (!(error instanceof BundleError)) throw error;
       return NO_CHAIN; // it is told when it is chosen and opened
@@ -109,9 +109,8 @@ async function digestsOf(files: readonly string[]): Promise<readonly Digest[]> {
   const digests = new Set<Digest>();
   for (const file of files) {
     try {
-      const heads = await SealedBundle.survey([file], () => undefined);
-      await heads[0]?.close();
-      for (const { digest } of heads) digests.add(digest);
+      const found = await SealedBundle.peek([file], (heads) => heads.map(({ digest }) => digest));
+      for (const digest of found) digests.add(digest);
     } catch (error) {
       if (!(error instanceof BundleError)) throw error;
       return []; // it is told when it is opened
@@ -128,8 +127,7 @@ async function isMeant(
 ): Promise<boolean> {
   const { kinds = [], expected = [], expectedDigest } = choice;
   try {
-    const heads = await SealedBundle.survey(files, () => undefined);
-    try {
+    return await SealedBundle.peek(files, async (heads) => {
       for (const sealed of heads) {
         if (expectedDigest !== undefined && sealed.digest !== expectedDigest) continue;
         if (expected.length === 0) return true;
@@ -141,9 +139,7 @@ async function isMeant(
         if (expected.every((name) => names.includes(name))) return true;
       }
       return false;
-    } finally {
-      await heads[0]?.close();
-    }
+    });
   } catch (error) {
     context.signal.throwIfAborted();
     if (error instanceof BundleError) return false;

@@ -80,7 +80,7 @@ export class BlobCopier {
   ): Promise<'skipped' | 'mounted' | 'absent'> {
     try {
       // It was asked a moment ago; should it lose the blob all the same, the manifest is refused.
-      if (this.#options.held?.get(descriptor.digest)?.includes(target) === true) return 'skipped';
+      if (this.#holders.of(descriptor.digest).has(target)) return 'skipped';
       if (await target.exists(descriptor, { signal })) return 'skipped';
       if (target.mount === undefined) return 'absent';
       for (const holder of this.#holders.of(descriptor.digest)) {

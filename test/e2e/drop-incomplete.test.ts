@@ -10,6 +10,7 @@ import { documentEntry, publishDocuments } from '../support/catalog-image.ts';
 import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { describeWith } from '../support/needs.ts';
 import { publishOperators } from '../support/operators.ts';
+import { bundleIn } from '../support/opened-bundle.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { secondVerdict } from '../support/second-reader.ts';
 import { temporaryFolder, User } from '../support/user.ts';
@@ -73,10 +74,7 @@ describeWith(['docker-registry', 'python3'], 'a catalog without what lacks image
   };
   const namesOf = ({ parts }: Packed): readonly string[] =>
     parts[0]!.packages.flatMap(({ bundles }) => bundles.map(({ name }) => name)).sort();
-  const fileIn = async (folder: string): Promise<string> => {
-    const name = (await readdir(place(folder))).find((one) => one.endsWith('.tar.zst'));
-    return join(place(folder), name!);
-  };
+  const fileIn = async (folder: string): Promise<string> => bundleIn(place(folder));
   /** Nothing is missing of what the bundle claims to be: the catalog arrives, and is named. */
   const expectWhole = async (output: string, names: readonly string[]): Promise<void> => {
     const file = await fileIn(output);

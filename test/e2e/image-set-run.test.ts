@@ -1,4 +1,4 @@
-import { copyFile, mkdir, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, open, rm, stat, writeFile } from 'node:fs/promises';
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 
@@ -24,6 +24,7 @@ import {
   wholeTags,
 } from '../support/killed-runs.ts';
 import { describeWith } from '../support/needs.ts';
+import { bundleIn } from '../support/opened-bundle.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { startUpdateService } from '../support/update-service.ts';
@@ -115,11 +116,7 @@ describeWith(['docker-registry'], 'all that a site wants, in one bundle', () => 
     trust = ['--release-key', made[0]!.releaseKey, '--trusted-key', place('packer.pub')];
     const { status, stderr } = await bundle(packInto(place('whole')));
     expect(status, stderr).toBe(0);
-    const names = await readdir(place('whole'));
-    file = join(
-      place('whole'),
-      names.find((name) => name.endsWith('.tar.zst'))!,
-    );
+    file = await bundleIn(place('whole'));
   }, 4 * MINUTE);
   afterAll(async () => {
     for (const stop of stops.reverse()) await stop();
@@ -231,8 +228,7 @@ describeWith(['docker-registry'], 'all that a site wants, in one bundle', () => 
           afterKill: () => expectPrefixes(output, file),
         });
         left -= Math.max(killed, 1);
-        const [name] = (await readdir(output)).filter((each) => each.endsWith('.tar.zst'));
-        expect(await differsAt(join(output, name!), file)).toBeUndefined();
+        expect(await differsAt(await bundleIn(output), file)).toBeUndefined();
       }
     },
     2 * MINUTE + KILLS * 20_000,

@@ -8,6 +8,7 @@ import type { Digest } from '../../src/core/digest.ts';
 import { publishImage } from '../support/base-image.ts';
 import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { describeWith } from '../support/needs.ts';
+import { bundleIn } from '../support/opened-bundle.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
 import { digestHeld, startRegistry, type TestRegistry } from '../support/registry.ts';
 import { secondVerdict } from '../support/second-reader.ts';
@@ -60,10 +61,7 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
     expect(status, stderr).toBe(30);
     return JSON.parse(stdout) as Packed;
   };
-  const fileIn = async (folder: string): Promise<string> => {
-    const name = (await readdir(place(folder))).find((one) => one.endsWith('.tar.zst'));
-    return join(place(folder), name!);
-  };
+  const fileIn = async (folder: string): Promise<string> => bundleIn(place(folder));
 
   beforeAll(async () => {
     temporary = await temporaryFolder('incomplete');

@@ -1,12 +1,10 @@
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { serveStores } from '../../scripts/lib/bench/memory-registry.ts';
-import { makeOperators } from '../../scripts/lib/made-operators.ts';
-import type { BundleManifest } from '../../src/bundle/format/manifest.ts';
-import { SealedBundle } from '../../src/bundle/reading/sealed.ts';
+import { makeOperators, operatorSet } from '../../scripts/lib/made-operators.ts';
 import type { Digest } from '../../src/core/digest.ts';
 import { KINDS } from '../../src/kinds/all.ts';
 import { leadingBlobs } from '../../src/kinds/closure.ts';
@@ -14,7 +12,7 @@ import { MemoryStore } from '../../src/stores/memory.ts';
 import { contextIn } from '../support/context.ts';
 import { wholeTags } from '../support/killed-runs.ts';
 import { describeWith } from '../support/needs.ts';
-import { openedBundle } from '../support/opened-bundle.ts';
+import { bundleIn, listingOf, openedBundle } from '../support/opened-bundle.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { temporaryFolder, User } from '../support/user.ts';
 
@@ -92,19 +90,7 @@ describeWith(['docker-registry'], 'a catalog month by month', () => {
     const { repositories } = await publish(0);
     const source = await serveStores(Object.fromEntries(repositories.map((one) => [one, store])));
     stops.push(source.stop);
-    await writeFile(
-      place('site.yaml'),
-      [
-        'apiVersion: mirror.openshift.io/v2alpha1',
-        'kind: ImageSetConfiguration',
-        'mirror:',
-        '  operators:',
-        '    - catalog: quay.io/ops/index:v4.17',
-        '      packages:',
-        ...TAKEN.map((name) => `        - {name: ${name}}`),
-        '',
-      ].join('\n'),
-    );
+    await writeFile(place('site.yaml'), operatorSet(TAKEN));
     await packer.bundle(['keygen', '--type', 'ed25519', '-o', place('packer.pem')]);
     await operator.bundle(['keygen', '--type', 'ed25519', '-o', place('site.pem')]);
     trust = ['--trusted-key', place('packer.pub')];
@@ -219,22 +205,3 @@ describeWith(['docker-registry'], 'a catalog month by month', () => {
     expect(blobs.filter(({ digest }) => !before.has(digest))).toEqual([]);
   });
 });
-
-/** The one bundle of a folder. */
-async function bundleIn(folder: string): Promise<string> {
-  const names = await readdir(folder);
-  return join(
-    folder,
-    names.find((name) => name.endsWith('.tar.zst'))!,
-  );
-}
-
-/** The list of contents of a bundle. */
-async function listingOf(path: string): Promise<BundleManifest> {
-  const sealed = await SealedBundle.open(path);
-  try {
-    return (await sealed.unseal()).manifest;
-  } finally {
-    await sealed.close();
-  }
-}

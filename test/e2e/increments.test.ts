@@ -4,8 +4,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
-import type { BundleManifest } from '../../src/bundle/format/manifest.ts';
-import { SealedBundle } from '../../src/bundle/reading/sealed.ts';
 import { type Digest, hexOf } from '../../src/core/digest.ts';
 import { KINDS } from '../../src/kinds/all.ts';
 import { leadingBlobs } from '../../src/kinds/closure.ts';
@@ -14,7 +12,7 @@ import { SigningKey } from '../../src/trust/keys.ts';
 import { contextIn } from '../support/context.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { describeWith } from '../support/needs.ts';
-import { openedBundle } from '../support/opened-bundle.ts';
+import { bundleIn, listingOf, openedBundle } from '../support/opened-bundle.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { secondVerdict } from '../support/second-reader.ts';
@@ -45,22 +43,11 @@ describeWith(['docker-registry', 'python3'], 'increments', () => {
   const receipts: string[] = [];
 
   const place = (name: string): string => join(temporary.path, name);
-  const fileIn = async (folder: string): Promise<string> => {
-    const name = (await readdir(place(folder))).find((one) => one.endsWith('.tar.zst'));
-    return join(place(folder), name!);
-  };
+  const fileIn = async (folder: string): Promise<string> => bundleIn(place(folder));
   const packed = async (version: string, out: string, ...more: readonly string[]) =>
     (await packer.json([
       ...['pack', version, '-o', place(out), ...fetching, ...more],
     ])) as Increment;
-  const listingOf = async (folder: string): Promise<BundleManifest> => {
-    const sealed = await SealedBundle.open(await fileIn(folder));
-    try {
-      return (await sealed.unseal()).manifest;
-    } finally {
-      await sealed.close();
-    }
-  };
   const opening = (path: string) => ({
     ...{ paths: [path], kinds: KINDS, trustedKeyFiles: [place('packer.pub')] },
     releaseKeyFiles: [trust[1]!],
@@ -137,7 +124,7 @@ describeWith(['docker-registry', 'python3'], 'increments', () => {
   it('carry exactly what is new, to the byte, and what they lead with', async () => {
     const had = new Set<Digest>();
     for (const version of VERSIONS) {
-      const { requires = [], blobs } = await listingOf(`inc-${version}`);
+      const { requires = [], blobs } = await listingOf(await fileIn(`inc-${version}`));
       const whole = await openedBundle(opening(await fileIn(`whole-${version}`)), contextIn('/'));
       const { content } = whole.closure;
       const leading = leadingBlobs(whole.closure);
@@ -153,7 +140,7 @@ describeWith(['docker-registry', 'python3'], 'increments', () => {
       );
       for (const { descriptor } of content.blobs) had.add(descriptor.digest);
     }
-    const { requires = [] } = await listingOf('inc-4.17.5');
+    const { requires = [] } = await listingOf(await fileIn('inc-4.17.5'));
     expect(requires.map(({ name }) => name)).toEqual([
       'ocp-4.17.3-x86_64',
       'ocp-4.17.4-x86_64-increment',
@@ -164,7 +151,7 @@ describeWith(['docker-registry', 'python3'], 'increments', () => {
   it('are planned by a dry run, and reported with what is saved', async () => {
     const since = ['--since-last', 'plant-a', ...siteKey];
     const dry = await packed('4.17.5', 'dry', ...since, '--dry-run');
-    const { requires = [] } = await listingOf('inc-4.17.5');
+    const { requires = [] } = await listingOf(await fileIn('inc-4.17.5'));
     expect(dry.increment!.leftOut.blobs).toBeGreaterThanOrEqual(
       requires.reduce((sum, { blobs }) => sum + blobs.length, 0),
     );
@@ -226,7 +213,7 @@ describeWith(['docker-registry', 'python3'], 'increments', () => {
     const proxy = await startFaultProxy(target.url);
     try {
       await operator.json(unpacking({ ...target, host: proxy.host }, await fileIn('inc-4.17.4')));
-      const { requires = [] } = await listingOf('inc-4.17.4');
+      const { requires = [] } = await listingOf(await fileIn('inc-4.17.4'));
       // What a cache may answer is not asked: it is the last byte that is.
       const asked = proxy.seen(/^(?:GET|HEAD) .*\/blobs\//);
       for (const { digest } of requires.flatMap(({ blobs }) => blobs))
@@ -250,7 +237,7 @@ describeWith(['docker-registry', 'python3'], 'increments', () => {
   it('notice before the first upload that a registry has lost something', async () => {
     const target = await newTarget();
     await operator.json(unpacking(target, await fileIn('inc-4.17.3')));
-    const { requires = [] } = await listingOf('inc-4.17.4');
+    const { requires = [] } = await listingOf(await fileIn('inc-4.17.4'));
     const lost = requires[0]!.blobs[0]!.digest;
     const storage = join(target.root, 'storage/docker/registry/v2');
     const hex = hexOf(lost);
@@ -321,7 +308,7 @@ describeWith(['docker-registry', 'python3'], 'increments', () => {
     const ran = await packing('--assume-delivered', base, ...keys);
     expect(ran.status, ran.stderr).toBe(0);
     expect(ran.stdout).toContain('NOT PROVEN');
-    const { requires } = await listingOf('assumed');
+    const { requires } = await listingOf(await fileIn('assumed'));
     expect(requires).toMatchObject([{ assumed: true }]);
     const file = await fileIn('assumed');
     expect(await secondVerdict([...trust, file])).toEqual({ status: 0, message: '' });

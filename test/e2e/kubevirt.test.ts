@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -9,6 +9,7 @@ import { SigningKey } from '../../src/trust/keys.ts';
 import { craft, partsOf } from '../support/crafted-bundle.ts';
 import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { describeWith } from '../support/needs.ts';
+import { bundleIn } from '../support/opened-bundle.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
 import { digestHeld, startRegistry, type TestRegistry } from '../support/registry.ts';
 import { secondVerdict } from '../support/second-reader.ts';
@@ -37,10 +38,7 @@ describeWith(['docker-registry', 'python3'], 'the KubeVirt image of a release', 
       ...['pack', '-o', place(folder), '--key', place('packer.pem')],
       ...[...fetching, ...args],
     ]);
-  const fileIn = async (folder: string): Promise<string> => {
-    const name = (await readdir(place(folder))).find((file) => file.endsWith('.tar.zst'));
-    return join(place(folder), name!);
-  };
+  const fileIn = async (folder: string): Promise<string> => bundleIn(place(folder));
   const read = (file: string, ...args: readonly string[]) =>
     secondVerdict([...trust, ...args, file]);
   const digestAt = (repository: string, reference: string) =>

@@ -2,7 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { MemoryStore } from '../../../src/stores/memory.ts';
-import { makeOperators, type OperatorsShape } from '../made-operators.ts';
+import { makeOperators, operatorSet, type OperatorsShape } from '../made-operators.ts';
 import { Measurements } from './measurements.ts';
 import { serveStores } from './memory-registry.ts';
 import type { ShapeResult } from './report.ts';
@@ -34,7 +34,7 @@ export async function measureOperators(
   const found = new Measurements();
   try {
     const config = join(folder, 'imageset.yaml');
-    await writeFile(config, configOf(made.images.map(({ operator }) => operator)));
+    await writeFile(config, operatorSet(made.images.map(({ operator }) => operator)));
     for (let round = 0; round < rounds; round += 1) {
       tell(`${name}: round ${round + 1} of ${rounds}`);
       const home = join(folder, `home-${round}`);
@@ -60,18 +60,4 @@ export async function measureOperators(
     await rm(folder, { recursive: true, force: true });
   }
   return { name, about, blobs: made.blobs, bytes: made.bytes, rounds, measurements: found.all };
-}
-
-/** Takes every operator, in its newest version. */
-function configOf(operators: readonly string[]): string {
-  return [
-    'apiVersion: mirror.openshift.io/v2alpha1',
-    'kind: ImageSetConfiguration',
-    'mirror:',
-    '  operators:',
-    '    - catalog: quay.io/ops/index:v4.17',
-    '      packages:',
-    ...[...new Set(operators)].map((operator) => `        - name: ${operator}`),
-    '',
-  ].join('\n');
 }

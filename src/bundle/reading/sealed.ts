@@ -112,6 +112,23 @@ export class SealedBundle implements FoundHead {
   }
 
   /**
+   * Looks at the heads of a bundle that may be damaged, and closes its files again.
+   * @returns what `look` gives.
+   * @throws BundleError as {@link survey}; and whatever `look` throws.
+   */
+  static async peek<T>(
+    paths: readonly string[],
+    look: (heads: readonly SealedBundle[]) => T | Promise<T>,
+  ): Promise<T> {
+    const heads = await SealedBundle.survey(paths, () => undefined);
+    try {
+      return await look(heads);
+    } finally {
+      await heads[0]!.close(); // they share their files
+    }
+  }
+
+  /**
    * A bundle that comes through a pipe: in one piece, or all volumes in their order.
    * @param name for messages.
    * @throws BundleError BUNDLE_UNUSABLE, DISK

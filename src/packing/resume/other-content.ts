@@ -59,13 +59,10 @@ function countOf(images: Images): string {
 /** What a file of a bundle lists; `undefined` where that cannot be read. */
 async function imagesIn(path: string): Promise<Images | undefined> {
   try {
-    const heads = await SealedBundle.survey([path], () => undefined);
-    try {
-      const reader = await heads[0]!.unseal();
-      return reader.manifest.images;
-    } finally {
-      await heads[0]!.close();
-    }
+    return await SealedBundle.peek(
+      [path],
+      async ([head]) => (await head!.unseal()).manifest.images,
+    );
   } catch (error) {
     if (error instanceof BundleError) return undefined;
     throw error;

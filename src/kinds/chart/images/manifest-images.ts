@@ -23,14 +23,13 @@ const CONTAINERS = ['initContainers', 'containers', 'ephemeralContainers'];
 export function readManifests(rendered: string, what: string): readonly Manifest[] {
   return yamlDocuments(rendered, what).flatMap(({ value, comment }: YamlDocument, index) => {
     const template = /^ Source: (.+)$/m.exec(comment)?.[1] ?? '';
-    if (isObject(value) && Object.keys(value).length === 0) return [];
-    if (isObject(value) && isNamed(value['kind'])) return [{ template, object: value }];
+    if (isObject(value)) {
+      const { kind } = value;
+      if (typeof kind === 'string' && kind !== '') return [{ template, object: value }];
+      if (Object.keys(value).length === 0) return [];
+    }
     throw noManifest(value, template, `document ${index + 1} of ${what}`);
   });
-}
-
-function isNamed(kind: Json | undefined): boolean {
-  return typeof kind === 'string' && kind !== '';
 }
 
 /**
@@ -45,11 +44,10 @@ export function manifestImages(manifests: readonly Manifest[]): readonly FoundIm
     for (const object of listedIn(manifest.object))
       checkPods(object, placeOf({ ...manifest, object }));
     return [...nodesOf(manifest.object)].flatMap((node) =>
-      [...runsIn(node)]
-        .filter(({ image }) => isImage(image))
-        .map(
-          ({ image }) => ({ reference: (image as string).trim(), how: 'manifest', where }) as const,
-        ),
+      [...runsIn(node)].flatMap(({ image }): FoundImage[] => {
+        const reference = textOf(image);
+        return reference ? [{ reference, how: 'manifest', where }] : [];
+      }),
     );
   });
 }
@@ -79,8 +77,10 @@ function* runsIn(spec: JsonObject): Generator<Run> {
   }
 }
 
-function isImage(image: Json | undefined): boolean {
-  return typeof image === 'string' && image.trim() !== '';
+/** The name of an image, empty where there is none; `undefined` for what is no text. */
+function textOf(image: Json | undefined): string | undefined {
+  const text = image ?? '';
+  return typeof text === 'string' ? text.trim() : undefined;
 }
 
 /** The objects of a list of Kubernetes, which may hold lists; an object alone stands for itself. */
@@ -127,9 +127,8 @@ function checkPods(object: JsonObject, where: string): void {
     if (list !== null && !Array.isArray(list)) throw noImage(`${key} of ${where} is no list`, list);
   }
   for (const { what, image } of runsIn(spec)) {
-    const text = image ?? '';
-    const isBlank = typeof text === 'string' && text.trim() === '';
-    if (isImage(image) || (isBlank && isFilledIn)) continue;
+    const reference = textOf(image);
+    if (reference || (reference === '' && isFilledIn)) continue;
     throw noImage(`${what} of ${where} names no image`, image);
   }
 }
