@@ -6,8 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Digest } from '../../src/core/digest.ts';
 import { describeWith } from '../support/needs.ts';
 import { publishOperators } from '../support/operators.ts';
-import { startRegistry, type TestRegistry } from '../support/registry.ts';
-import { temporaryFolder, User } from '../support/user.ts';
+import { type SignedSides, signedSides } from '../support/signed-sides.ts';
 
 interface CatalogPart {
   readonly digest: Digest;
@@ -25,30 +24,28 @@ interface CatalogPart {
 
 /** How catalogs are filtered, what their image is, and what is left out of them. */
 describeWith(['docker-registry'], 'a catalog in a bundle, as options say', () => {
-  let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
-  let source: TestRegistry;
-  let target: TestRegistry;
-  let packer: User;
-  let operator: User;
+  let sides: SignedSides;
   let index: Digest;
   let images: ReadonlyMap<string, Digest>;
 
-  const place = (name: string): string => join(temporary.path, name);
-  const trust = (): readonly string[] => ['--trusted-key', place('packer.pub')];
-  const pack = (output: string, ...more: readonly string[]) =>
-    packer.bundle([
-      ...['pack', '-o', place(output), '--key', place('packer.pem')],
-      ...['--mirror', `quay.io=${source.host}`, ...more],
-    ]);
+  const pack: SignedSides['pack'] = (...args) => sides.pack(...args);
   const odd = ['--catalog', 'quay.io/ops/odd:v1', '--operator', 'odd'];
   const inspect = async (output: string): Promise<CatalogPart> => {
-    const { bundle } = (await operator.json(['inspect', place(output), ...trust()])) as {
+    const { bundle } = (await sides.operator.json([
+      'inspect',
+      sides.place(output),
+      ...sides.trust,
+    ])) as {
       readonly bundle: { readonly parts: readonly CatalogPart[] };
     };
     return bundle.parts[0]!;
   };
   const verify = async (output: string): Promise<void> => {
-    const { status, stderr } = await operator.bundle(['verify', place(output), ...trust()]);
+    const { status, stderr } = await sides.operator.bundle([
+      'verify',
+      sides.place(output),
+      ...sides.trust,
+    ]);
     expect(status, stderr).toBe(0);
   };
   /** Asks for one version of an operator, in the way in which oc-mirror leaves a channel empty. */
@@ -59,22 +56,15 @@ describeWith(['docker-registry'], 'a catalog in a bundle, as options say', () =>
       ...['        - name: odd', `          minVersion: ${version}`],
       `          maxVersion: ${version}`,
     ];
-    await writeFile(place(name), lines.join('\n'));
-    return place(name);
+    await writeFile(sides.place(name), lines.join('\n'));
+    return sides.place(name);
   };
 
   beforeAll(async () => {
-    temporary = await temporaryFolder('catalog-options');
-    [source, target] = await Promise.all([startRegistry(), startRegistry()]);
-    packer = await User.new(place('connected'));
-    operator = await User.new(place('closed'));
-    ({ index, images } = await publishOperators(source.host));
-    await packer.bundle(['keygen', '--type', 'ed25519', '-o', place('packer.pem')]);
+    sides = await signedSides('catalog-options');
+    ({ index, images } = await publishOperators(sides.source.host));
   });
-  afterAll(async () => {
-    await Promise.all([source.stop(), target.stop()]);
-    await temporary.remove();
-  });
+  afterAll(() => sides.remove());
 
   it('names the bundle of a bad image, and the way around it', async () => {
     const { status, stderr } = await pack('bad', ...odd);
@@ -86,7 +76,7 @@ describeWith(['docker-registry'], 'a catalog in a bundle, as options say', () =>
   it('names the bundle of an image that is gone, and the way around it', async () => {
     const { status, stderr } = await pack(
       ...['gone', '--catalog', 'quay.io/ops/index:v4.22', '--operator', 'foo'],
-      ...['--mirror', `quay.io/ops/foo-bundle=${source.host}/ops/nothing-here`],
+      ...['--mirror', `quay.io/ops/foo-bundle=${sides.source.host}/ops/nothing-here`],
     );
     expect(status).toBe(23);
     expect(stderr).toContain('of bundle foo.v1.1.0 of package foo');
@@ -165,14 +155,14 @@ describeWith(['docker-registry'], 'a catalog in a bundle, as options say', () =>
 
   it('mirrors what it packs', async () => {
     const config = await pinned('pinned.yaml', '1.0.0');
-    const to = `${target.host}/mirrored`;
-    const { status, stderr } = await packer.bundle([
-      ...['mirror', '--to', to, '--mirror', `quay.io=${source.host}`],
+    const to = `${sides.target.host}/mirrored`;
+    const { status, stderr } = await sides.packer.bundle([
+      ...['mirror', '--to', to, '--mirror', `quay.io=${sides.source.host}`],
       ...['--config', config, '--filter', 'oc-mirror'],
     ]);
     expect(status, stderr).toBe(0);
     expect(stderr).toContain('OLM WOULD REFUSE quay.io/ops/odd:v1');
-    const checked = await operator.bundle(['catalog', 'check', `${to}/ops/odd:v1`]);
+    const checked = await sides.operator.bundle(['catalog', 'check', `${to}/ops/odd:v1`]);
     expect(checked.status).toBe(20);
     expect(checked.stdout).toContain('package odd, channel candidate has no entry');
   });
@@ -185,9 +175,9 @@ describeWith(['docker-registry'], 'a catalog in a bundle, as options say', () =>
     expect(status, stderr).toBe(0);
     expect(stdout).toContain('it does not serve them by itself');
     expect((await inspect('content')).profile).toBe('content');
-    const [to, files] = [`${target.host}/content`, place('files')];
-    const unpacked = await operator.bundle([
-      ...['unpack', place('content'), '--to', to, '--resources-dir', files, ...trust()],
+    const [to, files] = [`${sides.target.host}/content`, sides.place('files')];
+    const unpacked = await sides.operator.bundle([
+      ...['unpack', sides.place('content'), '--to', to, '--resources-dir', files, ...sides.trust],
     ]);
     expect(unpacked.status, unpacked.stderr).toBe(0);
     const catalogSource = await readFile(join(files, 'operators/cs-index-v4-22.yaml'), 'utf8');
@@ -195,7 +185,7 @@ describeWith(['docker-registry'], 'a catalog in a bundle, as options say', () =>
     expect(await readFile(join(files, 'next-steps.txt'), 'utf8')).toContain(
       'this needs OpenShift 4.20 or later',
     );
-    const list = (await operator.json(['catalog', 'list', `${to}/ops/index:v4.22`])) as {
+    const list = (await sides.operator.json(['catalog', 'list', `${to}/ops/index:v4.22`])) as {
       readonly packages: readonly object[];
     };
     expect(list.packages).toMatchObject([{ name: 'foo', newest: '1.1.0' }]);

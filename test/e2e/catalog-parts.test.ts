@@ -8,9 +8,9 @@ import { type Digest, hexOf } from '../../src/core/digest.ts';
 import { startBundle } from '../support/bundle-process.ts';
 import { describeWith } from '../support/needs.ts';
 import { publishOperators } from '../support/operators.ts';
-import { digestHeld, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { digestHeld } from '../support/registry.ts';
 import { secondVerdict } from '../support/second-reader.ts';
-import { temporaryFolder, User } from '../support/user.ts';
+import { type SignedSides, signedSides } from '../support/signed-sides.ts';
 
 interface InspectJson {
   readonly bundle: {
@@ -27,41 +27,28 @@ interface InspectJson {
 
 /** Catalogs of operators in a bundle. */
 describeWith(['docker-registry', 'openssl', 'python3'], 'a bundle with a catalog', () => {
-  let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
-  let source: TestRegistry;
-  let target: TestRegistry;
-  let packer: User;
-  let operator: User;
+  let sides: SignedSides;
   let index: Digest;
   /** Digests of images by their repository. */
   let images: ReadonlyMap<string, Digest>;
 
-  const place = (name: string): string => join(temporary.path, name);
-  const trust = (): readonly string[] => ['--trusted-key', place('packer.pub')];
-  const pack = (output: string, ...more: readonly string[]) =>
-    packer.bundle([
-      ...['pack', '-o', place(output), '--key', place('packer.pem')],
-      ...['--mirror', `quay.io=${source.host}`, ...more],
-    ]);
+  const pack: SignedSides['pack'] = (...args) => sides.pack(...args);
   const inspect = async (output: string): Promise<InspectJson['bundle']['parts']> => {
-    const { bundle } = (await operator.json(['inspect', place(output), ...trust()])) as InspectJson;
+    const { bundle } = (await sides.operator.json([
+      'inspect',
+      sides.place(output),
+      ...sides.trust,
+    ])) as InspectJson;
     return bundle.parts;
   };
   const digestAt = (repository: string, reference: string) =>
-    digestHeld(target, repository, reference);
+    digestHeld(sides.target, repository, reference);
 
   beforeAll(async () => {
-    temporary = await temporaryFolder('catalog-parts');
-    [source, target] = await Promise.all([startRegistry(), startRegistry()]);
-    packer = await User.new(place('connected'));
-    operator = await User.new(place('closed'));
-    ({ index, images } = await publishOperators(source.host));
-    await packer.bundle(['keygen', '--type', 'ed25519', '-o', place('packer.pem')]);
+    sides = await signedSides('catalog-parts');
+    ({ index, images } = await publishOperators(sides.source.host));
   });
-  afterAll(async () => {
-    await Promise.all([source.stop(), target.stop()]);
-    await temporary.remove();
-  });
+  afterAll(() => sides.remove());
 
   it('has the operator that was asked for, with its images and a catalog of it alone', async () => {
     const { status, stdout, stderr } = await pack(
@@ -89,11 +76,13 @@ describeWith(['docker-registry', 'openssl', 'python3'], 'a bundle with a catalog
       `quay.io/ops/foo-bundle@${images.get('foo-bundle')!}`,
       `quay.io/ops/foo-operator@${images.get('foo-operator')!}`,
     ]);
-    expect(await operator.bundle(['verify', place('one'), ...trust()])).toMatchObject({
+    expect(
+      await sides.operator.bundle(['verify', sides.place('one'), ...sides.trust]),
+    ).toMatchObject({
       status: 0,
     });
-    const file = join(place('one'), 'index-v4.22.tar.zst');
-    expect(await secondVerdict([...trust(), file])).toEqual({ status: 0, message: '' });
+    const file = join(sides.place('one'), 'index-v4.22.tar.zst');
+    expect(await secondVerdict([...sides.trust, file])).toEqual({ status: 0, message: '' });
   });
 
   it('has what an operator requires, where that is wanted', async () => {
@@ -104,7 +93,9 @@ describeWith(['docker-registry', 'openssl', 'python3'], 'a bundle with a catalog
     expect(status, stderr).toBe(0);
     expect(stderr).not.toContain('which is not carried');
     expect(stdout).toMatch(/bar +0\.1\.0 \(required by foo\)/);
-    expect(await operator.bundle(['verify', place('two'), ...trust()])).toMatchObject({
+    expect(
+      await sides.operator.bundle(['verify', sides.place('two'), ...sides.trust]),
+    ).toMatchObject({
       status: 0,
     });
   });
@@ -119,10 +110,18 @@ describeWith(['docker-registry', 'openssl', 'python3'], 'a bundle with a catalog
   });
 
   it('arrives: the catalog, its images with their signatures, and objects for OLM', async () => {
-    const to = `${target.host}/site`;
-    const files = place('files');
-    const args = ['unpack', place('one'), '--to', to, '--resources-dir', files, ...trust()];
-    const { status, stderr } = await operator.bundle(args);
+    const to = `${sides.target.host}/site`;
+    const files = sides.place('files');
+    const args = [
+      'unpack',
+      sides.place('one'),
+      '--to',
+      to,
+      '--resources-dir',
+      files,
+      ...sides.trust,
+    ];
+    const { status, stderr } = await sides.operator.bundle(args);
     expect(status, stderr).toBe(0);
     const [part] = await inspect('one');
     expect(await digestAt('site/ops/index', 'v4.22')).toBe(part!.digest);
@@ -136,76 +135,88 @@ describeWith(['docker-registry', 'openssl', 'python3'], 'a bundle with a catalog
     expect(object).toContain(`image: ${image}`);
     const clusterCatalog = await readFile(join(files, 'operators/cc-index-v4-22.yaml'), 'utf8');
     expect(clusterCatalog).toContain(`ref: ${image}`);
-    const list = (await operator.json(['catalog', 'list', image])) as { packages: object[] };
+    const list = (await sides.operator.json(['catalog', 'list', image])) as { packages: object[] };
     expect(list.packages).toMatchObject([{ name: 'foo', newest: '1.1.0' }]);
-    expect(await operator.bundle(['catalog', 'check', image])).toMatchObject({ status: 0 });
-    const at = ['verify', place('one'), '--at', to, ...trust()];
-    expect(await operator.bundle(at)).toMatchObject({ status: 0 });
+    expect(await sides.operator.bundle(['catalog', 'check', image])).toMatchObject({ status: 0 });
+    const at = ['verify', sides.place('one'), '--at', to, ...sides.trust];
+    expect(await sides.operator.bundle(at)).toMatchObject({ status: 0 });
   });
 
   it('is offered under the name that Subscriptions use, or as oc-mirror offers it', async () => {
-    const to = ['--to', `${target.host}/site`, ...trust()];
+    const to = ['--to', `${sides.target.host}/site`, ...sides.trust];
     const write = (name: string, ...more: readonly string[]) =>
-      operator.bundle([
-        ...['resources', place('one'), ...to, '--resources-dir', place(name), ...more],
+      sides.operator.bundle([
+        ...['resources', sides.place('one'), ...to, '--resources-dir', sides.place(name), ...more],
       ]);
     const own = await write('named', '--catalog-name', 'quay.io/ops/index=redhat-operators');
     expect(own.status, own.stderr).toBe(0);
     for (const kind of ['cs', 'cc'])
       expect(
-        await readFile(join(place('named'), `operators/${kind}-redhat-operators.yaml`), 'utf8'),
+        await readFile(
+          join(sides.place('named'), `operators/${kind}-redhat-operators.yaml`),
+          'utf8',
+        ),
       ).toMatch(/^ {2}name: redhat-operators$/m);
     const theirs = await write('theirs', '--resource-names', 'oc-mirror');
     expect(theirs.status, theirs.stderr).toBe(0);
-    expect(await readFile(join(place('theirs'), 'cs-index-v4-22.yaml'), 'utf8')).toContain(
-      `image: ${target.host}/site/ops/index:v4.22`,
+    expect(await readFile(join(sides.place('theirs'), 'cs-index-v4-22.yaml'), 'utf8')).toContain(
+      `image: ${sides.target.host}/site/ops/index:v4.22`,
     );
-    const steps = await readFile(join(place('theirs'), 'next-steps.txt'), 'utf8');
+    const steps = await readFile(join(sides.place('theirs'), 'next-steps.txt'), 'utf8');
     expect(steps).toContain('oc apply -f cs-index-v4-22.yaml');
   });
 
   it('is offered by the CatalogSource of the image set, or by another one', async () => {
     const head = 'apiVersion: operators.coreos.com/v1alpha1\nkind: CatalogSource\n';
-    await writeFile(place('own.yaml'), `${head}spec: {publisher: of the image set}\n`);
-    await writeFile(place('other.yaml'), `${head}spec: {publisher: of the option}\n`);
-    await writeFile(place('wrong.yaml'), `${head}spec: {sourceType: internal}\n`);
+    await writeFile(sides.place('own.yaml'), `${head}spec: {publisher: of the image set}\n`);
+    await writeFile(sides.place('other.yaml'), `${head}spec: {publisher: of the option}\n`);
+    await writeFile(sides.place('wrong.yaml'), `${head}spec: {sourceType: internal}\n`);
     const config = (template: string): Promise<void> =>
       writeFile(
-        place('set.yaml'),
+        sides.place('set.yaml'),
         `kind: ImageSetConfiguration
 apiVersion: mirror.openshift.io/v2alpha1
 mirror:
   operators:
     - catalog: quay.io/ops/index:v4.22
-      targetCatalogSourceTemplate: ${place(template)}
+      targetCatalogSourceTemplate: ${sides.place(template)}
       packages: [{name: foo}]
 `,
       );
     await config('wrong.yaml');
-    const refused = await pack('templated', '--config', place('set.yaml'));
+    const refused = await pack('templated', '--config', sides.place('set.yaml'));
     expect(refused.status).toBe(2);
     expect(refused.stderr).toContain('spec.sourceType is "internal"');
     await config('own.yaml');
-    const packed = await pack('templated', '--config', place('set.yaml'));
+    const packed = await pack('templated', '--config', sides.place('set.yaml'));
     expect(packed.status, packed.stderr).toBe(0);
     const write = (name: string, ...more: readonly string[]) =>
-      operator.bundle([
-        ...['resources', place('templated'), '--to', `${target.host}/site`, ...trust()],
-        ...['--resources-dir', place(name), ...more],
+      sides.operator.bundle([
+        ...[
+          'resources',
+          sides.place('templated'),
+          '--to',
+          `${sides.target.host}/site`,
+          ...sides.trust,
+        ],
+        ...['--resources-dir', sides.place(name), ...more],
       ]);
     const option = '--catalog-source-template';
     for (const [name, more] of [
       ['of the image set', []],
-      ['of the option', [option, `ops/index=${place('other.yaml')}`]],
+      ['of the option', [option, `ops/index=${sides.place('other.yaml')}`]],
     ] as const) {
       const { status, stderr } = await write(name, ...more);
       expect(status, stderr).toBe(0);
-      const object = await readFile(join(place(name), 'operators/cs-index-v4-22.yaml'), 'utf8');
+      const object = await readFile(
+        join(sides.place(name), 'operators/cs-index-v4-22.yaml'),
+        'utf8',
+      );
       expect(object).toContain(`publisher: ${name}`);
       expect(object).toMatch(/image: \S+\/site\/ops\/index@sha256:/);
     }
-    expect(await write('bad', option, place('wrong.yaml'))).toMatchObject({ status: 2 });
-    expect(await write('bad', option, place('missing.yaml'))).toMatchObject({ status: 23 });
+    expect(await write('bad', option, sides.place('wrong.yaml'))).toMatchObject({ status: 2 });
+    expect(await write('bad', option, sides.place('missing.yaml'))).toMatchObject({ status: 23 });
   });
 
   it.each([
@@ -213,9 +224,9 @@ mirror:
     ['quay.io/ops/other=redhat', 'no such catalog'],
     ['quay.io/ops/index=', 'no name for the objects'],
   ])('is refused with the name %j before anything is pushed', async (name, text) => {
-    const { status, stderr } = await operator.bundle([
-      ...['unpack', place('one'), '--to', `${target.host}/refused`, ...trust()],
-      ...['--resources-dir', place('refused'), `--catalog-name=${name}`],
+    const { status, stderr } = await sides.operator.bundle([
+      ...['unpack', sides.place('one'), '--to', `${sides.target.host}/refused`, ...sides.trust],
+      ...['--resources-dir', sides.place('refused'), `--catalog-name=${name}`],
     ]);
     expect(status, stderr).toBe(2);
     expect(stderr).toContain(text);
@@ -223,8 +234,14 @@ mirror:
   });
 
   it('goes from registry to registry without a file', async () => {
-    const { status, stderr } = await packer.bundle([
-      ...['mirror', '--to', `${target.host}/mirrored`, '--mirror', `quay.io=${source.host}`],
+    const { status, stderr } = await sides.packer.bundle([
+      ...[
+        'mirror',
+        '--to',
+        `${sides.target.host}/mirrored`,
+        '--mirror',
+        `quay.io=${sides.source.host}`,
+      ],
       ...['--catalog', 'quay.io/ops/index:v4.22', '--operator', 'foo'],
     ]);
     expect(status, stderr).toBe(0);
@@ -251,14 +268,22 @@ mirror:
     const through = new PassThrough();
     const packing = await startBundle(
       [
-        ...['pack', '-o', '-', '--key', place('packer.pem'), '--mirror', `quay.io=${source.host}`],
+        ...[
+          'pack',
+          '-o',
+          '-',
+          '--key',
+          sides.place('packer.pem'),
+          '--mirror',
+          `quay.io=${sides.source.host}`,
+        ],
         ...['--catalog', 'quay.io/ops/index:v4.22', '--operator', 'bar'],
       ],
-      { folder: packer.folder, output: (stdout) => stdout.pipe(through) },
+      { folder: sides.packer.folder, output: (stdout) => stdout.pipe(through) },
     );
     const unpacking = await startBundle(
-      ['unpack', '-', '--to', `${target.host}/piped`, ...trust()],
-      { folder: operator.folder, input: through },
+      ['unpack', '-', '--to', `${sides.target.host}/piped`, ...sides.trust],
+      { folder: sides.operator.folder, input: through },
     );
     const packed = await packing.ended;
     const unpacked = await unpacking.ended;

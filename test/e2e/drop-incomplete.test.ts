@@ -7,13 +7,12 @@ import { anonymous } from '../../src/core/credentials.ts';
 import type { Digest } from '../../src/core/digest.ts';
 import { RegistryClient } from '../../src/stores/registry/client.ts';
 import { documentEntry, publishDocuments } from '../support/catalog-image.ts';
-import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import type { Decide } from '../support/fault-proxy.ts';
 import { describeWith } from '../support/needs.ts';
 import { publishOperators } from '../support/operators.ts';
 import { bundleIn } from '../support/opened-bundle.ts';
-import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { secondVerdict } from '../support/second-reader.ts';
-import { temporaryFolder, User } from '../support/user.ts';
+import { type SignedSides, signedSides } from '../support/signed-sides.ts';
 
 interface Skipped {
   readonly package: string;
@@ -40,31 +39,19 @@ const NOT_THERE = { kind: 'answer', status: 404 } as const;
 
 /** Catalogs whose operators have images that their registry does not give. */
 describeWith(['docker-registry', 'python3'], 'a catalog without what lacks images', () => {
-  let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
-  let source: TestRegistry;
-  let target: TestRegistry;
-  let proxy: FaultProxy;
-  let decide: Decide;
-  let packer: User;
-  let operator: User;
+  let sides: SignedSides;
   let images: ReadonlyMap<string, Digest>;
 
-  const place = (name: string): string => join(temporary.path, name);
-  const trust = (): readonly string[] => ['--trusted-key', place('packer.pub')];
-  const sources = (): readonly string[] => ['--mirror', `quay.io=${proxy.host}`];
   const dropping = ['--incomplete', '--drop-incomplete'];
   const index = ['--catalog', 'quay.io/ops/index:v4.22'];
   const both = [...index, '--operator', 'foo', '--operator', 'bar'];
-  const packArgs = (output: string, ...more: readonly string[]): readonly string[] => [
-    ...['pack', '-o', place(output), '--key', place('packer.pem'), ...sources(), ...more],
-  ];
   /** Packs with status 30. */
   const packed = async (
     output: string,
     ...more: readonly string[]
   ): Promise<Packed & { readonly stderr: string }> => {
-    const args = [...packArgs(output, ...more), '--output', 'json'];
-    const { status, stdout, stderr } = await packer.bundle(args);
+    const args = [...sides.packArgs(output, ...more), '--output', 'json'];
+    const { status, stdout, stderr } = await sides.packer.bundle(args);
     expect(status, stderr).toBe(30);
     return { ...(JSON.parse(stdout) as Packed), stderr };
   };
@@ -74,15 +61,17 @@ describeWith(['docker-registry', 'python3'], 'a catalog without what lacks image
   };
   const namesOf = ({ parts }: Packed): readonly string[] =>
     parts[0]!.packages.flatMap(({ bundles }) => bundles.map(({ name }) => name)).sort();
-  const fileIn = async (folder: string): Promise<string> => bundleIn(place(folder));
+  const fileIn = async (folder: string): Promise<string> => bundleIn(sides.place(folder));
   /** Nothing is missing of what the bundle claims to be: the catalog arrives, and is named. */
   const expectWhole = async (output: string, names: readonly string[]): Promise<void> => {
     const file = await fileIn(output);
-    expect(await operator.bundle(['verify', file, ...trust()])).toMatchObject({ status: 0 });
-    expect(await secondVerdict([...trust(), file])).toEqual({ status: 0, message: '' });
-    const [to, files] = [`${target.host}/${output}`, place(`${output}-files`)];
-    const unpacked = await operator.bundle([
-      ...['unpack', file, '--to', to, '--resources-dir', files, ...trust()],
+    expect(await sides.operator.bundle(['verify', file, ...sides.trust])).toMatchObject({
+      status: 0,
+    });
+    expect(await secondVerdict([...sides.trust, file])).toEqual({ status: 0, message: '' });
+    const [to, files] = [`${sides.target.host}/${output}`, sides.place(`${output}-files`)];
+    const unpacked = await sides.operator.bundle([
+      ...['unpack', file, '--to', to, '--resources-dir', files, ...sides.trust],
     ]);
     expect(unpacked.status, unpacked.stderr).toBe(0);
     expect(await readFile(join(files, 'operators/cs-index-v4-22.yaml'), 'utf8')).toContain(to);
@@ -91,36 +80,23 @@ describeWith(['docker-registry', 'python3'], 'a catalog without what lacks image
   };
   const expectCatalog = async (to: string, names: readonly string[]): Promise<void> => {
     const at = `${to}/ops/index:v4.22`;
-    const checked = await operator.bundle(['catalog', 'check', at]);
+    const checked = await sides.operator.bundle(['catalog', 'check', at]);
     expect(checked.status, checked.stdout).toBe(0);
-    const { packages } = (await operator.json(['catalog', 'list', at])) as {
+    const { packages } = (await sides.operator.json(['catalog', 'list', at])) as {
       readonly packages: readonly { readonly name: string; readonly newest: string }[];
     };
     expect(packages.map(({ name, newest }) => `${name}.v${newest}`).sort()).toEqual(names);
   };
 
   beforeAll(async () => {
-    temporary = await temporaryFolder('drop-incomplete');
-    [source, target] = await Promise.all([startRegistry(), startRegistry()]);
-    proxy = await startFaultProxy(source.url, (request) => decide(request));
-    packer = await User.new(place('connected'));
-    operator = await User.new(place('closed'));
-    ({ images } = await publishOperators(source.host));
-    await packer.bundle(['keygen', '--type', 'ed25519', '-o', place('packer.pem')]);
+    sides = await signedSides('drop-incomplete');
+    ({ images } = await publishOperators(sides.source.host));
   });
-  beforeEach(async () => {
-    decide = () => undefined;
-    // What an earlier test has fetched would not be asked for again.
-    await packer.bundle(['cache', 'clear']);
-  });
-  afterAll(async () => {
-    await proxy.stop();
-    await Promise.all([source.stop(), target.stop()]);
-    await temporary.remove();
-  });
+  beforeEach(() => sides.asAtFirst());
+  afterAll(() => sides.remove());
 
   it('goes without a version whose image is gone, and an older one takes its place', async () => {
-    decide = gone('foo-bundle');
+    sides.decide = gone('foo-bundle');
     const image = `quay.io/ops/foo-bundle@${images.get('foo-bundle')!}`;
     const dry = await packed('gone', ...both, ...dropping, '--dry-run');
     const done = await packed('gone', ...both, ...dropping);
@@ -137,18 +113,22 @@ describeWith(['docker-registry', 'python3'], 'a catalog without what lacks image
     expect(done.parts[0]!.skippedBundles).toEqual(skipped);
     expect(done.stderr).toContain(`foo.v1.1.0 is left out: its image ${image}`);
     await expectWhole('gone', ['bar.v0.1.0', 'foo.v1.0.0']);
-    const { bundle } = (await operator.json(['inspect', await fileIn('gone'), ...trust()])) as {
+    const { bundle } = (await sides.operator.json([
+      'inspect',
+      await fileIn('gone'),
+      ...sides.trust,
+    ])) as {
       readonly bundle: Packed;
     };
     expect(bundle.parts[0]!.skippedBundles).toEqual(skipped);
-    const again = await packer.bundle(packArgs('gone', ...both, ...dropping));
+    const again = await sides.packer.bundle(sides.packArgs('gone', ...both, ...dropping));
     expect(again.status, again.stderr).toBe(30);
     expect(again.stdout).toContain('NOT COMPLETE: 1 version of an operator is left out');
     expect(again.stdout).toMatch(/foo\/foo\.v1\.1\.0 .*its source does not have it/);
   });
 
   it('starts again without a version whose layer or config is broken', async () => {
-    decide = ({ url, method }) =>
+    sides.decide = ({ url, method }) =>
       url.includes('/ops/foo-operator/blobs/') && method === 'GET'
         ? { kind: 'flip', at: 5 }
         : undefined;
@@ -164,14 +144,16 @@ describeWith(['docker-registry', 'python3'], 'a catalog without what lacks image
         },
       },
     ]);
-    expect(await readdir(place('broken'))).not.toContainEqual(expect.stringContaining('partial'));
+    expect(await readdir(sides.place('broken'))).not.toContainEqual(
+      expect.stringContaining('partial'),
+    );
     await expectWhole('broken', ['bar.v0.1.0', 'foo.v1.0.0']);
     // What was missing is tried again, and the bundle that is finished is that one still.
     expect(await packed('broken', ...both, ...dropping)).toMatchObject({ bundleDigest });
   });
 
   it('goes without an image whose tag is not there any more', async () => {
-    decide = gone('foo-operator');
+    sides.decide = gone('foo-operator');
     const done = await packed('tag', ...index, '--operator', 'foo', ...dropping);
     expect(namesOf(done)).toEqual(['foo.v1.0.0']);
     expect(done.parts[0]!.skippedBundles).toMatchObject([
@@ -188,7 +170,7 @@ describeWith(['docker-registry', 'python3'], 'a catalog without what lacks image
       ['foo/foo.v1.1.0', 'foo/foo.v1.0.0'],
     ],
   ])('stays as it is where it lacks %s', async (_, repositories, names) => {
-    decide = gone(...repositories);
+    sides.decide = gone(...repositories);
     const output = repositories.join('-');
     const { holes, parts, stderr } = await packed(output, ...both, ...dropping);
     expect(holes.map(({ source: of }) => of)).toEqual([
@@ -198,9 +180,17 @@ describeWith(['docker-registry', 'python3'], 'a catalog without what lacks image
     expect(stderr).toContain('catalog quay.io/ops/index:v4.22 LACKS IMAGES, and nothing is left');
     expect(stderr).toContain(`has no version without ${names.join(', ')}`);
     expect(stderr).not.toMatch(/v\d+\.\d+\.\d+ is left out/);
-    const [file, to] = [await fileIn(output), `${target.host}/${output}`];
-    const unpacked = await operator.bundle([
-      ...['unpack', file, '--to', to, '--resources-dir', place(`${output}-files`), ...trust()],
+    const [file, to] = [await fileIn(output), `${sides.target.host}/${output}`];
+    const unpacked = await sides.operator.bundle([
+      ...[
+        'unpack',
+        file,
+        '--to',
+        to,
+        '--resources-dir',
+        sides.place(`${output}-files`),
+        ...sides.trust,
+      ],
     ]);
     expect(unpacked.status, unpacked.stderr).toBe(30);
     expect(unpacked.stdout).toContain('Held back: catalog quay.io/ops/index:v4.22');
@@ -224,7 +214,7 @@ describeWith(['docker-registry', 'python3'], 'a catalog without what lacks image
     const client = new RegistryClient({ credentials: anonymous, ca: [] });
     try {
       await publishDocuments(
-        client.repository({ registry: source.host, repository: 'ops/two' }),
+        client.repository({ registry: sides.source.host, repository: 'ops/two' }),
         [
           documentEntry(
             'two/catalog.json',
@@ -236,7 +226,7 @@ describeWith(['docker-registry', 'python3'], 'a catalog without what lacks image
     } finally {
       await client.close();
     }
-    decide = gone('bar-bundle');
+    sides.decide = gone('bar-bundle');
     const two = ['--catalog', 'quay.io/ops/two:v1', '--operator', 'two'];
     const { holes, parts, stderr } = await packed('channel', ...two, ...dropping);
     expect(holes).toHaveLength(1);
@@ -247,30 +237,32 @@ describeWith(['docker-registry', 'python3'], 'a catalog without what lacks image
   });
 
   it('stays as it is where all of it is carried, and nobody has filtered it', async () => {
-    decide = gone('foo-bundle');
+    sides.decide = gone('foo-bundle');
     const { holes, stderr } = await packed('whole', ...index, '--whole-catalog', ...dropping);
     expect(holes).toHaveLength(1);
     expect(stderr).toContain('nothing is left out of it: it is carried as it is');
   });
 
   it('is mirrored without what is gone, and without what breaks on the way', async () => {
-    decide = ({ url, method }) =>
+    sides.decide = ({ url, method }) =>
       url.includes('/ops/foo-operator/blobs/') && method === 'GET'
         ? { kind: 'flip', at: 5 }
         : undefined;
-    const to = `${target.host}/mirrored`;
-    const mirrored = await packer.bundle([
-      ...['mirror', '--to', to, '--resources-dir', place('mirrored-files'), ...sources()],
+    const to = `${sides.target.host}/mirrored`;
+    const mirrored = await sides.packer.bundle([
+      ...['mirror', '--to', to, '--resources-dir', sides.place('mirrored-files'), ...sides.sources],
       ...[...both, ...dropping],
     ]);
     expect(mirrored.status, mirrored.stderr).toBe(30);
     expect(mirrored.stdout).toContain('LEFT OUT of the catalog');
     await expectCatalog(to, ['bar.v0.1.0', 'foo.v1.0.0']);
-    expect(await readdir(place('mirrored-files'))).toContain('operators');
+    expect(await readdir(sides.place('mirrored-files'))).toContain('operators');
   });
 
   it('is complete with status 0 where nothing is missing', async () => {
-    const { status, stderr } = await packer.bundle(packArgs('nothing', ...both, ...dropping));
+    const { status, stderr } = await sides.packer.bundle(
+      sides.packArgs('nothing', ...both, ...dropping),
+    );
     expect(status, stderr).toBe(0);
     await expectWhole('nothing', ['bar.v0.1.0', 'foo.v1.1.0']);
   });
@@ -284,7 +276,7 @@ describeWith(['docker-registry', 'python3'], 'a catalog without what lacks image
     ],
     ['for a completion', ['--complete', 'x.tar.zst', ...dropping], '--complete and --drop-inc'],
   ])('is refused %s', async (_, more, text) => {
-    const { status, stderr } = await packer.bundle(packArgs('no', ...more));
+    const { status, stderr } = await sides.packer.bundle(sides.packArgs('no', ...more));
     expect(status, stderr).toBe(2);
     expect(stderr).toContain(text);
   });

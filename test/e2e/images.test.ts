@@ -10,9 +10,9 @@ import { MANIFEST_TYPES } from '../../src/core/media-types.ts';
 import { publishImage } from '../support/base-image.ts';
 import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
-import { digestHeld, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { digestHeld } from '../support/registry.ts';
 import { secondVerdict } from '../support/second-reader.ts';
-import { temporaryFolder, User } from '../support/user.ts';
+import { type SignedSides, signedSides } from '../support/signed-sides.ts';
 
 interface Rows {
   readonly kind: string;
@@ -24,11 +24,7 @@ interface Rows {
 
 /** Images beside a release, and images alone. */
 describeWith(['docker-registry', 'skopeo', 'python3'], 'a bundle with images', () => {
-  let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
-  let source: TestRegistry;
-  let target: TestRegistry;
-  let packer: User;
-  let operator: User;
+  let sides: SignedSides;
   let fetching: readonly string[];
   let release: readonly string[];
   let trust: readonly string[];
@@ -37,7 +33,6 @@ describeWith(['docker-registry', 'skopeo', 'python3'], 'a bundle with images', (
   let web: Digest;
   let other: Digest;
 
-  const place = (name: string): string => join(temporary.path, name);
   const images = (): readonly string[] => [
     ...['--image', 'quay.io/team/tool:1.4'],
     ...['--image', 'web/front:2'],
@@ -46,26 +41,15 @@ describeWith(['docker-registry', 'skopeo', 'python3'], 'a bundle with images', (
     ...['--image', `quay.io/team/other@${other}=mine/renamed:v1`],
   ];
   const pack = (output: string, ...more: readonly string[]) =>
-    packer.bundle([
-      'pack',
-      '-o',
-      place(output),
-      '--key',
-      place('packer.pem'),
-      ...fetching,
-      ...more,
-    ]);
+    sides.pack(output, ...fetching, ...more);
   const digestAt = (repository: string, reference: string) =>
-    digestHeld(target, repository, reference);
+    digestHeld(sides.target, repository, reference);
 
   beforeAll(async () => {
-    temporary = await temporaryFolder('images');
-    [source, target] = await Promise.all([startRegistry(), startRegistry()]);
-    packer = await User.new(place('connected'));
-    operator = await User.new(place('closed'));
+    sides = await signedSides('images');
     const at = (registry: string, repository: string, tag?: string) =>
       publishImage(
-        source.host,
+        sides.source.host,
         { registry, repository, ...(tag !== undefined && { tag }) },
         { seed: `${registry}/${repository}` },
       );
@@ -75,30 +59,26 @@ describeWith(['docker-registry', 'skopeo', 'python3'], 'a bundle with images', (
     other = await at('quay.io', 'team/other');
     await at('ghcr.io', 'second/team/tool', '1.4');
     const signer = await makeReleaseSigner();
-    const made = await makeReleaseIn(source, place('release'), {
+    const made = await makeReleaseIn(sides.source, sides.place('release'), {
       ...{ version: '4.17.3', signer, components: 2, scale: 0.0002 },
     });
-    await packer.bundle(['keygen', '--type', 'ed25519', '-o', place('packer.pem')]);
     fetching = [
-      ...['quay.io', 'docker.io'].flatMap((name) => ['--mirror', `${name}=${source.host}`]),
-      ...['--mirror', `ghcr.io=${source.host}/second`],
+      ...['--mirror', `docker.io=${sides.source.host}`],
+      ...['--mirror', `ghcr.io=${sides.source.host}/second`],
       ...['--release-key', made.releaseKey],
     ];
     release = ['4.17.3', '--signature-store', made.signatureStore];
-    trust = ['--release-key', made.releaseKey, '--trusted-key', place('packer.pub')];
+    trust = ['--release-key', made.releaseKey, '--trusted-key', sides.place('packer.pub')];
   });
-  afterAll(async () => {
-    await Promise.all([source.stop(), target.stop()]);
-    await temporary.remove();
-  });
+  afterAll(() => sides.remove());
 
   it('holds them beside a release, each with its signatures, and every reader agrees', async () => {
     const { status, stdout, stderr } = await pack('both', ...release, ...images());
     expect(status, stderr).toBe(0);
     expect(stdout).toContain('quay.io/team/tool:1.4, to team/tool:1.4, with 2 signatures');
     expect(stdout).toContain('docker.io/library/nginx:1.16.0, to nginx:1.16.0');
-    const file = join(place('both'), 'ocp-4.17.3-x86_64.tar.zst');
-    const { bundle } = (await operator.json(['inspect', file, ...trust])) as {
+    const file = join(sides.place('both'), 'ocp-4.17.3-x86_64.tar.zst');
+    const { bundle } = (await sides.operator.json(['inspect', file, ...trust])) as {
       bundle: { parts: { kind: string; reference: string; path: string; images: unknown[] }[] };
     };
     expect(bundle.parts.map(({ kind, path }) => [kind, path])).toEqual([
@@ -111,27 +91,35 @@ describeWith(['docker-registry', 'skopeo', 'python3'], 'a bundle with images', (
     ]);
     expect(bundle.parts[3]).toMatchObject({ reference: 'quay.io/team/tool:1.4', digest: tool });
     expect(bundle.parts[3]!.images).toHaveLength(3);
-    const keys = ['--trusted-key', place('packer.pub'), '--release-key', trust[1]!];
+    const keys = ['--trusted-key', sides.place('packer.pub'), '--release-key', trust[1]!];
     expect(await secondVerdict([...keys, file])).toEqual({ status: 0, message: '' });
-    expect(await operator.bundle(['verify', file, ...trust])).toMatchObject({ status: 0 });
+    expect(await sides.operator.bundle(['verify', file, ...trust])).toMatchObject({ status: 0 });
   });
 
   it('is refused where nobody is trusted: nothing else proves the images', async () => {
-    const { status, stderr } = await operator.bundle([
+    const { status, stderr } = await sides.operator.bundle([
       'verify',
-      place('both'),
+      sides.place('both'),
       ...trust.slice(0, 2),
     ]);
     expect(status).toBe(21);
     expect(stderr).toContain('no release signature covers quay.io/team/other@');
-    const file = join(place('both'), 'ocp-4.17.3-x86_64.tar.zst');
+    const file = join(sides.place('both'), 'ocp-4.17.3-x86_64.tar.zst');
     expect((await secondVerdict(['--release-key', trust[1]!, file])).status).toBe(21);
   });
 
   it('arrives with every image at its place, by tag and by digest, with its signatures', async () => {
-    const to = `${target.host}/site`;
-    const args = ['unpack', place('both'), '--to', to, '--resources-dir', place('files'), ...trust];
-    const { status, stderr } = await operator.bundle(args);
+    const to = `${sides.target.host}/site`;
+    const args = [
+      'unpack',
+      sides.place('both'),
+      '--to',
+      to,
+      '--resources-dir',
+      sides.place('files'),
+      ...trust,
+    ];
+    const { status, stderr } = await sides.operator.bundle(args);
     expect(status, stderr).toBe(0);
     expect(await digestAt('site/team/tool', '1.4')).toBe(tool);
     expect(await digestAt('site/web/front', '2')).toBe(web);
@@ -139,24 +127,24 @@ describeWith(['docker-registry', 'skopeo', 'python3'], 'a bundle with images', (
     expect(await digestAt('site/team/other', `sha256-${hexOf(other)}`)).toBe(other);
     expect(await digestAt('site/mine/renamed', 'v1')).toBe(other);
     const index = (await (
-      await fetch(`${target.url}/v2/site/mine/renamed/manifests/v1`, {
+      await fetch(`${sides.target.url}/v2/site/mine/renamed/manifests/v1`, {
         headers: { accept: MANIFEST_TYPES.join(', ') },
       })
     ).json()) as { manifests: { digest: string }[] };
     for (const { digest } of index.manifests)
       for (const repository of ['site/mine/renamed', 'site/team/other'])
         expect(await digestAt(repository, `${digest.replace(':', '-')}.sig`)).not.toBeNull();
-    const at = ['verify', place('both'), '--at', to, '--deep', ...trust];
-    expect(await operator.bundle(at)).toMatchObject({ status: 0 });
+    const at = ['verify', sides.place('both'), '--at', to, '--deep', ...trust];
+    expect(await sides.operator.bundle(at)).toMatchObject({ status: 0 });
   });
 
   it('gives clusters mirrors for what they ask for by tag apart from the rest', async () => {
     const rows = new Map<string, readonly [string, readonly string[]][]>();
-    for (const name of (await readdir(place('files'))).filter((each) =>
+    for (const name of (await readdir(sides.place('files'))).filter((each) =>
       /^i[dt]ms.*yaml$/.test(each),
     ))
       for (const document of parseAllDocuments(
-        await readFile(join(place('files'), name), 'utf8'),
+        await readFile(join(sides.place('files'), name), 'utf8'),
       )) {
         const { kind, spec } = document.toJS() as Rows;
         const list = spec.imageTagMirrors ?? spec.imageDigestMirrors ?? [];
@@ -165,7 +153,7 @@ describeWith(['docker-registry', 'skopeo', 'python3'], 'a bundle with images', (
           list.map(({ source: from, mirrors }) => [from, mirrors]),
         );
       }
-    const site = `${target.host}/site`;
+    const site = `${sides.target.host}/site`;
     expect(rows.get('ImageTagMirrorSet')).toEqual([
       ['docker.io/library/nginx', [`${site}/nginx`]],
       ['docker.io/web/front', [`${site}/web/front`]],
@@ -179,43 +167,43 @@ describeWith(['docker-registry', 'skopeo', 'python3'], 'a bundle with images', (
 
   it('tells a tag that was changed at the target', async () => {
     const mediaType = 'application/vnd.oci.image.index.v1+json';
-    const put = await fetch(`${target.url}/v2/site/team/tool/manifests/1.4`, {
+    const put = await fetch(`${sides.target.url}/v2/site/team/tool/manifests/1.4`, {
       method: 'PUT',
       headers: { 'content-type': mediaType },
       body: JSON.stringify({ schemaVersion: 2, mediaType, manifests: [] }),
     });
     expect(put.status).toBe(201);
-    const at = ['verify', place('both'), '--at', `${target.host}/site`, ...trust];
-    const { status, stdout } = await operator.bundle([...at, '--output', 'json']);
+    const at = ['verify', sides.place('both'), '--at', `${sides.target.host}/site`, ...trust];
+    const { status, stdout } = await sides.operator.bundle([...at, '--output', 'json']);
     expect(status).toBe(20);
-    const subject = `${target.host}/site/team/tool:1.4`;
+    const subject = `${sides.target.host}/site/team/tool:1.4`;
     expect(JSON.parse(stdout)).toMatchObject({
       differences: [{ what: 'tag', flaw: 'other', subject, digest: tool }],
     });
-    const again = ['unpack', place('both'), '--to', `${target.host}/site`, ...trust];
-    expect(await operator.bundle(again)).toMatchObject({ status: 27 });
+    const again = ['unpack', sides.place('both'), '--to', `${sides.target.host}/site`, ...trust];
+    expect(await sides.operator.bundle(again)).toMatchObject({ status: 27 });
   });
 
   it('needs no release, and gets its name from a single image', async () => {
     const { status, stderr } = await pack('alone', '--image', 'quay.io/team/tool:1.4');
     expect(status, stderr).toBe(0);
-    const file = join(place('alone'), 'image-tool-1.4.tar.zst');
-    const keys = ['--trusted-key', place('packer.pub')];
+    const file = join(sides.place('alone'), 'image-tool-1.4.tar.zst');
+    const keys = ['--trusted-key', sides.place('packer.pub')];
     expect(await secondVerdict([...keys, file])).toEqual({ status: 0, message: '' });
-    const to = `${target.host}/alone`;
-    const files = ['--resources-dir', place('alone-files')];
-    const unpacked = await operator.bundle(['unpack', file, '--to', to, ...files, ...keys]);
+    const to = `${sides.target.host}/alone`;
+    const files = ['--resources-dir', sides.place('alone-files')];
+    const unpacked = await sides.operator.bundle(['unpack', file, '--to', to, ...files, ...keys]);
     expect(unpacked.status, unpacked.stderr).toBe(0);
     expect(await digestAt('alone/team/tool', '1.4')).toBe(tool);
-    const steps = await readFile(join(place('alone-files'), 'next-steps.txt'), 'utf8');
+    const steps = await readFile(join(sides.place('alone-files'), 'next-steps.txt'), 'utf8');
     expect(steps).toContain(`  ${to}/team/tool\n`);
     expect(steps).not.toContain('openshift/release');
   });
 
   it('is unpacked into an image layout under names that other programs know', async () => {
-    const layout = place('layout');
-    const args = ['unpack', place('both'), '--to', `oci:${layout}`, ...trust];
-    expect(await operator.bundle(args)).toMatchObject({ status: 0 });
+    const layout = sides.place('layout');
+    const args = ['unpack', sides.place('both'), '--to', `oci:${layout}`, ...trust];
+    expect(await sides.operator.bundle(args)).toMatchObject({ status: 0 });
     const { manifests } = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')) as {
       manifests: { digest: string; annotations?: Record<string, string> }[];
     };
@@ -227,8 +215,8 @@ describeWith(['docker-registry', 'skopeo', 'python3'], 'a bundle with images', (
     );
     expect(names.get('team/tool:1.4')).toBe(tool);
     expect(names.get('mine/renamed:v1')).toBe(other);
-    const at = ['verify', place('both'), '--at', `oci:${layout}`, ...trust];
-    expect(await operator.bundle(at)).toMatchObject({ status: 0 });
+    const at = ['verify', sides.place('both'), '--at', `oci:${layout}`, ...trust];
+    expect(await sides.operator.bundle(at)).toMatchObject({ status: 0 });
   });
 
   it('is refused where two images would overwrite each other, both named', async () => {
@@ -249,9 +237,15 @@ describeWith(['docker-registry', 'skopeo', 'python3'], 'a bundle with images', (
       ...['--image', `quay.io/team/other@${other}=a/b-c/d:1`],
     ];
     expect(await pack('joined', ...both, '--name', 'joined')).toMatchObject({ status: 0 });
-    const to = ['--to', `${target.host}/joined`, '--max-nested-paths', '2', '--dry-run'];
-    const args = ['unpack', place('joined'), ...to, '--trusted-key', place('packer.pub')];
-    const { status, stderr } = await operator.bundle(args);
+    const to = ['--to', `${sides.target.host}/joined`, '--max-nested-paths', '2', '--dry-run'];
+    const args = [
+      'unpack',
+      sides.place('joined'),
+      ...to,
+      '--trusted-key',
+      sides.place('packer.pub'),
+    ];
+    const { status, stderr } = await sides.operator.bundle(args);
     expect(status).toBe(2);
     expect(stderr).toContain('joined/a-b-c-d:1');
   });
@@ -276,13 +270,13 @@ describeWith(['docker-registry', 'skopeo', 'python3'], 'a bundle with images', (
     expect(await pack('stray', ...stray)).toMatchObject({ status: 0 });
     const args = [
       'unpack',
-      place('stray'),
+      sides.place('stray'),
       '--to',
-      target.host,
+      sides.target.host,
       '--trusted-key',
-      place('packer.pub'),
+      sides.place('packer.pub'),
     ];
-    const { status, stderr } = await operator.bundle(args);
+    const { status, stderr } = await sides.operator.bundle(args);
     expect(status).toBe(2);
     expect(stderr).toContain('which is for release images alone');
   });
@@ -295,14 +289,28 @@ describeWith(['docker-registry', 'skopeo', 'python3'], 'a bundle with images', (
     expect(status, stderr).toBe(0);
     expect(stderr).toContain('reading the manifests of image-tool-1.4.tar.zst.001');
     expect(stderr).toContain('of an earlier run');
-    const keys = ['--trusted-key', place('packer.pub')];
-    expect(await operator.bundle(['verify', place('again'), ...keys])).toMatchObject({ status: 0 });
+    const keys = ['--trusted-key', sides.place('packer.pub')];
+    expect(await sides.operator.bundle(['verify', sides.place('again'), ...keys])).toMatchObject({
+      status: 0,
+    });
   });
 
   it('is copied from registry to registry', async () => {
-    const to = ['--to', `${target.host}/mirrored`, '--resources-dir', place('mirrored')];
-    const args = ['mirror', '--image', 'quay.io/team/tool:1.4', ...to, ...fetching];
-    const { status, stderr } = await packer.bundle(args);
+    const to = [
+      '--to',
+      `${sides.target.host}/mirrored`,
+      '--resources-dir',
+      sides.place('mirrored'),
+    ];
+    const args = [
+      'mirror',
+      '--image',
+      'quay.io/team/tool:1.4',
+      ...to,
+      ...sides.sources,
+      ...fetching,
+    ];
+    const { status, stderr } = await sides.packer.bundle(args);
     expect(status, stderr).toBe(0);
     expect(await digestAt('mirrored/team/tool', '1.4')).toBe(tool);
   });

@@ -9,12 +9,12 @@ import type { Digest } from '../../src/core/digest.ts';
 import { publishImage } from '../support/base-image.ts';
 import { startBundle } from '../support/bundle-process.ts';
 import { CHART_YAML } from '../support/chart.ts';
-import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import type { Decide } from '../support/fault-proxy.ts';
 import { wholeTags } from '../support/killed-runs.ts';
 import { describeWith } from '../support/needs.ts';
 import { publishOperators } from '../support/operators.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
-import { temporaryFolder, User } from '../support/user.ts';
+import { type SignedSides, signedSides } from '../support/signed-sides.ts';
 
 interface Packed {
   readonly bundleDigest: string;
@@ -28,27 +28,19 @@ const NAMES = ['tool', 'web', 'zoo'] as const;
 
 /** Bundles that lack images, in pieces: killed, in volumes, completed twice, and without a file. */
 describeWith(['docker-registry'], 'a bundle that lacks images, in several runs', () => {
-  let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
-  let source: TestRegistry;
-  let proxy: FaultProxy;
-  let decide: Decide;
-  let packer: User;
-  let operator: User;
+  let sides: SignedSides;
   const digests = new Map<string, Digest>();
 
-  const place = (name: string): string => join(temporary.path, name);
-  const trust = (): readonly string[] => ['--trusted-key', place('packer.pub')];
   const images = [
     ...NAMES.flatMap((name) => ['--image', `quay.io/team/${name}:1`]),
     ...['--name', 'set'],
   ];
-  const sources = (): readonly string[] => ['--mirror', `quay.io=${proxy.host}`];
   const packArgs = (output: string, ...more: readonly string[]): readonly string[] => [
-    ...['pack', '-o', place(output), '--key', place('packer.pem'), ...sources(), ...more],
+    ...sides.packArgs(output, ...more),
     ...['--output', 'json'],
   ];
   const run = async (status: number, ...args: readonly string[]): Promise<Packed> => {
-    const ended = await packer.bundle(args);
+    const ended = await sides.packer.bundle(args);
     expect(ended.status, ended.stderr).toBe(status);
     return JSON.parse(ended.stdout) as Packed;
   };
@@ -73,76 +65,63 @@ describeWith(['docker-registry'], 'a bundle that lacks images, in several runs',
     for (const name of NAMES) expect(tags.get(`site/team/${name}:1`)).toBe(digests.get(name));
   };
   const filesIn = async (folder: string): Promise<readonly string[]> =>
-    (await readdir(place(folder)))
+    (await readdir(sides.place(folder)))
       .filter((name) => /\.tar\.zst(\.\d+)?$/.test(name))
-      .map((name) => join(place(folder), name));
+      .map((name) => join(sides.place(folder), name));
   /** Packs, and kills the run as soon as it asks for a blob of an image after it has begun anew. */
   const killedAfterRestart = async (
     output: string,
     repository: string,
     ...more: readonly string[]
   ): Promise<void> => {
-    const usual = decide;
+    const usual = sides.decide;
     const { child, ended } = await startBundle(packArgs(output, ...more), {
-      folder: packer.folder,
-      env: { XDG_RUNTIME_DIR: join(packer.folder, 'run') },
+      folder: sides.packer.folder,
+      env: { XDG_RUNTIME_DIR: join(sides.packer.folder, 'run') },
     });
-    decide = (request) => {
+    sides.decide = (request) => {
       const hasBegunAnew =
-        existsSync(place(output)) && names(output).some((name) => name.includes('.begun'));
+        existsSync(sides.place(output)) && names(output).some((name) => name.includes('.begun'));
       if (hasBegunAnew && request.url.includes(`/${repository}/blobs/`)) {
         child.kill('SIGKILL');
         return { kind: 'reset' };
       }
-      return usual(request);
+      return usual?.(request);
     };
     const { signal, stderr } = await ended;
     expect(signal, stderr).toBe('SIGKILL');
     expect(stderr).toContain('packing again without');
-    decide = usual;
+    sides.decide = usual;
   };
 
   beforeAll(async () => {
-    temporary = await temporaryFolder('incomplete-runs');
-    source = await startRegistry();
-    proxy = await startFaultProxy(source.url, (request) => decide(request));
-    packer = await User.new(place('connected'));
-    operator = await User.new(place('closed'));
+    sides = await signedSides('incomplete-runs');
     for (const name of NAMES) {
       const at = { registry: 'quay.io', repository: `team/${name}`, tag: '1' };
-      digests.set(name, await publishImage(source.host, at, { seed: name }));
+      digests.set(name, await publishImage(sides.source.host, at, { seed: name }));
     }
-    await publishOperators(source.host);
-    await packer.bundle(['keygen', '--type', 'ed25519', '-o', place('packer.pem')]);
+    await publishOperators(sides.source.host);
   });
-  beforeEach(async () => {
-    decide = () => undefined;
-    // What an earlier test has fetched would not be asked for again.
-    await packer.bundle(['cache', 'clear']);
-  });
-  afterAll(async () => {
-    await proxy.stop();
-    await source.stop();
-    await temporary.remove();
-  });
+  beforeEach(() => sides.asAtFirst());
+  afterAll(() => sides.remove());
 
   it('goes on after a kill, and fetches nothing twice that it has', async () => {
-    decide = broken('web');
+    sides.decide = broken('web');
     const { bundleDigest } = await pack(30, 'undisturbed', ...images, '--incomplete');
     await killedAfterRestart('killed', 'team/zoo', ...images, '--incomplete');
-    const before = proxy.requests.length;
+    const before = sides.proxy.requests.length;
     const again = await pack(30, 'killed', ...images, '--incomplete');
     expect(lacking(again)).toEqual(['web']);
     expect(again.bundleDigest).toBe(bundleDigest);
-    const fetched = proxy.requests
+    const fetched = sides.proxy.requests
       .slice(before)
       .filter(({ method, url }) => method === 'GET' && url.includes('/team/tool/blobs/'));
     expect(fetched).toEqual([]);
-    expect(await readdir(place('killed'))).toEqual(await readdir(place('undisturbed')));
+    expect(await readdir(sides.place('killed'))).toEqual(await readdir(sides.place('undisturbed')));
   });
 
   it('goes on after a kill without the version of an operator that it has left out', async () => {
-    decide = ({ url }) => (url.includes('/ops/foo-operator/blobs/') ? NOT_THERE : undefined);
+    sides.decide = ({ url }) => (url.includes('/ops/foo-operator/blobs/') ? NOT_THERE : undefined);
     const asked = [
       ...['--catalog', 'quay.io/ops/index:v4.22', '--operator', 'foo'],
       ...['--incomplete', '--drop-incomplete'],
@@ -151,10 +130,12 @@ describeWith(['docker-registry'], 'a bundle that lacks images, in several runs',
     await killedAfterRestart('drop-killed', 'ops/foo-old', ...asked);
     const again = await pack(30, 'drop-killed', ...asked);
     expect(again).toMatchObject({ bundleDigest, holes: [] });
-    expect(await readdir(place('drop-killed'))).toEqual(await readdir(place('drop-undisturbed')));
+    expect(await readdir(sides.place('drop-killed'))).toEqual(
+      await readdir(sides.place('drop-undisturbed')),
+    );
     // The image is back while a run is killed: the version belongs in the catalog again.
     await killedAfterRestart('drop-back', 'ops/foo-old', ...asked);
-    decide = () => undefined;
+    sides.decide = undefined;
     const whole = await pack(0, 'drop-back', ...asked);
     expect(whole.bundleDigest).not.toBe(bundleDigest);
   });
@@ -173,16 +154,16 @@ describeWith(['docker-registry'], 'a bundle that lacks images, in several runs',
         // One is there in any case: of nothing there is no bundle.
         const [first, second] = [NAMES[turn % 3]!, NAMES[(turn + 1) % 3]!];
         const decides = [faults[which % 2]!(first), faults[other % 3]!(second)];
-        decide = (request) =>
+        sides.decide = (request) =>
           decides.map((one) => one(request)).find((fault) => fault !== undefined);
         const packed = await pack(30, `random-${seed}`, ...images, '--incomplete');
         expect(lacking(packed)).toContain(first);
         const [file] = await filesIn(`random-${seed}`);
-        decide = () => undefined;
+        sides.decide = undefined;
         await pack(0, `random-${seed}-rest`, '--complete', file!);
         const [rest] = await filesIn(`random-${seed}-rest`);
-        const to = ['--to', `${target.host}/site`, ...trust()];
-        const both = await operator.bundle(['unpack', file!, rest!, ...to]);
+        const to = ['--to', `${target.host}/site`, ...sides.trust];
+        const both = await sides.operator.bundle(['unpack', file!, rest!, ...to]);
         expect(both.status, both.stderr).toBe(0);
         await expectAll(target);
       } finally {
@@ -194,20 +175,20 @@ describeWith(['docker-registry'], 'a bundle that lacks images, in several runs',
   it('is completed by a second bundle, and that by a third', async () => {
     const target = await startRegistry();
     try {
-      decide = gone('web', 'zoo');
+      sides.decide = gone('web', 'zoo');
       expect(lacking(await pack(30, 'first', ...images, '--incomplete'))).toEqual(['web', 'zoo']);
       const [first] = await filesIn('first');
-      decide = gone('web');
+      sides.decide = gone('web');
       const completing = ['--complete', first!, '--incomplete'];
       expect(lacking(await pack(30, 'second', ...completing))).toEqual(['web']);
       const [second] = await filesIn('second');
-      decide = () => undefined;
+      sides.decide = undefined;
       const both = ['--complete', first!, '--complete', second!];
       expect(lacking(await pack(0, 'third', ...both))).toEqual([]);
       const [third] = await filesIn('third');
       expect(third).toContain('set-complete-2.tar.zst');
-      const to = ['--to', `${target.host}/site`, ...trust()];
-      const all = await operator.bundle(['unpack', first!, second!, third!, ...to]);
+      const to = ['--to', `${target.host}/site`, ...sides.trust];
+      const all = await sides.operator.bundle(['unpack', first!, second!, third!, ...to]);
       expect(all.status, all.stderr).toBe(0);
       await expectAll(target);
     } finally {
@@ -219,17 +200,17 @@ describeWith(['docker-registry'], 'a bundle that lacks images, in several runs',
     const target = await startRegistry();
     try {
       const volumes = ['--volume-size', '40k'];
-      decide = broken('web');
+      sides.decide = broken('web');
       const packed = await pack(30, 'volumes', ...images, ...volumes, '--incomplete');
       expect(lacking(packed)).toEqual(['web']);
       expect(packed.volumes.length).toBeGreaterThan(1);
       const files = await filesIn('volumes');
       expect(files).toHaveLength(packed.volumes.length);
-      decide = () => undefined;
+      sides.decide = undefined;
       await pack(0, 'volumes-rest', '--complete', files[0]!, ...volumes);
       const rest = await filesIn('volumes-rest');
-      const to = ['--to', `${target.host}/site`, ...trust()];
-      const both = await operator.bundle(['unpack', ...files, ...rest, ...to]);
+      const to = ['--to', `${target.host}/site`, ...sides.trust];
+      const both = await sides.operator.bundle(['unpack', ...files, ...rest, ...to]);
       expect(both.status, both.stderr).toBe(0);
       await expectAll(target);
     } finally {
@@ -240,13 +221,13 @@ describeWith(['docker-registry'], 'a bundle that lacks images, in several runs',
   it('is mirrored as far as it is there, and the rest when it is', async () => {
     const target = await startRegistry();
     try {
-      const to = ['mirror', '--to', `${target.host}/site`, ...sources(), '--output', 'json'];
+      const to = ['mirror', '--to', `${target.host}/site`, ...sides.sources, '--output', 'json'];
       const asked = images.filter((word) => word !== '--name' && word !== 'set');
-      decide = (request) => gone('web')(request) ?? broken('zoo')(request);
+      sides.decide = (request) => gone('web')(request) ?? broken('zoo')(request);
       expect(lacking(await run(30, ...to, ...asked, '--incomplete'))).toEqual(['web']);
       const tags = await wholeTags(target);
       expect([...tags.keys()].filter((name) => name.endsWith(':1'))).toEqual(['site/team/tool:1']);
-      decide = () => undefined;
+      sides.decide = undefined;
       expect(lacking(await run(0, ...to, ...asked, '--incomplete'))).toEqual([]);
       await expectAll(target);
     } finally {
@@ -257,25 +238,25 @@ describeWith(['docker-registry'], 'a bundle that lacks images, in several runs',
   it('lacks an image of a chart, and holds the chart back', async () => {
     const target = await startRegistry();
     try {
-      await mkdir(place('web'));
+      await mkdir(sides.place('web'));
       const annotation = NAMES.map(
         (name) => `    - name: ${name}\n      image: quay.io/team/${name}:1`,
       );
       const yaml = `${CHART_YAML}annotations:\n  artifacthub.io/images: |\n${annotation.join('\n')}\n`;
-      await writeFile(join(place('web'), 'Chart.yaml'), yaml);
-      const chart = ['--chart', place('web'), '--helm', 'none'];
-      decide = gone('zoo');
+      await writeFile(join(sides.place('web'), 'Chart.yaml'), yaml);
+      const chart = ['--chart', sides.place('web'), '--helm', 'none'];
+      sides.decide = gone('zoo');
       const packed = await pack(30, 'chart', ...chart, '--incomplete');
       expect(packed.holes).toMatchObject([{ source: 'quay.io/team/zoo:1', role: 'chart-image' }]);
       const [file] = await filesIn('chart');
-      const to = ['--to', `${target.host}/site`, ...trust()];
-      const lacks = await operator.bundle(['unpack', file!, ...to]);
+      const to = ['--to', `${target.host}/site`, ...sides.trust];
+      const lacks = await sides.operator.bundle(['unpack', file!, ...to]);
       expect(lacks.status, lacks.stderr).toBe(30);
       expect(lacks.stdout).toContain('Held back: chart web');
-      decide = () => undefined;
+      sides.decide = undefined;
       await pack(0, 'chart-rest', '--complete', file!);
       const [rest] = await filesIn('chart-rest');
-      const both = await operator.bundle(['unpack', file!, rest!, ...to]);
+      const both = await sides.operator.bundle(['unpack', file!, rest!, ...to]);
       expect(both.status, both.stderr).toBe(0);
       await expectAll(target);
     } finally {
@@ -284,6 +265,6 @@ describeWith(['docker-registry'], 'a bundle that lacks images, in several runs',
   });
 
   function names(output: string): readonly string[] {
-    return readdirSync(place(output));
+    return readdirSync(sides.place(output));
   }
 });

@@ -1,18 +1,16 @@
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 
 import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
 import type { Digest } from '../../src/core/digest.ts';
 import { publishImage } from '../support/base-image.ts';
-import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { describeWith } from '../support/needs.ts';
 import { bundleIn } from '../support/opened-bundle.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
 import { digestHeld, startRegistry, type TestRegistry } from '../support/registry.ts';
 import { secondVerdict } from '../support/second-reader.ts';
-import { temporaryFolder, User } from '../support/user.ts';
+import { type SignedSides, signedSides } from '../support/signed-sides.ts';
 
 interface Hole {
   readonly part: string;
@@ -33,21 +31,11 @@ const NOT_THERE = { kind: 'answer', status: 404 } as const;
 
 /** Sources that do not have, or do not give, all of what is asked for. */
 describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () => {
-  let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
-  let source: TestRegistry;
-  let proxy: FaultProxy;
-  let decide: Decide;
-  let packer: User;
-  let operator: User;
+  let sides: SignedSides;
   let release: readonly string[];
   let trust: readonly string[];
   let tool: Digest;
 
-  const place = (name: string): string => join(temporary.path, name);
-  const packing = (output: string, ...more: readonly string[]): readonly string[] => [
-    ...['pack', '-o', place(output), '--key', place('packer.pem'), '--mirror'],
-    ...[`quay.io=${proxy.host}`, ...more],
-  ];
   const images = [
     '--image',
     'quay.io/team/tool:1.4',
@@ -57,26 +45,25 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
     'set',
   ];
   const packed = async (...args: readonly string[]): Promise<Packed> => {
-    const { status, stdout, stderr } = await packer.bundle([...args, '--output', 'json']);
+    const { status, stdout, stderr } = await sides.packer.bundle([...args, '--output', 'json']);
     expect(status, stderr).toBe(30);
     return JSON.parse(stdout) as Packed;
   };
-  const fileIn = async (folder: string): Promise<string> => bundleIn(place(folder));
+  const fileIn = async (folder: string): Promise<string> => bundleIn(sides.place(folder));
 
   beforeAll(async () => {
-    temporary = await temporaryFolder('incomplete');
-    source = await startRegistry();
-    proxy = await startFaultProxy(source.url, (request) => decide(request));
-    packer = await User.new(place('connected'));
-    operator = await User.new(place('closed'));
+    sides = await signedSides('incomplete');
     const at = (repository: string, tag: string) =>
-      publishImage(source.host, { registry: 'quay.io', repository, tag }, { seed: repository });
+      publishImage(
+        sides.source.host,
+        { registry: 'quay.io', repository, tag },
+        { seed: repository },
+      );
     tool = await at('team/tool', '1.4');
     await at('team/web', '2');
-    const made = await makeReleaseIn(source, place('release'), {
+    const made = await makeReleaseIn(sides.source, sides.place('release'), {
       ...{ version: '4.17.3', signer: await makeReleaseSigner(), components: 3, scale: 0.0002 },
     });
-    await packer.bundle(['keygen', '--type', 'ed25519', '-o', place('packer.pem')]);
     release = [
       '4.17.3',
       '--signature-store',
@@ -84,30 +71,24 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
       '--release-key',
       made.releaseKey,
     ];
-    trust = ['--release-key', made.releaseKey, '--trusted-key', place('packer.pub')];
+    trust = ['--release-key', made.releaseKey, '--trusted-key', sides.place('packer.pub')];
   });
-  beforeEach(async () => {
-    decide = () => undefined;
-    // What an earlier test has fetched would not be asked for again.
-    await packer.bundle(['cache', 'clear']);
-  });
-  afterAll(async () => {
-    await proxy.stop();
-    await source.stop();
-    await temporary.remove();
-  });
+  beforeEach(() => sides.asAtFirst());
+  afterAll(() => sides.remove());
 
   it('is refused, unless that is allowed', async () => {
-    decide = ({ url }) => (url.includes('/team/web/manifests/2') ? NOT_THERE : undefined);
-    const { status, stderr } = await packer.bundle(packing('refused', ...images));
+    sides.decide = ({ url }) => (url.includes('/team/web/manifests/2') ? NOT_THERE : undefined);
+    const { status, stderr } = await sides.packer.bundle(sides.packArgs('refused', ...images));
     expect(status).toBe(23);
     expect(stderr).toContain('team/web');
   });
 
   it('lists an image whose tag is not there, and says so to everybody', async () => {
-    decide = ({ url }) => (url.includes('/team/web/manifests/2') ? NOT_THERE : undefined);
-    const dry = await packed(...packing('tag', ...images, '--incomplete', '--dry-run'));
-    const { bundleDigest, holes } = await packed(...packing('tag', ...images, '--incomplete'));
+    sides.decide = ({ url }) => (url.includes('/team/web/manifests/2') ? NOT_THERE : undefined);
+    const dry = await packed(...sides.packArgs('tag', ...images, '--incomplete', '--dry-run'));
+    const { bundleDigest, holes } = await packed(
+      ...sides.packArgs('tag', ...images, '--incomplete'),
+    );
     expect(dry).toMatchObject({ bundleDigest, holes });
     expect(holes).toEqual([
       {
@@ -117,18 +98,18 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
     ]);
     const file = await fileIn('tag');
     for (const command of ['verify', 'inspect']) {
-      const { status, stdout, stderr } = await operator.bundle([command, file, ...trust]);
+      const { status, stdout, stderr } = await sides.operator.bundle([command, file, ...trust]);
       expect(status, stderr).toBe(30);
       expect(stdout).toContain('quay.io/team/web:2');
       expect(stdout).toContain('MISSING');
     }
-    const keys = ['--trusted-key', place('packer.pub')];
+    const keys = ['--trusted-key', sides.place('packer.pub')];
     expect(await secondVerdict([...keys, file])).toMatchObject({ status: 30 });
   });
 
   it('lacks an image whose manifest, config or layer is not there', async () => {
-    decide = ({ url }) => (url.includes('/team/web/blobs/') ? NOT_THERE : undefined);
-    const { holes } = await packed(...packing('blob', ...images, '--incomplete'));
+    sides.decide = ({ url }) => (url.includes('/team/web/blobs/') ? NOT_THERE : undefined);
+    const { holes } = await packed(...sides.packArgs('blob', ...images, '--incomplete'));
     expect(holes).toMatchObject([
       {
         name: 'quay.io/team/web:2',
@@ -136,30 +117,34 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
         lacks: expect.stringContaining('sha256:') as string,
       },
     ]);
-    expect(await readdir(place('blob'))).not.toContainEqual(expect.stringContaining('partial'));
+    expect(await readdir(sides.place('blob'))).not.toContainEqual(
+      expect.stringContaining('partial'),
+    );
     const file = await fileIn('blob');
-    expect(await operator.bundle(['verify', file, ...trust])).toMatchObject({ status: 30 });
-    const keys = ['--trusted-key', place('packer.pub')];
+    expect(await sides.operator.bundle(['verify', file, ...trust])).toMatchObject({ status: 30 });
+    const keys = ['--trusted-key', sides.place('packer.pub')];
     expect(await secondVerdict([...keys, file])).toMatchObject({ status: 30 });
   });
 
   it('lacks an image of wrong bytes, and continues what it has fetched', async () => {
-    decide = ({ url, method }) =>
+    sides.decide = ({ url, method }) =>
       url.includes('/team/web/blobs/') && method === 'GET' ? { kind: 'flip', at: 5 } : undefined;
-    const { holes } = await packed(...packing('wrong', ...images, '--incomplete'));
+    const { holes } = await packed(...sides.packArgs('wrong', ...images, '--incomplete'));
     expect(holes).toMatchObject([{ name: 'quay.io/team/web:2', reason: 'wrong-content' }]);
-    const again = await packed(...packing('wrong', ...images, '--incomplete'));
+    const again = await packed(...sides.packArgs('wrong', ...images, '--incomplete'));
     expect(again).toMatchObject({ holes });
   });
 
   it('is not packed where a host gives nothing at all, or the release payload is missing', async () => {
-    decide = ({ url }) =>
+    sides.decide = ({ url }) =>
       url.includes('/manifests/') ? { kind: 'answer', status: 403 } : undefined;
-    const refused = await packer.bundle(packing('nothing', ...images, '--incomplete'));
+    const refused = await sides.packer.bundle(sides.packArgs('nothing', ...images, '--incomplete'));
     expect(refused.status).toBe(24);
-    decide = ({ url }) =>
+    sides.decide = ({ url }) =>
       url.includes('openshift-release-dev/ocp-release/blobs') ? NOT_THERE : undefined;
-    const payload = await packer.bundle(packing('payload', ...release, '--incomplete'));
+    const payload = await sides.packer.bundle(
+      sides.packArgs('payload', ...release, '--incomplete'),
+    );
     expect(payload.status, payload.stderr).toBe(23);
   });
 
@@ -167,29 +152,35 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
     const target = await startRegistry();
     try {
       let component: string | undefined;
-      decide = ({ url }) => {
+      sides.decide = ({ url }) => {
         const blob = /ocp-v4.0-art-dev\/manifests\/(sha256:\w+)/.exec(url)?.[1];
         component ??= blob === EMPTY ? undefined : blob;
         return blob !== undefined && blob === component ? NOT_THERE : undefined;
       };
       const { holes } = await packed(
-        ...packing('release-lacks', ...release, ...images, '--incomplete'),
+        ...sides.packArgs('release-lacks', ...release, ...images, '--incomplete'),
       );
       expect(holes).toMatchObject([{ part: '4.17.3 for x86_64', digest: component }]);
       const file = await fileIn('release-lacks');
-      const keys = ['--trusted-key', place('packer.pub'), '--release-key', trust[1]!];
+      const keys = ['--trusted-key', sides.place('packer.pub'), '--release-key', trust[1]!];
       expect(await secondVerdict([...keys, file])).toMatchObject({ status: 30 });
-      const to = ['--to', `${target.host}/site`, '--resources-dir', place('files'), ...trust];
-      const dry = await operator.bundle(['unpack', file, ...to, '--dry-run']);
+      const to = ['--to', `${target.host}/site`, '--resources-dir', sides.place('files'), ...trust];
+      const dry = await sides.operator.bundle(['unpack', file, ...to, '--dry-run']);
       expect(dry.status, dry.stderr).toBe(30);
-      const { status, stdout, stderr } = await operator.bundle(['unpack', file, ...to]);
+      const { status, stdout, stderr } = await sides.operator.bundle(['unpack', file, ...to]);
       expect(status, stderr).toBe(30);
       expect(stdout).toContain('bundle pack --complete');
       expect(await digestHeld(target, 'site/team/tool', '1.4')).toBe(tool);
       expect(await digestHeld(target, 'site/openshift/release-images', '4.17.3-x86_64')).toBeNull();
-      const names = await readdir(place('files'));
+      const names = await readdir(sides.place('files'));
       expect(names).not.toContainEqual(expect.stringContaining('signature'));
-      const at = await operator.bundle(['verify', file, '--at', `${target.host}/site`, ...trust]);
+      const at = await sides.operator.bundle([
+        'verify',
+        file,
+        '--at',
+        `${target.host}/site`,
+        ...trust,
+      ]);
       expect(at.status, at.stdout).toBe(30);
       const tag = { registry: 'quay.io', repository: 'old/openshift/release-images' };
       const before = await publishImage(target.host, { ...tag, tag: '4.17.3-x86_64' }, {});
@@ -198,10 +189,10 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
         `${target.host}/old`,
         '--replace-tags',
         '--resources-dir',
-        place('old-files'),
+        sides.place('old-files'),
       ];
       for (const more of [['--dry-run'], []]) {
-        const ran = await operator.bundle([
+        const ran = await sides.operator.bundle([
           'unpack',
           file,
           ...old,
@@ -217,7 +208,7 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
         });
       }
       expect(await digestHeld(target, tag.repository, '4.17.3-x86_64')).toBe(before);
-      const { stdout: told } = await operator.bundle(['unpack', file, ...old, ...trust]);
+      const { stdout: told } = await sides.operator.bundle(['unpack', file, ...old, ...trust]);
       expect(told).toContain('not replaced');
       expect(told).not.toMatch(/^ *replaced/m);
     } finally {
@@ -229,36 +220,40 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
     const [first, second, whole] = [await startRegistry(), await startRegistry(), 'whole'];
     try {
       let component: string | undefined;
-      decide = ({ url }) => {
+      sides.decide = ({ url }) => {
         const own = /ocp-v4.0-art-dev\/manifests\/(sha256:\w+)/.exec(url)?.[1];
         component ??= own === EMPTY ? undefined : own;
         const isGone = own !== undefined && own === component;
         return isGone || url.includes('/team/web/manifests/2') ? NOT_THERE : undefined;
       };
-      const { holes } = await packed(...packing('first', ...release, ...images, '--incomplete'));
+      const { holes } = await packed(
+        ...sides.packArgs('first', ...release, ...images, '--incomplete'),
+      );
       expect(holes).toHaveLength(2);
       const file = await fileIn('first');
-      decide = () => undefined;
+      sides.decide = undefined;
       const args = ['--complete', file, ...release.slice(3)];
-      const done = await packer.bundle(packing('second', ...args));
+      const done = await sides.packer.bundle(sides.packArgs('second', ...args));
       expect(done.status, done.stderr).toBe(0);
       const completion = await fileIn('second');
       expect(completion).toContain('set-complete.tar.zst');
-      const keys = ['--trusted-key', place('packer.pub'), '--release-key', trust[1]!];
+      const keys = ['--trusted-key', sides.place('packer.pub'), '--release-key', trust[1]!];
       expect(await secondVerdict([...keys, completion])).toEqual({ status: 0, message: '' });
-      expect(await operator.bundle(['verify', completion, ...trust])).toMatchObject({ status: 0 });
+      expect(await sides.operator.bundle(['verify', completion, ...trust])).toMatchObject({
+        status: 0,
+      });
       const to = (registry: TestRegistry) => ['--to', `${registry.host}/site`, ...trust];
-      const alone = await operator.bundle(['unpack', completion, ...to(second)]);
+      const alone = await sides.operator.bundle(['unpack', completion, ...to(second)]);
       expect(alone.status, alone.stdout).toBe(22);
       expect(alone.stderr).toContain('the target lacks');
-      const both = await operator.bundle(['unpack', file, completion, ...to(first)]);
+      const both = await sides.operator.bundle(['unpack', file, completion, ...to(first)]);
       expect(both.status, both.stderr).toBe(0);
-      const all = await packer.bundle(packing(whole, ...release, ...images));
+      const all = await sides.packer.bundle(sides.packArgs(whole, ...release, ...images));
       expect(all.status, all.stderr).toBe(0);
       const at = ['verify', await fileIn(whole), '--at', `${first.host}/site`, '--deep'];
-      const compared = await operator.bundle([...at, ...trust]);
+      const compared = await sides.operator.bundle([...at, ...trust]);
       expect(compared.status, compared.stdout).toBe(0);
-      const nothing = await packer.bundle(packing('third', '--complete', completion));
+      const nothing = await sides.packer.bundle(sides.packArgs('third', '--complete', completion));
       expect(nothing.status).toBe(2);
       expect(nothing.stderr).toContain('lacks nothing');
     } finally {

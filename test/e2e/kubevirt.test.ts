@@ -7,80 +7,56 @@ import type { MadeRelease } from '../../scripts/lib/made-release.ts';
 import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
 import { SigningKey } from '../../src/trust/keys.ts';
 import { craft, partsOf } from '../support/crafted-bundle.ts';
-import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { describeWith } from '../support/needs.ts';
 import { bundleIn } from '../support/opened-bundle.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
-import { digestHeld, startRegistry, type TestRegistry } from '../support/registry.ts';
+import { digestHeld } from '../support/registry.ts';
 import { secondVerdict } from '../support/second-reader.ts';
-import { temporaryFolder, User } from '../support/user.ts';
+import { type SignedSides, signedSides } from '../support/signed-sides.ts';
 
 const NAME = 'kube-virt-container';
 
 /** The image that only a config map of the release names. */
 describeWith(['docker-registry', 'python3'], 'the KubeVirt image of a release', () => {
-  let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
-  let source: TestRegistry;
-  let target: TestRegistry;
-  let proxy: FaultProxy;
-  let decide: Decide;
-  let packer: User;
-  let operator: User;
+  let sides: SignedSides;
   let one: MadeRelease;
   let several: MadeRelease;
   let none: MadeRelease;
   let fetching: readonly string[];
   let trust: readonly string[];
 
-  const place = (name: string): string => join(temporary.path, name);
   const pack = (folder: string, ...args: readonly string[]) =>
-    packer.bundle([
-      ...['pack', '-o', place(folder), '--key', place('packer.pem')],
-      ...[...fetching, ...args],
-    ]);
-  const fileIn = async (folder: string): Promise<string> => bundleIn(place(folder));
+    sides.pack(folder, ...fetching, ...args);
+  const fileIn = async (folder: string): Promise<string> => bundleIn(sides.place(folder));
   const read = (file: string, ...args: readonly string[]) =>
     secondVerdict([...trust, ...args, file]);
   const digestAt = (repository: string, reference: string) =>
-    digestHeld(target, repository, reference);
+    digestHeld(sides.target, repository, reference);
 
   beforeAll(async () => {
-    temporary = await temporaryFolder('kubevirt');
-    [source, target] = await Promise.all([startRegistry(), startRegistry()]);
-    proxy = await startFaultProxy(source.url, (request) => decide(request));
-    packer = await User.new(place('connected'));
-    operator = await User.new(place('closed'));
+    sides = await signedSides('kubevirt');
     const signer = await makeReleaseSigner();
     const make = (version: string, more: object): Promise<MadeRelease> =>
-      makeReleaseIn(source, place(version), {
+      makeReleaseIn(sides.source, sides.place(version), {
         ...{ version, signer, components: 2, scale: 0.0001, ...more },
       });
     one = await make('4.17.3', { kubeVirt: true });
     several = await make('4.17.4', { kubeVirt: true, architecture: 'multi' });
     none = await make('4.17.5', {});
-    await packer.bundle(['keygen', '--type', 'ed25519', '-o', place('packer.pem')]);
     fetching = [
-      ...['--mirror', `quay.io=${proxy.host}`, '--release-key', one.releaseKey],
+      ...['--release-key', one.releaseKey],
       ...[one, several, none].flatMap(({ signatureStore }) => [
         '--signature-store',
         signatureStore,
       ]),
     ];
-    trust = ['--release-key', one.releaseKey, '--trusted-key', place('packer.pub')];
+    trust = ['--release-key', one.releaseKey, '--trusted-key', sides.place('packer.pub')];
   });
-  beforeEach(async () => {
-    decide = () => undefined;
-    // What an earlier test has fetched would not be asked for again.
-    await packer.bundle(['cache', 'clear']);
-  });
-  afterAll(async () => {
-    await proxy.stop();
-    await Promise.all([source.stop(), target.stop()]);
-    await temporary.remove();
-  });
+  beforeEach(() => sides.asAtFirst());
+  afterAll(() => sides.remove());
 
   it('is carried where a file asks for it, and arrives under the tag that oc-mirror gives', async () => {
-    const config = place('site.yaml');
+    const config = sides.place('site.yaml');
     const reference = `quay.io/openshift-release-dev/ocp-release:4.17.3-x86_64`;
     await writeFile(
       config,
@@ -95,18 +71,18 @@ describeWith(['docker-registry', 'python3'], 'the KubeVirt image of a release', 
     expect(packed.stdout).toContain('1 release image, 2 components, 1 KubeVirt image');
     const file = await fileIn('file');
 
-    const inspected = await operator.bundle(['inspect', file, ...trust, '--output', 'json']);
+    const inspected = await sides.operator.bundle(['inspect', file, ...trust, '--output', 'json']);
     const report = JSON.parse(inspected.stdout) as { bundle: { parts: unknown[] } };
     const disk = one.kubeVirt![0]!;
     expect(report.bundle.parts).toMatchObject([
       { kubeVirt: [{ architecture: 'x86_64', reference: disk.reference }] },
     ]);
-    const verified = await operator.bundle(['verify', file, ...trust]);
+    const verified = await sides.operator.bundle(['verify', file, ...trust]);
     expect(verified.status, verified.stderr).toBe(0);
     expect(await read(file)).toEqual({ status: 0, message: '' });
 
-    const to = ['--to', `${target.host}/ocp`, '--resources-dir', place('resources')];
-    const unpacked = await operator.bundle(['unpack', file, ...to, ...trust]);
+    const to = ['--to', `${sides.target.host}/ocp`, '--resources-dir', sides.place('resources')];
+    const unpacked = await sides.operator.bundle(['unpack', file, ...to, ...trust]);
     expect(unpacked.status, unpacked.stderr).toBe(0);
     expect(await digestAt('ocp/openshift/release', `4.17.3-x86_64-${NAME}`)).toBe(disk.digest);
   });
@@ -115,7 +91,7 @@ describeWith(['docker-registry', 'python3'], 'the KubeVirt image of a release', 
     const packed = await pack('signer', '4.17.3', '--kubevirt');
     expect(packed.status, packed.stderr).toBe(0);
     const own = ['--release-key', one.releaseKey];
-    const verified = await operator.bundle(['verify', await fileIn('signer'), ...own]);
+    const verified = await sides.operator.bundle(['verify', await fileIn('signer'), ...own]);
     expect(verified.status, verified.stderr).toBe(0);
   });
 
@@ -124,8 +100,13 @@ describeWith(['docker-registry', 'python3'], 'the KubeVirt image of a release', 
     expect(packed.status, packed.stderr).toBe(0);
     const file = await fileIn('multi');
     expect(await read(file)).toEqual({ status: 0, message: '' });
-    const to = ['--to', `${target.host}/multi`, '--resources-dir', place('multi-resources')];
-    const unpacked = await operator.bundle(['unpack', file, ...to, ...trust]);
+    const to = [
+      '--to',
+      `${sides.target.host}/multi`,
+      '--resources-dir',
+      sides.place('multi-resources'),
+    ];
+    const unpacked = await sides.operator.bundle(['unpack', file, ...to, ...trust]);
     expect(unpacked.status, unpacked.stderr).toBe(0);
     expect(several.kubeVirt!.map(({ name }) => name)).toEqual([
       `${NAME}-x86_64`,
@@ -141,7 +122,7 @@ describeWith(['docker-registry', 'python3'], 'the KubeVirt image of a release', 
     expect(packed.stderr).toContain('release 4.17.5 for x86_64 names no KubeVirt image');
     expect(packed.stdout).toContain('NONE: the release names none');
     const file = await fileIn('none');
-    const verified = await operator.bundle(['verify', file, ...trust]);
+    const verified = await sides.operator.bundle(['verify', file, ...trust]);
     expect(verified.status, verified.stderr).toBe(0);
     expect(verified.stderr).not.toContain('KubeVirt');
     expect(await read(file)).toEqual({ status: 0, message: '' });
@@ -154,13 +135,10 @@ describeWith(['docker-registry', 'python3'], 'the KubeVirt image of a release', 
   });
 
   it('is in a lock, which brings the same bundle again', async () => {
-    const lock = place('site.lock');
+    const lock = sides.place('site.lock');
     const first = await pack('locking', '4.17.3', '--kubevirt', '--lock', lock);
     expect(first.status, first.stderr).toBe(0);
-    const followed = await packer.bundle([
-      ...['pack', '--locked', lock, '-o', place('locked'), '--key', place('packer.pem')],
-      ...fetching,
-    ]);
+    const followed = await sides.pack('locked', '--locked', lock, ...fetching);
     expect(followed.status, followed.stderr).toBe(0);
     const bytes = await Promise.all([
       readFile(await fileIn('locking')),
@@ -171,7 +149,8 @@ describeWith(['docker-registry', 'python3'], 'the KubeVirt image of a release', 
 
   it('may be missing, if the bundle says so', async () => {
     const { digest, reference } = one.kubeVirt![0]!;
-    decide = ({ url }) => (url.includes(digest) ? { kind: 'answer', status: 404 } : undefined);
+    sides.decide = ({ url }) =>
+      url.includes(digest) ? { kind: 'answer', status: 404 } : undefined;
     const refused = await pack('refused', '4.17.3', '--kubevirt');
     expect(refused.status).toBe(23);
     expect(refused.stderr).toContain(`4.17.3-x86_64-${NAME}`);
@@ -184,7 +163,7 @@ describeWith(['docker-registry', 'python3'], 'the KubeVirt image of a release', 
       { name: `4.17.3-x86_64-${NAME}`, role: 'kubevirt', source: reference, digest },
     ]);
     const file = await fileIn('holed');
-    const verified = await operator.bundle(['verify', file, ...trust]);
+    const verified = await sides.operator.bundle(['verify', file, ...trust]);
     expect(verified.status, verified.stderr).toBe(30);
     expect(await read(file)).toMatchObject({ status: 30 });
   });
@@ -194,13 +173,13 @@ describeWith(['docker-registry', 'python3'], 'the KubeVirt image of a release', 
     expect(packed.status, packed.stderr).toBe(0);
     const parts = await partsOf(await fileIn('genuine'));
     const key = SigningKey.generate('ecdsa-p256');
-    await mkdir(place('crafted'));
-    await writeFile(place('forger.pub'), key.public.pem);
-    const own = ['--release-key', one.releaseKey, '--trusted-key', place('forger.pub')];
+    await mkdir(sides.place('crafted'));
+    await writeFile(sides.place('forger.pub'), key.public.pem);
+    const own = ['--release-key', one.releaseKey, '--trusted-key', sides.place('forger.pub')];
     const said = async (change: (text: string) => string): Promise<readonly (number | null)[]> => {
-      const file = join(place('crafted'), 'ocp-4.17.3-x86_64.tar.zst');
+      const file = join(sides.place('crafted'), 'ocp-4.17.3-x86_64.tar.zst');
       await writeFile(file, craft({ ...parts, key }, { bundleJson: change }));
-      const { status } = await operator.bundle(['verify', file, ...own]);
+      const { status } = await sides.operator.bundle(['verify', file, ...own]);
       return [status, (await secondVerdict([...own, file])).status];
     };
     expect(await said((text) => text)).toEqual([0, 0]);
@@ -215,9 +194,9 @@ describeWith(['docker-registry', 'python3'], 'the KubeVirt image of a release', 
   });
 
   it('is copied from registry to registry, too', async () => {
-    const to = ['--to', `${target.host}/copied`, '--resources-dir', place('copied')];
-    const { status, stderr } = await packer.bundle([
-      ...['mirror', '4.17.3', '--kubevirt', ...to, ...fetching],
+    const to = ['--to', `${sides.target.host}/copied`, '--resources-dir', sides.place('copied')];
+    const { status, stderr } = await sides.packer.bundle([
+      ...['mirror', '4.17.3', '--kubevirt', ...to, ...sides.sources, ...fetching],
     ]);
     expect(status, stderr).toBe(0);
     const tag = `4.17.3-x86_64-${NAME}`;

@@ -6,21 +6,44 @@ import { makeReleaseIn } from './packable-release.ts';
 import { startRegistry, type TestRegistry } from './registry.ts';
 import { temporaryFolder, User } from './user.ts';
 
-/** A registry with a release and one without, and somebody at each of them. */
-export interface TwoSides {
+/** Two registries, and somebody at each of them. */
+export interface Sides {
   readonly folder: string;
   readonly source: TestRegistry;
   readonly target: TestRegistry;
-  readonly made: MadeRelease;
   readonly packer: User;
   readonly operator: User;
+  /** Where something of this name is, or will be, in the folder of both. */
+  readonly place: (name: string) => string;
+  readonly remove: () => Promise<void>;
+}
+
+/** Two registries of which one has a release. */
+export interface TwoSides extends Sides {
+  readonly made: MadeRelease;
   /** A folder that is carried from one to the other; not there yet. */
   readonly medium: string;
   /** What every command needs to believe in the release. */
   readonly trust: readonly string[];
   /** What a command needs to fetch it. */
   readonly fetching: readonly string[];
-  readonly remove: () => Promise<void>;
+}
+
+/** @param name of the folder for temporary files. */
+export async function emptySides(name: string): Promise<Sides> {
+  const temporary = await temporaryFolder(name);
+  const place = (inside: string): string => join(temporary.path, inside);
+  const [source, target] = await Promise.all([startRegistry(), startRegistry()]);
+  return {
+    folder: temporary.path,
+    ...{ source, target, place },
+    packer: await User.new(place('connected')),
+    operator: await User.new(place('closed')),
+    remove: async () => {
+      await Promise.all([source.stop(), target.stop()]);
+      await temporary.remove();
+    },
+  };
 }
 
 /** @param name of the folder for temporary files. */
@@ -28,24 +51,17 @@ export async function twoSides(
   name: string,
   options: Omit<MakeReleaseOptions, 'out' | 'destination'>,
 ): Promise<TwoSides> {
-  const temporary = await temporaryFolder(name);
-  const path = (inside: string): string => join(temporary.path, inside);
-  const [source, target] = await Promise.all([startRegistry(), startRegistry()]);
-  const made = await makeReleaseIn(source, path('release'), options);
+  const sides = await emptySides(name);
+  const { source, place } = sides;
+  const made = await makeReleaseIn(source, place('release'), options);
   const trust = ['--release-key', made.releaseKey];
   return {
-    folder: temporary.path,
-    ...{ source, target, made, trust },
-    packer: await User.new(path('connected')),
-    operator: await User.new(path('closed')),
-    medium: path('medium'),
+    ...sides,
+    ...{ made, trust },
+    medium: place('medium'),
     fetching: [
       ...['--mirror', `quay.io=${source.host}`, '--signature-store', made.signatureStore],
       ...trust,
     ],
-    remove: async () => {
-      await Promise.all([source.stop(), target.stop()]);
-      await temporary.remove();
-    },
   };
 }
