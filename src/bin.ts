@@ -1,5 +1,7 @@
 #!/usr/bin/env node
+import { closeSync, fstatSync } from 'node:fs';
 import { homedir } from 'node:os';
+import { isatty } from 'node:tty';
 import { setFlagsFromString } from 'node:v8';
 
 // Each chunk from a socket is a small object with 64 KiB behind it. A young generation that grows
@@ -36,6 +38,8 @@ const { neverWaitFor } = await import('./cli/present/progress/terminal.ts');
 
 const controller = new AbortController();
 let isReported = false;
+/** How often somebody has asked the run to end. */
+let asked = 0;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     const reason = interruption(signal);
@@ -45,7 +49,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
         isReported ? reason.exitStatus : endAtOnce(reason, { stderr: process.stderr, environment }),
       );
     };
-    if (controller.signal.aborted) end();
+    // A terminal that closes says so twice, as kernel and as shell, and systemd sends SIGHUP along
+    // with SIGTERM: it says nothing about somebody who waits.
+    if (signal !== 'SIGHUP' && (asked += 1) > 1) end();
+    if (controller.signal.aborted) return;
     controller.abort(reason);
     setTimeout(end, WIND_UP_MS).unref();
   });
@@ -81,6 +88,22 @@ process.on('exit', () => {
   );
   process.exitCode = 1;
 });
+// After all other last words.
+process.on('exit', closeLostTerminals);
+
+/**
+ * Closes what was a terminal once. Node gives terminals their settings back while it ends, and
+ * before May 2025 it aborts if one has gone, as when ssh breaks off. What is closed it leaves alone.
+ */
+function closeLostTerminals(): void {
+  for (const fd of [0, 1, 2]) {
+    try {
+      if (fstatSync(fd).isCharacterDevice() && !isatty(fd)) closeSync(fd);
+    } catch {
+      // closed already
+    }
+  }
+}
 
 /**
  * Leaves one wish for colours of several: Node prints a warning for two that differ. An empty

@@ -73,14 +73,15 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 }
 
 /**
- * A reader that has seen enough (`| head`) is no failure of ours. @throws BundleError DISK when a
- * file takes no more.
+ * A reader that has seen enough (`| head`), or a terminal that was closed, is no failure of ours.
+ * @throws BundleError DISK when a file takes no more.
  */
 async function writeResult(text: string, stream: NodeJS.WriteStream): Promise<void> {
   const error = await new Promise<Error | null | undefined>((resolve) =>
     stream.write(`${text}\n`, resolve),
   );
-  if (error && systemCode(error) !== 'EPIPE') throw diskError('write', 'the result', error);
+  if (!error || systemCode(error) === (stream.isTTY ? 'EIO' : 'EPIPE')) return;
+  throw diskError('write', 'the result', error);
 }
 
 function contextOf(args: Arguments, { observe }: Progress, io: Io): Context {

@@ -101,6 +101,16 @@ describeWith(['docker-registry'], 'a signal', () => {
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'INTERRUPTED' } });
   });
 
+  it.each(['SIGHUP', 'SIGTERM'] as const)(
+    'SIGHUP that comes along with %s lets the run wind up',
+    async (signal) => {
+      await rm(join(folder, 'out'), { recursive: true, force: true });
+      const ended = await send(await startPack(), signal, 'SIGHUP');
+      expect([129, 143]).toContain(ended.status); // the kernel may hand on SIGHUP first
+      expect(await readdir(join(folder, 'out'))).toEqual([`${NAME}.partial`]);
+    },
+  );
+
   it('that comes a second time ends the run where it is', async () => {
     await rm(join(folder, 'out'), { recursive: true, force: true });
     const ended = await send(await startPack(), 'SIGINT', 'SIGTERM');

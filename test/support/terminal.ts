@@ -1,3 +1,6 @@
+import { EventEmitter, once } from 'node:events';
+import { createInterface } from 'node:readline';
+
 import { execa } from 'execa';
 
 import { projectPath } from '../../scripts/lib/project-root.ts';
@@ -108,4 +111,77 @@ export async function showOnTerminal(
   });
   const { status, written } = JSON.parse(stdout) as ShownOnTerminal;
   return { status, written: Buffer.from(written, 'base64').toString() };
+}
+
+/** A run on a terminal that somebody may close. */
+export interface OnTerminal {
+  /** Waits until the run has written `text` there. */
+  readonly shown: (text: string) => Promise<void>;
+  /** Closes it, as when ssh breaks off. */
+  readonly close: () => Promise<void>;
+  /** How the run ended: negative where a signal ended it. */
+  readonly ended: Promise<number>;
+}
+
+/**
+ * Whether the kernel tells the run that its terminal was closed, by SIGHUP: one that is `leading`
+ * was started there by ssh, one that is `aside` runs in the background and was disowned.
+ */
+export type Position = 'leading' | 'aside';
+
+/** POSITION PROGRAM ARGUMENT...; the terminal is closed when something comes from stdin. */
+const CLOSE = `
+import fcntl, json, os, pty, select, signal, struct, subprocess, sys, termios
+position, command = sys.argv[1], sys.argv[2:]
+def say(**fact): print(json.dumps(fact), flush=True)
+master, slave = pty.openpty()
+fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+def lead():
+  os.setsid()
+  if position == "leading": fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+child = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, preexec_fn=lead)
+signal.signal(signal.SIGTERM, lambda *_: (child.kill(), sys.exit(1)))
+os.close(slave)
+while True:
+  ready = select.select([master, sys.stdin], [], [])[0]
+  if sys.stdin in ready: break
+  say(shown=os.read(master, 65536).decode(errors="replace"))
+os.close(master)
+say(closed=True)
+say(status=child.wait())
+`;
+
+/** Starts the built program on a terminal. */
+export function startOnTerminal(
+  args: readonly string[],
+  position: Position,
+  { env, cwd }: Pick<TerminalOptions, 'env' | 'cwd'>,
+): OnTerminal {
+  const command = [process.execPath, projectPath('dist/bin.js'), ...args];
+  const run = execa('python3', ['-c', CLOSE, position, ...command], {
+    ...{ env, cwd, extendEnv: false },
+  });
+  const facts = new EventEmitter();
+  let written = '';
+  const ended = new Promise<number>((resolve, reject) => {
+    facts.once('status', resolve);
+    run.catch(reject);
+  });
+  createInterface(run.stdout).on('line', (line) => {
+    for (const [name, fact] of Object.entries(JSON.parse(line) as object)) {
+      if (name === 'shown') written += fact as string;
+      facts.emit(name, fact);
+    }
+  });
+  return {
+    ended,
+    shown: async (text) => {
+      while (!written.includes(text)) await once(facts, 'shown');
+    },
+    close: async () => {
+      const closed = once(facts, 'closed');
+      run.stdin.write('now');
+      await closed;
+    },
+  };
 }
