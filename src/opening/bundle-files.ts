@@ -19,46 +19,68 @@ export interface BundleFiles {
 export interface FoundFiles extends BundleFiles {
   /** Patches that were named beside the bundle, or lie in one folder with it. */
   readonly patches: readonly BundleFiles[];
+  /** Bundles that have what this one leaves out, as far as they were named or lie beside it. */
+  readonly earlier: readonly BundleFiles[];
 }
 
-/** Those of several bundles in one folder that a command line means. */
-export interface Choose {
-  (bundles: readonly BundleFiles[]): Promise<readonly BundleFiles[]>;
+/** Those of several bundles that a command line means. */
+export interface Chosen {
+  readonly meant: readonly BundleFiles[];
+  /** Where one is meant: the others that have what it leaves out. */
+  readonly earlier: readonly BundleFiles[];
+  /** Some of all leave out what others have, and no other requires those that are meant. */
+  readonly areEnds: boolean;
+}
+
+/** Tells bundles apart, and chooses among them. */
+export interface Chooser {
   /** What it asks for, as words of a command line. */
-  readonly asked?: string;
+  readonly asked: string;
+  readonly choose: (bundles: readonly BundleFiles[]) => Promise<Chosen>;
   /**
    * Files that were named apart and are called alike, by the bundle that each of them is of: next
    * month's increment may be called as this month's.
    */
-  readonly apart?: (alike: readonly BundleFiles[]) => Promise<readonly (readonly BundleFiles[])[]>;
-  /** Of several bundles that stand in for each other, those that could be the last one. */
-  readonly ends?: () => readonly BundleFiles[];
+  readonly apart: (alike: readonly BundleFiles[]) => Promise<readonly (readonly BundleFiles[])[]>;
+}
+
+interface Found extends BundleFiles {
+  /** The folder that was named in place of it. */
+  readonly folder?: string;
 }
 
 /**
  * The files that paths mean: a bundle, any volume of one, or folders that hold one or some of its
  * volumes.
- * @param choose is asked where a folder holds several bundles.
+ * @param chooser is asked where they are of several bundles.
  * @throws BundleError NOT_FOUND; USAGE when more than one of several bundles is
  * meant, NOT_THE_EXPECTED_BUNDLE when none is.
  */
 export async function findBundleFiles(
   paths: readonly string[],
-  choose: Choose,
+  chooser: Chooser,
 ): Promise<FoundFiles> {
-  const found: BundleFiles[] = [];
-  for (const path of paths) {
-    const isIn = await isFolder(path);
-    found.push(...(isIn ? await bundlesIn(path, choose) : [await volumesBeside(path)]));
+  const found: Found[] = [];
+  for (const path of paths)
+    found.push(...((await isFolder(path)) ? await bundlesIn(path) : [await volumesBeside(path)]));
+  const whole = found.filter(isWhole);
+  const patches = found.filter((each) => !isWhole(each));
+  if (whole.length === 0)
+    return { path: patches[0]!.path, files: filesOf([patches[0]!]), patches: [], earlier: [] };
+  const bundles = await bundlesOf(whole, chooser);
+  if (bundles.length < 2)
+    return { path: whole[0]!.path, files: filesOf(whole), patches, earlier: [] };
+  const chosen = await chooser.choose(bundles);
+  const [one] = chosen.meant;
+  if (one === undefined || chosen.meant.length > 1) {
+    const folder = paths.length === 1 ? whole[0]!.folder : undefined;
+    throw refusedChoice({ folder, bundles, asked: chooser.asked }, chosen);
   }
-  const whole = await onlyOne(found.filter(isWhole), choose);
-  const patches = found.filter(({ path }) => path.endsWith(PATCH_SUFFIX));
-  const [first, ...more] = whole.length > 0 ? whole : patches;
-  return {
-    path: first!.path,
-    files: filesOf([first!, ...(whole.length > 0 ? more : [])]),
-    patches: whole.length > 0 ? patches : [],
-  };
+  const isFor = `${basename(stemOf(one.path))}.`;
+  const its = patches.filter(
+    ({ folder, path }) => folder === undefined || basename(path).startsWith(isFor),
+  );
+  return { path: one.path, files: one.files, patches: its, earlier: chosen.earlier };
 }
 
 /** All files, each once: each volume that is named has the others beside it. */
@@ -71,44 +93,30 @@ function isWhole({ path }: BundleFiles): boolean {
   return !path.endsWith(PATCH_SUFFIX);
 }
 
-/** Of files that are of several bundles, by their names or by what they say, one is meant. */
-async function onlyOne(
+/** Files by the bundle that they are of, which their names tell, or else what they say. */
+async function bundlesOf(
   found: readonly BundleFiles[],
-  choose: Choose,
+  { apart }: Chooser,
 ): Promise<readonly BundleFiles[]> {
   const named = found.filter(({ path }) => bundleOfName(basename(path)) !== undefined);
   const bundles: BundleFiles[] = [];
   for (const name of new Set(named.map(({ path }) => basename(path)))) {
     const alike = named.filter(({ path }) => basename(path) === name);
-    const groups = alike.length > 1 ? await choose.apart?.(alike) : undefined;
-    for (const its of groups ?? [alike]) bundles.push({ path: its[0]!.path, files: filesOf(its) });
+    for (const its of alike.length > 1 ? await apart(alike) : [alike])
+      bundles.push({ path: its[0]!.path, files: filesOf(its) });
   }
-  if (bundles.length < 2) return found;
-  const meant = await choose(bundles);
-  if (meant.length === 1) return meant;
-  throw refusedChoice(undefined, bundles, meant, choose);
+  return bundles;
 }
 
-/** The one bundle in a folder, or the one that is meant, and patches for it. */
-async function bundlesIn(folder: string, choose: Choose): Promise<readonly BundleFiles[]> {
+/** The bundles in a folder, and patches. */
+async function bundlesIn(folder: string): Promise<readonly Found[]> {
   const names = await listFolder(folder);
   const volumes = await groups(folder, names);
-  const found = [...volumes].map(([name, files]) => ({
-    path: join(folder, nameOf(name)),
-    files: files.map((file) => join(folder, file)),
-  }));
-  const bundles = found.filter(isWhole);
-  if (bundles.length > 1) {
-    const meant = await choose(bundles);
-    const [one] = meant;
-    if (one !== undefined && meant.length === 1) {
-      const isFor = `${stemOf(one.path)}.`;
-      const patches = found.filter((each) => !bundles.includes(each));
-      return [one, ...patches.filter(({ path }) => basename(path).startsWith(isFor))];
-    }
-    throw refusedChoice(folder, bundles, meant, choose);
-  }
-  if (found.length > 0) return found;
+  if (volumes.size > 0)
+    return [...volumes].map(([name, files]) => ({
+      ...{ folder, path: join(folder, nameOf(name)) },
+      files: files.map((file) => join(folder, file)),
+    }));
   const partial = names.find(
     (name) => bundleOfName(name.slice(0, -PARTIAL_SUFFIX.length)) && name.endsWith(PARTIAL_SUFFIX),
   );
@@ -120,22 +128,20 @@ async function bundlesIn(folder: string, choose: Choose): Promise<readonly Bundl
   });
 }
 
-/**
- * None or several of some bundles are meant. @param folder that holds them; none where each was
- * named.
- */
-function refusedChoice(
-  folder: string | undefined,
-  bundles: readonly BundleFiles[],
-  meant: readonly BundleFiles[],
-  { asked, ends = () => [] }: Choose,
-): BundleError {
-  if (meant.length === 0) return noneMeant(folder, bundles, asked);
-  if (ends().length > 1) return severalEnds(bundles, ends());
-  return severalMeant(folder, meant, meant.length < bundles.length ? asked : undefined);
+interface Choice {
+  /** The one folder that was named; none where bundles were. */
+  readonly folder: string | undefined;
+  readonly bundles: readonly BundleFiles[];
+  readonly asked: string;
 }
 
-function severalEnds(bundles: readonly BundleFiles[], ends: readonly BundleFiles[]): BundleError {
+/** None or several of some bundles are meant. */
+function refusedChoice(choice: Choice, { meant, areEnds }: Chosen): BundleError {
+  if (meant.length === 0) return noneMeant(choice);
+  return areEnds ? severalEnds(choice, meant) : severalMeant(choice, meant);
+}
+
+function severalEnds({ bundles }: Choice, ends: readonly BundleFiles[]): BundleError {
   return new BundleError(
     'USAGE',
     `${ends.length} of ${bundles.length} bundles could be the last one: no other requires them`,
@@ -154,11 +160,7 @@ function listOf(bundles: readonly BundleFiles[]): readonly Detail[] {
   return [{ label: 'bundles', items: bundles.map(({ files }) => shellWord(files[0]!)) }];
 }
 
-function noneMeant(
-  folder: string | undefined,
-  bundles: readonly BundleFiles[],
-  asked = 'what is asked for',
-): BundleError {
+function noneMeant({ folder, bundles, asked }: Choice): BundleError {
   return new BundleError(
     'NOT_THE_EXPECTED_BUNDLE',
     `none of the ${bundles.length} bundles ${folder === undefined ? 'that are named' : `in ${folder}`} is the one asked for: ${asked} fits none`,
@@ -173,12 +175,11 @@ function noneMeant(
 }
 
 function severalMeant(
-  folder: string | undefined,
+  { folder, bundles, asked }: Choice,
   meant: readonly BundleFiles[],
-  asked: string | undefined,
 ): BundleError {
   const holds = folder === undefined ? 'the command line names' : `${folder} holds`;
-  const fits = asked === undefined ? holds : `${holds}, for ${asked},`;
+  const fits = meant.length < bundles.length ? `${holds}, for ${asked},` : holds;
   return new BundleError('USAGE', `${fits} ${meant.length} bundles: name one`, {
     details: listOf(meant),
     hint:

@@ -4,7 +4,7 @@ import { type Digest, hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { optionWords } from '../core/text.ts';
 import type { Kind } from '../kinds/kind.ts';
-import type { BundleFiles, Choose } from './bundle-files.ts';
+import type { BundleFiles, Chosen, Chooser } from './bundle-files.ts';
 import { checkSigners, type SignerRequest } from './signers.ts';
 
 /** What a command line says about the bundle that it means. */
@@ -14,37 +14,29 @@ export interface Choice extends SignerRequest {
   readonly expectedDigest?: Digest | undefined;
 }
 
-/** What is meant of several bundles; of those of which one leaves out what others have, that one. */
-export interface Chooser extends Choose {
-  /** The bundles that have what the chosen one leaves out, as far as they were named. */
-  readonly earlier: () => readonly BundleFiles[];
-}
-
 /**
- * Chooses among the bundles of a folder by what a command line expects of one. It only chooses: the
- * bundle is checked as any other when it is opened.
+ * Chooses among several bundles by what a command line expects of one; of those of which one leaves
+ * out what others have, it chooses that one. It only chooses: the bundle is checked as any other
+ * when it is opened.
  */
 export function chooser(choice: Choice, context: Context): Chooser {
-  let earlier: readonly BundleFiles[] = [];
-  let ends: readonly BundleFiles[] = [];
   const { expected = [], expectedDigest } = choice;
-  const choose = async (bundles: readonly BundleFiles[]): Promise<readonly BundleFiles[]> => {
-    const isAsked = expected.length > 0 || expectedDigest !== undefined;
+  const isAsked = expected.length > 0 || expectedDigest !== undefined;
+  const choose = async (bundles: readonly BundleFiles[]): Promise<Chosen> => {
     const meant: BundleFiles[] = [];
     for (const bundle of bundles)
       if (!isAsked || (await isMeant(bundle, choice, context))) meant.push(bundle);
     const chain = await chainOf(bundles, meant.length === 1 ? meant[0] : undefined);
     const last = chain.ends.filter((end) => meant.includes(end));
-    if (last.length === 0) return meant;
-    ends = last;
-    earlier = last.length === 1 ? chain.earlierOf(last[0]!) : [];
-    return last;
+    if (last.length === 0) return { meant, earlier: [], areEnds: false };
+    const earlier = last.length === 1 ? chain.earlierOf(last[0]!) : [];
+    return { meant: last, earlier, areEnds: true };
   };
   const asked = [
     ...optionWords('expect', expected),
     ...optionWords('bundle-digest', expectedDigest === undefined ? [] : [hexOf(expectedDigest)]),
   ].join(' ');
-  return Object.assign(choose, { asked, apart, earlier: () => earlier, ends: () => ends });
+  return { asked, choose, apart };
 }
 
 interface Chain {

@@ -108,11 +108,10 @@ export async function surveyBundle(
 ): Promise<SurveyedBundle> {
   const { input } = request;
   const onFault = input === undefined ? onDamage : refuseFault;
-  const choose = chooser(request, context);
   const found =
     input === undefined
-      ? await findBundleFiles(request.paths, choose)
-      : { path: STDIN, files: [], patches: [] };
+      ? await findBundleFiles(request.paths, chooser(request, context))
+      : { path: STDIN, files: [], patches: [], earlier: [] };
   const { path, patches } = found;
   context.observe({ type: 'phase', what: `opening ${basename(path)}` });
   const heads =
@@ -139,7 +138,7 @@ export async function surveyBundle(
     if (beside !== undefined) checkName(beside, reader.manifest.name);
     const broken = { reader, digest: sealed.digest };
     for (const patch of patches) opened.push(await openPatch(patch, broken, request, context));
-    for (const files of choose.earlier())
+    for (const files of found.earlier)
       await openEarlier(files, reader, earlier, [request, context]);
     const own: BundleContent = opened.length > 0 ? new PatchedBundle(reader, opened) : reader;
     const content = earlier.size > 0 ? new CompletedBundle(own, earlier) : own;

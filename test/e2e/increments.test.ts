@@ -1,5 +1,5 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
@@ -205,6 +205,14 @@ describeWith(['docker-registry', 'python3'], 'increments', () => {
     const ran = await operator.bundle(unpacking(together, second!, base!, first!));
     expect(ran.status, ran.stderr).toBe(0);
     await wholeAt(together, '4.17.5');
+    // Two of them on one medium, which has no last one of its own.
+    const medium = place('kept');
+    await mkdir(medium);
+    for (const file of [base!, first!]) await copyFile(file, join(medium, basename(file)));
+    const carried = await newTarget();
+    const last = await operator.bundle(unpacking(carried, dirname(second!), medium));
+    expect(last.status, last.stderr).toBe(0);
+    await wholeAt(carried, '4.17.5');
   });
 
   it('ask once for each blob that they leave out, where all are in place', async () => {

@@ -5,9 +5,27 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { type Choose, findBundleFiles } from '../../../src/opening/bundle-files.ts';
+import {
+  type BundleFiles,
+  type Chooser,
+  type Chosen,
+  findBundleFiles,
+} from '../../../src/opening/bundle-files.ts';
 
-const all: Choose = (bundles) => Promise.resolve(bundles);
+const choosing = (choose: (bundles: readonly BundleFiles[]) => Partial<Chosen>): Chooser => ({
+  asked: '--expect 4.17.3',
+  choose: (bundles) =>
+    Promise.resolve({ meant: bundles, earlier: [], areEnds: false, ...choose(bundles) }),
+  apart: (alike) => Promise.resolve([alike]),
+});
+const all = choosing(() => ({}));
+const ending = (name: string): Chooser =>
+  choosing((bundles) => {
+    const [meant, earlier] = [true, false].map((isMeant) =>
+      bundles.filter(({ path }) => path.endsWith(`/${name}`) === isMeant),
+    );
+    return { meant: meant!, earlier: earlier!, areEnds: true };
+  });
 
 describe('findBundleFiles', () => {
   let folder: string;
@@ -51,15 +69,59 @@ describe('findBundleFiles', () => {
     for (const name of ['one', 'two', 'one.0a1b2c3d.patch', 'two.0a1b2c3d.patch'])
       await writeFile(at(`${name}.tar.zst`), '');
     await expect(findBundleFiles([folder], all)).rejects.toMatchObject({ code: 'USAGE' });
-    await expect(findBundleFiles([folder], () => Promise.resolve([]))).rejects.toMatchObject({
-      code: 'NOT_THE_EXPECTED_BUNDLE',
-      exitStatus: 21,
-    });
-    const second: Choose = (bundles) =>
-      Promise.resolve(bundles.filter(({ path }) => path === at('two.tar.zst')));
-    expect(await findBundleFiles([folder], second)).toMatchObject({
+    const none = findBundleFiles(
+      [folder],
+      choosing(() => ({ meant: [] })),
+    );
+    await expect(none).rejects.toMatchObject({ code: 'NOT_THE_EXPECTED_BUNDLE', exitStatus: 21 });
+    expect(await findBundleFiles([folder], ending('two.tar.zst'))).toMatchObject({
       path: at('two.tar.zst'),
       patches: [{ path: at('two.0a1b2c3d.patch.tar.zst') }],
+    });
+  });
+
+  it('takes patches that were named for the bundle that is meant', async () => {
+    for (const name of ['one', 'two', 'two.0a1b2c3d.patch', 'renamed.patch'])
+      await writeFile(at(`${name}.tar.zst`), '');
+    const paths = [at('one.tar.zst'), at('two.tar.zst'), at('renamed.patch.tar.zst')];
+    expect(await findBundleFiles(paths, ending('two.tar.zst'))).toMatchObject({
+      path: at('two.tar.zst'),
+      patches: [{ path: at('renamed.patch.tar.zst') }],
+    });
+  });
+
+  it('chooses among the bundles of all folders together', async () => {
+    for (const name of ['base', 'first', 'next/second']) {
+      await mkdir(at('next'), { recursive: true });
+      await writeFile(at(`${name}.tar.zst`), '');
+    }
+    const found = await findBundleFiles([folder, at('next')], ending('second.tar.zst'));
+    expect(found.path).toBe(at('next/second.tar.zst'));
+    expect(found.earlier.map(({ path }) => path)).toEqual([
+      at('base.tar.zst'),
+      at('first.tar.zst'),
+    ]);
+  });
+
+  it('lists what could be the last one, and what was named', async () => {
+    for (const name of ['base', 'left', 'right']) await writeFile(at(`${name}.tar.zst`), '');
+    const ends = choosing((bundles) => ({ meant: bundles.slice(1), areEnds: true }));
+    await expect(findBundleFiles([folder], ends)).rejects.toMatchObject({
+      ...{ code: 'USAGE', exitStatus: 2 },
+      message: '2 of 3 bundles could be the last one: no other requires them',
+      details: [{ items: [at('left.tar.zst'), at('right.tar.zst')] }],
+      hint: expect.stringContaining('Run it for each of these') as string,
+    });
+    await expect(findBundleFiles([folder], all)).rejects.toMatchObject({
+      message: `${folder} holds 3 bundles: name one`,
+    });
+    const some = choosing((bundles) => ({ meant: bundles.slice(1) }));
+    await expect(findBundleFiles([folder], some)).rejects.toMatchObject({
+      message: `${folder} holds, for --expect 4.17.3, 2 bundles: name one`,
+    });
+    const named = [at('base.tar.zst'), at('left.tar.zst')];
+    await expect(findBundleFiles(named, all)).rejects.toMatchObject({
+      message: 'the command line names 2 bundles: name one',
     });
   });
 
