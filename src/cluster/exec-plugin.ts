@@ -116,9 +116,13 @@ async function run(
   });
   const { fault } = ended;
   if (fault === undefined) return ended;
+  const words = {
+    late: `has not ended within ${Math.ceil(patienceMs / 1000)} seconds`,
+    held: 'has ended, and a program that it started keeps its output open',
+  };
   const why =
-    fault === 'late'
-      ? `has not ended within ${Math.ceil(patienceMs / 1000)} seconds`
+    fault === 'late' || fault === 'held'
+      ? words[fault]
       : `writes more than ${limit} bytes to ${fault}`;
   throw entryFault(entry, `${program} ${why}`, 'Run it by hand to see what it does.');
 }

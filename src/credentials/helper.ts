@@ -103,6 +103,8 @@ async function run(
     throw failed(helper, why, cause);
   });
   if (fault === 'late') throw failed(helper, `it did not end within ${HELPER_MS / 1000} s`);
+  if (fault === 'held')
+    throw failed(helper, 'it has ended, and a program that it started keeps its output open');
   if (fault !== undefined) throw failed(helper, `it says more than ${MAX_HELPER_BYTES} bytes`);
   if (status === null) throw failed(helper, 'a signal ended it');
   return { succeeded: status === 0, output };

@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process';
 
 /** The end of what a program says on stderr. */
 const MAX_SAID = 2000;
+/** What is in a pipe when its writer ends, is read in much less. */
+const GRACE_MS = 2000;
 
 /** A program of somebody else, which is run for its answer, without a shell. */
 export interface ProgramCall {
@@ -16,6 +18,8 @@ export interface ProgramCall {
   /** How many bytes it may write to each of its streams. */
   readonly limit: number;
   readonly patienceMs: number;
+  /** How long its pipes may stay open after its end; two seconds if it is left out. */
+  readonly graceMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -26,13 +30,19 @@ export interface ProgramEnd {
   readonly output: string;
   /** The end of its stderr, where the caller gets that. */
   readonly said: string;
-  /** Why it was ended from here; `undefined` where it came to its own end. */
-  readonly fault: 'late' | 'stdout' | 'stderr' | undefined;
+  /** Why it was given up; `undefined` where it came to its own end, with a whole output. */
+  readonly fault: ProgramFault | undefined;
 }
 
 /**
+ * It took too long; it wrote too much to a stream; or it has ended, and what it had started went on
+ * holding its pipes, so that nobody knows whether its output is whole.
+ */
+export type ProgramFault = 'late' | 'stdout' | 'stderr' | 'held';
+
+/**
  * Runs a program to its end, or ends it: when it takes too long, writes too much, or at the signal.
- * Programs that it has started in its turn are not waited for.
+ * A program that reads nothing is ended with all that it has started.
  * @throws the error of the system where it cannot be started; the reason of the signal.
  */
 export async function runProgram(call: ProgramCall): Promise<ProgramEnd> {
@@ -41,27 +51,36 @@ export async function runProgram(call: ProgramCall): Promise<ProgramEnd> {
   const own = { terminal: 'inherit', nothing: 'ignore' } as const;
   const child = spawn(program, args, {
     env,
+    // In a group of its own it can be ended with its children. One that may ask the user something
+    // has to stay in ours: a terminal lets no other group read.
+    detached: input === 'nothing',
     stdio: [
       typeof input === 'string' ? own[input] : 'pipe',
       'pipe',
       ({ caller: 'pipe', terminal: 'inherit', nobody: 'ignore' } as const)[call.stderr],
     ],
   });
-  // Programs that it has started may hold its pipes open.
   const stop = (): void => {
+    if (input === 'nothing') endGroup(child.pid);
     child.kill('SIGKILL');
-    child.stdout!.destroy();
-    child.stderr?.destroy();
+    // Whoever else holds its pipes open is not waited for.
+    for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.destroy();
   };
-  let fault: ProgramEnd['fault'];
-  const giveUp = (why: ProgramEnd['fault']): void => {
+  let fault: ProgramFault | undefined;
+  const giveUp = (why: ProgramFault): void => {
     fault ??= why;
     stop();
   };
   // Not spawn's own timeout: that goes on, and keeps this process, where nothing was started.
-  const timer = setTimeout(() => {
+  let timer = setTimeout(() => {
     giveUp('late');
   }, call.patienceMs);
+  child.on('exit', () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      giveUp('held');
+    }, call.graceMs ?? GRACE_MS);
+  });
   signal?.addEventListener('abort', stop);
   const counted = (stream: 'stdout' | 'stderr'): ((chunk: Buffer) => void) => {
     let size = 0;
@@ -93,5 +112,14 @@ export async function runProgram(call: ProgramCall): Promise<ProgramEnd> {
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', stop);
+  }
+}
+
+/** @param leader the first process of the group; `undefined` where none was started. */
+function endGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, 'SIGKILL');
+  } catch {
+    // All of them have ended.
   }
 }

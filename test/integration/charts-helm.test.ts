@@ -14,6 +14,7 @@ import {
   DEFAULT_KUBE_VERSION,
   findHelm,
   type Helm,
+  type HelmLimits,
   renderChart,
 } from '../../src/kinds/chart/helm.ts';
 import { CHART_YAML, chartArchive } from '../support/chart.ts';
@@ -30,7 +31,10 @@ interface Expected {
 
 let scratch: string;
 let aborter: AbortController;
-const run = () => ({ scratch, env: process.env, signal: aborter.signal });
+const run = (limits?: HelmLimits) => ({
+  ...{ scratch, env: process.env, signal: aborter.signal },
+  ...(limits !== undefined && { limits }),
+});
 
 beforeEach(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'bundle-helm-'));
@@ -44,6 +48,12 @@ async function program(script: string): Promise<string> {
   await writeFile(path, `#!/bin/sh\n${script}\n`);
   await chmod(path, 0o755);
   return path;
+}
+
+/** One that has ended, and that nobody has asked about yet, is no more than a number. */
+async function isRunning(pid: number): Promise<boolean> {
+  const state = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return state !== '' && !/\) [ZX] /.test(state);
 }
 
 describeWhere(
@@ -121,13 +131,14 @@ spec:
 );
 
 describe('a program that stands for helm', () => {
-  const rendering = (path: string): Promise<string> =>
+  const rendering = (path: string, limits?: HelmLimits): Promise<string> =>
     renderChart(
       { program: path, version: 'v3' },
       { archive: 'a.tgz', what: 'web' },
       OPTIONS,
-      run(),
+      run(limits),
     );
+  const AT_ONCE: HelmLimits = { versionMs: 1, renderMs: 1 };
 
   it('is none where there is no such program', async () => {
     expect(await findHelm(join(scratch, 'nothing'), run())).toBeUndefined();
@@ -147,16 +158,50 @@ describe('a program that stands for helm', () => {
   it('is ended where it writes without end', async () => {
     const path = await program('while :; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done');
     await expect(findHelm(path, run())).rejects.toMatchObject({
-      message: expect.stringContaining('writes more than') as string,
+      code: 'CONFIGURATION',
+      got: expect.stringContaining('writes more than') as string,
+    });
+    await expect(rendering(path)).rejects.toMatchObject({
+      code: 'UNSUPPORTED_CONTENT',
+      message: expect.stringContaining('web does not render: helm writes more than') as string,
     });
   });
 
-  it('is ended with the run', async () => {
-    const path = await program(`echo $$ >${scratch}/pid; exec sleep 600`);
+  it('is ended where it does not answer, or renders without end', async () => {
+    const path = await program('exec sleep 600');
+    await expect(findHelm(path, run(AT_ONCE))).rejects.toMatchObject({
+      code: 'CONFIGURATION',
+      got: 'helm did not end within 1 seconds',
+    });
+    await expect(rendering(path, AT_ONCE)).rejects.toMatchObject({
+      code: 'UNSUPPORTED_CONTENT',
+      message: 'the chart web does not render: helm did not end within 1 seconds',
+    });
+  });
+
+  it('is not believed where something that it started goes on holding its output', async () => {
+    const path = await program('sleep 600 & echo v3.1.0');
+    const limits = { versionMs: 600_000, renderMs: 600_000, graceMs: 1 };
+    await expect(findHelm(path, run(limits))).rejects.toMatchObject({
+      code: 'CONFIGURATION',
+      got: expect.stringContaining('a program that it started keeps its output open') as string,
+    });
+    await expect(rendering(path, limits)).rejects.toMatchObject({
+      code: 'UNSUPPORTED_CONTENT',
+      message: expect.stringContaining('keeps its output open') as string,
+    });
+  });
+
+  it('is ended with the run, and so is what it has started', async () => {
+    const path = await program(`sleep 600 & echo $! >${scratch}/pid; wait`);
     const reason = new Error('interrupted');
     const ended = rendering(path).catch((error: unknown) => error);
-    await expect.poll(() => readFile(join(scratch, 'pid'), 'utf8').catch(() => '')).toMatch(/\d/);
+    const started = (): Promise<string> =>
+      readFile(join(scratch, 'pid'), 'utf8').catch(() => '');
+    await expect.poll(started).toMatch(/\d\n/);
     aborter.abort(reason);
     expect(await ended).toBe(reason);
+    const pid = Number(await started());
+    await expect.poll(() => isRunning(pid)).toBe(false);
   });
 });

@@ -36,28 +36,40 @@ interface Run {
   readonly scratch: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
+  readonly limits?: HelmLimits;
+}
+
+/** How long helm may take, and what it has started. */
+export interface HelmLimits {
+  readonly versionMs: number;
+  readonly renderMs: number;
+  /** @see runProgram */
+  readonly graceMs?: number;
 }
 
 const MAX_VERSION_BYTES = 4096;
 /** Its own words in a message. */
 const MAX_COMPLAINT = 2000;
-/** Far more than any chart takes. */
-const PATIENCE_MS = 10 * 60_000;
+/** Far more than the largest charts take. */
+const LIMITS: HelmLimits = { versionMs: 20_000, renderMs: 2 * 60_000 };
 
 /**
  * The helm program of that name or path, if there is one that answers.
  * @throws BundleError CONFIGURATION for one that is there and fails, or is older than version 3.
  */
 export async function findHelm(program: string, run: Run): Promise<Helm | undefined> {
+  const { limits = LIMITS } = run;
+  const call = { limit: MAX_VERSION_BYTES, patienceMs: limits.versionMs };
   const ended = await runHelm(program, ['version', '--template', '{{.Version}}'], {
-    ...{ ...run, limit: MAX_VERSION_BYTES },
+    ...{ ...run, ...call },
   });
   if (ended === undefined) return undefined;
   const version = ended.output.trim();
-  if (ended.status === 0 && /^v[3-9]\./.test(version)) return { program, version };
+  if (ended.fault === undefined && ended.status === 0 && /^v[3-9]\./.test(version))
+    return { program, version };
   throw new BundleError('CONFIGURATION', `${program} cannot be used to render charts`, {
-    expected: 'helm 3 or newer',
-    got: oneLine(version === '' ? ended.said : version, 200),
+    expected: 'helm 3 or newer, which tells its version',
+    got: faultOf(ended, call) ?? oneLine(version === '' ? ended.said : version, 200),
     hint: 'Name another one with --helm PATH.',
   });
 }
@@ -83,9 +95,12 @@ export async function renderChart(
     ...options.values.flatMap((path) => ['--values', path]),
     ...options.apiVersions.flatMap((name) => ['--api-versions', name]),
   ];
-  const ended = await runHelm(helm.program, words, { ...run, limit: MAX_RENDERED_BYTES });
-  if (ended?.status === 0) return ended.output;
-  const complaint = (ended?.said ?? '').replace(/^Error: /, '');
+  const { limits = LIMITS } = run;
+  const call = { limit: MAX_RENDERED_BYTES, patienceMs: limits.renderMs };
+  const ended = await runHelm(helm.program, words, { ...run, ...call });
+  const fault = faultOf(ended, call);
+  if (ended?.status === 0 && fault === undefined) return ended.output;
+  const complaint = fault ?? (ended?.said ?? '').replace(/^Error: /, '');
   throw new BundleError(
     'UNSUPPORTED_CONTENT',
     `the chart ${what} does not render: ${oneLine(complaint, MAX_COMPLAINT)}`,
@@ -98,11 +113,17 @@ export async function renderChart(
   );
 }
 
+/** What one run of helm may write, and how long it may take. */
+interface HelmCall {
+  readonly limit: number;
+  readonly patienceMs: number;
+}
+
 /** @returns `undefined` where there is no such program. */
 async function runHelm(
   program: string,
   args: readonly string[],
-  { scratch, env, signal, limit }: Run & { readonly limit: number },
+  { scratch, env, signal, limits, ...call }: Run & HelmCall,
 ): Promise<ProgramEnd | undefined> {
   const own = {
     ...{ PATH: env['PATH'], HOME: scratch, TMPDIR: scratch, KUBECONFIG: join(scratch, 'none') },
@@ -110,21 +131,28 @@ async function runHelm(
     HELM_CONFIG_HOME: join(scratch, 'config'),
     HELM_DATA_HOME: join(scratch, 'data'),
   };
-  const call = { program, args, env: own, limit, patienceMs: PATIENCE_MS, signal };
-  const ended = await runProgram({ ...call, input: 'nothing', stderr: 'caller' }).catch(
-    (error: unknown) => {
-      if (systemCode(error) === 'ENOENT') return undefined;
-      throw systemCode(error) === undefined ? error : cannotStart(program, error);
-    },
-  );
-  if (ended?.fault === undefined) return ended;
-  const why =
-    ended.fault === 'late'
-      ? `did not end within ${PATIENCE_MS / 60_000} minutes`
-      : `writes more than ${limit} bytes`;
-  throw new BundleError('UNSUPPORTED_CONTENT', `${program} ${why}`, {
-    hint: 'No chart needs that: check it.',
+  return runProgram({
+    ...{ ...call, program, args, env: own, signal, graceMs: limits?.graceMs },
+    ...{ input: 'nothing', stderr: 'caller' },
+  }).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw systemCode(error) === undefined ? error : cannotStart(program, error);
   });
+}
+
+/** Why helm was given up; `undefined` where it came to its own end. */
+function faultOf(ended: ProgramEnd | undefined, call: HelmCall): string | undefined {
+  switch (ended?.fault) {
+    case undefined:
+      return undefined;
+    case 'late':
+      return `helm did not end within ${Math.ceil(call.patienceMs / 1000)} seconds`;
+    case 'held':
+      return 'helm has ended, and a program that it started keeps its output open';
+    case 'stdout':
+    case 'stderr':
+      return `helm writes more than ${call.limit} bytes`;
+  }
 }
 
 function cannotStart(program: string, cause: unknown): BundleError {
