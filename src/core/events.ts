@@ -92,6 +92,12 @@ export type Notice =
     }
   /** Nothing of a chart runs or names an image: it travels alone. */
   | { readonly code: 'chart-without-images'; readonly chart: string }
+  /** A chart holds another one that it does not list as a dependency, and Helm installs that too. */
+  | {
+      readonly code: 'chart-unlisted-subchart';
+      readonly chart: string;
+      readonly subchart: string;
+    }
   /** The default channel of an operator is another one than in its catalog. */
   | {
       readonly code: 'operator-default-channel';

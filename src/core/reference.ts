@@ -26,7 +26,7 @@ const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const MAX_PORT = 65_535;
 
 /** The longest name the distribution specification allows for host and path together. */
-const MAX_NAME_LENGTH = 255;
+export const MAX_NAME_LENGTH = 255;
 
 /**
  * Parses a full reference after the grammar of the distribution specification. The registry has to
@@ -76,9 +76,9 @@ function readRepositoryName(bare: string, whole: string): RepositoryName {
       `"${registry}" is not a registry: write the host out, as in quay.io/${bare}`,
     );
   }
-  if (!isRepository(repository)) throw refused(whole, `"${repository}" is not a repository path`);
   if (bare.length > MAX_NAME_LENGTH)
     throw refused(whole, `its name is longer than ${MAX_NAME_LENGTH} characters`);
+  if (!isRepository(repository)) throw refused(whole, `"${repository}" is not a repository path`);
   return { registry, repository };
 }
 
@@ -103,7 +103,7 @@ export function isLoopback(registry: string): boolean {
 }
 
 export function isRepository(text: string): boolean {
-  return REPOSITORY.test(text);
+  return text.length <= MAX_NAME_LENGTH && REPOSITORY.test(text);
 }
 
 export function isTag(text: string): boolean {

@@ -1,5 +1,11 @@
 import { BundleError } from '../core/errors.ts';
-import { isRegistry, isRepository, type RepositoryName } from '../core/reference.ts';
+import {
+  formatRepository,
+  isRegistry,
+  isRepository,
+  MAX_NAME_LENGTH,
+  type RepositoryName,
+} from '../core/reference.ts';
 import { type FixedPlace, isFixed, type Place } from '../transfer/image.ts';
 
 /** Where `--to` points: a registry, and the path in front of every repository there. */
@@ -37,12 +43,12 @@ export interface Destinations extends Readonly<Record<FixedPlace, RepositoryName
   readonly maxNestedPaths: number | undefined;
 }
 
-/** The repository of a target for a place. */
+/** The repository of a target for a place. @throws BundleError USAGE where its name is too long. */
 export function repositoryAt(destinations: Destinations, place: Place): RepositoryName {
   if (isFixed(place)) return destinations[place];
   const { target, maxNestedPaths } = destinations;
   const { registry } = target;
-  return { registry, repository: nested(below(target, place.slice(1)), maxNestedPaths) };
+  return named(registry, nested(below(target, place.slice(1)), maxNestedPaths));
 }
 
 /**
@@ -115,9 +121,29 @@ function repositoryOf(
   wanted: string | undefined,
   usual: string,
 ): RepositoryName {
-  if (wanted !== undefined)
-    return { registry: to.registry, repository: checkedPath(wanted, maxNestedPaths) };
-  return { registry: to.registry, repository: nested(below(to, usual), maxNestedPaths) };
+  const path =
+    wanted === undefined
+      ? nested(below(to, usual), maxNestedPaths)
+      : checkedPath(wanted, maxNestedPaths);
+  return named(to.registry, path);
+}
+
+/** Registries may take a longer name, but nothing that runs containers reads one. */
+function named(registry: string, repository: string): RepositoryName {
+  const name = { registry, repository };
+  const { length } = formatRepository(name);
+  if (length <= MAX_NAME_LENGTH) return name;
+  throw new BundleError(
+    'USAGE',
+    `the name of a repository is too long: ${registry}/${repository}`,
+    {
+      expected: `${MAX_NAME_LENGTH} characters at most, with the registry`,
+      got: `${length}`,
+      hint:
+        'Deliver to a shorter namespace, or pack the image for a shorter path: targetRepo in the ' +
+        'file, or --image REFERENCE=PATH:TAG.',
+    },
+  );
 }
 
 function below({ namespace }: Target, path: string): string {

@@ -2,8 +2,9 @@ import type { HoleReason } from '../bundle/format/manifest.ts';
 import type { Context } from '../core/context.ts';
 import { mapLimited } from '../core/concurrency.ts';
 import type { Digest } from '../core/digest.ts';
+import { BundleError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
-import { compareText } from '../core/text.ts';
+import { compareText, oneLine } from '../core/text.ts';
 import { AttachedImages } from '../kinds/attached.ts';
 import { type Closure, closureOf } from '../kinds/closure.ts';
 import { type FindOptions, type PartRequest, partRequest, type Walk } from '../kinds/kind.ts';
@@ -121,6 +122,7 @@ export async function expandFound(
     }));
     const different = [...new Map(parts.map((part) => [keyText(part), part])).values()];
     const sorted = different.toSorted(inBundle);
+    sorted.forEach(requireReadable);
     const closure = closureOf(sorted.map(({ part }) => part));
     leaving?.refuseHopeless(closure.parts);
     return { ...closure, asked: sorted.map(({ asked }) => asked), without };
@@ -136,6 +138,20 @@ export async function expandFound(
   } finally {
     await begun?.close();
   }
+}
+
+/**
+ * Nothing is written that a reader would refuse: who gets the bundle could do nothing about it.
+ * @throws BundleError UNSUPPORTED_CONTENT
+ */
+function requireReadable({ part, isClaim }: ExpandedPart): void {
+  if (isClaim(part.claim)) return;
+  throw new BundleError('UNSUPPORTED_CONTENT', `a bundle cannot hold ${part.label}`, {
+    expected: 'names, paths and digests that a reader of the bundle takes',
+    got: oneLine(JSON.stringify(part.claim)),
+    hint: 'Leave it out, or give it another name or path. Please report this.',
+    subject: part.label,
+  });
 }
 
 interface ExpandedPart extends PartKey {

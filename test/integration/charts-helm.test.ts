@@ -10,6 +10,7 @@ import { projectPath } from '../../scripts/lib/project-root.ts';
 import { readChart } from '../../src/kinds/chart/files/chart.ts';
 import { readChartArchive } from '../../src/kinds/chart/files/chart-files.ts';
 import { imagesOfChart } from '../../src/kinds/chart/images/chart-images.ts';
+import { checkSubcharts } from '../../src/kinds/chart/files/subcharts.ts';
 import {
   DEFAULT_KUBE_VERSION,
   findHelm,
@@ -111,6 +112,35 @@ spec:
       expect(await readdir(scratch)).toEqual(expect.arrayContaining(['own.yaml', 'web.tgz']));
     });
 
+    it.each([
+      ['a dependency', { 'Chart.yaml': `${CHART_YAML}dependencies: [{name: db, version: 1.0.0}]` }],
+      ['one of Helm 2', { 'requirements.yaml': 'dependencies: [{name: db, version: 1.0.0}]' }],
+      ['a stray file', { 'charts/README.md': 'x' }],
+      ['a folder of something else', { 'charts/x/values.yaml': 'x' }],
+    ])('are refused as helm refuses them, and before it: %s', async (_, files) => {
+      const archive = join(scratch, 'web.tgz');
+      const bytes = await chartArchive({ 'Chart.yaml': CHART_YAML, ...files });
+      await writeFile(archive, bytes);
+      const chart = readChart(await readChartArchive(bytes, 'web'), 'web');
+      await expect(checkSubcharts(chart)).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
+      await expect(
+        renderChart(helm, { archive, what: 'web' }, OPTIONS, run()),
+      ).rejects.toMatchObject({ message: expect.stringContaining('does not render') as string });
+    });
+
+    it('render what lies in charts/ and is not listed', async () => {
+      const archive = join(scratch, 'web.tgz');
+      const bytes = await chartArchive({
+        'Chart.yaml': CHART_YAML,
+        'charts/db/Chart.yaml': CHART_YAML.replace('web', 'db'),
+        'charts/db/templates/a.yaml': 'kind: Db',
+      });
+      await writeFile(archive, bytes);
+      const chart = readChart(await readChartArchive(bytes, 'web'), 'web');
+      expect(await checkSubcharts(chart)).toEqual(['db']);
+      expect(await renderChart(helm, { archive, what: 'web' }, OPTIONS, run())).toContain('Db');
+    });
+
     it('are refused with the file, the line and the function where they do not render', async () => {
       const archive = join(scratch, 'web.tgz');
       const template = 'kind: A\nname: {{ include "nothing" . }}\n';
@@ -196,8 +226,7 @@ describe('a program that stands for helm', () => {
     const path = await program(`sleep 600 & echo $! >${scratch}/pid; wait`);
     const reason = new Error('interrupted');
     const ended = rendering(path).catch((error: unknown) => error);
-    const started = (): Promise<string> =>
-      readFile(join(scratch, 'pid'), 'utf8').catch(() => '');
+    const started = (): Promise<string> => readFile(join(scratch, 'pid'), 'utf8').catch(() => '');
     await expect.poll(started).toMatch(/\d\n/);
     aborter.abort(reason);
     expect(await ended).toBe(reason);

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { type Header, pack } from 'tar-stream';
 
 /** The files of a chart, by path in it. */
-export type ChartText = Readonly<Record<string, string>>;
+export type ChartText = Readonly<Record<string, string | Uint8Array>>;
 
 /** A `Chart.yaml` that Helm takes. */
 export const CHART_YAML = 'apiVersion: v2\nname: web\nversion: 1.2.3\nappVersion: "4.5"\n';
@@ -13,7 +13,8 @@ export async function chartArchive(
   others: readonly (Partial<Header> & Pick<Header, 'name'> & { readonly text?: string })[] = [],
 ): Promise<Buffer> {
   const tar = pack();
-  for (const [path, text] of Object.entries(files)) tar.entry({ name: `web/${path}` }, text);
+  for (const [path, text] of Object.entries(files))
+    tar.entry({ name: `web/${path}` }, Buffer.from(text));
   for (const { text, ...header } of others) tar.entry(header, text ?? '');
   tar.finalize();
   const chunks: Buffer[] = [];

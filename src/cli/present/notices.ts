@@ -26,6 +26,11 @@ export function noticeText(notice: Notice): string | undefined {
       );
     case 'chart-without-images':
       return `the chart ${notice.chart} runs no image with these values: it is carried alone`;
+    case 'chart-unlisted-subchart':
+      return (
+        `the chart ${notice.chart} holds ${notice.subchart} in charts/ and does not list it as a ` +
+        'dependency: helm installs it all the same, so its images are carried'
+      );
     case 'operator-default-channel':
       return (
         `${notice.package}: its default channel is ${notice.is}` +

@@ -2,16 +2,14 @@ import { type Digest, digestOf, parseDigest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { asArray, asObject, asString, type Json, type JsonObject } from '../../core/json.ts';
 import type { Descriptor } from '../../core/descriptor.ts';
-import { formatReference, isRepository, isTag } from '../../core/reference.ts';
+import { isRepository, isTag } from '../../core/reference.ts';
 import type { HoleReason } from '../../bundle/format/manifest.ts';
-import { imageRequest, type ImagePartRequest } from '../image/request.ts';
+import { imageRow, type ImageRow, readImageRow } from '../image/image-row.ts';
 import type { MadeContent } from '../../building/image.ts';
 import { HOW_FOUND, type HowFound } from './images/found-image.ts';
 
 /** An image of a chart, and how it was found. */
-export interface ChartImage extends ImagePartRequest {
-  /** `undefined` where its tag could not be resolved, and the bundle may lack it. */
-  readonly digest: Digest | undefined;
+export interface ChartImage extends ImageRow {
   /** Why that is so, where it was asked for. */
   readonly absent?: HoleReason | undefined;
   readonly how: HowFound;
@@ -45,10 +43,9 @@ export function chartClaim(facts: ChartFacts): JsonObject {
   const { name, version, origin, artifact, path, tag, images } = facts;
   return {
     ...{ name, version, ...(origin !== undefined && { origin }), artifact, path, tag },
-    images: images.map(({ reference, digest, path: to, tag: as, how, where }) => ({
-      reference: formatReference(reference),
-      ...(digest !== undefined && { digest }),
-      ...{ path: to, tag: as, how, where },
+    images: images.map((image) => ({
+      ...imageRow(image),
+      ...{ how: image.how, where: image.where },
     })),
   };
 }
@@ -74,18 +71,10 @@ function imageIn(value: Json): ChartImage {
   const row = asObject(value, 'an image of a chart');
   const text = (key: string): string => asString(row[key], `the ${key} of an image of a chart`);
   const how = HOW_FOUND.find((one) => one === row['how']);
-  const digest = row['digest'] === undefined ? undefined : parseDigest(row['digest']);
-  const request = imageRequest(text('reference'), { path: text('path'), tag: text('tag') });
-  const stated = request.reference.digest;
-  if (how === undefined || (stated !== undefined && stated !== digest)) {
-    throw new BundleError('UNSUPPORTED_CONTENT', `the row of ${text('reference')} is wrong`, {
-      ...{
-        expected: 'how it was found, and its digest',
-        got: `${text('how')}, ${digest ?? 'none'}`,
-      },
-    });
-  }
-  return { ...request, digest, how, where: text('where') };
+  if (how !== undefined) return { ...readImageRow(row), how, where: text('where') };
+  throw new BundleError('UNSUPPORTED_CONTENT', `the row of ${text('reference')} is wrong`, {
+    ...{ expected: 'how it was found', got: text('how') },
+  });
 }
 
 /** One chart from two places, or with other images, is two parts. */

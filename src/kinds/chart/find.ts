@@ -11,6 +11,7 @@ import type { FindOptions, Found } from '../kind.ts';
 import type { ContentSource, Sources } from '../sources.ts';
 import { type ChartArtifact, chartArtifact } from './artifact.ts';
 import type { ChartImage, ChartSeed } from './claim.ts';
+import { checkSubcharts } from './files/subcharts.ts';
 import { findHelm, renderChart } from './helm.ts';
 import { type ChartImages, imagesOfChart } from './images/chart-images.ts';
 import type { FoundImage } from './images/found-image.ts';
@@ -24,7 +25,7 @@ const AT_ONCE = 8;
 
 /**
  * Fetches a chart, checks its provenance where there is a keyring, and finds its images.
- * @throws BundleError as {@link locateChart}, `checkProvenance` and `imagesOfChart` do; NOT_FOUND
+ * @throws BundleError as {@link locateChart}, `checkSubcharts`, `checkProvenance` and `imagesOfChart` do; NOT_FOUND
  * for an image that is not there
  */
 export async function findChart(
@@ -38,6 +39,8 @@ export async function findChart(
   const located = await locateChart(request.source, sources, options);
   const { chart, origin } = located;
   const place = placeOfChart(chart, request.source);
+  for (const subchart of await checkSubcharts(chart))
+    observe({ type: 'noticed', code: 'chart-unlisted-subchart', chart: chart.name, subchart });
   if (request.keyring !== undefined) await checkSigned(located, request.keyring, now);
   if (request.locked !== undefined) return lockedChart(located, request.locked, sources);
   observe({ type: 'phase', what: `finding the images of the chart ${called}` });

@@ -1,14 +1,8 @@
-import { type Digest, digestOf, parseDigest } from '../../core/digest.ts';
+import { type Digest, digestOf } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { asArray, asString, type JsonObject } from '../../core/json.ts';
 import { isPlatform } from '../../core/manifest.ts';
-import {
-  formatReference,
-  isRepository,
-  isTag,
-  parseReference,
-  type RepositoryName,
-} from '../../core/reference.ts';
+import { formatReference, type RepositoryName } from '../../core/reference.ts';
 import { compareText } from '../../core/text.ts';
 import type { HoleReason } from '../../bundle/format/manifest.ts';
 import { claimDigest } from '../claim-digest.ts';
@@ -18,15 +12,14 @@ import type { FindOptions, Found, Kind, Part, PartResources, Walk } from '../kin
 import { walkImages } from '../walk-images.ts';
 import { knownBy, mirrorRows } from '../mirror-row.ts';
 import type { ContentSource, Sources } from '../sources.ts';
+import { imageRow, type ImageRow, readImageRow } from './image-row.ts';
 import { type ImagePartRequest, nameOfImage } from './request.ts';
 
 /** The kind of single images in rows of `bundle.json`. */
 const IMAGE = 'image';
 
 /** What an image follows from, and what reports say of it. */
-export interface ImageFacts extends ImagePartRequest {
-  /** `undefined` where its tag could not be resolved, and the bundle may lack it. */
-  readonly digest: Digest | undefined;
+export interface ImageFacts extends ImagePartRequest, ImageRow {
   /** Why that is so, where it was asked for. */
   readonly absent?: HoleReason | undefined;
 }
@@ -114,21 +107,7 @@ async function settle(
 
 /** @throws BundleError UNSUPPORTED_CONTENT, USAGE for a row that packing would not write. */
 function readClaim(claim: JsonObject): ImageFacts {
-  const reference = parseReference(asString(claim['reference'], 'reference'));
-  const digest = claim['digest'] === undefined ? undefined : parseDigest(claim['digest']);
-  const [path, tag] = [asString(claim['path'], 'path'), asString(claim['tag'], 'tag')];
-  const isNamed = reference.tag !== undefined || reference.digest !== undefined;
-  const isSame = reference.digest === undefined || reference.digest === digest;
-  if (isNamed && isSame && isRepository(path) && isTag(tag))
-    return { reference, digest, path, tag, ...readPlatforms(claim) };
-  throw new BundleError(
-    'UNSUPPORTED_CONTENT',
-    `the row of ${nameOfImage({ reference })} is wrong`,
-    {
-      expected: 'a reference with a tag or that digest, a path and a tag',
-      got: `${path}:${tag}, ${digest ?? 'no digest'}`,
-    },
-  );
+  return { ...readImageRow(claim), ...readPlatforms(claim) };
 }
 
 /** @throws BundleError UNSUPPORTED_CONTENT */
@@ -165,7 +144,7 @@ async function expand(
   const names = digest === undefined ? [name] : [name, digest];
   return {
     ...{ kind: IMAGE, label: labelOf(name, `${path}:${tag}`), names, facts: seed },
-    claim: { reference: name, ...(digest !== undefined && { digest }), path, tag, ...chosen },
+    claim: { ...imageRow(seed), ...chosen },
     ...{ images: await walk.attached.addTo(images), holes },
     files: [],
     leading: [],

@@ -38,7 +38,7 @@ export function imageRequest(name: string, target: ImageTarget = {}): ImagePartR
   const path = target.path ?? own;
   if (!isRepository(path)) {
     throw new BundleError('USAGE', `${name}: ${path} is not a repository path`, {
-      hint: 'Write the path without registry and tag, as in team/tool.',
+      hint: 'Write the path without registry and tag, as in team/tool: 255 characters at most.',
     });
   }
   const usual = tag ?? `sha256-${hexOf(digest!)}`;

@@ -185,7 +185,7 @@ describe('parseReference', () => {
       '['.repeat(200_000),
     ]) {
       expect(() => parseReference(`${text}!/a`)).toThrow(refusal);
-      expect(isRepository(text)).toBe(text === 'a'.repeat(200_000));
+      expect(isRepository(text)).toBe(false);
       expect(isTag(text)).toBe(false);
     }
   });

@@ -113,6 +113,21 @@ describe('repositoryAt', () => {
     ]);
   });
 
+  it('is refused where its name is too long for what runs containers', () => {
+    const long = 'x'.repeat(255 - 'r.io/ns/'.length);
+    const destinations = planDestinations({ to: parseTarget('r.io/ns') });
+    expect(repositoryAt(destinations, `/${long}`).repository).toBe(`ns/${long}`);
+    const tooLong = expect.objectContaining({
+      code: 'USAGE',
+      message: expect.stringContaining('the name of a repository is too long') as string,
+      got: '256',
+    }) as Error;
+    expect(() => repositoryAt(destinations, `/${long}x`)).toThrow(tooLong);
+    expect(() => planDestinations({ to: parseTarget(`r.io/${'x'.repeat(250)}`) })).toThrow(
+      expect.objectContaining({ message: expect.stringContaining('too long') as string }) as Error,
+    );
+  });
+
   it('is opened once, whichever places have it', () => {
     const both = { releaseRepository: 'x', releaseImagesRepository: 'x' };
     const destinations = planDestinations({ to: parseTarget('r.io'), ...both });

@@ -25,12 +25,13 @@ const MAX_FILES = 20_000;
  */
 export async function readChartArchive(archive: Uint8Array, what: string): Promise<ChartFiles> {
   const files = new Map<string, Uint8Array>();
+  let root: string | undefined;
   const reading = extract();
   let left = MAX_CHART_BYTES;
   const taking = (async (): Promise<void> => {
     for await (const entry of reading) {
       const { name, type } = entry.header;
-      const path = pathInChart(name, what);
+      const [folder, path] = pathInChart(name, what);
       if (type !== 'file' && type !== 'directory')
         throw refused(what, `${oneLine(name, 200)} is no file, but of the type ${type}`);
       const chunks: Uint8Array[] = [];
@@ -43,6 +44,8 @@ export async function readChartArchive(archive: Uint8Array, what: string): Promi
       }
       if (type === 'directory') continue;
       if (path === undefined) throw refused(what, `${oneLine(name, 200)} lies beside its folder`);
+      root ??= folder;
+      if (folder !== root) throw severalFolders(what, [root, folder]);
       if (files.has(path)) throw refused(what, `it holds ${oneLine(name, 200)} twice`);
       files.set(path, Buffer.concat(chunks));
       if (files.size > MAX_FILES) throw refused(what, `it holds more than ${MAX_FILES} files`);
@@ -129,10 +132,10 @@ function cutToBlocks(): (source: AsyncIterable<Uint8Array>) => AsyncGenerator<Ui
 const TAR_END = 1024;
 
 /**
- * The path of an entry in the chart; `undefined` for the folder around it.
+ * The folder around everything, and the path of an entry in it; `undefined` for the folder itself.
  * @throws BundleError UNSUPPORTED_CONTENT for one that leads out of it.
  */
-function pathInChart(name: string, what: string): string | undefined {
+function pathInChart(name: string, what: string): [folder: string, path: string | undefined] {
   const parts = name.replaceAll('\\', '/').replace(/^\.\//, '').split('/');
   const isOutside = parts.includes('..') || parts[0] === '' || /^[A-Za-z]:/.test(name);
   if (isOutside) throw refused(what, `${oneLine(name, 200)} leads out of the chart`);
@@ -140,12 +143,20 @@ function pathInChart(name: string, what: string): string | undefined {
     .slice(1)
     .filter((part) => part !== '' && part !== '.')
     .join('/');
-  return path === '' ? undefined : path;
+  return [parts[0]!, path === '' ? undefined : path];
 }
 
 function inOrder(files: Map<string, Uint8Array>, what: string): ChartFiles {
   if (!files.has('Chart.yaml')) throw refused(what, 'it has no Chart.yaml');
   return new Map([...files].toSorted(([a], [b]) => compareText(a, b)));
+}
+
+function severalFolders(what: string, folders: readonly [string, string]): BundleError {
+  const [first, second] = folders.map((name) => oneLine(name, 100)) as [string, string];
+  return refused(
+    what,
+    `it has two folders at its top, ${first} and ${second}, and an archive holds one chart`,
+  );
 }
 
 function tooLarge(what: string, name: string): BundleError {

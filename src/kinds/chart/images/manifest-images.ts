@@ -34,34 +34,43 @@ export function readManifests(rendered: string, what: string): readonly Manifest
 
 /**
  * The images that run: those of every container of every pod's spec at any depth. So hooks, jobs of
- * CronJobs, and pods in custom resources count as well. Volumes that are images count too.
+ * CronJobs, and pods in custom resources count as well. Volumes that are images count too, and what
+ * OpenShift's streams and builds take from registries.
  * @throws BundleError UNSUPPORTED_CONTENT for a container without an image in a pod of Kubernetes'
- * own kinds. What only looks like a pod may have none: a patch, or a custom resource with a default.
+ * own kinds, and for a tag of a stream without one. What only looks like a pod may have none: a
+ * patch, or a custom resource with a default.
  */
 export function manifestImages(manifests: readonly Manifest[]): readonly FoundImage[] {
   return manifests.flatMap((manifest) => {
     const where = placeOf(manifest);
-    for (const object of listedIn(manifest.object))
-      checkPods(object, placeOf({ ...manifest, object }));
-    return [...nodesOf(manifest.object)].flatMap((node) =>
-      [...runsIn(node)].flatMap(({ image }): FoundImage[] => {
-        const reference = textOf(image);
-        return reference ? [{ reference, how: 'manifest', where }] : [];
-      }),
+    const known = new Map(
+      [...listedIn(manifest.object)].flatMap((object) =>
+        runnersOf(object, placeOf({ ...manifest, object })),
+      ),
     );
+    return [...nodesOf(manifest.object)].flatMap((node) => {
+      const runner = known.get(node);
+      if (runner !== undefined) checkLists(node, runner);
+      return [...runsIn(node)].flatMap(({ what, image }): FoundImage[] => {
+        const reference = textOf(image);
+        if (reference) return [{ reference, how: 'manifest', where }];
+        if (runner === undefined || (reference === '' && runner.isFilledIn)) return [];
+        throw noImage(`${what} of ${runner.where} names no image`, image);
+      });
+    });
   });
 }
 
-/** Something of a pod that an image is named for. */
+/** Something of a manifest that an image is named for. */
 interface Run {
-  /** `container web`, `volume 2`. */
+  /** `container web`, `volume 2`, `tag latest`. */
   readonly what: string;
   readonly image: Json | undefined;
 }
 
-function* runsIn(spec: JsonObject): Generator<Run> {
+function* runsIn(node: JsonObject): Generator<Run> {
   for (const key of CONTAINERS) {
-    for (const [index, container] of listAt(spec, key).entries()) {
+    for (const [index, container] of listAt(node, key).entries()) {
       const name = isObject(container) ? container['name'] : undefined;
       yield {
         what: typeof name === 'string' ? `container ${name}` : `entry ${index + 1} of ${key}`,
@@ -69,12 +78,16 @@ function* runsIn(spec: JsonObject): Generator<Run> {
       };
     }
   }
-  for (const [index, volume] of listAt(spec, 'volumes').entries()) {
+  for (const [index, volume] of listAt(node, 'volumes').entries()) {
     const image = isObject(volume) ? volume['image'] : undefined;
     if (image === undefined || image === null) continue;
     const what = `volume ${index + 1}`;
     yield { what, image: isObject(image) ? image['reference'] : image };
   }
+  // As tags of image streams and strategies of builds have it (OpenShift API, image/v1, build/v1).
+  const { from, name } = node;
+  if (isObject(from) && from['kind'] === 'DockerImage')
+    yield { what: typeof name === 'string' ? `tag ${name}` : 'from', image: from['name'] };
 }
 
 /** The name of an image, empty where there is none; `undefined` for what is no text. */
@@ -107,29 +120,42 @@ const PODS: Readonly<Record<string, readonly string[]>> = {
 };
 /** Other groups have kinds of these names too, which are built otherwise. */
 const OWN_GROUP = /^(?:(?:apps|batch|extensions)\/)?v\d\w*$/;
+const STREAM_GROUP = /^(?:image\.openshift\.io\/)?v1$/;
 /** OpenShift writes the image of a stream into such an object, over what stands there. */
 const TRIGGERS = 'image.openshift.io/triggers';
 
-/** @throws BundleError UNSUPPORTED_CONTENT */
-function checkPods(object: JsonObject, where: string): void {
-  const { kind, apiVersion, metadata } = object;
-  const path = typeof kind === 'string' && Object.hasOwn(PODS, kind) ? PODS[kind]! : undefined;
-  if (path === undefined || (typeof apiVersion === 'string' && !OWN_GROUP.test(apiVersion))) return;
-  const annotations = isObject(metadata) ? metadata['annotations'] : undefined;
-  const isFilledIn = isObject(annotations) && annotations[TRIGGERS] !== undefined;
-  const spec = path.reduce<Json | undefined>(
+/** A map whose form is known, and in which each image has a name. */
+interface Runner {
+  /** The object that it is in. */
+  readonly where: string;
+  /** OpenShift fills in the images that have no name. */
+  readonly isFilledIn: boolean;
+}
+
+/** The pod's spec of an object of Kubernetes, the tags of a stream of OpenShift. */
+function runnersOf(object: JsonObject, where: string): readonly (readonly [JsonObject, Runner])[] {
+  const { kind, apiVersion, metadata, spec } = object;
+  if (typeof kind !== 'string') return [];
+  const group = typeof apiVersion === 'string' ? apiVersion : 'v1';
+  if (kind === 'ImageStream' && STREAM_GROUP.test(group)) {
+    const tags = isObject(spec) ? listAt(spec, 'tags') : [];
+    return tags.filter(isObject).map((tag) => [tag, { where, isFilledIn: false }]);
+  }
+  if (!Object.hasOwn(PODS, kind) || !OWN_GROUP.test(group)) return [];
+  const pod = PODS[kind]!.reduce<Json | undefined>(
     (value, key) => (isObject(value) ? value[key] : undefined),
     object,
   );
-  if (!isObject(spec)) return;
+  const annotations = isObject(metadata) ? metadata['annotations'] : undefined;
+  const isFilledIn = isObject(annotations) && annotations[TRIGGERS] !== undefined;
+  return isObject(pod) ? [[pod, { where, isFilledIn }]] : [];
+}
+
+/** @throws BundleError UNSUPPORTED_CONTENT */
+function checkLists(spec: JsonObject, { where }: Runner): void {
   for (const key of [...CONTAINERS, 'volumes']) {
     const list = spec[key] ?? null;
     if (list !== null && !Array.isArray(list)) throw noImage(`${key} of ${where} is no list`, list);
-  }
-  for (const { what, image } of runsIn(spec)) {
-    const reference = textOf(image);
-    if (reference || (reference === '' && isFilledIn)) continue;
-    throw noImage(`${what} of ${where} names no image`, image);
   }
 }
 

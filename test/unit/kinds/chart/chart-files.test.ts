@@ -38,6 +38,11 @@ describe('a packaged chart', () => {
     ['a file beside the folder', { name: 'README' }, 'lies beside its folder'],
     ['a file twice', { name: 'web/values.yaml' }, 'it holds web/values.yaml twice'],
     [
+      'a second folder',
+      { name: 'other/Chart.yaml' },
+      'it has two folders at its top, web and other, and an archive holds one chart',
+    ],
+    [
       'a file that is too large',
       { name: 'web/x', text: 'x'.repeat(5 * 2 ** 20 + 1) },
       'larger than Helm takes',

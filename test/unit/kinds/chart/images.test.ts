@@ -79,6 +79,36 @@ data: { containers: "image: r.io/no:1" }
     });
   });
 
+  it('are those that streams and builds of OpenShift take from a registry', async () => {
+    const rendered = `
+kind: ImageStream
+apiVersion: image.openshift.io/v1
+metadata: { name: s }
+spec:
+  tags:
+    - { name: latest, from: { kind: DockerImage, name: r.io/stream:1 } }
+    - { name: other, from: { kind: ImageStreamTag, name: latest } }
+---
+kind: BuildConfig
+spec:
+  strategy: { dockerStrategy: { from: { kind: DockerImage, name: r.io/base:1 } } }
+  output: { to: { kind: DockerImage, name: r.io/built:1 } }
+---
+kind: Other
+spec: { from: { kind: DockerImage } }
+`;
+    const found = await imagesOf(rendered);
+    expect(names(found)).toEqual(['r.io/base:1', 'r.io/stream:1']);
+    expect(found.images[1]).toMatchObject({ how: 'manifest', where: 'ImageStream s' });
+    for (const name of ['', ', name: ""', ', name: 5']) {
+      const bad = `kind: ImageStream\nspec: { tags: [{ name: a, from: { kind: DockerImage${name} } }] }`;
+      await expect(imagesOf(bad)).rejects.toMatchObject({
+        code: 'UNSUPPORTED_CONTENT',
+        message: 'tag a of ImageStream names no image',
+      });
+    }
+  });
+
   it('are refused where they are no YAML, or a document is no manifest', async () => {
     await expect(imagesOf('a: [')).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
     const good = 'kind: Pod\nspec: { containers: [{ image: r.io/a:1 }] }\n';
