@@ -1,8 +1,9 @@
-import { compareText } from '../core/text.ts';
+import { compareText, few, oneLine } from '../core/text.ts';
 
 /** More steps than these apart, a name is another one. */
 const FAR = 3;
 const MOST = 3;
+const LONGEST = 100;
 
 /** The names that somebody may have meant, the nearest first. */
 export function nearestNames(name: string, names: Iterable<string>): readonly string[] {
@@ -13,6 +14,24 @@ export function nearestNames(name: string, names: Iterable<string>): readonly st
     .sort((a, b) => a.rank - b.rank || compareText(a.own, b.own))
     .slice(0, MOST)
     .map(({ own }) => own);
+}
+
+/** The way out for somebody who asked for a name that is not there. */
+export function nearestHint(name: string, names: Iterable<string>): string {
+  const all = [...names];
+  const near = nearestNames(name, all).map(shown);
+  return near.length > 0 ? `Did you mean ${near.join(' or ')}?` : thereHint(all.sort(compareText));
+}
+
+/** Names that are there, in the order in which they are to be shown. */
+export function thereHint(names: readonly string[]): string {
+  if (names.length === 0) return 'Nothing of that sort is there.';
+  return `These are there: ${few(names).map(shown).join(', ')}.`;
+}
+
+/** Names of catalogs may be anything. */
+function shown(name: string): string {
+  return oneLine(name, LONGEST);
 }
 
 /** One that contains the other is near: `odf` for odf-operator. */

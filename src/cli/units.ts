@@ -23,3 +23,8 @@ export function printable(text: string): string {
     '\ufffd',
   );
 }
+
+/** The same for what stands on one line: a name with a line feed could pass for two. */
+export function printableLine(text: string): string {
+  return printable(text).replace(/[\t\n\u2028\u2029]/g, '\ufffd');
+}

@@ -121,6 +121,8 @@ export type Notice =
     }
   /** What was to be left out of a catalog is not in it: a bundle, or what a pattern is for. */
   | { readonly code: 'skip-matches-nothing'; readonly catalog: string; readonly value: string }
+  /** A catalog is carried that has no operators. */
+  | { readonly code: 'catalog-empty'; readonly catalog: string }
   /** OLM would refuse a catalog that is carried: the first of its faults, in words. */
   | {
       readonly code: 'catalog-refused';

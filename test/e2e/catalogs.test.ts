@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -106,6 +107,66 @@ mirror:
     ]);
     const again = ['catalog', 'filter', LATEST, '--package', 'foo', '-o', folder];
     expect(await user.bundle(again)).toMatchObject({ status: 2 });
+  });
+
+  it('leaves nothing where it is filtered into, if it fails half-way', async () => {
+    const names = ['a', 'no folder'];
+    const documents = names.flatMap((name) => [
+      { schema: 'olm.package', name, defaultChannel: 'c' },
+      { schema: 'olm.channel', package: name, name: 'c', entries: [{ name: `${name}.v1.0.0` }] },
+      {
+        ...{ schema: 'olm.bundle', package: name, name: `${name}.v1.0.0`, image: 'r.io/a:1' },
+        properties: [{ type: 'olm.package', value: { packageName: name, version: '1.0.0' } }],
+      },
+    ]);
+    const catalog = join(temporary.path, 'half.json');
+    await writeFile(catalog, documents.map((document) => JSON.stringify(document)).join('\n'));
+    const fresh = join(temporary.path, 'fresh');
+    const empty = join(temporary.path, 'empty');
+    await mkdir(empty);
+    for (const folder of [fresh, empty]) {
+      const words = names.flatMap((name) => ['--package', name]);
+      const run = await user.bundle([
+        ...['catalog', 'filter', catalog, '--filter', 'oc-mirror', ...words, '-o', folder],
+      ]);
+      expect(run.stderr).toContain('a package has a name that is none: no folder');
+      expect(run.status).toBe(20);
+    }
+    expect(existsSync(fresh)).toBe(false);
+    expect(await readdir(empty)).toEqual([]);
+  });
+
+  it('has each name on one line, and long ranges cut, whatever is in them', async () => {
+    const name = 'p\nZ\u001b[31mq';
+    const catalog = join(temporary.path, 'odd.json');
+    const documents = [
+      { schema: 'olm.package', name, defaultChannel: 'c\nZd' },
+      {
+        ...{ schema: 'olm.channel', package: name, name: 'c\nZd' },
+        entries: [{ name: 'b\nZ1', skipRange: `<1.0.0${' || <1.0.0'.repeat(10_000)}` }],
+      },
+      {
+        ...{ schema: 'olm.bundle', package: name, name: 'b\nZ1', image: 'r.io/a:1' },
+        properties: [{ type: 'olm.package', value: { packageName: name, version: '1.0.0' } }],
+      },
+    ];
+    await writeFile(catalog, documents.map((document) => JSON.stringify(document)).join('\n'));
+    const empty = join(temporary.path, 'none.json');
+    await writeFile(empty, '');
+    for (const words of [
+      ['list', catalog],
+      ['show', catalog, name],
+      ['why', catalog, name, '--package', name],
+      ['diff', empty, catalog],
+      ['diff', catalog, LATEST],
+      ['show', catalog, 'p'],
+    ]) {
+      const { stdout, stderr } = await user.bundle(['catalog', ...words]);
+      expect(stdout + stderr, words[0]).toMatch(/p\ufffd|p /);
+      // eslint-disable-next-line no-control-regex -- that is what is looked for
+      expect(stdout + stderr, words[0]).not.toMatch(/\u001b|^\s*Z/m);
+      expect(Math.max(...stdout.split('\n').map(({ length }) => length))).toBeLessThan(300);
+    }
   });
 
   it('is filtered as oc-mirror does, and said to be refused where OLM would', async () => {

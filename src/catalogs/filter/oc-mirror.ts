@@ -9,6 +9,7 @@ import {
   parseVersion,
   type Version,
 } from '../versions/version.ts';
+import { refuseEmpty } from './empty.ts';
 import { OcMirrorChannel } from './oc-mirror-channel.ts';
 import {
   boundsOf,
@@ -21,9 +22,11 @@ import type { FilterResult, KeptBundle, KeptChannel, KeptPackage, Reason } from 
 /**
  * The filter of oc-mirror v2 (4.20 and later), with its defects: catalogs that it gives may be
  * refused by OLM. It is for comparisons.
- * @throws BundleError CONFIGURATION, UNSUPPORTED_CONTENT where oc-mirror fails
+ * @throws BundleError CONFIGURATION, UNSUPPORTED_CONTENT where oc-mirror fails; NOT_FOUND for a
+ * catalog that is empty
  */
 export function filterAsOcMirror(catalog: Catalog, request: CatalogRequest): FilterResult {
+  refuseEmpty(catalog, request);
   const selected = select(catalog, request);
   const versions = versionsOf(selected);
   const packages = selected.packages.map((from): KeptPackage => {

@@ -4,7 +4,7 @@ import { few, oneLine } from '../../core/text.ts';
 import { type Catalog, versionOf } from '../catalog.ts';
 import { checkCatalog } from '../check/check.ts';
 import { objectOf } from '../check/finding.ts';
-import { nearestNames } from '../nearest.ts';
+import { nearestHint, thereHint } from '../nearest.ts';
 import { type PackageContent, packagesOf } from '../packages.ts';
 import {
   describeBounds,
@@ -21,6 +21,7 @@ import {
   type PackageRequest,
   type VersionBounds,
 } from './request.ts';
+import { refuseEmpty } from './empty.ts';
 import { asCatalog, type FilterNote, type FilterResult, type Reason } from './result.ts';
 import { Selection } from './selection.ts';
 import {
@@ -54,6 +55,7 @@ export function filterStrictly(
   const skips: SkipBundles = new Map(Object.entries(skipBundles));
   const without = withoutBundles(given, skips);
   const { catalog } = without;
+  refuseEmpty(given, request);
   const packages = packagesOf(catalog);
   const selection = new Selection(packages);
   const notes: FilterNote[] = [];
@@ -263,15 +265,9 @@ function noChannel(content: PackageContent, name: string): BundleError {
 }
 
 function notFound(message: string, name: string, names: Iterable<string>): BundleError {
-  const all = [...names];
-  const near = nearestNames(name, all);
-  const hint =
-    near.length > 0
-      ? `Did you mean ${near.join(' or ')}?`
-      : `These are there: ${few(all.sort()).join(', ')}.`;
   return new BundleError('NOT_FOUND', message, {
     subject: name,
-    hint: `${hint} With --allow-missing it is left out.`,
+    hint: `${nearestHint(name, names)} With --allow-missing it is left out.`,
   });
 }
 
@@ -290,20 +286,22 @@ function nothingInRange(content: PackageContent, asked: PackageRequest | undefin
     {
       subject: content.name,
       hint:
-        `These are there: ${few([...new Set(versions)]).join(', ')}. ` +
-        'With --allow-missing the package is left out.',
+        `${thereHint([...new Set(versions)])} ` + 'With --allow-missing the package is left out.',
     },
   );
 }
 
 function emptyDefault(content: PackageContent, wanted: string, selection: Selection): BundleError {
+  const keeping = selection.channelsOf(content.name);
   return new BundleError(
     'CONFIGURATION',
     `package ${content.name}: the default channel ${wanted} keeps no version`,
     {
       hint:
-        `These channels keep some: ${few(selection.channelsOf(content.name)).join(', ')}. Name one ` +
-        'of them, or none: then the one with the highest version is taken.',
+        keeping.length === 0
+          ? 'No other channel keeps one either. Ask for other versions.'
+          : `These channels keep some: ${few(keeping).join(', ')}. Name one of them, or none: then ` +
+            'the one with the highest version is taken.',
     },
   );
 }

@@ -96,12 +96,13 @@ function withheldText({ parts, copied }: DeliveryReport, closure: Closure): Sect
   const withheld = parts.filter(({ isWhole }) => isWhole === false);
   if (withheld.length === 0 || missingWords(closure) === undefined) return [];
   const verb = copied === undefined ? 'Would be held back' : 'Held back';
+  const them = withheld.length === 1 ? 'it' : 'them';
   return [
     {
       text:
         `${verb}: ${partsText(withheld.map(({ label }) => label))}. No tag names ` +
-        `${withheld.length === 1 ? 'it' : 'them'}, and no files for clusters are written: not even ` +
-        'release signatures, catalogs and update graphs. Images that are whole are pushed.',
+        `${them}, and the files for clusters do not have ${them}. ` +
+        'Images that are whole are pushed.',
     },
   ];
 }

@@ -1,5 +1,5 @@
 import { BundleError } from '../../core/errors.ts';
-import { printable } from '../units.ts';
+import { printable, printableLine } from '../units.ts';
 import { hexLines } from './layout.ts';
 import { type Screen, showable, styled } from './screen.ts';
 import { withShortDigests } from './shown.ts';
@@ -22,7 +22,7 @@ export function failureText(error: unknown, screen: Screen): string {
     return `bundle: this is a bug in bundle, please report it with the lines below\n${stack}`;
   }
   const line = (lead: string, style: 'red' | 'dim', text: string): readonly string[] => {
-    const [first = '', ...more] = hanging(lead, printable(text), screen.columns);
+    const [first = '', ...more] = hanging(lead, printableLine(text), screen.columns);
     return [styled(style, lead, screen) + first.slice(lead.length), ...more];
   };
   // What is printed to be read has short digests; a file or a program gets them whole.

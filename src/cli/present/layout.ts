@@ -1,4 +1,4 @@
-import { printable } from '../units.ts';
+import { printable, printableLine } from '../units.ts';
 import { type Screen, showable, styled } from './screen.ts';
 import { broken, cut, wrapped } from './wrap.ts';
 
@@ -83,7 +83,7 @@ function paragraphs(text: string, { columns }: Screen): readonly string[] {
 /** `label  value` lines with the values under each other. */
 function factLines(rows: Rows, screen: Screen): readonly string[] {
   const shown = rows.flatMap(([label, value, mood]) =>
-    value === undefined ? [] : [{ label: printable(label), value, mood }],
+    value === undefined ? [] : [{ label: printableLine(label), value, mood }],
   );
   const labels = Math.max(0, ...shown.map(({ label }) => label.length)) + GAP;
   const isNarrow = screen.columns - labels < LEAST_VALUE;
@@ -99,7 +99,9 @@ function factLines(rows: Rows, screen: Screen): readonly string[] {
 }
 
 function valueLines(value: Value, columns: number): readonly string[] {
-  return typeof value === 'string' ? broken(printable(value), columns) : hexLines(value, columns);
+  return typeof value === 'string'
+    ? broken(printableLine(value), columns)
+    : hexLines(value, columns);
 }
 
 /**
@@ -141,7 +143,9 @@ function underNames(
 
 /** The last column takes what the others leave; where that is too little, it stands below them. */
 function wrappedTable({ heads, rows }: Table, screen: Screen): readonly string[] {
-  const all = [...(heads === undefined ? [] : [heads]), ...rows].map((row) => row.map(printable));
+  const all = [...(heads === undefined ? [] : [heads]), ...rows].map((row) =>
+    row.map((cell, index) => (index < row.length - 1 ? printableLine(cell) : printable(cell))),
+  );
   const widths: number[] = [];
   for (const row of all)
     row
@@ -181,7 +185,9 @@ function rowLines(
   { heads, rows, cut: shrinking }: Table,
   screen: Screen,
 ): readonly (readonly string[])[] {
-  const all = [...(heads === undefined ? [] : [heads]), ...rows].map((row) => row.map(printable));
+  const all = [...(heads === undefined ? [] : [heads]), ...rows].map((row) =>
+    row.map(printableLine),
+  );
   const widths: number[] = [];
   for (const row of all)
     row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)));
@@ -193,7 +199,7 @@ function rowLines(
     widths[index]! -= less;
     excess -= less;
   }
-  const firsts = new Set(rows.map(([first = '']) => printable(first)));
+  const firsts = new Set(rows.map(([first = '']) => printableLine(first)));
   const isTold = new Set([...firsts].map((first) => cut(first, widths[0]!))).size === firsts.size;
   const isTooWide = excess > 0 && widths[last]! - excess < LEAST_CUT;
   if (last > 0 && (!isTold || isTooWide))

@@ -45,6 +45,8 @@ export function noticeText(notice: Notice): string | undefined {
       return `${notice.bundle} is left out: ${notice.cause}`;
     case 'skip-matches-nothing':
       return `${notice.value} was to be left out of ${notice.catalog}, which has nothing like it`;
+    case 'catalog-empty':
+      return `the catalog ${notice.catalog} HAS NO OPERATORS: it is carried as it is`;
     case 'catalog-refused':
       return (
         `OLM WOULD REFUSE ${notice.catalog} AS IT IS CARRIED, and all of its operators: ` +

@@ -16,9 +16,11 @@ export interface Telling {
 /** More faults than these are counted. */
 const FAULTS = 10;
 
-/** What OLM would refuse of what nobody has filtered so that it does not. */
+/** That there is nothing in a catalog, and what OLM would refuse of what nobody has filtered so that it does not. */
 export function tellFindings(catalog: Catalog, filter: CatalogMode, telling: Telling): void {
   const { reference, observe } = telling;
+  if (catalog.packages.length === 0)
+    observe({ type: 'noticed', code: 'catalog-empty', catalog: reference });
   const findings = checkCatalog(catalog);
   if (findings.length === 0) return;
   const all = findings.map((finding) => oneLine(`${objectOf(finding)} ${finding.message}`));

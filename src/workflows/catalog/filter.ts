@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 import { checkCatalog } from '../../catalogs/check/check.ts';
 import type { Finding } from '../../catalogs/check/finding.ts';
@@ -92,14 +93,40 @@ export async function writeFilteredCatalog(
   return withCatalog(source, context, async (opened) => {
     const report = filtered(opened, asked, request);
     const files: { path: string; size: number }[] = [];
-    for await (const { path, size, read } of filteredFiles(report.result, opened.files)) {
-      const place = join(folder, path);
-      await onDisk('make the folder of', place, async () => makeFolder(join(place, '..')));
-      await writeWhole(place, read());
-      files.push({ path, size });
+    const wasThere = await isThere(folder);
+    try {
+      for await (const { path, size, read } of filteredFiles(report.result, opened.files)) {
+        const place = join(folder, path);
+        files.push({ path, size });
+        await onDisk('make the folder of', place, async () => makeFolder(dirname(place)));
+        await writeWhole(place, read());
+      }
+    } catch (error) {
+      await removeWritten(folder, files, wasThere);
+      throw error;
     }
     return { ...report, folder, files };
   });
+}
+
+/**
+ * Half a catalog looks like one. What others have put there stays.
+ * @param wasThere whether the folder has to stay, too.
+ */
+async function removeWritten(
+  folder: string,
+  files: readonly { readonly path: string }[],
+  wasThere: boolean,
+): Promise<void> {
+  for (const { path } of files) await removeQuietly(async () => rm(join(folder, path)));
+  const folders = new Set(files.map(({ path }) => dirname(path)).filter((path) => path !== '.'));
+  for (const path of folders) await removeQuietly(async () => rmdir(join(folder, path)));
+  if (!wasThere) await removeQuietly(async () => rmdir(folder));
+}
+
+/** Why it had to go is what is told, not why it stays. */
+async function removeQuietly(remove: () => Promise<void>): Promise<void> {
+  await remove().catch(() => undefined);
 }
 
 function filtered(

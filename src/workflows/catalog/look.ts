@@ -3,12 +3,12 @@ import { checkCatalog } from '../../catalogs/check/check.ts';
 import type { Finding } from '../../catalogs/check/finding.ts';
 import { type Dependency, dependenciesOf } from '../../catalogs/dependencies.ts';
 import { type CatalogDifference, compareCatalogs } from '../../catalogs/diff.ts';
-import { nearestNames } from '../../catalogs/nearest.ts';
+import { nearestHint } from '../../catalogs/nearest.ts';
 import { type PackageContent, packagesOf } from '../../catalogs/packages.ts';
 import type { Context } from '../../core/context.ts';
 import type { Digest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
-import { few, oneLine } from '../../core/text.ts';
+import { oneLine } from '../../core/text.ts';
 import {
   type CatalogSource,
   type OpenedCatalog,
@@ -75,13 +75,9 @@ export function requirePackage(
 }
 
 function unknown(what: string, name: string, names: readonly string[]): BundleError {
-  const near = nearestNames(name, names);
   return new BundleError('NOT_FOUND', `${what} ${oneLine(name)}`, {
     subject: name,
-    hint:
-      near.length > 0
-        ? `Did you mean ${near.join(' or ')}?`
-        : `These are there: ${few(names.toSorted()).join(', ')}.`,
+    hint: nearestHint(name, names),
   });
 }
 

@@ -3,6 +3,7 @@ import type { DiffReport } from '../../../workflows/catalog/look.ts';
 import { counted, few } from '../../../core/text.ts';
 import type { Outcome } from '../../command.ts';
 import type { Rows, Section } from '../layout.ts';
+import { printableLine } from '../../units.ts';
 import { catalogJson } from './facts.ts';
 
 /** What a newer catalog has brought, operator by operator. */
@@ -58,7 +59,7 @@ function packageSection(
     [`  ${label} gone`, removed.length > 0 ? list(removed) : undefined],
   ];
   return [
-    { text: name },
+    { text: printableLine(name) },
     {
       facts: [
         ['  default channel', defaultChannel && `${defaultChannel.was} to ${defaultChannel.is}`],

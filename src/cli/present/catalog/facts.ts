@@ -4,6 +4,7 @@ import type { Dependency } from '../../../catalogs/dependencies.ts';
 import type { PackageContent } from '../../../catalogs/packages.ts';
 import type { CatalogFacts } from '../../../workflows/catalog/look.ts';
 import { counted, few } from '../../../core/text.ts';
+import { printableLine } from '../../units.ts';
 import type { Section } from '../layout.ts';
 
 /** More rows than these are counted. */
@@ -56,7 +57,7 @@ export function requirementSection(
 
 /** What is otherwise than somebody may expect. */
 export function noteSection(notes: readonly FilterNote[]): Section {
-  return notes.map((note) => ({ text: noteText(note) }));
+  return notes.map((note) => ({ text: printableLine(noteText(note)) }));
 }
 
 function noteText(note: FilterNote): string {

@@ -3,16 +3,19 @@ import type { PackageContent } from '../../../catalogs/packages.ts';
 import { BundleError } from '../../../core/errors.ts';
 import type { ExcerptEdge } from '../../../updates/excerpt.ts';
 import type { PackageReport } from '../../../workflows/catalog/look.ts';
-import { counted, few } from '../../../core/text.ts';
+import { counted, few, oneLine } from '../../../core/text.ts';
 import type { Outcome } from '../../command.ts';
 import { dotOf } from '../drawing/dot.ts';
 import type { PathDrawing } from '../drawing/labels.ts';
 import { mermaidOf } from '../drawing/mermaid.ts';
+import { printableLine } from '../../units.ts';
 import type { Section } from '../layout.ts';
 import { catalogJson, requirementSection, versionIn } from './facts.ts';
 
 /** More entries than these cannot be told apart in a drawing. */
 const MOST_DRAWN = 100;
+/** Several times as long as those of real catalogs. */
+const LONGEST_RANGE = 120;
 
 interface Shown {
   /** The channel that was asked for, if one was. */
@@ -32,7 +35,7 @@ export async function showReport(report: PackageReport, shown: Shown): Promise<O
       [
         {
           verdict:
-            `${content.name}: ${counted(channels.length, 'channel')}, ` +
+            `${printableLine(content.name)}: ${counted(channels.length, 'channel')}, ` +
             counted(content.bundles.size, 'version'),
           mood: 'good',
         },
@@ -74,7 +77,7 @@ function channelSection(content: PackageContent, channel: CatalogChannel): Secti
     entry.name,
   ]);
   return [
-    { text: `${channel.name}${isDefault ? ' (default)' : ''}` },
+    { text: printableLine(`${channel.name}${isDefault ? ' (default)' : ''}`) },
     { table: { heads: ['  version', 'updates from', 'bundle'], rows: rows.map(indented) } },
   ];
 }
@@ -88,7 +91,9 @@ function updatesText(content: PackageContent, entry: ChannelEntry): string {
   const { replaces, skips, skipRange } = entry;
   const from = [replaces, ...skips].filter((name) => name !== '');
   const versions = [...new Set(from.map((name) => versionIn(content, name)))];
-  return [...few(versions), ...(skipRange === '' ? [] : [skipRange])].join(', ');
+  return [...few(versions), ...(skipRange === '' ? [] : [oneLine(skipRange, LONGEST_RANGE)])].join(
+    ', ',
+  );
 }
 
 /** The chain of replacements from the head down; what an entry skips stands under it. */

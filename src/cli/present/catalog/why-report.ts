@@ -2,6 +2,7 @@ import { describeReason } from '../../../catalogs/filter/result.ts';
 import type { WhyReport } from '../../../workflows/catalog/filter.ts';
 import { compareText, counted } from '../../../core/text.ts';
 import type { Outcome } from '../../command.ts';
+import { printableLine } from '../../units.ts';
 import { catalogJson, unmetSection, noteSection, versionIn } from './facts.ts';
 
 /** The versions of an operator, the newest first, with the reason why each is kept. */
@@ -24,7 +25,7 @@ export function whyReport(report: WhyReport): Outcome {
     report: ({ isVerbose }) => [
       [
         {
-          verdict: `${content.name}: ${kept.size} of ${counted(rows.length, 'version')} kept`,
+          verdict: `${printableLine(content.name)}: ${kept.size} of ${counted(rows.length, 'version')} kept`,
           mood: kept.size > 0 ? 'good' : 'warning',
         },
       ],

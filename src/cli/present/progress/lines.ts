@@ -1,5 +1,5 @@
 import type { TransferEvent } from '../../../core/events.ts';
-import { formatBytes, formatDuration, printable } from '../../units.ts';
+import { formatBytes, formatDuration, printableLine } from '../../units.ts';
 import { noticeText } from '../notices.ts';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
@@ -17,7 +17,7 @@ export function lineAbout(
 ): string | undefined {
   const at = (level: LogLevel, text: () => string | undefined): string | undefined => {
     const line = shows(level) ? text() : undefined;
-    return line === undefined ? undefined : printable(line);
+    return line === undefined ? undefined : printableLine(line);
   };
   switch (event.type) {
     case 'noticed':

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { Catalog } from '../../../../src/catalogs/catalog.ts';
 import type { CatalogRequest, PackageRequest } from '../../../../src/catalogs/filter/request.ts';
+import { filterAsOcMirror } from '../../../../src/catalogs/filter/oc-mirror.ts';
 import { describeReason, type FilterResult } from '../../../../src/catalogs/filter/result.ts';
 import { filterStrictly, type StrictOptions } from '../../../../src/catalogs/filter/strict.ts';
 import { catalogOf, fixtureCatalog } from '../../../support/catalogs.ts';
@@ -78,6 +79,23 @@ function bundle(
 }
 
 describe('the strict filter', () => {
+  it('refuses a catalog without operators, unless all of it is asked for', async () => {
+    const empty = await catalogOf([]);
+    const refusal = expect.objectContaining({
+      code: 'NOT_FOUND',
+      message: expect.stringContaining('has no operators') as string,
+    }) as Error;
+    expect(() => filter(empty, [])).toThrow(refusal);
+    const request = { catalog: 'r.io/index:v1', full: false, packages: [] };
+    expect(() => filterAsOcMirror(empty, request)).toThrow(refusal);
+    expect(filter(empty, [], { full: true }).packages).toEqual([]);
+    expect(() => filter(empty, [{ name: 'p' }])).toThrow(
+      expect.objectContaining({
+        hint: expect.stringMatching(/^Nothing of that sort is there\. /) as string,
+      }) as Error,
+    );
+  });
+
   it('keeps the heads of all channels where nothing is asked for', () => {
     const result = filter(latest, []);
     expect(channelsIn(result)).toEqual({
