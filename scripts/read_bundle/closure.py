@@ -152,18 +152,17 @@ def check_parts(bundle, verdict, keys, known_signer):
 
 def without_required(bundle, parts, others):
     """The configs and layers that are not in earlier bundles. What a bundle leaves out is listed in
-    the order that it would have, each digest once, and no part leads with it (20)."""
-    rest = list(others)
+    the order that it would have, in each row once, and no part leads with it (20)."""
+    left_out = set()
     for row in bundle.bundle.get("requires", []):
         named = {blob["digest"] for blob in row["blobs"]}
-        own = [digest for digest in rest if digest in named]
+        own = [digest for digest in others if digest in named]
         if [{"digest": digest, "size": bundle.sizes[digest]} for digest in own] != row["blobs"]:
             wrong("requires is not what the parts lead to")
-        rest = [digest for digest in rest if digest not in named]
-    left_out = set(others) - set(rest)
+        left_out |= named
     if any(digest in left_out for part in parts for digest in part.leading):
         wrong("requires has a blob that a part leads with")
-    return rest
+    return [digest for digest in others if digest not in left_out]
 
 
 def compare(bundle, parts, manifests):

@@ -20,7 +20,8 @@ export interface Required {
 
 interface Wanted {
   readonly descriptor: Descriptor;
-  readonly bundle: RequiredBundle;
+  /** Those that have it: each of them, where they are several. */
+  readonly bundles: readonly RequiredBundle[];
   /** The repositories that have to have it, and the images that need it. */
   readonly at: Set<Store>;
   readonly images: Set<string>;
@@ -74,16 +75,16 @@ function wantedBy(
   { bundles }: Required,
   storeAt: Places['storeAt'],
 ): readonly Wanted[] {
-  const rows = new Map(
-    bundles.flatMap((bundle) => bundle.blobs.map(({ digest }) => [digest, bundle] as const)),
-  );
+  const rows = new Map<Digest, RequiredBundle[]>();
+  for (const bundle of bundles)
+    for (const { digest } of bundle.blobs) rows.set(digest, [...(rows.get(digest) ?? []), bundle]);
   const wanted = new Map<Digest, Wanted>();
   for (const { name, place, blobs } of images) {
     for (const descriptor of blobs) {
-      const bundle = rows.get(descriptor.digest);
-      if (bundle === undefined) continue;
+      const holders = rows.get(descriptor.digest);
+      if (holders === undefined) continue;
       const known = wanted.get(descriptor.digest);
-      const one = known ?? { descriptor, bundle, at: new Set(), images: new Set() };
+      const one = known ?? { descriptor, bundles: holders, at: new Set(), images: new Set() };
       one.at.add(storeAt(place));
       one.images.add(name);
       wanted.set(descriptor.digest, one);
@@ -109,11 +110,12 @@ function notThere(missing: readonly Wanted[]): BundleError {
   const ofBundles = new Map<RequiredBundle, number>();
   for (const one of missing) {
     for (const image of one.images) ofImages.set(image, [...(ofImages.get(image) ?? []), one]);
-    ofBundles.set(one.bundle, (ofBundles.get(one.bundle) ?? 0) + 1);
+    for (const bundle of one.bundles) ofBundles.set(bundle, (ofBundles.get(bundle) ?? 0) + 1);
   }
   const namesOf = (some: readonly Wanted[]): string =>
-    [...new Set(some.map(({ bundle }) => bundle.name))].join(', ');
+    [...new Set(some.flatMap(({ bundles }) => bundles.map(({ name }) => name)))].join(', ');
   const names = namesOf(missing);
+  const isShared = missing.some(({ bundles }) => bundles.length > 1);
   return new BundleError(
     'BUNDLE_UNUSABLE',
     `the target lacks ${counted(missing.length, 'blob')} (${bytes} bytes) that this bundle leaves ` +
@@ -140,6 +142,7 @@ function notThere(missing: readonly Wanted[]): BundleError {
       ],
       hint:
         `Name ${names} beside this bundle, in any order, or unpack that first, to the same target. ` +
+        (isShared ? 'If several of them have a blob, one of these is enough. ' : '') +
         'If it is lost, have the next bundle packed from your last receipt.',
     },
   );

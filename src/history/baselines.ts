@@ -5,7 +5,8 @@ import { type Receipt, receiptDigest, targetName } from '../receipts/receipt.ts'
 import { type ProvenBundle, type SiteStanding, standingsOf } from '../receipts/standing.ts';
 import { blobsOf, type Holder } from './blobs.ts';
 import type { KeptBundle } from './entry.ts';
-import { type Listings, provenAt } from './proven.ts';
+import { type AtTarget, type ProvenEverywhere, provenEverywhere } from './everywhere.ts';
+import type { Listings } from './proven.ts';
 
 /** What a pack may start from, as it was named. */
 export type Baseline =
@@ -13,9 +14,10 @@ export type Baseline =
   | { readonly kind: 'bundle'; readonly what: string; readonly digest: Digest }
   | { readonly kind: 'site'; readonly site: string };
 
-/** A blob that may be left out, and the bundle that has it. */
+/** A blob that may be left out. */
 export interface KnownBlob {
-  readonly holder: Holder;
+  /** The bundles that have it: of each site one that has brought it there. */
+  readonly holders: readonly Holder[];
   /** No receipt says that it has arrived. */
   readonly isAssumed: boolean;
 }
@@ -49,30 +51,23 @@ export async function deliveredBy(
 ): Promise<Delivered> {
   const standings = standingsOf(distinct(receipts));
   const common = commonTargets(baselines, standings);
-  const blobs = new Map<Digest, KnownBlob>();
-  const proven = await Promise.all(
-    common.map(({ target, bundles }) => provenAt({ target, bundles }, listings)),
-  );
-  const [first, ...others] = proven;
-  for (const { name, digest } of first?.unknown ?? []) {
-    const { site } = common[0]!;
-    observe({ type: 'noticed', code: 'bundle-not-known', site, name, bundle: digest });
-  }
-  for (const [digest, { holder }] of first?.blobs ?? []) {
-    const isEverywhere = others.every((other) => other.blobs.has(digest));
-    if (isEverywhere) blobs.set(digest, { holder, isAssumed: false });
-  }
-  if (baselines.length > 0 && blobs.size === 0) throw nothingProven(first?.unknown ?? []);
-  for (const kept of assumed) {
-    for (const [digest, { holder }] of blobsOf(kept))
-      if (!blobs.has(digest)) blobs.set(digest, { holder, isAssumed: true });
-  }
-  return { sites: common.map(siteName), blobs };
+  const proven = await provenEverywhere(common, listings, observe);
+  if (baselines.length > 0 && proven.blobs.size === 0) throw nothingProven(proven.unknown);
+  return { sites: common.map(siteName), blobs: withAssumed(proven, assumed) };
 }
 
-/** What baselines say of one target. */
-interface AtTarget extends Pick<SiteStanding, 'site' | 'target'> {
-  readonly bundles: readonly ProvenBundle[];
+/** What is proven first: what is assumed stands for nothing that is. */
+export function withAssumed(
+  proven: Pick<ProvenEverywhere, 'blobs'>,
+  assumed: readonly KeptBundle[],
+): ReadonlyMap<Digest, KnownBlob> {
+  const blobs = new Map<Digest, KnownBlob>();
+  for (const [digest, holders] of proven.blobs) blobs.set(digest, { holders, isAssumed: false });
+  for (const kept of assumed) {
+    for (const [digest, { holders }] of blobsOf(kept))
+      if (!blobs.has(digest)) blobs.set(digest, { holders, isAssumed: true });
+  }
+  return blobs;
 }
 
 /** The targets that all baselines are about, each with the bundles that they prove to be there. */
@@ -88,7 +83,9 @@ function commonTargets(
     const items = said.map(({ baseline, at }) => `${wordOf(baseline)}: ${listOf([...at.keys()])}`);
     throw new BundleError('NOT_PROVEN', 'the baselines are of different sites', {
       details: [{ label: 'baselines', items }],
-      hint: 'What one site has proves nothing about another: pack for each of them.',
+      hint:
+        'What one site has proves nothing about another. To pack one bundle for several sites, ' +
+        'name each with --site.',
     });
   }
   return common.map((key) => {
@@ -147,11 +144,12 @@ function united(bundles: readonly ProvenBundle[]): readonly ProvenBundle[] {
   return [...all.values()];
 }
 
-function distinct(receipts: readonly Receipt[]): readonly Receipt[] {
+export function distinct(receipts: readonly Receipt[]): readonly Receipt[] {
   return [...new Map(receipts.map((receipt) => [receiptDigest(receipt), receipt])).values()];
 }
 
-function siteName({ site, target }: Pick<SiteStanding, 'site' | 'target'>): string {
+/** A site with its target, as people call it. */
+export function siteName({ site, target }: Pick<SiteStanding, 'site' | 'target'>): string {
   return `${site} (${targetName(target)})`;
 }
 
@@ -178,7 +176,7 @@ function replaced(what: string, { time, site }: Receipt, newest: Receipt): Bundl
   );
 }
 
-function unknownSite(site: string, standings: readonly SiteStanding[]): BundleError {
+export function unknownSite(site: string, standings: readonly SiteStanding[]): BundleError {
   return new BundleError('NOT_PROVEN', `no receipt of ${site} counts here`, {
     expected: site,
     got: listOf([...new Set(standings.map((one) => one.site))]),

@@ -55,8 +55,8 @@ export interface ListedBlob {
   readonly places: readonly Place[];
   /** Names of the images that consist of it. */
   readonly images: readonly string[];
-  /** The bundle that has it in its file: this one, or one that it requires. */
-  readonly holder: Holder;
+  /** The bundles that have it in their files: this one, or those that it requires for it. */
+  readonly holders: readonly Holder[];
 }
 
 /** A bundle that has a blob in its file. */
@@ -75,11 +75,13 @@ export function blobsOf(
 ): ReadonlyMap<Digest, ListedBlob> {
   const found = new Map<Digest, { size: number; places: Set<Place>; images: Set<string> }>();
   const { digest: own, manifest } = bundle;
-  const elsewhere = new Map(
-    (manifest.requires ?? []).flatMap(({ bundle: earlier, name, blobs }) =>
-      blobs.map(({ digest }) => [digest, { bundle: earlier, name }] as const),
-    ),
-  );
+  const elsewhere = new Map<Digest, Holder[]>();
+  for (const { bundle: earlier, name, blobs } of manifest.requires ?? []) {
+    const holder = { bundle: earlier, name };
+    for (const { digest } of blobs)
+      elsewhere.set(digest, [...(elsewhere.get(digest) ?? []), holder]);
+  }
+  const here = [{ bundle: own, name: manifest.name }];
   for (const image of imagesOf(bundle)) {
     if (parts !== undefined && !image.parts.some((part) => parts.has(part))) continue;
     for (const { digest, size } of [...image.manifests, ...image.blobs]) {
@@ -94,7 +96,7 @@ export function blobsOf(
       digest,
       {
         ...{ digest, size, places: [...places], images: [...images] },
-        holder: elsewhere.get(digest) ?? { bundle: own, name: manifest.name },
+        holders: elsewhere.get(digest) ?? here,
       },
     ]),
   );

@@ -14,8 +14,8 @@ export interface ProvenBlob {
   readonly repositories: readonly string[];
   /** The bundles that have brought it. */
   readonly bundles: readonly Digest[];
-  /** The first of the bundles that have it in their files. */
-  readonly holder: Holder;
+  /** The bundles that have it in their files, those first that are at the site themselves. */
+  readonly holders: readonly Holder[];
 }
 
 /** What knows the listings of bundles: a history, or one with more beside it. */
@@ -43,6 +43,7 @@ export async function provenAt(
   const repository = (place: Place): string => repositoryAt(destinations, place).repository;
   const blobs = new Map<Digest, ProvenBlob>();
   const unknown: ProvenBundle[] = [];
+  const isThere = new Set(bundles.map(({ digest }) => digest));
   for (const bundle of bundles) {
     const kept = await history.bundle(bundle.digest);
     if (kept === undefined) {
@@ -50,17 +51,27 @@ export async function provenAt(
       continue;
     }
     const parts = bundle.whole ? undefined : new Set(bundle.parts.keys());
-    for (const [digest, { size, places, holder }] of blobsOf(kept, parts)) {
+    for (const [digest, { size, places, holders }] of blobsOf(kept, parts)) {
       const known = blobs.get(digest);
       blobs.set(digest, {
         ...{ digest, size },
         repositories: [...new Set([...(known?.repositories ?? []), ...places.map(repository)])],
         bundles: [...(known?.bundles ?? []), bundle.digest],
-        holder: known?.holder ?? holder,
+        holders: inOrder([...(known?.holders ?? []), ...holders], isThere),
       });
     }
   }
   return { blobs, unknown };
+}
+
+/** Each once. */
+function inOrder(holders: readonly Holder[], isThere: ReadonlySet<Digest>): readonly Holder[] {
+  if (holders.length === 1) return holders;
+  const all = [...new Map(holders.map((holder) => [holder.bundle, holder])).values()];
+  return [
+    ...all.filter(({ bundle }) => isThere.has(bundle)),
+    ...all.filter(({ bundle }) => !isThere.has(bundle)),
+  ];
 }
 
 /** The repositories that a receipt is about. */

@@ -202,21 +202,18 @@ function blobsOf(requires: readonly RequiredBundle[]): readonly object[] {
   return requires.flatMap(({ bundle, blobs }) => blobs.map((blob) => ({ bundle, ...blob })));
 }
 
-/** What a bundle with these parts may leave out: each blob once, and none that parts lead with. */
+/**
+ * What a bundle with these parts may leave out: of each earlier bundle each blob once, and none
+ * that parts lead with. Several earlier bundles may have one blob: each is that of another site.
+ */
 function requirable(closure: Closure, requires: readonly RequiredBundle[]): readonly object[] {
   const leading = leadingBlobs(closure);
-  const rest = new Map(
-    closure.content.blobs.flatMap(({ descriptor: { digest, size } }) =>
-      leading.has(digest) ? [] : [[digest, { digest, size }] as const],
-    ),
+  const all = closure.content.blobs.flatMap(({ descriptor: { digest, size } }) =>
+    leading.has(digest) ? [] : { digest, size },
   );
   return requires.flatMap(({ bundle, blobs }) => {
     const named = new Set(blobs.map(({ digest }) => digest));
-    return [...rest.values()].flatMap((blob) => {
-      if (!named.has(blob.digest)) return [];
-      rest.delete(blob.digest);
-      return { bundle, ...blob };
-    });
+    return all.flatMap((blob) => (named.has(blob.digest) ? { bundle, ...blob } : []));
   });
 }
 

@@ -74,6 +74,8 @@ export interface SurveyedBundle extends Signers {
   readonly reader: BundleReader;
   /** The bundle, with what patches hold in place of what it holds. */
   readonly content: BundleContent;
+  /** Those that have what it leaves out, as far as they were named. */
+  readonly earlier: ReadonlyMap<Digest, BundleReader>;
   readonly isPatched: boolean;
   readonly patches: readonly CheckedPatch[];
   /** The physical files of the patches. */
@@ -85,7 +87,7 @@ export interface SurveyedBundle extends Signers {
 /** The facts about an opened bundle for a report. */
 export type OpenedFacts = Omit<
   SurveyedBundle,
-  'reader' | 'content' | 'patches' | 'close' | 'closure' | 'some'
+  'reader' | 'content' | 'earlier' | 'patches' | 'close' | 'closure' | 'some'
 > & {
   readonly closure: Closure;
 };
@@ -163,7 +165,7 @@ export async function surveyBundle(
     const labels = reader.manifest.parts.map((part) => labelOf(part, request.kinds));
     return {
       ...{ path, files, size, digest, seal, closure, some, unchecked, labels, reader, content },
-      ...{ isPatched, patches: opened, patchFiles, close },
+      ...{ earlier, isPatched, patches: opened, patchFiles, close },
       ...signers,
     };
   } catch (error) {

@@ -230,6 +230,11 @@ export function noticeText(notice: Notice): string | undefined {
             `all that ${notice.site} said before: it is not counted`
         : `${notice.receipt} is of ${notice.time}; ${notice.site} has made a later one ` +
             `(${notice.newest})`;
+    case 'site-without-receipts':
+      return (
+        `no receipt of ${notice.site} is here, so nothing can be left out for it: if it has sent ` +
+        'some, read them in with bundle history import'
+      );
     case 'bundle-not-known':
       return (
         `${notice.site} has ${notice.name} (${withShortDigests(notice.bundle)}), and nothing is known of ` +

@@ -1,3 +1,4 @@
+import type { RequiredBundle } from '../../bundle/format/manifest.ts';
 import { isDamage } from '../../bundle/reading/fault.ts';
 import { drain } from '../../core/bytes.ts';
 import type { Context } from '../../core/context.ts';
@@ -14,9 +15,10 @@ export interface AuditedRequired {
   /** Blobs that were read from that bundle and are right, and their bytes. */
   readonly good: number;
   readonly goodBytes: number;
-  /** Those that were not there to be read: nothing is proven about them. */
-  readonly unread: number;
-  readonly unreadBytes: number;
+  /**
+   * Those that could be read from none of the bundles that have them: nothing is proven about them.
+   */
+  readonly unread: RequiredBundle['blobs'];
 }
 
 /**
@@ -24,29 +26,35 @@ export interface AuditedRequired {
  * @throws BundleError CONTENT_MISMATCH, BUNDLE_UNUSABLE for what is damaged there
  */
 export async function auditRequired(
-  { reader, content }: Pick<SurveyedBundle, 'reader' | 'content'>,
+  { reader, earlier }: Pick<SurveyedBundle, 'reader' | 'earlier'>,
   { signal, observe }: Context,
 ): Promise<readonly AuditedRequired[]> {
-  const audited: AuditedRequired[] = [];
-  for (const { bundle, name, assumed, blobs } of reader.manifest.requires ?? []) {
-    const known = { good: 0, goodBytes: 0, unread: 0, unreadBytes: 0 };
-    observe({ type: 'phase', what: `hashing what ${name} has` });
-    for (const blob of blobs) {
+  const { requires = [] } = reader.manifest;
+  const read = new Set<Digest>();
+  const good = new Map<RequiredBundle, RequiredBundle['blobs'][number][]>();
+  for (const row of requires) {
+    const own: RequiredBundle['blobs'][number][] = [];
+    good.set(row, own);
+    const holder = earlier.get(row.bundle);
+    if (holder === undefined) continue;
+    observe({ type: 'phase', what: `hashing what ${row.name} has` });
+    for (const blob of row.blobs) {
       const descriptor = { ...blob, mediaType: '' };
-      if (!(await content.exists(descriptor))) {
-        known.unread += 1;
-        known.unreadBytes += blob.size;
-        continue;
-      }
+      if (read.has(blob.digest) || !(await holder.exists(descriptor))) continue;
       try {
-        await drain(verified(content.fetch(descriptor, { signal }), descriptor));
+        await drain(verified(holder.fetch(descriptor, { signal }), descriptor));
       } catch (error) {
-        throw error instanceof BundleError && isDamage(error) ? error.about(name) : error;
+        throw error instanceof BundleError && isDamage(error) ? error.about(row.name) : error;
       }
-      known.good += 1;
-      known.goodBytes += blob.size;
+      read.add(blob.digest);
+      own.push(blob);
     }
-    audited.push({ name, bundle, isAssumed: assumed === true, ...known });
   }
-  return audited;
+  return requires.map((row) => {
+    const { bundle, name, assumed, blobs } = row;
+    const own = good.get(row)!;
+    const goodBytes = own.reduce((sum, { size }) => sum + size, 0);
+    const unread = blobs.filter(({ digest }) => !read.has(digest));
+    return { name, bundle, isAssumed: assumed === true, good: own.length, goodBytes, unread };
+  });
 }

@@ -6,6 +6,7 @@ import { type Baseline, type Delivered, deliveredBy } from '../../history/baseli
 import { isReceiptFile } from '../../history/begins.ts';
 import { believedReceipts } from '../../history/believed.ts';
 import { formatKept, type KeptBundle, parseKept } from '../../history/entry.ts';
+import { deliveredToAll, type KnownOfSites, requireAnyReceipt } from '../../history/for-sites.ts';
 import { History } from '../../history/history.ts';
 import { listedIn } from '../listed.ts';
 import type { OpenRequest } from '../open-bundle.ts';
@@ -20,6 +21,8 @@ export interface BaselineRequest {
   readonly baselines: readonly string[];
   /** Sites, for all of their receipts in the history. */
   readonly sinceLast: readonly string[];
+  /** Sites that the bundle is for: what each of them has by its receipts in the history. */
+  readonly sites: readonly string[];
   /** Paths of bundles, and bundle digests, that are taken for delivered. */
   readonly assumed: readonly string[];
   /** Who is believed about receipts and bundles. */
@@ -31,14 +34,32 @@ export interface BaselineRequest {
 const DIGEST = /^(?:sha256:)?([0-9a-f]{64})$/;
 
 /**
- * Finds out what the site of a bundle has already: receipts are checked, bundles opened and checked
- * like any other.
+ * Finds out what the site of a bundle has already, or each of its sites: receipts are checked,
+ * bundles opened and checked like any other.
  * @throws BundleError NOT_PROVEN, NOT_FOUND, SIGNER_UNKNOWN, SIGNATURE_INVALID; as opening does
  */
 export async function readBaselines(
-  { baselines: named, sinceLast, assumed, open, history: folder }: BaselineRequest,
+  request: BaselineRequest,
   context: Context,
 ): Promise<Delivered> {
+  const { baselines, kept, known } = await readKnown(request, context);
+  const { observe } = context;
+  if (request.sites.length === 0) return deliveredBy(baselines, kept, known, observe);
+  requireAnyReceipt(request.sites, known);
+  return deliveredToAll(request.sites, kept, known, observe);
+}
+
+interface ReadKnown {
+  readonly baselines: readonly Baseline[];
+  /** What is assumed to be delivered. */
+  readonly kept: readonly KeptBundle[];
+  readonly known: KnownOfSites;
+}
+
+async function readKnown(
+  { baselines: named, sinceLast, sites, assumed, open, history: folder }: BaselineRequest,
+  context: Context,
+): Promise<ReadKnown> {
   const { observe } = context;
   const keys = await believedKeys(open.trustedKeyFiles, context);
   const history = folder === undefined ? undefined : new History(folder);
@@ -66,11 +87,13 @@ export async function readBaselines(
   for (const site of sinceLast) baselines.push({ kind: 'site', site });
   const kept: KeptBundle[] = [];
   for (const what of assumed) kept.push(await assumedBundle(what, bundle, bundleAt));
-  if (history !== undefined && baselines.length > 0) {
-    const believed = await believedReceipts(history, keys, observe);
+  const unbelieved = new Set<string>();
+  if (history !== undefined && baselines.length + sites.length > 0) {
+    const leftAside = ({ site }: Receipt): unknown => unbelieved.add(site);
+    const believed = await believedReceipts(history, keys, observe, leftAside);
     receipts.push(...believed.map(({ receipt }) => receipt));
   }
-  return deliveredBy(baselines, kept, { receipts, listings: { bundle } }, observe);
+  return { baselines, kept, known: { receipts, listings: { bundle }, unbelieved } };
 }
 
 async function assumedBundle(

@@ -17,19 +17,19 @@ export class CompletedBundle implements BundleContent {
   readonly files: ReadonlyMap<string, Uint8Array>;
   readonly isSteady = true;
   readonly #content: BundleContent;
-  readonly #earlier: ReadonlyMap<Digest, BundleReader>;
+  readonly #earlier: ReadonlyMap<Digest, readonly BundleContent[]>;
 
   constructor(content: BundleContent, earlier: ReadonlyMap<Digest, BundleReader>) {
     this.manifest = content.manifest;
     this.files = content.files;
     this.#content = content;
-    const required = content.manifest.requires ?? [];
-    this.#earlier = new Map(
-      required.flatMap(({ bundle, blobs }) => {
-        const reader = earlier.get(bundle);
-        return reader === undefined ? [] : blobs.map(({ digest }) => [digest, reader] as const);
-      }),
-    );
+    const holders = new Map<Digest, BundleContent[]>();
+    for (const { bundle, blobs } of content.manifest.requires ?? []) {
+      const reader = earlier.get(bundle);
+      if (reader === undefined) continue;
+      for (const { digest } of blobs) holders.set(digest, [...(holders.get(digest) ?? []), reader]);
+    }
+    this.#earlier = holders;
   }
 
   get name(): string {
@@ -40,12 +40,17 @@ export class CompletedBundle implements BundleContent {
     return this.#content.metadataDigests;
   }
 
-  fetch(descriptor: Descriptor, options?: FetchOptions): ByteStream {
-    return this.#holderOf(descriptor.digest).fetch(descriptor, options);
+  async *fetch(descriptor: Descriptor, options?: FetchOptions): ByteStream {
+    const [first, ...others] = this.#holdersOf(descriptor.digest);
+    let holder = first;
+    for (const other of others) if (!(await holder.exists(descriptor))) holder = other;
+    yield* holder.fetch(descriptor, options);
   }
 
   async exists(descriptor: Descriptor): Promise<boolean> {
-    return this.#holderOf(descriptor.digest).exists(descriptor);
+    for (const holder of this.#holdersOf(descriptor.digest))
+      if (await holder.exists(descriptor)) return true;
+    return false;
   }
 
   resolve = (reference: string): Promise<Descriptor> => this.#content.resolve(reference);
@@ -53,11 +58,12 @@ export class CompletedBundle implements BundleContent {
   referrers = (subject: Digest): Promise<readonly Descriptor[]> => this.#content.referrers(subject);
 
   placeOf(digest: Digest): string | undefined {
-    return this.#holderOf(digest).placeOf?.(digest);
+    return this.#holdersOf(digest)[0].placeOf?.(digest);
   }
 
-  #holderOf(digest: Digest): BundleContent {
-    return this.#earlier.get(digest) ?? this.#content;
+  #holdersOf(digest: Digest): readonly [BundleContent, ...BundleContent[]] {
+    const [first = this.#content, ...others] = this.#earlier.get(digest) ?? [];
+    return [first, ...others];
   }
 }
 

@@ -12,17 +12,19 @@ export function leftOut(closure: Closure, { blobs: known }: Delivered): readonly
   const leading = leadingBlobs(closure);
   const rows = new Map<Digest, RequiredBundle & { blobs: RequiredBundle['blobs'][number][] }>();
   // In the order of the baselines: what comes first is what a blob is taken from.
-  for (const { holder } of known.values()) {
-    const { bundle, name } = holder;
-    if (!rows.has(bundle)) rows.set(bundle, { bundle, name, blobs: [] });
+  for (const { holders } of known.values()) {
+    for (const { bundle, name } of holders)
+      if (!rows.has(bundle)) rows.set(bundle, { bundle, name, blobs: [] });
   }
   for (const { descriptor } of closure.content.blobs) {
     const { digest, size } = descriptor;
     const one = known.get(digest);
     if (one === undefined || leading.has(digest)) continue;
-    const row = rows.get(one.holder.bundle)!;
-    row.blobs.push({ digest, size });
-    if (one.isAssumed) rows.set(row.bundle, { ...row, assumed: true });
+    for (const { bundle } of one.holders) {
+      const row = rows.get(bundle)!;
+      row.blobs.push({ digest, size });
+      if (one.isAssumed) rows.set(bundle, { ...row, assumed: true });
+    }
   }
   return [...rows.values()].filter(({ blobs }) => blobs.length > 0);
 }
@@ -51,7 +53,10 @@ export function incrementFacts(
 ): IncrementFacts {
   const users = usersOf(content);
   const ofParts = parts.map(() => ({ blobs: 0, bytes: 0 }));
-  for (const { digest, size } of requires.flatMap(({ blobs }) => blobs)) {
+  const all = new Map(requires.flatMap(({ blobs }) => blobs).map((blob) => [blob.digest, blob]));
+  const total = { blobs: all.size, bytes: 0 };
+  for (const { digest, size } of all.values()) {
+    total.bytes += size;
     for (const part of new Set(users.get(digest)?.flatMap((image) => image.parts))) {
       ofParts[part]!.blobs += 1;
       ofParts[part]!.bytes += size;
@@ -61,9 +66,5 @@ export function incrementFacts(
     ...{ bundle, name, isAssumed: assumed === true, blobs: blobs.length },
     bytes: blobs.reduce((sum, { size }) => sum + size, 0),
   }));
-  const total = {
-    blobs: bundles.reduce((sum, { blobs }) => sum + blobs, 0),
-    bytes: bundles.reduce((sum, { bytes }) => sum + bytes, 0),
-  };
   return { sites, total, ofParts, bundles };
 }

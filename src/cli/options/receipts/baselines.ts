@@ -17,6 +17,10 @@ export const baselineOptions: OptionTable = {
     { group },
   ),
   'since-last': one('the same with all receipts of a site that the history has', { group }),
+  site: many(
+    'pack for this site (repeatable): leave out what every one of the sites has by its receipts',
+    { group },
+  ),
   'assume-delivered': many(
     'leave out what a bundle holds, though no receipt says that it has arrived: path or digest ' +
       '(repeatable)',
@@ -29,7 +33,7 @@ export const baselineOptions: OptionTable = {
   ),
 };
 
-const STARTS = ['baseline', 'since-last', 'assume-delivered'];
+const STARTS = ['baseline', 'since-last', 'site', 'assume-delivered'];
 
 /** @throws BundleError USAGE */
 export async function baselineRequest(
@@ -40,13 +44,25 @@ export async function baselineRequest(
   if (STARTS.every((name) => args[name] === undefined)) {
     if (trustedKeyFiles.length === 0) return undefined;
     throw new BundleError('USAGE', '--trusted-key is about baselines, and none is named', {
-      hint: 'Name one with --baseline, --since-last or --assume-delivered; --key signs the bundle.',
+      hint:
+        'Name one with --baseline, --since-last, --site or --assume-delivered; --key signs the ' +
+        'bundle.',
+    });
+  }
+  const sites = [...new Set(texts(args, 'site').map(checkSiteName))].sort();
+  const other = ['baseline', 'since-last'].find((name) => args[name] !== undefined);
+  if (sites.length > 0 && other !== undefined) {
+    throw new BundleError('USAGE', `--site and --${other} cannot be used together`, {
+      hint:
+        'Name each site with --site: what it has is what its receipts in the history say. ' +
+        `--${other} is for a bundle that goes to one site.`,
     });
   }
   const { KINDS } = await import('../../../kinds/all.ts');
   return {
     baselines: texts(args, 'baseline'),
     sinceLast: texts(args, 'since-last').map(checkSiteName),
+    sites,
     assumed: texts(args, 'assume-delivered'),
     open: { kinds: KINDS, trustedKeyFiles, releaseKeyFiles: texts(args, 'release-key') },
     history: namedHistory(args, context),

@@ -17,9 +17,16 @@ export function incrementText(
   if (increment === undefined) return [];
   const { sites, total, ofParts, bundles } = increment;
   const assumed = bundles.filter(({ isAssumed }) => isAssumed);
-  const by = sites.length === 0 ? '' : `, which ${sites.join(' and ')} has by signed receipts`;
-  if (total.blobs === 0)
-    return [{ text: 'Nothing is left out: the baselines have none of its configs and layers.' }];
+  const isForSeveral = sites.length > 1;
+  const have = isForSeveral ? 'have, each' : 'has';
+  const by = sites.length === 0 ? '' : `, which ${listed(sites)} ${have} by signed receipts`;
+  if (total.blobs === 0) {
+    const why = isForSeveral
+      ? 'no config or layer of it is at all of the sites by their receipts'
+      : 'the baselines have none of its configs and layers';
+    return [{ text: `Nothing is left out: ${why}.` }];
+  }
+  const isShared = bundles.reduce((sum, { blobs }) => sum + blobs, 0) > total.blobs;
   const ofEach = parts.length === 1 ? [] : parts.map(({ label }, at) => [label, ofParts[at]!]);
   const rows = [
     ...(ofEach as [string, LeftOut][]).map(([label, saved]) => [`  ${label}`, words(saved)]),
@@ -31,13 +38,36 @@ export function incrementText(
   return [
     { text: `An increment: it leaves out ${words(total)}${assumed.length > 0 ? '' : by}.` },
     { table: { rows, cut: 0 } },
+    ...(isShared ? [{ text: SHARED } satisfies Block] : []),
     ...(assumed.length > 0 ? [{ text: ASSUMED } satisfies Block] : []),
   ];
 }
 
+const SHARED =
+  'The sites have some of this from different bundles: what several of these have is counted for ' +
+  'each.';
+
 const ASSUMED =
   'NOT PROVEN: some of this is left out only since the command line assumes that it has arrived. ' +
   'The signed listing says so. Where it has not, unpack refuses the bundle before it pushes anything.';
+
+/** What several rows list together: the sites of a bundle may have one blob from several bundles. */
+export function distinct(rows: readonly RequiredBundle['blobs'][]): LeftOut & {
+  readonly isShared: boolean;
+} {
+  const all = rows.flat();
+  const sizes = new Map(all.map(({ digest, size }) => [digest, size]));
+  const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  return { blobs: sizes.size, bytes, isShared: all.length > sizes.size };
+}
+
+export const ONE_IS_ENOUGH = 'If several of them have a blob, one of these is enough.';
+
+/** As a sentence lists it. */
+function listed(names: readonly string[]): string {
+  const last = names.at(-1)!;
+  return names.length < 3 ? names.join(' and ') : `${names.slice(0, -1).join(', ')} and ${last}`;
+}
 
 function words({ blobs, bytes }: LeftOut): string {
   return `${counted(blobs, 'blob')}, ${formatBytes(bytes)}`;

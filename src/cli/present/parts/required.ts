@@ -5,11 +5,12 @@ import { formatBytes } from '../../units.ts';
 import type { Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
 import { shortened } from '../shown.ts';
+import { distinct, ONE_IS_ENOUGH } from './increment.ts';
 
 /** What an audit says of blobs that the bundle leaves out. */
 export function requiredText(required: readonly AuditedRequired[], screen: Screen): Section {
   if (required.length === 0) return [];
-  const unread = required.filter((one) => one.unread > 0);
+  const unread = required.filter((one) => one.unread.length > 0);
   const named = (some: readonly AuditedRequired[]): string =>
     some.map(({ name, bundle }) => `${name} (${shortened(bundle, screen)})`).join(', ');
   const sum = (of: (one: AuditedRequired) => number): number =>
@@ -21,20 +22,17 @@ export function requiredText(required: readonly AuditedRequired[], screen: Scree
       sum(({ good }) => good),
       sum(({ goodBytes }) => goodBytes),
     );
-    return [
-      { text: `It leaves out ${all}. They were read from ${named(required)}, and are good.` },
-    ];
+    const from = named(required.filter(({ good }) => good > 0));
+    return [{ text: `It leaves out ${all}. They were read from ${from}, and are good.` }];
   }
-  const rest = words(
-    sum((one) => one.unread),
-    sum((one) => one.unreadBytes),
-  );
+  const { blobs, bytes, isShared } = distinct(unread.map((one) => one.unread));
   return [
     {
       text:
-        `It leaves out ${rest} of ${named(unread)}: NOT CHECKED, and this says nothing of them. ` +
-        'Name these bundles beside it to check them, too. unpack looks for them at the target ' +
-        'before it pushes anything.',
+        `It leaves out ${words(blobs, bytes)} of ${named(unread)}: NOT CHECKED, and this says ` +
+        'nothing of them. Name these bundles beside it to check them, too. ' +
+        (isShared ? `${ONE_IS_ENOUGH} ` : '') +
+        'unpack looks for them at the target before it pushes anything.',
     },
   ];
 }
@@ -42,8 +40,9 @@ export function requiredText(required: readonly AuditedRequired[], screen: Scree
 export function requiredJson(required: readonly AuditedRequired[]): object {
   if (required.length === 0) return {};
   return {
-    required: required.map(({ bundle, isAssumed, ...one }) => ({
+    required: required.map(({ bundle, isAssumed, unread, ...one }) => ({
       ...one,
+      ...{ unread: unread.length, unreadBytes: distinct([unread]).bytes },
       ...{ digest: hexOf(bundle), assumed: isAssumed },
     })),
   };

@@ -1,0 +1,65 @@
+import { BundleError } from '../core/errors.ts';
+import type { Observe } from '../core/events.ts';
+import { standingsOf, type SiteStanding } from '../receipts/standing.ts';
+import {
+  type Delivered,
+  distinct,
+  type Known,
+  siteName,
+  unknownSite,
+  withAssumed,
+} from './baselines.ts';
+import type { KeptBundle } from './entry.ts';
+import { provenEverywhere } from './everywhere.ts';
+
+/** What is known of deliveries, and of receipts that do not count. */
+export interface KnownOfSites extends Known {
+  /** Sites that have sent receipts which are not believed. */
+  readonly unbelieved: ReadonlySet<string>;
+}
+
+/**
+ * What each of several sites has by its own receipts. One with several targets counts with what all
+ * of them have. A site without receipts has nothing, which is told.
+ * @param assumed listings of bundles that are taken for delivered to all of them.
+ * @throws BundleError NOT_PROVEN for a site whose receipts are not believed, and where no site has
+ * any
+ */
+export async function deliveredToAll(
+  sites: readonly string[],
+  assumed: readonly KeptBundle[],
+  { receipts, listings, unbelieved }: KnownOfSites,
+  observe: Observe,
+): Promise<Delivered> {
+  const standings = standingsOf(distinct(receipts));
+  const own = sites.map((site) => standings.filter((one) => one.site === site));
+  const isNew = sites.filter((_, at) => own[at]!.length === 0);
+  const lost = isNew.find((site) => unbelieved.has(site));
+  if (lost !== undefined) throw unknownSite(lost, standings);
+  for (const site of isNew) observe({ type: 'noticed', code: 'site-without-receipts', site });
+  const targets = own.flat();
+  const proven =
+    isNew.length > 0 ? { blobs: new Map() } : await provenEverywhere(targets, listings, observe);
+  return { sites: targets.map(siteName), blobs: withAssumed(proven, assumed) };
+}
+
+/**
+ * Makes sure that something is known of at least one site: else a name was mistyped, or the history
+ * is another one. @throws BundleError NOT_PROVEN
+ */
+export function requireAnyReceipt(
+  sites: readonly string[],
+  { receipts }: Pick<KnownOfSites, 'receipts'>,
+): void {
+  const standings: readonly SiteStanding[] = standingsOf(distinct(receipts));
+  if (standings.some(({ site }) => sites.includes(site))) return;
+  const known = [...new Set(standings.map(({ site }) => site))];
+  throw new BundleError('NOT_PROVEN', `no receipt of ${sites.join(' or ')} counts here`, {
+    expected: sites.join(', '),
+    got: known.length === 0 ? 'none' : known.join(', '),
+    hint:
+      'Read their receipts in: bundle history import RECEIPT. If they are there, their keys have ' +
+      'to be trusted: bundle trust add KEY.pub, or --trusted-key KEY.pub. To pack everything, ' +
+      'leave --site out.',
+  });
+}

@@ -1,0 +1,257 @@
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
+import type { Digest } from '../../src/core/digest.ts';
+import { KINDS } from '../../src/kinds/all.ts';
+import { leadingBlobs } from '../../src/kinds/closure.ts';
+import { contextIn } from '../support/context.ts';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { wholeTags } from '../support/killed-runs.ts';
+import { describeWith } from '../support/needs.ts';
+import { bundleIn, listingOf, openedBundle } from '../support/opened-bundle.ts';
+import { makeReleaseIn } from '../support/packable-release.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
+import { secondVerdict } from '../support/second-reader.ts';
+import { temporaryFolder, User } from '../support/user.ts';
+
+const MINUTE = 60_000;
+const VERSIONS = ['4.17.3', '4.17.4', '4.17.5'] as const;
+
+/** What each site has unpacked, one after another, before all of them get the last release. */
+const PASTS = {
+  'plant-a': [['three']],
+  'plant-b': [['three'], ['since-three', 'three']],
+  'plant-c': [['four']],
+  'plant-d': [['both', '--release', '4.17.3']],
+  'plant-e': [['other']],
+} as const;
+type Site = keyof typeof PASTS;
+const SITES = Object.keys(PASTS) as readonly Site[];
+
+interface Packed {
+  readonly path: string;
+  readonly increment?: {
+    readonly sites: readonly string[];
+    readonly leftOut: { readonly blobs: number; readonly bytes: number };
+  };
+}
+
+/** Five sites with different pasts, and what brings all of them to one state. */
+describeWith(['docker-registry', 'python3'], 'several sites', () => {
+  let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
+  let source: TestRegistry;
+  let proxy: FaultProxy;
+  const stops: (() => Promise<void>)[] = [];
+  let packer: User;
+  const operators = new Map<Site, User>();
+  const receipts = new Map<Site, string>();
+  let sources: readonly string[];
+  let trust: readonly string[];
+  let siteKeys: readonly string[];
+  /** The content of the last release, and what each site had of it. */
+  let wanted: ReadonlySet<Digest>;
+  let leading: ReadonlySet<Digest>;
+  const had = new Map<Site, ReadonlySet<Digest>>();
+
+  const place = (name: string): string => join(temporary.path, name);
+  const fileIn = async (folder: string): Promise<string> => bundleIn(place(folder));
+  const packing = (...words: readonly string[]): readonly string[] => [
+    ...['pack', ...words, '--mirror', `quay.io=${proxy.host}`, ...sources],
+  ];
+  const forSites = (sites: readonly string[]): readonly string[] => [
+    ...sites.flatMap((site) => ['--site', site]),
+    ...siteKeys,
+  ];
+  const packed = async (out: string, ...words: readonly string[]): Promise<Packed> =>
+    (await packer.json([...packing(...words), '-o', place(out)])) as Packed;
+  const unpack = async (
+    site: Site,
+    target: TestRegistry,
+    ...words: readonly string[]
+  ): Promise<unknown> =>
+    operators
+      .get(site)!
+      .json([
+        ...['unpack', ...words, '--to', `${target.host}/${site}`, ...trust],
+        ...['--resources-dir', place(`resources-${site}`)],
+      ]);
+  const receiptOptions = (site: Site): readonly string[] => [
+    ...['--receipt', place(`receipts-${site}`), '--receipt-key', place(`${site}.pem`)],
+    ...['--site', site],
+  ];
+  /** A registry with what a site has had so far. */
+  const atSite = async (site: Site): Promise<TestRegistry> => {
+    const target = await startRegistry();
+    stops.push(target.stop);
+    for (const [bundle, ...more] of PASTS[site]) {
+      const beside = more[0] === '--release' ? [] : more;
+      const files = await Promise.all([bundle, ...beside].map(fileIn));
+      const { receipt } = (await unpack(
+        site,
+        target,
+        ...files,
+        ...receiptOptions(site),
+        ...more.slice(beside.length),
+      )) as {
+        readonly receipt: { readonly path: string };
+      };
+      receipts.set(site, receipt.path);
+    }
+    return target;
+  };
+  /** The tags of the last release there; all that they lead to is there. */
+  const lastAt = async (site: Site, target: TestRegistry): Promise<ReadonlyMap<string, string>> => {
+    const at = ['verify', await fileIn('whole'), '--at', `${target.host}/${site}`, '--deep'];
+    const ran = await operators.get(site)!.bundle([...at, ...trust]);
+    expect(ran.status, ran.stdout + ran.stderr).toBe(0);
+    const tags = [...(await wholeTags(target))].filter(([tag]) => tag.includes('4.17.5'));
+    return new Map(tags.map(([tag, digest]) => [tag.replace(`${site}/`, ''), digest]));
+  };
+  beforeAll(async () => {
+    temporary = await temporaryFolder('sites');
+    stops.push(() => temporary.remove());
+    source = await startRegistry();
+    stops.push(source.stop);
+    proxy = await startFaultProxy(source.url);
+    stops.push(() => proxy.stop());
+    packer = await User.new(place('connected'));
+    const signer = await makeReleaseSigner();
+    const stores: string[] = [];
+    for (const [at, version] of VERSIONS.entries()) {
+      const made = await makeReleaseIn(source, place(`release-${version}`), {
+        ...{ version, signer, components: at < 2 ? 6 : 7, scale: 0.0002 },
+        ...(at > 0 && { rebuild: { name: 'again', share: at === 1 ? 0.5 : 0.2 } }),
+      });
+      stores.push('--signature-store', made.signatureStore);
+      trust = ['--release-key', made.releaseKey];
+    }
+    await packer.bundle(['keygen', '--type', 'ed25519', '-o', place('packer.pem')]);
+    sources = [...stores, ...trust, '--key', place('packer.pem')];
+    trust = [...trust, '--trusted-key', place('packer.pub')];
+    for (const site of SITES) {
+      const operator = await User.new(place(`closed-${site}`));
+      operators.set(site, operator);
+      await operator.bundle(['keygen', '--type', 'ed25519', '-o', place(`${site}.pem`)]);
+    }
+    siteKeys = SITES.flatMap((site) => ['--trusted-key', place(`${site}.pub`)]);
+    await packed('whole', '4.17.5', '--no-history');
+    await packed('three', '4.17.3');
+    await packed(
+      'since-three',
+      '4.17.4',
+      '--assume-delivered',
+      await fileIn('three'),
+      '--trusted-key',
+      place('packer.pub'),
+    );
+    await packed('four', '4.17.4');
+    await packed('both', '4.17.3', '4.17.4');
+    await packed('other', '4.17.3', '--name', 'other');
+
+    const whole = await openedBundle(
+      {
+        ...{ paths: [await fileIn('whole')], kinds: KINDS, releaseKeyFiles: [trust[1]!] },
+        trustedKeyFiles: [place('packer.pub')],
+      },
+      contextIn('/'),
+    );
+    wanted = new Set(whole.closure.content.blobs.map(({ descriptor }) => descriptor.digest));
+    leading = leadingBlobs(whole.closure);
+    const blobsIn = async (folder: string): Promise<readonly Digest[]> =>
+      (await listingOf(await fileIn(folder))).blobs.map(({ digest }) => digest);
+    const three = new Set(await blobsIn('three'));
+    const four = new Set(await blobsIn('four'));
+    for (const site of SITES) {
+      const all =
+        site === 'plant-c' ? four : site === 'plant-b' ? new Set([...three, ...four]) : three;
+      had.set(site, all);
+    }
+  }, 4 * MINUTE);
+  afterAll(async () => {
+    for (const stop of stops.reverse()) await stop();
+  });
+
+  it(
+    'get one bundle with what any of them lacks, which brings all of them to one state',
+    async () => {
+      const targets = new Map<Site, TestRegistry>();
+      for (const site of SITES) {
+        targets.set(site, await atSite(site));
+        await packer.json(['history', 'import', receipts.get(site)!, ...siteKeys]);
+      }
+      const dry = await packed('union', '4.17.5', ...forSites(SITES), '--dry-run');
+      const { increment } = await packed('union', '4.17.5', ...forSites(SITES));
+      expect(dry.increment).toEqual(increment);
+      expect(increment!.sites).toEqual(
+        SITES.map((site) => `${site} (${targets.get(site)!.host}/${site})`),
+      );
+
+      // Left out is what every site has, and nothing else.
+      const file = await fileIn('union');
+      const { requires = [], blobs } = await listingOf(file);
+      const own = blobs.filter(({ digest }) => wanted.has(digest)).map(({ digest }) => digest);
+      const isEverywhere = (digest: Digest): boolean =>
+        SITES.every((site) => had.get(site)!.has(digest));
+      expect(own).toEqual([...wanted].filter((one) => leading.has(one) || !isEverywhere(one)));
+      expect(own.length).toBeLessThan(wanted.size);
+      // Each site finds among the bundles that have it one that it had itself.
+      expect(requires.map(({ name }) => name).toSorted()).toEqual([
+        ...['ocp-4.17.3-x86_64', 'ocp-4.17.3..4.17.4-x86_64', 'ocp-4.17.4-x86_64', 'other'],
+      ]);
+      const left = new Set(requires.flatMap((row) => row.blobs.map(({ digest }) => digest)));
+      expect(increment!.leftOut.blobs).toBe(left.size);
+      expect(await secondVerdict([...trust, file])).toEqual({ status: 0, message: '' });
+      for (const folder of ['three', 'four', 'both', 'other']) {
+        const beside = await operators
+          .get('plant-a')!
+          .bundle([...['verify', file, await fileIn(folder), ...trust]]);
+        expect(beside.status, beside.stderr).toBe(0);
+        expect(beside.stdout).not.toContain('NOT CHECKED');
+      }
+      const alone = await operators.get('plant-a')!.bundle(['verify', file, ...trust]);
+      expect(alone.stdout).toContain('NOT CHECKED');
+      expect(alone.stdout).toContain(`It leaves out ${left.size} blobs (`);
+      expect(alone.stdout).toContain('one of these is enough');
+
+      const states = new Map<Site, unknown>();
+      for (const [site, target] of targets) {
+        await unpack(site, target, file);
+        states.set(site, await lastAt(site, target));
+      }
+      expect(
+        new Set(
+          [...states.values()].map((tags) =>
+            JSON.stringify([...(tags as Map<string, string>)].toSorted()),
+          ),
+        ).size,
+      ).toBe(1);
+    },
+    4 * MINUTE,
+  );
+
+  it('are told apart from a site that is new, mistyped, or not believed', async () => {
+    const dry = (...words: readonly string[]) =>
+      packer.bundle([...packing('4.17.5', ...words), '-o', place('dry'), '--dry-run']);
+    const fresh = await dry(...forSites(['plant-a', 'plant-new']));
+    expect(fresh.status, fresh.stderr).toBe(0);
+    expect(fresh.stderr).toContain('no receipt of plant-new is here');
+    expect(fresh.stdout).toContain('Nothing is left out');
+    const mistyped = await dry(...forSites(['plnat-a', 'plant-new']));
+    expect(mistyped.status).toBe(21);
+    expect(mistyped.stderr).toContain('no receipt of plant-new or plnat-a counts here');
+    const without = ['--site', 'plant-a', '--site', 'plant-b'];
+    const unbelieved = await dry(...without, '--trusted-key', place('plant-a.pub'));
+    expect(unbelieved.status).toBe(21);
+    expect(unbelieved.stderr).toContain('no receipt of plant-b counts here');
+    for (const other of [
+      ['--since-last', 'plant-a'],
+      ['--baseline', receipts.get('plant-a')!],
+    ]) {
+      const mixed = await dry(...forSites(['plant-b']), ...other);
+      expect(mixed.status).toBe(2);
+      expect(mixed.stderr).toContain('--site and --');
+    }
+  });
+});

@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+
+import type { RequiredBundle } from '../../../src/bundle/format/manifest.ts';
+import type { BundleReader } from '../../../src/bundle/reading/reader.ts';
+import { CompletedBundle } from '../../../src/opening/incomplete/completed.ts';
+import { auditRequired } from '../../../src/opening/incomplete/audit-required.ts';
+import { type Digest, digestOf } from '../../../src/core/digest.ts';
+import { streamOf, utf8 } from '../../../src/core/bytes.ts';
+import { contextIn } from '../../support/context.ts';
+
+const bytesOf = (word: string): Uint8Array => Buffer.from(word);
+const descriptorOf = (word: string) => ({
+  ...{ mediaType: '', digest: digestOf(bytesOf(word)), size: word.length },
+});
+
+/** As much of a reader as is asked here. @param there what the volumes that are there have. */
+function readerOf(there: readonly string[], requires?: readonly RequiredBundle[]): BundleReader {
+  const held = new Map(there.map((word) => [descriptorOf(word).digest, bytesOf(word)]));
+  return {
+    manifest: { requires },
+    files: new Map(),
+    exists: async ({ digest }: { digest: Digest }) => Promise.resolve(held.has(digest)),
+    fetch: ({ digest }: { digest: Digest }) => {
+      const bytes = held.get(digest);
+      if (bytes === undefined) throw new Error(`${digest} is in no volume that is there`);
+      return streamOf(bytes);
+    },
+  } as unknown as BundleReader;
+}
+
+function row(name: string, words: readonly string[]): RequiredBundle {
+  const blobs = words.map((word) => {
+    const { digest, size } = descriptorOf(word);
+    return { digest, size };
+  });
+  return { name, bundle: digestOf(bytesOf(name)), blobs };
+}
+
+describe('what several earlier bundles have', () => {
+  const rows = [row('first', ['shared', 'one']), row('second', ['shared', 'two'])];
+  const [first, second] = rows.map(({ bundle }) => bundle) as [Digest, Digest];
+
+  it('is read from any of them that has it', async () => {
+    // The first is there, but not the volume with the blob.
+    const earlier = new Map([
+      [first, readerOf(['one'])],
+      [second, readerOf(['shared', 'two'])],
+    ]);
+    const whole = new CompletedBundle(readerOf([], rows), earlier);
+    for (const word of ['shared', 'one', 'two']) {
+      expect(await whole.exists(descriptorOf(word))).toBe(true);
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of whole.fetch(descriptorOf(word))) chunks.push(chunk);
+      expect(utf8(Buffer.concat(chunks))).toBe(word);
+    }
+  });
+
+  it('is counted once, where it was read, and as unread for each where it was not', async () => {
+    const audit = async (earlier: ReadonlyMap<Digest, BundleReader>) =>
+      (await auditRequired({ reader: readerOf([], rows), earlier }, contextIn('/'))).map(
+        ({ name, good, unread }) => [name, good, unread.length],
+      );
+    expect(await audit(new Map([[second, readerOf(['shared', 'two'])]]))).toEqual([
+      ['first', 0, 1],
+      ['second', 2, 0],
+    ]);
+    expect(await audit(new Map())).toEqual([
+      ['first', 0, 2],
+      ['second', 0, 2],
+    ]);
+  });
+});
