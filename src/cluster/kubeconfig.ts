@@ -1,13 +1,12 @@
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
 
-import { parse } from 'yaml';
-
 import { utf8 } from '../core/bytes.ts';
 import type { Environment } from '../core/context.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../core/json.ts';
 import { MAX_KUBECONFIG_BYTES } from '../core/limits.ts';
 import { readGivenFile } from '../files/small-file.ts';
+import { parse } from '../yaml/documents.ts';
 
 /** Which cluster, and as who, as the user says it. */
 export interface ClusterChoice {

@@ -1,7 +1,8 @@
-import { isMap, isScalar, LineCounter, parseDocument, type YAMLMap } from 'yaml';
+import { isMap, isScalar, LineCounter, type YAMLMap } from 'yaml';
 
 import { BundleError } from '../core/errors.ts';
 import { few, oneLine } from '../core/text.ts';
+import { parseDocument } from '../yaml/documents.ts';
 import { blocker, readBlocked } from './blocked.ts';
 import { readCharts } from './charts.ts';
 import { Fields } from './fields.ts';

@@ -1,10 +1,9 @@
-import { parseAllDocuments } from 'yaml';
-
 import { utf8 } from '../core/bytes.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../core/json.ts';
 import { MAX_CONFIGURATION_BYTES } from '../core/limits.ts';
 import { readGivenFile } from '../files/small-file.ts';
+import { parseAllDocuments } from '../yaml/documents.ts';
 import { findRule, isPlace, type PullKind, type RegistryRule } from './rules.ts';
 
 /**

@@ -1,7 +1,5 @@
 import { join } from 'node:path';
 
-import { parseDocument } from 'yaml';
-
 import { utf8 } from '../core/bytes.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
@@ -11,6 +9,7 @@ import type { RepositoryName } from '../core/reference.ts';
 import { listFolder } from '../files/folder.ts';
 import { ifThere, isFolder } from '../files/look.ts';
 import { readGivenFile } from '../files/small-file.ts';
+import { parseDocument } from '../yaml/documents.ts';
 
 /** Where a namespace keeps the signatures of its images. */
 interface Namespace {

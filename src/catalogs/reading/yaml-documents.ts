@@ -1,8 +1,9 @@
-import { LineCounter, parseDocument } from 'yaml';
+import { LineCounter } from 'yaml';
 
 import { type ByteStream, utf8 } from '../../core/bytes.ts';
 import type { Json } from '../../core/json.ts';
 import { MAX_CATALOG_YAML_BYTES } from '../../core/limits.ts';
+import { parseDocument } from '../../yaml/documents.ts';
 import { badDocument, type RawDocument } from './raw-document.ts';
 
 const LINE_FEED = 0x0a;

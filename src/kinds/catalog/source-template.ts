@@ -1,5 +1,3 @@
-import { parseAllDocuments } from 'yaml';
-
 import { utf8 } from '../../core/bytes.ts';
 import { BundleError } from '../../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../../core/json.ts';
@@ -7,6 +5,7 @@ import { MAX_SOURCE_TEMPLATE_BYTES } from '../../core/limits.ts';
 import { nearest, oneLine } from '../../core/text.ts';
 import { readGivenFile } from '../../files/small-file.ts';
 import type { SourceTemplate } from '../resource-file.ts';
+import { parseAllDocuments } from '../../yaml/documents.ts';
 
 const API_VERSION = 'operators.coreos.com/v1alpha1';
 const KIND = 'CatalogSource';

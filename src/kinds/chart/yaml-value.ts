@@ -1,8 +1,7 @@
-import { parse, parseAllDocuments } from 'yaml';
-
 import { BundleError } from '../../core/errors.ts';
 import type { Json } from '../../core/json.ts';
 import { oneLine } from '../../core/text.ts';
+import { parse, parseAllDocuments } from '../../yaml/documents.ts';
 
 /** Aliases multiply what a text holds: no chart needs more of them. */
 const MAX_ALIASES = 1000;

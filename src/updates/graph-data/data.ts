@@ -1,5 +1,3 @@
-import { parse } from 'yaml';
-
 import { BundleError } from '../../core/errors.ts';
 import {
   asArray,
@@ -11,6 +9,7 @@ import {
   parseStrictJson,
 } from '../../core/json.ts';
 import { compareText, oneLine } from '../../core/text.ts';
+import { parse } from '../../yaml/documents.ts';
 import type { GraphDataFiles } from './files.ts';
 
 /** What update services (Cincinnati) decide with, beside the releases themselves. */

@@ -1,11 +1,10 @@
-import { parse } from 'yaml';
-
 import type { Digest } from '../../../core/digest.ts';
 import { BundleError, hasCode } from '../../../core/errors.ts';
 import { asObject, asString, isObject, type Json, parseStrictJson } from '../../../core/json.ts';
 import { parseReference, type Reference } from '../../../core/reference.ts';
 import { oneLine } from '../../../core/text.ts';
 import { type Architecture, ARCHITECTURES } from '../architecture.ts';
+import { parse } from '../../../yaml/documents.ts';
 
 /** The file of the payload that lists what nodes boot from: the config map `coreos-bootimages`. */
 export const BOOT_IMAGES = '0000_50_installer_coreos-bootimages.yaml';
