@@ -1,5 +1,5 @@
-import { access, constants, mkdir, readdir, rmdir } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { access, constants, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 
 import { BundleError, systemCode } from '../core/errors.ts';
 import { diskError, writeError } from './disk-error.ts';
@@ -118,4 +118,21 @@ export async function existingFolder(folder: string): Promise<string> {
   while (!(await isFolder(existing)) && existing !== dirname(existing))
     existing = dirname(existing);
   return existing;
+}
+
+/**
+ * Removes files that a run has written into a folder, with their own folders, as far as it can: what
+ * others have put there stays. A failure is not told, since the one that came before it is.
+ * @param paths of the files in the folder.
+ * @param wasThere whether the folder itself has to stay.
+ */
+export async function removeWritten(
+  folder: string,
+  paths: readonly string[],
+  wasThere: boolean,
+): Promise<void> {
+  for (const path of paths) await rm(join(folder, path)).catch(() => undefined);
+  const folders = new Set(paths.map((path) => dirname(path)).filter((path) => path !== '.'));
+  for (const path of folders) await rmdir(join(folder, path)).catch(() => undefined);
+  if (!wasThere) await rmdir(folder).catch(() => undefined);
 }

@@ -1,4 +1,3 @@
-import { rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { checkCatalog } from '../../catalogs/check/check.ts';
@@ -19,7 +18,7 @@ import {
   type OpenedCatalog,
   withCatalog,
 } from '../../extracting/catalog/open-catalog.ts';
-import { listFolder, makeFolder } from '../../files/folder.ts';
+import { listFolder, makeFolder, removeWritten } from '../../files/folder.ts';
 import { isThere } from '../../files/look.ts';
 import { readGivenFile } from '../../files/small-file.ts';
 import { onDisk, writeWhole } from '../../files/write-whole.ts';
@@ -102,31 +101,16 @@ export async function writeFilteredCatalog(
         await writeWhole(place, read());
       }
     } catch (error) {
-      await removeWritten(folder, files, wasThere);
+      // Half a catalog looks like one.
+      await removeWritten(
+        folder,
+        files.map(({ path }) => path),
+        wasThere,
+      );
       throw error;
     }
     return { ...report, folder, files };
   });
-}
-
-/**
- * Half a catalog looks like one. What others have put there stays.
- * @param wasThere whether the folder has to stay, too.
- */
-async function removeWritten(
-  folder: string,
-  files: readonly { readonly path: string }[],
-  wasThere: boolean,
-): Promise<void> {
-  for (const { path } of files) await removeQuietly(async () => rm(join(folder, path)));
-  const folders = new Set(files.map(({ path }) => dirname(path)).filter((path) => path !== '.'));
-  for (const path of folders) await removeQuietly(async () => rmdir(join(folder, path)));
-  if (!wasThere) await removeQuietly(async () => rmdir(folder));
-}
-
-/** Why it had to go is what is told, not why it stays. */
-async function removeQuietly(remove: () => Promise<void>): Promise<void> {
-  await remove().catch(() => undefined);
 }
 
 function filtered(
