@@ -155,7 +155,12 @@ export type Notice =
   /** Blobs that an earlier run had written already, and their bytes. */
   | { readonly code: 'kept-of-earlier-run'; readonly layers: number; readonly bytes: number }
   /** The run was interrupted: the same command continues what it left in the folder. */
-  | { readonly code: 'can-be-continued'; readonly folder: string }
+  | { readonly code: 'replaced-when-whole' | 'restart-continued'; readonly path: string }
+  | {
+      readonly code: 'can-be-continued';
+      readonly folder: string;
+      readonly isRestarted: boolean;
+    }
   /** A delivery failed: what it has pushed stays at the target, and is not sent again. */
   | {
       readonly code: 'delivery-can-be-continued';

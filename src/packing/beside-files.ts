@@ -37,22 +37,8 @@ export async function besideFiles({
   before,
 }: BesideRequest): Promise<(volume: Pick<FinishedVolume, 'path' | 'digest'>) => Promise<void>> {
   const folder = dirname(path);
-  const sums: OwnForm = {
-    path: join(folder, `${stemOf(path)}.sha256`),
-    what: 'no list of checksums',
-    limit: MAX_BESIDE_BYTES,
-    isOwn: (text) => SUMS_FORM.test(text),
-  };
-  const key: OwnForm = {
-    path: join(folder, `${stemOf(path)}.pub`),
-    what: 'no public key',
-    limit: MAX_BESIDE_BYTES,
-    isOwn: (text) => KEY_FORM.test(text),
-  };
-  for (const beside of [sums, key]) {
-    await isFileThere(`${beside.path}${PARTIAL_SUFFIX}`);
-    await refuseForeignFile(beside);
-  }
+  const [sums, key] = besideForms(path);
+  await refuseForeignBeside(path);
   const lines: string[] = [];
   const lineOf = ({ path: volume, digest }: Pick<FinishedVolume, 'path' | 'digest'>): string =>
     `${hexOf(digest)}  ${basename(volume)}\n`;
@@ -66,4 +52,27 @@ export async function besideFiles({
     if (!hasKey) await writeWhole(key.path, publicKey, LOCKED);
     hasKey = true;
   };
+}
+
+/** What stands beside a bundle: its list of checksums, and the key that signed it. */
+export function besideForms(path: string): readonly [sums: OwnForm, key: OwnForm] {
+  const named = (suffix: string): string => join(dirname(path), `${stemOf(path)}.${suffix}`);
+  const limit = MAX_BESIDE_BYTES;
+  const isSums = (text: string): boolean => SUMS_FORM.test(text);
+  const isKey = (text: string): boolean => KEY_FORM.test(text);
+  return [
+    { path: named('sha256'), what: 'no list of checksums', limit, isOwn: isSums },
+    { path: named('pub'), what: 'no public key', limit, isOwn: isKey },
+  ];
+}
+
+/**
+ * Makes sure that these can be replaced. @throws BundleError USAGE for a file of somebody else, DISK
+ * for what is no file
+ */
+export async function refuseForeignBeside(path: string): Promise<void> {
+  for (const beside of besideForms(path)) {
+    await isFileThere(`${beside.path}${PARTIAL_SUFFIX}`);
+    await refuseForeignFile(beside);
+  }
 }

@@ -20,6 +20,7 @@ import { type FileJob, packToFiles } from './to-files.ts';
 
 /** A bundle that may lack images. */
 export interface IncompleteJob {
+  /** Where it is written. */
   readonly path: string;
   readonly key: SigningKey;
   readonly restart: boolean;

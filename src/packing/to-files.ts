@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import { volumeNames } from '../bundle/format/names.ts';
 import type { BundlePlan, Seal } from '../bundle/format/plan.ts';
@@ -7,10 +7,11 @@ import type { Context } from '../core/context.ts';
 import { checkSpace } from '../files/space.ts';
 import type { Closure } from '../kinds/closure.ts';
 import type { ReadAheadOptions } from '../transfer/read-ahead.ts';
+import { refuseForeignBeside } from './beside-files.ts';
 import type { PackedContent } from './content.ts';
 import { planVolumes } from './plan-volumes.ts';
 import { NOTHING_KEPT, type PackReport, signerOf } from './report.ts';
-import { findBegun, refuseForeign, sealOf } from './resume/begun.ts';
+import { type BegunFile, checkCut, findBegun, refuseForeign, sealOf } from './resume/begun.ts';
 import {
   forgetCompletedSet,
   forgetSet,
@@ -24,6 +25,8 @@ import { writeBundle } from './write-bundle.ts';
 /** A bundle that is about to be written under a path, and how. */
 export interface FileJob extends PackedContent, Signing {
   readonly path: string;
+  /** Where it is written until it is whole, and an older one of its name is kept meanwhile. */
+  readonly at?: string | undefined;
   readonly closure: Closure;
   /** Bytes that a volume may have; one file is written if it is left out. */
   readonly volumeSize?: number | undefined;
@@ -36,20 +39,45 @@ export interface FileJob extends PackedContent, Signing {
   readonly limitRate?: number | undefined;
   /** Is told which blob could not be had, where that ends the run. */
   readonly onLost?: ReadAheadOptions['onLost'];
-  /** Drops what an earlier run has left under the same name. */
+  /** Drops what an earlier run has left where it is written. */
   readonly restart: boolean;
+  /** The command says so: the same command again would not continue. */
+  readonly isRestarted?: boolean | undefined;
 }
 
 const SEVERAL_MEDIA = 'A bundle may go onto several media: --volume-size and --stop-after.';
 
-/** The exact result that {@link packToFiles} would have. */
-export async function planFiles(job: FileJob, { observe }: Context): Promise<PackReport> {
-  const { path, described, key, made } = job;
-  const seal = sealWith(key, key.placeholder);
-  const { plan } = await planVolumes(described, seal, { path, asked: job.volumeSize }, observe);
-  const begun = await findBegun(path);
+/** What stays until the new one is whole, and takes space meanwhile. */
+const OLD_IS_KEPT =
+  'The older bundle of this name stays until the new one is whole. Where you can do without it, ' +
+  'delete it first.';
+
+/**
+ * The exact result that {@link packToFiles} would have.
+ * @param mayLack it may turn out to be another bundle, without some images: then only the run tells
+ * whether it can go on with what is under the name.
+ * @throws BundleError as that does for what is under the name
+ */
+export async function planFiles(
+  job: FileJob,
+  context: Context,
+  mayLack = false,
+): Promise<PackReport> {
+  const { path, at = path, described, key, made, restart } = job;
+  const sealed = sealWith(key, key.placeholder);
+  const cut = { path, asked: job.volumeSize };
+  const { plan } = await planVolumes(described, sealed, cut, context.observe);
+  const begun = await findBegun(at);
+  await refuseForeign(begun);
+  await refuseForeign(await findBegun(path));
+  await refuseForeignBeside(path);
+  if (!restart && !mayLack) {
+    const { set, seal } = await beginningOf(job, begun, context);
+    if (set === undefined && seal !== undefined) await checkCut(at, begun, plan);
+  }
   const replaced = begun.map((file) => file.path);
-  const space = await checkSpace(dirname(path), plan.size, { replaced, otherWay: SEVERAL_MEDIA });
+  const options = { replaced, otherWay: otherWayOf(job) };
+  const space = await checkSpace(dirname(path), plan.size, options);
   const volumes = volumeNames(path, plan.volumes.length).map((name, index) => ({
     path: name,
     size: plan.volumes[index]!.size,
@@ -65,36 +93,35 @@ export async function planFiles(job: FileJob, { observe }: Context): Promise<Pac
  * whatever the sources of the blobs throw.
  */
 export async function packToFiles(job: FileJob, context: Context): Promise<PackReport> {
-  const { path, described, key, closure, volumeSize: asked, stopAfter, limitRate, restart } = job;
-  const begun = await findBegun(path);
+  const { path, at = path, described, key, closure } = job;
+  const { volumeSize: asked, stopAfter, limitRate, restart, isRestarted } = job;
+  const begun = await findBegun(at);
   await refuseForeign(begun);
-  const set =
-    stopAfter === undefined || asked === undefined || restart
-      ? undefined
-      : await recallSet({ path, volumeSize: asked }, described, key, context);
-  const seal: Seal =
-    set?.seal ??
-    (restart ? undefined : await sealOf(begun, described, key.public)) ??
-    sealWith(key, key.sign(described.sums));
+  const before = restart ? NOTHING_BEGUN : await beginningOf(job, begun, context);
+  const { set } = before;
+  const seal: Seal = before.seal ?? sealWith(key, key.sign(described.sums));
   const { plan, volumeSize } = await planVolumes(described, seal, { path, asked }, context.observe);
   announce(closure, plan, context);
 
   const count = plan.volumes.length;
+  const landed = <T extends { readonly path: string }>(volume: T): T =>
+    at === path ? volume : { ...volume, path: join(dirname(path), basename(volume.path)) };
   const done = [...(set?.done ?? [])];
   const start = done.length;
   const until = goalOf(set, { start, count, stopAfter });
   const remember = async (): Promise<void> => {
     if (asked === undefined || stopAfter === undefined) return;
-    const remembered = { seal, volumeSize: asked, done, until };
+    const remembered = { seal, volumeSize: asked, done: done.map(landed), until };
     await rememberSet(path, described.bundleDigest, remembered, context);
   };
   if (start > 0) noticeEarlier(done, count, context);
   const { volumes, space, kept } = await writeBundle(
     {
-      ...{ path, plan, volumeSize, begun, restart, limitRate, onLost: job.onLost },
+      ...{ path: at, plan, volumeSize, begun, restart, isRestarted, limitRate },
+      onLost: job.onLost,
       starting: remember,
       publicKey: key.public.pem,
-      otherWay: SEVERAL_MEDIA,
+      otherWay: otherWayOf(job),
       only: { start, end: until },
       before: [...done],
       finished: async (volume) => {
@@ -109,7 +136,33 @@ export async function packToFiles(job: FileJob, context: Context): Promise<PackR
     await forgetCompletedSet(path, described.bundleDigest, asked, context);
   }
   const left = count - until;
-  return { ...reportOf(job, plan), volumes, before: start, left, space, kept };
+  const files = volumes.map(landed);
+  return { ...reportOf(job, plan), volumes: files, before: start, left, space, kept };
+}
+
+/** What a bundle was begun with. */
+interface Beginning {
+  readonly set: StartedSet | undefined;
+  readonly seal: Seal | undefined;
+}
+
+const NOTHING_BEGUN: Beginning = { set: undefined, seal: undefined };
+
+/** @throws BundleError USAGE when something else was begun under the name */
+async function beginningOf(
+  { path, described, key, volumeSize, stopAfter }: FileJob,
+  begun: readonly BegunFile[],
+  context: Context,
+): Promise<Beginning> {
+  const set =
+    stopAfter === undefined || volumeSize === undefined
+      ? undefined
+      : await recallSet({ path, volumeSize }, described, key, context);
+  return { set, seal: set?.seal ?? (await sealOf(begun, described, key.public)) };
+}
+
+function otherWayOf({ path, at = path }: FileJob): string {
+  return at === path ? SEVERAL_MEDIA : `${OLD_IS_KEPT} ${SEVERAL_MEDIA}`;
 }
 
 function reportOf(

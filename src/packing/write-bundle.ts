@@ -1,25 +1,22 @@
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 
-import { stemOf, volumeNames } from '../bundle/format/names.ts';
+import { volumeNames } from '../bundle/format/names.ts';
 import type { BundlePlan } from '../bundle/format/plan.ts';
 import type { FinishedVolume } from '../bundle/writing/writer.ts';
-import { utf8 } from '../core/bytes.ts';
-import { BundleError, hasCode, systemCode } from '../core/errors.ts';
+import { type BundleError, hasCode, systemCode } from '../core/errors.ts';
 import { RateLimit } from '../transfer/rate.ts';
 import { readAhead, type ReadAheadOptions } from '../transfer/read-ahead.ts';
-import { type OwnForm, refuseForeignFile } from '../files/foreign.ts';
-import { ifThere } from '../files/look.ts';
-import { isFileThere, PARTIAL_SUFFIX, removeFile } from '../files/own-file.ts';
-import { writeWhole } from '../files/write-whole.ts';
-import { readSmallFile } from '../files/small-file.ts';
-import { besideFiles, LOCKED } from './beside-files.ts';
+import { besideFiles } from './beside-files.ts';
 import { type BegunFile, checkCut, removeBegun } from './resume/begun.ts';
 import type { Context } from '../core/context.ts';
 import { checkSpace, type Space } from '../files/space.ts';
 import { resume } from './resume/resume.ts';
-
-/** More than the digits of any size. */
-const MAX_SIZE_BYTES = 64;
+import {
+  checkVolumeSize,
+  forgetVolumeSize,
+  refuseForeignVolumeSize,
+  rememberVolumeSize,
+} from './resume/volume-size.ts';
 
 export interface WriteRequest {
   /** Of the bundle; volumes are numbered behind it. */
@@ -31,6 +28,8 @@ export interface WriteRequest {
   readonly begun: readonly BegunFile[];
   /** Drops those files, instead of continuing them, when nothing refuses the rest any more. */
   readonly restart: boolean;
+  /** The command says so: the same command would not continue what it writes. */
+  readonly isRestarted?: boolean | undefined;
   /** Is called at that time, before the first byte is written. */
   readonly starting?: () => Promise<void>;
   /** PEM of the signer's key, for the file beside the bundle. */
@@ -74,11 +73,10 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
   const { signal, observe, concurrency } = context;
   const names = volumeNames(path, plan.volumes.length);
   const beside = await besideFiles(request);
-  await isFileThere(`${volumeSizeFile(path)}${PARTIAL_SUFFIX}`);
-  await refuseForeignFile(volumeSizeForm(path));
+  await refuseForeignVolumeSize(path);
   if (!restart) {
     await checkCut(path, there, plan);
-    await checkVolumeSize(request);
+    if (there.length > 0) await checkVolumeSize(path, request.volumeSize);
   }
   const needed = plan.volumes
     .slice(only.start, only.end)
@@ -88,9 +86,10 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
     .map((file) => file.path);
   const { otherWay } = request;
   const space = await checkSpace(dirname(path), needed, { replaced, otherWay });
-  if (restart) await dropBegun(path, there);
+  if (restart) await removeBegun(there);
+  if (restart) await forgetVolumeSize(path);
   await request.starting?.();
-  await rememberVolumeSize(request);
+  if (plan.volumes.length > 1) await rememberVolumeSize(path, request.volumeSize);
 
   const volumes: FinishedVolume[] = [];
   const finished = async (volume: FinishedVolume): Promise<void> => {
@@ -117,7 +116,8 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
   } catch (error) {
     await writer.close();
     if (signal.aborted) {
-      observe({ type: 'noticed', code: 'can-be-continued', folder: dirname(path) });
+      const isRestarted = request.isRestarted === true;
+      observe({ type: 'noticed', code: 'can-be-continued', folder: dirname(path), isRestarted });
     }
     throw isTooLarge(error)
       ? error.withHint(`${error.hint ?? ''} Or write smaller volumes with --volume-size.`)
@@ -134,47 +134,4 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
 /** The file system, or a limit of the user, allows no file of that size. */
 function isTooLarge(error: unknown): error is BundleError {
   return hasCode(error, 'DISK') && systemCode(error.cause) === 'EFBIG';
-}
-
-/** The first volume does not say how long it will be while it is unfinished: this file does. */
-function volumeSizeFile(path: string): string {
-  return join(dirname(path), `${stemOf(path)}.volume-size.partial`);
-}
-
-function volumeSizeForm(path: string): OwnForm {
-  return {
-    path: volumeSizeFile(path),
-    what: 'no size of volumes',
-    limit: MAX_SIZE_BYTES,
-    isOwn: (text) => /^(?:\d+\n)?$/.test(text),
-  };
-}
-
-/** Drops what an earlier run has left under a name. @throws BundleError DISK */
-async function dropBegun(path: string, begun: readonly BegunFile[]): Promise<void> {
-  await removeBegun(begun);
-  await forgetVolumeSize(path);
-}
-
-/** A run that starts over, or has finished, is bound to no size. @throws BundleError DISK */
-async function forgetVolumeSize(path: string): Promise<void> {
-  await removeFile(volumeSizeFile(path));
-}
-
-async function checkVolumeSize({ path, volumeSize, begun }: WriteRequest): Promise<void> {
-  if (begun.length === 0) return;
-  const content = await ifThere(readSmallFile(volumeSizeFile(path), MAX_SIZE_BYTES));
-  if (content === undefined) return;
-  const said = utf8(content).trim();
-  if (said === String(volumeSize)) return;
-  throw new BundleError('USAGE', `${basename(path)} was started with volumes of ${said} bytes`, {
-    hint:
-      'Give the same --volume-size as before. --restart deletes it and starts over; ' +
-      'with another folder you keep both.',
-  });
-}
-
-async function rememberVolumeSize({ path, plan, volumeSize }: WriteRequest): Promise<void> {
-  if (plan.volumes.length > 1)
-    await writeWhole(volumeSizeFile(path), `${String(volumeSize)}\n`, LOCKED);
 }

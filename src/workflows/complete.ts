@@ -24,6 +24,7 @@ import {
   parseOutput,
 } from '../packing/output.ts';
 import type { PackReport } from '../packing/report.ts';
+import { inItsPlace, placeOf } from '../packing/replacing.ts';
 import { checkedSeal } from '../packing/resume/begun.ts';
 import { signatureFacts } from '../packing/signature-facts.ts';
 import { firstKey, type KeySource, loadSigningKey } from '../packing/signing-key.ts';
@@ -76,21 +77,29 @@ async function completeInto(
     const content = contentOf(found);
     checkFileName(output, content.fileName);
     const path = bundlePath(output, content.fileName);
-    const job: FileJob = { ...request, ...content, key, made: undefined, path, closure: found };
+    const { restart } = request;
+    const placing = { path, restart };
+    const common = { key, made: undefined, path, closure: found, isRestarted: restart };
+    const job: FileJob = { ...request, ...content, ...common };
     const signatures = await signatureFacts(found, { ...request, parts: [] }, context);
     const completes = earlier.map(({ reader }) => reader.name);
     if (dryRun) {
       const isIncompleteAllowed = request.incomplete;
-      return { ...(await planFiles(job, context)), signatures, completes, isIncompleteAllowed };
+      const at = await placeOf(placing);
+      const planned = await planFiles({ ...job, at }, context, isIncompleteAllowed);
+      return { ...planned, signatures, completes, isIncompleteAllowed };
     }
-    const incomplete = {
-      ...{ path, key, restart: request.restart, isCarriedAway: request.stopAfter !== undefined },
-      jobOf: (of: Closure): FileJob => ({ ...job, ...contentOf(of), closure: of }),
+    const writeAt = (at: string, signal: AbortSignal): Promise<PackReport> => {
+      const placed = { ...job, at };
+      if (request.incomplete !== true) return packToFiles(placed, { ...context, signal });
+      const incomplete = {
+        ...{ path: at, key, restart, isCarriedAway: request.stopAfter !== undefined },
+        jobOf: (of: Closure): FileJob => ({ ...placed, ...contentOf(of), closure: of }),
+      };
+      return packLeavingHoles(found, incomplete, { ...context, signal });
     };
     const report = await withLock(path, context.signal, (signal) =>
-      request.incomplete === true
-        ? packLeavingHoles(found, incomplete, { ...context, signal })
-        : packToFiles(job, { ...context, signal }),
+      inItsPlace(placing, context, (at) => writeAt(at, signal)),
     );
     if (report.left === 0)
       await keepPacked(contentOf(report.closure).described, report.closure, request, context);

@@ -33,6 +33,7 @@ import type { PackReport } from '../packing/report.ts';
 import type { BegunContent, PartKey } from '../packing/resume/begun-content.ts';
 import { findBegunContent } from '../packing/resume/find-begun-content.ts';
 import { firstKey, type KeySource, loadSigningKey } from '../packing/signing-key.ts';
+import { inItsPlace, placeOf } from '../packing/replacing.ts';
 import { type FileJob, packToFiles, planFiles } from '../packing/to-files.ts';
 import { packToPipe } from '../packing/to-pipe.ts';
 import { type BaselineRequest, readBaselines } from '../opening/incomplete/baselines.ts';
@@ -84,8 +85,11 @@ async function packInto(
       const name = nameBefore(named, output);
       if (own === undefined || name === undefined || request.restart) return undefined;
       const path = bundlePath(output, name);
+      const at = await placeOf({ path, restart: false });
       const mayBeElsewhere = request.stopAfter !== undefined;
-      return findBegunContent({ path, parts, key: own, mayBeElsewhere }, context);
+      const mayLack = request.incomplete === true;
+      const begun = { path, at, parts, key: own, mayBeElsewhere, mayLack };
+      return findBegunContent(begun, context);
     };
     const isPatch = repairFile !== undefined;
     const delivered = await deliveredTo(request, context);
@@ -110,22 +114,30 @@ async function packInto(
       ? { key: own, made: undefined }
       : await firstKey(request.key, dryRun, context);
     const path = bundlePath(output, content.fileName);
-    const job: FileJob = { ...request, ...content, ...signing, path, closure };
+    const { restart } = request;
+    const placing = { path, restart };
+    const common = { path, closure, isRestarted: restart };
+    const job: FileJob = { ...request, ...content, ...signing, ...common };
     if (dryRun) {
       const isIncompleteAllowed = request.incomplete;
       const signatures = await signatureFacts(closure, request, context);
       const facts = { offers, signatures, isIncompleteAllowed, increment: increment(closure) };
-      return { ...(await planFiles(job, context)), ...facts };
+      const at = await placeOf(placing);
+      return { ...(await planFiles({ ...job, at }, context, isIncompleteAllowed)), ...facts };
     }
-    const incomplete: IncompleteJob = {
-      ...{ path, key: signing.key, restart: request.restart },
-      isCarriedAway: request.stopAfter !== undefined,
-      jobOf: (of) => ({ ...job, ...contentOf(of), closure: of }),
+    const writeAt = (at: string, signal: AbortSignal): Promise<PackReport> => {
+      const placed = { ...job, at };
+      if (request.incomplete !== true || isPatch)
+        return packToFiles(placed, { ...context, signal });
+      const incomplete: IncompleteJob = {
+        ...{ path: at, key: signing.key, restart },
+        isCarriedAway: request.stopAfter !== undefined,
+        jobOf: (of) => ({ ...placed, ...contentOf(of), closure: of }),
+      };
+      return packLeavingHoles(closure, incomplete, { ...context, signal });
     };
     const report = await withLock(path, context.signal, (signal) =>
-      request.incomplete === true && !isPatch
-        ? packLeavingHoles(closure, incomplete, { ...context, signal })
-        : packToFiles(job, { ...context, signal }),
+      inItsPlace(placing, context, (at) => writeAt(at, signal)),
     );
     if (!isPatch && report.left === 0)
       await keepPacked(contentOf(report.closure).described, report.closure, request, context);

@@ -1,3 +1,5 @@
+import { basename, dirname, join } from 'node:path';
+
 import { volumeNames } from '../bundle/format/names.ts';
 import { type Fault, VOLUME_END } from '../bundle/reading/fault.ts';
 import type { Context } from '../core/context.ts';
@@ -23,6 +25,7 @@ import {
   parseOutput,
 } from '../packing/output.ts';
 import { planVolumes } from '../packing/plan-volumes.ts';
+import { inItsPlace } from '../packing/replacing.ts';
 import { findBegun, refuseForeign, sealOf } from '../packing/resume/begun.ts';
 import { announce } from '../packing/to-files.ts';
 import { writeBundle } from '../packing/write-bundle.ts';
@@ -83,15 +86,14 @@ async function repairInto(
     }
     await refuseLack(broken, faults, request.bundle);
     const path = bundlePath(output, name);
+    const job = { ...content, closure, path, broken };
     const written = await withLock(path, context.signal, (signal) =>
-      rewrite({ ...content, closure, path, broken }, request, { ...context, signal }).catch(
-        async (error: unknown) => {
-          const isDamaged = hasCode(error, 'CONTENT_MISMATCH') || hasCode(error, 'BUNDLE_UNUSABLE');
-          throw isDamaged && error.side === 'source'
-            ? error.withHint(await needsPatch(broken, request.bundle))
-            : error;
-        },
-      ),
+      rewrite(job, request, { ...context, signal }).catch(async (error: unknown) => {
+        const isDamaged = hasCode(error, 'CONTENT_MISMATCH') || hasCode(error, 'BUNDLE_UNUSABLE');
+        throw isDamaged && error.side === 'source'
+          ? error.withHint(await needsPatch(broken, request.bundle))
+          : error;
+      }),
     );
     const was = broken.reader.volumeCount;
     return { ...written, path, closure, was, faults: faults.length };
@@ -147,28 +149,36 @@ interface Rewriting extends PackedContent {
 }
 
 async function rewrite(
-  { described, closure, path, broken }: Rewriting,
+  job: Rewriting,
   { volumeSize: asked, restart = false }: RepairRequest,
   context: Context,
 ): Promise<Pick<RepairReport, 'volumes' | 'size' | 'bundleDigest'>> {
+  const { described, closure, path, broken } = job;
   const { seal, signer, files, patchFiles } = broken;
   const { plan, volumeSize } = await planVolumes(described, seal, { path, asked }, context.observe);
-  const there = await findBegun(path);
   const targets = volumeNames(path, plan.volumes.length).flatMap((name) => [
     name,
     `${name}${PARTIAL_SUFFIX}`,
   ]);
   await refuseOverwriting(
     [...files, ...patchFiles],
-    [...targets, ...there.map((file) => file.path)],
+    [...targets, ...(await findBegun(path)).map((file) => file.path)],
   );
-  await refuseForeign(there);
-  if (!restart) await sealOf(there, described, signer);
-  announce(closure, plan, context);
-  const only = { start: 0, end: plan.volumes.length };
-  const job = { path, plan, volumeSize, publicKey: signer.pem, only, before: [] };
-  const { volumes } = await writeBundle({ ...job, begun: there, restart }, context);
-  return { volumes, size: plan.size, bundleDigest: plan.bundleDigest };
+  return inItsPlace({ path, restart }, context, async (at) => {
+    const there = await findBegun(at);
+    await refuseForeign(there);
+    if (!restart) await sealOf(there, described, signer);
+    announce(closure, plan, context);
+    const only = { start: 0, end: plan.volumes.length };
+    const writing = { path: at, plan, volumeSize, publicKey: signer.pem, only, before: [] };
+    const again = { begun: there, restart, isRestarted: restart };
+    const { volumes } = await writeBundle({ ...writing, ...again }, context);
+    const landed = volumes.map((volume) => ({
+      ...volume,
+      path: join(dirname(path), basename(volume.path)),
+    }));
+    return { volumes: landed, size: plan.size, bundleDigest: plan.bundleDigest };
+  });
 }
 
 /** The damaged bundle is only read, by whatever path it is reached: it may be all that there is. */

@@ -7,7 +7,10 @@ import { one, type OptionTable, yes } from './table.ts';
 const group = 'Media:';
 
 export const restartOption: OptionTable = {
-  restart: yes('start over, and delete what an earlier run wrote, and nothing else'),
+  restart: yes(
+    'start over: an unfinished bundle of that name is deleted, a finished one is replaced when the ' +
+      'new one is whole',
+  ),
 };
 
 export const volumeSizeOption: OptionTable = {

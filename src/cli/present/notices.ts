@@ -95,7 +95,14 @@ export function noticeText(notice: Notice): string | undefined {
         `kept ${formatBytes(notice.bytes)} of an earlier run: ` + counted(notice.layers, 'blob')
       );
     case 'can-be-continued':
-      return `finished work is kept in ${notice.folder}: run the same command again to continue`;
+      return (
+        `finished work is kept in ${notice.folder}: run the same command again ` +
+        `${notice.isRestarted ? 'without --restart ' : ''}to continue`
+      );
+    case 'replaced-when-whole':
+      return `${notice.path} stays as it is until the new bundle is whole`;
+    case 'restart-continued':
+      return `goes on with the restart of ${notice.path}, which stays until the new one is whole`;
     case 'delivery-can-be-continued':
       return (
         (notice.done === 0

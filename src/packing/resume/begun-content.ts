@@ -65,11 +65,7 @@ export class BegunContent {
       const reader = await openSigned([path], key);
       if (reader === undefined) continue;
       const { repairs, parts: held } = reader.manifest;
-      const isSame =
-        held.length === parts.length &&
-        parts.every(({ kind: wanted, isClaim }) =>
-          held.some(({ kind, claim }) => kind === wanted && isClaim(claim)),
-        );
+      const isSame = held.length === parts.length && lackingIn(held, parts).length === 0;
       if (repairs === undefined && isSame) return new BegunContent(reader);
       await reader.close();
     }
@@ -152,6 +148,16 @@ export class BegunContent {
     if (this.#layers.has(digest)) this.#given.add(digest);
     return continued(this.#reader.fetch(descriptor, options), origin, descriptor, options);
   }
+}
+
+/** Parts that no row of a bundle is. */
+export function lackingIn(
+  held: BundleReader['manifest']['parts'],
+  parts: readonly PartKey[],
+): readonly PartKey[] {
+  const isHeld = ({ kind: wanted, isClaim }: PartKey): boolean =>
+    held.some(({ kind, claim }) => kind === wanted && isClaim(claim));
+  return parts.filter((part) => !isHeld(part));
 }
 
 /** A file of a bundle that a key has signed; `undefined` for any other. */

@@ -15,7 +15,7 @@ import { counted } from '../../core/text.ts';
 import type { SignerKey } from '../../trust/keys.ts';
 import { otherContent } from './other-content.ts';
 
-const HINT = '--restart deletes it and starts over; with another folder you keep both.';
+const HINT = '--restart replaces it; with another folder you keep both.';
 
 /** A file that an earlier run has left under a bundle's name. */
 export interface BegunFile {

@@ -18,6 +18,10 @@ interface Found {
   readonly sums: Uint8Array;
 }
 
+export const TO_HAVE_BOTH =
+  'To have both, give this one another name with --name, or name another folder. --restart ' +
+  'replaces what is there: an unfinished bundle at once, a finished one when the new one is whole.';
+
 /** The refusal to continue a bundle that has other content: what it has, and what is asked for. */
 export async function otherContent(found: Found, asked: Asked): Promise<BundleError> {
   const { path, isFinished, sums } = found;
@@ -38,14 +42,11 @@ export async function otherContent(found: Found, asked: Asked): Promise<BundleEr
 }
 
 function wayOut(before: Images | undefined, now: Images): string {
-  const others =
-    'To have both, give this one another name with --name, or name another folder. --restart ' +
-    'deletes what is there before anything is fetched.';
   const isAttached = ({ subject }: Images[number]): boolean => subject !== undefined;
   const isUnsigned = before?.some(isAttached) === true && !now.some(isAttached);
   return isUnsigned
-    ? `To keep this bundle, run the same command without --no-signatures. ${others}`
-    : others;
+    ? `To keep this bundle, run the same command without --no-signatures. ${TO_HAVE_BOTH}`
+    : TO_HAVE_BOTH;
 }
 
 /** `18 images, of which 5 are signatures`. */

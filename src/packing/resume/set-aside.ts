@@ -39,10 +39,8 @@ export class SetAside {
     this.#key = key;
   }
 
-  /** The path that the bundle has in the folder. */
   get #moved(): string {
-    const folder = `${basename(this.#path, BUNDLE_SUFFIX)}.begun${PARTIAL_SUFFIX}`;
-    return join(dirname(this.#path), folder, basename(this.#path));
+    return asidePath(this.#path);
   }
 
   /**
@@ -96,6 +94,12 @@ export class SetAside {
     // What somebody else has put there stays.
     await removeEmpty(dirname(this.#moved), dirname(this.#path));
   }
+}
+
+/** The path that a bundle has in the folder into which it is set aside. */
+export function asidePath(path: string): string {
+  const folder = `${basename(path, BUNDLE_SUFFIX)}.begun${PARTIAL_SUFFIX}`;
+  return join(dirname(path), folder, basename(path));
 }
 
 async function bytesOf(files: readonly { readonly path: string }[]): Promise<number> {
