@@ -24,7 +24,7 @@ import {
   parseOutput,
 } from '../packing/output.ts';
 import type { PackReport } from '../packing/report.ts';
-import { inItsPlace, placeOf } from '../packing/replacing.ts';
+import { inItsPlace, placeOf } from '../packing/resume/replacing.ts';
 import { checkedSeal } from '../packing/resume/begun.ts';
 import { signatureFacts } from '../packing/signature-facts.ts';
 import { firstKey, type KeySource, loadSigningKey } from '../packing/signing-key.ts';

@@ -33,7 +33,7 @@ import type { PackReport } from '../packing/report.ts';
 import type { BegunContent, PartKey } from '../packing/resume/begun-content.ts';
 import { findBegunContent } from '../packing/resume/find-begun-content.ts';
 import { firstKey, type KeySource, loadSigningKey } from '../packing/signing-key.ts';
-import { inItsPlace, placeOf } from '../packing/replacing.ts';
+import { inItsPlace, placeOf } from '../packing/resume/replacing.ts';
 import { type FileJob, packToFiles, planFiles } from '../packing/to-files.ts';
 import { packToPipe } from '../packing/to-pipe.ts';
 import { type BaselineRequest, readBaselines } from '../opening/incomplete/baselines.ts';

@@ -25,7 +25,7 @@ import {
   parseOutput,
 } from '../packing/output.ts';
 import { planVolumes } from '../packing/plan-volumes.ts';
-import { inItsPlace } from '../packing/replacing.ts';
+import { inItsPlace } from '../packing/resume/replacing.ts';
 import { findBegun, refuseForeign, sealOf } from '../packing/resume/begun.ts';
 import { announce } from '../packing/to-files.ts';
 import { writeBundle } from '../packing/write-bundle.ts';

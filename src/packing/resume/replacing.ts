@@ -1,30 +1,30 @@
 import { basename, dirname, join } from 'node:path';
 
-import { bundleOfName, stemOf } from '../bundle/format/names.ts';
-import { utf8 } from '../core/bytes.ts';
-import type { Context } from '../core/context.ts';
-import { BundleError } from '../core/errors.ts';
-import { prepareFolder, removeEmpty } from '../files/folder.ts';
-import { ifThere } from '../files/look.ts';
+import { bundleOfName, stemOf } from '../../bundle/format/names.ts';
+import { utf8 } from '../../core/bytes.ts';
+import type { Context } from '../../core/context.ts';
+import { BundleError } from '../../core/errors.ts';
+import { prepareFolder, removeEmpty } from '../../files/folder.ts';
+import { ifThere } from '../../files/look.ts';
 import {
   isFileThere,
   PARTIAL_SUFFIX,
   refuseLinkedFolders,
   removeFile,
   renameFile,
-} from '../files/own-file.ts';
-import { readSmallFile } from '../files/small-file.ts';
-import { onDisk, syncFolder, writeWhole } from '../files/write-whole.ts';
-import { besideForms, LOCKED, refuseForeignBeside } from './beside-files.ts';
-import { findBegun, refuseForeign } from './resume/begun.ts';
-import { asidePath } from './resume/set-aside.ts';
-import { forgetVolumeSize, refuseForeignVolumeSize } from './resume/volume-size.ts';
+} from '../../files/own-file.ts';
+import { readSmallFile } from '../../files/small-file.ts';
+import { onDisk, syncFolder, writeWhole } from '../../files/write-whole.ts';
+import { besideForms, LOCKED, refuseForeignBeside } from '../beside-files.ts';
+import { findBegun, refuseForeign } from './begun.ts';
+import { asidePath } from './set-aside.ts';
+import { forgetVolumeSize, refuseForeignVolumeSize } from './volume-size.ts';
 
 /** More than the names of a thousand volumes. */
 const MAX_NOTE_BYTES = 1024 * 1024;
 
 /** A bundle's path, and whether a run starts over. */
-export interface Replacing {
+interface Replacing {
   readonly path: string;
   readonly restart: boolean;
 }
