@@ -208,7 +208,8 @@ class Survey {
       for (const image of this.#images)
         if (image.subject === digest)
           waiting.push([image.descriptor.digest, 'it is attached to an image that stays']);
-      const raw = await this.#raw(digest);
+      // What the registry has lost may be brought again: what it consists of stays for that.
+      const raw = (await this.#raw(digest)) ?? this.#listedAs(digest);
       if (raw === undefined) continue;
       for (const named of digestsIn(raw)) if (this.#ours.has(named)) waiting.push([named, reason]);
       for (const child of childrenOf(raw)) waiting.push([child, reason]);
@@ -222,11 +223,16 @@ class Survey {
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       if (seen.has(next)) continue;
       seen.add(next);
-      const bytes = this.#listed.get(next);
-      const raw = bytes ? { bytes, mediaType: undefined, digest: next } : await this.#raw(next);
+      const raw = this.#listedAs(next) ?? (await this.#raw(next));
       if (raw !== undefined) waiting.push(...childrenOf(raw));
     }
     return seen;
+  }
+
+  /** The manifest as a bundle has it. */
+  #listedAs(digest: Digest): RawManifest | undefined {
+    const bytes = this.#listed.get(digest);
+    return bytes && { bytes, mediaType: undefined, digest };
   }
 
   /** The manifest at the registry. */

@@ -59,10 +59,14 @@ const PATH = /^\/v2\/(.+?)\/(blobs\/uploads|blobs|manifests|tags\/list|referrers
 /**
  * A registry in memory that keeps to the distribution-spec, but for what `odd` makes of it: how
  * products and what stands before them are known to behave.
+ * @param referrers whether it has the API for them; without it, clients keep lists under tags.
  */
-export async function startOddRegistry(odd: Odd = () => undefined): Promise<OddRegistry> {
+export async function startOddRegistry(
+  odd: Odd = () => undefined,
+  { referrers = false }: { readonly referrers?: boolean } = {},
+): Promise<OddRegistry> {
   const state: OddState = { blobs: new Map(), manifests: new Map(), tags: new Map() };
-  const sessions = new Map<string, Buffer>();
+  const usual = { state, sessions: new Map<string, Buffer>(), referrers };
   const requests: string[] = [];
   const counts = new Map<string, number>();
   let decide = odd;
@@ -74,7 +78,7 @@ export async function startOddRegistry(odd: Odd = () => undefined): Promise<OddR
       counts.set(key, (counts.get(key) ?? 0) + 1);
       requests.push(`${method} ${url}`);
       const request: OddRequest = { method, url, headers, body, nth: counts.get(key)! };
-      const answer = decide(request, state) ?? usual(request, state, sessions);
+      const answer = decide(request, state) ?? usualAnswer(request, usual);
       if (answer !== 'never') send(outgoing, request, answer);
     })().catch(() => outgoing.destroy());
   });
@@ -110,7 +114,14 @@ export function contentAnswer(bytes: Buffer, { headers, method }: OddRequest): O
   };
 }
 
-function usual(request: OddRequest, state: OddState, sessions: Map<string, Buffer>): OddAnswer {
+interface Usual {
+  readonly state: OddState;
+  /** What has been uploaded of each blob by now. */
+  readonly sessions: Map<string, Buffer>;
+  readonly referrers: boolean;
+}
+
+function usualAnswer(request: OddRequest, { state, sessions, referrers }: Usual): OddAnswer {
   const { method, url } = request;
   if (/^\/v2\/?$/.test(url)) {
     const headers = { 'docker-distribution-api-version': 'registry/2.0' };
@@ -127,7 +138,13 @@ function usual(request: OddRequest, state: OddState, sessions: Map<string, Buffe
     state.blobs.delete(`${repository}@${name}`);
     return { status: 202 };
   }
-  if (what === 'manifests') return manifest(request, repository, name, state);
+  if (what === 'manifests') {
+    const answer = manifest(request, repository, name, state);
+    const subject = referrers && method === 'PUT' ? subjectOf(request.body) : undefined;
+    if (subject === undefined) return answer;
+    return { ...answer, headers: { ...answer.headers, 'oci-subject': subject.digest } };
+  }
+  if (what === 'referrers' && referrers) return referrersList(repository, name, state);
   if (what === 'tags/list') return tagList(repository, state);
   return { status: 404, body: errors('UNSUPPORTED') };
 }
@@ -203,14 +220,39 @@ function manifest(
   const held = manifests.get(`${repository}@${digest}`);
   if (held === undefined) return { status: 404, body: errors('MANIFEST_UNKNOWN') };
   if (method === 'DELETE') {
-    manifests.delete(`${repository}@${digest}`);
+    if (isDigest) manifests.delete(`${repository}@${digest}`);
+    for (const [key, named] of tags)
+      if (isDigest ? isIn(repository, key) && named === digest : key === `${repository}:${name}`)
+        tags.delete(key);
     return { status: 202 };
   }
   return { status: 200, headers: { 'content-type': held.type }, body: held.bytes };
 }
 
+function subjectOf(bytes: Buffer): { digest: string } | undefined {
+  return (JSON.parse(bytes.toString()) as { subject?: { digest: string } }).subject;
+}
+
+function referrersList(repository: string, subject: string, { manifests }: OddState): OddAnswer {
+  const own = [...manifests].filter(([key]) => key.startsWith(`${repository}@`));
+  const list = own
+    .filter(([, { bytes }]) => subjectOf(bytes)?.digest === subject)
+    .map(([key, { type: mediaType, bytes }]) => {
+      const digest = key.slice(repository.length + 1);
+      const { artifactType } = JSON.parse(bytes.toString()) as { artifactType?: string };
+      return { mediaType, digest, size: bytes.length, artifactType };
+    });
+  const mediaType = 'application/vnd.oci.image.index.v1+json';
+  const body = JSON.stringify({ schemaVersion: 2, mediaType, manifests: list });
+  return { status: 200, headers: { 'content-type': mediaType }, body };
+}
+
+function isIn(repository: string, tagKey: string): boolean {
+  return tagKey.slice(0, tagKey.lastIndexOf(':')) === repository;
+}
+
 function tagList(repository: string, { blobs, manifests, tags }: OddState): OddAnswer {
-  const own = [...tags.keys()].filter((key) => key.startsWith(`${repository}:`));
+  const own = [...tags.keys()].filter((key) => isIn(repository, key));
   const isKnown = [...blobs.keys(), ...manifests.keys()].some((key) =>
     key.startsWith(`${repository}@`),
   );

@@ -336,6 +336,31 @@ describe('a prune of a repository', () => {
     expect(lost).toBeGreaterThan(0);
   });
 
+  it('keeps what a list has that stays, though the registry has lost the list itself', async () => {
+    const repository = new MemoryRepository();
+    const one = oneImage(repository);
+    const [listed] = one.pushed.images.get('r')!;
+    const bytes = Buffer.from(
+      JSON.stringify({
+        ...{ schemaVersion: 2, mediaType: OCI_INDEX },
+        manifests: [listed!.descriptor],
+      }),
+    );
+    const lost = { mediaType: OCI_INDEX, digest: digestOf(bytes), size: bytes.length };
+    const list: PushedImage = {
+      ...{ name: 'list', tags: ['list'], descriptor: lost },
+      ...{ subject: undefined, parts: ['part 1'] },
+    };
+    const pushed: Pushed = {
+      ...one.pushed,
+      images: new Map([['r', [listed!, list]]]),
+      manifests: new Map([...one.pushed.manifests, [lost.digest, bytes]]),
+    };
+    const staying = new Set(['part 1']);
+    const { going } = await surveyRepository(repository, 'r', pushed, { staying, ...LOOKING });
+    expect(going).toEqual([]);
+  });
+
   it('says which manifests a registry still gives', async () => {
     const repository = new MemoryRepository({ keepsManifests: true });
     const { pushed, digest } = oneImage(repository);
