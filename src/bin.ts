@@ -1,7 +1,5 @@
 #!/usr/bin/env node
-import { closeSync, fstatSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { isatty } from 'node:tty';
 import { setFlagsFromString } from 'node:v8';
 
 // Each chunk from a socket is a small object with 64 KiB behind it. A young generation that grows
@@ -34,7 +32,7 @@ settleColors(process.env);
 const folderFault = leaveLostFolder();
 // Packages look at the working folder while they are loaded, and parts of Node at colours.
 const { endAtOnce, interruption, main } = await import('./cli/main.ts');
-const { neverWaitFor } = await import('./cli/present/progress/terminal.ts');
+const { closeLostTerminals, neverWaitFor } = await import('./cli/present/progress/terminal.ts');
 
 const controller = new AbortController();
 let isReported = false;
@@ -90,20 +88,6 @@ process.on('exit', () => {
 });
 // After all other last words.
 process.on('exit', closeLostTerminals);
-
-/**
- * Closes what was a terminal once. Node gives terminals their settings back while it ends, and
- * before May 2025 it aborts if one has gone, as when ssh breaks off. What is closed it leaves alone.
- */
-function closeLostTerminals(): void {
-  for (const fd of [0, 1, 2]) {
-    try {
-      if (fstatSync(fd).isCharacterDevice() && !isatty(fd)) closeSync(fd);
-    } catch {
-      // closed already
-    }
-  }
-}
 
 /**
  * Leaves one wish for colours of several: Node prints a warning for two that differ. An empty

@@ -1,4 +1,5 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, closeSync, constants, fstatSync } from 'node:fs';
+import { isatty } from 'node:tty';
 
 import { columnsOf } from '../screen.ts';
 
@@ -40,5 +41,19 @@ function isReopened(fd: number): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+/**
+ * Closes what was a terminal once. Node gives terminals their settings back while it ends, and
+ * before May 2025 it aborts if one has gone, as when ssh breaks off. What is closed it leaves alone.
+ */
+export function closeLostTerminals(): void {
+  for (const fd of [0, 1, 2]) {
+    try {
+      if (fstatSync(fd).isCharacterDevice() && !isatty(fd)) closeSync(fd);
+    } catch {
+      // closed already
+    }
   }
 }
