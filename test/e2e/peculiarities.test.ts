@@ -73,7 +73,7 @@ describe('the peculiarities of registries', () => {
       'verify --at': ['verify', medium, '--at', to, '--release-key', made.releaseKey],
     };
     if (command === 'verify --at')
-      expect((await user.bundle([...lines.unpack, ...own])).status).toBe(0);
+      expect(await user.bundle([...lines.unpack, ...own])).toMatchObject({ status: 0 });
     const begin = (): Odd => row.odd(registry.url);
     registry.be(begin());
     const input = command === 'login' ? { input: 'correct horse' } : {};

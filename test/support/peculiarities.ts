@@ -165,6 +165,44 @@ export const PECULIARITIES: readonly Row[] = [
     at: { login: { status: 24, says: /DENIED/ } },
   },
 
+  // Waits that nobody would wait for: they end the run at once, and are told.
+  {
+    name: 'an hour is asked for, for everything',
+    odd: () => () => ({ status: 429, headers: { 'retry-after': '3600' } }),
+    at: all({ status: 25, says: /429, it asks to wait 60 minutes/, not: /retry 1/ }),
+  },
+  {
+    name: 'the moment is told in place of the seconds, for what is moved',
+    source: 'docker/hub-feedback#2459',
+    odd: () => (request) =>
+      isGreeting(request)
+        ? undefined
+        : {
+            status: 429,
+            headers: { 'retry-after': String(Math.floor(Date.now() / 1000) + 6 * 3600) },
+            body: errors('TOOMANYREQUESTS'),
+          },
+    at: {
+      ...all({
+        status: 25,
+        says: /TOOMANYREQUESTS: a message, it asks to wait 6 hours/,
+        not: /retry 1/,
+      }),
+      login: {},
+    },
+  },
+  {
+    name: 'a date far away is asked for, for blobs',
+    odd: () => (request) =>
+      request.url.includes('/blobs/')
+        ? { status: 503, headers: { 'retry-after': 'Fri, 01 Jan 2100 00:00:00 GMT' } }
+        : undefined,
+    at: {
+      ...all({ status: 25, says: /503, it asks to wait [0-9]+ days/, not: /retry 1/ }),
+      login: {},
+    },
+  },
+
   // Repositories that are not there yet.
   {
     name: 'Quay, a robot that may create: a token to pull from nothing is refused',

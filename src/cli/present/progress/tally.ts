@@ -9,6 +9,8 @@ const SAMPLE_SECONDS = 0.5;
 const LEAST_SECONDS = 2;
 /** Seconds without a byte after which the last rate is no longer true. */
 const STALL_SECONDS = 5;
+/** A wait before the next attempt that has to be explained. */
+const LONG_WAIT_SECONDS = 10;
 
 export interface Work {
   readonly doneBytes: number;
@@ -36,7 +38,8 @@ export class Tally {
   readonly #done = new Set<string>();
   /** Blobs that are being moved, and the image that each is for. */
   readonly #underWay = new Map<string, string>();
-  #retry: { text: string; until: number } | undefined;
+  /** Whether something is said of a failure, and how long. `at`: when it is tried again. */
+  #retry: { text: (wait: string) => string; at: number; until: number } | undefined;
   #lastCame: number;
   #rate = new Rate();
 
@@ -57,10 +60,12 @@ export class Tally {
     else if (event.type === 'skipped' || event.type === 'finished') this.#finish(event);
     else if (event.type === 'waiting') {
       const text = `nothing has come for ${formatDuration(event.silentMs / 1000)}: ${event.what}`;
-      this.#retry = { text, until: Number.POSITIVE_INFINITY };
+      this.#retry = { text: () => text, at: this.#now(), until: Number.POSITIVE_INFINITY };
     } else if (event.type === 'retried') {
-      const text = `retry ${event.attempt}: ${event.what}: ${event.cause}`;
-      this.#retry = { text, until: this.#now() + event.delayMs / 1000 + STALL_SECONDS };
+      const text = (wait: string): string =>
+        `retry ${event.attempt}${wait}: ${event.what}: ${event.cause}`;
+      const at = this.#now() + event.delayMs / 1000;
+      this.#retry = { text, at, until: at + STALL_SECONDS };
     }
   }
 
@@ -135,9 +140,9 @@ export class Tally {
 
   /** The request that is made again, or waited for, until something comes, or long after. */
   get retry(): string | undefined {
-    return this.#retry !== undefined && this.#now() < this.#retry.until
-      ? this.#retry.text
-      : undefined;
+    if (this.#retry === undefined || this.#now() >= this.#retry.until) return undefined;
+    const seconds = this.#retry.at - this.#now();
+    return this.#retry.text(seconds < LONG_WAIT_SECONDS ? '' : ` in ${formatDuration(seconds)}`);
   }
 
   /** Seconds since the phase began. */

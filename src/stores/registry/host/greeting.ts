@@ -1,7 +1,9 @@
 import { BundleError } from '../../../core/errors.ts';
+import { isPassingStatus } from '../../../core/http/backoff.ts';
 import { isObject, type Json } from '../../../core/json.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import { readStart } from '../http/explanation.ts';
+import { LASTING_HINTS, toldBy } from '../http/answers.ts';
+import { explain, readStart } from '../http/explanation.ts';
 import { discard, type HttpResponse, withoutQuery } from '../http/transport.ts';
 
 /** Enough to tell a web page from the answer of a registry. */
@@ -27,7 +29,7 @@ export async function challengesIn(
   }
   const start = await readStart(response, START_BYTES);
   if (isWebPage(response, start)) throw notARegistry(response, registry, 'a web page');
-  if (status >= 500) throw notAble(response, registry);
+  if (status >= 500 || isPassingStatus(status)) throw await notAble(response, registry);
   const isSuccess = status >= 200 && status <= 299;
   if (!isSuccess && status !== 401 && !hasErrors(start))
     throw notARegistry(response, registry, 'nothing that a registry says');
@@ -62,9 +64,14 @@ function notARegistry({ status, url }: HttpResponse, registry: string, what: str
   );
 }
 
-function notAble({ status, url }: HttpResponse, registry: string): BundleError {
-  return new BundleError('REGISTRY', `${withoutQuery(url)} answered ${status}`, {
-    hint: `Try again later, or ask those who run ${registry} to look at its log.`,
-    temporary: true,
+async function notAble(response: HttpResponse, registry: string): Promise<BundleError> {
+  const explanation = await explain(response);
+  const isLong = explanation.lasting === 'long-wait';
+  const message = `${withoutQuery(response.url)} answered ${toldBy(response, explanation)}`;
+  return new BundleError('REGISTRY', message, {
+    hint: isLong
+      ? LASTING_HINTS['long-wait']
+      : `Try again later, or ask those who run ${registry} to look at its log.`,
+    temporary: !isLong,
   });
 }

@@ -1,5 +1,5 @@
 import { BundleError, type ErrorCode } from '../../../core/errors.ts';
-import { isPassingStatus } from '../../../core/http/backoff.ts';
+import { isPassingStatus, waitText } from '../../../core/http/backoff.ts';
 import { serverText } from '../../../core/http/secrets.ts';
 import { formatRepository, type RepositoryName } from '../../../core/reference.ts';
 import { explain, type Explanation, type Lasting } from './explanation.ts';
@@ -58,18 +58,24 @@ export function isOfTokenServer(error: BundleError): boolean {
 export async function answerError(response: HttpResponse, attempt: Attempt): Promise<BundleError> {
   const { status, url } = response;
   const explanation = await explain(response);
-  const { text, codes, lasting } = explanation;
-  const leads = redirectTo(response);
-  const told = leads === undefined ? text : `a redirect to ${leads}`;
+  const { codes, lasting } = explanation;
   return new BundleError(
     codeOf(status, lasting),
-    `cannot ${attempt.action}: ${url.host} answered ${status}${told === '' ? '' : `, ${told}`}`,
+    `cannot ${attempt.action}: ${url.host} answered ${toldBy(response, explanation)}`,
     {
       cause: new Refusal(codes, attempt),
       hint: hintFor(response, explanation, attempt),
       temporary: isPassingStatus(status) && lasting === undefined,
     },
   );
+}
+
+/** The status, and what comes with it, for a message. */
+export function toldBy(response: HttpResponse, { text, waitMs }: Explanation): string {
+  const leads = redirectTo(response);
+  const told = leads === undefined ? text : `a redirect to ${leads}`;
+  const wait = waitMs === undefined || waitMs < 1000 ? '' : `it asks to wait ${waitText(waitMs)}`;
+  return [String(response.status), told, wait].filter((part) => part !== '').join(', ');
 }
 
 function redirectTo(response: HttpResponse): string | undefined {
@@ -88,7 +94,7 @@ function codeOf(status: number, lasting: Lasting | undefined): ErrorCode {
 const AGAIN = 'Then run the same command again: finished work is kept.';
 
 /** What to do about a refusal that would come again. */
-const LASTING_HINTS: Readonly<Record<Lasting, string>> = {
+export const LASTING_HINTS: Readonly<Record<Lasting, string>> = {
   'storage-full': `The storage of the registry is full: free some space there. ${AGAIN}`,
   quota: `The quota is used up: have it raised, or delete what nobody needs there. ${AGAIN}`,
   'read-only': `The registry takes no content now, it is read-only: have that changed. ${AGAIN}`,
@@ -101,6 +107,10 @@ const LASTING_HINTS: Readonly<Record<Lasting, string>> = {
   lacking:
     'The registry lacks content that was pushed. If another run pushes to it, or if it collects ' +
     `garbage, wait until that has ended. ${AGAIN}`,
+  'long-wait':
+    'It has had too many requests, from this host, this account or this address. Wait as long as ' +
+    'it asks; where nobody is logged in there, bundle login may raise the limit. ' +
+    AGAIN,
 };
 
 function hintFor(

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 
 import type { ByteStream } from '../../../core/bytes.ts';
+import { isPassingStatus, LONGEST_RETRY_AFTER_MS, retryAfter } from '../../../core/http/backoff.ts';
 import { serverText } from '../../../core/http/secrets.ts';
 import { isObject, type Json, type JsonObject } from '../../../core/json.ts';
 import { MAX_ERROR_BODY_BYTES } from '../../../core/limits.ts';
@@ -23,11 +24,20 @@ export interface Explanation {
   /** It is a web page: of a proxy, a firewall or a console, and not of a registry. */
   readonly isPage: boolean;
   readonly lasting: Lasting | undefined;
+  /** Milliseconds that the server asks to wait. */
+  readonly waitMs: number | undefined;
 }
 
 /** Why the same request would be refused again, whatever its status says. */
 export type Lasting =
-  'storage-full' | 'quota' | 'read-only' | 'storage-refused' | 'no-overwriting' | 'lacking';
+  | 'storage-full'
+  | 'quota'
+  | 'read-only'
+  | 'storage-refused'
+  | 'no-overwriting'
+  | 'lacking'
+  /** It asks to wait for longer than anybody would. */
+  | 'long-wait';
 
 /** Why registries refuse, by their own words; those of their storages among them. */
 const LASTING: readonly (readonly [Lasting, RegExp])[] = [
@@ -55,8 +65,16 @@ export async function explain(response: Explaining): Promise<Explanation> {
   const body = await readStart(response, MAX_ERROR_BODY_BYTES);
   const type = String(response.headers['content-type'] ?? '');
   const { text, codes, isPage } = read(body, type);
-  const lasting = lastingOf(text, response.status);
-  return { text: serverText(text, TEXT_CHARACTERS), codes, isPage, lasting };
+  const waitMs = askedWait(response);
+  const isLong = waitMs !== undefined && waitMs > LONGEST_RETRY_AFTER_MS;
+  const lasting = lastingOf(text, response.status) ?? (isLong ? 'long-wait' : undefined);
+  return { text: serverText(text, TEXT_CHARACTERS), codes, isPage, lasting, waitMs };
+}
+
+/** Such answers alone are about the moment. */
+function askedWait({ status, headers }: Explaining): number | undefined {
+  const header = headers['retry-after'];
+  return isPassingStatus(status) ? retryAfter([header].flat()[0]) : undefined;
 }
 
 /** The words for a full storage are clear; others are also said of a moment, or of an account. */
@@ -67,7 +85,7 @@ function lastingOf(text: string, status: number): Lasting | undefined {
   return isOfServer && status < 500 ? undefined : found;
 }
 
-function read(body: string, type: string): Omit<Explanation, 'lasting'> {
+function read(body: string, type: string): Omit<Explanation, 'lasting' | 'waitMs'> {
   const none = { codes: [], isPage: false };
   if (/^\s*<!doctype html|^\s*<html/i.test(body) || /^text\/html\b/i.test(type)) {
     const title = /<title[^>]*>([^<]*)</i.exec(body)?.[1]?.trim() ?? '';

@@ -5,7 +5,7 @@ import { type ByteStream, readAll } from '../../../core/bytes.ts';
 import { anySignal, type Limit, Pace } from '../../../core/concurrency.ts';
 import { BundleError, isTemporary } from '../../../core/errors.ts';
 import type { Notice, Observe } from '../../../core/events.ts';
-import { isPassingStatus, retryAfter } from '../../../core/http/backoff.ts';
+import { isPassingStatus } from '../../../core/http/backoff.ts';
 import { keepAuthorization, withoutSecrets } from '../../../core/http/secrets.ts';
 import { isRegistry } from '../../../core/reference.ts';
 import { Agents } from './agents.ts';
@@ -262,8 +262,7 @@ export class Transport {
         if (!isPassingStatus(response.status)) return response;
         const explanation = await explain(response);
         if (explanation.lasting !== undefined) return { ...response, explanation };
-        const askedMs = retryAfter(headerOf(response, 'retry-after'));
-        const { text, isPage } = explanation;
+        const { text, isPage, waitMs: askedMs } = explanation;
         const said = text === '' || isPage ? '' : `, ${text}`;
         const cause = `status ${response.status}${said}`;
         // A registry that says what is wrong with a manifest means the manifest.

@@ -139,6 +139,19 @@ describe('progress on a terminal', () => {
     progress.stop();
   });
 
+  it('says how long a retry is waited for, where that is long', async () => {
+    const terminal = terminalOf(80);
+    const progress = await progressOn(terminal);
+    progress.observe({ type: 'planned', blobs: 2, bytes: 2e8, images: 1 });
+    const retried = { what: 'GET /v2/', cause: 'status 429', attempt: 1, delayMs: 200_000 };
+    progress.observe({ type: 'retried', ...retried });
+    vi.advanceTimersByTime(20_000);
+    expect(drawn(terminal)[1]).toBe('retry 1 in 3 min 0 s: GET /v2/: status 429');
+    vi.advanceTimersByTime(179_000);
+    expect(drawn(terminal)[1]).toBe('retry 1: GET /v2/: status 429');
+    progress.stop();
+  });
+
   it('draws nothing after it was stopped', async () => {
     const terminal = terminalOf(80);
     const progress = await progressOn(terminal);
