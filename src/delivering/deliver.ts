@@ -156,6 +156,8 @@ async function deliverTo(
   const places = await openPlaces(request.to, closure, { dryRun: request.dryRun, network });
   const targetOf = ({ place }: PlannedImage): Store => places.storeAt(place);
 
+  // Before the first question: what is found to be there counts as long as nothing is removed.
+  const prunes = request.dryRun ? undefined : await watchPrunesAt(places);
   observe({ type: 'phase', what: 'asking the target for its tags' });
   const tags = await tagsAt(places, content.images, request, context);
   const replaced = conflictsIn(tags, request.replaceTags);
@@ -194,7 +196,6 @@ async function deliverTo(
     await checkWritable(places, context);
     await refuseSparseLists(tags, places, context);
   }
-  const prunes = await watchPrunesAt(places);
   observe({ type: 'planned', ...report.content, images: content.images.length });
   observe({ type: 'phase', what: `copying to ${request.to.name}` });
   let standing: CopyStanding | undefined;

@@ -30,29 +30,38 @@ interface Marker extends PruneOwner {
 export interface HeldLock {
   /** Whether a tag can be removed while its manifest stays, by another tag. */
   readonly canRemoveTags: boolean;
-  /** Gives it back. */
+  /** Gives it back, in a run that was interrupted, too. */
   readonly release: () => Promise<void>;
+}
+
+interface TakeOptions {
+  /** Removes what others have left. */
+  readonly takesOver: boolean;
+  /** 12 hex digits of its own. */
+  readonly id: string;
+  readonly signal: AbortSignal;
 }
 
 /**
  * Takes the lock of a target. Each claims it under a tag of its own, and then looks who else does:
  * of two that come at once none goes on, and never both.
- * @param takesOver removes what others have left.
  * @throws BundleError TAG_CONFLICT where somebody else removes something; NOT_ALLOWED, REGISTRY,
  * NETWORK
  */
 export async function takePruneLock(
   place: RemovableRepository,
   owner: PruneOwner,
-  { takesOver, id }: { readonly takesOver: boolean; readonly id: string },
+  { takesOver, id, signal }: TakeOptions,
 ): Promise<HeldLock> {
   const mine = `${LOCK_TAG}-${id}`;
   const others = async (): Promise<readonly string[]> =>
-    (await place.tags()).filter((tag) => CLAIM.test(tag) && tag !== mine);
+    (await place.tags(signal)).filter((tag) => CLAIM.test(tag) && tag !== mine);
   const left = await others();
   if (!takesOver && left[0] !== undefined) throw await taken(place, left[0]);
   for (const tag of left) await removeTagged(place, tag);
+  signal.throwIfAborted();
   const claim = document('running', owner, id);
+  // From here on it is not interrupted: what was begun is given back.
   await place.put(claim, mine);
   const withdraw = async (): Promise<void> => {
     await place.remove(mine);
@@ -61,6 +70,7 @@ export async function takePruneLock(
   try {
     const rival = (await others())[0];
     if (rival !== undefined) throw await taken(place, rival);
+    signal.throwIfAborted();
     const canRemoveTags = await trySecondTag(place, claim, mine);
     const before = await readMarker(place);
     const running = document('running', owner, `${id} runs`);
@@ -113,8 +123,11 @@ export async function watchPrunes(place: RemovableRepository): Promise<PruneWatc
 }
 
 /** Who holds the lock; `undefined` where nobody does. */
-export async function pruneOwner(place: RemovableRepository): Promise<PruneOwner | undefined> {
-  const claim = (await place.tags()).find((tag) => CLAIM.test(tag));
+export async function pruneOwner(
+  place: RemovableRepository,
+  signal?: AbortSignal,
+): Promise<PruneOwner | undefined> {
+  const claim = (await place.tags(signal)).find((tag) => CLAIM.test(tag));
   return claim === undefined ? undefined : ((await readMarker(place, claim)) ?? UNKNOWN);
 }
 
@@ -124,8 +137,11 @@ const UNKNOWN: PruneOwner = { who: 'somebody', time: 'an unknown time' };
  * Whether the registry would remove a manifest: it is asked to remove one that is nowhere.
  * @throws BundleError REGISTRY where it cannot; NOT_ALLOWED, NETWORK
  */
-export async function requireRemoval(place: RemovableRepository): Promise<void> {
-  const answer = await place.remove(digestOf(`nothing in ${place.name}`));
+export async function requireRemoval(
+  place: RemovableRepository,
+  signal?: AbortSignal,
+): Promise<void> {
+  const answer = await place.remove(digestOf(`nothing in ${place.name}`), signal);
   if (answer === 'unsupported') throw cannotRemove(place.name);
 }
 

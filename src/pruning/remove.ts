@@ -7,6 +7,12 @@ import { cannotRemove } from '../network/prune-lock.ts';
 import { parseManifest } from '../core/manifest.ts';
 import type { GoingManifest, RepositoryPlan } from './survey.ts';
 
+/**
+ * How long it is looked after an interruption whether more has gone than was asked for: of the few
+ * seconds that a run has then, some are for the lock.
+ */
+const PUT_BACK_MS = 2000;
+
 export interface RemoveOptions {
   /** Whether a tag can be removed while its manifest stays. */
   readonly canRemoveTags: boolean;
@@ -53,7 +59,7 @@ export async function removePlanned(
       tags.push(tag);
     }
   } finally {
-    await putBack(plan, tags, lookups);
+    await putBack(plan, tags, { lookups, signal: outlasting(signal, PUT_BACK_MS) });
   }
   const tagsLeft = looseTags.map(({ tag }) => tag).filter((tag) => !tags.includes(tag));
   return { repository, manifests, tags, stillGiven, tagsLeft };
@@ -73,18 +79,34 @@ async function removeOne(
   return removed;
 }
 
+/** Ends so many milliseconds after another one. */
+function outlasting(signal: AbortSignal, ms: number): AbortSignal {
+  const later = new AbortController();
+  const begin = (): void => {
+    setTimeout(() => {
+      later.abort(signal.reason);
+    }, ms).unref();
+  };
+  if (signal.aborted) begin();
+  else signal.addEventListener('abort', begin, { once: true });
+  return later.signal;
+}
+
 /** @throws BundleError REGISTRY where something was lost, though it is there again. */
 async function putBack(
   { place, keeps }: RepositoryPlan,
   removedTags: readonly string[],
-  lookups: Limit,
+  { lookups, signal }: Pick<RemoveOptions, 'lookups' | 'signal'>,
 ): Promise<void> {
   const wanted = [...keeps].flatMap(([digest, raw]) => {
     const tags = raw.tags.filter((tag) => !removedTags.includes(tag));
     return [digest, ...tags].map((under) => ({ under, raw }));
   });
-  const absent = await mapLimited(wanted, lookups, async (one) =>
-    (await place.manifest(one.under)) === undefined ? [one] : [],
+  const absent = await mapLimited(
+    wanted,
+    lookups,
+    async (one) => ((await place.manifest(one.under, signal)) === undefined ? [one] : []),
+    signal,
   );
   // What is pointed to comes first: a registry takes nothing that points to nowhere.
   const lost = absent.flat();

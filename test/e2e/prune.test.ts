@@ -256,7 +256,8 @@ describeWith(['docker-registry', 'skopeo'], 'a prune', () => {
     try {
       const place = client.removal({ registry: target.host, repository: COMPONENTS });
       const owner = { who: 'anna at another host', time: '2026-11-28T23:05:00Z' };
-      await takePruneLock(place, owner, { takesOver: false, id: '0123456789ab' });
+      const { signal } = new AbortController();
+      await takePruneLock(place, owner, { takesOver: false, id: '0123456789ab', signal });
     } finally {
       await client.close();
     }

@@ -96,16 +96,18 @@ export async function prune(request: PruneRequest, context: Context): Promise<Pr
   const found = await pushedBundles({ ...request, to }, believed, context);
   const pushed = pushedBy(found.bundles, to.destinations, kinds);
   const signing = yes ? await preparedReceipt(request, loaded, context) : undefined;
-  const network = await Network.open({ ...request.network, attempts: ATTEMPTS }, context);
+  // Each question and removal ends with the run. What gives the lock back is sent all the same.
+  const toTheEnd = { ...context, signal: new AbortController().signal };
+  const network = await Network.open({ ...request.network, attempts: ATTEMPTS }, toTheEnd);
   try {
     const { registry } = to.destinations.target;
     const open = (repository: string): RemovableRepository =>
       network.removal({ registry, repository });
     const locks = open(to.destinations.content.repository);
-    await requireRemoval(locks);
+    await requireRemoval(locks, context.signal);
     const run: Run = { request, entry: to.destinations.entry.repository, pushed, open, context };
     if (!yes) {
-      const lockedBy = await pruneOwner(locks);
+      const lockedBy = await pruneOwner(locks, context.signal);
       return { ...(await planned(run)), removed: undefined, lockedBy, ...NO_RECEIPT };
     }
     const report = await removedUnderLock(run, locks);
@@ -190,7 +192,7 @@ async function removedUnderLock(
   const { takesOver } = request;
   const owner = { who: ownerName(context), time: receiptTime(context.now) };
   const id = randomBytes(6).toString('hex');
-  const lock = await takePruneLock(locks, owner, { takesOver, id });
+  const lock = await takePruneLock(locks, owner, { takesOver, id, signal });
   try {
     const plan = await planned(run);
     const stays = new Set(plan.parts.filter((part) => part.stays).map(({ key }) => key));

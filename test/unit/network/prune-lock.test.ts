@@ -11,8 +11,9 @@ import { MemoryRepository } from '../../support/removable-repository.ts';
 
 const ANNA = { who: 'anna at a', time: '2026-11-28T23:05:00Z' };
 const BERT = { who: 'bert at b', time: '2026-11-28T23:06:00Z' };
-const MINE = { takesOver: false, id: 'aaaaaaaaaaaa' };
-const THEIRS = { takesOver: false, id: 'bbbbbbbbbbbb' };
+const { signal } = new AbortController();
+const MINE = { takesOver: false, id: 'aaaaaaaaaaaa', signal };
+const THEIRS = { takesOver: false, id: 'bbbbbbbbbbbb', signal };
 const CONFLICT = { code: 'TAG_CONFLICT', exitStatus: 27 };
 
 describe('the lock of a prune', () => {
@@ -50,6 +51,18 @@ describe('the lock of a prune', () => {
       message: expect.stringContaining('bert at b') as string,
     });
     expect(await place.tags()).toEqual([tag]);
+  });
+
+  it('is not left by a run that is interrupted while it takes it', async () => {
+    const place = new MemoryRepository();
+    const stopped = new AbortController();
+    place.onChange = () => {
+      stopped.abort(new Error('interrupted'));
+    };
+    const taking = takePruneLock(place, ANNA, { ...MINE, signal: stopped.signal });
+    await expect(taking).rejects.toThrow('interrupted');
+    expect(await place.tags()).toEqual([]);
+    expect(place.manifests.size).toBe(0);
   });
 
   it('is taken over where somebody was killed', async () => {
