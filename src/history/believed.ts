@@ -6,10 +6,13 @@ import { type CheckedReceipt, checkReceipt } from '../receipts/signed.ts';
 import type { SignerKey } from '../trust/keys.ts';
 import type { History } from './history.ts';
 
+const NOT_READ_IN =
+  'nobody has read it in here, or another receipt of its key for this site: bundle history import';
+
 /**
- * The receipts of a history whose signatures are good by keys that are believed now: others may
- * write into a shared folder, and trust may have been withdrawn since a receipt was imported. The
- * rest is told, and left aside.
+ * The receipts of a history whose signatures are good by keys that are believed now, and which are
+ * keys of the sites that they speak for: others may write into a shared folder, and trust may have
+ * been withdrawn since a receipt was imported. The rest is told, and left aside.
  * @param leftAside is called with each of the rest.
  */
 export async function believedReceipts(
@@ -19,18 +22,24 @@ export async function believedReceipts(
   leftAside?: (receipt: Receipt) => void,
 ): Promise<readonly CheckedReceipt[]> {
   const believed: CheckedReceipt[] = [];
+  const siteKeys = await history.siteKeys();
   for (const signed of await history.receipts(observe)) {
     const name = receiptFileName(signed.receipt);
-    try {
-      believed.push(checkReceipt(signed, keys, name));
-    } catch (error) {
-      if (!(error instanceof BundleError)) throw error;
-      const cause =
-        error.code === 'SIGNER_UNKNOWN'
-          ? `the key of ${signed.receipt.site} is not trusted in this run: name it with --trusted-key FILE`
-          : error.message.replace(`${name}: `, '');
+    const leave = (cause: string): void => {
       observe({ type: 'noticed', code: 'receipt-left-aside', receipt: name, cause });
       leftAside?.(signed.receipt);
+    };
+    try {
+      const checked = checkReceipt(signed, keys, name);
+      if (siteKeys.get(signed.receipt.site)?.has(signed.receipt.signer)) believed.push(checked);
+      else leave(NOT_READ_IN);
+    } catch (error) {
+      if (!(error instanceof BundleError)) throw error;
+      leave(
+        error.code === 'SIGNER_UNKNOWN'
+          ? `the key of ${signed.receipt.site} is not trusted in this run: name it with --trusted-key FILE`
+          : error.message.replace(`${name}: `, ''),
+      );
     }
   }
   return believed;

@@ -14,11 +14,13 @@ import type { Closure } from '../kinds/closure.ts';
 import { receiptDigest } from '../receipts/receipt.ts';
 import { formatSigned, parseSigned, type SignedReceipt } from '../receipts/signed.ts';
 import { formatKept, type KeptBundle, parseKept } from './entry.ts';
+import { formatSiteKey, parseSiteKey, type SiteKeys } from './site-keys.ts';
 
 const BUNDLES = 'bundles';
 const RECEIPTS = 'receipts';
+const SITE_KEYS = 'site-keys';
 const BUNDLE_FILE = /^([0-9a-f]{64})\.zst$/;
-const RECEIPT_FILE = /^([0-9a-f]{64})\.json$/;
+const JSON_FILE = /^([0-9a-f]{64})\.json$/;
 /** A writer needs some milliseconds; on a file server whose other side has died, a minute. */
 const LOCK_WAIT_MS = 90_000;
 
@@ -60,8 +62,19 @@ export class History {
     return found.sort((a, b) => a.kept.getTime() - b.kept.getTime());
   }
 
-  /** @returns whether it was not there yet. @throws BundleError DISK */
+  /**
+   * Keeps a receipt that somebody has accepted: from now on, its key is one of the site.
+   * @returns whether it was not there yet.
+   * @throws BundleError DISK
+   */
   async keepReceipt(signed: SignedReceipt): Promise<boolean> {
+    const { site, signer: key } = signed.receipt;
+    const siteKey = formatSiteKey({ site, key });
+    const keyPath = join(this.folder, SITE_KEYS, `${hexOf(siteKey.digest)}.json`);
+    if (!(await isThere(keyPath))) {
+      await prepareFolder(join(this.folder, SITE_KEYS));
+      await writeWhole(keyPath, siteKey.bytes);
+    }
     const path = this.#receiptPath(receiptDigest(signed.receipt));
     if (await isThere(path)) return false;
     await prepareFolder(join(this.folder, RECEIPTS));
@@ -75,7 +88,7 @@ export class History {
    */
   async receipts(observe: Observe): Promise<readonly SignedReceipt[]> {
     const found: SignedReceipt[] = [];
-    for (const [path, hex] of await this.#filesIn(RECEIPTS, RECEIPT_FILE)) {
+    for (const [path, hex] of await this.#filesIn(RECEIPTS, JSON_FILE)) {
       try {
         const signed = parseSigned(await readSmallFile(path, MAX_RECEIPT_BYTES), path);
         if (hexOf(receiptDigest(signed.receipt)) !== hex)
@@ -88,6 +101,20 @@ export class History {
       }
     }
     return found;
+  }
+
+  /** The keys of the sites whose receipts were kept here. What cannot be read accepts no key. */
+  async siteKeys(): Promise<SiteKeys> {
+    const keys = new Map<string, Set<string>>();
+    for (const [path, hex] of await this.#filesIn(SITE_KEYS, JSON_FILE)) {
+      try {
+        const { site, key } = parseSiteKey(await readSmallFile(path, MAX_RECEIPT_BYTES), hex, path);
+        keys.set(site, (keys.get(site) ?? new Set()).add(key));
+      } catch (error) {
+        if (!(error instanceof BundleError)) throw error;
+      }
+    }
+    return keys;
   }
 
   /** Runs work that decides by what is here, while nobody else does. @throws BundleError DISK */

@@ -302,6 +302,20 @@ describeWith(['docker-registry', 'python3'], 'increments', () => {
     ]);
     expect(old.status).toBe(21);
     expect(old.stderr).toContain('does not hold any more');
+
+    // The key of another site is trusted, too, and speaks for that site alone.
+    const otherKey = SigningKey.generate('ecdsa-p256');
+    const otherPub = await write('plant-b.pub', otherKey.public.pem);
+    const foreign = await write(
+      'receipt-foreign.json',
+      formatSigned(signReceipt(receipt, otherKey)),
+    );
+    const both = ['--baseline', foreign, '--trusted-key', otherPub, ...siteKey];
+    const ofOther = await user.bundle([
+      ...['pack', '4.17.5', '-o', place('bad'), '--dry-run', ...fetching, ...both],
+    ]);
+    expect(ofOther.status).toBe(21);
+    expect(ofOther.stderr).toContain('is signed with another key than before');
   });
 
   it('count on a bundle without a receipt only where that is said', async () => {

@@ -8,6 +8,7 @@ import { believedReceipts } from '../../history/believed.ts';
 import { formatKept, type KeptBundle, parseKept } from '../../history/entry.ts';
 import { deliveredToAll, type KnownOfSites, requireAnyReceipt } from '../../history/for-sites.ts';
 import { History } from '../../history/history.ts';
+import { checkSiteKey } from '../../history/site-keys.ts';
 import { listedIn } from '../listed.ts';
 import type { OpenRequest } from '../open-bundle.ts';
 import { believedKeys } from '../signers.ts';
@@ -79,7 +80,9 @@ async function readKnown(
     const digest = await digestNamed(what);
     if (digest !== undefined) baselines.push({ kind: 'bundle', what: hexOf(digest), digest });
     else if (await isReceiptFile(what)) {
-      const { receipt } = checkReceipt(await readReceipt(what), keys, what);
+      const checked = checkReceipt(await readReceipt(what), keys, what);
+      if (history !== undefined) checkSiteKey(await history.siteKeys(), checked, what);
+      const { receipt } = checked;
       receipts.push(receipt);
       baselines.push({ kind: 'receipt', what, receipt });
     } else baselines.push({ kind: 'bundle', what, digest: (await bundleAt(what)).digest });

@@ -10,6 +10,7 @@ import { readGivenFile } from '../../files/small-file.ts';
 import { isReceiptFile } from '../../history/begins.ts';
 import { believedReceipts } from '../../history/believed.ts';
 import { History } from '../../history/history.ts';
+import { checkSiteKey } from '../../history/site-keys.ts';
 import { listedIn } from '../../opening/listed.ts';
 import type { OpenRequest } from '../../opening/open-bundle.ts';
 import { believedKeys } from '../../opening/signers.ts';
@@ -117,12 +118,8 @@ async function importReceipt(
   const checked = checkReceipt(signed, keys, path);
   const { receipt } = checked;
   return history.locked(context.signal, async () => {
+    if (!acceptNewKey) checkSiteKey(await history.siteKeys(), checked, path);
     const known = await believedReceipts(history, keys, context.observe);
-    const ofSite = known.filter((one) => one.receipt.site === receipt.site);
-    const other = ofSite.find((one) => one.receipt.signer !== receipt.signer);
-    const isKnownKey = ofSite.some((one) => one.receipt.signer === receipt.signer);
-    if (other !== undefined && !isKnownKey && !acceptNewKey)
-      throw anotherKey(path, checked, other.receipt.signer);
     const isNew = await history.keepReceipt(checked);
     const all = [...known.map((one) => one.receipt), ...(isNew ? [receipt] : [])];
     const standing = standingsOf(all).find(
@@ -144,21 +141,6 @@ async function importReceipt(
     }
     return { path, receipt, isNew };
   });
-}
-
-function anotherKey(path: string, { receipt }: CheckedReceipt, before: string): BundleError {
-  return new BundleError(
-    'SIGNER_UNKNOWN',
-    `${path}: it says that it is of ${receipt.site}, but is signed with another key than before`,
-    {
-      expected: before,
-      got: receipt.signer,
-      subject: path,
-      hint:
-        'It may be the receipt of another site. If the site has a new key, ask them for its id, ' +
-        'and import the receipt with --accept-new-key.',
-    },
-  );
 }
 
 async function importBundle(

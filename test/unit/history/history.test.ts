@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { type DescribedBundle, describeBundle } from '../../../src/bundle/format/plan.ts';
+import { hexOf } from '../../../src/core/digest.ts';
 import { BundleError } from '../../../src/core/errors.ts';
 import type { Notice, TransferEvent } from '../../../src/core/events.ts';
 import { believedReceipts } from '../../../src/history/believed.ts';
@@ -12,9 +13,10 @@ import { blobsOf } from '../../../src/history/blobs.ts';
 import { formatKept, parseKept } from '../../../src/history/entry.ts';
 import { History, keepIfPossible } from '../../../src/history/history.ts';
 import { provenAt } from '../../../src/history/proven.ts';
+import { checkSiteKey } from '../../../src/history/site-keys.ts';
 import { type Closure, contentsOf } from '../../../src/kinds/closure.ts';
 import { receiptDigest } from '../../../src/receipts/receipt.ts';
-import { signReceipt } from '../../../src/receipts/signed.ts';
+import { formatSigned, signReceipt } from '../../../src/receipts/signed.ts';
 import { standingsOf } from '../../../src/receipts/standing.ts';
 import { MemoryStore } from '../../../src/stores/memory.ts';
 import { SigningKey } from '../../../src/trust/keys.ts';
@@ -184,6 +186,36 @@ describe('receipts in a history', () => {
     expect(believed.map(({ receipt: { bundles } }) => bundles[0]!.name)).toEqual(['a']);
     expect(notices).toMatchObject([{ code: 'receipt-left-aside' }]);
     expect(await believedReceipts(history, [], observe)).toEqual([]);
+  });
+
+  it('count for a site only with a key that was read in for it, though others are trusted', async () => {
+    const otherSite = SigningKey.generate('ecdsa-p256');
+    await history.keepReceipt(receipt);
+    await history.keepReceipt(
+      signReceipt({ ...receiptOf([bundleRow('b')]), site: 'plant-b' }, otherSite),
+    );
+    // Somebody puts a file into the shared folder that is signed by a site that is trusted.
+    const foreign = signReceipt(receiptOf([bundleRow('c')]), otherSite);
+    const name = `${hexOf(receiptDigest(foreign.receipt))}.json`;
+    await writeFile(join(history.folder, 'receipts', name), formatSigned(foreign));
+    const trusted = [siteKey.public, otherSite.public];
+    const believed = await believedReceipts(history, trusted, observe);
+    expect(believed.map(({ receipt: { bundles } }) => bundles[0]!.name).sort()).toEqual(['a', 'b']);
+    expect(notices).toMatchObject([
+      { code: 'receipt-left-aside', cause: expect.stringContaining('read it in') as string },
+    ]);
+    expect(() => {
+      checkSiteKey(new Map([['plant-a', new Set([siteKey.public.id])]]), foreign, 'c.json');
+    }).toThrow('c.json: it says that it is of plant-a, but is signed with another key than before');
+  });
+
+  it('count no more where what names their key is damaged', async () => {
+    await history.keepReceipt(receipt);
+    const folder = join(history.folder, 'site-keys');
+    const [name] = await readdir(folder);
+    await writeFile(join(folder, name!), '{"site":"plant-a","key":"another"}\n');
+    expect(await believedReceipts(history, [siteKey.public], observe)).toEqual([]);
+    expect(notices).toMatchObject([{ code: 'receipt-left-aside' }]);
   });
 
   it('that are damaged, or under another name, are left aside with their reason', async () => {
