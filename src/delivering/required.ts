@@ -143,7 +143,8 @@ function notThere(missing: readonly Wanted[]): BundleError {
       hint:
         `Name ${names} beside this bundle, in any order, or unpack that first, to the same target. ` +
         (isShared ? 'If several of them have a blob, one of these is enough. ' : '') +
-        'If it is lost, have the next bundle packed from your last receipt.',
+        'If it is lost, say what is really there: bundle receipt --afresh. Then have the next ' +
+        'bundle packed from that receipt.',
     },
   );
 }

@@ -5,6 +5,7 @@ import { type Limit, mapLimited } from '../core/concurrency.ts';
 import { type ImageManifest, type Manifest, parseManifest } from '../core/manifest.ts';
 import { isManifestType, OCI_INDEX } from '../core/media-types.ts';
 import type { RawManifest, RemovableRepository } from '../core/store.ts';
+import { counted } from '../core/text.ts';
 import { LOCK_TAG } from '../network/prune-lock.ts';
 import type { Pushed, PushedImage } from './pushed.ts';
 
@@ -58,6 +59,7 @@ const DIGESTS = /sha256:[0-9a-f]{64}/g;
  * go, as far as nothing that stays needs them. Whatever else has a tag there stays, with all that it
  * names.
  * @param staying keys of the parts that stay.
+ * @throws BundleError REGISTRY where the registry does not list all tags.
  */
 export async function surveyRepository(
   place: RemovableRepository,
@@ -96,6 +98,7 @@ class Survey {
   async plan(repository: string, stays: (image: PushedImage) => boolean): Promise<RepositoryPlan> {
     const { lookups, signal } = this.#options;
     const listed = await this.#place.tags(signal);
+    await this.#checkList(new Set(listed));
     const tags = listed.filter((tag) => !tag.startsWith(LOCK_TAG));
     const named = new Map<string, Digest>();
     await mapLimited(
@@ -143,6 +146,36 @@ class Survey {
       keeps: childrenFirst(keeps),
       tags: listed,
     };
+  }
+
+  /**
+   * What others have there shows only in the list of tags, so a list that is not whole would cost
+   * them their images: it has to have each tag of this program that the registry gives.
+   * @throws BundleError REGISTRY
+   */
+  async #checkList(listed: ReadonlySet<string>): Promise<void> {
+    const { lookups, signal } = this.#options;
+    const unlisted = new Set(this.#images.flatMap(({ tags }) => tags));
+    for (const tag of listed) unlisted.delete(tag);
+    const found = await mapLimited(
+      [...unlisted],
+      lookups,
+      async (tag) => ((await this.#place.manifest(tag, signal)) === undefined ? [] : [tag]),
+      signal,
+    );
+    const [tag] = found.flat();
+    if (tag === undefined) return;
+    throw new BundleError(
+      'REGISTRY',
+      `${this.#place.name}: the registry does not list all tags, so nothing is removed there`,
+      {
+        expected: `a list of tags that has ${tag}, which is there`,
+        got: `a list of ${counted(listed.size, 'tag')} without it`,
+        hint:
+          'Tags of others may be missing in it, too, and their images would go. See that the ' +
+          'registry, or the proxy before it, lists all tags: GET /v2/…/tags/list.',
+      },
+    );
   }
 
   /**

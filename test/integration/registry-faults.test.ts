@@ -304,6 +304,19 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
       expect(proxy.seen(/tags/)).toHaveLength(3);
     });
 
+    it('takes pages that lead back to themselves for whole, unless something is removed', async () => {
+      const { proxy, store, client } = await proxied(({ url }) => ({
+        ...{ kind: 'answer', status: 200, body: JSON.stringify({ tags: ['a'] }) },
+        headers: { link: `<${url}>; rel="next"` },
+      }));
+      expect(await store.tags()).toEqual(['a']);
+      const removal = client.removal({ registry: proxy.host, repository: REPOSITORY });
+      await expect(removal.tags(new AbortController().signal)).rejects.toMatchObject({
+        code: 'REGISTRY',
+        message: expect.stringContaining('lead back to themselves') as string,
+      });
+    });
+
     it('has no tags where there is no repository', async () => {
       const { store } = await proxied(undefined, { repository: 'no/such' });
       expect(await store.tags()).toEqual([]);

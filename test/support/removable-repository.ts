@@ -16,6 +16,8 @@ export interface Ways {
   readonly takesChildren?: boolean;
   /** It removes nothing. */
   readonly isReadOnly?: boolean;
+  /** It lists only so many of its tags. */
+  readonly listsTags?: number;
   /** After so many removals it answers with an error. */
   readonly failsAfter?: number;
 }
@@ -45,7 +47,7 @@ export class MemoryRepository implements RemovableRepository {
   }
 
   async tags(): Promise<readonly string[]> {
-    return [...this.tagged.keys()];
+    return [...this.tagged.keys()].slice(0, this.#ways.listsTags);
   }
 
   async manifest(reference: string): Promise<RawManifest | undefined> {

@@ -171,7 +171,9 @@ export class RegistryRepository implements Store {
    * what does not exist. The list is asked for once.
    */
   async #isUnlisted(tag: string, signal: AbortSignal | undefined): Promise<boolean> {
-    this.#listed ??= listTags(this.#access, signal).then((tags) => new Set(tags));
+    this.#listed ??= listTags(this.#access, { ...(signal && { signal }) }).then(
+      (tags) => new Set(tags),
+    );
     try {
       return !(await this.#listed).has(tag);
     } catch (error) {
@@ -183,7 +185,7 @@ export class RegistryRepository implements Store {
 
   /** A repository that does not exist has no tags. */
   async tags({ signal }: StoreOptions = {}): Promise<readonly string[]> {
-    return listTags(this.#access, signal);
+    return listTags(this.#access, { ...(signal && { signal }) });
   }
 
   async referrers(subject: Digest, { signal }: StoreOptions = {}): Promise<readonly Descriptor[]> {

@@ -373,6 +373,24 @@ describe('a prune of a repository', () => {
     expect(removed).toMatchObject({ manifests: [], stillGiven: [digest] });
   });
 
+  it('removes nothing where the list of tags lacks one that is there', async () => {
+    await fc.assert(
+      fc.asyncProperty(world, fc.nat({ max: 3 }), async (drawn, listsTags) => {
+        const one = made(drawn, { listsTags });
+        const ours = one.pushed.images.get('r')!.flatMap(({ tags }) => tags);
+        const { tagged, manifests } = one.repository;
+        fc.pre([...tagged.keys()].slice(listsTags).some((tag) => ours.includes(tag)));
+        const before = manifests.size;
+        await expect(pruneOnce(one, true)).rejects.toMatchObject({
+          ...{ code: 'REGISTRY', exitStatus: 25 },
+          message: expect.stringContaining('does not list all tags') as string,
+        });
+        expect(manifests.size).toBe(before);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   it('ends where the registry removes nothing after all', async () => {
     const repository = new MemoryRepository({ isReadOnly: true });
     const { pushed } = oneImage(repository);

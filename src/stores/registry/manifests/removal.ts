@@ -26,7 +26,7 @@ export class RegistryRemoval implements RemovableRepository {
   }
 
   async tags(signal?: AbortSignal): Promise<readonly string[]> {
-    return listTags(this.#access, signal);
+    return listTags(this.#access, { signal, mustEnd: true });
   }
 
   async manifest(reference: string, signal?: AbortSignal): Promise<RawManifest | undefined> {

@@ -18,12 +18,14 @@ const MAX_PAGES = 10_000;
 
 /**
  * All tags, page by page (distribution-spec, "Listing Tags"); none where the repository does not
- * exist. What is listed and cannot be a tag is left out.
+ * exist. What is listed and cannot be a tag is left out. A page that brings nothing new is the last
+ * one, even if it names a next one: registries do that.
+ * @param mustEnd refuses such a page: nobody knows whether the list is whole then.
  * @throws BundleError REGISTRY for more than {@link MAX_TAGS_BYTES} of them.
  */
 export async function listTags(
   access: RepositoryAccess,
-  signal?: AbortSignal,
+  { signal, mustEnd = false }: { readonly signal?: AbortSignal; readonly mustEnd?: boolean } = {},
 ): Promise<readonly string[]> {
   const name = formatRepository(access.name);
   const action = `list the tags of ${name}`;
@@ -61,7 +63,11 @@ export async function listTags(
         `cannot ${action}: its ${tags.size} tags take more than ${MAX_TAGS_BYTES} bytes`,
       );
     }
-    next = tags.size === known ? undefined : nextPage(response);
+    next = nextPage(response);
+    if (next === undefined || tags.size > known) continue;
+    if (mustEnd)
+      throw new BundleError('REGISTRY', `cannot ${action}: its pages lead back to themselves`);
+    next = undefined;
   }
   return [...tags];
 }
