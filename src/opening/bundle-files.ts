@@ -30,6 +30,12 @@ export interface Chosen {
   readonly earlier: readonly BundleFiles[];
   /** Some of all leave out what others have, and no other requires those that are meant. */
   readonly areEnds: boolean;
+  readonly unreadable: readonly UnreadableBundle[];
+}
+
+/** A bundle whose listing cannot be read, so nobody knows what it leaves out. */
+export interface UnreadableBundle extends BundleFiles {
+  readonly error: BundleError;
 }
 
 /** Tells bundles apart, and chooses among them. */
@@ -136,9 +142,17 @@ interface Choice {
 }
 
 /** None or several of some bundles are meant. */
-function refusedChoice(choice: Choice, { meant, areEnds }: Chosen): BundleError {
+function refusedChoice(choice: Choice, { meant, areEnds, unreadable }: Chosen): BundleError {
   if (meant.length === 0) return noneMeant(choice);
-  return areEnds ? severalEnds(choice, meant) : severalMeant(choice, meant);
+  if (areEnds) return severalEnds(choice, meant);
+  const [broken] = unreadable;
+  if (choice.folder === undefined && broken !== undefined)
+    return broken.error.withDetails([{ label: 'bundle', items: [shellWord(broken.files[0]!)] }]);
+  const items = unreadable.map(({ files, error }) => `${shellWord(files[0]!)}: ${error.message}`);
+  const several = severalMeant(choice, meant);
+  return items.length === 0
+    ? several
+    : several.withDetails([...several.details, { label: 'cannot be read', items }]);
 }
 
 function severalEnds({ bundles }: Choice, ends: readonly BundleFiles[]): BundleError {

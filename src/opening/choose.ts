@@ -4,7 +4,7 @@ import { type Digest, hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import { optionWords } from '../core/text.ts';
 import type { Kind } from '../kinds/kind.ts';
-import type { BundleFiles, Chosen, Chooser } from './bundle-files.ts';
+import type { BundleFiles, Chosen, Chooser, UnreadableBundle } from './bundle-files.ts';
 import { checkSigners, type SignerRequest } from './signers.ts';
 
 /** What a command line says about the bundle that it means. */
@@ -28,9 +28,10 @@ export function chooser(choice: Choice, context: Context): Chooser {
       if (!isAsked || (await isMeant(bundle, choice, context))) meant.push(bundle);
     const chain = await chainOf(bundles, meant.length === 1 ? meant[0] : undefined);
     const last = chain.ends.filter((end) => meant.includes(end));
-    if (last.length === 0) return { meant, earlier: [], areEnds: false };
+    const { unreadable } = chain;
+    if (last.length === 0) return { meant, earlier: [], areEnds: false, unreadable };
     const earlier = last.length === 1 ? chain.earlierOf(last[0]!) : [];
-    return { meant: last, earlier, areEnds: true };
+    return { meant: last, earlier, areEnds: true, unreadable };
   };
   const asked = [
     ...optionWords('expect', expected),
@@ -44,19 +45,20 @@ interface Chain {
   readonly ends: readonly BundleFiles[];
   /** Those that have what one of them leaves out. */
   readonly earlierOf: (end: BundleFiles) => readonly BundleFiles[];
+  readonly unreadable: readonly UnreadableBundle[];
 }
-
-const NO_CHAIN: Chain = { ends: [], earlierOf: () => [] };
 
 /**
  * Which of bundles that stand in for each other could be the last one. There is no chain where none
- * of them leaves out what another has: then it is one of them that is meant.
+ * of them leaves out what another has: then it is one of them that is meant. Nor is there one while
+ * any of them cannot be read, unless it is known which is meant.
  */
 async function chainOf(
   bundles: readonly BundleFiles[],
   asked: BundleFiles | undefined,
 ): Promise<Chain> {
   const known = new Map<BundleFiles, { digest: Digest; requires: readonly Digest[] }>();
+  const unreadable: UnreadableBundle[] = [];
   for (const bundle of bundles) {
     try {
       const one = await SealedBundle.peek(bundle.files, async ([head]) => {
@@ -69,9 +71,11 @@ async function chainOf(
       known.set(bundle, one);
     } catch (error) {
       if (!(error instanceof BundleError)) throw error;
-      return NO_CHAIN; // it is told when it is chosen and opened
+      unreadable.push({ ...bundle, error });
     }
   }
+  const isOpen = asked === undefined ? unreadable.length > 0 : !known.has(asked);
+  if (isOpen) return { ends: [], earlierOf: () => [], unreadable };
   const all = [...known];
   const earlierOf = (end: BundleFiles): readonly BundleFiles[] =>
     all
@@ -82,7 +86,8 @@ async function chainOf(
   const ends = all
     .filter(([files, { digest }]) => (asked === undefined ? !isRequired(digest) : files === asked))
     .map(([files]) => files);
-  return ends.some((end) => earlierOf(end).length > 0) ? { ends, earlierOf } : NO_CHAIN;
+  const isChain = ends.some((end) => earlierOf(end).length > 0);
+  return { ends: isChain ? ends : [], earlierOf, unreadable };
 }
 
 /** By the bundle that all files of each are of; together where one of them does not say it. */

@@ -215,6 +215,19 @@ describeWith(['docker-registry', 'python3'], 'increments', () => {
     await wholeAt(carried, '4.17.5');
   });
 
+  it('are named as what they are where their listing is damaged, beside others', async () => {
+    const [base, next] = await Promise.all(['inc-4.17.3', 'inc-4.17.4'].map(fileIn));
+    const damaged = join(place('damaged'), basename(next!));
+    await mkdir(place('damaged'));
+    const bytes = await readFile(next!);
+    for (const content of [bytes.fill(0xff, 3000, 3004), Buffer.alloc(0)]) {
+      await writeFile(damaged, content);
+      const ran = await operator.bundle(['verify', damaged, base!, ...trust]);
+      expect(ran.status, ran.stderr).toBe(22);
+      expect(ran.stderr).toContain(damaged);
+    }
+  });
+
   it('ask once for each blob that they leave out, where all are in place', async () => {
     const target = await newTarget();
     await operator.json(unpacking(target, await fileIn('inc-4.17.3')));

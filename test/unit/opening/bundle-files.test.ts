@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { BundleError } from '../../../src/core/errors.ts';
 import {
   type BundleFiles,
   type Chooser,
@@ -15,7 +16,10 @@ import {
 const choosing = (choose: (bundles: readonly BundleFiles[]) => Partial<Chosen>): Chooser => ({
   asked: '--expect 4.17.3',
   choose: (bundles) =>
-    Promise.resolve({ meant: bundles, earlier: [], areEnds: false, ...choose(bundles) }),
+    Promise.resolve({
+      ...{ meant: bundles, earlier: [], areEnds: false, unreadable: [] },
+      ...choose(bundles),
+    }),
   apart: (alike) => Promise.resolve([alike]),
 });
 const all = choosing(() => ({}));
@@ -122,6 +126,25 @@ describe('findBundleFiles', () => {
     const named = [at('base.tar.zst'), at('left.tar.zst')];
     await expect(findBundleFiles(named, all)).rejects.toMatchObject({
       message: 'the command line names 2 bundles: name one',
+    });
+  });
+
+  it('says which of them cannot be read, and fails for that where it was named', async () => {
+    for (const name of ['base', 'next']) await writeFile(at(`${name}.tar.zst`), '');
+    const error = new BundleError('BUNDLE_UNUSABLE', 'it is cut off');
+    const broken = choosing((bundles) => ({ unreadable: [{ ...bundles[1]!, error }] }));
+    const items = [at('next.tar.zst')];
+    await expect(
+      findBundleFiles([at('base.tar.zst'), at('next.tar.zst')], broken),
+    ).rejects.toMatchObject({
+      ...{ code: 'BUNDLE_UNUSABLE', message: 'it is cut off' },
+      details: [{ label: 'bundle', items }],
+    });
+    await expect(findBundleFiles([folder], broken)).rejects.toMatchObject({
+      code: 'USAGE',
+      details: expect.arrayContaining([
+        { label: 'cannot be read', items: [`${at('next.tar.zst')}: it is cut off`] },
+      ]) as object,
     });
   });
 
