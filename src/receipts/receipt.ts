@@ -170,7 +170,10 @@ function targetOf(row: JsonObject): ReceiptTarget {
 
 function timeOf(document: JsonObject): string {
   const time = matching(document, 'time', TIME);
-  if (Number.isNaN(Date.parse(time))) throw malformed(`its time is none: ${time}`);
+  const read = Date.parse(time);
+  // Of 30 February, Date.parse makes a day of March.
+  if (Number.isNaN(read) || receiptTime(new Date(read)) !== time)
+    throw malformed(`its time is none: ${time}`);
   return time;
 }
 
@@ -201,9 +204,18 @@ export function receiptTime(now: Date): string {
   return `${now.toISOString().slice(0, 19)}Z`;
 }
 
-/** The time of a receipt that follows another: later, even where the clock was put back. */
+const LAST_TIME = '9999-12-31T23:59:59Z';
+
+/**
+ * The time of a receipt that follows another: later, even where the clock was put back.
+ * @throws BundleError USAGE where no time is later.
+ */
 export function timeAfter(now: Date, previous: Receipt | undefined): string {
   const time = receiptTime(now);
   if (previous === undefined || time > previous.time) return time;
-  return receiptTime(new Date(Date.parse(previous.time) + 1000));
+  if (previous.time < LAST_TIME) return receiptTime(new Date(Date.parse(previous.time) + 1000));
+  throw new BundleError('USAGE', `no receipt can be later than the last one of ${previous.site}`, {
+    got: previous.time,
+    hint: 'The clock was wrong when it was made. Take it out of the folder and of the history.',
+  });
 }

@@ -1,7 +1,7 @@
 import type { Context } from '../../core/context.ts';
 import { type Digest, digestFromHex, hexOf } from '../../core/digest.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
-import { isThere } from '../../files/look.ts';
+import { isFolder, isThere } from '../../files/look.ts';
 import { type Baseline, type Delivered, deliveredBy } from '../../history/baselines.ts';
 import { isReceiptFile } from '../../history/begins.ts';
 import { believedReceipts } from '../../history/believed.ts';
@@ -79,7 +79,7 @@ async function readKnown(
   for (const what of named) {
     const digest = await digestNamed(what);
     if (digest !== undefined) baselines.push({ kind: 'bundle', what: hexOf(digest), digest });
-    else if (await isReceiptFile(what)) {
+    else if (!(await isFolder(what)) && (await isReceiptFile(what))) {
       const checked = checkReceipt(await readReceipt(what), keys, what);
       if (history !== undefined) checkSiteKey(await history.siteKeys(), checked, what);
       const { receipt } = checked;

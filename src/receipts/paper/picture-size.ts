@@ -1,3 +1,7 @@
+import { Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createInflate } from 'node:zlib';
+
 import { BundleError } from '../../core/errors.ts';
 import { MAX_PIXEL_BYTES } from '../../core/limits.ts';
 
@@ -30,6 +34,50 @@ export function checkPictureSize(file: Buffer, path: string): void {
     got: `${width} × ${height}`,
     hint: 'Save the picture smaller, or cut it to the codes.',
   });
+}
+
+/**
+ * Refuses a PNG whose pixels are damaged, or more than its size says: a reader of pictures unpacks
+ * all of them before it looks at the size.
+ * @throws BundleError UNSUPPORTED_CONTENT
+ */
+export async function checkPngPixels(file: Buffer, path: string): Promise<void> {
+  const { width, height } = sizeOfPng(file)!;
+  const bits = file[24]! * (CHANNELS[file[25]!] ?? 4);
+  // A line begins with a byte that says how it is filtered. Interlaced lines come in pieces.
+  const expected = height * (1 + Math.ceil((width * bits) / 8));
+  const most = 2 * expected + 64;
+  let length = 0;
+  const count = new Writable({
+    write: (chunk: Buffer, _, done) => {
+      length += chunk.length;
+      done(length > most ? new Error(`more than ${most} bytes`) : null);
+    },
+  });
+  try {
+    await pipeline(Readable.from(pixelsOf(file)), createInflate(), count);
+  } catch (cause) {
+    throw new BundleError('UNSUPPORTED_CONTENT', `${path} is damaged: its pixels are not whole`, {
+      cause,
+      subject: path,
+      expected: `${expected} bytes, for ${width} × ${height}`,
+      got: (cause as Error).message,
+      hint: 'Copy the picture again from the camera, or photograph the codes again.',
+    });
+  }
+}
+
+/** Of a pixel, by the type of its colour (PNG specification, 11.2.2). */
+const CHANNELS: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+
+/** The content of its chunks IDAT. */
+function* pixelsOf(file: Buffer): Generator<Buffer> {
+  for (let at = 8; at + 8 <= file.length;) {
+    const length = file.readUInt32BE(at);
+    if (file.toString('latin1', at + 4, at + 8) === 'IDAT')
+      yield file.subarray(at + 8, at + 8 + length);
+    at += 12 + length;
+  }
 }
 
 /** From its first chunk, IHDR. */

@@ -7,7 +7,7 @@ import { BundleError } from '../../core/errors.ts';
 import { MAX_PICTURE_BYTES } from '../../core/limits.ts';
 import { isRegular } from '../../files/look.ts';
 import { readGivenFile, readSmallFile } from '../../files/small-file.ts';
-import { checkPictureSize } from './picture-size.ts';
+import { checkPictureSize, checkPngPixels } from './picture-size.ts';
 
 const READER = 'zxing_reader.wasm';
 const MAX_READER_BYTES = 16 * 1024 * 1024;
@@ -19,8 +19,9 @@ const OPTIONS: ReaderOptions = {
   tryDownscale: true,
   maxNumberOfSymbols: 255,
 };
+const PNG = '89504e470d0a1a0a';
 const PICTURES: readonly (readonly [string, string])[] = [
-  ['PNG', '89504e470d0a1a0a'],
+  ['PNG', PNG],
   ['JPEG', 'ffd8ff'],
 ];
 
@@ -39,6 +40,7 @@ export async function codesIn(path: string): Promise<readonly string[]> {
     });
   }
   checkPictureSize(file, path);
+  if (begin.startsWith(PNG)) await checkPngPixels(file, path);
   await prepared();
   const found = await readBarcodes(file, OPTIONS);
   return found.filter(({ isValid }) => isValid).map(({ text }) => text);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { Digest } from '../../../src/core/digest.ts';
 import { issueReceipt } from '../../../src/receipts/issue.ts';
-import { receiptDigest } from '../../../src/receipts/receipt.ts';
+import { parseReceipt, receiptDigest } from '../../../src/receipts/receipt.ts';
 import { type CheckedReceipt, signReceipt } from '../../../src/receipts/signed.ts';
 import { standingsOf } from '../../../src/receipts/standing.ts';
 import { SigningKey } from '../../../src/trust/keys.ts';
@@ -33,6 +33,21 @@ describe('a receipt that follows another', () => {
     expect(second.receipt.previous).toBe(receiptDigest(first.receipt));
     expect(second.receipt.time).toBe('2026-11-28T23:05:01Z');
     expect(told(second)).toEqual(['b delivered', 'a earlier']);
+  });
+
+  it('is none where nothing could be later', () => {
+    const last = issued('a', [], { at: new Date('9999-12-31T23:59:59Z') });
+    expect(() => issued('b', [last])).toThrow(
+      'no receipt can be later than the last one of plant-a',
+    );
+  });
+
+  it('is of a day that exists', () => {
+    const { bytes } = issued('a', [], { at: new Date('2026-02-28T10:00:00Z') });
+    const text = Buffer.from(bytes).toString();
+    expect(parseReceipt(Buffer.from(text)).time).toBe('2026-02-28T10:00:00Z');
+    const strange = Buffer.from(text.replace('2026-02-28', '2026-02-30'));
+    expect(() => parseReceipt(strange)).toThrow('its time is none: 2026-02-30T10:00:00Z');
   });
 
   it('is later even when the clock was put back', () => {

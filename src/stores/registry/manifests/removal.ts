@@ -26,7 +26,7 @@ export class RegistryRemoval implements RemovableRepository {
   }
 
   async tags(signal?: AbortSignal): Promise<readonly string[]> {
-    return listTags(this.#access, { signal, mustEnd: true });
+    return listTags(this.#access, { ...(signal && { signal }), mustEnd: true });
   }
 
   async manifest(reference: string, signal?: AbortSignal): Promise<RawManifest | undefined> {

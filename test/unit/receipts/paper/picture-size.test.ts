@@ -1,6 +1,8 @@
+import { deflateSync } from 'node:zlib';
+
 import { describe, expect, it } from 'vitest';
 
-import { checkPictureSize } from '../../../../src/receipts/paper/picture-size.ts';
+import { checkPictureSize, checkPngPixels } from '../../../../src/receipts/paper/picture-size.ts';
 
 function png(width: number, height: number, depth = 8): Buffer {
   const header = Buffer.alloc(33);
@@ -44,5 +46,39 @@ describe('the size of a picture', () => {
     expect(() => {
       checkPictureSize(file, 'picture');
     }).toThrow(message);
+  });
+});
+
+describe('the pixels of a PNG', () => {
+  const chunk = (type: string, data: Buffer): Buffer => {
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(data.length);
+    return Buffer.concat([length, Buffer.from(type), data, Buffer.alloc(4)]);
+  };
+  /** 100 × 100 pixels of 8 bits, with so many bytes in two pieces. */
+  const withPixels = (pixels: number): Buffer => {
+    const data = deflateSync(Buffer.alloc(pixels));
+    const pieces = [data.subarray(0, 5), data.subarray(5)];
+    const head = png(100, 100).subarray(16);
+    head[9] = 0; // grey
+    return Buffer.concat([
+      ...[png(1, 1).subarray(0, 8), chunk('IHDR', head.subarray(0, 13)), chunk('tEXt', data)],
+      ...pieces.map((piece) => chunk('IDAT', piece)),
+    ]);
+  };
+
+  it('are as many as its size says', async () => {
+    await expect(checkPngPixels(withPixels(100 * 101), 'picture')).resolves.toBeUndefined();
+  });
+
+  it.each([
+    ['far more', withPixels(64 * 1024 * 1024), 'more than'],
+    ['cut off', withPixels(100 * 101).subarray(0, -20), 'unexpected end'],
+    ['none', withPixels(0).subarray(0, 60), 'unexpected end'],
+  ])('are refused where they are %s', async (_, file, got) => {
+    await expect(checkPngPixels(file, 'picture')).rejects.toMatchObject({
+      code: 'UNSUPPORTED_CONTENT',
+      got: expect.stringContaining(got) as string,
+    });
   });
 });
