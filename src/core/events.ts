@@ -120,6 +120,13 @@ export type Notice =
       readonly cause: string;
     }
   /** What was to be left out of a catalog is not in it: a bundle, or what a pattern is for. */
+  | {
+      readonly code: 'images-blocked';
+      readonly of: string;
+      readonly images: number;
+      readonly image: string;
+      readonly pattern: string;
+    }
   | { readonly code: 'skip-matches-nothing'; readonly catalog: string; readonly value: string }
   /** A catalog is carried that has no operators. */
   | { readonly code: 'catalog-empty'; readonly catalog: string }

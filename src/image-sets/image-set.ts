@@ -109,3 +109,11 @@ export interface BlockedImage extends Located {
   /** A regular expression of RE2. */
   readonly pattern: string;
 }
+
+/** The patterns of a file by which images are left out. */
+export interface Blocker {
+  /** For messages. */
+  readonly file: string;
+  /** The pattern that one of the names of an image is like, if any. */
+  readonly blocks: (names: readonly string[]) => BlockedImage | undefined;
+}

@@ -126,7 +126,35 @@ function readRoot(root: Value): ImageSet | undefined {
     const message = `${image.name} is left out: line ${blocked?.line ?? 0} blocks it`;
     if (blocked !== undefined) images[index]!.value('name')!.warn('no-effect', message);
   }
-  return set;
+  return blocksWhole(set, asked.mappings('blockedImages')) ? undefined : set;
+}
+
+/**
+ * Whether a pattern blocks what all else of a part hangs on, which cannot be left out, and says so.
+ * The rest shows when it is read.
+ */
+function blocksWhole(
+  { operators, platform, blocked }: ImageSet,
+  entries: readonly Fields[],
+): boolean {
+  let isHit = false;
+  const { release } = platform ?? {};
+  const whole = [
+    ...operators.map(({ catalog }) => ({ what: 'the catalog', name: catalog })),
+    ...(release === undefined ? [] : [{ what: 'the release', name: release }]),
+  ];
+  for (const [index, pattern] of blocked.entries()) {
+    const blocks = blocker([pattern]);
+    const hit = whole.find(({ name }) => blocks([name]) !== undefined);
+    if (hit === undefined) continue;
+    const message = `blockedImages blocks ${hit.what} ${hit.name}, which cannot be left out`;
+    const hint =
+      'Releases, catalogs and the images of their bundles are always whole. Write the pattern so ' +
+      String.raw`that it does not fit: \. for a dot, $ for the end.`;
+    entries[index]!.value('name')!.error('contradiction', message, hint);
+    isHit = true;
+  }
+  return isHit;
 }
 
 /** Looked for first: the keys that the rest may have depend on it. */

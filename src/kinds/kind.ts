@@ -5,6 +5,7 @@ import type { Digest } from '../core/digest.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Observe } from '../core/events.ts';
 import type { Limit } from '../core/concurrency.ts';
+import type { Blocker } from '../image-sets/image-set.ts';
 import type { WalkedImage } from '../transfer/image.ts';
 import type { PartAtCluster } from './at-cluster.ts';
 import type { AttachedImages } from './attached.ts';
@@ -204,6 +205,8 @@ export interface FindOptions {
    * for a failure that ends the run all the same.
    */
   readonly excuse?: ((image: string, error: unknown) => HoleReason | undefined) | undefined;
+  /** Leaves out images of operators and charts that are not wanted. */
+  readonly blocker?: Blocker | undefined;
 }
 
 /** The files of a bundle that are no blobs, by path. */

@@ -6,6 +6,8 @@ import { BundleError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
 import { compareText, oneLine } from '../core/text.ts';
 import { AttachedImages } from '../kinds/attached.ts';
+import type { Blocker } from '../image-sets/image-set.ts';
+import { refuseBlocked } from '../kinds/image/blocked.ts';
 import { type Closure, closureOf } from '../kinds/closure.ts';
 import { type FindOptions, type PartRequest, partRequest, type Walk } from '../kinds/kind.ts';
 import { withFoundLookaside } from '../kinds/signatures/lookaside.ts';
@@ -29,6 +31,8 @@ export interface PartsRequest {
   readonly incomplete?: boolean | undefined;
   /** Leaves out of parts what needs such images, as far as they can do without it. */
   readonly dropIncomplete?: boolean | undefined;
+  /** Images that are not wanted, where a part can do without them. */
+  readonly blocker?: Blocker | undefined;
 }
 
 /** Parts that were found, and the request for each of them. */
@@ -54,7 +58,7 @@ export async function findParts(
   const { observe, signal, lookups, now } = context;
   const leaving = request.incomplete === true ? new LeavingHoles(observe) : undefined;
   const options: FindOptions = {
-    ...{ now, signal },
+    ...{ now, signal, blocker: request.blocker },
     observe: request.dropIncomplete === true ? new ToldOnce(observe).observe : observe,
     ...(leaving !== undefined && { excuse: leaving.excuseTag }),
   };
@@ -84,7 +88,7 @@ export interface FoundSeeds {
 /** The second of those steps. */
 export async function expandFound(
   { found, leaving, dropper, sources }: FoundSeeds,
-  { referrers, signatures }: Pick<PartsRequest, 'referrers' | 'signatures'>,
+  { referrers, signatures, blocker }: Pick<PartsRequest, 'referrers' | 'signatures' | 'blocker'>,
   context: Context,
   begunOf?: BegunOf,
 ): Promise<FoundParts> {
@@ -124,6 +128,7 @@ export async function expandFound(
     const sorted = different.toSorted(inBundle);
     sorted.forEach(requireReadable);
     const closure = closureOf(sorted.map(({ part }) => part));
+    refuseBlocked(closure, blocker);
     leaving?.refuseHopeless(closure.parts);
     return { ...closure, asked: sorted.map(({ asked }) => asked), without };
   };

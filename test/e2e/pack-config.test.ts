@@ -193,14 +193,87 @@ describeWith(['docker-registry'], 'a bundle of what a file asks for', () => {
       place('template.yaml'),
       'apiVersion: operators.coreos.com/v1alpha1\nkind: CatalogSource\nspec: {publisher: us}\n',
     );
-    const told = await configOf(
-      'told.yaml',
+    const told = await configOf('told.yaml', `mirror: {operators: [{${catalog}, ${template}}]}`);
+    const dry = await pack('--config', told, '-o', place('dry'), '--dry-run');
+    expect(dry.status, dry.stderr).toBe(0);
+  });
+
+  it('leaves out images of operators and charts that the file blocks, and says so', async () => {
+    const listed = `${CHART_YAML}annotations:\n  artifacthub.io/images: |\n    - image: quay.io/team/tool:1.4\n    - image: quay.io/team/other:1.4\n`;
+    await writeFile(place('two.tgz'), await chartArchive({ 'Chart.yaml': listed }));
+    const config = await configOf(
+      'blocks.yaml',
       'mirror:',
-      `  operators: [{${catalog}, ${template}}]`,
-      '  blockedImages: [{name: x}]',
+      '  operators: [{catalog: "quay.io/ops/index:v4.22", packages: [{name: foo}]}]',
+      `  helm: {local: [{name: web, path: ${place('two.tgz')}}]}`,
+      '  blockedImages: [{name: foo-oper}, {name: team/oth.r}]',
     );
-    const { stderr } = await pack('--config', told, '-o', place('dry'), '--dry-run');
-    expect(stderr).toContain('line 5: blockedImages leave out no image of operators');
+    const lock = place('blocks.lock');
+    const out = ['-o', place('blocks'), '--lock', lock, '--output', 'json'];
+    const packed = await pack('--config', config, ...out);
+    expect(packed.status, packed.stderr).toBe(0);
+    for (const [of, image, pattern] of [
+      ['quay.io/ops/index:v4.22', 'quay.io/ops/foo-operator:v1', 'foo-oper'],
+      ['the chart web', 'quay.io/team/other:1.4', 'team/oth.r'],
+    ] as const)
+      expect(packed.stderr).toContain(
+        `blockedImages leaves 1 image out of ${of}, such as ${image} (${pattern})`,
+      );
+    const { parts, bundleDigest } = JSON.parse(packed.stdout) as {
+      parts: readonly object[];
+      bundleDigest: string;
+    };
+    expect(parts).toContainEqual(
+      expect.objectContaining({
+        kind: 'catalog',
+        skipRelated: ['quay.io/ops/foo-operator:v1'],
+        skippedImages: ['quay.io/ops/foo-operator:v1'],
+      }),
+    );
+    const keys = ['--trusted-key', place('packer.pub'), '--verbose'];
+    const shown = await packer.bundle(['inspect', place('blocks'), ...keys, '--output', 'json']);
+    expect(shown.status, shown.stderr).toBe(0);
+    expect(shown.stdout).toContain('quay.io/team/tool');
+    expect(shown.stdout).not.toMatch(/foo-operator@|team\/other/);
+    const locked = ['--locked', lock, '-o', place('blocks-locked'), '--dry-run'];
+    const same = await pack(...locked, '--output', 'json');
+    expect(same.status, same.stderr).toBe(0);
+    expect(JSON.parse(same.stdout)).toMatchObject({ bundleDigest });
+  });
+
+  it.each([
+    ['the image of a bundle', 'foo-bundle', [], 'the bundle foo.v1.1.0 of the operator foo'],
+    ['a catalog', 'ops/index', [], 'which cannot be left out'],
+    [
+      'an image of the command line',
+      'team/to+l',
+      ['--image', 'quay.io/team/tool:1.4'],
+      'team/tool',
+    ],
+  ])('refuses a pattern that blocks %s', async (_, pattern, more, said) => {
+    const config = await configOf(
+      'blocks-whole.yaml',
+      'mirror:',
+      '  operators: [{catalog: "quay.io/ops/index:v4.22", packages: [{name: foo}]}]',
+      `  blockedImages: [{name: "${pattern}"}]`,
+    );
+    const dry = ['-o', place('dry'), '--dry-run', ...more];
+    const { status, stderr } = await pack('--config', config, ...dry);
+    expect(status, stderr).toBe(2);
+    expect(stderr).toContain('line 5');
+    expect(stderr).toContain(said);
+  });
+
+  it('refuses a pattern that blocks a component of a release', async () => {
+    const config = await configOf(
+      'blocks-component.yaml',
+      'mirror:',
+      '  platform: {channels: [{name: stable-4.17, minVersion: 4.17.5, maxVersion: 4.17.5}]}',
+      '  blockedImages: [{name: ocp-v4.0-art-dev}]',
+    );
+    const { status, stderr } = await pack('--config', config, '-o', place('dry'), '--dry-run');
+    expect(status, stderr).toBe(2);
+    expect(stderr).toMatch(/line 5: blockedImages blocks .* which cannot be left out of 4\.17\.5/);
   });
 
   it('carries charts, of a folder of this machine and of a repository', async () => {

@@ -33,12 +33,13 @@ export const mirrorCommand: Command = {
     ...dryRunOption,
   },
   async run(args, context, io) {
-    const { parts, offers, attached, lock } = await askedParts(args, context);
+    const { parts, offers, attached, lock, blocker } = await askedParts(args, context);
     const request = {
       parts,
       offers,
       ...attached,
       lock,
+      blocker,
       ...incompleteRequest(args),
       delivery: deliveryRequest(args, io),
       network: networkRequest(args),

@@ -99,7 +99,7 @@ export const packCommand: Command = {
   async run(args, context, io) {
     const output = requiredText(args, 'out');
     if (texts(args, 'complete').length > 0) return completeWith(args, context, io);
-    const { parts, offers, set, attached, lock } = await askedParts(args, context);
+    const { parts, offers, set, attached, lock, blocker } = await askedParts(args, context);
     const common = {
       parts,
       offers,
@@ -107,6 +107,7 @@ export const packCommand: Command = {
       usualName: set.name,
       ...attached,
       lock,
+      blocker,
       ...incompleteRequest(args),
       key: keySource(args, io),
       network: networkRequest(args),

@@ -1,6 +1,6 @@
 import type { Notice } from '../../core/events.ts';
 import { formatBytes } from '../units.ts';
-import { counted } from '../../core/text.ts';
+import { counted, oneLine } from '../../core/text.ts';
 import { listed, partsText, withShortDigests } from './shown.ts';
 
 const MOUNT_FIRST = 'if one was to be there, stop this run, mount it, and run the command again';
@@ -43,6 +43,11 @@ export function noticeText(notice: Notice): string | undefined {
       );
     case 'bundle-left-out':
       return `${notice.bundle} is left out: ${notice.cause}`;
+    case 'images-blocked':
+      return (
+        `blockedImages leaves ${counted(notice.images, 'image')} out of ${notice.of}, ` +
+        `such as ${notice.image} (${oneLine(notice.pattern, 60)})`
+      );
     case 'skip-matches-nothing':
       return `${notice.value} was to be left out of ${notice.catalog}, which has nothing like it`;
     case 'catalog-empty':

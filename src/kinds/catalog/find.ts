@@ -17,6 +17,7 @@ import { compareText, oneLine } from '../../core/text.ts';
 import { TemporaryFolder } from '../../files/temporary/folder.ts';
 import type { FindOptions, Found } from '../kind.ts';
 import type { ContentSource, Sources } from '../sources.ts';
+import { namesOfReference, needed } from '../image/blocked.ts';
 import { basesOf } from './bases.ts';
 import { bundleImage, told } from './bundle-images.ts';
 import { DocumentsLayers } from './making/documents-layer.ts';
@@ -66,8 +67,9 @@ export async function findCatalog(
     digest: Digest,
     found: Pick<CatalogSeed, 'mode' | 'why' | 'skippedBundles'> & { readonly known: KnownCatalog },
   ): Promise<CatalogSeed> => {
-    const patterns = [...new Set(skipRelated)].sort(compareText);
     const { catalog } = found.known;
+    const blocked = blockedIn(catalog, reference, options);
+    const patterns = [...new Set([...skipRelated, ...blocked])].sort(compareText);
     for (const value of unusedPatterns(patterns, catalog.bundles))
       observe({ type: 'noticed', code: 'skip-matches-nothing', catalog: reference, value });
     tellFindings(catalog, found.mode, { reference, observe });
@@ -219,6 +221,38 @@ function noProgram(catalog: string): BundleError {
     got: 'one of documents alone',
     hint: 'Give --catalog-profile content, or leave that option out.',
   });
+}
+
+/**
+ * The related images that patterns of a file block, as patterns of `--skip-related` that fit each
+ * of them alone: what is left out is recorded by name.
+ * @throws BundleError CONFIGURATION for the image of a bundle
+ */
+function blockedIn(
+  { bundles }: Catalog,
+  reference: string,
+  { blocker, observe }: FindOptions,
+): readonly string[] {
+  if (blocker === undefined) return [];
+  const found = new Map<string, string>();
+  for (const { name, package: ofPackage, image, relatedImages } of bundles) {
+    for (const text of [image, ...relatedImages.map((related) => related.image)]) {
+      if (text === '' || found.has(text)) continue;
+      const blocked = blocker.blocks(namesOfReference(text));
+      if (blocked === undefined) continue;
+      const what = `the bundle ${name} of the operator ${ofPackage}`;
+      if (text === image) throw needed(text, what, blocked, blocker);
+      // Only what has a slash is compared with the image, and no reference without one is whole.
+      if (text.includes('/')) found.set(text, blocked.pattern);
+    }
+  }
+  const [first] = found;
+  if (first !== undefined) {
+    const [image, pattern] = first;
+    const facts = { of: reference, images: found.size, image, pattern };
+    observe({ type: 'noticed', code: 'images-blocked', ...facts });
+  }
+  return [...found.keys()];
 }
 
 /** The digests of images that are named by a tag alone. Tags move: they are settled here. */

@@ -6,6 +6,7 @@ import { readGivenFile } from '../../files/small-file.ts';
 import { TemporaryFolder } from '../../files/temporary/folder.ts';
 import { MemoryStore } from '../../stores/memory.ts';
 import { readKeyring } from '../../trust/signed-text.ts';
+import { namesOfReference } from '../image/blocked.ts';
 import { type ImagePartRequest, imageRequest, nameOfImage } from '../image/request.ts';
 import type { FindOptions, Found } from '../kind.ts';
 import type { ContentSource, Sources } from '../sources.ts';
@@ -44,10 +45,11 @@ export async function findChart(
   if (request.keyring !== undefined) await checkSigned(located, request.keyring, now);
   if (request.locked !== undefined) return lockedChart(located, request.locked, sources);
   observe({ type: 'phase', what: `finding the images of the chart ${called}` });
-  const { images, unused } = await imagesOf(located, request, signal);
+  const { images: all, unused } = await imagesOf(located, request, signal);
+  const images = withoutBlocked(all, chart.name, options);
   for (const { reference, key } of unused)
     observe({ type: 'noticed', code: 'chart-image-unused', chart: chart.name, reference, key });
-  if (images.length === 0)
+  if (all.length === 0)
     observe({ type: 'noticed', code: 'chart-without-images', chart: chart.name });
   const resolve = async (found: FoundImage): Promise<ChartImage> =>
     digestOf(found, chart.name, sources, options);
@@ -133,14 +135,41 @@ async function imagesOf(
   return imagesOfChart(chart, { rendered, imagePaths, listed });
 }
 
+/** The images of a chart that are wanted. A chart runs without one where its values say so. */
+function withoutBlocked(
+  images: readonly FoundImage[],
+  chart: string,
+  { blocker, observe }: FindOptions,
+): readonly FoundImage[] {
+  if (blocker === undefined) return images;
+  const kept: FoundImage[] = [];
+  const blocked: { readonly image: string; readonly pattern: string }[] = [];
+  for (const image of images) {
+    const by = blocker.blocks(namesOfReference(referenceOf(image)));
+    if (by === undefined) kept.push(image);
+    else blocked.push({ image: image.reference, pattern: by.pattern });
+  }
+  const [first] = blocked;
+  if (first !== undefined) {
+    const facts = { of: `the chart ${chart}`, images: blocked.length, ...first };
+    observe({ type: 'noticed', code: 'images-blocked', ...facts });
+  }
+  return kept;
+}
+
+/** Without tag and digest, engines take latest, and so does a chart that names an image so. */
+function referenceOf({ reference }: FoundImage): string {
+  return /[:@][^/]*$/.test(reference) ? reference : `${reference}:latest`;
+}
+
 async function digestOf(
-  { reference, how, where }: FoundImage,
+  found: FoundImage,
   chart: string,
   sources: Sources,
   options: FindOptions,
 ): Promise<ChartImage> {
-  // Without tag and digest, engines take latest, and so does a chart that names an image so.
-  const named = /[:@][^/]*$/.test(reference) ? reference : `${reference}:latest`;
+  const { reference, how, where } = found;
+  const named = referenceOf(found);
   try {
     const request = imageRequest(named);
     return { ...request, ...(await resolved(request, sources, options)), how, where };

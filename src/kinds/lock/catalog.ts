@@ -56,9 +56,15 @@ export const catalogLock: LockForm<LockedCatalog, CatalogPartRequest, CatalogFac
   kind: catalogKind,
   rowOf: (part, asked) => {
     const { reference, from, digest: own, path, tag, packages } = part.facts;
+    // What a file has blocked besides is no part of what is asked for, and is left out again.
+    const skipRelated = [...new Set([...(asked.skipRelated ?? []), ...part.facts.skipRelated])];
     return {
       ...{ reference, from, digest: own, path, tag, platforms: platformsOf(part) },
-      asked: { ...asked, catalog: { ...asked.catalog, catalog: placeIn(asked.catalog.catalog) } },
+      asked: {
+        ...asked,
+        catalog: { ...asked.catalog, catalog: placeIn(asked.catalog.catalog) },
+        ...(skipRelated.length > 0 && { skipRelated }),
+      },
       pinned: pinnedIn(part),
       packages: packages.map(({ name, defaultChannel, defaultWas, heads }) => ({
         ...{ name, defaultChannel, ...(defaultWas !== undefined && { defaultWas }), heads },

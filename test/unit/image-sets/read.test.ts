@@ -387,6 +387,16 @@ describe('readImageSet', () => {
     ];
     expect(codesIn(isc('mirror:', ...lines))).toEqual(['4 warns no-effect']);
   });
+
+  it.each([
+    ['a catalog', '  operators: [{catalog: "quay.io/a/b:1"}]'],
+    ['the release', '  platform: {release: "quay.io/a/b:1-x86_64"}'],
+  ])('refuses a pattern that blocks %s', (_, line) => {
+    const blocks = (pattern: string): readonly string[] =>
+      codesIn(isc('mirror:', line, `  blockedImages: [{name: "${pattern}"}]`));
+    expect(blocks('a/b')).toEqual(['5 contradiction']);
+    expect(blocks('a/b$')).toEqual([]);
+  });
 });
 
 describe('requireImageSet', () => {

@@ -1,5 +1,6 @@
 import type { Context } from '../../../core/context.ts';
 import { BundleError } from '../../../core/errors.ts';
+import type { Blocker } from '../../../image-sets/image-set.ts';
 import type { OffersRequest } from '../../../kinds/graph/offers.ts';
 import type { PartRequest } from '../../../kinds/kind.ts';
 import type { LockRequest } from '../../../packing/lock/follow.ts';
@@ -49,6 +50,7 @@ export interface AskedParts {
   /** What is carried beside images. */
   readonly attached: ReturnType<typeof attachedRequest>;
   readonly lock: LockRequest;
+  readonly blocker?: Blocker | undefined;
 }
 
 /** @throws BundleError USAGE, CONFIGURATION; as graphs are read, and locks */
@@ -79,6 +81,7 @@ export async function askedParts(args: Arguments, context: Context): Promise<Ask
     set: { name: config?.name, volumeSize: config?.volumeSize },
     attached: attachedRequest(args),
     lock: { file: lockFile(args), config: config?.asked },
+    blocker: config?.blocker,
   };
 }
 

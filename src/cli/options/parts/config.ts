@@ -4,7 +4,7 @@ import { BundleError } from '../../../core/errors.ts';
 import type { JsonObject } from '../../../core/json.ts';
 import { blocker } from '../../../image-sets/blocked.ts';
 import { namesOf } from '../../../image-sets/images.ts';
-import type { ImageSet, PlatformSet } from '../../../image-sets/image-set.ts';
+import type { Blocker, ImageSet, PlatformSet } from '../../../image-sets/image-set.ts';
 import { type PartRequest, partRequest } from '../../../kinds/kind.ts';
 import {
   type Architecture,
@@ -33,6 +33,8 @@ export interface ConfiguredParts {
   readonly catalogs: readonly CatalogRequest[];
   readonly charts: readonly WantedChart[];
   readonly wantsGraph: boolean;
+  /** What leaves images out; `undefined` where the file blocks none. */
+  readonly blocker: Blocker | undefined;
   /** All of it, as locks keep it. */
   readonly asked: JsonObject;
   /** The channel whose updates the closed side has to offer. */
@@ -68,7 +70,6 @@ export async function configuredParts(
   const images = imagesOf(set);
   const catalogs = catalogsOf(set, context);
   const charts = chartsOf(set, file, context);
-  tellOfPatterns(set, file, context);
   const releases = set.platform === undefined ? [] : await releasesOf(set.platform, args, context);
   const wantsGraph = set.platform?.graph === true;
   const count = releases.length + images.length + catalogs.length + charts.length;
@@ -79,6 +80,7 @@ export async function configuredParts(
   }
   return {
     ...{ releases, images, catalogs, charts, wantsGraph, asked: askedBy(set) },
+    blocker: set.blocked.length === 0 ? undefined : { file, blocks: blocker(set.blocked) },
     channel: wantsGraph ? set.platform.channels.at(-1)?.name : undefined,
     volumeSize: set.archiveSize === undefined ? undefined : set.archiveSize * GiB,
     name: file.replace(/^.*[/\\]/s, '').replace(/\.(ya?ml|json)$/i, ''),
@@ -96,19 +98,6 @@ function refuseUncarried({ kind }: ImageSet, file: string): void {
 function refusal(file: string, line: number, what: string, hint: string): BundleError {
   const message = `${file}, line ${line}: ${what}`;
   return new BundleError('CONFIGURATION', message, { subject: file, hint });
-}
-
-/** Images of operators and charts are what these need: no pattern takes any of them away. */
-function tellOfPatterns(
-  { blocked, operators, charts }: ImageSet,
-  path: string,
-  { observe }: Context,
-): void {
-  const [first] = blocked;
-  const isIdle = operators.length + charts.repositories.length + charts.local.length === 0;
-  if (first === undefined || isIdle) return;
-  const message = 'blockedImages leave out no image of operators or charts';
-  observe({ type: 'noticed', code: 'image-set-warning', path, line: first.line, message });
 }
 
 /** The catalogs of a file, without the lines that they are from: these are no part of what is asked. */
