@@ -368,6 +368,16 @@ export type Notice =
       readonly images: number;
       readonly parts: readonly string[];
     }
+  /** Volumes that have the names of others, and what each should be called. */
+  | {
+      readonly code: 'volumes-misnamed';
+      readonly files: readonly {
+        readonly path: string;
+        /** The number of the volume that it holds. */
+        readonly volume: number;
+        readonly rightPath: string;
+      }[];
+    }
   /** Something that cannot be had is left out. */
   | { readonly code: 'left-out'; readonly cause: string }
   /**

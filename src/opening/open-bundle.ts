@@ -23,6 +23,7 @@ import { type Closure, missingParts } from '../kinds/closure.ts';
 import { type BundleFiles, findBundleFiles } from './bundle-files.ts';
 import { chooser } from './choose.ts';
 import { type Derivation, deriveParts, labelOf, refusedPatch, unknownParts } from './derive.ts';
+import { tellMisnamed } from './misnamed.ts';
 import { type CheckedPatch, checkedPatch, checkPatch, PatchedBundle } from './patched.ts';
 import { CompletedBundle, checkRequired } from './incomplete/completed.ts';
 import { checkSigners, type SignerRequest, type Signers } from './signers.ts';
@@ -138,6 +139,7 @@ export async function surveyBundle(
     });
     if (reader.manifest.repairs !== undefined) throw refusedPatch(reader, request);
     if (beside !== undefined) checkName(beside, reader.manifest.name);
+    tellMisnamed(reader, context);
     const broken = { reader, digest: sealed.digest };
     for (const patch of patches) opened.push(await openPatch(patch, broken, request, context));
     for (const files of found.earlier)
@@ -273,6 +275,7 @@ async function openPatch(
       throw volumesMissing(basename(path), missingVolumes, volumeCount);
     checkPatch(patch, broken.reader, broken.digest);
     checkName(path, patchName(patch.manifest.name, sealed.digest));
+    tellMisnamed(patch, context);
     context.observe({ type: 'phase', what: `hashing ${basename(path)}` });
     return await checkedPatch(patch, context);
   } catch (error) {
@@ -294,6 +297,7 @@ async function openEarlier(
     const reader = await sealed.unseal();
     checkRequired(reader, sealed.digest, manifest.requires ?? []);
     checkName(path, reader.manifest.name);
+    tellMisnamed(reader, context);
     earlier.set(sealed.digest, reader);
   } catch (error) {
     await sealed.close();

@@ -16,6 +16,8 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type DamageTrial, prepareTrial, unpackTo } from '../../scripts/lib/damage.ts';
+import { noticeText } from '../../src/cli/present/notices.ts';
+import type { Notice, TransferEvent } from '../../src/core/events.ts';
 import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import { inspect } from '../../src/workflows/inspect.ts';
 import type { PackReport } from '../../src/packing/report.ts';
@@ -80,6 +82,40 @@ describe('a release in volumes', () => {
     const target = join(await ownFolder(), 'target');
     await unpackTo(trial, folders, target, false);
     expect(await (await ImageLayout.open(target)).tags()).toContain(trial.release);
+  });
+
+  it('is read from volumes that have wrong names, and says how to rename them', async () => {
+    const folder = await ownFolder();
+    const names = set.volumes.map(({ path }) => basename(path));
+    const order = [1, 2, 0, 4, 3];
+    for (const [index, { path }] of set.volumes.entries())
+      await copyFile(path, join(folder, names[order[index]!]!));
+    const told = async (): Promise<readonly Notice[]> => {
+      const notices: Notice[] = [];
+      const observe = (event: TransferEvent): void => {
+        if (event.type === 'noticed' && event.code === 'volumes-misnamed') notices.push(event);
+      };
+      await verify(requestOf(folder), { ...trial.context, observe });
+      return notices;
+    };
+    const notices = await told();
+    expect(notices).toMatchObject([
+      {
+        files: order.map((taken, index) => ({
+          path: join(folder, names[taken]!),
+          volume: index + 1,
+          rightPath: join(folder, names[index]!),
+        })),
+      },
+    ]);
+    const lines = noticeText(notices[0]!)!.split('\n');
+    expect(lines[1]).toBe(`  ${join(folder, names[1]!)} is volume 1`);
+    const commands = lines.filter((line) => line.startsWith('  mv '));
+    await execa('sh', ['-ec', commands.join('\n')]);
+    expect(await told()).toEqual([]);
+    const joined = join(await ownFolder(), 'ocp-4.17.3-x86_64.tar.zst');
+    await execa('sh', ['-c', `cat "$1"/*.tar.zst.[0-9]* > "$2"`, 'sh', folder, joined]);
+    await verify(requestOf(joined), trial.context);
   });
 
   it('is found by its folder, by any of its volumes, and by a folder named twice', async () => {

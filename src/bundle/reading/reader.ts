@@ -136,6 +136,17 @@ export class BundleReader implements BundleContent {
       : `one of ${paths[0]!} to ${paths.at(-1)!} (${paths.length} volumes)`;
   }
 
+  /** Which volumes each file holds, by their numbers from 1. */
+  get volumesOfFiles(): ReadonlyMap<string, readonly number[]> {
+    const files = new Map<string, number[]>();
+    for (const [index, volume] of this.#parts.volumes.entries()) {
+      if (volume === undefined) continue;
+      const { path } = volume.file;
+      files.set(path, [...(files.get(path) ?? []), index + 1]);
+    }
+    return files;
+  }
+
   /** How many volumes the bundle has been cut into. */
   get volumeCount(): number {
     return this.#parts.volumes.length;

@@ -1,6 +1,6 @@
 import type { Notice } from '../../core/events.ts';
 import { formatBytes } from '../units.ts';
-import { counted, oneLine } from '../../core/text.ts';
+import { counted, oneLine, shellWord } from '../../core/text.ts';
 import { listed, partsText, withShortDigests } from './shown.ts';
 
 const MOUNT_FIRST = 'if one was to be there, stop this run, mount it, and run the command again';
@@ -79,6 +79,8 @@ export function noticeText(notice: Notice): string | undefined {
         `the bundle is NOT COMPLETE: it lists ${counted(notice.images, 'image')} that it does not ` +
         `have, of ${partsText(notice.parts)}`
       );
+    case 'volumes-misnamed':
+      return misnamedText(notice.files);
     case 'image-by-tag':
       return `${notice.image} is a tag, which moves: it is carried as ${notice.digest}`;
     case 'made-signing-key':
@@ -276,6 +278,20 @@ export function noticeText(notice: Notice): string | undefined {
         'Then run the same command again: finished work is kept.'
       );
   }
+}
+
+/** Each gets its right name in two steps, since another may have that name still. */
+function misnamedText(files: (Notice & { code: 'volumes-misnamed' })['files']): string {
+  const moves = [
+    ...files.map(({ path, rightPath }) => [path, `${rightPath}.renamed`] as const),
+    ...files.map(({ rightPath }) => [`${rightPath}.renamed`, rightPath] as const),
+  ];
+  return [
+    'the names of these volumes are wrong:',
+    ...files.map(({ path, volume }) => `  ${path} is volume ${volume}`),
+    'They are read all the same, but cat joins them in the wrong order. To rename them:',
+    ...moves.map((paths) => `  mv -n ${paths.map(shellWord).join(' ')}`),
+  ].join('\n');
 }
 
 /** Of more images than these only the number is told: the report that follows names them. */
