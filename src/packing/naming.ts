@@ -12,6 +12,8 @@ export interface NameRequest {
   readonly usualName?: string | undefined;
   /** It leaves out what others have: a name that nobody chose says so. */
   readonly isIncrement?: boolean | undefined;
+  /** It is one of several bundles, and for this site: its name says so, whoever chose it. */
+  readonly site?: string | undefined;
 }
 
 /**
@@ -23,7 +25,7 @@ export function nameBefore(request: NameRequest, output: Output): string | undef
   const kind = namingKind(parts);
   const own = parts.filter((part) => part.kind === kind);
   const usual = usualName ?? kind?.bundleName(own.map((part) => part.request));
-  return output.name ?? name ?? increment(usual, request);
+  return ofSite(output.name ?? name ?? increment(usual, request), request);
 }
 
 /**
@@ -44,12 +46,14 @@ export function nameOf(request: NameRequest, output: Output, { parts }: Closure)
   const kind = namingKind(request.parts);
   const own = parts.filter((part) => part.kind === kind?.name);
   const usual = kind?.bundleName(own.map(({ facts }) => facts));
-  const name = output.name ?? asked ?? increment(request.usualName ?? usual, request);
+  const unmarked = output.name ?? asked ?? increment(request.usualName ?? usual, request);
+  const name = ofSite(unmarked, request);
   if (name === undefined) {
     throw new BundleError('USAGE', 'the bundle needs a name', {
       hint: 'Its parts are several, and none of them gives it a name: choose one with --name.',
     });
   }
+  if (request.site !== undefined) checkName(name);
   if (/\.patch$/i.test(name)) {
     throw new BundleError('USAGE', `${name} is the name of a patch, not of a bundle`, {
       hint: 'Choose a name that does not end with .patch.',
@@ -70,6 +74,11 @@ export function nameOf(request: NameRequest, output: Output, { parts }: Closure)
 /** The name of a bundle with all of the same parts, and what it is. */
 function increment(name: string | undefined, { isIncrement }: NameRequest): string | undefined {
   return name === undefined || isIncrement !== true ? name : `${name}-increment`;
+}
+
+/** What a name may hold of that of a site. */
+function ofSite(name: string | undefined, { site }: NameRequest): string | undefined {
+  return name === undefined || site === undefined ? name : `${name}-${site.replaceAll(':', '-')}`;
 }
 
 /**

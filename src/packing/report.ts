@@ -4,7 +4,7 @@ import type { Offers } from '../kinds/graph/offers.ts';
 import type { Closure } from '../kinds/closure.ts';
 import type { SignatureFacts } from '../kinds/signatures/judged.ts';
 import type { SigningKey } from '../trust/keys.ts';
-import type { IncrementFacts } from './increments/leave-out.ts';
+import type { IncrementFacts, LeftOut } from './increments/leave-out.ts';
 import type { Kept } from './write-bundle.ts';
 
 /** The outcome of a pack. */
@@ -45,6 +45,13 @@ export interface PackReport {
   /** The bundles that it completes. */
   readonly completes?: readonly string[] | undefined;
   readonly dryRun: boolean;
+}
+
+/** The outcome of a pack that makes a bundle for each of several sites. */
+export interface EachReport {
+  readonly bundles: readonly (PackReport & { readonly site: string })[];
+  /** The configs and layers of all of them together, each once: they are fetched once. */
+  readonly together: LeftOut;
 }
 
 export const NOTHING_KEPT: Kept = { layers: 0, bytes: 0, finished: false };

@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream';
 
 import type { RequiredBundle } from '../bundle/format/manifest.ts';
 import type { Context } from '../core/context.ts';
+import { BundleError } from '../core/errors.ts';
 import { withLock } from '../files/lock.ts';
 import type { Delivered } from '../history/baselines.ts';
 import { keepPacked } from '../history/keep-packed.ts';
@@ -29,14 +30,21 @@ import {
   parseOutput,
 } from '../packing/output.ts';
 import type { LockedFacts } from '../packing/lock/lock.ts';
-import type { PackReport } from '../packing/report.ts';
-import type { BegunContent, PartKey } from '../packing/resume/begun-content.ts';
+import { blobsTogether, planTogether, refuseNamesakes } from '../packing/increments/each.ts';
+import type { EachReport, PackReport } from '../packing/report.ts';
+import { BundlesAtHand } from '../packing/resume/at-hand.ts';
+import { type BegunContent, openSigned, type PartKey } from '../packing/resume/begun-content.ts';
 import { findBegunContent } from '../packing/resume/find-begun-content.ts';
 import { firstKey, type KeySource, loadSigningKey } from '../packing/signing-key.ts';
 import { inItsPlace, placeOf } from '../packing/resume/replacing.ts';
 import { type FileJob, packToFiles, planFiles } from '../packing/to-files.ts';
 import { packToPipe } from '../packing/to-pipe.ts';
-import { type BaselineRequest, readBaselines } from '../opening/incomplete/baselines.ts';
+import {
+  type BaselineRequest,
+  readBaselines,
+  readBaselinesOfEach,
+  type SiteDelivered,
+} from '../opening/incomplete/baselines.ts';
 
 /** A pack: which parts, from where, and the key that signs them. */
 export interface PackIntoPipeRequest extends LockableRequest, NameRequest {
@@ -146,6 +154,112 @@ async function packInto(
   });
 }
 
+/** A pack of a bundle for each of several sites. */
+export interface PackEachRequest extends Omit<PackRequest, 'repairFile' | 'stopAfter'> {
+  readonly baselines: BaselineRequest;
+}
+
+/**
+ * Makes a bundle for each of several sites, one after another, without what that site has. What an
+ * earlier one of them holds is taken from its file, so that the sources give each blob once.
+ */
+export async function packEach(request: PackEachRequest, context: Context): Promise<EachReport> {
+  const output = await parseOutput(request.output);
+  if (output.name !== undefined) {
+    throw new BundleError('USAGE', '--each makes several bundles, and -o names one file', {
+      hint: 'Give -o a folder. With --name NAME, each bundle is called NAME-SITE.',
+    });
+  }
+  await refuseForeignLock(request);
+  const work = (): Promise<EachReport> => packEachInto(output, request, context);
+  return request.dryRun ? work() : inOutput(output, context, work);
+}
+
+async function packEachInto(
+  output: Output,
+  request: PackEachRequest,
+  context: Context,
+): Promise<EachReport> {
+  const { dryRun, restart } = request;
+  const atHand = new BundlesAtHand();
+  return withNetwork(request, context, async (network) => {
+    const own = await loadSigningKey(request.key, context.configFolder);
+    const ofSites = await readBaselinesOfEach(request.baselines, context);
+    const begunOf = async (parts: readonly PartKey[]): Promise<BegunContent | undefined> => {
+      if (own === undefined || restart) return undefined;
+      for (const { site } of ofSites) {
+        const name = nameBefore({ ...request, site }, output);
+        if (name === undefined) return undefined;
+        const path = bundlePath(output, name);
+        const asked = { path, parts, key: own, mayBeElsewhere: false };
+        const begun = await findBegunContent(asked, context);
+        if (begun !== undefined) return begun;
+      }
+      return undefined;
+    };
+    const found = await findLocked(request, network, context, begunOf);
+    tellNeeds(found, context);
+    const facts = factsOf(request, { name: nameOf(request, output, found) });
+    const { volumeSize } = request;
+    const sized = volumeSize === undefined ? facts : { ...facts, volumeSize };
+    await writeLock(request, found, sized, context);
+    const signing = own
+      ? { key: own, made: undefined }
+      : await firstKey(request.key, dryRun, context);
+    const offers = request.offers && offersOf(found.parts, request.offers);
+    const jobOf = (of: Closure, { site, delivered }: SiteDelivered): FileJob => {
+      const closure = atHand.before(of);
+      const name = nameOf({ ...request, site }, output, closure);
+      const content = wholeContent(closure, name, leftOut(closure, delivered));
+      return { ...request, ...content, ...signing, path: bundlePath(output, name), closure };
+    };
+    const toldOf = async (
+      report: PackReport,
+      job: FileJob,
+      { site, delivered }: SiteDelivered,
+    ): Promise<EachReport['bundles'][number]> => {
+      const increment = factsOfIncrement(job, report.closure, delivered);
+      const signatures = await signatureFacts(report.closure, request, context);
+      return { ...report, site, offers, signatures, increment };
+    };
+    const jobs = ofSites.map((one) => jobOf(found, one));
+    refuseNamesakes(jobs);
+    const planned = await planTogether(jobs, dryRun ? context : { ...context, observe: silent });
+    const together = blobsTogether(jobs);
+    if (dryRun) {
+      const isIncompleteAllowed = request.incomplete;
+      const bundles: EachReport['bundles'][number][] = [];
+      for (const [at, one] of ofSites.entries()) {
+        const told = await toldOf(planned[at]!, jobs[at]!, one);
+        bundles.push({ ...told, isIncompleteAllowed });
+      }
+      return { bundles, together };
+    }
+    const bundles: EachReport['bundles'][number][] = [];
+    for (const one of ofSites) {
+      const job = jobOf(found, one);
+      const { path } = job;
+      const incomplete = { path, key: signing.key, restart, isCarriedAway: false };
+      const report = await withLock(path, context.signal, (signal) =>
+        request.incomplete === true
+          ? packLeavingHoles(
+              found,
+              { ...incomplete, jobOf: (of) => jobOf(of, one) },
+              { ...context, signal },
+            )
+          : packToFiles(job, { ...context, signal }),
+      );
+      const done = jobOf(report.closure, one);
+      await keepPacked(done.described, report.closure, request, context);
+      const paths = report.volumes.map((volume) => volume.path);
+      const reader = await openSigned(paths, signing.key);
+      if (reader !== undefined) atHand.add(reader);
+      bundles.push(await toldOf(report, done, one));
+    }
+    return { bundles, together };
+  }).finally(() => atHand.close());
+}
+
 /** Makes a bundle, and writes it into a pipe instead of files. */
 export async function packIntoPipe(
   request: PackIntoPipeRequest,
@@ -182,7 +296,7 @@ async function deliveredTo(
 }
 
 function factsOfIncrement(
-  { described }: PackedContent,
+  { described }: Pick<PackedContent, 'described'>,
   closure: Closure,
   delivered: Delivered | undefined,
 ): IncrementFacts | undefined {
@@ -209,6 +323,8 @@ function tellNeeds({ content }: Closure, { observe }: Context): void {
   const facts = { images: more.length + 1, image: first.name, cause: first.why };
   observe({ type: 'noticed', code: 'needs-trusted-packer', ...facts });
 }
+
+const silent = (): void => undefined;
 
 const NO_FILE: Output = { folder: '', name: undefined };
 

@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { cp, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
@@ -38,6 +39,16 @@ interface Packed {
   };
 }
 
+interface Each {
+  readonly together: { readonly blobs: number; readonly bytes: number };
+  readonly bundles: readonly {
+    readonly site: Site;
+    readonly path: string;
+    readonly bundleDigest: string;
+    readonly kept: { readonly finished: boolean };
+  }[];
+}
+
 /** Five sites with different pasts, and what brings all of them to one state. */
 describeWith(['docker-registry', 'python3'], 'several sites', () => {
   let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -54,6 +65,10 @@ describeWith(['docker-registry', 'python3'], 'several sites', () => {
   let wanted: ReadonlySet<Digest>;
   let leading: ReadonlySet<Digest>;
   const had = new Map<Site, ReadonlySet<Digest>>();
+  /** The registries of the sites. */
+  const first = new Map<Site, TestRegistry>();
+  /** What all of them had in the end, whatever brought it. */
+  const states: string[] = [];
 
   const place = (name: string): string => join(temporary.path, name);
   const fileIn = async (folder: string): Promise<string> => bundleIn(place(folder));
@@ -102,13 +117,29 @@ describeWith(['docker-registry', 'python3'], 'several sites', () => {
     return target;
   };
   /** The tags of the last release there; all that they lead to is there. */
-  const lastAt = async (site: Site, target: TestRegistry): Promise<ReadonlyMap<string, string>> => {
+  const lastAt = async (site: Site, target: TestRegistry): Promise<string> => {
     const at = ['verify', await fileIn('whole'), '--at', `${target.host}/${site}`, '--deep'];
     const ran = await operators.get(site)!.bundle([...at, ...trust]);
     expect(ran.status, ran.stdout + ran.stderr).toBe(0);
     const tags = [...(await wholeTags(target))].filter(([tag]) => tag.includes('4.17.5'));
-    return new Map(tags.map(([tag, digest]) => [tag.replace(`${site}/`, ''), digest]));
+    expect(tags.length).toBeGreaterThan(0);
+    const own = tags.map(([tag, digest]) => [tag.replace(`${site}/`, ''), digest]);
+    return JSON.stringify(own.toSorted());
   };
+  /** Packs a bundle for each site. @returns the report, and the blobs that the source has given. */
+  const packedEach = async (
+    out: string,
+    ...words: readonly string[]
+  ): Promise<{ readonly report: Each; readonly fetched: readonly string[] }> => {
+    const before = proxy.seen().length;
+    const report = (await packer.json([
+      ...packing('4.17.5', ...forSites(SITES), '--each', '-o', place(out), ...words),
+    ])) as Each;
+    const lines = proxy.seen().slice(before);
+    const gets = lines.filter((line) => /^GET .*\/blobs\//.test(line));
+    return { report, fetched: gets.map((line) => line.replace(/.*\/blobs\//, '')) };
+  };
+
   beforeAll(async () => {
     temporary = await temporaryFolder('sites');
     stops.push(() => temporary.remove());
@@ -150,6 +181,11 @@ describeWith(['docker-registry', 'python3'], 'several sites', () => {
     await packed('both', '4.17.3', '4.17.4');
     await packed('other', '4.17.3', '--name', 'other');
 
+    for (const site of SITES) {
+      first.set(site, await atSite(site));
+      await packer.json(['history', 'import', receipts.get(site)!, ...siteKeys]);
+    }
+
     const whole = await openedBundle(
       {
         ...{ paths: [await fileIn('whole')], kinds: KINDS, releaseKeyFiles: [trust[1]!] },
@@ -168,7 +204,7 @@ describeWith(['docker-registry', 'python3'], 'several sites', () => {
         site === 'plant-c' ? four : site === 'plant-b' ? new Set([...three, ...four]) : three;
       had.set(site, all);
     }
-  }, 4 * MINUTE);
+  }, 10 * MINUTE);
   afterAll(async () => {
     for (const stop of stops.reverse()) await stop();
   });
@@ -176,16 +212,11 @@ describeWith(['docker-registry', 'python3'], 'several sites', () => {
   it(
     'get one bundle with what any of them lacks, which brings all of them to one state',
     async () => {
-      const targets = new Map<Site, TestRegistry>();
-      for (const site of SITES) {
-        targets.set(site, await atSite(site));
-        await packer.json(['history', 'import', receipts.get(site)!, ...siteKeys]);
-      }
       const dry = await packed('union', '4.17.5', ...forSites(SITES), '--dry-run');
       const { increment } = await packed('union', '4.17.5', ...forSites(SITES));
       expect(dry.increment).toEqual(increment);
       expect(increment!.sites).toEqual(
-        SITES.map((site) => `${site} (${targets.get(site)!.host}/${site})`),
+        SITES.map((site) => `${site} (${first.get(site)!.host}/${site})`),
       );
 
       // Left out is what every site has, and nothing else.
@@ -215,18 +246,79 @@ describeWith(['docker-registry', 'python3'], 'several sites', () => {
       expect(alone.stdout).toContain(`It leaves out ${left.size} blobs (`);
       expect(alone.stdout).toContain('one of these is enough');
 
-      const states = new Map<Site, unknown>();
-      for (const [site, target] of targets) {
+      for (const [site, target] of first) {
         await unpack(site, target, file);
-        states.set(site, await lastAt(site, target));
+        states.push(await lastAt(site, target));
       }
-      expect(
-        new Set(
-          [...states.values()].map((tags) =>
-            JSON.stringify([...(tags as Map<string, string>)].toSorted()),
-          ),
-        ).size,
-      ).toBe(1);
+      expect(new Set(states).size).toBe(1);
+    },
+    4 * MINUTE,
+  );
+
+  it(
+    'get a bundle each, made in one run that fetches each blob once',
+    async () => {
+      const dry = await packedEach('each', '--dry-run');
+      await expect(readdir(place('each'))).rejects.toThrow('ENOENT');
+      const { report, fetched } = await packedEach('each');
+      const { bundles, together } = report;
+      expect(bundles.map(({ site, path }) => [site, basename(path)])).toEqual(
+        SITES.map((site) => [site, `ocp-4.17.5-x86_64-${site}.tar.zst`]),
+      );
+      expect(dry.report.bundles.map(({ bundleDigest }) => bundleDigest)).toEqual(
+        bundles.map(({ bundleDigest }) => bundleDigest),
+      );
+      expect(dry.report.together).toEqual(together);
+
+      const all = new Set<Digest>();
+      for (const { site, path } of bundles) {
+        const isOwn = (one: Digest): boolean => leading.has(one) || !had.get(site)!.has(one);
+        const { blobs } = await listingOf(path);
+        const own = blobs.filter(({ digest }) => wanted.has(digest)).map(({ digest }) => digest);
+        expect([site, own]).toEqual([site, [...wanted].filter(isOwn)]);
+        for (const digest of own) all.add(digest);
+      }
+      expect(together.blobs).toBe(all.size);
+      // What a release is derived from is read once more, before the bundles are planned.
+      const once = fetched.filter((digest) => !leading.has(digest as Digest));
+      expect(once.toSorted()).toEqual([...all].filter((one) => !leading.has(one)).toSorted());
+      for (const digest of leading)
+        expect(fetched.filter((one) => one === digest).length).toBeLessThanOrEqual(2);
+
+      for (const { site, path } of bundles) {
+        const target = await atSite(site);
+        await unpack(site, target, path);
+        states.push(await lastAt(site, target));
+      }
+      expect(new Set(states).size).toBe(1);
+    },
+    4 * MINUTE,
+  );
+
+  it(
+    'get the rest of these bundles from the same command, after one that was killed',
+    async () => {
+      await cp(place('each'), place('killed'), { recursive: true });
+      const named = (site: Site): string => place(`killed/ocp-4.17.5-x86_64-${site}.tar.zst`);
+      // The third was being written: the last two are not begun.
+      for (const site of ['plant-d', 'plant-e'] as const) await rm(named(site));
+      const { size } = await stat(named('plant-c'));
+      await rename(named('plant-c'), `${named('plant-c')}.partial`);
+      await truncate(`${named('plant-c')}.partial`, Math.floor(size * 0.7));
+      const { report, fetched } = await packedEach('killed');
+      expect(report.bundles.map(({ kept }) => kept.finished)).toEqual([
+        ...[true, true, false, false, false],
+      ]);
+      for (const site of SITES) {
+        const made = await readFile(named(site));
+        const before = await readFile(place(`each/ocp-4.17.5-x86_64-${site}.tar.zst`));
+        expect([site, made.equals(before)]).toEqual([site, true]);
+      }
+      const finished = await Promise.all([named('plant-a'), named('plant-b')].map(listingOf));
+      const held = new Set<string>(
+        finished.flatMap(({ blobs }) => blobs.map(({ digest }) => digest)),
+      );
+      expect(fetched.filter((digest) => held.has(digest))).toEqual([]);
     },
     4 * MINUTE,
   );
@@ -245,6 +337,13 @@ describeWith(['docker-registry', 'python3'], 'several sites', () => {
     const unbelieved = await dry(...without, '--trusted-key', place('plant-a.pub'));
     expect(unbelieved.status).toBe(21);
     expect(unbelieved.stderr).toContain('no receipt of plant-b counts here');
+    for (const wrong of [
+      ['--each'],
+      [...forSites(['plant-a']), '--each', '--stop-after', '1', '--volume-size', '1M'],
+    ]) {
+      const ran = await dry(...wrong);
+      expect([wrong, ran.status]).toEqual([wrong, 2]);
+    }
     for (const other of [
       ['--since-last', 'plant-a'],
       ['--baseline', receipts.get('plant-a')!],

@@ -15,7 +15,7 @@ import {
 } from '../options/parts/incomplete.ts';
 import { askedOptions, askedParts } from '../options/parts/asked.ts';
 import { mediaOptions, restartOption, stopAfter } from '../options/media.ts';
-import { baselineOptions, baselineRequest } from '../options/receipts/baselines.ts';
+import { baselineOptions, baselineRequest, sitesOfEach } from '../options/receipts/baselines.ts';
 import { historyFolder, historyOptions } from '../options/receipts/history.ts';
 import { lookasideOptions, networkRequest, sourceOptions } from '../options/network.ts';
 import { attachedRequest, releaseOptions, versionPositional } from '../options/release.ts';
@@ -24,7 +24,9 @@ import { keySource } from '../passphrase.ts';
 import { outputPipe, PIPE } from '../pipes.ts';
 
 /** Options that have no meaning for a pipe. */
-const FOR_FILES = ['volume-size', 'stop-after', 'repair', 'restart', 'dry-run'] as const;
+const FOR_FILES = [
+  ...(['volume-size', 'stop-after', 'repair', 'restart', 'dry-run', 'each'] as const),
+];
 
 export const packCommand: Command = {
   examples: [
@@ -54,6 +56,10 @@ export const packCommand: Command = {
     [
       '$0 pack 4.17.5 --since-last plant-a -o /media/usb',
       'an increment: without what plant-a has by its receipts',
+    ],
+    [
+      '$0 pack 4.17.5 --site plant-a --site plant-b --each -o /data/next',
+      'a bundle for each of two sites; what both lack is fetched once',
     ],
     ['$0 pack 4.17.3 --volume-size dvd -o /data/discs', 'in volumes that fit on DVDs'],
     [
@@ -116,7 +122,7 @@ export const packCommand: Command = {
       history: historyFolder(args, context),
     };
     const { pack, packIntoPipe } = await import('../../workflows/pack.ts');
-    const { packReport, pipedReport } = await import('../present/pack-report.ts');
+    const { packReport, pipedReport } = await import('../present/packing/pack-report.ts');
     const keysFor = async ({ closure }: PackReport): Promise<readonly string[]> => {
       const { neededKeyFiles } = await import('../../kinds/release/proof/needed-keys.ts');
       return neededKeyFiles(texts(args, 'release-key'), closure.parts);
@@ -140,6 +146,16 @@ export const packCommand: Command = {
       restart: flag(args, 'restart'),
       dryRun: flag(args, 'dry-run'),
     };
+    if (flag(args, 'each')) {
+      const { packEach } = await import('../../workflows/pack.ts');
+      const { eachReport } = await import('../present/packing/each-report.ts');
+      const baselines = sitesOfEach(args, common.baselines);
+      const each = await packEach({ ...request, baselines }, context);
+      return eachReport(each, {
+        releaseKeyFiles: await keysFor(each.bundles[0]!),
+        signedWith: common.key.keyFile === undefined ? 'own' : 'another',
+      });
+    }
     const packed = await pack(request, context);
     return packReport(packed, {
       releaseKeyFiles: await keysFor(packed),
@@ -166,7 +182,7 @@ async function completeWith(args: Arguments, context: Context, io: Io): Promise<
   }
   const { KINDS } = await import('../../kinds/all.ts');
   const { complete } = await import('../../workflows/complete.ts');
-  const { packReport } = await import('../present/pack-report.ts');
+  const { packReport } = await import('../present/packing/pack-report.ts');
   const { neededKeyFiles } = await import('../../kinds/release/proof/needed-keys.ts');
   const releaseKeyFiles = texts(args, 'release-key');
   const key = keySource(args, io);

@@ -50,6 +50,27 @@ export async function readBaselines(
   return deliveredToAll(request.sites, kept, known, observe);
 }
 
+/** What one of several sites has. */
+export interface SiteDelivered {
+  readonly site: string;
+  readonly delivered: Delivered;
+}
+
+/** Finds out what each of several sites has already, for a bundle of its own. */
+export async function readBaselinesOfEach(
+  request: BaselineRequest,
+  context: Context,
+): Promise<readonly SiteDelivered[]> {
+  const { kept, known } = await readKnown(request, context);
+  requireAnyReceipt(request.sites, known);
+  const all: SiteDelivered[] = [];
+  for (const site of request.sites) {
+    const delivered = await deliveredToAll([site], kept, known, context.observe);
+    all.push({ site, delivered });
+  }
+  return all;
+}
+
 interface ReadKnown {
   readonly baselines: readonly Baseline[];
   /** What is assumed to be delivered. */

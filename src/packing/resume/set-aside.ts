@@ -2,11 +2,7 @@ import { basename, dirname, join } from 'node:path';
 
 import { BUNDLE_SUFFIX } from '../../bundle/format/names.ts';
 import type { BundleReader } from '../../bundle/reading/reader.ts';
-import type { ByteStream } from '../../core/bytes.ts';
-import type { Descriptor } from '../../core/descriptor.ts';
-import type { Digest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
-import type { FetchOptions, ReadOnlyStore } from '../../core/store.ts';
 import { writeError } from '../../files/disk-error.ts';
 import { prepareFolder, removeEmpty } from '../../files/folder.ts';
 import { sizeOf } from '../../files/look.ts';
@@ -20,8 +16,8 @@ import {
 import type { SigningKey } from '../../trust/keys.ts';
 import type { PlannedBlob } from '../../transfer/plan.ts';
 import { findBegun } from './begun.ts';
+import { behind } from './behind.ts';
 import { openSigned } from './begun-content.ts';
-import { BeforeOrigin, continued } from './continued.ts';
 
 /**
  * A bundle that was begun with images which turned out to be missing. It cannot be continued, since
@@ -66,15 +62,7 @@ export class SetAside {
     const reader = (this.#reader ??= await this.#open());
     if (reader === undefined) return blobs;
     const held = new Set(reader.layerDigests);
-    const stores = new Map<ReadOnlyStore, ReadOnlyStore>();
-    const wrapped = (store: ReadOnlyStore): ReadOnlyStore => {
-      const known = stores.get(store) ?? new StoreBehind(reader, store);
-      stores.set(store, known);
-      return known;
-    };
-    return blobs.map((blob) =>
-      held.has(blob.descriptor.digest) ? { ...blob, store: wrapped(blob.store) } : blob,
-    );
+    return behind(blobs, (digest) => (held.has(digest) ? reader : undefined));
   }
 
   async #open(): Promise<BundleReader | undefined> {
@@ -114,24 +102,5 @@ async function moveFile(from: string, to: string): Promise<void> {
     await renameFile(from, to);
   } catch (error) {
     throw error instanceof BundleError ? error : writeError('move', from, error);
-  }
-}
-
-/** A store behind a file that has some of its blobs. What the file gives is checked like the rest. */
-class StoreBehind extends BeforeOrigin {
-  readonly #reader: BundleReader;
-  /** Who asks for one of these again, whole, has found the bytes of the file wrong. */
-  readonly #given = new Set<Digest>();
-
-  constructor(reader: BundleReader, origin: ReadOnlyStore) {
-    super(origin);
-    this.#reader = reader;
-  }
-
-  fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
-    const isAgain = this.#given.has(descriptor.digest) && options.range === undefined;
-    if (isAgain) return this.origin.fetch(descriptor, options);
-    this.#given.add(descriptor.digest);
-    return continued(this.#reader.fetch(descriptor, options), this.origin, descriptor, options);
   }
 }

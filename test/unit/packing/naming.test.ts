@@ -55,6 +55,19 @@ describe('before the parts are found, a bundle is called', () => {
 describe('a bundle is called', () => {
   const parts = [release('4.17.3')];
 
+  it('what it would be called, and its site, where there is one for each', () => {
+    const each = { parts, isIncrement: true, site: 'plant:5000' };
+    expect(nameOf({ parts, site: 'plant-a' }, folder, found('4.17.3'))).toBe(
+      'ocp-4.17.3-x86_64-plant-a',
+    );
+    expect(nameBefore({ parts, site: 'plant-a' }, folder)).toBe('ocp-4.17.3-x86_64-plant-a');
+    const named = { ...each, name: 'november' };
+    expect(nameOf(named, folder, found('4.17.3'))).toBe('november-plant-5000');
+    expect(() => nameOf({ ...named, name: 'n'.repeat(120) }, folder, found('4.17.3'))).toThrow(
+      usage,
+    );
+  });
+
   it('what its parts are called together', () => {
     expect(nameOf({ parts }, folder, found('4.17.3'))).toBe('ocp-4.17.3-x86_64');
     const path = { parts: [release('4.17.3'), release('4.16.20')] };

@@ -2,9 +2,9 @@ import type { Context } from '../../../core/context.ts';
 import { BundleError } from '../../../core/errors.ts';
 import { checkSiteName } from '../../../receipts/receipt.ts';
 import type { BaselineRequest } from '../../../opening/incomplete/baselines.ts';
-import { texts } from '../../arguments.ts';
+import { flag, texts } from '../../arguments.ts';
 import type { Arguments } from '../../command.ts';
-import { many, one, type OptionTable } from '../table.ts';
+import { many, one, type OptionTable, yes } from '../table.ts';
 import { namedHistory } from './history.ts';
 
 const group = 'Increment:';
@@ -21,6 +21,9 @@ export const baselineOptions: OptionTable = {
     'pack for this site (repeatable): leave out what every one of the sites has by its receipts',
     { group },
   ),
+  each: yes('with --site: make a bundle for each site, and fetch what several of them lack once', {
+    group,
+  }),
   'assume-delivered': many(
     'leave out what a bundle holds, though no receipt says that it has arrived: path or digest ' +
       '(repeatable)',
@@ -40,6 +43,7 @@ export async function baselineRequest(
   args: Arguments,
   context: Context,
 ): Promise<BaselineRequest | undefined> {
+  if (flag(args, 'each') && texts(args, 'site').length === 0) throw eachOfNothing();
   const trustedKeyFiles = texts(args, 'trusted-key');
   if (STARTS.every((name) => args[name] === undefined)) {
     if (trustedKeyFiles.length === 0) return undefined;
@@ -67,4 +71,28 @@ export async function baselineRequest(
     open: { kinds: KINDS, trustedKeyFiles, releaseKeyFiles: texts(args, 'release-key') },
     history: namedHistory(args, context),
   };
+}
+
+/**
+ * What a bundle for each site starts from. @throws BundleError USAGE for what is about one bundle
+ */
+export function sitesOfEach(
+  args: Arguments,
+  request: BaselineRequest | undefined,
+): BaselineRequest {
+  if (request === undefined) throw eachOfNothing();
+  const other = ['repair', 'stop-after'].find((name) => args[name] !== undefined);
+  if (other === undefined) return request;
+  throw new BundleError('USAGE', `--each and --${other} cannot be used together`, {
+    hint:
+      other === 'repair'
+        ? 'A patch is for one bundle: name the one site that it was packed for, without --each.'
+        : 'What an earlier bundle of the run holds is read from it, so it has to stay in place.',
+  });
+}
+
+function eachOfNothing(): BundleError {
+  return new BundleError('USAGE', '--each makes a bundle for each site, and none is named', {
+    hint: 'Name each of them with --site SITE.',
+  });
 }

@@ -1,12 +1,12 @@
 import { basename, dirname } from 'node:path';
 
-import { hexOf } from '../../core/digest.ts';
-import { labelsOf } from '../../kinds/closure.ts';
-import type { PackReport } from '../../packing/report.ts';
-import { BUNDLE_SUFFIX, PATCH_SUFFIX } from '../../bundle/format/names.ts';
-import { namesItsPart } from '../../transfer/image.ts';
-import { type Outcome, PARTLY_DONE } from '../command.ts';
-import { formatBytes } from '../units.ts';
+import { hexOf } from '../../../core/digest.ts';
+import { labelsOf } from '../../../kinds/closure.ts';
+import type { PackReport } from '../../../packing/report.ts';
+import { BUNDLE_SUFFIX, PATCH_SUFFIX } from '../../../bundle/format/names.ts';
+import { namesItsPart } from '../../../transfer/image.ts';
+import { type Outcome, PARTLY_DONE } from '../../command.ts';
+import { formatBytes } from '../../units.ts';
 import {
   completionSteps,
   dropsText,
@@ -14,15 +14,15 @@ import {
   holesText,
   missingWords,
   undoneWords,
-} from './parts/holes.ts';
-import { incrementJson, incrementText } from './parts/increment.ts';
-import type { Block, Rows, Section } from './layout.ts';
-import { offersText } from './parts/offers.ts';
-import { partsFacts, partsJson } from './parts/part-facts.ts';
-import { signatureRows, signaturesJson } from './parts/signature-facts.ts';
-import { counted, optionWords, shellWord } from '../../core/text.ts';
-import type { Screen } from './screen.ts';
-import { checking, labelsIn, partsText, shortened, size as sizeText } from './shown.ts';
+} from '../parts/holes.ts';
+import { incrementJson, incrementText } from '../parts/increment.ts';
+import type { Block, Rows, Section } from '../layout.ts';
+import { offersText } from '../parts/offers.ts';
+import { partsFacts, partsJson } from '../parts/part-facts.ts';
+import { signatureRows, signaturesJson } from '../parts/signature-facts.ts';
+import { counted, optionWords, shellWord } from '../../../core/text.ts';
+import type { Screen } from '../screen.ts';
+import { checking, labelsIn, partsText, shortened, size as sizeText } from '../shown.ts';
 
 /** Options that a bundle cannot be verified without, where it was packed. */
 export interface VerifyNeeds {
@@ -66,7 +66,7 @@ export function pipedReport(
         },
       ],
     ],
-    json: json(report),
+    json: packJson(report),
     ...(undone(report) !== undefined && { status: PARTLY_DONE }),
   };
 }
@@ -74,7 +74,7 @@ export function pipedReport(
 export function packReport(report: PackReport, needs: VerifyNeeds): Outcome {
   return {
     report: (screen) => (report.dryRun ? dryRun(report, screen) : packed(report, needs, screen)),
-    json: json(report),
+    json: packJson(report),
     ...((report.left > 0 || undone(report) !== undefined) && {
       status: PARTLY_DONE,
     }),
@@ -129,27 +129,27 @@ function packedWords(report: PackReport, what: string): string {
 }
 
 /** What is not in the bundle of all that was asked for: of a completion, what the first one has. */
-function undone({ closure, completes }: PackReport): string | undefined {
+export function undone({ closure, completes }: PackReport): string | undefined {
   return (completes === undefined ? undoneWords : missingWords)(closure);
 }
 
-function leftOut({ closure, completes }: PackReport, screen: Screen): Section {
+export function leftOut({ closure, completes }: PackReport, screen: Screen): Section {
   return completes === undefined ? dropsText(closure, screen) : [];
 }
 
 /** What the bundle holds. */
-function whatOf({ closure, path }: PackReport): string {
+export function whatOf({ closure, path }: PackReport): string {
   const what = partsText(labelsIn(closure));
   return path.endsWith(PATCH_SUFFIX) ? `a patch for ${what}` : what;
 }
 
-function moodOf(report: PackReport): 'good' | 'warning' {
+export function moodOf(report: PackReport): 'good' | 'warning' {
   if (undone(report) !== undefined) return 'warning';
   const named = report.closure.content.images.filter(namesItsPart);
   return named.every(({ proof }) => proof === 'publisher') ? 'good' : 'warning';
 }
 
-const REMOUNT =
+export const REMOUNT =
   'Next, unmount the medium and put it in again: otherwise the host reads the file from its ' +
   'memory, which proves nothing about the medium. Then check it:';
 
@@ -179,7 +179,7 @@ function checkSteps(report: PackReport, needs: VerifyNeeds): Section {
 }
 
 /** What `verify` needs here to accept this very bundle. */
-function verifyOptions({ path }: PackReport, needs: VerifyNeeds): string {
+export function verifyOptions({ path }: PackReport, needs: VerifyNeeds): string {
   const key = `${path.slice(0, -BUNDLE_SUFFIX.length)}.pub`;
   return [
     '',
@@ -239,7 +239,7 @@ function form({ bundleDigest, repairs, signer }: PackReport, text: string): Sect
 }
 
 /** The closed side does not take the word of the packer for a release key. */
-function keysToHand({ releaseKeyFiles }: Pick<VerifyNeeds, 'releaseKeyFiles'>): Section {
+export function keysToHand({ releaseKeyFiles }: Pick<VerifyNeeds, 'releaseKeyFiles'>): Section {
   if (releaseKeyFiles.length === 0) return [];
   return [
     {
@@ -266,7 +266,7 @@ function volumeFacts({ path, volumes }: PackReport, screen: Screen): Rows {
   ];
 }
 
-function keptText({ layers, bytes, finished }: PackReport['kept']): string | undefined {
+export function keptText({ layers, bytes, finished }: PackReport['kept']): string | undefined {
   if (finished)
     return (
       'the bundle was finished already: every byte was re-read and is correct, ' +
@@ -277,7 +277,7 @@ function keptText({ layers, bytes, finished }: PackReport['kept']): string | und
     : `${counted(layers, 'blob')} (${formatBytes(bytes)}) ${layers === 1 ? 'was' : 'were'} kept`;
 }
 
-function signerText({ signer: { id, algorithm } }: PackReport, screen: Screen): string {
+export function signerText({ signer: { id, algorithm } }: PackReport, screen: Screen): string {
   if (id === undefined) return `a new key of your own (${algorithm})`;
   return `${shortened(id, screen)} (${algorithm})`;
 }
@@ -318,7 +318,7 @@ function dryRun(report: PackReport, screen: Screen): readonly Section[] {
   ];
 }
 
-const BLOBS_LATER =
+export const BLOBS_LATER =
   'Only the manifests of the images were fetched. Configs and layers are tried when the bundle is ' +
   'packed: more images may turn out to be missing then.';
 
@@ -333,7 +333,7 @@ function imagesOf({ closure }: PackReport, { isVerbose }: Screen): Section {
   return [{ table: { rows } }];
 }
 
-function json({
+export function packJson({
   name,
   path,
   size,

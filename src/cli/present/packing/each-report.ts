@@ -1,0 +1,126 @@
+import { basename, dirname } from 'node:path';
+
+import { hexOf } from '../../../core/digest.ts';
+import { counted, shellWord } from '../../../core/text.ts';
+import type { EachReport } from '../../../packing/report.ts';
+import { type Outcome, PARTLY_DONE } from '../../command.ts';
+import { formatBytes } from '../../units.ts';
+import type { Section } from '../layout.ts';
+import { holesText } from '../parts/holes.ts';
+import { offersText } from '../parts/offers.ts';
+import { partsFacts } from '../parts/part-facts.ts';
+import { signatureRows } from '../parts/signature-facts.ts';
+import type { Screen } from '../screen.ts';
+import { size as sizeText } from '../shown.ts';
+import {
+  BLOBS_LATER,
+  keptText,
+  keysToHand,
+  leftOut,
+  moodOf,
+  packJson,
+  REMOUNT,
+  signerText,
+  undone,
+  type VerifyNeeds,
+  verifyOptions,
+  whatOf,
+} from './pack-report.ts';
+
+type SiteReport = EachReport['bundles'][number];
+
+/** Of a pack that has made a bundle for each of several sites. */
+export function eachReport(each: EachReport, needs: VerifyNeeds): Outcome {
+  const { bundles, together } = each;
+  return {
+    report: (screen) => sections(each, needs, screen),
+    json: {
+      dryRun: bundles.some(({ dryRun }) => dryRun),
+      bundles: bundles.map((one) => ({ site: one.site, ...packJson(one) })),
+      together,
+    },
+    ...(bundles.some((one) => undone(one) !== undefined) && { status: PARTLY_DONE }),
+  };
+}
+
+function sections(
+  { bundles, together }: EachReport,
+  needs: VerifyNeeds,
+  screen: Screen,
+): readonly Section[] {
+  const first = bundles[0]!;
+  const bytes = formatBytes(bundles.reduce((sum, { size }) => sum + size, 0));
+  const count = counted(bundles.length, 'bundle');
+  const missing = bundles.map(undone).find((one) => one !== undefined);
+  const packed = `acked ${count}, one for each site: ${whatOf(first)}, ${bytes} together, signed`;
+  const verdict = first.dryRun
+    ? `Dry run: ${whatOf(first)} would take ${bytes} in ${count}, one for each site. ` +
+      'No bundle was written.'
+    : missing === undefined
+      ? `P${packed}`
+      : `NOT COMPLETE: ${missing}. P${packed}`;
+  const once = `${counted(together.blobs, 'config or layer', 'configs and layers')}`;
+  return [
+    [
+      { verdict, mood: bundles.every((one) => moodOf(one) === 'good') ? 'good' : 'warning' },
+      {
+        text:
+          `Together they hold ${once} (${formatBytes(together.bytes)}): what several of them have ` +
+          `${first.dryRun ? 'is' : 'was'} fetched once.`,
+      },
+    ],
+    ...(first.dryRun
+      ? []
+      : [
+          [
+            { text: REMOUNT },
+            {
+              commands: bundles.map((one) => {
+                const path = one.volumes[0]?.path ?? one.path;
+                return `bundle verify ${shellWord(path)}${verifyOptions(one, needs)}`;
+              }),
+            },
+          ] satisfies Section,
+        ]),
+    ...bundles.map((one) => siteSection(one, screen)),
+    first.dryRun ? [] : keysToHand(needs),
+    holesText(first.closure, screen),
+    leftOut(first, screen),
+    first.isIncompleteAllowed ? [{ text: BLOBS_LATER }] : [],
+    offersText(first.offers),
+    [
+      {
+        facts: [
+          ['folder', dirname(first.path)],
+          ['signer', signerText(first, screen)],
+          ...partsFacts(first.closure, screen),
+          ...signatureRows(first.signatures, screen, first.closure.parts.length),
+        ],
+      },
+    ],
+  ];
+}
+
+/** What belongs on the form that travels with the medium of a site. */
+function siteSection(report: SiteReport, screen: Screen): Section {
+  const { site, volumes, bundleDigest, kept, increment } = report;
+  const { blobs, bytes } = increment?.total ?? { blobs: 0, bytes: 0 };
+  const isAssumed = increment?.bundles.some((one) => one.isAssumed) === true;
+  return [
+    { text: `For ${site}:` },
+    {
+      facts: [
+        ...volumes.map(({ path, size }) => {
+          return ['file', `${basename(path)} (${sizeText(size, screen)})`] as const;
+        }),
+        ['leaves out', `${counted(blobs, 'blob')}, ${formatBytes(bytes)}`],
+        [
+          'NOT PROVEN',
+          isAssumed ? 'some of this is only assumed to have arrived there' : undefined,
+        ],
+        ['bundle digest', { hex: hexOf(bundleDigest) }],
+        ['of an earlier run', keptText(kept)],
+      ],
+    },
+  ];
+}

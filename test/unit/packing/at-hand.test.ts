@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+
+import type { BundleReader } from '../../../src/bundle/reading/reader.ts';
+import { drain, streamOf } from '../../../src/core/bytes.ts';
+import { BundlesAtHand } from '../../../src/packing/resume/at-hand.ts';
+import { MemoryStore } from '../../../src/stores/memory.ts';
+import { readAhead } from '../../../src/transfer/read-ahead.ts';
+import { sampleClosure } from '../../support/sample-parts.ts';
+import { configOf, keep, layerOf, manifestOf } from '../transfer/images.ts';
+
+/** Hands the blobs of a closure out. @returns what the source was asked for. */
+async function askedFor(damaged: boolean): Promise<readonly string[]> {
+  const source = new MemoryStore();
+  const layers = [layerOf('here'), layerOf('new')];
+  const image = manifestOf('image', layers);
+  await keep(source, ...layers, configOf('image'), image);
+  const closure = await sampleClosure([{ name: 'image', image: image.descriptor, store: source }]);
+  const asked: string[] = [];
+  const fetch = source.fetch.bind(source);
+  source.fetch = (descriptor, options) => {
+    asked.push(descriptor.digest);
+    return fetch(descriptor, options);
+  };
+  const held = layers[0]!;
+  const bytes = damaged ? Buffer.from(held.bytes).fill(0) : held.bytes;
+  const reader = {
+    layerDigests: [held.descriptor.digest],
+    fetch: () => streamOf(bytes),
+    close: async () => Promise.resolve(),
+  };
+  const atHand = new BundlesAtHand();
+  atHand.add(reader as unknown as BundleReader);
+  const { content } = atHand.before(closure);
+  await readAhead(content.blobs, async (_, stream) => drain(stream), {
+    concurrency: 2,
+    signal: new AbortController().signal,
+    observe: () => undefined,
+  });
+  await atHand.close();
+  return asked;
+}
+
+describe('a bundle at hand', () => {
+  const [here, fresh] = [layerOf('here'), layerOf('new')].map(
+    ({ descriptor }) => descriptor.digest,
+  );
+
+  it('gives what it holds, and the source is asked for the rest alone', async () => {
+    const asked = await askedFor(false);
+    expect([asked.includes(here!), asked.includes(fresh!)]).toEqual([false, true]);
+  });
+
+  it('is believed no byte: what is wrong in it comes from the source', async () => {
+    expect(await askedFor(true)).toContain(here);
+  });
+});
