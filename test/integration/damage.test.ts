@@ -30,7 +30,7 @@ import { BundleError } from '../../src/core/errors.ts';
 import type { Observe, TransferEvent } from '../../src/core/events.ts';
 import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import type { PackReport } from '../../src/packing/report.ts';
-import { pack } from '../../src/workflows/pack.ts';
+import { pack } from '../../src/workflows/pack/pack.ts';
 import { repair } from '../../src/workflows/repair.ts';
 import { verify } from '../../src/workflows/verify.ts';
 import { craft, partsOf } from '../support/crafted-bundle.ts';

@@ -17,7 +17,7 @@ import type { Context } from '../../src/core/context.ts';
 import type { TransferEvent } from '../../src/core/events.ts';
 import { parseManifest } from '../../src/core/manifest.ts';
 import { KINDS } from '../../src/kinds/all.ts';
-import { pack } from '../../src/workflows/pack.ts';
+import { pack } from '../../src/workflows/pack/pack.ts';
 import { sign } from '../../src/workflows/sign.ts';
 import { unpack, type UnpackRequest } from '../../src/workflows/unpack.ts';
 import { verify } from '../../src/workflows/verify.ts';

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { type DamageTrial, prepareTrial, unpackTo } from '../../scripts/lib/damage.ts';
 import { compressedFrame } from '../../src/bundle/format/frames.ts';
-import { pack } from '../../src/workflows/pack.ts';
+import { pack } from '../../src/workflows/pack/pack.ts';
 import { repair } from '../../src/workflows/repair.ts';
 import { verify } from '../../src/workflows/verify.ts';
 

@@ -22,7 +22,7 @@ import { asArray, type Json, type JsonObject } from '../../src/core/json.ts';
 import { KINDS } from '../../src/kinds/all.ts';
 import { refuseFault } from '../../src/bundle/reading/fault.ts';
 import { type OpenRequest, surveyBundle } from '../../src/opening/open-bundle.ts';
-import { pack } from '../../src/workflows/pack.ts';
+import { pack } from '../../src/workflows/pack/pack.ts';
 import { verify } from '../../src/workflows/verify.ts';
 import { craft, type Deviation, type Ingredients, partsOf } from '../support/crafted-bundle.ts';
 import { contextIn } from '../support/context.ts';

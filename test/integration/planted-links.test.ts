@@ -16,7 +16,7 @@ import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { type DamageTrial, prepareTrial, unpackTo } from '../../scripts/lib/damage.ts';
-import { pack } from '../../src/workflows/pack.ts';
+import { pack } from '../../src/workflows/pack/pack.ts';
 import { repair } from '../../src/workflows/repair.ts';
 import { keygen, trustAdd } from '../../src/workflows/keys.ts';
 import { sign } from '../../src/workflows/sign.ts';

@@ -16,7 +16,7 @@ import { KINDS } from '../../src/kinds/all.ts';
 import type { PackReport } from '../../src/packing/report.ts';
 import { patchName } from '../../src/bundle/format/names.ts';
 import { describeBundle } from '../../src/bundle/format/plan.ts';
-import { pack } from '../../src/workflows/pack.ts';
+import { pack } from '../../src/workflows/pack/pack.ts';
 import { verify, type VerifyRequest } from '../../src/workflows/verify.ts';
 import { craft, partsOf } from '../support/crafted-bundle.ts';
 import { SigningKey } from '../../src/trust/keys.ts';

@@ -21,7 +21,8 @@ import type { Notice, TransferEvent } from '../../src/core/events.ts';
 import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import { inspect } from '../../src/workflows/inspect.ts';
 import type { PackReport } from '../../src/packing/report.ts';
-import { pack, type PackRequest } from '../../src/workflows/pack.ts';
+import { pack } from '../../src/workflows/pack/pack.ts';
+import type { PackRequest } from '../../src/workflows/pack/request.ts';
 import { verify } from '../../src/workflows/verify.ts';
 import { describeWith } from '../support/needs.ts';
 

@@ -121,7 +121,6 @@ export const packCommand: Command = {
       baselines: await baselineRequest(args, context),
       history: historyFolder(args, context),
     };
-    const { pack, packIntoPipe } = await import('../../workflows/pack.ts');
     const { packReport, pipedReport } = await import('../present/packing/pack-report.ts');
     const keysFor = async ({ closure }: PackReport): Promise<readonly string[]> => {
       const { neededKeyFiles } = await import('../../kinds/release/proof/needed-keys.ts');
@@ -134,6 +133,7 @@ export const packCommand: Command = {
           hint: 'Name a folder or a file with -o.',
         });
       }
+      const { packIntoPipe } = await import('../../workflows/pack/into-pipe.ts');
       const piped = await packIntoPipe(common, outputPipe(io), context);
       return pipedReport(piped, { releaseKeyFiles: await keysFor(piped) });
     }
@@ -147,7 +147,7 @@ export const packCommand: Command = {
       dryRun: flag(args, 'dry-run'),
     };
     if (flag(args, 'each')) {
-      const { packEach } = await import('../../workflows/pack.ts');
+      const { packEach } = await import('../../workflows/pack/each.ts');
       const { eachReport } = await import('../present/packing/each-report.ts');
       const baselines = sitesOfEach(args, common.baselines);
       const each = await packEach({ ...request, baselines }, context);
@@ -156,6 +156,7 @@ export const packCommand: Command = {
         signedWith: common.key.keyFile === undefined ? 'own' : 'another',
       });
     }
+    const { pack } = await import('../../workflows/pack/pack.ts');
     const packed = await pack(request, context);
     return packReport(packed, {
       releaseKeyFiles: await keysFor(packed),

@@ -33,7 +33,7 @@ export async function planTogether(
   const replaced: string[] = [];
   for (const job of jobs) {
     planned.push(await planFiles(job, context));
-    replaced.push(...(await findBegun(job.path)).map(({ path }) => path));
+    replaced.push(...(await findBegun(job.at ?? job.path)).map(({ path }) => path));
   }
   const needed = planned.reduce((sum, { size }) => sum + size, 0);
   const [first] = jobs;

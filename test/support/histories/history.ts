@@ -15,7 +15,7 @@ import { MemoryStore } from '../../../src/stores/memory.ts';
 import type { PlannedImage } from '../../../src/transfer/image.ts';
 import { SigningKey } from '../../../src/trust/keys.ts';
 import { importHistory } from '../../../src/workflows/history/import.ts';
-import { pack } from '../../../src/workflows/pack.ts';
+import { pack } from '../../../src/workflows/pack/pack.ts';
 import { prune, type PruneRequest } from '../../../src/workflows/prune/prune.ts';
 import { askForReceipt } from '../../../src/workflows/receipts/ask.ts';
 import { unpack } from '../../../src/workflows/unpack.ts';

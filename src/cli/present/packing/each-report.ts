@@ -59,7 +59,7 @@ function sections(
     : missing === undefined
       ? `P${packed}`
       : `NOT COMPLETE: ${missing}. P${packed}`;
-  const once = `${counted(together.blobs, 'config or layer', 'configs and layers')}`;
+  const once = counted(together.blobs, 'config or layer', 'configs and layers');
   return [
     [
       { verdict, mood: bundles.every((one) => moodOf(one) === 'good') ? 'good' : 'warning' },
