@@ -68,6 +68,9 @@ export function forEachRepository<T>(
   };
 }
 
+/** As commands are printed whose registry only the reader knows. */
+const PLACEHOLDER = 'REGISTRY';
+
 /**
  * `HOST[:PORT]` or `HOST[:PORT]/NAMESPACE`, with or without `docker://` in front.
  * @throws BundleError USAGE
@@ -77,9 +80,13 @@ export function parseTarget(text: string): Target {
   const slash = bare.indexOf('/');
   const registry = slash === -1 ? bare : bare.slice(0, slash);
   const namespace = slash === -1 ? undefined : bare.slice(slash + 1);
-  if (!isRegistry(registry) || (namespace !== undefined && !isRepository(namespace))) {
+  const isNamed = isRegistry(registry) && (namespace === undefined || isRepository(namespace));
+  if (!isNamed || registry === PLACEHOLDER) {
     throw new BundleError('USAGE', `not a registry to write to: ${text}`, {
-      hint: 'Write HOST[:PORT] or HOST[:PORT]/NAMESPACE, as in registry.example.com:5000/ocp4.',
+      hint:
+        (registry === PLACEHOLDER ? 'Put the name of your registry in its place. ' : '') +
+        'Write HOST[:PORT] or HOST[:PORT]/NAMESPACE, as in registry.example.com:5000/ocp4, ' +
+        'in small letters and without https://.',
     });
   }
   return { registry, namespace };

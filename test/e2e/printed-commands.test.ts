@@ -150,6 +150,21 @@ describeWith(['docker-registry'], 'the commands that a report prints', () => {
     );
   });
 
+  it('by unpack write the files again for a bundle that comes through a pipe', async () => {
+    const folder = join(temporary.path, 'for a pipe');
+    await user.bundle(['pack', '4.17.3', '-o', folder, ...fetching]);
+    const file = join(folder, 'ocp-4.17.3-x86_64.tar.zst');
+    const unpack = ['bundle', 'unpack', '-', '--to', `docker://${source.host}/piped`];
+    const report = join(user.folder, 'report.txt');
+    const line = [...unpack, ...trust].map((word) => `'${word}'`).join(' ');
+    expect(await run(`${line} < '${file}' > '${report}'`)).toBe(0);
+    const named = (await readFile(report, 'utf8'))
+      .replace('PROGRAM', `cat '${file}'`)
+      .replace('REGISTRY', 'registry.example.com:5000');
+    expect(named).toContain('--to registry.example.com:5000/piped');
+    expect(await printed(named, 'cat ')).toBe(0);
+  });
+
   it('choose among the bundles of a folder by what is expected of one', async () => {
     const open = await user.bundle(['verify', medium, ...trust]);
     expect(open.status).toBe(2);

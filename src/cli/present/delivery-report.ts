@@ -242,7 +242,8 @@ function renaming(
   { paths, isPiped, trust, names }: Known,
 ): Renaming {
   const path = isPiped ? '-' : paths.map(shellWord).join(' ');
-  const to = target.replace(/^[^/]+/, 'REGISTRY');
+  const to = target.replace(/^(docker:\/\/)?[^/]+/, 'REGISTRY');
+  const command = ['bundle resources', path, '--to', to, ...names, ...trust].join(' ');
   return [
     {
       text:
@@ -250,7 +251,7 @@ function renaming(
         (isPiped ? ', and send the bundle through a pipe again. ' : '. ') +
         'This prints the commands for the cluster:',
     },
-    { commands: [['bundle resources', path, '--to', to, ...names, ...trust].join(' ')] },
+    { commands: [isPiped ? `PROGRAM | ${command}` : command] },
   ];
 }
 

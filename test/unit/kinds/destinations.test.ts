@@ -36,6 +36,7 @@ describe('parseTarget', () => {
     'https://r.example.com/a',
     'r.example.com/../a',
     'user@r.example.com/a',
+    'REGISTRY/ocp4',
   ])('refuses %j', (text) => {
     expect(() => parseTarget(text)).toThrow(usage);
   });
