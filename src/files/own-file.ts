@@ -2,6 +2,7 @@ import { constants, type FileHandle, lstat, open, rename, rm } from 'node:fs/pro
 
 import { BundleError, systemCode } from '../core/errors.ts';
 import { diskError, writeError } from './disk-error.ts';
+import { prepareFolder } from './folder.ts';
 import { isLink } from './look.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, O_NONBLOCK } = constants;
@@ -74,6 +75,12 @@ export async function isFileThere(path: string): Promise<boolean> {
  */
 export async function refuseLinkedFolders(paths: readonly string[]): Promise<void> {
   for (const path of paths) if (await isLink(path)) throw noFile(path, 'a symbolic link');
+}
+
+/** Makes a folder that this program names, and never through a link. @throws BundleError DISK */
+export async function prepareOwnFolder(path: string, mode?: number): Promise<void> {
+  await refuseLinkedFolders([path]);
+  await prepareFolder(path, mode);
 }
 
 /** The error for something else at the place of a file of this program. */

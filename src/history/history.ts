@@ -8,6 +8,7 @@ import { MAX_HISTORY_BYTES, MAX_RECEIPT_BYTES } from '../core/limits.ts';
 import { listFolder, prepareFolder } from '../files/folder.ts';
 import { ifThere, isThere, modifiedAt } from '../files/look.ts';
 import { withLock } from '../files/lock.ts';
+import { prepareOwnFolder } from '../files/own-file.ts';
 import { readSmallFile } from '../files/small-file.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import type { Closure } from '../kinds/closure.ts';
@@ -40,7 +41,7 @@ export class History {
   async keepBundle(described: DescribedBundle, closure: Closure): Promise<void> {
     const path = this.#bundlePath(described.bundleDigest);
     if ((await this.#readable(described.bundleDigest)) !== undefined) return;
-    await prepareFolder(join(this.folder, BUNDLES));
+    await prepareOwnFolder(join(this.folder, BUNDLES));
     await writeWhole(path, formatKept(described, closure));
   }
 
@@ -72,12 +73,12 @@ export class History {
     const siteKey = formatSiteKey({ site, key });
     const keyPath = join(this.folder, SITE_KEYS, `${hexOf(siteKey.digest)}.json`);
     if (!(await isThere(keyPath))) {
-      await prepareFolder(join(this.folder, SITE_KEYS));
+      await prepareOwnFolder(join(this.folder, SITE_KEYS));
       await writeWhole(keyPath, siteKey.bytes);
     }
     const path = this.#receiptPath(receiptDigest(signed.receipt));
     if (await isThere(path)) return false;
-    await prepareFolder(join(this.folder, RECEIPTS));
+    await prepareOwnFolder(join(this.folder, RECEIPTS));
     await writeWhole(path, formatSigned(signed));
     return true;
   }

@@ -4,11 +4,12 @@ import { bundleOfName, stemOf } from '../../bundle/format/names.ts';
 import { utf8 } from '../../core/bytes.ts';
 import type { Context } from '../../core/context.ts';
 import { BundleError } from '../../core/errors.ts';
-import { prepareFolder, removeEmpty } from '../../files/folder.ts';
+import { removeEmpty } from '../../files/folder.ts';
 import { ifThere } from '../../files/look.ts';
 import {
   isFileThere,
   PARTIAL_SUFFIX,
+  prepareOwnFolder,
   refuseLinkedFolders,
   removeFile,
   renameFile,
@@ -65,8 +66,7 @@ export async function inItsPlace<T>(
   await refuseForeign(await findBegun(path));
   await refuseForeignBeside(path);
   await refuseForeignVolumeSize(path);
-  await refuseLinkedFolders([folder]);
-  await prepareFolder(folder);
+  await prepareOwnFolder(folder);
   try {
     observe({ type: 'noticed', code: restart ? 'replaced-when-whole' : 'restart-continued', path });
     const result = await work(at);

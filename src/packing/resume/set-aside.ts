@@ -4,13 +4,13 @@ import { BUNDLE_SUFFIX } from '../../bundle/format/names.ts';
 import type { BundleReader } from '../../bundle/reading/reader.ts';
 import { BundleError } from '../../core/errors.ts';
 import { writeError } from '../../files/disk-error.ts';
-import { prepareFolder, removeEmpty } from '../../files/folder.ts';
+import { removeEmpty } from '../../files/folder.ts';
 import { sizeOf } from '../../files/look.ts';
 import {
   isFileThere,
   renameFile,
   PARTIAL_SUFFIX,
-  refuseLinkedFolders,
+  prepareOwnFolder,
   removeFile,
 } from '../../files/own-file.ts';
 import type { SigningKey } from '../../trust/keys.ts';
@@ -52,8 +52,7 @@ export class SetAside {
     }
     for (const { path } of there) await removeFile(path);
     const folder = dirname(this.#moved);
-    await refuseLinkedFolders([folder]);
-    await prepareFolder(folder);
+    await prepareOwnFolder(folder);
     for (const { path } of here) await moveFile(path, join(folder, basename(path)));
   }
 

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { type Digest, digestOf, hexOf } from '../../core/digest.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
@@ -6,9 +6,17 @@ import type { Observe } from '../../core/events.ts';
 import { MAX_MANIFEST_BYTES } from '../../core/limits.ts';
 import { parseManifest } from '../../core/manifest.ts';
 import { isManifestType } from '../../core/media-types.ts';
-import { listFolder, prepareFolder } from '../../files/folder.ts';
-import { ifThere, isFolder, isRegular, isThere, modifiedAt, sizeOf } from '../../files/look.ts';
-import { removeFile } from '../../files/own-file.ts';
+import { listFolder } from '../../files/folder.ts';
+import {
+  ifThere,
+  isFolder,
+  isLink,
+  isRegular,
+  isThere,
+  modifiedAt,
+  sizeOf,
+} from '../../files/look.ts';
+import { prepareOwnFolder, refuseLinkedFolders, removeFile } from '../../files/own-file.ts';
 import { readSmallFile } from '../../files/small-file.ts';
 import { writeWhole } from '../../files/write-whole.ts';
 
@@ -55,6 +63,7 @@ export class KeptManifests {
     if (!this.#isUsable) return undefined;
     const path = this.#pathOf(digest);
     try {
+      await refuseLinkedFolders([dirname(path)]);
       const file = await ifThere(readSmallFile(path, MAX_MANIFEST_BYTES + MAX_TYPE));
       if (file === undefined) return undefined;
       const found = split(file);
@@ -72,7 +81,7 @@ export class KeptManifests {
     if (!this.#isUsable || !isManifestType(mediaType)) return;
     const path = this.#pathOf(digest);
     try {
-      await prepareFolder(join(path, '..'), 0o700);
+      await prepareOwnFolder(dirname(path), 0o700);
       const content = Buffer.concat([Buffer.from(`${mediaType}\n`), bytes]);
       await writeWhole(path, content, { mode: 0o600, isReplaceable: true });
       this.#hasNew = true;
@@ -158,7 +167,7 @@ async function filesIn(folder: string): Promise<readonly KeptFile[]> {
   if (!(await isFolder(folder))) return found;
   for (const group of await listFolder(folder)) {
     const inner = join(folder, group);
-    if (!GROUP.test(group) || !(await isFolder(inner))) continue;
+    if (!GROUP.test(group) || (await isLink(inner)) || !(await isFolder(inner))) continue;
     for (const name of await listFolder(inner)) {
       if (!NAME.test(name)) continue;
       const path = join(inner, name);

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import fc from 'fast-check';
@@ -207,6 +207,17 @@ describe('receipts in a history', () => {
     expect(() => {
       checkSiteKey(new Map([['plant-a', new Set([siteKey.public.id])]]), foreign, 'c.json');
     }).toThrow('c.json: it says that it is of plant-a, but is signed with another key than before');
+  });
+
+  it('are not written through a link at the name of a folder', async () => {
+    await mkdir(join(temporary.path, 'elsewhere'));
+    await mkdir(history.folder, { recursive: true });
+    for (const name of ['receipts', 'bundles', 'site-keys'])
+      await symlink(join(temporary.path, 'elsewhere'), join(history.folder, name));
+    await expect(history.keepReceipt(receipt)).rejects.toMatchObject({ code: 'DISK' });
+    const { described, closure } = await made('one', 'one');
+    await expect(history.keepBundle(described, closure)).rejects.toMatchObject({ code: 'DISK' });
+    expect(await readdir(join(temporary.path, 'elsewhere'))).toEqual([]);
   });
 
   it('count no more where what names their key is damaged', async () => {

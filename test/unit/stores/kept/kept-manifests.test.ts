@@ -10,7 +10,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { buffer as collect } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 
@@ -131,6 +131,16 @@ describe('manifests that are kept', () => {
     await symlink(outside, place(descriptor.digest));
     await collect(run().fetch(descriptor));
     expect(await readFile(outside, 'utf8')).toBe('precious');
+    // Nor where the folder of some digests is the link.
+    const elsewhere = join(folder, '../elsewhere');
+    const group = dirname(place(descriptor.digest));
+    await mkdir(elsewhere);
+    await rm(group, { recursive: true });
+    await symlink(elsewhere, group);
+    await writeFile(join(elsewhere, basename(place(descriptor.digest))), 'precious');
+    await collect(run().fetch(descriptor));
+    expect(await clearKept(folder)).toEqual({ files: 0, bytes: 0 });
+    expect(await readFile(place(descriptor.digest), 'utf8')).toBe('precious');
     await rm(folder, { recursive: true });
     await writeFile(folder, 'a file');
     notices = [];
