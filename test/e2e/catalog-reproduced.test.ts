@@ -76,7 +76,7 @@ describeWith(['docker-registry'], 'the image of a rebuilt catalog', () => {
     reports = new Map();
     for (const [index, [what, machine]] of Object.entries(MACHINES).entries())
       reports.set(what, await packOn(machine, `bundle-${index}`));
-  }, 120_000);
+  });
   afterAll(async () => {
     await source.stop();
     await temporary.remove();

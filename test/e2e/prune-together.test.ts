@@ -100,7 +100,7 @@ describeWith(['docker-registry'], 'a prune and somebody else', () => {
       expect(packed, packed.stderr).toMatchObject({ status: 0 });
     }
     trust = [...trust, '--trusted-key', path('packer.pub')];
-  }, 300_000);
+  });
   afterAll(async () => {
     await source.stop();
     await temporary.remove();
@@ -111,7 +111,7 @@ describeWith(['docker-registry'], 'a prune and somebody else', () => {
     proxy = await startFaultProxy(target.url, ({ method, url }) => onRequest(`${method} ${url}`));
     for (const version of [OLD, MIDDLE])
       expect(await bundle(unpacking(version))).toMatchObject({ status: 0 });
-  }, 120_000);
+  });
   afterEach(() => Promise.all([proxy.stop(), target.stop()]));
 
   const FIRST_REMOVAL = `DELETE /v2/${RELEASES}/manifests/`;

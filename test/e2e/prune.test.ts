@@ -118,7 +118,7 @@ describeWith(['docker-registry', 'skopeo'], 'a prune', () => {
       ]);
       await operator.json(unpack(version));
     }
-  }, 300_000);
+  });
   afterAll(async () => {
     await Promise.all([source.stop(), target.stop()]);
     await temporary.remove();

@@ -74,7 +74,7 @@ describeWith(['docker-registry'], 'what refers to a release', () => {
         subject,
       };
     });
-  }, 120_000);
+  });
   afterAll(async () => {
     await api.stop();
     await sides.remove();

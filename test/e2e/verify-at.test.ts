@@ -60,7 +60,7 @@ describeWith(['docker-registry'], 'verify --at', () => {
     expect(trusting).toMatchObject({ status: 0 });
     const unpack = ['unpack', medium, '--to', at, ...trust];
     expect(await operator.bundle(unpack)).toMatchObject({ status: 0 });
-  }, 120_000);
+  });
   afterAll(async () => sides.remove());
 
   it('finds nothing at a target that holds everything, nor in a layout', async () => {
@@ -159,7 +159,7 @@ describeWith(['docker-registry'], 'verify --at', () => {
     expect(seen).toContain('manifest absent');
     expect(seen).toContain('tag absent');
     expect((await look(true)).failure).toBeUndefined();
-  }, 240_000);
+  });
 
   it('prints a command that mends what was lost', async () => {
     const { operator, medium, trust, target } = sides;

@@ -102,7 +102,7 @@ describe('a damaged bundle', () => {
       }),
       { numRuns: 10 },
     );
-  }, 180_000);
+  });
 
   it('is found out in a pipe as well, changed, cut or continued anywhere', async () => {
     const { length } = trial.genuine;
@@ -128,7 +128,7 @@ describe('a damaged bundle', () => {
       ),
       { numRuns: 20 },
     );
-  }, 180_000);
+  });
 
   /** As hints print it. */
   const verifyCommand = (path: string): string => {

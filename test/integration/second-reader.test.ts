@@ -304,5 +304,5 @@ describeWith(['python3', 'openssl'], 'the second reader', () => {
       await rm(dirname(path), { recursive: true });
     }
     expect({ seed, different }).toEqual({ seed, different: [] });
-  }, 240_000);
+  });
 });

@@ -83,6 +83,6 @@ export function testRefusals(refusals: readonly Refusal[]): void {
       } finally {
         await rm(own, { recursive: true });
       }
-    }, 240_000);
+    });
   });
 }
