@@ -116,7 +116,8 @@ async function readPipe(path: string, named: string, limit: number): Promise<Uin
   return Buffer.concat(chunks);
 }
 
-function tooLarge(path: string, limit: number): BundleError {
+/** Of a file that has more bytes than one of its kind can have. */
+export function tooLarge(path: string, limit: number): BundleError {
   return new BundleError('CONFIGURATION', `${path} is larger than ${limit} bytes`, {
     hint: 'Check the path: a file of this kind is never that large.',
   });

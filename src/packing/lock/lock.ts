@@ -15,6 +15,12 @@ import type { FoundParts } from '../find-parts.ts';
 /** What the first line of a lock says. */
 export const LOCK_KIND = 'bundle lock 1';
 
+/** Whether a file begins as a lock of any version does: for those that expect another file. */
+export function looksLikeLock(content: Uint8Array): boolean {
+  const start = Buffer.from(content.subarray(0, 200)).toString('latin1');
+  return /^\s*\{\s*"kind"\s*:\s*"bundle lock \d+"/.test(start);
+}
+
 /** Facts about a run that decide what a bundle holds, beside its parts. */
 export interface LockedFacts {
   /** The name of the bundle; it is signed with the rest. */

@@ -1,19 +1,38 @@
 import type { Context } from '../../core/context.ts';
 import { BundleError } from '../../core/errors.ts';
-import { MAX_IMAGE_SET_BYTES } from '../../core/limits.ts';
-import { readGivenFile } from '../../files/small-file.ts';
+import { MAX_IMAGE_SET_BYTES, MAX_LOCK_BYTES } from '../../core/limits.ts';
+import { shellWord } from '../../core/text.ts';
+import { readGivenFile, tooLarge } from '../../files/small-file.ts';
 import { refuseTakenName, writeOnce } from '../../files/write-once.ts';
 import type { ImageSet } from '../../image-sets/image-set.ts';
 import { readImageSet, type ReadImageSet, requireImageSet } from '../../image-sets/read.ts';
 import { type ImageSetDraft, writeImageSet } from '../../image-sets/write.ts';
+import { looksLikeLock } from '../../packing/lock/lock.ts';
 import { textOfFile } from './encoding.ts';
 
 /**
  * Reads a file for oc-mirror v2, and says what is wrong with it. It fetches nothing.
- * @throws BundleError NOT_FOUND, DISK, CONFIGURATION for what is no text of that size
+ * @throws BundleError NOT_FOUND, DISK, CONFIGURATION for a lock, or what is no text of that size
  */
 export async function checkImageSet(path: string): Promise<ReadImageSet> {
-  return readImageSet(textOfFile(await readGivenFile(path, MAX_IMAGE_SET_BYTES), path));
+  // Of a lock, every line would be a fault. It may be larger than an image set.
+  const content = await readGivenFile(path, MAX_LOCK_BYTES);
+  if (looksLikeLock(content)) throw isLock(path);
+  if (content.length > MAX_IMAGE_SET_BYTES) throw tooLarge(path, MAX_IMAGE_SET_BYTES);
+  return readImageSet(textOfFile(content, path));
+}
+
+function isLock(path: string): BundleError {
+  const word = shellWord(path);
+  const message =
+    `${path} is a lock, as pack --lock writes it: bundle pack --locked ${word} and ` +
+    'bundle imageset diff read it';
+  return new BundleError('CONFIGURATION', message, {
+    expected: 'an ImageSetConfiguration',
+    got: 'a lock',
+    subject: path,
+    hint: 'Name the ImageSetConfiguration that the lock was written for.',
+  });
 }
 
 /**

@@ -8,6 +8,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { imagesetInitCommand } from '../../../src/cli/commands/imageset/init.ts';
 import type { Io } from '../../../src/cli/io.ts';
 import type { Context } from '../../../src/core/context.ts';
+import { MAX_IMAGE_SET_BYTES } from '../../../src/core/limits.ts';
+import { formatLock } from '../../../src/packing/lock/format.ts';
 import { checkImageSet } from '../../../src/workflows/image-set/file.ts';
 
 let folder: string;
@@ -34,6 +36,8 @@ function terminalWith(answers: Readonly<Record<string, string>>, asked: string[]
 
 const run = (io: Io, args: Readonly<Record<string, unknown>> = {}) =>
   imagesetInitCommand.run({ FILE: file, ...args }, {} as Context, io);
+
+const PADDING = ' '.repeat(MAX_IMAGE_SET_BYTES);
 
 describe('imageset init', () => {
   it('asks on a terminal, and writes what was answered', async () => {
@@ -156,5 +160,22 @@ describe('imageset check', () => {
       const { findings } = await checkImageSet(file);
       expect(findings.map(({ code }) => code)).not.toContain('syntax');
     }
+  });
+
+  it.each([
+    ['', (lock: string): string => lock],
+    [' that is larger than an image set can be', (lock: string): string => lock + PADDING],
+    [' of another version', (lock: string): string => lock.replace('lock 1', 'lock 27')],
+    [' that was formatted anew', (lock: string): string => JSON.stringify(JSON.parse(lock))],
+  ])('says of a lock%s that it is one, and what reads it', async (_, changed) => {
+    const nothing = { signatures: false, referrers: false, parts: [], releases: [], graph: [] };
+    const none = { catalogs: [], charts: [], images: [], contents: [], files: [], blobs: [] };
+    await writeFile(file, changed(Buffer.from(formatLock({ ...nothing, ...none })).toString()));
+    const error: unknown = await checkImageSet(file).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ exitStatus: 2 });
+    const { message } = error as Error;
+    expect(message).toContain('is a lock, as pack --lock writes it');
+    expect(message).toContain('bundle pack --locked');
+    expect(message).toContain('bundle imageset diff');
   });
 });
