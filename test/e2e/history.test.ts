@@ -146,7 +146,16 @@ describeWith(['docker-registry'], 'the history', () => {
     const user = await User.new(join(sides.folder, 'bad'));
     const edited = await user.bundle(['history', 'import', folder, ...trusted]);
     expect(edited.status).toBe(21);
+    expect(edited.stderr).toMatch(/imported: .*receipt-good\.json.*\n(?:.*\n)*? +refused: /);
     expect(edited.stderr).toContain('changed after signing');
+    const again = ['history', 'import', folder, ...trusted, '--output', 'json'];
+    const { status, stdout } = await user.bundle(again);
+    expect(status).toBe(21);
+    const { error } = JSON.parse(stdout) as { error: { details: readonly object[] } };
+    expect(error.details).toEqual([
+      { label: 'imported', items: [expect.stringMatching(/good\.json: the receipt of plant-a /)] },
+      { label: 'refused', items: [expect.stringContaining('receipt-edited.json')] },
+    ]);
     expect((await listed(user, ...trusted)).deliveries).toHaveLength(1);
 
     const otherKey = SigningKey.generate('ecdsa-p256');
@@ -162,6 +171,25 @@ describeWith(['docker-registry'], 'the history', () => {
     expect(refused.stderr).toContain('another key than before');
     const accepted = await user.bundle(['history', 'import', path, '--accept-new-key', ...both]);
     expect(accepted.status).toBe(0);
+  });
+
+  it('takes nothing from a folder without a bundle whose receipts are called otherwise', async () => {
+    const [name] = await readdir(back);
+    const folder = join(sides.folder, 'renamed-receipts');
+    await mkdir(folder);
+    await cp(join(back, name!), join(folder, 'of-plant-a.json'));
+    const user = await User.new(join(sides.folder, 'renamed'));
+    const refused = await user.bundle(['history', 'import', folder, ...trusted]);
+    expect(refused.status).toBe(23);
+    expect(refused.stderr.replace(/\s+/g, ' ')).toContain(
+      `no receipt (receipt-*.json) and no bundle in ${folder}`,
+    );
+    const file = join(folder, 'of-plant-a.json');
+    expect((await user.bundle(['history', 'import', file, ...trusted])).status).toBe(0);
+    // A bundle that was not finished is told as such.
+    await writeFile(join(folder, 'set.tar.zst.partial'), '');
+    const unfinished = await user.bundle(['history', 'import', folder, ...trusted]);
+    expect(unfinished.stderr).toContain('was not finished');
   });
 
   it('that cannot be written costs no bundle, and a notice says what was not kept', async () => {

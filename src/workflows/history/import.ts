@@ -6,6 +6,7 @@ import { BundleError, gravest } from '../../core/errors.ts';
 import { MAX_RECEIPT_BYTES } from '../../core/limits.ts';
 import { listFolder } from '../../files/folder.ts';
 import { isFolder } from '../../files/look.ts';
+import { PARTIAL_SUFFIX } from '../../files/own-file.ts';
 import { readGivenFile } from '../../files/small-file.ts';
 import { isReceiptFile } from '../../history/begins.ts';
 import { believedReceipts } from '../../history/believed.ts';
@@ -79,15 +80,39 @@ export async function importHistory(
       if (found.bundle) bundles.push(await importBundle(path, history, request, context));
     });
   }
-  if (failures.length > 0) {
-    const worst = gravest(failures) as BundleError;
-    const items = failures.map(({ message }) => message);
-    throw failures.length === 1 ? worst : worst.withDetails([{ label: 'refused', items }]);
-  }
+  if (failures.length > 0) throw refusal(failures, { bundles, receipts });
   return { bundles, receipts };
 }
 
-/** A folder may hold a bundle, receipts, or both: a medium that comes back does. */
+/** The gravest of some failures. What was imported all the same is said before what was refused. */
+function refusal(failures: readonly BundleError[], report: ImportReport): BundleError {
+  const worst = gravest(failures) as BundleError;
+  const imported = [
+    ...report.bundles.map(({ path, name }) => `${path}: the bundle ${name}`),
+    ...report.receipts.map(({ path, receipt: { site, time }, isNew }) => {
+      const known = isNew ? '' : ', which was known already';
+      return `${path}: the receipt of ${site} from ${time}${known}`;
+    }),
+  ];
+  if (imported.length === 0 && failures.length === 1) return worst;
+  return worst.withDetails([
+    ...(imported.length === 0 ? [] : [{ label: 'imported', items: imported }]),
+    { label: 'refused', items: failures.map(withComparison) },
+  ]);
+}
+
+function withComparison({ message, expected, got }: BundleError): string {
+  const facts = [
+    ...(expected === undefined || message.includes(expected) ? [] : [`expected ${expected}`]),
+    ...(got === undefined || message.includes(got) ? [] : [`got ${got}`]),
+  ];
+  return facts.length === 0 ? message : `${message} (${facts.join(', ')})`;
+}
+
+/**
+ * A folder may hold a bundle, receipts, or both: a medium that comes back does.
+ * @throws BundleError NOT_FOUND for a folder that holds neither
+ */
 async function partedPaths(
   path: string,
 ): Promise<{ readonly receipts: readonly string[]; readonly bundle: boolean }> {
@@ -101,7 +126,20 @@ async function partedPaths(
     .filter((name) => /^receipt-.*\.json$/.test(name))
     .map((name) => join(path, name));
   const hasBundle = names.some((name) => /\.tar\.zst(\.\d{3})?$/.test(name));
+  // One that was not finished is told by whoever looks for a bundle.
+  const hasUnfinished = names.some((name) => name.endsWith(PARTIAL_SUFFIX));
+  if (receipts.length === 0 && !hasBundle && !hasUnfinished) throw holdsNeither(path);
   return { receipts, bundle: hasBundle || receipts.length === 0 };
+}
+
+function holdsNeither(folder: string): BundleError {
+  const message = `there is no receipt (receipt-*.json) and no bundle in ${folder}`;
+  return new BundleError('NOT_FOUND', message, {
+    subject: folder,
+    hint:
+      'Name the folder that holds them. If a receipt has another name, name the file itself: ' +
+      'bundle history import FILE.',
+  });
 }
 
 interface ReceiptImport extends Pick<ImportRequest, 'acceptNewKey'> {
