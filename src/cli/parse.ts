@@ -26,8 +26,8 @@ const YARGS_TEXTS = {
     other: 'required options missing: %s',
   },
   'Not enough non-option arguments: got %s, need at least %s': {
-    one: 'an argument is missing',
-    other: 'an argument is missing',
+    one: 'an argument is missing: %s of %s given',
+    other: 'an argument is missing: %s of %s given',
   },
 };
 /**

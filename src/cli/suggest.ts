@@ -76,11 +76,15 @@ function refused(message: string, command: Command, called: string): BundleError
   }
   const options = MISSING_OPTIONS.exec(message)?.[1]?.split(', ');
   const missing = options?.map((option) => `--${option}${describedAs(command, option)}`);
-  const wanted = message.startsWith('an argument is missing')
-    ? Object.entries(command.positionals).flatMap(([positional, { demandOption, describe }]) =>
-        demandOption === true ? [`${positional} (${describe ?? ''})`] : [],
-      )
-    : missing;
+  const given = MISSING_ARGUMENT.exec(message)?.[1];
+  const wanted =
+    given === undefined
+      ? missing
+      : Object.entries(command.positionals)
+          .flatMap(([positional, { demandOption, describe }]) =>
+            demandOption === true ? [`${positional} (${describe ?? ''})`] : [],
+          )
+          .slice(Number(given));
   if (wanted === undefined || wanted.length === 0)
     return new BundleError('USAGE', message, { hint: helpFor(called) });
   const example = command.examples[0]?.[0] ?? '';
@@ -89,6 +93,7 @@ function refused(message: string, command: Command, called: string): BundleError
   });
 }
 
+const MISSING_ARGUMENT = /^an argument is missing: (\d+) of/;
 const MISSING_OPTIONS = /^required options? missing: (.*)$/;
 
 /** What an option is, behind its name: a description may have a colon of its own. */
