@@ -34,9 +34,12 @@ function trustWords(asked: Asked): readonly string[] {
   ];
 }
 
-/** The command that packs what a damage map lists, on the connected side. */
+/**
+ * The command that packs what a damage map lists, on the connected side. Of an increment it names
+ * the bundles that have what is left out: with other baselines, another bundle would be made.
+ */
 export function packCommand(
-  { parts }: Pick<BundleManifest, 'parts'>,
+  { parts, requires = [] }: Pick<BundleManifest, 'parts' | 'requires'>,
   kinds: readonly Kind[],
   damageFile: string,
 ): string {
@@ -44,6 +47,9 @@ export function packCommand(
     const claims = parts.filter((part) => part.kind === kind.name).map(({ claim }) => claim);
     return claims.length === 0 ? [] : kind.packWords(claims);
   });
-  const asked = words.map(shellWord).join(' ');
+  const baselines = requires.flatMap(({ bundle, assumed }) => [
+    ...[assumed === true ? '--assume-delivered' : '--baseline', hexOf(bundle)],
+  ]);
+  const asked = [...words.map(shellWord), ...baselines].join(' ');
   return `bundle pack ${asked} --repair ${shellWord(basename(damageFile))} -o FOLDER`;
 }

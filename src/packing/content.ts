@@ -44,7 +44,9 @@ export async function patchContent(
         got: hexOf(wanted.bundleDigest),
         hint:
           'Name the releases of the damaged bundle, with the same --arch, --signature-store, ' +
-          '--release-key, --referrers and --no-signatures. If they have changed since, pack a new bundle.',
+          '--release-key, --referrers and --no-signatures. An increment needs its baselines, too: ' +
+          'bundle verify prints them (--baseline, --assume-delivered). If anything has changed ' +
+          'since, pack a new bundle.',
       },
     );
   }
