@@ -285,6 +285,12 @@ describeWith(['docker-registry', 'skopeo'], 'a prune', () => {
     const { removed, repositories } = await pruned('--keep-last', '2', '--yes');
     expect(repositories.flatMap(({ going }) => going)).toEqual([]);
     expect(removed!.flatMap(({ manifests }) => manifests)).toEqual([]);
+    for (const more of [[], ['--yes']]) {
+      const { status, stdout } = await operator.bundle(pruning('--keep-last', '2', ...more));
+      expect(status).toBe(0);
+      expect(stdout).toContain('Nothing to remove from');
+      expect(stdout).not.toMatch(/would go|0 manifests|0 bytes|Removed/);
+    }
   });
 
   it('says whose receipts are out of date', async () => {

@@ -4,7 +4,7 @@ import type { RemovedFrom } from '../../../pruning/remove.ts';
 import type { PruneReport } from '../../../workflows/prune/prune.ts';
 import { type Outcome, PARTLY_DONE } from '../../command.ts';
 import { formatBytes } from '../../units.ts';
-import type { Report, Section } from '../layout.ts';
+import type { Report, Rows, Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
 import { shortened } from '../shown.ts';
 import { receiptRows, writtenJson } from './receipt-report.ts';
@@ -27,7 +27,26 @@ export function pruneReport(report: PruneReport): Outcome {
   };
 }
 
-function verdictOf({ target, removed }: PruneReport, stillGiven: number): Section[number] {
+/** Whether nothing goes, or nothing has gone, beside tags of images that stay. */
+function isIdle({ repositories, removed }: PruneReport): boolean {
+  if (removed === undefined) return repositories.every(({ going }) => going.length === 0);
+  return removed.every(
+    ({ manifests, tags, stillGiven }) => manifests.length + tags.length + stillGiven.length === 0,
+  );
+}
+
+/** Tags of images that stay, which only a registry loses that can remove a tag alone. */
+function looseTags({ repositories, removed }: PruneReport): number {
+  return removed === undefined ? repositories.flatMap((one) => one.looseTags).length : 0;
+}
+
+function verdictOf(report: PruneReport, stillGiven: number): Section[number] {
+  const { target, removed } = report;
+  if (isIdle(report)) {
+    const loose = looseTags(report);
+    const but = loose === 0 ? '' : `, except ${counted(loose, 'tag')} of images that stay`;
+    return { verdict: `Nothing to remove from ${target}${but}`, mood: 'good' };
+  }
   if (removed === undefined)
     return { verdict: `Nothing was removed: this would go from ${target}`, mood: 'good' };
   if (stillGiven > 0) {
@@ -48,24 +67,25 @@ function partsSection({ parts, repositories }: PruneReport): Section {
   return [{ table: { heads: ['part', '', 'manifests', 'shared'], rows, cut: 0 } }];
 }
 
-function sumsSection({ repositories, freed, removed, receipt, lockedBy }: PruneReport): Section {
+function sumsSection(report: PruneReport): Section {
+  const { repositories, freed, removed, receipt, lockedBy } = report;
   const going = repositories.flatMap((one) => one.going);
   const tags = going.flatMap((one) => one.tags).length;
-  const loose = repositories.flatMap(({ looseTags }) => looseTags).length;
+  const loose = looseTags(report);
   const left = (removed ?? []).flatMap(({ tagsLeft }) => tagsLeft).length;
   const isDone = removed !== undefined;
+  const sums: Rows = [
+    [
+      isDone ? 'removed' : 'would go',
+      `${counted(going.length, 'manifest')}, ${counted(tags, 'tag')}`,
+    ],
+    ['freed', `up to ${formatBytes(freed.bytes)} by garbage collection`],
+    ['', loose === 0 ? undefined : `${counted(loose, 'more tag')} of images that stay`],
+  ];
   return [
     {
       facts: [
-        [
-          isDone ? 'removed' : 'would go',
-          `${counted(going.length, 'manifest')}, ${counted(tags, 'tag')}`,
-        ],
-        ['freed', `up to ${formatBytes(freed.bytes)} by garbage collection`],
-        [
-          '',
-          isDone || loose === 0 ? undefined : `${counted(loose, 'more tag')} of images that stay`,
-        ],
+        ...(isIdle(report) ? [] : sums),
         ['tags left', left === 0 ? undefined : `${left}: the registry removes no tag alone`],
         ...receiptRows(receipt),
         [
@@ -98,8 +118,15 @@ function sharedSections({ repositories }: PruneReport, screen: Screen): Report {
   });
 }
 
-function afterwards({ removed, outdated, freed }: PruneReport): Report {
-  if (removed === undefined) return [[{ text: 'To remove it, add --yes.' }]];
+const TAGS_ALONE =
+  'To remove these tags, add --yes. A registry that cannot remove a tag alone keeps them.';
+
+function afterwards(report: PruneReport): Report {
+  const { removed, outdated, freed } = report;
+  if (removed === undefined) {
+    if (!isIdle(report)) return [[{ text: 'To remove it, add --yes.' }]];
+    return looseTags(report) === 0 ? [] : [[{ text: TAGS_ALONE }]];
+  }
   const stale: Report =
     outdated.length === 0
       ? []
