@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { projectPath } from '../../scripts/lib/project-root.ts';
 import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
+import { publishImage } from '../support/base-image.ts';
 import { describeWith } from '../support/needs.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
@@ -118,6 +119,27 @@ describeWith(['docker-registry'], 'the commands that a report prints', () => {
     const { stdout } = await user.bundle([...['verify', medium, '--expect', '4.17.3', ...trust]]);
     const registry = stdout.replace('REGISTRY/NAMESPACE', `${source.host}/verified`);
     expect(await printed(registry, 'bundle unpack ')).toBe(0);
+  });
+
+  it('by pack complete a bundle that lacks images, and unpack it with what completes it', async () => {
+    const folder = join(temporary.path, 'not complete');
+    const line = (report: string, beginning: string): string => {
+      const lines = report.split('\n').filter((one) => one.startsWith(`  ${beginning}`));
+      expect(lines).toHaveLength(1);
+      return lines[0]!.replace('FOLDER', `'${folder}'`);
+    };
+    const words = await user.bundle([
+      ...['pack', '4.17.3', '--image', 'quay.io/team/late:1', '--name', 'set', '--incomplete'],
+      ...['--key', join(user.folder, 'team.pem'), '-o', folder, ...fetching],
+    ]);
+    expect(words.status, words.stderr).toBe(30);
+    const again = line(words.stdout, 'bundle pack --complete ');
+    await publishImage(source.host, { registry: 'quay.io', repository: 'team/late', tag: '1' }, {});
+    expect(await run(`${again} >report`)).toBe(0);
+    const report = await readFile(join(user.folder, 'report'), 'utf8');
+    const unpack = line(report, 'bundle unpack ');
+    const to = unpack.replace('REGISTRY/NAMESPACE', `${source.host}/completed`);
+    expect(await run(`cd '${folder}' && ${to}`)).toBe(0);
   });
 
   it('by trust add withdraw the trust again', async () => {

@@ -1,6 +1,6 @@
 import { BundleError } from '../../core/errors.ts';
 import type { PackReport } from '../../packing/report.ts';
-import { byteCount, flag, requiredText, text, texts, volumeSize } from '../arguments.ts';
+import { asTyped, byteCount, flag, requiredText, text, texts, volumeSize } from '../arguments.ts';
 import type { Context } from '../../core/context.ts';
 import type { Arguments, Command, Outcome } from '../command.ts';
 import type { Io } from '../io.ts';
@@ -26,6 +26,12 @@ import { outputPipe, PIPE } from '../pipes.ts';
 /** Options that have no meaning for a pipe. */
 const FOR_FILES = [
   ...(['volume-size', 'stop-after', 'repair', 'restart', 'dry-run', 'each'] as const),
+];
+
+/** Options that a run needs again which packs what this one could not fetch. */
+const COMPLETING = [
+  ...['key', 'release-key', 'referrers', 'no-signatures'],
+  ...Object.keys({ ...sourceOptions, ...lookasideOptions }),
 ];
 
 export const packCommand: Command = {
@@ -159,6 +165,7 @@ export const packCommand: Command = {
     const { pack } = await import('../../workflows/pack/pack.ts');
     const packed = await pack(request, context);
     return packReport(packed, {
+      again: asTyped(args, COMPLETING),
       releaseKeyFiles: await keysFor(packed),
       signedWith: common.key.keyFile === undefined ? 'own' : 'another',
     });
@@ -204,6 +211,7 @@ async function completeWith(args: Arguments, context: Context, io: Io): Promise<
     context,
   );
   return packReport(packed, {
+    again: asTyped(args, COMPLETING),
     releaseKeyFiles: await neededKeyFiles(releaseKeyFiles, packed.closure.parts),
     signedWith: key.keyFile === undefined ? 'own' : 'another',
   });

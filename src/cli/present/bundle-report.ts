@@ -34,10 +34,9 @@ export function verifyReport(
       requiredText(required, screen),
       again.length === 0
         ? []
-        : completionSteps(bundle.closure, again[0]!, [
-            ...['--to', 'REGISTRY/NAMESPACE'],
-            ...again.slice(1),
-          ]),
+        : completionSteps(bundle.closure, [again[0]!], {
+            unpack: ['--to', 'REGISTRY/NAMESPACE', ...again.slice(1)],
+          }),
       trustAdvice(bundle),
       again.length === 0
         ? []

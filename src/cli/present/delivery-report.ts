@@ -54,7 +54,7 @@ export function unpackReport(unpacked: UnpackReport, asked: Asked): Outcome {
       leftOut(delivery, screen),
       holesText(closure, screen),
       withheldText(delivery, closure),
-      completionSteps(closure, bundleWords, [...asked.where, ...asked.trust]),
+      completionSteps(closure, [bundleWords], { unpack: [...asked.where, ...asked.trust] }),
       isDamaged ? completingSteps(unpacked, asked) : [],
       ...clusterText(delivery, screen),
       nextSteps(delivery, renaming(delivery, asked)),
@@ -158,7 +158,7 @@ export function resourcesReport(outcome: ResourcesOutcome, asked: Known): Outcom
     report: (screen) => [
       [{ verdict, mood: 'good' }],
       holesText(selected, screen),
-      completionSteps(selected, asked.isPiped ? 'BUNDLE' : shellWord(asked.paths[0] ?? 'BUNDLE')),
+      completionSteps(selected, [asked.isPiped ? 'BUNDLE' : shellWord(asked.paths[0] ?? 'BUNDLE')]),
       ...clusterText(outcome, screen),
       nextSteps(outcome, renaming(outcome, asked)),
       trustAdvice(bundle),

@@ -31,6 +31,12 @@ export interface VerifyNeeds {
   readonly signedWith: 'own' | 'another';
 }
 
+/** What the commands need that a report of pack prints. */
+export interface PackNeeds extends VerifyNeeds {
+  /** Options that were given to pack, and that it needs again to complete the bundle. */
+  readonly again: readonly string[];
+}
+
 /** Of a bundle that went into a pipe. */
 export function pipedReport(
   report: PackReport,
@@ -71,7 +77,7 @@ export function pipedReport(
   };
 }
 
-export function packReport(report: PackReport, needs: VerifyNeeds): Outcome {
+export function packReport(report: PackReport, needs: PackNeeds): Outcome {
   return {
     report: (screen) => (report.dryRun ? dryRun(report, screen) : packed(report, needs, screen)),
     json: packJson(report),
@@ -81,7 +87,7 @@ export function packReport(report: PackReport, needs: VerifyNeeds): Outcome {
   };
 }
 
-function packed(report: PackReport, needs: VerifyNeeds, screen: Screen): readonly Section[] {
+function packed(report: PackReport, needs: PackNeeds, screen: Screen): readonly Section[] {
   const { path, size, kept, before, left, volumes } = report;
   const count = before + volumes.length + left;
   const inVolumes = count === 1 ? '' : `, ${counted(count, 'volume')}`;
@@ -100,13 +106,18 @@ function packed(report: PackReport, needs: VerifyNeeds, screen: Screen): readonl
     leftOut(report, screen),
     incrementText(report.increment, report.closure, screen),
     path.endsWith(PATCH_SUFFIX) ? patchSteps(report, needs) : checkSteps(report, needs),
-    togetherSteps(report),
+    togetherSteps(report, needs),
     form(
       report,
       'Write this on the form that travels with the medium, or tell the closed side out of band:',
     ),
     keysToHand(needs),
-    left > 0 ? [] : completionSteps(report.closure, shellWord(volumes[0]?.path ?? path)),
+    left > 0
+      ? []
+      : completionSteps(report.closure, bundlesOf(report).map(shellWord), {
+          pack: needs.again,
+          unpack: [`--to REGISTRY/NAMESPACE${verifyOptions(report, needs)}`],
+        }),
     offersText(report.offers),
     [
       {
@@ -192,13 +203,23 @@ function sumsCommand({ path }: PackReport): string {
   return checking(dirname(path), `${basename(path, BUNDLE_SUFFIX)}.sha256`);
 }
 
+/** The bundle, after those that it completes. */
+function bundlesOf({ path, completes = [], volumes }: PackReport): readonly string[] {
+  return [...completes, volumes[0]?.path ?? path];
+}
+
 /** The bundle leaves out what those have that it completes. */
-function togetherSteps({ path, completes = [], left, volumes }: PackReport): Section {
+function togetherSteps(report: PackReport, needs: VerifyNeeds): Section {
+  const { completes = [], left } = report;
   if (completes.length === 0 || left > 0) return [];
-  const all = [...completes, volumes[0]?.path ?? path].map((one) => shellWord(basename(one)));
+  const all = bundlesOf(report).map((one) => shellWord(basename(one)));
   return [
     { text: 'It completes an earlier bundle. On the closed side, unpack both together:' },
-    { commands: [`bundle unpack ${all.join(' ')} --to REGISTRY/NAMESPACE`] },
+    {
+      commands: [
+        `bundle unpack ${all.join(' ')} --to REGISTRY/NAMESPACE${verifyOptions(report, needs)}`,
+      ],
+    },
   ];
 }
 

@@ -89,25 +89,34 @@ export function holesText(closure: Closure, screen: Screen): Section {
   ];
 }
 
+/** Options of the commands that complete a bundle, as words of a command line. */
+interface CompletionWords {
+  /** What packing needs again: keys, mirrors and the like; where it is known. */
+  readonly pack?: readonly string[];
+  /** Where to, and about trust. */
+  readonly unpack?: readonly string[];
+}
+
 /**
  * How the bundle gets what it lacks.
- * @param bundle as words of a command line.
- * @param options of unpack: where to, and about trust.
+ * @param bundles as words of a command line: the one that lacks something is the last, after those
+ * that it completes.
  */
 export function completionSteps(
   closure: Closure,
-  bundle: string,
-  options: readonly string[] = ['--to', 'REGISTRY/NAMESPACE'],
+  bundles: readonly string[],
+  { pack = [], unpack = ['--to', 'REGISTRY/NAMESPACE'] }: CompletionWords = {},
 ): Section {
   if (holesOf(closure).length === 0) return [];
+  const completed = bundles.map((bundle) => `--complete ${bundle}`);
   return [
     {
       text:
         'To have them too, pack what is missing into a second bundle, on the connected side, when ' +
         'the sources have it:',
     },
-    { commands: [`bundle pack --complete ${bundle} -o FOLDER`] },
-    { text: 'On the closed side, unpack both together:' },
-    { commands: [`bundle unpack ${bundle} COMPLETION ${options.join(' ')}`] },
+    { commands: [['bundle pack', ...completed, ...pack, '-o FOLDER'].join(' ')] },
+    { text: `On the closed side, unpack ${bundles.length > 1 ? 'all' : 'both'} together:` },
+    { commands: [['bundle unpack', ...bundles, 'COMPLETION', ...unpack].join(' ')] },
   ];
 }
