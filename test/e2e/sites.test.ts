@@ -1,4 +1,14 @@
-import { cp, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
+import {
+  cp,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -209,119 +219,146 @@ describeWith(['docker-registry', 'python3'], 'several sites', () => {
     for (const stop of stops.reverse()) await stop();
   });
 
-  it(
-    'get one bundle with what any of them lacks, which brings all of them to one state',
-    async () => {
-      const dry = await packed('union', '4.17.5', ...forSites(SITES), '--dry-run');
-      const { increment } = await packed('union', '4.17.5', ...forSites(SITES));
-      expect(dry.increment).toEqual(increment);
-      expect(increment!.sites).toEqual(
-        SITES.map((site) => `${site} (${first.get(site)!.host}/${site})`),
-      );
+  it('get one bundle with what any of them lacks, which brings all of them to one state', async () => {
+    const dry = await packed('union', '4.17.5', ...forSites(SITES), '--dry-run');
+    const { increment } = await packed('union', '4.17.5', ...forSites(SITES));
+    expect(dry.increment).toEqual(increment);
+    expect(increment!.sites).toEqual(
+      SITES.map((site) => `${site} (${first.get(site)!.host}/${site})`),
+    );
 
-      // Left out is what every site has, and nothing else.
-      const file = await fileIn('union');
-      const { requires = [], blobs } = await listingOf(file);
+    // Left out is what every site has, and nothing else.
+    const file = await fileIn('union');
+    const { requires = [], blobs } = await listingOf(file);
+    const own = blobs.filter(({ digest }) => wanted.has(digest)).map(({ digest }) => digest);
+    const isEverywhere = (digest: Digest): boolean =>
+      SITES.every((site) => had.get(site)!.has(digest));
+    expect(own).toEqual([...wanted].filter((one) => leading.has(one) || !isEverywhere(one)));
+    expect(own.length).toBeLessThan(wanted.size);
+    // Each site finds among the bundles that have it one that it had itself.
+    expect(requires.map(({ name }) => name).toSorted()).toEqual([
+      ...['ocp-4.17.3-x86_64', 'ocp-4.17.3..4.17.4-x86_64', 'ocp-4.17.4-x86_64', 'other'],
+    ]);
+    const left = new Set(requires.flatMap((row) => row.blobs.map(({ digest }) => digest)));
+    expect(increment!.leftOut.blobs).toBe(left.size);
+    expect(await secondVerdict([...trust, file])).toEqual({ status: 0, message: '' });
+    for (const folder of ['three', 'four', 'both', 'other']) {
+      const beside = await operators
+        .get('plant-a')!
+        .bundle([...['verify', file, await fileIn(folder), ...trust]]);
+      expect(beside.status, beside.stderr).toBe(0);
+      expect(beside.stdout).not.toContain('NOT CHECKED');
+    }
+    const alone = await operators.get('plant-a')!.bundle(['verify', file, ...trust]);
+    expect(alone.stdout).toContain('NOT CHECKED');
+    expect(alone.stdout).toContain(`It leaves out ${left.size} blobs (`);
+    expect(alone.stdout).toContain('one of these is enough');
+
+    for (const [site, target] of first) {
+      await unpack(site, target, file);
+      states.push(await lastAt(site, target));
+    }
+    expect(new Set(states).size).toBe(1);
+  });
+
+  it('get a bundle each, made in one run that fetches each blob once', async () => {
+    const dry = await packedEach('each', '--dry-run');
+    await expect(readdir(place('each'))).rejects.toThrow('ENOENT');
+    const { report, fetched } = await packedEach('each');
+    const { bundles, together } = report;
+    expect(bundles.map(({ site, path }) => [site, basename(path)])).toEqual(
+      SITES.map((site) => [site, `ocp-4.17.5-x86_64-${site}.tar.zst`]),
+    );
+    expect(dry.report.bundles.map(({ bundleDigest }) => bundleDigest)).toEqual(
+      bundles.map(({ bundleDigest }) => bundleDigest),
+    );
+    expect(dry.report.together).toEqual(together);
+
+    const all = new Set<Digest>();
+    for (const { site, path } of bundles) {
+      const isOwn = (one: Digest): boolean => leading.has(one) || !had.get(site)!.has(one);
+      const { blobs } = await listingOf(path);
       const own = blobs.filter(({ digest }) => wanted.has(digest)).map(({ digest }) => digest);
-      const isEverywhere = (digest: Digest): boolean =>
-        SITES.every((site) => had.get(site)!.has(digest));
-      expect(own).toEqual([...wanted].filter((one) => leading.has(one) || !isEverywhere(one)));
-      expect(own.length).toBeLessThan(wanted.size);
-      // Each site finds among the bundles that have it one that it had itself.
-      expect(requires.map(({ name }) => name).toSorted()).toEqual([
-        ...['ocp-4.17.3-x86_64', 'ocp-4.17.3..4.17.4-x86_64', 'ocp-4.17.4-x86_64', 'other'],
-      ]);
-      const left = new Set(requires.flatMap((row) => row.blobs.map(({ digest }) => digest)));
-      expect(increment!.leftOut.blobs).toBe(left.size);
-      expect(await secondVerdict([...trust, file])).toEqual({ status: 0, message: '' });
-      for (const folder of ['three', 'four', 'both', 'other']) {
-        const beside = await operators
-          .get('plant-a')!
-          .bundle([...['verify', file, await fileIn(folder), ...trust]]);
-        expect(beside.status, beside.stderr).toBe(0);
-        expect(beside.stdout).not.toContain('NOT CHECKED');
-      }
-      const alone = await operators.get('plant-a')!.bundle(['verify', file, ...trust]);
-      expect(alone.stdout).toContain('NOT CHECKED');
-      expect(alone.stdout).toContain(`It leaves out ${left.size} blobs (`);
-      expect(alone.stdout).toContain('one of these is enough');
+      expect([site, own]).toEqual([site, [...wanted].filter(isOwn)]);
+      for (const digest of own) all.add(digest);
+    }
+    expect(together.blobs).toBe(all.size);
+    // What a release is derived from is read once more, before the bundles are planned.
+    const once = fetched.filter((digest) => !leading.has(digest as Digest));
+    expect(once.toSorted()).toEqual([...all].filter((one) => !leading.has(one)).toSorted());
+    for (const digest of leading)
+      expect(fetched.filter((one) => one === digest).length).toBeLessThanOrEqual(2);
 
-      for (const [site, target] of first) {
-        await unpack(site, target, file);
-        states.push(await lastAt(site, target));
-      }
-      expect(new Set(states).size).toBe(1);
-    },
-    4 * MINUTE,
-  );
+    for (const { site, path } of bundles) {
+      const target = await atSite(site);
+      await unpack(site, target, path);
+      states.push(await lastAt(site, target));
+    }
+    expect(new Set(states).size).toBe(1);
+  });
 
-  it(
-    'get a bundle each, made in one run that fetches each blob once',
-    async () => {
-      const dry = await packedEach('each', '--dry-run');
-      await expect(readdir(place('each'))).rejects.toThrow('ENOENT');
-      const { report, fetched } = await packedEach('each');
-      const { bundles, together } = report;
-      expect(bundles.map(({ site, path }) => [site, basename(path)])).toEqual(
-        SITES.map((site) => [site, `ocp-4.17.5-x86_64-${site}.tar.zst`]),
-      );
-      expect(dry.report.bundles.map(({ bundleDigest }) => bundleDigest)).toEqual(
-        bundles.map(({ bundleDigest }) => bundleDigest),
-      );
-      expect(dry.report.together).toEqual(together);
+  it('get the rest of these bundles from the same command, after one that was killed', async () => {
+    await cp(place('each'), place('killed'), { recursive: true });
+    const named = (site: Site): string => place(`killed/ocp-4.17.5-x86_64-${site}.tar.zst`);
+    // The third was being written: the last two are not begun.
+    for (const site of ['plant-d', 'plant-e'] as const) await rm(named(site));
+    const { size } = await stat(named('plant-c'));
+    await rename(named('plant-c'), `${named('plant-c')}.partial`);
+    await truncate(`${named('plant-c')}.partial`, Math.floor(size * 0.7));
+    const { report, fetched } = await packedEach('killed');
+    expect(report.bundles.map(({ kept }) => kept.finished)).toEqual([
+      ...[true, true, false, false, false],
+    ]);
+    for (const site of SITES) {
+      const made = await readFile(named(site));
+      const before = await readFile(place(`each/ocp-4.17.5-x86_64-${site}.tar.zst`));
+      expect([site, made.equals(before)]).toEqual([site, true]);
+    }
+    const finished = await Promise.all([named('plant-a'), named('plant-b')].map(listingOf));
+    const held = new Set<string>(
+      finished.flatMap(({ blobs }) => blobs.map(({ digest }) => digest)),
+    );
+    expect(fetched.filter((digest) => held.has(digest))).toEqual([]);
+  });
 
-      const all = new Set<Digest>();
-      for (const { site, path } of bundles) {
-        const isOwn = (one: Digest): boolean => leading.has(one) || !had.get(site)!.has(one);
-        const { blobs } = await listingOf(path);
-        const own = blobs.filter(({ digest }) => wanted.has(digest)).map(({ digest }) => digest);
-        expect([site, own]).toEqual([site, [...wanted].filter(isOwn)]);
-        for (const digest of own) all.add(digest);
-      }
-      expect(together.blobs).toBe(all.size);
-      // What a release is derived from is read once more, before the bundles are planned.
-      const once = fetched.filter((digest) => !leading.has(digest as Digest));
-      expect(once.toSorted()).toEqual([...all].filter((one) => !leading.has(one)).toSorted());
-      for (const digest of leading)
-        expect(fetched.filter((one) => one === digest).length).toBeLessThanOrEqual(2);
-
-      for (const { site, path } of bundles) {
-        const target = await atSite(site);
-        await unpack(site, target, path);
-        states.push(await lastAt(site, target));
-      }
-      expect(new Set(states).size).toBe(1);
-    },
-    4 * MINUTE,
-  );
-
-  it(
-    'get the rest of these bundles from the same command, after one that was killed',
-    async () => {
-      await cp(place('each'), place('killed'), { recursive: true });
-      const named = (site: Site): string => place(`killed/ocp-4.17.5-x86_64-${site}.tar.zst`);
-      // The third was being written: the last two are not begun.
-      for (const site of ['plant-d', 'plant-e'] as const) await rm(named(site));
-      const { size } = await stat(named('plant-c'));
-      await rename(named('plant-c'), `${named('plant-c')}.partial`);
-      await truncate(`${named('plant-c')}.partial`, Math.floor(size * 0.7));
-      const { report, fetched } = await packedEach('killed');
-      expect(report.bundles.map(({ kept }) => kept.finished)).toEqual([
-        ...[true, true, false, false, false],
-      ]);
-      for (const site of SITES) {
-        const made = await readFile(named(site));
-        const before = await readFile(place(`each/ocp-4.17.5-x86_64-${site}.tar.zst`));
-        expect([site, made.equals(before)]).toEqual([site, true]);
-      }
-      const finished = await Promise.all([named('plant-a'), named('plant-b')].map(listingOf));
-      const held = new Set<string>(
-        finished.flatMap(({ blobs }) => blobs.map(({ digest }) => digest)),
-      );
-      expect(fetched.filter((digest) => held.has(digest))).toEqual([]);
-    },
-    4 * MINUTE,
-  );
+  it('may get bundles that are made of others on disk, whose damage is fetched', async () => {
+    const whole = await readFile(await fileIn('whole'));
+    const damaged = place('damaged/ocp-4.17.5-x86_64.tar.zst');
+    await mkdir(place('damaged'));
+    const bytes = Buffer.from(whole);
+    for (const share of [0.5, 0.6, 0.7, 0.8]) {
+      const at = Math.floor(bytes.length * share);
+      bytes.writeUInt8(bytes.readUInt8(at) ^ 0xff, at);
+    }
+    await writeFile(damaged, bytes);
+    const four = await fileIn('four');
+    const held = new Set<string>((await listingOf(four)).blobs.map(({ digest }) => digest));
+    const packedFrom = async (out: string, path: string): Promise<readonly string[]> => {
+      const before = proxy.seen().length;
+      const from = ['--from-bundle', path, '--trusted-key', place('packer.pub')];
+      await packed(out, '4.17.5', ...from, '--no-history');
+      expect((await readFile(await fileIn(out))).equals(whole)).toBe(true);
+      const gets = proxy
+        .seen()
+        .slice(before)
+        .filter((line) => /^GET .*\/blobs\//.test(line));
+      return gets.map((line) => line.replace(/.*\/blobs\//, ''));
+    };
+    const rest = [...wanted].filter((one) => !leading.has(one) && !held.has(one));
+    const fetched = await packedFrom('from-four', four);
+    const own = fetched.filter((digest) => !leading.has(digest as Digest));
+    expect(own.toSorted()).toEqual(rest.toSorted());
+    // What a release is derived from is read in any case.
+    const planned = await packedFrom('from-whole', await fileIn('whole'));
+    expect(planned.filter((digest) => !leading.has(digest as Digest))).toEqual([]);
+    const again = await packedFrom('from-damaged', damaged);
+    expect(again.length).toBeGreaterThan(planned.length);
+    expect(again.length).toBeLessThanOrEqual(planned.length + 4);
+    const foreign = await packer.bundle([
+      ...packing('4.17.5', '--from-bundle', place('plant-a.pub'), '-o', place('none')),
+    ]);
+    expect(foreign.status, foreign.stderr).toBe(22);
+  });
 
   it('are told apart from a site that is new, mistyped, or not believed', async () => {
     const dry = (...words: readonly string[]) =>

@@ -15,7 +15,12 @@ import {
 } from '../options/parts/incomplete.ts';
 import { askedOptions, askedParts } from '../options/parts/asked.ts';
 import { mediaOptions, restartOption, stopAfter } from '../options/media.ts';
-import { baselineOptions, baselineRequest, sitesOfEach } from '../options/receipts/baselines.ts';
+import {
+  baselineOptions,
+  baselineRequest,
+  fromBundlesRequest,
+  sitesOfEach,
+} from '../options/receipts/baselines.ts';
 import { historyFolder, historyOptions } from '../options/receipts/history.ts';
 import { lookasideOptions, networkRequest, sourceOptions } from '../options/network.ts';
 import { attachedRequest, releaseOptions, versionPositional } from '../options/release.ts';
@@ -125,6 +130,7 @@ export const packCommand: Command = {
       network: networkRequest(args),
       limitRate: byteCount(args, 'limit-rate'),
       baselines: await baselineRequest(args, context),
+      fromBundles: await fromBundlesRequest(args),
       history: historyFolder(args, context),
     };
     const { packReport, pipedReport } = await import('../present/packing/pack-report.ts');

@@ -5,12 +5,12 @@ import { behind } from './behind.ts';
 
 /** Finished bundles on disk, whose blobs need not be fetched once more. */
 export class BundlesAtHand {
-  readonly #readers: BundleReader[] = [];
+  readonly #closing: (() => Promise<void>)[] = [];
   readonly #holders = new Map<Digest, BundleReader>();
 
-  /** It is closed with the others. */
-  add(reader: BundleReader): void {
-    this.#readers.push(reader);
+  /** @param close is called with the others. */
+  add(reader: BundleReader, close = async (): Promise<void> => reader.close()): void {
+    this.#closing.push(close);
     for (const digest of reader.layerDigests)
       if (!this.#holders.has(digest)) this.#holders.set(digest, reader);
   }
@@ -22,6 +22,6 @@ export class BundlesAtHand {
   }
 
   async close(): Promise<void> {
-    for (const reader of this.#readers) await reader.close();
+    for (const close of this.#closing) await close();
   }
 }

@@ -15,7 +15,7 @@ import { nameBefore, nameOf } from '../../packing/naming.ts';
 import { bundlePath, inOutput, type Output, parseOutput } from '../../packing/output.ts';
 import { blobsTogether, planTogether, refuseNamesakes } from '../../packing/increments/each.ts';
 import type { EachReport, PackReport } from '../../packing/report.ts';
-import { BundlesAtHand } from '../../packing/resume/at-hand.ts';
+import type { BundlesAtHand } from '../../packing/resume/at-hand.ts';
 import { type BegunContent, openSigned, type PartKey } from '../../packing/resume/begun-content.ts';
 import { findBegunContent } from '../../packing/resume/find-begun-content.ts';
 import { inItsPlace, placeOf } from '../../packing/resume/replacing.ts';
@@ -26,7 +26,7 @@ import {
   readBaselinesOfEach,
   type SiteDelivered,
 } from '../../opening/incomplete/baselines.ts';
-import { type PackRequest, factsOfIncrement, factsOf, tellNeeds, withNetwork } from './request.ts';
+import { type PackRequest, factsOfIncrement, factsOf, tellNeeds, withSources } from './request.ts';
 
 /** A pack of a bundle for each of several sites. */
 export interface PackEachRequest extends Omit<PackRequest, 'repairFile' | 'stopAfter'> {
@@ -55,8 +55,7 @@ async function packEachInto(
   context: Context,
 ): Promise<EachReport> {
   const { dryRun, restart, volumeSize } = request;
-  const atHand = new BundlesAtHand();
-  const work = async (network: Network): Promise<EachReport> => {
+  const work = async (network: Network, atHand: BundlesAtHand): Promise<EachReport> => {
     const own = await loadSigningKey(request.key, context.configFolder);
     const ofSites = await readBaselinesOfEach(request.baselines, context);
     const begunOf = async (parts: readonly PartKey[]): Promise<BegunContent | undefined> => {
@@ -124,7 +123,7 @@ async function packEachInto(
     }
     return { bundles, together };
   };
-  return withNetwork(request, context, work).finally(() => atHand.close());
+  return withSources(request, context, work);
 }
 
 /** @param jobOf the bundle of a site, also of less content: without images that cannot be had. */

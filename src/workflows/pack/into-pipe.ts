@@ -17,7 +17,7 @@ import {
   factsOfIncrement,
   factsOf,
   tellNeeds,
-  withNetwork,
+  withSources,
 } from './request.ts';
 
 const NO_FILE: Output = { folder: '', name: undefined };
@@ -29,10 +29,10 @@ export async function packIntoPipe(
   context: Context,
 ): Promise<PackReport> {
   await refuseForeignLock(request);
-  return withNetwork(request, context, async (network) => {
+  return withSources(request, context, async (network, atHand) => {
     const own = await loadSigningKey(request.key, context.configFolder);
     const delivered = await deliveredTo(request, context);
-    const closure = await findLocked(request, network, context);
+    const closure = atHand.before(await findLocked(request, network, context));
     const name = nameOf({ ...request, isIncrement: delivered !== undefined }, NO_FILE, closure);
     const content = wholeContent(closure, name, delivered && leftOut(closure, delivered));
     const { described } = content;

@@ -29,7 +29,7 @@ import {
   factsOfIncrement,
   factsOf,
   tellNeeds,
-  withNetwork,
+  withSources,
 } from './request.ts';
 
 /**
@@ -50,7 +50,7 @@ async function packInto(
 ): Promise<PackReport> {
   const { repairFile, dryRun } = request;
   const named = { ...request, isIncrement: request.baselines !== undefined };
-  return withNetwork(request, context, async (network) => {
+  return withSources(request, context, async (network, atHand) => {
     const own = await loadSigningKey(request.key, context.configFolder);
     const begunOf = async (parts: readonly PartKey[]): Promise<BegunContent | undefined> => {
       const name = nameBefore(named, output);
@@ -64,7 +64,9 @@ async function packInto(
     };
     const isPatch = repairFile !== undefined;
     const delivered = await deliveredTo(request, context);
-    const closure = await findLocked(request, network, context, isPatch ? undefined : begunOf);
+    const closure = atHand.before(
+      await findLocked(request, network, context, isPatch ? undefined : begunOf),
+    );
     const without = (of: Closure): readonly RequiredBundle[] =>
       delivered === undefined ? [] : leftOut(of, delivered);
     const contentOf = (of: Closure): PackedContent =>

@@ -12,6 +12,8 @@ import type { LockedFacts } from '../../packing/lock/lock.ts';
 import type { KeySource } from '../../packing/signing-key.ts';
 import type { FileJob } from '../../packing/to-files.ts';
 import { type BaselineRequest, readBaselines } from '../../opening/incomplete/baselines.ts';
+import { type OpenRequest, surveyBundle } from '../../opening/open-bundle.ts';
+import { BundlesAtHand } from '../../packing/resume/at-hand.ts';
 
 /** A pack: which parts, from where, and the key that signs them. */
 export interface PackIntoPipeRequest extends LockableRequest, NameRequest {
@@ -23,6 +25,8 @@ export interface PackIntoPipeRequest extends LockableRequest, NameRequest {
   readonly offers?: OffersRequest | undefined;
   /** What may be left out, since its site has it. */
   readonly baselines?: BaselineRequest | undefined;
+  /** Bundles on disk: what they hold of it is read from them, and asked for at no registry. */
+  readonly fromBundles?: OpenRequest | undefined;
   /** The folder in which it is kept what the bundle lists, if it is to be kept. */
   readonly history?: string | undefined;
 }
@@ -73,15 +77,29 @@ export function tellNeeds({ content }: Closure, { observe }: Context): void {
   observe({ type: 'noticed', code: 'needs-trusted-packer', ...facts });
 }
 
-export async function withNetwork<T>(
+/**
+ * Opens what content may come from: registries, and bundles on disk. Those are opened and checked
+ * like any other, and each of their blobs is hashed when it is taken.
+ * @throws BundleError as {@link surveyBundle} does
+ */
+export async function withSources<T>(
   request: PackIntoPipeRequest,
   context: Context,
-  work: (network: Network) => Promise<T>,
+  work: (network: Network, atHand: BundlesAtHand) => Promise<T>,
 ): Promise<T> {
   const network = await Network.open(request.network, context);
+  const atHand = new BundlesAtHand();
   try {
-    return await work(network);
+    for (const path of request.fromBundles?.paths ?? []) {
+      // What is damaged is fetched: the bundle is only a source.
+      const one = await surveyBundle({ ...request.fromBundles!, paths: [path] }, context, ignored);
+      atHand.add(one.reader, one.close);
+    }
+    return await work(network, atHand);
   } finally {
+    await atHand.close();
     await network.close();
   }
 }
+
+const ignored = (): void => undefined;

@@ -2,6 +2,7 @@ import type { Context } from '../../../core/context.ts';
 import { BundleError } from '../../../core/errors.ts';
 import { checkSiteName } from '../../../receipts/receipt.ts';
 import type { BaselineRequest } from '../../../opening/incomplete/baselines.ts';
+import type { OpenRequest } from '../../../opening/open-bundle.ts';
 import { flag, texts } from '../../arguments.ts';
 import type { Arguments } from '../../command.ts';
 import { many, one, type OptionTable, yes } from '../table.ts';
@@ -29,6 +30,10 @@ export const baselineOptions: OptionTable = {
       '(repeatable)',
     { group },
   ),
+  'from-bundle': many(
+    'read what this bundle on disk holds from it, in place of fetching it (repeatable)',
+    { group },
+  ),
   'trusted-key': many(
     'PEM public key of a site, or of a packer of earlier bundles, to trust for this run ' +
       '(repeatable)',
@@ -46,11 +51,12 @@ export async function baselineRequest(
   if (flag(args, 'each') && texts(args, 'site').length === 0) throw eachOfNothing();
   const trustedKeyFiles = texts(args, 'trusted-key');
   if (STARTS.every((name) => args[name] === undefined)) {
-    if (trustedKeyFiles.length === 0) return undefined;
-    throw new BundleError('USAGE', '--trusted-key is about baselines, and none is named', {
+    const isNeeded = texts(args, 'from-bundle').length > 0;
+    if (trustedKeyFiles.length === 0 || isNeeded) return undefined;
+    throw new BundleError('USAGE', '--trusted-key is about earlier bundles, and none is named', {
       hint:
-        'Name one with --baseline, --since-last, --site or --assume-delivered; --key signs the ' +
-        'bundle.',
+        'Name one with --baseline, --since-last, --site, --assume-delivered or --from-bundle; ' +
+        '--key signs the bundle.',
     });
   }
   const sites = [...new Set(texts(args, 'site').map(checkSiteName))].sort();
@@ -62,14 +68,29 @@ export async function baselineRequest(
         `--${other} is for a bundle that goes to one site.`,
     });
   }
-  const { KINDS } = await import('../../../kinds/all.ts');
   return {
     baselines: texts(args, 'baseline'),
     sinceLast: texts(args, 'since-last').map(checkSiteName),
     sites,
     assumed: texts(args, 'assume-delivered'),
-    open: { kinds: KINDS, trustedKeyFiles, releaseKeyFiles: texts(args, 'release-key') },
+    open: await openedBy(args),
     history: namedHistory(args, context),
+  };
+}
+
+/** Bundles on disk that content is taken from. */
+export async function fromBundlesRequest(args: Arguments): Promise<OpenRequest | undefined> {
+  const paths = texts(args, 'from-bundle');
+  return paths.length === 0 ? undefined : { paths, ...(await openedBy(args)) };
+}
+
+/** How earlier bundles are opened, and whose receipts are believed. */
+async function openedBy(args: Arguments): Promise<Omit<OpenRequest, 'paths'>> {
+  const { KINDS } = await import('../../../kinds/all.ts');
+  return {
+    kinds: KINDS,
+    trustedKeyFiles: texts(args, 'trusted-key'),
+    releaseKeyFiles: texts(args, 'release-key'),
   };
 }
 
