@@ -54,7 +54,7 @@ export class ProgramUses {
   }
 
   #unguarded(module: Module, node: ts.Node, named: ReadonlySet<string> = new Set()): Use[] {
-    if (ts.isTypeNode(node)) return [];
+    if (ts.isTypeNode(node) || ts.isInterfaceDeclaration(node)) return [];
     const inside =
       ts.isCallExpression(node) && calleeOf(node) === HELPER
         ? new Set([...named, ...stringsIn(node.arguments[0])])
