@@ -5,13 +5,12 @@ import type { SigningKey } from '../../trust/keys.ts';
 import { findBegun } from './begun.ts';
 import { BegunContent, type PartKey } from './begun-content.ts';
 import { refuseOtherParts } from './other-parts.ts';
+import { placeOf } from './replacing.ts';
 import { firstOfSet } from './started-sets.ts';
 
 /** Which parts are about to be packed, and under which path. */
 export interface BegunRequest {
   readonly path: string;
-  /** Where it is written until it is whole. */
-  readonly at: string;
   readonly parts: readonly PartKey[];
   /** The key that an earlier run must have signed with. */
   readonly key: SigningKey;
@@ -27,10 +26,10 @@ export interface BegunRequest {
  * could not be written.
  */
 export async function findBegunContent(
-  { path, at, parts, key, mayBeElsewhere, mayLack }: BegunRequest,
+  { path, parts, key, mayBeElsewhere, mayLack }: BegunRequest,
   context: Context,
 ): Promise<BegunContent | undefined> {
-  const begun = await findBegun(at);
+  const begun = await findBegun(await placeOf({ path, restart: false }));
   const firsts = begun.filter(({ number }) => number === 1).map((file) => file.path);
   const elsewhere = mayBeElsewhere ? await firstOfSet(path, context) : undefined;
   const paths = [...firsts, ...(elsewhere === undefined ? [] : [elsewhere])];

@@ -64,9 +64,8 @@ async function packEachInto(
         const name = nameBefore({ ...request, site }, output);
         if (name === undefined) return undefined;
         const path = bundlePath(output, name);
-        const at = await placeOf({ path, restart });
         const mayLack = request.incomplete === true;
-        const asked = { path, at, parts, key: own, mayBeElsewhere: false, mayLack };
+        const asked = { path, parts, key: own, mayBeElsewhere: false, mayLack };
         const begun = await findBegunContent(asked, context);
         if (begun !== undefined) return begun;
       }

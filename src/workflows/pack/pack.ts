@@ -56,10 +56,9 @@ async function packInto(
       const name = nameBefore(named, output);
       if (own === undefined || name === undefined || request.restart) return undefined;
       const path = bundlePath(output, name);
-      const at = await placeOf({ path, restart: false });
       const mayBeElsewhere = request.stopAfter !== undefined;
       const mayLack = request.incomplete === true;
-      const begun = { path, at, parts, key: own, mayBeElsewhere, mayLack };
+      const begun = { path, parts, key: own, mayBeElsewhere, mayLack };
       return findBegunContent(begun, context);
     };
     const isPatch = repairFile !== undefined;
