@@ -3,30 +3,28 @@ import { BundleError } from '../../core/errors.ts';
 import { withLock } from '../../files/lock.ts';
 import { keepPacked } from '../../history/keep-packed.ts';
 import type { Closure } from '../../kinds/closure.ts';
-import { offersOf } from '../../kinds/graph/offers.ts';
-import type { Network } from '../../network/network.ts';
-import { signatureFacts } from '../../packing/signature-facts.ts';
-import { wholeContent } from '../../packing/content.ts';
-import { findLocked, refuseForeignLock, writeLock } from '../../packing/lock/follow.ts';
-import { leftOut } from '../../packing/increments/leave-out.ts';
-import type { FoundParts } from '../../packing/find-parts.ts';
-import { packLeavingHoles } from '../../packing/incomplete.ts';
-import { nameBefore, nameOf } from '../../packing/naming.ts';
-import { bundlePath, inOutput, type Output, parseOutput } from '../../packing/output.ts';
-import { blobsTogether, planTogether, refuseNamesakes } from '../../packing/increments/each.ts';
-import type { EachReport, PackReport } from '../../packing/report.ts';
-import type { BundlesAtHand } from '../../packing/resume/at-hand.ts';
-import { type BegunContent, openSigned, type PartKey } from '../../packing/resume/begun-content.ts';
-import { findBegunContent } from '../../packing/resume/find-begun-content.ts';
-import { inItsPlace, placeOf } from '../../packing/resume/replacing.ts';
-import { firstKey, loadSigningKey } from '../../packing/signing-key.ts';
-import { type FileJob, packToFiles } from '../../packing/to-files.ts';
 import {
   type BaselineRequest,
   readBaselinesOfEach,
   type SiteDelivered,
 } from '../../opening/incomplete/baselines.ts';
-import { type PackRequest, factsOfIncrement, factsOf, tellNeeds, withSources } from './request.ts';
+import { wholeContent } from '../../packing/content.ts';
+import type { BegunOf, FoundParts } from '../../packing/find-parts.ts';
+import { packLeavingHoles } from '../../packing/incomplete.ts';
+import { blobsTogether, planTogether, refuseNamesakes } from '../../packing/increments/each.ts';
+import { leftOut } from '../../packing/increments/leave-out.ts';
+import { refuseForeignLock } from '../../packing/lock/follow.ts';
+import { nameBefore, nameOf } from '../../packing/naming.ts';
+import { bundlePath, inOutput, type Output, parseOutput } from '../../packing/output.ts';
+import type { EachReport, PackReport } from '../../packing/report.ts';
+import { openSigned } from '../../packing/resume/begun-content.ts';
+import { findBegunContent } from '../../packing/resume/find-begun-content.ts';
+import { inItsPlace, placeOf } from '../../packing/resume/replacing.ts';
+import { loadSigningKey } from '../../packing/signing-key.ts';
+import { type FileJob, packToFiles } from '../../packing/to-files.ts';
+import type { PackRequest } from './request.ts';
+import { type PackSources, withSources } from './sources.ts';
+import { findAll, lockAndSign, offersIn, tellNeeds, withFacts } from './steps.ts';
 
 /** A pack of a bundle for each of several sites. */
 export interface PackEachRequest extends Omit<PackRequest, 'repairFile' | 'stopAfter'> {
@@ -45,84 +43,77 @@ export async function packEach(request: PackEachRequest, context: Context): Prom
     });
   }
   await refuseForeignLock(request);
-  const work = (): Promise<EachReport> => packEachInto(output, request, context);
+  const work = (): Promise<EachReport> =>
+    withSources(request, context, (sources) => packAll(output, request, sources, context));
   return request.dryRun ? work() : inOutput(output, context, work);
 }
 
-async function packEachInto(
+async function packAll(
   output: Output,
   request: PackEachRequest,
+  sources: PackSources,
   context: Context,
 ): Promise<EachReport> {
   const { dryRun, restart, volumeSize } = request;
-  const work = async (network: Network, atHand: BundlesAtHand): Promise<EachReport> => {
-    const own = await loadSigningKey(request.key, context.configFolder);
-    const ofSites = await readBaselinesOfEach(request.baselines, context);
-    const begunOf = async (parts: readonly PartKey[]): Promise<BegunContent | undefined> => {
-      if (own === undefined || restart) return undefined;
-      for (const { site } of ofSites) {
-        const name = nameBefore({ ...request, site }, output);
-        if (name === undefined) return undefined;
-        const path = bundlePath(output, name);
-        const mayLack = request.incomplete === true;
-        const asked = { path, parts, key: own, mayBeElsewhere: false, mayLack };
-        const begun = await findBegunContent(asked, context);
-        if (begun !== undefined) return begun;
-      }
-      return undefined;
-    };
-    const found = await findLocked(request, network, context, begunOf);
-    tellNeeds(found, context);
-    const sized = volumeSize === undefined ? {} : { volumeSize };
-    const locked = factsOf(request, { name: nameOf(request, output, found), ...sized });
-    await writeLock(request, found, locked, context);
-    const signing = own
-      ? { key: own, made: undefined }
-      : await firstKey(request.key, dryRun, context);
-    const offers = request.offers && offersOf(found.parts, request.offers);
-    const jobOf = (of: Closure, { site, delivered }: SiteDelivered): FileJob => {
-      const closure = atHand.before(of);
-      const name = nameOf({ ...request, site }, output, closure);
+  const { atHand } = sources;
+  const own = await loadSigningKey(request.key, context.configFolder);
+  const sites = await readBaselinesOfEach(request.baselines, context);
+  const begunOf: BegunOf = async (parts) => {
+    if (own === undefined || restart) return undefined;
+    for (const { site } of sites) {
+      const name = nameBefore({ ...request, site }, output);
+      if (name === undefined) return undefined;
       const path = bundlePath(output, name);
-      const content = wholeContent(closure, name, leftOut(closure, delivered));
-      return { ...request, ...content, ...signing, path, closure, isRestarted: restart };
-    };
-    const toldOf = async (
-      report: PackReport,
-      job: FileJob,
-      { site, delivered }: SiteDelivered,
-    ): Promise<EachReport['bundles'][number]> => {
-      const increment = factsOfIncrement(job, report.closure, delivered);
-      const signatures = await signatureFacts(report.closure, request, context);
-      return { ...report, site, offers, signatures, increment };
-    };
-    const jobs: FileJob[] = [];
-    for (const one of ofSites) {
-      const job = jobOf(found, one);
-      jobs.push({ ...job, at: await placeOf({ path: job.path, restart }) });
+      const mayLack = request.incomplete === true;
+      const asked = { path, parts, key: own, mayBeElsewhere: false, mayLack };
+      const begun = await findBegunContent(asked, context);
+      if (begun !== undefined) return begun;
     }
-    refuseNamesakes(jobs);
-    const planned = await planTogether(jobs, dryRun ? context : { ...context, observe: silent });
-    const together = blobsTogether(jobs);
-    const bundles: EachReport['bundles'][number][] = [];
-    for (const [index, one] of ofSites.entries()) {
-      if (dryRun) {
-        const told = await toldOf(planned[index]!, jobs[index]!, one);
-        bundles.push({ ...told, isIncompleteAllowed: request.incomplete });
-        continue;
-      }
-      const of = (closure: Closure): FileJob => jobOf(closure, one);
-      const report = await writeOne(found, of, request, context);
-      const done = of(report.closure);
-      await keepPacked(done.described, report.closure, request, context);
-      const paths = report.volumes.map((volume) => volume.path);
-      const reader = await openSigned(paths, signing.key);
-      if (reader !== undefined) atHand.add(reader);
-      bundles.push(await toldOf(report, done, one));
-    }
-    return { bundles, together };
+    return undefined;
   };
-  return withSources(request, context, work);
+  const found = await findAll(request, sources, context, begunOf);
+  const name = nameOf(request, output, found);
+  const offers = offersIn(found, request);
+  tellNeeds(found, context);
+  const signing = await lockAndSign(request, found, { own, dryRun, name, volumeSize }, context);
+  const jobOf = (of: Closure, { site, delivered }: SiteDelivered): FileJob => {
+    const closure = atHand.before(of);
+    const fileName = nameOf({ ...request, site }, output, closure);
+    const content = wholeContent(closure, fileName, leftOut(closure, delivered));
+    const path = bundlePath(output, fileName);
+    return { ...request, ...content, ...signing, path, closure, isRestarted: restart };
+  };
+  const told = async (
+    report: PackReport,
+    { described }: FileJob,
+    { site, delivered }: SiteDelivered,
+  ): Promise<EachReport['bundles'][number]> =>
+    withFacts({ ...report, site }, { request, offers, described, delivered }, context);
+
+  const jobs: FileJob[] = [];
+  for (const one of sites) {
+    const job = jobOf(found, one);
+    jobs.push({ ...job, at: await placeOf(job) });
+  }
+  refuseNamesakes(jobs);
+  const plans = await planTogether(jobs, dryRun ? context : { ...context, observe: silent });
+  const bundles: EachReport['bundles'][number][] = [];
+  for (const [index, one] of sites.entries()) {
+    if (dryRun) {
+      const plan = { ...plans[index]!, isIncompleteAllowed: request.incomplete };
+      bundles.push(await told(plan, jobs[index]!, one));
+      continue;
+    }
+    const of = (closure: Closure): FileJob => jobOf(closure, one);
+    const report = await writeOne(found, of, request, context);
+    const packed = of(report.closure);
+    await keepPacked(packed.described, report.closure, request, context);
+    const paths = report.volumes.map((volume) => volume.path);
+    const reader = await openSigned(paths, signing.key);
+    if (reader !== undefined) atHand.add(reader);
+    bundles.push(await told(report, packed, one));
+  }
+  return { bundles, together: blobsTogether(jobs) };
 }
 
 /** @param jobOf the bundle of a site, also of less content: without images that cannot be had. */

@@ -1,24 +1,17 @@
 import type { Writable } from 'node:stream';
 import type { Context } from '../../core/context.ts';
 import { keepPacked } from '../../history/keep-packed.ts';
-import { offersOf } from '../../kinds/graph/offers.ts';
-import { signatureFacts } from '../../packing/signature-facts.ts';
 import { wholeContent } from '../../packing/content.ts';
-import { findLocked, refuseForeignLock, writeLock } from '../../packing/lock/follow.ts';
 import { leftOut } from '../../packing/increments/leave-out.ts';
+import { refuseForeignLock } from '../../packing/lock/follow.ts';
 import { nameOf } from '../../packing/naming.ts';
 import type { Output } from '../../packing/output.ts';
 import type { PackReport } from '../../packing/report.ts';
-import { firstKey, loadSigningKey } from '../../packing/signing-key.ts';
+import { loadSigningKey } from '../../packing/signing-key.ts';
 import { packToPipe } from '../../packing/to-pipe.ts';
-import {
-  type PackIntoPipeRequest,
-  deliveredTo,
-  factsOfIncrement,
-  factsOf,
-  tellNeeds,
-  withSources,
-} from './request.ts';
+import type { PackIntoPipeRequest } from './request.ts';
+import { withSources } from './sources.ts';
+import { deliveredTo, findAll, lockAndSign, offersIn, tellNeeds, withFacts } from './steps.ts';
 
 const NO_FILE: Output = { folder: '', name: undefined };
 
@@ -29,22 +22,18 @@ export async function packIntoPipe(
   context: Context,
 ): Promise<PackReport> {
   await refuseForeignLock(request);
-  return withSources(request, context, async (network, atHand) => {
+  return withSources(request, context, async (sources) => {
     const own = await loadSigningKey(request.key, context.configFolder);
     const delivered = await deliveredTo(request, context);
-    const closure = atHand.before(await findLocked(request, network, context));
-    const name = nameOf({ ...request, isIncrement: delivered !== undefined }, NO_FILE, closure);
-    const content = wholeContent(closure, name, delivered && leftOut(closure, delivered));
-    const { described } = content;
-    const offers = request.offers && offersOf(closure.parts, request.offers);
-    tellNeeds(closure, context);
-    await writeLock(request, closure, factsOf(request, { name }), context);
-    const key = own ?? (await firstKey(request.key, false, context)).key;
+    const found = await findAll(request, sources, context);
+    const name = nameOf({ ...request, isIncrement: delivered !== undefined }, NO_FILE, found);
+    const { described } = wholeContent(found, name, delivered && leftOut(found, delivered));
+    const offers = offersIn(found, request);
+    tellNeeds(found, context);
+    const { key } = await lockAndSign(request, found, { own, dryRun: false, name }, context);
     const { limitRate } = request;
-    const report = await packToPipe({ described, key, closure, limitRate }, output, context);
-    await keepPacked(described, closure, request, context);
-    const signatures = await signatureFacts(closure, request, context);
-    const increment = factsOfIncrement(content, closure, delivered);
-    return { ...report, offers, signatures, increment };
+    const report = await packToPipe({ described, key, closure: found, limitRate }, output, context);
+    await keepPacked(described, found, request, context);
+    return withFacts(report, { request, offers, described, delivered }, context);
   });
 }

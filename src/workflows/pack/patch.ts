@@ -1,0 +1,51 @@
+import type { Context } from '../../core/context.ts';
+import { withLock } from '../../files/lock.ts';
+import { patchContent } from '../../packing/content.ts';
+import { leftOut } from '../../packing/increments/leave-out.ts';
+import { bundlePath, checkFileName, type Output } from '../../packing/output.ts';
+import type { PackReport } from '../../packing/report.ts';
+import { inItsPlace, placeOf } from '../../packing/resume/replacing.ts';
+import { loadSigningKey } from '../../packing/signing-key.ts';
+import { type FileJob, packToFiles, planFiles } from '../../packing/to-files.ts';
+import type { PackRequest } from './request.ts';
+import type { PackSources } from './sources.ts';
+import { deliveredTo, findAll, lockAndSign, offersIn, withFacts } from './steps.ts';
+
+/** A pack of what a damage map lists. */
+export interface PatchRequest extends PackRequest {
+  readonly repairFile: string;
+}
+
+/**
+ * Makes a patch for a damaged bundle: the parts of that bundle are found and proven once more, and
+ * only what is damaged is fetched.
+ * @throws BundleError as {@link patchContent} does
+ */
+export async function packPatch(
+  output: Output,
+  request: PatchRequest,
+  sources: PackSources,
+  context: Context,
+): Promise<PackReport> {
+  const { repairFile, dryRun, restart, volumeSize } = request;
+  const own = await loadSigningKey(request.key, context.configFolder);
+  const delivered = await deliveredTo(request, context);
+  const found = await findAll(request, sources, context);
+  const requires = delivered && leftOut(found, delivered);
+  const content = await patchContent(found, repairFile, requires);
+  checkFileName(output, content.fileName);
+  const offers = offersIn(found, request);
+  const { name } = content.described.contents;
+  const signing = await lockAndSign(request, found, { own, dryRun, name, volumeSize }, context);
+  const path = bundlePath(output, content.fileName);
+  const job: FileJob = {
+    ...{ ...request, ...content, ...signing },
+    ...{ path, closure: found, isRestarted: restart },
+  };
+  const report = dryRun
+    ? await planFiles({ ...job, at: await placeOf(job) }, context)
+    : await withLock(path, context.signal, (signal) =>
+        inItsPlace(job, context, (at) => packToFiles({ ...job, at }, { ...context, signal })),
+      );
+  return withFacts(report, { request, offers, described: undefined, delivered }, context);
+}
