@@ -111,7 +111,7 @@ function targetsOf(
     }
     case 'site': {
       const own = standings.filter(({ site }) => site === baseline.site);
-      if (own.length === 0) throw unknownSite(baseline.site, standings);
+      if (own.length === 0) throw noReceiptOf([baseline.site], standings);
       if (own.length > 1) throw severalTargets(baseline.site, own);
       return new Map(own.map((standing) => [siteName(standing), standing]));
     }
@@ -176,13 +176,18 @@ function replaced(what: string, { time, site }: Receipt, newest: Receipt): Bundl
   );
 }
 
-export function unknownSite(site: string, standings: readonly SiteStanding[]): BundleError {
-  return new BundleError('NOT_PROVEN', `no receipt of ${site} counts here`, {
-    expected: site,
-    got: listOf([...new Set(standings.map((one) => one.site))]),
+/** Nothing is believed of any of these sites. */
+export function noReceiptOf(
+  sites: readonly string[],
+  standings: readonly SiteStanding[],
+): BundleError {
+  return new BundleError('NOT_PROVEN', `no receipt of ${sites.join(' or ')} counts here`, {
+    expected: sites.join(', '),
+    got: listOf([...new Set(standings.map(({ site }) => site))]),
     hint:
       'Read its receipts in: bundle history import RECEIPT. If they are there, their key has to be ' +
-      'trusted: bundle trust add KEY.pub, or --trusted-key KEY.pub.',
+      'trusted: bundle trust add KEY.pub, or --trusted-key KEY.pub. To pack everything, name no ' +
+      'site.',
   });
 }
 

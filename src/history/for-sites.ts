@@ -1,12 +1,11 @@
-import { BundleError } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
-import { standingsOf, type SiteStanding } from '../receipts/standing.ts';
+import { standingsOf } from '../receipts/standing.ts';
 import {
   type Delivered,
   distinct,
   type Known,
+  noReceiptOf,
   siteName,
-  unknownSite,
   withAssumed,
 } from './baselines.ts';
 import type { KeptBundle } from './entry.ts';
@@ -35,7 +34,7 @@ export async function deliveredToAll(
   const own = sites.map((site) => standings.filter((one) => one.site === site));
   const isNew = sites.filter((_, at) => own[at]!.length === 0);
   const lost = isNew.find((site) => unbelieved.has(site));
-  if (lost !== undefined) throw unknownSite(lost, standings);
+  if (lost !== undefined) throw noReceiptOf([lost], standings);
   for (const site of isNew) observe({ type: 'noticed', code: 'site-without-receipts', site });
   const targets = own.flat();
   const proven =
@@ -51,15 +50,6 @@ export function requireAnyReceipt(
   sites: readonly string[],
   { receipts }: Pick<KnownOfSites, 'receipts'>,
 ): void {
-  const standings: readonly SiteStanding[] = standingsOf(distinct(receipts));
-  if (standings.some(({ site }) => sites.includes(site))) return;
-  const known = [...new Set(standings.map(({ site }) => site))];
-  throw new BundleError('NOT_PROVEN', `no receipt of ${sites.join(' or ')} counts here`, {
-    expected: sites.join(', '),
-    got: known.length === 0 ? 'none' : known.join(', '),
-    hint:
-      'Read their receipts in: bundle history import RECEIPT. If they are there, their keys have ' +
-      'to be trusted: bundle trust add KEY.pub, or --trusted-key KEY.pub. To pack everything, ' +
-      'leave --site out.',
-  });
+  const standings = standingsOf(distinct(receipts));
+  if (!standings.some(({ site }) => sites.includes(site))) throw noReceiptOf(sites, standings);
 }

@@ -8,7 +8,7 @@ import { believedReceipts } from '../../history/believed.ts';
 import { formatKept, type KeptBundle, parseKept } from '../../history/entry.ts';
 import { deliveredToAll, type KnownOfSites, requireAnyReceipt } from '../../history/for-sites.ts';
 import { History } from '../../history/history.ts';
-import { checkSiteKey } from '../../history/site-keys.ts';
+import { checkSiteKey, type SiteKeys } from '../../history/site-keys.ts';
 import { listedIn } from '../listed.ts';
 import type { OpenRequest } from '../open-bundle.ts';
 import { believedKeys } from '../signers.ts';
@@ -85,6 +85,7 @@ async function readKnown(
   const { observe } = context;
   const keys = await believedKeys(open.trustedKeyFiles, context);
   const history = folder === undefined ? undefined : new History(folder);
+  let siteKeys: SiteKeys | undefined;
   const read = new Map<Digest, KeptBundle>();
   const bundle = async (digest: Digest): Promise<KeptBundle | undefined> =>
     read.get(digest) ?? history?.bundle(digest);
@@ -102,7 +103,8 @@ async function readKnown(
     if (digest !== undefined) baselines.push({ kind: 'bundle', what: hexOf(digest), digest });
     else if (!(await isFolder(what)) && (await isReceiptFile(what))) {
       const checked = checkReceipt(await readReceipt(what), keys, what);
-      if (history !== undefined) checkSiteKey(await history.siteKeys(), checked, what);
+      siteKeys ??= await history?.siteKeys();
+      if (siteKeys !== undefined) checkSiteKey(siteKeys, checked, what);
       const { receipt } = checked;
       receipts.push(receipt);
       baselines.push({ kind: 'receipt', what, receipt });
