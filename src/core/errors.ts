@@ -55,7 +55,10 @@ export interface ErrorDetail {
   readonly subject?: string | undefined;
   /** The end of a copy that failed, set where it is known: it is never concluded from a code. */
   readonly side?: Side | undefined;
-  /** The same might succeed a moment later: a broken connection, a busy server. */
+  /**
+   * The same might succeed a moment later, and was not tried often yet: a broken connection, a busy
+   * server.
+   */
   readonly temporary?: boolean | undefined;
   /** Overrides the status of the code: only interruption needs it (129, 130, 143). */
   readonly status?: number | undefined;
@@ -120,6 +123,11 @@ export class BundleError extends Error {
     return this.#with(this.message, { hint });
   }
 
+  /** The same failure, of what was tried as often as that is worth it. */
+  lasting(): BundleError {
+    return this.#with(this.message, { temporary: false });
+  }
+
   /** The same failure, with lists below its message. */
   withDetails(details: readonly Detail[]): BundleError {
     return this.#with(this.message, { details });
@@ -132,7 +140,7 @@ export class BundleError extends Error {
 
   #with(
     message: string,
-    other: Pick<ErrorDetail, 'hint' | 'cause' | 'details' | 'subject' | 'side'>,
+    other: Pick<ErrorDetail, 'hint' | 'cause' | 'details' | 'subject' | 'side' | 'temporary'>,
   ): BundleError {
     const { hint, details, cause, expected, got, subject, side, temporary } = this;
     return new BundleError(this.code, message, {

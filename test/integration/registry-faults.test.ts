@@ -109,7 +109,7 @@ describeWith(['docker-registry'], 'a registry behind faults', () => {
         once(/manifests/, { kind: 'answer', status: 503, body }, 99),
       );
       const error: unknown = await store.resolve('multi').catch((thrown: unknown) => thrown);
-      expect(error).toMatchObject({ code: 'REGISTRY', temporary: true });
+      expect(error).toMatchObject({ code: 'REGISTRY', temporary: false });
       expect((error as BundleError).message).toContain('UNAVAILABLE: down [31m for maintenance');
       expect(proxy.seen(/manifests/)).toHaveLength(10);
     });

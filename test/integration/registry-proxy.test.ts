@@ -155,7 +155,7 @@ describeWith(['docker-registry', 'openssl'], 'a registry behind a proxy', () => 
       repository: 'r',
     });
     const thrown: unknown = await store.tags().catch((error: unknown) => error);
-    expect(thrown).toMatchObject({ code: 'NETWORK', temporary: true });
+    expect(thrown).toMatchObject({ code: 'NETWORK', temporary: false });
     expect((thrown as Error).message).toContain('127.0.0.1:1');
   });
 

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { seededBytes } from '../../scripts/lib/seeded-bytes.ts';
 import { loginCommand } from '../../src/cli/commands/login.ts';
 import type { Io } from '../../src/cli/io.ts';
-import { readAll } from '../../src/core/bytes.ts';
+import { readAll, streamOf } from '../../src/core/bytes.ts';
 import { anonymous } from '../../src/core/credentials.ts';
 import type { TransferEvent } from '../../src/core/events.ts';
 import { OCI_LAYER_GZIP } from '../../src/core/media-types.ts';
@@ -56,6 +56,51 @@ describe('a registry that accepts and never answers', () => {
     const repository = client([]).repository({ registry: registry.host, repository: 'a/b' });
     await expect(repository.tags()).rejects.toMatchObject({ code: 'NETWORK' });
     expect(registry.requests).toHaveLength(1 + 3);
+  });
+
+  /** An upload that gets this answer to one of its requests, and how often that was sent. */
+  async function uploaded(
+    isAnswered: (line: string) => boolean,
+    answer: ReturnType<Odd>,
+  ): Promise<{ failure: unknown; sent: number }> {
+    const { descriptor, bytes } = held(OCI_LAYER_GZIP, seededBytes('up', 1000));
+    const odd: Odd = ({ method, url }) => (isAnswered(`${method} ${url}`) ? answer : undefined);
+    const registry = await startOddRegistry(odd);
+    cleanUp.push(registry.stop);
+    const repository = client([]).repository({ registry: registry.host, repository: 'a/b' });
+    const again = (): AsyncGenerator<Uint8Array> => streamOf(bytes);
+    const failure: unknown = await repository
+      .push(descriptor, again(), { again, isAbsent: true })
+      .catch((thrown: unknown) => thrown);
+    return { failure, sent: registry.requests.filter(isAnswered).length };
+  }
+
+  it.each([
+    ['begins', 3, (line: string) => line.startsWith('POST ')],
+    // Once with all the bytes, and three times after them.
+    ['ends', 4, (line: string) => /^PUT .*digest=/.test(line)],
+  ])('is asked by an upload that %s %d times in all', async (_, times, isAnswered) => {
+    const { failure, sent } = await uploaded(isAnswered, 'never');
+    expect(failure).toMatchObject({ code: 'NETWORK', temporary: false });
+    expect(sent).toBe(times);
+  });
+
+  it('is asked ten times in all by an upload that begins, where it is not able', async () => {
+    const { failure, sent } = await uploaded((line) => line.startsWith('POST '), { status: 503 });
+    expect(failure).toMatchObject({ code: 'REGISTRY', temporary: false });
+    expect(sent).toBe(10);
+  });
+
+  it('says in the words of its first answer why it is not able', async () => {
+    const body = JSON.stringify({ errors: [{ code: 'UNAVAILABLE', message: 'no licence' }] });
+    const headers = { 'content-type': 'application/json' };
+    const registry = await startOddRegistry(() => ({ status: 501, headers, body }));
+    cleanUp.push(registry.stop);
+    const repository = client([]).repository({ registry: registry.host, repository: 'a/b' });
+    await expect(repository.tags()).rejects.toMatchObject({
+      code: 'REGISTRY',
+      message: expect.stringContaining('answered 501, UNAVAILABLE: no licence') as string,
+    });
   });
 
   it('reports a transfer that stands still', async () => {

@@ -256,7 +256,7 @@ it('nothing listening is a network failure', async () => {
   await new Promise((resolve) => server.close(resolve));
   await expect(open(host).resolve('multi')).rejects.toMatchObject({
     code: 'NETWORK',
-    temporary: true,
+    temporary: false,
   });
 });
 

@@ -4,6 +4,7 @@ import { BundleError, hasCode, isTemporary } from '../../../core/errors.ts';
 import { retryAfter } from '../../../core/http/backoff.ts';
 import { RepeatableContent } from '../../../transfer/verified.ts';
 import type { RepositoryAccess } from '../auth/access.ts';
+import { attemptsAt } from '../http/faults.ts';
 import type { Patience } from '../http/patience.ts';
 import { Portions } from './portions.ts';
 import { discard, headerOf, type HttpResponse, uploadAnswerMs } from '../http/transport.ts';
@@ -124,6 +125,7 @@ class Upload {
         cause,
         error,
         askedMs,
+        most: attemptsAt(error),
         signal,
       }))
     )
@@ -240,7 +242,7 @@ class Upload {
           ...range,
         },
         ...(hasBody && { body: this.#counted(this.#portions!.next(bytes)) }),
-        answerWithin: uploadAnswerMs(descriptor.size),
+        answerWithin: uploadAnswerMs(descriptor.size, access.transport.answerMs),
         signal,
       });
     };

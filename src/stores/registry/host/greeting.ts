@@ -3,7 +3,7 @@ import { isPassingStatus } from '../../../core/http/backoff.ts';
 import { isObject, type Json } from '../../../core/json.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import { LASTING_HINTS, toldBy } from '../http/answers.ts';
-import { explain, readStart } from '../http/explanation.ts';
+import { explanationIn, readStart } from '../http/explanation.ts';
 import { discard, type HttpResponse, withoutQuery } from '../http/transport.ts';
 
 /** Enough to tell a web page from the answer of a registry. */
@@ -29,7 +29,7 @@ export async function challengesIn(
   }
   const start = await readStart(response, START_BYTES);
   if (isWebPage(response, start)) throw notARegistry(response, registry, 'a web page');
-  if (status >= 500 || isPassingStatus(status)) throw await notAble(response, registry);
+  if (status >= 500 || isPassingStatus(status)) throw notAble(response, registry, start);
   const isSuccess = status >= 200 && status <= 299;
   if (!isSuccess && status !== 401 && !hasErrors(start))
     throw notARegistry(response, registry, 'nothing that a registry says');
@@ -64,14 +64,13 @@ function notARegistry({ status, url }: HttpResponse, registry: string, what: str
   );
 }
 
-async function notAble(response: HttpResponse, registry: string): Promise<BundleError> {
-  const explanation = await explain(response);
+function notAble(response: HttpResponse, registry: string, start: string): BundleError {
+  const explanation = response.explanation ?? explanationIn(start, response);
   const isLong = explanation.lasting === 'long-wait';
   const message = `${withoutQuery(response.url)} answered ${toldBy(response, explanation)}`;
   return new BundleError('REGISTRY', message, {
     hint: isLong
       ? LASTING_HINTS['long-wait']
       : `Try again later, or ask those who run ${registry} to look at its log.`,
-    temporary: !isLong,
   });
 }

@@ -65,7 +65,7 @@ export async function answerError(response: HttpResponse, attempt: Attempt): Pro
     {
       cause: new Refusal(codes, attempt),
       hint: hintFor(response, explanation, attempt),
-      temporary: isPassingStatus(status) && lasting === undefined,
+      temporary: isPassingStatus(status) && lasting === undefined && response.isLast !== true,
     },
   );
 }

@@ -62,7 +62,11 @@ const START_MS = 20_000;
  */
 export async function explain(response: Explaining): Promise<Explanation> {
   if (response.explanation !== undefined) return response.explanation;
-  const body = await readStart(response, MAX_ERROR_BODY_BYTES);
+  return explanationIn(await readStart(response, MAX_ERROR_BODY_BYTES), response);
+}
+
+/** The same of a body that was read already, or of its beginning. */
+export function explanationIn(body: string, response: Omit<Explaining, 'body'>): Explanation {
   const type = String(response.headers['content-type'] ?? '');
   const { text, codes, isPage } = read(body, type);
   const waitMs = askedWait(response);
@@ -72,7 +76,7 @@ export async function explain(response: Explaining): Promise<Explanation> {
 }
 
 /** Such answers alone are about the moment. */
-function askedWait({ status, headers }: Explaining): number | undefined {
+function askedWait({ status, headers }: Omit<Explaining, 'body'>): number | undefined {
   const header = headers['retry-after'];
   return isPassingStatus(status) ? retryAfter([header].flat()[0]) : undefined;
 }

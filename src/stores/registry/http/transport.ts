@@ -23,9 +23,10 @@ const MINUTE = 60 * SECOND;
 /**
  * How long a registry may move a blob of that size to its storage, after the last byte of it,
  * before it answers.
+ * @param answerMs how long the answer to a small request may take.
  */
-export function uploadAnswerMs(bytes: number): number {
-  return Math.min(30 * MINUTE, ANSWER_MS + (bytes / STORED_PER_SECOND) * SECOND);
+export function uploadAnswerMs(bytes: number, answerMs = ANSWER_MS): number {
+  return Math.min(30 * MINUTE, answerMs + (bytes / STORED_PER_SECOND) * SECOND);
 }
 
 /** Long enough for a registry with slow storage: 10 GB in half an hour. */
@@ -36,7 +37,6 @@ const STALLED_MS = 90 * SECOND;
 /** Answers with a status of 1xx before the real one. */
 const MAX_ANNOUNCEMENTS = 100;
 const BACKOFF_MS = 500;
-/** A PUT that can be repeated is that of a manifest. */
 const EXPLAINED_ATTEMPTS = 4;
 /** A registry that says nothing for so long to a greeting is not there for us. */
 const CONTACT_MS = 20 * SECOND;
@@ -120,6 +120,8 @@ export interface HttpResponse {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Dispatcher.ResponseData['body'];
   readonly url: URL;
+  /** It was asked for as often as that is worth it: nobody has to ask once more. */
+  readonly isLast?: true;
   /** What the body said, where it was read already. */
   readonly explanation?: Explanation;
 }
@@ -163,6 +165,11 @@ export class Transport {
   /** How long the answer to a greeting may take, in milliseconds. */
   get contactMs(): number {
     return this.#options.contactMs ?? CONTACT_MS;
+  }
+
+  /** How long the answer to a small request may take; `undefined` where nobody has said. */
+  get answerMs(): number | undefined {
+    return this.#options.answerMs;
   }
 
   /** How long the body of a small answer may take, in milliseconds. */
@@ -243,7 +250,8 @@ export class Transport {
   /**
    * Sends a request that can be repeated, again where the connection breaks or the answer is one
    * that may pass (408, 425, 429, 500, 502, 503, 504), after the time the server asks for or a
-   * growing random one. The last answer is returned whatever it is.
+   * growing random one. The last answer is returned whatever it is. Neither it nor an error is
+   * `temporary`: whoever is not content with that must not begin all these attempts again.
    * @param atSilence attempts in all where nothing comes from the other end.
    */
   async sendRepeatedly(
@@ -261,19 +269,21 @@ export class Transport {
         const response = await this.send(request);
         if (!isPassingStatus(response.status)) return response;
         const explanation = await explain(response);
-        if (explanation.lasting !== undefined) return { ...response, explanation };
+        const last = { ...response, explanation, isLast: true } as const;
+        if (explanation.lasting !== undefined) return last;
         const { text, isPage, waitMs: askedMs } = explanation;
         const said = text === '' || isPage ? '' : `, ${text}`;
         const cause = `status ${response.status}${said}`;
-        // A registry that says what is wrong with a manifest means the manifest.
-        const most = request.method === 'PUT' && said !== '' ? EXPLAINED_ATTEMPTS : undefined;
-        if (!(await patience.again({ ...setback, cause, askedMs, most })))
-          return { ...response, explanation };
+        // A registry that says what is wrong with a manifest means the manifest. A PUT without a
+        // body ends the upload of a blob.
+        const isManifest = request.method === 'PUT' && request.body !== undefined;
+        const most = isManifest && said !== '' ? EXPLAINED_ATTEMPTS : undefined;
+        if (!(await patience.again({ ...setback, cause, askedMs, most }))) return last;
       } catch (error) {
         if (!isTemporary(error)) throw error;
         const most = (isSilence(error) ? atSilence : undefined) ?? attemptsAt(error);
         const failed = { ...setback, cause: error.message, most };
-        if (!(await patience.again(failed))) throw error;
+        if (!(await patience.again(failed))) throw error.lasting();
       }
     }
   }
