@@ -41,6 +41,11 @@ export async function sizeOf(path: string): Promise<number | undefined> {
   return found && Number(found.size);
 }
 
+/** The same of a file that is there itself, and not a link to it. @throws BundleError DISK */
+export async function ownSizeOf(path: string): Promise<number | undefined> {
+  return (await isLink(path)) ? undefined : sizeOf(path);
+}
+
 /**
  * The identity of a file, the same under each of its names; `undefined` if it does not exist.
  * @throws BundleError DISK

@@ -6,9 +6,9 @@ import { BundleError, hasCode } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
 import { MAX_HISTORY_BYTES, MAX_RECEIPT_BYTES } from '../core/limits.ts';
 import { listFolder, prepareFolder } from '../files/folder.ts';
-import { ifThere, isThere, modifiedAt } from '../files/look.ts';
+import { ifThere, modifiedAt } from '../files/look.ts';
 import { withLock } from '../files/lock.ts';
-import { prepareOwnFolder } from '../files/own-file.ts';
+import { isFileThere, prepareOwnFolder } from '../files/own-file.ts';
 import { readSmallFile } from '../files/small-file.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import type { Closure } from '../kinds/closure.ts';
@@ -72,12 +72,12 @@ export class History {
     const { site, signer: key } = signed.receipt;
     const siteKey = formatSiteKey({ site, key });
     const keyPath = join(this.folder, SITE_KEYS, `${hexOf(siteKey.digest)}.json`);
-    if (!(await isThere(keyPath))) {
+    if (!(await isFileThere(keyPath))) {
       await prepareOwnFolder(join(this.folder, SITE_KEYS));
       await writeWhole(keyPath, siteKey.bytes);
     }
     const path = this.#receiptPath(receiptDigest(signed.receipt));
-    if (await isThere(path)) return false;
+    if (await isFileThere(path)) return false;
     await prepareOwnFolder(join(this.folder, RECEIPTS));
     await writeWhole(path, formatSigned(signed));
     return true;

@@ -11,20 +11,36 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { type DamageTrial, prepareTrial, unpackTo } from '../../scripts/lib/damage.ts';
+import { History } from '../../src/history/history.ts';
+import { parseTarget, planDestinations } from '../../src/kinds/destinations.ts';
+import { writeReceipt } from '../../src/receipts/file.ts';
+import { writePaper } from '../../src/receipts/paper/paper.ts';
+import { signReceipt } from '../../src/receipts/signed.ts';
+import { importHistory } from '../../src/workflows/history/import.ts';
+import { makeImageSet } from '../../src/workflows/image-set/file.ts';
 import { pack } from '../../src/workflows/pack/pack.ts';
 import { repair } from '../../src/workflows/repair.ts';
 import { keygen, trustAdd } from '../../src/workflows/keys.ts';
+import { writeForClusters } from '../../src/workflows/resources.ts';
 import { sign } from '../../src/workflows/sign.ts';
 import { verify } from '../../src/workflows/verify.ts';
 import { SignerKey, SigningKey } from '../../src/trust/keys.ts';
 import { contextIn } from '../support/context.ts';
+import { bundleRow, receiptOf, siteKey } from '../support/receipts.ts';
 
 const STEM = 'ocp-4.17.3-x86_64';
+const RECEIPT = signReceipt(receiptOf([bundleRow(STEM)]), siteKey);
+const TARGET = 'registry.example.com:5000/ocp4';
+const DESTINATIONS = planDestinations({ to: parseTarget(TARGET) });
+const DRAFT = {
+  ...{ channel: 'stable-4.17', shortestPath: false, graph: false },
+  ...{ architectures: [], packages: [], images: [] },
+};
 
 describe('a link under the name of a file that is to be written', () => {
   let folder: string;
@@ -174,6 +190,97 @@ describe('a link under the name of a file that is to be written', () => {
       expect(await contentOf(victim)).toEqual(left[where]);
     },
   );
+
+  /** What makes files in a folder that somebody has named, or that is this program's own. */
+  const WRITERS: Readonly<Record<string, (to: string) => Promise<unknown>>> = {
+    'receipts, on paper too': async (to) => {
+      await writeReceipt(to, RECEIPT);
+      await writePaper(to, RECEIPT);
+    },
+    'a receipt in the history': (to) => new History(to).keepReceipt(RECEIPT),
+    'a bundle in the history': (to) =>
+      importHistory(
+        {
+          ...{ paths: [trial.path], history: to, acceptNewKey: false },
+          open: trial.request(trial.path),
+        },
+        trial.context,
+      ),
+    'the files of a cluster': (to) =>
+      writeForClusters(
+        {
+          bundle: trial.request(trial.path),
+          to: { name: TARGET, kind: 'registry', destinations: DESTINATIONS },
+          resources: { folder: to, signatureServer: 'https://sigs.example.com' },
+          ...{ select: [], apply: undefined, dryRun: false },
+        },
+        trial.context,
+      ),
+    'an image set': (to) => makeImageSet(join(to, 'imageset.yaml'), DRAFT),
+  };
+
+  /** The names that a writer gives, and whether each is that of a folder. */
+  async function namesOf(
+    write: (to: string) => Promise<unknown>,
+  ): Promise<readonly (readonly [string, boolean])[]> {
+    const to = await mkdtemp(join(folder, 'names-'));
+    await write(to);
+    const found = await readdir(to, { recursive: true, withFileTypes: true });
+    expect(found.every((entry) => entry.isFile() || entry.isDirectory())).toBe(true);
+    return found.map((entry) => [
+      relative(to, join(entry.parentPath, entry.name)),
+      entry.isDirectory(),
+    ]);
+  }
+
+  it.each(Object.entries(WRITERS))('is refused at every name of %s', async (_, write) => {
+    const names = await namesOf(write);
+    expect(names.length).toBeGreaterThan(0);
+    await rm(victim);
+    for (const [name, isFolder] of names) {
+      const to = await mkdtemp(join(output, 'to-'));
+      const path = join(to, name);
+      await mkdir(dirname(path), { recursive: true });
+      if (isFolder) await mkdir(victim);
+      else await writeFile(victim, 'not yours');
+      await symlink(victim, path);
+      await expect(write(to), name).rejects.toMatchObject({
+        ...{ code: 'DISK', exitStatus: 26 },
+        message: expect.stringContaining(path) as string,
+      });
+      expect(await contentOf(victim)).toEqual(isFolder ? [] : Buffer.from('not yours'));
+      expect((await lstat(path)).isSymbolicLink()).toBe(true);
+      await rm(victim, { recursive: true });
+    }
+  });
+
+  it.each([
+    `${STEM}.restart.partial`,
+    `${STEM}.restart.partial/${STEM}.tar.zst.partial`,
+    `${STEM}.restart.partial/${STEM}.pub`,
+    `${STEM}.restart.partial/${STEM}.whole`,
+  ])('%s is refused by a pack that replaces a bundle, which stays', async (name) => {
+    await copyFile(trial.path, join(output, basename(trial.path)));
+    await mkdir(dirname(join(output, name)), { recursive: true });
+    await symlink(victim, join(output, name));
+    await expect(packed({ restart: true })).rejects.toMatchObject(refusedFor(name) as object);
+    expect(await readFile(victim, 'utf8')).toBe('not yours');
+    expect((await readFile(join(output, basename(trial.path)))).equals(trial.genuine)).toBe(true);
+  });
+
+  it('is replaced where a layout has a blob, which the link would leave behind', async () => {
+    await unpackTo(trial, [trial.path], output, false);
+    const blobs = join(output, 'blobs/sha256');
+    const [name = ''] = await readdir(blobs);
+    const bytes = await readFile(join(blobs, name));
+    await writeFile(victim, bytes);
+    await rm(join(blobs, name), { force: true });
+    await symlink(victim, join(blobs, name));
+    await unpackTo(trial, [trial.path], output, false);
+    expect((await lstat(join(blobs, name))).isFile()).toBe(true);
+    expect((await readFile(join(blobs, name))).equals(bytes)).toBe(true);
+    expect((await readFile(victim)).equals(bytes)).toBe(true);
+  });
 
   it('is no longer in the way when it is gone, and what a run has left is continued', async () => {
     await writeFile(

@@ -1,12 +1,11 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { type Digest, digestOf, hexOf } from '../../core/digest.ts';
 import { MAX_SIGNATURE_BYTES } from '../../core/limits.ts';
 import { formatRepository } from '../../core/reference.ts';
 import { compareText, counted, shellWord } from '../../core/text.ts';
 import { prepareFolder } from '../../files/folder.ts';
-import { ifThere } from '../../files/look.ts';
-import { refuseLinkedFolders } from '../../files/own-file.ts';
+import { isFileThere, prepareOwnFolder, refuseLinkedFolders } from '../../files/own-file.ts';
 import { readSmallFile } from '../../files/small-file.ts';
 import { writeWhole } from '../../files/write-whole.ts';
 import { yamlOf } from '../../kinds/cluster-object.ts';
@@ -114,11 +113,20 @@ function registriesD(
 /** Makes sure that they can be written. @throws BundleError DISK */
 export async function prepareSignatures({
   folder,
+  manifests,
   registriesD: file,
 }: PlannedSignatures): Promise<void> {
-  const folders = [folder, ...(file === undefined ? [] : [join(file.path, '..')])];
-  await refuseLinkedFolders(folders);
-  for (const one of folders) await prepareFolder(one);
+  await prepareOwnFolder(folder);
+  for (const { name } of manifests) await refuseLinkedFolders(foldersDownTo(folder, name));
+  if (file === undefined) return;
+  await prepareOwnFolder(dirname(file.path));
+  await isFileThere(file.path);
+}
+
+/** The folders below one, down to `name`: each is made by this program, and its user names none. */
+function foldersDownTo(folder: string, name: string): readonly string[] {
+  const names = name.split('/');
+  return names.map((_, index) => join(folder, ...names.slice(0, index + 1)));
 }
 
 /**
@@ -133,15 +141,14 @@ export async function writeSignatures({
 }: PlannedSignatures): Promise<SignaturesReport> {
   for (const { name, signatures } of manifests) {
     const own = join(folder, name);
+    await refuseLinkedFolders(foldersDownTo(folder, name));
     await prepareFolder(own);
     const held = new Set<string>();
     let next = 1;
     for (; next <= MAX_SIGNATURES; next += 1) {
-      const bytes = await ifThere(
-        readSmallFile(join(own, `signature-${next}`), MAX_SIGNATURE_BYTES),
-      );
-      if (bytes === undefined) break;
-      held.add(digestOf(bytes));
+      const path = join(own, `signature-${next}`);
+      if (!(await isFileThere(path))) break;
+      held.add(digestOf(await readSmallFile(path, MAX_SIGNATURE_BYTES)));
     }
     for (const message of signatures) {
       if (held.has(digestOf(message))) continue;

@@ -14,7 +14,7 @@ import {
 } from '../../core/manifest.ts';
 import { isManifestType, OCI_INDEX } from '../../core/media-types.ts';
 import type { FetchOptions, PushOptions, Store, StoreOptions } from '../../core/store.ts';
-import { sizeOf } from '../../files/look.ts';
+import { ownSizeOf, sizeOf } from '../../files/look.ts';
 import { openRegular } from '../../files/open-regular.ts';
 import { readVerified, verified } from '../../transfer/verified.ts';
 import { ingest } from './ingest.ts';
@@ -96,9 +96,10 @@ export class ImageLayout implements Store {
     }
   }
 
+  /** A link is not content of the layout: whoever carries the folder away leaves that behind. */
   async exists({ digest, size }: Descriptor, { signal }: StoreOptions = {}): Promise<boolean> {
     signal?.throwIfAborted();
-    return (await sizeOf(this.#blobPath(digest))) === size;
+    return (await ownSizeOf(this.#blobPath(digest))) === size;
   }
 
   async resolve(reference: string, { signal }: StoreOptions = {}): Promise<Descriptor> {
