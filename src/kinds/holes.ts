@@ -1,5 +1,8 @@
-import type { BundledHole, HoleReason } from '../bundle/format/manifest.ts';
-import type { Digest } from '../core/digest.ts';
+import { type BundledHole, HOLE_REASONS, type HoleReason } from '../bundle/format/manifest.ts';
+import { type Digest, parseDigest } from '../core/digest.ts';
+import { BundleError } from '../core/errors.ts';
+import { asObject, asString, type JsonObject } from '../core/json.ts';
+import { oneLine } from '../core/text.ts';
 import type { ImageRequest, WalkedImage } from '../transfer/image.ts';
 
 /** An image that a part has, and the bundle has not. */
@@ -21,6 +24,28 @@ export function describeDrop({ image, reason, lacks }: Drop): string {
 
 /** The key of a claim for what was left out, by name. */
 export const DROPS_KEY = 'droppedBundles';
+
+/**
+ * What a row of a bundle says that was left out of its part, by name.
+ * @throws BundleError UNSUPPORTED_CONTENT for a row that packing would not write.
+ */
+export function dropsOfClaim(claim: JsonObject): ReadonlyMap<string, Drop> {
+  const drops = Object.entries(asObject(claim[DROPS_KEY] ?? {}, DROPS_KEY));
+  return new Map(drops.map(([name, own]) => [name, readDrop(asObject(own, name))]));
+}
+
+function readDrop({ image, reason, lacks }: JsonObject): Drop {
+  const known = HOLE_REASONS.find((one) => one === reason);
+  if (known === undefined)
+    throw new BundleError('UNSUPPORTED_CONTENT', 'the row of a part is wrong', {
+      expected: `a reason why an image is missing: ${HOLE_REASONS.join(', ')}`,
+      got: oneLine(JSON.stringify(reason)),
+    });
+  return {
+    ...{ image: asString(image, 'image'), reason: known },
+    ...(lacks !== undefined && { lacks: parseDigest(lacks) }),
+  };
+}
 
 /** An image that a part names, before anybody has asked for it. */
 export interface WantedImage extends Omit<ImageRequest, 'descriptor'> {
@@ -47,6 +72,36 @@ export interface Holes {
   readonly looksInside: boolean;
   /** Why an image is left out, with all that is attached to it. */
   inside(images: readonly WalkedImage[]): HoleCause | undefined;
+}
+
+/** Decides the same for images that are named by a tag, before anybody knows their digests. */
+export interface AbsentTags {
+  /** Why one is left out, before its tag is asked for. */
+  known(image: string): HoleReason | undefined;
+  /** Why one is left out whose tag could not be resolved; `undefined` where that ends the run. */
+  excuse(image: string, error: unknown): HoleReason | undefined;
+}
+
+/** What the tag of an image names, or why nobody can tell. */
+export type TaggedDigest =
+  | { readonly digest: Digest; readonly absent?: undefined }
+  | { readonly digest: undefined; readonly absent: HoleReason };
+
+/** @throws what `resolve` throws, where the image may not be left out */
+export async function digestOfTag(
+  image: string,
+  resolve: () => Promise<{ readonly digest: Digest }>,
+  tags: AbsentTags | undefined,
+): Promise<TaggedDigest> {
+  const known = tags?.known(image);
+  if (known !== undefined) return { digest: undefined, absent: known };
+  try {
+    return { digest: (await resolve()).digest };
+  } catch (error) {
+    const absent = tags?.excuse(image, error);
+    if (absent === undefined) throw error;
+    return { digest: undefined, absent };
+  }
 }
 
 /** No image may be left out. */

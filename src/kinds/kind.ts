@@ -9,9 +9,8 @@ import type { Blocker } from '../image-sets/image-set.ts';
 import type { WalkedImage } from '../transfer/image.ts';
 import type { PartAtCluster } from './at-cluster.ts';
 import type { AttachedImages } from './attached.ts';
-import type { HoleReason } from '../bundle/format/manifest.ts';
 import type { Destinations } from './destinations.ts';
-import type { Drop, Holes, PartHole } from './holes.ts';
+import type { AbsentTags, Drop, Holes, PartHole } from './holes.ts';
 import type { MirrorRow } from './mirror-row.ts';
 import type { Extras, ResourceFile, ResourceWishes, WantedExtras } from './resource-file.ts';
 import type { ContentSource, Sources } from './sources.ts';
@@ -200,11 +199,10 @@ export interface FindOptions {
   readonly now: Date;
   readonly signal: AbortSignal;
   readonly observe: Observe;
-  /**
-   * Where a bundle may lack images: why one is left out whose tag could not be resolved; `undefined`
-   * for a failure that ends the run all the same.
-   */
-  readonly excuse?: ((image: string, error: unknown) => HoleReason | undefined) | undefined;
+  /** Where a bundle may lack images: which may be left out that are named by a tag. */
+  readonly absent?: AbsentTags | undefined;
+  /** What is left out of a part from the start, by the name that it is asked for by. */
+  readonly dropped?: ((reference: string) => ReadonlyMap<string, Drop>) | undefined;
   /** Leaves out images of operators and charts that are not wanted. */
   readonly blocker?: Blocker | undefined;
 }

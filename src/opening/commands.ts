@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 
+import { completionName } from '../bundle/format/names.ts';
 import type { BundleManifest } from '../bundle/format/manifest.ts';
 import { type Digest, hexOf } from '../core/digest.ts';
 import { optionWords, shellWord } from '../core/text.ts';
@@ -36,10 +37,11 @@ function trustWords(asked: Asked): readonly string[] {
 
 /**
  * The command that packs what a damage map lists, on the connected side. Of an increment it names
- * the bundles that have what is left out: with other baselines, another bundle would be made.
+ * the bundles that have what is left out: with other baselines, another bundle would be made. A
+ * bundle that completes others is known by the usual name of one.
  */
 export function packCommand(
-  { parts, requires = [] }: Pick<BundleManifest, 'parts' | 'requires'>,
+  { name, parts, requires = [] }: Pick<BundleManifest, 'name' | 'parts' | 'requires'>,
   kinds: readonly Kind[],
   damageFile: string,
 ): string {
@@ -50,6 +52,10 @@ export function packCommand(
   const baselines = requires.flatMap(({ bundle, assumed }) => [
     ...[assumed === true ? '--assume-delivered' : '--baseline', hexOf(bundle)],
   ]);
-  const asked = [...words.map(shellWord), ...baselines].join(' ');
+  const before = requires.at(-1);
+  const isCompletion = before !== undefined && completionName(before.name) === name;
+  const asked = isCompletion
+    ? requires.flatMap((one) => ['--complete', shellWord(`${one.name}.tar.zst`)]).join(' ')
+    : [...words.map(shellWord), ...baselines].join(' ');
   return `bundle pack ${asked} --repair ${shellWord(basename(damageFile))} -o FOLDER`;
 }

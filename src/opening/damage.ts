@@ -1,9 +1,11 @@
 import { basename } from 'node:path';
 
-import type { DamageMap } from '../bundle/format/damage-map.ts';
+import type { DamageMap, DroppedFrom, WentWithout } from '../bundle/format/damage-map.ts';
+import type { BundleManifest } from '../bundle/format/manifest.ts';
 import { blobPath } from '../bundle/format/paths.ts';
 import type { Fault } from '../bundle/reading/fault.ts';
 import type { Digest } from '../core/digest.ts';
+import { dropsOfClaim } from '../kinds/holes.ts';
 import { imagesHitBy, imagesNeeding } from './audit.ts';
 import type { SurveyedBundle } from './open-bundle.ts';
 
@@ -44,6 +46,22 @@ export function damageMapOf(bundle: SurveyedBundle, { faults, lost }: Damage): D
     missingVolumes: missing,
     missingImages:
       missing.length === 0 ? [] : imagesNeeding(inMissing, bundle, missing.includes(1)),
+    without: withoutOf(reader.manifest),
     patch: { metadata: !reader.hasMetadata, blobs: [...unknown, ...lost] },
   };
+}
+
+/** What a bundle says that it went without: a patch for it is made without the same. */
+function withoutOf({ holes = [], parts }: BundleManifest): WentWithout {
+  const dropped = parts.flatMap(({ claim }): readonly DroppedFrom[] => {
+    const { reference: part } = claim;
+    if (typeof part !== 'string') return [];
+    return [...dropsOfClaim(claim)].map(([name, drop]) => ({ part, name, ...drop }));
+  });
+  const images = holes.map(({ name, source, reason, lacks, size }) => ({
+    ...{ name, source, reason },
+    ...(lacks !== undefined && { lacks }),
+    ...(size !== undefined && { size }),
+  }));
+  return { images, dropped };
 }

@@ -12,9 +12,8 @@ import { type Closure, leadingBlobs } from '../kinds/closure.ts';
 import { type FindOptions, type Kind, partRequest } from '../kinds/kind.ts';
 import { readLookaside } from '../kinds/signatures/lookaside.ts';
 import type { ContentSource, Sources } from '../kinds/sources.ts';
-import type { FoundPart } from './dropping/dropper.ts';
-import { expandFound, type FoundParts, type PartsRequest } from './find-parts.ts';
-import { LeavingHoles } from './leaving-holes.ts';
+import type { FoundPart } from './missing/dropper.ts';
+import { expandFound, type FoundParts, leavingOut, type PartsRequest } from './find-parts.ts';
 
 /** A bundle that lacks images, or that was packed to complete one and lacks some still. */
 export interface Earlier {
@@ -25,7 +24,7 @@ export interface Earlier {
 /** What is known of the parts of an earlier bundle. */
 export interface CompleteRequest extends Pick<
   PartsRequest,
-  'referrers' | 'signatures' | 'incomplete'
+  'referrers' | 'signatures' | 'incomplete' | 'without'
 > {
   readonly kinds: readonly Kind[];
   readonly releaseKeyFiles: readonly string[];
@@ -49,11 +48,8 @@ export async function findCompletion(
     });
   }
   const { now, signal, observe } = context;
-  const leaving = request.incomplete === true ? new LeavingHoles(observe) : undefined;
-  const options: FindOptions = {
-    ...{ now, signal, observe },
-    ...(leaving !== undefined && { excuse: leaving.excuseTag }),
-  };
+  const { leaving, holes, missing } = leavingOut(request, observe);
+  const options: FindOptions = { now, signal, observe, ...missing };
   const messages = new Map<Digest, readonly Uint8Array[]>();
   const found: FoundPart[] = [];
   for (const row of manifest.parts) {
@@ -71,7 +67,7 @@ export async function findCompletion(
     if (signatures === undefined) return sources.lookaside(name, digest);
     return { signatures, failures: [] };
   };
-  return expandFound({ found, leaving, sources: { lookaside } }, request, context);
+  return expandFound({ found, leaving, holes, sources: { lookaside } }, request, context);
 }
 
 /** The blobs of parts that a bundle may leave out, since earlier ones have them. */
@@ -91,12 +87,6 @@ export function requiredOf(
     });
     return blobs.length === 0 ? [] : { bundle, name, blobs };
   });
-}
-
-/** `NAME-complete`; of one that completes another already, `NAME-complete-2` and so on. */
-export function completionName(name: string): string {
-  const [, base = name, number] = /^(.*)-complete(?:-(\d+))?$/.exec(name) ?? [];
-  return base === name ? `${name}-complete` : `${base}-complete-${Number(number ?? 1) + 1}`;
 }
 
 function contentBehind(

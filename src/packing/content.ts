@@ -1,4 +1,4 @@
-import { MAX_DAMAGE_BYTES, parseDamageMap } from '../bundle/format/damage-map.ts';
+import { MAX_DAMAGE_BYTES, parseDamageMap, type Wanted } from '../bundle/format/damage-map.ts';
 import { patchName } from '../bundle/format/names.ts';
 import type { RequiredBundle } from '../bundle/format/manifest.ts';
 import { type DescribedBundle, describeBundle } from '../bundle/format/plan.ts';
@@ -21,18 +21,27 @@ export function wholeContent(
   return { described: describeBundle(contentsOf(name, closure, requires)), fileName: name };
 }
 
+/** What a damage map asks for, and its file. */
+export interface WantedPatch {
+  readonly file: string;
+  readonly wanted: Wanted;
+}
+
+/** @throws BundleError CONFIGURATION, NOT_FOUND, DISK */
+export async function readWantedPatch(file: string): Promise<WantedPatch> {
+  return { file, wanted: parseDamageMap(await readGivenFile(file, MAX_DAMAGE_BYTES), file) };
+}
+
 /**
  * The content of a patch for a damaged bundle. The damage map is not trusted: it only selects from
  * the content of the parts.
- * @throws BundleError USAGE when the map is of another bundle, or nothing has to be packed for it;
- * CONFIGURATION, NOT_FOUND, DISK.
+ * @throws BundleError USAGE when the map is of another bundle, or nothing has to be packed for it.
  */
-export async function patchContent(
+export function patchContent(
   closure: Closure,
-  damageFile: string,
+  { file: damageFile, wanted }: WantedPatch,
   requires?: readonly RequiredBundle[],
-): Promise<PackedContent> {
-  const wanted = parseDamageMap(await readGivenFile(damageFile, MAX_DAMAGE_BYTES), damageFile);
+): PackedContent {
   const whole = contentsOf(wanted.name, closure, requires);
   const { bundleDigest } = describeBundle(whole);
   if (wanted.bundleDigest !== bundleDigest) {

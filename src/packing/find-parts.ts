@@ -1,21 +1,25 @@
+import type { WentWithout } from '../bundle/format/damage-map.ts';
 import type { HoleReason } from '../bundle/format/manifest.ts';
 import type { Context } from '../core/context.ts';
 import { mapLimited } from '../core/concurrency.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
+import type { Observe } from '../core/events.ts';
 import type { JsonObject } from '../core/json.ts';
 import { compareText, oneLine } from '../core/text.ts';
 import { AttachedImages } from '../kinds/attached.ts';
 import type { Blocker } from '../image-sets/image-set.ts';
 import { refuseBlocked } from '../kinds/image/blocked.ts';
 import { type Closure, closureOf } from '../kinds/closure.ts';
+import type { Holes } from '../kinds/holes.ts';
 import { type FindOptions, type PartRequest, partRequest, type Walk } from '../kinds/kind.ts';
 import { withFoundLookaside } from '../kinds/signatures/lookaside.ts';
 import type { ContentSource, Sources } from '../kinds/sources.ts';
 import { ManifestWalker } from '../transfer/walk.ts';
 import { requirePresent } from './check-present.ts';
-import { Dropper, type Expanded, type FoundPart, ToldOnce } from './dropping/dropper.ts';
-import { LeavingHoles } from './leaving-holes.ts';
+import { Dropper, type Expanded, type FoundPart, ToldOnce } from './missing/dropper.ts';
+import { goingWithout } from './missing/going-without.ts';
+import { LeavingHoles } from './missing/leaving-holes.ts';
 import type { BegunContent, PartKey } from './resume/begun-content.ts';
 
 /** The parts that are to be packed or mirrored. */
@@ -29,6 +33,8 @@ export interface PartsRequest {
   readonly releaseKeyFiles?: readonly string[] | undefined;
   /** Leaves out, and lists, images that their sources do not give. */
   readonly incomplete?: boolean | undefined;
+  /** Leaves out what an earlier bundle went without, and nothing else. */
+  readonly without?: WentWithout | undefined;
   /** Leaves out of parts what needs such images, as far as they can do without it. */
   readonly dropIncomplete?: boolean | undefined;
   /** Images that are not wanted, where a part can do without them. */
@@ -56,11 +62,11 @@ export async function findParts(
   begunOf?: BegunOf,
 ): Promise<FoundParts> {
   const { observe, signal, lookups, now } = context;
-  const leaving = request.incomplete === true ? new LeavingHoles(observe) : undefined;
+  const { leaving, holes, missing } = leavingOut(request, observe);
   const options: FindOptions = {
     ...{ now, signal, blocker: request.blocker },
     observe: request.dropIncomplete === true ? new ToldOnce(observe).observe : observe,
-    ...(leaving !== undefined && { excuse: leaving.excuseTag }),
+    ...missing,
   };
   const dropper = request.dropIncomplete === true ? new Dropper(sources, options) : undefined;
   const divide = async ({ kind, request: asked }: PartRequest): Promise<readonly PartRequest[]> => {
@@ -74,20 +80,42 @@ export async function findParts(
   });
   const all = await mapLimited(wanted, lookups, find, signal);
   const found = [...new Map(all.map((part) => [keyText(keyOf(part)), part])).values()];
-  return expandFound({ found, leaving, dropper, sources }, request, context, begunOf);
+  return expandFound({ found, leaving, holes, dropper, sources }, request, context, begunOf);
+}
+
+/** What decides which images may be left out. */
+export interface LeavingOut {
+  /** Where that shows when they are asked for. */
+  readonly leaving: LeavingHoles | undefined;
+  /** `undefined` where none may be. */
+  readonly holes: Holes | undefined;
+  /** The same for what is asked for before images are. */
+  readonly missing: Pick<FindOptions, 'absent' | 'dropped'>;
+}
+
+export function leavingOut(
+  { incomplete, without }: Pick<PartsRequest, 'incomplete' | 'without'>,
+  observe: Observe,
+): LeavingOut {
+  if (without !== undefined) {
+    const { holes, ...missing } = goingWithout(without);
+    return { leaving: undefined, holes, missing };
+  }
+  if (incomplete !== true) return { leaving: undefined, holes: undefined, missing: {} };
+  const leaving = new LeavingHoles(observe);
+  return { leaving, holes: leaving, missing: { absent: leaving.tags } };
 }
 
 /** Parts whose seeds are found, and what decides whether images of them may be left out. */
-export interface FoundSeeds {
+export interface FoundSeeds extends Pick<LeavingOut, 'leaving' | 'holes'> {
   readonly found: readonly FoundPart[];
-  readonly leaving: LeavingHoles | undefined;
   readonly dropper?: Dropper | undefined;
   readonly sources: Pick<Sources, 'lookaside'>;
 }
 
 /** The second of those steps. */
 export async function expandFound(
-  { found, leaving, dropper, sources }: FoundSeeds,
+  { found, leaving, holes, dropper, sources }: FoundSeeds,
   { referrers, signatures, blocker }: Pick<PartsRequest, 'referrers' | 'signatures' | 'blocker'>,
   context: Context,
   begunOf?: BegunOf,
@@ -102,7 +130,7 @@ export async function expandFound(
     begun?.before(content, referrers) ?? content;
   const walk: Walk = {
     ...{ walker, attached, lookups, signal, observe },
-    ...(leaving !== undefined && { holes: leaving }),
+    ...(holes !== undefined && { holes }),
   };
   const expandAll = async (): Promise<FoundParts> => {
     const told = new Set<string>();

@@ -11,7 +11,7 @@ import type { SigningKey } from '../trust/keys.ts';
 import { verified } from '../transfer/verified.ts';
 import type { PlannedBlob } from '../transfer/plan.ts';
 import type { FoundParts } from './find-parts.ts';
-import { hopeless, hostOf, mayBeTheHost, reasonOf } from './leaving-holes.ts';
+import { hopeless, hostOf, mayBeTheHost, reasonOf } from './missing/leaving-holes.ts';
 import type { PackReport } from './report.ts';
 import { openSigned } from './resume/begun-content.ts';
 import { findBegun } from './resume/begun.ts';

@@ -1,3 +1,4 @@
+import { completionName } from '../bundle/format/names.ts';
 import { SealedBundle } from '../bundle/reading/sealed.ts';
 import type { Context } from '../core/context.ts';
 import { withLock } from '../files/lock.ts';
@@ -7,13 +8,17 @@ import { Network, type NetworkOptions } from '../network/network.ts';
 import { findBundleFiles } from '../opening/bundle-files.ts';
 import { chooser } from '../opening/choose.ts';
 import {
-  completionName,
   type CompleteRequest,
   type Earlier,
   findCompletion,
   requiredOf,
 } from '../packing/complete.ts';
-import { type PackedContent, wholeContent } from '../packing/content.ts';
+import {
+  type PackedContent,
+  patchContent,
+  readWantedPatch,
+  wholeContent,
+} from '../packing/content.ts';
 import { packLeavingHoles } from '../packing/incomplete.ts';
 import {
   bundlePath,
@@ -39,6 +44,8 @@ export interface CompletionRequest
   readonly name?: string | undefined;
   readonly key: KeySource;
   readonly network: NetworkOptions;
+  /** A damage map: then only what it lists is packed, as a patch for the bundle that it is of. */
+  readonly repairFile?: string | undefined;
   readonly dryRun: boolean;
   /** Where what was packed is kept; `undefined` for nowhere. */
   readonly history?: string | undefined;
@@ -62,6 +69,8 @@ async function completeInto(
   context: Context,
 ): Promise<PackReport> {
   const { dryRun } = request;
+  const { repairFile } = request;
+  const patch = repairFile === undefined ? undefined : await readWantedPatch(repairFile);
   const own = await loadSigningKey(request.key, context.configFolder);
   const { key } = own === undefined ? await firstKey(request.key, dryRun, context) : { key: own };
   const earlier: Earlier[] = [];
@@ -69,12 +78,16 @@ async function completeInto(
   try {
     for (const path of request.bundles) earlier.push(await openEarlier(path, key, context));
     const last = earlier.at(-1)!;
-    const found = await findCompletion(last, request, network, context);
+    const asked = patch === undefined ? request : { ...request, without: patch.wanted.without };
+    const found = await findCompletion(last, asked, network, context);
     const name = output.name ?? request.name ?? completionName(last.reader.manifest.name);
     checkName(name);
     const contentOf = (of: Closure): PackedContent =>
       wholeContent(of, name, requiredOf(of, earlier));
-    const content = contentOf(found);
+    const content =
+      patch === undefined
+        ? contentOf(found)
+        : patchContent(found, patch, requiredOf(found, earlier));
     checkFileName(output, content.fileName);
     const path = bundlePath(output, content.fileName);
     const { restart } = request;
@@ -91,7 +104,8 @@ async function completeInto(
     }
     const writeAt = (at: string, signal: AbortSignal): Promise<PackReport> => {
       const placed = { ...job, at };
-      if (request.incomplete !== true) return packToFiles(placed, { ...context, signal });
+      if (request.incomplete !== true || patch !== undefined)
+        return packToFiles(placed, { ...context, signal });
       const incomplete = {
         ...{ path: at, key, restart, isCarriedAway: request.stopAfter !== undefined },
         jobOf: (of: Closure): FileJob => ({ ...placed, ...contentOf(of), closure: of }),
@@ -101,7 +115,7 @@ async function completeInto(
     const report = await withLock(path, context.signal, (signal) =>
       inItsPlace(placing, context, (at) => writeAt(at, signal)),
     );
-    if (report.left === 0)
+    if (patch === undefined && report.left === 0)
       await keepPacked(contentOf(report.closure).described, report.closure, request, context);
     return { ...report, signatures, completes };
   } finally {

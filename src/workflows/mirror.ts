@@ -16,7 +16,7 @@ import {
   writeLock,
 } from '../packing/lock/follow.ts';
 import type { FoundParts } from '../packing/find-parts.ts';
-import { reasonOf } from '../packing/leaving-holes.ts';
+import { reasonOf } from '../packing/missing/leaving-holes.ts';
 
 export interface MirrorRequest extends LockableRequest {
   readonly delivery: DeliveryRequest;

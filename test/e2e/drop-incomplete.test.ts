@@ -12,7 +12,7 @@ import { describeWith } from '../support/needs.ts';
 import { publishOperators } from '../support/operators.ts';
 import { bundleIn } from '../support/opened-bundle.ts';
 import { secondVerdict } from '../support/second-reader.ts';
-import { type SignedSides, signedSides } from '../support/signed-sides.ts';
+import { mended, type SignedSides, signedSides } from '../support/signed-sides.ts';
 
 interface Skipped {
   readonly package: string;
@@ -148,6 +148,11 @@ describeWith(['docker-registry', 'python3'], 'a catalog without what lacks image
       expect.stringContaining('partial'),
     );
     await expectWhole('broken', ['bar.v0.1.0', 'foo.v1.0.0']);
+    // A patch is of the catalog as it was packed, though its images are there again.
+    const { decide } = sides;
+    sides.decide = undefined;
+    await mended(sides, await fileIn('broken'), both, sides.trust);
+    sides.decide = decide;
     // What was missing is tried again, and the bundle that is finished is that one still.
     expect(await packed('broken', ...both, ...dropping)).toMatchObject({ bundleDigest });
   });

@@ -10,7 +10,7 @@ import { bundleIn } from '../support/opened-bundle.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
 import { digestHeld, startRegistry, type TestRegistry } from '../support/registry.ts';
 import { secondVerdict } from '../support/second-reader.ts';
-import { type SignedSides, signedSides } from '../support/signed-sides.ts';
+import { mended, type SignedSides, signedSides } from '../support/signed-sides.ts';
 
 interface Hole {
   readonly part: string;
@@ -61,6 +61,7 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
       );
     tool = await at('team/tool', '1.4');
     await at('team/web', '2');
+    await at('team/late', '3');
     const made = await makeReleaseIn(sides.source, sides.place('release'), {
       ...{ version: '4.17.3', signer: await makeReleaseSigner(), components: 3, scale: 0.0002 },
     });
@@ -216,6 +217,27 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
     }
   });
 
+  it('is repaired with a patch, though its sources have by now what it lacks', async () => {
+    const set = [...images, '--image', 'quay.io/team/late:3'];
+    let webLayers = 0;
+    sides.decide = ({ url }) => {
+      if (url.includes('/team/web/blobs/')) webLayers += 1;
+      const isGone = url.includes('/team/late/manifests/3') || url.includes('/team/web/blobs/');
+      return isGone ? NOT_THERE : undefined;
+    };
+    const { holes } = await packed(...sides.packArgs('lacks', ...set, '--incomplete'));
+    expect(holes.map(({ name }) => name)).toEqual(['quay.io/team/late:3', 'quay.io/team/web:2']);
+    expect(webLayers).toBeGreaterThan(0);
+    // The images are there again: the patch is for the bundle as it was.
+    sides.decide = undefined;
+    const { patched } = await mended(sides, await fileIn('lacks'), set, trust);
+    expect(patched.stdout).not.toContain('MISSING');
+    const both = ['--incomplete', '--repair', sides.place('damage.json')];
+    const refused = await sides.packer.bundle(sides.packArgs('x', ...set, ...both));
+    expect(refused).toMatchObject({ status: 2 });
+    expect(refused.stderr).toContain('--incomplete and --repair cannot be used together');
+  });
+
   it('is completed by a second bundle, and both together bring everything', async () => {
     const [first, second, whole] = [await startRegistry(), await startRegistry(), 'whole'];
     try {
@@ -242,6 +264,8 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
       expect(await sides.operator.bundle(['verify', completion, ...trust])).toMatchObject({
         status: 0,
       });
+      const { found } = await mended(sides, completion, args, trust);
+      expect(found.stderr).toContain('bundle pack --complete set.tar.zst --repair damage.json ');
       const to = (registry: TestRegistry) => ['--to', `${registry.host}/site`, ...trust];
       const alone = await sides.operator.bundle(['unpack', completion, ...to(second)]);
       expect(alone.status, alone.stdout).toBe(22);

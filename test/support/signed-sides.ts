@@ -1,3 +1,8 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+
+import { expect } from 'vitest';
+
 import { type Decide, type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { emptySides, type Sides } from './two-sides.ts';
 import type { Ran } from './user.ts';
@@ -17,6 +22,42 @@ export interface SignedSides extends Sides {
   readonly pack: (output: string, ...more: readonly string[]) => Promise<Ran>;
   /** The registry does again what it should, and what was fetched is asked for again. */
   readonly asAtFirst: () => Promise<void>;
+}
+
+/**
+ * Damages a bundle, packs a patch for it, and writes it again with that: the same, to the byte. The
+ * file is as before then.
+ * @param asked what `pack` is asked for, as it was for the bundle.
+ * @param trust what `verify` and `repair` need.
+ */
+export async function mended(
+  { packer, operator, place, packArgs }: SignedSides,
+  file: string,
+  asked: readonly string[],
+  trust: readonly string[],
+): Promise<{ readonly found: Ran; readonly patched: Ran }> {
+  const genuine = await readFile(file);
+  const damaged = Buffer.from(genuine);
+  // The first byte behind a tar header: layers are stored.
+  const middle = Math.floor(damaged.length / 2);
+  damaged[damaged.indexOf('blobs/sha256/', middle) + 512]! ^= 1;
+  const map = place('damage.json');
+  const patches = place(`${basename(file)}-patches`);
+  const mendedIn = place(`${basename(file)}-mended`);
+  try {
+    await writeFile(file, damaged);
+    const found = await operator.bundle(['verify', file, ...trust, '--damage', map]);
+    expect(found.status, found.stderr).toBe(20);
+    const patched = await packer.bundle(packArgs(basename(patches), ...asked, '--repair', map));
+    expect(patched.status, patched.stderr).toBe(0);
+    const repaired = await operator.bundle(['repair', file, patches, '-o', mendedIn, ...trust]);
+    expect(repaired.status, repaired.stderr).toBe(0);
+    expect((await readFile(join(mendedIn, basename(file)))).equals(genuine)).toBe(true);
+    return { found, patched };
+  } finally {
+    await writeFile(file, genuine);
+    for (const folder of [patches, mendedIn]) await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** @param name of the folder for temporary files. */

@@ -3,11 +3,14 @@ import { BundleError } from '../../core/errors.ts';
 import {
   asArray,
   asObject,
+  asSize,
   asString,
   formatJson,
   type Json,
+  type JsonObject,
   parseStrictJson,
 } from '../../core/json.ts';
+import { type BundledHole, HOLE_REASONS, type HoleReason } from './manifest.ts';
 
 /** Some tens of thousands of digests. */
 export const MAX_DAMAGE_BYTES = 8 * 1024 * 1024;
@@ -24,6 +27,28 @@ export interface Wanted {
   readonly metadata: boolean;
   /** Configs and layers. A manifest among them is in the metadata. */
   readonly blobs: readonly Digest[];
+  /** What the damaged bundle went without: one that has more is another one. */
+  readonly without: WentWithout;
+}
+
+/** An image that a bundle does not have. */
+export type LackedImage = Pick<BundledHole, 'name' | 'source' | 'reason' | 'lacks' | 'size'>;
+
+/** What was left out of a part since an image of it was missing. */
+export interface DroppedFrom {
+  /** The name by which the part was asked for. */
+  readonly part: string;
+  readonly name: string;
+  /** The image that was missing. */
+  readonly image: string;
+  readonly reason: HoleReason;
+  readonly lacks?: Digest;
+}
+
+/** What a bundle went without when it was packed. */
+export interface WentWithout {
+  readonly images: readonly LackedImage[];
+  readonly dropped: readonly DroppedFrom[];
 }
 
 /** An image that cannot be had whole, and the parts that it belongs to. */
@@ -48,17 +73,26 @@ export interface DamageMap {
   }[];
   readonly missingVolumes: readonly number[];
   readonly missingImages: readonly DamagedImage[];
+  readonly without: WentWithout;
   readonly patch: Pick<Wanted, 'metadata' | 'blobs'>;
 }
 
 const KIND = 'bundle damage 1';
 
-export function formatDamageMap({ name, bundleDigest, patch, ...map }: DamageMap): Uint8Array {
+export function formatDamageMap({
+  name,
+  bundleDigest,
+  without,
+  patch,
+  ...map
+}: DamageMap): Uint8Array {
+  const { images, dropped } = without;
   return formatJson({
     kind: KIND,
     name,
     bundleDigest: hexOf(bundleDigest),
     ...map,
+    ...(images.length + dropped.length > 0 && { without: { images, dropped } }),
     patch: { metadata: patch.metadata, blobs: patch.blobs.map(hexOf) },
   });
 }
@@ -83,6 +117,7 @@ export function parseDamageMap(content: Uint8Array, path: string): Wanted {
       bundleDigest: parseHex(document['bundleDigest']),
       metadata: patch['metadata'] === true,
       blobs: asArray(patch['blobs'], 'blobs').map(parseHex),
+      without: parseWithout(asObject(document['without'] ?? {}, 'without')),
     };
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
@@ -91,6 +126,38 @@ export function parseDamageMap(content: Uint8Array, path: string): Wanted {
       hint: 'Name the file that `bundle verify --damage FILE` has written.',
     });
   }
+}
+
+function parseWithout({ images = [], dropped = [] }: JsonObject): WentWithout {
+  return {
+    images: asArray(images, 'without.images').map((entry) => {
+      const { name, source, size, ...cause } = asObject(entry, 'without.images');
+      return {
+        name: asString(name, 'name'),
+        source: asString(source, 'source'),
+        ...parseCause(cause),
+        ...(size !== undefined && { size: asSize(size, 'size') }),
+      };
+    }),
+    dropped: asArray(dropped, 'without.dropped').map((entry) => {
+      const { part, name, image, ...cause } = asObject(entry, 'without.dropped');
+      return {
+        part: asString(part, 'part'),
+        name: asString(name, 'name'),
+        image: asString(image, 'image'),
+        ...parseCause(cause),
+      };
+    }),
+  };
+}
+
+function parseCause({ reason, lacks }: JsonObject): Pick<LackedImage, 'reason' | 'lacks'> {
+  const known = HOLE_REASONS.find((one) => one === reason);
+  if (known === undefined) {
+    const expected = HOLE_REASONS.join(', ');
+    throw new BundleError('UNSUPPORTED_CONTENT', 'without: a reason is none', { expected });
+  }
+  return { reason: known, ...(lacks !== undefined && { lacks: parseDigest(lacks) }) };
 }
 
 function parseHex(value: Json | undefined): Digest {

@@ -29,6 +29,12 @@ export function patchName(bundle: string, digest: Digest): string {
   return `${bundle}.${hexOf(digest).slice(0, 8)}.patch`;
 }
 
+/** `NAME-complete`; of one that completes another already, `NAME-complete-2` and so on. */
+export function completionName(name: string): string {
+  const [, base = name, number] = /^(.*)-complete(?:-(\d+))?$/.exec(name) ?? [];
+  return base === name ? `${name}-complete` : `${base}-complete-${Number(number ?? 1) + 1}`;
+}
+
 /**
  * The physical files of a bundle: its own name, or that with the number of each volume behind it.
  */

@@ -180,7 +180,7 @@ export const packCommand: Command = {
 
 /** Options that have a meaning only where the command line says what is packed. */
 const OF_PARTS = [
-  ...['VERSION', 'repair', 'lock', 'locked', 'drop-incomplete'],
+  ...['VERSION', 'lock', 'locked', 'drop-incomplete'],
   ...Object.keys(baselineOptions),
   ...Object.keys(askedOptions),
 ];
@@ -205,7 +205,8 @@ async function completeWith(args: Arguments, context: Context, io: Io): Promise<
       ...{ bundles: texts(args, 'complete'), output, key, kinds: KINDS, releaseKeyFiles },
       ...attachedRequest(args),
       name: text(args, 'name'),
-      incomplete: flag(args, 'incomplete'),
+      ...incompleteRequest(args),
+      repairFile: text(args, 'repair'),
       network: networkRequest(args),
       limitRate: byteCount(args, 'limit-rate'),
       volumeSize: volumeSize(args, 'volume-size'),

@@ -15,6 +15,7 @@ import type { RepositoryName } from '../../core/reference.ts';
 import type { ReadOnlyStore } from '../../core/store.ts';
 import { compareText, oneLine } from '../../core/text.ts';
 import { TemporaryFolder } from '../../files/temporary/folder.ts';
+import { describeDrop, digestOfTag } from '../holes.ts';
 import type { FindOptions, Found } from '../kind.ts';
 import type { ContentSource, Sources } from '../sources.ts';
 import { namesOfReference, needed } from '../image/blocked.ts';
@@ -51,11 +52,11 @@ export async function findCatalog(
   before?: FilteredBefore,
 ): Promise<Found<CatalogSeed>> {
   const { catalog: asked, skipRelated = [] } = request;
-  const drops: FilteredBefore['drops'] = before?.drops ?? new Map();
   const { signal, observe } = options;
   const profile = profileOf(request);
   const place = await placeOf(asked.catalog, sources);
   const { store, reference } = place;
+  const drops = before?.drops ?? options.dropped?.(reference) ?? new Map<string, never>();
   const template =
     asked.sourceTemplate === undefined ? undefined : await readTemplateFile(asked.sourceTemplate);
   if (template !== undefined && profile !== 'verbatim') refuseCache(template, reference);
@@ -89,7 +90,7 @@ export async function findCatalog(
   }
   const scratch = await sources.scratch();
   const { result, rebuilt, known } = await filtered(named, image, {
-    ...{ request, options, profile, scratch },
+    ...{ request: withoutDropped(request, drops), options, profile, scratch },
   });
   const skippedBundles = new Map(
     result.notes.flatMap((note) => {
@@ -102,6 +103,16 @@ export async function findCatalog(
   const filteredSeed = await settled(rebuilt.index.digest, { known, ...own });
   const seed = { ...filteredSeed, defaults: defaultsOf(result) };
   return { seed, content: { root: new MadeStore(store, rebuilt.made), storeOf } };
+}
+
+/** The filter goes without what was dropped as without what somebody has named. */
+function withoutDropped(
+  request: CatalogPartRequest,
+  drops: CatalogSeed['droppedBundles'],
+): CatalogPartRequest {
+  if (drops.size === 0) return request;
+  const reasons = [...drops].map(([name, drop]) => [name, describeDrop(drop)] as const);
+  return { ...request, skipBundles: { ...request.skipBundles, ...Object.fromEntries(reasons) } };
 }
 
 /**
@@ -262,9 +273,9 @@ async function pinnedOf(
   { sources, options }: { readonly sources: Sources; readonly options: FindOptions },
   before: ReadonlyMap<string, Digest> = new Map(),
 ): Promise<Required<Pick<CatalogSeed, 'pinned' | 'absent'>>> {
-  const { signal, observe, excuse } = options;
+  const { signal, observe } = options;
   const isSkipped = skipsRelated(skipRelated);
-  const tagged = new Map<string, () => Promise<Digest>>();
+  const tagged = new Map<string, () => Promise<Descriptor>>();
   const absent = new Map<string, HoleReason>();
   for (const bundle of bundles)
     for (const text of imagesOf(bundle, isSkipped)) {
@@ -272,8 +283,7 @@ async function pinnedOf(
       if (reference.digest !== undefined || tagged.has(text) || before.has(text)) continue;
       tagged.set(text, async () => {
         try {
-          const store = sources.source(reference);
-          return (await store.resolve(reference.tag ?? 'latest', { signal })).digest;
+          return await sources.source(reference).resolve(reference.tag ?? 'latest', { signal });
         } catch (error) {
           const image = `image ${text} of bundle ${bundle.name} of package ${bundle.package}`;
           throw told(error, image, bundle.name);
@@ -284,14 +294,10 @@ async function pinnedOf(
     [...tagged],
     LOOKUPS,
     async ([text, resolve]): Promise<readonly (readonly [string, Digest])[]> => {
-      try {
-        return [[text, await resolve()]];
-      } catch (error) {
-        const reason = excuse?.(text, error);
-        if (reason === undefined) throw error;
-        absent.set(text, reason);
-        return [];
-      }
+      const own = await digestOfTag(text, resolve, options.absent);
+      if (own.digest !== undefined) return [[text, own.digest]];
+      absent.set(text, own.absent);
+      return [];
     },
     signal,
   );

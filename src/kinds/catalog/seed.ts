@@ -1,11 +1,11 @@
-import { HOLE_REASONS, type HoleReason } from '../../bundle/format/manifest.ts';
+import type { HoleReason } from '../../bundle/format/manifest.ts';
 import type { Catalog } from '../../catalogs/catalog.ts';
 import { type Digest, digestOf, parseDigest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { asArray, asObject, asString, type Json, type JsonObject } from '../../core/json.ts';
 import { formatReference, isRepository, isTag, parseReference } from '../../core/reference.ts';
 import { compareText, oneLine } from '../../core/text.ts';
-import { type Drop, DROPS_KEY } from '../holes.ts';
+import { type Drop, DROPS_KEY, dropsOfClaim } from '../holes.ts';
 import type { SourceTemplate } from '../resource-file.ts';
 import type { CatalogMode } from './request.ts';
 import { checkedTemplate } from './source-template.ts';
@@ -114,12 +114,7 @@ export function readClaim(claim: JsonObject): CatalogSeed {
       asString(own, 'a reason'),
     ]),
   );
-  const droppedBundles = new Map(
-    Object.entries(asObject(claim[DROPS_KEY] ?? {}, DROPS_KEY)).map(([name, own]) => [
-      name,
-      readDrop(asObject(own, name)),
-    ]),
-  );
+  const droppedBundles = dropsOfClaim(claim);
   const skipRelated = asArray(claim['skipRelated'] ?? [], 'skipRelated').map((own) =>
     asString(own, 'a pattern'),
   );
@@ -133,20 +128,6 @@ export function readClaim(claim: JsonObject): CatalogSeed {
     expected: 'a repository path and a tag',
     got: `${path}:${tag}`,
   });
-}
-
-/** @throws BundleError UNSUPPORTED_CONTENT */
-function readDrop({ image, reason, lacks }: JsonObject): Drop {
-  const known = HOLE_REASONS.find((one) => one === reason);
-  if (known === undefined)
-    throw new BundleError('UNSUPPORTED_CONTENT', 'the row of a catalog is wrong', {
-      expected: `a reason why an image is missing: ${HOLE_REASONS.join(', ')}`,
-      got: oneLine(JSON.stringify(reason)),
-    });
-  return {
-    ...{ image: asString(image, 'image'), reason: known },
-    ...(lacks !== undefined && { lacks: parseDigest(lacks) }),
-  };
 }
 
 /** @throws BundleError UNSUPPORTED_CONTENT, CONFIGURATION */

@@ -8,6 +8,7 @@ import { MemoryStore } from '../../stores/memory.ts';
 import { readKeyring } from '../../trust/signed-text.ts';
 import { namesOfReference } from '../image/blocked.ts';
 import { type ImagePartRequest, imageRequest, nameOfImage } from '../image/request.ts';
+import { digestOfTag } from '../holes.ts';
 import type { FindOptions, Found } from '../kind.ts';
 import type { ContentSource, Sources } from '../sources.ts';
 import { type ChartArtifact, chartArtifact } from './artifact.ts';
@@ -181,18 +182,12 @@ async function digestOf(
 async function resolved(
   request: ImagePartRequest,
   sources: Sources,
-  { signal, excuse }: FindOptions,
+  { signal, absent: tags }: FindOptions,
 ): Promise<Pick<ChartImage, 'digest' | 'absent'>> {
   const { registry, repository, tag, digest } = request.reference;
   if (digest !== undefined) return { digest };
-  try {
-    const found = await sources.source({ registry, repository }).resolve(tag!, { signal });
-    return { digest: found.digest };
-  } catch (error) {
-    const absent = excuse?.(nameOfImage(request), error);
-    if (absent === undefined) throw error;
-    return { digest: undefined, absent };
-  }
+  const resolve = () => sources.source({ registry, repository }).resolve(tag!, { signal });
+  return digestOfTag(nameOfImage(request), resolve, tags);
 }
 
 /** What could not be resolved when it was packed, somebody asks for again. */

@@ -7,7 +7,7 @@ import { compareText } from '../../core/text.ts';
 import type { HoleReason } from '../../bundle/format/manifest.ts';
 import { claimDigest } from '../claim-digest.ts';
 import type { Destinations } from '../destinations.ts';
-import type { WantedImage } from '../holes.ts';
+import { digestOfTag, type WantedImage } from '../holes.ts';
 import type { FindOptions, Found, Kind, Part, PartResources, Walk } from '../kind.ts';
 import { walkImages } from '../walk-images.ts';
 import { knownBy, mirrorRows } from '../mirror-row.ts';
@@ -79,20 +79,16 @@ function bundleName({ path, tag }: ImagePartRequest): string {
 async function find(
   request: ImagePartRequest,
   sources: Sources,
-  { signal, excuse }: Pick<FindOptions, 'signal' | 'excuse'>,
+  { signal, absent: tags }: Pick<FindOptions, 'signal' | 'absent'>,
 ): Promise<Found<ImageFacts>> {
   const { registry, repository, tag, digest } = request.reference;
   const root = sources.source({ registry, repository });
   const content = { root, storeOf: (name: RepositoryName) => sources.source(name) };
-  try {
-    // A tag beside a digest is for people, and for the target.
-    const found = digest ?? (await root.resolve(tag!, { signal })).digest;
-    return { seed: { ...request, digest: found }, content };
-  } catch (error) {
-    const absent = excuse?.(nameOfImage(request), error);
-    if (absent === undefined) throw error;
-    return { seed: { ...request, digest: undefined, absent }, content };
-  }
+  // A tag beside a digest is for people, and for the target.
+  if (digest !== undefined) return { seed: { ...request, digest }, content };
+  const resolve = () => root.resolve(tag!, { signal });
+  const found = await digestOfTag(nameOfImage(request), resolve, tags);
+  return { seed: { ...request, ...found }, content };
 }
 
 /** What could not be resolved when it was packed, somebody asks for again. */

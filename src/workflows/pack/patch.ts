@@ -1,6 +1,6 @@
 import type { Context } from '../../core/context.ts';
 import { withLock } from '../../files/lock.ts';
-import { patchContent } from '../../packing/content.ts';
+import { patchContent, readWantedPatch } from '../../packing/content.ts';
 import { leftOut } from '../../packing/increments/leave-out.ts';
 import { bundlePath, checkFileName, type Output } from '../../packing/output.ts';
 import type { PackReport } from '../../packing/report.ts';
@@ -19,7 +19,7 @@ export interface PatchRequest extends PackRequest {
 /**
  * Makes a patch for a damaged bundle: the parts of that bundle are found and proven once more, and
  * only what is damaged is fetched.
- * @throws BundleError as {@link patchContent} does
+ * @throws BundleError as {@link readWantedPatch} and {@link patchContent} do
  */
 export async function packPatch(
   output: Output,
@@ -28,11 +28,14 @@ export async function packPatch(
   context: Context,
 ): Promise<PackReport> {
   const { repairFile, dryRun, restart, volumeSize } = request;
+  const patch = await readWantedPatch(repairFile);
   const own = await loadSigningKey(request.key, context.configFolder);
   const delivered = await deliveredTo(request, context);
-  const found = await findAll(request, sources, context);
+  // With what the bundle lacks it would be another one, whether that can be had by now or not.
+  const { without } = patch.wanted;
+  const found = await findAll({ ...request, without }, sources, context);
   const requires = delivered && leftOut(found, delivered);
-  const content = await patchContent(found, repairFile, requires);
+  const content = patchContent(found, patch, requires);
   checkFileName(output, content.fileName);
   const offers = offersIn(found, request);
   const { name } = content.described.contents;

@@ -27,6 +27,11 @@ export function incompleteRequest(args: Arguments): {
   readonly dropIncomplete: boolean;
 } {
   const [incomplete, dropIncomplete] = [flag(args, 'incomplete'), flag(args, 'drop-incomplete')];
+  if (incomplete && args['repair'] !== undefined) {
+    throw new BundleError('USAGE', '--incomplete and --repair cannot be used together', {
+      hint: 'The file of --repair says which images the damaged bundle lacks. Leave out --incomplete.',
+    });
+  }
   if (!dropIncomplete || incomplete) return { incomplete, dropIncomplete };
   throw new BundleError('USAGE', '--drop-incomplete has a meaning only with --incomplete', {
     hint: 'Without it, an image that cannot be had ends the run. Give both, or neither.',

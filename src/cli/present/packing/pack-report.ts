@@ -54,7 +54,7 @@ export function pipedReport(
           mood: moodOf(report),
         },
       ],
-      holesText(report.closure, screen),
+      holesIn(report, screen),
       leftOut(report, screen),
       incrementText(report.increment, report.closure, screen),
       form(report, 'Tell the closed side out of band:'),
@@ -102,7 +102,7 @@ function packed(report: PackReport, needs: PackNeeds, screen: Screen): readonly 
           { text: what },
         ]
       : [{ verdict: packedWords(report, what), mood: moodOf(report) }],
-    holesText(report.closure, screen),
+    holesIn(report, screen),
     leftOut(report, screen),
     incrementText(report.increment, report.closure, screen),
     path.endsWith(PATCH_SUFFIX) ? patchSteps(report, needs) : checkSteps(report, needs),
@@ -112,7 +112,7 @@ function packed(report: PackReport, needs: PackNeeds, screen: Screen): readonly 
       'Write this on the form that travels with the medium, or tell the closed side out of band:',
     ),
     keysToHand(needs),
-    left > 0
+    left > 0 || report.repairs !== undefined
       ? []
       : completionSteps(report.closure, bundlesOf(report).map(shellWord), {
           pack: needs.again,
@@ -139,13 +139,22 @@ function packedWords(report: PackReport, what: string): string {
   return missing === undefined ? `Packed ${what}` : `NOT COMPLETE: ${missing}. Packed ${what}`;
 }
 
-/** What is not in the bundle of all that was asked for: of a completion, what the first one has. */
-export function undone({ closure, completes }: PackReport): string | undefined {
+/**
+ * What is not in the bundle of all that was asked for: of a completion, what the first one has. A
+ * patch has all that it was made for, whatever its bundle lacks.
+ */
+export function undone({ closure, completes, repairs }: PackReport): string | undefined {
+  if (repairs !== undefined) return undefined;
   return (completes === undefined ? undoneWords : missingWords)(closure);
 }
 
-export function leftOut({ closure, completes }: PackReport, screen: Screen): Section {
-  return completes === undefined ? dropsText(closure, screen) : [];
+/** The images that the bundle lacks. */
+function holesIn({ closure, repairs }: PackReport, screen: Screen): Section {
+  return repairs === undefined ? holesText(closure, screen) : [];
+}
+
+export function leftOut({ closure, completes, repairs }: PackReport, screen: Screen): Section {
+  return completes === undefined && repairs === undefined ? dropsText(closure, screen) : [];
 }
 
 /** What the bundle holds. */
@@ -210,8 +219,8 @@ function bundlesOf({ path, completes = [], volumes }: PackReport): readonly stri
 
 /** The bundle leaves out what those have that it completes. */
 function togetherSteps(report: PackReport, needs: VerifyNeeds): Section {
-  const { completes = [], left } = report;
-  if (completes.length === 0 || left > 0) return [];
+  const { completes = [], left, repairs } = report;
+  if (completes.length === 0 || left > 0 || repairs !== undefined) return [];
   const all = bundlesOf(report).map((one) => shellWord(basename(one)));
   return [
     { text: 'It completes an earlier bundle. On the closed side, unpack both together:' },
@@ -330,7 +339,7 @@ function dryRun(report: PackReport, screen: Screen): readonly Section[] {
         ],
       },
     ],
-    holesText(closure, screen),
+    holesIn(report, screen),
     leftOut(report, screen),
     incrementText(report.increment, closure, screen),
     report.isIncompleteAllowed ? [{ text: BLOBS_LATER }] : [],

@@ -2,7 +2,7 @@ import { type Catalog, imagesOf } from '../../../catalogs/catalog.ts';
 import { skipsRelated } from '../../../catalogs/skip-related.ts';
 import { BundleError, type ErrorCode } from '../../../core/errors.ts';
 import { few } from '../../../core/text.ts';
-import { describeDrop, type Drop, type PartHole } from '../../holes.ts';
+import type { Drop, PartHole } from '../../holes.ts';
 import type { Dropped, FindOptions, Lacking } from '../../kind.ts';
 import type { Sources } from '../../sources.ts';
 import { sourceIn } from '../bundle-images.ts';
@@ -30,13 +30,9 @@ export async function dropBundles(
   const lacking = bundlesWith(holes, known.catalog, seed);
   if (lacking.size === 0) return { stays: 'no version of an operator names what is missing' };
   const drops = new Map([...seed.droppedBundles, ...lacking]);
-  const skipBundles = {
-    ...request.skipBundles,
-    ...Object.fromEntries([...drops].map(([name, drop]) => [name, describeDrop(drop)])),
-  };
   const without = `without ${few([...drops.keys()]).join(', ')}`;
   try {
-    const found = await findCatalog({ ...request, skipBundles }, sources, options, { from, drops });
+    const found = await findCatalog(request, sources, options, { from, drops });
     const empty = emptied(known.catalog, found.seed.known!.catalog, request);
     return empty === undefined ? found : { stays: `${without}, nothing is left of ${empty}` };
   } catch (error) {

@@ -1,13 +1,13 @@
-import type { HoleReason } from '../bundle/format/manifest.ts';
-import type { Digest } from '../core/digest.ts';
-import { BundleError, type ErrorCode } from '../core/errors.ts';
-import type { Observe } from '../core/events.ts';
-import { BUDGET_EXHAUSTED } from '../core/http/backoff.ts';
-import { parseShortReference } from '../image-sets/short-reference.ts';
-import { holesOf } from '../kinds/closure.ts';
-import type { HoleCause, Holes, WantedImage } from '../kinds/holes.ts';
-import type { Part } from '../kinds/kind.ts';
-import { manifestsOf, type WalkedImage } from '../transfer/image.ts';
+import type { HoleReason } from '../../bundle/format/manifest.ts';
+import type { Digest } from '../../core/digest.ts';
+import { BundleError, type ErrorCode } from '../../core/errors.ts';
+import type { Observe } from '../../core/events.ts';
+import { BUDGET_EXHAUSTED } from '../../core/http/backoff.ts';
+import { parseShortReference } from '../../image-sets/short-reference.ts';
+import { holesOf } from '../../kinds/closure.ts';
+import type { AbsentTags, HoleCause, Holes, WantedImage } from '../../kinds/holes.ts';
+import type { Part } from '../../kinds/kind.ts';
+import { manifestsOf, type WalkedImage } from '../../transfer/image.ts';
 
 /**
  * The failures that say that a source does not give an image. All others end the run: what cannot be
@@ -64,8 +64,10 @@ export class LeavingHoles implements Holes {
   }
 
   /** The same for an image whose tag could not be resolved. */
-  readonly excuseTag = (image: string, error: unknown): HoleReason | undefined =>
-    this.#note(image, image, error);
+  readonly tags: AbsentTags = {
+    known: () => undefined,
+    excuse: (image, error) => this.#note(image, image, error),
+  };
 
   inside(images: readonly WalkedImage[]): HoleCause | undefined {
     if (this.#lost.size === 0) return undefined;
