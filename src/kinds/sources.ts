@@ -41,6 +41,11 @@ export interface Sources {
    * none (404). @throws BundleError NETWORK, REGISTRY; CONTENT_MISMATCH above `limit` bytes
    */
   publicFile(url: string, limit: number): Promise<Uint8Array | undefined>;
+  /**
+   * The same for a file of a chart repository: its server, and no other, is shown the credentials of
+   * the repository. @throws BundleError NOT_ALLOWED, CONFIGURATION, too
+   */
+  chartFile(repository: string, url: string, limit: number): Promise<Uint8Array | undefined>;
 }
 
 /** Where the content of one part is read from: registries, an image layout, or a bundle. */

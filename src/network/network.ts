@@ -9,6 +9,11 @@ import type { ReadOnlyStore, RemovableRepository, Store } from '../core/store.ts
 import { shownUrl } from '../core/text.ts';
 import { VERSION } from '../core/version.ts';
 import { openAuthFiles } from '../credentials/auth-file.ts';
+import {
+  credentialsOf,
+  type HelmRepositories,
+  readHelmRepositories,
+} from '../credentials/helm-repositories.ts';
 import { TemporaryFolder } from '../files/temporary/folder.ts';
 import { loadMirrorSets, withMirrorSets } from '../mirrors/mirror-sets.ts';
 import { blocked, MirroredStore } from '../mirrors/mirrored-store.ts';
@@ -24,7 +29,7 @@ import type { RepositoryProbe } from '../stores/registry/probe.ts';
 import { proxyFromEnvironment } from '../stores/registry/http/proxy.ts';
 import type { HeldContent } from '../stores/oc/held-content.ts';
 import { type HeldPlace, openHeldPlace } from '../stores/oc/open.ts';
-import { fetchPublicFile } from '../stores/registry/http/public-file.ts';
+import { fetchPublicFile, type FileLogin } from '../stores/registry/http/public-file.ts';
 import { Transport, type TransportOptions } from '../stores/registry/http/transport.ts';
 import { LookasideStores } from '../stores/lookaside.ts';
 import { fetchSignatures } from '../stores/signature-store.ts';
@@ -56,6 +61,8 @@ export interface NetworkOptions extends ConnectionOptions {
   readonly registriesD?: string | undefined;
   /** Files with ImageDigestMirrorSets and their like. */
   readonly mirrorSetFiles: readonly string[];
+  /** The file that has users and passwords of chart repositories, as helm keeps them. */
+  readonly helmRepositories?: string | undefined;
 }
 
 /** The configuration of the site for registries, beside the command line. */
@@ -74,6 +81,13 @@ interface NetworkParts {
   readonly site: SiteRules;
   readonly observe: Observe;
   readonly kept: KeptManifests;
+  readonly charts: ChartLogins;
+}
+
+/** Where credentials of chart repositories come from. */
+interface ChartLogins {
+  readonly named: HelmRepositories;
+  readonly others: CredentialSource;
 }
 
 /** The registries and signature stores that a run may talk to. */
@@ -84,6 +98,7 @@ export class Network implements Sources {
   readonly #site: SiteRules;
   readonly #observe: Observe;
   readonly #kept: KeptManifests;
+  readonly #charts: ChartLogins;
   readonly #unreachable = new Map<string, BundleError>();
   readonly #sources = new Map<string, ReadOnlyStore>();
   readonly #held = new Map<string, Promise<HeldContent>>();
@@ -97,6 +112,7 @@ export class Network implements Sources {
     this.#site = parts.site;
     this.#observe = parts.observe;
     this.#kept = parts.kept;
+    this.#charts = parts.charts;
   }
 
   /**
@@ -125,7 +141,10 @@ export class Network implements Sources {
     const client = new RegistryClient({ ...transport, credentials: sources });
     const site = { options: options.mirrors, rules, registriesD };
     const kept = new KeptManifests(manifestFolder(environment), observe);
-    return new Network({ client, targetCredentials, transport, site, observe, kept });
+    const { helmRepositories: file } = options;
+    const named = file === undefined ? new Map<string, never>() : await readHelmRepositories(file);
+    const charts = { named, others: sources };
+    return new Network({ client, targetCredentials, transport, site, observe, kept, charts });
   }
 
   /**
@@ -219,9 +238,25 @@ export class Network implements Sources {
   }
 
   async publicFile(url: string, limit: number): Promise<Uint8Array | undefined> {
+    return this.#file(new URL(url), limit);
+  }
+
+  async chartFile(repository: string, url: string, limit: number): Promise<Uint8Array | undefined> {
+    const [file, home] = [new URL(url), new URL(repository)];
+    // The index may name archives anywhere: only who keeps the repository knows its password.
+    const isHome = file.origin === home.origin;
+    const name = { registry: home.host, repository: home.pathname.replace(/^\/+|\/+$/g, '') };
+    return this.#file(file, limit, {
+      known: isHome ? credentialsOf(this.#charts.named, repository) : undefined,
+      lookup: async () => (isHome ? this.#charts.others.lookup(name) : undefined),
+      hint: isHome ? CHART_LOGIN : FOREIGN_CHART,
+    });
+  }
+
+  async #file(url: URL, limit: number, login?: FileLogin): Promise<Uint8Array | undefined> {
     const http = new Transport(this.#transport);
     try {
-      return await fetchPublicFile(http, new URL(url), { limit, signal: this.#transport.signal });
+      return await fetchPublicFile(http, url, { limit, login, signal: this.#transport.signal });
     } finally {
       await http.close();
     }
@@ -254,6 +289,14 @@ export class Network implements Sources {
     });
   }
 }
+
+const CHART_LOGIN =
+  'Name a file that has the user and the password of this repository with --helm-repositories, as ' +
+  '`helm repo add` writes it (repositories.yaml), or add an entry for its host to the auth file.';
+
+const FOREIGN_CHART =
+  'The index of the chart repository names an archive at another server. The password of the ' +
+  'repository is not shown to that: fetch the archive, and name the file with --chart.';
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;

@@ -25,6 +25,11 @@ const LISTED = `${CHART_YAML}annotations:
 `;
 const helm = pathOfPeer(HELM);
 
+interface Asked {
+  readonly url: string;
+  readonly authorization: string | undefined;
+}
+
 /** A site with a registry, a repository of charts, and two people. */
 interface Site {
   readonly source: TestRegistry;
@@ -36,6 +41,8 @@ interface Site {
   readonly place: (name: string) => string;
   /** What the repository of charts gives, by path. */
   readonly served: Map<string, Uint8Array>;
+  /** What it was asked for. Below /team/ it wants a user. */
+  readonly seen: Asked[];
   readonly pack: (output: string, ...more: readonly string[]) => ReturnType<User['bundle']>;
   readonly at: (repository: string, reference: string) => Promise<string | null>;
   readonly remove: () => Promise<void>;
@@ -52,9 +59,14 @@ async function makeSite(name: string): Promise<Site> {
   const web = await image('quay.io', 'team/web', '4.5');
   await image('docker.io', 'library/nginx', '1.16.0');
   const served = new Map<string, Uint8Array>();
+  const seen: Asked[] = [];
   const server: Server = createServer((request, response) => {
-    const bytes = served.get(request.url ?? '');
-    response.writeHead(bytes === undefined ? 404 : 200).end(bytes);
+    const { url = '', headers } = request;
+    seen.push({ url, authorization: headers.authorization });
+    const bytes = served.get(url);
+    if (url.startsWith('/team/') && headers.authorization === undefined)
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="charts"' }).end();
+    else response.writeHead(bytes === undefined ? 404 : 200).end(bytes);
   });
   const charts = `http://${await listenOnLoopback(server)}`;
   await packer.bundle(['keygen', '--type', 'ed25519', '--out', place('packer.pem')]);
@@ -70,7 +82,7 @@ async function makeSite(name: string): Promise<Site> {
     await Promise.all([source.stop(), target.stop()]);
     await temporary.remove();
   };
-  return { source, target, packer, operator, charts, web, place, served, pack, at, remove };
+  return { source, target, packer, operator, charts, web, place, served, seen, pack, at, remove };
 }
 
 describeWith(['docker-registry', 'python3'], 'a bundle with charts', () => {
@@ -191,6 +203,48 @@ describeWith(['docker-registry', 'python3'], 'a bundle with charts', () => {
     const other = await site.pack('refused', '--chart', site.place('own'), ...noHelm, ...listed);
     expect(other).toMatchObject({ status: 2 });
     expect(other.stderr).toContain('--helm-images is about web, which is not asked for');
+  });
+
+  it('shows a repository its user and password, and no other server', async () => {
+    const { served, place, charts, seen } = site;
+    const basic = Buffer.from('me:pass word').toString('base64');
+    const host = new URL(charts).host;
+    served.set('/team/index.yaml', served.get('/index.yaml')!);
+    served.set('/team/web-1.2.3.tgz', archive);
+    const url = `${charts}/team`;
+    const entry = { name: 'team', url, username: 'me', password: 'pass word' };
+    await writeFile(place('repositories.yaml'), JSON.stringify({ repositories: [entry] }));
+    await writeFile(place('auth.json'), JSON.stringify({ auths: { [host]: { auth: basic } } }));
+    const chart = ['--chart', `${url}#web`, ...noHelm, '--insecure-registry', host, '--dry-run'];
+    const nothing = await site.pack('closed', ...chart);
+    expect(nothing).toMatchObject({ status: 24 });
+    expect(nothing.stderr).toContain('--helm-repositories');
+    const files = { 'helm-repositories': 'repositories.yaml', authfile: 'auth.json' };
+    for (const [option, file] of Object.entries(files)) {
+      seen.length = 0;
+      const { status, stderr } = await site.pack('closed', ...chart, `--${option}`, place(file));
+      expect(status, stderr).toBe(0);
+      expect(seen.filter(({ authorization }) => authorization === `Basic ${basic}`)).not.toEqual(
+        [],
+      );
+    }
+    const inUrl = await site.pack('closed', '--chart', `http://me:SECRET@${host}/team#web`);
+    expect(inUrl).toMatchObject({ status: 2 });
+    expect(inUrl.stderr).not.toContain('SECRET');
+    // An archive elsewhere is asked for as by anybody.
+    const away = charts.replace('127.0.0.1', 'localhost');
+    const index = Buffer.from(
+      `entries: { web: [{ version: 1.2.3, urls: ['${away}/team/x.tgz'] }] }`,
+    );
+    served.set('/team/index.yaml', index);
+    served.set('/team/x.tgz', archive);
+    seen.length = 0;
+    const named = ['--helm-repositories', place('repositories.yaml')];
+    const elsewhere = await site.pack('closed', ...chart, ...named);
+    expect(elsewhere).toMatchObject({ status: 24 });
+    expect(elsewhere.stderr).toContain('names an archive at another server');
+    const last = seen.filter(({ url: path }) => path === '/team/x.tgz');
+    expect(last.map(({ authorization }) => authorization)).toEqual([undefined]);
   });
 
   it('checks the archive against its repository, and the provenance against a keyring', async () => {

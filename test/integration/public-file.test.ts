@@ -2,7 +2,8 @@ import { createServer, type RequestListener } from 'node:http';
 
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { fetchPublicFile } from '../../src/stores/registry/http/public-file.ts';
+import { Credentials } from '../../src/core/credentials.ts';
+import { fetchPublicFile, type FileLogin } from '../../src/stores/registry/http/public-file.ts';
 import { Transport } from '../../src/stores/registry/http/transport.ts';
 import { serve } from '../support/served.ts';
 
@@ -17,8 +18,8 @@ async function served(listener: RequestListener): Promise<string> {
   return host;
 }
 
-function transport(wholeMs?: number): Transport {
-  const http = new Transport({ ca: [], backoffMs: 1, attempts: 2, wholeMs });
+function transport(wholeMs?: number, insecure: readonly string[] = []): Transport {
+  const http = new Transport({ ca: [], backoffMs: 1, attempts: 2, wholeMs, insecure });
   cleanUp.push(async () => http.close());
   return http;
 }
@@ -40,6 +41,49 @@ describe('a public file', () => {
     expect(Buffer.from(bytes!).toString()).toBe('here');
     const basic = `Basic ${Buffer.from('us@er:pass:word').toString('base64')}`;
     expect(told).toEqual([basic, basic, undefined]);
+  });
+
+  it('is shown a login where that is asked for, or at once, and no other server is', async () => {
+    const told: (string | undefined)[] = [];
+    const other = await served(({ headers }, response) => {
+      told.push(headers.authorization);
+      response.writeHead(headers.authorization === undefined ? 401 : 200).end('here');
+    });
+    const host = await served(({ url, headers }, response) => {
+      told.push(headers.authorization);
+      const isKnown = headers.authorization === basic;
+      if (!isKnown) response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+      else if (url === '/away') response.writeHead(302, { location: `http://${other}/c` }).end();
+      else response.end('here');
+    });
+    const basic = `Basic ${Buffer.from('user:se:cret').toString('base64')}`;
+    const credentials = new Credentials('user', 'se:cret');
+    const fetched = (
+      path: string,
+      login: Omit<FileLogin, 'hint'>,
+      insecure = [host],
+    ): Promise<Uint8Array | undefined> =>
+      fetchPublicFile(transport(undefined, insecure), new URL(`http://${host}${path}`), {
+        ...{ limit: 100, login: { ...login, hint: 'Name a file.' } },
+      });
+    const none = async (): Promise<undefined> => undefined;
+    const asked = { lookup: async () => credentials };
+    const known = { known: credentials, lookup: none };
+    expect(await fetched('/a', asked)).toEqual(Buffer.from('here'));
+    expect(await fetched('/a', known)).toEqual(Buffer.from('here'));
+    expect(told.splice(0)).toEqual([undefined, basic, basic]);
+    const away = { code: 'NOT_ALLOWED', hint: 'Name a file.' };
+    await expect(fetched('/away', known)).rejects.toMatchObject(away);
+    expect(told.splice(0)).toEqual([basic, undefined]);
+    await expect(fetched('/a', { lookup: none })).rejects.toThrow('wants a user and a password');
+    const wrong = { lookup: async () => new Credentials('user', 'other') };
+    const refusal = await fetched('/a', wrong).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: 'NOT_ALLOWED' });
+    expect((refusal as Error).message).toContain('refused the user and password (401)');
+    told.splice(0);
+    // Nobody has said that others on the way may read it.
+    await expect(fetched('/a', known, [])).rejects.toMatchObject({ code: 'CONFIGURATION' });
+    expect(told).toEqual([]);
   });
 
   it('has no secret of its URL in a message', async () => {

@@ -18,6 +18,7 @@ export function sourcesOf(source: Sources['source']): Sources {
     signatures: async () => ({ signatures: [], failures: [] }),
     lookaside: async () => ({ signatures: [], failures: [] }),
     publicFile: async () => undefined,
+    chartFile: async () => undefined,
   };
 }
 

@@ -100,5 +100,6 @@ export function networkRequest(args: Arguments): NetworkOptions {
     registriesConf: text(args, 'registries-conf'),
     registriesD: text(args, 'registries-d'),
     mirrorSetFiles: texts(args, 'idms-file'),
+    helmRepositories: text(args, 'helm-repositories'),
   };
 }

@@ -79,9 +79,9 @@ async function fromRepository(source: RepositorySource, sources: Sources): Promi
   const index = await indexOf(url, sources);
   const offered = chooseChart(index, { name, version, repository: url });
   if (offered.isLibrary) throw library(name);
-  const archive = await needed(sources, offered.url, MAX_CHART_BYTES);
+  const archive = await needed(sources, url, offered.url, MAX_CHART_BYTES);
   checkDigest(offered, archive);
-  const provenance = await sources.publicFile(`${offered.url}.prov`, MAX_SIGNATURE_BYTES);
+  const provenance = await sources.chartFile(url, `${offered.url}.prov`, MAX_SIGNATURE_BYTES);
   const chart = await chartIn(archive, nameOfSource(source));
   if (chart.name !== name || chart.version !== offered.version) throw another(source, chart);
   const fileName = basename(new URL(offered.url).pathname);
@@ -114,16 +114,23 @@ async function fetchIndex(url: string, sources: Sources): Promise<ChartIndex> {
       'USAGE',
       `the URL of a chart repository has a password: ${shownUrl(url)}`,
       {
-        hint: 'It would be written into the bundle. Chart repositories are asked without credentials.',
+        hint:
+          'It would be written into the bundle. Name a file that has it with --helm-repositories, ' +
+          'as `helm repo add` writes it.',
       },
     );
   }
-  const listing = await needed(sources, `${base}index.yaml`, MAX_CHART_INDEX_BYTES);
+  const listing = await needed(sources, url, `${base}index.yaml`, MAX_CHART_INDEX_BYTES);
   return readChartIndex(listing, base);
 }
 
-async function needed(sources: Sources, url: string, limit: number): Promise<Uint8Array> {
-  const bytes = await sources.publicFile(url, limit);
+async function needed(
+  sources: Sources,
+  repository: string,
+  url: string,
+  limit: number,
+): Promise<Uint8Array> {
+  const bytes = await sources.chartFile(repository, url, limit);
   if (bytes !== undefined) return bytes;
   throw new BundleError('NOT_FOUND', `there is nothing at ${shownUrl(url)} (404)`, {
     hint: 'Check the URL of the chart repository: index.yaml has to be right below it.',

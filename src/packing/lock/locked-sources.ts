@@ -66,6 +66,10 @@ export class LockedSources implements Sources {
   publicFile(url: string, limit: number): Promise<Uint8Array | undefined> {
     return this.#sources.publicFile(url, limit);
   }
+
+  chartFile(repository: string, url: string, limit: number): Promise<Uint8Array | undefined> {
+    return this.#sources.chartFile(repository, url, limit);
+  }
 }
 
 class LockedStore implements ReadOnlyStore {

@@ -35,7 +35,7 @@ export const askedOptions: OptionTable = {
 /** Options of these tables that say nothing of what a lock names: how it is proved, and found. */
 const BESIDE_A_LOCK = [
   ...['config', 'locked', 'release-key', 'signature-store', 'allow-unsigned-release'],
-  ...['graph-data', 'graph-url', 'chart-keyring'],
+  ...['graph-data', 'graph-url', 'chart-keyring', 'helm-repositories'],
 ];
 
 /** Everything that a command line asks for. */

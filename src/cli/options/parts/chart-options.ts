@@ -7,6 +7,10 @@ export const chartOptions: OptionTable = {
       'REPOSITORY_URL#NAME[@VERSION] (repeatable)',
   ),
   helm: one('the helm program that renders charts (default: helm on PATH)'),
+  'helm-repositories': one(
+    'file with users and passwords of chart repositories, as `helm repo add` writes it ' +
+      '(repositories.yaml)',
+  ),
   'helm-values': many('values for a chart: CHART=FILE (repeatable, later ones win)'),
   'helm-images': one('YAML file of images that charts need: a map from CHART to a list'),
   'kube-version': one('version of Kubernetes that charts are rendered for'),

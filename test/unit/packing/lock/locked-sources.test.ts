@@ -55,6 +55,7 @@ function locked(held: readonly Digest[]): LockedSources {
     lookaside: async () => ({ signatures: [kept, later], failures: [] }),
     scratch: () => Promise.reject(new Error('nothing large is made')),
     publicFile: async () => undefined,
+    chartFile: async () => undefined,
   };
   return new LockedSources(sources, LOCK);
 }
