@@ -32,7 +32,7 @@ export const checkRegistryCommand: Command = {
     ...registryOptions,
   },
   async run(args, context) {
-    const { checkRegistry } = await import('../../workflows/check-registry.ts');
+    const { checkRegistry } = await import('../../workflows/check-registry/check-registry.ts');
     const { checkRegistryReport } = await import('../present/check-report.ts');
     const destinations = planDestinations({
       to: parseTarget(requiredText(args, 'TARGET')),

@@ -1,4 +1,5 @@
-import type { Check, CheckRegistryReport, Verdict } from '../../workflows/check-registry.ts';
+import type { CheckRegistryReport } from '../../workflows/check-registry/check-registry.ts';
+import type { Check, Verdict } from '../../workflows/check-registry/findings.ts';
 import type { Outcome } from '../command.ts';
 import { statusOf } from './failure.ts';
 import type { Mood, Rows, Section } from './layout.ts';
