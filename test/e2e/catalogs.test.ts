@@ -80,7 +80,7 @@ mirror:
     expect(stdout).toContain('3 of 4 versions kept');
     expect(stdout).toMatch(/0\.3\.1 +links 0\.3\.0/);
     expect(stdout).toMatch(/0\.2\.0 +in range/);
-    expect(stdout).toMatch(/0\.1\.0 +not kept/);
+    expect(stdout).toMatch(/0\.1\.0 +not kept: below the minimum 0\.2\.0/);
   });
 
   it('is filtered into files that pass the check and are listed again', async () => {

@@ -7,6 +7,7 @@ import { filterAsOcMirror } from '../../catalogs/filter/oc-mirror.ts';
 import type { CatalogRequest } from '../../catalogs/filter/request.ts';
 import { asCatalog, type FilterResult } from '../../catalogs/filter/result.ts';
 import { filterStrictly, type StrictOptions } from '../../catalogs/filter/strict.ts';
+import { type Absence, absences } from '../../catalogs/filter/why-not.ts';
 import { type PackageContent, packagesOf } from '../../catalogs/packages.ts';
 import { filteredFiles } from '../../catalogs/writing/write-catalog.ts';
 import type { Context } from '../../core/context.ts';
@@ -50,10 +51,12 @@ export interface FilterReport extends CatalogFacts {
 
 export interface WhyReport extends FilterReport {
   readonly content: PackageContent;
+  /** Why bundles of the package are not kept, by name. */
+  readonly absences: ReadonlyMap<string, readonly Absence[]>;
 }
 
 /**
- * What a filter keeps of one package, and why.
+ * What a filter keeps of one package, and why, and why not the rest.
  * @throws BundleError NOT_FOUND for a package that the catalog does not have; as the filters and reading do
  */
 export async function whyPackage(
@@ -64,7 +67,8 @@ export async function whyPackage(
   const asked = await requestOf(source.source, request);
   return withCatalog(source, context, async (opened) => {
     const content = requirePackage(packagesOf(opened.catalog), request.package);
-    return { ...filtered(opened, asked, request), content };
+    const report = filtered(opened, asked, request);
+    return { ...report, content, absences: absences(content, asked, report.result) };
   });
 }
 
