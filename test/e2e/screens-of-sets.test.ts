@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, it } from 'vitest';
@@ -18,6 +18,7 @@ describeWith(['docker-registry', 'python3'], 'the screen of', () => {
   let source: TestRegistry;
   let target: TestRegistry;
   let fetching: readonly string[];
+  let received: string;
   const at = (...path: readonly string[]): string => join(folder, ...path);
   const catalog = 'quay.io/ops/index:v4.22';
   const asked = (): readonly string[] => [
@@ -25,6 +26,10 @@ describeWith(['docker-registry', 'python3'], 'the screen of', () => {
     ...['--chart', at('web-1.2.3.tgz'), '--name', 'site'],
   ];
   const trust = (): readonly string[] => ['--trusted-key', at('key.pub')];
+  /** What was packed above is in the history of whoever packed it. */
+  const kept = (): readonly string[] => [
+    ...['--history', at('ready/home/.local/share/bundle'), ...trust()],
+  ];
 
   const run = async (allowed: readonly number[], ...args: readonly string[]): Promise<void> => {
     const { status, stderr } = await runBundle(args, { folder: at('ready') });
@@ -63,7 +68,14 @@ describeWith(['docker-registry', 'python3'], 'the screen of', () => {
         '',
       ].join('\n'),
     );
+    await writeFile(
+      at('delete.yaml'),
+      'apiVersion: mirror.openshift.io/v2alpha1\nkind: DeleteImageSetConfiguration\n' +
+        'delete:\n  additionalImages:\n    - name: quay.io/team/tool:1.4\n',
+    );
     await run([0], 'keygen', '--out', at('key.pem'));
+    // Its signatures all have one length, and so has what is signed with it.
+    await run([0], 'keygen', '--type', 'ed25519', '--out', at('fixed.pem'));
     const key = ['--key', at('key.pem')];
     await run([0], 'pack', '-o', at('usb'), ...asked(), ...key, ...fetching);
     const gone = ['--image', 'quay.io/team/tool:1.4', '--image', 'quay.io/team/gone:1.0'];
@@ -72,6 +84,10 @@ describeWith(['docker-registry', 'python3'], 'the screen of', () => {
     const receipt = ['--receipt', at('receipts'), '--receipt-key', at('key.pem')];
     const to = ['--to', `${target.host}/ocp4`, '--site', 'plant-a'];
     await run([0], 'unpack', at('usb'), ...to, ...receipt, ...trust());
+    const [name = ''] = await readdir(at('receipts'));
+    received = at('receipts', name);
+    await run([0], 'history', 'import', received, ...trust());
+    await publishOperators(target.host, true);
   });
   afterAll(async () => {
     await Promise.all([source.stop(), target.stop()]);
@@ -100,11 +116,11 @@ describeWith(['docker-registry', 'python3'], 'the screen of', () => {
       args: () => ['unpack', at('usb'), '--to', `${target.host}/held`, ...trust()],
     },
     {
-      ...{ name: 'imageset-check', status: 2 },
+      ...{ name: 'imageset-check', status: 2, isBrief: true },
       args: () => ['imageset', 'check', at('imageset.yaml')],
     },
     {
-      ...{ name: 'catalog-list', status: 0 },
+      ...{ name: 'catalog-list', status: 0, isBrief: true },
       args: () => ['catalog', 'list', catalog, ...fetching],
     },
     {
@@ -112,8 +128,43 @@ describeWith(['docker-registry', 'python3'], 'the screen of', () => {
       args: () => ['catalog', 'show', catalog, 'foo', ...fetching],
     },
     {
-      ...{ name: 'catalog-why', status: 0 },
+      ...{ name: 'catalog-why', status: 0, isBrief: true },
       args: () => ['catalog', 'why', catalog, 'foo', ...fetching],
+    },
+    {
+      ...{ name: 'catalog-diff', status: 0, isBrief: true },
+      args: () => ['catalog', 'diff', catalog, `${target.host}/ops/index:v4.22`, ...fetching],
+    },
+    {
+      ...{ name: 'catalog-check', status: 0, isBrief: true },
+      args: () => ['catalog', 'check', catalog, ...fetching],
+    },
+    {
+      ...{ name: 'pack-chart', status: 0, isBrief: true },
+      args: () => [
+        ...['pack', '--chart', at('web-1.2.3.tgz'), '-o', at('user', 'stick'), ...fetching],
+        ...['--key', at('fixed.pem')],
+      ],
+    },
+    {
+      ...{ name: 'history-list', status: 0, isBrief: true },
+      args: () => ['history', 'list', ...kept()],
+    },
+    {
+      ...{ name: 'history-sites', status: 0, isBrief: true },
+      args: () => ['history', 'sites', ...kept()],
+    },
+    {
+      ...{ name: 'receipt-show', status: 0, isBrief: true },
+      args: () => ['receipt', 'show', received, ...trust()],
+    },
+    {
+      ...{ name: 'receipt-check', status: 0, isBrief: true },
+      args: () => ['receipt', 'check', received, ...trust()],
+    },
+    {
+      ...{ name: 'prune-dry-run', status: 0, isBrief: true },
+      args: () => ['prune', '--to', `${target.host}/ocp4`, '-c', at('delete.yaml'), ...kept()],
     },
   ];
 

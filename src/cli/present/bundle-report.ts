@@ -175,11 +175,11 @@ function imagesText({ bundle, images }: InspectReport, all: boolean, screen: Scr
     ...(withParts ? [image.parts.join(', ')] : []),
   ]);
   const heads = [
-    ...['NAME', ...(all ? ['DIGEST'] : []), 'SIZE', 'OWN'],
-    ...(withParts ? ['PART'] : []),
+    ...['name', ...(all ? ['digest'] : []), 'size', 'own'],
+    ...(withParts ? ['part'] : []),
   ];
   const text = all
-    ? 'All images (OWN is what no other image needs):'
+    ? 'All images (own: what no other image needs):'
     : `The ${listedImages.length} largest of ${images.length} images, by what no other image ` +
       'needs (--images lists all):';
   return [{ text }, { table: { heads, rows, cut: 0 } }];

@@ -208,7 +208,7 @@ function differencesText(found: VerifyAtReport, screen: Screen): Section {
   return [
     {
       table: {
-        heads: ['IMAGE', 'WHAT IS WRONG'],
+        heads: ['image', 'what is wrong'],
         rows: shown.map((image) => [
           withShortDigests(image.name),
           flawsText(differences.filter((difference) => difference.images.includes(image))),
@@ -254,7 +254,7 @@ function everyDifference(differences: readonly Difference[], screen: Screen): Se
     what === 'listing' ? 'is not listed by its subject' : WORDS[flaw],
     listed(images.map(({ name }) => name)),
   ]);
-  return [{ table: { heads: ['WHAT', '', 'IMAGE'], rows, cut: 2 } }];
+  return [{ table: { heads: ['what', '', 'image'], rows, cut: 2 } }];
 }
 
 /** What the target says of what cannot be read; each thing once. */

@@ -18,7 +18,9 @@ function rowsOf(facts: SignatureFacts | undefined, screen: Screen): Rows {
   if (facts === undefined) return [];
   const { lookaside, unsigned } = facts;
   const [first, ...others] = unsigned.map(({ name }) => shortened(name, screen));
-  const more = screen.isVerbose ? '' : ' (--verbose lists them)';
+  const count = counted(unsigned.length, 'image');
+  // The name of a single one is as short as what would lead to it.
+  const inShort = others.length === 0 ? `${count}: ${first}` : `${count} (--verbose lists them)`;
   return [
     ...byVerdict(lookaside).map(
       ([verdict, count], index) =>
@@ -27,10 +29,7 @@ function rowsOf(facts: SignatureFacts | undefined, screen: Screen): Rows {
           `${counted(count, 'signature')}, ${verdict}`,
         ] as const,
     ),
-    [
-      'without signature',
-      first === undefined ? undefined : `${counted(unsigned.length, 'image')}${more}`,
-    ],
+    ['without signature', first === undefined ? undefined : screen.isVerbose ? count : inShort],
     ...(screen.isVerbose && first !== undefined
       ? [first, ...others].map((name) => ['', name] as const)
       : []),

@@ -35,7 +35,7 @@ export function historyReport(history: HistoryReport): Outcome {
         : [
             {
               table: {
-                heads: ['RECEIPT', 'SITE', 'BUNDLE'],
+                heads: ['receipt', 'site', 'bundle'],
                 rows: deliveries.flatMap(({ receipt: { time, site, bundles: rows } }) =>
                   rowsOf(rows).map((name, at) => (at === 0 ? [time, site, name] : ['', '', name])),
                 ),

@@ -64,7 +64,11 @@ function partsSection({ parts, repositories }: PruneReport): Section {
   const rows = parts.map(({ key, label, stays }) =>
     stays ? [label, 'stays', '', ''] : [label, 'goes', number(going, key), number(shared, key)],
   );
-  return [{ table: { heads: ['part', '', 'manifests', 'shared'], rows, cut: 0 } }];
+  // The last two are about what goes.
+  const columns = parts.every(({ stays }) => stays) ? 2 : 4;
+  const narrowed = (row: readonly string[]): readonly string[] => row.slice(0, columns);
+  const heads = narrowed(['part', '', 'manifests', 'shared']);
+  return [{ table: { heads, rows: rows.map(narrowed), cut: 0 } }];
 }
 
 function sumsSection(report: PruneReport): Section {

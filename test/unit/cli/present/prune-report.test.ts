@@ -20,9 +20,10 @@ const told = (more: object): string => {
 
 it('a prune that finds nothing says so, and asks for nothing more', () => {
   for (const removed of [undefined, [undone]]) {
-    const words = told({ removed });
+    const words = told({ removed, parts: [{ key: 'a', label: 'chart a', stays: true, rows: [] }] });
+    expect(words).toContain('["chart a","stays"]');
     expect(words).toContain('Nothing to remove from registry:5000/ocp4');
-    expect(words).not.toMatch(/--yes|would go|0 manifests|Removed/);
+    expect(words).not.toMatch(/--yes|would go|manifests|shared|Removed/);
   }
 });
 
