@@ -156,6 +156,7 @@ describeWith(['docker-registry'], 'a lock of an image set', () => {
         {
           ...{ package: 'foo', name: 'foo.v1.1.0', version: '1.1.0', channels: ['stable'] },
           digest: operators.images.get('foo-bundle'),
+          updates: { stable: { replaces: 'foo.v1.0.0' } },
           reasons: ['head of stable'],
         },
       ],

@@ -1,7 +1,7 @@
 import { type Catalog, imagesOf, versionOf } from '../../catalogs/catalog.ts';
 import { checkCatalog } from '../../catalogs/check/check.ts';
 import { type Finding, objectOf } from '../../catalogs/check/finding.ts';
-import { packagesOf } from '../../catalogs/packages.ts';
+import { type PackageContent, packagesOf } from '../../catalogs/packages.ts';
 import { readCatalog } from '../../catalogs/reading/read-catalog.ts';
 import { skipsRelated } from '../../catalogs/skip-related.ts';
 import type { HoleReason } from '../../bundle/format/manifest.ts';
@@ -75,8 +75,17 @@ export interface BundleFacts {
   /** As the catalog names it, and its digest. */
   readonly image: string;
   readonly digest: Digest | undefined;
+  /** By channel: what an update to it may come from. */
+  readonly updates: Readonly<Record<string, UpdateFacts>>;
   /** Why the packer has kept it, in words; empty in a catalog that was not filtered. */
   readonly reasons: readonly string[];
+}
+
+/** The bundles that one takes the place of in a channel; what is empty is left out. */
+export interface UpdateFacts {
+  readonly replaces?: string;
+  readonly skips?: readonly string[];
+  readonly skipRange?: string;
 }
 
 /**
@@ -263,11 +272,27 @@ function packagesIn(
           channels: contents.get(name)!.channelsWith(bundle.name),
           image: bundle.image,
           digest: digestIn(bundle, pinned),
+          updates: updatesOf(contents.get(name)!, bundle.name),
           reasons: why.get(`${name}/${bundle.name}`) ?? [],
         }))
         .sort((a, b) => compareText(a.name, b.name)),
     }))
     .sort((a, b) => compareText(a.name, b.name));
+}
+
+function updatesOf({ channels }: PackageContent, bundle: string): BundleFacts['updates'] {
+  const all = [...channels.values()].flatMap(({ name: channel, entries }) =>
+    entries.flatMap(({ name, replaces, skips, skipRange }): readonly [string, UpdateFacts][] => {
+      if (name !== bundle) return [];
+      const own: UpdateFacts = {
+        ...(replaces !== '' && { replaces }),
+        ...(skips.length > 0 && { skips }),
+        ...(skipRange !== '' && { skipRange }),
+      };
+      return [[channel, own]];
+    }),
+  );
+  return Object.fromEntries(all.sort(([a], [b]) => compareText(a, b)));
 }
 
 function wasOf(defaultWas: string | undefined): Pick<PackageFacts, 'defaultWas'> {

@@ -10,7 +10,7 @@ import type { Part } from '../kind.ts';
 import { digest, listOf, mapOf, objectOf, oneOf, text, yesOrNo } from './fields.ts';
 import type { LockedTag, LockForm } from './lock-form.ts';
 import { catalogKind } from '../catalog/catalog.ts';
-import { CATALOG, type CatalogFacts } from '../catalog/expand.ts';
+import { CATALOG, type CatalogFacts, type UpdateFacts } from '../catalog/expand.ts';
 import { CATALOG_PROFILES, type CatalogPartRequest } from '../catalog/request.ts';
 
 /** A catalog in a lock: what it was made of and by which filter, and what came of it. */
@@ -48,6 +48,8 @@ export interface LockedBundle {
   readonly image: string;
   /** Left out where the bundle has no image. */
   readonly digest?: Digest;
+  /** By channel: what it takes the place of. Locks of earlier versions of the program have none. */
+  readonly updates?: Readonly<Record<string, UpdateFacts>>;
   /** Why it was kept; none in a catalog that was not filtered. */
   readonly reasons: readonly string[];
 }
@@ -70,10 +72,10 @@ export const catalogLock: LockForm<LockedCatalog, CatalogPartRequest, CatalogFac
         ...{ name, defaultChannel, ...(defaultWas !== undefined && { defaultWas }), heads },
       })),
       bundles: packages.flatMap(({ name: ofPackage, bundles }) =>
-        bundles.map(({ name, version, channels, image, digest: ofImage, reasons }) => ({
+        bundles.map(({ name, version, channels, image, digest: ofImage, updates, reasons }) => ({
           ...{ package: ofPackage, name, version, channels, image },
           ...(ofImage !== undefined && { digest: ofImage }),
-          reasons,
+          ...{ updates, reasons },
         })),
       ),
     };
@@ -132,6 +134,15 @@ export const catalogLock: LockForm<LockedCatalog, CatalogPartRequest, CatalogFac
         channels: listOf(text),
         image: text,
         digest: { optional: digest },
+        updates: {
+          optional: mapOf(
+            objectOf<UpdateFacts>({
+              replaces: { optional: text },
+              skips: { optional: listOf(text) },
+              skipRange: { optional: text },
+            }),
+          ),
+        },
         reasons: listOf(text),
       }),
     ),

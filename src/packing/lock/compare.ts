@@ -3,6 +3,7 @@ import { compareText } from '../../core/text.ts';
 import type { LockedBundle, LockedCatalog, LockedPackage } from '../../kinds/lock/catalog.ts';
 import type { LockedChart } from '../../kinds/lock/chart.ts';
 import type { LockedImage } from '../../kinds/lock/image.ts';
+import { type DeadEnd, deadEnds } from './dead-ends.ts';
 import { digestIn, imageDigests } from './image-digests.ts';
 import type { Lock } from './lock.ts';
 
@@ -76,6 +77,8 @@ export interface OperatorChange {
   /** Channels whose newest version is another one; a text is empty where there is no such channel. */
   readonly heads: readonly Change[];
   readonly defaultChannel?: { readonly was: string; readonly is: string };
+  /** Versions that were carried, and from which no update leads on; left out where there are none. */
+  readonly deadEnds?: readonly DeadEnd[];
 }
 
 /** Compares two locks, the older one first. */
@@ -266,7 +269,12 @@ function operatorChange(
   const count = added.length + removed.length + rebuilt.length + heads.length;
   if (count === 0 && !isOther) return undefined;
   const changed = { name, state: 'changed', added, removed, rebuilt, heads } as const;
-  return { ...changed, ...(isOther && { defaultChannel: defaults }) };
+  const dead = deadEnds(was.values(), is.values()) ?? [];
+  return {
+    ...changed,
+    ...(isOther && { defaultChannel: defaults }),
+    ...(dead.length > 0 && { deadEnds: dead }),
+  };
 }
 
 function headChanges(old: Operator, now: Operator): readonly Change[] {

@@ -19,6 +19,7 @@ export function lockDiffReport(compared: ComparedLocks): Outcome {
         [verdictOf(compared, rows.length)],
         rows.length === 0 ? [] : [{ table: { rows, wraps: true } }],
         ...(screen.isVerbose ? imageLists(compared, screen) : []),
+        ...deadEndsOf(compared),
         sizesOf(compared),
         [{ text: `To pack what ${after} names:` }],
         [{ commands: [`bundle pack --locked ${shellWord(after)} -o FOLDER`] }],
@@ -106,6 +107,30 @@ function operatorText(own: OperatorChange, { isVerbose }: Screen): string {
 function headText(channel: string, was: string, is: string): string {
   if (was === '') return `new channel ${channel}: ${is}`;
   return is === '' ? `channel ${channel} is gone` : `head of ${channel} ${was} to ${is}`;
+}
+
+/** From where clusters would not be updated any more, and what would help. */
+function deadEndsOf({ comparison: { catalogs } }: ComparedLocks): readonly Section[] {
+  const rows = catalogs.flatMap(({ operators }) =>
+    operators.flatMap(({ name, deadEnds = [] }) =>
+      deadEnds.map(({ version, channels, minVersion }) => [
+        ...[name, version, channels.join(', '), `minVersion: ${minVersion}`],
+      ]),
+    ),
+  );
+  if (rows.length === 0) return [];
+  return [
+    [
+      {
+        text:
+          'WARNING: no update leads on from these versions. A cluster that has one installed stays ' +
+          'there. The minimum keeps the way, as long as the catalog has that version:',
+      },
+      {
+        table: { heads: ['operator', 'installed', 'channel', 'keeps the way'], rows, wraps: true },
+      },
+    ],
+  ];
 }
 
 /** A chart under the same version: it was packaged again, or its images are other ones. */

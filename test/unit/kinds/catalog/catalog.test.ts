@@ -104,7 +104,7 @@ describe('a catalog in a bundle', () => {
           {
             ...{ name: 'foo.v1.0.0', version: '1.0.0', channels: ['stable'] },
             ...{ image: `quay.io/ops/foo@${operand}`, digest: operand },
-            reasons: ['head of stable'],
+            ...{ updates: { stable: {} }, reasons: ['head of stable'] },
           },
         ],
       },

@@ -55,6 +55,58 @@ function catalog(tag: string, operators: Readonly<Record<string, Operator>>): Lo
   };
 }
 
+describe('versions that no update leads on from', () => {
+  const at = (version: string, updates: LockedBundle['updates']): LockedBundle => ({
+    ...bundle('foo', version),
+    ...(updates !== undefined && { updates, channels: Object.keys(updates) }),
+  });
+  const old = [at('1.0.0', { stable: {} }), at('1.1.0', { stable: { replaces: 'foo.v1.0.0' } })];
+  const deadAfter = (now: readonly LockedBundle[]): unknown => {
+    const lock = (versions: readonly LockedBundle[]): Lock => ({
+      ...EMPTY,
+      catalogs: [catalog('v1', { foo: { versions, heads: { stable: versions.at(-1)!.name } } })],
+    });
+    const [change] = compareLocks(lock(old), lock(now)).catalogs;
+    return change?.operators[0]?.deadEnds;
+  };
+  const dead = (version: string, channels = ['stable']) => ({
+    ...{ version, channels, minVersion: version },
+  });
+
+  it.each<[string, LockedBundle[], unknown]>([
+    ['replaced', [at('1.2.0', { stable: { replaces: 'foo.v1.1.0' } })], [dead('1.0.0')]],
+    [
+      'skipped',
+      [at('1.2.0', { stable: { replaces: 'foo.v1.1.0', skips: ['foo.v1.0.0'] } })],
+      undefined,
+    ],
+    ['in a range', [at('1.2.0', { stable: { skipRange: '>=1.0.0 <1.2.0' } })], undefined],
+    [
+      'out of the range',
+      [at('1.2.0', { stable: { skipRange: '>=1.1.0 <1.2.0' } })],
+      [dead('1.0.0')],
+    ],
+    [
+      'kept',
+      [at('1.1.0', { stable: {} }), at('1.0.0', { stable: {} }), at('1.2.0', { stable: {} })],
+      undefined,
+    ],
+    [
+      'in another channel alone',
+      [at('1.2.0', { stable: {}, fast: { skipRange: '<1.2.0' } })],
+      [dead('1.0.0'), dead('1.1.0')],
+    ],
+    [
+      'led on by the channel that is left',
+      [at('1.2.0', { fast: { skipRange: '<1.2.0' } })],
+      undefined,
+    ],
+    ['not told of', [bundle('foo', '1.2.0')], undefined],
+  ])('are those that are not %s', (_, now, expected) => {
+    expect(deadAfter(now)).toEqual(expected);
+  });
+});
+
 describe('two locks', () => {
   it('have no difference where they are the same', () => {
     const lock = { ...EMPTY, catalogs: [catalog('v1', { a: { versions: [], heads: {} } })] };
