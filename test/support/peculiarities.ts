@@ -67,6 +67,19 @@ const isWhole = ({ state }: OddRegistry): void => {
   if (names.length < 2) throw new Error(`tags: ${[...state.tags.keys()].join(' ')}`);
 };
 
+/** Whatever HEAD says, a cluster fetches with GET. */
+const holdsAllThatItsManifestsName = ({ state }: OddRegistry): void => {
+  for (const [key, { bytes }] of state.manifests) {
+    const [repository = ''] = key.split('@');
+    const { config, layers = [] } = JSON.parse(bytes.toString()) as {
+      readonly config?: { readonly digest: string };
+      readonly layers?: readonly { readonly digest: string }[];
+    };
+    for (const { digest } of [...(config ? [config] : []), ...layers])
+      if (!state.blobs.has(`${repository}@${digest}`)) throw new Error(`${key} lacks ${digest}`);
+  }
+};
+
 const isUntouched = ({ state }: OddRegistry): void => {
   if (state.tags.size > 0) throw new Error(`tags: ${[...state.tags.keys()].join(' ')}`);
 };
@@ -318,7 +331,6 @@ export const PECULIARITIES: readonly Row[] = [
           : tokens(request, state);
     },
     at: moving({ then: isWhole }),
-    skips: AT_TARGET,
   },
   {
     name: 'the token server redirects to another host',
@@ -331,11 +343,11 @@ export const PECULIARITIES: readonly Row[] = [
           : tokens(request, state);
     },
     at: {
+      pack: { status: 25, says: /302, a redirect to https:\/\/other\.example\.com\/token/ },
       ...atTarget({ status: 25, says: /302, a redirect to https:\/\/other\.example\.com\/token/ }),
       login: { status: 25, says: /302, a redirect to https:\/\/other\.example\.com\/token/ },
       'verify --at': { status: 25, says: /302, a redirect to https:\/\/other\.example\.com/ },
     },
-    skips: AT_TARGET,
   },
   {
     name: 'blobs are given by a storage whose URLs are signed for GET alone',
@@ -352,6 +364,49 @@ export const PECULIARITIES: readonly Row[] = [
   },
 
   // What a registry has, and says.
+  {
+    name: 'HEAD is answered from a cache that knows everything, though all was lost',
+    source: 'distribution/distribution#1803, distribution/distribution#4269',
+    odd: () => {
+      let isLost = false;
+      return ({ method }, { blobs }) => {
+        if (!isLost) blobs.clear();
+        isLost = true;
+        return method === 'HEAD' ? { status: 200 } : undefined;
+      };
+    },
+    at: {
+      ...moving({
+        then: (registry) => {
+          isWhole(registry);
+          holdsAllThatItsManifestsName(registry);
+        },
+      }),
+      'verify --at': { status: 23, says: [/2 of 2 images not whole/, /not there/] },
+    },
+    skips: AT_TARGET,
+  },
+  {
+    name: 'the storage was cut off, and the sizes come from a cache',
+    source: 'distribution/distribution#2945',
+    odd: () => {
+      const cut = new Set<string>();
+      return (request, { blobs }) => {
+        const digest = /\/blobs\/(sha256:[0-9a-f]+)/.exec(request.url)?.[1];
+        const key = `${repositoryIn(request)}@${digest}`;
+        const bytes = blobs.get(key);
+        if (!isRead(request) || bytes === undefined) return undefined;
+        if (request.method === 'HEAD')
+          return { status: 200, headers: { 'content-length': String(bytes.length) } };
+        // Each blob is cut the first time that somebody wants it.
+        if (!cut.has(key)) blobs.set(key, bytes.subarray(0, Math.floor(bytes.length / 2)));
+        cut.add(key);
+        return undefined;
+      };
+    },
+    at: { 'verify --at': { status: 20, says: [/2 of 2 images not whole/, /damaged/] } },
+    skips: ['pack', 'unpack', 'mirror', 'check-registry', 'login'],
+  },
   {
     name: 'what was pushed lacks for a moment',
     source: 'Azure/acr#588, goharbor/harbor#15234',
@@ -548,11 +603,11 @@ export const PECULIARITIES: readonly Row[] = [
         request.url.startsWith('/v2/auth') ? { status: 200, body: PAGE } : tokens(request, state);
     },
     at: {
+      pack: { status: 25, says: [/it is not JSON/, /is the token server of the registry/] },
       ...atTarget({ status: 25, says: [/it is not JSON/, /is the token server of the registry/] }),
       login: { status: 25, says: [/it is not JSON/, /is the token server of the registry/] },
       'verify --at': { status: 25, says: [/it is not JSON/, /is the token server/] },
     },
-    skips: AT_TARGET,
   },
   {
     name: 'a mirror of the site refuses',
