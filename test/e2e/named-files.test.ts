@@ -23,6 +23,12 @@ const READERS: readonly (readonly [string, (file: string) => readonly string[]])
   ['pack --registries-conf', (file) => [...PACK, '--registries-conf', file]],
   ['pack --idms-file', (file) => [...PACK, '--idms-file', file]],
   ['pack --ca-file', (file) => [...PACK, '--ca-file', file]],
+  ['pack --locked', (file) => ['pack', '--locked', file, '-o', 'out']],
+  ['pack --repair', (file) => ['pack', '--repair', file, '-o', 'out']],
+  ['pack --chart', (file) => ['pack', '--chart', file, '-o', 'out']],
+  ['imageset check', (file) => ['imageset', 'check', file]],
+  ['receipt check', (file) => ['receipt', 'check', file]],
+  ['receipt scan', (file) => ['receipt', 'scan', file, '-o', 'out']],
 ];
 
 describe('a file that somebody names', () => {
