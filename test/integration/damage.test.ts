@@ -31,7 +31,7 @@ import type { Observe, TransferEvent } from '../../src/core/events.ts';
 import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import type { PackReport } from '../../src/packing/report.ts';
 import { pack } from '../../src/workflows/pack/pack.ts';
-import { repair } from '../../src/workflows/repair.ts';
+import { repair, type RepairReport } from '../../src/workflows/repair.ts';
 import { verify } from '../../src/workflows/verify.ts';
 import { craft, partsOf } from '../support/crafted-bundle.ts';
 import { SigningKey } from '../../src/trust/keys.ts';
@@ -231,10 +231,15 @@ describe('a damaged bundle', () => {
     }
     expect((await readdir(folder)).toSorted()).toEqual(before);
     const output = await ownFolder();
-    await repair({ bundle: trial.request(folder), output, volumeSize }, trial.context);
+    const files = ({ was, volumes }: RepairReport) => [was, volumes.length];
+    const inVolumes = { bundle: trial.request(folder), output, volumeSize };
+    expect(files(await repair(inVolumes, trial.context))).toEqual([3, 3]);
+    const ofOne = { ...inVolumes, bundle: trial.request(trial.path), output: await ownFolder() };
+    expect(files(await repair(ofOne, trial.context))).toEqual([1, 3]);
     const whole = { bundle: trial.request(folder), output };
     expect((await refusal(repair(whole, trial.context))).code).toBe('USAGE');
     const repaired = await repair({ ...whole, restart: true }, trial.context);
+    expect(files(repaired)).toEqual([3, 1]);
     const elsewhere = await repair({ ...whole, output: await ownFolder() }, trial.context);
     expect((await readFile(repaired.path)).equals(await readFile(elsewhere.path))).toBe(true);
     expect((await readdir(output)).filter((name) => /\.\d{3}$/.test(name))).toEqual([]);

@@ -56,7 +56,7 @@ export function repairReport(
             ...partsFacts(closure, screen),
             ['bundle digest', { hex: hexOf(bundleDigest) }],
             ['', 'that of the damaged bundle: the content is the same to the byte'],
-            ['cut', form(was, volumes.length)],
+            ['written as', form(was, volumes.length)],
           ],
         },
       ],
@@ -68,5 +68,7 @@ export function repairReport(
 function form(was: number, now: number): string | undefined {
   if (was === now) return undefined;
   const files = (count: number): string => (count === 1 ? 'one file' : `${count} volumes`);
-  return `${files(now)}, and the damaged one ${files(was)}: --volume-size cuts it again`;
+  // Only who asks for volumes gets them: somebody may have taken them for granted.
+  const way = now === 1 ? ' (--volume-size SIZE makes volumes again)' : '';
+  return `${files(now)}; the damaged bundle had ${files(was)}${way}`;
 }

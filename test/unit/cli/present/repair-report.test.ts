@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest';
+
+import { repairReport } from '../../../../src/cli/present/repair-report.ts';
+import type { Screen } from '../../../../src/cli/present/screen.ts';
+import { closureOf } from '../../../../src/kinds/closure.ts';
+import type { RepairReport } from '../../../../src/workflows/repair.ts';
+
+/** What is said of a repair that has made so many files of a bundle of so many. */
+function told(was: number, now: number): string {
+  const digest = `sha256:${'0'.repeat(64)}`;
+  const volumes = Array.from({ length: now }, (_, at) => ({
+    path: `m/a.00${at}`,
+    size: 1,
+    digest,
+  }));
+  const report = { path: 'm/a', volumes, size: 1, bundleDigest: digest, faults: [], was };
+  const whole = { ...report, closure: closureOf([]) } as unknown as RepairReport;
+  return JSON.stringify(repairReport(whole, []).report({ isVerbose: false } as Screen));
+}
+
+it.each([
+  [1, 1, undefined],
+  [3, 3, undefined],
+  [3, 1, 'one file; the damaged bundle had 3 volumes (--volume-size SIZE makes volumes again)'],
+  [1, 3, '3 volumes; the damaged bundle had one file'],
+  [2, 3, '3 volumes; the damaged bundle had 2 volumes'],
+])('a repair that makes of %d files %d says so: %s', (was, now, words) => {
+  const text = told(was, now);
+  if (words === undefined) expect(text).not.toContain('the damaged bundle had');
+  else expect(text).toContain(`["written as","${words}"]`);
+});
