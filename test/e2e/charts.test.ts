@@ -88,7 +88,7 @@ async function makeSite(name: string): Promise<Site> {
 describeWith(['docker-registry', 'python3'], 'a bundle with charts', () => {
   let site: Site;
   let archive: Buffer;
-  const noHelm = ['--helm', 'no-helm-here'];
+  const noHelm = ['--helm', 'none'];
 
   beforeAll(async () => {
     site = await makeSite('charts');
@@ -192,6 +192,10 @@ describeWith(['docker-registry', 'python3'], 'a bundle with charts', () => {
   it('is not begun where nothing tells the images, or options are about other charts', async () => {
     const bare = site.place('web-1.0.0.tgz');
     await writeFile(bare, await chartArchive({ 'Chart.yaml': CHART_YAML }));
+    const mistyped = ['--chart', site.place('own'), '--helm', site.place('hlem')];
+    const absent = await site.pack('refused', ...mistyped);
+    expect(absent).toMatchObject({ status: 2 });
+    expect(absent.stderr).toContain(`there is no program ${site.place('hlem')}`);
     const none = await site.pack('refused', '--chart', bare, ...noHelm);
     expect(none).toMatchObject({ status: 2 });
     expect(none.stderr).toContain('nothing tells which images the chart web 1.2.3 needs');

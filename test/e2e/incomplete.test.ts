@@ -170,7 +170,12 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
       expect(dry.status, dry.stderr).toBe(30);
       const { status, stdout, stderr } = await sides.operator.bundle(['unpack', file, ...to]);
       expect(status, stderr).toBe(30);
-      expect(stdout).toContain('bundle pack --complete');
+      const completing = `bundle pack --complete ${file} --release-key ${trust[1]!} -o FOLDER`;
+      expect(stdout).toContain(completing);
+      const verified = await sides.operator.bundle(['verify', file, ...trust]);
+      expect(verified.stdout).toContain(completing);
+      const ofCluster = ['resources', file, ...to, '--dry-run'];
+      expect((await sides.operator.bundle(ofCluster)).stdout).toContain(completing);
       expect(await digestHeld(target, 'site/team/tool', '1.4')).toBe(tool);
       expect(await digestHeld(target, 'site/openshift/release-images', '4.17.3-x86_64')).toBeNull();
       const names = await readdir(sides.place('files'));

@@ -1,7 +1,7 @@
 import { BundleError } from '../../core/errors.ts';
 import { asTyped, flag, partNames } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
+import { openRequest, PACKING_OPTIONS, pipedPositional, trustOptions } from '../options/bundle.ts';
 import { applyRequest, clusterOptions, refuseLoopback } from '../options/cluster.ts';
 import { dryRunOption } from '../options/common.ts';
 import {
@@ -70,6 +70,7 @@ export const resourcesCommand: Command = {
       paths: job.bundle.paths,
       isPiped: job.bundle.input !== undefined,
       trust: asTyped(args, Object.keys(trustOptions)),
+      packing: asTyped(args, PACKING_OPTIONS),
       names: asTyped(args, WRITING_OPTIONS),
     });
   },

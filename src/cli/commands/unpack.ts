@@ -1,7 +1,7 @@
 import { shellWord } from '../../core/text.ts';
 import { asTyped, flag, partNames, requiredText } from '../arguments.ts';
 import type { Command } from '../command.ts';
-import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
+import { openRequest, PACKING_OPTIONS, pipedPositional, trustOptions } from '../options/bundle.ts';
 import { dryRunOption } from '../options/common.ts';
 import { deliveryOptions, deliveryRequest, WRITING_OPTIONS } from '../options/delivery.ts';
 import { namedHistory } from '../options/receipts/history.ts';
@@ -75,6 +75,7 @@ export const unpackCommand: Command = {
       paths: request.bundle.paths,
       isPiped: request.bundle.input !== undefined,
       trust: asTyped(args, Object.keys(trustOptions)),
+      packing: asTyped(args, PACKING_OPTIONS),
       where: ['--to', shellWord(requiredText(args, 'to')), ...asTyped(args, REPEATED)],
       names: asTyped(args, WRITING_OPTIONS),
     });

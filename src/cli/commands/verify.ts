@@ -2,7 +2,7 @@ import { shellWord } from '../../core/text.ts';
 import { asTyped, text, texts } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { asUnpackTakes, atOptions, atRequest } from '../options/at.ts';
-import { openRequest, pipedPositional, trustOptions } from '../options/bundle.ts';
+import { openRequest, PACKING_OPTIONS, pipedPositional, trustOptions } from '../options/bundle.ts';
 
 export const verifyCommand: Command = {
   examples: [
@@ -45,6 +45,6 @@ export const verifyCommand: Command = {
     const paths = request.input === undefined ? texts(args, 'PATH').map(shellWord) : [];
     const again = paths.length === 0 ? [] : [...paths, ...asTyped(args, Object.keys(trustOptions))];
     const verified = await verify({ ...request, damageFile: text(args, 'damage') }, context);
-    return verifyReport(verified, again);
+    return verifyReport(verified, again, asTyped(args, PACKING_OPTIONS));
   },
 };

@@ -36,6 +36,9 @@ export const trustOptions: OptionTable = {
   }),
 };
 
+/** Those of them that `pack` takes, too, and needs for the same bundle. */
+export const PACKING_OPTIONS: readonly string[] = ['release-key'];
+
 /** @param io of a command that reads through once, so that a pipe will do. */
 export async function openRequest(args: Arguments, io?: Io): Promise<OpenRequest> {
   const { KINDS } = await import('../../kinds/all.ts');

@@ -17,10 +17,14 @@ import { labelsIn, listed, partsText, shortened, size } from './shown.ts';
 
 const LARGEST = 10;
 
-/** @param again the bundle, and options about trust, as words for a command line; none of a pipe. */
+/**
+ * @param again the bundle, and options about trust, as words for a command line; none of a pipe.
+ * @param packing options that packing for it needs, too.
+ */
 export function verifyReport(
   { bundle, blobs, bytes, signatures, required }: VerifyReport,
   again: readonly string[] = [],
+  packing: readonly string[] = [],
 ): Outcome {
   return {
     report: (screen) => [
@@ -35,6 +39,7 @@ export function verifyReport(
       again.length === 0
         ? []
         : completionSteps(bundle.closure, [again[0]!], {
+            pack: packing,
             unpack: ['--to', 'REGISTRY/NAMESPACE', ...again.slice(1)],
           }),
       trustAdvice(bundle),

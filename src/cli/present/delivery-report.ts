@@ -37,6 +37,8 @@ export interface Asked {
   readonly isPiped: boolean;
   /** Options about trust, as words for a shell; and those that say where what goes. */
   readonly trust: readonly string[];
+  /** Those of them that packing for the bundle needs, too. */
+  readonly packing: readonly string[];
   readonly where: readonly string[];
   /** Options that change what is written for clusters, as `resources` takes them. */
   readonly names: readonly string[];
@@ -54,7 +56,10 @@ export function unpackReport(unpacked: UnpackReport, asked: Asked): Outcome {
       leftOut(delivery, screen),
       holesText(closure, screen),
       withheldText(delivery, closure),
-      completionSteps(closure, [bundleWords], { unpack: [...asked.where, ...asked.trust] }),
+      completionSteps(closure, [bundleWords], {
+        pack: asked.packing,
+        unpack: [...asked.where, ...asked.trust],
+      }),
       isDamaged ? completingSteps(unpacked, asked) : [],
       ...clusterText(delivery, screen),
       nextSteps(delivery, renaming(delivery, asked)),
@@ -158,7 +163,14 @@ export function resourcesReport(outcome: ResourcesOutcome, asked: Known): Outcom
     report: (screen) => [
       [{ verdict, mood: 'good' }],
       holesText(selected, screen),
-      completionSteps(selected, [asked.isPiped ? 'BUNDLE' : shellWord(asked.paths[0] ?? 'BUNDLE')]),
+      completionSteps(
+        selected,
+        [asked.isPiped ? 'BUNDLE' : shellWord(asked.paths[0] ?? 'BUNDLE')],
+        {
+          pack: asked.packing,
+          unpack: ['--to', 'REGISTRY/NAMESPACE', ...asked.trust],
+        },
+      ),
       ...clusterText(outcome, screen),
       nextSteps(outcome, renaming(outcome, asked)),
       trustAdvice(bundle),
@@ -235,7 +247,7 @@ const SAME_COMMAND: Renaming = [
 ];
 
 /** What is needed of a command line to write the files again. */
-type Known = Pick<Asked, 'paths' | 'isPiped' | 'trust' | 'names'>;
+type Known = Pick<Asked, 'paths' | 'isPiped' | 'trust' | 'packing' | 'names'>;
 
 function renaming(
   { target }: { readonly target: string },

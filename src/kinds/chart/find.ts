@@ -14,7 +14,7 @@ import type { ContentSource, Sources } from '../sources.ts';
 import { type ChartArtifact, chartArtifact } from './artifact.ts';
 import type { ChartImage, ChartSeed } from './claim.ts';
 import { checkSubcharts } from './files/subcharts.ts';
-import { findHelm, renderChart } from './helm.ts';
+import { helmOf, renderChart } from './helm.ts';
 import { type ChartImages, imagesOfChart } from './images/chart-images.ts';
 import type { FoundImage } from './images/found-image.ts';
 import { locateChart, type LocatedChart } from './locate.ts';
@@ -120,7 +120,7 @@ async function imagesOf(
 ): Promise<ChartImages> {
   const rendered = await TemporaryFolder.during(async (scratch) => {
     const run = { scratch: scratch.path, env: rendering.env, signal };
-    const helm = await findHelm(rendering.helm, run);
+    const helm = await helmOf(rendering, run);
     if (helm === undefined) return undefined;
     const path = await scratch.write(streamOf(archive));
     const files: string[] = [];

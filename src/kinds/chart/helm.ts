@@ -5,6 +5,7 @@ import { MAX_RENDERED_BYTES } from '../../core/limits.ts';
 import { oneLine } from '../../core/text.ts';
 import { systemWords } from '../../files/disk-error.ts';
 import { type ProgramEnd, runProgram } from '../../programs/run.ts';
+import { NO_HELM, type Rendering } from './request.ts';
 
 /** The helm program. */
 export interface Helm {
@@ -52,6 +53,25 @@ const MAX_VERSION_BYTES = 4096;
 const MAX_COMPLAINT = 2000;
 /** Far more than the largest charts take. */
 const LIMITS: HelmLimits = { versionMs: 20_000, renderMs: 2 * 60_000 };
+
+/**
+ * The helm program that somebody has named, or that on PATH, if there is one.
+ * @throws BundleError CONFIGURATION for one that was named and is not there; as {@link findHelm}
+ */
+export async function helmOf(
+  { helm: named }: Pick<Rendering, 'helm'>,
+  run: Run,
+): Promise<Helm | undefined> {
+  if (named === NO_HELM) return undefined;
+  const found = await findHelm(named ?? 'helm', run);
+  if (found !== undefined || named === undefined) return found;
+  throw new BundleError('CONFIGURATION', `there is no program ${oneLine(named)}`, {
+    hint:
+      'Check the path that --helm names. To carry charts without rendering them, as their ' +
+      `publishers or --helm-images list their images: --helm ${NO_HELM}.`,
+    subject: named,
+  });
+}
 
 /**
  * The helm program of that name or path, if there is one that answers.
@@ -106,8 +126,8 @@ export async function renderChart(
     `the chart ${what} does not render: ${oneLine(complaint, MAX_COMPLAINT)}`,
     {
       hint:
-        'Give the values that it needs with --helm-values, or list its images in a file: ' +
-        '--helm-images FILE.',
+        'Give the values that it needs with --helm-values. Or list its images in a file, and do ' +
+        `not render it: --helm-images FILE --helm ${NO_HELM}.`,
       subject: what,
     },
   );

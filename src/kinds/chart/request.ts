@@ -33,10 +33,16 @@ export interface ChartRequest {
   readonly locked?: ChartSeed | undefined;
 }
 
+/** In place of a program: charts are not rendered. */
+export const NO_HELM = 'none';
+
 /** What all charts of a run are rendered with and for. */
 export interface Rendering {
-  /** The helm program, by its path or its name on PATH. */
-  readonly helm: string;
+  /**
+   * The helm program, by its path or its name on PATH, and {@link NO_HELM} for none; that on PATH, if
+   * there is one, where nobody names any.
+   */
+  readonly helm?: string | undefined;
   readonly kubeVersion: string;
   readonly apiVersions: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -106,7 +106,7 @@ export const chartLock: LockForm<LockedChart, ChartRequest, ChartFacts> = {
     const claim = { name, version, artifact, path, tag, images: images.map((one) => ({ ...one })) };
     return {
       ...{ source, imagePaths, values, images: [] },
-      rendering: { helm: 'helm', kubeVersion, apiVersions, env },
+      rendering: { kubeVersion, apiVersions, env },
       keyring: chartKeyring,
       locked: readChartClaim({ ...claim, ...(origin !== undefined && { origin }) }),
     };

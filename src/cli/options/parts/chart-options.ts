@@ -6,7 +6,7 @@ export const chartOptions: OptionTable = {
     'a Helm chart with its images: oci://REFERENCE:VERSION, a folder, an archive, or ' +
       'REPOSITORY_URL#NAME[@VERSION] (repeatable)',
   ),
-  helm: one('the helm program that renders charts (default: helm on PATH)'),
+  helm: one('the helm program that renders charts, or none (default: helm on PATH)'),
   'helm-repositories': one(
     'file with users and passwords of chart repositories, as `helm repo add` writes it ' +
       '(repositories.yaml)',

@@ -47,7 +47,7 @@ export async function chartParts(
       values: values.get(name) ?? [],
       images: images.get(name) ?? [],
       rendering: {
-        helm: text(args, 'helm') ?? 'helm',
+        helm: text(args, 'helm'),
         kubeVersion: text(args, 'kube-version') ?? DEFAULT_KUBE_VERSION,
         apiVersions: texts(args, 'api-versions'),
         env,
