@@ -6,6 +6,7 @@ import { isFixed, type PlannedImage } from '../transfer/image.ts';
 import { type ContentPlan, planContent } from '../transfer/plan.ts';
 import type { Drop } from './holes.ts';
 import type { Part } from './kind.ts';
+import { attachedStatements } from './statements.ts';
 
 /** Parts, and everything that they consist of together. */
 export interface Closure {
@@ -97,6 +98,15 @@ export function partsWithHoles(closure: Pick<Closure, 'parts'>): ReadonlySet<num
 /** The blobs that a bundle of some parts has whatever others have: it is derived from these. */
 export function leadingBlobs({ parts }: Pick<Closure, 'parts'>): ReadonlySet<Digest> {
   return new Set(parts.flatMap(({ leading }) => leading.map(({ digest }) => digest)));
+}
+
+/**
+ * The blobs that no pack leaves out: those that a bundle is derived from, and the statements that
+ * whoever knows no packer checks before anything is taken.
+ */
+export function keptBlobs(closure: Closure): ReadonlySet<Digest> {
+  const { statements } = attachedStatements(closure.content);
+  return new Set([...leadingBlobs(closure), ...statements.map(({ layer }) => layer.digest)]);
 }
 
 /**

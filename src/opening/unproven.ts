@@ -44,6 +44,7 @@ export async function checkUnproven(
   onFault: OnFault,
 ): Promise<CheckedClosure> {
   const statements = statementsIn(closure, signer);
+  await refuseLeftOut(statements, { reader, content: store, signer });
   const unchecked = new Set<Digest>();
   if (reader.pass === undefined) {
     for (const statement of statements) {
@@ -70,6 +71,22 @@ function statementsIn({ content }: Closure, signer: SignerKey): readonly Stateme
   const [first] = others;
   if (first !== undefined) throw unproven(first.name, signer, first.why);
   return statements;
+}
+
+/**
+ * What others have is not looked at before it is in place, and then no more. So a statement has to
+ * be at hand: in the bundle, or in an earlier one beside it.
+ */
+async function refuseLeftOut(
+  statements: readonly Statement[],
+  { reader, content, signer }: UnknownPacker,
+): Promise<void> {
+  const { requires = [] } = reader.manifest;
+  const leftOut = new Set(requires.flatMap(({ blobs }) => blobs.map(({ digest }) => digest)));
+  for (const { layer, name } of statements) {
+    if (leftOut.has(layer.digest) && !(await content.exists(layer)))
+      throw unproven(name, signer, `its layer ${layer.digest} is left out, so it is not checked`);
+  }
 }
 
 /** @returns why it cannot be read, if it cannot. */

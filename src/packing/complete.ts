@@ -8,7 +8,7 @@ import { BundleError, hasCode } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
 import { parseReference } from '../core/reference.ts';
 import type { FetchOptions, ReadOnlyStore, StoreOptions } from '../core/store.ts';
-import { type Closure, leadingBlobs } from '../kinds/closure.ts';
+import { type Closure, keptBlobs } from '../kinds/closure.ts';
 import { type FindOptions, type Kind, partRequest } from '../kinds/kind.ts';
 import { readLookaside } from '../kinds/signatures/lookaside.ts';
 import type { ContentSource, Sources } from '../kinds/sources.ts';
@@ -75,8 +75,7 @@ export function requiredOf(
   closure: Closure,
   earlier: readonly Earlier[],
 ): readonly RequiredBundle[] {
-  const leading = leadingBlobs(closure);
-  const taken = new Set<Digest>(leading);
+  const taken = new Set<Digest>(keptBlobs(closure));
   return earlier.flatMap(({ reader, digest: bundle }) => {
     const { name, blobs: held } = reader.manifest;
     const has = new Set(held.map(({ digest }) => digest));

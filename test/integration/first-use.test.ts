@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,15 +15,19 @@ import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import { SigningKey } from '../../src/trust/keys.ts';
 import { readAll } from '../../src/core/bytes.ts';
 import type { Context } from '../../src/core/context.ts';
+import type { Descriptor } from '../../src/core/descriptor.ts';
+import type { Digest } from '../../src/core/digest.ts';
 import type { TransferEvent } from '../../src/core/events.ts';
 import { parseManifest } from '../../src/core/manifest.ts';
 import { KINDS } from '../../src/kinds/all.ts';
 import { pack } from '../../src/workflows/pack/pack.ts';
+import type { PackRequest } from '../../src/workflows/pack/request.ts';
 import { sign } from '../../src/workflows/sign.ts';
 import { unpack, type UnpackRequest } from '../../src/workflows/unpack.ts';
 import { verify } from '../../src/workflows/verify.ts';
 import { contextIn } from '../support/context.ts';
-import { openedBundle } from '../support/opened-bundle.ts';
+import { partsOf, writeCrafted } from '../support/crafted-bundle.ts';
+import { listingOf, openedBundle } from '../support/opened-bundle.ts';
 
 describe('a packer whom nobody knows', () => {
   const key = SigningKey.generate('ed25519');
@@ -33,6 +38,7 @@ describe('a packer whom nobody knows', () => {
   /** The tag of a signature, and a byte of its statement in the bundle. */
   let statementTag: string;
   let statementAt: number;
+  let statement: Digest;
 
   const newUser = async (): Promise<Context> => contextIn(await mkdtemp(join(folder, 'user-')));
 
@@ -40,7 +46,10 @@ describe('a packer whom nobody knows', () => {
     releaseKeyFiles: [made.releaseKey],
   });
 
-  const packInto = async (output: string, volumeSize?: number): Promise<string> => {
+  const packInto = async (
+    output: string,
+    other: Pick<PackRequest, 'volumeSize' | 'baselines'> = {},
+  ): Promise<string> => {
     const { path } = await pack(
       {
         parts: [madeReleasePart(made)],
@@ -48,7 +57,7 @@ describe('a packer whom nobody knows', () => {
         output: join(folder, output),
         key: { keyFile: join(folder, 'packer.pem'), passphrase: async () => undefined },
         network: { caFiles: [], insecureRegistries: [], mirrors: [], mirrorSetFiles: [] },
-        volumeSize,
+        ...other,
         restart: false,
         dryRun: false,
       },
@@ -67,12 +76,12 @@ describe('a packer whom nobody knows', () => {
   };
 
   const open = async (
-    path: string,
+    paths: string | readonly string[],
     trustedKeyFiles: readonly string[],
     user?: Context,
   ): Promise<string> => {
     const { standing } = await openedBundle(
-      { paths: [path], kinds: KINDS, trustedKeyFiles, releaseKeyFiles: [made.releaseKey] },
+      { paths: [paths].flat(), kinds: KINDS, trustedKeyFiles, releaseKeyFiles: [made.releaseKey] },
       user ?? (await newUser()),
     );
     return standing;
@@ -98,7 +107,8 @@ describe('a packer whom nobody knows', () => {
     const parsed = parseManifest(await readAll(layout.fetch(manifest), manifest.size, tag));
     if (parsed.kind === 'index') throw new Error('a signature image is no index');
     const reader = await (await SealedBundle.open(genuine)).unseal();
-    const [place] = reader.placesOf(parsed.layers[0]!.digest);
+    statement = parsed.layers[0]!.digest;
+    const [place] = reader.placesOf(statement);
     statementAt = place!.end - 500;
     await reader.close();
     await pushSwapped();
@@ -121,7 +131,7 @@ describe('a packer whom nobody knows', () => {
     const bytes = await readFile(flipped);
     bytes[statementAt]! ^= 1;
     await writeFile(flipped, bytes);
-    const volumes = await packInto('volumes', Math.ceil(length / 3));
+    const volumes = await packInto('volumes', { volumeSize: Math.ceil(length / 3) });
     await rm(`${volumes}.003`);
     for (const [path, code, message] of [
       [cut, 'BUNDLE_UNUSABLE', `${cut} ends at byte ${length - 100_000} of ${length}; `],
@@ -143,6 +153,47 @@ describe('a packer whom nobody knows', () => {
       expect(faults).toHaveLength(1);
       expect(events.at(-1)).toMatchObject({ code: 'audit-failed', faults: 1 });
     }
+  });
+
+  it('is accepted for an increment, which has the signatures that others have, too', async () => {
+    const request = { trustedKeyFiles: [join(folder, 'packer.pub')], ...releaseKeys() };
+    const baselines = {
+      ...{ baselines: [], sinceLast: [], sites: [], assumed: [genuine], history: undefined },
+      open: { kinds: KINDS, ...request },
+    };
+    const increment = await packInto('increment', { baselines });
+    const { requires = [] } = await listingOf(increment);
+    expect(requires.flatMap(({ blobs }) => blobs).length).toBeGreaterThan(3);
+    expect(await open(increment, [])).toBe('unknown');
+  });
+
+  it('is refused where a signature is left out that nobody can check then', async () => {
+    const { contents, blobs } = await partsOf(genuine);
+    const { bundleDigest, name } = await openedBundle(
+      { paths: [genuine], kinds: KINDS, trustedKeyFiles: [], ...releaseKeys() },
+      await newUser(),
+    ).then(({ digest, reader }) => ({ bundleDigest: digest, name: reader.manifest.name }));
+    const isLeft = ({ descriptor: { digest } }: { descriptor: Descriptor }): boolean =>
+      digest === statement;
+    const [{ size }] = contents.blobs.filter(isLeft).map(({ descriptor }) => descriptor) as [
+      Descriptor,
+    ];
+    const leaving = {
+      ...contents,
+      requires: [{ bundle: bundleDigest, name, blobs: [{ digest: statement, size }] }],
+      blobs: contents.blobs.filter((blob) => !isLeft(blob)),
+    };
+    await mkdir(join(folder, 'leaving'));
+    const path = await writeCrafted(join(folder, 'leaving'), { contents: leaving, blobs, key });
+    await expect(open(path, [])).rejects.toMatchObject({
+      code: 'SIGNER_UNKNOWN',
+      message: expect.stringContaining(statement) as string,
+    });
+    expect(await open([path, genuine], [])).toBe('unknown');
+    expect(await open(path, [join(folder, 'packer.pub')])).toBe('trusted');
+    const request = { kinds: KINDS, trustedKeyFiles: [], ...releaseKeys() };
+    const piped = { ...request, paths: [], input: createReadStream(path) };
+    await expect(verify(piped, await newUser())).rejects.toMatchObject({ code: 'SIGNER_UNKNOWN' });
   });
 
   it('is given nothing out that was not checked: a signature that cannot be read is left out', async () => {

@@ -1,15 +1,15 @@
 import type { BundleManifest, RequiredBundle } from '../../bundle/format/manifest.ts';
 import type { Digest } from '../../core/digest.ts';
 import type { Delivered } from '../../history/baselines.ts';
-import { type Closure, leadingBlobs } from '../../kinds/closure.ts';
+import { type Closure, keptBlobs } from '../../kinds/closure.ts';
 import { usersOf } from '../../transfer/plan.ts';
 
 /**
  * The configs and layers that a bundle of some parts leaves out, by the bundles that have them:
- * those that its site has already. What parts lead with is never left out.
+ * those that its site has already.
  */
 export function leftOut(closure: Closure, { blobs: known }: Delivered): readonly RequiredBundle[] {
-  const leading = leadingBlobs(closure);
+  const kept = keptBlobs(closure);
   const rows = new Map<Digest, RequiredBundle & { blobs: RequiredBundle['blobs'][number][] }>();
   // In the order of the baselines: what comes first is what a blob is taken from.
   for (const { holders } of known.values()) {
@@ -19,7 +19,7 @@ export function leftOut(closure: Closure, { blobs: known }: Delivered): readonly
   for (const { descriptor } of closure.content.blobs) {
     const { digest, size } = descriptor;
     const one = known.get(digest);
-    if (one === undefined || leading.has(digest)) continue;
+    if (one === undefined || kept.has(digest)) continue;
     for (const { bundle } of one.holders) {
       const row = rows.get(bundle)!;
       row.blobs.push({ digest, size });
