@@ -1,11 +1,11 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
 import { type Ended, runBundle } from '../support/bundle-process.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
+import { anIncrement, type KilledCargo, threeReleases } from '../support/killed-cargo.ts';
 import {
   differsAt,
   expectPrefixes,
@@ -14,16 +14,11 @@ import {
   wholeTags,
 } from '../support/killed-runs.ts';
 import { describeWith } from '../support/needs.ts';
-import {
-  makeReleaseIn,
-  type PackableRelease,
-  packableRelease,
-} from '../support/packable-release.ts';
-import { startRegistry, type TestRegistry } from '../support/registry.ts';
+import type { TestRegistry } from '../support/registry.ts';
 
 /**
- * How often each of the two is killed: a few times with every run of the tests, 200 times by `npm
- * run kill`.
+ * How often pack and unpack of three releases are killed each: a few times with every run of the
+ * tests, 200 times by `npm run kill`. Those of an increment are killed half as often.
  */
 const KILLS = Number(process.env['BUNDLE_KILLS'] ?? 3);
 const MINUTE = 60_000;
@@ -31,145 +26,132 @@ const MINUTE = 60_000;
  * One window: what is fetched ahead, wherever on the way it is, and what is fetched again to go on.
  */
 const LOST_AT_MOST = 64 * 1024 * 1024;
-/** A release, a light z-stream of it, and one that was built anew. */
-const VERSIONS = ['4.17.3', '4.17.4', '4.17.5'] as const;
-const NAME = 'ocp-4.17.3..4.17.5-x86_64';
-
 describeWith(['docker-registry'], 'killed at any moment', () => {
-  let release: PackableRelease;
-  let folder: string;
-  let others: readonly string[];
-  /** Where everything that an undisturbed run writes lies. */
-  let whole: string;
+  describe.each([
+    ['three releases', threeReleases, KILLS],
+    ['an increment', anIncrement, Math.ceil(KILLS / 2)],
+  ])('%s', (_, prepare, kills) => {
+    let cargo: KilledCargo;
+    let folder: string;
+    /** What the bundle is called. */
+    let file: string;
+    /** Where everything that an undisturbed run writes lies. */
+    let whole: string;
 
-  const bundle = (args: readonly string[]): Promise<Ended> => runBundle(args, { folder });
-  const packArgs = (host: string, output: string): string[] => [
-    ...release.packing(host),
-    ...others,
-    '-o',
-    output,
-  ];
-  const unpackArgs = (host: string, resources: string): string[] => [
-    ...[
-      'unpack',
-      join(whole, `${NAME}.tar.zst`),
-      '--to',
-      `${host}/ocp4`,
-      '--resources-dir',
-      join(folder, resources, 'cluster'),
-    ],
-    ...release.trust,
-  ];
-  beforeAll(async () => {
-    // One layer of 80 MB, more than the window: it is written while it comes.
-    const of = { components: 3, cosign: true, signer: await makeReleaseSigner() };
-    release = await packableRelease('kill', { ...of, scale: 1 });
-    ({ folder } = release);
-    const { source } = release;
-    const light = { ...of, scale: 1, rebuild: { name: 'light', share: 0.4 } };
-    const anew = { ...of, scale: 0.05, seed: '2' };
-    const made = [
-      await makeReleaseIn(source, join(folder, 'light'), { ...light, version: VERSIONS[1] }),
-      await makeReleaseIn(source, join(folder, 'anew'), { ...anew, version: VERSIONS[2] }),
+    const bundle = (args: readonly string[]): Promise<Ended> => runBundle(args, { folder });
+    const packArgs = (host: string, output: string): string[] => [
+      ...cargo.packing(host),
+      ...['-o', output],
     ];
-    others = made.flatMap(({ version, signatureStore }) => [
-      ...[version, '--signature-store', signatureStore],
-    ]);
-    whole = join(folder, 'whole');
-  }, 2 * MINUTE);
-  afterAll(() => release.remove());
+    const unpackArgs = (host: string, resources: string): string[] => [
+      ...['unpack', join(whole, file), '--to', `${host}/ocp4`],
+      ...['--resources-dir', join(folder, resources, 'cluster'), ...cargo.trust],
+    ];
+    beforeAll(async () => {
+      cargo = await prepare();
+      ({ folder } = cargo);
+      file = `${cargo.name}.tar.zst`;
+      whole = join(folder, 'whole');
+    }, 2 * MINUTE);
+    afterAll(() => cargo.remove());
 
-  it(
-    'pack leaves an exact prefix, and goes on to the same file without fetching much twice',
-    async () => {
-      const proxy = await startFaultProxy(release.source.url);
-      const fetched = (): number => proxy.requests.reduce((total, { sent }) => total + sent, 0);
-      try {
-        const begun = performance.now();
-        expect(await bundle(packArgs(proxy.host, whole))).toMatchObject({ status: 0 });
-        const wholeMs = performance.now() - begun;
-        const wholeBytes = fetched();
-        const finished = join(whole, `${NAME}.tar.zst`);
-        const output = join(folder, 'killed');
-        let most = 0;
-        for (let left = KILLS; left > 0;) {
-          await rm(output, { recursive: true, force: true });
-          const before = fetched();
-          const killed = await killedRun({
-            ...{ args: packArgs(proxy.host, output), folder, wholeMs, kills: left },
-            afterKill: () => expectPrefixes(output, finished),
-          });
-          left -= Math.max(killed, 1);
-          expect(await differsAt(join(output, `${NAME}.tar.zst`), finished)).toBeUndefined();
-          expect((await readdir(output)).toSorted()).toEqual((await readdir(whole)).toSorted());
-          const perKill = (fetched() - before - wholeBytes) / Math.max(killed, 1);
-          most = Math.max(most, perKill);
-          expect(perKill).toBeLessThan(LOST_AT_MOST);
-        }
-        process.stdout.write(
-          `pack: ${KILLS} kills, at most ${(most / 1e6).toFixed(1)} MB for each fetched twice\n`,
-        );
-      } finally {
-        await proxy.stop();
-      }
-    },
-    MINUTE + KILLS * 10_000,
-  );
-
-  it(
-    'unpack leaves no tag on an image that is not whole, and goes on to the same state',
-    async () => {
-      const reference = await startRegistry();
-      try {
-        expect(await bundle(packArgs(release.source.host, whole))).toMatchObject({ status: 0 });
-        const begun = performance.now();
-        expect(await bundle(unpackArgs(reference.host, 'resources'))).toMatchObject({ status: 0 });
-        const wholeMs = performance.now() - begun;
-        const wanted = await wholeTags(reference);
-        for (const version of VERSIONS) expect(tagsOf(version, wanted)).toHaveLength(4);
-        for (let left = KILLS; left > 0;) {
-          await rm(join(folder, 'resources-killed'), { recursive: true, force: true });
-          const target = await startRegistry();
-          const proxy = await startFaultProxy(target.url);
-          const args = unpackArgs(proxy.host, 'resources-killed');
-          const held: { readonly blob: string; readonly requests: number }[] = [];
-          try {
-            const check = async (): Promise<void> => {
-              const requests = proxy.requests.length;
-              held.push(...(await heldBlobs(target)).map((blob) => ({ blob, requests })));
-              const tags = await wholeTags(target);
-              for (const version of VERSIONS) {
-                if (tags.has(`ocp4/openshift/release-images:${version}-x86_64`))
-                  expect(tagsOf(version, tags)).toEqual(tagsOf(version, wanted));
-              }
-            };
+    it(
+      'pack leaves an exact prefix, and goes on to the same file without fetching much twice',
+      async () => {
+        const proxy = await startFaultProxy(cargo.source.url);
+        const fetched = (): number => proxy.requests.reduce((total, { sent }) => total + sent, 0);
+        try {
+          const begun = performance.now();
+          expect(await bundle(packArgs(proxy.host, whole))).toMatchObject({ status: 0 });
+          const wholeMs = performance.now() - begun;
+          const wholeBytes = fetched();
+          const finished = join(whole, file);
+          const output = join(folder, 'killed');
+          let most = 0;
+          for (let left = kills; left > 0;) {
+            await rm(output, { recursive: true, force: true });
+            const before = fetched();
             const killed = await killedRun({
-              args,
-              folder,
-              wholeMs,
-              kills: left,
-              afterKill: check,
+              ...{ args: packArgs(proxy.host, output), folder, wholeMs, kills: left },
+              afterKill: () => expectPrefixes(output, finished),
             });
             left -= Math.max(killed, 1);
-            expect(await wholeTags(target)).toEqual(wanted);
-            expect(await storedBlobs(target)).toEqual(await storedBlobs(reference));
-            expect(await resourcesIn(join(folder, 'resources-killed'))).toEqual(
-              await resourcesIn(join(folder, 'resources')),
-            );
-            const sent = proxy.requests.map(({ method, url }) =>
-              method === 'PUT' ? uploadedBlob(url) : undefined,
-            );
-            expect(held.filter(({ blob, requests }) => sent.includes(blob, requests))).toEqual([]);
-          } finally {
-            await Promise.all([proxy.stop(), target.stop()]);
+            expect(await differsAt(join(output, file), finished)).toBeUndefined();
+            expect((await readdir(output)).toSorted()).toEqual((await readdir(whole)).toSorted());
+            const perKill = (fetched() - before - wholeBytes) / Math.max(killed, 1);
+            most = Math.max(most, perKill);
+            expect(perKill).toBeLessThan(LOST_AT_MOST);
           }
+          process.stdout.write(
+            `pack: ${kills} kills, at most ${(most / 1e6).toFixed(1)} MB for each fetched twice\n`,
+          );
+        } finally {
+          await proxy.stop();
         }
-      } finally {
-        await reference.stop();
-      }
-    },
-    MINUTE + KILLS * 10_000,
-  );
+      },
+      MINUTE + kills * 10_000,
+    );
+
+    it(
+      'unpack leaves no tag on an image that is not whole, and goes on to the same state',
+      async () => {
+        const reference = await cargo.newTarget();
+        try {
+          expect(await bundle(packArgs(cargo.source.host, whole))).toMatchObject({ status: 0 });
+          const begun = performance.now();
+          expect(await bundle(unpackArgs(reference.host, 'resources'))).toMatchObject({
+            status: 0,
+          });
+          const wholeMs = performance.now() - begun;
+          const wanted = await wholeTags(reference);
+          for (const version of cargo.versions)
+            expect(tagsOf(version, wanted)).toHaveLength(cargo.tagsOfEach);
+          for (let left = kills; left > 0;) {
+            await rm(join(folder, 'resources-killed'), { recursive: true, force: true });
+            const target = await cargo.newTarget();
+            const proxy = await startFaultProxy(target.url);
+            const args = unpackArgs(proxy.host, 'resources-killed');
+            const held: { readonly blob: string; readonly requests: number }[] = [];
+            try {
+              const check = async (): Promise<void> => {
+                const requests = proxy.requests.length;
+                held.push(...(await heldBlobs(target)).map((blob) => ({ blob, requests })));
+                const tags = await wholeTags(target);
+                for (const version of cargo.versions) {
+                  if (tags.has(`ocp4/openshift/release-images:${version}-x86_64`))
+                    expect(tagsOf(version, tags)).toEqual(tagsOf(version, wanted));
+                }
+              };
+              const killed = await killedRun({
+                args,
+                folder,
+                wholeMs,
+                kills: left,
+                afterKill: check,
+              });
+              left -= Math.max(killed, 1);
+              expect(await wholeTags(target)).toEqual(wanted);
+              expect(await storedBlobs(target)).toEqual(await storedBlobs(reference));
+              expect(await resourcesIn(join(folder, 'resources-killed'))).toEqual(
+                await resourcesIn(join(folder, 'resources')),
+              );
+              const sent = proxy.requests.map(({ method, url }) =>
+                method === 'PUT' ? uploadedBlob(url) : undefined,
+              );
+              expect(held.filter(({ blob, requests }) => sent.includes(blob, requests))).toEqual(
+                [],
+              );
+            } finally {
+              await Promise.all([proxy.stop(), target.stop()]);
+            }
+          }
+        } finally {
+          await reference.stop();
+        }
+      },
+      MINUTE + kills * 10_000,
+    );
+  });
 });
 
 /** Those that name the images of one release. */
