@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import {
   type DamageOutcome,
   type DamageTrial,
+  type PipedDamage,
   prepareTrial,
   tryDamage,
   tryPipedDamage,
@@ -19,12 +20,19 @@ const STRETCH = 64 * KiB;
  * kept of a pipe, just below, just above, and so large that most of it has gone by.
  */
 const PIPED_SCALES = [0.0002, 0.2, 0.275, 0.7];
+const PIPED_TRIALS = ['single bytes', 'stretches', 'cuts', 'short cuts', 'longer ones'] as const;
+type Piped = (typeof PIPED_TRIALS)[number];
+const PIPED_TIMES: Readonly<Record<Piped, number>> = {
+  ...{ 'single bytes': 600, stretches: 200, cuts: 200 },
+  ...{ 'short cuts': 100, 'longer ones': 100 },
+};
 
 /**
  * Damages a bundle at random places, and makes sure each time that it is found and that nothing of
- * it gets a tag: one release; with --three-releases, three that share layers; with --pipe, what
- * comes through a pipe, for four sizes of a bundle. Of these, --size N does one (1 to 4), and
- * --trials NAME some trials only (cuts, longer ones, …); both may be repeated.
+ * it gets a tag: one release, and an increment whose target has the rest, in a file and in a pipe;
+ * with --increment, only that; with --three-releases, three that share layers; with --pipe, what
+ * comes through a pipe, for four sizes of a bundle. Of these, --size N does one (1 to 4), and --trials NAME some
+ * trials only (cuts, longer ones, …); both may be repeated.
  */
 const folder = await mkdtemp(join(tmpdir(), 'bundle-damage-'));
 try {
@@ -32,6 +40,7 @@ try {
     options: {
       pipe: { type: 'boolean', default: false },
       'three-releases': { type: 'boolean', default: false },
+      increment: { type: 'boolean', default: false },
       size: { type: 'string', multiple: true },
       trials: { type: 'string', multiple: true },
     },
@@ -42,15 +51,23 @@ try {
   for (const size of sizes)
     if (PIPED_SCALES[Number(size) - 1] === undefined)
       throw new Error(`--size ${size}: it is a number from 1 to ${PIPED_SCALES.length}`);
+  const piped = timesOf(trials);
   if (values.pipe) {
     for (const [index, scale] of PIPED_SCALES.entries())
       if (sizes.length === 0 || sizes.map(Number).includes(index + 1))
-        await runPiped(await prepare(`size-${index + 1}`, { scale }), trials);
+        await runPiped(await prepare(`size-${index + 1}`, { scale }), piped);
   } else {
     const releases = values['three-releases'] ? 3 : 1;
-    const trial = await prepare('whole', { releases, ...(releases === 3 && { components: 6 }) });
-    await run('single bytes', 1000, () => inFile(trial, 1));
-    await run('stretches', 200, () => inFile(trial, randomInt(KiB, STRETCH + 1)));
+    if (!values.increment)
+      await runInFile(
+        await prepare('whole', { releases, ...(releases === 3 && { components: 6 }) }),
+        [1000, 200],
+      );
+    if (releases === 1) {
+      const trial = await prepare('increment', { increment: true, components: 6 });
+      await runInFile(trial, [150, 50]);
+      await runPiped(trial, { 'single bytes': 50, stretches: 20, cuts: 20, 'longer ones': 10 });
+    }
   }
 } catch (error) {
   process.stderr.write(
@@ -83,24 +100,42 @@ async function run(
   );
 }
 
-/** @param names of the trials; all of them if none is named. */
-async function runPiped(trial: DamageTrial, names: readonly string[]): Promise<void> {
+async function runPiped(trial: DamageTrial, times: Partial<Record<Piped, number>>): Promise<void> {
   const { length } = trial.genuine;
   const none = { start: 0, bytes: new Uint8Array() };
-  const stretch = (): number => randomInt(1, STRETCH);
-  const trials: Readonly<Record<string, [number, () => Parameters<typeof tryPipedDamage>[1]]>> = {
-    'single bytes': [600, () => damaged(trial, 1)],
-    stretches: [200, () => damaged(trial, randomInt(KiB, STRETCH + 1))],
-    cuts: [200, () => ({ ...none, cutAt: randomInt(0, length) })],
-    'short cuts': [100, () => ({ ...none, cutAt: length - stretch() })],
-    'longer ones': [100, () => ({ ...none, tail: randomBytes(stretch()) })],
+  const tail = (): number => randomInt(1, Math.min(STRETCH, length));
+  const trials: Readonly<Record<Piped, () => PipedDamage>> = {
+    'single bytes': () => damaged(trial, 1),
+    stretches: () => damaged(trial, stretch()),
+    cuts: () => ({ ...none, cutAt: randomInt(0, length) }),
+    'short cuts': () => ({ ...none, cutAt: length - tail() }),
+    'longer ones': () => ({ ...none, tail: randomBytes(tail()) }),
   };
-  const known = Object.keys(trials);
-  const unknown = names.find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new Error(`--trials ${unknown}: one of ${known.join(', ')}`);
-  for (const [name, [times, damage]] of Object.entries(trials))
-    if (names.length === 0 || names.includes(name))
-      await run(name, times, () => tryPipedDamage(trial, damage()));
+  for (const name of PIPED_TRIALS) {
+    const often = times[name] ?? 0;
+    if (often > 0)
+      await run(`${name} in a pipe`, often, () => tryPipedDamage(trial, trials[name]()));
+  }
+}
+
+/** @param times for single bytes, and for stretches. */
+async function runInFile(trial: DamageTrial, times: readonly [number, number]): Promise<void> {
+  await run('single bytes', times[0], () => inFile(trial, 1));
+  await run('stretches', times[1], () => inFile(trial, stretch()));
+}
+
+/** How often each is done of those that are named; all of them if none is. */
+function timesOf(names: readonly string[]): Partial<Record<Piped, number>> {
+  const unknown = names.find((name) => !PIPED_TRIALS.some((one) => one === name));
+  if (unknown !== undefined)
+    throw new Error(`--trials ${unknown}: one of ${PIPED_TRIALS.join(', ')}`);
+  const wanted = PIPED_TRIALS.filter((name) => names.length === 0 || names.includes(name));
+  return Object.fromEntries(wanted.map((name) => [name, PIPED_TIMES[name]]));
+}
+
+/** How long a stretch is. */
+function stretch(): number {
+  return randomInt(KiB, STRETCH + 1);
 }
 
 function inFile(trial: DamageTrial, size: number): Promise<DamageOutcome> {

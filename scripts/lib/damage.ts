@@ -1,4 +1,4 @@
-import { copyFile, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { copyFile, cp, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 
@@ -24,6 +24,8 @@ import { makeReleaseSigner } from './release-signer.ts';
 export interface DamageTrial {
   readonly folder: string;
   readonly made: MadeRelease;
+  /** Of an increment: the bundle with what it leaves out, and a layout where that was unpacked. */
+  readonly before?: { readonly base: string; readonly layout: string };
   readonly context: Context;
   readonly genuine: Buffer;
   readonly path: string;
@@ -56,6 +58,8 @@ export interface TrialOptions {
   readonly referrers?: boolean;
   /** A release, a light z-stream of it, and a mass rebuild: how many of the three. */
   readonly releases?: 1 | 2 | 3;
+  /** Whether the first release was delivered before: then the bundle leaves out what it has. */
+  readonly increment?: boolean;
 }
 
 const STREAM = [
@@ -67,8 +71,10 @@ const STREAM = [
 /** Packs the releases that are asked for: one of three components if nothing is said. */
 export async function prepareTrial(
   folder: string,
-  { components = 3, scale = 0.0002, referrers = false, releases = 1 }: TrialOptions = {},
+  options: TrialOptions = {},
 ): Promise<DamageTrial> {
+  const { components = 3, scale = 0.0002, referrers = false, increment = false } = options;
+  const { releases = increment ? 2 : 1 } = options;
   const signer = await makeReleaseSigner();
   const layout = join(folder, 'release', 'layout');
   const stream: MadeRelease[] = [];
@@ -86,22 +92,32 @@ export async function prepareTrial(
     concurrency: 4,
     lookups: 4,
   };
-  const packRequest: PackRequest = {
-    parts: stream.map((one) => madeReleasePart(one)),
+  const packing = (some: readonly MadeRelease[], output: string): PackRequest => ({
+    parts: some.map((one) => madeReleasePart(one)),
     referrers,
-    output: join(folder, 'whole'),
+    output: join(folder, output),
     key: { passphrase: async () => undefined },
     network: { caFiles: [], insecureRegistries: [], mirrors: [], mirrorSetFiles: [] },
     restart: false,
     dryRun: false,
+  });
+  const open = { kinds: KINDS, trustedKeyFiles: [], releaseKeyFiles: [made.releaseKey] };
+  const request = (file: string): OpenRequest => ({ ...open, paths: [file] });
+  const had = stream.splice(0, increment ? 1 : 0);
+  const base = increment ? (await pack(packing(had, 'base'), context)).path : undefined;
+  const packRequest: PackRequest = {
+    ...packing(stream, 'whole'),
+    ...(base !== undefined && {
+      baselines: {
+        ...{ baselines: [], sinceLast: [], sites: [], assumed: [base] },
+        ...{ open, history: undefined },
+      },
+    }),
   };
   const { path } = await pack(packRequest, context);
-  const request = (file: string): OpenRequest => ({
-    paths: [file],
-    kinds: KINDS,
-    trustedKeyFiles: [],
-    releaseKeyFiles: [made.releaseKey],
-  });
+  const user = { folder, context, packRequest, request };
+  const before = base === undefined ? undefined : { base, layout: join(folder, 'before') };
+  if (before !== undefined) await unpackTo(user, [before.base], before.layout, false);
   const { reader, closure, close } = await surveyBundle(request(path), context, refuseFault);
   const { content, parts } = closure!;
   const users = usersOf(content);
@@ -121,13 +137,11 @@ export async function prepareTrial(
   const magic = Buffer.from('28b52ffd', 'hex');
   const seal = genuine.indexOf(magic, 4);
   return {
-    folder,
+    ...user,
+    ...(before !== undefined && { before }),
     made,
-    context,
     genuine,
     path,
-    packRequest,
-    request,
     layers,
     metadata: { start: genuine.indexOf(magic, seal + 4), end: layers[0]!.start },
     components: content.images.filter(({ role }) => role === 'component').map(({ name }) => name),
@@ -175,6 +189,13 @@ export async function tryDamage(
     return 'same content';
   }
   if (failure.exitStatus < 20 || failure.exitStatus > 22) throw failure;
+  if (trial.before !== undefined) {
+    const paths = [broken, trial.before.base];
+    const beside = await failureOf(verify({ ...trial.request(broken), paths }, context));
+    if (beside === undefined)
+      throw new Error(`bytes ${start} to ${end} are damaged, unnoticed beside the base`);
+    if (beside.exitStatus < 20 || beside.exitStatus > 22) throw beside;
+  }
   const { faults } = JSON.parse(await readFile(damageFile, 'utf8')) as {
     faults: {
       start: number;
@@ -196,8 +217,7 @@ export async function tryDamage(
   }
 
   for (const partial of [false, true]) {
-    const target = join(folder, 'target');
-    await rm(target, { recursive: true, force: true });
+    const target = await freshTarget(trial);
     const tags = await tagsAfter(trial, broken, target, partial);
     // What breaks no image breaks no part: of such a bundle everything may be pushed.
     const breaksNothing = partial && faults.every((fault) => fault.images.length === 0);
@@ -240,7 +260,7 @@ export async function tryPipedDamage(
   trial: DamageTrial,
   damage: PipedDamage,
 ): Promise<DamageOutcome> {
-  const { folder, context, layers, metadata } = trial;
+  const { context, layers, metadata } = trial;
   const { start, bytes, cutAt = trial.genuine.length, tail = new Uint8Array() } = damage;
   const end = start + bytes.length;
   const where = `bytes ${start} to ${end}, cut at ${cutAt}, with ${tail.length} bytes behind it`;
@@ -259,8 +279,7 @@ export async function tryPipedDamage(
   }
   if (failure.exitStatus < 20 || failure.exitStatus > 22) throw failure;
 
-  const target = join(folder, 'target');
-  await rm(target, { recursive: true, force: true });
+  const target = await freshTarget(trial);
   const refused = await failureOf(unpackTo(trial, piped(), target, false));
   if (refused === undefined) throw new Error(`a damaged pipe was unpacked: ${where}`);
   if (refused.exitStatus < 20 || refused.exitStatus > 22) throw refused;
@@ -290,6 +309,14 @@ function* pieces(parts: readonly Uint8Array[], length: number): Generator<Uint8A
   }
 }
 
+/** Where there is only what was there before the bundle. */
+async function freshTarget({ folder, before }: DamageTrial): Promise<string> {
+  const target = join(folder, 'target');
+  await rm(target, { recursive: true, force: true });
+  if (before !== undefined) await cp(before.layout, target, { recursive: true });
+  return target;
+}
+
 /** The tags that are in a layout after an unpack, successful or not. */
 async function tagsAfter(
   trial: DamageTrial,
@@ -313,7 +340,7 @@ async function tagsIn(target: string): Promise<ReadonlySet<string>> {
 
 /** Unpacks files, or what comes through a pipe, into an image layout. */
 export function unpackTo(
-  trial: DamageTrial,
+  trial: Pick<DamageTrial, 'folder' | 'context' | 'packRequest' | 'request'>,
   from: readonly string[] | Readable,
   target: string,
   partial: boolean,

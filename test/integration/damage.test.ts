@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import {
   copyFile,
   link,
@@ -128,6 +129,19 @@ describe('a damaged bundle', () => {
       ),
       { numRuns: 20 },
     );
+  });
+
+  it('is found out where it is an increment, and where its target has the rest', async () => {
+    const increment = await prepareTrial(await ownFolder(), { increment: true });
+    const { length } = increment.genuine;
+    for (const [at, part] of [0.2, 0.5, 0.8].entries()) {
+      const start = Math.floor(part * length) + randomInt(KiB);
+      const bytes = increment.genuine.subarray(start, start + 1 + at * KiB).map((byte) => byte ^ 1);
+      expect(await tryDamage(increment, start, bytes)).toBe('found');
+    }
+    const none = { start: 0, bytes: new Uint8Array() };
+    for (const damage of [{ cutAt: randomInt(length) }, { tail: Buffer.from('more') }])
+      expect(await tryPipedDamage(increment, { ...none, ...damage })).toBe('found');
   });
 
   /** As hints print it. */
