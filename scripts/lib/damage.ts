@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 
 import { blobPath } from '../../src/bundle/format/paths.ts';
+import type { Digest } from '../../src/core/digest.ts';
 import { BundleError, hasCode } from '../../src/core/errors.ts';
 import { namesItsPart, type PlannedImage } from '../../src/transfer/image.ts';
 import { usersOf } from '../../src/transfer/plan.ts';
@@ -36,6 +37,8 @@ export interface DamageTrial {
     readonly start: number;
     readonly end: number;
     readonly entry: string;
+    /** Of an increment, which leads with it all the same: nobody needs it from there. */
+    readonly isAtTarget: boolean;
     readonly images: readonly string[];
     /** How the parts are called that need it. */
     readonly parts: readonly string[];
@@ -117,7 +120,13 @@ export async function prepareTrial(
   const { path } = await pack(packRequest, context);
   const user = { folder, context, packRequest, request };
   const before = base === undefined ? undefined : { base, layout: join(folder, 'before') };
-  if (before !== undefined) await unpackTo(user, [before.base], before.layout, false);
+  const atTarget = new Set<Digest>();
+  if (before !== undefined) {
+    await unpackTo(user, [before.base], before.layout, false);
+    const first = await surveyBundle(request(before.base), context, refuseFault);
+    for (const digest of first.reader.layerDigests) atTarget.add(digest);
+    await first.close();
+  }
   const { reader, closure, close } = await surveyBundle(request(path), context, refuseFault);
   const { content, parts } = closure!;
   const users = usersOf(content);
@@ -128,6 +137,7 @@ export async function prepareTrial(
       start: place!.start,
       end: place!.end,
       entry: blobPath(digest),
+      isAtTarget: atTarget.has(digest),
       images: users.get(digest)!.map(({ name }) => name),
       parts: [...new Set(users.get(digest)!.flatMap(labelsAt))],
     };
@@ -178,7 +188,8 @@ export async function tryDamage(
   const overlaps = (place: { readonly start: number; readonly end: number }): boolean =>
     place.start < end && start < place.end;
   const hit = layers.filter(overlaps);
-  const images = new Set(hit.flatMap((layer) => layer.images));
+  const lost = hit.filter(({ isAtTarget }) => !isAtTarget);
+  const images = new Set(lost.flatMap((layer) => layer.images));
   const all: ReadonlySet<string> = new Set(trial.naming.keys());
 
   await rm(damageFile, { force: true });
@@ -220,9 +231,11 @@ export async function tryDamage(
     const target = await freshTarget(trial);
     const tags = await tagsAfter(trial, broken, target, partial);
     // What breaks no image breaks no part: of such a bundle everything may be pushed.
-    const breaksNothing = partial && faults.every((fault) => fault.images.length === 0);
+    const isThere = hit.length > 0 && lost.length === 0;
+    const breaksNothing =
+      isThere || (partial && faults.every((fault) => fault.images.length === 0));
     const isLeading = start < trial.leadingEnd;
-    const brokenParts = isLeading || !partial ? all : new Set(hit.flatMap(({ parts }) => parts));
+    const brokenParts = isLeading || !partial ? all : new Set(lost.flatMap(({ parts }) => parts));
     const unwanted = breaksNothing ? [] : [...brokenParts].map((part) => trial.naming.get(part)!);
     const wrong = [...unwanted, ...images].find((image) => tags.has(image));
     if (wrong !== undefined)
@@ -284,8 +297,9 @@ export async function tryPipedDamage(
   if (refused === undefined) throw new Error(`a damaged pipe was unpacked: ${where}`);
   if (refused.exitStatus < 20 || refused.exitStatus > 22) throw refused;
   const tags = await tagsIn(target);
-  const hit = layers.filter((layer) => layer.start < end && start < layer.end);
-  const lost = layers.filter((layer) => layer.end > cutAt);
+  const needed = layers.filter(({ isAtTarget }) => !isAtTarget);
+  const hit = needed.filter((layer) => layer.start < end && start < layer.end);
+  const lost = needed.filter((layer) => layer.end > cutAt);
   const unwanted = [...trial.naming.values(), ...[...hit, ...lost].flatMap(({ images }) => images)];
   const wrong = unwanted.find((image) => tags.has(image));
   if (wrong !== undefined) throw new Error(`a pipe was damaged (${where}), and ${wrong} has a tag`);

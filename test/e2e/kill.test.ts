@@ -178,11 +178,14 @@ function uploadedBlob(url: string): string | undefined {
 
 /**
  * Names of the files for the cluster; one of them names the port of the registry, which is another
- * each time.
+ * each time. What a killed run was writing keeps a name that no reader of such files takes.
  */
 async function resourcesIn(folder: string): Promise<string[]> {
   const names = await readdir(folder, { recursive: true });
   return names
+    .filter((name) => !UNFINISHED.test(name))
     .map((name) => name.replace(/127-0-0-1-[0-9]+(-ocp4)?(-[0-9a-f]{8})?/, 'registry'))
     .toSorted();
 }
+
+const UNFINISHED = /\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
