@@ -89,11 +89,13 @@ export async function makeComponents(
 
 /** The bytes of a component follow from this: those that were built again have another seed. */
 function seedOf(index: number, { seed, rebuild }: Ingredients): string {
-  if (rebuild === undefined) return seed;
-  // Spread evenly over the list, as a share of any first N components.
-  const isRebuilt =
-    Math.floor((index + 1) * rebuild.share) > Math.floor(index * rebuild.share) || index === 0;
-  return isRebuilt ? `${seed} rebuilt as ${rebuild.name}` : seed;
+  const isAnew = rebuild !== undefined && isRebuilt(index, rebuild.share);
+  return isAnew ? `${seed} rebuilt as ${rebuild.name}` : seed;
+}
+
+/** Spread evenly over the list, as a share of any first N components. */
+export function isRebuilt(index: number, share: number): boolean {
+  return Math.floor((index + 1) * share) > Math.floor(index * share) || index === 0;
 }
 
 async function makeComponent(

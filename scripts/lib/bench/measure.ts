@@ -10,6 +10,7 @@ import {
   type PlacedBlob,
   skopeoCopies,
 } from './floors.ts';
+import { measureIncrements } from './increments.ts';
 import { interruptedRound } from './interrupted.ts';
 import { lookupsRound } from './lookups.ts';
 import { measureOperators } from './many-operators.ts';
@@ -47,6 +48,7 @@ export async function measure(name: ShapeName, options: MeasureOptions): Promise
   const { about } = chosen;
   if (chosen.kind === 'operators')
     return measureOperators({ name, about, shape: chosen.operators }, options);
+  if (chosen.kind === 'increment') return measureIncrements({ name, ...chosen }, options);
   const { kind, shape, components } = chosen;
   const { folder, rounds, tell } = options;
   if (kind === 'many images')

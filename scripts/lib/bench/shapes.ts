@@ -3,12 +3,22 @@ import { realShape, type Shape } from '../shape.ts';
 
 const MiB = 1024 * 1024;
 
-export type BenchShape = ReleaseShape | OperatorShape;
+export type BenchShape = ReleaseShape | OperatorShape | IncrementShape;
 
 /** A catalog of operators to measure with. */
 interface OperatorShape {
   readonly kind: 'operators';
   readonly operators: OperatorsShape;
+  readonly about: string;
+}
+
+/** Two releases in a row, of which the second is packed as an increment. */
+interface IncrementShape {
+  readonly kind: 'increment';
+  /** Of the size of a real release. */
+  readonly scale: number;
+  /** The share of the images that were built again. */
+  readonly share: number;
   readonly about: string;
 }
 
@@ -73,6 +83,11 @@ export const SHAPES = {
       architectures: ['amd64', 'arm64', 's390x', 'ppc64le'],
     },
     about: '3,000 images of 500 operators for four architectures: what planning takes',
+  },
+  increment: {
+    ...{ kind: 'increment', scale: 0.03, share: 0.25 },
+    about:
+      'an increment of 0.1 GB (a quarter of the images of a release), and as much as a whole bundle',
   },
   interrupted: {
     kind: 'interrupted',
