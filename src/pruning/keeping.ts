@@ -13,10 +13,11 @@ export interface Keeping {
 }
 
 const RELEASE = 'release';
+const GRAPH = 'graph';
 
 /**
  * The keys of the parts that stay. Where releases are named or counted, other parts stay as long as
- * a bundle brought them that has a release which stays, and the newest of each label in any case.
+ * a bundle brought them that has a release which stays, and the newest of each in any case.
  * @param isThere whether a release is at the target: only such ones are counted.
  * @throws BundleError NOT_FOUND for a name that no part has: it would be pruned by a slip of a key.
  */
@@ -57,13 +58,22 @@ function companions(
       .flatMap(({ rows }) => rows.map(({ bundle }) => bundle)),
   );
   const newest = new Map<string, number>();
-  for (const { kind, label, order } of parts)
-    newest.set(`${kind} ${label}`, Math.max(order, newest.get(`${kind} ${label}`) ?? 0));
+  for (const part of parts)
+    newest.set(lineOf(part), Math.max(part.order, newest.get(lineOf(part)) ?? 0));
   return parts.filter(
-    ({ kind, label, order, rows }) =>
-      kind !== RELEASE &&
-      (newest.get(`${kind} ${label}`) === order || rows.some(({ bundle }) => bundles.has(bundle))),
+    (part) =>
+      part.kind !== RELEASE &&
+      (newest.get(lineOf(part)) === part.order ||
+        part.rows.some(({ bundle }) => bundles.has(bundle))),
   );
+}
+
+/**
+ * What follows each other under one name. A graph is called by its digest, and each of them takes the
+ * place of the one before it.
+ */
+function lineOf({ kind, label }: PushedPart): string {
+  return kind === GRAPH ? kind : `${kind} ${label}`;
 }
 
 function refuseUnknown(

@@ -1,18 +1,22 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import type { MadeRelease } from '../../scripts/lib/made-release.ts';
 import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
+import { type Digest, digestOf } from '../../src/core/digest.ts';
 import { MANIFEST_TYPES } from '../../src/core/media-types.ts';
 import { anonymous } from '../../src/core/credentials.ts';
 import { takePruneLock } from '../../src/network/prune-lock.ts';
 import { parseSigned } from '../../src/receipts/signed.ts';
 import { RegistryClient } from '../../src/stores/registry/client.ts';
-import { publishImage } from '../support/base-image.ts';
+import { publishBaseImage, publishImage } from '../support/base-image.ts';
+import { storedBlobs } from '../support/killed-runs.ts';
 import { describeWith } from '../support/needs.ts';
+import { bundleIn, listingOf } from '../support/opened-bundle.ts';
+import { publishOperators } from '../support/operators.ts';
 import { makeReleaseIn } from '../support/packable-release.ts';
 import { collectGarbage, startRegistry, type TestRegistry } from '../support/registry.ts';
 import { temporaryFolder, User } from '../support/user.ts';
@@ -91,6 +95,28 @@ describeWith(['docker-registry', 'skopeo'], 'a prune', () => {
     return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
   };
 
+  /** A catalog, a graph of updates and a chart, all of them of this month. */
+  const others = async (version: string): Promise<readonly string[]> => {
+    await publishOperators(source.host, version === NEW);
+    const write = async (name: string, text: string): Promise<void> => {
+      const file = path(`data-${version}`, name);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, text);
+    };
+    await write('graph/version', '1.1.0\n');
+    await write('graph/channels/stable-4.17.yaml', `name: stable-4.17\nversions: [${version}]\n`);
+    const tool = `quay.io/team/tool:${version.slice(2)}`;
+    const images = `annotations:\n  artifacthub.io/images: |\n    - image: ${tool}\n`;
+    const chart = `apiVersion: v2\nname: web\nversion: ${version}\n${images}`;
+    await write('chart/Chart.yaml', chart);
+    await write('chart/templates/a.yaml', `kind: ConfigMap # of ${version}\n`);
+    return [
+      ...['--catalog', 'quay.io/ops/index:v4.22', '--operator', 'foo', '--helm', 'no-helm-here'],
+      ...['--graph-data', path(`data-${version}`, 'graph')],
+      ...['--chart', path(`data-${version}`, 'chart')],
+    ];
+  };
+
   beforeAll(async () => {
     temporary = await temporaryFolder('prune');
     [source, target] = await Promise.all([startRegistry(), startRegistry()]);
@@ -105,6 +131,7 @@ describeWith(['docker-registry', 'skopeo'], 'a prune', () => {
     }
     made = Object.fromEntries(releases);
     trust = ['--release-key', made[OLD]!.releaseKey];
+    await publishBaseImage(source.host, { architectures: ['amd64'] });
     packer = await User.new(path('connected'));
     operator = await User.new(path('closed'));
     for (const version of VERSIONS) {
@@ -113,10 +140,13 @@ describeWith(['docker-registry', 'skopeo'], 'a prune', () => {
       await publishImage(source.host, place, { seed: `tool ${tag}` });
       await packer.json([
         ...['pack', version, '--image', `quay.io/team/tool:${tag}`, '-o', path('media', version)],
-        ...['--mirror', `quay.io=${source.host}`, ...trust],
-        ...['--signature-store', made[version]!.signatureStore],
+        ...['quay.io', 'registry.access.redhat.com'].flatMap((name) => [
+          ...['--mirror', `${name}=${source.host}`],
+        ]),
+        ...['--signature-store', made[version]!.signatureStore, ...trust],
+        ...(version === MIDDLE ? [] : await others(version)),
       ]);
-      await operator.json(unpack(version));
+      await operator.json(unpack(version, '--replace-tags'));
     }
   });
   afterAll(async () => {
@@ -173,9 +203,17 @@ describeWith(['docker-registry', 'skopeo'], 'a prune', () => {
     const before = await stored();
     const { parts, repositories, removed, freed } = await pruned('--keep-last', '1');
     expect(removed).toBeNull();
-    expect(parts.filter(({ stays }) => stays).map(({ label }) => label)).toEqual([
-      // Of each other thing the newest stays, and none of these is newer than another.
-      ...VERSIONS.map((version) => `image quay.io/team/tool:${version.slice(2)}`),
+    const labels = parts.filter(({ stays }) => stays).map(({ label }) => label);
+    // Of each other thing the newest stays, and none of these is newer than another.
+    for (const version of VERSIONS)
+      expect(labels).toContain(`image quay.io/team/tool:${version.slice(2)}`);
+    const others = labels.filter((label) => !label.startsWith('image '));
+    expect(others).toEqual([
+      // The chart has its version in its name, as an image has its tag.
+      `chart web ${OLD}`,
+      'catalog quay.io/ops/index:v4.22',
+      `chart web ${NEW}`,
+      expect.stringMatching(/^update graph /),
       `${NEW} for x86_64`,
     ]);
     expect(freed.bytes).toBeGreaterThan(0);
@@ -234,21 +272,16 @@ describeWith(['docker-registry', 'skopeo'], 'a prune', () => {
     const collected = before - (await stored());
     expect(collected).toBeGreaterThanOrEqual(freed.bytes);
     expect(collected - freed.bytes).toBeLessThan(2048);
-    for (const version of [MIDDLE, NEW]) {
-      await expectWhole(version);
-      const { release, components } = made[version]!;
-      const of = [
-        [RELEASES, release.digest],
-        ...components.map(({ digest }) => [COMPONENTS, digest]),
-      ];
-      for (const [number, [repository, digest]] of of.entries()) {
-        const from = `docker://${target.host}/${repository!}@${digest!}`;
-        const to = `dir:${path(`pulled-${version}-${number}`)}`;
-        await execa('skopeo', ['copy', '--all', '--src-tls-verify=false', from, to], {
-          env: { HOME: path() },
-        });
-      }
-    }
+    for (const version of [MIDDLE, NEW]) await expectWhole(version);
+    const kept = await pulled(target, path('pulled'));
+    const listed = async (version: string): Promise<readonly Digest[]> =>
+      (await listingOf(await bundleIn(path('media', version)))).blobs.map(({ digest }) => digest);
+    const staying = new Set([...(await listed(MIDDLE)), ...(await listed(NEW))]);
+    expect([...staying].filter((digest) => !kept.has(digest))).toEqual([]);
+    const gone = (await listed(OLD)).filter((digest) => !staying.has(digest) && !kept.has(digest));
+    const there = new Set<string>(await storedBlobs(target));
+    expect(gone.length).toBeGreaterThan(20);
+    expect(gone.filter((digest) => there.has(digest))).toEqual([]);
   });
 
   it('is kept out, as is an unpack, while another one has the lock', async () => {
@@ -318,3 +351,33 @@ describeWith(['docker-registry', 'skopeo'], 'a prune', () => {
     await expectWhole(NEW);
   });
 });
+
+/**
+ * Pulls whatever has a tag at a registry with all of its blobs, and what refers to it.
+ * @returns all digests that arrived.
+ */
+async function pulled({ host, url }: TestRegistry, folder: string): Promise<ReadonlySet<string>> {
+  await mkdir(folder);
+  const answer = await fetch(`${url}/v2/_catalog?n=1000`);
+  const { repositories } = (await answer.json()) as { repositories: readonly string[] };
+  const digests = new Set<string>();
+  let number = 0;
+  for (const repository of repositories) {
+    const { tags } = (await (await fetch(`${url}/v2/${repository}/tags/list`)).json()) as {
+      tags: readonly string[] | null;
+    };
+    for (const tag of tags ?? []) {
+      const to = join(folder, String((number += 1)));
+      await execa(
+        'skopeo',
+        [
+          ...['copy', '--all', '--src-tls-verify=false', '--preserve-digests'],
+          ...[`docker://${host}/${repository}:${tag}`, `dir:${to}`],
+        ],
+        { env: { HOME: folder } },
+      );
+      for (const name of await readdir(to)) digests.add(digestOf(await readFile(join(to, name))));
+    }
+  }
+  return digests;
+}

@@ -42,8 +42,8 @@ const PARTS = [
   release('4.17.10', 1),
   release('4.17.10', 1, 'aarch64'),
   release('4.16.30', 2),
-  part('graph', 'graph', 0),
-  part('graph', 'graph', 1),
+  part('graph', 'update graph 37225f531fe0', 0),
+  part('graph', 'update graph d45b5535d102', 1),
   part('catalog', CATALOG, 0, { names: ['quay.io/ops/index:v4.17'] }),
   part('catalog', CATALOG, 2, { names: ['quay.io/ops/index:v4.17'] }),
   part('image', 'image quay.io/team/tool:1', 0, { names: ['quay.io/team/tool:1'] }),
@@ -59,7 +59,7 @@ describe('what stays', () => {
     expect(kept).toEqual([
       '4.17.10 for x86_64 of 1',
       '4.17.10 for aarch64 of 1',
-      'graph of 1',
+      'update graph d45b5535d102 of 1',
       `${CATALOG} of 2`,
       'image quay.io/team/tool:1 of 0',
       'chart app 1.0 of 0',
@@ -75,8 +75,8 @@ describe('what stays', () => {
 
   it('are other parts that came with a release that stays, and the newest', () => {
     const kept = labels(staying(PARTS, { ...NOTHING, names: ['4.17.9'] }, everywhere));
-    expect(kept).toContain('graph of 0');
-    expect(kept).toContain('graph of 1');
+    expect(kept).toContain('update graph 37225f531fe0 of 0');
+    expect(kept).toContain('update graph d45b5535d102 of 1');
     expect(kept).toContain(`${CATALOG} of 0`);
     expect(kept).not.toContain('4.16.30 for x86_64 of 2');
   });
@@ -117,7 +117,10 @@ describe('a DeleteImageSetConfiguration', () => {
   });
 
   it('lists the graph, catalogs, images and charts', () => {
-    expect(going('  platform: {graph: true}')).toEqual(['graph of 0', 'graph of 1']);
+    expect(going('  platform: {graph: true}')).toEqual([
+      'update graph 37225f531fe0 of 0',
+      'update graph d45b5535d102 of 1',
+    ]);
     expect(going('  operators:', '    - catalog: quay.io/ops/index:v4.17')).toEqual([
       `${CATALOG} of 0`,
       `${CATALOG} of 2`,
