@@ -38,6 +38,27 @@ export async function readSmallFile(
 }
 
 /**
+ * The first bytes of a file, without a byte order mark; fewer if it has no more.
+ * @returns `undefined` for what is no file.
+ * @throws BundleError NOT_FOUND, DISK
+ */
+export async function readBeginning(path: string, bytes: number): Promise<Uint8Array | undefined> {
+  try {
+    const opened = await openRegular(path);
+    if (opened === undefined) return undefined;
+    try {
+      const buffer = Buffer.alloc(MARK.length + bytes);
+      const { bytesRead } = await opened.file.read(buffer, 0, buffer.length, 0);
+      return withoutMark(buffer.subarray(0, bytesRead)).subarray(0, bytes);
+    } finally {
+      await opened.file.close();
+    }
+  } catch (error) {
+    throw diskError('read', path, error);
+  }
+}
+
+/**
  * A small file, whole, that somebody has named. It may be a pipe, as in
  * `--authfile <(vault read …)`, and is given without a byte order mark.
  * @param what it is, for messages: `the auth file`.

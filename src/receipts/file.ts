@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 
-import { BundleError } from '../core/errors.ts';
+import { BundleError, hasCode } from '../core/errors.ts';
 import { MAX_RECEIPT_BYTES } from '../core/limits.ts';
 import { listFolder, prepareFolder } from '../files/folder.ts';
 import { ifThere } from '../files/look.ts';
-import { readGivenFile, readSmallFile } from '../files/small-file.ts';
+import { readGivenFile, readSmallFile, withoutMark } from '../files/small-file.ts';
 import { writeOnce } from '../files/write-once.ts';
 import type { Receipt } from './receipt.ts';
 import { formatSigned, parseSigned, type SignedReceipt } from './signed.ts';
@@ -34,7 +34,25 @@ export async function writeReceipt(folder: string, signed: SignedReceipt): Promi
 
 /** Reads a receipt that somebody has named. @throws BundleError NOT_FOUND, UNSUPPORTED_CONTENT */
 export async function readReceipt(path: string): Promise<SignedReceipt> {
-  return parseSigned(await readGivenFile(path, MAX_RECEIPT_BYTES), path);
+  return parseSigned(await receiptContent(path, 'receipt'), path);
+}
+
+/**
+ * Reads what somebody has named as a receipt, or as the lines of one. A byte order mark is left out.
+ * @throws BundleError NOT_FOUND, DISK; UNSUPPORTED_CONTENT for what is larger than any of them.
+ */
+export async function receiptContent(path: string, what: string): Promise<Uint8Array> {
+  try {
+    return await readGivenFile(path, MAX_RECEIPT_BYTES);
+  } catch (error) {
+    if (!hasCode(error, 'CONFIGURATION')) throw error;
+    throw new BundleError('UNSUPPORTED_CONTENT', `${path} is no ${what}`, {
+      expected: `${MAX_RECEIPT_BYTES} bytes at most`,
+      got: 'more',
+      subject: path,
+      hint: 'Check the path: a file of this kind is never that large.',
+    });
+  }
 }
 
 /** All receipts of a folder; what cannot be read or is none is passed over: others write there. */
@@ -45,7 +63,7 @@ export async function receiptsIn(folder: string): Promise<readonly SignedReceipt
     if (!name.startsWith('receipt-') || !name.endsWith(SUFFIX)) continue;
     try {
       const path = join(folder, name);
-      found.push(parseSigned(await readSmallFile(path, MAX_RECEIPT_BYTES), path));
+      found.push(parseSigned(withoutMark(await readSmallFile(path, MAX_RECEIPT_BYTES)), path));
     } catch (error) {
       if (!(error instanceof BundleError)) throw error;
     }

@@ -3,7 +3,6 @@ import { BundleError } from '../core/errors.ts';
 import {
   asArray,
   asObject,
-  asSize,
   asString,
   formatJson,
   type Json,
@@ -138,8 +137,11 @@ function bundleOf(row: JsonObject, what: string): ReceiptBundle {
   if (known === undefined)
     throw malformed(`${what}.known is none of ${WAYS_OF_KNOWING.join(', ')}`);
   const parts = asArray(row['parts'], `${what}.parts`).map((entry): ReceiptPart => {
-    const { number, label } = asObject(entry, `${what}.parts`);
-    return { number: asSize(number, `${what}.parts`), label: asString(label, `${what}.parts`) };
+    const { number, label } = asObject(entry, `a row of ${what}.parts`);
+    return {
+      number: asNumber(number, `the number of a part in ${what}`),
+      label: asString(label, `the label of a part in ${what}`),
+    };
   });
   if (parts.length === 0) throw malformed(`${what} has no part that is whole`);
   if (parts.some(({ number }, at) => at > 0 && number <= parts[at - 1]!.number))
@@ -164,7 +166,7 @@ function targetOf(row: JsonObject): ReceiptTarget {
       content: asString(places['content'], 'places.content'),
       graph: asString(places['graph'], 'places.graph'),
     },
-    maxNestedPaths: maxNestedPaths === null ? null : asSize(maxNestedPaths, 'maxNestedPaths'),
+    maxNestedPaths: maxNestedPaths === null ? null : asNumber(maxNestedPaths, 'maxNestedPaths'),
   };
 }
 
@@ -181,6 +183,11 @@ function matching(document: JsonObject, key: string, form: RegExp): string {
   const text = asString(document[key], key);
   if (form.test(text)) return text;
   throw malformed(`${key} does not have its form`);
+}
+
+function asNumber(value: Json | undefined, what: string): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw malformed(`${what} is no whole number from 0 on`);
 }
 
 function asBoolean(value: Json | undefined, what: string): boolean {

@@ -32,6 +32,9 @@ export function formatSigned({ bytes, signature }: SignedReceipt): Uint8Array {
   return Buffer.concat([FIRST, bytes, Buffer.from(last)]);
 }
 
+/** So many bytes tell whether a file begins as a receipt does. */
+export const FIRST_BYTES = FIRST.length;
+
 /** Whether a file begins as a receipt does. */
 export function looksLikeReceipt(content: Uint8Array): boolean {
   return Buffer.from(content.subarray(0, FIRST.length)).equals(FIRST);

@@ -3,11 +3,9 @@ import { join } from 'node:path';
 import type { Context } from '../../core/context.ts';
 import type { Digest } from '../../core/digest.ts';
 import { BundleError, gravest } from '../../core/errors.ts';
-import { MAX_RECEIPT_BYTES } from '../../core/limits.ts';
 import { listFolder } from '../../files/folder.ts';
 import { isFolder } from '../../files/look.ts';
 import { PARTIAL_SUFFIX } from '../../files/own-file.ts';
-import { readGivenFile } from '../../files/small-file.ts';
 import { isReceiptFile } from '../../history/begins.ts';
 import { believedReceipts } from '../../history/believed.ts';
 import { History } from '../../history/history.ts';
@@ -15,8 +13,9 @@ import { checkSiteKey } from '../../history/site-keys.ts';
 import { listedIn } from '../../opening/listed.ts';
 import type { OpenRequest } from '../../opening/open-bundle.ts';
 import { believedKeys } from '../../opening/signers.ts';
+import { readReceipt } from '../../receipts/file.ts';
 import { receiptDigest, targetName } from '../../receipts/receipt.ts';
-import { type CheckedReceipt, checkReceipt, parseSigned } from '../../receipts/signed.ts';
+import { type CheckedReceipt, checkReceipt } from '../../receipts/signed.ts';
 import { standingsOf } from '../../receipts/standing.ts';
 import type { SignerKey } from '../../trust/keys.ts';
 
@@ -152,8 +151,7 @@ async function importReceipt(
   { history, keys, acceptNewKey }: ReceiptImport,
   context: Context,
 ): Promise<ImportReport['receipts'][number]> {
-  const signed = parseSigned(await readGivenFile(path, MAX_RECEIPT_BYTES), path);
-  const checked = checkReceipt(signed, keys, path);
+  const checked = checkReceipt(await readReceipt(path), keys, path);
   const { receipt } = checked;
   return history.locked(context.signal, async () => {
     if (!acceptNewKey) checkSiteKey(await history.siteKeys(), checked, path);

@@ -9,7 +9,7 @@ import type { Kind } from '../../kinds/kind.ts';
 import { labelOf } from '../../opening/derive.ts';
 import { believedKeys } from '../../opening/signers.ts';
 import type { CheckedReceipt } from '../../receipts/signed.ts';
-import { type SiteStanding, standingsOf } from '../../receipts/standing.ts';
+import { type ProvenBundle, type SiteStanding, standingsOf } from '../../receipts/standing.ts';
 
 export interface HistoryRequest {
   readonly history: string;
@@ -90,6 +90,7 @@ export async function readHistory(
     const unknown = standing.bundles.filter((one) => !good.includes(one));
     sites.push({
       ...standing,
+      bundles: standing.bundles.map((one) => asListed(one, manifests.get(one.digest), kinds)),
       blobs: blobs.size,
       bytes,
       unknown: unknown.map(({ digest }) => digest),
@@ -97,6 +98,23 @@ export async function readHistory(
   }
   const inOrder = deliveries.toSorted((a, b) => (a.receipt.time < b.receipt.time ? -1 : 1));
   return { folder, bundles, deliveries: inOrder, sites, leftAside, damaged };
+}
+
+/**
+ * A bundle at a site, called as it calls itself and its parts: what a receipt calls them is said by
+ * the site alone. Of a bundle that is not known here, nobody else says it.
+ */
+function asListed(
+  proven: ProvenBundle,
+  known: BundleManifest | undefined,
+  kinds: readonly Kind[],
+): ProvenBundle {
+  if (known === undefined) return proven;
+  const parts = [...proven.parts.keys()].map((number): [number, string] => {
+    const part = known.parts[number];
+    return [number, part === undefined ? `no part of it (${number})` : labelOf(part, kinds)];
+  });
+  return { ...proven, name: known.name, parts: new Map(parts) };
 }
 
 /**

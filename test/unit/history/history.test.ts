@@ -20,6 +20,9 @@ import { formatSigned, signReceipt } from '../../../src/receipts/signed.ts';
 import { standingsOf } from '../../../src/receipts/standing.ts';
 import { MemoryStore } from '../../../src/stores/memory.ts';
 import { SigningKey } from '../../../src/trust/keys.ts';
+import { readHistory } from '../../../src/workflows/history/look.ts';
+import { contextIn } from '../../support/context.ts';
+import { sampleKind } from '../../support/sample-kind.ts';
 import { bundleRow, receiptOf, siteKey } from '../../support/receipts.ts';
 import { sampleClosure } from '../../support/sample-parts.ts';
 import { temporaryFolder } from '../../support/user.ts';
@@ -175,6 +178,24 @@ describe('receipts in a history', () => {
     const believed = await believedReceipts(history, [siteKey.public], observe);
     expect(believed.map((one) => one.receipt)).toEqual([receipt.receipt]);
     expect(notices).toEqual([]);
+  });
+
+  it('name a bundle and its parts as the bundle does, where it is known', async () => {
+    const { described, closure } = await made('samples', 'one', 'two');
+    await history.keepBundle(described, closure);
+    const digest = described.bundleDigest;
+    const parts = [0, 7].map((number) => ({ number, label: `all of the site's own (${number})` }));
+    const row = bundleRow('another name', { digest, whole: false, parts });
+    await history.keepReceipt(signReceipt(receiptOf([row, bundleRow('not known')]), siteKey));
+    const key = join(temporary.path, 'site.pub');
+    await writeFile(key, siteKey.public.pem);
+    const request = { history: history.folder, trustedKeyFiles: [key], kinds: [sampleKind] };
+    const { sites } = await readHistory(request, contextIn(temporary.path));
+    const told = sites[0]!.bundles.map(({ name, parts: has }) => [name, ...has.values()]);
+    expect(told).toEqual([
+      ['samples', 'sample one', 'no part of it (7)'],
+      ['not known', 'not known for x86_64'],
+    ]);
   });
 
   it('count only while their keys are trusted', async () => {

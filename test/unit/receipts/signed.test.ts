@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { hasCode } from '../../../src/core/errors.ts';
-import { formatReceipt, parseReceipt } from '../../../src/receipts/receipt.ts';
+import { formatReceipt, parseReceipt, type ReceiptPart } from '../../../src/receipts/receipt.ts';
 import {
   checkReceipt,
   formatSigned,
@@ -96,5 +96,17 @@ describe('the bytes of a receipt', () => {
     ) as object;
     const bytes = Buffer.from(`${JSON.stringify({ ...document, ...more }, null, 2)}\n`);
     expect(codeOf(() => parseReceipt(bytes))).toBe('UNSUPPORTED_CONTENT');
+  });
+
+  it.each([
+    [{ number: -1, label: 'a' }, 'the number of a part in bundles[0] is no whole number from 0 on'],
+    [{ number: 'one', label: 'a' }, 'the number of a part in bundles[0] is no whole number'],
+    [{ number: 0, label: 1 }, 'the label of a part in bundles[0] is not a string'],
+  ])('say what is wrong with a part: %j', (part, message) => {
+    const row = bundleRow('a', { parts: [part as ReceiptPart] });
+    const bytes = formatReceipt({ ...receiptOf([row]), signer: siteKey.public.id });
+    const file = formatSigned({ ...signReceipt(made, siteKey), bytes });
+    expect(() => parseSigned(file, 'receipt-a.json')).toThrow(/^receipt-a\.json: /);
+    expect(() => parseSigned(file, 'receipt-a.json')).toThrow(message);
   });
 });

@@ -1,7 +1,6 @@
 import { utf8 } from '../../../core/bytes.ts';
 import type { BundleError } from '../../../core/errors.ts';
 import { MAX_RECEIPT_BYTES } from '../../../core/limits.ts';
-import { readGivenFile } from '../../../files/small-file.ts';
 import { text, texts } from '../../arguments.ts';
 import { askLines, canAsk } from '../../ask.ts';
 import type { Command } from '../../command.ts';
@@ -23,6 +22,7 @@ export const receiptEnterCommand: Command = {
   async run(args, context, io) {
     const { askForLines, enterReceipt } = await import('../../../workflows/receipts/paper.ts');
     const { paperReport } = await import('../../present/receipts/receipt-report.ts');
+    const { receiptContent } = await import('../../../receipts/file.ts');
     const request = {
       folder: text(args, 'out') ?? '.',
       trustedKeyFiles: texts(args, 'trusted-key'),
@@ -37,7 +37,7 @@ export const receiptEnterCommand: Command = {
     const bytes =
       file === undefined || file === PIPE
         ? await readStdin(io, MAX_RECEIPT_BYTES, 'the lines of the receipt')
-        : await readGivenFile(file, MAX_RECEIPT_BYTES);
+        : await receiptContent(file, 'text of a receipt');
     return paperReport(await enterReceipt(utf8(bytes), request, context));
   },
 };
