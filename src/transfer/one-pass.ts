@@ -47,7 +47,7 @@ export class OnePass {
   readonly #byDigest: ReadonlyMap<Digest, Passing>;
   readonly #read: (descriptor: Descriptor) => ByteStream;
   readonly #end: () => Promise<void>;
-  readonly #ring = new BufferRing(WINDOW, PART);
+  readonly #ring: BufferRing;
   readonly #waiting = new Set<() => void>();
   #running: Promise<void> | undefined;
   #failure: unknown;
@@ -71,6 +71,8 @@ export class OnePass {
     read: (descriptor: Descriptor) => ByteStream,
     end: () => Promise<void>,
   ) {
+    const total = blobs.reduce((sum, { size }) => sum + size, 0);
+    this.#ring = new BufferRing(WINDOW, PART, total);
     this.#blobs = blobs.map((descriptor) => ({
       descriptor,
       parts: [],

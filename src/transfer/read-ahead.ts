@@ -53,7 +53,8 @@ export async function readAhead(
 ): Promise<void> {
   const stop = new AbortController();
   const signal = anySignal(options.signal, stop.signal);
-  const ring = new BufferRing(WINDOW, SEGMENT);
+  const total = blobs.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
+  const ring = new BufferRing(WINDOW, SEGMENT, total);
   const cut = new Map<PlannedBlob, readonly Segment[]>();
   /** Cut when first asked for, since a list of all would be long. */
   const segmentsOf = (blob: PlannedBlob): readonly Segment[] => {

@@ -25,10 +25,12 @@ export class BufferRing {
   /**
    * @param capacity bytes that can be in flight together, whatever their division into stretches.
    * @param longest the longest stretch that will be asked for, in bytes.
+   * @param total of all stretches that will be asked for: where that is less, no more is taken. V8
+   * counts what is taken, used or not, and goes over the whole heap for it.
    */
-  constructor(capacity: number, longest: number) {
+  constructor(capacity: number, longest: number, total = Number.POSITIVE_INFINITY) {
     // A stretch is contiguous: at the seam less than one of them is lost.
-    this.#memory = Buffer.allocUnsafeSlow(capacity + longest);
+    this.#memory = Buffer.allocUnsafeSlow(Math.min(capacity + longest, total));
   }
 
   /** A stretch of `length` bytes, as soon as all who asked before have theirs and there is room. */

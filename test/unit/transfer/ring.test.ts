@@ -30,6 +30,16 @@ function placeOf({ bytes }: Lent): readonly [number, number] {
 }
 
 describe('BufferRing', () => {
+  it('takes no more memory than all stretches together, and lends each of them at once', async () => {
+    const lengths = [3, 0, 4, 1];
+    const ring = new BufferRing(1000, 4, 8);
+    const borrowers = new Borrowers(ring);
+    for (const length of lengths) borrowers.ask(length);
+    await turn();
+    expect(borrowers.lent.map(({ bytes }) => bytes.length)).toEqual(lengths);
+    expect(borrowers.lent[0]!.bytes.buffer.byteLength).toBe(8);
+  });
+
   it('lends what it has room for, and the rest in order when there is room again', async () => {
     const borrowers = new Borrowers(new BufferRing(10, 4));
     for (const length of [4, 4, 4, 3, 1]) borrowers.ask(length);
