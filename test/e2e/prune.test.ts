@@ -25,6 +25,7 @@ const VERSIONS = ['4.17.3', '4.17.4', '4.17.5'] as const;
 const [OLD, MIDDLE, NEW] = VERSIONS;
 const RELEASES = 'ocp4/openshift/release-images';
 const COMPONENTS = 'ocp4/openshift/release';
+const GRAPHS = 'ocp4/openshift/graph-image';
 
 interface Pruned {
   readonly parts: readonly { readonly label: string; readonly stays: boolean }[];
@@ -273,9 +274,11 @@ describeWith(['docker-registry', 'skopeo'], 'a prune', () => {
     expect(collected).toBeGreaterThanOrEqual(freed.bytes);
     expect(collected - freed.bytes).toBeLessThan(2048);
     for (const version of [MIDDLE, NEW]) await expectWhole(version);
-    const kept = await pulled(target, path('pulled'));
+    const listing = async (version: string) => listingOf(await bundleIn(path('media', version)));
     const listed = async (version: string): Promise<readonly Digest[]> =>
-      (await listingOf(await bundleIn(path('media', version)))).blobs.map(({ digest }) => digest);
+      (await listing(version)).blobs.map(({ digest }) => digest);
+    const base = (await listing(NEW)).images.find(({ role }) => role === 'graph-base')!;
+    const kept = await pulled(target, path('pulled'), [`${GRAPHS}@${base.digest}`]);
     const staying = new Set([...(await listed(MIDDLE)), ...(await listed(NEW))]);
     expect([...staying].filter((digest) => !kept.has(digest))).toEqual([]);
     const gone = (await listed(OLD)).filter((digest) => !staying.has(digest) && !kept.has(digest));
@@ -353,31 +356,32 @@ describeWith(['docker-registry', 'skopeo'], 'a prune', () => {
 });
 
 /**
- * Pulls whatever has a tag at a registry with all of its blobs, and what refers to it.
+ * Pulls whatever has a tag at a registry, what refers to it, and `others`, with all of their blobs.
  * @returns all digests that arrived.
  */
-async function pulled({ host, url }: TestRegistry, folder: string): Promise<ReadonlySet<string>> {
+async function pulled(
+  { host, url }: TestRegistry,
+  folder: string,
+  others: readonly string[],
+): Promise<ReadonlySet<string>> {
   await mkdir(folder);
   const answer = await fetch(`${url}/v2/_catalog?n=1000`);
   const { repositories } = (await answer.json()) as { repositories: readonly string[] };
-  const digests = new Set<string>();
-  let number = 0;
+  const images = [...others];
   for (const repository of repositories) {
     const { tags } = (await (await fetch(`${url}/v2/${repository}/tags/list`)).json()) as {
       tags: readonly string[] | null;
     };
-    for (const tag of tags ?? []) {
-      const to = join(folder, String((number += 1)));
-      await execa(
-        'skopeo',
-        [
-          ...['copy', '--all', '--src-tls-verify=false', '--preserve-digests'],
-          ...[`docker://${host}/${repository}:${tag}`, `dir:${to}`],
-        ],
-        { env: { HOME: folder } },
-      );
-      for (const name of await readdir(to)) digests.add(digestOf(await readFile(join(to, name))));
-    }
+    images.push(...(tags ?? []).map((tag) => `${repository}:${tag}`));
+  }
+  const digests = new Set<string>();
+  for (const [number, image] of images.entries()) {
+    const to = join(folder, String(number));
+    const from = `docker://${host}/${image}`;
+    await execa('skopeo', ['copy', '--all', '--src-tls-verify=false', from, `dir:${to}`], {
+      env: { HOME: folder },
+    });
+    for (const name of await readdir(to)) digests.add(digestOf(await readFile(join(to, name))));
   }
   return digests;
 }
