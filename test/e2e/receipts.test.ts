@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
+import { projectPath } from '../../scripts/lib/project-root.ts';
 import { parseSigned } from '../../src/receipts/signed.ts';
 import { publishImage } from '../support/base-image.ts';
 import { describeWith } from '../support/needs.ts';
@@ -256,17 +257,23 @@ describeWith(['docker-registry'], 'a receipt', () => {
   });
 
   describeWith(['openssl'], 'by hand', () => {
-    it.each(['ecdsa-p256', 'rsa-3072'])('is checked by openssl, with a key of %s', async (type) => {
+    it.each([
+      ['ecdsa-p256', 'openssl dgst', 'Verified OK'],
+      ['rsa-3072', 'openssl dgst', 'Verified OK'],
+      ['ed25519', 'openssl pkeyutl', 'Signature Verified Successfully'],
+    ])('is checked by openssl, with a key of %s, as the page says', async (type, tool, good) => {
+      const page = await readFile(projectPath('docs/receipts.md'), 'utf8');
+      const line = new RegExp(`${tool} .*-(?:signature|sigfile) signature(?: said)?`).exec(page);
       const key = join(sides.folder, `${type}.pem`);
       await sides.operator.json(['keygen', '--type', type, '--out', key]);
       const path = await delivered('--receipt-key', key, '--site', type);
       const script =
         `sed '1d;$d' "$1" > said && ` +
         `sed -n '$s/.*"signature":"\\(.*\\)"}/\\1/p' "$1" | openssl base64 -d -A > signature && ` +
-        `openssl dgst -sha256 -verify "$2" -signature signature said`;
+        line![0].replace('plant-a.pub', '"$2"');
       const pub = key.replace('.pem', '.pub');
       const { stdout } = await execa('sh', ['-c', script, 'sh', path, pub], { cwd: sides.folder });
-      expect(stdout).toBe('Verified OK');
+      expect(stdout).toBe(good);
     });
   });
 });
