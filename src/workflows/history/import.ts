@@ -93,10 +93,12 @@ function refusal(failures: readonly BundleError[], report: ImportReport): Bundle
       return `${path}: the receipt of ${site} from ${time}${known}`;
     }),
   ];
-  if (imported.length === 0 && failures.length === 1) return worst;
+  // A disk that is full fails everything in the same words.
+  const refused = [...new Set(failures.map(withComparison))];
+  if (imported.length === 0 && refused.length === 1) return worst;
   return worst.withDetails([
     ...(imported.length === 0 ? [] : [{ label: 'imported', items: imported }]),
-    { label: 'refused', items: failures.map(withComparison) },
+    { label: 'refused', items: refused },
   ]);
 }
 

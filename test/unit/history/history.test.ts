@@ -20,6 +20,7 @@ import { formatSigned, signReceipt } from '../../../src/receipts/signed.ts';
 import { standingsOf } from '../../../src/receipts/standing.ts';
 import { MemoryStore } from '../../../src/stores/memory.ts';
 import { SigningKey } from '../../../src/trust/keys.ts';
+import { importHistory } from '../../../src/workflows/history/import.ts';
 import { readHistory } from '../../../src/workflows/history/look.ts';
 import { contextIn } from '../../support/context.ts';
 import { sampleKind } from '../../support/sample-kind.ts';
@@ -196,6 +197,21 @@ describe('receipts in a history', () => {
       ['samples', 'sample one', 'no part of it (7)'],
       ['not known', 'not known for x86_64'],
     ]);
+  });
+
+  it('are refused once where all of them are refused in the same words', async () => {
+    const place = (name: string): string => join(temporary.path, name);
+    await writeFile(place('site.pub'), siteKey.public.pem);
+    const other = signReceipt(receiptOf([bundleRow('b')]), siteKey);
+    await writeFile(place('receipt-a.json'), formatSigned(receipt));
+    await writeFile(place('receipt-b.json'), formatSigned(other));
+    const open = { kinds: [], releaseKeyFiles: [], trustedKeyFiles: [place('site.pub')] };
+    const paths = [place('receipt-a.json'), place('receipt-b.json')];
+    const importing = (folder: string) =>
+      importHistory({ history: folder, paths, open, acceptNewKey: false }, contextIn(place('')));
+    const nowhere = importing(place('site.pub'));
+    await expect(nowhere).rejects.toMatchObject({ code: 'DISK', details: [] });
+    expect((await importing(place('history'))).receipts).toHaveLength(2);
   });
 
   it('count only while their keys are trusted', async () => {
