@@ -41,6 +41,11 @@ export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
+/** What images consist of beside their manifests: with these, they are blobs. */
+export function leavesText(count: number): string {
+  return counted(count, 'config or layer', 'configs and layers');
+}
+
 /** Orders text by its characters, the same on every machine: for `sort`. */
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;

@@ -5,7 +5,7 @@ import type { Descriptor } from '../core/descriptor.ts';
 import { type Digest, hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import type { Store } from '../core/store.ts';
-import { counted } from '../core/text.ts';
+import { counted, leavesText } from '../core/text.ts';
 import type { Closure } from '../kinds/closure.ts';
 import type { Held } from '../transfer/holders.ts';
 import type { Place } from '../transfer/image.ts';
@@ -118,7 +118,7 @@ function notThere(missing: readonly Wanted[]): BundleError {
   const isShared = missing.some(({ bundles }) => bundles.length > 1);
   return new BundleError(
     'BUNDLE_UNUSABLE',
-    `the target lacks ${counted(missing.length, 'blob')} (${bytes} bytes) that this bundle leaves ` +
+    `the target lacks ${leavesText(missing.length)} (${bytes} bytes) that this bundle leaves ` +
       'out: nothing was pushed',
     {
       side: 'target',
@@ -128,7 +128,7 @@ function notThere(missing: readonly Wanted[]): BundleError {
         {
           label: 'images',
           items: [...ofImages].map(
-            ([image, some]) => `${image}: ${counted(some.length, 'blob')} of ${namesOf(some)}`,
+            ([image, some]) => `${image}: ${leavesText(some.length)} of ${namesOf(some)}`,
           ),
         },
         {

@@ -153,8 +153,12 @@ class CopyRun {
   async #copyBlob({ blob, uses }: Job, signal: AbortSignal): Promise<void> {
     let lost: unknown;
     const waiting: PlannedImage[] = [];
+    const passedOver: (typeof uses)[number][] = [];
     for (const use of uses) {
-      if (!this.#schedule.isNeeded(use)) continue;
+      if (!this.#schedule.isNeeded(use)) {
+        passedOver.push(use);
+        continue;
+      }
       const [image] = use.images;
       try {
         await this.#blobs.copy(blob, image, use.target, signal);
@@ -166,6 +170,13 @@ class CopyRun {
         continue;
       }
       for (const next of this.#schedule.arrived(use)) this.#ready.push(next);
+    }
+    // What is held back lacks the blob, too: nobody may be told that it is whole.
+    if (lost !== undefined) {
+      for (const use of passedOver) {
+        this.#schedule.lost(use);
+        waiting.push(...use.images);
+      }
     }
     const { pass } = this.#options;
     pass?.settle(blob.digest);

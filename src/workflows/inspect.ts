@@ -39,8 +39,10 @@ export interface InspectReport {
   readonly unknownKinds: readonly string[];
   /** Without sizes where the manifests are in a volume that is missing. */
   readonly images: readonly InspectedImage[];
+  /** All of them: manifests, configs and layers. */
   readonly blobs: number;
-  /** Bytes of all configs and layers. */
+  /** How many of them are configs and layers, and the bytes of these. */
+  readonly layers: number;
   readonly layerBytes: number;
   /** Numbers of volumes that are missing, and the images that need something out of them. */
   readonly missing: { readonly volumes: readonly number[]; readonly images: readonly HitImage[] };
@@ -49,6 +51,7 @@ export interface InspectReport {
 export interface PatchReport {
   readonly patch: Omit<SurveyedPatch, 'reader' | 'close'>;
   readonly blobs: number;
+  readonly layers: number;
   readonly layerBytes: number;
 }
 
@@ -62,7 +65,7 @@ export async function inspectPatch(
   try {
     const { manifest, layers } = patch.reader;
     const layerBytes = layers.reduce((total, { size }) => total + size, 0);
-    return { patch, blobs: manifest.blobs.length, layerBytes };
+    return { patch, blobs: manifest.blobs.length, layers: layers.length, layerBytes };
   } finally {
     await patch.close();
   }
@@ -101,6 +104,7 @@ export async function inspect(request: OpenRequest, context: Context): Promise<I
         parts: image.parts.map((part) => labels[part]!),
       })),
       blobs: manifest.blobs.length,
+      layers: layers.length,
       layerBytes: layers.reduce((total, { size }) => total + size, 0),
       missing: {
         volumes: missingVolumes,

@@ -1,4 +1,4 @@
-import { counted } from '../../core/text.ts';
+import { counted, leavesText } from '../../core/text.ts';
 import type { Digest } from '../../core/digest.ts';
 import type { InspectedImage, InspectReport } from '../../workflows/inspect.ts';
 import type { VerifyReport } from '../../workflows/verify.ts';
@@ -82,7 +82,7 @@ function goodWords(closure: Closure): string {
 }
 
 export function inspectReport(inspected: InspectReport, all: boolean): Outcome {
-  const { bundle, unknownKinds, images, blobs, layerBytes, missing, faults } = inspected;
+  const { bundle, unknownKinds, images, blobs, layers, layerBytes, missing, faults } = inspected;
   return {
     report: (screen) => [
       [inspectVerdict(inspected), ...damageText(inspected)],
@@ -96,7 +96,7 @@ export function inspectReport(inspected: InspectReport, all: boolean): Outcome {
             ...(bundle.closure === undefined
               ? underived(inspected)
               : partsFacts(bundle.closure, screen)),
-            ['blobs', `${blobs}, of which layers ${size(layerBytes, screen)}`],
+            ['blobs', blobsText({ blobs, layers, layerBytes }, screen)],
             ['volumes', volumesText(bundle, missing.volumes)],
             ['not hashed', 'the layers: bundle verify does that'],
           ],
@@ -106,10 +106,22 @@ export function inspectReport(inspected: InspectReport, all: boolean): Outcome {
     ],
     json: {
       ...{ bundle: bundleJson(bundle), labels: bundle.labels, faults, unknownKinds },
-      ...{ blobs, layerBytes, missing, images },
+      ...{ blobs, layers, layerBytes, missing, images },
     },
     ...statusOfInspected(inspected),
   };
+}
+
+/** How many blobs there are, as verify counts them too, and of which sort. */
+export function blobsText(
+  { blobs, layers, layerBytes }: Pick<InspectReport, 'blobs' | 'layers' | 'layerBytes'>,
+  screen: Screen,
+): string {
+  const parts = [
+    ...(blobs === layers ? [] : [counted(blobs - layers, 'manifest')]),
+    `${leavesText(layers)} (${size(layerBytes, screen)})`,
+  ];
+  return `${blobs}: ${listed(parts)}`;
 }
 
 /** Damage is graver than what the bundle itself says that it lacks. */

@@ -1,4 +1,4 @@
-import { counted, shellWord } from '../../core/text.ts';
+import { counted, leavesText, shellWord } from '../../core/text.ts';
 import type { Difference, Flaw } from '../../delivering/compare.ts';
 import { type Closure, labelsOf } from '../../kinds/closure.ts';
 import type { PlannedImage } from '../../transfer/image.ts';
@@ -43,7 +43,7 @@ export function verifyAtReport(found: VerifyAtReport, again: readonly string[]):
             ['compared', listed([counted(tags, 'tag'), counted(manifests, 'manifest')])],
             [
               '',
-              `${counted(blobs, 'blob')} (${size(bytes, screen)}): ` +
+              `${leavesText(blobs)} (${size(bytes, screen)}), counted in each repository: ` +
                 (deep ? 'every byte read and hashed' : 'whether each is there, to its last byte'),
             ],
             ...bundleFacts(bundle, screen),
@@ -229,6 +229,7 @@ function flawsText(differences: readonly Difference[]): string {
       const those = differences.filter((difference) => wordOf(difference) === word);
       const kinds = [...new Set(those.map(({ what }) => what))].map((what) => {
         const count = those.filter((difference) => difference.what === what).length;
+        if (what === 'blob') return count === 1 ? 'config or layer' : leavesText(count);
         return count === 1 ? what : counted(count, what);
       });
       return `${listed(kinds)} ${word}`;

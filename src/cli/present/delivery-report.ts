@@ -8,9 +8,10 @@ import type { MirrorReport } from '../../workflows/mirror.ts';
 import type { ResourcesReport } from '../../delivering/resources/write.ts';
 import type { ResourcesOutcome } from '../../workflows/resources.ts';
 import type { Closure } from '../../kinds/closure.ts';
+import type { CopyReport } from '../../transfer/copy-options.ts';
 import type { ShownStep } from '../../kinds/resource-file.ts';
 import type { UnpackReport } from '../../workflows/unpack.ts';
-import { counted, few, shellWord } from '../../core/text.ts';
+import { counted, few, leavesText, shellWord } from '../../core/text.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
@@ -335,23 +336,32 @@ function leftOut({ copied, images, parts }: DeliveryReport, screen: Screen): Sec
     const own = images.filter((image) => image.parts.includes(label));
     const lacking = own.filter(({ name }) => left.has(name));
     if (lacking.length === 0) return [];
-    // Signatures are called by the digests of what they sign: the others say more.
-    const names = lacking
-      .toSorted((a, b) => Number(a.role === 'signature') - Number(b.role === 'signature'))
-      .map(({ name }) => name);
-    const held = lacking.filter(({ name }) => copied?.held.includes(name)).length;
-    const more = screen.isVerbose ? 0 : names.length - SHOWN_LEFT;
-    const shown = more > 1 ? [...names.slice(0, SHOWN_LEFT), `${more} more`] : names;
-    const count =
-      `${lacking.length} of ${counted(own.length, 'image')}` +
-      (held === 0 ? '' : ` (${held} of these ${held === 1 ? 'is' : 'are'} whole, and pushed last)`);
-    return [[`  ${label}`, `${count}: ${listed(shown.map((name) => shortened(name, screen)))}`]];
+    const held = lacking.filter(({ name }) => copied?.held.includes(name));
+    const broken = lacking.filter((image) => !held.includes(image));
+    const of = counted(own.length, 'image');
+    const waiting = held.length === 1 ? 'is held back' : 'are held back';
+    const names = namesText(held, screen);
+    const lines =
+      broken.length === 0
+        ? [`${held.length} of ${of} ${waiting}: ${names}`]
+        : [
+            `${broken.length} of ${of} ${broken.length === 1 ? 'needs' : 'need'} what is damaged ` +
+              `or missing: ${namesText(broken, screen)}`,
+            ...(held.length === 0 ? [] : [`${held.length} more ${waiting} with them: ${names}`]),
+          ];
+    return lines.map((line, at) => [at === 0 ? `  ${label}` : '', line]);
   });
   const all = screen.isVerbose ? '' : ' (--verbose lists all)';
-  return [
-    { text: `Left out, since what they need is damaged, missing or could not be pushed${all}:` },
-    { facts: rows },
-  ];
+  return [{ text: `Left out${all}:` }, { facts: rows }];
+}
+
+/** Signatures are called by the digests of what they sign: the others say more. */
+function namesText(images: DeliveryReport['images'], screen: Screen): string {
+  const names = images
+    .toSorted((a, b) => Number(a.role === 'signature') - Number(b.role === 'signature'))
+    .map(({ name }) => shortened(name, screen));
+  const more = screen.isVerbose ? 0 : names.length - SHOWN_LEFT;
+  return listed(more > 1 ? [...names.slice(0, SHOWN_LEFT), `${more} more`] : names);
 }
 
 const SHOWN_LEFT = 3;
@@ -419,7 +429,7 @@ function deliveryFacts(
       ...unreplaced,
       [
         'upload',
-        `${counted(content.blobs, 'blob')}, ${size(content.bytes, screen)}; ` +
+        `${leavesText(content.blobs)}, ${size(content.bytes, screen)}; ` +
           'less what the target has already',
       ],
     ];
@@ -427,11 +437,7 @@ function deliveryFacts(
   const { blobs, manifests, tags } = copied;
   return [
     ...parts.flatMap((part) => partRows(part, screen)),
-    [
-      'blobs',
-      `${blobs.pushed} pushed (${size(blobs.pushedBytes, screen)}), ${blobs.mounted} mounted, ` +
-        `${blobs.skipped} there already`,
-    ],
+    ['content', sentText(blobs, screen)],
     ...(screen.isVerbose
       ? ([
           ['manifests', `${manifests.pushed} pushed, ${manifests.skipped} there already`],
@@ -442,6 +448,18 @@ function deliveryFacts(
     ...unreplaced,
     ...writtenRows(resources, screen),
   ];
+}
+
+/** What became of configs and layers, counted in each repository that needs them. */
+function sentText(
+  { pushed, pushedBytes, mounted, skipped }: CopyReport['blobs'],
+  screen: Screen,
+): string {
+  return [
+    `${leavesText(pushed)} pushed (${size(pushedBytes, screen)})`,
+    ...(mounted === 0 ? [] : [`${mounted} taken from another repository`]),
+    ...(skipped === 0 ? [] : [`${skipped} there already`]),
+  ].join(', ');
 }
 
 /** The steps name the files that matter. */

@@ -1,6 +1,6 @@
 import type { Notice } from '../../core/events.ts';
 import { formatBytes } from '../units.ts';
-import { counted, oneLine, shellWord } from '../../core/text.ts';
+import { counted, leavesText, oneLine, shellWord } from '../../core/text.ts';
 import { listed, partsText, withShortDigests } from './shown.ts';
 
 const MOUNT_FIRST = 'if one was to be there, stop this run, mount it, and run the command again';
@@ -71,7 +71,7 @@ export function noticeText(notice: Notice): string | undefined {
       return `${notice.part} LACKS IMAGES, and nothing is left out of it: ${notice.cause}`;
     case 'packing-without':
       return (
-        `${counted(notice.blobs, 'blob')} could not be had: packing again without ` +
+        `${leavesText(notice.blobs)} could not be had: packing again without ` +
         `${counted(notice.images, 'image')}; what was fetched is kept`
       );
     case 'bundle-incomplete':
@@ -98,9 +98,7 @@ export function noticeText(notice: Notice): string | undefined {
         'use UDF for discs'
       );
     case 'kept-of-earlier-run':
-      return (
-        `kept ${formatBytes(notice.bytes)} of an earlier run: ` + counted(notice.layers, 'blob')
-      );
+      return `kept ${formatBytes(notice.bytes)} of an earlier run: ` + leavesText(notice.layers);
     case 'can-be-continued':
       return (
         `finished work is kept in ${notice.folder}: run the same command again ` +

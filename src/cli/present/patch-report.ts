@@ -1,17 +1,20 @@
 import { hexOf } from '../../core/digest.ts';
-import { counted } from '../../core/text.ts';
 import { type Asked, commandOn } from '../../opening/commands.ts';
 import type { PatchReport } from '../../workflows/inspect.ts';
 import type { Outcome } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
-import { partsText, size } from './shown.ts';
+import { blobsText } from './bundle-report.ts';
+import { partsText } from './shown.ts';
 
 /**
  * What a patch alone is, and for which bundle.
  * @param asked what the command line said of the patch.
  */
-export function patchReport({ patch, blobs, layerBytes }: PatchReport, asked: Asked): Outcome {
+export function patchReport(
+  { patch, blobs, layers, layerBytes }: PatchReport,
+  asked: Asked,
+): Outcome {
   const { labels, repairs } = patch;
   const bundle = { ...patch, closure: undefined };
   // What was expected is the patch, and not the bundle.
@@ -39,7 +42,7 @@ export function patchReport({ patch, blobs, layerBytes }: PatchReport, asked: As
             ...bundleFacts(bundle, screen).map(
               ([label, ...fact]) => [label.replace('bundle', 'patch'), ...fact] as const,
             ),
-            ['blobs', `${counted(blobs, 'blob')}, of which layers ${size(layerBytes, screen)}`],
+            ['blobs', blobsText({ blobs, layers, layerBytes }, screen)],
             ['not hashed', 'the layers: unpack and repair do that'],
           ],
         },
@@ -47,7 +50,7 @@ export function patchReport({ patch, blobs, layerBytes }: PatchReport, asked: As
     ],
     json: {
       patch: { ...bundleJson(bundle), repairs: hexOf(repairs), labels },
-      ...{ blobs, layerBytes },
+      ...{ blobs, layers, layerBytes },
     },
   };
 }

@@ -555,6 +555,22 @@ describe('copyImages', () => {
       expect(await entry.inner.exists(layerOf('named1').descriptor)).toBe(false);
     });
 
+    it('an image is broken by what another place has asked for in vain, though it waits', async () => {
+      const shared = layerOf('shared');
+      const plan = await planOf([
+        await made('named', [shared], { ...last, place: 'entry' }),
+        await made('only', [shared]),
+        await made('other', undefined, { ...last, place: 'entry' }),
+      ]);
+      source.fault = unreadable(shared);
+      const report = await copy(plan, partial(), byPlace);
+      expect(report).toMatchObject({ left: ['named', 'only', 'other'], held: ['other'] });
+      expect(events.filter(({ type }) => type === 'noticed')).toMatchObject([
+        { image: 'named', images: 2 },
+        { image: 'only' },
+      ]);
+    });
+
     it('an image whose turn had come is left when its part cannot be whole any more', async () => {
       const plan = await planOf([
         // With the config of the other one, so that both wait for the same last blob.

@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path';
 
 import { hexOf } from '../../../core/digest.ts';
-import { counted, shellWord } from '../../../core/text.ts';
+import { counted, leavesText, shellWord } from '../../../core/text.ts';
 import type { EachReport } from '../../../packing/report.ts';
 import { type Outcome, PARTLY_DONE } from '../../command.ts';
 import { formatBytes } from '../../units.ts';
@@ -59,7 +59,7 @@ function sections(
     : missing === undefined
       ? `P${packed}`
       : `NOT COMPLETE: ${missing}. P${packed}`;
-  const once = counted(together.blobs, 'config or layer', 'configs and layers');
+  const once = leavesText(together.blobs);
   return [
     [
       { verdict, mood: bundles.every((one) => moodOf(one) === 'good') ? 'good' : 'warning' },
@@ -113,7 +113,7 @@ function siteSection(report: SiteReport, screen: Screen): Section {
         ...volumes.map(({ path, size }) => {
           return ['file', `${basename(path)} (${sizeText(size, screen)})`] as const;
         }),
-        ['leaves out', `${counted(blobs, 'blob')}, ${formatBytes(bytes)}`],
+        ['leaves out', `${leavesText(blobs)}, ${formatBytes(bytes)}`],
         [
           'NOT PROVEN',
           isAssumed ? 'some of this is only assumed to have arrived there' : undefined,

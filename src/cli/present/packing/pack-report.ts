@@ -20,7 +20,7 @@ import type { Block, Rows, Section } from '../layout.ts';
 import { offersText } from '../parts/offers.ts';
 import { partsFacts, partsJson } from '../parts/part-facts.ts';
 import { signatureRows, signaturesJson } from '../parts/signature-facts.ts';
-import { counted, optionWords, shellWord } from '../../../core/text.ts';
+import { counted, leavesText, optionWords, shellWord } from '../../../core/text.ts';
 import type { Screen } from '../screen.ts';
 import { checking, labelsIn, partsText, shortened, size as sizeText } from '../shown.ts';
 
@@ -304,7 +304,7 @@ export function keptText({ layers, bytes, finished }: PackReport['kept']): strin
     );
   return layers === 0
     ? undefined
-    : `${counted(layers, 'blob')} (${formatBytes(bytes)}) ${layers === 1 ? 'was' : 'were'} kept`;
+    : `${leavesText(layers)} (${formatBytes(bytes)}) ${layers === 1 ? 'was' : 'were'} kept`;
 }
 
 export function signerText({ signer: { id, algorithm } }: PackReport, screen: Screen): string {

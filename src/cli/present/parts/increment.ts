@@ -1,6 +1,6 @@
 import type { BundleManifest, RequiredBundle } from '../../../bundle/format/manifest.ts';
 import { hexOf } from '../../../core/digest.ts';
-import { counted } from '../../../core/text.ts';
+import { leavesText } from '../../../core/text.ts';
 import type { Closure } from '../../../kinds/closure.ts';
 import type { IncrementFacts, LeftOut } from '../../../packing/increments/leave-out.ts';
 import { formatBytes } from '../../units.ts';
@@ -70,7 +70,7 @@ function listed(names: readonly string[]): string {
 }
 
 function words({ blobs, bytes }: LeftOut): string {
-  return `${counted(blobs, 'blob')}, ${formatBytes(bytes)}`;
+  return `${leavesText(blobs)}, ${formatBytes(bytes)}`;
 }
 
 export function incrementJson(increment: IncrementFacts | undefined, { parts }: Closure): object {

@@ -1,5 +1,5 @@
 import { hexOf } from '../../../core/digest.ts';
-import { counted } from '../../../core/text.ts';
+import { leavesText } from '../../../core/text.ts';
 import type { AuditedRequired } from '../../../opening/incomplete/audit-required.ts';
 import { formatBytes } from '../../units.ts';
 import type { Section } from '../layout.ts';
@@ -16,7 +16,7 @@ export function requiredText(required: readonly AuditedRequired[], screen: Scree
   const sum = (of: (one: AuditedRequired) => number): number =>
     required.reduce((total, one) => total + of(one), 0);
   const words = (blobs: number, bytes: number): string =>
-    `${counted(blobs, 'blob')} (${formatBytes(bytes)})`;
+    `${leavesText(blobs)} (${formatBytes(bytes)})`;
   if (unread.length === 0) {
     const all = words(
       sum(({ good }) => good),
