@@ -780,12 +780,15 @@ def check_metadata(metadata, count, bundle, raw, time):
     return contents
 
 
+OCI_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}\n'
+
+
 def check_layout(contents, bundle):
     """oci-layout and index.json (22)."""
     layout = [(row["path"], row["role"]) for row in bundle["files"][:2]]
     if layout != [("oci-layout", "layout"), ("index.json", "layout")]:
         raise Refused(FORMAT, "files does not begin with oci-layout and index.json")
-    if contents["oci-layout"] != b'{"imageLayoutVersion":"1.0.0"}\n':
+    if contents["oci-layout"] != OCI_LAYOUT:
         raise Refused(FORMAT, "oci-layout is not as it has to be")
     if contents["index.json"] != index_of(bundle):
         raise Refused(FORMAT, "index.json is not as it has to be")
@@ -849,12 +852,14 @@ def salvage_metadata(volumes, at, sums, fault):
         metadata.tar = reread.tar if reread.frames == listed else bytearray(covered)
     except Refused:
         metadata.tar = bytearray(covered)
+    computed = {"oci-layout": OCI_LAYOUT, "index.json": index_of(bundle)}
     contents, begin = {}, 0
     for path, digest, size in rows[: ends[covered]]:
         content = bytes(metadata.tar[begin + head_length(size) :][:size])
         begin += entry_length(size)
-        if sha256(content) == digest:
-            contents[path] = content
+        for known in (content, computed.get(path, content)):
+            if sha256(known) == digest:
+                contents[path] = known
     contents.pop("bundle.json", None)
     return raw, bundle, metadata, ends[covered] - least, contents
 

@@ -28,6 +28,8 @@ import {
 } from '../../scripts/lib/damage.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { BundleError } from '../../src/core/errors.ts';
+import { decompressedFrame } from '../../src/bundle/format/frames.ts';
+import { claimedSizeAndTime, entryLength } from '../../src/bundle/format/tar.ts';
 import type { Observe, TransferEvent } from '../../src/core/events.ts';
 import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import type { PackReport } from '../../src/packing/report.ts';
@@ -319,6 +321,37 @@ describe('a damaged bundle', () => {
     expect(hint).toContain(`bundle repair ${path} -o`);
     const damageFile = await mapOf(path);
     await expect(patchFor(damageFile)).rejects.toMatchObject({ code: 'USAGE' });
+    const repaired = await repair(
+      { bundle: trial.request(path), output: await ownFolder() },
+      trial.context,
+    );
+    expect((await readFile(repaired.path)).equals(trial.genuine)).toBe(true);
+  });
+
+  it('in bundle.json, and in the files that follow from it, harms no image and needs no patch', async () => {
+    const { start, end } = trial.metadata;
+    const decoded = (at?: number): Uint8Array | undefined => {
+      const frame = Buffer.from(trial.genuine.subarray(start, end));
+      if (at !== undefined) frame[at]! ^= 1;
+      return decompressedFrame(frame);
+    };
+    const right = Buffer.from(decoded()!);
+    const { size } = claimedSizeAndTime(right)!;
+    const behind = right.indexOf('config/', entryLength(size));
+    expect(right.indexOf('index.json', entryLength(size))).toBeLessThan(behind);
+    const isHarmless = (at: number): boolean => {
+      const bytes = decoded(at);
+      return (
+        bytes?.length === right.length && right.subarray(behind).equals(bytes.subarray(behind))
+      );
+    };
+    const at = Array.from({ length: end - start }, (_, place) => place).find(
+      (place) => isHarmless(place) && !right.equals(decoded(place)!),
+    );
+    const path = await broken(start + at!);
+    const { message, hint } = await refusal(verify(trial.request(path), trial.context));
+    expect(message).toMatch(/its \d+ blobs are good, but other bytes are not/);
+    expect(hint).toContain(`bundle repair ${path} -o`);
     const repaired = await repair(
       { bundle: trial.request(path), output: await ownFolder() },
       trial.context,

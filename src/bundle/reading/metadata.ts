@@ -150,6 +150,11 @@ export async function salvageMetadata(
   const tarLength = extents.reduce((total, { content }) => total + content, 0);
   const end = start + extents.reduce((total, { length }) => total + length, 0);
   const tar = await decoded(source, start, extents);
+  // bundle.json says what these two are, so that the damage of them is none of the images.
+  const computed = new Map<string, Uint8Array>([
+    ['oci-layout', OCI_LAYOUT_BYTES],
+    ['index.json', formatLayoutIndex(manifest.images)],
+  ]);
   const files = new Map<string, Uint8Array>();
   const blobs = new Map<Digest, Uint8Array>();
   const entries: Entry[] = [];
@@ -160,8 +165,11 @@ export async function salvageMetadata(
     const content = tar?.subarray(at + headerLength(size), at + headerLength(size) + size);
     at += entryLength(size);
     entries.push({ path, size });
-    if (content === undefined || digestOf(content) !== digest) lost.push(path);
-    else if (entries.length <= manifest.files.length + 1) files.set(path, content);
+    if (content === undefined || digestOf(content) !== digest) {
+      lost.push(path);
+      const known = computed.get(path);
+      if (known !== undefined && digestOf(known) === digest) files.set(path, known);
+    } else if (entries.length <= manifest.files.length + 1) files.set(path, content);
     else blobs.set(digest, content);
   }
   onFault({
