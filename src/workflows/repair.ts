@@ -55,6 +55,10 @@ export interface RepairReport {
   readonly was: number;
   /** Faults that were found in the damaged one, blobs apart. */
   readonly faults: number;
+  /** Whether it was there already, whole: then it was only read. */
+  readonly finished: boolean;
+  /** Whether something may have been damaged: a patch was given, or there are faults. */
+  readonly wasDamaged: boolean;
 }
 
 /**
@@ -96,7 +100,8 @@ async function repairInto(
       }),
     );
     const was = broken.reader.volumeCount;
-    return { ...written, path, closure, was, faults: faults.length };
+    const wasDamaged = broken.isPatched || faults.length > 0;
+    return { ...written, path, closure, was, faults: faults.length, wasDamaged };
   } finally {
     await broken.close();
   }
@@ -152,7 +157,7 @@ async function rewrite(
   job: Rewriting,
   { volumeSize: asked, restart = false }: RepairRequest,
   context: Context,
-): Promise<Pick<RepairReport, 'volumes' | 'size' | 'bundleDigest'>> {
+): Promise<Pick<RepairReport, 'volumes' | 'size' | 'bundleDigest' | 'finished'>> {
   const { described, closure, path, broken } = job;
   const { seal, signer, files, patchFiles } = broken;
   const { plan, volumeSize } = await planVolumes(described, seal, { path, asked }, context.observe);
@@ -172,12 +177,13 @@ async function rewrite(
     const only = { start: 0, end: plan.volumes.length };
     const writing = { path: at, plan, volumeSize, publicKey: signer.pem, only, before: [] };
     const again = { begun: there, restart, isRestarted: restart };
-    const { volumes } = await writeBundle({ ...writing, ...again }, context);
+    const { volumes, kept } = await writeBundle({ ...writing, ...again }, context);
     const landed = volumes.map((volume) => ({
       ...volume,
       path: join(dirname(path), basename(volume.path)),
     }));
-    return { volumes: landed, size: plan.size, bundleDigest: plan.bundleDigest };
+    const { size, bundleDigest } = plan;
+    return { volumes: landed, size, bundleDigest, finished: kept.finished };
   });
 }
 

@@ -324,6 +324,15 @@ describeWith(['docker-registry'], 'a damaged bundle', () => {
     expect(partly.stdout).toContain(' 1 more is held back with them: ');
   });
 
+  it('is said to be none where nothing was, or nothing is left to do', async () => {
+    for (const verdict of ['Nothing was damaged: wrote 4.17.3 for', 'Nothing had to be written: ']) {
+      const { status, stdout } = await bundle('repair', at('usb'), '-o', at('whole-again'));
+      expect(status).toBe(0);
+      expect(stdout).toContain(verdict);
+      expect(stdout).not.toContain('Repaired');
+    }
+  });
+
   it('leaves no empty folder behind, and a file of earlier damage as it is', async () => {
     const { status } = await bundle(
       'pack',

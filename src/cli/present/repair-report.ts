@@ -8,10 +8,8 @@ import { partsFacts, partsJson } from './parts/part-facts.ts';
 import { labelsIn, partsText, size as sizeText } from './shown.ts';
 
 /** @param trust options about trust, as they were typed: the commands after it need them too. */
-export function repairReport(
-  { path, volumes, size, bundleDigest, closure, faults, was }: RepairReport,
-  trust: readonly string[],
-): Outcome {
+export function repairReport(report: RepairReport, trust: readonly string[]): Outcome {
+  const { path, volumes, size, bundleDigest, closure, faults, finished, was } = report;
   const repaired = [shellWord(volumes[0]?.path ?? path), ...trust].join(' ');
   const files = volumes.map((volume) => ({
     path: volume.path,
@@ -25,14 +23,12 @@ export function repairReport(
       bundleDigest: hexOf(bundleDigest),
       volumes: files,
       parts: partsJson(closure),
-      faults,
+      ...{ faults, finished },
     },
     report: (screen) => [
       [
         {
-          verdict:
-            `Repaired ${partsText(labelsIn(closure))}: ${formatBytes(size)}, ` +
-            'every blob hashed',
+          verdict: verdictOf(report),
           mood: 'good',
         },
       ],
@@ -55,7 +51,7 @@ export function repairReport(
             ]),
             ...partsFacts(closure, screen),
             ['bundle digest', { hex: hexOf(bundleDigest) }],
-            ['', 'that of the damaged bundle: the content is the same to the byte'],
+            ['', 'that of the bundle that was given: the content is the same to the byte'],
             ['written as', form(was, volumes.length)],
           ],
         },
@@ -64,11 +60,22 @@ export function repairReport(
   };
 }
 
+/** What was done; that nothing had to be is no repair. */
+function verdictOf({ closure, size, finished, wasDamaged }: RepairReport): string {
+  const what = partsText(labelsIn(closure));
+  const bytes = formatBytes(size);
+  if (finished)
+    return `Nothing had to be written: ${what} was there already, every byte read again (${bytes})`;
+  return wasDamaged
+    ? `Repaired ${what}: ${bytes}, every blob hashed`
+    : `Nothing was damaged: wrote ${what} once more, ${bytes}, every blob hashed`;
+}
+
 /** What is written has as many files as were asked for, whatever the damaged one had. */
 function form(was: number, now: number): string | undefined {
   if (was === now) return undefined;
   const files = (count: number): string => (count === 1 ? 'one file' : `${count} volumes`);
   // Only who asks for volumes gets them: somebody may have taken them for granted.
   const way = now === 1 ? ' (--volume-size SIZE makes volumes again)' : '';
-  return `${files(now)}; the damaged bundle had ${files(was)}${way}`;
+  return `${files(now)}; the bundle that was given had ${files(was)}${way}`;
 }

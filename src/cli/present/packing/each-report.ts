@@ -14,6 +14,7 @@ import type { Screen } from '../screen.ts';
 import { size as sizeText } from '../shown.ts';
 import {
   BLOBS_LATER,
+  FINISHED,
   keptText,
   keysToHand,
   leftOut,
@@ -52,13 +53,16 @@ function sections(
   const bytes = formatBytes(bundles.reduce((sum, { size }) => sum + size, 0));
   const count = counted(bundles.length, 'bundle');
   const missing = bundles.map(undone).find((one) => one !== undefined);
-  const packed = `acked ${count}, one for each site: ${whatOf(first)}, ${bytes} together, signed`;
+  const made = `${count}, one for each site: ${whatOf(first)}, ${bytes} together, signed`;
+  const packed = bundles.every(({ kept }) => kept.finished)
+    ? `${FINISHED} ${made}`
+    : `Packed ${made}`;
   const verdict = first.dryRun
     ? `Dry run: ${whatOf(first)} would take ${bytes} in ${count}, one for each site. ` +
       'No bundle was written.'
     : missing === undefined
-      ? `P${packed}`
-      : `NOT COMPLETE: ${missing}. P${packed}`;
+      ? packed
+      : `NOT COMPLETE: ${missing}. ${packed}`;
   const once = leavesText(together.blobs);
   return [
     [

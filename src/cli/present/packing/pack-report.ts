@@ -136,8 +136,12 @@ function packed(report: PackReport, needs: PackNeeds, screen: Screen): readonly 
 /** What was packed; that something is missing comes first. */
 function packedWords(report: PackReport, what: string): string {
   const missing = undone(report);
-  return missing === undefined ? `Packed ${what}` : `NOT COMPLETE: ${missing}. Packed ${what}`;
+  const done = report.kept.finished ? `${FINISHED} ${what}` : `Packed ${what}`;
+  return missing === undefined ? done : `NOT COMPLETE: ${missing}. ${done}`;
 }
+
+/** A bundle that is whole is only read: nobody may think that it was made anew. */
+export const FINISHED = 'Nothing had to be packed, every byte was read again:';
 
 /**
  * What is not in the bundle of all that was asked for: of a completion, what the first one has. A
@@ -297,11 +301,7 @@ function volumeFacts({ path, volumes }: PackReport, screen: Screen): Rows {
 }
 
 export function keptText({ layers, bytes, finished }: PackReport['kept']): string | undefined {
-  if (finished)
-    return (
-      'the bundle was finished already: every byte was re-read and is correct, ' +
-      'nothing was fetched'
-    );
+  if (finished) return 'the bundle was finished already: nothing was fetched';
   return layers === 0
     ? undefined
     : `${leavesText(layers)} (${formatBytes(bytes)}) ${layers === 1 ? 'was' : 'were'} kept`;
