@@ -20,6 +20,7 @@ import { requirePresent } from './check-present.ts';
 import { Dropper, type Expanded, type FoundPart, ToldOnce } from './missing/dropper.ts';
 import { goingWithout } from './missing/going-without.ts';
 import { LeavingHoles } from './missing/leaving-holes.ts';
+import { NAMING_THE_WAY, withoutImage } from './missing/naming-the-way.ts';
 import type { BegunContent, PartKey } from './resume/begun-content.ts';
 
 /** The parts that are to be packed or mirrored. */
@@ -33,6 +34,8 @@ export interface PartsRequest {
   readonly releaseKeyFiles?: readonly string[] | undefined;
   /** Leaves out, and lists, images that their sources do not give. */
   readonly incomplete?: boolean | undefined;
+  /** Whether nothing may be left out, and that cannot be asked for either. */
+  readonly isWhole?: boolean | undefined;
   /** Leaves out what an earlier bundle went without, and nothing else. */
   readonly without?: WentWithout | undefined;
   /** Leaves out of parts what needs such images, as far as they can do without it. */
@@ -87,21 +90,25 @@ export async function findParts(
 export interface LeavingOut {
   /** Where that shows when they are asked for. */
   readonly leaving: LeavingHoles | undefined;
-  /** `undefined` where none may be. */
+  /** `undefined` where nobody is asked. */
   readonly holes: Holes | undefined;
   /** The same for what is asked for before images are. */
   readonly missing: Pick<FindOptions, 'absent' | 'dropped'>;
 }
 
 export function leavingOut(
-  { incomplete, without }: Pick<PartsRequest, 'incomplete' | 'without'>,
+  { incomplete, isWhole, without }: Pick<PartsRequest, 'incomplete' | 'isWhole' | 'without'>,
   observe: Observe,
 ): LeavingOut {
   if (without !== undefined) {
     const { holes, ...missing } = goingWithout(without);
     return { leaving: undefined, holes, missing };
   }
-  if (incomplete !== true) return { leaving: undefined, holes: undefined, missing: {} };
+  if (isWhole === true) return { leaving: undefined, holes: undefined, missing: {} };
+  if (incomplete !== true) {
+    const { holes, absent } = NAMING_THE_WAY;
+    return { leaving: undefined, holes, missing: { absent } };
+  }
   const leaving = new LeavingHoles(observe);
   return { leaving, holes: leaving, missing: { absent: leaving.tags } };
 }
@@ -166,7 +173,10 @@ export async function expandFound(
   };
   try {
     const all = await expandAll();
-    if (leaving === undefined) await requirePresent(all.content.blobs, lookups, signal);
+    if (leaving !== undefined) return all;
+    await requirePresent(all.content.blobs, lookups, signal).catch((error: unknown) => {
+      throw holes === NAMING_THE_WAY.holes ? withoutImage(error) : error;
+    });
     return all;
   } finally {
     await begun?.close();

@@ -55,8 +55,7 @@ export class SignerKey {
       /^-----BEGIN PUBLIC KEY-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END PUBLIC KEY-----\s*$/.exec(
         text,
       )?.[1];
-    if (body === undefined)
-      throw unusableKey(what, 'it is not one PEM public key (BEGIN PUBLIC KEY)');
+    if (body === undefined) throw notPublicKey(what, text);
     const der = Buffer.from(body, 'base64');
     let key: KeyObject;
     try {
@@ -64,7 +63,7 @@ export class SignerKey {
     } catch (cause) {
       // Such a key can be known and listed all the same.
       if (isEd25519(der) && !hasEd25519()) return new SignerKey(undefined, 'Ed25519', der);
-      throw unusableKey(what, 'it cannot be read', cause);
+      throw unusableKey(what, 'it cannot be read', { cause });
     }
     const signer = SignerKey.of(key, what);
     if (!signer.#der.equals(der)) {
@@ -153,8 +152,7 @@ export class SigningKey {
     } catch (cause) {
       if (mayBeEd25519(pem, cause) && !hasEd25519())
         throw notAvailable(`${what} cannot be used as a bundle key`, cause);
-      if (!SigningKey.isEncrypted(pem))
-        throw unusableKey(what, 'it is not a PEM private key', cause);
+      if (!SigningKey.isEncrypted(pem)) throw notPrivateKey(what, pem, cause);
       throw new BundleError(
         'CONFIGURATION',
         `${what} cannot be decrypted: the passphrase is ` +
@@ -265,11 +263,58 @@ function mayBeEd25519(pem: string, cause: unknown): boolean {
   return isPrivateEd25519(Buffer.from(pem.replace(/-----[A-Z ]+-----/g, ''), 'base64'));
 }
 
-function unusableKey(what: string, why: string, cause?: unknown): BundleError {
+/** The public key is the file that lies beside the private one. */
+function notPrivateKey(what: string, pem: string, cause: unknown): BundleError {
+  return pem.startsWith('-----BEGIN PUBLIC KEY-----')
+    ? unusableKey(what, 'it is a public key, and a private one signs', {
+        cause,
+        hint: 'Give the private key that it belongs to: keygen writes both beside each other.',
+      })
+    : unusableKey(what, 'it is not a PEM private key', { cause });
+}
+
+const KEY_FORMS =
+  'Bundle keys are PEM: ECDSA P-256 or P-384, RSA of 2,048 bits or more, Ed25519. ' +
+  '`bundle keygen` makes one.';
+
+function unusableKey(
+  what: string,
+  why: string,
+  { cause, hint = KEY_FORMS }: { readonly cause?: unknown; readonly hint?: string } = {},
+): BundleError {
   return new BundleError('CONFIGURATION', `${what} cannot be used as a bundle key: ${why}`, {
-    cause,
-    hint:
-      'Bundle keys are PEM: ECDSA P-256 or P-384, RSA of 2,048 bits or more, Ed25519. ' +
-      '`bundle keygen` makes one.',
+    ...{ cause, hint },
   });
+}
+
+/** What somebody has taken for the public key of a packer, and what they meant. */
+const MISTAKEN: readonly (readonly [RegExp, string, string])[] = [
+  [
+    /^-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/,
+    'it is a private key, and a public one is needed',
+    'Give the file that ends in .pub: pack and keygen write it. Keep the private key where it is, ' +
+      'and give it to nobody.',
+  ],
+  [
+    /^-----BEGIN PGP PUBLIC KEY BLOCK-----/,
+    'it is an OpenPGP key, which signs releases',
+    'Give it with --release-key. A bundle key is the .pub file of the packer.',
+  ],
+  [
+    /^-----BEGIN CERTIFICATE-----/,
+    'it is a certificate',
+    'Give the certificate of a CA with --ca-file. A bundle key is the .pub file of the packer.',
+  ],
+  [
+    /^(?:ssh-|ecdsa-)\S+ /,
+    'it is an SSH key',
+    'SSH keys sign no bundles. Give the .pub file of the packer, which is PEM.',
+  ],
+];
+
+function notPublicKey(what: string, text: string): BundleError {
+  const [, why, hint] = MISTAKEN.find(([pattern]) => pattern.test(text)) ?? [];
+  return why === undefined
+    ? unusableKey(what, 'it is not one PEM public key (BEGIN PUBLIC KEY)')
+    : unusableKey(what, why, { hint: hint! });
 }

@@ -68,6 +68,8 @@ async function keyringsOf(file: ReleaseKeyFile): Promise<Uint8Array[]> {
   const begun = text.match(/-----BEGIN /g)?.length ?? 0;
   if (begun === 0) return file.content.length === 0 ? [] : [file.content];
   const blocks = text.match(ARMORED_BLOCK) ?? [];
+  if (blocks.length === 0 && text.startsWith('-----BEGIN PUBLIC KEY-----'))
+    throw unusable(file, 'it is a bundle key: give it with --trusted-key, or to bundle trust add');
   if (blocks.length !== begun)
     throw unusable(file, 'it holds something else than whole armored public keys');
   const keyrings: Uint8Array[] = [];

@@ -325,7 +325,10 @@ describeWith(['docker-registry'], 'a damaged bundle', () => {
   });
 
   it('is said to be none where nothing was, or nothing is left to do', async () => {
-    for (const verdict of ['Nothing was damaged: wrote 4.17.3 for', 'Nothing had to be written: ']) {
+    for (const verdict of [
+      'Nothing was damaged: wrote 4.17.3 for',
+      'Nothing had to be written: ',
+    ]) {
       const { status, stdout } = await bundle('repair', at('usb'), '-o', at('whole-again'));
       expect(status).toBe(0);
       expect(stdout).toContain(verdict);

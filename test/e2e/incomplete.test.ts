@@ -82,6 +82,7 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
     const { status, stderr } = await sides.packer.bundle(sides.packArgs('refused', ...images));
     expect(status).toBe(23);
     expect(stderr).toContain('team/web');
+    expect(stderr).toContain('add --incomplete');
   });
 
   it('lists an image whose tag is not there, and says so to everybody', async () => {
@@ -147,6 +148,7 @@ describeWith(['docker-registry', 'python3'], 'a bundle that lacks images', () =>
       sides.packArgs('payload', ...release, '--incomplete'),
     );
     expect(payload.status, payload.stderr).toBe(23);
+    expect(payload.stderr).not.toContain('add --incomplete'); // it is there, and helps nothing
   });
 
   it('brings what is whole, and names no release that lacks a component', async () => {

@@ -176,7 +176,9 @@ describeWith(['docker-registry', 'python3'], 'increments', () => {
     expect(beside.stdout).not.toContain('NOT CHECKED');
     expect(beside.stdout).toContain('were read from');
     const chain = await operator.bundle(['inspect', file, ...trust]);
-    expect(chain.stdout).toMatch(/leaves out +\d+ configs? (?:or|and) layers?, .* of ocp-4\.17\.3-x86_64 /);
+    expect(chain.stdout).toMatch(
+      /leaves out +\d+ configs? (?:or|and) layers?, .* of ocp-4\.17\.3-x86_64 /,
+    );
   });
 
   it('push nothing where the target lacks what they leave out, and say what that is', async () => {

@@ -494,8 +494,9 @@ function signatureRows({ signatures: written }: ResourcesReport): Rows {
   ];
 }
 
-function partRows({ kind, label, isWhole, named }: DeliveredPart, screen: Screen): Rows {
-  if (isWhole !== true) return [[kind, `${label}: NO TAG, since a part of it is missing`]];
+function partRows({ isWhole, named }: DeliveredPart, screen: Screen): Rows {
+  // The verdict says that nothing names it, and what is left out says why.
+  if (isWhole !== true) return [];
   return named.flatMap(({ tagged, pinned }): Rows => [
     ['tag', tagged],
     [

@@ -26,9 +26,10 @@ export function size(bytes: number, { isVerbose }: Screen): string {
   return isVerbose ? `${formatBytes(bytes)}, ${bytes} bytes` : formatBytes(bytes);
 }
 
-/** The parts in a sentence. */
+/** The parts in a sentence: releases first, since of many parts only a few are named. */
 export function partsText(labels: readonly string[]): string {
-  return listed(few(labels));
+  const isRelease = (label: string): boolean => /^\d/.test(label);
+  return listed(few(labels.toSorted((a, b) => Number(isRelease(b)) - Number(isRelease(a)))));
 }
 
 export function labelsIn({ parts }: Closure): readonly string[] {

@@ -9,6 +9,8 @@ import type { Lock } from './lock.ts';
 
 /** What a newer lock brings, and what it has no more. */
 export interface LockComparison {
+  /** Facts about the bundle itself that are other ones; a text is empty where there is none. */
+  readonly settings: readonly Change[];
   readonly releases: Changes;
   readonly graph: Changes;
   readonly catalogs: readonly CatalogChange[];
@@ -87,6 +89,7 @@ export function compareLocks(before: Lock, after: Lock): LockComparison {
     changesOf(names(before), names(after));
   const known = new Set(before.parts.map(({ label }) => label));
   return {
+    settings: changesOf(settingsOf(before), settingsOf(after)).changed,
     releases: named(({ releases }) =>
       releases.map(({ version, architecture, digest }) => [
         `${version} for ${architecture}`,
@@ -111,6 +114,19 @@ export function compareLocks(before: Lock, after: Lock): LockComparison {
       after.parts.flatMap(({ label, bytes }) => (known.has(label) ? [] : [[label, bytes]])),
     ),
   };
+}
+
+/** What decides how the bundle is made and called, beside what it holds. */
+function settingsOf({ name, volumeSize, signatures, referrers, offers }: Lock): readonly Named[] {
+  const update =
+    offers?.update === undefined ? '' : `, ${offers.update.from} to ${offers.update.to}`;
+  return [
+    ['name', name ?? ''],
+    ['bytes of a volume', String(volumeSize ?? '')],
+    ['signatures', signatures ? 'carried' : ''],
+    ['referrers', referrers ? 'carried' : ''],
+    ['updates offered', offers === undefined ? '' : `${offers.channel}${update}`],
+  ];
 }
 
 /** A name, and what tells whether it is another thing by now. */

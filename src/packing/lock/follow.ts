@@ -66,10 +66,12 @@ export async function findLocked(
   context: Context,
   begunOf?: (parts: readonly PartKey[]) => Promise<BegunContent | undefined>,
 ): Promise<FoundParts> {
-  const followed = request.lock?.followed;
-  if (followed === undefined) return findParts(request, sources, context, begunOf);
+  const { file, followed } = request.lock ?? {};
+  const isLocked = file !== undefined || followed !== undefined;
+  const asked = { ...request, isWhole: request.isWhole ?? isLocked };
+  if (followed === undefined) return findParts(asked, sources, context, begunOf);
   const locked = new LockedSources(sources, followed.lock);
-  const found = await findParts(request, locked, context, begunOf);
+  const found = await findParts(asked, locked, context, begunOf);
   requireLocked(found, followed);
   return found;
 }

@@ -33,7 +33,7 @@ export async function packPatch(
   const delivered = await deliveredTo(request, context);
   // With what the bundle lacks it would be another one, whether that can be had by now or not.
   const { without } = patch.wanted;
-  const found = await findAll({ ...request, without }, sources, context);
+  const found = await findAll({ ...request, without, isWhole: true }, sources, context);
   const requires = delivered && leftOut(found, delivered);
   const content = patchContent(found, patch, requires);
   checkFileName(output, content.fileName);

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 
+import { BundleError } from '../../../src/core/errors.ts';
 import type { JsonObject } from '../../../src/core/json.ts';
 import { DOCKER_LAYER, DOCKER_MANIFEST } from '../../../src/core/media-types.ts';
 import { type Kind, partRequest } from '../../../src/kinds/kind.ts';
@@ -36,4 +37,30 @@ it('refuses a part whose row its own reader would not take', async () => {
     message: 'a bundle cannot hold sample one',
     subject: 'sample one',
   });
+});
+
+it.each([
+  ['where images may be left out', 'NOT_FOUND', false, /^Look. .*add --incomplete: /],
+  ['but not where a lock names all', 'NOT_FOUND', true, /^Look\.$/],
+  ['but not where the host may be wrong', 'NETWORK', false, /^Look\.$/],
+] as const)('says how to go on without an image, %s', async (_, code, isWhole, hint) => {
+  const failure = new BundleError(code, 'not there', { hint: 'Look.' });
+  const kind: Kind<SampleRequest, SampleSeed, SampleSeed> = {
+    ...sampleKind,
+    find: async (_request, _sources, { absent }) => {
+      absent?.excuse('quay.io/a/b:1', failure);
+      throw failure;
+    },
+  };
+  const store = new MemoryStore('samples');
+  const image = held(DOCKER_MANIFEST, '{}').descriptor;
+  const parts = [partRequest(kind, { name: 'one', image, store })];
+  const request = { parts, referrers: false, isWhole };
+  await expect(
+    findParts(
+      request,
+      sourcesOf(() => store),
+      contextIn('/'),
+    ),
+  ).rejects.toMatchObject({ code, hint: expect.stringMatching(hint) as string });
 });

@@ -36,14 +36,18 @@ function pairOf({
   return [publicKey, privateKey];
 }
 
-function codeOf(action: () => unknown): string | undefined {
+function errorOf(action: () => unknown): Partial<BundleError> {
   try {
     action();
-    return undefined;
+    return {};
   } catch (error) {
-    if (error instanceof BundleError) return error.code;
+    if (error instanceof BundleError) return error;
     throw error;
   }
+}
+
+function codeOf(action: () => unknown): string | undefined {
+  return errorOf(action).code;
 }
 
 describe.each(KEY_TYPES)('a key of type %s', (type) => {
@@ -161,6 +165,24 @@ describe('keys that are refused', () => {
     ['bytes after the key', pem.replace(/(=*)\n-----END/, 'AAAA\n-----END')],
   ])('are not one public key in PEM: %s', (_, text) => {
     expect(codeOf(() => SignerKey.parse(text, 'key'))).toBe('CONFIGURATION');
+  });
+
+  it.each([
+    ['a private key', SigningKey.generate('ed25519').pem(), /private key.*\.pub/s],
+    ['an OpenPGP key', '-----BEGIN PGP PUBLIC KEY BLOCK-----\n', /OpenPGP key.*--release-key/s],
+    ['a certificate', '-----BEGIN CERTIFICATE-----\n', /certificate.*--ca-file/s],
+    ['an SSH key', 'ssh-ed25519 AAAA somebody\n', /SSH key.*\.pub/s],
+  ])('are told from the right one, with what to give: %s', (_, text, told) => {
+    const error = errorOf(() => SignerKey.parse(text, 'key'));
+    expect(`${error.message ?? ''}\n${error.hint ?? ''}`).toMatch(told);
+  });
+
+  it('are told from the right one where the public key was given to sign with', () => {
+    const { message, hint } = errorOf(() => SigningKey.parse(pem, 'key.pub'));
+    expect(message).toBe(
+      'key.pub cannot be used as a bundle key: it is a public key, and a private one signs',
+    );
+    expect(hint).toContain('Give the private key that it belongs to');
   });
 
   it.each([

@@ -5,12 +5,12 @@ import type { Outcome } from '../../command.ts';
 import { formatBytes } from '../../units.ts';
 import type { Report, Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
-import { shortened } from '../shown.ts';
+import { listed, shortened } from '../shown.ts';
 
 /** What the next bundle brings: a row for each thing that is another one. */
 export function lockDiffReport(compared: ComparedLocks): Outcome {
   const { before, after, comparison } = compared;
-  const { releases, graph, catalogs, charts, images } = comparison;
+  const { settings, releases, graph, catalogs, charts, images } = comparison;
   const { newImages, goneImages, contents, attached, bytes } = comparison;
   return {
     report: (screen): Report => {
@@ -26,16 +26,26 @@ export function lockDiffReport(compared: ComparedLocks): Outcome {
       ];
     },
     json: {
-      ...{ before, after, releases, graph, catalogs, charts, images },
+      ...{ before, after, settings, releases, graph, catalogs, charts, images },
       ...{ newImages, goneImages, contents, attached, bytes },
     },
   };
 }
 
 function verdictOf({ before, after, comparison }: ComparedLocks, rows: number): Section[number] {
-  const { contents, bytes, attached } = comparison;
-  const isSame = rows + bytes.added + bytes.removed + attached.added + attached.removed === 0;
-  if (isSame) return { verdict: `${after} carries the same as ${before}`, mood: 'good' };
+  const { contents, bytes, attached, settings } = comparison;
+  const moved = bytes.added + bytes.removed + attached.added + attached.removed;
+  const others = rows - settings.length;
+  if (others + moved === 0 && settings.length > 0) {
+    const what = listed(settings.map(({ name }) => name));
+    const verb = settings.length === 1 ? 'is' : 'are';
+    return {
+      verdict: `${after} carries the same as ${before}, but its ${what} ${verb} changed`,
+      mood: 'good',
+    };
+  }
+  if (rows + moved === 0)
+    return { verdict: `${after} carries the same as ${before}`, mood: 'good' };
   const images = counted(contents.added, 'new image');
   const gone = `${contents.removed} ${contents.removed === 1 ? 'is' : 'are'} gone`;
   const verdict = `${after} brings ${images}, ${formatBytes(bytes.added)}; ${gone}`;
@@ -44,7 +54,7 @@ function verdictOf({ before, after, comparison }: ComparedLocks, rows: number): 
 
 /** What has changed: of what sort it is, its name, and how. */
 function rowsOf({ comparison }: ComparedLocks, screen: Screen): readonly (readonly string[])[] {
-  const { releases, graph, catalogs, charts, images, sizes } = comparison;
+  const { settings, releases, graph, catalogs, charts, images, sizes } = comparison;
   const sized = (label: string): string => {
     const bytes = sizes.get(label);
     return bytes === undefined ? 'new' : `new, ${formatBytes(bytes)} in all`;
@@ -61,6 +71,11 @@ function rowsOf({ comparison }: ComparedLocks, screen: Screen): readonly (readon
     ...changed.map((change) => [sort, shortened(change.name, screen), how(change)]),
   ];
   return [
+    ...settings.map(({ name, was, is }) => [
+      'bundle',
+      name,
+      `${was === '' ? 'none' : was} to ${is === '' ? 'none' : is}`,
+    ]),
     ...all('release', releases, (name) => name),
     ...all('graph', graph, (name) => name),
     ...catalogs.flatMap(({ reference, before, isGone, from, moved, operators }) => {

@@ -162,9 +162,10 @@ export function leftOut({ closure, completes, repairs }: PackReport, screen: Scr
 }
 
 /** What the bundle holds. */
-export function whatOf({ closure, path }: PackReport): string {
+export function whatOf({ closure, path, increment }: PackReport): string {
   const what = partsText(labelsIn(closure));
-  return path.endsWith(PATCH_SUFFIX) ? `a patch for ${what}` : what;
+  if (path.endsWith(PATCH_SUFFIX)) return `a patch for ${what}`;
+  return (increment?.total.blobs ?? 0) === 0 ? what : `an increment: ${what}`;
 }
 
 export function moodOf(report: PackReport): 'good' | 'warning' {

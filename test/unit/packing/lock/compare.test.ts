@@ -118,6 +118,15 @@ describe('two locks', () => {
     });
   });
 
+  it('differ in the name of the bundle alone', () => {
+    const { settings, images } = compareLocks(
+      { ...EMPTY, name: 'november' },
+      { ...EMPTY, name: 'december' },
+    );
+    expect(settings).toEqual([{ name: 'name', was: 'november', is: 'december' }]);
+    expect(images).toEqual({ added: [], removed: [], changed: [] });
+  });
+
   it('differ in images by reference and digest', () => {
     const [one, two, three] = ['q.io/a:1', 'q.io/b:1', 'q.io/c:1'] as const;
     const before = { ...EMPTY, images: [image(one, digestOf('1')), image(two, digestOf('2'))] };
