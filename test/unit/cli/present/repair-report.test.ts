@@ -21,9 +21,13 @@ function told(was: number, now: number): string {
 it.each([
   [1, 1, undefined],
   [3, 3, undefined],
-  [3, 1, 'one file; the damaged bundle had 3 volumes (--volume-size SIZE makes volumes again)'],
-  [1, 3, '3 volumes; the damaged bundle had one file'],
-  [2, 3, '3 volumes; the damaged bundle had 2 volumes'],
+  [
+    3,
+    1,
+    'one file; the bundle that was given had 3 volumes (--volume-size SIZE makes volumes again)',
+  ],
+  [1, 3, '3 volumes; the bundle that was given had one file'],
+  [2, 3, '3 volumes; the bundle that was given had 2 volumes'],
 ])('a repair that makes of %d files %d says so: %s', (was, now, words) => {
   const text = told(was, now);
   if (words === undefined) expect(text).not.toContain('the damaged bundle had');
