@@ -3,7 +3,6 @@ import { constants, type FileHandle, lstat, open, rename, rm } from 'node:fs/pro
 import { BundleError, systemCode } from '../core/errors.ts';
 import { diskError, writeError } from './disk-error.ts';
 import { prepareFolder } from './folder.ts';
-import { isLink } from './look.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, O_NONBLOCK } = constants;
 
@@ -70,16 +69,25 @@ export async function isFileThere(path: string): Promise<boolean> {
 }
 
 /**
- * Makes sure that no folder which this program makes is a link: what it writes there would land
- * somewhere else. @throws BundleError DISK
+ * Makes sure that what this program makes as a folder is one, or is not there yet. A link is none:
+ * what is written there would land somewhere else. @throws BundleError DISK
  */
-export async function refuseLinkedFolders(paths: readonly string[]): Promise<void> {
-  for (const path of paths) if (await isLink(path)) throw noFile(path, 'a symbolic link');
+export async function refuseNoFolders(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    try {
+      const found = await lstat(path);
+      if (found.isDirectory()) continue;
+      throw noFile(path, found.isSymbolicLink() ? 'a symbolic link' : 'no folder');
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') continue;
+      throw error instanceof BundleError ? error : diskError('look at', path, error);
+    }
+  }
 }
 
 /** Makes a folder that this program names, and never through a link. @throws BundleError DISK */
 export async function prepareOwnFolder(path: string, mode?: number): Promise<void> {
-  await refuseLinkedFolders([path]);
+  await refuseNoFolders([path]);
   await prepareFolder(path, mode);
 }
 

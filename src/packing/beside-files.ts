@@ -2,16 +2,19 @@ import { basename, dirname, join } from 'node:path';
 
 import { stemOf } from '../bundle/format/names.ts';
 import type { FinishedVolume } from '../bundle/writing/writer.ts';
-import { hexOf } from '../core/digest.ts';
+import { utf8 } from '../core/bytes.ts';
+import { type Digest, digestFromHex, hexOf } from '../core/digest.ts';
 import { type OwnForm, refuseForeignFile } from '../files/foreign.ts';
-import { isThere } from '../files/look.ts';
+import { ifThere, isThere } from '../files/look.ts';
 import { isFileThere, PARTIAL_SUFFIX } from '../files/own-file.ts';
+import { readSmallFile } from '../files/small-file.ts';
 import { writeWhole } from '../files/write-whole.ts';
 
 /** No other run writes beside a bundle meanwhile: its lock is held. */
 export const LOCKED = { isLocked: true } as const;
 /** More than the lines of a thousand volumes, and than any public key. */
 const MAX_BESIDE_BYTES = 1024 * 1024;
+const SUM = /^([0-9a-f]{64}) [ *](.+)$/;
 const SUMS_FORM = /^(?:[0-9a-f]{64} [ *][^\n]+\n)*$/;
 const KEY_FORM = /^(?:-----BEGIN PUBLIC KEY-----\n[^-]+-----END PUBLIC KEY-----\n*)?$/;
 
@@ -64,6 +67,19 @@ export function besideForms(path: string): readonly [sums: OwnForm, key: OwnForm
     { path: named('sha256'), what: 'no list of checksums', limit, isOwn: isSums },
     { path: named('pub'), what: 'no public key', limit, isOwn: isKey },
   ];
+}
+
+/** The digests that stand in the list of checksums beside a bundle, by file name. @throws BundleError DISK */
+export async function listedDigests(path: string): Promise<ReadonlyMap<string, Digest>> {
+  const [sums] = besideForms(path);
+  const content = await ifThere(readSmallFile(sums.path, sums.limit));
+  const lines = content === undefined ? [] : utf8(content).split('\n');
+  return new Map(
+    lines.flatMap((line): [string, Digest][] => {
+      const [, hex, name] = SUM.exec(line) ?? [];
+      return name === undefined ? [] : [[name, digestFromHex(hex!)]];
+    }),
+  );
 }
 
 /**

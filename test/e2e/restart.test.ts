@@ -1,9 +1,9 @@
-import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 
-import { type Digest, digestOf } from '../../src/core/digest.ts';
+import { type Digest, digestOf, hexOf } from '../../src/core/digest.ts';
 import { publishImage } from '../support/base-image.ts';
 import { startBundle } from '../support/bundle-process.ts';
 import { type Decide, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
@@ -77,6 +77,19 @@ describeWith(['docker-registry'], 'a pack with --restart', () => {
     return stderr;
   };
 
+  /** Says, as a run does that is about to replace a bundle, that the new one is whole. */
+  const noteWhole = async (made: Files, names: readonly string[]): Promise<void> => {
+    const lines = names.map((name) => `${hexOf(made.get(name)!)}  ${name}\n`);
+    await writeFile(join(output, BESIDE, 'set.whole'), lines.join(''));
+  };
+  /** An older bundle, and beside it a newer one that was about to take its place. */
+  const cutOff = async () => {
+    const { old, made } = await before([], []);
+    await cp(`${output}-undisturbed`, join(output, BESIDE), { recursive: true });
+    await noteWhole(made, ['set.tar.zst']);
+    return { old, made };
+  };
+
   beforeAll(async () => {
     temporary = await temporaryFolder('restart');
     source = await startRegistry();
@@ -143,8 +156,7 @@ describeWith(['docker-registry'], 'a pack with --restart', () => {
       await rm(output, { recursive: true });
       await cp(older, output, { recursive: true });
       await cp(`${output}-undisturbed`, join(output, BESIDE), { recursive: true });
-      const note = join(output, BESIDE, 'set.whole');
-      await writeFile(note, volumes.map((name) => `${name}\n`).join(''));
+      await noteWhole(made, volumes);
       for (const name of steps.slice(0, done))
         await rename(join(output, BESIDE, name), join(output, name));
       const asked = proxy.requests.length;
@@ -154,6 +166,66 @@ describeWith(['docker-registry'], 'a pack with --restart', () => {
       expect(await filesIn(output)).toEqual(made);
       expect(await readdir(output)).not.toContain(BESIDE);
     }
+  });
+
+  it('leaves alone what somebody has put there after it was cut off', async () => {
+    const { old } = await cutOff();
+    for (const name of ['set.tar.zst', 'set.pub', 'set.sha256']) {
+      const own = await readFile(join(output, name));
+      await writeFile(join(output, name), 'my thesis');
+      expect(await runs(2, ...packing(...both))).toContain(`${name} exists already`);
+      expect(await readFile(join(output, name), 'utf8')).toBe('my thesis');
+      await writeFile(join(output, name), own);
+    }
+    const text = join(output, BESIDE, 'set.tar.zst');
+    await writeFile(text, 'my thesis');
+    const said = await runs(2, ...packing(...both));
+    expect(said).toContain(`${BESIDE}/set.tar.zst exists already`);
+    expect(await readFile(text, 'utf8')).toBe('my thesis');
+    expect(await filesIn(output)).toEqual(old);
+  });
+
+  it('replaces nothing by a bundle that was damaged after it was cut off', async () => {
+    const { old, made } = await cutOff();
+    const path = join(output, BESIDE, 'set.tar.zst');
+    const bytes = await readFile(path);
+    bytes[bytes.length >> 1]! ^= 1;
+    await writeFile(path, bytes);
+    decide = ({ url }) => (url.includes('/blobs/') ? { kind: 'answer', status: 404 } : undefined);
+    await packer.bundle(packing(...both));
+    expect(await filesIn(output)).toEqual(old);
+    decide = () => undefined;
+    await runs(0, ...packing(...both));
+    expect(await filesIn(output)).toEqual(made);
+    expect(await readdir(output)).not.toContain(BESIDE);
+  });
+
+  it('says where a file is that no user has named, and how to keep the older bundle', async () => {
+    const { old } = await before([], []);
+    await cp(`${output}-undisturbed`, join(output, BESIDE), { recursive: true });
+    const said = await runs(2, ...packing(...both.slice(0, 2)));
+    expect(said).toContain(`${BESIDE}/set.tar.zst exists already`);
+    expect(said).toContain(`rm -r ${join(output, BESIDE)}`);
+    await rm(join(output, BESIDE), { recursive: true });
+    await runs(0, ...packing(...both.slice(0, 2)));
+    expect(await filesIn(output)).toEqual(old);
+  });
+
+  it('writes nothing where something else has the name of one of its folders', async () => {
+    const { old } = await before([], []);
+    await mkdir(join(output, BESIDE));
+    for (const name of [`${BESIDE}/set.begun.partial`, 'set.begun.partial', BESIDE]) {
+      await rm(join(output, name), { recursive: true, force: true });
+      await writeFile(join(output, name), 'my thesis');
+      for (const more of [[], ['--dry-run']]) {
+        const said = await runs(26, ...packing(...both, '--restart', ...more));
+        expect(said).toContain(`${join(output, name)} is no folder`);
+      }
+      expect(await readFile(join(output, name), 'utf8')).toBe('my thesis');
+      if (name !== BESIDE) await rm(join(output, name));
+    }
+    await rm(join(output, BESIDE));
+    expect(await filesIn(output)).toEqual(old);
   });
 
   it('keeps the old bundle while it leaves out what is missing', async () => {

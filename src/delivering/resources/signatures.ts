@@ -5,7 +5,7 @@ import { MAX_SIGNATURE_BYTES } from '../../core/limits.ts';
 import { formatRepository } from '../../core/reference.ts';
 import { compareText, counted, shellWord } from '../../core/text.ts';
 import { prepareFolder } from '../../files/folder.ts';
-import { isFileThere, prepareOwnFolder, refuseLinkedFolders } from '../../files/own-file.ts';
+import { isFileThere, prepareOwnFolder, refuseNoFolders } from '../../files/own-file.ts';
 import { readSmallFile } from '../../files/small-file.ts';
 import { writeWhole } from '../../files/write-whole.ts';
 import { yamlOf } from '../../kinds/cluster-object.ts';
@@ -117,7 +117,7 @@ export async function prepareSignatures({
   registriesD: file,
 }: PlannedSignatures): Promise<void> {
   await prepareOwnFolder(folder);
-  for (const { name } of manifests) await refuseLinkedFolders(foldersDownTo(folder, name));
+  for (const { name } of manifests) await refuseNoFolders(foldersDownTo(folder, name));
   if (file === undefined) return;
   await prepareOwnFolder(dirname(file.path));
   await isFileThere(file.path);
@@ -141,7 +141,7 @@ export async function writeSignatures({
 }: PlannedSignatures): Promise<SignaturesReport> {
   for (const { name, signatures } of manifests) {
     const own = join(folder, name);
-    await refuseLinkedFolders(foldersDownTo(folder, name));
+    await refuseNoFolders(foldersDownTo(folder, name));
     await prepareFolder(own);
     const held = new Set<string>();
     let next = 1;

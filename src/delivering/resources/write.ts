@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { hasCode } from '../../core/errors.ts';
 import { prepareFolder } from '../../files/folder.ts';
 import { refuseForeignFile } from '../../files/foreign.ts';
-import { isFileThere, refuseLinkedFolders } from '../../files/own-file.ts';
+import { isFileThere, refuseNoFolders } from '../../files/own-file.ts';
 import { writeWhole } from '../../files/write-whole.ts';
 import type { ShownStep } from '../../kinds/resource-file.ts';
 import { BEGINNING } from './next-steps.ts';
@@ -33,7 +33,7 @@ export interface ResourcesReport {
  */
 export async function prepareResources(planned: PlannedResources): Promise<void> {
   const { files, steps } = planned;
-  await refuseLinkedFolders(planned.folders);
+  await refuseNoFolders(planned.folders);
   const paths = [...files, steps].map(({ path }) => path);
   for (const folder of new Set(paths.map((path) => dirname(path)))) await prepare(folder);
   for (const { path } of files) await isFileThere(path);

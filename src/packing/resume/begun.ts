@@ -14,6 +14,7 @@ import { BundleError, hasCode } from '../../core/errors.ts';
 import { counted } from '../../core/text.ts';
 import type { SignerKey } from '../../trust/keys.ts';
 import { otherContent } from './other-content.ts';
+import { shownName } from './restart-folder.ts';
 
 const HINT = '--restart replaces it; with another folder you keep both.';
 
@@ -104,7 +105,7 @@ export async function sealOf(
     if (digestOf(head.sums) !== asked.bundleDigest) {
       throw await otherContent({ path, isFinished, sums: head.sums }, asked);
     }
-    return checkedSeal(head, basename(path), key);
+    return checkedSeal(head, shownName(path), key);
   }
   return undefined;
 }
@@ -155,7 +156,7 @@ export async function checkCut(
       (cut === undefined || isSame(cut, planned.record))
     )
       continue;
-    throw new BundleError('USAGE', `${basename(file.path)} ${otherCut(path, file, plan)}`, {
+    throw new BundleError('USAGE', `${shownName(file.path)} ${otherCut(path, file, plan)}`, {
       hint: cutHint(path, file),
     });
   }

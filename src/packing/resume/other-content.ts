@@ -1,5 +1,3 @@
-import { basename } from 'node:path';
-
 import type { BundleManifest } from '../../bundle/format/manifest.ts';
 import type { DescribedBundle } from '../../bundle/format/plan.ts';
 import { parseSums } from '../../bundle/format/sums.ts';
@@ -7,6 +5,7 @@ import { SealedBundle } from '../../bundle/reading/sealed.ts';
 import type { Digest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import { counted } from '../../core/text.ts';
+import { shownName, wayOutOf } from './restart-folder.ts';
 
 type Images = BundleManifest['images'];
 type Asked = Pick<DescribedBundle, 'manifest' | 'sums'>;
@@ -25,7 +24,7 @@ export const TO_HAVE_BOTH =
 /** The refusal to continue a bundle that has other content: what it has, and what is asked for. */
 export async function otherContent(found: Found, asked: Asked): Promise<BundleError> {
   const { path, isFinished, sums } = found;
-  const name = basename(path);
+  const name = shownName(path);
   const what = isFinished ? 'a finished bundle' : 'an unfinished bundle';
   const before = differInBlobs(sums, asked.sums) ? await imagesIn(path) : undefined;
   const now = asked.manifest.images;
@@ -37,7 +36,10 @@ export async function otherContent(found: Found, asked: Asked): Promise<BundleEr
   return new BundleError(
     'USAGE',
     `${name} exists already, and is ${what} with other content: ${difference}`,
-    { hint: wayOut(before, now), ...(got !== undefined && { expected, got }) },
+    {
+      hint: `${wayOut(before, now)}${wayOutOf(path)}`,
+      ...(got !== undefined && { expected, got }),
+    },
   );
 }
 

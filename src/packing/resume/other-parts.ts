@@ -1,5 +1,3 @@
-import { basename } from 'node:path';
-
 import { SealedBundle } from '../../bundle/reading/sealed.ts';
 import { BundleError, hasCode } from '../../core/errors.ts';
 import { counted } from '../../core/text.ts';
@@ -7,6 +5,7 @@ import type { SigningKey } from '../../trust/keys.ts';
 import { type BegunFile, checkedSeal } from './begun.ts';
 import { lackingIn, type PartKey } from './begun-content.ts';
 import { TO_HAVE_BOTH } from './other-content.ts';
+import { shownName, wayOutOf } from './restart-folder.ts';
 
 /**
  * Makes sure, as far as heads of files tell, that no other bundle has the name of one that is about
@@ -22,11 +21,11 @@ export async function refuseOtherParts(
     const other = await whyOther(file, parts, key);
     if (other === undefined) continue;
     const what = file.isFinished ? 'a finished bundle' : 'an unfinished bundle';
-    const name = basename(file.path);
+    const name = shownName(file.path);
     throw new BundleError(
       'USAGE',
       `${name} exists already, and is ${what} with other content: ${other}`,
-      { hint: TO_HAVE_BOTH },
+      { hint: `${TO_HAVE_BOTH}${wayOutOf(file.path)}` },
     );
   }
 }
@@ -39,7 +38,7 @@ async function whyOther(
 ): Promise<string | undefined> {
   try {
     return await SealedBundle.peek([path], async ([head]) => {
-      checkedSeal(head!, basename(path), key.public);
+      checkedSeal(head!, shownName(path), key.public);
       const { parts: held, repairs } = (await head!.unseal()).manifest;
       if (repairs !== undefined) return 'it is a patch';
       const [first] = lackingIn(held, parts);

@@ -1,28 +1,29 @@
 import { basename, dirname, join } from 'node:path';
 
-import { bundleOfName, stemOf } from '../../bundle/format/names.ts';
-import { utf8 } from '../../core/bytes.ts';
 import type { Context } from '../../core/context.ts';
-import { BundleError } from '../../core/errors.ts';
 import { removeEmpty } from '../../files/folder.ts';
-import { ifThere } from '../../files/look.ts';
 import {
   isFileThere,
   PARTIAL_SUFFIX,
   prepareOwnFolder,
-  refuseLinkedFolders,
+  refuseNoFolders,
   removeFile,
   renameFile,
 } from '../../files/own-file.ts';
-import { readSmallFile } from '../../files/small-file.ts';
-import { onDisk, syncFolder, writeWhole } from '../../files/write-whole.ts';
-import { besideForms, LOCKED, refuseForeignBeside } from '../beside-files.ts';
-import { findBegun, refuseForeign } from './begun.ts';
+import { onDisk, syncFolder } from '../../files/write-whole.ts';
+import { besideForms, listedDigests, refuseForeignBeside } from '../beside-files.ts';
+import { type BegunFile, findBegun, refuseForeign } from './begun.ts';
+import { folderBeside, pathBeside } from './restart-folder.ts';
 import { asidePath } from './set-aside.ts';
 import { forgetVolumeSize, refuseForeignVolumeSize } from './volume-size.ts';
-
-/** More than the names of a thousand volumes. */
-const MAX_NOTE_BYTES = 1024 * 1024;
+import {
+  digestOfFile,
+  forgetNote,
+  isIntact,
+  readNote,
+  type WholeFile,
+  writeNote,
+} from './whole-note.ts';
 
 /** A bundle's path, and whether a run starts over. */
 interface Replacing {
@@ -31,12 +32,13 @@ interface Replacing {
 }
 
 /**
- * Where a run writes a bundle: its own path, or one in a folder beside that. A finished one of its name is not touched before the new one is
- * whole: that grows in a folder beside it. What is there of an earlier start is continued, by a run
- * that does not itself start over.
+ * Where a run writes a bundle: its own path, or one in a folder beside that. A finished one of its
+ * name is not touched before the new one is whole: that grows in the folder. What is there of an
+ * earlier start is continued, by a run that does not itself start over.
  * @throws BundleError DISK
  */
 export async function placeOf({ path, restart }: Replacing): Promise<string> {
+  await refuseNoFolders(foldersOf(path));
   const at = pathBeside(path);
   const isKept = restart
     ? (await findBegun(path)).some(({ isFinished }) => isFinished)
@@ -53,49 +55,81 @@ export async function placeOf({ path, restart }: Replacing): Promise<string> {
  */
 export async function inItsPlace<T>(
   { path, restart }: Replacing,
-  { observe }: Pick<Context, 'observe'>,
+  context: Pick<Context, 'observe' | 'signal'>,
   work: (at: string) => Promise<T>,
 ): Promise<T> {
-  await endReplacing(path);
+  await endReplacing(path, context);
   const at = await placeOf({ path, restart });
   const folder = folderBeside(path);
   if (at === path) {
     if (restart) await dropBeside(path);
     return work(at);
   }
-  await refuseForeign(await findBegun(path));
-  await refuseForeignBeside(path);
-  await refuseForeignVolumeSize(path);
+  await refuseOthers(path, await findBegun(path));
   await prepareOwnFolder(folder);
   try {
-    observe({ type: 'noticed', code: restart ? 'replaced-when-whole' : 'restart-continued', path });
+    const code = restart ? 'replaced-when-whole' : 'restart-continued';
+    context.observe({ type: 'noticed', code, path });
     const result = await work(at);
-    const whole = (await findBegun(at)).filter(({ isFinished }) => isFinished);
-    const names = whole.map((file) => `${basename(file.path)}\n`);
-    await writeWhole(notePath(path), names.join(''), LOCKED);
-    await endReplacing(path);
+    const whole = await wholeFiles(at, context.signal);
+    await writeNote(path, whole);
+    await putInPlace(path, whole);
     return result;
   } finally {
     await removeEmpty(folder, dirname(path));
   }
 }
 
+/** The finished files under a path. What has just been written is listed, and not read again. */
+async function wholeFiles(at: string, signal: AbortSignal): Promise<readonly WholeFile[]> {
+  const listed = await listedDigests(at);
+  const files: WholeFile[] = [];
+  for (const { path, isFinished } of await findBegun(at)) {
+    if (!isFinished) continue;
+    const name = basename(path);
+    files.push({ name, digest: listed.get(name) ?? (await digestOfFile(path, signal)) });
+  }
+  return files;
+}
+
+/**
+ * Goes on where a run was cut off while it put a new bundle in the place of the older one. What is
+ * damaged meanwhile replaces nothing: the note is dropped, and the new bundle is mended first.
+ * @throws BundleError USAGE where a file of somebody else would be replaced; DISK; CONFIGURATION
+ */
+async function endReplacing(
+  path: string,
+  { observe, signal }: Pick<Context, 'observe' | 'signal'>,
+): Promise<void> {
+  const folder = folderBeside(path);
+  await refuseNoFolders(foldersOf(path));
+  const whole = await readNote(path);
+  if (whole === undefined) return;
+  observe({ type: 'phase', what: `reading the new ${basename(path)} once more` });
+  const waiting: WholeFile[] = [];
+  for (const file of whole) if (await isFileThere(join(folder, file.name))) waiting.push(file);
+  for (const file of waiting) {
+    if (await isIntact(file, folder, signal)) continue;
+    await refuseForeign(await findBegun(pathBeside(path)));
+    // Once some are moved the older bundle is gone, and the next run mends the new one there.
+    if (waiting.length === whole.length) return forgetNote(path);
+  }
+  await putInPlace(path, whole);
+}
+
 /**
  * Puts a bundle that is whole in the place of the older one: each volume takes the name of its
  * predecessor, then what else is left of that goes. The note in the folder says what belongs to the
  * new bundle, until all of it is done.
- * @throws BundleError DISK, CONFIGURATION for a note that cannot be understood
+ * @throws BundleError USAGE where a file of somebody else would be replaced, DISK
  */
-async function endReplacing(path: string): Promise<void> {
-  const folder = folderBeside(path);
-  await refuseLinkedFolders([folder]);
-  const names = await readNote(path);
-  if (names === undefined) return;
-  const target = dirname(path);
+async function putInPlace(path: string, whole: readonly WholeFile[]): Promise<void> {
+  const [folder, target] = [folderBeside(path), dirname(path)];
+  const names = whole.map(({ name }) => name);
+  const there = await findBegun(path);
+  await refuseOthers(path, there);
   await moveAll(names, folder, target);
-  const others = (await findBegun(path)).filter((file) => !names.includes(basename(file.path)));
-  await refuseForeign(others);
-  for (const file of others) await removeFile(file.path);
+  for (const file of there) if (!names.includes(basename(file.path))) await removeFile(file.path);
   await moveAll(
     besideForms(path).map((form) => basename(form.path)),
     folder,
@@ -103,8 +137,15 @@ async function endReplacing(path: string): Promise<void> {
   );
   await forgetVolumeSize(path);
   await dropFiles(asidePath(pathBeside(path)));
-  await removeFile(notePath(path));
+  await forgetNote(path);
   await removeEmpty(folder, target);
+}
+
+/** @throws BundleError USAGE for a file of somebody else at a name of the bundle, DISK */
+async function refuseOthers(path: string, there: readonly BegunFile[]): Promise<void> {
+  await refuseForeign(there);
+  await refuseForeignBeside(path);
+  await refuseForeignVolumeSize(path);
 }
 
 /** Moves what is there of some files, and waits until that is on the disk. @throws BundleError DISK */
@@ -120,7 +161,6 @@ async function moveAll(names: readonly string[], from: string, to: string): Prom
 /** Drops what an earlier start has left where there is no finished bundle to be kept any more. */
 async function dropBeside(path: string): Promise<void> {
   const folder = folderBeside(path);
-  await refuseLinkedFolders([folder]);
   const at = pathBeside(path);
   await dropFiles(asidePath(at));
   if (await dropFiles(at)) {
@@ -140,29 +180,8 @@ async function dropFiles(path: string): Promise<boolean> {
   return begun.length > 0;
 }
 
-/** The names of the files of a new bundle that is whole, if one is being put in its place. */
-async function readNote(path: string): Promise<readonly string[] | undefined> {
-  const file = notePath(path);
-  if (!(await isFileThere(file))) return undefined;
-  const content = await ifThere(readSmallFile(file, MAX_NOTE_BYTES));
-  const names = content && utf8(content).split('\n').slice(0, -1);
-  if (names?.every((name) => bundleOfName(name)?.bundle === basename(path)) !== true)
-    throw new BundleError('CONFIGURATION', `${file} is damaged, or of another version`, {
-      hint:
-        'It lists the files of a new bundle that was about to replace an older one. Move them ' +
-        'from its folder to where they belong, and delete the folder; or delete it to start over.',
-    });
-  return names;
-}
-
-function folderBeside(path: string): string {
-  return join(dirname(path), `${stemOf(path)}.restart${PARTIAL_SUFFIX}`);
-}
-
-function pathBeside(path: string): string {
-  return join(folderBeside(path), basename(path));
-}
-
-function notePath(path: string): string {
-  return join(folderBeside(path), `${stemOf(path)}.whole`);
+/** The folders that a run makes beside a bundle. */
+function foldersOf(path: string): readonly string[] {
+  const at = pathBeside(path);
+  return [folderBeside(path), dirname(asidePath(path)), dirname(asidePath(at))];
 }

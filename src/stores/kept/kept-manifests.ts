@@ -16,7 +16,7 @@ import {
   modifiedAt,
   sizeOf,
 } from '../../files/look.ts';
-import { prepareOwnFolder, refuseLinkedFolders, removeFile } from '../../files/own-file.ts';
+import { prepareOwnFolder, refuseNoFolders, removeFile } from '../../files/own-file.ts';
 import { readSmallFile } from '../../files/small-file.ts';
 import { writeWhole } from '../../files/write-whole.ts';
 
@@ -63,7 +63,7 @@ export class KeptManifests {
     if (!this.#isUsable) return undefined;
     const path = this.#pathOf(digest);
     try {
-      await refuseLinkedFolders([dirname(path)]);
+      await refuseNoFolders([dirname(path)]);
       const file = await ifThere(readSmallFile(path, MAX_MANIFEST_BYTES + MAX_TYPE));
       if (file === undefined) return undefined;
       const found = split(file);

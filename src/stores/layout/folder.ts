@@ -5,7 +5,7 @@ import { asObject, parseStrictJson } from '../../core/json.ts';
 import { isDropping } from '../../files/droppings.ts';
 import { checkFolderPath, listFolder, prepareFolder } from '../../files/folder.ts';
 import { isThere } from '../../files/look.ts';
-import { isFileThere, refuseLinkedFolders } from '../../files/own-file.ts';
+import { isFileThere, refuseNoFolders } from '../../files/own-file.ts';
 import { readSmallFile } from '../../files/small-file.ts';
 import { ingest, INGEST, removeLeftovers } from './ingest.ts';
 
@@ -46,7 +46,7 @@ export async function requireLayout(dir: string): Promise<void> {
  */
 export async function initialiseLayout(dir: string): Promise<void> {
   await prepareFolder(dir);
-  await refuseLinkedFolders([INGEST, 'blobs', 'blobs/sha256'].map((name) => join(dir, name)));
+  await refuseNoFolders([INGEST, 'blobs', 'blobs/sha256'].map((name) => join(dir, name)));
   for (const name of ['oci-layout', 'index.json']) await isFileThere(join(dir, name));
   const entries = await entriesOf(dir);
   if (!isMarked(dir, entries)) {
