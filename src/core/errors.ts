@@ -1,3 +1,5 @@
+import { withoutPasswords } from './user-info.ts';
+
 /**
  * Every way a command can fail, and the exit status it ends with. The statuses are part of the
  * command line's contract (docs/exit-status.md); the codes are part of the JSON output's.
@@ -64,7 +66,10 @@ export interface ErrorDetail {
   readonly status?: number | undefined;
 }
 
-/** The one error class of the program: a failure that was foreseen, with a code and a way out. */
+/**
+ * The one error class of the program: a failure that was foreseen, with a code and a way out. Its
+ * texts quote what somebody has written, on the command line or in a file; never a password in it.
+ */
 export class BundleError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
@@ -77,14 +82,19 @@ export class BundleError extends Error {
   readonly #status: number | undefined;
 
   constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
-    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    super(
+      withoutPasswords(message),
+      detail.cause === undefined ? undefined : { cause: detail.cause },
+    );
     this.name = 'BundleError';
     this.code = code;
-    this.hint = detail.hint;
-    this.details = detail.details ?? [];
-    this.expected = detail.expected;
-    this.got = detail.got;
-    this.subject = detail.subject;
+    this.hint = shown(detail.hint);
+    this.details = (detail.details ?? []).map(({ label, items }) => {
+      return { label, items: items.map(withoutPasswords) };
+    });
+    this.expected = shown(detail.expected);
+    this.got = shown(detail.got);
+    this.subject = shown(detail.subject);
     this.side = detail.side;
     this.temporary = detail.temporary ?? false;
     this.#status = detail.status;
@@ -156,6 +166,10 @@ export class BundleError extends Error {
       ...other,
     });
   }
+}
+
+function shown(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : withoutPasswords(text);
 }
 
 /** Which of several failures decides the exit status, gravest first (docs/exit-status.md). */

@@ -1,5 +1,6 @@
 import { type Digest, parseDigest } from './digest.ts';
 import { BundleError } from './errors.ts';
+import { hintOnPassword, withoutPassword } from './user-info.ts';
 
 /** A repository at a registry: where manifests and blobs live. */
 export interface RepositoryName {
@@ -121,9 +122,14 @@ export function formatReference(reference: Reference): string {
 }
 
 function refused(text: string, why: string): BundleError {
-  return new BundleError('USAGE', `not a reference: ${text}: ${why}`, {
-    hint:
+  const shown = withoutPassword(text);
+  // Why may quote a piece of what was written, and the piece may be the password.
+  const told = shown === text ? why : 'it has a user name and a password in it';
+  return new BundleError('USAGE', `not a reference: ${shown}: ${told}`, {
+    hint: hintOnPassword(
+      text,
       'A reference is REGISTRY/REPOSITORY[:TAG][@DIGEST], ' +
-      'as in quay.io/openshift-release-dev/ocp-release:4.17.3-x86_64.',
+        'as in quay.io/openshift-release-dev/ocp-release:4.17.3-x86_64.',
+    ),
   });
 }

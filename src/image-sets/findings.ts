@@ -1,3 +1,5 @@
+import { withoutPasswords } from '../core/user-info.ts';
+
 /** What a reader of an image set found wrong with it. */
 export interface Finding {
   /** An error keeps the file from being used; a warning is for its author. */
@@ -43,8 +45,12 @@ const MOST_FINDINGS = 1000;
 export class Findings {
   readonly #all: Finding[] = [];
 
+  /** Its texts quote the file: never a password in it. */
   add(finding: Finding): void {
-    if (this.#all.length < MOST_FINDINGS) this.#all.push(finding);
+    if (this.#all.length >= MOST_FINDINGS) return;
+    const { message, hint } = finding;
+    const told = hint !== undefined && { hint: withoutPasswords(hint) };
+    this.#all.push({ ...finding, message: withoutPasswords(message), ...told });
   }
 
   /** The last one: it is kept however many there are. */

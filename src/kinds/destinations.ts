@@ -6,6 +6,7 @@ import {
   MAX_NAME_LENGTH,
   type RepositoryName,
 } from '../core/reference.ts';
+import { hintOnPassword, withoutPassword } from '../core/user-info.ts';
 import { type FixedPlace, isFixed, type Place } from '../transfer/image.ts';
 
 /** Where `--to` points: a registry, and the path in front of every repository there. */
@@ -82,11 +83,13 @@ export function parseTarget(text: string): Target {
   const namespace = slash === -1 ? undefined : bare.slice(slash + 1);
   const isNamed = isRegistry(registry) && (namespace === undefined || isRepository(namespace));
   if (!isNamed || registry === PLACEHOLDER) {
-    throw new BundleError('USAGE', `not a registry to write to: ${text}`, {
-      hint:
+    throw new BundleError('USAGE', `not a registry to write to: ${withoutPassword(text)}`, {
+      hint: hintOnPassword(
+        text,
         (registry === PLACEHOLDER ? 'Put the name of your registry in its place. ' : '') +
-        'Write HOST[:PORT] or HOST[:PORT]/NAMESPACE, as in registry.example.com:5000/ocp4, ' +
-        'in small letters and without https://.',
+          'Write HOST[:PORT] or HOST[:PORT]/NAMESPACE, as in registry.example.com:5000/ocp4, ' +
+          'in small letters and without https://.',
+      ),
     });
   }
   return { registry, namespace };

@@ -5,6 +5,7 @@ import {
   isRepository,
   type RepositoryName,
 } from '../core/reference.ts';
+import { hintOnPassword, withoutPassword } from '../core/user-info.ts';
 
 /**
  * Which content a mirror is asked for: by digest, which is the same everywhere, or by tag, which
@@ -53,8 +54,11 @@ export function parseMirrorOption(text: string): RegistryRule {
     const from = '--mirror';
     return { prefix, location, insecure: undefined, blocked: false, mirrors: [], from };
   }
-  throw new BundleError('USAGE', `not a mirror rule: ${text}`, {
-    hint: 'Write PREFIX=LOCATION, as in quay.io=mirror.example.com:5000/quay.',
+  throw new BundleError('USAGE', `not a mirror rule: ${withoutPassword(text)}`, {
+    hint: hintOnPassword(
+      text,
+      'Write PREFIX=LOCATION, as in quay.io=mirror.example.com:5000/quay.',
+    ),
   });
 }
 

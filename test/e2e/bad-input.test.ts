@@ -58,6 +58,77 @@ async function failure(args: readonly string[], by = user): Promise<Failure> {
   return error;
 }
 
+describe('a password in what was written', () => {
+  const [typed, secret] = ['me:sEcReT@host.example/x', 'sEcReT'];
+  const files = {
+    'set.yaml': [
+      'apiVersion: mirror.openshift.io/v2alpha1',
+      'kind: ImageSetConfiguration',
+      'mirror:',
+      `  additionalImages: [{ name: "${typed}" }]`,
+      `  operators: [{ catalog: "${typed}" }, { catalog: "oci://${typed}" }]`,
+    ].join('\n'),
+    'mirrors.conf': `[[registry]]\nprefix = "${typed}"\nlocation = "quay.io"`,
+    'places.conf': `[[registry]]\nprefix = "quay.io"\nlocation = "${typed}"`,
+    'auth.json': JSON.stringify({ auths: { [typed]: { auth: 5 } } }),
+    'sets.yaml': [
+      'apiVersion: config.openshift.io/v1',
+      'kind: ImageDigestMirrorSet',
+      'metadata: { name: a }',
+      `spec: { imageDigestMirrors: [{ source: quay.io/x, mirrors: ["${typed}"] }] }`,
+    ].join('\n'),
+  };
+  beforeAll(async () => {
+    for (const [name, content] of Object.entries(files))
+      await writeFile(join(temporary.path, name), content);
+  });
+  const pack = ['pack', VERSION, '-o', 'no-folder', '--dry-run'];
+  const given = (name: keyof typeof files): string => join('FOLDER', name);
+
+  it.each([
+    [...pack, '--mirror', `quay.io=${typed}`],
+    [...pack, '--mirror', typed],
+    [...pack, '--from', typed],
+    [...pack, '--image', typed],
+    [...pack, '--image', `${typed}@sha256:abc`],
+    [...pack, '--catalog', typed],
+    [...pack, '--graph-url', `ftp://${typed}`],
+    [...pack, '--signature-store', `ftp://${typed}`],
+    [...pack, '--chart', `ftp://${typed}`],
+    [...pack, '--registries-conf', given('mirrors.conf')],
+    [...pack, '--registries-conf', given('places.conf')],
+    [...pack, '--authfile', given('auth.json')],
+    ['pack', typed, '-o', 'no-folder'],
+    ['unpack', 'no-bundle', '--to', typed],
+    ['unpack', 'no-bundle', '--to', `https://${typed}`],
+    ['check-registry', typed],
+    ['login', typed],
+    ['imageset', 'check', given('set.yaml')],
+    ['pack', '--config', given('set.yaml'), '-o', 'no-folder'],
+    ['extract', '--image', typed, '-o', 'x'],
+    ['releases', '--from', typed],
+    [typed],
+    ['pack', `--${typed}`],
+  ])('is shown nowhere: %s %s %s %s %s %s', { concurrent: true }, async (...line) => {
+    const args = line.map((word) => word.replace('FOLDER', temporary.path));
+    const { status, stdout, stderr } = await user.bundle([...args, '--output', 'json']);
+    expect(status).not.toBe(0);
+    expect(stdout + stderr).not.toContain(secret);
+  });
+
+  it('is told as what should not be there, with the place where it belongs', async () => {
+    for (const line of [
+      [...pack, '--mirror', `quay.io=${typed}`],
+      [...pack, '--image', typed],
+      ['unpack', 'no-bundle', '--to', typed],
+    ]) {
+      const { message, hint } = await failure(line);
+      expect(message).toContain('me:***@host.example/x');
+      expect(hint).toContain('bundle login');
+    }
+  });
+});
+
 describe('a command line that is wrong', () => {
   it.each([
     { why: 'has no command', args: [] },

@@ -1,5 +1,6 @@
 import type { Environment } from '../../../core/context.ts';
 import type { TransferEvent } from '../../../core/events.ts';
+import { withoutPasswords } from '../../../core/user-info.ts';
 import { printable } from '../../units.ts';
 import { showable } from '../screen.ts';
 import { wrapped } from '../wrap.ts';
@@ -17,6 +18,33 @@ const LINE_INTERVAL_MS = 10_000;
 const SHOWN_LEFT_OUT = 3;
 
 export async function createProgress(
+  how: { readonly mode: ProgressMode; readonly level: LogLevel },
+  drawing: Pick<Drawing, 'stream' | 'screen'>,
+  environment: Pick<Environment, 'env'>,
+): Promise<Progress> {
+  const progress = await progressOf(how, drawing, environment);
+  return {
+    observe: (event) => {
+      progress.observe(SAYING.has(event.type) ? withoutPasswordsIn(event) : event);
+    },
+    stop: () => {
+      progress.stop();
+    },
+  };
+}
+
+/** Events whose texts may quote what somebody has written, on the command line or in a file. */
+const SAYING: ReadonlySet<TransferEvent['type']> = new Set([
+  ...(['phase', 'noticed', 'retried', 'waiting', 'passed-over'] as const),
+]);
+
+function withoutPasswordsIn(event: TransferEvent): TransferEvent {
+  return JSON.parse(JSON.stringify(event), (_key, value: unknown) =>
+    typeof value === 'string' ? withoutPasswords(value) : value,
+  ) as TransferEvent;
+}
+
+async function progressOf(
   { mode, level }: { readonly mode: ProgressMode; readonly level: LogLevel },
   { stream, screen }: Pick<Drawing, 'stream' | 'screen'>,
   { env }: Pick<Environment, 'env'>,
