@@ -10,7 +10,8 @@ import zlib
 
 import unzstd
 from container import (
-    CONTENT, FORMAT, GIB, IMAGE_REFERENCE, MIB, PATH, TAG, Refused, is_digest, read_json,
+    CONTENT, FORMAT, GIB, IMAGE_REFERENCE, MIB, PATH, TAG, Refused, is_digest, is_nested_deeper,
+    read_json,
 )
 from indexignore import Ignored
 from release import Image, Part, Unpacked, field, wrong
@@ -171,7 +172,9 @@ def documents_of(path, content):
         except ValueError as error:
             wrong("a document of %s is no JSON: %s" % (path, error))
         except RecursionError:
-            raise Refused(FORMAT, "%s is nested deeper than this reader can go" % path)
+            wrong("a document of %s is nested too deep" % path)
+        if is_nested_deeper(text[begin:at]):
+            wrong("a document of %s is nested too deep" % path)
         if text[begin] != "{" or len(text[begin:at].encode("utf-8", "replace")) > DOCUMENT:
             wrong("a document of %s is no object, or is too long" % path)
         yield value

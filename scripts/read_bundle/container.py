@@ -97,8 +97,19 @@ def padding(size):
 # ---------------------------------------------------------------- JSON
 
 
+def is_nested_deeper(text, levels=500):
+    """Whether lists and objects of valid JSON are nested deeper."""
+    depth = 0
+    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text):
+        mark = token.group()
+        depth += 1 if mark in "[{" else -1 if mark in "]}" else 0
+        if depth > levels:
+            return True
+    return False
+
+
 def read_json(data, what, status):
-    """Strict JSON: UTF-8, no byte order mark, no key twice, no integer beyond 2^53 - 1."""
+    """Strict JSON: UTF-8, no byte order mark, no key twice, no integer beyond 2^53 - 1, 500 levels."""
 
     def whole(text):
         number = int(text) if len(text) < 20 else 1 << 60
@@ -122,8 +133,11 @@ def read_json(data, what, status):
         text = data.decode("utf-8")
         if text.startswith("\ufeff"):
             raise ValueError("byte order mark")
-        return json.loads(text, object_pairs_hook=unique, parse_int=whole,
-                          parse_float=by_value, parse_constant=constant)
+        value = json.loads(text, object_pairs_hook=unique, parse_int=whole,
+                           parse_float=by_value, parse_constant=constant)
+        if is_nested_deeper(text):
+            raise ValueError("nested too deep")
+        return value
     except (ValueError, RecursionError) as error:
         raise Refused(status, "%s is no strict JSON: %s" % (what, error))
 

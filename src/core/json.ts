@@ -1,5 +1,6 @@
 import { TextPieces } from './bytes.ts';
 import { BundleError } from './errors.ts';
+import { MAX_JSON_DEPTH } from './limits.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 export interface JsonObject {
@@ -9,7 +10,8 @@ export interface JsonObject {
 /**
  * Parses JSON that decides what is trusted, refusing what two parsers could read differently: a key
  * twice in one object (RFC 8259 section 4 leaves its meaning open), bytes that are no UTF-8, and
- * integers that a double cannot hold.
+ * integers that a double cannot hold. What is nested deeper than {@link MAX_JSON_DEPTH} is refused,
+ * too.
  * @throws BundleError UNSUPPORTED_CONTENT naming `what`.
  */
 export function parseStrictJson(bytes: Uint8Array, what: string): Json {
@@ -110,9 +112,15 @@ function refuseAmbiguity(text: string, what: string): void {
       token.lastIndex = endOfString(text, match.index);
       keyAt = match.index;
       lastString = text.slice(match.index, token.lastIndex);
-    } else if (found === '{') open.push(new Set());
-    else if (found === '[') open.push(undefined);
-    else if (found === '}' || found === ']') open.pop();
+    } else if (found === '{' || found === '[') {
+      open.push(found === '{' ? new Set() : undefined);
+      if (open.length > MAX_JSON_DEPTH) {
+        throw new BundleError(
+          'UNSUPPORTED_CONTENT',
+          `${what} is nested deeper than ${MAX_JSON_DEPTH} levels, at ${placeIn(text, match.index)}`,
+        );
+      }
+    } else if (found === '}' || found === ']') open.pop();
     else if (found === ':') {
       const keys = open.at(-1);
       const key = JSON.parse(lastString) as string;

@@ -102,5 +102,9 @@ export const MAX_CATALOG_BYTES = 4 * 1024 * MiB;
 export const MAX_CATALOG_DOCUMENTS = 1_000_000;
 /** Files of a catalog, in whatever layout. */
 export const MAX_CATALOG_FILES = 100_000;
-/** How deep a document of a catalog may be nested: Go reads as many. */
-export const MAX_CATALOG_DEPTH = 10_000;
+/**
+ * How deep JSON may be nested. Nothing real comes near it, and what is read has to be written again
+ * and compared: functions that call themselves for each level, as those of the engine do, run out of
+ * stack at some thousands.
+ */
+export const MAX_JSON_DEPTH = 500;

@@ -10,6 +10,7 @@ import { streamOf } from '../../src/core/bytes.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import { BundleError } from '../../src/core/errors.ts';
 import { asObject, type JsonObject } from '../../src/core/json.ts';
+import { MAX_JSON_DEPTH } from '../../src/core/limits.ts';
 import { KINDS } from '../../src/kinds/all.ts';
 import { SigningKey } from '../../src/trust/keys.ts';
 import { verify } from '../../src/workflows/verify.ts';
@@ -59,6 +60,10 @@ const over = (...layers: readonly Layer[]): CatalogBundle => ({
 });
 const FOO_LAYER = layerOf({ 'configs/foo/catalog.json': sample.foo });
 
+/** Documents with one that has lists in lists. */
+const nested = (levels: number): string =>
+  `${sample.foo}{"schema":"any","a":${'['.repeat(levels)}${']'.repeat(levels)}}`;
+
 /** Catalogs that are what their rows say. */
 const GOOD: Readonly<Record<string, CatalogBundle>> = {
   'that was rebuilt': FOO,
@@ -81,6 +86,10 @@ const GOOD: Readonly<Record<string, CatalogBundle>> = {
   'in another folder': {
     ...{ said: sample.foo, label: 'srv//catalog/./all/' },
     layers: [layerOf({ 'configs/odd.json': sample.bar, './srv/catalog/all/x': sample.foo })],
+  },
+  'with a document that is nested deep': {
+    ...over(layerOf({ 'configs/foo/catalog.json': nested(MAX_JSON_DEPTH - 1) })),
+    said: sample.bar + sample.foo,
   },
   'in two layers': { ...over(FOO_LAYER), said: sample.bar + sample.foo },
   'with a whiteout': over(layerOf({ 'configs/bar/.wh.catalog.json': '' }), FOO_LAYER),
@@ -137,6 +146,9 @@ const GOOD: Readonly<Record<string, CatalogBundle>> = {
 
 /** The same with a fault; the status is 20. */
 const BAD: Readonly<Record<string, CatalogBundle>> = {
+  'a document that is nested too deep': over(
+    layerOf({ 'configs/foo/catalog.json': nested(MAX_JSON_DEPTH) }),
+  ),
   'another operator than it says': { ...FOO, said: sample.bar, isWhole: true },
   'more operators than it says': {
     ...FOO,

@@ -1,5 +1,5 @@
 import type { ByteStream } from '../../core/bytes.ts';
-import { MAX_CATALOG_DEPTH, MAX_CATALOG_DOCUMENT_BYTES } from '../../core/limits.ts';
+import { MAX_JSON_DEPTH, MAX_CATALOG_DOCUMENT_BYTES } from '../../core/limits.ts';
 import { badDocument, type RawDocument } from './raw-document.ts';
 
 const QUOTE = 0x22;
@@ -48,8 +48,8 @@ export async function* jsonDocuments(
       if (byte === QUOTE) inString = true;
       else if (byte === OPENING_BRACE || byte === OPENING_BRACKET) {
         depth += 1;
-        if (depth > MAX_CATALOG_DEPTH)
-          throw badDocument({ file, index }, `is nested deeper than ${MAX_CATALOG_DEPTH} levels`);
+        if (depth > MAX_JSON_DEPTH)
+          throw badDocument({ file, index }, `is nested deeper than ${MAX_JSON_DEPTH} levels`);
       } else if (byte === CLOSING_BRACE || byte === CLOSING_BRACKET) {
         depth -= 1;
         if (depth > 0) continue;

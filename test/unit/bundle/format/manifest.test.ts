@@ -114,6 +114,13 @@ describe('bundle.json', () => {
     expect(error.message).toContain(String(MAX_PARTS + 1));
   });
 
+  it('with something nested so deep that nobody could write it again is no bundle', () => {
+    const text = Buffer.from(formatBundleManifest(manifest)).toString();
+    const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
+    const bytes = Buffer.from(text.replace('"kind":', `"deep": ${deep}, "kind":`));
+    expect(refusal(bytes)).toMatchObject({ code: 'BUNDLE_UNUSABLE', exitStatus: 22 });
+  });
+
   it('in an early form of format 1 is refused, and the user told to pack again', () => {
     const error = refusal(
       changed(({ format, images, files, blobs }) => ({

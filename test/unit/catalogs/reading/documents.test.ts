@@ -34,6 +34,18 @@ async function read(text: string, size = 7): Promise<readonly Found[]> {
   return found;
 }
 
+describe('documents that are nested deep', () => {
+  it.each(['[', '{"a":', '{"a":['])(
+    'are refused, and nothing calls itself for that: %s',
+    async (own) => {
+      const text = `{"schema":"olm.package","name":"p","properties":${own.repeat(50_000)}`;
+      const refused = { code: 'UNSUPPORTED_CONTENT' };
+      await expect(read(text, 4096)).rejects.toMatchObject(refused);
+      await expect(read(`---\n${text}`, 4096)).rejects.toMatchObject(refused);
+    },
+  );
+});
+
 describe('documents in JSON', () => {
   it('are found wherever they end, with their exact bytes', async () => {
     const text = ' {"a":"}{\\"\\\\"}\n{"b":[{"c":1}]}{"d":{}}\n';
@@ -66,7 +78,7 @@ describe('documents in JSON', () => {
     ['{"a":1}]', 'document 2 of catalog does not begin with {'],
     ['{"a":1 "b"}', 'document 1 of catalog is not valid JSON'],
     ['{"a":]', 'document 1 of catalog is not valid JSON'],
-    [`{"a":${'['.repeat(20_000)}`, 'document 1 of catalog is nested deeper than 10000 levels'],
+    [`{"a":${'['.repeat(20_000)}`, 'document 1 of catalog is nested deeper than 500 levels'],
   ])('are refused by file and number: %.20s', async (text, message) => {
     await expect(read(text)).rejects.toMatchObject({
       code: 'UNSUPPORTED_CONTENT',
