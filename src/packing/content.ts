@@ -53,9 +53,9 @@ export function patchContent(
         got: hexOf(wanted.bundleDigest),
         hint:
           'Name the releases of the damaged bundle, with the same --arch, --signature-store, ' +
-          '--release-key, --referrers and --no-signatures. An increment needs its baselines, too: ' +
-          'bundle verify prints them (--baseline, --assume-delivered). If anything has changed ' +
-          'since, pack a new bundle.',
+          '--release-key, --referrers and --no-signatures. An increment that is not in the history ' +
+          'here needs its baselines or sites, too: bundle verify prints the bundles (--baseline, ' +
+          '--assume-delivered). If anything has changed since, pack a new bundle.',
       },
     );
   }

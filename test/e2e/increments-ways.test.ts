@@ -276,18 +276,21 @@ describeWith(['docker-registry'], 'an increment', () => {
     const { requires = [] } = await listingOf(next);
     expect(found.stdout + found.stderr).toContain(`--baseline ${hexOf(requires[0]!.bundle)}`);
 
-    const without = await pack('patch', '--repair', map);
+    const without = await pack('patch', '--repair', map, '--no-history');
     expect(without.status).toBe(2);
     expect(without.stderr).toContain('--baseline');
+    const known = await pack('patch-of-known', '--repair', map);
+    expect(known.status, known.stderr).toBe(0);
     for (const [out, ...baseline] of [
-      ['patch', ...since],
+      ['patch', ...since, '--no-history'],
       ['patch-as-printed', '--baseline', hexOf(requires[0]!.bundle), ...since.slice(2)],
     ] as const) {
       const patched = await pack(out, '--repair', map, ...baseline);
       expect(patched.status, patched.stderr).toBe(0);
     }
     const patch = await bundleIn(place('patch'));
-    expect(basename(await bundleIn(place('patch-as-printed')))).toBe(basename(patch));
+    for (const same of ['patch-as-printed', 'patch-of-known'])
+      expect(basename(await bundleIn(place(same)))).toBe(basename(patch));
     expect((await stat(patch)).size).toBeLessThan(bytes.length);
     const repaired = await operator.bundle([
       ...['repair', path, patch, '-o', place('repaired'), ...trust],

@@ -254,6 +254,21 @@ describeWith(['docker-registry', 'python3'], 'several sites', () => {
     expect(alone.stdout).toContain(`It leaves out ${left.size} configs and layers (`);
     expect(alone.stdout).toContain('one of these is enough');
 
+    // No site has all of these bundles, and yet the printed command makes the patch.
+    await mkdir(place('scratched'));
+    const scratched = join(place('scratched'), basename(file));
+    const bytes = await readFile(file);
+    bytes[bytes.length >> 1]! ^= 1;
+    await writeFile(scratched, bytes);
+    const map = place('union-damage.json');
+    const found = await operators
+      .get('plant-a')!
+      .bundle(['verify', scratched, ...trust, '--damage', map]);
+    const [, words = ''] = /bundle pack (4\.17\.5 .*--baseline .*) --repair/.exec(
+      found.stdout + found.stderr,
+    )!;
+    await packed('union-patch', ...words.split(' '), '--repair', map);
+
     for (const [site, target] of first) {
       await unpack(site, target, file);
       states.push(await lastAt(site, target));

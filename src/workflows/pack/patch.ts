@@ -1,5 +1,9 @@
+import type { RequiredBundle } from '../../bundle/format/manifest.ts';
 import type { Context } from '../../core/context.ts';
+import type { Digest } from '../../core/digest.ts';
+import { BundleError } from '../../core/errors.ts';
 import { withLock } from '../../files/lock.ts';
+import { History } from '../../history/history.ts';
 import { patchContent, readWantedPatch } from '../../packing/content.ts';
 import { leftOut } from '../../packing/increments/leave-out.ts';
 import { bundlePath, checkFileName, type Output } from '../../packing/output.ts';
@@ -30,11 +34,12 @@ export async function packPatch(
   const { repairFile, dryRun, restart, volumeSize } = request;
   const patch = await readWantedPatch(repairFile);
   const own = await loadSigningKey(request.key, context.configFolder);
-  const delivered = await deliveredTo(request, context);
+  const listed = await leftOutBefore(patch.wanted.bundleDigest, request.history);
+  const delivered = listed === undefined ? await deliveredTo(request, context) : undefined;
   // With what the bundle lacks it would be another one, whether that can be had by now or not.
   const { without } = patch.wanted;
   const found = await findAll({ ...request, without, isWhole: true }, sources, context);
-  const requires = delivered && leftOut(found, delivered);
+  const requires = listed ?? (delivered && leftOut(found, delivered));
   const content = patchContent(found, patch, requires);
   checkFileName(output, content.fileName);
   const offers = offersIn(found, request);
@@ -51,4 +56,22 @@ export async function packPatch(
         inItsPlace(job, context, (at) => packToFiles({ ...job, at }, { ...context, signal })),
       );
   return withFacts(report, { request, offers, described: undefined, delivered }, context);
+}
+
+/**
+ * What the damaged bundle leaves out, where it was packed with this history. Nothing has to prove
+ * that again: the patch is refused if the bundle would be another one.
+ */
+async function leftOutBefore(
+  bundle: Digest,
+  folder: string | undefined,
+): Promise<readonly RequiredBundle[] | undefined> {
+  try {
+    const kept = folder === undefined ? undefined : await new History(folder).bundle(bundle);
+    return kept && (kept.manifest.requires ?? []);
+  } catch (error) {
+    // A history that is damaged or cannot be read counts for nothing.
+    if (error instanceof BundleError) return undefined;
+    throw error;
+  }
 }
