@@ -38,16 +38,22 @@ export async function readReceipt(path: string): Promise<SignedReceipt> {
 }
 
 /**
- * Reads what somebody has named as a receipt, or as the lines of one. A byte order mark is left out.
+ * Reads what somebody has named as a receipt, or as what is on its paper. A byte order mark is left
+ * out.
+ * @param limit of bytes.
  * @throws BundleError NOT_FOUND, DISK; UNSUPPORTED_CONTENT for what is larger than any of them.
  */
-export async function receiptContent(path: string, what: string): Promise<Uint8Array> {
+export async function receiptContent(
+  path: string,
+  what: string,
+  limit = MAX_RECEIPT_BYTES,
+): Promise<Uint8Array> {
   try {
-    return await readGivenFile(path, MAX_RECEIPT_BYTES);
+    return await readGivenFile(path, limit);
   } catch (error) {
     if (!hasCode(error, 'CONFIGURATION')) throw error;
     throw new BundleError('UNSUPPORTED_CONTENT', `${path} is no ${what}`, {
-      expected: `${MAX_RECEIPT_BYTES} bytes at most`,
+      expected: `${limit} bytes at most`,
       got: 'more',
       subject: path,
       hint: 'Check the path: a file of this kind is never that large.',

@@ -6,7 +6,7 @@ import { isAppleDouble } from '../files/droppings.ts';
 import { listFolder, prepareFolder } from '../files/folder.ts';
 import { ifThere, modifiedAt } from '../files/look.ts';
 import { removeFile } from '../files/own-file.ts';
-import { readSmallFile } from '../files/small-file.ts';
+import { readSmallFile, withoutMark } from '../files/small-file.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import { SignerKey } from './keys.ts';
 
@@ -40,7 +40,7 @@ export class TrustedKeys {
     const entries: TrustedKey[] = [];
     for (const name of names.filter((candidate) => candidate.endsWith('.pub'))) {
       const path = join(this.folder, name);
-      const content = await readSmallFile(path, MAX_KEY_BYTES);
+      const content = withoutMark(await readSmallFile(path, MAX_KEY_BYTES));
       if (name.startsWith('._') && isAppleDouble(content)) continue;
       entries.push({ path, key: SignerKey.parse(content, path), added: await modifiedAt(path) });
     }

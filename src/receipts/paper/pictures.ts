@@ -6,7 +6,8 @@ import { prepareZXingModule, readBarcodes, type ReaderOptions } from 'zxing-wasm
 import { BundleError } from '../../core/errors.ts';
 import { MAX_PICTURE_BYTES } from '../../core/limits.ts';
 import { isRegular } from '../../files/look.ts';
-import { readGivenFile, readSmallFile } from '../../files/small-file.ts';
+import { readSmallFile } from '../../files/small-file.ts';
+import { receiptContent } from '../file.ts';
 import { checkPictureSize, checkPngPixels } from './picture-size.ts';
 
 const READER = 'zxing_reader.wasm';
@@ -19,6 +20,7 @@ const OPTIONS: ReaderOptions = {
   tryDownscale: true,
   maxNumberOfSymbols: 255,
 };
+const PICTURE = 'picture that can be read';
 const PNG = '89504e470d0a1a0a';
 const PICTURES: readonly (readonly [string, string])[] = [
   ['PNG', PNG],
@@ -30,10 +32,10 @@ const PICTURES: readonly (readonly [string, string])[] = [
  * @throws BundleError NOT_FOUND, UNSUPPORTED_CONTENT for what is no picture, or too large a one; DISK
  */
 export async function codesIn(path: string): Promise<readonly string[]> {
-  const file = Buffer.from(await readGivenFile(path, MAX_PICTURE_BYTES));
+  const file = Buffer.from(await receiptContent(path, PICTURE, MAX_PICTURE_BYTES));
   const begin = file.subarray(0, 8).toString('hex');
   if (!PICTURES.some(([, magic]) => begin.startsWith(magic))) {
-    throw new BundleError('UNSUPPORTED_CONTENT', `${path} is no picture that can be read`, {
+    throw new BundleError('UNSUPPORTED_CONTENT', `${path} is no ${PICTURE}`, {
       expected: PICTURES.map(([name]) => name).join(' or '),
       subject: path,
       hint: 'Save the picture as JPEG or PNG. Telephones that write HEIC can be told to.',

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { MAX_RECEIPT_BYTES } from '../../../src/core/limits.ts';
+import { MAX_PICTURE_BYTES, MAX_RECEIPT_BYTES } from '../../../src/core/limits.ts';
 import { isReceiptFile } from '../../../src/history/begins.ts';
 import { readReceipt, receiptContent, receiptsIn } from '../../../src/receipts/file.ts';
+import { codesIn } from '../../../src/receipts/paper/pictures.ts';
 import { formatSigned, signReceipt } from '../../../src/receipts/signed.ts';
 import { bundleRow, receiptOf, siteKey } from '../../support/receipts.ts';
 import { temporaryFolder } from '../../support/user.ts';
@@ -41,6 +42,8 @@ describe('the file of a receipt', () => {
       const said = { exitStatus: 20, message: expect.stringContaining(path) as string };
       await expect(read).rejects.toMatchObject({ ...said, got: 'more' });
     }
+    await truncate(path, MAX_PICTURE_BYTES + 1);
+    await expect(codesIn(path)).rejects.toMatchObject({ exitStatus: 20, got: 'more' });
     await writeFile(path, genuine.subarray(0, 5));
     expect(await isReceiptFile(path)).toBe(false);
     expect(await readFile(path)).toHaveLength(5);

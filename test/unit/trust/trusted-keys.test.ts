@@ -63,6 +63,12 @@ describe('the keys that are trusted', () => {
     await expect(trusted.list()).rejects.toMatchObject({ code: 'CONFIGURATION' });
   });
 
+  it('may be put there by an editor that begins files with a byte order mark', async () => {
+    await mkdir(trusted.folder, { recursive: true });
+    await writeFile(join(trusted.folder, 'alice.pub'), `\uFEFF${alice.pem}`);
+    expect(await ids()).toEqual([alice.id]);
+  });
+
   it('are an error, never fewer, where one cannot be read', async () => {
     await trusted.add(alice);
     await mkdir(join(trusted.folder, 'folder.pub'));
