@@ -1,4 +1,4 @@
-import { withoutPasswords } from './user-info.ts';
+import { withoutPasswords } from './http/user-info.ts';
 
 /**
  * Every way a command can fail, and the exit status it ends with. The statuses are part of the

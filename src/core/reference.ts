@@ -1,6 +1,6 @@
 import { type Digest, parseDigest } from './digest.ts';
 import { BundleError } from './errors.ts';
-import { hintOnPassword, withoutPassword } from './user-info.ts';
+import { hintOnPassword, withoutPassword } from './http/user-info.ts';
 
 /** A repository at a registry: where manifests and blobs live. */
 export interface RepositoryName {

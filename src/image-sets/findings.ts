@@ -1,4 +1,4 @@
-import { withoutPasswords } from '../core/user-info.ts';
+import { withoutPasswords } from '../core/http/user-info.ts';
 
 /** What a reader of an image set found wrong with it. */
 export interface Finding {

@@ -6,7 +6,7 @@ import {
   MAX_NAME_LENGTH,
   type RepositoryName,
 } from '../core/reference.ts';
-import { hintOnPassword, withoutPassword } from '../core/user-info.ts';
+import { hintOnPassword, withoutPassword } from '../core/http/user-info.ts';
 import { type FixedPlace, isFixed, type Place } from '../transfer/image.ts';
 
 /** Where `--to` points: a registry, and the path in front of every repository there. */

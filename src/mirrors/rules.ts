@@ -5,7 +5,7 @@ import {
   isRepository,
   type RepositoryName,
 } from '../core/reference.ts';
-import { hintOnPassword, withoutPassword } from '../core/user-info.ts';
+import { hintOnPassword, withoutPassword } from '../core/http/user-info.ts';
 
 /**
  * Which content a mirror is asked for: by digest, which is the same everywhere, or by tag, which

@@ -1,6 +1,6 @@
 import type { Environment } from '../../../core/context.ts';
 import type { TransferEvent } from '../../../core/events.ts';
-import { withoutPasswords } from '../../../core/user-info.ts';
+import { withoutPasswords } from '../../../core/http/user-info.ts';
 import { printable } from '../../units.ts';
 import { showable } from '../screen.ts';
 import { wrapped } from '../wrap.ts';

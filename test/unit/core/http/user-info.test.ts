@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { digestOf } from '../../../src/core/digest.ts';
-import { BundleError } from '../../../src/core/errors.ts';
-import { withoutPassword, withoutPasswords } from '../../../src/core/user-info.ts';
+import { digestOf } from '../../../../src/core/digest.ts';
+import { BundleError } from '../../../../src/core/errors.ts';
+import { withoutPassword, withoutPasswords } from '../../../../src/core/http/user-info.ts';
 
 const digest = digestOf('content');
 
