@@ -44,6 +44,7 @@ export async function findRequired(
   observe({ type: 'phase', what: 'looking for what earlier bundles have brought' });
   const held = new Map<Digest, readonly Store[]>();
   const missing = new Set<Wanted>();
+  let done = 0;
   await forEachLimited(
     wanted,
     lookups,
@@ -63,6 +64,8 @@ export async function findRequired(
       }
       if (holders.length === 0) missing.add(one);
       else held.set(descriptor.digest, holders);
+      done += 1;
+      observe({ type: 'counted', what: 'blobs', done, total: wanted.length });
     },
     signal,
   );

@@ -138,7 +138,9 @@ export async function checkedPatch(
   { observe, signal }: Pick<Context, 'observe' | 'signal'>,
 ): Promise<CheckedPatch> {
   const damaged = new Set<Digest>();
-  for (const layer of reader.layers) {
+  const layers = [...reader.layers];
+  for (const [done, layer] of layers.entries()) {
+    observe({ type: 'counted', what: 'layers', done, total: layers.length });
     try {
       await drain(verified(reader.fetch(layer, { signal }), layer));
     } catch (error) {

@@ -124,7 +124,7 @@ async function holesBefore(
       await drain(verified(store.fetch(descriptor, { signal: stop }), descriptor));
       return undefined;
     },
-    { lookups, signal },
+    { lookups, signal, observe },
   );
   return {
     leftOut: textOf(holes, drops),
@@ -165,7 +165,7 @@ async function goneWith(
     asked,
     async ({ descriptor: other, store }, stop) =>
       (await store.exists(other, { signal: stop })) ? undefined : 'not-found',
-    { lookups, signal },
+    { lookups, signal, observe },
   );
   const gives = new Set(
     [...blobs.slice(0, at), ...asked.filter((blob) => !lost.has(blob.descriptor.digest))].map(
@@ -183,9 +183,10 @@ async function goneWith(
 async function failing(
   blobs: readonly PlannedBlob[],
   attempt: (blob: PlannedBlob, signal: AbortSignal) => Promise<HoleReason | undefined>,
-  { lookups, signal }: Pick<Context, 'lookups' | 'signal'>,
+  { lookups, signal, observe }: Pick<Context, 'lookups' | 'signal' | 'observe'>,
 ): Promise<ReadonlyMap<Digest, HoleReason>> {
   const lost = new Map<Digest, HoleReason>();
+  let done = 0;
   await mapLimited(
     blobs,
     lookups,
@@ -198,6 +199,8 @@ async function failing(
         if (reason === undefined) throw error;
         lost.set(blob.descriptor.digest, reason);
       }
+      done += 1;
+      observe({ type: 'counted', what: 'blobs', done, total: blobs.length });
     },
     signal,
   );

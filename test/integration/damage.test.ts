@@ -165,10 +165,15 @@ describe('a damaged bundle', () => {
     await unpackTo(trial, [path, patch.path], target, false);
     expect(await tagsIn(target)).toEqual([...trial.components, trial.release].toSorted());
     const output = await ownFolder();
+    const counted: TransferEvent[] = [];
+    const observe = (event: TransferEvent): void => {
+      if (event.type === 'counted' && event.what === 'layers') counted.push(event);
+    };
     const repaired = await repair(
       { bundle: { ...trial.request(''), paths: [path, patch.path] }, output },
-      trial.context,
+      { ...trial.context, observe },
     );
+    expect(counted).toMatchObject([{ done: 0, total: 1 }]); // the patch is hashed first
     expect((await readFile(repaired.path)).equals(trial.genuine)).toBe(true);
   });
 

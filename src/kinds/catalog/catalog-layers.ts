@@ -78,7 +78,8 @@ export async function readCatalogLayers(
   const layers: LayerFacts[] = [];
   const budget = { bytes: MAX_TOOLS_LAYER_BYTES, of: 'image of a catalog' };
   const spool = { folder, left: MAX_CATALOG_BYTES };
-  for (const layer of image.layers) {
+  for (const [done, layer] of image.layers.entries()) {
+    observe({ type: 'counted', what: 'layers', done, total: image.layers.length });
     const read = async (): Promise<LayerContent> => {
       const content = new LayerContent(image.config);
       await forEachTarEntry(

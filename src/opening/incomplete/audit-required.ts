@@ -38,7 +38,8 @@ export async function auditRequired(
     const holder = earlier.get(row.bundle);
     if (holder === undefined) continue;
     observe({ type: 'phase', what: `hashing what ${row.name} has` });
-    for (const blob of row.blobs) {
+    for (const [done, blob] of row.blobs.entries()) {
+      observe({ type: 'counted', what: 'blobs', done, total: row.blobs.length });
       const descriptor = { ...blob, mediaType: '' };
       if (read.has(blob.digest) || !(await holder.exists(descriptor))) continue;
       try {

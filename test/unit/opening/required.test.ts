@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { RequiredBundle } from '../../../src/bundle/format/manifest.ts';
+import type { TransferEvent } from '../../../src/core/events.ts';
 import type { BundleReader } from '../../../src/bundle/reading/reader.ts';
 import { CompletedBundle } from '../../../src/opening/incomplete/completed.ts';
 import { auditRequired } from '../../../src/opening/incomplete/audit-required.ts';
@@ -56,14 +57,20 @@ describe('what several earlier bundles have', () => {
   });
 
   it('is counted once, where it was read, and as unread for each where it was not', async () => {
+    const counted: string[] = [];
+    const observe = (event: TransferEvent): void => {
+      if (event.type === 'counted') counted.push(`${event.done} of ${event.total} ${event.what}`);
+    };
+    const context = contextIn('/', { observe });
     const audit = async (earlier: ReadonlyMap<Digest, BundleReader>) =>
-      (await auditRequired({ reader: readerOf([], rows), earlier }, contextIn('/'))).map(
+      (await auditRequired({ reader: readerOf([], rows), earlier }, context)).map(
         ({ name, good, unread }) => [name, good, unread.length],
       );
     expect(await audit(new Map([[second, readerOf(['shared', 'two'])]]))).toEqual([
       ['first', 0, 1],
       ['second', 2, 0],
     ]);
+    expect(counted).toEqual(['0 of 2 blobs', '1 of 2 blobs']); // of the bundle that is there
     expect(await audit(new Map())).toEqual([
       ['first', 0, 2],
       ['second', 0, 2],

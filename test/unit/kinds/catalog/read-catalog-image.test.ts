@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { readCatalog } from '../../../../src/catalogs/reading/read-catalog.ts';
+import type { Observe } from '../../../../src/core/events.ts';
 import type { Descriptor } from '../../../../src/core/descriptor.ts';
 import { digestOf } from '../../../../src/core/digest.ts';
 import {
@@ -84,11 +85,11 @@ async function image(
 
 const signal = new AbortController().signal;
 
-async function read(descriptor: Descriptor): Promise<ReadLayers> {
-  return readCatalogImage(
-    { name: 'index:v1', descriptor, store },
-    { folder, signal, observe: () => undefined },
-  );
+async function read(
+  descriptor: Descriptor,
+  observe: Observe = () => undefined,
+): Promise<ReadLayers> {
+  return readCatalogImage({ name: 'index:v1', descriptor, store }, { folder, signal, observe });
 }
 
 async function filesIn(layers: readonly Files[]): Promise<Readonly<Record<string, string>>> {
@@ -103,6 +104,17 @@ async function filesIn(layers: readonly Files[]): Promise<Readonly<Record<string
 }
 
 describe('the catalog in an image', () => {
+  it('is read layer by layer, and says how far that is', async () => {
+    const counted: number[][] = [];
+    await read(await image([layerOf({ 'configs/a': '1' }), layerOf({ b: '2' })]), (event) => {
+      if (event.type === 'counted') counted.push([event.done, event.total]);
+    });
+    expect(counted).toEqual([
+      [0, 2],
+      [1, 2],
+    ]);
+  });
+
   it('is what a container would see', async () => {
     expect(
       await filesIn([
