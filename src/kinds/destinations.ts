@@ -83,16 +83,31 @@ export function parseTarget(text: string): Target {
   const namespace = slash === -1 ? undefined : bare.slice(slash + 1);
   const isNamed = isRegistry(registry) && (namespace === undefined || isRepository(namespace));
   if (!isNamed || registry === PLACEHOLDER) {
+    const why =
+      registry === PLACEHOLDER ? 'Put the name of your registry in its place. ' : meant(bare);
     throw new BundleError('USAGE', `not a registry to write to: ${withoutPassword(text)}`, {
       hint: hintOnPassword(
         text,
-        (registry === PLACEHOLDER ? 'Put the name of your registry in its place. ' : '') +
-          'Write HOST[:PORT] or HOST[:PORT]/NAMESPACE, as in registry.example.com:5000/ocp4, ' +
+        `${why}Write HOST[:PORT] or HOST[:PORT]/NAMESPACE, as in registry.example.com:5000/ocp4, ` +
           'in small letters and without https://.',
       ),
     });
   }
   return { registry, namespace };
+}
+
+/** The target that somebody may have meant, where no more than what does not belong there is wrong. */
+function meant(text: string): string {
+  const right = text
+    .replace(/^[a-z][a-z0-9+.-]*:\/\//i, '')
+    .replace(/\/+$/, '')
+    .replace(/@[a-z0-9]+:[0-9a-f]+$/i, '')
+    .replace(/(\/[^:]*):[^/:]*$/, '$1')
+    .toLowerCase();
+  const [registry = '', ...path] = right.split('/');
+  const isRight = isRegistry(registry) && (path.length === 0 || isRepository(path.join('/')));
+  if (!isRight || right === text || registry === PLACEHOLDER.toLowerCase()) return '';
+  return `Without a scheme, a tag, a digest and capital letters it is: ${right}. `;
 }
 
 /**

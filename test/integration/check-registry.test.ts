@@ -211,6 +211,18 @@ describeWith(['docker-registry'], 'bundle check-registry', () => {
     expect(await kept(locked)).toEqual([]);
   });
 
+  it('says of a registry that asks nobody who they are that anybody can write there', async () => {
+    const secret = await authfile('secret.json', locked.host, USER.password);
+    const { status, report } = await check(`${open.host}/ocp4`, '--cluster-authfile', secret);
+    expect(status).toBe(2);
+    const facts = report.checks.filter(({ check: name }) => name === 'cluster');
+    expect(facts.map(({ fact }) => fact)).toEqual(
+      ['release-images', 'release', 'graph-image'].map(
+        (name) => `anybody can write to ${open.host}/ocp4/openshift/${name}`,
+      ),
+    );
+  });
+
   it('refuses a pull secret that cannot read', async () => {
     const writer = await authfile('writer.json', locked.host, USER.password);
     const stranger = await authfile('stranger.json', locked.host, 'wrong');

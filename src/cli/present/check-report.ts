@@ -54,7 +54,7 @@ function differentHints(checks: readonly Check[], names: readonly string[]): rea
 function refusal(registry: string, checks: readonly Check[]): string {
   const isUsable = checks.every(({ check, verdict }) => check === 'cluster' || verdict !== 'bad');
   return isUsable
-    ? `unpack can use ${registry}, but the pull secret of the clusters is not as it has to be`
+    ? `unpack can use ${registry}, but what clusters may do there is not as it has to be`
     : `unpack cannot use ${registry} as it is`;
 }
 

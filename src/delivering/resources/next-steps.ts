@@ -1,4 +1,4 @@
-import { isLoopback } from '../../core/reference.ts';
+import { formatRepository, isLoopback } from '../../core/reference.ts';
 import { few, shellWord } from '../../core/text.ts';
 import type { Destinations } from '../../kinds/destinations.ts';
 import type { DeliveredPaths, PartResources } from '../../kinds/kind.ts';
@@ -211,7 +211,12 @@ export function nextSteps(parts: readonly PartResources[], given: StepsText): st
     `${BEGINNING}these repositories, and must not be able to`,
     'write to them:',
     ...repositories.map((repository) => `  ${repository}`),
-    'This command tells whether that is so:',
+    ...(repositories.every((repository) => isChecked(repository, destinations))
+      ? ['This command tells whether that is so:']
+      : [
+          'This command looks at those of releases and of the update graph. What it says is right for',
+          'the others, too, if the account has the same rights in all of them:',
+        ]),
     `  bundle check-registry ${shellWord(place)} --cluster-authfile PULL_SECRET.json`,
     '',
     ...(given.trustsCertificate ? [] : CERTIFICATE),
@@ -229,6 +234,11 @@ export function nextSteps(parts: readonly PartResources[], given: StepsText): st
   ];
   const typed = text.map((line) => forCluster(line, ocOptions));
   return `${typed.join('\n').trimEnd()}\n`;
+}
+
+/** Whether `check-registry` looks at it. */
+function isChecked(repository: string, { entry, content, graph }: Destinations): boolean {
+  return [entry, content, graph].some((name) => formatRepository(name) === repository);
 }
 
 /** A line that is a command asks the cluster that was chosen; one about a release asks none. */

@@ -60,6 +60,14 @@ export async function findClusterAccess(probe: RepositoryProbe, findings: Findin
           : 'can read when the repository exists, and cannot write',
       };
     }
+    // Nothing that a pull secret holds can mend that.
+    if ((await probe.meet()).asks === 'nothing')
+      throw new BundleError('CONFIGURATION', `anybody can write to ${probe.name}`, {
+        hint:
+          'The registry asks nobody who they are, so that anybody who reaches it can replace what ' +
+          'clusters install. Let it ask for a password, and give clusters an account that can only ' +
+          'pull.',
+      });
     throw new BundleError('CONFIGURATION', `the cluster's pull secret can write to ${probe.name}`, {
       hint:
         'Give clusters an account that can only pull: with this one, ' +

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+
+import { BundleError } from '../../../src/core/errors.ts';
 import {
   type DestinationOptions,
   forEachRepository,
@@ -41,6 +43,34 @@ describe('parseTarget', () => {
     expect(() => parseTarget(text)).toThrow(usage);
   });
 });
+
+describe('a target that has something in it that does not belong there', () => {
+  it.each([
+    ['https://r.example.com/a/', 'r.example.com/a'],
+    ['HTTPS://R.example.com:5000/OCP4', 'r.example.com:5000/ocp4'],
+    ['r.example.com:5000/a:4.17', 'r.example.com:5000/a'],
+    [`r.example.com/a@sha256:${'0'.repeat(64)}`, 'r.example.com/a'],
+  ])('is told as it is without: %s', (text, right) => {
+    expect(hintOf(text)).toContain(` it is: ${right}. `);
+  });
+
+  it.each(['user@r.example.com/a', 'r.example.com//a', 'REGISTRY/ocp4', ''])(
+    'is not guessed where more is wrong: %s',
+    (text) => {
+      expect(hintOf(text)).not.toContain(' it is: ');
+    },
+  );
+});
+
+function hintOf(text: string): string | undefined {
+  try {
+    parseTarget(text);
+  } catch (error) {
+    if (error instanceof BundleError) return error.hint;
+    throw error;
+  }
+  return undefined;
+}
 
 describe('planDestinations', () => {
   it('uses the names of oc-mirror', () => {

@@ -32,13 +32,14 @@ function text(
     newer?: { kind: string; names: string[] }[];
     steps?: readonly Step[];
     trustsCertificate?: boolean;
+    others?: readonly string[];
   } = {},
 ): string {
-  const { newer = [], steps = [], trustsCertificate = true } = more;
+  const { newer = [], steps = [], trustsCertificate = true, others = [] } = more;
   return nextSteps(parts, {
     folder: "/srv/it's here",
     destinations,
-    repositories: [destinations.entry, destinations.content].map(formatRepository),
+    repositories: [...[destinations.entry, destinations.content].map(formatRepository), ...others],
     newer,
     steps,
     extras: [],
@@ -87,6 +88,13 @@ describe('nextSteps', () => {
     expect(all).toContain(`cd '/srv/it'\\''s here'`);
     expect(all).toContain('r.example.com:5000/ocp4/openshift/release-images');
     expect(all).not.toContain('REGISTRY');
+  });
+
+  it('says which of the repositories the command for the pull secret looks at', () => {
+    expect(text([part('one')])).toContain('This command tells whether that is so:');
+    const all = text([part('one')], { others: ['r.example.com:5000/ocp4/ops/index'] });
+    expect(all).toContain('This command looks at those of releases and of the update graph.');
+    expect(all).not.toContain('tells whether that is so');
   });
 
   it('warns of what the registry holds already before the first command', () => {
