@@ -1,17 +1,18 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { streamOf } from '../../src/core/bytes.ts';
 import { anonymous } from '../../src/core/credentials.ts';
 import type { Descriptor } from '../../src/core/descriptor.ts';
 import type { TransferEvent } from '../../src/core/events.ts';
-import { OCI_INDEX } from '../../src/core/media-types.ts';
+import { OCI_CONFIG, OCI_INDEX, OCI_MANIFEST } from '../../src/core/media-types.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
 import { RegistryClient } from '../../src/stores/registry/client.ts';
 import type { RegistryRepository } from '../../src/stores/registry/repository.ts';
 import { copyImages } from '../../src/transfer/copy.ts';
 import type { CopyReport } from '../../src/transfer/copy-options.ts';
 import { readVerified } from '../../src/transfer/verified.ts';
-import { type Held, imageIndex } from '../contract/content.ts';
+import { type Held, held, imageIndex } from '../contract/content.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { describeWith } from '../support/needs.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
@@ -140,6 +141,20 @@ describeWith(['docker-registry'], 'a registry that loses what has been pushed', 
       hint: expect.stringContaining('collects garbage') as string,
     });
     expect(manifests()).toHaveLength(5);
+  });
+
+  it('is not asked twice where it wants no layers that are elsewhere, and the error says what takes them', async () => {
+    const layer = { ...layerOf('elsewhere').descriptor, urls: ['https://cdn.example.com/layer'] };
+    const config = { ...layerOf('its config').descriptor, mediaType: OCI_CONFIG };
+    const body = { schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: [layer] };
+    const manifest = held(OCI_MANIFEST, JSON.stringify(body));
+    beforePut = () => ({ status: 500, body: '{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}' });
+    const pushing = target.push(manifest.descriptor, streamOf(manifest.bytes), { tag: 'foreign' });
+    await expect(pushing).rejects.toMatchObject({
+      code: 'REGISTRY',
+      hint: expect.stringContaining('validation.manifests.urls.allow') as string,
+    });
+    expect(manifests()).toHaveLength(1);
   });
 
   it('is not asked twice where it refuses a manifest for another reason', async () => {
