@@ -429,7 +429,7 @@ describeWith(['docker-registry'], 'a lock of an image set', () => {
       'no depth that anybody needs',
       (text) =>
         text.replace('"config": {', `"config": { "a": ${'['.repeat(5000)}${']'.repeat(5000)},`),
-      'is nested too deeply',
+      'is nested deeper than 500 levels',
     ],
     ['nothing in it', () => JSON.stringify(EMPTY), 'locks nothing'],
   ])('is refused as a file with %s', async (_, change, message) => {
