@@ -111,6 +111,17 @@ describeWith(['docker-registry', 'openssl'], 'the files for clusters', () => {
     expect(told!.replace(folder('same'), folder('unpacked')).replace(notAsked, '')).toBe(expected);
   });
 
+  it('are told apart from other files for clusters that are beside them', async () => {
+    const note: unknown = expect.stringContaining('1 other file for clusters is beside them');
+    const { resources } = await written('beside');
+    expect(resources.notes).not.toContainEqual(note);
+    await writeFile(join(folder('beside'), 'catalog-of-last-month.yaml'), 'kind: CatalogSource\n');
+    const { resources: again } = await written('beside');
+    expect(again.notes).toContainEqual(note);
+    expect(again.notes.join()).toContain('catalog-of-last-month.yaml');
+    expect(again.files).toEqual(resources.files);
+  });
+
   it('have the names of oc-mirror where they are wanted, and no others', async () => {
     await written('names', '--resource-names', 'oc-mirror');
     const files = await inFolder('names');

@@ -1,7 +1,8 @@
-import { dirname } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 
 import { hasCode } from '../../core/errors.ts';
-import { prepareFolder } from '../../files/folder.ts';
+import { few } from '../../core/text.ts';
+import { listFolder, prepareFolder } from '../../files/folder.ts';
 import { refuseForeignFile } from '../../files/foreign.ts';
 import { isFileThere, refuseNoFolders } from '../../files/own-file.ts';
 import { writeWhole } from '../../files/write-whole.ts';
@@ -57,6 +58,29 @@ async function prepare(folder: string): Promise<void> {
 }
 
 /**
+ * Says which files for clusters are beside the planned ones: they look as if they belonged to them.
+ * Those of an earlier bundle may be wanted still, so they stay.
+ * @throws BundleError DISK
+ */
+async function othersNote({ objects, files }: PlannedResources): Promise<readonly string[]> {
+  const own = new Set(files.map(({ path }) => path));
+  const others: string[] = [];
+  for (const folder of new Set(objects.map(({ path }) => dirname(path)))) {
+    const paths = (await listFolder(folder)).map((name) => join(folder, name));
+    others.push(...paths.filter((path) => path.endsWith('.yaml') && !own.has(path)));
+  }
+  if (others.length === 0) return [];
+  const names = few(others.map((path) => relative('', path))).join(', ');
+  const are =
+    others.length === 1
+      ? '1 other file for clusters is'
+      : `${others.length} other files for clusters are`;
+  return [
+    `${are} beside them, of an earlier run or of somebody else: ${names}. next-steps.txt does not name them.`,
+  ];
+}
+
+/**
  * Writes planned files; the folders have to be there: {@link prepareResources}. The steps come last,
  * since they name the others.
  * @throws BundleError DISK
@@ -70,7 +94,7 @@ export async function writeResources(planned: PlannedResources): Promise<Resourc
     nextSteps: planned.firstSteps,
     stepsFile: planned.steps.path,
     ...(signatures !== undefined && { signatures }),
-    notes: planned.notes,
+    notes: [...planned.notes, ...(await othersNote(planned))],
     isLoopback: planned.isLoopback,
   };
 }
