@@ -42,7 +42,7 @@ export async function openToRead(
 /** What is damaged of a bundle that is used all the same. */
 export function tellDamage(
   { path }: Pick<SurveyedBundle, 'path'>,
-  faults: readonly Fault[],
+  faults: readonly Pick<Fault, 'error'>[],
   { observe }: Context,
 ): void {
   const bundle = basename(path);

@@ -17,6 +17,7 @@ import { makeReleaseSigner } from '../../scripts/lib/release-signer.ts';
 import type { Digest } from '../../src/core/digest.ts';
 import { KINDS } from '../../src/kinds/all.ts';
 import { leadingBlobs } from '../../src/kinds/closure.ts';
+import { projectPath } from '../../scripts/lib/project-root.ts';
 import { contextIn } from '../support/context.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { wholeTags } from '../support/killed-runs.ts';
@@ -336,6 +337,35 @@ describeWith(['docker-registry', 'python3'], 'several sites', () => {
     expect(fetched.filter((digest) => held.has(digest))).toEqual([]);
   });
 
+  it.each([
+    ['flipped', [20, 22]],
+    ['cut', [22]],
+  ] as const)(
+    'are not told of success when a bundle is %s while another is made, but its name',
+    async (damage, statuses) => {
+      const first = place(`${damage}/ocp-4.17.5-x86_64-plant-a.tar.zst`);
+      const ran = await packer.bundle(
+        [...packing('4.17.5', ...forSites(['plant-a', 'plant-b']), '--each', '-o', place(damage))],
+        {
+          env: {
+            NODE_OPTIONS: `--require=${projectPath('test/support/damage-when-told.cjs')}`,
+            ...{
+              DAMAGE: damage,
+              DAMAGED_FILE: first,
+              WHEN_TOLD: 'packing ocp-4.17.5-x86_64-plant-b',
+            },
+          },
+        },
+      );
+      expect(statuses, ran.stderr).toContain(ran.status);
+      expect(ran.stderr).toContain('was damaged after it was written');
+      expect(ran.stderr).toContain(first);
+      const other = place(`${damage}/ocp-4.17.5-x86_64-plant-b.tar.zst`);
+      const whole = await readFile(place('each/ocp-4.17.5-x86_64-plant-b.tar.zst'));
+      expect((await readFile(other)).equals(whole)).toBe(true);
+    },
+  );
+
   it('may get bundles that are made of others on disk, whose damage is fetched', async () => {
     const whole = await readFile(await fileIn('whole'));
     const damaged = place('damaged/ocp-4.17.5-x86_64.tar.zst');
@@ -348,10 +378,14 @@ describeWith(['docker-registry', 'python3'], 'several sites', () => {
     await writeFile(damaged, bytes);
     const four = await fileIn('four');
     const held = new Set<string>((await listingOf(four)).blobs.map(({ digest }) => digest));
+    let told = '';
     const packedFrom = async (out: string, path: string): Promise<readonly string[]> => {
       const before = proxy.seen().length;
       const from = ['--from-bundle', path, '--trusted-key', place('packer.pub')];
-      await packed(out, '4.17.5', ...from, '--no-history');
+      const words = packing('4.17.5', ...from, '--no-history', '-o', place(out));
+      const ran = await packer.bundle([...words]);
+      expect(ran.status, ran.stderr).toBe(0);
+      told = ran.stderr;
       expect((await readFile(await fileIn(out))).equals(whole)).toBe(true);
       const gets = proxy
         .seen()
@@ -366,7 +400,10 @@ describeWith(['docker-registry', 'python3'], 'several sites', () => {
     // What a release is derived from is read in any case.
     const planned = await packedFrom('from-whole', await fileIn('whole'));
     expect(planned.filter((digest) => !leading.has(digest as Digest))).toEqual([]);
+    expect(told).not.toContain('is damaged');
     const again = await packedFrom('from-damaged', damaged);
+    expect(told.match(/is damaged/g)).toHaveLength(1);
+    expect(told).toContain(damaged);
     expect(again.length).toBeGreaterThan(planned.length);
     expect(again.length).toBeLessThanOrEqual(planned.length + 4);
     const foreign = await packer.bundle([

@@ -98,6 +98,7 @@ async function packAll(
   refuseNamesakes(jobs);
   const plans = await planTogether(jobs, dryRun ? context : { ...context, observe: silent });
   const bundles: EachReport['bundles'][number][] = [];
+  let damaged: BundleError | undefined;
   for (const [index, one] of sites.entries()) {
     if (dryRun) {
       const plan = { ...plans[index]!, isIncompleteAllowed: request.incomplete };
@@ -108,12 +109,36 @@ async function packAll(
     const report = await writeOne(found, of, request, context);
     const packed = of(report.closure);
     await keepPacked(packed.described, report.closure, request, context);
+    bundles.push(await told(report, packed, one));
+    // What is damaged was fetched for this one, so that this one at least is whole.
+    if (damaged !== undefined) throw damaged;
+    if (index + 1 === sites.length) continue;
     const paths = report.volumes.map((volume) => volume.path);
     const reader = await openSigned(paths, signing.key);
-    if (reader !== undefined) atHand.add(reader);
-    bundles.push(await told(report, packed, one));
+    const path = paths.join(', ');
+    if (reader === undefined)
+      throw damagedSince(path, new BundleError('BUNDLE_UNUSABLE', 'it cannot be read again'));
+    const onDamaged = (error: BundleError): void => {
+      damaged ??= damagedSince(path, error);
+    };
+    atHand.add(reader, { onDamaged, close: async () => reader.close() });
   }
   return { bundles, together: blobsTogether(jobs) };
+}
+
+/** A bundle that this run has written whole, and that is not whole any more. */
+function damagedSince(path: string, error: BundleError): BundleError {
+  const told = error.message.includes(path) ? error.message : `${path}: ${error.message}`;
+  return new BundleError(
+    error.code,
+    `a bundle of this run was damaged after it was written: ${told}`,
+    {
+      ...{ subject: path, expected: error.expected, got: error.got, cause: error },
+      hint:
+        'The medium or the disk may be failing. Remove this bundle and run the same command again, ' +
+        'if need be with another folder. `bundle verify` says whether the others are whole.',
+    },
+  );
 }
 
 /** @param jobOf the bundle of a site, also of less content: without images that cannot be had. */

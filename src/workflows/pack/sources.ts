@@ -1,6 +1,9 @@
+import type { Fault } from '../../bundle/reading/fault.ts';
 import type { Context } from '../../core/context.ts';
+import type { BundleError } from '../../core/errors.ts';
 import { Network } from '../../network/network.ts';
 import { surveyBundle } from '../../opening/open-bundle.ts';
+import { tellDamage } from '../../opening/open-to-read.ts';
 import { BundlesAtHand } from '../../packing/resume/at-hand.ts';
 import type { PackIntoPipeRequest } from './request.ts';
 
@@ -25,8 +28,14 @@ export async function withSources<T>(
   try {
     for (const path of request.fromBundles?.paths ?? []) {
       // What is damaged is fetched: the bundle is only a source.
-      const one = await surveyBundle({ ...request.fromBundles!, paths: [path] }, context, ignored);
-      atHand.add(one.reader, one.close);
+      const faults: Fault[] = [];
+      const asked = { ...request.fromBundles!, paths: [path] };
+      const one = await surveyBundle(asked, context, (fault) => faults.push(fault));
+      tellDamage(one, faults.slice(0, 1), context);
+      const onDamaged = (error: BundleError): void => {
+        if (faults.length === 0) tellDamage(one, [{ error }], context);
+      };
+      atHand.add(one.reader, { onDamaged, close: one.close });
     }
     return await work({ network, atHand });
   } finally {
@@ -34,5 +43,3 @@ export async function withSources<T>(
     await network.close();
   }
 }
-
-const ignored = (): void => undefined;

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { BundleReader } from '../../../src/bundle/reading/reader.ts';
 import { drain, streamOf } from '../../../src/core/bytes.ts';
+import { BundleError } from '../../../src/core/errors.ts';
 import { BundlesAtHand } from '../../../src/packing/resume/at-hand.ts';
 import { MemoryStore } from '../../../src/stores/memory.ts';
 import { readAhead } from '../../../src/transfer/read-ahead.ts';
@@ -9,7 +10,9 @@ import { sampleClosure } from '../../support/sample-parts.ts';
 import { configOf, keep, layerOf, manifestOf } from '../transfer/images.ts';
 
 /** Hands the blobs of a closure out. @returns what the source was asked for. */
-async function askedFor(damaged: boolean): Promise<readonly string[]> {
+async function askedFor(
+  damage: 'none' | 'flipped' | 'cut' = 'none',
+): Promise<{ readonly asked: readonly string[]; readonly told: readonly BundleError[] }> {
   const source = new MemoryStore();
   const layers = [layerOf('here'), layerOf('new')];
   const image = manifestOf('image', layers);
@@ -22,14 +25,18 @@ async function askedFor(damaged: boolean): Promise<readonly string[]> {
     return fetch(descriptor, options);
   };
   const held = layers[0]!;
-  const bytes = damaged ? Buffer.from(held.bytes).fill(0) : held.bytes;
+  const bytes = damage === 'flipped' ? Buffer.from(held.bytes).fill(0) : held.bytes;
   const reader = {
     layerDigests: [held.descriptor.digest],
-    fetch: () => streamOf(bytes),
+    fetch: () => (damage === 'cut' ? cut() : streamOf(bytes)),
     close: async () => Promise.resolve(),
   };
   const atHand = new BundlesAtHand();
-  atHand.add(reader as unknown as BundleReader);
+  const told: BundleError[] = [];
+  atHand.add(reader as unknown as BundleReader, {
+    onDamaged: (error) => told.push(error),
+    close: reader.close,
+  });
   const { content } = atHand.before(closure);
   await readAhead(content.blobs, async (_, stream) => drain(stream), {
     concurrency: 2,
@@ -37,7 +44,13 @@ async function askedFor(damaged: boolean): Promise<readonly string[]> {
     observe: () => undefined,
   });
   await atHand.close();
-  return asked;
+  return { asked, told };
+}
+
+// eslint-disable-next-line require-yield -- it ends before its first byte
+async function* cut(): AsyncGenerator<Uint8Array> {
+  await Promise.resolve();
+  throw new BundleError('BUNDLE_UNUSABLE', 'the file ends too early');
 }
 
 describe('a bundle at hand', () => {
@@ -46,11 +59,17 @@ describe('a bundle at hand', () => {
   );
 
   it('gives what it holds, and the source is asked for the rest alone', async () => {
-    const asked = await askedFor(false);
+    const { asked, told } = await askedFor();
     expect([asked.includes(here!), asked.includes(fresh!)]).toEqual([false, true]);
+    expect(told).toEqual([]);
   });
 
-  it('is believed no byte: what is wrong in it comes from the source', async () => {
-    expect(await askedFor(true)).toContain(here);
+  it.each([
+    ['flipped', 'CONTENT_MISMATCH'],
+    ['cut', 'BUNDLE_UNUSABLE'],
+  ] as const)('that is %s is told of once, and the source is asked', async (damage, code) => {
+    const { asked, told } = await askedFor(damage);
+    expect(asked).toContain(here);
+    expect(told.map((error) => error.code)).toEqual([code]);
   });
 });
