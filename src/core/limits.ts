@@ -29,6 +29,14 @@ export const MAX_TOKEN_BODY_BYTES = MiB;
 export const MAX_TAG_PAGE_BYTES = 4 * MiB;
 /** All tags of a repository: 900,000 of cosign's, which are longer than most. */
 export const MAX_TAGS_BYTES = 64 * MiB;
+/** Pages of a tag list: enough for a million tags where a registry gives only 100 a page. */
+export const MAX_TAG_PAGES = 10_000;
+/**
+ * A registry is asked for a thousand tags a page, and may give fewer. After so many pages a list
+ * whose pages bring less than so many new tags, one with another, does not end.
+ */
+export const MAX_THIN_TAG_PAGES = 100;
+export const MIN_TAGS_PER_PAGE = 5;
 /** image-references of a release with 190 components has 200 KiB. */
 export const MAX_PAYLOAD_FILE_BYTES = 16 * MiB;
 /** Unpacked bytes of release image layers that are read in search of `release-manifests/`. */

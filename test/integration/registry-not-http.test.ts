@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
+import type { Observe } from '../../src/core/events.ts';
 import { readAll } from '../../src/core/bytes.ts';
 import { anonymous } from '../../src/core/credentials.ts';
 import { MAX_TAGS_BYTES } from '../../src/core/limits.ts';
@@ -22,6 +23,7 @@ describe('a server that does not keep to HTTP', () => {
   /** Each request gets what `answer` writes, whatever it asks. */
   async function served(
     answer: (socket: Socket, request: string) => void,
+    observe?: Observe,
   ): Promise<RegistryRepository> {
     const sockets = new Set<Socket>();
     const server: Server = createServer((socket) => {
@@ -32,7 +34,7 @@ describe('a server that does not keep to HTTP', () => {
       });
     });
     const host = await listenOnLoopback(server);
-    const client = new RegistryClient({ credentials: anonymous, ca: [], backoffMs: 1 });
+    const client = new RegistryClient({ credentials: anonymous, ca: [], backoffMs: 1, observe });
     cleanUp.push(async () => {
       await client.close();
       for (const socket of sockets) socket.destroy();
@@ -135,6 +137,30 @@ describe('a server that does not keep to HTTP', () => {
       code: 'NETWORK',
       message: expect.stringContaining('announces an answer again and again') as string,
     });
+  });
+
+  it('is left when the list of its tags does not end, and tells how far it is', async () => {
+    let page = 0;
+    const phases: string[] = [];
+    const repository = await served(
+      (socket, request) => {
+        if (!request.startsWith('GET /v2/ ')) page += 1;
+        const body = JSON.stringify({ name: 'ocp4/release', tags: [`tag-${page}`] });
+        socket.write(
+          `HTTP/1.1 200 OK\r\nLink: </v2/ocp4/release/tags/list?last=${page}>; rel="next"\r\n` +
+            `Content-Length: ${body.length}\r\n\r\n${body}`,
+        );
+      },
+      (event) => {
+        if (event.type === 'phase') phases.push(event.what);
+      },
+    );
+    await expect(repository.tags()).rejects.toMatchObject({
+      ...{ code: 'REGISTRY', exitStatus: 25 },
+      message: expect.stringContaining('the list does not end') as string,
+    });
+    expect(page).toBeLessThan(200);
+    expect(phases[1]).toMatch(/^reading the tags of .*ocp4\/release: 20$/);
   });
 
   it('is left when its tags take more memory than they may', async () => {

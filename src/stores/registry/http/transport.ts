@@ -303,6 +303,11 @@ export class Transport {
     this.#went(isReset(error) ? 'pressed' : 'badly', begun);
   }
 
+  /** What a run is at that takes long. */
+  tellPhase(what: string): void {
+    this.#options.observe?.({ type: 'phase', what });
+  }
+
   /** Something that the user has to see. */
   notice(notice: Notice): void {
     this.#options.observe?.({ type: 'noticed', ...notice });
