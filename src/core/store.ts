@@ -79,6 +79,12 @@ export interface Store extends ReadOnlyStore {
   /** Lets `tag` name a manifest that has been pushed, replacing what it named before. */
   tag(descriptor: Descriptor, tag: string, options?: StoreOptions): Promise<void>;
   /**
+   * Makes sure that a manifest can be had by its digest, whatever was said when it was pushed. Only
+   * registries have to be asked.
+   * @throws BundleError REGISTRY where it cannot
+   */
+  confirm?(descriptor: Descriptor, options?: StoreOptions): Promise<void>;
+  /**
    * Takes over content that another place near it holds, without moving bytes; `false` when that
    * cannot be done. Only registries can: two repositories of one registry.
    */

@@ -30,6 +30,8 @@ export class ManifestCopier {
   /** The digest that each tag of an image names now. */
   readonly #tags = new Map<PlannedImage, Map<string, Digest | undefined>>();
   readonly #holders = new Holders();
+  /** Targets that were found to give a manifest by its digest: one stands for all of a target. */
+  readonly #confirmed = new Set<Store>();
 
   /**
    * @param bytes of all manifests.
@@ -72,13 +74,21 @@ export class ManifestCopier {
       }
       this.#holders.add(digest, target);
     }
+    if (!this.#confirmed.has(target)) {
+      this.#confirmed.add(target);
+      await target.confirm?.(image.descriptor, { signal });
+    }
     if (namesItsPart(image)) return;
     for (const other of others) await target.tag(image.descriptor, other, { signal });
     this.#countTags(image);
   }
 
-  /** Sets the tags of an image that names its part. */
+  /**
+   * Sets the tags of an image that names its part, and which the target gives by its digest: from
+   * then on the part counts as delivered, and clusters ask for it by digest.
+   */
   async name(image: PlannedImage, target: Store, signal: AbortSignal): Promise<void> {
+    await target.confirm?.(image.descriptor, { signal });
     for (const tag of this.#tagsToSet(image)) await target.tag(image.descriptor, tag, { signal });
     this.#countTags(image);
   }

@@ -36,6 +36,8 @@ describeWith(['docker-registry'], 'a registry that loses what has been pushed', 
   let events: TransferEvent[];
   /** Is called before each PUT of a manifest, counted from 1, and may answer it. */
   let beforePut: (nth: number) => { status: number; body: string } | undefined;
+  /** Whether it gives what it has by its digest. */
+  let givesManifests: boolean;
   beforeAll(async () => {
     registry = await startRegistry();
   });
@@ -43,7 +45,10 @@ describeWith(['docker-registry'], 'a registry that loses what has been pushed', 
     let puts = 0;
     events = [];
     source = new MemoryStore('source');
+    givesManifests = true;
     proxy = await startFaultProxy(registry.url, ({ method, url }) => {
+      if (!givesManifests && method === 'GET' && url.includes('/manifests/sha256:'))
+        return { kind: 'answer', status: 404, body: '{"errors":[{"code":"MANIFEST_UNKNOWN"}]}' };
       if (method !== 'PUT' || !url.includes('/manifests/')) return undefined;
       const answer = beforePut((puts += 1));
       return answer && { kind: 'answer', ...answer };
@@ -99,6 +104,26 @@ describeWith(['docker-registry'], 'a registry that loses what has been pushed', 
     );
     expect((await target.resolve('blob-lost')).digest).toBe(image.descriptor.digest);
     expect(events).toMatchObject([{ type: 'retried', cause: 'status 400, MANIFEST_BLOB_UNKNOWN' }]);
+  });
+
+  it('is not believed where it takes manifests, names them, and does not give them', async () => {
+    beforePut = () => undefined;
+    const image = await imageOf('taken');
+    givesManifests = false;
+    const refusal = {
+      code: 'REGISTRY',
+      message: expect.stringContaining('does not have') as string,
+    };
+    await expect(copy('taken', image)).rejects.toMatchObject(refusal);
+    // Its tag says that it is there.
+    expect((await target.resolve('taken')).digest).toBe(image.descriptor.digest);
+    await expect(copy('taken', image)).rejects.toMatchObject(refusal);
+    givesManifests = true;
+    await copy('taken', image);
+    const asked = proxy.seen(/^GET .*\/manifests\/sha256:/).length;
+    await copy('taken', image);
+    // One look at what is there, and one at what stands for the whole target.
+    expect(proxy.seen(/^GET .*\/manifests\/sha256:/).length - asked).toBeLessThanOrEqual(3);
   });
 
   it('gets a manifest of an index again, and then the index', async () => {

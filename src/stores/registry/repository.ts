@@ -248,6 +248,11 @@ export class RegistryRepository implements Store {
     await confirmManifest(this.#access, manifest, { under: tag, action, signal });
   }
 
+  async confirm({ digest }: Descriptor, { signal }: StoreOptions = {}): Promise<void> {
+    const action = `read ${this.name}@${digest}`;
+    await confirmManifest(this.#access, { digest }, { under: digest, action, signal });
+  }
+
   /** Only from another repository of the same registry, of the same client. */
   async mount(
     descriptor: Descriptor,

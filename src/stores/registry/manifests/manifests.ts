@@ -123,7 +123,7 @@ export async function putManifest(
     throw alteredByRegistry(formatRepository(access.name), digest, stored);
   // A proxy or a login page may have answered in place of the registry.
   if (response.status !== CREATED || stored === undefined)
-    await confirmManifest(access, { mediaType, digest, bytes }, { under, action, signal });
+    await confirmManifest(access, { digest }, { under, action, signal });
   return subject;
 }
 
@@ -134,7 +134,7 @@ export async function putManifest(
  */
 export async function confirmManifest(
   access: RepositoryAccess,
-  { digest }: Manifest,
+  { digest }: Pick<Manifest, 'digest'>,
   { under, action, signal }: PutOptions,
 ): Promise<void> {
   const patience = access.transport.patience(CONFIRMING_ATTEMPTS);

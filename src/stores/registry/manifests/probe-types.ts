@@ -201,11 +201,7 @@ async function put(
   await discard(response);
   try {
     // A proxy or a login page may have answered in place of the registry.
-    await confirmManifest(
-      access,
-      { digest, mediaType: type, bytes },
-      { under: digest, action, signal },
-    );
+    await confirmManifest(access, { digest }, { under: digest, action, signal });
   } catch (error) {
     if (!hasCode(error, 'REGISTRY')) throw error;
     return error;
