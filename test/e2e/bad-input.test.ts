@@ -157,6 +157,10 @@ describe('a command line that is wrong', () => {
       args: ['pack', VERSION, '-o', 'x', '--arch', 'sparc'],
     },
     {
+      why: 'takes content from a bundle that comes through a pipe',
+      args: ['pack', VERSION, '-o', 'x', '--from-bundle', '-'],
+    },
+    {
       why: 'gives a mirror rule that is none',
       args: ['pack', VERSION, '-o', 'x', '--mirror', 'quay.io'],
     },

@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -263,6 +263,13 @@ describeWith(['docker-registry'], 'the history', () => {
     await cp(own, shared, { recursive: true });
     const user = await User.new(join(sides.folder, 'sharing'));
     expect((await listed(user, '--history', shared)).bundles).toMatchObject([{ digest }]);
+    const [absent, dangling] = [join(sides.folder, 'absent'), join(sides.folder, 'dangling')];
+    await symlink(absent, dangling);
+    for (const [named, ...words] of [[absent], [dangling], [absent, 'sites']]) {
+      const ran = await user.bundle(['history', ...words, '--history', named!]);
+      expect(ran.status).toBe(23);
+      expect(ran.stderr).toContain(`there is no history at ${named!}`);
+    }
     const path = join(shared, 'bundles', `${digest}.zst`);
     const file = await readFile(path);
     await writeFile(path, file.subarray(0, file.length - 10));

@@ -27,6 +27,7 @@ const READERS: readonly (readonly [string, (file: string) => readonly string[]])
   ['pack --repair', (file) => ['pack', '--repair', file, '-o', 'out']],
   ['pack --chart', (file) => ['pack', '--chart', file, '-o', 'out']],
   ['imageset check', (file) => ['imageset', 'check', file]],
+  ['imageset diff', (file) => ['imageset', 'diff', file, file]],
   ['receipt check', (file) => ['receipt', 'check', file]],
   ['receipt scan', (file) => ['receipt', 'scan', file, '-o', 'out']],
 ];

@@ -3,6 +3,7 @@ import { BundleError } from '../../core/errors.ts';
 import type { BundleManifest } from '../../bundle/format/manifest.ts';
 import type { Digest } from '../../core/digest.ts';
 import { believedReceipts } from '../../history/believed.ts';
+import { isThere } from '../../files/look.ts';
 import { History } from '../../history/history.ts';
 import { provenAt } from '../../history/proven.ts';
 import type { Kind } from '../../kinds/kind.ts';
@@ -13,6 +14,8 @@ import { type ProvenBundle, type SiteStanding, standingsOf } from '../../receipt
 
 export interface HistoryRequest {
   readonly history: string;
+  /** Somebody has named the folder, so it has to be there. */
+  readonly isNamed: boolean;
   readonly trustedKeyFiles: readonly string[];
   readonly kinds: readonly Kind[];
 }
@@ -50,11 +53,16 @@ export interface SiteReport extends SiteStanding {
   readonly unknown: readonly Digest[];
 }
 
-/** All that the history knows. @throws BundleError DISK */
+/** All that the history knows. @throws BundleError DISK; NOT_FOUND for a named folder */
 export async function readHistory(
-  { history: folder, trustedKeyFiles, kinds }: HistoryRequest,
+  { history: folder, isNamed, trustedKeyFiles, kinds }: HistoryRequest,
   context: Context,
 ): Promise<HistoryReport> {
+  if (isNamed && !(await isThere(folder))) {
+    throw new BundleError('NOT_FOUND', `there is no history at ${folder}`, {
+      hint: 'Check the path. A folder is made by the first command that keeps something there.',
+    });
+  }
   const history = new History(folder);
   const keys = await believedKeys(trustedKeyFiles, context);
   let leftAside = 0;

@@ -190,7 +190,12 @@ describe('receipts in a history', () => {
     await history.keepReceipt(signReceipt(receiptOf([row, bundleRow('not known')]), siteKey));
     const key = join(temporary.path, 'site.pub');
     await writeFile(key, siteKey.public.pem);
-    const request = { history: history.folder, trustedKeyFiles: [key], kinds: [sampleKind] };
+    const request = {
+      history: history.folder,
+      trustedKeyFiles: [key],
+      isNamed: false,
+      kinds: [sampleKind],
+    };
     const { sites } = await readHistory(request, contextIn(temporary.path));
     const told = sites[0]!.bundles.map(({ name, parts: has }) => [name, ...has.values()]);
     expect(told).toEqual([

@@ -81,6 +81,11 @@ export async function baselineRequest(
 /** Bundles on disk that content is taken from. */
 export async function fromBundlesRequest(args: Arguments): Promise<OpenRequest | undefined> {
   const paths = texts(args, 'from-bundle');
+  if (paths.includes('-')) {
+    throw new BundleError('USAGE', '--from-bundle cannot read a pipe', {
+      hint: 'Blobs are read from it as they are needed, in any order. Name the file of the bundle.',
+    });
+  }
   return paths.length === 0 ? undefined : { paths, ...(await openedBy(args)) };
 }
 

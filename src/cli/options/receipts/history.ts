@@ -29,6 +29,7 @@ export async function historyRequest(args: Arguments, context: Context): Promise
   const { KINDS } = await import('../../../kinds/all.ts');
   return {
     history: namedHistory(args, context),
+    isNamed: text(args, 'history') !== undefined,
     trustedKeyFiles: texts(args, 'trusted-key'),
     kinds: KINDS,
   };
