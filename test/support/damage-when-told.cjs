@@ -1,6 +1,7 @@
 // Damages a file at the moment when the program says something on stderr.
 'use strict';
 const { readFileSync, truncateSync, writeFileSync } = require('node:fs');
+const process = require('node:process');
 
 const { DAMAGE, DAMAGED_FILE, WHEN_TOLD } = process.env;
 const write = process.stderr.write.bind(process.stderr);
