@@ -112,7 +112,7 @@ describeWith(['docker-registry', 'skopeo'], 'a prune', () => {
     await write('chart/Chart.yaml', chart);
     await write('chart/templates/a.yaml', `kind: ConfigMap # of ${version}\n`);
     return [
-      ...['--catalog', 'quay.io/ops/index:v4.22', '--operator', 'foo', '--helm', 'no-helm-here'],
+      ...['--catalog', 'quay.io/ops/index:v4.22', '--operator', 'foo', '--helm', 'none'],
       ...['--graph-data', path(`data-${version}`, 'graph')],
       ...['--chart', path(`data-${version}`, 'chart')],
     ];
