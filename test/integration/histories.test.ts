@@ -16,8 +16,8 @@ vi.mock(import('../../src/stores/registry/http/certificates.ts'), async (origina
 
 /** Another one for other histories: a failure prints it. */
 const SEED = Number(process.env['BUNDLE_HISTORY_SEED'] ?? 20261128);
-const RUNS = Number(process.env['BUNDLE_HISTORIES'] ?? 100);
-const REAL_RUNS = Math.ceil(RUNS / 10);
+const RUNS = Number(process.env['BUNDLE_HISTORIES'] ?? 300);
+const REAL_RUNS = Math.ceil(RUNS / 30);
 
 let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
 let played = 0;
