@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { constants, type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 
 import { BundleError, systemCode } from '../core/errors.ts';
@@ -57,15 +58,10 @@ export async function removeFile(path: string): Promise<void> {
  * makes it makes itself, and writes nowhere else.
  */
 export async function isFileThere(path: string): Promise<boolean> {
-  try {
-    const found = await lstat(path);
-    if (found.isFile()) return true;
-    const what = found.isDirectory() ? 'a folder' : 'no file';
-    throw noFile(path, found.isSymbolicLink() ? 'a symbolic link' : what);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return false;
-    throw error instanceof BundleError ? error : diskError('look at', path, error);
-  }
+  const found = await entryAt(path);
+  if (found === undefined) return false;
+  if (found.isFile()) return true;
+  throw foreignEntry(path, found, found.isDirectory() ? 'a folder' : 'no file');
 }
 
 /**
@@ -74,14 +70,8 @@ export async function isFileThere(path: string): Promise<boolean> {
  */
 export async function refuseNoFolders(paths: readonly string[]): Promise<void> {
   for (const path of paths) {
-    try {
-      const found = await lstat(path);
-      if (found.isDirectory()) continue;
-      throw noFile(path, found.isSymbolicLink() ? 'a symbolic link' : 'no folder');
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT') continue;
-      throw error instanceof BundleError ? error : diskError('look at', path, error);
-    }
+    const found = await entryAt(path);
+    if (found?.isDirectory() === false) throw foreignEntry(path, found, 'no folder');
   }
 }
 
@@ -89,6 +79,20 @@ export async function refuseNoFolders(paths: readonly string[]): Promise<void> {
 export async function prepareOwnFolder(path: string, mode?: number): Promise<void> {
   await refuseNoFolders([path]);
   await prepareFolder(path, mode);
+}
+
+/** What a path names itself, wherever links lead. @throws BundleError DISK */
+async function entryAt(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw diskError('look at', path, error);
+  }
+}
+
+function foreignEntry(path: string, found: Stats, what: string): BundleError {
+  return noFile(path, found.isSymbolicLink() ? 'a symbolic link' : what);
 }
 
 /** The error for something else at the place of a file of this program. */

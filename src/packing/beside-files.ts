@@ -14,7 +14,8 @@ import { writeWhole } from '../files/write-whole.ts';
 export const LOCKED = { isLocked: true } as const;
 /** More than the lines of a thousand volumes, and than any public key. */
 const MAX_BESIDE_BYTES = 1024 * 1024;
-const SUM = /^([0-9a-f]{64}) [ *](.+)$/;
+/** Of a digest; a blank and the mark of its file follow. */
+const HEX_LETTERS = 64;
 const SUMS_FORM = /^(?:[0-9a-f]{64} [ *][^\n]+\n)*$/;
 const KEY_FORM = /^(?:-----BEGIN PUBLIC KEY-----\n[^-]+-----END PUBLIC KEY-----\n*)?$/;
 
@@ -44,7 +45,7 @@ export async function besideFiles({
   await refuseForeignBeside(path);
   const lines: string[] = [];
   const lineOf = ({ path: volume, digest }: Pick<FinishedVolume, 'path' | 'digest'>): string =>
-    `${hexOf(digest)}  ${basename(volume)}\n`;
+    formatFileSum(basename(volume), digest);
   for (const volume of before) {
     if (await isThere(join(folder, basename(volume.path)))) lines.push(lineOf(volume));
   }
@@ -69,16 +70,29 @@ export function besideForms(path: string): readonly [sums: OwnForm, key: OwnForm
   ];
 }
 
-/** The digests that stand in the list of checksums beside a bundle, by file name. @throws BundleError DISK */
+/**
+ * The digests that stand in the list of checksums beside a bundle, by file name.
+ * @throws BundleError DISK
+ */
 export async function listedDigests(path: string): Promise<ReadonlyMap<string, Digest>> {
   const [sums] = besideForms(path);
   const content = await ifThere(readSmallFile(sums.path, sums.limit));
-  const lines = content === undefined ? [] : utf8(content).split('\n');
+  return (content && parseFileSums(utf8(content))) ?? new Map<string, never>();
+}
+
+/** A line of such a list. */
+export function formatFileSum(name: string, digest: Digest): string {
+  return `${hexOf(digest)}  ${name}\n`;
+}
+
+/** @returns `undefined` for what is no such list */
+export function parseFileSums(text: string): ReadonlyMap<string, Digest> | undefined {
+  if (!SUMS_FORM.test(text)) return undefined;
   return new Map(
-    lines.flatMap((line): [string, Digest][] => {
-      const [, hex, name] = SUM.exec(line) ?? [];
-      return name === undefined ? [] : [[name, digestFromHex(hex!)]];
-    }),
+    text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => [line.slice(HEX_LETTERS + 2), digestFromHex(line.slice(0, HEX_LETTERS))]),
   );
 }
 

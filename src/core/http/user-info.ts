@@ -12,21 +12,17 @@ export function withoutPasswords(text: string): string {
   if (!text.includes('@')) return text;
   return text
     .split(/([\s"'<>]+)/)
-    .map((word) => (word.includes('@') ? masked(word) : word))
+    .map((word) => (word.includes('@') ? withoutPassword(word) : word))
     .join('');
-}
-
-/** The same for the whole of a reference, place or URL: a password may have blanks in it. */
-export function withoutPassword(typed: string): string {
-  return masked(typed);
 }
 
 /** What to do with a reference, place or URL that has a user and a password; else `otherwise`. */
 export function hintOnPassword(typed: string, otherwise: string): string {
-  return masked(typed) === typed ? otherwise : WHERE_TO;
+  return withoutPassword(typed) === typed ? otherwise : WHERE_TO;
 }
 
-function masked(word: string): string {
+/** The same for the whole of a reference, place or URL: a password may have blanks in it. */
+export function withoutPassword(word: string): string {
   const at = lastBorder(word);
   if (at === -1) return word;
   const [before, host] = [word.slice(0, at), word.slice(at)];

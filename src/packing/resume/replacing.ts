@@ -16,14 +16,7 @@ import { type BegunFile, findBegun, refuseForeign } from './begun.ts';
 import { folderBeside, pathBeside } from './restart-folder.ts';
 import { asidePath } from './set-aside.ts';
 import { forgetVolumeSize, refuseForeignVolumeSize } from './volume-size.ts';
-import {
-  digestOfFile,
-  forgetNote,
-  isIntact,
-  readNote,
-  type WholeFile,
-  writeNote,
-} from './whole-note.ts';
+import { digestOfFile, forgetNote, readNote, type WholeFile, writeNote } from './whole-note.ts';
 
 /** A bundle's path, and whether a run starts over. */
 interface Replacing {
@@ -109,7 +102,7 @@ async function endReplacing(
   const waiting: WholeFile[] = [];
   for (const file of whole) if (await isFileThere(join(folder, file.name))) waiting.push(file);
   for (const file of waiting) {
-    if (await isIntact(file, folder, signal)) continue;
+    if ((await digestOfFile(join(folder, file.name), signal)) === file.digest) continue;
     await refuseForeign(await findBegun(pathBeside(path)));
     // Once some are moved the older bundle is gone, and the next run mends the new one there.
     if (waiting.length === whole.length) return forgetNote(path);
