@@ -1,7 +1,6 @@
 import { completionName } from '../bundle/format/names.ts';
 import { SealedBundle } from '../bundle/reading/sealed.ts';
 import type { Context } from '../core/context.ts';
-import { withLock } from '../files/lock.ts';
 import { keepPacked } from '../history/keep-packed.ts';
 import type { Closure } from '../kinds/closure.ts';
 import { Network, type NetworkOptions } from '../network/network.ts';
@@ -19,7 +18,7 @@ import {
   readWantedPatch,
   wholeContent,
 } from '../packing/content.ts';
-import { packLeavingHoles } from '../packing/incomplete.ts';
+import { type JobOf, planInPlace, writeInPlace } from '../packing/in-place.ts';
 import {
   bundlePath,
   checkFileName,
@@ -29,11 +28,10 @@ import {
   parseOutput,
 } from '../packing/output.ts';
 import type { PackReport } from '../packing/report.ts';
-import { inItsPlace, placeOf } from '../packing/resume/replacing.ts';
 import { checkedSeal } from '../packing/resume/begun.ts';
 import { signatureFacts } from '../packing/signature-facts.ts';
 import { firstKey, type KeySource, loadSigningKey } from '../packing/signing-key.ts';
-import { type FileJob, packToFiles, planFiles } from '../packing/to-files.ts';
+import type { FileJob } from '../packing/to-files.ts';
 import type { SigningKey } from '../trust/keys.ts';
 
 export interface CompletionRequest
@@ -83,41 +81,23 @@ async function completeInto(
     const name = output.name ?? request.name ?? completionName(last.reader.manifest.name);
     checkName(name);
     const contentOf = (of: Closure): PackedContent =>
-      wholeContent(of, name, requiredOf(of, earlier));
-    const content =
       patch === undefined
-        ? contentOf(found)
-        : patchContent(found, patch, requiredOf(found, earlier));
-    checkFileName(output, content.fileName);
-    const path = bundlePath(output, content.fileName);
-    const { restart } = request;
-    const placing = { path, restart };
-    const common = { key, made: undefined, path, closure: found, isRestarted: restart };
-    const job: FileJob = { ...request, ...content, ...common };
+        ? wholeContent(of, name, requiredOf(of, earlier))
+        : patchContent(of, patch, requiredOf(of, earlier));
+    const { fileName } = contentOf(found);
+    checkFileName(output, fileName);
+    const path = bundlePath(output, fileName);
+    const written = { ...request, key, made: undefined, path, isRestarted: request.restart };
+    const jobOf: JobOf = (closure) => ({ ...written, ...contentOf(closure), closure });
+    const incomplete = patch === undefined && request.incomplete;
+    const report = dryRun
+      ? await planInPlace(jobOf(found), context, incomplete)
+      : await writeInPlace(found, jobOf, { ...request, incomplete }, context);
+    const { closure, left } = report;
+    if (!dryRun && patch === undefined && left === 0)
+      await keepPacked(jobOf(closure).described, closure, request, context);
     const signatures = await signatureFacts(found, { ...request, parts: [] }, context);
-    const completes = earlier.map(({ reader }) => reader.name);
-    if (dryRun) {
-      const isIncompleteAllowed = request.incomplete;
-      const at = await placeOf(placing);
-      const planned = await planFiles({ ...job, at }, context, isIncompleteAllowed);
-      return { ...planned, signatures, completes, isIncompleteAllowed };
-    }
-    const writeAt = (at: string, signal: AbortSignal): Promise<PackReport> => {
-      const placed = { ...job, at };
-      if (request.incomplete !== true || patch !== undefined)
-        return packToFiles(placed, { ...context, signal });
-      const incomplete = {
-        ...{ path: at, key, restart, isCarriedAway: request.stopAfter !== undefined },
-        jobOf: (of: Closure): FileJob => ({ ...placed, ...contentOf(of), closure: of }),
-      };
-      return packLeavingHoles(found, incomplete, { ...context, signal });
-    };
-    const report = await withLock(path, context.signal, (signal) =>
-      inItsPlace(placing, context, (at) => writeAt(at, signal)),
-    );
-    if (patch === undefined && report.left === 0)
-      await keepPacked(contentOf(report.closure).described, report.closure, request, context);
-    return { ...report, signatures, completes };
+    return { ...report, signatures, completes: earlier.map(({ reader }) => reader.name) };
   } finally {
     for (const { reader } of earlier) await reader.close();
     await network.close();

@@ -2,15 +2,14 @@ import type { RequiredBundle } from '../../bundle/format/manifest.ts';
 import type { Context } from '../../core/context.ts';
 import type { Digest } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
-import { withLock } from '../../files/lock.ts';
 import { History } from '../../history/history.ts';
 import { patchContent, readWantedPatch } from '../../packing/content.ts';
+import { planInPlace, writeInPlace } from '../../packing/in-place.ts';
 import { leftOut } from '../../packing/increments/leave-out.ts';
 import { bundlePath, checkFileName, type Output } from '../../packing/output.ts';
 import type { PackReport } from '../../packing/report.ts';
-import { inItsPlace, placeOf } from '../../packing/resume/replacing.ts';
 import { loadSigningKey } from '../../packing/signing-key.ts';
-import { type FileJob, packToFiles, planFiles } from '../../packing/to-files.ts';
+import type { FileJob } from '../../packing/to-files.ts';
 import type { PackRequest } from './request.ts';
 import type { PackSources } from './sources.ts';
 import { deliveredTo, findAll, lockAndSign, offersIn, withFacts } from './steps.ts';
@@ -45,16 +44,13 @@ export async function packPatch(
   const offers = offersIn(found, request);
   const { name } = content.described.contents;
   const signing = await lockAndSign(request, found, { own, dryRun, name, volumeSize }, context);
-  const path = bundlePath(output, content.fileName);
   const job: FileJob = {
     ...{ ...request, ...content, ...signing },
-    ...{ path, closure: found, isRestarted: restart },
+    ...{ path: bundlePath(output, content.fileName), closure: found, isRestarted: restart },
   };
   const report = dryRun
-    ? await planFiles({ ...job, at: await placeOf(job) }, context)
-    : await withLock(path, context.signal, (signal) =>
-        inItsPlace(job, context, (at) => packToFiles({ ...job, at }, { ...context, signal })),
-      );
+    ? await planInPlace(job, context)
+    : await writeInPlace(found, () => job, { restart }, context);
   return withFacts(report, { request, offers, described: undefined, delivered }, context);
 }
 

@@ -8,11 +8,13 @@ import { readBaselines } from '../../opening/incomplete/baselines.ts';
 import type { BegunOf, FoundParts } from '../../packing/find-parts.ts';
 import { incrementFacts } from '../../packing/increments/leave-out.ts';
 import { findLocked, lockedFacts, writeLock } from '../../packing/lock/follow.ts';
+import { bundlePath, type Output } from '../../packing/output.ts';
 import type { PackReport } from '../../packing/report.ts';
+import { findBegunContent } from '../../packing/resume/find-begun-content.ts';
 import { signatureFacts } from '../../packing/signature-facts.ts';
 import { firstKey, type Signing } from '../../packing/signing-key.ts';
 import type { SigningKey } from '../../trust/keys.ts';
-import type { PackIntoPipeRequest } from './request.ts';
+import type { PackIntoPipeRequest, PackRequest } from './request.ts';
 import type { PackSources } from './sources.ts';
 
 // Every way to pack takes these steps, in this order.
@@ -36,6 +38,32 @@ export async function findAll(
   begunOf?: BegunOf,
 ): Promise<FoundParts> {
   return atHand.before(await findLocked(request, network, context, begunOf));
+}
+
+/** Where bundles would be; a name may be known only when the parts are. */
+interface Names {
+  readonly output: Output;
+  readonly names: readonly (string | undefined)[];
+}
+
+/** What an earlier start has found already: the first of some bundles that a key has begun. */
+export function begunAt(
+  { output, names }: Names,
+  key: SigningKey | undefined,
+  { restart, incomplete, stopAfter }: Pick<PackRequest, 'restart' | 'incomplete' | 'stopAfter'>,
+  context: Context,
+): BegunOf {
+  return async (parts) => {
+    if (key === undefined || restart) return undefined;
+    const may = { mayBeElsewhere: stopAfter !== undefined, mayLack: incomplete === true };
+    for (const name of names) {
+      if (name === undefined) continue;
+      const path = bundlePath(output, name);
+      const begun = await findBegunContent({ path, parts, key, ...may }, context);
+      if (begun !== undefined) return begun;
+    }
+    return undefined;
+  };
 }
 
 /** What first use on the closed side will refuse is better told on this side. */
