@@ -1,7 +1,7 @@
 import { utf8 } from '../core/bytes.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import { isFileThere } from './own-file.ts';
-import { readSmallFile } from './small-file.ts';
+import { readSmallFile, withoutMark } from './small-file.ts';
 
 /** A file that is about to be written, and what one of this program looks like. */
 export interface OwnForm {
@@ -30,7 +30,8 @@ export async function refuseForeignFile(form: OwnForm): Promise<void> {
 
 async function isOwnFile({ path, limit, isOwn }: OwnForm): Promise<boolean> {
   try {
-    return isOwn(utf8(await readSmallFile(path, limit)));
+    // An editor may have put a byte order mark before it.
+    return isOwn(utf8(withoutMark(await readSmallFile(path, limit))));
   } catch (error) {
     if (hasCode(error, 'CONFIGURATION')) return false; // it is larger
     throw error;

@@ -470,8 +470,12 @@ describeWith(['docker-registry'], 'a lock of an image set', () => {
     const dried = await packed(...image, '--lock', file, ...dry);
     const plain = await locked('plain.lock');
     expect(JSON.parse(plain)).not.toHaveProperty('config');
+    // As an editor has saved it: it is followed, and written for the same content.
+    await writeFile(file, `\uFEFF${plain}`);
     const followed = await packed('--locked', file, ...dry);
     expect(followed.bundleDigest).toBe(dried.bundleDigest);
+    expect((await pack(...image, '--lock', file, ...dry)).status).toBe(0);
+    await writeFile(file, plain);
     const beside = await pack('--locked', file, '--config', config, ...dry);
     expect(beside.status).toBe(2);
     expect(beside.stderr).toContain('was not made from a file');

@@ -8,7 +8,7 @@ import { shellWord } from '../../core/text.ts';
 import { refuseForeignFile } from '../../files/foreign.ts';
 import { prepareFolder } from '../../files/folder.ts';
 import { isFileThere } from '../../files/own-file.ts';
-import { readSmallFile } from '../../files/small-file.ts';
+import { readSmallFile, withoutMark } from '../../files/small-file.ts';
 import { writeWhole } from '../../files/write-whole.ts';
 import type { Sources } from '../../kinds/sources.ts';
 import { findParts, type FoundParts, type PartsRequest } from '../find-parts.ts';
@@ -122,7 +122,7 @@ export async function writeLock(
 
 /** @throws BundleError USAGE for a lock of other content, DISK */
 async function requireSameLock(path: string, bytes: Uint8Array): Promise<void> {
-  const known = await readSmallFile(path, MAX_LOCK_BYTES);
+  const known = withoutMark(await readSmallFile(path, MAX_LOCK_BYTES));
   if (Buffer.from(known).equals(bytes)) return;
   const file = shellWord(path);
   throw new BundleError('USAGE', `${path} exists already, and locks other content`, {
