@@ -53,7 +53,7 @@ function shown(name: string): string {
   return name === name.toUpperCase() ? name : `--${name}`;
 }
 
-/** As reports show it, and as it stands on a form. */
+/** As reports show it. */
 const IN_GROUPS = /^[0-9a-f]{8}(?: [0-9a-f]{8}){7}$/i;
 
 /**
@@ -76,8 +76,8 @@ export function digests(args: Arguments, name: string): readonly Digest[] {
 function notADigest(name: string, value: string): BundleError {
   return new BundleError('USAGE', `--${name}: ${value} is not a SHA-256 digest`, {
     hint:
-      'Give its 64 hex digits, with sha256: in front or without; or the eight groups of the form ' +
-      'in quotes.',
+      'Give its 64 hex digits, with sha256: in front or without; or its eight groups, as pack ' +
+      'prints them, in quotes.',
   });
 }
 

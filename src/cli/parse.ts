@@ -192,7 +192,7 @@ function forShell(argv: readonly string[]): readonly string[] {
 }
 
 /**
- * A digest in eight groups, as reports print it and as it stands on a form, is eight words where
+ * A digest in eight groups, as reports print it, is eight words where
  * nobody has put it in quotes.
  * @throws BundleError USAGE for another number of groups.
  */
@@ -210,7 +210,7 @@ function joinedGroups(argv: readonly string[]): readonly string[] {
     throw new BundleError(
       'USAGE',
       `--bundle-digest: ${groups.length} groups of 8 digits are given, and it has ${GROUPS}`,
-      { got: groups.join(' '), hint: 'Compare them with the form.' },
+      { got: groups.join(' '), hint: 'Compare them with those that you got out of band.' },
     );
   }
   const rest = argv.slice(first + groups.length);

@@ -164,7 +164,7 @@ function severalEnds({ bundles }: Choice, ends: readonly BundleFiles[]): BundleE
       hint:
         'One run takes one bundle, with those that have what it leaves out. Run it for each of ' +
         'these, with the others beside it, and choose by what it holds: --expect VERSION; or by ' +
-        'the form that came with it: --bundle-digest HEX.',
+        'the bundle digest that you got out of band: --bundle-digest HEX.',
     },
   );
 }
@@ -181,7 +181,7 @@ function noneMeant({ folder, bundles, asked }: Choice): BundleError {
     {
       details: listOf(bundles),
       hint:
-        'Compare what --expect or --bundle-digest asks for with what came with the medium. A ' +
+        'Compare what --expect or --bundle-digest asks for with what you got out of band. A ' +
         'bundle that cannot be read, or whose signer is not trusted here, is not chosen: to see ' +
         'why, name one of these files alone.',
     },
@@ -198,8 +198,8 @@ function severalMeant(
     details: listOf(meant),
     hint:
       `Name one of these files${folder === undefined ? '' : ' in place of the folder'}. Or choose by what a bundle holds: --expect ` +
-      'VERSION; or by the form that came with it: --bundle-digest HEX. (--release chooses among ' +
-      'the releases of one bundle.)',
+      'VERSION; or by the bundle digest that you got out of band: --bundle-digest HEX. ' +
+      '(--release chooses among the releases of one bundle.)',
   });
 }
 

@@ -83,7 +83,7 @@ describeWith(['docker-registry'], 'what a pack says is to be done with its mediu
     expect(patched.status).toBe(0);
     expect(await follow(patched, 'sha256sum')).toBe(0);
     const [, patch] = /^file +(.+) \(/m.exec(patched.stdout) ?? [];
-    // Somebody who has the patch alone can compare it with the form.
+    // Somebody who has the patch alone can compare it with its digest.
     const inspect = ['inspect', join(medium, 'patch', patch!), ...release.trust];
     const inspected = await bundle([...inspect, '--output', 'json']);
     expect(inspected.status).toBe(0);

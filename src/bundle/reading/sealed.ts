@@ -185,8 +185,8 @@ export class SealedBundle implements FoundHead {
         expected: hexOf(digest),
         got: hexOf(this.digest),
         hint:
-          'Compare the digits with the form again. If they are right, this is another bundle than ' +
-          'the one on the form: do not use it.',
+          'Compare the digits again with those that you got out of band. If they are right, this ' +
+          'is another bundle than the one that was packed for you: do not use it.',
       },
     );
   }

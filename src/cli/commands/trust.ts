@@ -49,7 +49,7 @@ export const trustAddCommand: Command = {
 const REMOVED_DIGITS = 16;
 
 export const trustShowCommand: Command = {
-  examples: [['$0 trust show packer.pub', 'compare the id with the one on the form']],
+  examples: [['$0 trust show packer.pub', 'compare the id with the one that you got out of band']],
   positionals: KEYS,
   options: {},
   async run(args, context) {
@@ -61,7 +61,7 @@ export const trustShowCommand: Command = {
 
 export const trustListCommand: Command = {
   examples: [
-    ['$0 trust list', 'the ids in groups, as on the form'],
+    ['$0 trust list', 'the ids in groups, as pack prints them'],
     ['$0 trust list --output json', 'in a script'],
   ],
   positionals: {},
@@ -99,7 +99,7 @@ export const trustRemoveCommand: Command = {
   },
 };
 
-/** A key, as somebody compares it with a form or over the telephone. */
+/** A key, as somebody compares it with what came out of band. */
 function keySection({ id, algorithm, file, added, isTrusted }: KeyReport): Section {
   const facts: Rows = [
     ['file', file],

@@ -40,7 +40,7 @@ export function bundleFacts(bundle: BundleFacts, screen: Screen): Rows {
     ['size', sizeText(size, screen)],
     ...requiresRows(requires, screen),
     ['bundle digest', { hex: hexOf(digest) }],
-    // The id of a key that is not known yet is compared with the one on the form.
+    // The id of a key that is not known yet is compared with the one that came out of band.
     ...(standing === 'unknown'
       ? ([
           ['signer', { hex: signer.id }],

@@ -77,7 +77,7 @@ function hintLines(
     );
 }
 
-/** The id of a key, or a bundle digest, as it stands in reports and on a form. */
+/** The id of a key, or a bundle digest, as it stands in reports. */
 function isHex(fact: string): boolean {
   return /^[0-9a-f]{64}$/.test(fact);
 }

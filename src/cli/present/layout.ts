@@ -105,7 +105,7 @@ function valueLines(value: Value, columns: number): readonly string[] {
 }
 
 /**
- * Hex digits as they are read aloud, written on a form and compared: in groups of eight, and as
+ * Hex digits as they are read aloud, written down and compared: in groups of eight, and as
  * many groups in each line.
  */
 export function hexLines({ hex }: { readonly hex: string }, columns: number): readonly string[] {

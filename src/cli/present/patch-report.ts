@@ -30,7 +30,9 @@ export function patchReport(
         },
       ],
       [
-        { text: 'The patch digest is the one on the form that came with it. It is for a bundle:' },
+        {
+          text: 'Compare the patch digest with the one that you got out of band. It is for a bundle:',
+        },
         { hex: hexOf(repairs) },
         { text: 'Use it together with that bundle:' },
         { commands: [unpacking] },

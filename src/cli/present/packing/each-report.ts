@@ -86,6 +86,9 @@ function sections(
             },
           ] satisfies Section,
         ]),
+    first.dryRun
+      ? []
+      : [{ text: 'Tell each site the digest of its bundle out of band, not on the medium.' }],
     ...bundles.map((one) => siteSection(one, screen)),
     first.dryRun ? [] : keysToHand(needs),
     holesText(first.closure, screen),
@@ -105,7 +108,7 @@ function sections(
   ];
 }
 
-/** What belongs on the form that travels with the medium of a site. */
+/** What a site is told of its bundle. */
 function siteSection(report: SiteReport, screen: Screen): Section {
   const { site, volumes, bundleDigest, kept, increment } = report;
   const { blobs, bytes } = increment?.total ?? { blobs: 0, bytes: 0 };

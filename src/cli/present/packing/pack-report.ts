@@ -57,7 +57,7 @@ export function pipedReport(
       holesIn(report, screen),
       leftOut(report, screen),
       incrementText(report.increment, report.closure, screen),
-      form(report, 'Tell the closed side out of band:'),
+      outOfBand(report),
       keysToHand(needs),
       offersText(report.offers),
       [
@@ -107,10 +107,7 @@ function packed(report: PackReport, needs: PackNeeds, screen: Screen): readonly 
     incrementText(report.increment, report.closure, screen),
     path.endsWith(PATCH_SUFFIX) ? patchSteps(report, needs) : checkSteps(report, needs),
     togetherSteps(report, needs),
-    form(
-      report,
-      'Write this on the form that travels with the medium, or tell the closed side out of band:',
-    ),
+    outOfBand(report),
     keysToHand(needs),
     left > 0 || report.repairs !== undefined
       ? []
@@ -258,7 +255,7 @@ function patchSteps(report: PackReport, needs: VerifyNeeds): Section {
 }
 
 /** What the closed side compares: in groups of digits, as they are written and read aloud. */
-function form({ bundleDigest, repairs, signer }: PackReport, text: string): Section {
+function outOfBand({ bundleDigest, repairs, signer }: PackReport): Section {
   const signedBy: Block[] = signer.id === undefined ? [] : hexBlock('signer', signer.id);
   const digests: Block[] =
     repairs === undefined
@@ -270,6 +267,7 @@ function form({ bundleDigest, repairs, signer }: PackReport, text: string): Sect
             hexOf(repairs),
           ),
         ];
+  const text = 'Tell the closed side out of band, not on the medium:';
   return [{ text }, ...digests, ...signedBy];
 }
 
