@@ -96,16 +96,26 @@ describeWith(['docker-registry', 'openssl'], 'a registry behind a proxy', () => 
       registry: NAME,
       repository: 'release/images',
     });
-    await expect(distrusting.resolve('multi')).rejects.toMatchObject({ code: 'NETWORK' });
+    const thrown: unknown = await distrusting.resolve('multi').catch((error: unknown) => error);
+    expect(thrown).toMatchObject({ code: 'NETWORK' });
+    expect((thrown as BundleError).hint).toMatch(
+      /The way leads through the proxy 127\.0\.0\.1:[0-9]+ \(HTTPS_PROXY\)\. If .* NO_PROXY\.$/,
+    );
   });
 
   it('is reported when the proxy refuses', async () => {
     const proxy = proxyFromEnvironment({ https_proxy: await startProxy(407) });
     const store = open({ proxy }).repository({ registry: NAME, repository: 'release/images' });
-    await expect(store.resolve('multi')).rejects.toMatchObject({
+    const thrown: unknown = await store.resolve('multi').catch((error: unknown) => error);
+    expect(thrown).toMatchObject({
       code: 'NETWORK',
       temporary: false,
+      message: `the proxy ${proxy.https!.slice('http://'.length)} refused the connection to ${NAME}: it answered 407`,
     });
+    expect((thrown as BundleError).hint).toBe(
+      'It wants a user name and a password: write USER:PASSWORD@ before its host in https_proxy. ' +
+        `If ${NAME} can be reached without the proxy, name it in NO_PROXY.`,
+    );
   });
 
   it('is reached through a proxy with TLS, whose certificate is verified too', async () => {
@@ -157,6 +167,9 @@ describeWith(['docker-registry', 'openssl'], 'a registry behind a proxy', () => 
     const thrown: unknown = await store.tags().catch((error: unknown) => error);
     expect(thrown).toMatchObject({ code: 'NETWORK', temporary: false });
     expect((thrown as Error).message).toContain('127.0.0.1:1');
+    expect((thrown as BundleError).hint).toMatch(
+      /^Check https_proxy\. If .* name it in NO_PROXY\.$/,
+    );
   });
 
   it('is reached without it on loopback', async () => {
@@ -273,8 +286,7 @@ describe('proxyFor', () => {
     ['', 'https://[::1]:5000/v2/', false],
     ['', 'http://quay.io/v2/', false],
   ])('with NO_PROXY=%s, %s: %s', (except, url, proxied) => {
-    expect(proxyFor(new URL(url), { http: undefined, https: HTTPS, except })).toBe(
-      proxied ? HTTPS : undefined,
-    );
+    const settings = proxyFromEnvironment({ HTTPS_PROXY: HTTPS, NO_PROXY: except });
+    expect(proxyFor(new URL(url), settings)).toBe(proxied ? HTTPS : undefined);
   });
 });

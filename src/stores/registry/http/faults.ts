@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { BundleError, systemCode } from '../../../core/errors.ts';
 import { serverText } from '../../../core/http/secrets.ts';
 import { wordsOfSystem } from '../../../files/disk-error.ts';
+import type { ProxyRoute } from './proxy.ts';
 
 /** Failures of a connection that may pass: another attempt is worth it. */
 const PASSING = new Set([
@@ -33,6 +34,19 @@ const PASSING = new Set([
   'UND_ERR_INFO',
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
   'UND_ERR_SOCKET',
+]);
+
+/** Nobody was met at all: there may be no way but through a proxy, or no way through one. */
+const UNREACHED = new Set([
+  'EAI_AGAIN',
+  'ECONNREFUSED',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
 /**
@@ -153,12 +167,13 @@ export class ProxyFailure extends Error {
 /**
  * Turns an error of undici or of the socket below it into one of this program: NETWORK. Anything
  * else is handed back as it is.
+ * @param route how the connection was made, while it was still to be made.
  */
-export function networkError(cause: unknown, url: URL): unknown {
+export function networkError(cause: unknown, url: URL, route?: ProxyRoute): unknown {
   if (cause instanceof BundleError || !(cause instanceof Error)) return cause;
-  if (cause instanceof ProxyFailure) return proxyUnreachable(cause);
+  if (cause instanceof ProxyFailure) return proxyUnreachable(cause, url, route);
   const refused = /^Proxy response \(([0-9]+)\)/.exec(cause.message)?.[1];
-  if (refused !== undefined) return proxyRefused(url, refused, cause);
+  if (refused !== undefined) return proxyRefused(cause, { url, status: refused, route });
   if (cause.name === 'AbortError') return cause;
   const code = systemCode(cause);
   if (isNotHttp(cause)) return notHttp(cause, url);
@@ -168,10 +183,26 @@ export function networkError(cause: unknown, url: URL): unknown {
     `${url.host}: ${serverText(reason(cause, code, url.hostname))}`,
     {
       cause,
-      hint: hintFor(code, url.host),
+      hint: [hintFor(code, url.host), ...proxyWords(code, url, route)].join(' '),
       temporary: PASSING.has(code),
     },
   );
+}
+
+/** Where the way to a host ends, it matters whether it leads through a proxy. */
+function proxyWords(code: string, url: URL, route: ProxyRoute | undefined): readonly string[] {
+  if (route === undefined || code === 'EMFILE') return [];
+  const { proxy, variable, except, isSpared } = route;
+  if (proxy !== undefined)
+    return [`The way leads through the proxy ${proxy} (${variable}). ${without(url, route)}`];
+  if (!UNREACHED.has(code)) return [];
+  return isSpared
+    ? [`No proxy is used: ${except} leaves out the one of ${variable} for this host.`]
+    : [`No proxy is used: ${variable} is not set.`];
+}
+
+function without({ hostname }: URL, { except }: Pick<ProxyRoute, 'except'>): string {
+  return `If ${hostname} can be reached without the proxy, name it in ${except}.`;
 }
 
 /** undici's parser does not have a code for every case. */
@@ -217,29 +248,47 @@ export function neverAnswers({ host }: URL): BundleError {
   });
 }
 
-function proxyRefused(url: URL, status: string, cause: Error): BundleError {
+/** Where a variable is not known, the usual one is named. */
+const USUAL = { variable: 'HTTPS_PROXY', except: 'NO_PROXY' } as const;
+
+function proxyRefused(
+  cause: Error,
+  {
+    url,
+    status,
+    route,
+  }: { readonly url: URL; readonly status: string; readonly route: ProxyRoute | undefined },
+): BundleError {
+  const { variable, except } = route ?? USUAL;
+  const proxy = route?.proxy === undefined ? 'the proxy' : `the proxy ${route.proxy}`;
+  const check =
+    status === '407'
+      ? `It wants a user name and a password: write USER:PASSWORD@ before its host in ${variable}.`
+      : `Check ${variable}, and what the proxy allows.`;
   return new BundleError(
     'NETWORK',
-    `the proxy refused the connection to ${url.host}: it answered ${status}`,
+    `${proxy} refused the connection to ${url.host}: it answered ${status}`,
     {
       cause,
-      hint: `Check HTTPS_PROXY and what the proxy allows, or name ${url.hostname} in NO_PROXY.`,
+      hint: `${check} ${without(url, { except })}`,
       temporary: ['429', '502', '503', '504'].includes(status),
     },
   );
 }
 
-function proxyUnreachable({ proxy, cause }: ProxyFailure): unknown {
+function proxyUnreachable(
+  { proxy, cause }: ProxyFailure,
+  url: URL,
+  route: ProxyRoute | undefined,
+): unknown {
   if (!(cause instanceof Error)) return cause;
   const code = systemCode(cause) ?? '';
+  const { variable, except } = route ?? USUAL;
+  const hint = CERTIFICATE.test(code) ? hintFor(code, proxy) : `Check ${variable}.`;
   return new BundleError(
     'NETWORK',
     `the proxy ${proxy}: ${serverText(reason(cause, code, proxy.replace(/:[0-9]+$/, '')))}`,
-    {
-      cause,
-      hint: CERTIFICATE.test(code) ? hintFor(code, proxy) : 'Check HTTPS_PROXY and HTTP_PROXY.',
-      temporary: PASSING.has(code),
-    },
+    { cause, hint: `${hint} ${without(url, { except })}`, temporary: PASSING.has(code) },
   );
 }
 
@@ -342,9 +391,7 @@ export function plainRefused(host: string, cause: unknown): BundleError {
 export function hungUp(host: string, error: BundleError): BundleError {
   return new BundleError('NETWORK', error.message, {
     cause: error.cause,
-    hint:
-      `Check that ${host} can be reached from here. If it asks for a client certificate: ` +
-      clientCertificateHint(host),
+    hint: `${error.hint ?? ''} If it asks for a client certificate: ` + clientCertificateHint(host),
     temporary: error.temporary,
   });
 }

@@ -12,6 +12,8 @@ export interface ProxySettings {
    * `example.com,.example.org,10.0.0.0/8,10.0.0.1:5000`.
    */
   readonly except: string;
+  /** The variables that say so, in capitals or small letters as they are set. */
+  readonly variables: { readonly http: string; readonly https: string; readonly except: string };
 }
 
 /**
@@ -31,7 +33,7 @@ export function proxyFromEnvironment(
     checkUserInfo(full, name);
     if (/^https?:\/\//i.test(full) && URL.canParse(full)) return full;
     throw new BundleError('CONFIGURATION', `${name} is not the URL of an HTTP proxy`, {
-      hint: 'It has to be of the form http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT.',
+      hint: 'It has to be of the form http://HOST:PORT, with USER:PASSWORD@ before HOST if it asks.',
       subject: name,
     });
   };
@@ -40,6 +42,11 @@ export function proxyFromEnvironment(
     http: url('http_proxy'),
     https: url('https_proxy'),
     except: except === undefined ? '' : env[except]!,
+    variables: {
+      http: given(env, 'http_proxy') ?? 'HTTP_PROXY',
+      https: given(env, 'https_proxy') ?? 'HTTPS_PROXY',
+      except: except ?? 'NO_PROXY',
+    },
   };
 }
 
@@ -99,6 +106,31 @@ export function proxyFor(url: URL, { http, https, except }: ProxySettings): stri
   return except.split(',').some((entry) => matches(entry.trim().toLowerCase(), url))
     ? undefined
     : proxy;
+}
+
+/** How a host is reached: by which proxy, if any, and which variables decide that. */
+export interface ProxyRoute {
+  /** `HOST:PORT`, without user and password. */
+  readonly proxy: string | undefined;
+  /** What names the proxy for such a URL, or would. */
+  readonly variable: string;
+  /** What lists hosts that are reached without; `isSpared` if that one is among them. */
+  readonly except: string;
+  readonly isSpared: boolean;
+}
+
+/** `undefined` on loopback, which no proxy is for. */
+export function proxyRoute(url: URL, settings: ProxySettings): ProxyRoute | undefined {
+  if (isLoopbackName(bareHost(url))) return undefined;
+  const { http, https, variables } = settings;
+  const isSecure = url.protocol === 'https:';
+  const used = proxyFor(url, settings);
+  return {
+    proxy: used === undefined ? undefined : new URL(used).host,
+    variable: isSecure ? variables.https : variables.http,
+    except: variables.except,
+    isSpared: used === undefined && (isSecure ? https : http) !== undefined,
+  };
 }
 
 /**

@@ -13,7 +13,7 @@ import { explain, type Explanation } from './explanation.ts';
 import { attemptsAt, isReset, isSilence, networkError, neverAnswers, stalled } from './faults.ts';
 import type { CertificateFolders } from './host-certificates.ts';
 import { Patience, RetryBudget } from './patience.ts';
-import { portOf, type ProxySettings } from './proxy.ts';
+import { portOf, proxyRoute, type ProxySettings } from './proxy.ts';
 import { RequestBody } from './request-body.ts';
 import { Watch } from './watch.ts';
 
@@ -239,7 +239,8 @@ export class Transport {
       return { status: response.statusCode, headers: response.headers, body: response.body, url };
     } catch (error) {
       if (source?.failed) throw source.failure;
-      const failure = networkError(error, url);
+      const { proxy } = this.#options;
+      const failure = networkError(error, url, proxy && proxyRoute(url, proxy));
       this.#went(isReset(failure) ? 'pressed' : 'badly', begun);
       throw failure;
     } finally {

@@ -3,6 +3,7 @@ import { errors } from 'undici';
 import { describe, expect, it } from 'vitest';
 import { BundleError } from '../../../../../src/core/errors.ts';
 import { attemptsAt, networkError } from '../../../../../src/stores/registry/http/faults.ts';
+import { proxyFromEnvironment, proxyRoute } from '../../../../../src/stores/registry/http/proxy.ts';
 
 const { ERROR } = createRequire(import.meta.url)('undici/lib/llhttp/constants.js') as {
   ERROR: Readonly<Record<string, number>>;
@@ -123,5 +124,39 @@ describe('an error of the connection', () => {
       code: 'ECONNREFUSED',
     });
     expect(fateOf(refused)).toBe('retried');
+  });
+});
+
+describe('a host that cannot be reached', () => {
+  const hintOf = (env: Readonly<Record<string, string>>, code = 'ENOTFOUND', url = URL_ASKED) => {
+    const cause = Object.assign(new Error(code), { code });
+    const failure = networkError(cause, url, proxyRoute(url, proxyFromEnvironment(env)));
+    return (failure as BundleError).hint ?? '';
+  };
+  const PROXY = 'http://packer:secret@proxy.example.com:3128';
+
+  it.each([
+    [{}, 'No proxy is used: HTTPS_PROXY is not set.'],
+    [{ HTTP_PROXY: PROXY }, 'No proxy is used: HTTPS_PROXY is not set.'],
+    [
+      { https_proxy: PROXY, NO_PROXY: '.example.com' },
+      'No proxy is used: NO_PROXY leaves out the one of https_proxy for this host.',
+    ],
+    [
+      { HTTPS_PROXY: PROXY },
+      'The way leads through the proxy proxy.example.com:3128 (HTTPS_PROXY). ' +
+        'If registry.example.com can be reached without the proxy, name it in NO_PROXY.',
+    ],
+  ])('is reported with what %j says about proxies', (env, words) => {
+    const hint = hintOf(env);
+    expect(hint).toMatch(/^Check the name and the name servers of this host\. /);
+    expect(hint.slice(hint.indexOf('. ') + 2)).toBe(words);
+  });
+
+  it('is reported without proxies where these have nothing to do with it', () => {
+    expect(hintOf({}, 'CERT_HAS_EXPIRED')).not.toContain('proxy');
+    expect(hintOf({ HTTPS_PROXY: PROXY }, 'EMFILE')).not.toContain('proxy');
+    const loopback = new URL('https://localhost:5000/v2/');
+    expect(hintOf({ HTTPS_PROXY: PROXY }, 'ECONNREFUSED', loopback)).not.toContain('proxy');
   });
 });
