@@ -107,6 +107,8 @@ export type Removal = 'removed' | 'absent' | 'unsupported';
 export interface RemovableRepository {
   /** `registry.example.com/team/tool`. */
   readonly name: string;
+  /** What the registry is, where its answers give that away. */
+  product(): Promise<string | undefined>;
   /** All tags; none where the repository does not exist. */
   tags(signal?: AbortSignal): Promise<readonly string[]>;
   /**

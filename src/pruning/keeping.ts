@@ -16,7 +16,7 @@ const RELEASE = 'release';
 const GRAPH = 'graph';
 
 /**
- * The keys of the parts that stay. Where releases are named or counted, other parts stay as long as
+ * The keys of the parts that stay, and why each does. Where releases are named or counted, other parts stay as long as
  * a bundle brought them that has a release which stays, and the newest of each in any case.
  * @param isThere whether a release is at the target: only such ones are counted.
  * @throws BundleError NOT_FOUND for a name that no part has: it would be pruned by a slip of a key.
@@ -25,17 +25,22 @@ export function staying(
   parts: readonly PushedPart[],
   { names, last, bundles }: Keeping,
   isThere: (part: PushedPart) => boolean,
-): ReadonlySet<string> {
+): ReadonlyMap<string, string> {
   refuseUnknown(parts, names, bundles);
-  const stay = new Set<string>();
+  const stay = new Map<string, string>();
+  const keep = (key: string, why: string): void => {
+    if (!stay.has(key)) stay.set(key, why);
+  };
   for (const part of parts) {
     const isNamed = part.names.some((name) => names.includes(name));
     const isInBundle = part.rows.some(({ bundle }) => bundles.includes(bundle));
-    if (isNamed || isInBundle) stay.add(part.key);
+    if (isNamed) keep(part.key, 'named with --keep');
+    if (isInBundle) keep(part.key, 'in a bundle of --keep-bundle');
   }
-  for (const part of newestReleases(parts.filter(isThere), last ?? 0)) stay.add(part.key);
+  for (const part of newestReleases(parts.filter(isThere), last ?? 0))
+    keep(part.key, 'among the newest');
   if (names.length > 0 || last !== undefined) {
-    for (const part of companions(parts, stay)) stay.add(part.key);
+    for (const { key, why } of companions(parts, stay)) keep(key, why);
   }
   return stay;
 }
@@ -50,8 +55,8 @@ function newestReleases(parts: readonly PushedPart[], count: number): readonly P
 /** Parts that are no releases, and stay with them. */
 function companions(
   parts: readonly PushedPart[],
-  stay: ReadonlySet<string>,
-): readonly PushedPart[] {
+  stay: ReadonlyMap<string, string>,
+): readonly { readonly key: string; readonly why: string }[] {
   const bundles = new Set(
     parts
       .filter(({ kind, key }) => kind === RELEASE && stay.has(key))
@@ -60,12 +65,13 @@ function companions(
   const newest = new Map<string, number>();
   for (const part of parts)
     newest.set(lineOf(part), Math.max(part.order, newest.get(lineOf(part)) ?? 0));
-  return parts.filter(
-    (part) =>
-      part.kind !== RELEASE &&
-      (newest.get(lineOf(part)) === part.order ||
-        part.rows.some(({ bundle }) => bundles.has(bundle))),
-  );
+  return parts.flatMap((part) => {
+    if (part.kind === RELEASE) return [];
+    if (part.rows.some(({ bundle }) => bundles.has(bundle)))
+      return [{ key: part.key, why: 'came with a release that stays' }];
+    if (newest.get(lineOf(part)) !== part.order) return [];
+    return [{ key: part.key, why: 'the newest of its name' }];
+  });
 }
 
 /**

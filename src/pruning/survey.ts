@@ -198,7 +198,7 @@ class Survey {
         lists.set(subject, raw);
         continue;
       }
-      const why = `the tag ${tag} is not of this program`;
+      const why = `its tag ${tag} was not set by this program`;
       await this.#keep(digest, why);
       if (subject !== undefined && this.#ours.has(subject)) await this.#keep(subject, why);
     }
@@ -224,7 +224,7 @@ class Survey {
     );
     for (const { subject, referrers } of answers) {
       for (const referrer of referrers.filter((digest) => !this.#ours.has(digest))) {
-        const why = `${referrer} is attached to it, and is not of this program`;
+        const why = `${referrer} is attached to it, and was not pushed by this program`;
         await this.#keep(referrer, why);
         await this.#keep(subject, why);
       }

@@ -241,7 +241,7 @@ describeWith(['docker-registry', 'skopeo'], 'a prune', () => {
     const { repositories } = await pruned('--keep', NEW);
     const releases = repositories.find(({ repository }) => repository === RELEASES)!;
     expect(releases.shared).toContainEqual(
-      expect.objectContaining({ digest, why: 'the tag prod is not of this program' }),
+      expect.objectContaining({ digest, why: 'its tag prod was not set by this program' }),
     );
     expect(releases.going.map((one) => one.digest)).not.toContain(digest);
     expect(releases.going.map((one) => one.digest)).toContain(made[OLD]!.release.digest);
@@ -309,7 +309,7 @@ describeWith(['docker-registry', 'skopeo'], 'a prune', () => {
     expect(await tagsAt(COMPONENTS)).toEqual(before);
     const dry = await operator.bundle(pruning(...keep));
     expect(dry.status).toBe(0);
-    expect(dry.stdout).toContain('anna at another host removes something');
+    expect(dry.stdout).toContain('anna at another host is removing parts');
     await pruned(...keep, '--yes', '--take-over');
     expect((await tagsAt(COMPONENTS)).filter((tag) => tag.startsWith('bundle-'))).toEqual([
       'bundle-prune',

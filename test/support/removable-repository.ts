@@ -38,6 +38,10 @@ export class MemoryRepository implements RemovableRepository {
     this.#ways = ways;
   }
 
+  async product(): Promise<undefined> {
+    return undefined;
+  }
+
   add(manifest: object & { mediaType: string }, ...tags: readonly string[]): Digest {
     const bytes = Buffer.from(JSON.stringify(manifest));
     const digest = digestOf(bytes);

@@ -64,7 +64,13 @@ export interface PruneRequest {
 
 export interface PruneReport {
   readonly target: string;
-  readonly parts: readonly (PushedPart & { readonly stays: boolean })[];
+  /** What the registry is, where its answers give that away. */
+  readonly product: string | undefined;
+  /** A part that stays, stays for a reason. */
+  readonly parts: readonly (PushedPart & {
+    readonly stays: boolean;
+    readonly why: string | undefined;
+  })[];
   readonly repositories: readonly RepositoryPlan[];
   readonly freed: Freed;
   /** What was done; `undefined` on a dry run. */
@@ -105,7 +111,8 @@ export async function prune(request: PruneRequest, context: Context): Promise<Pr
       network.removal({ registry, repository });
     const locks = open(to.destinations.content.repository);
     await requireRemoval(locks, context.signal);
-    const run: Run = { request, entry: to.destinations.entry.repository, pushed, open, context };
+    const [entry, content] = [to.destinations.entry.repository, to.destinations.content.repository];
+    const run: Run = { request, entry, content, pushed, open, context };
     if (!yes) {
       const lockedBy = await pruneOwner(locks, context.signal);
       return { ...(await planned(run)), removed: undefined, lockedBy, ...NO_RECEIPT };
@@ -125,22 +132,30 @@ interface Run {
   readonly request: PruneRequest;
   /** The repository that release images are in. */
   readonly entry: string;
+  /** The repository that components are in. */
+  readonly content: string;
   readonly pushed: Pushed;
   readonly open: (repository: string) => RemovableRepository;
   readonly context: Context;
 }
 
-type PlannedPrune = Pick<PruneReport, 'target' | 'parts' | 'repositories' | 'freed'>;
+type PlannedPrune = Pick<PruneReport, 'target' | 'product' | 'parts' | 'repositories' | 'freed'>;
 
 async function planned(run: Run): Promise<PlannedPrune> {
   const { request, pushed, context } = run;
-  const stays = await stayingParts(run);
+  const reasons = await stayingParts(run);
+  const stays = new Set(reasons.keys());
   const repositories: RepositoryPlan[] = [];
   for (const repository of [...pushed.images.keys()].sort())
     repositories.push(await surveyed(run, repository, stays));
   return {
     target: request.to.name,
-    parts: pushed.parts.map((part) => ({ ...part, stays: stays.has(part.key) })),
+    product: await run.open(run.content).product(),
+    parts: pushed.parts.map((part) => ({
+      ...part,
+      stays: stays.has(part.key),
+      why: reasons.get(part.key),
+    })),
     repositories,
     freed: freedBy(repositories),
   };
@@ -157,17 +172,18 @@ async function planned(run: Run): Promise<PlannedPrune> {
   }
 }
 
-/** Keys of the parts that stay. */
+/** Keys of the parts that stay, and why each does. */
 async function stayingParts({
   request: { config, keeping },
   entry,
   pushed: { parts, images },
   open,
   context,
-}: Run): Promise<ReadonlySet<string>> {
+}: Run): Promise<ReadonlyMap<string, string>> {
   if (config !== undefined) {
     const going = listedParts(parts, await usableImageSet(config, context), config);
-    return new Set(parts.map(({ key }) => key).filter((key) => !going.has(key)));
+    const kept = parts.filter(({ key }) => !going.has(key));
+    return new Map(kept.map(({ key }) => [key, 'not in --config']));
   }
   const { lookups, signal } = context;
   const place = open(entry);

@@ -50,7 +50,7 @@ const PARTS = [
   part('chart', 'chart app 1.0', 0, { names: ['app', 'app-1.0'] }),
 ];
 const everywhere = (): boolean => true;
-const labels = (keys: ReadonlySet<string>): readonly string[] =>
+const labels = (keys: Pick<ReadonlySet<string>, 'has'>): readonly string[] =>
   PARTS.filter(({ key }) => keys.has(key)).map(({ label, order }) => `${label} of ${order}`);
 
 describe('what stays', () => {
@@ -64,6 +64,20 @@ describe('what stays', () => {
       'image quay.io/team/tool:1 of 0',
       'chart app 1.0 of 0',
     ]);
+  });
+
+  it('is said with the reason', () => {
+    const reasons = staying(PARTS, { ...NOTHING, names: ['4.17.9'], last: 1 }, everywhere);
+    expect([...new Set(reasons.values())]).toEqual([
+      'named with --keep',
+      'among the newest',
+      'came with a release that stays',
+      'the newest of its name',
+    ]);
+    const bundles = [bundle(2)];
+    expect(new Set(staying(PARTS, { ...NOTHING, bundles }, everywhere).values())).toEqual(
+      new Set(['in a bundle of --keep-bundle']),
+    );
   });
 
   it('counts only releases that are there', () => {

@@ -6,7 +6,7 @@ import { type Outcome, PARTLY_DONE } from '../../command.ts';
 import { formatBytes } from '../../units.ts';
 import type { Report, Rows, Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
-import { shortened } from '../shown.ts';
+import { listed, partsText, shortened } from '../shown.ts';
 import { receiptRows, writtenJson } from './receipt-report.ts';
 
 /** Of more than these only the number is shown, unless every fact is wanted. */
@@ -48,27 +48,48 @@ function verdictOf(report: PruneReport, stillGiven: number): Section[number] {
     return { verdict: `Nothing to remove from ${target}${but}`, mood: 'good' };
   }
   if (removed === undefined)
-    return { verdict: `Nothing was removed: this would go from ${target}`, mood: 'good' };
+    return {
+      verdict: `Dry run: this would remove ${goingText(report)} from ${target}. Nothing was removed.`,
+      mood: 'good',
+    };
   if (stillGiven > 0) {
     const what = counted(stillGiven, 'manifest');
-    return { verdict: `${target} still gives ${what} that it has removed`, mood: 'warning' };
+    return {
+      verdict: `NOT ALL REMOVED: ${target} still gives ${what} that it says it has removed`,
+      mood: 'warning',
+    };
   }
-  return { verdict: `Removed from ${target}`, mood: 'good' };
+  return { verdict: `Removed ${goingText(report)} from ${target}`, mood: 'good' };
 }
 
-function partsSection({ parts, repositories }: PruneReport): Section {
+/** What goes: parts, or what is left of such that have gone before. */
+function goingText({ parts, repositories }: PruneReport): string {
+  const keys = new Set(repositories.flatMap(({ going }) => going.flatMap((one) => one.parts)));
+  const labels = parts
+    .filter(({ key, stays }) => !stays && keys.has(key))
+    .map(({ label }) => label);
+  return labels.length === 0 ? 'tags of images that stay' : partsText(labels);
+}
+
+function manifestsText(gone: number, shared: number): string {
+  const kept = `${shared} ${shared === 1 ? 'stays' : 'stay'}`;
+  if (gone === 0) return `no manifest, ${kept}`;
+  return shared === 0 ? counted(gone, 'manifest') : `${counted(gone, 'manifest')}, ${kept}`;
+}
+
+/** Each part, with what becomes of it; of one that stays why, of one that goes how much of it. */
+function partsSection({ parts, repositories, removed }: PruneReport): Section {
   const going = repositories.flatMap((one) => one.going);
   const shared = repositories.flatMap((one) => one.shared);
-  const number = (list: readonly { readonly parts: readonly string[] }[], key: string): string =>
-    String(list.filter((one) => one.parts.includes(key)).length);
-  const rows = parts.map(({ key, label, stays }) =>
-    stays ? [label, 'stays', '', ''] : [label, 'goes', number(going, key), number(shared, key)],
-  );
-  // The last two are about what goes.
-  const columns = parts.every(({ stays }) => stays) ? 2 : 4;
-  const narrowed = (row: readonly string[]): readonly string[] => row.slice(0, columns);
-  const heads = narrowed(['part', '', 'manifests', 'shared']);
-  return [{ table: { heads, rows: rows.map(narrowed), cut: 0 } }];
+  const number = (list: readonly { readonly parts: readonly string[] }[], key: string): number =>
+    list.filter((one) => one.parts.includes(key)).length;
+  const goes = removed === undefined ? 'goes' : 'removed';
+  const rows = parts.map(({ key, label, stays, why }) => {
+    if (stays) return [label, why === undefined ? 'stays' : `stays: ${why}`];
+    const [gone, kept] = [number(going, key), number(shared, key)];
+    return [label, gone + kept === 0 ? 'is not there' : `${goes}: ${manifestsText(gone, kept)}`];
+  });
+  return [{ table: { heads: ['part', 'what becomes of it'], rows, cut: 0 } }];
 }
 
 function sumsSection(report: PruneReport): Section {
@@ -83,18 +104,23 @@ function sumsSection(report: PruneReport): Section {
       isDone ? 'removed' : 'would go',
       `${counted(going.length, 'manifest')}, ${counted(tags, 'tag')}`,
     ],
-    ['freed', `up to ${formatBytes(freed.bytes)} by garbage collection`],
+    ['frees', `up to ${formatBytes(freed.bytes)}, when the registry collects garbage`],
     ['', loose === 0 ? undefined : `${counted(loose, 'more tag')} of images that stay`],
   ];
   return [
     {
       facts: [
         ...(isIdle(report) ? [] : sums),
-        ['tags left', left === 0 ? undefined : `${left}: the registry removes no tag alone`],
+        [
+          'tags left',
+          left === 0
+            ? undefined
+            : `${left}, on images that stay: this registry removes no tag without its image`,
+        ],
         ...receiptRows(receipt),
         [
           'in use',
-          lockedBy && `${lockedBy.who} removes something since ${lockedBy.time}`,
+          lockedBy && `${lockedBy.who} is removing parts since ${lockedBy.time}: wait for the end`,
           'warning',
         ],
       ],
@@ -109,7 +135,11 @@ function sharedSections({ repositories }: PruneReport, screen: Screen): Report {
     const more = shared.length - shown.length;
     return [
       [
-        { text: `${counted(shared.length, 'manifest')} of ${place.name} that stay, and why:` },
+        {
+          text:
+            `${counted(shared.length, 'manifest')} of parts that go ` +
+            `${shared.length === 1 ? 'stays' : 'stay'} in ${place.name}, for these reasons:`,
+        },
         {
           table: {
             rows: shown.map(({ digest, why }) => [shortened(hexOf(digest), screen), why]),
@@ -128,42 +158,59 @@ const TAGS_ALONE =
 function afterwards(report: PruneReport): Report {
   const { removed, outdated, freed } = report;
   if (removed === undefined) {
-    if (!isIdle(report)) return [[{ text: 'To remove it, add --yes.' }]];
+    if (!isIdle(report)) return [[{ text: 'To remove it, run the same command with --yes.' }]];
     return looseTags(report) === 0 ? [] : [[{ text: TAGS_ALONE }]];
   }
-  const stale: Report =
+  return [
+    removed.some(({ stillGiven }) => stillGiven.length > 0) ? [{ text: STILL_GIVEN }] : [],
     outdated.length === 0
       ? []
       : [
-          [
-            {
-              text:
-                `Receipts of ${outdated.join(', ')} still name what was removed. Write a new one ` +
-                'with bundle receipt, or the next bundle may lack what is not there any more.',
-            },
-          ],
-        ];
-  if (freed.blobs === 0) return stale;
+          {
+            text:
+              `Receipts of ${listed(outdated)} still name what was removed. Write a new one with ` +
+              'bundle receipt: otherwise the next bundle may leave out what is not there any more.',
+          },
+        ],
+    freed.blobs === 0 ? [] : collection(report),
+  ];
+}
+
+const STILL_GIVEN =
+  'Run the same command again. If the registry gives them even then, show this to those who run ' +
+  'it: a cache or a replica may answer in its place.';
+
+/** How a registry frees space. */
+const COLLECTIONS: Readonly<Record<string, string>> = {
+  Quay: 'nothing: it collects by itself, after the time in which tags can be brought back',
+  Harbor: 'nothing if a collection is scheduled; else start it: Administration, Clean Up',
+  Nexus: 'the tasks "Docker - Delete unused manifests and images" and "Admin - Compact blob store"',
+};
+const DISTRIBUTION =
+  'see that nobody pushes, run the command below on its host, and restart it. CONFIG is its ' +
+  'configuration file, in its container /etc/docker/registry/config.yml, or from version 3 on ' +
+  '/etc/distribution/config.yml';
+
+/** What frees the space at this registry; at every one that it may be, where that is not known. */
+function collection({ product }: PruneReport): Section {
+  const text = 'The registry frees the space when it collects garbage, not before. What to do:';
+  const known = product === undefined ? undefined : COLLECTIONS[product];
+  if (product !== undefined && known !== undefined)
+    return [{ text }, { facts: [[product, known]] }];
   return [
-    ...stale,
-    [
-      {
-        text:
-          'The registry frees the space when it collects garbage. Quay and Harbor do that by ' +
-          'themselves, or as they are scheduled. For distribution, let nobody push, and run beside it:',
-      },
-      { commands: ['registry garbage-collect /etc/docker/registry/config.yml'] },
-      { text: 'Then restart it, so that it forgets what it has cached.' },
-    ],
+    { text },
+    { facts: [...Object.entries(COLLECTIONS), ['distribution', DISTRIBUTION]] },
+    { commands: ['registry garbage-collect CONFIG'] },
   ];
 }
 
 function pruneJson(report: PruneReport): object {
-  const { target, parts, repositories, freed, removed, receipt, outdated, lockedBy } = report;
+  const { target, product, parts, repositories, freed, removed } = report;
+  const { receipt, outdated, lockedBy } = report;
   return {
-    target,
-    parts: parts.map(({ kind, label, stays, rows }) => ({
-      ...{ kind, label, stays },
+    ...{ target, product: product ?? null },
+    parts: parts.map(({ kind, label, stays, why, rows }) => ({
+      ...{ kind, label, stays, why: why ?? null },
       bundles: [...new Set(rows.map(({ bundle }) => hexOf(bundle)))],
     })),
     repositories: repositories.map(({ repository, going, looseTags, shared }) => ({

@@ -25,6 +25,10 @@ export class RegistryRemoval implements RemovableRepository {
     this.#referrers = new Referrers(access, async () => false);
   }
 
+  async product(): Promise<string | undefined> {
+    return (await this.#access.contact()).quirk?.product;
+  }
+
   async tags(signal?: AbortSignal): Promise<readonly string[]> {
     return listTags(this.#access, { ...(signal && { signal }), mustEnd: true });
   }

@@ -23,7 +23,7 @@ it('a prune that finds nothing says so, and asks for nothing more', () => {
     const words = told({ removed, parts: [{ key: 'a', label: 'chart a', stays: true, rows: [] }] });
     expect(words).toContain('["chart a","stays"]');
     expect(words).toContain('Nothing to remove from registry:5000/ocp4');
-    expect(words).not.toMatch(/--yes|would go|manifests|shared|Removed/);
+    expect(words).not.toMatch(/--yes|would go|manifests|Removed/);
   }
 });
 
@@ -33,7 +33,51 @@ it('a prune that finds tags alone says that these may go', () => {
   expect(words).toContain('Nothing to remove from registry:5000/ocp4, except 1 tag of images');
   expect(words).toContain('To remove these tags, add --yes.');
   const removed = [{ ...undone, tagsLeft: ['a'] }];
-  expect(told({ repositories, removed })).toContain('1: the registry removes no tag alone');
+  expect(told({ repositories, removed })).toContain(
+    '1, on images that stay: this registry removes no tag without its image',
+  );
   const gone = [{ ...undone, tags: ['a'] }];
-  expect(told({ repositories, removed: gone })).toContain('Removed from');
+  expect(told({ repositories, removed: gone })).toContain('Removed tags of images that stay from');
+});
+
+const part = { key: 'a', label: 'chart a', stays: false, rows: [] };
+const going = [{ digest: 'sha256:1', size: 1, tags: ['a'], parts: ['a'], blobs: [] }];
+const gone = [{ ...undone, manifests: ['sha256:1'], tags: ['a'] }];
+const freed = { bytes: 2_000_000, blobs: 3 };
+const full = { parts: [part], repositories: [{ ...repository, going }], removed: gone, freed };
+
+it('a prune says what went, what stays and why, and what the registry has to do', () => {
+  const kept = { key: 'b', label: 'chart b', stays: true, why: 'among the newest', rows: [] };
+  const shared = [{ digest: 'sha256:2', images: [], parts: ['a'], why: 'chart b stays' }];
+  const words = told({
+    ...full,
+    parts: [part, kept],
+    repositories: [{ ...repository, going, shared }],
+  });
+  expect(words).toContain('Removed chart a from registry:5000/ocp4');
+  expect(words).toContain('["chart a","removed: 1 manifest, 1 stays"]');
+  expect(words).toContain('["chart b","stays: among the newest"]');
+  expect(words).toContain('1 manifest of parts that go stays in registry:5000/ocp4');
+  expect(words).toContain('up to 2.00 MB, when the registry collects garbage');
+  expect(told({ ...full, removed: undefined })).toContain(
+    'Dry run: this would remove chart a from registry:5000/ocp4. Nothing was removed.',
+  );
+});
+
+it.each([
+  ['Quay', /Quay/, /Harbor|Nexus|distribution|garbage-collect/],
+  ['Harbor', /Clean Up/, /Quay|Nexus|distribution|garbage-collect/],
+  [undefined, /Quay.*Harbor.*Nexus.*distribution.*registry garbage-collect CONFIG/, /^$/],
+])('a prune says what frees the space at %s', (product, there, absent) => {
+  const words = told({ ...full, product });
+  expect(words).toContain('frees the space when it collects garbage, not before');
+  expect(words).toMatch(there);
+  expect(words).not.toMatch(absent);
+});
+
+it('a prune of a registry that still gives what it removed says what to do', () => {
+  const removed = [{ ...undone, stillGiven: ['sha256:1'] }];
+  const words = told({ ...full, removed });
+  expect(words).toContain('NOT ALL REMOVED: registry:5000/ocp4 still gives 1 manifest');
+  expect(words).toContain('Run the same command again.');
 });
