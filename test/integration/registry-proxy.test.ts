@@ -113,7 +113,8 @@ describeWith(['docker-registry', 'openssl'], 'a registry behind a proxy', () => 
       message: `the proxy ${proxy.https!.slice('http://'.length)} refused the connection to ${NAME}: it answered 407`,
     });
     expect((thrown as BundleError).hint).toBe(
-      'It wants a user name and a password: write USER:PASSWORD@ before its host in https_proxy. ' +
+      'It wants a user name and a password: write both before its host in https_proxy, with a ' +
+        'colon between them and an @ behind them. ' +
         `If ${NAME} can be reached without the proxy, name it in NO_PROXY.`,
     );
   });

@@ -263,7 +263,8 @@ function proxyRefused(
   const proxy = route?.proxy === undefined ? 'the proxy' : `the proxy ${route.proxy}`;
   const check =
     status === '407'
-      ? `It wants a user name and a password: write USER:PASSWORD@ before its host in ${variable}.`
+      ? `It wants a user name and a password: write both before its host in ${variable}, with a ` +
+        'colon between them and an @ behind them.'
       : `Check ${variable}, and what the proxy allows.`;
   return new BundleError(
     'NETWORK',

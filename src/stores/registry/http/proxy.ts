@@ -33,7 +33,9 @@ export function proxyFromEnvironment(
     checkUserInfo(full, name);
     if (/^https?:\/\//i.test(full) && URL.canParse(full)) return full;
     throw new BundleError('CONFIGURATION', `${name} is not the URL of an HTTP proxy`, {
-      hint: 'It has to be of the form http://HOST:PORT, with USER:PASSWORD@ before HOST if it asks.',
+      hint:
+        'It has to be of the form http://HOST:PORT. A user name, a colon, a password and an @ ' +
+        'stand before HOST if the proxy asks for them.',
       subject: name,
     });
   };
