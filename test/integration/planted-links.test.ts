@@ -35,6 +35,8 @@ import { bundleRow, receiptOf, siteKey } from '../support/receipts.ts';
 
 const STEM = 'ocp-4.17.3-x86_64';
 const RECEIPT = signReceipt(receiptOf([bundleRow(STEM)]), siteKey);
+const OCI_LAYOUT = '{"imageLayoutVersion":"1.0.0"}';
+const NO_IMAGES = '{"schemaVersion":2,"manifests":[]}';
 const TARGET = 'registry.example.com:5000/ocp4';
 const DESTINATIONS = planDestinations({ to: parseTarget(TARGET) });
 const DRAFT = {
@@ -112,17 +114,19 @@ describe('a link under the name of a file that is to be written', () => {
     async (name) => {
       const path = join(output, name);
       await mkdir(dirname(path), { recursive: true });
-      if (name !== 'oci-layout')
-        await writeFile(join(output, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
-      const before = join(folder, `before-${cases}`);
-      await mkdir(before);
+      if (name !== 'oci-layout') await writeFile(join(output, 'oci-layout'), OCI_LAYOUT);
+      // What stands there would do, were it no link.
+      const file = { 'oci-layout': OCI_LAYOUT, 'index.json': NO_IMAGES }[name];
+      const before = file === undefined ? [] : Buffer.from(file);
       await rm(victim);
-      await symlink(before, path);
+      if (file === undefined) await mkdir(victim);
+      else await writeFile(victim, file);
+      await symlink(victim, path);
       await expect(unpackTo(trial, [trial.path], output, false)).rejects.toMatchObject(
         refusedFor(name) as object,
       );
       expect((await lstat(path)).isSymbolicLink()).toBe(true);
-      expect(await readdir(before)).toEqual([]);
+      expect(await contentOf(victim)).toEqual(before);
     },
   );
 
@@ -175,6 +179,27 @@ describe('a link under the name of a file that is to be written', () => {
     }
     expect(await readFile(victim, 'utf8')).toBe('not yours');
   });
+
+  it.each([['started-sets'], [`started-sets/${STEM}.tar.zst.json`]])(
+    '%s of the user is refused by a pack that remembers which volumes are done',
+    async (name) => {
+      const user = contextIn(join(output, 'user'));
+      const path = join(user.configFolder, name);
+      await mkdir(dirname(path), { recursive: true });
+      await rm(victim);
+      if (name === 'started-sets') await mkdir(victim);
+      await symlink(victim, path);
+      const before = await contentOf(victim);
+      const keyFile = join(trial.context.configFolder, 'signing-key.pem');
+      const volumeSize = Math.ceil(trial.genuine.length / 3);
+      const key = { ...trial.packRequest.key, keyFile };
+      await expect(
+        pack({ ...trial.packRequest, output, key, volumeSize, stopAfter: 1 }, user),
+      ).rejects.toMatchObject(refusedFor(join('user', name)) as object);
+      expect(await contentOf(victim)).toEqual(before);
+      expect((await lstat(path)).isSymbolicLink()).toBe(true);
+    },
+  );
 
   it.each(['to nothing', 'to what was begun', 'to a folder'] as const)(
     'that leads %s is refused',

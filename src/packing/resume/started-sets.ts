@@ -15,12 +15,11 @@ import {
   parseStrictJson,
 } from '../../core/json.ts';
 import { ifThere } from '../../files/look.ts';
-import { removeFile } from '../../files/own-file.ts';
+import { prepareOwnFolder, removeFile } from '../../files/own-file.ts';
 import { readSmallFile } from '../../files/small-file.ts';
 import type { SigningKey } from '../../trust/keys.ts';
 import { checkedSeal } from './begun.ts';
 import type { Context } from '../../core/context.ts';
-import { prepareFolder } from '../../files/folder.ts';
 
 const MAX_SET_BYTES = 1024 * 1024;
 
@@ -81,7 +80,7 @@ export async function rememberSet(
   context: Context,
 ): Promise<void> {
   const file = setFile(path, context);
-  await prepareFolder(dirname(file), 0o700);
+  await prepareOwnFolder(dirname(file), 0o700);
   await writeWhole(
     file,
     formatJson({
