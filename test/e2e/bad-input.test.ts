@@ -143,10 +143,16 @@ describe('a command line that is wrong', () => {
     {
       why: 'gives a number that is none',
       args: ['pack', VERSION, '-o', 'x', '--concurrency', 'abc'],
+      says: '--concurrency needs a whole number from 1 to 999999, not abc',
     },
     {
       why: 'gives a number that is too small',
       args: ['pack', VERSION, '-o', 'x', '--concurrency', '0'],
+    },
+    {
+      why: 'gives a number that is too large',
+      args: ['pack', VERSION, '-o', 'x', '--concurrency', '1000000'],
+      says: '--concurrency needs a whole number from 1 to 999999, not 1000000',
     },
     {
       why: 'gives a rate that is none',
@@ -168,8 +174,10 @@ describe('a command line that is wrong', () => {
     { why: 'names a target that is none', args: ['mirror', VERSION, '--to', 'HOST/../x'] },
     { why: 'names a key type that is none', args: ['keygen', '--type', 'dsa'] },
     { why: 'wants to remove something that is no key id', args: ['trust', 'remove', 'xyz'] },
-  ])('ends with status 2 when it $why', async ({ args }) => {
-    expect((await failure(args)).status).toBe(2);
+  ])('ends with status 2 when it $why', async ({ args, says = '' }) => {
+    const { status, message } = await failure(args);
+    expect(status).toBe(2);
+    expect(message).toContain(says);
     expect(await readdir(user.home)).toEqual([]);
   });
 

@@ -7,13 +7,20 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Publisher } from '../../scripts/lib/destination.ts';
 import { makeImage } from '../../scripts/lib/image.ts';
 import { textLayer } from '../../scripts/lib/layer.ts';
+import type { Descriptor } from '../../src/core/descriptor.ts';
+import { type Digest, parseDigest } from '../../src/core/digest.ts';
 import { BundleError } from '../../src/core/errors.ts';
 import { asArray, asObject, type Json, type JsonObject } from '../../src/core/json.ts';
+import type { FetchOptions } from '../../src/core/store.ts';
 import { KINDS } from '../../src/kinds/all.ts';
+import type { Closure } from '../../src/kinds/closure.ts';
 import { imageKind } from '../../src/kinds/image/image.ts';
 import { imageRequest } from '../../src/kinds/image/request.ts';
 import { partRequest } from '../../src/kinds/kind.ts';
+import { wholeContent } from '../../src/packing/content.ts';
 import { findParts } from '../../src/packing/find-parts.ts';
+import { packLeavingHoles } from '../../src/packing/incomplete.ts';
+import type { FileJob } from '../../src/packing/to-files.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
 import { SigningKey } from '../../src/trust/keys.ts';
 import { verify } from '../../src/workflows/verify.ts';
@@ -166,4 +173,61 @@ describeWith(['python3', 'openssl'], 'a list of what a bundle lacks, for both re
     const expected = Object.entries(EDITS).map(([what, [status]]) => [what, [status, status]]);
     expect(found).toEqual(Object.fromEntries(expected));
   });
+
+  it('is made while it is told how many blobs were asked for, and tried again', async () => {
+    const store = new LosingStore('content');
+    for (const name of ['one', 'two'] as const)
+      await new Publisher().publish(store, IMAGES.get(name)!);
+    const parts = (['one', 'two'] as const).map((name) =>
+      partRequest(imageKind, imageRequest(`quay.io/team/${name}@${digestOf(name)}`)),
+    );
+    const told: string[] = [];
+    const context = contextIn(folder, {
+      observe: (event) => {
+        if (event.type === 'phase') told.push(event.what);
+        if (event.type === 'counted' && event.what === 'blobs')
+          told.push(`${event.done} of ${event.total}`);
+      },
+    });
+    const asked = { parts, referrers: false, incomplete: true };
+    const found = await findParts(
+      asked,
+      sourcesOf(() => store),
+      context,
+    );
+    const { content } = found;
+    store.lost = content.blobs[0]!.descriptor.digest;
+    const after = content.blobs.length - 1;
+    expect(after).toBeGreaterThan(1);
+    const path = join(folder, 'counted.tar.zst');
+    const jobOf = (closure: Closure): FileJob => ({
+      ...{ path, key, made: undefined, closure, restart: false },
+      ...wholeContent(closure, 'counted'),
+    });
+    const job = { path, key, restart: false, isCarriedAway: false, jobOf };
+    for (const [what, total] of [
+      ['asking for all other blobs', after],
+      ['trying again what was missing', 1],
+    ] as const) {
+      told.length = 0;
+      const report = await packLeavingHoles(found, job, context);
+      expect(report.closure.parts.flatMap(({ holes = [] }) => holes)).toHaveLength(1);
+      const from = told.indexOf(what) + 1;
+      const counted = Array.from({ length: total }, (_, at) => `${at + 1} of ${total}`);
+      expect(told.slice(from, from + total), what).toEqual(counted);
+    }
+  });
 });
+
+/** Does not give a blob any more. */
+class LosingStore extends MemoryStore {
+  lost: Digest | undefined;
+
+  override fetch(descriptor: Descriptor, options?: FetchOptions): AsyncGenerator<Uint8Array> {
+    const { digest } = descriptor;
+    const isLost = digest === this.lost;
+    return super.fetch(isLost ? { ...descriptor, digest: NOWHERE } : descriptor, options);
+  }
+}
+
+const NOWHERE = parseDigest(`sha256:${'0'.repeat(64)}`);
