@@ -280,16 +280,25 @@ describe('a link under the name of a file that is to be written', () => {
   });
 
   it.each([
-    `${STEM}.restart.partial`,
+    `${STEM}.begun.partial/`,
+    `${STEM}.restart.partial/`,
+    `${STEM}.restart.partial/${STEM}.begun.partial/`,
     `${STEM}.restart.partial/${STEM}.tar.zst.partial`,
     `${STEM}.restart.partial/${STEM}.pub`,
     `${STEM}.restart.partial/${STEM}.whole`,
-  ])('%s is refused by a pack that replaces a bundle, which stays', async (name) => {
+  ])('%s is refused by a pack that replaces a bundle, which stays', async (planted) => {
+    const name = planted.replace(/\/$/, '');
     await copyFile(trial.path, join(output, basename(trial.path)));
     await mkdir(dirname(join(output, name)), { recursive: true });
+    if (name !== planted) {
+      await rm(victim);
+      await mkdir(victim);
+    }
     await symlink(victim, join(output, name));
+    const before = await contentOf(victim);
     await expect(packed({ restart: true })).rejects.toMatchObject(refusedFor(name) as object);
-    expect(await readFile(victim, 'utf8')).toBe('not yours');
+    expect(await contentOf(victim)).toEqual(before);
+    expect((await lstat(join(output, name))).isSymbolicLink()).toBe(true);
     expect((await readFile(join(output, basename(trial.path)))).equals(trial.genuine)).toBe(true);
   });
 
