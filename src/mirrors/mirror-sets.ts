@@ -4,7 +4,7 @@ import { isObject, type Json, type JsonObject } from '../core/json.ts';
 import { MAX_CONFIGURATION_BYTES } from '../core/limits.ts';
 import { readGivenFile } from '../files/small-file.ts';
 import { parseAllDocuments } from '../yaml/documents.ts';
-import { findRule, isPlace, type PullKind, type RegistryRule } from './rules.ts';
+import { findRule, isPlace, isWildcard, type PullKind, type RegistryRule } from './rules.ts';
 
 /**
  * The objects by which clusters are told of mirrors: where each keeps its list, and what its
@@ -113,7 +113,7 @@ function rulesOf(set: JsonObject, path: string): readonly RegistryRule[] {
     const where = `${list}[${index}]`;
     if (!isObject(entry)) throw refused(path, `${where} is not an object`);
     const { source, mirrorSourcePolicy } = entry;
-    if (typeof source !== 'string' || !isPlace(source.replace(/^\*\./, '')))
+    if (typeof source !== 'string' || !(isPlace(source) || isWildcard(source)))
       throw refused(path, `${where}.source is not HOST[:PORT][/PATH]`);
     const mirrors = listIn(entry, 'mirrors', path).map((location) => {
       if (typeof location === 'string' && isPlace(location))

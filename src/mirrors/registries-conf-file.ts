@@ -1,6 +1,6 @@
 import type { TomlTable, TomlValue } from 'smol-toml';
 import { BundleError } from '../core/errors.ts';
-import { isPlace, type Mirror, type PullKind, type RegistryRule } from './rules.ts';
+import { isPlace, isWildcard, type Mirror, type PullKind, type RegistryRule } from './rules.ts';
 
 /**
  * The settings of containers-registries.conf(5) that matter to a program that is given full names.
@@ -14,7 +14,7 @@ export interface RegistriesConf {
 /** The tables of format version 1. */
 const VERSION_1 = ['search', 'insecure', 'block'] as const;
 
-/** Any of them makes a file one of version 2. */
+/** Any of them makes a file one of version 2, but for an empty text. */
 const VERSION_2 = [
   'registry',
   'unqualified-search-registries',
@@ -23,6 +23,19 @@ const VERSION_2 = [
   'aliases',
   'additional-layer-store-auth-helper',
 ];
+
+const KEYS = new Set([
+  ...VERSION_2,
+  'registries',
+  ...VERSION_1,
+  'prefix',
+  'location',
+  'insecure',
+  'blocked',
+  'mirror',
+  'mirror-by-digest-only',
+  'pull-from-mirror',
+]);
 
 /**
  * Reads one file, of format version 2 or 1, as podman does.
@@ -37,7 +50,7 @@ export async function parseRegistriesConf(
   const document = await parseToml(text, path);
   const first = firstVersion(document, path);
   if (first !== undefined) {
-    const other = VERSION_2.find((key) => document[key] !== undefined);
+    const other = VERSION_2.find((key) => document[key] !== undefined && document[key] !== '');
     if (other !== undefined || isDropIn) {
       const why =
         other === undefined
@@ -56,8 +69,9 @@ export async function parseRegistriesConf(
 
 async function parseToml(text: string, path: string): Promise<TomlTable> {
   const { parse, TomlError } = await import('smol-toml');
+  let document: TomlTable;
   try {
-    return parse(text);
+    document = parse(text);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     throw refused(
@@ -65,6 +79,29 @@ async function parseToml(text: string, path: string): Promise<TomlTable> {
       `line ${error.line}, column ${error.column}: ${error.message.split('\n')[0] ?? ''}`,
     );
   }
+  return withKnownKeys(document, path);
+}
+
+/**
+ * For podman, `Blocked = true` is `blocked = true`: its parser looks at no capitals in the keys
+ * that it knows.
+ */
+function withKnownKeys(table: TomlTable, path: string): TomlTable {
+  const known: TomlTable = {};
+  for (const [key, value] of Object.entries(table)) {
+    const name = key.toLowerCase();
+    if (!KEYS.has(name)) continue;
+    if (known[name] !== undefined)
+      throw refused(path, `it says ${name} twice in one place, with and without capitals`);
+    // Names of images, and not of settings.
+    known[name] = name === 'aliases' ? value : valueWithKnownKeys(value, path);
+  }
+  return known;
+}
+
+function valueWithKnownKeys(value: TomlValue, path: string): TomlValue {
+  if (Array.isArray(value)) return value.map((entry) => valueWithKnownKeys(entry, path));
+  return isTable(value) ? withKnownKeys(value, path) : value;
 }
 
 /** The rules of a file of version 1; `undefined` for a file that has nothing of it. */
@@ -121,7 +158,7 @@ function parseRule(table: TomlTable, where: string, path: string): RegistryRule 
       `Write location = "${prefix}" beside it. ` +
         'Only a prefix of the form *.example.com may do without.',
     );
-  if (table['pull-from-mirror'] !== undefined)
+  if (textIn(table, 'pull-from-mirror', where, path) !== undefined)
     throw refused(path, `${where}: pull-from-mirror belongs to a mirror`);
   const byDigest = flagIn(table, 'mirror-by-digest-only', where, path);
   const mirrors = tables(table, 'mirror', path).map((mirror, index): Mirror => {
@@ -193,11 +230,8 @@ function pullKind(text: string | undefined, where: string, path: string): PullKi
 function prefixIn(table: TomlTable, where: string, path: string): string | undefined {
   const prefix = textIn(table, 'prefix', where, path)?.replace(/\/+$/, '');
   if (prefix === undefined) return undefined;
-  const isWildcard = prefix.startsWith('*.');
-  const bare = isWildcard
-    ? prefix.slice(2)
-    : prefix.replace(/@sha256:[0-9a-f]{64}$/, '').replace(/(?<=\/[^/]*):[^/:]+$/, '');
-  if (isPlace(bare) && !(isWildcard && /[/:]/.test(bare))) return prefix;
+  const bare = prefix.replace(/@sha256:[0-9a-f]{64}$/, '').replace(/(?<=\/[^/]*):[^/:]+$/, '');
+  if (isPlace(bare) || isWildcard(prefix)) return prefix;
   const shown = `${where}: the prefix ${JSON.stringify(prefix)}`;
   if (prefix.includes('*'))
     throw refused(path, `${shown} is no wildcard`, 'A wildcard has the form *.example.com.');
@@ -223,6 +257,13 @@ function noPlace(path: string, shown: string, text: string): BundleError {
   const untagged = text.replace(/@.*$/, '').replace(/(?<=\/[^/]*):[^/:]*$/, '');
   if (untagged !== text && isPlace(untagged))
     return refused(path, `${shown} has a tag or a digest`, `Write ${untagged}`);
+  const [host = '', ...rest] = text.split('/');
+  if (isPlace([`${host}.example`, ...rest].join('/')))
+    return refused(
+      path,
+      `${shown} begins with no host: a host has a dot or a port, or is localhost`,
+      form,
+    );
   return refused(path, `${shown} is not a host with a path`, form);
 }
 

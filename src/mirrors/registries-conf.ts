@@ -4,7 +4,7 @@ import { hasCode } from '../core/errors.ts';
 import { diskError } from '../files/disk-error.ts';
 import { MAX_CONFIGURATION_BYTES } from '../core/limits.ts';
 import { listFolder } from '../files/folder.ts';
-import { ifThere, isThere } from '../files/look.ts';
+import { ifThere, isFolder, isThere } from '../files/look.ts';
 import { readGivenFile } from '../files/small-file.ts';
 import { parseRegistriesConf, refused, type RegistriesConf } from './registries-conf-file.ts';
 import type { RegistryRule } from './rules.ts';
@@ -63,7 +63,12 @@ export async function loadRegistriesConf({
 
 async function dropIns(folder: string): Promise<readonly string[]> {
   const names = (await ifThere(listFolder(folder), ['ENOENT', 'ENOTDIR'])) ?? [];
-  return names.filter((name) => name.endsWith('.conf')).map((name) => join(folder, name));
+  const paths: string[] = [];
+  for (const name of names.filter((each) => each.endsWith('.conf'))) {
+    const path = join(folder, name);
+    if (!(await isFolder(path))) paths.push(path);
+  }
+  return paths;
 }
 
 /** `undefined` where there is no such file, and it does not have to be there. */

@@ -3,6 +3,7 @@ import {
   formatRepository,
   isRegistry,
   isRepository,
+  looksLikeHost,
   type RepositoryName,
 } from '../core/reference.ts';
 import { hintOnPassword, withoutPassword } from '../core/http/user-info.ts';
@@ -62,10 +63,19 @@ export function parseMirrorOption(text: string): RegistryRule {
   });
 }
 
-/** `HOST[:PORT][/PATH]`. */
+/** `HOST[:PORT][/PATH]`, where the host can be told from a path. */
 export function isPlace(place: string | undefined): place is string {
   const [registry = '', ...path] = place?.split('/') ?? [];
-  return isRegistry(registry) && (path.length === 0 || isRepository(path.join('/')));
+  return (
+    isRegistry(registry) &&
+    looksLikeHost(registry) &&
+    (path.length === 0 || isRepository(path.join('/')))
+  );
+}
+
+/** `*.example.com`, also `*.io`; without a port and a path. */
+export function isWildcard(prefix: string): boolean {
+  return prefix.startsWith('*.') && !prefix.includes(':') && isRegistry(prefix.slice(2));
 }
 
 /**

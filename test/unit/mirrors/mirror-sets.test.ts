@@ -100,7 +100,10 @@ describe('loadMirrorSets', () => {
     'kind: ImageDigestMirrorSet\nspec: {imageDigestMirrors: 1}',
     'kind: ImageDigestMirrorSet\nspec: {imageDigestMirrors: [1]}',
     'kind: ImageDigestMirrorSet\nspec: {imageDigestMirrors: [{source: "https://quay.io"}]}',
+    'kind: ImageDigestMirrorSet\nspec: {imageDigestMirrors: [{source: "*.quay.io/a"}]}',
+    'kind: ImageDigestMirrorSet\nspec: {imageDigestMirrors: [{source: quay/a}]}',
     'kind: ImageDigestMirrorSet\nspec: {imageDigestMirrors: [{source: quay.io, mirrors: [1]}]}',
+    'kind: ImageDigestMirrorSet\nspec: {imageDigestMirrors: [{source: quay.io, mirrors: [m/a]}]}',
   ])('refuses %j', async (text) => {
     await expect(load(text)).rejects.toMatchObject({
       code: 'CONFIGURATION',

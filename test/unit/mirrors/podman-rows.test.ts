@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -33,6 +33,7 @@ describe('a reference falls under a prefix', () => {
     ['corp.net:5000', 'corp.net:5000', true],
     ['corp.net:50000', 'corp.net:5000', false],
     ['corp.net:5000', 'corp.net', true],
+    ['corp.net/', 'corp.net', true],
     ['corp.net/a', 'corp.net', true],
     ['corp.net/a/b', 'corp.net', true],
     ['corp.net/a/b:v1', 'corp.net', true],
@@ -67,6 +68,7 @@ describe('a reference falls under a prefix', () => {
     ['corp.net/a/b:v1', '*.net', true],
     ['deep.in.corp.net/a', '**.corp.net', false],
     ['deep.in.corp.net/a', '***.in.corp.net', false],
+    ['deep.in.corp.net/a', '*********.in.corp.net', false],
     ['deep.in.corp.net/a/b', '*********.in.corp.net', false],
     ['deep.in.corp.net/a/b', '*.in.corp.net', true],
     ['in.corp.net/path.net/a/b:v1', '*.corp.net', true],
@@ -76,6 +78,7 @@ describe('a reference falls under a prefix', () => {
     ['in.corp.net/a/b', '*.corp.net', true],
     ['deep.in.corp.net/a/b/c:v1', '*.corp.net', true],
     ['deep.in.corp.net/a/b/c:v1', '*.in.corp.net', true],
+    [`deep.in.corp.net/a/b@${A}`, '*.corp.net', true],
     [`deep.in.corp.net/a/b@${A}`, '*.in.corp.net', true],
     [`very.deep.in.corp.net/a/b@${A}`, '*.in.corp.net', true],
     ['corp.net/a', '*', false],
@@ -117,6 +120,7 @@ describe('the location takes the place of the prefix', () => {
   it.each([
     // Nothing is left of the repository, or the port stands in the middle.
     ['corp.net/team', 'corp.net/team', 'corp.net'],
+    ['corp.net/team/a', 'corp.net/team', 'corp.net/x/'],
     ['corp.net:5000/a', 'corp.net', 'corp.net:5000'],
     ['corp.net:5000/a', 'corp.net', 'corp.net/path'],
   ])('%s, %s = %s: refused', (name, prefix, location) => {
@@ -129,11 +133,13 @@ describe('the location takes the place of the prefix', () => {
   it.each([
     ['corp.net/team/a', 'team'],
     ['corp.net/team/a', 'corp.net//team'],
+    ['corp.net/team/a', 'corp.net/team/'],
     ['corp.net/team/a', 'corp.net/te'],
     ['corp.net/team', 'corp.net/te'],
     ['hub.io/library/a', 'corp.net'],
     ['hub.io/library/a', '*.net'],
     ['in.hub.io/library/a', '*.corp.net'],
+    ['in.hub.io/library/a', '*.hub.net'],
   ])('%s is left alone by %s', (name, prefix) => {
     expect(places(name, A, [rule(prefix, 'm.net')])).toEqual([name]);
   });
@@ -248,9 +254,28 @@ describe('a file', () => {
     [registry('corp.net/'), ['corp.net corp.net']],
     [registry('corp.net//////'), ['corp.net corp.net']],
     [registry('corp.net:5000/with/path'), ['corp.net:5000/with/path corp.net:5000/with/path']],
+    [registry('localhost/path'), ['localhost/path localhost/path']],
+    [registry('[::1]:5000'), ['[::1]:5000 [::1]:5000']],
     [registry('corp.net', 'prefix = ""'), ['corp.net corp.net']],
     [registry('corp.net', 'prefix = "hub.io/"'), ['hub.io corp.net']],
     ['[[registry]]\nprefix = "*.corp.net"', ['*.corp.net -']],
+    ['[[registry]]\nprefix = "*.net"\nlocation = ""', ['*.net -']],
+    [registry('corp.net', `prefix = "hub.io/a@${A}"`), [`hub.io/a@${A} corp.net`]],
+    [registry('corp.net', 'prefix = "hub.io/a:v1"'), ['hub.io/a:v1 corp.net']],
+    [registry('corp.net', 'pull-from-mirror = ""'), ['corp.net corp.net']],
+    // One location for two prefixes, where nothing contradicts.
+    [registry('a.net') + registry('a.net', 'prefix = "b.net"'), ['a.net a.net', 'b.net a.net']],
+    [
+      registry('a.net', 'blocked = true') + registry('b.net', 'prefix = "c.net"'),
+      ['a.net a.net blocked', 'c.net b.net'],
+    ],
+    // What this program has no use for.
+    ['unqualified-search-registries = ["https://a.net"]\nshort-name-mode = "x"', []],
+    ['aliases = { registry = "a.net/x", Registry = "a.net/x" }', []],
+    [registry('a.net', 'proxy = "ftp://b.net"', 'unqualified-search = true'), ['a.net a.net']],
+    [registry('a.net', 'credential-helper = "h"') + mirror('location = "b.net"'), ['a.net a.net']],
+    // Keys are read without regard to capitals.
+    ['[[Registry]]\nLocation = "a.net"\nBLOCKED = true', ['a.net a.net blocked']],
     // The first of two for one prefix counts.
     [
       registry('a.net', 'prefix = "p.net"') + registry('b.net', 'prefix = "p.net"'),
@@ -260,7 +285,10 @@ describe('a file', () => {
     ['nobody = "knows"\n[else]\nthis = 1', []],
   ])('%j has the rules %j', async (text, expected) => {
     const { rules } = await parseRegistriesConf(text, 'registries.conf');
-    expect(rules.map(({ prefix, location = '-' }) => `${prefix} ${location}`)).toEqual(expected);
+    const shown = rules.map(
+      ({ prefix, location = '-', blocked }) => `${prefix} ${location}${blocked ? ' blocked' : ''}`,
+    );
+    expect(shown).toEqual(expected);
   });
 
   it.each([
@@ -269,18 +297,38 @@ describe('a file', () => {
     [registry('a.net', 'blocked = true') + registry('a.net', 'prefix = "b.net"'), 'blocked'],
     ['[[registry]]\nprefix = "*.a.net"\n[[registry]]\nprefix = "*.a.net"\nblocked = true', 'a.net'],
     ['[[registry]]\nblocked = true', 'neither prefix nor location'],
+    [`${registry('a.net')}[[registry]]\n`, '2 has neither prefix nor location'],
+    ['[[registry]]\nprefix = ""\nlocation = ""', 'neither prefix nor location'],
+    ['[registry]\nlocation = "a.net"', 'not a list of tables'],
     ['[[registry]]\nprefix = "a.net"', 'no location'],
     [registry('a.net') + mirror('insecure = true'), 'no location'],
+    [registry('a.net') + mirror('location = ""'), 'no location'],
     [registry('a.net', 'prefix = "http://b.net"'), 'has a scheme'],
     [registry('http://a.net:5000'), 'has a scheme'],
     [registry('https://a.net:5000', 'prefix = "b.net"'), 'has a scheme'],
     [registry('a.net') + mirror('location = "https://b.net/"'), 'has a scheme'],
+    [registry('a.net', 'prefix = "*"'), 'wildcard'],
+    [registry('a.net', 'prefix = "**.b.net"'), 'wildcard'],
+    [registry('a.net', 'prefix = "b.*.net"'), 'wildcard'],
+    [registry('a.net', `prefix = "*.b.net@${A}"`), 'wildcard'],
+    [registry('a.net', 'prefix = "image"'), 'begins with no host'],
+    [registry('image'), 'begins with no host'],
+    [registry('mirror/path'), 'begins with no host'],
+    [registry('a.net') + mirror('location = "mirror/path"'), 'begins with no host'],
+    [registry('me@a.net'), 'has a user name'],
+    [registry('a.net', 'prefix = "b.net//path"'), 'not a host with a path'],
+    [registry('a.net', 'insecure = false', 'Insecure = true'), 'says insecure twice'],
     [registry('a.net', 'prefix = "*.b.net/path"'), 'wildcard'],
     [registry('a.net', 'prefix = "*.b.net:5000"'), 'wildcard'],
     [registry('a.net', 'pull-from-mirror = "all"') + mirror('location = "b.net"'), 'mirror'],
     [
       registry('a.net', 'mirror-by-digest-only = true') +
         mirror('location = "b.net"', 'pull-from-mirror = "tag-only"'),
+      'exclude each other',
+    ],
+    [
+      registry('a.net', 'mirror-by-digest-only = true') +
+        mirror('location = "b.net"', 'pull-from-mirror = "all"'),
       'exclude each other',
     ],
     [registry('a.net') + mirror('location = "b.net"', 'pull-from-mirror = "x"'), 'not "x"'],
@@ -318,7 +366,38 @@ describe('a file of version 1', () => {
     ]);
   });
 
+  it('is one of version 2 where a table has no list', async () => {
+    for (const text of ['[registries]', '[registries.search]', '[registries.block]'])
+      expect((await parseRegistriesConf(text, '1.conf', true)).rules).toEqual([]);
+    const empty = 'short-name-mode = ""\nadditional-layer-store-auth-helper = ""\n';
+    expect((await parseRegistriesConf(empty + ALL, 'registries.conf')).rules).toHaveLength(2);
+  });
+
+  it.each(['search', 'block', 'insecure'])(
+    'is what a list makes of it, an empty one too: registries.%s',
+    async (table) => {
+      for (const text of [list(table), list(table, 'a.net')])
+        await expect(parseRegistriesConf(text, '1.conf', true)).rejects.toThrow('version 1');
+    },
+  );
+
   it.each([
+    'registry = []',
+    'unqualified-search-registries = []',
+    'unqualified-search-registries = ["a.net"]',
+    'credential-helpers = []',
+    'credential-helpers = ["h1"]',
+    'aliases = {}',
+    'aliases = { a = "a.net/b" }',
+    'short-name-mode = "enforcing"',
+    'additional-layer-store-auth-helper = "h1"',
+  ])('is refused with %s of version 2', async (setting) => {
+    const text = `${setting}\n${list('block')}`;
+    await expect(parseRegistriesConf(text, 'registries.conf')).rejects.toThrow('mixes');
+  });
+
+  it.each([
+    list('block', ''),
     list('block', 'https://a.net'),
     list('insecure', 'http://a.net'),
     list('search', 'https://a.net'),
@@ -393,7 +472,8 @@ describe('the files of a host', () => {
     await put('etc/registries.conf.d/1.conf', system);
     await put(`${USER}/registries.conf.d/2.conf`, registry('2.net', 'blocked = true'));
     await put(`${USER}/registries.conf.d/3.ignore`, 'not TOML');
-    await mkdir(join(root, USER, 'registries.conf.d/folder'));
+    await mkdir(join(root, USER, 'registries.conf.d/folder.conf'));
+    await symlink('/nonexistent', join(root, USER, 'registries.conf.d/link.conf'));
     const both = '1.net, 2.net blocked, base.net blocked';
     expect(await shown()).toBe(both);
     await put('etc/registries.conf', registry('base.net', 'insecure = true'));
@@ -407,11 +487,16 @@ describe('the files of a host', () => {
   });
 
   it('of two drop-ins the later one counts, for the same prefix', async () => {
-    await put(`${USER}/registries.conf`, registry('one.net', 'prefix = "*.in.p.net"'));
+    await put(
+      `${USER}/registries.conf`,
+      registry('one.net', 'prefix = "*.in.p.net"') + registry('four.net', 'prefix = "*.q.net"'),
+    );
     await put(`${USER}/registries.conf.d/1.conf`, registry('two.net', 'prefix = "*.in.p.net"'));
     await put(`${USER}/registries.conf.d/2.conf`, registry('three.net', 'prefix = "*.p.net"'));
+    await put(`${USER}/registries.conf.d/3.conf`, registry('five.net', 'prefix = "*.q.org"'));
     const { rules } = await load();
     const found = (name: string): string => places(name, A, [...rules])[0]!;
+    expect(found('a.q.net:5000/x')).toBe('four.net:5000/x');
     expect(found('a.in.p.net:5000/x')).toBe('two.net:5000/x');
     expect(found('a.p.net/x')).toBe('three.net/x');
     expect(found('p.net/x')).toBe('p.net/x');
@@ -437,7 +522,8 @@ describe('the files of a host', () => {
     ['credential-helpers = ["h1", "h2"]', undefined, ['h1', 'h2']],
     ['', undefined, undefined],
     ['credential-helpers = ["h1", "h2"]', 'credential-helpers = []', undefined],
-    ['credential-helpers = ["h1", "h2"]', 'credential-helpers = ["d1"]', ['d1']],
+    ['credential-helpers = ["h1", "h2"]', 'credential-helpers = ["d1", "d2"]', ['d1', 'd2']],
+    ['Credential-Helpers = ["h1"]', undefined, ['h1']],
     ['credential-helpers = ["h1"]', registry('a.net'), ['h1']],
   ])('%j with the drop-in %j asks the helpers %j', async (main, dropIn, expected) => {
     const named = await put('named.conf', main);
