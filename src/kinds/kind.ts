@@ -15,6 +15,7 @@ import type { MirrorRow } from './mirror-row.ts';
 import type { Extras, ResourceFile, ResourceWishes, WantedExtras } from './resource-file.ts';
 import type { ContentSource, Sources } from './sources.ts';
 import type { ManifestWalker } from '../transfer/walk.ts';
+import type { ReleaseKeys } from '../trust/release-keys.ts';
 
 /**
  * A kind of content that a bundle can hold, such as releases. Only a kind knows what its parts are
@@ -212,7 +213,7 @@ export type BundleFiles = ReadonlyMap<string, Uint8Array>;
 
 export interface ReadOptions {
   /** OpenPGP keys that publishers may have signed with, beside the built-in ones. */
-  readonly releaseKeyFiles: readonly string[];
+  readonly releaseKeys: ReleaseKeys;
   /** The time that signatures and keys are judged by. */
   readonly now: Date;
 }

@@ -2,7 +2,7 @@ import { describeBundle } from '../bundle/format/plan.ts';
 import type { BundledPart, BundleManifest, RequiredBundle } from '../bundle/format/manifest.ts';
 import type { BundleContent } from '../bundle/reading/reader.ts';
 import type { Context } from '../core/context.ts';
-import { BundleError, hasCode } from '../core/errors.ts';
+import { BundleError } from '../core/errors.ts';
 import { isDamage } from '../bundle/reading/fault.ts';
 import { hexOf } from '../core/digest.ts';
 import { AttachedImages } from '../kinds/attached.ts';
@@ -10,6 +10,7 @@ import { type Closure, closureOf, contentsOf, leadingBlobs } from '../kinds/clos
 import type { Kind, Part, Walk } from '../kinds/kind.ts';
 import { readLookaside, withLookaside } from '../kinds/signatures/lookaside.ts';
 import { ManifestWalker } from '../transfer/walk.ts';
+import type { ReleaseKeys } from '../trust/release-keys.ts';
 import { type Asked, commandOn } from './commands.ts';
 import { listedHoles } from './incomplete/listed-holes.ts';
 import { type DerivedParts, type LostPart, onlyParts, type Listed } from './some-parts.ts';
@@ -21,7 +22,8 @@ const FOREIGN = 'This program did not make the bundle from this content: do not 
 /** The inputs for deriving a bundle. */
 export interface Derivation {
   readonly kinds: readonly Kind[];
-  readonly releaseKeyFiles: readonly string[];
+  /** OpenPGP keys that publishers may have signed with. */
+  readonly releaseKeys: ReleaseKeys;
   /** Damage of one part ends the reading of all: nothing of a pipe can be read again. */
   readonly needsAll?: boolean;
 }
@@ -62,9 +64,9 @@ export async function deriveParts(
         what: `checking what belongs to ${labelOf(row, derivation.kinds)}`,
       });
       const kind = derivation.kinds.find((candidate) => candidate.name === name)!;
-      const { releaseKeyFiles } = derivation;
+      const { releaseKeys } = derivation;
       const own = readLookaside(claim, files);
-      const seed = await kind.read(own.claim, files, { releaseKeyFiles, now }).catch(asItIs);
+      const seed = await kind.read(own.claim, files, { releaseKeys, now });
       refuseTwice(`${name} ${kind.digestOf(seed)}`, seen);
       const place = { root: bundle, storeOf: () => bundle, holdsMade: true };
       try {
@@ -86,7 +88,6 @@ export async function deriveParts(
     if (standing === 'unknown') refuseUncovered(closure, signer);
     return { closure, lost };
   } catch (error) {
-    if (error instanceof NotGiven) throw error.failure;
     if (!(error instanceof BundleError) || !['NOT_FOUND', 'USAGE'].includes(error.code))
       throw error;
     throw new BundleError(
@@ -95,21 +96,6 @@ export async function deriveParts(
       { cause: error, hint: FOREIGN },
     );
   }
-}
-
-/** A file that the command line names is not there: the bundle is not to blame. */
-class NotGiven extends Error {
-  readonly failure: BundleError;
-
-  constructor(failure: BundleError) {
-    super(failure.message);
-    this.failure = failure;
-  }
-}
-
-/** While a claim is read, nothing is looked for but what the command line names. */
-function asItIs(error: unknown): never {
-  throw hasCode(error, 'NOT_FOUND') ? new NotGiven(error) : error;
 }
 
 /** Packing makes one part of what is asked for twice: a bundle has one form. */

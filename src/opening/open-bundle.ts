@@ -20,6 +20,8 @@ import { type Digest, hexOf } from '../core/digest.ts';
 import { counted } from '../core/text.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import { type Closure, missingParts } from '../kinds/closure.ts';
+import { loadReleaseKeys } from '../kinds/release/proof/prove.ts';
+import type { ReleaseKeys } from '../trust/release-keys.ts';
 import { type BundleFiles, findBundleFiles } from './bundle-files.ts';
 import { chooser } from './choose.ts';
 import { type Derivation, deriveParts, labelOf, refusedPatch, unknownParts } from './derive.ts';
@@ -34,7 +36,9 @@ import { checkUnproven } from './unproven.ts';
 const STDIN = 'stdin';
 
 /** Which bundle, and who is believed about it. */
-export interface OpenRequest extends SignerRequest, Derivation {
+export interface OpenRequest extends SignerRequest, Pick<Derivation, 'kinds'> {
+  /** Of OpenPGP keys that publishers may have signed with, beside the built-in ones. */
+  readonly releaseKeyFiles: readonly string[];
   /** A file, any volume, or folders that hold one bundle or the volumes of one. */
   readonly paths: readonly string[];
   /** A pipe that it comes through, in place of files. */
@@ -75,6 +79,8 @@ export interface SurveyedBundle extends Signers {
   readonly reader: BundleReader;
   /** The bundle, with what patches hold in place of what it holds. */
   readonly content: BundleContent;
+  /** OpenPGP keys that its publishers may have signed with. */
+  readonly releaseKeys: ReleaseKeys;
   /** Those that have what it leaves out, as far as they were named. */
   readonly earlier: ReadonlyMap<Digest, BundleReader>;
   readonly isPatched: boolean;
@@ -88,7 +94,7 @@ export interface SurveyedBundle extends Signers {
 /** The facts about an opened bundle for a report. */
 export type OpenedFacts = Omit<
   SurveyedBundle,
-  'reader' | 'content' | 'earlier' | 'patches' | 'close' | 'closure' | 'some'
+  'reader' | 'content' | 'releaseKeys' | 'earlier' | 'patches' | 'close' | 'closure' | 'some'
 > & {
   readonly closure: Closure;
 };
@@ -111,6 +117,8 @@ export async function surveyBundle(
 ): Promise<SurveyedBundle> {
   const { input } = request;
   const onFault = input === undefined ? onDamage : refuseFault;
+  // A key may come through a pipe, which is read once; what is wrong with it is no damage.
+  const releaseKeys = await loadReleaseKeys(request.releaseKeyFiles);
   const found =
     input === undefined
       ? await findBundleFiles(request.paths, chooser(request, context))
@@ -146,8 +154,10 @@ export async function surveyBundle(
       await openEarlier(files, reader, earlier, [request, context]);
     const own: BundleContent = opened.length > 0 ? new PatchedBundle(reader, opened) : reader;
     const content = earlier.size > 0 ? new CompletedBundle(own, earlier) : own;
+    const { kinds } = request;
+    const needsAll = input !== undefined;
     const derive = async (): Promise<DerivedParts> =>
-      deriveParts(content, signers, { ...request, needsAll: input !== undefined }, context);
+      deriveParts(content, signers, { kinds, releaseKeys, needsAll }, context);
     const canDerive =
       (reader.hasMetadata || opened.length > 0) &&
       !(request.allowsUnknownKinds && unknownParts(reader.manifest, request.kinds).length > 0);
@@ -167,7 +177,7 @@ export async function surveyBundle(
     const labels = reader.manifest.parts.map((part) => labelOf(part, request.kinds));
     return {
       ...{ path, files, size, digest, seal, closure, some, unchecked, labels, reader, content },
-      ...{ earlier, isPatched, patches: opened, patchFiles, close },
+      ...{ releaseKeys, earlier, isPatched, patches: opened, patchFiles, close },
       ...signers,
     };
   } catch (error) {

@@ -10,6 +10,7 @@ import { parseReference } from '../core/reference.ts';
 import type { FetchOptions, ReadOnlyStore, StoreOptions } from '../core/store.ts';
 import { type Closure, keptBlobs } from '../kinds/closure.ts';
 import { type FindOptions, type Kind, partRequest } from '../kinds/kind.ts';
+import { loadReleaseKeys } from '../kinds/release/proof/prove.ts';
 import { readLookaside } from '../kinds/signatures/lookaside.ts';
 import type { ContentSource, Sources } from '../kinds/sources.ts';
 import type { FoundPart } from './missing/dropper.ts';
@@ -52,12 +53,12 @@ export async function findCompletion(
   const options: FindOptions = { now, signal, observe, ...missing };
   const messages = new Map<Digest, readonly Uint8Array[]>();
   const found: FoundPart[] = [];
+  const releaseKeys = await loadReleaseKeys(request.releaseKeyFiles);
   for (const row of manifest.parts) {
     const kind = request.kinds.find(({ name }) => name === row.kind)!;
     const own = readLookaside(row.claim, files);
     for (const [digest, some] of own.messages) messages.set(digest, some);
-    const { releaseKeyFiles } = request;
-    const seed = await kind.read(own.claim, files, { releaseKeyFiles, now });
+    const seed = await kind.read(own.claim, files, { releaseKeys, now });
     const content = contentBehind(reader, own.claim, sources);
     const settled = (await kind.settle?.(seed, content, sources, options)) ?? seed;
     found.push({ kind, asked: partRequest(kind, undefined), seed: settled, content });

@@ -22,6 +22,7 @@ const READERS: readonly (readonly [string, (file: string) => readonly string[]])
   ['sign --key', (file) => ['sign', 'x.tar.zst', '--key', file]],
   ['pack --key', (file) => [...PACK, '--key', file]],
   ['pack --release-key', (file) => [...PACK, '--release-key', file]],
+  ['verify --release-key', (file) => ['verify', '.', '--release-key', file]],
   ['pack --authfile', (file) => [...PACK, '--authfile', file]],
   ['pack --registries-conf', (file) => [...PACK, '--registries-conf', file]],
   ['pack --idms-file', (file) => [...PACK, '--idms-file', file]],

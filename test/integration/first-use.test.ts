@@ -155,6 +155,17 @@ describe('a packer whom nobody knows', () => {
     }
   });
 
+  it('says so where a release key cannot be read, which is no damage', async () => {
+    const events: TransferEvent[] = [];
+    const request = { paths: [genuine], kinds: KINDS, trustedKeyFiles: [] };
+    const context = { ...(await newUser()), observe: (event: TransferEvent) => events.push(event) };
+    await expect(verify({ ...request, releaseKeyFiles: [folder] }, context)).rejects.toMatchObject({
+      code: 'DISK',
+      message: expect.stringContaining(folder) as string,
+    });
+    expect(events).toEqual([]);
+  });
+
   it('is accepted for an increment, which has the signatures that others have, too', async () => {
     const request = { trustedKeyFiles: [join(folder, 'packer.pub')], ...releaseKeys() };
     const baselines = {

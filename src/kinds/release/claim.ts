@@ -7,7 +7,7 @@ import type { ReleaseSignature } from '../../trust/release-signature.ts';
 import type { BundleFiles, ReadOptions } from '../kind.ts';
 import { type Architecture, parseArchitecture } from './architecture.ts';
 import { readSignatureConfigMap, signatureConfigMapPath } from './config-map.ts';
-import { loadReleaseKeys, proveRelease } from './proof/prove.ts';
+import { proveRelease } from './proof/prove.ts';
 
 /**
  * A release image with a known digest, which a release signature proves unless the user waived
@@ -40,15 +40,14 @@ const FOREIGN = 'This program did not make the bundle from this release: do not 
 export async function readReleaseSeed(
   claim: JsonObject,
   files: BundleFiles,
-  { releaseKeyFiles, now }: ReadOptions,
+  { releaseKeys, now }: ReadOptions,
 ): Promise<ReleaseSeed> {
   const digest = parseDigest(claim['digest']);
   const claimed = asArray(claim['signatures'], 'signatures').length;
-  const keys = await loadReleaseKeys(releaseKeyFiles);
   const signatures =
     claimed === 0
       ? []
-      : await proveRelease(digest, { messages: messagesIn(files, digest) }, keys, now).catch(
+      : await proveRelease(digest, { messages: messagesIn(files, digest) }, releaseKeys, now).catch(
           (error: unknown) => {
             const which = `release ${asString(claim['version'], 'version')}`;
             const where = `${signatureConfigMapPath(digest)} in the bundle`;

@@ -1,7 +1,7 @@
 import type { Digest } from '../../core/digest.ts';
 import { judgeLookaside, type LookasideVerdict } from '../../trust/lookaside-signature.ts';
+import type { ReleaseKeys } from '../../trust/release-keys.ts';
 import type { Closure } from '../closure.ts';
-import { loadReleaseKeys } from '../release/proof/prove.ts';
 import { unsignedImages } from './unsigned.ts';
 import type { PlannedImage } from '../../transfer/image.ts';
 
@@ -22,11 +22,10 @@ export interface SignatureFacts {
 /**
  * Checks the signatures that are kept beside images with the release keys that are known. None is
  * refused for it: whether an image may run, clusters decide with keys of their own.
- * @param keyFiles keys beside the built-in ones.
  */
 export async function judgedSignatures(
   closure: Closure,
-  keyFiles: readonly string[],
+  keys: ReleaseKeys,
   now: Date,
 ): Promise<SignatureFacts> {
   const all = new Map(
@@ -34,7 +33,6 @@ export async function judgedSignatures(
       .flatMap(({ lookaside = [] }) => lookaside)
       .map((one) => [`${one.subject} ${one.digest}`, one]),
   );
-  const keys = all.size === 0 ? [] : await loadReleaseKeys(keyFiles);
   const lookaside: JudgedSignature[] = [];
   for (const { subject, digest, message } of all.values())
     lookaside.push({ subject, digest, ...(await judgeLookaside(message, keys, now)) });

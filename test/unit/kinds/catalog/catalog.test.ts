@@ -77,7 +77,7 @@ async function derived(claim: JsonObject): Promise<Part<CatalogFacts>> {
   const signal = new AbortController().signal;
   const walker = new ManifestWalker({ concurrency: 2, signal });
   const attached = new AttachedImages(walker, { concurrency: 2, signal, referrers: false });
-  const seed = await catalogKind.read(claim, new Map(), { releaseKeyFiles: [], now: new Date(0) });
+  const seed = await catalogKind.read(claim, new Map(), { releaseKeys: [], now: new Date(0) });
   return catalogKind.expand(
     seed,
     { root: store, storeOf: () => store, holdsMade: true },

@@ -26,7 +26,7 @@ describe('the row of an image', () => {
     ['a tag that no registry takes', { ...ROW, tag: '' }],
   ])('is refused with %s, of an image alone and of one of a chart', async (_, row) => {
     await expect(
-      imageKind.read(row, new Map(), { releaseKeyFiles: [], now: new Date() }),
+      imageKind.read(row, new Map(), { releaseKeys: [], now: new Date() }),
     ).rejects.toThrow();
     const images = [{ ...row, how: 'list', where: 'the user' }];
     const chart = { name: 'web', version: '1.0.0', artifact: D, path: 'charts/web', tag: '1.0.0' };

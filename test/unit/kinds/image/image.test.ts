@@ -49,7 +49,7 @@ describe('imageRequest', () => {
 describe('the row of an image', () => {
   const good = { reference: 'quay.io/a/b:1', digest: DIGEST, path: 'x/y', tag: '1' };
   const read = (claim: JsonObject) =>
-    imageKind.read(claim, new Map(), { releaseKeyFiles: [], now: new Date(0) });
+    imageKind.read(claim, new Map(), { releaseKeys: [], now: new Date(0) });
 
   it('is what packing has written', async () => {
     const seed = await read(good);
