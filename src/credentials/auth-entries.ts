@@ -37,10 +37,10 @@ const DOCKER_HUB_SERVER = 'https://index.docker.io/v1/';
  */
 export function parseAuthFile(text: string, path: string, legacy = false): AuthFile {
   const document = parseDocument(text, path);
-  const auths = legacy ? document : (document['auths'] ?? {});
+  const auths = legacy ? document : (settingOf(document, 'auths') ?? {});
   if (!isObject(auths)) throw malformed(path, '"auths" is not an object');
-  const { credsStore } = legacy ? {} : document;
-  const credHelpers = (legacy ? undefined : document['credHelpers']) ?? {};
+  const credsStore = legacy ? undefined : settingOf(document, 'credsStore');
+  const credHelpers = (legacy ? undefined : settingOf(document, 'credHelpers')) ?? {};
   if (!isObject(credHelpers)) throw malformed(path, '"credHelpers" is not an object');
   const helpers = Object.entries(credHelpers)
     .filter(([, helper]) => !isAbsent(helper))
@@ -53,6 +53,19 @@ export function parseAuthFile(text: string, path: string, legacy = false): AuthF
     credHelpers: Object.fromEntries(helpers) as Record<string, string>,
     credsStore: store,
   };
+}
+
+/**
+ * The name by which a file calls one of its settings: for Docker and podman, `Auths` is `auths`.
+ */
+export function nameOfSetting(object: JsonObject, name: string): string {
+  if (Object.hasOwn(object, name)) return name;
+  const wanted = name.toLowerCase();
+  return Object.keys(object).find((other) => other.toLowerCase() === wanted) ?? name;
+}
+
+function settingOf(object: JsonObject, name: string): Json | undefined {
+  return object[nameOfSetting(object, name)];
 }
 
 /** For Docker and podman, `null` says nothing, as an empty text does. */
@@ -130,8 +143,8 @@ function normalRegistry(registry: string): string {
 function decodeEntry({ auths, path }: AuthFile, key: string): Credentials | undefined {
   const value = Object.hasOwn(auths, key) ? auths[key] : undefined;
   if (!isObject(value)) return undefined;
-  const auth = value['auth'] ?? '';
-  const identitytoken = value['identitytoken'] ?? '';
+  const auth = settingOf(value, 'auth') ?? '';
+  const identitytoken = settingOf(value, 'identitytoken') ?? '';
   if (typeof auth !== 'string') throw malformed(path, `"auth" of "${key}" is not a string`);
   if (typeof identitytoken !== 'string')
     throw malformed(path, `"identitytoken" of "${key}" is not a string`);

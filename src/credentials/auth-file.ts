@@ -32,25 +32,29 @@ export const AUTH_FILES = 'containers-auth.json';
  * alone, else podman's of this session, podman's of the user, Docker's, and `.dockercfg`. In each
  * file the longest path that matches is taken; an earlier file wins over a later one. Files are
  * read once, now; helper programs run for registries that ask for credentials. A file that nobody
- * named and that cannot be read is told, and passed over: most runs need none of it.
- * @throws BundleError NOT_FOUND where a file that was named does not exist; DISK; CONFIGURATION for
- * malformed ones.
+ * named and that cannot be read is told, and passed over: most runs need none of it. One that is
+ * malformed fails the lookups that come to it.
+ * @throws BundleError NOT_FOUND where a file that was named does not exist; DISK; CONFIGURATION if
+ * it is malformed.
  */
 export async function openAuthFiles(options: AuthFileOptions): Promise<CredentialSource> {
-  const files: AuthFile[] = [];
+  const files: (AuthFile | BundleError)[] = [];
   const unread = new Map<string, string>();
   const places = placesOf(options);
   for (const { path, named, legacy } of places) {
-    const text = await readAuthFile(path, { mayBePipe: named }).catch((error: unknown) => {
-      if (named || !hasCode(error, 'DISK')) throw error;
-      const cause = systemWords(error.cause);
-      options.observe({ type: 'noticed', code: 'auth-file-not-read', path, cause });
-      unread.set(path, cause);
-      return undefined;
-    });
-    if (text !== undefined) files.push(parseAuthFile(text, path, legacy));
-    else if (named)
-      throw diskError('read the auth file', path, Object.assign(new Error(), { code: 'ENOENT' }));
+    try {
+      const text = await readAuthFile(path, { mayBePipe: named });
+      if (text !== undefined) files.push(parseAuthFile(text, path, legacy));
+      else if (named)
+        throw diskError('read the auth file', path, Object.assign(new Error(), { code: 'ENOENT' }));
+    } catch (error) {
+      if (!named && hasCode(error, 'CONFIGURATION')) files.push(error);
+      else if (!named && hasCode(error, 'DISK')) {
+        const cause = systemWords(error.cause);
+        options.observe({ type: 'noticed', code: 'auth-file-not-read', path, cause });
+        unread.set(path, cause);
+      } else throw error;
+    }
   }
   // A file that was named is meant to be enough.
   const helpers = places[0]?.named === true ? [AUTH_FILES] : (options.helpers ?? [AUTH_FILES]);
@@ -63,7 +67,7 @@ export async function openAuthFiles(options: AuthFileOptions): Promise<Credentia
 
 class AuthFiles implements CredentialSource {
   readonly #places: readonly string[];
-  readonly #files: readonly AuthFile[];
+  readonly #files: readonly (AuthFile | BundleError)[];
   readonly #helpers: readonly string[];
   readonly #env: Environment['env'];
   readonly #asked = new Map<string, Promise<Credentials | undefined>>();
@@ -72,7 +76,7 @@ class AuthFiles implements CredentialSource {
 
   constructor(
     places: readonly string[],
-    files: readonly AuthFile[],
+    files: readonly (AuthFile | BundleError)[],
     helpers: readonly string[],
     env: Environment['env'],
   ) {
@@ -91,19 +95,17 @@ class AuthFiles implements CredentialSource {
   }
 
   /**
-   * A helper that the configuration names for all registries may fail, as long as another place has
-   * the credentials.
+   * What the configuration names for all registries, helpers and the files, may fail as long as
+   * another of these places has the credentials.
    */
   async lookup(name: RepositoryName, refused?: Credentials): Promise<Credentials | undefined> {
     let failure: BundleError | undefined;
     for (const helper of this.#helpers) {
-      if (helper === AUTH_FILES) {
-        const found = await this.#inFiles(name, refused);
-        if (found) return found;
-        continue;
-      }
       try {
-        const found = await this.#ask({ helper, server: name.registry }, refused);
+        const found =
+          helper === AUTH_FILES
+            ? await this.#inFiles(name, refused)
+            : await this.#ask({ helper, server: name.registry }, refused);
         if (found) return found;
       } catch (error) {
         if (!hasCode(error, 'CONFIGURATION')) throw error;
@@ -119,6 +121,7 @@ class AuthFiles implements CredentialSource {
     refused: Credentials | undefined,
   ): Promise<Credentials | undefined> {
     for (const file of this.#files) {
+      if (file instanceof BundleError) throw file;
       const found = findEntry(file, name);
       if (found instanceof Credentials) return found;
       if (found === undefined) continue;

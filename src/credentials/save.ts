@@ -3,11 +3,17 @@ import { dirname } from 'node:path';
 import type { Credentials } from '../core/credentials.ts';
 import { BundleError, systemCode } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
-import { isObject, type JsonObject } from '../core/json.ts';
+import type { JsonObject } from '../core/json.ts';
 import { makeFolder } from '../files/folder.ts';
 import { withLock } from '../files/lock.ts';
 import { onDisk, writeInPlace, writeWhole } from '../files/write-whole.ts';
-import { helperFor, type HelperCall, parseAuthFile, parseDocument } from './auth-entries.ts';
+import {
+  helperFor,
+  type HelperCall,
+  nameOfSetting,
+  parseAuthFile,
+  parseDocument,
+} from './auth-entries.ts';
 import { type AuthFileOptions, placesOf, readAuthFile } from './auth-file.ts';
 import { eraseFromHelper, storeInHelper } from './helper.ts';
 
@@ -43,6 +49,7 @@ export async function saveCredentials(
 ): Promise<Kept> {
   const { file, helper } = await load(key, options);
   if (helper) {
+    if (key.includes('/')) throw leftToHelper(file, helper, key);
     await storeInHelper(helper, credentials, options.environment.env);
     return { file, helper: helper.helper };
   }
@@ -52,31 +59,32 @@ export async function saveCredentials(
 }
 
 /**
- * Takes credentials away again; they are not `found` where there were none under exactly this key.
+ * Takes credentials away again, from the file and from the helper that it names for the registry;
+ * they are not `found` where there were none under exactly this key.
  * @throws BundleError DISK, CONFIGURATION
  */
 export async function removeCredentials(
   key: string,
   options: KeepOptions,
 ): Promise<Kept & { readonly found: boolean }> {
-  const { file, document, helper } = await load(key, options);
-  if (helper)
-    return {
-      file,
-      helper: helper.helper,
-      found: await eraseFromHelper(helper, options.environment.env),
-    };
-  const isThere = isObject(document['auths']) && Object.hasOwn(document['auths'], key);
-  if (!isThere) return { file, found: false };
-  await changeAuths(key, options, (auths) =>
-    Object.fromEntries(Object.entries(auths).filter(([other]) => other !== key)),
-  );
-  return { file, found: true };
+  const { file, auths, helper } = await load(key, options);
+  // A helper knows registries, and no paths in them.
+  const asked = key.includes('/') ? undefined : helper;
+  const isErased = asked !== undefined && (await eraseFromHelper(asked, options.environment.env));
+  const isThere = Object.hasOwn(auths, key);
+  if (isThere)
+    await changeAuths(key, options, (known) =>
+      Object.fromEntries(Object.entries(known).filter(([other]) => other !== key)),
+    );
+  return { file, ...(asked && { helper: asked.helper }), found: isErased || isThere };
 }
 
 interface Loaded {
   readonly file: string;
   readonly document: JsonObject;
+  /** The entries in it, and how it calls them. */
+  readonly auths: JsonObject;
+  readonly nameOfAuths: string;
   readonly helper: HelperCall | undefined;
 }
 
@@ -89,18 +97,24 @@ async function load(
     throw withWayOut(error);
   });
   const text = read ?? '{}';
-  const helper = helperFor(parseAuthFile(text, path), key.split('/')[0]!);
-  if (helper && key.includes('/')) {
-    throw new BundleError(
-      'CONFIGURATION',
-      `${path} leaves the registry to docker-credential-${helper.helper}, ` +
-        'which cannot store credentials for a path',
-      {
-        hint: `Name another file with --authfile, or log in to ${key.split('/')[0]!}.`,
-      },
-    );
-  }
-  return { file: path, document: parseDocument(text, path), helper };
+  const parsed = parseAuthFile(text, path);
+  const document = parseDocument(text, path);
+  return {
+    file: path,
+    document,
+    auths: parsed.auths,
+    nameOfAuths: nameOfSetting(document, 'auths'),
+    helper: helperFor(parsed, key.split('/')[0]!),
+  };
+}
+
+function leftToHelper(file: string, { helper }: HelperCall, key: string): BundleError {
+  return new BundleError(
+    'CONFIGURATION',
+    `${file} leaves the registry to docker-credential-${helper}, ` +
+      'which cannot store credentials for a path',
+    { hint: `Name another file with --authfile, or log in to ${key.split('/')[0]!}.` },
+  );
 }
 
 /**
@@ -119,9 +133,8 @@ async function changeAuths(
       return resolveLink(path);
     });
     const work = async (): Promise<void> => {
-      const { document } = await load(key, options);
-      const { auths } = document;
-      const changed = { ...document, auths: change(isObject(auths) ? auths : {}) };
+      const { document, auths, nameOfAuths } = await load(key, options);
+      const changed = { ...document, [nameOfAuths]: change(auths) };
       await write(real, `${JSON.stringify(changed, null, '\t')}\n`, options.observe);
     };
     await withLock(real, options.signal, work, WAIT_MS);

@@ -14,9 +14,10 @@ const SOMEBODY =
     ? ['setpriv', '--reuid', '65534', '--clear-groups', process.execPath]
     : [process.execPath];
 
-describeWith(['docker-registry'], 'an auth file that nobody named and that cannot be read', () => {
+describeWith(['docker-registry'], 'places that nobody named and that cannot be read', () => {
   let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
   let registry: TestRegistry;
+  let certificates: string;
   beforeAll(async () => {
     temporary = await temporaryFolder('auth-places');
     registry = await startRegistry();
@@ -24,12 +25,16 @@ describeWith(['docker-registry'], 'an auth file that nobody named and that canno
     await mkdir(join(temporary.path, 'run/containers'), { recursive: true });
     for (const path of ['home/.docker/config.json', 'run/containers/auth.json'])
       await writeFile(join(temporary.path, path), '{}');
+    certificates = join(temporary.path, 'home/.config/containers/certs.d', registry.host);
+    await mkdir(certificates, { recursive: true });
+    await chmod(certificates, 0);
     await chmod(temporary.path, 0o755);
     await chmod(join(temporary.path, 'home/.docker/config.json'), 0);
     await chmod(join(temporary.path, 'run/containers'), 0);
   });
   afterAll(async () => {
-    await chmod(join(temporary.path, 'run/containers'), 0o700);
+    for (const path of [certificates, join(temporary.path, 'run/containers')])
+      await chmod(path, 0o700);
     await Promise.all([temporary.remove(), registry.stop()]);
   });
 

@@ -1,7 +1,9 @@
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { createServer, type ServerOptions } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { listenOnLoopback } from '../../scripts/lib/loopback.ts';
 import { anonymous } from '../../src/core/credentials.ts';
@@ -42,12 +44,12 @@ function open(registry: string, options: Partial<RegistryClientOptions> = {}): R
 async function startServer(
   { certificate, key }: KeyPair,
   options: ServerOptions = {},
-  redirect: (url: string) => string | undefined = () => undefined,
+  redirect: (url: string, request: IncomingMessage) => string | undefined = () => undefined,
 ): Promise<string> {
   const server = createServer(
     { cert: await readFile(certificate), key: await readFile(key), ...options },
-    ({ url = '' }, answer) => {
-      const location = redirect(url);
+    (request, answer) => {
+      const location = redirect(request.url ?? '', request);
       answer
         .writeHead(location === undefined ? 200 : 307, location === undefined ? {} : { location })
         .end('{"tags":[]}');
@@ -218,6 +220,45 @@ describeWith(['openssl'], 'certificates of a private CA', () => {
       expect(await open(leading, { certificateFolders }).tags()).toEqual([]);
     });
 
+    it('adds to what is trusted anyway', async () => {
+      const good = await startServer(ca);
+      const other = await ca.issue({ names: 'DNS:registry.example.com' });
+      await putFolder(`certs.d/${good}`, { ca: other.certificate });
+      const certificateFolders = new CertificateFolders({ folders: [join(root, 'certs.d')] });
+      expect(await failure(open(good, { certificateFolders }).tags())).toMatchObject({
+        code: 'NETWORK',
+      });
+      expect(await open(good, { certificateFolders, ca: [ca.pem] }).tags()).toEqual([]);
+    });
+
+    it('has a client certificate for that host alone', async () => {
+      const seen = new Set<string>();
+      const see = (place: string, { socket }: IncomingMessage): void => {
+        if (!(socket instanceof TLSSocket)) return;
+        const { subject } = socket.getPeerCertificate();
+        seen.add(`${place} sees ${(subject as { CN?: string } | undefined)?.CN ?? 'nobody'}`);
+      };
+      const asking = { requestCert: true, rejectUnauthorized: false };
+      const storage = await startServer(ca, asking, (_, request) => {
+        see('the storage', request);
+        return undefined;
+      });
+      const [, port] = storage.split(':') as [string, string];
+      const leading = await startServer(ca, asking, (url, request) => {
+        see('the registry', request);
+        return url.startsWith('/v2/r') ? `https://localhost:${port}${url}` : undefined;
+      });
+      const client = await ca.issue({
+        names: undefined,
+        commonName: 'packer',
+        usage: 'clientAuth',
+      });
+      await putFolder(`certs.d/${leading}`, { ca: ca.caFile, client });
+      const certificateFolders = new CertificateFolders({ folders: [join(root, 'certs.d')] });
+      expect(await open(leading, { certificateFolders }).tags()).toEqual([]);
+      expect([...seen].toSorted()).toEqual(['the registry sees packer', 'the storage sees nobody']);
+    });
+
     it.each([
       ['has no key', async (folder: string) => rm(join(folder, 'client.key'))],
       ['has no certificate', async (folder: string) => rm(join(folder, 'client.cert'))],
@@ -273,6 +314,28 @@ describeWith(['openssl'], 'certificates of a private CA', () => {
       ]);
       expect(found?.ca).toHaveLength(2);
       expect(found?.client).toHaveLength(2);
+    });
+
+    it('is the first that there is, of all places and names', async () => {
+      const places = ['named', 'home', 'etc'].map((place) => join(root, place));
+      const [named, ...folders] = places as [string, ...string[]];
+      await mkdir(named);
+      const found = async (isNamed: boolean): Promise<string | undefined> => {
+        const options = { folders, named: isNamed ? named : undefined };
+        const of = await new CertificateFolders(options).of(['quay.io', 'quay.io:443']);
+        return of?.folder.slice(root.length + 1);
+      };
+      expect([await found(false), await found(true)]).toEqual([undefined, undefined]);
+      await putFolder('etc/quay.io:443', { ca: ca.caFile });
+      expect([await found(false), await found(true)]).toEqual(Array(2).fill('etc/quay.io:443'));
+      await putFolder('etc/quay.io', {});
+      expect(await found(false)).toBe('etc/quay.io');
+      await putFolder('home/quay.io', { ca: ca.caFile });
+      expect([await found(false), await found(true)]).toEqual(Array(2).fill('home/quay.io'));
+      await putFolder('named', { ca: ca.caFile });
+      expect([await found(false), await found(true)]).toEqual(['home/quay.io', 'named']);
+      await putFolder('named/quay.io', { ca: ca.caFile });
+      expect(await found(true)).toBe('named/quay.io');
     });
 
     it('is refused where the folders of hosts are none', async () => {

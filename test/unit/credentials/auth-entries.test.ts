@@ -23,10 +23,14 @@ const user = (file: AuthFile, reference: string): string | HelperCall | undefine
 
 describe('findEntry', () => {
   it.each([
+    ['example.json', 'example.org/repo', 'example:org'],
+    ['example.json', 'registry.example.org/repo', undefined],
     ['refpath.json', 'example.org/repo', 'example:org'],
     ['refpath.json', 'example.org/repo/image', 'example:org'],
     ['refpath.json', 'example.org/repository', 'local:host'],
+    ['refpath.json', 'example.org/image', 'local:host'],
     ['refpath.json', 'docker.io/vendor/product', 'first:level'],
+    ['refpath.json', 'docker.io/vendor', 'first:level'],
     ['refpath.json', 'docker.io/library/busybox', 'library:busybox'],
     ['refpath.json', 'docker.io/library/alpine', 'library:other'],
     ['refpath.json', 'docker.io/someone/else', 'top:level'],
@@ -42,7 +46,9 @@ describe('findEntry', () => {
     ['abnormal.json', '127.0.0.1:5000/a', '127.0:0.1-5000'],
     ['abnormal.json', 'localhost/a', 'local:host'],
     ['abnormal.json', 'localhost:5001/a', 'local:host-5001'],
+    ['abnormal.json', 'localhost:5000/a', 'local:host-5000'],
     ['empty.json', 'example.org/repo', undefined],
+    ['empty.json', 'localhost:5000/repo', undefined],
   ])('in %s for %s: %s', (file, reference, expected) => {
     expect(user(fixture(file), reference)).toBe(expected);
   });
@@ -53,12 +59,15 @@ describe('findEntry', () => {
   });
 
   it('has the identity token', () => {
-    const found = findEntry(
-      fixture('example_identitytoken.json'),
-      parseReference('example.org/repo'),
+    const identityToken = 'some very long identity token';
+    const name = parseReference('example.org/repo');
+    expect(findEntry(fixture('example_identitytoken.json'), name)).toEqual(
+      new Credentials('00000000-0000-0000-0000-000000000000', '', identityToken),
     );
-    expect(found).toBeInstanceOf(Credentials);
-    expect((found as Credentials).identityToken).toBe('some very long identity token');
+    const alone = { auths: { 'example.org': { identitytoken: identityToken } } };
+    expect(findEntry(parseAuthFile(JSON.stringify(alone), 'auth.json'), name)).toEqual(
+      new Credentials('', '', identityToken),
+    );
   });
 });
 
@@ -83,6 +92,21 @@ describe('parseAuthFile', () => {
     expect(user(file, 'a.io/b')).toBe('u:p');
     expect(user(file, 'c.io/b')).toBeUndefined();
     expect(user(file, 'd.io/b')).toBeUndefined();
+  });
+
+  it('reads the names of settings without regard to capitals, as Go does', () => {
+    const auth = base64('u:p');
+    const file = (document: object): AuthFile =>
+      parseAuthFile(JSON.stringify(document), 'auth.json');
+    expect(user(file({ Auths: { 'a.io': { Auth: auth } } }), 'a.io/b')).toBe('u:p');
+    expect(user(file({ AUTHS: {}, auths: { 'a.io': { auth } } }), 'a.io/b')).toBe('u:p');
+    const token = findEntry(
+      file({ auths: { 'a.io': { auth, identityToken: 't' } } }),
+      parseReference('a.io/b'),
+    );
+    expect(token).toEqual(new Credentials('u', 'p', 't'));
+    expect(user(file({ credhelpers: { 'a.io': 'h' } }), 'a.io/b')).toMatchObject({ helper: 'h' });
+    expect(user(file({ CredsStore: 'all' }), 'a.io/b')).toMatchObject({ helper: 'all' });
   });
 
   it('sends to helper programs, before the entries for one registry and after them for all', () => {
@@ -143,6 +167,11 @@ describe('parseAuthFile', () => {
 
   it.each([
     ['quay.io/team', 'quay.io/team/a', true, false],
+    ['example.com', 'example.com/ns/repo', true, false],
+    ['example.com:8000', 'example.com:8000/ns/repo', true, false],
+    ['example.com:8000', 'example.com/ns/repo', false, false],
+    ['https://index.docker.io/v1/', 'docker.io/library/x', true, false],
+    ['https://index.docker.io/v1/', 'docker.io/vendor/x', true, false],
     ['quay.io', 'quay.io/team', true, false],
     ['quay.io/team', 'quay.io/other', false, false],
     ['https://quay.io/v1/', 'quay.io/team', true, false],
@@ -154,19 +183,25 @@ describe('parseAuthFile', () => {
     expect(user(file, name)).toBe(found ? 'u:p' : undefined);
   });
 
-  it.each(['quay.io/image', 'quay.io/user/image', 'quay.io/a/b/c/d/image', 'docker.io/library/x'])(
-    'looks for %s under each part of its path, the longest first',
-    (name) => {
-      const parts = name.split('/');
-      const keys = parts.map((_, index) => parts.slice(0, index + 1).join('/'));
-      for (const [index, key] of keys.entries()) {
-        const known = Object.fromEntries(
-          keys.slice(0, index + 1).map((part) => [part, { auth: base64(`${part}:p`) }]),
-        );
-        expect(user(entries(known), name)).toBe(`${key}:p`);
-      }
-    },
-  );
+  it.each([
+    'quay.io/image',
+    'quay.io/user/image',
+    'quay.io/a/b/c/d/image',
+    'docker.io/library/x',
+    'docker.io/vendor/x',
+  ])('looks for %s under each part of its path, the longest first', (name) => {
+    const parts = name.split('/');
+    const keys = parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+    for (const [index, key] of keys.entries()) {
+      const known = Object.fromEntries(
+        keys.slice(0, index + 1).map((part) => [part, { auth: base64(`${part}:p`) }]),
+      );
+      expect(user(entries(known), name)).toBe(`${key}:p`);
+      // A .dockercfg knows no paths.
+      const old = parseAuthFile(JSON.stringify(known), '.dockercfg', true);
+      expect(user(old, name)).toBe(`${parts[0]!}:p`);
+    }
+  });
 
   it('says where it is not JSON', () => {
     expect(() => parseAuthFile('{"auths": {\n  "a.io": {"auth": c2VjcmV0}}}', 'auth.json')).toThrow(

@@ -123,9 +123,31 @@ describe('openAuthFiles', () => {
     expect(await user('a.io/b')).toBe('marked');
   });
 
-  it('fails where a default file is malformed', async () => {
-    await mkdir(join(root, '.docker'));
-    await writeFile(join(root, '.docker/config.json'), 'not JSON');
-    await expect(user('a.io/b')).rejects.toMatchObject({ code: 'CONFIGURATION' });
+  it.each([
+    'run/containers/auth.json',
+    '.config/containers/auth.json',
+    '.docker/config.json',
+    '.dockercfg',
+  ])('fails where %s is malformed, unless an earlier place has the credentials', async (place) => {
+    const env = { XDG_RUNTIME_DIR: join(root, 'run') };
+    await mkdir(dirname(join(root, place)), { recursive: true });
+    await writeFile(join(root, place), 'not JSON');
+    await expect(user('a.io/b', env)).rejects.toMatchObject({
+      code: 'CONFIGURATION',
+      subject: join(root, place),
+    });
+    if (place.startsWith('run')) return;
+    await write('run/containers/auth.json', { 'a.io': 'session' });
+    expect(await user('a.io/b', env)).toBe('session');
+    await expect(user('b.io/b', env)).rejects.toMatchObject({ code: 'CONFIGURATION' });
+  });
+
+  it('fails at once where a named file is malformed', async () => {
+    const named = join(root, 'named.json');
+    await writeFile(named, 'not JSON');
+    const environment = { env: {}, home: root, uid: 987654 };
+    await expect(openAuthFiles({ authfile: named, environment, observe })).rejects.toMatchObject({
+      code: 'CONFIGURATION',
+    });
   });
 });

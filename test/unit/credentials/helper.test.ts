@@ -167,5 +167,10 @@ describe('a source with helpers', () => {
     await expect(
       lookup({ auths }, 'b.io/x', ['not-installed', 'containers-auth.json']),
     ).rejects.toMatchObject({ code: 'CONFIGURATION' });
+    // An entry that is broken, too, ends the search in the files alone.
+    const broken = { auths: { 'registry-a.com': { auth: '?' }, 'b.io': { auth: '?' } } };
+    const both = ['containers-auth.json', 'helper-registry'];
+    expect(await lookup(broken, 'registry-a.com/x', both)).toContain('foo, after');
+    await expect(lookup(broken, 'b.io/x', both)).rejects.toMatchObject({ code: 'CONFIGURATION' });
   });
 });

@@ -92,7 +92,10 @@ describe('a pipe in place of the auth file', () => {
   it('is not waited for either where nobody has named it', async () => {
     await mkdir(join(root, 'run/containers'), { recursive: true });
     await promisify(execFile)('mkfifo', [join(root, 'run/containers/auth.json')]);
-    await expect(openAuthFiles(options())).rejects.toMatchObject({ code: 'CONFIGURATION' });
+    const source = await openAuthFiles(options());
+    await expect(source.lookup(parseReference('a.io/x'))).rejects.toMatchObject({
+      code: 'CONFIGURATION',
+    });
   });
 });
 
@@ -197,6 +200,65 @@ describe('saveCredentials', () => {
     await expect(saveCredentials('a.io/team', credentials, where)).rejects.toMatchObject({
       code: 'CONFIGURATION',
     });
+  });
+
+  it('takes away what is left in the file of a registry that a helper has', async () => {
+    await writeFile(
+      join(root, 'docker-credential-empty'),
+      '#!/bin/sh\necho "credentials not found in native keychain"; exit 1\n',
+    );
+    await chmod(join(root, 'docker-credential-empty'), 0o755);
+    const auths = { 'a.io': { auth: 'dTpw' }, 'a.io/team': { auth: 'dTpw' } };
+    const file = join(root, 'auth.json');
+    await writeFile(file, JSON.stringify({ credHelpers: { 'a.io': 'empty' }, auths }));
+    const where = options({}, file);
+    for (const key of ['a.io', 'a.io/team']) {
+      expect(await removeCredentials(key, where)).toMatchObject({ found: true });
+      expect(await removeCredentials(key, where)).toMatchObject({ found: false });
+    }
+    expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({
+      credHelpers: { 'a.io': 'empty' },
+      auths: {},
+    });
+  });
+
+  it('adds to the entries whatever capitals the file calls them with', async () => {
+    const file = join(root, 'auth.json');
+    await writeFile(file, '{"Auths": {"b.io": {"auth": "dTpw"}}}');
+    const where = options({}, file);
+    await saveCredentials('a.io', credentials, where);
+    await removeCredentials('b.io', where);
+    const { Auths, ...others } = JSON.parse(await readFile(file, 'utf8')) as { Auths: object };
+    expect([Object.keys(Auths), others]).toEqual([['a.io'], {}]);
+  });
+
+  it.each([
+    [['quay.io']],
+    [['quay.io/a/b/c/d/image']],
+    [['quay.io/a/b/c', 'quay.io/a/b', 'quay.io/a', 'quay.io', 'corp.local', 'corp.local']],
+    [
+      [
+        'docker.io',
+        'docker.io/vendor/product',
+        'docker.io/vendor',
+        'docker.io/library/tool',
+        'docker.io/library',
+      ],
+    ],
+  ])('keeps each of %j apart, and takes each away alone', async (keys) => {
+    const where = options({}, join(root, 'auth.json'));
+    for (const [index, key] of keys.entries())
+      await saveCredentials(key, new Credentials(`u${index}`, 'p'), where);
+    const known = new Map(keys.map((key, index) => [key, `u${index}`]));
+    const user = async (name: string): Promise<string | undefined> =>
+      (await (await openAuthFiles(where)).lookup(parseReference(name)))?.username;
+    for (const [key, expected] of known) expect(await user(`${key}/x`)).toBe(expected);
+    expect(await removeCredentials(`${keys[0]!}/absent`, where)).toMatchObject({ found: false });
+    for (const key of [...known.keys()]) {
+      expect(await removeCredentials(key, where)).toMatchObject({ found: true });
+      known.delete(key);
+      for (const [other, expected] of known) expect(await user(`${other}/x`)).toBe(expected);
+    }
   });
 
   it('changes no file that it does not understand', async () => {
