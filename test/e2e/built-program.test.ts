@@ -110,7 +110,7 @@ describe('the built program', () => {
       expect({ status, stdout }).toEqual({
         status: 25,
         stdout: expect.stringContaining(
-          'the proxy refused the connection to registry.example.com: it answered 407',
+          `the proxy ${host} refused the connection to registry.example.com: it answered 407`,
         ) as string,
       });
       expect(new Set(asked)).toEqual(new Set(['registry.example.com:443']));
