@@ -27,6 +27,7 @@ import {
   openPlaces,
   type Places,
   refuseBesideReleases,
+  refuseLockTags,
   refuseSharedTags,
 } from './places.ts';
 import { findRequired, type Required } from './required.ts';
@@ -118,6 +119,7 @@ export async function deliver(
   const { to, dryRun, resources } = asked.request;
   const { images } = asked.closure.content;
   refuseBesideReleases(images, to);
+  refuseLockTags(images, to);
   refuseSharedTags(images, to);
   const catalogs = await readWishes(resources.catalogs ?? NO_WISHES);
   refuseUnmetWishes(asked.closure.parts, catalogs);

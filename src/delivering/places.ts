@@ -8,6 +8,7 @@ import { checkSpace } from '../files/space.ts';
 import type { Closure } from '../kinds/closure.ts';
 import { type Destinations, forEachRepository, repositoryAt } from '../kinds/destinations.ts';
 import type { Network } from '../network/network.ts';
+import { isLockTag } from '../network/prune-lock.ts';
 import { ImageLayout } from '../stores/layout/layout.ts';
 import { PathInLayout } from '../stores/layout/path-in-layout.ts';
 import { MemoryStore } from '../stores/memory.ts';
@@ -146,6 +147,23 @@ export function refuseBesideReleases(images: readonly PlannedImage[], to: Delive
         'or name another repository with --release-images-repository.',
     },
   );
+}
+
+/** Refuses tags by which it is seen that something is being removed. */
+export function refuseLockTags(images: readonly PlannedImage[], to: DeliveryTarget): void {
+  if (to.kind === 'layout') return;
+  const { destinations } = to;
+  const { repository } = destinations.content;
+  for (const { name, place, tags } of images) {
+    const tag = tags.find(isLockTag);
+    if (tag === undefined || repositoryAt(destinations, place).repository !== repository) continue;
+    throw new BundleError('USAGE', `${name} would be tagged ${repository}:${tag}`, {
+      subject: name,
+      expected: 'a tag that bundle prune does not use itself',
+      got: tag,
+      hint: 'Pack the image with another path, or with another tag.',
+    });
+  }
 }
 
 /** A dry run makes no folder: one that is not there yet is as good as an empty one. */

@@ -13,6 +13,13 @@ export const LOCK_TAG = 'bundle-prune';
 const CLAIM = /^bundle-prune-[0-9a-f]{12}$/;
 /** Its second name is removed first, to find out what the registry does with one of two tags. */
 const SECOND = '-tag';
+
+/** Whether a tag says that something is being removed: nothing else may have it. */
+export function isLockTag(tag: string): boolean {
+  const first = tag.endsWith(SECOND) ? tag.slice(0, -SECOND.length) : tag;
+  return tag === LOCK_TAG || CLAIM.test(first);
+}
+
 const PREFIX = 'com.redhat.bundle.prune';
 
 /** Who removes something, and since when. */
@@ -86,9 +93,34 @@ export async function takePruneLock(
       },
     };
   } catch (error) {
-    await withdraw();
-    throw error;
+    throw await withLockGivenBack(error, withdraw);
   }
+}
+
+/**
+ * Gives a lock back after a failure.
+ * @returns the failure; it says so where the lock has to be left.
+ */
+export async function withLockGivenBack(
+  failure: unknown,
+  release: () => Promise<void>,
+): Promise<unknown> {
+  try {
+    await release();
+    return failure;
+  } catch (error) {
+    return failure instanceof BundleError && error instanceof BundleError
+      ? lockLeft(failure)
+      : failure;
+  }
+}
+
+/** What somebody has to do where a lock could not be given back. */
+export function lockLeft(error: BundleError): BundleError {
+  return error.withHint(
+    `${error.hint ?? ''} The lock of this prune is still at the registry. Until it is given back, ` +
+      'unpack is refused there: run the same bundle prune again, with --take-over.',
+  );
 }
 
 /** What a delivery has to know of removals. */

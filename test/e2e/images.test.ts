@@ -281,6 +281,17 @@ describeWith(['docker-registry', 'skopeo', 'python3'], 'a bundle with images', (
     expect(stderr).toContain('which is for release images alone');
   });
 
+  it('is refused at a target with the tag by which a prune is seen', async () => {
+    const locking = ['--image', 'quay.io/team/tool:1.4=openshift/release:bundle-prune'];
+    expect(await pack('locking', ...locking)).toMatchObject({ status: 0 });
+    const to = ['--to', `${sides.target.host}/locked`, '--trusted-key', sides.place('packer.pub')];
+    const { status, stderr } = await sides.operator.bundle([
+      ...['unpack', sides.place('locking'), ...to],
+    ]);
+    expect(status).toBe(2);
+    expect(stderr).toContain('locked/openshift/release:bundle-prune');
+  });
+
   it('is continued after a run that was ended', async () => {
     const image = ['--image', 'quay.io/team/tool:1.4', '--volume-size', '40k'];
     const first = await pack('again', ...image, '--stop-after', '1');

@@ -11,10 +11,12 @@ import { publishReceipt, type WrittenReceipt } from '../../history/publish.ts';
 import type { Kind } from '../../kinds/kind.ts';
 import { Network, type NetworkOptions } from '../../network/network.ts';
 import {
+  lockLeft,
   type PruneOwner,
   pruneOwner,
   requireRemoval,
   takePruneLock,
+  withLockGivenBack,
 } from '../../network/prune-lock.ts';
 import type { OpenRequest } from '../../opening/open-bundle.ts';
 import { believedKeys } from '../../opening/signers.ts';
@@ -209,6 +211,7 @@ async function removedUnderLock(
   const owner = { who: ownerName(context), time: receiptTime(context.now) };
   const id = randomBytes(6).toString('hex');
   const lock = await takePruneLock(locks, owner, { takesOver, id, signal });
+  let done: PlannedPrune & { readonly removed: readonly RemovedFrom[] };
   try {
     const plan = await planned(run);
     const stays = new Set(plan.parts.filter((part) => part.stays).map(({ key }) => key));
@@ -224,12 +227,15 @@ async function removedUnderLock(
       const { canRemoveTags } = lock;
       removed.push(await removePlanned(current, { canRemoveTags, lookups, signal, observe }));
     }
-    return { ...plan, removed };
+    done = { ...plan, removed };
   } catch (error) {
-    throw error instanceof BundleError ? withWayOn(error) : error;
-  } finally {
-    await lock.release();
+    const told = error instanceof BundleError ? withWayOn(error) : error;
+    throw await withLockGivenBack(told, lock.release);
   }
+  await lock.release().catch((error: unknown): never => {
+    throw error instanceof BundleError ? lockLeft(error) : error;
+  });
+  return done;
 }
 
 function sameTags(before: readonly string[], now: readonly string[]): boolean {
@@ -239,7 +245,7 @@ function sameTags(before: readonly string[], now: readonly string[]): boolean {
 function withWayOn(error: BundleError): BundleError {
   return error.withHint(
     `${error.hint ?? ''} What was removed by then is removed, and everything that stays is ` +
-      'whole. Run the same command again: it goes on with the rest.',
+      'whole. The same command goes on with the rest.',
   );
 }
 

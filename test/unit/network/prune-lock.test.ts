@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
+import { BundleError } from '../../../src/core/errors.ts';
 import {
   LOCK_TAG,
   pruneOwner,
   requireRemoval,
   takePruneLock,
   watchPrunes,
+  withLockGivenBack,
 } from '../../../src/network/prune-lock.ts';
 import { MemoryRepository } from '../../support/removable-repository.ts';
 
@@ -63,6 +65,25 @@ describe('the lock of a prune', () => {
     await expect(taking).rejects.toThrow('interrupted');
     expect(await place.tags()).toEqual([]);
     expect(place.manifests.size).toBe(0);
+  });
+
+  it('is left where the registry fails, and that is said', async () => {
+    const failing = new MemoryRepository({ failsAfter: 0 });
+    const left = {
+      code: 'REGISTRY',
+      message: 'status 500',
+      hint: expect.stringMatching(/lock of this prune is still .+ --take-over/) as string,
+    };
+    await expect(takePruneLock(failing, ANNA, MINE)).rejects.toMatchObject(left);
+    expect(await failing.tags()).toContain('bundle-prune-aaaaaaaaaaaa');
+    const failure = new BundleError('NETWORK', 'gone', { hint: 'Look.' });
+    const released = await withLockGivenBack(failure, async () => undefined);
+    expect(released).toBe(failure);
+    const kept = await withLockGivenBack(failure, async () => Promise.reject(failure));
+    expect(kept).toMatchObject({
+      code: 'NETWORK',
+      hint: expect.stringMatching(/^Look\. The lock .+ --take-over/) as string,
+    });
   });
 
   it('is taken over where somebody was killed', async () => {
