@@ -12,7 +12,13 @@ import type { AttachedImages } from './attached.ts';
 import type { Destinations } from './destinations.ts';
 import type { AbsentTags, Drop, Holes, PartHole } from './holes.ts';
 import type { MirrorRow } from './mirror-row.ts';
-import type { Extras, ResourceFile, ResourceWishes, WantedExtras } from './resource-file.ts';
+import type {
+  Extras,
+  ResourceFile,
+  ResourceWishes,
+  ShownStep,
+  WantedExtras,
+} from './resource-file.ts';
 import type { ContentSource, Sources } from './sources.ts';
 import type { ManifestWalker } from '../transfer/walk.ts';
 import type { ReleaseKeys } from '../trust/release-keys.ts';
@@ -241,8 +247,13 @@ export interface PartResources {
   readonly minor?: number | undefined;
   /** The lines of its section in `next-steps.txt`, for a cluster that was prepared for all parts. */
   section(paths: DeliveredPaths): readonly string[];
-  /** The commands that matter at once, when the cluster is prepared. */
-  commands(paths: DeliveredPaths): readonly string[];
+  /**
+   * What matters at once, when the cluster is prepared. Steps of several parts that have one
+   * condition are shown as one.
+   */
+  shown?(paths: DeliveredPaths): readonly ShownStep[];
+  /** The commands that take a cluster to the part: of several such parts only one is wanted next. */
+  update?(paths: DeliveredPaths): readonly string[];
 }
 
 /** Files that were written, as the reader of a text would type their paths. */

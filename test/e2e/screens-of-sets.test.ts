@@ -116,6 +116,10 @@ describeWith(['docker-registry', 'python3'], 'the screen of', () => {
       args: () => ['unpack', at('usb'), '--to', `${target.host}/held`, ...trust()],
     },
     {
+      ...{ name: 'resources-set', status: 0, isBrief: true },
+      args: () => ['resources', at('usb'), '--to', 'registry.example.com:5000/held', ...trust()],
+    },
+    {
       ...{ name: 'imageset-check', status: 2, isBrief: true },
       args: () => ['imageset', 'check', at('imageset.yaml')],
     },

@@ -102,7 +102,6 @@ const posterKind: Kind<PosterSeed & { readonly layout: string }, PosterSeed, Pos
     files: [resourceFile(`poster-${facts.word}.yaml`, [posterObject(facts)], EFFECTS.service)],
     mirrors: mirrorRows(images, at, 'generic'),
     section: () => [`Hang ${facts.word} up beside ${at.content.repository}.`],
-    commands: () => [],
   }),
 };
 

@@ -63,7 +63,7 @@ export const sampleKind: Kind<SampleRequest, SampleSeed, SampleSeed> = {
   newerThan: () => [],
   resources: () => ({
     ...{ files: [], mirrors: [] },
-    ...{ section: () => [], commands: () => [] },
+    ...{ section: () => [] },
   }),
 };
 

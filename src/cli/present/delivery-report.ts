@@ -63,7 +63,7 @@ export function unpackReport(unpacked: UnpackReport, asked: Asked): Outcome {
       }),
       isDamaged ? completingSteps(unpacked, asked) : [],
       ...clusterText(delivery, screen),
-      nextSteps(delivery, renaming(delivery, asked)),
+      nextSteps(delivery, renaming(delivery, asked), screen),
       receiptSteps(unpacked.receipt),
       trustAdvice(bundle),
       [
@@ -127,7 +127,7 @@ export function mirrorReport({ closure, delivery, offers, signatures }: MirrorRe
       withheldText(delivery, closure),
       isPartial ? [{ text: RUN_AGAIN }] : [],
       ...clusterText(delivery, screen),
-      nextSteps(delivery, SAME_COMMAND),
+      nextSteps(delivery, SAME_COMMAND, screen),
       offersText(offers),
       [
         {
@@ -173,7 +173,7 @@ export function resourcesReport(outcome: ResourcesOutcome, asked: Known): Outcom
         },
       ),
       ...clusterText(outcome, screen),
-      nextSteps(outcome, renaming(outcome, asked)),
+      nextSteps(outcome, renaming(outcome, asked), screen),
       trustAdvice(bundle),
       [
         {
@@ -280,6 +280,7 @@ function nextSteps(
     newer = [],
   }: Pick<DeliveryReport, 'target' | 'resources' | 'cluster'> & Partial<DeliveryReport>,
   again: Renaming,
+  screen: Screen,
 ): Section {
   if (resources === undefined) return [];
   const { nextSteps: steps, notes, stepsFile } = resources;
@@ -299,14 +300,18 @@ function nextSteps(
   return [
     ...told,
     { text: `${where} (all of it is in ${near(stepsFile)}):` },
-    ...left.flatMap(shownStep),
+    ...left.flatMap((step) => shownStep(step, screen)),
   ];
 }
 
-function shownStep({ condition, commands }: ShownStep): Section {
+function shownStep({ condition, commands }: ShownStep, { isVerbose }: Screen): Section {
+  const isLong = commands.length > SHOWN_COMMANDS && !isVerbose;
+  const shown = isLong ? commands.slice(0, SHOWN_COMMANDS - 1) : commands;
+  const more = commands.length - shown.length;
   return [
     ...(condition === undefined ? [] : [{ text: condition }]),
-    ...(commands.length === 0 ? [] : [{ commands }]),
+    ...(commands.length === 0 ? [] : [{ commands: shown }]),
+    ...(more > 0 ? [{ text: `  and ${counted(more, 'more command')} in next-steps.txt` }] : []),
   ];
 }
 
@@ -322,7 +327,7 @@ function stepsLeft(steps: readonly ShownStep[], cluster: ApplyReport): readonly 
       const updates = isKnown ? clusterCommands(cluster) : commands.map(own);
       return updates.length === 0 ? [] : [{ ...step, commands: updates }];
     }
-    if (files.every((file) => applied.includes(file))) return [];
+    if (files.length > 0 && files.every((file) => applied.includes(file))) return [];
     const isDone = (command: string): boolean => applied.some((file) => command.includes(file));
     return [{ ...step, commands: commands.filter((command) => !isDone(command)).map(own) }];
   });
@@ -365,6 +370,8 @@ function namesText(images: DeliveryReport['images'], screen: Screen): string {
 }
 
 const SHOWN_LEFT = 3;
+/** Commands of one step: a set may bring dozens of charts. */
+const SHOWN_COMMANDS = 8;
 const DAMAGE_FILE = 'damage.json';
 
 /** How to have the rest too. */

@@ -71,6 +71,9 @@ const UPDATE_WHEN =
   'certificate of the registry, what "oc adm upgrade" still asks for). When "oc get mcp" says that ' +
   'all pools are updated, and "oc get clusterversion" that the cluster runs an older version:';
 
+const WHICH_UPDATE =
+  'Several releases have arrived: next-steps.txt has what updates a cluster to each of them.';
+
 /**
  * Plans what a cluster and an installer need to use parts from their new place: a pure function, so
  * the same parts and options give the same bytes.
@@ -146,8 +149,9 @@ export function planResources(
     trustsCertificate: certificates.length > 0,
   });
   const all = [...objects, ...kustomization, ...install];
-  const last = ofParts
-    .map((part) => part.commands(pathsFrom('')))
+  const shown = ofParts.flatMap((part) => part.shown?.(pathsFrom('')) ?? []);
+  const updates = ofParts
+    .map((part) => part.update?.(pathsFrom('')) ?? [])
     .filter((commands) => commands.length > 0);
   return {
     objects,
@@ -165,10 +169,35 @@ export function planResources(
     firstSteps: [
       ...stepsFrom('').flatMap(({ shown }) => shown),
       ...extras.flatMap(({ shown }) => shown(typedFrom(''))),
-      // Of several parts only one is wanted next: the text that is named below them says which.
-      ...(last.length === 1 ? [{ condition: UPDATE_WHEN, commands: last.flat(), files: [] }] : []),
+      ...together(shown).map((step) => ({
+        ...step,
+        files: step.files.map((name) => writtenAs.get(name) ?? name),
+      })),
+      ...updateStep(updates),
     ],
   };
+}
+
+/** Steps of several parts with one condition as one step. */
+function together(steps: readonly ShownStep[]): readonly ShownStep[] {
+  const byCondition = new Map<string | undefined, ShownStep>();
+  for (const step of steps) {
+    const { condition, commands, files } = step;
+    const known = byCondition.get(condition);
+    byCondition.set(condition, {
+      ...step,
+      commands: [...(known?.commands ?? []), ...commands],
+      files: [...(known?.files ?? []), ...files],
+    });
+  }
+  return [...byCondition.values()];
+}
+
+/** Of several parts only one is wanted next. */
+function updateStep(updates: readonly (readonly string[])[]): readonly ShownStep[] {
+  if (updates.length === 0) return [];
+  if (updates.length === 1) return [{ condition: UPDATE_WHEN, commands: updates[0]!, files: [] }];
+  return [{ condition: WHICH_UPDATE, commands: [], files: [] }];
 }
 
 /**

@@ -9,8 +9,9 @@ import {
   NO_EXTRAS,
   resourceFile,
   type ResourceWishes,
+  type ShownStep,
 } from '../resource-file.ts';
-import { type CatalogObjects, catalogObjects } from './catalog-objects.ts';
+import { type CatalogObject, type CatalogObjects, catalogObjects } from './catalog-objects.ts';
 import type { CatalogFacts } from './expand.ts';
 
 export function catalogResources(
@@ -35,9 +36,42 @@ export function catalogResources(
     }),
     named: [formatRepository(repositoryAt(at, `/${facts.path}`))],
     section: (paths) => steps(paths, facts, objects),
-    commands: () => [],
+    shown: (paths) => shownSteps(paths, facts, objects),
   };
 }
+
+function adding({ file }: CatalogObject, paths: DeliveredPaths): string {
+  return `oc apply -f ${shellWord(paths.of(file))}`;
+}
+
+function shownSteps(
+  paths: DeliveredPaths,
+  { reference, findings }: CatalogFacts,
+  { source, catalog }: CatalogObjects,
+): readonly ShownStep[] {
+  if (findings.length > 0) {
+    const condition =
+      `OLM refuses the catalog ${reference} as it is, and all of its operators: ` +
+      '"bundle inspect" says why.';
+    return [{ condition, commands: [], files: [source.file, catalog.file] }];
+  }
+  return [
+    {
+      condition: 'Add the catalogs of operators that have arrived:',
+      commands: [adding(source, paths)],
+      files: [source.file],
+    },
+    {
+      condition: 'Only on a cluster with OLM v1, add them there, too:',
+      commands: [adding(catalog, paths)],
+      files: [catalog.file],
+    },
+    { condition: SUBSCRIBING, commands: [], files: [source.file] },
+  ];
+}
+
+const SUBSCRIBING =
+  'A Subscription has to name the catalog that it takes its operator from: next-steps.txt says how.';
 
 function steps(
   paths: DeliveredPaths,
@@ -54,7 +88,7 @@ function steps(
     'OFFER THE OPERATORS',
     '',
     '1. Add this catalog; do this again for every one that arrives:',
-    `     oc apply -f ${shellWord(paths.of(source.file))}`,
+    `     ${adding(source, paths)}`,
     ...(isRunnable
       ? []
       : ['   Its image does not serve itself: this needs OpenShift 4.20 or later.']),
@@ -62,7 +96,7 @@ function steps(
       ? []
       : ['   OLM REFUSES IT as it is, and all of its operators: bundle inspect says why.']),
     '2. Only on a cluster with OLM v1:',
-    `     oc apply -f ${shellWord(paths.of(catalog.file))}`,
+    `     ${adding(catalog, paths)}`,
     `3. Subscriptions name this catalog as their source: ${name}. To change one of them:`,
     '     oc -n NAMESPACE patch subscriptions.operators.coreos.com NAME --type merge ' +
       `-p '{"spec":{"source":"${name}"}}'`,
@@ -78,7 +112,9 @@ function steps(
 
 /** What has to be known once for all catalogs. */
 export function catalogExtras(catalogs: readonly Part<CatalogFacts>[]): Extras {
-  return catalogs.length === 0 ? NO_EXTRAS : { ...NO_EXTRAS, section: () => ONCE };
+  return catalogs.length === 0
+    ? NO_EXTRAS
+    : { ...NO_EXTRAS, shown: () => [TURNED_OFF], section: () => ONCE };
 }
 
 /** Those that OpenShift brings along for OLM v1. */
@@ -89,12 +125,23 @@ const DEFAULT_CATALOGS = [
   'openshift-redhat-operators',
 ];
 
+const TURN_OFF =
+  'oc patch operatorhub cluster --type merge ' + `-p '{"spec":{"disableAllDefaultSources":true}}'`;
+
+const TURNED_OFF: ShownStep = {
+  condition:
+    'Operators: once on each cluster, turn off the catalogs that OpenShift brings along. ' +
+    'next-steps.txt says what else OLM v1 wants:',
+  commands: [TURN_OFF],
+  files: [],
+};
+
 const ONCE: readonly string[] = [
   'OPERATORS: ONCE ON EACH CLUSTER THAT TAKES THEM FROM THE LOCAL REGISTRY',
   '',
   '1. Turn off the catalogs that OpenShift brings along: a cluster without a connection cannot',
   '   reach them.',
-  `     oc patch operatorhub cluster --type merge -p '{"spec":{"disableAllDefaultSources":true}}'`,
+  `     ${TURN_OFF}`,
   '   Do this first: while they are on, a cluster overwrites a catalog that has the name of one of',
   '   them, such as redhat-operators.',
   '2. Every version of OpenShift has OLM v0: it takes a CatalogSource. From 4.18 on a cluster may',

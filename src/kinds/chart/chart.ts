@@ -44,6 +44,8 @@ function text(value: unknown): string {
   return typeof value === 'string' ? value : '?';
 }
 
+const INSTALLING = 'Install what you want of the charts:';
+
 function resources({ facts, images }: Part<ChartFacts>, at: Destinations): PartResources {
   const { name, version, path } = facts;
   const mirrors = facts.images.flatMap(({ reference, digest }) => {
@@ -51,16 +53,16 @@ function resources({ facts, images }: Part<ChartFacts>, at: Destinations): PartR
     return mirrorRows(walked, at, 'generic', knownBy(reference));
   });
   const repository = formatRepository(repositoryAt(at, `/${path}`));
-  const parent = repository.slice(0, repository.lastIndexOf('/'));
+  const install = `helm install ${name} oci://${repository} --version ${version}`;
   return {
     files: [],
     mirrors,
     section: () => [
       `The chart ${name} ${version}, in the local registry with its images. To install it:`,
       '',
-      `     helm install ${name} oci://${parent}/${repository.slice(parent.length + 1)} --version ${version}`,
+      `     ${install}`,
       '',
     ],
-    commands: () => [],
+    shown: () => [{ condition: INSTALLING, commands: [install], files: [] }],
   };
 }

@@ -40,8 +40,20 @@ export function graphResources({ facts }: Part<GraphFacts>, at: Destinations): P
     files: [resourceFile(FILE, [object], EFFECTS.service, { audience: 'update-service' })],
     mirrors: [],
     section: (paths) => steps(paths, facts, at),
-    commands: () => [],
+    shown: (paths) => [
+      {
+        condition:
+          'On the cluster with the operator "OpenShift Update Service", which next-steps.txt says ' +
+          'how to install:',
+        commands: [serving(paths)],
+        files: [FILE],
+      },
+    ],
   };
+}
+
+function serving(paths: DeliveredPaths): string {
+  return `oc apply -f ${shellWord(paths.of(FILE))}`;
 }
 
 function steps(
@@ -63,7 +75,7 @@ function steps(
     '   CA of the registry has to be in the ConfigMap that image.config names, under the key',
     '   updateservice-registry.',
     '2. Let it serve this graph; do this for every graph that arrives:',
-    `     oc apply -f ${shellWord(paths.of(FILE))}`,
+    `     ${serving(paths)}`,
     '3. Point each cluster at it, once:',
     `     URL=$(oc -n ${NAMESPACE} get updateservice -o jsonpath='{.items[0].status.policyEngineURI}')`,
     `     oc patch clusterversion version --type merge -p '{"spec":{"upstream":"'$URL/api/upgrades_info/v1/graph'"}}'`,

@@ -147,12 +147,15 @@ async function expand(
   };
 }
 
+const BY_NAME =
+  'Images need no step of their own: pods keep the names that they have for them, and nodes get ' +
+  'them from the registry here.';
+
 /** Clusters ask for an image as its name says: by its digest where it has one. */
 function resources({ facts, images }: Part<ImageFacts>, at: Destinations): PartResources {
+  const mirrors = mirrorRows(images, at, 'generic', knownBy(facts.reference));
   return {
-    files: [],
-    mirrors: mirrorRows(images, at, 'generic', knownBy(facts.reference)),
-    section: () => [],
-    commands: () => [],
+    ...{ files: [], mirrors, section: () => [] },
+    shown: () => (mirrors.length === 0 ? [] : [{ condition: BY_NAME, commands: [], files: [] }]),
   };
 }

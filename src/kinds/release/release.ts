@@ -149,6 +149,6 @@ function resources({ facts, images }: Part<ReleaseFacts>, at: Destinations): Par
     mirrors: mirrorRows(images, at, 'release'),
     minor,
     section: (paths) => nextSteps(delivered(paths)),
-    commands: (paths) => upgradeCommands(delivered(paths)),
+    update: (paths) => upgradeCommands(delivered(paths)),
   };
 }

@@ -29,7 +29,7 @@ interface Wanted {
 type Seed = Pick<Wanted, 'name' | 'digest'>;
 
 const PARTS = 'com.example.parts';
-const NOTHING: PartResources = { files: [], mirrors: [], section: () => [], commands: () => [] };
+const NOTHING: PartResources = { files: [], mirrors: [], section: () => [] };
 
 /** What both kinds of part have in common: an image that names its part, at a place of its own. */
 function kindOf(

@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
@@ -265,5 +267,49 @@ describe('the mirror sets of catalogs, images and charts together', () => {
       'quay.io/ops r.example.com/site/ops',
       'quay.io/team r.example.com/site/team',
     ]);
+  });
+});
+
+describe('the steps that a report shows of catalogs, images and charts', () => {
+  /** What is shown after the mirror sets: the condition of each step, and its commands. */
+  const shownOf = (parts: readonly Part[], more: Partial<PlanOptions> = {}) =>
+    planned(parts, more)
+      .firstSteps.filter(({ commands }) => !/i[dt]ms-r-example/.test(commands.join()))
+      .map(({ condition = '', commands }) => [
+        condition.slice(0, 'Only on a cluster'.length),
+        ...commands.map((command) => command.replace('/srv/resources', '.').replace(/ -p .*/, '')),
+      ]);
+
+  it('are one for what is done alike with several', () => {
+    const folder = resolve('here');
+    const [catalog, image, chart] = mixed();
+    const parts = [catalog!, catalogPart(COMMUNITY), image!, image!, chart!, chart!];
+    expect(shownOf(parts, { folder })).toEqual([
+      ['Operators: once o', 'oc patch operatorhub cluster --type merge'],
+      [
+        'Add the catalogs ',
+        'oc apply -f here/operators/cs-redhat-operator-index-v4-17.yaml',
+        'oc apply -f here/operators/cs-community-operator-index-v4-17.yaml',
+      ],
+      [
+        'Only on a cluster',
+        'oc apply -f here/operators/cc-redhat-operator-index-v4-17.yaml',
+        'oc apply -f here/operators/cc-community-operator-index-v4-17.yaml',
+      ],
+      ['A Subscription ha'],
+      ['Images need no st'],
+      [
+        'Install what you ',
+        'helm install c oci://r.example.com/site/charts/c --version 1',
+        'helm install c oci://r.example.com/site/charts/c --version 1',
+      ],
+    ]);
+  });
+
+  it('add no catalog that OLM refuses', () => {
+    const part = catalogPart(RED_HAT);
+    const findings = [{ packageName: 'foo', message: 'no channel' }];
+    const refused = { ...part, facts: { ...part.facts, findings } } as unknown as Part;
+    expect(shownOf([refused]).slice(1)).toEqual([['OLM refuses the c']]);
   });
 });

@@ -22,7 +22,6 @@ function part(name: string): PartResources {
   return {
     ...{ files: [], mirrors: [] },
     section: (at) => [`${name} is at the target`, `  oc use ${at.mirrorSet}`],
-    commands: () => [],
   };
 }
 

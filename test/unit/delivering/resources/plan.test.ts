@@ -159,7 +159,7 @@ describe('the files of releases', () => {
       ...releaseKind,
       resources: () => ({
         files: [resourceFile('mine.yaml', [service], EFFECTS.service)],
-        ...{ mirrors: [], commands: () => [] },
+        mirrors: [],
         section: (paths: DeliveredPaths) => [`oc apply -f ${paths.of('mine.yaml')}`],
       }),
     };
@@ -190,6 +190,7 @@ describe('the files of releases', () => {
     ]);
     const { firstSteps: ofSeveral } = planned();
     expect(ofSeveral.flatMap((step) => step.commands).join('\n')).not.toContain('upgrade');
+    expect(ofSeveral.at(-1)!.condition).toContain('next-steps.txt');
   });
 
   it('are shown at once without a condition only where they are right for every cluster', () => {
@@ -275,7 +276,6 @@ describe('the mirrors of a plan', () => {
         ['docker.io/library/nginx', 'r.example.com/ocp4/nginx', 'tag'],
       ].map(([source, mirror, knownBy]) => ({ source, mirror, knownBy, group: 'generic' })),
       section: () => [],
-      commands: () => [],
     }),
   } as unknown as Kind;
   const part = { kind: 'sample', label: 'a', names: [], images: [], files: [], leading: [] };

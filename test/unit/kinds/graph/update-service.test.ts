@@ -38,6 +38,14 @@ describe('an UpdateService', () => {
     expect(resources.section(paths).join('\n')).toContain(
       'oc apply -f there/update-service/update-service.yaml',
     );
-    expect([mirrors, resources.commands(paths)]).toEqual([[], []]);
+    expect(mirrors).toEqual([]);
+    expect(resources).not.toHaveProperty('update');
+    expect(resources.shown!(paths)).toEqual([
+      {
+        condition: expect.stringContaining('next-steps.txt') as string,
+        commands: ['oc apply -f there/update-service/update-service.yaml'],
+        files: ['update-service/update-service.yaml'],
+      },
+    ]);
   });
 });

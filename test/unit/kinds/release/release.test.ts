@@ -145,7 +145,7 @@ describe('a release', () => {
     ]);
     expect(parse(Buffer.from(text).toString())).toEqual(object);
     const pinned = `r.io/ocp4/openshift/release-images@${release.facts.digest}`;
-    expect(resources.commands(paths)).toEqual([
+    expect(resources.update!(paths)).toEqual([
       `oc adm upgrade --allow-explicit-upgrade --to-image ${pinned}`,
     ]);
     expect(resources.section(paths).join('\n')).toContain(pinned);
@@ -153,7 +153,7 @@ describe('a release', () => {
 
   it('without a signature has nothing to apply, and no command that upgrades to it', () => {
     const resources = releaseKind.resources(releasePart('4.17.3', { signatures: [] }), at);
-    expect([resources.files, resources.commands(paths)]).toEqual([[], []]);
+    expect([resources.files, resources.update!(paths)]).toEqual([[], []]);
     expect(resources.section(paths).join('\n')).not.toContain('--force');
   });
 
