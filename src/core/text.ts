@@ -9,6 +9,11 @@ export function shellWord(text: string): string {
   return /^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
+/** A folder in a sentence: the one that somebody is in has no name of its own. */
+export function folderText(folder: string): string {
+  return folder === '.' || folder === '' ? 'the current folder' : folder;
+}
+
 /**
  * A URL for messages, without what may be a secret: user and password, and all behind the path.
  * @param url what somebody has written; it may be none.

@@ -2,6 +2,7 @@ import { access, constants, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 import { BundleError, systemCode } from '../core/errors.ts';
+import { folderText } from '../core/text.ts';
 import { diskError, writeError } from './disk-error.ts';
 import { isFolder, isLink, isThere } from './look.ts';
 
@@ -83,11 +84,12 @@ async function leadingNowhere(folder: string): Promise<BundleError | undefined> 
 }
 
 function unwritable(folder: string, cause: unknown): BundleError {
+  const name = folderText(folder);
   // To make a folder where a file is, is answered so.
   const isFile = systemCode(cause) === 'EEXIST' || systemCode(cause) === 'ENOTDIR';
   return isFile
-    ? writeError('write to', folder, noFolder(cause))
-    : writeError('write to', folder, cause).withHint(
+    ? writeError('write to', name, noFolder(cause))
+    : writeError('write to', name, cause).withHint(
         'Name a folder that you may write to, or mount the medium first.',
       );
 }

@@ -3,6 +3,7 @@ import { realpath, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { BundleError } from '../core/errors.ts';
+import { folderText } from '../core/text.ts';
 import { diskError } from './disk-error.ts';
 import { existingFolder } from './folder.ts';
 import { sizeOf } from './look.ts';
@@ -40,7 +41,7 @@ export async function checkSpace(
   let free = bavail * bsize;
   for (const path of replaced) free += (await sizeOf(path)) ?? 0;
   if (free < needed) {
-    throw new BundleError('DISK', `not enough space in ${folder}`, {
+    throw new BundleError('DISK', `not enough space in ${folderText(folder)}`, {
       expected: `${needed} bytes`,
       got: `${free} bytes that are free`,
       hint: `Free some space, or choose another folder. ${otherWay}`.trim(),

@@ -1,4 +1,4 @@
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, normalize, resolve } from 'node:path';
 
 import { BUNDLE_SUFFIX, isBundleName, stemOf } from '../bundle/format/names.ts';
 import { FAT32_MAX_FILE } from '../bundle/format/volume-sizes.ts';
@@ -19,6 +19,8 @@ export interface Output {
 }
 
 /**
+ * Keeps a path as it was typed, so that reports, messages and commands name it so: nobody changes
+ * the current folder while the program runs.
  * @param output a folder, or a file that is called like a bundle.
  * @throws BundleError USAGE for a name that no bundle can have
  */
@@ -26,11 +28,16 @@ export async function parseOutput(output: string): Promise<Output> {
   const isFile = output.endsWith(BUNDLE_SUFFIX) && !(await isFolder(output));
   if (!isFile) {
     await refuseArchiveName(output);
-    return { folder: resolve(output), name: undefined };
+    return { folder: typedPath(output), name: undefined };
   }
   const name = stemOf(output);
   checkName(name);
-  return { folder: dirname(resolve(output)), name };
+  return { folder: dirname(typedPath(output)), name };
+}
+
+/** A path that begins with a dash would be an option in the commands that are printed. */
+function typedPath(path: string): string {
+  return path.startsWith('-') ? resolve(path) : normalize(path);
 }
 
 /** Where systems mount media, each in a folder of its own. */
@@ -83,7 +90,7 @@ export async function inOutput<T>(
 
 /** Whether a folder is where media are mounted, and on no medium. */
 export function isForMedium(folder: string, mountPoint: string): boolean {
-  return OF_MEDIA.test(folder) && !OF_MEDIA.test(mountPoint);
+  return OF_MEDIA.test(resolve(folder)) && !OF_MEDIA.test(mountPoint);
 }
 
 /** What is called like a file of another format is meant as a file, and would become a folder. */

@@ -1,4 +1,4 @@
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 
 import { volumeNames } from '../bundle/format/names.ts';
 import type { BundlePlan, Seal } from '../bundle/format/plan.ts';
@@ -114,7 +114,7 @@ export async function packToFiles(job: FileJob, context: Context): Promise<PackR
     const remembered = { seal, volumeSize: asked, done: done.map(landed), until };
     await rememberSet(path, described.bundleDigest, remembered, context);
   };
-  if (start > 0) noticeEarlier(done, count, context);
+  if (start > 0) noticeEarlier({ done, count, path }, context);
   const { volumes, space, kept } = await writeBundle(
     {
       ...{ path: at, plan, volumeSize, begun, restart, isRestarted, limitRate },
@@ -195,11 +195,25 @@ function goalOf(
 }
 
 function noticeEarlier(
-  done: readonly Pick<FinishedVolume, 'path'>[],
-  count: number,
+  {
+    done,
+    count,
+    path,
+  }: {
+    readonly done: readonly Pick<FinishedVolume, 'path'>[];
+    readonly count: number;
+    readonly path: string;
+  },
   { observe }: Context,
 ): void {
-  const folders = [...new Set(done.map((volume) => dirname(volume.path)))];
+  const here = dirname(path);
+  const folders = [
+    ...new Set(
+      done
+        .map((volume) => dirname(volume.path))
+        .map((folder) => (resolve(folder) === resolve(here) ? here : folder)),
+    ),
+  ];
   const facts = { done: done.length, count, folders };
   observe({ type: 'noticed', code: 'volumes-written-earlier', ...facts });
 }

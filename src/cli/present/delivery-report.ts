@@ -1,4 +1,4 @@
-import { dirname, relative } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 import { withOcOptions } from '../../delivering/applying/oc-options.ts';
 import type { ApplyReport } from '../../delivering/applying/request.ts';
@@ -11,7 +11,7 @@ import type { Closure } from '../../kinds/closure.ts';
 import type { CopyReport } from '../../transfer/copy-options.ts';
 import type { ShownStep } from '../../kinds/resource-file.ts';
 import type { UnpackReport } from '../../workflows/unpack.ts';
-import { counted, few, leavesText, shellWord } from '../../core/text.ts';
+import { counted, few, folderText, leavesText, shellWord } from '../../core/text.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
@@ -78,7 +78,11 @@ export function unpackReport(unpacked: UnpackReport, asked: Asked): Outcome {
       ],
       planText(delivery, screen),
     ],
-    json: { bundle: bundleJson(bundle), delivery, receipt: writtenJson(unpacked.receipt) },
+    json: {
+      bundle: bundleJson(bundle),
+      delivery: deliveryJson(delivery),
+      receipt: writtenJson(unpacked.receipt),
+    },
     ...partlyDone(delivery, closure),
   };
 }
@@ -143,7 +147,7 @@ export function mirrorReport({ closure, delivery, offers, signatures }: MirrorRe
     json: {
       ...(offers !== undefined && { offers }),
       ...signaturesJson(signatures),
-      ...{ parts: partsJson(closure), delivery, holes: holesJson(closure) },
+      ...{ parts: partsJson(closure), delivery: deliveryJson(delivery), holes: holesJson(closure) },
     },
     ...partly,
   };
@@ -186,10 +190,31 @@ export function resourcesReport(outcome: ResourcesOutcome, asked: Known): Outcom
       ],
     ],
     json: {
-      ...{ bundle: bundleJson(bundle), target, resources, cluster },
+      ...{ bundle: bundleJson(bundle), target, resources: resourcesJson(resources), cluster },
       ...(missingWords(selected) !== undefined && { holes: holesJson(selected) }),
     },
     ...(missingWords(selected) !== undefined && { status: PARTLY_DONE }),
+  };
+}
+
+function deliveryJson(delivery: DeliveryReport): DeliveryReport {
+  return { ...delivery, resources: resourcesJson(delivery.resources) };
+}
+
+/** For programs, which may work in another folder than the one that the command ran in. */
+function resourcesJson(resources: ResourcesReport | undefined): ResourcesReport | undefined {
+  if (resources === undefined) return undefined;
+  const { files, stepsFile, signatures } = resources;
+  return {
+    ...resources,
+    ...{ files: files.map((path) => resolve(path)), stepsFile: resolve(stepsFile) },
+    ...(signatures !== undefined && {
+      signatures: {
+        ...signatures,
+        folder: resolve(signatures.folder),
+        registriesD: signatures.registriesD && resolve(signatures.registriesD),
+      },
+    }),
   };
 }
 
@@ -286,7 +311,7 @@ function nextSteps(
   const { nextSteps: steps, notes, stepsFile } = resources;
   if (resources.isLoopback) {
     const { files } = resources;
-    const folder = near(dirname(stepsFile)) || 'the current folder';
+    const folder = folderText(dirname(stepsFile));
     const verdict =
       `WARNING: ${target} is an address of this machine: no cluster can use the ` +
       `${counted(files.length, 'file')} for clusters that were written into ${folder}.`;
@@ -294,12 +319,12 @@ function nextSteps(
   }
   const left = cluster === undefined ? steps : stepsLeft(steps, cluster);
   const told = notes.map((text): Block => ({ text }));
-  if (left.length === 0) return [...told, { text: `All about it is in ${near(stepsFile)}.` }];
+  if (left.length === 0) return [...told, { text: `All about it is in ${stepsFile}.` }];
   const kinds = newer.map(({ kind }) => `newer ${kind}`).join(' and no ');
   const where = kinds === '' ? 'Next' : `Next, on a cluster that has no ${kinds} yet`;
   return [
     ...told,
-    { text: `${where} (all of it is in ${near(stepsFile)}):` },
+    { text: `${where} (all of it is in ${stepsFile}):` },
     ...left.flatMap((step) => shownStep(step, screen)),
   ];
 }
@@ -413,12 +438,6 @@ function completingSteps({ missingVolumes, patchCommand }: UnpackReport, asked: 
   ];
 }
 
-/** As somebody types it in the folder that they are in. */
-function near(path: string): string {
-  const from = relative('', path);
-  return from.startsWith('..') ? path : from;
-}
-
 function deliveryFacts(
   { parts, content, copied, replacedTags, unreplacedTags, resources }: DeliveryReport,
   screen: Screen,
@@ -473,9 +492,8 @@ function sentText(
 function writtenRows(resources: ResourcesReport | undefined, screen: Screen): Rows {
   if (resources === undefined || screen.isVerbose) return writtenFacts(resources);
   const { files, stepsFile } = resources;
-  const folder = near(dirname(stepsFile));
   return [
-    ['written', `${counted(files.length, 'file')} in ${folder || 'the current folder'}`],
+    ['written', `${counted(files.length, 'file')} in ${folderText(dirname(stepsFile))}`],
     ...signatureRows(resources),
   ];
 }
@@ -484,7 +502,7 @@ function writtenFacts(resources: ResourcesReport | undefined): Rows {
   if (resources === undefined) return [];
   const { files } = resources;
   return [
-    ...files.map((file, number) => [number === 0 ? 'written' : '', near(file)] as const),
+    ...files.map((file, number) => [number === 0 ? 'written' : '', file] as const),
     ...signatureRows(resources),
   ];
 }
@@ -495,9 +513,9 @@ function signatureRows({ signatures: written }: ResourcesReport): Rows {
   return [
     [
       'signatures',
-      `${counted(signatures, 'signature')} of ${counted(manifests, 'manifest')} in ${near(folder)}`,
+      `${counted(signatures, 'signature')} of ${counted(manifests, 'manifest')} in ${folder}`,
     ],
-    ['', registriesD && near(registriesD)],
+    ['', registriesD],
   ];
 }
 

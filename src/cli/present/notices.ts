@@ -1,6 +1,6 @@
 import type { Notice } from '../../core/events.ts';
 import { formatBytes } from '../units.ts';
-import { counted, leavesText, oneLine, shellWord } from '../../core/text.ts';
+import { counted, folderText, leavesText, oneLine, shellWord } from '../../core/text.ts';
 import { listed, partsText, withShortDigests } from './shown.ts';
 
 const MOUNT_FIRST = 'if one was to be there, stop this run, mount it, and run the command again';
@@ -89,7 +89,7 @@ export function noticeText(notice: Notice): string | undefined {
       );
     case 'split-for-fat32':
       return (
-        `${notice.folder} has a FAT file system, which cannot hold a file of this size: ` +
+        `${folderText(notice.folder)} has a FAT file system, which cannot hold a file of this size: ` +
         `the bundle is cut into ${notice.volumes} volumes`
       );
     case 'volumes-need-udf':
@@ -101,7 +101,7 @@ export function noticeText(notice: Notice): string | undefined {
       return `kept ${formatBytes(notice.bytes)} of an earlier run: ` + leavesText(notice.layers);
     case 'can-be-continued':
       return (
-        `finished work is kept in ${notice.folder}: run the same command again ` +
+        `finished work is kept in ${folderText(notice.folder)}: run the same command again ` +
         `${notice.isRestarted ? 'without --restart ' : ''}to continue`
       );
     case 'replaced-when-whole':
@@ -122,7 +122,7 @@ export function noticeText(notice: Notice): string | undefined {
       return (
         `${notice.done === 1 ? 'volume 1' : `volumes 1 to ${notice.done}`} of ${notice.count} ` +
         `${notice.done === 1 ? 'was' : 'were'} written earlier, ` +
-        `to ${notice.folders.join(', ')}; --restart starts over`
+        `to ${notice.folders.map(folderText).join(', ')}; --restart starts over`
       );
     case 'channel-chosen': {
       const { channel, architecture, versions, risks } = notice;
@@ -165,7 +165,7 @@ export function noticeText(notice: Notice): string | undefined {
       );
     case 'nothing-mounted':
       return (
-        `no medium is mounted at ${notice.folder}: the files go to the file system of ` +
+        `no medium is mounted at ${folderText(notice.folder)}: the files go to the file system of ` +
         `${notice.mountPoint} (${formatBytes(notice.free)} free); ${MOUNT_FIRST}`
       );
     case 'fault-found':

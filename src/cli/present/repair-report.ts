@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+
 import { hexOf } from '../../core/digest.ts';
 import { shellWord } from '../../core/text.ts';
 import type { RepairReport } from '../../workflows/repair.ts';
@@ -12,13 +14,13 @@ export function repairReport(report: RepairReport, trust: readonly string[]): Ou
   const { path, volumes, size, bundleDigest, closure, faults, finished, was } = report;
   const repaired = [shellWord(volumes[0]?.path ?? path), ...trust].join(' ');
   const files = volumes.map((volume) => ({
-    path: volume.path,
+    path: resolve(volume.path),
     size: volume.size,
     digest: hexOf(volume.digest),
   }));
   return {
     json: {
-      path,
+      path: resolve(path),
       size,
       bundleDigest: hexOf(bundleDigest),
       volumes: files,
@@ -44,10 +46,10 @@ export function repairReport(report: RepairReport, trust: readonly string[]): Ou
       [
         {
           facts: [
-            ...files.flatMap(({ path: file, size: bytes, digest }): Rows => [
+            ...volumes.flatMap(({ path: file, size: bytes, digest }): Rows => [
               ['file', file],
               ['size', sizeText(bytes, screen)],
-              ['sha256', screen.isVerbose ? { hex: digest } : undefined],
+              ['sha256', screen.isVerbose ? { hex: hexOf(digest) } : undefined],
             ]),
             ...partsFacts(closure, screen),
             ['bundle digest', { hex: hexOf(bundleDigest) }],

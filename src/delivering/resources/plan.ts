@@ -1,5 +1,5 @@
 import { isLoopback } from '../../core/reference.ts';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, normalize, relative, resolve } from 'node:path';
 
 import { formatRepository } from '../../core/reference.ts';
 import type { Closure } from '../../kinds/closure.ts';
@@ -55,6 +55,9 @@ export interface PlannedResources {
   readonly isLoopback: boolean;
 }
 
+/** A path as it is typed in the folder where somebody reads it. */
+type Typed = (path: string) => string;
+
 /** What is known beside the parts. */
 export interface PlanOptions extends Omit<ResourceRequest, 'catalogs'> {
   readonly catalogs?: CatalogWishes | undefined;
@@ -93,8 +96,9 @@ export function planResources(
   refuseSharedNames(parts, ofParts);
   const rows = ofParts.flatMap(({ mirrors }) => mirrors);
   const { folder: named, certificates, sourcePolicy } = options;
-  const folder = resolve(named ?? 'cluster-resources');
-  const beside = resolve(named ?? '');
+  // As they were typed: so reports and commands name them, which are typed in the same folder.
+  const folder = normalize(named ?? 'cluster-resources');
+  const beside = normalize(named ?? '');
   const pathOf = (name: string): string => join(folder, name);
 
   const extras = extrasFor(parts, kinds, destinations, options.extras);
@@ -112,9 +116,9 @@ export function planResources(
     options.names === 'oc-mirror'
       ? []
       : [{ path: pathOf(KUSTOMIZATION), text: kustomizationOf(files) }];
-  const stepsFrom = (from: string): readonly Step[] =>
+  const stepsAs = (typed: Typed): readonly Step[] =>
     stepsFor(
-      objects.map((file) => ({ ...file, typed: relative(from, file.path) })),
+      objects.map((file) => ({ ...file, typed: typed(file.path) })),
       { versions, sourcePolicy },
     );
   // What a part calls a file, and how it is called that is written.
@@ -125,33 +129,38 @@ export function planResources(
         )
       : [],
   );
-  const pathsFrom = (from: string): DeliveredPaths => ({
-    mirrorSet: relative(from, pathOf(mirrorSetOf(files))),
-    install: install.map(({ path }) => relative(from, path)),
-    of: (name) => relative(from, pathOf(writtenAs.get(name) ?? name)),
+  const pathsAs = (typed: Typed): DeliveredPaths => ({
+    mirrorSet: typed(pathOf(mirrorSetOf(files))),
+    install: install.map(({ path }) => typed(path)),
+    of: (name) => typed(pathOf(writtenAs.get(name) ?? name)),
   });
-  const typedFrom = (from: string) => (name: string) => relative(from, pathOf(name));
+  const inSteps: Typed = (path) => relative(beside, path);
+  const inReport: Typed = (path) => path;
   const { signatureServer: server } = options;
   const signatures = planSignatures(parts, destinations, { beside, server });
-  const near = (from: string) => (path: string) => relative(from, path);
   const text = nextSteps(ofParts, {
     extras: [
-      ...extras.map(({ section }) => section(typedFrom(beside))),
-      ...(signatures === undefined ? [] : [signaturesSection(signatures, server, near(beside))]),
+      ...extras.map(({ section }) => section((name) => inSteps(pathOf(name)))),
+      ...(signatures === undefined ? [] : [signaturesSection(signatures, server, inSteps)]),
     ],
-    ...{ folder: beside, destinations, newer: options.newer, ocOptions: options.ocOptions },
+    ...{
+      folder: resolve(beside),
+      destinations,
+      newer: options.newer,
+      ocOptions: options.ocOptions,
+    },
     repositories: repositoriesOf(
       [...rows.map(({ mirror }) => mirror), ...ofParts.flatMap(({ named = [] }) => named)],
       versions.length > 0,
       destinations,
     ),
-    ...{ steps: stepsFrom(beside), paths: pathsFrom(beside) },
+    ...{ steps: stepsAs(inSteps), paths: pathsAs(inSteps) },
     trustsCertificate: certificates.length > 0,
   });
   const all = [...objects, ...kustomization, ...install];
-  const shown = ofParts.flatMap((part) => part.shown?.(pathsFrom('')) ?? []);
+  const shown = ofParts.flatMap((part) => part.shown?.(pathsAs(inReport)) ?? []);
   const updates = ofParts
-    .map((part) => part.update?.(pathsFrom('')) ?? [])
+    .map((part) => part.update?.(pathsAs(inReport)) ?? [])
     .filter((commands) => commands.length > 0);
   return {
     objects,
@@ -163,12 +172,12 @@ export function planResources(
     signatures,
     notes: [
       ...extras.flatMap(({ notes }) => notes),
-      ...(signatures === undefined ? [] : [signaturesNote(signatures, near(''))]),
+      ...(signatures === undefined ? [] : [signaturesNote(signatures, inReport)]),
     ],
     isLoopback: isLoopback(destinations.target.registry),
     firstSteps: [
-      ...stepsFrom('').flatMap(({ shown }) => shown),
-      ...extras.flatMap(({ shown }) => shown(typedFrom(''))),
+      ...stepsAs(inReport).flatMap(({ shown }) => shown),
+      ...extras.flatMap((extra) => extra.shown(pathOf)),
       ...together(shown).map((step) => ({
         ...step,
         files: step.files.map((name) => writtenAs.get(name) ?? name),

@@ -1,4 +1,4 @@
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { hasCode } from '../../core/errors.ts';
 import { few } from '../../core/text.ts';
@@ -15,7 +15,7 @@ import { prepareSignatures, type SignaturesReport, writeSignatures } from './sig
 const MAX_STEPS_BYTES = 16 * 1024 * 1024;
 
 export interface ResourcesReport {
-  /** Paths of what was written. */
+  /** Paths of what was written, as they are typed in the current folder. */
   readonly files: readonly string[];
   /** What comes first, in this order, and the file that says everything. */
   readonly nextSteps: readonly ShownStep[];
@@ -70,7 +70,7 @@ async function othersNote({ objects, files }: PlannedResources): Promise<readonl
     others.push(...paths.filter((path) => path.endsWith('.yaml') && !own.has(path)));
   }
   if (others.length === 0) return [];
-  const names = few(others.map((path) => relative('', path))).join(', ');
+  const names = few(others).join(', ');
   const are =
     others.length === 1
       ? '1 other file for clusters is'

@@ -89,7 +89,10 @@ export async function rememberSet(
       until: set.until,
       signature: Buffer.from(set.seal.signature).toString(),
       publicKey: Buffer.from(set.seal.publicKey).toString(),
-      done: set.done.map(({ path: volume, digest }) => ({ path: volume, sha256: hexOf(digest) })),
+      done: set.done.map(({ path: volume, digest }) => ({
+        path: resolve(volume),
+        sha256: hexOf(digest),
+      })),
     }),
   );
 }

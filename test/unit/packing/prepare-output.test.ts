@@ -1,11 +1,17 @@
 import { mkdir, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import type { TransferEvent } from '../../../src/core/events.ts';
-import { inOutput, isForMedium, parseOutput, prepareOutput } from '../../../src/packing/output.ts';
+import {
+  bundlePath,
+  inOutput,
+  isForMedium,
+  parseOutput,
+  prepareOutput,
+} from '../../../src/packing/output.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -47,6 +53,19 @@ it('a folder that had to be made is told only when it stays', async () => {
   };
   await expect(inOutput(output, { observe }, failing)).rejects.toThrow('later');
   expect(events).toEqual(['made-folder']);
+});
+
+it.each([
+  ['out', 'out/a.tar.zst'],
+  ['./out/', 'out/a.tar.zst'],
+  ['.', 'a.tar.zst'],
+  ['..', '../a.tar.zst'],
+  ['/srv/out', '/srv/out/a.tar.zst'],
+  ['out/a.tar.zst', 'out/a.tar.zst'],
+  ['a.tar.zst', 'a.tar.zst'],
+  ['-out', resolve('-out/a.tar.zst')],
+])('a bundle in %s is called %s', async (typed, path) => {
+  expect(bundlePath(await parseOutput(typed), 'a')).toBe(path);
 });
 
 it('a folder that was there is not told', async () => {

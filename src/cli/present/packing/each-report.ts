@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path';
 
 import { hexOf } from '../../../core/digest.ts';
-import { counted, leavesText, shellWord } from '../../../core/text.ts';
+import { counted, folderText, leavesText, shellWord } from '../../../core/text.ts';
 import type { EachReport } from '../../../packing/report.ts';
 import { type Outcome, PARTLY_DONE } from '../../command.ts';
 import { formatBytes } from '../../units.ts';
@@ -98,7 +98,7 @@ function sections(
     [
       {
         facts: [
-          ['folder', dirname(first.path)],
+          ['folder', folderText(dirname(first.path))],
           ['signer', signerText(first, screen)],
           ...partsFacts(first.closure, screen),
           ...signatureRows(first.signatures, screen, first.closure.parts.length),

@@ -1,4 +1,4 @@
-import { basename, dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 
 import { hexOf } from '../../../core/digest.ts';
 import { labelsOf } from '../../../kinds/closure.ts';
@@ -20,7 +20,7 @@ import type { Block, Rows, Section } from '../layout.ts';
 import { offersText } from '../parts/offers.ts';
 import { partsFacts, partsJson } from '../parts/part-facts.ts';
 import { signatureRows, signaturesJson } from '../parts/signature-facts.ts';
-import { counted, leavesText, optionWords, shellWord } from '../../../core/text.ts';
+import { counted, folderText, leavesText, optionWords, shellWord } from '../../../core/text.ts';
 import type { Screen } from '../screen.ts';
 import { checking, labelsIn, partsText, shortened, size as sizeText } from '../shown.ts';
 
@@ -291,7 +291,7 @@ function hexBlock(label: string, hex: string): Block[] {
 function volumeFacts({ path, volumes }: PackReport, screen: Screen): Rows {
   const { isVerbose } = screen;
   return [
-    ['folder', dirname(path)],
+    ['folder', folderText(dirname(path))],
     ...volumes.flatMap(({ path: file, size, digest }): Rows => [
       ['file', `${basename(file)} (${sizeText(size, screen)})`],
       ['sha256', isVerbose && digest !== undefined ? { hex: hexOf(digest) } : undefined],
@@ -383,13 +383,13 @@ export function packJson({
   return {
     dryRun: isDryRun,
     name,
-    path,
+    path: resolve(path),
     size,
     bundleDigest: hexOf(bundleDigest),
     ...(repairs !== undefined && { repairs: hexOf(repairs) }),
     fileDigest: volumes.length === 1 ? volumes[0]!.digest && hexOf(volumes[0]!.digest) : undefined,
     volumes: volumes.map((volume) => ({
-      path: volume.path,
+      path: resolve(volume.path),
       size: volume.size,
       digest: volume.digest && hexOf(volume.digest),
     })),

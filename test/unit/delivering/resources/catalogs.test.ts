@@ -1,5 +1,3 @@
-import { resolve } from 'node:path';
-
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
@@ -281,7 +279,7 @@ describe('the steps that a report shows of catalogs, images and charts', () => {
       ]);
 
   it('are one for what is done alike with several', () => {
-    const folder = resolve('here');
+    const folder = 'here';
     const [catalog, image, chart] = mixed();
     const parts = [catalog!, catalogPart(COMMUNITY), image!, image!, chart!, chart!];
     expect(shownOf(parts, { folder })).toEqual([

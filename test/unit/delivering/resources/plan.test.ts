@@ -40,13 +40,25 @@ describe('what is written for a cluster', () => {
     [...files, steps].map(({ path }) => path);
 
   it('lies in the current folder, with the objects in one of their own, if none is named', () => {
-    expect(pathsOf(planned())).toEqual(
-      [
-        ...[`cluster-resources/${IDMS}`, `cluster-resources/${ICSP}`],
-        ...['cluster-resources/kustomization.yaml', 'install/image-digest-sources.yaml'],
-        'next-steps.txt',
-      ].map((path) => resolve(path)),
-    );
+    expect(pathsOf(planned())).toEqual([
+      ...[`cluster-resources/${IDMS}`, `cluster-resources/${ICSP}`],
+      ...['cluster-resources/kustomization.yaml', 'install/image-digest-sources.yaml'],
+      'next-steps.txt',
+    ]);
+    expect(planned().steps.text).toContain(`  cd ${resolve('')}\n`);
+  });
+
+  it.each(['/srv/x', '../x', 'x'])('is called in commands as it was typed: %s', (typed) => {
+    const { firstSteps, steps } = planned(typed);
+    expect(firstSteps.flatMap(({ commands }) => commands)).toEqual([
+      `oc diff -f ${typed}/${IDMS}`,
+      `oc apply -f ${typed}/${IDMS}`,
+    ]);
+    expect(steps).toMatchObject({
+      path: `${typed}/next-steps.txt`,
+      text: expect.stringContaining(`  cd ${resolve(typed)}\n`) as string,
+    });
+    expect(steps.text).toContain(`  oc apply -f ${IDMS}\n`);
   });
 
   it('lies within the folder that is named, and nothing beside it', async () => {
