@@ -139,7 +139,36 @@ describeWith(['docker-registry'], 'the commands that a report prints', () => {
     const report = await readFile(join(user.folder, 'report'), 'utf8');
     const unpack = line(report, 'bundle unpack ');
     const to = unpack.replace('REGISTRY/NAMESPACE', `${source.host}/completed`);
-    expect(await run(`cd '${folder}' && ${to}`)).toBe(0);
+    expect(await run(to)).toBe(0);
+  });
+
+  it('by pack unpack increments, in volumes, and of several sites', async () => {
+    const site = join(user.folder, 'site.pem');
+    await user.bundle(['keygen', '--out', site]);
+    const trusted = ['--trusted-key', join(user.folder, 'site.pub')];
+    const to = `${source.host}/sites`;
+    for (const name of ['plant-a', 'plant-b']) {
+      const receipt = ['--receipt', user.folder, '--receipt-key', site, '--site', name];
+      const from = ['unpack', medium, '--expect', '4.17.3', '--resources-dir', 'resources'];
+      await user.json([...from, '--to', to, ...receipt, ...trust]);
+    }
+    await run(`bundle history import receipt-*.json --trusted-key site.pub`);
+    const wishes = [
+      ['cut', '--since-last', 'plant-a', '--volume-size', '100k'],
+      ['each', '--site', 'plant-a', '--site', 'plant-b', '--each'],
+    ] as const;
+    for (const [out, ...wish] of wishes) {
+      const { status, stdout, stderr } = await user.bundle([
+        ...['pack', '4.17.5', '-o', `${out}'s`, ...wish, ...trusted, ...fetching],
+      ]);
+      expect(status, stderr).toBe(0);
+      const commands = [...stdout.matchAll(/^ {2}(bundle unpack .*)/gm)];
+      expect(commands).toHaveLength(out === 'each' ? 2 : 1);
+      for (const [, command = ''] of commands) {
+        const line = command.replace('REGISTRY/NAMESPACE', `${to} --resources-dir resources`);
+        expect(await run(line), command).toBe(0);
+      }
+    }
   });
 
   it('by trust add withdraw the trust again', async () => {

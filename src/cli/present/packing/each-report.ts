@@ -23,6 +23,7 @@ import {
   REMOUNT,
   signerText,
   undone,
+  unpackCommand,
   type VerifyNeeds,
   verifyOptions,
   whatOf,
@@ -89,7 +90,7 @@ function sections(
     first.dryRun
       ? []
       : [{ text: 'Tell each site the digest of its bundle out of band, not on the medium.' }],
-    ...bundles.map((one) => siteSection(one, screen)),
+    ...bundles.map((one) => siteSection(one, needs, screen)),
     first.dryRun ? [] : keysToHand(needs),
     holesText(first.closure, screen),
     leftOut(first, screen),
@@ -109,12 +110,13 @@ function sections(
 }
 
 /** What a site is told of its bundle. */
-function siteSection(report: SiteReport, screen: Screen): Section {
+function siteSection(report: SiteReport, needs: VerifyNeeds, screen: Screen): Section {
   const { site, volumes, bundleDigest, kept, increment } = report;
   const { blobs, bytes } = increment?.total ?? { blobs: 0, bytes: 0 };
   const isAssumed = increment?.bundles.some((one) => one.isAssumed) === true;
   return [
-    { text: `For ${site}:` },
+    { text: report.dryRun ? `For ${site}:` : `For ${site}, on its closed side:` },
+    ...(report.dryRun ? [] : [{ commands: [unpackCommand(report, needs)] }]),
     {
       facts: [
         ...volumes.map(({ path, size }) => {

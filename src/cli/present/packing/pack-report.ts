@@ -219,19 +219,28 @@ function bundlesOf({ path, completes = [], volumes }: PackReport): readonly stri
   return [...completes, volumes[0]?.path ?? path];
 }
 
-/** The bundle leaves out what those have that it completes. */
+/** The bundle leaves out what others have: those that it completes, or that a site has got. */
 function togetherSteps(report: PackReport, needs: VerifyNeeds): Section {
-  const { completes = [], left, repairs } = report;
-  if (completes.length === 0 || left > 0 || repairs !== undefined) return [];
-  const all = bundlesOf(report).map((one) => shellWord(basename(one)));
-  return [
-    { text: 'It completes an earlier bundle. On the closed side, unpack both together:' },
-    {
-      commands: [
-        `bundle unpack ${all.join(' ')} --to REGISTRY/NAMESPACE${verifyOptions(report, needs)}`,
-      ],
-    },
-  ];
+  const { completes = [], left, repairs, increment } = report;
+  if (left > 0 || repairs !== undefined) return [];
+  const commands = [unpackCommand(report, needs)];
+  if (completes.length > 0) {
+    const text = 'It completes an earlier bundle. On the closed side, unpack both together:';
+    return [{ text }, { commands }];
+  }
+  if ((increment?.total.blobs ?? 0) === 0) return [];
+  const text =
+    'On the closed side, unpack it into the registry that has what it leaves out. If something is ' +
+    'not there, unpack says so before it pushes anything:';
+  return [{ text }, { commands }];
+}
+
+/** The command as it works here: another host may have the files elsewhere. */
+export function unpackCommand(report: PackReport, needs: VerifyNeeds): string {
+  const folders = report.before > 0 ? ' OTHER_FOLDERS' : '';
+  const paths = bundlesOf(report).map(shellWord).join(' ');
+  const options = verifyOptions(report, needs);
+  return `bundle unpack ${paths}${folders} --to REGISTRY/NAMESPACE${options}`;
 }
 
 function patchSteps(report: PackReport, needs: VerifyNeeds): Section {
