@@ -330,8 +330,12 @@ export type Notice =
     }
   /** A bundle is made for a site of which no receipt is here: nothing is left out for it. */
   | { readonly code: 'site-without-receipts'; readonly site: string }
-  /** A receipt is not counted here, for this cause. */
-  | { readonly code: 'receipt-left-aside'; readonly receipt: string; readonly cause: string }
+  /** Receipts are not counted here, for this cause. */
+  | {
+      readonly code: 'receipt-left-aside';
+      readonly receipts: readonly string[];
+      readonly cause: string;
+    }
   /** A receipt of the same site and target is later than this one, which was made at `time`. */
   | {
       readonly code: 'receipt-older';

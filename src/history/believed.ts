@@ -12,7 +12,7 @@ const NOT_READ_IN =
 /**
  * The receipts of a history whose signatures are good by keys that are believed now, and which are
  * keys of the sites that they speak for: others may write into a shared folder, and trust may have
- * been withdrawn since a receipt was imported. The rest is told, and left aside.
+ * been withdrawn since a receipt was imported. The rest is left aside, and told once for each cause.
  * @param leftAside is called with each of the rest.
  */
 export async function believedReceipts(
@@ -22,11 +22,12 @@ export async function believedReceipts(
   leftAside?: (receipt: Receipt) => void,
 ): Promise<readonly CheckedReceipt[]> {
   const believed: CheckedReceipt[] = [];
+  const aside = new Map<string, string[]>();
   const siteKeys = await history.siteKeys();
   for (const signed of await history.receipts(observe)) {
     const name = receiptFileName(signed.receipt);
     const leave = (cause: string): void => {
-      observe({ type: 'noticed', code: 'receipt-left-aside', receipt: name, cause });
+      aside.set(cause, [...(aside.get(cause) ?? []), name]);
       leftAside?.(signed.receipt);
     };
     try {
@@ -37,10 +38,13 @@ export async function believedReceipts(
       if (!(error instanceof BundleError)) throw error;
       leave(
         error.code === 'SIGNER_UNKNOWN'
-          ? `the key of ${signed.receipt.site} is not trusted in this run: name it with --trusted-key FILE`
+          ? `the key that ${signed.receipt.site} signs receipts with is not trusted in this run: ` +
+              'name it with --trusted-key FILE'
           : error.message.replace(`${name}: `, ''),
       );
     }
   }
+  for (const [cause, receipts] of aside)
+    observe({ type: 'noticed', code: 'receipt-left-aside', receipts, cause });
   return believed;
 }

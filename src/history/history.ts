@@ -98,7 +98,7 @@ export class History {
       } catch (error) {
         if (!(error instanceof BundleError)) throw error;
         const cause = error.message.replace(`${path}: `, '');
-        observe({ type: 'noticed', code: 'receipt-left-aside', receipt: path, cause });
+        observe({ type: 'noticed', code: 'receipt-left-aside', receipts: [path], cause });
       }
     }
     return found;

@@ -5,6 +5,7 @@ import { PARTIAL_SUFFIX } from '../files/own-file.ts';
 import { BundleError, type Detail } from '../core/errors.ts';
 import { shellWord } from '../core/text.ts';
 import { listFolder } from '../files/folder.ts';
+import { WHERE_DIGEST } from '../bundle/reading/sealed.ts';
 import { isFolder, isRegular } from '../files/look.ts';
 
 /** The physical files of one bundle. */
@@ -164,7 +165,7 @@ function severalEnds({ bundles }: Choice, ends: readonly BundleFiles[]): BundleE
       hint:
         'One run takes one bundle, with those that have what it leaves out. Run it for each of ' +
         'these, with the others beside it, and choose by what it holds: --expect VERSION; or by ' +
-        'the bundle digest that you got out of band: --bundle-digest HEX.',
+        `its digest: --bundle-digest HEX. ${WHERE_DIGEST}`,
     },
   );
 }
@@ -181,9 +182,9 @@ function noneMeant({ folder, bundles, asked }: Choice): BundleError {
     {
       details: listOf(bundles),
       hint:
-        'Compare what --expect or --bundle-digest asks for with what you got out of band. A ' +
-        'bundle that cannot be read, or whose signer is not trusted here, is not chosen: to see ' +
-        'why, name one of these files alone.',
+        'bundle inspect FILE shows for each of these files what --expect chooses by, and its ' +
+        `bundle digest. ${WHERE_DIGEST} A bundle that cannot be read, or whose signer is not ` +
+        'trusted here, is not chosen: inspect says why.',
     },
   );
 }
@@ -198,8 +199,8 @@ function severalMeant(
     details: listOf(meant),
     hint:
       `Name one of these files${folder === undefined ? '' : ' in place of the folder'}. Or choose by what a bundle holds: --expect ` +
-      'VERSION; or by the bundle digest that you got out of band: --bundle-digest HEX. ' +
-      '(--release chooses among the releases of one bundle.)',
+      `VERSION; or by its digest: --bundle-digest HEX. ${WHERE_DIGEST} (--release chooses among ` +
+      'the releases of one bundle.)',
   });
 }
 

@@ -353,6 +353,8 @@ function checkExpected({ parts }: Closure, expected: readonly string[]): void {
   throw new BundleError('NOT_THE_EXPECTED_BUNDLE', `the bundle holds ${held}, not ${missing}`, {
     expected: missing,
     got: held,
-    hint: 'This is not the bundle that you asked for with --expect.',
+    hint:
+      'This is not the bundle that you asked for with --expect. It takes a VERSION, a VERSION-ARCH ' +
+      'or the digest of a release image; bundle inspect shows those of a bundle.',
   });
 }

@@ -80,7 +80,7 @@ export async function checkSigners(
     ...countersigners.map(({ id }) => id),
   ]);
   if (believed.size === 0 && trusted.length > 0)
-    throw unknownSigner(signer, 'is not one of the keys that are trusted on this host');
+    throw otherSigner(signer, request.trustedKeyFiles, trusted);
   if (request.signatures !== undefined && believed.size < request.signatures) {
     throw new BundleError(
       'TOO_FEW_SIGNERS',
@@ -123,6 +123,32 @@ export function unknownSigner(signer: SignerKey, why: string): BundleError {
         'If they are equal, trust the key: bundle trust add KEY.pub',
     },
   );
+}
+
+/**
+ * Others than this signer are trusted. A key does not say what it is for: somebody who has the keys
+ * of packers and those of sites may have given one of the wrong sort.
+ */
+function otherSigner(
+  signer: SignerKey,
+  files: readonly string[],
+  trusted: readonly SignerKey[],
+): BundleError {
+  const error = unknownSigner(signer, 'is not one of the keys that are trusted on this host');
+  const named = trusted.slice(trusted.length - files.length);
+  const wanted =
+    'Wanted is the bundle key of the packer. ' +
+    (files.length === 0
+      ? ''
+      : `What was given, ${files.join(', ')}, is another key. If it is one that a site signs its ` +
+        'receipts with, it proves receipts, and no bundle. ');
+  return error
+    .withHint(`${wanted}${error.hint!}`)
+    .withDetails(
+      files.length === 0
+        ? []
+        : [{ label: 'given', items: named.map(({ id }, at) => `${files[at]!}: ${id}`) }],
+    );
 }
 
 /** `NAME.<first 16 hex of the key id>.sig`, beside the bundle. */

@@ -80,8 +80,10 @@ export function checkReceipt(
         got: receipt.signer,
         subject: what,
         hint:
-          `Get the public key of the site ${receipt.site} out of band, compare its id, and name ` +
-          'it: --trusted-key KEY.pub. bundle trust add trusts it for good, for bundles too.',
+          `Wanted is the key that the site ${receipt.site} signs its receipts with. The bundle key ` +
+          'of a packer proves bundles, and no receipt. Get the .pub file of the site out of band, ' +
+          'compare its id, and name it: --trusted-key KEY.pub. bundle trust add trusts it for ' +
+          'good, for bundles too.',
       },
     );
   }

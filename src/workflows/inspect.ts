@@ -50,6 +50,8 @@ export interface InspectReport {
 
 export interface PatchReport {
   readonly patch: Omit<SurveyedPatch, 'reader' | 'close'>;
+  /** The signed name of the bundle that it is for. */
+  readonly bundleName: string;
   readonly blobs: number;
   readonly layers: number;
   readonly layerBytes: number;
@@ -65,7 +67,10 @@ export async function inspectPatch(
   try {
     const { manifest, layers } = patch.reader;
     const layerBytes = layers.reduce((total, { size }) => total + size, 0);
-    return { patch, blobs: manifest.blobs.length, layers: layers.length, layerBytes };
+    return {
+      ...{ patch, bundleName: manifest.name },
+      ...{ blobs: manifest.blobs.length, layers: layers.length, layerBytes },
+    };
   } finally {
     await patch.close();
   }

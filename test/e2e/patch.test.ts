@@ -1,9 +1,10 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
+import { shellWord } from '../../src/core/text.ts';
 import { projectPath } from '../../scripts/lib/project-root.ts';
 import { type Ended, runBundle } from '../support/bundle-process.ts';
 import { describeWith } from '../support/needs.ts';
@@ -98,6 +99,13 @@ describeWith(['docker-registry'], 'what a pack says is to be done with its mediu
     const shown = (await bundle(inspect)).stdout.replace(/\s+/g, ' ');
     expect(shown).toContain(`patch digest ${grouped(report.patch.digest)}`);
     expect(shown).toContain(grouped(report.patch.repairs));
+    const alone = await bundle(inspect);
+    const whole = join(release.folder, 'whole');
+    const stdout = alone.stdout
+      .replaceAll(/ BUNDLE /g, ` ${shellWord(join(medium, NAME))} `)
+      .replace('FOLDER', whole);
+    expect(await follow({ ...alone, stdout }, 'bundle repair')).toBe(0);
+    expect(await readdir(whole)).toContain(NAME);
     const other = ['--bundle-digest', '0'.repeat(64)];
     expect((await bundle([...inspect, ...other])).status).toBe(21);
     await damage(join(medium, 'patch', patch!));

@@ -33,6 +33,11 @@ import {
   wholeTar,
 } from '../format/volumes.ts';
 
+/** For hints: what --bundle-digest is to be compared with. */
+export const WHERE_DIGEST =
+  'The bundle digest to compare with is the one that pack printed, and that you got out of band: ' +
+  '64 digits, in groups of eight.';
+
 /**
  * A bundle of which only the signed listing and its signature have been read. Whoever opens one
  * decides about the signer first; {@link SealedBundle.unseal} then reads on.
@@ -185,8 +190,8 @@ export class SealedBundle implements FoundHead {
         expected: hexOf(digest),
         got: hexOf(this.digest),
         hint:
-          'Compare the digits again with those that you got out of band. If they are right, this ' +
-          'is another bundle than the one that was packed for you: do not use it.',
+          `${WHERE_DIGEST} Compare it with both lines above. If it is what was expected, this is ` +
+          'another bundle than the one that was packed for you: do not use it.',
       },
     );
   }

@@ -31,9 +31,12 @@ export const trustOptions: OptionTable = {
     'release that the bundle must hold: VERSION, VERSION-ARCH or its digest (repeatable)',
     { group },
   ),
-  'bundle-digest': one('bundle digest that the bundle must have; you got it out of band', {
-    group,
-  }),
+  'bundle-digest': one(
+    'bundle digest that the bundle must have: the one on the form, which pack printed',
+    {
+      group,
+    },
+  ),
 };
 
 /** Those of them that `pack` takes, too, and needs for the same bundle. */

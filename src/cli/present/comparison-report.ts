@@ -82,9 +82,10 @@ function isWhole(closure: Closure): boolean {
 function verdict({ bundle, target, deep, compared, parts }: VerifyAtReport): Block {
   const labels = partsText(labelsIn(bundle.closure));
   const { differences, bytes } = compared;
+  const missing = missingWords(bundle.closure);
+  const lacks = missing === undefined ? '' : `; ${missing} in the bundle itself`;
   if (differences.length === 0) {
     const how = deep ? `every byte read (${formatBytes(bytes)})` : 'nothing is missing';
-    const missing = missingWords(bundle.closure);
     if (missing !== undefined)
       return {
         verdict:
@@ -97,27 +98,25 @@ function verdict({ bundle, target, deep, compared, parts }: VerifyAtReport): Blo
   if (onlyRetagged(differences)) {
     const { length } = differences;
     const which = counted(length, 'tag names', 'tags name');
-    const missing = missingWords(bundle.closure);
-    const has = missing === undefined ? 'all content' : 'all that the bundle has';
-    const lacks = missing === undefined ? '' : `; ${missing} in the bundle itself`;
+    const has = isWhole(bundle.closure) ? 'all content' : 'all that the bundle has';
     return {
       verdict: `OTHER TAGS: ${target} holds ${has} of ${labels}, but ${which} something else${lacks}`,
       mood: 'warning',
     };
   }
   if (parts.every(({ presence }) => presence === 'absent')) {
-    return { verdict: `NOT THERE: ${target} holds nothing of ${labels}`, mood: 'bad' };
+    return { verdict: `NOT THERE: ${target} holds nothing of ${labels}${lacks}`, mood: 'bad' };
   }
   const lacking = parts.filter(({ presence }) => presence !== 'complete').map(({ label }) => label);
   const flaws = new Set(differences.map(({ flaw }) => flaw));
   if (flaws.size === 1 && flaws.has('damaged')) {
     return {
-      verdict: `DAMAGED: ${target} holds ${partsText(lacking)}, but not undamaged`,
+      verdict: `DAMAGED: ${target} holds ${partsText(lacking)}, but not undamaged${lacks}`,
       mood: 'bad',
     };
   }
   return {
-    verdict: `NOT COMPLETE: ${target} does not hold all of ${partsText(lacking)}`,
+    verdict: `NOT COMPLETE: ${target} does not hold all of ${partsText(lacking)}${lacks}`,
     mood: 'bad',
   };
 }

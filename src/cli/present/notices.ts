@@ -75,10 +75,7 @@ export function noticeText(notice: Notice): string | undefined {
         `${counted(notice.images, 'image')}; what was fetched is kept`
       );
     case 'bundle-incomplete':
-      return (
-        `the bundle is NOT COMPLETE: it lists ${counted(notice.images, 'image')} that it does not ` +
-        `have, of ${partsText(notice.parts)}`
-      );
+      return undefined; // the report of every command that opens bundles says it, with the images
     case 'volumes-misnamed':
       return misnamedText(notice.files);
     case 'image-by-tag':
@@ -235,7 +232,10 @@ export function noticeText(notice: Notice): string | undefined {
         'bundle history import adds it later; --no-history leaves it out'
       );
     case 'receipt-left-aside':
-      return `${notice.receipt} is not counted: ${notice.cause}`;
+      return notice.receipts.length === 1
+        ? `${notice.receipts[0]!} is not counted: ${notice.cause}`
+        : `${counted(notice.receipts.length, 'receipt')} are not counted, ` +
+            `such as ${notice.receipts[0]!}: ${notice.cause}`;
     case 'receipt-older':
       return notice.isReplaced
         ? `${notice.receipt} is of ${notice.time}, and the receipt of ${notice.newest} replaces ` +

@@ -5,14 +5,17 @@ import type { Outcome } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import { blobsText } from './bundle-report.ts';
+import type { Rows } from './layout.ts';
 import { partsText } from './shown.ts';
+
+const COMPARE = 'compare it with the one that you got out of band';
 
 /**
  * What a patch alone is, and for which bundle.
  * @param asked what the command line said of the patch.
  */
 export function patchReport(
-  { patch, blobs, layers, layerBytes }: PatchReport,
+  { patch, bundleName, blobs, layers, layerBytes }: PatchReport,
   asked: Asked,
 ): Outcome {
   const { labels, repairs } = patch;
@@ -20,38 +23,49 @@ export function patchReport(
   // What was expected is the patch, and not the bundle.
   const { paths, kinds, trustedKeyFiles, signatures, releaseKeyFiles } = asked;
   const both = { paths: ['BUNDLE', ...paths], kinds, trustedKeyFiles, signatures, releaseKeyFiles };
-  const unpacking = commandOn('unpack', both, '--to', 'REGISTRY/NAMESPACE');
+  const commands = [
+    commandOn('unpack', both, '--to', 'REGISTRY/NAMESPACE'),
+    commandOn('repair', both, '-o', 'FOLDER'),
+  ];
   return {
     report: (screen) => [
       [
         {
-          verdict: `A patch for ${partsText(labels)}: ${formatBytes(patch.size)}`,
+          verdict:
+            `A patch, not a bundle: it mends a damaged bundle of ${partsText(labels)} ` +
+            `(${formatBytes(patch.size)})`,
           mood: 'good',
         },
       ],
       [
         {
-          text: 'Compare the patch digest with the one that you got out of band. It is for a bundle:',
+          text:
+            'Use it together with that bundle, which is BUNDLE here. unpack pushes what is in both; ' +
+            'repair writes the whole bundle again:',
         },
+        { commands },
+      ],
+      [
+        { text: `It is only for ${bundleName}, the one that has this bundle digest:` },
         { hex: hexOf(repairs) },
-        { text: 'Use it together with that bundle:' },
-        { commands: [unpacking] },
+        { text: 'bundle inspect BUNDLE shows it.' },
       ],
       trustAdvice(bundle),
       [
         {
           facts: [
-            ...bundleFacts(bundle, screen).map(
-              ([label, ...fact]) => [label.replace('bundle', 'patch'), ...fact] as const,
-            ),
-            ['blobs', blobsText({ blobs, layers, layerBytes }, screen)],
+            ['mends', blobsText({ blobs, layers, layerBytes }, screen)],
+            ...bundleFacts(bundle, screen).flatMap(([label, ...fact]): Rows => {
+              const row = [label.replace('bundle', 'patch'), ...fact] as const;
+              return label === 'bundle digest' ? [row, ['', COMPARE]] : [row];
+            }),
             ['not hashed', 'the layers: unpack and repair do that'],
           ],
         },
       ],
     ],
     json: {
-      patch: { ...bundleJson(bundle), repairs: hexOf(repairs), labels },
+      patch: { ...bundleJson(bundle), repairs: hexOf(repairs), bundleName, labels },
       ...{ blobs, layers, layerBytes },
     },
   };

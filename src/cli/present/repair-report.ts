@@ -6,6 +6,7 @@ import type { RepairReport } from '../../workflows/repair.ts';
 import type { Outcome } from '../command.ts';
 import { formatBytes } from '../units.ts';
 import type { Rows } from './layout.ts';
+import { holesText } from './parts/holes.ts';
 import { partsFacts, partsJson } from './parts/part-facts.ts';
 import { labelsIn, partsText, size as sizeText } from './shown.ts';
 
@@ -43,6 +44,7 @@ export function repairReport(report: RepairReport, trust: readonly string[]): Ou
           ],
         },
       ],
+      holesText(closure, screen),
       [
         {
           facts: [

@@ -67,7 +67,8 @@ export async function readHistory(
   const keys = await believedKeys(trustedKeyFiles, context);
   let leftAside = 0;
   const deliveries = await believedReceipts(history, keys, (event) => {
-    if (event.type === 'noticed' && event.code === 'receipt-left-aside') leftAside += 1;
+    if (event.type === 'noticed' && event.code === 'receipt-left-aside')
+      leftAside += event.receipts.length;
     context.observe(event);
   });
   const standings = standingsOf(deliveries.map(({ receipt }) => receipt));

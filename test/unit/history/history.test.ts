@@ -228,6 +228,10 @@ describe('receipts in a history', () => {
     expect(believed.map(({ receipt: { bundles } }) => bundles[0]!.name)).toEqual(['a']);
     expect(notices).toMatchObject([{ code: 'receipt-left-aside' }]);
     expect(await believedReceipts(history, [], observe)).toEqual([]);
+    const [, ...again] = notices;
+    expect(again).toMatchObject([
+      { code: 'receipt-left-aside', receipts: { length: 2 } as unknown as string[] },
+    ]);
   });
 
   it('count for a site only with a key that was read in for it, though others are trusted', async () => {

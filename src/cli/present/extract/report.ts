@@ -10,6 +10,7 @@ import type {
 } from '../../../workflows/extract.ts';
 import { type Outcome, PARTLY_DONE } from '../../command.ts';
 import { bundleFacts, bundleJson, trustAdvice } from '../bundle-facts.ts';
+import { holesText } from '../parts/holes.ts';
 import type { Rows, Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
 import { formatBytes } from '../../units.ts';
@@ -114,6 +115,7 @@ function wordOf(architecture: string): string {
 function sourceSections(report: ExtractedFrom, screen: Screen): readonly Section[] {
   const { bundle } = report;
   return [
+    ...(bundle?.closure === undefined ? [] : [holesText(bundle.closure, screen)]),
     ...(bundle === undefined ? [] : [trustAdvice(bundle)]),
     [{ facts: [...releaseRows(report, screen), ...(bundle ? bundleFacts(bundle, screen) : [])] }],
   ];

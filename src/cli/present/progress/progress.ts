@@ -23,8 +23,15 @@ export async function createProgress(
   environment: Pick<Environment, 'env'>,
 ): Promise<Progress> {
   const progress = await progressOf(how, drawing, environment);
+  const told = new Set<string>();
   return {
     observe: (event) => {
+      if (event.type === 'noticed') {
+        // Several steps of a run may read the same folder, and find the same in it.
+        const text = JSON.stringify(event);
+        if (told.has(text)) return;
+        told.add(text);
+      }
       progress.observe(SAYING.has(event.type) ? withoutPasswordsIn(event) : event);
     },
     stop: () => {

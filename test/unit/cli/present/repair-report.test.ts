@@ -33,3 +33,14 @@ it.each([
   if (words === undefined) expect(text).not.toContain('that was given had');
   else expect(text).toContain(`["written as","${words}"]`);
 });
+
+it('a repair of a bundle that lacks images says which', () => {
+  const hole = { name: 'quay.io/team/gone:1', reason: 'not-found' };
+  const part = { kind: 'x', label: 'a set', holes: [hole], images: [] };
+  const closure = { ...closureOf([]), parts: [part] };
+  const digest = `sha256:${'0'.repeat(64)}`;
+  const volumes = [{ path: 'm/a', size: 1, digest }];
+  const report = { path: 'm/a', volumes, size: 1, bundleDigest: digest, faults: 0, was: 1 };
+  const { report: shown } = repairReport({ ...report, closure } as unknown as RepairReport, []);
+  expect(JSON.stringify(shown({ isVerbose: false } as Screen))).toContain('quay.io/team/gone:1');
+});

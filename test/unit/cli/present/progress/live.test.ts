@@ -79,6 +79,19 @@ describe('progress on a terminal', () => {
     },
   );
 
+  it('tells once what several steps of a run find', async () => {
+    const terminal = terminalOf(80, false);
+    const progress = await progressOn(terminal);
+    const aside = { type: 'noticed', code: 'receipt-left-aside', cause: 'no key' } as const;
+    progress.observe({ ...aside, receipts: ['a'] });
+    progress.observe({ ...aside, receipts: ['a'] });
+    progress.observe({ ...aside, receipts: ['b', 'c'] });
+    progress.stop();
+    expect(terminal.written.join('')).toBe(
+      'a is not counted: no key\n2 receipts are not counted, such as b: no key\n',
+    );
+  });
+
   it('follows a terminal that is given another size, but to none', async () => {
     const terminal = terminalOf(0);
     const progress = await progressOn(terminal);
