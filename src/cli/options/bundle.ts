@@ -32,7 +32,7 @@ export const trustOptions: OptionTable = {
     { group },
   ),
   'bundle-digest': one(
-    'bundle digest that the bundle must have: the one on the form, which pack printed',
+    'bundle digest that the bundle must have: pack printed it, and you got it out of band',
     {
       group,
     },
