@@ -79,8 +79,7 @@ export async function checkSigners(
     ...(isTrusted || own?.id === signer.id ? [signer.id] : []),
     ...countersigners.map(({ id }) => id),
   ]);
-  if (believed.size === 0 && trusted.length > 0)
-    throw otherSigner(signer, request.trustedKeyFiles, trusted);
+  if (believed.size === 0 && trusted.length > 0) throw otherSigner(signer, request.trustedKeyFiles);
   if (request.signatures !== undefined && believed.size < request.signatures) {
     throw new BundleError(
       'TOO_FEW_SIGNERS',
@@ -120,7 +119,7 @@ export function unknownSigner(signer: SignerKey, why: string): BundleError {
       got: signer.id,
       hint:
         'Compare the key id with the one that the packer gave you out of band. ' +
-        'If they are equal, trust the key: bundle trust add KEY.pub',
+        'If they are equal, trust the key:\n  bundle trust add KEY.pub',
     },
   );
 }
@@ -129,26 +128,13 @@ export function unknownSigner(signer: SignerKey, why: string): BundleError {
  * Others than this signer are trusted. A key does not say what it is for: somebody who has the keys
  * of packers and those of sites may have given one of the wrong sort.
  */
-function otherSigner(
-  signer: SignerKey,
-  files: readonly string[],
-  trusted: readonly SignerKey[],
-): BundleError {
+function otherSigner(signer: SignerKey, files: readonly string[]): BundleError {
   const error = unknownSigner(signer, 'is not one of the keys that are trusted on this host');
-  const named = trusted.slice(trusted.length - files.length);
-  const wanted =
-    'Wanted is the bundle key of the packer. ' +
-    (files.length === 0
-      ? ''
-      : `What was given, ${files.join(', ')}, is another key. If it is one that a site signs its ` +
-        'receipts with, it proves receipts, and no bundle. ');
-  return error
-    .withHint(`${wanted}${error.hint!}`)
-    .withDetails(
-      files.length === 0
-        ? []
-        : [{ label: 'given', items: named.map(({ id }, at) => `${files[at]!}: ${id}`) }],
-    );
+  if (files.length === 0) return error;
+  return error.withHint(
+    `The key in ${files.join(', ')} is another one. Wanted is the bundle key of the packer. A key ` +
+      `that a site signs its receipts with proves receipts, and no bundle. ${error.hint!}`,
+  );
 }
 
 /** `NAME.<first 16 hex of the key id>.sig`, beside the bundle. */
