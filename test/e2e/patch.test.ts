@@ -99,6 +99,7 @@ describeWith(['docker-registry'], 'what a pack says is to be done with its mediu
     const shown = (await bundle(inspect)).stdout.replace(/\s+/g, ' ');
     expect(shown).toContain(`patch digest ${grouped(report.patch.digest)}`);
     expect(shown).toContain(grouped(report.patch.repairs));
+    expect(shown).toMatch(/^A patch, not a bundle: .* mends 1 config or layer /);
     const alone = await bundle(inspect);
     const whole = join(release.folder, 'whole');
     const stdout = alone.stdout

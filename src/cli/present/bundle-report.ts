@@ -96,7 +96,7 @@ export function inspectReport(inspected: InspectReport, all: boolean): Outcome {
             ...(bundle.closure === undefined
               ? underived(inspected)
               : partsFacts(bundle.closure, screen)),
-            ['blobs', blobsText({ blobs, layers, layerBytes }, screen)],
+            ['blobs', `${blobs}: ${blobsText({ blobs, layers, layerBytes }, screen)}`],
             ['volumes', volumesText(bundle, missing.volumes)],
             ['not hashed', 'the layers: bundle verify does that'],
           ],
@@ -112,16 +112,15 @@ export function inspectReport(inspected: InspectReport, all: boolean): Outcome {
   };
 }
 
-/** How many blobs there are, as verify counts them too, and of which sort. */
+/** How many blobs of each sort there are. */
 export function blobsText(
   { blobs, layers, layerBytes }: Pick<InspectReport, 'blobs' | 'layers' | 'layerBytes'>,
   screen: Screen,
 ): string {
-  const parts = [
+  return listed([
     ...(blobs === layers ? [] : [counted(blobs - layers, 'manifest')]),
     `${leavesText(layers)} (${size(layerBytes, screen)})`,
-  ];
-  return `${blobs}: ${listed(parts)}`;
+  ]);
 }
 
 /** Damage is graver than what the bundle itself says that it lacks. */

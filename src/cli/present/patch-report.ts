@@ -40,8 +40,8 @@ export function patchReport(
       [
         {
           text:
-            'Use it together with that bundle, which is BUNDLE here. unpack pushes what is in both; ' +
-            'repair writes the whole bundle again:',
+            'Use it together with that bundle, by its path in place of BUNDLE. unpack pushes what ' +
+            'is in both; repair writes the whole bundle again:',
         },
         { commands },
       ],

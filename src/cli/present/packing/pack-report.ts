@@ -244,7 +244,7 @@ export function unpackCommand(report: PackReport, needs: VerifyNeeds): string {
 }
 
 function patchSteps(report: PackReport, needs: VerifyNeeds): Section {
-  const patch = shellWord(basename(report.path));
+  const patch = shellWord(report.volumes[0]?.path ?? report.path);
   const options = verifyOptions(report, needs);
   return [
     { text: REMOUNT },
