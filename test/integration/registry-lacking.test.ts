@@ -142,10 +142,12 @@ describeWith(['docker-registry'], 'a registry that loses what has been pushed', 
   });
 
   it('is given nothing again that was hidden for a moment', async () => {
-    const body =
-      '{"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match"},' +
-      '{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry"}]}';
-    beforePut = (nth) => (nth <= 4 ? { status: 400, body } : undefined);
+    // In each of the words that registries have for it.
+    const codes = ['DIGEST_INVALID', 'MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN'];
+    beforePut = (nth) => {
+      const code = codes[nth - 1];
+      return code && { status: 400, body: JSON.stringify({ errors: [{ code }] }) };
+    };
     const image = await imageOf('hidden');
     await copy('hidden', image);
     expect(uploads()).toHaveLength(2);

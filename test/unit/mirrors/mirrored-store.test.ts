@@ -261,6 +261,12 @@ describe('a cosign signature that a mirror does not have', () => {
     expect(events.filter(({ type }) => type === 'noticed')).toHaveLength(1);
   });
 
+  it('is missing too where the mirror refuses it: so some answer for what is not there', async () => {
+    const { store } = over(changed(new MemoryStore(), failing('NOT_ALLOWED')), undefined);
+    await expect(store.resolve(tag)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(store.resolve('latest')).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
+  });
+
   it('is not known where the source fails otherwise, or the mirror cannot be reached either', async () => {
     const refusing = over(await memory(sample), changed(new MemoryStore(), failing('NOT_ALLOWED')));
     await expect(refusing.store.resolve(tag)).rejects.toMatchObject({ code: 'NOT_ALLOWED' });
