@@ -77,6 +77,10 @@ describe('ImageLayout', () => {
         await layout.tag(image.descriptor, referrersTagOf(oci.descriptor.digest));
         expect(await found(layout, oci)).toEqual([]);
       }
+      const list = indexOf(OCI_INDEX, [oci]);
+      await fill(layout, { blobs: [], manifests: [list], tags: {} });
+      await layout.tag(list.descriptor, referrersTagOf(list.descriptor.digest));
+      expect(await found(layout, list)).toEqual([]);
     });
   });
   const pathOf = ({ descriptor }: Pick<Held, 'descriptor'>): string =>
