@@ -187,7 +187,7 @@ describe('whether a registry holds a blob', () => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 
