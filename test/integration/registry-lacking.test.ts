@@ -146,7 +146,8 @@ describeWith(['docker-registry'], 'a registry that loses what has been pushed', 
     const codes = ['DIGEST_INVALID', 'MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN'];
     beforePut = (nth) => {
       const code = codes[nth - 1];
-      return code && { status: 400, body: JSON.stringify({ errors: [{ code }] }) };
+      if (code === undefined) return undefined;
+      return { status: 400, body: JSON.stringify({ errors: [{ code }] }) };
     };
     const image = await imageOf('hidden');
     await copy('hidden', image);
