@@ -103,6 +103,27 @@ describe('progress on a terminal', () => {
     expect(seen).toEqual([120, 80, 40]);
   });
 
+  it('takes off the rows into which a narrower terminal has broken its lines', async () => {
+    const terminal = terminalOf(120);
+    const [clear, move] = [vi.spyOn(terminal, 'clearScreenDown'), vi.spyOn(terminal, 'moveCursor')];
+    const progress = await progressOn(terminal);
+    progress.observe({ type: 'planned', blobs: 9, bytes: 903_700_000, images: 1 });
+    progress.observe({ type: 'phase', what: 'hashing every layer' });
+    vi.advanceTimersByTime(1000);
+    const resize = (columns: number): void => {
+      terminal.columns = columns;
+      terminal.emit('resize');
+    };
+    resize(200);
+    expect(clear).not.toHaveBeenCalled();
+    resize(30);
+    expect(clear).toHaveBeenCalledTimes(1);
+    expect(move.mock.calls.some(([, rows]) => Number(rows) < -1)).toBe(true);
+    progress.stop();
+    resize(20);
+    expect(clear).toHaveBeenCalledTimes(1);
+  });
+
   it.each([20, 40, 60, 80, 120])('keeps its lines shorter than %s columns', async (columns) => {
     const terminal = terminalOf(columns);
     const progress = await progressOn(terminal);

@@ -13,14 +13,14 @@ function tallyAt(): { readonly tally: Tally; readonly wait: (seconds: number) =>
 }
 
 describe('the amount of work', () => {
-  it('ends at what was planned where a second repository mounts what the first was sent', () => {
+  it('counts once what a second repository mounts that the first was sent', () => {
     const { tally } = tallyAt();
-    tally.add({ type: 'planned', blobs: 1, bytes: 100, images: 2 });
+    tally.add({ type: 'planned', blobs: 3, bytes: 300, images: 2 });
     tally.add({ type: 'started', ...LAYER });
     tally.add({ type: 'advanced', bytes: 100 });
     tally.add({ type: 'finished', ...LAYER });
     tally.add({ type: 'skipped', ...LAYER });
-    expect(tally.work).toEqual({ blobs: 1, bytes: 100, doneBlobs: 1, doneBytes: 100 });
+    expect(tally.work).toEqual({ blobs: 3, bytes: 300, doneBlobs: 1, doneBytes: 100 });
   });
 
   it('grows where a second repository has to be sent it again', () => {
