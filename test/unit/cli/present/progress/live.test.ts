@@ -118,7 +118,7 @@ describe('progress on a terminal', () => {
     expect(clear).not.toHaveBeenCalled();
     resize(30);
     expect(clear).toHaveBeenCalledTimes(1);
-    expect(move.mock.calls.some(([, rows]) => Number(rows) < -1)).toBe(true);
+    expect(move.mock.calls.some(([, rows]) => rows < -1)).toBe(true);
     progress.stop();
     resize(20);
     expect(clear).toHaveBeenCalledTimes(1);
