@@ -2,6 +2,7 @@ import yargs, { type Argv } from 'yargs';
 
 import { BundleError } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
+import { refuseValues } from './booleans.ts';
 import type { Arguments, Command } from './command.ts';
 import { COMMAND_GROUPS, COMMANDS, type CommandEntry, nameOf } from './command-table.ts';
 import { completions } from './completion.ts';
@@ -92,6 +93,7 @@ export async function parseCommandLine(
       'parse-positional-numbers': false,
       'camel-case-expansion': false,
       'boolean-negation': false,
+      'dot-notation': false,
     })
     .exitProcess(false)
     .wrap(Math.min(HELP_WIDTH, stdout.columns || HELP_WIDTH))
@@ -132,6 +134,7 @@ export async function parseCommandLine(
       common: Object.keys(commonOptions),
     });
   }
+  refuseValues(words, { ...commonOptions, ...chosen?.options });
   const [usage = ''] = output.split('\n', 1);
   const text = `${introductions.get(usage) ?? usage}${output.slice(usage.length)}`;
   return chosen === undefined || output !== '' ? { output: text } : { command: chosen, args };

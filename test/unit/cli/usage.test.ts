@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
+import { refuseValues } from '../../../src/cli/booleans.ts';
+import { COMMAND_GROUPS, COMMANDS } from '../../../src/cli/command-table.ts';
 import { parseCommandLine } from '../../../src/cli/parse.ts';
 import { BundleError } from '../../../src/core/errors.ts';
 
@@ -122,6 +124,56 @@ describe('a command line', () => {
       expect(message).not.toMatch(RAW);
     },
   );
+});
+
+describe('an option without a value', () => {
+  it.each([
+    ['--dry-run=', 'not an empty text'],
+    ['--dry-run=1', 'not 1'],
+    ['--dry-run=TRUE', 'not TRUE'],
+    ['--dry-run=false=', 'not false='],
+    ['--dry-run=yes --dry-run=true', 'not yes'],
+    ['--dry-run --dry-run=no', 'not no'],
+    ['--help=yes', 'not yes'],
+    ['--version=1', 'not 1'],
+    ['-h=no', 'not no'],
+    ['-hh=no', 'not no'],
+    ['-h/', 'not /'],
+  ])('is refused with another value than true and false: %s', async (words, got) => {
+    const { code, message } = await refusal('pack', '4.17.3', '-o', 'x', ...words.split(' '));
+    expect(code).toBe('USAGE');
+    const [option] = /^(?:--[a-z-]+|-h)/.exec(words) ?? [];
+    expect(message).toBe(`${option!} takes no value, or true or false, ${got}`);
+  });
+
+  it('may be true or false, and only before --', async () => {
+    const line = ['pack', '4.17.3', '-o', 'x', '--dry-run=true', '--verbose=false'];
+    expect(await parsed(...line, '--', '--dry-run=x')).toMatchObject({
+      ...{ 'dry-run': true, verbose: false, VERSION: ['4.17.3', '--dry-run=x'] },
+    });
+  });
+
+  it('is no name with something behind a dot', async () => {
+    expect((await refusal('pack', '4.17.3', '-o', 'x', '--dry-run.x=1')).message).toContain(
+      'has no option --dry-run.x',
+    );
+  });
+
+  it('is refused with another value by every command', async () => {
+    const all = [COMMANDS, ...Object.values(COMMAND_GROUPS).map(({ commands }) => commands)];
+    for (const entry of all.flat()) {
+      const { options } = await entry.load();
+      const names = Object.entries(options).flatMap(([name, { type, alias }]) =>
+        type === 'boolean' ? [name, ...[alias ?? []].flat()] : [],
+      );
+      for (const name of names)
+        expect(() => {
+          refuseValues([`--${name}=yes`], options);
+        }).toThrow(`--${name} takes no value`);
+    }
+    for (const line of ['history --verbose=1', 'receipt show x --verbose=1', 'login r --verbose=1'])
+      expect((await refusal(...line.split(' '))).message).toContain('--verbose takes no value');
+  });
 });
 
 describe('a bundle digest in the groups of the form', () => {
