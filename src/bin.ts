@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { homedir } from 'node:os';
+import { isAbsolute } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 
 // Each chunk from a socket is a small object with 64 KiB behind it. A young generation that grows
@@ -27,6 +28,9 @@ const WIND_UP_MS = 4000;
  */
 const ON_A_THREAD = /^(?:FSReq|CloseReq|GetAddrInfoReq|GetNameInfoReq)/;
 
+// A home that hung on the working folder would take trust and keys from a medium. What is started
+// gets none either.
+if (!isAbsolute(process.env['HOME'] ?? '')) delete process.env['HOME'];
 const environment = { env: { ...process.env }, home: homeFolder(), uid: process.getuid?.() ?? 0 };
 settleColors(process.env);
 const folderFault = leaveLostFolder();
@@ -121,7 +125,8 @@ function leaveLostFolder(): unknown {
  */
 function homeFolder(): string {
   try {
-    return homedir();
+    const home = homedir();
+    return isAbsolute(home) ? home : '/';
   } catch {
     return '/';
   }

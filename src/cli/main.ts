@@ -1,8 +1,8 @@
-import { isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 
 import { BundleError, hasCode, systemCode } from '../core/errors.ts';
 import { diskError, writeError } from '../files/disk-error.ts';
-import type { Context } from '../core/context.ts';
+import { baseFolder, type Context } from '../core/context.ts';
 import { count, flag, requiredText } from './arguments.ts';
 import type { Arguments } from './command.ts';
 import type { Io } from './io.ts';
@@ -87,21 +87,12 @@ async function writeResult(text: string, stream: NodeJS.WriteStream): Promise<vo
 function contextOf(args: Arguments, { observe }: Progress, io: Io): Context {
   return {
     environment: io.environment,
-    configFolder: configFolder(io.environment),
+    configFolder: join(baseFolder(io.environment, 'XDG_CONFIG_HOME'), 'bundle'),
     signal: io.signal,
     observe,
     now: new Date(),
     ...limitsOf(count(args, 'concurrency')),
   };
-}
-
-/**
- * The XDG base directory specification has relative paths ignored: whose keys count must not depend
- * on the working folder.
- */
-function configFolder({ env, home }: Io['environment']): string {
-  const named = env['XDG_CONFIG_HOME'] ?? '';
-  return join(isAbsolute(named) ? named : join(home, '.config'), 'bundle');
 }
 
 function untold(status: number): string {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { utf8 } from '../core/bytes.ts';
-import type { Environment } from '../core/context.ts';
+import { absolute, baseFolder, type Environment } from '../core/context.ts';
 import { Credentials, type CredentialSource } from '../core/credentials.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import { MAX_AUTH_FILE_BYTES } from '../core/limits.ts';
@@ -170,12 +170,12 @@ export function placesOf({
 }: Pick<AuthFileOptions, 'authfile' | 'environment'>): readonly Place[] {
   const only = given(authfile) ?? given(env['REGISTRY_AUTH_FILE']);
   if (only !== undefined) return [{ path: only, named: true, legacy: false }];
-  const session = given(env['XDG_RUNTIME_DIR']);
+  const session = absolute(env['XDG_RUNTIME_DIR']);
   return [
     session === undefined
       ? `/run/containers/${uid}/auth.json`
       : join(session, 'containers/auth.json'),
-    join(given(env['XDG_CONFIG_HOME']) ?? join(home, '.config'), 'containers/auth.json'),
+    join(baseFolder({ env, home }, 'XDG_CONFIG_HOME'), 'containers/auth.json'),
     join(given(env['DOCKER_CONFIG']) ?? join(home, '.docker'), 'config.json'),
     join(home, '.dockercfg'),
   ].map((path, index) => ({ path, named: false, legacy: index === 3 }));

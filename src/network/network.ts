@@ -1,4 +1,4 @@
-import { isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 
 import type { CredentialSource } from '../core/credentials.ts';
 import type { Digest } from '../core/digest.ts';
@@ -33,7 +33,7 @@ import { fetchPublicFile, type FileLogin } from '../stores/registry/http/public-
 import { Transport, type TransportOptions } from '../stores/registry/http/transport.ts';
 import { LookasideStores } from '../stores/lookaside.ts';
 import { fetchSignatures } from '../stores/signature-store.ts';
-import type { Context, Environment } from '../core/context.ts';
+import { baseFolder, type Context, type Environment } from '../core/context.ts';
 import type { CollectedSignatures, LookasideAnswer, Sources } from '../kinds/sources.ts';
 
 /** How hosts are reached, and what proves who they are. */
@@ -308,10 +308,8 @@ function isSame(one: RepositoryName, other: RepositoryName): boolean {
 }
 
 /** Where manifests are kept between runs: the folder for what can be fetched again (XDG). */
-export function manifestFolder({ env, home }: Environment): string {
-  const { XDG_CACHE_HOME: named } = env;
-  const caches = named !== undefined && isAbsolute(named) ? named : join(home, '.cache');
-  return join(caches, 'bundle', 'manifests');
+export function manifestFolder(environment: Environment): string {
+  return join(baseFolder(environment, 'XDG_CACHE_HOME'), 'bundle', 'manifests');
 }
 
 /** @throws BundleError CONFIGURATION for certificates or a proxy that cannot be used. */

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -40,6 +40,17 @@ describe('keys are kept', () => {
     expect((await keygen('absolute', { XDG_CONFIG_HOME: folder })).path).toBe(
       join(folder, 'bundle/signing-key.pem'),
     );
+  });
+
+  it.each(['', '.', './'])('never where the command runs, for HOME="%s"', async (value) => {
+    const user = await User.new(join(temporary.path, `here-${value.length}`));
+    const folder = join(user.folder, '.config/bundle/trusted-keys');
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'planted.pub'), 'no key, which would be an error');
+    const env = { HOME: value };
+    const { stdout, stderr } = await user.bundle(['trust', 'list', '--output', 'json'], { env });
+    expect(JSON.parse(stdout)).not.toHaveProperty('error');
+    expect(stderr).toBe('');
   });
 
   it('nowhere, with status 26, where a home folder cannot be made', async () => {

@@ -83,6 +83,15 @@ describe('openAuthFiles', () => {
     ]);
   });
 
+  it.each(['', 'run', '.'])('takes a folder "%s" of a variable for none', async (folder) => {
+    const env = { XDG_RUNTIME_DIR: folder, XDG_CONFIG_HOME: folder };
+    const source = await openAuthFiles({ environment: { env, home: root, uid: 987654 }, observe });
+    expect(source.places.slice(0, 2)).toEqual([
+      '/run/containers/987654/auth.json',
+      join(root, '.config/containers/auth.json'),
+    ]);
+  });
+
   it('looks at a named file alone', async () => {
     await write('.docker/config.json', { 'a.io': 'docker' });
     const named = await write('named.json', { 'b.io': 'named' });
