@@ -27,8 +27,8 @@ export async function askPassphrase(io: Io, { twice = false } = {}): Promise<str
   const given = io.environment.env['BUNDLE_KEY_PASSPHRASE'];
   if (given) return given;
   if (!canAsk(io)) return undefined;
-  const passphrase = await askHidden(io, 'passphrase of the key: ');
-  if (twice && passphrase !== (await askHidden(io, 'the same again: ')))
+  const passphrase = await askHidden(io, 'passphrase of the key: ', 'passphrase');
+  if (twice && passphrase !== (await askHidden(io, 'the same again: ', 'passphrase')))
     throw new BundleError('USAGE', 'the two passphrases differ');
   if (twice && passphrase === '') {
     throw new BundleError('USAGE', 'the passphrase is empty, and would protect nothing', {

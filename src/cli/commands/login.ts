@@ -138,8 +138,8 @@ async function credentials(
     });
   }
   await meet();
-  const username = given ?? (await ask(io, `user name at ${place}: `));
-  return checked(username, await askHidden(io, `password of ${username}: `));
+  const username = given ?? (await ask(io, `user name at ${place}: `, 'user name'));
+  return checked(username, await askHidden(io, `password of ${username}: `, 'password'));
 }
 
 /** A colon ends the user name in an auth file. */
