@@ -151,28 +151,40 @@ function placeOf(
 }
 
 /**
- * The rule with the longest prefix; of equally long ones the first in the order of their
- * characters.
+ * The rule with the longest prefix; of equally long ones one that blocks, then the first in the
+ * order of their characters.
  */
 export function findRule(full: string, rules: readonly RegistryRule[]): RegistryRule | undefined {
   const [longest] = rules
     .filter(({ prefix }) => matchLength(full, prefix) !== undefined)
-    .toSorted((a, b) => b.prefix.length - a.prefix.length || (a.prefix < b.prefix ? -1 : 1));
+    .toSorted(
+      (a, b) =>
+        b.prefix.length - a.prefix.length ||
+        Number(b.blocked) - Number(a.blocked) ||
+        (a.prefix < b.prefix ? -1 : 1),
+    );
   return longest;
 }
 
 /**
  * How much of a reference a prefix stands for, up to the border of a path component; with a
  * wildcard it is the host. A port is kept like the rest of the name: a prefix without one stands
- * for all ports of its host, as it does for podman.
+ * for all ports of its host, as it does for podman. Names of hosts are the same in small and capital
+ * letters (RFC 4343): what blocks one has to block the other.
  */
-function matchLength(full: string, prefix: string): number | undefined {
+function matchLength(reference: string, place: string): number | undefined {
+  const [full, prefix] = [withSmallHost(reference), withSmallHost(place)];
   if (prefix.startsWith('*.')) {
     const host = /^[^/:@]*/.exec(full)![0];
     return host.endsWith(prefix.slice(1)) ? host.length : undefined;
   }
   const isBorder = full.length === prefix.length || /[/:@]/.test(full.charAt(prefix.length));
   return full.startsWith(prefix) && isBorder ? prefix.length : undefined;
+}
+
+function withSmallHost(place: string): string {
+  const [host = ''] = place.split('/', 1);
+  return host.toLowerCase() + place.slice(host.length);
 }
 
 function rewritten(

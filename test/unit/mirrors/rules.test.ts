@@ -146,6 +146,20 @@ it('pushPlace rewrites nothing, and knows what is blocked and insecure', async (
   expect(place('a.example.org/a')).toBe('a.example.org/a blocked');
 });
 
+it('looks at no capitals of a host', async () => {
+  const place = (text: string, name: string): string => {
+    const rules = [{ ...parseMirrorOption('unused.example.com=x.io'), ...{ location: undefined } }];
+    const blocks = text.split(' ').map((prefix) => ({ ...rules[0]!, prefix, blocked: true }));
+    const free = { ...rules[0]!, prefix: text.split(' ')[0]!.toUpperCase() };
+    return shown(pushPlace(parseRepositoryName(name), [free, ...blocks]));
+  };
+  expect(place('a.example.org', 'A.Example.org/a')).toBe('A.Example.org/a blocked');
+  expect(place('A.EXAMPLE.ORG:5000/a', 'a.example.org:5000/a')).toBe(
+    'a.example.org:5000/a blocked',
+  );
+  expect(place('*.Example.org', 'a.eXAMPLE.org/a')).toBe('a.eXAMPLE.org/a blocked');
+});
+
 it.each([
   '',
   'quay.io',
