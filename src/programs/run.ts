@@ -23,6 +23,13 @@ export interface ProgramCall {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Ends what runs now: a process that exits leaves nothing behind that nobody waits for. */
+const running = new Set<() => void>();
+
+function stopAll(): void {
+  for (const stop of running) stop();
+}
+
 /** How a program ended. */
 export interface ProgramEnd {
   /** `null` where a signal ended it. */
@@ -82,6 +89,8 @@ export async function runProgram(call: ProgramCall): Promise<ProgramEnd> {
     }, call.graceMs ?? GRACE_MS);
   });
   signal?.addEventListener('abort', stop);
+  if (running.size === 0) process.on('exit', stopAll);
+  running.add(stop);
   const counted = (stream: 'stdout' | 'stderr'): ((chunk: Buffer) => void) => {
     let size = 0;
     return ({ length }) => {
@@ -112,6 +121,8 @@ export async function runProgram(call: ProgramCall): Promise<ProgramEnd> {
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', stop);
+    running.delete(stop);
+    if (running.size === 0) process.off('exit', stopAll);
   }
 }
 
