@@ -88,6 +88,10 @@ function isOwn(
 ): boolean {
   const { receipt } = signed;
   if (receipt.site !== site || targetName(receipt.target) !== targetName(target)) return false;
+  return isSignedBy(signed, key);
+}
+
+export function isSignedBy(signed: SignedReceipt, key: SigningKey): boolean {
   try {
     checkReceipt(signed, [key.public], '');
     return true;

@@ -23,10 +23,11 @@ import { derivedOf } from '../opening/some-parts.ts';
 import { firstKey, type KeySource, loadSigningKey } from '../packing/signing-key.ts';
 import { History, keepIfPossible } from '../history/history.ts';
 import { publishReceipt, type WrittenReceipt } from '../history/publish.ts';
+import { siteOfReceipt } from '../history/site.ts';
 import { prepareReceiptFolder } from '../receipts/file.ts';
 import { requiredAtTarget } from '../delivering/leaves-out.ts';
-import { receiptTarget, siteOf } from '../receipts/issue.ts';
-import { checkSiteName, type ReceiptPart } from '../receipts/receipt.ts';
+import { receiptTarget } from '../receipts/issue.ts';
+import type { ReceiptPart } from '../receipts/receipt.ts';
 import {
   type OpenedFacts,
   type OpenRequest,
@@ -54,6 +55,8 @@ export interface ReceiptRequest {
   readonly key: KeySource;
   /** The name of the site; that of its registry unless told. */
   readonly site?: string | undefined;
+  /** This is its first receipt, though there are some of other sites about the same registry. */
+  readonly isNewSite: boolean;
   /** Whether it is written for paper, too. */
   readonly paper: boolean;
   /** The folder of the history that keeps it, too; earlier ones are found there. */
@@ -139,8 +142,8 @@ async function prepareReceipt(
     });
   }
   const target = receiptTarget(to.destinations);
-  const site = checkSiteName(siteOf(wanted.site, target));
   const loaded = await loadSigningKey(wanted.key, context.configFolder);
+  const site = await siteOfReceipt({ ...wanted, key: loaded, target });
   if (dryRun) return undefined;
   const key = loaded ?? (await firstKey(wanted.key, false, context)).key;
   await prepareReceiptFolder(wanted.folder);

@@ -83,7 +83,12 @@ describeWith(['docker-registry'], 'a receipt', () => {
   });
 
   it('names only the parts that were asked for', async () => {
-    const path = await delivered('--site', 'plant-c', '--release', '4.17.3');
+    const named = ['--site', 'plant-c', '--release', '4.17.3'];
+    const slip = await sides.operator.bundle(unpack('--receipt', receipts, ...named));
+    expect(slip.status).toBe(2);
+    expect(slip.stderr).toContain('of the site plant-c');
+    expect(slip.stderr).toContain('give --site plant-a.');
+    const path = await delivered(...named, '--new-site');
     const { receipt } = parseSigned(await readFile(path), path);
     expect(receipt.bundles[0]).toMatchObject({
       whole: false,
@@ -141,12 +146,12 @@ describeWith(['docker-registry'], 'a receipt', () => {
   it('is never written through a link or into a file', async () => {
     const beside = join(sides.folder, 'a-file');
     await writeFile(beside, 'somebody else');
-    const refused = await sides.operator.bundle(unpack('--receipt', beside));
+    const refused = await sides.operator.bundle(unpack('--receipt', beside, ...SITE));
     expect(refused.status).toBe(26);
     expect(await readFile(beside, 'utf8')).toBe('somebody else');
     const dead = join(sides.folder, 'dead');
     await symlink(join(sides.folder, 'nowhere'), dead);
-    expect((await sides.operator.bundle(unpack('--receipt', dead))).status).toBe(26);
+    expect((await sides.operator.bundle(unpack('--receipt', dead, ...SITE))).status).toBe(26);
   });
 
   it('is asked for by name: its other options alone are refused', async () => {
@@ -179,7 +184,7 @@ describeWith(['docker-registry'], 'a receipt', () => {
     const other = join(sides.folder, 'part-receipts');
     const ran = await sides.operator.bundle([
       ...['unpack', broken, '--to', `${sides.target.host}/partial`, ...trust, '--partial'],
-      ...['--resources-dir', join(sides.folder, 'resources'), '--receipt', other],
+      ...['--resources-dir', join(sides.folder, 'resources'), '--receipt', other, ...SITE],
     ]);
     expect(ran.status).toBe(30);
     const [written] = await readdir(other);
@@ -191,7 +196,7 @@ describeWith(['docker-registry'], 'a receipt', () => {
     const other = join(sides.folder, 'no-receipts');
     const ran = await sides.operator.bundle([
       ...['unpack', join(sides.folder, 'broken'), '--to', `${sides.target.host}/part`, ...trust],
-      ...['--partial', '--release', '4.17.3', '--receipt', other],
+      ...['--partial', '--release', '4.17.3', '--receipt', other, ...SITE],
       ...['--resources-dir', join(sides.folder, 'resources')],
     ]);
     expect(ran.stderr).toContain('no receipt is written');
@@ -203,15 +208,20 @@ describeWith(['docker-registry'], 'a receipt', () => {
     const folder = join(sides.folder, 'asked');
     const asking = ['receipt', '--to', `${sides.target.host}/ocp4`, '-o', folder];
     for (const [known, ...more] of [['asked'], ['read', '--deep']] as const) {
-      const report = (await sides.operator.json([...asking, '--site', known, ...more])) as Asked;
+      const report = (await sides.operator.json([
+        ...[...asking, '--new-site', '--site', known, ...more],
+      ])) as Asked;
       const { receipt } = parseSigned(await readFile(report.receipt.path), 'a receipt');
       expect(receipt.bundles).toMatchObject([{ digest: `sha256:${digest}`, whole: true, known }]);
     }
-    const named = await sides.operator.bundle([...asking, '--bundle-digest', digest]);
+    const named = await sides.operator.bundle([...asking, ...SITE, '--bundle-digest', digest]);
     expect(named.status).toBe(0);
-    const unknown = await sides.operator.bundle([...asking, '--bundle-digest', 'ab'.repeat(32)]);
-    expect(unknown.status).toBe(23);
-    const empty = [...asking, '--history', join(sides.folder, 'none')];
+    const unnamed = await sides.operator.bundle([...asking, '--bundle-digest', digest]);
+    expect(unnamed.status).toBe(2);
+    expect(unnamed.stderr).toContain('asked, plant-a, plant-c, read');
+    const strange = [...asking, ...SITE, '--bundle-digest', 'ab'.repeat(32)];
+    expect((await sides.operator.bundle(strange)).status).toBe(23);
+    const empty = [...asking, ...SITE, '--history', join(sides.folder, 'none')];
     expect((await sides.operator.bundle(empty)).status).toBe(2);
   });
 
@@ -245,7 +255,7 @@ describeWith(['docker-registry'], 'a receipt', () => {
 
   it('is not made of a registry that has nothing, but for a site that begins afresh', async () => {
     const folder = join(sides.folder, 'empty-receipts');
-    const asking = ['receipt', '--to', `${sides.target.host}/empty`, '-o', folder];
+    const asking = ['receipt', '--to', `${sides.target.host}/empty`, '-o', folder, ...SITE];
     const refused = await sides.operator.bundle(asking);
     expect(refused.status).toBe(23);
     expect(await readdir(folder)).toEqual([]);

@@ -8,6 +8,7 @@ import { BundleError } from '../../core/errors.ts';
 import type { RemovableRepository } from '../../core/store.ts';
 import type { DeliveryTarget } from '../../delivering/delivery-target.ts';
 import { publishReceipt, type WrittenReceipt } from '../../history/publish.ts';
+import { siteOfReceipt } from '../../history/site.ts';
 import type { Kind } from '../../kinds/kind.ts';
 import { Network, type NetworkOptions } from '../../network/network.ts';
 import {
@@ -28,8 +29,8 @@ import { type Pushed, type PushedBundle, pushedBy, type PushedPart } from '../..
 import { type RemovedFrom, removePlanned } from '../../pruning/remove.ts';
 import { type RepositoryPlan, surveyRepository } from '../../pruning/survey.ts';
 import { prepareReceiptFolder } from '../../receipts/file.ts';
-import { receiptTarget, siteOf } from '../../receipts/issue.ts';
-import { checkSiteName, type ReceiptBundle, receiptTime } from '../../receipts/receipt.ts';
+import { receiptTarget } from '../../receipts/issue.ts';
+import { type ReceiptBundle, receiptTime } from '../../receipts/receipt.ts';
 import type { SiteStanding } from '../../receipts/standing.ts';
 import type { SigningKey } from '../../trust/keys.ts';
 import { usableImageSet } from '../image-set/file.ts';
@@ -56,6 +57,7 @@ export interface PruneRequest {
         readonly folder: string;
         readonly key: KeySource;
         readonly site?: string | undefined;
+        readonly isNewSite: boolean;
         /** Keeps it in the history, too. */
         readonly history?: string | undefined;
         /** Whether it is written for paper, too. */
@@ -312,7 +314,7 @@ async function preparedReceipt(
 ): Promise<((gone: Gone) => Promise<WrittenReceipt>) | undefined> {
   if (wanted === undefined || to.kind !== 'registry') return undefined;
   const target = receiptTarget(to.destinations);
-  const site = checkSiteName(siteOf(wanted.site, target));
+  const site = await siteOfReceipt({ ...wanted, key: loaded, target });
   const key = loaded ?? (await firstKey(wanted.key, false, context)).key;
   await prepareReceiptFolder(wanted.folder);
   return (gone) => publishReceipt({ site, target, ...gone }, { ...wanted, key }, context);

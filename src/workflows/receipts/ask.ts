@@ -7,6 +7,7 @@ import type { DeliveryTarget } from '../../delivering/delivery-target.ts';
 import { imagesOf, type KeptImage } from '../../history/blobs.ts';
 import { History } from '../../history/history.ts';
 import { publishReceipt, type WrittenReceipt } from '../../history/publish.ts';
+import { siteOfReceipt } from '../../history/site.ts';
 import { forEachRepository } from '../../kinds/destinations.ts';
 import type { Kind } from '../../kinds/kind.ts';
 import { Network, type NetworkOptions } from '../../network/network.ts';
@@ -15,10 +16,10 @@ import { listedIn } from '../../opening/listed.ts';
 import type { OpenRequest } from '../../opening/open-bundle.ts';
 import { firstKey, type KeySource, loadSigningKey } from '../../packing/signing-key.ts';
 import { prepareReceiptFolder } from '../../receipts/file.ts';
-import { receiptTarget, siteOf } from '../../receipts/issue.ts';
+import { receiptTarget } from '../../receipts/issue.ts';
 import { MemoryStore } from '../../stores/memory.ts';
 import type { PlannedImage } from '../../transfer/image.ts';
-import { checkSiteName, type ReceiptBundle, type ReceiptPart } from '../../receipts/receipt.ts';
+import type { ReceiptBundle, ReceiptPart } from '../../receipts/receipt.ts';
 
 /** As many tries as somebody wants to wait for, who asks for thousands of blobs. */
 const ATTEMPTS = 4;
@@ -37,6 +38,7 @@ export interface AskRequest {
   readonly folder: string;
   readonly key: KeySource;
   readonly site?: string | undefined;
+  readonly isNewSite: boolean;
   /** Reads and hashes every blob. */
   readonly deep: boolean;
   /** Whether the receipt is written for paper, too. */
@@ -67,16 +69,21 @@ export interface AskReport {
  * the network
  */
 export async function askForReceipt(request: AskRequest, context: Context): Promise<AskReport> {
-  const { to, site: named, folder, history, keeps, isAfresh, deep } = request;
+  const { to, folder, history, keeps, isAfresh, deep } = request;
   if (to.kind !== 'registry') {
     throw new BundleError('USAGE', 'a receipt is about a registry: an image layout is no site', {
       hint: 'Give --to REGISTRY[/NAMESPACE].',
     });
   }
   const target = receiptTarget(to.destinations);
-  const site = checkSiteName(siteOf(named, target));
-  const listings = await listingsOf(request, context);
   const loaded = await loadSigningKey(request.key, context.configFolder);
+  const site = await siteOfReceipt({
+    ...request,
+    history: keeps ? history : undefined,
+    key: loaded,
+    target,
+  });
+  const listings = await listingsOf(request, context);
   await prepareReceiptFolder(folder);
   const network = await Network.open({ ...request.network, attempts: ATTEMPTS }, context);
   const bundles: AskedBundle[] = [];

@@ -273,7 +273,7 @@ export class Run {
   #receipt(asked: Receipt) {
     if (asked === 'none') return undefined;
     return {
-      ...{ folder: this.#place('back'), site: SITE, paper: false },
+      ...{ folder: this.#place('back'), site: SITE, paper: false, isNewSite: false },
       ...{ history: this.#place('at-site'), key: this.#key('site') },
     };
   }

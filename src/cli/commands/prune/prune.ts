@@ -112,9 +112,10 @@ function receiptRequest(
   const site = siteName(args);
   if (folder !== undefined) {
     const key = keySource(args, io, 'receipt-key');
-    return { folder, key, site, history, paper: flag(args, 'qr') };
+    const isNewSite = flag(args, 'new-site');
+    return { folder, key, site, isNewSite, history, paper: flag(args, 'qr') };
   }
-  const idle = ['receipt-key', 'qr', 'site'].find((name) => args[name] !== undefined);
+  const idle = ['receipt-key', 'qr', 'site', 'new-site'].find((name) => args[name] !== undefined);
   if (idle === undefined) return undefined;
   throw new BundleError('USAGE', `--${idle} is about a receipt, and none is asked for`, {
     hint: 'Name a folder for it with --receipt DIR.',

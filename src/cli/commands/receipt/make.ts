@@ -54,6 +54,7 @@ export const receiptMakeCommand: Command = {
       folder: requiredText(args, 'out'),
       key: keySource(args, io),
       site: siteName(args),
+      isNewSite: flag(args, 'new-site'),
       deep: flag(args, 'deep'),
       paper: flag(args, 'qr'),
       isAfresh: flag(args, 'afresh'),

@@ -15,7 +15,13 @@ import { many, one, type OptionTable, yes } from '../table.ts';
 const group = 'Receipt:';
 
 export const siteOption: OptionTable = {
-  site: one('name of this site in receipts (default the host name of the registry)', { group }),
+  site: one(
+    'name of this site in receipts (default as in earlier ones, else the host name of the registry)',
+    { group },
+  ),
+  'new-site': yes('begin a new site, though earlier receipts about this registry are of another', {
+    group,
+  }),
 };
 
 /** Whose receipts are believed. */
@@ -72,9 +78,10 @@ export function receiptRequest(
   if (folder !== undefined) {
     const key = keySource(args, io, 'receipt-key');
     const history = historyFolder(args, context);
-    return { folder, key, site, history, paper: flag(args, 'qr') };
+    const isNewSite = flag(args, 'new-site');
+    return { folder, key, site, isNewSite, history, paper: flag(args, 'qr') };
   }
-  const idle = ['receipt-key', 'qr', 'site', 'history', 'no-history'].find(
+  const idle = ['receipt-key', 'qr', 'site', 'new-site', 'history', 'no-history'].find(
     (name) => args[name] !== undefined,
   );
   if (idle === undefined) return undefined;
