@@ -10,6 +10,7 @@ import { drain } from '../core/bytes.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import { type Digest, digestFromHex } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
+import { formatBytes, leavesText } from '../core/text.ts';
 import type { OnePass } from '../transfer/one-pass.ts';
 import type { PlannedImage } from '../transfer/image.ts';
 import { verified } from '../transfer/verified.ts';
@@ -124,7 +125,7 @@ async function checkEndOfPass(
 function withLost(error: BundleError, gone: readonly Descriptor[]): BundleError {
   const { code, message, hint, expected, got, side } = error;
   const bytes = gone.reduce((total, { size }) => total + size, 0);
-  const lost = `${gone.length} ${gone.length === 1 ? 'blob' : 'blobs'} (${bytes} bytes)`;
+  const lost = `${leavesText(gone.length)} (${formatBytes(bytes)})`;
   const verb = gone.length === 1 ? 'is' : 'are';
   return new BundleError(code, `${message}; ${lost} ${verb} missing`, {
     ...{ hint, expected, got, side, cause: error },

@@ -35,7 +35,8 @@ export function copyOrPatch(
 function copyAgain({ reader }: SurveyedBundle, faults: readonly Fault[]): string {
   const files = [...new Set(faults.filter(hasPlace).map(({ path }) => basename(path)))].toSorted();
   const isKnown = reader.volumeCount > 1 && files.length > 0;
-  return `Copy ${isKnown ? few(files).join(', ') : 'the bundle'} again from where it was made`;
+  const what = isKnown ? few(files).join(', ') : 'the bundle';
+  return `Copy ${what} again from the connected side, where it was packed`;
 }
 
 /** Whether a fault is known to be in the file that it names. */
@@ -57,10 +58,10 @@ export function notDerived(asked: Asked, bundle: SurveyedBundle): string {
     );
   }
   const lost = some === undefined ? labels : some.lost.map(({ label }) => label);
-  const whose = lost.length === 1 ? 'its first image' : 'the first image of each';
+  const which = lost.length === 1 ? 'which images it has' : 'which images each of them has';
   const why =
-    `${lost.join(' and ')} cannot be unpacked, not even with --partial: ${whose} (of a release: ` +
-    'the release image) names all others, and a layer of it is damaged or missing. ';
+    `${lost.join(' and ')} cannot be unpacked, not even with --partial: the damage is in the image ` +
+    `that says ${which} (of a release: the release image). `;
   if (some === undefined) return why;
   const names = some.closure.parts.flatMap(({ names: all }) => all.at(-2) ?? []);
   const others = commandOn('unpack', asked, ...optionWords('release', names), '--partial');
@@ -74,11 +75,12 @@ export function patchWay(asked: Asked, bundle: SurveyedBundle, damageFile?: stri
     damageFile === undefined
       ? 'make a patch. List here what is damaged:\n' +
         `  ${commandOn('verify', asked, '--damage', DAMAGE_FILE)}\n` +
-        `Take ${file} to the connected side, and pack what it lists`
-      : `make a patch: take ${file} to the connected side, and pack what it lists`;
+        `Take ${file} to the connected side. There, pack what it lists`
+      : `make a patch. Take ${file} to the connected side. There, pack what it lists`;
   return (
     `${list}, with the same mirrors, keys and signature options as the bundle:\n` +
-    `  ${packCommand(bundle.reader.manifest, asked.kinds, file)}`
+    `  ${packCommand(bundle.reader.manifest, asked.kinds, file)}\n` +
+    'Bring the patch here, and name it after the bundle: unpack BUNDLE PATCH pushes both together.'
   );
 }
 
@@ -132,7 +134,7 @@ export function needsOtherPatch(
       : `not ${counted(lacking, 'other')} that ${lacking === 1 ? 'is' : 'are'} damaged`;
   return (
     `${names} ${patches.length === 1 ? 'holds' : 'hold'} ${counted(held, 'blob')} of this ` +
-    `bundle, but ${not}: it was made for less damage. Copy the bundle again, or ` +
+    `bundle, but ${not}: it was made for less damage. Copy the bundle again from the connected side, or ` +
     patchWay(asked, bundle, damageFile)
   );
 }
@@ -172,8 +174,8 @@ export async function missingVolumesWay(
   const needing = imagesNeeding(digests, bundle).length;
   const { length: images } = closure.content.images;
   return (
-    `${all} ${needing} of ${counted(images, 'image')} cannot be had without what is ` +
-    `missing; unpack --partial pushes what is complete. ${orPatch}`
+    `${all} ${needing} of ${counted(images, 'image')} cannot be unpacked without what is ` +
+    `missing; unpack --partial pushes the others. ${orPatch}`
   );
 }
 

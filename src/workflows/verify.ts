@@ -10,7 +10,7 @@ import { type Fault, PART_ROOT } from '../bundle/reading/fault.ts';
 import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError, gravest, hasCode } from '../core/errors.ts';
-import { counted } from '../core/text.ts';
+import { counted, leavesText } from '../core/text.ts';
 import { refuseMissingFolder } from '../files/folder.ts';
 import { refuseForeignFile } from '../files/foreign.ts';
 import { isThere } from '../files/look.ts';
@@ -212,7 +212,6 @@ function damagedBundle(
     ),
   ];
   const all = (closure?.content.images ?? reader.manifest.images).length;
-  const { length: blobs } = reader.manifest.blobs;
   const lost = patch.blobs.length;
   const need = names.length === 1 ? 'needs' : 'need';
   const isOfManifests = patch.metadata && closure === undefined;
@@ -220,8 +219,8 @@ function damagedBundle(
     lost === 0 && isOfManifests
       ? `manifests in it are damaged, and ${names.length} of ${counted(all, 'image')} ${need} them`
       : lost === 0
-        ? `its ${counted(blobs, 'blob')} are good, but other bytes are not`
-        : `${lost} of ${counted(blobs, 'blob')} ${lost === 1 ? 'is' : 'are'} damaged or missing, ` +
+        ? 'its manifests, configs and layers are good, but other bytes of the file are not'
+        : `${lost} of ${leavesText(reader.layers.length)} ${lost === 1 ? 'is' : 'are'} damaged or missing, ` +
           `and ${names.length} of ${counted(all, 'image')} ${need} ${lost === 1 ? 'it' : 'them'}`;
   const flaw = faults.length === 0 ? 'NOT COMPLETE' : 'DAMAGED';
   const { code, hint, expected, got, side } = worst;

@@ -70,7 +70,9 @@ describeWith(['docker-registry'], 'a damaged bundle', () => {
     const { status, stderr } = await bundle('verify', folder);
     expect(status).toBe(20);
     const lines = stderr.slice(stderr.indexOf('bundle: ')).split('\n');
-    expect(lines[0]).toMatch(/^bundle: the bundle is DAMAGED: .* of [0-9]+ blobs are damaged /);
+    expect(lines[0]).toMatch(
+      /^bundle: the bundle is DAMAGED: .* of [0-9]+ configs and layers are damaged /,
+    );
     expect(lines[1]).toMatch(/^ {2}faults: .*[0-9]+ bytes from byte [0-9]+: .*expected .*, got /);
     const brief = stderr.split('\n').filter((line) => line.includes(' 4.17.3-x86_64'));
     expect(brief).toHaveLength(5);
@@ -198,7 +200,11 @@ describeWith(['docker-registry'], 'a damaged bundle', () => {
     const target = `oci:${at('pair-target')}`;
     const verified = await bundle('verify', at('pair'));
     expect(verified.status).toBe(20);
-    expect(verified.stderr).toContain('1 of 82 blobs is damaged or missing, and 13 of 26 images');
+    expect(verified.stderr).toContain(
+      '1 of 58 configs and layers is damaged or missing, and 13 of 26 images',
+    );
+    expect(verified.stderr).toContain('the damage is in the image that says which images it has');
+    expect(verified.stderr).toContain('Bring the patch here, and name it after the bundle:');
     for (const more of [['--partial'], ['--partial', '--release', '4.17.4'], []]) {
       const refused = await bundle('unpack', at('pair'), '--to', target, ...more);
       expect(refused.status).toBe(20);
@@ -260,8 +266,8 @@ describeWith(['docker-registry'], 'a damaged bundle', () => {
     const size = ['--volume-size', String(Math.ceil(whole.length / 8))];
     expect((await bundle(...release.packing(), '-o', at('set'), ...size)).status).toBe(0);
     for (const [number, said, unsaid] of [
-      ['007', 'unpack --partial pushes what is complete', 'not even with --partial'],
-      ['001', 'not even with --partial', 'pushes what is complete'],
+      ['007', 'unpack --partial pushes the others', 'not even with --partial'],
+      ['001', 'not even with --partial', 'pushes the others'],
     ] as const) {
       const folder = at(`without-${number}`);
       await cp(at('set'), folder, { recursive: true });
@@ -304,7 +310,7 @@ describeWith(['docker-registry'], 'a damaged bundle', () => {
       const { status, stderr } = await bundle(...args);
       expect(status).toBe(22);
       expect(stderr).toContain(
-        `Copy ${NAME}.008 again from where it was made. Find ${NAME}.007, and name the folders`,
+        `Copy ${NAME}.008 again from the connected side, where it was packed. Find ${NAME}.007, and name the folders`,
       );
       expect(stderr).toMatch(/ {2}faults:[^]*\.008 ends at byte[^]*volume 7 is missing/);
     }

@@ -355,7 +355,9 @@ describe('a damaged bundle', () => {
     );
     const path = await broken(start + at!);
     const { message, hint } = await refusal(verify(trial.request(path), trial.context));
-    expect(message).toMatch(/its \d+ blobs are good, but other bytes are not/);
+    expect(message).toMatch(
+      /its manifests, configs and layers are good, but other bytes of the file are not/,
+    );
     expect(hint).toContain(`bundle repair ${path} -o`);
     const repaired = await repair(
       { bundle: trial.request(path), output: await ownFolder() },
@@ -381,7 +383,7 @@ describe('a damaged bundle', () => {
     await truncate(path, at);
     const events: TransferEvent[] = [];
     const observe: Observe = (event) => void events.push(event);
-    const cutOff = `${path} ends at byte ${at} of ${trial.genuine.length}; 3 blobs (`;
+    const cutOff = `${path} ends at byte ${at} of ${trial.genuine.length}; 3 configs and layers (`;
     const refused = await refusal(verify(trial.request(path), { ...trial.context, observe }));
     expect(refused.message).toContain(`DAMAGED: ${basename(path)}: 3 of `);
     const [faults, images] = refused.details;
@@ -417,8 +419,8 @@ describe('a damaged bundle', () => {
     const path = await broken();
     await truncate(path, trial.genuine.length - 1);
     const refused = await refusal(verify(trial.request(path), trial.context));
-    expect(refused.message).toContain('blobs are good, but other bytes are not');
-    expect(refused.details[0]?.items.join()).toContain('; no blob is missing');
+    expect(refused.message).toContain('layers are good, but other bytes of the file are not');
+    expect(refused.details[0]?.items.join()).toContain('; no config or layer is missing');
     const { hint, code } = await refusal(
       unpackTo(trial, [path], join(await ownFolder(), 'target'), false),
     );

@@ -1,3 +1,4 @@
+import { formatBytes, leavesText } from '../../core/text.ts';
 import { compare } from './compare.ts';
 import { type Fault, type OnFault, VOLUME_END } from './fault.ts';
 import type { VolumeSource } from './file.ts';
@@ -79,8 +80,8 @@ export function wrongSize(
   const bytes = lost.reduce((total, { size }) => total + size, 0);
   const missing =
     lost.length === 0
-      ? 'no blob is missing'
-      : `${lost.length} ${lost.length === 1 ? 'blob' : 'blobs'} (${bytes} bytes) ` +
+      ? 'no config or layer is missing'
+      : `${leavesText(lost.length)} (${formatBytes(bytes)}) ` +
         `${lost.length === 1 ? 'is' : 'are'} missing`;
   const entries = [VOLUME_END, ...lost.map(({ path }) => path)];
   return {

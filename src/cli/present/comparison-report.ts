@@ -1,10 +1,9 @@
-import { counted, leavesText, shellWord } from '../../core/text.ts';
+import { counted, formatBytes, leavesText, shellWord } from '../../core/text.ts';
 import type { Difference, Flaw } from '../../delivering/compare.ts';
 import { type Closure, labelsOf } from '../../kinds/closure.ts';
 import type { PlannedImage } from '../../transfer/image.ts';
 import type { VerifyAtReport } from '../../workflows/verify-at.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
-import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import { statusOf } from './failure.ts';
 import { holesText, missingWords } from './parts/holes.ts';
@@ -97,10 +96,12 @@ function verdict({ bundle, target, deep, compared, parts }: VerifyAtReport): Blo
   }
   if (onlyRetagged(differences)) {
     const { length } = differences;
-    const which = counted(length, 'tag names', 'tags name');
-    const has = isWhole(bundle.closure) ? 'all content' : 'all that the bundle has';
+    const which = length === 1 ? '1 tag there names' : `${length} tags there name`;
+    const has = isWhole(bundle.closure) ? 'every image' : 'all that the bundle has';
     return {
-      verdict: `OTHER TAGS: ${target} holds ${has} of ${labels}, but ${which} something else${lacks}`,
+      verdict:
+        `OTHER TAGS: ${target} holds ${has} of ${labels}, but ${which} ` +
+        `${length === 1 ? 'another image' : 'other images'}${lacks}`,
       mood: 'warning',
     };
   }
@@ -135,18 +136,31 @@ function presenceText({ parts, compared }: VerifyAtReport): Section {
       absent: 'nothing of it is there',
       incomplete: `${lacking} of ${counted(images, 'image')} not whole`,
     };
-    const moved = counted(retagged, 'tag names', 'tags name');
-    const tags = retagged === 0 ? '' : `; ${moved} something else`;
+    const tags = retagged === 0 ? '' : `; ${retaggedWords(retagged)}`;
     const mood = presence !== 'complete' ? 'bad' : retagged === 0 ? 'good' : 'warning';
     return [label, `${words[presence]}${tags}`, mood];
   });
   return [{ facts: rows }];
 }
 
-const RETAGGED =
-  'Nothing has to be pushed. A later bundle may have set these tags: then they are right as they ' +
-  'are. Until the tags name them again, the images of this bundle are found by digest. Only if you ' +
-  'want to go back to them, give unpack this bundle and --replace-tags.';
+function retaggedWords(count: number): string {
+  return count === 1 ? '1 tag names another image' : `${count} tags name other images`;
+}
+
+/** Nothing has to be pushed; and what has moved the tags is mostly right. */
+const RETAGGED: Section = [
+  {
+    text:
+      'No image is missing or damaged, so nothing has to be pushed. Each can be pulled by its ' +
+      'digest. Only the tags below name other images than this bundle has given them.',
+  },
+  {
+    text:
+      'If a later bundle was unpacked here, it has set these tags, and they are right: do nothing. ' +
+      'If not, find out who has set them. To set them back to the images of this bundle, unpack ' +
+      'this bundle again with --replace-tags.',
+  },
+];
 
 /** What unpack can mend, and what it cannot. */
 function nextSteps(
@@ -177,13 +191,13 @@ function nextSteps(
     { commands: [`bundle unpack ${again.join(' ')} --to ${shellWord(target)}${replace}`] },
   ];
   // A command that only sets tags back would undo what a later bundle has brought.
-  if (onlyRetagged(differences)) return [{ text: RETAGGED }];
+  if (onlyRetagged(differences)) return RETAGGED;
   const others: Section = has('other')
     ? [
         {
           text:
-            'Find out first who set the tags that name another image: if a later bundle did, the ' +
-            'command below sets them back.',
+            'Tags name other images than this bundle has given them. Find out first who has set ' +
+            'them: if a later bundle did, they are right, and the command below would set them back.',
         },
       ]
     : [];
@@ -228,6 +242,7 @@ function flawsText(differences: readonly Difference[]): string {
       const those = differences.filter((difference) => wordOf(difference) === word);
       const kinds = [...new Set(those.map(({ what }) => what))].map((what) => {
         const count = those.filter((difference) => difference.what === what).length;
+        if (word === SHORT_WORDS.other) return count === 1 ? 'tag names' : `${count} tags name`;
         if (what === 'blob') return count === 1 ? 'config or layer' : leavesText(count);
         return count === 1 ? what : counted(count, what);
       });
@@ -242,7 +257,7 @@ function wordOf({ what, flaw }: Difference): string {
 
 const SHORT_WORDS: Readonly<Record<Flaw, string>> = {
   absent: 'not there',
-  other: 'of another image',
+  other: 'another image',
   damaged: 'damaged',
   unreadable: 'not readable',
 };
