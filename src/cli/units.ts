@@ -1,12 +1,3 @@
-const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const;
-
-/** `1.3 GB`: decimal, as media are sold and shown. */
-export function formatBytes(bytes: number): string {
-  const power = Math.min(UNITS.length - 1, bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3));
-  const value = bytes / 1000 ** power;
-  return `${power === 0 ? String(bytes) : value.toFixed(value < 10 ? 2 : 1)} ${UNITS[power]!}`;
-}
-
 /** `45 s`, `3 min 20 s`, `2 h 5 min`. */
 export function formatDuration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

@@ -46,6 +46,21 @@ export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
+const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const;
+
+/** `1.30 GB`: decimal, as media are sold and shown. */
+export function formatBytes(bytes: number): string {
+  const power = Math.min(UNITS.length - 1, bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3));
+  const value = bytes / 1000 ** power;
+  return `${power === 0 ? String(bytes) : value.toFixed(value < 10 ? 2 : 1)} ${UNITS[power]!}`;
+}
+
+/** The same for two sizes that are compared, and may differ in a few bytes. */
+export function exactBytes(bytes: number): string {
+  const short = formatBytes(bytes);
+  return bytes < 1000 ? short : `${short}, ${bytes} bytes`;
+}
+
 /** What images consist of beside their manifests: with these, they are blobs. */
 export function leavesText(count: number): string {
   return counted(count, 'config or layer', 'configs and layers');

@@ -5,7 +5,7 @@ import type { Descriptor } from '../core/descriptor.ts';
 import { type Digest, hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import type { Store } from '../core/store.ts';
-import { counted, leavesText } from '../core/text.ts';
+import { counted, formatBytes, leavesText } from '../core/text.ts';
 import type { Closure } from '../kinds/closure.ts';
 import type { Held } from '../transfer/holders.ts';
 import type { Place } from '../transfer/image.ts';
@@ -121,7 +121,7 @@ function notThere(missing: readonly Wanted[]): BundleError {
   const isShared = missing.some(({ bundles }) => bundles.length > 1);
   return new BundleError(
     'BUNDLE_UNUSABLE',
-    `the target lacks ${leavesText(missing.length)} (${bytes} bytes) that this bundle leaves ` +
+    `the target lacks ${leavesText(missing.length)} (${formatBytes(bytes)}) that this bundle leaves ` +
       'out: nothing was pushed',
     {
       side: 'target',

@@ -3,7 +3,7 @@ import { realpath, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { BundleError } from '../core/errors.ts';
-import { folderText } from '../core/text.ts';
+import { exactBytes, folderText } from '../core/text.ts';
 import { diskError } from './disk-error.ts';
 import { existingFolder } from './folder.ts';
 import { sizeOf } from './look.ts';
@@ -42,8 +42,8 @@ export async function checkSpace(
   for (const path of replaced) free += (await sizeOf(path)) ?? 0;
   if (free < needed) {
     throw new BundleError('DISK', `not enough space in ${folderText(folder)}`, {
-      expected: `${needed} bytes`,
-      got: `${free} bytes that are free`,
+      expected: `${exactBytes(needed)} to write`,
+      got: `${exactBytes(free)} free`,
       hint: `Free some space, or choose another folder. ${otherWay}`.trim(),
     });
   }

@@ -90,7 +90,12 @@ export async function inOutput<T>(
 
 /** Whether a folder is where media are mounted, and on no medium. */
 export function isForMedium(folder: string, mountPoint: string): boolean {
-  return OF_MEDIA.test(resolve(folder)) && !OF_MEDIA.test(mountPoint);
+  return OF_MEDIA.test(resolve(folder)) && !isMedium(mountPoint);
+}
+
+/** Whether what is mounted there is a medium. */
+export function isMedium(mountPoint: string): boolean {
+  return OF_MEDIA.test(mountPoint);
 }
 
 /** What is called like a file of another format is meant as a file, and would become a folder. */

@@ -44,6 +44,8 @@ export interface PackReport {
   readonly isIncompleteAllowed?: boolean | undefined;
   /** The bundles that it completes. */
   readonly completes?: readonly string[] | undefined;
+  /** Whether the files lie on a medium that was mounted, and not in a folder of the host. */
+  readonly isOnMedium?: boolean | undefined;
   readonly dryRun: boolean;
 }
 

@@ -4,11 +4,12 @@ import { volumeNames } from '../bundle/format/names.ts';
 import type { BundlePlan, Seal } from '../bundle/format/plan.ts';
 import type { FinishedVolume } from '../bundle/writing/writer.ts';
 import type { Context } from '../core/context.ts';
-import { checkSpace } from '../files/space.ts';
+import { checkSpace, groundOf } from '../files/space.ts';
 import type { Closure } from '../kinds/closure.ts';
 import type { ReadAheadOptions } from '../transfer/read-ahead.ts';
 import { refuseForeignBeside } from './beside-files.ts';
 import type { PackedContent } from './content.ts';
+import { isMedium } from './output.ts';
 import { planVolumes } from './plan-volumes.ts';
 import { NOTHING_KEPT, type PackReport, signerOf } from './report.ts';
 import { type BegunFile, checkCut, findBegun, refuseForeign, sealOf } from './resume/begun.ts';
@@ -137,7 +138,9 @@ export async function packToFiles(job: FileJob, context: Context): Promise<PackR
   }
   const left = count - until;
   const files = volumes.map(landed);
-  return { ...reportOf(job, plan), volumes: files, before: start, left, space, kept };
+  const { mountPoint } = await groundOf(dirname(path));
+  const written = { volumes: files, before: start, left, space, kept };
+  return { ...reportOf(job, plan), ...written, isOnMedium: isMedium(mountPoint) };
 }
 
 /** What a bundle was begun with. */

@@ -162,7 +162,7 @@ describeWith(['docker-registry'], 'a bundle of several releases', () => {
     expect(second!.added).toBeLessThan(second!.bytes);
     expect(first!.own).toBeLessThan(first!.bytes);
     const { stdout } = await packer.bundle([...dry, '--verbose']);
-    expect(stdout.match(/, of which it adds /g)).toHaveLength(2);
+    expect(stdout.match(/^shared +.* of it with other parts$/gm)).toHaveLength(2);
     expect(stdout).toContain(`${OLD}-x86_64-`);
     expect(await readdir(temporary.path)).not.toContain('medium');
   });

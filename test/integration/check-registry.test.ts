@@ -248,8 +248,8 @@ describeWith(['docker-registry'], 'bundle check-registry', () => {
 
   describeWith(['nginx'], 'behind nginx', () => {
     it.each([
-      ['5m', /^4 MiB accepted.*413/],
-      ['100k', /^64 KiB accepted.*413/],
+      ['5m', /^4\.19 MB accepted.*413/],
+      ['100k', /^65\.5 kB accepted.*413/],
     ])('tells the largest request that passes below %s', async (limit, fact) => {
       const nginx = await startNginx(open.url, limit);
       cleanUp.push(nginx.stop);

@@ -119,8 +119,8 @@ function normal(written: string, folder: string): string {
 /** What a colour's code may stand before, which must not be taken for a part of it. */
 function withoutDigests(text: string): string {
   const alike = text.replace(
-    /(free space\D*(?:<>)?)\d+ bytes \([^)]*\)/,
-    '$199999999999 bytes (99.9 GB)',
+    /(free space\D*)[\d.]+ [kMGT]B, \d+ bytes/,
+    '$199.9 GB, 99999999999 bytes',
   );
   return alike.replace(
     /\b(?:[0-9a-f]{12,}|[0-9a-f]{8}(?=\.yaml)|[0-9a-f]{8}(?: [0-9a-f]{8})+)\b/g,

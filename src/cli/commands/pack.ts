@@ -49,7 +49,7 @@ export const packCommand: Command = {
     ],
     [
       '$0 pack 4.17.3 --arch x86_64,aarch64 -o /media/usb --dry-run',
-      'print the exact size, and what each release adds; write nothing',
+      'print the exact size, and what each release shares with others; write nothing',
     ],
     [
       '$0 pack --from quay.io/openshift-release-dev/ocp-release@sha256:… -o .',

@@ -1,10 +1,9 @@
-import { counted, leavesText } from '../../core/text.ts';
+import { counted, formatBytes, leavesText } from '../../core/text.ts';
 import type { Digest } from '../../core/digest.ts';
 import type { InspectedImage, InspectReport } from '../../workflows/inspect.ts';
 import type { VerifyReport } from '../../workflows/verify.ts';
 import type { Closure } from '../../kinds/closure.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
-import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import { statusOf } from './failure.ts';
 import { completionSteps, holesText, missingWords } from './parts/holes.ts';

@@ -11,9 +11,8 @@ import type { Closure } from '../../kinds/closure.ts';
 import type { CopyReport } from '../../transfer/copy-options.ts';
 import type { ShownStep } from '../../kinds/resource-file.ts';
 import type { UnpackReport } from '../../workflows/unpack.ts';
-import { counted, few, folderText, leavesText, shellWord } from '../../core/text.ts';
+import { counted, few, folderText, formatBytes, leavesText, shellWord } from '../../core/text.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
-import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import { clusterCommands, clusterSections } from './cluster/apply-report.ts';
 import {
@@ -228,7 +227,7 @@ function verdict(
     return {
       verdict:
         `Dry run: ${labels(parts)} would be ${planned} to ${target}, ` +
-        `${formatBytes(content.bytes)} at most. Nothing was written.`,
+        `at most ${formatBytes(content.bytes)} to upload. Nothing was written.`,
       mood: 'good',
     };
   }
@@ -455,8 +454,8 @@ function deliveryFacts(
       ...unreplaced,
       [
         'upload',
-        `${leavesText(content.blobs)}, ${size(content.bytes, screen)}; ` +
-          'less what the target has already',
+        `at most ${leavesText(content.blobs)} (${size(content.bytes, screen)}): ` +
+          'what the target has already is not sent',
       ],
     ];
   }

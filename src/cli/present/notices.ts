@@ -1,6 +1,12 @@
 import type { Notice } from '../../core/events.ts';
-import { formatBytes } from '../units.ts';
-import { counted, folderText, leavesText, oneLine, shellWord } from '../../core/text.ts';
+import {
+  counted,
+  folderText,
+  formatBytes,
+  leavesText,
+  oneLine,
+  shellWord,
+} from '../../core/text.ts';
 import { listed, partsText, withShortDigests } from './shown.ts';
 
 const MOUNT_FIRST = 'if one was to be there, stop this run, mount it, and run the command again';

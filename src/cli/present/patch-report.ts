@@ -1,8 +1,8 @@
+import { formatBytes } from '../../core/text.ts';
 import { hexOf } from '../../core/digest.ts';
 import { type Asked, commandOn } from '../../opening/commands.ts';
 import type { PatchReport } from '../../workflows/inspect.ts';
 import type { Outcome } from '../command.ts';
-import { formatBytes } from '../units.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import { blobsText } from './bundle-report.ts';
 import type { Rows } from './layout.ts';

@@ -1,10 +1,9 @@
 import { resolve } from 'node:path';
 
 import { hexOf } from '../../core/digest.ts';
-import { shellWord } from '../../core/text.ts';
+import { formatBytes, shellWord } from '../../core/text.ts';
 import type { RepairReport } from '../../workflows/repair.ts';
 import type { Outcome } from '../command.ts';
-import { formatBytes } from '../units.ts';
 import type { Rows } from './layout.ts';
 import { holesText } from './parts/holes.ts';
 import { partsFacts, partsJson } from './parts/part-facts.ts';

@@ -1,6 +1,5 @@
-import { few, shellWord } from '../../core/text.ts';
+import { exactBytes, few, formatBytes, shellWord } from '../../core/text.ts';
 import type { Closure } from '../../kinds/closure.ts';
-import { formatBytes } from '../units.ts';
 import type { Screen } from './screen.ts';
 
 /** Enough of a digest to tell it from all others that somebody has to do with. */
@@ -23,7 +22,7 @@ export function withShortDigests(text: string): string {
 
 /** A size for people; with every byte for somebody who wants everything. */
 export function size(bytes: number, { isVerbose }: Screen): string {
-  return isVerbose ? `${formatBytes(bytes)}, ${bytes} bytes` : formatBytes(bytes);
+  return isVerbose ? exactBytes(bytes) : formatBytes(bytes);
 }
 
 /** The parts in a sentence: releases first, since of many parts only a few are named. */

@@ -1,3 +1,4 @@
+import { formatBytes } from '../../core/text.ts';
 import { dockerTypesHint } from '../../stores/registry/manifests/manifests.ts';
 import type { RepositoryProbe } from '../../stores/registry/probe.ts';
 import type { Finding, Findings } from './findings.ts';
@@ -78,8 +79,6 @@ async function credentialsOf(probe: RepositoryProbe): Promise<Finding> {
   return { verdict: asks === 'nothing' ? 'good' : 'unknown', fact: `none known (${looked})` };
 }
 
-const MIB = 2 ** 20;
-
 /** Two findings of one upload: how large a request may be, and whether blobs can go up in chunks. */
 async function findChunks(probe: RepositoryProbe, findings: Findings): Promise<void> {
   const { name } = probe;
@@ -95,7 +94,7 @@ async function findChunks(probe: RepositoryProbe, findings: Findings): Promise<v
         fact: `not accepted, only whole blobs: ${refusal?.message ?? ''}`,
       };
     }
-    const size = largest < MIB ? `${largest / 2 ** 10} KiB` : `${largest / MIB} MiB`;
+    const size = formatBytes(largest);
     findings.tell('largest request', name, {
       verdict: 'good',
       fact:

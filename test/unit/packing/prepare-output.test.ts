@@ -9,6 +9,7 @@ import {
   bundlePath,
   inOutput,
   isForMedium,
+  isMedium,
   parseOutput,
   prepareOutput,
 } from '../../../src/packing/output.ts';
@@ -86,4 +87,15 @@ it.each([
   ['/mnt2/bundles', '/', false],
 ])('%s on the file system of %s is a place for media without one: %s', (path, mount, expected) => {
   expect(isForMedium(path, mount)).toBe(expected);
+});
+
+it.each([
+  ['/media/usb', true],
+  ['/mnt', true],
+  ['/run/media/op/STICK', true],
+  ['/', false],
+  ['/run', false],
+  ['/srv/media', false],
+])('what is mounted at %s is a medium: %s', (mountPoint, expected) => {
+  expect(isMedium(mountPoint)).toBe(expected);
 });

@@ -1,6 +1,5 @@
-import { counted } from '../../../core/text.ts';
+import { counted, formatBytes } from '../../../core/text.ts';
 import type { Command } from '../../command.ts';
-import { formatBytes } from '../../units.ts';
 
 export const cacheClearCommand: Command = {
   examples: [['$0 cache clear', 'the next pack asks for everything again']],

@@ -1,4 +1,4 @@
-import { counted } from '../../../core/text.ts';
+import { counted, formatBytes } from '../../../core/text.ts';
 import { hexOf } from '../../../core/digest.ts';
 import type { WrittenArchive } from '../../../extracting/extract-tools.ts';
 import { architectureOfOci } from '../../../kinds/release/architecture.ts';
@@ -13,7 +13,6 @@ import { bundleFacts, bundleJson, trustAdvice } from '../bundle-facts.ts';
 import { holesText } from '../parts/holes.ts';
 import type { Rows, Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
-import { formatBytes } from '../../units.ts';
 import { checking, listed, shortened, size } from '../shown.ts';
 
 const UNPINNED =

@@ -1,8 +1,7 @@
-import { counted, few, shellWord } from '../../../core/text.ts';
+import { counted, few, formatBytes, shellWord } from '../../../core/text.ts';
 import type { Change, Changes, OperatorChange } from '../../../packing/lock/compare.ts';
 import type { ComparedLocks } from '../../../workflows/image-set/compare-locks.ts';
 import type { Outcome } from '../../command.ts';
-import { formatBytes } from '../../units.ts';
 import type { Report, Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
 import { listed, shortened } from '../shown.ts';
@@ -48,7 +47,7 @@ function verdictOf({ before, after, comparison }: ComparedLocks, rows: number): 
     return { verdict: `${after} carries the same as ${before}`, mood: 'good' };
   const images = counted(contents.added, 'new image');
   const gone = `${contents.removed} ${contents.removed === 1 ? 'is' : 'are'} gone`;
-  const verdict = `${after} brings ${images}, ${formatBytes(bytes.added)}; ${gone}`;
+  const verdict = `${after} brings ${images}, ${formatBytes(bytes.added)} to fetch; ${gone}`;
   return { verdict, mood: 'good' };
 }
 

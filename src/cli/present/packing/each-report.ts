@@ -1,10 +1,9 @@
 import { basename, dirname } from 'node:path';
 
 import { hexOf } from '../../../core/digest.ts';
-import { counted, folderText, leavesText, shellWord } from '../../../core/text.ts';
+import { counted, folderText, formatBytes, leavesText, shellWord } from '../../../core/text.ts';
 import type { EachReport } from '../../../packing/report.ts';
 import { type Outcome, PARTLY_DONE } from '../../command.ts';
-import { formatBytes } from '../../units.ts';
 import type { Section } from '../layout.ts';
 import { holesText } from '../parts/holes.ts';
 import { offersText } from '../parts/offers.ts';
@@ -14,13 +13,13 @@ import type { Screen } from '../screen.ts';
 import { size as sizeText } from '../shown.ts';
 import {
   BLOBS_LATER,
+  checkFirst,
   FINISHED,
   keptText,
   keysToHand,
   leftOut,
   moodOf,
   packJson,
-  REMOUNT,
   signerText,
   undone,
   unpackCommand,
@@ -78,7 +77,7 @@ function sections(
       ? []
       : [
           [
-            { text: REMOUNT },
+            checkFirst(first),
             {
               commands: bundles.map((one) => {
                 const path = one.volumes[0]?.path ?? one.path;

@@ -6,7 +6,6 @@ import type { PackReport } from '../../../packing/report.ts';
 import { BUNDLE_SUFFIX, PATCH_SUFFIX } from '../../../bundle/format/names.ts';
 import { namesItsPart } from '../../../transfer/image.ts';
 import { type Outcome, PARTLY_DONE } from '../../command.ts';
-import { formatBytes } from '../../units.ts';
 import {
   completionSteps,
   dropsText,
@@ -20,7 +19,15 @@ import type { Block, Rows, Section } from '../layout.ts';
 import { offersText } from '../parts/offers.ts';
 import { partsFacts, partsJson } from '../parts/part-facts.ts';
 import { signatureRows, signaturesJson } from '../parts/signature-facts.ts';
-import { counted, folderText, leavesText, optionWords, shellWord } from '../../../core/text.ts';
+import {
+  counted,
+  exactBytes,
+  folderText,
+  formatBytes,
+  leavesText,
+  optionWords,
+  shellWord,
+} from '../../../core/text.ts';
 import type { Screen } from '../screen.ts';
 import { checking, labelsIn, partsText, shortened, size as sizeText } from '../shown.ts';
 
@@ -63,7 +70,7 @@ export function pipedReport(
       [
         {
           facts: [
-            ['stream', `${size} bytes`],
+            ['stream', exactBytes(size)],
             ['sha256 of it', volumes[0]?.digest && { hex: hexOf(volumes[0].digest) }],
             ['signer', signerText(report, screen)],
             ...partsFacts(report.closure, screen),
@@ -171,29 +178,36 @@ export function moodOf(report: PackReport): 'good' | 'warning' {
   return named.every(({ proof }) => proof === 'publisher') ? 'good' : 'warning';
 }
 
-export const REMOUNT =
-  'Next, unmount the medium and put it in again: otherwise the host reads the file from its ' +
-  'memory, which proves nothing about the medium. Then check it:';
+/** How what was written is checked: a host that has just written a file reads it from memory. */
+export function checkFirst({ isOnMedium = false }: Pick<PackReport, 'isOnMedium'>): Block {
+  return {
+    text: isOnMedium
+      ? 'Next, unmount the medium and mount it again: otherwise the host reads the file from its ' +
+        'memory, which proves nothing about the medium. Then check it:'
+      : 'Next, check what was written. If you copy it to a medium, unmount that, mount it again, ' +
+        'and check the copy there, too:',
+  };
+}
 
 function checkSteps(report: PackReport, needs: VerifyNeeds): Section {
   const { path, before, left, volumes } = report;
   if (left > 0) {
     return [
-      { text: REMOUNT },
+      checkFirst(report),
       { commands: [sumsCommand(report)] },
       {
         text:
-          `Then put in another medium, and run the same command again: it writes ` +
-          `volume ${before + volumes.length + 1}.`,
+          `Then ${report.isOnMedium === true ? 'put in another medium, and ' : ''}run the same ` +
+          `command again: it writes volume ${before + volumes.length + 1}.`,
       },
     ];
   }
   const first = volumes[0]?.path ?? path;
   const folders = before > 0 ? ` OTHER_FOLDERS` : '';
   const verify = `bundle verify ${shellWord(first)}${folders}${verifyOptions(report, needs)}`;
-  if (before === 0) return [{ text: REMOUNT }, { commands: [verify] }];
+  if (before === 0) return [checkFirst(report), { commands: [verify] }];
   return [
-    { text: REMOUNT },
+    checkFirst(report),
     { commands: [sumsCommand(report)] },
     { text: 'When you have all volumes, check them together:' },
     { commands: [verify] },
@@ -247,7 +261,7 @@ function patchSteps(report: PackReport, needs: VerifyNeeds): Section {
   const patch = shellWord(report.volumes[0]?.path ?? report.path);
   const options = verifyOptions(report, needs);
   return [
-    { text: REMOUNT },
+    checkFirst(report),
     { commands: [sumsCommand(report)] },
     {
       text:
@@ -336,9 +350,9 @@ function dryRun(report: PackReport, screen: Screen): readonly Section[] {
       {
         facts: [
           ['would pack', path],
-          ['size', `${size} bytes (${formatBytes(size)})`],
+          ['size', exactBytes(size)],
           ...(volumes.length > 1 ? volumeFacts(report, screen) : []),
-          ['free space', space && `${space.free} bytes (${formatBytes(space.free)})`],
+          ['free space', space && exactBytes(space.free)],
           [repairs === undefined ? 'bundle digest' : 'patch digest', { hex: hexOf(bundleDigest) }],
           ['for the bundle', repairs && { hex: hexOf(repairs) }],
           ['signer', signerText(report, screen)],

@@ -1,9 +1,8 @@
 import type { BundleManifest, RequiredBundle } from '../../../bundle/format/manifest.ts';
 import { hexOf } from '../../../core/digest.ts';
-import { leavesText } from '../../../core/text.ts';
+import { formatBytes, leavesText } from '../../../core/text.ts';
 import type { Closure } from '../../../kinds/closure.ts';
 import type { IncrementFacts, LeftOut } from '../../../packing/increments/leave-out.ts';
-import { formatBytes } from '../../units.ts';
 import type { Block, Rows, Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
 import { shortened } from '../shown.ts';

@@ -1,6 +1,6 @@
+import { formatBytes } from '../../../core/text.ts';
 import { type Closure, labelsOf } from '../../../kinds/closure.ts';
 import { type PartSize, partSizes } from '../../../kinds/part-sizes.ts';
-import { formatBytes } from '../../units.ts';
 import { catalogReport } from './catalog-report.ts';
 import { chartReport } from './chart-report.ts';
 import { graphReport } from './graph-report.ts';
@@ -29,7 +29,7 @@ export function partsFacts(closure: Closure, screen: Screen): Rows {
     if (closure.parts.length === 1) return rows;
     if (report.isShort === true)
       return closure.parts[number - 1]?.kind === part.kind ? rows : [['', ''], ...rows];
-    return [['', ''], ...rows, ['size', sizeText(sizes[number]!)]];
+    return [['', ''], ...rows, ...sizeRows(sizes[number]!)];
   });
 }
 
@@ -63,11 +63,10 @@ export function partsJson(closure: Closure): readonly object[] {
   }));
 }
 
-/** What it adds is said where it is not all of it: where it shares something with others. */
-function sizeText({ bytes, own, added }: PartSize): string {
-  if (own === bytes && added === bytes) return formatBytes(bytes);
-  return (
-    `${formatBytes(bytes)}, of which it adds ${formatBytes(added)}; ` +
-    `without it the bundle would have ${formatBytes(own)} less`
-  );
+/** What it shares with others is said, where it does: only the rest goes if it is left out. */
+function sizeRows({ bytes, own }: PartSize): Rows {
+  return [
+    ['size', formatBytes(bytes)],
+    ['shared', own === bytes ? undefined : `${formatBytes(bytes - own)} of it with other parts`],
+  ];
 }

@@ -1,7 +1,6 @@
 import { hexOf } from '../../../core/digest.ts';
-import { leavesText } from '../../../core/text.ts';
+import { formatBytes, leavesText } from '../../../core/text.ts';
 import type { AuditedRequired } from '../../../opening/incomplete/audit-required.ts';
-import { formatBytes } from '../../units.ts';
 import type { Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
 import { shortened } from '../shown.ts';

@@ -1,4 +1,5 @@
-import { formatBytes, formatDuration } from '../../units.ts';
+import { formatBytes } from '../../../core/text.ts';
+import { formatDuration } from '../../units.ts';
 import { type Screen, styled } from '../screen.ts';
 import { cut } from '../wrap.ts';
 import type { Tally, Work } from './tally.ts';

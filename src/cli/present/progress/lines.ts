@@ -1,5 +1,6 @@
+import { formatBytes } from '../../../core/text.ts';
 import type { TransferEvent } from '../../../core/events.ts';
-import { formatBytes, formatDuration, printableLine } from '../../units.ts';
+import { formatDuration, printableLine } from '../../units.ts';
 import { noticeText } from '../notices.ts';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';

@@ -1,10 +1,9 @@
 import { type Digest, hexOf } from '../../../core/digest.ts';
-import { counted } from '../../../core/text.ts';
+import { counted, formatBytes } from '../../../core/text.ts';
 import { type Receipt, receiptDigest, targetName } from '../../../receipts/receipt.ts';
 import type { ImportReport } from '../../../workflows/history/import.ts';
 import type { HistoryReport, PackedBundle, SiteReport } from '../../../workflows/history/look.ts';
 import type { Outcome } from '../../command.ts';
-import { formatBytes } from '../../units.ts';
 import type { Report, Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
 import { shortened } from '../shown.ts';

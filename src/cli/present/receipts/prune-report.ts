@@ -1,9 +1,8 @@
 import { hexOf } from '../../../core/digest.ts';
-import { counted } from '../../../core/text.ts';
+import { counted, formatBytes } from '../../../core/text.ts';
 import type { RemovedFrom } from '../../../pruning/remove.ts';
 import type { PruneReport } from '../../../workflows/prune/prune.ts';
 import { type Outcome, PARTLY_DONE } from '../../command.ts';
-import { formatBytes } from '../../units.ts';
 import type { Report, Rows, Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
 import { listed, partsText, shortened } from '../shown.ts';

@@ -1,6 +1,6 @@
 import { BundleError } from '../../../core/errors.ts';
 import { formatRepository } from '../../../core/reference.ts';
-import { shellWord } from '../../../core/text.ts';
+import { formatBytes, shellWord } from '../../../core/text.ts';
 import { compareVersions } from '../../../updates/version-order.ts';
 import type { Destinations } from '../../destinations.ts';
 import type { Part } from '../../kind.ts';
@@ -15,10 +15,12 @@ import {
 import { clusterImageSetFile } from './cluster-image-set.ts';
 import type { ReleaseFacts } from '../payload/release-image.ts';
 import { minorOf } from './minor.ts';
-import { type PinnedImageSets, pinnedImageSets, STABLE_SINCE } from './pinned-image-sets.ts';
-
-const GIB = 2 ** 30;
-const MIB = 2 ** 20;
+import {
+  type PinnedImageSets,
+  pinnedImageSets,
+  RESERVED_BYTES,
+  STABLE_SINCE,
+} from './pinned-image-sets.ts';
 
 /**
  * What is written for releases only where somebody wants it.
@@ -142,9 +144,9 @@ function notesOn(
   if (files.length === 0) return [`Nodes have all images of ${version} already.`];
   return [
     `Nodes pull ${images === 1 ? '1 image' : `${images} images`} of ${version}, ` +
-      `${Math.ceil(compressedBytes / MIB)} MiB compressed.`,
-    `Each node needs ${Math.ceil(bytesPerNode / GIB)} GiB free for all sets together: ` +
-      'twice that size, and 16 GiB.',
+      `${formatBytes(compressedBytes)} to download.`,
+    `Each node needs ${formatBytes(bytesPerNode)} free for all sets together: ` +
+      `twice that download, and ${formatBytes(RESERVED_BYTES)} besides.`,
     ...(unknown === undefined
       ? []
       : [`The release ${unknown} is not held here, so images that it has too are pinned as well.`]),

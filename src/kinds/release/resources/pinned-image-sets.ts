@@ -11,7 +11,7 @@ const MAX_IMAGES = 500;
 /** The first minor version of OpenShift 4 that has the API as stable. */
 export const STABLE_SINCE = 22;
 /** Nodes keep this much free besides, and need twice the compressed size while they unpack. */
-const RESERVED_BYTES = 16 * 2 ** 30;
+export const RESERVED_BYTES = 16 * 2 ** 30;
 const UNPACKED = 2;
 
 /** What the API takes: a host with a dot, and at most one folder before the name. */
