@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import { BundleError, hasCode, systemCode } from '../core/errors.ts';
-import { diskError, writeError } from '../files/disk-error.ts';
+import { diskError, hostLimit, writeError } from '../files/disk-error.ts';
 import { baseFolder, type Context } from '../core/context.ts';
 import { count, flag, requiredText } from './arguments.ts';
 import type { Arguments } from './command.ts';
@@ -59,7 +59,9 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return status;
   } catch (error) {
     stop();
-    const failure: unknown = io.signal.aborted ? interruptionOf(error, io.signal) : error;
+    const failure: unknown = io.signal.aborted
+      ? interruptionOf(error, io.signal)
+      : (hostLimit(error) ?? error);
     const screen = screenOf(io.stderr, io.environment, wishes);
     io.stderr.write(`${failureText(failure, screen)}\n`);
     if (json)

@@ -92,6 +92,32 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   },
 };
 
+/** What the host has not given, for failures that no single file or place is to blame for. */
+const OPEN_FILE_CODES = ['EMFILE', 'ENFILE'];
+const MEMORY_CODES = ['ENOMEM', 'ERR_MEMORY_ALLOCATION_FAILED', 'Z_MEM_ERROR'];
+
+/**
+ * A limit of the host in the program's own words, wherever it was met, as while a part of the
+ * program is loaded; `undefined` for any other failure.
+ */
+export function hostLimit(error: unknown): BundleError | undefined {
+  if (error instanceof BundleError || !(error instanceof Error)) return undefined;
+  const code = systemCode(error) ?? '';
+  if (OPEN_FILE_CODES.includes(code)) {
+    return new BundleError('DISK', `the program cannot go on: ${systemWords(error)}`, {
+      hint: OPEN_FILES,
+      cause: error,
+    });
+  }
+  // The words of V8 for a buffer: other ranges are exceeded by mistakes of the program.
+  const isBuffer = error instanceof RangeError && /allocation failed/i.test(error.message);
+  if (!isBuffer && !MEMORY_CODES.includes(code)) return undefined;
+  return new BundleError('DISK', 'the program cannot go on: this host gives it no more memory', {
+    hint: 'Raise the limit of memory (ulimit -v, or that of the container), or end other programs.',
+    cause: error,
+  });
+}
+
 /** How Node calls an error of the system that it has no name for: ESTALE and EDQUOT are such. */
 const UNNAMED = /^Unknown system error -([0-9]+)$/;
 
