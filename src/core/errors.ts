@@ -82,13 +82,11 @@ export class BundleError extends Error {
   readonly #status: number | undefined;
 
   constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
-    super(
-      withoutPasswords(message),
-      detail.cause === undefined ? undefined : { cause: detail.cause },
-    );
+    super(shown(message), detail.cause === undefined ? undefined : { cause: detail.cause });
     this.name = 'BundleError';
     this.code = code;
-    this.hint = shown(detail.hint);
+    // Commands in it have to work as they are printed.
+    this.hint = detail.hint === undefined ? undefined : withoutPasswords(detail.hint);
     this.details = (detail.details ?? []).map(({ label, items }) => {
       return { label, items: items.map(withoutPasswords) };
     });
@@ -168,8 +166,14 @@ export class BundleError extends Error {
   }
 }
 
+/** A longer word is no name: nobody wants to scroll past a file that was given as a value. */
+const LONGEST_WORD = /\S{1001,}/g;
+
+function shown(text: string): string;
+function shown(text: string | undefined): string | undefined;
 function shown(text: string | undefined): string | undefined {
-  return text === undefined ? undefined : withoutPasswords(text);
+  if (text === undefined) return undefined;
+  return withoutPasswords(text).replace(LONGEST_WORD, (word) => `${word.slice(0, 300)}…`);
 }
 
 /** Which of several failures decides the exit status, gravest first (docs/exit-status.md). */

@@ -46,6 +46,7 @@ export async function getFromHelper(
   if (typeof username !== 'string' || typeof secret !== 'string')
     throw failed(helper, 'its answer holds no user name and secret');
   if (username === '' && secret === '') return undefined;
+  if (username.includes(':')) throw failed(helper, 'the user name in its answer has a colon');
   return username === TOKEN_USER
     ? new Credentials('', '', secret)
     : new Credentials(username, secret);

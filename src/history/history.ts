@@ -20,6 +20,8 @@ import { formatSiteKey, parseSiteKey, type SiteKeys } from './site-keys.ts';
 const BUNDLES = 'bundles';
 const RECEIPTS = 'receipts';
 const SITE_KEYS = 'site-keys';
+/** Others may read what was packed here; whatever the mask of the user says, they do not write. */
+const OWN_FOLDER = 0o755;
 const BUNDLE_FILE = /^([0-9a-f]{64})\.zst$/;
 const JSON_FILE = /^([0-9a-f]{64})\.json$/;
 /** A writer needs some milliseconds; on a file server whose other side has died, a minute. */
@@ -41,7 +43,7 @@ export class History {
   async keepBundle(described: DescribedBundle, closure: Closure): Promise<void> {
     const path = this.#bundlePath(described.bundleDigest);
     if ((await this.#readable(described.bundleDigest)) !== undefined) return;
-    await prepareOwnFolder(join(this.folder, BUNDLES));
+    await prepareOwnFolder(join(this.folder, BUNDLES), OWN_FOLDER);
     await writeWhole(path, formatKept(described, closure));
   }
 
@@ -73,12 +75,12 @@ export class History {
     const siteKey = formatSiteKey({ site, key });
     const keyPath = join(this.folder, SITE_KEYS, `${hexOf(siteKey.digest)}.json`);
     if (!(await isFileThere(keyPath))) {
-      await prepareOwnFolder(join(this.folder, SITE_KEYS));
+      await prepareOwnFolder(join(this.folder, SITE_KEYS), OWN_FOLDER);
       await writeWhole(keyPath, siteKey.bytes);
     }
     const path = this.#receiptPath(receiptDigest(signed.receipt));
     if (await isFileThere(path)) return false;
-    await prepareOwnFolder(join(this.folder, RECEIPTS));
+    await prepareOwnFolder(join(this.folder, RECEIPTS), OWN_FOLDER);
     await writeWhole(path, formatSigned(signed));
     return true;
   }
@@ -120,7 +122,7 @@ export class History {
 
   /** Runs work that decides by what is here, while nobody else does. @throws BundleError DISK */
   async locked<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    await prepareFolder(this.folder);
+    await prepareFolder(this.folder, OWN_FOLDER);
     return withLock(join(this.folder, 'history'), signal, work, LOCK_WAIT_MS);
   }
 

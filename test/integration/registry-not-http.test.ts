@@ -87,6 +87,30 @@ describe('a server that does not keep to HTTP', () => {
     );
   });
 
+  it('is told in words that are not those of a program', async () => {
+    const repository = await served((socket) =>
+      socket.end('HTTP/1.1 000 OK\r\nContent-Length: 0\r\n\r\n'),
+    );
+    await expect(repository.resolve('4.17.3')).rejects.toMatchObject({
+      message: expect.stringMatching(/its answer is not HTTP: no status of HTTP$/) as string,
+    });
+  });
+
+  it.each([
+    ['file:///etc/passwd', 'redirects to file:///etc/passwd, which is no http(s) address'],
+    ['ftp://mirror.example.com/v2/', 'redirects to ftp://mirror.example.com/v2/, which is no'],
+  ])('is none that greets with a redirect to %s', async (location, words) => {
+    const repository = await served((socket) =>
+      socket.end(
+        `HTTP/1.1 302 Found\r\nLocation: ${location}\r\nContent-Length: 0\r\n` +
+          'Connection: close\r\n\r\n',
+      ),
+    );
+    await expect(repository.resolve('4.17.3')).rejects.toMatchObject({
+      message: expect.stringContaining(words) as string,
+    });
+  });
+
   it.each([
     ['in place of the answer to CONNECT', ''],
     ['after it', 'HTTP/1.1 200 OK\r\n\r\n'],

@@ -103,3 +103,18 @@ describe('hasCode and systemCode', () => {
     expect(systemCode(Object.assign(new Error('x'), { code: 5 }))).toBeUndefined();
   });
 });
+
+describe('a message', () => {
+  it('does not repeat the whole of a value that no name is as long as', () => {
+    const long = 'x'.repeat(5000);
+    const error = new BundleError('USAGE', `--arch: ${long} is none`, {
+      ...{ expected: 'amd64', got: long, subject: long, hint: `  bundle verify /${long}` },
+    });
+    const cut = `${'x'.repeat(300)}…`;
+    expect(error).toMatchObject({ message: `--arch: ${cut} is none`, got: cut, subject: cut });
+    expect(error.hint).toBe(`  bundle verify /${long}`);
+    expect(error.withHint('').message).toBe(error.message);
+    const path = `/${'x'.repeat(254)}`.repeat(3);
+    expect(new BundleError('DISK', `cannot read ${path}`).message).toContain(path);
+  });
+});

@@ -52,6 +52,7 @@ describe('getFromHelper', () => {
     ['says no JSON', 'echo hunter2'],
     ['says something else', `echo '["hunter2"]'`],
     ['says a number', `echo '{"Username":"hunter2","Secret":1}'`],
+    ['says a user name with a colon', `echo '{"Username":"hunter2:u","Secret":"hunter2"}'`],
     ['says too much', 'head -c 2000000 /dev/zero'],
     ['says too much through a program of its own, without an end', 'cat /dev/zero; wait'],
     ['is killed', 'kill -9 $$'],

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import fc from 'fast-check';
@@ -64,6 +64,18 @@ beforeEach(async () => {
 afterEach(() => temporary.remove());
 
 describe('what is kept of a bundle', () => {
+  it('is in folders that others cannot write to, whatever the mask', async () => {
+    const { described, closure } = await made('two', 'one');
+    const mask = process.umask(0);
+    try {
+      await history.keepBundle(described, closure);
+    } finally {
+      process.umask(mask);
+    }
+    for (const folder of [history.folder, join(history.folder, 'bundles')])
+      expect((await stat(folder)).mode & 0o777).toBe(0o755);
+  });
+
   it('is read back, and is every blob and manifest of it', async () => {
     const { described, closure } = await made('two', 'one', 'two');
     await history.keepBundle(described, closure);

@@ -34,6 +34,16 @@ describe('the file of a receipt', () => {
     expect(await receiptsIn(temporary.path)).toEqual([]);
   });
 
+  it('is meant with blanks before it, and wrong content then', async () => {
+    for (const blanks of [' ', '\n\r\n\t']) {
+      await writeFile(path, Buffer.concat([Buffer.from(blanks), genuine]));
+      expect(await isReceiptFile(path)).toBe(true);
+      await expect(readReceipt(path)).rejects.toMatchObject({ exitStatus: 20 });
+    }
+    await writeFile(path, ' '.repeat(100));
+    expect(await isReceiptFile(path)).toBe(false);
+  });
+
   it('is wrong content where it is larger than any, or cut off', async () => {
     await writeFile(path, genuine);
     await truncate(path, MAX_RECEIPT_BYTES + 1);

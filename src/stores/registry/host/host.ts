@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { BundleError } from '../../../core/errors.ts';
+import { shownUrl } from '../../../core/text.ts';
 import type { Challenge } from './challenge.ts';
 import { challengesIn } from './greeting.ts';
 import {
@@ -139,8 +140,13 @@ export class RegistryHost implements Peer {
       const next = new URL(location, url);
       abandon(response);
       if (redirects === MAX_REDIRECTS) throw this.#misled(`redirects ${redirects} times`);
-      if (!this.#mayFollow(url, next))
-        throw this.#misled(`redirects to ${withoutQuery(next)}, which is not protected by TLS`);
+      if (!this.#mayFollow(url, next)) {
+        throw this.#misled(
+          next.protocol === 'http:'
+            ? `redirects to ${withoutQuery(next)}, which is not protected by TLS`
+            : `redirects to ${shownUrl(next.href)}, which is no http(s) address`,
+        );
+      }
       url = next;
     }
   }

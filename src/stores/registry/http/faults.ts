@@ -215,15 +215,14 @@ function isNotHttp(error: unknown): boolean {
 
 /** Nothing could be made of an answer. */
 function notHttp(cause: Error, { host }: URL): BundleError {
-  return new BundleError(
-    'NETWORK',
-    `${host}: its answer is not HTTP: ${serverText(cause.message)}`,
-    {
-      cause,
-      hint: `Check the host and the port: something else than a registry answers at ${host}.`,
-      temporary: true,
-    },
-  );
+  // An assertion of undici speaks of its own source.
+  const why =
+    systemCode(cause) === 'ERR_ASSERTION' ? 'no status of HTTP' : serverText(cause.message);
+  return new BundleError('NETWORK', `${host}: its answer is not HTTP: ${why}`, {
+    cause,
+    hint: `Check the host and the port: something else than a registry answers at ${host}.`,
+    temporary: true,
+  });
 }
 
 /** Nothing came from the other end, for as long as was waited. */
