@@ -1,7 +1,7 @@
 import { dirname, extname } from 'node:path';
 
 import { BundleError } from '../core/errors.ts';
-import { shellWord } from '../core/text.ts';
+import { pathWord } from '../core/text.ts';
 
 /** Options that take one file each, and may be given several times. */
 const FILE_OPTIONS: readonly string[] = [
@@ -34,7 +34,7 @@ export function refusePatterns(argv: readonly string[]): void {
         got: files.join(' '),
         hint:
           `Write --${option} before each: ` +
-          files.map((file) => `--${option} ${shellWord(file)}`).join(' '),
+          files.map((file) => `--${option} ${pathWord(file)}`).join(' '),
       },
     );
   }

@@ -4,9 +4,24 @@ export function oneLine(text: string, limit = 300): string {
   return line.length > limit ? `${line.slice(0, limit)}…` : line;
 }
 
-/** Text as a POSIX shell reads it as one word: in quotes where it has to be. */
+/** What a terminal does not show, or takes for a command, and nobody can type. */
+const UNTYPEABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/**
+ * Text as a shell reads it as one word: in quotes where it has to be. A character that cannot be
+ * typed is told by its bytes, as bash and zsh read it.
+ */
 export function shellWord(text: string): string {
-  return /^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+  if (/^[\w./:@%+,=-]+$/.test(text)) return text;
+  if (text.search(UNTYPEABLE) === -1) return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+  const bytes = (character: string): string =>
+    [...Buffer.from(character)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+  return `$'${text.replaceAll(/['\\]/g, String.raw`\$&`).replaceAll(UNTYPEABLE, bytes)}'`;
+}
+
+/** A path as a word for a shell, which no program takes for an option; a lone `-` is none. */
+export function pathWord(path: string): string {
+  return shellWord(path.startsWith('-') && path !== '-' ? `./${path}` : path);
 }
 
 /** A folder in a sentence: the one that somebody is in has no name of its own. */
@@ -36,9 +51,16 @@ export function few(words: readonly string[]): readonly string[] {
   return [...words.slice(0, FEW), `${words.length - FEW} more`];
 }
 
-/** An option with each of its values, as words of a command line for a shell. */
+/**
+ * An option with each of its values, as words of a command line for a shell. A value that begins as
+ * an option does has to be in one word with its own.
+ */
 export function optionWords(name: string, values: readonly string[]): readonly string[] {
-  return values.flatMap((value) => [`--${name}`, shellWord(value)]);
+  return values.flatMap((value) =>
+    value.startsWith('-') && value !== '-'
+      ? [`--${name}=${shellWord(value)}`]
+      : [`--${name}`, shellWord(value)],
+  );
 }
 
 /** `1 volume`, `2 volumes`. */

@@ -93,7 +93,7 @@ export interface Kind<Request = unknown, Seed = unknown, Facts = unknown> {
   labelOf(claim: JsonObject): string;
   /** The names by which users may select the part of such a row: to choose among bundles. */
   namesOf(claim: JsonObject): readonly string[];
-  /** The words of a `pack` that asks for the parts of such rows: to print that command. */
+  /** As words for a shell, a `pack` that asks for the parts of such rows: to print that command. */
   packWords(claims: readonly JsonObject[]): readonly string[];
   /** Two seeds with one digest are one part. */
   digestOf(seed: Seed): Digest;

@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { bundleOfName, PATCH_SUFFIX, stemOf } from '../bundle/format/names.ts';
 import { PARTIAL_SUFFIX } from '../files/own-file.ts';
 import { BundleError, type Detail } from '../core/errors.ts';
-import { shellWord } from '../core/text.ts';
+import { pathWord } from '../core/text.ts';
 import { listFolder } from '../files/folder.ts';
 import { WHERE_DIGEST } from '../bundle/reading/sealed.ts';
 import { isFolder, isRegular } from '../files/look.ts';
@@ -148,8 +148,8 @@ function refusedChoice(choice: Choice, { meant, areEnds, unreadable }: Chosen): 
   if (areEnds) return severalEnds(choice, meant);
   const [broken] = unreadable;
   if (choice.folder === undefined && broken !== undefined)
-    return broken.error.withDetails([{ label: 'bundle', items: [shellWord(broken.files[0]!)] }]);
-  const items = unreadable.map(({ files, error }) => `${shellWord(files[0]!)}: ${error.message}`);
+    return broken.error.withDetails([{ label: 'bundle', items: [pathWord(broken.files[0]!)] }]);
+  const items = unreadable.map(({ files, error }) => `${pathWord(files[0]!)}: ${error.message}`);
   const several = severalMeant(choice, meant);
   return items.length === 0
     ? several
@@ -172,7 +172,7 @@ function severalEnds({ bundles }: Choice, ends: readonly BundleFiles[]): BundleE
 
 /** Bundles of a folder, each with the path to type. */
 function listOf(bundles: readonly BundleFiles[]): readonly Detail[] {
-  return [{ label: 'bundles', items: bundles.map(({ files }) => shellWord(files[0]!)) }];
+  return [{ label: 'bundles', items: bundles.map(({ files }) => pathWord(files[0]!)) }];
 }
 
 function noneMeant({ folder, bundles, asked }: Choice): BundleError {

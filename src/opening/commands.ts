@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { completionName } from '../bundle/format/names.ts';
 import type { BundleManifest } from '../bundle/format/manifest.ts';
 import { type Digest, hexOf } from '../core/digest.ts';
-import { optionWords, shellWord } from '../core/text.ts';
+import { optionWords, pathWord } from '../core/text.ts';
 import type { Kind } from '../kinds/kind.ts';
 
 /** What a command line said of a bundle: a command that is printed for the bundle says it too. */
@@ -19,7 +19,7 @@ export interface Asked {
 
 /** A command on the same bundle, which works as it is printed. */
 export function commandOn(verb: string, asked: Asked, ...more: readonly string[]): string {
-  const paths = asked.paths.map(shellWord);
+  const paths = asked.paths.map(pathWord);
   return ['bundle', verb, ...paths, ...more, ...trustWords(asked)].join(' ');
 }
 
@@ -55,7 +55,7 @@ export function packCommand(
   const before = requires.at(-1);
   const isCompletion = before !== undefined && completionName(before.name) === name;
   const asked = isCompletion
-    ? requires.flatMap((one) => ['--complete', shellWord(`${one.name}.tar.zst`)]).join(' ')
-    : [...words.map(shellWord), ...baselines].join(' ');
-  return `bundle pack ${asked} --repair ${shellWord(basename(damageFile))} -o FOLDER`;
+    ? requires.flatMap((one) => ['--complete', pathWord(`${one.name}.tar.zst`)]).join(' ')
+    : [...words, ...baselines].join(' ');
+  return `bundle pack ${asked} --repair ${pathWord(basename(damageFile))} -o FOLDER`;
 }

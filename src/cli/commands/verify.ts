@@ -1,4 +1,4 @@
-import { shellWord } from '../../core/text.ts';
+import { pathWord } from '../../core/text.ts';
 import { asTyped, text, texts } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { asUnpackTakes, atOptions, atRequest } from '../options/at.ts';
@@ -37,12 +37,12 @@ export const verifyCommand: Command = {
       const { verifyAt } = await import('../../workflows/verify-at.ts');
       const { verifyAtReport } = await import('../present/comparison-report.ts');
       const found = await verifyAt({ ...at, bundle: await openRequest(args) }, context);
-      return verifyAtReport(found, [...texts(args, 'PATH').map(shellWord), ...asUnpackTakes(args)]);
+      return verifyAtReport(found, [...texts(args, 'PATH').map(pathWord), ...asUnpackTakes(args)]);
     }
     const { verify } = await import('../../workflows/verify.ts');
     const { verifyReport } = await import('../present/bundle-report.ts');
     const request = await openRequest(args, io);
-    const paths = request.input === undefined ? texts(args, 'PATH').map(shellWord) : [];
+    const paths = request.input === undefined ? texts(args, 'PATH').map(pathWord) : [];
     const again = paths.length === 0 ? [] : [...paths, ...asTyped(args, Object.keys(trustOptions))];
     const verified = await verify({ ...request, damageFile: text(args, 'damage') }, context);
     return verifyReport(verified, again, asTyped(args, PACKING_OPTIONS));

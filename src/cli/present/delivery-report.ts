@@ -11,7 +11,7 @@ import type { Closure } from '../../kinds/closure.ts';
 import type { CopyReport } from '../../transfer/copy-options.ts';
 import type { ShownStep } from '../../kinds/resource-file.ts';
 import type { UnpackReport } from '../../workflows/unpack.ts';
-import { counted, few, folderText, formatBytes, leavesText, shellWord } from '../../core/text.ts';
+import { counted, few, folderText, formatBytes, leavesText, pathWord } from '../../core/text.ts';
 import { type Outcome, PARTLY_DONE } from '../command.ts';
 import { bundleFacts, bundleJson, trustAdvice } from './bundle-facts.ts';
 import { clusterCommands, clusterSections } from './cluster/apply-report.ts';
@@ -48,7 +48,7 @@ export function unpackReport(unpacked: UnpackReport, asked: Asked): Outcome {
   const { bundle, delivery } = unpacked;
   const { closure } = bundle;
   const isDamaged = lacksMoreThanHoles(unpacked);
-  const bundleWords = asked.isPiped ? 'BUNDLE' : shellWord(asked.paths[0] ?? 'BUNDLE');
+  const bundleWords = asked.isPiped ? 'BUNDLE' : pathWord(asked.paths[0] ?? 'BUNDLE');
   return {
     report: (screen) => [
       [verdict(delivery, { done: 'Unpacked', planned: 'unpacked' })],
@@ -167,14 +167,10 @@ export function resourcesReport(outcome: ResourcesOutcome, asked: Known): Outcom
     report: (screen) => [
       [{ verdict, mood: 'good' }],
       holesText(selected, screen),
-      completionSteps(
-        selected,
-        [asked.isPiped ? 'BUNDLE' : shellWord(asked.paths[0] ?? 'BUNDLE')],
-        {
-          pack: asked.packing,
-          unpack: ['--to', 'REGISTRY/NAMESPACE', ...asked.trust],
-        },
-      ),
+      completionSteps(selected, [asked.isPiped ? 'BUNDLE' : pathWord(asked.paths[0] ?? 'BUNDLE')], {
+        pack: asked.packing,
+        unpack: ['--to', 'REGISTRY/NAMESPACE', ...asked.trust],
+      }),
       ...clusterText(outcome, screen),
       nextSteps(outcome, renaming(outcome, asked), screen),
       trustAdvice(bundle),
@@ -278,7 +274,7 @@ function renaming(
   { target }: { readonly target: string },
   { paths, isPiped, trust, names }: Known,
 ): Renaming {
-  const path = isPiped ? '-' : paths.map(shellWord).join(' ');
+  const path = isPiped ? '-' : paths.map(pathWord).join(' ');
   const to = target.replace(/^(docker:\/\/)?[^/]+/, 'REGISTRY');
   const command = ['bundle resources', path, '--to', to, ...names, ...trust].join(' ');
   return [
@@ -401,7 +397,7 @@ const DAMAGE_FILE = 'damage.json';
 /** How to have the rest too. */
 function completingSteps({ missingVolumes, patchCommand }: UnpackReport, asked: Asked): Section {
   const { isPiped } = asked;
-  const paths = asked.paths.map(shellWord).join(' ');
+  const paths = asked.paths.map(pathWord).join(' ');
   const trust = asked.trust.map((word) => ` ${word}`).join('');
   const again = `bundle unpack ${paths}`;
   const where = `${asked.where.join(' ')}${trust}`;

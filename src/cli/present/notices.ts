@@ -5,7 +5,7 @@ import {
   formatBytes,
   leavesText,
   oneLine,
-  shellWord,
+  pathWord,
 } from '../../core/text.ts';
 import { listed, partsText, withShortDigests } from './shown.ts';
 
@@ -294,7 +294,7 @@ function misnamedText(files: (Notice & { code: 'volumes-misnamed' })['files']): 
     'the names of these volumes are wrong:',
     ...files.map(({ path, volume }) => `  ${path} is volume ${volume}`),
     'They are read all the same, but cat joins them in the wrong order. To rename them:',
-    ...moves.map((paths) => `  mv -n ${paths.map(shellWord).join(' ')}`),
+    ...moves.map((paths) => `  mv -n ${paths.map(pathWord).join(' ')}`),
   ].join('\n');
 }
 

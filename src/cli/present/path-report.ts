@@ -1,4 +1,4 @@
-import { counted, shellWord } from '../../core/text.ts';
+import { counted, optionWords } from '../../core/text.ts';
 import { OFFICIAL_UPDATE_SERVICE } from '../../kinds/release/official.ts';
 import { excerptAround } from '../../updates/excerpt.ts';
 import type { UpdatePath } from '../../updates/path.ts';
@@ -92,19 +92,21 @@ function nextOf({ path: { versions }, architecture, risks, asked }: PathReport):
   const accepted = new Set(risks.flatMap((risk) => (risk.accepted ? risk.name : [])));
   const words = [
     ...['bundle', 'pack', '--from-version', versions[0]!, '--to-version', versions.at(-1)!],
-    ...(asked.channel === undefined ? [] : ['--channel', asked.channel]),
-    ...(architecture === undefined ? [] : ['--arch', architecture]),
+    ...optionWords('channel', asked.channel === undefined ? [] : [asked.channel]),
+    ...optionWords('arch', architecture === undefined ? [] : [architecture]),
     ...sourceOf(asked),
-    ...(asked.images === undefined ? [] : ['--from', asked.images]),
-    ...[...accepted].flatMap((name) => ['--accept-risk', name]),
+    ...optionWords('from', asked.images === undefined ? [] : [asked.images]),
+    ...optionWords('accept-risk', [...accepted]),
     ...['-o', 'FOLDER'],
   ];
-  return [{ text: 'Next:' }, { commands: [words.map(shellWord).join(' ')] }];
+  return [{ text: 'Next:' }, { commands: [words.join(' ')] }];
 }
 
 function sourceOf({ file, serviceUrl }: PathReport['asked']): readonly string[] {
-  if (file !== undefined) return ['--graph', file];
-  return serviceUrl === OFFICIAL_UPDATE_SERVICE ? [] : ['--graph-url', withoutSecrets(serviceUrl)];
+  if (file !== undefined) return optionWords('graph', [file]);
+  return serviceUrl === OFFICIAL_UPDATE_SERVICE
+    ? []
+    : optionWords('graph-url', [withoutSecrets(serviceUrl)]);
 }
 
 /** Words in the place of what may be a secret: the command is for screens and logs. */

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 
 import { hexOf } from '../../core/digest.ts';
-import { formatBytes, shellWord } from '../../core/text.ts';
+import { formatBytes, pathWord } from '../../core/text.ts';
 import type { RepairReport } from '../../workflows/repair.ts';
 import type { Outcome } from '../command.ts';
 import type { Rows } from './layout.ts';
@@ -12,7 +12,7 @@ import { labelsIn, partsText, size as sizeText } from './shown.ts';
 /** @param trust options about trust, as they were typed: the commands after it need them too. */
 export function repairReport(report: RepairReport, trust: readonly string[]): Outcome {
   const { path, volumes, size, bundleDigest, closure, faults, finished, was } = report;
-  const repaired = [shellWord(volumes[0]?.path ?? path), ...trust].join(' ');
+  const repaired = [pathWord(volumes[0]?.path ?? path), ...trust].join(' ');
   const files = volumes.map((volume) => ({
     path: resolve(volume.path),
     size: volume.size,

@@ -1,4 +1,4 @@
-import { exactBytes, few, formatBytes, shellWord } from '../../core/text.ts';
+import { exactBytes, few, formatBytes, pathWord } from '../../core/text.ts';
 import type { Closure } from '../../kinds/closure.ts';
 import type { Screen } from './screen.ts';
 
@@ -43,8 +43,8 @@ export function listed(words: readonly string[]): string {
 
 /** Checks the files that a list of checksums names, from wherever it is typed. */
 export function checking(folder: string, sums: string): string {
-  const check = `sha256sum -c ${shellWord(sums)}`;
-  return folder === '.' ? check : `(cd ${shellWord(folder)} && ${check})`;
+  const check = `sha256sum -c ${pathWord(sums)}`;
+  return folder === '.' ? check : `(cd ${pathWord(folder)} && ${check})`;
 }
 
 /** ` in stable-4.17 for x86_64`, as far as that is known of a graph. */

@@ -1,5 +1,5 @@
 import { formatRepository, isLoopback } from '../../core/reference.ts';
-import { few, shellWord } from '../../core/text.ts';
+import { few, pathWord, shellWord } from '../../core/text.ts';
 import type { Destinations } from '../../kinds/destinations.ts';
 import type { DeliveredPaths, PartResources } from '../../kinds/kind.ts';
 import type { ResourceFile, ShownStep } from '../../kinds/resource-file.ts';
@@ -108,7 +108,7 @@ function mirrorSteps(
   return [
     {
       title: 'Tell the cluster where its images are now. Look first at what would change:',
-      commands: files.flatMap(({ typed }) => [`oc diff -f ${shellWord(typed)}`, applying(typed)]),
+      commands: files.flatMap(({ typed }) => [`oc diff -f ${pathWord(typed)}`, applying(typed)]),
       after: [
         'The Machine Config Operator writes registries.conf on every node. It drains no node for',
         'mirrors for digests that are new (ImageDigestMirrorSet). It drains one node after the other',
@@ -122,7 +122,7 @@ function mirrorSteps(
       shown: [
         {
           condition: 'Look at what would change for the nodes:',
-          commands: files.map(({ typed }) => `oc diff -f ${shellWord(typed)}`),
+          commands: files.map(({ typed }) => `oc diff -f ${pathWord(typed)}`),
           files: namesOf(files),
         },
         {
@@ -176,7 +176,7 @@ function oldClusters(old: readonly TypedFile[], versions: readonly number[]): re
 }
 
 function applying(path: string): string {
-  return `oc apply -f ${shellWord(path)}`;
+  return `oc apply -f ${pathWord(path)}`;
 }
 
 /** What the text says beside the sections of parts. */
@@ -221,7 +221,7 @@ export function nextSteps(parts: readonly PartResources[], given: StepsText): st
     '',
     ...(given.trustsCertificate ? [] : CERTIFICATE),
     'All paths below start in the folder of this file:',
-    `  cd ${shellWord(folder)}`,
+    `  cd ${pathWord(folder)}`,
     '',
     ...(isLoopback(target.registry) ? loopbackWarning(target.registry) : []),
     ...(newer?.flatMap(warning) ?? NOT_ASKED),

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { type Digest, digestOf, hexOf } from '../../core/digest.ts';
 import { MAX_SIGNATURE_BYTES } from '../../core/limits.ts';
 import { formatRepository } from '../../core/reference.ts';
-import { compareText, counted, shellWord } from '../../core/text.ts';
+import { compareText, counted, pathWord } from '../../core/text.ts';
 import { prepareFolder } from '../../files/folder.ts';
 import { isFileThere, prepareOwnFolder, refuseNoFolders } from '../../files/own-file.ts';
 import { readSmallFile } from '../../files/small-file.ts';
@@ -181,7 +181,7 @@ export function signaturesSection(
         ]
       : [
           `This file says to nodes that they are at ${server}:`,
-          `  ${shellWord(typed(file.path))}`,
+          `  ${pathWord(typed(file.path))}`,
           'Try first that the server answers: a node pulls nothing of these repositories while it',
           'does not. Then put the file into /etc/containers/registries.d of the nodes, with a',
           'MachineConfig; nodes are drained for that, one after the other.',

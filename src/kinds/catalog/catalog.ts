@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../core/json.ts';
-import { compareText } from '../../core/text.ts';
+import { compareText, optionWords } from '../../core/text.ts';
 import { claimDigest } from '../claim-digest.ts';
 import type { Kind } from '../kind.ts';
 import { CATALOG, type CatalogFacts, catalogLabel, expandCatalog } from './expand.ts';
@@ -44,8 +44,10 @@ function wordsOf({ reference, filter, skipRelated }: JsonObject): readonly strin
   if (typeof reference !== 'string') return [];
   const patterns = Array.isArray(skipRelated) ? (skipRelated as readonly Json[]) : [];
   return [
-    ...['--catalog', reference],
+    ...optionWords('catalog', [reference]),
     ...(filter === 'oc-mirror' ? ['--filter', filter] : []),
-    ...patterns.flatMap((own) => (typeof own === 'string' ? ['--skip-related', own] : [])),
+    ...patterns.flatMap((own) =>
+      typeof own === 'string' ? optionWords('skip-related', [own]) : [],
+    ),
   ];
 }

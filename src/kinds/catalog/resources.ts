@@ -1,5 +1,5 @@
 import { formatRepository } from '../../core/reference.ts';
-import { shellWord } from '../../core/text.ts';
+import { pathWord } from '../../core/text.ts';
 import { type Destinations, repositoryAt } from '../destinations.ts';
 import type { DeliveredPaths, Part, PartResources } from '../kind.ts';
 import { mirrorRows } from '../mirror-row.ts';
@@ -41,7 +41,7 @@ export function catalogResources(
 }
 
 function adding({ file }: CatalogObject, paths: DeliveredPaths): string {
-  return `oc apply -f ${shellWord(paths.of(file))}`;
+  return `oc apply -f ${pathWord(paths.of(file))}`;
 }
 
 function shownSteps(

@@ -1,5 +1,5 @@
 import { formatRepository } from '../../core/reference.ts';
-import { compareText } from '../../core/text.ts';
+import { compareText, optionWords } from '../../core/text.ts';
 import { claimDigest } from '../claim-digest.ts';
 import { type Destinations, repositoryAt } from '../destinations.ts';
 import type { Kind, Part, PartResources } from '../kind.ts';
@@ -26,7 +26,9 @@ export const chartKind: Kind<ChartRequest, ChartSeed, ChartFacts> = {
   labelOf: ({ name, version }) => chartLabel(text(name), text(version)),
   namesOf: ({ name, version }) => [text(name), `${text(name)}-${text(version)}`],
   packWords: (claims) =>
-    claims.flatMap(({ origin }) => (typeof origin === 'string' ? ['--chart', origin] : [])),
+    claims.flatMap(({ origin }) =>
+      typeof origin === 'string' ? optionWords('chart', [origin]) : [],
+    ),
   digestOf: identityOf,
   digestOfClaim: claimDigest(readChartClaim, identityOf),
   expand: expandChart,

@@ -1,4 +1,4 @@
-import { compareText } from '../../core/text.ts';
+import { compareText, optionWords } from '../../core/text.ts';
 import type { Kind } from '../kind.ts';
 import { RELEASE } from '../release/expand.ts';
 import { expandGraph, GRAPH, type GraphFacts, graphLabel } from './expand.ts';
@@ -18,7 +18,9 @@ export const graphKind: Kind<GraphPartRequest, GraphSeed, GraphFacts> = {
   // Where the graph data came from is not known any more.
   packWords: (claims) => [
     ...['--graph-data', 'GRAPH_DATA'],
-    ...claims.flatMap(({ base }) => (typeof base === 'string' ? ['--graph-data-base', base] : [])),
+    ...claims.flatMap(({ base }) =>
+      typeof base === 'string' ? optionWords('graph-data-base', [base]) : [],
+    ),
   ],
   digestOf: ({ digest }) => digest,
   expand: expandGraph,

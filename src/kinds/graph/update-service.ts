@@ -1,5 +1,5 @@
 import { formatRepository } from '../../core/reference.ts';
-import { shellWord } from '../../core/text.ts';
+import { pathWord } from '../../core/text.ts';
 import type { ClusterObject } from '../cluster-object.ts';
 import type { Destinations } from '../destinations.ts';
 import type { DeliveredPaths, Part, PartResources } from '../kind.ts';
@@ -53,7 +53,7 @@ export function graphResources({ facts }: Part<GraphFacts>, at: Destinations): P
 }
 
 function serving(paths: DeliveredPaths): string {
-  return `oc apply -f ${shellWord(paths.of(FILE))}`;
+  return `oc apply -f ${pathWord(paths.of(FILE))}`;
 }
 
 function steps(

@@ -3,7 +3,7 @@ import { BundleError } from '../../core/errors.ts';
 import { asArray, asString, type JsonObject } from '../../core/json.ts';
 import { isPlatform } from '../../core/manifest.ts';
 import { formatReference, type RepositoryName } from '../../core/reference.ts';
-import { compareText } from '../../core/text.ts';
+import { compareText, optionWords } from '../../core/text.ts';
 import type { HoleReason } from '../../bundle/format/manifest.ts';
 import { claimDigest } from '../claim-digest.ts';
 import type { Destinations } from '../destinations.ts';
@@ -43,9 +43,9 @@ export const imageKind: Kind<ImagePartRequest, ImageFacts, ImageFacts> = {
     claims.flatMap(({ reference, path, tag, platforms }) => {
       if (typeof reference !== 'string' || typeof path !== 'string' || typeof tag !== 'string')
         return [];
-      const image = ['--image', `${reference}=${path}:${tag}`];
+      const image = optionWords('image', [`${reference}=${path}:${tag}`]);
       if (!Array.isArray(platforms)) return image;
-      return [...image, '--platforms', `${reference}=${platforms.join(',')}`];
+      return [...image, ...optionWords('platforms', [`${reference}=${platforms.join(',')}`])];
     }),
   digestOf: identityOf,
   digestOfClaim: claimDigest(readClaim, identityOf),

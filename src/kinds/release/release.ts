@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../core/json.ts';
 import { formatRepository } from '../../core/reference.ts';
-import { compareText } from '../../core/text.ts';
+import { compareText, optionWords, pathWord } from '../../core/text.ts';
 import type { Destinations } from '../destinations.ts';
 import type { DeliveredPaths, Kind, Part, PartResources } from '../kind.ts';
 import { mirrorRows } from '../mirror-row.ts';
@@ -57,8 +57,8 @@ function packWords(claims: readonly JsonObject[]): readonly string[] {
   const [versions, architectures] = [distinct('version'), distinct('architecture')];
   const wanted =
     versions.length * architectures.length === claims.length
-      ? [...versions, '--arch', architectures.join(',')]
-      : distinct('digest');
+      ? [...versions.map(pathWord), ...optionWords('arch', [architectures.join(',')])]
+      : distinct('digest').map(pathWord);
   const isKubeVirt = claims.some(({ kubeVirt }) => kubeVirt === true);
   return isKubeVirt ? [...wanted, '--kubevirt'] : wanted;
 }

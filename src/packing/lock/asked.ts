@@ -1,6 +1,6 @@
 import { BundleError } from '../../core/errors.ts';
 import { isObject, type Json, type JsonObject } from '../../core/json.ts';
-import { shellWord } from '../../core/text.ts';
+import { pathWord } from '../../core/text.ts';
 import type { ImageSet } from '../../image-sets/image-set.ts';
 import { type Difference, differenceDetails, differencesOf } from './difference.ts';
 import type { FollowedLock } from './follow.ts';
@@ -48,8 +48,8 @@ export function requireSameFile(set: ImageSet, config: string, { file, lock }: F
       details: differenceDetails(all),
       hint:
         'Write a new lock beside it: bundle pack --config ' +
-        `${shellWord(config)} --lock NEW.lock --dry-run -o FOLDER; and look at what is different: ` +
-        `bundle imageset diff ${shellWord(file)} NEW.lock; ` +
+        `${pathWord(config)} --lock NEW.lock --dry-run -o FOLDER; and look at what is different: ` +
+        `bundle imageset diff ${pathWord(file)} NEW.lock; ` +
         'or leave --config out, to pack what is locked.',
     },
   );

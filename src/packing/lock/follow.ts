@@ -4,7 +4,7 @@ import type { Context } from '../../core/context.ts';
 import { BundleError } from '../../core/errors.ts';
 import type { Json, JsonObject } from '../../core/json.ts';
 import { MAX_LOCK_BYTES } from '../../core/limits.ts';
-import { shellWord } from '../../core/text.ts';
+import { pathWord } from '../../core/text.ts';
 import { refuseForeignFile } from '../../files/foreign.ts';
 import { prepareFolder } from '../../files/folder.ts';
 import { isFileThere } from '../../files/own-file.ts';
@@ -124,7 +124,7 @@ export async function writeLock(
 async function requireSameLock(path: string, bytes: Uint8Array): Promise<void> {
   const known = withoutMark(await readSmallFile(path, MAX_LOCK_BYTES));
   if (Buffer.from(known).equals(bytes)) return;
-  const file = shellWord(path);
+  const file = pathWord(path);
   throw new BundleError('USAGE', `${path} exists already, and locks other content`, {
     subject: path,
     hint:

@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 
 import { BUNDLE_SUFFIX, stemOf } from '../../bundle/format/names.ts';
-import { shellWord } from '../../core/text.ts';
+import { pathWord } from '../../core/text.ts';
 import { PARTIAL_SUFFIX } from '../../files/own-file.ts';
 
 const FOLDER_SUFFIX = `.restart${PARTIAL_SUFFIX}`;
@@ -32,6 +32,6 @@ export function wayOutOf(path: string): string {
   const older = basename(folder).slice(0, -FOLDER_SUFFIX.length) + BUNDLE_SUFFIX;
   return (
     ` ${basename(folder)} holds what an interrupted --restart has written. To keep the older ` +
-    `${older} instead, delete that folder: rm -r ${shellWord(folder)}`
+    `${older} instead, delete that folder: rm -r ${pathWord(folder)}`
   );
 }

@@ -1,7 +1,7 @@
 import type { Context } from '../../core/context.ts';
 import { BundleError } from '../../core/errors.ts';
 import { MAX_IMAGE_SET_BYTES, MAX_LOCK_BYTES } from '../../core/limits.ts';
-import { shellWord } from '../../core/text.ts';
+import { pathWord } from '../../core/text.ts';
 import { readGivenFile, tooLarge } from '../../files/small-file.ts';
 import { refuseTakenName, writeOnce } from '../../files/write-once.ts';
 import type { ImageSet } from '../../image-sets/image-set.ts';
@@ -23,7 +23,7 @@ export async function checkImageSet(path: string): Promise<ReadImageSet> {
 }
 
 function isLock(path: string): BundleError {
-  const word = shellWord(path);
+  const word = pathWord(path);
   const message =
     `${path} is a lock, as pack --lock writes it: bundle pack --locked ${word} and ` +
     'bundle imageset diff read it';

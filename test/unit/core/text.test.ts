@@ -1,6 +1,8 @@
+import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 
-import { shownUrl } from '../../../src/core/text.ts';
+import { parseCommandLine } from '../../../src/cli/parse.ts';
+import { optionWords, pathWord, shellWord, shownUrl } from '../../../src/core/text.ts';
 
 describe('a URL in a message', () => {
   it.each([
@@ -23,4 +25,41 @@ describe('a URL in a message', () => {
       expect(shownUrl(url)).not.toContain('SECRET');
     },
   );
+});
+
+describe('a word for a shell', () => {
+  const texts = [
+    'a b',
+    "it's",
+    '$HOME',
+    String.raw`\x`,
+    '',
+    'a\x1b[2Jb',
+    "\x1b'\\n",
+    '\n',
+    'ü\u202e\u0085',
+  ];
+
+  it('is read as what it stands for, and has nothing that cannot be typed', async () => {
+    const words = texts.map(shellWord);
+    expect(words.join('')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    const { stdout } = await execa('bash', ['-c', String.raw`printf '%s\0' ${words.join(' ')}`]);
+    expect(stdout.split('\0').slice(0, -1)).toEqual(texts);
+    expect(shellWord('a\x1bb')).toBe(String.raw`$'a\x1bb'`);
+  });
+
+  it('that is a path is no option', () => {
+    expect(['-x', '-', './-x', 'a-b', '-x y'].map(pathWord)).toEqual([
+      ...['./-x', '-', './-x', 'a-b', "'./-x y'"],
+    ]);
+  });
+
+  it('that is the value of an option is none itself', async () => {
+    const words = ['unpack', 'x', '--to', 'r', ...optionWords('resources-dir', ['-cr'])];
+    const names = optionWords('expect', ['-', 'a', '--dry-run']);
+    const invocation = await parseCommandLine([...words, ...names], { stdout: { columns: 80 } });
+    expect(invocation).toMatchObject({
+      args: { 'resources-dir': '-cr', expect: ['-', 'a', '--dry-run'] },
+    });
+  });
 });

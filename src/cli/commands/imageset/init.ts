@@ -1,4 +1,4 @@
-import { shellWord } from '../../../core/text.ts';
+import { pathWord } from '../../../core/text.ts';
 import { text } from '../../arguments.ts';
 import type { Command } from '../../command.ts';
 import { many, one, type OptionTable, yes } from '../../options/table.ts';
@@ -42,9 +42,9 @@ export const imagesetInitCommand: Command = {
         [{ verdict: `Written: ${file}`, mood: 'good' }],
         [{ facts: askedFor(set!) }],
         [{ text: 'Check it again after each change:' }],
-        [{ commands: [`bundle imageset check ${shellWord(file)}`] }],
+        [{ commands: [`bundle imageset check ${pathWord(file)}`] }],
         [{ text: 'Pack what it asks for:' }],
-        [{ commands: [`bundle pack --config ${shellWord(file)} -o FOLDER`] }],
+        [{ commands: [`bundle pack --config ${pathWord(file)} -o FOLDER`] }],
       ],
     };
   },

@@ -1,7 +1,7 @@
 import { imagesOf, versionOf } from '../../../catalogs/catalog.ts';
 import { describeReason } from '../../../catalogs/filter/result.ts';
 import type { WrittenReport } from '../../../workflows/catalog/filter.ts';
-import { counted, shellWord } from '../../../core/text.ts';
+import { counted, pathWord } from '../../../core/text.ts';
 import type { Outcome } from '../../command.ts';
 import type { Section } from '../layout.ts';
 import { catalogJson, contentText, unmetSection, noteSection } from './facts.ts';
@@ -56,8 +56,8 @@ export function filterReport(report: WrittenReport): Outcome {
           { text: 'Look at it, or let opm judge it:' },
           {
             commands: [
-              `bundle catalog list ${shellWord(folder)}`,
-              `opm validate ${shellWord(folder)}`,
+              `bundle catalog list ${pathWord(folder)}`,
+              `opm validate ${pathWord(folder)}`,
             ],
           },
         ],

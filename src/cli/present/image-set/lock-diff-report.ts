@@ -1,4 +1,4 @@
-import { counted, few, formatBytes, shellWord } from '../../../core/text.ts';
+import { counted, few, formatBytes, pathWord } from '../../../core/text.ts';
 import type { Change, Changes, OperatorChange } from '../../../packing/lock/compare.ts';
 import type { ComparedLocks } from '../../../workflows/image-set/compare-locks.ts';
 import type { Outcome } from '../../command.ts';
@@ -21,7 +21,7 @@ export function lockDiffReport(compared: ComparedLocks): Outcome {
         ...deadEndsOf(compared),
         sizesOf(compared),
         [{ text: `To pack what ${after} names:` }],
-        [{ commands: [`bundle pack --locked ${shellWord(after)} -o FOLDER`] }],
+        [{ commands: [`bundle pack --locked ${pathWord(after)} -o FOLDER`] }],
       ];
     },
     json: {

@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path';
 
 import { hexOf } from '../../../core/digest.ts';
-import { counted, folderText, formatBytes, leavesText, shellWord } from '../../../core/text.ts';
+import { counted, folderText, formatBytes, leavesText, pathWord } from '../../../core/text.ts';
 import type { EachReport } from '../../../packing/report.ts';
 import { type Outcome, PARTLY_DONE } from '../../command.ts';
 import type { Section } from '../layout.ts';
@@ -81,7 +81,7 @@ function sections(
             {
               commands: bundles.map((one) => {
                 const path = one.volumes[0]?.path ?? one.path;
-                return `bundle verify ${shellWord(path)}${verifyOptions(one, needs)}`;
+                return `bundle verify ${pathWord(path)}${verifyOptions(one, needs)}`;
               }),
             },
           ] satisfies Section,

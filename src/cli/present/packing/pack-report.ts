@@ -26,7 +26,7 @@ import {
   formatBytes,
   leavesText,
   optionWords,
-  shellWord,
+  pathWord,
 } from '../../../core/text.ts';
 import type { Screen } from '../screen.ts';
 import { checking, labelsIn, partsText, shortened, size as sizeText } from '../shown.ts';
@@ -118,7 +118,7 @@ function packed(report: PackReport, needs: PackNeeds, screen: Screen): readonly 
     keysToHand(needs),
     left > 0 || report.repairs !== undefined
       ? []
-      : completionSteps(report.closure, bundlesOf(report).map(shellWord), {
+      : completionSteps(report.closure, bundlesOf(report).map(pathWord), {
           pack: needs.again,
           unpack: [`--to REGISTRY/NAMESPACE${verifyOptions(report, needs)}`],
         }),
@@ -204,7 +204,7 @@ function checkSteps(report: PackReport, needs: VerifyNeeds): Section {
   }
   const first = volumes[0]?.path ?? path;
   const folders = before > 0 ? ` OTHER_FOLDERS` : '';
-  const verify = `bundle verify ${shellWord(first)}${folders}${verifyOptions(report, needs)}`;
+  const verify = `bundle verify ${pathWord(first)}${folders}${verifyOptions(report, needs)}`;
   if (before === 0) return [checkFirst(report), { commands: [verify] }];
   return [
     checkFirst(report),
@@ -252,13 +252,13 @@ function togetherSteps(report: PackReport, needs: VerifyNeeds): Section {
 /** The command as it works here: another host may have the files elsewhere. */
 export function unpackCommand(report: PackReport, needs: VerifyNeeds): string {
   const folders = report.before > 0 ? ' OTHER_FOLDERS' : '';
-  const paths = bundlesOf(report).map(shellWord).join(' ');
+  const paths = bundlesOf(report).map(pathWord).join(' ');
   const options = verifyOptions(report, needs);
   return `bundle unpack ${paths}${folders} --to REGISTRY/NAMESPACE${options}`;
 }
 
 function patchSteps(report: PackReport, needs: VerifyNeeds): Section {
-  const patch = shellWord(report.volumes[0]?.path ?? report.path);
+  const patch = pathWord(report.volumes[0]?.path ?? report.path);
   const options = verifyOptions(report, needs);
   return [
     checkFirst(report),

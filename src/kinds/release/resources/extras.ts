@@ -1,6 +1,6 @@
 import { BundleError } from '../../../core/errors.ts';
 import { formatRepository } from '../../../core/reference.ts';
-import { formatBytes, shellWord } from '../../../core/text.ts';
+import { formatBytes, pathWord } from '../../../core/text.ts';
 import { compareVersions } from '../../../updates/version-order.ts';
 import type { Destinations } from '../../destinations.ts';
 import type { Part } from '../../kind.ts';
@@ -56,7 +56,7 @@ function imageSetExtras(releases: readonly Part<ReleaseFacts>[], at: Destination
       'OFFER THE RELEASES FOR NEW CLUSTERS WITH ADVANCED CLUSTER MANAGEMENT',
       '',
       'On the hub cluster, which has to find the images in the registry too:',
-      ...files.map(({ name }) => `     oc apply -f ${shellWord(typed(name))}`),
+      ...files.map(({ name }) => `     oc apply -f ${pathWord(typed(name))}`),
       '',
     ],
   };
@@ -173,11 +173,11 @@ function stepsOf({ files }: PinnedImageSets, minor: number, typed: TypedPath): r
     '   registry is away.',
     '',
     '4. When the cluster is updated, let the nodes clean up again:',
-    ...files.map(({ name }) => `     oc delete -f ${shellWord(typed(name))}`),
+    ...files.map(({ name }) => `     oc delete -f ${pathWord(typed(name))}`),
     '',
   ];
 }
 
 function applying({ name }: ResourceFile, typed: TypedPath): string {
-  return `oc apply -f ${shellWord(typed(name))}`;
+  return `oc apply -f ${pathWord(typed(name))}`;
 }

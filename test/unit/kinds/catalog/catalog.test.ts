@@ -181,7 +181,7 @@ describe('a catalog in a bundle', () => {
     expect(catalogKind.digestOfClaim!(other)).not.toBe(catalogKind.digestOfClaim!(claim));
     expect(catalogKind.packWords([{ ...other, filter: 'oc-mirror' }])).toEqual([
       ...['--catalog', 'quay.io/ops/index:v1', '--filter', 'oc-mirror'],
-      ...['--skip-related', 'quay.io/ops/tagged*'],
+      ...['--skip-related', "'quay.io/ops/tagged*'"],
     ]);
   });
 
