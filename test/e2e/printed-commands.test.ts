@@ -150,7 +150,8 @@ describeWith(['docker-registry'], 'the commands that a report prints', () => {
     for (const name of ['plant-a', 'plant-b']) {
       const receipt = ['--receipt', user.folder, '--receipt-key', site, '--site', name];
       const from = ['unpack', medium, '--expect', '4.17.3', '--resources-dir', 'resources'];
-      await user.json([...from, '--to', to, ...receipt, ...trust]);
+      // Two sites behind one name of a registry.
+      await user.json([...from, '--to', to, ...receipt, '--new-site', ...trust]);
     }
     await run(`bundle history import receipt-*.json --trusted-key site.pub`);
     const wishes = [

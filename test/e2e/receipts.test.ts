@@ -108,7 +108,7 @@ describeWith(['docker-registry'], 'a receipt', () => {
     const path = await delivered(...SITE);
     const unknown = await check(path);
     expect(unknown.status).toBe(21);
-    expect(unknown.stderr).toMatch(/next: .*site plant-a out of band[^]*--trusted-key KEY\.pub/);
+    expect(unknown.stderr).toMatch(/site plant-a signs[^]*out of band[^]*--trusted-key KEY\.pub/);
     expect(unknown.stderr.indexOf('--trusted-key')).toBeLessThan(
       unknown.stderr.indexOf('bundle trust add'),
     );
