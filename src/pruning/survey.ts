@@ -33,6 +33,15 @@ export interface SharedManifest {
   /** Keys of the parts that brought it. */
   readonly parts: readonly string[];
   readonly why: string;
+  /** The tag that it stays for, where nothing that is known here accounts for that. */
+  readonly tag: string | undefined;
+}
+
+/** Why a manifest stays. */
+interface Reason {
+  readonly why: string;
+  /** As {@link SharedManifest} has it. */
+  readonly tag?: string;
 }
 
 /** What becomes of one repository. */
@@ -79,7 +88,7 @@ class Survey {
   /** What was asked for; `undefined` where it is not there. */
   readonly #fetched = new Map<Digest, RawManifest | undefined>();
   /** What stays, and why. */
-  readonly #kept = new Map<Digest, string>();
+  readonly #kept = new Map<Digest, Reason>();
   /** Manifests that this program has pushed. */
   readonly #ours = new Map<Digest, Set<PushedImage>>();
 
@@ -118,13 +127,13 @@ class Survey {
     }
     const lists = await this.#keepForeign(named);
     for (const image of this.#images)
-      if (stays(image)) await this.#keep(image.descriptor.digest, `${image.name} stays`);
+      if (stays(image)) await this.#keep(image.descriptor.digest, { why: `${image.name} stays` });
     await this.#keepReferred();
     const present = await this.#present();
     const going = new Set(present.filter((digest) => !this.#kept.has(digest)));
     for (const [subject, { digest }] of lists)
       if (this.#kept.has(subject))
-        this.#kept.set(digest, 'it lists what is attached to an image that stays');
+        this.#kept.set(digest, { why: 'it lists what is attached to an image that stays' });
     for (const { digest } of lists.values()) if (!this.#kept.has(digest)) going.add(digest);
     const tagsOf = (digest: Digest): readonly string[] =>
       [...named].filter(([, one]) => one === digest).map(([tag]) => tag);
@@ -179,7 +188,8 @@ class Survey {
   }
 
   /**
-   * Keeps whatever has a tag that this program has not set, with all that it names.
+   * Keeps whatever has a tag of which nothing shows that this program has set it, with all that it
+   * names: the tag may be of somebody else, or of a bundle that is not known here.
    * @returns lists of referrers that hold nothing but ours, by their subjects: they go with these.
    */
   async #keepForeign(named: ReadonlyMap<string, Digest>): Promise<Map<Digest, RawManifest>> {
@@ -198,9 +208,9 @@ class Survey {
         lists.set(subject, raw);
         continue;
       }
-      const why = `its tag ${tag} was not set by this program`;
-      await this.#keep(digest, why);
-      if (subject !== undefined && this.#ours.has(subject)) await this.#keep(subject, why);
+      const reason = { why: `no receipt and no bundle here accounts for its tag ${tag}`, tag };
+      await this.#keep(digest, reason);
+      if (subject !== undefined && this.#ours.has(subject)) await this.#keep(subject, reason);
     }
     return lists;
   }
@@ -224,23 +234,23 @@ class Survey {
     );
     for (const { subject, referrers } of answers) {
       for (const referrer of referrers.filter((digest) => !this.#ours.has(digest))) {
-        const why = `${referrer} is attached to it, and was not pushed by this program`;
-        await this.#keep(referrer, why);
-        await this.#keep(subject, why);
+        const why = `no receipt and no bundle here accounts for ${referrer}, which is attached to it`;
+        await this.#keep(referrer, { why });
+        await this.#keep(subject, { why });
       }
     }
   }
 
   /** Keeps a manifest, what it names, and what this program has attached to these. */
-  async #keep(start: Digest, why: string): Promise<void> {
-    const waiting: [Digest, string][] = [[start, why]];
+  async #keep(start: Digest, first: Reason): Promise<void> {
+    const waiting: [Digest, Reason][] = [[start, first]];
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       const [digest, reason] = next;
       if (this.#kept.has(digest)) continue;
       this.#kept.set(digest, reason);
       for (const image of this.#images)
         if (image.subject === digest)
-          waiting.push([image.descriptor.digest, 'it is attached to an image that stays']);
+          waiting.push([image.descriptor.digest, { why: 'it is attached to an image that stays' }]);
       // What the registry has lost may be brought again: what it consists of stays for that.
       const raw = (await this.#raw(digest)) ?? this.#listedAs(digest);
       if (raw === undefined) continue;
@@ -320,11 +330,12 @@ class Survey {
 
   #shared(stays: (image: PushedImage) => boolean): readonly SharedManifest[] {
     return [...this.#ours].flatMap(([digest, images]) => {
-      const why = this.#kept.get(digest);
+      const reason = this.#kept.get(digest);
       const names = [...images].filter((image) => !stays(image)).map(({ name }) => name);
-      if (why === undefined || names.length === 0 || this.#fetched.get(digest) === undefined)
+      if (reason === undefined || names.length === 0 || this.#fetched.get(digest) === undefined)
         return [];
-      return [{ digest, images: [...new Set(names)], parts: this.#partsOf(digest), why }];
+      const { why, tag } = reason;
+      return [{ digest, images: [...new Set(names)], parts: this.#partsOf(digest), why, tag }];
     });
   }
 }

@@ -6,7 +6,7 @@ import { type Outcome, PARTLY_DONE } from '../../command.ts';
 import type { Report, Rows, Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
 import { listed, partsText, shortened } from '../shown.ts';
-import { receiptRows, writtenJson } from './receipt-report.ts';
+import { receiptRows, receiptSteps, writtenJson } from './receipt-report.ts';
 
 /** Of more than these only the number is shown, unless every fact is wanted. */
 const SHOWN = 10;
@@ -20,6 +20,7 @@ export function pruneReport(report: PruneReport): Outcome {
       partsSection(report),
       sumsSection(report),
       ...sharedSections(report, screen),
+      unaccountedSection(report),
       ...afterwards(report),
     ],
     ...(stillGiven.length > 0 && { status: PARTLY_DONE }),
@@ -104,7 +105,7 @@ function sumsSection(report: PruneReport): Section {
       `${counted(going.length, 'manifest')}, ${counted(tags, 'tag')}`,
     ],
     ['frees', `up to ${formatBytes(freed.bytes)}, when the registry collects garbage`],
-    ['', loose === 0 ? undefined : `${counted(loose, 'more tag')} of images that stay`],
+    ['tags left', loose === 0 ? undefined : `${loose}, if this registry cannot remove a tag alone`],
   ];
   return [
     {
@@ -127,17 +128,24 @@ function sumsSection(report: PruneReport): Section {
   ];
 }
 
-function sharedSections({ repositories }: PruneReport, screen: Screen): Report {
-  return repositories.flatMap(({ place, shared }): Report => {
+/** What stays for a tag that nothing accounts for is told once for all, by {@link unaccountedSection}. */
+function sharedSections({ repositories, removed }: PruneReport, screen: Screen): Report {
+  return repositories.flatMap(({ place, shared: all }): Report => {
+    const shared = screen.isVerbose ? all : all.filter(({ tag }) => tag === undefined);
     if (shared.length === 0) return [];
     const shown = screen.isVerbose ? shared : shared.slice(0, SHOWN);
     const more = shared.length - shown.length;
+    const [these, are] =
+      shared.length === 1
+        ? ['This manifest', 'is']
+        : [`These ${counted(shared.length, 'manifest')}`, 'are'];
     return [
       [
         {
           text:
-            `${counted(shared.length, 'manifest')} of parts that go ` +
-            `${shared.length === 1 ? 'stays' : 'stay'} in ${place.name}, for these reasons:`,
+            removed === undefined
+              ? `${these} in ${place.name} would be kept, although the part would be removed:`
+              : `${these} in ${place.name} ${are} kept, although the part is removed:`,
         },
         {
           table: {
@@ -151,11 +159,29 @@ function sharedSections({ repositories }: PruneReport, screen: Screen): Report {
   });
 }
 
+/** Who has set a tag that is in no receipt and no bundle here, this program cannot know. */
+function unaccountedSection({ repositories }: PruneReport): Section {
+  const tagged = repositories.flatMap(({ shared }) =>
+    shared.filter(({ tag }) => tag !== undefined),
+  );
+  const [first] = tagged;
+  if (first === undefined) return [];
+  const [stay, them] = tagged.length === 1 ? ['stays', 'it'] : ['stay', 'them'];
+  return [
+    {
+      text:
+        `${counted(tagged.length, 'manifest')} ${stay} because tags such as ${first.tag!} name ` +
+        `${them}. No receipt and no bundle given here accounts for these tags. If they are of a ` +
+        'bundle that was unpacked without a receipt, name its file: bundle prune BUNDLE …',
+    },
+  ];
+}
+
 const TAGS_ALONE =
   'To remove these tags, add --yes. A registry that cannot remove a tag alone keeps them.';
 
 function afterwards(report: PruneReport): Report {
-  const { removed, outdated, freed } = report;
+  const { removed, outdated, freed, receipt } = report;
   if (removed === undefined) {
     if (!isIdle(report)) return [[{ text: 'To remove it, run the same command with --yes.' }]];
     return looseTags(report) === 0 ? [] : [[{ text: TAGS_ALONE }]];
@@ -171,6 +197,7 @@ function afterwards(report: PruneReport): Report {
               'bundle receipt: otherwise the next bundle may leave out what is not there any more.',
           },
         ],
+    receiptSteps(receipt),
     freed.blobs === 0 ? [] : collection(report),
   ];
 }

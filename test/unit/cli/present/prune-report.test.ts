@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { pruneReport } from '../../../../src/cli/present/receipts/prune-report.ts';
 import type { Screen } from '../../../../src/cli/present/screen.ts';
 import type { PruneReport } from '../../../../src/workflows/prune/prune.ts';
+import { receiptOf } from '../../../support/receipts.ts';
 
 const place = { name: 'registry:5000/ocp4' };
 const repository = { place, repository: 'ocp4', tags: [], going: [], looseTags: [], shared: [] };
@@ -57,11 +58,44 @@ it('a prune says what went, what stays and why, and what the registry has to do'
   expect(words).toContain('Removed chart a from registry:5000/ocp4');
   expect(words).toContain('["chart a","removed: 1 manifest, 1 stays"]');
   expect(words).toContain('["chart b","stays: among the newest"]');
-  expect(words).toContain('1 manifest of parts that go stays in registry:5000/ocp4');
+  expect(words).toContain(
+    'This manifest in registry:5000/ocp4 is kept, although the part is removed:',
+  );
   expect(words).toContain('up to 2.00 MB, when the registry collects garbage');
   expect(told({ ...full, removed: undefined })).toContain(
     'Dry run: this would remove chart a from registry:5000/ocp4. Nothing was removed.',
   );
+  const planned = [{ ...repository, going, shared: [...shared, ...shared], looseTags: loose }];
+  const dry = told({ ...full, removed: undefined, repositories: planned });
+  expect(dry).toContain(
+    'These 2 manifests in registry:5000/ocp4 would be kept, although the part would be removed:',
+  );
+  expect(dry).toContain('["tags left","1, if this registry cannot remove a tag alone"]');
+});
+
+it('a prune says once of all tags that nothing accounts for what they may be of', () => {
+  const of = (tag: string) => ({ digest: tag, images: [], parts: ['a'], why: 'in the list', tag });
+  const repositories = [
+    { ...repository, shared: [of('t'), of('u')] },
+    { ...repository, shared: [of('v')] },
+  ];
+  const words = told({ ...full, repositories });
+  const text =
+    '3 manifests stay because tags such as t name them. No receipt and no bundle given here ' +
+    'accounts for these tags. If they are of a bundle that was unpacked without a receipt, name ' +
+    'its file: bundle prune BUNDLE …';
+  expect(words.split(text)).toHaveLength(2);
+  expect(words).not.toMatch(/in the list|although/);
+});
+
+const issued = { ...receiptOf([]), signer: 'a'.repeat(64) };
+
+it('a prune that wrote a receipt says that it has to be carried back', () => {
+  const receipt = { path: '/media/usb/receipt-a.json', paper: [], receipt: issued };
+  expect(told({ ...full, receipt })).toContain(
+    'bundle history import receipt-a.json --trusted-key KEY.pub',
+  );
+  expect(told(full)).not.toContain('history import');
 });
 
 it.each([
