@@ -177,6 +177,8 @@ export type Notice =
       readonly images: number;
       /** Whether a part has its tag there, by which it is found. */
       readonly isNamed: boolean;
+      /** Whether the source is damaged: the same command would fail again. */
+      readonly isDamage: boolean;
     }
   /** Earlier runs have finished volumes 1 to `done` of `count`, in these folders. */
   | {

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 
 import type { Context } from '../core/context.ts';
-import { BundleError } from '../core/errors.ts';
+import { BundleError, hasCode } from '../core/errors.ts';
 import type { Store } from '../core/store.ts';
 import { prepareFolder } from '../files/folder.ts';
 import { withLock } from '../files/lock.ts';
@@ -210,7 +210,8 @@ async function deliverTo(
     // A pipe has a message of its own: it has to be sent again.
     if (isForeseen && options.pass === undefined && standing !== undefined) {
       const { name: target } = request.to;
-      observe({ type: 'noticed', code: 'delivery-can-be-continued', target, ...standing });
+      const facts = { target, ...standing, isDamage: isDamaged(error) };
+      observe({ type: 'noticed', code: 'delivery-can-be-continued', ...facts });
     }
     throw error;
   });
@@ -226,6 +227,12 @@ async function deliverTo(
     ...{ ...report, ...tagged, parts: delivered },
     ...{ copied, resources, cluster },
   };
+}
+
+/** Whether what is read is damaged: the same command would find it so again. */
+function isDamaged(error: BundleError): boolean {
+  const isOfContent = hasCode(error, 'CONTENT_MISMATCH') || hasCode(error, 'BUNDLE_UNUSABLE');
+  return isOfContent && error.side === 'source';
 }
 
 /** Whether the tags of an image may be set, as far as that is known before anything is copied. */

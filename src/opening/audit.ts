@@ -204,8 +204,8 @@ function imagesOfSome(
 }
 
 /**
- * The parts, by their numbers in `closure`, of which something is known to be damaged or missing
- * before any blob is read.
+ * The parts, by their numbers in `closure`, of which more than configs and layers is known to be
+ * damaged or missing before any blob is read. What is lost of these the target may have.
  */
 export function incompleteParts(
   closure: Closure,
@@ -218,8 +218,10 @@ export function incompleteParts(
   const hit = isHit ? closure.content.images.flatMap(({ parts }) => parts) : [];
   // What these parts begin with is whole: that of another part is none of theirs.
   const own = faults.filter(({ entries }) => !entries.includes(PART_ROOT));
-  for (const fault of own) {
-    for (const { parts } of imagesHitBy(fault, named)) hit.push(...parts.map(Number));
+  const layers = new Set(reader.layerDigests.map(blobPath));
+  for (const { entries } of own) {
+    const others = entries.filter((entry) => !layers.has(entry));
+    for (const { parts } of imagesHitBy({ entries: others }, named)) hit.push(...parts.map(Number));
   }
   return new Set(hit);
 }

@@ -112,6 +112,27 @@ export async function breaksImages(
   return (await layersAbsent(bundle)).length > 0;
 }
 
+/** What is known to be damaged, whatever made it known. */
+export type HasEntries = Pick<Fault, 'entries'>;
+
+/**
+ * Whether `--partial` has an image to push. One that waits for all others of its part is none where
+ * something of the part is lost.
+ */
+export async function hasWholeImage(
+  bundle: SurveyedBundle,
+  faults: readonly HasEntries[],
+): Promise<boolean> {
+  const absent = (await layersAbsent(bundle)).map(({ digest }) => digest);
+  const hit = [
+    ...faults.flatMap((fault) => imagesHitBy(fault, bundle)),
+    ...imagesNeeding(absent, bundle),
+  ];
+  const names = new Set(hit.map(({ name }) => name));
+  const images = bundle.closure?.content.images ?? [];
+  return images.some(({ name, order }) => order !== 'last' && !names.has(name));
+}
+
 /** Configs and layers that neither the bundle nor a patch has. */
 async function layersAbsent({ reader, content }: SurveyedBundle): Promise<readonly Descriptor[]> {
   const absent: Descriptor[] = [];
@@ -173,9 +194,12 @@ export async function missingVolumesWay(
   const digests = absent.map(({ digest }) => digest);
   const needing = imagesNeeding(digests, bundle).length;
   const { length: images } = closure.content.images;
+  const others = (await hasWholeImage(bundle, faults))
+    ? '; unpack --partial pushes the others'
+    : '';
   return (
     `${all} ${needing} of ${counted(images, 'image')} cannot be unpacked without what is ` +
-    `missing; unpack --partial pushes the others. ${orPatch}`
+    `missing${others}. ${orPatch}`
   );
 }
 

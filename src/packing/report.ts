@@ -7,6 +7,14 @@ import type { SigningKey } from '../trust/keys.ts';
 import type { IncrementFacts, LeftOut } from './increments/leave-out.ts';
 import type { Kept } from './write-bundle.ts';
 
+/** What a patch holds: all of its blobs, and how many of them are configs and layers. */
+export interface PatchContent {
+  readonly blobs: number;
+  readonly layers: number;
+  /** Bytes of the configs and layers. */
+  readonly layerBytes: number;
+}
+
 /** The outcome of a pack. */
 export interface PackReport {
   /** The name of the bundle. */
@@ -18,6 +26,8 @@ export interface PackReport {
   readonly bundleDigest: Digest;
   /** Of a patch: the digest of the bundle that it repairs. */
   readonly repairs?: Digest | undefined;
+  /** What a patch holds. */
+  readonly mends?: PatchContent | undefined;
   /** The files of this run; without a digest where nothing was written. */
   readonly volumes: readonly {
     readonly path: string;

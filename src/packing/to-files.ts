@@ -172,10 +172,13 @@ function reportOf(
   { path, described, key, closure }: FileJob,
   { size, bundleDigest }: BundlePlan,
 ): Omit<PackReport, 'volumes' | 'left' | 'space'> {
-  const { name, repairs } = described.manifest;
+  const { name, repairs, blobs } = described.manifest;
+  const layers = described.contents.blobs.map(({ descriptor }) => descriptor.size);
+  const layerBytes = layers.reduce((total, bytes) => total + bytes, 0);
+  const mends = repairs && { blobs: blobs.length, layers: layers.length, layerBytes };
   const signer = signerOf(key);
   const common = { before: 0, kept: NOTHING_KEPT, dryRun: false };
-  return { name, path, size, bundleDigest, repairs, signer, closure, ...common };
+  return { name, path, size, bundleDigest, repairs, mends, signer, closure, ...common };
 }
 
 /** Tells what will be fetched. */

@@ -220,7 +220,9 @@ export function mismatch(
 ): BundleError {
   return new BundleError(
     'CONTENT_MISMATCH',
-    `the blob ${blob.digest} has a wrong ${what}: expected ${expected}, got ${got}`,
+    // The digest that is expected is the name of the blob.
+    `the blob ${blob.digest} has a wrong ${what}: ` +
+      (what === 'digest' ? `its content has ${got}` : `expected ${expected}, got ${got}`),
     {
       expected,
       got,

@@ -1,7 +1,9 @@
 import type { Fault } from '../bundle/reading/fault.ts';
 import type { BundleManifest } from '../bundle/format/manifest.ts';
+import { blobPath } from '../bundle/format/paths.ts';
 import { describeBundle } from '../bundle/format/plan.ts';
 import type { Context } from '../core/context.ts';
+import { isDigest } from '../core/digest.ts';
 import { BundleError, gravest, hasCode, systemCode } from '../core/errors.ts';
 import { deliver, type DeliveryReport, type DeliveryRequest } from '../delivering/deliver.ts';
 import { type Closure, contentsOf, selectParts } from '../kinds/closure.ts';
@@ -11,6 +13,8 @@ import {
   breaksImages,
   copyOrPatch,
   DAMAGE_FILE,
+  type HasEntries,
+  hasWholeImage,
   missingVolumesOf,
   missingVolumesWay,
   needsOtherPatch,
@@ -115,7 +119,7 @@ export async function unpack(request: UnpackRequest, context: Context): Promise<
     return { bundle: opened, delivery, missingVolumes, patchCommand, receipt };
   } catch (error) {
     const canGoOn = isCopying && reader.pass === undefined;
-    throw canGoOn ? withWayOut(error, bundle, request) : error;
+    throw canGoOn ? await withWayOut(error, bundle, request) : error;
   } finally {
     await network?.close();
     await bundle.close();
@@ -226,7 +230,7 @@ async function wayOut(
     return missingVolumesWay(asked, bundle, { faults });
   if (await breaksImages(bundle, faults)) {
     const canBePartial = bundle.closure !== undefined;
-    const before = canBePartial ? PUSH_WHOLE : notDerived(asked, bundle);
+    const before = canBePartial ? await pushWhole(bundle, faults) : notDerived(asked, bundle);
     return before + copyOrPatch(asked, bundle, { faults });
   }
   return noImageDamaged(
@@ -237,14 +241,18 @@ async function wayOut(
   );
 }
 
-const PUSH_WHOLE = 'To push the images that are whole now, add --partial. ';
+/** The advice to push what is whole; nothing where no image is. */
+async function pushWhole(bundle: SurveyedBundle, faults: readonly HasEntries[]): Promise<string> {
+  if (!(await hasWholeImage(bundle, faults))) return '';
+  return 'To push the images that are whole now, add --partial. ';
+}
 
 /** Where bytes of the bundle turn out to be wrong, what to do about that. */
-function withWayOut(
+async function withWayOut(
   error: unknown,
   bundle: SurveyedBundle,
   { partial, bundle: asked }: UnpackRequest,
-): unknown {
+): Promise<unknown> {
   const { requires = [] } = bundle.reader.manifest;
   const isElsewhere = hasCode(error, 'NOT_FOUND') && error.side === 'source' && requires.length > 0;
   if (isElsewhere) {
@@ -257,7 +265,12 @@ function withWayOut(
   const isDamage = hasCode(error, 'CONTENT_MISMATCH') || hasCode(error, 'BUNDLE_UNUSABLE');
   if (!isDamage || error.side !== 'source') return error;
   const way = bundle.isPatched ? needsOtherPatch(asked, bundle) : copyOrPatch(asked, bundle);
-  return error.withHint((partial ? '' : PUSH_WHOLE) + way);
+  return error.withHint((partial ? '' : await pushWhole(bundle, blobOf(error))) + way);
+}
+
+/** The blob that turned out to be wrong, where its digest is what was expected. */
+function blobOf({ expected = '' }: BundleError): readonly HasEntries[] {
+  return isDigest(expected) ? [{ entries: [blobPath(expected)] }] : [];
 }
 
 function announce(

@@ -87,7 +87,8 @@ export async function verify(request: VerifyRequest, context: Context): Promise<
       context.observe({ type: 'noticed', code: 'audit-failed', ...facts });
       const map = damageMapOf(bundle, { faults, lost });
       const listed = await writeDamageMap(damageFile, map, context);
-      const error = damagedBundle(bundle, { failures, map });
+      const isMended = isMendedByPatch(bundle, lost);
+      const error = damagedBundle(bundle, { failures, map, isMended });
       const hint = await wayOut(bundle, { faults, lost }, { ...request, damageFile: listed });
       throw hint === undefined ? error : error.withHint(hint);
     }
@@ -197,7 +198,15 @@ function failuresOf(bundle: SurveyedBundle, faults: readonly Fault[]): readonly 
  */
 function damagedBundle(
   bundle: SurveyedBundle,
-  { failures, map }: { readonly failures: readonly Told[]; readonly map: DamageMap },
+  {
+    failures,
+    map,
+    isMended,
+  }: {
+    readonly failures: readonly Told[];
+    readonly map: DamageMap;
+    readonly isMended: boolean;
+  },
 ): BundleError {
   const { path, reader, closure, labels } = bundle;
   const worst = gravestOf(failures);
@@ -222,7 +231,8 @@ function damagedBundle(
         ? 'its manifests, configs and layers are good, but other bytes of the file are not'
         : `${lost} of ${leavesText(reader.layers.length)} ${lost === 1 ? 'is' : 'are'} damaged or missing, ` +
           `and ${names.length} of ${counted(all, 'image')} ${need} ${lost === 1 ? 'it' : 'them'}`;
-  const flaw = faults.length === 0 ? 'NOT COMPLETE' : 'DAMAGED';
+  const found = faults.length === 0 ? 'NOT COMPLETE' : 'DAMAGED';
+  const flaw = isMended ? `${found}, but the patch given here mends all of it` : found;
   const { code, hint, expected, got, side } = worst;
   return new BundleError(code, `the bundle is ${flaw}: ${basename(path)}: ${what}`, {
     ...{ hint, expected, got, side, cause: worst },
@@ -256,7 +266,7 @@ async function wayOut(
     return noImageDamaged(request, bundle);
   if (isPatched) {
     const lacking = notInPatches(bundle, lost);
-    return closure !== undefined && lacking === 0
+    return isMendedByPatch(bundle, lost)
       ? patchHoldsAll(request, bundle)
       : needsOtherPatch(request, bundle, { lacking, damageFile });
   }
@@ -265,6 +275,12 @@ async function wayOut(
   return isIncomplete
     ? missingVolumesWay(request, bundle, known)
     : notDerived(request, bundle) + copyOrPatch(request, bundle, known);
+}
+
+/** Whether the patches that were given hold all that is lost. */
+function isMendedByPatch(bundle: SurveyedBundle, lost: readonly Digest[]): boolean {
+  const { closure, isPatched } = bundle;
+  return isPatched && closure !== undefined && notInPatches(bundle, lost) === 0;
 }
 
 /**

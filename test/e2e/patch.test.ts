@@ -83,6 +83,8 @@ describeWith(['docker-registry'], 'what a pack says is to be done with its mediu
     ]);
     expect(patched.status).toBe(0);
     expect(await follow(patched, 'sha256sum')).toBe(0);
+    expect(patched.stdout).toMatch(/^mends +1 config or layer \(/m);
+    expect(patched.stdout).not.toMatch(/^images /m);
     const [, patch] = /^file +(.+) \(/m.exec(patched.stdout) ?? [];
     // Somebody who has the patch alone can compare it with its digest.
     const inspect = ['inspect', join(medium, 'patch', patch!), ...release.trust];
@@ -101,6 +103,15 @@ describeWith(['docker-registry'], 'what a pack says is to be done with its mediu
     expect(shown).toContain(grouped(report.patch.repairs));
     expect(shown).toMatch(/^A patch, not a bundle: .* mends 1 config or layer /);
     const alone = await bundle(inspect);
+    const untold = release.trust.filter(
+      (word, index, all) => word !== '--release-key' && all[index - 1] !== '--release-key',
+    );
+    const inspecting = await bundle(['inspect', join(medium, 'patch', patch!), ...untold]);
+    for (const [stdout, isSaid] of [
+      [alone.stdout, untold.length === release.trust.length],
+      [inspecting.stdout, true],
+    ] as const)
+      expect(stdout.includes('Add --release-key FILE to both')).toBe(isSaid);
     const whole = join(release.folder, 'whole');
     const stdout = alone.stdout
       .replaceAll(/ BUNDLE /g, ` ${shellWord(join(medium, NAME))} `)

@@ -196,6 +196,10 @@ describeWith(['docker-registry'], 'verify --at', () => {
     expect(status).toBe(23);
     const lines = stdout.split('\n');
     expect(lines[0]).toMatch(/^NOT THERE: .* holds nothing of 4\.17\.3 for x86_64$/);
+    expect(stdout).not.toContain('nothing of it is there');
+    expect(stdout.replace(/\s+/g, ' ')).toContain(
+      'whether each is there and has its full length; the content was not read (--deep reads it)',
+    );
     expect(lines.length).toBeLessThan(40);
     const { parts } = JSON.parse(
       (await operator.bundle([...args, '--output', 'json'])).stdout,

@@ -26,12 +26,12 @@ export type OnFault = (fault: Fault) => void;
 
 /** Files that are not those of one bundle: none of them need be damaged. */
 export class NotOneBundle extends BundleError {
-  constructor(message: string) {
-    super('BUNDLE_UNUSABLE', message, {
-      hint:
-        'Name the volumes of one bundle only, each once. All volumes in the folder of one that is ' +
-        'named are taken too.',
-    });
+  constructor(
+    message: string,
+    hint = 'Name the volumes of one bundle only, each once. All volumes in the folder of one that is ' +
+      'named are taken too.',
+  ) {
+    super('BUNDLE_UNUSABLE', message, { hint });
   }
 }
 

@@ -110,6 +110,8 @@ export function inOrder(found: readonly FoundVolume[]): readonly FoundVolume[] {
         `${first!.file.path} and ${file.path} are volumes of different bundles`,
       );
     }
+    if ((count === 1) !== (first!.record.count === 1))
+      throw wholeAndVolume(first!, ordered[index]!);
     const wrong = unusable(
       `${file.path} says that it is volume ${number} of ${count}, which does not fit the others`,
     );
@@ -132,6 +134,17 @@ export function inOrder(found: readonly FoundVolume[]): readonly FoundVolume[] {
     if (missing < 0 || (missing === 0 ? gap !== 0 : gap < missing * TAR_BLOCK)) throw wrong;
   }
   return ordered;
+}
+
+/** Nothing of them is damaged: somebody has named the same content twice. */
+function wholeAndVolume(...both: readonly [FoundVolume, FoundVolume]): NotOneBundle {
+  const [whole, volume] = both[0].record.count === 1 ? both : both.toReversed();
+  const { number, count } = volume.record;
+  return new NotOneBundle(
+    `${whole.file.path} is a whole bundle, and ${volume.file.path} is volume ${number} of ` +
+      `${count} of the same bundle`,
+    'Name one of them: the whole bundle, or its volumes.',
+  );
 }
 
 /** The failure of a set that is not whole. */

@@ -43,7 +43,10 @@ export function verifyAtReport(found: VerifyAtReport, again: readonly string[]):
             [
               '',
               `${leavesText(blobs)} (${size(bytes, screen)}), counted in each repository: ` +
-                (deep ? 'every byte read and hashed' : 'whether each is there, to its last byte'),
+                (deep
+                  ? 'every byte read and hashed'
+                  : 'whether each is there and has its full length; ' +
+                    'the content was not read (--deep reads it)'),
             ],
             ...bundleFacts(bundle, screen),
             ...partsFacts(bundle.closure, screen),
@@ -130,6 +133,7 @@ function onlyRetagged(differences: readonly Difference[]): boolean {
 /** How much of each part is there; the verdict says it of a single one that is. */
 function presenceText({ parts, compared }: VerifyAtReport): Section {
   if (compared.differences.length === 0) return [];
+  if (parts.every(({ presence }) => presence === 'absent')) return []; // the verdict names them all
   const rows = parts.map(({ label, presence, images, lacking, retagged }): Rows[number] => {
     const words = {
       complete: 'complete',

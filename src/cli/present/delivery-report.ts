@@ -214,7 +214,7 @@ function resourcesJson(resources: ResourcesReport | undefined): ResourcesReport 
 }
 
 function verdict(
-  { parts, copied, target, content }: DeliveryReport,
+  { parts, images, copied, target, content }: DeliveryReport,
   { done, planned }: { readonly done: string; readonly planned: string },
 ): Block {
   const labels = (some: readonly DeliveredPart[]): string =>
@@ -230,6 +230,12 @@ function verdict(
   if (copied.left.length > 0 || parts.some(({ isWhole }) => isWhole === false)) {
     const whole = parts.filter(({ isWhole }) => isWhole);
     const lacking = parts.filter(({ isWhole }) => !isWhole);
+    const left = new Set(copied.left);
+    if (whole.length === 0 && images.every(({ name }) => left.has(name)))
+      return {
+        verdict: `No image is complete: ${labels(lacking)} cannot be used yet`,
+        mood: 'warning',
+      };
     const complete = whole.length === 0 ? '' : `; ${labels(whole)} complete`;
     return {
       verdict: `PARTLY DONE: ${labels(lacking)} ${lacking.length === 1 ? 'has' : 'have'} no tag${complete}`,
@@ -451,7 +457,7 @@ function deliveryFacts(
       [
         'upload',
         `at most ${leavesText(content.blobs)} (${size(content.bytes, screen)}): ` +
-          'what the target has already is not sent',
+          'what the target has already was not looked up, and is not sent',
       ],
     ];
   }
@@ -529,6 +535,7 @@ function partRows({ isWhole, named }: DeliveredPart, screen: Screen): Rows {
 /** Where each image goes: for somebody who wants all of it. */
 function planText({ copied, images }: DeliveryReport, { isVerbose }: Screen): Section {
   if (copied !== undefined) return [];
-  if (!isVerbose) return [{ text: `--verbose lists where each of ${images.length} images goes.` }];
+  const which = images.length === 1 ? 'the image' : `each of ${images.length} images`;
+  if (!isVerbose) return [{ text: `--verbose lists where ${which} goes.` }];
   return [{ table: { rows: images.map(({ name, destination }) => [name, destination]) } }];
 }

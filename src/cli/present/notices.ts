@@ -118,8 +118,10 @@ export function noticeText(notice: Notice): string | undefined {
           : `${notice.done} of ${counted(notice.images, 'image')} ` +
             `${notice.done === 1 ? 'is' : 'are'} at ${notice.target} and ` +
             `${notice.done === 1 ? 'stays' : 'stay'} there`) +
-        `${notice.isNamed ? '' : '; no release tag was set'}: when the cause is mended, ` +
-        'run the same command again to continue'
+        (notice.isNamed ? '' : '; no release tag was set') +
+        (notice.isDamage
+          ? '. What is there is not sent again'
+          : ': when the cause is mended, run the same command again to continue')
       );
     case 'volumes-written-earlier':
       return (

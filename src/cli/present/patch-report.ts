@@ -44,6 +44,9 @@ export function patchReport(
             'is in both; repair writes the whole bundle again:',
         },
         { commands },
+        ...(releaseKeyFiles.length > 0
+          ? []
+          : [{ text: 'Add --release-key FILE to both, if the bundle needed it.' }]),
       ],
       [
         { text: `It is only for ${bundleName}, the one that has this bundle digest:` },

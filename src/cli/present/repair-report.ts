@@ -54,7 +54,7 @@ export function repairReport(report: RepairReport, trust: readonly string[]): Ou
             ]),
             ...partsFacts(closure, screen),
             ['bundle digest', { hex: hexOf(bundleDigest) }],
-            ['', 'that of the bundle that was given: the content is the same to the byte'],
+            ['', sameness(report)],
             ['written as', form(was, volumes.length)],
           ],
         },
@@ -72,6 +72,14 @@ function verdictOf({ closure, size, finished, wasDamaged }: RepairReport): strin
   return wasDamaged
     ? `Repaired ${what}: ${bytes}, every blob hashed`
     : `Nothing was damaged: wrote ${what} once more, ${bytes}, every blob hashed`;
+}
+
+/** Volumes may be cut in another way; what is in them is the same. */
+function sameness({ wasDamaged, was, volumes }: RepairReport): string {
+  const since = wasDamaged ? 'as before the damage' : 'that of the bundle that was given';
+  const isOneFile = was === 1 && volumes.length === 1;
+  const what = isOneFile ? 'this file is the original' : 'the content is that of the original';
+  return `${since}: ${what}, byte for byte`;
 }
 
 /** What is written has as many files as were asked for, whatever the damaged one had. */

@@ -6,6 +6,7 @@ import type { PackReport } from '../../../packing/report.ts';
 import { BUNDLE_SUFFIX, PATCH_SUFFIX } from '../../../bundle/format/names.ts';
 import { namesItsPart } from '../../../transfer/image.ts';
 import { type Outcome, PARTLY_DONE } from '../../command.ts';
+import { blobsText } from '../bundle-report.ts';
 import {
   completionSteps,
   dropsText,
@@ -17,7 +18,7 @@ import {
 import { incrementJson, incrementText } from '../parts/increment.ts';
 import type { Block, Rows, Section } from '../layout.ts';
 import { offersText } from '../parts/offers.ts';
-import { partsFacts, partsJson } from '../parts/part-facts.ts';
+import { partsBrief, partsFacts, partsJson } from '../parts/part-facts.ts';
 import { signatureRows, signaturesJson } from '../parts/signature-facts.ts';
 import {
   counted,
@@ -129,11 +130,20 @@ function packed(report: PackReport, needs: PackNeeds, screen: Screen): readonly 
           ...volumeFacts(report, screen),
           ['of an earlier run', keptText(kept)],
           ['signer', signerText(report, screen)],
-          ...partsFacts(report.closure, screen),
-          ...signatureRows(report.signatures, screen, report.closure.parts.length),
+          ...contentFacts(report, screen),
         ],
       },
     ],
+  ];
+}
+
+/** What is in the files: of a patch, no more than it mends. */
+function contentFacts({ closure, mends, signatures }: PackReport, screen: Screen): Rows {
+  if (mends !== undefined)
+    return [['mends', blobsText(mends, screen)], ...partsBrief(closure, screen)];
+  return [
+    ...partsFacts(closure, screen),
+    ...signatureRows(signatures, screen, closure.parts.length),
   ];
 }
 
@@ -356,8 +366,7 @@ function dryRun(report: PackReport, screen: Screen): readonly Section[] {
           [repairs === undefined ? 'bundle digest' : 'patch digest', { hex: hexOf(bundleDigest) }],
           ['for the bundle', repairs && { hex: hexOf(repairs) }],
           ['signer', signerText(report, screen)],
-          ...partsFacts(closure, screen),
-          ...signatureRows(report.signatures, screen, report.closure.parts.length),
+          ...contentFacts(report, screen),
         ],
       },
     ],

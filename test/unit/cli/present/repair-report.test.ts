@@ -6,14 +6,22 @@ import { closureOf } from '../../../../src/kinds/closure.ts';
 import type { RepairReport } from '../../../../src/workflows/repair.ts';
 
 /** What is said of a repair that has made so many files of a bundle of so many. */
-function told(was: number, now: number): string {
+function told(was: number, now: number, wasDamaged = true): string {
   const digest = `sha256:${'0'.repeat(64)}`;
   const volumes = Array.from({ length: now }, (_, at) => ({
     path: `m/a.00${at}`,
     size: 1,
     digest,
   }));
-  const report = { path: 'm/a', volumes, size: 1, bundleDigest: digest, faults: [], was };
+  const report = {
+    path: 'm/a',
+    volumes,
+    size: 1,
+    bundleDigest: digest,
+    faults: [],
+    was,
+    wasDamaged,
+  };
   const whole = { ...report, closure: closureOf([]) } as unknown as RepairReport;
   return JSON.stringify(repairReport(whole, []).report({ isVerbose: false } as Screen));
 }
@@ -32,6 +40,13 @@ it.each([
   const text = told(was, now);
   if (words === undefined) expect(text).not.toContain('that was given had');
   else expect(text).toContain(`["written as","${words}"]`);
+});
+
+it('says of the digest what has stayed the same', () => {
+  const original = 'as before the damage: this file is the original, byte for byte';
+  expect(told(1, 1)).toContain(original);
+  expect(told(3, 1)).toContain('as before the damage: the content is that of the original');
+  expect(told(1, 1, false)).not.toContain('damage:');
 });
 
 it('a repair of a bundle that lacks images says which', () => {
