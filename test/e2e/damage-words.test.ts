@@ -139,21 +139,6 @@ describeWith(['docker-registry'], 'a damaged bundle', () => {
     }
   });
 
-  it('is not said to have whole images where it has none', async () => {
-    const some = await made('some-whole', (bytes) => bytes.subarray(0, -100_000));
-    const none = await made('none-whole', (bytes) => bytes.subarray(0, 20_000));
-    const to = ['--to', `oci:${at('none-target')}`];
-    expect((await bundle('unpack', some, ...to)).stderr).toContain('whole now, add --partial');
-    const refused = await bundle('unpack', none, ...to);
-    expect(refused.status).toBe(22);
-    expect(refused.stderr).not.toContain('--partial');
-    const partly = await bundle('unpack', none, ...to, '--partial');
-    expect(partly.status).toBe(30);
-    expect(partly.stdout).toMatch(
-      /^No image is complete: 4\.17\.3 for x86_64 cannot be used yet\n/,
-    );
-  });
-
   it('of which no image is damaged is repaired or pushed as it is, and needs no patch', async () => {
     for (const [name, change] of [
       ['short', (bytes: Buffer) => bytes.subarray(0, -10)],
@@ -342,10 +327,6 @@ describeWith(['docker-registry'], 'a damaged bundle', () => {
       );
       expect(stderr).toMatch(/ {2}faults:[^]*\.008 ends at byte[^]*volume 7 is missing/);
     }
-    const both = await bundle('verify', at('usb'), at('set', `${NAME}.001`));
-    expect(both.status).toBe(22);
-    expect(both.stderr).toMatch(/ is a whole bundle, and .* is volume 1 of \d+ of the same bundle/);
-    expect(both.stderr).toContain('Name one of them');
     await copyFile(at('set', `${NAME}.007`), join(folder, `${NAME}.007`));
     await writeFile(cut, flipped(bytes, 0.5));
     const { stderr } = await bundle('unpack', folder, '--to', `oci:${at('several-target')}`);
