@@ -56,7 +56,7 @@ describe('the built program', () => {
   });
 
   it('looks at the environment before it loads anything that could heed it', () => {
-    expect(imported('bin.js', STATIC)).toEqual(['node:os', 'node:v8']);
+    expect(imported('bin.js', STATIC)).toEqual(['node:os', 'node:path', 'node:v8']);
   });
 
   it('reads what help needs when it starts, and no command', () => {
