@@ -174,7 +174,7 @@ describeWith(['docker-registry', 'openssl'], 'the files for clusters', () => {
     expect(new Set(spec.pinnedImages.map(({ name }) => name.replace(/^.*@/, '')))).toEqual(
       new Set(digests),
     );
-    expect(resources.notes.join('\n')).toContain('GiB free for all sets together');
+    expect(resources.notes.join('\n')).toMatch(/needs [\d.]+ [kMG]?B free for all sets together/);
     expect(resources.notes.join('\n')).toContain('4.16.20 is not held here');
     const shown = resources.nextSteps.flatMap(({ commands }) => commands);
     const apply = shown.findIndex((line) => line.includes('pinned-images/'));
