@@ -164,7 +164,8 @@ async function deliverTo(
   const tags = await tagsAt(places, content.images, request, context);
   const replaced = conflictsIn(tags, request.replaceTags);
   const { required } = options;
-  const held = required && (await findRequired(closure, required, places, context));
+  const { to } = request;
+  const held = required && (await findRequired(closure, { ...required, to }, places, context));
   const newer = await newerAt(places, closure.parts, delivery.kinds, context);
   const report = {
     target: request.to.name,

@@ -5,10 +5,11 @@ import type { Descriptor } from '../core/descriptor.ts';
 import { type Digest, hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import type { Store } from '../core/store.ts';
-import { counted, formatBytes, leavesText } from '../core/text.ts';
+import { counted, formatBytes, leavesText, shellWord } from '../core/text.ts';
 import type { Closure } from '../kinds/closure.ts';
 import type { Held } from '../transfer/holders.ts';
 import type { Place } from '../transfer/image.ts';
+import type { DeliveryTarget } from './delivery-target.ts';
 import type { Places } from './places.ts';
 
 /** What a bundle leaves out, and nothing beside it has: the target has to have it. */
@@ -35,7 +36,7 @@ interface Wanted {
  */
 export async function findRequired(
   closure: Closure,
-  required: Required,
+  required: Required & { readonly to: DeliveryTarget },
   { storeAt, used }: Places,
   { lookups, signal, observe }: Context,
 ): Promise<Held> {
@@ -69,7 +70,11 @@ export async function findRequired(
     },
     signal,
   );
-  if (missing.size > 0) throw notThere(wanted.filter((one) => missing.has(one)));
+  if (missing.size > 0)
+    throw notThere(
+      wanted.filter((one) => missing.has(one)),
+      required.to,
+    );
   return held;
 }
 
@@ -107,7 +112,7 @@ async function unlessRefused(answer: Promise<boolean>, signal: AbortSignal): Pro
   }
 }
 
-function notThere(missing: readonly Wanted[]): BundleError {
+function notThere(missing: readonly Wanted[], to: DeliveryTarget): BundleError {
   const bytes = missing.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
   const ofImages = new Map<string, Wanted[]>();
   const ofBundles = new Map<RequiredBundle, number>();
@@ -146,8 +151,17 @@ function notThere(missing: readonly Wanted[]): BundleError {
       hint:
         `Name ${names} beside this bundle, in any order, or unpack that first, to the same target. ` +
         (isShared ? 'If several of them have a blob, one of these is enough. ' : '') +
-        'If it is lost, say what is really there: bundle receipt --afresh. Then have the next ' +
-        'bundle packed from that receipt.',
+        ifLost(to),
     },
+  );
+}
+
+/** No receipt is about an image layout. */
+function ifLost(to: DeliveryTarget): string {
+  if (to.kind === 'layout') return 'If that bundle is lost, have a whole bundle packed.';
+  const command = `bundle receipt --afresh --to ${shellWord(to.name)} -o DIR`;
+  return (
+    'If that bundle is lost, make a new receipt of what the registry really has, and carry it ' +
+    `back: ${command}. Then have the next bundle packed from that receipt.`
   );
 }

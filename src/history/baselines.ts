@@ -1,9 +1,11 @@
 import { type Digest, hexOf } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
+import { nearest } from '../core/text.ts';
 import { type Receipt, receiptDigest, targetName } from '../receipts/receipt.ts';
 import { type ProvenBundle, type SiteStanding, standingsOf } from '../receipts/standing.ts';
 import { blobsOf, type Holder } from './blobs.ts';
+import { trustHint, type Untrusted } from './believed.ts';
 import type { KeptBundle } from './entry.ts';
 import { type AtTarget, type ProvenEverywhere, provenEverywhere } from './everywhere.ts';
 import type { Listings } from './proven.ts';
@@ -34,6 +36,8 @@ export interface Delivered {
 export interface Known {
   /** Receipts whose signatures have been checked: those that are named, and those of the history. */
   readonly receipts: readonly Receipt[];
+  /** Sites with receipts in the history whose keys are not trusted now. */
+  readonly untrusted: Untrusted;
   readonly listings: Listings;
 }
 
@@ -46,11 +50,11 @@ export interface Known {
 export async function deliveredBy(
   baselines: readonly Baseline[],
   assumed: readonly KeptBundle[],
-  { receipts, listings }: Known,
+  { receipts, untrusted, listings }: Known,
   observe: Observe,
 ): Promise<Delivered> {
   const standings = standingsOf(distinct(receipts));
-  const common = commonTargets(baselines, standings);
+  const common = commonTargets(baselines, standings, untrusted);
   const proven = await provenEverywhere(common, listings, observe);
   if (baselines.length > 0 && proven.blobs.size === 0) throw nothingProven(proven.unknown);
   return { sites: common.map(siteName), blobs: withAssumed(proven, assumed) };
@@ -74,8 +78,12 @@ export function withAssumed(
 function commonTargets(
   baselines: readonly Baseline[],
   standings: readonly SiteStanding[],
+  untrusted: Untrusted,
 ): readonly AtTarget[] {
-  const said = baselines.map((baseline) => ({ baseline, at: targetsOf(baseline, standings) }));
+  const said = baselines.map((baseline) => ({
+    baseline,
+    at: targetsOf(baseline, standings, untrusted),
+  }));
   const [first] = said;
   if (first === undefined) return [];
   const common = [...first.at.keys()].filter((key) => said.every(({ at }) => at.has(key)));
@@ -98,6 +106,7 @@ function commonTargets(
 function targetsOf(
   baseline: Baseline,
   standings: readonly SiteStanding[],
+  untrusted: Untrusted,
 ): ReadonlyMap<string, AtTarget> {
   switch (baseline.kind) {
     case 'receipt': {
@@ -111,7 +120,7 @@ function targetsOf(
     }
     case 'site': {
       const own = standings.filter(({ site }) => site === baseline.site);
-      if (own.length === 0) throw noReceiptOf([baseline.site], standings);
+      if (own.length === 0) throw noReceiptOf([baseline.site], standings, untrusted);
       if (own.length > 1) throw severalTargets(baseline.site, own);
       return new Map(own.map((standing) => [siteName(standing), standing]));
     }
@@ -123,7 +132,7 @@ function targetsOf(
           ? []
           : [[siteName(standing), { ...standing, bundles }] as const];
       });
-      if (found.length === 0) throw notDelivered(what, digest);
+      if (found.length === 0) throw notDelivered(what, digest, untrusted);
       return new Map(found);
     }
   }
@@ -180,14 +189,18 @@ function replaced(what: string, { time, site }: Receipt, newest: Receipt): Bundl
 export function noReceiptOf(
   sites: readonly string[],
   standings: readonly SiteStanding[],
+  untrusted: Untrusted,
 ): BundleError {
+  const known = [...new Set([...standings.map(({ site }) => site), ...untrusted])].sort();
+  const its = new Set(sites.filter((site) => untrusted.has(site)));
+  const meant = sites.flatMap((site) => (known.includes(site) ? [] : (nearest(site, known) ?? [])));
   return new BundleError('NOT_PROVEN', `no receipt of ${sites.join(' or ')} counts here`, {
     expected: sites.join(', '),
-    got: listOf([...new Set(standings.map(({ site }) => site))]),
+    got: its.size > 0 ? 'receipts whose key is not trusted in this run' : listOf(known),
     hint:
-      'Read its receipts in: bundle history import RECEIPT. If they are there, their key has to be ' +
-      'trusted: bundle trust add KEY.pub, or --trusted-key KEY.pub. To pack everything, name no ' +
-      'site.',
+      trustHint(its) ??
+      (meant.length > 0 ? `Did you mean ${meant.join(' and ')}? Else read` : 'Read') +
+        ' its receipts in: bundle history import RECEIPT. To pack everything, name no site.',
   });
 }
 
@@ -198,13 +211,14 @@ function severalTargets(site: string, own: readonly SiteStanding[]): BundleError
   });
 }
 
-function notDelivered(what: string, digest: Digest): BundleError {
+function notDelivered(what: string, digest: Digest, untrusted: Untrusted): BundleError {
   return new BundleError('NOT_PROVEN', `${what}: no receipt here says that it has arrived`, {
     got: hexOf(digest),
     subject: what,
     hint:
+      trustHint(untrusted) ??
       'Get a receipt from the site, and read it in: bundle history import RECEIPT. To count on the ' +
-      'bundle all the same, write --assume-delivered in place of --baseline.',
+        'bundle all the same, write --assume-delivered in place of --baseline.',
   });
 }
 

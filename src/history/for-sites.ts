@@ -27,14 +27,14 @@ export interface KnownOfSites extends Known {
 export async function deliveredToAll(
   sites: readonly string[],
   assumed: readonly KeptBundle[],
-  { receipts, listings, unbelieved }: KnownOfSites,
+  { receipts, listings, unbelieved, untrusted }: KnownOfSites,
   observe: Observe,
 ): Promise<Delivered> {
   const standings = standingsOf(distinct(receipts));
   const own = sites.map((site) => standings.filter((one) => one.site === site));
   const isNew = sites.filter((_, at) => own[at]!.length === 0);
   const lost = isNew.find((site) => unbelieved.has(site));
-  if (lost !== undefined) throw noReceiptOf([lost], standings);
+  if (lost !== undefined) throw noReceiptOf([lost], standings, untrusted);
   for (const site of isNew) observe({ type: 'noticed', code: 'site-without-receipts', site });
   const targets = own.flat();
   const proven =
@@ -48,8 +48,9 @@ export async function deliveredToAll(
  */
 export function requireAnyReceipt(
   sites: readonly string[],
-  { receipts }: Pick<KnownOfSites, 'receipts'>,
+  { receipts, untrusted }: Pick<KnownOfSites, 'receipts' | 'untrusted'>,
 ): void {
   const standings = standingsOf(distinct(receipts));
-  if (!standings.some(({ site }) => sites.includes(site))) throw noReceiptOf(sites, standings);
+  if (!standings.some(({ site }) => sites.includes(site)))
+    throw noReceiptOf(sites, standings, untrusted);
 }

@@ -62,6 +62,9 @@ describeWith(['docker-registry'], 'the history', () => {
     expect(unknown.status).toBe(21);
     const ran = await packer.bundle(['history', 'import', back, ...trusted]);
     expect(ran).toMatchObject({ status: 0 });
+    expect(ran.stdout.replace(/\s+/g, ' ')).toContain(
+      `Name this key in each command that reads the receipts: ${trusted.join(' ')}.`,
+    );
     const { bundles, sites } = await listed(packer, ...trusted);
     expect(bundles[0]!.sites).toEqual(['plant-a']);
     expect(sites).toMatchObject([{ site: 'plant-a', unknown: [] }]);
@@ -82,7 +85,7 @@ describeWith(['docker-registry'], 'the history', () => {
     expect(ran.stdout).not.toContain('No site is known here');
     const history = await packer.bundle(['history']);
     expect(history.stdout).toContain('1 receipt is here, and not counted.');
-    expect(history.stdout).not.toContain('No receipt is known here');
+    expect(history.stdout).not.toMatch(/No receipt is known here|--trusted-key/);
   });
 
   it('leaves a receipt of a bundle that nobody here knows aside, until it is imported', async () => {
@@ -147,7 +150,8 @@ describeWith(['docker-registry'], 'the history', () => {
     const user = await User.new(join(sides.folder, 'bad'));
     const edited = await user.bundle(['history', 'import', folder, ...trusted]);
     expect(edited.status).toBe(21);
-    expect(edited.stderr).toMatch(/imported: .*receipt-good\.json.*\n(?:.*\n)*? +refused: /);
+    expect(edited.stderr).toMatch(/imported: .*receipt-good\.json/);
+    expect(edited.stderr).not.toContain('refused');
     expect(edited.stderr).toContain('changed after signing');
     const again = ['history', 'import', folder, ...trusted, '--output', 'json'];
     const { status, stdout } = await user.bundle(again);
@@ -155,7 +159,6 @@ describeWith(['docker-registry'], 'the history', () => {
     const { error } = JSON.parse(stdout) as { error: { details: readonly object[] } };
     expect(error.details).toEqual([
       { label: 'imported', items: [expect.stringMatching(/good\.json: the receipt of plant-a /)] },
-      { label: 'refused', items: [expect.stringContaining('receipt-edited.json')] },
     ]);
     expect((await listed(user, ...trusted)).deliveries).toHaveLength(1);
 

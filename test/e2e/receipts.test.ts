@@ -112,6 +112,10 @@ describeWith(['docker-registry'], 'a receipt', () => {
     expect(unknown.stderr.indexOf('--trusted-key')).toBeLessThan(
       unknown.stderr.indexOf('bundle trust add'),
     );
+    const [earlier] = await readdir(receipts);
+    const both = await check(path, join(receipts, earlier!));
+    expect(both.stderr.replace(/\s+/g, ' ').match(/is not one of the keys/g)).toHaveLength(1);
+    expect(both.stderr).toContain(': the same');
     const { publicKey } = sides.operator;
     const trusted = ['--trusted-key', publicKey];
     expect((await check(path, ...trusted, ...SITE)).status).toBe(0);

@@ -114,12 +114,16 @@ async function readKnown(
   const kept: KeptBundle[] = [];
   for (const what of assumed) kept.push(await assumedBundle(what, bundle, bundleAt));
   const unbelieved = new Set<string>();
+  const untrusted = new Set<string>();
   if (history !== undefined && baselines.length + sites.length > 0) {
-    const leftAside = ({ site }: Receipt): unknown => unbelieved.add(site);
+    const leftAside = ({ site }: Receipt, isUntrusted: boolean): void => {
+      unbelieved.add(site);
+      if (isUntrusted) untrusted.add(site);
+    };
     const believed = await believedReceipts(history, keys, observe, leftAside);
     receipts.push(...believed.map(({ receipt }) => receipt));
   }
-  return { baselines, kept, known: { receipts, listings: { bundle }, unbelieved } };
+  return { baselines, kept, known: { receipts, listings: { bundle }, unbelieved, untrusted } };
 }
 
 async function assumedBundle(

@@ -93,12 +93,13 @@ function refusal(failures: readonly BundleError[], report: ImportReport): Bundle
       return `${path}: the receipt of ${site} from ${time}${known}`;
     }),
   ];
-  // A disk that is full fails everything in the same words.
-  const refused = [...new Set(failures.map(withComparison))];
-  if (imported.length === 0 && refused.length === 1) return worst;
+  // A disk that is full fails everything in the same words. The headline has the gravest already.
+  const refused = new Set(failures.map(withComparison));
+  refused.delete(withComparison(worst));
+  if (imported.length === 0 && refused.size === 0) return worst;
   return worst.withDetails([
     ...(imported.length === 0 ? [] : [{ label: 'imported', items: imported }]),
-    { label: 'refused', items: refused },
+    ...(refused.size === 0 ? [] : [{ label: 'refused, too', items: [...refused] }]),
   ]);
 }
 

@@ -2,7 +2,7 @@ import type { Context } from '../../core/context.ts';
 import { type Digest, hexOf } from '../../core/digest.ts';
 import { BundleError } from '../../core/errors.ts';
 import type { DeliveryTarget } from '../../delivering/delivery-target.ts';
-import { believedReceipts } from '../../history/believed.ts';
+import { believedReceipts, trustHint } from '../../history/believed.ts';
 import { formatKept, parseKept } from '../../history/entry.ts';
 import { History } from '../../history/history.ts';
 import { listedIn } from '../../opening/listed.ts';
@@ -42,7 +42,10 @@ export async function pushedBundles(
 ): Promise<FoundBundles> {
   const history = new History(folder);
   const target = receiptTarget(to.destinations);
-  const believed = await believedReceipts(history, keys, context.observe);
+  const untrusted = new Set<string>();
+  const believed = await believedReceipts(history, keys, context.observe, (one, isUntrusted) => {
+    if (isUntrusted && isAbout(one, target)) untrusted.add(one.site);
+  });
   const about = believed.map(({ receipt }) => receipt).filter((one) => isAbout(one, target));
   const receipts = standingsOf(about);
   const arrived = new Map<Digest, Set<number> | undefined>();
@@ -71,8 +74,9 @@ export async function pushedBundles(
   if (bundles.length > 0) return { bundles, receipts };
   throw new BundleError('USAGE', `nothing shows what this program has pushed to ${to.name}`, {
     hint:
+      trustHint(untrusted) ??
       'Name the bundles by their files, or make a receipt first: bundle receipt --to ' +
-      `${to.name} -o DIR.`,
+        `${to.name} -o DIR.`,
   });
 }
 

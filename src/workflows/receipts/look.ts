@@ -63,8 +63,16 @@ export async function checkReceipts(
   if (failures.length === 0) return checked;
   const worst = gravest(failures) as BundleError;
   if (failures.length === 1) throw worst;
-  const items = failures.map(({ message }) => message);
-  throw worst.withDetails([{ label: 'receipts', items }]);
+  const own = reasonOf(worst);
+  const items = failures
+    .filter((one) => one !== worst)
+    .map((one) => (reasonOf(one) === own ? `${one.subject ?? ''}: the same` : one.message));
+  throw worst.withDetails([{ label: 'refused, too', items }]);
+}
+
+/** What is wrong with a receipt, without its name. */
+function reasonOf({ message, subject }: BundleError): string {
+  return subject === undefined ? message : message.replace(subject, '');
 }
 
 function refuseOtherSite(

@@ -4,6 +4,7 @@ import { streamOf } from '../../../src/core/bytes.ts';
 import { digestOf } from '../../../src/core/digest.ts';
 import type { Closure } from '../../../src/kinds/closure.ts';
 import { findRequired } from '../../../src/delivering/required.ts';
+import type { DeliveryTarget } from '../../../src/delivering/delivery-target.ts';
 import type { Places } from '../../../src/delivering/places.ts';
 import { MemoryStore } from '../../../src/stores/memory.ts';
 import { contextIn } from '../../support/context.ts';
@@ -20,7 +21,8 @@ describe('findRequired', () => {
     const image = { name: 'example.com/a:1', place: 'content', blobs };
     const closure = { parts: [], content: { images: [image] } } as unknown as Closure;
     const places = { storeAt: () => store, used: [] } as unknown as Places;
-    const required = { bundles, placesOf: () => [] };
+    const to = { kind: 'registry', name: 'host:5000/ocp4' } as DeliveryTarget;
+    const required = { bundles, placesOf: () => [], to };
     const counted: string[] = [];
     const context = contextIn('/', {
       observe: (event) => {
@@ -31,6 +33,9 @@ describe('findRequired', () => {
     for (const { bytes, ...descriptor } of others) await store.push(descriptor, streamOf(bytes));
     await expect(findRequired(closure, required, places, context)).rejects.toMatchObject({
       message: expect.stringContaining('the target lacks 1 ') as string,
+      hint: expect.stringContaining(
+        'carry it back: bundle receipt --afresh --to host:5000/ocp4 -o DIR. ',
+      ) as string,
     });
     const all = ['1 of 3 blobs', '2 of 3 blobs', '3 of 3 blobs'];
     expect(counted.splice(0)).toEqual(all);

@@ -6,6 +6,7 @@ import type { Digest } from '../../../src/core/digest.ts';
 import type { Notice } from '../../../src/core/events.ts';
 import type { KeptBundle } from '../../../src/history/entry.ts';
 import { formatKept, parseKept } from '../../../src/history/entry.ts';
+import { deliveredBy } from '../../../src/history/baselines.ts';
 import { deliveredToAll, requireAnyReceipt } from '../../../src/history/for-sites.ts';
 import { type Closure, contentsOf } from '../../../src/kinds/closure.ts';
 import { incrementFacts, leftOut } from '../../../src/packing/increments/leave-out.ts';
@@ -67,7 +68,7 @@ function receiptFor(
 function known(all: readonly Packed[], receipts: readonly Receipt[], unbelieved: string[] = []) {
   const bundles = new Map(all.map(({ kept }) => [kept.digest, kept]));
   return {
-    ...{ receipts, unbelieved: new Set(unbelieved) },
+    ...{ receipts, unbelieved: new Set(unbelieved), untrusted: new Set(unbelieved) },
     listings: { bundle: async (digest: Digest) => Promise.resolve(bundles.get(digest)) },
   };
 }
@@ -170,11 +171,33 @@ describe('a bundle for several sites', () => {
       deliveredToAll(['a', 'b'], [], known([base], receipts, ['b']), silent),
     ).rejects.toThrow(refused);
     expect(() => {
-      requireAnyReceipt(['b', 'c'], { receipts });
+      requireAnyReceipt(['b', 'c'], { receipts, untrusted: new Set() });
     }).toThrow(refused);
     expect(() => {
-      requireAnyReceipt(['b', 'a'], { receipts });
+      requireAnyReceipt(['b', 'a'], { receipts, untrusted: new Set() });
     }).not.toThrow();
+  });
+
+  it('names the one way out: the key of the site, or the name that was meant', async () => {
+    const base = await packed('base', [['shared']]);
+    const since = async (site: string, untrusted: string[]) => {
+      const baseline = { kind: 'site', site } as const;
+      const receipts = untrusted.length > 0 ? [] : [receiptFor('plant-a', [base])];
+      return deliveredBy([baseline], [], known([base], receipts, untrusted), silent);
+    };
+    const hint = (words: RegExp) => ({ hint: expect.stringMatching(words) as string });
+    await expect(since('plant-a', ['plant-a'])).rejects.toMatchObject({
+      got: 'receipts whose key is not trusted in this run',
+      ...hint(
+        /^Receipts are here, and do not count: add --trusted-key KEY\.pub \(the key of plant-a\)\.$/,
+      ),
+    });
+    for (const untrusted of [[], ['plant-a']])
+      await expect(since('planta', untrusted)).rejects.toMatchObject({
+        got: 'plant-a',
+        ...hint(/^Did you mean plant-a\? Else read its receipts in/),
+      });
+    await expect(since('elsewhere', [])).rejects.toMatchObject(hint(/^Read its receipts in/));
   });
 
   it('tells of each site which bundle it names is not known here', async () => {

@@ -37,6 +37,7 @@ export const historyImportCommand: Command = {
       open,
       acceptNewKey: args['accept-new-key'] === true,
     };
-    return importReport(history, await importHistory(request, context));
+    const report = await importHistory(request, context);
+    return importReport(history, report, texts(args, 'trusted-key'));
   },
 };

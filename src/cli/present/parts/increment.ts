@@ -20,10 +20,8 @@ export function incrementText(
   const have = isForSeveral ? 'have, each' : 'has';
   const by = sites.length === 0 ? '' : `, which ${listed(sites)} ${have} by signed receipts`;
   if (total.blobs === 0) {
-    const why = isForSeveral
-      ? 'no config or layer of it is at all of the sites by their receipts'
-      : 'the baselines have none of its configs and layers';
-    return [{ text: `Nothing is left out: ${why}.` }];
+    const to = isForSeveral ? 'to all of the sites ' : '';
+    return [{ text: `This is a whole bundle: nothing of it counts as delivered ${to}already.` }];
   }
   const isShared = bundles.reduce((sum, { blobs }) => sum + blobs, 0) > total.blobs;
   const ofEach = parts.length === 1 ? [] : parts.map(({ label }, at) => [label, ofParts[at]!]);

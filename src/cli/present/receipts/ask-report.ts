@@ -11,7 +11,8 @@ import { receiptRows, receiptSteps, writtenJson } from './receipt-report.ts';
 const SHOWN = 10;
 
 export function askReport({ target, bundles, receipt }: AskReport): Outcome {
-  const isWhole = bundles.every(({ lacking }) => lacking.length === 0);
+  const lacks = bundles.filter(({ lacking }) => lacking.length > 0);
+  const isWhole = lacks.length === 0;
   return {
     json: {
       target,
@@ -27,8 +28,11 @@ export function askReport({ target, bundles, receipt }: AskReport): Outcome {
     report: (screen) => [
       [
         isWhole
-          ? { verdict: `All of it is at ${target}`, mood: 'good' }
-          : { verdict: `${target} has only a part of it`, mood: 'warning' },
+          ? { verdict: `${target} holds all of ${someOf(bundles, bundles)}`, mood: 'good' }
+          : {
+              verdict: `${target} does not hold all of ${someOf(lacks, bundles)}`,
+              mood: 'warning',
+            },
         { facts: receiptRows(receipt) },
       ],
       receiptSteps(receipt),
@@ -36,6 +40,13 @@ export function askReport({ target, bundles, receipt }: AskReport): Outcome {
     ],
     ...(!isWhole && { status: PARTLY_DONE }),
   };
+}
+
+/** Some of the bundles that were asked for; one alone is called by its name. */
+function someOf(some: readonly AskedBundle[], all: readonly AskedBundle[]): string {
+  if (all.length === 1) return all[0]!.name;
+  const total = counted(all.length, 'bundle');
+  return some.length === all.length ? total : `${some.length} of ${total}`;
 }
 
 function bundleSection({ name, digest, parts, of, lacking }: AskedBundle, screen: Screen): Section {
@@ -46,9 +57,9 @@ function bundleSection({ name, digest, parts, of, lacking }: AskedBundle, screen
       facts: [
         ['bundle', name],
         ['bundle digest', shortened(hexOf(digest), screen)],
-        ['whole', parts.length === 0 ? 'nothing' : parts.map(({ label }) => label).join(', ')],
-        ['of', counted(of, 'part')],
-        ['lacking', shown.length === 0 ? undefined : shown.join('\n')],
+        ['whole', `${parts.length} of ${counted(of, 'part')}`],
+        ...parts.map(({ label }): [string, string] => ['', label]),
+        ...shown.map((one, at): [string, string] => [at === 0 ? 'lacking' : '', one]),
         ['', more > 0 ? `and ${more} more` : undefined],
       ],
     },

@@ -1,5 +1,5 @@
 import { type Digest, hexOf } from '../../../core/digest.ts';
-import { counted, formatBytes } from '../../../core/text.ts';
+import { counted, formatBytes, shellWord } from '../../../core/text.ts';
 import { type Receipt, receiptDigest, targetName } from '../../../receipts/receipt.ts';
 import type { ImportReport } from '../../../workflows/history/import.ts';
 import type { HistoryReport, PackedBundle, SiteReport } from '../../../workflows/history/look.ts';
@@ -54,10 +54,7 @@ function rowsOf(bundles: Receipt['bundles']): readonly string[] {
 
 function noReceiptText({ leftAside }: HistoryReport): string {
   if (leftAside === 0) return 'No receipt is known here.';
-  return (
-    `${counted(leftAside, 'receipt is', 'receipts are')} here, and not counted. If the key of the ` +
-    'site is not trusted in this run, name it: --trusted-key FILE.'
-  );
+  return `${counted(leftAside, 'receipt is', 'receipts are')} here, and not counted.`;
 }
 
 function bundleSection(
@@ -136,7 +133,12 @@ function siteJson(standing: SiteReport): object {
   };
 }
 
-export function importReport(folder: string, { bundles, receipts }: ImportReport): Outcome {
+/** @param keyFiles of sites, which were named for this run alone. */
+export function importReport(
+  folder: string,
+  { bundles, receipts }: ImportReport,
+  keyFiles: readonly string[],
+): Outcome {
   const total = bundles.length + receipts.length;
   return {
     json: {
@@ -169,6 +171,14 @@ export function importReport(folder: string, { bundles, receipts }: ImportReport
           ],
         },
       ]),
+      receipts.length === 0 ? [] : keySteps(keyFiles),
     ],
   };
+}
+
+function keySteps(keyFiles: readonly string[]): Section {
+  if (keyFiles.length === 0) return [];
+  const keys = keyFiles.length === 1 ? 'this key' : 'these keys';
+  const words = keyFiles.map((file) => `--trusted-key ${shellWord(file)}`).join(' ');
+  return [{ text: `Name ${keys} in each command that reads the receipts: ${words}.` }];
 }

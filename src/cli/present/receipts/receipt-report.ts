@@ -16,7 +16,7 @@ import { shortened } from '../shown.ts';
 
 /** How somebody knows that a bundle is there, for people. */
 const KNOWN = {
-  delivered: 'pushed in this run',
+  delivered: 'pushed when this receipt was made',
   asked: 'the registry has every blob',
   read: 'every blob was read at the registry',
   earlier: 'as an earlier receipt says',
@@ -180,7 +180,7 @@ export function receiptSections(receipt: Receipt, screen: Screen): Report {
         ['target', targetName(target)],
         ['time', time],
         ['receipt', shortened(hexOf(receiptDigest(receipt)), screen)],
-        ['follows', previous === null ? FIRST : shortened(hexOf(previous), screen)],
+        ['the receipt before it', previous === null ? FIRST : shortened(hexOf(previous), screen)],
         ['replaces', replaces ? 'all receipts before it' : undefined],
         ['program', program],
         ['signer', shortened(signer, screen)],
