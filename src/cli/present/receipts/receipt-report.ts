@@ -180,7 +180,10 @@ export function receiptSections(receipt: Receipt, screen: Screen): Report {
         ['target', targetName(target)],
         ['time', time],
         ['receipt', shortened(hexOf(receiptDigest(receipt)), screen)],
-        ['the receipt before it', previous === null ? FIRST : shortened(hexOf(previous), screen)],
+        [
+          'follows',
+          previous === null ? FIRST : `the receipt ${shortened(hexOf(previous), screen)}`,
+        ],
         ['replaces', replaces ? 'all receipts before it' : undefined],
         ['program', program],
         ['signer', shortened(signer, screen)],
