@@ -130,3 +130,22 @@ function slips(a: string, b: string): number {
   }
   return rows[a.length]![b.length]!;
 }
+
+/**
+ * Lines of at most so many columns, broken between words, with the margin of the first one. A word
+ * that is longer, as a path or a reference is, is not broken: it has to be copied as it is.
+ */
+export function wrapped(text: string, columns: number): readonly string[] {
+  if (text.length <= columns) return [text];
+  const [margin = ''] = /^ */.exec(text) ?? [];
+  const lines: string[] = [];
+  let line = margin;
+  for (const word of text.trim().split(/ +/)) {
+    const isFirst = line.length === margin.length;
+    if (!isFirst && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = margin + word;
+    } else line += isFirst ? word : ` ${word}`;
+  }
+  return [...lines, line];
+}

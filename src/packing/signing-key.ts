@@ -135,7 +135,7 @@ export async function saveKeyPair(
       await refuseLink(publicPath);
       throw new BundleError('USAGE', `${path} or its public key exists already`, {
         cause: error,
-        hint: 'Keys are never overwritten: choose another name.',
+        hint: 'Keys are never overwritten: bundle keygen --out FILE makes one in another file.',
       });
     }
     throw writeError('write', path, error);

@@ -58,8 +58,8 @@ export const keygenCommand: Command = {
           { commands: ['bundle trust add KEY.pub'] },
           {
             text:
-              'If it is to sign the receipts of a site, those who pack name it where they read ' +
-              'receipts, and trust no bundle by it:',
+              'If a site signs receipts with it, the packers name it with --trusted-key. They do ' +
+              'not add it with bundle trust add: that would also accept bundles signed with it.',
           },
           { commands: ['bundle history import RECEIPT --trusted-key KEY.pub'] },
         ],

@@ -27,17 +27,17 @@ export const trustAddCommand: Command = {
         [
           {
             text:
-              'Compare each key id with the one that its owner reads out over the telephone, or ' +
-              'that came by mail. A form or a file on the medium proves nothing. If one differs, ' +
-              'withdraw the trust:',
+              `Compare ${keys.length === 1 ? 'the key id' : 'each key id'} with what the packer ` +
+              'told you, over the telephone or by mail. A copy on the medium proves nothing. ' +
+              `If ${keys.length === 1 ? 'it' : 'one'} differs, withdraw the trust:`,
           },
           { commands: keys.map(({ id }) => `bundle trust remove ${id.slice(0, REMOVED_DIGITS)}`) },
         ],
         [
           {
             text:
-              'From now on this host refuses the bundles of all signers who are not trusted here, ' +
-              'except those that you sign with your own key. bundle trust list shows whom it trusts.',
+              'This host refuses the bundles of all signers who are not trusted here, except ' +
+              'those that you sign with your own key. bundle trust list shows whom it trusts.',
           },
         ],
       ],

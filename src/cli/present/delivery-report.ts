@@ -323,11 +323,24 @@ function nextSteps(
   if (left.length === 0) return [...told, { text: `All about it is in ${stepsFile}.` }];
   const kinds = newer.map(({ kind }) => `newer ${kind}`).join(' and no ');
   const where = kinds === '' ? 'Next' : `Next, on a cluster that has no ${kinds} yet`;
+  const updates = left.some(({ commands }) => commands.some(isUpdate));
   return [
     ...told,
-    { text: `${where} (all of it is in ${stepsFile}):` },
+    ...(updates ? [{ text: readFirst(stepsFile) }] : []),
+    { text: `${where}${updates ? '' : ` (all of it is in ${stepsFile})`}:` },
     ...left.flatMap((step) => shownStep(step, screen)),
   ];
+}
+
+function readFirst(stepsFile: string): string {
+  return (
+    `Read ${stepsFile} first: it has what comes before the update (the pull secret, the ` +
+    'certificate of the registry, what "oc adm upgrade" still asks for).'
+  );
+}
+
+function isUpdate(command: string): boolean {
+  return command.startsWith('oc adm upgrade ');
 }
 
 function shownStep({ condition, commands }: ShownStep, { isVerbose }: Screen): Section {
@@ -344,7 +357,6 @@ function shownStep({ condition, commands }: ShownStep, { isVerbose }: Screen): S
 /** The steps for what was not applied, and the commands that update the cluster as it is. */
 function stepsLeft(steps: readonly ShownStep[], cluster: ApplyReport): readonly ShownStep[] {
   const applied = (cluster.applied ?? []).map(({ file }) => file);
-  const isUpdate = (command: string): boolean => command.startsWith('oc adm upgrade ');
   const own = (command: string): string => withOcOptions(command, cluster.ocOptions);
   return steps.flatMap((step): readonly ShownStep[] => {
     const { commands, files } = step;

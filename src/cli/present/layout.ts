@@ -1,6 +1,7 @@
 import { printable, printableLine } from '../units.ts';
 import { type Screen, showable, styled } from './screen.ts';
-import { broken, cut, wrapped } from './wrap.ts';
+import { wrapped } from '../../core/text.ts';
+import { broken, cut } from './wrap.ts';
 
 /** The value of a fact: words, or hex digits that somebody compares with others. */
 export type Value = string | { readonly hex: string };

@@ -1,39 +1,33 @@
+import { wrapped } from '../../core/text.ts';
+
 /** Stands for what is left out; in ASCII, since every terminal shows that. */
 const MARK = '..';
 
-/**
- * Lines of at most so many columns, broken between words, with the margin of the first one. A word
- * that is longer, as a path or a reference is, is not broken: it has to be copied as it is.
- */
-export function wrapped(text: string, columns: number): readonly string[] {
-  if (text.length <= columns) return [text];
-  const [margin = ''] = /^ */.exec(text) ?? [];
-  const lines: string[] = [];
-  let line = margin;
-  for (const word of text.trim().split(/ +/)) {
-    const isFirst = line.length === margin.length;
-    if (!isFirst && line.length + 1 + word.length > columns) {
-      lines.push(line);
-      line = margin + word;
-    } else line += isFirst ? word : ` ${word}`;
-  }
-  return [...lines, line];
-}
-
-/** The same for text that nobody copies: long words are broken too, behind a mark if there is one. */
+/** Lines in which long words are broken too: before a name, else behind a mark if there is one. */
 export function broken(text: string, columns: number): readonly string[] {
   return wrapped(text, columns).flatMap((line) => {
     const pieces: string[] = [];
     let rest = line;
     while (rest.length > columns) {
       const fitting = rest.slice(0, columns);
-      const mark = Math.max(...['/', '@', ':', '-', '.'].map((each) => fitting.lastIndexOf(each)));
-      const end = mark < columns / 2 ? columns : mark + 1;
+      const end = nameEnd(rest, columns) ?? markEnd(fitting);
       pieces.push(rest.slice(0, end));
       rest = rest.slice(end);
     }
     return [...pieces, rest];
   });
+}
+
+/** Before a name that fits a line of its own: it is copied, as that of a file or a tag is. */
+function nameEnd(text: string, columns: number): number | undefined {
+  const start = text.slice(0, columns).search(/\/[^/]*$/) + 1;
+  const [name = ''] = /^[^/]*/.exec(text.slice(start)) ?? [];
+  return start > 0 && name.length < columns ? start : undefined;
+}
+
+function markEnd(fitting: string): number {
+  const mark = Math.max(...['/', '@', ':', '-', '.'].map((each) => fitting.lastIndexOf(each)));
+  return mark < fitting.length / 2 ? fitting.length : mark + 1;
 }
 
 /** Lines whose later ones stand under the text behind `lead`. */

@@ -4,6 +4,7 @@ import type { Destinations } from '../../kinds/destinations.ts';
 import type { DeliveredPaths, PartResources } from '../../kinds/kind.ts';
 import type { ResourceFile, ShownStep } from '../../kinds/resource-file.ts';
 import { SOURCE_POLICY_SINCE } from './install-config.ts';
+import { proseWrapped } from './prose.ts';
 import { withOcOptions } from '../applying/oc-options.ts';
 import type { SourcePolicy } from './request.ts';
 
@@ -232,7 +233,7 @@ export function nextSteps(parts: readonly PartResources[], given: StepsText): st
       .map((part) => part.section(paths))
       .flatMap((lines) => (lines.length === 0 ? [] : [RULE, ...lines])),
   ];
-  const typed = text.map((line) => forCluster(line, ocOptions));
+  const typed = proseWrapped(text).map((line) => forCluster(line, ocOptions));
   return `${typed.join('\n').trimEnd()}\n`;
 }
 
@@ -273,9 +274,9 @@ const CERTIFICATE: readonly string[] = [
 ];
 
 const NOT_ASKED: readonly string[] = [
-  'The registry was not asked for these files: "bundle unpack" has to have pushed there what they',
-  'name, and nobody has looked whether the registry holds a newer release already. Ask each cluster',
-  'first which version it runs:',
+  'These files assume that "bundle unpack" has already pushed what they name. The registry was not',
+  'contacted, so a newer release there was not noticed. Ask each cluster first which version it',
+  'runs:',
   '  oc get clusterversion',
   'Do not use the commands below for a cluster that runs a newer version already: OpenShift does not',
   'support going back to an older one.',

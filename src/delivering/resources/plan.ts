@@ -70,9 +70,8 @@ export interface PlanOptions extends Omit<ResourceRequest, 'catalogs'> {
 }
 
 const UPDATE_WHEN =
-  'Before the update, read next-steps.txt: it has what comes before it (the pull secret, the ' +
-  'certificate of the registry, what "oc adm upgrade" still asks for). When "oc get mcp" says that ' +
-  'all pools are updated, and "oc get clusterversion" that the cluster runs an older version:';
+  'When "oc get mcp" says that all pools are updated, and "oc get clusterversion" that the cluster ' +
+  'runs an older version:';
 
 const WHICH_UPDATE =
   'Several releases have arrived: next-steps.txt has what updates a cluster to each of them.';

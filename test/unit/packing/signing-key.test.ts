@@ -55,7 +55,10 @@ describe('a key of their own', () => {
     expect(ids.size).toBe(1);
     await expect(
       saveKeyPair(SigningKey.generate('ed25519'), ownKeyPath(folder), undefined),
-    ).rejects.toMatchObject({ code: 'USAGE' });
+    ).rejects.toMatchObject({
+      code: 'USAGE',
+      hint: expect.stringContaining('--out FILE') as string,
+    });
     expect((await loadSigningKey(source, folder))?.public.id).toBe([...ids][0]);
     expect((await readdir(folder)).toSorted()).toEqual(['signing-key.pem', 'signing-key.pub']);
   });

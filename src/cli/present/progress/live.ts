@@ -1,7 +1,7 @@
 import type { Options, Ora } from 'ora';
 
 import { showable, styled } from '../screen.ts';
-import { wrapped } from '../wrap.ts';
+import { wrapped } from '../../../core/text.ts';
 import { progressLines } from './bar.ts';
 import type { Drawing, Progress } from './drawing.ts';
 import { Tally } from './tally.ts';

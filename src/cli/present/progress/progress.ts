@@ -3,7 +3,7 @@ import type { TransferEvent } from '../../../core/events.ts';
 import { withoutPasswords } from '../../../core/http/user-info.ts';
 import { printable } from '../../units.ts';
 import { showable } from '../screen.ts';
-import { wrapped } from '../wrap.ts';
+import { wrapped } from '../../../core/text.ts';
 import { statusText } from './bar.ts';
 import type { Drawing, Progress } from './drawing.ts';
 import { lineAbout, type LogLevel, type Shows } from './lines.ts';

@@ -49,6 +49,22 @@ describe('a report', () => {
   });
 
   it.each([
+    [
+      'for-4.12/icsp-registry-bank-83c6feaa.yaml',
+      ['for-4.12/', 'icsp-registry-bank-83c6feaa.yaml'],
+    ],
+    [
+      'r.example/ocp4/openshift/release-images:4.17.5',
+      ['r.example/ocp4/openshift/', 'release-images:4.17.5'],
+    ],
+    ['quay.io/ocp-release@sha256:0000000000', ['quay.io/', 'ocp-release@sha256:0000000000']],
+    ['icsp-registry-bank-example-83c6feaa.yaml', ['icsp-registry-bank-example-', '83c6feaa.yaml']],
+  ])('breaks %s before a name that fits a line, not in it', (value, expected) => {
+    const lines = laidOut([[{ facts: [['label', value]] }]], screen(40)).split('\n');
+    expect(lines.map((line) => line.replace('label', '').trim())).toEqual(expected);
+  });
+
+  it.each([
     [120, 1],
     [80, 1],
     [74, 2],

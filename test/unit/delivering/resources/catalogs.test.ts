@@ -79,10 +79,10 @@ describe('the objects of catalogs', () => {
     });
     const steps = String(plan.steps.text);
     expect(steps).toContain(`-p '{"spec":{"source":"redhat-operators"}}'`);
-    expect(steps).not.toContain('gives it one that stays');
+    expect(steps).not.toContain('--catalog-name NAME');
     const usual = String(planned([catalogPart(RED_HAT)]).steps.text);
     expect(usual).toContain(`-p '{"spec":{"source":"cs-redhat-operator-index-v4-17"}}'`);
-    expect(usual).toContain('gives it one that stays');
+    expect(usual).toContain('--catalog-name NAME');
   });
 
   it.each([RED_HAT, RED_HAT.replace(':v4.17', ''), 'redhat/redhat-operator-index'])(

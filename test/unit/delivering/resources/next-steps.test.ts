@@ -81,6 +81,15 @@ describe('nextSteps', () => {
     expect(lines.join('\n')).not.toContain('WARNING');
   });
 
+  it('fits a console of 80 columns, except for what is copied', () => {
+    const all = text([part('one')], {
+      steps: steps([signature, idms, icsp, configMap, patch], [13]),
+    });
+    const long = all.split('\n').filter((line) => line.length > 78);
+    expect(long.filter((line) => !/^ +(?:oc|bundle|cd) /.test(line))).toEqual([]);
+    expect(all).toContain('\n   yours has one already: leave');
+  });
+
   it('has the commands with the names of this registry and this folder, and no placeholder', () => {
     const all = text([part('one')]);
     expect(all).toContain('bundle check-registry r.example.com:5000/ocp4 --cluster-authfile');
@@ -99,7 +108,9 @@ describe('nextSteps', () => {
   it('warns of what the registry holds already before the first command', () => {
     const newer = [{ kind: 'release', names: ['4.17.5-x86_64', '4.17.9-x86_64'] }];
     const [before = ''] = text([part('one')], { newer }).split('====');
-    expect(before).toContain('holds a newer release: 4.17.9-x86_64, 4.17.5-x86_64.');
+    expect(before.replace(/\s+/g, ' ')).toContain(
+      'holds a newer release: 4.17.9-x86_64, 4.17.5-x86_64.',
+    );
   });
 
   it('numbers what is done once on a cluster, before all parts', () => {
