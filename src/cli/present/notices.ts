@@ -211,12 +211,7 @@ export function noticeText(notice: Notice): string | undefined {
           notice.cause,
       );
     case 'needs-trusted-packer':
-      return (
-        'hosts that do not trust your key will refuse this bundle, since only you prove ' +
-        `${notice.images === 1 ? '1 image' : `${notice.images} images`} in it ` +
-        `(${notice.images === 1 ? '' : 'for example '}${notice.image}: ${notice.cause}): give ` +
-        'them your .pub file out of band, not the one on the medium, for bundle trust add'
-      );
+      return undefined; // the report of every pack says it, with what to hand over
     case 'auth-file-not-read':
       return `continuing without the auth file ${notice.path}: ${notice.cause}`;
     case 'auth-file-in-place':

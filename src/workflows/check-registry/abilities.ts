@@ -65,7 +65,7 @@ export async function findAbilities(
       verdict: has ? 'good' : 'lacking',
       fact: has
         ? 'the API is there'
-        : 'no referrers API, or no repository yet: unpack keeps lists under tags',
+        : 'no referrers API, or no repository yet: unpack keeps the lists of signatures under tags',
     };
   });
 }
@@ -76,7 +76,8 @@ async function credentialsOf(probe: RepositoryProbe): Promise<Finding> {
     places.length === 0 ? 'no auth file was looked at' : `looked at ${places.join(', ')}`;
   if (known) return { verdict: 'good', fact: `known (${looked})` };
   const { asks } = await probe.meet();
-  return { verdict: asks === 'nothing' ? 'good' : 'unknown', fact: `none known (${looked})` };
+  if (asks === 'nothing') return { verdict: 'good', fact: 'none needed' };
+  return { verdict: 'unknown', fact: `none known (${looked})` };
 }
 
 /** Two findings of one upload: how large a request may be, and whether blobs can go up in chunks. */
@@ -134,6 +135,8 @@ async function manifestsOf(probe: RepositoryProbe, signal: AbortSignal): Promise
       fact: `${names} refused: no release for several architectures can be pushed${rest}`,
     };
   }
-  const sparse = `lists of which some images are absent: ${takesSparse ? 'accepted' : 'refused'}`;
+  const sparse = takesSparse
+    ? 'also lists with only some of their platforms'
+    : 'lists with only some of their platforms are refused, and most bundles have none';
   return { verdict: 'good', fact: `accepted: ${taken.join(', ')}; ${sparse}${rest}` };
 }

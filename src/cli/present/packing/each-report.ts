@@ -6,6 +6,7 @@ import type { EachReport } from '../../../packing/report.ts';
 import { type Outcome, PARTLY_DONE } from '../../command.ts';
 import type { Section } from '../layout.ts';
 import { holesText } from '../parts/holes.ts';
+import { packerAlone } from './packer-alone.ts';
 import { offersText } from '../parts/offers.ts';
 import { partsFacts } from '../parts/part-facts.ts';
 import { signatureRows } from '../parts/signature-facts.ts';
@@ -90,6 +91,7 @@ function sections(
       ? []
       : [{ text: 'Tell each site the digest of its bundle out of band, not on the medium.' }],
     ...bundles.map((one) => siteSection(one, needs, screen)),
+    packerAlone(first.closure),
     first.dryRun ? [] : keysToHand(needs),
     holesText(first.closure, screen),
     leftOut(first, screen),

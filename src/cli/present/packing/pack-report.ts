@@ -18,6 +18,7 @@ import {
 import { incrementJson, incrementText } from '../parts/increment.ts';
 import type { Block, Rows, Section } from '../layout.ts';
 import { offersText } from '../parts/offers.ts';
+import { imagesOfPacker, packerAlone } from './packer-alone.ts';
 import { partsBrief, partsFacts, partsJson } from '../parts/part-facts.ts';
 import { signatureRows, signaturesJson } from '../parts/signature-facts.ts';
 import {
@@ -66,6 +67,7 @@ export function pipedReport(
       leftOut(report, screen),
       incrementText(report.increment, report.closure, screen),
       outOfBand(report),
+      packerAlone(report.closure),
       keysToHand(needs),
       offersText(report.offers),
       [
@@ -116,6 +118,7 @@ function packed(report: PackReport, needs: PackNeeds, screen: Screen): readonly 
     path.endsWith(PATCH_SUFFIX) ? patchSteps(report, needs) : checkSteps(report, needs),
     togetherSteps(report, needs),
     outOfBand(report),
+    report.repairs === undefined ? packerAlone(report.closure) : [],
     keysToHand(needs),
     left > 0 || report.repairs !== undefined
       ? []
@@ -128,7 +131,7 @@ function packed(report: PackReport, needs: PackNeeds, screen: Screen): readonly 
       {
         facts: [
           ...volumeFacts(report, screen),
-          ['of an earlier run', keptText(kept)],
+          ['of an earlier run', kept.finished ? undefined : keptText(kept)],
           ['signer', signerText(report, screen)],
           ...contentFacts(report, screen),
         ],
@@ -155,7 +158,7 @@ function packedWords(report: PackReport, what: string): string {
 }
 
 /** A bundle that is whole is only read: nobody may think that it was made anew. */
-export const FINISHED = 'Nothing had to be packed, every byte was read again:';
+export const FINISHED = 'Already packed, every byte read again and good:';
 
 /**
  * What is not in the bundle of all that was asked for: of a completion, what the first one has. A
@@ -374,6 +377,7 @@ function dryRun(report: PackReport, screen: Screen): readonly Section[] {
     leftOut(report, screen),
     incrementText(report.increment, closure, screen),
     report.isIncompleteAllowed ? [{ text: BLOBS_LATER }] : [],
+    repairs === undefined ? packerAlone(closure) : [],
     offersText(report.offers),
     imagesOf(report, screen),
   ];
@@ -435,5 +439,6 @@ export function packJson({
     ...incrementJson(increment, closure),
     parts: partsJson(closure),
     holes: holesJson(closure),
+    packerAlone: imagesOfPacker(closure),
   };
 }
