@@ -17,7 +17,8 @@ export type Invocation =
   | { readonly command: Command; readonly args: Arguments; readonly output?: undefined }
   | { readonly command?: undefined; readonly output: string };
 
-const HELP_WIDTH = 100;
+/** Of a terminal that is wider, and of pipes, which a pager shows in any. */
+const [HELP_WIDTH, PIPED_WIDTH] = [100, 80];
 /**
  * What `usageError` knows again. The types of yargs know only texts without a plural.
  */
@@ -96,7 +97,7 @@ export async function parseCommandLine(
       'dot-notation': false,
     })
     .exitProcess(false)
-    .wrap(Math.min(HELP_WIDTH, stdout.columns || HELP_WIDTH))
+    .wrap(Math.min(HELP_WIDTH, stdout.columns || PIPED_WIDTH))
     .completion('completion', 'print a completion script for bash or zsh');
   for (const command of called.commands) register(parser, command);
   for (const [name, commands] of Object.entries(called.groups)) {
