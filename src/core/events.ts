@@ -271,6 +271,14 @@ export type Notice =
       readonly image: string;
       readonly cause: string;
     }
+  /** Volumes that were written for other media, with which this run does not go on. */
+  | {
+      readonly code: 'set-left';
+      /** Of the first one. */
+      readonly path: string;
+      readonly volumes: number;
+      readonly volumeSize: number;
+    }
   /** A file that may hold credentials, and that nobody named, cannot be read. */
   | { readonly code: 'auth-file-not-read'; readonly path: string; readonly cause: string }
   /** An auth file cannot be replaced where it is, so it was written to. */

@@ -17,6 +17,7 @@ import {
   forgetCompletedSet,
   forgetSet,
   recallSet,
+  setUnderWay,
   rememberSet,
   type StartedSet,
 } from './resume/started-sets.ts';
@@ -116,6 +117,7 @@ export async function packToFiles(job: FileJob, context: Context): Promise<PackR
     await rememberSet(path, described.bundleDigest, remembered, context);
   };
   if (start > 0) noticeEarlier({ done, count, path }, context);
+  if (stopAfter === undefined && begun.length === 0 && !restart) await noticeLeft(path, context);
   const { volumes, space, kept } = await writeBundle(
     {
       ...{ path: at, plan, volumeSize, begun, restart, isRestarted, limitRate },
@@ -179,6 +181,15 @@ function reportOf(
   const signer = signerOf(key);
   const common = { before: 0, kept: NOTHING_KEPT, dryRun: false };
   return { name, path, size, bundleDigest, repairs, mends, signer, closure, ...common };
+}
+
+/** Volumes of that name on other media: nobody may think that this run goes on with them. */
+async function noticeLeft(path: string, context: Context): Promise<void> {
+  const set = await setUnderWay(path, context);
+  if (set === undefined) return;
+  const { done, volumeSize } = set;
+  const facts = { path: done[0]!.path, volumes: done.length, volumeSize };
+  context.observe({ type: 'noticed', code: 'set-left', ...facts });
 }
 
 /** Tells what will be fetched. */

@@ -215,6 +215,13 @@ describe('a release in volumes', () => {
     const refused = packSet(medium, { ...one, restart: true });
     await expect(refused).rejects.toMatchObject({ code: 'USAGE' });
     await rm(note);
+    // A run that would write one file instead says so, and forgets nothing.
+    const told: unknown[] = [];
+    const request = { ...trial.packRequest, output: await ownFolder() };
+    await pack(request, { ...trial.context, observe: (event) => told.push(event) });
+    expect(told).toContainEqual(
+      expect.objectContaining({ code: 'set-left', volumes: 1, volumeSize }),
+    );
     expect(await packSet(medium, { stopAfter: 9 })).toMatchObject({ before: 1, left: 0 });
   });
 

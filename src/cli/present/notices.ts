@@ -212,6 +212,13 @@ export function noticeText(notice: Notice): string | undefined {
       );
     case 'needs-trusted-packer':
       return undefined; // the report of every pack says it, with what to hand over
+    case 'set-left':
+      return (
+        `${counted(notice.volumes, 'volume')} of this name ` +
+        `${notice.volumes === 1 ? 'was' : 'were'} written before, for other media: ` +
+        `${notice.path}. This run does not go on with them. To do that: --volume-size ` +
+        `${notice.volumeSize} --stop-after 1`
+      );
     case 'auth-file-not-read':
       return `continuing without the auth file ${notice.path}: ${notice.cause}`;
     case 'auth-file-in-place':

@@ -73,6 +73,18 @@ export async function firstOfSet(path: string, context: Context): Promise<string
   return (await readSet(setFile(path, context)))?.done[0]?.path;
 }
 
+/**
+ * A set of that name that is under way, for a run that does not go on with it.
+ * @returns nothing also where the file cannot be understood: nothing hangs on it
+ */
+export async function setUnderWay(
+  path: string,
+  context: Context,
+): Promise<Pick<StartedSet, 'done' | 'volumeSize'> | undefined> {
+  const set = await readSet(setFile(path, context)).catch(() => undefined);
+  return set === undefined || set.done.length === 0 ? undefined : set;
+}
+
 export async function rememberSet(
   path: string,
   bundleDigest: Digest,
