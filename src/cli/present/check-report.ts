@@ -33,6 +33,9 @@ export function checkRegistryReport({
         : [{ verdict: refusal(registry, checks), mood: 'bad' }],
       hints.map((hint) => ({ text: `Next: ${hint}` })),
       ...subjectsOf(checks).map((subject) => section(subject, checks)),
+      checks.some(({ verdict }) => verdict === 'lacking')
+        ? [{ text: 'What is marked with - is not there, and unpack does without it.' }]
+        : [],
     ],
     json,
     ...(failure !== undefined && { status: statusOf(failure) }),
