@@ -122,7 +122,10 @@ describeWith(['docker-registry'], 'a disk', () => {
       const refused = await bundle(set(release.source.host));
       expect(refused.status).toBe(26);
       expect(JSON.parse(refused.stdout)).toMatchObject({
-        error: { code: 'DISK', expected: expect.stringMatching(/^[0-9]+ bytes$/) as string },
+        error: {
+          code: 'DISK',
+          expected: expect.stringMatching(/^5\.00 MB, [0-9]+ bytes to write$/) as string,
+        },
       });
       expect((await readdir(mounted)).filter((name) => /\.\d{3}/.test(name))).toEqual([
         `${NAME}.001`,

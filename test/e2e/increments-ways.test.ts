@@ -183,7 +183,11 @@ describeWith(['docker-registry'], 'an increment', () => {
     const target = await newTarget();
     const to = `${target.host}/site`;
     const receipt = ['--receipt', place('image-receipts'), '--receipt-key', place('site.pem')];
-    const ran = await operator.bundle([...unpacking(to, earlier), ...receipt]);
+    const unnamed = await operator.bundle([...unpacking(to, earlier), ...receipt]);
+    expect(unnamed.status).toBe(2);
+    expect(unnamed.stderr).toContain('about other targets, of plant-a');
+    const named = [...receipt, '--site', 'plant-images'];
+    const ran = await operator.bundle([...unpacking(to, earlier), ...named]);
     expect(ran.status, ran.stderr).toBe(0);
     // Who has no history of that does not know where to look.
     const other = await User.new(place('other'));
