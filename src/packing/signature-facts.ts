@@ -11,5 +11,5 @@ export async function signatureFacts(
   { now }: Context,
 ): Promise<SignatureFacts | undefined> {
   if (signatures === false) return undefined;
-  return judgedSignatures(closure, await loadReleaseKeys(releaseKeyFiles), now);
+  return judgedSignatures(closure, () => loadReleaseKeys(releaseKeyFiles), now);
 }

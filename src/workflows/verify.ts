@@ -102,7 +102,7 @@ export async function verify(request: VerifyRequest, context: Context): Promise<
       blobs: audited.good + manifests.length,
       bytes: audited.goodBytes + metadata,
       required: await auditRequired(bundle, context),
-      signatures: await judgedSignatures(closure, bundle.releaseKeys, context.now),
+      signatures: await judgedSignatures(closure, async () => bundle.releaseKeys, context.now),
     };
   } finally {
     await bundle.close();

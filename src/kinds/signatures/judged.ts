@@ -22,10 +22,12 @@ export interface SignatureFacts {
 /**
  * Checks the signatures that are kept beside images with the release keys that are known. None is
  * refused for it: whether an image may run, clusters decide with keys of their own.
+ * @param loadKeys is asked only where there is a signature: a key may come through a pipe, which
+ * can be read once.
  */
 export async function judgedSignatures(
   closure: Closure,
-  keys: ReleaseKeys,
+  loadKeys: () => Promise<ReleaseKeys>,
   now: Date,
 ): Promise<SignatureFacts> {
   const all = new Map(
@@ -33,6 +35,7 @@ export async function judgedSignatures(
       .flatMap(({ lookaside = [] }) => lookaside)
       .map((one) => [`${one.subject} ${one.digest}`, one]),
   );
+  const keys = all.size === 0 ? [] : await loadKeys();
   const lookaside: JudgedSignature[] = [];
   for (const { subject, digest, message } of all.values())
     lookaside.push({ subject, digest, ...(await judgeLookaside(message, keys, now)) });
