@@ -196,8 +196,7 @@ function forShell(argv: readonly string[]): readonly string[] {
 }
 
 /**
- * A digest in eight groups, as reports print it, is eight words where
- * nobody has put it in quotes.
+ * A digest in eight groups, as reports print it, is eight words where nobody has put it in quotes.
  * @throws BundleError USAGE for another number of groups.
  */
 function joinedGroups(argv: readonly string[]): readonly string[] {

@@ -7,8 +7,8 @@ const MOST_BLANKS = 64;
 const BLANKS: readonly number[] = [...Buffer.from(' \t\r\n')];
 
 /**
- * Whether a file is meant as a receipt by its first bytes, however large it is. What cannot be found is none:
- * whoever reads it as something else says why.
+ * Whether a file is meant as a receipt by its first bytes, however large it is. What cannot be found
+ * is none: whoever reads it as something else says why.
  */
 export async function isReceiptFile(path: string): Promise<boolean> {
   try {

@@ -10,7 +10,7 @@ import { drain } from '../core/bytes.ts';
 import type { Descriptor } from '../core/descriptor.ts';
 import { type Digest, digestFromHex } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
-import { formatBytes, leavesText } from '../core/text.ts';
+import { missingText } from '../bundle/reading/volume-end.ts';
 import type { OnePass } from '../transfer/one-pass.ts';
 import type { PlannedImage } from '../transfer/image.ts';
 import { verified } from '../transfer/verified.ts';
@@ -124,10 +124,7 @@ async function checkEndOfPass(
 /** The failure that ended a pipe, with what has not come. */
 function withLost(error: BundleError, gone: readonly Descriptor[]): BundleError {
   const { code, message, hint, expected, got, side } = error;
-  const bytes = gone.reduce((total, { size }) => total + size, 0);
-  const lost = `${leavesText(gone.length)} (${formatBytes(bytes)})`;
-  const verb = gone.length === 1 ? 'is' : 'are';
-  return new BundleError(code, `${message}; ${lost} ${verb} missing`, {
+  return new BundleError(code, `${message}; ${missingText(gone)}`, {
     ...{ hint, expected, got, side, cause: error },
   });
 }

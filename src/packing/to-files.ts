@@ -211,26 +211,21 @@ function goalOf(
   return Math.min(goal, count);
 }
 
-function noticeEarlier(
-  {
-    done,
-    count,
-    path,
-  }: {
-    readonly done: readonly Pick<FinishedVolume, 'path'>[];
-    readonly count: number;
-    readonly path: string;
-  },
-  { observe }: Context,
-): void {
+/** Volumes that earlier runs have finished, of so many; and where this run writes. */
+interface Earlier {
+  readonly done: readonly Pick<FinishedVolume, 'path'>[];
+  readonly count: number;
+  readonly path: string;
+}
+
+function noticeEarlier({ done, count, path }: Earlier, { observe }: Context): void {
   const here = dirname(path);
-  const folders = [
-    ...new Set(
-      done
-        .map((volume) => dirname(volume.path))
-        .map((folder) => (resolve(folder) === resolve(here) ? here : folder)),
-    ),
-  ];
+  // They are remembered with absolute paths, and the user has typed this one.
+  const typed = done.map((volume) => {
+    const folder = dirname(volume.path);
+    return resolve(folder) === resolve(here) ? here : folder;
+  });
+  const folders = [...new Set(typed)];
   const facts = { done: done.length, count, folders };
   observe({ type: 'noticed', code: 'volumes-written-earlier', ...facts });
 }

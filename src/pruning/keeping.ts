@@ -16,8 +16,9 @@ const RELEASE = 'release';
 const GRAPH = 'graph';
 
 /**
- * The keys of the parts that stay, and why each does. Where releases are named or counted, other parts stay as long as
- * a bundle brought them that has a release which stays, and the newest of each in any case.
+ * The keys of the parts that stay, and why each does. Where releases are named or counted, other
+ * parts stay as long as a bundle brought them that has a release which stays, and the newest of each
+ * in any case.
  * @param isThere whether a release is at the target: only such ones are counted.
  * @throws BundleError NOT_FOUND for a name that no part has: it would be pruned by a slip of a key.
  */

@@ -77,12 +77,7 @@ export function wrongSize(
         portion.offset + storedSectionLength(portion.length) > length,
     ),
   );
-  const bytes = lost.reduce((total, { size }) => total + size, 0);
-  const missing =
-    lost.length === 0
-      ? 'no config or layer is missing'
-      : `${leavesText(lost.length)} (${formatBytes(bytes)}) ` +
-        `${lost.length === 1 ? 'is' : 'are'} missing`;
+  const missing = lost.length === 0 ? 'no config or layer is missing' : missingText(lost);
   const entries = [VOLUME_END, ...lost.map(({ path }) => path)];
   return {
     ...{ path: file.path, start: start + length, end: start + planned, entries },
@@ -90,4 +85,11 @@ export function wrongSize(
       `${file.path} ends at byte ${start + length} of ${start + planned}; ${missing}`,
     ),
   };
+}
+
+/** `2 configs and layers (1.50 MB) are missing`. */
+export function missingText(lost: readonly { readonly size: number }[]): string {
+  const bytes = lost.reduce((total, { size }) => total + size, 0);
+  const verb = lost.length === 1 ? 'is' : 'are';
+  return `${leavesText(lost.length)} (${formatBytes(bytes)}) ${verb} missing`;
 }

@@ -4,7 +4,7 @@ import type { Command } from '../command.ts';
 import { openRequest, PACKING_OPTIONS, pipedPositional, trustOptions } from '../options/bundle.ts';
 import { dryRunOption } from '../options/common.ts';
 import { deliveryOptions, deliveryRequest, WRITING_OPTIONS } from '../options/delivery.ts';
-import { namedHistory } from '../options/receipts/history.ts';
+import { historyFolder, namedHistory } from '../options/receipts/history.ts';
 import { receiptOptions, receiptRequest } from '../options/receipts/receipt.ts';
 import { networkRequest, registryOptions } from '../options/network.ts';
 import { many, yes } from '../options/table.ts';
@@ -67,7 +67,10 @@ export const unpackCommand: Command = {
       select: partNames(args, 'release'),
       partial: flag(args, 'partial'),
       history: namedHistory(args, context),
-      receipt: receiptRequest(args, io, context),
+      receipt: receiptRequest(args, io, () => historyFolder(args, context), [
+        'history',
+        'no-history',
+      ]),
     };
     const { unpack } = await import('../../workflows/unpack.ts');
     const { unpackReport } = await import('../present/delivery-report.ts');

@@ -2,14 +2,12 @@ import { BundleError } from '../../../core/errors.ts';
 import type { PruneRequest } from '../../../workflows/prune/prune.ts';
 import { count, digests, flag, text, texts } from '../../arguments.ts';
 import type { Arguments, Command } from '../../command.ts';
-import type { Io } from '../../io.ts';
 import { openRequest } from '../../options/bundle.ts';
 import { deliveryTarget, targetOption } from '../../options/delivery.ts';
 import { networkRequest } from '../../options/network.ts';
 import { namedHistory } from '../../options/receipts/history.ts';
-import { askingOptions, siteName } from '../../options/receipts/receipt.ts';
+import { askingOptions, receiptRequest } from '../../options/receipts/receipt.ts';
 import { many, one, yes } from '../../options/table.ts';
-import { keySource } from '../../passphrase.ts';
 
 const stays = 'What stays:';
 const group = 'Receipt:';
@@ -72,7 +70,7 @@ export const pruneCommand: Command = {
       config: text(args, 'config'),
       yes: flag(args, 'yes'),
       takesOver: flag(args, 'take-over'),
-      receipt: receiptRequest(args, io, flag(args, 'no-history') ? undefined : history),
+      receipt: receiptRequest(args, io, () => (flag(args, 'no-history') ? undefined : history)),
     };
     return pruneReport(await prune(request, context));
   },
@@ -101,23 +99,4 @@ function keepingOf(args: Arguments): PruneRequest['keeping'] {
 /** The 64 digits of a digest may be given alone. */
 function asDigest(name: string): string {
   return /^[0-9a-f]{64}$/.test(name) ? `sha256:${name}` : name;
-}
-
-function receiptRequest(
-  args: Arguments,
-  io: Io,
-  history: string | undefined,
-): PruneRequest['receipt'] {
-  const folder = text(args, 'receipt');
-  const site = siteName(args);
-  if (folder !== undefined) {
-    const key = keySource(args, io, 'receipt-key');
-    const isNewSite = flag(args, 'new-site');
-    return { folder, key, site, isNewSite, history, paper: flag(args, 'qr') };
-  }
-  const idle = ['receipt-key', 'qr', 'site', 'new-site'].find((name) => args[name] !== undefined);
-  if (idle === undefined) return undefined;
-  throw new BundleError('USAGE', `--${idle} is about a receipt, and none is asked for`, {
-    hint: 'Name a folder for it with --receipt DIR.',
-  });
 }

@@ -1,4 +1,3 @@
-import type { Context } from '../../../core/context.ts';
 import { BundleError } from '../../../core/errors.ts';
 import { checkSiteName } from '../../../receipts/receipt.ts';
 import type { ReceiptRequest } from '../../../workflows/unpack.ts';
@@ -9,7 +8,7 @@ import { keySource } from '../../passphrase.ts';
 import { trustOptions } from '../bundle.ts';
 import { repositoryOptions } from '../delivery.ts';
 import { registryOptions } from '../network.ts';
-import { historyFolder, historyOptions } from './history.ts';
+import { historyOptions } from './history.ts';
 import { many, one, type OptionTable, yes } from '../table.ts';
 
 const group = 'Receipt:';
@@ -67,23 +66,26 @@ export const askingOptions: OptionTable = {
   ...registryOptions,
 };
 
-/** @throws BundleError USAGE for an option about a receipt that is not wanted. */
+/**
+ * @param historyOf is asked only for a receipt that is wanted.
+ * @param others options of the command that are about a receipt alone, beside the common ones.
+ * @throws BundleError USAGE for an option about a receipt that is not wanted.
+ */
 export function receiptRequest(
   args: Arguments,
   io: Io,
-  context: Context,
+  historyOf: () => string | undefined,
+  others: readonly string[] = [],
 ): ReceiptRequest | undefined {
   const folder = text(args, 'receipt');
   const site = siteName(args);
   if (folder !== undefined) {
     const key = keySource(args, io, 'receipt-key');
-    const history = historyFolder(args, context);
     const isNewSite = flag(args, 'new-site');
-    return { folder, key, site, isNewSite, history, paper: flag(args, 'qr') };
+    return { folder, key, site, isNewSite, history: historyOf(), paper: flag(args, 'qr') };
   }
-  const idle = ['receipt-key', 'qr', 'site', 'new-site', 'history', 'no-history'].find(
-    (name) => args[name] !== undefined,
-  );
+  const own = ['receipt-key', 'qr', 'site', 'new-site', ...others];
+  const idle = own.find((name) => args[name] !== undefined);
   if (idle === undefined) return undefined;
   throw new BundleError('USAGE', `--${idle} is about a receipt, and none is asked for`, {
     hint: 'Name a folder for it with --receipt DIR.',

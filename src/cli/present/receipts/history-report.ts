@@ -1,5 +1,5 @@
 import { type Digest, hexOf } from '../../../core/digest.ts';
-import { counted, formatBytes, shellWord } from '../../../core/text.ts';
+import { counted, formatBytes, optionWords } from '../../../core/text.ts';
 import { type Receipt, receiptDigest, targetName } from '../../../receipts/receipt.ts';
 import type { ImportReport } from '../../../workflows/history/import.ts';
 import type { HistoryReport, PackedBundle, SiteReport } from '../../../workflows/history/look.ts';
@@ -179,6 +179,6 @@ export function importReport(
 function keySteps(keyFiles: readonly string[]): Section {
   if (keyFiles.length === 0) return [];
   const keys = keyFiles.length === 1 ? 'this key' : 'these keys';
-  const words = keyFiles.map((file) => `--trusted-key ${shellWord(file)}`).join(' ');
+  const words = optionWords('trusted-key', keyFiles).join(' ');
   return [{ text: `Name ${keys} in each command that reads the receipts: ${words}.` }];
 }

@@ -128,7 +128,7 @@ function sumsSection(report: PruneReport): Section {
   ];
 }
 
-/** What stays for a tag that nothing accounts for is told once for all, by {@link unaccountedSection}. */
+/** What stays for a tag that nothing accounts for is told once, by {@link unaccountedSection}. */
 function sharedSections({ repositories, removed }: PruneReport, screen: Screen): Report {
   return repositories.flatMap(({ place, shared: all }): Report => {
     const shared = screen.isVerbose ? all : all.filter(({ tag }) => tag === undefined);
