@@ -124,7 +124,7 @@ export function interruption(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): BundleErr
   const status = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }[signal];
   return new BundleError('INTERRUPTED', `interrupted by ${signal}`, {
     status,
-    hint: 'To continue, run the same command again: finished work is not repeated.',
+    hint: 'To continue, run the same command again.',
   });
 }
 

@@ -137,7 +137,9 @@ export async function parseCommandLine(
   }
   refuseValues(words, { ...commonOptions, ...chosen?.options });
   const [usage = ''] = output.split('\n', 1);
-  const text = `${introductions.get(usage) ?? usage}${output.slice(usage.length)}`;
+  // What takes several words, and got none, is no list that somebody chose.
+  const rest = output.slice(usage.length).replaceAll(' [default: []]', '');
+  const text = `${introductions.get(usage) ?? usage}${rest}`;
   return chosen === undefined || output !== '' ? { output: text } : { command: chosen, args };
 }
 
@@ -225,10 +227,35 @@ const GROUPS = 8;
 /** The beginning of a help: the command line, its purpose, and examples. */
 function introduction(usage: string, summary: string, examples: Command['examples']): string {
   const lines = examples.flatMap(([line, what]) => [
-    `  # ${what}`,
-    `  ${line.replaceAll('$0', 'bundle')}`,
+    ...filled(what.split(' '), { first: '  # ', next: '  # ', end: '' }),
+    ...filled(line.replaceAll('$0', 'bundle').split(/ (?=-)/), {
+      ...{ first: '  ', next: '      ', end: ' \\' },
+    }),
   ]);
-  return [usage, '', summary, '', 'Examples:', ...lines].join('\n');
+  return [usage, '', ...filled(summary.split(' '), PLAIN), '', 'Examples:', ...lines].join('\n');
+}
+
+const PLAIN = { first: '', next: '', end: '' };
+
+/**
+ * Words, or an example's options with their values, on as few lines as fit a screen of 80 columns.
+ * A line that is not the last one ends as a shell wants it.
+ */
+function filled(
+  words: readonly string[],
+  { first, next, end }: { readonly first: string; readonly next: string; readonly end: string },
+): readonly string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of words) {
+    const indent = lines.length === 0 ? first : next;
+    const longer = line === '' ? indent + word : `${line} ${word}`;
+    if (line !== '' && longer.length > PIPED_WIDTH - end.length) {
+      lines.push(line + end);
+      line = next + word;
+    } else line = longer;
+  }
+  return [...lines, line];
 }
 
 /**

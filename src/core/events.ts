@@ -279,6 +279,13 @@ export type Notice =
       readonly volumes: number;
       readonly volumeSize: number;
     }
+  /** All volumes of this set were written before, for other media; now it is begun again. */
+  | {
+      readonly code: 'set-again';
+      readonly volumes: number;
+      /** Of the last one. */
+      readonly path: string;
+    }
   /** A file that may hold credentials, and that nobody named, cannot be read. */
   | { readonly code: 'auth-file-not-read'; readonly path: string; readonly cause: string }
   /** An auth file cannot be replaced where it is, so it was written to. */

@@ -15,7 +15,6 @@ import { NOTHING_KEPT, type PackReport, signerOf } from './report.ts';
 import { type BegunFile, checkCut, findBegun, refuseForeign, sealOf } from './resume/begun.ts';
 import {
   forgetCompletedSet,
-  forgetSet,
   recallSet,
   setUnderWay,
   rememberSet,
@@ -113,7 +112,8 @@ export async function packToFiles(job: FileJob, context: Context): Promise<PackR
   const until = goalOf(set, { start, count, stopAfter });
   const remember = async (): Promise<void> => {
     if (asked === undefined || stopAfter === undefined) return;
-    const remembered = { seal, volumeSize: asked, done: done.map(landed), until };
+    const isComplete = done.length === count;
+    const remembered = { seal, volumeSize: asked, done: done.map(landed), until, isComplete };
     await rememberSet(path, described.bundleDigest, remembered, context);
   };
   if (start > 0) noticeEarlier({ done, count, path }, context);
@@ -134,7 +134,6 @@ export async function packToFiles(job: FileJob, context: Context): Promise<PackR
     },
     context,
   );
-  if (until === count && stopAfter !== undefined) await forgetSet(path, context);
   if (stopAfter === undefined && asked !== undefined) {
     await forgetCompletedSet(path, described.bundleDigest, asked, context);
   }

@@ -236,6 +236,8 @@ describe('a command line that is wrong', () => {
       const { status, stdout } = await user.bundle([command, '-h']);
       expect(status).toBe(0);
       expect(stdout).toMatch(command === 'trust' ? /Commands:/ : /^bundle .*Examples:.*Options:/s);
+      expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+      expect(stdout).not.toContain('[default: []]');
     },
   );
 });

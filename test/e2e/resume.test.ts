@@ -215,19 +215,17 @@ describeWith(['docker-registry'], 'a pack that was interrupted', () => {
       [`${NAME}.001`],
       [`${NAME}.002`],
     ]);
-    expect(
-      await bundle([
-        ...release.packing(),
-        '-o',
-        join(output, 'third'),
-        '--volume-size',
-        '20MB',
-        '--stop-after',
-        '9',
-      ]),
-    ).toMatchObject({
-      status: 0,
-    });
+    const third = join(output, 'third');
+    const rest = [...set.slice(0, -1), '9'];
+    expect(await bundle([...release.packing(), '-o', third, ...rest])).toMatchObject({ status: 0 });
+    const again = await bundle([...release.packing(), '-o', join(output, 'fourth'), ...set]);
+    expect(again).toMatchObject({ status: 30 });
+    expect(again.stderr).toContain(
+      `all 4 volumes of this set were written before, the last one to ${join(third, NAME)}.004. ` +
+        'This run begins the set again with its first volume',
+    );
+    expect(await volumesOn(join(output, 'fourth'))).toEqual([`${NAME}.001`]);
+    await bundle([...release.packing(), '-o', join(output, 'fifth'), ...rest]);
   });
 
   it('on several media is over when the same volumes have all been written to one of them', async () => {

@@ -104,8 +104,8 @@ export function noticeText(notice: Notice): string | undefined {
       return `kept ${formatBytes(notice.bytes)} of an earlier run: ` + leavesText(notice.layers);
     case 'can-be-continued':
       return (
-        `finished work is kept in ${folderText(notice.folder)}: run the same command again ` +
-        `${notice.isRestarted ? 'without --restart ' : ''}to continue`
+        `what was fetched is kept in ${folderText(notice.folder)}, but for the last 64 MiB at most` +
+        (notice.isRestarted ? ': to go on with it, leave out --restart' : '')
       );
     case 'replaced-when-whole':
       return `${notice.path} stays as it is until the new bundle is whole`;
@@ -218,6 +218,11 @@ export function noticeText(notice: Notice): string | undefined {
         `${notice.volumes === 1 ? 'was' : 'were'} written before, for other media: ` +
         `${notice.path}. This run does not go on with them. To do that: --volume-size ` +
         `${notice.volumeSize} --stop-after 1`
+      );
+    case 'set-again':
+      return (
+        `all ${counted(notice.volumes, 'volume')} of this set were written before, the last one to ` +
+        `${notice.path}. This run begins the set again with its first volume`
       );
     case 'auth-file-not-read':
       return `continuing without the auth file ${notice.path}: ${notice.cause}`;

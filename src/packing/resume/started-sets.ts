@@ -36,10 +36,13 @@ export interface StartedSet {
   readonly done: readonly Pick<FinishedVolume, 'path' | 'digest'>[];
   /** How many volumes there are to be when the run that is under way, or was interrupted, ends. */
   readonly until: number;
+  /** Whether its last volume is done: the next run begins the set again. */
+  readonly isComplete: boolean;
 }
 
 /**
  * Reads the facts that are remembered about a set.
+ * @returns nothing if there is none to go on with; of one that is complete, that is told
  * @throws BundleError USAGE when it is of other content, another key or another volume size;
  * CONFIGURATION when the file cannot be understood.
  */
@@ -53,6 +56,10 @@ export async function recallSet(
   const found = await readSet(file);
   if (found === undefined) return undefined;
   const { digest, ...set } = found;
+  if (set.isComplete) {
+    if (digest === bundleDigest && set.volumeSize === volumeSize) noticeComplete(set, context);
+    return undefined;
+  }
   const other = (what: string): BundleError =>
     new BundleError('USAGE', `a set called ${basename(path)} was started ${what}`, {
       hint: `--restart starts over. (The set is remembered in ${file}.)`,
@@ -65,12 +72,19 @@ export async function recallSet(
   return set;
 }
 
+/** Whoever counts the media wrong shall not carry away a second first volume for the last one. */
+function noticeComplete({ done }: Pick<StartedSet, 'done'>, { observe }: Context): void {
+  const path = done.at(-1)!.path;
+  observe({ type: 'noticed', code: 'set-again', volumes: done.length, path });
+}
+
 /**
  * Where the first volume of a set was written, if one is remembered. @throws BundleError
  * CONFIGURATION
  */
 export async function firstOfSet(path: string, context: Context): Promise<string | undefined> {
-  return (await readSet(setFile(path, context)))?.done[0]?.path;
+  const set = await readSet(setFile(path, context));
+  return set?.isComplete === true ? undefined : set?.done[0]?.path;
 }
 
 /**
@@ -82,7 +96,7 @@ export async function setUnderWay(
   context: Context,
 ): Promise<Pick<StartedSet, 'done' | 'volumeSize'> | undefined> {
   const set = await readSet(setFile(path, context)).catch(() => undefined);
-  return set === undefined || set.done.length === 0 ? undefined : set;
+  return set === undefined || set.isComplete || set.done.length === 0 ? undefined : set;
 }
 
 export async function rememberSet(
@@ -99,6 +113,7 @@ export async function rememberSet(
       bundleDigest,
       volumeSize: set.volumeSize,
       until: set.until,
+      complete: set.isComplete,
       signature: Buffer.from(set.seal.signature).toString(),
       publicKey: Buffer.from(set.seal.publicKey).toString(),
       done: set.done.map(({ path: volume, digest }) => ({
@@ -123,11 +138,7 @@ export async function forgetCompletedSet(
   const set = await readSet(setFile(path, context)).catch(() => undefined);
   const isThis = set?.digest === bundleDigest && set.volumeSize === volumeSize;
   if (isThis && set.done.some((volume) => resolve(dirname(volume.path)) === resolve(dirname(path))))
-    await forgetSet(path, context);
-}
-
-export async function forgetSet(path: string, context: Context): Promise<void> {
-  await removeFile(setFile(path, context));
+    await removeFile(setFile(path, context));
 }
 
 function setFile(path: string, { configFolder }: Context): string {
@@ -146,6 +157,7 @@ function parseSet(content: Uint8Array, file: string): StartedSet & { readonly di
       digest: parseDigest(set['bundleDigest']),
       volumeSize: asSize(set['volumeSize'], 'volumeSize'),
       until: asSize(set['until'], 'until'),
+      isComplete: set['complete'] === true,
       seal: {
         signature: Buffer.from(asString(set['signature'], 'signature')),
         publicKey: Buffer.from(asString(set['publicKey'], 'publicKey')),

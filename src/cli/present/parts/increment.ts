@@ -20,8 +20,8 @@ export function incrementText(
   const have = isForSeveral ? 'have, each' : 'has';
   const by = sites.length === 0 ? '' : `, which ${listed(sites)} ${have} by signed receipts`;
   if (total.blobs === 0) {
-    const to = isForSeveral ? 'to all of the sites ' : '';
-    return [{ text: `This is a whole bundle: nothing of it counts as delivered ${to}already.` }];
+    const to = isForSeveral ? 'all of the sites' : (sites[0] ?? 'the closed side');
+    return [{ text: `This is a whole bundle: nothing of it counts as delivered to ${to} yet.` }];
   }
   const isShared = bundles.reduce((sum, { blobs }) => sum + blobs, 0) > total.blobs;
   const ofEach = parts.length === 1 ? [] : parts.map(({ label }, at) => [label, ofParts[at]!]);
@@ -32,9 +32,13 @@ export function incrementText(
       words(one) + (one.isAssumed ? ', ASSUMED to have arrived' : ''),
     ]),
   ];
+  const [only] = bundles;
+  const from =
+    only && rows.length === 1 ? ` of ${only.name} (${shortened(only.bundle, screen)})` : '';
+  const proof = assumed.length > 0 ? '' : by;
   return [
-    { text: `An increment: it leaves out ${words(total)}${assumed.length > 0 ? '' : by}.` },
-    { table: { rows, cut: 0 } },
+    { text: `An increment: it leaves out ${words(total)}${from}${proof}.` },
+    ...(from === '' ? [{ table: { rows, cut: 0 } } satisfies Block] : []),
     ...(isShared ? [{ text: SHARED } satisfies Block] : []),
     ...(assumed.length > 0 ? [{ text: ASSUMED } satisfies Block] : []),
   ];

@@ -180,10 +180,7 @@ export function receiptSections(receipt: Receipt, screen: Screen): Report {
         ['target', targetName(target)],
         ['time', time],
         ['receipt', shortened(hexOf(receiptDigest(receipt)), screen)],
-        [
-          'follows',
-          previous === null ? FIRST : `the receipt ${shortened(hexOf(previous), screen)}`,
-        ],
+        ['previous', previous === null ? FIRST : `receipt ${shortened(hexOf(previous), screen)}`],
         ['replaces', replaces ? 'all receipts before it' : undefined],
         ['program', program],
         ['signer', shortened(signer, screen)],

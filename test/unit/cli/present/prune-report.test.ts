@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 
+import { laidOut } from '../../../../src/cli/present/layout.ts';
 import { pruneReport } from '../../../../src/cli/present/receipts/prune-report.ts';
 import type { Screen } from '../../../../src/cli/present/screen.ts';
 import type { PruneReport } from '../../../../src/workflows/prune/prune.ts';
@@ -114,4 +115,40 @@ it('a prune of a registry that still gives what it removed says what to do', () 
   const words = told({ ...full, removed });
   expect(words).toContain('NOT ALL REMOVED: registry:5000/ocp4 still gives 1 manifest');
   expect(words).toContain('Run the same command again.');
+});
+
+it('a prune that is done fits a terminal of 80 columns, the verdict first', () => {
+  const kept = { key: 'b', label: 'release 4.17.5 x86_64', stays: true, why: 'among the newest' };
+  const parts = [
+    { ...part, label: 'release 4.17.3 x86_64' },
+    { ...kept, rows: [] },
+  ];
+  const screen = { isVerbose: false, hasColor: false, hasUnicode: true, columns: 80 };
+  const report = {
+    ...{ target: 'registry:5000/ocp4', product: undefined, parts, removed: gone, outdated: [] },
+    ...{ repositories: [{ ...repository, going }], freed, receipt: undefined },
+  } as unknown as PruneReport;
+  expect(laidOut(pruneReport(report).report(screen), screen).split('\n')).toEqual([
+    'Removed release 4.17.3 x86_64 from registry:5000/ocp4',
+    '',
+    'part                   what becomes of it',
+    'release 4.17.3 x86_64  removed: 1 manifest',
+    'release 4.17.5 x86_64  stays: among the newest',
+    '',
+    'removed  1 manifest, 1 tag',
+    'frees    up to 2.00 MB, when the registry collects garbage',
+    '',
+    'The registry frees the space when it collects garbage, not before. What to do:',
+    'Quay          nothing: it collects by itself, after the time in which tags can',
+    '              be brought back',
+    'Harbor        nothing if a collection is scheduled; else start it:',
+    '              Administration, Clean Up',
+    'Nexus         the tasks "Docker - Delete unused manifests and images" and "Admin',
+    '              - Compact blob store"',
+    'distribution  see that nobody pushes, run the command below on its host, and',
+    '              restart it. CONFIG is its configuration file, in its container',
+    '              /etc/docker/registry/config.yml, or from version 3 on',
+    '              /etc/distribution/config.yml',
+    '  registry garbage-collect CONFIG',
+  ]);
 });
