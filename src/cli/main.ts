@@ -2,6 +2,7 @@ import { join } from 'node:path';
 
 import { BundleError, hasCode, systemCode } from '../core/errors.ts';
 import { diskError, hostLimit, writeError } from '../files/disk-error.ts';
+import { onAwaitedPipe } from '../files/reading/pipe.ts';
 import { baseFolder, type Context } from '../core/context.ts';
 import { count, flag, requiredText } from './arguments.ts';
 import type { Arguments } from './command.ts';
@@ -25,6 +26,9 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   let wishes = NO_WISHES;
   let progress: Progress | undefined;
   const stop = (): void => progress?.stop();
+  const deafen = onAwaitedPipe((name) => {
+    progress?.observe({ type: 'noticed', code: 'pipe-awaited', name });
+  });
   try {
     const invocation = await parseCommandLine(argv, io);
     if (invocation.command === undefined) {
@@ -70,6 +74,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       ); // the failure decides
     return statusOf(failure);
   } finally {
+    deafen();
     io.signal.removeEventListener('abort', stop);
   }
 }

@@ -226,6 +226,8 @@ export type Notice =
   /** The bundle is good, and a file of that name is from an earlier run: it was left as it is. */
   | { readonly code: 'damage-map-left'; readonly path: string }
   | { readonly code: 'damage-map-not-written'; readonly cause: string }
+  /** A file that was named is a pipe, and nothing comes through it. */
+  | { readonly code: 'pipe-awaited'; readonly name: string }
   /** The file that says by digest what a set has come to. */
   | { readonly code: 'lock-written'; readonly path: string }
   /** The tags of the target could not be listed, so nobody knows whether it has newer things. */

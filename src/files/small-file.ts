@@ -1,10 +1,9 @@
-import { closeSync, constants, openSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { Socket } from 'node:net';
 
 import { BundleError } from '../core/errors.ts';
 import { diskError } from './disk-error.ts';
-import { openRegular } from './open-regular.ts';
+import { openRegular } from './reading/open-regular.ts';
+import { contentOfPipe } from './reading/pipe.ts';
 
 /** How much of a pipe is read at first; more is asked for where there is more. */
 const FIRST = 64 * 1024;
@@ -114,22 +113,11 @@ async function readToEnd(
   throw tooLarge(path, limit);
 }
 
-/**
- * Reads a pipe without a thread of Node's: one that waits for a writer who never comes could not be
- * ended, and would keep the process.
- */
+/** Ends at the first byte that is too much. */
 async function readPipe(path: string, named: string, limit: number): Promise<Uint8Array> {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  let socket: Socket;
-  try {
-    socket = new Socket({ fd, readable: true, writable: false });
-  } catch (error) {
-    closeSync(fd);
-    throw error;
-  }
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of socket as AsyncIterable<Buffer>) {
+  for await (const chunk of contentOfPipe(path, named)) {
     chunks.push(chunk);
     length += chunk.length;
     if (length > limit) throw tooLarge(named, limit);

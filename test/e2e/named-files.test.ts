@@ -1,13 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { constants } from 'node:fs';
-import { type FileHandle, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
-import { systemCode } from '../../src/core/errors.ts';
 import { SigningKey } from '../../src/trust/keys.ts';
 import { runBundle, startBundle } from '../support/bundle-process.ts';
 
@@ -54,17 +51,17 @@ describe('a file that somebody names', () => {
   });
 
   it.each(READERS)(
-    'may be a pipe that nothing comes through: signals end %s',
+    'may be a pipe that nothing comes through: that is told, and signals end %s',
     async (name, args) => {
       const pipe = join(folder, name.replaceAll(' ', '-'));
       expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
-      const { child, ended } = await startBundle(args(pipe), { folder });
-      const writer = await untilItReads(pipe);
+      const { child, ended, told } = await startBundle(args(pipe), { folder });
+      onTestFinished(() => void child.kill('SIGKILL'));
+      await told(new RegExp(`^waiting: .*${pipe} is a pipe, and nothing has come through it`, 'm'));
       // The second does not wait for the work to wind up.
       child.kill('SIGINT');
       child.kill('SIGTERM');
       expect([130, 143]).toContain((await ended).status);
-      await writer.close();
     },
   );
 
@@ -76,15 +73,3 @@ describe('a file that somebody names', () => {
     expect(await ended).toMatchObject({ status: 0 });
   });
 });
-
-/** Waits until somebody has the other end of a pipe open, and holds this one. */
-async function untilItReads(pipe: string): Promise<FileHandle> {
-  for (;;) {
-    try {
-      return await open(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
-    } catch (error) {
-      if (systemCode(error) !== 'ENXIO') throw error;
-      await sleep(5);
-    }
-  }
-}

@@ -28,11 +28,6 @@ const ALLOWED: readonly {
     text: 'await sleep(5)',
     reason: 'Looks again until the condition holds.',
   },
-  {
-    file: 'e2e/named-files.test.ts',
-    text: 'await sleep(5)',
-    reason: 'Looks again until the condition holds.',
-  },
 ];
 
 const OWN_LIMIT = /(?:timeout: *|^\s*\}, *)([0-9_]+)(?= *[,)}]|$)/;

@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 
 import { type BundleError, systemCode } from '../../core/errors.ts';
 import { diskError } from '../../files/disk-error.ts';
-import { openRegular } from '../../files/open-regular.ts';
+import { openRegular } from '../../files/reading/open-regular.ts';
 import { BLOCK_SIZE } from '../format/frames.ts';
 import { piecesOf, storedOffset } from '../format/stored.ts';
 import { unusable } from '../format/unusable.ts';

@@ -176,6 +176,8 @@ export function noticeText(notice: Notice): string | undefined {
     case 'fault-found':
     case 'audit-failed':
       return undefined; // the failure that the run ends with says it all
+    case 'pipe-awaited':
+      return `waiting: ${notice.name} is a pipe, and nothing has come through it yet`;
     case 'lock-written':
       return `the lock is in ${notice.path}`;
     case 'damage-map-written':

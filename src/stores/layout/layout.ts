@@ -15,7 +15,7 @@ import {
 import { isManifestType, OCI_INDEX } from '../../core/media-types.ts';
 import type { FetchOptions, PushOptions, Store, StoreOptions } from '../../core/store.ts';
 import { ownSizeOf, sizeOf } from '../../files/look.ts';
-import { openRegular } from '../../files/open-regular.ts';
+import { openRegular } from '../../files/reading/open-regular.ts';
 import { readVerified, verified } from '../../transfer/verified.ts';
 import { ingest } from './ingest.ts';
 import { hasLayout, initialiseLayout, requireLayout } from './folder.ts';

@@ -1,10 +1,20 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { link, lstat, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  link,
+  lstat,
+  mkdtemp,
+  open,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { listFolder, makeFolder } from '../../../src/files/folder.ts';
 import { identityOf, ifThere, isFolder, isThere, sizeOf } from '../../../src/files/look.ts';
@@ -15,6 +25,7 @@ import {
   renameFile,
   reopenFile,
 } from '../../../src/files/own-file.ts';
+import { onAwaitedPipe, SILENCE_MS } from '../../../src/files/reading/pipe.ts';
 import { readGivenFile, readSmallFile } from '../../../src/files/small-file.ts';
 import { writeNew, writeWhole } from '../../../src/files/write-whole.ts';
 
@@ -75,6 +86,28 @@ describe('files', () => {
       const content = Buffer.alloc(size, 'x');
       const [read] = await Promise.all([readGivenFile(pipe, 300_000), writeFile(pipe, content)]);
       expect(content.equals(read)).toBe(true);
+    }
+  });
+
+  it('that are pipes are told of where nothing comes through them for long, and only then', async () => {
+    const pipe = join(folder, 'awaited');
+    await promisify(execFile)('mkfifo', [pipe]);
+    const told: string[] = [];
+    const end = onAwaitedPipe((name) => told.push(name));
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      // Opened for both, it waits for nobody. Of two readers one gets what is written.
+      const writer = await open(pipe, 'r+');
+      await writer.write('at once');
+      const reads = [readGivenFile(pipe, 9, 'the key'), readGivenFile(pipe, 9, 'the key')];
+      await vi.waitUntil(() => vi.getTimerCount() === 1);
+      vi.advanceTimersByTime(SILENCE_MS);
+      expect(told).toEqual([`the key ${pipe}`]);
+      await writer.close();
+      expect(Buffer.concat(await Promise.all(reads)).toString()).toBe('at once');
+    } finally {
+      vi.useRealTimers();
+      end();
     }
   });
 

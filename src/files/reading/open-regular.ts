@@ -1,6 +1,6 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
 
-import { systemCode } from '../core/errors.ts';
+import { systemCode } from '../../core/errors.ts';
 
 const { O_RDONLY, O_NONBLOCK } = constants;
 
