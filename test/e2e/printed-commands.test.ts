@@ -194,7 +194,7 @@ describeWith(['docker-registry'], 'the commands that a report prints', () => {
     const named = stdout.replace('REGISTRY', 'registry.example.com:5000');
     // Where only the files are written again, for an address that nodes do not know either.
     const resources = await user.bundle(['resources', folder, ...to, ...trust]);
-    expect(stdout).toContain(/^ {2}bundle resources .*/m.exec(resources.stdout)![0]);
+    expect(stdout).toContain(/^ {2}bundle resources .*\n/m.exec(resources.stdout)![0]);
     expect(await printed(named, 'bundle resources ')).toBe(0);
     const idms = await readFile(join(user.folder, 'the files/idms-oc-mirror.yaml'), 'utf8');
     expect(idms).toContain('registry.example.com:5000/ocp4');
