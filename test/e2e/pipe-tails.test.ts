@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type DamageTrial, prepareTrial } from '../../scripts/lib/damage.ts';
+import { isThere } from '../../src/files/look.ts';
 import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import { runBundle } from '../support/bundle-process.ts';
 
@@ -24,6 +25,7 @@ describe('the end of a bundle in a pipe', () => {
   let folder: string;
   let trial: DamageTrial;
   let target: string;
+  let resources: string;
   let commands: readonly (readonly string[])[];
 
   beforeAll(async () => {
@@ -31,7 +33,11 @@ describe('the end of a bundle in a pipe', () => {
     trial = await prepareTrial(folder);
     target = join(folder, 'target');
     const unpacking = ['unpack', '-', '--to', `oci:${target}`];
-    commands = [['verify', '-'], ['inspect', '-'], [...unpacking, '--dry-run'], unpacking];
+    resources = join(folder, 'resources');
+    commands = [
+      ...[['verify', '-'], ['inspect', '-'], [...unpacking, '--dry-run'], unpacking],
+      ['resources', '-', '--to', 'registry.example.com/ocp4', '--resources-dir', resources],
+    ];
   });
   afterAll(() => rm(folder, { recursive: true }));
 
@@ -50,13 +56,15 @@ describe('the end of a bundle in a pipe', () => {
   it.each(TAILS)(
     'is refused by every command that reads one when it is %s',
     async (_tail, change) => {
-      expect(await statuses(change(trial.genuine))).toEqual([22, 22, 22, 22]);
+      expect(await statuses(change(trial.genuine))).toEqual([22, 22, 22, 22, 22]);
       expect(await (await ImageLayout.open(target)).tags()).not.toContain(trial.release);
+      expect(await isThere(resources)).toBe(false);
     },
   );
 
   it('is good as it was made', async () => {
-    expect(await statuses([trial.genuine])).toEqual([0, 0, 0, 0]);
+    expect(await statuses([trial.genuine])).toEqual([0, 0, 0, 0, 0]);
     expect(await (await ImageLayout.open(target)).tags()).toContain(trial.release);
+    expect(await isThere(resources)).toBe(true);
   });
 });
