@@ -270,8 +270,7 @@ describeWith(['docker-registry', 'openssl'], 'a registry that asks for tokens', 
     await start({ validFor: -58 }); // for one or two seconds
     const store = open(registry.host, user);
     await fill(store, sample);
-    for (let until = Date.now() + 3000; Date.now() < until;) await store.resolve('multi');
-    expect(tokens.requests.length).toBeGreaterThan(2);
+    while (tokens.requests.length < 3) expect(await store.resolve('multi')).toBeDefined();
   });
 
   it('goes in without credentials where that is enough, and says what is missing where it is not', async () => {

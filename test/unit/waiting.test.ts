@@ -3,9 +3,11 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
+import config from '../../vitest.config.ts';
+
 const TESTS = join(import.meta.dirname, '..');
 /** That of the suite, in vitest.config.ts. */
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 300_000;
 
 /** Lines that look like what is forbidden here, and why each is none of it. */
 const ALLOWED: readonly {
@@ -33,13 +35,16 @@ const ALLOWED: readonly {
 const OWN_LIMIT = /(?:timeout: *|^\s*\}, *)([0-9_]+)(?= *[,)}]|$)/;
 const ELAPSED =
   /expect\([^)]*(?:elapsed|duration|took|(?:Date|performance)\.now\(\))[^)]*\).*Less/i;
+/** It ends after a second. A poll (`expect.poll`) has the limit of the suite. */
+const SHORT_WAIT = /\bvi\.wait(?:For|Until)\(/;
+const UNTIL = /(?:Date|performance)\.now\(\) *[<>]|[<>]=? *(?:Date|performance)\.now\(\)/;
 const SLEEP = /await (?:sleep|delay|setTimeout)\(|setTimeout\(resolve\b/;
 
 function faultOf(line: string): string | undefined {
   const [, limit] = OWN_LIMIT.exec(line) ?? [];
-  if (limit !== undefined && Number(limit.replaceAll('_', '')) < LIMIT_MS)
-    return 'waits shorter than the suite';
-  if (ELAPSED.test(line)) return 'measures the machine';
+  const isShort = limit !== undefined && Number(limit.replaceAll('_', '')) < LIMIT_MS;
+  if (isShort || SHORT_WAIT.test(line)) return 'waits shorter than the suite';
+  if (ELAPSED.test(line) || UNTIL.test(line)) return 'measures the machine';
   return SLEEP.test(line) ? 'sleeps' : undefined;
 }
 
@@ -64,12 +69,20 @@ describe('the tests', () => {
     expect(ALLOWED.filter(({ file }) => !used.has(file))).toEqual([]);
   });
 
+  it('all have that limit, and so has what they poll', () => {
+    const { testTimeout, hookTimeout, expect: { poll } = {} } = config.test!;
+    expect([testTimeout, hookTimeout, poll?.timeout]).toEqual([LIMIT_MS, LIMIT_MS, LIMIT_MS]);
+  });
+
   it.each([
     ['  }, 20_000);', 'waits shorter than the suite'],
     ['  .poll(look, { timeout: 500 })', 'waits shorter than the suite'],
+    ['await vi.waitFor(() => {', 'waits shorter than the suite'],
+    ['while (Date.now() < until) await look();', 'measures the machine'],
     ['expect(performance.now() - begun).toBeLessThan(100);', 'measures the machine'],
     ['await sleep(200);', 'sleeps'],
-    ['  }, 120_000);', undefined],
+    ['  }, 600_000);', undefined],
+    ['await expect.poll(look).toBe(true);', undefined],
   ])('are found out: %s', (line, fault) => {
     expect(faultOf(line)).toBe(fault);
   });

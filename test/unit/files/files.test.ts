@@ -100,7 +100,7 @@ describe('files', () => {
       const writer = await open(pipe, 'r+');
       await writer.write('at once');
       const reads = [readGivenFile(pipe, 9, 'the key'), readGivenFile(pipe, 9, 'the key')];
-      await vi.waitUntil(() => vi.getTimerCount() === 1);
+      await expect.poll(() => vi.getTimerCount()).toBe(1);
       vi.advanceTimersByTime(SILENCE_MS);
       expect(told).toEqual([`the key ${pipe}`]);
       await writer.close();

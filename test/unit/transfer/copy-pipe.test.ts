@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { drain, streamOf } from '../../../src/core/bytes.ts';
 import type { Digest } from '../../../src/core/digest.ts';
 import { BundleError, hasCode } from '../../../src/core/errors.ts';
@@ -111,9 +111,7 @@ describe('copyImages out of a pipe', () => {
     const plan = await planOf([await made('named', undefined, last), await made('a')]);
     let tagsAtEnd: readonly string[] | undefined;
     const end = async (): Promise<void> => {
-      await vi.waitFor(async () => {
-        expect(await target.inner.tags()).toEqual(['a']);
-      });
+      await expect.poll(() => target.inner.tags()).toEqual(['a']);
       for (let turn = 0; turn < 100; turn += 1) await new Promise(setImmediate);
       tagsAtEnd = await target.inner.tags();
     };

@@ -206,9 +206,7 @@ describe('copyImages', () => {
     await keep(source.inner, empty);
     const plan = await planOf([...images, requestFor('empty', empty, source)]);
     const copying = copy(plan, { concurrency: 3 });
-    await vi.waitFor(() => {
-      expect(waiting).toBe(3);
-    });
+    await expect.poll(() => waiting).toBe(3);
     expect(await target.inner.resolve('empty')).toEqual(empty.descriptor);
     open?.();
     expect((await copying).left).toEqual([]);
@@ -218,9 +216,7 @@ describe('copyImages', () => {
     const plan = await planOf([await made('slow'), await made('a'), await made('b', [])]);
     target.fault = ({ what, digest }) =>
       what === 'push' && isOf(layerOf('slow'))(digest)
-        ? vi.waitFor(async () => {
-            expect([...(await target.inner.tags())].sort()).toEqual(['a', 'b']);
-          })
+        ? expect.poll(async () => [...(await target.inner.tags())].sort()).toEqual(['a', 'b'])
         : undefined;
     const report = await copy(plan, { concurrency: 4 });
     expect(report).toMatchObject({ left: [], tags: { set: 3 } });
@@ -584,10 +580,7 @@ describe('copyImages', () => {
       const isUnderWay = (): boolean => target.digestsOf('push').includes(manifests[0]!);
       let hasFailed = false;
       const isLost = (): boolean => hasFailed;
-      const until = (what: () => boolean): Promise<void> =>
-        vi.waitFor(() => {
-          expect(what()).toBe(true);
-        });
+      const until = (what: () => boolean): Promise<void> => expect.poll(what).toBe(true);
       source.fault = async (call) => {
         if (!isFetchOf(layerOf('y'))(call)) return;
         await until(isUnderWay);

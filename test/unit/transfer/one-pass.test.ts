@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import type { Descriptor } from '../../../src/core/descriptor.ts';
 import { type Digest, digestOf } from '../../../src/core/digest.ts';
@@ -122,9 +122,7 @@ describe('one pass', () => {
     const blobs = blobsOf(1 * MiB, 30 * MiB, 40 * MiB, 20 * MiB);
     const { pass, read } = passOver(blobs);
     expect((await contentOf(pass, blobs[0]!)).equals(blobs[0]!.bytes)).toBe(true);
-    await vi.waitFor(() => {
-      expect(read).toHaveLength(3);
-    }); // the window is full within the third
+    await expect.poll(() => read).toHaveLength(3); // the window is full within the third
     for (let turn = 0; turn < 100; turn += 1) await new Promise(setImmediate);
     expect(read).toHaveLength(3);
     pass.beginSettling();
@@ -167,9 +165,8 @@ describe('one pass', () => {
     pass.beginSettling();
     const [first, second, third] = blobs as [Blob, Blob, Blob];
     expect((await contentOf(pass, first)).length).toBe(50 * MiB);
-    await vi.waitFor(() => {
-      expect(read).toHaveLength(2); // and waits for the place that the first one takes
-    });
+    // And waits for the place that the first one takes.
+    await expect.poll(() => read).toHaveLength(2);
     for (let turn = 0; turn < 100; turn += 1) await new Promise(setImmediate);
     pass.settle(second.descriptor.digest);
     pass.settle(first.descriptor.digest);

@@ -61,10 +61,7 @@ const typesOf = (image: string): string[] =>
   events.filter((event) => 'image' in event && event.image === image).map(({ type }) => type);
 
 /** A wait for something that comes, without a clock of its own. */
-const until = (what: () => boolean): Promise<void> =>
-  vi.waitFor(() => {
-    expect(what()).toBe(true);
-  });
+const until = (what: () => boolean): Promise<void> => expect.poll(what).toBe(true);
 
 describe('readAhead', () => {
   it('hands out blobs in the order of the list, whichever comes first', async () => {
