@@ -58,7 +58,7 @@ export async function runOnTerminal(
   const { stdout } = await execa('python3', ['-c', RUN, kind, String(MOST_BYTES), ...command], {
     env: { HOME: home, PATH: process.env['PATH'] ?? '', TERM: 'xterm' },
     extendEnv: false,
-    timeout: 40_000,
+    timeout: 240_000,
   });
   return JSON.parse(stdout) as EndedOnTerminal;
 }

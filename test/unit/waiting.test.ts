@@ -17,7 +17,7 @@ const ALLOWED: readonly {
 }[] = [
   {
     file: 'support/terminal.ts',
-    text: 'timeout: 40_000',
+    text: 'timeout: 240_000',
     reason: 'Ends a program that hangs on its terminal, so that the test can show what it wrote.',
   },
   {
