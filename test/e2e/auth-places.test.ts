@@ -1,6 +1,8 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getuid } from 'node:process';
+import { Readable } from 'node:stream';
+
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { startBundle } from '../support/bundle-process.ts';
@@ -40,7 +42,8 @@ describeWith(['docker-registry'], 'places that nobody named and that cannot be r
 
   const run = async (...args: readonly string[]): Promise<{ status: unknown; stderr: string }> => {
     const env = { XDG_RUNTIME_DIR: join(temporary.path, 'run') };
-    const { ended } = await startBundle(args, { folder: temporary.path, env }, SOMEBODY);
+    const input = Readable.from(['p']);
+    const { ended } = await startBundle(args, { folder: temporary.path, env, input }, SOMEBODY);
     return ended;
   };
 
@@ -53,9 +56,12 @@ describeWith(['docker-registry'], 'places that nobody named and that cannot be r
   });
 
   it('is no place to log in to, and the message names --authfile', async () => {
-    const { status, stderr } = await run('logout', registry.host);
-    expect(status).toBe(26);
-    expect(stderr).toContain('--authfile');
+    const login = ['login', registry.host, '--username', 'u', '--password-stdin'];
+    for (const args of [login, ['logout', registry.host]]) {
+      const { status, stderr } = await run(...args);
+      expect({ status, stderr }).toEqual({ status: 26, stderr });
+      expect(stderr).toContain('--authfile');
+    }
   });
 
   it('ends the run where it was named', async () => {
