@@ -82,10 +82,10 @@ async function lookAt(path: string): Promise<BigIntStats | undefined> {
   }
 }
 
-/** When a file was last written. @throws BundleError DISK, NOT_FOUND */
+/** When a file was last written, or a link to one made. @throws BundleError DISK, NOT_FOUND */
 export async function modifiedAt(path: string): Promise<Date> {
   try {
-    return (await stat(path)).mtime;
+    return (await lstat(path)).mtime;
   } catch (error) {
     throw diskError('look at', path, error);
   }

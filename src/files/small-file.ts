@@ -24,8 +24,12 @@ export async function readSmallFile(
   const named = nameOf(path, what);
   try {
     const opened = await openRegular(path);
-    if (opened !== undefined)
-      return await readToEnd(opened.file, { path: named, limit, size: opened.size });
+    if (opened !== undefined) {
+      const { file, size } = opened;
+      if (size <= limit) return await readToEnd(file, { path: named, limit, size });
+      await file.close();
+      throw tooLarge(named, limit);
+    }
   } catch (error) {
     throw error instanceof BundleError ? error : diskError('read', named, error);
   }

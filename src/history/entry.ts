@@ -167,7 +167,8 @@ function notOf(what: string, name: string, expected: string, got: string): Bundl
   });
 }
 
-function unusableFile(what: string, why: string): BundleError {
+/** The error for what is no file of the history, or was damaged. */
+export function unusableFile(what: string, why: string): BundleError {
   return new BundleError('UNSUPPORTED_CONTENT', `${what} cannot be used: ${why}`, {
     subject: what,
     hint: HINT,

@@ -2,11 +2,11 @@ import { join } from 'node:path';
 
 import type { DescribedBundle } from '../bundle/format/plan.ts';
 import { type Digest, digestFromHex, hexOf } from '../core/digest.ts';
-import { BundleError, hasCode } from '../core/errors.ts';
+import { BundleError, hasCode, systemCode } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
 import { MAX_HISTORY_BYTES, MAX_RECEIPT_BYTES } from '../core/limits.ts';
 import { listFolder, prepareFolder } from '../files/folder.ts';
-import { ifThere, modifiedAt } from '../files/look.ts';
+import { ifThere, modifiedAt, sizeOf } from '../files/look.ts';
 import { withLock } from '../files/lock.ts';
 import { isFileThere, prepareOwnFolder } from '../files/own-file.ts';
 import { readSmallFile } from '../files/small-file.ts';
@@ -14,7 +14,7 @@ import { writeWhole } from '../files/write-whole.ts';
 import type { Closure } from '../kinds/closure.ts';
 import { receiptDigest } from '../receipts/receipt.ts';
 import { formatSigned, parseSigned, type SignedReceipt } from '../receipts/signed.ts';
-import { formatKept, type KeptBundle, parseKept } from './entry.ts';
+import { formatKept, type KeptBundle, parseKept, unusableFile } from './entry.ts';
 import { formatSiteKey, parseSiteKey, type SiteKeys } from './site-keys.ts';
 
 const BUNDLES = 'bundles';
@@ -42,7 +42,7 @@ export class History {
   /** Keeps what a bundle lists. @throws BundleError DISK */
   async keepBundle(described: DescribedBundle, closure: Closure): Promise<void> {
     const path = this.#bundlePath(described.bundleDigest);
-    if ((await this.#readable(described.bundleDigest)) !== undefined) return;
+    if ((await this.readable(described.bundleDigest)) !== undefined) return;
     await prepareOwnFolder(join(this.folder, BUNDLES), OWN_FOLDER);
     await writeWhole(path, formatKept(described, closure));
   }
@@ -53,36 +53,44 @@ export class History {
    */
   async bundle(digest: Digest): Promise<KeptBundle | undefined> {
     const path = this.#bundlePath(digest);
-    const file = await ifThere(readSmallFile(path, MAX_HISTORY_BYTES));
-    return file && parseKept(file, digest, path);
+    try {
+      const file = await ifThere(readSmallFile(path, MAX_HISTORY_BYTES));
+      return file && parseKept(file, digest, path);
+    } catch (error) {
+      throw isForeign(error) ? unusableFile(path, causeAt(path, error)) : error;
+    }
+  }
+
+  /** The same, but nothing of a listing that is damaged: it counts for nothing. */
+  async readable(digest: Digest): Promise<KeptBundle | undefined> {
+    try {
+      return await this.bundle(digest);
+    } catch (error) {
+      const isDamaged = hasCode(error, 'CONTENT_MISMATCH') || hasCode(error, 'UNSUPPORTED_CONTENT');
+      if (isDamaged) return undefined;
+      throw error;
+    }
   }
 
   /** The bundles that are known here, with the time when they were kept, oldest first. */
   async bundles(): Promise<readonly { readonly digest: Digest; readonly kept: Date }[]> {
     const found: { digest: Digest; kept: Date }[] = [];
-    for (const [path, hex] of await this.#filesIn(BUNDLES, BUNDLE_FILE))
-      found.push({ digest: digestFromHex(hex), kept: await modifiedAt(path) });
+    for (const [path, hex] of await this.#filesIn(BUNDLES, BUNDLE_FILE)) {
+      const kept = await ifThere(modifiedAt(path));
+      if (kept !== undefined) found.push({ digest: digestFromHex(hex), kept });
+    }
     return found.sort((a, b) => a.kept.getTime() - b.kept.getTime());
   }
 
   /**
    * Keeps a receipt that somebody has accepted: from now on, its key is one of the site.
-   * @returns whether it was not there yet.
    * @throws BundleError DISK
    */
-  async keepReceipt(signed: SignedReceipt): Promise<boolean> {
+  async keepReceipt(signed: SignedReceipt): Promise<void> {
     const { site, signer: key } = signed.receipt;
-    const siteKey = formatSiteKey({ site, key });
-    const keyPath = join(this.folder, SITE_KEYS, `${hexOf(siteKey.digest)}.json`);
-    if (!(await isFileThere(keyPath))) {
-      await prepareOwnFolder(join(this.folder, SITE_KEYS), OWN_FOLDER);
-      await writeWhole(keyPath, siteKey.bytes);
-    }
-    const path = this.#receiptPath(receiptDigest(signed.receipt));
-    if (await isFileThere(path)) return false;
-    await prepareOwnFolder(join(this.folder, RECEIPTS), OWN_FOLDER);
-    await writeWhole(path, formatSigned(signed));
-    return true;
+    const { digest, bytes } = formatSiteKey({ site, key });
+    await this.#keepFile(SITE_KEYS, digest, bytes);
+    await this.#keepFile(RECEIPTS, receiptDigest(signed.receipt), formatSigned(signed));
   }
 
   /**
@@ -99,7 +107,7 @@ export class History {
         found.push(signed);
       } catch (error) {
         if (!(error instanceof BundleError)) throw error;
-        const cause = error.message.replace(`${path}: `, '');
+        const cause = causeAt(path, error);
         observe({ type: 'noticed', code: 'receipt-left-aside', receipts: [path], cause });
       }
     }
@@ -126,24 +134,19 @@ export class History {
     return withLock(join(this.folder, 'history'), signal, work, LOCK_WAIT_MS);
   }
 
-  async #readable(digest: Digest): Promise<KeptBundle | undefined> {
-    try {
-      return await this.bundle(digest);
-    } catch (error) {
-      // It was damaged: the same content is written in its place.
-      if (hasCode(error, 'CONTENT_MISMATCH') || hasCode(error, 'UNSUPPORTED_CONTENT'))
-        return undefined;
-      if (hasCode(error, 'BUNDLE_UNUSABLE') || hasCode(error, 'CONFIGURATION')) return undefined;
-      throw error;
-    }
-  }
-
   #bundlePath(digest: Digest): string {
     return join(this.folder, BUNDLES, `${hexOf(digest)}.zst`);
   }
 
-  #receiptPath(digest: Digest): string {
-    return join(this.folder, RECEIPTS, `${hexOf(digest)}.json`);
+  /** Writes a small file, unless it is there; one that was damaged is written again. */
+  async #keepFile(inside: string, digest: Digest, bytes: Uint8Array): Promise<void> {
+    const path = join(this.folder, inside, `${hexOf(digest)}.json`);
+    if ((await isFileThere(path)) && (await sizeOf(path)) === bytes.length) {
+      const found = await readSmallFile(path, MAX_RECEIPT_BYTES);
+      if (Buffer.compare(found, bytes) === 0) return;
+    }
+    await prepareOwnFolder(join(this.folder, inside), OWN_FOLDER);
+    await writeWhole(path, bytes);
   }
 
   /** Nothing else in the folder is looked at. */
@@ -155,6 +158,23 @@ export class History {
       return hex === undefined ? [] : [[join(folder, name), hex] as const];
     });
   }
+}
+
+/** The error codes of the system for a folder, a socket or a circle of links instead of a file. */
+const NO_FILE: readonly (string | undefined)[] = ['EISDIR', 'ELOOP', 'ENXIO'];
+
+/** Whether what is there is none of our files at all, and not only out of reach for now. */
+function isForeign(error: unknown): error is BundleError {
+  if (hasCode(error, 'CONFIGURATION') || hasCode(error, 'BUNDLE_UNUSABLE')) return true;
+  return hasCode(error, 'DISK') && NO_FILE.includes(systemCode(error.cause));
+}
+
+/** What is wrong with a file, for a sentence that has named it. */
+function causeAt(path: string, { message }: BundleError): string {
+  if (message.startsWith(`${path} `)) return `it ${message.slice(path.length + 1)}`;
+  for (const named of [`${path}: `, `cannot read ${path}: `])
+    if (message.startsWith(named)) return message.slice(named.length);
+  return message;
 }
 
 /**

@@ -159,22 +159,24 @@ async function importReceipt(
   return history.locked(context.signal, async () => {
     if (!acceptNewKey) checkSiteKey(await history.siteKeys(), checked, path);
     const known = await believedReceipts(history, keys, context.observe);
-    const isNew = await history.keepReceipt(checked);
+    const own = receiptDigest(receipt);
+    // One that is there and does not count, since it was damaged, is new: it is written again.
+    const isNew = known.every((one) => receiptDigest(one.receipt) !== own);
+    await history.keepReceipt(checked);
     const all = [...known.map((one) => one.receipt), ...(isNew ? [receipt] : [])];
     const standing = standingsOf(all).find(
       ({ site, target }) =>
         site === receipt.site && targetName(target) === targetName(receipt.target),
     )!;
     const { newest, replaced } = standing;
-    if (receiptDigest(newest) !== receiptDigest(receipt)) {
-      const own = receiptDigest(receipt);
+    if (receiptDigest(newest) !== own) {
       const isReplaced = replaced.some((one) => receiptDigest(one) === own);
       const { site, time } = receipt;
       const facts = { receipt: path, site, time, newest: newest.time, isReplaced };
       context.observe({ type: 'noticed', code: 'receipt-older', ...facts });
     }
     for (const { name, digest } of receipt.bundles) {
-      if ((await history.bundle(digest)) !== undefined) continue;
+      if ((await history.readable(digest)) !== undefined) continue;
       const facts = { site: receipt.site, name, bundle: digest };
       context.observe({ type: 'noticed', code: 'bundle-not-known', ...facts });
     }

@@ -1,4 +1,14 @@
-import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 
 import fc from 'fast-check';
@@ -165,6 +175,34 @@ describe('what is kept of a bundle', () => {
     expect(await history.bundle(described.bundleDigest)).toBeDefined();
   });
 
+  it.each([
+    ['a folder', (path: string) => mkdir(path)],
+    ['a link to itself', (path: string) => symlink(path, path)],
+    ['a device', (path: string) => symlink('/dev/zero', path)],
+    ['larger than any', (path: string) => writeFile(path, '').then(() => truncate(path, 2 ** 34))],
+  ])('that is %s is told as damaged, and hides no other', async (_, put) => {
+    const one = await made('one', 'one');
+    const other = await made('other', 'two');
+    for (const { described, closure } of [one, other]) await history.keepBundle(described, closure);
+    const { bundleDigest: digest } = one.described;
+    const path = join(history.folder, 'bundles', `${hexOf(digest)}.zst`);
+    await rm(path);
+    await put(path);
+    await expect(history.bundle(digest)).rejects.toMatchObject({ code: 'UNSUPPORTED_CONTENT' });
+    expect(await history.readable(digest)).toBeUndefined();
+    const looking = { history: history.folder, isNamed: true, trustedKeyFiles: [] };
+    const user = contextIn(temporary.path);
+    const { bundles, damaged } = await readHistory({ ...looking, kinds: [sampleKind] }, user);
+    expect(bundles.map(({ name }) => name)).toEqual(['other']);
+    expect(damaged.map(({ message }) => message)).toEqual([
+      expect.stringContaining(`${path} cannot be used: `),
+    ]);
+    // One that leads nowhere, or was removed meanwhile, is not there.
+    await rm(path, { recursive: true });
+    await symlink('nowhere', path);
+    expect((await readHistory({ ...looking, kinds: [sampleKind] }, user)).damaged).toEqual([]);
+  });
+
   it('is left out where the history cannot be written, with a notice', async () => {
     const { described, closure } = await made('one', 'one');
     await mkdir(temporary.path, { recursive: true });
@@ -186,8 +224,8 @@ describe('receipts in a history', () => {
   const receipt = signReceipt(receiptOf([bundleRow('a')]), siteKey);
 
   it('are read back once', async () => {
-    expect(await history.keepReceipt(receipt)).toBe(true);
-    expect(await history.keepReceipt(receipt)).toBe(false);
+    await history.keepReceipt(receipt);
+    await history.keepReceipt(receipt);
     const believed = await believedReceipts(history, [siteKey.public], observe);
     expect(believed.map((one) => one.receipt)).toEqual([receipt.receipt]);
     expect(notices).toEqual([]);
@@ -230,6 +268,32 @@ describe('receipts in a history', () => {
     await expect(nowhere).rejects.toMatchObject({ code: 'DISK', details: [] });
     expect((await importing(place('history'))).receipts).toHaveLength(2);
   });
+
+  it.each(['receipts', 'site-keys'])(
+    'are read in anew where their %s are damaged',
+    async (what) => {
+      const { described, closure } = await made('samples', 'one');
+      await history.keepBundle(described, closure);
+      const row = bundleRow('samples', { digest: described.bundleDigest });
+      const signed = signReceipt(receiptOf([row]), siteKey);
+      await history.keepReceipt(signed);
+      for (const inside of [what, 'bundles']) {
+        const folder = join(history.folder, inside);
+        await truncate(join(folder, (await readdir(folder))[0]!), 20);
+      }
+      const place = (name: string): string => join(temporary.path, name);
+      await writeFile(place('site.pub'), siteKey.public.pem);
+      await writeFile(place('receipt-a.json'), formatSigned(signed));
+      const open = { kinds: [], releaseKeyFiles: [], trustedKeyFiles: [place('site.pub')] };
+      const request = { history: history.folder, paths: [place('receipt-a.json')], open };
+      const importing = () =>
+        importHistory({ ...request, acceptNewKey: false }, { ...contextIn(place('')), observe });
+      expect((await importing()).receipts).toMatchObject([{ isNew: true }]);
+      expect(notices.at(-1)).toMatchObject({ code: 'bundle-not-known', name: 'samples' });
+      expect(await believedReceipts(history, [siteKey.public], observe)).toHaveLength(1);
+      expect((await importing()).receipts).toMatchObject([{ isNew: false }]);
+    },
+  );
 
   it('count only while their keys are trusted', async () => {
     await history.keepReceipt(receipt);
@@ -297,6 +361,11 @@ describe('receipts in a history', () => {
     await writeFile(join(folder, 'notes.txt'), 'of somebody else');
     expect(await history.receipts(observe)).toEqual([]);
     expect(notices.map(({ code }) => code)).toEqual(['receipt-left-aside', 'receipt-left-aside']);
+    await rm(join(folder, `${'0'.repeat(64)}.json`));
+    await rm(join(folder, name!));
+    await symlink('nowhere', join(folder, name!));
+    expect(await history.receipts(observe)).toEqual([]);
+    expect(notices.at(-1)).toMatchObject({ cause: 'no such file or folder' });
   });
 
   it.skipIf(process.getuid?.() === 0)('are not kept in a folder that is read-only', async () => {
