@@ -594,6 +594,7 @@ def is_required(row):
         and isinstance(row["name"], str)
         and NAME.fullmatch(row["name"])
         and isinstance(row["blobs"], list)
+        and row["blobs"] != []
         and all(is_blob(blob) for blob in row["blobs"])
     )
 
@@ -619,6 +620,10 @@ def is_some(bundle, key, is_row):
     return isinstance(rows, list) and rows != [] and all(is_row(row) for row in rows)
 
 
+def is_each_once(values):
+    return len(set(values)) == len(values)
+
+
 def read_bundle(data):
     """bundle.json, checked for its form and types (22)."""
     bundle = read_json(data, "bundle.json", FORMAT)
@@ -635,6 +640,7 @@ def read_bundle(data):
         and is_digest(bundle.get("repairs", "sha256:" + "0" * 64))
         and all(isinstance(bundle[key], list) for key in lists)
         and is_some(bundle, "requires", is_required)
+        and is_each_once([row["bundle"] for row in bundle.get("requires", [])])
         and is_some(bundle, "holes", lambda row: is_hole(row, len(bundle["parts"])))
         and 1 <= len(bundle["parts"]) <= 1000
         and all(is_part(part) for part in bundle["parts"])

@@ -149,7 +149,7 @@ export function parseBundleManifest(bytes: Uint8Array): BundleManifest {
     manifest = {
       name: bundleName(document['name']),
       ...(repairs !== undefined && { repairs: parseDigest(repairs) }),
-      ...some('requires', required),
+      ...eachOnce(some('requires', required)),
       parts,
       images: list(document, 'images', (entry, what) => image(entry, what, parts.length)),
       ...some('holes', (entry, what) => hole(entry, what, parts.length)),
@@ -284,12 +284,24 @@ function required(entry: JsonObject, what: string): RequiredBundle {
   const { assumed } = entry;
   if (assumed !== undefined && assumed !== true)
     throw unusable(`bundle.json: ${what}.assumed is not true`);
+  const blobs = list(entry, 'blobs', (row) => blob(row, `${what}.blobs`));
+  if (blobs.length === 0) throw unusable(`bundle.json: ${what}.blobs is empty`);
   return {
     bundle: parseDigest(entry['bundle']),
     name: bundleName(entry['name']),
     ...(assumed === true && { assumed }),
-    blobs: list(entry, 'blobs', (row) => blob(row, `${what}.blobs`)),
+    blobs,
   };
+}
+
+/** What a bundle leaves out of an earlier one is in one row: readers look for it in that. */
+function eachOnce(manifest: Pick<BundleManifest, 'requires'>): Pick<BundleManifest, 'requires'> {
+  const seen = new Set<Digest>();
+  for (const { bundle } of manifest.requires ?? []) {
+    if (seen.has(bundle)) throw unusable(`bundle.json: requires lists ${bundle} twice`);
+    seen.add(bundle);
+  }
+  return manifest;
 }
 
 function hole(entry: JsonObject, what: string, count: number): BundledHole {

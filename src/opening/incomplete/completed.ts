@@ -85,10 +85,19 @@ export function checkRequired(
       hint: 'Name the bundle that lacked images, and the one that was packed to complete it.',
     });
   }
+  const { name: signed } = earlier.manifest;
+  if (row.name !== signed) {
+    throw new BundleError('CLOSURE_MISMATCH', `${name} has another name than it should have`, {
+      ...{ expected: row.name, got: signed },
+      hint: FOREIGN,
+    });
+  }
   const held = new Map(earlier.manifest.blobs.map((blob) => [blob.digest, blob.size]));
   const foreign = row.blobs.find((blob) => held.get(blob.digest) !== blob.size);
   if (foreign === undefined) return;
   throw new BundleError('CLOSURE_MISMATCH', `${name} should have ${foreign.digest}, and has not`, {
-    hint: 'This program did not make the second bundle for this one: do not use it.',
+    hint: FOREIGN,
   });
 }
+
+const FOREIGN = 'This program did not make the second bundle for this one: do not use it.';

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { RequiredBundle } from '../../../src/bundle/format/manifest.ts';
 import type { TransferEvent } from '../../../src/core/events.ts';
 import type { BundleReader } from '../../../src/bundle/reading/reader.ts';
-import { CompletedBundle } from '../../../src/opening/incomplete/completed.ts';
+import { CompletedBundle, checkRequired } from '../../../src/opening/incomplete/completed.ts';
 import { auditRequired } from '../../../src/opening/incomplete/audit-required.ts';
 import { type Digest, digestOf } from '../../../src/core/digest.ts';
 import { streamOf, utf8 } from '../../../src/core/bytes.ts';
@@ -36,6 +36,29 @@ function row(name: string, words: readonly string[]): RequiredBundle {
   });
   return { name, bundle: digestOf(bytesOf(name)), blobs };
 }
+
+describe('an earlier bundle', () => {
+  const [blob] = row('', ['layer']).blobs;
+  const manifest = { name: 'first', blobs: [blob] };
+  const earlier = { name: 'f', manifest } as unknown as BundleReader;
+  const check = (wanted: RequiredBundle): void => {
+    checkRequired(earlier, digestOf(bytesOf('first')), [wanted]);
+  };
+
+  it('is the one that is listed, by its digest and its name, and has what is listed', () => {
+    const wanted = row('first', ['layer']);
+    check(wanted);
+    expect(() => {
+      check({ ...wanted, name: 'other' });
+    }).toThrow('f has another name than it should have');
+    expect(() => {
+      check(row('other', ['layer']));
+    }).toThrow('f is not a bundle that the other completes');
+    expect(() => {
+      check(row('first', ['layer', 'another']));
+    }).toThrow('f should have');
+  });
+});
 
 describe('what several earlier bundles have', () => {
   const rows = [row('first', ['shared', 'one']), row('second', ['shared', 'two'])];

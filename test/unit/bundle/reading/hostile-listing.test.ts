@@ -49,6 +49,17 @@ function notUtf8(text: string): Uint8Array {
   return Buffer.from(text.replace('"release"', '"rele\xffse"'), 'latin1');
 }
 
+const BLOB = { digest: `sha256:${'1'.repeat(64)}`, size: 1 };
+
+/** Lists what an earlier bundle has, in a row for each list. */
+function requiring(...rows: (readonly (typeof BLOB)[])[]): Deviation {
+  const bundle = `sha256:${'0'.repeat(64)}`;
+  return says(({ format, name, ...it }) => {
+    const requires = rows.map((blobs) => ({ bundle, name: 'earlier', blobs }));
+    return { format, name, requires, ...it };
+  });
+}
+
 function withoutKind(part: Record<string, unknown>): Record<string, unknown> {
   return { ...part, kind: undefined };
 }
@@ -235,6 +246,8 @@ describe('bundle.json', () => {
       'more parts than any bundle has',
       says((it) => ({ ...it, parts: Array.from({ length: MAX_PARTS + 1 }, () => it.parts[0]) })),
     ],
+    ['an earlier bundle that has nothing', requiring([])],
+    ['an earlier bundle twice', requiring([BLOB], [BLOB])],
     [
       'an image that index.json does not list',
       says((it) => ({ ...it, images: [...it.images, ...it.images] })),
