@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { listFolder, makeFolder } from '../../../src/files/folder.ts';
 import { identityOf, ifThere, isFolder, isThere, sizeOf } from '../../../src/files/look.ts';
@@ -81,6 +81,7 @@ describe('files', () => {
     const pipe = join(folder, 'given');
     await promisify(execFile)('mkfifo', [pipe]);
     // Nobody writes into it, and nobody waits for that.
+    onTestFinished(() => endWaits(pipe));
     await expect(readSmallFile(pipe, 1e6)).rejects.toMatchObject(noFile);
     for (const size of [0, 1, 65_536, 300_000]) {
       const content = Buffer.alloc(size, 'x');
@@ -93,7 +94,7 @@ describe('files', () => {
     const pipe = join(folder, 'awaited');
     await promisify(execFile)('mkfifo', [pipe]);
     const told: string[] = [];
-    const end = onAwaitedPipe((name) => told.push(name));
+    const end = onAwaitedPipe((name) => told.push(...(name.endsWith(pipe) ? [name] : [])));
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       // Opened for both, it waits for nobody. Of two readers one gets what is written.
@@ -228,3 +229,8 @@ describe('files', () => {
     expect(await isFileThere(join(folder, 'nothing'))).toBe(false);
   });
 });
+
+/** Whoever waits for a writer, in a thread that nothing else ends, has one: it never blocks. */
+async function endWaits(pipe: string): Promise<void> {
+  await (await open(pipe, 'r+')).close();
+}
