@@ -10,6 +10,7 @@ import type { ChartRequest, ChartSource } from '../../../kinds/chart/request.ts'
 import { type PartRequest, partRequest } from '../../../kinds/kind.ts';
 import { text, texts } from '../../arguments.ts';
 import type { Arguments } from '../../command.ts';
+import { chartOptions } from './chart-options.ts';
 
 /** A chart that is asked for, and the paths in its manifests that lead to images. */
 export interface WantedChart {
@@ -29,7 +30,8 @@ export function wantedCharts(args: Arguments): readonly WantedChart[] {
 
 /**
  * The parts of charts, rendered as the options say.
- * @throws BundleError USAGE for an option about a chart that is not asked for.
+ * @throws BundleError USAGE for an option about a chart that is not asked for, or about charts where
+ * none is.
  */
 export async function chartParts(
   wanted: readonly WantedChart[],
@@ -40,7 +42,7 @@ export async function chartParts(
   const images = await imagesOf(text(args, 'helm-images'));
   checkNames([...values.keys()], 'helm-values', wanted);
   checkNames([...images.keys()], 'helm-images', wanted);
-  if (wanted.length === 0) return [];
+  if (wanted.length === 0) throw idle(args);
   return wanted.map(({ name, source, imagePaths }) => {
     const request: ChartRequest = {
       ...{ source, imagePaths },
@@ -55,6 +57,14 @@ export async function chartParts(
       keyring: text(args, 'chart-keyring'),
     };
     return partRequest(chartKind, request);
+  });
+}
+
+/** For options about charts without a chart: whoever gave them meant one. */
+function idle(args: Arguments): BundleError {
+  const option = Object.keys(chartOptions).find((name) => args[name] !== undefined);
+  return new BundleError('USAGE', `--${option} has a meaning only with charts`, {
+    hint: `Name a chart with --chart, or leave --${option} out.`,
   });
 }
 
