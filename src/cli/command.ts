@@ -12,6 +12,11 @@ export interface Outcome {
   /** Takes the place of both, where --output asks for another format: a drawing. */
   readonly document?: string;
   /**
+   * What a command that takes stdout writes there, byte for byte, when nothing is drawn any more:
+   * both may be one terminal.
+   */
+  readonly content?: Uint8Array;
+  /**
    * The exit status, where it is not 0 though there is a result: a part of the work is done, or the
    * result is that something is wrong.
    */

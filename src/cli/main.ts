@@ -53,7 +53,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     const outcome = await command.run(args, contextOf(args, progress, io), io);
     stop();
     const screen = screenOf(result, io.environment, wishes);
-    const { document, report, status = 0 } = outcome;
+    const { content, document, report, status = 0 } = outcome;
+    if (content !== undefined) await write(content, 'the file', io.stdout);
     const text = json
       ? JSON.stringify(outcome.json, null, 2)
       : (document ?? laidOut(report(screen), screen));
@@ -79,16 +80,24 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
+async function writeResult(text: string, stream: NodeJS.WriteStream): Promise<void> {
+  await write(`${text}\n`, 'the result', stream);
+}
+
 /**
  * A reader that has seen enough (`| head`), or a terminal that was closed, is no failure of ours.
  * @throws BundleError DISK when a file takes no more.
  */
-async function writeResult(text: string, stream: NodeJS.WriteStream): Promise<void> {
+async function write(
+  content: string | Uint8Array,
+  what: string,
+  stream: NodeJS.WriteStream,
+): Promise<void> {
   const error = await new Promise<Error | null | undefined>((resolve) =>
-    stream.write(`${text}\n`, resolve),
+    stream.write(content, resolve),
   );
   if (!error || systemCode(error) === (stream.isTTY ? 'EIO' : 'EPIPE')) return;
-  throw diskError('write', 'the result', error);
+  throw diskError('write', what, error);
 }
 
 function contextOf(args: Arguments, { observe }: Progress, io: Io): Context {

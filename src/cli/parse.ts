@@ -103,6 +103,9 @@ export async function parseCommandLine(
   for (const [name, commands] of Object.entries(called.groups)) {
     parser.command(name, COMMAND_GROUPS[name]!.summary, (group) => {
       for (const command of commands) register(group, command, `${name} `);
+      const { otherwise } = COMMAND_GROUPS[name]!;
+      if (otherwise !== undefined)
+        group.epilogue(`bundle ${name} --OPTION … means bundle ${name} ${otherwise} --OPTION …`);
       const names = commands.map((command) => command.name);
       const last = names.at(-1)!;
       const all = names.length === 1 ? last : `${names.slice(0, -1).join(', ')} or ${last}`;

@@ -129,7 +129,8 @@ function unknownWords(
       hint: helpFor(name),
     });
   }
-  const meant = nearest(wrong[0]!.replace(/^-+/, ''), options);
+  const word = wrong[0]!.replace(/^-+/, '').replace(/=.*$/s, '');
+  const meant = nearest(word, options) ?? options.find((each) => each.startsWith(`${word}-`));
   const hint = meant === undefined ? '' : `Did you mean --${meant}? `;
   return new BundleError('USAGE', `bundle ${name} has no option ${listed(wrong)}`, {
     hint: `${hint}${helpFor(name)}`,

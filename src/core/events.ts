@@ -281,6 +281,8 @@ export type Notice =
       readonly volumes: number;
       readonly volumeSize: number;
     }
+  /** So much is damaged that what is damaged cannot be listed. */
+  | { readonly code: 'damage-map-impossible'; readonly path: string }
   /** All volumes of this set were written before, for other media; now it is begun again. */
   | {
       readonly code: 'set-again';

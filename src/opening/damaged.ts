@@ -80,7 +80,8 @@ export function patchWay(asked: Asked, bundle: SurveyedBundle, damageFile?: stri
   return (
     `${list}, with the same mirrors, keys and signature options as the bundle:\n` +
     `  ${packCommand(bundle.reader.manifest, asked.kinds, file)}\n` +
-    'Bring the patch here, and name it after the bundle: unpack BUNDLE PATCH pushes both together.'
+    'Bring the patch here, and unpack both together:\n' +
+    `  ${commandOn('unpack', asked, 'PATCH')} --to REGISTRY/NAMESPACE`
   );
 }
 
@@ -155,7 +156,7 @@ export function needsOtherPatch(
       : `not ${counted(lacking, 'other')} that ${lacking === 1 ? 'is' : 'are'} damaged`;
   return (
     `${names} ${patches.length === 1 ? 'holds' : 'hold'} ${counted(held, 'blob')} of this ` +
-    `bundle, but ${not}: it was made for less damage. Copy the bundle again from the connected side, or ` +
+    `bundle, but ${not}: it was made for other damage. Copy the bundle again from the connected side, or ` +
     patchWay(asked, bundle, damageFile)
   );
 }

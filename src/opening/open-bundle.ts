@@ -339,8 +339,8 @@ export function checkName(path: string, name: string): void {
       expected: stemOf(path),
       got: name,
       hint:
-        `If you renamed the file, call it ${name}${BUNDLE_SUFFIX} again. If you did not, ` +
-        'somebody gave it the name of another bundle.',
+        `If you renamed the file, call it ${name}${BUNDLE_SUFFIX} again. If you did not, ask ` +
+        'the packer which bundle you should have: somebody may have exchanged it.',
     },
   );
 }

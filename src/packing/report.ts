@@ -56,6 +56,10 @@ export interface PackReport {
   readonly completes?: readonly string[] | undefined;
   /** Whether the files lie on a medium that was mounted, and not in a folder of the host. */
   readonly isOnMedium?: boolean | undefined;
+  /** On a dry run: the files of that name, and whether the run would replace or continue them. */
+  readonly there?: { readonly paths: readonly string[]; readonly isReplaced: boolean } | undefined;
+  /** Whether it was begun anew: with the same command it would be again. */
+  readonly isRestarted?: boolean | undefined;
   readonly dryRun: boolean;
 }
 

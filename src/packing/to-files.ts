@@ -70,7 +70,8 @@ export async function planFiles(
   const { plan } = await planVolumes(described, sealed, cut, context.observe);
   const begun = await findBegun(at);
   await refuseForeign(begun);
-  await refuseForeign(await findBegun(path));
+  const there = await findBegun(path);
+  await refuseForeign(there);
   await refuseForeignBeside(path);
   if (!restart && !mayLack) {
     const { set, seal } = await beginningOf(job, begun, context);
@@ -85,7 +86,10 @@ export async function planFiles(
   }));
   const { id, algorithm } = signerOf(key);
   const signer = { id: made === 'planned' ? undefined : id, algorithm };
-  return { ...reportOf(job, plan), volumes, left: 0, signer, space, dryRun: true };
+  return {
+    ...{ ...reportOf(job, plan), volumes, left: 0, signer, space, dryRun: true },
+    there: { paths: there.map((file) => file.path), isReplaced: restart || at !== path },
+  };
 }
 
 /**
@@ -170,7 +174,7 @@ function otherWayOf({ path, at = path }: FileJob): string {
 }
 
 function reportOf(
-  { path, described, key, closure }: FileJob,
+  { path, described, key, closure, isRestarted }: FileJob,
   { size, bundleDigest }: BundlePlan,
 ): Omit<PackReport, 'volumes' | 'left' | 'space'> {
   const { name, repairs, blobs } = described.manifest;
@@ -178,7 +182,7 @@ function reportOf(
   const layerBytes = layers.reduce((total, bytes) => total + bytes, 0);
   const mends = repairs && { blobs: blobs.length, layers: layers.length, layerBytes };
   const signer = signerOf(key);
-  const common = { before: 0, kept: NOTHING_KEPT, dryRun: false };
+  const common = { before: 0, kept: NOTHING_KEPT, isRestarted, dryRun: false };
   return { name, path, size, bundleDigest, repairs, mends, signer, closure, ...common };
 }
 

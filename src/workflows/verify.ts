@@ -6,7 +6,7 @@ import {
   MAX_DAMAGE_BYTES,
   parseDamageMap,
 } from '../bundle/format/damage-map.ts';
-import { type Fault, PART_ROOT } from '../bundle/reading/fault.ts';
+import { type Fault, isDamage, PART_ROOT } from '../bundle/reading/fault.ts';
 import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import { BundleError, gravest, hasCode } from '../core/errors.ts';
@@ -73,6 +73,8 @@ export async function verify(request: VerifyRequest, context: Context): Promise<
     found.push(fault);
   };
   const bundle = await surveyBundle(request, context, onFault).catch((error: unknown): never => {
+    if (damageFile !== undefined && isDamage(error))
+      context.observe({ type: 'noticed', code: 'damage-map-impossible', path: damageFile });
     throw withFaults(error, found, context);
   });
   const { closure } = bundle;
@@ -229,7 +231,7 @@ function damagedBundle(
       ? `manifests in it are damaged, and ${names.length} of ${counted(all, 'image')} ${need} them`
       : lost === 0
         ? 'its manifests, configs and layers are good, but other bytes of the file are not'
-        : `${lost} of ${leavesText(reader.layers.length)} ${lost === 1 ? 'is' : 'are'} damaged or missing, ` +
+        : `${lost} of ${blobsText(reader)} ${lost === 1 ? 'is' : 'are'} damaged or missing, ` +
           `and ${names.length} of ${counted(all, 'image')} ${need} ${lost === 1 ? 'it' : 'them'}`;
   const found = faults.length === 0 ? 'NOT COMPLETE' : 'DAMAGED';
   const flaw = isMended ? `${found}, but the patch given here mends all of it` : found;
@@ -242,6 +244,11 @@ function damagedBundle(
       ...(names.length === 0 ? [] : [{ label: 'images', items: names }]),
     ],
   });
+}
+
+/** Those that can be damaged one by one; without the first volume nobody knows the manifests. */
+function blobsText({ tellsManifests, layers, manifest }: SurveyedBundle['reader']): string {
+  return tellsManifests ? leavesText(layers.length) : counted(manifest.blobs.length, 'blob');
 }
 
 /** Signatures are called by the digests of what they sign: the others say more. */

@@ -16,7 +16,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type DamageTrial, prepareTrial, unpackTo } from '../../scripts/lib/damage.ts';
-import { noticeText } from '../../src/cli/present/notices.ts';
+import { lineAbout } from '../../src/cli/present/progress/lines.ts';
 import type { Notice, TransferEvent } from '../../src/core/events.ts';
 import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import { inspect } from '../../src/workflows/inspect.ts';
@@ -109,7 +109,8 @@ describe('a release in volumes', () => {
         })),
       },
     ]);
-    const lines = noticeText(notices[0]!)!.split('\n');
+    const event = { type: 'noticed', ...notices[0]! } as const;
+    const lines = lineAbout(event, () => true, { isLive: false })!.split('\n');
     expect(lines[1]).toBe(`  ${join(folder, names[1]!)} is volume 1`);
     const commands = lines.filter((line) => line.startsWith('  mv '));
     await execa('sh', ['-ec', commands.join('\n')]);

@@ -125,9 +125,10 @@ export function inOrder(found: readonly FoundVolume[]): readonly FoundVolume[] {
     const before = ordered[index - 1]?.record;
     if (before === undefined) continue;
     if (before.number === number) {
-      throw new NotOneBundle(
-        `${ordered[index - 1]!.file.path} and ${file.path} are both volume ${number}`,
-      );
+      const both = `${ordered[index - 1]!.file.path} and ${file.path}`;
+      throw count === 1
+        ? new NotOneBundle(`${both} are copies of the same bundle`, 'Name one of them.')
+        : new NotOneBundle(`${both} are both volume ${number}`);
     }
     const missing = number - before.number - 1;
     const gap = tarOffset - before.tarOffset - before.tarLength;

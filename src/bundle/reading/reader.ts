@@ -99,6 +99,14 @@ export class BundleReader implements BundleContent {
     return [...this.#parts.layers.keys()];
   }
 
+  /**
+   * Whether it is known which blobs are manifests: the first volume tells. Where it is missing,
+   * {@link layers} has only those that cannot have been in it.
+   */
+  get tellsManifests(): boolean {
+    return this.#parts.metadataDigests.length > 0;
+  }
+
   /** Configs and layers, in tar order; a bundle does not say of what type they are. */
   get layers(): readonly Descriptor[] {
     return [...this.#parts.layers].map(([digest, { size }]) => ({ mediaType: '', digest, size }));

@@ -1,5 +1,4 @@
-import { BundleError, systemCode } from '../../core/errors.ts';
-import { diskError } from '../../files/disk-error.ts';
+import { BundleError } from '../../core/errors.ts';
 import { requiredText, text } from '../arguments.ts';
 import type { Arguments, Command } from '../command.ts';
 import type { Io } from '../io.ts';
@@ -25,8 +24,9 @@ export const extractCommand: Command = {
     const { extractFileOf } = await import('../../workflows/extract.ts');
     const { extractFileReport } = await import('../present/extract/report.ts');
     const report = await extractFileOf(source, request, context);
-    if (request.path === undefined) await writeOut(report.bytes, io);
-    return extractFileReport(report);
+    if (request.path !== undefined) return extractFileReport(report);
+    checkShowable(report.bytes, io);
+    return { ...extractFileReport(report), content: report.bytes };
   },
 };
 
@@ -39,15 +39,11 @@ function pathOf(args: Arguments): string | undefined {
 // eslint-disable-next-line no-control-regex -- they are what is looked for
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
 
-/** @throws BundleError USAGE for what is not for a terminal; DISK where it cannot be written. */
-async function writeOut(bytes: Uint8Array, { stdout }: Io): Promise<void> {
+/** @throws BundleError USAGE for what is not for a terminal, where it would go to one. */
+function checkShowable(bytes: Uint8Array, { stdout }: Io): void {
   if (stdout.isTTY && CONTROLS.test(Buffer.from(bytes).toString('utf8'))) {
     throw new BundleError('USAGE', 'the file has characters that a terminal would act on', {
       hint: 'Write it into a file with -o FILE.',
     });
   }
-  const error = await new Promise<Error | null | undefined>((resolve) =>
-    stdout.write(bytes, resolve),
-  );
-  if (error && systemCode(error) !== 'EPIPE') throw diskError('write', 'the file', error);
 }

@@ -48,6 +48,14 @@ export const signCommand: Command = {
         [{ verdict: `Signed ${path}`, mood: 'good' }],
         [
           {
+            text:
+              'Carry the signature beside the bundle. It counts where the key of this signer is ' +
+              'trusted:',
+          },
+          { commands: ['bundle trust add KEY.pub'] },
+        ],
+        [
+          {
             facts: [
               ['bundle digest', { hex: hexOf(bundleDigest) }],
               ['signature', signaturePath],

@@ -51,9 +51,9 @@ export function bundleFacts(bundle: BundleFacts, screen: Screen): Rows {
     ...uncheckedSignatures.map(
       ({ shortId, path: file }) =>
         [
-          'also signed by',
-          `${shortId.slice(0, 8)} ${shortId.slice(8)}, says ${basename(file)}: NOT CHECKED, ` +
-            'the key is not trusted here',
+          'also there',
+          `${basename(file)}: NOT CHECKED, since the key ${shortId.slice(0, 8)} ` +
+            `${shortId.slice(8)} is not trusted here`,
         ] as const,
     ),
   ];
@@ -90,9 +90,7 @@ export function trustAdvice({ standing }: BundleFacts): Section {
   if (standing !== 'unknown') return [];
   return [
     {
-      text:
-        'The signer of the bundle is not trusted on this host. To trust this signer, and to ' +
-        'refuse bundles of all others from then on:',
+      text: 'To trust the signer of this bundle, and to refuse bundles of all others from then on:',
     },
     { commands: ['bundle trust add KEY.pub'] },
     { text: 'KEY.pub is the public key that the packer gave you out of band, not on the medium.' },

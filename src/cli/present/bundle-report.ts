@@ -52,12 +52,12 @@ export function verifyReport(
         {
           facts: [
             ...bundleFacts(bundle, screen),
-            ...partsFacts(bundle.closure, screen),
-            ...signatureRows(signatures, screen, bundle.closure.parts.length),
             [
               'checked',
               `${counted(blobs, 'blob')} (${size(bytes, screen)}) hashed; all other bytes recomputed`,
             ],
+            ...partsFacts(bundle.closure, screen),
+            ...signatureRows(signatures, screen, bundle.closure.parts.length),
           ],
         },
       ],
@@ -92,12 +92,17 @@ export function inspectReport(inspected: InspectReport, all: boolean): Outcome {
         {
           facts: [
             ...bundleFacts(bundle, screen),
+            [
+              'blobs',
+              bundle.reader.tellsManifests
+                ? `${blobs}: ${blobsText({ blobs, layers, layerBytes }, screen)}`
+                : `${blobs}; which of them are manifests is in volume 1`,
+            ],
+            ['volumes', volumesText(bundle, missing.volumes)],
+            ['not hashed', 'the layers: bundle verify does that'],
             ...(bundle.closure === undefined
               ? underived(inspected)
               : partsFacts(bundle.closure, screen)),
-            ['blobs', `${blobs}: ${blobsText({ blobs, layers, layerBytes }, screen)}`],
-            ['volumes', volumesText(bundle, missing.volumes)],
-            ['not hashed', 'the layers: bundle verify does that'],
           ],
         },
       ],
@@ -151,7 +156,7 @@ function inspectVerdict({ bundle, images, missing, faults }: InspectReport): Blo
   return {
     verdict:
       `${partsText(bundle.labels)}: ${formatBytes(bundle.size)}, ` +
-      counted(images.length, 'image') +
+      imageCount(images) +
       (hasHoles(bundle) ? `; ${counted(reader.manifest.holes!.length, 'more')} MISSING` : '') +
       (faults.length === 0 ? '' : '; DAMAGED') +
       lacking,
@@ -164,8 +169,20 @@ function inspectVerdict({ bundle, images, missing, faults }: InspectReport): Blo
   };
 }
 
+/** Signatures and the like are no images to whoever counts those of a release. */
+function imageCount(images: readonly InspectedImage[]): string {
+  const attached = images.filter(({ subject }) => subject !== undefined);
+  const own = counted(images.length - attached.length, 'image');
+  if (attached.length === 0) return own;
+  return attached.every(({ role }) => role === 'signature')
+    ? `${own}, ${counted(attached.length, 'signature')}`
+    : `${own}, ${counted(attached.length, 'signature or referrer', 'signatures and referrers')}`;
+}
+
 /** The largest images; or all of them, with their digests. */
 function imagesText({ bundle, images }: InspectReport, all: boolean, screen: Screen): Section {
+  // What the manifests would tell is not known, so no image is larger than another.
+  if (bundle.closure === undefined && !all) return [];
   const listedImages = all
     ? images
     : images.toSorted((a, b) => (b.ownSize ?? 0) - (a.ownSize ?? 0)).slice(0, LARGEST);
@@ -195,8 +212,8 @@ function imagesText({ bundle, images }: InspectReport, all: boolean, screen: Scr
   ];
   const text = all
     ? 'All images (own: what no other image needs):'
-    : `The ${listedImages.length} largest of ${images.length} images, by what no other image ` +
-      'needs (--images lists all):';
+    : `The ${listedImages.length} largest, by what no other image needs ` +
+      `(--images lists all ${images.length}):`;
   return [{ text }, { table: { heads, rows, cut: 0 } }];
 }
 

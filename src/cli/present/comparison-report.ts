@@ -42,15 +42,12 @@ export function verifyAtReport(found: VerifyAtReport, again: readonly string[]):
             ['compared', listed([counted(tags, 'tag'), counted(manifests, 'manifest')])],
             [
               '',
-              `${leavesText(blobs)} (${size(bytes, screen)}), counted in each repository: ` +
-                (deep
-                  ? 'every byte read and hashed'
-                  : 'whether each is there and has its full length; ' +
-                    'the content was not read (--deep reads it)'),
+              `${leavesText(blobs)} (${size(bytes, screen)}), each in every repository that needs it`,
             ],
+            ['how', deep ? 'every byte was read and hashed' : LENGTH_ALONE],
             ...bundleFacts(bundle, screen),
-            ...partsFacts(bundle.closure, screen),
             ['not hashed', 'the layers in the bundle: verify without --at does that'],
+            ...partsFacts(bundle.closure, screen),
           ],
         },
       ],
@@ -76,6 +73,8 @@ export function verifyAtReport(found: VerifyAtReport, again: readonly string[]):
       : missingWords(bundle.closure) !== undefined && { status: PARTLY_DONE }),
   };
 }
+
+const LENGTH_ALONE = 'whether it is there, and how long it is; --deep reads every byte';
 
 function isWhole(closure: Closure): boolean {
   return missingWords(closure) === undefined;

@@ -469,7 +469,7 @@ function deliveryFacts(
       [
         'upload',
         `at most ${leavesText(content.blobs)} (${size(content.bytes, screen)}): ` +
-          'what the target has already was not looked up, and is not sent',
+          'less if the target has some of it, which a dry run does not look up',
       ],
     ];
   }

@@ -11,8 +11,11 @@ import { listed, partsText, withShortDigests } from './shown.ts';
 
 const MOUNT_FIRST = 'if one was to be there, stop this run, mount it, and run the command again';
 
-/** The sentence for people about a notice; `undefined` where they are told otherwise. */
-export function noticeText(notice: Notice): string | undefined {
+/**
+ * What people are told of a notice: a sentence, or lines, of which some are to be copied;
+ * `undefined` where they are told otherwise.
+ */
+export function noticeText(notice: Notice): string | readonly string[] | undefined {
   switch (notice.code) {
     case 'release-not-proven':
       return (
@@ -108,9 +111,9 @@ export function noticeText(notice: Notice): string | undefined {
         (notice.isRestarted ? ': to go on with it, leave out --restart' : '')
       );
     case 'replaced-when-whole':
-      return `${notice.path} stays as it is until the new bundle is whole`;
+      return `the bundle ${notice.path} stays as it is until the new one is whole`;
     case 'restart-continued':
-      return `goes on with the restart of ${notice.path}, which stays until the new one is whole`;
+      return `goes on with the restart of the bundle ${notice.path}, which stays until then`;
     case 'delivery-can-be-continued':
       return (
         (notice.done === 0
@@ -217,10 +220,12 @@ export function noticeText(notice: Notice): string | undefined {
     case 'set-left':
       return (
         `${counted(notice.volumes, 'volume')} of this name ` +
-        `${notice.volumes === 1 ? 'was' : 'were'} written before, for other media: ` +
-        `${notice.path}. This run does not go on with them. To do that: --volume-size ` +
+        `${notice.volumes === 1 ? 'was' : 'were'} written before, for other media` +
+        `${notice.volumes === 1 ? ':' : ', the first to'} ${notice.path}. This run does not go on with them. To do that: --volume-size ` +
         `${notice.volumeSize} --stop-after 1`
       );
+    case 'damage-map-impossible':
+      return `${notice.path} is not written: too little of the bundle can be read to list what is damaged`;
     case 'set-again':
       return (
         `all ${counted(notice.volumes, 'volume')} of this set were written before, the last one to ` +
@@ -257,8 +262,8 @@ export function noticeText(notice: Notice): string | undefined {
       return notice.isReplaced
         ? `${notice.receipt} is of ${notice.time}, and the receipt of ${notice.newest} replaces ` +
             `all that ${notice.site} said before: it is not counted`
-        : `${notice.receipt} is of ${notice.time}; ${notice.site} has made a later one ` +
-            `(${notice.newest})`;
+        : `${notice.receipt} is of ${notice.time}. ${notice.site} has made a later one, of ` +
+            `${notice.newest}: both count`;
     case 'site-without-receipts':
       return (
         `no receipt of ${notice.site} is here, so nothing can be left out for it: if it has sent ` +
@@ -296,7 +301,7 @@ export function noticeText(notice: Notice): string | undefined {
 }
 
 /** Each gets its right name in two steps, since another may have that name still. */
-function misnamedText(files: (Notice & { code: 'volumes-misnamed' })['files']): string {
+function misnamedText(files: (Notice & { code: 'volumes-misnamed' })['files']): readonly string[] {
   const moves = [
     ...files.map(({ path, rightPath }) => [path, `${rightPath}.renamed`] as const),
     ...files.map(({ rightPath }) => [`${rightPath}.renamed`, rightPath] as const),
@@ -306,7 +311,7 @@ function misnamedText(files: (Notice & { code: 'volumes-misnamed' })['files']): 
     ...files.map(({ path, volume }) => `  ${path} is volume ${volume}`),
     'They are read all the same, but cat joins them in the wrong order. To rename them:',
     ...moves.map((paths) => `  mv -n ${paths.map(pathWord).join(' ')}`),
-  ].join('\n');
+  ];
 }
 
 /** Of more images than these only the number is told: the report that follows names them. */

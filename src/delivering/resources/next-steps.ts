@@ -55,7 +55,7 @@ function signatureSteps(files: readonly TypedFile[]): readonly Step[] {
   if (files.length === 0) return [];
   return [
     {
-      title: 'Let the cluster check the release signatures. Nodes do nothing for it:',
+      title: 'Let the cluster check the release signatures. It changes no node:',
       commands: files.map(({ typed }) => applying(typed)),
       after: [],
       shown: [{ commands: files.map(({ typed }) => applying(typed)), files: namesOf(files) }],
@@ -71,7 +71,7 @@ function trustSteps([configMap, patch]: readonly TypedFile[]): readonly Step[] {
   if (configMap === undefined || patch === undefined) return [];
   return [
     {
-      title: 'Let the cluster trust the certificate of the registry. No node is drained for it:',
+      title: 'Let the cluster trust the certificate of the registry. This drains no node:',
       commands: [
         "oc get image.config cluster -o jsonpath='{.spec.additionalTrustedCA.name}'",
         applying(configMap.typed),
@@ -111,10 +111,9 @@ function mirrorSteps(
       title: 'Tell the cluster where its images are now. Look first at what would change:',
       commands: files.flatMap(({ typed }) => [`oc diff -f ${pathWord(typed)}`, applying(typed)]),
       after: [
-        'The Machine Config Operator writes registries.conf on every node. It drains no node for',
-        'mirrors for digests that are new (ImageDigestMirrorSet). It drains one node after the other',
-        'when a mirror set is changed or removed' +
-          (drains ? ', and for every ImageTagMirrorSet.' : '.'),
+        'The Machine Config Operator writes registries.conf on every node. A new',
+        'ImageDigestMirrorSet drains no node. A mirror set that is changed or removed drains one node',
+        drains ? 'after the other, and so does every ImageTagMirrorSet.' : 'after the other.',
         'Wait until all pools are up to date:',
         '  oc get mcp',
         ...(sourcePolicy === undefined ? [] : policyLines(sourcePolicy, versions)),

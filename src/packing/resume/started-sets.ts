@@ -60,12 +60,15 @@ export async function recallSet(
     if (digest === bundleDigest && set.volumeSize === volumeSize) noticeComplete(set, context);
     return undefined;
   }
-  const other = (what: string): BundleError =>
+  const other = (what: string, goOn = ''): BundleError =>
     new BundleError('USAGE', `a set called ${basename(path)} was started ${what}`, {
-      hint: `--restart starts over. (The set is remembered in ${file}.)`,
+      hint: `${goOn}--restart starts over. (The set is remembered in ${file}.)`,
     });
   if (digest !== bundleDigest) throw other('with other content than what is packed now');
-  if (set.volumeSize !== volumeSize) throw other(`with volumes of ${set.volumeSize} bytes`);
+  if (set.volumeSize !== volumeSize) {
+    const size = String(set.volumeSize);
+    throw other(`with volumes of ${size} bytes`, `To go on with it: --volume-size ${size}. `);
+  }
   const signature = decodeSignatureFile(set.seal.signature);
   if (signature === undefined) throw unreadable(file);
   checkedSeal({ seal: set.seal, sums, signature }, basename(path), key.public);

@@ -137,6 +137,6 @@ async function manifestsOf(probe: RepositoryProbe, signal: AbortSignal): Promise
   }
   const sparse = takesSparse
     ? 'also lists with only some of their platforms'
-    : 'lists with only some of their platforms are refused, and most bundles have none';
+    : 'but no list that lacks some of its platforms, which few bundles have';
   return { verdict: 'good', fact: `accepted: ${taken.join(', ')}; ${sparse}${rest}` };
 }

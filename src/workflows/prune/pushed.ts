@@ -75,7 +75,7 @@ export async function pushedBundles(
   throw new BundleError('USAGE', `nothing shows what this program has pushed to ${to.name}`, {
     hint:
       trustHint(untrusted) ??
-      'Name the bundles by their files, or make a receipt first: bundle receipt --to ' +
+      'Name the bundles by their files, or make a receipt first: bundle receipt make --to ' +
         `${to.name} -o DIR.`,
   });
 }

@@ -16,6 +16,7 @@ describe('a command line with a slip in it', () => {
     ['trust ad x.pub', 'there is no command bundle trust ad', 'Did you mean bundle trust add? '],
     ['frobnicate', 'there is no command bundle frobnicate', 'bundle --help lists'],
     ['pack 4.17.3 -o x --dryrun', 'bundle pack has no option --dryrun', 'Did you mean --dry-run? '],
+    ['login x --password y', 'bundle login has no option --password', 'mean --password-stdin? '],
     ['verify x --ouput=json', 'bundle verify has no option --ouput', 'Did you mean --output? '],
     ['verify x --zzzzzz', 'bundle verify has no option --zzzzzz', 'bundle verify --help'],
     ['logout a b', 'bundle logout does not take b', 'bundle logout --help'],

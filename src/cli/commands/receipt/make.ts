@@ -11,11 +11,11 @@ import { keySource } from '../../passphrase.ts';
 export const receiptMakeCommand: Command = {
   examples: [
     [
-      '$0 receipt --to registry.example.com:5000/ocp4 -o /media/usb --site plant-a',
+      '$0 receipt make --to registry.example.com:5000/ocp4 -o /media/usb --site plant-a',
       'of all bundles that the history of this host knows',
     ],
     [
-      '$0 receipt --to registry.example.com:5000/ocp4 -o /media/usb --deep /media/disc',
+      '$0 receipt make --to registry.example.com:5000/ocp4 -o /media/usb --deep /media/disc',
       'of this bundle; every blob is read and hashed',
     ],
   ],

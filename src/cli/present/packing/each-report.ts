@@ -68,11 +68,15 @@ function sections(
   return [
     [
       { verdict, mood: bundles.every((one) => moodOf(one) === 'good') ? 'good' : 'warning' },
-      {
-        text:
-          `Together they hold ${once} (${formatBytes(together.bytes)}): what several of them have ` +
-          `${first.dryRun ? 'is' : 'was'} fetched once.`,
-      },
+      ...(bundles.length === 1
+        ? []
+        : [
+            {
+              text:
+                `Together they hold ${once} (${formatBytes(together.bytes)}): what several of them have ` +
+                `${first.dryRun ? 'is' : 'was'} fetched once.`,
+            },
+          ]),
     ],
     ...(first.dryRun
       ? []
@@ -89,7 +93,13 @@ function sections(
         ]),
     first.dryRun
       ? []
-      : [{ text: 'Tell each site the digest of its bundle out of band, not on the medium.' }],
+      : [
+          {
+            text:
+              'Tell each site the digest of its bundle and the signer out of band, not on the ' +
+              'medium.',
+          },
+        ],
     ...bundles.map((one) => siteSection(one, needs, screen)),
     packerAlone(first.closure),
     first.dryRun ? [] : keysToHand(needs),
@@ -101,7 +111,12 @@ function sections(
       {
         facts: [
           ['folder', folderText(dirname(first.path))],
-          ['signer', signerText(first, screen)],
+          ...(first.signer.id === undefined
+            ? [['signer', signerText(first, screen)] as const]
+            : ([
+                ['signer', { hex: first.signer.id }],
+                ['', first.signer.algorithm],
+              ] as const)),
           ...partsFacts(first.closure, screen),
           ...signatureRows(first.signatures, screen, first.closure.parts.length),
         ],

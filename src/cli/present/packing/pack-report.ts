@@ -131,7 +131,7 @@ function packed(report: PackReport, needs: PackNeeds, screen: Screen): readonly 
       {
         facts: [
           ...volumeFacts(report, screen),
-          ['of an earlier run', kept.finished ? undefined : keptText(kept)],
+          ['of an earlier run', screen.isVerbose ? keptText(kept) : undefined],
           ['signer', signerText(report, screen)],
           ...contentFacts(report, screen),
         ],
@@ -192,13 +192,21 @@ export function moodOf(report: PackReport): 'good' | 'warning' {
 }
 
 /** How what was written is checked: a host that has just written a file reads it from memory. */
-export function checkFirst({ isOnMedium = false }: Pick<PackReport, 'isOnMedium'>): Block {
+export function checkFirst({
+  isOnMedium = false,
+  kept,
+}: Pick<PackReport, 'isOnMedium' | 'kept'>): Block {
+  if (isOnMedium) {
+    const text =
+      'Next, unmount the medium and mount it again: otherwise the host reads the file from its ' +
+      'memory, which proves nothing about the medium. Then check it:';
+    return { text };
+  }
+  const copy = 'unmount that, mount it again, and check the copy there';
   return {
-    text: isOnMedium
-      ? 'Next, unmount the medium and mount it again: otherwise the host reads the file from its ' +
-        'memory, which proves nothing about the medium. Then check it:'
-      : 'Next, check what was written. If you copy it to a medium, unmount that, mount it again, ' +
-        'and check the copy there, too:',
+    text: kept.finished
+      ? `Next, copy it to a medium, ${copy}:`
+      : `Next, check what was written. If you copy it to a medium, ${copy}, too:`,
   };
 }
 
@@ -211,7 +219,8 @@ function checkSteps(report: PackReport, needs: VerifyNeeds): Section {
       {
         text:
           `Then ${report.isOnMedium === true ? 'put in another medium, and ' : ''}run the same ` +
-          `command again: it writes volume ${before + volumes.length + 1}.`,
+          `command again${report.isRestarted === true ? ' without --restart' : ''}: it writes ` +
+          `volume ${before + volumes.length + 1}.`,
       },
     ];
   }
@@ -313,8 +322,9 @@ export function keysToHand({ releaseKeyFiles }: Pick<VerifyNeeds, 'releaseKeyFil
   return [
     {
       text:
-        'Hand over out of band too: there, the commands that check the releases of the bundle ' +
-        '(verify, inspect, unpack, resources and others) need --release-key FILE with it:',
+        `Hand over ${releaseKeyFiles.length === 1 ? 'this release key' : 'these release keys'} as ` +
+        'well, not on the medium. On the closed side, verify, inspect, unpack, resources and ' +
+        'others need --release-key FILE:',
     },
     ...releaseKeyFiles.map((file): Block => ({ text: `  ${file}` })),
   ];
@@ -362,7 +372,8 @@ function dryRun(report: PackReport, screen: Screen): readonly Section[] {
     [
       {
         facts: [
-          ['would pack', path],
+          ['would pack', volumes.length > 1 ? undefined : path],
+          ['there already', thereText(report)],
           ['size', exactBytes(size)],
           ...(volumes.length > 1 ? volumeFacts(report, screen) : []),
           ['free space', space && exactBytes(space.free)],
@@ -381,6 +392,15 @@ function dryRun(report: PackReport, screen: Screen): readonly Section[] {
     offersText(report.offers),
     imagesOf(report, screen),
   ];
+}
+
+function thereText({ there }: PackReport): string | undefined {
+  if (there === undefined || there.paths.length === 0) return undefined;
+  const [first, ...more] = there.paths.map((path) => basename(path));
+  const files = more.length === 0 ? first! : `${first!} and ${more.length} more`;
+  return there.isReplaced
+    ? `${files}: replaced when the new one is whole`
+    : `${files}: read again; only what it lacks is fetched`;
 }
 
 export const BLOBS_LATER =
@@ -414,6 +434,7 @@ export function packJson({
   offers,
   signatures,
   increment,
+  there,
   dryRun: isDryRun,
 }: PackReport): object {
   return {
@@ -439,6 +460,7 @@ export function packJson({
     ...incrementJson(increment, closure),
     parts: partsJson(closure),
     holes: holesJson(closure),
+    ...(there !== undefined && { there: there.paths.map((file) => resolve(file)) }),
     packerAlone: imagesOfPacker(closure),
   };
 }

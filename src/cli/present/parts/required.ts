@@ -28,8 +28,8 @@ export function requiredText(required: readonly AuditedRequired[], screen: Scree
   return [
     {
       text:
-        `It leaves out ${words(blobs, bytes)} of ${named(unread)}: NOT CHECKED, and this says ` +
-        'nothing of them. Name these bundles beside it to check them, too. ' +
+        `NOT CHECKED: ${words(blobs, bytes)} that it leaves out, which are in ${named(unread)}. ` +
+        'Name these bundles beside it to check them, too. ' +
         (isShared ? `${ONE_IS_ENOUGH} ` : '') +
         'unpack looks for them at the target before it pushes anything.',
     },

@@ -8,7 +8,7 @@ export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 export type Shows = (level: LogLevel) => boolean;
 
 /**
- * The line about an event that stays on the screen; `undefined` for an event that needs none.
+ * What stays on the screen about an event, nearly always a line; `undefined` for an event that needs none.
  * @param place whether a retry is shown anyway, in what is drawn.
  */
 export function lineAbout(
@@ -16,9 +16,12 @@ export function lineAbout(
   shows: Shows,
   { isLive }: { readonly isLive: boolean },
 ): string | undefined {
-  const at = (level: LogLevel, text: () => string | undefined): string | undefined => {
-    const line = shows(level) ? text() : undefined;
-    return line === undefined ? undefined : printableLine(line);
+  const at = (
+    level: LogLevel,
+    text: () => string | readonly string[] | undefined,
+  ): string | undefined => {
+    const told = shows(level) ? text() : undefined;
+    return told === undefined ? undefined : [told].flat().map(printableLine).join('\n');
   };
   switch (event.type) {
     case 'noticed':

@@ -71,9 +71,12 @@ function goingText({ parts, repositories }: PruneReport): string {
   return labels.length === 0 ? 'tags of images that stay' : partsText(labels);
 }
 
+function othersNeed(kept: number): string {
+  return `nothing to remove: ${counted(kept, 'manifest')} ${kept === 1 ? 'stays' : 'stay'}`;
+}
+
 function manifestsText(gone: number, shared: number): string {
   const kept = `${shared} ${shared === 1 ? 'stays' : 'stay'}`;
-  if (gone === 0) return `no manifest, ${kept}`;
   return shared === 0 ? counted(gone, 'manifest') : `${counted(gone, 'manifest')}, ${kept}`;
 }
 
@@ -87,7 +90,8 @@ function partsSection({ parts, repositories, removed }: PruneReport): Section {
   const rows = parts.map(({ key, label, stays, why }) => {
     if (stays) return [label, why === undefined ? 'stays' : `stays: ${why}`];
     const [gone, kept] = [number(going, key), number(shared, key)];
-    return [label, gone + kept === 0 ? 'is not there' : `${goes}: ${manifestsText(gone, kept)}`];
+    if (gone + kept === 0) return [label, 'is not there'];
+    return [label, gone === 0 ? othersNeed(kept) : `${goes}: ${manifestsText(gone, kept)}`];
   });
   return [{ table: { heads: ['part', 'what becomes of it'], rows, cut: 0 } }];
 }
@@ -193,8 +197,9 @@ function afterwards(report: PruneReport): Report {
       : [
           {
             text:
-              `Receipts of ${listed(outdated)} still name what was removed. Write a new one with ` +
-              'bundle receipt: otherwise the next bundle may leave out what is not there any more.',
+              `Receipts of ${listed(outdated)} still name what was removed, so the next bundle may ` +
+              'leave out what is not there any more. To write a new one, run the same command ' +
+              `again with --receipt DIR and --site ${outdated[0]!}.`,
           },
         ],
     receiptSteps(receipt),

@@ -141,10 +141,10 @@ describe('stepsFor', () => {
   });
 
   it('says what drains nodes and what does not', () => {
-    expect(wordsOf(steps([idms]))).toContain('drains no node for');
+    expect(wordsOf(steps([idms]))).toContain('A new');
     expect(wordsOf(steps([idms]))).not.toContain('ImageTagMirrorSet');
     expect(wordsOf(steps([idms, file('itms.yaml', EFFECTS.tagMirrors)]))).toContain(
-      'for every ImageTagMirrorSet',
+      'so does every ImageTagMirrorSet',
     );
   });
 
