@@ -1,6 +1,7 @@
 import { BundleError } from '../core/errors.ts';
 import { nearest } from '../core/text.ts';
 import type { Command } from './command.ts';
+import { COMMAND_GROUPS, nameOf } from './command-table.ts';
 import { listed } from './present/shown.ts';
 
 /** A command by its name. What it takes is known where its name is on the command line. */
@@ -42,7 +43,7 @@ export function usageError(argv: readonly string[], message: string, known: Word
     const word = argv.slice(argv.indexOf(name) + 1).find((each) => !each.startsWith('-'));
     const names = within.map((each) => each.name);
     if (word !== undefined && !names.includes(word))
-      return noCommand(`bundle ${name}`, word, names);
+      return noCommand(`bundle ${name}`, word, names, withPath(name));
   }
   const words = argv.slice(argv.indexOf(name) + 1).filter((each) => !each.startsWith('-'));
   const named =
@@ -105,9 +106,23 @@ function describedAs({ options }: Command, name: string): string {
   return describe === undefined ? '' : ` (${describe})`;
 }
 
-function noCommand(of: string, word: string, names: readonly string[]): BundleError {
+/** The command that is meant where none of a group is named, if it takes words and not only options. */
+function withPath(group: string): string | undefined {
+  const { otherwise, commands } = COMMAND_GROUPS[group]!;
+  const command = commands.find((each) => nameOf(each) === otherwise);
+  return command?.usage.includes(' ') === true ? otherwise : undefined;
+}
+
+/** @param otherwise a command that takes a path, which the word may be */
+function noCommand(
+  of: string,
+  word: string,
+  names: readonly string[],
+  otherwise?: string,
+): BundleError {
   const meant = nearest(word, names);
-  const hint = meant === undefined ? '' : `Did you mean ${of} ${meant}? `;
+  const asPath = otherwise === undefined ? '' : `For a path: ${of} ${otherwise} ${word}. `;
+  const hint = meant === undefined ? asPath : `Did you mean ${of} ${meant}? `;
   return new BundleError('USAGE', `there is no command ${of} ${word}`, {
     hint: `${hint}${of} --help lists the commands.`,
   });

@@ -136,7 +136,7 @@ function notThere(missing: readonly Wanted[], to: DeliveryTarget): BundleError {
         {
           label: 'images',
           items: [...ofImages].map(
-            ([image, some]) => `${image}: ${leavesText(some.length)} of ${namesOf(some)}`,
+            ([image, some]) => `${image}: lacks ${leavesText(some.length)} of ${namesOf(some)}`,
           ),
         },
         {
@@ -149,7 +149,8 @@ function notThere(missing: readonly Wanted[], to: DeliveryTarget): BundleError {
         },
       ],
       hint:
-        `Name ${names} beside this bundle, in any order, or unpack that first, to the same target. ` +
+        `Name ${names} beside this bundle, in any order (bundle unpack BUNDLE OTHER_BUNDLE …), or ` +
+        'unpack that first, to the same target. ' +
         (isShared ? 'If several of them have a blob, one of these is enough. ' : '') +
         ifLost(to),
     },

@@ -14,7 +14,7 @@ export function trustHint(untrusted: Untrusted): string | undefined {
   if (untrusted.size === 0) return undefined;
   const sites = [...untrusted].sort();
   const key = sites.length === 1 ? 'the key' : 'the keys';
-  return `Receipts are here, and do not count: add --trusted-key KEY.pub (${key} of ${sites.join(', ')}).`;
+  return `Add --trusted-key KEY.pub, with ${key} of ${sites.join(', ')}.`;
 }
 
 const NOT_READ_IN =
@@ -50,8 +50,8 @@ export async function believedReceipts(
       const isUntrusted = error.code === 'SIGNER_UNKNOWN';
       leave(
         isUntrusted
-          ? `the key that ${signed.receipt.site} signs receipts with is not trusted in this run: ` +
-              'name it with --trusted-key KEY.pub'
+          ? `the key that ${signed.receipt.site} signs receipts with is not trusted in this run ` +
+              '(--trusted-key KEY.pub)'
           : error.message.replace(`${name}: `, ''),
         isUntrusted,
       );

@@ -62,13 +62,13 @@ export class TrustedKeys {
     const prefix = id.toLowerCase().replace(/^sha256:/, '');
     if (!/^[0-9a-f]{8,64}$/.test(prefix))
       throw new BundleError('USAGE', `not a key id: ${id}`, {
-        hint: '`bundle trust list` shows the ids.',
+        hint: 'It has 8 hex digits or more: bundle trust list shows the ids.',
       });
     const entries = (await this.entries()).filter(({ key }) => key.id.startsWith(prefix));
     const [found] = entries;
     if (found === undefined)
       throw new BundleError('NOT_FOUND', `no trusted key begins with ${prefix}`, {
-        hint: '`bundle trust list` shows the ids.',
+        hint: 'bundle trust list shows the ids.',
       });
     if (entries.some(({ key }) => key.id !== found.key.id))
       throw new BundleError('USAGE', `several trusted keys begin with ${prefix}`, {

@@ -52,8 +52,12 @@ export async function trustAdd(
 ): Promise<readonly KeyReport[]> {
   const trusted = trustedKeysOf(context);
   const keys = await readKeys(paths);
+  const before = new Map((await trusted.entries()).map(({ key, added }) => [key.id, added]));
   for (const { key } of keys) await trusted.add(key);
-  return keys.map(({ key, file }) => ({ ...described(key), file }));
+  return keys.map(({ key, file }) => {
+    const added = before.get(key.id)?.toISOString();
+    return { ...described(key), file, ...(added !== undefined && { added }) };
+  });
 }
 
 /** What public keys are called, and whether they are trusted. Nothing is changed. */
@@ -82,9 +86,17 @@ export async function trustList(context: Context): Promise<readonly KeyReport[]>
   return entries.map(({ key, added }) => ({ ...described(key), added: added.toISOString() }));
 }
 
-/** @param id the key id, or its first 8 or more hex digits. */
-export async function trustRemove(id: string, context: Context): Promise<KeyReport> {
-  return described(await trustedKeysOf(context).remove(id));
+/**
+ * @param id the key id, or its first 8 or more hex digits.
+ * @returns how many keys are `left`, too: without any, bundles of every signer are accepted
+ */
+export async function trustRemove(
+  id: string,
+  context: Context,
+): Promise<{ readonly removed: KeyReport; readonly left: number }> {
+  const trusted = trustedKeysOf(context);
+  const removed = described(await trusted.remove(id));
+  return { removed, left: (await trusted.list()).length };
 }
 
 function described({ id, algorithm }: SignerKey): KeyReport {

@@ -79,8 +79,8 @@ describeWith(['docker-registry'], 'the history', () => {
     expect(ran.status).toBe(0);
     expect(ran.stdout).toContain('1 receipt is here, and not counted.');
     expect(ran.stderr).toContain(
-      'is not counted: the key that plant-a signs receipts with is not trusted in this run: ' +
-        'name it with --trusted-key',
+      'is not counted: the key that plant-a signs receipts with is not trusted in this run ' +
+        '(--trusted-key KEY.pub)',
     );
     expect(ran.stdout).not.toContain('No site is known here');
     const history = await packer.bundle(['history']);

@@ -1,5 +1,8 @@
+import { basename } from 'node:path';
+
 import { flag, requiredText, text } from '../arguments.ts';
 import { BundleError } from '../../core/errors.ts';
+import { pathWord } from '../../core/text.ts';
 import type { Command } from '../command.ts';
 import { askPassphrase } from '../passphrase.ts';
 import { KEY_TYPES } from '../../trust/key-types.ts';
@@ -45,6 +48,8 @@ export const keygenCommand: Command = {
       { type: type ?? 'ecdsa-p256', output: text(args, 'out'), passphrase },
       context,
     );
+    // The other side may keep the file in any folder.
+    const publicKey = pathWord(basename(key.publicPath ?? 'KEY.pub'));
     return {
       json: key,
       report: () => [
@@ -55,13 +60,13 @@ export const keygenCommand: Command = {
               'Give the public key to the other side out of band, not on the medium. If the key is ' +
               'to sign bundles, the closed side runs:',
           },
-          { commands: ['bundle trust add KEY.pub'] },
+          { commands: [`bundle trust add ${publicKey}`] },
           {
             text:
-              'If a site signs receipts with it, the packers name it with --trusted-key. They do ' +
-              'not add it with bundle trust add: that would also accept bundles signed with it.',
+              'If a site signs receipts with it, the packers name it with --trusted-key. With ' +
+              'bundle trust add they would accept bundles signed with it, too:',
           },
-          { commands: ['bundle history import RECEIPT --trusted-key KEY.pub'] },
+          { commands: [`bundle history import RECEIPT --trusted-key ${publicKey}`] },
         ],
         [
           {

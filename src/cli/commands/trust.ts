@@ -19,7 +19,7 @@ export const trustAddCommand: Command = {
       report: () => [
         [
           {
-            verdict: `Trusted from now on: ${keys.length === 1 ? 'this key' : 'these keys'}`,
+            verdict: `${trustedWords(keys)}: ${keys.length === 1 ? 'this key' : 'these keys'}`,
             mood: 'good',
           },
         ],
@@ -44,6 +44,10 @@ export const trustAddCommand: Command = {
     };
   },
 };
+
+function trustedWords(keys: readonly KeyReport[]): string {
+  return keys.every(({ added }) => added !== undefined) ? 'Trusted already' : 'Trusted from now on';
+}
 
 /** Enough of a key id to tell it from all others. */
 const REMOVED_DIGITS = 16;
@@ -91,13 +95,22 @@ export const trustRemoveCommand: Command = {
   options: {},
   async run(args, context) {
     const { trustRemove } = await import('../../workflows/keys.ts');
-    const key = await trustRemove(texts(args, 'ID').join('').replaceAll(' ', ''), context);
+    const id = texts(args, 'ID').join('').replaceAll(' ', '');
+    const { removed, left } = await trustRemove(id, context);
     return {
-      json: { removed: key },
-      report: () => [[{ verdict: 'No longer trusted: this key', mood: 'good' }], keySection(key)],
+      json: { removed, left },
+      report: () => [
+        [{ verdict: 'No longer trusted: this key', mood: left === 0 ? 'warning' : 'good' }],
+        keySection(removed),
+        left === 0 ? [{ text: NONE_LEFT }] : [],
+      ],
     };
   },
 };
+
+const NONE_LEFT =
+  'No key is trusted any more: this host accepts the bundles of every signer again, if release ' +
+  'signatures cover their content.';
 
 /** A key, as somebody compares it with what came out of band. */
 function keySection({ id, algorithm, file, added, isTrusted }: KeyReport): Section {

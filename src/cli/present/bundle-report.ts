@@ -34,7 +34,7 @@ export function verifyReport(
         },
       ],
       holesText(bundle.closure, screen),
-      requiredText(required, screen),
+      requiredText(required, again, screen),
       again.length === 0
         ? []
         : completionSteps(bundle.closure, [again[0]!], {

@@ -5,7 +5,7 @@ import { BundleError } from '../../core/errors.ts';
 import { compareImages, type Difference } from '../../delivering/compare.ts';
 import type { DeliveryTarget } from '../../delivering/delivery-target.ts';
 import { imagesOf, type KeptImage } from '../../history/blobs.ts';
-import { History } from '../../history/history.ts';
+import { History, keepIfPossible } from '../../history/history.ts';
 import { publishReceipt, type WrittenReceipt } from '../../history/publish.ts';
 import { siteOfReceipt } from '../../history/site.ts';
 import { forEachRepository } from '../../kinds/destinations.ts';
@@ -32,7 +32,7 @@ export interface AskRequest {
   readonly digests: readonly Digest[];
   readonly open: Omit<OpenRequest, 'paths'>;
   readonly kinds: readonly Kind[];
-  /** Where the history is, and whether the receipt is kept there. */
+  /** Where the history is, and whether the receipt and the lists of the bundles are kept there. */
   readonly history: string;
   readonly keeps: boolean;
   readonly folder: string;
@@ -134,7 +134,7 @@ function askedBundle(
 
 /** @throws BundleError USAGE where there is nothing to ask for, NOT_FOUND */
 async function listingsOf(
-  { paths, digests, open, history: folder }: AskRequest,
+  { paths, digests, open, keeps, history: folder }: AskRequest,
   context: Context,
 ): Promise<readonly KeptBundle[]> {
   const history = new History(folder);
@@ -142,6 +142,11 @@ async function listingsOf(
   for (const path of paths) {
     const { described, closure } = await listedIn([path], open, context);
     const { bundleDigest } = described;
+    // So that the registry can be asked for it later, when its medium is gone.
+    if (keeps)
+      await keepIfPossible(history, described.manifest.name, context.observe, () =>
+        history.keepBundle(described, closure),
+      );
     found.set(bundleDigest, parseKept(formatKept(described, closure), bundleDigest, path));
   }
   const isAll = paths.length === 0 && digests.length === 0;

@@ -14,6 +14,7 @@ describe('a command line with a slip in it', () => {
     ['pcak 4.17.3 -o x', 'there is no command bundle pcak', 'Did you mean bundle pack? '],
     ['unpak x --to y', 'there is no command bundle unpak', 'Did you mean bundle unpack? '],
     ['trust ad x.pub', 'there is no command bundle trust ad', 'Did you mean bundle trust add? '],
+    ['receipt usb --to x', 'there is no command bundle receipt usb', 'bundle receipt make usb. '],
     ['frobnicate', 'there is no command bundle frobnicate', 'bundle --help lists'],
     ['pack 4.17.3 -o x --dryrun', 'bundle pack has no option --dryrun', 'Did you mean --dry-run? '],
     ['login x --password y', 'bundle login has no option --password', 'mean --password-stdin? '],

@@ -25,7 +25,7 @@ it('a prune whose receipts are left aside for their key asks for that key alone'
     await new History(history).keepReceipt(signReceipt(receipt, siteKey));
     await expect(asked('host:5000/ocp4')).rejects.toMatchObject({
       code: 'USAGE',
-      hint: 'Receipts are here, and do not count: add --trusted-key KEY.pub (the key of plant-a).',
+      hint: 'Add --trusted-key KEY.pub, with the key of plant-a.',
     });
     // That key would not help about another registry.
     await expect(asked('host:5001/ocp4')).rejects.toMatchObject({

@@ -1,7 +1,7 @@
 import type { BundleManifest, RequiredBundle } from '../../../bundle/format/manifest.ts';
 import { hexOf } from '../../../core/digest.ts';
 import { formatBytes, leavesText } from '../../../core/text.ts';
-import type { Closure } from '../../../kinds/closure.ts';
+import { type Closure, keptBlobs } from '../../../kinds/closure.ts';
 import type { IncrementFacts, LeftOut } from '../../../packing/increments/leave-out.ts';
 import type { Block, Rows, Section } from '../layout.ts';
 import type { Screen } from '../screen.ts';
@@ -10,9 +10,10 @@ import { shortened } from '../shown.ts';
 /** What a pack has left out, and what that rests on. */
 export function incrementText(
   increment: IncrementFacts | undefined,
-  { parts }: Closure,
+  closure: Closure,
   screen: Screen,
 ): Section {
+  const { parts } = closure;
   if (increment === undefined) return [];
   const { sites, total, ofParts, bundles } = increment;
   const assumed = bundles.filter(({ isAssumed }) => isAssumed);
@@ -36,13 +37,21 @@ export function incrementText(
   const from =
     only && rows.length === 1 ? ` of ${only.name} (${shortened(only.bundle, screen)})` : '';
   const proof = assumed.length > 0 ? '' : by;
+  const layers = closure.content.blobs.map(({ descriptor }) => descriptor.digest);
+  const carried = keptBlobs(closure);
+  const isAll = total.blobs === layers.filter((digest) => !carried.has(digest)).length;
   return [
     { text: `An increment: it leaves out ${words(total)}${from}${proof}.` },
+    ...(isAll ? [{ text: ALL_IS_THERE } satisfies Block] : []),
     ...(from === '' ? [{ table: { rows, cut: 0 } } satisfies Block] : []),
     ...(isShared ? [{ text: SHARED } satisfies Block] : []),
     ...(assumed.length > 0 ? [{ text: ASSUMED } satisfies Block] : []),
   ];
 }
+
+const ALL_IS_THERE =
+  'All of its configs and layers count as delivered: the bundle brings manifests and signatures ' +
+  'alone.';
 
 const SHARED =
   'The sites have some of this from different bundles: what several of these have is counted for ' +

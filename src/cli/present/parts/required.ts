@@ -6,8 +6,15 @@ import type { Screen } from '../screen.ts';
 import { shortened } from '../shown.ts';
 import { distinct, ONE_IS_ENOUGH } from './increment.ts';
 
-/** What an audit says of blobs that the bundle leaves out. */
-export function requiredText(required: readonly AuditedRequired[], screen: Screen): Section {
+/**
+ * What an audit says of blobs that the bundle leaves out.
+ * @param again the bundle, and options, as words for a command line; none of a pipe.
+ */
+export function requiredText(
+  required: readonly AuditedRequired[],
+  again: readonly string[],
+  screen: Screen,
+): Section {
   if (required.length === 0) return [];
   const unread = required.filter((one) => one.unread.length > 0);
   const named = (some: readonly AuditedRequired[]): string =>
@@ -24,15 +31,19 @@ export function requiredText(required: readonly AuditedRequired[], screen: Scree
     const from = named(required.filter(({ good }) => good > 0));
     return [{ text: `It leaves out ${all}. They were read from ${from}, and are good.` }];
   }
+  const [path, ...options] = again;
   const { blobs, bytes, isShared } = distinct(unread.map((one) => one.unread));
   return [
     {
       text:
         `NOT CHECKED: ${words(blobs, bytes)} that it leaves out, which are in ${named(unread)}. ` +
-        'Name these bundles beside it to check them, too. ' +
+        'unpack looks for them at the target before it pushes anything. ' +
         (isShared ? `${ONE_IS_ENOUGH} ` : '') +
-        'unpack looks for them at the target before it pushes anything.',
+        `To check them, too, name these bundles beside it${path === undefined ? '.' : ':'}`,
     },
+    ...(path === undefined
+      ? []
+      : [{ commands: [['bundle verify', path, 'OTHER_BUNDLE', ...options].join(' ')] }]),
   ];
 }
 

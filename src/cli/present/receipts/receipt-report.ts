@@ -16,7 +16,7 @@ import { shortened } from '../shown.ts';
 
 /** How somebody knows that a bundle is there, for people. */
 const KNOWN = {
-  delivered: 'pushed when this receipt was made',
+  delivered: 'pushed, or found there, by unpack when this receipt was made',
   asked: 'the registry has every blob',
   read: 'every blob was read at the registry',
   earlier: 'as an earlier receipt says',

@@ -36,6 +36,8 @@ it('a receipt that was asked for lists one thing a line', () => {
 
 it('a receipt says when something was pushed, and which receipt is before it', () => {
   const words = JSON.stringify(receiptSections({ ...issued, previous: digestOf('b') }, screen));
-  expect(words).toContain('["evidence","pushed when this receipt was made"]');
+  expect(words).toContain(
+    '["evidence","pushed, or found there, by unpack when this receipt was made"]',
+  );
   expect(words).toContain('["previous","receipt ');
 });
