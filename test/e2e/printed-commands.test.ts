@@ -80,7 +80,7 @@ describeWith(['docker-registry'], 'the commands that a report prints', () => {
       const { status, stdout } = await user.bundle(packing);
       expect(status).toBe(0);
       expect(await printed(stdout, 'bundle verify ')).toBe(0);
-      expect(stdout).toContain('--release-key FILE with it:');
+      expect(stdout).toContain('need --release-key FILE:');
       const again = (await user.json(packing)) as { bundleDigest: string };
       digests.push(again.bundleDigest);
     }
@@ -94,7 +94,8 @@ describeWith(['docker-registry'], 'the commands that a report prints', () => {
     const key = ['--key', join(user.folder, 'team.pem')];
     const { stdout } = await user.bundle(['pack', '4.17.3', '-o', folder, ...key, ...fetching]);
     expect(await printed(stdout, 'bundle verify ')).toBe(0);
-    await user.bundle(['trust', 'remove', await idOf('boss.pem')]);
+    const { stdout: last } = await user.bundle(['trust', 'remove', await idOf('boss.pem')]);
+    expect(last).toContain('No key is trusted any more: this host accepts the bundles of every');
   });
 
   it('by pack verify a set of volumes, and the volumes of a part of it', async () => {
@@ -176,6 +177,9 @@ describeWith(['docker-registry'], 'the commands that a report prints', () => {
     await user.bundle(['keygen', '--out', join(user.folder, 'wrong.pem')]);
     const { stdout } = await user.bundle(['trust', 'add', join(user.folder, 'wrong.pub')]);
     expect(stdout).toContain('refuses the bundles of all signers who are not trusted');
+    const again = await user.bundle(['trust', 'add', join(user.folder, 'wrong.pub')]);
+    expect(again.stdout).toMatch(/^Trusted already: this key\n/);
+    expect(again.stdout).toMatch(/trusted +since \d{4}-/);
     expect(await printed(stdout, 'bundle trust remove ')).toBe(0);
     expect(await user.json(['trust', 'list'])).toEqual({ keys: [] });
   });

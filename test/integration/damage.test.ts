@@ -296,6 +296,19 @@ describe('a damaged bundle', () => {
     }
   });
 
+  it('is not listed where nothing of it can be read, and that is told', async () => {
+    const own = await ownFolder();
+    const path = join(own, basename(await broken(0)));
+    await writeFile(path, trial.genuine.subarray(0, 100));
+    const damageFile = join(own, 'damage.json');
+    const events: TransferEvent[] = [];
+    const observe: Observe = (event) => events.push(event);
+    await refusal(verify({ ...trial.request(path), damageFile }, { ...trial.context, observe }));
+    const told = events.filter(({ type }) => type === 'noticed');
+    expect(told).toEqual([{ type: 'noticed', code: 'damage-map-impossible', path: damageFile }]);
+    expect(await readdir(own)).not.toContain('damage.json');
+  });
+
   it('with lost manifests is repaired with a patch that holds them', async () => {
     const path = await broken(
       ...Array.from({ length: 40 }, (_, index) => trial.metadata.start + 30 + 7 * index),

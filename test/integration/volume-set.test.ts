@@ -16,6 +16,10 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type DamageTrial, prepareTrial, unpackTo } from '../../scripts/lib/damage.ts';
+import type { Outcome } from '../../src/cli/command.ts';
+import { inspectReport } from '../../src/cli/present/bundle-report.ts';
+import { laidOut } from '../../src/cli/present/layout.ts';
+import { packReport } from '../../src/cli/present/packing/pack-report.ts';
 import { lineAbout } from '../../src/cli/present/progress/lines.ts';
 import type { Notice, TransferEvent } from '../../src/core/events.ts';
 import { ImageLayout } from '../../src/stores/layout/layout.ts';
@@ -25,6 +29,8 @@ import { pack } from '../../src/workflows/pack/pack.ts';
 import type { PackRequest } from '../../src/workflows/pack/request.ts';
 import { verify } from '../../src/workflows/verify.ts';
 import { describeWith } from '../support/needs.ts';
+
+const SCREEN = { columns: Infinity, hasColor: false, hasUnicode: true, isVerbose: false };
 
 describe('a release in volumes', () => {
   let folder: string;
@@ -51,6 +57,7 @@ describe('a release in volumes', () => {
     }
     return [...folders.slice(2), ...folders.slice(0, 2).reverse()];
   };
+  const shown = (outcome: Outcome): string => laidOut(outcome.report(SCREEN), SCREEN);
   const bytesOf = (report: PackReport): Promise<readonly Buffer[]> =>
     Promise.all(report.volumes.map(({ path }) => readFile(path)));
 
@@ -152,11 +159,39 @@ describe('a release in volumes', () => {
   });
 
   it('without its first volume says that every image needs it', async () => {
-    const { missing, bundle } = await inspect(requestOf(await withoutFirst()), trial.context);
+    const rest = requestOf(await withoutFirst());
+    const inspected = await inspect(rest, trial.context);
+    const { missing, bundle } = inspected;
     expect(missing.volumes).toEqual([1]);
     expect(missing.images).toHaveLength(trial.components.length + 1);
     expect(bundle.closure).toBeUndefined();
     expect(missing.images[0]!.parts).toEqual(bundle.labels);
+    // Which blobs are manifests, and how large the images are, is in the first volume.
+    const told = shown(inspectReport(inspected, false));
+    expect(told).toContain(`${inspected.blobs}; which of them are manifests is in volume 1`);
+    expect(told).not.toMatch(/manifests and|largest/);
+    const failure = await verify(rest, trial.context).catch((error: unknown) => error);
+    const { message } = failure as Error;
+    const [, lost, all] = /: (\d+) of (\d+) blobs are damaged or missing, and /.exec(message)!;
+    expect(Number(all)).toBe(inspected.blobs);
+    expect(Number(lost)).toBeLessThan(Number(all));
+  });
+
+  it('that is begun anew says how to go on, and a dry run what is there', async () => {
+    const own = await ownFolder();
+    const needs = { releaseKeyFiles: [], signedWith: 'own', again: [] } as const;
+    const first = await packSet(own, { restart: true, stopAfter: 1 });
+    expect(shown(packReport(first, needs))).toContain(
+      'the same command again without --restart: it writes volume 2',
+    );
+    const dry = await packSet(own, { dryRun: true });
+    expect(dry.there).toEqual({ paths: [first.volumes[0]!.path], isReplaced: false });
+    expect(shown(packReport(dry, needs))).toMatch(
+      /^there already +ocp-4\.17\.3-x86_64\.tar\.zst\.001: read again; only what it lacks/m,
+    );
+    const anew = await packSet(own, { dryRun: true, restart: true });
+    expect(shown(packReport(anew, needs))).toContain('replaced when the new one is whole');
+    await packSet(own); // or the set would be remembered as one that is under way
   });
 
   const withoutFirst = async (): Promise<string> => {
