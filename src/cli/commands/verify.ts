@@ -26,6 +26,7 @@ export const verifyCommand: Command = {
     damage: {
       type: 'string',
       requiresArg: true,
+      group: 'Damage:',
       describe: 'write what is damaged or missing to this file, for bundle pack --repair',
     },
     ...trustOptions,

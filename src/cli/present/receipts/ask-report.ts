@@ -50,8 +50,14 @@ function someOf(some: readonly AskedBundle[], all: readonly AskedBundle[]): stri
 }
 
 function bundleSection({ name, digest, parts, of, lacking }: AskedBundle, screen: Screen): Section {
-  const shown = lacking.slice(0, SHOWN).map(({ subject }) => subject);
-  const more = lacking.length - shown.length;
+  const blobsOf = new Map<string, number>();
+  for (const { name: image } of lacking.flatMap(({ images }) => images))
+    blobsOf.set(image, (blobsOf.get(image) ?? 0) + 1);
+  const all = [...blobsOf].map(
+    ([image, count]) => `${shortened(image, screen)}: ${counted(count, 'blob')}`,
+  );
+  const shown = all.slice(0, SHOWN);
+  const more = all.length - shown.length;
   return [
     {
       facts: [
@@ -60,7 +66,7 @@ function bundleSection({ name, digest, parts, of, lacking }: AskedBundle, screen
         ['whole', `${parts.length} of ${counted(of, 'part')}`],
         ...parts.map(({ label }): [string, string] => ['', label]),
         ...shown.map((one, at): [string, string] => [at === 0 ? 'lacking' : '', one]),
-        ['', more > 0 ? `and ${more} more` : undefined],
+        ['', more > 0 ? `and ${counted(more, 'more image', 'more images')}` : undefined],
       ],
     },
   ];

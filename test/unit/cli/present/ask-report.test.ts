@@ -15,7 +15,7 @@ function asked(...lacking: readonly (readonly string[])[]): string {
     ...{ name: `set-${at}`, digest: digestOf(`${at}`), of: 2 },
     parts:
       subjects.length > 0 ? [] : [1, 2].map((number) => ({ number, label: `chart ${number}` })),
-    lacking: subjects.map((subject) => ({ subject })),
+    lacking: subjects.map((name) => ({ subject: `r/a@${name}`, images: [{ name }] })),
   }));
   const receipt = { path: '/media/usb/receipt-a.json', paper: [], receipt: issued };
   const report = { target: 'host/ocp4', bundles, receipt } as unknown as AskReport;
@@ -30,7 +30,7 @@ it('a receipt that was asked for says of how much the registry holds all', () =>
 
 it('a receipt that was asked for lists one thing a line', () => {
   const words = asked(['x', 'y'], []);
-  expect(words).toContain('["whole","0 of 2 parts"],["lacking","x"],["","y"]');
+  expect(words).toContain('["whole","0 of 2 parts"],["lacking","x: 1 blob"],["","y: 1 blob"]');
   expect(words).toContain('["whole","2 of 2 parts"],["","chart 1"],["","chart 2"]');
 });
 
