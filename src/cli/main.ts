@@ -16,6 +16,8 @@ import type { Progress } from './present/progress/drawing.ts';
 import { createProgress, type ProgressMode } from './present/progress/progress.ts';
 import { type ColorMode, NO_WISHES, screenOf } from './present/screen.ts';
 
+const LINE_FEED = 0x0a;
+
 /**
  * Runs one command line.
  * @returns the exit status.
@@ -54,7 +56,12 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     stop();
     const screen = screenOf(result, io.environment, wishes);
     const { content, document, report, status = 0 } = outcome;
-    if (content !== undefined) await write(content, 'the file', io.stdout);
+    if (content !== undefined) {
+      await write(content, 'the file', io.stdout);
+      // The report goes to the same terminal then, and begins on a line of its own.
+      const isOpen = content.at(-1) !== LINE_FEED && io.stdout.isTTY && result.isTTY;
+      if (isOpen) await writeResult('', result);
+    }
     const text = json
       ? JSON.stringify(outcome.json, null, 2)
       : (document ?? laidOut(report(screen), screen));

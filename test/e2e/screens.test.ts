@@ -169,6 +169,10 @@ describeWith(['docker-registry', 'python3'], 'the screen of', () => {
       args: () => ['extract-tools', at('programs'), '-o', at('user', 'tools'), ...trust],
     },
     {
+      ...{ name: 'extract', status: 0, isBrief: true },
+      args: () => ['extract', at('usb'), '--file', 'release-metadata', ...trust],
+    },
+    {
       ...{ name: 'resources', status: 0 },
       args: () => ['resources', at('usb'), '--to', 'registry.example.com:5000/ocp4', ...trust],
     },
