@@ -63,8 +63,8 @@ export const keygenCommand: Command = {
           { commands: [`bundle trust add ${publicKey}`] },
           {
             text:
-              'If a site signs receipts with it, the packers name it with --trusted-key. With ' +
-              'bundle trust add they would accept bundles signed with it, too:',
+              'If a site signs receipts with it, the packers name it in each run. (After bundle ' +
+              'trust add they would need no option, but accept bundles signed with it, too.)',
           },
           { commands: [`bundle history import RECEIPT --trusted-key ${publicKey}`] },
         ],
