@@ -126,6 +126,26 @@ export class SignerKey {
   }
 }
 
+const publicKeyEncoding = { type: 'spki', format: 'pem' } as const;
+const privateKeyEncoding = { type: 'pkcs8', format: 'pem' } as const;
+
+/**
+ * A new key: PEM PKCS#8. Node 20 hangs, and hears no signal, if it collects garbage while it exports
+ * the key object of a generation: that ends the generation, which waits for its key.
+ */
+function generatedText(type: KeyType): string {
+  if (type === 'ed25519')
+    return generateKeyPairSync('ed25519', { publicKeyEncoding, privateKeyEncoding }).privateKey;
+  if (type.startsWith('rsa-')) {
+    const modulusLength = Number(type.slice('rsa-'.length));
+    return generateKeyPairSync('rsa', { modulusLength, publicKeyEncoding, privateKeyEncoding })
+      .privateKey;
+  }
+  const namedCurve = type === 'ecdsa-p256' ? 'prime256v1' : 'secp384r1';
+  return generateKeyPairSync('ec', { namedCurve, publicKeyEncoding, privateKeyEncoding })
+    .privateKey;
+}
+
 /** A private bundle key. */
 export class SigningKey {
   readonly public: SignerKey;
@@ -169,15 +189,7 @@ export class SigningKey {
   /** @throws BundleError CONFIGURATION where this host has no keys of the type. */
   static generate(type: KeyType): SigningKey {
     if (type === 'ed25519' && !hasEd25519()) throw notAvailable('no key can be made');
-    const { privateKey } =
-      type === 'ed25519'
-        ? generateKeyPairSync('ed25519')
-        : type.startsWith('rsa-')
-          ? generateKeyPairSync('rsa', { modulusLength: Number(type.slice('rsa-'.length)) })
-          : generateKeyPairSync('ec', {
-              namedCurve: type === 'ecdsa-p256' ? 'prime256v1' : 'secp384r1',
-            });
-    return new SigningKey(privateKey, 'new key');
+    return new SigningKey(createPrivateKey(generatedText(type)), 'new key');
   }
 
   /** PEM PKCS#8, encrypted (AES-256) where a passphrase is given. */

@@ -496,7 +496,7 @@ function sentText(
 ): string {
   return [
     `${leavesText(pushed)} pushed (${size(pushedBytes, screen)})`,
-    ...(mounted === 0 ? [] : [`${mounted} taken from another repository`]),
+    ...(mounted === 0 ? [] : [`${mounted} copied within the registry`]),
     ...(skipped === 0 ? [] : [`${skipped} there already`]),
   ].join(', ');
 }
