@@ -1,7 +1,7 @@
 import { VOLUME_SIZES, type VolumeSizeName } from '../bundle/format/volume-sizes.ts';
 import { type Digest, isDigest } from '../core/digest.ts';
 import { BundleError } from '../core/errors.ts';
-import { optionWords } from '../core/text.ts';
+import { nearest, optionWords } from '../core/text.ts';
 import type { Arguments } from './command.ts';
 
 /**
@@ -19,7 +19,9 @@ export function text(args: Arguments, name: string): string | undefined {
 
 export function requiredText(args: Arguments, name: string): string {
   const value = text(args, name);
-  if (value === undefined) throw new BundleError('USAGE', `--${name} is missing`);
+  if (value === undefined) {
+    throw new BundleError('USAGE', `--${name} is missing`, { hint: `Give it: --${name} VALUE.` });
+  }
   return value;
 }
 
@@ -99,7 +101,7 @@ export function flag(args: Arguments, name: string): boolean {
   const value = args[name];
   if (value === undefined || value === false) return false;
   if (value === true) return true;
-  throw new BundleError('USAGE', `--${name} was given more than once`);
+  throw new BundleError('USAGE', `--${name} was given more than once`, { hint: 'Give it once.' });
 }
 
 /**
@@ -111,7 +113,9 @@ export function count(args: Arguments, name: string): number | undefined {
   if (value === undefined) return undefined;
   const number = Number(value);
   if (/^[0-9]{1,6}$/.test(value) && number >= 1) return number;
-  throw new BundleError('USAGE', `--${name} needs a whole number from 1 to 999999, not ${value}`);
+  throw new BundleError('USAGE', `--${name} needs a whole number from 1 to 999999, not ${value}`, {
+    hint: `Write it in digits alone, as in --${name} 2.`,
+  });
 }
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -133,16 +137,25 @@ export function byteCount(args: Arguments, name: string): number | undefined {
   const [, number, unit] = /^([0-9]+(?:\.[0-9]+)?)((?:[kmg]i?)?)b?$/i.exec(value) ?? [];
   const bytes = Math.floor(Number(number) * (UNITS[(unit ?? '').toLowerCase()] ?? Number.NaN));
   if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
-  throw new BundleError(
-    'USAGE',
-    `--${name} needs a number of bytes, as in 500k, 50M or 1.5G, not ${value}`,
-  );
+  throw new BundleError('USAGE', `--${name} needs a number of bytes, not ${value}`, {
+    hint: NUMBER_OF_BYTES,
+  });
 }
+
+const NUMBER_OF_BYTES =
+  'A number of bytes is written as 500k, 50M or 1.5G; 500Ki, 50Mi or 1.5Gi count in powers of 1,024.';
 
 /** Bytes of a volume: a number of bytes, or the name of a medium. */
 export function volumeSize(args: Arguments, name: string): number | undefined {
   const value = text(args, name);
-  return value !== undefined && Object.hasOwn(VOLUME_SIZES, value)
-    ? VOLUME_SIZES[value as VolumeSizeName]
-    : byteCount(args, name);
+  if (value !== undefined && Object.hasOwn(VOLUME_SIZES, value))
+    return VOLUME_SIZES[value as VolumeSizeName];
+  if (value === undefined || /^[0-9]/.test(value)) return byteCount(args, name);
+  const media = Object.keys(VOLUME_SIZES);
+  const meant = nearest(value, media);
+  throw new BundleError('USAGE', `--${name} needs a medium or a number of bytes, not ${value}`, {
+    hint:
+      (meant === undefined ? '' : `Did you mean --${name} ${meant}? `) +
+      `The media are ${media.join(', ')}. ${NUMBER_OF_BYTES}`,
+  });
 }

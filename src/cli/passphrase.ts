@@ -5,14 +5,19 @@ import { askHidden, canAsk } from './ask.ts';
 import type { Arguments } from './command.ts';
 import type { Io } from './io.ts';
 
+const VARIABLE = 'BUNDLE_KEY';
+
 /**
  * Which key signs: that of `--key` (or of another option), else of `$BUNDLE_KEY`, else the user's
  * own. An empty variable is an unset one.
  */
 export function keySource(args: Arguments, io: Io, option = 'key'): KeySource {
-  const fromEnvironment = io.environment.env['BUNDLE_KEY'];
+  const typed = text(args, option);
+  const set = io.environment.env[VARIABLE];
+  const isSet = typed === undefined && set !== undefined && set !== '';
   return {
-    keyFile: text(args, option) ?? (fromEnvironment === '' ? undefined : fromEnvironment),
+    keyFile: isSet ? set : typed,
+    variable: isSet ? VARIABLE : undefined,
     passphrase: () => askPassphrase(io),
   };
 }
@@ -29,7 +34,9 @@ export async function askPassphrase(io: Io, { twice = false } = {}): Promise<str
   if (!canAsk(io)) return undefined;
   const passphrase = await askHidden(io, 'passphrase of the key: ', 'passphrase');
   if (twice && passphrase !== (await askHidden(io, 'the same again: ', 'passphrase')))
-    throw new BundleError('USAGE', 'the two passphrases differ');
+    throw new BundleError('USAGE', 'the two passphrases differ', {
+      hint: 'No key was made. Run the command again.',
+    });
   if (twice && passphrase === '') {
     throw new BundleError('USAGE', 'the passphrase is empty, and would protect nothing', {
       hint: 'Choose one, or leave --encrypt out.',

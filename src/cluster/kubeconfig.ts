@@ -140,9 +140,9 @@ async function readFiles(
     if (file !== undefined) found.push(file);
   }
   if (found.length > 0) return found;
-  throw new BundleError('NOT_ALLOWED', `there is no kubeconfig: ${paths.join(', ')}`, {
-    hint: CHOOSE,
-  });
+  const where = paths.join(', ');
+  const which = listed.length > 0 ? `${where}, which $KUBECONFIG names` : where;
+  throw new BundleError('NOT_ALLOWED', `there is no kubeconfig: ${which}`, { hint: CHOOSE });
 }
 
 async function readFile(path: string): Promise<KubeFile> {

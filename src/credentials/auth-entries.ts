@@ -172,7 +172,7 @@ export function helperName(value: Json, path: string, place: string): string {
 function malformed(path: string, why: string): BundleError {
   return new BundleError('CONFIGURATION', `cannot use the auth file ${path}: ${why}`, {
     hint:
-      'It has to be JSON of the form {"auths": {"quay.io": {"auth": "…"}}}, as `bundle login`, ' +
+      'It has to be JSON of the form {"auths": {"quay.io": {"auth": "…"}}}, as bundle login, ' +
       'podman login and the pull secret have it.',
     subject: path,
   });

@@ -6,7 +6,7 @@ import { BundleError, hasCode } from '../core/errors.ts';
 import { MAX_AUTH_FILE_BYTES } from '../core/limits.ts';
 import type { Observe } from '../core/events.ts';
 import type { RepositoryName } from '../core/reference.ts';
-import { diskError, systemWords } from '../files/disk-error.ts';
+import { diskError, ofVariable, systemWords } from '../files/disk-error.ts';
 import { ifThere } from '../files/look.ts';
 import { readGivenFile, readSmallFile, withoutMark } from '../files/small-file.ts';
 import { type AuthFile, findEntry, type HelperCall, parseAuthFile } from './auth-entries.ts';
@@ -41,7 +41,7 @@ export async function openAuthFiles(options: AuthFileOptions): Promise<Credentia
   const files: (AuthFile | BundleError)[] = [];
   const unread = new Map<string, string>();
   const places = placesOf(options);
-  for (const { path, named, legacy } of places) {
+  for (const { path, named, legacy, variable } of places) {
     try {
       const text = await readAuthFile(path, { mayBePipe: named });
       if (text !== undefined) files.push(parseAuthFile(text, path, legacy));
@@ -53,7 +53,7 @@ export async function openAuthFiles(options: AuthFileOptions): Promise<Credentia
         const cause = systemWords(error.cause);
         options.observe({ type: 'noticed', code: 'auth-file-not-read', path, cause });
         unread.set(path, cause);
-      } else throw error;
+      } else throw variable === undefined ? error : ofVariable(error, variable, LOGIN);
     }
   }
   // A file that was named is meant to be enough.
@@ -160,16 +160,25 @@ interface Place {
   readonly path: string;
   /** The user named this very file, so it has to be there. */
   readonly named: boolean;
+  /** The variable that they named it with. */
+  readonly variable?: string;
   readonly legacy: boolean;
 }
+
+const VARIABLE = 'REGISTRY_AUTH_FILE';
+
+/** The command that makes an auth file. */
+const LOGIN = 'bundle login REGISTRY';
 
 /** Where credentials are looked for, in order; the first is where they are written. */
 export function placesOf({
   authfile,
   environment: { env, home, uid },
 }: Pick<AuthFileOptions, 'authfile' | 'environment'>): readonly Place[] {
-  const only = given(authfile) ?? given(env['REGISTRY_AUTH_FILE']);
-  if (only !== undefined) return [{ path: only, named: true, legacy: false }];
+  const typed = given(authfile);
+  if (typed !== undefined) return [{ path: typed, named: true, legacy: false }];
+  const set = given(env[VARIABLE]);
+  if (set !== undefined) return [{ path: set, named: true, variable: VARIABLE, legacy: false }];
   const session = absolute(env['XDG_RUNTIME_DIR']);
   return [
     session === undefined

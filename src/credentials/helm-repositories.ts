@@ -67,7 +67,7 @@ function keyOf(url: string): string {
 function malformed(path: string, why: string): BundleError {
   return new BundleError('CONFIGURATION', `cannot use the chart repositories of ${path}: ${why}`, {
     hint:
-      'It has the form of the repositories.yaml that `helm repo add` writes: ' +
+      'It has the form of the repositories.yaml that helm repo add writes: ' +
       '{"repositories": [{"url": …, "username": …, "password": …}]}.',
     subject: path,
   });

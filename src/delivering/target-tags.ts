@@ -1,5 +1,6 @@
 import type { Context } from '../core/context.ts';
 import { BundleError } from '../core/errors.ts';
+import { few } from '../core/text.ts';
 import type { PlannedImage } from '../transfer/image.ts';
 import { surveyTags, type TagState } from '../transfer/tags.ts';
 import { namesOfPlaces, type Places, probesOf } from './places.ts';
@@ -99,7 +100,8 @@ export function conflictsIn(tags: readonly TagState[], replaceTags: boolean): re
   );
   const [first] = conflicts;
   if (first === undefined || replaceTags) return conflicts;
-  const details = { expected: first.image.descriptor.digest, got: first.current, hint: MOVED };
+  const hint = wayOf(conflicts);
+  const details = { expected: first.image.descriptor.digest, got: first.current, hint };
   if (conflicts.length === 1) {
     const message = `${nameOfTag(first)} exists already, and names ${first.current ?? ''}`;
     throw new BundleError('TAG_CONFLICT', message, details);
@@ -110,16 +112,40 @@ export function conflictsIn(tags: readonly TagState[], replaceTags: boolean): re
       `${nameOfTag(tag)}: ${tag.current ?? ''}, in the bundle ${tag.image.descriptor.digest}`,
   );
   throw new BundleError('TAG_CONFLICT', message, {
-    hint: MOVED,
+    hint,
     details: [{ label: 'tags', items }],
   });
 }
 
-const MOVED =
-  'Nothing was written. Tags of catalogs and of other images move from month to month: ' +
-  '--replace-tags lets them name what is in the bundle. What they named before stays at the ' +
-  'target, by digest alone: a garbage collection that deletes what no tag names removes it. With ' +
-  'another namespace or repository you keep both.';
+/** What to do about tags that name something else: those of releases should never do so. */
+function wayOf(conflicts: readonly TagState[]): string {
+  const ofReleases = conflicts.filter(isOfRelease);
+  if (ofReleases.length === 0)
+    return `${NOTHING} ${MOVE}: --replace-tags lets them name what is in the bundle. ${STAYS} ${BOTH}`;
+  const isOne = conflicts.length === 1;
+  const areAll = ofReleases.length === conflicts.length;
+  const names = few(ofReleases.map(nameOfTag)).join(', ');
+  const which = isOne ? 'this one' : areAll ? 'these' : names;
+  return (
+    `${NOTHING} The tag of a release never moves: find out who set ${which}. ` +
+    `${areAll ? '' : `${MOVE}. `}--replace-tags overwrites ${isOne ? 'it' : 'all of them'}. ${BOTH}`
+  );
+}
+
+const NOTHING = 'Nothing was written.';
+
+const MOVE = 'Tags of catalogs and of other images move from month to month';
+
+const STAYS =
+  'What they named before stays at the target, by digest alone: a garbage collection that deletes ' +
+  'what no tag names removes it.';
+
+const BOTH = 'With another namespace or repository you keep both.';
+
+/** A signature that is attached to an image of a release gets others in the course of time. */
+function isOfRelease({ image: { place, attachment } }: TagState): boolean {
+  return (place === 'entry' || place === 'content') && attachment === undefined;
+}
 
 /** Which of the tags that may be replaced are, and which are not. */
 export function settledTags(

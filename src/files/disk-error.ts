@@ -158,6 +158,18 @@ export function diskError(action: string, path: string, cause: unknown): BundleE
 }
 
 /**
+ * The failure to read a file whose path nobody typed: a variable names it.
+ * @param how it could be made; left out where nobody makes such a file for this.
+ */
+export function ofVariable(error: unknown, variable: string, how?: string): unknown {
+  if (!(error instanceof BundleError)) return error;
+  const told = error.retold(`${error.message}; $${variable} names this file`);
+  if (error.code !== 'NOT_FOUND') return told;
+  const orMake = how === undefined ? '' : `, or make the file with ${how}`;
+  return told.withHint(`Correct $${variable} or unset it${orMake}.`);
+}
+
+/**
  * A failure to write in the program's own words: always 26 (no space, no permission, no such
  * folder).
  */

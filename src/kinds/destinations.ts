@@ -83,31 +83,46 @@ export function parseTarget(text: string): Target {
   const namespace = slash === -1 ? undefined : bare.slice(slash + 1);
   const isNamed = isRegistry(registry) && (namespace === undefined || isRepository(namespace));
   if (!isNamed || registry === PLACEHOLDER) {
-    const why =
-      registry === PLACEHOLDER ? 'Put the name of your registry in its place. ' : meant(bare);
+    const why = registry === PLACEHOLDER ? 'Put the name of your registry in its place. ' : '';
     throw new BundleError('USAGE', `not a registry to write to: ${withoutPassword(text)}`, {
       hint: hintOnPassword(
         text,
-        `${why}Write HOST[:PORT] or HOST[:PORT]/NAMESPACE, as in registry.example.com:5000/ocp4, ` +
-          'in small letters and without https://.',
+        (registry === PLACEHOLDER ? undefined : meant(bare)) ??
+          `${why}Write HOST[:PORT] or HOST[:PORT]/NAMESPACE, as in registry.example.com:5000/ocp4, ` +
+            'in small letters and without https://.',
       ),
     });
   }
   return { registry, namespace };
 }
 
-/** The target that somebody may have meant, where no more than what does not belong there is wrong. */
-function meant(text: string): string {
-  const right = text
-    .replace(/^[a-z][a-z0-9+.-]*:\/\//i, '')
-    .replace(/\/+$/, '')
-    .replace(/@[a-z0-9]+:[0-9a-f]+$/i, '')
-    .replace(/(\/[^:]*):[^/:]*$/, '$1')
-    .toLowerCase();
+/** What does not belong to a target, and how it is called; each once the one before it is gone. */
+const FOREIGN: readonly (readonly [RegExp, (found: string) => string])[] = [
+  [/^[a-z][a-z0-9+.-]*:\/\//i, (scheme) => `a scheme (${scheme})`],
+  [/\/+$/, () => 'a slash at its end'],
+  [/@[a-z0-9]+:[0-9a-f]+$/i, () => 'a digest'],
+  [/(?<=\/[^:]*):[^/:]*$/, (tag) => `a tag (${tag})`],
+];
+
+/**
+ * What is wrong with a target, and the one that somebody may have meant; `undefined` where more is
+ * wrong than what does not belong there.
+ */
+function meant(text: string): string | undefined {
+  const wrong: string[] = [];
+  let bare = text;
+  for (const [pattern, called] of FOREIGN) {
+    const [found] = pattern.exec(bare) ?? [];
+    if (found === undefined) continue;
+    wrong.push(called(found));
+    bare = bare.replace(pattern, '');
+  }
+  const right = bare.toLowerCase();
+  if (right !== bare) wrong.push('capital letters');
   const [registry = '', ...path] = right.split('/');
   const isRight = isRegistry(registry) && (path.length === 0 || isRepository(path.join('/')));
-  if (!isRight || right === text || registry === PLACEHOLDER.toLowerCase()) return '';
-  return `Without a scheme, a tag, a digest and capital letters it is: ${right}. `;
+  if (!isRight || wrong.length === 0 || registry === PLACEHOLDER.toLowerCase()) return undefined;
+  return `It has ${wrong.join(' and ')}. Write ${right}.`;
 }
 
 /**

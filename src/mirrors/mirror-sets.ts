@@ -141,7 +141,7 @@ function listIn(object: JsonObject, key: string, path: string): readonly Json[] 
 function refused(path: string, why: string): BundleError {
   return new BundleError('CONFIGURATION', `cannot use the mirror sets of ${path}: ${why}`, {
     hint:
-      'Name a file as `oc get imagedigestmirrorset -o yaml` shows it, ' +
+      'Name a file as oc get imagedigestmirrorset -o yaml shows it, ' +
       'or as unpack and oc-mirror write it.',
     subject: path,
   });

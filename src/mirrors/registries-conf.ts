@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { utf8 } from '../core/bytes.ts';
 import { hasCode } from '../core/errors.ts';
-import { diskError } from '../files/disk-error.ts';
+import { diskError, ofVariable } from '../files/disk-error.ts';
 import { MAX_CONFIGURATION_BYTES } from '../core/limits.ts';
 import { listFolder } from '../files/folder.ts';
 import { ifThere, isFolder, isThere } from '../files/look.ts';
@@ -35,15 +35,18 @@ export async function loadRegistriesConf({
   home,
   system = SYSTEM,
 }: RegistriesConfOptions): Promise<RegistriesConf> {
-  const given = file ?? env['CONTAINERS_REGISTRIES_CONF'];
+  const given = file ?? env[VARIABLE];
   const named = given === '' ? undefined : given;
   const user = join(home, '.config/containers');
   const isUsers =
     named === undefined &&
     (await ifThere(isThere(join(user, 'registries.conf')), ['EACCES'])) === true;
   const main = named ?? join(isUsers ? user : system, 'registries.conf');
-  const text = await readText(main, named !== undefined);
-  const confs = text === undefined ? [] : [await parseRegistriesConf(text, main)];
+  const isOfVariable = named !== undefined && file === undefined;
+  const first = await mainConf(main, named !== undefined).catch((error: unknown) => {
+    throw isOfVariable ? ofVariable(error, VARIABLE) : error;
+  });
+  const confs = [...first];
   const folders = isUsers ? [user] : [system, user];
   for (const folder of folders) {
     for (const path of await dropIns(join(folder, 'registries.conf.d'))) {
@@ -59,6 +62,14 @@ export async function loadRegistriesConf({
     rules: [...rules.values()],
     credentialHelpers: credentialHelpers.length === 0 ? undefined : credentialHelpers,
   };
+}
+
+const VARIABLE = 'CONTAINERS_REGISTRIES_CONF';
+
+/** The main file, if it is there. */
+async function mainConf(path: string, isNamed: boolean): Promise<readonly RegistriesConf[]> {
+  const text = await readText(path, isNamed);
+  return text === undefined ? [] : [await parseRegistriesConf(text, path)];
 }
 
 async function dropIns(folder: string): Promise<readonly string[]> {

@@ -292,7 +292,7 @@ export class Network implements Sources {
 
 const CHART_LOGIN =
   'Name a file that has the user and the password of this repository with --helm-repositories, as ' +
-  '`helm repo add` writes it (repositories.yaml), or add an entry for its host to the auth file.';
+  'helm repo add writes it (repositories.yaml), or add an entry for its host to the auth file.';
 
 const FOREIGN_CHART =
   'The index of the chart repository names an archive at another server. The password of the ' +

@@ -5,7 +5,6 @@ import { PARTIAL_SUFFIX } from '../files/own-file.ts';
 import { BundleError, type Detail } from '../core/errors.ts';
 import { pathWord } from '../core/text.ts';
 import { listFolder } from '../files/folder.ts';
-import { WHERE_DIGEST } from '../bundle/reading/sealed.ts';
 import { isFolder, isRegular } from '../files/look.ts';
 
 /** The physical files of one bundle. */
@@ -156,6 +155,8 @@ function refusedChoice(choice: Choice, { meant, areEnds, unreadable }: Chosen): 
     : several.withDetails([...several.details, { label: 'cannot be read', items }]);
 }
 
+const BY_DIGEST = 'by its digest, as you got it out of band: --bundle-digest HEX';
+
 function severalEnds({ bundles }: Choice, ends: readonly BundleFiles[]): BundleError {
   return new BundleError(
     'USAGE',
@@ -164,8 +165,7 @@ function severalEnds({ bundles }: Choice, ends: readonly BundleFiles[]): BundleE
       details: listOf(ends),
       hint:
         'One run takes one bundle, with those that have what it leaves out. Run it for each of ' +
-        'these, with the others beside it, and choose by what it holds: --expect VERSION; or by ' +
-        `its digest: --bundle-digest HEX. ${WHERE_DIGEST}`,
+        `these, with the others beside it, and choose by what it holds: --expect VERSION; or ${BY_DIGEST}.`,
     },
   );
 }
@@ -182,9 +182,9 @@ function noneMeant({ folder, bundles, asked }: Choice): BundleError {
     {
       details: listOf(bundles),
       hint:
-        'bundle inspect FILE shows for each of these files what --expect chooses by, and its ' +
-        `bundle digest. ${WHERE_DIGEST} A bundle that cannot be read, or whose signer is not ` +
-        'trusted here, is not chosen: inspect says why.',
+        'bundle inspect FILE shows for each of these files what --expect chooses by, and the bundle ' +
+        'digest: compare it with the one that you got out of band. A bundle that cannot be read, or ' +
+        'whose signer is not trusted here, is not chosen: inspect says why.',
     },
   );
 }
@@ -199,8 +199,7 @@ function severalMeant(
     details: listOf(meant),
     hint:
       `Name one of these files${folder === undefined ? '' : ' in place of the folder'}. Or choose by what a bundle holds: --expect ` +
-      `VERSION; or by its digest: --bundle-digest HEX. ${WHERE_DIGEST} (--release chooses among ` +
-      'the releases of one bundle.)',
+      `VERSION; or ${BY_DIGEST}. (--release chooses among the releases of one bundle.)`,
   });
 }
 

@@ -25,11 +25,18 @@ export interface KnownDamage {
 export function copyOrPatch(
   asked: Asked,
   bundle: SurveyedBundle,
-  { faults = [], damageFile }: KnownDamage = {},
+  { faults = [], damageFile, canPush = false }: KnownDamage & CanPush = {},
 ): string {
-  const again = `${copyAgain(bundle, faults)}. If that cannot be done, `;
-  return again + patchWay(asked, bundle, damageFile);
+  const again = `${copyAgain(bundle, faults)}. ${canPush ? PUSH_WHOLE : ''}`;
+  return `${again}${canPush ? 'If neither will do' : 'If that cannot be done'}, ${patchWay(asked, bundle, damageFile)}`;
 }
+
+/** Whether somebody who unpacks could push some images as they are. */
+interface CanPush {
+  readonly canPush?: boolean;
+}
+
+const PUSH_WHOLE = 'Or push the images that are whole now, with --partial. ';
 
 /** Of a bundle in volumes only those in which damage was found. */
 function copyAgain({ reader }: SurveyedBundle, faults: readonly Fault[]): string {
@@ -86,12 +93,17 @@ export function patchWay(asked: Asked, bundle: SurveyedBundle, damageFile?: stri
 }
 
 /** Where images are as they should be, and other bytes are not. */
-export function noImageDamaged(
-  asked: Asked,
-  bundle: SurveyedBundle,
-  fact = 'No image is damaged.',
-): string {
-  return `${fact} ${repairWay(asked, bundle)}`;
+export function noImageDamaged(asked: Asked, bundle: SurveyedBundle): string {
+  return `No image is damaged. ${repairWay(asked, bundle)}`;
+}
+
+/** The same for somebody who unpacks, before the layers are read. */
+export function noImageKnownDamaged(asked: Asked, bundle: SurveyedBundle): string {
+  return (
+    'No image is damaged in what was read so far; the layers are read only when they are pushed. ' +
+    `${repairWay(asked, bundle)}\n` +
+    'Or push the images that prove to be whole, with --partial.'
+  );
 }
 
 /** Volumes are written only where they are asked for again. */
@@ -100,7 +112,7 @@ function repairWay(asked: Asked, { reader }: SurveyedBundle): string {
     reader.volumeCount === 1
       ? 'again as it was'
       : 'again, as one file; --volume-size cuts it into volumes';
-  return `This writes the whole bundle ${form}:\n  ${commandOn('repair', asked, '-o', 'FOLDER')}`;
+  return `Write the whole bundle ${form}:\n  ${commandOn('repair', asked, '-o', 'FOLDER')}`;
 }
 
 /** Whether a fault or a missing volume is known to break an image. */
@@ -145,7 +157,11 @@ async function layersAbsent({ reader, content }: SurveyedBundle): Promise<readon
 export function needsOtherPatch(
   asked: Asked,
   bundle: SurveyedBundle,
-  { lacking, damageFile }: KnownDamage & { readonly lacking?: number } = {},
+  {
+    lacking,
+    damageFile,
+    canPush = false,
+  }: KnownDamage & CanPush & { readonly lacking?: number } = {},
 ): string {
   const { patches } = bundle;
   const names = patches.map(({ reader }) => basename(reader.name)).join(' and ');
@@ -156,8 +172,8 @@ export function needsOtherPatch(
       : `not ${counted(lacking, 'other')} that ${lacking === 1 ? 'is' : 'are'} damaged`;
   return (
     `${names} ${patches.length === 1 ? 'holds' : 'hold'} ${counted(held, 'blob')} of this ` +
-    `bundle, but ${not}: it was made for other damage. Copy the bundle again from the connected side, or ` +
-    patchWay(asked, bundle, damageFile)
+    `bundle, but ${not}: it was made for other damage. ` +
+    copyOrPatch(asked, bundle, { damageFile, canPush })
   );
 }
 

@@ -354,7 +354,7 @@ function checkExpected({ parts }: Closure, expected: readonly string[]): void {
     expected: missing,
     got: held,
     hint:
-      'This is not the bundle that you asked for with --expect. It takes a VERSION, a VERSION-ARCH ' +
-      'or the digest of a release image; bundle inspect shows those of a bundle.',
+      `Ask the packer for a bundle with ${missing}, or correct --expect: it takes a VERSION, a ` +
+      'VERSION-ARCH or the digest of a release image, as bundle inspect shows them.',
   });
 }

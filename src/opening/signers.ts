@@ -4,6 +4,7 @@ import type { SealedBundle } from '../bundle/reading/sealed.ts';
 import { decodeSignatureFile } from '../bundle/format/signature-file.ts';
 import { BundleError, hasCode } from '../core/errors.ts';
 import { MAX_KEY_BYTES } from '../core/limits.ts';
+import { counted } from '../core/text.ts';
 import { listFolder } from '../files/folder.ts';
 import { ifThere } from '../files/look.ts';
 import { readGivenFile, readSmallFile } from '../files/small-file.ts';
@@ -88,10 +89,11 @@ export async function checkSigners(
       {
         expected: String(request.signatures),
         got: String(believed.size),
-        hint:
-          toldOf(unchecked) +
-          'Other people sign the bundle with `bundle sign`. ' +
-          'Put their .sig files beside the bundle, and trust their keys with `bundle trust add`.',
+        hint: moreSigners(
+          believed.has(signer.id) ? undefined : signer,
+          unchecked,
+          request.signatures - believed.size,
+        ),
       },
     );
   }
@@ -105,10 +107,30 @@ export async function checkSigners(
   }
 }
 
-function toldOf(unchecked: readonly UncheckedSignature[]): string {
-  if (unchecked.length === 0) return '';
-  const files = unchecked.map(({ path }) => basename(path)).join(', ');
-  return `Not counted, since their keys are not trusted here: ${files}. `;
+/**
+ * What to do where too few of those who are trusted have signed: first about signatures that are
+ * there, and whose keys are not trusted.
+ * @param packer if not trusted.
+ */
+function moreSigners(
+  packer: SignerKey | undefined,
+  unchecked: readonly UncheckedSignature[],
+  lacking: number,
+): string {
+  const untrusted = [
+    ...(packer === undefined ? [] : [`the signature of the packer, whose key is ${packer.id}`]),
+    ...unchecked.map(({ path }) => basename(path)),
+  ];
+  const { length } = untrusted;
+  const keys = length === 1 ? 'its key is' : 'their keys are';
+  const trust =
+    `Not counted, since ${keys} not trusted here: ${untrusted.join('; ')}. Compare the key ` +
+    `${length === 1 ? 'id' : 'ids'} with what you got out of band. If equal, trust the ` +
+    `${length === 1 ? 'key' : 'keys'}:\n  bundle trust add KEY.pub\n`;
+  const more =
+    `${counted(lacking - length, 'other person has', 'other people have')} to sign the bundle with ` +
+    'bundle sign. Put each .sig file beside the bundle, and trust its key with bundle trust add.';
+  return [length > 0 ? trust : '', lacking > length ? more : ''].join('').trimEnd();
 }
 
 export function unknownSigner(signer: SignerKey, why: string): BundleError {
@@ -241,7 +263,7 @@ function checkCountersignature(
 
 const REMOVE_SIGNATURE =
   'The file is not a part of the bundle. It may belong to another one, or be damaged: move it ' +
-  'away, or have the bundle signed again with `bundle sign`.';
+  'away, or have the bundle signed again with bundle sign.';
 
 async function signatureFiles(folder: string, prefix: string): Promise<readonly string[]> {
   const names = await listFolder(folder);

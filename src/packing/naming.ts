@@ -38,11 +38,6 @@ export function nameOf(request: NameRequest, output: Output, { parts }: Closure)
   const { name: asked } = request;
   const chosen = asked ?? (output.name === undefined ? request.usualName : undefined);
   if (chosen !== undefined) checkName(chosen);
-  if (asked !== undefined && output.name !== undefined && asked !== output.name) {
-    throw new BundleError('USAGE', `--name is ${asked}, but the file would be ${output.name}`, {
-      hint: 'A bundle has the name of its file: give -o a folder, or leave --name out.',
-    });
-  }
   const kind = namingKind(request.parts);
   const own = parts.filter((part) => part.kind === kind?.name);
   const usual = kind?.bundleName(own.map(({ facts }) => facts));

@@ -22,9 +22,10 @@ export interface Output {
  * Keeps a path as it was typed, so that reports, messages and commands name it so: nobody changes
  * the current folder while the program runs.
  * @param output a folder, or a file that is called like a bundle.
- * @throws BundleError USAGE for a name that no bundle can have
+ * @param wanted the name that was asked for apart from it.
+ * @throws BundleError USAGE for a name that no bundle can have, and for two names.
  */
-export async function parseOutput(output: string): Promise<Output> {
+export async function parseOutput(output: string, wanted?: string): Promise<Output> {
   const isFile = output.endsWith(BUNDLE_SUFFIX) && !(await isFolder(output));
   if (!isFile) {
     await refuseArchiveName(output);
@@ -32,6 +33,11 @@ export async function parseOutput(output: string): Promise<Output> {
   }
   const name = stemOf(output);
   checkName(name);
+  if (wanted !== undefined && wanted !== name) {
+    throw new BundleError('USAGE', `--name ${wanted} and -o ${output} both name the bundle`, {
+      hint: 'Give one of them: -o with a folder, or no --name.',
+    });
+  }
   return { folder: dirname(typedPath(output)), name };
 }
 

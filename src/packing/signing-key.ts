@@ -5,7 +5,8 @@ import { encodeSignatureFile } from '../bundle/format/signature-file.ts';
 import { utf8 } from '../core/bytes.ts';
 import type { Context } from '../core/context.ts';
 import { BundleError, hasCode, systemCode } from '../core/errors.ts';
-import { writeError } from '../files/disk-error.ts';
+import { shellWord } from '../core/text.ts';
+import { ofVariable, writeError } from '../files/disk-error.ts';
 import { MAX_KEY_BYTES } from '../core/limits.ts';
 import type { KeyType } from '../trust/key-types.ts';
 import { SigningKey } from '../trust/keys.ts';
@@ -17,6 +18,8 @@ import { writeNew } from '../files/write-whole.ts';
 export interface KeySource {
   /** A PEM file; without it the user's own key is used. */
   readonly keyFile?: string | undefined;
+  /** The variable that names the file, if nobody typed its path. */
+  readonly variable?: string | undefined;
   /** Asked only for an encrypted key. */
   readonly passphrase: () => Promise<string | undefined>;
 }
@@ -39,7 +42,11 @@ export async function loadSigningKey(
   const content =
     source.keyFile === undefined
       ? await ifThere(readSmallFile(path, MAX_KEY_BYTES))
-      : await readGivenFile(path, MAX_KEY_BYTES);
+      : await readGivenFile(path, MAX_KEY_BYTES).catch((error: unknown) => {
+          throw source.variable === undefined
+            ? error
+            : ofVariable(error, source.variable, `bundle keygen --out ${shellWord(path)}`);
+        });
   if (content === undefined) {
     await refuseLink(path);
     return undefined;
@@ -123,17 +130,19 @@ export async function saveKeyPair(
   passphrase: string | undefined,
 ): Promise<string> {
   const publicPath = publicPathOf(path);
+  let writing = path;
   try {
     await prepareFolder(dirname(path), 0o700);
     await refuseLonePublicKey(path);
     await writeNew(path, key.pem(passphrase), 0o600);
+    writing = publicPath;
     await writeNew(publicPath, key.public.pem, 0o644);
   } catch (error) {
     if (error instanceof BundleError) throw error;
     if (systemCode(error) === 'EEXIST') {
       await refuseLink(path);
       await refuseLink(publicPath);
-      throw new BundleError('USAGE', `${path} or its public key exists already`, {
+      throw new BundleError('USAGE', `${writing} exists already`, {
         cause: error,
         hint: 'Keys are never overwritten: bundle keygen --out FILE makes one in another file.',
       });

@@ -287,7 +287,7 @@ function notPrivateKey(what: string, pem: string, cause: unknown): BundleError {
 
 const KEY_FORMS =
   'Bundle keys are PEM: ECDSA P-256 or P-384, RSA of 2,048 bits or more, Ed25519. ' +
-  '`bundle keygen` makes one.';
+  'bundle keygen makes one.';
 
 function unusableKey(
   what: string,

@@ -69,7 +69,7 @@ async function keyringsOf(file: ReleaseKeyFile): Promise<Uint8Array[]> {
   if (begun === 0) return file.content.length === 0 ? [] : [file.content];
   const blocks = text.match(ARMORED_BLOCK) ?? [];
   if (blocks.length === 0 && text.startsWith('-----BEGIN PUBLIC KEY-----'))
-    throw unusable(file, 'it is a bundle key: give it with --trusted-key, or to bundle trust add');
+    throw unusable(file, 'it is a bundle key, which signs bundles', { hint: BUNDLE_KEY });
   if (blocks.length !== begun)
     throw unusable(file, 'it holds something else than whole armored public keys');
   const keyrings: Uint8Array[] = [];
@@ -79,7 +79,7 @@ async function keyringsOf(file: ReleaseKeyFile): Promise<Uint8Array[]> {
       if (!(data instanceof Uint8Array)) throw new TypeError('armored text came out as a stream');
       keyrings.push(data);
     } catch (cause) {
-      throw unusable(file, 'its armor cannot be decoded', cause);
+      throw unusable(file, 'its armor cannot be decoded', { cause });
     }
   }
   return keyrings;
@@ -96,7 +96,7 @@ async function parseKeyring(file: ReleaseKeyFile, keyring: Uint8Array): Promise<
     }
     keys = await readKeys({ binaryKeys: keyring, config: OPENPGP_CONFIG });
   } catch (cause) {
-    throw unusable(file, 'it is broken, or no OpenPGP key', cause);
+    throw unusable(file, 'it is broken, or no OpenPGP key', { cause });
   }
   // openpgp passes over key packets of versions it does not know; private keys are no public key
   // packets.
@@ -114,9 +114,17 @@ async function checkedKey(file: ReleaseKeyFile, key: Key): Promise<ReleaseKey> {
   return { name: key.getUserIDs()[0] ?? fingerprint, fingerprint, publicKey: key.toPublic() };
 }
 
-function unusable(file: ReleaseKeyFile, why: string, cause?: unknown): BundleError {
+const OPENPGP_KEYS = 'Give a file of OpenPGP public keys, as gpg --export (--armor) writes it.';
+
+const BUNDLE_KEY =
+  'Give it with --trusted-key, or to bundle trust add. A release key is an OpenPGP key.';
+
+function unusable(
+  file: ReleaseKeyFile,
+  why: string,
+  { cause, hint = OPENPGP_KEYS }: { readonly cause?: unknown; readonly hint?: string } = {},
+): BundleError {
   return new BundleError('CONFIGURATION', `${file.name} cannot be used as a release key: ${why}`, {
-    hint: 'Give a file of OpenPGP public keys, as gpg --export (--armor) writes it.',
-    cause,
+    ...{ cause, hint },
   });
 }

@@ -56,7 +56,7 @@ export interface CompletionRequest
  * @throws BundleError USAGE where nothing is missing, or another key has signed; as packing does
  */
 export async function complete(request: CompletionRequest, context: Context): Promise<PackReport> {
-  const output = await parseOutput(request.output);
+  const output = await parseOutput(request.output, request.name);
   const work = (): Promise<PackReport> => completeInto(output, request, context);
   return request.dryRun ? work() : inOutput(output, context, work);
 }

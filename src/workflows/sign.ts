@@ -39,7 +39,7 @@ export async function sign(request: SignRequest, context: Context): Promise<Sign
   const key = await loadSigningKey(request.key, context.configFolder);
   if (key === undefined) {
     throw new BundleError('CONFIGURATION', 'there is no key to sign with', {
-      hint: 'Make a key with `bundle keygen`, or name one with --key.',
+      hint: 'Make a key with bundle keygen, or name one with --key.',
     });
   }
   const { path, files } = await findBundleFiles(request.paths, chooser(request, context));

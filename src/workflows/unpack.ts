@@ -18,7 +18,7 @@ import {
   missingVolumesOf,
   missingVolumesWay,
   needsOtherPatch,
-  noImageDamaged,
+  noImageKnownDamaged,
   notDerived,
 } from '../opening/damaged.ts';
 import { incompleteParts } from '../opening/audit.ts';
@@ -229,22 +229,10 @@ async function wayOut(
   if (missingVolumesOf(bundle, faults) !== undefined)
     return missingVolumesWay(asked, bundle, { faults });
   if (await breaksImages(bundle, faults)) {
-    const canBePartial = bundle.closure !== undefined;
-    const before = canBePartial ? await pushWhole(bundle, faults) : notDerived(asked, bundle);
-    return before + copyOrPatch(asked, bundle, { faults });
+    const canPush = bundle.closure !== undefined && (await hasWholeImage(bundle, faults));
+    return notDerived(asked, bundle) + copyOrPatch(asked, bundle, { faults, canPush });
   }
-  return noImageDamaged(
-    asked,
-    bundle,
-    'No image is damaged in what was read so far; the layers are read only when they are pushed. ' +
-      'With --partial, the images that prove to be whole are pushed.',
-  );
-}
-
-/** The advice to push what is whole; nothing where no image is. */
-async function pushWhole(bundle: SurveyedBundle, faults: readonly HasEntries[]): Promise<string> {
-  if (!(await hasWholeImage(bundle, faults))) return '';
-  return 'To push the images that are whole now, add --partial. ';
+  return noImageKnownDamaged(asked, bundle);
 }
 
 /** Where bytes of the bundle turn out to be wrong, what to do about that. */
@@ -264,8 +252,9 @@ async function withWayOut(
   }
   const isDamage = hasCode(error, 'CONTENT_MISMATCH') || hasCode(error, 'BUNDLE_UNUSABLE');
   if (!isDamage || error.side !== 'source') return error;
-  const way = bundle.isPatched ? needsOtherPatch(asked, bundle) : copyOrPatch(asked, bundle);
-  return error.withHint((partial ? '' : await pushWhole(bundle, blobOf(error))) + way);
+  const canPush = !partial && (await hasWholeImage(bundle, blobOf(error)));
+  const way = bundle.isPatched ? needsOtherPatch : copyOrPatch;
+  return error.withHint(way(asked, bundle, { canPush }));
 }
 
 /** The blob that turned out to be wrong, where its digest is what was expected. */

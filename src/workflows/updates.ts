@@ -323,6 +323,7 @@ function requireRisk({ edges }: UpdateGraph, name: string): void {
     expected:
       names.size === 0 ? 'none: its updates have no risks' : [...names].toSorted().join(', '),
     got: name,
+    hint: 'Write the name of a risk as bundle path shows it, or leave the option out.',
   });
 }
 

@@ -425,6 +425,7 @@ describe('a damaged bundle', () => {
       expect(message).toContain(cutOff);
       expect(hint).toContain(verifyCommand(path));
       expect(hint).not.toContain('None of the patches');
+      expect(hint).toMatch(/^Copy the bundle again from the connected side/);
     }
   });
 
@@ -439,7 +440,10 @@ describe('a damaged bundle', () => {
     );
     expect(code).toBe('BUNDLE_UNUSABLE');
     expect(hint).toContain('No image is damaged in what was read so far');
-    expect(hint).toContain(`\n  bundle repair ${path} -o FOLDER`);
+    expect(hint).toContain(
+      ' Write the whole bundle again as it was:\n' +
+        `  bundle repair ${path} -o FOLDER\nOr push the images that prove to be whole, with --partial.`,
+    );
     expect(hint).not.toContain('patch');
     const whole = join(await ownFolder(), 'target');
     const { delivery } = await unpackTo(trial, [path], whole, true);

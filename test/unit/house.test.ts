@@ -61,6 +61,15 @@ const FILE_SYSTEM: readonly Allowed[] = [
   },
 ];
 
+/** Who writes backticks, and why. */
+const MARKDOWN: readonly Allowed[] = [
+  {
+    file: /^kinds\/release\/tools\/readme\.ts$/,
+    text: /`kubectl(?:\.exe)?`/g,
+    reason: 'A page in Markdown.',
+  },
+];
+
 interface Allowed {
   /** Below `src`. */
   readonly file: RegExp;
@@ -109,6 +118,20 @@ function offences(
   return [...lines, ...unused.map(({ file, reason }) => `allowed for nothing: ${file} ${reason}`)];
 }
 
+/** The arguments of each BundleError that is made in a text. */
+function refusalsIn(text: string): readonly string[] {
+  const [, ...made] = text.split('new BundleError(');
+  return made.map((rest) => {
+    let end = 0;
+    for (let depth = 1; end < rest.length; end += 1) {
+      if (rest[end] === '(') depth += 1;
+      if (rest[end] === ')') depth -= 1;
+      if (depth === 0) break;
+    }
+    return rest.slice(0, end);
+  });
+}
+
 describe('the house', () => {
   it(`has at most ${MOST_FILES} files in a folder`, async () => {
     const counts = new Map<string, number>();
@@ -137,6 +160,23 @@ describe('the house', () => {
   it('touches files in their room', async () => {
     const files = (await sourceFiles()).filter(({ path }) => !path.startsWith('files/'));
     expect(offences(files, /^(?!import type ).*'node:fs(\/promises)?'/, FILE_SYSTEM)).toEqual([]);
+  });
+
+  it('has one style for commands in its texts: none is between backticks', async () => {
+    // A word behind a backtick behind an apostrophe that is open, and no comment.
+    const quoted = /^(?!\s*(?:\*|\/[*/]))(?:[^'"`]|'[^'`]*'|"[^"]*"|`[^`]*`)*'[^'`]*`[a-z]/;
+    expect(offences(await sourceFiles(), quoted, MARKDOWN)).toEqual([]);
+  });
+
+  it('says what to do next where a command line or a file of the user is refused', async () => {
+    const mute = (await sourceFiles()).flatMap(({ path, text }) =>
+      refusalsIn(text).flatMap((refusal) =>
+        /'(?:USAGE|CONFIGURATION)'/.test(refusal) && !/\bhint\b/.test(refusal)
+          ? [`${path}: ${refusal}`]
+          : [],
+      ),
+    );
+    expect(mute).toEqual([]);
   });
 
   it('has one term for what travels apart from the medium: out of band', async () => {

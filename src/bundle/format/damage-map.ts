@@ -123,7 +123,7 @@ export function parseDamageMap(content: Uint8Array, path: string): Wanted {
     if (!(error instanceof BundleError)) throw error;
     throw new BundleError('CONFIGURATION', error.message, {
       cause: error,
-      hint: 'Name the file that `bundle verify --damage FILE` has written.',
+      hint: 'Name the file that bundle verify --damage FILE has written.',
     });
   }
 }

@@ -6,7 +6,7 @@ import { BundleError, type ErrorDetail } from '../../core/errors.ts';
  */
 export function unusable(message: string, detail: ErrorDetail = {}): BundleError {
   return new BundleError('BUNDLE_UNUSABLE', message, {
-    hint: 'Copy the bundle again from where it was made, and verify it there first.',
+    hint: 'Verify the bundle where it was made, then copy it again.',
     ...detail,
   });
 }

@@ -159,7 +159,7 @@ class DiskSource implements ByteSource {
       if (systemCode(error) !== 'EISDIR') throw diskError('open', path, error);
     }
     throw unusable(`${path} is no file`, {
-      hint: 'A bundle is what `bundle pack` writes; - reads a pipe.',
+      hint: 'A bundle is what bundle pack writes; - reads a pipe.',
     });
   }
 

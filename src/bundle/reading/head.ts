@@ -105,7 +105,7 @@ async function notABundle(file: VolumeSource['file'], start: number): Promise<Bu
   if (what !== undefined)
     return unusable(`${file.path} is not a bundle: it is ${what}`, { hint: NAMED });
   return unusable(`${file.path} is not a bundle, or is damaged: it does not begin as one does`, {
-    hint: `If it was a bundle, copy it again from where it was made, and verify it there first. ${NAMED}`,
+    hint: `If it was a bundle: verify it where it was made, then copy it again. ${NAMED}`,
   });
 }
 

@@ -33,11 +33,6 @@ import {
   wholeTar,
 } from '../format/volumes.ts';
 
-/** For hints: what --bundle-digest is to be compared with. */
-export const WHERE_DIGEST =
-  'The bundle digest to compare with is the one that pack printed, and that you got out of band: ' +
-  '64 digits, in groups of eight.';
-
 /**
  * A bundle of which only the signed listing and its signature have been read. Whoever opens one
  * decides about the signer first; {@link SealedBundle.unseal} then reads on.
@@ -190,8 +185,9 @@ export class SealedBundle implements FoundHead {
         expected: hexOf(digest),
         got: hexOf(this.digest),
         hint:
-          `${WHERE_DIGEST} Compare it with both lines above. If it is what was expected, this is ` +
-          'another bundle than the one that was packed for you: do not use it.',
+          'Compare both digests with the one that you got out of band. If that is the first ' +
+          '(expected), this is another bundle: do not use it. If it is the second (got), correct ' +
+          '--bundle-digest.',
       },
     );
   }

@@ -144,6 +144,7 @@ function keptOf(
     throw new BundleError(
       'CONFIGURATION',
       `oc-mirror fails: package ${channel.package}, channel ${name}: full and a range of versions`,
+      { hint: 'Ask for the whole channel, or for versions of it.' },
     );
   if (full)
     return new Map(channel.entries.map((entry) => [entry.name, { type: 'all', channel: name }]));
@@ -165,8 +166,11 @@ function rangeOf(channel: CatalogChannel, bounds: VersionBounds): Range {
   throw new BundleError(
     'CONFIGURATION',
     `package ${channel.package}, channel ${channel.name}: ${oneLine(parsed)} is no version`,
+    { hint: SHOWN },
   );
 }
+
+const SHOWN = 'Write the version that catalogs and bundle catalog list show.';
 
 /** One of the bundles with that version: of two, oc-mirror takes either. */
 function pinned(
@@ -181,6 +185,7 @@ function pinned(
     'CONFIGURATION',
     `oc-mirror fails: package ${channel.package}, channel ${channel.name}: no bundle has version ` +
       oneLine(text),
+    { hint: SHOWN },
   );
 }
 

@@ -234,7 +234,7 @@ function parsedBounds(what: string, bounds: VersionBounds): ParsedBounds {
     throw new BundleError('CONFIGURATION', `${what}: ${oneLine(parsed)} is no version`, {
       expected: 'a version, as in 1.2.3, 1.2 or 1.2.3-5',
       got: oneLine(parsed),
-      hint: 'Write the version that catalogs and `bundle catalog list` show.',
+      hint: 'Write the version that catalogs and bundle catalog list show.',
     });
   const { min, max } = parsed;
   if (min === undefined || max === undefined) return parsed;

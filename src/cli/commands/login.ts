@@ -119,7 +119,11 @@ async function credentials(
 ): Promise<{ username: string; password: string }> {
   const given = text(args, 'username');
   if (flag(args, 'password-stdin')) {
-    if (given === undefined) throw new BundleError('USAGE', '--password-stdin needs --username');
+    if (given === undefined) {
+      throw new BundleError('USAGE', '--password-stdin needs --username', {
+        hint: 'Write, for example: bundle login … --username USER --password-stdin < FILE',
+      });
+    }
     const found = emptyStdin();
     if (found !== undefined) {
       throw new BundleError('USAGE', `cannot read the password from stdin, which is ${found}`, {
@@ -145,7 +149,13 @@ async function credentials(
 /** A colon ends the user name in an auth file. */
 function checked(username: string, password: string): { username: string; password: string } {
   if (username === '' || username.includes(':'))
-    throw new BundleError('USAGE', 'a user name must not be empty or hold a colon');
-  if (password === '') throw new BundleError('USAGE', 'the password is empty');
+    throw new BundleError('USAGE', 'a user name must not be empty or hold a colon', {
+      hint: 'Give the name alone. The password is asked for, or read with --password-stdin.',
+    });
+  if (password === '') {
+    throw new BundleError('USAGE', 'the password is empty', {
+      hint: 'Nothing was kept. With --password-stdin, see what the file or the program gives.',
+    });
+  }
   return { username, password };
 }

@@ -52,12 +52,14 @@ export async function openRequest(args: Arguments, io?: Io): Promise<OpenRequest
     throw new BundleError(
       'USAGE',
       `${forFiles === undefined ? 'this command' : `--${forFiles}`} needs files, not a pipe`,
+      { hint: 'Name the files of the bundle, or the folders that hold them, in place of -.' },
     );
   }
   if (isPiped && paths.length > 1) {
     throw new BundleError(
       'USAGE',
       '- (a pipe) is a whole bundle: other paths cannot be given with it',
+      { hint: 'Give - alone; or name all files, and no pipe.' },
     );
   }
   return {

@@ -40,7 +40,9 @@ export async function graphParts(
   const named = text(args, 'graph-data');
   const base = text(args, 'graph-data-base');
   if (isRefused && (named !== undefined || base !== undefined)) {
-    throw new BundleError('USAGE', '--no-graph-data excludes --graph-data and --graph-data-base');
+    throw new BundleError('USAGE', '--no-graph-data excludes --graph-data and --graph-data-base', {
+      hint: 'Leave out --no-graph-data to carry the graph data, or the others to carry none.',
+    });
   }
   if (named === undefined && (!isWanted || isRefused)) {
     if (base === undefined) return [];

@@ -133,7 +133,9 @@ function runningRelease(args: Arguments): string | undefined {
   const isWanted = flag(args, 'pinned-image-sets');
   const [running, second] = partNames(args, 'running-release');
   if (second !== undefined)
-    throw new BundleError('USAGE', '--running-release was given more than once');
+    throw new BundleError('USAGE', '--running-release was given more than once', {
+      hint: 'Give it once: the nodes of a cluster run one release.',
+    });
   if (isWanted === (running !== undefined)) return running;
   throw new BundleError(
     'USAGE',

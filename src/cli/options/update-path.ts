@@ -42,7 +42,13 @@ export function asksForUpdate(args: Arguments): boolean {
       hint: 'Give --from-version and --to-version, or leave it out.',
     });
   }
-  if (missing !== undefined) throw new BundleError('USAGE', `--${missing} is missing`);
+  if (missing !== undefined) {
+    throw new BundleError('USAGE', `--${given[0]!} needs --${missing}`, {
+      hint:
+        'Give both: the release that the cluster runs, and the one that it is to run. Or name the ' +
+        'releases by their versions, without them.',
+    });
+  }
   const place = text(args, 'from') ?? '';
   if (texts(args, 'VERSION').length > 0 || /@|:[^/:]*$/.test(place.replace(/^oci:/, ''))) {
     throw new BundleError('USAGE', '--from-version and --to-version say which releases are meant', {

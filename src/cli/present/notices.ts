@@ -128,7 +128,7 @@ export function noticeText(notice: Notice): string | readonly string[] | undefin
       );
     case 'volumes-written-earlier':
       return (
-        `${notice.done === 1 ? 'volume 1' : `volumes 1 to ${notice.done}`} of ${notice.count} ` +
+        `${firstVolumes(notice.done)} of ${notice.count} ` +
         `${notice.done === 1 ? 'was' : 'were'} written earlier, ` +
         `to ${notice.folders.map(folderText).join(', ')}; --restart starts over`
       );
@@ -298,6 +298,12 @@ export function noticeText(notice: Notice): string | readonly string[] | undefin
         'Then run the same command again: finished work is kept.'
       );
   }
+}
+
+/** `volume 1`, `volumes 1 and 2`, `volumes 1 to 3`. */
+function firstVolumes(count: number): string {
+  if (count === 1) return 'volume 1';
+  return count === 2 ? 'volumes 1 and 2' : `volumes 1 to ${count}`;
 }
 
 /** Each gets its right name in two steps, since another may have that name still. */

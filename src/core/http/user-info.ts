@@ -1,7 +1,7 @@
 const MASK = '***';
 
 const WHERE_TO =
-  'Leave out the user and the password: `bundle login HOST` keeps them, and --authfile names a ' +
+  'Leave out the user and the password: bundle login HOST keeps them, and --authfile names a ' +
   'file that has them.';
 
 /**

@@ -116,7 +116,7 @@ async function fetchIndex(url: string, sources: Sources): Promise<ChartIndex> {
       {
         hint:
           'It would be written into the bundle. Name a file that has it with --helm-repositories, ' +
-          'as `helm repo add` writes it.',
+          'as helm repo add writes it.',
       },
     );
   }
@@ -218,7 +218,7 @@ function packaged(name: string, files: ChartFiles): Uint8Array {
     throw new BundleError(
       'UNSUPPORTED_CONTENT',
       `the chart ${name} holds a file whose name is too long, or not ASCII`,
-      { cause, hint: 'Package it with `helm package`, and name the archive.' },
+      { cause, hint: 'Package it with helm package, and name the archive.' },
     );
   }
 }

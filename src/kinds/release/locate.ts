@@ -51,7 +51,7 @@ export async function locateRelease(
   if (version === undefined) {
     throw new BundleError('USAGE', 'no version was asked for', {
       hint:
-        'Give a version, as in `bundle pack 4.17.3`, ' +
+        'Give a version, as in bundle pack 4.17.3, ' +
         'or --from REPOSITORY@sha256:… for a release that is known by its digest.',
     });
   }

@@ -18,8 +18,9 @@ interface Found {
 }
 
 export const TO_HAVE_BOTH =
-  'To have both, give this one another name with --name, or name another folder. --restart ' +
-  'replaces what is there: an unfinished bundle at once, a finished one when the new one is whole.';
+  'To have both, give this one another name with --name, or name another folder or file with -o. ' +
+  '--restart replaces what is there: an unfinished bundle at once, a finished one when the new one ' +
+  'is whole.';
 
 /** The refusal to continue a bundle that has other content: what it has, and what is asked for. */
 export async function otherContent(found: Found, asked: Asked): Promise<BundleError> {

@@ -62,7 +62,7 @@ export async function recallSet(
   }
   const other = (what: string, goOn = ''): BundleError =>
     new BundleError('USAGE', `a set called ${basename(path)} was started ${what}`, {
-      hint: `${goOn}--restart starts over. (The set is remembered in ${file}.)`,
+      hint: `${goOn}${KEEP_BOTH} --restart starts it over. (It is remembered in ${file}.)`,
     });
   if (digest !== bundleDigest) throw other('with other content than what is packed now');
   if (set.volumeSize !== volumeSize) {
@@ -74,6 +74,10 @@ export async function recallSet(
   checkedSeal({ seal: set.seal, sums, signature }, basename(path), key.public);
   return set;
 }
+
+/** Sets are told apart by their names alone: their media may be mounted anywhere. */
+const KEEP_BOTH =
+  'To make another one, and keep this, give it another name with --name, or as the file of -o.';
 
 /** Whoever counts the media wrong shall not carry away a second first volume for the last one. */
 function noticeComplete({ done }: Pick<StartedSet, 'done'>, { observe }: Context): void {

@@ -136,7 +136,7 @@ function damagedSince(path: string, error: BundleError): BundleError {
       ...{ subject: path, expected: error.expected, got: error.got, cause: error },
       hint:
         'The medium or the disk may be failing. Remove this bundle and run the same command again, ' +
-        'if need be with another folder. `bundle verify` says whether the others are whole.',
+        'if need be with another folder. bundle verify says whether the others are whole.',
     },
   );
 }

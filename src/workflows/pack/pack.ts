@@ -33,7 +33,7 @@ import {
  * appends every blob once. With a damage map it makes a patch for one.
  */
 export async function pack(request: PackRequest, context: Context): Promise<PackReport> {
-  const output = await parseOutput(request.output);
+  const output = await parseOutput(request.output, request.name);
   await refuseForeignLock(request);
   const { repairFile } = request;
   const work = (): Promise<PackReport> =>

@@ -45,7 +45,12 @@ describe('a kubeconfig', () => {
 
   it.each([
     ['none at all', 'there is no kubeconfig', 'NOT_ALLOWED', {}],
-    ['only missing ones', 'there is no kubeconfig', 'NOT_ALLOWED', { KUBECONFIG: '/a:/b' }],
+    [
+      'only missing ones',
+      '/a, /b, which $KUBECONFIG names',
+      'NOT_ALLOWED',
+      { KUBECONFIG: '/a:/b' },
+    ],
   ])('is missed where there is %s', async (_, message, code, env) => {
     await expect(
       findContext({ kubeconfig: undefined, context: undefined }, environment(env)),

@@ -104,9 +104,19 @@ describe('openAuthFiles', () => {
 
   it('fails where a named file is missing', async () => {
     const missing = join(root, 'missing.json');
-    await expect(user('a.io/b', {}, missing)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    const message = `cannot read the auth file ${missing}: no such file or folder`;
+    await expect(user('a.io/b', {}, missing)).rejects.toMatchObject({ code: 'NOT_FOUND', message });
     await expect(user('a.io/b', { REGISTRY_AUTH_FILE: missing })).rejects.toMatchObject({
-      code: 'NOT_FOUND',
+      ...{ code: 'NOT_FOUND', message: `${message}; $REGISTRY_AUTH_FILE names this file` },
+      hint:
+        'Correct $REGISTRY_AUTH_FILE or unset it, or make the file with ' +
+        'bundle login REGISTRY.',
+    });
+    await expect(user('a.io/b', { REGISTRY_AUTH_FILE: root })).rejects.toMatchObject({
+      ...{
+        code: 'DISK',
+        message: expect.stringContaining('; $REGISTRY_AUTH_FILE names') as string,
+      },
     });
   });
 

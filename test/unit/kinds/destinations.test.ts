@@ -46,18 +46,25 @@ describe('parseTarget', () => {
 
 describe('a target that has something in it that does not belong there', () => {
   it.each([
-    ['https://r.example.com/a/', 'r.example.com/a'],
-    ['HTTPS://R.example.com:5000/OCP4', 'r.example.com:5000/ocp4'],
-    ['r.example.com:5000/a:4.17', 'r.example.com:5000/a'],
-    [`r.example.com/a@sha256:${'0'.repeat(64)}`, 'r.example.com/a'],
-  ])('is told as it is without: %s', (text, right) => {
-    expect(hintOf(text)).toContain(` it is: ${right}. `);
+    ['http://r.example.com/a/', 'a scheme (http://)', 'r.example.com/a'],
+    [
+      'HTTPS://R.example.com:5000/OCP4',
+      'a scheme (HTTPS://) and capital letters',
+      'r.example.com:5000/ocp4',
+    ],
+    ['r.example.com/OCP4', 'capital letters', 'r.example.com/ocp4'],
+    ['r.example.com:5000/a:4.17', 'a tag (:4.17)', 'r.example.com:5000/a'],
+    ['r.example.com/a//', 'a slash at its end', 'r.example.com/a'],
+    [`r.example.com/a@sha256:${'0'.repeat(64)}`, 'a digest', 'r.example.com/a'],
+    [`r.example.com/a:b@sha256:${'0'.repeat(64)}`, 'a digest and a tag (:b)', 'r.example.com/a'],
+  ])('is told what that is, and how it is without: %s', (text, what, right) => {
+    expect(hintOf(text)).toBe(`It has ${what}. Write ${right}.`);
   });
 
   it.each(['user@r.example.com/a', 'r.example.com//a', 'REGISTRY/ocp4', ''])(
     'is not guessed where more is wrong: %s',
     (text) => {
-      expect(hintOf(text)).not.toContain(' it is: ');
+      expect(hintOf(text)).toContain('Write HOST[:PORT] or HOST[:PORT]/NAMESPACE, as in ');
     },
   );
 });

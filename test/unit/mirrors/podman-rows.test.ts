@@ -465,6 +465,15 @@ describe('the files of a host', () => {
     expect(await shown('/dev/null')).toBe('');
     await expect(load(join(root, 'absent'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await expect(load('$HOME')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    const broken = await put('broken.conf', 'not TOML');
+    for (const [path, code] of [
+      [join(root, 'absent'), 'NOT_FOUND'],
+      [broken, 'CONFIGURATION'],
+    ] as const) {
+      const named = shown(undefined, { CONTAINERS_REGISTRIES_CONF: path });
+      const message = expect.stringContaining('$CONTAINERS_REGISTRIES_CONF names this') as string;
+      await expect(named).rejects.toMatchObject({ code, message });
+    }
   });
 
   it('drop-ins count beside each main file; the system’s not beside the user’s', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import type { BundleError } from '../../../src/core/errors.ts';
 import type { BundledPart } from '../../../src/bundle/format/manifest.ts';
 import type { BundleContents } from '../../../src/bundle/format/plan.ts';
 import { refuseFault } from '../../../src/bundle/reading/fault.ts';
@@ -90,7 +91,42 @@ describe('a bundle of several parts', () => {
       exitStatus: 21,
       expected: 'three',
       got: 'sample one, sample two',
+      hint: expect.stringMatching(
+        /^Ask the packer for a bundle with three, or correct --expect/,
+      ) as string,
     });
+  });
+
+  it('is refused where the bundle digest is another, whichever of the two is wrong', async () => {
+    const expectedDigest = one.descriptor.digest;
+    await expect(open(await write(), { expectedDigest })).rejects.toMatchObject({
+      code: 'NOT_THE_EXPECTED_BUNDLE',
+      hint: expect.stringMatching(
+        /do not use it\. If it is .* correct --bundle-digest\.$/,
+      ) as string,
+    });
+  });
+
+  it('with too few trusted signers tells first which signatures are not counted', async () => {
+    const path = await write();
+    const hintFor = async (more: Partial<OpenRequest>): Promise<string> => {
+      const error: unknown = await open(path, more).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: 'TOO_FEW_SIGNERS', exitStatus: 21 });
+      return (error as BundleError).hint!;
+    };
+    expect(await hintFor({ signatures: 3 })).toMatch(
+      /^2 other people have to sign the bundle with bundle sign\. /,
+    );
+    await writeFile(path.replace(/tar\.zst$/, 'aaaaaaaaaaaaaaaa.sig'), 'of somebody');
+    const counted = '\n  bundle trust add KEY.pub';
+    const one = await hintFor({ signatures: 2 });
+    expect(one).toMatch(/^Not counted, since its key is not trusted here: samples\.a{16}\.sig\. /);
+    expect(one.endsWith(counted)).toBe(true);
+    const both = await hintFor({ signatures: 3, trustedKeyFiles: [] });
+    expect(both).toContain(
+      `the packer, whose key is ${key.public.id}; samples.aaaaaaaaaaaaaaaa.sig. `,
+    );
+    expect(both).toContain(`${counted}\n1 other person has to sign the bundle`);
   });
 
   it.each<[string, (contents: BundleContents) => BundleContents]>([

@@ -121,10 +121,6 @@ describe('a bundle is called', () => {
     },
   );
 
-  it('but not two names at once', () => {
-    expect(() => nameOf({ parts, name: 'a' }, file('b'), found('4.17.3'))).toThrow(usage);
-  });
-
   describe('with parts of several kinds', () => {
     let mixed: { parts: readonly PartRequest[] };
     let closure: Closure;

@@ -99,3 +99,12 @@ it.each([
 ])('what is mounted at %s is a medium: %s', (mountPoint, expected) => {
   expect(isMedium(mountPoint)).toBe(expected);
 });
+
+it('a file and another name both name the bundle: one of them is refused', async () => {
+  await expect(parseOutput('med/a.tar.zst', 'b')).rejects.toMatchObject({
+    ...{ code: 'USAGE', message: '--name b and -o med/a.tar.zst both name the bundle' },
+    hint: expect.stringContaining('Give one of them') as string,
+  });
+  expect(await parseOutput('med/a.tar.zst', 'a')).toEqual({ folder: 'med', name: 'a' });
+  expect(await parseOutput('med', 'b')).toEqual({ folder: 'med', name: undefined });
+});

@@ -56,7 +56,7 @@ describe('a key of their own', () => {
     await expect(
       saveKeyPair(SigningKey.generate('ed25519'), ownKeyPath(folder), undefined),
     ).rejects.toMatchObject({
-      code: 'USAGE',
+      ...{ code: 'USAGE', message: `${ownKeyPath(folder)} exists already` },
       hint: expect.stringContaining('--out FILE') as string,
     });
     expect((await loadSigningKey(source, folder))?.public.id).toBe([...ids][0]);
@@ -112,6 +112,15 @@ describe('a key of their own', () => {
       expect(await readdir(folder)).toEqual(['signing-key.pub']);
     }
     expect(readFileSync(publicPath, 'utf8')).toBe(before);
+  });
+
+  it('is missed with the variable that names it', async () => {
+    const keyFile = join(folder, 'a b.pem');
+    const named = { ...source, keyFile, variable: 'BUNDLE_KEY' };
+    await expect(loadSigningKey(named, folder)).rejects.toMatchObject({
+      ...{ code: 'NOT_FOUND', message: expect.stringMatching(/; \$BUNDLE_KEY names/) as string },
+      hint: `Correct $BUNDLE_KEY or unset it, or make the file with bundle keygen --out '${keyFile}'.`,
+    });
   });
 
   it('is only planned with on a dry run', async () => {

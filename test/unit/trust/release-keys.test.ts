@@ -1,6 +1,7 @@
 import { armor, enums, generateKey, unarmor } from 'openpgp';
 import { describe, expect, it } from 'vitest';
 import { MAX_KEY_BYTES } from '../../../src/core/limits.ts';
+import { SigningKey } from '../../../src/trust/keys.ts';
 import { PINNED_RELEASE_KEYS } from '../../../src/trust/pinned-release-keys.ts';
 import { readReleaseKeys } from '../../../src/trust/release-keys.ts';
 import { keyFile } from '../../support/release-signatures.ts';
@@ -92,6 +93,17 @@ describe('readReleaseKeys', () => {
     ];
     for (const content of contents)
       await expect(fingerprints(release, Buffer.from(content))).rejects.toThrow(configuration);
+  });
+
+  it('refuses the key of a packer, and says once where it belongs', async () => {
+    const { pem } = SigningKey.generate('ed25519').public;
+    const error: unknown = await fingerprints(Buffer.from(pem)).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({
+      message: expect.stringMatching(/: it is a bundle key, which signs bundles$/) as string,
+      hint: expect.stringMatching(
+        /^Give it with --trusted-key, or to bundle trust add\. /,
+      ) as string,
+    });
   });
 
   it('never makes another key of a damaged one', async () => {

@@ -8,7 +8,7 @@ export const chartOptions: OptionTable = {
   ),
   helm: one('the helm program that renders charts, or none (default: helm on PATH)'),
   'helm-repositories': one(
-    'file with users and passwords of chart repositories, as `helm repo add` writes it ' +
+    'file with users and passwords of chart repositories, as helm repo add writes it ' +
       '(repositories.yaml)',
   ),
   'helm-values': many('values for a chart: CHART=FILE (repeatable, later ones win)'),

@@ -170,6 +170,6 @@ function tooLarge(what: string, name: string): BundleError {
 function refused(what: string, why: string, cause?: unknown): BundleError {
   return new BundleError('UNSUPPORTED_CONTENT', `the chart ${what} cannot be used: ${why}`, {
     cause,
-    hint: 'Check it with `helm lint`, and package it again with `helm package`.',
+    hint: 'Check it with helm lint, and package it again with helm package.',
   });
 }

@@ -53,6 +53,6 @@ function textOf(value: Json): string {
 
 function refused(message: string): BundleError {
   return new BundleError('UNSUPPORTED_CONTENT', message, {
-    hint: 'Check the chart with `helm lint`.',
+    hint: 'Check the chart with helm lint.',
   });
 }

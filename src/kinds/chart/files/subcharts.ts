@@ -109,7 +109,7 @@ function lacking({ name, version, files }: Chart, missing: readonly string[]): B
     {
       expected: `in charts/, each chart that ${file} lists as a dependency`,
       got: `without ${few(missing.map((one) => oneLine(one, 60))).join(', ')}`,
-      hint: 'Helm refuses to install it so. Fetch them with `helm dependency build FOLDER`, and pack that folder.',
+      hint: 'Helm refuses to install it so. Fetch them with helm dependency build FOLDER, and pack that folder.',
       subject: name,
     },
   );

@@ -45,7 +45,7 @@ export function imagesOfList(value: Json, what: string): readonly string[] {
 
 function unreadable(message: string, got: Json): BundleError {
   return new BundleError('UNSUPPORTED_CONTENT', message, {
-    expected: 'a list of references, or of maps that have one under `image`',
+    expected: 'a list of references, or of maps that have one under image',
     got: oneLine(JSON.stringify(got), 200),
     hint: 'Mend the list in a copy of the chart, or ask who publishes it.',
   });

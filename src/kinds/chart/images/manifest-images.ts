@@ -174,7 +174,7 @@ function noManifest(value: Json, template: string, what: string): BundleError {
     {
       expected: 'a map with a kind',
       got: oneLine(JSON.stringify(value), 200),
-      hint: 'Look at what `helm template` writes for the chart, and mend it or give other values.',
+      hint: 'Look at what helm template writes for the chart, and mend it or give other values.',
     },
   );
 }

@@ -42,7 +42,7 @@ function leadsNowhere(path: string, what: string, others: readonly unknown[]): B
     {
       expected: 'the name of an image with a tag or a digest, in at least one manifest',
       got: others.length === 0 ? 'nothing is there' : `${shown.join(', ')}${more}`,
-      hint: 'Look at what `helm template` writes for the chart. Correct the path, or remove it if the chart has no such image any more.',
+      hint: 'Look at what helm template writes for the chart. Correct the path, or remove it if the chart has no such image any more.',
       subject: what,
     },
   );

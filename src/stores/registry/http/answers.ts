@@ -185,9 +185,8 @@ function credentialsHint({ name, places, known, oddity }: Omit<Attempt, 'action'
   const looked = first === undefined ? 'no auth file was looked at' : `looked at ${first}${more}`;
   if (oddity !== undefined)
     return (
-      `For ${formatRepository(name)}, ${oddity} (${looked}): ` +
-      '`echo password | base64` adds one, `printf %s password | base64` does not. ' +
-      'bundle login writes such an entry anew.'
+      `For ${formatRepository(name)}, ${oddity} (${looked}). Where an entry is made by hand, echo ` +
+      `adds one, and printf %s adds none. bundle login ${name.registry} writes the entry anew.`
     );
   return known
     ? `Check the credentials for ${formatRepository(name)} and what they allow (${looked}). ` +

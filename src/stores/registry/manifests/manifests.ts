@@ -186,7 +186,7 @@ function foreignLayerHint(digest: string): string {
   return (
     `The layer ${digest} names addresses of its own to be fetched from ("foreign layer"), and ` +
     'registries take such images only if they are told to: distribution by ' +
-    '`validation.manifests.urls.allow` in its configuration.'
+    'validation.manifests.urls.allow in its configuration.'
   );
 }
 

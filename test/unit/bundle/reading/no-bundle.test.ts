@@ -38,5 +38,10 @@ it.each([
   await expect(SealedBundle.survey([path], () => undefined)).rejects.toMatchObject({
     code: 'BUNDLE_UNUSABLE',
     message: expect.stringMatching(`is not a bundle(, or is damaged)?: ${what}`) as string,
+    hint: expect.stringMatching(
+      what.startsWith('it does not begin')
+        ? /^If it was a bundle: verify it where it was made, then copy it again\. A bundle is what /
+        : /./,
+    ) as string,
   });
 });
