@@ -11,7 +11,11 @@ it.each<[string, () => unknown, string]>([
   ['a medium', () => volumeSize({ 'volume-size': 'floppy' }, 'volume-size'), MEDIA],
   ['bytes of a volume', () => volumeSize({ 'volume-size': '7X' }, 'volume-size'), '500k, 50M'],
   ['bytes', () => byteCount({ 'limit-rate': 'fast' }, 'limit-rate'), '500k, 50M or 1.5G'],
-  ['a number', () => count({ signatures: 'two' }, 'signatures'), 'digits alone, as in --signatures 2'],
+  [
+    'a number',
+    () => count({ signatures: 'two' }, 'signatures'),
+    'digits alone, as in --signatures 2',
+  ],
   ['a flag', () => flag({ restart: [true, true] }, 'restart'), 'Give it once'],
   ['an option', () => requiredText({}, 'out'), '--out VALUE'],
   ['both ends', () => asksForUpdate({ 'from-version': '4.17.3' }), 'Give both'],
