@@ -487,8 +487,8 @@ describeWith(['docker-registry'], 'a pack of an update', () => {
   });
 
   it.each([
-    [['pack', '--from-version', '4.17.2', '-o', 'x'], /--to-version is missing/],
-    [['pack', '--to-version', '4.17.5', '-o', 'x'], /--from-version is missing/],
+    [['pack', '--from-version', '4.17.2', '-o', 'x'], /--from-version needs --to-version/],
+    [['pack', '--to-version', '4.17.5', '-o', 'x'], /--to-version needs --from-version/],
     [['pack', '4.17.3', ...update, '-o', 'x'], /Leave the versions/],
     [['pack', '4.17.3', '--accept-risk', 'Bad', '-o', 'x'], /only with --from-version/],
     [['pack', '4.17.3', '--graph-data-base', 'x/y', '-o', 'x'], /only with graph data/],
