@@ -134,8 +134,8 @@ describeWith(['docker-registry'], 'a pack with --restart', () => {
     const { old, made } = await before([], []);
     const args = packing(...both);
     const said = await killed([...args, '--restart'], 'SIGINT');
-    expect(said).toContain('stays as it is until the new bundle is whole');
-    expect(said).toContain('run the same command again without --restart to continue');
+    expect(said).toContain('stays as it is until the new one is whole');
+    expect(said).toContain('to go on with it, leave out --restart');
     expect(await filesIn(output)).toEqual(old);
     const asked = proxy.requests.length;
     await runs(0, ...args, '--restart');
