@@ -160,7 +160,7 @@ function notThere(missing: readonly Wanted[], to: DeliveryTarget): BundleError {
 /** No receipt is about an image layout. */
 function ifLost(to: DeliveryTarget): string {
   if (to.kind === 'layout') return 'If that bundle is lost, have a whole bundle packed.';
-  const command = `bundle receipt make --afresh --to ${shellWord(to.name)} -o DIR`;
+  const command = `bundle receipt make --afresh --to ${shellWord(to.name)} -o DIR --site SITE`;
   return (
     'If that bundle is lost, make a new receipt of what the registry really has, and carry it ' +
     `back: ${command}. Then have the next bundle packed from that receipt.`

@@ -200,7 +200,8 @@ export function noReceiptOf(
     hint:
       trustHint(its) ??
       (meant.length > 0 ? `Did you mean ${meant.join(' and ')}? Else read` : 'Read') +
-        ' its receipts in: bundle history import RECEIPT. To pack everything, name no site.',
+        ' its receipts in: bundle history import RECEIPT --trusted-key KEY.pub. To pack everything, ' +
+        'name no site.',
   });
 }
 
@@ -217,8 +218,8 @@ function notDelivered(what: string, digest: Digest, untrusted: Untrusted): Bundl
     subject: what,
     hint:
       trustHint(untrusted) ??
-      'Get a receipt from the site, and read it in: bundle history import RECEIPT. To count on the ' +
-        'bundle all the same, write --assume-delivered in place of --baseline.',
+      'Get a receipt from the site, and read it in: bundle history import RECEIPT --trusted-key ' +
+        'KEY.pub. To count on the bundle all the same, write --assume-delivered in place of --baseline.',
   });
 }
 

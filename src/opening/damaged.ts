@@ -65,10 +65,9 @@ export function notDerived(asked: Asked, bundle: SurveyedBundle): string {
     );
   }
   const lost = some === undefined ? labels : some.lost.map(({ label }) => label);
-  const which = lost.length === 1 ? 'which images it has' : 'which images each of them has';
   const why =
     `${lost.join(' and ')} cannot be unpacked, not even with --partial: the damage is in the image ` +
-    `that says ${which} (of a release: the release image). `;
+    'that names all others: of a release, the release image. ';
   if (some === undefined) return why;
   const names = some.closure.parts.flatMap(({ names: all }) => all.at(-2) ?? []);
   const others = commandOn('unpack', asked, ...optionWords('release', names), '--partial');

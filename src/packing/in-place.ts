@@ -1,4 +1,5 @@
 import type { Context } from '../core/context.ts';
+import { hasCode } from '../core/errors.ts';
 import { withLock } from '../files/lock.ts';
 import type { Closure } from '../kinds/closure.ts';
 import type { FoundParts } from './find-parts.ts';
@@ -44,12 +45,30 @@ export async function writeInPlace(
   return withLock(path, context.signal, (signal) =>
     inItsPlace(job, context, (at) => {
       const locked = { ...context, signal };
-      if (incomplete !== true) return packToFiles({ ...job, at }, locked);
+      if (incomplete !== true)
+        return packToFiles({ ...job, at }, locked).catch((error: unknown) => {
+          throw isWhole(job) ? withoutIt(error) : error;
+        });
       const leaving = {
         ...{ path: at, key, restart, isCarriedAway: stopAfter !== undefined },
         jobOf: (closure: Closure): FileJob => ({ ...jobOf(closure), at }),
       };
       return packLeavingHoles(found, leaving, locked);
     }),
+  );
+}
+
+/** A patch has to hold all that it is made for. */
+function isWhole({ described }: FileJob): boolean {
+  return described.manifest.repairs === undefined;
+}
+
+/** Whoever packs many images may do without the one that a registry has lost. */
+function withoutIt(error: unknown): unknown {
+  const isLost = hasCode(error, 'NOT_FOUND') && error.side === 'source';
+  if (!isLost) return error;
+  return error.withHint(
+    `${error.hint ?? ''} Or name another source with --mirror, or pack without this image: ` +
+      '--incomplete.',
   );
 }

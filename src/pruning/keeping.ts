@@ -20,7 +20,8 @@ const GRAPH = 'graph';
  * parts stay as long as a bundle brought them that has a release which stays, and the newest of each
  * in any case.
  * @param isThere whether a release is at the target: only such ones are counted.
- * @throws BundleError NOT_FOUND for a name that no part has: it would be pruned by a slip of a key.
+ * @throws BundleError NOT_FOUND for a name that no part has, since what is meant would be pruned by a
+ * slip of a key; and for a release that is not there, since nothing at all might be left.
  */
 export function staying(
   parts: readonly PushedPart[],
@@ -28,6 +29,7 @@ export function staying(
   isThere: (part: PushedPart) => boolean,
 ): ReadonlyMap<string, string> {
   refuseUnknown(parts, names, bundles);
+  refuseAbsent(parts, { names, bundles }, isThere);
   const stay = new Map<string, string>();
   const keep = (key: string, why: string): void => {
     if (!stay.has(key)) stay.set(key, why);
@@ -99,4 +101,29 @@ function refuseUnknown(
     got: parts.map(({ label }) => label).join(', '),
     hint: 'Nothing was removed. Check the name; a bundle that no receipt names is given by its path.',
   });
+}
+
+function refuseAbsent(
+  parts: readonly PushedPart[],
+  { names, bundles }: Pick<Keeping, 'names' | 'bundles'>,
+  isThere: (part: PushedPart) => boolean,
+): void {
+  const releases = parts.filter(({ kind }) => kind === RELEASE);
+  const wanted = [
+    ...names.map((name) => ({ what: name, has: (part: PushedPart) => part.names.includes(name) })),
+    ...bundles.map((bundle) => ({
+      what: `the bundle ${hexOf(bundle)}`,
+      has: ({ rows }: PushedPart) => rows.some((row) => row.bundle === bundle),
+    })),
+  ];
+  for (const { what, has } of wanted) {
+    const meant = releases.filter(has);
+    if (meant.length === 0 || meant.some(isThere)) continue;
+    const there = releases.filter(isThere).map(({ label }) => label);
+    throw new BundleError('NOT_FOUND', `${what} is to stay, and is not at the target`, {
+      expected: what,
+      got: there.length === 0 ? 'no release' : there.join(', '),
+      hint: 'Nothing was removed. Name a release that is there, or unpack this one first.',
+    });
+  }
 }

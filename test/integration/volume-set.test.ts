@@ -20,7 +20,7 @@ import type { Outcome } from '../../src/cli/command.ts';
 import { inspectReport } from '../../src/cli/present/bundle-report.ts';
 import { laidOut } from '../../src/cli/present/layout.ts';
 import { packReport } from '../../src/cli/present/packing/pack-report.ts';
-import { lineAbout } from '../../src/cli/present/progress/lines.ts';
+import { linesAbout } from '../../src/cli/present/progress/lines.ts';
 import type { Notice, TransferEvent } from '../../src/core/events.ts';
 import { ImageLayout } from '../../src/stores/layout/layout.ts';
 import { inspect } from '../../src/workflows/inspect.ts';
@@ -117,7 +117,7 @@ describe('a release in volumes', () => {
       },
     ]);
     const event = { type: 'noticed', ...notices[0]! } as const;
-    const lines = lineAbout(event, () => true, { isLive: false })!.split('\n');
+    const lines = linesAbout(event, () => true, { isLive: false })!;
     expect(lines[1]).toBe(`  ${join(folder, names[1]!)} is volume 1`);
     const commands = lines.filter((line) => line.startsWith('  mv '));
     await execa('sh', ['-ec', commands.join('\n')]);

@@ -45,7 +45,7 @@ export function verifyReport(
       again.length === 0
         ? []
         : [
-            { text: 'Next, push it to the registry that the clusters pull from:' },
+            { text: missingWords(bundle.closure) === undefined ? PUSH : PUSH_PART },
             { commands: [`bundle unpack ${again.join(' ')} --to REGISTRY/NAMESPACE`] },
           ],
       [
@@ -71,6 +71,11 @@ export function verifyReport(
     ...(missingWords(bundle.closure) !== undefined && { status: PARTLY_DONE }),
   };
 }
+
+const PUSH = 'Next, push it to the registry that the clusters pull from:';
+const PUSH_PART =
+  'Next, push what is there to the registry that the clusters pull from. What lacks an image gets ' +
+  'no tag until that is there:';
 
 function goodWords(closure: Closure): string {
   const missing = missingWords(closure);
@@ -185,7 +190,10 @@ function imagesText({ bundle, images }: InspectReport, all: boolean, screen: Scr
   if (bundle.closure === undefined && !all) return [];
   const listedImages = all
     ? images
-    : images.toSorted((a, b) => (b.ownSize ?? 0) - (a.ownSize ?? 0)).slice(0, LARGEST);
+    : [...new Map(images.toReversed().map((image) => [image.digest, image])).values()]
+        .toReversed()
+        .toSorted((a, b) => (b.ownSize ?? 0) - (a.ownSize ?? 0))
+        .slice(0, LARGEST);
   const names = new Map(
     images.flatMap(({ digest, name, role }) =>
       role === 'referrer' ? [] : [[digest, name] as const],
@@ -275,8 +283,12 @@ function missingText(
     },
     { table: { rows, cut: 0 } },
     ...(more > 0 ? [{ text: `  and ${more} more (--images lists all)` }] : []),
+    { text: volumes.length === 1 ? ELSEWHERE : ELSEWHERE_EACH },
   ];
 }
+
+const ELSEWHERE = 'If it is in another folder, name that, too.';
+const ELSEWHERE_EACH = 'If they are in other folders, name these, too.';
 
 /** `volume 2`, `volumes 2 and 4`. */
 function volumesNamed(numbers: readonly number[]): string {

@@ -214,8 +214,8 @@ export function nextSteps(parts: readonly PartResources[], given: StepsText): st
     ...(repositories.every((repository) => isChecked(repository, destinations))
       ? ['This command tells whether that is so:']
       : [
-          'This command looks at those of releases and of the update graph. What it says is right for',
-          'the others, too, if the account has the same rights in all of them:',
+          'This command tries the repositories of releases and of the update graph only. What it says',
+          'is right for the others, too, if the account has the same rights in all of them:',
         ]),
     `  bundle check-registry ${shellWord(place)} --cluster-authfile PULL_SECRET.json`,
     '',

@@ -139,9 +139,12 @@ function incomplete(
   const names = missing.map(String).join(', ');
   const words = missing.length === 1 ? `code ${names} is` : `codes ${names} are`;
   return new BundleError('NOT_FOUND', `${words} missing of the ${count} of the receipt ${id}`, {
-    expected: spare === undefined ? 'all of them, or the spare one' : 'all but one of them',
+    expected:
+      spare === undefined
+        ? 'all of them; the spare one stands in for any one'
+        : 'all but one of them',
     hint:
-      'Photograph them again, nearer and in even light, and give those pictures too. ' +
-      (spare === undefined ? 'The code that is marked "spare" stands in for any one of them.' : ''),
+      'Photograph them again, nearer and in even light, and give those pictures too' +
+      (spare === undefined ? ', or that of the code that is marked "spare" for one of them.' : '.'),
   });
 }

@@ -34,7 +34,7 @@ describe('findRequired', () => {
     await expect(findRequired(closure, required, places, context)).rejects.toMatchObject({
       message: expect.stringContaining('the target lacks 1 ') as string,
       hint: expect.stringContaining(
-        'carry it back: bundle receipt make --afresh --to host:5000/ocp4 -o DIR. ',
+        'carry it back: bundle receipt make --afresh --to host:5000/ocp4 -o DIR --site SITE. ',
       ) as string,
     });
     const all = ['1 of 3 blobs', '2 of 3 blobs', '3 of 3 blobs'];

@@ -66,6 +66,17 @@ describe('what stays', () => {
     ]);
   });
 
+  it('is not what is gone: then nothing at all might be left', () => {
+    const there = ({ label }: PushedPart): boolean => label === '4.17.9 for x86_64';
+    for (const keeping of [{ names: ['4.16.30'] }, { bundles: [bundle(2)] }]) {
+      expect(() => staying(PARTS, { ...NOTHING, ...keeping }, there)).toThrow(
+        expect.objectContaining({ code: 'NOT_FOUND', got: '4.17.9 for x86_64' }) as Error,
+      );
+    }
+    const kept = staying(PARTS, { ...NOTHING, names: ['4.17.9'] }, there);
+    expect(labels(kept)).toContain('4.17.9 for x86_64 of 0');
+  });
+
   it('is said with the reason', () => {
     const reasons = staying(PARTS, { ...NOTHING, names: ['4.17.9'], last: 1 }, everywhere);
     expect([...new Set(reasons.values())]).toEqual([

@@ -123,7 +123,7 @@ function packed(report: PackReport, needs: PackNeeds, screen: Screen): readonly 
     left > 0 || report.repairs !== undefined
       ? []
       : completionSteps(report.closure, bundlesOf(report).map(pathWord), {
-          pack: needs.again,
+          ...{ pack: needs.again, isPackedHere: true },
           unpack: [`--to REGISTRY/NAMESPACE${verifyOptions(report, needs)}`],
         }),
     offersText(report.offers),

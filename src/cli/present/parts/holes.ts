@@ -63,7 +63,7 @@ export function dropsText(closure: Closure, screen: Screen): Section {
       : [`These ${drops.length} versions of operators are`, 'An image of each'];
   return [
     { text: `${are} LEFT OUT of the catalog. ${each} is missing:` },
-    { table: { rows, cut: 0 } },
+    { table: { rows } }, // the names are told whole: those of a release differ in their middle
     ...(more > 0 ? [{ text: `  and ${more} more (--verbose lists all)` } satisfies Block] : []),
     { text: 'When the sources have them, pack the operators again.' },
   ];
@@ -84,7 +84,7 @@ export function holesText(closure: Closure, screen: Screen): Section {
   const are = holes.length === 1 ? 'This image is' : `These ${holes.length} images are`;
   return [
     { text: `${are} MISSING: the signed listing says so.` },
-    { table: { rows, cut: 0 } },
+    { table: { rows } }, // the names are told whole: those of a release differ in their middle
     ...(more > 0 ? [{ text: `  and ${more} more (--verbose lists all)` } satisfies Block] : []),
   ];
 }
@@ -93,6 +93,8 @@ export function holesText(closure: Closure, screen: Screen): Section {
 interface CompletionWords {
   /** What packing needs again: keys, mirrors and the like; where it is known. */
   readonly pack?: readonly string[];
+  /** Whether `pack` has all that is needed: who only reads a bundle does not know its sources. */
+  readonly isPackedHere?: boolean;
   /** Where to, and about trust. */
   readonly unpack?: readonly string[];
 }
@@ -105,15 +107,15 @@ interface CompletionWords {
 export function completionSteps(
   closure: Closure,
   bundles: readonly string[],
-  { pack = [], unpack = ['--to', 'REGISTRY/NAMESPACE'] }: CompletionWords = {},
+  { pack = [], unpack = ['--to', 'REGISTRY/NAMESPACE'], isPackedHere }: CompletionWords = {},
 ): Section {
   if (holesOf(closure).length === 0) return [];
   const completed = bundles.map((bundle) => `--complete ${bundle}`);
   return [
     {
       text:
-        'To have them too, pack what is missing into a second bundle, on the connected side, when ' +
-        'the sources have it:',
+        'When the sources have what is missing, pack it into a second bundle on the connected side' +
+        `${isPackedHere ? '' : ', with the same mirrors, keys and signature options as this one'}:`,
     },
     { commands: [['bundle pack', ...completed, ...pack, '-o FOLDER'].join(' ')] },
     { text: `On the closed side, unpack ${bundles.length > 1 ? 'all' : 'both'} together:` },

@@ -1,4 +1,4 @@
-import { formatBytes } from '../../../core/text.ts';
+import { formatBytes, wrapped } from '../../../core/text.ts';
 import type { TransferEvent } from '../../../core/events.ts';
 import { formatDuration, printableLine } from '../../units.ts';
 import { noticeText } from '../notices.ts';
@@ -8,20 +8,20 @@ export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 export type Shows = (level: LogLevel) => boolean;
 
 /**
- * What stays on the screen about an event, nearly always a line; `undefined` for an event that needs none.
- * @param place whether a retry is shown anyway, in what is drawn.
+ * The lines about an event that stay on the screen; `undefined` for an event that needs none.
+ * @param isLive whether a retry is shown anyway, in what is drawn.
  */
-export function lineAbout(
+export function linesAbout(
   event: TransferEvent,
   shows: Shows,
   { isLive }: { readonly isLive: boolean },
-): string | undefined {
+): readonly string[] | undefined {
   const at = (
     level: LogLevel,
     text: () => string | readonly string[] | undefined,
-  ): string | undefined => {
+  ): readonly string[] | undefined => {
     const told = shows(level) ? text() : undefined;
-    return told === undefined ? undefined : [told].flat().map(printableLine).join('\n');
+    return told === undefined ? undefined : [told].flat().map(printableLine);
   };
   switch (event.type) {
     case 'noticed':
@@ -73,4 +73,11 @@ function blobText({
     `${type === 'finished' ? 'done' : 'there already'}: ` +
     `${digest} ${formatBytes(bytes)} (${image})`
   );
+}
+
+/** Lines as a terminal shows them. What is indented is to be copied: a line of it is never broken. */
+export function fitted(lines: readonly string[], columns: number): string {
+  return lines
+    .flatMap((line) => (line.startsWith('  ') ? [line] : wrapped(line, columns)))
+    .join('\n');
 }

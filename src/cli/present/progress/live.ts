@@ -1,12 +1,11 @@
 import type { Options, Ora } from 'ora';
 
 import { showable, styled } from '../screen.ts';
-import { wrapped } from '../../../core/text.ts';
 import { progressLines } from './bar.ts';
 import type { Drawing, Progress } from './drawing.ts';
 import { Tally } from './tally.ts';
 import { withColumns } from './terminal.ts';
-import { lineAbout } from './lines.ts';
+import { fitted, linesAbout } from './lines.ts';
 
 /** At most this often something is drawn. */
 const DRAW_INTERVAL_MS = 120;
@@ -59,8 +58,8 @@ export async function liveProgress(drawing: Drawing): Promise<Progress> {
         spinner.stop();
         return;
       }
-      const line = lineAbout(event, shows, { isLive: true });
-      if (line !== undefined) lines.add(showable(wrapped(line, stream.columns).join('\n'), screen));
+      const about = linesAbout(event, shows, { isLive: true });
+      if (about !== undefined) lines.add(showable(fitted(about, stream.columns), screen));
       if (!spinner.isSpinning) spinner.start();
     },
     stop: () => {

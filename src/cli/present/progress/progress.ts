@@ -3,10 +3,9 @@ import type { TransferEvent } from '../../../core/events.ts';
 import { withoutPasswords } from '../../../core/http/user-info.ts';
 import { printable } from '../../units.ts';
 import { showable } from '../screen.ts';
-import { wrapped } from '../../../core/text.ts';
 import { statusText } from './bar.ts';
 import type { Drawing, Progress } from './drawing.ts';
-import { lineAbout, type LogLevel, type Shows } from './lines.ts';
+import { fitted, linesAbout, type LogLevel, type Shows } from './lines.ts';
 import { liveProgress } from './live.ts';
 import { Tally } from './tally.ts';
 
@@ -107,10 +106,12 @@ function levelOf(event: TransferEvent): LogLevel {
 /** A line for each phase, and one every so often, also when nothing comes. */
 function plainProgress({ stream, screen, shows }: Drawing, showsProgress: boolean): Progress {
   const tally = new Tally();
-  const line = (text: string): void => {
+  const write = (lines: readonly string[]): void => {
     timer?.refresh();
-    const lines = wrapped(printable(text), screen.columns).join('\n');
-    stream.write(`${showable(lines, screen)}\n`);
+    stream.write(`${showable(fitted(lines, screen.columns), screen)}\n`);
+  };
+  const line = (text: string): void => {
+    write([printable(text)]);
   };
   const timer = showsProgress
     ? setInterval(() => {
@@ -120,8 +121,8 @@ function plainProgress({ stream, screen, shows }: Drawing, showsProgress: boolea
   return {
     observe: (event) => {
       tally.add(event);
-      const about = lineAbout(event, shows, { isLive: false });
-      if (about !== undefined) line(about);
+      const about = linesAbout(event, shows, { isLive: false });
+      if (about !== undefined) write(about);
       else if (showsProgress && event.type === 'phase') line(event.what);
     },
     stop: () => {

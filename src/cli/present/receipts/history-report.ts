@@ -69,7 +69,7 @@ function bundleSection(
         ['kept', kept.toISOString().slice(0, 10)],
         ['holds', labels.join(', ')],
         ['size', `${counted(blobs, 'blob')}, ${formatBytes(bytes)}`],
-        ['arrived at', sites.length === 0 ? 'no site that is known' : sites.join(', ')],
+        ['is at', sites.length === 0 ? 'no site, by the receipts that count' : sites.join(', ')],
       ],
     },
   ];

@@ -84,7 +84,7 @@ export function receiptSteps(written: WrittenReceipt | undefined): Section {
     {
       text:
         `The receipt goes back: carry its file${by} to those who pack. With the public key of ` +
-        'this site, they read it:',
+        `this site, they read it${by === '' ? '' : ' (paper first with bundle receipt scan)'}:`,
     },
     {
       commands: [
