@@ -219,7 +219,9 @@ describeWith(['docker-registry'], 'a damaged bundle', () => {
     expect(verified.stderr).toContain(
       '1 of 58 configs and layers is damaged or missing, and 13 of 26 images',
     );
-    expect(verified.stderr).toContain('the damage is in the image that names all others: of a release, the release image.');
+    expect(verified.stderr).toContain(
+      'the damage is in the image that names all others: of a release, the release image.',
+    );
     expect(verified.stderr).toContain('Bring the patch here, and unpack both together:');
     for (const more of [['--partial'], ['--partial', '--release', '4.17.4'], []]) {
       const refused = await bundle('unpack', at('pair'), '--to', target, ...more);

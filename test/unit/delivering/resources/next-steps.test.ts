@@ -101,7 +101,9 @@ describe('nextSteps', () => {
   it('says which of the repositories the command for the pull secret looks at', () => {
     expect(text([part('one')])).toContain('This command tells whether that is so:');
     const all = text([part('one')], { others: ['r.example.com:5000/ocp4/ops/index'] });
-    expect(all).toContain('This command tries the repositories of releases and of the update graph only.');
+    expect(all).toContain(
+      'This command tries the repositories of releases and of the update graph only.',
+    );
     expect(all).not.toContain('tells whether that is so');
   });
 
