@@ -21,7 +21,7 @@ export function inputPipe(io: Io): Readable {
   const found = io.stdin.isTTY ? 'a terminal' : emptyStdin();
   if (found === undefined) return endingStdin(io);
   throw new BundleError('USAGE', `cannot read a bundle from stdin, which is ${found}`, {
-    hint: 'Write, for example: PROGRAM | bundle verify -',
+    hint: 'Send it through a pipe: PROGRAM | bundle … -',
   });
 }
 

@@ -86,8 +86,8 @@ export class UpdateService {
 }
 
 const OFFLINE =
-  'Check --graph-url and the proxy. Without a connection, save the answer of an update service ' +
-  'elsewhere, and name the file with --graph.';
+  'Check the proxy, and --graph-url if you gave it. Without a connection, save the answer of an ' +
+  'update service on another host, and name the file with --graph.';
 
 /** @throws BundleError USAGE for what is no URL. */
 export function serviceUrl(url: string): URL {

@@ -45,7 +45,7 @@ export function verifyReport(
       again.length === 0
         ? []
         : [
-            { text: missingWords(bundle.closure) === undefined ? PUSH : PUSH_PART },
+            { text: pushText(bundle.closure, required) },
             { commands: [`bundle unpack ${again.join(' ')} --to REGISTRY/NAMESPACE`] },
           ],
       [
@@ -72,6 +72,14 @@ export function verifyReport(
   };
 }
 
+function pushText(closure: Closure, required: VerifyReport['required']): string {
+  if (missingWords(closure) !== undefined) return PUSH_PART;
+  return required.length === 0 ? PUSH : PUSH_REST;
+}
+
+const PUSH_REST =
+  'Next, push it to the registry that has what it leaves out. If that is not there yet, name the ' +
+  'bundle that has it beside this one:';
 const PUSH = 'Next, push it to the registry that the clusters pull from:';
 const PUSH_PART =
   'Next, push what is there to the registry that the clusters pull from. What lacks an image gets ' +

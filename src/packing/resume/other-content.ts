@@ -56,7 +56,7 @@ function wayOut(before: Images | undefined, now: Images): string {
 function countOf(images: Images): string {
   const attached = images.filter(({ subject }) => subject !== undefined).length;
   const all = counted(images.length, 'image');
-  if (attached === 0) return `${all}, and no signatures`;
+  if (attached === 0) return all;
   return `${all}, of which ${counted(attached, 'is a signature or referrer', 'are signatures or referrers')}`;
 }
 

@@ -30,7 +30,7 @@ export function askReport({ target, bundles, receipt }: AskReport): Outcome {
         isWhole
           ? { verdict: `${target} holds all of ${someOf(bundles, bundles)}`, mood: 'good' }
           : {
-              verdict: `${target} does not hold all of ${someOf(lacks, bundles)}`,
+              verdict: `${someOf(lacks, bundles)} ${lacks.length === 1 ? 'is' : 'are'} not whole at ${target}`,
               mood: 'warning',
             },
         { facts: receiptRows(receipt) },

@@ -23,8 +23,8 @@ function asked(...lacking: readonly (readonly string[])[]): string {
 }
 
 it('a receipt that was asked for says of how much the registry holds all', () => {
-  expect(asked(['x', 'y'], [], ['z'])).toContain('host/ocp4 does not hold all of 2 of 3 bundles');
-  expect(asked(['x'])).toContain('host/ocp4 does not hold all of set-0');
+  expect(asked(['x', 'y'], [], ['z'])).toContain('2 of 3 bundles are not whole at host/ocp4');
+  expect(asked(['x'])).toContain('set-0 is not whole at host/ocp4');
   expect(asked([], [])).toContain('host/ocp4 holds all of 2 bundles');
 });
 
