@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path';
 import { volumeNames } from '../bundle/format/names.ts';
 import type { BundlePlan } from '../bundle/format/plan.ts';
 import type { FinishedVolume } from '../bundle/writing/writer.ts';
-import { type BundleError, hasCode, systemCode } from '../core/errors.ts';
+import { BundleError, hasCode, systemCode } from '../core/errors.ts';
 import { RateLimit } from '../transfer/rate.ts';
 import { readAhead, type ReadAheadOptions } from '../transfer/read-ahead.ts';
 import { besideFiles } from './beside-files.ts';
@@ -118,6 +118,7 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
     if (signal.aborted) {
       const isRestarted = request.isRestarted === true;
       observe({ type: 'noticed', code: 'can-be-continued', folder: dirname(path), isRestarted });
+      if (isRestarted) throw withoutRestart(signal.reason);
     }
     throw isTooLarge(error)
       ? error.withHint(`${error.hint ?? ''} Or write smaller volumes with --volume-size.`)
@@ -129,6 +130,15 @@ export async function writeBundle(request: WriteRequest, context: Context): Prom
   const isWhole =
     volumes.length === names.length && volumes.every(({ wasFinished }) => wasFinished);
   return { volumes, space, kept: { ...kept, finished: isWhole } };
+}
+
+/** The interruption, for whoever would begin anew with the same command. */
+function withoutRestart(reason: unknown): unknown {
+  if (!hasCode(reason, 'INTERRUPTED')) return reason;
+  return new BundleError('INTERRUPTED', reason.message, {
+    ...{ status: reason.exitStatus, cause: reason },
+    hint: 'To continue, run the same command again without --restart.',
+  });
 }
 
 /** The file system, or a limit of the user, allows no file of that size. */

@@ -135,7 +135,7 @@ describeWith(['docker-registry'], 'a pack with --restart', () => {
     const args = packing(...both);
     const said = await killed([...args, '--restart'], 'SIGINT');
     expect(said).toContain('stays as it is until the new one is whole');
-    expect(said).toContain('to go on with it, leave out --restart');
+    expect(said).toContain('To continue, run the same command again without --restart.');
     expect(await filesIn(output)).toEqual(old);
     const asked = proxy.requests.length;
     await runs(0, ...args, '--restart');

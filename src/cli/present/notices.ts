@@ -106,10 +106,7 @@ export function noticeText(notice: Notice): string | readonly string[] | undefin
     case 'kept-of-earlier-run':
       return `kept ${formatBytes(notice.bytes)} of an earlier run: ` + leavesText(notice.layers);
     case 'can-be-continued':
-      return (
-        `what was fetched is kept in ${folderText(notice.folder)}, but for the last 64 MiB at most` +
-        (notice.isRestarted ? ': to go on with it, leave out --restart' : '')
-      );
+      return `what was fetched is kept in ${folderText(notice.folder)}, but for the last 64 MiB at most`;
     case 'replaced-when-whole':
       return `the bundle ${notice.path} stays as it is until the new one is whole`;
     case 'restart-continued':
