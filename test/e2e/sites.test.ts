@@ -252,7 +252,7 @@ describeWith(['docker-registry', 'python3'], 'several sites', () => {
     }
     const alone = await operators.get('plant-a')!.bundle(['verify', file, ...trust]);
     expect(alone.stdout).toContain('NOT CHECKED');
-    expect(alone.stdout).toContain(`It leaves out ${left.size} configs and layers (`);
+    expect(alone.stdout).toContain(`NOT CHECKED: ${left.size} configs and layers (`);
     expect(alone.stdout).toContain('one of these is enough');
 
     // No site has all of these bundles, and yet the printed command makes the patch.
