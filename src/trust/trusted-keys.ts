@@ -5,7 +5,7 @@ import { MAX_KEY_BYTES } from '../core/limits.ts';
 import { isAppleDouble } from '../files/droppings.ts';
 import { listFolder, prepareFolder } from '../files/folder.ts';
 import { ifThere, modifiedAt } from '../files/look.ts';
-import { removeFile } from '../files/own-file.ts';
+import { isFileThere, removeFile } from '../files/own-file.ts';
 import { readSmallFile, withoutMark } from '../files/small-file.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import { SignerKey } from './keys.ts';
@@ -47,10 +47,16 @@ export class TrustedKeys {
     return entries;
   }
 
-  /** @throws BundleError DISK */
-  async add(key: SignerKey): Promise<void> {
+  /**
+   * @returns since when the key has been trusted, if it was already.
+   * @throws BundleError DISK
+   */
+  async add(key: SignerKey): Promise<Date | undefined> {
     await prepareFolder(this.folder, 0o700);
-    await writeWhole(this.#pathOf(key), key.pem);
+    const path = this.#pathOf(key);
+    if ((await isFileThere(path)) && (await readText(path)) === key.pem) return modifiedAt(path);
+    await writeWhole(path, key.pem);
+    return undefined;
   }
 
   /**
@@ -81,4 +87,9 @@ export class TrustedKeys {
   #pathOf(key: SignerKey): string {
     return join(this.folder, `${key.id}.pub`);
   }
+}
+
+/** A key of ours, or whatever has its name now. */
+async function readText(path: string): Promise<string> {
+  return Buffer.from(await readSmallFile(path, MAX_KEY_BYTES)).toString();
 }

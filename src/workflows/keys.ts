@@ -52,12 +52,12 @@ export async function trustAdd(
 ): Promise<readonly KeyReport[]> {
   const trusted = trustedKeysOf(context);
   const keys = await readKeys(paths);
-  const before = new Map((await trusted.entries()).map(({ key, added }) => [key.id, added]));
-  for (const { key } of keys) await trusted.add(key);
-  return keys.map(({ key, file }) => {
-    const added = before.get(key.id)?.toISOString();
-    return { ...described(key), file, ...(added !== undefined && { added }) };
-  });
+  const reports: KeyReport[] = [];
+  for (const { key, file } of keys) {
+    const added = (await trusted.add(key))?.toISOString();
+    reports.push({ ...described(key), file, ...(added !== undefined && { added }) });
+  }
+  return reports;
 }
 
 /** What public keys are called, and whether they are trusted. Nothing is changed. */
