@@ -133,7 +133,7 @@ describeWith(['docker-registry', 'openssl'], 'the files for clusters', () => {
       metadata: { name: 'idms-release-0' },
     });
     expect(files['next-steps.txt']).toContain('oc apply -f idms-oc-mirror.yaml');
-    expect(files['next-steps.txt']).toContain('for every ImageTagMirrorSet');
+    expect(files['next-steps.txt']).toMatch(/so does every\s+ImageTagMirrorSet/);
   });
 
   it('carry the CA of the registry, and no key that lies beside it', async () => {
