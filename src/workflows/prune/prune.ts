@@ -121,6 +121,7 @@ export async function prune(request: PruneRequest, context: Context): Promise<Pr
       const lockedBy = await pruneOwner(locks, context.signal);
       return { ...(await planned(run)), removed: undefined, lockedBy, ...NO_RECEIPT };
     }
+    await stayingParts(run); // what is refused leaves no trace: not even the lock is taken
     const report = await removedUnderLock(run, locks);
     const receipt = await signing?.(goneFrom(report.parts, found.bundles));
     const outdated = receipt === undefined ? outdatedSites(report.parts, found.receipts) : [];
