@@ -53,3 +53,6 @@ function distance(a: string, b: string): number {
   }
   return row[b.length] ?? FAR + 1;
 }
+
+/** For what was written as a version, and is none that a catalog has. */
+export const SHOWN_VERSION = 'Write the version that catalogs and bundle catalog list show.';

@@ -1,6 +1,7 @@
 import yargs, { type Argv } from 'yargs';
 
 import { BundleError } from '../core/errors.ts';
+import { wrapped } from '../core/text.ts';
 import { VERSION } from '../core/version.ts';
 import { refuseValues } from './booleans.ts';
 import type { Arguments, Command } from './command.ts';
@@ -230,32 +231,24 @@ const GROUPS = 8;
 /** The beginning of a help: the command line, its purpose, and examples. */
 function introduction(usage: string, summary: string, examples: Command['examples']): string {
   const lines = examples.flatMap(([line, what]) => [
-    ...filled(what.split(' '), { first: '  # ', next: '  # ', end: '' }),
-    ...filled(line.replaceAll('$0', 'bundle').split(/ (?=-)/), {
-      ...{ first: '  ', next: '      ', end: ' \\' },
-    }),
+    ...wrapped(what, PIPED_WIDTH - NOTE.length).map((text) => NOTE + text),
+    ...commandLines(line.replaceAll('$0', 'bundle')),
   ]);
-  return [usage, '', ...filled(summary.split(' '), PLAIN), '', 'Examples:', ...lines].join('\n');
+  return [usage, '', ...wrapped(summary, PIPED_WIDTH), '', 'Examples:', ...lines].join('\n');
 }
 
-const PLAIN = { first: '', next: '', end: '' };
+const NOTE = '  # ';
 
-/**
- * Words, or an example's options with their values, on as few lines as fit a screen of 80 columns.
- * A line that is not the last one ends as a shell wants it.
- */
-function filled(
-  words: readonly string[],
-  { first, next, end }: { readonly first: string; readonly next: string; readonly end: string },
-): readonly string[] {
+/** A command on as few lines as fit 80 columns, broken before options, as a shell reads it. */
+function commandLines(command: string): readonly string[] {
+  const [first = '', ...options] = command.split(/ (?=-)/);
   const lines: string[] = [];
-  let line = '';
-  for (const word of words) {
-    const indent = lines.length === 0 ? first : next;
-    const longer = line === '' ? indent + word : `${line} ${word}`;
-    if (line !== '' && longer.length > PIPED_WIDTH - end.length) {
-      lines.push(line + end);
-      line = next + word;
+  let line = `  ${first}`;
+  for (const option of options) {
+    const longer = `${line} ${option}`;
+    if (`${longer} \\`.length > PIPED_WIDTH) {
+      lines.push(`${line} \\`);
+      line = `      ${option}`;
     } else line = longer;
   }
   return [...lines, line];

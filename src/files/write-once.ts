@@ -23,7 +23,6 @@ export async function writeOnce(path: string, content: Uint8Array): Promise<bool
     if (systemCode(error) !== 'EEXIST') {
       throw error instanceof BundleError ? error : writeError('write', path, error);
     }
-    await isFileThere(path);
     return refuseOther(path, content);
   }
   await syncFolder(dirname(path));
@@ -39,10 +38,17 @@ export async function refuseTakenName(path: string, most: number): Promise<void>
   if ((await isFileThere(path)) && ((await sizeOf(path)) ?? 0) > most) throw taken(path);
 }
 
+/**
+ * Whether a file is there and holds these very bytes. Nothing is read of one that is longer.
+ * @throws BundleError DISK, above all for a link.
+ */
+export async function holdsAlready(path: string, content: Uint8Array): Promise<boolean> {
+  if (!(await isFileThere(path)) || (await sizeOf(path)) !== content.length) return false;
+  return Buffer.from(content).equals(await readSmallFile(path, content.length));
+}
+
 async function refuseOther(path: string, content: Uint8Array): Promise<false> {
-  const size = await sizeOf(path);
-  if (size !== content.length) throw taken(path);
-  if (!Buffer.from(content).equals(await readSmallFile(path, size))) throw taken(path);
+  if (!(await holdsAlready(path, content))) throw taken(path);
   return false;
 }
 

@@ -6,10 +6,11 @@ import { BundleError, hasCode, systemCode } from '../core/errors.ts';
 import type { Observe } from '../core/events.ts';
 import { MAX_HISTORY_BYTES, MAX_RECEIPT_BYTES } from '../core/limits.ts';
 import { listFolder, prepareFolder } from '../files/folder.ts';
-import { ifThere, modifiedAt, sizeOf } from '../files/look.ts';
+import { ifThere, modifiedAt } from '../files/look.ts';
 import { withLock } from '../files/lock.ts';
-import { isFileThere, prepareOwnFolder } from '../files/own-file.ts';
+import { prepareOwnFolder } from '../files/own-file.ts';
 import { readSmallFile } from '../files/small-file.ts';
+import { holdsAlready } from '../files/write-once.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import type { Closure } from '../kinds/closure.ts';
 import { receiptDigest } from '../receipts/receipt.ts';
@@ -141,10 +142,7 @@ export class History {
   /** Writes a small file, unless it is there; one that was damaged is written again. */
   async #keepFile(inside: string, digest: Digest, bytes: Uint8Array): Promise<void> {
     const path = join(this.folder, inside, `${hexOf(digest)}.json`);
-    if ((await isFileThere(path)) && (await sizeOf(path)) === bytes.length) {
-      const found = await readSmallFile(path, MAX_RECEIPT_BYTES);
-      if (Buffer.compare(found, bytes) === 0) return;
-    }
+    if (await holdsAlready(path, bytes)) return;
     await prepareOwnFolder(join(this.folder, inside), OWN_FOLDER);
     await writeWhole(path, bytes);
   }

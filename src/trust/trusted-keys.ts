@@ -5,8 +5,9 @@ import { MAX_KEY_BYTES } from '../core/limits.ts';
 import { isAppleDouble } from '../files/droppings.ts';
 import { listFolder, prepareFolder } from '../files/folder.ts';
 import { ifThere, modifiedAt } from '../files/look.ts';
-import { isFileThere, removeFile } from '../files/own-file.ts';
+import { removeFile } from '../files/own-file.ts';
 import { readSmallFile, withoutMark } from '../files/small-file.ts';
+import { holdsAlready } from '../files/write-once.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import { SignerKey } from './keys.ts';
 
@@ -54,7 +55,7 @@ export class TrustedKeys {
   async add(key: SignerKey): Promise<Date | undefined> {
     await prepareFolder(this.folder, 0o700);
     const path = this.#pathOf(key);
-    if ((await isFileThere(path)) && (await readText(path)) === key.pem) return modifiedAt(path);
+    if (await holdsAlready(path, Buffer.from(key.pem))) return modifiedAt(path);
     await writeWhole(path, key.pem);
     return undefined;
   }
@@ -87,9 +88,4 @@ export class TrustedKeys {
   #pathOf(key: SignerKey): string {
     return join(this.folder, `${key.id}.pub`);
   }
-}
-
-/** A key of ours, or whatever has its name now. */
-async function readText(path: string): Promise<string> {
-  return Buffer.from(await readSmallFile(path, MAX_KEY_BYTES)).toString();
 }

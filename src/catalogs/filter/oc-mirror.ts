@@ -1,6 +1,7 @@
 import { BundleError } from '../../core/errors.ts';
 import { compareText, oneLine } from '../../core/text.ts';
 import { type Catalog, type CatalogBundle, type CatalogChannel, versionOf } from '../catalog.ts';
+import { SHOWN_VERSION } from '../nearest.ts';
 import { describeBounds, ocMirrorRange, parseBounds } from '../versions/bounds.ts';
 import type { Range } from '../versions/range.ts';
 import {
@@ -166,11 +167,9 @@ function rangeOf(channel: CatalogChannel, bounds: VersionBounds): Range {
   throw new BundleError(
     'CONFIGURATION',
     `package ${channel.package}, channel ${channel.name}: ${oneLine(parsed)} is no version`,
-    { hint: SHOWN },
+    { hint: SHOWN_VERSION },
   );
 }
-
-const SHOWN = 'Write the version that catalogs and bundle catalog list show.';
 
 /** One of the bundles with that version: of two, oc-mirror takes either. */
 function pinned(
@@ -185,7 +184,7 @@ function pinned(
     'CONFIGURATION',
     `oc-mirror fails: package ${channel.package}, channel ${channel.name}: no bundle has version ` +
       oneLine(text),
-    { hint: SHOWN },
+    { hint: SHOWN_VERSION },
   );
 }
 

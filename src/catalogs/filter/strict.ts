@@ -4,7 +4,7 @@ import { few, oneLine } from '../../core/text.ts';
 import { type Catalog, versionOf } from '../catalog.ts';
 import { checkCatalog } from '../check/check.ts';
 import { objectOf } from '../check/finding.ts';
-import { nearestHint, thereHint } from '../nearest.ts';
+import { nearestHint, SHOWN_VERSION, thereHint } from '../nearest.ts';
 import { type PackageContent, packagesOf } from '../packages.ts';
 import {
   describeBounds,
@@ -234,7 +234,7 @@ function parsedBounds(what: string, bounds: VersionBounds): ParsedBounds {
     throw new BundleError('CONFIGURATION', `${what}: ${oneLine(parsed)} is no version`, {
       expected: 'a version, as in 1.2.3, 1.2 or 1.2.3-5',
       got: oneLine(parsed),
-      hint: 'Write the version that catalogs and bundle catalog list show.',
+      hint: SHOWN_VERSION,
     });
   const { min, max } = parsed;
   if (min === undefined || max === undefined) return parsed;
